@@ -1,0 +1,224 @@
+//! What a tick costs, piece by piece: a room and its clients in simulated time, without sockets.
+//!
+//! Every measured piece runs in its place in a session that goes on: worlds move, baselines age, predictions are
+//! wrong. `cargo bench -p tickwire-bench` takes well below a minute.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+use tickwire::client::Session;
+use tickwire::message::{Hello, SnapshotHead};
+use tickwire::section::Mirror;
+use tickwire::wire::Reader;
+use tickwire::{Game, Rng};
+use tickwire_games::{Arena, Paddles};
+use tickwire_server::room::{MemberId, Room, SnapshotPoll};
+
+/// Turns before anything is measured: everyone has joined, clocks have settled, shots fly.
+const WARM_UP_TURNS: u32 = 400;
+
+/// Turns that the search for a depth of rollback may take per step.
+const SETTLE_TURNS: u32 = 200;
+
+/// One client and its way from the room, which is some turns long.
+struct Guest<G: Game> {
+    member: MemberId,
+    session: Session<G>,
+    dice: Rng,
+    on_the_way: VecDeque<Vec<u8>>,
+}
+
+/// How long the pieces of one turn took.
+#[derive(Default)]
+struct Turn {
+    /// `Room::tick`: step, rounding to the wire, full hash.
+    tick: Duration,
+    /// `Room::poll_snapshot` for all members.
+    encode: Duration,
+    /// `Mirror::apply` of what one member got.
+    apply: Duration,
+    /// Hash of everything.
+    hash: Duration,
+    /// One client's replay from the newest snapshot, and how many ticks it was deep.
+    rollback: Duration,
+    rollback_ticks: u32,
+}
+
+/// A room with players.
+struct Match<G: Game> {
+    room: Room<G>,
+    guests: Vec<Guest<G>>,
+    mirror: Mirror,
+    now_us: u64,
+    /// Turns that a snapshot takes to the clients.
+    delay_turns: usize,
+}
+
+impl<G: Game> Match<G> {
+    fn new(players: u8) -> Self {
+        let mut room = Room::<G>::new(1, &G::Options::default(), false);
+        let guests = (0..players).map(|number| Guest::enter(&mut room, number)).collect();
+        let mirror = Mirror::empty(room.schema());
+        let mut session = Self { room, guests, mirror, now_us: 0, delay_turns: 1 };
+        for _ in 0..WARM_UP_TURNS {
+            session.turn();
+        }
+        session
+    }
+
+    /// The same with snapshots under way for so long that replays are `ticks` deep.
+    fn with_rollback(players: u8, ticks: u32) -> Self {
+        let mut session = Self::new(players);
+        for _ in 0..16 {
+            let found = (0..SETTLE_TURNS).fold(0, |_, _| session.turn().rollback_ticks);
+            if found == ticks {
+                return session;
+            }
+            let off = i64::from(ticks) - i64::from(found);
+            let delay = i64::try_from(session.delay_turns).expect("a delay is a few turns") + off;
+            session.delay_turns = usize::try_from(delay.max(0)).expect("a delay is not negative");
+        }
+        unreachable!("no delay gives replays of {ticks} ticks");
+    }
+
+    fn turn(&mut self) -> Turn {
+        self.now_us += G::RULES.tick_us();
+        let mut turn = Turn::default();
+        for guest in &mut self.guests {
+            guest.play(&mut self.room, self.now_us);
+        }
+        turn.tick = timed(|| self.room.tick().hash);
+        turn.hash = timed(|| self.room.newest().hash());
+        for (place, guest) in self.guests.iter_mut().enumerate() {
+            let mut message = Vec::with_capacity(4_096);
+            turn.encode += timed(|| poll(&mut self.room, guest.member, &mut message));
+            if message.is_empty() {
+                continue;
+            }
+            if place == 0 {
+                turn.apply = apply(&mut self.mirror, &self.room, &message);
+            }
+            guest.on_the_way.push_back(message);
+            while guest.on_the_way.len() > self.delay_turns {
+                let message = guest.on_the_way.pop_front().unwrap_or_default();
+                guest.session.handle_frame(&message, self.now_us).expect("what the room sends can be used");
+            }
+            // No tick is due a second time: this is the replay alone.
+            let rollback = timed(|| guest.session.advance(self.now_us));
+            if place == 0 {
+                (turn.rollback, turn.rollback_ticks) = (rollback, guest.session.stats().rollback_ticks);
+            }
+        }
+        turn
+    }
+}
+
+impl<G: Game> Guest<G> {
+    fn enter(room: &mut Room<G>, number: u8) -> Self {
+        let mut session = Session::<G>::new("BENCH2", "Ada", None, u64::from(number));
+        session.handle_opened(0);
+        let hello = session.poll_transmit().expect("a session that is connected says hello");
+        let hello = Hello::decode(&hello).expect("a session's hello is well-formed");
+        let entered = room.enter(&hello, [number; 16]).expect("there is a seat for everyone");
+        session.handle_frame(&entered.welcome, 0).expect("a welcome can be read");
+        Self { member: entered.member, session, dice: Rng::new(u64::from(number)), on_the_way: VecDeque::new() }
+    }
+
+    fn play(&mut self, room: &mut Room<G>, now_us: u64) {
+        if let Some(seat) = self.session.seat() {
+            let input = self.session.view(now_us).map(|world| world.bot(seat, &mut self.dice));
+            input.into_iter().for_each(|input| self.session.push_input(input));
+        }
+        self.session.advance(now_us);
+        while let Some(message) = room.poll_message(self.member) {
+            self.session.handle_frame(&message, now_us).expect("what the room sends can be used");
+        }
+        while let Some(message) = self.session.poll_transmit() {
+            room.receive(self.member, &message).expect("what a session sends is taken");
+        }
+    }
+}
+
+fn timed<T>(piece: impl FnOnce() -> T) -> Duration {
+    let start = Instant::now();
+    black_box(piece());
+    start.elapsed()
+}
+
+/// Appends what the room has for a member, as a connection would write it.
+fn poll<G: Game>(room: &mut Room<G>, member: MemberId, message: &mut Vec<u8>) {
+    if let SnapshotPoll::Frame(frame) = room.poll_snapshot(member) {
+        message.extend_from_slice(frame.head);
+        message.extend_from_slice(frame.shared);
+        message.extend_from_slice(frame.own);
+    }
+}
+
+fn apply<G: Game>(mirror: &mut Mirror, room: &Room<G>, message: &[u8]) -> Duration {
+    let mut reader = Reader::new(message);
+    let head = SnapshotHead::decode(&mut reader).expect("the room's heads can be read");
+    if head.has_events {
+        let skipped = reader.varint().and_then(|_| reader.varint()).map(|length| length as usize);
+        skipped.and_then(|length| reader.slice(length)).expect("the room's events can be read");
+    }
+    let sections = reader.slice(reader.remaining()).expect("the rest is there");
+    timed(|| mirror.apply(room.schema(), head.tick, sections).expect("the delta fits"))
+}
+
+/// Measures one piece of turns of `session`, only those of the wanted depth of rollback if there is one.
+fn measure<G: Game>(
+    criterion: &mut Criterion,
+    name: &str,
+    session: &mut Match<G>,
+    depth: Option<u32>,
+    piece: fn(&Turn) -> Duration,
+) {
+    criterion.bench_function(name, |bencher| {
+        bencher.iter_custom(|turns| {
+            let (mut sum, mut measured) = (Duration::ZERO, 0);
+            while measured < turns {
+                let turn = session.turn();
+                if depth.is_none_or(|depth| turn.rollback_ticks == depth) {
+                    sum += piece(&turn);
+                    measured += 1;
+                }
+            }
+            sum
+        });
+    });
+}
+
+fn game<G: Game>(criterion: &mut Criterion, players: u8) {
+    let label = |piece: &str| format!("{}/{players} {piece}", G::RULES.name);
+    let mut session = Match::<G>::new(players);
+    measure(criterion, &label("step and capture"), &mut session, None, |turn| turn.tick);
+    measure(criterion, &label("encode for all"), &mut session, None, |turn| turn.encode);
+    measure(criterion, &label("client apply"), &mut session, None, |turn| turn.apply);
+    measure(criterion, &label("hash"), &mut session, None, |turn| turn.hash);
+    for ticks in [8, 15] {
+        let mut session = Match::<G>::with_rollback(players, ticks);
+        let name = label(&format!("rollback of {ticks} ticks"));
+        measure(criterion, &name, &mut session, Some(ticks), |turn| turn.rollback);
+    }
+}
+
+fn rooms(criterion: &mut Criterion) {
+    game::<Paddles>(criterion, 2);
+    game::<Arena>(criterion, 8);
+    game::<Arena>(criterion, 16);
+}
+
+fn short() -> Criterion {
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(1_000))
+}
+
+criterion_group! {
+    name = benches;
+    config = short();
+    targets = rooms
+}
+criterion_main!(benches);

@@ -1,0 +1,160 @@
+//! `cargo bots`: fills rooms with bots, measures what they get, and holds the server to its promises.
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use std::fs;
+use std::io::{Write as _, stdout};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tickwire::Game;
+use tickwire::link::LinkProfile;
+use tickwire_bench::load::{Plan, run};
+use tickwire_bench::report::Report;
+use tickwire_bench::server_process::ServerProcess;
+use tickwire_bench::table::{Asides, render};
+use tickwire_games::{Arena, Paddles};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::LocalSet;
+
+/// Fills rooms with bots and measures what they get.
+#[derive(Debug, Parser)]
+#[command(name = "bots", version)]
+struct Args {
+    /// The game that is played.
+    #[arg(long, default_value = "arena")]
+    game: String,
+    /// Rooms to create.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    rooms: u32,
+    /// Players in each room; all seats unless said.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
+    players: Option<u32>,
+    /// Seconds to measure, after joining and two seconds of warm-up.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    /// Writes the report to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// A running server, ws://host:port; a release server is built and started without it.
+    #[arg(long)]
+    url: Option<String>,
+    /// The running server's process, for its CPU time and memory.
+    #[arg(long, requires = "url")]
+    server_pid: Option<u32>,
+    /// Heads and byte counts only, with one whole client per room.
+    #[arg(long)]
+    thin: bool,
+    /// Round trip of each client's link, half each way.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    latency_ms: u32,
+    /// Each message is up to so much later.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    jitter_ms: u32,
+    /// Percent of messages that start a hold of 200 ms.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    stall_percent: u32,
+    /// Names, policies and links follow from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        tokio::select! {
+            outcome = bots(&args) => outcome,
+            // A server of ours is killed when `bots` is dropped.
+            signal = stopped() => signal.and_then(|()| bail!("stopped by a signal")),
+        }
+    })
+}
+
+/// Every client is a descriptor; without the raise a thousand of them end the run.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // The soft limit stays where it was when this is not allowed, and a failed dial says so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+async fn stopped() -> Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+async fn bots(args: &Args) -> Result<ExitCode> {
+    let own = match &args.url {
+        Some(_) => None,
+        None => Some(ServerProcess::start().await?),
+    };
+    let address = match (&own, &args.url) {
+        (Some(server), _) => server.address(),
+        (None, url) => address_of(url.as_deref().unwrap_or_default())?,
+    };
+    let server_pid = own.as_ref().map(ServerProcess::pid).or(args.server_pid);
+    let (report, asides) = play(args, address, server_pid).await?;
+    let mut broken = report.broken_promises();
+    if let Some(server) = own
+        && let Err(error) = server.stop().await
+    {
+        broken.push(format!("{error:#}"));
+    }
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&report)? + "\n";
+        fs::write(path, json).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    print(&report, &asides, &broken)?;
+    Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn play(args: &Args, address: SocketAddr, server_pid: Option<u32>) -> Result<(Report, Asides)> {
+    match args.game.as_str() {
+        name if name == Paddles::RULES.name => run::<Paddles>(&plan::<Paddles>(args, address, server_pid)).await,
+        name if name == Arena::RULES.name => run::<Arena>(&plan::<Arena>(args, address, server_pid)).await,
+        other => bail!("there is no game {other}; there are {} and {}", Paddles::RULES.name, Arena::RULES.name),
+    }
+}
+
+fn plan<G: Game>(args: &Args, address: SocketAddr, server_pid: Option<u32>) -> Plan {
+    let link =
+        LinkProfile { latency_ms: args.latency_ms, jitter_ms: args.jitter_ms, stall_percent: args.stall_percent };
+    Plan {
+        address,
+        server_pid,
+        rooms: args.rooms,
+        players: args.players.unwrap_or_else(|| u32::from(G::RULES.seats)),
+        seconds: args.seconds,
+        thin: args.thin,
+        link,
+        seed: args.seed,
+    }
+}
+
+/// The address in a `ws://` URL.
+fn address_of(url: &str) -> Result<SocketAddr> {
+    let place = url.strip_prefix("ws://").context("--url is ws://host:port")?;
+    let (place, path) = place.split_once('/').unwrap_or((place, ""));
+    ensure!(path.is_empty() || path == "ws", "--url is ws://host:port, without a path");
+    let mut found = place.to_socket_addrs().with_context(|| format!("{place} is not host:port"))?;
+    found.next().with_context(|| format!("{place} has no address"))
+}
+
+fn print(report: &Report, asides: &Asides, broken: &[String]) -> Result<()> {
+    let mut out = stdout().lock();
+    writeln!(out, "\n{}", render(report, asides))?;
+    for promise in broken {
+        writeln!(out, "  ✗ {promise}")?;
+    }
+    if broken.is_empty() {
+        writeln!(out, "  ✓ delivered, agreed, nobody lost")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! All rooms and players of a run, and the turn that moves each of them on.
+
+use super::full::FullBot;
+use super::mind::Mind;
+use super::player::{Player, dial};
+use super::thin::ThinBot;
+use super::{Plan, Shared};
+use crate::measure::Totals;
+use std::cell::RefCell;
+use std::rc::Rc;
+use tickwire::{Game, Rng, Tick};
+
+/// Time between two clients that join, in microseconds.
+const JOIN_GAP_US: u64 = 4_000;
+
+/// Names of the bots; a number tells those of one name apart.
+const NAMES: [&str; 12] = ["Ada", "Bea", "Cleo", "Dag", "Enzo", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lou"];
+
+/// A client of the run; its connection's task has it too.
+type Shareable<G> = Rc<RefCell<Player<G>>>;
+
+/// Rooms full of players.
+pub(super) struct Crowd<G: Game> {
+    rooms: Vec<Vec<Shareable<G>>>,
+    shared: Rc<Shared>,
+}
+
+impl<G: Game> Crowd<G> {
+    /// A crowd for rooms with these codes, which joins from `now_us` on.
+    pub(super) fn new(codes: &[String], plan: &Plan, shared: Rc<Shared>, now_us: u64) -> Self {
+        let mut dice = Rng::new(plan.seed);
+        let mut number = 0_u64;
+        let mut seat = |code: &String, place: u32| {
+            let seed = dice.next_u64();
+            let name = format!("{} {number}", NAMES[seed as usize % NAMES.len()]);
+            let mind = if plan.thin && place > 0 {
+                Mind::Thin(Box::new(ThinBot::new(code, &name, seed)), G::Input::default())
+            } else {
+                Mind::Full(Box::new(FullBot::new(code, &name, seed)))
+            };
+            number += 1;
+            Rc::new(RefCell::new(Player::new(mind, now_us + number * JOIN_GAP_US, plan, seed)))
+        };
+        let rooms = codes.iter().map(|code| (0..plan.players).map(|place| seat(code, place)).collect()).collect();
+        Self { rooms, shared }
+    }
+
+    fn players(&self) -> impl Iterator<Item = &Shareable<G>> {
+        self.rooms.iter().flatten()
+    }
+
+    /// How long joining is spread over, in microseconds.
+    pub(super) fn join_us(&self) -> u64 {
+        self.players().count() as u64 * JOIN_GAP_US
+    }
+
+    /// Clients that are in their room and see it.
+    pub(super) fn up(&self) -> u64 {
+        self.players().filter(|player| player.borrow().is_up()).count() as u64
+    }
+
+    /// Clients whose connection is gone.
+    pub(super) fn gone(&self) -> u64 {
+        self.players().filter(|player| player.borrow().is_gone()).count() as u64
+    }
+
+    /// The newest tick that anybody has seen.
+    pub(super) fn newest_tick(&self) -> Tick {
+        Tick(self.players().map(|player| player.borrow().mind.stats().hash_tick).max().unwrap_or(0))
+    }
+
+    /// Sums over all clients.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        self.players().for_each(|player| player.borrow().mind.add_to(&mut totals));
+        totals
+    }
+
+    /// Everyone leaves.
+    pub(super) fn leave(&self) {
+        self.players().for_each(|player| player.borrow_mut().leave());
+    }
+
+    /// Counts what has not come until now.
+    pub(super) fn settle(&self) {
+        let (now_us, mut meter) = (self.shared.clock.now_us(), self.shared.meter.borrow_mut());
+        self.players().for_each(|player| player.borrow_mut().settle(now_us, &mut meter));
+    }
+
+    /// Does everything that is due. Between rooms the connections' tasks run, so that arrivals are not noted
+    /// late because others were thinking.
+    pub(super) async fn turn(&self) {
+        for room in &self.rooms {
+            if self.turn_room(room) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Moves one room's players on; says whether any of them had to think.
+    fn turn_room(&self, room: &[Shareable<G>]) -> bool {
+        let now_us = self.shared.clock.now_us();
+        let mut thought = false;
+        for player in room {
+            let mut client = player.borrow_mut();
+            if client.wants_dial(now_us) {
+                drop(client);
+                dial(player, &self.shared);
+                continue;
+            }
+            if client.is_due(now_us) {
+                thought = true;
+                client.play(now_us, &mut self.shared.meter.borrow_mut());
+                instruct(&mut client, room, now_us);
+            }
+            client.carry(now_us, &self.shared);
+        }
+        thought
+    }
+}
+
+/// A whole client decides for the thin ones of its room too: they see no world to decide from.
+fn instruct<G: Game>(client: &mut Player<G>, room: &[Shareable<G>], now_us: u64) {
+    let Mind::Full(bot) = &mut client.mind else { return };
+    // The one that cannot be borrowed is the whole client itself.
+    let others = || room.iter().filter_map(|other| other.try_borrow_mut().ok());
+    if !others().any(|other| matches!(other.mind, Mind::Thin(..))) {
+        return;
+    }
+    let Some(world) = bot.session.view(now_us) else { return };
+    for mut other in others() {
+        let Player { mind: Mind::Thin(thin, input), dice, .. } = &mut *other else { continue };
+        if let Some(seat) = thin.seat {
+            *input = world.bot(seat, dice);
+        }
+    }
+}

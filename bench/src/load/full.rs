@@ -1,0 +1,46 @@
+//! A whole client: the browser's session, played by the game's own bot policy.
+
+use super::mind::Made;
+use crate::measure::Meter;
+use tickwire::client::Session;
+use tickwire::wire::DecodeError;
+use tickwire::{Game, Rng, Tick};
+
+/// A session and what was seen of its numbers.
+pub(super) struct FullBot<G: Game> {
+    pub(super) session: Session<G>,
+    /// Snapshots that the prediction started from or passed over.
+    reconciled: u64,
+}
+
+impl<G: Game> FullBot<G> {
+    pub(super) fn new(code: &str, name: &str, seed: u64) -> Self {
+        Self { session: Session::new(code, name, None, seed), reconciled: 0 }
+    }
+
+    /// Takes in a message; gives the tick when it was a snapshot.
+    pub(super) fn receive(&mut self, message: &[u8], now_us: u64) -> Result<Option<Tick>, DecodeError> {
+        let before = self.session.stats().snapshots;
+        self.session.handle_frame(message, now_us)?;
+        Ok((self.session.stats().snapshots > before).then(|| self.session.confirmed().tick))
+    }
+
+    /// Decides on an input, from what a player would see now.
+    pub(super) fn think(&mut self, now_us: u64, dice: &mut Rng) {
+        let Some(seat) = self.session.seat() else { return };
+        let Some(input) = self.session.view(now_us).map(|world| world.bot(seat, dice)) else { return };
+        self.session.push_input(input);
+    }
+
+    /// Makes the ticks that are due, and reports what the newest snapshot corrected.
+    pub(super) fn advance(&mut self, now_us: u64, meter: &mut Meter) -> Made {
+        let before = self.session.predicted_tick();
+        self.session.advance(now_us);
+        let stats = self.session.stats();
+        if stats.snapshots > self.reconciled {
+            self.reconciled = stats.snapshots;
+            meter.correction(now_us, stats.correction_units, stats.rollback_ticks);
+        }
+        Made { after: before, newest: self.session.predicted_tick() }
+    }
+}

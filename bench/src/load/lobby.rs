@@ -1,0 +1,48 @@
+//! Rooms for the bots, created the way the page does it.
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A room has to be there so soon.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of an answer at the most.
+const ANSWER_BYTES_MAX: usize = 4_096;
+
+#[derive(Debug, Deserialize)]
+struct Created {
+    code: String,
+}
+
+/// Creates a room of this game and gives its code.
+pub(super) async fn create_room(address: SocketAddr, game: &str) -> Result<String> {
+    timeout(CREATE_TIMEOUT, post_room(address, game)).await.context("the server did not create a room in time")?
+}
+
+async fn post_room(address: SocketAddr, game: &str) -> Result<String> {
+    let stream = TcpStream::connect(address).await.with_context(|| format!("nobody listens on {address}"))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // It ends with the sender; what goes wrong in it shows as a failed request.
+    tokio::spawn(connection);
+    let body = serde_json::json!({ "game": game }).to_string();
+    let request = Request::post("/api/rooms")
+        .header(HOST, address.to_string())
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::<Bytes>::from(body))?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let answer = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let answer = answer.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
+    ensure!(status == StatusCode::CREATED, "no room: {status}, {}", String::from_utf8_lossy(&answer));
+    let created: Created = serde_json::from_slice(&answer).context("the answer names no room")?;
+    Ok(created.code)
+}

@@ -1,0 +1,195 @@
+//! A run: join, warm up, measure, wait for stragglers, leave. Each part is bounded in time.
+
+use super::crowd::Crowd;
+use super::lobby::create_room;
+use super::progress::Progress;
+use super::{Clock, Plan, Shared};
+use crate::accounting::{CpuTimes, rss_bytes};
+use crate::measure::{Meter, Totals};
+use crate::report::Report;
+use crate::table::Asides;
+use anyhow::{Result, ensure};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tickwire::{Game, Mode};
+use tokio::time::MissedTickBehavior;
+
+/// The driver looks for what is due so often; the runtime's timers are no finer.
+const TURN: Duration = Duration::from_millis(1);
+
+/// Everyone has to be in a room so soon after the last one started to join.
+const JOIN_US_MAX: u64 = 15_000_000;
+
+/// From when everyone is there to when measuring begins: clocks settle.
+const WARM_UP_US: u64 = 2_000_000;
+
+/// After the measured seconds, inputs that were due in them may still be answered.
+const STRAGGLERS_US: u64 = 500_000;
+
+/// Everyone has to have left so soon.
+const LEAVE_US_MAX: u64 = 2_000_000;
+
+/// Plays `plan` and gives what was found. Needs a `LocalSet`.
+///
+/// # Errors
+/// When the rooms cannot be created, or not everyone gets into them.
+pub async fn run<G: Game>(plan: &Plan) -> Result<(Report, Asides)> {
+    ensure!(plan.players >= 1 && plan.rooms >= 1 && plan.seconds >= 1, "nobody plays, or for no time");
+    let seats = G::RULES.seats;
+    ensure!(plan.players <= u32::from(seats), "a room of {} has {seats} seats", G::RULES.name);
+    let mut codes = Vec::new();
+    for _ in 0..plan.rooms {
+        codes.push(create_room(plan.address, G::RULES.name).await?);
+    }
+    let meter = RefCell::new(Meter::default());
+    let shared = Rc::new(Shared { clock: Clock(Instant::now()), address: plan.address, meter });
+    let crowd = Crowd::<G>::new(&codes, plan, shared.clone(), 0);
+    let clients = u64::from(plan.rooms) * u64::from(plan.players);
+    let total_us = crowd.join_us() + WARM_UP_US + u64::from(plan.seconds) * 1_000_000 + STRAGGLERS_US;
+    let progress = Progress::new(clients, total_us);
+    let mut run = Run { plan, crowd, shared, progress, clients };
+    let outcome = run.play().await;
+    run.progress.clear();
+    outcome.map(|measured| run.report(&measured))
+}
+
+struct Run<'a, G: Game> {
+    plan: &'a Plan,
+    crowd: Crowd<G>,
+    shared: Rc<Shared>,
+    progress: Progress,
+    clients: u64,
+}
+
+/// Counters at the ends of the measured seconds.
+struct Measured {
+    before: Totals,
+    after: Totals,
+    cpu: Option<(CpuTimes, CpuTimes)>,
+    generator_cpu: (CpuTimes, CpuTimes),
+    rss_bytes: Option<u64>,
+}
+
+impl<G: Game> Run<'_, G> {
+    async fn play(&mut self) -> Result<Measured> {
+        self.join().await?;
+        self.progress.phase("warm-up");
+        self.until(self.shared.clock.now_us() + WARM_UP_US, |_| false).await;
+        let measured = self.measure().await?;
+        self.progress.phase("leaving");
+        self.until(self.shared.clock.now_us() + STRAGGLERS_US, |_| false).await;
+        self.crowd.settle();
+        self.crowd.leave();
+        let clients = self.clients;
+        self.until(self.shared.clock.now_us() + LEAVE_US_MAX, |crowd| crowd.gone() == clients).await;
+        Ok(measured)
+    }
+
+    async fn join(&mut self) -> Result<()> {
+        self.progress.phase("joining");
+        let clients = self.clients;
+        let deadline_us = self.shared.clock.now_us() + self.crowd.join_us() + JOIN_US_MAX;
+        let all_up = self.until(deadline_us, |crowd| crowd.up() == clients).await;
+        let up = self.crowd.up();
+        let fault = self.shared.meter.borrow().first_fault.clone().unwrap_or_default();
+        ensure!(all_up, "only {up} of {clients} clients got into their rooms: {fault}");
+        Ok(())
+    }
+
+    async fn measure(&mut self) -> Result<Measured> {
+        self.progress.phase("measuring");
+        let cpu_times = |pid: Option<u32>| pid.map(CpuTimes::of).transpose();
+        let (server, own) = (self.plan.server_pid, std::process::id());
+        let start_us = self.shared.clock.now_us();
+        let end_us = start_us + u64::from(self.plan.seconds) * 1_000_000;
+        let (before, cpu_before, own_before) = (self.crowd.totals(), cpu_times(server)?, CpuTimes::of(own)?);
+        self.shared.meter.borrow_mut().window_us = start_us..end_us;
+        self.until(end_us, |_| false).await;
+        let (after, cpu_after, own_after) = (self.crowd.totals(), cpu_times(server)?, CpuTimes::of(own)?);
+        let rss_bytes = server.map(rss_bytes).transpose()?;
+        let (cpu, generator_cpu) = (cpu_before.zip(cpu_after), (own_before, own_after));
+        Ok(Measured { before, after, cpu, generator_cpu, rss_bytes })
+    }
+
+    /// Plays on until `done` or the time is over; says whether it was `done`.
+    async fn until(&mut self, deadline_us: u64, done: impl Fn(&Crowd<G>) -> bool) -> bool {
+        let mut turns = tokio::time::interval(TURN);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while self.shared.clock.now_us() < deadline_us {
+            turns.tick().await;
+            self.crowd.turn().await;
+            self.progress.refresh(&self.crowd, &self.shared);
+            if done(&self.crowd) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn report(&self, measured: &Measured) -> (Report, Asides) {
+        let meter = self.shared.meter.borrow();
+        let Measured { before, after, cpu, generator_cpu, rss_bytes } = measured;
+        // Hashes and errors count over the whole run, what comes after the window included.
+        let whole = self.crowd.totals();
+        let seconds = f64::from(self.plan.seconds);
+        let server_cpu_us = cpu.as_ref().map(|(before, after)| after.since(before));
+        let cpu_us = server_cpu_us.as_ref().map(|threads| threads.values().sum::<f64>());
+        let Mode::Snapshot { every_ticks } = G::RULES.mode;
+        let per_second = u64::from(G::RULES.tick_rate_hz) / u64::from(every_ticks.max(1));
+        let deltas = (after.deltas.0 - before.deltas.0, after.deltas.1 - before.deltas.1);
+        let report = Report {
+            clients: self.plan.rooms * self.plan.players,
+            rooms: self.plan.rooms,
+            seconds: self.plan.seconds,
+            ticks_expected: per_second * u64::from(self.plan.seconds) * self.clients,
+            ticks_delivered: meter.delivered,
+            hashes_compared: whole.hashes_compared,
+            hash_mismatches: whole.hash_mismatches,
+            decode_errors: meter.decode_errors,
+            disconnects: meter.disconnects.values().sum(),
+            bytes_per_client_per_s: ratio(after.bytes_in - before.bytes_in, self.clients) / seconds,
+            bytes_per_snapshot: ratio(deltas.0, deltas.1),
+            keyframe_bytes: ratio(whole.keyframes.0, whole.keyframes.1),
+            tick_interval_ms: meter.intervals_us.spread_ms(),
+            input_to_snapshot_ms: meter.inputs_us.spread_ms(),
+            correction_units: meter.correction_units(),
+            rollback_ticks: meter.rollback_ticks(),
+            input_lead_ticks: meter.input_lead_ticks(),
+            starved_ticks: after.starved_ticks - before.starved_ticks,
+            interpolation_underruns: after.underruns - before.underruns,
+            server_cpu_us_per_client_tick: cpu_us.map(|cpu_us| cpu_us / meter.delivered.max(1) as f64),
+            server_rss_bytes: *rss_bytes,
+            seed: self.plan.seed,
+        };
+        let asides = Asides {
+            title: self.title(),
+            server_cpu_us: server_cpu_us.unwrap_or_default(),
+            generator_cpu_us: generator_cpu.1.since(&generator_cpu.0).values().sum(),
+            generator_late_p99_ms: meter.lateness_us.spread_ms().p99,
+            disconnects: meter.disconnects.clone(),
+            first_fault: meter.first_fault.clone(),
+        };
+        (report, asides)
+    }
+
+    fn title(&self) -> String {
+        let Plan { rooms, players, seconds, thin, link, seed, .. } = self.plan;
+        let kind = if *thin { ", thin but one per room" } else { "" };
+        let mut title = format!(
+            "{} at {} Hz · {rooms} rooms × {players} players{kind} · {seconds} s · seed {seed}",
+            G::RULES.name,
+            G::RULES.tick_rate_hz
+        );
+        if link.latency_ms + link.jitter_ms + link.stall_percent > 0 {
+            title +=
+                &format!(" · link {} ms ± {} ms, {} % stalls", link.latency_ms, link.jitter_ms, link.stall_percent);
+        }
+        title
+    }
+}
+
+/// A mean; 0 of nothing.
+fn ratio(sum: u64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { sum as f64 / count as f64 }
+}

@@ -1,0 +1,160 @@
+//! A thin client: reads the heads of snapshots, counts bytes, acknowledges and sends inputs, and knows no world.
+//!
+//! What the server sees of it is what it sees of a whole client. The hash it acknowledges is the one that the
+//! server sent: nothing is compared here, the whole client of the room does that.
+//!
+//! The room's whole client also decides for it, from its own world. It does not see what is private to the thin
+//! one's seat, so where a policy depends on that (the arena's guns), thin players are more timid than whole ones.
+
+use super::mind::Made;
+use std::collections::VecDeque;
+use tickwire::client::{Dial, InputClock, Stats};
+use tickwire::input::{Ack, InputCodec, InputFrame};
+use tickwire::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
+use tickwire::message::{
+    ClientControl, Hello, PROTOCOL_VERSION, SERVER_CONTROL, SNAPSHOT, ServerControl, SnapshotHead, WELCOME, Welcome,
+    fingerprint, seat,
+};
+use tickwire::wire::{DecodeError, Reader};
+use tickwire::{Game, Seat, Tick};
+
+/// A client that plays what it is told to.
+pub(super) struct ThinBot<G: Game> {
+    hello: Hello,
+    codec: InputCodec<G::Input>,
+    pub(super) dial: Dial,
+    pub(super) clock: InputClock,
+    pub(super) seat: Option<Seat>,
+    pub(super) stats: Stats,
+    pub(super) outbox: VecDeque<Vec<u8>>,
+    pub(super) leaving: bool,
+    /// The newest tick that an input was made for.
+    pub(super) made: Tick,
+    /// The newest snapshot; `None` before the first of a connection.
+    ack: Option<Ack>,
+}
+
+impl<G: Game> ThinBot<G> {
+    pub(super) fn new(code: &str, name: &str, seed: u64) -> Self {
+        let hello = Hello {
+            protocol: PROTOCOL_VERSION,
+            game: G::RULES.name.into(),
+            fingerprint: fingerprint::<G>(),
+            code: code.into(),
+            name: name.into(),
+            resume: None,
+        };
+        Self {
+            hello,
+            codec: InputCodec::new(),
+            dial: Dial::new(seed),
+            clock: InputClock::new(1e6 / f64::from(G::RULES.tick_rate_hz)),
+            seat: None,
+            stats: Stats::default(),
+            outbox: VecDeque::new(),
+            leaving: false,
+            made: Tick(0),
+            ack: None,
+        }
+    }
+
+    pub(super) fn opened(&mut self) {
+        self.outbox.clear();
+        self.outbox.push_back(self.hello.encode());
+    }
+
+    /// Takes in a message; gives the tick when it was a snapshot.
+    pub(super) fn receive(&mut self, message: &[u8], now_us: u64) -> Result<Option<Tick>, DecodeError> {
+        self.stats.bytes_in += message.len() as u64;
+        match message.first() {
+            Some(&WELCOME) => self.receive_welcome(&Welcome::decode(message)?, now_us).map(|()| None),
+            Some(&SERVER_CONTROL) => ServerControl::decode(message).map(|_| None),
+            Some(&SNAPSHOT) => self.receive_snapshot(message, now_us).map(Some),
+            Some(&kind) => Err(DecodeError::UnknownKind(kind)),
+            None => Err(DecodeError::Truncated { needed: 1, remaining: 0 }),
+        }
+    }
+
+    fn receive_welcome(&mut self, welcome: &Welcome, now_us: u64) -> Result<(), DecodeError> {
+        self.seat = Some(seat(welcome.seat)?);
+        self.hello.resume = Some(welcome.resume);
+        self.clock.set(f64::from(welcome.tick) + 2.0, now_us, 0);
+        (self.made, self.ack) = (Tick(welcome.tick), None);
+        self.stats.welcomes += 1;
+        self.dial.welcomed();
+        Ok(())
+    }
+
+    fn receive_snapshot(&mut self, message: &[u8], now_us: u64) -> Result<Tick, DecodeError> {
+        let mut reader = Reader::new(message);
+        let head = SnapshotHead::decode(&mut reader)?;
+        if head.has_events {
+            reader.varint()?;
+            skip(&mut reader)?;
+        }
+        let (hash, is_keyframe) = section_heads(&mut reader)?;
+        self.ack = Some(Ack { tick: head.tick, hash });
+        let stats = &mut self.stats;
+        stats.snapshots += 1;
+        stats.starved_ticks += u64::from(head.starved && head.lead.is_some());
+        let (count, bytes) = match is_keyframe {
+            true => (&mut stats.keyframes, &mut stats.keyframe_bytes),
+            false => (&mut stats.deltas, &mut stats.delta_bytes),
+        };
+        *count += 1;
+        *bytes += message.len() as u64;
+        if let Some(lead) = head.lead {
+            stats.input_lead_ticks = lead;
+            self.clock.observe(head.tick.offset(i64::from(lead)), head.tick, now_us, 0);
+        }
+        Ok(head.tick)
+    }
+
+    /// Makes the inputs that are due.
+    pub(super) fn advance(&mut self, input: G::Input, now_us: u64) -> Made {
+        let after = self.made;
+        let Some(ack) = self.ack.filter(|_| self.dial.is_open()) else { return Made { after, newest: after } };
+        self.made = self.made.max(ack.tick);
+        for _ in 0..ADVANCE_TICKS_MAX {
+            let next = self.made.next();
+            if next > ack.tick + PREDICTION_TICKS_MAX || now_us < self.clock.time_of(next) {
+                break;
+            }
+            let mut message = Vec::new();
+            self.codec.encode(&InputFrame::one(next, input, Some(ack), false), &mut message);
+            self.outbox.push_back(message);
+            self.made = next;
+        }
+        Made { after, newest: self.made }
+    }
+
+    pub(super) fn leave(&mut self) {
+        if self.dial.is_open() {
+            self.outbox.push_back(ClientControl::Leave.encode());
+        }
+        self.leaving = true;
+        self.dial.give_up();
+    }
+}
+
+/// Reads a length and passes over as many bytes.
+fn skip(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let length = reader.varint()?;
+    reader.slice(usize::try_from(length).unwrap_or(usize::MAX)).map(|_| ())
+}
+
+/// Reads the heads of all sections: the room's hash, and whether any section is a keyframe.
+fn section_heads(reader: &mut Reader<'_>) -> Result<(u32, bool), DecodeError> {
+    let (mut hash, mut is_keyframe) = (0_u32, false);
+    while reader.remaining() > 0 {
+        let topic = reader.u8()?;
+        let _index = reader.varint()?;
+        is_keyframe |= reader.varint()? == 0;
+        let section = reader.u32()?;
+        if topic == 0 {
+            hash = hash.wrapping_add(section);
+        }
+        skip(reader)?;
+    }
+    Ok((hash, is_keyframe))
+}

@@ -1,0 +1,199 @@
+//! The report of a load test: its fields are an interface, and so are the promises it is held to.
+
+use serde::Serialize;
+
+/// Part of the expected ticks that has to be delivered.
+pub const DELIVERED_MIN: f64 = 0.99;
+
+/// A distribution in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// The median.
+    pub p50: f64,
+    /// One in a hundred is above.
+    pub p99: f64,
+    /// One in a thousand is above.
+    pub p999: f64,
+}
+
+/// A distribution and its largest value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Extent<T> {
+    /// The median.
+    pub p50: T,
+    /// One in a hundred is above.
+    pub p99: T,
+    /// The largest.
+    pub max: T,
+}
+
+/// What a load test found. Rates and distributions are of the measured seconds; hashes, errors and disconnects
+/// are of the whole run, the joining of the clients included.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Clients that played.
+    pub clients: u32,
+    /// Rooms they played in.
+    pub rooms: u32,
+    /// Seconds that were measured.
+    pub seconds: u32,
+    /// Snapshots that all clients together should have received.
+    pub ticks_expected: u64,
+    /// Snapshots that arrived.
+    pub ticks_delivered: u64,
+    /// Section hashes that clients compared with the server's.
+    pub hashes_compared: u64,
+    /// Of those, the ones that differed.
+    pub hash_mismatches: u64,
+    /// Messages that could not be read.
+    pub decode_errors: u64,
+    /// Connections that ended before the bots left, and dials that failed.
+    pub disconnects: u64,
+    /// WebSocket payload received.
+    pub bytes_per_client_per_s: f64,
+    /// Mean of the snapshots that were no keyframes, head included.
+    pub bytes_per_snapshot: f64,
+    /// Mean of the keyframes.
+    pub keyframe_bytes: f64,
+    /// From one snapshot to the next of the same client.
+    pub tick_interval_ms: Spread,
+    /// From when an input was due to the first snapshot of its tick or a later one.
+    pub input_to_snapshot_ms: Spread,
+    /// How far predictions of own rows were off before smoothing, in the game's unit.
+    pub correction_units: Extent<f64>,
+    /// Ticks replayed for a snapshot.
+    pub rollback_ticks: Extent<u64>,
+    /// Mean of how early inputs arrived.
+    pub input_lead_ticks: f64,
+    /// Client-ticks that the server made without an input of the client.
+    pub starved_ticks: u64,
+    /// Times at which a client had nothing newer to show.
+    pub interpolation_underruns: u64,
+    /// CPU time of the server's threads; `null` when the process is not known.
+    pub server_cpu_us_per_client_tick: Option<f64>,
+    /// Resident memory of the server at the end; `null` when the process is not known.
+    pub server_rss_bytes: Option<u64>,
+    /// What names, policies and links followed from.
+    pub seed: u64,
+}
+
+impl Report {
+    /// Part of the expected snapshots that arrived.
+    #[must_use]
+    pub fn delivered_part(&self) -> f64 {
+        if self.ticks_expected == 0 { 0.0 } else { self.ticks_delivered as f64 / self.ticks_expected as f64 }
+    }
+
+    /// What was promised and not kept, in words; empty when all is well.
+    #[must_use]
+    pub fn broken_promises(&self) -> Vec<String> {
+        let (part, least) = (100.0 * self.delivered_part(), 100.0 * DELIVERED_MIN);
+        let checks = [
+            (self.delivered_part() < DELIVERED_MIN, format!("{part:.2} % of the ticks were delivered, not {least} %")),
+            (self.hashes_compared == 0, "nothing was compared with the server".into()),
+            (self.hash_mismatches > 0, format!("{} hashes differed from the server's", self.hash_mismatches)),
+            (self.decode_errors > 0, format!("{} messages could not be read", self.decode_errors)),
+            (self.disconnects > 0, format!("{} connections were lost", self.disconnects)),
+        ];
+        checks.into_iter().filter(|(broken, _)| *broken).map(|(_, words)| words).collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn report() -> Report {
+        let spread = Spread { p50: 33.3, p99: 34.0, p999: 36.0 };
+        Report {
+            clients: 160,
+            rooms: 20,
+            seconds: 30,
+            ticks_expected: 144_000,
+            ticks_delivered: 143_990,
+            hashes_compared: 150_000,
+            hash_mismatches: 0,
+            decode_errors: 0,
+            disconnects: 0,
+            bytes_per_client_per_s: 4_500.0,
+            bytes_per_snapshot: 149.5,
+            keyframe_bytes: 900.0,
+            tick_interval_ms: spread,
+            input_to_snapshot_ms: spread,
+            correction_units: Extent { p50: 0.0, p99: 0.25, max: 3.0 },
+            rollback_ticks: Extent { p50: 2, p99: 3, max: 4 },
+            input_lead_ticks: 1.5,
+            starved_ticks: 0,
+            interpolation_underruns: 1,
+            server_cpu_us_per_client_tick: Some(14.2),
+            server_rss_bytes: Some(20 << 20),
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn the_fields_have_the_names_that_checks_read() {
+        let json = serde_json::to_value(report()).unwrap();
+        let mut names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut expected = [
+            "clients",
+            "rooms",
+            "seconds",
+            "ticks_expected",
+            "ticks_delivered",
+            "hashes_compared",
+            "hash_mismatches",
+            "decode_errors",
+            "disconnects",
+            "bytes_per_client_per_s",
+            "bytes_per_snapshot",
+            "keyframe_bytes",
+            "tick_interval_ms",
+            "input_to_snapshot_ms",
+            "correction_units",
+            "rollback_ticks",
+            "input_lead_ticks",
+            "starved_ticks",
+            "interpolation_underruns",
+            "server_cpu_us_per_client_tick",
+            "server_rss_bytes",
+            "seed",
+        ];
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+        for (field, parts) in [
+            ("tick_interval_ms", ["p50", "p99", "p999"]),
+            ("input_to_snapshot_ms", ["p50", "p99", "p999"]),
+            ("correction_units", ["p50", "p99", "max"]),
+            ("rollback_ticks", ["p50", "p99", "max"]),
+        ] {
+            assert!(parts.iter().all(|part| json[field][part].is_number()), "{field}");
+        }
+    }
+
+    #[test]
+    fn every_promise_is_checked_and_named() {
+        assert!(report().broken_promises().is_empty());
+        type Break = fn(&mut Report);
+        let breaks: [(Break, &str); 5] = [
+            (|report| report.ticks_delivered = 142_000, "98.61 %"),
+            (|report| report.hashes_compared = 0, "nothing was compared"),
+            (|report| report.hash_mismatches = 2, "2 hashes differed"),
+            (|report| report.decode_errors = 3, "3 messages"),
+            (|report| report.disconnects = 4, "4 connections"),
+        ];
+        for (break_it, words) in breaks {
+            let mut broken = report();
+            break_it(&mut broken);
+            let promises = broken.broken_promises();
+            assert!(promises.len() == 1 && promises[0].contains(words), "{promises:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_without_clients_delivers_nothing() {
+        let empty = Report { ticks_expected: 0, ticks_delivered: 0, hashes_compared: 0, ..report() };
+        assert_eq!(empty.broken_promises().len(), 2);
+    }
+}

@@ -1,0 +1,158 @@
+//! A server of our own: built in release mode, started on free ports, ended by its own id.
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// The server has to say where it listens so soon.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The server has to be gone so soon after it was asked to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What precedes the address in what the server says.
+const LISTENING: &str = "listening on http://";
+
+/// Lines of the server's output that are kept to say why it did not start.
+const LINES_KEPT: usize = 20;
+
+/// A running server; killed when dropped.
+#[derive(Debug)]
+pub struct ServerProcess {
+    child: Child,
+    pid: u32,
+    address: SocketAddr,
+}
+
+impl ServerProcess {
+    /// Builds the release server and starts it with one shard.
+    ///
+    /// # Errors
+    /// When it does not build, start, or say where it listens in time.
+    pub async fn start() -> Result<Self> {
+        let target = target_folder()?;
+        build(&target).await?;
+        let binary = target.join("release").join("tickwire");
+        let mut child = Command::new(&binary)
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--shards", "1"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} does not start", binary.display()))?;
+        let pid = child.id().context("the server ended at once")?;
+        let (lines, mut said) = mpsc::channel(64);
+        let stdout = child.stdout.take().context("the server's output is piped")?;
+        let stderr = child.stderr.take().context("the server's output is piped")?;
+        tokio::spawn(forward(stdout, lines.clone()));
+        tokio::spawn(forward(stderr, lines));
+        let address =
+            timeout(START_TIMEOUT, first_address(&mut said)).await.context("the server says no address")??;
+        // Its output has to be read on, or it would block on a full pipe.
+        tokio::spawn(async move { while said.recv().await.is_some() {} });
+        Ok(Self { child, pid, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Errors
+    /// When it is not gone in time, or was not content with how it ended.
+    pub async fn stop(mut self) -> Result<()> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).context("a process id is positive")?;
+        if let Some(status) = self.child.try_wait()? {
+            bail!("the server had ended before it was asked to: {status}");
+        }
+        kill_process(pid, Signal::TERM).context("the server cannot be signalled")?;
+        let status: ExitStatus =
+            timeout(STOP_TIMEOUT, self.child.wait()).await.context("the server did not end when asked to")??;
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+}
+
+/// The folder that holds `release/` and `debug/`: where this binary was built is where the server belongs.
+fn target_folder() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let profile = own.parent().filter(|folder| !folder.ends_with("deps")).or_else(|| own.parent()?.parent());
+    Ok(profile.and_then(Path::parent).context("this binary is in no target folder")?.to_owned())
+}
+
+async fn build(target: &Path) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let status = Command::new(cargo)
+        .args(["build", "--release", "--quiet", "-p", "tickwire-server", "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(target)
+        .status()
+        .await
+        .context("cargo does not start; with --url a running server is measured")?;
+    ensure!(status.success(), "the server does not build");
+    Ok(())
+}
+
+async fn forward(output: impl AsyncRead + Unpin, lines: mpsc::Sender<String>) {
+    let mut reader = BufReader::new(output).lines();
+    while let Ok(Some(line)) = reader.next_line().await {
+        if lines.send(line).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn first_address(said: &mut mpsc::Receiver<String>) -> Result<SocketAddr> {
+    let mut kept = VecDeque::new();
+    while let Some(line) = said.recv().await {
+        if let Some(address) = address_in(&line) {
+            return Ok(address);
+        }
+        if kept.len() == LINES_KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(line);
+    }
+    let said: Vec<String> = kept.into();
+    bail!("the server ended without listening:\n{}", said.join("\n"));
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(LISTENING)?;
+    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_a_plain_and_in_a_coloured_line() {
+        let address = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
+        assert_eq!(address_in("listening on http://127.0.0.1:8080"), address);
+        assert_eq!(address_in("\u{1b}[32mINFO\u{1b}[0m listening on http://127.0.0.1:8080\u{1b}[0m shards=1"), address);
+        assert_eq!(address_in("listening on http://[::1]:9/"), "[::1]:9".parse().ok());
+        assert_eq!(address_in("admin on http://127.0.0.1:8081"), None);
+    }
+}

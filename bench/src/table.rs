@@ -1,0 +1,154 @@
+//! The report as people like to read it.
+
+use crate::report::{Report, Spread};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// What stands in the table beside the report.
+#[derive(Debug, Clone, Default)]
+pub struct Asides {
+    /// The game and how it was played, for the first line.
+    pub title: String,
+    /// Microseconds on a CPU in the measured seconds, by thread of the server.
+    pub server_cpu_us: BTreeMap<String, f64>,
+    /// Microseconds the generator itself was on a CPU in the measured seconds.
+    pub generator_cpu_us: f64,
+    /// How late the generator itself was, in milliseconds: one in a hundred was later.
+    pub generator_late_p99_ms: f64,
+    /// Connections that ended, by close code.
+    pub disconnects: BTreeMap<u16, u64>,
+    /// What went wrong first.
+    pub first_fault: Option<String>,
+}
+
+/// Above this the generator measures itself rather than the server.
+const GENERATOR_LATE_MS: f64 = 8.0;
+
+/// Lays the report out in lines.
+#[must_use]
+pub fn render(report: &Report, asides: &Asides) -> String {
+    let mut out = format!("  {}\n\n", asides.title);
+    let mut line = |label: &str, words: String| {
+        writeln!(out, "  {label:<17}{words}").expect("a string takes all that is written");
+    };
+    let part = 100.0 * report.delivered_part();
+    line(
+        "delivered",
+        format!("{} of {} ticks, {part:.2} %", grouped(report.ticks_delivered), grouped(report.ticks_expected)),
+    );
+    line(
+        "agreement",
+        format!(
+            "{} hashes compared, {} differ; {} decode errors, {} disconnects\n",
+            grouped(report.hashes_compared),
+            report.hash_mismatches,
+            report.decode_errors,
+            report.disconnects
+        ),
+    );
+    line("", format!("{:>9}{:>9}{:>9}", "p50", "p99", "p99.9"));
+    line("tick interval", spread(&report.tick_interval_ms));
+    line("input to snapshot", spread(&report.input_to_snapshot_ms));
+    line("", format!("{:>9}{:>9}{:>9}", "p50", "p99", "max"));
+    let (units, ticks) = (&report.correction_units, &report.rollback_ticks);
+    line("correction", format!("{:>9.3}{:>9.3}{:>9.3}  units", units.p50, units.p99, units.max));
+    line("rollback", format!("{:>9}{:>9}{:>9}  ticks\n", ticks.p50, ticks.p99, ticks.max));
+    line(
+        "inputs",
+        format!(
+            "{:.2} ticks early, {} starved; {} interpolation underruns",
+            report.input_lead_ticks, report.starved_ticks, report.interpolation_underruns
+        ),
+    );
+    line(
+        "traffic",
+        format!(
+            "{:.1} kB/s per client; {:.1} B per snapshot, {:.0} B per keyframe",
+            report.bytes_per_client_per_s / 1_000.0,
+            report.bytes_per_snapshot,
+            report.keyframe_bytes
+        ),
+    );
+    server_lines(report, asides, &mut line);
+    out
+}
+
+fn server_lines(report: &Report, asides: &Asides, line: &mut impl FnMut(&str, String)) {
+    match (report.server_cpu_us_per_client_tick, report.server_rss_bytes) {
+        (Some(cpu_us), Some(rss)) => {
+            let mib = rss as f64 / f64::from(1 << 20);
+            line("server", format!("{cpu_us:.2} µs CPU per client-tick, {mib:.1} MiB resident"));
+        }
+        _ => line("server", "not accounted: its process is not known (--server-pid)".into()),
+    }
+    let ticks = report.ticks_delivered as f64;
+    let seconds_us = f64::from(report.seconds) * 1e6;
+    for (thread, cpu_us) in asides.server_cpu_us.iter().filter(|(_, cpu_us)| **cpu_us > seconds_us / 1e4) {
+        line("", format!("  {thread}: {:.2} µs, {:.1} % of a core", cpu_us / ticks, 100.0 * cpu_us / seconds_us));
+    }
+    let late = asides.generator_late_p99_ms;
+    let doubt = if late > GENERATOR_LATE_MS { ": latencies are partly its own" } else { "" };
+    let busy = 100.0 * asides.generator_cpu_us / seconds_us;
+    line("generator", format!("{late:.1} ms late at p99, {busy:.1} % of a core{doubt}"));
+    if !asides.disconnects.is_empty() {
+        let codes: Vec<String> =
+            asides.disconnects.iter().map(|(code, count)| format!("{count} with code {code}")).collect();
+        line("lost", codes.join(", "));
+    }
+    if let Some(fault) = &asides.first_fault {
+        line("first fault", fault.clone());
+    }
+}
+
+fn spread(spread: &Spread) -> String {
+    format!("{:>9.2}{:>9.2}{:>9.2}  ms", spread.p50, spread.p99, spread.p999)
+}
+
+/// A number with its thousands apart.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let head = digits.len() % 3;
+    let mut out = String::from(&digits[..head]);
+    for start in (head..digits.len()).step_by(3) {
+        if !out.is_empty() {
+            out.push(',');
+        }
+        out.push_str(&digits[start..start + 3]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::report;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (143_990, "143,990"), (1_234_567, "1,234,567")];
+        cases.into_iter().for_each(|(number, text)| assert_eq!(grouped(number), text));
+    }
+
+    #[test]
+    fn the_table_says_what_was_delivered_and_what_went_wrong() {
+        let asides = Asides {
+            title: "arena".into(),
+            server_cpu_us: [("shard-0".into(), 2_000_000.0), ("idle".into(), 3.0)].into(),
+            disconnects: [(4007, 2)].into(),
+            first_fault: Some("a dial failed".into()),
+            ..Asides::default()
+        };
+        let table = render(&report(), &asides);
+        for words in ["143,990 of 144,000 ticks, 99.99 %", "shard-0: 13.89 µs", "2 with code 4007", "a dial failed"] {
+            assert!(table.contains(words), "{words} is not in\n{table}");
+        }
+        assert!(!table.contains("idle"), "threads that did nothing are left out");
+    }
+
+    #[test]
+    fn a_server_that_is_not_known_is_not_accounted() {
+        let unknown = Report { server_cpu_us_per_client_tick: None, server_rss_bytes: None, ..report() };
+        assert!(render(&unknown, &Asides::default()).contains("not accounted"));
+    }
+}

@@ -1,0 +1,168 @@
+//! Builds the browser client: Rust to WebAssembly, the page around it, hashed names, compressed files.
+//!
+//! `client-wasm` and `client-wasm/web` in, `client-wasm/dist` out; a fresh machine needs nothing but
+//! cargo. Guarantees: a warm build only compares hashes, two builds at once do not disturb each other,
+//! and a page over [`BUDGET_BYTES`] is an error. Leaves out serving the files.
+
+mod assets;
+mod command;
+mod dist;
+mod play;
+mod toolchain;
+mod wasm;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub use crate::assets::AssetError;
+pub use crate::command::CommandError;
+pub use crate::dist::{BUDGET_BYTES, DistError, Report};
+pub use crate::play::{Listen, open_later, open_when_up, serve};
+pub use crate::toolchain::{DebianError, Source, ToolchainError};
+pub use crate::wasm::WasmError;
+
+use crate::assets::Asset;
+use crate::dist::Dist;
+
+/// What `cargo run` sets for the program it runs. A cargo below it that saw these would build crates
+/// anew whose build scripts watch them, and so would the next cargo above.
+const CARGO_VARIABLES: [&str; 18] = [
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_AUTHORS",
+    "CARGO_PKG_DESCRIPTION",
+    "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_LICENSE_FILE",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_README",
+    "CARGO_PKG_REPOSITORY",
+    "CARGO_PKG_RUST_VERSION",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The path given does not lead to the workspace.
+    #[error("{}: not the folder of the Tickwire workspace", path.display())]
+    NotAWorkspace {
+        /// The path.
+        path: PathBuf,
+    },
+    /// No compiler for the browser.
+    #[error("no compiler for WebAssembly")]
+    Toolchain(#[from] ToolchainError),
+    /// No client.
+    #[error("no client")]
+    Wasm(#[from] WasmError),
+    /// The files do not fit together.
+    #[error("the page in client-wasm/web does not fit together")]
+    Assets(#[from] AssetError),
+    /// The result could not be written, or is too large.
+    #[error("no bundle")]
+    Dist(#[from] DistError),
+    /// The server did not compile or start.
+    #[error("no server")]
+    Server(#[from] CommandError),
+    /// The lock that keeps two builds apart could not be taken.
+    #[error("{}: cannot be locked", path.display())]
+    Lock {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The programs that build, and where cargo keeps what it downloads.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// cargo.
+    pub cargo: PathBuf,
+    /// The compiler that this cargo uses.
+    pub rustc: PathBuf,
+    /// cargo's own folder, where known: its path does not get into the client.
+    pub cargo_home: Option<PathBuf>,
+}
+
+/// The workspace, and the tools to build it with.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    root: PathBuf,
+    tools: Tools,
+}
+
+impl Workspace {
+    /// The workspace in the folder `root`, built by `tools`.
+    ///
+    /// # Errors
+    /// When `root` has no `Cargo.toml` and no `client-wasm/web`.
+    pub fn new(root: &Path, tools: Tools) -> Result<Self, BuildError> {
+        let not_a_workspace = || BuildError::NotAWorkspace { path: root.to_owned() };
+        let root = root.canonicalize().map_err(|_| not_a_workspace())?;
+        if !root.join("Cargo.toml").is_file() || !root.join("client-wasm/web").is_dir() {
+            return Err(not_a_workspace());
+        }
+        Ok(Self { root, tools })
+    }
+
+    fn target(&self) -> PathBuf {
+        self.root.join("target")
+    }
+
+    /// cargo, as if it had not been started by another.
+    fn cargo(&self) -> Command {
+        let mut cargo = Command::new(&self.tools.cargo);
+        for variable in CARGO_VARIABLES {
+            cargo.env_remove(variable);
+        }
+        // Settings in `.cargo` are found from the current folder, not from the manifest.
+        cargo.current_dir(&self.root);
+        cargo
+    }
+}
+
+/// Builds the bundle where it is not up to date.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn build(workspace: &Workspace, source: Source) -> Result<Report, BuildError> {
+    let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
+    let toolchain = toolchain::prepare(workspace, source)?;
+    let module = wasm::compile(workspace, &toolchain)?;
+    let mut assets = wasm::read_folder(&workspace.root.join("client-wasm/web"))?;
+    let inputs = {
+        let content = fs::read(&module).map_err(|source| WasmError::File { path: module.clone(), source })?;
+        let compiled = Asset { name: "client".to_owned(), content };
+        assets.push(compiled);
+        let inputs = dist::hash_inputs(&assets);
+        assets.pop();
+        inputs
+    };
+    let stamp = workspace.target().join("wasm/bundle.stamp");
+    let dist = Dist::new(workspace.root.join("client-wasm/dist"), stamp);
+    if let Some(report) = dist.up_to_date(inputs) {
+        return Ok(report);
+    }
+    assets.extend(wasm::link(workspace, &module)?);
+    Ok(dist.write(inputs, assets::name_by_content(assets)?)?)
+}
+
+/// Held until the file is closed; the system closes it for a process that dies.
+fn lock(path: &Path) -> Result<File, BuildError> {
+    let locked = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
+        let file = File::create(path)?;
+        file.lock()?;
+        Ok(file)
+    });
+    locked.map_err(|source| BuildError::Lock { path: path.to_owned(), source })
+}

@@ -1,0 +1,125 @@
+//! `tickwire-bundle build` makes the browser client, `tickwire-bundle play` (or `cargo play`) also
+//! serves it. Reads the command line and tells the result; everything else is in the library.
+
+use std::env;
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tickwire_bundle::{BuildError, Listen, Source, Tools, Workspace};
+
+/// Builds the browser client of Tickwire, and plays.
+#[derive(Debug, Parser)]
+#[command(name = "tickwire-bundle", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Builds the client and its page into client-wasm/dist.
+    Build,
+    /// Builds the client and the server, serves everything and prints the address.
+    Play(Play),
+    /// Waits for the server and opens its page.
+    #[command(hide = true)]
+    Open {
+        /// The server's port on this machine.
+        port: u16,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Play {
+    /// The port to serve on.
+    #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Let other machines in the same network join, such as a phone.
+    #[arg(long)]
+    lan: bool,
+    /// Open the page in the browser.
+    #[arg(long)]
+    open: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Place {
+    /// Where the compiler for WebAssembly comes from.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    toolchain: Source,
+    /// The folder of the workspace.
+    #[arg(long, global = true, hide = true, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))]
+    workspace: PathBuf,
+    /// The cargo to build with.
+    #[arg(long, global = true, hide = true, env = "CARGO", default_value = "cargo")]
+    cargo: PathBuf,
+    /// The compiler that this cargo uses.
+    #[arg(long, global = true, hide = true, env = "RUSTC", default_value = "rustc")]
+    rustc: PathBuf,
+    /// The folder where cargo keeps what it downloads.
+    #[arg(long, global = true, hide = true, env = "CARGO_HOME")]
+    cargo_home: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    // The alias behind `cargo play` ends in a `--` of its own, so that in `cargo play -- --lan` ours gets one.
+    let arguments = env::args_os().filter(|argument| argument != "--");
+    let Arguments { task, place } = Arguments::parse_from(arguments);
+    let done = match task {
+        Task::Build => build(&place).map(|_| ()),
+        Task::Play(play) => serve(play, &place),
+        Task::Open { port } => {
+            tickwire_bundle::open_when_up(port);
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            explain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build(place: &Place) -> Result<Workspace, BuildError> {
+    let Place { toolchain, workspace, cargo, rustc, cargo_home } = place.clone();
+    let workspace = Workspace::new(&workspace, Tools { cargo, rustc, cargo_home })?;
+    let report = tickwire_bundle::build(&workspace, toolchain)?;
+    say(&format!("client: {report}"));
+    Ok(workspace)
+}
+
+fn serve(play: Play, place: &Place) -> Result<(), BuildError> {
+    let workspace = build(place)?;
+    let listen = Listen { port: play.port, lan: play.lan };
+    let served = tickwire_bundle::serve(&workspace, listen, || {
+        for url in listen.lan_urls() {
+            say(&format!("in your network: {url}"));
+        }
+        if play.open {
+            tickwire_bundle::open_later(play.port);
+        }
+    });
+    served.map(|never| match never {})
+}
+
+fn explain(error: &dyn Error) {
+    let mut text = format!("error: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("\n  because {error}"));
+        cause = error.source();
+    }
+    say(&text);
+}
+
+fn say(line: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(io::stderr(), "{line}");
+}

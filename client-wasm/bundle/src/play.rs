@@ -1,0 +1,171 @@
+//! The server in place of the bundle: built, then run in this very process.
+//!
+//! Because the server replaces the process, every signal reaches it and its exit code is the one the
+//! caller sees. Leaves out whether the port is free: the server says so.
+
+use std::convert::Infallible;
+use std::env;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::command::{self, CommandError, Progress, say};
+use crate::wasm::COMPILE_LIMIT;
+use crate::{BuildError, Workspace};
+
+/// Which server, as arguments of cargo.
+const SERVER: [&str; 5] = ["--release", "-p", "tickwire-server", "--bin", "tickwire"];
+
+/// An address that belongs to nobody (RFC 5737): asking for the way to it sends nothing.
+const ELSEWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
+
+/// A server that does not listen by then will not.
+const LISTEN_LIMIT: Duration = Duration::from_secs(60);
+
+/// Between two looks whether the server listens.
+const LISTEN_PAUSE: Duration = Duration::from_millis(100);
+
+/// Programs that open an address in the person's browser.
+const OPENERS: [&str; 2] = ["xdg-open", "open"];
+
+/// Where the server listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// TCP port.
+    pub port: u16,
+    /// Whether other machines may connect.
+    pub lan: bool,
+}
+
+impl Listen {
+    /// The address to bind.
+    #[must_use]
+    pub fn address(self) -> SocketAddr {
+        let ip = if self.lan { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        SocketAddr::from((ip, self.port))
+    }
+
+    /// The page's address on this machine.
+    #[must_use]
+    pub fn local_url(self) -> String {
+        format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    /// The page's addresses for other machines, the likeliest first; none unless `lan`.
+    #[must_use]
+    pub fn lan_urls(self) -> Vec<String> {
+        if !self.lan {
+            return Vec::new();
+        }
+        let addresses = in_order(main_address(), interface_addresses());
+        addresses.into_iter().map(|address| format!("http://{address}:{}", self.port)).collect()
+    }
+}
+
+/// Builds the server.
+fn build_server(workspace: &Workspace) -> Result<(), CommandError> {
+    let mut cargo = workspace.cargo();
+    cargo.arg("build").args(SERVER);
+    let mut progress = Progress::start("server: compiling");
+    command::run(&mut cargo, COMPILE_LIMIT, |line| progress.watch_cargo(line))?;
+    Ok(())
+}
+
+/// Builds the server, calls `before_start`, and becomes the server: this process does not return from
+/// here unless that is impossible.
+///
+/// # Errors
+/// When the server does not compile or cannot be started.
+pub fn serve(workspace: &Workspace, listen: Listen, before_start: impl FnOnce()) -> Result<Infallible, BuildError> {
+    build_server(workspace)?;
+    before_start();
+    let mut cargo = workspace.cargo();
+    cargo.args(["run", "--quiet"]).args(SERVER).args(["--", "serve", "--listen"]);
+    let source = cargo.arg(listen.address().to_string()).exec();
+    Err(CommandError::Start { program: workspace.tools.cargo.display().to_string(), source }.into())
+}
+
+/// Starts this program anew, in the background, to run [`open_when_up`].
+pub fn open_later(port: u16) {
+    // The shell is between the two so that the waiting program is not a child of the server to come,
+    // which would never ask how it ended.
+    let script = r#""$1" open "$2" >/dev/null 2>&1 &"#;
+    let started = env::current_exe().and_then(|own| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]).arg(own).arg(port.to_string()).status()
+    });
+    if let Err(error) = started {
+        say(&format!("the page cannot be opened from here: {error}"));
+    }
+}
+
+/// Waits until something listens on `port` of this machine, then opens its page in the browser. Gives
+/// up without a word: the address is on the screen anyway.
+pub fn open_when_up(port: u16) {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let started = Instant::now();
+    while TcpStream::connect_timeout(&address, LISTEN_PAUSE).is_err() {
+        if started.elapsed() > LISTEN_LIMIT {
+            return;
+        }
+        thread::park_timeout(LISTEN_PAUSE);
+    }
+    let url = format!("http://{address}");
+    let _ = OPENERS.iter().find(|opener| Command::new(opener).arg(&url).status().is_ok());
+}
+
+/// The address from which this machine reaches others.
+fn main_address() -> Option<Ipv4Addr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(ELSEWHERE).ok()?;
+    match socket.local_addr().ok()?.ip() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
+}
+
+fn interface_addresses() -> Vec<Ipv4Addr> {
+    let interfaces: io::Result<Vec<if_addrs::Interface>> = if_addrs::get_if_addrs();
+    let addresses = interfaces.into_iter().flatten().map(|interface| interface.ip());
+    let addresses = addresses.filter_map(|address| match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    });
+    addresses.collect()
+}
+
+/// `main` before `others`, each once, without those that other machines cannot reach.
+fn in_order(main: Option<Ipv4Addr>, others: Vec<Ipv4Addr>) -> Vec<Ipv4Addr> {
+    let mut ordered: Vec<Ipv4Addr> = Vec::new();
+    for address in main.into_iter().chain(others) {
+        let reachable = !address.is_loopback() && !address.is_link_local() && !address.is_unspecified();
+        if reachable && !ordered.contains(&address) {
+            ordered.push(address);
+        }
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lan_server_listens_to_other_machines() {
+        let alone = Listen { port: 8080, lan: false };
+        assert_eq!(alone.address().to_string(), "127.0.0.1:8080");
+        assert!(alone.lan_urls().is_empty());
+        assert_eq!(Listen { port: 8080, lan: true }.address().to_string(), "0.0.0.0:8080");
+    }
+
+    #[test]
+    fn the_main_address_comes_first_and_once_and_unreachable_ones_not_at_all() {
+        let [main, docker] = [Ipv4Addr::new(192, 168, 1, 5), Ipv4Addr::new(172, 17, 0, 1)];
+        let interfaces = vec![Ipv4Addr::LOCALHOST, docker, Ipv4Addr::new(169, 254, 3, 4), main];
+        assert_eq!(in_order(Some(main), interfaces), [main, docker]);
+        assert!(in_order(None, vec![Ipv4Addr::LOCALHOST]).is_empty());
+    }
+}

@@ -1,0 +1,195 @@
+//! From the client's crate to a small `.wasm` and the module that loads it.
+//!
+//! cargo compiles, wasm-bindgen writes the glue, wasm-opt shrinks. cargo alone decides whether there
+//! is anything to compile. wasm-opt comes from npm; without npm the client is somewhat larger and
+//! otherwise the same. Leaves out snippets of JavaScript inside Rust: the page's modules are files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::Workspace;
+use crate::assets::Asset;
+use crate::command::{self, CommandError, Progress, say};
+use crate::toolchain::{TARGET, Toolchain};
+
+/// Compiling anything from nothing, on a slow machine.
+pub(crate) const COMPILE_LIMIT: Duration = Duration::from_secs(3600);
+
+/// Fetching wasm-opt, 25 MB.
+const INSTALL_LIMIT: Duration = Duration::from_secs(120);
+
+/// Shrinking one module.
+const OPTIMIZE_LIMIT: Duration = Duration::from_secs(300);
+
+/// The npm package with wasm-opt.
+const BINARYEN: &str = "binaryen@132.0.0";
+
+/// Package, profile and file name of the client.
+const CLIENT: Client = Client { package: "tickwire-client", profile: "wasm", stem: "tickwire_client" };
+
+/// What rustc emits for the target by default and every browser of the last years knows. wasm-opt may
+/// use no more than this.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+struct Client {
+    package: &'static str,
+    profile: &'static str,
+    stem: &'static str,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum WasmError {
+    /// cargo or wasm-opt failed.
+    #[error("the client could not be compiled")]
+    Compile(#[from] CommandError),
+    /// wasm-bindgen refused the module.
+    #[error("wasm-bindgen could not write the client's module: {reason}")]
+    Bindgen {
+        /// What it said.
+        reason: String,
+    },
+    /// A folder where only files are expected.
+    #[error(
+        "{}: folders are not served; JavaScript of the client belongs into files of client-wasm/web",
+        path.display()
+    )]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file operation failed.
+    #[error("{}: cannot be written or read", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Compiles the client and returns the path of the module as cargo left it.
+///
+/// # Errors
+/// When the client does not compile.
+pub(crate) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf, WasmError> {
+    let target = workspace.target().join("wasm");
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--profile", CLIENT.profile, "-p", CLIENT.package, "--target", TARGET]);
+    cargo.env("CARGO_TARGET_DIR", &target);
+    cargo.arg("--config").arg(path_setting(workspace));
+    toolchain.apply(&mut cargo);
+    let mut progress = Progress::start("client: compiling to WebAssembly");
+    command::run(&mut cargo, COMPILE_LIMIT, |line| progress.watch_cargo(line))?;
+    Ok(target.join(TARGET).join(CLIENT.profile).join(CLIENT.stem).with_extension("wasm"))
+}
+
+/// Replaces the folders of this machine in the client's panic messages: the page is public, and equal
+/// sources shall have equal names wherever they are built. Only for code outside of the workspace, as
+/// cargo names that inside by its path below it.
+fn path_setting(workspace: &Workspace) -> String {
+    let registry = workspace.tools.cargo_home.iter().map(|home| home.join("registry/src"));
+    let flags = registry.map(|from| format!("--remap-path-prefix={}=crates", from.display()));
+    format!("target.{TARGET}.rustflags={:?}", flags.collect::<Vec<_>>())
+}
+
+/// Turns the compiled `module` into the two files that the page loads.
+///
+/// # Errors
+/// See [`WasmError`].
+pub(crate) fn link(workspace: &Workspace, module: &Path) -> Result<Vec<Asset>, WasmError> {
+    let _progress = Progress::start("client: linking and shrinking");
+    let folder = workspace.target().join("wasm/bindgen");
+    if folder.exists() {
+        file(&folder, fs::remove_dir_all(&folder))?;
+    }
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_path(module)
+        .out_name(CLIENT.stem)
+        .typescript(false)
+        // Without the default path the page could not call `init()`.
+        .omit_default_module_path(false)
+        .remove_name_section(true)
+        .remove_producers_section(true);
+    let written = bindgen.web(true).and_then(|bindgen| bindgen.generate(&folder));
+    written.map_err(|error| WasmError::Bindgen { reason: format!("{error:#}") })?;
+    shrink(workspace, &folder.join(format!("{}_bg.wasm", CLIENT.stem)))?;
+    read_folder(&folder)
+}
+
+/// The files of a folder that has no folders, hidden files apart.
+///
+/// # Errors
+/// When something cannot be read, or is a folder.
+pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Asset>, WasmError> {
+    let mut assets = Vec::new();
+    for entry in file(folder, fs::read_dir(folder))? {
+        let entry = file(folder, entry)?;
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            return Err(WasmError::Folder { path });
+        }
+        let content = file(&path, fs::read(&path))?;
+        assets.push(Asset { name, content });
+    }
+    Ok(assets)
+}
+
+fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, WasmError> {
+    result.map_err(|source| WasmError::File { path: path.to_owned(), source })
+}
+
+/// Replaces `module` by a smaller one that does the same.
+fn shrink(workspace: &Workspace, module: &Path) -> Result<(), WasmError> {
+    let Some(wasm_opt) = install_wasm_opt(workspace) else {
+        return Ok(());
+    };
+    let mut command = Command::new(wasm_opt);
+    command.arg("-Oz").args(FEATURES).arg("--strip-debug").arg("--strip-target-features");
+    command.arg(module).arg("-o").arg(module);
+    command::run(&mut command, OPTIMIZE_LIMIT, |_| ())?;
+    Ok(())
+}
+
+/// The path of wasm-opt. `None`, with a note, where there is no npm or it fails.
+fn install_wasm_opt(workspace: &Workspace) -> Option<PathBuf> {
+    let folder = workspace.target().join("wasm-opt").join(BINARYEN);
+    let (program, marker) = (folder.join("node_modules/.bin/wasm-opt"), folder.join("complete"));
+    if marker.is_file() {
+        return Some(program);
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]);
+    npm.arg("--prefix").arg(&folder).arg(BINARYEN);
+    let installed = fs::create_dir_all(&folder)
+        .map_err(|source| CommandError::Start { program: "npm".to_owned(), source })
+        .and_then(|()| command::run(&mut npm, INSTALL_LIMIT, |_| ()))
+        .and_then(|_| command::run(Command::new(&program).arg("--version"), OPTIMIZE_LIMIT, |_| ()));
+    match installed {
+        Ok(_) => {
+            // Without the marker the next build installs again, which does no harm.
+            let _ = fs::write(marker, BINARYEN);
+            Some(program)
+        }
+        Err(error) => {
+            say(&format!("client: left as it is, larger than need be, because wasm-opt needs npm: {error}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! The class that the page drives, and the imitated network between the two.
+//!
+//! Every call with a time first delivers what is due on the imitated link, then does what was asked, then
+//! sorts the player's wishes into what the page polls. Without an imitated delay nothing waits: a message
+//! goes through in the call that brought it.
+
+use crate::json::Json;
+use crate::options::{Options, OptionsError, link_profile, token_hex};
+use crate::player::{Play, Told, Wish};
+use crate::registry;
+use crate::report::{Rate, Wire};
+use std::collections::VecDeque;
+use tickwire::link::Link;
+use tickwire::math::vec2;
+use tickwire::{Pad, Scene, Tone, Wave};
+use wasm_bindgen::prelude::*;
+
+/// A player in a room. Times are `performance.now()`, in milliseconds.
+#[wasm_bindgen]
+pub struct Client {
+    options: Options,
+    player: Box<dyn Play>,
+    inbound: Link,
+    outbound: Link,
+    scene: Scene,
+    pad: Pad,
+    now_us: u64,
+    dial: bool,
+    close: Option<u16>,
+    leaving: bool,
+    notices: VecDeque<Json>,
+    sounds: VecDeque<Tone>,
+    received: Rate,
+    sent: Rate,
+}
+
+/// Milliseconds of a page's clock in microseconds; a negative time and NaN become 0.
+pub(crate) const fn microseconds(now_ms: f64) -> u64 {
+    (now_ms * 1_000.0) as u64
+}
+
+impl Client {
+    fn open(json: &str, now_us: u64) -> Result<Self, OptionsError> {
+        let options = Options::parse(json)?;
+        let game = registry::find(&options.game).ok_or(OptionsError::UnknownGame)?;
+        let Options { link, seed, .. } = options;
+        Ok(Self {
+            player: (game.play)(&options),
+            inbound: Link::new(link, seed ^ 0x1a),
+            outbound: Link::new(link, seed ^ 0x0b),
+            options,
+            scene: Scene::default(),
+            pad: Pad::default(),
+            now_us,
+            dial: false,
+            close: None,
+            leaving: false,
+            notices: VecDeque::new(),
+            sounds: VecDeque::new(),
+            received: Rate::default(),
+            sent: Rate::default(),
+        })
+    }
+
+    /// Moves on to this time, and delivers what the imitated link has let through by then.
+    fn arrive(&mut self, now_ms: f64) {
+        // A clock that goes back would bring messages before they were sent.
+        self.now_us = self.now_us.max(microseconds(now_ms));
+        while let Some(arrival_us) = self.inbound.next_arrival_us().filter(|arrival_us| *arrival_us <= self.now_us) {
+            // As if it had come in between two frames of the page.
+            let Some(message) = self.inbound.poll(arrival_us) else { break };
+            self.player.handle(Told::Message(&message), arrival_us);
+        }
+    }
+
+    fn tell(&mut self, told: Told<'_>) {
+        self.player.handle(told, self.now_us);
+        self.settle();
+    }
+
+    /// Sorts the player's wishes into what the page polls.
+    fn settle(&mut self) {
+        while let Some(wish) = self.player.poll(self.now_us) {
+            match wish {
+                Wish::Dial => self.dial = true,
+                Wish::Transmit(message) => self.outbound.send(message, self.now_us),
+                Wish::Close(code) => self.close = Some(code),
+                Wish::Notice(notice) => self.notices.push_back(notice),
+                Wish::Sound(tone) => self.sounds.push_back(tone),
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        self.inbound.cut();
+        self.outbound.cut();
+    }
+}
+
+#[wasm_bindgen]
+impl Client {
+    /// A player who wants into a room: `{game, code, name, resume, latency_ms, jitter_ms, stall_percent, seed}`
+    /// in JSON. The first three are needed; `resume` is an earlier [`Client::resume_token`].
+    ///
+    /// # Errors
+    /// When the options are something else, or name a game that is not here.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: &str, now: f64) -> Result<Self, JsError> {
+        Self::open(options, microseconds(now)).map_err(|error| JsError::new(error.words()))
+    }
+
+    /// True once for every WebSocket that is to be opened now, in place of any other.
+    pub fn poll_dial(&mut self, now: f64) -> bool {
+        self.arrive(now);
+        self.settle();
+        std::mem::take(&mut self.dial)
+    }
+
+    /// The WebSocket is open.
+    pub fn opened(&mut self, now: f64) {
+        self.arrive(now);
+        self.cut();
+        self.close = None;
+        self.tell(Told::Opened);
+    }
+
+    /// A binary message came.
+    pub fn receive(&mut self, message: Vec<u8>, now: f64) {
+        self.arrive(now);
+        self.received.add(message.len(), self.now_us);
+        self.inbound.send(message, self.now_us);
+        self.arrive(now);
+        self.settle();
+    }
+
+    /// The WebSocket is closed, or failed to open, with this code.
+    pub fn closed(&mut self, code: u16, now: f64) {
+        self.arrive(now);
+        self.cut();
+        self.close = None;
+        self.tell(Told::Closed(code));
+    }
+
+    /// Whether the device is online and the page visible; nothing is dialled while not.
+    pub fn set_reachable(&mut self, reachable: bool, now: f64) {
+        self.arrive(now);
+        self.tell(Told::Reachable(reachable));
+    }
+
+    /// Whether the page is hidden: then it plays neutral inputs.
+    pub fn set_hidden(&mut self, hidden: bool) {
+        self.tell(Told::Hidden(hidden));
+    }
+
+    /// What the hands do from now on: see [`Pad`]. `aimed` says whether there is a pointer.
+    pub fn set_pad(&mut self, stick_x: f32, stick_y: f32, aim_x: f32, aim_y: f32, aimed: bool, buttons: u32) {
+        let aim = aimed.then_some(vec2(aim_x, aim_y));
+        self.pad = Pad { stick: vec2(stick_x, stick_y).clamp(vec2(-1.0, -1.0), vec2(1.0, 1.0)), aim, buttons };
+    }
+
+    /// Makes the ticks that are due. Call in every animation frame, and ten times a second while hidden.
+    pub fn advance(&mut self, now: f64) {
+        self.arrive(now);
+        let pad = self.pad;
+        self.tell(Told::Advance(&pad));
+    }
+
+    /// The next message to send; call until there is none, after every other call.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        // Who leaves takes the last words along: the socket closes right after.
+        let until_us = if self.leaving { u64::MAX } else { self.now_us };
+        let message = self.outbound.poll(until_us)?;
+        self.sent.add(message.len(), self.now_us);
+        Some(message)
+    }
+
+    /// The code to close the WebSocket with, if it is to be closed; [`Client::closed`] may follow at once,
+    /// without waiting for the other side.
+    pub fn poll_close(&mut self) -> Option<u16> {
+        self.close.take()
+    }
+
+    /// Draws the world into the scene, to be read until the next call that draws.
+    pub fn draw(&mut self, now: f64) {
+        self.arrive(now);
+        self.settle();
+        self.player.draw(self.now_us, &mut self.scene);
+    }
+
+    /// Where the scene's numbers begin in the module's memory.
+    #[must_use]
+    pub fn scene_ptr(&self) -> *const f32 {
+        self.scene.commands().as_ptr()
+    }
+
+    /// How many numbers the scene has.
+    #[must_use]
+    pub fn scene_len(&self) -> usize {
+        self.scene.commands().len()
+    }
+
+    /// The texts of the scene.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.scene.texts().to_vec()
+    }
+
+    /// Everyone in the room, by seat: `[{seat, name, score, me, bot, connected}]` in JSON.
+    #[must_use]
+    pub fn players(&mut self) -> String {
+        self.player.report(self.now_us).players().to_string()
+    }
+
+    /// What the network overlay shows, in JSON.
+    #[must_use]
+    pub fn stats(&mut self) -> String {
+        let wire = Wire {
+            game: &self.options.game,
+            code: &self.options.code,
+            bytes_in_per_s: self.received.per_s(self.now_us),
+            bytes_out_per_s: self.sent.per_s(self.now_us),
+        };
+        self.player.report(self.now_us).stats(&wire).to_string()
+    }
+
+    /// The next thing to tell the human, as JSON `{kind, text, code}`. `kind` is `joined` (without a text:
+    /// oneself), `resumed`, `returned`, `away`, `left`, `chat`, `reconnecting`, `refused` or `reload`.
+    pub fn poll_notice(&mut self) -> Option<String> {
+        self.notices.pop_front().map(|notice| notice.to_string())
+    }
+
+    /// The next sound: pitch in hertz, length in milliseconds, wave (0 sine, 1 square, 2 triangle, 3 saw,
+    /// 4 noise), loudness 0 to 1.
+    pub fn poll_sound(&mut self) -> Option<Vec<f32>> {
+        let Tone { hz, ms, wave, volume } = self.sounds.pop_front()?;
+        let wave = match wave {
+            Wave::Sine => 0.0,
+            Wave::Square => 1.0,
+            Wave::Triangle => 2.0,
+            Wave::Saw => 3.0,
+            Wave::Noise => 4.0,
+        };
+        Some(vec![hz, f32::from(ms), wave, volume])
+    }
+
+    /// Gets the seat back after a reload; changes with every connection.
+    #[must_use]
+    pub fn resume_token(&mut self) -> Option<String> {
+        self.player.report(self.now_us).resume.as_ref().map(token_hex)
+    }
+
+    /// Imitates another network from now on.
+    pub fn set_link(&mut self, latency_ms: f64, jitter_ms: f64, stall_percent: f64, now: f64) {
+        self.arrive(now);
+        self.settle();
+        let profile = link_profile(latency_ms, jitter_ms, stall_percent);
+        self.inbound.set_profile(profile);
+        self.outbound.set_profile(profile);
+    }
+
+    /// Says something to everyone in the room.
+    pub fn chat(&mut self, text: &str) {
+        self.tell(Told::Chat(text));
+    }
+
+    /// Leaves the room for good: the seat is free at once.
+    pub fn leave(&mut self) {
+        self.leaving = true;
+        self.tell(Told::Leave);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dot::Dot;
+    use crate::registry::{Entry, register};
+    use tickwire::message::{Hello, Player, ServerControl, Welcome};
+
+    fn client(link: &str) -> Client {
+        register(&[Entry::of::<Dot>()]);
+        let json = format!(r#"{{"game":"dot","code":"C4FK9T","name":"Ada","seed":7{link}}}"#);
+        Client::open(&json, 0).unwrap()
+    }
+
+    fn welcome() -> Vec<u8> {
+        let ada = Player { seat: 0, name: "Ada".into(), bot: false, away: false };
+        Welcome { seat: 0, tick: 500, resume: [0xa5; 16], resumed: false, players: vec![ada] }.encode()
+    }
+
+    fn line(number: u32) -> Vec<u8> {
+        ServerControl::Chat { seat: 0, text: number.to_string() }.encode()
+    }
+
+    fn notices(client: &mut Client) -> Vec<String> {
+        let read = |json: String| {
+            let notice: serde_json::Value = serde_json::from_str(&json).unwrap();
+            format!("{} {}", notice["kind"].as_str().unwrap(), notice["text"].as_str().unwrap())
+        };
+        std::iter::from_fn(|| client.poll_notice()).map(read).collect()
+    }
+
+    fn stats(client: &mut Client) -> serde_json::Value {
+        serde_json::from_str(&client.stats()).unwrap()
+    }
+
+    #[test]
+    fn options_that_name_no_game_open_nothing() {
+        assert_eq!(Client::open("{}", 0).err(), Some(OptionsError::Malformed));
+        let unknown = r#"{"game":"nothing","code":"C4FK9T","name":"Ada"}"#;
+        assert_eq!(Client::open(unknown, 0).err(), Some(OptionsError::UnknownGame));
+    }
+
+    #[test]
+    fn a_client_dials_says_hello_and_is_welcomed_at_once_on_a_perfect_link() {
+        let mut client = client("");
+        assert!(client.poll_dial(10.0));
+        assert!(!client.poll_dial(11.0), "once for every connection");
+        client.opened(20.0);
+        let hello = Hello::decode(&client.poll_transmit().unwrap()).unwrap();
+        assert_eq!((hello.game.as_str(), hello.code.as_str(), hello.name.as_str()), ("dot", "C4FK9T", "Ada"));
+        assert_eq!(client.poll_transmit(), None);
+        assert_eq!(client.resume_token(), None);
+        client.receive(welcome(), 30.0);
+        assert_eq!(notices(&mut client), ["joined "]);
+        assert_eq!(client.resume_token(), Some("a5".repeat(16)));
+        let players: serde_json::Value = serde_json::from_str(&client.players()).unwrap();
+        assert_eq!((&players[0]["name"], &players[0]["me"]), (&"Ada".into(), &true.into()));
+        let stats = stats(&mut client);
+        assert_eq!((&stats["connected"], &stats["seat"]), (&true.into(), &0.into()));
+        assert!(stats["bytes_in_per_s"].as_u64() > Some(0) && stats["bytes_out_per_s"].as_u64() > Some(0));
+    }
+
+    #[test]
+    fn the_imitated_link_delays_both_ways_and_keeps_order() {
+        let mut client = client(r#","latency_ms":100,"jitter_ms":40,"stall_percent":5"#);
+        assert!(client.poll_dial(0.0));
+        client.opened(0.0);
+        assert_eq!(client.poll_transmit(), None, "the hello is on its way");
+        client.advance(1_000.0);
+        assert!(client.poll_transmit().is_some());
+        client.receive(welcome(), 1_000.0);
+        assert_eq!(client.resume_token(), None, "the welcome is on its way");
+        let mut heard = Vec::new();
+        for step in 0..400_u32 {
+            let now = 1_001.0 + f64::from(step) * 16.0;
+            if step < 200 {
+                client.receive(line(step), now);
+            }
+            client.advance(now);
+            heard.extend(notices(&mut client));
+        }
+        let expected = (0..200).map(|number| format!("chat Ada: {number}"));
+        assert!(heard.into_iter().eq(std::iter::once("joined ".to_string()).chain(expected)));
+    }
+
+    #[test]
+    fn a_closed_connection_takes_what_was_on_its_way_with_it() {
+        let mut client = client(r#","latency_ms":100"#);
+        assert!(client.poll_dial(0.0));
+        client.opened(0.0);
+        client.receive(welcome(), 0.0);
+        client.closed(1012, 10.0);
+        client.advance(400.0);
+        assert_eq!(client.poll_transmit(), None);
+        assert_eq!(notices(&mut client), ["reconnecting "]);
+        assert_eq!(client.resume_token(), None);
+        assert!(client.poll_dial(600.0), "the first retry comes within half a second");
+    }
+
+    #[test]
+    fn silence_closes_the_connection_and_dials_again() {
+        let mut client = client("");
+        assert!(client.poll_dial(0.0));
+        client.opened(0.0);
+        client.receive(welcome(), 0.0);
+        client.advance(5_000.0);
+        assert_eq!(client.poll_close(), None);
+        client.advance(6_500.0);
+        assert_eq!(client.poll_close(), Some(4008));
+        client.closed(4008, 6_500.0);
+        assert_eq!(client.poll_close(), None);
+        assert!(client.poll_dial(7_100.0));
+    }
+
+    #[test]
+    fn who_leaves_says_so_even_on_a_slow_link() {
+        let mut client = client(r#","latency_ms":1000"#);
+        assert!(client.poll_dial(0.0));
+        client.opened(0.0);
+        client.receive(welcome(), 0.0);
+        client.advance(500.0);
+        let before = std::iter::from_fn(|| client.poll_transmit()).count();
+        assert_eq!(before, 1, "the hello");
+        client.leave();
+        assert!(client.poll_transmit().is_some());
+        assert_eq!(client.poll_close(), Some(1000));
+        client.closed(1000, 501.0);
+        assert!(!client.poll_dial(9_000.0));
+        assert_eq!(notices(&mut client), ["joined "], "leaving is no news to who leaves");
+    }
+
+    #[test]
+    fn refusals_end_the_session_and_an_old_page_is_to_reload() {
+        for (code, kind) in [(4003, "refused no such room"), (4009, "reload client and server versions differ")] {
+            let mut client = client("");
+            assert!(client.poll_dial(0.0));
+            client.closed(code, 10.0);
+            assert_eq!(notices(&mut client), [kind]);
+            assert!(!client.poll_dial(60_000.0));
+        }
+    }
+
+    #[test]
+    fn a_scene_is_there_before_the_first_snapshot() {
+        let mut client = client("");
+        client.draw(0.0);
+        assert_eq!(client.scene_len(), 5, "the camera on an empty field");
+        client.draw(16.0);
+        assert_eq!(client.scene_len(), 5);
+    }
+
+    #[test]
+    fn a_page_s_clock_is_never_negative() {
+        assert_eq!(microseconds(1_234.567_8), 1_234_567);
+        assert_eq!((microseconds(-1.0), microseconds(f64::NAN)), (0, 0));
+    }
+}

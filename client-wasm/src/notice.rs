@@ -1,0 +1,118 @@
+//! What the player is told in words: who came and went, and how the connection is.
+
+use crate::json::Json;
+use tickwire::Seat;
+use tickwire::client::Notice;
+use tickwire::message::{CloseCode, Player};
+
+/// Remembers who is away, to tell a return from an arrival.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    /// A bit per seat.
+    away: u64,
+}
+
+impl Roster {
+    /// A notice as the page takes it, `{kind, text, code}`; `None` when there is nothing to say.
+    pub(crate) fn tell<'a>(
+        &mut self,
+        notice: Notice,
+        me: Option<Seat>,
+        players: impl Iterator<Item = &'a Player>,
+    ) -> Option<Json> {
+        let mine = |player: &Player| me.is_some_and(|me| me.number() == player.seat);
+        match notice {
+            Notice::Welcome { resumed } => {
+                self.away = players.filter(|player| player.away).fold(0, |away, player| away | bit(player));
+                Some(told(if resumed { "resumed" } else { "joined" }, String::new(), None))
+            }
+            Notice::Player(player) => {
+                let was_away = self.away & bit(&player) != 0;
+                self.away = if player.away { self.away | bit(&player) } else { self.away & !bit(&player) };
+                // Bots come and go as people do the opposite: the list says enough.
+                if player.bot || mine(&player) {
+                    return None;
+                }
+                let kind = match (player.away, was_away) {
+                    (true, _) => "away",
+                    (false, true) => "returned",
+                    (false, false) => "joined",
+                };
+                Some(told(kind, player.name, None))
+            }
+            Notice::Left(player) => {
+                self.away &= !bit(&player);
+                (!player.bot && !mine(&player)).then(|| told("left", player.name, None))
+            }
+            Notice::Chat { name, text } => Some(told("chat", format!("{name}: {text}"), None)),
+            Notice::Lost { code } => Some(told("reconnecting", String::new(), Some(code))),
+            Notice::Over(code) => {
+                let kind = if code == CloseCode::Version { "reload" } else { "refused" };
+                Some(told(kind, code.reason().into(), Some(code.number())))
+            }
+        }
+    }
+}
+
+fn told(kind: &'static str, text: String, code: Option<u16>) -> Json {
+    Json::object([("kind", kind.into()), ("text", text.into()), ("code", code.into())])
+}
+
+/// The session lets no player in whose seat is not below 64.
+const fn bit(player: &Player) -> u64 {
+    1 << (player.seat & 63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn player(seat: u8, name: &str) -> Player {
+        Player { seat, name: name.into(), bot: false, away: false }
+    }
+
+    /// Tells one notice to the player in seat 0, Ada being away in seat 1 from the start.
+    fn tell(roster: &mut Roster, notice: Notice) -> Option<String> {
+        let players = [player(0, "me"), Player { away: true, ..player(1, "Ada") }];
+        roster.tell(notice, Seat::new(0), players.iter()).map(|json| json.to_string())
+    }
+
+    fn line(kind: &str, text: &str, code: &str) -> Option<String> {
+        Some(format!(r#"{{"kind":"{kind}","text":"{text}","code":{code}}}"#))
+    }
+
+    #[test]
+    fn players_join_go_away_return_and_leave() {
+        let mut roster = Roster::default();
+        let welcome = Notice::Welcome { resumed: false };
+        assert_eq!(tell(&mut roster, welcome), line("joined", "", "null"));
+        let ada = || player(1, "Ada");
+        let away = Notice::Player(Player { away: true, ..ada() });
+        assert_eq!(tell(&mut roster, Notice::Player(ada())), line("returned", "Ada", "null"));
+        assert_eq!(tell(&mut roster, away), line("away", "Ada", "null"));
+        assert_eq!(tell(&mut roster, Notice::Left(ada())), line("left", "Ada", "null"));
+        assert_eq!(tell(&mut roster, Notice::Player(ada())), line("joined", "Ada", "null"));
+    }
+
+    #[test]
+    fn nothing_is_said_of_bots_and_of_oneself() {
+        let mut roster = Roster::default();
+        let bot = || Player { bot: true, ..player(2, "Bot") };
+        assert_eq!(tell(&mut roster, Notice::Player(bot())), None);
+        assert_eq!(tell(&mut roster, Notice::Left(bot())), None);
+        assert_eq!(tell(&mut roster, Notice::Player(player(0, "me"))), None);
+    }
+
+    #[test]
+    fn connections_and_chat_are_told_with_their_codes() {
+        let mut roster = Roster::default();
+        let chat = Notice::Chat { name: "Ada".into(), text: "hi".into() };
+        assert_eq!(tell(&mut roster, chat), line("chat", "Ada: hi", "null"));
+        assert_eq!(tell(&mut roster, Notice::Welcome { resumed: true }), line("resumed", "", "null"));
+        assert_eq!(tell(&mut roster, Notice::Lost { code: 1012 }), line("reconnecting", "", "1012"));
+        let full = line("refused", "the room is full", "4004");
+        assert_eq!(tell(&mut roster, Notice::Over(CloseCode::Full)), full);
+        let version = line("reload", "client and server versions differ", "4009");
+        assert_eq!(tell(&mut roster, Notice::Over(CloseCode::Version)), version);
+    }
+}

@@ -1,0 +1,143 @@
+//! What the page wants to play, as it says it in JSON.
+
+use crate::json::{Json, read_flat};
+use tickwire::link::LinkProfile;
+use tickwire::message::ResumeToken;
+
+/// Slower links than this, in milliseconds, are nothing to play on, and not to be imitated either.
+const LINK_MS_MAX: f64 = 10_000.0;
+
+/// `{game, code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, seed?}`; other fields are ignored.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// The game's name.
+    pub(crate) game: String,
+    /// The room's code.
+    pub(crate) code: String,
+    /// The player's name.
+    pub(crate) name: String,
+    /// From an earlier session; anything that is no token is none.
+    pub(crate) resume: Option<ResumeToken>,
+    /// The network to imitate.
+    pub(crate) link: LinkProfile,
+    /// Spreads retries and seeds the imitated network.
+    pub(crate) seed: u64,
+}
+
+/// Why there is no client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OptionsError {
+    /// They are not the JSON that is asked for.
+    Malformed,
+    /// No game of that name is exported.
+    UnknownGame,
+}
+
+impl OptionsError {
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Malformed => "the client's options are {game, code, name, ..} in JSON",
+            Self::UnknownGame => "this module does not export that game",
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn parse(json: &str) -> Result<Self, OptionsError> {
+        let fields = read_flat(json).ok_or(OptionsError::Malformed)?;
+        let find = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        let text = |name: &str| match find(name) {
+            Some(Json::Text(text)) => Ok(text.clone()),
+            _ => Err(OptionsError::Malformed),
+        };
+        let number = |name: &str| match find(name) {
+            Some(Json::Decimal(value)) => Ok(*value),
+            None | Some(Json::Null) => Ok(0.0),
+            Some(_) => Err(OptionsError::Malformed),
+        };
+        Ok(Self {
+            game: text("game")?,
+            code: text("code")?,
+            name: text("name")?,
+            resume: text("resume").ok().as_deref().and_then(token),
+            link: link_profile(number("latency_ms")?, number("jitter_ms")?, number("stall_percent")?),
+            // Saturates; any number is a seed.
+            seed: number("seed")? as u64,
+        })
+    }
+}
+
+/// A link as sliders and addresses describe it: anything is cut to what makes sense.
+pub(crate) fn link_profile(latency_ms: f64, jitter_ms: f64, stall_percent: f64) -> LinkProfile {
+    // Both ends are within `u32`, and NaN becomes 0.
+    let whole = |value: f64, max: f64| value.clamp(0.0, max) as u32;
+    LinkProfile {
+        latency_ms: whole(latency_ms, LINK_MS_MAX),
+        jitter_ms: whole(jitter_ms, LINK_MS_MAX),
+        stall_percent: whole(stall_percent, 100.0),
+    }
+}
+
+fn token(hex: &str) -> Option<ResumeToken> {
+    let mut token = ResumeToken::default();
+    if hex.len() != token.len() * 2 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (index, byte) in token.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(token)
+}
+
+/// A token in hexadecimal, as [`Options`] takes it.
+pub(crate) fn token_hex(token: &ResumeToken) -> String {
+    token
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_s_options_are_understood() {
+        let json = r#"{"game":"dot","code":"C4FK9T","name":"Ada \"A\"","resume":"000102030405060708090a0b0c0d0eff",
+            "latency_ms":100,"jitter_ms":30.5,"stall_percent":2,"seed":4294967295}"#;
+        let options = Options::parse(json).unwrap();
+        assert_eq!((options.game.as_str(), options.code.as_str()), ("dot", "C4FK9T"));
+        assert_eq!((options.name.as_str(), options.seed), ("Ada \"A\"", u64::from(u32::MAX)));
+        assert_eq!(options.link, LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 2 });
+        let token = options.resume.unwrap();
+        assert_eq!(token, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        assert_eq!(token_hex(&token), "000102030405060708090a0b0c0d0eff");
+    }
+
+    #[test]
+    fn what_may_be_left_out_is_neutral() {
+        let options = Options::parse(r#"{"game":"dot","code":"C4FK9T","name":"Ada","resume":null}"#).unwrap();
+        assert_eq!((options.resume, options.link, options.seed), (None, LinkProfile::default(), 0));
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_a_broken_token_is_none() {
+        let wrong_seed = r#"{"game":"dot","code":"","name":"","seed":"x"}"#;
+        for json in ["", "{}", "[1]", r#"{"game":1,"code":"","name":""}"#, wrong_seed] {
+            assert_eq!(Options::parse(json).unwrap_err(), OptionsError::Malformed);
+        }
+        for hex in
+            ["", "00", "0x0102030405060708090a0b0c0d0eff0", "+00102030405060708090a0b0c0d0eff", "ä01020304050607"]
+        {
+            assert_eq!(token(hex), None, "{hex}");
+        }
+    }
+
+    #[test]
+    fn a_link_out_of_range_is_cut_to_what_makes_sense() {
+        let worst = LinkProfile { latency_ms: 10_000, jitter_ms: 10_000, stall_percent: 100 };
+        assert_eq!(link_profile(1e12, f64::INFINITY, 101.0), worst);
+        assert_eq!(link_profile(-1.0, f64::NAN, -0.0), LinkProfile::default());
+    }
+}

@@ -1,0 +1,161 @@
+//! A session and its stage behind one object-safe trait: JavaScript knows no game's type.
+//!
+//! Calls are data in both directions, [`Told`] in and [`Wish`] out, so that the class that the page drives
+//! stays the same for every game.
+
+use crate::json::Json;
+use crate::notice::Roster;
+use crate::options::Options;
+use crate::report::{Peak, Report};
+use tickwire::client::Session;
+use tickwire::{Pad, Scene, Stage, Tone};
+
+/// What the page tells a player.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Told<'a> {
+    /// The connection that was wished for is open.
+    Opened,
+    /// A message came.
+    Message(&'a [u8]),
+    /// The connection is gone, with this code.
+    Closed(u16),
+    /// The device is online and the page visible, or not.
+    Reachable(bool),
+    /// The page is hidden, or not.
+    Hidden(bool),
+    /// Time has passed, and this is what the hands do.
+    Advance(&'a Pad),
+    /// Say this to everyone in the room.
+    Chat(&'a str),
+    /// Leave for good.
+    Leave,
+}
+
+/// What a player wants of the page.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// Open a connection.
+    Dial,
+    /// Send this.
+    Transmit(Vec<u8>),
+    /// Close the connection with this code.
+    Close(u16),
+    /// Tell the human.
+    Notice(Json),
+    /// Let it be heard.
+    Sound(Tone),
+}
+
+/// A player of any game. Times are microseconds that never go back.
+pub(crate) trait Play {
+    /// Takes in what happened on the page.
+    fn handle(&mut self, told: Told<'_>, now_us: u64);
+
+    /// The next wish; call until there is none, after each [`Play::handle`].
+    fn poll(&mut self, now_us: u64) -> Option<Wish>;
+
+    /// Draws the world as it is to be seen now.
+    fn draw(&mut self, now_us: u64, scene: &mut Scene);
+
+    /// How it goes.
+    fn report(&mut self, now_us: u64) -> Report;
+}
+
+/// A player of game `G`.
+pub(crate) struct Player<G: Stage> {
+    session: Session<G>,
+    roster: Roster,
+    correction: Peak,
+}
+
+impl<G: Stage> Player<G> {
+    /// A player who wants into the room that the options name.
+    pub(crate) fn new(options: &Options) -> Self {
+        let session = Session::new(&options.code, &options.name, options.resume, options.seed);
+        Self { session, roster: Roster::default(), correction: Peak::default() }
+    }
+}
+
+impl<G: Stage> Play for Player<G> {
+    fn handle(&mut self, told: Told<'_>, now_us: u64) {
+        let session = &mut self.session;
+        match told {
+            Told::Opened => session.handle_opened(now_us),
+            // The session counts what it cannot use, and asks for a keyframe.
+            Told::Message(message) => drop(session.handle_frame(message, now_us)),
+            Told::Closed(code) => session.handle_closed(code, now_us),
+            Told::Reachable(reachable) => session.set_reachable(reachable, now_us),
+            Told::Hidden(hidden) => session.set_hidden(hidden),
+            Told::Advance(pad) => {
+                session.push_input(G::controls(pad));
+                session.advance(now_us);
+                self.correction.add(session.stats().correction_units, now_us);
+            }
+            Told::Chat(text) => session.chat(text),
+            Told::Leave => session.leave(),
+        }
+    }
+
+    fn poll(&mut self, now_us: u64) -> Option<Wish> {
+        let Self { session, roster, .. } = self;
+        if session.poll_dial(now_us) {
+            return Some(Wish::Dial);
+        }
+        if let Some(message) = session.poll_transmit() {
+            return Some(Wish::Transmit(message));
+        }
+        if let Some(code) = session.poll_close(now_us) {
+            return Some(Wish::Close(code.number()));
+        }
+        while let Some(notice) = session.poll_notice() {
+            if let Some(told) = roster.tell(notice, session.seat(), session.players()) {
+                return Some(Wish::Notice(told));
+            }
+        }
+        while let Some(event) = session.poll_event() {
+            if let Some(tone) = G::sound(&event) {
+                return Some(Wish::Sound(tone));
+            }
+        }
+        None
+    }
+
+    fn draw(&mut self, now_us: u64, scene: &mut Scene) {
+        let me = self.session.seat();
+        match self.session.view(now_us) {
+            Some(world) => {
+                scene.clear();
+                world.draw(me, scene);
+            }
+            // Not in the room yet: the place as it is before anyone comes. Between two connections the last
+            // picture stays.
+            None if scene.commands().is_empty() => G::new(&G::Options::default()).draw(None, scene),
+            None => {}
+        }
+    }
+
+    fn report(&mut self, now_us: u64) -> Report {
+        let mut players: Vec<_> = self.session.players().map(|player| (player.clone(), None)).collect();
+        if let Some(world) = self.session.view(now_us) {
+            for (player, figure) in &mut players {
+                *figure = tickwire::Seat::new(player.seat).and_then(|seat| world.figure(seat));
+            }
+        }
+        let session = &self.session;
+        let playout = session.playout();
+        let tick = playout.newest_tick();
+        Report {
+            seat: session.seat(),
+            resume: session.resume_token(),
+            connected: session.is_connected(),
+            players,
+            tick,
+            predicted_tick: session.predicted_tick(),
+            margin_ticks: f64::from(tick.0) - playout.shown(),
+            jitter_us: playout.jitter_us(),
+            underruns: playout.underruns(),
+            correction_units: self.correction.value(),
+            stats: session.stats().clone(),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The match that the lobby shows: bots play all seats, here, without a server.
+
+use crate::client::microseconds;
+use crate::registry;
+use tickwire::limits::{ADVANCE_TICKS_MAX, SEATS_MAX};
+use tickwire::snapshot::Snapshot;
+use tickwire::state::Schema;
+use tickwire::{Game, Rng, Scene, Seat, Stage, Step, Tick, To};
+use wasm_bindgen::prelude::*;
+
+/// A match of any game that plays itself.
+pub(crate) trait Show {
+    /// Makes the ticks that are due, a few at the most.
+    fn advance(&mut self, now_us: u64);
+
+    /// Draws the world as a spectator sees it.
+    fn draw(&self, scene: &mut Scene);
+}
+
+/// A match of game `G` between its bots.
+pub(crate) struct Match<G: Game> {
+    world: G,
+    snapshot: Snapshot,
+    tick: Tick,
+    /// When the next tick is due; the first call says what time it is.
+    due_us: Option<u64>,
+    rng: Rng,
+    dice: Rng,
+    seats: Vec<Seat>,
+    inputs: [Option<G::Input>; SEATS_MAX as usize],
+    events: Vec<(To, G::Event)>,
+}
+
+impl<G: Game> Match<G> {
+    /// The match that follows from this seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut world = G::new(&G::Options::default());
+        let seats: Vec<Seat> = Seat::first(G::RULES.bots.clamp(1, G::RULES.seats)).collect();
+        seats.iter().for_each(|seat| world.join(*seat));
+        Self {
+            world,
+            snapshot: Snapshot::empty(&Schema::of::<G>()),
+            tick: Tick::default(),
+            due_us: None,
+            rng: Rng::new(seed),
+            dice: Rng::new(!seed),
+            seats,
+            inputs: [None; SEATS_MAX as usize],
+            events: Vec::new(),
+        }
+    }
+
+    fn step(&mut self) {
+        self.tick = self.tick.next();
+        for seat in &self.seats {
+            self.inputs[seat.index()] = Some(self.world.bot(*seat, &mut self.dice));
+        }
+        self.events.clear();
+        self.world.step(&mut Step::new(self.tick, &self.inputs, &mut self.rng, &mut self.events));
+        // The world is what would be on the wire, here too.
+        self.snapshot.capture(&mut self.world, self.tick);
+    }
+}
+
+impl<G: Stage> Show for Match<G> {
+    fn advance(&mut self, now_us: u64) {
+        let tick_us = G::RULES.tick_us();
+        let mut due_us = self.due_us.unwrap_or(now_us);
+        for _ in 0..ADVANCE_TICKS_MAX {
+            if due_us > now_us {
+                break;
+            }
+            self.step();
+            due_us += tick_us;
+        }
+        // Time that was slept through is not played.
+        self.due_us = Some(if due_us > now_us { due_us } else { now_us + tick_us });
+    }
+
+    fn draw(&self, scene: &mut Scene) {
+        self.world.draw(None, scene);
+    }
+}
+
+/// A match that plays itself, to be drawn like a [`Client`](crate::Client).
+#[wasm_bindgen]
+pub struct Preview {
+    show: Option<Box<dyn Show>>,
+    scene: Scene,
+}
+
+#[wasm_bindgen]
+impl Preview {
+    /// The match of this game that follows from a seed. Nothing is shown of a game that is not here.
+    #[must_use]
+    #[wasm_bindgen(constructor)]
+    pub fn new(game: &str, seed: u32) -> Self {
+        let mut preview =
+            Self { show: registry::find(game).map(|game| (game.show)(u64::from(seed))), scene: Scene::default() };
+        preview.draw();
+        preview
+    }
+
+    /// Plays on to this time, `performance.now()` in milliseconds. The first call sets where time begins.
+    pub fn advance(&mut self, now: f64) {
+        if let Some(show) = &mut self.show {
+            show.advance(microseconds(now));
+        }
+        self.draw();
+    }
+
+    fn draw(&mut self) {
+        self.scene.clear();
+        if let Some(show) = &self.show {
+            show.draw(&mut self.scene);
+        }
+    }
+
+    /// Where the scene's numbers begin in the module's memory.
+    #[must_use]
+    pub fn scene_ptr(&self) -> *const f32 {
+        self.scene.commands().as_ptr()
+    }
+
+    /// How many numbers the scene has.
+    #[must_use]
+    pub fn scene_len(&self) -> usize {
+        self.scene.commands().len()
+    }
+
+    /// The texts of the scene.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.scene.texts().to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dot::Dot;
+    use crate::registry::{Entry, register};
+
+    #[test]
+    fn bots_play_at_the_game_s_rate() {
+        let mut dots = Match::<Dot>::new(1);
+        for ms in (5_000..6_000).step_by(16) {
+            dots.advance(ms * 1_000);
+        }
+        // 50 Hz for 992 ms, the first tick at once.
+        assert_eq!(dots.tick, Tick(50));
+        let playing = Seat::first(4).filter_map(|seat| dots.world.figure(seat));
+        assert_eq!(playing.count(), 3, "as many as its rules ask bots for");
+    }
+
+    #[test]
+    fn time_that_was_slept_through_is_not_played() {
+        let mut dots = Match::<Dot>::new(1);
+        dots.advance(0);
+        dots.advance(60_000_000);
+        assert_eq!(dots.tick, Tick(1 + ADVANCE_TICKS_MAX));
+        dots.advance(60_010_000);
+        dots.advance(60_030_000);
+        assert_eq!(dots.tick, Tick(2 + ADVANCE_TICKS_MAX));
+    }
+
+    #[test]
+    fn a_preview_shows_a_scene_from_the_start() {
+        register(&[Entry::of::<Dot>()]);
+        let mut preview = Preview::new("dot", 7);
+        let before = preview.scene.commands().to_vec();
+        assert!(preview.scene_len() > 5);
+        (0..100).for_each(|step| preview.advance(f64::from(step) * 16.0));
+        assert_eq!(preview.scene_len(), before.len());
+        assert_ne!(preview.scene.commands(), before);
+        assert_eq!(Preview::new("nothing", 7).scene_len(), 0);
+    }
+}

@@ -1,0 +1,237 @@
+//! Numbers for the network overlay and the list of players.
+
+use crate::json::Json;
+use std::collections::VecDeque;
+use tickwire::client::Stats;
+use tickwire::message::{Player, ResumeToken};
+use tickwire::{Figure, Seat, Tick};
+
+/// Rates are those of so many microseconds.
+const RATE_US: u64 = 1_000_000;
+
+/// A correction stays the recent one for so long, in microseconds, unless a larger one follows: the overlay
+/// looks ten times a second, and should miss none.
+const RECENT_US: u64 = 150_000;
+
+/// How a session is doing, at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Report {
+    pub(crate) seat: Option<Seat>,
+    pub(crate) resume: Option<ResumeToken>,
+    pub(crate) connected: bool,
+    /// Everyone in the room, and where the picture shows them.
+    pub(crate) players: Vec<(Player, Option<Figure>)>,
+    /// The newest tick the server sent.
+    pub(crate) tick: Tick,
+    /// The tick that is predicted.
+    pub(crate) predicted_tick: Tick,
+    /// Ticks between what is shown of others and the newest that the server sent.
+    pub(crate) margin_ticks: f64,
+    pub(crate) jitter_us: f64,
+    /// Times at which there was nothing newer to show of others.
+    pub(crate) underruns: u64,
+    /// The largest correction of the last moments.
+    pub(crate) correction_units: f32,
+    pub(crate) stats: Stats,
+}
+
+/// What the page itself knows of the connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wire<'a> {
+    pub(crate) game: &'a str,
+    pub(crate) code: &'a str,
+    pub(crate) bytes_in_per_s: u64,
+    pub(crate) bytes_out_per_s: u64,
+}
+
+impl Report {
+    fn is_me(&self, player: &Player) -> bool {
+        self.seat.is_some_and(|seat| seat.number() == player.seat)
+    }
+
+    /// `[{seat, name, score, me, bot, connected}]`, by seat.
+    pub(crate) fn players(&self) -> Json {
+        let player = |(player, figure): &(Player, Option<Figure>)| {
+            Json::object([
+                ("seat", player.seat.into()),
+                ("name", player.name.as_str().into()),
+                ("score", figure.map_or(0, |figure| figure.score).into()),
+                ("me", self.is_me(player).into()),
+                ("bot", player.bot.into()),
+                ("connected", (!player.away).into()),
+            ])
+        };
+        Json::List(self.players.iter().map(player).collect())
+    }
+
+    /// The object of `window.tickwire.stats()`.
+    pub(crate) fn stats(&self, wire: &Wire<'_>) -> Json {
+        let stats = &self.stats;
+        let shown = |me: bool| {
+            let placed = |(player, figure): &(Player, Option<Figure>)| figure.map(|figure| (player.seat, figure.at));
+            self.players.iter().filter(move |(player, _)| self.is_me(player) == me).filter_map(placed)
+        };
+        let own = shown(true).next().map(|(_, at)| Json::object([("x", at.x.into()), ("y", at.y.into())]));
+        let other = |(seat, at): (u8, tickwire::math::Vec2)| {
+            Json::object([("seat", seat.into()), ("x", at.x.into()), ("y", at.y.into())])
+        };
+        Json::object([
+            ("game", wire.game.into()),
+            ("code", wire.code.into()),
+            ("seat", self.seat.map(Seat::number).into()),
+            ("players", self.players.len().try_into().unwrap_or(u32::MAX).into()),
+            ("tick", self.tick.0.into()),
+            ("predicted_tick", self.predicted_tick.0.into()),
+            ("rtt_ms", milliseconds(stats.rtt_us).into()),
+            ("jitter_ms", (self.jitter_us / 1_000.0).into()),
+            ("input_lead_ticks", stats.input_lead_ticks.into()),
+            ("rollbacks", stats.rollbacks.into()),
+            ("rollback_ticks_max", stats.rollback_ticks_max.into()),
+            ("correction_units_max", stats.correction_units_max.into()),
+            ("snapshots", stats.snapshots.into()),
+            ("bytes_in_per_s", wire.bytes_in_per_s.into()),
+            ("hash_tick", stats.hash_tick.into()),
+            ("hashes_compared", stats.hashes_compared.into()),
+            ("mismatches", stats.hash_mismatches.into()),
+            ("connected", self.connected.into()),
+            ("own", own.into()),
+            ("others", Json::List(shown(false).map(other).collect())),
+            ("bytes_out_per_s", wire.bytes_out_per_s.into()),
+            ("margin_ticks", self.margin_ticks.into()),
+            ("correction_units", self.correction_units.into()),
+            ("starved_ticks", stats.starved_ticks.into()),
+            ("underruns", self.underruns.into()),
+            ("keyframes", stats.keyframes.into()),
+            ("decode_errors", stats.decode_errors.into()),
+            ("welcomes", stats.welcomes.into()),
+        ])
+    }
+}
+
+/// Far below 2⁵³ µs, which is three centuries.
+const fn milliseconds(us: u64) -> f64 {
+    us as f64 / 1_000.0
+}
+
+/// Bytes of the last second.
+#[derive(Debug, Default)]
+pub(crate) struct Rate {
+    recent: VecDeque<(u64, u64)>,
+}
+
+impl Rate {
+    pub(crate) fn add(&mut self, bytes: usize, now_us: u64) {
+        self.recent.push_back((now_us, bytes as u64));
+        while self.recent.front().is_some_and(|(at_us, _)| now_us.saturating_sub(*at_us) >= RATE_US) {
+            self.recent.pop_front();
+        }
+    }
+
+    pub(crate) fn per_s(&self, now_us: u64) -> u64 {
+        let recent = self.recent.iter().filter(|(at_us, _)| now_us.saturating_sub(*at_us) < RATE_US);
+        recent.map(|(_, bytes)| bytes).sum()
+    }
+}
+
+/// The largest of the values of the last moments.
+#[derive(Debug, Default)]
+pub(crate) struct Peak {
+    value: f32,
+    since_us: u64,
+}
+
+impl Peak {
+    pub(crate) fn add(&mut self, value: f32, now_us: u64) {
+        if value >= self.value || now_us.saturating_sub(self.since_us) > RECENT_US {
+            (self.value, self.since_us) = (value, now_us);
+        }
+    }
+
+    pub(crate) const fn value(&self) -> f32 {
+        self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickwire::math::vec2;
+
+    fn report() -> Report {
+        let player = |seat, away| Player { seat, name: format!("p\"{seat}"), bot: seat == 2, away };
+        let figure = |x, score| Some(Figure { at: vec2(x, -0.5), score });
+        Report {
+            seat: Seat::new(1),
+            resume: None,
+            connected: true,
+            players: vec![
+                (player(0, true), figure(1.0, -3)),
+                (player(1, false), figure(2.25, 4)),
+                (player(2, false), None),
+            ],
+            tick: Tick(100),
+            predicted_tick: Tick(104),
+            margin_ticks: 2.5,
+            jitter_us: 1_500.0,
+            underruns: 1,
+            correction_units: f32::NAN,
+            stats: Stats { rtt_us: 40_250, input_lead_ticks: -2, snapshots: 90, hash_tick: 100, ..Stats::default() },
+        }
+    }
+
+    #[test]
+    fn the_overlay_gets_every_number_it_is_promised() {
+        let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 900, bytes_out_per_s: 300 };
+        let stats: serde_json::Value = serde_json::from_str(&report().stats(&wire).to_string()).unwrap();
+        let promised = serde_json::json!({
+            "game": "dot", "code": "C4FK9T", "seat": 1, "players": 3, "tick": 100, "predicted_tick": 104,
+            "rtt_ms": 40.25, "jitter_ms": 1.5, "input_lead_ticks": -2, "rollbacks": 0, "rollback_ticks_max": 0,
+            "correction_units_max": 0.0, "snapshots": 90, "bytes_in_per_s": 900, "hash_tick": 100,
+            "hashes_compared": 0, "mismatches": 0, "connected": true, "own": { "x": 2.25, "y": -0.5 },
+            "others": [{ "seat": 0, "x": 1.0, "y": -0.5 }],
+        });
+        for (name, value) in promised.as_object().unwrap() {
+            assert_eq!(stats[name], *value, "{name}");
+        }
+        assert_eq!((stats["margin_ticks"].as_f64(), stats["correction_units"].as_f64()), (Some(2.5), None));
+    }
+
+    #[test]
+    fn before_the_first_welcome_nobody_is_anywhere() {
+        let nobody = Report { seat: None, connected: false, players: Vec::new(), ..report() };
+        let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 0, bytes_out_per_s: 0 };
+        let stats: serde_json::Value = serde_json::from_str(&nobody.stats(&wire).to_string()).unwrap();
+        assert!(stats["own"].is_null() && stats["seat"].is_null());
+        assert_eq!((&stats["others"], &stats["connected"]), (&serde_json::json!([]), &false.into()));
+    }
+
+    #[test]
+    fn players_are_listed_with_score_and_state() {
+        let players: serde_json::Value = serde_json::from_str(&report().players().to_string()).unwrap();
+        let expected = serde_json::json!([
+            { "seat": 0, "name": "p\"0", "score": -3, "me": false, "bot": false, "connected": false },
+            { "seat": 1, "name": "p\"1", "score": 4, "me": true, "bot": false, "connected": true },
+            { "seat": 2, "name": "p\"2", "score": 0, "me": false, "bot": true, "connected": true },
+        ]);
+        assert_eq!(players, expected);
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_second() {
+        let mut rate = Rate::default();
+        (0..30).for_each(|step| rate.add(10, step * 100_000));
+        assert_eq!(rate.per_s(2_900_000), 100);
+        assert_eq!(rate.per_s(3_400_000), 50);
+        assert_eq!(rate.per_s(9_000_000), 0);
+    }
+
+    #[test]
+    fn a_peak_is_seen_for_a_moment() {
+        let mut peak = Peak::default();
+        peak.add(3.0, 0);
+        peak.add(1.0, 100_000);
+        assert_eq!(peak.value(), 3.0);
+        peak.add(0.5, 200_000);
+        assert_eq!(peak.value(), 0.5);
+    }
+}

@@ -1,0 +1,362 @@
+// The page: boots the client, moves between lobby and room, runs the frame, and says what went wrong.
+// It decides nothing about the game or the connection; the client in WASM does.
+
+import init, * as wasm from './tickwire_client.js';
+import { Attract } from './attract.js';
+import { Painter } from './draw.js';
+import { Lobby, tidyCode } from './lobby.js';
+import { Wire } from './net.js';
+import { Overlay } from './overlay.js';
+import { Pad } from './pad.js';
+import { Room } from './room.js';
+import { mute, muted, play } from './sound.js';
+import { recallInTab, rememberInTab } from './store.js';
+import { WAYS, refusal, repair } from './words.js';
+
+const HIDDEN_TICK_MS = 100;
+const SAMPLE_MS = 100;
+const SLOW_MS = 250;
+const CONNECTING_MS = 700;
+const BORROW_MS = 250;
+const ROOMY_PX = 880;
+
+const $ = (id) => document.getElementById(id);
+const query = new URLSearchParams(location.search);
+const link = {
+  latency_ms: Number(query.get('latency_ms')) || 0,
+  jitter_ms: Number(query.get('jitter_ms')) || 0,
+  stall_percent: Number(query.get('stall_percent')) || 0,
+};
+const aim = { x: 0, y: 0 };
+const area = { x: 0, y: 0, w: 1, h: 1 };
+
+let painter, attract, lobby, room, pad, overlay;
+// The room being played: {client, wire, game, code, name, since, seen, repairing, over}; null in the lobby.
+// `seen`: it has been connected. `over`: it was refused, and a card offers the ways on.
+let session = null;
+let broken = false;
+let lastSample = 0;
+let lastSlow = 0;
+
+const stats = () => (session ? JSON.parse(session.client.stats()) : { connected: false });
+const reachable = () => navigator.onLine && !document.hidden;
+
+async function boot() {
+  window.tickwire = { client: null, stats, determinism: null };
+  let memory;
+  try {
+    ({ memory } = await init());
+  } catch {
+    return card(['The game could not be loaded', 'The connection broke, or this browser cannot run WebAssembly.', ['reload']], false);
+  }
+  window.tickwire.determinism = wasm.determinism;
+  painter = new Painter($('game'), memory);
+  attract = new Attract(painter, wasm.Preview);
+  room = new Room(wasm.qr);
+  pad = new Pad($('game'), $('stick'), $('buttons'));
+  overlay = new Overlay((wanted) => session?.client.set_link(...Object.values(Object.assign(link, wanted)), performance.now()));
+  overlay.showLink(link);
+  lobby = new Lobby(enter, (game) => { if (!session) attract.show(game); });
+  lobby.list(JSON.parse(wasm.games()), query.get('game'));
+  wireUp();
+  showMute();
+  for (const button of document.querySelectorAll('#lobby button')) button.disabled = false;
+  requestAnimationFrame(frame);
+  followHash();
+}
+
+/** Joins the room the address names. A seat kept for this tab needs no question to the server first. */
+async function followHash() {
+  const code = tidyCode(location.hash);
+  if (!code || session?.code === code) return;
+  const game = new URLSearchParams(location.search).get('game');
+  if (lobby.about(game) && recallInTab(`seat.${code}`)) enter({ game, code, via: 'code' });
+  else await lobby.join(code);
+}
+
+function enter({ game, code, via }) {
+  leave();
+  const now = performance.now();
+  const options = { game, code, name: lobby.name, resume: recallInTab(`seat.${code}`), ...link, seed: crypto.getRandomValues(new Uint32Array(1))[0] };
+  const client = new wasm.Client(JSON.stringify(options), now);
+  session = { client, wire: new Wire(client), game, code, name: options.name, since: now, seen: false, repairing: false, over: false };
+  window.tickwire.client = client;
+  setAddress(game, code);
+  lobby.choose(game);
+  attract.stop();
+  room.open(code, via);
+  const about = lobby.about(game);
+  pad.label(about?.buttons ?? []);
+  pad.release();
+  pad.active = true;
+  document.body.dataset.screen = 'room';
+  document.title = `${about?.title ?? game} ${code}`;
+  $('game').setAttribute('aria-label', `${about?.title ?? game}. ${about?.hint ?? ''}`);
+  $('game').focus({ preventScroll: true });
+  measure();
+  client.set_reachable(reachable(), now);
+  client.set_hidden(document.hidden);
+  session.wire.pump(now);
+}
+
+/** Gives up the connection, and with `free` the seat too. */
+function leave(free = false) {
+  if (!session) return;
+  const { client, wire, code } = session;
+  if (free) {
+    client.leave();
+    rememberInTab(`seat.${code}`, null);
+  }
+  wire.hangUp(performance.now());
+  session = null;
+  window.tickwire.client = null;
+  client.free();
+}
+
+function goToLobby(words = '') {
+  const game = session?.game ?? lobby.game;
+  leave(true);
+  pad.active = false;
+  pad.release();
+  overlay.toggle(false);
+  document.body.dataset.screen = 'lobby';
+  document.title = 'Tickwire';
+  setAddress(game, '');
+  lobby.choose(game);
+  lobby.say(words);
+  $('quick').focus({ preventScroll: true });
+}
+
+function setAddress(game, code) {
+  const url = new URL(location.href);
+  url.searchParams.set('game', game);
+  url.hash = code;
+  history.replaceState(null, '', url);
+}
+
+function frame() {
+  if (broken) return;
+  requestAnimationFrame(frame);
+  const now = performance.now();
+  if (!session) return attract.draw(now);
+  if (painter.fit()) measure();
+  const { client } = session;
+  const { x, y, pageX, pageY, aimed, buttons } = pad.poll();
+  if (aimed) painter.toWorld(pageX, pageY, aim);
+  client.set_pad(x, y, aim.x, aim.y, aimed, buttons);
+  advance(now);
+  // A notice may have ended the session.
+  if (session?.client !== client) return;
+  client.draw(now);
+  painter.paint(client, area);
+}
+
+function advance(now) {
+  const { client, wire } = session;
+  client.advance(now);
+  wire.pump(now);
+  for (let tone; (tone = client.poll_sound()) !== undefined;) play(tone);
+  for (let notice; (notice = client.poll_notice()) !== undefined;) {
+    hear(JSON.parse(notice));
+    if (session?.client !== client) return;
+  }
+  if (now - lastSample >= SAMPLE_MS) {
+    lastSample = now;
+    overlay.sample(stats());
+  }
+  if (now - lastSlow >= SLOW_MS) {
+    lastSlow = now;
+    look(now);
+  }
+}
+
+/** What need not be looked at every frame. */
+function look(now) {
+  const current = stats();
+  keepSeat();
+  if (current.connected) {
+    session.seen = true;
+    session.repairing = false;
+    room.banner('');
+  } else if (!session.seen && !session.repairing && !session.over && now - session.since > CONNECTING_MS) {
+    room.banner('Connecting…');
+  }
+  room.update(session.client.players(), current, now);
+}
+
+function keepSeat() {
+  // After a refusal the client still knows its last ticket, but that ticket is dead.
+  const token = !session.over && session.client.resume_token();
+  if (token) rememberInTab(`seat.${session.code}`, token);
+}
+
+function hear({ kind, text, code }) {
+  switch (kind) {
+    case 'joined':
+    case 'resumed':
+      session.seen = true;
+      keepSeat();
+      rememberInTab('reloaded', null);
+      room.banner('');
+      if (kind === 'joined' && text && text !== session.name) room.toast(`${text} joined`);
+      break;
+    case 'left':
+      room.toast(`${text} left`);
+      break;
+    case 'away':
+      room.toast(`${text} lost the connection`);
+      break;
+    case 'returned':
+      room.toast(`${text} is back`);
+      break;
+    case 'reconnecting':
+      session.repairing = true;
+      room.banner(repair(code));
+      break;
+    case 'reload':
+      reloadOnce();
+      break;
+    case 'refused':
+      if (code === 4009) reloadOnce();
+      else refuse(code);
+      break;
+    default:
+      if (text) room.toast(text);
+  }
+}
+
+/** A newer server comes with a newer page; once is enough to find out whether reloading helps. */
+function reloadOnce() {
+  if (recallInTab('reloaded')) return refuse(4009);
+  rememberInTab('reloaded', '1');
+  location.reload();
+}
+
+/** The end of a session: says why, and offers ways on. The last picture of the game stays behind the card. */
+function refuse(code) {
+  const { game, code: key, seen } = session;
+  session.over = true;
+  room.banner('');
+  const back = { game, code: key, via: 'code' };
+  if (code === 4001 || code === 4002 || code === 4003) rememberInTab(`seat.${key}`, null);
+  card(refusal(code, key, seen), true, {
+    again: () => enter(back),
+    afresh: () => enter(back),
+    takeback: async () => {
+      const token = await borrowSeat(key);
+      if (token) rememberInTab(`seat.${key}`, token);
+      enter(back);
+    },
+  });
+}
+
+/** Shows title, text and ways on. Escape is the way to the lobby. */
+function card([title, text, ways], lobbyToo, acts = {}) {
+  const all = {
+    match: () => { goToLobby(); lobby.match(); },
+    create: () => { goToLobby(); lobby.create(); },
+    reload: () => location.reload(),
+    lobby: () => goToLobby(),
+    ...acts,
+  };
+  const dialog = $('card');
+  $('card-title').textContent = title;
+  $('card-text').textContent = text;
+  $('card-actions').replaceChildren(...(lobbyToo ? [...ways, 'lobby'] : ways).map((way, i) => {
+    const button = Object.assign(document.createElement('button'), { type: 'button', textContent: WAYS[way], className: i === 0 ? 'primary' : '' });
+    button.onclick = () => {
+      dialog.close();
+      all[way]();
+    };
+    return button;
+  }));
+  dialog.oncancel = lobbyToo ? () => goToLobby() : (event) => event.preventDefault();
+  if ($('qr').open) $('qr').close();
+  if (!dialog.open) dialog.showModal();
+}
+
+// Seat tickets change hands with each use, so the tab that took a seat over has the only valid one.
+const tabs = window.BroadcastChannel && new BroadcastChannel('tickwire');
+let lent = null;
+if (tabs) {
+  tabs.onmessage = ({ data: { ask, code, token } }) => {
+    if (ask && session?.code === ask && session.seen && !session.over) tabs.postMessage({ code: ask, token: session.client.resume_token() });
+    else if (token) lent?.(code, token);
+  };
+}
+
+function borrowSeat(wanted) {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(null), BORROW_MS);
+    lent = (code, token) => { if (code === wanted) resolve(token); };
+    tabs?.postMessage({ ask: wanted });
+  });
+}
+
+/** The part of the window that the bar, an open overlay and, on an upright phone, the controls leave to the game. */
+function measure() {
+  const bar = $('bar').getBoundingClientRect().bottom;
+  const panel = $('overlay').getBoundingClientRect();
+  const touch = $('touch').getBoundingClientRect();
+  const roomy = innerWidth >= ROOMY_PX;
+  const upright = innerHeight > innerWidth;
+  const listed = roomy ? bar : $('players').getBoundingClientRect().bottom + 8;
+  const top = panel.height && !roomy && upright ? panel.bottom + 8 : Math.max(bar, listed);
+  const beside = panel.width && roomy ? panel.width + 8 : 0;
+  const below = touch.height && upright ? innerHeight - touch.top + 12 : 8;
+  Object.assign(area, { x: 8, y: top, w: innerWidth - 16 - beside, h: Math.max(innerHeight - top - below, 80) });
+  document.body.style.setProperty('--under', `${listed}px`);
+}
+
+function showMute() {
+  $('mute').setAttribute('aria-pressed', String(muted()));
+}
+
+function toggleMute() {
+  mute(!muted());
+  showMute();
+}
+
+function attend() {
+  session?.client.set_hidden(document.hidden);
+  session?.client.set_reachable(reachable(), performance.now());
+}
+
+function wireUp() {
+  $('leave').onclick = () => goToLobby();
+  $('mute').onclick = toggleMute;
+  for (const close of document.querySelectorAll('[data-close]')) close.onclick = () => close.closest('dialog').close();
+  // A mouse click must not leave the focus on a button, where the next Space would press it again.
+  $('room').addEventListener('click', ({ detail, target }) => {
+    if (detail > 0 && !target.closest('input')) $('game').focus({ preventScroll: true });
+  });
+  const sizes = new ResizeObserver(measure);
+  for (const id of ['players', 'touch', 'overlay']) sizes.observe($(id));
+  addEventListener('keydown', shortcut);
+  addEventListener('hashchange', followHash);
+  addEventListener('online', attend);
+  addEventListener('offline', attend);
+  document.addEventListener('visibilitychange', attend);
+  addEventListener('pagehide', () => session && keepSeat());
+  // No frames run in a hidden tab; the session goes on all the same.
+  setInterval(() => { if (document.hidden && session && !broken) advance(performance.now()); }, HIDDEN_TICK_MS);
+  // Safari pinches and zooms on a double tap whatever the style says.
+  for (const name of ['gesturestart', 'dblclick']) {
+    document.addEventListener(name, (event) => { if (session) event.preventDefault(); }, { passive: false });
+  }
+  addEventListener('error', ({ error }) => {
+    if (!(error instanceof WebAssembly.RuntimeError) || broken) return;
+    broken = true;
+    card(['This page ran into a fault', 'The game stopped here; the room goes on. Your seat is kept for a while.', ['reload']], false);
+  });
+}
+
+function shortcut(event) {
+  if (!session || event.repeat || event.ctrlKey || event.metaKey || event.altKey || $('card').open || $('qr').open) return;
+  const key = event.key.toLowerCase();
+  if (key === 'n') overlay.toggle();
+  else if (key === 'm') toggleMute();
+  else if (key === 'escape') overlay.toggle(false);
+}
+
+boot();

@@ -1,0 +1,229 @@
+// Draws a scene (a flat row of numbers and a list of strings, see `Scene` in the game library) on a 2D canvas.
+// Shapes that follow each other in one style become one path; glows are sprites kept per colour.
+
+const RATIO_MAX = 2.5;
+const GLOW_PX = 64;
+const GLOWS_MAX = 64;
+const TAU = Math.PI * 2;
+const [CAMERA, CLEAR, CIRCLE, RECT, RING, LINE, POLYGON, TEXT, GLOW] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const ALIGN = ['left', 'center', 'right'];
+const FACE = 'Bahnschrift, "DIN Alternate", "Roboto Condensed", "DejaVu Sans Condensed", system-ui, sans-serif';
+
+const colours = new Map();
+function css(rgb) {
+  let text = colours.get(rgb);
+  if (!text) colours.set(rgb, text = `#${(rgb & 0xffffff).toString(16).padStart(6, '0')}`);
+  return text;
+}
+
+const glows = new Map();
+function glow(rgb) {
+  let sprite = glows.get(rgb);
+  if (sprite) return sprite;
+  if (glows.size >= GLOWS_MAX) glows.clear();
+  sprite = document.createElement('canvas');
+  sprite.width = sprite.height = GLOW_PX;
+  const ctx = sprite.getContext('2d');
+  const half = GLOW_PX / 2;
+  const fade = ctx.createRadialGradient(half, half, 0, half, half, half);
+  for (const [at, alpha] of [[0, 'ff'], [0.25, '8c'], [0.5, '38'], [0.75, '0e'], [1, '00']]) fade.addColorStop(at, css(rgb) + alpha);
+  ctx.fillStyle = fade;
+  ctx.fillRect(0, 0, GLOW_PX, GLOW_PX);
+  glows.set(rgb, sprite);
+  return sprite;
+}
+
+/** Owns the canvas: its size in device pixels, and the way from the world to the screen and back. */
+export class Painter {
+  ratio = 1;
+  #canvas;
+  #memory;
+  #ctx;
+  #scale = 1;
+  #x = 0;
+  #y = 0;
+  // The style of the path being collected: op 0 is none.
+  #op = 0;
+  #rgb = 0;
+  #alpha = 0;
+  #width = 0;
+  #light = false;
+
+  /** `memory` is the client module's, where scenes are read in place. */
+  constructor(canvas, memory) {
+    this.#canvas = canvas;
+    this.#memory = memory;
+    this.#ctx = canvas.getContext('2d', { alpha: false });
+    new ResizeObserver(() => { this.width = 0; }).observe(canvas);
+    this.width = 0;
+  }
+
+  get ctx() {
+    return this.#ctx;
+  }
+
+  /** Follows the window and the pixel ratio; true when the canvas was resized, and is blank. */
+  fit() {
+    const ratio = Math.min(devicePixelRatio || 1, RATIO_MAX);
+    if (this.width && ratio === this.ratio) return false;
+    this.ratio = ratio;
+    this.width = this.#canvas.clientWidth;
+    this.height = this.#canvas.clientHeight;
+    this.#canvas.width = Math.round(this.width * ratio);
+    this.#canvas.height = Math.round(this.height * ratio);
+    return true;
+  }
+
+  /** Writes the world point under a page point into `out`. */
+  toWorld(pageX, pageY, out) {
+    out.x = (pageX * this.ratio - this.#x) / this.#scale;
+    out.y = (pageY * this.ratio - this.#y) / this.#scale;
+  }
+
+  /** Paints the scene of a client or preview so that its camera rectangle fills `box` (page pixels); what lies around it is drawn too. */
+  paint(source, box) {
+    // The texts first: making them may grow the memory, and a view of the old one would be empty.
+    const texts = source.texts();
+    const scene = new Float32Array(this.#memory.buffer, source.scene_ptr(), source.scene_len());
+    const ctx = this.#ctx;
+    ctx.lineCap = ctx.lineJoin = 'round';
+    let i = 0;
+    while (i < scene.length) i = this.#command(ctx, scene, texts, box, i);
+    this.#flush();
+    if (this.#light) this.#lighten(false);
+    ctx.globalAlpha = 1;
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+  }
+
+  #command(ctx, s, texts, box, i) {
+    switch (s[i]) {
+      case CAMERA:
+        this.#flush();
+        this.#aim(box, s[i + 1], s[i + 2], s[i + 3], s[i + 4]);
+        return i + 5;
+      case CLEAR:
+        this.#flush();
+        ctx.setTransform(1, 0, 0, 1, 0, 0);
+        ctx.globalAlpha = s[i + 2];
+        ctx.fillStyle = css(s[i + 1]);
+        ctx.fillRect(0, 0, this.#canvas.width, this.#canvas.height);
+        this.#place();
+        return i + 3;
+      case CIRCLE:
+        this.#begin(CIRCLE, s[i + 4], s[i + 5], 0);
+        ctx.moveTo(s[i + 1] + s[i + 3], s[i + 2]);
+        ctx.arc(s[i + 1], s[i + 2], Math.max(s[i + 3], 0), 0, TAU);
+        return i + 6;
+      case RECT:
+        this.#begin(RECT, s[i + 6], s[i + 7], 0);
+        this.#rect(ctx, s[i + 1], s[i + 2], s[i + 3] / 2, s[i + 4] / 2, s[i + 5]);
+        return i + 8;
+      case RING:
+        this.#begin(RING, s[i + 5], s[i + 6], s[i + 4]);
+        ctx.moveTo(s[i + 1] + s[i + 3], s[i + 2]);
+        ctx.arc(s[i + 1], s[i + 2], Math.max(s[i + 3], 0), 0, TAU);
+        return i + 7;
+      case LINE:
+        this.#begin(LINE, s[i + 6], s[i + 7], s[i + 5]);
+        ctx.moveTo(s[i + 1], s[i + 2]);
+        ctx.lineTo(s[i + 3], s[i + 4]);
+        return i + 8;
+      case POLYGON:
+        return this.#polygon(ctx, s, i);
+      case TEXT:
+        this.#text(ctx, s, texts[s[i + 7]] ?? '', i);
+        return i + 8;
+      case GLOW:
+        this.#flush();
+        if (!this.#light) this.#lighten(true);
+        ctx.globalAlpha = s[i + 5];
+        ctx.drawImage(glow(s[i + 4]), s[i + 1] - s[i + 3], s[i + 2] - s[i + 3], s[i + 3] * 2, s[i + 3] * 2);
+        return i + 6;
+      default:
+        // Its length is unknown, so nothing after it can be read.
+        return s.length;
+    }
+  }
+
+  #aim(box, cx, cy, w, h) {
+    this.#scale = Math.min(box.w / w, box.h / h) * this.ratio;
+    this.#x = (box.x + box.w / 2) * this.ratio - cx * this.#scale;
+    this.#y = (box.y + box.h / 2) * this.ratio - cy * this.#scale;
+    this.#place();
+  }
+
+  #place() {
+    this.#ctx.setTransform(this.#scale, 0, 0, this.#scale, this.#x, this.#y);
+  }
+
+  #rect(ctx, cx, cy, w, h, angle) {
+    if (angle === 0) {
+      ctx.rect(cx - w, cy - h, w * 2, h * 2);
+      return;
+    }
+    const c = Math.cos(angle);
+    const s = Math.sin(angle);
+    ctx.moveTo(cx - w * c + h * s, cy - w * s - h * c);
+    ctx.lineTo(cx + w * c + h * s, cy + w * s - h * c);
+    ctx.lineTo(cx + w * c - h * s, cy + w * s + h * c);
+    ctx.lineTo(cx - w * c - h * s, cy - w * s + h * c);
+    ctx.closePath();
+  }
+
+  #polygon(ctx, s, i) {
+    const end = i + 4 + s[i + 1] * 2;
+    // Never joined with the one before: where two overlap in opposite winding, a joined path has a hole.
+    this.#flush();
+    this.#begin(POLYGON, s[i + 2], s[i + 3], 0);
+    for (let at = i + 4; at < end; at += 2) ctx.lineTo(s[at], s[at + 1]);
+    ctx.closePath();
+    return end;
+  }
+
+  #text(ctx, s, text, i) {
+    this.#flush();
+    if (this.#light) this.#lighten(false);
+    const px = s[i + 3] * this.#scale;
+    // In device pixels: a font of two world units scaled up would be hinted for two pixels.
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.font = `700 ${px.toFixed(1)}px ${FACE}`;
+    ctx.textAlign = ALIGN[s[i + 4] + 1];
+    ctx.textBaseline = 'middle';
+    ctx.globalAlpha = s[i + 6];
+    ctx.fillStyle = css(s[i + 5]);
+    ctx.fillText(text, s[i + 1] * this.#scale + this.#x, s[i + 2] * this.#scale + this.#y);
+    this.#place();
+  }
+
+  #begin(op, rgb, alpha, width) {
+    if (op === this.#op && rgb === this.#rgb && alpha === this.#alpha && width === this.#width) return;
+    this.#flush();
+    if (this.#light) this.#lighten(false);
+    this.#op = op;
+    this.#rgb = rgb;
+    this.#alpha = alpha;
+    this.#width = width;
+    this.#ctx.beginPath();
+  }
+
+  #flush() {
+    if (this.#op === 0) return;
+    const ctx = this.#ctx;
+    ctx.globalAlpha = this.#alpha;
+    if (this.#op === LINE || this.#op === RING) {
+      ctx.strokeStyle = css(this.#rgb);
+      // Thinner than a device pixel would flicker on a small screen.
+      ctx.lineWidth = Math.max(this.#width, 1 / this.#scale);
+      ctx.stroke();
+    } else {
+      ctx.fillStyle = css(this.#rgb);
+      ctx.fill();
+    }
+    this.#op = 0;
+  }
+
+  #lighten(on) {
+    this.#light = on;
+    this.#ctx.globalCompositeOperation = on ? 'lighter' : 'source-over';
+  }
+}

@@ -1,0 +1,94 @@
+// Carries bytes between a WebSocket and the client in WASM, and calls the HTTP API.
+// When to dial, retry or give up is the client's decision; this file only does as it is told.
+
+const SUBPROTOCOL = 'tickwire.1';
+
+/** The socket of one client. Call `pump` after anything that may have made the client want to send. */
+export class Wire {
+  #client;
+  #socket = null;
+
+  constructor(client) {
+    this.#client = client;
+  }
+
+  pump(now) {
+    const client = this.#client;
+    if (!client) return;
+    if (client.poll_dial(now)) this.#dial();
+    for (let bytes; (bytes = client.poll_transmit()) !== undefined;) {
+      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes);
+    }
+    const code = client.poll_close();
+    if (code !== undefined) {
+      // Over a dead connection the other side's goodbye takes a minute, or never comes.
+      this.#drop(closable(code));
+      client.closed(code, now);
+    }
+  }
+
+  /** Sends what is left, closes, and lets go of the client: none of its callbacks run afterwards. */
+  hangUp(now) {
+    this.pump(now);
+    this.#drop();
+    this.#client = null;
+  }
+
+  #dial() {
+    this.#drop();
+    const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`, SUBPROTOCOL);
+    socket.binaryType = 'arraybuffer';
+    socket.onopen = () => this.#tell((client, now) => client.opened(now));
+    // Received and answered here, not in the next frame: a hidden tab has no frames but must go on acknowledging.
+    socket.onmessage = ({ data }) => {
+      if (typeof data !== 'string') this.#tell((client, now) => client.receive(new Uint8Array(data), now));
+    };
+    socket.onclose = ({ code }) => {
+      this.#socket = null;
+      this.#tell((client, now) => client.closed(code, now));
+    };
+    this.#socket = socket;
+  }
+
+  #tell(what) {
+    const now = performance.now();
+    what(this.#client, now);
+    this.pump(now);
+  }
+
+  #drop(code) {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(code);
+    this.#socket = null;
+  }
+}
+
+// A page may only close with 1000 or an application code; any other number throws.
+const closable = (code) => (code === 1000 || (code >= 3000 && code <= 4999) ? code : 1000);
+
+/** A failed request; status 0 means that no answer came. */
+export class Refused extends Error {
+  constructor(status) {
+    super(`http ${status}`);
+    this.status = status;
+  }
+}
+
+async function ask(path, body) {
+  const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  let status = 0;
+  try {
+    const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(8000) });
+    status = answer.status;
+    if (answer.ok) return await answer.json();
+  } catch {
+    status = 0;
+  }
+  throw new Refused(status);
+}
+
+export const createRoom = (game) => ask('/api/rooms', { game });
+export const findMatch = (game) => ask('/api/match', { game });
+export const findRoom = (code) => ask(`/api/rooms/${encodeURIComponent(code)}`);

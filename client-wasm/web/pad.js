@@ -1,0 +1,181 @@
+// Keyboard, mouse, touch and gamepad as one pad: a stick, a pointer and buttons. What they mean is the game's business.
+
+const STEER = {
+  ArrowLeft: [-1, 0], KeyA: [-1, 0], ArrowRight: [1, 0], KeyD: [1, 0],
+  ArrowUp: [0, -1], KeyW: [0, -1], ArrowDown: [0, 1], KeyS: [0, 1],
+};
+const BUTTON = { Space: 1, KeyJ: 1, ShiftLeft: 2, ShiftRight: 2, KeyK: 2, KeyE: 4, KeyL: 4, KeyQ: 8 };
+// The primary and the secondary mouse button are buttons 0 and 1.
+const MOUSE_BUTTONS = 3;
+const DEAD_ZONE = 0.18;
+const STICK_PX = 52;
+const MOUSE_IDLE_MS = 2000;
+
+/** Reads every device; `poll` fills and returns the same object each frame. */
+export class Pad {
+  /** Whether keys belong to the game: false in the lobby, where they belong to the page. */
+  active = false;
+  state = { x: 0, y: 0, pageX: 0, pageY: 0, aimed: false, buttons: 0 };
+  #held = new Set();
+  #mouse = 0;
+  #touched = 0;
+  #stick = { id: null, x: 0, y: 0 };
+  #pointer = null;
+  #pointed = 0;
+  #plugged = false;
+
+  constructor(canvas, stick, buttons) {
+    this.#keyboard();
+    this.#point(canvas);
+    this.#steer(stick);
+    this.buttons = buttons;
+    addEventListener('gamepadconnected', () => { this.#plugged = true; });
+    addEventListener('pointerdown', ({ pointerType }) => {
+      if (pointerType === 'touch') document.body.dataset.touch = '';
+    }, { capture: true, passive: true });
+    if (matchMedia('(pointer: coarse)').matches) document.body.dataset.touch = '';
+  }
+
+  /** Lets go of everything, as when the window loses the keyboard. */
+  release() {
+    this.#held.clear();
+    this.#mouse = this.#touched = 0;
+    this.state.aimed = false;
+    this.#pointer = null;
+  }
+
+  /** Puts the game's on-screen buttons up: bit 0 is the first label. */
+  label(labels) {
+    this.#touched = 0;
+    this.buttons.replaceChildren(...labels.map((text, bit) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = text;
+      const hold = (on) => {
+        this.#touched = on ? this.#touched | (1 << bit) : this.#touched & ~(1 << bit);
+        button.classList.toggle('held', on);
+      };
+      button.onpointerdown = (event) => {
+        event.preventDefault();
+        button.setPointerCapture(event.pointerId);
+        hold(true);
+      };
+      button.onpointerup = button.onpointercancel = button.onlostpointercapture = () => hold(false);
+      return button;
+    }));
+  }
+
+  poll() {
+    const state = this.state;
+    state.x = this.#stick.x;
+    state.y = this.#stick.y;
+    state.buttons = this.#mouse | this.#touched;
+    for (const code of this.#held) {
+      const way = STEER[code];
+      if (way) {
+        state.x += way[0];
+        state.y += way[1];
+      } else {
+        state.buttons |= BUTTON[code];
+      }
+    }
+    if (this.#plugged) this.#gamepad(state);
+    const length = Math.hypot(state.x, state.y);
+    if (length > 1) {
+      state.x /= length;
+      state.y /= length;
+    }
+    return state;
+  }
+
+  #keyboard() {
+    addEventListener('keydown', (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !this.active) return;
+      if (!STEER[event.code] && !BUTTON[event.code]) return;
+      // A focused button or slider keeps its own keys.
+      if (event.target instanceof Element && event.target.closest('button, input, dialog')) return;
+      event.preventDefault();
+      this.#held.add(event.code);
+      // A mouse lying still must not fight the keys; it counts again once it moves.
+      const idle = this.#mouse === 0 && performance.now() - this.#pointed > MOUSE_IDLE_MS;
+      if (STEER[event.code] && this.#pointer === null && idle) this.state.aimed = false;
+    });
+    addEventListener('keyup', ({ code }) => this.#held.delete(code));
+    addEventListener('blur', () => this.release());
+  }
+
+  #point(canvas) {
+    const at = ({ clientX, clientY }) => {
+      this.state.pageX = clientX;
+      this.state.pageY = clientY;
+      this.state.aimed = true;
+      this.#pointed = performance.now();
+    };
+    canvas.addEventListener('pointermove', (event) => {
+      if (event.pointerType === 'mouse') this.#mouse = event.buttons & MOUSE_BUTTONS;
+      if (event.pointerType === 'mouse' || event.pointerId === this.#pointer) at(event);
+    });
+    canvas.addEventListener('pointerdown', (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      if (event.pointerType === 'mouse') this.#mouse = event.buttons & MOUSE_BUTTONS;
+      else this.#pointer ??= event.pointerId;
+      if (event.pointerType === 'mouse' || event.pointerId === this.#pointer) at(event);
+    });
+    const up = (event) => {
+      if (event.pointerType === 'mouse') {
+        this.#mouse = event.buttons & MOUSE_BUTTONS;
+      } else if (event.pointerId === this.#pointer) {
+        this.#pointer = null;
+        this.state.aimed = false;
+      }
+    };
+    canvas.addEventListener('pointerup', up);
+    canvas.addEventListener('pointercancel', up);
+    canvas.addEventListener('contextmenu', (event) => { if (this.active) event.preventDefault(); });
+  }
+
+  #steer(element) {
+    const stick = this.#stick;
+    const knob = element.firstElementChild;
+    const move = ({ clientX, clientY }) => {
+      const box = element.getBoundingClientRect();
+      const dx = clientX - box.x - box.width / 2;
+      const dy = clientY - box.y - box.height / 2;
+      const pull = Math.hypot(dx, dy) || 1;
+      const reach = Math.min(pull, STICK_PX);
+      const push = reach / STICK_PX < DEAD_ZONE ? 0 : 1;
+      stick.x = (dx / pull) * (reach / STICK_PX) * push;
+      stick.y = (dy / pull) * (reach / STICK_PX) * push;
+      knob.style.transform = `translate(${(dx / pull) * reach}px, ${(dy / pull) * reach}px)`;
+    };
+    element.onpointerdown = (event) => {
+      event.preventDefault();
+      if (stick.id !== null) return;
+      stick.id = event.pointerId;
+      element.setPointerCapture(event.pointerId);
+      move(event);
+    };
+    element.onpointermove = (event) => { if (event.pointerId === stick.id) move(event); };
+    element.onpointerup = element.onpointercancel = element.onlostpointercapture = (event) => {
+      if (event.pointerId !== stick.id) return;
+      stick.id = null;
+      stick.x = stick.y = 0;
+      knob.style.transform = '';
+    };
+  }
+
+  #gamepad(state) {
+    for (const pad of navigator.getGamepads()) {
+      if (!pad?.connected) continue;
+      const [x = 0, y = 0] = pad.axes;
+      if (Math.hypot(x, y) > DEAD_ZONE) {
+        state.x += x;
+        state.y += y;
+      }
+      const down = (i) => (pad.buttons[i]?.pressed ? 1 : 0);
+      state.x += down(15) - down(14);
+      state.y += down(13) - down(12);
+      state.buttons |= (down(0) | down(7)) | (down(1) << 1) | (down(2) << 2) | (down(3) << 3);
+    }
+  }
+}

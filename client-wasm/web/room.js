@@ -1,0 +1,149 @@
+// What lies over the game: code and ways to share it, players, ping, banner, notices, the invitation while alone.
+
+const PLAYERS_NARROW = 4;
+const PLAYERS_WIDE = 10;
+const QUIET_ZONE = 4;
+const TOASTS_MAX = 3;
+const LOOKING_MS = 4000;
+
+const $ = (id) => document.getElementById(id);
+const wide = matchMedia('(min-width: 880px)');
+
+/** Copies where the clipboard is open to the page and where, on plain HTTP in a local network, it is not. */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = Object.assign(document.createElement('textarea'), { value: text });
+    document.body.append(field);
+    field.select();
+    document.execCommand('copy');
+    field.remove();
+  }
+}
+
+function element(kind, className, text) {
+  return Object.assign(document.createElement(kind), { className, textContent: text });
+}
+
+export class Room {
+  #qr;
+  #code = '';
+  #shown = '';
+  #alone = false;
+  #dismissed = false;
+  #looking = false;
+  #since = 0;
+
+  /** `qr(text)` is the client's code maker. */
+  constructor(qr) {
+    this.#qr = qr;
+    $('copy').onclick = () => copy(this.#code).then(() => this.toast('Code copied'));
+    $('share').onclick = $('invite').onclick = () => this.#share();
+    $('show-qr').onclick = () => this.#showQr();
+    $('unwait').onclick = () => {
+      this.#dismissed = true;
+      $('waiting').hidden = true;
+    };
+    wide.onchange = () => { this.#shown = ''; };
+  }
+
+  open(code, via) {
+    this.#code = code;
+    this.#shown = '';
+    this.#dismissed = false;
+    this.#looking = via === 'match';
+    this.#since = performance.now();
+    $('room-code').textContent = $('waiting-code').textContent = code;
+    $('players').replaceChildren();
+    $('toasts').replaceChildren();
+    $('ping').textContent = '·';
+    $('waiting').hidden = true;
+    this.banner('');
+    this.#paintQr($('waiting-qr'));
+  }
+
+  banner(words) {
+    $('banner').hidden = !words;
+    $('banner').textContent = words;
+  }
+
+  toast(words) {
+    const toasts = $('toasts');
+    while (toasts.children.length >= TOASTS_MAX) toasts.firstChild.remove();
+    const toast = element('p', '', words);
+    toasts.append(toast);
+    setTimeout(() => toast.remove(), 4000);
+  }
+
+  /** Players as the client lists them, in JSON, and the round trip. */
+  update(json, stats, now) {
+    const ping = stats.connected ? String(Math.round(stats.rtt_ms)) : '·';
+    if ($('ping').textContent !== ping) $('ping').textContent = ping;
+    if (json !== this.#shown) {
+      this.#shown = json;
+      const players = JSON.parse(json);
+      this.#alone = !players.some((player) => !player.me && player.connected);
+      this.#list(players);
+    }
+    this.#invite(stats.connected && this.#alone, now);
+  }
+
+  #list(players) {
+    const duel = players.length <= 2;
+    const list = $('players');
+    list.className = duel ? 'duel' : 'many';
+    const limit = wide.matches ? PLAYERS_WIDE : PLAYERS_NARROW;
+    const order = duel ? players.sort((a, b) => a.seat - b.seat) : players.sort((a, b) => b.me - a.me || b.score - a.score);
+    const shown = order.slice(0, limit);
+    if (!duel) shown.sort((a, b) => b.score - a.score || a.seat - b.seat);
+    list.replaceChildren(...shown.map((player) => {
+      const row = element('li', player.me ? 'me' : '', '');
+      row.classList.toggle('gone', !player.connected);
+      row.append(element('span', 'who', player.name));
+      const kind = player.bot ? 'bot' : player.connected ? '' : 'away';
+      if (kind) row.append(element('span', 'kind', kind));
+      row.append(element('span', 'score', player.score));
+      return row;
+    }));
+    if (players.length > limit) list.append(element('li', 'more', `and ${players.length - limit} more`));
+  }
+
+  #invite(alone, now) {
+    // Somebody who asked for any opponent gets one within seconds: no point in offering a code before that.
+    if (now - this.#since > LOOKING_MS) this.#looking = false;
+    const card = $('waiting');
+    card.hidden = !alone || this.#dismissed;
+    card.classList.toggle('looking', this.#looking);
+    const words = this.#looking ? 'Finding you an opponent…' : 'You have the room to yourself. Send this code, or let a friend scan it.';
+    if ($('waiting-words').textContent !== words) $('waiting-words').textContent = words;
+  }
+
+  async #share() {
+    const url = location.href;
+    try {
+      await navigator.share({ title: 'Tickwire', text: `Play with me. The code is ${this.#code}.`, url });
+    } catch (error) {
+      // Changing one's mind is not a failure; a browser that cannot share gets the link copied.
+      if (error.name === 'AbortError') return;
+      await copy(url);
+      this.toast('Link copied');
+    }
+  }
+
+  #showQr() {
+    this.#paintQr($('qr-image'));
+    $('qr-link').textContent = location.href;
+    $('qr-local').hidden = !/^(localhost|127\.|\[::1\])/.test(location.hostname);
+    $('qr').showModal();
+  }
+
+  #paintQr(svg) {
+    const { size, path } = JSON.parse(this.#qr(location.href));
+    const side = size + QUIET_ZONE * 2;
+    svg.setAttribute('viewBox', `${-QUIET_ZONE} ${-QUIET_ZONE} ${side} ${side}`);
+    const modules = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+    modules.setAttribute('d', path);
+    svg.replaceChildren(modules);
+  }
+}

@@ -1,0 +1,54 @@
+// Plays the tones a game asks for. Nothing sounds before the first key or touch (browsers forbid it) or while muted.
+
+import { recall, remember } from './store.js';
+
+const WAVES = ['sine', 'square', 'triangle', 'sawtooth'];
+const NOISE = 4;
+const ATTACK_S = 0.004;
+const MASTER = 0.35;
+
+let context = null;
+let out = null;
+let noise = null;
+let silent = recall('muted') === '1';
+
+export const muted = () => silent;
+
+export function mute(on) {
+  silent = on;
+  remember('muted', on ? '1' : null);
+  if (!on) wake();
+}
+
+function wake() {
+  if (silent) return;
+  if (!context) {
+    const Context = window.AudioContext;
+    if (!Context) return;
+    context = new Context();
+    out = new GainNode(context, { gain: MASTER });
+    out.connect(new DynamicsCompressorNode(context)).connect(context.destination);
+    noise = context.createBuffer(1, context.sampleRate, context.sampleRate);
+    const samples = noise.getChannelData(0);
+    for (let i = 0; i < samples.length; i++) samples[i] = Math.random() * 2 - 1;
+  }
+  if (context.state !== 'running') context.resume();
+}
+// A touch counts as a gesture only when the finger lifts.
+for (const gesture of ['pointerup', 'keydown']) addEventListener(gesture, wake, { capture: true, passive: true });
+
+/** Plays `[hz, ms, wave, volume]`. */
+export function play([hz, ms, wave, volume]) {
+  if (silent || context?.state !== 'running' || document.hidden) return;
+  const start = context.currentTime;
+  const end = start + ms / 1000;
+  const source = wave === NOISE
+    ? new AudioBufferSourceNode(context, { buffer: noise, loop: true, playbackRate: Math.min(Math.max(hz / 2000, 0.05), 4) })
+    : new OscillatorNode(context, { type: WAVES[wave] ?? 'sine', frequency: hz });
+  const level = new GainNode(context, { gain: 0 });
+  level.gain.linearRampToValueAtTime(volume, start + ATTACK_S);
+  level.gain.exponentialRampToValueAtTime(0.0008, Math.max(end, start + ATTACK_S * 2));
+  source.connect(level).connect(out);
+  source.start(start);
+  source.stop(end + 0.02);
+}

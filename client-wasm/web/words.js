@@ -1,0 +1,69 @@
+// Close codes and HTTP failures in words for the player, each with the ways on.
+// A way on is one of: again, afresh, takeback, match, create, reload, lobby (always offered last).
+
+const SERVER_AWAY = ['No answer from the server', 'It may be restarting, or your connection is down.', ['again']];
+
+/** Title, text and ways on for a refusal. `seen`: this page had been in the room before. */
+export function refusal(code, room, seen) {
+  switch (code) {
+    case 4001:
+    case 4002:
+      return ['Your seat is gone', `The ticket for your seat in ${room} is no longer valid. You can join as a new player.`, ['afresh']];
+    case 4003:
+      return seen
+        ? ['This room has closed', `${room} is no longer there. Everyone left, or its time was up.`, ['create', 'match']]
+        : ['No room with that code', `${room} does not exist, or has closed. Check the code with whoever sent it.`, ['match']];
+    case 4004:
+      return ['This room is full', `Every seat in ${room} is taken. Try again when somebody leaves, or play elsewhere.`, ['again', 'match']];
+    case 4005:
+      return ['You are playing in another tab', 'A seat belongs to one tab at a time, and the other tab has it now.', ['takeback']];
+    case 4006:
+      return ['Too many messages', 'This page sent more than the server accepts, so it was disconnected.', ['again']];
+    case 4007:
+      return ['Your connection fell behind', 'It could not keep up with the game, and was let go so that nobody else slows down.', ['again']];
+    case 4009:
+      return ['This page is out of date', 'The server runs a newer version, and reloading did not bring it. Close the tab and open it again, or reload once more.', ['reload']];
+    case 1011:
+      return ['The room failed', 'A fault on the server ended this room. It was not your doing; other rooms go on.', ['create', 'match']];
+    case 1012:
+      return ['The server is restarting', 'It will be back in a moment.', ['again']];
+    case 1013:
+      return ['The server is busy', 'It takes no more players right now. Try again in a moment.', ['again']];
+    case 1002: case 1003: case 1007: case 1008: case 1009: case 4000:
+      return ['The server did not understand this page', 'Reloading usually helps.', ['reload']];
+    default:
+      return SERVER_AWAY;
+  }
+}
+
+/** One calm line for a connection that is being repaired. */
+export function repair(code) {
+  switch (code) {
+    case 1011: return 'The room failed. Looking for it again…';
+    case 1012: return 'The server is restarting. Your seat is kept.';
+    case 1013: return 'The server is busy. Waiting for a place…';
+    case 4007: return 'Your connection fell behind. Catching up…';
+    case 4010: return 'The room is moving to another server…';
+    case 4011: return 'Out of step with the server. Getting back in…';
+    default: return navigator.onLine ? 'Connection lost. Getting back in…' : 'You are offline. Your seat is kept for a while.';
+  }
+}
+
+/** The line under the lobby's controls for a failed request; status 0 is no answer at all. */
+export function trouble(status, room) {
+  if (status === 404) return room ? `No room has the code ${room}. Check it with whoever sent it.` : 'The server does not know this game.';
+  if (status === 429) return 'Too many tries. Wait a few seconds.';
+  if (status === 503) return 'The server is full or restarting. Try again in a moment.';
+  return 'No answer from the server. Try again in a moment.';
+}
+
+/** What a button for a way on says. */
+export const WAYS = {
+  again: 'Try again',
+  afresh: 'Join as a new player',
+  takeback: 'Play here instead',
+  match: 'Quick match',
+  create: 'New room',
+  reload: 'Reload',
+  lobby: 'Back to the lobby',
+};

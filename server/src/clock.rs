@@ -1,0 +1,30 @@
+//! The server's clock: time since its start, the same on all threads.
+
+use std::time::{Duration, Instant};
+
+/// Monotonic time since the server's start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// Nanoseconds since the start; good for 584 years.
+    pub(crate) fn now_ns(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Microseconds since the start.
+    pub(crate) fn now_us(&self) -> u64 {
+        self.now_ns() / 1_000
+    }
+
+    /// From now to a moment since the start; nothing when it is over.
+    pub(crate) fn until(&self, at_ns: u64) -> Duration {
+        Duration::from_nanos(at_ns.saturating_sub(self.now_ns()))
+    }
+}

@@ -1,0 +1,162 @@
+//! What an operator chooses: command line over environment over file over default.
+
+use serde::Deserialize;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use thiserror::Error;
+
+/// How a server is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where players connect. Default 127.0.0.1:8080; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// Where metrics are; `None` for nowhere. Default 127.0.0.1:9090; port 0 is any free one.
+    pub admin_listen: Option<SocketAddr>,
+    /// Threads that hold rooms, 1 to 256. Default: one per core.
+    pub shards: usize,
+    /// Origins (`https://play.example`) whose pages may connect, besides the server's own. Default: none.
+    pub origins: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            admin_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
+            shards: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            origins: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Any free ports of this machine and one shard: for tests and load tests, several at a time.
+    #[must_use]
+    pub fn on_free_ports() -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { listen: any, admin_listen: Some(any), shards: 1, origins: Vec::new() }
+    }
+}
+
+/// Where the admin listener is: an address, or `0` or `off` for nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct AdminListen(pub Option<SocketAddr>);
+
+impl FromStr for AdminListen {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if matches!(text, "0" | "off") { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
+    }
+}
+
+impl TryFrom<String> for AdminListen {
+    type Error = std::net::AddrParseError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+/// Settings that may each be missing: a configuration file, or the command line with the environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// [`Config::listen`].
+    pub listen: Option<SocketAddr>,
+    /// [`Config::admin_listen`].
+    pub admin_listen: Option<AdminListen>,
+    /// [`Config::shards`].
+    pub shards: Option<usize>,
+    /// [`Config::origins`].
+    pub origins: Option<Vec<String>>,
+}
+
+/// A configuration file could not be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// It could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or names a setting that there is not.
+    #[error("{} is not a configuration", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+}
+
+impl Settings {
+    /// The settings of a TOML file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has anything unknown in it.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let path = path.to_owned();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| ConfigError::Parse { path, source: Box::new(error) }),
+            Err(source) => Err(ConfigError::Read { path, source }),
+        }
+    }
+
+    /// These settings, and those of `fallback` where there are none.
+    #[must_use]
+    pub fn or(self, fallback: Self) -> Self {
+        Self {
+            listen: self.listen.or(fallback.listen),
+            admin_listen: self.admin_listen.or(fallback.admin_listen),
+            shards: self.shards.or(fallback.shards),
+            origins: self.origins.or(fallback.origins),
+        }
+    }
+
+    /// The configuration with defaults where nothing was set.
+    #[must_use]
+    pub fn into_config(self) -> Config {
+        let default = Config::default();
+        Config {
+            listen: self.listen.unwrap_or(default.listen),
+            admin_listen: self.admin_listen.map_or(default.admin_listen, |admin| admin.0),
+            shards: self.shards.unwrap_or(default.shards),
+            origins: self.origins.unwrap_or(default.origins),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearer_setting_wins() {
+        let file: Settings = toml::from_str("listen = \"0.0.0.0:80\"\nadmin_listen = \"off\"\nshards = 3").unwrap();
+        let command_line = Settings { shards: Some(1), ..Settings::default() };
+        let config = command_line.or(file).into_config();
+        assert_eq!(config.listen, SocketAddr::from(([0, 0, 0, 0], 80)));
+        assert_eq!((config.admin_listen, config.shards), (None, 1));
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_an_error() {
+        assert!(toml::from_str::<Settings>("lissten = \"0.0.0.0:80\"").is_err());
+        assert!(toml::from_str::<Settings>("listen = \"somewhere\"").is_err());
+    }
+
+    #[test]
+    fn the_admin_listener_can_be_off() {
+        assert_eq!("0".parse(), Ok(AdminListen(None)));
+        assert_eq!("off".parse(), Ok(AdminListen(None)));
+        assert!("127.0.0.1:0".parse::<AdminListen>().is_ok_and(|admin| admin.0.is_some()));
+        assert!("9090".parse::<AdminListen>().is_err());
+    }
+}

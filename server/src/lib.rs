@@ -1,0 +1,31 @@
+//! The authoritative server: rooms by code, ticks on time, WebSockets and HTTP.
+//!
+//! ```text
+//! net thread   HTTP, handshake, hello → lobby: code → shard
+//! shard thread socket → frame → Room (tick) → snapshot → socket
+//! ```
+//!
+//! * [`room`] is without sockets, clocks and threads.
+//! * A shard owns its rooms and their sockets; nothing is locked or waited for in a tick.
+//! * What a peer does wrong ends its connection; what the server does wrong in a room ends that room.
+//!
+//! ```no_run
+//! use tickwire_games::{Arena, Paddles};
+//! use tickwire_server::{Config, Server};
+//!
+//! Server::new(Config::default()).game::<Paddles>().game::<Arena>().run()?;
+//! # Ok::<(), tickwire_server::StartError>(())
+//! ```
+
+mod clock;
+mod config;
+pub mod limits;
+pub mod lobby;
+mod metrics;
+pub mod net;
+pub mod room;
+mod server;
+mod shard;
+
+pub use config::{AdminListen, Config, ConfigError, Settings};
+pub use server::{Running, Server, Signals, StartError};

@@ -1,0 +1,153 @@
+//! Every bound of the server in one place: name, unit, reason. Bounds of messages are in [`tickwire::limits`].
+
+use std::time::Duration;
+use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
+
+/// Bytes of a request's head; more is answered with 431. The least that hyper accepts.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 8_192;
+
+/// Headers of a request; more is answered with 431.
+pub const REQUEST_HEADERS_MAX: usize = 32;
+
+/// A request's head has to be complete after so long, an idle connection is closed after so long.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a request's body; more is answered with 413.
+pub const REQUEST_BODY_BYTES_MAX: usize = 4_096;
+
+/// A request's body has to be complete after so long (408).
+pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that is not upgraded ends after so long, however busy: a reader that crawls does not stay.
+pub const HTTP_CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Connections that are not in a room yet; further ones wait in the kernel's backlog.
+pub const PENDING_CONNECTIONS_MAX: u32 = 4_096;
+
+/// Connections of one address that are not in a room yet; further ones are closed at once.
+pub const PENDING_CONNECTIONS_PER_ADDRESS_MAX: u32 = 20;
+
+/// Connections of one address in rooms; further ones are refused (1013).
+pub const SEATED_CONNECTIONS_PER_ADDRESS_MAX: u32 = 64;
+
+/// Connections that the kernel keeps while nobody accepts them.
+pub const LISTEN_BACKLOG: i32 = 1_024;
+
+/// Pause after a failed accept: the usual reason is that the process has no file descriptor left.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The hello has to come so soon after the upgrade (4008).
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// After a close frame, input is drained for so long: a reset would eat the code.
+pub const CLOSE_DRAIN: Duration = Duration::from_secs(1);
+
+/// Frames that one message may be cut into (1009): empty ones cost the sender almost nothing.
+pub const FRAGMENTS_MAX: u32 = 16;
+
+/// Payload of a control frame in bytes, by RFC 6455 (1002).
+pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
+
+/// Control frames a client may send per second in the long run (1008).
+pub const CONTROL_FRAMES_PER_SECOND: u32 = 10;
+
+/// Control frames that may come at once.
+pub const CONTROL_FRAMES_BURST: u32 = 20;
+
+/// Read buffer of a connection in bytes: what one tick takes in of it at the most.
+pub const READ_BUFFER_BYTES: usize = 4_096;
+
+/// Messages besides the snapshot that one write carries, in bytes; the rest follows with the next tick.
+pub const CONTROL_WRITE_BYTES_MAX: usize = 32_768;
+
+/// A connection whose bytes have not left after so long is closed (4007).
+pub const WRITE_STALL_MAX: Duration = Duration::from_secs(5);
+
+/// The kernel's send buffer per connection in bytes: it hides what is stale, so it is small.
+pub const SEND_BUFFER_BYTES: usize = 65_536;
+
+/// Bytes that the kernel accepts ahead of what it has sent.
+pub const NOT_SENT_LOW_WATER_BYTES: u32 = 16_384;
+
+/// A peer that acknowledges nothing on the TCP level for so long is gone.
+pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Rooms of a server; further ones are refused (503).
+pub const ROOMS_MAX: usize = 4_096;
+
+/// Public rooms in one list.
+pub const ROOMS_LISTED_MAX: usize = 100;
+
+/// Rooms that one address may create per hour (429).
+pub const ROOMS_PER_HOUR: u32 = 10;
+
+/// Quick matches that one address may ask for per minute (429).
+pub const MATCHES_PER_MINUTE: u32 = 20;
+
+/// Codes without a room that one address may ask for per minute (429, and 4006 in a hello).
+pub const FAILED_LOOKUPS_PER_MINUTE: u32 = 10;
+
+/// Addresses whose use is remembered per limit; the memory of a flood from many is bounded by it.
+pub const ADDRESSES_MAX: usize = 65_536;
+
+/// A room's code stays unused for so long after the room is gone: an old link must not lead to strangers.
+pub const CODE_REST: Duration = Duration::from_secs(3_600);
+
+/// A seat of a quick match is kept so long for whoever was sent there.
+pub const SEAT_RESERVATION: Duration = Duration::from_secs(5);
+
+/// A lost player's seat is held for so long.
+pub const HELD_SEAT_SECONDS: u32 = 30;
+
+/// Snapshots may be so far ahead of what a member acknowledged; then they wait.
+pub const SEND_WINDOW_SECONDS: u32 = 1;
+
+/// A member whose acknowledgements lag by more is closed (4007).
+pub const LAG_SECONDS_MAX: u32 = 5;
+
+/// A member that says nothing for longer is closed (4008).
+pub const SILENCE_SECONDS_MAX: u32 = 15;
+
+/// A quick match waits so long for people before bots fill up.
+pub const FILL_SECONDS: u32 = 2;
+
+/// A room without anybody goes after so long.
+pub const EMPTY_SECONDS: u32 = 60;
+
+/// Messages a member may send per tick in the long run, in halves.
+pub const MESSAGES_PER_TICK_HALVES: i64 = 3;
+
+/// Messages that may come at once after a stalled connection recovers, in seconds' worth of ticks.
+pub const MESSAGE_BURST_SECONDS: u32 = 10;
+
+/// Keyframes a member may ask for per second.
+pub const KEYFRAMES_PER_SECOND: u32 = 2;
+
+/// Differing hashes within a minute after which a member is closed (4011).
+pub const MISMATCHES_PER_MINUTE_MAX: u32 = 3;
+
+/// Messages besides snapshots that wait for a member; one more closes it (4007).
+pub const MEMBER_MESSAGES_MAX: usize = 64;
+
+/// Phases over which rooms of one rate are spread.
+pub const PHASES: u32 = 8;
+
+/// Ticks a room makes at once when it is late.
+pub const CATCH_UP_TICKS_MAX: u32 = 2;
+
+/// Ticks a room may be behind; what is beyond is dropped and counted.
+pub const DEBT_TICKS_MAX: u64 = 5;
+
+/// Shard threads at the most.
+pub const SHARDS_MAX: usize = 256;
+
+/// File descriptors that are asked for at the start, if the hard limit allows.
+pub const FILE_DESCRIPTORS: u64 = 65_536;
+
+const _: () = assert!(
+    READ_BUFFER_BYTES >= CLIENT_MESSAGE_BYTES_MAX + 14,
+    "the largest message fits into the read buffer with its frame head"
+);
+const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a debt is worked off in steps");
+const _: () = assert!(SEND_WINDOW_SECONDS < LAG_SECONDS_MAX, "snapshots wait before the member is given up");
+const _: () = assert!(LAG_SECONDS_MAX < SILENCE_SECONDS_MAX, "a member that acknowledges nothing is slow first");

@@ -1,0 +1,260 @@
+//! The directory: from a code to a room, and the choice of a room for a quick match.
+
+use super::{Code, RoomId};
+use crate::limits::{CODE_REST, ROOMS_MAX, SEAT_RESERVATION};
+use crate::room::Summary;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use thiserror::Error;
+
+/// Where a room is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) room: RoomId,
+    /// Index of its shard.
+    pub(crate) shard: usize,
+}
+
+/// What room somebody wants made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Index in the server's games.
+    pub(crate) game: usize,
+    /// Seats of that game.
+    pub(crate) seats: u8,
+    /// Whether it is listed.
+    pub(crate) public: bool,
+    /// Whether strangers are sent there.
+    pub(crate) quick_match: bool,
+}
+
+/// A room as the directory knows it, from the last report of its shard.
+#[derive(Debug)]
+pub(crate) struct RoomEntry {
+    pub(crate) code: Code,
+    pub(crate) place: Place,
+    pub(crate) wanted: Wanted,
+    /// Seats of people, held ones included.
+    pub(crate) players: u8,
+    pub(crate) bots: u8,
+    /// Until when seats are kept for people who were sent here, the earliest first.
+    reserved_until_us: VecDeque<u64>,
+}
+
+impl RoomEntry {
+    fn reserved(&self, now_us: u64) -> usize {
+        self.reserved_until_us.iter().filter(|until_us| **until_us > now_us).count()
+    }
+
+    /// People who are here or on the way.
+    fn expected(&self, now_us: u64) -> usize {
+        usize::from(self.players) + self.reserved(now_us)
+    }
+}
+
+/// There are as many rooms as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the server has its {ROOMS_MAX} rooms")]
+pub(crate) struct NoRoomLeft;
+
+/// All rooms of the server.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    rooms: BTreeMap<Code, RoomEntry>,
+    codes: BTreeMap<RoomId, Code>,
+    /// Codes that were used, and until when they rest; the earliest first.
+    resting: VecDeque<(u64, Code)>,
+    resting_codes: BTreeSet<Code>,
+    rooms_of_shard: Vec<u32>,
+    next_id: u64,
+}
+
+impl Directory {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self {
+            rooms: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            resting: VecDeque::new(),
+            resting_codes: BTreeSet::new(),
+            rooms_of_shard: vec![0; shards],
+            next_id: 0,
+        }
+    }
+
+    /// Enters a room that is about to be made, on the shard with the fewest.
+    ///
+    /// # Errors
+    /// When there are too many already.
+    pub(crate) fn open(&mut self, wanted: Wanted, now_us: u64) -> Result<&RoomEntry, NoRoomLeft> {
+        if self.rooms.len() >= ROOMS_MAX {
+            return Err(NoRoomLeft);
+        }
+        self.wake_codes(now_us);
+        let code = std::iter::repeat_with(Code::random)
+            .find(|code| !self.rooms.contains_key(code) && !self.resting_codes.contains(code))
+            .expect("there are more codes than rooms");
+        let shard = (0..self.rooms_of_shard.len()).min_by_key(|shard| self.rooms_of_shard[*shard]).unwrap_or(0);
+        self.rooms_of_shard[shard] += 1;
+        let room = RoomId(self.next_id);
+        self.next_id += 1;
+        self.codes.insert(room, code);
+        let place = Place { room, shard };
+        let entry = RoomEntry { code, place, wanted, players: 0, bots: 0, reserved_until_us: VecDeque::new() };
+        Ok(self.rooms.entry(code).or_insert(entry))
+    }
+
+    /// The room of a code.
+    pub(crate) fn find(&self, code: Code) -> Option<&RoomEntry> {
+        self.rooms.get(&code)
+    }
+
+    /// Rooms that everybody may see.
+    pub(crate) fn public(&self) -> impl Iterator<Item = &RoomEntry> {
+        self.rooms.values().filter(|entry| entry.wanted.public)
+    }
+
+    /// The room for a quick match: the fullest of those with people and a seat that is free or a bot's. The seat
+    /// is kept for a moment.
+    pub(crate) fn join_match(&mut self, game: usize, now_us: u64) -> Option<&RoomEntry> {
+        let suits = |entry: &&mut RoomEntry| {
+            let expected = entry.expected(now_us);
+            entry.wanted.quick_match
+                && entry.wanted.game == game
+                && expected > 0
+                && expected < usize::from(entry.wanted.seats)
+        };
+        let entry = self.rooms.values_mut().filter(suits).max_by_key(|entry| entry.expected(now_us))?;
+        reserve(entry, now_us);
+        Some(entry)
+    }
+
+    /// Keeps a seat in a room for somebody who is sent there.
+    pub(crate) fn reserve(&mut self, code: Code, now_us: u64) {
+        if let Some(entry) = self.rooms.get_mut(&code) {
+            reserve(entry, now_us);
+        }
+    }
+
+    /// A shard says who is in a room.
+    pub(crate) fn update(&mut self, room: RoomId, summary: Summary) {
+        let Some(entry) = self.codes.get(&room).and_then(|code| self.rooms.get_mut(code)) else { return };
+        // Who came was most likely expected.
+        for _ in entry.players..summary.players {
+            entry.reserved_until_us.pop_front();
+        }
+        (entry.players, entry.bots) = (summary.players, summary.bots);
+    }
+
+    /// A shard says that a room is gone. Its code rests.
+    pub(crate) fn close(&mut self, room: RoomId, now_us: u64) {
+        let Some(entry) = self.codes.remove(&room).and_then(|code| self.rooms.remove(&code)) else { return };
+        self.rooms_of_shard[entry.place.shard] -= 1;
+        let rest_us = u64::try_from(CODE_REST.as_micros()).unwrap_or(u64::MAX);
+        self.resting.push_back((now_us + rest_us, entry.code));
+        self.resting_codes.insert(entry.code);
+    }
+
+    /// Lets codes return that have rested long enough.
+    pub(crate) fn wake_codes(&mut self, now_us: u64) {
+        while let Some((_, code)) = self.resting.pop_front_if(|(until_us, _)| *until_us <= now_us) {
+            self.resting_codes.remove(&code);
+        }
+    }
+
+    /// Rooms, people and bots.
+    pub(crate) fn totals(&self) -> (usize, u32, u32) {
+        let add = |(people, bots), entry: &RoomEntry| (people + u32::from(entry.players), bots + u32::from(entry.bots));
+        let (people, bots) = self.rooms.values().fold((0, 0), add);
+        (self.rooms.len(), people, bots)
+    }
+}
+
+fn reserve(entry: &mut RoomEntry, now_us: u64) {
+    let kept_us = u64::try_from(SEAT_RESERVATION.as_micros()).unwrap_or(u64::MAX);
+    while entry.reserved_until_us.pop_front_if(|until_us| *until_us <= now_us).is_some() {}
+    entry.reserved_until_us.push_back(now_us + kept_us);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_US: u64 = 1_000_000;
+    const HOUR_US: u64 = 3_600 * SECOND_US;
+    const QUICK: Wanted = Wanted { game: 0, seats: 2, public: true, quick_match: true };
+
+    fn people(players: u8) -> Summary {
+        Summary { players, seats: 2, ..Summary::default() }
+    }
+
+    #[test]
+    fn a_code_leads_to_its_room_until_the_room_is_gone() {
+        let mut directory = Directory::new(2);
+        let (first, place) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place)).unwrap();
+        let second = directory.open(QUICK, 0).unwrap().place;
+        assert_ne!(place.shard, second.shard, "rooms are spread over shards");
+        assert_eq!(directory.find(first).map(|entry| entry.place), Some(place));
+        directory.close(place.room, 0);
+        assert!(directory.find(first).is_none());
+        assert_eq!(directory.open(QUICK, 0).unwrap().place.shard, place.shard);
+    }
+
+    #[test]
+    fn a_code_rests_for_an_hour() {
+        let mut directory = Directory::new(1);
+        let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
+        directory.close(room, 5);
+        directory.wake_codes(HOUR_US);
+        assert!(directory.resting_codes.contains(&code));
+        directory.wake_codes(HOUR_US + 5);
+        assert!(directory.resting_codes.is_empty() && directory.resting.is_empty());
+    }
+
+    #[test]
+    fn rooms_are_bounded() {
+        let mut directory = Directory::new(1);
+        for _ in 0..ROOMS_MAX {
+            assert!(directory.open(QUICK, 0).is_ok());
+        }
+        assert_eq!(directory.open(QUICK, 0).err(), Some(NoRoomLeft));
+    }
+
+    #[test]
+    fn two_strangers_meet_and_a_third_does_not() {
+        let mut directory = Directory::new(1);
+        assert!(directory.join_match(0, 0).is_none());
+        let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
+        directory.reserve(code, 0);
+        assert_eq!(directory.join_match(0, 1).map(|entry| entry.code), Some(code));
+        assert!(directory.join_match(0, 2).is_none(), "both seats are kept");
+        directory.update(room, people(2));
+        assert!(directory.join_match(0, 10 * SECOND_US).is_none());
+        directory.update(room, people(1));
+        assert!(directory.join_match(1, 10 * SECOND_US).is_none(), "another game");
+        assert_eq!(directory.join_match(0, 10 * SECOND_US).map(|entry| entry.code), Some(code));
+    }
+
+    #[test]
+    fn a_seat_is_not_kept_for_ever_and_an_empty_room_is_not_offered() {
+        let mut directory = Directory::new(1);
+        let code = directory.open(QUICK, 0).unwrap().code;
+        directory.reserve(code, 0);
+        assert!(directory.join_match(0, 6 * SECOND_US).is_none());
+    }
+
+    #[test]
+    fn the_fullest_room_is_preferred_and_private_ones_are_not_offered() {
+        let mut directory = Directory::new(1);
+        let large = Wanted { seats: 8, ..QUICK };
+        let rooms: Vec<_> =
+            (0..3).map(|_| directory.open(large, 0).map(|entry| (entry.code, entry.place.room)).unwrap()).collect();
+        for (players, (_, room)) in [2, 5, 3].into_iter().zip(&rooms) {
+            directory.update(*room, people(players));
+        }
+        let private = Wanted { public: false, quick_match: false, ..large };
+        let private = directory.open(private, 0).unwrap().place.room;
+        directory.update(private, people(7));
+        assert_eq!(directory.join_match(0, 0).map(|entry| entry.code), Some(rooms[1].0));
+        assert_eq!(directory.public().count(), 3);
+        assert_eq!(directory.totals(), (4, 17, 0));
+    }
+}

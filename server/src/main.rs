@@ -1,0 +1,82 @@
+//! `tickwire serve`: the server with the games that come along.
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tickwire_games::{Arena, Paddles};
+use tickwire_server::{AdminListen, Running, Server, Settings, Signals};
+use tracing_subscriber::EnvFilter;
+
+/// Exit code when the server could not start as it was asked to.
+const CANNOT_START: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(name = "tickwire", version, about = "Multiplayer games that stay the same on every screen")]
+struct CommandLine {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Runs the server until it gets SIGINT or SIGTERM.
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Address for players [default: 127.0.0.1:8080].
+    #[arg(long, env = "TICKWIRE_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Address for metrics, or 0 for none [default: 127.0.0.1:9090].
+    #[arg(long, env = "TICKWIRE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
+    admin_listen: Option<AdminListen>,
+    /// Threads that hold rooms [default: one per core].
+    #[arg(long, env = "TICKWIRE_SHARDS", value_name = "N")]
+    shards: Option<usize>,
+    /// Another origin whose pages may connect, scheme and port included; repeatable.
+    #[arg(long = "origin", env = "TICKWIRE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    origins: Option<Vec<String>>,
+    /// TOML file with any of these settings; what is given here or in the environment comes first.
+    #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug, or filters by module.
+    #[arg(long, env = "TICKWIRE_LOG", value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+fn main() -> ExitCode {
+    let CommandLine { action: Action::Serve(serve) } = CommandLine::parse();
+    match run(serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With stderr closed there is nobody to tell.
+            let _ = writeln!(stderr(), "tickwire: {error:#}");
+            ExitCode::from(CANNOT_START)
+        }
+    }
+}
+
+fn run(serve: Serve) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&serve.log).with_context(|| format!("--log {} is no filter", serve.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
+    let file = serve.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let Serve { listen, admin_listen, shards, origins, .. } = serve;
+    let config = Settings { listen, admin_listen, shards, origins }.or(file).into_config();
+    let signals = Signals::listen()?;
+    let running = Server::new(config).game::<Paddles>().game::<Arena>().start()?;
+    announce(&running)?;
+    running.stop(signals.wait());
+    Ok(())
+}
+
+/// One line for people and programs; everything else goes to the log.
+fn announce(running: &Running) -> anyhow::Result<()> {
+    let admin =
+        running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));
+    writeln!(stdout(), "tickwire is listening on http://{}{admin}", running.address())?;
+    Ok(stdout().flush()?)
+}

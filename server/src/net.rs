@@ -1,0 +1,173 @@
+//! The net thread: accepts connections, answers HTTP, lets players through to the shards.
+//!
+//! One current-thread runtime; what it knows is in one `Net` that no other thread sees. Shards are told with
+//! commands and heard through reports.
+
+pub(crate) mod address;
+mod admin;
+mod api;
+pub mod frame;
+mod handshake;
+mod hello;
+mod http;
+mod page;
+pub mod rate;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::limits::{
+    ACCEPT_PAUSE, FAILED_LOOKUPS_PER_MINUTE, MATCHES_PER_MINUTE, PENDING_CONNECTIONS_MAX,
+    PENDING_CONNECTIONS_PER_ADDRESS_MAX, ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX,
+};
+use crate::lobby::{Directory, Place};
+use crate::metrics::Metrics;
+use crate::shard::{Command, OfferedGame, Report};
+use address::{AddressKey, ConnectionCounts};
+use rate::{AddressQuota, Quota};
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
+use tokio::task::{LocalSet, spawn_local};
+
+/// Old entries of limits and resting codes are looked through so often; metrics are summed up too.
+const CHORES_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the net thread is given at its start.
+pub(crate) struct NetSetup {
+    pub(crate) config: Config,
+    pub(crate) games: Vec<OfferedGame>,
+    pub(crate) shards: Vec<mpsc::Sender<Command>>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
+}
+
+/// The sockets and channels of the net thread.
+pub(crate) struct NetIo {
+    pub(crate) listener: std::net::TcpListener,
+    pub(crate) admin: Option<std::net::TcpListener>,
+    pub(crate) reports: Receiver<Report>,
+    /// Resolves when the server stops.
+    pub(crate) stop: oneshot::Receiver<()>,
+}
+
+/// What the net thread knows.
+struct Net {
+    setup: NetSetup,
+    directory: RefCell<Directory>,
+    /// Connections that are not in a room yet.
+    pending: RefCell<ConnectionCounts>,
+    /// Connections in rooms.
+    seated: RefCell<ConnectionCounts>,
+    room_quota: RefCell<AddressQuota>,
+    match_quota: RefCell<AddressQuota>,
+    lookup_quota: RefCell<AddressQuota>,
+}
+
+/// Runs until the server stops.
+///
+/// # Errors
+/// When the runtime or a listener cannot be set up.
+pub(crate) fn run(setup: NetSetup, io: NetIo) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let net = Rc::new(Net::new(setup));
+        spawn_local(accept(Rc::clone(&net), TcpListener::from_std(io.listener)?));
+        if let Some(admin) = io.admin {
+            spawn_local(admin::accept(Rc::clone(&net), TcpListener::from_std(admin)?));
+        }
+        spawn_local(hear_shards(Rc::clone(&net), io.reports));
+        spawn_local(do_chores(net));
+        // An error means that nobody is left who could say stop.
+        let _ = io.stop.await;
+        Ok(())
+    })
+}
+
+async fn accept(net: Rc<Net>, listener: TcpListener) {
+    loop {
+        if net.pending.borrow().all() >= PENDING_CONNECTIONS_MAX {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        }
+        match listener.accept().await {
+            Ok((stream, peer)) => net.welcome(stream, peer.ip()),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn hear_shards(net: Rc<Net>, mut reports: Receiver<Report>) {
+    while let Some(report) = reports.recv().await {
+        let mut directory = net.directory.borrow_mut();
+        match report {
+            Report::Room { room, summary } => directory.update(room, summary),
+            Report::Gone { room } => directory.close(room, net.setup.clock.now_us()),
+        }
+        let (rooms, players, bots) = directory.totals();
+        let metrics = &net.setup.metrics;
+        // Lossless: there are never so many.
+        metrics.rooms.set(rooms as f64);
+        metrics.players.set(f64::from(players));
+        metrics.bots.set(f64::from(bots));
+    }
+}
+
+async fn do_chores(net: Rc<Net>) {
+    loop {
+        tokio::time::sleep(CHORES_INTERVAL).await;
+        let now_us = net.setup.clock.now_us();
+        net.directory.borrow_mut().wake_codes(now_us);
+        for counts in [&net.pending, &net.seated] {
+            counts.borrow_mut().forget_absent();
+        }
+        for quota in [&net.room_quota, &net.match_quota, &net.lookup_quota] {
+            quota.borrow_mut().forget_untouched(now_us);
+        }
+        net.setup.metrics.sum_up();
+    }
+}
+
+impl Net {
+    fn new(setup: NetSetup) -> Self {
+        let quota = |quota| RefCell::new(AddressQuota::new(quota));
+        Self {
+            directory: RefCell::new(Directory::new(setup.shards.len())),
+            pending: RefCell::new(ConnectionCounts::new(PENDING_CONNECTIONS_PER_ADDRESS_MAX)),
+            seated: RefCell::new(ConnectionCounts::new(SEATED_CONNECTIONS_PER_ADDRESS_MAX)),
+            room_quota: quota(Quota::per_hour(ROOMS_PER_HOUR)),
+            match_quota: quota(Quota::per_minute(MATCHES_PER_MINUTE)),
+            lookup_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
+            setup,
+        }
+    }
+
+    /// Serves a new connection, unless its address has too many.
+    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: IpAddr) {
+        let limited = (!peer.to_canonical().is_loopback()).then(|| AddressKey::of(peer));
+        match self.pending.borrow_mut().count(limited) {
+            Some(counted) => {
+                spawn_local(http::serve(Rc::clone(self), stream, peer, Rc::new(counted)));
+            }
+            None => self.setup.metrics.rate_limited.increment(1),
+        }
+    }
+
+    /// The game of this name, with its index.
+    fn game(&self, name: &str) -> Option<(usize, &OfferedGame)> {
+        self.setup.games.iter().enumerate().find(|(_, game)| game.rules.name == name)
+    }
+
+    /// Tells a shard; false when it is not there any more.
+    fn command(&self, place: Place, command: Command) -> bool {
+        self.setup.shards[place.shard].send(command).is_ok()
+    }
+}

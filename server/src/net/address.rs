@@ -1,0 +1,141 @@
+//! Whose connection it is, for limits per address; and counts of connections that release themselves.
+
+use hyper::HeaderMap;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What limits per address are kept by: an IPv4 address, or the /64 network of an IPv6 one, because whoever has
+/// one address of it has all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AddressKey(u64);
+
+impl AddressKey {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            // 0:0:.. is no network that anybody calls from, so the two kinds cannot meet.
+            IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
+            IpAddr::V6(v6) => Self(network(v6)),
+        }
+    }
+}
+
+fn network(address: Ipv6Addr) -> u64 {
+    let [a, b, c, d, ..] = address.segments();
+    [a, b, c, d].iter().fold(0, |bits, segment| (bits << 16) | u64::from(*segment))
+}
+
+/// The address that a request counts for, or `None` when limits do not apply: from this machine, unless a proxy
+/// on it says for whom. What others claim in such headers is not believed.
+pub(crate) fn limited_address(peer: IpAddr, headers: &HeaderMap) -> Option<AddressKey> {
+    if !peer.to_canonical().is_loopback() {
+        return Some(AddressKey::of(peer));
+    }
+    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+    match forwarded {
+        // The last entry is the one that our own proxy has added.
+        Some(list) => {
+            let last = list.to_str().ok().and_then(|list| list.rsplit(',').next()).map(str::trim);
+            Some(AddressKey::of(last.and_then(|last| last.parse().ok()).unwrap_or(peer)))
+        }
+        None => headers.contains_key("forwarded").then(|| AddressKey::of(peer)),
+    }
+}
+
+/// Counts of connections, one in all and one per address.
+#[derive(Debug)]
+pub(crate) struct ConnectionCounts {
+    per_address_max: u32,
+    all: Arc<AtomicU32>,
+    per_address: BTreeMap<AddressKey, Arc<AtomicU32>>,
+}
+
+/// One connection in the counts, until it is dropped, on whatever thread.
+#[derive(Debug)]
+pub(crate) struct Counted(Vec<Arc<AtomicU32>>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        for count in &self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl ConnectionCounts {
+    pub(crate) fn new(per_address_max: u32) -> Self {
+        Self { per_address_max, all: Arc::default(), per_address: BTreeMap::new() }
+    }
+
+    /// Connections that are counted at the moment.
+    pub(crate) fn all(&self) -> u32 {
+        self.all.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection; `None` when its address has too many. Exempt addresses count in the sum only.
+    pub(crate) fn count(&mut self, address: Option<AddressKey>) -> Option<Counted> {
+        let mut counts = vec![Arc::clone(&self.all)];
+        if let Some(key) = address {
+            let count = self.per_address.entry(key).or_default();
+            if count.load(Ordering::Relaxed) >= self.per_address_max {
+                return None;
+            }
+            counts.push(Arc::clone(count));
+        }
+        for count in &counts {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(Counted(counts))
+    }
+
+    /// Drops addresses without connections.
+    pub(crate) fn forget_absent(&mut self) {
+        self.per_address.retain(|_, count| count.load(Ordering::Relaxed) > 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_address_and_mapped_ipv4_is_ipv4() {
+        assert_eq!(AddressKey::of(ip("2001:db8:1:2:3::4")), AddressKey::of(ip("2001:db8:1:2:ffff::1")));
+        assert_ne!(AddressKey::of(ip("2001:db8:1:2::1")), AddressKey::of(ip("2001:db8:1:3::1")));
+        assert_eq!(AddressKey::of(ip("::ffff:192.0.2.7")), AddressKey::of(ip("192.0.2.7")));
+    }
+
+    #[test]
+    fn only_a_proxy_on_this_machine_is_believed() {
+        let (local, remote) = (ip("127.0.0.1"), ip("192.0.2.7"));
+        let mut headers = HeaderMap::new();
+        assert_eq!(limited_address(local, &headers), None);
+        headers.insert("x-forwarded-for", HeaderValue::from_static("10.0.0.1, 198.51.100.4"));
+        assert_eq!(limited_address(local, &headers), Some(AddressKey::of(ip("198.51.100.4"))));
+        assert_eq!(limited_address(remote, &headers), Some(AddressKey::of(remote)));
+        headers.insert("x-forwarded-for", HeaderValue::from_static("nonsense"));
+        assert_eq!(limited_address(local, &headers), Some(AddressKey::of(local)));
+    }
+
+    #[test]
+    fn counts_release_themselves() {
+        let mut counts = ConnectionCounts::new(2);
+        let key = Some(AddressKey::of(ip("192.0.2.7")));
+        let first = counts.count(key);
+        let second = counts.count(key);
+        assert!(first.is_some() && second.is_some() && counts.count(key).is_none());
+        let exempt: Vec<_> = (0..5).map(|_| counts.count(None)).collect();
+        assert_eq!(counts.all(), 7);
+        drop((first, exempt));
+        assert!(counts.count(key).is_some());
+        drop(second);
+        counts.forget_absent();
+        assert_eq!((counts.all(), counts.per_address.len()), (0, 0));
+    }
+}

@@ -1,0 +1,45 @@
+//! The admin listener: metrics and health, on an address of its own that players never see.
+
+use super::Net;
+use super::http::{Answer, bare, builder, plain};
+use crate::limits::{ACCEPT_PAUSE, HTTP_CONNECTION_TIMEOUT};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::rc::Rc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::spawn_local;
+
+/// Accepts until the task is dropped.
+pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(spawn_local(serve(Rc::clone(&net), stream))),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept on the admin listener");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(net: Rc<Net>, stream: TcpStream) {
+    let service = service_fn(move |request| {
+        let answer = answer(&net, &request);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let connection = builder().serve_connection(TokioIo::new(stream), service);
+    // Whatever the peer did wrong ends its connection only.
+    let _ = tokio::time::timeout(HTTP_CONNECTION_TIMEOUT, connection).await;
+}
+
+fn answer(net: &Net, request: &Request<Incoming>) -> Answer {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/metrics") => plain(StatusCode::OK, net.setup.metrics.render()),
+        (&Method::GET, "/healthz") => plain(StatusCode::OK, "ok\n"),
+        (_, "/metrics" | "/healthz") => bare(StatusCode::METHOD_NOT_ALLOWED),
+        _ => bare(StatusCode::NOT_FOUND),
+    }
+}

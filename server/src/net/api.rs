@@ -1,0 +1,198 @@
+//! The API under `/api`: rooms by code, the list of public ones, quick matches.
+
+use super::Net;
+use super::address::{AddressKey, limited_address};
+use super::handshake::check_origin;
+use super::http::{Answer, Refusal, json};
+use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOMS_LISTED_MAX};
+use crate::lobby::{Code, RoomEntry, Wanted};
+use crate::shard::{Command, OfferedGame, RoomPlan};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderMap;
+use hyper::{Request, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::net::IpAddr;
+
+/// Body of `POST /api/rooms`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CreateRoom {
+    game: String,
+    /// Whether the room is listed.
+    #[serde(default)]
+    public: bool,
+    /// The game's own options.
+    #[serde(default)]
+    options: Value,
+}
+
+/// Body of `POST /api/match`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FindMatch {
+    game: String,
+}
+
+/// A room as the API tells of it.
+#[derive(Debug, Serialize)]
+struct RoomView<'a> {
+    code: String,
+    game: &'a str,
+    players: u8,
+    seats: u8,
+}
+
+fn view<'a>(net: &'a Net, entry: &RoomEntry) -> RoomView<'a> {
+    let game = net.setup.games[entry.wanted.game].rules.name;
+    RoomView { code: entry.code.to_string(), game, players: entry.players, seats: entry.wanted.seats }
+}
+
+/// `GET /api/rooms`: public rooms.
+pub(super) fn list(net: &Net) -> Answer {
+    let directory = net.directory.borrow();
+    let rooms: Vec<_> = directory.public().take(ROOMS_LISTED_MAX).map(|entry| view(net, entry)).collect();
+    json(StatusCode::OK, &rooms)
+}
+
+/// `GET /api/rooms/{code}`: one room, for whoever knows its code.
+pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: IpAddr) -> Result<Answer, Refusal> {
+    let address = limited_address(peer, headers);
+    let found = net.look_up(address, |net| {
+        let directory = net.directory.borrow();
+        Code::parse(code).and_then(|code| directory.find(code)).map(|entry| json(StatusCode::OK, &view(net, entry)))
+    });
+    match found {
+        Ok(Some(answer)) => Ok(answer),
+        Ok(None) => Err(Refusal::not_found("no such room", "check the code with whoever sent it")),
+        Err(seconds) => Err(too_many(net, "too many codes without a room were tried", seconds)),
+    }
+}
+
+/// `POST /api/rooms`: a new room.
+pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+    let address = admit(net, &request, peer)?;
+    let wish: CreateRoom = read_json(request).await?;
+    let (index, game) = offered(net, &wish.game)?;
+    (game.check)(&wish.options).map_err(|error| {
+        let error = format!("these are no options of {}: {error}", wish.game);
+        Refusal::new(StatusCode::BAD_REQUEST, error, "leave \"options\" out for the default ones")
+    })?;
+    take(net, &net.room_quota, address, "too many rooms were created from this address")?;
+    let wanted = Wanted { game: index, seats: game.rules.seats, public: wish.public, quick_match: false };
+    open(net, game, wanted, wish.options, |net, entry| json(StatusCode::CREATED, &view(net, entry)))
+}
+
+/// `POST /api/match`: a room with people in it, or a new one that bots will fill.
+pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+    let address = admit(net, &request, peer)?;
+    let wish: FindMatch = read_json(request).await?;
+    let (index, game) = offered(net, &wish.game)?;
+    take(net, &net.match_quota, address, "too many matches were asked for from this address")?;
+    let now_us = net.setup.clock.now_us();
+    if let Some(entry) = net.directory.borrow_mut().join_match(index, now_us) {
+        return Ok(json(StatusCode::OK, &view(net, entry)));
+    }
+    let wanted = Wanted { game: index, seats: game.rules.seats, public: true, quick_match: true };
+    let (code, answer) =
+        open(net, game, wanted, Value::Null, |net, entry| (entry.code, json(StatusCode::OK, &view(net, entry))))?;
+    net.directory.borrow_mut().reserve(code, now_us);
+    Ok(answer)
+}
+
+/// Enters a room into the directory and has its shard make it.
+fn open<T>(
+    net: &Net,
+    game: &OfferedGame,
+    wanted: Wanted,
+    options: Value,
+    tell: impl FnOnce(&Net, &RoomEntry) -> T,
+) -> Result<T, Refusal> {
+    let full = |_| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the server has as many rooms as it can hold", 10);
+    let mut directory = net.directory.borrow_mut();
+    let entry = directory.open(wanted, net.setup.clock.now_us()).map_err(full)?;
+    let place = entry.place;
+    let told = tell(net, entry);
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).expect("the operating system has random numbers");
+    let plan = RoomPlan { seed: u64::from_le_bytes(seed), options, fill_with_bots: wanted.quick_match };
+    if net.command(place, Command::Open { room: place.room, game: *game, plan }) {
+        return Ok(told);
+    }
+    directory.close(place.room, net.setup.clock.now_us());
+    Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the server is going away", 5))
+}
+
+impl Net {
+    /// Looks for a room by code. Looking in vain too often is refused, whether there is such a room or not.
+    ///
+    /// # Errors
+    /// Seconds after which looking is allowed again.
+    pub(super) fn look_up<T>(
+        &self,
+        address: Option<AddressKey>,
+        find: impl FnOnce(&Self) -> Option<T>,
+    ) -> Result<Option<T>, u64> {
+        let now_us = self.setup.clock.now_us();
+        let mut quota = self.lookup_quota.borrow_mut();
+        if let Some(seconds) = quota.wait_seconds(address, now_us) {
+            return Err(seconds);
+        }
+        let found = find(self);
+        if found.is_none() {
+            quota.take(address, now_us)?;
+        }
+        Ok(found)
+    }
+}
+
+fn take(
+    net: &Net,
+    quota: &std::cell::RefCell<super::rate::AddressQuota>,
+    address: Option<AddressKey>,
+    error: &str,
+) -> Result<(), Refusal> {
+    let taken = quota.borrow_mut().take(address, net.setup.clock.now_us());
+    taken.map_err(|seconds| too_many(net, error, seconds))
+}
+
+fn too_many(net: &Net, error: &str, seconds: u64) -> Refusal {
+    net.setup.metrics.rate_limited.increment(1);
+    Refusal::later(StatusCode::TOO_MANY_REQUESTS, error, seconds)
+}
+
+/// Whose request it is, if a page of ours or no page at all sent it.
+fn admit(net: &Net, request: &Request<Incoming>, peer: IpAddr) -> Result<Option<AddressKey>, Refusal> {
+    check_origin(net, request.headers())?;
+    Ok(limited_address(peer, request.headers()))
+}
+
+fn offered<'a>(net: &'a Net, name: &str) -> Result<(usize, &'a OfferedGame), Refusal> {
+    net.game(name).ok_or_else(|| {
+        let games: Vec<_> = net.setup.games.iter().map(|game| game.rules.name).collect();
+        let error = format!("this server has no such game; it has {}", games.join(", "));
+        Refusal::not_found(error, "name one of the games in \"game\"")
+    })
+}
+
+async fn read_json<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refusal> {
+    let body = read_body(request).await?;
+    serde_json::from_slice(&body).map_err(|error| {
+        let error = format!("the body is not what is expected: {error}");
+        Refusal::new(StatusCode::BAD_REQUEST, error, "send JSON such as {\"game\":\"paddles\"}")
+    })
+}
+
+async fn read_body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
+    let body = Limited::new(request.into_body(), REQUEST_BODY_BYTES_MAX).collect();
+    match tokio::time::timeout(REQUEST_BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", "send at most 4096 bytes"))
+        }
+        Ok(Err(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "the body broke off", "send it again")),
+        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body took too long", "send it at once")),
+    }
+}

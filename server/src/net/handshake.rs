@@ -1,0 +1,184 @@
+//! The WebSocket handshake: who may open one, and the switch from HTTP to frames.
+//!
+//! Browsers show a refusal here only as a failed connection, so whatever a player has to understand is said by
+//! close codes after the switch. No extension is ever agreed to.
+
+use super::Net;
+use super::address::{Counted, limited_address};
+use super::hello::{Caller, greet};
+use super::http::{Answer, Refusal};
+use http_body_util::Full;
+use hyper::header::{
+    HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+};
+use hyper::{Request, StatusCode, Version};
+use std::net::IpAddr;
+use std::rc::Rc;
+use tickwire::message::SUBPROTOCOL;
+use tokio::task::spawn_local;
+
+/// Answers `GET /ws`; on success the connection goes on in a task of its own.
+pub(super) fn answer(
+    net: &Rc<Net>,
+    mut request: Request<hyper::body::Incoming>,
+    peer: IpAddr,
+    counted: Rc<Counted>,
+) -> Result<Answer, Refusal> {
+    check_origin(net, request.headers())?;
+    check_upgrade(&request)?;
+    check_subprotocol(request.headers())?;
+    let address = limited_address(peer, request.headers());
+    let (answer, upgrade) = fastwebsockets::upgrade::upgrade(&mut request)
+        .map_err(|_| bad("the request is no WebSocket handshake", "send what RFC 6455 asks for"))?;
+    spawn_local(greet(Rc::clone(net), upgrade, Caller { address, _pending: counted }));
+    let mut answer = answer.map(|_| Full::default());
+    answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    Ok(answer)
+}
+
+fn bad(error: &str, help: &'static str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, error, help)
+}
+
+/// A header that may be there once.
+fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal> {
+    let twice = || bad("a header is there twice or is not text", "send it once");
+    let mut values = headers.get_all(name).iter();
+    let first = values.next().map(|value| value.to_str().map_err(|_| twice())).transpose()?;
+    if values.next().is_some() { Err(twice()) } else { Ok(first) }
+}
+
+/// Pages of other sites may not use their visitors' browsers to come here. Programs send no origin, and can send
+/// any: this protects visitors, not the server.
+pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
+    let (origin, host) = (single(headers, ORIGIN)?, single(headers, HOST)?);
+    let Some(origin) = origin else { return Ok(()) };
+    if is_own(origin, host) || net.setup.config.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+        return Ok(());
+    }
+    net.setup.metrics.origins_rejected.increment(1);
+    let help = "an operator can allow an origin with --origin";
+    Err(Refusal::new(StatusCode::FORBIDDEN, "pages of this origin may not connect", help))
+}
+
+/// Whether the page came from the host that it talks to now.
+fn is_own(origin: &str, host: Option<&str>) -> bool {
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    authority.is_some_and(|authority| host.is_some_and(|host| !host.is_empty() && authority.eq_ignore_ascii_case(host)))
+}
+
+fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let headers = request.headers();
+    if request.version() != Version::HTTP_11 || !fastwebsockets::upgrade::is_upgrade_request(request) {
+        return Err(bad("this address speaks WebSocket only", "connect with a WebSocket"));
+    }
+    if single(headers, SEC_WEBSOCKET_VERSION)? != Some("13") {
+        let help = "use version 13 of the protocol";
+        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "this version of WebSocket is not spoken", help));
+    }
+    // Sixteen bytes in base64: 22 characters and two of padding.
+    let is_key = |key: &str| {
+        let digits = key.strip_suffix("==").unwrap_or("");
+        digits.len() == 22 && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    };
+    if single(headers, SEC_WEBSOCKET_KEY)?.is_some_and(is_key) {
+        Ok(())
+    } else {
+        Err(bad("the WebSocket key is missing or malformed", "send 16 random bytes in base64"))
+    }
+}
+
+fn check_subprotocol(headers: &HeaderMap) -> Result<(), Refusal> {
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let mut names = offered.flat_map(|list| list.split(',')).map(str::trim);
+    if names.any(|name| name == SUBPROTOCOL) {
+        Ok(())
+    } else {
+        Err(bad("the subprotocol is not offered", "offer tickwire.1 in Sec-WebSocket-Protocol"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_same_host_is_own() {
+        let own = [
+            ("http://play.example", "play.example"),
+            ("https://play.example", "play.example"),
+            ("http://127.0.0.1:8080", "127.0.0.1:8080"),
+            ("http://[::1]:8080", "[::1]:8080"),
+            ("https://Play.Example", "play.example"),
+        ];
+        for (origin, host) in own {
+            assert!(is_own(origin, Some(host)), "{origin} at {host}");
+        }
+        let foreign = [
+            ("null", "play.example"),
+            ("", ""),
+            ("http://", ""),
+            ("file://", "play.example"),
+            ("ftp://play.example", "play.example"),
+            ("https://play.example.evil", "play.example"),
+            ("https://evilplay.example", "play.example"),
+            ("https://play.example:444", "play.example"),
+            ("https://play.example", "play.example:444"),
+            ("https://play.example/", "play.example"),
+            ("https://evil@play.example", "play.example"),
+            ("https://evil/https://play.example", "play.example"),
+            ("play.example", "play.example"),
+            ("https://https://play.example", "play.example"),
+        ];
+        for (origin, host) in foreign {
+            assert!(!is_own(origin, Some(host)), "{origin} at {host}");
+        }
+        assert!(!is_own("http://play.example", None));
+    }
+
+    #[test]
+    fn the_upgrade_is_exactly_that_of_the_rfc() {
+        let request = |change: &dyn Fn(&mut Request<()>)| {
+            let mut request = Request::builder()
+                .header("connection", "keep-alive, Upgrade")
+                .header("upgrade", "websocket")
+                .header("sec-websocket-version", "13")
+                .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+                .body(())
+                .unwrap();
+            change(&mut request);
+            check_upgrade(&request).is_ok()
+        };
+        assert!(request(&|_| {}));
+        assert!(!request(&|request| *request.version_mut() = Version::HTTP_10));
+        for name in ["connection", "upgrade", "sec-websocket-version", "sec-websocket-key"] {
+            assert!(!request(&|request| drop(request.headers_mut().remove(name))), "without {name}");
+        }
+        for (name, value) in [
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-version", "8"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ] {
+            let twice = |request: &mut Request<()>| {
+                request.headers_mut().append(name, HeaderValue::from_static(value));
+            };
+            assert!(!request(&twice), "{name} twice");
+        }
+        for key in ["", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZ!==", "dGhlIHNhbXBsZSBub25jZSBhbmQgbW9yZQ=="] {
+            let other = |request: &mut Request<()>| {
+                request.headers_mut().insert("sec-websocket-key", HeaderValue::from_static(key));
+            };
+            assert!(!request(&other), "key {key:?}");
+        }
+    }
+
+    #[test]
+    fn the_subprotocol_may_be_one_of_several() {
+        let mut headers = HeaderMap::new();
+        assert!(check_subprotocol(&headers).is_err());
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("tickwire.10, chat"));
+        assert!(check_subprotocol(&headers).is_err());
+        headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("other ,tickwire.1"));
+        assert!(check_subprotocol(&headers).is_ok());
+    }
+}

@@ -1,0 +1,139 @@
+//! The first seconds of a WebSocket: its hello is read here, then the socket belongs to the room's shard.
+
+use super::Net;
+use super::address::{AddressKey, Counted};
+use super::frame::{FrameLimits, FrameReader, Incoming, put_close, put_close_answer, put_pong};
+use crate::limits::{CLOSE_DRAIN, HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, TCP_USER_TIMEOUT};
+use crate::lobby::{Code, Place};
+use crate::metrics::Side;
+use crate::shard::{Arrival, Command};
+use fastwebsockets::upgrade::UpgradeFut;
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use std::rc::Rc;
+use tickwire::message::{CloseCode, HELLO, Hello, PROTOCOL_VERSION};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Whose connection it is.
+pub(super) struct Caller {
+    /// For limits; `None` when they do not apply.
+    pub(super) address: Option<AddressKey>,
+    /// Counted as not in a room until the hello was dealt with.
+    pub(super) _pending: Rc<Counted>,
+}
+
+/// How a connection ended before it had said hello.
+enum NoHello {
+    Gone,
+    Closed(Option<u16>),
+    Refused(CloseCode),
+}
+
+/// Reads the hello and hands the connection to its room, or closes it with the code that says why not.
+pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
+    // Either fails when the peer is gone before the answer was written.
+    let Ok(upgraded) = upgrade.await else { return };
+    let Ok(parts) = upgraded.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
+    let mut stream = parts.io.into_inner();
+    let mut reader = FrameReader::starting_with(FrameLimits::CLIENT, &parts.read_buf);
+    let read = timeout(HELLO_TIMEOUT, read_hello(&net, &mut stream, &mut reader)).await;
+    let refusal = match read.unwrap_or(Err(NoHello::Refused(CloseCode::Silent))) {
+        Ok(hello) => match admit(&net, &caller, &hello) {
+            Ok((place, counted)) => return hand_over(&net, place, stream, reader, hello, counted),
+            Err(code) => NoHello::Refused(code),
+        },
+        Err(refusal) => refusal,
+    };
+    let mut last = Vec::new();
+    match refusal {
+        NoHello::Gone => return,
+        NoHello::Closed(code) => {
+            put_close_answer(&mut last, code);
+            net.setup.metrics.closed(code, Side::Client);
+        }
+        NoHello::Refused(code) => {
+            put_close(&mut last, code);
+            net.setup.metrics.closed(Some(code.number()), Side::Server);
+        }
+    }
+    // When the peer neither reads nor closes, the socket goes all the same.
+    let _ = timeout(CLOSE_DRAIN, say_last(stream, &last)).await;
+}
+
+/// Writes the last frame and throws away what still comes: unread input would reset the connection, and the
+/// reset would eat the code.
+async fn say_last(mut stream: TcpStream, last: &[u8]) -> std::io::Result<()> {
+    stream.write_all(last).await?;
+    stream.shutdown().await?;
+    let mut ignored = [0; 1_024];
+    while stream.read(&mut ignored).await? > 0 {}
+    Ok(())
+}
+
+async fn read_hello(net: &Net, stream: &mut TcpStream, reader: &mut FrameReader) -> Result<Hello, NoHello> {
+    loop {
+        while let Some(incoming) = reader.poll(net.setup.clock.now_us()).map_err(NoHello::Refused)? {
+            match incoming {
+                Incoming::Message(message) => return decode(message).map_err(NoHello::Refused),
+                Incoming::Ping(payload) => {
+                    let mut pong = Vec::new();
+                    put_pong(&mut pong, payload);
+                    stream.write_all(&pong).await.map_err(|_| NoHello::Gone)?;
+                }
+                Incoming::Pong => {}
+                Incoming::Close { code } => return Err(NoHello::Closed(code)),
+            }
+        }
+        match stream.read(reader.space()).await {
+            Ok(0) | Err(_) => return Err(NoHello::Gone),
+            Ok(count) => reader.filled(count),
+        }
+    }
+}
+
+fn decode(message: &[u8]) -> Result<Hello, CloseCode> {
+    Hello::decode(message).map_err(|_| match message {
+        // What another version's hello looks like is unknown, but it begins with its version.
+        [HELLO, version, ..] if u16::from(*version) != PROTOCOL_VERSION => CloseCode::Version,
+        _ => CloseCode::Malformed,
+    })
+}
+
+/// Finds the room that is asked for. That there is none and that it is of another game are the same answer.
+fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(Place, Counted), CloseCode> {
+    if hello.protocol != PROTOCOL_VERSION {
+        return Err(CloseCode::Version);
+    }
+    let found = net.look_up(caller.address, |net| {
+        let directory = net.directory.borrow();
+        let entry = directory.find(Code::parse(&hello.code)?)?;
+        let game = net.setup.games[entry.wanted.game].rules.name;
+        (game == hello.game).then_some(entry.place)
+    });
+    let place = found.map_err(|_| CloseCode::Rate)?.ok_or(CloseCode::NoRoom)?;
+    let counted = net.seated.borrow_mut().count(caller.address).ok_or(CloseCode::Overloaded)?;
+    Ok((place, counted))
+}
+
+fn hand_over(net: &Net, place: Place, stream: TcpStream, reader: FrameReader, hello: Hello, counted: Counted) {
+    let mut token = [0; 16];
+    getrandom::fill(&mut token).expect("the operating system has random numbers");
+    let stream = match stream.into_std().and_then(|stream| tune(&stream).map(|()| stream)) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!(%error, "a socket was gone before it was handed over"),
+    };
+    let arrival = Box::new(Arrival { stream, reader, hello, token, counted });
+    // A shard that is gone has taken its rooms along; the socket closes with the command.
+    net.command(place, Command::Enter { room: place.room, arrival });
+}
+
+/// Small kernel buffers, because what waits in them is stale; no waiting for more to send.
+fn tune(stream: &std::net::TcpStream) -> std::io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.set_tcp_notsent_lowat(NOT_SENT_LOW_WATER_BYTES)?;
+    socket.set_tcp_user_timeout(Some(TCP_USER_TIMEOUT))
+}

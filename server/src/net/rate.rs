@@ -1,0 +1,147 @@
+//! How often something may happen: a token bucket without a clock (GCRA), alone or one per address.
+//!
+//! Unlike a ready-made limiter it can be asked without being used: a look-up of a code is refused when earlier
+//! ones have failed too often, but a look-up that finds its room costs nothing.
+
+use super::address::AddressKey;
+use crate::limits::ADDRESSES_MAX;
+use std::collections::BTreeMap;
+
+/// So many per so long, and as many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Microseconds after which one more is allowed.
+    interval_us: u64,
+    /// How many may come at once after a quiet time.
+    burst: u32,
+}
+
+impl Quota {
+    /// `count` per `period_us` in the long run, `burst` at once.
+    ///
+    /// # Panics
+    /// At compile time, for a count of 0.
+    #[must_use]
+    pub const fn new(count: u32, period_us: u64, burst: u32) -> Self {
+        assert!(count > 0, "nothing per period is not a rate");
+        Self { interval_us: period_us / count as u64, burst }
+    }
+
+    /// `count` per second.
+    #[must_use]
+    pub const fn per_second(count: u32, burst: u32) -> Self {
+        Self::new(count, 1_000_000, burst)
+    }
+
+    /// `count` per minute, all of them at once if need be.
+    #[must_use]
+    pub const fn per_minute(count: u32) -> Self {
+        Self::new(count, 60_000_000, count)
+    }
+
+    /// `count` per hour, all of them at once if need be.
+    #[must_use]
+    pub const fn per_hour(count: u32) -> Self {
+        Self::new(count, 3_600_000_000, count)
+    }
+}
+
+/// What was used of a quota, as one number: when it will be untouched again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    untouched_at_us: u64,
+}
+
+impl Usage {
+    /// Microseconds until one more is allowed; `None` when it is now.
+    #[must_use]
+    pub fn wait_us(&self, quota: Quota, now_us: u64) -> Option<u64> {
+        let slack_us = quota.interval_us.saturating_mul(u64::from(quota.burst.saturating_sub(1)));
+        let wait_us = self.untouched_at_us.saturating_sub(now_us.saturating_add(slack_us));
+        (wait_us > 0).then_some(wait_us)
+    }
+
+    /// Uses one; false when there is none.
+    pub fn take(&mut self, quota: Quota, now_us: u64) -> bool {
+        let allowed = self.wait_us(quota, now_us).is_none();
+        if allowed {
+            self.untouched_at_us = self.untouched_at_us.max(now_us).saturating_add(quota.interval_us);
+        }
+        allowed
+    }
+}
+
+/// A quota for each address.
+#[derive(Debug)]
+pub(crate) struct AddressQuota {
+    quota: Quota,
+    usage: BTreeMap<AddressKey, Usage>,
+}
+
+impl AddressQuota {
+    pub(crate) const fn new(quota: Quota) -> Self {
+        Self { quota, usage: BTreeMap::new() }
+    }
+
+    /// Whole seconds until this address is allowed one more; `None` when it is now. Exempt addresses are `None`.
+    pub(crate) fn wait_seconds(&self, address: Option<AddressKey>, now_us: u64) -> Option<u64> {
+        let wait_us = self.usage.get(&address?)?.wait_us(self.quota, now_us)?;
+        Some(wait_us.div_ceil(1_000_000))
+    }
+
+    /// Uses one of this address's quota.
+    ///
+    /// # Errors
+    /// Whole seconds until one more is allowed.
+    pub(crate) fn take(&mut self, address: Option<AddressKey>, now_us: u64) -> Result<(), u64> {
+        let Some(key) = address else { return Ok(()) };
+        if self.usage.len() >= ADDRESSES_MAX && !self.usage.contains_key(&key) {
+            self.forget_untouched(now_us);
+            if self.usage.len() >= ADDRESSES_MAX {
+                return Err(1);
+            }
+        }
+        if self.usage.entry(key).or_default().take(self.quota, now_us) {
+            Ok(())
+        } else {
+            Err(self.wait_seconds(address, now_us).unwrap_or(1))
+        }
+    }
+
+    /// Drops what says nothing any more.
+    pub(crate) fn forget_untouched(&mut self, now_us: u64) {
+        self.usage.retain(|_, usage| usage.untouched_at_us > now_us);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    const SECOND_US: u64 = 1_000_000;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_holds() {
+        let (quota, mut usage) = (Quota::per_second(10, 20), Usage::default());
+        let passed = (0..100).filter(|_| usage.take(quota, SECOND_US)).count();
+        assert_eq!(passed, 20);
+        assert_eq!(usage.wait_us(quota, SECOND_US), Some(100_000));
+        let passed = (0..200).filter(|step| usage.take(quota, SECOND_US + step * 10_000)).count();
+        assert_eq!(passed, 19, "two seconds later another twenty, less the one at the end");
+    }
+
+    #[test]
+    fn asking_costs_nothing_and_exempt_addresses_are_never_refused() {
+        let mut quota = AddressQuota::new(Quota::per_minute(2));
+        let key = AddressKey::of(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)));
+        assert!((0..50).all(|_| quota.wait_seconds(Some(key), 0).is_none()));
+        assert_eq!(quota.take(Some(key), 0), Ok(()));
+        assert_eq!(quota.take(Some(key), 0), Ok(()));
+        assert_eq!(quota.take(Some(key), 0), Err(30));
+        assert_eq!(quota.wait_seconds(Some(key), 0), Some(30));
+        assert!((0..50).all(|_| quota.take(None, 0).is_ok()));
+        quota.forget_untouched(61 * SECOND_US);
+        assert!(quota.usage.is_empty());
+    }
+}

@@ -1,0 +1,390 @@
+//! A room: one game, its players, and what each of them is told, without a socket or a clock.
+//!
+//! ```text
+//! receive → InputBuffer ┐
+//! enter, lost → roster ─┴→ tick: Game::step → Snapshot → History → poll_snapshot: head + shared sections
+//! ```
+//!
+//! Whoever holds a room moves it on with [`Room::tick`] and carries the bytes; the same room runs under a shard,
+//! in the seeded tests and in benchmarks. A tick gives everything that happened in it as one value.
+
+mod members;
+mod replication;
+mod roster;
+mod windows;
+
+pub use members::MemberId;
+pub use replication::SnapshotFrame;
+
+use members::Member;
+use replication::Replication;
+use roster::{Roster, Sitter};
+use slotmap::SlotMap;
+use tickwire::input::InputCodec;
+use tickwire::input_buffer::{Arrival, InputBuffer};
+use tickwire::limits::SEATS_MAX;
+use tickwire::message::{
+    CLIENT_CONTROL, ClientControl, CloseCode, Hello, INPUT, PROTOCOL_VERSION, ResumeToken, ServerControl, Welcome,
+    clean_chat, fingerprint,
+};
+use tickwire::snapshot::Snapshot;
+use tickwire::state::Schema;
+use tickwire::{Game, Leave, Mode, Rng, Seat, Step, Tick, To};
+use windows::Windows;
+
+/// Everything that happened in one tick: what a journal would write before frames leave.
+pub struct TickRecord<G: Game> {
+    /// Which tick.
+    pub tick: Tick,
+    /// Who joined and left, in the order in which the game was told.
+    pub roster: Vec<RosterChange>,
+    /// The input of every taken seat, by seat.
+    pub inputs: Vec<(Seat, G::Input)>,
+    /// What the step emitted.
+    pub events: Vec<(To, G::Event)>,
+    /// The hash of the whole world after the tick, hidden fields included.
+    pub hash: u64,
+}
+
+/// A seat that was taken or became free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RosterChange {
+    /// A player took the seat.
+    Joined(Seat),
+    /// The seat is free.
+    Left(Seat, Leave),
+}
+
+/// A hello that was accepted.
+#[derive(Debug)]
+pub struct Entered {
+    /// The new member.
+    pub member: MemberId,
+    /// The first message for it.
+    pub welcome: Vec<u8>,
+    /// The member whose seat it took over; its connection is to be closed with 4005.
+    pub superseded: Option<MemberId>,
+}
+
+/// What there is to write for a member after a tick.
+#[derive(Debug)]
+pub enum SnapshotPoll<'a> {
+    /// These bytes, all of them: the next delta starts from here.
+    Frame(SnapshotFrame<'a>),
+    /// Nothing: no snapshot is due, or the member has not acknowledged enough of what it was sent.
+    Wait,
+    /// Nothing any more: close the connection.
+    Close(CloseCode),
+}
+
+/// A room in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// The newest tick.
+    pub tick: Tick,
+    /// Seats taken by people, those whose connection is lost included.
+    pub players: u8,
+    /// Seats played by the server.
+    pub bots: u8,
+    /// Seats in all.
+    pub seats: u8,
+}
+
+/// What happened in a room since the counters were last taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Inputs that came after their tick.
+    pub late_inputs: u64,
+    /// Inputs for ticks too far ahead.
+    pub early_inputs: u64,
+    /// Second inputs for the same tick.
+    pub duplicate_inputs: u64,
+    /// Ticks that a connected player had no input for.
+    pub starved_ticks: u64,
+    /// Snapshots that were not written because the member was behind.
+    pub superseded_snapshots: u64,
+    /// Snapshots written.
+    pub snapshots: u64,
+    /// Of those, keyframes.
+    pub keyframes: u64,
+    /// Sections encoded; less than snapshots where members share them.
+    pub encodings: u64,
+    /// Acknowledged hashes that were compared.
+    pub hashes_compared: u64,
+    /// Of those, the ones that differed.
+    pub hash_mismatches: u64,
+}
+
+/// One game with its players.
+pub struct Room<G: Game> {
+    world: G,
+    rng: Rng,
+    dice: Rng,
+    tick: Tick,
+    windows: Windows,
+    codec: InputCodec<G::Input>,
+    fingerprint: u64,
+    roster: Roster,
+    buffers: Vec<InputBuffer<G::Input>>,
+    members: SlotMap<MemberId, Member>,
+    replication: Replication<G>,
+    inputs: [Option<G::Input>; SEATS_MAX as usize],
+    record: TickRecord<G>,
+    counters: Counters,
+}
+
+impl<G: Game> Room<G> {
+    /// A room before its first tick. With `fill_with_bots`, free seats are filled up to the rules' number of bots
+    /// two seconds after the first person came.
+    #[must_use]
+    pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
+        let schema = Schema::of::<G>();
+        let mut world = G::new(options);
+        let mut first = Snapshot::empty(&schema);
+        first.capture(&mut world, Tick(0));
+        let (roster, inputs, events) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            rng: Rng::new(seed),
+            dice: Rng::new(!seed),
+            tick: Tick(0),
+            windows: Windows::at(G::RULES.tick_rate_hz),
+            codec: InputCodec::new(),
+            fingerprint: fingerprint::<G>(),
+            roster: Roster::new(&G::RULES, fill_with_bots),
+            buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
+            members: SlotMap::with_key(),
+            replication: Replication::new(schema, first),
+            inputs: [None; SEATS_MAX as usize],
+            record: TickRecord { tick: Tick(0), roster, inputs, events, hash: 0 },
+            counters: Counters::default(),
+            world,
+        }
+    }
+
+    /// Lets a player in: into the seat that the hello's token names, or a free one, or a bot's. `token` must be
+    /// fresh and random; it will give the seat back once.
+    ///
+    /// # Errors
+    /// The close code that says why not.
+    pub fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
+        if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.fingerprint {
+            return Err(CloseCode::Version);
+        }
+        if hello.game != G::RULES.name {
+            return Err(CloseCode::NoRoom);
+        }
+        let resumed = hello.resume.and_then(|old| self.roster.resume(old, token));
+        let seat = match resumed {
+            Some(seat) => seat,
+            None => self.roster.take_seat(&hello.name, token).ok_or(CloseCode::Full)?,
+        };
+        let member = self.members.insert(Member::new(seat, self.tick, &self.windows));
+        let superseded = self.roster.seat_member(seat, member);
+        superseded.map(|old| self.members.remove(old));
+        if resumed.is_none() {
+            self.buffers[seat.index()] = InputBuffer::default();
+        }
+        let players = self.roster.players();
+        if let Some(player) = players.iter().find(|player| player.seat == seat.number()) {
+            self.tell_all_but(Some(member), &ServerControl::Player(player.clone()));
+        }
+        let (tick, resumed) = (self.tick.0, resumed.is_some());
+        let welcome = Welcome { seat: seat.number(), tick, resume: token, resumed, players }.encode();
+        Ok(Entered { member, welcome, superseded })
+    }
+
+    /// Takes in a member's message.
+    ///
+    /// # Errors
+    /// The code to close that connection with; [`CloseCode::Normal`] after a goodbye.
+    pub fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {
+        let Some(state) = self.members.get_mut(member) else { return Err(CloseCode::Superseded) };
+        state.hear(self.tick)?;
+        self.roster.confirm_token(state.seat);
+        match message.first() {
+            Some(&INPUT) => self.receive_input(member, message),
+            Some(&CLIENT_CONTROL) => match ClientControl::decode(message).map_err(|_| CloseCode::Malformed)? {
+                ClientControl::Chat(text) => self.receive_chat(member, &text),
+                ClientControl::Leave => {
+                    self.remove(member, Leave::Quit);
+                    Err(CloseCode::Normal)
+                }
+            },
+            _ => Err(CloseCode::Malformed),
+        }
+    }
+
+    fn receive_input(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {
+        let frame = self.codec.decode(message).map_err(|_| CloseCode::Malformed)?;
+        let next = self.tick.next();
+        let member = &mut self.members[member];
+        for (tick, input) in frame.iter() {
+            match self.buffers[member.seat.index()].insert(tick, input, next) {
+                Arrival::Accepted => {}
+                Arrival::Late => self.counters.late_inputs += 1,
+                Arrival::Early => self.counters.early_inputs += 1,
+                Arrival::Duplicate => self.counters.duplicate_inputs += 1,
+            }
+        }
+        let mut differs = false;
+        if let Some(ack) = frame.ack {
+            member.acknowledge(ack.tick, self.tick)?;
+            if let Some(hash) = self.replication.room_hash(ack.tick) {
+                differs = hash != ack.hash;
+                self.counters.hashes_compared += 1;
+                self.counters.hash_mismatches += u64::from(differs);
+            }
+        }
+        if frame.wants_keyframe || differs {
+            member.ask_for_keyframe(self.tick, &self.windows, differs)?;
+        }
+        Ok(())
+    }
+
+    fn receive_chat(&mut self, member: MemberId, text: &str) -> Result<(), CloseCode> {
+        let text = clean_chat(text);
+        if self.members[member].may_chat(self.tick, &self.windows) && !text.is_empty() {
+            let seat = self.members[member].seat.number();
+            self.tell_all_but(None, &ServerControl::Chat { seat, text });
+        }
+        Ok(())
+    }
+
+    /// A member's connection is gone. The seat is held for a while, unless the member said goodbye.
+    pub fn lost(&mut self, member: MemberId) {
+        // A member whose seat was taken over is not known any more.
+        let Some(state) = self.members.remove(member) else { return };
+        match self.roster.set_away(state.seat, self.tick) {
+            Some(player) => self.tell_all_but(None, &ServerControl::Player(player)),
+            None => self.free(state.seat, Leave::Lost),
+        }
+    }
+
+    fn remove(&mut self, member: MemberId, why: Leave) {
+        if let Some(state) = self.members.remove(member) {
+            self.free(state.seat, why);
+        }
+    }
+
+    fn free(&mut self, seat: Seat, why: Leave) {
+        if self.roster.free(seat, why) {
+            self.tell_all_but(None, &ServerControl::Left { seat: seat.number() });
+        }
+    }
+
+    fn tell_all_but(&mut self, except: Option<MemberId>, control: &ServerControl) {
+        let message = control.encode();
+        for (_, member) in self.members.iter_mut().filter(|(id, _)| Some(*id) != except) {
+            member.tell(&message);
+        }
+    }
+
+    /// Makes the next tick and gives everything that happened in it.
+    pub fn tick(&mut self) -> &TickRecord<G> {
+        self.tick = self.tick.next();
+        self.manage_seats();
+        self.apply_roster();
+        self.collect_inputs();
+        self.record.events.clear();
+        self.world.step(&mut Step::new(self.tick, &self.inputs, &mut self.rng, &mut self.record.events));
+        let snapshot = self.replication.push(&mut self.world, self.tick, &self.record.events);
+        self.record.hash = snapshot.hash();
+        &self.record
+    }
+
+    /// Frees seats whose players did not come back, and fills others with bots.
+    fn manage_seats(&mut self) {
+        while let Some(seat) = self.roster.expired(self.tick, self.windows.held_seat_ticks) {
+            self.free(seat, Leave::Lost);
+        }
+        if let Some(player) = self.roster.fill(self.tick, self.windows.fill_ticks) {
+            self.tell_all_but(None, &ServerControl::Player(player));
+        }
+    }
+
+    fn apply_roster(&mut self) {
+        self.record.tick = self.tick;
+        self.record.roster.clear();
+        self.roster.drain_changes(&mut self.record.roster);
+        for change in &self.record.roster {
+            match *change {
+                RosterChange::Joined(seat) => self.world.join(seat),
+                RosterChange::Left(seat, why) => self.world.leave(seat, why),
+            }
+        }
+    }
+
+    fn collect_inputs(&mut self) {
+        self.record.inputs.clear();
+        for (seat, sitter) in self.roster.iter() {
+            let input = match sitter {
+                Sitter::Free => None,
+                Sitter::Bot { .. } => Some(self.codec.quantize(self.world.bot(seat, &mut self.dice))),
+                Sitter::Person { member, .. } => {
+                    let (input, in_time) = self.buffers[seat.index()].take(self.tick, &self.codec);
+                    if let Some(member) = member.and_then(|id| self.members.get_mut(id)) {
+                        member.starved = !in_time;
+                        self.counters.starved_ticks += u64::from(!in_time);
+                    }
+                    Some(input)
+                }
+            };
+            self.inputs[seat.index()] = input;
+            self.record.inputs.extend(input.map(|input| (seat, input)));
+        }
+    }
+
+    /// The next message for a member besides snapshots.
+    pub fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>> {
+        self.members.get_mut(member)?.outbox.pop_front()
+    }
+
+    /// What to write for a member after a tick. The bytes given out count as written: ask only when the
+    /// connection has nothing left to write.
+    pub fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_> {
+        let Mode::Snapshot { every_ticks } = G::RULES.mode;
+        let Some(state) = self.members.get_mut(member) else { return SnapshotPoll::Close(CloseCode::Superseded) };
+        if let Some(code) = state.overdue(self.tick, &self.windows) {
+            return SnapshotPoll::Close(code);
+        }
+        if !self.tick.0.is_multiple_of(u32::from(every_ticks.max(1))) {
+            return SnapshotPoll::Wait;
+        }
+        if state.is_behind(self.tick, &self.windows) {
+            self.counters.superseded_snapshots += 1;
+            return SnapshotPoll::Wait;
+        }
+        let newest = self.buffers[state.seat.index()].newest();
+        SnapshotPoll::Frame(self.replication.frame(state, newest, &mut self.counters))
+    }
+
+    /// The room in numbers.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let (players, bots) = self.roster.count();
+        Summary { tick: self.tick, players, bots, seats: G::RULES.seats }
+    }
+
+    /// Whether nobody is here and nobody's seat is held, for long enough that the room can go.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.roster.empty_for(self.tick) > self.windows.empty_ticks
+    }
+
+    /// Takes the counters and starts them over.
+    pub fn take_counters(&mut self) -> Counters {
+        core::mem::take(&mut self.counters)
+    }
+
+    /// The newest world as wire integers, everything included.
+    #[must_use]
+    pub fn newest(&self) -> &Snapshot {
+        self.replication.newest()
+    }
+
+    /// The world's shape.
+    #[must_use]
+    pub const fn schema(&self) -> &Schema {
+        self.replication.schema()
+    }
+}

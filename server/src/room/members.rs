@@ -1,0 +1,122 @@
+//! A member: a connection that is in the room, and what it has been sent and has acknowledged.
+
+use super::windows::Windows;
+use crate::limits::{MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
+use std::collections::VecDeque;
+use tickwire::message::CloseCode;
+use tickwire::{Seat, Tick};
+
+slotmap::new_key_type! {
+    /// A connection that is in a room. A seat keeps its player through many of them.
+    pub struct MemberId;
+}
+
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) seat: Seat,
+    /// The snapshot that was last written: the next delta starts from it. `None`: a keyframe is due.
+    pub(super) baseline: Option<Tick>,
+    /// The tick of the last snapshot or welcome whose events were written.
+    pub(super) told: Tick,
+    /// Whether the last tick was made without an input.
+    pub(super) starved: bool,
+    pub(super) outbox: VecDeque<Vec<u8>>,
+    overflown: bool,
+    acked: Tick,
+    heard: Tick,
+    /// Messages it may still send, in halves; refilled each tick.
+    allowance_halves: i64,
+    allowance_max_halves: i64,
+    keyframe_asked: Option<Tick>,
+    mismatches: u32,
+    mismatches_since: Tick,
+    chatted: Option<Tick>,
+}
+
+impl Member {
+    pub(super) fn new(seat: Seat, now: Tick, windows: &Windows) -> Self {
+        let allowance_max_halves = 2 * windows.message_burst;
+        Self {
+            seat,
+            baseline: None,
+            told: now,
+            starved: false,
+            outbox: VecDeque::new(),
+            overflown: false,
+            acked: now,
+            heard: now,
+            allowance_halves: allowance_max_halves,
+            allowance_max_halves,
+            keyframe_asked: None,
+            mismatches: 0,
+            mismatches_since: now,
+            chatted: None,
+        }
+    }
+
+    /// A message came: counts it against what a client of this rate may send.
+    pub(super) fn hear(&mut self, now: Tick) -> Result<(), CloseCode> {
+        let refill = now.since(self.heard) * MESSAGES_PER_TICK_HALVES;
+        self.heard = now;
+        self.allowance_halves = (self.allowance_halves + refill).min(self.allowance_max_halves) - 2;
+        if self.allowance_halves < 0 { Err(CloseCode::Rate) } else { Ok(()) }
+    }
+
+    /// The member has received the snapshot of `tick`, or claims so.
+    pub(super) fn acknowledge(&mut self, tick: Tick, now: Tick) -> Result<(), CloseCode> {
+        if tick > now {
+            return Err(CloseCode::Malformed);
+        }
+        self.acked = self.acked.max(tick);
+        Ok(())
+    }
+
+    /// What was received could not be used, or differs: starts over from a keyframe, not too often.
+    pub(super) fn ask_for_keyframe(&mut self, now: Tick, windows: &Windows, differs: bool) -> Result<(), CloseCode> {
+        let recently = |asked: Tick| now.since(asked) < i64::from(windows.keyframe_ticks);
+        if self.keyframe_asked.is_some_and(recently) {
+            return Ok(());
+        }
+        (self.keyframe_asked, self.baseline) = (Some(now), None);
+        if !differs {
+            return Ok(());
+        }
+        if now.since(self.mismatches_since) > i64::from(windows.minute_ticks) {
+            (self.mismatches, self.mismatches_since) = (0, now);
+        }
+        self.mismatches += 1;
+        if self.mismatches >= MISMATCHES_PER_MINUTE_MAX { Err(CloseCode::Diverged) } else { Ok(()) }
+    }
+
+    pub(super) fn may_chat(&mut self, now: Tick, windows: &Windows) -> bool {
+        let allowed = self.chatted.is_none_or(|last| now.since(last) >= i64::from(windows.chat_ticks));
+        if allowed {
+            self.chatted = Some(now);
+        }
+        allowed
+    }
+
+    pub(super) fn tell(&mut self, message: &[u8]) {
+        if self.outbox.len() < MEMBER_MESSAGES_MAX {
+            self.outbox.push_back(message.to_vec());
+        } else {
+            self.overflown = true;
+        }
+    }
+
+    /// Whether snapshots must wait until more of them are acknowledged.
+    pub(super) fn is_behind(&self, now: Tick, windows: &Windows) -> bool {
+        now.since(self.acked) > i64::from(windows.send_ticks)
+    }
+
+    /// Why the connection has to be closed, if it has to.
+    pub(super) fn overdue(&self, now: Tick, windows: &Windows) -> Option<CloseCode> {
+        if now.since(self.heard) > i64::from(windows.silence_ticks) {
+            Some(CloseCode::Silent)
+        } else if self.overflown || now.since(self.acked) > i64::from(windows.lag_ticks) {
+            Some(CloseCode::TooSlow)
+        } else {
+            None
+        }
+    }
+}

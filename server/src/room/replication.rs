@@ -1,0 +1,212 @@
+//! Replication: the short history of worlds, and deltas from it that are encoded once for all who share them.
+
+use super::Counters;
+use super::members::Member;
+use std::collections::VecDeque;
+use tickwire::limits::{EVENT_TICKS_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
+use tickwire::message::SnapshotHead;
+use tickwire::section;
+use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::state::{Schema, State};
+use tickwire::wire::{BitWriter, put_varint};
+use tickwire::{Game, Tick, To};
+
+/// The bytes of one snapshot for one member, to be written one after another.
+#[derive(Debug, Clone, Copy)]
+pub struct SnapshotFrame<'a> {
+    /// Head and events: the member's own.
+    pub head: &'a [u8],
+    /// Sections of what everyone sees: the same bytes for all who start from the same snapshot.
+    pub shared: &'a [u8],
+    /// The section of what only this member's seat sees; empty in most games.
+    pub own: &'a [u8],
+}
+
+impl SnapshotFrame<'_> {
+    /// Bytes of the message.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.head.len() + self.shared.len() + self.own.len()
+    }
+
+    /// Whether there is nothing in it; never true for what a room gives out.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One tick that deltas can start from or lead to.
+struct Past<G: Game> {
+    snapshot: Snapshot,
+    events: Vec<(To, G::Event)>,
+    /// Hash of the room's topic, known once it was encoded.
+    room_hash: Option<u32>,
+}
+
+/// The sections of the room's topic at the newest tick, against one baseline.
+#[derive(Debug, Default)]
+struct Encoding {
+    baseline: Option<Tick>,
+    bytes: Vec<u8>,
+}
+
+pub(super) struct Replication<G: Game> {
+    schema: Schema,
+    event_schema: Schema,
+    /// Oldest first; the newest is the current tick.
+    history: VecDeque<Past<G>>,
+    /// Encodings of the current tick; the first `encoded` are valid, the rest keep their memory.
+    encodings: Vec<Encoding>,
+    encoded: usize,
+    head: Vec<u8>,
+    own: Vec<u8>,
+    event_bits: Vec<u8>,
+}
+
+impl<G: Game> Replication<G> {
+    pub(super) fn new(schema: Schema, first: Snapshot) -> Self {
+        let first = Past { snapshot: first, events: Vec::new(), room_hash: None };
+        Self {
+            schema,
+            event_schema: Schema::of::<G::Event>(),
+            history: VecDeque::from([first]),
+            encodings: Vec::new(),
+            encoded: 0,
+            head: Vec::new(),
+            own: Vec::new(),
+            event_bits: Vec::new(),
+        }
+    }
+
+    pub(super) const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(super) fn newest(&self) -> &Snapshot {
+        &self.history.back().expect("there is a snapshot from the start").snapshot
+    }
+
+    /// Captures the world after a tick; it is rounded to wire precision by that.
+    pub(super) fn push(&mut self, world: &mut G, tick: Tick, events: &[(To, G::Event)]) -> &Snapshot {
+        let mut past = if self.history.len() < SNAPSHOT_HISTORY_LEN {
+            Past { snapshot: Snapshot::empty(&self.schema), events: Vec::new(), room_hash: None }
+        } else {
+            self.history.pop_front().expect("the history is full")
+        };
+        past.snapshot.capture(world, tick);
+        past.events.clear();
+        past.events.extend_from_slice(events);
+        past.room_hash = None;
+        self.history.push_back(past);
+        self.encoded = 0;
+        self.newest()
+    }
+
+    fn past(&self, tick: Tick) -> Option<usize> {
+        let oldest = self.history.front()?.snapshot.tick;
+        let index = usize::try_from(tick.since(oldest)).ok()?;
+        (self.history.get(index)?.snapshot.tick == tick).then_some(index)
+    }
+
+    /// The hash of the room's topic at a tick that was sent and is still remembered.
+    pub(super) fn room_hash(&self, tick: Tick) -> Option<u32> {
+        self.past(tick).and_then(|index| self.history[index].room_hash)
+    }
+
+    /// The newest snapshot for a member: marks it as written.
+    pub(super) fn frame(
+        &mut self,
+        member: &mut Member,
+        newest: Option<Tick>,
+        counters: &mut Counters,
+    ) -> SnapshotFrame<'_> {
+        let now = self.newest().tick;
+        // The baseline may have rolled off the history while the member was behind.
+        let baseline = member.baseline.filter(|tick| *tick < now && self.past(*tick).is_some());
+        let (index, baseline) = self.encoding(baseline, counters);
+        self.encode_own(member, baseline);
+        self.encode_head(member, now, newest);
+        counters.snapshots += 1;
+        counters.keyframes += u64::from(baseline.is_none());
+        (member.baseline, member.told) = (Some(now), now);
+        SnapshotFrame { head: &self.head, shared: &self.encodings[index].bytes, own: &self.own }
+    }
+
+    /// The encoding against `baseline`, or the keyframe when there are enough encodings of this tick already.
+    fn encoding(&mut self, baseline: Option<Tick>, counters: &mut Counters) -> (usize, Option<Tick>) {
+        let known = |baseline| self.encodings[..self.encoded].iter().position(|known| known.baseline == baseline);
+        if let Some(index) = known(baseline) {
+            return (index, baseline);
+        }
+        let deltas = self.encodings[..self.encoded].iter().filter(|known| known.baseline.is_some()).count();
+        let baseline = baseline.filter(|_| deltas < SECTION_ENCODINGS_MAX - 1);
+        if let Some(index) = known(baseline) {
+            return (index, baseline);
+        }
+        if self.encodings.len() == self.encoded {
+            self.encodings.push(Encoding::default());
+        }
+        let index = self.encoded;
+        self.encoded += 1;
+        counters.encodings += 1;
+        let base = baseline.and_then(|tick| self.past(tick)).map(|past| &self.history[past].snapshot);
+        let now = &self.history.back().expect("there is a snapshot from the start").snapshot;
+        let encoding = &mut self.encodings[index];
+        encoding.baseline = baseline;
+        encoding.bytes.clear();
+        let sections = section::section_count(&self.schema, Topic::Room, base, now);
+        let hash = (0..sections).fold(0_u32, |hash, section| {
+            hash.wrapping_add(section::encode(&self.schema, Topic::Room, section, base, now, &mut encoding.bytes))
+        });
+        if let Some(newest) = self.history.back_mut() {
+            newest.room_hash = Some(hash);
+        }
+        (index, baseline)
+    }
+
+    fn encode_own(&mut self, member: &Member, baseline: Option<Tick>) {
+        self.own.clear();
+        if !self.schema.has_private {
+            return;
+        }
+        let topic = Topic::Seat(member.seat);
+        let base = baseline.and_then(|tick| self.past(tick)).map(|past| &self.history[past].snapshot);
+        let now = &self.history.back().expect("there is a snapshot from the start").snapshot;
+        for section in 0..section::section_count(&self.schema, topic, base, now) {
+            section::encode(&self.schema, topic, section, base, now, &mut self.own);
+        }
+    }
+
+    fn encode_head(&mut self, member: &Member, now: Tick, newest: Option<Tick>) {
+        self.event_bits.clear();
+        let mut count = 0;
+        let mut writer = BitWriter::new(&mut self.event_bits);
+        let mut wire = [0; tickwire::limits::ROW_WIDTH_MAX];
+        for past in &self.history {
+            let tick = past.snapshot.tick;
+            let age = u32::try_from(now.since(tick)).unwrap_or(u32::MAX);
+            if tick <= member.told || age >= EVENT_TICKS_MAX {
+                continue;
+            }
+            let heard = |to: &To| *to == To::Everyone || *to == To::Seat(member.seat);
+            for (_, event) in past.events.iter().filter(|(to, _)| heard(to)) {
+                event.gather(&mut wire[..G::Event::WIDTH]);
+                writer.put_small(age);
+                for (leaf, value) in self.event_schema.tables[0].leaves.iter().zip(&wire) {
+                    writer.put(*value, leaf.bits);
+                }
+                count += 1;
+            }
+        }
+        writer.finish();
+        let lead = newest.map(|newest| i8::try_from(newest.since(now).clamp(-127, 127)).unwrap_or(0));
+        self.head.clear();
+        SnapshotHead { tick: now, starved: member.starved, has_events: count > 0, lead }.encode(&mut self.head);
+        if count > 0 {
+            put_varint(&mut self.head, count);
+            put_varint(&mut self.head, u32::try_from(self.event_bits.len()).unwrap_or(u32::MAX));
+            self.head.extend_from_slice(&self.event_bits);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Who sits where: people, people whose connection is lost, bots; and the changes the game has not been told yet.
+
+use super::{MemberId, RosterChange};
+use tickwire::message::{Player, ResumeToken, clean_name};
+use tickwire::{Leave, Rules, Seat, Tick};
+
+/// Names of bots, in the order in which they come.
+const BOT_NAMES: [&str; 8] = ["Tock", "Pixel", "Comet", "Widget", "Biscuit", "Quark", "Noodle", "Turbo"];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sitter {
+    Free,
+    Bot {
+        name: &'static str,
+    },
+    Person {
+        name: String,
+        /// The connection; `None` while it is lost.
+        member: Option<MemberId>,
+        /// When the connection was lost.
+        away_since: Tick,
+        token: ResumeToken,
+        /// The token before, good until the new one has certainly arrived.
+        old_token: Option<ResumeToken>,
+        /// Whether the player has ever been heard after a welcome, so has a token to come back with.
+        confirmed: bool,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Roster {
+    seats: Vec<Sitter>,
+    changes: Vec<RosterChange>,
+    /// Seats a quick match fills up to with bots; 0 for none.
+    fill_to: u8,
+    /// When the first person came.
+    first_came: Option<Tick>,
+    /// The last tick at which a person's seat was taken.
+    occupied: Tick,
+}
+
+impl Roster {
+    pub(super) fn new(rules: &Rules, fill_with_bots: bool) -> Self {
+        Self {
+            seats: vec![Sitter::Free; usize::from(rules.seats)],
+            changes: Vec::new(),
+            fill_to: if fill_with_bots { rules.bots.min(rules.seats) } else { 0 },
+            first_came: None,
+            occupied: Tick(0),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Seat, &Sitter)> {
+        (0_u8..).zip(&self.seats).filter_map(|(number, sitter)| Some((Seat::new(number)?, sitter)))
+    }
+
+    /// The seat that a token gives back. The token is replaced; the old one stays good until
+    /// [`Roster::confirm_token`], so that a welcome that was lost locks nobody out.
+    pub(super) fn resume(&mut self, presented: ResumeToken, fresh: ResumeToken) -> Option<Seat> {
+        let found = self.iter().find_map(|(seat, sitter)| match sitter {
+            Sitter::Person { token, old_token, .. } if *token == presented || *old_token == Some(presented) => {
+                Some(seat)
+            }
+            _ => None,
+        })?;
+        if let Sitter::Person { token, old_token, .. } = &mut self.seats[found.index()] {
+            (*token, *old_token) = (fresh, Some(presented));
+        }
+        Some(found)
+    }
+
+    /// The player has used what came with the new token: the old one dies.
+    pub(super) fn confirm_token(&mut self, seat: Seat) {
+        if let Sitter::Person { old_token, confirmed, .. } = &mut self.seats[seat.index()] {
+            (*old_token, *confirmed) = (None, true);
+        }
+    }
+
+    /// A seat for a new person: a free one, or a bot's.
+    pub(super) fn take_seat(&mut self, name: &str, token: ResumeToken) -> Option<Seat> {
+        let free = self.iter().find(|(_, sitter)| **sitter == Sitter::Free);
+        let bots = || self.iter().find(|(_, sitter)| matches!(sitter, Sitter::Bot { .. }));
+        let seat = free.or_else(bots)?.0;
+        self.free(seat, Leave::Removed);
+        let (name, away_since) = (clean_name(name), Tick(0));
+        let (member, old_token, confirmed) = (None, None, false);
+        self.seats[seat.index()] = Sitter::Person { name, member, away_since, token, old_token, confirmed };
+        self.changes.push(RosterChange::Joined(seat));
+        Some(seat)
+    }
+
+    /// Puts a connection on a person's seat and gives the one it replaces.
+    pub(super) fn seat_member(&mut self, seat: Seat, new: MemberId) -> Option<MemberId> {
+        match &mut self.seats[seat.index()] {
+            Sitter::Person { member, .. } => member.replace(new),
+            Sitter::Free | Sitter::Bot { .. } => None,
+        }
+    }
+
+    /// A person's connection is lost; gives how others see the player now. `None` when the seat is not to be
+    /// held: the player never had a token to come back with.
+    pub(super) fn set_away(&mut self, seat: Seat, now: Tick) -> Option<Player> {
+        match &mut self.seats[seat.index()] {
+            Sitter::Person { member, away_since, confirmed: true, .. } => {
+                (*member, *away_since) = (None, now);
+                player(seat, &self.seats[seat.index()])
+            }
+            _ => None,
+        }
+    }
+
+    /// Frees a seat; false when it was free.
+    pub(super) fn free(&mut self, seat: Seat, why: Leave) -> bool {
+        let was = std::mem::replace(&mut self.seats[seat.index()], Sitter::Free);
+        if was == Sitter::Free {
+            return false;
+        }
+        self.changes.push(RosterChange::Left(seat, why));
+        true
+    }
+
+    /// A seat that was held for too long.
+    pub(super) fn expired(&self, now: Tick, held_ticks: u32) -> Option<Seat> {
+        let gone = |sitter: &Sitter| match sitter {
+            Sitter::Person { member: None, away_since, .. } => now.since(*away_since) > i64::from(held_ticks),
+            _ => false,
+        };
+        self.iter().find(|(_, sitter)| gone(sitter)).map(|(seat, _)| seat)
+    }
+
+    /// Seats one more bot when a quick match has waited long enough; gives how others see it.
+    pub(super) fn fill(&mut self, now: Tick, fill_ticks: u32) -> Option<Player> {
+        let (people, bots) = self.count();
+        if people > 0 {
+            self.occupied = now;
+            self.first_came.get_or_insert(now);
+        }
+        let waited = self.first_came.is_some_and(|first| now.since(first) >= i64::from(fill_ticks));
+        if people == 0 || !waited || people + bots >= self.fill_to {
+            return None;
+        }
+        let seat = self.iter().find(|(_, sitter)| **sitter == Sitter::Free)?.0;
+        let used = |name: &&&str| {
+            self.seats.iter().any(|sitter| matches!(sitter, Sitter::Bot { name: used } if used == *name))
+        };
+        let name = BOT_NAMES.iter().find(|name| !used(name)).unwrap_or(&BOT_NAMES[0]);
+        self.seats[seat.index()] = Sitter::Bot { name };
+        self.changes.push(RosterChange::Joined(seat));
+        player(seat, &self.seats[seat.index()])
+    }
+
+    /// Moves the changes since the last tick to `out`.
+    pub(super) fn drain_changes(&mut self, out: &mut Vec<RosterChange>) {
+        out.append(&mut self.changes);
+    }
+
+    pub(super) fn players(&self) -> Vec<Player> {
+        self.iter().filter_map(|(seat, sitter)| player(seat, sitter)).collect()
+    }
+
+    /// People and bots.
+    pub(super) fn count(&self) -> (u8, u8) {
+        self.seats.iter().fold((0, 0), |(people, bots), sitter| match sitter {
+            Sitter::Free => (people, bots),
+            Sitter::Bot { .. } => (people, bots + 1),
+            Sitter::Person { .. } => (people + 1, bots),
+        })
+    }
+
+    /// Ticks since anybody's seat was taken or held.
+    pub(super) fn empty_for(&self, now: Tick) -> u32 {
+        u32::try_from(now.since(self.occupied)).unwrap_or(0)
+    }
+}
+
+fn player(seat: Seat, sitter: &Sitter) -> Option<Player> {
+    let seat = seat.number();
+    match sitter {
+        Sitter::Free => None,
+        Sitter::Bot { name } => Some(Player { seat, name: (*name).into(), bot: true, away: false }),
+        Sitter::Person { name, member, .. } => {
+            Some(Player { seat, name: name.clone(), bot: false, away: member.is_none() })
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Starting and stopping: listeners, threads, signals.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::limits::{FILE_DESCRIPTORS, LISTEN_BACKLOG, SHARDS_MAX};
+use crate::metrics::Metrics;
+use crate::net::{self, NetIo, NetSetup};
+use crate::shard::{Command, OfferedGame, Shard, ShardSetup};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use thiserror::Error;
+use tickwire::Game;
+use tickwire::message::CloseCode;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// Reports of shards that may wait for the net thread; further ones are made again later.
+const REPORTS_MAX: usize = 4_096;
+
+/// A server before it runs: its configuration and its games.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    games: Vec<OfferedGame>,
+}
+
+/// Why a server could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// An address cannot be listened on; another program may be there.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The number of shards is not 1 to 256.
+    #[error("a server has 1 to {SHARDS_MAX} shards, not {0}")]
+    Shards(usize),
+    /// The system gives no more threads, or no signals.
+    #[error("cannot start a thread")]
+    Thread(#[from] io::Error),
+}
+
+impl Server {
+    /// A server without games.
+    #[must_use]
+    pub const fn new(config: Config) -> Self {
+        Self { config, games: Vec::new() }
+    }
+
+    /// The same with one more game.
+    ///
+    /// # Panics
+    /// When there is a game of this name already.
+    #[must_use]
+    pub fn game<G: Game>(mut self) -> Self {
+        let name = G::RULES.name;
+        assert!(self.games.iter().all(|game| game.rules.name != name), "two games are named {name}");
+        self.games.push(OfferedGame::of::<G>());
+        self
+    }
+
+    /// Runs until SIGINT or SIGTERM, then says goodbye to everyone.
+    ///
+    /// # Errors
+    /// When the server cannot start.
+    pub fn run(self) -> Result<(), StartError> {
+        let signals = Signals::listen()?;
+        self.start()?.stop(signals.wait());
+        Ok(())
+    }
+
+    /// Starts the server's threads and returns.
+    ///
+    /// # Errors
+    /// When an address is taken or a thread cannot be made.
+    pub fn start(self) -> Result<Running, StartError> {
+        if !(1..=SHARDS_MAX).contains(&self.config.shards) {
+            return Err(StartError::Shards(self.config.shards));
+        }
+        raise_descriptor_limit();
+        let (listener, address) = listen(self.config.listen)?;
+        let admin = self.config.admin_listen.map(listen).transpose()?;
+        let (admin, admin_address) = admin.unzip();
+        let (metrics, clock) = (Arc::new(Metrics::new()), Clock::start());
+        let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
+        let (mut shards, mut threads) = (Vec::new(), Vec::new());
+        for index in 0..self.config.shards {
+            let (command, inbox) = mpsc::channel();
+            shards.push(command);
+            let setup = ShardSetup { inbox, reports: report.clone(), metrics: Arc::clone(&metrics), clock };
+            threads.push(spawn(format!("shard-{index}"), move || Shard::new(setup).run())?);
+        }
+        let (stop, stopped) = oneshot::channel();
+        let setup = NetSetup { config: self.config, games: self.games, shards: shards.clone(), metrics, clock };
+        let io = NetIo { listener, admin, reports, stop: stopped };
+        threads.push(spawn("net".into(), move || {
+            if let Err(error) = net::run(setup, io) {
+                tracing::error!(%error, "the net thread could not be set up");
+            }
+        })?);
+        tracing::info!(%address, ?admin_address, "listening");
+        Ok(Running { address, admin_address, shards, stop: Some(stop), threads })
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name).spawn(work)
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // Sockets of an earlier run may still be closing; a second server on the port is refused all the same.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(LISTEN_BACKLOG)?;
+        let listener = TcpListener::from(socket);
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    bind().map_err(|source| StartError::Listen { address, source })
+}
+
+/// Each player is a file descriptor, and the usual limit is 1,024.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(FILE_DESCRIPTORS, |maximum| maximum.min(FILE_DESCRIPTORS));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, "the limit of file descriptors could not be raised");
+        }
+    }
+}
+
+/// Waits for the signals that end a server.
+#[derive(Debug)]
+pub struct Signals {
+    runtime: Runtime,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over. To be called before anybody can know that the server runs: until then a signal
+    /// ends the process at once.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub fn listen() -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        drop(entered);
+        Ok(Self { runtime, interrupt, terminate })
+    }
+
+    /// Waits; gives what players are told then: after SIGINT that the server goes away, after SIGTERM that it
+    /// restarts and they may come back in a moment.
+    #[must_use]
+    pub fn wait(mut self) -> CloseCode {
+        let code = self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.interrupt.recv() => CloseCode::Away,
+                _ = self.terminate.recv() => CloseCode::Restart,
+            }
+        });
+        tracing::info!(code = code.number(), "stopping");
+        code
+    }
+}
+
+/// A server that runs. Dropping it stops it.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    admin_address: Option<SocketAddr>,
+    shards: Vec<mpsc::Sender<Command>>,
+    stop: Option<oneshot::Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Where players connect, with the port that was really taken.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics are.
+    #[must_use]
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Closes all connections with `code` and waits until everything has ended, two seconds at the most.
+    pub fn stop(mut self, code: CloseCode) {
+        self.end(code);
+    }
+
+    fn end(&mut self, code: CloseCode) {
+        // Nobody new first; whoever was on the way finds no shard.
+        self.stop.take();
+        for shard in &self.shards {
+            // A shard that is gone needs no telling.
+            let _ = shard.send(Command::Stop(code));
+        }
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread has panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end(CloseCode::Away);
+    }
+}

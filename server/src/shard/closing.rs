@@ -1,0 +1,58 @@
+//! The last second of a connection: the close frame goes out, input is thrown away, then the socket goes.
+//!
+//! A socket that is dropped with unread input is reset, and a reset makes the peer forget what it has received,
+//! the close code among it.
+
+use super::connection::Unsent;
+use crate::limits::CLOSE_DRAIN;
+use crate::net::address::Counted;
+use std::io::{ErrorKind, Read};
+use std::net::{Shutdown, TcpStream};
+
+/// Reads per step: a peer that floods costs no more than this.
+const READS_PER_STEP: u32 = 8;
+
+/// A connection that has been told to go, or is about to be.
+#[derive(Debug)]
+pub(super) struct Closing {
+    stream: TcpStream,
+    unsent: Unsent,
+    until_us: u64,
+    said_all: bool,
+    _counted: Counted,
+}
+
+impl Closing {
+    /// Begins; `unsent` ends with the close frame.
+    pub(super) fn new(stream: TcpStream, unsent: Unsent, counted: Counted, now_us: u64) -> Self {
+        let drain_us = u64::try_from(CLOSE_DRAIN.as_micros()).unwrap_or(u64::MAX);
+        Self { stream, unsent, until_us: now_us.saturating_add(drain_us), said_all: false, _counted: counted }
+    }
+
+    /// Goes on; false when the connection is over.
+    pub(super) fn step(&mut self, now_us: u64, scratch: &mut [u8]) -> bool {
+        if self.unsent.flush(&self.stream).is_err() {
+            return false;
+        }
+        if self.unsent.is_empty() && !self.said_all {
+            self.said_all = true;
+            // The peer need not wait for the socket to close: everything was said.
+            if self.stream.shutdown(Shutdown::Write).is_err() {
+                return false;
+            }
+        }
+        now_us < self.until_us && self.drain(scratch)
+    }
+
+    /// Throws input away; false when the peer has closed too.
+    fn drain(&mut self, scratch: &mut [u8]) -> bool {
+        for _ in 0..READS_PER_STEP {
+            match self.stream.read(scratch) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+            }
+        }
+        true
+    }
+}

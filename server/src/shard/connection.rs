@@ -1,0 +1,229 @@
+//! A connection of a room: its socket, read once and written once per tick, never waited for.
+//!
+//! What the kernel did not take at once is kept, and nothing newer is asked of the room until it has left: a slow
+//! reader gets the newest world late, never an old one.
+
+use super::hosted::HostedRoom;
+use crate::limits::{CONTROL_WRITE_BYTES_MAX, WRITE_STALL_MAX};
+use crate::metrics::Metrics;
+use crate::net::address::Counted;
+use crate::net::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
+use crate::room::{MemberId, SnapshotPoll};
+use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::net::TcpStream;
+use tickwire::message::CloseCode;
+
+/// Why a connection is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The socket is gone.
+    Lost,
+    /// The server closes it.
+    Close(CloseCode),
+    /// The client closed it, for its own reason.
+    ClosedByClient(Option<u16>),
+}
+
+/// What a tick needs besides room and connections.
+pub(super) struct Turn<'a> {
+    pub(super) now_us: u64,
+    pub(super) metrics: &'a Metrics,
+    /// The start of a write: what is one connection's own. Memory that is used again.
+    pub(super) lead: &'a mut Vec<u8>,
+}
+
+/// Bytes that the kernel has not taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Unsent {
+    bytes: Vec<u8>,
+    sent: usize,
+    since_us: u64,
+}
+
+impl Unsent {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Where bytes are appended that are to be sent after the rest.
+    pub(super) const fn tail(&mut self, now_us: u64) -> &mut Vec<u8> {
+        if self.bytes.is_empty() {
+            self.since_us = now_us;
+        }
+        &mut self.bytes
+    }
+
+    /// Writes what the kernel takes; gives how much that was.
+    pub(super) fn flush(&mut self, mut stream: &TcpStream) -> Result<usize, End> {
+        if self.is_empty() {
+            return Ok(0);
+        }
+        let count = taken(stream.write(&self.bytes[self.sent..]))?;
+        self.sent += count;
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.sent = 0;
+        }
+        Ok(count)
+    }
+}
+
+/// Bytes that a non-blocking write has taken.
+fn taken(written: std::io::Result<usize>) -> Result<usize, End> {
+    match written {
+        Ok(count) => Ok(count),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+        Err(_) => Err(End::Lost),
+    }
+}
+
+/// One member's socket with its buffers.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) member: MemberId,
+    pub(super) stream: TcpStream,
+    pub(super) unsent: Unsent,
+    pub(super) counted: Counted,
+    /// Set when the connection is over; it is taken out after the tick.
+    pub(super) end: Option<End>,
+    reader: FrameReader,
+    /// The payload of the latest ping, when it is not answered yet.
+    pong: Option<Vec<u8>>,
+}
+
+impl Connection {
+    pub(super) fn new(member: MemberId, stream: TcpStream, reader: FrameReader, counted: Counted) -> Self {
+        let unsent = Unsent::default();
+        Self { member, stream, unsent, counted, end: None, reader, pong: None }
+    }
+
+    /// Reads what has come, once, and gives the room its messages.
+    pub(super) fn read(&mut self, room: &mut dyn HostedRoom, turn: &Turn<'_>) {
+        if self.end.is_some() {
+            return;
+        }
+        match self.stream.read(self.reader.space()) {
+            Ok(0) => self.end = Some(End::Lost),
+            Ok(count) => {
+                turn.metrics.bytes_in.increment(count as u64);
+                self.reader.filled(count);
+                self.take_in(room, turn);
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => self.end = Some(End::Lost),
+        }
+    }
+
+    /// Gives the room the messages that are in the read buffer.
+    pub(super) fn take_in(&mut self, room: &mut dyn HostedRoom, turn: &Turn<'_>) {
+        while self.end.is_none() {
+            match self.reader.poll(turn.now_us) {
+                Ok(None) => return,
+                Ok(Some(Incoming::Message(message))) => {
+                    turn.metrics.messages_in.increment(1);
+                    self.end = room.receive(self.member, message).err().map(End::Close);
+                }
+                Ok(Some(Incoming::Ping(payload))) => {
+                    let pong = self.pong.get_or_insert_default();
+                    pong.clear();
+                    pong.extend_from_slice(payload);
+                }
+                Ok(Some(Incoming::Pong)) => {}
+                Ok(Some(Incoming::Close { code })) => self.end = Some(End::ClosedByClient(code)),
+                Err(code) => self.end = Some(End::Close(code)),
+            }
+        }
+    }
+
+    /// Writes what the room has for this member: messages and the newest snapshot in one write.
+    pub(super) fn write(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) {
+        if self.end.is_none() {
+            self.end = self.try_write(room, turn).err();
+        }
+    }
+
+    fn try_write(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) -> Result<(), End> {
+        turn.metrics.bytes_out.increment(self.unsent.flush(&self.stream)? as u64);
+        if !self.unsent.is_empty() {
+            let stalled_us = u128::from(turn.now_us.saturating_sub(self.unsent.since_us));
+            let stalled = stalled_us > WRITE_STALL_MAX.as_micros();
+            return if stalled { Err(End::Close(CloseCode::TooSlow)) } else { Ok(()) };
+        }
+        turn.lead.clear();
+        if let Some(payload) = self.pong.take() {
+            put_pong(turn.lead, &payload);
+        }
+        while turn.lead.len() < CONTROL_WRITE_BYTES_MAX
+            && let Some(message) = room.poll_message(self.member)
+        {
+            put_message(turn.lead, &message);
+        }
+        match room.poll_snapshot(self.member) {
+            SnapshotPoll::Frame(frame) => {
+                put_message_head(turn.lead, frame.len());
+                turn.lead.extend_from_slice(frame.head);
+                self.send(turn, &[frame.shared, frame.own])
+            }
+            SnapshotPoll::Wait => self.send(turn, &[]),
+            SnapshotPoll::Close(code) => Err(End::Close(code)),
+        }
+    }
+
+    /// Writes the lead and then `parts`, and keeps what the kernel does not take.
+    fn send(&mut self, turn: &Turn<'_>, parts: &[&[u8]]) -> Result<(), End> {
+        let mut slices = [IoSlice::new(turn.lead), IoSlice::new(&[]), IoSlice::new(&[])];
+        let mut total = turn.lead.len();
+        for (slice, part) in slices[1..].iter_mut().zip(parts) {
+            *slice = IoSlice::new(part);
+            total += part.len();
+        }
+        if total == 0 {
+            return Ok(());
+        }
+        let count = taken(self.stream.write_vectored(&slices))?;
+        turn.metrics.bytes_out.increment(count as u64);
+        if count < total {
+            turn.metrics.writes_incomplete.increment(1);
+            let rest = self.unsent.tail(turn.now_us);
+            let mut skip = count;
+            for slice in &slices {
+                rest.extend_from_slice(slice.get(skip..).unwrap_or(&[]));
+                skip = skip.saturating_sub(slice.len());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::address::ConnectionCounts;
+    use crate::net::frame::FrameLimits;
+    use std::net::TcpListener;
+
+    #[test]
+    fn what_the_kernel_does_not_take_follows_in_order() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = listener.accept().unwrap().0;
+        stream.set_nonblocking(true).unwrap();
+        let reader = FrameReader::new(FrameLimits::CLIENT);
+        let counted = ConnectionCounts::new(1).count(None).unwrap();
+        let mut connection = Connection::new(MemberId::default(), stream, reader, counted);
+        let parts: [Vec<u8>; 3] = [vec![1; 70], vec![2; 20_000_000], vec![3; 5_000_000]];
+        let (metrics, mut lead) = (Metrics::new(), parts[0].clone());
+        let turn = Turn { now_us: 7, metrics: &metrics, lead: &mut lead };
+        assert_eq!(connection.send(&turn, &[&parts[1], &parts[2]]), Ok(()));
+        assert!(!connection.unsent.is_empty(), "so much fits into no socket");
+        assert_eq!(connection.unsent.since_us, 7);
+        let (mut received, mut piece) = (Vec::new(), vec![0; 65_536]);
+        let expected = parts.concat();
+        while received.len() < expected.len() {
+            connection.unsent.flush(&connection.stream).unwrap();
+            let count = peer.read(&mut piece).unwrap();
+            received.extend_from_slice(&piece[..count]);
+        }
+        assert!(received == expected && connection.unsent.is_empty());
+    }
+}

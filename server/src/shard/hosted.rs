@@ -1,0 +1,96 @@
+//! The one place where games of different types meet: a room behind a trait object. Inside, nothing is dynamic.
+
+use crate::room::{Counters, Entered, MemberId, Room, SnapshotPoll, Summary};
+use serde_json::Value;
+use tickwire::message::{CloseCode, Hello, ResumeToken};
+use tickwire::{Game, Rules};
+
+/// [`Room`] without its game's type; each method is the room's own.
+pub(crate) trait HostedRoom {
+    fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode>;
+    fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode>;
+    fn lost(&mut self, member: MemberId);
+    fn tick(&mut self);
+    fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>>;
+    fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_>;
+    fn take_counters(&mut self) -> Counters;
+    fn summary(&self) -> Summary;
+    fn is_over(&self) -> bool;
+}
+
+impl<G: Game> HostedRoom for Room<G> {
+    fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
+        Self::enter(self, hello, token)
+    }
+
+    fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {
+        Self::receive(self, member, message)
+    }
+
+    fn lost(&mut self, member: MemberId) {
+        Self::lost(self, member);
+    }
+
+    fn tick(&mut self) {
+        Self::tick(self);
+    }
+
+    fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>> {
+        Self::poll_message(self, member)
+    }
+
+    fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_> {
+        Self::poll_snapshot(self, member)
+    }
+
+    fn take_counters(&mut self) -> Counters {
+        Self::take_counters(self)
+    }
+
+    fn summary(&self) -> Summary {
+        Self::summary(self)
+    }
+
+    fn is_over(&self) -> bool {
+        Self::is_over(self)
+    }
+}
+
+/// How a room is to be made; it travels to the shard, the room itself never does.
+#[derive(Debug)]
+pub(crate) struct RoomPlan {
+    /// Seed of the room's random numbers.
+    pub(crate) seed: u64,
+    /// The game's options as JSON; `null` for the default ones.
+    pub(crate) options: Value,
+    /// Whether bots take empty seats after a while.
+    pub(crate) fill_with_bots: bool,
+}
+
+type MakeRoom = fn(&RoomPlan) -> Result<Box<dyn HostedRoom>, serde_json::Error>;
+type CheckOptions = fn(&Value) -> Result<(), serde_json::Error>;
+
+/// A game that the server offers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfferedGame {
+    pub(crate) rules: Rules,
+    /// Makes a room, on the shard's thread.
+    pub(crate) make: MakeRoom,
+    /// Whether these are options of the game, before anything is made.
+    pub(crate) check: CheckOptions,
+}
+
+impl OfferedGame {
+    pub(crate) fn of<G: Game>() -> Self {
+        Self { rules: G::RULES, make: make_room::<G>, check: |options| read_options::<G>(options).map(drop) }
+    }
+}
+
+fn make_room<G: Game>(plan: &RoomPlan) -> Result<Box<dyn HostedRoom>, serde_json::Error> {
+    let options = read_options::<G>(&plan.options)?;
+    Ok(Box::new(Room::<G>::new(plan.seed, &options, plan.fill_with_bots)))
+}
+
+fn read_options<G: Game>(options: &Value) -> Result<G::Options, serde_json::Error> {
+    if options.is_null() { Ok(G::Options::default()) } else { serde::Deserialize::deserialize(options) }
+}

@@ -1,0 +1,120 @@
+//! When ticks are due: exactly so many a second for ever, whatever the clock's grain.
+
+use crate::limits::{DEBT_TICKS_MAX, PHASES};
+
+const SECOND_NS: u128 = 1_000_000_000;
+
+/// The deadlines of one rate and phase, in nanoseconds of the shard's clock.
+///
+/// Each is computed from its number, so that nothing adds up: the mean rate is exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pace {
+    rate_hz: u32,
+    phase: u32,
+    /// Number of the next tick since the clock's start.
+    next: u64,
+}
+
+impl Pace {
+    /// Deadlines after `now_ns`, `phase` eighths of a period later than those of phase 0.
+    pub(super) fn after(rate_hz: u32, phase: u32, now_ns: u64) -> Self {
+        let mut pace = Self { rate_hz, phase, next: 0 };
+        pace.next = pace.passed(now_ns);
+        pace
+    }
+
+    pub(super) const fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    pub(super) const fn phase(&self) -> u32 {
+        self.phase
+    }
+
+    /// When the next tick is due.
+    pub(super) fn deadline_ns(&self) -> u64 {
+        let eighths = u128::from(self.next) * u128::from(PHASES) + u128::from(self.phase);
+        let at_ns = (eighths * SECOND_NS).div_ceil(u128::from(self.rate_hz) * u128::from(PHASES));
+        u64::try_from(at_ns).unwrap_or(u64::MAX)
+    }
+
+    /// Deadlines that are not later than `now_ns`, since the clock's start.
+    fn passed(&self, now_ns: u64) -> u64 {
+        let eighths = u128::from(now_ns) * u128::from(self.rate_hz) * u128::from(PHASES) / SECOND_NS;
+        let count = (eighths + u128::from(PHASES)).saturating_sub(u128::from(self.phase)) / u128::from(PHASES);
+        u64::try_from(count).unwrap_or(u64::MAX)
+    }
+
+    /// Takes the next tick if it is due; gives when it was.
+    pub(super) fn take(&mut self, now_ns: u64) -> Option<u64> {
+        let deadline_ns = self.deadline_ns();
+        (deadline_ns <= now_ns).then(|| {
+            self.next += 1;
+            deadline_ns
+        })
+    }
+
+    /// Gives up ticks that are too many to catch up with; gives how many.
+    pub(super) fn forgive(&mut self, now_ns: u64) -> u64 {
+        let behind = self.passed(now_ns).saturating_sub(self.next);
+        let dropped = behind.saturating_sub(DEBT_TICKS_MAX);
+        self.next += dropped;
+        dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn the_mean_rate_is_exact_for_every_rate_and_phase() {
+        for rate_hz in 1..=240 {
+            for phase in 0..PHASES {
+                let start = 12_345_678_901;
+                let mut pace = Pace::after(rate_hz, phase, start);
+                let mut ticks = 0;
+                while pace.deadline_ns() <= start + 60 * SECOND {
+                    let at = pace.deadline_ns();
+                    assert_eq!((pace.forgive(at), pace.take(at)), (0, Some(at)), "{rate_hz} Hz, phase {phase}");
+                    assert_eq!(pace.take(at), None);
+                    ticks += 1;
+                }
+                assert_eq!(ticks, 60 * rate_hz, "{rate_hz} Hz, phase {phase}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_due_before_its_deadline() {
+        let mut pace = Pace::after(30, 3, 0);
+        assert_eq!(pace.deadline_ns(), 12_500_000);
+        assert_eq!(pace.take(12_499_999), None);
+        assert_eq!(pace.take(12_500_000), Some(12_500_000));
+        assert_eq!(pace.take(12_500_000), None);
+        assert_eq!(pace.deadline_ns(), 45_833_334);
+    }
+
+    #[test]
+    fn phases_are_apart() {
+        let mut deadlines: Vec<u64> = (0..PHASES).map(|phase| Pace::after(60, phase, SECOND).deadline_ns()).collect();
+        assert!(deadlines.iter().all(|at| *at > SECOND && *at <= SECOND + 16_666_667));
+        deadlines.sort_unstable();
+        assert!(deadlines.windows(2).all(|pair| pair[1] - pair[0] >= 2_083_333));
+    }
+
+    #[test]
+    fn a_debt_is_made_up_for_but_a_long_sleep_is_not() {
+        let mut pace = Pace::after(100, 0, 0);
+        let first = pace.deadline_ns();
+        let late = first + 40_000_000;
+        assert_eq!(pace.forgive(late), 0);
+        assert_eq!(std::iter::from_fn(|| pace.take(late)).count(), 5);
+        let later = first + 10 * SECOND;
+        assert_eq!(pace.forgive(later), 991);
+        assert_eq!(std::iter::from_fn(|| pace.take(later)).count(), 5);
+        assert_eq!(pace.deadline_ns(), later + 10_000_000);
+    }
+}

@@ -1,0 +1,150 @@
+use super::*;
+use crate::net::address::ConnectionCounts;
+use crate::net::frame::{FrameLimits, FrameReader, put_message};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use tickwire::input::{InputCodec, InputFrame};
+use tickwire::message::{Hello, PROTOCOL_VERSION, SNAPSHOT, WELCOME, fingerprint};
+use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Tick};
+
+/// A game with a mistake.
+#[derive(State, Clone, Default)]
+struct Fragile {
+    steps: u32,
+}
+
+#[derive(Input, Clone, Copy, Default, PartialEq)]
+struct Poke {
+    hard: bool,
+}
+
+impl Game for Fragile {
+    type Input = Poke;
+    type Event = ();
+    type Options = ();
+    const RULES: Rules = Rules::new("fragile", 120);
+
+    fn new((): &()) -> Self {
+        Self::default()
+    }
+
+    fn join(&mut self, _: Seat) {}
+
+    fn leave(&mut self, _: Seat, _: Leave) {}
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        self.steps += 1;
+        assert!(!tick.seats().any(|seat| tick.input(seat).hard), "poked too hard");
+    }
+}
+
+/// A shard on its thread.
+struct Running {
+    commands: mpsc::Sender<Command>,
+    reports: tokio::sync::mpsc::Receiver<Report>,
+    thread: JoinHandle<()>,
+}
+
+fn run() -> Running {
+    let (commands, inbox) = mpsc::channel();
+    let (report, reports) = tokio::sync::mpsc::channel(64);
+    let setup = ShardSetup { inbox, reports: report, metrics: Arc::new(Metrics::new()), clock: Clock::start() };
+    let thread = std::thread::spawn(move || Shard::new(setup).run());
+    Running { commands, reports, thread }
+}
+
+impl Running {
+    fn open(&self, room: RoomId) {
+        let plan = RoomPlan { seed: room.0, options: serde_json::Value::Null, fill_with_bots: false };
+        self.commands.send(Command::Open { room, game: OfferedGame::of::<Fragile>(), plan }).unwrap();
+    }
+
+    /// A player's end of a connection to a room.
+    fn enter(&self, room: RoomId) -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let player = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let stream = listener.accept().unwrap().0;
+        stream.set_nonblocking(true).unwrap();
+        let (game, fingerprint) = ("fragile".into(), fingerprint::<Fragile>());
+        let (code, name) = ("222222".into(), "Ada".into());
+        let hello = Hello { protocol: PROTOCOL_VERSION, game, fingerprint, code, name, resume: None };
+        let counted = ConnectionCounts::new(1).count(None).unwrap();
+        let reader = FrameReader::new(FrameLimits::CLIENT);
+        let arrival = Box::new(Arrival { stream, reader, hello, token: [1; 16], counted });
+        self.commands.send(Command::Enter { room, arrival }).unwrap();
+        player
+    }
+
+    fn stop(self, code: CloseCode) {
+        self.commands.send(Command::Stop(code)).unwrap();
+        self.thread.join().unwrap();
+    }
+}
+
+/// The next message, or the code of a close frame. Messages here are short.
+fn receive(player: &mut TcpStream) -> Result<Vec<u8>, u16> {
+    let mut head = [0; 2];
+    player.read_exact(&mut head).unwrap();
+    let mut payload = vec![0; usize::from(head[1])];
+    player.read_exact(&mut payload).unwrap();
+    if head[0] == 0x88 { Err(u16::from_be_bytes([payload[0], payload[1]])) } else { Ok(payload) }
+}
+
+fn close_code(player: &mut TcpStream) -> u16 {
+    loop {
+        if let Err(code) = receive(player) {
+            return code;
+        }
+    }
+}
+
+fn poke(player: &mut TcpStream, tick: Tick) {
+    let (mut message, mut frame) = (Vec::new(), Vec::new());
+    let input = InputFrame::one(tick, Poke { hard: true }, None, false);
+    InputCodec::new().encode(&input, &mut message);
+    put_message(&mut frame, &message);
+    // A mask of zeros: masked, and the same bytes.
+    frame[1] |= 0x80;
+    frame.splice(2..2, [0; 4]);
+    player.write_all(&frame).unwrap();
+}
+
+#[test]
+fn a_member_is_welcomed_and_told_of_every_tick() {
+    let shard = run();
+    shard.open(RoomId(1));
+    let mut player = shard.enter(RoomId(1));
+    assert_eq!(receive(&mut player).map(|message| message[0]), Ok(WELCOME));
+    let ticks: Vec<u8> = (0..20)
+        .map(|_| receive(&mut player).unwrap())
+        .map(|snapshot| {
+            assert_eq!(snapshot[0], SNAPSHOT);
+            snapshot[2]
+        })
+        .collect();
+    assert!(ticks.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ticks:?}");
+    shard.stop(CloseCode::Restart);
+    assert_eq!(close_code(&mut player), CloseCode::Restart.number());
+}
+
+#[test]
+fn a_panic_ends_its_room_and_no_other() {
+    let mut shard = run();
+    shard.open(RoomId(1));
+    shard.open(RoomId(2));
+    let (mut careless, mut careful) = (shard.enter(RoomId(1)), shard.enter(RoomId(2)));
+    let mut beside = shard.enter(RoomId(1));
+    receive(&mut careless).unwrap();
+    receive(&mut careful).unwrap();
+    poke(&mut careless, Tick(20));
+    assert_eq!(close_code(&mut careless), CloseCode::RoomFailed.number());
+    assert_eq!(close_code(&mut beside), CloseCode::RoomFailed.number());
+    drop((careless, beside));
+    while !matches!(shard.reports.blocking_recv(), Some(Report::Gone { room: RoomId(1) })) {}
+    assert!((0..30).all(|_| receive(&mut careful).is_ok()));
+    assert_eq!(close_code(&mut shard.enter(RoomId(1))), CloseCode::NoRoom.number());
+    drop(careful);
+    shard.stop(CloseCode::Away);
+}

@@ -1,0 +1,255 @@
+//! The codec of a field, chosen from its attributes and from what its type looks like.
+//!
+//! A macro sees a type's name only, so this judges the names everyone knows (`f32`, `u8`, `Vec`, ..) for
+//! the sake of good errors; for all others the compiler says whether the codec fits.
+
+use crate::attributes::{Attributes, Given, Range};
+use crate::kind::Kind;
+use crate::literals::{Number, as_float};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Error, Expr, GenericArgument, PathArguments, PathSegment, Result, Type};
+
+/// A codec: its type, and the constant expression for its value.
+pub(crate) struct Codec {
+    pub(crate) ty: TokenStream,
+    pub(crate) value: TokenStream,
+    /// The codec is its own value: no constant is needed.
+    pub(crate) unit: bool,
+}
+
+/// What a type's name tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    Float,
+    Vector,
+    Integer,
+    /// `bool` and `Seat`: all their values travel.
+    Complete,
+    Unsupported(&'static str),
+    Unknown,
+}
+
+impl Codec {
+    /// Chooses the codec of a field of type `ty`.
+    pub(crate) fn choose(kind: Kind, attributes: &Attributes, ty: &Type) -> Result<Self> {
+        if let Some(owner) = &attributes.owner {
+            return Self::owner(attributes, owner, ty);
+        }
+        refuse_contradictions(attributes)?;
+        if is_table(ty) {
+            if let Some(key) = attributes.codec_key() {
+                return Err(Error::new(key.span(), format!("`{key}` belongs on a field of the table's rows")));
+            }
+            return Ok(Self::plain(ty));
+        }
+        let list = last_segment(ty).filter(|segment| segment.ident == "Vec");
+        match (&attributes.max, list) {
+            (Some(max), None) => Err(Error::new(max.key.span(), "`max` is the length of a `Vec`: this is none")),
+            (None, Some(vec)) if kind == Kind::State => {
+                Err(Error::new(vec.ident.span(), "a `Vec` needs `max = n`, the most values that it may hold"))
+            }
+            (None, Some(vec)) => Err(Error::new(vec.ident.span(), "a `Vec` cannot travel here: use an array")),
+            (Some(max), Some(_)) => Ok(Self::single(attributes, ty)?.listed(max, ty)),
+            (None, None) => Self::single(attributes, ty),
+        }
+    }
+
+    fn plain(ty: &Type) -> Self {
+        Self::named("Plain", ty)
+    }
+
+    /// A codec that needs no arguments, and no constant.
+    fn named(name: &str, ty: &Type) -> Self {
+        let ty = path(name, here(ty));
+        Self { value: ty.clone(), ty, unit: true }
+    }
+
+    /// A codec of fields of type `ty` that `key` asks for. A number that its constructor refuses is an error
+    /// at `key`.
+    fn new(name: &str, ty: &Type, key: &Ident, function: &str, arguments: &[TokenStream]) -> Self {
+        let at_key = key.span().resolved_at(Span::mixed_site());
+        let (name, value, function) = (path(name, here(ty)), path(name, at_key), Ident::new(function, at_key));
+        Self { ty: name, value: quote_spanned! { at_key=> #value::#function(#(#arguments),*) }, unit: false }
+    }
+
+    fn owner(attributes: &Attributes, owner: &Given<()>, ty: &Type) -> Result<Self> {
+        if let Some(key) = attributes.codec_key().or_else(|| attributes.smooth_key()) {
+            let message = format!("`{key}` contradicts `{}`: an owner is a seat or nobody", owner.key);
+            return Err(Error::new(key.span(), message));
+        }
+        Ok(Self::named("Owner", ty))
+    }
+
+    /// The codec of one value, be it alone or in a list, an array or an `Option`.
+    fn single(attributes: &Attributes, ty: &Type) -> Result<Self> {
+        let inner = innermost(ty);
+        let looks = looks(inner);
+        if let Looks::Unsupported(instead) = looks {
+            return Err(Error::new_spanned(inner, instead));
+        }
+        if let Some(angle) = &attributes.angle {
+            if !matches!(looks, Looks::Float | Looks::Unknown) {
+                return Err(Error::new(angle.key.span(), "`angle` is for an `f32` in radians"));
+            }
+            let bits = attributes.bits.as_ref().map_or_else(|| quote! { 12 }, |bits| bits.value.to_token_stream());
+            return Ok(Self::new("Angle", inner, &angle.key, "new", &[bits]));
+        }
+        if let Some(bits) = &attributes.bits {
+            if !matches!(looks, Looks::Integer | Looks::Unknown) {
+                return Err(Error::new(bits.key.span(), "`bits` is for an integer, or for a float with `angle`"));
+            }
+            return Ok(Self::new("Whole", inner, &bits.key, "bits", &[bits.value.to_token_stream()]));
+        }
+        match &attributes.range {
+            Some(range) => Self::ranged(attributes, range, inner, looks),
+            None => match looks {
+                Looks::Float => {
+                    Err(Error::new_spanned(inner, "an `f32` needs `range = low..=high, step = s`, or `angle`"))
+                }
+                Looks::Vector => {
+                    Err(Error::new_spanned(inner, "a `Vec2` needs `range = low..=high, step = s`, for both axes"))
+                }
+                _ => Ok(Self::plain(inner)),
+            },
+        }
+    }
+
+    fn ranged(attributes: &Attributes, range: &Given<Range>, ty: &Type, looks: Looks) -> Result<Self> {
+        let Range { low, high } = &range.value;
+        if looks == Looks::Complete {
+            return Err(Error::new(range.key.span(), "`range` is for a number"));
+        }
+        if let Some(step) = &attributes.step {
+            if looks == Looks::Integer {
+                return Err(Error::new(step.key.span(), "`step` is for a float; an integer takes `range` alone"));
+            }
+            refuse_wide_step(low, high, &step.value)?;
+            let numbers = [as_float(low), as_float(high), as_float(&step.value)];
+            return Ok(Self::new("Fixed", ty, &range.key, "new", &numbers));
+        }
+        let fractional = |bound| matches!(Number::of(bound), Some(Number::Float(_)));
+        if matches!(looks, Looks::Float | Looks::Vector) || looks == Looks::Unknown && fractional(low) {
+            let message = "the range of a float needs `step = s`, the distance between neighbours";
+            return Err(Error::new(range.key.span(), message));
+        }
+        // The bounds are values of the field's type: a literal that it cannot hold is the compiler's to refuse.
+        let bound = |bound: &Expr| match looks {
+            Looks::Integer => quote! { { let bound: #ty = #bound; bound as i64 } },
+            _ => bound.to_token_stream(),
+        };
+        Ok(Self::new("Whole", ty, &range.key, "new", &[bound(low), bound(high)]))
+    }
+
+    fn listed(self, max: &Given<Expr>, list: &Type) -> Self {
+        let at_key = max.key.span().resolved_at(Span::mixed_site());
+        let max = match &max.value {
+            Expr::Lit(literal) => literal.to_token_stream(),
+            other => quote! { { #other } },
+        };
+        let (Self { ty, value, .. }, name, constructor) = (self, path("List", here(list)), path("List", at_key));
+        Self {
+            ty: quote! { #name<#max, #ty> },
+            value: quote_spanned! { at_key=> #constructor::<#max, #ty>::new(#value) },
+            unit: false,
+        }
+    }
+}
+
+/// `::tickwire::state::name`.
+fn path(name: &str, span: Span) -> TokenStream {
+    let name = Ident::new(name, span);
+    quote_spanned! { span=> ::tickwire::state::#name }
+}
+
+/// The place of a field's type in the source, but resolved as generated code: lints stay away, and a type
+/// without a fitting codec is an error at the type.
+pub(crate) fn here(ty: &Type) -> Span {
+    ty.span().resolved_at(Span::mixed_site())
+}
+
+fn refuse_contradictions(attributes: &Attributes) -> Result<()> {
+    let Attributes { range, step, bits, angle, .. } = attributes;
+    let not_of_an_angle = |key: &Ident| {
+        let message = format!("`{key}` contradicts `angle`: an angle covers the whole turn, in 2^`bits` steps");
+        Err(Error::new(key.span(), message))
+    };
+    match (range, step, bits, angle) {
+        (Some(range), _, _, Some(_)) => not_of_an_angle(&range.key),
+        (None, Some(step), _, Some(_)) => not_of_an_angle(&step.key),
+        (Some(_), _, Some(bits), None) => {
+            Err(Error::new(bits.key.span(), "`bits` contradicts `range`: the range says how many bits it takes"))
+        }
+        (None, Some(step), _, None) => {
+            Err(Error::new(step.key.span(), "`step` needs the range that it divides: add `range = low..=high`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refuse_wide_step(low: &Expr, high: &Expr, step: &Expr) -> Result<()> {
+    let (Some(from), Some(to), Some(size)) = (Number::of(low), Number::of(high), Number::of(step)) else {
+        return Ok(());
+    };
+    if size.approximate() > to.approximate() - from.approximate() {
+        return Err(Error::new_spanned(step, "`step` must be within the range"));
+    }
+    Ok(())
+}
+
+/// Whether the field is a table, which only a struct of the world can have.
+pub(crate) fn is_table(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|segment| segment.ident == "Table")
+}
+
+/// Whether a field that travels by its own type could have tables inside.
+pub(crate) fn may_hold_tables(ty: &Type) -> bool {
+    looks(innermost(ty)) == Looks::Unknown && last_segment(ty).is_none_or(|segment| segment.ident != "Option")
+}
+
+fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) => path.path.segments.last(),
+        Type::Group(group) => last_segment(&group.elem),
+        Type::Paren(paren) => last_segment(&paren.elem),
+        _ => None,
+    }
+}
+
+/// The type that a codec sees in the end: without `Option`, `Vec` and arrays around it.
+pub(crate) fn innermost(ty: &Type) -> &Type {
+    match ty {
+        Type::Array(array) => innermost(&array.elem),
+        Type::Group(group) => innermost(&group.elem),
+        Type::Paren(paren) => innermost(&paren.elem),
+        Type::Path(_) => last_segment(ty)
+            .filter(|segment| segment.ident == "Option" || segment.ident == "Vec")
+            .and_then(|segment| match &segment.arguments {
+                PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+                    Some(GenericArgument::Type(inner)) => Some(innermost(inner)),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .unwrap_or(ty),
+        _ => ty,
+    }
+}
+
+fn looks(ty: &Type) -> Looks {
+    let Some(segment) = last_segment(ty) else { return Looks::Unknown };
+    match segment.ident.to_string().as_str() {
+        "f32" => Looks::Float,
+        "Vec2" => Looks::Vector,
+        "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => Looks::Integer,
+        "bool" | "Seat" => Looks::Complete,
+        "f64" => Looks::Unsupported("an `f64` cannot travel: use `f32`"),
+        "usize" | "isize" => Looks::Unsupported("its size differs between machines: use `u32` or `i32`"),
+        "String" | "str" => Looks::Unsupported("a text cannot be part of the state: send a number that stands for it"),
+        "HashMap" | "HashSet" | "BTreeMap" | "BTreeSet" => {
+            Looks::Unsupported("a map cannot travel: use a `Table`, an array or a `Vec`")
+        }
+        _ => Looks::Unknown,
+    }
+}

@@ -1,0 +1,159 @@
+//! Enums: a tag, then the leaves of all variants one after another. Those of the variants that are not
+//! there are zero, so that equal values have equal wire integers.
+
+use crate::attributes;
+use crate::fields::{Field, Run};
+use crate::kind::Kind;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote};
+use std::ops::Range;
+use syn::{DataEnum, Error, Result};
+
+/// One variant: its name, its tag and which fields of the run are its own.
+struct Variant<'a> {
+    name: &'a Ident,
+    tag: u32,
+    fields: Range<usize>,
+}
+
+/// The impls of an enum.
+pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenStream> {
+    let mut run = Run::after(1);
+    let mut variants = Vec::new();
+    for (tag, variant) in (0..).zip(&data.variants) {
+        if let Err(error) = attributes::refuse(kind, &variant.attrs) {
+            run.refuse(error);
+        }
+        let start = run.fields.len();
+        run.add(kind, Some(&variant.ident), &variant.fields);
+        variants.push(Variant { name: &variant.ident, tag, fields: start..run.fields.len() });
+    }
+    run.check()?;
+    let Some(first) = variants.first() else {
+        let message = format!("`{kind}` cannot be derived for an enum without variants: it has no values");
+        return Err(Error::new(name.span(), message));
+    };
+
+    let (constants, width) = (run.constants(), run.width());
+    let marker = kind.marker(name, &first.blank(&run));
+    let (describe, gather, scatter) = if run.fields.is_empty() {
+        (describe_units(&variants), gather_units(&variants), scatter_units(&variants))
+    } else {
+        (describe(&run, &variants), gather(&run, &variants), scatter(&run, &variants))
+    };
+    Ok(quote! {
+        #constants
+        #[automatically_derived]
+        impl ::tickwire::state::State for #name {
+            const WIDTH: usize = #width;
+            fn describe(fields: &mut ::tickwire::state::Fields<'_>) {
+                #describe
+            }
+            #[inline]
+            fn gather(&self, wire: &mut [u32]) {
+                let wire = &mut wire[..#width];
+                #gather
+            }
+            #[inline]
+            fn scatter(&mut self, wire: &[u32]) {
+                let wire = &wire[..#width];
+                #scatter
+            }
+        }
+        #marker
+    })
+}
+
+fn describe_units(variants: &[Variant<'_>]) -> TokenStream {
+    let count = variants.len();
+    quote! { fields.tag(#count); }
+}
+
+fn gather_units(variants: &[Variant<'_>]) -> TokenStream {
+    let (names, tags) = (variants.iter().map(|variant| variant.name), variants.iter().map(|variant| variant.tag));
+    quote! { wire[0] = match self { #(Self::#names {} => #tags,)* }; }
+}
+
+fn scatter_units(variants: &[Variant<'_>]) -> TokenStream {
+    let others = variants.iter().skip(1);
+    let (names, tags) = (others.clone().map(|variant| variant.name), others.map(|variant| variant.tag));
+    let first = variants.iter().take(1).map(|variant| variant.name);
+    quote! { *self = match wire[0] { #(#tags => Self::#names {},)* _ => #(Self::#first {})* }; }
+}
+
+fn describe(run: &Run, variants: &[Variant<'_>]) -> TokenStream {
+    let count = variants.len();
+    let fields = run.fields.iter().map(|field| run.describe(field));
+    quote! {
+        fields.group(::core::option::Option::None, |fields| {
+            fields.named("kind", |fields| fields.tag(#count));
+            #(#fields)*
+        });
+    }
+}
+
+fn gather(run: &Run, variants: &[Variant<'_>]) -> TokenStream {
+    let arms = variants.iter().map(|variant| {
+        let (pattern, tag) = (variant.pattern(run), variant.tag);
+        let fields = variant.of(run).map(|field| run.gather(field, &binding(field)));
+        quote! { #pattern => { wire[0] = #tag; #(#fields)* } }
+    });
+    quote! {
+        wire.fill(0);
+        match self { #(#arms)* }
+    }
+}
+
+/// First makes `self` the variant that the tag says, unless it is already; then fills its fields in place,
+/// which keeps the memory of lists.
+fn scatter(run: &Run, variants: &[Variant<'_>]) -> TokenStream {
+    let there = variants.iter().map(|variant| {
+        let (tag, name) = (variant.tag, variant.name);
+        quote! { (#tag, Self::#name { .. }) }
+    });
+    // A decoder refuses tags beyond the last variant, so the fallback is the first variant's own arm.
+    let others = variants.iter().skip(1).map(|variant| {
+        let (tag, blank) = (variant.tag, variant.blank(run));
+        quote! { (#tag, _) => *self = #blank, }
+    });
+    let first = variants.iter().take(1).map(|variant| variant.blank(run));
+    let arms = variants.iter().map(|variant| {
+        let pattern = variant.pattern(run);
+        let fields = variant.of(run).map(|field| run.scatter(field, &binding(field)));
+        quote! { #pattern => { #(#fields)* } }
+    });
+    quote! {
+        match (wire[0], &*self) {
+            #(#there)|* => {}
+            #(#others)*
+            _ => *self = #(#first)*,
+        }
+        match self { #(#arms)* }
+    }
+}
+
+impl Variant<'_> {
+    fn of<'a>(&self, run: &'a Run) -> impl Iterator<Item = &'a Field> {
+        run.fields[self.fields.clone()].iter()
+    }
+
+    /// `Self::Name { member: field_i, .. }`, which fits tuple and unit variants as well.
+    fn pattern(&self, run: &Run) -> TokenStream {
+        let name = self.name;
+        let members = self.of(run).map(|field| &field.member);
+        let bindings = self.of(run).map(binding);
+        quote! { Self::#name { #(#members: #bindings,)* } }
+    }
+
+    fn blank(&self, run: &Run) -> TokenStream {
+        let name = self.name;
+        let members = self.of(run).map(|field| &field.member);
+        let defaults = self.of(run).map(Field::default);
+        quote! { Self::#name { #(#members: #defaults,)* } }
+    }
+}
+
+fn binding(field: &Field) -> TokenStream {
+    let name = format_ident!("field_{}", field.index, span = Span::mixed_site());
+    quote! { #name }
+}

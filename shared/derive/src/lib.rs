@@ -1,0 +1,66 @@
+//! The derives of Tickwire: `State`, `Input` and `Event`.
+//!
+//! They only lay fields out one after another and choose a codec for each from its attributes; how a field
+//! becomes wire integers is the codec's job, in `tickwire::state`. A mistake in an attribute is an error
+//! that points at it and says what is allowed. Types with generics are left out: a world has one shape.
+
+mod attributes;
+mod codec;
+mod enums;
+mod fields;
+mod kind;
+mod literals;
+mod structs;
+
+use crate::kind::Kind;
+use proc_macro::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, Error, parse_macro_input};
+
+/// Derives `State`: the world, its rows, and what they are made of.
+///
+/// Fields take `#[state(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle`,
+/// `max = n` (of a `Vec`), `smooth`, `predict`, `owner`, `only = owner` and `only = server`.
+#[proc_macro_derive(State, attributes(state))]
+pub fn derive_state(input: TokenStream) -> TokenStream {
+    derive(Kind::State, &parse_macro_input!(input as DeriveInput))
+}
+
+/// Derives `Input` (and `State`): what a player does in one tick.
+///
+/// Fields take `#[input(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle` and
+/// `once`.
+#[proc_macro_derive(Input, attributes(input))]
+pub fn derive_input(input: TokenStream) -> TokenStream {
+    derive(Kind::Input, &parse_macro_input!(input as DeriveInput))
+}
+
+/// Derives `Event` (and `State`): what happened in a tick and leaves no trace in the world.
+///
+/// Fields take `#[event(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n` and `angle`.
+#[proc_macro_derive(Event, attributes(event))]
+pub fn derive_event(input: TokenStream) -> TokenStream {
+    derive(Kind::Event, &parse_macro_input!(input as DeriveInput))
+}
+
+fn derive(kind: Kind, input: &DeriveInput) -> TokenStream {
+    expand(kind, input).unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+fn expand(kind: Kind, input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
+    if !input.generics.params.is_empty() {
+        let message = format!("`{kind}` cannot be derived for a type with generics: a world has one shape");
+        return Err(Error::new_spanned(&input.generics, message));
+    }
+    attributes::refuse(kind, &input.attrs)?;
+    let impls = match &input.data {
+        Data::Struct(data) => structs::expand(kind, &input.ident, &data.fields)?,
+        Data::Enum(data) => enums::expand(kind, &input.ident, data)?,
+        Data::Union(data) => {
+            let message = format!("`{kind}` cannot be derived for a union: nobody knows which field is meant");
+            return Err(Error::new_spanned(data.union_token, message));
+        }
+    };
+    // The block keeps the constants of one derive out of the way of the next.
+    Ok(quote! { const _: () = { #impls }; })
+}

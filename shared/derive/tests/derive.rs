@@ -1,0 +1,230 @@
+//! What the derives generate, seen through the schema and through round trips of values.
+//!
+//! Mistakes in attributes are shown by the compile-fail cases of the crate `tickwire-tests`.
+
+use glam::Vec2;
+use std::fmt::Debug;
+use tickwire::state::{Schema, Visibility};
+use tickwire::{Event, Input, RowId, Seat, State, Table};
+
+const REACH: f32 = 100.0;
+const LIVES: u8 = 3;
+const HELD: usize = 2;
+
+#[derive(State, Clone, Default, Debug, PartialEq)]
+struct Ship {
+    score: u8,
+    #[state(owner)]
+    seat: Option<Seat>,
+    #[state(range = 0..=180, step = 0.0625, smooth)]
+    y: f32,
+    #[state(range = -REACH..=REACH, step = 0.5, predict)]
+    at: Vec2,
+    #[state(range = 0..=LIVES, only = owner)]
+    lives: u8,
+    #[state(angle, bits = 10)]
+    heading: f32,
+    #[state(angle)]
+    turrets: [f32; 2],
+    #[state(bits = 4, only = server)]
+    secret: Option<u16>,
+    r#type: Mode,
+    #[state(max = HELD)]
+    held: Vec<Item>,
+    order: Order,
+    nothing: Nothing,
+}
+
+#[derive(State, Clone, Default, Debug, PartialEq)]
+struct Nothing;
+
+#[derive(State, Clone, Copy, Default, Debug, PartialEq)]
+enum Mode {
+    #[default]
+    Wait,
+    Play = 7,
+    Over,
+}
+
+#[derive(State, Clone, Copy, Default, Debug, PartialEq)]
+struct Item(u8, #[state(range = 1..=4)] u8);
+
+#[derive(State, Clone, Default, Debug, PartialEq)]
+enum Order {
+    #[default]
+    Idle,
+    Move {
+        #[state(range = 0.0..=10.0, step = 0.5)]
+        to: Vec2,
+        wire: bool,
+    },
+    Attack(RowId, #[state(max = 2)] Vec<u16>),
+}
+
+#[derive(State, Clone, Default)]
+struct World {
+    turn: u32,
+    ships: [Ship; 2],
+    #[state(predict)]
+    shots: Table<Item>,
+    nested: Nested,
+}
+
+#[derive(State, Clone, Default)]
+struct Nested {
+    crates: Table<Nothing>,
+}
+
+#[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
+struct Stick {
+    #[input(range = -1..=1)]
+    y: i8,
+    #[input(once)]
+    fire: bool,
+}
+
+#[derive(Event, Clone, Copy, Debug, PartialEq)]
+enum Sound {
+    Bounce,
+    Goal,
+}
+
+#[derive(Event, Clone, Copy, Debug, PartialEq)]
+enum Flash {
+    At {
+        #[event(range = 0..=100, step = 1)]
+        at: Vec2,
+    },
+    Hit(Seat),
+}
+
+fn wire_of<T: State>(value: &T) -> Vec<u32> {
+    // Not zero, so that leaves which are left alone are noticed.
+    let mut wire = vec![u32::MAX; T::WIDTH];
+    value.gather(&mut wire);
+    wire
+}
+
+fn assert_scatters<T: State + PartialEq + Debug>(value: &T, into: &mut T) {
+    into.scatter(&wire_of(value));
+    assert_eq!(value, into);
+}
+
+fn paths<T: State>(table: usize) -> Vec<String> {
+    let schema = Schema::of::<T>();
+    (0..schema.tables[table].leaves.len()).map(|leaf| schema.path(table, leaf)).collect()
+}
+
+fn ship() -> Ship {
+    Ship {
+        score: 4,
+        seat: Seat::new(3),
+        y: 3.25,
+        at: Vec2::new(-1.0, 99.5),
+        lives: 2,
+        secret: Some(7),
+        r#type: Mode::Over,
+        held: vec![Item(3, 1), Item(0, 4)],
+        order: Order::Attack(RowId { slot: 3, generation: 1 }, vec![7]),
+        ..Ship::default()
+    }
+}
+
+#[test]
+fn a_struct_comes_back_whatever_was_there_before() {
+    let empty = Ship { held: Vec::new(), order: Order::Idle, secret: None, ..ship() };
+    let mut item = Item::default();
+    for (value, mut before) in [(ship(), Ship::default()), (empty.clone(), ship()), (ship(), empty)] {
+        assert_scatters(&value, &mut before);
+        assert_scatters(&Item(9, 2), &mut item);
+    }
+}
+
+#[test]
+fn an_enum_comes_back_whichever_variant_was_there_before() {
+    let orders = [
+        Order::Idle,
+        Order::Move { to: Vec2::new(1.0, 2.5), wire: true },
+        Order::Attack(RowId { slot: 9, generation: 2 }, vec![1, 2]),
+    ];
+    for value in &orders {
+        for before in &orders {
+            assert_scatters(value, &mut before.clone());
+        }
+    }
+    for value in [Mode::Wait, Mode::Play, Mode::Over] {
+        assert_scatters(&value, &mut Mode::Play);
+    }
+}
+
+#[test]
+fn leaves_of_the_variants_that_are_not_there_are_zero() {
+    assert_eq!(wire_of(&Order::Idle), [0; Order::WIDTH]);
+    assert_eq!(wire_of(&Order::Move { to: Vec2::new(0.5, 1.0), wire: true }), [1, 1, 2, 1, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_tag_beyond_the_last_variant_is_the_first() {
+    let mut order = Order::Attack(RowId::default(), vec![1]);
+    order.scatter(&[3; Order::WIDTH]);
+    assert_eq!(order, Order::Idle);
+    let mut mode = Mode::Over;
+    mode.scatter(&[3]);
+    assert_eq!(mode, Mode::Wait);
+}
+
+#[test]
+fn leaves_are_named_by_field_and_variant() {
+    let expected = ["kind", "Move.to.x", "Move.to.y", "Move.wire", "Attack.0", "Attack.1.len", "Attack.1[0]"];
+    assert_eq!(paths::<Order>(0)[..7], expected);
+    assert_eq!(paths::<Item>(0), ["0", "1"]);
+    let ship = paths::<Ship>(0);
+    assert_eq!(ship.len(), Ship::WIDTH);
+    assert!(ship.contains(&"type".to_owned()), "a raw name loses its r#: {ship:?}");
+}
+
+#[test]
+fn attributes_reach_the_schema() {
+    let schema = Schema::of::<World>();
+    let ships = &schema.tables[0].leaves;
+    let leaf = |path: &str| ships.iter().find(|leaf| leaf.path == path).expect(path);
+    assert_eq!((leaf("ships[1].y").max, leaf("ships[1].y").marks.smooth), (2880, true));
+    assert_eq!((leaf("ships[0].at.x").max, leaf("ships[0].at.x").marks.predict), (400, true));
+    assert_eq!((leaf("ships[0].lives").max, leaf("ships[0].lives").marks.visibility), (3, Visibility::Owner));
+    assert_eq!((leaf("ships[0].heading").max, leaf("ships[0].turrets[1]").max), (1023, 4095));
+    assert_eq!(leaf("ships[0].secret").marks.visibility, Visibility::Server);
+    let owner = leaf("ships[1].lives").owner.map(|owner| ships[owner].path.as_str());
+    assert_eq!(owner, Some("ships[1].seat"));
+    let stick = &Schema::of::<Stick>().tables[0].leaves;
+    assert_eq!([stick[0].max, stick[1].max], [2, 1]);
+    assert_eq!([stick[0].marks.once, stick[1].marks.once], [false, true]);
+}
+
+#[test]
+fn tables_are_shown_in_the_order_they_are_described() {
+    struct Rows(Vec<usize>);
+    impl tickwire::state::TableVisitor for Rows {
+        fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
+            self.0.push(table.len());
+        }
+    }
+    let mut world = World::default();
+    world.shots.insert(Item(1, 1));
+    let mut rows = Rows(Vec::new());
+    world.tables(&mut rows);
+    assert_eq!(rows.0, [1, 0]);
+    let schema = Schema::of::<World>();
+    let names: Vec<&str> = schema.tables.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(names, ["", "shots", "nested.crates"]);
+    assert!(schema.tables[1].marks.predict);
+}
+
+#[test]
+fn inputs_and_events_come_back() {
+    assert_scatters(&Stick { y: -1, fire: true }, &mut Stick::default());
+    assert_eq!(Sound::blank(), Sound::Bounce);
+    assert_scatters(&Sound::Goal, &mut Sound::blank());
+    assert_eq!(Flash::blank(), Flash::At { at: Vec2::ZERO });
+    let seat = Seat::new(2).expect("seat 2 exists");
+    assert_scatters(&Flash::Hit(seat), &mut Flash::blank());
+}

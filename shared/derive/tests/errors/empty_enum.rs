@@ -1,0 +1,6 @@
+use tickwire::State;
+
+#[derive(Clone, State)]
+enum Never {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use tickwire::{Seat, State};
+
+#[derive(Clone, State)]
+struct Side {
+    #[state(owner, range = 0..=3)]
+    seat: Option<Seat>,
+}
+
+fn main() {}

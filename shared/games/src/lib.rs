@@ -1,0 +1,24 @@
+//! Demo games, written against the public API of `tickwire` only.
+//!
+//! | game | what it shows |
+//! | --- | --- |
+//! | [`paddles`] | the tutorial: a whole game on one screen of code |
+//! | [`arena`] | ships and shots in tables, hidden information, bots that fight |
+//!
+//! Each game is its rules, then a `stage` module that draws it. They name no clock, socket or web type, and
+//! build without `std`.
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+extern crate alloc;
+
+pub mod arena;
+pub mod paddles;
+
+pub use arena::Arena;
+pub use paddles::Paddles;
+
+#[cfg(test)]
+mod play;

@@ -1,0 +1,51 @@
+//! Plays a game in tests: bots or dice at the controls, the world rounded after each tick as a room does.
+
+use std::vec::Vec;
+use tickwire::snapshot::Snapshot;
+use tickwire::state::Schema;
+use tickwire::{Game, Rng, Seat, Step, To};
+
+/// A game that is being played, with the events of its last tick.
+pub(crate) struct Play<G: Game> {
+    pub(crate) world: G,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) events: Vec<(To, G::Event)>,
+    pub(crate) dice: Rng,
+    rng: Rng,
+    snapshot: Snapshot,
+}
+
+impl<G: Game> Play<G> {
+    pub(crate) fn new(seats: u8, seed: u64) -> Self {
+        let mut world = G::new(&G::Options::default());
+        let seats: Vec<Seat> = Seat::first(seats).collect();
+        seats.iter().for_each(|seat| world.join(*seat));
+        let snapshot = Snapshot::empty(&Schema::of::<G>());
+        Self { world, seats, events: Vec::new(), dice: Rng::new(!seed), rng: Rng::new(seed), snapshot }
+    }
+
+    /// One tick with what `decide` says for each seat.
+    pub(crate) fn tick(&mut self, mut decide: impl FnMut(&G, Seat, &mut Rng) -> G::Input) {
+        let mut inputs = [None; tickwire::limits::SEATS_MAX as usize];
+        for seat in &self.seats {
+            inputs[seat.index()] = Some(decide(&self.world, *seat, &mut self.dice));
+        }
+        let tick = self.snapshot.tick.next();
+        self.events.clear();
+        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut self.events));
+        self.snapshot.capture(&mut self.world, tick);
+    }
+
+    /// One tick of bots.
+    pub(crate) fn bots(&mut self) {
+        self.tick(G::bot);
+    }
+}
+
+/// The same game twice, and once more with rollbacks: the same worlds.
+pub(crate) fn assert_deterministic<G: Game>() {
+    let hashes = tickwire::determinism::hashes::<G>(11, 3_000, false);
+    assert_eq!(hashes, tickwire::determinism::hashes::<G>(11, 3_000, false));
+    assert_eq!(hashes, tickwire::determinism::hashes::<G>(11, 3_000, true));
+    assert_ne!(hashes, tickwire::determinism::hashes::<G>(12, 3_000, false));
+}

@@ -1,0 +1,23 @@
+//! The client session, without a socket or a clock: used by the browser, the bots and the tests.
+//!
+//! Bytes and microseconds go in, bytes and a world to show come out:
+//!
+//! ```text
+//! frame → Mirror (what the server says) → Predictor (own rows, replayed from there) ┐
+//!                     └→ Playout (a moment ago, between two snapshots) ─────────────┴→ view
+//! ```
+
+mod clock;
+mod dial;
+mod playout;
+mod predict;
+mod round_trip;
+mod session;
+mod stats;
+mod view;
+
+pub use clock::InputClock;
+pub use dial::{Dial, SILENCE_US_MAX};
+pub use playout::Playout;
+pub use session::{Notice, Session};
+pub use stats::Stats;

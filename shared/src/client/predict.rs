@@ -1,0 +1,194 @@
+//! Prediction: the client's own future, replayed from each snapshot with the inputs the server has not seen.
+
+use super::view::{difference, is_teleport, predicts_leaf, predicts_row};
+use crate::input::InputCodec;
+use crate::limits::{PREDICTION_TICKS_MAX, SEATS_MAX};
+use crate::snapshot::Snapshot;
+use crate::state::{LeafKind, Schema};
+use crate::{Game, Rng, RowId, Seat, Step, Tick, To};
+use alloc::vec::Vec;
+
+/// Own inputs that are kept; more than can be unacknowledged.
+const INPUTS_KEPT: usize = 64;
+const _: () = assert!(INPUTS_KEPT > PREDICTION_TICKS_MAX as usize, "a replay must find its inputs");
+
+/// A correction is eased to a third in this time, in microseconds.
+const EASE_US: f32 = 80_000.0;
+
+/// What is predicted, as wire integers: the newest tick, the one after it if the input stays, and the rest of
+/// the corrections that are being eased on screen.
+#[derive(Debug, Clone)]
+pub(super) struct Predicted {
+    pub(super) now: Snapshot,
+    pub(super) ahead: Snapshot,
+    /// How far between the two the shown moment is.
+    pub(super) part: f32,
+    offsets: Vec<Offset>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Offset {
+    table: usize,
+    id: RowId,
+    leaf: usize,
+    /// Steps of the wire integer by which the shown value still differs.
+    steps: f32,
+}
+
+impl Predicted {
+    pub(super) fn offset(&self, table: usize, id: RowId, leaf: usize) -> f32 {
+        let same = |offset: &&Offset| offset.leaf == leaf && offset.id == id && offset.table == table;
+        self.offsets.iter().find(same).map_or(0.0, |offset| offset.steps)
+    }
+
+    fn add_offset(&mut self, table: usize, id: RowId, leaf: usize, steps: f32) {
+        let same = |offset: &&mut Offset| offset.leaf == leaf && offset.id == id && offset.table == table;
+        match self.offsets.iter_mut().find(same) {
+            Some(offset) => offset.steps += steps,
+            None => self.offsets.push(Offset { table, id, leaf, steps }),
+        }
+    }
+}
+
+/// What a replay found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Correction {
+    /// Ticks replayed.
+    pub(super) ticks: u32,
+    /// Whether anything of ours came out differently than predicted.
+    pub(super) wrong: bool,
+    /// How far the worst row of ours was off, in the game's units.
+    pub(super) units: f32,
+}
+
+/// The predicted world of one player.
+pub(super) struct Predictor<G: Game> {
+    world: G,
+    pub(super) predicted: Predicted,
+    inputs: [Option<(Tick, G::Input)>; INPUTS_KEPT],
+    seats: [Option<G::Input>; SEATS_MAX as usize],
+    replayed: Snapshot,
+    events: Vec<(To, G::Event)>,
+}
+
+impl<G: Game> Predictor<G> {
+    pub(super) fn new(schema: &Schema) -> Self {
+        let empty = Snapshot::empty(schema);
+        let predicted = Predicted { now: empty.clone(), ahead: empty.clone(), part: 0.0, offsets: Vec::new() };
+        let seats = [None; SEATS_MAX as usize];
+        Self { world: G::default(), predicted, inputs: [None; INPUTS_KEPT], seats, replayed: empty, events: Vec::new() }
+    }
+
+    /// Starts over from a snapshot, without a prediction.
+    pub(super) fn restart(&mut self, base: &Snapshot) {
+        self.predicted.now.copy_from(base);
+        self.predicted.ahead.copy_from(base);
+        self.predicted.offsets.clear();
+        self.inputs = [None; INPUTS_KEPT];
+    }
+
+    /// The seats that are taken; the others' inputs are taken to be neutral.
+    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = Seat>) {
+        self.seats = [None; SEATS_MAX as usize];
+        taken.for_each(|seat| self.seats[seat.index()] = Some(G::Input::default()));
+    }
+
+    pub(super) const fn tick(&self) -> Tick {
+        self.predicted.now.tick
+    }
+
+    /// Makes the next tick with this input and gives what happened in it.
+    pub(super) fn step(&mut self, me: Option<Seat>, input: G::Input) -> &[(To, G::Event)] {
+        let tick = self.tick().next();
+        self.inputs[tick.0 as usize % INPUTS_KEPT] = Some((tick, input));
+        self.predicted.now.restore(&mut self.world);
+        self.simulate(tick, me, input);
+        self.predicted.now.capture(&mut self.world, tick);
+        &self.events
+    }
+
+    fn simulate(&mut self, tick: Tick, me: Option<Seat>, input: G::Input) {
+        if let Some(me) = me {
+            self.seats[me.index()] = Some(input);
+        }
+        self.events.clear();
+        // The room's generator never travels: these numbers are a guess.
+        let mut rng = Rng::new(u64::from(tick.0));
+        self.world.step(&mut Step::new(tick, &self.seats, &mut rng, &mut self.events));
+    }
+
+    /// The input that was used for a tick.
+    pub(super) fn input(&self, tick: Tick) -> Option<G::Input> {
+        self.inputs[tick.0 as usize % INPUTS_KEPT].filter(|(kept, _)| *kept == tick).map(|(_, input)| input)
+    }
+
+    /// Replays from what the server says to the tick that was predicted.
+    pub(super) fn reconcile(
+        &mut self,
+        schema: &Schema,
+        base: &Snapshot,
+        me: Option<Seat>,
+        codec: &InputCodec<G::Input>,
+    ) -> Correction {
+        let target = self.tick().max(base.tick);
+        let ticks = u32::try_from(target.since(base.tick)).unwrap_or(0);
+        base.restore(&mut self.world);
+        self.replayed.copy_from(base);
+        let mut last = G::Input::default();
+        for tick in (1..=ticks).map(|ahead| base.tick + ahead) {
+            last = self.input(tick).unwrap_or_else(|| codec.held(last));
+            self.simulate(tick, me, last);
+            self.replayed.capture(&mut self.world, tick);
+        }
+        let mut correction = Correction { ticks, ..Correction::default() };
+        if self.tick() == target {
+            self.compare(schema, me, &mut correction);
+        }
+        core::mem::swap(&mut self.predicted.now, &mut self.replayed);
+        correction
+    }
+
+    /// Compares the old prediction with the new one, and keeps the difference to be eased on screen.
+    fn compare(&mut self, schema: &Schema, me: Option<Seat>, correction: &mut Correction) {
+        for (number, table) in schema.tables.iter().enumerate() {
+            let (old, new) = (&self.predicted.now.tables[number], &self.replayed.tables[number]);
+            let mut offsets = Vec::new();
+            for (index, id) in new.ids.iter().enumerate() {
+                let row = new.row(index);
+                let mine = number > 0 && predicts_row(table, row, me);
+                let Some(was) = old.find(*id).filter(|was| mine || (number == 0 && *was != row)) else { continue };
+                let mut squares = 0.0;
+                for (at, leaf) in table.leaves.iter().enumerate() {
+                    if was[at] == row[at] || !(mine || predicts_leaf(leaf, row, me)) {
+                        continue;
+                    }
+                    correction.wrong = true;
+                    let steps = difference(leaf, row[at], was[at]);
+                    if leaf.marks.smooth && !is_teleport(leaf, steps) {
+                        offsets.push((*id, at, steps as f32));
+                    }
+                    if leaf.marks.smooth && leaf.kind == LeafKind::Number {
+                        squares += (steps as f32 * leaf.unit) * (steps as f32 * leaf.unit);
+                    }
+                }
+                correction.units = crate::math::max(correction.units, libm::sqrtf(squares));
+            }
+            offsets.into_iter().for_each(|(id, at, steps)| self.predicted.add_offset(number, id, at, steps));
+        }
+    }
+
+    /// Prepares what is shown at `part` of the way to the next tick, if the input stays as it is, after
+    /// `elapsed_us` since the last time.
+    pub(super) fn look_ahead(&mut self, me: Option<Seat>, input: G::Input, part: f32, elapsed_us: u64) {
+        let tick = self.tick().next();
+        self.predicted.now.restore(&mut self.world);
+        self.simulate(tick, me, input);
+        self.predicted.ahead.capture(&mut self.world, tick);
+        self.predicted.part = part.clamp(0.0, 1.0);
+        let kept = libm::expf(-(elapsed_us as f32) / EASE_US);
+        self.predicted.offsets.retain_mut(|offset| {
+            offset.steps *= kept;
+            libm::fabsf(offset.steps) > 0.5
+        });
+    }
+}

@@ -1,0 +1,46 @@
+//! What a session knows about its connection and its predictions.
+
+/// Numbers of one session; the network overlay shows them and the load test adds them up.
+#[derive(Debug, Clone, Default)]
+pub struct Stats {
+    /// Snapshots applied.
+    pub snapshots: u64,
+    /// Snapshots that could not be applied because they or their baseline were wrong.
+    pub decode_errors: u64,
+    /// Section hashes compared with the server's.
+    pub hashes_compared: u64,
+    /// Section hashes that differed.
+    pub hash_mismatches: u64,
+    /// Tick of the last hash compared.
+    pub hash_tick: u32,
+    /// Bytes received, WebSocket payload.
+    pub bytes_in: u64,
+    /// Bytes of snapshots that were no keyframes.
+    pub delta_bytes: u64,
+    /// Snapshots that were no keyframes.
+    pub deltas: u64,
+    /// Bytes of keyframes.
+    pub keyframe_bytes: u64,
+    /// Keyframes.
+    pub keyframes: u64,
+    /// Bytes sent, WebSocket payload.
+    pub bytes_out: u64,
+    /// Round-trip time, smoothed, in microseconds; 0 before the first.
+    pub rtt_us: u64,
+    /// Ticks by which the newest input was ahead when it arrived.
+    pub input_lead_ticks: i8,
+    /// Ticks that the server made without our input.
+    pub starved_ticks: u64,
+    /// Times that a prediction was wrong and had to be corrected.
+    pub rollbacks: u64,
+    /// Ticks replayed for the last snapshot.
+    pub rollback_ticks: u32,
+    /// The deepest replay, in ticks.
+    pub rollback_ticks_max: u32,
+    /// The last correction of a row of ours before smoothing, in the game's units.
+    pub correction_units: f32,
+    /// The largest one.
+    pub correction_units_max: f32,
+    /// Welcomes received: 1 and one more for each reconnect.
+    pub welcomes: u64,
+}

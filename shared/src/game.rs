@@ -1,0 +1,190 @@
+//! What a game author writes: one deterministic [`Game`].
+
+use crate::state::{Event, Input, State};
+use crate::{Rng, Seat, Tick};
+use alloc::vec::Vec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A game: its world, and how a tick changes it.
+///
+/// Everything else follows from this one `impl`: the authoritative server, the browser client, bots, the load
+/// test and the determinism check. [`Game::step`] must be a function of the state, the inputs and the
+/// context's generator: no clock, no I/O, no `HashMap` order, and of floats only `+ - * /`, `sqrt` and what
+/// [`math`](crate::math) offers.
+pub trait Game: State + Default + 'static {
+    /// What a player does in one tick.
+    type Input: Input;
+    /// What may happen in a tick and is seen or heard rather than remembered. `()` for none.
+    type Event: Event;
+    /// What a room of this game can be created with. `()` for none.
+    type Options: Serialize + DeserializeOwned + Default + Clone + 'static;
+
+    /// Name, rate, seats and mode.
+    const RULES: Rules;
+
+    /// The world before the first tick.
+    fn new(options: &Self::Options) -> Self;
+
+    /// A player takes a seat; called before the step of the tick in which it happens.
+    fn join(&mut self, seat: Seat);
+
+    /// A player's seat becomes free; called before the step of the tick in which it happens.
+    fn leave(&mut self, seat: Seat, why: Leave);
+
+    /// One tick. On a client the same code runs on what the client may see, to predict.
+    fn step(&mut self, tick: &mut Step<'_, Self>);
+
+    /// What a bot in this seat would do: for empty seats and for load tests. Neutral unless overridden.
+    fn bot(&self, me: Seat, dice: &mut Rng) -> Self::Input {
+        let _ = (me, dice);
+        Self::Input::default()
+    }
+}
+
+/// How a game is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// The game's name in addresses and messages: lower case, unique on a server.
+    pub name: &'static str,
+    /// Ticks per second, 1 to 240.
+    pub tick_rate_hz: u32,
+    /// Players of one room at the most, 1 to [`SEATS_MAX`](crate::limits::SEATS_MAX).
+    pub seats: u8,
+    /// Seats that a quick match fills up to with bots while people are missing.
+    pub bots: u8,
+    /// How worlds are kept the same.
+    pub mode: Mode,
+}
+
+impl Rules {
+    /// Rules of a game for two seats, without bots, in snapshot mode.
+    ///
+    /// # Panics
+    /// At compile time, for a rate outside 1 to 240 Hz.
+    #[must_use]
+    pub const fn new(name: &'static str, tick_rate_hz: u32) -> Self {
+        assert!(tick_rate_hz >= 1 && tick_rate_hz <= 240, "a game runs at 1 to 240 ticks a second");
+        Self { name, tick_rate_hz, seats: 2, bots: 0, mode: Mode::Snapshot { every_ticks: 1 } }
+    }
+
+    /// The same with so many seats.
+    ///
+    /// # Panics
+    /// At compile time, for no seat or more than [`SEATS_MAX`](crate::limits::SEATS_MAX).
+    #[must_use]
+    pub const fn seats(mut self, seats: u8) -> Self {
+        assert!(seats >= 1 && seats <= crate::limits::SEATS_MAX, "a room has 1 to 64 seats");
+        self.seats = seats;
+        self
+    }
+
+    /// The same, a quick match being filled up with bots to so many players.
+    #[must_use]
+    pub const fn bots(mut self, bots: u8) -> Self {
+        self.bots = bots;
+        self
+    }
+
+    /// The same in another mode.
+    #[must_use]
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Microseconds from one tick to the next, rounded down.
+    #[must_use]
+    pub const fn tick_us(&self) -> u64 {
+        1_000_000 / self.tick_rate_hz as u64
+    }
+}
+
+/// How the worlds of server and clients are kept the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The server sends what changed; clients predict what is theirs and show the rest as it was a moment ago.
+    Snapshot {
+        /// Ticks from one snapshot to the next; 1 unless bytes matter more than delay.
+        every_ticks: u8,
+    },
+}
+
+/// Why a seat became free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// The player said so.
+    Quit,
+    /// The connection was lost and did not come back in time.
+    Lost,
+    /// The server or the room removed the player.
+    Removed,
+}
+
+/// Who hears of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// Everyone in the room.
+    Everyone,
+    /// One seat alone: the event would tell others what is hidden from them.
+    Seat(Seat),
+}
+
+/// The context of one tick: everything a step may know besides the world.
+pub struct Step<'a, G: Game> {
+    now: Tick,
+    inputs: &'a [Option<G::Input>],
+    rng: &'a mut Rng,
+    events: &'a mut Vec<(To, G::Event)>,
+}
+
+impl<'a, G: Game> Step<'a, G> {
+    /// The context of tick `now`; `inputs` has an entry per seat, `None` where nobody sits.
+    pub const fn new(
+        now: Tick,
+        inputs: &'a [Option<G::Input>],
+        rng: &'a mut Rng,
+        events: &'a mut Vec<(To, G::Event)>,
+    ) -> Self {
+        Self { now, inputs, rng, events }
+    }
+
+    /// The tick that this step makes.
+    #[must_use]
+    pub const fn now(&self) -> Tick {
+        self.now
+    }
+
+    /// What the player in `seat` does in this tick; neutral when nobody sits there or nothing came in time.
+    #[must_use]
+    pub fn input(&self, seat: Seat) -> G::Input {
+        self.inputs.get(seat.index()).copied().flatten().unwrap_or_default()
+    }
+
+    /// The seats that are taken, in order.
+    pub fn seats(&self) -> impl Iterator<Item = Seat> + use<'a, G> {
+        (0_u8..).zip(self.inputs).filter(|(_, input)| input.is_some()).filter_map(|(index, _)| Seat::new(index))
+    }
+
+    /// The room's random numbers. A client has other ones: what it predicts with them is corrected.
+    pub const fn rng(&mut self) -> &mut Rng {
+        self.rng
+    }
+
+    /// Tells players that something happened; see [`To`] for who hears of it.
+    pub fn emit(&mut self, to: To, mut event: G::Event) {
+        if self.events.len() < crate::limits::EVENTS_PER_TICK_MAX {
+            // Rounded as it will travel: a predicted event must equal the one that confirms it.
+            let mut wire = [0; crate::limits::ROW_WIDTH_MAX];
+            event.gather(&mut wire[..G::Event::WIDTH]);
+            event.scatter(&wire[..G::Event::WIDTH]);
+            self.events.push((to, event));
+        }
+    }
+}
+
+impl Input for () {}
+
+impl Event for () {
+    fn blank() -> Self {}
+}

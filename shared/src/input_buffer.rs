@@ -1,0 +1,142 @@
+//! The room's buffer of one seat's inputs: one input per tick, whatever a client sends.
+//!
+//! An input for a tick that is over is dropped, and taken as what the player would repeat; an input too far
+//! ahead is dropped; of two for the same tick the first counts. A tick without an input repeats the last for
+//! a few ticks, then is neutral. The server never waits.
+
+use crate::Tick;
+use crate::input::InputCodec;
+use crate::limits::{INPUT_HOLD_TICKS, INPUT_LEAD_TICKS_MAX};
+use crate::state::Input;
+
+const LEN: usize = INPUT_LEAD_TICKS_MAX as usize;
+
+/// What became of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It waits for its tick.
+    Accepted,
+    /// Its tick is over.
+    Late,
+    /// Its tick is too far ahead.
+    Early,
+    /// There was one for that tick already.
+    Duplicate,
+}
+
+/// One seat's inputs for the coming ticks.
+#[derive(Debug, Clone)]
+pub struct InputBuffer<I> {
+    slots: [Option<(Tick, I)>; LEN],
+    newest: Option<Tick>,
+    last: I,
+    held_ticks: u32,
+}
+
+impl<I: Input> Default for InputBuffer<I> {
+    fn default() -> Self {
+        Self { slots: [None; LEN], newest: None, last: I::default(), held_ticks: INPUT_HOLD_TICKS }
+    }
+}
+
+impl<I: Input> InputBuffer<I> {
+    /// Keeps an input for `tick`; `next` is the tick that the room makes next.
+    pub fn insert(&mut self, tick: Tick, input: I, next: Tick) -> Arrival {
+        let lead = tick.since(next);
+        if lead >= i64::from(INPUT_LEAD_TICKS_MAX) {
+            return Arrival::Early;
+        }
+        let is_newest = self.newest.is_none_or(|newest| tick > newest);
+        if is_newest {
+            self.newest = Some(tick);
+        }
+        if lead < 0 {
+            if is_newest {
+                // The best guess for the ticks to come.
+                self.last = input;
+                self.held_ticks = 0;
+            }
+            return Arrival::Late;
+        }
+        let slot = &mut self.slots[tick.0 as usize % LEN];
+        if slot.is_some_and(|(taken, _)| taken == tick) {
+            return Arrival::Duplicate;
+        }
+        *slot = Some((tick, input));
+        Arrival::Accepted
+    }
+
+    /// The input for `tick`, and whether it had come in time.
+    pub fn take(&mut self, tick: Tick, codec: &InputCodec<I>) -> (I, bool) {
+        if let Some((_, input)) = self.slots[tick.0 as usize % LEN].take_if(|(slot, _)| *slot == tick) {
+            self.last = input;
+            self.held_ticks = 0;
+            return (input, true);
+        }
+        if self.held_ticks >= INPUT_HOLD_TICKS {
+            return (I::default(), false);
+        }
+        self.held_ticks += 1;
+        (codec.held(self.last), false)
+    }
+
+    /// The newest tick that an input came for.
+    #[must_use]
+    pub const fn newest(&self) -> Option<Tick> {
+        self.newest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer() -> (InputBuffer<u8Input>, InputCodec<u8Input>) {
+        (InputBuffer::default(), InputCodec::new())
+    }
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq, crate::Input)]
+    #[expect(non_camel_case_types, reason = "reads as the number it stands for")]
+    struct u8Input {
+        held: u8,
+        #[input(once)]
+        command: u8,
+    }
+
+    const fn press(n: u8) -> u8Input {
+        u8Input { held: n, command: n }
+    }
+
+    #[test]
+    fn inputs_wait_for_their_tick_and_the_first_counts() {
+        let (mut buffer, codec) = buffer();
+        assert_eq!(buffer.insert(Tick(5), press(5), Tick(4)), Arrival::Accepted);
+        assert_eq!(buffer.insert(Tick(4), press(4), Tick(4)), Arrival::Accepted);
+        assert_eq!(buffer.insert(Tick(5), press(9), Tick(4)), Arrival::Duplicate);
+        assert_eq!(buffer.take(Tick(4), &codec), (press(4), true));
+        assert_eq!(buffer.take(Tick(5), &codec), (press(5), true));
+        assert_eq!(buffer.newest(), Some(Tick(5)));
+    }
+
+    #[test]
+    fn a_missing_input_is_held_without_commands_and_then_neutral() {
+        let (mut buffer, codec) = buffer();
+        buffer.insert(Tick(0), press(3), Tick(0));
+        buffer.take(Tick(0), &codec);
+        for tick in 1..=INPUT_HOLD_TICKS {
+            assert_eq!(buffer.take(Tick(tick), &codec), (u8Input { held: 3, command: 0 }, false));
+        }
+        assert_eq!(buffer.take(Tick(INPUT_HOLD_TICKS + 1), &codec), (press(0), false));
+    }
+
+    #[test]
+    fn inputs_outside_the_window_change_no_tick() {
+        let (mut buffer, codec) = buffer();
+        for tick in [Tick(132), Tick(100_000), Tick(u32::MAX)] {
+            assert_eq!(buffer.insert(tick, press(1), Tick(100)), Arrival::Early);
+        }
+        assert_eq!(buffer.newest(), None);
+        assert_eq!(buffer.insert(Tick(7), press(2), Tick(100)), Arrival::Late);
+        assert_eq!(buffer.take(Tick(100), &codec), (u8Input { held: 2, command: 0 }, false));
+    }
+}

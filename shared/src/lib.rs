@@ -1,0 +1,49 @@
+//! Tickwire keeps the state of a multiplayer game the same on every screen.
+//!
+//! This crate is what server, browser client, bots and tests share. It names no socket, clock, thread or
+//! runtime: time is a tick or a number of microseconds handed in, output is data handed out.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`game`], [`stage`] | what a game author writes: [`Game`], and [`Stage`] to show it |
+//! | [`state`], [`Table`] | state as wire integers, its schema, the codecs behind the derives |
+//! | [`snapshot`], [`section`] | the world of one tick; deltas between two, encoded once for all who see them |
+//! | [`input`], [`input_buffer`] | a player's inputs on the wire and in the room |
+//! | [`message`], [`wire`] | messages, close codes, checked readers and writers |
+//! | [`client`] | the client session: clock, prediction, reconciliation, interpolation, redialling |
+//! | [`link`] | a model of a bad network, for tests, bots and the page |
+//! | [`determinism`] | one hash per tick, to compare machines |
+#![no_std]
+
+extern crate alloc;
+// Derived code and doc tests say `::tickwire`, inside this crate too.
+extern crate self as tickwire;
+
+pub mod client;
+pub mod determinism;
+pub mod game;
+pub mod hash;
+pub mod id;
+pub mod input;
+pub mod input_buffer;
+pub mod limits;
+pub mod link;
+pub mod math;
+pub mod message;
+pub mod rng;
+pub mod section;
+pub mod snapshot;
+pub mod stage;
+pub mod state;
+pub mod table;
+pub mod tick;
+pub mod wire;
+
+pub use game::{Game, Leave, Mode, Rules, Step, To};
+pub use id::{RowId, Seat};
+pub use rng::Rng;
+pub use stage::{Align, Color, Figure, Pad, Scene, Stage, Tone, Wave};
+pub use state::{Event, Input, State};
+pub use table::Table;
+pub use tick::Tick;
+pub use tickwire_derive::{Event, Input, State};

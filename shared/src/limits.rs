@@ -1,0 +1,64 @@
+//! Every bound of the wire and of the client in one place: name, unit, reason.
+//!
+//! The server's own (sockets, rates, queues) are in its `limits.rs`.
+
+/// Seats a room can have at the most; a seat travels as 6 bits.
+pub const SEATS_MAX: u8 = 64;
+
+/// Rows a table can hold; slots above are for rows that a client predicted itself.
+pub const ROWS_MAX: u16 = 0x7fff;
+
+/// Wire integers of one row; keeps a change mask and the stack buffers of the codec small.
+pub const ROW_WIDTH_MAX: usize = 256;
+
+/// Tables of one game, the root row included.
+pub const TABLES_MAX: usize = 32;
+
+/// Snapshots kept as possible baselines of a delta, on the server.
+pub const SNAPSHOT_HISTORY_LEN: usize = 16;
+
+/// Encodings kept per section and tick: against the last tick, two older ones, and the keyframe.
+pub const SECTION_ENCODINGS_MAX: usize = 4;
+
+/// A keyframe of a section is kept near this size, by choosing how many slots a section spans.
+pub const SECTION_KEYFRAME_BYTES: usize = 2_048;
+
+/// Sections of one snapshot that a client accepts.
+pub const SECTIONS_MAX: usize = 4_096;
+
+/// Bytes of one message to the server. The largest is a hello.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1_024;
+
+/// Bytes of one message to a client: a keyframe of a large world.
+pub const SERVER_MESSAGE_BYTES_MAX: usize = 1 << 20;
+
+/// Inputs a client may send ahead of the server's tick; earlier ones are dropped and counted.
+pub const INPUT_LEAD_TICKS_MAX: u32 = 32;
+
+/// Ticks for which a missing input is taken to be the last one; after that it is neutral.
+pub const INPUT_HOLD_TICKS: u32 = 6;
+
+/// Ticks a client predicts ahead of the newest snapshot at the most; beyond it waits.
+pub const PREDICTION_TICKS_MAX: u32 = 30;
+
+/// Ticks one call of `advance` simulates at the most: a tab that slept catches up over several frames.
+pub const ADVANCE_TICKS_MAX: u32 = 8;
+
+/// Events of one tick that are kept and sent; a game that emits more loses the last ones.
+pub const EVENTS_PER_TICK_MAX: usize = 64;
+
+/// Ticks whose events a snapshot carries at the most when earlier snapshots were left out.
+pub const EVENT_TICKS_MAX: u32 = 8;
+
+/// Characters of a player's name.
+pub const NAME_CHARS_MAX: usize = 16;
+
+/// Characters of a chat line.
+pub const CHAT_CHARS_MAX: usize = 200;
+
+/// Characters of a room code.
+pub const ROOM_CODE_LEN: usize = 6;
+
+const _: () = assert!(SEATS_MAX <= 64, "a seat travels as 6 bits");
+const _: () = assert!(ROWS_MAX < u16::MAX / 2 + 1, "half of the slots are for predicted rows");
+const _: () = assert!(EVENT_TICKS_MAX as usize <= SNAPSHOT_HISTORY_LEN, "events are kept beside snapshots");

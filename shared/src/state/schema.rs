@@ -1,0 +1,260 @@
+//! The schema: what each wire integer is called and how it behaves.
+
+use super::State;
+use crate::limits::{ROW_WIDTH_MAX, SECTION_KEYFRAME_BYTES, TABLES_MAX};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// Who may know a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Visibility {
+    /// Everyone who sees the row.
+    #[default]
+    All,
+    /// The seat that owns the row or struct, and the server.
+    Owner,
+    /// The server alone: the field never leaves it.
+    Server,
+}
+
+/// How a leaf's numbers relate to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeafKind {
+    /// Neighbours are near each other: can be interpolated.
+    Number,
+    /// Like a number, and the largest is a neighbour of 0.
+    Turn,
+    /// No order: a flag, a tag, an id.
+    Choice,
+}
+
+/// What a field's attributes say; inherited by everything inside the field.
+#[derive(Debug, Clone, Copy)]
+pub struct Marks {
+    /// Who may know it.
+    pub visibility: Visibility,
+    /// Shown between two ticks, and eased when a prediction was wrong.
+    pub smooth: bool,
+    /// Predicted by every client, not only by its owner.
+    pub predict: bool,
+    /// An input that must not be repeated when the next one is late.
+    pub once: bool,
+}
+
+impl Marks {
+    /// No attribute.
+    pub const NONE: Self = Self { visibility: Visibility::All, smooth: false, predict: false, once: false };
+
+    fn inside(self, outer: Self) -> Self {
+        Self {
+            visibility: self.visibility.max(outer.visibility),
+            smooth: self.smooth || outer.smooth,
+            predict: self.predict || outer.predict,
+            once: self.once || outer.once,
+        }
+    }
+}
+
+/// One wire integer of a row.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    /// The field's path within the row, such as `sides[1].y`.
+    pub path: String,
+    /// The largest value; the smallest is 0.
+    pub max: u32,
+    /// Bits that `max` takes.
+    pub bits: u32,
+    /// How values relate to each other.
+    pub kind: LeafKind,
+    /// What one step of the integer means in the game's own unit.
+    pub unit: f32,
+    /// What the attributes say.
+    pub marks: Marks,
+    /// The leaf in the same row that says who owns this one.
+    pub owner: Option<usize>,
+}
+
+/// The rows of one table, or (table 0) the one row that is the world's own fields.
+#[derive(Debug, Clone)]
+pub struct TableSchema {
+    /// The table's path in the world; empty for the root.
+    pub name: String,
+    /// The row's wire integers.
+    pub leaves: Vec<Leaf>,
+    /// What the attributes on the table itself say.
+    pub marks: Marks,
+    /// Indices of the leaves for everyone who sees the row.
+    pub public: Vec<usize>,
+    /// Indices of the leaves for the owner alone.
+    pub private: Vec<usize>,
+    /// The leaf that says whose the whole row is.
+    pub owner: Option<usize>,
+    /// Slots that one section spans.
+    pub slots_per_section: u16,
+}
+
+/// The shape of a game's world, built once.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    /// The root row, then the tables in the order of their fields.
+    pub tables: Vec<TableSchema>,
+    /// Differs between any two shapes that cannot talk to each other.
+    pub fingerprint: u64,
+    /// Whether any field is for its owner alone.
+    pub has_private: bool,
+}
+
+impl Schema {
+    /// The schema of a world, an input or an event.
+    ///
+    /// # Panics
+    /// When a row is wider than [`ROW_WIDTH_MAX`] or there are more than [`TABLES_MAX`] tables.
+    #[must_use]
+    pub fn of<S: State>() -> Self {
+        let mut tables = alloc::vec![TableSchema::new(String::new(), Marks::NONE)];
+        S::describe(&mut Fields::new(&mut tables, 0, Marks::NONE));
+        assert!(tables.len() <= TABLES_MAX, "a world has at most {TABLES_MAX} tables");
+        for table in &mut tables {
+            table.finish();
+        }
+        let fingerprint = fingerprint(&tables);
+        let has_private = tables.iter().any(|table| !table.private.is_empty());
+        Self { tables, fingerprint, has_private }
+    }
+
+    /// The path of a leaf from the world down, such as `ships.hp`.
+    #[must_use]
+    pub fn path(&self, table: usize, leaf: usize) -> String {
+        let (name, path) = (&self.tables[table].name, &self.tables[table].leaves[leaf].path);
+        if name.is_empty() { path.clone() } else { format!("{name}.{path}") }
+    }
+}
+
+impl TableSchema {
+    const fn new(name: String, marks: Marks) -> Self {
+        Self {
+            name,
+            leaves: Vec::new(),
+            marks,
+            public: Vec::new(),
+            private: Vec::new(),
+            owner: None,
+            slots_per_section: 1,
+        }
+    }
+
+    fn finish(&mut self) {
+        let width = self.leaves.len();
+        assert!(width <= ROW_WIDTH_MAX, "a row of `{}` has {width} leaves, over {ROW_WIDTH_MAX}", self.name);
+        let of = |visibility| {
+            let seen = |(index, leaf): (usize, &Leaf)| (leaf.marks.visibility == visibility).then_some(index);
+            self.leaves.iter().enumerate().filter_map(seen).collect()
+        };
+        (self.public, self.private) = (of(Visibility::All), of(Visibility::Owner));
+        let row_bits: u32 = self.leaves.iter().map(|leaf| leaf.bits).sum();
+        let rows = SECTION_KEYFRAME_BYTES * 8 / row_bits.max(1) as usize;
+        // A power of two, so that a slot's section is a shift.
+        let slots = u16::try_from(rows.clamp(16, 1024)).unwrap_or(1024);
+        self.slots_per_section = 1 << slots.ilog2();
+    }
+}
+
+fn fingerprint(tables: &[TableSchema]) -> u64 {
+    let mut hash = crate::hash::Mix::new(0);
+    for table in tables {
+        hash.bytes(table.name.as_bytes());
+        for leaf in &table.leaves {
+            hash.bytes(leaf.path.as_bytes());
+            hash.add(leaf.max);
+            hash.add(leaf.unit.to_bits());
+            hash.add(leaf.marks.visibility as u32);
+            hash.add(u32::from(leaf.marks.predict));
+            hash.add(leaf.owner.map_or(0, |owner| owner as u32 + 1));
+        }
+    }
+    hash.wide()
+}
+
+/// Collects the leaves while a state describes itself.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    tables: &'a mut Vec<TableSchema>,
+    table: usize,
+    path: String,
+    marks: Marks,
+    owner: Option<usize>,
+    depth: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn new(tables: &'a mut Vec<TableSchema>, table: usize, marks: Marks) -> Self {
+        Fields { tables, table, path: String::new(), marks, owner: None, depth: 0 }
+    }
+
+    /// One struct. `owner_offset` is the place, counted in leaves, of its field that names its owner.
+    pub fn group(&mut self, owner_offset: Option<usize>, inner: impl FnOnce(&mut Fields<'_>)) {
+        let (outer, depth) = (self.owner, self.depth);
+        let table = &mut self.tables[self.table];
+        if let Some(offset) = owner_offset {
+            self.owner = Some(table.leaves.len() + offset);
+            if depth == 0 {
+                table.owner = self.owner;
+            }
+        }
+        self.depth = depth + 1;
+        inner(self);
+        (self.owner, self.depth) = (outer, depth);
+    }
+
+    /// One field with its attributes.
+    pub fn field(&mut self, name: &'static str, marks: Marks, inner: impl FnOnce(&mut Fields<'_>)) {
+        let outer = self.marks;
+        self.marks = marks.inside(outer);
+        self.named(name, inner);
+        self.marks = outer;
+    }
+
+    /// A part of a field that has a name of its own.
+    pub fn named(&mut self, name: &str, inner: impl FnOnce(&mut Fields<'_>)) {
+        let outer = self.path.len();
+        if outer > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(name);
+        inner(self);
+        self.path.truncate(outer);
+    }
+
+    /// A part of a field that has a number.
+    pub fn indexed(&mut self, index: usize, inner: impl FnOnce(&mut Fields<'_>)) {
+        let outer = self.path.len();
+        self.path.push_str(&format!("[{index}]"));
+        inner(self);
+        self.path.truncate(outer);
+    }
+
+    /// The leaf that says which of `variants` an enum is.
+    pub fn tag(&mut self, variants: usize) {
+        let max = u32::try_from(variants.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.leaf(max, LeafKind::Choice, 1.0);
+    }
+
+    /// One wire integer within `0..=max`, of which a step means `unit` in the game.
+    pub fn leaf(&mut self, max: u32, kind: LeafKind, unit: f32) {
+        let (path, bits, marks, owner) = (self.path.clone(), u32::BITS - max.leading_zeros(), self.marks, self.owner);
+        self.tables[self.table].leaves.push(Leaf { path, max, bits, kind, unit, marks, owner });
+    }
+
+    /// A table of rows `T` at this place.
+    ///
+    /// # Panics
+    /// Inside a row: tables hold rows, not tables.
+    pub fn table<T: State + Default>(&mut self) {
+        assert!(self.table == 0, "`{}`: a table's rows cannot hold a table", self.path);
+        self.tables.push(TableSchema::new(self.path.to_string(), self.marks));
+        let table = self.tables.len() - 1;
+        let marks = self.marks;
+        T::describe(&mut Fields::new(self.tables, table, marks));
+    }
+}

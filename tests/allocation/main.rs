@@ -1,0 +1,114 @@
+//! A warm room allocates nothing: not for a tick, not for snapshots, not for inputs that come in.
+//!
+//! Alone in its binary, because the allocator that counts is the whole program's. Counts are per thread, so the
+//! test program's own threads do not disturb them. The world itself may grow: the warm-up is long enough for it to
+//! have been as large as it gets.
+
+#[cfg(test)]
+mod warm {
+    use tickwire::input::{Ack, InputCodec, InputFrame};
+    use tickwire::limits::SNAPSHOT_HISTORY_LEN;
+    use tickwire::message::{Hello, PROTOCOL_VERSION, fingerprint};
+    use tickwire::{Game, Rng, Seat, Tick};
+    use tickwire_games::{Arena, Paddles};
+    use tickwire_server::room::{MemberId, Room, SnapshotPoll};
+
+    /// A room whose players are the game's bots behind messages.
+    struct Busy<G: Game> {
+        room: Room<G>,
+        members: Vec<(MemberId, Seat)>,
+        codec: InputCodec<G::Input>,
+        dice: Rng,
+        world: G,
+        tick: Tick,
+        messages: Vec<Vec<u8>>,
+        bytes: usize,
+    }
+
+    impl<G: Game> Busy<G> {
+        fn new(players: u8) -> Self {
+            let mut room = Room::<G>::new(7, &G::Options::default(), false);
+            let enter = |seat: Seat| {
+                let hello = Hello {
+                    protocol: PROTOCOL_VERSION,
+                    game: G::RULES.name.into(),
+                    fingerprint: fingerprint::<G>(),
+                    code: "C4FK9T".into(),
+                    name: "tester".into(),
+                    resume: None,
+                };
+                (room.enter(&hello, [seat.number(); 16]).expect("a free seat").member, seat)
+            };
+            let members: Vec<_> = Seat::first(players).map(enter).collect();
+            let messages = vec![Vec::new(); members.len()];
+            let (codec, dice, world) = (InputCodec::new(), Rng::new(1), G::default());
+            Self { room, members, codec, dice, world, tick: Tick(0), messages, bytes: 0 }
+        }
+
+        /// What the players send before the next tick; not part of what is measured.
+        fn prepare(&mut self) {
+            self.room.newest().restore(&mut self.world);
+            self.tick = self.room.newest().tick.next();
+            // So old that the room remembers no hash for it: what a client holds is tested elsewhere.
+            let acked = self.tick.0.checked_sub(u32::try_from(SNAPSHOT_HISTORY_LEN).unwrap() + 2);
+            let ack = acked.map(|tick| Ack { tick: Tick(tick), hash: 0 });
+            for ((_, seat), message) in self.members.iter().zip(&mut self.messages) {
+                let input = self.codec.quantize(self.world.bot(*seat, &mut self.dice));
+                message.clear();
+                self.codec.encode(&InputFrame::one(self.tick, input, ack, false), message);
+            }
+        }
+
+        /// What a shard does for a room in one tick.
+        fn turn(&mut self) {
+            for ((member, _), message) in self.members.iter().zip(&self.messages) {
+                self.room.receive(*member, message).expect("a good message");
+            }
+            self.room.tick();
+            for (member, _) in &self.members {
+                while self.room.poll_message(*member).is_some() {}
+                match self.room.poll_snapshot(*member) {
+                    SnapshotPoll::Frame(frame) => self.bytes += frame.len(),
+                    SnapshotPoll::Wait => {}
+                    SnapshotPoll::Close(code) => panic!("closed with {code:?}"),
+                }
+            }
+        }
+    }
+
+    /// Allocations of the busiest of `ticks` ticks after a warm-up, and bytes of all snapshots in them.
+    fn measure<G: Game>(players: u8, warm_up_ticks: u32, ticks: u32) -> (u64, usize) {
+        let mut busy = Busy::<G>::new(players);
+        for _ in 0..warm_up_ticks {
+            busy.prepare();
+            busy.turn();
+        }
+        busy.bytes = 0;
+        let mut most = 0;
+        for _ in 0..ticks {
+            busy.prepare();
+            most = most.max(allocation_counter::measure(|| busy.turn()).count_total);
+        }
+        (most, busy.bytes)
+    }
+
+    #[test]
+    fn the_counter_counts() {
+        let info = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8; 100])));
+        assert_eq!(info.count_total, 1);
+    }
+
+    #[test]
+    fn a_warm_tick_of_paddles_allocates_nothing() {
+        let (allocations, bytes) = measure::<Paddles>(2, 3_600, 1_200);
+        assert!(bytes > 0, "snapshots were written");
+        assert_eq!(allocations, 0);
+    }
+
+    #[test]
+    fn a_warm_tick_of_a_full_arena_allocates_nothing() {
+        let (allocations, bytes) = measure::<Arena>(Arena::RULES.seats, 9_000, 900);
+        assert!(bytes > 0, "snapshots were written");
+        assert_eq!(allocations, 0);
+    }
+}

@@ -1,0 +1,163 @@
+//! State, sections and mirrors, tried on worlds made by dice: what goes in comes out, and nothing else.
+
+use crate::zoo::{Zoo, any_successor, any_world, canonical, seen_by, with_other_secrets};
+use glam::Vec2;
+use proptest::prelude::*;
+use tickwire::input::{Ack, InputCodec, InputFrame};
+use tickwire::section::{self, Mirror};
+use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::state::{Codec, Fixed, Schema, State};
+use tickwire::{Rng, Seat, Tick};
+
+fn seat(number: u8) -> Seat {
+    Seat::new(number).expect("a seat")
+}
+
+/// All sections of what the player in `seat` may see, as a snapshot message carries them, and the room's hash.
+fn sections(schema: &Schema, seat: Seat, base: Option<&Snapshot>, now: &Snapshot) -> (Vec<u8>, u32) {
+    let (mut bytes, mut hash) = (Vec::new(), 0_u32);
+    for index in 0..section::section_count(schema, Topic::Room, base, now) {
+        hash = hash.wrapping_add(section::encode(schema, Topic::Room, index, base, now, &mut bytes));
+    }
+    let own = Topic::Seat(seat);
+    for index in 0..section::section_count(schema, own, base, now) {
+        section::encode(schema, own, index, base, now, &mut bytes);
+    }
+    (bytes, hash)
+}
+
+/// What a client that gets the keyframe of the first world and then deltas to the others holds in the end.
+fn replay(schema: &Schema, seat: Seat, worlds: &[Snapshot]) -> Mirror {
+    let mut mirror = Mirror::empty(schema);
+    let mut base = None;
+    for world in worlds {
+        let (bytes, hash) = sections(schema, seat, base, world);
+        mirror.apply(schema, world.tick, &bytes).expect("what was encoded is decoded");
+        assert_eq!(mirror.room_hash(), hash, "both sides hash the same rows");
+        base = Some(world);
+    }
+    mirror
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn a_world_on_the_wire_is_the_world(seed: u64, dirt: u64) {
+        let world = any_world(&mut Rng::new(seed));
+        prop_assert_eq!(&canonical(&world), &world, "capturing what was restored changes nothing");
+        prop_assert_eq!(canonical(&world).hash(), world.hash());
+        let mut zoo = Zoo::default();
+        any_world(&mut Rng::new(dirt)).restore(&mut zoo);
+        world.restore(&mut zoo);
+        let mut again = Snapshot::empty(&Schema::of::<Zoo>());
+        again.capture(&mut zoo, world.tick);
+        prop_assert_eq!(again, world, "whatever was there before");
+    }
+
+    #[test]
+    fn different_worlds_have_different_hashes(seed: u64) {
+        let mut dice = Rng::new(seed);
+        let world = any_world(&mut dice);
+        let next = any_successor(&world, &mut dice);
+        prop_assert_eq!(world.tables == next.tables, world.hash() == next.hash());
+    }
+
+    #[test]
+    fn a_delta_between_any_two_worlds_leads_from_one_to_the_other(seed: u64, number in 0_u8..3) {
+        let mut dice = Rng::new(seed);
+        let mut worlds = vec![any_world(&mut dice)];
+        for _ in 0..3 {
+            worlds.push(any_successor(worlds.last().expect("not empty"), &mut dice));
+        }
+        let far = any_world(&mut dice);
+        worlds.push(Snapshot { tick: worlds[3].tick + 1, ..far });
+        let mirror = replay(&Schema::of::<Zoo>(), seat(number), &worlds);
+        prop_assert_eq!(mirror.world(), &seen_by(seat(number), &worlds[4]));
+    }
+
+    #[test]
+    fn a_keyframe_needs_nothing_from_before(seed: u64, number in 0_u8..3) {
+        let (mut dice, schema, seat) = (Rng::new(seed), Schema::of::<Zoo>(), seat(number));
+        let first = any_world(&mut dice);
+        let mut mirror = replay(&schema, seat, &[first]);
+        let second = Snapshot { tick: Tick(9), ..any_world(&mut dice) };
+        let (bytes, _) = sections(&schema, seat, None, &second);
+        mirror.apply(&schema, second.tick, &bytes).expect("a keyframe is decoded");
+        prop_assert_eq!(mirror.world(), &seen_by(seat, &second));
+    }
+
+    #[test]
+    fn bytes_do_not_depend_on_what_is_hidden(seed: u64, number in 0_u8..3) {
+        let (mut dice, schema, seat) = (Rng::new(seed), Schema::of::<Zoo>(), seat(number));
+        let base = any_world(&mut dice);
+        let now = any_successor(&base, &mut dice);
+        let (base_too, now_too) =
+            (with_other_secrets(Some(seat), &base, &mut dice), with_other_secrets(Some(seat), &now, &mut dice));
+        for (base, base_too) in [(None, None), (Some(&base), Some(&base_too))] {
+            let (sent, same) = (sections(&schema, seat, base, &now), sections(&schema, seat, base_too, &now_too));
+            prop_assert_eq!(sent, same);
+        }
+    }
+
+    #[test]
+    fn a_delta_on_another_baseline_is_refused_and_changes_nothing(seed: u64) {
+        let (mut dice, schema) = (Rng::new(seed), Schema::of::<Zoo>());
+        let first = any_world(&mut dice);
+        let second = any_successor(&first, &mut dice);
+        let third = any_successor(&second, &mut dice);
+        let mut mirror = replay(&schema, seat(1), &[first]);
+        let before = mirror.world().clone();
+        let (bytes, _) = sections(&schema, seat(1), Some(&second), &third);
+        prop_assert!(mirror.apply(&schema, third.tick, &bytes).is_err());
+        prop_assert_eq!(mirror.world(), &before);
+    }
+
+    #[test]
+    fn any_float_comes_back_within_its_range_and_stays(bits: u32, other: u32) {
+        let codec = Fixed::new(-100.0, 100.0, 0.5);
+        let mut value = Vec2::new(f32::from_bits(bits), f32::from_bits(other));
+        let (mut wire, mut again) = ([0; 2], [0; 2]);
+        codec.gather(&value, &mut wire);
+        codec.scatter(&mut value, &wire);
+        prop_assert!(value.x.abs() <= 100.0 && value.y.abs() <= 100.0);
+        prop_assert!(value.x != 0.0 || value.x.is_sign_positive(), "no negative zero");
+        codec.gather(&value, &mut again);
+        prop_assert_eq!(wire, again);
+    }
+
+    #[test]
+    fn input_frames_come_back(seed: u64, tick: u32, count in 1_usize..=8, ack: Option<(u32, u32)>, wants: bool) {
+        let (codec, mut dice) = (InputCodec::new(), Rng::new(seed));
+        let schema = Schema::of::<crate::zoo::Wish>();
+        let ack = ack.map(|(tick, hash)| Ack { tick: Tick(tick), hash });
+        let mut frame = InputFrame::one(Tick(tick), crate::zoo::Wish::default(), ack, wants);
+        frame.count = count;
+        for input in &mut frame.inputs[..count] {
+            let leaves = &schema.tables[0].leaves;
+            let wire: Vec<u32> = leaves.iter().map(|leaf| dice.below(leaf.max + 1)).collect();
+            input.scatter(&wire);
+        }
+        let mut message = Vec::new();
+        codec.encode(&frame, &mut message);
+        prop_assert_eq!(codec.decode(&message), Ok(frame));
+        for cut in 0..message.len() {
+            prop_assert!(codec.decode(&message[..cut]).is_err(), "cut at {}", cut);
+        }
+    }
+}
+
+#[test]
+fn rows_that_only_others_know_leave_no_trace() {
+    let (schema, mut dice) = (Schema::of::<Zoo>(), Rng::new(5));
+    let notes = schema.tables.iter().position(|table| table.name == "notes").expect("a table of notes");
+    let mut now = any_world(&mut dice);
+    let width = now.tables[notes].width;
+    // One note of seat 0's where only a second section reaches.
+    let far = schema.tables[notes].slots_per_section + 3;
+    now.tables[notes] = tickwire::snapshot::Rows::new(width);
+    let without = now.clone();
+    now.tables[notes].push(tickwire::RowId { slot: far, generation: 0 })[0] = 1;
+    assert_ne!(sections(&schema, seat(0), None, &now), sections(&schema, seat(0), None, &without));
+    assert_eq!(sections(&schema, seat(1), None, &now), sections(&schema, seat(1), None, &without));
+}

@@ -1,0 +1,197 @@
+//! The seeded session harness: the real room, real client sessions, and links between them, in simulated time.
+//!
+//! One seed decides everything: the same seed gives the same run on every machine. There is no socket and no
+//! clock; a minute of play takes a few hundred milliseconds.
+
+mod client;
+mod expected;
+
+use client::Client;
+use expected::visible_world;
+use tickwire::link::LinkProfile;
+use tickwire::message::CloseCode;
+use tickwire::{Game, Rng};
+use tickwire_server::room::{Counters, Room, SnapshotPoll};
+
+/// Simulated time moves in steps of so many microseconds.
+const STEP_US: u64 = 1_000;
+
+/// One room with its players.
+pub struct Play<G: Game> {
+    /// The room itself, for what a test wants to ask it.
+    pub room: Room<G>,
+    /// The players, in the order in which they came.
+    pub clients: Vec<Client<G>>,
+    /// What the room counted so far.
+    pub counters: Counters,
+    dice: Rng,
+    now_us: u64,
+    ticks: u64,
+}
+
+impl<G: Game> Play<G> {
+    /// A room with so many players behind links of this kind.
+    pub fn new(seed: u64, players: usize, profile: LinkProfile) -> Self {
+        let mut dice = Rng::new(seed);
+        let room = Room::new(dice.next_u64(), &G::Options::default(), false);
+        let mut play = Self { room, clients: Vec::new(), counters: Counters::default(), dice, now_us: 0, ticks: 0 };
+        for _ in 0..players {
+            play.join(profile);
+        }
+        play
+    }
+
+    /// One more player; gives its index.
+    pub fn join(&mut self, profile: LinkProfile) -> usize {
+        let seed = self.dice.next_u64();
+        self.clients.push(Client::new(seed, profile));
+        self.clients.len() - 1
+    }
+
+    /// Runs for so many ticks.
+    pub fn run_ticks(&mut self, ticks: u32) {
+        let end = self.ticks + u64::from(ticks);
+        while self.ticks < end {
+            self.now_us += STEP_US;
+            let due_us = (self.ticks + 1) * 1_000_000 / u64::from(G::RULES.tick_rate_hz);
+            if self.now_us >= due_us {
+                self.tick();
+            }
+            for client in &mut self.clients {
+                client.run(self.now_us);
+            }
+        }
+    }
+
+    /// Runs for so many seconds of the game's rate.
+    pub fn run_seconds(&mut self, seconds: u32) {
+        self.run_ticks(seconds * G::RULES.tick_rate_hz);
+    }
+
+    /// What a shard does for a room: read everybody, make the tick, write to everybody.
+    fn tick(&mut self) {
+        self.ticks += 1;
+        for index in 0..self.clients.len() {
+            self.read(index);
+        }
+        self.room.tick();
+        for index in 0..self.clients.len() {
+            self.write(index);
+        }
+        add(&mut self.counters, &self.room.take_counters());
+    }
+
+    fn read(&mut self, index: usize) {
+        if self.clients[index].poll_hung_up() {
+            self.lose(index);
+        }
+        while let Some(message) = self.clients[index].poll_server(self.now_us) {
+            let outcome = match self.clients[index].member {
+                Some(member) => self.room.receive(member, &message),
+                None => self.enter(index, &message),
+            };
+            if let Err(code) = outcome {
+                self.close(index, code);
+                return;
+            }
+        }
+    }
+
+    fn enter(&mut self, index: usize, message: &[u8]) -> Result<(), CloseCode> {
+        let hello = tickwire::message::Hello::decode(message).map_err(|_| CloseCode::Malformed)?;
+        let token = std::array::from_fn(|_| self.dice.next_u32().to_le_bytes()[0]);
+        let entered = self.room.enter(&hello, token)?;
+        if let Some(old) =
+            self.clients.iter().position(|client| client.member == entered.superseded && client.member.is_some())
+        {
+            self.close(old, CloseCode::Superseded);
+        }
+        self.clients[index].member = Some(entered.member);
+        self.clients[index].send(entered.welcome, self.now_us);
+        Ok(())
+    }
+
+    fn write(&mut self, index: usize) {
+        let Some(member) = self.clients[index].member else { return };
+        while let Some(message) = self.room.poll_message(member) {
+            self.clients[index].send(message, self.now_us);
+        }
+        let mut bytes = Vec::new();
+        match self.room.poll_snapshot(member) {
+            SnapshotPoll::Frame(frame) => {
+                for part in [frame.head, frame.shared, frame.own] {
+                    bytes.extend_from_slice(part);
+                }
+            }
+            SnapshotPoll::Wait => return,
+            SnapshotPoll::Close(code) => return self.close(index, code),
+        }
+        self.clients[index].send(bytes, self.now_us);
+    }
+
+    fn lose(&mut self, index: usize) {
+        if let Some(member) = self.clients[index].member.take() {
+            self.room.lost(member);
+        }
+    }
+
+    fn close(&mut self, index: usize, code: CloseCode) {
+        self.lose(index);
+        self.clients[index].close(code, self.now_us);
+    }
+
+    /// Cuts a player's connection without a goodbye, losing what is on its way.
+    pub fn cut(&mut self, index: usize) {
+        self.clients[index].cut(self.now_us);
+    }
+
+    /// Lets nothing pass to or from a player for so many milliseconds.
+    pub fn stall(&mut self, index: usize, milliseconds: u32) {
+        let until_us = self.now_us + u64::from(milliseconds) * 1_000;
+        self.clients[index].stall(until_us);
+    }
+
+    /// Makes all links perfect and waits until what was on its way has arrived.
+    pub fn heal(&mut self) {
+        for client in &mut self.clients {
+            client.heal();
+        }
+        self.run_seconds(8);
+    }
+
+    /// Every client holds exactly what it may see of the room's newest world, and nothing was ever wrong.
+    pub fn assert_converged(&self) {
+        assert!(!self.clients.is_empty(), "a session without players shows nothing");
+        for (index, client) in self.clients.iter().enumerate() {
+            let session = &client.session;
+            let seat = session.seat().expect("every client was welcomed");
+            assert!(session.is_connected(), "client {index} is connected");
+            let expected = visible_world(self.room.schema(), self.room.newest(), seat);
+            assert_eq!(session.confirmed(), &expected, "client {index} holds what it may see");
+        }
+        self.assert_sound();
+    }
+
+    /// No hash ever differed and nothing was malformed, on either side.
+    pub fn assert_sound(&self) {
+        for (index, client) in self.clients.iter().enumerate() {
+            let stats = client.session.stats();
+            assert_eq!(stats.hash_mismatches, 0, "client {index}");
+            assert_eq!(stats.decode_errors, 0, "client {index}");
+            assert!(stats.hashes_compared > 0, "client {index} compared hashes");
+        }
+        assert_eq!(self.counters.hash_mismatches, 0, "the server saw the same hashes");
+        assert!(self.counters.hashes_compared > 0, "the server compared hashes");
+    }
+}
+
+fn add(sum: &mut Counters, more: &Counters) {
+    sum.late_inputs += more.late_inputs;
+    sum.starved_ticks += more.starved_ticks;
+    sum.superseded_snapshots += more.superseded_snapshots;
+    sum.snapshots += more.snapshots;
+    sum.keyframes += more.keyframes;
+    sum.encodings += more.encodings;
+    sum.hashes_compared += more.hashes_compared;
+    sum.hash_mismatches += more.hash_mismatches;
+}

@@ -1,0 +1,25 @@
+//! Integration tests: every part against the others, in one binary.
+//!
+//! The core is driven in simulated ticks from seeds (`harness`, `sessions`, `codec`, `wire`); only `server` and
+//! `process` open sockets, on the loopback interface.
+
+#[cfg(test)]
+mod codec;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod player;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod sessions;
+#[cfg(test)]
+mod socket;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod wire;
+#[cfg(test)]
+mod zoo;

@@ -1,0 +1,312 @@
+//! The real server over real sockets: what a hostile or unlucky peer meets, and that nobody else notices.
+
+use crate::player::{Player, Witness};
+use crate::socket::{Event, Socket, api, binary, create_room, frame, hello, http};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tickwire::input::{InputCodec, InputFrame};
+use tickwire::message::{ClientControl, CloseCode, Hello};
+use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Tick};
+use tickwire_games::{Arena, Paddles};
+use tickwire_server::{Config, Running, Server};
+
+/// A game that fails when a player wants it to.
+#[derive(State, Clone, Default)]
+struct Fuse {
+    ticks: u32,
+}
+
+#[derive(Input, Clone, Copy, Default, PartialEq)]
+struct Match {
+    lit: bool,
+}
+
+impl Game for Fuse {
+    type Input = Match;
+    type Event = ();
+    type Options = ();
+    const RULES: Rules = Rules::new("fuse", 60);
+    fn new((): &()) -> Self {
+        Self::default()
+    }
+    fn join(&mut self, _: Seat) {}
+    fn leave(&mut self, _: Seat, _: Leave) {}
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        self.ticks += 1;
+        assert!(!tick.seats().any(|seat| tick.input(seat).lit), "planted: the room was asked to fail");
+    }
+}
+
+fn start() -> (Running, SocketAddr) {
+    let server = Server::new(Config::on_free_ports()).game::<Paddles>().game::<Arena>().game::<Fuse>();
+    let running = server.start().expect("a free port");
+    let address = running.address();
+    (running, address)
+}
+
+/// A server with a room in which somebody plays, and who must not notice what the test does.
+fn start_watched() -> (Running, SocketAddr, Witness) {
+    let (running, address) = start();
+    let code = create_room(address, "paddles");
+    let witness = Witness::watch::<Paddles>(address, &code);
+    (running, address, witness)
+}
+
+/// The close code after these bytes from a player in a room.
+fn code_after(address: SocketAddr, bytes: &[u8]) -> Option<u16> {
+    let (mut socket, _) = Socket::enter::<Arena>(address, &create_room(address, "arena"));
+    socket.send(bytes);
+    socket.close_code()
+}
+
+/// The close code after these bytes from somebody who has not said hello.
+fn code_before_hello(address: SocketAddr, bytes: &[u8]) -> Option<u16> {
+    let mut socket = Socket::open(address);
+    socket.send(bytes);
+    socket.close_code()
+}
+
+/// Three inputs for the next ticks, as a message.
+fn inputs() -> Vec<u8> {
+    let mut message = Vec::new();
+    let mut frame = InputFrame::one(Tick(3), Default::default(), None, false);
+    frame.count = 3;
+    InputCodec::<<Arena as Game>::Input>::new().encode(&frame, &mut message);
+    message
+}
+
+#[test]
+fn what_is_wrong_with_a_frame_or_message_is_said_by_its_close_code() {
+    let (_running, address, witness) = start_watched();
+    let message = inputs();
+    let unmasked = [&[0x82, u8::try_from(message.len()).unwrap()], &message[..]].concat();
+    let cases: [(&str, Vec<u8>, u16); 14] = [
+        ("a message cut short", binary(&message[..message.len() - 1]), 4000),
+        ("a message with something after it", binary(&[&message[..], &[0]].concat()), 4000),
+        ("an empty message", binary(&[]), 4000),
+        ("a message of no known kind", binary(&[0x7f, 1, 2, 3]), 4000),
+        ("a server's message", binary(&[0x82, 1, 2, 3]), 4000),
+        ("a second hello", binary(&hello::<Arena>("C4FK9T").encode()), 4000),
+        ("a text frame", frame(0x81, b"hello"), 1003),
+        ("an unmasked frame", unmasked, 1002),
+        ("a reserved bit", frame(0xc2, &message), 1002),
+        ("a reserved opcode", frame(0x83, &message), 1002),
+        ("a continuation of nothing", frame(0x80, &message), 1002),
+        ("a ping in fragments", frame(0x09, b"ping"), 1002),
+        ("a frame over the limit, by its head alone", vec![0x82, 0x80 | 126, 4, 1], 1009),
+        ("sixteen exabytes, by its head alone", [&[0x82, 0xff][..], &[0x7f; 8]].concat(), 1009),
+    ];
+    for (what, bytes, expected) in cases {
+        assert_eq!(code_after(address, &bytes), Some(expected), "{what}");
+    }
+    let fragments = [frame(0x02, &[0; 500]), frame(0x00, &[0; 500]), frame(0x80, &[0; 500])].concat();
+    assert_eq!(code_after(address, &fragments), Some(1009), "fragments that add up");
+    let empty = [frame(0x02, &[]), frame(0x00, &[]).repeat(20)].concat();
+    assert_eq!(code_after(address, &empty), Some(1009), "fragments without end");
+    assert_eq!(code_after(address, &frame(0x89, b"ping").repeat(100)), Some(1008), "a flood of pings");
+    witness.testify();
+}
+
+#[test]
+fn who_may_not_in_is_told_why() {
+    let (_running, address, witness) = start_watched();
+    let code = create_room(address, "paddles");
+    let refusal = |hello: Hello| code_before_hello(address, &binary(&hello.encode()));
+    let good = hello::<Paddles>(&code);
+    assert_eq!(refusal(hello::<Paddles>("ZZZZZZ")), Some(4003), "no such room");
+    assert_eq!(refusal(hello::<Paddles>("")), Some(4003), "no code at all");
+    assert_eq!(refusal(hello::<Arena>(&code)), Some(4003), "a room of another game");
+    assert_eq!(refusal(Hello { protocol: 99, ..good.clone() }), Some(4009), "another protocol");
+    assert_eq!(refusal(Hello { fingerprint: 1, ..good.clone() }), Some(4009), "another build of the game");
+    let seated: Vec<Socket> = (0..2).map(|_| Socket::enter::<Paddles>(address, &code).0).collect();
+    assert_eq!(refusal(good.clone()), Some(4004), "the third of two");
+    let cut = good.encode();
+    assert_eq!(code_before_hello(address, &binary(&cut[..cut.len() - 1])), Some(4000));
+    assert_eq!(code_before_hello(address, &binary(&inputs())), Some(4000), "no hello first");
+    assert_eq!(code_before_hello(address, &frame(0x81, b"hello")), Some(1003));
+    drop(seated);
+    witness.testify();
+}
+
+#[test]
+fn a_code_is_forgiving_and_a_hello_may_come_with_the_request() {
+    let (_running, address) = start();
+    let code = create_room(address, "paddles");
+    let sloppy = format!(" {}-{} ", code[..3].to_lowercase(), &code[3..]);
+    let mut socket = Socket::open_with(address, &binary(&hello::<Paddles>(&sloppy).encode()));
+    assert_eq!(socket.welcome().seat, 0);
+    socket.send(&binary(&ClientControl::Leave.encode()));
+    assert_eq!(socket.close_code(), Some(1000), "a goodbye is answered");
+}
+
+#[test]
+fn who_says_nothing_is_let_go() {
+    let (_running, address) = start();
+    let asked = Instant::now();
+    let mut socket = Socket::open(address);
+    assert_eq!(socket.close_code(), Some(4008));
+    assert!((2.0..4.5).contains(&asked.elapsed().as_secs_f64()), "after {:?}", asked.elapsed());
+}
+
+#[test]
+fn the_newest_connection_has_the_seat() {
+    let (_running, address) = start();
+    let code = create_room(address, "paddles");
+    let (mut first, welcome) = Socket::enter::<Paddles>(address, &code);
+    let mut second = Socket::open(address);
+    second.send(&binary(&Hello { resume: Some(welcome.resume), ..hello::<Paddles>(&code) }.encode()));
+    let again = second.welcome();
+    assert_eq!((again.seat, again.resumed), (welcome.seat, true));
+    assert_ne!(again.resume, welcome.resume, "the token is another one");
+    assert_eq!(first.close_code(), Some(4005));
+}
+
+#[test]
+fn ten_thousand_random_frames_end_their_connections_and_nothing_else() {
+    const CONNECTIONS: u32 = 250;
+    const FRAMES: u32 = 40;
+    let (_running, address, witness) = start_watched();
+    let mut dice = Rng::new(7);
+    let mut by_code = std::collections::BTreeMap::<Option<u16>, u32>::new();
+    for connection in 0..CONNECTIONS {
+        let mut socket = match connection % 2 {
+            0 => Socket::open(address),
+            // A room each, because the seats are held for who is lost.
+            _ => Socket::enter::<Arena>(address, &create_room(address, "arena")).0,
+        };
+        let mut bytes = Vec::new();
+        for _ in 0..FRAMES {
+            let longest = if dice.one_in(4) { 2_000 } else { 60 };
+            let length = usize::try_from(dice.below(longest)).unwrap();
+            let payload: Vec<u8> = (0..length).map(|_| dice.next_u32().to_le_bytes()[0]).collect();
+            // Mostly binary frames, so that messages are reached and not only heads.
+            let first = if dice.one_in(3) { dice.next_u32().to_le_bytes()[0] } else { 0x82 };
+            bytes.extend(frame(first, &payload));
+        }
+        socket.send(&bytes);
+        *by_code.entry(socket.close_code()).or_default() += 1;
+    }
+    let stated = |code: &u16| CloseCode::from_number(*code).is_some() || (3000..5000).contains(code);
+    assert!(by_code.keys().all(|code| code.as_ref().is_some_and(stated)), "{by_code:?}");
+    assert!(by_code.len() >= 3, "several ways to be wrong: {by_code:?}");
+    witness.testify();
+}
+
+#[test]
+fn a_panic_in_a_step_closes_that_room_only() {
+    let (running, address, witness) = start_watched();
+    let code = create_room(address, "fuse");
+    let (mut first, welcome) = Socket::enter::<Fuse>(address, &code);
+    let (mut second, _) = Socket::enter::<Fuse>(address, &code);
+    let mut message = Vec::new();
+    let lit = InputFrame::one(Tick(welcome.tick) + 10, Match { lit: true }, None, false);
+    InputCodec::<Match>::new().encode(&lit, &mut message);
+    first.send(&binary(&message));
+    assert_eq!((first.close_code(), second.close_code()), (Some(1011), Some(1011)));
+    assert_eq!(api(address, "GET", &format!("/api/rooms/{code}"), "").0, 404, "the room is gone");
+    assert_eq!(code_before_hello(address, &binary(&hello::<Fuse>(&code).encode())), Some(4003));
+    let (status, metrics) = http(running.admin_address().expect("on a free port"), "GET", "/metrics", "");
+    assert_eq!(status, 200);
+    assert!(metrics.lines().any(|line| line.contains("panic") && line.ends_with(" 1")), "{metrics}");
+    witness.testify();
+}
+
+#[test]
+fn who_never_reads_is_closed_and_slows_nobody() {
+    let (_running, address) = start();
+    let code = create_room(address, "arena");
+    let (mut deaf, _) = Socket::enter::<Arena>(address, &code);
+    let mut player = Player::<Arena>::join(address, &code);
+    player.play_for(Duration::from_millis(7_500));
+    player.assert_undisturbed();
+    assert_eq!(deaf.close_code(), Some(4007), "its acknowledgements lagged too far behind");
+}
+
+#[test]
+fn ticks_come_at_their_rate() {
+    let (_running, address) = start();
+    let mut player = Player::<Paddles>::join(address, &create_room(address, "paddles"));
+    player.play_for(Duration::from_secs(5));
+    player.assert_undisturbed();
+    let ((first, then), (last, now)) = (player.snapshots[10], *player.snapshots.last().expect("many"));
+    let rate = f64::from(last.0 - first.0) / (now - then).as_secs_f64();
+    assert!((rate - 60.0).abs() < 0.6, "{rate} ticks a second");
+}
+
+#[test]
+fn the_api_says_what_there_is() {
+    let (running, address) = start();
+    let (status, room) = api(address, "POST", "/api/rooms", r#"{"game":"paddles"}"#);
+    assert_eq!((status, &room["game"], &room["seats"]), (201, &json!("paddles"), &json!(2)));
+    let code = room["code"].as_str().expect("a code");
+    assert_eq!(code.len(), 6);
+    assert!(code.chars().all(|letter| "23456789CDFGHJKMNPQRTVWX".contains(letter)), "{code}");
+    let (status, same) = api(address, "GET", &format!("/api/rooms/{}", code.to_lowercase()), "");
+    assert_eq!((status, &same["code"], &same["game"]), (200, &json!(code), &json!("paddles")));
+    let (status, missing) = api(address, "GET", "/api/rooms/CCCCCC", "");
+    assert!(status == 404 && missing["error"].is_string(), "{missing}");
+    assert_eq!(api(address, "POST", "/api/rooms", r#"{"game":"chess"}"#).0, 404);
+    for body in ["", "{", "[]", r#"{"game":7}"#] {
+        assert_eq!(api(address, "POST", "/api/rooms", body).0, 400, "{body:?}");
+    }
+    assert_eq!(http(address, "POST", "/api/rooms", &" ".repeat(100_000)).0, 413);
+    let (status, found) = api(address, "POST", "/api/match", r#"{"game":"arena"}"#);
+    assert_eq!((status, &found["game"]), (200, &json!("arena")));
+    let (status, again) = api(address, "POST", "/api/match", r#"{"game":"arena"}"#);
+    assert_eq!((status, &again["code"]), (200, &found["code"]), "both are sent to the same match");
+    let (_seated, _) = Socket::enter::<Arena>(address, found["code"].as_str().expect("a code"));
+    assert!(api(address, "GET", "/api/rooms", "").1.is_array());
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(http(address, "GET", path, "").0, 200, "{path}");
+    }
+    assert_eq!(http(address, "GET", "/metrics", "").0, 404, "metrics are not for players");
+    let admin = running.admin_address().expect("on a free port");
+    let (status, metrics) = http(admin, "GET", "/metrics", "");
+    assert!(status == 200 && metrics.contains("tickwire_"), "{metrics}");
+    assert!(!metrics.contains(code), "no code, name or address is a label");
+}
+
+#[test]
+fn a_quick_match_has_an_opponent_within_three_seconds() {
+    let (_running, address) = start();
+    for game in ["paddles", "arena"] {
+        let (_, found) = api(address, "POST", "/api/match", &format!("{{\"game\":\"{game}\"}}"));
+        let code = found["code"].as_str().expect("a code");
+        let asked = Instant::now();
+        let opponent = match game {
+            "paddles" => Player::<Paddles>::join(address, code).play_until(|player| player.session.players().count() > 1),
+            _ => Player::<Arena>::join(address, code).play_until(|player| player.session.players().count() > 1),
+        };
+        assert!(opponent && asked.elapsed() < Duration::from_secs(3), "{game}: after {:?}", asked.elapsed());
+    }
+}
+
+#[test]
+fn a_flood_of_inputs_is_cut_off() {
+    let (_running, address, witness) = start_watched();
+    let (mut socket, welcome) = Socket::enter::<Arena>(address, &create_room(address, "arena"));
+    let mut message = Vec::new();
+    let frame = InputFrame::one(Tick(welcome.tick) + 2, Default::default(), None, false);
+    InputCodec::<<Arena as Game>::Input>::new().encode(&frame, &mut message);
+    let flood = binary(&message).repeat(100);
+    let mut code = None;
+    for _ in 0..100 {
+        socket.send(&flood);
+        while let Some(event) = socket.poll(Instant::now()) {
+            match event {
+                Event::Close(closed) => code = code.or(Some(closed)),
+                Event::End => code = code.or(Some(1006)),
+                _ => {}
+            }
+            if code.is_some() {
+                break;
+            }
+        }
+        if code.is_some() {
+            break;
+        }
+    }
+    assert_eq!(code.or_else(|| socket.close_code()), Some(4006));
+    witness.testify();
+}

@@ -1,0 +1,238 @@
+//! A bare connection to a server: HTTP requests and WebSocket frames by hand, well-formed or not.
+//!
+//! Nothing waits without a deadline.
+
+use serde_json::Value;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+use tickwire::Game;
+use tickwire::message::{Hello, PROTOCOL_VERSION, WELCOME, Welcome, fingerprint};
+
+/// Longer than anything the server takes its time for.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What comes from a server, in the order in which it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A binary message.
+    Message(Vec<u8>),
+    /// A ping, pong or anything else.
+    Other(u8),
+    /// A close frame with its code.
+    Close(u16),
+    /// The connection has ended.
+    End,
+}
+
+/// An upgraded connection.
+pub(crate) struct Socket {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+/// A frame as clients have to send it. The mask is not zero, so that a reader which forgets it is noticed.
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    const MASK: [u8; 4] = [0x12, 0x9a, 0xe4, 0x01];
+    let mut out = vec![first];
+    match u16::try_from(payload.len()) {
+        Ok(short @ 0..=125) => out.push(0x80 | u8::try_from(short).expect("at most 125")),
+        Ok(long) => {
+            out.push(0x80 | 126);
+            out.extend_from_slice(&long.to_be_bytes());
+        }
+        Err(_) => {
+            out.push(0x80 | 127);
+            out.extend_from_slice(&u64::try_from(payload.len()).expect("a length").to_be_bytes());
+        }
+    }
+    out.extend_from_slice(&MASK);
+    out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out
+}
+
+/// A whole binary message in one frame.
+pub(crate) fn binary(payload: &[u8]) -> Vec<u8> {
+    frame(0x82, payload)
+}
+
+/// The hello of a player without a seat.
+pub(crate) fn hello<G: Game>(code: &str) -> Hello {
+    Hello {
+        protocol: PROTOCOL_VERSION,
+        game: G::RULES.name.into(),
+        fingerprint: fingerprint::<G>(),
+        code: code.into(),
+        name: "tester".into(),
+        resume: None,
+    }
+}
+
+impl Socket {
+    /// Connects and upgrades; `more` is sent in the same segment as the request.
+    pub(crate) fn open_with(address: SocketAddr, more: &[u8]) -> Self {
+        let mut stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_nodelay(true).expect("a socket option");
+        let mut request = format!(
+            "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Protocol: tickwire.1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        )
+        .into_bytes();
+        request.extend_from_slice(more);
+        stream.write_all(&request).expect("the request is sent");
+        let mut socket = Self { stream, unread: Vec::new() };
+        let head = socket.read_head();
+        assert!(head.starts_with("http/1.1 101 "), "{head}");
+        assert!(head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
+        assert!(!head.contains("extensions"), "no extension is agreed to: {head}");
+        socket
+    }
+
+    /// Connects and upgrades.
+    pub(crate) fn open(address: SocketAddr) -> Self {
+        Self::open_with(address, &[])
+    }
+
+    /// Connects and takes a seat in a room of game `G`.
+    pub(crate) fn enter<G: Game>(address: SocketAddr, code: &str) -> (Self, Welcome) {
+        let mut socket = Self::open(address);
+        socket.send(&binary(&hello::<G>(code).encode()));
+        let welcome = socket.welcome();
+        (socket, welcome)
+    }
+
+    /// The welcome, which is the first message.
+    pub(crate) fn welcome(&mut self) -> Welcome {
+        match self.next() {
+            Event::Message(message) => {
+                assert_eq!(message.first(), Some(&WELCOME));
+                Welcome::decode(&message).expect("a welcome")
+            }
+            other => panic!("no welcome but {other:?}"),
+        }
+    }
+
+    /// The answer's head in lower case; what follows stays unread.
+    fn read_head(&mut self) -> String {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            if let Some(at) = self.unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                let head = self.unread.drain(..at + 4).collect();
+                return String::from_utf8(head).expect("a head is text").to_lowercase();
+            }
+            assert!(self.fill(end), "the connection ended in the head of the answer");
+        }
+    }
+
+    /// Sends bytes as they are. A server that has closed already takes none, which is fine.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Reads more; false at the end of the connection.
+    fn fill(&mut self, end: Instant) -> bool {
+        self.try_fill(end).unwrap_or_else(|| panic!("nothing came within {DEADLINE:?}"))
+    }
+
+    /// Reads more until `end`; `None` when nothing came.
+    fn try_fill(&mut self, end: Instant) -> Option<bool> {
+        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        self.stream.set_read_timeout(Some(left)).expect("a timeout above zero");
+        let mut bytes = [0; 16_384];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => Some(false),
+            Ok(count) => {
+                self.unread.extend_from_slice(&bytes[..count]);
+                Some(true)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
+            Err(_) => Some(false),
+        }
+    }
+
+    /// What comes next.
+    pub(crate) fn next(&mut self) -> Event {
+        self.poll(Instant::now() + DEADLINE).unwrap_or_else(|| panic!("nothing came within {DEADLINE:?}"))
+    }
+
+    /// What comes next, if anything does before `end`.
+    pub(crate) fn poll(&mut self, end: Instant) -> Option<Event> {
+        loop {
+            if let Some(event) = self.parse() {
+                return Some(event);
+            }
+            if !self.try_fill(end)? {
+                return Some(Event::End);
+            }
+        }
+    }
+
+    /// Takes one whole frame out of what was read.
+    fn parse(&mut self) -> Option<Event> {
+        let (first, second) = (*self.unread.first()?, *self.unread.get(1)?);
+        assert_eq!(second & 0x80, 0, "a server does not mask");
+        let (head, length) = match second {
+            126 => (4, usize::from(u16::from_be_bytes(self.unread.get(2..4)?.try_into().expect("two bytes")))),
+            127 => {
+                let length = u64::from_be_bytes(self.unread.get(2..10)?.try_into().expect("eight bytes"));
+                (10, usize::try_from(length).expect("a length"))
+            }
+            short => (2, usize::from(short)),
+        };
+        if self.unread.len() < head + length {
+            return None;
+        }
+        let frame: Vec<u8> = self.unread.drain(..head + length).collect();
+        let payload = &frame[head..];
+        Some(match first {
+            0x82 => Event::Message(payload.to_vec()),
+            0x88 => Event::Close(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))),
+            other => Event::Other(other),
+        })
+    }
+
+    /// The close code that ends the connection, whatever comes before it; `None` when it ends without.
+    pub(crate) fn close_code(&mut self) -> Option<u16> {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            match self.poll(end) {
+                Some(Event::Close(code)) => return Some(code),
+                Some(Event::End) => return None,
+                Some(_) => {}
+                None => panic!("the connection is still open"),
+            }
+        }
+    }
+}
+
+/// An HTTP request; gives status and body.
+pub(crate) fn http(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a timeout above zero");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).expect("the request is sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, body.to_owned())
+}
+
+/// A request to the API; gives status and the answer.
+pub(crate) fn api(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let (status, body) = http(address, method, path, body);
+    (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+}
+
+/// Creates a room and gives its code.
+pub(crate) fn create_room(address: SocketAddr, game: &str) -> String {
+    let (status, answer) = api(address, "POST", "/api/rooms", &format!("{{\"game\":\"{game}\"}}"));
+    assert_eq!(status, 201, "{answer}");
+    answer["code"].as_str().expect("a code").to_owned()
+}

@@ -1,0 +1,276 @@
+//! Tidiness: the layout, the names and the habits that the design fixes, checked on every file under version control.
+//!
+//! Rules look at lines, not at syntax: cheap, and plain to read when one fails. Exceptions are named here, with
+//! their reason, or not at all.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Lines of a file before its tests.
+const FILE_LINES_MAX: usize = 500;
+
+/// What may lie at the top besides dot-files.
+const TOP_LEVEL: [&str; 14] = [
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "bench",
+    "client-wasm",
+    "clippy.toml",
+    "deny.toml",
+    "rustfmt.toml",
+    "server",
+    "shared",
+    "tests",
+];
+
+/// One file of the project.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// The simulated core: what runs in simulated time, without a machine around it.
+    fn is_core(&self) -> bool {
+        self.is_rust() && (self.path.starts_with("shared/src/") || self.path.starts_with("server/src/room"))
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.starts_with("tests/") || self.path.contains("/tests/")
+    }
+
+    /// Lines before the module of tests, numbered from 1.
+    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().take_while(|line| *line != "#[cfg(test)]" || self.path.ends_with("main.rs"));
+        lines.enumerate().map(|(index, line)| (index + 1, line))
+    }
+}
+
+fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("tests is a folder of the workspace").to_owned()
+}
+
+/// Every text file that is, or would be, under version control.
+fn sources() -> Vec<Source> {
+    let list = ["ls-files", "--cached", "--others", "--exclude-standard"];
+    let listed = Command::new("git").args(list).current_dir(root()).output().expect("git starts");
+    assert!(listed.status.success(), "git lists the files");
+    let paths = String::from_utf8(listed.stdout).expect("paths are UTF-8");
+    let read = |path: &str| Some(Source { path: path.into(), text: fs::read_to_string(root().join(path)).ok()? });
+    let sources: Vec<Source> = paths.lines().filter_map(read).collect();
+    assert!(sources.len() > 50, "the files of the project were found");
+    sources
+}
+
+/// Fails with every line that breaks a rule.
+fn refuse(rule: &str, mut breaks: impl FnMut(&Source, &str) -> bool) {
+    let mut found = Vec::new();
+    for source in &sources() {
+        // This file names what it looks for.
+        if source.path == "tests/it/tidy.rs" {
+            continue;
+        }
+        for (number, line) in source.lines().filter(|(_, line)| breaks(source, line)) {
+            found.push(format!("{}:{number}: {}", source.path, line.trim()));
+        }
+    }
+    assert!(found.is_empty(), "{rule}:\n{}", found.join("\n"));
+}
+
+fn contains_any(line: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| line.contains(word))
+}
+
+#[test]
+fn the_top_level_is_what_the_design_says() {
+    let sources = sources();
+    let tops: BTreeSet<&str> = sources.iter().filter_map(|source| source.path.split('/').next()).collect();
+    let strangers: Vec<_> = tops.iter().filter(|top| !top.starts_with('.') && !TOP_LEVEL.contains(top)).collect();
+    assert!(strangers.is_empty(), "not at the top level: {strangers:?}");
+    for needed in ["CHANGELOG.md", "Cargo.lock", "LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
+        assert!(tops.contains(needed), "{needed} is missing");
+    }
+}
+
+#[test]
+fn no_file_outgrows_its_reader() {
+    let long = |source: &Source| {
+        let is_code = [".rs", ".js", ".css", ".html"].iter().any(|ending| source.path.ends_with(ending));
+        is_code && source.lines().count() > FILE_LINES_MAX
+    };
+    let long: Vec<String> = sources().into_iter().filter(long).map(|source| source.path).collect();
+    assert!(long.is_empty(), "over {FILE_LINES_MAX} lines: {long:?}");
+}
+
+#[test]
+fn every_file_says_first_what_it_is() {
+    let silent = |source: &Source| {
+        // The compile-fail cases are each one mistake, named by the file.
+        let is_case = source.path.starts_with("shared/derive/tests/errors/");
+        let first = source.text.trim_start();
+        match source.path.rsplit('.').next() {
+            Some("rs") => !is_case && !first.starts_with("//!"),
+            Some("js" | "mjs") => !first.starts_with("//"),
+            _ => false,
+        }
+    };
+    let silent: Vec<String> = sources().into_iter().filter(silent).map(|source| source.path).collect();
+    assert!(silent.is_empty(), "without a header: {silent:?}");
+}
+
+#[test]
+fn files_have_names_that_say_something() {
+    let vague = ["util", "utils", "helper", "helpers", "common", "misc", "manager", "types", "prelude", "mod"];
+    let is_vague = |path: &str| path.split(['/', '.']).any(|part| vague.contains(&part));
+    let found: Vec<String> = sources().into_iter().map(|source| source.path).filter(|path| is_vague(path)).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn types_have_names_that_say_something() {
+    let vague = ["Manager", "Helper", "Util", "Handler", "Wrapper", "Info", "Data"];
+    refuse("a type's name says what it is", |source, line| {
+        let name = ["struct ", "enum ", "trait "].iter().find_map(|kind| line.split_once(kind)?.1.split([' ', '<', '(', ';']).next());
+        source.is_rust() && !line.trim_start().starts_with("//") && name.is_some_and(|name| vague.iter().any(|end| name.ends_with(end)))
+    });
+}
+
+#[test]
+fn nothing_names_the_machine_it_was_written_on() {
+    // Split, so that this file does not name them either.
+    let places = [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/ho", "me/"), concat!("/Use", "rs/"), concat!("/tmp", "/tw")];
+    let hosts = [concat!("arti", "factory"), concat!("index.crates", ".io"), concat!("registry.npm", "js"), concat!("pypi", ".org")];
+    refuse("no path or mirror of one machine", |source, line| {
+        let is_lock = source.path.ends_with(".lock") || source.path.ends_with("package-lock.json");
+        contains_any(line, &places) || !is_lock && contains_any(line, &hosts)
+    });
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    for manifest in sources().iter().filter(|source| source.path.ends_with("/Cargo.toml")) {
+        // A workspace of its own, for another compiler.
+        if manifest.path == "tests/fuzz/Cargo.toml" {
+            continue;
+        }
+        assert!(manifest.text.contains("[lints]\nworkspace = true"), "{}", manifest.path);
+    }
+}
+
+#[test]
+fn exceptions_from_lints_are_small_and_expected() {
+    let whole = concat!("#![al", "low");
+    refuse("`#[expect(.., reason)]` on the smallest item", |source, line| {
+        source.is_rust() && (line.contains(whole) || line.contains(concat!("#[al", "low(")))
+    });
+}
+
+#[test]
+fn commands_in_the_readme_exist() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap_or_else(|_| panic!("{path} is missing"));
+    let (readme, aliases) = (read("README.md"), read(".cargo/config.toml"));
+    let known = ["add", "bench", "build", "clippy", "doc", "fmt", "fuzz", "install", "new", "run", "test"];
+    let mut count = 0;
+    for rest in readme.split("cargo ").skip(1) {
+        let name: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let is_alias = aliases.lines().any(|line| line.starts_with(&format!("{name} =")));
+        if name.is_empty() || known.contains(&&*name) {
+            continue;
+        }
+        assert!(is_alias, "the README says `cargo {name}`, which is no alias");
+        count += 1;
+    }
+    assert!(count >= 3, "play, verify and bots are explained");
+}
+
+#[test]
+fn the_page_leaves_decisions_to_rust() {
+    let sources = sources();
+    let scripts: Vec<&Source> = sources.iter().filter(|source| source.path.starts_with("client-wasm/web/")).collect();
+    let sockets = scripts.iter().map(|source| source.text.matches("new WebSocket(").count()).sum::<usize>();
+    assert_eq!(sockets, 1, "one place opens sockets, when the client says so");
+    for source in &scripts {
+        // What a code means in words, and what the player is offered, is presentation.
+        let speaks = ["app.js", "words.js"].iter().any(|name| source.path.ends_with(name));
+        let names_a_code = |line: &str| (4000..4012).any(|code| line.contains(&code.to_string()));
+        let found: Vec<&str> = source.text.lines().filter(|line| !speaks && names_a_code(line)).collect();
+        assert!(found.is_empty(), "{} knows close codes: {found:?}", source.path);
+    }
+}
+
+#[test]
+fn the_core_has_no_clock_no_socket_no_lock_and_no_dice_but_its_own() {
+    let outside = [
+        "std::time", "std::net", "std::thread", "std::env", "std::fs", "Instant", "SystemTime", "HashMap", "HashSet",
+        "tokio", "thread_rng", "getrandom", "async fn", ".await", "Mutex", "RwLock", "RefCell", "OnceLock", "static mut",
+    ];
+    refuse("the core is handed time, bytes and seeds", |source, line| {
+        source.is_core() && !line.trim_start().starts_with("//") && contains_any(line, &outside)
+    });
+}
+
+#[test]
+fn little_is_shared_between_threads() {
+    let shared: Vec<String> = sources()
+        .iter()
+        .filter(|source| source.is_rust() && !source.is_test())
+        .flat_map(|source| source.lines().map(|(_, line)| format!("{}: {line}", source.path)).collect::<Vec<_>>())
+        .filter(|line| contains_any(line, &["Arc<Mutex<", "Arc<RwLock<", "Rc<RefCell<", "lazy_static", "static mut"]))
+        .collect();
+    assert!(shared.len() <= 2, "locks around shared things: {shared:#?}");
+}
+
+#[test]
+fn errors_are_values_that_can_be_matched() {
+    let prose = ["Result<(), String>", "Result<String, String>", ", &'static str>", "Box<dyn Error>", "Box<dyn std::error"];
+    refuse("errors are enums", |source, line| {
+        let is_library = ["shared/src", "server/src", "client-wasm/src"].iter().any(|at| source.path.starts_with(at));
+        let says_anyhow = line.contains("anyhow") && !source.path.ends_with("main.rs");
+        is_library && source.is_rust() && line.contains("fn ") && contains_any(line, &prose) || is_library && source.is_rust() && says_anyhow
+    });
+}
+
+#[test]
+fn comments_do_not_narrate() {
+    let openings = [
+        "Create", "Initialize", "Initialise", "Set ", "Get ", "Loop ", "Iterate", "Return", "Increment", "Call ",
+        "Add ", "Update", "Now ", "Then ", "First,", "Check if", "Handle ", "Process ", "Step 1", "Helper",
+    ];
+    refuse("comments say why", |source, line| {
+        let comment = line.trim_start().strip_prefix("// ");
+        let banner = line.contains("=====") || line.contains("-----") && !line.contains("-----BEGIN");
+        source.is_rust() && (banner || comment.is_some_and(|text| openings.iter().any(|word| text.starts_with(word))))
+    });
+}
+
+#[test]
+fn nothing_is_left_for_later_or_left_over() {
+    let words = ["todo!", "unimplemented!", "dbg!", "TODO", "FIXME", "XXX", "unbounded_channel", "time::interval", "dead_code"];
+    refuse("no leftovers, no queue without a bound, no ticking on a coarse timer", |source, line| {
+        source.is_rust() && !line.trim_start().starts_with("//") && contains_any(line, &words)
+    });
+}
+
+#[test]
+fn tests_wait_for_something_and_mock_nothing() {
+    let words = ["#[ignore", "should_panic", "mockall", "automock", "struct Mock"];
+    let sources = sources();
+    for source in sources.iter().filter(|source| source.is_rust() && source.path != "tests/it/tidy.rs") {
+        for line in source.text.lines() {
+            assert!(!contains_any(line, &words), "{}: {line}", source.path);
+            // A pause hides a race; waiting for what is expected, with a deadline, does not.
+            assert!(!source.is_test() || !line.contains("sleep("), "{}: {line}", source.path);
+        }
+    }
+}

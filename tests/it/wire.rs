@@ -1,0 +1,276 @@
+//! Messages that were cut, damaged or made up: each gives an error or a value, and an error changes nothing.
+
+use crate::zoo::{Wish, Zoo, any_successor, any_world, seen_by};
+use proptest::prelude::*;
+use tickwire::client::Session;
+use tickwire::input::{Ack, InputCodec, InputFrame};
+use tickwire::limits::{CHAT_CHARS_MAX, CLIENT_MESSAGE_BYTES_MAX, NAME_CHARS_MAX, SEATS_MAX};
+use tickwire::message::{
+    ClientControl, Hello, PROTOCOL_VERSION, Player, ServerControl, SnapshotHead, Welcome, fingerprint,
+};
+use tickwire::section::{self, Mirror};
+use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::state::Schema;
+use tickwire::wire::{DecodeError, Reader};
+use tickwire::{Rng, Seat, Tick};
+use tickwire_server::room::{MemberId, Room, SnapshotPoll};
+
+fn hello() -> Hello {
+    Hello {
+        protocol: PROTOCOL_VERSION,
+        game: "zoo".into(),
+        fingerprint: fingerprint::<Zoo>(),
+        code: "C4FK9T".into(),
+        name: "Ada".into(),
+        resume: Some([7; 16]),
+    }
+}
+
+fn player(seat: u8) -> Player {
+    Player { seat, name: "Ada".into(), bot: false, away: false }
+}
+
+fn welcome() -> Welcome {
+    Welcome { seat: 1, tick: 700, resume: [9; 16], resumed: false, players: vec![player(0), player(1)] }
+}
+
+fn input_frame() -> Vec<u8> {
+    let (mut dice, codec) = (Rng::new(3), InputCodec::new());
+    let ack = Some(Ack { tick: Tick(0), hash: 0 });
+    let mut frame = InputFrame::one(Tick(2), codec.quantize(tickwire::Game::bot(&Zoo::default(), seat(0), &mut dice)), ack, false);
+    frame.count = 3;
+    let mut message = Vec::new();
+    codec.encode(&frame, &mut message);
+    message
+}
+
+fn seat(number: u8) -> Seat {
+    Seat::new(number).expect("a seat")
+}
+
+/// Every message a client sends after its hello.
+fn client_messages() -> Vec<Vec<u8>> {
+    vec![input_frame(), ClientControl::Chat("hi, all".into()).encode(), ClientControl::Leave.encode()]
+}
+
+/// Every message a room sends, snapshots with and without a baseline among them, in order.
+fn server_messages() -> Vec<Vec<u8>> {
+    let mut room = Room::<Zoo>::new(1, &(), false);
+    let member = enter(&mut room);
+    let mut messages = vec![welcome().encode()];
+    let controls = [
+        ServerControl::Player(player(2)),
+        ServerControl::Left { seat: 2 },
+        ServerControl::Chat { seat: 0, text: "hi".into() },
+    ];
+    messages.extend(controls.iter().map(ServerControl::encode));
+    for _ in 0..3 {
+        room.receive(member, &input_frame()).expect("a good message");
+        room.tick();
+        let SnapshotPoll::Frame(frame) = room.poll_snapshot(member) else { panic!("a snapshot is due") };
+        messages.push([frame.head, frame.shared, frame.own].concat());
+    }
+    messages
+}
+
+/// A member that has said something: its seat is held when it is lost.
+fn enter(room: &mut Room<Zoo>) -> MemberId {
+    let member = room.enter(&Hello { resume: None, ..hello() }, [1; 16]).expect("there is room").member;
+    room.receive(member, &ClientControl::Chat("hi".into()).encode()).expect("a good message");
+    member
+}
+
+/// Calls `try_it` with every truncation and every flip of one bit.
+fn damage(message: &[u8], mut try_it: impl FnMut(&[u8])) {
+    for cut in 0..message.len() {
+        try_it(&message[..cut]);
+    }
+    let mut flipped = message.to_vec();
+    for bit in 0..message.len() * 8 {
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        try_it(&flipped);
+        flipped[bit / 8] ^= 1 << (bit % 8);
+    }
+    flipped.push(0);
+    try_it(&flipped);
+}
+
+#[test]
+fn control_messages_that_are_damaged_are_refused_or_mean_what_they_say() {
+    fn check<M: std::fmt::Debug + PartialEq>(
+        message: &M,
+        bytes: &[u8],
+        encode: fn(&M) -> Vec<u8>,
+        decode: fn(&[u8]) -> Result<M, DecodeError>,
+    ) {
+        assert_eq!(decode(bytes).as_ref(), Ok(message));
+        damage(bytes, |damaged| {
+            if let Ok(other) = decode(damaged) {
+                assert_eq!(decode(&encode(&other)), Ok(other), "what was read can be written");
+            }
+        });
+    }
+    check(&hello(), &hello().encode(), Hello::encode, Hello::decode);
+    check(&welcome(), &welcome().encode(), Welcome::encode, Welcome::decode);
+    for control in [ClientControl::Chat("hi".into()), ClientControl::Leave] {
+        check(&control, &control.encode(), ClientControl::encode, ClientControl::decode);
+    }
+    for control in [
+        ServerControl::Player(player(3)),
+        ServerControl::Left { seat: 3 },
+        ServerControl::Chat { seat: 3, text: "hi".into() },
+    ] {
+        check(&control, &control.encode(), ServerControl::encode, ServerControl::decode);
+    }
+}
+
+#[test]
+fn the_longest_messages_are_within_their_bounds() {
+    let widest = "\u{1f980}";
+    let name = widest.repeat(NAME_CHARS_MAX);
+    let longest = Hello { name: name.clone(), fingerprint: u64::MAX, ..hello() }.encode();
+    assert!(longest.len() <= CLIENT_MESSAGE_BYTES_MAX);
+    assert!(Hello::decode(&longest).is_ok());
+    let chat = ClientControl::Chat(widest.repeat(CHAT_CHARS_MAX));
+    assert!(chat.encode().len() <= CLIENT_MESSAGE_BYTES_MAX);
+    assert_eq!(ClientControl::decode(&chat.encode()), Ok(chat));
+    let players = (0..SEATS_MAX).map(|seat| Player { name: name.clone(), ..player(seat) }).collect();
+    let full = Welcome { tick: u32::MAX, players, ..welcome() };
+    assert_eq!(Welcome::decode(&full.encode()), Ok(full), "a full room with the longest names");
+}
+
+#[test]
+fn damaged_messages_close_a_member_at_most_and_change_no_world() {
+    for message in client_messages() {
+        damage(&message, |damaged| {
+            let (mut room, mut other) = (Room::<Zoo>::new(1, &(), false), Room::<Zoo>::new(1, &(), false));
+            let (member, twin) = (enter(&mut room), enter(&mut other));
+            let outcome = room.receive(member, damaged);
+            let is_input = damaged.first() == Some(&tickwire::message::INPUT);
+            if outcome.is_err() {
+                room.lost(member);
+                other.lost(twin);
+            }
+            let (hash, expected) = (room.tick().hash, other.tick().hash);
+            // An input that is still one may be played, and a goodbye empties a seat.
+            if outcome.is_err() && !is_goodbye(damaged) || outcome.is_ok() && !is_input {
+                assert_eq!(hash, expected, "{damaged:02x?} gave {outcome:?}");
+            }
+        });
+    }
+}
+
+fn is_goodbye(message: &[u8]) -> bool {
+    ClientControl::decode(message) == Ok(ClientControl::Leave)
+}
+
+#[test]
+fn damaged_hellos_seat_nobody_unless_they_still_name_the_same_game() {
+    let message = hello().encode();
+    damage(&message, |damaged| {
+        let Ok(hello) = Hello::decode(damaged) else { return };
+        let mut room = Room::<Zoo>::new(1, &(), false);
+        let entered = room.enter(&hello, [1; 16]).is_ok();
+        let same = (PROTOCOL_VERSION, "zoo", fingerprint::<Zoo>());
+        assert_eq!(entered, (hello.protocol, &*hello.game, hello.fingerprint) == same);
+        assert_eq!(room.summary().players, u8::from(entered));
+    });
+}
+
+#[test]
+fn a_damaged_message_from_the_server_leaves_the_confirmed_world_or_is_caught() {
+    let messages = server_messages();
+    for (position, message) in messages.iter().enumerate() {
+        damage(message, |damaged| {
+            let mut session = session_after(&messages[..position]);
+            let before = session.confirmed().clone();
+            let outcome = session.handle_frame(damaged, 5_000);
+            if outcome.is_err() {
+                assert_eq!(session.confirmed(), &before, "{damaged:02x?}");
+            }
+            // What follows finds the session alive, whatever it made of the damage.
+            session.advance(60_000);
+            session.view(60_000);
+            let _ = messages.get(position + 1).map(|next| session.handle_frame(next, 70_000));
+            session.advance(120_000);
+        });
+    }
+}
+
+/// A session that was told these messages.
+fn session_after(messages: &[Vec<u8>]) -> Session<Zoo> {
+    let mut session = Session::new("C4FK9T", "Ada", None, 1);
+    assert!(session.poll_dial(0));
+    session.handle_opened(0);
+    for message in messages {
+        session.handle_frame(message, 1_000).expect("these are good");
+    }
+    session
+}
+
+/// A world and the one after it, with the sections that lead to each for seat 0.
+fn two_worlds(seed: u64) -> [(Snapshot, Vec<u8>); 2] {
+    let (schema, mut dice) = (Schema::of::<Zoo>(), Rng::new(seed));
+    let first = any_world(&mut dice);
+    let second = any_successor(&first, &mut dice);
+    let encode = |base: Option<&Snapshot>, now: &Snapshot| {
+        let mut bytes = Vec::new();
+        for topic in [Topic::Room, Topic::Seat(seat(0))] {
+            for index in 0..section::section_count(&schema, topic, base, now) {
+                section::encode(&schema, topic, index, base, now, &mut bytes);
+            }
+        }
+        bytes
+    };
+    let (keyframe, delta) = (encode(None, &first), encode(Some(&first), &second));
+    [(first, keyframe), (second, delta)]
+}
+
+#[test]
+fn a_damaged_section_is_never_taken_for_another_world() {
+    let schema = Schema::of::<Zoo>();
+    for seed in 0..6 {
+        let [(first, keyframe), (second, delta)] = two_worlds(seed);
+        let empty = Mirror::empty(&schema);
+        let mut keyed = empty.clone();
+        keyed.apply(&schema, first.tick, &keyframe).expect("a good keyframe");
+        for (mirror, world, bytes) in [(&empty, &first, &keyframe), (&keyed, &second, &delta)] {
+            let expected = seen_by(seat(0), world);
+            damage(bytes, |damaged| {
+                let mut changed = mirror.clone();
+                match changed.apply(&schema, world.tick, damaged) {
+                    Err(_) => assert_eq!(changed.world(), mirror.world(), "all or nothing"),
+                    // A cut between two sections cannot be told from fewer of them.
+                    Ok(_) if bytes.starts_with(damaged) => {}
+                    Ok(_) => assert_eq!(changed.world(), &expected, "{damaged:02x?}"),
+                }
+            });
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn made_up_bytes_are_an_error_or_a_value(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_usize..7) {
+        let kinds = [0x01, 0x02, 0x03, 0x81, 0x82, 0x83, 0xff];
+        let mut message = vec![kinds[kind]];
+        message.extend_from_slice(&bytes);
+        let _ = Hello::decode(&message);
+        let _ = InputCodec::<Wish>::new().decode(&message);
+        let _ = SnapshotHead::decode(&mut Reader::new(&message));
+        let mut room = Room::<Zoo>::new(1, &(), false);
+        let member = enter(&mut room);
+        let _ = room.receive(member, &message);
+        room.tick();
+        let mut session = session_after(&[welcome().encode()]);
+        let _ = session.handle_frame(&message, 9_000);
+        session.advance(200_000);
+        let (schema, mut mirror) = (Schema::of::<Zoo>(), Mirror::empty(&Schema::of::<Zoo>()));
+        let before = mirror.world().clone();
+        if mirror.apply(&schema, Tick(1), &bytes).is_err() {
+            prop_assert_eq!(mirror.world(), &before);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! A game with one field of every kind, and worlds of it made by dice: what codec and wire tests try things on.
+//!
+//! Nothing here is fun to play; the step only keeps the world moving.
+
+use glam::Vec2;
+use tickwire::snapshot::{Rows, Snapshot};
+use tickwire::state::{Schema, TableSchema, Visibility};
+use tickwire::{Event, Game, Input, Leave, Rng, RowId, Rules, Seat, State, Step, Table, To};
+
+/// The world.
+#[derive(State, Clone, Default, Debug)]
+pub(crate) struct Zoo {
+    open: bool,
+    visitors: u16,
+    takings: i64,
+    opened: u64,
+    #[state(range = -40..=60)]
+    degrees: i8,
+    #[state(range = 0.0..=1.0, step = 0.125, smooth)]
+    noise: f32,
+    #[state(range = -100..=100, step = 0.5, predict, smooth)]
+    gate: Vec2,
+    #[state(angle, bits = 10, smooth)]
+    wind: f32,
+    #[state(only = server)]
+    plan: u32,
+    #[state(max = 3)]
+    feedings: Vec<Feeding>,
+    keepers: [Keeper; 3],
+    #[state(range = 0.0..=8.0, step = 0.25)]
+    lure: Option<Vec2>,
+    animals: Table<Animal>,
+    shots: Table<Shot>,
+    #[state(only = owner)]
+    notes: Table<Note>,
+}
+
+/// A struct with an owner inside the root row.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Keeper {
+    #[state(owner)]
+    seat: Option<Seat>,
+    #[state(range = 0..=9)]
+    badge: u8,
+    #[state(only = owner)]
+    keys: [bool; 4],
+    #[state(only = owner, max = 2, range = -5..=5)]
+    pockets: Vec<i16>,
+    #[state(only = server)]
+    salary: u16,
+}
+
+/// A row with public, private and secret fields.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Animal {
+    #[state(owner)]
+    seat: Option<Seat>,
+    #[state(range = -1000.0..=1000.0, step = 0.03125, smooth)]
+    at: Vec2,
+    #[state(angle)]
+    heading: f32,
+    mood: Mood,
+    #[state(only = owner, bits = 5)]
+    hunger: Option<u8>,
+    #[state(only = server)]
+    weak_spot: u8,
+    mate: Option<RowId>,
+}
+
+/// Small rows, many of them: their table takes several sections.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Shot(#[state(range = -64..=64, step = 1)] Vec2, #[state(bits = 3)] u8);
+
+/// Rows that only their owner knows of.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Note {
+    #[state(owner)]
+    seat: Option<Seat>,
+    text: [u8; 3],
+}
+
+/// A list's element.
+#[derive(State, Clone, Copy, Default, Debug, PartialEq)]
+pub(crate) struct Feeding {
+    hour: u8,
+    #[state(range = 0.0..=2.0, step = 0.5)]
+    tons: f32,
+}
+
+/// An enum with data.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) enum Mood {
+    #[default]
+    Asleep,
+    Hunting {
+        prey: Option<RowId>,
+        #[state(range = 0..=300)]
+        ticks: u16,
+    },
+    Playing(Seat, #[state(angle, bits = 4)] f32),
+}
+
+/// An input with every attribute.
+#[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
+pub(crate) struct Wish {
+    #[input(range = -1.0..=1.0, step = 0.25)]
+    walk: Vec2,
+    #[input(angle, bits = 8)]
+    look: f32,
+    #[input(range = -2..=2)]
+    gear: i8,
+    #[input(once)]
+    call: Option<u8>,
+}
+
+/// An event with and without data.
+#[derive(Event, Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Noise {
+    Roar,
+    Whisper(Seat, #[event(range = 0..=15)] u8),
+}
+
+impl Game for Zoo {
+    type Input = Wish;
+    type Event = Noise;
+    type Options = ();
+    const RULES: Rules = Rules::new("zoo", 20).seats(3);
+
+    fn new((): &()) -> Self {
+        let mut zoo = Self { open: true, degrees: 21, ..Self::default() };
+        for slot in 0..4_u8 {
+            let seat = Seat::new(slot).filter(|_| slot < 3);
+            zoo.animals.insert(Animal { seat, hunger: Some(slot), weak_spot: 7, ..Animal::default() });
+            zoo.notes.insert(Note { seat, text: [slot; 3] });
+        }
+        zoo
+    }
+
+    fn join(&mut self, seat: Seat) {
+        self.keepers[seat.index()] = Keeper { seat: Some(seat), badge: 1, salary: 900, ..Keeper::default() };
+    }
+
+    fn leave(&mut self, seat: Seat, _: Leave) {
+        self.keepers[seat.index()] = Keeper::default();
+    }
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        self.plan = tick.rng().next_u32();
+        self.visitors = self.visitors.wrapping_add(1);
+        for seat in tick.seats() {
+            let wish = tick.input(seat);
+            self.gate += wish.walk;
+            self.wind = wish.look;
+            if wish.call.is_some() {
+                tick.emit(To::Seat(seat), Noise::Whisper(seat, 3));
+                tick.emit(To::Everyone, Noise::Roar);
+            }
+        }
+        for animal in self.animals.values_mut() {
+            animal.at += Vec2::new(1.0, -0.5);
+            animal.mood = Mood::Hunting { prey: None, ticks: self.visitors % 300 };
+        }
+        if tick.rng().one_in(3) {
+            self.shots.insert(Shot(Vec2::splat(9.0), 5));
+        }
+    }
+
+    fn bot(&self, me: Seat, dice: &mut Rng) -> Wish {
+        let walk = Vec2::new(dice.range(-1.0, 1.0), dice.range(-1.0, 1.0));
+        Wish { walk, look: dice.unit(), gear: 1, call: dice.one_in(4).then_some(me.number()) }
+    }
+}
+
+/// Any world of this shape that can be on the wire, made by dice, at a tick from 1 on.
+pub(crate) fn any_world(dice: &mut Rng) -> Snapshot {
+    let schema = Schema::of::<Zoo>();
+    let mut snapshot = Snapshot::empty(&schema);
+    snapshot.tables[0] = Rows::new(schema.tables[0].leaves.len());
+    push_any(&mut snapshot.tables[0], &schema.tables[0], RowId::default(), dice);
+    for (rows, table) in snapshot.tables.iter_mut().zip(&schema.tables).skip(1) {
+        // Now and then far apart, so that a table takes several sections.
+        let gap = [1, 2, 40, 700][usize::try_from(dice.below(4)).unwrap()];
+        let mut slot = 0;
+        for _ in 0..dice.below(24) {
+            slot += 1 + dice.below(gap);
+            let generation = u16::try_from(dice.below(3)).unwrap();
+            push_any(rows, table, RowId { slot: u16::try_from(slot).unwrap(), generation }, dice);
+        }
+    }
+    canonical(&snapshot)
+}
+
+/// A world that differs from another in a few places, as two ticks do.
+pub(crate) fn any_successor(world: &Snapshot, dice: &mut Rng) -> Snapshot {
+    let schema = Schema::of::<Zoo>();
+    let other = any_world(dice);
+    let mut next = world.clone();
+    for (number, table) in schema.tables.iter().enumerate() {
+        match dice.below(4) {
+            0 => next.tables[number] = other.tables[number].clone(),
+            1 => {}
+            _ => {
+                let rows = &mut next.tables[number];
+                for index in 0..rows.wire.len() {
+                    if dice.one_in(9) {
+                        rows.wire[index] = any_leaf(table.leaves[index % rows.width].max, dice);
+                    }
+                }
+            }
+        }
+    }
+    let mut next = canonical(&next);
+    next.tick = world.tick + 1 + dice.below(5);
+    next
+}
+
+/// The world that `snapshot` stands for, captured: what is absent or inactive becomes zero.
+pub(crate) fn canonical(snapshot: &Snapshot) -> Snapshot {
+    let mut zoo = Zoo::default();
+    snapshot.restore(&mut zoo);
+    let mut captured = Snapshot::empty(&Schema::of::<Zoo>());
+    captured.capture(&mut zoo, snapshot.tick.max(tickwire::Tick(1)));
+    captured
+}
+
+fn push_any(rows: &mut Rows, table: &TableSchema, id: RowId, dice: &mut Rng) {
+    let row = rows.push(id);
+    for (value, leaf) in row.iter_mut().zip(&table.leaves) {
+        *value = any_leaf(leaf.max, dice);
+    }
+}
+
+/// Bounds are as likely as everything between them.
+fn any_leaf(max: u32, dice: &mut Rng) -> u32 {
+    match dice.below(4) {
+        0 => 0,
+        1 => max,
+        _ => dice.below(max.saturating_add(1)),
+    }
+}
+
+/// The part of a world that the player in `seat` may hold, worked out leaf by leaf.
+pub(crate) fn seen_by(seat: Seat, world: &Snapshot) -> Snapshot {
+    let schema = Schema::of::<Zoo>();
+    let mut seen = Snapshot::empty(&schema);
+    seen.tick = world.tick;
+    for (number, table) in schema.tables.iter().enumerate() {
+        let rows = &world.tables[number];
+        let mut out = Rows::new(rows.width);
+        for (index, id) in rows.ids.iter().enumerate() {
+            let row = rows.row(index);
+            let may = |leaf: usize| {
+                let mine = table.leaves[leaf].owner.is_some_and(|at| row[at] == u32::from(seat.number()) + 1);
+                match table.leaves[leaf].marks.visibility {
+                    Visibility::All => true,
+                    Visibility::Owner => mine,
+                    Visibility::Server => false,
+                }
+            };
+            if number == 0 || (0..rows.width).any(may) {
+                let shown = out.push(*id);
+                (0..rows.width).filter(|leaf| may(*leaf)).for_each(|leaf| shown[leaf] = row[leaf]);
+            }
+        }
+        seen.tables[number] = out;
+    }
+    seen
+}
+
+/// A world that looks the same to the player in `seat`, or to everybody for `None`, and hides other things.
+pub(crate) fn with_other_secrets(seat: Option<Seat>, world: &Snapshot, dice: &mut Rng) -> Snapshot {
+    let schema = Schema::of::<Zoo>();
+    let mut other = world.clone();
+    for (rows, table) in other.tables.iter_mut().zip(&schema.tables) {
+        let width = rows.width;
+        for row in rows.wire.chunks_exact_mut(width) {
+            let before = row.to_vec();
+            for (leaf, shape) in table.leaves.iter().enumerate().filter(|(leaf, shape)| shape.owner != Some(*leaf)) {
+                let owner = shape.owner.map_or(0, |at| before[at]);
+                let mine = seat.is_some_and(|seat| owner == u32::from(seat.number()) + 1);
+                match shape.marks.visibility {
+                    Visibility::Server => row[leaf] = any_leaf(shape.max, dice),
+                    Visibility::Owner if !mine => row[leaf] = any_leaf(shape.max, dice),
+                    _ => {}
+                }
+            }
+        }
+    }
+    other
+}

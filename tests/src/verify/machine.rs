@@ -1,0 +1,60 @@
+//! What the machine must have: named when it is missing, installed on Debian as root.
+
+use crate::run::{command, run};
+use anyhow::{Result, bail};
+use std::env;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Programs, and the Debian packages that bring them.
+pub(crate) type Needs = &'static [(&'static str, &'static str)];
+
+/// For the determinism check outside of a browser, and for a smaller bundle.
+pub(crate) const NODE: Needs = &[("node", "nodejs"), ("npm", "npm")];
+
+/// The same, and a browser that can be driven.
+pub(crate) const BROWSER: Needs =
+    &[("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+
+const UPDATE_LIMIT: Duration = Duration::from_secs(180);
+const INSTALL_LIMIT: Duration = Duration::from_secs(600);
+
+/// Installs what is missing.
+pub(crate) fn prepare(needs: Needs, log: &Path) -> Result<()> {
+    let missing: Vec<&str> = needs.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    if !is_there("apt-get") {
+        bail!("these are missing: {packages}; on a machine without apt-get, install them by hand");
+    }
+    if !is_root() {
+        bail!("these are missing: run `apt-get install {packages}` as root, or `cargo verify` itself as root");
+    }
+    apt(&["update"], UPDATE_LIMIT, log)?;
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(&missing);
+    apt(&install, INSTALL_LIMIT, log)?;
+    match needs.iter().find(|(program, _)| !is_there(program)) {
+        Some((program, package)) => bail!("{package} was installed, but there is no {program}"),
+        None => Ok(()),
+    }
+}
+
+fn apt(arguments: &[&str], limit: Duration, log: &Path) -> Result<()> {
+    let mut apt = command("apt-get", arguments);
+    apt.env("DEBIAN_FRONTEND", "noninteractive");
+    run(apt, limit, log)
+}
+
+/// Whether a program is on the path.
+pub(crate) fn is_there(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}

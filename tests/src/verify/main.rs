@@ -1,0 +1,52 @@
+//! `cargo verify`: everything that has to hold, from a bare checkout, in one command.
+//!
+//! Steps run one after another, each with a time limit; the first that fails ends the run and shows its output.
+//! Nothing is asked: standard input is closed. What needs installing is installed on Debian as root, and named
+//! otherwise. Every step's output stays in `target/verify`.
+
+mod machine;
+mod no_std;
+mod report;
+mod run;
+mod steps;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use report::Report;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Checks everything: formatting, lints, documentation, tests, native against WASM, the page in real browsers.
+#[derive(Debug, Clone, Copy, Parser)]
+#[command(name = "cargo verify")]
+pub(crate) struct Options {
+    /// Leaves out documentation and browsers: about three minutes when warm.
+    #[arg(long, conflicts_with = "long")]
+    quick: bool,
+    /// Adds fuzzing and ten times the seeds.
+    #[arg(long)]
+    long: bool,
+}
+
+fn main() -> Result<ExitCode> {
+    let options = Options::parse();
+    let root = workspace()?;
+    std::env::set_current_dir(&root).context("the workspace cannot be entered")?;
+    let logs = root.join("target/verify");
+    std::fs::create_dir_all(&logs).context("target/verify cannot be made")?;
+    let mut report = Report::default();
+    for step in steps::all(options) {
+        report.begin(step.name);
+        let outcome = step.run(&logs);
+        if !report.end(step.name, outcome, &logs)? {
+            break;
+        }
+    }
+    report.close()
+}
+
+/// The folder of the workspace that this program was built from, or is run in.
+fn workspace() -> Result<PathBuf> {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("tests is a folder of the workspace")?;
+    built.canonicalize().context("the workspace that this was built from is gone")
+}

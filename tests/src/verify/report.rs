@@ -1,0 +1,97 @@
+//! What the person sees: a line per step, the output of one that failed, and a table at the end.
+
+use anyhow::Result;
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Lines of a failed step's output that are shown; the rest is in its log.
+const LINES_SHOWN: usize = 150;
+
+/// How a step ended.
+struct Line {
+    name: &'static str,
+    took: Duration,
+    tests: usize,
+    passed: bool,
+}
+
+/// The run so far.
+pub(crate) struct Report {
+    lines: Vec<Line>,
+    started: Instant,
+    step_started: Instant,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self { lines: Vec::new(), started: now, step_started: now }
+    }
+}
+
+impl Report {
+    /// A step begins.
+    pub(crate) fn begin(&mut self, name: &str) {
+        self.step_started = Instant::now();
+        if io::stdout().is_terminal() {
+            say(&format!("{name:<14} ..."), "");
+        }
+    }
+
+    /// A step has ended; false when it failed.
+    pub(crate) fn end(&mut self, name: &'static str, outcome: Result<()>, logs: &Path) -> Result<bool> {
+        let took = self.step_started.elapsed();
+        let log = logs.join(format!("{name}.log"));
+        let output = fs::read_to_string(&log).unwrap_or_default();
+        let tests = tests_in(&output);
+        let passed = outcome.is_ok();
+        self.lines.push(Line { name, took, tests, passed });
+        let start = if io::stdout().is_terminal() { "\r" } else { "" };
+        say(&format!("{start}{}", self.lines.last().map(line).unwrap_or_default()), "\n");
+        if let Err(error) = outcome {
+            let lines: Vec<&str> = output.lines().collect();
+            let first = lines.len().saturating_sub(LINES_SHOWN);
+            if first > 0 {
+                say(&format!("[{first} earlier lines are in {}]", log.display()), "\n");
+            }
+            say(&lines[first..].join("\n"), "\n");
+            say(&format!("\n{name} failed: {error:#}\n"), "\n");
+        }
+        Ok(passed)
+    }
+
+    /// The table, and a last line that says it all.
+    pub(crate) fn close(self) -> Result<ExitCode> {
+        say("", "\n");
+        self.lines.iter().for_each(|step| say(&line(step), "\n"));
+        let failed = self.lines.iter().filter(|line| !line.passed).count();
+        let steps = self.lines.iter().filter(|line| line.passed).count();
+        let tests: usize = self.lines.iter().map(|line| line.tests).sum();
+        let minutes = self.started.elapsed().as_secs_f64() / 60.0;
+        say(&format!("{tests} tests in {minutes:.1} minutes; steps:"), "\n");
+        say(&format!("{steps} passed, {failed} failed"), "\n");
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn line(step: &Line) -> String {
+    let Line { name, took, tests, passed } = step;
+    let outcome = if *passed { "ok" } else { "FAILED" };
+    let tests = if *tests > 0 { format!("{tests} tests") } else { String::new() };
+    format!("{name:<14} {outcome:<7} {:>6.1} s  {tests}", took.as_secs_f64()).trim_end().to_owned()
+}
+
+/// Tests that passed, by the closing lines of test programs.
+fn tests_in(output: &str) -> usize {
+    let results = output.lines().filter_map(|line| line.strip_prefix("test result: ok. "));
+    results.filter_map(|rest| rest.split(' ').next()?.parse::<usize>().ok()).sum()
+}
+
+fn say(text: &str, end: &str) {
+    // Nobody is left to tell when standard output is closed.
+    let mut out = io::stdout().lock();
+    let _ = write!(out, "{text}{end}").and_then(|()| out.flush());
+}
