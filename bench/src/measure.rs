@@ -169,7 +169,8 @@ impl Totals {
         self.deltas.1 += stats.deltas;
         self.keyframes.0 += stats.keyframe_bytes;
         self.keyframes.1 += stats.keyframes;
-        self.hashes_compared += stats.hashes_compared;
+        // A session counts as compared what agreed.
+        self.hashes_compared += stats.hashes_compared + stats.hash_mismatches;
         self.hash_mismatches += stats.hash_mismatches;
         self.starved_ticks += stats.starved_ticks;
         self.underruns += underruns;
@@ -216,6 +217,13 @@ mod tests {
         meter.input_seen(200, 5_000);
         assert_eq!(meter.inputs_us.count(), 1);
         assert!((4_801..4_810).contains(&meter.inputs_us.extent().max));
+    }
+
+    #[test]
+    fn a_hash_that_differs_was_compared_too() {
+        let mut totals = Totals::default();
+        totals.add(&Stats { hashes_compared: 5, hash_mismatches: 1, ..Stats::default() }, 2);
+        assert_eq!((totals.hashes_compared, totals.hash_mismatches, totals.underruns), (6, 1, 2));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::client::microseconds;
 use crate::registry;
+use tickwire::client::blend;
 use tickwire::limits::{ADVANCE_TICKS_MAX, SEATS_MAX};
 use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
@@ -20,7 +21,11 @@ pub(crate) trait Show {
 /// A match of game `G` between its bots.
 pub(crate) struct Match<G: Game> {
     world: G,
-    snapshot: Snapshot,
+    schema: Schema,
+    before: Snapshot,
+    newest: Snapshot,
+    between: Snapshot,
+    shown: G,
     tick: Tick,
     /// When the next tick is due; the first call says what time it is.
     due_us: Option<u64>,
@@ -37,9 +42,16 @@ impl<G: Game> Match<G> {
         let mut world = G::new(&G::Options::default());
         let seats: Vec<Seat> = Seat::first(G::RULES.bots.clamp(1, G::RULES.seats)).collect();
         seats.iter().for_each(|seat| world.join(*seat));
+        let schema = Schema::of::<G>();
+        let mut newest = Snapshot::empty(&schema);
+        newest.capture(&mut world, Tick::default());
         Self {
+            shown: world.clone(),
             world,
-            snapshot: Snapshot::empty(&Schema::of::<G>()),
+            before: newest.clone(),
+            between: newest.clone(),
+            newest,
+            schema,
             tick: Tick::default(),
             due_us: None,
             rng: Rng::new(seed),
@@ -57,8 +69,9 @@ impl<G: Game> Match<G> {
         }
         self.events.clear();
         self.world.step(&mut Step::new(self.tick, &self.inputs, &mut self.rng, &mut self.events));
+        std::mem::swap(&mut self.before, &mut self.newest);
         // The world is what would be on the wire, here too.
-        self.snapshot.capture(&mut self.world, self.tick);
+        self.newest.capture(&mut self.world, self.tick);
     }
 }
 
@@ -74,11 +87,15 @@ impl<G: Stage> Show for Match<G> {
             due_us += tick_us;
         }
         // Time that was slept through is not played.
-        self.due_us = Some(if due_us > now_us { due_us } else { now_us + tick_us });
+        let due_us = if due_us > now_us { due_us } else { now_us + tick_us };
+        self.due_us = Some(due_us);
+        let part = 1.0 - (due_us - now_us) as f32 / tick_us as f32;
+        blend(&self.schema, &self.before, &self.newest, part, &mut self.between);
+        self.between.restore(&mut self.shown);
     }
 
     fn draw(&self, scene: &mut Scene) {
-        self.world.draw(None, scene);
+        self.shown.draw(None, scene);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::json::Json;
 use std::collections::VecDeque;
 use tickwire::client::Stats;
 use tickwire::message::{Player, ResumeToken};
-use tickwire::{Figure, Seat, Tick};
+use tickwire::{Color, Figure, Seat, Tick};
 
 /// Rates are those of so many microseconds.
 const RATE_US: u64 = 1_000_000;
@@ -55,6 +55,7 @@ impl Report {
             Json::object([
                 ("seat", player.seat.into()),
                 ("name", player.name.as_str().into()),
+                ("color", color(player.seat).into()),
                 ("score", figure.map_or(0, |figure| figure.score).into()),
                 ("me", self.is_me(player).into()),
                 ("bot", player.bot.into()),
@@ -152,6 +153,12 @@ impl Peak {
     }
 }
 
+/// The colour that games draw this seat's player in, as CSS says it.
+fn color(seat: u8) -> String {
+    let rgb = Seat::new(seat).map_or(0x00ff_ffff, |seat| Color::of_seat(seat).rgb);
+    format!("#{rgb:06x}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,9 +216,9 @@ mod tests {
     fn players_are_listed_with_score_and_state() {
         let players: serde_json::Value = serde_json::from_str(&report().players().to_string()).unwrap();
         let expected = serde_json::json!([
-            { "seat": 0, "name": "p\"0", "score": -3, "me": false, "bot": false, "connected": false },
-            { "seat": 1, "name": "p\"1", "score": 4, "me": true, "bot": false, "connected": true },
-            { "seat": 2, "name": "p\"2", "score": 0, "me": false, "bot": true, "connected": true },
+            { "seat": 0, "name": "p\"0", "color": "#4dd8ff", "score": -3, "me": false, "bot": false, "connected": false },
+            { "seat": 1, "name": "p\"1", "color": "#ff7a59", "score": 4, "me": true, "bot": false, "connected": true },
+            { "seat": 2, "name": "p\"2", "color": "#b4f25c", "score": 0, "me": false, "bot": true, "connected": true },
         ]);
         assert_eq!(players, expected);
     }

@@ -333,7 +333,8 @@ function wireUp() {
   const sizes = new ResizeObserver(measure);
   for (const id of ['players', 'touch', 'overlay']) sizes.observe($(id));
   addEventListener('keydown', shortcut);
-  addEventListener('hashchange', followHash);
+  // Another room's link in the same tab: starting over is the plain way out of this one.
+  addEventListener('hashchange', () => (session ? location.reload() : followHash()));
   addEventListener('online', attend);
   addEventListener('offline', attend);
   document.addEventListener('visibilitychange', attend);

@@ -100,7 +100,9 @@ export class Room {
     list.replaceChildren(...shown.map((player) => {
       const row = element('li', player.me ? 'me' : '', '');
       row.classList.toggle('gone', !player.connected);
-      row.append(element('span', 'who', player.name));
+      const who = element('span', 'who', player.name);
+      who.style.color = player.color;
+      row.append(who);
       const kind = player.bot ? 'bot' : player.connected ? '' : 'away';
       if (kind) row.append(element('span', 'kind', kind));
       row.append(element('span', 'score', player.score));

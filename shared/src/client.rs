@@ -21,3 +21,4 @@ pub use dial::{Dial, SILENCE_US_MAX};
 pub use playout::Playout;
 pub use session::{Notice, Session};
 pub use stats::Stats;
+pub use view::blend;

@@ -15,7 +15,7 @@ use crate::wire::{DecodeError, Reader, put_varint};
 use crate::{Seat, Tick};
 use alloc::string::String;
 use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
+use bincode::{Decode, Encode};
 
 /// The WebSocket subprotocol that both sides name in the handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";
@@ -40,7 +40,7 @@ pub const SERVER_CONTROL: u8 = 0x83;
 pub type ResumeToken = [u8; 16];
 
 /// The first message of a connection: who wants to play what, where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Hello {
     /// [`PROTOCOL_VERSION`].
     pub protocol: u16,
@@ -57,7 +57,7 @@ pub struct Hello {
 }
 
 /// The answer to a hello that was accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Welcome {
     /// The player's seat.
     pub seat: u8,
@@ -72,7 +72,7 @@ pub struct Welcome {
 }
 
 /// A player as others see them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Player {
     /// The seat.
     pub seat: u8,
@@ -85,7 +85,7 @@ pub struct Player {
 }
 
 /// What a player says besides inputs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ClientControl {
     /// A line to everyone in the room.
     Chat(String),
@@ -94,7 +94,7 @@ pub enum ClientControl {
 }
 
 /// What a room tells its players besides snapshots.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ServerControl {
     /// Somebody joined, came back or lost the connection.
     Player(Player),
@@ -112,23 +112,23 @@ pub enum ServerControl {
     },
 }
 
-fn encode<T: Serialize>(kind: u8, message: &T) -> Vec<u8> {
+fn encode<T: Encode>(kind: u8, message: &T) -> Vec<u8> {
     let config = bincode::config::standard();
-    let body = bincode::serde::encode_to_vec(message, config).expect("control messages are plain data");
+    let body = bincode::encode_to_vec(message, config).expect("control messages are plain data");
     let mut out = Vec::with_capacity(1 + body.len());
     out.push(kind);
     out.extend_from_slice(&body);
     out
 }
 
-fn decode<T: for<'de> Deserialize<'de>>(kind: u8, message: &[u8]) -> Result<T, DecodeError> {
+fn decode<T: Decode<()>>(kind: u8, message: &[u8]) -> Result<T, DecodeError> {
     let (first, body) = message.split_first().ok_or(DecodeError::Truncated { needed: 1, remaining: 0 })?;
     if *first != kind {
         return Err(DecodeError::UnknownKind(*first));
     }
     // The limit also bounds what a claimed length can allocate. A welcome of 64 names fits well.
     let config = bincode::config::standard().with_limit::<{ 4 * CLIENT_MESSAGE_BYTES_MAX }>();
-    let (value, read) = bincode::serde::decode_from_slice(body, config).map_err(|_| DecodeError::Control)?;
+    let (value, read) = bincode::decode_from_slice(body, config).map_err(|_| DecodeError::Control)?;
     if read == body.len() { Ok(value) } else { Err(DecodeError::Trailing(body.len() - read)) }
 }
 

@@ -14,6 +14,8 @@ mod process;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod serving;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod socket;

@@ -275,7 +275,9 @@ fn a_quick_match_has_an_opponent_within_three_seconds() {
         let code = found["code"].as_str().expect("a code");
         let asked = Instant::now();
         let opponent = match game {
-            "paddles" => Player::<Paddles>::join(address, code).play_until(|player| player.session.players().count() > 1),
+            "paddles" => {
+                Player::<Paddles>::join(address, code).play_until(|player| player.session.players().count() > 1)
+            }
             _ => Player::<Arena>::join(address, code).play_until(|player| player.session.players().count() > 1),
         };
         assert!(opponent && asked.elapsed() < Duration::from_secs(3), "{game}: after {:?}", asked.elapsed());

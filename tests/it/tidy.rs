@@ -141,16 +141,31 @@ fn files_have_names_that_say_something() {
 fn types_have_names_that_say_something() {
     let vague = ["Manager", "Helper", "Util", "Handler", "Wrapper", "Info", "Data"];
     refuse("a type's name says what it is", |source, line| {
-        let name = ["struct ", "enum ", "trait "].iter().find_map(|kind| line.split_once(kind)?.1.split([' ', '<', '(', ';']).next());
-        source.is_rust() && !line.trim_start().starts_with("//") && name.is_some_and(|name| vague.iter().any(|end| name.ends_with(end)))
+        let name = ["struct ", "enum ", "trait "]
+            .iter()
+            .find_map(|kind| line.split_once(kind)?.1.split([' ', '<', '(', ';']).next());
+        source.is_rust()
+            && !line.trim_start().starts_with("//")
+            && name.is_some_and(|name| vague.iter().any(|end| name.ends_with(end)))
     });
 }
 
 #[test]
 fn nothing_names_the_machine_it_was_written_on() {
     // Split, so that this file does not name them either.
-    let places = [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/ho", "me/"), concat!("/Use", "rs/"), concat!("/tmp", "/tw")];
-    let hosts = [concat!("arti", "factory"), concat!("index.crates", ".io"), concat!("registry.npm", "js"), concat!("pypi", ".org")];
+    let places = [
+        concat!("/ro", "ot/"),
+        concat!("/wo", "rk/"),
+        concat!("/ho", "me/"),
+        concat!("/Use", "rs/"),
+        concat!("/tmp", "/tw"),
+    ];
+    let hosts = [
+        concat!("arti", "factory"),
+        concat!("index.crates", ".io"),
+        concat!("registry.npm", "js"),
+        concat!("pypi", ".org"),
+    ];
     refuse("no path or mirror of one machine", |source, line| {
         let is_lock = source.path.ends_with(".lock") || source.path.ends_with("package-lock.json");
         contains_any(line, &places) || !is_lock && contains_any(line, &hosts)
@@ -212,8 +227,25 @@ fn the_page_leaves_decisions_to_rust() {
 #[test]
 fn the_core_has_no_clock_no_socket_no_lock_and_no_dice_but_its_own() {
     let outside = [
-        "std::time", "std::net", "std::thread", "std::env", "std::fs", "Instant", "SystemTime", "HashMap", "HashSet",
-        "tokio", "thread_rng", "getrandom", "async fn", ".await", "Mutex", "RwLock", "RefCell", "OnceLock", "static mut",
+        "std::time",
+        "std::net",
+        "std::thread",
+        "std::env",
+        "std::fs",
+        "Instant",
+        "SystemTime",
+        "HashMap",
+        "HashSet",
+        "tokio",
+        "thread_rng",
+        "getrandom",
+        "async fn",
+        ".await",
+        "Mutex",
+        "RwLock",
+        "RefCell",
+        "OnceLock",
+        "static mut",
     ];
     refuse("the core is handed time, bytes and seeds", |source, line| {
         source.is_core() && !line.trim_start().starts_with("//") && contains_any(line, &outside)
@@ -233,19 +265,39 @@ fn little_is_shared_between_threads() {
 
 #[test]
 fn errors_are_values_that_can_be_matched() {
-    let prose = ["Result<(), String>", "Result<String, String>", ", &'static str>", "Box<dyn Error>", "Box<dyn std::error"];
+    let prose =
+        ["Result<(), String>", "Result<String, String>", ", &'static str>", "Box<dyn Error>", "Box<dyn std::error"];
     refuse("errors are enums", |source, line| {
         let is_library = ["shared/src", "server/src", "client-wasm/src"].iter().any(|at| source.path.starts_with(at));
         let says_anyhow = line.contains("anyhow") && !source.path.ends_with("main.rs");
-        is_library && source.is_rust() && line.contains("fn ") && contains_any(line, &prose) || is_library && source.is_rust() && says_anyhow
+        is_library && source.is_rust() && line.contains("fn ") && contains_any(line, &prose)
+            || is_library && source.is_rust() && says_anyhow
     });
 }
 
 #[test]
 fn comments_do_not_narrate() {
     let openings = [
-        "Create", "Initialize", "Initialise", "Set ", "Get ", "Loop ", "Iterate", "Return", "Increment", "Call ",
-        "Add ", "Update", "Now ", "Then ", "First,", "Check if", "Handle ", "Process ", "Step 1", "Helper",
+        "Create",
+        "Initialize",
+        "Initialise",
+        "Set ",
+        "Get ",
+        "Loop ",
+        "Iterate",
+        "Return",
+        "Increment",
+        "Call ",
+        "Add ",
+        "Update",
+        "Now ",
+        "Then ",
+        "First,",
+        "Check if",
+        "Handle ",
+        "Process ",
+        "Step 1",
+        "Helper",
     ];
     refuse("comments say why", |source, line| {
         let comment = line.trim_start().strip_prefix("// ");
@@ -256,7 +308,8 @@ fn comments_do_not_narrate() {
 
 #[test]
 fn nothing_is_left_for_later_or_left_over() {
-    let words = ["todo!", "unimplemented!", "dbg!", "TODO", "FIXME", "XXX", "unbounded_channel", "time::interval", "dead_code"];
+    let words =
+        ["todo!", "unimplemented!", "dbg!", "TODO", "FIXME", "XXX", "unbounded_channel", "time::interval", "dead_code"];
     refuse("no leftovers, no queue without a bound, no ticking on a coarse timer", |source, line| {
         source.is_rust() && !line.trim_start().starts_with("//") && contains_any(line, &words)
     });

@@ -37,7 +37,8 @@ fn welcome() -> Welcome {
 fn input_frame() -> Vec<u8> {
     let (mut dice, codec) = (Rng::new(3), InputCodec::new());
     let ack = Some(Ack { tick: Tick(0), hash: 0 });
-    let mut frame = InputFrame::one(Tick(2), codec.quantize(tickwire::Game::bot(&Zoo::default(), seat(0), &mut dice)), ack, false);
+    let mut frame =
+        InputFrame::one(Tick(2), codec.quantize(tickwire::Game::bot(&Zoo::default(), seat(0), &mut dice)), ack, false);
     frame.count = 3;
     let mut message = Vec::new();
     codec.encode(&frame, &mut message);

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use std::fs;
-use std::io::{Write as _, stdout};
+use std::io::{Write as _, stderr, stdout};
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,13 +59,24 @@ struct Args {
     seed: u64,
 }
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
     let args = Args::parse();
     raise_descriptor_limit();
+    match start(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            // With stderr closed there is nobody to tell.
+            let _ = writeln!(stderr(), "bots: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: &Args) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         tokio::select! {
-            outcome = bots(&args) => outcome,
+            outcome = bots(args) => outcome,
             // A server of ours is killed when `bots` is dropped.
             signal = stopped() => signal.and_then(|()| bail!("stopped by a signal")),
         }
@@ -91,16 +102,36 @@ async fn stopped() -> Result<()> {
 }
 
 async fn bots(args: &Args) -> Result<ExitCode> {
-    let own = match &args.url {
-        Some(_) => None,
-        None => Some(ServerProcess::start().await?),
+    match args.game.as_str() {
+        name if name == Paddles::RULES.name => play::<Paddles>(args).await,
+        name if name == Arena::RULES.name => play::<Arena>(args).await,
+        other => bail!("there is no game {other}; there are {} and {}", Paddles::RULES.name, Arena::RULES.name),
+    }
+}
+
+async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
+    let seats = u32::from(G::RULES.seats);
+    let players = args.players.unwrap_or(seats);
+    ensure!(players <= seats, "a room of {} has {seats} seats", G::RULES.name);
+    let (own, address) = match &args.url {
+        Some(url) => (None, address_of(url)?),
+        None => {
+            let server = ServerProcess::start().await?;
+            let address = server.address();
+            (Some(server), address)
+        }
     };
-    let address = match (&own, &args.url) {
-        (Some(server), _) => server.address(),
-        (None, url) => address_of(url.as_deref().unwrap_or_default())?,
+    let plan = Plan {
+        address,
+        server_pid: own.as_ref().map(ServerProcess::pid).or(args.server_pid),
+        rooms: args.rooms,
+        players,
+        seconds: args.seconds,
+        thin: args.thin,
+        link: LinkProfile { latency_ms: args.latency_ms, jitter_ms: args.jitter_ms, stall_percent: args.stall_percent },
+        seed: args.seed,
     };
-    let server_pid = own.as_ref().map(ServerProcess::pid).or(args.server_pid);
-    let (report, asides) = play(args, address, server_pid).await?;
+    let (report, asides) = run::<G>(&plan).await?;
     let mut broken = report.broken_promises();
     if let Some(server) = own
         && let Err(error) = server.stop().await
@@ -113,29 +144,6 @@ async fn bots(args: &Args) -> Result<ExitCode> {
     }
     print(&report, &asides, &broken)?;
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn play(args: &Args, address: SocketAddr, server_pid: Option<u32>) -> Result<(Report, Asides)> {
-    match args.game.as_str() {
-        name if name == Paddles::RULES.name => run::<Paddles>(&plan::<Paddles>(args, address, server_pid)).await,
-        name if name == Arena::RULES.name => run::<Arena>(&plan::<Arena>(args, address, server_pid)).await,
-        other => bail!("there is no game {other}; there are {} and {}", Paddles::RULES.name, Arena::RULES.name),
-    }
-}
-
-fn plan<G: Game>(args: &Args, address: SocketAddr, server_pid: Option<u32>) -> Plan {
-    let link =
-        LinkProfile { latency_ms: args.latency_ms, jitter_ms: args.jitter_ms, stall_percent: args.stall_percent };
-    Plan {
-        address,
-        server_pid,
-        rooms: args.rooms,
-        players: args.players.unwrap_or_else(|| u32::from(G::RULES.seats)),
-        seconds: args.seconds,
-        thin: args.thin,
-        link,
-        seed: args.seed,
-    }
 }
 
 /// The address in a `ws://` URL.

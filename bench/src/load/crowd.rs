@@ -8,7 +8,7 @@ use super::{Plan, Shared};
 use crate::measure::Totals;
 use std::cell::RefCell;
 use std::rc::Rc;
-use tickwire::{Game, Rng, Tick};
+use tickwire::{Game, Rng};
 
 /// Time between two clients that join, in microseconds.
 const JOIN_GAP_US: u64 = 4_000;
@@ -62,11 +62,6 @@ impl<G: Game> Crowd<G> {
     /// Clients whose connection is gone.
     pub(super) fn gone(&self) -> u64 {
         self.players().filter(|player| player.borrow().is_gone()).count() as u64
-    }
-
-    /// The newest tick that anybody has seen.
-    pub(super) fn newest_tick(&self) -> Tick {
-        Tick(self.players().map(|player| player.borrow().mind.stats().hash_tick).max().unwrap_or(0))
     }
 
     /// Sums over all clients.

@@ -21,7 +21,7 @@ impl Progress {
     /// A bar for a run of about `total_us`.
     pub(super) fn new(clients: u64, total_us: u64) -> Self {
         let bar = ProgressBar::new(total_us / 1_000);
-        let style = ProgressStyle::with_template("  {prefix:<10}{bar:32.cyan/dim} {msg}")
+        let style = ProgressStyle::with_template("  {prefix:<10}{wide_bar:.cyan/dim} {msg}")
             .expect("the template is a constant that is well-formed");
         bar.set_style(style.progress_chars("━╸─"));
         Self { bar, clients, shown_us: 0, arrived: 0 }
@@ -44,14 +44,14 @@ impl Progress {
         (self.shown_us, self.arrived) = (now_us, arrived);
         let totals = crowd.totals();
         self.bar.set_position(now_us / 1_000);
+        // Short enough for a terminal of 80 columns.
         self.bar.set_message(format!(
-            "{}/{} clients up · {} ticks/s · {} compared, {} differ · tick {}",
+            "{}/{} up · {} ticks/s · {} agree, {} differ",
             crowd.up(),
             self.clients,
             grouped(per_second),
-            grouped(totals.hashes_compared),
+            grouped(totals.hashes_compared - totals.hash_mismatches),
             totals.hash_mismatches,
-            crowd.newest_tick()
         ));
     }
 

@@ -4,7 +4,7 @@ use super::view::{difference, is_teleport, predicts_leaf, predicts_row};
 use crate::input::InputCodec;
 use crate::limits::{PREDICTION_TICKS_MAX, SEATS_MAX};
 use crate::snapshot::Snapshot;
-use crate::state::{LeafKind, Schema};
+use crate::state::{Leaf, LeafKind, Schema};
 use crate::{Game, Rng, RowId, Seat, Step, Tick, To};
 use alloc::vec::Vec;
 
@@ -57,8 +57,33 @@ pub(super) struct Correction {
     pub(super) ticks: u32,
     /// Whether anything of ours came out differently than predicted.
     pub(super) wrong: bool,
-    /// How far the worst row of ours was off, in the game's units.
+    /// How far the worst smooth field of ours was off, in the game's units; what was put elsewhere apart.
     pub(super) units: f32,
+}
+
+/// How far off the fields of one row were: a position's axes together, other fields by themselves.
+#[derive(Debug, Default)]
+struct FieldError<'a> {
+    field: &'a str,
+    squares: f32,
+    worst: f32,
+}
+
+impl<'a> FieldError<'a> {
+    fn add(&mut self, leaf: &'a Leaf, steps: f32) {
+        if leaf.kind != LeafKind::Number {
+            return;
+        }
+        let field = leaf.path.trim_end_matches(".x").trim_end_matches(".y");
+        if field != self.field {
+            (self.worst, self.field, self.squares) = (self.worst(), field, 0.0);
+        }
+        self.squares += (steps * leaf.unit) * (steps * leaf.unit);
+    }
+
+    fn worst(&self) -> f32 {
+        crate::math::max(self.worst, libm::sqrtf(self.squares))
+    }
 }
 
 /// The predicted world of one player.
@@ -157,7 +182,7 @@ impl<G: Game> Predictor<G> {
                 let row = new.row(index);
                 let mine = number > 0 && predicts_row(table, row, me);
                 let Some(was) = old.find(*id).filter(|was| mine || (number == 0 && *was != row)) else { continue };
-                let mut squares = 0.0;
+                let mut error = FieldError::default();
                 for (at, leaf) in table.leaves.iter().enumerate() {
                     if was[at] == row[at] || !(mine || predicts_leaf(leaf, row, me)) {
                         continue;
@@ -166,12 +191,10 @@ impl<G: Game> Predictor<G> {
                     let steps = difference(leaf, row[at], was[at]);
                     if leaf.marks.smooth && !is_teleport(leaf, steps) {
                         offsets.push((*id, at, steps as f32));
-                    }
-                    if leaf.marks.smooth && leaf.kind == LeafKind::Number {
-                        squares += (steps as f32 * leaf.unit) * (steps as f32 * leaf.unit);
+                        error.add(leaf, steps as f32);
                     }
                 }
-                correction.units = crate::math::max(correction.units, libm::sqrtf(squares));
+                correction.units = crate::math::max(correction.units, error.worst());
             }
             offsets.into_iter().for_each(|(id, at, steps)| self.predicted.add_offset(number, id, at, steps));
         }

@@ -58,7 +58,8 @@ pub struct Session<G: Game> {
     event_schema: Schema,
     codec: InputCodec<G::Input>,
     dial: Dial,
-    greeted_us: Option<u64>,
+    /// When the connection was dialled, or opened; `None` without one.
+    called_us: Option<u64>,
     heard_us: u64,
     seat: Option<Seat>,
     players: BTreeMap<u8, Player>,
@@ -104,7 +105,7 @@ impl<G: Game> Session<G> {
             event_schema: Schema::of::<G::Event>(),
             codec: InputCodec::new(),
             dial: Dial::new(seed),
-            greeted_us: None,
+            called_us: None,
             heard_us: 0,
             seat: None,
             players: BTreeMap::new(),
@@ -134,19 +135,23 @@ impl<G: Game> Session<G> {
 
     /// True once for every connection that is to be opened now.
     pub fn poll_dial(&mut self, now_us: u64) -> bool {
-        self.dial.poll(now_us)
+        let dials = self.dial.poll(now_us);
+        if dials {
+            (self.called_us, self.heard_us) = (Some(now_us), now_us);
+        }
+        dials
     }
 
     /// A connection is open: says hello.
     pub fn handle_opened(&mut self, now_us: u64) {
         self.outbox.clear();
         self.outbox.push_back(self.hello.encode());
-        (self.greeted_us, self.heard_us) = (Some(now_us), now_us);
+        (self.called_us, self.heard_us) = (Some(now_us), now_us);
     }
 
     /// The connection is gone, with this close code.
     pub fn handle_closed(&mut self, code: u16, now_us: u64) {
-        self.greeted_us = None;
+        self.called_us = None;
         self.outbox.clear();
         if self.leaving || self.dial.has_given_up() {
             return;
@@ -200,7 +205,7 @@ impl<G: Game> Session<G> {
         self.players = welcome.players.iter().map(|player| (player.seat, player.clone())).collect();
         self.mirror = Mirror::empty(&self.schema);
         self.playout.reset();
-        let waited_us = now_us.saturating_sub(self.greeted_us.unwrap_or(now_us));
+        let waited_us = now_us.saturating_sub(self.called_us.unwrap_or(now_us));
         let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;
         self.clock = InputClock::new(1_000_000.0 / f64::from(G::RULES.tick_rate_hz));
         self.clock.set(f64::from(welcome.tick) + ahead, now_us, waited_us);
@@ -388,13 +393,13 @@ impl<G: Game> Session<G> {
 
     /// Whether this side should close the connection now, and with which code.
     pub fn poll_close(&mut self, now_us: u64) -> Option<CloseCode> {
-        self.greeted_us?;
+        self.called_us?;
         if self.leaving && self.outbox.is_empty() {
-            self.greeted_us = None;
+            self.called_us = None;
             return Some(CloseCode::Normal);
         }
         if now_us.saturating_sub(self.heard_us) > SILENCE_US_MAX {
-            self.greeted_us = None;
+            self.called_us = None;
             return Some(CloseCode::Silent);
         }
         None

@@ -70,6 +70,26 @@ fn between(leaf: &Leaf, from: u32, to: u32, part: f32) -> u32 {
     if is_teleport(leaf, way) { from } else { moved(leaf, from, way as f32 * part) }
 }
 
+fn blend_row(table: &TableSchema, from: &[u32], to: Option<&[u32]>, part: f32, out: &mut [u32]) {
+    let to = to.unwrap_or(from);
+    for ((out, leaf), (from, to)) in out.iter_mut().zip(&table.leaves).zip(from.iter().zip(to)) {
+        *out = between(leaf, *from, *to, part);
+    }
+}
+
+/// Fills `out` with the world at `part` (0 to 1) of the way from one snapshot to the next: the rows of `before`,
+/// smooth fields moved.
+pub fn blend(schema: &Schema, before: &Snapshot, after: &Snapshot, part: f32, out: &mut Snapshot) {
+    out.copy_from(before);
+    for (number, table) in schema.tables.iter().enumerate() {
+        let rows = &mut out.tables[number];
+        for (index, id) in before.tables[number].ids.iter().enumerate() {
+            let row = &mut rows.wire[index * rows.width..(index + 1) * rows.width];
+            blend_row(table, before.tables[number].row(index), after.tables[number].find(*id), part, row);
+        }
+    }
+}
+
 /// Fills `out` with what the player in `me` is to see.
 pub(super) fn compose(
     schema: &Schema,
@@ -147,17 +167,9 @@ impl Merge<'_> {
 
     fn played_row(&mut self, index: usize, from: &[u32]) {
         let id = self.played.before.tables[self.number].ids[index];
-        let (table, part) = (self.table, self.played.part);
         let to = self.played.after.tables[self.number].find(id);
-        let out = self.last();
-        match to {
-            Some(to) => {
-                for ((out, leaf), (from, to)) in out.iter_mut().zip(&table.leaves).zip(from.iter().zip(to)) {
-                    *out = between(leaf, *from, *to, part);
-                }
-            }
-            None => out.copy_from_slice(from),
-        }
+        let (table, part) = (self.table, self.played.part);
+        blend_row(table, from, to, part, self.last());
     }
 
     /// In the root row each leaf goes its own way: some are mine, some everybody's, some another player's.

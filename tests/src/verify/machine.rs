@@ -22,7 +22,8 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
 /// Installs what is missing.
 pub(crate) fn prepare(needs: Needs, log: &Path) -> Result<()> {
-    let missing: Vec<&str> = needs.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
+    let missing: Vec<&str> =
+        needs.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -203,7 +203,7 @@ fn draw_message(ship: &Ship, center: Vec2, scene: &mut Scene) {
     if ship.is_flying() {
         return;
     }
-    let seconds = math::ceil((ship.rebirth_ticks - SHIELD_TICKS) / 30.0);
+    let seconds = math::ceil((ship.rebirth_ticks - SHIELD_TICKS) / 30.0) as u8;
     let at = center + vec2(0.0, VIEW.y * 0.36);
     scene.text(at, 20.0, Align::Centre, INK.fade(0.9), format!("Back in {seconds}"));
 }

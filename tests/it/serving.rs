@@ -1,0 +1,71 @@
+//! The server's program as a process, for tests that have to see it from outside.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// The program, as it was built along with these tests.
+pub(crate) fn program() -> PathBuf {
+    let own = std::env::current_exe().expect("this program has a path");
+    let folder = own.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/NAME");
+    let program = folder.join("tickwire");
+    if !program.exists() {
+        let build = ["build", "--quiet", "--workspace", "--bin", "tickwire"];
+        let built = Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        assert!(built.is_ok_and(|status| status.success()), "the server compiles");
+    }
+    program
+}
+
+/// A server of its own; ended with the test.
+pub(crate) struct Serving {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Serving {
+    /// A server on a free port.
+    pub(crate) fn start() -> Self {
+        Self::start_on("127.0.0.1:0")
+    }
+
+    /// A server on this address.
+    pub(crate) fn start_on(listen: &str) -> Self {
+        let mut child = Command::new(program())
+            .args(["serve", "--listen", listen, "--admin-listen", "0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("a pipe");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let address = line.split("http://").nth(1).and_then(|rest| rest.trim().parse().ok());
+        Self { child, address: address.unwrap_or_else(|| panic!("an address in {line:?}")) }
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the server is there to get SIG{name}");
+    }
+
+    /// How it ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("the server ends")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
