@@ -12,7 +12,7 @@ use tickwire::message::{Hello, SnapshotHead};
 use tickwire::section::Mirror;
 use tickwire::wire::Reader;
 use tickwire::{Game, Rng};
-use tickwire_games::{Arena, Paddles};
+use tickwire_games::{Arena, Crowd, Paddles};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
 /// Turns before anything is measured: everyone has joined, clocks have settled, shots fly.
@@ -207,6 +207,7 @@ fn rooms(criterion: &mut Criterion) {
     game::<Paddles>(criterion, 2);
     game::<Arena>(criterion, 8);
     game::<Arena>(criterion, 16);
+    game::<Crowd>(criterion, 8);
 }
 
 fn short() -> Criterion {

@@ -13,7 +13,7 @@ use tickwire_bench::load::{Plan, run};
 use tickwire_bench::report::Report;
 use tickwire_bench::server_process::ServerProcess;
 use tickwire_bench::table::{Asides, render};
-use tickwire_games::{Arena, Paddles};
+use tickwire_games::{Arena, Crowd, Paddles};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -105,7 +105,8 @@ async fn bots(args: &Args) -> Result<ExitCode> {
     match args.game.as_str() {
         name if name == Paddles::RULES.name => play::<Paddles>(args).await,
         name if name == Arena::RULES.name => play::<Arena>(args).await,
-        other => bail!("there is no game {other}; there are {} and {}", Paddles::RULES.name, Arena::RULES.name),
+        name if name == Crowd::RULES.name => play::<Crowd>(args).await,
+        other => bail!("there is no game {other}; there are paddles, arena and crowd"),
     }
 }
 

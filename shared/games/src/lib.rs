@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`paddles`] | the tutorial: a whole game on one screen of code |
 //! | [`arena`] | ships and shots in tables, hidden information, bots that fight |
+//! | [`crowd`] | the benchmark: many rows that keep moving, nothing to see |
 //!
 //! Each game is its rules, then a `stage` module that draws it. They name no clock, socket or web type, and
 //! build without `std`.
@@ -15,9 +16,11 @@ extern crate std;
 extern crate alloc;
 
 pub mod arena;
+pub mod crowd;
 pub mod paddles;
 
 pub use arena::Arena;
+pub use crowd::Crowd;
 pub use paddles::Paddles;
 
 #[cfg(test)]

@@ -1,0 +1,204 @@
+//! Crowd, the benchmark: players and many entities that keep moving, the same on every server that is measured.
+//!
+//! A square of 1000 units, 30 ticks a second. Each entity flies straight and bounces off the walls; what makes
+//! it turn are the room's dice, which no client has. Nothing meets anything: what is measured is carrying state.
+
+use serde::{Deserialize, Serialize};
+use tickwire::math::{self, Vec2, vec2};
+use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Table};
+
+/// Side of the square, in units.
+const SIZE: f32 = 1000.0;
+/// Units per tick on each axis.
+const SPEED_MAX: f32 = 2.0;
+/// Directions of an angle: 10 bits.
+const DIRECTIONS: f32 = 1024.0;
+/// In erratic motion, the standard deviation of each tick's change of velocity, in units per tick and axis.
+const SIGMA: f32 = 0.1;
+/// In steady motion, one in so many entities takes a new way in a tick.
+const TURN_ONE_IN: u32 = 100;
+/// A bot keeps its way for so many ticks.
+const DECISION_TICKS: u32 = 15;
+
+/// How entities move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Motion {
+    /// One in a hundred takes a new way in a tick.
+    #[default]
+    Steady,
+    /// All change their way a little in every tick.
+    Erratic,
+    /// None moves: only players do.
+    Still,
+}
+
+/// What a room is created with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Entities besides players, at most 10,000.
+    pub entities: u16,
+    /// How they move.
+    pub motion: Motion,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { entities: 100, motion: Motion::Steady }
+    }
+}
+
+/// The world.
+#[derive(State, Clone, Default)]
+pub struct Crowd {
+    movers: Table<Mover>,
+    /// Clients need not know why entities turn.
+    #[state(only = server)]
+    motion: u8,
+}
+
+#[derive(State, Clone, Default)]
+struct Mover {
+    /// A player's; nobody's for an entity.
+    #[state(owner)]
+    seat: Option<Seat>,
+    #[state(range = 0.0..=1000.0, step = 0.03125, smooth)]
+    at: Vec2,
+    #[state(range = -2.0..=2.0, step = 0.03125)]
+    velocity: Vec2,
+    /// In steps of 1/1024 turn, as is the spin: sums of whole steps are exact.
+    #[state(bits = 10)]
+    angle: u16,
+    /// Steps per tick.
+    #[state(range = -16..=16)]
+    spin: i8,
+    hp: u8,
+}
+
+/// Where a player steers: each axis from −2 to 2 units per tick.
+#[derive(Input, Clone, Copy, Default, PartialEq, Debug)]
+pub struct Way {
+    #[input(range = -2.0..=2.0, step = 0.03125)]
+    velocity: Vec2,
+}
+
+impl Game for Crowd {
+    type Input = Way;
+    type Event = ();
+    type Options = Options;
+    const RULES: Rules = Rules::new("crowd", 30).seats(8).bots(8);
+
+    fn new(options: &Options) -> Self {
+        // The first places are part of the options, not of the dice: they are the same for every room's bytes.
+        let mut dice = Rng::new(u64::from(options.entities));
+        let mut world = Self { motion: options.motion as u8, ..Self::default() };
+        for _ in 0..options.entities.min(10_000) {
+            let velocity = if options.motion == Motion::Still { Vec2::ZERO } else { any_velocity(&mut dice) };
+            world.movers.insert(Mover::at_random(None, velocity, &mut dice));
+        }
+        world
+    }
+
+    fn join(&mut self, seat: Seat) {
+        let mut dice = Rng::new(u64::from(seat.number()));
+        self.movers.insert(Mover::at_random(Some(seat), Vec2::ZERO, &mut dice));
+    }
+
+    fn leave(&mut self, seat: Seat, _: Leave) {
+        self.movers.retain(|_, mover| mover.seat != Some(seat));
+    }
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        let (is_steady, is_erratic) = (self.motion == Motion::Steady as u8, self.motion == Motion::Erratic as u8);
+        for mover in self.movers.values_mut() {
+            match mover.seat {
+                Some(seat) => mover.velocity = tick.input(seat).velocity,
+                None if is_steady && tick.rng().one_in(TURN_ONE_IN) => mover.velocity = any_velocity(tick.rng()),
+                None if is_erratic => mover.velocity += nudge(tick.rng()),
+                None => {}
+            }
+            mover.fly();
+        }
+    }
+
+    fn bot(&self, me: Seat, dice: &mut Rng) -> Way {
+        let mine = self.movers.values().find(|mover| mover.seat == Some(me));
+        match mine {
+            Some(mover) if !dice.one_in(DECISION_TICKS) => Way { velocity: mover.velocity },
+            _ => Way { velocity: any_velocity(dice) },
+        }
+    }
+}
+
+impl Mover {
+    fn at_random(seat: Option<Seat>, velocity: Vec2, dice: &mut Rng) -> Self {
+        let at = vec2(dice.range(0.0, SIZE), dice.range(0.0, SIZE));
+        let spin = if velocity == Vec2::ZERO { 0 } else { i8::try_from(dice.between(-8, 8)).unwrap_or(0) };
+        Self { seat, at, velocity, angle: 0, spin, hp: 100 }
+    }
+
+    fn fly(&mut self) {
+        self.velocity.x = math::clamp(self.velocity.x, -SPEED_MAX, SPEED_MAX);
+        self.velocity.y = math::clamp(self.velocity.y, -SPEED_MAX, SPEED_MAX);
+        // On the wire's grid before it moves anything: what is left over would be lost after the step.
+        self.velocity = (self.velocity * 32.0 + 0.5).floor() / 32.0;
+        self.at += self.velocity;
+        bounce(&mut self.at.x, &mut self.velocity.x);
+        bounce(&mut self.at.y, &mut self.velocity.y);
+        self.angle = self.angle.wrapping_add_signed(i16::from(self.spin)) % DIRECTIONS as u16;
+    }
+}
+
+fn bounce(at: &mut f32, velocity: &mut f32) {
+    if *at < 0.0 || *at > SIZE {
+        *at = math::clamp(*at, 0.0, SIZE);
+        *velocity = -*velocity;
+    }
+}
+
+fn any_velocity(dice: &mut Rng) -> Vec2 {
+    vec2(dice.range(-SPEED_MAX, SPEED_MAX), dice.range(-SPEED_MAX, SPEED_MAX))
+}
+
+/// A small change on both axes: the sum of four even draws is near enough to a normal one.
+fn nudge(dice: &mut Rng) -> Vec2 {
+    let mut draw = || {
+        let sum = dice.unit() + dice.unit() + dice.unit() + dice.unit() - 2.0;
+        // Four even draws have a variance of a third.
+        sum * SIGMA * 1.732_050_8
+    };
+    vec2(draw(), draw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::play::{Play, assert_deterministic};
+
+    #[test]
+    fn every_run_is_the_same() {
+        assert_deterministic::<Crowd>();
+    }
+
+    #[test]
+    fn everything_stays_inside_and_keeps_moving() {
+        for motion in [Motion::Steady, Motion::Erratic] {
+            let mut play: Play<Crowd> = Play::new(8, 3);
+            play.world.motion = motion as u8;
+            let mut turned = 0;
+            for _ in 0..1_000 {
+                let before: std::vec::Vec<Vec2> = play.world.movers.values().map(|mover| mover.velocity).collect();
+                play.bots();
+                let movers = play.world.movers.values();
+                turned += movers.zip(&before).filter(|(mover, before)| mover.velocity != **before).count();
+                for mover in play.world.movers.values() {
+                    assert!((0.0..=SIZE).contains(&mover.at.x) && (0.0..=SIZE).contains(&mover.at.y));
+                }
+            }
+            // 100 entities and 8 players over 1,000 ticks.
+            let expected = if motion == Motion::Steady { 1_000..4_000 } else { 90_000..108_000 };
+            assert!(expected.contains(&turned), "{turned} turns in {motion:?} motion");
+        }
+    }
+}
