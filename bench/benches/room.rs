@@ -89,7 +89,7 @@ impl<G: Game> Match<G> {
             guest.play(&mut self.room, self.now_us);
         }
         turn.tick = timed(|| self.room.tick().hash);
-        turn.hash = timed(|| self.room.newest().hash());
+        turn.hash = timed(|| self.room.newest().hash(self.room.schema()));
         for (place, guest) in self.guests.iter_mut().enumerate() {
             let mut message = Vec::with_capacity(4_096);
             turn.encode += timed(|| poll(&mut self.room, guest.member, &mut message));

@@ -287,8 +287,7 @@ impl<G: Game> Room<G> {
         self.collect_inputs();
         self.record.events.clear();
         self.world.step(&mut Step::new(self.tick, &self.inputs, &mut self.rng, &mut self.record.events));
-        let snapshot = self.replication.push(&mut self.world, self.tick, &self.record.events);
-        self.record.hash = snapshot.hash();
+        self.record.hash = self.replication.push(&mut self.world, self.tick, &self.record.events);
         &self.record
     }
 

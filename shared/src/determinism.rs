@@ -34,7 +34,7 @@ pub fn hashes<G: Game>(seed: u64, ticks: u32, rollbacks: bool) -> Vec<u64> {
         }
         play(&mut world, &seats, tick, &mut rng, &mut dice);
         snapshot.capture(&mut world, tick);
-        hashes.push(snapshot.hash());
+        hashes.push(snapshot.hash(&schema));
     }
     hashes
 }

@@ -32,6 +32,9 @@ pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1_024;
 /// Bytes of one message to a client: a keyframe of a large world.
 pub const SERVER_MESSAGE_BYTES_MAX: usize = 1 << 20;
 
+/// Memory that decoding one control message may claim. The largest is the welcome to a room of 64 long names.
+pub const CONTROL_BYTES_MAX: usize = 16_384;
+
 /// Inputs a client may send ahead of the server's tick; earlier ones are dropped and counted.
 pub const INPUT_LEAD_TICKS_MAX: u32 = 32;
 

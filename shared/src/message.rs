@@ -10,7 +10,7 @@
 //!         0x03 control    bincode                  0x83 control   bincode
 //! ```
 
-use crate::limits::{CHAT_CHARS_MAX, CLIENT_MESSAGE_BYTES_MAX, NAME_CHARS_MAX};
+use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX};
 use crate::wire::{DecodeError, Reader, put_varint};
 use crate::{Seat, Tick};
 use alloc::string::String;
@@ -126,8 +126,8 @@ fn decode<T: Decode<()>>(kind: u8, message: &[u8]) -> Result<T, DecodeError> {
     if *first != kind {
         return Err(DecodeError::UnknownKind(*first));
     }
-    // The limit also bounds what a claimed length can allocate. A welcome of 64 names fits well.
-    let config = bincode::config::standard().with_limit::<{ 4 * CLIENT_MESSAGE_BYTES_MAX }>();
+    // The limit also bounds what a claimed length can allocate.
+    let config = bincode::config::standard().with_limit::<CONTROL_BYTES_MAX>();
     let (value, read) = bincode::decode_from_slice(body, config).map_err(|_| DecodeError::Control)?;
     if read == body.len() { Ok(value) } else { Err(DecodeError::Trailing(body.len() - read)) }
 }

@@ -8,7 +8,7 @@
 //! topic     u8      0 the room, 1 the receiver's own seat
 //! index     varint  which slot range
 //! age       varint  ticks back to the baseline; 0 for a keyframe
-//! hash      u32     of the section's rows after the delta
+//! hash      u32     of the section's rows after the delta, and of topic and index
 //! length    varint  bytes of the body
 //! body      bits    per table: any change? then per baseline row: changed? removed? per leaf: changed? value;
 //!                   then the number of new rows, and each: slots since the last, generation, leaves
@@ -16,20 +16,26 @@
 //!
 //! Decoding is all or nothing: on an error the mirror is what it was before.
 
-use crate::snapshot::{Rows, Snapshot, Topic, row_hash};
+use crate::hash;
+use crate::snapshot::{Rows, Snapshot, Topic};
 use crate::state::{Schema, TableSchema};
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
 use crate::{RowId, Seat};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// How many sections a topic has between two snapshots, either of which may hold the highest row.
+/// How many sections a topic has between two snapshots, either of which may hold the highest row. Rows that are
+/// not in the topic do not count: their number is nobody's business.
 #[must_use]
 pub fn section_count(schema: &Schema, topic: Topic, base: Option<&Snapshot>, now: &Snapshot) -> u32 {
-    let tables = schema.tables.iter().enumerate().filter(|(_, table)| !topic.leaves(table).is_empty());
-    let last_slot = |snapshot: &Snapshot, table: usize| snapshot.tables[table].ids.last().map_or(0, |id| id.slot);
-    let sections = tables.map(|(index, table)| {
-        let slot = last_slot(now, index).max(base.map_or(0, |base| last_slot(base, index)));
+    let sections = schema.tables.iter().enumerate().filter(|(_, table)| !topic.leaves(table).is_empty());
+    let sections = sections.map(|(number, table)| {
+        let last_slot = |snapshot: &Snapshot| {
+            let rows = &snapshot.tables[number];
+            let seen = (0..rows.ids.len()).rev().find(|index| topic.has_row(table, rows.row(*index)));
+            seen.map_or(0, |index| rows.ids[index].slot)
+        };
+        let slot = last_slot(now).max(base.map_or(0, last_slot));
         u32::from(slot / table.slots_per_section) + 1
     });
     sections.max().unwrap_or(0)
@@ -67,7 +73,8 @@ pub fn encode(
         hash = hash.wrapping_add(span.encode(base, &now.tables[table], &mut writer));
     }
     writer.finish();
-    out[hash_at..hash_at + 4].copy_from_slice(&hash.to_le_bytes());
+    let sent = hash.wrapping_add(salt(topic, index));
+    out[hash_at..hash_at + 4].copy_from_slice(&sent.to_le_bytes());
     let length = out.len() - length_at - 1;
     if let Ok(short @ 0..0x80) = u8::try_from(length) {
         out[length_at] = short;
@@ -101,9 +108,8 @@ impl Span<'_> {
     }
 
     fn hash(&self, id: RowId, row: &[u32]) -> u32 {
-        let mut hash = row_hash(u32::try_from(self.number).unwrap_or(0), id);
-        self.topic.leaves(self.table).iter().for_each(|leaf| hash.add(self.topic.value(self.table, row, *leaf)));
-        hash.narrow()
+        let leaves = self.topic.leaves(self.table).iter();
+        narrow(hash::row(id, &self.table.keys, leaves.map(|leaf| (*leaf, self.topic.value(self.table, row, *leaf)))))
     }
 
     fn seen(&self, rows: &Rows, index: usize) -> bool {
@@ -115,21 +121,36 @@ impl Span<'_> {
         if self.is_root() && self.index > 0 {
             return 0;
         }
-        let mut hash = 0_u32;
-        for index in self.rows(now).filter(|index| self.seen(now, *index)) {
-            hash = hash.wrapping_add(self.hash(now.ids[index], now.row(index)));
-        }
-        let kept = base.map(|base| (base, self.rows(base)));
-        if let Some((base, span)) = kept.clone() {
-            self.encode_kept(base, span, now, writer);
-        } else if self.is_root() {
+        let rows = self.rows(now);
+        match base {
+            Some(base) if self.is_steady(base, now) => self.encode_steady(base, now, writer),
+            Some(base) => {
+                self.encode_kept(base, now, writer);
+                self.encode_new(Some(base), now, writer);
+            }
             // The root row always exists: a keyframe changes it from zeros.
-            self.encode_values(now.row(0), writer);
+            None if self.is_root() => self.encode_values(now.row(0), writer),
+            None => self.encode_new(None, now, writer),
+        }
+        let hashes = rows.filter(|index| self.seen(now, *index)).map(|index| self.hash(now.ids[index], now.row(index)));
+        hashes.fold(0, u32::wrapping_add)
+    }
+
+    /// Whether both snapshots hold the same rows for everybody: the case of most ticks, and a cheap one.
+    fn is_steady(&self, base: &Rows, now: &Rows) -> bool {
+        self.topic == Topic::Room && base.ids[self.rows(base)] == now.ids[self.rows(now)]
+    }
+
+    fn encode_steady(&self, base: &Rows, now: &Rows, writer: &mut BitWriter<'_>) {
+        let pairs = || self.rows(base).zip(self.rows(now)).map(|(old, new)| (base.row(old), now.row(new)));
+        let any = pairs().any(|(old, new)| !self.unchanged(old, new));
+        writer.put_bit(any);
+        for (old, new) in pairs().filter(|_| any) {
+            self.encode_row(old, Some(new), writer);
         }
         if !self.is_root() {
-            self.encode_new(kept, now, writer);
+            writer.put_small(0);
         }
-        hash
     }
 
     fn unchanged(&self, old: &[u32], new: &[u32]) -> bool {
@@ -137,36 +158,31 @@ impl Span<'_> {
         old == new || self.topic.leaves(self.table).iter().all(|leaf| value(old, leaf) == value(new, leaf))
     }
 
-    fn encode_kept(&self, base: &Rows, span: Range<usize>, now: &Rows, writer: &mut BitWriter<'_>) {
-        let mut cursor = self.rows(now);
-        let mut partner = |id: RowId| {
-            while cursor.start < cursor.end && now.ids[cursor.start].slot < id.slot {
-                cursor.start += 1;
+    /// One row of the baseline: unchanged, changed, or (`None`) gone.
+    fn encode_row(&self, old: &[u32], new: Option<&[u32]>, writer: &mut BitWriter<'_>) {
+        match new {
+            Some(new) if self.unchanged(old, new) => writer.put_bit(false),
+            Some(new) => {
+                writer.put(0b01, if self.is_root() { 1 } else { 2 });
+                self.encode_changes(old, new, writer);
             }
-            let index = cursor.start;
-            (index < cursor.end && now.ids[index] == id && self.seen(now, index)).then(|| now.row(index))
+            None => writer.put(0b11, 2),
+        }
+    }
+
+    fn encode_kept(&self, base: &Rows, now: &Rows, writer: &mut BitWriter<'_>) {
+        let span = self.rows(now);
+        let partner = |id: RowId| {
+            let index = span.start + now.ids[span.clone()].partition_point(|row| row.slot < id.slot);
+            (index < span.end && now.ids[index] == id && self.seen(now, index)).then(|| now.row(index))
         };
-        let any_at = span
-            .clone()
-            .filter(|index| self.seen(base, *index))
-            .find(|index| partner(base.ids[*index]).is_none_or(|row| !self.unchanged(base.row(*index), row)));
-        writer.put_bit(any_at.is_some());
-        let Some(first) = any_at else { return };
-        // `partner` only moves forward and stands at the first change; the rows before it are unchanged.
-        for index in span.filter(|index| self.seen(base, *index)) {
-            let old = base.row(index);
-            if index < first {
-                writer.put_bit(false);
-                continue;
-            }
-            match partner(base.ids[index]) {
-                Some(new) if self.unchanged(old, new) => writer.put_bit(false),
-                Some(new) => {
-                    writer.put(0b01, if self.is_root() { 1 } else { 2 });
-                    self.encode_changes(old, new, writer);
-                }
-                None => writer.put(0b11, 2),
-            }
+        let changed =
+            |index: &usize| partner(base.ids[*index]).is_none_or(|row| !self.unchanged(base.row(*index), row));
+        let seen = || self.rows(base).filter(|index| self.seen(base, *index));
+        let any = seen().any(|index| changed(&index));
+        writer.put_bit(any);
+        for index in seen().filter(|_| any) {
+            self.encode_row(base.row(index), partner(base.ids[index]), writer);
         }
     }
 
@@ -186,18 +202,20 @@ impl Span<'_> {
         }
     }
 
-    fn encode_new(&self, kept: Option<(&Rows, Range<usize>)>, now: &Rows, writer: &mut BitWriter<'_>) {
-        let is_new = |index: &usize| {
-            let known = |(base, span): (&Rows, Range<usize>)| {
-                let at = base.ids[span.clone()].partition_point(|id| id.slot < now.ids[*index].slot) + span.start;
-                at < span.end && base.ids[at] == now.ids[*index] && self.seen(base, at)
-            };
-            self.seen(now, *index) && !kept.clone().is_some_and(known)
+    fn encode_new(&self, base: Option<&Rows>, now: &Rows, writer: &mut BitWriter<'_>) {
+        if self.is_root() {
+            return;
+        }
+        let known = |index: usize| {
+            base.is_some_and(|base| {
+                let at = base.ids.partition_point(|id| id.slot < now.ids[index].slot);
+                base.ids.get(at) == Some(&now.ids[index]) && self.seen(base, at)
+            })
         };
-        let count = self.rows(now).filter(is_new).count();
-        writer.put_small(u32::try_from(count).unwrap_or(u32::MAX));
+        let fresh = || self.rows(now).filter(|index| self.seen(now, *index) && !known(*index));
+        writer.put_small(u32::try_from(fresh().count()).unwrap_or(u32::MAX));
         let mut next_slot = self.index * u32::from(self.table.slots_per_section);
-        for index in self.rows(now).filter(is_new) {
+        for index in fresh() {
             let id = now.ids[index];
             writer.put_small(u32::from(id.slot) - next_slot);
             writer.put_small(u32::from(id.generation));
@@ -220,15 +238,10 @@ impl Span<'_> {
             }
             self.decode_new(reader, out)?;
         }
-        let hashes = (0..out.ids.len()).map(|index| self.hash_plain(out.ids[index], out.row(index)));
-        Ok(hashes.fold(0, u32::wrapping_add))
-    }
-
-    /// The hash on the receiving side, where what is hidden is zero already.
-    fn hash_plain(&self, id: RowId, row: &[u32]) -> u32 {
-        let mut hash = row_hash(u32::try_from(self.number).unwrap_or(0), id);
-        self.topic.leaves(self.table).iter().for_each(|leaf| hash.add(row[*leaf]));
-        hash.narrow()
+        // What is hidden is zero on this side, and adds nothing.
+        let hash =
+            |index: usize| hash::row(out.ids[index], &self.table.keys, out.row(index).iter().copied().enumerate());
+        Ok((0..out.ids.len()).map(|index| narrow(hash(index))).fold(0, u32::wrapping_add))
     }
 
     fn decode_root(&self, base: Option<&Rows>, reader: &mut BitReader<'_>, out: &mut Rows) -> Result<(), DecodeError> {
@@ -301,6 +314,20 @@ impl Span<'_> {
         }
         Ok(())
     }
+}
+
+/// Added to the hash of a section's rows on the wire: an empty section must not pass for another one.
+fn salt(topic: Topic, index: u32) -> u32 {
+    let mut mix = hash::Mix::new(match topic {
+        Topic::Room => 0,
+        Topic::Seat(_) => 1,
+    });
+    mix.add(index);
+    narrow(mix.wide())
+}
+
+const fn narrow(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 fn insert_row(out: &mut Rows, id: RowId, row: &[u32]) -> Result<(), DecodeError> {
@@ -419,8 +446,9 @@ impl Mirror {
             replace(&mut received.next.tables[number], &span, &self.scratch);
         }
         body.finish()?;
-        if found != expected {
-            return Err(DecodeError::HashMismatch { expected, found });
+        let found_sum = found.wrapping_add(salt(topic, index));
+        if found_sum != expected {
+            return Err(DecodeError::HashMismatch { expected, found: found_sum });
         }
         received.next_hash = received.next_hash.wrapping_add(found);
         Ok(kind == 1)

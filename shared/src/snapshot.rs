@@ -3,7 +3,7 @@
 //! On the server it holds everything; [`Topic`] says which rows and leaves a section of it may show.
 //! On a client it holds what was received, hidden leaves being zero.
 
-use crate::hash::Mix;
+use crate::hash;
 use crate::state::{Schema, State, TableSchema, TableVisitor};
 use crate::{RowId, Seat, Table, Tick};
 use alloc::vec::Vec;
@@ -63,6 +63,13 @@ impl Rows {
         start..self.ids.partition_point(|id| u32::from(id.slot) < end)
     }
 
+    /// The sum of the rows' hashes, every leaf included.
+    #[must_use]
+    pub fn hash(&self, table: &TableSchema) -> u64 {
+        let hash = |index: usize| hash::row(self.ids[index], &table.keys, self.row(index).iter().copied().enumerate());
+        (0..self.ids.len()).map(hash).fold(0, u64::wrapping_add)
+    }
+
     fn copy_from(&mut self, other: &Self) {
         self.width = other.width;
         self.ids.clone_from(&other.ids);
@@ -116,27 +123,12 @@ impl Snapshot {
         world.tables(&mut Restore { tables: self.tables[1..].iter() });
     }
 
-    /// The hash of everything in it, hidden fields included.
+    /// The hash of everything in it, hidden fields included: the sum of the rows' hashes.
     #[must_use]
-    pub fn hash(&self) -> u64 {
-        let mut sum = 0_u64;
-        for (table, rows) in (0_u32..).zip(&self.tables) {
-            for (index, id) in rows.ids.iter().enumerate() {
-                let mut hash = row_hash(table, *id);
-                rows.row(index).iter().for_each(|value| hash.add(*value));
-                sum = sum.wrapping_add(hash.wide());
-            }
-        }
-        sum
+    pub fn hash(&self, schema: &Schema) -> u64 {
+        let rows = schema.tables.iter().zip(&self.tables);
+        rows.map(|(table, rows)| rows.hash(table)).fold(0, u64::wrapping_add)
     }
-}
-
-/// The start of the hash of one row; its visible wire integers are added in order.
-#[must_use]
-pub fn row_hash(table: u32, id: RowId) -> Mix {
-    let mut hash = Mix::new(u64::from(table));
-    hash.add(id.packed());
-    hash
 }
 
 /// What a client may see is a set of topics; each is encoded once for all who see it.

@@ -87,8 +87,8 @@ impl<G: Game> Replication<G> {
         &self.history.back().expect("there is a snapshot from the start").snapshot
     }
 
-    /// Captures the world after a tick; it is rounded to wire precision by that.
-    pub(super) fn push(&mut self, world: &mut G, tick: Tick, events: &[(To, G::Event)]) -> &Snapshot {
+    /// Captures the world after a tick; it is rounded to wire precision by that. Gives the hash of all of it.
+    pub(super) fn push(&mut self, world: &mut G, tick: Tick, events: &[(To, G::Event)]) -> u64 {
         let mut past = if self.history.len() < SNAPSHOT_HISTORY_LEN {
             Past { snapshot: Snapshot::empty(&self.schema), events: Vec::new(), room_hash: None }
         } else {
@@ -100,7 +100,7 @@ impl<G: Game> Replication<G> {
         past.room_hash = None;
         self.history.push_back(past);
         self.encoded = 0;
-        self.newest()
+        self.newest().hash(&self.schema)
     }
 
     fn past(&self, tick: Tick) -> Option<usize> {

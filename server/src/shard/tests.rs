@@ -1,3 +1,5 @@
+//! A shard with real sockets: entering, ticking, closing, and rooms that panic.
+
 use super::*;
 use crate::net::address::ConnectionCounts;
 use crate::net::frame::{FrameLimits, FrameReader, put_message};

@@ -1,6 +1,7 @@
 //! The schema: what each wire integer is called and how it behaves.
 
 use super::State;
+use crate::hash::{Mix, key};
 use crate::limits::{ROW_WIDTH_MAX, SECTION_KEYFRAME_BYTES, TABLES_MAX};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -92,6 +93,8 @@ pub struct TableSchema {
     pub owner: Option<usize>,
     /// Slots that one section spans.
     pub slots_per_section: u16,
+    /// One odd factor per leaf, for the hash of a row.
+    pub keys: Vec<u64>,
 }
 
 /// The shape of a game's world, built once.
@@ -115,8 +118,8 @@ impl Schema {
         let mut tables = alloc::vec![TableSchema::new(String::new(), Marks::NONE)];
         S::describe(&mut Fields::new(&mut tables, 0, Marks::NONE));
         assert!(tables.len() <= TABLES_MAX, "a world has at most {TABLES_MAX} tables");
-        for table in &mut tables {
-            table.finish();
+        for (number, table) in (0..).zip(&mut tables) {
+            table.finish(number);
         }
         let fingerprint = fingerprint(&tables);
         let has_private = tables.iter().any(|table| !table.private.is_empty());
@@ -141,10 +144,11 @@ impl TableSchema {
             private: Vec::new(),
             owner: None,
             slots_per_section: 1,
+            keys: Vec::new(),
         }
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, number: u32) {
         let width = self.leaves.len();
         assert!(width <= ROW_WIDTH_MAX, "a row of `{}` has {width} leaves, over {ROW_WIDTH_MAX}", self.name);
         let of = |visibility| {
@@ -152,6 +156,7 @@ impl TableSchema {
             self.leaves.iter().enumerate().filter_map(seen).collect()
         };
         (self.public, self.private) = (of(Visibility::All), of(Visibility::Owner));
+        self.keys = (0..).take(width).map(|leaf: u32| key(number, leaf)).collect();
         let row_bits: u32 = self.leaves.iter().map(|leaf| leaf.bits).sum();
         let rows = SECTION_KEYFRAME_BYTES * 8 / row_bits.max(1) as usize;
         // A power of two, so that a slot's section is a shift.
@@ -161,7 +166,7 @@ impl TableSchema {
 }
 
 fn fingerprint(tables: &[TableSchema]) -> u64 {
-    let mut hash = crate::hash::Mix::new(0);
+    let mut hash = Mix::new(0);
     for table in tables {
         hash.bytes(table.name.as_bytes());
         for leaf in &table.leaves {

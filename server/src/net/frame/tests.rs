@@ -1,3 +1,5 @@
+//! The frame reader against everything a client may send, cut at every byte.
+
 use super::*;
 use tickwire::Rng;
 
