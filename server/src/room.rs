@@ -22,7 +22,7 @@ use roster::{Roster, Sitter};
 use slotmap::SlotMap;
 use tickwire::input::InputCodec;
 use tickwire::input_buffer::{Arrival, InputBuffer};
-use tickwire::limits::SEATS_MAX;
+use tickwire::limits::{EVENTS_PER_TICK_MAX, SEATS_MAX};
 use tickwire::message::{
     CLIENT_CONTROL, ClientControl, CloseCode, Hello, INPUT, PROTOCOL_VERSION, ResumeToken, ServerControl, Welcome,
     clean_chat, fingerprint,
@@ -142,7 +142,8 @@ impl<G: Game> Room<G> {
         let mut world = G::new(options);
         let mut first = Snapshot::empty(&schema);
         first.capture(&mut world, Tick(0));
-        let (roster, inputs, events) = (Vec::new(), Vec::new(), Vec::new());
+        let (roster, inputs) = (Vec::new(), Vec::with_capacity(usize::from(G::RULES.seats)));
+        let events = Vec::with_capacity(EVENTS_PER_TICK_MAX);
         Self {
             rng: Rng::new(seed),
             dice: Rng::new(!seed),

@@ -1,2 +1,20 @@
-//! To come.
-fn main() {}
+//! The page in real browsers: headless Chromium, driven through the same buttons and keys that people use.
+//!
+//! Needs Chromium, chromedriver and the built bundle; `cargo verify` sees to all of them. With
+//! `TICKWIRE_SCREENSHOTS` set to a folder, pictures of the running games are left there.
+
+#[cfg(test)]
+mod determinism;
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod lobby;
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod recovery;
+#[cfg(test)]
+mod room;
+#[cfg(test)]
+#[path = "../it/serving.rs"]
+mod serving;

@@ -6,8 +6,8 @@
 mod client;
 mod expected;
 
-use client::Client;
-use expected::visible_world;
+pub use client::Client;
+pub use expected::visible_world;
 use tickwire::link::LinkProfile;
 use tickwire::message::CloseCode;
 use tickwire::{Game, Rng};

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod codec;
 #[cfg(test)]
-mod harness;
+pub mod harness;
 #[cfg(test)]
 mod player;
 #[cfg(test)]

@@ -204,7 +204,11 @@ fn a_panic_in_a_step_closes_that_room_only() {
     InputCodec::<Match>::new().encode(&lit, &mut message);
     first.send(&binary(&message));
     assert_eq!((first.close_code(), second.close_code()), (Some(1011), Some(1011)));
-    assert_eq!(api(address, "GET", &format!("/api/rooms/{code}"), "").0, 404, "the room is gone");
+    // The lobby hears of it a moment after the players.
+    let asked = Instant::now();
+    while api(address, "GET", &format!("/api/rooms/{code}"), "").0 != 404 {
+        assert!(asked.elapsed() < Duration::from_secs(2), "the room is still listed");
+    }
     assert_eq!(code_before_hello(address, &binary(&hello::<Fuse>(&code).encode())), Some(4003));
     let (status, metrics) = http(running.admin_address().expect("on a free port"), "GET", "/metrics", "");
     assert_eq!(status, 200);

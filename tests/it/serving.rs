@@ -1,21 +1,43 @@
 //! The server's program as a process, for tests that have to see it from outside.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Once;
+use std::time::SystemTime;
 
-/// The program, as it was built along with these tests.
+/// The program, built anew when its sources are newer.
+///
+/// `cargo verify` has built it along with these tests; a plain `cargo test` builds no other package's programs.
 pub(crate) fn program() -> PathBuf {
+    static FRESH: Once = Once::new();
     let own = std::env::current_exe().expect("this program has a path");
     let folder = own.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps/NAME");
     let program = folder.join("tickwire");
-    if !program.exists() {
-        let build = ["build", "--quiet", "--workspace", "--bin", "tickwire"];
-        let built = Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).status();
-        assert!(built.is_ok_and(|status| status.success()), "the server compiles");
-    }
+    FRESH.call_once(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let sources = ["server", "shared", "Cargo.lock"].map(|name| newest(&root.join(name)));
+        if sources.into_iter().max().flatten() > changed(&program) {
+            let build = ["build", "--quiet", "--workspace", "--bin", "tickwire"];
+            let built = Command::new(env!("CARGO")).args(build).current_dir(root).status();
+            assert!(built.is_ok_and(|status| status.success()), "the server compiles");
+        }
+    });
     program
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
+}
+
+/// When a file, or any below a folder, was last changed.
+fn newest(path: &Path) -> Option<SystemTime> {
+    if path.is_file() {
+        return changed(path);
+    }
+    fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| newest(&entry.path())).max()
 }
 
 /// A server of its own; ended with the test.

@@ -1,6 +1,7 @@
 //! Messages that were cut, damaged or made up: each gives an error or a value, and an error changes nothing.
 
-use crate::zoo::{Wish, Zoo, any_successor, any_world, seen_by};
+use crate::harness::visible_world;
+use crate::zoo::{Wish, Zoo, any_successor, any_world};
 use proptest::prelude::*;
 use tickwire::client::Session;
 use tickwire::input::{Ack, InputCodec, InputFrame};
@@ -236,7 +237,7 @@ fn a_damaged_section_is_never_taken_for_another_world() {
         let mut keyed = empty.clone();
         keyed.apply(&schema, first.tick, &keyframe).expect("a good keyframe");
         for (mirror, world, bytes) in [(&empty, &first, &keyframe), (&keyed, &second, &delta)] {
-            let expected = seen_by(seat(0), world);
+            let expected = visible_world(&schema, world, seat(0));
             damage(bytes, |damaged| {
                 let mut changed = mirror.clone();
                 match changed.apply(&schema, world.tick, damaged) {

@@ -239,34 +239,6 @@ fn any_leaf(max: u32, dice: &mut Rng) -> u32 {
     }
 }
 
-/// The part of a world that the player in `seat` may hold, worked out leaf by leaf.
-pub(crate) fn seen_by(seat: Seat, world: &Snapshot) -> Snapshot {
-    let schema = Schema::of::<Zoo>();
-    let mut seen = Snapshot::empty(&schema);
-    seen.tick = world.tick;
-    for (number, table) in schema.tables.iter().enumerate() {
-        let rows = &world.tables[number];
-        let mut out = Rows::new(rows.width);
-        for (index, id) in rows.ids.iter().enumerate() {
-            let row = rows.row(index);
-            let may = |leaf: usize| {
-                let mine = table.leaves[leaf].owner.is_some_and(|at| row[at] == u32::from(seat.number()) + 1);
-                match table.leaves[leaf].marks.visibility {
-                    Visibility::All => true,
-                    Visibility::Owner => mine,
-                    Visibility::Server => false,
-                }
-            };
-            if number == 0 || (0..rows.width).any(may) {
-                let shown = out.push(*id);
-                (0..rows.width).filter(|leaf| may(*leaf)).for_each(|leaf| shown[leaf] = row[leaf]);
-            }
-        }
-        seen.tables[number] = out;
-    }
-    seen
-}
-
 /// A world that looks the same to the player in `seat`, or to everybody for `None`, and hides other things.
 pub(crate) fn with_other_secrets(seat: Option<Seat>, world: &Snapshot, dice: &mut Rng) -> Snapshot {
     let schema = Schema::of::<Zoo>();

@@ -3,13 +3,16 @@
 use super::Counters;
 use super::members::Member;
 use std::collections::VecDeque;
-use tickwire::limits::{EVENT_TICKS_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
+use tickwire::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::message::SnapshotHead;
 use tickwire::section;
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::{Schema, State};
 use tickwire::wire::{BitWriter, put_varint};
 use tickwire::{Game, Tick, To};
+
+/// Memory for the head of a snapshot: with the events of a lively tick.
+const HEAD_BYTES: usize = 512;
 
 /// The bytes of one snapshot for one member, to be written one after another.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,13 @@ struct Past<G: Game> {
     room_hash: Option<u32>,
 }
 
+impl<G: Game> Past<G> {
+    fn new(snapshot: Snapshot) -> Self {
+        // Room for the liveliest tick from the start: a warm room allocates nothing, whenever that tick comes.
+        Self { snapshot, events: Vec::with_capacity(EVENTS_PER_TICK_MAX), room_hash: None }
+    }
+}
+
 /// The sections of the room's topic at the newest tick, against one baseline.
 #[derive(Debug, Default)]
 struct Encoding {
@@ -66,16 +76,15 @@ pub(super) struct Replication<G: Game> {
 
 impl<G: Game> Replication<G> {
     pub(super) fn new(schema: Schema, first: Snapshot) -> Self {
-        let first = Past { snapshot: first, events: Vec::new(), room_hash: None };
         Self {
             schema,
             event_schema: Schema::of::<G::Event>(),
-            history: VecDeque::from([first]),
+            history: VecDeque::from([Past::new(first)]),
             encodings: Vec::new(),
             encoded: 0,
-            head: Vec::new(),
+            head: Vec::with_capacity(HEAD_BYTES),
             own: Vec::new(),
-            event_bits: Vec::new(),
+            event_bits: Vec::with_capacity(HEAD_BYTES),
         }
     }
 
@@ -90,7 +99,7 @@ impl<G: Game> Replication<G> {
     /// Captures the world after a tick; it is rounded to wire precision by that. Gives the hash of all of it.
     pub(super) fn push(&mut self, world: &mut G, tick: Tick, events: &[(To, G::Event)]) -> u64 {
         let mut past = if self.history.len() < SNAPSHOT_HISTORY_LEN {
-            Past { snapshot: Snapshot::empty(&self.schema), events: Vec::new(), room_hash: None }
+            Past::new(Snapshot::empty(&self.schema))
         } else {
             self.history.pop_front().expect("the history is full")
         };

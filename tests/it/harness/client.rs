@@ -35,6 +35,7 @@ pub struct Client<G: Game> {
 }
 
 impl<G: Game> Client<G> {
+    /// A player who has not dialled yet.
     pub fn new(seed: u64, profile: LinkProfile) -> Self {
         let mut dice = Rng::new(seed);
         let session = Session::new("CODE42", "tester", None, dice.next_u64());
@@ -154,6 +155,7 @@ impl<G: Game> Client<G> {
         self.down.stall_until(until_us);
     }
 
+    /// The link becomes perfect, for what is sent from now on.
     pub fn heal(&mut self) {
         self.is_mute = false;
         self.up.set_profile(LinkProfile::default());

@@ -4,6 +4,7 @@
 //! Nothing is asked: standard input is closed. What needs installing is installed on Debian as root, and named
 //! otherwise. Every step's output stays in `target/verify`.
 
+mod fuzz;
 mod machine;
 mod no_std;
 mod report;
@@ -29,7 +30,8 @@ pub(crate) struct Options {
 }
 
 fn main() -> Result<ExitCode> {
-    let options = Options::parse();
+    // `cargo verify -- --quick` arrives with its dashes, `cargo verify --quick` without.
+    let options = Options::parse_from(std::env::args().filter(|argument| argument != "--"));
     let root = workspace()?;
     std::env::set_current_dir(&root).context("the workspace cannot be entered")?;
     let logs = root.join("target/verify");
@@ -37,7 +39,7 @@ fn main() -> Result<ExitCode> {
     let mut report = Report::default();
     for step in steps::all(options) {
         report.begin(step.name);
-        let outcome = step.run(&logs);
+        let outcome = step.run(options, &logs);
         if !report.end(step.name, outcome, &logs)? {
             break;
         }

@@ -2,8 +2,8 @@
 
 use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
-use crate::no_std;
 use crate::run::{command, run};
+use crate::{fuzz, no_std};
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
@@ -19,86 +19,71 @@ pub(crate) struct Step {
 
 enum Work {
     Machine(Needs),
-    Cargo { arguments: Vec<&'static str>, environment: Vec<(&'static str, &'static str)> },
     NoStd,
+    Bundle,
+    Fuzz,
+    Cargo(Vec<Vec<&'static str>>),
 }
 
 impl Step {
     /// Does it; the output is in `logs`.
-    pub(crate) fn run(&self, logs: &Path) -> Result<()> {
+    pub(crate) fn run(&self, options: Options, logs: &Path) -> Result<()> {
         let log = logs.join(format!("{}.log", self.name));
         fs::write(&log, "")?;
         match &self.work {
             Work::Machine(needs) => machine::prepare(needs, &log),
             Work::NoStd => no_std::check(self.limit, &log),
-            Work::Cargo { arguments, environment } => {
+            // The program itself rather than `cargo run`, which would build it again with fewer features.
+            Work::Bundle => run(command("target/debug/tickwire-bundle", &["build"]), self.limit, &log),
+            Work::Fuzz => fuzz::run_all(self.limit, &log),
+            Work::Cargo(calls) => calls.iter().try_for_each(|arguments| {
                 let mut cargo = command("cargo", arguments);
-                cargo.envs(environment.iter().copied());
+                cargo.env("RUSTDOCFLAGS", "-D warnings");
+                cargo.env("TICKWIRE_SEEDS", if options.long { SEEDS_LONG } else { "1" });
                 run(cargo, self.limit, &log)
-            }
+            }),
         }
     }
 }
 
-fn cargo(name: &'static str, minutes: u64, arguments: &[&'static str]) -> Step {
-    let work = Work::Cargo { arguments: arguments.to_vec(), environment: Vec::new() };
-    Step { name, work, limit: Duration::from_secs(60 * minutes) }
-}
-
-fn with(mut step: Step, variable: &'static str, value: &'static str) -> Step {
-    if let Work::Cargo { environment, .. } = &mut step.work {
-        environment.push((variable, value));
-    }
-    step
-}
+/// How many times more seeds a long run tries.
+const SEEDS_LONG: &str = "10";
 
 /// The steps of a run.
+///
+/// All of cargo's are for the whole workspace, with the tests' own dependencies: for a part of it, cargo would choose
+/// fewer features and build the same crates again.
 pub(crate) fn all(options: Options) -> Vec<Step> {
     let Options { quick, long } = options;
-    let needs = if quick { NODE } else { BROWSER };
+    let step = |name, minutes: u64, work| Step { name, work, limit: Duration::from_secs(60 * minutes) };
+    let cargo = |name, minutes, arguments: &[&'static str]| step(name, minutes, Work::Cargo(vec![arguments.to_vec()]));
     let mut steps = vec![
-        Step { name: "machine", work: Work::Machine(needs), limit: Duration::ZERO },
+        step("machine", 15, Work::Machine(if quick { NODE } else { BROWSER })),
         cargo("format", 2, &["fmt", "--all", "--check"]),
-        // In the profile of the tests, which need most of its dependencies anyway.
-        cargo("bundle", 15, &["run", "-p", "tickwire-bundle", "--", "build"]),
-        with(lints(), "CARGO_TERM_QUIET", "true"),
-        Step { name: "no-std", work: Work::NoStd, limit: Duration::from_secs(300) },
+        step("lints", 15, Work::Cargo(lints())),
+        step("no-std", 5, Work::NoStd),
+        cargo("build", 20, &["build", "--workspace", "--bins", "--tests"]),
+        step("bundle", 15, Work::Bundle),
     ];
     if !quick {
-        let doc = cargo("doc", 10, &["doc", "--no-deps", "--workspace"]);
-        steps.push(with(doc, "RUSTDOCFLAGS", "-D warnings"));
+        steps.push(cargo("doc", 10, &["doc", "--no-deps", "--workspace"]));
     }
-    // The real server, for the tests that start it.
-    steps.push(cargo("server", 10, &["build", "-p", "tickwire-server", "--bin", "tickwire"]));
-    let seeds = if long { "10" } else { "1" };
-    let tests = cargo("tests", if long { 60 } else { 15 }, &["test", "--workspace"]);
-    steps.push(with(tests, "TICKWIRE_SEEDS", seeds));
-    steps.push(with(extra("determinism", "wasm"), "TICKWIRE_SEEDS", seeds));
+    steps.push(cargo("tests", if long { 60 } else { 10 }, &["test", "--workspace"]));
+    steps.push(cargo("determinism", if long { 30 } else { 10 }, &["test", "--workspace", "--test", "wasm"]));
     if !quick {
-        steps.push(extra("browser", "browser"));
+        // One browser test after the other: each has two or three browsers on its hands.
+        let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
+        steps.push(cargo("browser", 15, &browsers));
     }
     if long {
-        for target in ["frame", "message", "delta"] {
-            steps.push(fuzz(target));
-        }
+        steps.push(step("fuzz", 30, Work::Fuzz));
     }
     steps
 }
 
-fn lints() -> Step {
-    cargo("lints", 15, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
-}
-
-/// A test target that a plain `cargo test` leaves out.
-fn extra(name: &'static str, target: &'static str) -> Step {
-    cargo(name, 10, &["test", "-p", "tickwire-tests", "--test", target])
-}
-
-fn fuzz(target: &'static str) -> Step {
-    let name = match target {
-        "frame" => "fuzz-frame",
-        "message" => "fuzz-message",
-        _ => "fuzz-delta",
-    };
-    cargo(name, 20, &["fuzz", "run", "--fuzz-dir", "tests/fuzz", target, "--", "-max_total_time=300"])
+/// `--all-targets` leaves out the tests that a plain `cargo test` leaves out.
+fn lints() -> Vec<Vec<&'static str>> {
+    let targets: [&[&'static str]; 2] = [&["--all-targets"], &["--test", "wasm", "--test", "browser"]];
+    let lint = |targets: &[&'static str]| [&["clippy", "--workspace"], targets, &["--", "-D", "warnings"]].concat();
+    targets.into_iter().map(lint).collect()
 }

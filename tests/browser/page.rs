@@ -1,0 +1,174 @@
+//! A browser with the page in it, in the words of somebody who plays.
+
+use crate::driver::Driver;
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, PointerAction, TouchActions};
+use fantoccini::key::Key;
+use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long anything may take that is not itself about time.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The screens the page is made for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Screen {
+    Desktop,
+    Phone,
+}
+
+/// One browser.
+pub(crate) struct Page {
+    pub(crate) client: Client,
+    pub(crate) driver: Driver,
+}
+
+impl Page {
+    /// Opens the page at a path such as `/` or `/?game=arena#CODE`, and waits until it can be used.
+    pub(crate) async fn open(address: SocketAddr, path: &str, screen: Screen) -> Self {
+        let driver = Driver::start();
+        // As metrics of a device, because a window's size would count the browser's own bars.
+        let metrics = match screen {
+            Screen::Desktop => {
+                json!({ "width": 1280, "height": 800, "pixelRatio": 1.0, "touch": false, "mobile": false })
+            }
+            Screen::Phone => json!({ "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true, "mobile": true }),
+        };
+        let chrome = json!({ "args": driver.arguments(), "mobileEmulation": { "deviceMetrics": metrics } });
+        let capabilities = json!({ "goog:chromeOptions": chrome, "goog:loggingPrefs": { "browser": "ALL" } });
+        let Value::Object(capabilities) = capabilities else { panic!("capabilities are an object") };
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let client = builder.capabilities(capabilities).connect(&driver.url()).await.expect("a browser starts");
+        let timeouts = TimeoutConfiguration::new(Some(Duration::from_secs(60)), Some(Duration::from_secs(30)), None);
+        client.update_timeouts(timeouts).await.expect("timeouts can be set");
+        let page = Self { client, driver };
+        page.visit(address, path).await;
+        page
+    }
+
+    /// Goes to another path and waits until the page can be used.
+    pub(crate) async fn visit(&self, address: SocketAddr, path: &str) {
+        self.client.goto(&format!("http://{address}{path}")).await.expect("the page loads");
+        self.wait_until("window.tickwire && window.tickwire.determinism").await;
+    }
+
+    /// The value of an expression in the page.
+    pub(crate) async fn eval(&self, expression: &str) -> Value {
+        self.client.execute(&format!("return ({expression});"), Vec::new()).await.expect("the expression has a value")
+    }
+
+    /// Waits until an expression is true; gives its value.
+    pub(crate) async fn wait_until(&self, expression: &str) -> Value {
+        self.wait_for(expression, PATIENCE).await.unwrap_or_else(|| panic!("never true: {expression}"))
+    }
+
+    /// Waits until an expression is true, for so long at the most.
+    pub(crate) async fn wait_for(&self, expression: &str, patience: Duration) -> Option<Value> {
+        // The page looks by itself: asking again and again from here would slow it down.
+        let script = format!(
+            "const done = arguments[arguments.length - 1], end = performance.now() + arguments[0];
+             const value = () => {{ try {{ return ({expression}); }} catch {{ return null; }} }};
+             (function look() {{
+                const found = value();
+                if (found || performance.now() > end) done(found || null); else setTimeout(look, 20);
+             }})();"
+        );
+        let until = Instant::now() + patience;
+        loop {
+            let left = until.saturating_duration_since(Instant::now()).as_millis();
+            let answer = self.client.execute_async(&script, vec![json!(left)]).await;
+            match answer {
+                Ok(Value::Null) => return None,
+                Ok(value) => return Some(value),
+                // The page was loaded anew meanwhile.
+                Err(_) if Instant::now() < until => {}
+                Err(error) => panic!("{expression}: {error}"),
+            }
+        }
+    }
+
+    /// Clicks what has this `data-testid`.
+    pub(crate) async fn click(&self, id: &str) {
+        let element = self.client.find(Locator::Css(&format!("[data-testid={id}]"))).await.expect("it is there");
+        element.click().await.expect("it can be clicked");
+    }
+
+    /// Types into what has this `data-testid`.
+    pub(crate) async fn fill(&self, id: &str, text: &str) {
+        let element = self.client.find(Locator::Css(&format!("[data-testid={id}]"))).await.expect("it is there");
+        element.send_keys(text).await.expect("it takes keys");
+    }
+
+    /// What the overlay shows.
+    pub(crate) async fn stats(&self) -> Value {
+        self.eval("window.tickwire.stats()").await
+    }
+
+    /// Waits until the player is in a room and sees the world; gives the room's code.
+    pub(crate) async fn wait_connected(&self) -> String {
+        self.wait_until("window.tickwire.stats().connected && window.tickwire.stats().own").await;
+        let shown = self.wait_until("document.querySelector('[data-testid=room-code]').textContent").await;
+        let code = shown.as_str().expect("text").to_owned();
+        assert_eq!(self.stats().await["code"], json!(code));
+        code
+    }
+
+    /// Presses a key down, or lets it go.
+    pub(crate) async fn key(&self, key: Key, down: bool) {
+        let value = char::from(key);
+        let action = if down { KeyAction::Down { value } } else { KeyAction::Up { value } };
+        self.client.perform_actions(KeyActions::new("keys".into()).then(action)).await.expect("keys can be pressed");
+    }
+
+    /// Puts a finger down at a place and drags it to another, without letting go.
+    pub(crate) async fn drag(&self, from: (f64, f64), to: (f64, f64)) {
+        let actions = TouchActions::new("finger".into())
+            .then(PointerAction::MoveTo { duration: None, x: from.0, y: from.1 })
+            .then(PointerAction::Down { button: 0 })
+            .then(PointerAction::MoveTo { duration: Some(Duration::from_millis(100)), x: to.0, y: to.1 });
+        self.client.perform_actions(actions).await.expect("the screen can be touched");
+    }
+
+    /// Keeps a picture, if pictures are wanted.
+    pub(crate) async fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os("TICKWIRE_SCREENSHOTS") else { return };
+        let picture = self.client.screenshot().await.expect("a picture");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(Path::new(&folder).join(format!("{name}.png")), picture).expect("a file");
+    }
+
+    /// Nothing went wrong in the page: no error in its console, no hash that differed.
+    pub(crate) async fn assert_sound(&self) {
+        let stats = self.stats().await;
+        assert!(stats["hashes_compared"].as_u64() > Some(10), "{stats}");
+        assert_eq!((&stats["mismatches"], &stats["decode_errors"]), (&json!(0), &json!(0)), "{stats}");
+        let errors = self.console_errors().await;
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+
+    /// Errors in the page's console since they were last asked for.
+    pub(crate) async fn console_errors(&self) -> Vec<String> {
+        let log = self.client.issue_cmd(ConsoleLog).await.expect("the console can be read");
+        let entries = log.as_array().cloned().unwrap_or_default();
+        let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
+        errors.map(|entry| entry["message"].to_string()).collect()
+    }
+}
+
+/// chromedriver's own command for the console.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(r#"{"type":"browser"}"#.into()))
+    }
+}

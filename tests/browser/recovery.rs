@@ -1,0 +1,78 @@
+//! What people do to a page besides playing: they leave it lying, hide it, and lose the server.
+
+use crate::page::{Page, Screen};
+use crate::serving::Serving;
+use std::time::{Duration, Instant};
+
+#[tokio::test]
+async fn a_browser_that_stood_still_for_ten_seconds_is_back_in_its_seat_and_slowed_nobody() {
+    let serving = Serving::start();
+    let address = serving.address();
+    let (sleeper, other) = tokio::join!(
+        Page::open(address, "/?game=arena", Screen::Desktop),
+        Page::open(address, "/?game=arena", Screen::Desktop)
+    );
+    sleeper.click("create-room").await;
+    let code = sleeper.wait_connected().await;
+    other.fill("join-code", &code).await;
+    other.click("join-room").await;
+    other.wait_connected().await;
+    let seat = sleeper.stats().await["seat"].clone();
+    let ticks = other.stats().await["tick"].as_u64().expect("a number");
+    sleeper.driver.signal_browser("STOP");
+    let stopped = Instant::now();
+    let passed = format!("window.tickwire.stats().tick >= {}", ticks + 300);
+    assert!(other.wait_for(&passed, Duration::from_secs(12)).await.is_some(), "the other plays on at full rate");
+    assert!(stopped.elapsed() > Duration::from_millis(9_500), "300 ticks at 30 Hz are ten seconds");
+    sleeper.driver.signal_browser("CONT");
+    let woken = Instant::now();
+    let tick = other.stats().await["tick"].clone();
+    let back = format!("window.tickwire.stats().connected && window.tickwire.stats().tick >= {tick}");
+    sleeper.wait_until(&back).await;
+    assert!(woken.elapsed() < Duration::from_secs(2), "back after {:?}", woken.elapsed());
+    assert_eq!(sleeper.stats().await["seat"], seat);
+    other.assert_sound().await;
+    sleeper.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_server_that_goes_and_comes_is_explained() {
+    let mut serving = Serving::start();
+    let page = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
+    page.click("create-room").await;
+    page.wait_connected().await;
+    serving.signal("TERM");
+    page.wait_until("!document.getElementById('banner').hidden && document.getElementById('banner').textContent").await;
+    page.picture("reconnecting").await;
+    let address = serving.address().to_string();
+    assert_eq!(serving.wait().code(), Some(0));
+    let _again = Serving::start_on(&address);
+    page.wait_until("document.getElementById('card').open && document.body.innerText.includes('closed')").await;
+}
+
+#[tokio::test]
+async fn a_hidden_tab_stays_in_its_room_and_catches_up() {
+    let serving = Serving::start();
+    let page = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
+    page.click("create-room").await;
+    page.wait_connected().await;
+    let game = page.client.window().await.expect("a window");
+    page.eval("document.addEventListener('visibilitychange', () => { window.wasHidden ||= document.hidden; })").await;
+    let before = page.stats().await;
+    let other = page.client.new_window(true).await.expect("another tab");
+    page.client.switch_to_window(other.handle).await.expect("the other tab is shown");
+    // Another tab's clock, for as long as a player may look away without losing the connection.
+    page.wait_for("performance.now() > 20000", Duration::from_secs(25)).await.expect("time passes");
+    page.client.switch_to_window(game).await.expect("the game is shown again");
+    let back = Instant::now();
+    let caught_up = "window.tickwire.stats().connected && \
+        window.tickwire.stats().predicted_tick - window.tickwire.stats().tick < 60 && !document.hidden";
+    page.wait_until(caught_up).await;
+    assert_eq!(page.eval("window.wasHidden === true").await, true, "the tab was hidden");
+    assert!(back.elapsed() < Duration::from_secs(2), "caught up after {:?}", back.elapsed());
+    let after = page.stats().await;
+    let ticks = |stats: &serde_json::Value| stats["tick"].as_u64().expect("a number");
+    assert!(ticks(&after) > ticks(&before) + 1_000, "snapshots were received meanwhile: {before}, then {after}");
+    assert_eq!((&after["seat"], &after["welcomes"]), (&before["seat"], &before["welcomes"]), "it never left");
+    page.assert_sound().await;
+}
