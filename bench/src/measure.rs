@@ -28,6 +28,11 @@ impl Distribution {
         self.0.saturating_record(value);
     }
 
+    /// Takes in all values of another one.
+    pub fn add(&mut self, other: &Self) {
+        self.0.add(&other.0).expect("all distributions have the same bounds");
+    }
+
     /// Values taken in.
     #[must_use]
     pub fn count(&self) -> u64 {

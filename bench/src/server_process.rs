@@ -1,4 +1,4 @@
-//! A server of our own: built in release mode, started on free ports, ended by its own id.
+//! A server to be measured: started on free ports, ended by its own id. Ours is built in release mode first.
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -41,14 +41,31 @@ impl ServerProcess {
         let target = target_folder()?;
         build(&target).await?;
         let binary = target.join("release").join("tickwire");
-        let mut child = Command::new(&binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--shards", "1"])
+        Self::spawn(Command::new(&binary).args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--shards",
+            "1",
+        ]))
+        .await
+    }
+
+    /// Starts a server that says where it listens the way ours does.
+    ///
+    /// # Errors
+    /// When it does not start, or say where it listens in time.
+    pub async fn spawn(command: &mut Command) -> Result<Self> {
+        let name = command.as_std().get_program().to_string_lossy().into_owned();
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} does not start", binary.display()))?;
+            .with_context(|| format!("{name} does not start"))?;
         let pid = child.id().context("the server ended at once")?;
         let (lines, mut said) = mpsc::channel(64);
         let stdout = child.stdout.take().context("the server's output is piped")?;

@@ -1,0 +1,262 @@
+//! A load generator that costs little and disturbs less: one thread, one read and one write per client and tick.
+//!
+//! ```text
+//! step: sleep a moment → epoll, without waiting in it → read what came → inputs that are due → write them
+//! ```
+//!
+//! The thread never waits inside of epoll: waking it would be work of whoever sends, and so of the server that is
+//! measured. Arrivals are therefore known to [`STEP_NS`]. Every client has its own fixed times for inputs, spread
+//! evenly over the tick, whatever the server does: a slow server does not get less to do.
+//!
+//! What the clients speak is a [`Talk`]; frames, sockets, schedule and counting are the same for all of them.
+//! Nothing is simulated, compared or predicted here: `cargo bots` does that.
+
+mod client;
+mod colyseus;
+pub mod frame;
+pub mod http;
+mod talk;
+mod tally;
+mod thin;
+
+pub use colyseus::Colyseus;
+pub use talk::{Bare, Heard, Talk};
+pub use tally::Tally;
+pub use thin::{Thin, ThinKind};
+
+use crate::measure::Distribution;
+use crate::precise::{due_ns, next_number, now_ns, sleep_until};
+use anyhow::{Context, Result, ensure};
+use client::Client;
+use http::Upgraded;
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::fd::OwnedFd;
+use rustix::time::Timespec;
+
+/// Between two looks at the sockets, in nanoseconds: as exactly are arrivals known.
+pub const STEP_NS: u64 = 250_000;
+
+/// Sockets that one look can report; more are reported by the next.
+const EVENTS_MAX: usize = 1_024;
+
+/// What one read takes in at the most, in bytes.
+const READ_BYTES: usize = 65_536;
+
+/// Clients of one load.
+pub const CLIENTS_MAX: u32 = 16_384;
+
+/// All clients of one server.
+pub struct Load {
+    epoll: OwnedFd,
+    events: Vec<Event>,
+    clients: Vec<Client>,
+    /// Clients that there will be: their inputs share the tick evenly from the start.
+    expected: u32,
+    rate_hz: u32,
+    start_ns: u64,
+    /// Number of the next input of anybody since the start.
+    next_input: u64,
+    is_measuring: bool,
+    tally: Tally,
+    intervals_us: Distribution,
+    lateness_us: Distribution,
+    scratch: Vec<u8>,
+}
+
+impl Load {
+    /// A load before its first client.
+    ///
+    /// # Errors
+    /// When the kernel gives no epoll, or nobody or too many are to come.
+    pub fn new(clients: u32, rate_hz: u32) -> Result<Self> {
+        ensure!((1..=CLIENTS_MAX).contains(&clients), "a load has 1 to {CLIENTS_MAX} clients");
+        ensure!((1..=1_000).contains(&rate_hz), "a rate is 1 to 1000 Hz");
+        Ok(Self {
+            epoll: epoll::create(CreateFlags::CLOEXEC).context("no epoll")?,
+            events: Vec::with_capacity(EVENTS_MAX),
+            clients: Vec::new(),
+            expected: clients,
+            rate_hz,
+            start_ns: now_ns(),
+            next_input: 0,
+            is_measuring: false,
+            tally: Tally::default(),
+            intervals_us: Distribution::default(),
+            lateness_us: Distribution::default(),
+            scratch: vec![0; READ_BYTES],
+        })
+    }
+
+    /// One more client on an open connection.
+    ///
+    /// # Errors
+    /// When the socket cannot be watched, or everyone is here already.
+    pub fn add(&mut self, socket: Upgraded, talk: Talk) -> Result<()> {
+        ensure!((self.clients.len() as u64) < u64::from(self.expected), "everyone is here already");
+        socket.stream.set_nonblocking(true)?;
+        let token = EventData::new_u64(self.clients.len() as u64);
+        epoll::add(&self.epoll, &socket.stream, token, EventFlags::IN | EventFlags::ET)?;
+        let mut client = Client::new(socket.stream, talk);
+        client.take_in(&socket.unread, now_ns() / 1_000, &mut Tally::default(), None);
+        client.greet();
+        self.clients.push(client);
+        Ok(())
+    }
+
+    /// Clients that have received a snapshot and are still connected.
+    #[must_use]
+    pub fn up(&self) -> u32 {
+        u32::try_from(self.clients.iter().filter(|client| client.is_up()).count()).unwrap_or(u32::MAX)
+    }
+
+    /// What ended a connection first, if any has ended.
+    #[must_use]
+    pub fn first_end(&self) -> Option<String> {
+        let ended = self.clients.iter().filter(|client| client.end().is_some());
+        let (count, first) = (ended.clone().count(), ended.filter_map(Client::end).next()?);
+        Some(format!("{count} connections ended, the first one because {first}"))
+    }
+
+    /// From one snapshot to the next of the same client in all that was measured, in microseconds.
+    #[must_use]
+    pub const fn intervals_us(&self) -> &Distribution {
+        &self.intervals_us
+    }
+
+    /// How late inputs were sent in all that was measured, in microseconds: above a few milliseconds the
+    /// generator measures itself.
+    #[must_use]
+    pub const fn lateness_us(&self) -> &Distribution {
+        &self.lateness_us
+    }
+
+    /// Plays so long without counting.
+    pub fn play(&mut self, length_ns: u64) {
+        self.is_measuring = false;
+        self.pump(now_ns() + length_ns);
+    }
+
+    /// Plays until everyone has a snapshot; false when the time is over before that.
+    pub fn play_until_up(&mut self, most_ns: u64) -> bool {
+        let deadline_ns = now_ns() + most_ns;
+        while self.up() < self.expected && now_ns() < deadline_ns {
+            self.play(20 * STEP_NS);
+        }
+        self.up() == self.expected
+    }
+
+    /// Plays so long and gives what was counted in that time.
+    pub fn measure(&mut self, length_ns: u64) -> Tally {
+        self.tally = Tally::default();
+        self.is_measuring = true;
+        let start_ns = now_ns();
+        self.pump(start_ns + length_ns);
+        self.is_measuring = false;
+        self.tally.elapsed_ns = now_ns() - start_ns;
+        self.tally
+    }
+
+    /// Forgets when the last snapshots came: the server rests from here on, and its pause is no interval.
+    pub fn rest(&mut self) {
+        self.clients.iter_mut().for_each(Client::forget_arrival);
+    }
+
+    fn pump(&mut self, end_ns: u64) {
+        // Inputs that were due while nobody looked are not made up for.
+        self.next_input = self.next_input.max(next_number(self.start_ns, now_ns(), self.inputs_hz()));
+        let mut wake_ns = now_ns();
+        while wake_ns < end_ns {
+            self.read_all();
+            self.write_due();
+            wake_ns = (wake_ns + STEP_NS).max(now_ns());
+            sleep_until(wake_ns);
+        }
+    }
+
+    /// Reads every socket on which something came.
+    fn read_all(&mut self) {
+        loop {
+            self.events.clear();
+            let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+            // An interrupted look is made up for by the next one.
+            let count = epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&at_once)).unwrap_or(0);
+            let now_us = now_ns() / 1_000;
+            for event in &self.events {
+                let Ok(index) = usize::try_from(event.data.u64()) else { continue };
+                let Some(client) = self.clients.get_mut(index) else { continue };
+                let intervals_us = self.is_measuring.then_some(&mut self.intervals_us);
+                client.read(&mut self.scratch, now_us, &mut self.tally, intervals_us);
+            }
+            if count < EVENTS_MAX {
+                return;
+            }
+        }
+    }
+
+    /// Sends the inputs that are due.
+    fn write_due(&mut self) {
+        let now_ns = now_ns();
+        let (inputs_hz, clients) = (self.inputs_hz(), u64::from(self.expected));
+        loop {
+            let at_ns = due_ns(self.start_ns, self.next_input, inputs_hz);
+            if at_ns > now_ns {
+                return;
+            }
+            let index = usize::try_from(self.next_input % clients).unwrap_or(usize::MAX);
+            self.next_input += 1;
+            let Some(client) = self.clients.get_mut(index) else { continue };
+            client.play(&mut self.tally);
+            if self.is_measuring {
+                self.lateness_us.record((now_ns - at_ns) / 1_000);
+            }
+        }
+    }
+
+    fn inputs_hz(&self) -> u64 {
+        u64::from(self.rate_hz) * u64::from(self.expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    #[test]
+    fn snapshots_are_counted_and_inputs_keep_their_rate() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut load = Load::new(2, 100).unwrap();
+        let mut peers = Vec::new();
+        for _ in 0..2 {
+            let stream = http::connect(listener.local_addr().unwrap()).unwrap();
+            load.add(Upgraded { stream, unread: Vec::new() }, Talk::Bare(Bare::new(20))).unwrap();
+            peers.push(listener.accept().unwrap().0);
+        }
+        assert!(
+            load.add(Upgraded { stream: peers[0].try_clone().unwrap(), unread: Vec::new() }, Talk::Bare(Bare::new(20)))
+                .is_err()
+        );
+        for peer in &mut peers {
+            // One whole, one in two pieces: the second half comes later.
+            peer.write_all(&frame::blank_frame(300)).unwrap();
+            peer.write_all(&frame::blank_frame(300)[..100]).unwrap();
+        }
+        assert!(load.play_until_up(5_000_000_000));
+        peers.iter_mut().for_each(|peer| peer.write_all(&frame::blank_frame(300)[100..]).unwrap());
+        let tally = load.measure(100_000_000);
+        assert_eq!((tally.snapshots, tally.wire_bytes_in, tally.delta_bytes), (2, 600, 592));
+        assert_eq!(load.intervals_us().count(), 2);
+        // A busy machine may make them late, and late ones are still sent.
+        assert!((15..=30).contains(&tally.inputs), "{} inputs in a tenth of a second", tally.inputs);
+        let sent = tally.wire_bytes_out;
+        assert_eq!(sent, tally.inputs * 20);
+        let mut received = vec![0; 20];
+        peers[0].read_exact(&mut received).unwrap();
+        drop(peers);
+        load.play(5_000_000);
+        assert_eq!(load.up(), 0);
+        assert!(load.first_end().is_some());
+    }
+}

@@ -1,0 +1,189 @@
+//! One client of a lean load: a socket, the frames that come, and what is said when.
+
+use super::frame::{Frame, Kind, first_frame, put_masked};
+use super::talk::{Heard, Talk};
+use super::tally::Tally;
+use crate::measure::Distribution;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Client {
+    stream: TcpStream,
+    talk: Talk,
+    /// The start of a frame whose end did not come yet.
+    rest: Vec<u8>,
+    /// A message that is written, before and after it is framed.
+    message: Vec<u8>,
+    framed: Vec<u8>,
+    /// When the last snapshot came.
+    arrived_us: Option<u64>,
+    snapshots: u64,
+    end: Option<String>,
+}
+
+impl Client {
+    pub(super) const fn new(stream: TcpStream, talk: Talk) -> Self {
+        Self {
+            stream,
+            talk,
+            rest: Vec::new(),
+            message: Vec::new(),
+            framed: Vec::new(),
+            arrived_us: None,
+            snapshots: 0,
+            end: None,
+        }
+    }
+
+    pub(super) const fn is_up(&self) -> bool {
+        self.snapshots > 0 && self.end.is_none()
+    }
+
+    pub(super) fn end(&self) -> Option<&str> {
+        self.end.as_deref()
+    }
+
+    pub(super) const fn forget_arrival(&mut self) {
+        self.arrived_us = None;
+    }
+
+    /// Says what has to be said first.
+    pub(super) fn greet(&mut self) {
+        self.message.clear();
+        if self.talk.greet(&mut self.message) {
+            self.send(Kind::Binary);
+        }
+    }
+
+    /// Reads all that came.
+    pub(super) fn read(
+        &mut self,
+        scratch: &mut [u8],
+        now_us: u64,
+        tally: &mut Tally,
+        mut intervals_us: Option<&mut Distribution>,
+    ) {
+        while self.end.is_none() {
+            match self.stream.read(scratch) {
+                Ok(0) => self.end = Some("the server hung up".into()),
+                Ok(count) => {
+                    self.take_in(&scratch[..count], now_us, tally, intervals_us.as_deref_mut());
+                    // What comes after a short read is reported as a new event.
+                    if count < scratch.len() {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => self.end = Some(error.to_string()),
+            }
+        }
+    }
+
+    /// Takes in bytes that came.
+    pub(super) fn take_in(
+        &mut self,
+        bytes: &[u8],
+        now_us: u64,
+        tally: &mut Tally,
+        intervals_us: Option<&mut Distribution>,
+    ) {
+        if self.rest.is_empty() {
+            let read = self.hear_all(bytes, now_us, tally, intervals_us);
+            self.rest.extend_from_slice(&bytes[read..]);
+            return;
+        }
+        let mut rest = std::mem::take(&mut self.rest);
+        rest.extend_from_slice(bytes);
+        let read = self.hear_all(&rest, now_us, tally, intervals_us);
+        rest.drain(..read);
+        self.rest = rest;
+    }
+
+    /// Takes in the whole frames at the start of `bytes` and gives their length.
+    fn hear_all(
+        &mut self,
+        bytes: &[u8],
+        now_us: u64,
+        tally: &mut Tally,
+        mut intervals_us: Option<&mut Distribution>,
+    ) -> usize {
+        let mut read = 0;
+        while self.end.is_none() {
+            match first_frame(&bytes[read..]) {
+                Ok(Some(frame)) => {
+                    self.hear(frame, now_us, tally, intervals_us.as_deref_mut());
+                    read += frame.len;
+                }
+                Ok(None) => break,
+                Err(error) => self.end = Some(error.to_string()),
+            }
+        }
+        read
+    }
+
+    fn hear(&mut self, frame: Frame<'_>, now_us: u64, tally: &mut Tally, intervals_us: Option<&mut Distribution>) {
+        match frame.kind {
+            Kind::Binary => {}
+            Kind::Ping => {
+                self.message.clear();
+                self.message.extend_from_slice(frame.payload);
+                return self.send(Kind::Pong);
+            }
+            Kind::Pong => return,
+            Kind::Close => {
+                let code = frame.payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+                self.end = Some(format!("the server closed it with code {code}"));
+                return;
+            }
+            Kind::Text => {
+                self.end = Some("the server sent text".into());
+                return;
+            }
+        }
+        tally.wire_bytes_in += frame.len as u64;
+        self.message.clear();
+        let is_keyframe = match self.talk.hear(frame.payload, &mut self.message) {
+            Ok(Heard::Snapshot { is_keyframe }) => is_keyframe,
+            Ok(Heard::Other) => return,
+            Ok(Heard::Answer) => return self.send(Kind::Binary),
+            Err(error) => {
+                self.end = Some(error.to_string());
+                return;
+            }
+        };
+        let (bytes, keyframes) = (frame.payload.len() as u64, u64::from(is_keyframe));
+        tally.snapshots += 1;
+        tally.keyframes += keyframes;
+        tally.keyframe_bytes += bytes * keyframes;
+        tally.delta_bytes += bytes * (1 - keyframes);
+        self.snapshots += 1;
+        if let (Some(intervals_us), Some(before_us)) = (intervals_us, self.arrived_us) {
+            intervals_us.record(now_us.saturating_sub(before_us));
+        }
+        self.arrived_us = Some(now_us);
+    }
+
+    /// Sends the input that is due, if the server has said enough for one.
+    pub(super) fn play(&mut self, tally: &mut Tally) {
+        self.message.clear();
+        if self.end.is_none() && self.talk.input(&mut self.message) {
+            self.send(Kind::Binary);
+            tally.inputs += 1;
+            tally.wire_bytes_out += self.framed.len() as u64;
+        }
+    }
+
+    /// Writes the message. A socket that does not take so little at once is as good as gone.
+    fn send(&mut self, kind: Kind) {
+        self.framed.clear();
+        put_masked(&mut self.framed, kind, &self.message);
+        match self.stream.write(&self.framed) {
+            Ok(count) if count == self.framed.len() => {}
+            Ok(count) => self.end = Some(format!("of a message only {count} bytes were taken")),
+            Err(error) => self.end = Some(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What the clients of a lean load have received and sent in a stretch of time.
+
+/// Counts of all clients together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Nanoseconds in which this was counted.
+    pub elapsed_ns: u64,
+    /// Snapshots that came, keyframes included.
+    pub snapshots: u64,
+    /// Of those, keyframes.
+    pub keyframes: u64,
+    /// Payload of the keyframes.
+    pub keyframe_bytes: u64,
+    /// Payload of all other snapshots, heads included.
+    pub delta_bytes: u64,
+    /// Bytes of all messages that came, with the heads of their frames.
+    pub wire_bytes_in: u64,
+    /// Inputs that were sent.
+    pub inputs: u64,
+    /// Bytes of the inputs, with the heads of their frames.
+    pub wire_bytes_out: u64,
+}
+
+impl Tally {
+    /// Adds what another stretch of time brought.
+    pub const fn add(&mut self, other: &Self) {
+        self.elapsed_ns += other.elapsed_ns;
+        self.snapshots += other.snapshots;
+        self.keyframes += other.keyframes;
+        self.keyframe_bytes += other.keyframe_bytes;
+        self.delta_bytes += other.delta_bytes;
+        self.wire_bytes_in += other.wire_bytes_in;
+        self.inputs += other.inputs;
+        self.wire_bytes_out += other.wire_bytes_out;
+    }
+
+    /// Mean payload of a snapshot that is no keyframe.
+    #[must_use]
+    pub fn payload_bytes(&self) -> f64 {
+        mean(self.delta_bytes, self.snapshots - self.keyframes)
+    }
+
+    /// Mean of what came per snapshot, with the frames' heads.
+    #[must_use]
+    pub fn wire_bytes_per_snapshot(&self) -> f64 {
+        mean(self.wire_bytes_in, self.snapshots)
+    }
+
+    /// Mean of what an input is on the wire, with the frame's head.
+    #[must_use]
+    pub fn wire_bytes_per_input(&self) -> f64 {
+        mean(self.wire_bytes_out, self.inputs)
+    }
+
+    /// Snapshots that came, as a part of those that `clients` clients should have got at this rate.
+    #[must_use]
+    pub fn delivered_part(&self, clients: u32, rate_hz: u32) -> f64 {
+        let expected = self.elapsed_ns as f64 / 1e9 * f64::from(clients) * f64::from(rate_hz);
+        if expected == 0.0 { 0.0 } else { self.snapshots as f64 / expected }
+    }
+}
+
+fn mean(sum: u64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { sum as f64 / count as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keyframes_are_listed_apart() {
+        let mut tally = Tally { elapsed_ns: 1_000_000_000, snapshots: 60, keyframes: 2, ..Tally::default() };
+        (tally.keyframe_bytes, tally.delta_bytes) = (4_000, 5_800);
+        assert_eq!(tally.payload_bytes(), 100.0);
+        assert_eq!(tally.delivered_part(2, 30), 1.0);
+        tally.add(&Tally { ..tally });
+        assert_eq!((tally.payload_bytes(), tally.snapshots), (100.0, 120));
+        assert_eq!(tally.delivered_part(2, 30), 1.0);
+    }
+
+    #[test]
+    fn nothing_is_no_division() {
+        let nothing = Tally::default();
+        assert_eq!((nothing.payload_bytes(), nothing.delivered_part(8, 30)), (0.0, 0.0));
+        assert_eq!((nothing.wire_bytes_per_snapshot(), nothing.wire_bytes_per_input()), (0.0, 0.0));
+    }
+}
