@@ -33,8 +33,12 @@ impl Step {
         match &self.work {
             Work::Machine(needs) => machine::prepare(needs, &log),
             Work::NoStd => no_std::check(self.limit, &log),
-            // The program itself rather than `cargo run`, which would build it again with fewer features.
-            Work::Bundle => run(command("target/debug/tickwire-bundle", &["build"]), self.limit, &log),
+            Work::Bundle => {
+                // The program itself rather than `cargo run`, which would build it again with fewer features.
+                let cargo = command("cargo", &["build", "--workspace", "--bin", "tickwire-bundle"]);
+                run(cargo, self.limit, &log)?;
+                run(command("target/debug/tickwire-bundle", &["build"]), self.limit, &log)
+            }
             Work::Fuzz => fuzz::run_all(self.limit, &log),
             Work::Cargo(calls) => calls.iter().try_for_each(|arguments| {
                 let mut cargo = command("cargo", arguments);
@@ -62,8 +66,9 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         cargo("format", 2, &["fmt", "--all", "--check"]),
         step("lints", 15, Work::Cargo(lints())),
         step("no-std", 5, Work::NoStd),
-        cargo("build", 20, &["build", "--workspace", "--bins", "--tests"]),
+        // Before the build, because the server looks for the page when it is built.
         step("bundle", 15, Work::Bundle),
+        cargo("build", 20, &["build", "--workspace", "--bins", "--tests"]),
     ];
     if !quick {
         steps.push(cargo("doc", 10, &["doc", "--no-deps", "--workspace"]));
