@@ -1,6 +1,7 @@
 //! The heads of a snapshot's sections, for clients that know no world.
 
-use tickwire::hash::Mix;
+use tickwire::section::SectionHead;
+use tickwire::snapshot::Topic;
 use tickwire::wire::{DecodeError, Reader};
 
 /// What the heads of all sections of a snapshot say.
@@ -23,23 +24,13 @@ pub fn section_heads(reader: &mut Reader<'_>, has_events: bool) -> Result<Sectio
     }
     let mut heads = SectionHeads::default();
     while reader.remaining() > 0 {
-        let topic = reader.u8()?;
-        let index = reader.varint()?;
-        heads.is_keyframe |= reader.varint()? == 0;
-        let hash = reader.u32()?;
-        if topic == 0 {
-            heads.room_hash = heads.room_hash.wrapping_add(hash.wrapping_sub(salt(index)));
+        let section = SectionHead::decode(reader)?;
+        heads.is_keyframe |= section.age == 0;
+        if section.topic == Topic::Room {
+            heads.room_hash = heads.room_hash.wrapping_add(section.rows_hash);
         }
-        skip(reader)?;
     }
     Ok(heads)
-}
-
-/// What a section's hash has in it besides its rows: the hash that is acknowledged is of the rows alone.
-fn salt(index: u32) -> u32 {
-    let mut mix = Mix::new(0);
-    mix.add(index);
-    u32::try_from(mix.wide() >> 32).expect("32 bits of 64 are 32 bits")
 }
 
 /// Reads a length and passes over as many bytes.

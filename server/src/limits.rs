@@ -132,6 +132,9 @@ pub const MEMBER_MESSAGES_MAX: usize = 64;
 /// Phases over which rooms of one rate are spread.
 pub const PHASES: u32 = 8;
 
+/// Rooms that a phase holds before the next one is opened: about a millisecond of work.
+pub const PHASE_ROOMS: usize = 16;
+
 /// Ticks a room makes at once when it is late.
 pub const CATCH_UP_TICKS_MAX: u32 = 2;
 

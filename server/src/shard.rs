@@ -17,7 +17,7 @@ pub(crate) use hosted::{OfferedGame, RoomPlan};
 pub(crate) use seated::Arrival;
 
 use crate::clock::Clock;
-use crate::limits::{CATCH_UP_TICKS_MAX, PHASES};
+use crate::limits::{CATCH_UP_TICKS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
 use crate::metrics::Metrics;
 use crate::room::Summary;
@@ -167,7 +167,10 @@ impl Shard {
         let now_ns = self.setup.clock.now_ns();
         let rooms_at =
             |phase| self.beats.iter().find(|beat| beat.is(rate_hz, phase)).map_or(0, |beat| beat.rooms.len());
-        let phase = (0..PHASES).min_by_key(|phase| rooms_at(*phase)).unwrap_or(0);
+        // A wake-up costs more than a small room: a phase is filled before the next is opened.
+        let has_place = |phase: &u32| rooms_at(*phase) < PHASE_ROOMS;
+        let emptiest = || (0..PHASES).min_by_key(|phase| rooms_at(*phase));
+        let phase = (0..PHASES).find(has_place).or_else(emptiest).unwrap_or(0);
         let index = self.beats.iter().position(|beat| beat.is(rate_hz, phase)).unwrap_or_else(|| {
             self.beats.push(Beat { pace: Pace::after(rate_hz, phase, now_ns), rooms: Vec::new() });
             self.beats.len() - 1

@@ -16,11 +16,15 @@
 //!
 //! Decoding is all or nothing: on an error the mirror is what it was before.
 
+mod head;
+
+pub use head::SectionHead;
+
+use crate::RowId;
 use crate::hash;
 use crate::snapshot::{Rows, Snapshot, Topic};
 use crate::state::{Schema, TableSchema};
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
-use crate::{RowId, Seat};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -411,21 +415,10 @@ impl Mirror {
         tick: crate::Tick,
         reader: &mut Reader<'_>,
     ) -> Result<bool, DecodeError> {
-        let kind = reader.u8()?;
-        let index = reader.varint()?;
-        let age = reader.varint()?;
-        let expected = reader.u32()?;
-        let length = reader.varint()?;
-        let mut body = BitReader::new(reader.slice(usize::try_from(length).unwrap_or(usize::MAX))?);
-        let (topic, received) = match kind {
-            0 => (Topic::Room, &mut self.room),
-            1 => (Topic::Seat(Seat::default()), &mut self.own),
-            other => return Err(DecodeError::UnknownKind(other)),
-        };
-        let max = crate::limits::SECTIONS_MAX as u64;
-        if u64::from(index) >= max {
-            return Err(DecodeError::OutOfRange { value: u64::from(index), max });
-        }
+        let SectionHead { topic, index, age, rows_hash, body } = SectionHead::decode(reader)?;
+        let is_own = topic != Topic::Room;
+        let received = if is_own { &mut self.own } else { &mut self.room };
+        let mut body = BitReader::new(body);
         let base_fits = received.known && received.now.tick.since(crate::Tick(0)) == tick.since(crate::Tick(age));
         if age > 0 && !base_fits {
             return Err(DecodeError::BaselineMismatch);
@@ -446,12 +439,11 @@ impl Mirror {
             replace(&mut received.next.tables[number], &span, &self.scratch);
         }
         body.finish()?;
-        let found_sum = found.wrapping_add(salt(topic, index));
-        if found_sum != expected {
-            return Err(DecodeError::HashMismatch { expected, found: found_sum });
+        if found != rows_hash {
+            return Err(DecodeError::HashMismatch { expected: rows_hash, found });
         }
         received.next_hash = received.next_hash.wrapping_add(found);
-        Ok(kind == 1)
+        Ok(is_own)
     }
 
     /// The newest world as far as this client may see it.

@@ -7,6 +7,7 @@
 //! one's seat, so where a policy depends on that (the arena's guns), thin players are more timid than whole ones.
 
 use super::mind::Made;
+use crate::heads::{SectionHeads, section_heads};
 use std::collections::VecDeque;
 use tickwire::client::{Dial, InputClock, Stats};
 use tickwire::input::{Ack, InputCodec, InputFrame};
@@ -88,12 +89,8 @@ impl<G: Game> ThinBot<G> {
     fn receive_snapshot(&mut self, message: &[u8], now_us: u64) -> Result<Tick, DecodeError> {
         let mut reader = Reader::new(message);
         let head = SnapshotHead::decode(&mut reader)?;
-        if head.has_events {
-            reader.varint()?;
-            skip(&mut reader)?;
-        }
-        let (hash, is_keyframe) = section_heads(&mut reader)?;
-        self.ack = Some(Ack { tick: head.tick, hash });
+        let SectionHeads { room_hash, is_keyframe } = section_heads(&mut reader, head.has_events)?;
+        self.ack = Some(Ack { tick: head.tick, hash: room_hash });
         let stats = &mut self.stats;
         stats.snapshots += 1;
         stats.starved_ticks += u64::from(head.starved && head.lead.is_some());
@@ -135,26 +132,4 @@ impl<G: Game> ThinBot<G> {
         self.leaving = true;
         self.dial.give_up();
     }
-}
-
-/// Reads a length and passes over as many bytes.
-fn skip(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-    let length = reader.varint()?;
-    reader.slice(usize::try_from(length).unwrap_or(usize::MAX)).map(|_| ())
-}
-
-/// Reads the heads of all sections: the room's hash, and whether any section is a keyframe.
-fn section_heads(reader: &mut Reader<'_>) -> Result<(u32, bool), DecodeError> {
-    let (mut hash, mut is_keyframe) = (0_u32, false);
-    while reader.remaining() > 0 {
-        let topic = reader.u8()?;
-        let _index = reader.varint()?;
-        is_keyframe |= reader.varint()? == 0;
-        let section = reader.u32()?;
-        if topic == 0 {
-            hash = hash.wrapping_add(section);
-        }
-        skip(reader)?;
-    }
-    Ok((hash, is_keyframe))
 }

@@ -192,12 +192,11 @@ impl<G: Game> Replication<G> {
         let mut count = 0;
         let mut writer = BitWriter::new(&mut self.event_bits);
         let mut wire = [0; tickwire::limits::ROW_WIDTH_MAX];
-        for past in &self.history {
-            let tick = past.snapshot.tick;
-            let age = u32::try_from(now.since(tick)).unwrap_or(u32::MAX);
-            if tick <= member.told || age >= EVENT_TICKS_MAX {
-                continue;
-            }
+        // Most members were told of everything up to the last tick.
+        let untold = u32::try_from(now.since(member.told)).unwrap_or(u32::MAX).min(EVENT_TICKS_MAX);
+        let known = self.history.len().saturating_sub(untold as usize);
+        for past in self.history.range(known..) {
+            let age = u32::try_from(now.since(past.snapshot.tick)).unwrap_or(u32::MAX);
             let heard = |to: &To| *to == To::Everyone || *to == To::Seat(member.seat);
             for (_, event) in past.events.iter().filter(|(to, _)| heard(to)) {
                 event.gather(&mut wire[..G::Event::WIDTH]);

@@ -9,7 +9,7 @@ use crate::metrics::Metrics;
 use crate::net::address::Counted;
 use crate::net::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
 use crate::room::{MemberId, SnapshotPoll};
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use tickwire::message::CloseCode;
 
@@ -28,7 +28,7 @@ pub(super) enum End {
 pub(super) struct Turn<'a> {
     pub(super) now_us: u64,
     pub(super) metrics: &'a Metrics,
-    /// The start of a write: what is one connection's own. Memory that is used again.
+    /// What one connection is to be written. Memory that is used again.
     pub(super) lead: &'a mut Vec<u8>,
 }
 
@@ -161,35 +161,27 @@ impl Connection {
         match room.poll_snapshot(self.member) {
             SnapshotPoll::Frame(frame) => {
                 put_message_head(turn.lead, frame.len());
-                turn.lead.extend_from_slice(frame.head);
-                self.send(turn, &[frame.shared, frame.own])
+                // Copying a snapshot costs less than the kernel's bookkeeping for a vectored write.
+                for part in [frame.head, frame.shared, frame.own] {
+                    turn.lead.extend_from_slice(part);
+                }
+                self.send(turn)
             }
-            SnapshotPoll::Wait => self.send(turn, &[]),
+            SnapshotPoll::Wait => self.send(turn),
             SnapshotPoll::Close(code) => Err(End::Close(code)),
         }
     }
 
-    /// Writes the lead and then `parts`, and keeps what the kernel does not take.
-    fn send(&mut self, turn: &Turn<'_>, parts: &[&[u8]]) -> Result<(), End> {
-        let mut slices = [IoSlice::new(turn.lead), IoSlice::new(&[]), IoSlice::new(&[])];
-        let mut total = turn.lead.len();
-        for (slice, part) in slices[1..].iter_mut().zip(parts) {
-            *slice = IoSlice::new(part);
-            total += part.len();
-        }
-        if total == 0 {
+    /// Writes what is gathered in the lead, and keeps what the kernel does not take.
+    fn send(&mut self, turn: &Turn<'_>) -> Result<(), End> {
+        if turn.lead.is_empty() {
             return Ok(());
         }
-        let count = taken(self.stream.write_vectored(&slices))?;
+        let count = taken(self.stream.write(turn.lead))?;
         turn.metrics.bytes_out.increment(count as u64);
-        if count < total {
+        if count < turn.lead.len() {
             turn.metrics.writes_incomplete.increment(1);
-            let rest = self.unsent.tail(turn.now_us);
-            let mut skip = count;
-            for slice in &slices {
-                rest.extend_from_slice(slice.get(skip..).unwrap_or(&[]));
-                skip = skip.saturating_sub(slice.len());
-            }
+            self.unsent.tail(turn.now_us).extend_from_slice(&turn.lead[count..]);
         }
         Ok(())
     }
@@ -211,14 +203,13 @@ mod tests {
         let reader = FrameReader::new(FrameLimits::CLIENT);
         let counted = ConnectionCounts::new(1).count(None).unwrap();
         let mut connection = Connection::new(MemberId::default(), stream, reader, counted);
-        let parts: [Vec<u8>; 3] = [vec![1; 70], vec![2; 20_000_000], vec![3; 5_000_000]];
-        let (metrics, mut lead) = (Metrics::new(), parts[0].clone());
+        let expected = [vec![1; 70], vec![2; 20_000_000], vec![3; 5_000_000]].concat();
+        let (metrics, mut lead) = (Metrics::new(), expected.clone());
         let turn = Turn { now_us: 7, metrics: &metrics, lead: &mut lead };
-        assert_eq!(connection.send(&turn, &[&parts[1], &parts[2]]), Ok(()));
+        assert_eq!(connection.send(&turn), Ok(()));
         assert!(!connection.unsent.is_empty(), "so much fits into no socket");
         assert_eq!(connection.unsent.since_us, 7);
         let (mut received, mut piece) = (Vec::new(), vec![0; 65_536]);
-        let expected = parts.concat();
         while received.len() < expected.len() {
             connection.unsent.flush(&connection.stream).unwrap();
             let count = peer.read(&mut piece).unwrap();
