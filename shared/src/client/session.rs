@@ -180,8 +180,8 @@ impl<G: Game> Session<G> {
         self.heard_us = now_us;
         self.stats.bytes_in += message.len() as u64;
         let outcome = match message.first() {
-            Some(&WELCOME) => self.handle_welcome(&Welcome::decode(message)?, now_us),
-            Some(&SERVER_CONTROL) => self.handle_control(ServerControl::decode(message)?),
+            Some(&WELCOME) => Welcome::decode(message).and_then(|welcome| self.handle_welcome(&welcome, now_us)),
+            Some(&SERVER_CONTROL) => ServerControl::decode(message).and_then(|control| self.handle_control(control)),
             Some(&SNAPSHOT) => self.handle_snapshot(message, now_us),
             Some(&kind) => Err(DecodeError::UnknownKind(kind)),
             None => Err(DecodeError::Truncated { needed: 1, remaining: 0 }),
