@@ -35,6 +35,8 @@ pub struct Plan {
     pub server_pid: Option<u32>,
     /// Rooms to create.
     pub rooms: u32,
+    /// What they are created with; `null` for the game's own options.
+    pub options: serde_json::Value,
     /// Players in each.
     pub players: u32,
     /// Seconds to measure, after everyone has joined and warmed up.

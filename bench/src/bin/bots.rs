@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
+use serde_json::Value;
 use std::fs;
 use std::io::{Write as _, stderr, stdout};
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -27,6 +28,9 @@ struct Args {
     /// Rooms to create.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     rooms: u32,
+    /// What rooms are created with, such as motion=erratic,entities=100.
+    #[arg(long, value_delimiter = ',', value_parser = room_option, value_name = "KEY=VALUE")]
+    options: Vec<(String, Value)>,
     /// Players in each room; all seats unless said.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     players: Option<u32>,
@@ -83,6 +87,13 @@ fn start(args: &Args) -> Result<ExitCode> {
     })
 }
 
+/// One option of a room: a number, `true` or `false`, or else a word.
+fn room_option(text: &str) -> Result<(String, Value)> {
+    let (key, value) = text.split_once('=').with_context(|| format!("`{text}` is not KEY=VALUE"))?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((key.to_owned(), value))
+}
+
 /// Every client is a descriptor; without the raise a thousand of them end the run.
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -126,6 +137,7 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
         address,
         server_pid: own.as_ref().map(ServerProcess::pid).or(args.server_pid),
         rooms: args.rooms,
+        options: if args.options.is_empty() { Value::Null } else { args.options.iter().cloned().collect() },
         players,
         seconds: args.seconds,
         thin: args.thin,
@@ -166,4 +178,17 @@ fn print(report: &Report, asides: &Asides, broken: &[String]) -> Result<()> {
         writeln!(out, "  ✓ delivered, agreed, nobody lost")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_options_are_numbers_or_words() {
+        let args = Args::try_parse_from(["bots", "--options", "motion=erratic,entities=100"]).unwrap();
+        let options: Value = args.options.into_iter().collect();
+        assert_eq!(options, serde_json::json!({ "motion": "erratic", "entities": 100 }));
+        assert!(Args::try_parse_from(["bots", "--options", "motion"]).is_err());
+    }
 }

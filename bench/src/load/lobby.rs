@@ -7,6 +7,7 @@ use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -23,17 +24,19 @@ struct Created {
     code: String,
 }
 
-/// Creates a room of this game and gives its code.
-pub(super) async fn create_room(address: SocketAddr, game: &str) -> Result<String> {
-    timeout(CREATE_TIMEOUT, post_room(address, game)).await.context("the server did not create a room in time")?
+/// Creates a room of this game with these options (`null` for the game's own) and gives its code.
+pub(super) async fn create_room(address: SocketAddr, game: &str, options: &Value) -> Result<String> {
+    timeout(CREATE_TIMEOUT, post_room(address, game, options))
+        .await
+        .context("the server did not create a room in time")?
 }
 
-async fn post_room(address: SocketAddr, game: &str) -> Result<String> {
+async fn post_room(address: SocketAddr, game: &str, options: &Value) -> Result<String> {
     let stream = TcpStream::connect(address).await.with_context(|| format!("nobody listens on {address}"))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // It ends with the sender; what goes wrong in it shows as a failed request.
     tokio::spawn(connection);
-    let body = serde_json::json!({ "game": game }).to_string();
+    let body = serde_json::json!({ "game": game, "options": options }).to_string();
     let request = Request::post("/api/rooms")
         .header(HOST, address.to_string())
         .header(CONTENT_TYPE, "application/json")

@@ -38,7 +38,7 @@ pub async fn run<G: Game>(plan: &Plan) -> Result<(Report, Asides)> {
     ensure!(plan.players >= 1 && plan.rooms >= 1 && plan.seconds >= 1, "nobody plays, or for no time");
     let mut codes = Vec::new();
     for _ in 0..plan.rooms {
-        codes.push(create_room(plan.address, G::RULES.name).await?);
+        codes.push(create_room(plan.address, G::RULES.name, &plan.options).await?);
     }
     let meter = RefCell::new(Meter::default());
     let shared = Rc::new(Shared { clock: Clock(Instant::now()), address: plan.address, meter });
