@@ -22,6 +22,8 @@ fn players_on_perfect_links_see_the_same_world() {
     play.run_seconds(5);
     play.assert_converged();
     assert!(play.counters.keyframes <= 2, "one keyframe each: {:?}", play.counters);
+    assert!(play.counters.snapshots > 500, "both players got theirs: {:?}", play.counters);
+    assert!(play.counters.encodings <= play.counters.snapshots / 2 + 4, "one encoding for both: {:?}", play.counters);
 }
 
 #[test]
