@@ -8,10 +8,12 @@
 //! Quantizing what was dequantized gives the same integer, for every codec here.
 
 mod codec;
+mod motion;
 mod primitives;
 mod schema;
 
 pub use codec::{Angle, Fixed, List, Owner, Plain, Whole};
+pub use motion::{Advance, Group, Motion, Slide};
 pub use schema::{Fields, Leaf, LeafKind, Marks, Schema, TableSchema, Visibility};
 
 use crate::Table;

@@ -83,7 +83,7 @@ impl Fixed {
 impl Codec<f32> for Fixed {
     const WIDTH: usize = 1;
     fn describe(&self, fields: &mut Fields<'_>) {
-        fields.leaf(self.levels, LeafKind::Number, self.step);
+        fields.leaf_from(f64::from(self.min), self.levels, LeafKind::Number, self.step);
     }
     #[inline]
     fn gather(&self, value: &f32, wire: &mut [u32]) {
@@ -99,7 +99,8 @@ impl Codec<Vec2> for Fixed {
     const WIDTH: usize = 2;
     fn describe(&self, fields: &mut Fields<'_>) {
         for axis in ["x", "y"] {
-            fields.named(axis, |fields| fields.leaf(self.levels, LeafKind::Number, self.step));
+            fields
+                .named(axis, |fields| fields.leaf_from(f64::from(self.min), self.levels, LeafKind::Number, self.step));
         }
     }
     #[inline]
@@ -187,7 +188,7 @@ impl Whole {
     pub(super) fn describe(self, fields: &mut Fields<'_>) {
         // At most 2^32 numbers, by the constructor.
         let span = u32::try_from(self.max.abs_diff(self.min)).unwrap_or(u32::MAX);
-        fields.leaf(span, LeafKind::Number, 1.0);
+        fields.leaf_from(self.min as f64, span, LeafKind::Number, 1.0);
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! The schema: what each wire integer is called and how it behaves.
 
-use super::State;
+use super::{Advance, Group, Motion, Slide, State};
 use crate::hash::{Mix, key};
 use crate::limits::{ROW_WIDTH_MAX, SECTION_KEYFRAME_BYTES, TABLES_MAX};
 use alloc::format;
@@ -62,6 +62,8 @@ impl Marks {
 pub struct Leaf {
     /// The field's path within the row, such as `sides[1].y`.
     pub path: String,
+    /// What 0 means in the game's own unit.
+    pub min: f64,
     /// The largest value; the smallest is 0.
     pub max: u32,
     /// Bits that `max` takes.
@@ -74,6 +76,8 @@ pub struct Leaf {
     pub marks: Marks,
     /// The leaf in the same row that says who owns this one.
     pub owner: Option<usize>,
+    /// Where it goes while nothing happens to it.
+    pub motion: Motion,
 }
 
 /// The rows of one table, or (table 0) the one row that is the world's own fields.
@@ -85,16 +89,21 @@ pub struct TableSchema {
     pub leaves: Vec<Leaf>,
     /// What the attributes on the table itself say.
     pub marks: Marks,
-    /// Indices of the leaves for everyone who sees the row.
+    /// Indices of the leaves for everyone who sees the row. Leaves that stay come first, then those that move, in
+    /// the order of declaration: what moves a leaf is before it.
     pub public: Vec<usize>,
-    /// Indices of the leaves for the owner alone.
+    /// Indices of the leaves for the owner alone, in the same order.
     pub private: Vec<usize>,
+    /// Fields that a function moves.
+    pub groups: Vec<Group>,
     /// The leaf that says whose the whole row is.
     pub owner: Option<usize>,
     /// Slots that one section spans.
     pub slots_per_section: u16,
     /// One odd factor per leaf, for the hash of a row.
     pub keys: Vec<u64>,
+    /// Leaves that others move, until all leaves are known.
+    moved_by: Vec<(usize, usize)>,
 }
 
 /// The shape of a game's world, built once.
@@ -142,26 +151,55 @@ impl TableSchema {
             marks,
             public: Vec::new(),
             private: Vec::new(),
+            groups: Vec::new(),
             owner: None,
             slots_per_section: 1,
             keys: Vec::new(),
+            moved_by: Vec::new(),
         }
     }
 
     fn finish(&mut self, number: u32) {
         let width = self.leaves.len();
         assert!(width <= ROW_WIDTH_MAX, "a row of `{}` has {width} leaves, over {ROW_WIDTH_MAX}", self.name);
+        for (leaf, by) in core::mem::take(&mut self.moved_by) {
+            assert!(by < width && by != leaf, "`{}` of `{}` is moved by nothing", self.leaves[leaf].path, self.name);
+            self.leaves[leaf].motion = Motion::By(Slide::between(by, &self.leaves[by], &self.leaves[leaf]));
+        }
         let of = |visibility| {
-            let seen = |(index, leaf): (usize, &Leaf)| (leaf.marks.visibility == visibility).then_some(index);
-            self.leaves.iter().enumerate().filter_map(seen).collect()
+            let seen = |index: &usize| self.leaves[*index].marks.visibility == visibility;
+            let mut order: Vec<usize> = (0..width).filter(seen).collect();
+            order.sort_by_key(|index| self.leaves[*index].motion != Motion::Hold);
+            order
         };
-        (self.public, self.private) = (of(Visibility::All), of(Visibility::Owner));
+        let (public, private) = (of(Visibility::All), of(Visibility::Owner));
+        for order in [&public, &private] {
+            self.check_motion(order);
+        }
+        (self.public, self.private) = (public, private);
         self.keys = (0..).take(width).map(|leaf: u32| key(number, leaf)).collect();
         let row_bits: u32 = self.leaves.iter().map(|leaf| leaf.bits).sum();
         let rows = SECTION_KEYFRAME_BYTES * 8 / row_bits.max(1) as usize;
         // A power of two, so that a slot's section is a shift.
         let slots = u16::try_from(rows.clamp(16, 1024)).unwrap_or(1024);
         self.slots_per_section = 1 << slots.ilog2();
+    }
+}
+
+impl TableSchema {
+    /// What moves a leaf must be known before it, to everyone who knows the leaf.
+    fn check_motion(&self, order: &[usize]) {
+        for (place, index) in order.iter().enumerate() {
+            let leaf = &self.leaves[*index];
+            if let Motion::By(slide) = leaf.motion {
+                assert!(
+                    order[..place].contains(&slide.by),
+                    "`{}` of `{}`: what moves it must be seen by the same players, and stand before it if it moves too",
+                    leaf.path,
+                    self.name
+                );
+            }
+        }
     }
 }
 
@@ -173,9 +211,15 @@ fn fingerprint(tables: &[TableSchema]) -> u64 {
             hash.bytes(leaf.path.as_bytes());
             hash.add(leaf.max);
             hash.add(leaf.unit.to_bits());
+            hash.bytes(&leaf.min.to_le_bytes());
             hash.add(leaf.marks.visibility as u32);
             hash.add(u32::from(leaf.marks.predict));
             hash.add(leaf.owner.map_or(0, |owner| owner as u32 + 1));
+            match leaf.motion {
+                Motion::Hold => hash.add(0),
+                Motion::By(slide) => hash.add(slide.by as u32 + 2),
+                Motion::With(_) => hash.add(1),
+            }
         }
     }
     hash.wide()
@@ -189,18 +233,21 @@ pub struct Fields<'a> {
     path: String,
     marks: Marks,
     owner: Option<usize>,
+    /// The first leaf of the struct that is being described.
+    start: usize,
     depth: usize,
 }
 
 impl<'a> Fields<'a> {
     fn new(tables: &'a mut Vec<TableSchema>, table: usize, marks: Marks) -> Self {
-        Fields { tables, table, path: String::new(), marks, owner: None, depth: 0 }
+        Fields { tables, table, path: String::new(), marks, owner: None, start: 0, depth: 0 }
     }
 
     /// One struct. `owner_offset` is the place, counted in leaves, of its field that names its owner.
     pub fn group(&mut self, owner_offset: Option<usize>, inner: impl FnOnce(&mut Fields<'_>)) {
-        let (outer, depth) = (self.owner, self.depth);
+        let (outer, start, depth) = (self.owner, self.start, self.depth);
         let table = &mut self.tables[self.table];
+        self.start = table.leaves.len();
         if let Some(offset) = owner_offset {
             self.owner = Some(table.leaves.len() + offset);
             if depth == 0 {
@@ -208,8 +255,37 @@ impl<'a> Fields<'a> {
             }
         }
         self.depth = depth + 1;
+        let groups = table.groups.len();
         inner(self);
-        (self.owner, self.depth) = (outer, depth);
+        let table = &mut self.tables[self.table];
+        let end = table.leaves.len();
+        for group in table.groups[groups..].iter_mut().filter(|group| group.row.is_empty()) {
+            group.row.end = end;
+        }
+        (self.owner, self.start, self.depth) = (outer, start, depth);
+    }
+
+    /// A field that the leaves from `offset` on (counted within the struct) move each tick, one leaf by one.
+    pub fn moved_by(&mut self, offset: usize, inner: impl FnOnce(&mut Fields<'_>)) {
+        let first = self.tables[self.table].leaves.len();
+        inner(self);
+        let by = self.start + offset;
+        let table = &mut self.tables[self.table];
+        // What moves them may not have been described yet.
+        table.moved_by.extend((first..table.leaves.len()).map(|leaf| (leaf, by + leaf - first)));
+    }
+
+    /// A field that a function moves each tick.
+    pub fn moved_with(&mut self, advance: Advance, inner: impl FnOnce(&mut Fields<'_>)) {
+        let first = self.tables[self.table].leaves.len();
+        inner(self);
+        let table = &mut self.tables[self.table];
+        let field = first..table.leaves.len();
+        for leaf in &mut table.leaves[field.clone()] {
+            leaf.motion = Motion::With(table.groups.len());
+        }
+        // The struct's end is known when it has been described.
+        table.groups.push(Group { advance, row: self.start..self.start, field });
     }
 
     /// One field with its attributes.
@@ -245,10 +321,16 @@ impl<'a> Fields<'a> {
         self.leaf(max, LeafKind::Choice, 1.0);
     }
 
-    /// One wire integer within `0..=max`, of which a step means `unit` in the game.
+    /// One wire integer within `0..=max`, of which a step means `unit` in the game, and 0 means 0.
     pub fn leaf(&mut self, max: u32, kind: LeafKind, unit: f32) {
+        self.leaf_from(0.0, max, kind, unit);
+    }
+
+    /// One wire integer within `0..=max`, of which 0 means `min` in the game and a step `unit`.
+    pub fn leaf_from(&mut self, min: f64, max: u32, kind: LeafKind, unit: f32) {
         let (path, bits, marks, owner) = (self.path.clone(), u32::BITS - max.leading_zeros(), self.marks, self.owner);
-        self.tables[self.table].leaves.push(Leaf { path, max, bits, kind, unit, marks, owner });
+        let motion = Motion::Hold;
+        self.tables[self.table].leaves.push(Leaf { path, min, max, bits, kind, unit, marks, owner, motion });
     }
 
     /// A table of rows `T` at this place.

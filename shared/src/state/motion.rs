@@ -1,0 +1,126 @@
+//! Motion: where an undisturbed row goes in a tick, as both ends of a delta compute it.
+//!
+//! A delta holds what differs from this, so motion that follows its rule costs next to nothing. What stays on the
+//! wire's grid can be computed in integers: both ends get the same number, whatever machine they are.
+
+use super::{Leaf, LeafKind};
+use core::ops::Range;
+
+/// Gives one field a tick later: from the struct's wire integers as they were, and as they are now as far as they
+/// are known, to the field's own.
+pub type Advance = fn(&[u32], &[u32], &mut [u32]);
+
+/// Bits behind the point of a [`Slide`]'s factors.
+const FRACTION_BITS: u32 = 16;
+
+/// How a leaf moves from one tick to the next while nothing happens to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Motion {
+    /// It stays.
+    #[default]
+    Hold,
+    /// It moves by what another leaf says.
+    By(Slide),
+    /// A function moves it: the group of [`TableSchema::groups`](super::TableSchema::groups) with this number.
+    With(usize),
+}
+
+/// Motion by another leaf, which says how far in a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slide {
+    /// The leaf that says it.
+    pub by: usize,
+    /// Steps of the moving leaf per step of the other, in 1/65,536.
+    per_step: i64,
+    /// Steps of the moving leaf per tick when the other leaf is 0, in 1/65,536.
+    at_zero: i64,
+}
+
+impl Slide {
+    /// The motion of `leaf` by the leaf at `by`.
+    pub(super) fn between(by: usize, from: &Leaf, leaf: &Leaf) -> Self {
+        let scale = f64::from(1_u32 << FRACTION_BITS) / f64::from(leaf.unit);
+        // A cast saturates: a rule that makes no sense predicts badly, and both ends agree on how badly.
+        let fixed = |value: f64| libm::round(value * scale) as i64;
+        Self { by, per_step: fixed(f64::from(from.unit)), at_zero: fixed(from.min) }
+    }
+
+    /// Where a leaf that was at `was` is after so many ticks, the other leaf being at `speed` throughout.
+    #[inline]
+    #[must_use]
+    pub fn moved(&self, leaf: &Leaf, was: u32, speed: u32, ticks: u32) -> u32 {
+        let exact = self.at_zero.wrapping_add(self.per_step.wrapping_mul(i64::from(speed)));
+        let half = 1_i64 << (FRACTION_BITS - 1);
+        let step = exact.wrapping_add(half) >> FRACTION_BITS;
+        let now = i64::from(was).wrapping_add(step.wrapping_mul(i64::from(ticks)));
+        let max = i64::from(leaf.max);
+        match leaf.kind {
+            // The directions of a circle are a power of two.
+            LeafKind::Turn => (now & max) as u32,
+            LeafKind::Number | LeafKind::Choice => now.clamp(0, max) as u32,
+        }
+    }
+}
+
+/// The leaves of one field that a function moves.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// The function.
+    pub advance: Advance,
+    /// The leaves of the struct that the field is in.
+    pub row: Range<usize>,
+    /// The leaves of the field.
+    pub field: Range<usize>,
+}
+
+impl Group {
+    /// Moves the field on by so many ticks: `was` is the row as it was, `now` holds what is known of it now;
+    /// `out`, as wide as the row, gets the field's leaves.
+    pub fn moved(&self, was: &[u32], now: &[u32], ticks: u32, out: &mut [u32]) {
+        let mut before = [0; crate::limits::ROW_WIDTH_MAX];
+        let before = &mut before[..self.row.len()];
+        before.copy_from_slice(&was[self.row.clone()]);
+        let inner = self.field.start - self.row.start..self.field.end - self.row.start;
+        for _ in 0..ticks {
+            let field = &mut out[self.field.clone()];
+            (self.advance)(before, &now[self.row.clone()], field);
+            before[inner.clone()].copy_from_slice(field);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Marks;
+    use alloc::string::String;
+
+    fn leaf(min: f64, max: u32, kind: LeafKind, unit: f32) -> Leaf {
+        let (path, bits) = (String::new(), u32::BITS - max.leading_zeros());
+        Leaf { path, min, max, bits, kind, unit, marks: Marks::NONE, owner: None, motion: Motion::Hold }
+    }
+
+    #[test]
+    fn a_slide_moves_as_the_rounded_world_does() {
+        // Velocity is finer than the place, and its range is not centred.
+        let (place, speed) =
+            (leaf(-40.0, 6_400, LeafKind::Number, 0.0625), leaf(-8.0, 1_024, LeafKind::Number, 0.015_625));
+        let slide = Slide::between(1, &speed, &place);
+        for level in 0..=1_024 {
+            let velocity = -8.0 + f64::from(level) * 0.015_625;
+            let at = 100.0 + velocity;
+            let rounded = libm::floor((at + 40.0) / 0.0625 + 0.5) as u32;
+            assert_eq!(slide.moved(&place, 2_240, level, 1), rounded, "{velocity}");
+        }
+        assert_eq!(slide.moved(&place, 2, 0, 3), 0, "kept in range");
+        assert_eq!(slide.moved(&place, 6_399, 1_024, 3), 6_400);
+    }
+
+    #[test]
+    fn a_turn_goes_around() {
+        let (angle, spin) = (leaf(0.0, 1_023, LeafKind::Turn, 1.0), leaf(-16.0, 32, LeafKind::Number, 1.0));
+        let slide = Slide::between(1, &spin, &angle);
+        assert_eq!(slide.moved(&angle, 1_020, 24, 1), 4);
+        assert_eq!(slide.moved(&angle, 4, 8, 2), 1_012);
+    }
+}
