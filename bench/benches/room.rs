@@ -11,7 +11,7 @@ use tickwire::client::Session;
 use tickwire::message::{Hello, SnapshotHead};
 use tickwire::section::Mirror;
 use tickwire::wire::Reader;
-use tickwire::{Game, Rng};
+use tickwire::{Game, Rng, Tick};
 use tickwire_games::{Arena, Crowd, Paddles};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
@@ -50,6 +50,8 @@ struct Match<G: Game> {
     room: Room<G>,
     guests: Vec<Guest<G>>,
     mirror: Mirror,
+    /// The tick that the mirror was told of last.
+    told: Tick,
     now_us: u64,
     /// Turns that a snapshot takes to the clients.
     delay_turns: usize,
@@ -60,7 +62,7 @@ impl<G: Game> Match<G> {
         let mut room = Room::<G>::new(1, &G::Options::default(), false);
         let guests = (0..players).map(|number| Guest::enter(&mut room, number)).collect();
         let mirror = Mirror::empty(room.schema());
-        let mut session = Self { room, guests, mirror, now_us: 0, delay_turns: 1 };
+        let mut session = Self { room, guests, mirror, told: Tick(0), now_us: 0, delay_turns: 1 };
         for _ in 0..WARM_UP_TURNS {
             session.turn();
         }
@@ -97,7 +99,7 @@ impl<G: Game> Match<G> {
                 continue;
             }
             if place == 0 {
-                turn.apply = apply(&mut self.mirror, &self.room, &message);
+                turn.apply = apply(&mut self.mirror, &mut self.told, &self.room, &message);
             }
             guest.on_the_way.push_back(message);
             while guest.on_the_way.len() > self.delay_turns {
@@ -155,9 +157,11 @@ fn poll<G: Game>(room: &mut Room<G>, member: MemberId, message: &mut Vec<u8>) {
     }
 }
 
-fn apply<G: Game>(mirror: &mut Mirror, room: &Room<G>, message: &[u8]) -> Duration {
+fn apply<G: Game>(mirror: &mut Mirror, told: &mut Tick, room: &Room<G>, message: &[u8]) -> Duration {
     let mut reader = Reader::new(message);
-    let head = SnapshotHead::decode(&mut reader).expect("the room's heads can be read");
+    let head = SnapshotHead::decode(&mut reader, *told).expect("the room's heads can be read");
+    *told = head.tick;
+    head.priors.into_iter().for_each(|priors| mirror.set_priors(priors).expect("priors can be read"));
     if head.has_events {
         let skipped = reader.varint().and_then(|_| reader.varint()).map(|length| length as usize);
         skipped.and_then(|length| reader.slice(length)).expect("the room's events can be read");

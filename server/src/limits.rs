@@ -120,6 +120,12 @@ pub const MESSAGES_PER_TICK_HALVES: i64 = 3;
 /// Messages that may come at once after a stalled connection recovers, in seconds' worth of ticks.
 pub const MESSAGE_BURST_SECONDS: u32 = 10;
 
+/// What a room has learnt of its bytes is published so soon at the first.
+pub const PRIORS_FIRST_SECONDS: u32 = 4;
+
+/// And so often after that, if it pays.
+pub const PRIORS_SECONDS: u32 = 30;
+
 /// Keyframes a member may ask for per second.
 pub const KEYFRAMES_PER_SECOND: u32 = 2;
 

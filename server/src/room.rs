@@ -154,7 +154,7 @@ impl<G: Game> Room<G> {
             roster: Roster::new(&G::RULES, fill_with_bots),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
-            replication: Replication::new(schema, first),
+            replication: Replication::new(schema, first, seed as u32),
             inputs: [None; SEATS_MAX as usize],
             record: TickRecord { tick: Tick(0), roster, inputs, events, hash: 0 },
             counters: Counters::default(),

@@ -9,10 +9,12 @@
 
 mod clock;
 mod dial;
+mod events;
 mod playout;
 mod predict;
 mod round_trip;
 mod session;
+mod snapshots;
 mod stats;
 mod view;
 

@@ -95,6 +95,14 @@ impl Snapshot {
         Self { tick: Tick::default(), tables }
     }
 
+    /// Forgets all rows and keeps the memory: the root's row is zeros again.
+    pub(crate) fn clear(&mut self) {
+        self.tables.iter_mut().for_each(Rows::clear);
+        if let Some(root) = self.tables.first_mut() {
+            root.push(RowId::default());
+        }
+    }
+
     /// Takes over another snapshot's content, reusing this one's memory.
     pub fn copy_from(&mut self, other: &Self) {
         self.tick = other.tick;

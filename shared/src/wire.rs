@@ -5,9 +5,11 @@
 
 mod bits;
 mod bytes;
+mod range;
 
 pub use bits::{BitReader, BitWriter};
 pub use bytes::{Reader, put_varint};
+pub use range::{Chance, RangeDecoder, RangeEncoder};
 
 /// Why bytes from a peer were refused. They changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

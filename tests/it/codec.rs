@@ -5,7 +5,7 @@ use crate::zoo::{Zoo, any_successor, any_world, canonical, with_other_secrets};
 use glam::Vec2;
 use proptest::prelude::*;
 use tickwire::input::{Ack, InputCodec, InputFrame};
-use tickwire::section::{self, Mirror};
+use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::{Codec, Fixed, Schema, State};
 use tickwire::{Rng, Seat, Tick};
@@ -16,14 +16,9 @@ fn seat(number: u8) -> Seat {
 
 /// All sections of what the player in `seat` may see, as a snapshot message carries them, and the room's hash.
 fn sections(schema: &Schema, seat: Seat, base: Option<&Snapshot>, now: &Snapshot) -> (Vec<u8>, u32) {
-    let (mut bytes, mut hash) = (Vec::new(), 0_u32);
-    for index in 0..section::section_count(schema, Topic::Room, base, now) {
-        hash = hash.wrapping_add(section::encode(schema, Topic::Room, index, base, now, &mut bytes));
-    }
-    let own = Topic::Seat(seat);
-    for index in 0..section::section_count(schema, own, base, now) {
-        section::encode(schema, own, index, base, now, &mut bytes);
-    }
+    let (mut bytes, mut encoder) = (Vec::new(), Encoder::new(schema));
+    let hash = encoder.encode(schema, Topic::Room, base, now, false, &mut bytes);
+    encoder.encode(schema, Topic::Seat(seat), base, now, true, &mut bytes);
     (bytes, hash)
 }
 

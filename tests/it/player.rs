@@ -85,8 +85,9 @@ impl<G: Game> Player<G> {
     }
 
     fn receive(&mut self, message: &[u8]) {
-        if message.first() == Some(&SNAPSHOT) {
-            let head = SnapshotHead::decode(&mut Reader::new(message)).expect("a snapshot");
+        if message.first().is_some_and(|kind| *kind >= SNAPSHOT) {
+            let last = self.snapshots.last().map_or(Tick(0), |(tick, _)| *tick);
+            let head = SnapshotHead::decode(&mut Reader::new(message), last).expect("a snapshot");
             self.snapshots.push((head.tick, Instant::now()));
         }
         let now_us = self.now_us();

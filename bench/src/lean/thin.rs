@@ -76,13 +76,13 @@ impl Thin {
 
     pub(super) fn hear(&mut self, message: &[u8]) -> Result<Heard, DecodeError> {
         match message.first() {
-            Some(&SNAPSHOT) => {}
+            Some(&(SNAPSHOT..)) => {}
             Some(&WELCOME | &SERVER_CONTROL) => return Ok(Heard::Other),
             Some(&kind) => return Err(DecodeError::UnknownKind(kind)),
             None => return Err(DecodeError::Truncated { needed: 1, remaining: 0 }),
         }
         let mut reader = Reader::new(message);
-        let head = SnapshotHead::decode(&mut reader)?;
+        let head = SnapshotHead::decode(&mut reader, self.ack.map_or(Tick(0), |ack| ack.tick))?;
         let sections = section_heads(&mut reader, head.has_events)?;
         self.ack = Some(Ack { tick: head.tick, hash: sections.room_hash });
         Ok(Heard::Snapshot { is_keyframe: sections.is_keyframe })

@@ -70,7 +70,7 @@ impl<G: Game> ThinBot<G> {
         match message.first() {
             Some(&WELCOME) => self.receive_welcome(&Welcome::decode(message)?, now_us).map(|()| None),
             Some(&SERVER_CONTROL) => ServerControl::decode(message).map(|_| None),
-            Some(&SNAPSHOT) => self.receive_snapshot(message, now_us).map(Some),
+            Some(&(SNAPSHOT..)) => self.receive_snapshot(message, now_us).map(Some),
             Some(&kind) => Err(DecodeError::UnknownKind(kind)),
             None => Err(DecodeError::Truncated { needed: 1, remaining: 0 }),
         }
@@ -88,7 +88,7 @@ impl<G: Game> ThinBot<G> {
 
     fn receive_snapshot(&mut self, message: &[u8], now_us: u64) -> Result<Tick, DecodeError> {
         let mut reader = Reader::new(message);
-        let head = SnapshotHead::decode(&mut reader)?;
+        let head = SnapshotHead::decode(&mut reader, self.ack.map_or(Tick(0), |ack| ack.tick))?;
         let SectionHeads { room_hash, is_keyframe } = section_heads(&mut reader, head.has_events)?;
         self.ack = Some(Ack { tick: head.tick, hash: room_hash });
         let stats = &mut self.stats;

@@ -18,6 +18,8 @@ pub(super) struct Member {
     pub(super) baseline: Option<Tick>,
     /// The tick of the last snapshot or welcome whose events were written.
     pub(super) told: Tick,
+    /// Which of the room's published priors it holds: 0 for none. `None`: it may hold anything.
+    pub(super) priors: Option<u32>,
     /// Whether the last tick was made without an input.
     pub(super) starved: bool,
     pub(super) outbox: VecDeque<Vec<u8>>,
@@ -40,6 +42,7 @@ impl Member {
             seat,
             baseline: None,
             told: now,
+            priors: Some(0),
             starved: false,
             outbox: VecDeque::new(),
             overflown: false,
@@ -77,7 +80,7 @@ impl Member {
         if self.keyframe_asked.is_some_and(recently) {
             return Ok(());
         }
-        (self.keyframe_asked, self.baseline) = (Some(now), None);
+        (self.keyframe_asked, self.baseline, self.priors) = (Some(now), None, None);
         if !differs {
             return Ok(());
         }

@@ -2,14 +2,19 @@
 
 use super::Counters;
 use super::members::Member;
+use crate::limits::{PRIORS_FIRST_SECONDS, PRIORS_SECONDS};
 use std::collections::VecDeque;
 use tickwire::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::message::SnapshotHead;
-use tickwire::section;
+use tickwire::section::Encoder;
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::{Schema, State};
 use tickwire::wire::{BitWriter, put_varint};
 use tickwire::{Game, Tick, To};
+
+/// Deltas that the priors are learnt from: one tick in so many of the room's topic, and of a seat's.
+const SAMPLE_TICKS: u32 = 8;
+const SEAT_SAMPLE_TICKS: u32 = 64;
 
 /// Memory for the head of a snapshot: with the events of a lively tick.
 const HEAD_BYTES: usize = 512;
@@ -69,22 +74,33 @@ pub(super) struct Replication<G: Game> {
     /// Encodings of the current tick; the first `encoded` are valid, the rest keep their memory.
     encodings: Vec<Encoding>,
     encoded: usize,
+    encoder: Encoder,
+    /// What was published last, and how many times something was.
+    priors: Vec<u8>,
+    epoch: u32,
+    /// When the priors are trained next.
+    training: Tick,
     head: Vec<u8>,
     own: Vec<u8>,
     event_bits: Vec<u8>,
 }
 
 impl<G: Game> Replication<G> {
-    pub(super) fn new(schema: Schema, first: Snapshot) -> Self {
+    /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
+    pub(super) fn new(schema: Schema, first: Snapshot, stagger: u32) -> Self {
         Self {
-            schema,
             event_schema: Schema::of::<G::Event>(),
             history: VecDeque::from([Past::new(first)]),
             encodings: Vec::new(),
             encoded: 0,
+            encoder: Encoder::new(&schema),
+            priors: Vec::new(),
+            epoch: 0,
+            training: Tick(PRIORS_FIRST_SECONDS * G::RULES.tick_rate_hz + stagger % G::RULES.tick_rate_hz),
             head: Vec::with_capacity(HEAD_BYTES),
             own: Vec::new(),
             event_bits: Vec::with_capacity(HEAD_BYTES),
+            schema,
         }
     }
 
@@ -109,7 +125,22 @@ impl<G: Game> Replication<G> {
         past.room_hash = None;
         self.history.push_back(past);
         self.encoded = 0;
+        self.train(tick);
         self.newest().hash(&self.schema)
+    }
+
+    /// Publishes what was learnt of the room's decisions, now and then, if that pays for its bytes.
+    fn train(&mut self, tick: Tick) {
+        if tick < self.training {
+            return;
+        }
+        let period_ticks = PRIORS_SECONDS * G::RULES.tick_rate_hz;
+        self.training = tick + period_ticks;
+        if self.encoder.train(period_ticks) {
+            self.epoch += 1;
+            self.priors.clear();
+            self.encoder.put_priors(&mut self.priors);
+        }
     }
 
     fn past(&self, tick: Tick) -> Option<usize> {
@@ -164,10 +195,11 @@ impl<G: Game> Replication<G> {
         let encoding = &mut self.encodings[index];
         encoding.baseline = baseline;
         encoding.bytes.clear();
-        let sections = section::section_count(&self.schema, Topic::Room, base, now);
-        let hash = (0..sections).fold(0_u32, |hash, section| {
-            hash.wrapping_add(section::encode(&self.schema, Topic::Room, section, base, now, &mut encoding.bytes))
-        });
+        let to_end = !self.schema.has_private;
+        let hash = self.encoder.encode(&self.schema, Topic::Room, base, now, to_end, &mut encoding.bytes);
+        if let Some(base) = base.filter(|base| is_sample(base, now, 0)) {
+            self.encoder.learn(&self.schema, Topic::Room, base, now);
+        }
         if let Some(newest) = self.history.back_mut() {
             newest.room_hash = Some(hash);
         }
@@ -182,12 +214,13 @@ impl<G: Game> Replication<G> {
         let topic = Topic::Seat(member.seat);
         let base = baseline.and_then(|tick| self.past(tick)).map(|past| &self.history[past].snapshot);
         let now = &self.history.back().expect("there is a snapshot from the start").snapshot;
-        for section in 0..section::section_count(&self.schema, topic, base, now) {
-            section::encode(&self.schema, topic, section, base, now, &mut self.own);
+        self.encoder.encode(&self.schema, topic, base, now, true, &mut self.own);
+        if let Some(base) = base.filter(|base| is_sample(base, now, 1 + member.seat.number())) {
+            self.encoder.learn(&self.schema, topic, base, now);
         }
     }
 
-    fn encode_head(&mut self, member: &Member, now: Tick, newest: Option<Tick>) {
+    fn encode_head(&mut self, member: &mut Member, now: Tick, newest: Option<Tick>) {
         self.event_bits.clear();
         let mut count = 0;
         let mut writer = BitWriter::new(&mut self.event_bits);
@@ -210,11 +243,20 @@ impl<G: Game> Replication<G> {
         writer.finish();
         let lead = newest.map(|newest| i8::try_from(newest.since(now).clamp(-127, 127)).unwrap_or(0));
         self.head.clear();
-        SnapshotHead { tick: now, starved: member.starved, has_events: count > 0, lead }.encode(&mut self.head);
+        let priors = (member.priors != Some(self.epoch)).then_some(self.priors.as_slice());
+        member.priors = Some(self.epoch);
+        let head = SnapshotHead { tick: now, starved: member.starved, has_events: count > 0, lead, priors };
+        head.encode(member.baseline.map(|_| member.told), &mut self.head);
         if count > 0 {
             put_varint(&mut self.head, count);
             put_varint(&mut self.head, u32::try_from(self.event_bits.len()).unwrap_or(u32::MAX));
             self.head.extend_from_slice(&self.event_bits);
         }
     }
+}
+
+/// Whether a delta is one to learn from: from one tick to the next, now and then, and not of all seats at once.
+fn is_sample(base: &Snapshot, now: &Snapshot, number: u8) -> bool {
+    let period_ticks = if number == 0 { SAMPLE_TICKS } else { SEAT_SAMPLE_TICKS };
+    now.tick.since(base.tick) == 1 && (now.tick.0 + u32::from(number)).is_multiple_of(period_ticks)
 }

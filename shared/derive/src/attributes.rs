@@ -6,7 +6,7 @@ use crate::literals::Number;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Error, Expr, ExprRange, Lit, Meta, RangeLimits, Result, Token};
+use syn::{Attribute, Error, Expr, ExprRange, Lit, LitStr, Member, Meta, Path, RangeLimits, Result, Token};
 
 /// A value and the attribute's name that it was given to, for errors that point at it.
 #[derive(Clone)]
@@ -31,10 +31,19 @@ pub(crate) struct Attributes {
     pub(crate) angle: Option<Given<()>>,
     pub(crate) max: Option<Given<Expr>>,
     pub(crate) owner: Option<Given<()>>,
+    pub(crate) moved_by: Option<Given<Member>>,
+    pub(crate) moved_with: Option<Given<Path>>,
     smooth: Option<Given<()>>,
     predict: Option<Given<()>>,
     once: Option<Given<()>>,
-    only: Option<Given<TokenStream>>,
+    only: Option<Given<Audience>>,
+}
+
+/// Who alone may know a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Owner,
+    Server,
 }
 
 impl Attributes {
@@ -63,6 +72,8 @@ impl Attributes {
             "bits" => put(&mut self.bits, key, number(meta)?),
             "max" => put(&mut self.max, key, number(meta)?),
             "only" => put(&mut self.only, key, only(meta)?),
+            "moved_by" => put(&mut self.moved_by, key, name(meta, "moved_by = velocity")?),
+            "moved_with" => put(&mut self.moved_with, key, name(meta, "moved_with = a_tick_later")?),
             "angle" => put(&mut self.angle, key, flag(meta)?),
             "owner" => put(&mut self.owner, key, flag(meta)?),
             "smooth" => put(&mut self.smooth, key, flag(meta)?),
@@ -75,8 +86,8 @@ impl Attributes {
     pub(crate) fn marks(&self) -> TokenStream {
         let mut set = Vec::new();
         if let Some(only) = &self.only {
-            let visibility = &only.value;
-            set.push(quote! { visibility: #visibility });
+            let visibility = Ident::new(&format!("{:?}", only.value), Span::mixed_site());
+            set.push(quote! { visibility: ::tickwire::state::Visibility::#visibility });
         }
         for (mark, name) in [(&self.smooth, "smooth"), (&self.predict, "predict"), (&self.once, "once")] {
             if mark.is_some() {
@@ -96,6 +107,17 @@ impl Attributes {
         let flags = [&self.angle].into_iter().flatten().map(|given| &given.key);
         let numbers = [&self.step, &self.bits, &self.max].into_iter().flatten().map(|given| &given.key);
         range.into_iter().chain(flags).chain(numbers).next()
+    }
+
+    /// The first attribute, if any, that says how the field moves.
+    pub(crate) fn motion_key(&self) -> Option<&Ident> {
+        let by = self.moved_by.as_ref().map(|given| &given.key);
+        by.or_else(|| self.moved_with.as_ref().map(|given| &given.key))
+    }
+
+    /// Who alone may know the field.
+    pub(crate) fn audience(&self) -> Option<Audience> {
+        self.only.as_ref().map(|given| given.value)
     }
 
     /// `smooth`, where it makes no sense.
@@ -175,15 +197,27 @@ fn range(meta: &ParseNestedMeta<'_>) -> Result<Range> {
     Ok(Range { low: (**low).clone(), high: (**high).clone() })
 }
 
-fn only(meta: &ParseNestedMeta<'_>) -> Result<TokenStream> {
+/// The name of a field or of a function.
+fn name<T: syn::parse::Parse>(meta: &ParseNestedMeta<'_>, example: &str) -> Result<T> {
+    if !meta.input.peek(Token![=]) {
+        return Err(meta.error(format!("a name is missing: write `{example}`")));
+    }
+    let value = meta.value()?;
+    if value.peek(LitStr) {
+        return Err(value.error(format!("write it as a name, not as a text: `{example}`")));
+    }
+    value.parse().map_err(|error| Error::new(error.span(), format!("a name is missing: write `{example}`")))
+}
+
+fn only(meta: &ParseNestedMeta<'_>) -> Result<Audience> {
     const ALLOWED: &str = "write `only = owner` or `only = server`; without `only`, everyone may know the field";
     if !meta.input.peek(Token![=]) {
         return Err(meta.error(ALLOWED));
     }
     let expr: Expr = meta.value()?.parse()?;
     match &expr {
-        Expr::Path(path) if path.path.is_ident("owner") => Ok(quote! { ::tickwire::state::Visibility::Owner }),
-        Expr::Path(path) if path.path.is_ident("server") => Ok(quote! { ::tickwire::state::Visibility::Server }),
+        Expr::Path(path) if path.path.is_ident("owner") => Ok(Audience::Owner),
+        Expr::Path(path) if path.path.is_ident("server") => Ok(Audience::Server),
         _ => Err(Error::new_spanned(&expr, ALLOWED)),
     }
 }

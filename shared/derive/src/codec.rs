@@ -39,7 +39,7 @@ impl Codec {
         }
         refuse_contradictions(attributes)?;
         if is_table(ty) {
-            if let Some(key) = attributes.codec_key() {
+            if let Some(key) = attributes.codec_key().or_else(|| attributes.motion_key()) {
                 return Err(Error::new(key.span(), format!("`{key}` belongs on a field of the table's rows")));
             }
             return Ok(Self::plain(ty));
@@ -75,7 +75,8 @@ impl Codec {
     }
 
     fn owner(attributes: &Attributes, owner: &Given<()>, ty: &Type) -> Result<Self> {
-        if let Some(key) = attributes.codec_key().or_else(|| attributes.smooth_key()) {
+        let key = attributes.codec_key().or_else(|| attributes.smooth_key()).or_else(|| attributes.motion_key());
+        if let Some(key) = key {
             let message = format!("`{key}` contradicts `{}`: an owner is a seat or nobody", owner.key);
             return Err(Error::new(key.span(), message));
         }
@@ -196,6 +197,15 @@ fn refuse_wide_step(low: &Expr, high: &Expr, step: &Expr) -> Result<()> {
         return Err(Error::new_spanned(step, "`step` must be within the range"));
     }
     Ok(())
+}
+
+/// Whether a field of this type could be numbers all through, without a flag, a tag or a length.
+pub(crate) fn may_be_numbers(ty: &Type) -> bool {
+    const NEVER: [&str; 9] = ["Option", "Vec", "BTreeMap", "Quat", "RowId", "Seat", "bool", "u64", "i64"];
+    match ty {
+        Type::Array(array) => may_be_numbers(&array.elem),
+        _ => last_segment(ty).is_none_or(|segment| NEVER.iter().all(|name| segment.ident != name)),
+    }
 }
 
 /// Whether the field is a table, which only a struct of the world can have.

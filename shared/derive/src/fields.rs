@@ -3,9 +3,10 @@
 //!
 //! Constants of the generated block: `__CODEC_i` is the codec of field `i`, `__END_i` where its leaves end.
 
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Audience};
 use crate::codec::{Codec, here, innermost, is_table, may_hold_tables};
 use crate::kind::Kind;
+use crate::motion::Motion;
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
@@ -18,11 +19,13 @@ pub(crate) struct Field {
     codec: Codec,
     marks: TokenStream,
     pub(crate) owner: Option<Ident>,
+    pub(crate) audience: Option<Audience>,
+    pub(crate) motion: Motion,
     may_hold_tables: bool,
     /// Its place in the run.
     pub(crate) index: usize,
     /// Its path in the schema.
-    name: String,
+    pub(crate) name: String,
 }
 
 /// Fields whose leaves lie one after another.
@@ -103,7 +106,7 @@ impl Run {
     /// `describe` of one field, with `fields` in scope.
     pub(crate) fn describe(&self, field: &Field) -> TokenStream {
         let (name, marks) = (&field.name, &field.marks);
-        let call = field.call("describe", &quote! { fields });
+        let call = self.describe_motion(field, field.call("describe", &quote! { fields }));
         quote! { fields.field(#name, #marks, |fields| #call); }
     }
 
@@ -132,17 +135,25 @@ impl Field {
             return Err(Error::new_spanned(&field.ty, "a `Table` is a field of a `State` struct, and nothing else"));
         }
         let codec = Codec::choose(kind, &attributes, &field.ty)?;
+        let motion = Motion::of(kind, variant, &attributes, &field.ty)?;
         let own = match &member {
             Member::Named(ident) => ident.unraw().to_string(),
             Member::Unnamed(place) => place.index.to_string(),
         };
         let name = variant.map_or_else(|| own.clone(), |variant| format!("{}.{own}", variant.unraw()));
-        let (marks, owner) = (attributes.marks(), attributes.owner.map(|owner| owner.key));
+        let (marks, audience) = (attributes.marks(), attributes.audience());
+        let owner = attributes.owner.map(|owner| owner.key);
         let may_hold_tables = codec.unit && may_hold_tables(&field.ty);
-        Ok(Self { member, ty: field.ty.clone(), codec, marks, owner, may_hold_tables, index, name })
+        let ty = field.ty.clone();
+        Ok(Self { member, ty, codec, marks, owner, audience, motion, may_hold_tables, index, name })
     }
 
-    fn width(&self) -> TokenStream {
+    pub(crate) const fn ty(&self) -> &Type {
+        &self.ty
+    }
+
+    /// Leaves of the field.
+    pub(crate) fn width(&self) -> TokenStream {
         let (codec, ty) = (&self.codec.ty, &self.ty);
         quote_spanned! { here(&self.ty)=> <#codec as ::tickwire::state::Codec<#ty>>::WIDTH }
     }
@@ -156,7 +167,7 @@ impl Field {
     }
 
     /// `Codec::function(codec, arguments)`.
-    fn call(&self, function: &str, arguments: &TokenStream) -> TokenStream {
+    pub(crate) fn call(&self, function: &str, arguments: &TokenStream) -> TokenStream {
         let (here, ty) = (here(&self.ty), &self.ty);
         let function = Ident::new(function, here);
         let codec = if self.codec.unit {

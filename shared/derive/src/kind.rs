@@ -25,7 +25,19 @@ impl Kind {
     /// What may stand in that attribute.
     pub(crate) const fn allowed(self) -> &'static [&'static str] {
         match self {
-            Self::State => &["range", "step", "bits", "angle", "max", "smooth", "predict", "owner", "only"],
+            Self::State => &[
+                "range",
+                "step",
+                "bits",
+                "angle",
+                "max",
+                "smooth",
+                "predict",
+                "owner",
+                "only",
+                "moved_by",
+                "moved_with",
+            ],
             Self::Input => &["range", "step", "bits", "angle", "once"],
             Self::Event => &["range", "step", "bits", "angle"],
         }

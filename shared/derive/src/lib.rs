@@ -10,6 +10,7 @@ mod enums;
 mod fields;
 mod kind;
 mod literals;
+mod motion;
 mod structs;
 
 use crate::kind::Kind;
@@ -20,7 +21,8 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 /// Derives `State`: the world, its rows, and what they are made of.
 ///
 /// Fields take `#[state(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle`,
-/// `max = n` (of a `Vec`), `smooth`, `predict`, `owner`, `only = owner` and `only = server`.
+/// `max = n` (of a `Vec`), `smooth`, `predict`, `owner`, `only = owner`, `only = server`, `moved_by = field` and
+/// `moved_with = function`.
 #[proc_macro_derive(State, attributes(state))]
 pub fn derive_state(input: TokenStream) -> TokenStream {
     derive(Kind::State, &parse_macro_input!(input as DeriveInput))

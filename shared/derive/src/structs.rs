@@ -12,8 +12,10 @@ pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenS
     run.add(kind, None, fields);
     let owner = owner(&mut run);
     run.check()?;
+    run.check_motions();
+    run.check()?;
 
-    let (constants, width) = (run.constants(), run.width());
+    let (constants, checks, width) = (run.constants(), run.motion_checks(), run.width());
     let owner = match owner {
         Some(index) => {
             let start = run.start(&run.fields[index]);
@@ -34,6 +36,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenS
     let marker = kind.marker(name, &blank(&run));
     Ok(quote! {
         #constants
+        #checks
         #[automatically_derived]
         impl ::tickwire::state::State for #name {
             const WIDTH: usize = #width;

@@ -4,7 +4,7 @@
 
 use glam::Vec2;
 use std::fmt::Debug;
-use tickwire::state::{Schema, Visibility};
+use tickwire::state::{Motion, Schema, Visibility};
 use tickwire::{Event, Input, RowId, Seat, State, Table};
 
 const REACH: f32 = 100.0;
@@ -59,6 +59,37 @@ enum Order {
         wire: bool,
     },
     Attack(RowId, #[state(max = 2)] Vec<u16>),
+}
+
+/// Fields that move by a rule, declared before and after what moves them.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+struct Body {
+    mass: u8,
+    #[state(range = 0..=100, step = 0.25, moved_by = velocity)]
+    at: Vec2,
+    #[state(range = -2..=2, step = 0.25)]
+    velocity: Vec2,
+    #[state(bits = 8, moved_by = r#spin)]
+    angle: u16,
+    #[state(range = -9..=9)]
+    spin: i8,
+    #[state(range = 0..=50, moved_with = Self::burn)]
+    fuel: [u8; 2],
+}
+
+impl Body {
+    /// Each tank burns what the body weighs.
+    fn burn(was: &[u8; 2], now: &Self) -> [u8; 2] {
+        was.map(|fuel| fuel.saturating_sub(now.mass))
+    }
+}
+
+/// Fields without names move as well.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+struct Drop(#[state(moved_by = 1)] u8, u8, #[state(moved_with = seconds_later)] u8);
+
+fn seconds_later(was: &u8, _: &Drop) -> u8 {
+    was.saturating_add(1)
 }
 
 #[derive(State, Clone, Default)]
@@ -138,6 +169,30 @@ fn a_struct_comes_back_whatever_was_there_before() {
         assert_scatters(&value, &mut before);
         assert_scatters(&Item(9, 2), &mut item);
     }
+}
+
+#[test]
+fn what_moves_by_a_rule_comes_back() {
+    let body = Body { at: Vec2::splat(7.5), velocity: Vec2::X, spin: -3, fuel: [7, 50], ..Body::default() };
+    assert_scatters(&body, &mut Body::default());
+    assert_scatters(&Drop(1, 2, 3), &mut Drop::default());
+    assert_eq!(paths::<Body>(0)[..4], ["mass", "at.x", "at.y", "velocity.x"]);
+}
+
+#[test]
+fn rules_of_motion_reach_the_schema() {
+    let schema = Schema::of::<Body>();
+    let table = &schema.tables[0];
+    let moved_by = |leaf: usize| match table.leaves[leaf].motion {
+        Motion::By(slide) => table.leaves[slide.by].path.as_str(),
+        _ => "nothing",
+    };
+    assert_eq!(["nothing", "velocity.x", "velocity.y", "nothing", "nothing", "spin"], [0, 1, 2, 3, 4, 5].map(moved_by));
+    let was = wire_of(&Body { mass: 9, fuel: [5, 30], ..Body::default() });
+    let now = wire_of(&Body { mass: 2, fuel: [40, 40], ..Body::default() });
+    let mut moved = vec![0; Body::WIDTH];
+    table.groups[0].moved(&was, &now, 2, &mut moved);
+    assert_eq!(moved[table.groups[0].field.clone()], [1, 26], "twice the new mass, from the old tanks");
 }
 
 #[test]

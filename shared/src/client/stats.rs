@@ -1,5 +1,9 @@
 //! What a session knows about its connection and its predictions.
 
+use super::predict::Correction;
+use crate::math;
+use crate::message::SnapshotHead;
+
 /// Numbers of one session; the network overlay shows them and the load test adds them up.
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
@@ -43,4 +47,30 @@ pub struct Stats {
     pub correction_units_max: f32,
     /// Welcomes received: 1 and one more for each reconnect.
     pub welcomes: u64,
+}
+
+impl Stats {
+    pub(super) fn count_snapshot(&mut self, bytes: u64, compared: u32, is_keyframe: bool, head: &SnapshotHead<'_>) {
+        self.snapshots += 1;
+        self.hashes_compared += u64::from(compared);
+        self.hash_tick = head.tick.0;
+        self.starved_ticks += u64::from(head.starved && head.lead.is_some());
+        let (count, sum) = if is_keyframe {
+            (&mut self.keyframes, &mut self.keyframe_bytes)
+        } else {
+            (&mut self.deltas, &mut self.delta_bytes)
+        };
+        *count += 1;
+        *sum += bytes;
+    }
+
+    pub(super) fn count_correction(&mut self, correction: &Correction) {
+        self.rollback_ticks = correction.ticks;
+        if correction.wrong {
+            self.rollbacks += 1;
+            self.rollback_ticks_max = self.rollback_ticks_max.max(correction.ticks);
+        }
+        self.correction_units = correction.units;
+        self.correction_units_max = math::max(self.correction_units_max, correction.units);
+    }
 }

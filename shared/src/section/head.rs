@@ -4,7 +4,15 @@ use super::salt;
 use crate::Seat;
 use crate::limits::SECTIONS_MAX;
 use crate::snapshot::Topic;
-use crate::wire::{DecodeError, Reader};
+use crate::wire::{DecodeError, Reader, put_varint};
+use alloc::vec::Vec;
+
+const OWN: u8 = 1;
+const TO_END: u8 = 1 << 1;
+const AGE_SHIFT: u32 = 2;
+const AGE_FOLLOWS: u8 = 2;
+const INDEX_SHIFT: u32 = 4;
+const INDEX_FOLLOWS: u8 = 15;
 
 /// A section as it was received, its body not read yet.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +25,9 @@ pub struct SectionHead<'a> {
     pub age: u32,
     /// Hash of the section's rows after the delta. Summed over a topic's sections it is what clients acknowledge.
     pub rows_hash: u32,
-    /// The bits that follow.
+    /// Whether the body is the rest of the message.
+    pub to_end: bool,
+    /// Range-coded decisions.
     pub body: &'a [u8],
 }
 
@@ -25,22 +35,51 @@ impl<'a> SectionHead<'a> {
     /// Reads a head and passes over its body.
     ///
     /// # Errors
-    /// [`DecodeError`] for a truncated section, an unknown topic or an index over [`SECTIONS_MAX`].
+    /// [`DecodeError`] for a truncated section, an unknown age or an index over [`SECTIONS_MAX`].
     pub fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let topic = match reader.u8()? {
-            0 => Topic::Room,
-            1 => Topic::Seat(Seat::default()),
-            other => return Err(DecodeError::UnknownKind(other)),
+        let flags = reader.u8()?;
+        let topic = if flags & OWN == 0 { Topic::Room } else { Topic::Seat(Seat::default()) };
+        let index = match flags >> INDEX_SHIFT {
+            INDEX_FOLLOWS => reader.varint()?,
+            index => u32::from(index),
         };
-        let index = reader.varint()?;
         let max = SECTIONS_MAX as u64;
         if u64::from(index) >= max {
             return Err(DecodeError::OutOfRange { value: u64::from(index), max });
         }
-        let age = reader.varint()?;
+        let age = match (flags >> AGE_SHIFT) & 3 {
+            AGE_FOLLOWS => reader.varint()?,
+            age @ 0..=1 => u32::from(age),
+            other => return Err(DecodeError::UnknownKind(other)),
+        };
         let rows_hash = reader.u32()?.wrapping_sub(salt(topic, index));
-        let length = reader.varint()?;
-        let body = reader.slice(usize::try_from(length).unwrap_or(usize::MAX))?;
-        Ok(Self { topic, index, age, rows_hash, body })
+        let to_end = flags & TO_END != 0;
+        let length = if to_end { reader.remaining() } else { reader.varint()? as usize };
+        let body = reader.slice(length)?;
+        Ok(Self { topic, index, age, rows_hash, to_end, body })
+    }
+
+    /// Appends the head; the body follows.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let own = if self.topic == Topic::Room { 0 } else { OWN };
+        let to_end = if self.to_end { TO_END } else { 0 };
+        let age = u8::try_from(self.age.min(u32::from(AGE_FOLLOWS))).unwrap_or(AGE_FOLLOWS);
+        let index = u8::try_from(self.index.min(u32::from(INDEX_FOLLOWS))).unwrap_or(INDEX_FOLLOWS);
+        out.push(own | to_end | (age << AGE_SHIFT) | (index << INDEX_SHIFT));
+        if index == INDEX_FOLLOWS {
+            put_varint(out, self.index);
+        }
+        if age == AGE_FOLLOWS {
+            put_varint(out, self.age);
+        }
+        out.extend_from_slice(&self.rows_hash.wrapping_add(salt(self.topic, self.index)).to_le_bytes());
+    }
+
+    /// Puts the length of the body that starts at `start` and ends `out` in front of it.
+    pub(super) fn insert_length(start: usize, out: &mut Vec<u8>) {
+        let end = out.len();
+        put_varint(out, u32::try_from(end - start).expect("a section is far below 4 GiB"));
+        let length = out.len() - end;
+        out[start..].rotate_right(length);
     }
 }

@@ -45,16 +45,16 @@ impl Slide {
         Self { by, per_step: fixed(f64::from(from.unit)), at_zero: fixed(from.min) }
     }
 
-    /// Where a leaf that was at `was` is after so many ticks, the other leaf being at `speed` throughout.
+    /// Where a leaf of this kind, within `0..=max`, that was at `was` is after so many ticks, the other leaf being at `speed` throughout.
     #[inline]
     #[must_use]
-    pub fn moved(&self, leaf: &Leaf, was: u32, speed: u32, ticks: u32) -> u32 {
+    pub fn moved(&self, max: u32, kind: LeafKind, was: u32, speed: u32, ticks: u32) -> u32 {
         let exact = self.at_zero.wrapping_add(self.per_step.wrapping_mul(i64::from(speed)));
         let half = 1_i64 << (FRACTION_BITS - 1);
         let step = exact.wrapping_add(half) >> FRACTION_BITS;
         let now = i64::from(was).wrapping_add(step.wrapping_mul(i64::from(ticks)));
-        let max = i64::from(leaf.max);
-        match leaf.kind {
+        let max = i64::from(max);
+        match kind {
             // The directions of a circle are a power of two.
             LeafKind::Turn => (now & max) as u32,
             LeafKind::Number | LeafKind::Choice => now.clamp(0, max) as u32,
@@ -74,17 +74,15 @@ pub struct Group {
 }
 
 impl Group {
-    /// Moves the field on by so many ticks: `was` is the row as it was, `now` holds what is known of it now;
-    /// `out`, as wide as the row, gets the field's leaves.
-    pub fn moved(&self, was: &[u32], now: &[u32], ticks: u32, out: &mut [u32]) {
-        let mut before = [0; crate::limits::ROW_WIDTH_MAX];
-        let before = &mut before[..self.row.len()];
-        before.copy_from_slice(&was[self.row.clone()]);
-        let inner = self.field.start - self.row.start..self.field.end - self.row.start;
+    /// Moves the field on by so many ticks: `was` is the row as it was, `now` holds what is known of it now; `out`
+    /// gets the field's leaves. `before` is memory that is used again. All are as wide as the row.
+    pub fn moved(&self, was: &[u32], now: &[u32], ticks: u32, before: &mut [u32], out: &mut [u32]) {
+        let field = self.field.clone();
+        before[self.row.clone()].copy_from_slice(&was[self.row.clone()]);
+        out[field.clone()].copy_from_slice(&was[field.clone()]);
         for _ in 0..ticks {
-            let field = &mut out[self.field.clone()];
-            (self.advance)(before, &now[self.row.clone()], field);
-            before[inner.clone()].copy_from_slice(field);
+            (self.advance)(&before[self.row.clone()], &now[self.row.clone()], &mut out[field.clone()]);
+            before[field.clone()].copy_from_slice(&out[field.clone()]);
         }
     }
 }
@@ -110,17 +108,17 @@ mod tests {
             let velocity = -8.0 + f64::from(level) * 0.015_625;
             let at = 100.0 + velocity;
             let rounded = libm::floor((at + 40.0) / 0.0625 + 0.5) as u32;
-            assert_eq!(slide.moved(&place, 2_240, level, 1), rounded, "{velocity}");
+            assert_eq!(slide.moved(place.max, place.kind, 2_240, level, 1), rounded, "{velocity}");
         }
-        assert_eq!(slide.moved(&place, 2, 0, 3), 0, "kept in range");
-        assert_eq!(slide.moved(&place, 6_399, 1_024, 3), 6_400);
+        assert_eq!(slide.moved(place.max, place.kind, 2, 0, 3), 0, "kept in range");
+        assert_eq!(slide.moved(place.max, place.kind, 6_399, 1_024, 3), 6_400);
     }
 
     #[test]
     fn a_turn_goes_around() {
         let (angle, spin) = (leaf(0.0, 1_023, LeafKind::Turn, 1.0), leaf(-16.0, 32, LeafKind::Number, 1.0));
         let slide = Slide::between(1, &spin, &angle);
-        assert_eq!(slide.moved(&angle, 1_020, 24, 1), 4);
-        assert_eq!(slide.moved(&angle, 4, 8, 2), 1_012);
+        assert_eq!(slide.moved(angle.max, angle.kind, 1_020, 24, 1), 4);
+        assert_eq!(slide.moved(angle.max, angle.kind, 4, 8, 2), 1_012);
     }
 }

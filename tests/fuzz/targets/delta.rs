@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use tickwire::section::{self, Mirror};
+use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
 use tickwire::{Game, Rng, Seat, Step, Tick};
@@ -33,9 +33,7 @@ static PLAYED: LazyLock<Played> = LazyLock::new(|| {
     let [.., base, now] = &snapshots[..] else { unreachable!("200 ticks were played") };
     let encode = |base: Option<&Snapshot>, now: &Snapshot| {
         let mut bytes = Vec::new();
-        for index in 0..section::section_count(&schema, Topic::Room, base, now) {
-            section::encode(&schema, Topic::Room, index, base, now, &mut bytes);
-        }
+        Encoder::new(&schema).encode(&schema, Topic::Room, base, now, true, &mut bytes);
         (now.tick, bytes)
     };
     let (keyframe, delta) = (encode(None, base), encode(Some(base), now));

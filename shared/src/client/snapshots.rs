@@ -1,0 +1,216 @@
+//! Snapshot mode of a session: the world that the server sends, and the one that is shown.
+//!
+//! ```text
+//! snapshot → Mirror → Predictor (own rows, replayed from there) ┐
+//!               └→ Playout (a moment ago, between two) ─────────┴→ view
+//! ```
+//!
+//! The [`Session`](super::Session) around it knows connections and players; this knows ticks.
+
+use super::events::Events;
+use super::predict::Predictor;
+use super::round_trip::RoundTrip;
+use super::view::{Played, compose};
+use super::{InputClock, Playout, Stats};
+use crate::input::{Ack, InputCodec, InputFrame};
+use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
+use crate::message::SnapshotHead;
+use crate::section::Mirror;
+use crate::snapshot::Snapshot;
+use crate::state::Schema;
+use crate::wire::{DecodeError, Reader};
+use crate::{Game, Seat, Tick};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// What a player knows and predicts of a room's world.
+pub(super) struct Snapshots<G: Game> {
+    schema: Schema,
+    codec: InputCodec<G::Input>,
+    me: Option<Seat>,
+    mirror: Mirror,
+    /// The tick of the last snapshot's head: the next one's is completed from it.
+    told: Tick,
+    playout: Playout,
+    clock: InputClock,
+    round_trip: RoundTrip,
+    predictor: Predictor<G>,
+    events: Events<G>,
+    /// A snapshot came that the prediction does not start from yet.
+    unreconciled: bool,
+    ready: bool,
+    hidden: bool,
+    input: G::Input,
+    ack: Option<Ack>,
+    wants_keyframe: bool,
+    merged: Snapshot,
+    shown: G,
+    shown_us: u64,
+}
+
+impl<G: Game> Snapshots<G> {
+    pub(super) fn new() -> Self {
+        let schema = Schema::of::<G>();
+        let tick_us = 1_000_000.0 / f64::from(G::RULES.tick_rate_hz);
+        Self {
+            codec: InputCodec::new(),
+            me: None,
+            mirror: Mirror::empty(&schema),
+            told: Tick(0),
+            playout: Playout::new(tick_us),
+            clock: InputClock::new(tick_us),
+            round_trip: RoundTrip::new(G::RULES.tick_us()),
+            predictor: Predictor::new(&schema),
+            events: Events::new(),
+            unreconciled: false,
+            ready: false,
+            hidden: false,
+            input: G::Input::default(),
+            ack: None,
+            wants_keyframe: false,
+            merged: Snapshot::empty(&schema),
+            shown: G::default(),
+            shown_us: 0,
+            schema,
+        }
+    }
+
+    /// Another connection: `seat` is ours, the room was at `tick`, and dialling took `waited_us`.
+    pub(super) fn start(&mut self, seat: Seat, tick: Tick, waited_us: u64, now_us: u64) {
+        self.me = Some(seat);
+        self.mirror = Mirror::empty(&self.schema);
+        self.playout.reset();
+        let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;
+        self.clock = InputClock::new(1_000_000.0 / f64::from(G::RULES.tick_rate_hz));
+        self.clock.set(f64::from(tick.0) + ahead, now_us, waited_us);
+        self.round_trip = RoundTrip::new(G::RULES.tick_us());
+        (self.ready, self.unreconciled, self.ack, self.wants_keyframe) = (false, false, None, false);
+    }
+
+    /// The seats that are taken.
+    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = Seat>) {
+        self.predictor.set_seats(taken);
+    }
+
+    /// A hidden page plays neutral inputs.
+    pub(super) const fn set_hidden(&mut self, hidden: bool) {
+        self.hidden = hidden;
+    }
+
+    /// A message could not be used: the next one should be a keyframe.
+    pub(super) const fn ask_for_keyframe(&mut self) {
+        self.wants_keyframe = true;
+    }
+
+    /// Takes in a snapshot.
+    pub(super) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(message);
+        let head = SnapshotHead::decode(&mut reader, self.told)?;
+        self.told = head.tick;
+        let events = if head.has_events { self.events.decode(&mut reader)? } else { Vec::new() };
+        let newest = self.playout.newest_tick();
+        if head.tick <= newest && self.ready {
+            return Err(DecodeError::OutOfRange { value: u64::from(head.tick.0), max: u64::from(newest.0) });
+        }
+        let is_keyframe = !self.ready || self.wants_keyframe;
+        let sections = reader.slice(reader.remaining())?;
+        if let Some(priors) = head.priors {
+            self.mirror.set_priors(priors)?;
+        }
+        let compared = self.mirror.apply(&self.schema, head.tick, sections)?;
+        stats.count_snapshot(message.len() as u64, compared, is_keyframe, &head);
+        self.playout.push(self.mirror.world(), now_us);
+        self.ack = Some(Ack { tick: head.tick, hash: self.mirror.room_hash() });
+        self.wants_keyframe = false;
+        if self.ready {
+            self.unreconciled = true;
+        } else {
+            self.ready = true;
+            self.predictor.restart(self.mirror.world());
+        }
+        if let Some(lead) = head.lead {
+            let newest = head.tick.offset(i64::from(lead));
+            self.clock.observe(newest, head.tick, now_us, stats.rtt_us);
+            stats.input_lead_ticks = lead;
+            if let Some(rtt_us) = self.round_trip.echoed(newest, now_us) {
+                stats.rtt_us = rtt_us;
+            }
+        }
+        for (age, event) in events {
+            self.events.confirm(head.tick - age, event);
+        }
+        Ok(())
+    }
+
+    /// What the player does from now on, until the next call.
+    pub(super) fn push_input(&mut self, input: G::Input) {
+        self.input = self.codec.quantize(input);
+    }
+
+    /// Makes the ticks that are due: at most a few per call, so that a tab that slept stays responsive. What is to
+    /// be sent goes to `outbox`.
+    pub(super) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
+        if !self.ready {
+            return;
+        }
+        self.playout.advance(now_us);
+        if core::mem::take(&mut self.unreconciled) {
+            let correction = self.predictor.reconcile(&self.schema, self.mirror.world(), self.me, &self.codec);
+            stats.count_correction(&correction);
+        }
+        let newest = self.playout.newest_tick();
+        let due = Tick(self.clock.tick_at(now_us) as u32).min(newest + PREDICTION_TICKS_MAX);
+        for _ in 0..ADVANCE_TICKS_MAX {
+            if self.predictor.tick() >= due {
+                break;
+            }
+            outbox.push_back(self.make_tick(now_us));
+        }
+        self.events.forget_until(newest);
+    }
+
+    /// Makes the next tick and gives its input frame.
+    fn make_tick(&mut self, now_us: u64) -> Vec<u8> {
+        let input = if self.hidden { G::Input::default() } else { self.input };
+        let tick = self.predictor.tick().next();
+        let events = self.predictor.step(self.me, input);
+        self.events.predict(tick, self.me, events);
+        let mut message = Vec::new();
+        self.codec.encode(&InputFrame::one(tick, input, self.ack, self.wants_keyframe), &mut message);
+        self.round_trip.sent(tick, now_us);
+        message
+    }
+
+    /// The world to show now; `None` before the first snapshot.
+    pub(super) fn view(&mut self, now_us: u64) -> Option<&G> {
+        let (before, after, part) = self.playout.around()?;
+        let elapsed_us = now_us.saturating_sub(self.shown_us);
+        self.shown_us = now_us;
+        let ahead = self.clock.tick_at(now_us) - f64::from(self.predictor.tick().0);
+        self.predictor.look_ahead(self.me, self.input, ahead as f32, elapsed_us);
+        compose(&self.schema, self.me, &Played { before, after, part }, &self.predictor.predicted, &mut self.merged);
+        self.merged.restore(&mut self.shown);
+        Some(&self.shown)
+    }
+
+    /// The next thing that happened in the game.
+    pub(super) fn poll_event(&mut self) -> Option<G::Event> {
+        self.events.poll()
+    }
+
+    pub(super) const fn confirmed(&self) -> &Snapshot {
+        self.mirror.world()
+    }
+
+    pub(super) const fn predicted_tick(&self) -> Tick {
+        self.predictor.tick()
+    }
+
+    pub(super) fn input_due_us(&self, tick: Tick) -> u64 {
+        self.clock.time_of(tick)
+    }
+
+    pub(super) const fn playout(&self) -> &Playout {
+        &self.playout
+    }
+}

@@ -1,0 +1,93 @@
+//! The bill: what each field costs on the wire, for authors who want to know where their bytes go.
+
+use super::coder::Decisions;
+use super::plan::{About, Plan};
+use super::priors::cost;
+use crate::wire::Chance;
+use alloc::vec::Vec;
+
+/// What one leaf costs, or the rows of a table as such.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// The table's number in the schema.
+    pub table: usize,
+    /// The leaf's number in its row; `None` for which rows are new, gone or disturbed.
+    pub leaf: Option<usize>,
+    /// Bits in all.
+    pub bits: f64,
+    /// Times that it was not as expected.
+    pub surprises: u64,
+}
+
+/// Costs added up over any number of snapshots.
+#[derive(Debug, Clone, Default)]
+pub struct Bill {
+    lines: Vec<Line>,
+    /// Rows told, per table.
+    rows: Vec<u64>,
+}
+
+impl Bill {
+    /// The lines, in no particular order.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Rows of a table that were told, undisturbed ones included.
+    #[must_use]
+    pub fn rows(&self, table: usize) -> u64 {
+        self.rows.get(table).copied().unwrap_or(0)
+    }
+
+    pub(super) fn open<'a>(&'a mut self, plan: &'a Plan, chances: &'a mut [Chance]) -> Clerk<'a> {
+        Clerk { bill: self, plan, chances }
+    }
+
+    fn line(&mut self, table: usize, leaf: Option<usize>) -> &mut Line {
+        let known = self.lines.iter().position(|line| (line.table, line.leaf) == (table, leaf));
+        let place = known.unwrap_or_else(|| {
+            self.lines.push(Line { table, leaf, bits: 0.0, surprises: 0 });
+            self.lines.len() - 1
+        });
+        &mut self.lines[place]
+    }
+}
+
+/// Prices decisions as the coder would.
+pub(super) struct Clerk<'a> {
+    bill: &'a mut Bill,
+    plan: &'a Plan,
+    chances: &'a mut [Chance],
+}
+
+impl Clerk<'_> {
+    fn add(&mut self, context: usize, bits: f64, is_surprise: bool) {
+        let (table, about) = self.plan.about[context];
+        let leaf = match about {
+            About::Row | About::Rows => None,
+            About::Leaf(leaf) | About::Value(leaf) => Some(leaf),
+        };
+        if about == About::Row {
+            self.bill.rows.resize(self.bill.rows.len().max(table + 1), 0);
+            self.bill.rows[table] += 1;
+        }
+        let line = self.bill.line(table, leaf);
+        line.bits += bits;
+        line.surprises += u64::from(is_surprise);
+    }
+}
+
+impl Decisions for Clerk<'_> {
+    fn decide(&mut self, context: usize, yes: bool) {
+        let chance = &mut self.chances[context];
+        let bits = cost(*chance, u32::from(!yes), u32::from(yes));
+        chance.learn(yes);
+        let is_surprise = yes && matches!(self.plan.about[context].1, About::Row | About::Leaf(_));
+        self.add(context, f64::from(bits), is_surprise);
+    }
+
+    fn raw(&mut self, context: usize, _: u32, bits: u32) {
+        self.add(context, f64::from(bits), false);
+    }
+}

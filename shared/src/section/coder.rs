@@ -1,0 +1,313 @@
+//! The coder of leaves: what was expected against what is, decision by decision.
+//!
+//! The two directions mirror each other line by line: whoever changes one changes the other.
+
+use super::plan::{COUNT_BITS, Form, LEAF_FRESH, LEAF_VALUE, LeafPlan, TablePlan, mantissa_tree};
+use crate::state::{LeafKind, Motion, Schema};
+use crate::wire::{Chance, DecodeError, RangeDecoder, RangeEncoder};
+use alloc::vec::Vec;
+
+/// Where decisions go: onto the wire, or into a count of them.
+pub(super) trait Decisions {
+    /// A decision in a context.
+    fn decide(&mut self, context: usize, yes: bool);
+
+    /// A number of so many bits that nothing is learnt of.
+    fn raw(&mut self, context: usize, value: u32, bits: u32);
+}
+
+/// Writes decisions, and learns from them.
+pub(super) struct Writer<'a, 'b> {
+    pub(super) coder: RangeEncoder<'a>,
+    pub(super) chances: &'b mut [Chance],
+}
+
+impl Decisions for Writer<'_, '_> {
+    #[inline]
+    fn decide(&mut self, context: usize, yes: bool) {
+        let chance = &mut self.chances[context];
+        self.coder.put(yes, *chance);
+        chance.learn(yes);
+    }
+
+    fn raw(&mut self, _: usize, value: u32, bits: u32) {
+        self.coder.put_raw(value, bits);
+    }
+}
+
+/// Reads decisions, and learns from them.
+pub(super) struct Reader<'a, 'b> {
+    pub(super) coder: RangeDecoder<'a>,
+    pub(super) chances: &'b mut [Chance],
+}
+
+impl Reader<'_, '_> {
+    #[inline]
+    pub(super) fn decide(&mut self, context: usize) -> bool {
+        let chance = &mut self.chances[context];
+        let yes = self.coder.take(*chance);
+        chance.learn(yes);
+        yes
+    }
+}
+
+/// A number of at most `bits` bits, small ones cheap (after Elias' gamma code, its decisions learnt).
+fn put_number(out: &mut impl Decisions, contexts: usize, bits: u32, number: u32) {
+    let value = u64::from(number) + 1;
+    let length = value.ilog2();
+    (0..length).for_each(|place| out.decide(contexts + place as usize, true));
+    if length < bits {
+        out.decide(contexts + length as usize, false);
+    }
+    let (tree, depth) = mantissa_tree(length);
+    let first = contexts + bits as usize + tree;
+    let mut node = 1;
+    for place in (length - depth..length).rev() {
+        let yes = (value >> place) & 1 == 1;
+        out.decide(first + node - 1, yes);
+        node = node * 2 + usize::from(yes);
+    }
+    let rest = length - depth;
+    out.raw(contexts, (value & ((1 << rest) - 1)) as u32, rest);
+}
+
+fn take_number(reader: &mut Reader<'_, '_>, contexts: usize, bits: u32) -> u32 {
+    let mut length = 0;
+    while length < bits && reader.decide(contexts + length as usize) {
+        length += 1;
+    }
+    let (tree, depth) = mantissa_tree(length);
+    let first = contexts + bits as usize + tree;
+    let mut node = 1;
+    for _ in 0..depth {
+        node = node * 2 + usize::from(reader.decide(first + node - 1));
+    }
+    let rest = length - depth;
+    let value = (node as u64) << rest | u64::from(reader.coder.take_raw(rest));
+    // At most 2^32, less the one that was added.
+    (value - 1) as u32
+}
+
+/// A count, a gap or a generation.
+pub(super) fn put_count(out: &mut impl Decisions, contexts: usize, count: u32) {
+    put_number(out, contexts, COUNT_BITS, count);
+}
+
+pub(super) fn take_count(reader: &mut Reader<'_, '_>, contexts: usize) -> u32 {
+    take_number(reader, contexts, COUNT_BITS)
+}
+
+impl LeafPlan {
+    /// A leaf of a row that is not as expected.
+    #[inline]
+    fn put(&self, expected: u32, now: u32, out: &mut impl Decisions) {
+        out.decide(self.changed(), now != expected);
+        if now == expected {
+            return;
+        }
+        let contexts = self.contexts + LEAF_VALUE;
+        match self.form {
+            Form::Toggle => {}
+            Form::Tree => {
+                let mut node = 1;
+                for place in (0..self.bits).rev() {
+                    let yes = (now >> place) & 1 == 1;
+                    out.decide(contexts + node, yes);
+                    node = node * 2 + usize::from(yes);
+                }
+            }
+            Form::Raw => out.raw(contexts, now, self.bits),
+            Form::Residual => {
+                let off = self.off(expected, now);
+                out.decide(contexts, off < 0);
+                put_number(out, contexts + 1, self.bits, (off.unsigned_abs() - 1) as u32);
+            }
+        }
+    }
+
+    fn take(&self, expected: u32, reader: &mut Reader<'_, '_>) -> Result<u32, DecodeError> {
+        if !reader.decide(self.changed()) {
+            return Ok(expected);
+        }
+        let contexts = self.contexts + LEAF_VALUE;
+        match self.form {
+            Form::Toggle => Ok(self.max - expected),
+            Form::Tree => {
+                let mut node = 1;
+                for _ in 0..self.bits {
+                    node = node * 2 + usize::from(reader.decide(contexts + node));
+                }
+                self.check(i64::from(node as u32 - (1 << self.bits)))
+            }
+            Form::Raw => self.check(i64::from(reader.coder.take_raw(self.bits))),
+            Form::Residual => {
+                let is_less = reader.decide(contexts);
+                let way = i64::from(take_number(reader, contexts + 1, self.bits)) + 1;
+                let now = i64::from(expected) + if is_less { -way } else { way };
+                match self.kind {
+                    LeafKind::Turn => Ok((now & i64::from(self.max)) as u32),
+                    LeafKind::Number | LeafKind::Choice => self.check(now),
+                }
+            }
+        }
+    }
+
+    fn check(&self, value: i64) -> Result<u32, DecodeError> {
+        match u32::try_from(value) {
+            Ok(value) if value <= self.max => Ok(value),
+            _ => Err(DecodeError::OutOfRange { value: value.unsigned_abs(), max: u64::from(self.max) }),
+        }
+    }
+
+    /// The signed way from what was expected to what is; the short way around a circle.
+    #[inline]
+    fn off(&self, expected: u32, now: u32) -> i64 {
+        let straight = i64::from(now) - i64::from(expected);
+        match self.kind {
+            LeafKind::Turn => {
+                let circle = i64::from(self.max) + 1;
+                let around = straight & i64::from(self.max);
+                if around > circle / 2 { around - circle } else { around }
+            }
+            LeafKind::Number | LeafKind::Choice => straight,
+        }
+    }
+
+    /// Where the leaf is expected; `row` holds what is known of the row now. Leaves that a function moves are the
+    /// caller's.
+    #[inline]
+    fn expected(&self, was: &[u32], row: &[u32], ticks: u32) -> u32 {
+        match self.motion {
+            Motion::Hold | Motion::With(_) => was[self.leaf],
+            Motion::By(slide) => slide.moved(self.max, self.kind, was[self.leaf], row[slide.by], ticks),
+        }
+    }
+}
+
+/// Memory for the rows of a table that is being coded, each as wide as the widest row.
+#[derive(Debug, Clone)]
+pub(super) struct Scratch {
+    /// Where an undisturbed row would be.
+    pub(super) expected: Vec<u32>,
+    was: Vec<u32>,
+    so_far: Vec<u32>,
+    before: Vec<u32>,
+}
+
+impl Scratch {
+    pub(super) fn for_rows_of(schema: &Schema) -> Self {
+        let width = schema.tables.iter().map(|table| table.leaves.len()).max().unwrap_or(0);
+        let row = || alloc::vec![0; width];
+        Self { expected: row(), was: row(), so_far: row(), before: row() }
+    }
+}
+
+impl TablePlan {
+    /// Fills `expected` with where an undisturbed row is `ticks` later; whether this one is there.
+    #[inline]
+    pub(super) fn expect(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> bool {
+        if !self.groups.is_empty() {
+            return self.expect_with_groups(was, now, ticks, scratch);
+        }
+        let mut undisturbed = true;
+        for plan in &self.leaves {
+            let place = plan.expected(was, now, ticks);
+            scratch.expected[plan.leaf] = place;
+            undisturbed &= place == now[plan.leaf];
+        }
+        undisturbed
+    }
+
+    fn expect_with_groups(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> bool {
+        scratch.so_far[..was.len()].copy_from_slice(was);
+        for plan in &self.leaves {
+            let Scratch { expected, so_far, before, .. } = scratch;
+            self.expect_leaf(plan, was, so_far, ticks, before, expected);
+            so_far[plan.leaf] = now[plan.leaf];
+        }
+        self.leaves.iter().all(|plan| scratch.expected[plan.leaf] == now[plan.leaf])
+    }
+
+    fn expect_leaf(
+        &self,
+        plan: &LeafPlan,
+        was: &[u32],
+        so_far: &[u32],
+        ticks: u32,
+        before: &mut [u32],
+        expected: &mut [u32],
+    ) {
+        match plan.motion {
+            // The field's other leaves come next, and are known by then.
+            Motion::With(group) if self.groups[group].field.start != plan.leaf => {}
+            Motion::With(group) => self.groups[group].moved(was, so_far, ticks, before, expected),
+            Motion::Hold | Motion::By(_) => expected[plan.leaf] = plan.expected(was, so_far, ticks),
+        }
+    }
+
+    /// A row that is not as expected.
+    pub(super) fn put_row(&self, expected: &[u32], now: &[u32], out: &mut impl Decisions) {
+        self.leaves.iter().for_each(|plan| plan.put(expected[plan.leaf], now[plan.leaf], out));
+    }
+
+    /// Moves a row on that is as expected: `row` comes as it was.
+    #[inline]
+    pub(super) fn move_row(&self, ticks: u32, row: &mut [u32], scratch: &mut Scratch) {
+        if self.groups.is_empty() {
+            for plan in &self.leaves {
+                row[plan.leaf] = plan.expected(row, row, ticks);
+            }
+        } else {
+            let Scratch { expected, was, before, .. } = scratch;
+            was[..row.len()].copy_from_slice(row);
+            for plan in &self.leaves {
+                self.expect_leaf(plan, was, row, ticks, before, expected);
+                row[plan.leaf] = expected[plan.leaf];
+            }
+        }
+    }
+
+    /// Moves a row on that is not as expected: `row` comes as it was.
+    pub(super) fn take_row(
+        &self,
+        ticks: u32,
+        row: &mut [u32],
+        scratch: &mut Scratch,
+        reader: &mut Reader<'_, '_>,
+    ) -> Result<(), DecodeError> {
+        if self.groups.is_empty() {
+            for plan in &self.leaves {
+                row[plan.leaf] = plan.take(plan.expected(row, row, ticks), reader)?;
+            }
+        } else {
+            let Scratch { expected, was, before, .. } = scratch;
+            was[..row.len()].copy_from_slice(row);
+            for plan in &self.leaves {
+                self.expect_leaf(plan, was, row, ticks, before, expected);
+                row[plan.leaf] = plan.take(expected[plan.leaf], reader)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A row that was not there; `last` is the new row before it.
+    pub(super) fn put_fresh(&self, last: &[u32], now: &[u32], out: &mut impl Decisions) {
+        for plan in &self.leaves {
+            let (last, now) = (last[plan.leaf], now[plan.leaf]);
+            out.decide(plan.contexts + LEAF_FRESH, now != last);
+            if now != last {
+                out.raw(plan.contexts, now, plan.bits);
+            }
+        }
+    }
+
+    /// Reads a row that was not there; `row` comes as the new row before it.
+    pub(super) fn take_fresh(&self, row: &mut [u32], reader: &mut Reader<'_, '_>) -> Result<(), DecodeError> {
+        for plan in &self.leaves {
+            if reader.decide(plan.contexts + LEAF_FRESH) {
+                row[plan.leaf] = plan.check(i64::from(reader.coder.take_raw(plan.bits)))?;
+            }
+        }
+        Ok(())
+    }
+}

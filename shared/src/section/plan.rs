@@ -1,0 +1,223 @@
+//! The plan of a topic: what its coder must know of each table, flat and in the order of coding.
+//!
+//! Every decision of the coder has a context, a place of its own in one long row of chances; the plan says which.
+
+use crate::snapshot::Topic;
+use crate::state::{Group, Leaf, LeafKind, Motion, Schema, TableSchema};
+use crate::wire::Chance;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Bits of counts, gaps and generations.
+pub(super) const COUNT_BITS: u32 = 16;
+
+/// Choices among at most so many bits' worth are learnt value by value.
+const TREE_BITS_MAX: u32 = 3;
+
+/// The context of a leaf that differs from what was expected; the ones after it say how.
+const LEAF_CHANGED: usize = 0;
+/// The context of a new row's leaf that differs from the last new row's.
+pub(super) const LEAF_FRESH: usize = 1;
+/// The first of the contexts that say how a leaf differs.
+pub(super) const LEAF_VALUE: usize = 2;
+
+/// How a leaf that is not what was expected is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// It has two values: it is the other one.
+    Toggle,
+    /// One of a few values.
+    Tree,
+    /// One of many values that are not near each other.
+    Raw,
+    /// How far off it is.
+    Residual,
+}
+
+/// One leaf.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeafPlan {
+    pub(super) leaf: usize,
+    pub(super) max: u32,
+    pub(super) bits: u32,
+    pub(super) kind: LeafKind,
+    pub(super) motion: Motion,
+    pub(super) form: Form,
+    pub(super) contexts: usize,
+}
+
+/// One table.
+#[derive(Debug, Clone)]
+pub(super) struct TablePlan {
+    pub(super) number: usize,
+    pub(super) leaves: Vec<LeafPlan>,
+    pub(super) groups: Vec<Group>,
+    /// The leaf that says whose the row is, if the topic shows it: owned rows behave differently.
+    pub(super) owner: Option<usize>,
+    /// Whether rows have leaves that the coder would see and the topic may not show, or not to everyone.
+    pub(super) hides: bool,
+    /// The first of the row's contexts.
+    rows: usize,
+}
+
+impl TablePlan {
+    /// The context of a row that is not as expected. Neighbours are alike, and so are rows of players.
+    #[inline]
+    pub(super) const fn row_changed(&self, owned: bool, last_changed: bool) -> usize {
+        self.rows + owned as usize * 2 + last_changed as usize
+    }
+
+    pub(super) const fn row_gone(&self) -> usize {
+        self.rows + 4
+    }
+
+    /// The contexts of the number of new rows, of the gap before one, and of its generation.
+    pub(super) const fn fresh_counts(&self) -> [usize; 3] {
+        let first = self.rows + 5;
+        [first, first + number_contexts(COUNT_BITS), first + 2 * number_contexts(COUNT_BITS)]
+    }
+}
+
+/// Contexts of a number of so many bits: its length in unary, then what follows its leading one.
+pub(super) const fn number_contexts(bits: u32) -> usize {
+    bits as usize + mantissa_contexts(bits)
+}
+
+const fn mantissa_contexts(bits: u32) -> usize {
+    mantissa_tree(bits + 1).0
+}
+
+/// Where the contexts of the bits after a number's leading one start, and of how many of these bits there are any:
+/// short ones are learnt whole, of long ones the highest two bits.
+pub(super) const fn mantissa_tree(length: u32) -> (usize, u32) {
+    match length {
+        0 | 1 => (0, length),
+        2 => (1, 2),
+        3 => (4, 3),
+        _ => (11 + 3 * (length as usize - 4), 2),
+    }
+}
+
+impl LeafPlan {
+    fn of(index: usize, leaf: &Leaf, contexts: usize) -> Self {
+        let form = match leaf.kind {
+            _ if leaf.max <= 1 => Form::Toggle,
+            LeafKind::Choice if leaf.bits <= TREE_BITS_MAX => Form::Tree,
+            LeafKind::Choice => Form::Raw,
+            LeafKind::Number | LeafKind::Turn => Form::Residual,
+        };
+        let Leaf { max, bits, kind, motion, .. } = *leaf;
+        Self { leaf: index, max, bits, kind, motion, form, contexts }
+    }
+
+    fn context_count(&self) -> usize {
+        LEAF_VALUE
+            + match self.form {
+                Form::Toggle | Form::Raw => 0,
+                Form::Tree => 1 << self.bits,
+                // A sign, then how far.
+                Form::Residual => 1 + number_contexts(self.bits),
+            }
+    }
+
+    pub(super) const fn changed(&self) -> usize {
+        self.contexts + LEAF_CHANGED
+    }
+}
+
+/// What a context's decisions are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// Whether a row is as expected.
+    Row,
+    /// Which rows are gone or new.
+    Rows,
+    /// Whether a leaf of a disturbed row is as expected.
+    Leaf(usize),
+    /// What a leaf is.
+    Value(usize),
+}
+
+/// The plans of both kinds of topic.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    room: Vec<TablePlan>,
+    seat: Vec<TablePlan>,
+    /// Contexts of the room's topic; those of seats' topics follow.
+    room_contexts: usize,
+    /// What chances are before anything was learnt.
+    pub(super) untrained: Vec<Chance>,
+    /// Per context the table that it belongs to, and what it is about.
+    pub(super) about: Vec<(usize, About)>,
+}
+
+impl Plan {
+    pub(super) fn of(schema: &Schema) -> Self {
+        let mut plan =
+            Self { room: Vec::new(), seat: Vec::new(), room_contexts: 0, untrained: Vec::new(), about: Vec::new() };
+        plan.room = plan.tables(schema, |table| &table.public, false);
+        plan.room_contexts = plan.untrained.len();
+        plan.seat = plan.tables(schema, |table| &table.private, true);
+        plan
+    }
+
+    fn tables(&mut self, schema: &Schema, leaves: fn(&TableSchema) -> &[usize], is_own: bool) -> Vec<TablePlan> {
+        let tables = schema.tables.iter().enumerate().filter(|(_, table)| !leaves(table).is_empty());
+        tables.map(|(number, table)| self.table(number, table, leaves(table), is_own)).collect()
+    }
+
+    fn table(&mut self, number: usize, table: &TableSchema, order: &[usize], is_own: bool) -> TablePlan {
+        let rows = self.untrained.len();
+        self.add(4, Chance::of_no(30_000), (number, About::Row));
+        self.add(1, Chance::of_no(30_000), (number, About::Rows));
+        self.add(3 * number_contexts(COUNT_BITS), Chance::EVEN, (number, About::Rows));
+        let leaves = order.iter().map(|index| self.leaf(number, *index, &table.leaves[*index])).collect();
+        let owner = table.owner.filter(|owner| order.contains(owner));
+        let moves = |group: &Group| order.contains(&group.field.start);
+        let groups = if table.groups.iter().any(moves) { table.groups.clone() } else { Vec::new() };
+        let hides = is_own || (!groups.is_empty() && order.len() < table.leaves.len());
+        TablePlan { number, leaves, groups, owner, hides, rows }
+    }
+
+    fn leaf(&mut self, number: usize, index: usize, leaf: &Leaf) -> LeafPlan {
+        let plan = LeafPlan::of(index, leaf, self.untrained.len());
+        self.add(1, Chance::of_no(24_000), (number, About::Leaf(index)));
+        self.add(1, Chance::of_no(24_000), (number, About::Value(index)));
+        self.add(plan.context_count() - LEAF_VALUE, Chance::EVEN, (number, About::Value(index)));
+        plan
+    }
+
+    fn add(&mut self, count: usize, chance: Chance, about: (usize, About)) {
+        self.untrained.extend(core::iter::repeat_n(chance, count));
+        self.about.extend(core::iter::repeat_n(about, count));
+    }
+
+    /// The tables that a topic shows anything of.
+    pub(super) fn of_topic(&self, topic: Topic) -> &[TablePlan] {
+        match topic {
+            Topic::Room => &self.room,
+            Topic::Seat(_) => &self.seat,
+        }
+    }
+
+    /// The contexts of a topic.
+    pub(super) fn contexts(&self, topic: Topic) -> Range<usize> {
+        match topic {
+            Topic::Room => 0..self.room_contexts,
+            Topic::Seat(_) => self.room_contexts..self.untrained.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contexts_of_numbers_do_not_overlap() {
+        for length in 1..32 {
+            let (start, depth) = mantissa_tree(length);
+            assert_eq!(start + (1 << depth) - 1, mantissa_tree(length + 1).0, "{length} bits");
+        }
+    }
+}

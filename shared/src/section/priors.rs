@@ -1,0 +1,153 @@
+//! Priors: the chances that every section starts from, learnt by the room and published to its clients.
+//!
+//! A section must be readable by whoever holds its baseline, so no section may lean on what another one taught. What
+//! all sections taught the room is published instead: about five bits a context, with the first keyframe and again
+//! when learning more has paid for it. Messages come in order, so a client always holds the priors that its next
+//! section was coded with.
+
+use super::coder::Decisions;
+use super::plan::Plan;
+use crate::wire::{Chance, DecodeError, RangeDecoder, RangeEncoder};
+use alloc::vec::Vec;
+
+/// Bits of a published chance.
+const LEVEL_BITS: u32 = 5;
+
+/// "No" in so many of 32,768 cases, evenly spaced in log odds.
+const LEVELS: [u16; 1 << LEVEL_BITS] = [
+    31, 48, 75, 118, 184, 288, 450, 700, 1084, 1669, 2544, 3821, 5620, 8031, 11055, 14549, 18219, 21713, 24737, 27148,
+    28947, 30224, 31099, 31684, 32068, 32318, 32480, 32584, 32650, 32693, 32720, 32737,
+];
+
+/// Decisions of a context that must have been seen before it is worth publishing.
+const SEEN_MIN: u32 = 8;
+
+/// The chances that sections start from.
+#[derive(Debug, Clone)]
+pub struct Priors {
+    pub(super) chances: Vec<Chance>,
+    levels: Vec<Option<u8>>,
+}
+
+impl Priors {
+    pub(super) fn untrained(plan: &Plan) -> Self {
+        Self { chances: plan.untrained.clone(), levels: alloc::vec![None; plan.untrained.len()] }
+    }
+
+    /// Appends the priors as they are published.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let mut coder = RangeEncoder::new(out);
+        let mut trained = Chance::EVEN;
+        for level in &self.levels {
+            coder.put(level.is_some(), trained);
+            trained.learn(level.is_some());
+            if let Some(level) = level {
+                coder.put_raw(u32::from(*level), LEVEL_BITS);
+            }
+        }
+        coder.finish();
+    }
+
+    /// Reads priors that were published.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for bytes that are no priors of this plan.
+    pub(super) fn decode(plan: &Plan, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut priors = Self::untrained(plan);
+        let mut coder = RangeDecoder::new(bytes)?;
+        let mut trained = Chance::EVEN;
+        for place in 0..priors.levels.len() {
+            let is_trained = coder.take(trained);
+            trained.learn(is_trained);
+            if is_trained {
+                priors.set(place, coder.take_raw(LEVEL_BITS) as u8);
+            }
+        }
+        coder.finish()?;
+        Ok(priors)
+    }
+
+    fn set(&mut self, place: usize, level: u8) {
+        self.levels[place] = Some(level);
+        self.chances[place] = Chance::of_no(LEVELS[usize::from(level)]);
+    }
+}
+
+/// How often each decision fell which way.
+#[derive(Debug, Clone)]
+pub(super) struct Census {
+    counts: Vec<[u32; 2]>,
+    snapshots: u32,
+}
+
+impl Census {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self { counts: alloc::vec![[0; 2]; plan.untrained.len()], snapshots: 0 }
+    }
+
+    /// Another snapshot was counted.
+    pub(super) const fn end_snapshot(&mut self) {
+        self.snapshots += 1;
+    }
+
+    /// Makes `next` the priors that would have suited what was counted, and says whether they pay: `snapshots` are
+    /// expected until the next time. Afterwards what was counted so far counts half.
+    pub(super) fn train(&mut self, current: &Priors, snapshots: u32, next: &mut Priors) -> bool {
+        next.chances.clone_from(&current.chances);
+        next.levels.clone_from(&current.levels);
+        let mut saved_bits = 0.0;
+        for (place, counts) in self.counts.iter_mut().enumerate() {
+            let [no, yes] = *counts;
+            if no + yes >= SEEN_MIN {
+                let level = nearest_level(no, yes);
+                next.set(place, level);
+                saved_bits += cost(current.chances[place], no, yes) - cost(next.chances[place], no, yes);
+            }
+            *counts = [no / 2, yes / 2];
+        }
+        let counted = self.snapshots;
+        self.snapshots /= 2;
+        let trained = next.levels.iter().flatten().count() as f32;
+        let price_bits = next.levels.len() as f32 + trained * LEVEL_BITS as f32;
+        saved_bits * snapshots as f32 > price_bits * counted as f32
+    }
+}
+
+impl Decisions for Census {
+    #[inline]
+    fn decide(&mut self, context: usize, yes: bool) {
+        let count = &mut self.counts[context][usize::from(yes)];
+        *count = count.saturating_add(1);
+    }
+
+    fn raw(&mut self, _: usize, _: u32, _: u32) {}
+}
+
+/// What decisions cost at a chance, in bits.
+pub(super) fn cost(chance: Chance, no: u32, yes: u32) -> f32 {
+    let no_part = f32::from(chance.no()) / 32_768.0;
+    -(no as f32 * libm::log2f(no_part) + yes as f32 * libm::log2f(1.0 - no_part))
+}
+
+fn nearest_level(no: u32, yes: u32) -> u8 {
+    // Nobody has seen enough to be certain.
+    let cases = (no as f32 + 0.4) / ((no + yes) as f32 + 0.8) * 32_768.0;
+    let above = LEVELS.partition_point(|level| f32::from(*level) < cases);
+    let levels = above.saturating_sub(1)..=above.min(LEVELS.len() - 1);
+    let price = |level: &usize| cost(Chance::of_no(LEVELS[*level]), no, yes);
+    let best = levels.min_by(|a, b| price(a).total_cmp(&price(b)));
+    best.and_then(|level| u8::try_from(level).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_is_the_nearest_to_itself() {
+        for (level, no) in LEVELS.into_iter().enumerate() {
+            let no = u32::from(no) * 10;
+            assert_eq!(usize::from(nearest_level(no, 327_680 - no)), level);
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! An adaptive binary range coder: bits at the price of their surprise.
+//!
+//! After G. N. N. Martin's range encoding (1979) with binary decisions as in LZMA; 64 bits of state, written out 32 at
+//! a time. What follows the last byte reads as zeros, and a body never ends in a zero byte: decisions that all went
+//! the way that was expected take no byte at all.
+
+use super::DecodeError;
+use alloc::vec::Vec;
+
+/// Bits of a probability.
+const PROBABILITY_BITS: u32 = 15;
+const CERTAIN: u16 = 1 << PROBABILITY_BITS;
+
+/// How fast a probability follows what it sees: by a 32nd of the way.
+const RATE: u32 = 5;
+
+/// The state is written out when less than this is left of it.
+const RENORM: u64 = 1 << 32;
+
+/// Most bits that are coded at once without a probability.
+const RAW_BITS_MAX: u32 = 16;
+
+/// The chance that a decision is "no", learnt from the decisions before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chance(u16);
+
+impl Chance {
+    /// Nobody knows.
+    pub const EVEN: Self = Self(CERTAIN / 2);
+
+    /// "No" in so many of 32,768 cases, kept away from certainty.
+    #[must_use]
+    pub const fn of_no(cases: u16) -> Self {
+        let least = (1 << RATE) - 1;
+        let most = CERTAIN - least;
+        Self(if cases < least {
+            least
+        } else if cases > most {
+            most
+        } else {
+            cases
+        })
+    }
+
+    /// In how many of 32,768 cases it is "no".
+    #[must_use]
+    pub const fn no(self) -> u16 {
+        self.0
+    }
+
+    /// Learns from one decision.
+    #[inline]
+    pub const fn learn(&mut self, yes: bool) {
+        let towards_no = CERTAIN.wrapping_sub(self.0) >> RATE;
+        let towards_yes = self.0 >> RATE;
+        self.0 = if yes { self.0.wrapping_sub(towards_yes) } else { self.0.wrapping_add(towards_no) };
+    }
+}
+
+/// Writes decisions into a buffer that the caller owns and reuses.
+#[derive(Debug)]
+pub struct RangeEncoder<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    low: u64,
+    range: u64,
+}
+
+impl<'a> RangeEncoder<'a> {
+    /// An encoder that appends to `out`.
+    pub const fn new(out: &'a mut Vec<u8>) -> Self {
+        let start = out.len();
+        Self { out, start, low: 0, range: u64::MAX }
+    }
+
+    /// Appends a decision, at the price that `chance` says.
+    #[inline]
+    pub fn put(&mut self, yes: bool, chance: Chance) {
+        let no = (self.range >> PROBABILITY_BITS).wrapping_mul(u64::from(chance.0));
+        if yes {
+            self.add(no);
+            self.range = self.range.wrapping_sub(no);
+        } else {
+            self.range = no;
+        }
+        self.renorm();
+    }
+
+    /// Appends the lowest `bits` (at most 32) bits of `value` as they are.
+    pub fn put_raw(&mut self, value: u32, bits: u32) {
+        if bits > RAW_BITS_MAX {
+            self.put_even(value >> RAW_BITS_MAX, bits.wrapping_sub(RAW_BITS_MAX));
+            self.put_even(value & 0xffff, RAW_BITS_MAX);
+        } else {
+            self.put_even(value, bits);
+        }
+    }
+
+    fn put_even(&mut self, value: u32, bits: u32) {
+        debug_assert!(bits <= RAW_BITS_MAX && value >> bits == 0, "a value fits its bits");
+        self.range >>= bits;
+        self.add(self.range.wrapping_mul(u64::from(value)));
+        self.renorm();
+    }
+
+    #[inline]
+    fn add(&mut self, part: u64) {
+        let (low, carry) = self.low.overflowing_add(part);
+        self.low = low;
+        if carry {
+            self.carry();
+        }
+    }
+
+    #[inline]
+    fn renorm(&mut self) {
+        if self.range < RENORM {
+            let [a, b, c, d, ..] = self.low.to_be_bytes();
+            self.out.extend_from_slice(&[a, b, c, d]);
+            self.low <<= 32;
+            self.range <<= 32;
+        }
+    }
+
+    /// Adds one to what has been written.
+    #[cold]
+    fn carry(&mut self) {
+        for byte in self.out.iter_mut().skip(self.start).rev() {
+            *byte = byte.wrapping_add(1);
+            if *byte != 0 {
+                return;
+            }
+        }
+    }
+
+    /// Ends with as few bytes as tell the decisions apart.
+    pub fn finish(mut self) {
+        for bytes in 0..=8_u32 {
+            let rest = u64::MAX.checked_shr(bytes.wrapping_mul(8)).unwrap_or(0);
+            let (sum, carry) = self.low.overflowing_add(rest);
+            let end = sum & !rest;
+            // Within the range, so that any bytes behind the end are read as the same decisions.
+            if end.wrapping_sub(self.low) < self.range {
+                if carry {
+                    self.carry();
+                }
+                self.out.extend(end.to_be_bytes().into_iter().take(bytes as usize));
+                break;
+            }
+        }
+        while self.out.len() > self.start && self.out.last() == Some(&0) {
+            self.out.pop();
+        }
+    }
+}
+
+/// Reads what a [`RangeEncoder`] wrote.
+#[derive(Debug, Clone)]
+pub struct RangeDecoder<'a> {
+    rest: &'a [u8],
+    /// How far above the low end the value is.
+    code: u64,
+    range: u64,
+}
+
+impl<'a> RangeDecoder<'a> {
+    /// A decoder of the decisions in `body`.
+    ///
+    /// # Errors
+    /// [`DecodeError::Trailing`] for a last byte of zero: nobody writes it.
+    pub fn new(body: &'a [u8]) -> Result<Self, DecodeError> {
+        if body.last() == Some(&0) {
+            return Err(DecodeError::Trailing(1));
+        }
+        let mut decoder = Self { rest: body, code: 0, range: u64::MAX };
+        decoder.code = (u64::from(decoder.word()) << 32) | u64::from(decoder.word());
+        Ok(decoder)
+    }
+
+    #[inline]
+    fn word(&mut self) -> u32 {
+        if let Some((word, rest)) = self.rest.split_first_chunk() {
+            self.rest = rest;
+            return u32::from_be_bytes(*word);
+        }
+        let mut word = [0; 4];
+        word.iter_mut().zip(self.rest).for_each(|(to, from)| *to = *from);
+        self.rest = &[];
+        u32::from_be_bytes(word)
+    }
+
+    #[inline]
+    fn renorm(&mut self) {
+        if self.range < RENORM {
+            self.code = (self.code << 32) | u64::from(self.word());
+            self.range <<= 32;
+        }
+    }
+
+    /// The next decision.
+    #[inline]
+    pub fn take(&mut self, chance: Chance) -> bool {
+        let no = (self.range >> PROBABILITY_BITS).wrapping_mul(u64::from(chance.0));
+        let yes = self.code >= no;
+        self.code = self.code.wrapping_sub(if yes { no } else { 0 });
+        self.range = if yes { self.range.wrapping_sub(no) } else { no };
+        self.renorm();
+        yes
+    }
+
+    /// The next `bits` (at most 32) bits as a number.
+    pub fn take_raw(&mut self, bits: u32) -> u32 {
+        if bits > RAW_BITS_MAX {
+            let high = self.take_even(bits.wrapping_sub(RAW_BITS_MAX));
+            return (high << RAW_BITS_MAX) | self.take_even(RAW_BITS_MAX);
+        }
+        self.take_even(bits)
+    }
+
+    fn take_even(&mut self, bits: u32) -> u32 {
+        self.range >>= bits;
+        let most = (1_u64 << bits).wrapping_sub(1);
+        // Bytes that nobody wrote may point above the range. The range is never zero.
+        let value = self.code.checked_div(self.range).unwrap_or(0).min(most);
+        self.code = self.code.wrapping_sub(value.wrapping_mul(self.range));
+        self.renorm();
+        u32::try_from(value).unwrap_or(u32::MAX)
+    }
+
+    /// Ends the decisions.
+    ///
+    /// # Errors
+    /// [`DecodeError::Trailing`] when bytes are left.
+    pub const fn finish(self) -> Result<(), DecodeError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::Trailing(self.rest.len())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rng;
+
+    /// A run of decisions of every kind, each with the chance that both sides have learnt by then.
+    fn run(seed: u64, mut decide: impl FnMut(Option<(bool, Chance)>, Option<(u32, u32)>)) {
+        let mut dice = Rng::new(seed);
+        let mut chances = [Chance::EVEN; 4];
+        let odds = [2, 3, 50, 5_000].map(|odds| odds + dice.below(10));
+        for _ in 0..dice.below(4_000) {
+            let kind = dice.below(5) as usize;
+            if let (Some(chance), Some(odds)) = (chances.get_mut(kind), odds.get(kind)) {
+                let yes = dice.one_in(*odds);
+                decide(Some((yes, *chance)), None);
+                chance.learn(yes);
+            } else {
+                let bits = dice.below(33);
+                let value = u32::try_from(dice.next_u64() & ((1_u64 << bits) - 1)).unwrap();
+                decide(None, Some((value, bits)));
+            }
+        }
+    }
+
+    #[test]
+    fn decisions_return() {
+        for seed in 0..300 {
+            let mut out = alloc::vec![7];
+            let mut encoder = RangeEncoder::new(&mut out);
+            run(seed, |decision, raw| {
+                decision.into_iter().for_each(|(yes, chance)| encoder.put(yes, chance));
+                raw.into_iter().for_each(|(value, bits)| encoder.put_raw(value, bits));
+            });
+            encoder.finish();
+            let mut decoder = RangeDecoder::new(&out[1..]).unwrap();
+            run(seed, |decision, raw| {
+                decision.into_iter().for_each(|(yes, chance)| assert_eq!(decoder.take(chance), yes));
+                raw.into_iter().for_each(|(value, bits)| assert_eq!(decoder.take_raw(bits), value));
+            });
+            assert_eq!(decoder.finish(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_was_expected_takes_no_byte_and_carries_run_through() {
+        let mut out = Vec::new();
+        let mut encoder = RangeEncoder::new(&mut out);
+        (0..500).for_each(|_| encoder.put(false, Chance::of_no(32_000)));
+        encoder.finish();
+        assert!(out.is_empty());
+        // The high end of everything: each further step may carry through all bytes before.
+        for length in 1..200 {
+            let mut out = Vec::new();
+            let mut encoder = RangeEncoder::new(&mut out);
+            (0..length).for_each(|_| encoder.put(true, Chance::of_no(600)));
+            encoder.finish();
+            let mut decoder = RangeDecoder::new(&out).unwrap();
+            assert!((0..length).all(|_| decoder.take(Chance::of_no(600))), "{length} decisions");
+        }
+    }
+
+    #[test]
+    fn a_rare_decision_costs_what_it_should() {
+        let mut dice = Rng::new(1);
+        let (mut out, mut chance) = (Vec::new(), Chance::EVEN);
+        let mut encoder = RangeEncoder::new(&mut out);
+        for _ in 0..100_000 {
+            let yes = dice.one_in(100);
+            encoder.put(yes, chance);
+            chance.learn(yes);
+        }
+        encoder.finish();
+        // Entropy: 0.0808 bits each, 1,010 bytes.
+        assert!((1_000..1_250).contains(&out.len()), "{} bytes", out.len());
+    }
+
+    #[test]
+    fn any_bytes_give_decisions() {
+        let mut dice = Rng::new(5);
+        for _ in 0..2_000 {
+            let bytes: Vec<u8> =
+                (0..dice.below(40)).map(|_| if dice.one_in(3) { 255 } else { dice.below(256) as u8 }).collect();
+            let Ok(mut decoder) = RangeDecoder::new(&bytes) else { continue };
+            let mut chance = Chance::EVEN;
+            for _ in 0..300 {
+                let yes = decoder.take(chance);
+                chance.learn(yes);
+                let bits = dice.below(33);
+                assert!(u64::from(decoder.take_raw(bits)) < 1 << bits);
+            }
+        }
+    }
+}
