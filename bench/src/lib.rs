@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`load`] | bots: real client sessions with each game's own policy, over real sockets |
+//! | [`bytes`] | what each field of a game costs on the wire |
 //! | [`floor`] | our server beside a bare loop with the same clients, bytes and inputs |
 //! | [`peers`] | our server beside Colyseus with the same game, clients and inputs |
 //! | [`lean`] | the load generator for comparisons: nothing but sockets, frames and counts |
@@ -11,17 +12,20 @@
 //! | [`heads`] | what a client that knows no world reads of a snapshot |
 //! | [`accounting`], [`pinning`] | CPU time and memory as the kernel counts them; which core a thread has |
 //! | [`precise`] | time and sleep to the microsecond |
+//! | [`options`] | options of rooms as the command line names them |
 //! | [`server_process`] | builds, starts and ends a server to be measured |
 //!
 //! Time is microseconds since the start of a run. Latencies are measured from when something was due, not from
 //! when a busy generator came to do it.
 
 pub mod accounting;
+pub mod bytes;
 pub mod floor;
 pub mod heads;
 pub mod lean;
 pub mod load;
 pub mod measure;
+pub mod options;
 pub mod peers;
 pub mod pinning;
 pub mod precise;

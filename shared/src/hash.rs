@@ -10,18 +10,33 @@ pub fn key(table: u32, leaf: u32) -> u64 {
     mix.wide() | 1
 }
 
-/// The hash of a row: the sum of its values times their keys, finished with the id (multilinear hashing, Carter
+/// The hash of a row: the sum of its values times the keys that they come with, finished with the id (multilinear hashing, Carter
 /// and Wegman 1981).
 ///
 /// Leaves that are zero add nothing: a row whose hidden leaves are zero has the hash of its visible ones. And the
 /// products do not wait for each other, which is most of the speed.
 #[must_use]
 #[inline]
-pub fn row(id: crate::RowId, keys: &[u64], values: impl Iterator<Item = (usize, u32)>) -> u64 {
-    let sum = values.fold(0_u64, |sum, (leaf, value)| sum.wrapping_add(keys[leaf].wrapping_mul(u64::from(value))));
+pub fn row(id: crate::RowId, values: impl Iterator<Item = (u64, u32)>) -> u64 {
+    let sum = values.fold(0_u64, |sum, (key, value)| sum.wrapping_add(key.wrapping_mul(u64::from(value))));
     let mut mix = Mix(sum);
     mix.add(id.packed());
     mix.wide()
+}
+
+/// The sum of the hashes of whole rows, as it travels; `wire` holds a value per key and row, and may hold more.
+#[must_use]
+pub fn rows(ids: &[crate::RowId], keys: &[u64], wire: &[u32]) -> u32 {
+    let rows = ids.iter().zip(wire.chunks_exact(keys.len().max(1)));
+    let hash =
+        |(id, values): (&crate::RowId, &[u32])| narrow(row(*id, keys.iter().copied().zip(values.iter().copied())));
+    rows.map(hash).fold(0, u32::wrapping_add)
+}
+
+/// The part of a hash that travels.
+#[must_use]
+pub const fn narrow(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 /// Mixes integers one after another (multiply and rotate, the finish folded).

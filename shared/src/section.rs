@@ -47,9 +47,5 @@ fn salt(topic: Topic, index: u32) -> u32 {
         Topic::Seat(_) => 1,
     });
     mix.add(index);
-    narrow(mix.wide())
-}
-
-const fn narrow(hash: u64) -> u32 {
-    (hash >> 32) as u32
+    hash::narrow(mix.wide())
 }

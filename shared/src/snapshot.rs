@@ -54,6 +54,15 @@ impl Rows {
         &mut self.wire[start..]
     }
 
+    /// Appends a row and shows it. Ids are pushed in slot order.
+    pub fn push_copy(&mut self, id: RowId, row: &[u32]) -> &mut [u32] {
+        debug_assert!(self.ids.last().is_none_or(|last| last.slot < id.slot), "rows are pushed in slot order");
+        self.ids.push(id);
+        let start = self.wire.len();
+        self.wire.extend_from_slice(&row[..self.width]);
+        &mut self.wire[start..]
+    }
+
     /// Indices of the rows whose slots are in a section.
     #[must_use]
     pub fn in_section(&self, table: &TableSchema, section: u32) -> core::ops::Range<usize> {
@@ -66,7 +75,8 @@ impl Rows {
     /// The sum of the rows' hashes, every leaf included.
     #[must_use]
     pub fn hash(&self, table: &TableSchema) -> u64 {
-        let hash = |index: usize| hash::row(self.ids[index], &table.keys, self.row(index).iter().copied().enumerate());
+        let hash =
+            |index: usize| hash::row(self.ids[index], table.keys.iter().copied().zip(self.row(index).iter().copied()));
         (0..self.ids.len()).map(hash).fold(0, u64::wrapping_add)
     }
 

@@ -12,7 +12,7 @@ mod motion;
 mod primitives;
 mod schema;
 
-pub use codec::{Angle, Fixed, List, Owner, Plain, Whole};
+pub use codec::{Angle, Directions, Fixed, List, Owner, Plain, Whole};
 pub use motion::{Advance, Group, Motion, Slide};
 pub use schema::{Fields, Leaf, LeafKind, Marks, Schema, TableSchema, Visibility};
 

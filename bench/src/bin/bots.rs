@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use tickwire::Game;
 use tickwire::link::LinkProfile;
 use tickwire_bench::load::{Plan, run};
+use tickwire_bench::options::room_option;
 use tickwire_bench::report::Report;
 use tickwire_bench::server_process::ServerProcess;
 use tickwire_bench::table::{Asides, render};
@@ -85,13 +86,6 @@ fn start(args: &Args) -> Result<ExitCode> {
             signal = stopped() => signal.and_then(|()| bail!("stopped by a signal")),
         }
     })
-}
-
-/// One option of a room: a number, `true` or `false`, or else a word.
-fn room_option(text: &str) -> Result<(String, Value)> {
-    let (key, value) = text.split_once('=').with_context(|| format!("`{text}` is not KEY=VALUE"))?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-    Ok((key.to_owned(), value))
 }
 
 /// Every client is a descriptor; without the raise a thousand of them end the run.

@@ -91,11 +91,12 @@ impl Codec {
             return Err(Error::new_spanned(inner, instead));
         }
         if let Some(angle) = &attributes.angle {
-            if !matches!(looks, Looks::Float | Looks::Unknown) {
-                return Err(Error::new(angle.key.span(), "`angle` is for an `f32` in radians"));
-            }
             let bits = attributes.bits.as_ref().map_or_else(|| quote! { 12 }, |bits| bits.value.to_token_stream());
-            return Ok(Self::new("Angle", inner, &angle.key, "new", &[bits]));
+            return match looks {
+                Looks::Float | Looks::Unknown => Ok(Self::new("Angle", inner, &angle.key, "new", &[bits])),
+                Looks::Integer => Ok(Self::new("Directions", inner, &angle.key, "new", &[bits])),
+                _ => Err(Error::new(angle.key.span(), "`angle` is for an `f32` in radians or an unsigned integer")),
+            };
         }
         if let Some(bits) = &attributes.bits {
             if !matches!(looks, Looks::Integer | Looks::Unknown) {

@@ -63,12 +63,12 @@ struct Mover {
     /// A player's; nobody's for an entity.
     #[state(owner)]
     seat: Option<Seat>,
-    #[state(range = 0.0..=1000.0, step = 0.03125, smooth)]
+    #[state(range = 0.0..=1000.0, step = 0.03125, smooth, moved_by = velocity)]
     at: Vec2,
     #[state(range = -2.0..=2.0, step = 0.03125)]
     velocity: Vec2,
     /// In steps of 1/1024 turn, as is the spin: sums of whole steps are exact.
-    #[state(bits = 10)]
+    #[state(angle, bits = 10, moved_by = spin)]
     angle: u16,
     /// Steps per tick.
     #[state(range = -16..=16)]

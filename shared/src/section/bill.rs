@@ -22,12 +22,20 @@ pub struct Line {
 /// Costs added up over any number of snapshots.
 #[derive(Debug, Clone, Default)]
 pub struct Bill {
+    /// Prices as if chances never restarted, as a stream would that nobody may skip a part of.
+    pub never_restarts: bool,
     lines: Vec<Line>,
     /// Rows told, per table.
     rows: Vec<u64>,
 }
 
 impl Bill {
+    /// Bits in all.
+    #[must_use]
+    pub fn bits(&self) -> f64 {
+        self.lines.iter().map(|line| line.bits).sum()
+    }
+
     /// The lines, in no particular order.
     #[must_use]
     pub fn lines(&self) -> &[Line] {

@@ -173,6 +173,15 @@ impl LeafPlan {
         }
     }
 
+    /// The bits in which two values must agree to be the same.
+    #[inline]
+    const fn wraps(&self) -> u32 {
+        match self.kind {
+            LeafKind::Turn => self.max,
+            LeafKind::Number | LeafKind::Choice => u32::MAX,
+        }
+    }
+
     /// Where the leaf is expected; `row` holds what is known of the row now. Leaves that a function moves are the
     /// caller's.
     #[inline]
@@ -203,12 +212,22 @@ impl Scratch {
 }
 
 impl TablePlan {
-    /// Fills `expected` with where an undisturbed row is `ticks` later; whether this one is there.
+    /// Whether a row is where an undisturbed one is `ticks` later; if not, fills `expected` with where that is.
     #[inline]
     pub(super) fn expect(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> bool {
         if !self.groups.is_empty() {
             return self.expect_with_groups(was, now, ticks, scratch);
         }
+        // Rows of one shape: the checks of all accesses below become one.
+        let (was, now) = (&was[..now.len()], &now[..was.len()]);
+        let off = self.holds.iter().fold(0, |off, leaf| off | (was[*leaf] ^ now[*leaf]));
+        let off = self.slides.iter().fold(off, |off, (plan, slide)| {
+            off | slide.off(plan.wraps(), was[plan.leaf], now[slide.by], ticks, now[plan.leaf])
+        });
+        if off == 0 {
+            return true;
+        }
+        // What met the end of its range is still where it was expected.
         let mut undisturbed = true;
         for plan in &self.leaves {
             let place = plan.expected(was, now, ticks);
@@ -254,7 +273,7 @@ impl TablePlan {
     #[inline]
     pub(super) fn move_row(&self, ticks: u32, row: &mut [u32], scratch: &mut Scratch) {
         if self.groups.is_empty() {
-            for plan in &self.leaves {
+            for (plan, _) in &self.slides {
                 row[plan.leaf] = plan.expected(row, row, ticks);
             }
         } else {

@@ -1,7 +1,6 @@
 //! Decoding: a section's rows, from the baseline and what the section tells.
 
 use super::coder::{Reader, Scratch, take_count};
-use super::narrow;
 use super::plan::TablePlan;
 use crate::RowId;
 use crate::hash;
@@ -21,52 +20,39 @@ pub(super) struct Span<'a> {
 /// Memory that is used again.
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
-    /// The rows of one table, as the section tells them.
-    pub(super) rows: Rows,
-    pub(super) fresh: Rows,
-    pub(super) scratch: Scratch,
+    fresh: Rows,
+    scratch: Scratch,
+}
+
+impl Memory {
+    pub(super) fn new(scratch: Scratch) -> Self {
+        Self { fresh: Rows::default(), scratch }
+    }
 }
 
 impl Span<'_> {
-    /// Whether the section says anything of the table: the root's row belongs to section 0.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.plan.number == 0 && self.index > 0
-    }
-
-    /// Reads the rows into `memory`, in slot order, and gives their hash.
+    /// Reads the rows and appends them to `out`, which holds those of the sections before; gives their hash.
     pub(super) fn take(
         &self,
         base: Option<&Rows>,
         reader: &mut Reader<'_, '_>,
         memory: &mut Memory,
+        out: &mut Rows,
     ) -> Result<u32, DecodeError> {
-        let width = self.table.leaves.len();
-        for rows in [&mut memory.rows, &mut memory.fresh] {
-            rows.width = width;
-            rows.clear();
-        }
-        if self.is_empty() {
-            return Ok(0);
-        }
-        if self.plan.number == 0 {
-            self.take_root(base, reader, memory)?;
-        } else {
-            if let Some(base) = base {
-                self.take_kept(base, reader, memory)?;
+        let first = if self.plan.number == 0 { self.index.min(1) as usize } else { out.ids.len() };
+        match (self.plan.number, base) {
+            // The root's row belongs to section 0.
+            (0, _) if self.index > 0 => {}
+            (0, base) => self.take_root(base, reader, memory, out)?,
+            (_, base) => {
+                if let Some(base) = base {
+                    self.take_kept(base, reader, memory, out)?;
+                }
+                self.take_fresh(first, reader, memory, out)?;
             }
-            self.take_fresh(reader, memory)?;
         }
-        Ok(self.hash(&memory.rows))
-    }
-
-    /// What is hidden is zero on this side, and adds nothing.
-    fn hash(&self, rows: &Rows) -> u32 {
-        let leaves = || self.plan.leaves.iter().map(|plan| plan.leaf);
-        let hash = |index: usize| {
-            let row = rows.row(index);
-            narrow(hash::row(rows.ids[index], &self.table.keys, leaves().map(|leaf| (leaf, row[leaf]))))
-        };
-        (0..rows.ids.len()).map(hash).fold(0, u32::wrapping_add)
+        // What is hidden is zero on this side, and adds nothing.
+        Ok(hash::rows(&out.ids[first..], &self.table.keys, &out.wire[first * out.width..]))
     }
 
     fn take_root(
@@ -74,18 +60,17 @@ impl Span<'_> {
         base: Option<&Rows>,
         reader: &mut Reader<'_, '_>,
         memory: &mut Memory,
+        out: &mut Rows,
     ) -> Result<(), DecodeError> {
-        let row = memory.rows.push(RowId::default());
-        match base {
-            Some(base) => {
-                row.copy_from_slice(base.row(0));
-                let is_changed = reader.decide(self.plan.row_changed(self.owned(row), false));
-                self.take_moved(is_changed, row, &mut memory.scratch, reader)
-            }
-            None => self.plan.take_fresh(row, reader),
-        }
+        // The row is there already, of zeros.
+        let row = &mut out.wire[..];
+        let Some(base) = base else { return self.plan.take_fresh(row, reader) };
+        row.copy_from_slice(base.row(0));
+        let is_changed = reader.decide(self.plan.row_changed(self.owned(row), false));
+        self.take_moved(is_changed, row, &mut memory.scratch, reader)
     }
 
+    #[inline]
     fn take_moved(
         &self,
         is_changed: bool,
@@ -105,7 +90,13 @@ impl Span<'_> {
         self.plan.owner.is_some_and(|owner| was[owner] != 0)
     }
 
-    fn take_kept(&self, base: &Rows, reader: &mut Reader<'_, '_>, memory: &mut Memory) -> Result<(), DecodeError> {
+    fn take_kept(
+        &self,
+        base: &Rows,
+        reader: &mut Reader<'_, '_>,
+        memory: &mut Memory,
+        out: &mut Rows,
+    ) -> Result<(), DecodeError> {
         let mut last_changed = false;
         for index in base.in_section(self.table, self.index) {
             let was = base.row(index);
@@ -114,41 +105,46 @@ impl Span<'_> {
             if is_changed && reader.decide(self.plan.row_gone()) {
                 continue;
             }
-            let row = memory.rows.push(base.ids[index]);
-            row.copy_from_slice(was);
+            let row = out.push_copy(base.ids[index], was);
             self.take_moved(is_changed, row, &mut memory.scratch, reader)?;
         }
         Ok(())
     }
 
-    fn take_fresh(&self, reader: &mut Reader<'_, '_>, memory: &mut Memory) -> Result<(), DecodeError> {
+    /// Reads the new rows and puts each in its place among those from `first` on.
+    fn take_fresh(
+        &self,
+        first: usize,
+        reader: &mut Reader<'_, '_>,
+        memory: &mut Memory,
+        out: &mut Rows,
+    ) -> Result<(), DecodeError> {
         let [count, gap, generation] = self.plan.fresh_counts();
         let slots = u32::from(self.table.slots_per_section);
-        let (first, end) = (self.index * slots, (self.index + 1) * slots);
-        let end = end.min(u32::from(ROWS_MAX) + 1);
+        let mut next_slot = self.index * slots;
+        let last_slot = (next_slot + slots - 1).min(u32::from(ROWS_MAX));
         let count = take_count(reader, count);
         check(count, slots)?;
-        let mut next_slot = first;
-        for number in 0..count as usize {
+        let fresh = &mut memory.fresh;
+        fresh.width = out.width;
+        fresh.clear();
+        for _ in 0..count {
             let slot = next_slot.saturating_add(take_count(reader, gap));
-            check(slot, end.saturating_sub(1))?;
+            check(slot, last_slot)?;
             let generation = take_count(reader, generation);
             check(generation, u32::from(u16::MAX))?;
-            let id = RowId { slot: slot as u16, generation: generation as u16 };
-            let row = memory.fresh.push(id);
-            if number > 0 {
-                let (before, row) = memory.fresh.wire.split_at_mut(number * memory.fresh.width);
-                row.copy_from_slice(&before[(number - 1) * memory.fresh.width..]);
-                self.plan.take_fresh(row, reader)?;
+            // A new row is told against the new one before it.
+            let start = fresh.wire.len();
+            if start == 0 {
+                fresh.wire.resize(fresh.width, 0);
             } else {
-                self.plan.take_fresh(row, reader)?;
+                fresh.wire.extend_from_within(start - fresh.width..);
             }
+            fresh.ids.push(RowId { slot: slot as u16, generation: generation as u16 });
+            self.plan.take_fresh(&mut fresh.wire[start..], reader)?;
             next_slot = slot + 1;
         }
-        for number in 0..memory.fresh.ids.len() {
-            insert(&mut memory.rows, memory.fresh.ids[number], memory.fresh.row(number))?;
-        }
-        Ok(())
+        (0..fresh.ids.len()).try_for_each(|number| insert(out, first, fresh.ids[number], fresh.row(number)))
     }
 }
 
@@ -159,8 +155,8 @@ fn check(value: u32, max: u32) -> Result<(), DecodeError> {
     Ok(())
 }
 
-fn insert(rows: &mut Rows, id: RowId, row: &[u32]) -> Result<(), DecodeError> {
-    let place = rows.ids.partition_point(|known| known.slot < id.slot);
+fn insert(rows: &mut Rows, first: usize, id: RowId, row: &[u32]) -> Result<(), DecodeError> {
+    let place = first + rows.ids[first..].partition_point(|known| known.slot < id.slot);
     if rows.ids.get(place).is_some_and(|known| known.slot == id.slot) {
         return Err(DecodeError::BaselineMismatch);
     }

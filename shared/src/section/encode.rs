@@ -1,10 +1,10 @@
 //! Encoding: a section's rows between two snapshots, told once for all who see them.
 
+use super::SectionHead;
 use super::bill::Bill;
 use super::coder::{Decisions, Scratch, Writer, put_count};
 use super::plan::{Plan, TablePlan};
 use super::priors::{Census, Priors};
-use super::{SectionHead, narrow};
 use crate::hash;
 use crate::snapshot::{Rows, Snapshot, Topic};
 use crate::state::{Schema, TableSchema};
@@ -92,8 +92,7 @@ impl Encoder {
         let rows_hash = hash_of(between, self.plan.of_topic(topic));
         SectionHead { topic, index, age, rows_hash, to_end, body: &[] }.encode(out);
         let start = out.len();
-        let contexts = self.plan.contexts(topic);
-        self.chances[contexts.clone()].copy_from_slice(&self.priors.chances[contexts]);
+        self.restart(topic);
         let mut writer = Writer { coder: RangeEncoder::new(out), chances: &mut self.chances };
         put_section(between, self.plan.of_topic(topic), &mut self.rows, &mut writer);
         writer.coder.finish();
@@ -101,6 +100,12 @@ impl Encoder {
             SectionHead::insert_length(start, out);
         }
         rows_hash
+    }
+
+    /// A section starts from the priors.
+    fn restart(&mut self, topic: Topic) {
+        let contexts = self.plan.contexts(topic);
+        self.chances[contexts.clone()].copy_from_slice(&self.priors.chances[contexts]);
     }
 
     /// Counts how the decisions of a topic's sections fall, for [`Encoder::train`].
@@ -130,8 +135,9 @@ impl Encoder {
     /// Adds to `bill` what the sections of a topic cost, leaf by leaf.
     pub fn account(&mut self, schema: &Schema, topic: Topic, base: &Snapshot, now: &Snapshot, bill: &mut Bill) {
         for index in 0..section_count(schema, topic, Some(base), now) {
-            let contexts = self.plan.contexts(topic);
-            self.chances[contexts.clone()].copy_from_slice(&self.priors.chances[contexts]);
+            if !bill.never_restarts {
+                self.restart(topic);
+            }
             let between = Between { schema, topic, index, base: Some(base), now };
             let mut clerk = bill.open(&self.plan, &mut self.chances);
             put_section(between, self.plan.of_topic(topic), &mut self.rows, &mut clerk);
@@ -196,10 +202,14 @@ impl Span<'_> {
 
     /// The sum of the hashes of the rows as they are now.
     fn hash(&self, now: &Rows) -> u32 {
+        let keys = &self.table.keys;
+        if self.plan.is_whole {
+            return hash::rows(&now.ids[self.rows(now)], keys, &now.wire[self.rows(now).start * now.width..]);
+        }
         let hash = |index: usize| {
             let (row, leaves) = (now.row(index), self.plan.leaves.iter());
-            let values = leaves.map(|plan| (plan.leaf, self.topic.value(self.table, row, plan.leaf)));
-            narrow(hash::row(now.ids[index], &self.table.keys, values))
+            let values = leaves.map(|plan| (keys[plan.leaf], self.topic.value(self.table, row, plan.leaf)));
+            hash::narrow(hash::row(now.ids[index], values))
         };
         self.rows(now).filter(|index| self.seen(now, *index)).map(hash).fold(0, u32::wrapping_add)
     }

@@ -6,7 +6,7 @@ use super::decode::{Memory, Span};
 use super::plan::Plan;
 use super::priors::Priors;
 use crate::Tick;
-use crate::snapshot::{Rows, Snapshot, Topic};
+use crate::snapshot::{Snapshot, Topic};
 use crate::state::Schema;
 use crate::wire::{Chance, DecodeError, RangeDecoder, Reader};
 use alloc::vec::Vec;
@@ -20,6 +20,8 @@ pub struct Mirror {
     priors: Priors,
     chances: Vec<Chance>,
     memory: Memory,
+    /// Whether anything is ever for the own seat alone; only then `merged` is kept.
+    has_own: bool,
     merged: Snapshot,
 }
 
@@ -32,12 +34,14 @@ struct Received {
     /// Sum of the hashes of the topic's sections.
     hash: u32,
     next_hash: u32,
+    /// Sections of the message that is being applied.
+    next_sections: u32,
 }
 
 impl Received {
     fn empty(schema: &Schema) -> Self {
         let now = Snapshot::empty(schema);
-        Self { next: now.clone(), now, known: false, hash: 0, next_hash: 0 }
+        Self { next: now.clone(), now, known: false, hash: 0, next_hash: 0, next_sections: 0 }
     }
 }
 
@@ -53,7 +57,8 @@ impl Mirror {
             priors: Priors::untrained(&plan),
             chances: plan.untrained.clone(),
             plan,
-            memory: Memory { rows: Rows::default(), fresh: Rows::default(), scratch },
+            memory: Memory::new(scratch),
+            has_own: schema.has_private,
             merged: Snapshot::empty(schema),
         }
     }
@@ -73,38 +78,34 @@ impl Mirror {
     /// Any [`DecodeError`]; the mirror is unchanged then.
     pub fn apply(&mut self, schema: &Schema, tick: Tick, sections: &[u8]) -> Result<u32, DecodeError> {
         for received in [&mut self.room, &mut self.own] {
-            received.next.copy_from(&received.now);
-            received.next.tick = tick;
-            received.next_hash = 0;
+            (received.next_sections, received.next_hash) = (0, 0);
         }
         let mut reader = Reader::new(sections);
-        let (mut count, mut touched) = (0_u32, [false; 2]);
-        while reader.remaining() > 0 {
-            let own = self.apply_section(schema, tick, &mut reader)?;
-            touched[usize::from(own)] = true;
-            count += 1;
-        }
-        for (received, touched) in [&mut self.room, &mut self.own].into_iter().zip(touched) {
-            if touched {
+        // A message that was cut between two sections lacks the one that reaches to its end.
+        while !self.apply_section(schema, tick, &mut reader)? {}
+        for received in [&mut self.room, &mut self.own] {
+            if received.next_sections > 0 {
+                received.next.tick = tick;
                 core::mem::swap(&mut received.now, &mut received.next);
                 received.hash = received.next_hash;
                 received.known = true;
             }
         }
-        self.merge(schema, tick);
-        Ok(count)
+        if schema.has_private {
+            self.merge(schema, tick);
+        }
+        Ok(self.room.next_sections + self.own.next_sections)
     }
 
-    /// Applies one section to the copies and says whether it was of the own topic.
+    /// Applies one section to the copies and says whether it was the last.
     fn apply_section(&mut self, schema: &Schema, tick: Tick, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
-        let SectionHead { topic, index, age, rows_hash, body, .. } = SectionHead::decode(reader)?;
-        let is_own = topic != Topic::Room;
-        let received = if is_own { &mut self.own } else { &mut self.room };
-        if age > 0 && !(received.known && tick.since(received.now.tick) == i64::from(age)) {
+        let SectionHead { topic, index, age, rows_hash, to_end, body } = SectionHead::decode(reader)?;
+        let received = if topic == Topic::Room { &mut self.room } else { &mut self.own };
+        let has_base = age == 0 || (received.known && tick.since(received.now.tick) == i64::from(age));
+        if !has_base || index != received.next_sections {
             return Err(DecodeError::BaselineMismatch);
         }
-        if age == 0 && index == 0 {
-            // A topic without a baseline comes as keyframes of all its sections: nothing older survives.
+        if index == 0 {
             received.next.clear();
         }
         let contexts = self.plan.contexts(topic);
@@ -114,21 +115,22 @@ impl Mirror {
         for plan in self.plan.of_topic(topic) {
             let span = Span { plan, table: &schema.tables[plan.number], index, ticks: age };
             let base = (age > 0).then(|| &received.now.tables[plan.number]);
-            found = found.wrapping_add(span.take(base, &mut decider, &mut self.memory)?);
-            replace(&mut received.next.tables[plan.number], &span, &self.memory.rows);
+            let out = &mut received.next.tables[plan.number];
+            found = found.wrapping_add(span.take(base, &mut decider, &mut self.memory, out)?);
         }
         decider.coder.finish()?;
         if found != rows_hash {
             return Err(DecodeError::HashMismatch { expected: rows_hash, found });
         }
         received.next_hash = received.next_hash.wrapping_add(found);
-        Ok(is_own)
+        received.next_sections += 1;
+        Ok(to_end)
     }
 
     /// The newest world as far as this client may see it.
     #[must_use]
     pub const fn world(&self) -> &Snapshot {
-        &self.merged
+        if self.has_own { &self.merged } else { &self.room.now }
     }
 
     /// The hash of what the room's topic shows, for the server to compare.
@@ -155,15 +157,4 @@ impl Mirror {
             }
         }
     }
-}
-
-/// Puts the rows of a section in place of those that were there.
-fn replace(rows: &mut Rows, span: &Span<'_>, with: &Rows) {
-    if span.is_empty() {
-        return;
-    }
-    let old = rows.in_section(span.table, span.index);
-    let width = rows.width;
-    rows.wire.splice(old.start * width..old.end * width, with.wire.iter().copied());
-    rows.ids.splice(old, with.ids.iter().copied());
 }

@@ -3,7 +3,7 @@
 //! Every decision of the coder has a context, a place of its own in one long row of chances; the plan says which.
 
 use crate::snapshot::Topic;
-use crate::state::{Group, Leaf, LeafKind, Motion, Schema, TableSchema};
+use crate::state::{Group, Leaf, LeafKind, Motion, Schema, Slide, TableSchema};
 use crate::wire::Chance;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -51,6 +51,11 @@ pub(super) struct LeafPlan {
 pub(super) struct TablePlan {
     pub(super) number: usize,
     pub(super) leaves: Vec<LeafPlan>,
+    /// Of these, the leaves that stay and those that others move.
+    pub(super) holds: Vec<usize>,
+    pub(super) slides: Vec<(LeafPlan, Slide)>,
+    /// Whether the topic shows all leaves of a row.
+    pub(super) is_whole: bool,
     pub(super) groups: Vec<Group>,
     /// The leaf that says whose the row is, if the topic shows it: owned rows behave differently.
     pub(super) owner: Option<usize>,
@@ -171,12 +176,20 @@ impl Plan {
         self.add(4, Chance::of_no(30_000), (number, About::Row));
         self.add(1, Chance::of_no(30_000), (number, About::Rows));
         self.add(3 * number_contexts(COUNT_BITS), Chance::EVEN, (number, About::Rows));
-        let leaves = order.iter().map(|index| self.leaf(number, *index, &table.leaves[*index])).collect();
+        let leaves: Vec<LeafPlan> =
+            order.iter().map(|index| self.leaf(number, *index, &table.leaves[*index])).collect();
+        let holds = leaves.iter().filter(|plan| plan.motion == Motion::Hold).map(|plan| plan.leaf).collect();
+        let slide = |plan: &LeafPlan| match plan.motion {
+            Motion::By(slide) => Some((*plan, slide)),
+            Motion::Hold | Motion::With(_) => None,
+        };
+        let slides = leaves.iter().filter_map(slide).collect();
+        let is_whole = order.len() == table.leaves.len();
         let owner = table.owner.filter(|owner| order.contains(owner));
         let moves = |group: &Group| order.contains(&group.field.start);
         let groups = if table.groups.iter().any(moves) { table.groups.clone() } else { Vec::new() };
-        let hides = is_own || (!groups.is_empty() && order.len() < table.leaves.len());
-        TablePlan { number, leaves, groups, owner, hides, rows }
+        let hides = is_own || (!groups.is_empty() && !is_whole);
+        TablePlan { number, leaves, holds, slides, is_whole, groups, owner, hides, rows }
     }
 
     fn leaf(&mut self, number: usize, index: usize, leaf: &Leaf) -> LeafPlan {

@@ -156,6 +156,33 @@ impl Codec<f32> for Angle {
     }
 }
 
+/// One of 2^bits directions, as an integer: an angle in exact steps. What is more than a turn goes around.
+#[derive(Debug, Clone, Copy)]
+pub struct Directions {
+    last: u32,
+}
+
+impl Directions {
+    /// 2^`bits` directions around the circle.
+    ///
+    /// # Panics
+    /// At compile time, unless `bits` is within 1 to 20.
+    #[must_use]
+    pub const fn new(bits: u32) -> Self {
+        assert!(bits >= 1 && bits <= 20, "an angle has 1 to 20 `bits`");
+        Self { last: (1 << bits) - 1 }
+    }
+
+    pub(super) fn describe(self, fields: &mut Fields<'_>) {
+        fields.leaf(self.last, LeafKind::Turn, 1.0);
+    }
+
+    #[inline]
+    pub(super) const fn around(self, value: u32) -> u32 {
+        value & self.last
+    }
+}
+
 /// An integer within `min..=max`. Values outside saturate.
 #[derive(Debug, Clone, Copy)]
 pub struct Whole {

@@ -45,14 +45,28 @@ impl Slide {
         Self { by, per_step: fixed(f64::from(from.unit)), at_zero: fixed(from.min) }
     }
 
+    /// Steps per tick, rounded as a world is that is rounded after each tick.
+    #[inline]
+    const fn way(&self, speed: u32) -> i64 {
+        let exact = self.at_zero.wrapping_add(self.per_step.wrapping_mul(speed as i64));
+        let half = 1 << (FRACTION_BITS - 1);
+        exact.wrapping_add(half) >> FRACTION_BITS
+    }
+
+    /// Not zero when a leaf is not at `now` after so many ticks, the ends of its range left out of account; only the
+    /// bits of `wraps` count. Cheaper than [`Slide::moved`], and mostly all there is to ask.
+    #[inline]
+    #[must_use]
+    pub const fn off(&self, wraps: u32, was: u32, speed: u32, ticks: u32, now: u32) -> u32 {
+        let way = (self.way(speed) as u32).wrapping_mul(ticks);
+        was.wrapping_add(way).wrapping_sub(now) & wraps
+    }
+
     /// Where a leaf of this kind, within `0..=max`, that was at `was` is after so many ticks, the other leaf being at `speed` throughout.
     #[inline]
     #[must_use]
     pub fn moved(&self, max: u32, kind: LeafKind, was: u32, speed: u32, ticks: u32) -> u32 {
-        let exact = self.at_zero.wrapping_add(self.per_step.wrapping_mul(i64::from(speed)));
-        let half = 1_i64 << (FRACTION_BITS - 1);
-        let step = exact.wrapping_add(half) >> FRACTION_BITS;
-        let now = i64::from(was).wrapping_add(step.wrapping_mul(i64::from(ticks)));
+        let now = i64::from(was).wrapping_add(self.way(speed).wrapping_mul(i64::from(ticks)));
         let max = i64::from(max);
         match kind {
             // The directions of a circle are a power of two.

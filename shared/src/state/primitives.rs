@@ -1,6 +1,6 @@
 //! Wire forms of the types that Rust and this crate bring: integers, `bool`, seats, row ids.
 
-use super::{Codec, Fields, LeafKind, State, Whole};
+use super::{Codec, Directions, Fields, LeafKind, State, Whole};
 use crate::limits::SEATS_MAX;
 use crate::{RowId, Seat};
 
@@ -38,6 +38,27 @@ macro_rules! integers {
     )*};
 }
 integers!(u8, u16, u32, i8, i16, i32);
+
+macro_rules! directions {
+    ($($int:ty),*) => {$(
+        impl Codec<$int> for Directions {
+            const WIDTH: usize = 1;
+            fn describe(&self, fields: &mut Fields<'_>) {
+                Self::describe(*self, fields);
+            }
+            #[inline]
+            fn gather(&self, value: &$int, wire: &mut [u32]) {
+                wire[0] = self.around(u32::from(*value));
+            }
+            #[inline]
+            fn scatter(&self, value: &mut $int, wire: &[u32]) {
+                // More directions than the type has values leave the value that is there.
+                *value = <$int>::try_from(wire[0]).unwrap_or(*value);
+            }
+        }
+    )*};
+}
+directions!(u8, u16, u32);
 
 macro_rules! wide_integers {
     ($($int:ty),*) => {$(

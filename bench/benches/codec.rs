@@ -1,0 +1,133 @@
+//! What a delta costs, over many rooms: one room's data would train the branch predictor and look twice too fast.
+//!
+//! `cargo bench -p tickwire-bench --bench codec`. Each iteration is one room's next tick, of 300 rooms in turn; the
+//! priors are those that rooms publish after their first seconds.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+use tickwire::section::{Encoder, Mirror};
+use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::state::Schema;
+use tickwire::{Game, Rng, Seat, Step};
+use tickwire_games::Crowd;
+
+/// Rooms, each with its own seed.
+const ROOMS: u64 = 300;
+
+/// Ticks before anything is measured, and what is learnt in them.
+const WARM_UP_TICKS: u32 = 130;
+const SAMPLE_TICKS: u32 = 8;
+
+/// One room with what its members share, and one of them.
+struct Pair<G: Game> {
+    world: G,
+    rng: Rng,
+    dice: Rng,
+    seats: Vec<Seat>,
+    base: Snapshot,
+    now: Snapshot,
+    encoder: Encoder,
+    mirror: Mirror,
+    bytes: Vec<u8>,
+}
+
+/// How long the two halves of one tick took.
+struct Turn {
+    encode: Duration,
+    apply: Duration,
+}
+
+impl<G: Game> Pair<G> {
+    fn new(schema: &Schema, options: &G::Options, seed: u64) -> Self {
+        let mut world = G::new(options);
+        let seats: Vec<Seat> = Seat::first(G::RULES.seats).collect();
+        seats.iter().for_each(|seat| world.join(*seat));
+        let (base, now) = (Snapshot::empty(schema), Snapshot::empty(schema));
+        let (rng, dice) = (Rng::new(seed), Rng::new(!seed));
+        let (encoder, mirror) = (Encoder::new(schema), Mirror::empty(schema));
+        let mut pair = Self { world, rng, dice, seats, base, now, encoder, mirror, bytes: Vec::new() };
+        pair.step();
+        pair.bytes.clear();
+        pair.encoder.encode(schema, Topic::Room, None, &pair.now, true, &mut pair.bytes);
+        pair.mirror.apply(schema, pair.now.tick, &pair.bytes).expect("a keyframe");
+        for tick in 0..WARM_UP_TICKS {
+            pair.turn(schema);
+            if tick % SAMPLE_TICKS == 0 {
+                pair.encoder.learn(schema, Topic::Room, &pair.base, &pair.now);
+            }
+        }
+        if pair.encoder.train(30 * G::RULES.tick_rate_hz) {
+            let mut priors = Vec::new();
+            pair.encoder.put_priors(&mut priors);
+            pair.mirror.set_priors(&priors).expect("priors");
+        }
+        pair
+    }
+
+    fn step(&mut self) {
+        let mut inputs = [None; 64];
+        for seat in &self.seats {
+            inputs[seat.index()] = Some(self.world.bot(*seat, &mut self.dice));
+        }
+        let tick = self.now.tick.next();
+        std::mem::swap(&mut self.base, &mut self.now);
+        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut Vec::new()));
+        self.now.capture(&mut self.world, tick);
+    }
+
+    fn turn(&mut self, schema: &Schema) -> Turn {
+        self.step();
+        self.bytes.clear();
+        let start = Instant::now();
+        black_box(self.encoder.encode(schema, Topic::Room, Some(&self.base), &self.now, true, &mut self.bytes));
+        let encode = start.elapsed();
+        let start = Instant::now();
+        black_box(self.mirror.apply(schema, self.now.tick, &self.bytes).expect("a delta"));
+        Turn { encode, apply: start.elapsed() }
+    }
+}
+
+fn measure<G: Game>(criterion: &mut Criterion, label: &str, options: &G::Options) {
+    let schema = Schema::of::<G>();
+    let mut pairs: Vec<Pair<G>> = (0..ROOMS).map(|seed| Pair::new(&schema, options, seed)).collect();
+    piece(criterion, &format!("{label} encode"), &schema, &mut pairs, |turn| turn.encode);
+    piece(criterion, &format!("{label} apply"), &schema, &mut pairs, |turn| turn.apply);
+}
+
+fn piece<G: Game>(
+    criterion: &mut Criterion,
+    label: &str,
+    schema: &Schema,
+    pairs: &mut [Pair<G>],
+    duration: fn(&Turn) -> Duration,
+) {
+    criterion.bench_function(label, |bencher| {
+        bencher.iter_custom(|turns| {
+            let turns = usize::try_from(turns).expect("a few thousand");
+            let rooms = (0..pairs.len()).cycle().take(turns);
+            rooms.map(|room| duration(&pairs[room].turn(schema))).sum()
+        });
+    });
+}
+
+fn codec(criterion: &mut Criterion) {
+    for motion in ["steady", "erratic", "still"] {
+        let options = serde_json::from_value(serde_json::json!({ "motion": motion })).expect("crowd's options");
+        measure::<Crowd>(criterion, &format!("crowd/8+100 {motion}"), &options);
+    }
+}
+
+fn short() -> Criterion {
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(1_500))
+}
+
+criterion_group! {
+    name = benches;
+    config = short();
+    targets = codec
+}
+criterion_main!(benches);

@@ -1,0 +1,242 @@
+//! Where a game's bytes go: rooms of bots, every delta priced field by field.
+
+use std::fmt::Write as _;
+use tickwire::section::{Bill, Encoder, Line};
+use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::state::Schema;
+use tickwire::{Game, Rng, Seat, Step, Tick};
+
+/// Seconds played before anything is counted: everyone has joined, things fly.
+const WARM_UP_SECONDS: u32 = 10;
+
+/// One tick in so many is learnt from, as in a room.
+const SAMPLE_TICKS: u32 = 8;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Rooms, each with its own seed.
+    pub rooms: u32,
+    /// Players in each.
+    pub players: u8,
+    /// Seconds of each that are counted.
+    pub seconds: u32,
+}
+
+/// One field's part.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct FieldCost {
+    /// The path of the field, or `(rows)` of a table for which rows are new, gone or disturbed.
+    pub field: String,
+    /// Bits per row and tick.
+    pub bits_per_row: f64,
+    /// Part of all bits, 0 to 1.
+    pub share: f64,
+    /// Part of the rows' ticks in which the field was where it was expected, 0 to 1.
+    pub expected: f64,
+}
+
+/// What deltas cost in one game.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct BytesReport {
+    /// The game's name.
+    pub game: String,
+    /// Deltas that were counted.
+    pub deltas: u64,
+    /// Bytes of the shared sections of a delta, heads of sections included.
+    pub bytes_per_delta: f64,
+    /// The same without priors: each section learns from nothing.
+    pub bytes_without_priors: f64,
+    /// Bodies alone, as they are, and if chances never restarted.
+    pub body_bytes: f64,
+    /// What nobody could join or skip.
+    pub body_bytes_never_restarting: f64,
+    /// Bytes of the priors, sent to each client about twice a minute at most.
+    pub priors_bytes: usize,
+    /// Bytes of a keyframe.
+    pub keyframe_bytes: f64,
+    /// The fields, the dearest first.
+    pub fields: Vec<FieldCost>,
+}
+
+/// A room's world and both its codings.
+struct Account<G: Game> {
+    schema: Schema,
+    world: G,
+    rng: Rng,
+    dice: Rng,
+    seats: Vec<Seat>,
+    base: Snapshot,
+    now: Snapshot,
+    trained: Encoder,
+    untrained: Encoder,
+    endless: Encoder,
+}
+
+#[derive(Default)]
+struct Sums {
+    deltas: u64,
+    bytes: usize,
+    untrained_bytes: usize,
+    keyframe_bytes: usize,
+    priors_bytes: usize,
+    bill: Bill,
+    endless: Bill,
+}
+
+impl<G: Game> Account<G> {
+    fn new(options: &G::Options, players: u8, seed: u64) -> Self {
+        let schema = Schema::of::<G>();
+        let mut world = G::new(options);
+        let seats: Vec<Seat> = Seat::first(players).collect();
+        seats.iter().for_each(|seat| world.join(*seat));
+        let encoder = Encoder::new(&schema);
+        Self {
+            world,
+            rng: Rng::new(seed),
+            dice: Rng::new(!seed),
+            seats,
+            base: Snapshot::empty(&schema),
+            now: Snapshot::empty(&schema),
+            trained: encoder.clone(),
+            untrained: encoder.clone(),
+            endless: encoder,
+            schema,
+        }
+    }
+
+    fn step(&mut self) -> Tick {
+        let mut inputs = [None; 64];
+        for seat in &self.seats {
+            inputs[seat.index()] = Some(self.world.bot(*seat, &mut self.dice));
+        }
+        let tick = self.now.tick.next();
+        std::mem::swap(&mut self.base, &mut self.now);
+        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut Vec::new()));
+        self.now.capture(&mut self.world, tick);
+        tick
+    }
+
+    fn play(&mut self, plan: &Plan, sums: &mut Sums) {
+        let rate_hz = G::RULES.tick_rate_hz;
+        for _ in 0..WARM_UP_SECONDS * rate_hz {
+            if self.step().0.is_multiple_of(SAMPLE_TICKS) {
+                self.trained.learn(&self.schema, Topic::Room, &self.base, &self.now);
+            }
+        }
+        let mut bytes = Vec::new();
+        if self.trained.train(30 * rate_hz) {
+            self.trained.put_priors(&mut bytes);
+        }
+        sums.priors_bytes += bytes.len();
+        for _ in 0..plan.seconds * rate_hz {
+            self.step();
+            let Self { schema, base, now, trained, untrained, endless, .. } = self;
+            let length = |encoder: &mut Encoder, base: Option<&Snapshot>, bytes: &mut Vec<u8>| {
+                bytes.clear();
+                encoder.encode(schema, Topic::Room, base, now, true, bytes);
+                bytes.len()
+            };
+            sums.deltas += 1;
+            sums.bytes += length(trained, Some(base), &mut bytes);
+            sums.untrained_bytes += length(untrained, Some(base), &mut bytes);
+            sums.keyframe_bytes += length(trained, None, &mut bytes);
+            trained.account(schema, Topic::Room, base, now, &mut sums.bill);
+            endless.account(schema, Topic::Room, base, now, &mut sums.endless);
+        }
+    }
+}
+
+/// Plays the rooms and gives what their deltas cost.
+#[must_use]
+pub fn measure<G: Game>(options: &G::Options, plan: &Plan) -> BytesReport {
+    let mut sums = Sums::default();
+    sums.endless.never_restarts = true;
+    for room in 0..plan.rooms {
+        Account::<G>::new(options, plan.players, u64::from(room)).play(plan, &mut sums);
+    }
+    let deltas = sums.deltas.max(1) as f64;
+    let schema = Schema::of::<G>();
+    let mut fields: Vec<FieldCost> = sums.bill.lines().iter().map(|line| field(&schema, &sums.bill, line)).collect();
+    fields.sort_by(|a, b| b.share.total_cmp(&a.share));
+    BytesReport {
+        game: G::RULES.name.into(),
+        deltas: sums.deltas,
+        bytes_per_delta: sums.bytes as f64 / deltas,
+        bytes_without_priors: sums.untrained_bytes as f64 / deltas,
+        body_bytes: sums.bill.bits() / 8.0 / deltas,
+        body_bytes_never_restarting: sums.endless.bits() / 8.0 / deltas,
+        priors_bytes: sums.priors_bytes / plan.rooms.max(1) as usize,
+        keyframe_bytes: sums.keyframe_bytes as f64 / deltas,
+        fields,
+    }
+}
+
+fn field(schema: &Schema, bill: &Bill, line: &Line) -> FieldCost {
+    let table = &schema.tables[line.table];
+    let rows = bill.rows(line.table).max(1) as f64;
+    let field = match line.leaf {
+        Some(leaf) => schema.path(line.table, leaf),
+        None if table.name.is_empty() => "(the world's own fields)".into(),
+        None => format!("{} (rows)", table.name),
+    };
+    FieldCost {
+        field,
+        bits_per_row: line.bits / rows,
+        share: line.bits / bill.bits().max(1.0),
+        expected: 1.0 - line.surprises as f64 / rows,
+    }
+}
+
+/// Characters of a full bar.
+const BAR: usize = 24;
+
+/// Lays the report out in lines, a bar for each field.
+#[must_use]
+pub fn render(report: &BytesReport) -> String {
+    let mut out = String::new();
+    let mut line = |words: String| writeln!(out, "  {words}").expect("a string takes all that is written");
+    line(format!("{}: {:.1} bytes per delta, {} deltas", report.game, report.bytes_per_delta, report.deltas));
+    line(format!(
+        "without priors {:.1}; bodies {:.1}, and {:.1} if chances never restarted; priors {}, keyframe {:.0} bytes",
+        report.bytes_without_priors,
+        report.body_bytes,
+        report.body_bytes_never_restarting,
+        report.priors_bytes,
+        report.keyframe_bytes
+    ));
+    line(String::new());
+    line(format!("{:<34} {:>12} {:>7} {:>9}", "field", "bits/row", "share", "expected"));
+    let dearest = report.fields.first().map_or(1.0, |field| field.share);
+    for field in &report.fields {
+        let bar = "█".repeat((field.share / dearest * BAR as f64).round() as usize);
+        line(format!(
+            "{:<34} {:>12.4} {:>6.1}% {:>8.2}%  {bar}",
+            field.field,
+            field.bits_per_row,
+            100.0 * field.share,
+            100.0 * field.expected
+        ));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickwire_games::Crowd;
+
+    #[test]
+    fn the_bill_is_what_the_bytes_cost() {
+        let plan = Plan { rooms: 2, players: 8, seconds: 10 };
+        let options = serde_json::from_str(r#"{"motion":"erratic"}"#).expect("crowd's options");
+        let report = measure::<Crowd>(&options, &plan);
+        // One section per delta, with a head of five bytes; a body ends on a byte.
+        let body = report.bytes_per_delta - 5.0;
+        assert!((report.body_bytes..report.body_bytes + 1.0).contains(&body), "{report:?}");
+        let sum: f64 = report.fields.iter().map(|field| field.share).sum();
+        assert!((0.999..1.001).contains(&sum));
+        assert!(report.body_bytes < report.bytes_without_priors, "priors pay");
+        assert!(report.fields[0].field.starts_with("movers.velocity"), "{:?}", report.fields[0]);
+    }
+}
