@@ -8,17 +8,28 @@
 //! Quantizing what was dequantized gives the same integer, for every codec here.
 
 mod codec;
+mod joint;
+mod lists;
 mod motion;
 mod primitives;
+mod rotation;
 mod schema;
 
-pub use codec::{Angle, Directions, Fixed, List, Owner, Plain, Whole};
+pub use codec::{Angle, Fixed, Owner, Plain, Whole};
+pub use joint::Governed;
+pub use lists::{List, Map};
 pub use motion::{Advance, Group, Motion, Slide};
+pub use rotation::Rotation;
 pub use schema::{Fields, Leaf, LeafKind, Marks, Schema, TableSchema, Visibility};
 
 use crate::Table;
 
 /// A value that flattens to wire integers. Derive it: `#[derive(State)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no wire form",
+    label = "this cannot travel as it is",
+    note = "a type of your own needs `#[derive(State)]`; others may need an attribute on the field"
+)]
 pub trait State: Clone + Sized {
     /// Wire integers of one value; tables are apart.
     const WIDTH: usize;
@@ -48,7 +59,8 @@ pub trait TableVisitor {
 #[diagnostic::on_unimplemented(
     message = "`{T}` has no wire form with the codec `{Self}`",
     label = "this field cannot travel as it is",
-    note = "a float needs `range` and `step` or `angle`; a `Vec` needs `max`; your own types need the derive"
+    note = "a float needs `range` and `step` or `angle`, a `Quat` needs `rotation`, a `Vec` or `BTreeMap` needs `max`",
+    note = "your own types need the derive"
 )]
 pub trait Codec<T> {
     /// Wire integers of one field.

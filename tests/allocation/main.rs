@@ -1,4 +1,5 @@
-//! A warm room allocates nothing: not for a tick, not for snapshots, not for inputs that come in.
+//! A warm room allocates nothing: not for a tick, not for snapshots, not for inputs that come in. Nor does a client
+//! that makes its world what a snapshot says.
 //!
 //! Alone in its binary, because the allocator that counts is the whole program's. Counts are per thread, so the
 //! test program's own threads do not disturb them. The world itself may grow: the warm-up is long enough for it to
@@ -6,10 +7,13 @@
 
 #[cfg(test)]
 mod warm {
+    use std::collections::BTreeMap;
     use tickwire::input::{Ack, InputCodec, InputFrame};
     use tickwire::limits::SNAPSHOT_HISTORY_LEN;
     use tickwire::message::{Hello, PROTOCOL_VERSION, fingerprint};
-    use tickwire::{Game, Rng, Seat, Tick};
+    use tickwire::snapshot::Snapshot;
+    use tickwire::state::Schema;
+    use tickwire::{Game, Rng, Seat, State, Table, Tick};
     use tickwire_games::{Arena, Paddles};
     use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
@@ -110,5 +114,70 @@ mod warm {
         let (allocations, bytes) = measure::<Arena>(Arena::RULES.seats, 9_000, 900);
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
+    }
+
+    /// A world with everything that has memory of its own.
+    #[derive(State, Clone, Default)]
+    struct Attic {
+        #[state(max = 4)]
+        lists: [Vec<Crate>; 2],
+        #[state(max = 3)]
+        labels: Option<BTreeMap<Seat, Crate>>,
+        shelves: [Shelf; 2],
+        boxes: Table<Crate>,
+    }
+
+    #[derive(State, Clone, Default)]
+    struct Crate {
+        #[state(max = 5)]
+        weights: Vec<u16>,
+        content: Content,
+    }
+
+    #[derive(State, Clone, Default)]
+    enum Content {
+        #[default]
+        Nothing,
+        Books(#[state(max = 3)] Vec<u8>),
+    }
+
+    #[derive(State, Clone, Default)]
+    struct Shelf {
+        crates: Table<Crate>,
+    }
+
+    /// A world of one shape, with other numbers for each `seed`.
+    fn attic(seed: u8) -> Attic {
+        let filled = |n: u8| Crate { weights: vec![u16::from(seed + n); 4], content: Content::Books(vec![seed; 3]) };
+        let mut attic = Attic {
+            lists: [vec![filled(1), filled(2)], vec![filled(3)]],
+            labels: Some(Seat::first(3).map(|seat| (seat, filled(seat.number()))).collect()),
+            ..Attic::default()
+        };
+        for n in 0..9 {
+            attic.boxes.insert(filled(n));
+            attic.shelves[usize::from(n % 2)].crates.insert(filled(n + 1));
+        }
+        attic
+    }
+
+    #[test]
+    fn a_warm_restore_of_the_same_shape_allocates_nothing() {
+        let schema = Schema::of::<Attic>();
+        let snapshots = [1, 2, 3].map(|seed| {
+            let mut snapshot = Snapshot::empty(&schema);
+            snapshot.capture(&mut attic(seed), Tick(1));
+            snapshot
+        });
+        let (mut world, mut again) = (Attic::default(), Snapshot::empty(&schema));
+        snapshots[0].restore(&mut world);
+        again.capture(&mut world, Tick(1));
+        for snapshot in &snapshots {
+            let restored = allocation_counter::measure(|| snapshot.restore(&mut world));
+            assert_eq!(restored.count_total, 0);
+            let captured = allocation_counter::measure(|| again.capture(&mut world, Tick(1)));
+            assert_eq!(captured.count_total, 0);
+            assert_eq!(again, *snapshot, "and it is the same world");
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! State, sections and mirrors, tried on worlds made by dice: what goes in comes out, and nothing else.
 
 use crate::harness::visible_world;
-use crate::zoo::{Zoo, any_successor, any_world, canonical, with_other_secrets};
+use crate::zoo::{Mood, Zoo, any_successor, any_world, canonical, with_other_secrets};
 use glam::Vec2;
 use proptest::prelude::*;
+use tickwire::client::blend;
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Snapshot, Topic};
@@ -125,6 +126,24 @@ proptest! {
     }
 
     #[test]
+    fn what_is_shown_between_two_ticks_is_a_world(seed: u64, part in 0.0_f32..=1.0) {
+        let (mut dice, schema) = (Rng::new(seed), Schema::of::<Zoo>());
+        let before = any_world(&mut dice);
+        let after = any_successor(&before, &mut dice);
+        let mut shown = Snapshot::empty(&schema);
+        blend(&schema, &before, &after, part, &mut shown);
+        for (rows, table) in shown.tables.iter().zip(&schema.tables) {
+            let maxima = table.leaves.iter().map(|leaf| leaf.max).cycle();
+            prop_assert!(rows.wire.iter().zip(maxima).all(|(value, max)| *value <= max), "in range");
+        }
+        prop_assert_eq!(&canonical(&shown).tables, &shown.tables, "nothing is half there");
+        blend(&schema, &before, &after, 0.0, &mut shown);
+        prop_assert_eq!(&shown.tables, &before.tables);
+        blend(&schema, &before, &before, part, &mut shown);
+        prop_assert_eq!(&shown.tables, &before.tables, "what stays is shown as it is");
+    }
+
+    #[test]
     fn input_frames_come_back(seed: u64, tick: u32, count in 1_usize..=8, ack: Option<(u32, u32)>, wants: bool) {
         let (codec, mut dice) = (InputCodec::new(), Rng::new(seed));
         let schema = Schema::of::<crate::zoo::Wish>();
@@ -158,4 +177,22 @@ fn rows_that_only_others_know_leave_no_trace() {
     now.tables[notes].push(tickwire::RowId { slot: far, generation: 0 })[0] = 1;
     assert_ne!(sections(&schema, seat(0), None, &now), sections(&schema, seat(0), None, &without));
     assert_eq!(sections(&schema, seat(1), None, &now), sections(&schema, seat(1), None, &without));
+}
+
+#[test]
+fn rotations_turn_the_short_way_and_things_that_change_are_not_moved_through() {
+    let schema = Schema::of::<Zoo>();
+    let world = |fill: &dyn Fn(&mut Zoo)| {
+        let (mut zoo, mut snapshot) = (Zoo::default(), Snapshot::empty(&schema));
+        fill(&mut zoo);
+        snapshot.capture(&mut zoo, Tick(1));
+        snapshot
+    };
+    let before = world(&|zoo| zoo.place(-0.7, 0.25, None, &[(0, 10), (1, 30)], Mood::Asleep));
+    let after = world(&|zoo| zoo.place(1.1, 8.25, Some(2.0), &[(0, 14), (2, 10)], Mood::Playing(seat(1), 3.0)));
+    let (mut shown, mut zoo) = (Snapshot::empty(&schema), Zoo::default());
+    blend(&schema, &before, &after, 0.5, &mut shown);
+    shown.restore(&mut zoo);
+    let half = world(&|zoo| zoo.place(0.2, 4.25, None, &[(0, 12), (1, 30)], Mood::Asleep));
+    assert_eq!(shown.tables, half.tables);
 }

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod codec;
 #[cfg(test)]
+mod every_field;
+#[cfg(test)]
 pub mod harness;
 #[cfg(test)]
 mod player;

@@ -6,13 +6,13 @@ use tickwire::link::LinkProfile;
 use tickwire_games::{Arena, Paddles};
 
 /// Seeds per test; more in a long run.
-fn seeds(count: u64) -> std::ops::Range<u64> {
+pub(crate) fn seeds(count: u64) -> std::ops::Range<u64> {
     let factor = std::env::var("TICKWIRE_SEEDS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1_u64);
     0..count * factor
 }
 
 /// A link of the kind people have, now and then a bad one.
-fn profile(dice: &mut Rng) -> LinkProfile {
+pub(crate) fn profile(dice: &mut Rng) -> LinkProfile {
     LinkProfile { latency_ms: dice.below(250), jitter_ms: dice.below(80), stall_percent: dice.below(4) }
 }
 
@@ -42,7 +42,7 @@ fn worlds_converge_over_hundreds_of_seeds_with_stalls_and_cuts() {
 }
 
 /// A few seconds of play in which links stall and break, then peace.
-fn chaos<G: tickwire::Game>(play: &mut Play<G>, dice: &mut Rng) {
+pub(crate) fn chaos<G: tickwire::Game>(play: &mut Play<G>, dice: &mut Rng) {
     for _ in 0..6 {
         play.run_ticks(dice.below(40) + 1);
         let victim = dice.below(u32::try_from(play.clients.len()).unwrap());

@@ -2,7 +2,8 @@
 //!
 //! Nothing here is fun to play; the step only keeps the world moving.
 
-use glam::Vec2;
+use glam::{Quat, Vec2, Vec3};
+use std::collections::BTreeMap;
 use tickwire::snapshot::{Rows, Snapshot};
 use tickwire::state::{Schema, TableSchema, Visibility};
 use tickwire::{Event, Game, Input, Leave, Rng, RowId, Rules, Seat, State, Step, Table, To};
@@ -29,10 +30,85 @@ pub(crate) struct Zoo {
     keepers: [Keeper; 3],
     #[state(range = 0.0..=8.0, step = 0.25)]
     lure: Option<Vec2>,
+    #[state(range = -64..=64, step = 0.25, smooth)]
+    drone: Vec3,
+    #[state(rotation, smooth)]
+    camera: Quat,
+    #[state(range = -1_000..=1_000)]
+    debt: i64,
+    #[state(max = 3, range = 0..=40, smooth)]
+    tickets: BTreeMap<Seat, u16>,
+    #[state(max = 2)]
+    doors: Option<BTreeMap<Door, Feeding>>,
+    #[state(max = 2, bits = 4)]
+    lamps: [Vec<u8>; 2],
+    #[state(max = 2, smooth)]
+    moods: Vec<Mood>,
+    #[state(smooth)]
+    guest: Option<Feeding>,
     animals: Table<Animal>,
     shots: Table<Shot>,
     #[state(only = owner)]
     notes: Table<Note>,
+    aviaries: [Aviary; 2],
+}
+
+/// The key of a map.
+#[derive(State, Clone, Copy, Default, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Door {
+    #[default]
+    Front,
+    Back,
+    Cellar,
+}
+
+/// A struct of the world with a table inside.
+#[derive(State, Clone, Default, Debug)]
+pub(crate) struct Aviary {
+    lit: bool,
+    birds: Table<Bird>,
+}
+
+/// A row that moves by rules, in space.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Bird {
+    #[state(range = -256..=256, step = 0.125, smooth, moved_by = velocity)]
+    at: Vec3,
+    #[state(range = -4..=4, step = 0.03125)]
+    velocity: Vec3,
+    #[state(angle, bits = 9, smooth, moved_by = spin)]
+    heading: u16,
+    #[state(range = -40..=40)]
+    spin: i8,
+    #[state(rotation, bits = 7, smooth, moved_with = Self::turned)]
+    pose: Quat,
+    #[state(range = 0.0..=500.0, step = 0.5, moved_by = pace)]
+    path: [f32; 2],
+    #[state(range = -1.0..=1.0, step = 0.0625)]
+    pace: [f32; 2],
+    #[state(only = owner, rotation, bits = 3)]
+    dream: Option<Quat>,
+    #[state(owner)]
+    seat: Option<Seat>,
+    plumage: [Mood; 2],
+    age: u64,
+    #[state(only = server)]
+    itch: u8,
+}
+
+impl Bird {
+    /// A bird rolls as fast as it turns, and faster with what no client knows of.
+    fn turned(was: &Quat, now: &Self) -> Quat {
+        *was * Quat::from_xyzw(f32::from(now.spin) * 0.002 + f32::from(now.itch), 0.0, 0.0, 1.0).normalize()
+    }
+
+    fn fly(&mut self) {
+        self.at += self.velocity;
+        self.heading = self.heading.wrapping_add_signed(self.spin.into());
+        self.pose = Self::turned(&self.pose, self);
+        self.path = std::array::from_fn(|side| self.path[side] + self.pace[side]);
+        self.age += 1;
+    }
 }
 
 /// A struct with an owner inside the root row.
@@ -120,6 +196,17 @@ pub(crate) enum Noise {
     Whisper(Seat, #[event(range = 0..=15)] u8),
 }
 
+impl Zoo {
+    /// Something of each kind that is shown between two ticks.
+    pub(crate) fn place(&mut self, turn: f32, x: f32, tons: Option<f32>, tickets: &[(u8, u16)], mood: Mood) {
+        self.camera = Quat::from_rotation_z(turn);
+        self.drone = Vec3::new(x, -x, 0.0);
+        self.guest = tons.map(|tons| Feeding { hour: 3, tons });
+        self.tickets = tickets.iter().map(|(seat, count)| (Seat::new(*seat).unwrap(), *count)).collect();
+        self.moods = vec![mood];
+    }
+}
+
 impl Game for Zoo {
     type Input = Wish;
     type Event = Noise;
@@ -132,16 +219,20 @@ impl Game for Zoo {
             let seat = Seat::new(slot).filter(|_| slot < 3);
             zoo.animals.insert(Animal { seat, hunger: Some(slot), weak_spot: 7, ..Animal::default() });
             zoo.notes.insert(Note { seat, text: [slot; 3] });
+            let bird = Bird { seat, spin: 9, velocity: Vec3::X, pace: [0.5, -0.25], ..Bird::default() };
+            zoo.aviaries[usize::from(slot % 2)].birds.insert(bird);
         }
         zoo
     }
 
     fn join(&mut self, seat: Seat) {
         self.keepers[seat.index()] = Keeper { seat: Some(seat), badge: 1, salary: 900, ..Keeper::default() };
+        self.tickets.insert(seat, 40);
     }
 
     fn leave(&mut self, seat: Seat, _: Leave) {
         self.keepers[seat.index()] = Keeper::default();
+        self.tickets.remove(&seat);
     }
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {
@@ -160,6 +251,7 @@ impl Game for Zoo {
             animal.at += Vec2::new(1.0, -0.5);
             animal.mood = Mood::Hunting { prey: None, ticks: self.visitors % 300 };
         }
+        self.aviaries.iter_mut().flat_map(|aviary| aviary.birds.values_mut()).for_each(Bird::fly);
         if tick.rng().one_in(3) {
             self.shots.insert(Shot(Vec2::splat(9.0), 5));
         }

@@ -29,6 +29,7 @@ pub(crate) struct Attributes {
     pub(crate) step: Option<Given<Expr>>,
     pub(crate) bits: Option<Given<Expr>>,
     pub(crate) angle: Option<Given<()>>,
+    pub(crate) rotation: Option<Given<()>>,
     pub(crate) max: Option<Given<Expr>>,
     pub(crate) owner: Option<Given<()>>,
     pub(crate) moved_by: Option<Given<Member>>,
@@ -75,6 +76,7 @@ impl Attributes {
             "moved_by" => put(&mut self.moved_by, key, name(meta, "moved_by = velocity")?),
             "moved_with" => put(&mut self.moved_with, key, name(meta, "moved_with = a_tick_later")?),
             "angle" => put(&mut self.angle, key, flag(meta)?),
+            "rotation" => put(&mut self.rotation, key, flag(meta)?),
             "owner" => put(&mut self.owner, key, flag(meta)?),
             "smooth" => put(&mut self.smooth, key, flag(meta)?),
             "predict" => put(&mut self.predict, key, flag(meta)?),
@@ -104,7 +106,7 @@ impl Attributes {
     /// The first attribute, if any, that says how the field's own value travels.
     pub(crate) fn codec_key(&self) -> Option<&Ident> {
         let range = self.range.as_ref().map(|given| &given.key);
-        let flags = [&self.angle].into_iter().flatten().map(|given| &given.key);
+        let flags = [&self.angle, &self.rotation].into_iter().flatten().map(|given| &given.key);
         let numbers = [&self.step, &self.bits, &self.max].into_iter().flatten().map(|given| &given.key);
         range.into_iter().chain(flags).chain(numbers).next()
     }

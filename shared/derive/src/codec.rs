@@ -24,6 +24,7 @@ pub(crate) struct Codec {
 enum Looks {
     Float,
     Vector,
+    Rotation,
     Integer,
     /// `bool` and `Seat`: all their values travel.
     Complete,
@@ -44,14 +45,27 @@ impl Codec {
             }
             return Ok(Self::plain(ty));
         }
-        let list = last_segment(ty).filter(|segment| segment.ident == "Vec");
+        let list = collection(ty);
+        if let Some(inner) = list.and_then(|list| values(list)).and_then(collection) {
+            let message = format!("a `{0}` inside another cannot travel: put it into a struct", inner.ident);
+            return Err(Error::new(inner.ident.span(), message));
+        }
         match (&attributes.max, list) {
-            (Some(max), None) => Err(Error::new(max.key.span(), "`max` is the length of a `Vec`: this is none")),
-            (None, Some(vec)) if kind == Kind::State => {
-                Err(Error::new(vec.ident.span(), "a `Vec` needs `max = n`, the most values that it may hold"))
+            (Some(max), None) => {
+                Err(Error::new(max.key.span(), "`max` is the length of a `Vec` or `BTreeMap`: this is none"))
             }
-            (None, Some(vec)) => Err(Error::new(vec.ident.span(), "a `Vec` cannot travel here: use an array")),
-            (Some(max), Some(_)) => Ok(Self::single(attributes, ty)?.listed(max, ty)),
+            (None, Some(list)) if kind == Kind::State => {
+                let message = format!("a `{}` needs `max = n`, the most values that it may hold", list.ident);
+                Err(Error::new(list.ident.span(), message))
+            }
+            (None, Some(list)) => {
+                let message = format!("a `{}` cannot travel here: use an array", list.ident);
+                Err(Error::new(list.ident.span(), message))
+            }
+            (Some(max), Some(list)) => {
+                let name = if list.ident == "Vec" { "List" } else { "Map" };
+                Ok(Self::single(attributes, ty)?.collected(name, max, ty))
+            }
             (None, None) => Self::single(attributes, ty),
         }
     }
@@ -91,16 +105,19 @@ impl Codec {
             return Err(Error::new_spanned(inner, instead));
         }
         if let Some(angle) = &attributes.angle {
-            let bits = attributes.bits.as_ref().map_or_else(|| quote! { 12 }, |bits| bits.value.to_token_stream());
-            return match looks {
-                Looks::Float | Looks::Unknown => Ok(Self::new("Angle", inner, &angle.key, "new", &[bits])),
-                Looks::Integer => Ok(Self::new("Directions", inner, &angle.key, "new", &[bits])),
-                _ => Err(Error::new(angle.key.span(), "`angle` is for an `f32` in radians or an unsigned integer")),
-            };
+            return Self::angle(attributes, angle, inner, looks);
+        }
+        if let Some(rotation) = &attributes.rotation {
+            if !matches!(looks, Looks::Rotation | Looks::Unknown) {
+                return Err(Error::new(rotation.key.span(), "`rotation` is for a `Quat`"));
+            }
+            let bits = attributes.bits.as_ref().map_or_else(|| quote! { 10 }, |bits| bits.value.to_token_stream());
+            return Ok(Self::new("Rotation", inner, &rotation.key, "new", &[bits]));
         }
         if let Some(bits) = &attributes.bits {
             if !matches!(looks, Looks::Integer | Looks::Unknown) {
-                return Err(Error::new(bits.key.span(), "`bits` is for an integer, or for a float with `angle`"));
+                let message = "`bits` is for an integer, a float with `angle` or a `Quat` with `rotation`";
+                return Err(Error::new(bits.key.span(), message));
             }
             return Ok(Self::new("Whole", inner, &bits.key, "bits", &[bits.value.to_token_stream()]));
         }
@@ -111,16 +128,39 @@ impl Codec {
                     Err(Error::new_spanned(inner, "an `f32` needs `range = low..=high, step = s`, or `angle`"))
                 }
                 Looks::Vector => {
-                    Err(Error::new_spanned(inner, "a `Vec2` needs `range = low..=high, step = s`, for both axes"))
+                    Err(Error::new_spanned(inner, "a vector needs `range = low..=high, step = s`, for all its axes"))
                 }
+                Looks::Rotation => Err(Error::new_spanned(inner, "a `Quat` needs `rotation`")),
                 _ => Ok(Self::plain(inner)),
             },
         }
     }
 
+    fn angle(attributes: &Attributes, angle: &Given<()>, ty: &Type, looks: Looks) -> Result<Self> {
+        let bits = attributes.bits.as_ref().map(|bits| bits.value.to_token_stream());
+        match looks {
+            Looks::Float | Looks::Unknown => {
+                Ok(Self::new("Angle", ty, &angle.key, "new", &[bits.unwrap_or_else(|| quote! { 12 })]))
+            }
+            Looks::Integer
+                if ["u8", "u16", "u32"].iter().any(|name| last_segment(ty).is_some_and(|last| last.ident == name)) =>
+            {
+                let Some(bits) = bits else {
+                    let message = "`angle` of an integer needs `bits = n`: it counts in steps of a turn's 2^n-th part";
+                    return Err(Error::new(angle.key.span(), message));
+                };
+                Ok(Self::new("Angle", ty, &angle.key, "whole", &[bits, quote! { <#ty>::BITS }]))
+            }
+            _ => {
+                let message = "`angle` is for an `f32` in radians, or for a `u8`, `u16` or `u32` in steps";
+                Err(Error::new(angle.key.span(), message))
+            }
+        }
+    }
+
     fn ranged(attributes: &Attributes, range: &Given<Range>, ty: &Type, looks: Looks) -> Result<Self> {
         let Range { low, high } = &range.value;
-        if looks == Looks::Complete {
+        if matches!(looks, Looks::Complete | Looks::Rotation) {
             return Err(Error::new(range.key.span(), "`range` is for a number"));
         }
         if let Some(step) = &attributes.step {
@@ -144,15 +184,16 @@ impl Codec {
         Ok(Self::new("Whole", ty, &range.key, "new", &[bound(low), bound(high)]))
     }
 
-    fn listed(self, max: &Given<Expr>, list: &Type) -> Self {
+    fn collected(self, name: &str, max: &Given<Expr>, ty: &Type) -> Self {
         let at_key = max.key.span().resolved_at(Span::mixed_site());
         let max = match &max.value {
             Expr::Lit(literal) => literal.to_token_stream(),
             other => quote! { { #other } },
         };
-        let (Self { ty, value, .. }, name, constructor) = (self, path("List", here(list)), path("List", at_key));
+        let (codec, constructor) = (path(name, here(ty)), path(name, at_key));
+        let Self { ty, value, .. } = self;
         Self {
-            ty: quote! { #name<#max, #ty> },
+            ty: quote! { #codec<#max, #ty> },
             value: quote_spanned! { at_key=> #constructor::<#max, #ty>::new(#value) },
             unit: false,
         }
@@ -172,7 +213,14 @@ pub(crate) fn here(ty: &Type) -> Span {
 }
 
 fn refuse_contradictions(attributes: &Attributes) -> Result<()> {
-    let Attributes { range, step, bits, angle, .. } = attributes;
+    let Attributes { range, step, bits, angle, rotation, .. } = attributes;
+    if let Some(rotation) = rotation {
+        let others = [angle.as_ref().map(|given| &given.key), range.as_ref().map(|given| &given.key)];
+        if let Some(other) = others.into_iter().flatten().chain(step.as_ref().map(|given| &given.key)).next() {
+            let message = format!("`{other}` contradicts `{}`, which takes `bits` alone", rotation.key);
+            return Err(Error::new(other.span(), message));
+        }
+    }
     let not_of_an_angle = |key: &Ident| {
         let message = format!("`{key}` contradicts `angle`: an angle covers the whole turn, in 2^`bits` steps");
         Err(Error::new(key.span(), message))
@@ -228,39 +276,66 @@ fn last_segment(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
-/// The type that a codec sees in the end: without `Option`, `Vec` and arrays around it.
+/// The first type argument, or the last one.
+fn argument(segment: &PathSegment, last: bool) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    let argument = if last { arguments.args.last() } else { arguments.args.first() };
+    match argument? {
+        GenericArgument::Type(inner) => Some(inner),
+        _ => None,
+    }
+}
+
+/// What a `Vec` or a map holds.
+fn values(collection: &PathSegment) -> Option<&Type> {
+    argument(collection, collection.ident == "BTreeMap")
+}
+
+/// The `Vec` or map of a field's type, be it in an `Option` or an array.
+fn collection(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Array(array) => collection(&array.elem),
+        _ => match last_segment(ty)? {
+            segment if segment.ident == "Vec" || segment.ident == "BTreeMap" => Some(segment),
+            segment if segment.ident == "Option" => collection(argument(segment, false)?),
+            _ => None,
+        },
+    }
+}
+
+/// The type that a codec sees in the end: without `Option`, collections and arrays around it.
 pub(crate) fn innermost(ty: &Type) -> &Type {
     match ty {
         Type::Array(array) => innermost(&array.elem),
         Type::Group(group) => innermost(&group.elem),
         Type::Paren(paren) => innermost(&paren.elem),
         Type::Path(_) => last_segment(ty)
-            .filter(|segment| segment.ident == "Option" || segment.ident == "Vec")
-            .and_then(|segment| match &segment.arguments {
-                PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
-                    Some(GenericArgument::Type(inner)) => Some(innermost(inner)),
-                    _ => None,
-                },
-                _ => None,
-            })
-            .unwrap_or(ty),
+            .filter(|segment| ["Option", "Vec", "BTreeMap"].iter().any(|name| segment.ident == name))
+            .and_then(values)
+            .map_or(ty, innermost),
         _ => ty,
     }
 }
 
 fn looks(ty: &Type) -> Looks {
+    if matches!(ty, Type::Tuple(tuple) if !tuple.elems.is_empty()) {
+        return Looks::Unsupported("a tuple cannot travel: give its parts names in a struct");
+    }
     let Some(segment) = last_segment(ty) else { return Looks::Unknown };
     match segment.ident.to_string().as_str() {
         "f32" => Looks::Float,
-        "Vec2" => Looks::Vector,
+        "Vec2" | "Vec3" => Looks::Vector,
+        "Quat" => Looks::Rotation,
         "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => Looks::Integer,
         "bool" | "Seat" => Looks::Complete,
         "f64" => Looks::Unsupported("an `f64` cannot travel: use `f32`"),
         "usize" | "isize" => Looks::Unsupported("its size differs between machines: use `u32` or `i32`"),
         "String" | "str" => Looks::Unsupported("a text cannot be part of the state: send a number that stands for it"),
-        "HashMap" | "HashSet" | "BTreeMap" | "BTreeSet" => {
-            Looks::Unsupported("a map cannot travel: use a `Table`, an array or a `Vec`")
-        }
+        "char" => Looks::Unsupported("a letter cannot be part of the state: send a number that stands for it"),
+        "u128" | "i128" => Looks::Unsupported("128 bits cannot travel: use two `u64`"),
+        "HashMap" => Looks::Unsupported("its order differs between machines: use a `BTreeMap` with `max = n`"),
+        "HashSet" | "BTreeSet" => Looks::Unsupported("a set cannot travel: use a `BTreeMap<Key, ()>` with `max = n`"),
+        "Box" | "Rc" | "Arc" => Looks::Unsupported("a pointer cannot travel: put the value itself here"),
         _ => Looks::Unknown,
     }
 }

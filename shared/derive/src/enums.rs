@@ -86,8 +86,9 @@ fn describe(run: &Run, variants: &[Variant<'_>]) -> TokenStream {
     let fields = run.fields.iter().map(|field| run.describe(field));
     quote! {
         fields.group(::core::option::Option::None, |fields| {
-            fields.named("kind", |fields| fields.tag(#count));
-            #(#fields)*
+            fields.governing(|fields| fields.named("kind", |fields| fields.tag(#count)), |fields| {
+                #(#fields)*
+            });
         });
     }
 }

@@ -30,6 +30,7 @@ impl Kind {
                 "step",
                 "bits",
                 "angle",
+                "rotation",
                 "max",
                 "smooth",
                 "predict",
@@ -38,8 +39,8 @@ impl Kind {
                 "moved_by",
                 "moved_with",
             ],
-            Self::Input => &["range", "step", "bits", "angle", "once"],
-            Self::Event => &["range", "step", "bits", "angle"],
+            Self::Input => &["range", "step", "bits", "angle", "rotation", "once"],
+            Self::Event => &["range", "step", "bits", "angle", "rotation"],
         }
     }
 

@@ -20,8 +20,8 @@ use syn::{Data, DeriveInput, Error, parse_macro_input};
 
 /// Derives `State`: the world, its rows, and what they are made of.
 ///
-/// Fields take `#[state(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle`,
-/// `max = n` (of a `Vec`), `smooth`, `predict`, `owner`, `only = owner`, `only = server`, `moved_by = field` and
+/// Fields take `#[state(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle`, `rotation`,
+/// `max = n` (of a `Vec` or `BTreeMap`), `smooth`, `predict`, `owner`, `only = owner`, `only = server`, `moved_by = field` and
 /// `moved_with = function`.
 #[proc_macro_derive(State, attributes(state))]
 pub fn derive_state(input: TokenStream) -> TokenStream {
@@ -30,8 +30,8 @@ pub fn derive_state(input: TokenStream) -> TokenStream {
 
 /// Derives `Input` (and `State`): what a player does in one tick.
 ///
-/// Fields take `#[input(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle` and
-/// `once`.
+/// Fields take `#[input(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle`,
+/// `rotation` and `once`.
 #[proc_macro_derive(Input, attributes(input))]
 pub fn derive_input(input: TokenStream) -> TokenStream {
     derive(Kind::Input, &parse_macro_input!(input as DeriveInput))
@@ -39,7 +39,8 @@ pub fn derive_input(input: TokenStream) -> TokenStream {
 
 /// Derives `Event` (and `State`): what happened in a tick and leaves no trace in the world.
 ///
-/// Fields take `#[event(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n` and `angle`.
+/// Fields take `#[event(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle` and
+/// `rotation`.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     derive(Kind::Event, &parse_macro_input!(input as DeriveInput))

@@ -2,7 +2,8 @@
 //!
 //! Mistakes in attributes are shown by the compile-fail cases of the crate `tickwire-tests`.
 
-use glam::Vec2;
+use glam::{Quat, Vec2, Vec3};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use tickwire::state::{Motion, Schema, Visibility};
 use tickwire::{Event, Input, RowId, Seat, State, Table};
@@ -106,6 +107,41 @@ struct Nested {
     crates: Table<Nothing>,
 }
 
+/// One field of each kind that the others have not.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+struct Chest {
+    #[state(range = 0..=8, step = 1)]
+    at: Vec3,
+    #[state(rotation, bits = 3, smooth)]
+    lid: [Quat; 2],
+    #[state(rotation)]
+    key: Option<Quat>,
+    #[state(max = 2, range = 1..=9)]
+    coins: BTreeMap<Coin, [u8; 2]>,
+    #[state(max = 1)]
+    maps: Option<BTreeMap<Seat, ()>>,
+    #[state(max = 2)]
+    rows: [Vec<Item>; 2],
+    #[state(max = 2)]
+    orders: Vec<Order>,
+    inner: Option<Item>,
+    #[state(range = -5..=5)]
+    debt: i64,
+    #[state(range = 10..=20)]
+    worth: u64,
+    age: i64,
+    #[state(angle, bits = 3)]
+    dial: u8,
+    level: i32,
+}
+
+#[derive(State, Clone, Copy, Default, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Coin {
+    #[default]
+    Copper,
+    Gold,
+}
+
 #[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
 struct Stick {
     #[input(range = -1..=1)]
@@ -180,6 +216,53 @@ fn what_moves_by_a_rule_comes_back() {
 }
 
 #[test]
+fn values_of_every_kind_come_back_whatever_was_there_before() {
+    let full = Chest {
+        at: Vec3::new(1.0, 8.0, 0.0),
+        lid: [Quat::IDENTITY, Quat::from_xyzw(1.0, 0.0, 0.0, 0.0)],
+        key: Some(Quat::from_xyzw(0.0, 1.0, 0.0, 0.0)),
+        coins: BTreeMap::from([(Coin::Gold, [1, 9]), (Coin::Copper, [2, 3])]),
+        maps: Some(BTreeMap::from([(Seat::new(5).expect("seat 5 exists"), ())])),
+        rows: [vec![Item(1, 2), Item(3, 4)], vec![]],
+        orders: vec![Order::Attack(RowId::default(), vec![1]), Order::Move { to: Vec2::ONE, wire: true }],
+        inner: Some(Item(255, 1)),
+        debt: -5,
+        worth: 20,
+        age: i64::MIN,
+        dial: 7,
+        level: i32::MIN,
+    };
+    let blank = Chest { worth: 10, ..Chest::default() };
+    let other = Chest { coins: BTreeMap::from([(Coin::Gold, [4, 4])]), orders: vec![Order::Idle], ..full.clone() };
+    let all = [full, blank, other];
+    for value in &all {
+        for before in &all {
+            assert_scatters(value, &mut before.clone());
+        }
+    }
+}
+
+#[test]
+fn values_out_of_range_saturate_and_steps_of_a_turn_go_around() {
+    let mut wild = Chest { debt: i64::MIN, worth: u64::MAX, dial: 13, ..Chest::default() };
+    wild.scatter(&wire_of(&wild));
+    assert_eq!((wild.debt, wild.worth, wild.dial), (-5, 20, 5));
+}
+
+#[test]
+fn the_leaves_of_maps_and_rotations_have_names() {
+    let names = paths::<Chest>(0);
+    for expected in ["lid[1].largest", "lid[0].c", "key.some", "coins[1].key", "coins[0].value[1]", "maps.some"] {
+        assert!(names.iter().any(|name| name == expected), "{expected} is missing in {names:?}");
+    }
+    let smooth = |leaf: &str| {
+        let leaves = &Schema::of::<Chest>().tables[0].leaves;
+        leaves.iter().find(|found| found.path == leaf).expect(leaf).marks.smooth
+    };
+    assert!(smooth("lid[0].a") && !smooth("lid[0].largest"), "there is nothing between two choices");
+}
+
+#[test]
 fn rules_of_motion_reach_the_schema() {
     let schema = Schema::of::<Body>();
     let table = &schema.tables[0];
@@ -190,8 +273,8 @@ fn rules_of_motion_reach_the_schema() {
     assert_eq!(["nothing", "velocity.x", "velocity.y", "nothing", "nothing", "spin"], [0, 1, 2, 3, 4, 5].map(moved_by));
     let was = wire_of(&Body { mass: 9, fuel: [5, 30], ..Body::default() });
     let now = wire_of(&Body { mass: 2, fuel: [40, 40], ..Body::default() });
-    let mut moved = vec![0; Body::WIDTH];
-    table.groups[0].moved(&was, &now, 2, &mut moved);
+    let (mut memory, mut moved) = (vec![0; Body::WIDTH], vec![0; Body::WIDTH]);
+    table.groups[0].moved(&was, &now, 2, &mut memory, &mut moved);
     assert_eq!(moved[table.groups[0].field.clone()], [1, 26], "twice the new mass, from the old tanks");
 }
 

@@ -74,7 +74,7 @@ impl<'a> FieldError<'a> {
         if leaf.kind != LeafKind::Number {
             return;
         }
-        let field = leaf.path.trim_end_matches(".x").trim_end_matches(".y");
+        let field = leaf.path.trim_end_matches(".x").trim_end_matches(".y").trim_end_matches(".z");
         if field != self.field {
             (self.worst, self.field, self.squares) = (self.worst(), field, 0.0);
         }
@@ -189,7 +189,7 @@ impl<G: Game> Predictor<G> {
                     }
                     correction.wrong = true;
                     let steps = difference(leaf, row[at], was[at]);
-                    if leaf.marks.smooth && !is_teleport(leaf, steps) {
+                    if leaf.marks.smooth && !is_teleport(leaf, steps) && !table.is_replaced(at, was, row) {
                         offsets.push((*id, at, steps as f32));
                         error.add(leaf, steps as f32);
                     }

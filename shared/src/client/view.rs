@@ -75,6 +75,7 @@ fn blend_row(table: &TableSchema, from: &[u32], to: Option<&[u32]>, part: f32, o
     for ((out, leaf), (from, to)) in out.iter_mut().zip(&table.leaves).zip(from.iter().zip(to)) {
         *out = between(leaf, *from, *to, part);
     }
+    table.blend_joint(from, to, part, out);
 }
 
 /// Fills `out` with the world at `part` (0 to 1) of the way from one snapshot to the next: the rows of `before`,
@@ -189,16 +190,24 @@ impl Merge<'_> {
         let (predicted, number, table) = (self.predicted, self.number, self.table);
         let now = &predicted.now.tables[number];
         let (id, row) = (now.ids[index], now.row(index));
-        let next = predicted.ahead.tables[number].find(id);
+        let next = predicted.ahead.tables[number].find(id).unwrap_or(row);
         for (at, leaf) in table.leaves.iter().enumerate() {
             if !leaf.marks.smooth || !predicts(leaf, row) {
                 continue;
             }
-            let next = next.map_or(row[at], |next| next[at]);
-            let way = difference(leaf, row[at], next);
-            let way = if is_teleport(leaf, way) { 0.0 } else { way as f32 * predicted.part };
+            let way = difference(leaf, row[at], next[at]);
+            let stays = is_teleport(leaf, way) || table.is_replaced(at, row, next);
+            let way = if stays { 0.0 } else { way as f32 * predicted.part };
             let eased = way + predicted.offset(number, id, at);
             self.last()[at] = moved(leaf, row[at], eased);
+        }
+        for first in table.smooth_rotations().filter(|first| predicts(&table.leaves[*first], row)) {
+            let turned = table.rotation_between(first, row, next, predicted.part);
+            for (at, (leaf, value)) in (first..).zip(table.leaves[first..].iter().zip(turned)) {
+                // Corrections are relative to a component: they end where another becomes the largest.
+                let offset = if turned[0] == row[first] { predicted.offset(number, id, at) } else { 0.0 };
+                self.last()[at] = moved(leaf, value, offset);
+            }
         }
     }
 }

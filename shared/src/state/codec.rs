@@ -1,9 +1,8 @@
-//! The codecs: how plain values, ranges, angles, lists and owners become wire integers.
+//! The codecs: how plain values, ranges, angles and owners become wire integers, alone, in options and in arrays.
 
 use super::{Codec, Fields, LeafKind, State, TableVisitor};
 use crate::{Seat, Table};
-use alloc::vec::Vec;
-use glam::Vec2;
+use glam::{Vec2, Vec3};
 
 /// Types that carry their own wire form: integers, `bool`, [`Seat`], derived states, tables.
 #[derive(Debug, Clone, Copy)]
@@ -95,27 +94,31 @@ impl Codec<f32> for Fixed {
     }
 }
 
-impl Codec<Vec2> for Fixed {
-    const WIDTH: usize = 2;
-    fn describe(&self, fields: &mut Fields<'_>) {
-        for axis in ["x", "y"] {
-            fields
-                .named(axis, |fields| fields.leaf_from(f64::from(self.min), self.levels, LeafKind::Number, self.step));
+macro_rules! vectors {
+    ($($vector:ident: $($axis:ident $at:literal),*;)*) => {$(
+        impl Codec<$vector> for Fixed {
+            const WIDTH: usize = [$($at),*].len();
+            fn describe(&self, fields: &mut Fields<'_>) {
+                $(fields.named(stringify!($axis), |fields| Codec::<f32>::describe(self, fields));)*
+            }
+            #[inline]
+            fn gather(&self, value: &$vector, wire: &mut [u32]) {
+                $(wire[$at] = self.quantize(value.$axis);)*
+            }
+            #[inline]
+            fn scatter(&self, value: &mut $vector, wire: &[u32]) {
+                $(value.$axis = self.dequantize(wire[$at]);)*
+            }
         }
-    }
-    #[inline]
-    fn gather(&self, value: &Vec2, wire: &mut [u32]) {
-        wire[0] = self.quantize(value.x);
-        wire[1] = self.quantize(value.y);
-    }
-    #[inline]
-    fn scatter(&self, value: &mut Vec2, wire: &[u32]) {
-        value.x = self.dequantize(wire[0]);
-        value.y = self.dequantize(wire[1]);
-    }
+    )*};
+}
+vectors! {
+    Vec2: x 0, y 1;
+    Vec3: x 0, y 1, z 2;
 }
 
-/// An angle in radians, rounded to one of 2^bits directions; comes back within `0..2π`.
+/// An angle as one of 2^bits directions: a float in radians is rounded and comes back within `0..2π`, an integer
+/// in steps goes around.
 #[derive(Debug, Clone, Copy)]
 pub struct Angle {
     bits: u32,
@@ -132,7 +135,17 @@ impl Angle {
         Self { bits }
     }
 
-    const fn directions(self) -> u32 {
+    /// As [`Angle::new`], for an integer of so many bits.
+    ///
+    /// # Panics
+    /// At compile time, when that integer cannot hold all directions.
+    #[must_use]
+    pub const fn whole(bits: u32, held_bits: u32) -> Self {
+        assert!(bits <= held_bits, "an angle has at most the `bits` of its integer");
+        Self::new(bits)
+    }
+
+    pub(super) const fn directions(self) -> u32 {
         1 << self.bits
     }
 }
@@ -153,33 +166,6 @@ impl Codec<f32> for Angle {
     #[inline]
     fn scatter(&self, value: &mut f32, wire: &[u32]) {
         *value = wire[0] as f32 * (crate::math::TURN / self.directions() as f32);
-    }
-}
-
-/// One of 2^bits directions, as an integer: an angle in exact steps. What is more than a turn goes around.
-#[derive(Debug, Clone, Copy)]
-pub struct Directions {
-    last: u32,
-}
-
-impl Directions {
-    /// 2^`bits` directions around the circle.
-    ///
-    /// # Panics
-    /// At compile time, unless `bits` is within 1 to 20.
-    #[must_use]
-    pub const fn new(bits: u32) -> Self {
-        assert!(bits >= 1 && bits <= 20, "an angle has 1 to 20 `bits`");
-        Self { last: (1 << bits) - 1 }
-    }
-
-    pub(super) fn describe(self, fields: &mut Fields<'_>) {
-        fields.leaf(self.last, LeafKind::Turn, 1.0);
-    }
-
-    #[inline]
-    pub(super) const fn around(self, value: u32) -> u32 {
-        value & self.last
     }
 }
 
@@ -252,8 +238,10 @@ impl Codec<Option<Seat>> for Owner {
 impl<T: Default, C: Codec<T>> Codec<Option<T>> for C {
     const WIDTH: usize = 1 + C::WIDTH;
     fn describe(&self, fields: &mut Fields<'_>) {
-        fields.named("some", |fields| fields.leaf(1, LeafKind::Choice, 1.0));
-        C::describe(self, fields);
+        fields.governing(
+            |fields| fields.named("some", |fields| fields.leaf(1, LeafKind::Choice, 1.0)),
+            |fields| C::describe(self, fields),
+        );
     }
     #[inline]
     fn gather(&self, value: &Option<T>, wire: &mut [u32]) {
@@ -296,47 +284,6 @@ impl<T, C: Codec<T>, const N: usize> Codec<[T; N]> for C {
     fn tables<V: TableVisitor>(&self, value: &mut [T; N], visitor: &mut V) {
         for value in value {
             C::tables(self, value, visitor);
-        }
-    }
-}
-
-/// A `Vec` of at most `MAX` values; what is beyond is cut off.
-#[derive(Debug, Clone, Copy)]
-pub struct List<const MAX: usize, C> {
-    inner: C,
-}
-
-impl<const MAX: usize, C> List<MAX, C> {
-    /// A list of values that travel as `inner` says.
-    #[must_use]
-    pub const fn new(inner: C) -> Self {
-        assert!(MAX >= 1 && MAX <= 64, "a list has a `max` of 1 to 64; more belong into a `Table`");
-        Self { inner }
-    }
-}
-
-impl<T: Default, C: Codec<T>, const MAX: usize> Codec<Vec<T>> for List<MAX, C> {
-    const WIDTH: usize = 1 + MAX * C::WIDTH;
-    fn describe(&self, fields: &mut Fields<'_>) {
-        let max = u32::try_from(MAX).unwrap_or(u32::MAX);
-        fields.named("len", |fields| fields.leaf(max, LeafKind::Choice, 1.0));
-        for index in 0..MAX {
-            fields.indexed(index, |fields| self.inner.describe(fields));
-        }
-    }
-    fn gather(&self, value: &Vec<T>, wire: &mut [u32]) {
-        let (len, items) = wire.split_at_mut(1);
-        len[0] = u32::try_from(value.len().min(MAX)).unwrap_or(u32::MAX);
-        items.fill(0);
-        for (index, value) in value.iter().take(MAX).enumerate() {
-            self.inner.gather(value, &mut items[index * C::WIDTH..(index + 1) * C::WIDTH]);
-        }
-    }
-    fn scatter(&self, value: &mut Vec<T>, wire: &[u32]) {
-        let (len, items) = wire.split_at(1);
-        value.resize_with(usize::try_from(len[0]).unwrap_or(MAX).min(MAX), T::default);
-        for (index, value) in value.iter_mut().enumerate() {
-            self.inner.scatter(value, &items[index * C::WIDTH..(index + 1) * C::WIDTH]);
         }
     }
 }
@@ -405,14 +352,5 @@ mod tests {
         assert_eq!(wire, [0, 0]);
         assert_eq!(round_trip(&Plain, Some(7_u8), &mut wire), Some(7));
         assert_eq!(wire, [1, 7]);
-    }
-
-    #[test]
-    fn a_list_keeps_its_bound() {
-        let codec = List::<2, _>::new(Whole::new(-5, 5));
-        let mut wire = [9; 3];
-        assert_eq!(round_trip(&codec, alloc::vec![1_i8, 100, 3], &mut wire), [1, 5]);
-        assert_eq!(round_trip(&codec, Vec::<i8>::new(), &mut wire), Vec::<i8>::new());
-        assert_eq!(wire, [0, 0, 0]);
     }
 }

@@ -1,6 +1,6 @@
 //! Wire forms of the types that Rust and this crate bring: integers, `bool`, seats, row ids.
 
-use super::{Codec, Directions, Fields, LeafKind, State, Whole};
+use super::{Angle, Codec, Fields, LeafKind, State, Whole};
 use crate::limits::SEATS_MAX;
 use crate::{RowId, Seat};
 
@@ -20,6 +20,12 @@ macro_rules! integers {
                 Codec::scatter(&Whole::new(<$int>::MIN as i64, <$int>::MAX as i64), self, wire);
             }
         }
+    )*};
+}
+integers!(u8, u16, u32, i8, i16, i32);
+
+macro_rules! ranges {
+    ($($int:ty),*) => {$(
         impl Codec<$int> for Whole {
             const WIDTH: usize = 1;
             fn describe(&self, fields: &mut Fields<'_>) {
@@ -27,7 +33,8 @@ macro_rules! integers {
             }
             #[inline]
             fn gather(&self, value: &$int, wire: &mut [u32]) {
-                wire[0] = self.level(i64::from(*value));
+                // Only a `u64` may be too large: it saturates, as what is out of range does.
+                wire[0] = self.level(i64::try_from(*value).unwrap_or(i64::MAX));
             }
             #[inline]
             fn scatter(&self, value: &mut $int, wire: &[u32]) {
@@ -37,22 +44,22 @@ macro_rules! integers {
         }
     )*};
 }
-integers!(u8, u16, u32, i8, i16, i32);
+ranges!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 macro_rules! directions {
     ($($int:ty),*) => {$(
-        impl Codec<$int> for Directions {
+        impl Codec<$int> for Angle {
             const WIDTH: usize = 1;
             fn describe(&self, fields: &mut Fields<'_>) {
-                Self::describe(*self, fields);
+                fields.leaf(self.directions() - 1, LeafKind::Turn, 1.0);
             }
             #[inline]
             fn gather(&self, value: &$int, wire: &mut [u32]) {
-                wire[0] = self.around(u32::from(*value));
+                wire[0] = u32::from(*value) & (self.directions() - 1);
             }
             #[inline]
             fn scatter(&self, value: &mut $int, wire: &[u32]) {
-                // More directions than the type has values leave the value that is there.
+                // The constructor asks whether the type holds all directions.
                 *value = <$int>::try_from(wire[0]).unwrap_or(*value);
             }
         }

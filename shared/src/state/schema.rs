@@ -1,6 +1,6 @@
 //! The schema: what each wire integer is called and how it behaves.
 
-use super::{Advance, Group, Motion, Slide, State};
+use super::{Advance, Governed, Group, Motion, Slide, State};
 use crate::hash::{Mix, key};
 use crate::limits::{ROW_WIDTH_MAX, SECTION_KEYFRAME_BYTES, TABLES_MAX};
 use alloc::format;
@@ -96,6 +96,10 @@ pub struct TableSchema {
     pub private: Vec<usize>,
     /// Fields that a function moves.
     pub groups: Vec<Group>,
+    /// First leaves of rotations, of four leaves each.
+    pub rotations: Vec<usize>,
+    /// What tags, flags, keys and lengths govern.
+    pub governed: Vec<Governed>,
     /// The leaf that says whose the whole row is.
     pub owner: Option<usize>,
     /// Slots that one section spans.
@@ -152,6 +156,8 @@ impl TableSchema {
             public: Vec::new(),
             private: Vec::new(),
             groups: Vec::new(),
+            rotations: Vec::new(),
+            governed: Vec::new(),
             owner: None,
             slots_per_section: 1,
             keys: Vec::new(),
@@ -166,6 +172,12 @@ impl TableSchema {
             assert!(by < width && by != leaf, "`{}` of `{}` is moved by nothing", self.leaves[leaf].path, self.name);
             self.leaves[leaf].motion = Motion::By(Slide::between(by, &self.leaves[by], &self.leaves[leaf]));
         }
+        let lost = self.leaves.iter().find(|leaf| leaf.marks.visibility == Visibility::Owner && leaf.owner.is_none());
+        assert!(
+            lost.is_none(),
+            "`{}`: `only = owner`, and no field beside it is the owner",
+            lost.map_or("", |leaf| &leaf.path)
+        );
         let of = |visibility| {
             let seen = |index: &usize| self.leaves[*index].marks.visibility == visibility;
             let mut order: Vec<usize> = (0..width).filter(seen).collect();
@@ -281,6 +293,8 @@ impl<'a> Fields<'a> {
         inner(self);
         let table = &mut self.tables[self.table];
         let field = first..table.leaves.len();
+        // The function moves all of it, whatever rules there are inside.
+        table.moved_by.retain(|(leaf, _)| !field.contains(leaf));
         for leaf in &mut table.leaves[field.clone()] {
             leaf.motion = Motion::With(table.groups.len());
         }
@@ -315,6 +329,31 @@ impl<'a> Fields<'a> {
         self.path.truncate(outer);
     }
 
+    /// What `head`, which is one leaf, says about the leaves of `body`: which variant they are of, how many of them
+    /// there are.
+    pub fn governing(&mut self, head: impl FnOnce(&mut Fields<'_>), body: impl FnOnce(&mut Fields<'_>)) {
+        let by = self.tables[self.table].leaves.len();
+        head(self);
+        let table = &mut self.tables[self.table];
+        assert!(table.leaves.len() == by + 1, "`{}`: what governs other leaves is one leaf", self.path);
+        // Not even a number may be blended here: a key is this one or another.
+        (table.leaves[by].kind, table.leaves[by].marks.smooth) = (LeafKind::Choice, false);
+        body(self);
+        let table = &mut self.tables[self.table];
+        table.governed.push(Governed { by, leaves: by + 1..table.leaves.len() });
+    }
+
+    /// The four leaves of a rotation: which component is the largest, and the others, within `0..=max`.
+    pub fn rotation(&mut self, max: u32, unit: f32) {
+        let first = self.tables[self.table].leaves.len();
+        self.tables[self.table].rotations.push(first);
+        self.named("largest", |fields| fields.leaf(3, LeafKind::Choice, 1.0));
+        for other in ["a", "b", "c"] {
+            let min = f64::from(max / 2) * f64::from(unit);
+            self.named(other, |fields| fields.leaf_from(-min, max, LeafKind::Number, unit));
+        }
+    }
+
     /// The leaf that says which of `variants` an enum is.
     pub fn tag(&mut self, variants: usize) {
         let max = u32::try_from(variants.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -328,7 +367,9 @@ impl<'a> Fields<'a> {
 
     /// One wire integer within `0..=max`, of which 0 means `min` in the game and a step `unit`.
     pub fn leaf_from(&mut self, min: f64, max: u32, kind: LeafKind, unit: f32) {
-        let (path, bits, marks, owner) = (self.path.clone(), u32::BITS - max.leading_zeros(), self.marks, self.owner);
+        let (path, bits, owner) = (self.path.clone(), u32::BITS - max.leading_zeros(), self.owner);
+        // There is nothing between two choices.
+        let marks = Marks { smooth: self.marks.smooth && kind != LeafKind::Choice, ..self.marks };
         let motion = Motion::Hold;
         self.tables[self.table].leaves.push(Leaf { path, min, max, bits, kind, unit, marks, owner, motion });
     }

@@ -1,3 +1,4 @@
+use std::collections::{BTreeSet, HashMap};
 use tickwire::State;
 
 #[derive(Clone, State)]
@@ -6,6 +7,12 @@ struct Side {
     count: usize,
     name: String,
     unbounded: Vec<u8>,
+    letter: char,
+    huge: u128,
+    unordered: HashMap<u8, u8>,
+    set: BTreeSet<u8>,
+    boxed: Box<u8>,
+    pair: (u8, u8),
 }
 
 fn main() {}

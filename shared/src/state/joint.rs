@@ -1,0 +1,54 @@
+//! Leaves that mean something only together: a rotation's four, and what a tag, a flag or a length governs.
+//!
+//! Between two ticks a leaf may move only while it stays part of the same thing: an option that appears, a variant
+//! that changes or a list that grows is not moved through.
+
+use super::TableSchema;
+use super::rotation::{ROTATION_WIDTH, Rotation};
+use core::ops::Range;
+
+/// A leaf that says what others mean.
+#[derive(Debug, Clone)]
+pub struct Governed {
+    /// The tag, flag, key or length.
+    pub by: usize,
+    /// The leaves that it governs.
+    pub leaves: Range<usize>,
+}
+
+impl TableSchema {
+    /// Whether a leaf is a part of different things in two rows, so that there is no way between its values.
+    #[must_use]
+    pub fn is_replaced(&self, leaf: usize, one: &[u32], other: &[u32]) -> bool {
+        let differs = |governed: &Governed| governed.leaves.contains(&leaf) && one[governed.by] != other[governed.by];
+        let turned = |first: &usize| {
+            let components = first + 1..first + ROTATION_WIDTH;
+            components.contains(&leaf) && one[*first] != other[*first]
+        };
+        self.governed.iter().any(differs) || self.rotations.iter().any(turned)
+    }
+
+    /// Completes `out`, which was blended leaf by leaf at `part` (0 to 1) of the way between two rows: rotations
+    /// turn as a whole, and what is not the same thing in both rows stays as it was.
+    pub fn blend_joint(&self, from: &[u32], to: &[u32], part: f32, out: &mut [u32]) {
+        for first in self.smooth_rotations() {
+            let turned = self.rotation_between(first, from, to, part);
+            out[first..first + ROTATION_WIDTH].copy_from_slice(&turned);
+        }
+        for governed in self.governed.iter().filter(|governed| from[governed.by] != to[governed.by]) {
+            out[governed.leaves.clone()].copy_from_slice(&from[governed.leaves.clone()]);
+        }
+    }
+
+    /// First leaves of the rotations that are shown between two ticks.
+    pub fn smooth_rotations(&self) -> impl Iterator<Item = usize> + '_ {
+        self.rotations.iter().copied().filter(|first| self.leaves[first + 1].marks.smooth)
+    }
+
+    /// The rotation whose first leaf is `first`, at `part` (0 to 1) of the way between two rows.
+    #[must_use]
+    pub fn rotation_between(&self, first: usize, from: &[u32], to: &[u32], part: f32) -> [u32; ROTATION_WIDTH] {
+        let leaves = first..first + ROTATION_WIDTH;
+        Rotation::of_max(self.leaves[first + 1].max).between(&from[leaves.clone()], &to[leaves], part)
+    }
+}
