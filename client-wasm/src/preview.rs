@@ -4,6 +4,7 @@ use crate::client::microseconds;
 use crate::registry;
 use tickwire::client::blend;
 use tickwire::limits::{ADVANCE_TICKS_MAX, SEATS_MAX};
+use tickwire::past::{Past, Rewound};
 use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
 use tickwire::{Game, Rng, Scene, Seat, Stage, Step, Tick, To};
@@ -34,6 +35,7 @@ pub(crate) struct Match<G: Game> {
     seats: Vec<Seat>,
     inputs: [Option<G::Input>; SEATS_MAX as usize],
     events: Vec<(To, G::Event)>,
+    rewound: Rewound<G>,
 }
 
 impl<G: Game> Match<G> {
@@ -59,6 +61,7 @@ impl<G: Game> Match<G> {
             seats,
             inputs: [None; SEATS_MAX as usize],
             events: Vec::new(),
+            rewound: Rewound::default(),
         }
     }
 
@@ -68,7 +71,8 @@ impl<G: Game> Match<G> {
             self.inputs[seat.index()] = Some(self.world.bot(*seat, &mut self.dice));
         }
         self.events.clear();
-        self.world.step(&mut Step::new(self.tick, &self.inputs, &mut self.rng, &mut self.events));
+        let past = Past::present(&self.schema, &self.newest, &mut self.rewound);
+        self.world.step(&mut Step::new(self.tick, &self.inputs, &mut self.rng, &mut self.events).with_past(past));
         std::mem::swap(&mut self.before, &mut self.newest);
         // The world is what would be on the wire, here too.
         self.newest.capture(&mut self.world, self.tick);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! receive → InputBuffer ┐
-//! enter, lost → roster ─┴→ tick: Game::step → Snapshot → History → poll_snapshot: head + shared sections
+//! enter, lost → roster ─┴→ tick: Simulation → History → poll_snapshot: head + shared sections
 //! ```
 //!
 //! Whoever holds a room moves it on with [`Room::tick`] and carries the bytes; the same room runs under a shard,
@@ -15,45 +15,23 @@ mod windows;
 
 pub use members::MemberId;
 pub use replication::SnapshotFrame;
+pub use tickwire::simulation::{Checkpoint, RosterChange, TickRecord};
 
 use members::Member;
 use replication::Replication;
 use roster::{Roster, Sitter};
 use slotmap::SlotMap;
-use tickwire::input::InputCodec;
+use tickwire::input::{Action, InputCodec};
 use tickwire::input_buffer::{Arrival, InputBuffer};
-use tickwire::limits::{EVENTS_PER_TICK_MAX, SEATS_MAX};
 use tickwire::message::{
     CLIENT_CONTROL, ClientControl, CloseCode, Hello, INPUT, PROTOCOL_VERSION, ResumeToken, ServerControl, Welcome,
     clean_chat, fingerprint,
 };
+use tickwire::simulation::Simulation;
 use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
-use tickwire::{Game, Leave, Mode, Rng, Seat, Step, Tick, To};
+use tickwire::{Game, Leave, Mode, Rng, Seat, Tick};
 use windows::Windows;
-
-/// Everything that happened in one tick: what a journal would write before frames leave.
-pub struct TickRecord<G: Game> {
-    /// Which tick.
-    pub tick: Tick,
-    /// Who joined and left, in the order in which the game was told.
-    pub roster: Vec<RosterChange>,
-    /// The input of every taken seat, by seat.
-    pub inputs: Vec<(Seat, G::Input)>,
-    /// What the step emitted.
-    pub events: Vec<(To, G::Event)>,
-    /// The hash of the whole world after the tick, hidden fields included.
-    pub hash: u64,
-}
-
-/// A seat that was taken or became free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RosterChange {
-    /// A player took the seat.
-    Joined(Seat),
-    /// The seat is free.
-    Left(Seat, Leave),
-}
 
 /// A hello that was accepted.
 #[derive(Debug)]
@@ -117,8 +95,8 @@ pub struct Counters {
 
 /// One game with its players.
 pub struct Room<G: Game> {
-    world: G,
-    rng: Rng,
+    simulation: Simulation<G>,
+    /// The bots' dice: what they throw is recorded as inputs.
     dice: Rng,
     tick: Tick,
     windows: Windows,
@@ -128,7 +106,6 @@ pub struct Room<G: Game> {
     buffers: Vec<InputBuffer<G::Input>>,
     members: SlotMap<MemberId, Member>,
     replication: Replication<G>,
-    inputs: [Option<G::Input>; SEATS_MAX as usize],
     record: TickRecord<G>,
     counters: Counters,
 }
@@ -138,14 +115,8 @@ impl<G: Game> Room<G> {
     /// two seconds after the first person came.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        let schema = Schema::of::<G>();
-        let mut world = G::new(options);
-        let mut first = Snapshot::empty(&schema);
-        first.capture(&mut world, Tick(0));
-        let (roster, inputs) = (Vec::new(), Vec::with_capacity(usize::from(G::RULES.seats)));
-        let events = Vec::with_capacity(EVENTS_PER_TICK_MAX);
+        let simulation = Simulation::new(seed, options);
         Self {
-            rng: Rng::new(seed),
             dice: Rng::new(!seed),
             tick: Tick(0),
             windows: Windows::at(G::RULES.tick_rate_hz),
@@ -154,11 +125,10 @@ impl<G: Game> Room<G> {
             roster: Roster::new(&G::RULES, fill_with_bots),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
-            replication: Replication::new(schema, first, seed as u32),
-            inputs: [None; SEATS_MAX as usize],
-            record: TickRecord { tick: Tick(0), roster, inputs, events, hash: 0 },
+            replication: Replication::new(&simulation, seed as u32),
+            record: TickRecord::empty(),
             counters: Counters::default(),
-            world,
+            simulation,
         }
     }
 
@@ -219,8 +189,9 @@ impl<G: Game> Room<G> {
         let frame = self.codec.decode(message).map_err(|_| CloseCode::Malformed)?;
         let next = self.tick.next();
         let member = &mut self.members[member];
-        for (tick, input) in frame.iter() {
-            match self.buffers[member.seat.index()].insert(tick, input, next) {
+        for (tick, Action { input, age }) in frame.iter() {
+            let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
+            match self.buffers[member.seat.index()].insert(tick, action, next) {
                 Arrival::Accepted => {}
                 Arrival::Late => self.counters.late_inputs += 1,
                 Arrival::Early => self.counters.early_inputs += 1,
@@ -284,11 +255,14 @@ impl<G: Game> Room<G> {
     pub fn tick(&mut self) -> &TickRecord<G> {
         self.tick = self.tick.next();
         self.manage_seats();
-        self.apply_roster();
-        self.collect_inputs();
-        self.record.events.clear();
-        self.world.step(&mut Step::new(self.tick, &self.inputs, &mut self.rng, &mut self.record.events));
-        self.record.hash = self.replication.push(&mut self.world, self.tick, &self.record.events);
+        self.record.tick = self.tick;
+        self.record.roster.clear();
+        self.roster.drain_changes(&mut self.record.roster);
+        self.simulation.tell(&self.record.roster);
+        self.collect_actions();
+        self.simulation.step(&self.record.actions, &mut self.record.events);
+        self.record.hash = self.simulation.hash();
+        self.replication.push(self.tick, &self.record.events);
         &self.record
     }
 
@@ -302,35 +276,22 @@ impl<G: Game> Room<G> {
         }
     }
 
-    fn apply_roster(&mut self) {
-        self.record.tick = self.tick;
-        self.record.roster.clear();
-        self.roster.drain_changes(&mut self.record.roster);
-        for change in &self.record.roster {
-            match *change {
-                RosterChange::Joined(seat) => self.world.join(seat),
-                RosterChange::Left(seat, why) => self.world.leave(seat, why),
-            }
-        }
-    }
-
-    fn collect_inputs(&mut self) {
-        self.record.inputs.clear();
+    fn collect_actions(&mut self) {
+        self.record.actions.clear();
         for (seat, sitter) in self.roster.iter() {
-            let input = match sitter {
-                Sitter::Free => None,
-                Sitter::Bot { .. } => Some(self.codec.quantize(self.world.bot(seat, &mut self.dice))),
+            let action = match sitter {
+                Sitter::Free => continue,
+                Sitter::Bot { .. } => self.codec.quantize(self.simulation.world().bot(seat, &mut self.dice)).into(),
                 Sitter::Person { member, .. } => {
-                    let (input, in_time) = self.buffers[seat.index()].take(self.tick, &self.codec);
+                    let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.codec);
                     if let Some(member) = member.and_then(|id| self.members.get_mut(id)) {
                         member.starved = !in_time;
                         self.counters.starved_ticks += u64::from(!in_time);
                     }
-                    Some(input)
+                    action
                 }
             };
-            self.inputs[seat.index()] = input;
-            self.record.inputs.extend(input.map(|input| (seat, input)));
+            self.record.actions.push((seat, action));
         }
     }
 
@@ -355,7 +316,7 @@ impl<G: Game> Room<G> {
             return SnapshotPoll::Wait;
         }
         let newest = self.buffers[state.seat.index()].newest();
-        SnapshotPoll::Frame(self.replication.frame(state, newest, &mut self.counters))
+        SnapshotPoll::Frame(self.replication.frame(&self.simulation, state, newest, &mut self.counters))
     }
 
     /// The room in numbers.
@@ -379,12 +340,18 @@ impl<G: Game> Room<G> {
     /// The newest world as wire integers, everything included.
     #[must_use]
     pub fn newest(&self) -> &Snapshot {
-        self.replication.newest()
+        self.simulation.history().newest()
+    }
+
+    /// What its simulation would go on from: all that the next ticks depend on but the players' inputs.
+    #[must_use]
+    pub const fn checkpoint(&self) -> &Checkpoint<G> {
+        self.simulation.checkpoint()
     }
 
     /// The world's shape.
     #[must_use]
     pub const fn schema(&self) -> &Schema {
-        self.replication.schema()
+        self.simulation.schema()
     }
 }

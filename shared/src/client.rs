@@ -24,3 +24,4 @@ pub use playout::Playout;
 pub use session::{Notice, Session};
 pub use stats::Stats;
 pub use view::blend;
+pub(crate) use view::{predicts_leaf, predicts_row};

@@ -1,9 +1,8 @@
 //! One hash per tick of a game played by dice: to compare machines, builds and hosts.
 
-use crate::limits::SEATS_MAX;
-use crate::snapshot::Snapshot;
-use crate::state::Schema;
-use crate::{Game, Rng, Seat, Step, Tick};
+use crate::input::{Action, ViewAge};
+use crate::simulation::{RosterChange, Simulation};
+use crate::{Game, Rng, Seat};
 use alloc::vec::Vec;
 
 /// Plays `ticks` ticks with bots and random inputs and gives the full hash of the world after each.
@@ -12,38 +11,36 @@ use alloc::vec::Vec;
 /// a rollback forgets to restore then shows as a different hash.
 #[must_use]
 pub fn hashes<G: Game>(seed: u64, ticks: u32, rollbacks: bool) -> Vec<u64> {
-    let schema = Schema::of::<G>();
-    let mut snapshot = Snapshot::empty(&schema);
-    let mut world = G::new(&G::Options::default());
-    let (mut rng, mut dice) = (Rng::new(seed), Rng::new(seed ^ 0xd1ce));
+    let mut simulation = Simulation::<G>::new(seed, &G::Options::default());
+    let mut dice = Rng::new(seed ^ 0xd1ce);
     let seats: Vec<Seat> = Seat::first(G::RULES.seats).collect();
-    seats.iter().for_each(|seat| world.join(*seat));
+    seats.iter().for_each(|seat| simulation.tell(&[RosterChange::Joined(*seat)]));
     let mut hashes = Vec::new();
-    for tick in (1..=ticks).map(Tick) {
+    for _ in 0..ticks {
         if rollbacks && dice.one_in(5) {
-            let (kept_world, kept_rng) = (world.clone(), rng.clone());
+            let kept = simulation.checkpoint().clone();
             // Dice of its own, so that runs with and without rollbacks agree.
             let mut detour = Rng::new(dice.clone().next_u64());
-            for ahead in 0..detour.below(8) {
-                play(&mut world, &seats, tick + ahead, &mut rng, &mut detour);
-                snapshot.capture(&mut world, tick + ahead);
+            for _ in 0..detour.below(8) {
+                play(&mut simulation, &seats, &mut detour);
             }
-            (world, rng) = (kept_world, kept_rng);
+            simulation = Simulation::resume(kept);
         } else if !rollbacks {
             dice.one_in(5);
         }
-        play(&mut world, &seats, tick, &mut rng, &mut dice);
-        snapshot.capture(&mut world, tick);
-        hashes.push(snapshot.hash(&schema));
+        play(&mut simulation, &seats, &mut dice);
+        hashes.push(simulation.hash());
     }
     hashes
 }
 
-fn play<G: Game>(world: &mut G, seats: &[Seat], tick: Tick, rng: &mut Rng, dice: &mut Rng) {
-    let mut inputs = [None; SEATS_MAX as usize];
-    for seat in seats {
-        inputs[seat.index()] = Some(world.bot(*seat, dice));
-    }
-    let mut events = Vec::new();
-    world.step(&mut Step::new(tick, &inputs, rng, &mut events));
+/// One tick of bots, whose views are of any age.
+fn play<G: Game>(simulation: &mut Simulation<G>, seats: &[Seat], dice: &mut Rng) {
+    let act = |seat: &Seat| {
+        let input = simulation.world().bot(*seat, dice);
+        let [parts, ..] = dice.next_u32().to_le_bytes();
+        (*seat, Action { input, age: ViewAge::from_parts(parts) })
+    };
+    let actions: Vec<(Seat, Action<G::Input>)> = seats.iter().map(act).collect();
+    simulation.step(&actions, &mut Vec::new());
 }

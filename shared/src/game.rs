@@ -1,5 +1,7 @@
 //! What a game author writes: one deterministic [`Game`].
 
+use crate::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
+use crate::past::Past;
 use crate::state::{Event, Input, State};
 use crate::{Rng, Seat, Tick};
 use alloc::vec::Vec;
@@ -93,6 +95,13 @@ impl Rules {
         self
     }
 
+    /// How many ticks the past that a seat is shown may be old: [`PAST_MS_MAX`], or as much as the history holds.
+    #[must_use]
+    pub const fn past_ticks_max(&self) -> u32 {
+        let (wanted, kept) = ((PAST_MS_MAX * self.tick_rate_hz).div_ceil(1_000), SNAPSHOT_HISTORY_LEN as u32 - 1);
+        if wanted < kept { wanted } else { kept }
+    }
+
     /// Microseconds from one tick to the next, rounded down.
     #[must_use]
     pub const fn tick_us(&self) -> u64 {
@@ -136,17 +145,26 @@ pub struct Step<'a, G: Game> {
     inputs: &'a [Option<G::Input>],
     rng: &'a mut Rng,
     events: &'a mut Vec<(To, G::Event)>,
+    past: Option<Past<'a, G>>,
 }
 
 impl<'a, G: Game> Step<'a, G> {
-    /// The context of tick `now`; `inputs` has an entry per seat, `None` where nobody sits.
+    /// The context of tick `now`; `inputs` has an entry per seat, `None` where nobody sits. Of a game that asks
+    /// for the past, [`Step::with_past`] must follow.
     pub const fn new(
         now: Tick,
         inputs: &'a [Option<G::Input>],
         rng: &'a mut Rng,
         events: &'a mut Vec<(To, G::Event)>,
     ) -> Self {
-        Self { now, inputs, rng, events }
+        Self { now, inputs, rng, events, past: None }
+    }
+
+    /// The same, with what the seats saw.
+    #[must_use]
+    pub fn with_past(mut self, past: Past<'a, G>) -> Self {
+        self.past = Some(past);
+        self
     }
 
     /// The tick that this step makes.
@@ -169,6 +187,23 @@ impl<'a, G: Game> Step<'a, G> {
     /// The room's random numbers. A client has other ones: what it predicts with them is corrected.
     pub const fn rng(&mut self) -> &mut Rng {
         self.rng
+    }
+
+    /// The world as the player in `seat` saw it when they gave this tick's input: judge by it what they aimed at,
+    /// and change what it shows in the world of now, by the row's id.
+    ///
+    /// What that player predicts themselves (own rows and fields, and those marked `predict`) is as the last tick
+    /// left it, everything else as it was on their screen, between two snapshots and at most
+    /// [`PAST_MS_MAX`] ago. On the server hidden fields are there too. For a bot, and for anybody of
+    /// whom nothing is known, it is the last tick's world. On a client it is the same for its own seat, hidden
+    /// fields apart, and the last tick's world for others: hits are predicted as the server will find them.
+    ///
+    /// Worked out when first asked for in a tick and then kept for it, per seat.
+    ///
+    /// # Panics
+    /// In a context without [`Step::with_past`]: whoever runs the step forgot it.
+    pub fn past(&mut self, seat: Seat) -> &G {
+        self.past.as_mut().expect("whoever runs a step hands in the past").world(seat)
     }
 
     /// Tells players that something happened; see [`To`] for who hears of it.

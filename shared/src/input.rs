@@ -3,11 +3,14 @@
 //! ```text
 //! kind      u8      0x02
 //! tick      varint  the tick that the first input is for; the others are for the ticks after it
-//! flags     u8      bits 0-2: inputs minus one; bit 3: ack and hash follow; bit 4: a keyframe is wanted
+//! flags     u8      bits 0-2: inputs minus one; bit 3: ack and hash follow; bit 4: a keyframe is wanted;
+//!                   bit 5: inputs have view ages
 //! ack       varint  newest snapshot received            (with bit 3)
 //! hash      u32     of the room's topic at that tick    (with bit 3)
-//! inputs    bits    each input's wire integers
+//! inputs    bits    each input's wire integers, and after each 8 bits of view age (with bit 5)
 //! ```
+//!
+//! View ages travel only for games that ask for [`Step::past`](crate::Step::past): others pay nothing for it.
 
 use crate::Tick;
 use crate::message::INPUT;
@@ -21,6 +24,77 @@ pub const INPUTS_PER_FRAME_MAX: usize = 8;
 
 /// Wire integers of an input at the most.
 pub const INPUT_WIDTH_MAX: usize = 32;
+
+/// Parts of a tick in which a view age counts: at 30 Hz, 2 ms.
+pub const VIEW_AGE_PARTS: u32 = 16;
+
+/// How old the others' world was on a player's screen when they gave an input: ticks from there to the tick that
+/// the input is for, in sixteenths.
+///
+/// A length and not a moment: of an input that is repeated because the next one is late, it stays true. Any value
+/// is good; a client cannot claim to see the future, nor anything that is no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ViewAge(u8);
+
+impl ViewAge {
+    /// Not known: bots see the newest world, and so is taken for whoever does not say.
+    pub const NONE: Self = Self(0);
+
+    /// So many sixteenths of a tick; 0 is [`ViewAge::NONE`].
+    #[must_use]
+    pub const fn from_parts(parts: u8) -> Self {
+        Self(parts)
+    }
+
+    /// So many ticks, rounded and kept within 1 to 255 sixteenths.
+    #[must_use]
+    pub fn from_ticks(ticks: f64) -> Self {
+        // Anything that is no number becomes 0 by the cast.
+        let parts = libm::round(ticks * f64::from(VIEW_AGE_PARTS)) as i64;
+        Self(u8::try_from(parts.clamp(1, i64::from(u8::MAX))).unwrap_or(u8::MAX))
+    }
+
+    /// Sixteenths of a tick; 0 for [`ViewAge::NONE`].
+    #[must_use]
+    pub const fn parts(self) -> u8 {
+        self.0
+    }
+
+    /// Whether it is not known.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The same, at most so many ticks.
+    #[must_use]
+    pub fn at_most(self, ticks_max: u32) -> Self {
+        let parts_max = ticks_max.saturating_mul(VIEW_AGE_PARTS);
+        Self(u8::try_from(parts_max).unwrap_or(u8::MAX).min(self.0))
+    }
+
+    /// The moment that was seen with an input for `tick`, in ticks; exact.
+    #[must_use]
+    pub fn before(self, tick: Tick) -> f64 {
+        f64::from(tick.0) - f64::from(self.0) / f64::from(VIEW_AGE_PARTS)
+    }
+}
+
+/// What a player does in one tick, and what they had on their screen meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Action<I> {
+    /// The input.
+    pub input: I,
+    /// How old the others' world was that the player saw.
+    pub age: ViewAge,
+}
+
+impl<I> From<I> for Action<I> {
+    /// An input without a word about what was seen.
+    fn from(input: I) -> Self {
+        Self { input, age: ViewAge::NONE }
+    }
+}
 
 /// What a client has received, and what it looked like there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +114,8 @@ pub struct InputFrame<I> {
     pub count: usize,
     /// The inputs, oldest first.
     pub inputs: [I; INPUTS_PER_FRAME_MAX],
+    /// What was seen with each of the inputs.
+    pub ages: [ViewAge; INPUTS_PER_FRAME_MAX],
     /// What was received; `None` before the first snapshot.
     pub ack: Option<Ack>,
     /// Asks for a keyframe: what was received could not be used.
@@ -52,12 +128,24 @@ impl<I: Input> InputFrame<I> {
     pub fn one(tick: Tick, input: I, ack: Option<Ack>, wants_keyframe: bool) -> Self {
         let mut inputs = [I::default(); INPUTS_PER_FRAME_MAX];
         inputs[0] = input;
-        Self { tick, count: 1, inputs, ack, wants_keyframe }
+        Self { tick, count: 1, inputs, ages: [ViewAge::NONE; INPUTS_PER_FRAME_MAX], ack, wants_keyframe }
     }
 
-    /// The inputs with the ticks that they are for.
-    pub fn iter(&self) -> impl Iterator<Item = (Tick, I)> + '_ {
-        (0..).zip(&self.inputs[..self.count]).map(|(offset, input)| (self.tick + offset, *input))
+    /// The same, with what the player saw who gave the first input.
+    #[must_use]
+    pub const fn seeing(mut self, age: ViewAge) -> Self {
+        self.ages[0] = age;
+        self
+    }
+
+    /// What the player does and saw, with the ticks that it is for.
+    pub fn iter(&self) -> impl Iterator<Item = (Tick, Action<I>)> + '_ {
+        let actions = self.inputs.iter().zip(&self.ages).take(self.count);
+        (0..).zip(actions).map(|(offset, (input, age))| (self.tick + offset, Action { input: *input, age: *age }))
+    }
+
+    fn has_ages(&self) -> bool {
+        self.ages[..self.count].iter().any(|age| !age.is_none())
     }
 }
 
@@ -112,17 +200,21 @@ impl<I: Input> InputCodec<I> {
         out.push(INPUT);
         put_varint(out, frame.tick.0);
         let count = u8::try_from(frame.count - 1).expect("a frame has 1 to 8 inputs");
-        out.push(count | (u8::from(frame.ack.is_some()) << 3) | (u8::from(frame.wants_keyframe) << 4));
+        let (has_ack, has_ages) = (u8::from(frame.ack.is_some()) << 3, u8::from(frame.has_ages()) << 5);
+        out.push(count | has_ack | (u8::from(frame.wants_keyframe) << 4) | has_ages);
         if let Some(ack) = frame.ack {
             put_varint(out, ack.tick.0);
             out.extend_from_slice(&ack.hash.to_le_bytes());
         }
         let mut wire = [0; INPUT_WIDTH_MAX];
         let mut writer = BitWriter::new(out);
-        for input in &frame.inputs[..frame.count] {
-            input.gather(&mut wire[..I::WIDTH]);
+        for (_, action) in frame.iter() {
+            action.input.gather(&mut wire[..I::WIDTH]);
             for (leaf, value) in self.schema.tables[0].leaves.iter().zip(&wire) {
                 writer.put(*value, leaf.bits);
+            }
+            if has_ages != 0 {
+                writer.put(u32::from(action.age.parts()), u8::BITS);
             }
         }
         writer.finish();
@@ -140,8 +232,9 @@ impl<I: Input> InputCodec<I> {
         }
         let tick = Tick(reader.varint()?);
         let flags = reader.u8()?;
-        if flags >= 1 << 5 {
-            return Err(DecodeError::OutOfRange { value: u64::from(flags), max: 31 });
+        let out_of_range = DecodeError::OutOfRange { value: u64::from(flags), max: 63 };
+        if flags >= 1 << 6 {
+            return Err(out_of_range);
         }
         let ack = match flags & 8 {
             0 => None,
@@ -151,13 +244,19 @@ impl<I: Input> InputCodec<I> {
         let mut bits = BitReader::new(reader.slice(reader.remaining())?);
         let mut inputs = [I::default(); INPUTS_PER_FRAME_MAX];
         let mut wire = [0; INPUT_WIDTH_MAX];
-        for input in &mut inputs[..count] {
+        let mut ages = [ViewAge::NONE; INPUTS_PER_FRAME_MAX];
+        for (input, age) in inputs.iter_mut().zip(&mut ages).take(count) {
             for (leaf, value) in self.schema.tables[0].leaves.iter().zip(&mut wire) {
                 *value = bits.take_max(leaf.bits, leaf.max)?;
             }
             input.scatter(&wire[..I::WIDTH]);
+            if flags & 32 != 0 {
+                *age = ViewAge(u8::try_from(bits.take(u8::BITS)?).unwrap_or(u8::MAX));
+            }
         }
         bits.finish()?;
-        Ok(InputFrame { tick, count, inputs, ack, wants_keyframe: flags & 16 != 0 })
+        let frame = InputFrame { tick, count, inputs, ages, ack, wants_keyframe: flags & 16 != 0 };
+        // A frame has one encoding only: without an age it says so in the flags.
+        if (flags & 32 != 0) == frame.has_ages() { Ok(frame) } else { Err(out_of_range) }
     }
 }

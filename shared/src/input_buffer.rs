@@ -5,7 +5,7 @@
 //! a few ticks, then is neutral. The server never waits.
 
 use crate::Tick;
-use crate::input::InputCodec;
+use crate::input::{Action, InputCodec};
 use crate::limits::{INPUT_HOLD_TICKS, INPUT_LEAD_TICKS_MAX};
 use crate::state::Input;
 
@@ -27,21 +27,21 @@ pub enum Arrival {
 /// One seat's inputs for the coming ticks.
 #[derive(Debug, Clone)]
 pub struct InputBuffer<I> {
-    slots: [Option<(Tick, I)>; LEN],
+    slots: [Option<(Tick, Action<I>)>; LEN],
     newest: Option<Tick>,
-    last: I,
+    last: Action<I>,
     held_ticks: u32,
 }
 
 impl<I: Input> Default for InputBuffer<I> {
     fn default() -> Self {
-        Self { slots: [None; LEN], newest: None, last: I::default(), held_ticks: INPUT_HOLD_TICKS }
+        Self { slots: [None; LEN], newest: None, last: Action::default(), held_ticks: INPUT_HOLD_TICKS }
     }
 }
 
 impl<I: Input> InputBuffer<I> {
-    /// Keeps an input for `tick`; `next` is the tick that the room makes next.
-    pub fn insert(&mut self, tick: Tick, input: I, next: Tick) -> Arrival {
+    /// Keeps what a player does in `tick`; `next` is the tick that the room makes next.
+    pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick) -> Arrival {
         let lead = tick.since(next);
         if lead >= i64::from(INPUT_LEAD_TICKS_MAX) {
             return Arrival::Early;
@@ -53,7 +53,7 @@ impl<I: Input> InputBuffer<I> {
         if lead < 0 {
             if is_newest {
                 // The best guess for the ticks to come.
-                self.last = input;
+                self.last = action;
                 self.held_ticks = 0;
             }
             return Arrival::Late;
@@ -62,22 +62,22 @@ impl<I: Input> InputBuffer<I> {
         if slot.is_some_and(|(taken, _)| taken == tick) {
             return Arrival::Duplicate;
         }
-        *slot = Some((tick, input));
+        *slot = Some((tick, action));
         Arrival::Accepted
     }
 
-    /// The input for `tick`, and whether it had come in time.
-    pub fn take(&mut self, tick: Tick, codec: &InputCodec<I>) -> (I, bool) {
-        if let Some((_, input)) = self.slots[tick.0 as usize % LEN].take_if(|(slot, _)| *slot == tick) {
-            self.last = input;
+    /// What the player does in `tick`, and whether it had come in time.
+    pub fn take(&mut self, tick: Tick, codec: &InputCodec<I>) -> (Action<I>, bool) {
+        if let Some((_, action)) = self.slots[tick.0 as usize % LEN].take_if(|(slot, _)| *slot == tick) {
+            self.last = action;
             self.held_ticks = 0;
-            return (input, true);
+            return (action, true);
         }
         if self.held_ticks >= INPUT_HOLD_TICKS {
-            return (I::default(), false);
+            return (Action::default(), false);
         }
         self.held_ticks += 1;
-        (codec.held(self.last), false)
+        (Action { input: codec.held(self.last.input), age: self.last.age }, false)
     }
 
     /// The newest tick that an input came for.
@@ -90,6 +90,7 @@ impl<I: Input> InputBuffer<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::input::ViewAge;
 
     fn buffer() -> (InputBuffer<u8Input>, InputCodec<u8Input>) {
         (InputBuffer::default(), InputCodec::new())
@@ -103,8 +104,14 @@ mod tests {
         command: u8,
     }
 
-    const fn press(n: u8) -> u8Input {
-        u8Input { held: n, command: n }
+    const AGE: ViewAge = ViewAge::from_parts(40);
+
+    const fn press(n: u8) -> Action<u8Input> {
+        Action { input: u8Input { held: n, command: n }, age: AGE }
+    }
+
+    const fn held(n: u8) -> Action<u8Input> {
+        Action { input: u8Input { held: n, command: 0 }, age: AGE }
     }
 
     #[test]
@@ -124,9 +131,9 @@ mod tests {
         buffer.insert(Tick(0), press(3), Tick(0));
         buffer.take(Tick(0), &codec);
         for tick in 1..=INPUT_HOLD_TICKS {
-            assert_eq!(buffer.take(Tick(tick), &codec), (u8Input { held: 3, command: 0 }, false));
+            assert_eq!(buffer.take(Tick(tick), &codec), (held(3), false));
         }
-        assert_eq!(buffer.take(Tick(INPUT_HOLD_TICKS + 1), &codec), (press(0), false));
+        assert_eq!(buffer.take(Tick(INPUT_HOLD_TICKS + 1), &codec), (Action::default(), false));
     }
 
     #[test]
@@ -137,6 +144,6 @@ mod tests {
         }
         assert_eq!(buffer.newest(), None);
         assert_eq!(buffer.insert(Tick(7), press(2), Tick(100)), Arrival::Late);
-        assert_eq!(buffer.take(Tick(100), &codec), (u8Input { held: 2, command: 0 }, false));
+        assert_eq!(buffer.take(Tick(100), &codec), (held(2), false));
     }
 }

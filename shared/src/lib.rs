@@ -8,6 +8,8 @@
 //! | [`game`], [`stage`] | what a game author writes: [`Game`], and [`Stage`] to show it |
 //! | [`state`], [`Table`] | state as wire integers, its schema, the codecs behind the derives |
 //! | [`snapshot`], [`section`] | the world of one tick; deltas between two, encoded once for all who see them |
+//! | [`history`], [`past`] | the recent worlds, and lag compensation: one of them as a player saw it |
+//! | [`simulation`] | a room's world with all that its next tick depends on; checkpoints and replay |
 //! | [`input`], [`input_buffer`] | a player's inputs on the wire and in the room |
 //! | [`message`], [`wire`] | messages, close codes, checked readers and writers |
 //! | [`client`] | the client session: clock, prediction, reconciliation, interpolation, redialling |
@@ -23,6 +25,7 @@ pub mod client;
 pub mod determinism;
 pub mod game;
 pub mod hash;
+pub mod history;
 pub mod id;
 pub mod input;
 pub mod input_buffer;
@@ -30,8 +33,10 @@ pub mod limits;
 pub mod link;
 pub mod math;
 pub mod message;
+pub mod past;
 pub mod rng;
 pub mod section;
+pub mod simulation;
 pub mod snapshot;
 pub mod stage;
 pub mod state;

@@ -17,6 +17,12 @@ pub const TABLES_MAX: usize = 32;
 /// Snapshots kept as possible baselines of a delta, on the server.
 pub const SNAPSHOT_HISTORY_LEN: usize = 16;
 
+/// How old, in milliseconds, the world may be by which a player's input is judged (`Step::past`). Enough for a round
+/// trip of 150 ms with some jitter, input lead and playout delay included; nobody is hit longer after they reached
+/// cover. Who says that they saw something older is shown this. Above 42 Hz it is what the history holds, see
+/// `Rules::past_ticks_max`.
+pub const PAST_MS_MAX: u32 = 350;
+
 /// Encodings kept per section and tick: against the last tick, two older ones, and the keyframe.
 pub const SECTION_ENCODINGS_MAX: usize = 4;
 

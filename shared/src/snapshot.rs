@@ -80,7 +80,7 @@ impl Rows {
         (0..self.ids.len()).map(hash).fold(0, u64::wrapping_add)
     }
 
-    fn copy_from(&mut self, other: &Self) {
+    pub(crate) fn copy_from(&mut self, other: &Self) {
         self.width = other.width;
         self.ids.clone_from(&other.ids);
         self.wire.clone_from(&other.wire);

@@ -6,9 +6,14 @@
 //! have been as large as it gets.
 
 #[cfg(test)]
+#[path = "../it/gallery.rs"]
+mod gallery;
+
+#[cfg(test)]
 mod warm {
+    use crate::gallery::Gallery;
     use std::collections::BTreeMap;
-    use tickwire::input::{Ack, InputCodec, InputFrame};
+    use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
     use tickwire::limits::SNAPSHOT_HISTORY_LEN;
     use tickwire::message::{Hello, PROTOCOL_VERSION, fingerprint};
     use tickwire::snapshot::Snapshot;
@@ -59,7 +64,9 @@ mod warm {
             for ((_, seat), message) in self.members.iter().zip(&mut self.messages) {
                 let input = self.codec.quantize(self.world.bot(*seat, &mut self.dice));
                 message.clear();
-                self.codec.encode(&InputFrame::one(self.tick, input, ack, false), message);
+                let [parts, ..] = self.dice.next_u32().to_le_bytes();
+                let frame = InputFrame::one(self.tick, input, ack, false).seeing(ViewAge::from_parts(parts));
+                self.codec.encode(&frame, message);
             }
         }
 
@@ -105,6 +112,13 @@ mod warm {
     #[test]
     fn a_warm_tick_of_paddles_allocates_nothing() {
         let (allocations, bytes) = measure::<Paddles>(2, 3_600, 1_200);
+        assert!(bytes > 0, "snapshots were written");
+        assert_eq!(allocations, 0);
+    }
+
+    #[test]
+    fn a_warm_tick_in_which_players_look_back_allocates_nothing() {
+        let (allocations, bytes) = measure::<Gallery>(Gallery::RULES.seats, 3_600, 1_200);
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
     }

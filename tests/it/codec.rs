@@ -5,10 +5,11 @@ use crate::zoo::{Mood, Zoo, any_successor, any_world, canonical, with_other_secr
 use glam::Vec2;
 use proptest::prelude::*;
 use tickwire::client::blend;
-use tickwire::input::{Ack, InputCodec, InputFrame};
+use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
 use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::{Codec, Fixed, Schema, State};
+use tickwire::wire::DecodeError;
 use tickwire::{Rng, Seat, Tick};
 
 fn seat(number: u8) -> Seat {
@@ -144,7 +145,9 @@ proptest! {
     }
 
     #[test]
-    fn input_frames_come_back(seed: u64, tick: u32, count in 1_usize..=8, ack: Option<(u32, u32)>, wants: bool) {
+    fn input_frames_come_back(
+        seed: u64, tick: u32, count in 1_usize..=8, ack: Option<(u32, u32)>, wants: bool, ages: Option<[u8; 8]>,
+    ) {
         let (codec, mut dice) = (InputCodec::new(), Rng::new(seed));
         let schema = Schema::of::<crate::zoo::Wish>();
         let ack = ack.map(|(tick, hash)| Ack { tick: Tick(tick), hash });
@@ -155,12 +158,19 @@ proptest! {
             let wire: Vec<u32> = leaves.iter().map(|leaf| dice.below(leaf.max + 1)).collect();
             input.scatter(&wire);
         }
+        let plain = frame;
+        for (age, parts) in frame.ages.iter_mut().zip(ages.unwrap_or_default()).take(count) {
+            *age = ViewAge::from_parts(parts);
+        }
         let mut message = Vec::new();
         codec.encode(&frame, &mut message);
         prop_assert_eq!(codec.decode(&message), Ok(frame));
         for cut in 0..message.len() {
             prop_assert!(codec.decode(&message[..cut]).is_err(), "cut at {}", cut);
         }
+        let mut shorter = Vec::new();
+        codec.encode(&plain, &mut shorter);
+        prop_assert!(message.len() <= shorter.len() + count, "a byte for each input at the most");
     }
 }
 
@@ -195,4 +205,27 @@ fn rotations_turn_the_short_way_and_things_that_change_are_not_moved_through() {
     shown.restore(&mut zoo);
     let half = world(&|zoo| zoo.place(0.2, 4.25, None, &[(0, 12), (1, 30)], Mood::Asleep));
     assert_eq!(shown.tables, half.tables);
+}
+
+#[test]
+fn an_input_frame_has_one_encoding() {
+    let codec = InputCodec::new();
+    let frame = InputFrame::one(Tick(5), crate::zoo::Wish::default(), None, false);
+    let encode = |age| {
+        let mut message = Vec::new();
+        codec.encode(&frame.seeing(ViewAge::from_parts(age)), &mut message);
+        message
+    };
+    let (plain, mut seeing) = (encode(0), encode(200));
+    assert_eq!((plain[2], seeing[2]), (0, 1 << 5), "kind, tick, flags");
+    for flags in 64..=u8::MAX {
+        let message = [&plain[..2], &[flags], &plain[3..]].concat();
+        assert_eq!(codec.decode(&message), Err(DecodeError::OutOfRange { value: flags.into(), max: 63 }));
+    }
+    // The flag says that there are ages, and there is none.
+    let bits = Schema::of::<crate::zoo::Wish>().tables[0].leaves.iter().map(|leaf| leaf.bits).sum::<u32>();
+    for bit in bits..bits + 8 {
+        seeing[3 + usize::try_from(bit / 8).unwrap()] &= !(1 << (bit % 8));
+    }
+    assert_eq!(codec.decode(&seeing), Err(DecodeError::OutOfRange { value: 1 << 5, max: 63 }));
 }

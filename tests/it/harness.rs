@@ -11,7 +11,7 @@ pub use expected::visible_world;
 use tickwire::link::LinkProfile;
 use tickwire::message::CloseCode;
 use tickwire::{Game, Rng};
-use tickwire_server::room::{Counters, Room, SnapshotPoll};
+use tickwire_server::room::{Counters, Room, SnapshotPoll, TickRecord};
 
 /// Simulated time moves in steps of so many microseconds.
 const STEP_US: u64 = 1_000;
@@ -24,6 +24,10 @@ pub struct Play<G: Game> {
     pub clients: Vec<Client<G>>,
     /// What the room counted so far.
     pub counters: Counters,
+    /// What the room was created with.
+    pub room_seed: u64,
+    /// Everything that happened in the room.
+    pub records: Vec<TickRecord<G>>,
     dice: Rng,
     now_us: u64,
     ticks: u64,
@@ -33,8 +37,17 @@ impl<G: Game> Play<G> {
     /// A room with so many players behind links of this kind.
     pub fn new(seed: u64, players: usize, profile: LinkProfile) -> Self {
         let mut dice = Rng::new(seed);
-        let room = Room::new(dice.next_u64(), &G::Options::default(), false);
-        let mut play = Self { room, clients: Vec::new(), counters: Counters::default(), dice, now_us: 0, ticks: 0 };
+        let room_seed = dice.next_u64();
+        let mut play = Self {
+            room: Room::new(room_seed, &G::Options::default(), false),
+            clients: Vec::new(),
+            counters: Counters::default(),
+            room_seed,
+            records: Vec::new(),
+            dice,
+            now_us: 0,
+            ticks: 0,
+        };
         for _ in 0..players {
             play.join(profile);
         }
@@ -74,7 +87,7 @@ impl<G: Game> Play<G> {
         for index in 0..self.clients.len() {
             self.read(index);
         }
-        self.room.tick();
+        self.records.push(self.room.tick().clone());
         for index in 0..self.clients.len() {
             self.write(index);
         }

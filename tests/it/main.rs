@@ -8,7 +8,11 @@ mod codec;
 #[cfg(test)]
 mod every_field;
 #[cfg(test)]
+mod gallery;
+#[cfg(test)]
 pub mod harness;
+#[cfg(test)]
+mod past;
 #[cfg(test)]
 mod player;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::harness::visible_world;
 use crate::zoo::{Wish, Zoo, any_successor, any_world};
 use proptest::prelude::*;
 use tickwire::client::Session;
-use tickwire::input::{Ack, InputCodec, InputFrame};
+use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
 use tickwire::limits::{CHAT_CHARS_MAX, CLIENT_MESSAGE_BYTES_MAX, NAME_CHARS_MAX, SEATS_MAX};
 use tickwire::message::{
     ClientControl, Hello, PROTOCOL_VERSION, Player, ServerControl, SnapshotHead, Welcome, fingerprint,
@@ -41,6 +41,7 @@ fn input_frame() -> Vec<u8> {
     let mut frame =
         InputFrame::one(Tick(2), codec.quantize(tickwire::Game::bot(&Zoo::default(), seat(0), &mut dice)), ack, false);
     frame.count = 3;
+    frame.ages = std::array::from_fn(|index| ViewAge::from_parts([7, 0, 250][index % 3]));
     let mut message = Vec::new();
     codec.encode(&frame, &mut message);
     message

@@ -1,4 +1,4 @@
-//! Replication: the short history of worlds, and deltas from it that are encoded once for all who share them.
+//! Replication: deltas from the simulation's recent worlds, encoded once for all who share them, and its events.
 
 use super::Counters;
 use super::members::Member;
@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use tickwire::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::message::SnapshotHead;
 use tickwire::section::Encoder;
+use tickwire::simulation::Simulation;
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::{Schema, State};
 use tickwire::wire::{BitWriter, put_varint};
@@ -44,18 +45,18 @@ impl SnapshotFrame<'_> {
     }
 }
 
-/// One tick that deltas can start from or lead to.
-struct Past<G: Game> {
-    snapshot: Snapshot,
+/// What there is to tell of one tick besides its world.
+struct Told<G: Game> {
+    tick: Tick,
     events: Vec<(To, G::Event)>,
     /// Hash of the room's topic, known once it was encoded.
     room_hash: Option<u32>,
 }
 
-impl<G: Game> Past<G> {
-    fn new(snapshot: Snapshot) -> Self {
+impl<G: Game> Told<G> {
+    fn new() -> Self {
         // Room for the liveliest tick from the start: a warm room allocates nothing, whenever that tick comes.
-        Self { snapshot, events: Vec::with_capacity(EVENTS_PER_TICK_MAX), room_hash: None }
+        Self { tick: Tick(0), events: Vec::with_capacity(EVENTS_PER_TICK_MAX), room_hash: None }
     }
 }
 
@@ -67,10 +68,9 @@ struct Encoding {
 }
 
 pub(super) struct Replication<G: Game> {
-    schema: Schema,
     event_schema: Schema,
-    /// Oldest first; the newest is the current tick.
-    history: VecDeque<Past<G>>,
+    /// Beside the worlds of the simulation's history: oldest first, the newest is the current tick.
+    told: VecDeque<Told<G>>,
     /// Encodings of the current tick; the first `encoded` are valid, the rest keep their memory.
     encodings: Vec<Encoding>,
     encoded: usize,
@@ -87,46 +87,32 @@ pub(super) struct Replication<G: Game> {
 
 impl<G: Game> Replication<G> {
     /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
-    pub(super) fn new(schema: Schema, first: Snapshot, stagger: u32) -> Self {
+    pub(super) fn new(simulation: &Simulation<G>, stagger: u32) -> Self {
         Self {
             event_schema: Schema::of::<G::Event>(),
-            history: VecDeque::from([Past::new(first)]),
+            told: VecDeque::from([Told::new()]),
             encodings: Vec::new(),
             encoded: 0,
-            encoder: Encoder::new(&schema),
+            encoder: Encoder::new(simulation.schema()),
             priors: Vec::new(),
             epoch: 0,
             training: Tick(PRIORS_FIRST_SECONDS * G::RULES.tick_rate_hz + stagger % G::RULES.tick_rate_hz),
             head: Vec::with_capacity(HEAD_BYTES),
             own: Vec::new(),
             event_bits: Vec::with_capacity(HEAD_BYTES),
-            schema,
         }
     }
 
-    pub(super) const fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
-    pub(super) fn newest(&self) -> &Snapshot {
-        &self.history.back().expect("there is a snapshot from the start").snapshot
-    }
-
-    /// Captures the world after a tick; it is rounded to wire precision by that. Gives the hash of all of it.
-    pub(super) fn push(&mut self, world: &mut G, tick: Tick, events: &[(To, G::Event)]) -> u64 {
-        let mut past = if self.history.len() < SNAPSHOT_HISTORY_LEN {
-            Past::new(Snapshot::empty(&self.schema))
-        } else {
-            self.history.pop_front().expect("the history is full")
-        };
-        past.snapshot.capture(world, tick);
-        past.events.clear();
-        past.events.extend_from_slice(events);
-        past.room_hash = None;
-        self.history.push_back(past);
+    /// Takes over what happened in the tick that the simulation has just made.
+    pub(super) fn push(&mut self, tick: Tick, events: &[(To, G::Event)]) {
+        let oldest = if self.told.len() < SNAPSHOT_HISTORY_LEN { None } else { self.told.pop_front() };
+        let mut told = oldest.unwrap_or_else(Told::new);
+        told.events.clear();
+        told.events.extend_from_slice(events);
+        (told.tick, told.room_hash) = (tick, None);
+        self.told.push_back(told);
         self.encoded = 0;
         self.train(tick);
-        self.newest().hash(&self.schema)
     }
 
     /// Publishes what was learnt of the room's decisions, now and then, if that pays for its bytes.
@@ -143,29 +129,25 @@ impl<G: Game> Replication<G> {
         }
     }
 
-    fn past(&self, tick: Tick) -> Option<usize> {
-        let oldest = self.history.front()?.snapshot.tick;
-        let index = usize::try_from(tick.since(oldest)).ok()?;
-        (self.history.get(index)?.snapshot.tick == tick).then_some(index)
-    }
-
     /// The hash of the room's topic at a tick that was sent and is still remembered.
     pub(super) fn room_hash(&self, tick: Tick) -> Option<u32> {
-        self.past(tick).and_then(|index| self.history[index].room_hash)
+        let index = usize::try_from(tick.since(self.told.front()?.tick)).ok()?;
+        self.told.get(index)?.room_hash
     }
 
     /// The newest snapshot for a member: marks it as written.
     pub(super) fn frame(
         &mut self,
+        simulation: &Simulation<G>,
         member: &mut Member,
         newest: Option<Tick>,
         counters: &mut Counters,
     ) -> SnapshotFrame<'_> {
-        let now = self.newest().tick;
+        let now = simulation.tick();
         // The baseline may have rolled off the history while the member was behind.
-        let baseline = member.baseline.filter(|tick| *tick < now && self.past(*tick).is_some());
-        let (index, baseline) = self.encoding(baseline, counters);
-        self.encode_own(member, baseline);
+        let baseline = member.baseline.filter(|tick| *tick < now && simulation.history().at(*tick).is_some());
+        let (index, baseline) = self.encoding(simulation, baseline, counters);
+        self.encode_own(simulation, member, baseline);
         self.encode_head(member, now, newest);
         counters.snapshots += 1;
         counters.keyframes += u64::from(baseline.is_none());
@@ -174,7 +156,12 @@ impl<G: Game> Replication<G> {
     }
 
     /// The encoding against `baseline`, or the keyframe when there are enough encodings of this tick already.
-    fn encoding(&mut self, baseline: Option<Tick>, counters: &mut Counters) -> (usize, Option<Tick>) {
+    fn encoding(
+        &mut self,
+        simulation: &Simulation<G>,
+        baseline: Option<Tick>,
+        counters: &mut Counters,
+    ) -> (usize, Option<Tick>) {
         let known = |baseline| self.encodings[..self.encoded].iter().position(|known| known.baseline == baseline);
         if let Some(index) = known(baseline) {
             return (index, baseline);
@@ -190,33 +177,33 @@ impl<G: Game> Replication<G> {
         let index = self.encoded;
         self.encoded += 1;
         counters.encodings += 1;
-        let base = baseline.and_then(|tick| self.past(tick)).map(|past| &self.history[past].snapshot);
-        let now = &self.history.back().expect("there is a snapshot from the start").snapshot;
+        let (schema, history) = (simulation.schema(), simulation.history());
+        let (base, now) = (baseline.and_then(|tick| history.at(tick)), history.newest());
         let encoding = &mut self.encodings[index];
         encoding.baseline = baseline;
         encoding.bytes.clear();
-        let to_end = !self.schema.has_private;
-        let hash = self.encoder.encode(&self.schema, Topic::Room, base, now, to_end, &mut encoding.bytes);
+        let to_end = !schema.has_private;
+        let hash = self.encoder.encode(schema, Topic::Room, base, now, to_end, &mut encoding.bytes);
         if let Some(base) = base.filter(|base| is_sample(base, now, 0)) {
-            self.encoder.learn(&self.schema, Topic::Room, base, now);
+            self.encoder.learn(schema, Topic::Room, base, now);
         }
-        if let Some(newest) = self.history.back_mut() {
+        if let Some(newest) = self.told.back_mut() {
             newest.room_hash = Some(hash);
         }
         (index, baseline)
     }
 
-    fn encode_own(&mut self, member: &Member, baseline: Option<Tick>) {
+    fn encode_own(&mut self, simulation: &Simulation<G>, member: &Member, baseline: Option<Tick>) {
         self.own.clear();
-        if !self.schema.has_private {
+        let (schema, history) = (simulation.schema(), simulation.history());
+        if !schema.has_private {
             return;
         }
         let topic = Topic::Seat(member.seat);
-        let base = baseline.and_then(|tick| self.past(tick)).map(|past| &self.history[past].snapshot);
-        let now = &self.history.back().expect("there is a snapshot from the start").snapshot;
-        self.encoder.encode(&self.schema, topic, base, now, true, &mut self.own);
+        let (base, now) = (baseline.and_then(|tick| history.at(tick)), history.newest());
+        self.encoder.encode(schema, topic, base, now, true, &mut self.own);
         if let Some(base) = base.filter(|base| is_sample(base, now, 1 + member.seat.number())) {
-            self.encoder.learn(&self.schema, topic, base, now);
+            self.encoder.learn(schema, topic, base, now);
         }
     }
 
@@ -227,9 +214,9 @@ impl<G: Game> Replication<G> {
         let mut wire = [0; tickwire::limits::ROW_WIDTH_MAX];
         // Most members were told of everything up to the last tick.
         let untold = u32::try_from(now.since(member.told)).unwrap_or(u32::MAX).min(EVENT_TICKS_MAX);
-        let known = self.history.len().saturating_sub(untold as usize);
-        for past in self.history.range(known..) {
-            let age = u32::try_from(now.since(past.snapshot.tick)).unwrap_or(u32::MAX);
+        let known = self.told.len().saturating_sub(untold as usize);
+        for past in self.told.range(known..) {
+            let age = u32::try_from(now.since(past.tick)).unwrap_or(u32::MAX);
             let heard = |to: &To| *to == To::Everyone || *to == To::Seat(member.seat);
             for (_, event) in past.events.iter().filter(|(to, _)| heard(to)) {
                 event.gather(&mut wire[..G::Event::WIDTH]);

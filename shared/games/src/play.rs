@@ -1,6 +1,7 @@
 //! Plays a game in tests: bots or dice at the controls, the world rounded after each tick as a room does.
 
 use std::vec::Vec;
+use tickwire::past::{Past, Rewound};
 use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
 use tickwire::{Game, Rng, Seat, Step, To};
@@ -12,7 +13,9 @@ pub(crate) struct Play<G: Game> {
     pub(crate) events: Vec<(To, G::Event)>,
     pub(crate) dice: Rng,
     rng: Rng,
+    schema: Schema,
     snapshot: Snapshot,
+    rewound: Rewound<G>,
 }
 
 impl<G: Game> Play<G> {
@@ -20,8 +23,10 @@ impl<G: Game> Play<G> {
         let mut world = G::new(&G::Options::default());
         let seats: Vec<Seat> = Seat::first(seats).collect();
         seats.iter().for_each(|seat| world.join(*seat));
-        let snapshot = Snapshot::empty(&Schema::of::<G>());
-        Self { world, seats, events: Vec::new(), dice: Rng::new(!seed), rng: Rng::new(seed), snapshot }
+        let schema = Schema::of::<G>();
+        let snapshot = Snapshot::empty(&schema);
+        let (dice, rng, rewound) = (Rng::new(!seed), Rng::new(seed), Rewound::default());
+        Self { world, seats, events: Vec::new(), dice, rng, schema, snapshot, rewound }
     }
 
     /// One tick with what `decide` says for each seat.
@@ -32,7 +37,8 @@ impl<G: Game> Play<G> {
         }
         let tick = self.snapshot.tick.next();
         self.events.clear();
-        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut self.events));
+        let past = Past::present(&self.schema, &self.snapshot, &mut self.rewound);
+        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut self.events).with_past(past));
         self.snapshot.capture(&mut self.world, tick);
     }
 

@@ -112,12 +112,17 @@ impl Playout {
     /// The snapshots before and after the shown moment, and how far between them it is, 0 to 1.
     #[must_use]
     pub fn around(&self) -> Option<(&Snapshot, &Snapshot, f32)> {
+        self.around_moment(self.shown)
+    }
+
+    /// The same for any moment, in ticks; of one that is not kept, the nearest that is.
+    pub(crate) fn around_moment(&self, moment: f64) -> Option<(&Snapshot, &Snapshot, f32)> {
         let newest = self.kept.back()?;
-        let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= self.shown);
+        let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= moment);
         let before = &self.kept[after.saturating_sub(1)];
         let after = self.kept.get(after).unwrap_or(newest);
         let span = f64::from(after.tick.0) - f64::from(before.tick.0);
-        let part = if span > 0.0 { ((self.shown - f64::from(before.tick.0)) / span).clamp(0.0, 1.0) } else { 0.0 };
+        let part = if span > 0.0 { ((moment - f64::from(before.tick.0)) / span).clamp(0.0, 1.0) } else { 0.0 };
         Some((before, after, part as f32))
     }
 

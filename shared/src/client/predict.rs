@@ -1,8 +1,10 @@
 //! Prediction: the client's own future, replayed from each snapshot with the inputs the server has not seen.
 
 use super::view::{difference, is_teleport, predicts_leaf, predicts_row};
-use crate::input::InputCodec;
+use super::{InputClock, Playout};
+use crate::input::{Ack, Action, InputCodec, InputFrame, ViewAge};
 use crate::limits::{PREDICTION_TICKS_MAX, SEATS_MAX};
+use crate::past::{Past, Rewound};
 use crate::snapshot::Snapshot;
 use crate::state::{Leaf, LeafKind, Schema};
 use crate::{Game, Rng, RowId, Seat, Step, Tick, To};
@@ -14,6 +16,22 @@ const _: () = assert!(INPUTS_KEPT > PREDICTION_TICKS_MAX as usize, "a replay mus
 
 /// A correction is eased to a third in this time, in microseconds.
 const EASE_US: f32 = 80_000.0;
+
+/// How the player sees others while a tick is predicted.
+#[derive(Clone, Copy)]
+pub(super) struct Eyes<'a> {
+    schema: &'a Schema,
+    playout: &'a Playout,
+    /// By how much what is shown of others is behind what is shown of oneself.
+    age: ViewAge,
+}
+
+impl<'a> Eyes<'a> {
+    /// What is on screen at `now_us`.
+    pub(super) fn at(now_us: u64, clock: &InputClock, schema: &'a Schema, playout: &'a Playout) -> Self {
+        Self { schema, playout, age: ViewAge::from_ticks(clock.tick_at(now_us) - playout.shown()) }
+    }
+}
 
 /// What is predicted, as wire integers: the newest tick, the one after it if the input stays, and the rest of
 /// the corrections that are being eased on screen.
@@ -90,10 +108,14 @@ impl<'a> FieldError<'a> {
 pub(super) struct Predictor<G: Game> {
     world: G,
     pub(super) predicted: Predicted,
-    inputs: [Option<(Tick, G::Input)>; INPUTS_KEPT],
+    actions: [Option<(Tick, Action<G::Input>)>; INPUTS_KEPT],
     seats: [Option<G::Input>; SEATS_MAX as usize],
     replayed: Snapshot,
     events: Vec<(To, G::Event)>,
+    rewound: Rewound<G>,
+    looks_back: bool,
+    /// What the last picture showed of others, in ticks, until an input was made from it.
+    drawn: Option<f64>,
 }
 
 impl<G: Game> Predictor<G> {
@@ -101,7 +123,17 @@ impl<G: Game> Predictor<G> {
         let empty = Snapshot::empty(schema);
         let predicted = Predicted { now: empty.clone(), ahead: empty.clone(), part: 0.0, offsets: Vec::new() };
         let seats = [None; SEATS_MAX as usize];
-        Self { world: G::default(), predicted, inputs: [None; INPUTS_KEPT], seats, replayed: empty, events: Vec::new() }
+        Self {
+            world: G::default(),
+            predicted,
+            actions: [None; INPUTS_KEPT],
+            seats,
+            replayed: empty,
+            events: Vec::new(),
+            rewound: Rewound::default(),
+            looks_back: false,
+            drawn: None,
+        }
     }
 
     /// Starts over from a snapshot, without a prediction.
@@ -109,7 +141,7 @@ impl<G: Game> Predictor<G> {
         self.predicted.now.copy_from(base);
         self.predicted.ahead.copy_from(base);
         self.predicted.offsets.clear();
-        self.inputs = [None; INPUTS_KEPT];
+        self.actions = [None; INPUTS_KEPT];
     }
 
     /// The seats that are taken; the others' inputs are taken to be neutral.
@@ -123,34 +155,48 @@ impl<G: Game> Predictor<G> {
     }
 
     /// Makes the next tick with this input and gives what happened in it.
-    pub(super) fn step(&mut self, me: Option<Seat>, input: G::Input) -> &[(To, G::Event)] {
+    pub(super) fn step(&mut self, me: Option<Seat>, input: G::Input, eyes: Eyes<'_>) -> &[(To, G::Event)] {
         let tick = self.tick().next();
-        self.inputs[tick.0 as usize % INPUTS_KEPT] = Some((tick, input));
+        // The player reacts to a picture. Without one since the last tick, all has moved on alike.
+        let age = self.drawn.take().map_or(eyes.age, |shown| age_at(tick, shown));
+        let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
+        self.actions[tick.0 as usize % INPUTS_KEPT] = Some((tick, action));
         self.predicted.now.restore(&mut self.world);
-        self.simulate(tick, me, input);
+        self.simulate(tick, me, action, eyes, false);
         self.predicted.now.capture(&mut self.world, tick);
         &self.events
     }
 
-    fn simulate(&mut self, tick: Tick, me: Option<Seat>, input: G::Input) {
+    /// The message that tells the server of the newest tick's input. What the player saw is told from the first
+    /// time on that the game has asked for it: others pay no byte.
+    pub(super) fn input_frame(&self, ack: Option<Ack>, wants_keyframe: bool) -> InputFrame<G::Input> {
+        let Action { input, age } = self.action(self.tick()).unwrap_or_default();
+        let age = if self.looks_back { age } else { ViewAge::NONE };
+        InputFrame::one(self.tick(), input, ack, wants_keyframe).seeing(age)
+    }
+
+    fn simulate(&mut self, tick: Tick, me: Option<Seat>, action: Action<G::Input>, eyes: Eyes<'_>, replays: bool) {
         if let Some(me) = me {
-            self.seats[me.index()] = Some(input);
+            self.seats[me.index()] = Some(action.input);
         }
         self.events.clear();
         // The room's generator never travels: these numbers are a guess.
         let mut rng = Rng::new(u64::from(tick.0));
-        self.world.step(&mut Step::new(tick, &self.seats, &mut rng, &mut self.events));
+        let newest = if replays { &self.replayed } else { &self.predicted.now };
+        let past = Past::of_client(eyes.schema, newest, eyes.playout, me, (tick, action.age), &mut self.rewound);
+        self.world.step(&mut Step::new(tick, &self.seats, &mut rng, &mut self.events).with_past(past));
+        self.looks_back |= me.is_some_and(|me| self.rewound.was_asked(me));
     }
 
-    /// The input that was used for a tick.
-    pub(super) fn input(&self, tick: Tick) -> Option<G::Input> {
-        self.inputs[tick.0 as usize % INPUTS_KEPT].filter(|(kept, _)| *kept == tick).map(|(_, input)| input)
+    /// What was done in a tick.
+    fn action(&self, tick: Tick) -> Option<Action<G::Input>> {
+        self.actions[tick.0 as usize % INPUTS_KEPT].filter(|(kept, _)| *kept == tick).map(|(_, action)| action)
     }
 
     /// Replays from what the server says to the tick that was predicted.
     pub(super) fn reconcile(
         &mut self,
-        schema: &Schema,
+        eyes: Eyes<'_>,
         base: &Snapshot,
         me: Option<Seat>,
         codec: &InputCodec<G::Input>,
@@ -159,15 +205,15 @@ impl<G: Game> Predictor<G> {
         let ticks = u32::try_from(target.since(base.tick)).unwrap_or(0);
         base.restore(&mut self.world);
         self.replayed.copy_from(base);
-        let mut last = G::Input::default();
+        let mut last = Action::default();
         for tick in (1..=ticks).map(|ahead| base.tick + ahead) {
-            last = self.input(tick).unwrap_or_else(|| codec.held(last));
-            self.simulate(tick, me, last);
+            last = self.action(tick).unwrap_or_else(|| Action { input: codec.held(last.input), ..last });
+            self.simulate(tick, me, last, eyes, true);
             self.replayed.capture(&mut self.world, tick);
         }
         let mut correction = Correction { ticks, ..Correction::default() };
         if self.tick() == target {
-            self.compare(schema, me, &mut correction);
+            self.compare(eyes.schema, me, &mut correction);
         }
         core::mem::swap(&mut self.predicted.now, &mut self.replayed);
         correction
@@ -202,10 +248,18 @@ impl<G: Game> Predictor<G> {
 
     /// Prepares what is shown at `part` of the way to the next tick, if the input stays as it is, after
     /// `elapsed_us` since the last time.
-    pub(super) fn look_ahead(&mut self, me: Option<Seat>, input: G::Input, part: f32, elapsed_us: u64) {
-        let tick = self.tick().next();
+    pub(super) fn look_ahead(
+        &mut self,
+        me: Option<Seat>,
+        input: G::Input,
+        (part, elapsed_us): (f32, u64),
+        eyes: Eyes<'_>,
+    ) {
+        let (tick, shown) = (self.tick().next(), eyes.playout.shown());
+        let action = Action { input, age: age_at(tick, shown).at_most(G::RULES.past_ticks_max()) };
+        self.drawn = Some(shown);
         self.predicted.now.restore(&mut self.world);
-        self.simulate(tick, me, input);
+        self.simulate(tick, me, action, eyes, false);
         self.predicted.ahead.capture(&mut self.world, tick);
         self.predicted.part = part.clamp(0.0, 1.0);
         let kept = libm::expf(-(elapsed_us as f32) / EASE_US);
@@ -214,4 +268,9 @@ impl<G: Game> Predictor<G> {
             libm::fabsf(offset.steps) > 0.5
         });
     }
+}
+
+/// The age in `tick` of a view that showed the moment `shown`, in ticks.
+fn age_at(tick: Tick, shown: f64) -> ViewAge {
+    ViewAge::from_ticks(f64::from(tick.0) - shown)
 }

@@ -8,11 +8,11 @@
 //! The [`Session`](super::Session) around it knows connections and players; this knows ticks.
 
 use super::events::Events;
-use super::predict::Predictor;
+use super::predict::{Eyes, Predictor};
 use super::round_trip::RoundTrip;
 use super::view::{Played, compose};
 use super::{InputClock, Playout, Stats};
-use crate::input::{Ack, InputCodec, InputFrame};
+use crate::input::{Ack, InputCodec};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::message::SnapshotHead;
 use crate::section::Mirror;
@@ -155,7 +155,8 @@ impl<G: Game> Snapshots<G> {
         }
         self.playout.advance(now_us);
         if core::mem::take(&mut self.unreconciled) {
-            let correction = self.predictor.reconcile(&self.schema, self.mirror.world(), self.me, &self.codec);
+            let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
+            let correction = self.predictor.reconcile(eyes, self.mirror.world(), self.me, &self.codec);
             stats.count_correction(&correction);
         }
         let newest = self.playout.newest_tick();
@@ -173,10 +174,11 @@ impl<G: Game> Snapshots<G> {
     fn make_tick(&mut self, now_us: u64) -> Vec<u8> {
         let input = if self.hidden { G::Input::default() } else { self.input };
         let tick = self.predictor.tick().next();
-        let events = self.predictor.step(self.me, input);
+        let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
+        let events = self.predictor.step(self.me, input, eyes);
         self.events.predict(tick, self.me, events);
         let mut message = Vec::new();
-        self.codec.encode(&InputFrame::one(tick, input, self.ack, self.wants_keyframe), &mut message);
+        self.codec.encode(&self.predictor.input_frame(self.ack, self.wants_keyframe), &mut message);
         self.round_trip.sent(tick, now_us);
         message
     }
@@ -187,7 +189,8 @@ impl<G: Game> Snapshots<G> {
         let elapsed_us = now_us.saturating_sub(self.shown_us);
         self.shown_us = now_us;
         let ahead = self.clock.tick_at(now_us) - f64::from(self.predictor.tick().0);
-        self.predictor.look_ahead(self.me, self.input, ahead as f32, elapsed_us);
+        let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
+        self.predictor.look_ahead(self.me, self.input, (ahead as f32, elapsed_us), eyes);
         compose(&self.schema, self.me, &Played { before, after, part }, &self.predictor.predicted, &mut self.merged);
         self.merged.restore(&mut self.shown);
         Some(&self.shown)

@@ -25,12 +25,12 @@ const fn owner_value(seat: Option<Seat>) -> u32 {
 }
 
 /// Whether this client shows a row as it predicts it.
-pub(super) fn predicts_row(table: &TableSchema, row: &[u32], me: Option<Seat>) -> bool {
+pub(crate) fn predicts_row(table: &TableSchema, row: &[u32], me: Option<Seat>) -> bool {
     table.marks.predict || table.owner.is_some_and(|owner| row[owner] == owner_value(me))
 }
 
 /// Whether this client shows a leaf of a row as it predicts it.
-pub(super) fn predicts_leaf(leaf: &Leaf, row: &[u32], me: Option<Seat>) -> bool {
+pub(crate) fn predicts_leaf(leaf: &Leaf, row: &[u32], me: Option<Seat>) -> bool {
     leaf.marks.predict || leaf.owner.is_some_and(|owner| row[owner] == owner_value(me))
 }
 

@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
+use tickwire::past::{Past, Rewound};
 use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
@@ -21,11 +22,13 @@ static PLAYED: LazyLock<Played> = LazyLock::new(|| {
     let (mut world, mut rng, mut dice) = (Arena::new(&Default::default()), Rng::new(1), Rng::new(2));
     let seats: Vec<Seat> = Seat::first(8).collect();
     seats.iter().for_each(|seat| world.join(*seat));
-    let mut snapshots = Vec::new();
+    let mut rewound = Rewound::default();
+    let mut snapshots = vec![Snapshot::empty(&schema)];
     for tick in (1..=200).map(Tick) {
         let mut inputs = [None; 64];
         seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
-        world.step(&mut Step::new(tick, &inputs, &mut rng, &mut Vec::new()));
+        let past = Past::present(&schema, &snapshots[snapshots.len() - 1], &mut rewound);
+        world.step(&mut Step::new(tick, &inputs, &mut rng, &mut Vec::new()).with_past(past));
         let mut snapshot = Snapshot::empty(&schema);
         snapshot.capture(&mut world, tick);
         snapshots.push(snapshot);

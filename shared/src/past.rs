@@ -1,0 +1,336 @@
+//! Lag compensation: the world as a player saw it when they acted.
+//!
+//! A player sees their own things in the present, where they predict them, and everything else as it was a moment
+//! ago, between two snapshots. Both are rebuilt here, by the function with which the client draws, from the
+//! room's [`History`] and the age of the view that came with the input; on the client from what it received.
+
+use crate::client::{Playout, blend, predicts_leaf, predicts_row};
+use crate::history::History;
+use crate::input::ViewAge;
+use crate::limits::SEATS_MAX;
+use crate::snapshot::{Rows, Snapshot};
+use crate::state::{Schema, TableSchema};
+use crate::{Game, Mode, Seat, Tick};
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+/// What was on a screen: two snapshots and how far between them the shown moment is.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The snapshot before the moment.
+    pub before: &'a Snapshot,
+    /// The one after it, or the same.
+    pub after: &'a Snapshot,
+    /// How far from one to the other, 0 to 1.
+    pub part: f32,
+}
+
+impl<'a> Seen<'a> {
+    /// What is seen at a moment, in ticks, between two snapshots; outside of them it is the nearer one.
+    #[must_use]
+    pub fn between(before: &'a Snapshot, after: &'a Snapshot, moment: f64) -> Self {
+        let span = f64::from(after.tick.0) - f64::from(before.tick.0);
+        let part = if span > 0.0 { ((moment - f64::from(before.tick.0)) / span).clamp(0.0, 1.0) } else { 0.0 };
+        Self { before, after, part: part as f32 }
+    }
+}
+
+/// Where the views of a tick are looked up.
+enum Source<'a> {
+    /// In a room: every seat has told how old its view is.
+    Room { history: &'a History, now: Tick, every_ticks: u32, ages: &'a [ViewAge] },
+    /// On a client, which knows of its own seat at the most.
+    Client { newest: &'a Snapshot, own: Option<(Seat, Seen<'a>)> },
+}
+
+/// What the seats saw when they acted in the tick that is being made, and memory to rebuild it in.
+pub struct Past<'a, G: Game> {
+    schema: &'a Schema,
+    source: Source<'a>,
+    rewound: &'a mut Rewound<G>,
+}
+
+impl<'a, G: Game> Past<'a, G> {
+    /// For the tick after the newest of `history`, where each seat acted with a view of this age.
+    #[must_use]
+    pub fn of_room(schema: &'a Schema, history: &'a History, ages: &'a [ViewAge], rewound: &'a mut Rewound<G>) -> Self {
+        let Mode::Snapshot { every_ticks } = G::RULES.mode;
+        rewound.start();
+        let (now, every_ticks) = (history.newest().tick.next(), u32::from(every_ticks));
+        Self { schema, source: Source::Room { history, now, every_ticks, ages }, rewound }
+    }
+
+    /// For the tick `now` on the client of `me`, which shows others by `playout` and whose last tick's world, with
+    /// what it predicts, is `newest`.
+    #[must_use]
+    pub fn of_client(
+        schema: &'a Schema,
+        newest: &'a Snapshot,
+        playout: &'a Playout,
+        me: Option<Seat>,
+        (now, age): (Tick, ViewAge),
+        rewound: &'a mut Rewound<G>,
+    ) -> Self {
+        rewound.start();
+        let around = playout.around_moment(age.before(now)).filter(|_| !age.is_none());
+        let own = me.zip(around.map(|(before, after, part)| Seen { before, after, part }));
+        Self { schema, source: Source::Client { newest, own }, rewound }
+    }
+
+    /// For a world without a network, where everyone sees the last tick's world.
+    #[must_use]
+    pub fn present(schema: &'a Schema, newest: &'a Snapshot, rewound: &'a mut Rewound<G>) -> Self {
+        rewound.start();
+        Self { schema, source: Source::Client { newest, own: None }, rewound }
+    }
+
+    /// What the player in `seat` saw.
+    pub(crate) fn world(&mut self, seat: Seat) -> &G {
+        let (newest, seen) = match self.source {
+            Source::Room { history, now, every_ticks, ages } => {
+                let age = ages.get(seat.index()).copied().filter(|age| !age.is_none());
+                (history.newest(), age.map(|age| history.seen_at(age.before(now), every_ticks)))
+            }
+            Source::Client { newest, own } => (newest, own.and_then(|(me, seen)| (me == seat).then_some(seen))),
+        };
+        self.rewound.asked |= 1 << seat.number();
+        // All who see the newest world share it.
+        let key = seen.map(|_| seat);
+        match self.rewound.find(key) {
+            Some(index) => &self.rewound.worlds[index].1,
+            None => self.rewound.rebuild(self.schema, key, newest, seen),
+        }
+    }
+}
+
+/// Memory for past worlds, reused from tick to tick. It is no state: nothing in it outlives a tick.
+pub struct Rewound<G> {
+    /// What whom was shown in this tick: the first `filled`. The rest keep their memory.
+    worlds: Vec<(Option<Seat>, G)>,
+    filled: usize,
+    /// A bit per seat whose view was asked for in this tick.
+    asked: u64,
+    shown: Snapshot,
+    merged: Rows,
+}
+
+const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "there is a bit per seat");
+
+impl<G> Default for Rewound<G> {
+    fn default() -> Self {
+        let (shown, merged) = (Snapshot::default(), Rows::default());
+        Self { worlds: Vec::new(), filled: 0, asked: 0, shown, merged }
+    }
+}
+
+impl<G: Game> Rewound<G> {
+    fn start(&mut self) {
+        (self.filled, self.asked) = (0, 0);
+    }
+
+    /// Whether the last step asked what this seat saw.
+    pub(crate) const fn was_asked(&self, seat: Seat) -> bool {
+        self.asked & (1 << seat.number()) != 0
+    }
+
+    fn find(&self, key: Option<Seat>) -> Option<usize> {
+        self.worlds[..self.filled].iter().position(|(known, _)| *known == key)
+    }
+
+    fn rebuild(&mut self, schema: &Schema, key: Option<Seat>, newest: &Snapshot, seen: Option<Seen<'_>>) -> &G {
+        if self.worlds.len() == self.filled {
+            self.worlds.push((None, G::default()));
+        }
+        let (owner, world) = &mut self.worlds[self.filled];
+        *owner = key;
+        match key.zip(seen) {
+            None => newest.restore(world),
+            Some((seat, seen)) => {
+                blend(schema, seen.before, seen.after, seen.part, &mut self.shown);
+                add_predicted(schema, seat, newest, &mut self.shown, &mut self.merged);
+                self.shown.restore(world);
+            }
+        }
+        self.filled += 1;
+        world
+    }
+}
+
+/// Puts what the player in `me` predicts, as it is in `newest`, into the world that is shown.
+fn add_predicted(schema: &Schema, me: Seat, newest: &Snapshot, shown: &mut Snapshot, merged: &mut Rows) {
+    for ((table, newest), shown) in schema.tables.iter().zip(&newest.tables).zip(&mut shown.tables) {
+        if table.name.is_empty() {
+            let now = newest.row(0);
+            let predicted = |(index, _): &(usize, &mut u32)| predicts_leaf(&table.leaves[*index], now, Some(me));
+            shown.wire.iter_mut().enumerate().filter(predicted).for_each(|(index, value)| *value = now[index]);
+        } else if table.marks.predict {
+            shown.copy_from(newest);
+        } else if table.owner.is_some() {
+            merge(table, me, newest, shown, merged);
+            core::mem::swap(shown, merged);
+        }
+    }
+}
+
+/// Own rows as they are in `newest`, the others as they are in `shown`, in slot order.
+fn merge(table: &TableSchema, me: Seat, newest: &Rows, shown: &Rows, out: &mut Rows) {
+    out.clear();
+    out.width = shown.width;
+    let mine = |rows: &Rows, index: &usize| predicts_row(table, rows.row(*index), Some(me));
+    let mut own = (0..newest.ids.len()).filter(|index| mine(newest, index)).peekable();
+    let mut others = (0..shown.ids.len()).filter(|index| !mine(shown, index)).peekable();
+    loop {
+        let order = match (own.peek(), others.peek()) {
+            (None, None) => return,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(own), Some(other)) => newest.ids[*own].slot.cmp(&shown.ids[*other].slot),
+        };
+        // In a slot that has changed hands, the own row is the newer one.
+        let other = if order.is_lt() { None } else { others.next() };
+        let (rows, index) = match (if order.is_gt() { None } else { own.next() }, other) {
+            (Some(index), _) => (newest, index),
+            (None, Some(index)) => (shown, index),
+            (None, None) => return,
+        };
+        out.push(rows.ids[index]).copy_from_slice(rows.row(index));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Leave, RowId, Rules, Step, Table};
+
+    /// Everything moves by 8 a tick, in lanes of its own.
+    #[derive(Clone, Default, crate::State)]
+    struct World {
+        #[state(range = 0..=4_000, smooth)]
+        clock: u16,
+        #[state(range = 0..=4_000, smooth, predict)]
+        door: u16,
+        ships: Table<Ship>,
+        #[state(predict)]
+        balls: Table<Ship>,
+    }
+
+    #[derive(Clone, Default, crate::State)]
+    struct Ship {
+        #[state(owner)]
+        seat: Option<Seat>,
+        #[state(range = 0..=4_000, smooth)]
+        x: u16,
+        #[state(only = server)]
+        secret: u16,
+    }
+
+    impl Game for World {
+        type Input = ();
+        type Event = ();
+        type Options = ();
+        const RULES: Rules = Rules::new("world", 30);
+        fn new((): &()) -> Self {
+            Self::default()
+        }
+        fn join(&mut self, seat: Seat) {
+            self.ships.insert(Ship { seat: Some(seat), ..Ship::default() });
+        }
+        fn leave(&mut self, seat: Seat, _: Leave) {
+            self.ships.retain(|_, ship| ship.seat != Some(seat));
+        }
+        fn step(&mut self, _: &mut Step<'_, Self>) {
+            self.clock += 8;
+            self.door += 8;
+            for ship in self.ships.values_mut().chain(self.balls.values_mut()) {
+                ship.x += 8;
+                ship.secret = ship.x;
+            }
+        }
+    }
+
+    fn seat(number: u8) -> Seat {
+        Seat::new(number).expect("a seat")
+    }
+
+    /// Worlds up to tick 20: a ship for each of two seats, one of them from tick 18 on, and a ball.
+    fn worlds(schema: &Schema) -> History {
+        let mut history = History::new(Snapshot::empty(schema));
+        let mut world = World::default();
+        world.balls.insert(Ship::default());
+        world.join(seat(1));
+        for tick in 1..=20 {
+            if tick == 18 {
+                world.join(seat(0));
+            }
+            let (inputs, mut events) = ([], Vec::new());
+            world.step(&mut Step::new(Tick(tick), &inputs, &mut crate::Rng::new(0), &mut events));
+            history.push(schema, &mut world);
+        }
+        history
+    }
+
+    #[test]
+    fn own_things_are_shown_in_the_present_and_others_between_two_ticks() {
+        let schema = Schema::of::<World>();
+        let (history, mut rewound) = (worlds(&schema), Rewound::default());
+        // 4.5 ticks before tick 21.
+        let ages = [ViewAge::from_parts(72), ViewAge::NONE];
+        let mut past = Past::<World>::of_room(&schema, &history, &ages, &mut rewound);
+        let mine = past.world(seat(0));
+        assert_eq!((mine.clock, mine.door), (132, 160), "16.5 and 20 ticks");
+        let ships: Vec<_> = mine.ships.iter().map(|(id, ship)| (id.slot, ship.seat, ship.x)).collect();
+        assert_eq!(ships, [(0, Some(seat(1)), 132), (1, Some(seat(0)), 24)]);
+        assert_eq!(mine.ships.get(RowId { slot: 0, generation: 0 }).map(|ship| ship.secret), Some(128), "not smooth");
+        assert_eq!(mine.balls.values().next().map(|ball| ball.x), Some(160), "predicted by everyone");
+        for unseeing in [seat(1), seat(50)] {
+            let newest = past.world(unseeing);
+            assert_eq!((newest.clock, newest.ships.len()), (160, 2), "the last tick's world");
+        }
+        // What was shown first is still there.
+        assert_eq!(past.world(seat(0)).clock, 132);
+        assert_eq!(rewound.worlds.len(), 2, "one for seat 0, one for the others");
+        assert!(rewound.was_asked(seat(50)) && !rewound.was_asked(seat(2)));
+    }
+
+    #[test]
+    fn the_slot_of_a_row_that_is_gone_shows_the_own_row() {
+        let schema = Schema::of::<World>();
+        let mut history = worlds(&schema);
+        let mut world = World::default();
+        history.newest().restore(&mut world);
+        let theirs = world.ships.iter().next().map(|(id, _)| id).expect("two ships");
+        world.ships.remove(theirs);
+        let mut snapshot = Snapshot::empty(&schema);
+        snapshot.capture(&mut world, Tick(21));
+        // Seat 0's ship, where seat 1's was.
+        let id = RowId { slot: 0, generation: 1 };
+        let row = snapshot.tables[1].row(0).to_vec();
+        snapshot.tables[1] = Rows::new(row.len());
+        snapshot.tables[1].push(id).copy_from_slice(&row);
+        snapshot.restore(&mut world);
+        history.push(&schema, &mut world);
+        let (ages, mut rewound) = ([ViewAge::from_parts(72)], Rewound::default());
+        let mut past = Past::<World>::of_room(&schema, &history, &ages, &mut rewound);
+        assert_eq!(past.world(seat(0)).ships.iter().map(|(id, _)| id).collect::<Vec<_>>(), [id]);
+    }
+
+    #[test]
+    fn a_client_is_shown_what_the_room_will_show() {
+        let schema = Schema::of::<World>();
+        let history = worlds(&schema);
+        let mut playout = Playout::new(33_333.0);
+        (10..=20).for_each(|tick| playout.push(history.at(Tick(tick)).expect("kept"), u64::from(tick) * 33_333));
+        let (mut here, mut there) = (Rewound::default(), Rewound::default());
+        for parts in 0..=160 {
+            let ages = [ViewAge::from_parts(parts)];
+            let mut past = Past::<World>::of_room(&schema, &history, &ages, &mut here);
+            let (mut room, mut client) = (Snapshot::empty(&schema), Snapshot::empty(&schema));
+            room.capture(&mut past.world(seat(0)).clone(), Tick(0));
+            let acted = (Tick(21), ages[0]);
+            let newest = history.newest();
+            let mut past = Past::<World>::of_client(&schema, newest, &playout, Some(seat(0)), acted, &mut there);
+            client.capture(&mut past.world(seat(0)).clone(), Tick(0));
+            assert_eq!(room, client, "{parts} sixteenths ago");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Lag compensation: what met its target on the shooter's screen counts, within bounds, and can be replayed.
+
+use crate::gallery::{Gallery, Shot, Trigger};
+use crate::harness::Play;
+use tickwire::history::History;
+use tickwire::input::{InputCodec, InputFrame, ViewAge};
+use tickwire::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
+use tickwire::link::LinkProfile;
+use tickwire::message::{ClientControl, CloseCode, Hello, PROTOCOL_VERSION, fingerprint};
+use tickwire::simulation::{Checkpoint, ReplayError, Simulation, TickRecord};
+use tickwire::{Game, Leave, Rng, Tick};
+use tickwire_games::{Arena, Paddles};
+use tickwire_server::room::{MemberId, Room, RosterChange};
+
+/// What marksmen hit in half a minute.
+struct Score {
+    hits: usize,
+    misses: usize,
+    /// What the marksmen heard of their own shots: each once, if it was predicted as it came out.
+    heard: usize,
+    /// How old their views were, at the most.
+    age_ticks_max: f64,
+    /// For how long a runner had been behind cover when it was hit, at the worst.
+    hit_covered_ticks: u8,
+}
+
+/// Lets two marksmen shoot at what they see, after a while in which their clocks settle.
+fn shoot(seed: u64, latency_ms: u32, jitter_ms: u32) -> Score {
+    let mut play: Play<Gallery> = Play::new(seed, 2, LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() });
+    play.run_seconds(10);
+    let settled = play.records.len();
+    play.clients.iter_mut().for_each(|client| while client.session.poll_event().is_some() {});
+    let mut heard = 0;
+    for _ in 0..30 * Gallery::RULES.tick_rate_hz {
+        play.run_ticks(1);
+        for client in &mut play.clients {
+            let me = client.session.seat();
+            let own = |event: &Shot| matches!(event, Shot::Hit(seat, _) | Shot::Missed(seat, _) if Some(*seat) == me);
+            heard += std::iter::from_fn(|| client.session.poll_event()).filter(own).count();
+        }
+    }
+    play.assert_sound();
+    let records = &play.records[settled..];
+    let shots: Vec<Shot> = records.iter().flat_map(|record| &record.events).map(|(_, shot)| *shot).collect();
+    let hits = shots.iter().filter(|shot| matches!(shot, Shot::Hit(..))).count();
+    let ages = records.iter().flat_map(|record| &record.actions).map(|(_, action)| action.age.parts());
+    let runners = play.room.checkpoint().world.runners.values();
+    let hit_covered_ticks = runners.map(|runner| runner.hit_covered_ticks).max().unwrap_or(0);
+    let age_ticks_max = f64::from(ages.max().unwrap_or(0)) / 16.0;
+    Score { hits, misses: shots.len() - hits, heard, age_ticks_max, hit_covered_ticks }
+}
+
+#[test]
+fn what_met_its_target_on_the_shooters_screen_counts() {
+    for latency_ms in (0..=150).step_by(25) {
+        for jitter_ms in [0, 20] {
+            let score = shoot(u64::from(latency_ms), latency_ms, jitter_ms);
+            let Score { hits, misses, heard, age_ticks_max, .. } = score;
+            assert!(hits > 200, "{hits} hits at {latency_ms} ms");
+            assert!(misses * 100 <= hits, "{misses} of {} shots missed at {latency_ms} ms", hits + misses);
+            // Each client hears of its own shots when it predicts them; of a few it hears once more.
+            assert!(
+                heard.abs_diff(hits + misses) * 50 <= hits,
+                "{heard} heard of {} at {latency_ms} ms",
+                hits + misses
+            );
+            let least = f64::from(latency_ms * Gallery::RULES.tick_rate_hz) / 1_000.0;
+            assert!(age_ticks_max > least, "a view of {age_ticks_max} ticks at {latency_ms} ms");
+        }
+    }
+}
+
+#[test]
+fn nobody_is_hit_longer_after_reaching_cover_than_the_window_is() {
+    let window_ticks = Gallery::RULES.past_ticks_max();
+    assert_eq!(window_ticks, (PAST_MS_MAX * Gallery::RULES.tick_rate_hz).div_ceil(1_000));
+    let mut worst = 0;
+    for latency_ms in (0..=300).step_by(20) {
+        let score = shoot(u64::from(latency_ms) + 1_000, latency_ms, 20);
+        assert!(u32::from(score.hit_covered_ticks) <= window_ticks, "{} at {latency_ms} ms", score.hit_covered_ticks);
+        assert!(score.age_ticks_max <= f64::from(window_ticks), "{} at {latency_ms} ms", score.age_ticks_max);
+        worst = worst.max(score.hit_covered_ticks);
+    }
+    assert!(worst > 2, "nobody was hit behind cover at all: {worst}");
+}
+
+fn enter(room: &mut Room<Gallery>, number: u8) -> MemberId {
+    let hello = Hello {
+        protocol: PROTOCOL_VERSION,
+        game: Gallery::RULES.name.into(),
+        fingerprint: fingerprint::<Gallery>(),
+        code: "C4FK9T".into(),
+        name: "hostile".into(),
+        resume: None,
+    };
+    room.enter(&hello, [number; 16]).expect("a free seat").member
+}
+
+/// A shot at where a runner was so many ticks before the newest one.
+fn aim_at(room: &Room<Gallery>, back: u32, dice: &mut Rng) -> Trigger {
+    let (history, newest) = (&room.checkpoint().history, room.newest());
+    let world = history.at(newest.tick - back).unwrap_or(newest);
+    let lane = u8::try_from(dice.below(3)).expect("there are few lanes");
+    let mut gallery = Gallery::default();
+    world.restore(&mut gallery);
+    let runner = gallery.runners.values().find(|runner| runner.lane == lane);
+    Trigger { fire: true, lane, at: runner.expect("a runner in each lane").x }
+}
+
+/// The same for any number of ticks.
+fn aim(room: &Room<Gallery>, dice: &mut Rng) -> Trigger {
+    let back = dice.below(16);
+    aim_at(room, back, dice)
+}
+
+/// Frames with inputs for any tick and views of any age, and players who come and go: what was recorded.
+fn hostile_records(seed: u64, ticks: u32) -> Vec<TickRecord<Gallery>> {
+    let (mut dice, codec) = (Rng::new(seed), InputCodec::<Trigger>::new());
+    let mut room = Room::new(seed, &(), false);
+    let mut members: Vec<MemberId> = (0..4).map(|number| enter(&mut room, number)).collect();
+    let mut records = Vec::new();
+    for tick in (1..=ticks).map(Tick) {
+        for member in &members {
+            let mut frame = InputFrame::one(tick, Trigger::default(), None, false);
+            frame.count = 1 + usize::try_from(dice.below(8)).expect("at most 8");
+            frame.tick = tick.offset(i64::from(dice.between(-12, 12)));
+            for (input, age) in frame.inputs.iter_mut().zip(&mut frame.ages).take(frame.count) {
+                *input = codec.quantize(aim(&room, &mut dice));
+                let [parts, ..] = dice.next_u32().to_le_bytes();
+                *age = ViewAge::from_parts(parts);
+            }
+            if let Some(back) = dice.one_in(2).then(|| dice.below(16)) {
+                // Fits what is aimed at: the next tick's input, for the world `back` ticks before the newest.
+                frame.tick = tick;
+                frame.inputs[0] = codec.quantize(aim_at(&room, back, &mut dice));
+                frame.ages[0] = ViewAge::from_ticks(f64::from(back + 1));
+            }
+            let mut message = Vec::new();
+            codec.encode(&frame, &mut message);
+            room.receive(*member, &message).expect("views of any age are good");
+        }
+        records.push(room.tick().clone());
+        if dice.one_in(40) {
+            let goodbye = room.receive(members.remove(0), &ClientControl::Leave.encode());
+            assert_eq!(goodbye, Err(CloseCode::Normal));
+            members.push(enter(&mut room, 9));
+        }
+    }
+    records
+}
+
+/// What comes of the records, made once more from `simulation` on.
+fn replay<G: Game>(mut simulation: Simulation<G>, records: &[TickRecord<G>]) -> Result<Simulation<G>, ReplayError> {
+    records.iter().try_for_each(|record| simulation.replay(record))?;
+    Ok(simulation)
+}
+
+fn hits(records: &[TickRecord<Gallery>]) -> usize {
+    let events = records.iter().flat_map(|record| &record.events);
+    events.filter(|(_, shot)| matches!(shot, Shot::Hit(..))).count()
+}
+
+#[test]
+fn a_recorded_room_gives_the_same_hits_again_whatever_its_players_claimed_to_see() {
+    for seed in 0..20 {
+        let records = hostile_records(seed, 300);
+        assert!(hits(&records) > 20, "{} hits", hits(&records));
+        let ages = || records.iter().flat_map(|record| &record.actions).map(|(_, action)| action.age);
+        let window = ViewAge::from_parts(u8::MAX).at_most(Gallery::RULES.past_ticks_max());
+        assert!(ages().all(|age| age <= window), "clamped before it is recorded");
+        assert!(ages().any(|age| age == window) && ages().any(|age| age.is_none() || age.parts() < 16));
+        let replayed = replay(Simulation::new(seed, &()), &records).expect("the same hits");
+        assert_eq!(replayed.tick(), Tick(300));
+    }
+}
+
+#[test]
+fn a_replay_notices_a_view_that_was_changed() {
+    let records = hostile_records(3, 150);
+    let is_hit = |record: &&TickRecord<Gallery>| hits(std::slice::from_ref(*record)) > 0;
+    let (mut changed, mut noticed) = (0, 0);
+    for hit in records.iter().filter(is_hit) {
+        let mut records = records.clone();
+        for (_, action) in &mut records[usize::try_from(hit.tick.0).expect("a short room") - 1].actions {
+            action.age = ViewAge::from_parts(if action.age.parts() < 90 { 170 } else { 20 });
+        }
+        changed += 1;
+        match replay(Simulation::new(3, &()), &records).err() {
+            Some(ReplayError::Hash { tick, .. } | ReplayError::Events { tick }) => {
+                assert_eq!(tick, hit.tick, "noticed at once");
+                noticed += 1;
+            }
+            // Who stands still is hit whenever one looks.
+            None => {}
+            Some(gap) => panic!("{gap}"),
+        }
+    }
+    assert!(noticed * 2 > changed, "{noticed} of {changed} changes were noticed");
+    let gap = replay(Simulation::new(3, &()), &records[1..]).err();
+    assert_eq!(gap, Some(ReplayError::Gap { expected: Tick(1), found: Tick(2) }));
+}
+
+#[test]
+fn a_checkpoint_goes_on_with_the_same_hits_and_needs_its_history_for_that() {
+    for seed in 0..8 {
+        let records = hostile_records(seed, 200);
+        let (before, after) = records.split_at(100);
+        let checkpoint = replay(Simulation::new(seed, &()), before).expect("the same hits").checkpoint().clone();
+        assert!(replay(Simulation::resume(checkpoint.clone()), after).is_ok());
+        let newest = checkpoint.history.newest().clone();
+        let forgetful = Checkpoint { history: History::new(newest), ..checkpoint };
+        assert!(replay(Simulation::resume(forgetful), after).is_err(), "these shots looked back beyond it");
+    }
+}
+
+/// Sessions over bad links with cuts, in a room with a goodbye: replayed.
+fn assert_replays<G: Game>(seed: u64, players: usize) -> Vec<TickRecord<G>> {
+    let mut play: Play<G> = Play::new(seed, players, LinkProfile { latency_ms: 90, jitter_ms: 40, stall_percent: 2 });
+    play.run_seconds(8);
+    play.cut(0);
+    play.run_seconds(4);
+    play.clients[1].session.leave();
+    play.run_seconds(8);
+    let simulation = Simulation::new(play.room_seed, &G::Options::default());
+    let replayed = replay(simulation, &play.records).expect("the same worlds and events");
+    assert_eq!(replayed.history().newest(), play.room.newest());
+    play.records
+}
+
+#[test]
+fn whole_sessions_are_replayed() {
+    for seed in 0..4 {
+        assert_replays::<Paddles>(seed, 2);
+        assert_replays::<Arena>(seed, 6);
+        let records = assert_replays::<Gallery>(seed, 5);
+        let has_left = |record: &TickRecord<Gallery>| {
+            record.roster.iter().any(|change| matches!(change, RosterChange::Left(_, Leave::Quit)))
+        };
+        assert!(hits(&records) > 50 && records.iter().any(has_left));
+    }
+}
+
+#[test]
+fn only_games_that_look_back_pay_for_it() {
+    fn ages<G: Game>() -> usize {
+        let mut play: Play<G> = Play::new(1, 2, LinkProfile::default());
+        play.run_seconds(10);
+        let actions = play.records.iter().flat_map(|record| &record.actions);
+        actions.filter(|(_, action)| !action.age.is_none()).count()
+    }
+    assert_eq!(ages::<Paddles>(), 0);
+    assert!(ages::<Gallery>() > 100);
+}
+
+#[test]
+fn the_window_is_within_the_history_at_any_rate() {
+    for rate_hz in 1..=240 {
+        let ticks = tickwire::Rules::new("any", rate_hz).past_ticks_max();
+        assert!(ticks >= 1 && ticks < u32::try_from(SNAPSHOT_HISTORY_LEN).expect("a short history"));
+        let oldest = ViewAge::from_parts(u8::MAX).at_most(ticks);
+        assert!(f64::from(oldest.parts()) <= f64::from(ticks) * 16.0);
+    }
+}
