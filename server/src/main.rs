@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tickwire_games::{Arena, Crowd, Paddles};
+use tickwire_games::{Arena, Crowd, Paddles, Tumble};
 use tickwire_server::{AdminListen, Running, Server, Settings, Signals};
 use tracing_subscriber::EnvFilter;
 
@@ -67,7 +67,7 @@ fn run(serve: Serve) -> anyhow::Result<()> {
     let Serve { listen, admin_listen, shards, origins, .. } = serve;
     let config = Settings { listen, admin_listen, shards, origins }.or(file).into_config();
     let signals = Signals::listen()?;
-    let running = Server::new(config).game::<Paddles>().game::<Arena>().game::<Crowd>().start()?;
+    let running = Server::new(config).game::<Paddles>().game::<Arena>().game::<Crowd>().game::<Tumble>().start()?;
     announce(&running)?;
     running.stop(signals.wait());
     Ok(())

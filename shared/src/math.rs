@@ -3,7 +3,7 @@
 //! `std`'s `sin`, `exp`, `powf` and their kin differ between targets (from the first step on), and
 //! `f32::min`/`max` may return either zero; use these in a `step`. `+ - * /` and `sqrt` are safe as they are.
 
-pub use glam::{Vec2, Vec3, vec2, vec3};
+pub use glam::{Quat, Vec2, Vec3, vec2, vec3};
 pub use libm::{atan2f as atan2, ceilf as ceil, cosf as cos, expf as exp, floorf as floor, fmodf as fmod};
 pub use libm::{hypotf as hypot, powf as pow, roundf as round, sinf as sin, sqrtf as sqrt};
 

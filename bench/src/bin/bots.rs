@@ -15,7 +15,7 @@ use tickwire_bench::options::room_option;
 use tickwire_bench::report::Report;
 use tickwire_bench::server_process::ServerProcess;
 use tickwire_bench::table::{Asides, render};
-use tickwire_games::{Arena, Crowd, Paddles};
+use tickwire_games::{Arena, Crowd, Paddles, Tumble};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -111,7 +111,8 @@ async fn bots(args: &Args) -> Result<ExitCode> {
         name if name == Paddles::RULES.name => play::<Paddles>(args).await,
         name if name == Arena::RULES.name => play::<Arena>(args).await,
         name if name == Crowd::RULES.name => play::<Crowd>(args).await,
-        other => bail!("there is no game {other}; there are paddles, arena and crowd"),
+        name if name == Tumble::RULES.name => play::<Tumble>(args).await,
+        other => bail!("there is no game {other}; there are paddles, arena, crowd and tumble"),
     }
 }
 

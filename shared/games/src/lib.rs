@@ -5,6 +5,7 @@
 //! | [`paddles`] | the tutorial: a whole game on one screen of code |
 //! | [`arena`] | ships and shots in tables, hidden information, bots that fight |
 //! | [`crowd`] | the benchmark: many rows that keep moving, nothing to see |
+//! | [`tumble`] | 900 boxes that fall, roll and come to rest: motion in three dimensions |
 //!
 //! Each game is its rules, then a `stage` module that draws it. They name no clock, socket or web type, and
 //! build without `std`.
@@ -18,10 +19,12 @@ extern crate alloc;
 pub mod arena;
 pub mod crowd;
 pub mod paddles;
+pub mod tumble;
 
 pub use arena::Arena;
 pub use crowd::Crowd;
 pub use paddles::Paddles;
+pub use tumble::Tumble;
 
 #[cfg(test)]
 mod play;

@@ -20,7 +20,11 @@ pub(crate) struct Play<G: Game> {
 
 impl<G: Game> Play<G> {
     pub(crate) fn new(seats: u8, seed: u64) -> Self {
-        let mut world = G::new(&G::Options::default());
+        Self::with(G::new(&G::Options::default()), seats, seed)
+    }
+
+    /// A game that begins with this world.
+    pub(crate) fn with(mut world: G, seats: u8, seed: u64) -> Self {
         let seats: Vec<Seat> = Seat::first(seats).collect();
         seats.iter().for_each(|seat| world.join(*seat));
         let schema = Schema::of::<G>();
@@ -50,8 +54,13 @@ impl<G: Game> Play<G> {
 
 /// The same game twice, and once more with rollbacks: the same worlds.
 pub(crate) fn assert_deterministic<G: Game>() {
-    let hashes = tickwire::determinism::hashes::<G>(11, 3_000, false);
-    assert_eq!(hashes, tickwire::determinism::hashes::<G>(11, 3_000, false));
-    assert_eq!(hashes, tickwire::determinism::hashes::<G>(11, 3_000, true));
-    assert_ne!(hashes, tickwire::determinism::hashes::<G>(12, 3_000, false));
+    assert_deterministic_for::<G>(3_000);
+}
+
+/// The same over so many ticks: a large world needs more time for each.
+pub(crate) fn assert_deterministic_for<G: Game>(ticks: u32) {
+    let hashes = tickwire::determinism::hashes::<G>(11, ticks, false);
+    assert_eq!(hashes, tickwire::determinism::hashes::<G>(11, ticks, false));
+    assert_eq!(hashes, tickwire::determinism::hashes::<G>(11, ticks, true));
+    assert_ne!(hashes, tickwire::determinism::hashes::<G>(12, ticks, false));
 }
