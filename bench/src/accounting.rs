@@ -59,12 +59,23 @@ fn on_cpu_ns(schedstat: &str) -> Option<u64> {
 /// When there is no such process or the kernel does not say.
 pub fn rss_bytes(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("no process {pid}"))?;
-    rss_of(&status).context("the kernel does not say how much memory the process has")
+    bytes_of(&status, "VmRSS:").context("the kernel does not say how much memory the process has")
 }
 
-fn rss_of(status: &str) -> Option<u64> {
-    let kib: u64 =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()?;
+/// Memory that the process `pid` has for itself, in bytes: anonymous pages, neither files nor the kernel's buffers.
+/// The kernel looks at every page for it, which takes a while.
+///
+/// # Errors
+/// When there is no such process, or the kernel does not say.
+pub fn user_bytes(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let rollup = fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
+    bytes_of(&rollup, "Anonymous:").with_context(|| format!("{path} says nothing of anonymous memory"))
+}
+
+/// What stands behind a label in KiB.
+fn bytes_of(text: &str, label: &str) -> Option<u64> {
+    let kib: u64 = text.lines().find_map(|line| line.strip_prefix(label))?.split_whitespace().next()?.parse().ok()?;
     Some(kib * 1024)
 }
 
@@ -76,8 +87,8 @@ mod tests {
     fn the_kernels_texts_are_read() {
         assert_eq!(on_cpu_ns("123456789 42 7\n"), Some(123_456_789));
         assert_eq!(on_cpu_ns(""), None);
-        assert_eq!(rss_of("Name:\tx\nVmRSS:\t   2048 kB\nThreads:\t1\n"), Some(2 << 20));
-        assert_eq!(rss_of("Name:\tx\n"), None);
+        assert_eq!(bytes_of("Name:\tx\nVmRSS:\t   2048 kB\nThreads:\t1\n", "VmRSS:"), Some(2 << 20));
+        assert_eq!(bytes_of("Name:\tx\n", "VmRSS:"), None);
     }
 
     #[test]
@@ -93,7 +104,17 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_is_taken_is_counted_as_this_process_own() {
+        let own = || user_bytes(std::process::id()).unwrap();
+        let before = own();
+        let taken = std::hint::black_box(vec![1_u8; 64 << 20]);
+        assert!(own() >= before + (48 << 20), "other tests may free some meanwhile");
+        assert_eq!(taken[1 << 20], 1);
+    }
+
+    #[test]
     fn a_process_that_is_not_there_is_an_error() {
-        assert!(CpuTimes::of(u32::MAX).is_err() && rss_bytes(u32::MAX).is_err());
+        let nobody = u32::MAX;
+        assert!(CpuTimes::of(nobody).is_err() && rss_bytes(nobody).is_err() && user_bytes(nobody).is_err());
     }
 }

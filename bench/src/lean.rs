@@ -15,6 +15,7 @@ mod client;
 mod colyseus;
 pub mod frame;
 pub mod http;
+pub mod rooms;
 mod talk;
 mod tally;
 mod thin;
@@ -137,13 +138,20 @@ impl Load {
         self.pump(now_ns() + length_ns);
     }
 
-    /// Plays until everyone has a snapshot; false when the time is over before that.
-    pub fn play_until_up(&mut self, most_ns: u64) -> bool {
+    /// Plays until everyone who was added has a snapshot.
+    ///
+    /// # Errors
+    /// When the time is over before that.
+    pub fn play_until_up(&mut self, most_ns: u64) -> Result<()> {
         let deadline_ns = now_ns() + most_ns;
-        while self.up() < self.expected && now_ns() < deadline_ns {
+        let added = u32::try_from(self.clients.len()).unwrap_or(u32::MAX);
+        while self.up() < added && now_ns() < deadline_ns {
             self.play(20 * STEP_NS);
         }
-        self.up() == self.expected
+        let up = self.up();
+        let end = self.first_end().map(|end| format!("; {end}")).unwrap_or_default();
+        ensure!(up == added, "only {up} of {added} clients see anything{end}");
+        Ok(())
     }
 
     /// Plays so long and gives what was counted in that time.
@@ -243,7 +251,7 @@ mod tests {
             peer.write_all(&frame::blank_frame(300)).unwrap();
             peer.write_all(&frame::blank_frame(300)[..100]).unwrap();
         }
-        assert!(load.play_until_up(5_000_000_000));
+        load.play_until_up(5_000_000_000).unwrap();
         peers.iter_mut().for_each(|peer| peer.write_all(&frame::blank_frame(300)[100..]).unwrap());
         let tally = load.measure(100_000_000);
         assert_eq!((tally.snapshots, tally.wire_bytes_in, tally.delta_bytes), (2, 600, 592));

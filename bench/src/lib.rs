@@ -6,11 +6,14 @@
 //! | [`bytes`] | what each field of a game costs on the wire |
 //! | [`floor`] | our server beside a bare loop with the same clients, bytes and inputs |
 //! | [`peers`] | our server beside Colyseus with the same game, clients and inputs |
+//! | [`memory`] | what a connection costs our server in memory |
 //! | [`lean`] | the load generator for comparisons: nothing but sockets, frames and counts |
 //! | [`measure`] | histograms, and the meter that clients report to |
 //! | [`report`], [`table`] | the result: for machines with the promises it is held to, and for people |
+//! | [`page`], [`figure`] | the result as one HTML file, and the curves in it |
 //! | [`heads`] | what a client that knows no world reads of a snapshot |
 //! | [`accounting`], [`pinning`] | CPU time and memory as the kernel counts them; which core a thread has |
+//! | [`descriptors`] | how many sockets a process may have |
 //! | [`precise`] | time and sleep to the microsecond |
 //! | [`options`] | options of rooms as the command line names them |
 //! | [`server_process`] | builds, starts and ends a server to be measured |
@@ -20,12 +23,16 @@
 
 pub mod accounting;
 pub mod bytes;
+pub mod descriptors;
+pub mod figure;
 pub mod floor;
 pub mod heads;
 pub mod lean;
 pub mod load;
 pub mod measure;
+pub mod memory;
 pub mod options;
+pub mod page;
 pub mod peers;
 pub mod pinning;
 pub mod precise;

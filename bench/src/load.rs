@@ -16,9 +16,10 @@ mod mind;
 mod player;
 mod progress;
 mod run;
+mod slow;
 mod thin;
 
-pub use run::run;
+pub use run::{SLOW_SECONDS_MIN, run};
 
 use crate::measure::Meter;
 use std::cell::RefCell;
@@ -43,6 +44,10 @@ pub struct Plan {
     pub seconds: u32,
     /// Only the first player of each room is a whole client.
     pub thin: bool,
+    /// Clients besides, spread over the rooms, that read slowly; they come and go in turns.
+    pub slow_readers: u32,
+    /// The same that never read.
+    pub never_readers: u32,
     /// What each client's link does.
     pub link: LinkProfile,
     /// Names, policies and links follow from it.

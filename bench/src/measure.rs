@@ -59,6 +59,15 @@ impl Distribution {
     }
 }
 
+/// Who is there beside the clients that are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody.
+    Nobody,
+    /// Clients that hardly read.
+    SlowReaders,
+}
+
 /// What all clients of a run report to.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -76,6 +85,12 @@ pub struct Meter {
     corrections: Distribution,
     /// Ticks replayed for a snapshot.
     rollback_ticks: Distribution,
+    /// Whether clients that hardly read are there, while that is measured.
+    pub beside: Option<Beside>,
+    /// `intervals_us` without them and with them.
+    pub beside_us: [Distribution; 2],
+    /// Sum of what is in `intervals_us`, exactly, and how many these are.
+    gaps_us: (u64, u64),
     leads: i64,
     leads_counted: u32,
     /// How late the generator itself was, in microseconds: above a few milliseconds it measures itself.
@@ -98,7 +113,21 @@ impl Meter {
         self.delivered += 1;
         self.leads += i64::from(lead_ticks);
         self.leads_counted += 1;
-        gap_us.into_iter().for_each(|gap_us| self.intervals_us.record(gap_us));
+        if let Some(gap_us) = gap_us {
+            self.intervals_us.record(gap_us);
+            if let Some(beside) = self.beside {
+                self.beside_us[beside as usize].record(gap_us);
+            }
+            self.gaps_us = (self.gaps_us.0 + gap_us, self.gaps_us.1 + 1);
+        }
+    }
+
+    /// Snapshots that a client got in a second: from the mean of all gaps, so that it does not matter where in a
+    /// tick the window begins and ends. 0 when there were none.
+    #[must_use]
+    pub fn rate_hz(&self) -> f64 {
+        let (sum_us, gaps) = self.gaps_us;
+        if sum_us == 0 { 0.0 } else { gaps as f64 * 1e6 / sum_us as f64 }
     }
 
     /// The first snapshot with an input that was due at `due_us` arrived (or did not until now).
@@ -202,7 +231,7 @@ mod tests {
     #[test]
     fn nothing_measured_is_zero_and_not_a_division() {
         let meter = Meter::default();
-        assert_eq!(meter.input_lead_ticks(), 0.0);
+        assert_eq!((meter.input_lead_ticks(), meter.rate_hz()), (0.0, 0.0));
         assert_eq!(meter.correction_units(), Extent { p50: 0.0, p99: 0.0, max: 0.0 });
         assert_eq!(meter.intervals_us.spread_ms(), Spread { p50: 0.0, p99: 0.0, p999: 0.0 });
     }
@@ -215,6 +244,7 @@ mod tests {
             meter.correction(now_us, 1.5, 3);
         }
         assert_eq!((meter.arrived, meter.delivered, meter.intervals_us.count()), (4, 2, 2));
+        assert!((meter.rate_hz() - 1e6 / 33.0).abs() < 1e-6);
         assert_eq!(meter.rollback_ticks().max, 3);
         assert_eq!(meter.correction_units().max, 1.5);
         // An input belongs to the window in which it was due, however late it was seen.
@@ -222,6 +252,17 @@ mod tests {
         meter.input_seen(200, 5_000);
         assert_eq!(meter.inputs_us.count(), 1);
         assert!((4_801..4_810).contains(&meter.inputs_us.extent().max));
+    }
+
+    #[test]
+    fn intervals_beside_slow_readers_are_kept_apart_and_in_the_whole() {
+        let mut meter = Meter { window_us: 0..100, ..Meter::default() };
+        for (beside, gap_us) in [(None, 30), (Some(Beside::Nobody), 31), (Some(Beside::SlowReaders), 32)] {
+            meter.beside = beside;
+            meter.snapshot(50, Some(gap_us), 2);
+        }
+        let [without, with] = &meter.beside_us;
+        assert_eq!((without.extent().max, with.extent().max, meter.intervals_us.count()), (31, 32, 3));
     }
 
     #[test]

@@ -7,34 +7,28 @@
 //! Rounds of both sides alternate, so that whatever else the machine does falls on both. Each round is a fresh
 //! process. CPU time is that of all threads of the process.
 
+pub mod capacity;
 mod colyseus;
 mod matchmake;
-mod ours;
+mod page;
 mod report;
 
 pub use colyseus::{MOTIONS, check, install};
+pub use page::page;
 pub use report::{Comparison, Measured, Ratio, Side, render};
 
 use crate::accounting::{CpuTimes, rss_bytes};
-use crate::lean::{Colyseus, Load, Talk, Thin, http};
-use crate::pinning::{GENERATOR_CORE, MEASURED_CORE, Threads, pin_this_thread};
-use crate::precise::tighten_timers;
+use crate::lean::rooms::{JOIN_GAP_NS, SEATS, Scene, join, seed_of};
+use crate::lean::{Colyseus, Load, Talk, http};
+use crate::pinning::{GENERATOR_CORE, MEASURED_CORE, Threads, own_times, pin_this_thread};
+use crate::precise::{now_ns, tighten_timers};
 use crate::server_process::ServerProcess;
 use anyhow::{Context, Result, ensure};
 use report::Round;
 use std::net::SocketAddr;
-use std::rc::Rc;
-use tickwire::message::SUBPROTOCOL;
+use tickwire::Game;
+use tickwire_games::Crowd;
 use tokio::task::spawn_blocking;
-
-/// Players in every room.
-pub const SEATS: u32 = 8;
-
-/// Of the game, on both servers.
-const TICK_RATE_HZ: u32 = 30;
-
-/// Played after each room that is filled, so that those who are in do not wait for all others.
-const JOIN_GAP_NS: u64 = 2_000_000;
 
 /// Everyone has to be in a room so soon after the last one was let in.
 const JOIN_NS_MAX: u64 = 15_000_000_000;
@@ -60,15 +54,31 @@ pub const WORKLOADS: [Workload; 3] = [
     Workload { name: "light", entities: 0, motion: "still" },
 ];
 
+impl Workload {
+    fn scene(self) -> Scene {
+        Scene { motion: self.motion.into(), entities: self.entities.into() }
+    }
+}
+
 /// How much is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Clients, a multiple of [`SEATS`].
-    pub clients: u32,
+    /// Numbers of clients, each a multiple of the seats of a room.
+    pub clients: Vec<u32>,
     /// Seconds that count, per round and server.
     pub seconds: u32,
-    /// Turns that each server has per workload.
+    /// Turns that each server has per workload and number of clients.
     pub rounds: u32,
+}
+
+/// One round of one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Turn {
+    workload: Workload,
+    clients: u32,
+    seconds: u32,
+    /// What the players' dice start from.
+    seed: u64,
 }
 
 /// A server that is measured.
@@ -78,27 +88,38 @@ enum Contestant {
     Colyseus,
 }
 
-/// Has both servers play `workload` in turn. Needs a runtime; [`install`] has to have been done.
+/// Has both servers play `workload` in turn, with every number of clients in each round. Needs a runtime;
+/// [`install`] has to have been done.
 ///
 /// # Errors
 /// When a server does not start or end as it should, or not everyone gets into a room.
-pub async fn compare(workload: Workload, plan: Plan, mut progress: impl FnMut(&str)) -> Result<Comparison> {
-    ensure!(plan.clients > 0 && plan.clients.is_multiple_of(SEATS), "rooms have {SEATS} players each");
-    let (mut ours, mut colyseus) = (Measured::default(), Measured::default());
+pub async fn compare(workload: Workload, plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Vec<Comparison>> {
+    let full = |clients: &u32| *clients > 0 && clients.is_multiple_of(SEATS);
+    ensure!(plan.clients.iter().all(full), "rooms have {SEATS} players each");
+    let mut measured: Vec<_> =
+        plan.clients.iter().map(|clients| (*clients, Measured::default(), Measured::default())).collect();
     for number in 1..=plan.rounds {
-        for (contestant, measured) in [(Contestant::Ours, &mut ours), (Contestant::Colyseus, &mut colyseus)] {
-            progress(&format!("{}, round {number} of {}: {contestant:?}", workload.name, plan.rounds));
-            let round = play_round(contestant, workload, plan, number).await;
-            measured.add(&round.with_context(|| format!("{}, {contestant:?}", workload.name))?);
+        for (clients, ours, colyseus) in &mut measured {
+            let turn = Turn { workload, clients: *clients, seconds: plan.seconds, seed: u64::from(number) };
+            for (contestant, measured) in [(Contestant::Ours, ours), (Contestant::Colyseus, colyseus)] {
+                let Turn { workload: Workload { name, .. }, clients, .. } = turn;
+                progress(&format!("{name}, {clients} clients, round {number} of {}: {contestant:?}", plan.rounds));
+                let round = play_round(contestant, turn).await;
+                measured.add(&round.with_context(|| format!("{name}, {clients} clients, {contestant:?}"))?);
+            }
         }
     }
-    Ok(Comparison::new(workload.name, plan.clients, &ours, &colyseus))
+    let comparison = |(clients, ours, colyseus): &(u32, Measured, Measured)| {
+        Comparison::new(workload.name, *clients, ours, colyseus)
+    };
+    Ok(measured.iter().map(comparison).collect())
 }
 
-async fn play_round(contestant: Contestant, workload: Workload, plan: Plan, number: u32) -> Result<Round> {
+async fn play_round(contestant: Contestant, turn: Turn) -> Result<Round> {
+    let Workload { entities, motion, .. } = turn.workload;
     let server = match contestant {
         Contestant::Ours => ServerProcess::start().await?,
-        Contestant::Colyseus => colyseus::start(workload.entities, workload.motion).await?,
+        Contestant::Colyseus => colyseus::start(entities, motion).await?,
     };
     let (pid, address) = (server.pid(), server.address());
     // Threads that start later have the core of the one that starts them.
@@ -107,61 +128,41 @@ async fn play_round(contestant: Contestant, workload: Workload, plan: Plan, numb
     let round = spawn_blocking(move || {
         pin_this_thread(GENERATOR_CORE)?;
         tighten_timers();
-        let mut load = Load::new(plan.clients, TICK_RATE_HZ)?;
-        let seed = u64::from(number);
+        let mut load = Load::new(turn.clients, Crowd::RULES.tick_rate_hz)?;
         match contestant {
-            Contestant::Ours => join_ours(&mut load, address, workload, plan, seed)?,
-            Contestant::Colyseus => join_colyseus(&mut load, address, plan, seed)?,
+            Contestant::Ours => join(&mut load, address, &turn.workload.scene(), turn.clients, turn.seed)?,
+            Contestant::Colyseus => join_colyseus(&mut load, address, turn)?,
         }
-        measure(load, pid, plan)
+        measure(load, pid, turn)
     });
     let round = round.await??;
     server.stop().await?;
     Ok(round)
 }
 
-fn join_ours(load: &mut Load, address: SocketAddr, workload: Workload, plan: Plan, seed: u64) -> Result<()> {
-    let kind = Rc::default();
-    for room in 0..plan.clients / SEATS {
-        let code = ours::create_room(address, workload)?;
-        for seat in 0..SEATS {
-            let thin = Thin::new(Rc::clone(&kind), &code, seed_of(seed, room, seat));
-            let socket = http::upgrade(address, "/ws", Some(SUBPROTOCOL))?;
-            load.add(socket, Talk::Tickwire(Box::new(thin)))?;
-        }
+fn join_colyseus(load: &mut Load, address: SocketAddr, turn: Turn) -> Result<()> {
+    for room in 0..turn.clients / SEATS {
         load.play(JOIN_GAP_NS);
-    }
-    Ok(())
-}
-
-fn join_colyseus(load: &mut Load, address: SocketAddr, plan: Plan, seed: u64) -> Result<()> {
-    for room in 0..plan.clients / SEATS {
         for (seat, path) in (0..).zip(matchmake::fill_room(address, SEATS)?) {
             let socket = http::upgrade(address, &path, None)?;
-            load.add(socket, Talk::Colyseus(Colyseus::new(seed_of(seed, room, seat))))?;
+            load.add(socket, Talk::Colyseus(Colyseus::new(seed_of(turn.seed, room * SEATS + seat))))?;
         }
-        load.play(JOIN_GAP_NS);
     }
     Ok(())
 }
 
-/// Both servers' players of a place in a round have the same dice.
-fn seed_of(round: u64, room: u32, seat: u32) -> u64 {
-    (round << 32) + u64::from(room * SEATS + seat)
-}
-
-fn measure(mut load: Load, pid: u32, plan: Plan) -> Result<Round> {
-    let all_up = load.play_until_up(JOIN_NS_MAX);
-    let end = load.first_end().unwrap_or_default();
-    ensure!(all_up, "only {} of {} clients got into their rooms; {end}", load.up(), plan.clients);
+fn measure(mut load: Load, pid: u32, turn: Turn) -> Result<Round> {
+    load.play_until_up(JOIN_NS_MAX)?;
     load.play(WARM_UP_NS);
-    let before = CpuTimes::of(pid)?;
-    let tally = load.measure(u64::from(plan.seconds) * 1_000_000_000);
+    let (before, own_before, started_ns) = (CpuTimes::of(pid)?, own_times()?, now_ns());
+    let tally = load.measure(u64::from(turn.seconds) * 1_000_000_000);
+    let own_ns = own_times()?.since(own_before).ran_ns;
     let cpu_us: f64 = CpuTimes::of(pid)?.since(&before).values().sum();
     Ok(Round {
         tally,
         intervals_us: load.intervals_us().clone(),
         lateness_us: load.lateness_us().clone(),
+        generator_busy: own_ns as f64 / (now_ns() - started_ns) as f64,
         cpu_us,
         rss_bytes: rss_bytes(pid)?,
         lost: load.first_end(),

@@ -89,6 +89,15 @@ impl Threads {
     }
 }
 
+/// The times of the calling thread until now.
+///
+/// # Errors
+/// When the kernel does not account threads.
+pub fn own_times() -> Result<Times> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").context("the kernel does not account threads")?;
+    times_of(&text).with_context(|| format!("schedstat says {text:?}"))
+}
+
 /// Lets the calling thread run on this core only.
 ///
 /// # Errors
@@ -127,6 +136,12 @@ mod tests {
         assert_eq!(times_of("123456789 42 7\n"), Some(Times { ran_ns: 123_456_789, waited_ns: 42 }));
         assert_eq!(times_of("123456789"), None);
         assert_eq!(times_of(""), None);
+    }
+
+    #[test]
+    fn a_thread_knows_its_own_times() {
+        let before = own_times().unwrap();
+        while own_times().unwrap().since(before).ran_ns < 1_000_000 {}
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The report as people like to read it.
 
-use crate::report::{Report, Spread};
+use crate::report::slow::SlowReaders;
+use crate::report::{GENERATOR_LATE_MS, Report, Spread};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -21,9 +22,6 @@ pub struct Asides {
     pub first_fault: Option<String>,
 }
 
-/// Above this the generator measures itself rather than the server.
-const GENERATOR_LATE_MS: f64 = 8.0;
-
 /// Lays the report out in lines.
 #[must_use]
 pub fn render(report: &Report, asides: &Asides) -> String {
@@ -34,7 +32,12 @@ pub fn render(report: &Report, asides: &Asides) -> String {
     let part = 100.0 * report.delivered_part();
     line(
         "delivered",
-        format!("{} of {} ticks, {part:.2} %", grouped(report.ticks_delivered), grouped(report.ticks_expected)),
+        format!(
+            "{} of {} ticks, {part:.2} %, at {:.2} Hz",
+            grouped(report.ticks_delivered),
+            grouped(report.ticks_expected),
+            report.rate_hz
+        ),
     );
     line(
         "agreement",
@@ -69,8 +72,29 @@ pub fn render(report: &Report, asides: &Asides) -> String {
             report.keyframe_bytes
         ),
     );
+    report.slow_readers.iter().for_each(|found| slow_lines(found, &mut line));
     server_lines(report, asides, &mut line);
     out
+}
+
+fn slow_lines(found: &SlowReaders, line: &mut impl FnMut(&str, String)) {
+    let closes = |closes: &BTreeMap<u16, u32>| {
+        let words: Vec<String> = closes.iter().map(|(code, count)| format!("{count} with {code}")).collect();
+        if words.is_empty() { "none".into() } else { words.join(", ") }
+    };
+    let (slow, never) = (found.slow, found.never);
+    line("slow readers", format!("{} bytes waited for one at the most", grouped(found.queued_bytes_max)));
+    let bytes = found.slow_bytes_per_s;
+    line("", format!("  {slow} read {bytes:.0} B/s; closed: {}", closes(&found.slow_closes)));
+    let (connections, after_s) = (found.never_connections, found.never_closed_after_s_max);
+    let closed = closes(&found.never_closes);
+    line(
+        "",
+        format!("  {never} never read, {connections} connections; closed: {closed}, at most {after_s:.1} s later"),
+    );
+    line("others beside", spread(&found.with_interval_ms));
+    line("others alone", spread(&found.without_interval_ms));
+    line("", format!("  the p99 interval moves by {:.2} ms\n", found.shift_ms()));
 }
 
 fn server_lines(report: &Report, asides: &Asides, line: &mut impl FnMut(&str, String)) {

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use tickwire::Game;
 use tickwire::link::LinkProfile;
-use tickwire_bench::load::{Plan, run};
+use tickwire_bench::descriptors;
+use tickwire_bench::load::{Plan, SLOW_SECONDS_MIN, run};
 use tickwire_bench::options::room_option;
 use tickwire_bench::report::Report;
 use tickwire_bench::server_process::ServerProcess;
@@ -50,6 +51,13 @@ struct Args {
     /// Heads and byte counts only, with one whole client per room.
     #[arg(long)]
     thin: bool,
+    /// Clients besides, spread over the rooms, that read 1 KiB a second. They come and go in turns of at least 14 s;
+    /// the others' intervals are measured with and without them.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    slow_readers: u32,
+    /// The same that never read.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    never_readers: u32,
     /// Round trip of each client's link, half each way.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     latency_ms: u32,
@@ -66,7 +74,7 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    raise_descriptor_limit();
+    descriptors::raise_limit();
     match start(&args) {
         Ok(code) => code,
         Err(error) => {
@@ -86,15 +94,6 @@ fn start(args: &Args) -> Result<ExitCode> {
             signal = stopped() => signal.and_then(|()| bail!("stopped by a signal")),
         }
     })
-}
-
-/// Every client is a descriptor; without the raise a thousand of them end the run.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // The soft limit stays where it was when this is not allowed, and a failed dial says so.
-    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 async fn stopped() -> Result<()> {
@@ -120,6 +119,16 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
     let seats = u32::from(G::RULES.seats);
     let players = args.players.unwrap_or(seats);
     ensure!(players <= seats, "a room of {} has {seats} seats", G::RULES.name);
+    let slow = args.slow_readers + args.never_readers;
+    ensure!(
+        players + slow.div_ceil(args.rooms) <= seats,
+        "{slow} slow readers and {players} players in each of {} rooms are more than the {seats} seats of a room",
+        args.rooms
+    );
+    ensure!(
+        slow == 0 || args.seconds >= SLOW_SECONDS_MIN,
+        "with slow readers, --seconds is {SLOW_SECONDS_MIN} or more"
+    );
     let (own, address) = match &args.url {
         Some(url) => (None, address_of(url)?),
         None => {
@@ -136,6 +145,8 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
         players,
         seconds: args.seconds,
         thin: args.thin,
+        slow_readers: args.slow_readers,
+        never_readers: args.never_readers,
         link: LinkProfile { latency_ms: args.latency_ms, jitter_ms: args.jitter_ms, stall_percent: args.stall_percent },
         seed: args.seed,
     };

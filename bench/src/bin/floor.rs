@@ -6,7 +6,11 @@ use std::fs;
 use std::io::{Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tickwire_bench::floor::{Plan, Report, Round, run};
+use tickwire_bench::descriptors;
+use tickwire_bench::floor::{Hosted, Plan, Report, Round, page, run};
+use tickwire_bench::lean::rooms::Scene;
+use tickwire_bench::memory;
+use tickwire_bench::page::{Page, page_path};
 use tickwire_bench::server_process::ServerProcess;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -18,10 +22,11 @@ const GENERATOR: &str = "generator";
 #[derive(Debug, Parser)]
 #[command(name = "floor", version)]
 struct Args {
-    /// Clients on each side, eight to a room.
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=8_000))]
-    clients: u32,
-    /// Seconds to measure each side.
+    /// Clients on each side, eight to a room; several numbers are measured in turns in one run.
+    #[arg(long, default_value = "400", value_delimiter = ',', value_name = "N,N,N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=8_000))]
+    clients: Vec<u32>,
+    /// Seconds to measure each side of each number of clients.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=3_600))]
     seconds: u32,
     /// How the entities move.
@@ -30,14 +35,20 @@ struct Args {
     /// Entities per room besides players.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     entities: u32,
-    /// Writes the report to this file.
-    #[arg(long)]
+    /// Only measures how much memory our server takes per connection, at 500 to 4,000 of them.
+    #[arg(long, conflicts_with_all = ["clients", "seconds"])]
+    memory: bool,
+    /// Writes the report to this file: one object, or a list of them for several numbers of clients.
+    #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes the report as a page to this file; with --json it lies beside that one unless said.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    raise_descriptor_limit();
+    descriptors::raise_limit();
     match start(&args) {
         Ok(code) => code,
         Err(error) => {
@@ -48,22 +59,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Both sides of every connection of the bare loop are in this process.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // The soft limit stays where it was when this is not allowed, and a failed dial says so.
-    let _ = setrlimit(Resource::Nofile, limit);
-}
-
 fn start(args: &Args) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::select! {
             outcome = floor(args) => outcome,
-            // The server is killed when `floor` is dropped, paused or not.
+            // The servers are killed when `floor` is dropped, paused or not.
             _ = interrupt.recv() => bail!("stopped by a signal"),
             _ = terminate.recv() => bail!("stopped by a signal"),
         }
@@ -71,42 +73,87 @@ fn start(args: &Args) -> Result<ExitCode> {
 }
 
 async fn floor(args: &Args) -> Result<ExitCode> {
-    let server = ServerProcess::start().await?;
-    let plan = Plan {
-        clients: args.clients,
-        seconds: args.seconds,
-        motion: args.motion.clone(),
-        entities: args.entities,
-        address: server.address(),
-        server_pid: server.pid(),
-    };
-    writeln!(stdout(), "\n  crowd, {} · {} entities a room · {} clients", plan.motion, plan.entities, plan.clients)?;
-    let report = measure(plan).await?;
-    server.stop().await?;
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&report)? + "\n";
-        fs::write(path, json).with_context(|| format!("{} cannot be written", path.display()))?;
+    let scene = Scene { motion: args.motion.clone(), entities: args.entities };
+    let faults = if args.memory { measure_memory(args, scene).await? } else { measure_floor(args, scene).await? };
+    let mut out = stdout().lock();
+    for fault in &faults {
+        writeln!(out, "  ✗ {fault}")?;
     }
-    print(&report)
+    if faults.is_empty() {
+        writeln!(
+            out,
+            "  ✓ {}",
+            if args.memory { "no more per connection than promised" } else { "both sides delivered" }
+        )?;
+    }
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Measures both sides, prints and writes the reports; gives what did not run as it should.
+async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
+    let mut processes = Vec::new();
+    for _ in &args.clients {
+        processes.push(ServerProcess::start().await?);
+    }
+    let hosted = |(process, clients): (&ServerProcess, &u32)| {
+        let (address, pid) = (process.address(), process.pid());
+        Hosted { clients: *clients, address, pid }
+    };
+    let servers = processes.iter().zip(&args.clients).map(hosted).collect();
+    writeln!(stdout(), "\n  crowd, {} · {} entities a room", scene.motion, scene.entities)?;
+    let plan = Plan { seconds: args.seconds, scene, servers };
+    let reports = on_generator(move || run(&plan, tell)).await?;
+    for process in processes {
+        process.stop().await?;
+    }
+    let json = match &reports[..] {
+        [report] => serde_json::to_string_pretty(report)?,
+        reports => serde_json::to_string_pretty(reports)?,
+    };
+    write(args, &json, &page(&reports))?;
+    let mut out = stdout().lock();
+    for report in &reports {
+        writeln!(out, "\n{}", report.table())?;
+        for doubt in report.doubts() {
+            writeln!(out, "  ! {doubt}")?;
+        }
+    }
+    Ok(reports.iter().flat_map(Report::faults).collect())
+}
+
+/// Measures memory, prints and writes the report; gives what was promised and not kept.
+async fn measure_memory(args: &Args, scene: Scene) -> Result<Vec<String>> {
+    let process = ServerProcess::start().await?;
+    let plan = memory::Plan { scene, address: process.address(), server_pid: process.pid() };
+    let report = on_generator(move || {
+        memory::run(&plan, |point| {
+            // A closed stdout is no reason to stop measuring.
+            let _ = writeln!(stdout(), "  {point}");
+        })
+    })
+    .await?;
+    process.stop().await?;
+    write(args, &serde_json::to_string_pretty(&report)?, &memory::page(&report))?;
+    writeln!(stdout(), "\n{}", report.table())?;
+    Ok(report.faults())
 }
 
 /// Measures on a thread of its own: this one looks after the server's output and signals.
-async fn measure(plan: Plan) -> Result<Report> {
+async fn on_generator<T: Send + 'static>(measure: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let (result, measured) = oneshot::channel();
     std::thread::Builder::new().name(GENERATOR.into()).spawn(move || {
-        let outcome = run(&plan, tell);
         // Nobody waits for it after a signal.
-        let _ = result.send(outcome);
+        let _ = result.send(measure());
     })?;
     measured.await.context("the generator has panicked")?
 }
 
-fn tell(number: usize, round: &Round) {
+fn tell(number: usize, clients: u32, round: &Round) {
     let Round { ours, floor } = round;
     // A closed stdout is no reason to stop measuring.
     let _ = writeln!(
         stdout(),
-        "  round {:>3}        {:>9.2}{:>9.2}{:>9.3}",
+        "  round {:>3} {clients:>6} {:>9.2}{:>9.2}{:>9.3}",
         number + 1,
         ours.cpu_us,
         floor.cpu_us,
@@ -114,18 +161,9 @@ fn tell(number: usize, round: &Round) {
     );
 }
 
-fn print(report: &Report) -> Result<ExitCode> {
-    let mut out = stdout().lock();
-    writeln!(out, "\n{}", report.table())?;
-    for doubt in report.doubts() {
-        writeln!(out, "  ! {doubt}")?;
+fn write(args: &Args, json: &str, page: &Page) -> Result<()> {
+    if let Some(path) = &args.json {
+        fs::write(path, format!("{json}\n")).with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    let faults = report.faults();
-    for fault in &faults {
-        writeln!(out, "  ✗ {fault}")?;
-    }
-    if faults.is_empty() {
-        writeln!(out, "  ✓ both sides delivered")?;
-    }
-    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    page_path(args.report.as_deref(), args.json.as_deref()).map_or(Ok(()), |path| page.write(&path))
 }

@@ -7,32 +7,59 @@ use std::fs;
 use std::io::{Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tickwire_bench::peers::{Comparison, MOTIONS, Plan, SEATS, WORKLOADS, check, compare, install, render};
+use tickwire_bench::descriptors;
+use tickwire_bench::lean::rooms::SEATS;
+use tickwire_bench::page::{Page, page_path};
+use tickwire_bench::peers::{
+    Comparison, MOTIONS, Plan, WORKLOADS, Workload, capacity, check, compare, install, page, render,
+};
 use tickwire_bench::pinning::has_two_cores;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Seconds that count per round of a comparison.
+const SECONDS: u32 = 10;
+
+/// Seconds that count per step of a search.
+const CAPACITY_SECONDS: u32 = 4;
 
 /// Plays the same game on our server and on Colyseus.
 #[derive(Debug, Parser)]
 #[command(name = "peers", version)]
 struct Args {
-    /// Clients, in rooms of eight.
-    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u32).range(8..=16_384))]
-    clients: u32,
-    /// Seconds that count, per round and server, after joining and three seconds of warm-up.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3_600))]
-    seconds: u32,
-    /// Turns of each server per workload.
+    /// Clients, in rooms of eight; several numbers are measured in turns in one run.
+    #[arg(long, default_value = "80", value_delimiter = ',', value_name = "N,N,N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(8..=16_384))]
+    clients: Vec<u32>,
+    /// Seconds that count, per round and server, after joining and three seconds of warm-up; 10 unless said, 4 per
+    /// step of --capacity.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    seconds: Option<u32>,
+    /// Turns of each server per workload and number of clients.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
+    /// Finds out how many clients one process of each server holds, with the first workload unless said.
+    #[arg(long, conflicts_with_all = ["clients", "rounds", "check"])]
+    capacity: bool,
     /// Only this workload; may be given several times.
     #[arg(long, value_parser = PossibleValuesParser::new(WORKLOADS.map(|workload| workload.name)))]
     workload: Vec<String>,
     /// Writes the report to this file.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes the report as a page to this file; with --json it lies beside that one unless said.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Only has Colyseus' own client compare what it sees with what its server has.
     #[arg(long)]
     check: bool,
+}
+
+impl Args {
+    /// Those that were asked for, or else these.
+    fn workloads(&self, usual: &[Workload]) -> Vec<Workload> {
+        let is_asked = |workload: &Workload| self.workload.iter().any(|name| name == workload.name);
+        if self.workload.is_empty() { usual.to_vec() } else { WORKLOADS.into_iter().filter(is_asked).collect() }
+    }
 }
 
 fn main() -> ExitCode {
@@ -51,7 +78,7 @@ fn say(words: &str) {
 }
 
 fn start(args: &Args) -> Result<ExitCode> {
-    raise_descriptor_limit();
+    descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         tokio::select! {
@@ -65,15 +92,6 @@ fn start(args: &Args) -> Result<ExitCode> {
     outcome
 }
 
-/// Every client is a descriptor here, and one in the server, which inherits the limit.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // The soft limit stays where it was when this is not allowed, and a failed connection says so.
-    let _ = setrlimit(Resource::Nofile, limit);
-}
-
 async fn stopped() -> Result<()> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
@@ -84,7 +102,8 @@ async fn stopped() -> Result<()> {
 }
 
 async fn peers(args: &Args) -> Result<ExitCode> {
-    ensure!(args.clients.is_multiple_of(SEATS), "--clients is a multiple of {SEATS}: rooms have so many seats");
+    let is_full = |clients: &u32| clients.is_multiple_of(SEATS);
+    ensure!(args.clients.iter().all(is_full), "--clients are multiples of {SEATS}: rooms have so many seats");
     install().await?;
     if args.check {
         for motion in MOTIONS {
@@ -93,22 +112,41 @@ async fn peers(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     ensure!(has_two_cores()?, "cores 0 and 1 are needed: one for the server, one for its clients");
-    let plan = Plan { clients: args.clients, seconds: args.seconds, rounds: args.rounds };
-    let mut comparisons: Vec<Comparison> = Vec::new();
-    for workload in WORKLOADS {
-        if args.workload.is_empty() || args.workload.iter().any(|name| name == workload.name) {
-            comparisons.push(compare(workload, plan, say).await?);
-        }
-    }
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&comparisons)? + "\n";
-        fs::write(path, json).with_context(|| format!("{} cannot be written", path.display()))?;
-    }
-    let faults: Vec<String> = comparisons.iter().flat_map(Comparison::faults).collect();
-    let mut out = stdout().lock();
-    writeln!(out, "\n{}", render(&comparisons))?;
+    let faults = if args.capacity { find_capacity(args).await? } else { compare_all(args).await? };
     for fault in &faults {
-        writeln!(out, "  ✗ {fault}")?;
+        writeln!(stdout(), "  ✗ {fault}")?;
     }
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Compares, prints and writes the report; gives what did not run as it should.
+async fn compare_all(args: &Args) -> Result<Vec<String>> {
+    let plan = Plan { clients: args.clients.clone(), seconds: args.seconds.unwrap_or(SECONDS), rounds: args.rounds };
+    let mut comparisons: Vec<Comparison> = Vec::new();
+    for workload in args.workloads(&WORKLOADS) {
+        comparisons.extend(compare(workload, &plan, say).await?);
+    }
+    write(args, &serde_json::to_string_pretty(&comparisons)?, &page(&comparisons))?;
+    writeln!(stdout(), "\n{}", render(&comparisons))?;
+    Ok(comparisons.iter().flat_map(Comparison::faults).collect())
+}
+
+/// Finds out what both hold, prints and writes the report; gives what was promised and not kept.
+async fn find_capacity(args: &Args) -> Result<Vec<String>> {
+    let mut reports = Vec::new();
+    for workload in args.workloads(&WORKLOADS[..1]) {
+        let plan = capacity::Plan { workload, seconds: args.seconds.unwrap_or(CAPACITY_SECONDS) };
+        let report = capacity::measure(plan, say).await?;
+        writeln!(stdout(), "\n  {}\n{}", report.workload, report.table())?;
+        reports.push(report);
+    }
+    write(args, &serde_json::to_string_pretty(&reports)?, &capacity::page(&reports))?;
+    Ok(reports.iter().flat_map(capacity::Report::faults).collect())
+}
+
+fn write(args: &Args, json: &str, page: &Page) -> Result<()> {
+    if let Some(path) = &args.json {
+        fs::write(path, format!("{json}\n")).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    page_path(args.report.as_deref(), args.json.as_deref()).map_or(Ok(()), |path| page.write(&path))
 }

@@ -18,9 +18,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// The name of the thread, for whoever accounts it.
-pub const THREAD_NAME: &str = "bare-loop";
-
 /// Everyone has to have connected so soon.
 const CONNECT_NS_MAX: u64 = 30_000_000_000;
 
@@ -52,7 +49,7 @@ impl BareLoop {
         let address = listener.local_addr()?;
         let state = Arc::new(AtomicU8::new(RESTING));
         let heard = Arc::clone(&state);
-        let thread = Builder::new().name(THREAD_NAME.into()).spawn(move || {
+        let thread = Builder::new().name(thread_name(address)).spawn(move || {
             tighten_timers();
             let streams = accept(&listener, clients, &heard)?;
             let frame = blank_frame(frame_bytes);
@@ -65,6 +62,12 @@ impl BareLoop {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The name of its thread, for whoever accounts it: no other loop of this process has it.
+    #[must_use]
+    pub fn thread_name(&self) -> String {
+        thread_name(self.address)
     }
 
     /// Lets it tick.
@@ -97,6 +100,10 @@ impl Drop for BareLoop {
         // Whoever wants to know what went wrong stops it.
         let _ = self.end();
     }
+}
+
+fn thread_name(address: SocketAddr) -> String {
+    format!("bare-{}", address.port())
 }
 
 fn accept(listener: &TcpListener, clients: usize, state: &AtomicU8) -> Result<Vec<TcpStream>> {

@@ -1,6 +1,6 @@
 //! What `cargo floor` found: its fields are an interface.
 
-use crate::report::{DELIVERED_MIN, Spread};
+use crate::report::{DELIVERED_MIN, GENERATOR_LATE_MS, Spread};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -61,6 +61,10 @@ pub struct Report {
     pub ours_delivered: f64,
     /// The same of the bare loop.
     pub floor_delivered: f64,
+    /// Snapshots that a client of ours got in a second.
+    pub ours_rate_hz: f64,
+    /// The same of the bare loop.
+    pub floor_rate_hz: f64,
     /// From one snapshot to the next of the same client, our server.
     pub ours_interval_ms: Spread,
     /// The same of the bare loop.
@@ -75,9 +79,6 @@ pub struct Report {
     pub rounds: Vec<Round>,
 }
 
-/// Above this the generator measures itself rather than the servers.
-const GENERATOR_LATE_MS: f64 = 8.0;
-
 /// Above this part of its time a thread had to wait for its core, the machine is too busy to believe the figures.
 const WAITED_MAX: f64 = 0.1;
 
@@ -85,11 +86,13 @@ impl Report {
     /// What did not run as it should, in words; empty when all is well.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let least = 100.0 * DELIVERED_MIN;
+        let (clients, least) = (self.clients, 100.0 * DELIVERED_MIN);
         let short = |who: &str, part: f64| {
-            (part < DELIVERED_MIN).then(|| format!("{who} delivered {:.2} % of the ticks, not {least} %", 100.0 * part))
+            (part < DELIVERED_MIN).then(|| {
+                format!("{clients} clients: {who} delivered {:.2} % of the ticks, not {least} %", 100.0 * part)
+            })
         };
-        let nothing = (!self.ratio.is_finite()).then(|| "nothing was measured".into());
+        let nothing = (!self.ratio.is_finite()).then(|| format!("{clients} clients: nothing was measured"));
         let both = [short("our server", self.ours_delivered), short("the bare loop", self.floor_delivered), nothing];
         both.into_iter().flatten().collect()
     }
@@ -114,7 +117,7 @@ impl Report {
         let mut line = |label: &str, words: String| {
             writeln!(out, "  {label:<17}{words}").expect("a string takes all that is written");
         };
-        line("", format!("{:>9}{:>9}{:>9}", "ours", "floor", "ratio"));
+        line(&format!("{} clients", self.clients), format!("{:>9}{:>9}{:>9}", "ours", "floor", "ratio"));
         line(
             "CPU",
             format!("{:>9.2}{:>9.2}{:>9.3}  µs per client-tick", self.ours_cpu_us, self.floor_cpu_us, self.ratio),
@@ -164,10 +167,10 @@ pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn report() -> Report {
+    pub(crate) fn report() -> Report {
         let side = Side { cpu_us: 10.0, delivered: 1.0, waited: 0.01 };
         let spread = Spread { p50: 33.3, p99: 33.9, p999: 34.5 };
         Report {
@@ -184,6 +187,8 @@ mod tests {
             wire_bytes_in: 20,
             ours_delivered: 1.0,
             floor_delivered: 1.0,
+            ours_rate_hz: 30.0,
+            floor_rate_hz: 30.0,
             ours_interval_ms: spread,
             floor_interval_ms: spread,
             generator_late_p99_ms: 0.4,

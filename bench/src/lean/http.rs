@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
+use tickwire::message::SUBPROTOCOL;
 
 /// A server has to answer so soon.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,10 +28,15 @@ pub struct Upgraded {
 pub fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream =
         TcpStream::connect_timeout(&address, ANSWER_TIMEOUT).with_context(|| format!("nobody listens on {address}"))?;
+    set_patience(&stream)?;
+    Ok(stream)
+}
+
+fn set_patience(stream: &TcpStream) -> Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
-    Ok(stream)
+    Ok(())
 }
 
 /// Posts JSON and gives the body of the answer.
@@ -58,7 +64,24 @@ pub fn post_json(address: SocketAddr, path: &str, body: &str) -> Result<String> 
 /// # Errors
 /// When the server does not switch to frames, or not in time.
 pub fn upgrade(address: SocketAddr, path: &str, subprotocol: Option<&str>) -> Result<Upgraded> {
-    let mut stream = connect(address)?;
+    upgrade_stream(connect(address)?, address, path, subprotocol)
+}
+
+/// The same of our server, over a connection that is open already.
+///
+/// # Errors
+/// When the server does not switch to frames, or not in time.
+pub fn upgrade_over(stream: TcpStream, address: SocketAddr) -> Result<Upgraded> {
+    set_patience(&stream)?;
+    upgrade_stream(stream, address, "/ws", Some(SUBPROTOCOL))
+}
+
+fn upgrade_stream(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    path: &str,
+    subprotocol: Option<&str>,
+) -> Result<Upgraded> {
     let protocol = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
     write!(
         stream,

@@ -52,11 +52,17 @@ impl Tally {
         mean(self.wire_bytes_out, self.inputs)
     }
 
+    /// Snapshots that each of `clients` clients got in a second.
+    #[must_use]
+    pub fn rate_hz(&self, clients: u32) -> f64 {
+        let seconds = self.elapsed_ns as f64 / 1e9 * f64::from(clients);
+        if seconds == 0.0 { 0.0 } else { self.snapshots as f64 / seconds }
+    }
+
     /// Snapshots that came, as a part of those that `clients` clients should have got at this rate.
     #[must_use]
     pub fn delivered_part(&self, clients: u32, rate_hz: u32) -> f64 {
-        let expected = self.elapsed_ns as f64 / 1e9 * f64::from(clients) * f64::from(rate_hz);
-        if expected == 0.0 { 0.0 } else { self.snapshots as f64 / expected }
+        if rate_hz == 0 { 0.0 } else { self.rate_hz(clients) / f64::from(rate_hz) }
     }
 }
 
@@ -73,7 +79,7 @@ mod tests {
         let mut tally = Tally { elapsed_ns: 1_000_000_000, snapshots: 60, keyframes: 2, ..Tally::default() };
         (tally.keyframe_bytes, tally.delta_bytes) = (4_000, 5_800);
         assert_eq!(tally.payload_bytes(), 100.0);
-        assert_eq!(tally.delivered_part(2, 30), 1.0);
+        assert_eq!((tally.delivered_part(2, 30), tally.rate_hz(2)), (1.0, 30.0));
         tally.add(&Tally { ..tally });
         assert_eq!((tally.payload_bytes(), tally.snapshots), (100.0, 120));
         assert_eq!(tally.delivered_part(2, 30), 1.0);
@@ -82,7 +88,7 @@ mod tests {
     #[test]
     fn nothing_is_no_division() {
         let nothing = Tally::default();
-        assert_eq!((nothing.payload_bytes(), nothing.delivered_part(8, 30)), (0.0, 0.0));
+        assert_eq!((nothing.payload_bytes(), nothing.delivered_part(8, 30), nothing.rate_hz(0)), (0.0, 0.0, 0.0));
         assert_eq!((nothing.wire_bytes_per_snapshot(), nothing.wire_bytes_per_input()), (0.0, 0.0));
     }
 }

@@ -3,13 +3,16 @@
 use super::crowd::Crowd;
 use super::lobby::create_room;
 use super::progress::Progress;
+use super::slow::{Found, SlowCrowd};
 use super::{Clock, Plan, Shared};
 use crate::accounting::{CpuTimes, rss_bytes};
-use crate::measure::{Meter, Totals};
+use crate::measure::{Beside, Meter, Totals};
 use crate::report::Report;
+use crate::report::slow::SlowReaders;
 use crate::table::Asides;
 use anyhow::{Result, ensure};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tickwire::{Game, Mode};
@@ -26,6 +29,18 @@ const WARM_UP_US: u64 = 2_000_000;
 
 /// After the measured seconds, inputs that were due in them may still be answered.
 const STRAGGLERS_US: u64 = 500_000;
+
+/// Slow readers are there, and away, for so long at a time at the least: the server needs a few seconds to give up
+/// those that never read.
+const SLOW_TURN_US_MIN: u64 = 14_000_000;
+
+/// Seconds that a run with slow readers takes at the least: a turn without them and one with them.
+pub const SLOW_SECONDS_MIN: u32 = 28;
+
+const _: () = assert!(SLOW_SECONDS_MIN as u64 * 1_000_000 >= 2 * SLOW_TURN_US_MIN);
+
+/// Between two turns nothing counts as either: who goes has to be gone.
+const SLOW_GAP_US: u64 = 500_000;
 
 /// Everyone has to have left so soon.
 const LEAVE_US_MAX: u64 = 2_000_000;
@@ -46,7 +61,9 @@ pub async fn run<G: Game>(plan: &Plan) -> Result<(Report, Asides)> {
     let clients = u64::from(plan.rooms) * u64::from(plan.players);
     let total_us = crowd.join_us() + WARM_UP_US + u64::from(plan.seconds) * 1_000_000 + STRAGGLERS_US;
     let progress = Progress::new(clients, total_us);
-    let mut run = Run { plan, crowd, shared, progress, clients };
+    let has_slow = plan.slow_readers + plan.never_readers > 0;
+    let slow = has_slow.then(|| SlowCrowd::start::<G>(&codes, plan, shared.clock)).transpose()?;
+    let mut run = Run { plan, crowd, shared, progress, clients, slow };
     let outcome = run.play().await;
     run.progress.clear();
     outcome.map(|measured| run.report(&measured))
@@ -58,6 +75,7 @@ struct Run<'a, G: Game> {
     shared: Rc<Shared>,
     progress: Progress,
     clients: u64,
+    slow: Option<SlowCrowd>,
 }
 
 /// Counters at the ends of the measured seconds.
@@ -67,6 +85,7 @@ struct Measured {
     cpu: Option<(CpuTimes, CpuTimes)>,
     generator_cpu: (CpuTimes, CpuTimes),
     rss_bytes: Option<u64>,
+    slow: Option<Found>,
 }
 
 impl<G: Game> Run<'_, G> {
@@ -103,12 +122,56 @@ impl<G: Game> Run<'_, G> {
         let end_us = start_us + u64::from(self.plan.seconds) * 1_000_000;
         let (before, cpu_before, own_before) = (self.crowd.totals(), cpu_times(server)?, CpuTimes::of(own)?);
         self.shared.meter.borrow_mut().window_us = start_us..end_us;
+        if let Some(slow) = self.slow.take() {
+            self.take_turns(&slow, start_us, end_us).await;
+            self.slow = Some(slow);
+        }
         self.until(end_us, |_| false).await;
+        let slow = self.slow.take().map(SlowCrowd::finish).transpose()?;
         // A server that is gone by now shows as lost connections.
         let (cpu_after, rss_bytes) = (cpu_times(server).ok().flatten(), server.and_then(|pid| rss_bytes(pid).ok()));
         let (after, own_after) = (self.crowd.totals(), CpuTimes::of(own)?);
         let (cpu, generator_cpu) = (cpu_before.zip(cpu_after), (own_before, own_after));
-        Ok(Measured { before, after, cpu, generator_cpu, rss_bytes })
+        Ok(Measured { before, after, cpu, generator_cpu, rss_bytes, slow })
+    }
+
+    /// Slow readers stay away and come in turns, as often as there is time for.
+    async fn take_turns(&mut self, slow: &SlowCrowd, start_us: u64, end_us: u64) {
+        let turns = ((end_us - start_us) / (2 * SLOW_TURN_US_MIN)).max(1);
+        let turn_us = (end_us - start_us) / (2 * turns);
+        for number in 0..2 * turns {
+            let is_with = number % 2 == 1;
+            if is_with {
+                slow.come();
+            }
+            self.shared.meter.borrow_mut().beside = Some(if is_with { Beside::SlowReaders } else { Beside::Nobody });
+            self.until(start_us + (number + 1) * turn_us - SLOW_GAP_US, |_| false).await;
+            self.shared.meter.borrow_mut().beside = None;
+            if is_with {
+                slow.go();
+            }
+            self.until(start_us + (number + 1) * turn_us, |_| false).await;
+        }
+    }
+
+    fn slow_readers(&self, found: &Found, meter: &Meter) -> SlowReaders {
+        let mut never_closes = BTreeMap::new();
+        found.never.iter().flatten().for_each(|closed| *never_closes.entry(closed.code).or_default() += 1);
+        let after_us = found.never.iter().flatten().map(|closed| closed.after_us).max().unwrap_or(0);
+        let (read_bytes, read_us) = found.slow_read;
+        SlowReaders {
+            slow: self.plan.slow_readers,
+            slow_bytes_per_s: ratio(read_bytes * 1_000_000, read_us),
+            slow_closes: found.slow_closes.clone(),
+            never: self.plan.never_readers,
+            never_connections: u32::try_from(found.never.len()).unwrap_or(u32::MAX),
+            never_closes,
+            never_closed_after_s_max: after_us as f64 / 1e6,
+            queue_samples: found.queue_samples,
+            queued_bytes_max: found.queued_bytes_max,
+            without_interval_ms: meter.beside_us[Beside::Nobody as usize].spread_ms(),
+            with_interval_ms: meter.beside_us[Beside::SlowReaders as usize].spread_ms(),
+        }
     }
 
     /// Plays on until `done` or the time is over; says whether it was `done`.
@@ -128,7 +191,7 @@ impl<G: Game> Run<'_, G> {
 
     fn report(&self, measured: &Measured) -> (Report, Asides) {
         let meter = self.shared.meter.borrow();
-        let Measured { before, after, cpu, generator_cpu, rss_bytes } = measured;
+        let Measured { before, after, cpu, generator_cpu, rss_bytes, slow } = measured;
         // Hashes and errors count over the whole run, what comes after the window included.
         let whole = self.crowd.totals();
         let seconds = f64::from(self.plan.seconds);
@@ -143,6 +206,9 @@ impl<G: Game> Run<'_, G> {
             seconds: self.plan.seconds,
             ticks_expected: per_second * u64::from(self.plan.seconds) * self.clients,
             ticks_delivered: meter.delivered,
+            rate_hz: meter.rate_hz(),
+            rate_hz_meant: per_second as f64,
+            thin: self.plan.thin,
             hashes_compared: whole.hashes_compared,
             hash_mismatches: whole.hash_mismatches,
             decode_errors: meter.decode_errors,
@@ -160,6 +226,7 @@ impl<G: Game> Run<'_, G> {
             server_cpu_us_per_client_tick: cpu_us.map(|cpu_us| cpu_us / meter.delivered.max(1) as f64),
             server_rss_bytes: *rss_bytes,
             seed: self.plan.seed,
+            slow_readers: slow.as_ref().map(|found| self.slow_readers(found, &meter)),
         };
         let asides = Asides {
             title: self.title(),

@@ -2,7 +2,7 @@
 
 use crate::lean::Tally;
 use crate::measure::Distribution;
-use crate::report::Spread;
+use crate::report::{GENERATOR_LATE_MS, Spread};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -15,6 +15,8 @@ pub(super) struct Round {
     pub(super) intervals_us: Distribution,
     /// How late the generator sent inputs.
     pub(super) lateness_us: Distribution,
+    /// The generator's part of its core.
+    pub(super) generator_busy: f64,
     /// Microseconds of all its threads on a core.
     pub(super) cpu_us: f64,
     /// Resident memory at the end.
@@ -29,6 +31,8 @@ pub struct Measured {
     tally: Tally,
     intervals_us: Distribution,
     lateness_us: Distribution,
+    /// The most of all rounds.
+    generator_busy: f64,
     cpu_us: f64,
     /// Of all rounds.
     rss_bytes_sum: u64,
@@ -42,6 +46,7 @@ impl Measured {
         self.tally.add(&round.tally);
         self.intervals_us.add(&round.intervals_us);
         self.lateness_us.add(&round.lateness_us);
+        self.generator_busy = self.generator_busy.max(round.generator_busy);
         self.cpu_us += round.cpu_us;
         self.rss_bytes_sum += round.rss_bytes;
         self.rounds += 1;
@@ -50,11 +55,10 @@ impl Measured {
 
     fn side(&self, clients: u32) -> Side {
         let snapshots = self.tally.snapshots as f64;
-        let seconds = self.tally.elapsed_ns as f64 / 1e9;
         Side {
             cpu_us_per_client_tick: over(self.cpu_us, snapshots),
             bytes_per_snapshot: self.tally.payload_bytes(),
-            rate_hz: over(snapshots, seconds * f64::from(clients)),
+            rate_hz: self.tally.rate_hz(clients),
             interval_ms: self.intervals_us.spread_ms(),
             rss_bytes: self.rss_bytes_sum.checked_div(self.rounds).unwrap_or(0),
         }
@@ -103,8 +107,9 @@ pub struct Comparison {
     /// One over the other.
     pub ratio: Ratio,
     /// How late the generator sent one in a hundred inputs, in milliseconds, to ours and to the other.
-    #[serde(skip)]
     pub generator_late_p99_ms: [f64; 2],
+    /// The generator's part of its core, with ours and with the other.
+    pub generator_busy: [f64; 2],
     /// Connections that ended, in words.
     #[serde(skip)]
     pub lost: Vec<String>,
@@ -115,8 +120,9 @@ impl Comparison {
     #[must_use]
     pub fn new(workload: &str, clients: u32, ours: &Measured, colyseus: &Measured) -> Self {
         let generator_late_p99_ms = [ours, colyseus].map(|measured| measured.lateness_us.spread_ms().p99);
+        let generator_busy = [ours, colyseus].map(|measured| measured.generator_busy);
         let lost_of = |name: &str, measured: &Measured| -> Vec<String> {
-            measured.lost.iter().map(|words| format!("{workload}, {name}: {words}")).collect()
+            measured.lost.iter().map(|words| format!("{workload}, {clients} clients, {name}: {words}")).collect()
         };
         let lost = [lost_of("ours", ours), lost_of("colyseus", colyseus)].concat();
         let (ours, colyseus) = (ours.side(clients), colyseus.side(clients));
@@ -126,7 +132,7 @@ impl Comparison {
             p99_ms: over(ours.interval_ms.p99, colyseus.interval_ms.p99),
             rss: over(ours.rss_bytes as f64, colyseus.rss_bytes as f64),
         };
-        Self { workload: workload.into(), clients, ours, colyseus, ratio, generator_late_p99_ms, lost }
+        Self { workload: workload.into(), clients, ours, colyseus, ratio, generator_late_p99_ms, generator_busy, lost }
     }
 
     /// Why this compares nothing, or not what it says, in words; empty when all is well.
@@ -141,9 +147,17 @@ impl Comparison {
                 Side { rss_bytes: 0, .. } => "no memory was counted",
                 _ => return None,
             };
-            Some(format!("{}, {name}: {what}", self.workload))
+            Some(format!("{}, {} clients, {name}: {what}", self.workload, self.clients))
         });
         words.chain(self.lost.iter().cloned()).collect()
+    }
+
+    /// What makes the figures doubtful without making them wrong.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<String> {
+        let late_ms = self.generator_late_p99_ms.into_iter().fold(0.0, f64::max);
+        let words = || format!("{}, {} clients: the generator was {late_ms:.1} ms late", self.workload, self.clients);
+        (late_ms > GENERATOR_LATE_MS).then(words).into_iter().collect()
     }
 }
 
@@ -154,6 +168,7 @@ pub fn render(comparisons: &[Comparison]) -> String {
     let mut line = |words: &str| writeln!(out, "  {words}").expect("a string takes all that is written");
     for comparison in comparisons {
         let Comparison { workload, clients, ours, colyseus, ratio, generator_late_p99_ms: late_ms, .. } = comparison;
+        let busy = comparison.generator_busy.map(|part| 100.0 * part);
         line(&format!("{workload}, {clients} clients"));
         line(&format!(
             "{:<10}{:>9}{:>9}{:>8}{:>9}{:>9}{:>9}{:>10}",
@@ -164,7 +179,10 @@ pub fn render(comparisons: &[Comparison]) -> String {
         }
         let Ratio { cpu, bytes, p99_ms, rss } = ratio;
         line(&format!("{:<10}{cpu:>9.3}{bytes:>9.3}{:>8}{:>9}{p99_ms:>9.3}{:>9}{rss:>10.3}", "ratio", "", "", ""));
-        line(&format!("generator {:.1} and {:.1} ms late at p99\n", late_ms[0], late_ms[1]));
+        line(&format!(
+            "generator {:.1} and {:.1} ms late at p99, {:.0} and {:.0} % of its core\n",
+            late_ms[0], late_ms[1], busy[0], busy[1]
+        ));
     }
     line(
         "CPU per snapshot that a client got; bytes without keyframes. Ours: x, y and velocity in 1/32 unit, angle and",
@@ -186,15 +204,16 @@ fn over(part: f64, whole: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn measured(snapshots: u64, bytes: u64, cpu_us: f64) -> Measured {
+    pub(crate) fn measured(snapshots: u64, bytes: u64, cpu_us: f64) -> Measured {
         let tally = Tally { elapsed_ns: 1_000_000_000, snapshots, delta_bytes: bytes, ..Tally::default() };
         let mut intervals_us = Distribution::default();
         (0..snapshots).for_each(|_| intervals_us.record(33_300));
         let lateness_us = Distribution::default();
-        let round = Round { tally, intervals_us, lateness_us, cpu_us, rss_bytes: 50 << 20, lost: None };
+        let round =
+            Round { tally, intervals_us, lateness_us, generator_busy: 0.2, cpu_us, rss_bytes: 50 << 20, lost: None };
         let mut measured = Measured::default();
         measured.add(&round);
         measured.add(&Round { rss_bytes: 70 << 20, ..round });
@@ -229,7 +248,7 @@ mod tests {
         assert!(Comparison::new("light", 8, &good, &good).faults().is_empty());
         for bad in [Measured::default(), measured(240, 0, 1.0), measured(240, 2_400, 0.0)] {
             let faults = Comparison::new("light", 8, &bad, &good).faults();
-            assert!(faults.len() == 1 && faults[0].starts_with("light, ours: "), "{faults:?}");
+            assert!(faults.len() == 1 && faults[0].starts_with("light, 8 clients, ours: "), "{faults:?}");
             assert_eq!(Comparison::new("light", 8, &good, &bad).faults().len(), 1);
         }
     }
@@ -238,7 +257,10 @@ mod tests {
     fn a_lost_connection_is_a_fault_of_its_side() {
         let good = measured(240, 2_400, 960.0);
         let bad = Measured { lost: vec!["1 connections ended".into()], ..good.clone() };
-        assert_eq!(Comparison::new("light", 8, &good, &bad).faults(), ["light, colyseus: 1 connections ended"]);
+        assert_eq!(
+            Comparison::new("light", 8, &good, &bad).faults(),
+            ["light, 8 clients, colyseus: 1 connections ended"]
+        );
     }
 
     #[test]

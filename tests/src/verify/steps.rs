@@ -22,6 +22,8 @@ enum Work {
     NoStd,
     Bundle,
     Fuzz,
+    /// A program that `build` has built, and its arguments.
+    Own(&'static str, &'static [&'static str]),
     Cargo(Vec<Vec<&'static str>>),
 }
 
@@ -40,6 +42,7 @@ impl Step {
                 run(command("target/debug/tickwire-bundle", &["build"]), self.limit, &log)
             }
             Work::Fuzz => fuzz::run_all(self.limit, &log),
+            Work::Own(program, arguments) => run(command(program, arguments), self.limit, &log),
             Work::Cargo(calls) => calls.iter().try_for_each(|arguments| {
                 let mut cargo = command("cargo", arguments);
                 cargo.env("RUSTDOCFLAGS", "-D warnings");
@@ -76,6 +79,8 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     steps.push(cargo("tests", if long { 60 } else { 10 }, &["test", "--workspace"]));
     steps.push(cargo("determinism", if long { 30 } else { 10 }, &["test", "--workspace", "--test", "wasm"]));
     if !quick {
+        // What `cargo peers` measures on the other side is the game: npm installs it from the lock file.
+        steps.push(step("peers", 10, Work::Own("target/debug/peers", &["--check"])));
         // One browser test after the other: each has two or three browsers on its hands.
         let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
         steps.push(cargo("browser", 15, &browsers));

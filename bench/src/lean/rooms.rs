@@ -1,0 +1,65 @@
+//! Rooms of `crowd` full of lean clients, on our own server.
+
+use super::http::{post_json, upgrade};
+use super::{Load, Talk, Thin};
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use tickwire::Game;
+use tickwire::message::SUBPROTOCOL;
+use tickwire_games::Crowd;
+
+/// Players in every room.
+pub const SEATS: u32 = Crowd::RULES.seats as u32;
+
+/// Played after each room that is filled, so that those who are in do not wait for all others.
+pub const JOIN_GAP_NS: u64 = 2_000_000;
+
+/// What moves in a room besides its players.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scene {
+    /// How the entities move: `steady`, `erratic` or `still`.
+    pub motion: String,
+    /// Entities per room.
+    pub entities: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Created {
+    code: String,
+}
+
+/// Fills new rooms with so many clients; the last room may stay half empty. Those who are in play on.
+///
+/// # Errors
+/// When the server refuses a room or a connection, or takes too long.
+pub fn join(load: &mut Load, address: SocketAddr, scene: &Scene, clients: u32, seed: u64) -> Result<()> {
+    let kind = Rc::default();
+    let mut code = String::new();
+    for number in 0..clients {
+        if number % SEATS == 0 {
+            load.play(JOIN_GAP_NS);
+            code = create_room(address, scene)?;
+        }
+        let thin = Thin::new(Rc::clone(&kind), &code, seed_of(seed, number));
+        load.add(upgrade(address, "/ws", Some(SUBPROTOCOL))?, Talk::Tickwire(Box::new(thin)))?;
+    }
+    Ok(())
+}
+
+/// What the dice of a client start from: on every server the client of this number has the same.
+#[must_use]
+pub const fn seed_of(seed: u64, number: u32) -> u64 {
+    (seed << 32) + number as u64
+}
+
+/// Creates a room the way the page does it, and gives its code.
+fn create_room(address: SocketAddr, scene: &Scene) -> Result<String> {
+    let options = json!({ "entities": scene.entities, "motion": scene.motion });
+    let wish = json!({ "game": Crowd::RULES.name, "options": options });
+    let answer = post_json(address, "/api/rooms", &wish.to_string())?;
+    let created: Created = serde_json::from_str(&answer).with_context(|| format!("{answer} names no room"))?;
+    Ok(created.code)
+}

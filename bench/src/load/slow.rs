@@ -1,0 +1,140 @@
+//! Clients that hardly read, or not at all, in the rooms of those that play: come and gone in turns, on a thread of
+//! their own.
+//!
+//! Each plays like any other client for a second, then reads so many bytes a second or none, and goes on sending
+//! inputs as long as a client would. What waits for it waits in the server's send queue, because its own receive
+//! buffer is tiny. Whoever is closed comes back as clients do, except those that never read: they have what they
+//! wanted.
+
+mod queues;
+mod reader;
+
+use super::{Clock, Plan};
+use crate::report::slow::Closed;
+use anyhow::{Context, Result, bail};
+use queues::Queues;
+use reader::Reader;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+use tickwire::{Game, Rng};
+
+/// Between two looks at the sockets.
+const STEP: Duration = Duration::from_millis(10);
+
+/// Between two looks at the server's queues, in microseconds.
+const SAMPLE_US: u64 = 100_000;
+
+/// Bytes that a slow reader reads in a second.
+pub(super) const SLOW_BYTES_PER_S: u32 = 1_024;
+
+/// What they are told.
+enum Order {
+    Come,
+    Go,
+}
+
+/// All of them together.
+pub(super) struct SlowCrowd {
+    orders: Sender<Order>,
+    thread: JoinHandle<Result<Found>>,
+}
+
+/// What was seen of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Looks at the queue of one of them in the server.
+    pub(super) queue_samples: u64,
+    /// The most that waited in the server for any of them.
+    pub(super) queued_bytes_max: u64,
+    /// Connections of slow readers that the server closed, by code.
+    pub(super) slow_closes: BTreeMap<u16, u32>,
+    /// Bytes that the slow readers read while they were slow, and for how long, in microseconds, all together.
+    pub(super) slow_read: (u64, u64),
+    /// Connections that never read, closed or not.
+    pub(super) never: Vec<Option<Closed>>,
+}
+
+impl SlowCrowd {
+    /// A crowd for the rooms with these codes, nobody of it there yet.
+    pub(super) fn start<G: Game>(codes: &[String], plan: &Plan, clock: Clock) -> Result<Self> {
+        let (orders, inbox) = channel();
+        let (codes, address) = (codes.to_vec(), plan.address);
+        let (slow, never, seed) = (plan.slow_readers, plan.never_readers, plan.seed);
+        let thread = Builder::new().name("slow-readers".into()).spawn(move || {
+            let mut dice = Rng::new(!seed);
+            let paces = std::iter::repeat_n(0, never as usize)
+                .chain(std::iter::repeat_n(SLOW_BYTES_PER_S, slow as usize))
+                .zip(codes.iter().cycle());
+            let readers = paces.map(|(pace, code)| Reader::<G>::new(code, pace, dice.next_u64(), address)).collect();
+            let queues = Queues::of(address)?;
+            Troop { readers, queues, clock, sampled_us: 0, found: Found::default() }.run(&inbox)
+        })?;
+        Ok(Self { orders, thread })
+    }
+
+    /// They come.
+    pub(super) fn come(&self) {
+        // A thread that has ended says why at the end.
+        let _ = self.orders.send(Order::Come);
+    }
+
+    /// They go.
+    pub(super) fn go(&self) {
+        let _ = self.orders.send(Order::Go);
+    }
+
+    /// Ends it, and gives what was seen. They have gone before.
+    pub(super) fn finish(self) -> Result<Found> {
+        drop(self.orders);
+        self.thread.join().unwrap_or_else(|_| bail!("the slow readers have panicked")).context("the slow readers")
+    }
+}
+
+/// What the thread has.
+struct Troop<G: Game> {
+    readers: Vec<Reader<G>>,
+    queues: Queues,
+    clock: Clock,
+    sampled_us: u64,
+    found: Found,
+}
+
+impl<G: Game> Troop<G> {
+    fn run(mut self, inbox: &Receiver<Order>) -> Result<Found> {
+        loop {
+            let now_us = self.clock.now_us();
+            match inbox.recv_timeout(STEP) {
+                Ok(Order::Come) => self.readers.iter_mut().for_each(|reader| reader.come(now_us)),
+                Ok(Order::Go) => self.readers.iter_mut().for_each(|reader| reader.go(now_us, &mut self.found)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.found),
+            }
+            let now_us = self.clock.now_us();
+            for reader in &mut self.readers {
+                reader.step(now_us, &mut self.found)?;
+            }
+            if now_us >= self.sampled_us + SAMPLE_US && self.readers.iter().any(Reader::is_connected) {
+                self.sampled_us = now_us;
+                self.sample(now_us)?;
+            }
+        }
+    }
+
+    /// Looks at the server's ends of all connections.
+    fn sample(&mut self, now_us: u64) -> Result<()> {
+        let ends = self.queues.by_port()?;
+        for reader in &mut self.readers {
+            let Some(port) = reader.port() else { continue };
+            match ends.get(&port) {
+                Some(queued_bytes) => {
+                    self.found.queue_samples += 1;
+                    self.found.queued_bytes_max = self.found.queued_bytes_max.max(*queued_bytes);
+                }
+                None => reader.server_closed(now_us),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! What clients that hardly read cost a server and those who play beside them, and what is promised of it.
+
+use super::Spread;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Bytes that may wait in the server for one of them.
+pub const QUEUED_BYTES_MAX: u64 = 65_536;
+
+/// Seconds without an acknowledgement after which the server gives a client up.
+pub const LAG_SECONDS: f64 = 5.0;
+
+/// Whoever never reads is closed so soon after that.
+const CLOSED_SECONDS_MAX: f64 = 6.0;
+
+/// What the others' intervals may be longer by.
+const SHIFT_MS_MAX: f64 = 1.0;
+
+/// A connection that the server has closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// From the last byte that was read to when it was seen.
+    pub after_us: u64,
+    /// The code that came, 1006 when none came.
+    pub code: u16,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SlowReaders {
+    /// Clients that read slowly.
+    pub slow: u32,
+    /// Bytes that each of them read in a second.
+    pub slow_bytes_per_s: f64,
+    /// Of their connections, those that the server closed, by code.
+    pub slow_closes: BTreeMap<u16, u32>,
+    /// Clients that never read.
+    pub never: u32,
+    /// Connections of theirs.
+    pub never_connections: u32,
+    /// Of these, those that the server closed, by code.
+    pub never_closes: BTreeMap<u16, u32>,
+    /// From the last byte that one read to the end of its connection, at the most.
+    pub never_closed_after_s_max: f64,
+    /// Looks at what waited in the server for one of them.
+    pub queue_samples: u64,
+    /// The most that waited in the server for any of them.
+    pub queued_bytes_max: u64,
+    /// From one snapshot to the next of the others, while the slow ones are away.
+    pub without_interval_ms: Spread,
+    /// The same while they are there.
+    pub with_interval_ms: Spread,
+}
+
+impl SlowReaders {
+    /// What the 99th percentile of the others' intervals moves by.
+    #[must_use]
+    pub fn shift_ms(&self) -> f64 {
+        self.with_interval_ms.p99 - self.without_interval_ms.p99
+    }
+
+    /// What was promised and not kept, in words; empty when all is well.
+    #[must_use]
+    pub fn broken_promises(&self) -> Vec<String> {
+        let closed: u32 = self.never_closes.values().sum();
+        let (queued, after_s, most_s) =
+            (self.queued_bytes_max, self.never_closed_after_s_max, LAG_SECONDS + CLOSED_SECONDS_MAX);
+        let open = self.never_connections.saturating_sub(closed);
+        let shift_ms = self.shift_ms();
+        let checks = [
+            (queued > QUEUED_BYTES_MAX, format!("{queued} bytes waited for a slow reader, not {QUEUED_BYTES_MAX}")),
+            (self.queue_samples == 0, "nobody looked at what waits for slow readers".into()),
+            (self.never > 0 && closed == 0, "nobody was seen to be closed for never reading".into()),
+            (open > 0, format!("{open} that never read were not closed")),
+            (after_s > most_s, format!("one that never read was closed after {after_s:.1} s, not {most_s:.0} s")),
+            (
+                shift_ms >= SHIFT_MS_MAX,
+                format!("the others' p99 interval moved by {shift_ms:.2} ms, not less than {SHIFT_MS_MAX} ms"),
+            ),
+        ];
+        checks.into_iter().filter(|(broken, _)| *broken).map(|(_, words)| words).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found() -> SlowReaders {
+        let spread = |p99| Spread { p50: 33.3, p99, p999: 40.0 };
+        SlowReaders {
+            slow: 100,
+            slow_bytes_per_s: 1_020.0,
+            slow_closes: [(4007, 3)].into(),
+            never: 10,
+            never_connections: 20,
+            never_closes: [(4007, 19), (1006, 1)].into(),
+            never_closed_after_s_max: 5.9,
+            queue_samples: 10_000,
+            queued_bytes_max: 30_000,
+            without_interval_ms: spread(34.0),
+            with_interval_ms: spread(34.9),
+        }
+    }
+
+    #[test]
+    fn the_lag_limit_is_the_servers() {
+        assert_eq!(LAG_SECONDS, f64::from(tickwire_server::limits::LAG_SECONDS_MAX));
+    }
+
+    #[test]
+    fn every_promise_is_checked_and_named() {
+        assert!(found().broken_promises().is_empty());
+        type Break = fn(&mut SlowReaders);
+        let breaks: [(Break, &str); 5] = [
+            (|found| found.queued_bytes_max = 70_000, "70000 bytes waited"),
+            (|found| found.queue_samples = 0, "nobody looked"),
+            (|found| found.never_connections = 21, "1 that never read were not closed"),
+            (|found| found.never_closed_after_s_max = 11.2, "after 11.2 s"),
+            (|found| found.with_interval_ms.p99 = 35.0, "moved by 1.00 ms"),
+        ];
+        for (break_it, words) in breaks {
+            let mut broken = found();
+            break_it(&mut broken);
+            let promises = broken.broken_promises();
+            assert!(promises.len() == 1 && promises[0].contains(words), "{promises:?}");
+        }
+    }
+}
