@@ -12,6 +12,7 @@ use tickwire::message::{Hello, SnapshotHead};
 use tickwire::section::Mirror;
 use tickwire::wire::Reader;
 use tickwire::{Game, Rng, Tick};
+use tickwire_games::arena::Options as ArenaOptions;
 use tickwire_games::{Arena, Crowd, Paddles};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
@@ -58,8 +59,8 @@ struct Match<G: Game> {
 }
 
 impl<G: Game> Match<G> {
-    fn new(players: u8) -> Self {
-        let mut room = Room::<G>::new(1, &G::Options::default(), false);
+    fn new(options: &G::Options, players: u8) -> Self {
+        let mut room = Room::<G>::new(1, options, false);
         let guests = (0..players).map(|number| Guest::enter(&mut room, number)).collect();
         let mirror = Mirror::empty(room.schema());
         let mut session = Self { room, guests, mirror, told: Tick(0), now_us: 0, delay_turns: 1 };
@@ -70,8 +71,8 @@ impl<G: Game> Match<G> {
     }
 
     /// The same with snapshots under way for so long that replays are `ticks` deep.
-    fn with_rollback(players: u8, ticks: u32) -> Self {
-        let mut session = Self::new(players);
+    fn with_rollback(options: &G::Options, players: u8, ticks: u32) -> Self {
+        let mut session = Self::new(options, players);
         for _ in 0..16 {
             let found = (0..SETTLE_TURNS).fold(0, |_, _| session.turn().rollback_ticks);
             if found == ticks {
@@ -193,25 +194,28 @@ fn measure<G: Game>(
     });
 }
 
-fn game<G: Game>(criterion: &mut Criterion, players: u8) {
-    let label = |piece: &str| format!("{}/{players} {piece}", G::RULES.name);
-    let mut session = Match::<G>::new(players);
+/// Measures a game with its usual options, or others that `entities` names.
+fn game<G: Game>(criterion: &mut Criterion, players: u8, entities: &str, options: &G::Options) {
+    let label = |piece: &str| format!("{}/{players}{entities} {piece}", G::RULES.name);
+    let mut session = Match::<G>::new(options, players);
     measure(criterion, &label("step and capture"), &mut session, None, |turn| turn.tick);
     measure(criterion, &label("encode for all"), &mut session, None, |turn| turn.encode);
     measure(criterion, &label("client apply"), &mut session, None, |turn| turn.apply);
     measure(criterion, &label("hash"), &mut session, None, |turn| turn.hash);
     for ticks in [8, 15] {
-        let mut session = Match::<G>::with_rollback(players, ticks);
+        let mut session = Match::<G>::with_rollback(options, players, ticks);
         let name = label(&format!("rollback of {ticks} ticks"));
         measure(criterion, &name, &mut session, Some(ticks), |turn| turn.rollback);
     }
 }
 
 fn rooms(criterion: &mut Criterion) {
-    game::<Paddles>(criterion, 2);
-    game::<Arena>(criterion, 8);
-    game::<Arena>(criterion, 16);
-    game::<Crowd>(criterion, 8);
+    game::<Paddles>(criterion, 2, "", &());
+    let arena = |players, entities| ArenaOptions { players, entities, ..ArenaOptions::default() };
+    game::<Arena>(criterion, 8, "", &arena(8, 24));
+    game::<Arena>(criterion, 16, " + 300", &arena(16, 300));
+    game::<Arena>(criterion, 64, " + 1000", &arena(64, 1_000));
+    game::<Crowd>(criterion, 8, "", &Default::default());
 }
 
 fn short() -> Criterion {

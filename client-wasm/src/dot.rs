@@ -87,7 +87,7 @@ impl Stage for Dot {
 
     fn figure(&self, seat: Seat) -> Option<Figure> {
         let dot = self.dots.get(seat.index())?;
-        dot.seat.map(|_| Figure { at: dot.at, score: i32::from(dot.jumps) })
+        dot.seat.map(|seat| Figure { at: dot.at, score: i32::from(dot.jumps), color: Color::of_seat(seat) })
     }
 
     fn sound(event: &Noise) -> Option<Tone> {

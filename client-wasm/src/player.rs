@@ -8,7 +8,8 @@ use crate::notice::Roster;
 use crate::options::Options;
 use crate::report::{Peak, Report};
 use tickwire::client::Session;
-use tickwire::{Pad, Scene, Stage, Tone};
+use tickwire::limits::EVENTS_PER_TICK_MAX;
+use tickwire::{Pad, Scene, Sparks, Stage, Tone};
 
 /// What the page tells a player.
 #[derive(Debug, Clone, Copy)]
@@ -66,13 +67,17 @@ pub(crate) struct Player<G: Stage> {
     session: Session<G>,
     roster: Roster,
     correction: Peak,
+    /// Events that have been heard and are still to be seen; a page that draws nothing lets them go.
+    unseen: Vec<G::Event>,
+    sparks: Sparks,
 }
 
 impl<G: Stage> Player<G> {
     /// A player who wants into the room that the options name.
     pub(crate) fn new(options: &Options) -> Self {
         let session = Session::new(&options.code, &options.name, options.resume, options.seed);
-        Self { session, roster: Roster::default(), correction: Peak::default() }
+        let (roster, correction, sparks) = Default::default();
+        Self { session, roster, correction, unseen: Vec::new(), sparks }
     }
 }
 
@@ -97,7 +102,7 @@ impl<G: Stage> Play for Player<G> {
     }
 
     fn poll(&mut self, now_us: u64) -> Option<Wish> {
-        let Self { session, roster, .. } = self;
+        let Self { session, roster, unseen, .. } = self;
         if session.poll_dial(now_us) {
             return Some(Wish::Dial);
         }
@@ -113,6 +118,9 @@ impl<G: Stage> Play for Player<G> {
             }
         }
         while let Some(event) = session.poll_event() {
+            if unseen.len() < EVENTS_PER_TICK_MAX {
+                unseen.push(event);
+            }
             if let Some(tone) = G::sound(&event) {
                 return Some(Wish::Sound(tone));
             }
@@ -122,10 +130,14 @@ impl<G: Stage> Play for Player<G> {
 
     fn draw(&mut self, now_us: u64, scene: &mut Scene) {
         let me = self.session.seat();
-        match self.session.view(now_us) {
+        let Self { session, unseen, sparks, .. } = self;
+        match session.view(now_us) {
             Some(world) => {
                 scene.clear();
                 world.draw(me, scene);
+                let bursts = unseen.drain(..).filter_map(|event| world.burst(&event));
+                bursts.for_each(|burst| sparks.add(burst, now_us));
+                sparks.draw(now_us, scene);
             }
             // Not in the room yet: the place as it is before anyone comes. Between two connections the last
             // picture stays.

@@ -55,7 +55,7 @@ impl Report {
             Json::object([
                 ("seat", player.seat.into()),
                 ("name", player.name.as_str().into()),
-                ("color", color(player.seat).into()),
+                ("color", color(player.seat, *figure).into()),
                 ("score", figure.map_or(0, |figure| figure.score).into()),
                 ("me", self.is_me(player).into()),
                 ("bot", player.bot.into()),
@@ -154,8 +154,9 @@ impl Peak {
 }
 
 /// The colour that games draw this seat's player in, as CSS says it.
-fn color(seat: u8) -> String {
-    let rgb = Seat::new(seat).map_or(0x00ff_ffff, |seat| Color::of_seat(seat).rgb);
+fn color(seat: u8, figure: Option<Figure>) -> String {
+    let own = || Seat::new(seat).map(Color::of_seat);
+    let rgb = figure.map(|figure| figure.color).or_else(own).map_or(0x00ff_ffff, |color| color.rgb);
     format!("#{rgb:06x}")
 }
 
@@ -166,7 +167,7 @@ mod tests {
 
     fn report() -> Report {
         let player = |seat, away| Player { seat, name: format!("p\"{seat}"), bot: seat == 2, away };
-        let figure = |x, score| Some(Figure { at: vec2(x, -0.5), score });
+        let figure = |x, score| Some(Figure { at: vec2(x, -0.5), score, color: Color::new(0x0b_70ff) });
         Report {
             seat: Seat::new(1),
             resume: None,

@@ -53,6 +53,8 @@ pub struct Rules {
     pub tick_rate_hz: u32,
     /// Players of one room at the most, 1 to [`SEATS_MAX`](crate::limits::SEATS_MAX).
     pub seats: u8,
+    /// Players whom quick matches bring together in one room at the most.
+    pub matched: u8,
     /// Seats that a quick match fills up to with bots while people are missing.
     pub bots: u8,
     /// How worlds are kept the same.
@@ -67,7 +69,7 @@ impl Rules {
     #[must_use]
     pub const fn new(name: &'static str, tick_rate_hz: u32) -> Self {
         assert!(tick_rate_hz >= 1 && tick_rate_hz <= 240, "a game runs at 1 to 240 ticks a second");
-        Self { name, tick_rate_hz, seats: 2, bots: 0, mode: Mode::Snapshot { every_ticks: 1 } }
+        Self { name, tick_rate_hz, seats: 2, matched: 2, bots: 0, mode: Mode::Snapshot { every_ticks: 1 } }
     }
 
     /// The same with so many seats.
@@ -77,7 +79,18 @@ impl Rules {
     #[must_use]
     pub const fn seats(mut self, seats: u8) -> Self {
         assert!(seats >= 1 && seats <= crate::limits::SEATS_MAX, "a room has 1 to 64 seats");
-        self.seats = seats;
+        (self.seats, self.matched) = (seats, seats);
+        self
+    }
+
+    /// The same, with quick matches of fewer players than there are seats.
+    ///
+    /// # Panics
+    /// At compile time, for no player or more than there are seats.
+    #[must_use]
+    pub const fn matched(mut self, players: u8) -> Self {
+        assert!(players >= 1 && players <= self.seats, "a quick match has a seat for everyone");
+        self.matched = players;
         self
     }
 

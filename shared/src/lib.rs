@@ -47,7 +47,7 @@ pub mod wire;
 pub use game::{Game, Leave, Mode, Rules, Step, To};
 pub use id::{RowId, Seat};
 pub use rng::Rng;
-pub use stage::{Align, Color, Figure, Pad, Scene, Stage, Tone, Wave};
+pub use stage::{Align, Burst, Color, Figure, Pad, Scene, Sparks, Stage, Tone, Wave};
 pub use state::{Event, Input, State};
 pub use table::Table;
 pub use tick::Tick;

@@ -3,6 +3,10 @@
 //! The page, the dashboard and replays show a game through the same [`Stage`]: [`Pad`] in, [`Scene`] out.
 //! Coordinates are the world's own, y pointing down.
 
+mod sparks;
+
+pub use sparks::Sparks;
+
 use crate::math::Vec2;
 use crate::{Game, Seat};
 use alloc::string::String;
@@ -28,6 +32,12 @@ pub trait Stage: Game {
 
     /// What an event sounds like; silent unless overridden.
     fn sound(event: &Self::Event) -> Option<Tone> {
+        let _ = event;
+        None
+    }
+
+    /// What flies apart when an event happens; nothing unless overridden.
+    fn burst(&self, event: &Self::Event) -> Option<Burst> {
         let _ = event;
         None
     }
@@ -59,6 +69,8 @@ pub struct Figure {
     pub at: Vec2,
     /// Points.
     pub score: i32,
+    /// The colour of the player's name: mostly [`Color::of_seat`], or a team's.
+    pub color: Color,
 }
 
 /// A short sound.
@@ -87,6 +99,21 @@ pub enum Wave {
     Saw,
     /// A burst of noise.
     Noise,
+}
+
+/// Sparks that fly from a point in all directions and die down.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Burst {
+    /// Where it happens.
+    pub at: Vec2,
+    /// Of the sparks.
+    pub color: Color,
+    /// How many there are.
+    pub sparks: u8,
+    /// How far the fastest fly.
+    pub reach: f32,
+    /// How long they glow, in milliseconds.
+    pub ms: u16,
 }
 
 /// A colour.

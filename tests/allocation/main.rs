@@ -2,8 +2,8 @@
 //! that makes its world what a snapshot says.
 //!
 //! Alone in its binary, because the allocator that counts is the whole program's. Counts are per thread, so the
-//! test program's own threads do not disturb them. The world itself may grow: the warm-up is long enough for it to
-//! have been as large as it gets.
+//! test program's own threads do not disturb them. The world itself may grow: the warm-up begins with a time in which
+//! the players do what makes it as large as it gets.
 
 #[cfg(test)]
 #[path = "../it/gallery.rs"]
@@ -21,6 +21,8 @@ mod warm {
     use tickwire::{Game, Rng, Seat, State, Table, Tick};
     use tickwire_games::{Arena, Paddles};
     use tickwire_server::room::{MemberId, Room, SnapshotPoll};
+
+    const EXCITED_TICKS: u32 = 300;
 
     /// A room whose players are the game's bots behind messages.
     struct Busy<G: Game> {
@@ -55,14 +57,16 @@ mod warm {
         }
 
         /// What the players send before the next tick; not part of what is measured.
-        fn prepare(&mut self) {
+        fn prepare(&mut self, excite: impl Fn(&mut G::Input)) {
             self.room.newest().restore(&mut self.world);
             self.tick = self.room.newest().tick.next();
             // So old that the room remembers no hash for it: what a client holds is tested elsewhere.
             let acked = self.tick.0.checked_sub(u32::try_from(SNAPSHOT_HISTORY_LEN).unwrap() + 2);
             let ack = acked.map(|tick| Ack { tick: Tick(tick), hash: 0 });
             for ((_, seat), message) in self.members.iter().zip(&mut self.messages) {
-                let input = self.codec.quantize(self.world.bot(*seat, &mut self.dice));
+                let mut input = self.world.bot(*seat, &mut self.dice);
+                excite(&mut input);
+                let input = self.codec.quantize(input);
                 message.clear();
                 let [parts, ..] = self.dice.next_u32().to_le_bytes();
                 let frame = InputFrame::one(self.tick, input, ack, false).seeing(ViewAge::from_parts(parts));
@@ -87,17 +91,27 @@ mod warm {
         }
     }
 
-    /// Allocations of the busiest of `ticks` ticks after a warm-up, and bytes of all snapshots in them.
-    fn measure<G: Game>(players: u8, warm_up_ticks: u32, ticks: u32) -> (u64, usize) {
+    /// Allocations of the busiest of `ticks` ticks after a warm-up that begins with excited players, and bytes of all
+    /// snapshots in them.
+    fn measure<G: Game>(
+        players: u8,
+        warm_up_ticks: u32,
+        ticks: u32,
+        excite: impl Fn(&mut G::Input) + Copy,
+    ) -> (u64, usize) {
         let mut busy = Busy::<G>::new(players);
+        for _ in 0..EXCITED_TICKS {
+            busy.prepare(excite);
+            busy.turn();
+        }
         for _ in 0..warm_up_ticks {
-            busy.prepare();
+            busy.prepare(|_| ());
             busy.turn();
         }
         busy.bytes = 0;
         let mut most = 0;
         for _ in 0..ticks {
-            busy.prepare();
+            busy.prepare(|_| ());
             most = most.max(allocation_counter::measure(|| busy.turn()).count_total);
         }
         (most, busy.bytes)
@@ -111,7 +125,7 @@ mod warm {
 
     #[test]
     fn a_warm_tick_of_paddles_allocates_nothing() {
-        let (allocations, bytes) = measure::<Paddles>(2, 3_600, 1_200);
+        let (allocations, bytes) = measure::<Paddles>(2, 3_600, 1_200, |_| ());
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
     }
@@ -125,7 +139,7 @@ mod warm {
 
     #[test]
     fn a_warm_tick_of_a_full_arena_allocates_nothing() {
-        let (allocations, bytes) = measure::<Arena>(Arena::RULES.seats, 9_000, 900);
+        let (allocations, bytes) = measure::<Arena>(Arena::RULES.seats, 9_000, 900, |helm| helm.fire = true);
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
     }

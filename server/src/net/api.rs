@@ -95,7 +95,7 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
     if let Some(entry) = net.directory.borrow_mut().join_match(index, now_us) {
         return Ok(json(StatusCode::OK, &view(net, entry)));
     }
-    let wanted = Wanted { game: index, seats: game.rules.seats, public: true, quick_match: true };
+    let wanted = Wanted { game: index, seats: game.rules.matched, public: true, quick_match: true };
     let (code, answer) =
         open(net, game, wanted, Value::Null, |net, entry| (entry.code, json(StatusCode::OK, &view(net, entry))))?;
     net.directory.borrow_mut().reserve(code, now_us);

@@ -58,7 +58,7 @@ struct Side {
 
 #[derive(State, Clone, Default)]
 struct Ball {
-    #[state(range = -40.0..=360.0, step = 0.0625, smooth)]
+    #[state(range = -40.0..=360.0, step = 0.0625, smooth, moved_by = velocity)]
     at: Vec2,
     /// Zero when nobody has said yet where the next serve goes.
     #[state(range = -8.0..=8.0, step = 0.015625)]

@@ -1,9 +1,11 @@
-//! The bot of the arena: chases the nearest ship, leads its aim, keeps off rocks and walls.
+//! The bot of the arena: hunts what its team can see, leads its aim, goes for repairs when hurt, keeps off rocks.
 //!
-//! It sees what a player in its seat sees: nothing here looks at another ship's charge or home.
+//! It knows what a player in its seat knows: nothing here looks at another ship's charge or home, nor at a ship that
+//! is not on its team's radar.
 
+use super::ship::SHOT_CHARGE;
 use super::{
-    Arena, CHARGE_MAX, HP_MAX, Helm, ROCKS, SHIP_RADIUS, SHOT_CHARGE, SHOT_SPEED, SHOT_TICKS, Ship, WORLD, is_clear,
+    Arena, CHARGE_MAX, Gift, HP_MAX, Helm, Item, PLATES_MAX, SHIP_RADIUS, SHOT_SPEED, SHOT_TICKS, Ship, distance,
 };
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Rng, Seat};
@@ -18,32 +20,61 @@ const CAUTION: f32 = 130.0;
 const WALL_ROOM: f32 = 90.0;
 /// Misses by this part of the distance at the most.
 const CLUMSINESS: f32 = 0.4;
+/// How far it goes for a pick-up that it needs badly.
+const DETOUR: f32 = 700.0;
+/// Beyond this it does not chase.
+const CHASE: f32 = 1_300.0;
 
 /// What the bot in seat `me` does.
 pub(super) fn steer(arena: &Arena, me: Seat, dice: &mut Rng) -> Helm {
     let Some(ship) = arena.ship(me).filter(|ship| ship.is_flying()) else { return Helm::default() };
-    let Some(prey) = nearest(arena, ship) else {
-        let way = (WORLD * vec2(0.5, 0.3) - ship.at) * 0.002;
-        return Helm { stick: avoid(ship, math::limit_length(way, 0.5)), ..Helm::default() };
+    let errand = errand(arena, ship).map(|item| item.at - ship.at);
+    let Some(prey) = prey(arena, ship).filter(|_| !arena.round.is_over()) else {
+        let way = errand.unwrap_or_else(|| beat(arena, ship, me) - ship.at);
+        return Helm { stick: avoid(arena, ship, math::limit_length(way * 0.02, 0.9)), ..Helm::default() };
     };
     let aim = lead(ship, prey);
     let distance = (prey.at - ship.at).length();
     let blunder = vec2(dice.range(-1.0, 1.0), dice.range(-1.0, 1.0)) * (distance * CLUMSINESS);
-    let stick = avoid(ship, approach(ship, me, prey, distance));
-    Helm { stick, aim: Some(aim + blunder), fire: fires(ship, prey, aim, dice) }
+    let way = errand.map_or_else(|| approach(arena, ship, me, prey, distance), |way| math::limit_length(way, 1.0));
+    Helm { stick: avoid(arena, ship, way), aim: Some(aim + blunder), fire: fires(arena, ship, prey, aim, dice) }
 }
 
-fn nearest<'a>(arena: &'a Arena, ship: &Ship) -> Option<&'a Ship> {
+/// The enemy that costs least to go for, of those on the radar.
+fn prey<'a>(arena: &'a Arena, ship: &Ship) -> Option<&'a Ship> {
     let mut found: Option<(&Ship, f32)> = None;
-    for other in arena.ships.values().filter(|other| other.is_flying() && other.seat != ship.seat) {
+    for other in arena.ships.values().filter(|other| other.is_flying() && other.team != ship.team) {
         // A shield is not worth the charge, and a wounded ship is worth a detour.
         let detour = if other.is_shielded() { 300.0 } else { f32::from(other.hp) };
         let cost = (other.at - ship.at).length() + detour;
-        if found.is_none_or(|(_, least)| cost < least) {
+        if cost < CHASE && found.is_none_or(|(_, least)| cost < least) && arena.sees(ship.team, other) {
             found = Some((other, cost));
         }
     }
     found.map(|(other, _)| other)
+}
+
+/// The pick-up that is worth leaving a fight for, or just lies near.
+fn errand<'a>(arena: &'a Arena, ship: &Ship) -> Option<&'a Item> {
+    let hurt = f32::from(HP_MAX.saturating_sub(ship.hp)) / f32::from(HP_MAX);
+    let worth = |item: &Item| match item.gift {
+        Gift::Repair if hurt < 0.3 => 0.0,
+        Gift::Repair => hurt * DETOUR,
+        Gift::Rapid if ship.rapid_ticks > 0 => 0.0,
+        Gift::Armour if ship.plates == PLATES_MAX => 0.0,
+        Gift::Rapid | Gift::Armour => DETOUR * 0.3,
+    };
+    let gain = |item: &Item| worth(item) - (item.at - ship.at).length();
+    let there = arena.items.values().filter(|item| item.is_there && gain(item) > 0.0);
+    there.reduce(|a, b| if gain(b) > gain(a) { b } else { a })
+}
+
+/// Where it goes when there is nobody to hunt: to and fro between its side, the middle and the enemy's side.
+fn beat(arena: &Arena, ship: &Ship, me: Seat) -> Vec2 {
+    let enemy = (ship.team + 1 + me.number() % (arena.round.teams.max(2) - 1)) % arena.round.teams.max(2);
+    let (low, high) = arena.side(enemy);
+    let part = f32::from(me.number() % 8) / 7.0;
+    vec2((low.x + high.x) / 2.0, low.y + (high.y - low.y) * part)
 }
 
 /// Where a shot meets the prey if that flies on as it does.
@@ -57,47 +88,53 @@ fn lead(ship: &Ship, prey: &Ship) -> Vec2 {
     aim
 }
 
-fn fires(ship: &Ship, prey: &Ship, aim: Vec2, dice: &mut Rng) -> bool {
+fn fires(arena: &Arena, ship: &Ship, prey: &Ship, aim: Vec2, dice: &mut Rng) -> bool {
     let way = aim - ship.at;
     let distance = way.length();
     let off = math::turn_between(ship.nose, math::angle_of(way)).abs();
     // From afar it keeps something back.
-    let kept = if distance > TOO_FAR { CHARGE_MAX / 2 } else { SHOT_CHARGE };
+    let kept = if distance > TOO_FAR && ship.rapid_ticks == 0 { CHARGE_MAX / 2 } else { SHOT_CHARGE };
     let in_reach = distance < SHOT_SPEED * f32::from(SHOT_TICKS) * 0.9;
-    let worth_it = !prey.is_shielded() && ship.charge >= kept && is_clear(ship.at, prey.at, 0.0);
-    in_reach && worth_it && off < 0.2 && dice.one_in(7)
+    let patience = if ship.rapid_ticks > 0 { 3 } else { 7 };
+    in_reach
+        && off < 0.2
+        && !prey.is_shielded()
+        && ship.charge >= kept
+        && dice.one_in(patience)
+        && arena.is_clear(ship.at, prey.at, 0.0)
 }
 
 /// Circles the prey at a distance it likes: farther when wounded.
-fn approach(ship: &Ship, me: Seat, prey: &Ship, distance: f32) -> Vec2 {
+fn approach(arena: &Arena, ship: &Ship, me: Seat, prey: &Ship, distance: f32) -> Vec2 {
     let way = (prey.at - ship.at) / math::max(distance, 1.0);
     let fear = if ship.hp < HP_MAX / 3 { 120.0 } else { 0.0 };
-    if distance > TOO_FAR + fear || !is_clear(ship.at, prey.at, 0.0) {
+    if distance > TOO_FAR + fear || !arena.is_clear(ship.at, prey.at, 0.0) {
         return way;
     }
     // Half of the bots circle one way, and each turns round when it is hit.
-    let round = if (me.number() + ship.hp / 20).is_multiple_of(2) { 1.0 } else { -1.0 };
+    let round = if (me.number() / 2 + ship.hp / 20).is_multiple_of(2) { 1.0 } else { -1.0 };
     let aside = vec2(-way.y, way.x) * round;
     let radial = if distance < TOO_NEAR + fear { -0.7 } else { 0.3 };
     math::limit_length(aside * 0.75 + way * radial, 0.9)
 }
 
-/// Bends the way it would like to go around rocks and away from walls.
-fn avoid(ship: &Ship, stick: Vec2) -> Vec2 {
+/// Bends the way it would like to go around what is solid and away from walls.
+fn avoid(arena: &Arena, ship: &Ship, stick: Vec2) -> Vec2 {
     let mut way = stick;
     let ahead = ship.at + math::limit_length(stick * CAUTION + ship.velocity * 6.0, CAUTION);
-    for rock in &ROCKS {
-        let room = rock.radius + 2.0 * SHIP_RADIUS;
-        if super::distance(rock.at, ship.at, ahead) < room {
-            let away = (ship.at - rock.at) / math::max((ship.at - rock.at).length(), 1.0);
+    for rock in arena.rocks.values() {
+        let (off, room) = (ship.at - rock.at, rock.radius + 2.0 * SHIP_RADIUS);
+        let reach = room + CAUTION;
+        if off.length_squared() < reach * reach && distance(rock.at, ship.at, ahead) < room {
+            let away = off / math::max(off.length(), 1.0);
             let aside = vec2(-away.y, away.x);
             let aside = if aside.dot(ahead - ship.at) < 0.0 { -aside } else { aside };
             way += aside * 1.2 + away * 0.6;
         }
     }
     let soon = ship.at + ship.velocity * 8.0;
-    way.x += inward(soon.x, WORLD.x);
-    way.y += inward(soon.y, WORLD.y);
+    way.x += inward(soon.x, arena.size.x);
+    way.y += inward(soon.y, arena.size.y);
     math::limit_length(way, 1.0)
 }
 

@@ -1,34 +1,40 @@
-//! The arena on screen: a camera that follows the player, space with some depth, and what is at stake.
+//! The arena on screen: a camera that follows the player, what moves, and what that sounds like.
 //!
-//! `space` draws what stands still, this file what moves. Nothing is remembered from frame to frame: flames,
-//! flashes and wreckage follow from the world as it is.
+//! `space` draws what stands still, `hud` what is written over it. Nothing is remembered from frame to frame: flames,
+//! flashes and wreckage follow from the world as it is, sparks from events. An enemy that no radar of the player's
+//! team reaches is not drawn; its row travels all the same, as long as the engine knows no such topics.
 
+mod hud;
 mod space;
 
 use super::{
-    Arena, CHARGE_MAX, FLASH_TICKS, HP_MAX, Helm, REBIRTH_TICKS, ROCKS, SHIELD_TICKS, SHIP_RADIUS, SHOT_CHARGE,
-    SHOT_TICKS, Ship, Shot, Sound, WORLD,
+    Arena, CHARGE_MAX, FLASH_TICKS, HP_MAX, Happening, Helm, REBIRTH_TICKS, SHIELD_TICKS, SHIP_RADIUS, SHOT_TICKS,
+    Ship, Shot, What,
 };
-use alloc::format;
 use tickwire::math::{self, Vec2, vec2};
-use tickwire::{Align, Color, Figure, Pad, Scene, Seat, Stage, Tone, Wave};
+use tickwire::{Burst, Color, Figure, Pad, Scene, Seat, Stage, Tone, Wave};
 
 /// The part of the world around the player that every screen shows.
-const VIEW: Vec2 = vec2(560.0, 380.0);
+const VIEW: Vec2 = vec2(600.0, 400.0);
+/// A tall or wide screen shows up to so many times as much.
+const REACH: Vec2 = vec2(1.6, 2.6);
 /// So much of the outside is seen from beside a wall.
 const OUTSIDE: f32 = 44.0;
 const INK: Color = Color::new(0xef_e9dc);
 const ALARM: Color = Color::new(0xff_4a3d);
 const CHARGE: Color = Color::new(0xff_e08a);
 const FLAME: Color = Color::new(0xff_9a4d);
+const STEEL: Color = Color::new(0xcf_e6ff);
+const REPAIR: Color = Color::new(0x7d_ffa0);
 const VOID: Color = Color::new(0x04_050a);
 const BLAST_TICKS: f32 = 30.0;
-/// How far away a ship is pointed at.
-const POINTED_AT: f32 = 650.0;
+/// A wreck's screen stays with the blast until so many ticks before it comes back.
+const TRAVEL_TICKS: f32 = 30.0;
 
 impl Stage for Arena {
     const TITLE: &'static str = "Arena";
-    const HINT: &'static str = "Fly with WASD or arrow keys, aim with the mouse, fire with click or space.";
+    const HINT: &'static str =
+        "Two teams. Fly with WASD or arrow keys, aim with the mouse, fire with click or space. Rocks hide you.";
     const BUTTONS: &'static [&'static str] = &["Fire"];
 
     fn controls(pad: &Pad) -> Helm {
@@ -37,61 +43,112 @@ impl Stage for Arena {
 
     fn draw(&self, me: Option<Seat>, scene: &mut Scene) {
         let mine = me.and_then(|seat| self.ship(seat));
-        let (center, view) = mine.map_or((WORLD / 2.0, WORLD + Vec2::splat(OUTSIDE)), |ship| (camera(ship), VIEW));
-        scene.camera(center, view);
+        let camera = self.camera(mine);
+        scene.camera(camera.center, camera.view);
         scene.background(VOID);
-        space::draw(center, view, scene);
-        self.shots.values().for_each(|shot| draw_shot(shot, scene));
-        for ship in self.ships.values() {
+        self.draw_space(mine, &camera, scene);
+        self.shots.values().filter(|shot| camera.shows(shot.at)).for_each(|shot| draw_shot(shot, scene));
+        for ship in self.ships.values().filter(|ship| camera.shows(ship.at)) {
             match ship.is_flying() {
-                true => draw_ship(ship, ship.seat == me, scene),
-                false => draw_wreck(ship, scene),
+                true if self.is_shown(mine, ship) => draw_ship(ship, ship.seat == me, scene),
+                false if ship.hp == 0 => draw_wreck(ship, scene),
+                _ => {}
             }
         }
-        if let Some(ship) = mine {
-            self.draw_pointers(ship, center, scene);
-            self.draw_map(ship, center, scene);
-            draw_message(ship, center, scene);
-        }
+        self.draw_hud(mine, &camera, scene);
     }
 
     fn figure(&self, seat: Seat) -> Option<Figure> {
-        self.ship(seat).map(|ship| Figure { at: ship.at, score: i32::from(ship.score) })
+        let figure = |ship: &Ship| Figure { at: ship.at, score: i32::from(ship.score), color: team_color(ship.team) };
+        self.ship(seat).map(figure)
     }
 
-    fn sound(event: &Sound) -> Option<Tone> {
-        let (hz, ms, wave, volume) = match event {
-            Sound::Shot => (520.0, 70, Wave::Triangle, 0.22),
-            Sound::FarShot => (330.0, 60, Wave::Triangle, 0.07),
-            Sound::Hit => (880.0, 70, Wave::Sine, 0.25),
-            Sound::Hurt => (150.0, 130, Wave::Saw, 0.28),
-            Sound::FarHit => (240.0, 50, Wave::Triangle, 0.06),
-            Sound::Kill => (660.0, 320, Wave::Triangle, 0.4),
-            Sound::Death => (90.0, 700, Wave::Noise, 0.5),
-            Sound::Blast => (120.0, 420, Wave::Noise, 0.18),
-            Sound::Spawn => (440.0, 260, Wave::Sine, 0.3),
+    fn sound(event: &Happening) -> Option<Tone> {
+        let (hz, ms, wave, volume) = match event.what {
+            What::Shot => (520.0, 70, Wave::Triangle, 0.22),
+            What::FarShot => (330.0, 60, Wave::Triangle, 0.07),
+            What::Hit => (880.0, 70, Wave::Sine, 0.25),
+            What::Hurt => (150.0, 130, Wave::Saw, 0.28),
+            What::FarHit => (240.0, 50, Wave::Triangle, 0.06),
+            What::Kill => (660.0, 320, Wave::Triangle, 0.4),
+            What::Death => (90.0, 700, Wave::Noise, 0.5),
+            What::Blast => (120.0, 420, Wave::Noise, 0.18),
+            What::Spawn => (440.0, 260, Wave::Sine, 0.3),
+            What::Chip => (900.0, 40, Wave::Noise, 0.06),
+            What::Crumble => (300.0, 260, Wave::Noise, 0.16),
+            What::Repair => (523.0, 240, Wave::Sine, 0.35),
+            What::Rapid => (784.0, 240, Wave::Square, 0.16),
+            What::Armour => (392.0, 300, Wave::Triangle, 0.4),
+            What::Over => (587.0, 900, Wave::Triangle, 0.45),
+            What::Begin => (880.0, 500, Wave::Sine, 0.4),
         };
         Some(Tone { hz, ms, wave, volume })
     }
+
+    fn burst(&self, event: &Happening) -> Option<Burst> {
+        let ship = event.who.and_then(|seat| self.ship(seat));
+        let tint = ship.map_or(INK, |ship| team_color(ship.team));
+        let (color, sparks, reach, ms) = match event.what {
+            What::Hit | What::Hurt | What::FarHit => (CHARGE, 9, 46.0, 320),
+            What::Kill | What::Death | What::Blast => (tint, 42, 170.0, 900),
+            What::Spawn => (tint, 14, 70.0, 500),
+            What::Chip => (CHARGE, 5, 26.0, 260),
+            What::Crumble => (space::ROCK_LIGHT, 16, 70.0, 620),
+            What::Repair => (REPAIR, 16, 60.0, 520),
+            What::Rapid => (CHARGE, 16, 60.0, 520),
+            What::Armour => (STEEL, 16, 60.0, 520),
+            What::Shot | What::FarShot | What::Over | What::Begin => return None,
+        };
+        Some(Burst { at: ship.map_or(event.at, |ship| ship.at), color, sparks, reach, ms })
+    }
 }
 
-/// The middle of the screen: the ship; of a wreck, the way to where it comes back.
-fn camera(ship: &Ship) -> Vec2 {
-    let left = math::clamp((ship.rebirth_ticks - SHIELD_TICKS) / (REBIRTH_TICKS - SHIELD_TICKS), 0.0, 1.0);
-    // Stays with the blast for a while, then leaves and arrives gently.
-    let gone = math::clamp((1.0 - left) * 1.5 - 0.5, 0.0, 1.0);
-    let home = ship.home.unwrap_or(ship.at);
-    let at = if ship.is_flying() { ship.at } else { ship.at.lerp(home, gone * gone * (3.0 - 2.0 * gone)) };
-    let low = VIEW / 2.0 - Vec2::splat(OUTSIDE);
-    vec2(math::clamp(at.x, low.x, WORLD.x - low.x), math::clamp(at.y, low.y, WORLD.y - low.y))
+/// What the screen shows.
+struct Camera {
+    center: Vec2,
+    view: Vec2,
 }
 
-fn color(seat: Option<Seat>) -> Color {
-    seat.map_or(INK, Color::of_seat)
+impl Camera {
+    /// Whether something small there may be on screen.
+    fn shows(&self, at: Vec2) -> bool {
+        self.shows_around(at, 60.0)
+    }
+
+    fn shows_around(&self, at: Vec2, radius: f32) -> bool {
+        (at - self.center).abs().cmplt(self.view / 2.0 * REACH + Vec2::splat(radius)).all()
+    }
+}
+
+impl Arena {
+    /// On the ship; of a wreck, on the way to where it comes back; for a spectator, on everything.
+    fn camera(&self, mine: Option<&Ship>) -> Camera {
+        let Some(ship) = mine else {
+            return Camera { center: self.size / 2.0, view: self.size + Vec2::splat(OUTSIDE) };
+        };
+        let gone = math::clamp(1.0 - (ship.rebirth_ticks - SHIELD_TICKS) / TRAVEL_TICKS, 0.0, 1.0);
+        let home = ship.home.unwrap_or(ship.at);
+        let at = if ship.is_flying() { ship.at } else { ship.at.lerp(home, gone * gone * (3.0 - 2.0 * gone)) };
+        let low = VIEW / 2.0 - Vec2::splat(OUTSIDE);
+        let inside = |at: f32, low: f32, size: f32| math::clamp(at, low, size - low);
+        let center = vec2(inside(at.x, low.x, self.size.x), inside(at.y, low.y, self.size.y));
+        Camera { center, view: VIEW }
+    }
+
+    /// Whether the player may see this ship; a spectator sees all.
+    fn is_shown(&self, mine: Option<&Ship>, ship: &Ship) -> bool {
+        mine.is_none_or(|mine| self.sees(mine.team, ship))
+    }
+}
+
+const fn team_color(team: u8) -> Color {
+    const TEAMS: [Color; 4] =
+        [Color::new(0x4d_d8ff), Color::new(0xff_7a59), Color::new(0xb4_f25c), Color::new(0xc3_8bff)];
+    TEAMS[team as usize % TEAMS.len()]
 }
 
 fn draw_shot(shot: &Shot, scene: &mut Scene) {
-    let color = color(shot.seat);
+    let color = team_color(shot.team);
     // Its tail grows out of the gun.
     let flown = math::min(f32::from(SHOT_TICKS - shot.life_ticks), 1.5);
     scene.line(shot.at - shot.velocity * (flown * 0.9), shot.at, 2.0, color.fade(0.45));
@@ -100,8 +157,9 @@ fn draw_shot(shot: &Shot, scene: &mut Scene) {
 }
 
 fn draw_ship(ship: &Ship, is_me: bool, scene: &mut Scene) {
-    let color = color(ship.seat);
+    let color = team_color(ship.team);
     let flash = f32::from(ship.flash_ticks) / f32::from(FLASH_TICKS);
+    draw_trail(ship, color, scene);
     scene.glow(ship.at, 52.0, color.fade(0.28));
     draw_flames(ship, scene);
     let (way, aside) = (math::heading(ship.nose), math::heading(ship.nose + math::TURN / 4.0));
@@ -115,6 +173,13 @@ fn draw_ship(ship: &Ship, is_me: bool, scene: &mut Scene) {
     }
     if is_me {
         scene.circle(ship.at, 2.4, INK);
+        scene.ring(ship.at, 19.0, 0.8, INK.fade(0.35));
+    }
+    for plate in 0..ship.plates {
+        let angle = ship.nose + (f32::from(plate) - 1.0) * 0.75;
+        let [left, right] = [angle - 0.3, angle + 0.3].map(|angle| ship.at + math::heading(angle) * 19.0);
+        scene.line(left, right, 2.4, STEEL);
+        scene.glow((left + right) / 2.0, 12.0, STEEL.fade(0.6));
     }
     if flash > 0.0 {
         scene.glow(ship.at, 40.0, INK.fade(flash));
@@ -128,6 +193,17 @@ fn draw_ship(ship: &Ship, is_me: bool, scene: &mut Scene) {
         scene.glow(ship.at, 46.0 + opening, color.fade(0.5 * pulse));
     }
     draw_bars(ship, is_me, scene);
+}
+
+/// The way it came, as light that fades: as long as it is fast.
+fn draw_trail(ship: &Ship, color: Color, scene: &mut Scene) {
+    let aside = math::limit_length(vec2(-ship.velocity.y, ship.velocity.x), 1.0);
+    for wing in [-1.0, 1.0] {
+        let root = ship.at + aside * (wing * 8.0);
+        for (near, far, alpha) in [(1.0, 3.0, 0.3), (3.0, 5.5, 0.17), (5.5, 8.5, 0.08)] {
+            scene.line(root - ship.velocity * near, root - ship.velocity * far, 1.6, color.fade(alpha));
+        }
+    }
 }
 
 /// The engine pushes where the stick says; the flames go the other way.
@@ -152,19 +228,21 @@ fn draw_flames(ship: &Ship, scene: &mut Scene) {
 /// Health for everyone to see; what the gun has left only for its owner, who alone knows.
 fn draw_bars(ship: &Ship, is_me: bool, scene: &mut Scene) {
     let hp = f32::from(ship.hp) / f32::from(HP_MAX);
-    let tint = if hp < 0.35 { ALARM } else { color(ship.seat) };
+    let tint = if hp < 0.35 { ALARM } else { team_color(ship.team) };
     draw_bar(ship.at + vec2(0.0, -24.0), hp, 3.0, tint, scene);
     if is_me {
-        let shots = ship.charge / SHOT_CHARGE;
-        let full = CHARGE_MAX / SHOT_CHARGE;
+        let cost = ship.gun().0;
+        let (shots, full) = (ship.charge / cost, CHARGE_MAX / cost);
         let tint = if shots == 0 { ALARM } else { CHARGE };
+        let step = 33.6 / f32::from(full);
         for pip in 0..full {
-            let at = ship.at + vec2((f32::from(pip) - f32::from(full - 1) / 2.0) * 5.6, 25.0);
-            scene.rect(at, vec2(4.4, 2.6), 0.0, VOID.fade(0.7));
-            let part =
-                f32::from(ship.charge.saturating_sub(pip * SHOT_CHARGE).min(SHOT_CHARGE)) / f32::from(SHOT_CHARGE);
-            let left = at.x - 2.2 * (1.0 - part);
-            scene.rect(vec2(left, at.y), vec2(4.4 * part, 2.6), 0.0, tint.fade(if pip < shots { 1.0 } else { 0.45 }));
+            let at = ship.at + vec2((f32::from(pip) - f32::from(full - 1) / 2.0) * step, 25.0);
+            let width = step - 1.2;
+            scene.rect(at, vec2(width, 2.6), 0.0, VOID.fade(0.7));
+            let part = f32::from(ship.charge.saturating_sub(pip * cost).min(cost)) / f32::from(cost);
+            let left = at.x - width / 2.0 * (1.0 - part);
+            let alpha = if pip < shots { 1.0 } else { 0.45 };
+            scene.rect(vec2(left, at.y), vec2(width * part, 2.6), 0.0, tint.fade(alpha));
         }
     }
 }
@@ -176,73 +254,17 @@ fn draw_bar(at: Vec2, part: f32, height: f32, color: Color, scene: &mut Scene) {
     scene.rect(vec2(left, at.y), vec2(WIDTH * part, height), 0.0, color);
 }
 
-/// A ship that has just burst: light, a shock wave, splinters.
+/// A ship that has just burst: light and a shock wave; the splinters are the event's.
 fn draw_wreck(ship: &Ship, scene: &mut Scene) {
     let age = REBIRTH_TICKS - ship.rebirth_ticks;
     if !(0.0..BLAST_TICKS).contains(&age) {
         return;
     }
-    let (part, color) = (age / BLAST_TICKS, color(ship.seat));
+    let (part, color) = (age / BLAST_TICKS, team_color(ship.team));
     let left = 1.0 - part;
     let burst = 1.0 - left * left * left;
     scene.ring(ship.at, 8.0 + 96.0 * burst, 5.0 * left, color.fade(0.8 * left));
     scene.ring(ship.at, 4.0 + 60.0 * burst, 2.0 * left, INK.fade(0.6 * left));
     scene.glow(ship.at, 60.0 + 90.0 * burst, FLAME.fade(left));
     scene.glow(ship.at, 40.0, INK.fade(left * left));
-    for splinter in 0..18_u8 {
-        let seed = f32::from(splinter) * 2.399 + ship.nose;
-        let speed = 0.45 + 0.55 * math::sin(seed * 7.7).abs();
-        let way = math::heading(seed);
-        let tip = ship.at + way * (10.0 + 120.0 * burst * speed);
-        let tint = if splinter % 3 == 0 { FLAME } else { color };
-        scene.line(tip - way * (16.0 * left * speed), tip, 2.2 * left + 0.4, tint.fade(left));
-    }
-}
-
-fn draw_message(ship: &Ship, center: Vec2, scene: &mut Scene) {
-    if ship.is_flying() {
-        return;
-    }
-    let seconds = math::ceil((ship.rebirth_ticks - SHIELD_TICKS) / 30.0) as u8;
-    let at = center + vec2(0.0, VIEW.y * 0.36);
-    scene.text(at, 20.0, Align::Centre, INK.fade(0.9), format!("Back in {seconds}"));
-}
-
-impl Arena {
-    /// Points at ships not far beyond the edge of the screen.
-    fn draw_pointers(&self, mine: &Ship, center: Vec2, scene: &mut Scene) {
-        let edge = VIEW / 2.0 - Vec2::splat(13.0);
-        for ship in self.ships.values().filter(|ship| ship.is_flying() && ship.seat != mine.seat) {
-            let off = ship.at - center;
-            let beyond = math::max(off.x.abs() / edge.x, off.y.abs() / edge.y);
-            let near = 1.0 - off.length() / POINTED_AT;
-            if beyond <= 1.05 || near <= 0.0 {
-                continue;
-            }
-            let way = math::limit_length(off, 1.0);
-            let (tip, aside) = (center + off / beyond, vec2(-way.y, way.x));
-            let corners = [tip + way * 6.0, tip - way * 5.0 + aside * 5.0, tip - way * 5.0 - aside * 5.0];
-            scene.polygon(corners.into_iter(), color(ship.seat).fade(math::min(0.2 + near, 0.9)));
-        }
-    }
-
-    /// The whole world, small, in the upper left corner.
-    fn draw_map(&self, mine: &Ship, center: Vec2, scene: &mut Scene) {
-        const SCALE: f32 = 0.056;
-        let size = WORLD * SCALE;
-        let corner = center - VIEW / 2.0 + Vec2::splat(10.0);
-        let place = |at: Vec2| corner + at * SCALE;
-        scene.rect(corner + size / 2.0, size + Vec2::splat(3.0), 0.0, INK.fade(0.28));
-        scene.rect(corner + size / 2.0, size + Vec2::splat(2.0), 0.0, VOID.fade(0.9));
-        scene.rect(place(center), VIEW * SCALE, 0.0, INK.fade(0.07));
-        for rock in &ROCKS {
-            scene.circle(place(rock.at), rock.radius * SCALE, space::ROCK_LIGHT.fade(0.8));
-        }
-        for ship in self.ships.values().filter(|ship| ship.is_flying()) {
-            scene.circle(place(ship.at), 1.9, color(ship.seat));
-            if ship.seat == mine.seat {
-                scene.ring(place(ship.at), 4.0, 0.9, INK);
-            }
-        }
-    }
 }

@@ -55,7 +55,7 @@ impl Stage for Paddles {
     fn figure(&self, seat: Seat) -> Option<Figure> {
         let index = seat.index();
         let side = self.sides.get(index).filter(|side| side.seat.is_some())?;
-        Some(Figure { at: vec2(face(index), side.y), score: i32::from(side.score) })
+        Some(Figure { at: vec2(face(index), side.y), score: i32::from(side.score), color: color(index) })
     }
 
     fn sound(event: &Sound) -> Option<Tone> {

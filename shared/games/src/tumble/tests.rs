@@ -3,7 +3,12 @@
 use super::motion::{fall, turn};
 use super::*;
 use crate::play::{Play, assert_deterministic_for};
+use std::string::String;
 use std::vec::Vec;
+use tickwire::Tick;
+use tickwire::section::{Bill, Encoder, Line};
+use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::state::Schema;
 
 /// A world of these bodies alone.
 fn world(bodies: impl IntoIterator<Item = Body>) -> Play<Tumble> {
@@ -201,4 +206,71 @@ fn players_roll_pull_blast_and_jump() {
         play.tick(|_, _, _| Grip::default());
     }
     assert!(cube(&play).at.y > ground + 0.5);
+}
+
+/// What a tick costs on the wire, with the priors of a room that has run for a while.
+struct Scale {
+    schema: Schema,
+    encoder: Encoder,
+    before: Snapshot,
+}
+
+impl Scale {
+    fn trained(play: &mut Play<Tumble>) -> Self {
+        let schema = Schema::of::<Tumble>();
+        let mut scale = Self { encoder: Encoder::new(&schema), before: Snapshot::empty(&schema), schema };
+        scale.before.capture(&mut play.world, Tick(1));
+        for _ in 0..600 {
+            play.bots();
+            let now = scale.now(play);
+            scale.encoder.learn(&scale.schema, Topic::Room, &scale.before, &now);
+            scale.before = now;
+        }
+        assert!(scale.encoder.train(1_800), "a room that has run for a while knows its motions");
+        scale
+    }
+
+    fn now(&self, play: &mut Play<Tumble>) -> Snapshot {
+        let mut now = Snapshot::empty(&self.schema);
+        now.capture(&mut play.world, self.before.tick.next());
+        now
+    }
+
+    /// Bits and surprises of what has happened since the last time: rows as such, and each leaf.
+    fn weigh(&mut self, play: &mut Play<Tumble>) -> Vec<(String, f64, u64)> {
+        let (now, mut bill) = (self.now(play), Bill::default());
+        self.encoder.account(&self.schema, Topic::Room, &self.before, &now, &mut bill);
+        self.before = now;
+        let named = |line: &Line| {
+            let leaf = line.leaf.map(|leaf| self.schema.tables[line.table].leaves[leaf].path.clone());
+            (leaf.unwrap_or_default(), line.bits, line.surprises)
+        };
+        bill.lines().iter().map(named).collect()
+    }
+}
+
+#[test]
+fn nine_hundred_boxes_at_rest_take_a_few_bits_together() {
+    let mut play: Play<Tumble> = Play::new(1, 4);
+    let mut scale = Scale::trained(&mut play);
+    settle(&mut play, 600);
+    scale.weigh(&mut play);
+    play.tick(|_, _, _| Grip::default());
+    let bits: f64 = scale.weigh(&mut play).iter().map(|(_, bits, _)| bits).sum();
+    assert!(bits < 24.0, "{bits} bits for a world that rests");
+}
+
+#[test]
+fn places_and_rotations_follow_from_velocities_and_spins_even_in_a_crash() {
+    let mut play: Play<Tumble> = Play::new(2, 6);
+    let mut scale = Scale::trained(&mut play);
+    let mut told = 0;
+    for _ in 0..200 {
+        play.tick(|world, seat, dice| Grip { pull: true, ..world.bot(seat, dice) });
+        for (leaf, _, surprises) in scale.weigh(&mut play) {
+            assert!(!leaf.starts_with("at") && !leaf.starts_with("rotation") || surprises == 0, "{leaf}");
+            told += if leaf.starts_with("velocity") { surprises } else { 0 };
+        }
+    }
+    assert!(told > 2_000, "velocities change: {told}");
 }

@@ -1,6 +1,10 @@
-//! What stands still in the arena: stars at three depths, mist, the floor's grid, walls and rocks.
+//! What the arena's ships fly through: stars at three depths, mist, the floor's grid, walls, rocks and the shadows
+//! that they cast on a player's sight, debris and pick-ups.
 
-use super::super::{ROCKS, Rock, WORLD};
+use super::hud::gift_color;
+use super::{Camera, INK, VOID};
+use crate::arena::field::{CHUNK_RADIUS, ITEM_RADIUS};
+use crate::arena::{Arena, Chunk, Gift, Item, Rock, Ship};
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Color, Scene};
 
@@ -12,29 +16,95 @@ const GRID: Color = Color::new(0x6f_8fd8);
 const WALL: Color = Color::new(0x6f_d3c7);
 const STAR: Color = Color::new(0xdd_e6ff);
 const GRID_STEP: f32 = 100.0;
+/// How far shadows reach.
+const SHADOW: f32 = 1_500.0;
 
 /// Stars of each layer, and how fast it passes: far, middle, near.
 const LAYERS: [(u16, f32, f32, f32); 3] = [(260, 0.12, 0.8, 0.45), (140, 0.25, 1.1, 0.65), (60, 0.45, 1.6, 0.9)];
-/// Mist: place, radius, colour.
-const MIST: [(Vec2, f32, u32); 5] = [
-    (vec2(240.0, 160.0), 430.0, 0x2a_3f8f),
-    (vec2(1370.0, 190.0), 380.0, 0x6a_2a6f),
-    (vec2(820.0, 540.0), 460.0, 0x1f_5a6f),
-    (vec2(220.0, 860.0), 360.0, 0x7a_3a3f),
-    (vec2(1400.0, 860.0), 440.0, 0x2f_3f9a),
+/// Mist: place in parts of the world, radius in parts of its height, colour.
+const MIST: [(Vec2, f32, u32); 7] = [
+    (vec2(0.10, 0.16), 0.47, 0x2a_4fa8),
+    (vec2(0.88, 0.18), 0.42, 0x8a_3a5f),
+    (vec2(0.51, 0.54), 0.50, 0x1f_5a6f),
+    (vec2(0.14, 0.86), 0.40, 0x2a_6f8f),
+    (vec2(0.88, 0.86), 0.46, 0x8f_4a2f),
+    (vec2(0.33, 0.40), 0.30, 0x3f_2f8a),
+    (vec2(0.68, 0.66), 0.30, 0x5f_2f7a),
 ];
 
-pub(super) fn draw(center: Vec2, view: Vec2, scene: &mut Scene) {
-    scene.rect(WORLD / 2.0, WORLD, 0.0, FLOOR);
-    for (at, radius, rgb) in MIST {
-        scene.glow(at, radius, Color::new(rgb).fade(0.55));
+impl Arena {
+    pub(super) fn draw_space(&self, mine: Option<&Ship>, camera: &Camera, scene: &mut Scene) {
+        scene.rect(self.size / 2.0, self.size, 0.0, FLOOR);
+        for (at, radius, rgb) in MIST {
+            scene.glow(at * self.size, radius * self.size.y, Color::new(rgb).fade(0.8));
+        }
+        draw_stars(camera.center, camera.view, scene);
+        draw_grid(self.size, scene);
+        draw_walls(self.size, scene);
+        let rocks = || self.rocks.values().filter(|rock| camera.shows_around(rock.at, rock.radius));
+        if let Some(ship) = mine.filter(|ship| ship.is_flying()) {
+            rocks().for_each(|rock| draw_shadow(rock, ship.at, scene));
+        }
+        self.items.values().filter(|item| camera.shows(item.at)).for_each(|item| draw_item(item, scene));
+        rocks().for_each(|rock| draw_rock(rock, rock.at.x * 0.01 + rock.at.y * 0.017, scene));
+        let debris = self.debris.values().filter(|chunk| chunk.hp > 0 && camera.shows(chunk.at));
+        debris.for_each(|chunk| draw_chunk(chunk, scene));
     }
-    draw_stars(center, view, scene);
-    draw_grid(scene);
-    draw_walls(scene);
-    for (number, rock) in (0_u8..).zip(&ROCKS) {
-        draw_rock(rock, f32::from(number), scene);
+}
+
+/// What the rock hides from the player's own eyes.
+fn draw_shadow(rock: &Rock, eye: Vec2, scene: &mut Scene) {
+    let off = rock.at - eye;
+    let side = math::sqrt(math::max(off.length_squared() - rock.radius * rock.radius, 1.0));
+    let (middle, half) = (math::angle_of(off), math::atan2(rock.radius, side));
+    let [left, right] = [middle - half, middle + half].map(math::heading);
+    let corners = [eye + left * side, eye + left * SHADOW, eye + right * SHADOW, eye + right * side];
+    scene.polygon(corners.into_iter(), VOID.fade(0.42));
+}
+
+/// A pad, and what lies on it: a cross repairs, arrows fire faster, a shield is armour.
+fn draw_item(item: &Item, scene: &mut Scene) {
+    let color = gift_color(item.gift);
+    if !item.is_there {
+        scene.ring(item.at, ITEM_RADIUS, 1.0, INK.fade(0.16));
+        return;
     }
+    scene.glow(item.at, 44.0, color.fade(0.5));
+    scene.circle(item.at, ITEM_RADIUS, VOID.fade(0.55));
+    scene.ring(item.at, ITEM_RADIUS, 1.4, color.fade(0.9));
+    match item.gift {
+        Gift::Repair => {
+            scene.rect(item.at, vec2(14.0, 4.4), 0.0, color);
+            scene.rect(item.at, vec2(4.4, 14.0), 0.0, color);
+        }
+        Gift::Rapid => {
+            for x in [-4.5, 1.5] {
+                let [top, tip, bottom] = [vec2(x, -5.5), vec2(x + 5.0, 0.0), vec2(x, 5.5)].map(|off| item.at + off);
+                scene.line(top, tip, 2.2, color);
+                scene.line(tip, bottom, 2.2, color);
+            }
+        }
+        Gift::Armour => {
+            const SHIELD: [(f32, f32); 5] = [(-6.0, -6.5), (6.0, -6.5), (6.0, 1.0), (0.0, 8.0), (-6.0, 1.0)];
+            scene.polygon(SHIELD.into_iter().map(|(x, y)| item.at + vec2(x, y)), color);
+        }
+    }
+}
+
+/// Turns as it drifts: the angle follows from the place.
+fn draw_chunk(chunk: &Chunk, scene: &mut Scene) {
+    let turn = (chunk.at.x - chunk.at.y) * 0.03;
+    let corner = |corner: u8, size: f32| {
+        let rough = 0.94 + 0.12 * math::sin(f32::from(corner) * 2.7 + chunk.velocity.x * 9.0);
+        chunk.at + math::heading(turn + f32::from(corner) * math::TURN / 8.0) * (CHUNK_RADIUS * rough * size)
+    };
+    scene.polygon((0..8_u8).map(|n| corner(n, 1.08)), ROCK_LIGHT.fade(0.75));
+    scene.polygon((0..8_u8).map(|n| corner(n, 0.94)), if chunk.hp > 1 { ROCK } else { ROCK_DARK });
+    if chunk.hp == 1 {
+        scene.line(corner(1, 0.9), corner(5, 0.5), 1.2, ROCK_LIGHT);
+        scene.line(corner(7, 0.8), corner(3, 0.4), 1.0, ROCK_LIGHT);
+    }
+    scene.circle(corner(2, 0.4), 2.6, ROCK_DARK);
 }
 
 /// Each layer is a tile that repeats, shifted by its part of the camera's way. The tile is larger than the
@@ -59,19 +129,19 @@ fn scatter(n: u32) -> f32 {
     f32::from(u16::try_from(mixed >> 16).unwrap_or(0)) / 65_536.0
 }
 
-fn draw_grid(scene: &mut Scene) {
+fn draw_grid(size: Vec2, scene: &mut Scene) {
     let mut at = GRID_STEP;
-    while at < WORLD.x {
-        scene.line(vec2(at, 0.0), vec2(at, WORLD.y), 0.7, GRID.fade(0.16));
-        if at < WORLD.y {
-            scene.line(vec2(0.0, at), vec2(WORLD.x, at), 0.7, GRID.fade(0.16));
+    while at < size.x {
+        scene.line(vec2(at, 0.0), vec2(at, size.y), 0.7, GRID.fade(0.16));
+        if at < size.y {
+            scene.line(vec2(0.0, at), vec2(size.x, at), 0.7, GRID.fade(0.16));
         }
         at += GRID_STEP;
     }
 }
 
-fn draw_walls(scene: &mut Scene) {
-    let corners = [Vec2::ZERO, vec2(WORLD.x, 0.0), WORLD, vec2(0.0, WORLD.y)];
+fn draw_walls(size: Vec2, scene: &mut Scene) {
+    let corners = [Vec2::ZERO, vec2(size.x, 0.0), size, vec2(0.0, size.y)];
     for (width, alpha) in [(16.0, 0.07), (8.0, 0.16), (2.6, 0.95)] {
         for (from, to) in corners.into_iter().zip(corners.into_iter().cycle().skip(1)) {
             scene.line(from, to, width, WALL.fade(alpha));

@@ -1,0 +1,83 @@
+//! Rounds: the clock, the score, who has won, and the pause before the next one.
+//!
+//! Kills and the end of a round are the referee's, whom only the server has. The clock and the beginning of the next
+//! round follow from the world, so clients know them too: everyone warps home in the last second of the pause.
+
+use super::{Arena, HP_MAX, Happening, Options, PLATES_MAX, Phase, Round, SHIELD_TICKS, TEAMS_MAX, What};
+use tickwire::math::Vec2;
+use tickwire::{Game, Step, To};
+
+const PAUSE_SECONDS: u16 = 7;
+const SECOND_TICKS: u32 = Arena::RULES.tick_rate_hz;
+/// Ships are away for the last second of a pause, and come back as the round begins.
+const WARP_TICKS: f32 = SHIELD_TICKS + SECOND_TICKS as f32;
+const _: () = assert!(PLATES_MAX < HP_MAX && PAUSE_SECONDS > 1, "there is time to warp");
+
+impl Round {
+    pub(super) fn new(options: &Options) -> Self {
+        let seconds = options.seconds.clamp(10, 3_600);
+        Self {
+            teams: options.teams.clamp(2, TEAMS_MAX),
+            goal: options.goal.clamp(1, 1_000),
+            seconds,
+            left_seconds: seconds,
+            referee: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.phase != Phase::Play
+    }
+
+    /// A kill for a team; after the end of a round it counts no more.
+    pub(super) fn count_kill(&mut self, team: u8) {
+        if !self.is_over()
+            && let Some(score) = self.scores.get_mut(usize::from(team))
+        {
+            *score += 1;
+        }
+    }
+
+    /// How the round ends now, if it does.
+    fn verdict(&self) -> Option<Phase> {
+        let best = self.scores.iter().copied().max().unwrap_or(0);
+        if best < self.goal && self.left_seconds > 0 {
+            return None;
+        }
+        let mut winners = (0..TEAMS_MAX).filter(|team| self.scores[usize::from(*team)] == best);
+        match (winners.next(), winners.next()) {
+            (Some(team), None) => Some(Phase::Won { team }),
+            _ => Some(Phase::Drawn),
+        }
+    }
+}
+
+impl Arena {
+    pub(super) fn keep_time(&mut self, tick: &mut Step<'_, Self>) {
+        let is_second = tick.now().0.is_multiple_of(SECOND_TICKS);
+        if is_second {
+            self.round.left_seconds = self.round.left_seconds.saturating_sub(1);
+        }
+        if !self.round.is_over() {
+            if let Some(phase) = self.round.verdict().filter(|_| self.round.referee) {
+                (self.round.phase, self.round.left_seconds) = (phase, PAUSE_SECONDS);
+                self.shots.retain(|_, _| false);
+                tick.emit(To::Everyone, Happening { what: What::Over, who: None, at: Vec2::ZERO });
+            }
+        } else if is_second && self.round.left_seconds == 1 {
+            self.ships.values_mut().for_each(|ship| ship.withdraw(WARP_TICKS));
+        } else if self.round.left_seconds == 0 && self.round.referee {
+            self.begin(tick);
+        }
+    }
+
+    fn begin(&mut self, tick: &mut Step<'_, Self>) {
+        let round = &mut self.round;
+        (round.phase, round.left_seconds, round.scores) = (Phase::Play, round.seconds, [0; TEAMS_MAX as usize]);
+        for ship in self.ships.values_mut() {
+            (ship.score, ship.plates, ship.rapid_ticks) = (0, 0, 0);
+        }
+        tick.emit(To::Everyone, Happening { what: What::Begin, who: None, at: Vec2::ZERO });
+    }
+}

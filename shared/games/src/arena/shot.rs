@@ -1,0 +1,113 @@
+//! A shot in flight: what it meets first, and what that does.
+
+use super::field::Ground;
+use super::{Arena, Chunk, HP_MAX, SHIP_RADIUS, Ship, Shot, What, distance, nearest_part, tell};
+use tickwire::math::{self, Vec2};
+use tickwire::{RowId, Step, Table};
+
+const SHOT_RADIUS: f32 = 2.0;
+/// A kill repairs its winner by this much.
+const KILL_REPAIR: u8 = 40;
+/// How far away a ship may have been when its shooter saw it in the way of a shot.
+const MEMORY: f32 = 100.0;
+
+/// How a shot's life goes by.
+pub(super) const fn age(ticks: &u8, _: &Shot) -> u8 {
+    ticks.saturating_sub(1)
+}
+
+/// What is in the way of a shot.
+#[derive(Clone, Copy)]
+enum Target {
+    Ship(RowId),
+    Chunk(RowId),
+    Rock,
+}
+
+impl Shot {
+    /// Moves on; false when it hit something or is spent.
+    pub(super) fn fly(&mut self, arena: &mut Arena, ground: &Ground, tick: &mut Step<'_, Arena>) -> bool {
+        let from = self.at;
+        self.at += self.velocity;
+        self.life_ticks = age(&self.life_ticks, self);
+        let (victim, stop) = (self.victim(from, ground, &arena.ships), self.stop(from, ground));
+        let first =
+            if stop.is_some_and(|(part, _)| victim.is_none_or(|(other, _)| part < other)) { stop } else { victim };
+        match first {
+            None => {
+                let inside = self.at.cmpgt(Vec2::ZERO).all() && self.at.cmplt(arena.size).all();
+                return inside && self.life_ticks > 0;
+            }
+            Some((_, Target::Ship(id))) => self.hit(id, arena, tick),
+            Some((part, Target::Chunk(id))) => {
+                let burst = arena.debris.get_mut(id).is_some_and(Chunk::suffer);
+                let what = if burst { What::Crumble } else { What::Chip };
+                tell(&arena.ships, tick, None, from + self.velocity * part, &[], what);
+            }
+            Some((part, Target::Rock)) => tell(&arena.ships, tick, None, from + self.velocity * part, &[], What::Chip),
+        }
+        false
+    }
+
+    /// The ship that the shot meets in this tick, and how far along its way. `seen` are the ships as the shooter
+    /// saw them: whoever compensates for lag hands in older ones.
+    fn victim(&self, from: Vec2, ground: &Ground, seen: &Table<Ship>) -> Option<(f32, Target)> {
+        let mut first = None;
+        for circle in ground.ships.near(from, self.at, MEMORY) {
+            let ship = seen.get(circle.id).filter(|ship| ship.is_flying() && ship.team != self.team);
+            let part = ship.and_then(|ship| self.meets(from, ship.at, SHIP_RADIUS));
+            sooner(&mut first, part, Target::Ship(circle.id));
+        }
+        first
+    }
+
+    /// What stops the shot in this tick, and how far along its way.
+    fn stop(&self, from: Vec2, ground: &Ground) -> Option<(f32, Target)> {
+        let mut first = None;
+        for rock in ground.rocks.near(from, self.at, SHOT_RADIUS) {
+            sooner(&mut first, self.meets(from, rock.at, rock.radius), Target::Rock);
+        }
+        for chunk in ground.debris_near(from, self.at, SHOT_RADIUS) {
+            sooner(&mut first, self.meets(from, chunk.at, chunk.radius), Target::Chunk(chunk.id));
+        }
+        first
+    }
+
+    /// How far along the way of this tick, 0 to 1, the shot meets a circle.
+    fn meets(&self, from: Vec2, at: Vec2, radius: f32) -> Option<f32> {
+        let reach = radius + SHOT_RADIUS;
+        let depth = reach / math::max((self.at - from).length(), 1.0);
+        let is_met = distance(at, from, self.at) < reach;
+        is_met.then(|| math::max(nearest_part(at, from, self.at) - depth, 0.0))
+    }
+
+    fn hit(&self, id: RowId, arena: &mut Arena, tick: &mut Step<'_, Arena>) {
+        let Arena { ships, round, .. } = arena;
+        let Some(ship) = ships.get_mut(id).filter(|ship| ship.is_flying()) else { return };
+        let (at, seat) = (ship.at, ship.seat);
+        let is_dead = ship.suffer(self.velocity) && round.referee;
+        if !is_dead {
+            tell(ships, tick, seat, at, &[(self.seat, What::Hit), (seat, What::Hurt)], What::FarHit);
+            return;
+        }
+        ship.burst();
+        round.count_kill(self.team);
+        for winner in ships.values_mut().filter(|ship| ship.seat == self.seat) {
+            winner.score = winner.score.saturating_add(1);
+            // A wreck's last shot repairs nothing.
+            if winner.is_flying() {
+                winner.hp = (winner.hp + KILL_REPAIR).min(HP_MAX);
+            }
+        }
+        tell(ships, tick, seat, at, &[(self.seat, What::Kill), (seat, What::Death)], What::Blast);
+    }
+}
+
+/// Keeps what is met first.
+fn sooner(first: &mut Option<(f32, Target)>, part: Option<f32>, target: Target) {
+    if let Some(part) = part
+        && first.is_none_or(|(best, _)| part < best)
+    {
+        *first = Some((part, target));
+    }
+}

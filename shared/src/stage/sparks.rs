@@ -1,0 +1,101 @@
+//! Sparks in flight: what events throw off, drawn over the world until it has died down.
+//!
+//! Presentation only. A burst is kept as it was thrown; where its sparks are follows from its age.
+
+use super::{Burst, Scene};
+use crate::math;
+use alloc::collections::VecDeque;
+
+/// Bursts that are drawn at once at the most; the oldest go first.
+const BURSTS_MAX: usize = 64;
+
+/// The golden angle, in radians: sparks spread evenly however many there are.
+const SPREAD: f32 = 2.399_963;
+
+/// The bursts that are still to be seen.
+#[derive(Debug, Clone, Default)]
+pub struct Sparks {
+    /// Each with the time it happened.
+    bursts: VecDeque<(Burst, u64)>,
+}
+
+impl Sparks {
+    /// Something bursts now.
+    pub fn add(&mut self, burst: Burst, now_us: u64) {
+        if self.bursts.len() == BURSTS_MAX {
+            self.bursts.pop_front();
+        }
+        self.bursts.push_back((burst, now_us));
+    }
+
+    /// Draws what is still glowing, and forgets what is not.
+    pub fn draw(&mut self, now_us: u64, scene: &mut Scene) {
+        let age = |burst: &Burst, since_us: u64| {
+            let lasts_us = f32::from(burst.ms.max(1)) * 1_000.0;
+            now_us.saturating_sub(since_us) as f32 / lasts_us
+        };
+        self.bursts.retain(|(burst, since_us)| age(burst, *since_us) < 1.0);
+        for (burst, since_us) in &self.bursts {
+            burst.draw(age(burst, *since_us), *since_us, scene);
+        }
+    }
+}
+
+impl Burst {
+    /// Draws the burst at `age`, from 0 to 1.
+    fn draw(&self, age: f32, since_us: u64, scene: &mut Scene) {
+        let left = 1.0 - age;
+        let gone = 1.0 - left * left * left;
+        // No two bursts look alike.
+        let turn = (since_us % 6_283) as f32 / 1_000.0;
+        let ink = self.color.fade(self.color.alpha * left);
+        scene.glow(self.at, self.reach * (0.3 + 0.3 * gone), ink.fade(0.6 * ink.alpha));
+        for spark in 0..self.sparks {
+            let angle = turn + f32::from(spark) * SPREAD;
+            let speed = 0.35 + 0.65 * math::sin(angle * 7.3).abs();
+            let way = math::heading(angle);
+            let tip = self.at + way * (self.reach * gone * speed);
+            scene.line(tip - way * (self.reach * 0.22 * left * speed), tip, 0.6 + 1.4 * left, ink);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Color;
+    use crate::math::Vec2;
+
+    const BURST: Burst = Burst { at: Vec2::ZERO, color: Color::new(0xff_ffff), sparks: 5, reach: 20.0, ms: 400 };
+
+    fn drawn(sparks: &mut Sparks, now_us: u64) -> usize {
+        let mut scene = Scene::default();
+        sparks.draw(now_us, &mut scene);
+        scene.commands().len()
+    }
+
+    #[test]
+    fn a_burst_is_seen_until_it_has_died_down() {
+        let mut sparks = Sparks::default();
+        sparks.add(BURST, 1_000_000);
+        assert!(drawn(&mut sparks, 1_000_000) > 0);
+        assert!(drawn(&mut sparks, 1_399_000) > 0);
+        assert_eq!(drawn(&mut sparks, 1_400_000), 0);
+        assert!(sparks.bursts.is_empty());
+    }
+
+    #[test]
+    fn of_too_many_bursts_the_oldest_are_not_seen() {
+        let mut sparks = Sparks::default();
+        (0..1_000).for_each(|n| sparks.add(BURST, n));
+        let one = drawn(
+            &mut {
+                let mut one = Sparks::default();
+                one.add(BURST, 0);
+                one
+            },
+            1_000,
+        );
+        assert_eq!(drawn(&mut sparks, 1_000), one * BURSTS_MAX);
+    }
+}
