@@ -26,8 +26,9 @@ pub const PAST_MS_MAX: u32 = 350;
 /// Encodings kept per section and tick: against the last tick, two older ones, and the keyframe.
 pub const SECTION_ENCODINGS_MAX: usize = 4;
 
-/// A keyframe of a section is kept near this size, by choosing how many slots a section spans.
-pub const SECTION_KEYFRAME_BYTES: usize = 2_048;
+/// A keyframe of a section is kept near this size, by choosing how many slots a section spans. Deltas are some ten to
+/// a thousand times smaller: below this the six bytes of a section's head would be most of them.
+pub const SECTION_KEYFRAME_BYTES: usize = 16_384;
 
 /// Sections of one snapshot that a client accepts.
 pub const SECTIONS_MAX: usize = 4_096;

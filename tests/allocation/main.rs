@@ -132,7 +132,7 @@ mod warm {
 
     #[test]
     fn a_warm_tick_in_which_players_look_back_allocates_nothing() {
-        let (allocations, bytes) = measure::<Gallery>(Gallery::RULES.seats, 3_600, 1_200);
+        let (allocations, bytes) = measure::<Gallery>(Gallery::RULES.seats, 3_600, 1_200, |_| {});
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
     }

@@ -18,6 +18,10 @@ mod player;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod sections;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod serving;

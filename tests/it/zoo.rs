@@ -51,6 +51,10 @@ pub(crate) struct Zoo {
     #[state(only = owner)]
     notes: Table<Note>,
     aviaries: [Aviary; 2],
+    kites: Table<Kite>,
+    meters: Table<Meter>,
+    #[state(moved_by = visitors)]
+    turnstile: u16,
 }
 
 /// The key of a map.
@@ -153,6 +157,68 @@ pub(crate) struct Note {
     #[state(owner)]
     seat: Option<Seat>,
     text: [u8; 3],
+}
+
+/// A row that moves by every rule there is.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Kite {
+    #[state(owner)]
+    seat: Option<Seat>,
+    #[state(range = -8.0..=4.0, step = 0.125, moved_by = gusts)]
+    pull: Vec2,
+    #[state(range = -50.0..=50.0, step = 0.25, moved_by = pull)]
+    at: Vec2,
+    #[state(range = -1.0..=1.0, step = 0.0625)]
+    gusts: Vec2,
+    #[state(angle, bits = 6, moved_by = spin)]
+    angle: u16,
+    #[state(range = -40..=40)]
+    spin: i8,
+    #[state(moved_with = Self::pay_out)]
+    tail: [u8; 2],
+    #[state(moved_with = Self::tire)]
+    crew: Crew,
+    #[state(only = owner)]
+    reel: i8,
+    #[state(only = owner, range = -1000..=1000, moved_by = reel)]
+    line: i16,
+    #[state(only = owner, moved_with = Self::rust, max = 3)]
+    hooks: Vec<u8>,
+}
+
+/// Moves so fast that 32 bits overflow.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Meter {
+    #[state(range = -2_000_000_000..=2_000_000_000, moved_by = rate)]
+    total: i32,
+    rate: i32,
+}
+
+/// A struct that a function moves, and of which others see a part only.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Crew {
+    #[state(only = server)]
+    wage: u8,
+    awake: bool,
+    #[state(only = owner)]
+    rum: u8,
+    #[state(only = owner, range = 0..=100)]
+    zeal: u8,
+}
+
+impl Kite {
+    fn pay_out(was: &[u8; 2], now: &Self) -> [u8; 2] {
+        [was[0].wrapping_add(now.spin.unsigned_abs()), if now.at.x > 0.0 { was[0] } else { was[1] }]
+    }
+
+    fn tire(was: &Crew, now: &Self) -> Crew {
+        let zeal = was.zeal.saturating_sub(1 + now.tail[0] % 3);
+        Crew { wage: was.wage, awake: zeal > 20, rum: was.rum / 2, zeal }
+    }
+
+    fn rust(was: &[u8], now: &Self) -> Vec<u8> {
+        was.iter().map(|hook| hook.wrapping_add(now.line.to_le_bytes()[0])).collect()
+    }
 }
 
 /// A list's element.

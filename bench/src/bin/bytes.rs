@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tickwire::Game;
 use tickwire_bench::bytes::{Plan, measure, render};
 use tickwire_bench::options::room_option;
-use tickwire_games::{Arena, Crowd, Paddles};
+use tickwire_games::{Arena, Crowd, Paddles, Tumble};
 
 /// Plays rooms of bots and prices every field of every delta.
 #[derive(Debug, Parser)]
@@ -41,7 +41,8 @@ fn main() -> Result<()> {
         name if name == Paddles::RULES.name => play::<Paddles>(&args),
         name if name == Arena::RULES.name => play::<Arena>(&args),
         name if name == Crowd::RULES.name => play::<Crowd>(&args),
-        other => bail!("there is no game {other}; there are paddles, arena and crowd"),
+        name if name == Tumble::RULES.name => play::<Tumble>(&args),
+        other => bail!("there is no game {other}; there are paddles, arena, crowd and tumble"),
     }
 }
 

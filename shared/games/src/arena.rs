@@ -108,7 +108,7 @@ struct Ship {
     #[state(angle, bits = 10, smooth)]
     nose: f32,
     /// Where the engine pushes; for its flames.
-    #[state(range = -1.0..=1.0, step = 0.25)]
+    #[state(range = -1.0..=1.0, step = 0.0625)]
     push: Vec2,
     #[state(range = 0..=HP_MAX)]
     hp: u8,

@@ -175,10 +175,10 @@ impl LeafPlan {
 
     /// The bits in which two values must agree to be the same.
     #[inline]
-    const fn wraps(&self) -> u32 {
+    const fn wraps(&self) -> u64 {
         match self.kind {
-            LeafKind::Turn => self.max,
-            LeafKind::Number | LeafKind::Choice => u32::MAX,
+            LeafKind::Turn => self.max as u64,
+            LeafKind::Number | LeafKind::Choice => u64::MAX,
         }
     }
 
@@ -221,7 +221,7 @@ impl TablePlan {
         // Rows of one shape: the checks of all accesses below become one.
         let (was, now) = (&was[..now.len()], &now[..was.len()]);
         let off = self.holds.iter().fold(0, |off, leaf| off | (was[*leaf] ^ now[*leaf]));
-        let off = self.slides.iter().fold(off, |off, (plan, slide)| {
+        let off = self.slides.iter().fold(u64::from(off), |off, (plan, slide)| {
             off | slide.off(plan.wraps(), was[plan.leaf], now[slide.by], ticks, now[plan.leaf])
         });
         if off == 0 {
@@ -257,8 +257,8 @@ impl TablePlan {
         expected: &mut [u32],
     ) {
         match plan.motion {
-            // The field's other leaves come next, and are known by then.
-            Motion::With(group) if self.groups[group].field.start != plan.leaf => {}
+            // The field's other leaves come later, and are known by then.
+            Motion::With(_) if !plan.leads => {}
             Motion::With(group) => self.groups[group].moved(was, so_far, ticks, before, expected),
             Motion::Hold | Motion::By(_) => expected[plan.leaf] = plan.expected(was, so_far, ticks),
         }

@@ -44,6 +44,8 @@ pub(super) struct LeafPlan {
     pub(super) motion: Motion,
     pub(super) form: Form,
     pub(super) contexts: usize,
+    /// Whether it is the first leaf that the topic shows of a field that a function moves: all are moved with it.
+    pub(super) leads: bool,
 }
 
 /// One table.
@@ -54,7 +56,7 @@ pub(super) struct TablePlan {
     /// Of these, the leaves that stay and those that others move.
     pub(super) holds: Vec<usize>,
     pub(super) slides: Vec<(LeafPlan, Slide)>,
-    /// Whether the topic shows all leaves of a row.
+    /// Whether the topic shows all leaves of all rows.
     pub(super) is_whole: bool,
     pub(super) groups: Vec<Group>,
     /// The leaf that says whose the row is, if the topic shows it: owned rows behave differently.
@@ -112,7 +114,7 @@ impl LeafPlan {
             LeafKind::Number | LeafKind::Turn => Form::Residual,
         };
         let Leaf { max, bits, kind, motion, .. } = *leaf;
-        Self { leaf: index, max, bits, kind, motion, form, contexts }
+        Self { leaf: index, max, bits, kind, motion, form, contexts, leads: false }
     }
 
     fn context_count(&self) -> usize {
@@ -176,18 +178,23 @@ impl Plan {
         self.add(4, Chance::of_no(30_000), (number, About::Row));
         self.add(1, Chance::of_no(30_000), (number, About::Rows));
         self.add(3 * number_contexts(COUNT_BITS), Chance::EVEN, (number, About::Rows));
-        let leaves: Vec<LeafPlan> =
+        let mut leaves: Vec<LeafPlan> =
             order.iter().map(|index| self.leaf(number, *index, &table.leaves[*index])).collect();
+        for place in 0..leaves.len() {
+            let (before, rest) = leaves.split_at_mut(place);
+            let plan = &mut rest[0];
+            plan.leads = matches!(plan.motion, Motion::With(_)) && before.iter().all(|past| past.motion != plan.motion);
+        }
         let holds = leaves.iter().filter(|plan| plan.motion == Motion::Hold).map(|plan| plan.leaf).collect();
         let slide = |plan: &LeafPlan| match plan.motion {
             Motion::By(slide) => Some((*plan, slide)),
             Motion::Hold | Motion::With(_) => None,
         };
         let slides = leaves.iter().filter_map(slide).collect();
-        let is_whole = order.len() == table.leaves.len();
+        // Of a topic of a seat, other seats' rows are never part.
+        let is_whole = !is_own && order.len() == table.leaves.len();
         let owner = table.owner.filter(|owner| order.contains(owner));
-        let moves = |group: &Group| order.contains(&group.field.start);
-        let groups = if table.groups.iter().any(moves) { table.groups.clone() } else { Vec::new() };
+        let groups = if leaves.iter().any(|plan| plan.leads) { table.groups.clone() } else { Vec::new() };
         let hides = is_own || (!groups.is_empty() && !is_whole);
         TablePlan { number, leaves, holds, slides, is_whole, groups, owner, hides, rows }
     }

@@ -57,9 +57,10 @@ impl Slide {
     /// bits of `wraps` count. Cheaper than [`Slide::moved`], and mostly all there is to ask.
     #[inline]
     #[must_use]
-    pub const fn off(&self, wraps: u32, was: u32, speed: u32, ticks: u32, now: u32) -> u32 {
-        let way = (self.way(speed) as u32).wrapping_mul(ticks);
-        was.wrapping_add(way).wrapping_sub(now) & wraps
+    pub const fn off(&self, wraps: u64, was: u32, speed: u32, ticks: u32, now: u32) -> u64 {
+        // In as many bits as `moved` counts in: a way of 2^32 steps is not none.
+        let place = (was as i64).wrapping_add(self.way(speed).wrapping_mul(ticks as i64));
+        place.wrapping_sub(now as i64) as u64 & wraps
     }
 
     /// Where a leaf of this kind, within `0..=max`, that was at `was` is after so many ticks, the other leaf being at `speed` throughout.

@@ -135,29 +135,32 @@ impl<'a> RangeEncoder<'a> {
 
     /// Ends with as few bytes as tell the decisions apart.
     pub fn finish(mut self) {
-        for bytes in 0..=8_u32 {
-            let rest = u64::MAX.checked_shr(bytes.wrapping_mul(8)).unwrap_or(0);
-            let (sum, carry) = self.low.overflowing_add(rest);
-            let end = sum & !rest;
-            // Within the range, so that any bytes behind the end are read as the same decisions.
-            if end.wrapping_sub(self.low) < self.range {
-                if carry {
-                    self.carry();
-                }
-                self.out.extend(end.to_be_bytes().into_iter().take(bytes as usize));
-                break;
-            }
+        let end = shortest(self.low, self.range);
+        if end < self.low {
+            self.carry();
         }
+        self.out.extend_from_slice(&end.to_be_bytes());
         while self.out.len() > self.start && self.out.last() == Some(&0) {
             self.out.pop();
         }
     }
 }
 
+/// The number within `range` from `low` on, around the end of 64 bits, that takes the fewest bytes.
+fn shortest(low: u64, range: u64) -> u64 {
+    let with = |bytes: u32| {
+        let rest = u64::MAX.checked_shr(bytes.wrapping_mul(8)).unwrap_or(0);
+        low.wrapping_add(rest) & !rest
+    };
+    (0..8).map(with).find(|end| end.wrapping_sub(low) < range).unwrap_or(low)
+}
+
 /// Reads what a [`RangeEncoder`] wrote.
 #[derive(Debug, Clone)]
 pub struct RangeDecoder<'a> {
     rest: &'a [u8],
+    /// The last eight bytes that were read.
+    window: u64,
     /// How far above the low end the value is.
     code: u64,
     range: u64,
@@ -172,8 +175,9 @@ impl<'a> RangeDecoder<'a> {
         if body.last() == Some(&0) {
             return Err(DecodeError::Trailing(1));
         }
-        let mut decoder = Self { rest: body, code: 0, range: u64::MAX };
-        decoder.code = (u64::from(decoder.word()) << 32) | u64::from(decoder.word());
+        let mut decoder = Self { rest: body, window: 0, code: 0, range: u64::MAX };
+        decoder.window = (u64::from(decoder.word()) << 32) | u64::from(decoder.word());
+        decoder.code = decoder.window;
         Ok(decoder)
     }
 
@@ -192,7 +196,9 @@ impl<'a> RangeDecoder<'a> {
     #[inline]
     fn renorm(&mut self) {
         if self.range < RENORM {
-            self.code = (self.code << 32) | u64::from(self.word());
+            let word = u64::from(self.word());
+            self.window = (self.window << 32) | word;
+            self.code = (self.code << 32) | word;
             self.range <<= 32;
         }
     }
@@ -230,9 +236,11 @@ impl<'a> RangeDecoder<'a> {
     /// Ends the decisions.
     ///
     /// # Errors
-    /// [`DecodeError::Trailing`] when bytes are left.
-    pub const fn finish(self) -> Result<(), DecodeError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::Trailing(self.rest.len())) }
+    /// [`DecodeError::Trailing`] when the bytes are not the ones that the encoder ends with: decisions have one
+    /// encoding, and what belongs to something else is not swallowed.
+    pub fn finish(self) -> Result<(), DecodeError> {
+        let end = shortest(self.window.wrapping_sub(self.code), self.range);
+        if self.rest.is_empty() && self.window == end { Ok(()) } else { Err(DecodeError::Trailing(self.rest.len())) }
     }
 }
 
@@ -310,6 +318,25 @@ mod tests {
         encoder.finish();
         // Entropy: 0.0808 bits each, 1,010 bytes.
         assert!((1_000..1_250).contains(&out.len()), "{} bytes", out.len());
+    }
+
+    #[test]
+    fn decisions_have_one_encoding() {
+        for seed in 0..200 {
+            let mut out = Vec::new();
+            let mut encoder = RangeEncoder::new(&mut out);
+            run(seed, |decision, _| decision.into_iter().for_each(|(yes, chance)| encoder.put(yes, chance)));
+            encoder.finish();
+            for end in [&[1][..], &[0, 0, 7], &[1, 2, 3, 4, 5, 6, 7, 8, 9]] {
+                let longer = [&out[..], end].concat();
+                let mut decoder = RangeDecoder::new(&longer).unwrap();
+                let mut same = true;
+                run(seed, |decision, _| {
+                    decision.into_iter().for_each(|(yes, chance)| same &= decoder.take(chance) == yes);
+                });
+                assert!(!same || decoder.finish().is_err(), "{end:?} swallowed");
+            }
+        }
     }
 
     #[test]

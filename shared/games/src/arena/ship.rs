@@ -10,8 +10,9 @@ use tickwire::{Rng, Seat, Step, To};
 
 const THRUST: f32 = 0.45;
 const DRAG: f32 = 0.955;
-/// Steps of a velocity on the wire per unit.
+/// Steps on the wire per unit.
 const VELOCITY_STEPS: f32 = 64.0;
+const PUSH_STEPS: f32 = 16.0;
 const BOUNCE: f32 = 0.55;
 /// Radians per tick.
 const TURN_MAX: f32 = 0.22;
@@ -51,7 +52,7 @@ impl Ship {
     }
 
     fn steer(&mut self, helm: Helm) {
-        self.push = math::limit_length(helm.stick, 1.0);
+        self.push = on_grid(math::limit_length(helm.stick, 1.0), PUSH_STEPS);
         self.velocity = coast(&self.velocity, self);
         let ahead = helm.aim.map_or(self.push, |aim| aim - self.at);
         if ahead.length_squared() > 0.01 {
@@ -132,7 +133,11 @@ impl Ship {
 
 /// The engine pushes and space drags; on the wire's grid, so that the place is expected exactly.
 pub(super) fn coast(velocity: &Vec2, ship: &Ship) -> Vec2 {
-    ((*velocity + ship.push * THRUST) * DRAG * VELOCITY_STEPS + 0.5).floor() / VELOCITY_STEPS
+    on_grid((*velocity + ship.push * THRUST) * DRAG, VELOCITY_STEPS)
+}
+
+fn on_grid(vector: Vec2, steps: f32) -> Vec2 {
+    (vector * steps + 0.5).floor() / steps
 }
 
 pub(super) fn count_down(ticks: &f32, _: &Ship) -> f32 {

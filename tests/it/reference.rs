@@ -1,0 +1,153 @@
+//! Sections decoded the slow and plain way: what the product's decoder is held against.
+//!
+//! Written for reading, from the docs of `tickwire::section`. It shares nothing with the product's decoder but the
+//! schema: contexts are looked up by what they mean, the range decoder starts from the bytes each time, motion is
+//! computed from the schema's units, rows lie in maps. Whatever is wrong with a message, it gives `None`.
+
+mod chances;
+mod head;
+mod motion;
+mod rows;
+
+use chances::Published;
+use head::Head;
+pub(crate) use motion::undisturbed;
+use rows::{Row, Section, Tables, hash_of};
+use tickwire::snapshot::{Rows, Snapshot};
+use tickwire::state::{Motion, Schema, TableSchema, Visibility};
+use tickwire::{RowId, Tick};
+
+/// Baselines are at most so old: a room keeps 16 snapshots, the newest among them.
+const AGE_MAX: u32 = 15;
+
+/// What was received of one topic.
+#[derive(Clone)]
+struct Held {
+    tick: Tick,
+    tables: Tables,
+}
+
+/// A client's view of the world, decoded slowly.
+#[derive(Clone)]
+pub(crate) struct Reference<'a> {
+    schema: &'a Schema,
+    published: Published,
+    /// What everyone sees, and what only this seat does.
+    topics: [Option<Held>; 2],
+    newest: Tick,
+}
+
+impl<'a> Reference<'a> {
+    pub(crate) fn new(schema: &'a Schema) -> Self {
+        Self { schema, published: Published::default(), topics: [None, None], newest: Tick(0) }
+    }
+
+    /// Takes over published priors.
+    pub(crate) fn set_priors(&mut self, bytes: &[u8]) -> Option<()> {
+        self.published = Published::decode(self.schema, bytes)?;
+        Some(())
+    }
+
+    /// Applies a snapshot's sections, or changes nothing.
+    pub(crate) fn apply(&mut self, tick: Tick, message: &[u8]) -> Option<()> {
+        let next = self.decode(tick, message, |at, hash| message[at..at + 4] == hash)?;
+        for (topic, next) in self.topics.iter_mut().zip(next) {
+            *topic = next.or_else(|| topic.take());
+        }
+        self.newest = tick;
+        Some(())
+    }
+
+    /// Puts the right hash into each section of a damaged message: whatever it means now, a hash will not refuse it.
+    pub(crate) fn seal(&self, tick: Tick, message: &mut [u8]) -> Option<()> {
+        let mut hashes = Vec::new();
+        self.decode(tick, message, |at, hash| {
+            hashes.push((at, hash));
+            true
+        })?;
+        hashes.into_iter().for_each(|(at, hash)| message[at..at + 4].copy_from_slice(&hash));
+        Some(())
+    }
+
+    /// What each topic becomes. `is_right` judges a section's hash by its place and what it should be.
+    fn decode(
+        &self,
+        tick: Tick,
+        message: &[u8],
+        mut is_right: impl FnMut(usize, [u8; 4]) -> bool,
+    ) -> Option<[Option<Held>; 2]> {
+        let mut next: [Option<Held>; 2] = [None, None];
+        let mut sections = [0, 0];
+        let mut at = 0;
+        loop {
+            let head = Head::decode(message, at)?;
+            at = head.body.end;
+            let topic = usize::from(head.own);
+            if head.age > AGE_MAX || head.index != sections[topic] {
+                return None;
+            }
+            sections[topic] += 1;
+            let base = match head.age {
+                0 => None,
+                age => Some(self.topics[topic].as_ref().filter(|held| tick.since(held.tick) == i64::from(age))?),
+            };
+            let held = next[topic].get_or_insert_with(|| Held { tick, tables: Tables::new() });
+            let section = Section {
+                schema: self.schema,
+                own: head.own,
+                index: head.index,
+                ticks: head.age,
+                base: base.map(|held| &held.tables),
+            };
+            let rows = section.decode(&self.published, &message[head.body.clone()])?;
+            let hash = hash_of(self.schema, &rows).wrapping_add(head.salt());
+            if !is_right(head.hash_at, hash.to_le_bytes()) {
+                return None;
+            }
+            for (table, rows) in rows {
+                held.tables.entry(table).or_default().extend(rows);
+            }
+            if head.to_end {
+                return Some(next);
+            }
+        }
+    }
+
+    /// All that this client knows: rows with the leaves that it was shown, the others zero.
+    pub(crate) fn world(&self) -> Snapshot {
+        let mut world = Snapshot::empty(self.schema);
+        let [room, own] = &self.topics;
+        let room_tick = room.as_ref().map_or(Tick(0), |held| held.tick);
+        world.tick = if self.schema.has_private { self.newest } else { room_tick };
+        for (number, table) in self.schema.tables.iter().enumerate() {
+            let of = |held: &Option<Held>| held.as_ref().and_then(|held| held.tables.get(&number)).cloned();
+            let private = of(own).unwrap_or_default();
+            let is_public = !leaves(table, false).is_empty();
+            let mut rows = if is_public { of(room).unwrap_or_default() } else { private.clone() };
+            if number == 0 && rows.is_empty() {
+                rows.insert(0, Row { generation: 0, wire: vec![0; table.leaves.len()] });
+            }
+            for (slot, row) in &mut rows {
+                // A slot may have been taken by another row since.
+                if let Some(mine) = private.get(slot).filter(|mine| mine.generation == row.generation) {
+                    leaves(table, true).into_iter().for_each(|leaf| row.wire[leaf] = mine.wire[leaf]);
+                }
+            }
+            world.tables[number] = Rows::new(table.leaves.len());
+            for (slot, row) in rows {
+                let id = RowId { slot, generation: row.generation };
+                world.tables[number].push(id).copy_from_slice(&row.wire);
+            }
+        }
+        world
+    }
+}
+
+/// The leaves that a topic tells of a table's rows, in the order in which it does: first those that stay.
+fn leaves(table: &TableSchema, own: bool) -> Vec<usize> {
+    let seen_by = if own { Visibility::Owner } else { Visibility::All };
+    let seen = |leaf: &usize| table.leaves[*leaf].marks.visibility == seen_by;
+    let stays = |leaf: &usize| table.leaves[*leaf].motion == Motion::Hold;
+    let (still, moving): (Vec<usize>, Vec<usize>) = (0..table.leaves.len()).filter(seen).partition(stays);
+    [still, moving].concat()
+}

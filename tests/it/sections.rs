@@ -1,0 +1,309 @@
+//! Sections held against a decoder that is slow and plain: over worlds made by dice, over games that bots play,
+//! over damage, and through the real room with members that skip snapshots, come late or come back.
+
+use crate::harness::visible_world;
+use crate::reference::{Reference, undisturbed};
+use crate::zoo::{Zoo, any_successor, any_world, canonical};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use tickwire::limits::SEATS_MAX;
+use tickwire::section::{Encoder, Mirror};
+use tickwire::snapshot::{Rows, Snapshot, Topic};
+use tickwire::state::Schema;
+use tickwire::{Game, Rng, RowId, Seat, Step, Tick};
+use tickwire_games::crowd::{Motion, Options};
+use tickwire_games::{Arena, Crowd};
+
+/// Baselines may be so old.
+const AGE_MAX: u32 = 15;
+
+fn seat(number: u8) -> Seat {
+    Seat::new(number).expect("a seat")
+}
+
+/// What one client holds, decoded by both decoders.
+#[derive(Clone)]
+struct Both<'a> {
+    schema: &'a Schema,
+    mirror: Mirror,
+    reference: Reference<'a>,
+}
+
+impl<'a> Both<'a> {
+    fn new(schema: &'a Schema) -> Self {
+        Self { schema, mirror: Mirror::empty(schema), reference: Reference::new(schema) }
+    }
+
+    /// Gives both the same priors; whether they took them.
+    fn set_priors(&mut self, bytes: &[u8]) -> bool {
+        let is_taken = self.mirror.set_priors(bytes).is_ok();
+        assert_eq!(self.reference.set_priors(bytes).is_some(), is_taken, "both take the same priors");
+        is_taken
+    }
+
+    /// Gives both the same message; whether they took it. Whoever takes it holds the same as the other, and what
+    /// is refused changes nothing.
+    fn apply(&mut self, tick: Tick, message: &[u8]) -> bool {
+        let before = self.mirror.world().clone();
+        let outcome = self.mirror.apply(self.schema, tick, message);
+        let reference = self.reference.apply(tick, message);
+        assert_eq!(reference.is_some(), outcome.is_ok(), "both take the same messages: {outcome:?}");
+        assert_eq!(self.mirror.world(), &self.reference.world());
+        if outcome.is_err() {
+            assert_eq!(self.mirror.world(), &before, "all or nothing");
+        }
+        outcome.is_ok()
+    }
+}
+
+/// All sections of what the player in `seat` may see.
+fn sections(encoder: &mut Encoder, schema: &Schema, seat: Seat, base: Option<&Snapshot>, now: &Snapshot) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encoder.encode(schema, Topic::Room, base, now, !schema.has_private, &mut bytes);
+    if schema.has_private {
+        encoder.encode(schema, Topic::Seat(seat), base, now, true, &mut bytes);
+    }
+    bytes
+}
+
+/// An encoder that has learnt from a delta as if it were worth it, and what it publishes.
+fn trained(schema: &Schema, seat: Seat, base: &Snapshot, now: &Snapshot) -> (Encoder, Vec<u8>) {
+    let (mut encoder, mut published) = (Encoder::new(schema), Vec::new());
+    for _ in 0..9 {
+        encoder.learn(schema, Topic::Room, base, now);
+        encoder.learn(schema, Topic::Seat(seat), base, now);
+    }
+    encoder.train(1_000_000);
+    encoder.put_priors(&mut published);
+    (encoder, published)
+}
+
+/// A world in which most rows are where they go by themselves, and some are not.
+fn moved_on(world: &Snapshot, ticks: u32, dice: &mut Rng) -> Snapshot {
+    let mut next = undisturbed(&Schema::of::<Zoo>(), world, ticks);
+    let other = any_successor(world, dice);
+    for (rows, other) in next.tables.iter_mut().zip(&other.tables) {
+        if rows.ids == other.ids && dice.one_in(2) {
+            for (value, other) in rows.wire.iter_mut().zip(&other.wire).filter(|_| dice.one_in(20)) {
+                *value = *other;
+            }
+        } else if dice.one_in(4) {
+            rows.clone_from(other);
+        }
+    }
+    canonical(&next)
+}
+
+/// The first world, a step of its kind, and a step of so many ticks in which things move as they do.
+fn three_worlds(seed: u64, ticks: u32) -> [Snapshot; 3] {
+    let mut dice = Rng::new(seed);
+    let first = any_world(&mut dice);
+    let second = any_successor(&first, &mut dice);
+    let third = moved_on(&second, ticks, &mut dice);
+    [first, second, third]
+}
+
+/// The worlds of so many ticks of a game among bots.
+fn played<G: Game>(options: &G::Options, seats: u8, ticks: u32, seed: u64) -> Vec<Snapshot> {
+    let (mut world, mut rng, mut dice) = (G::new(options), Rng::new(seed), Rng::new(!seed));
+    let seats: Vec<Seat> = Seat::first(seats).collect();
+    let mut snapshot = Snapshot::empty(&Schema::of::<G>());
+    let mut worlds = Vec::new();
+    for tick in 1..=ticks {
+        // Somebody comes and goes.
+        match tick % 97 {
+            1 => seats.iter().take(seats.len() - 1).for_each(|seat| world.join(*seat)),
+            30 => seats.last().into_iter().for_each(|seat| world.join(*seat)),
+            96 => seats.iter().for_each(|seat| world.leave(*seat, tickwire::Leave::Quit)),
+            _ => {}
+        }
+        let mut inputs = [None; SEATS_MAX as usize];
+        seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
+        world.step(&mut Step::new(Tick(tick), &inputs, &mut rng, &mut Vec::new()));
+        snapshot.capture(&mut world, Tick(tick));
+        worlds.push(snapshot.clone());
+    }
+    worlds
+}
+
+/// Leads both decoders through a game, each delta another number of ticks long, with priors trained now and then.
+fn replay<G: Game>(options: &G::Options, ticks: u32, seed: u64) {
+    let (schema, worlds, me) = (Schema::of::<G>(), played::<G>(options, 6, ticks, seed), seat(2));
+    let (mut both, mut encoder, mut dice) = (Both::new(&schema), Encoder::new(&schema), Rng::new(seed));
+    let (mut base, mut ages, mut publications) = (None::<&Snapshot>, BTreeSet::new(), 0);
+    let mut at = 0;
+    while let Some(now) = worlds.get(at) {
+        for pair in worlds[at.saturating_sub(8)..=at].windows(2) {
+            encoder.learn(&schema, Topic::Room, &pair[0], &pair[1]);
+            encoder.learn(&schema, Topic::Seat(me), &pair[0], &pair[1]);
+        }
+        if dice.one_in(6) && encoder.train(1_000) {
+            let mut published = Vec::new();
+            encoder.put_priors(&mut published);
+            assert!(both.set_priors(&published), "what was published can be read");
+            publications += 1;
+        }
+        let base_now = base.filter(|_| !dice.one_in(25));
+        let message = sections(&mut encoder, &schema, me, base_now, now);
+        assert!(both.apply(now.tick, &message), "tick {:?} from {:?}", now.tick, base_now.map(|base| base.tick));
+        assert_eq!(both.mirror.world(), &visible_world(&schema, now, me));
+        ages.extend(base_now.map(|base| now.tick.since(base.tick)));
+        base = Some(now);
+        at += if dice.one_in(2) { 1 } else { 1 + dice.below(AGE_MAX) as usize };
+    }
+    assert!(ages.len() >= 12 && publications > 0, "ages {ages:?}, {publications} publications: too few to show much");
+}
+
+/// Flips bits, cuts, appends, or makes all of it up, but for the first few bytes.
+fn damaged(message: &[u8], keep: usize, dice: &mut Rng) -> Vec<u8> {
+    let mut damaged = message.to_vec();
+    let keep = keep.min(message.len());
+    let any_place = |dice: &mut Rng| keep + dice.below((message.len() - keep).max(1) as u32) as usize;
+    match dice.below(4) {
+        0 => damaged.truncate(any_place(dice)),
+        1 => {
+            damaged.truncate(keep);
+            damaged.extend((0..dice.below(60)).map(|_| if dice.one_in(4) { 255 } else { dice.below(256) as u8 }));
+        }
+        _ => {
+            for _ in 0..=dice.below(3) {
+                let at = any_place(dice);
+                damaged.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << dice.below(8));
+            }
+        }
+    }
+    damaged
+}
+
+/// Tries damaged messages on copies of `both`, with the hashes that they come with and with right ones. Gives how
+/// many were taken.
+fn try_damage(both: &Both<'_>, tick: Tick, message: &[u8], tries: u32, dice: &mut Rng) -> u32 {
+    let mut taken = 0;
+    for _ in 0..tries {
+        let keep = if dice.one_in(3) { 0 } else { 6 };
+        let mut message = damaged(message, keep, dice);
+        both.clone().apply(tick, &message);
+        if both.reference.seal(tick, &mut message).is_some() {
+            assert!(both.clone().apply(tick, &message), "the hash is right");
+            taken += 1;
+        }
+    }
+    taken
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+
+    #[test]
+    fn both_decoders_read_any_worlds(seed: u64, number in 0_u8..3, ticks in 1..=AGE_MAX, knows_priors: bool) {
+        let (schema, worlds) = (Schema::of::<Zoo>(), three_worlds(seed, ticks));
+        let mut both = Both::new(&schema);
+        let mut encoder = Encoder::new(&schema);
+        if knows_priors {
+            let (trained, published) = trained(&schema, seat(number), &worlds[0], &worlds[1]);
+            encoder = trained;
+            prop_assert!(both.set_priors(&published));
+        }
+        let mut base = None;
+        for now in &worlds {
+            let message = sections(&mut encoder, &schema, seat(number), base, now);
+            prop_assert!(both.apply(now.tick, &message));
+            prop_assert_eq!(both.mirror.world(), &visible_world(&schema, now, seat(number)));
+            base = Some(now);
+        }
+    }
+
+    #[test]
+    fn rows_that_go_where_they_are_expected_take_no_byte(seed: u64, number in 0_u8..3, ticks in 1..=AGE_MAX) {
+        let schema = Schema::of::<Zoo>();
+        let first = visible_world(&schema, &any_world(&mut Rng::new(seed)), seat(number));
+        let second = undisturbed(&schema, &first, ticks);
+        let mut bytes = Vec::new();
+        Encoder::new(&schema).encode(&schema, Topic::Room, Some(&first), &second, false, &mut bytes);
+        let mut still = second.clone();
+        still.tables.clone_from(&first.tables);
+        let sections = tickwire::section::section_count(&schema, Topic::Room, Some(&first), &second);
+        let rows: usize = first.tables.iter().map(|rows| rows.ids.len()).sum();
+        // A head each, and well below a bit for each row.
+        prop_assert!(bytes.len() <= sections as usize * 9 + rows / 8 + 8, "{} bytes for {rows} rows", bytes.len());
+    }
+
+    #[test]
+    fn both_decoders_agree_on_damage(seed: u64, number in 0_u8..3, ticks in 1..=AGE_MAX) {
+        let (schema, worlds) = (Schema::of::<Zoo>(), three_worlds(seed, ticks));
+        let (mut encoder, published) = trained(&schema, seat(number), &worlds[0], &worlds[1]);
+        let (mut both, mut base, mut dice) = (Both::new(&schema), None, Rng::new(seed));
+        both.set_priors(&published);
+        for now in &worlds {
+            let message = sections(&mut encoder, &schema, seat(number), base, now);
+            try_damage(&both, now.tick, &message, 8, &mut dice);
+            both.apply(now.tick, &message);
+            base = Some(now);
+        }
+    }
+
+    #[test]
+    fn both_decoders_agree_on_any_priors(seed: u64, made_up in prop::collection::vec(any::<u8>(), 0..300)) {
+        let (schema, worlds) = (Schema::of::<Zoo>(), three_worlds(seed, 1));
+        let (mut encoder, published) = trained(&schema, seat(1), &worlds[0], &worlds[1]);
+        let mut dice = Rng::new(seed);
+        for bytes in [made_up, damaged(&published, 0, &mut dice), damaged(&published, 8, &mut dice)] {
+            let mut both = Both::new(&schema);
+            both.set_priors(&bytes);
+            // What was coded with other priors means something else.
+            let mut message = sections(&mut encoder, &schema, seat(1), None, &worlds[0]);
+            both.apply(worlds[0].tick, &message);
+            if both.reference.seal(worlds[0].tick, &mut message).is_some() {
+                prop_assert!(both.apply(worlds[0].tick, &message));
+            }
+        }
+    }
+}
+
+#[test]
+fn both_decoders_read_what_bots_play() {
+    replay::<Arena>(&Default::default(), 400, 1);
+    for motion in [Motion::Steady, Motion::Erratic, Motion::Still] {
+        replay::<Crowd>(&Options { entities: 150, motion }, 300, 2);
+    }
+}
+
+#[test]
+fn both_decoders_agree_on_damaged_games() {
+    fn try_game<G: Game>(options: &G::Options) {
+        let (schema, worlds, me) = (Schema::of::<G>(), played::<G>(options, 6, 90, 5), seat(1));
+        let (mut both, mut dice, mut taken) = (Both::new(&schema), Rng::new(5), 0);
+        let (mut encoder, published) = trained(&schema, me, &worlds[60], &worlds[61]);
+        both.set_priors(&published);
+        let mut base = None;
+        for (place, age) in [(50, 0), (51, 1), (66, 15), (70, 4), (71, 1)] {
+            let now = &worlds[place];
+            let message = sections(&mut encoder, &schema, me, base, now);
+            taken += try_damage(&both, now.tick, &message, 150, &mut dice);
+            assert!(both.apply(now.tick, &message), "{age} ticks");
+            base = Some(now);
+        }
+        assert!(taken > 50, "only {taken} damaged messages meant anything");
+    }
+    try_game::<Arena>(&Default::default());
+    try_game::<Crowd>(&Options { entities: 60, motion: Motion::Steady });
+}
+
+#[test]
+fn motion_that_overflows_ends_at_the_bounds_on_both_ends() {
+    let (schema, mut dice) = (Schema::of::<Zoo>(), Rng::new(8));
+    let meters = schema.tables.iter().position(|table| table.name == "meters").expect("a table of meters");
+    let mut first = any_world(&mut dice);
+    // Twice this rate, which stands for 0 less 2^31, is a whole turn of 32 bits.
+    let (total, rate) = (7, 0);
+    first.tables[meters] = Rows::new(2);
+    first.tables[meters].push(RowId::default()).copy_from_slice(&[total, rate]);
+    for value in [total, 0, 4_000_000_000] {
+        let mut second = Snapshot { tick: first.tick + 2, ..first.clone() };
+        second.tables[meters].wire[0] = value;
+        let (mut both, mut encoder) = (Both::new(&schema), Encoder::new(&schema));
+        assert!(both.apply(first.tick, &sections(&mut encoder, &schema, seat(0), None, &first)));
+        assert!(both.apply(second.tick, &sections(&mut encoder, &schema, seat(0), Some(&first), &second)));
+        assert_eq!(both.mirror.world(), &visible_world(&schema, &second, seat(0)));
+    }
+}
