@@ -8,6 +8,7 @@
 //! | [`peers`] | our server beside Colyseus with the same game, clients and inputs |
 //! | [`memory`] | what a connection costs our server in memory |
 //! | [`lean`] | the load generator for comparisons: nothing but sockets, frames and counts |
+//! | [`harness`], [`feel`] | sessions in simulated time; how the game feels over every kind of link |
 //! | [`measure`] | histograms, and the meter that clients report to |
 //! | [`report`], [`table`] | the result: for machines with the promises it is held to, and for people |
 //! | [`page`], [`figure`] | the result as one HTML file, and the curves in it |
@@ -24,8 +25,10 @@
 pub mod accounting;
 pub mod bytes;
 pub mod descriptors;
+pub mod feel;
 pub mod figure;
 pub mod floor;
+pub mod harness;
 pub mod heads;
 pub mod lean;
 pub mod load;

@@ -10,7 +10,7 @@ use crate::player::{Play, Told, Wish};
 use crate::registry;
 use crate::report::{Rate, Wire};
 use std::collections::VecDeque;
-use tickwire::link::Link;
+use tickwire::link::{Link, LinkProfile, PROFILES};
 use tickwire::math::vec2;
 use tickwire::{Pad, Scene, Tone, Wave};
 use wasm_bindgen::prelude::*;
@@ -29,10 +29,14 @@ pub struct Client {
     close: Option<u16>,
     leaving: bool,
     notices: VecDeque<Json>,
-    sounds: VecDeque<Tone>,
+    sounds: VecDeque<(u32, Tone)>,
+    silences: VecDeque<u32>,
     received: Rate,
     sent: Rate,
 }
+
+/// Whole numbers up to here are exact as `f32`.
+const SOUND_ID_MAX: u32 = (1 << 24) - 1;
 
 /// Milliseconds of a page's clock in microseconds; a negative time and NaN become 0.
 pub(crate) const fn microseconds(now_ms: f64) -> u64 {
@@ -44,10 +48,11 @@ impl Client {
         let options = Options::parse(json)?;
         let game = registry::find(&options.game).ok_or(OptionsError::UnknownGame)?;
         let Options { link, seed, .. } = options;
+        let (inbound, outbound) = Link::pair(link, seed);
         Ok(Self {
             player: (game.play)(&options),
-            inbound: Link::new(link, seed ^ 0x1a),
-            outbound: Link::new(link, seed ^ 0x0b),
+            inbound,
+            outbound,
             options,
             scene: Scene::default(),
             pad: Pad::default(),
@@ -57,6 +62,7 @@ impl Client {
             leaving: false,
             notices: VecDeque::new(),
             sounds: VecDeque::new(),
+            silences: VecDeque::new(),
             received: Rate::default(),
             sent: Rate::default(),
         })
@@ -86,7 +92,8 @@ impl Client {
                 Wish::Transmit(message) => self.outbound.send(message, self.now_us),
                 Wish::Close(code) => self.close = Some(code),
                 Wish::Notice(notice) => self.notices.push_back(notice),
-                Wish::Sound(tone) => self.sounds.push_back(tone),
+                Wish::Sound(id, tone) => self.sounds.push_back((id, tone)),
+                Wish::Silence(id) => self.silences.push_back(id),
             }
         }
     }
@@ -97,10 +104,25 @@ impl Client {
     }
 }
 
+/// The networks that can be imitated by name, as a JSON list of `{name, latency_ms, jitter_ms, stall_percent}`.
+#[must_use]
+#[wasm_bindgen]
+pub fn profiles() -> String {
+    let profile = |(name, link): &(&str, LinkProfile)| {
+        Json::object([
+            ("name", (*name).into()),
+            ("latency_ms", link.latency_ms.into()),
+            ("jitter_ms", link.jitter_ms.into()),
+            ("stall_percent", link.stall_percent.into()),
+        ])
+    };
+    Json::List(PROFILES.iter().map(profile).collect()).to_string()
+}
+
 #[wasm_bindgen]
 impl Client {
-    /// A player who wants into a room: `{game, code, name, resume, latency_ms, jitter_ms, stall_percent, seed}`
-    /// in JSON. The first three are needed; `resume` is an earlier [`Client::resume_token`].
+    /// A player who wants into a room: `{game, code, name, resume, latency_ms, jitter_ms, stall_percent, profile,
+    /// seed}` in JSON. The first three are needed; `resume` is an earlier [`Client::resume_token`].
     ///
     /// # Errors
     /// When the options are something else, or name a game that is not here.
@@ -230,9 +252,9 @@ impl Client {
     }
 
     /// The next sound: pitch in hertz, length in milliseconds, wave (0 sine, 1 square, 2 triangle, 3 saw,
-    /// 4 noise), loudness 0 to 1.
+    /// 4 noise), loudness 0 to 1, and a number that [`Client::poll_silence`] may name later.
     pub fn poll_sound(&mut self) -> Option<Vec<f32>> {
-        let Tone { hz, ms, wave, volume } = self.sounds.pop_front()?;
+        let (id, Tone { hz, ms, wave, volume }) = self.sounds.pop_front()?;
         let wave = match wave {
             Wave::Sine => 0.0,
             Wave::Square => 1.0,
@@ -240,7 +262,13 @@ impl Client {
             Wave::Saw => 3.0,
             Wave::Noise => 4.0,
         };
-        Some(vec![hz, f32::from(ms), wave, volume])
+        // Sounds are short: the page never has two whose numbers agree in 24 bits.
+        Some(vec![hz, f32::from(ms), wave, volume, (id & SOUND_ID_MAX) as f32])
+    }
+
+    /// The number of a sound to stop: what it was heard of has turned out not to have happened.
+    pub fn poll_silence(&mut self) -> Option<u32> {
+        self.silences.pop_front().map(|id| id & SOUND_ID_MAX)
     }
 
     /// Gets the seat back after a reload; changes with every connection.
@@ -249,11 +277,13 @@ impl Client {
         self.player.report(self.now_us).resume.as_ref().map(token_hex)
     }
 
-    /// Imitates another network from now on.
-    pub fn set_link(&mut self, latency_ms: f64, jitter_ms: f64, stall_percent: f64, now: f64) {
+    /// Imitates another network from now on: the one of this name (see [`profiles`]),
+    /// or else one with these properties.
+    pub fn set_link(&mut self, profile: &str, latency_ms: f64, jitter_ms: f64, stall_percent: f64, now: f64) {
         self.arrive(now);
         self.settle();
-        let profile = link_profile(latency_ms, jitter_ms, stall_percent);
+        let named = LinkProfile::named(profile);
+        let profile = named.unwrap_or_else(|| link_profile(latency_ms, jitter_ms, stall_percent));
         self.inbound.set_profile(profile);
         self.outbound.set_profile(profile);
     }

@@ -7,7 +7,8 @@ use tickwire::message::ResumeToken;
 /// Slower links than this, in milliseconds, are nothing to play on, and not to be imitated either.
 const LINK_MS_MAX: f64 = 10_000.0;
 
-/// `{game, code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, seed?}`; other fields are ignored.
+/// `{game, code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, seed?}`; other fields are
+/// ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The game's name.
@@ -60,7 +61,10 @@ impl Options {
             code: text("code")?,
             name: text("name")?,
             resume: text("resume").ok().as_deref().and_then(token),
-            link: link_profile(number("latency_ms")?, number("jitter_ms")?, number("stall_percent")?),
+            link: match text("profile").ok().and_then(|name| LinkProfile::named(&name)) {
+                Some(link) => link,
+                None => link_profile(number("latency_ms")?, number("jitter_ms")?, number("stall_percent")?),
+            },
             // Saturates; any number is a seed.
             seed: number("seed")? as u64,
         })
@@ -75,6 +79,7 @@ pub(crate) fn link_profile(latency_ms: f64, jitter_ms: f64, stall_percent: f64) 
         latency_ms: whole(latency_ms, LINK_MS_MAX),
         jitter_ms: whole(jitter_ms, LINK_MS_MAX),
         stall_percent: whole(stall_percent, 100.0),
+        ..LinkProfile::default()
     }
 }
 
@@ -109,10 +114,21 @@ mod tests {
         let options = Options::parse(json).unwrap();
         assert_eq!((options.game.as_str(), options.code.as_str()), ("dot", "C4FK9T"));
         assert_eq!((options.name.as_str(), options.seed), ("Ada \"A\"", u64::from(u32::MAX)));
-        assert_eq!(options.link, LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 2 });
+        assert_eq!(options.link, link_profile(100.0, 30.0, 2.0));
         let token = options.resume.unwrap();
         assert_eq!(token, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
         assert_eq!(token_hex(&token), "000102030405060708090a0b0c0d0eff");
+    }
+
+    #[test]
+    fn a_network_is_imitated_by_its_name() {
+        let link = |name: &str| {
+            let json = format!(r#"{{"game":"dot","code":"","name":"","latency_ms":7,"profile":"{name}"}}"#);
+            Options::parse(&json).unwrap().link
+        };
+        assert_eq!(Some(link("4g-train")), LinkProfile::named("4g-train"));
+        assert_eq!(link("nonsense").latency_ms, 7);
+        assert_eq!(link("").latency_ms, 7);
     }
 
     #[test]
@@ -136,8 +152,9 @@ mod tests {
 
     #[test]
     fn a_link_out_of_range_is_cut_to_what_makes_sense() {
-        let worst = LinkProfile { latency_ms: 10_000, jitter_ms: 10_000, stall_percent: 100 };
+        let perfect = LinkProfile::default();
+        let worst = LinkProfile { latency_ms: 10_000, jitter_ms: 10_000, stall_percent: 100, ..perfect };
         assert_eq!(link_profile(1e12, f64::INFINITY, 101.0), worst);
-        assert_eq!(link_profile(-1.0, f64::NAN, -0.0), LinkProfile::default());
+        assert_eq!(link_profile(-1.0, f64::NAN, -0.0), perfect);
     }
 }

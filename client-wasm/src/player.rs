@@ -7,7 +7,7 @@ use crate::json::Json;
 use crate::notice::Roster;
 use crate::options::Options;
 use crate::report::{Peak, Report};
-use tickwire::client::Session;
+use tickwire::client::{Happening, Session};
 use tickwire::limits::EVENTS_PER_TICK_MAX;
 use tickwire::{Pad, Scene, Sparks, Stage, Tone};
 
@@ -43,8 +43,10 @@ pub(crate) enum Wish {
     Close(u16),
     /// Tell the human.
     Notice(Json),
-    /// Let it be heard.
-    Sound(Tone),
+    /// Let it be heard, under this number.
+    Sound(u32, Tone),
+    /// The sound of this number was a mistake: stop it.
+    Silence(u32),
 }
 
 /// A player of any game. Times are microseconds that never go back.
@@ -117,12 +119,19 @@ impl<G: Stage> Play for Player<G> {
                 return Some(Wish::Notice(told));
             }
         }
-        while let Some(event) = session.poll_event() {
-            if unseen.len() < EVENTS_PER_TICK_MAX {
-                unseen.push(event);
-            }
-            if let Some(tone) = G::sound(&event) {
-                return Some(Wish::Sound(tone));
+        while let Some(happening) = session.poll_event() {
+            let wish = match happening {
+                Happening::Happened { id, event } => {
+                    let tone = G::sound(&event);
+                    if unseen.len() < EVENTS_PER_TICK_MAX {
+                        unseen.push(event);
+                    }
+                    tone.map(|tone| Wish::Sound(id, tone))
+                }
+                Happening::Cancelled { id, event } => G::sound(&event).map(|_| Wish::Silence(id)),
+            };
+            if wish.is_some() {
+                return wish;
             }
         }
         None
@@ -165,6 +174,7 @@ impl<G: Stage> Play for Player<G> {
             predicted_tick: session.predicted_tick(),
             margin_ticks: f64::from(tick.0) - playout.shown(),
             jitter_us: playout.jitter_us(),
+            extrapolated: playout.extrapolated(),
             underruns: playout.underruns(),
             correction_units: self.correction.value(),
             stats: session.stats().clone(),

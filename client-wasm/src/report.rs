@@ -28,7 +28,9 @@ pub(crate) struct Report {
     /// Ticks between what is shown of others and the newest that the server sent.
     pub(crate) margin_ticks: f64,
     pub(crate) jitter_us: f64,
-    /// Times at which there was nothing newer to show of others.
+    /// Frames that showed others beyond the newest snapshot.
+    pub(crate) extrapolated: u64,
+    /// Of those, the ones in which they stood still.
     pub(crate) underruns: u64,
     /// The largest correction of the last moments.
     pub(crate) correction_units: f32,
@@ -101,6 +103,7 @@ impl Report {
             ("margin_ticks", self.margin_ticks.into()),
             ("correction_units", self.correction_units.into()),
             ("starved_ticks", stats.starved_ticks.into()),
+            ("extrapolated", self.extrapolated.into()),
             ("underruns", self.underruns.into()),
             ("keyframes", stats.keyframes.into()),
             ("decode_errors", stats.decode_errors.into()),
@@ -181,6 +184,7 @@ mod tests {
             predicted_tick: Tick(104),
             margin_ticks: 2.5,
             jitter_us: 1_500.0,
+            extrapolated: 3,
             underruns: 1,
             correction_units: f32::NAN,
             stats: Stats { rtt_us: 40_250, input_lead_ticks: -2, snapshots: 90, hash_tick: 100, ..Stats::default() },

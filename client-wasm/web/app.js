@@ -9,7 +9,7 @@ import { Wire } from './net.js';
 import { Overlay } from './overlay.js';
 import { Pad } from './pad.js';
 import { Room } from './room.js';
-import { mute, muted, play } from './sound.js';
+import { mute, muted, play, stop } from './sound.js';
 import { recallInTab, rememberInTab } from './store.js';
 import { WAYS, refusal, repair } from './words.js';
 
@@ -23,6 +23,7 @@ const ROOMY_PX = 880;
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 const link = {
+  profile: query.get('profile') ?? '',
   latency_ms: Number(query.get('latency_ms')) || 0,
   jitter_ms: Number(query.get('jitter_ms')) || 0,
   stall_percent: Number(query.get('stall_percent')) || 0,
@@ -54,7 +55,10 @@ async function boot() {
   attract = new Attract(painter, wasm.Preview);
   room = new Room(wasm.qr);
   pad = new Pad($('game'), $('stick'), $('buttons'));
-  overlay = new Overlay((wanted) => session?.client.set_link(...Object.values(Object.assign(link, wanted)), performance.now()));
+  overlay = new Overlay((wanted) => {
+    const { profile, latency_ms, jitter_ms, stall_percent } = Object.assign(link, wanted);
+    session?.client.set_link(profile, latency_ms, jitter_ms, stall_percent, performance.now());
+  }, JSON.parse(wasm.profiles()));
   overlay.showLink(link);
   lobby = new Lobby(enter, (game) => { if (!session) attract.show(game); });
   lobby.list(JSON.parse(wasm.games()), query.get('game'));
@@ -156,6 +160,7 @@ function advance(now) {
   client.advance(now);
   wire.pump(now);
   for (let tone; (tone = client.poll_sound()) !== undefined;) play(tone);
+  for (let id; (id = client.poll_silence()) !== undefined;) stop(id);
   for (let notice; (notice = client.poll_notice()) !== undefined;) {
     hear(JSON.parse(notice));
     if (session?.client !== client) return;

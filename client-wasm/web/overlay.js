@@ -12,6 +12,7 @@ const fixed = (digits) => (v) => Number(v).toFixed(digits);
 const NUMBERS = [
   ['tick', 'tick'], ['ahead', (s) => s.predicted_tick - s.tick], ['jitter', 'jitter_ms', fixed(1)], ['lead', 'input_lead_ticks', fixed(1)],
   ['rollbacks', 'rollbacks'], ['deepest', 'rollback_ticks_max'], ['snapshots', 'snapshots'], ['margin', 'margin_ticks', fixed(1)],
+  ['guessed', 'extrapolated'], ['stood still', 'underruns'],
   ['hashes', 'hashes_compared'], ['differ', 'mismatches', undefined, (v) => v > 0],
 ];
 
@@ -25,9 +26,13 @@ export class Overlay {
   #numbers;
   #next = 0;
   #setLink;
+  #presets;
 
-  /** `setLink({latency_ms, jitter_ms, stall_percent})` is called when the player changes the imitated network. */
-  constructor(setLink) {
+  /**
+   * `setLink({profile, latency_ms, jitter_ms, stall_percent})` is called when the player changes the imitated
+   * network; `profiles` are the ones with a name.
+   */
+  constructor(setLink, profiles) {
     this.#setLink = setLink;
     this.#lanes = [...document.querySelectorAll('#lanes p')].map((row, i) => ({
       ...LANES[i], canvas: row.querySelector('canvas'), value: row.querySelector('b'), samples: new Float32Array(SAMPLES).fill(NaN),
@@ -40,10 +45,14 @@ export class Overlay {
       return { read: typeof read === 'string' ? (s) => s[read] : read, show, bad, value, text: '' };
     });
     this.#button.onclick = () => this.toggle();
-    for (const preset of this.#form.querySelectorAll('[data-link]')) {
-      preset.onclick = () => this.#choose(preset.dataset.link.split(' ').map(Number));
-    }
-    this.#form.oninput = () => this.#changed();
+    const perfect = { name: 'off', latency_ms: 0, jitter_ms: 0, stall_percent: 0 };
+    this.#presets = new Map([perfect, ...profiles].map(({ name, ...link }) => {
+      const button = Object.assign(document.createElement('button'), { type: 'button', textContent: name });
+      button.onclick = () => this.#choose({ profile: name, ...link });
+      this.#form.querySelector('.presets').append(button);
+      return [name, { button, link }];
+    }));
+    this.#form.oninput = () => this.#choose(this.#read());
     this.#form.onsubmit = (event) => event.preventDefault();
   }
 
@@ -57,12 +66,15 @@ export class Overlay {
   }
 
   /** Puts the sliders where the link is, without changing the link. */
-  showLink({ latency_ms, jitter_ms, stall_percent }) {
+  showLink(wanted) {
+    const { latency_ms, jitter_ms, stall_percent } = this.#presets.get(wanted.profile)?.link ?? wanted;
     const { latency, jitter, stalls } = this.#form.elements;
     latency.value = latency_ms;
     jitter.value = jitter_ms;
     stalls.value = stall_percent;
-    this.#describe();
+    const units = [`${latency_ms} ms`, `±${jitter_ms} ms`, `${stall_percent} %`];
+    this.#form.querySelectorAll('output').forEach((output, i) => { output.textContent = units[i]; });
+    for (const [name, { button }] of this.#presets) button.setAttribute('aria-pressed', String(name === wanted.profile));
   }
 
   /** One sample, ten times a second; draws only while open. */
@@ -111,24 +123,13 @@ export class Overlay {
     value.textContent = Number.isNaN(last) ? '–' : show(last);
   }
 
-  #choose([latency_ms, jitter_ms, stall_percent]) {
-    this.showLink({ latency_ms, jitter_ms, stall_percent });
-    this.#changed();
+  #choose(wanted) {
+    this.showLink(wanted);
+    this.#setLink(wanted);
   }
 
-  #changed() {
-    this.#setLink(this.#describe());
-  }
-
-  #describe() {
+  #read() {
     const { latency, jitter, stalls } = this.#form.elements;
-    const link = { latency_ms: latency.valueAsNumber, jitter_ms: jitter.valueAsNumber, stall_percent: stalls.valueAsNumber };
-    const units = [`${link.latency_ms} ms`, `±${link.jitter_ms} ms`, `${link.stall_percent} %`];
-    this.#form.querySelectorAll('output').forEach((output, i) => { output.textContent = units[i]; });
-    const words = Object.values(link).join(' ');
-    for (const preset of this.#form.querySelectorAll('[data-link]')) {
-      preset.setAttribute('aria-pressed', String(preset.dataset.link === words));
-    }
-    return link;
+    return { profile: '', latency_ms: latency.valueAsNumber, jitter_ms: jitter.valueAsNumber, stall_percent: stalls.valueAsNumber };
   }
 }

@@ -37,8 +37,12 @@ function wake() {
 // A touch counts as a gesture only when the finger lifts.
 for (const gesture of ['pointerup', 'keydown']) addEventListener(gesture, wake, { capture: true, passive: true });
 
-/** Plays `[hz, ms, wave, volume]`. */
-export function play([hz, ms, wave, volume]) {
+// What sounds now, by number: a sound of something that was predicted wrongly is cut off.
+const sounding = new Map();
+const RELEASE_S = 0.02;
+
+/** Plays `[hz, ms, wave, volume, id]`. */
+export function play([hz, ms, wave, volume, id]) {
   if (silent || context?.state !== 'running' || document.hidden) return;
   const start = context.currentTime;
   const end = start + ms / 1000;
@@ -51,4 +55,16 @@ export function play([hz, ms, wave, volume]) {
   source.connect(level).connect(out);
   source.start(start);
   source.stop(end + 0.02);
+  sounding.set(id, { source, level });
+  source.onended = () => sounding.delete(id);
+}
+
+/** Ends a sound early, without a click. */
+export function stop(id) {
+  const { source, level } = sounding.get(id) ?? {};
+  if (!source) return;
+  const now = context.currentTime;
+  level.gain.cancelScheduledValues(now);
+  level.gain.setTargetAtTime(0, now, RELEASE_S / 4);
+  source.stop(now + RELEASE_S);
 }

@@ -15,12 +15,14 @@ mod predict;
 mod round_trip;
 mod session;
 mod snapshots;
+mod spawns;
 mod stats;
 mod view;
 
 pub use clock::InputClock;
 pub use dial::{Dial, SILENCE_US_MAX};
-pub use playout::Playout;
+pub use events::Happening;
+pub use playout::{Moment, Playout};
 pub use session::{Notice, Session};
 pub use stats::Stats;
 pub use view::blend;

@@ -1,7 +1,14 @@
 //! Names of things on the wire: seats of a room and rows of a table.
 
-use crate::limits::SEATS_MAX;
+use crate::Tick;
+use crate::limits::{ROWS_MAX, SEATS_MAX};
 use core::fmt;
+
+/// New rows of one tick and table that a client predicts, and the ticks until their ids come again (with another
+/// generation). Together they fill the slots above [`ROWS_MAX`].
+const PREDICTED_ROWS: u32 = 64;
+const PREDICTED_TICKS: u32 = 512;
+const _: () = assert!(PREDICTED_ROWS * PREDICTED_TICKS == u16::MAX as u32 - ROWS_MAX as u32, "one id for each slot");
 
 /// A player's place in a room, counted from 0.
 ///
@@ -54,9 +61,45 @@ pub struct RowId {
 }
 
 impl RowId {
+    /// The id of the `order`th row that a client predicts to be new in `tick`; `None` for more than fit.
+    ///
+    /// It follows from what it stands for, so that the same spawn has the same id in every replay.
+    pub(crate) fn provisional(tick: Tick, order: u16) -> Option<Self> {
+        let slot = (tick.0 % PREDICTED_TICKS) * PREDICTED_ROWS + u32::from(order);
+        let generation = (tick.0 / PREDICTED_TICKS) % (1 << 16);
+        let is_known = u32::from(order) < PREDICTED_ROWS - 1;
+        is_known.then(|| Self { slot: ROWS_MAX + 1 + slot as u16, generation: generation as u16 })
+    }
+
+    /// The tick in which a client predicted the row to be new, given one not far from it; `None` for the server's.
+    pub(crate) fn predicted_in(self, near: Tick) -> Option<Tick> {
+        let block = u32::from(self.slot.checked_sub(ROWS_MAX + 1)?) / PREDICTED_ROWS;
+        let cycle = PREDICTED_TICKS << 16;
+        let tick = u32::from(self.generation) * PREDICTED_TICKS + block;
+        Some(Tick(near.0 - near.0 % cycle + tick))
+    }
+
     /// Both parts in one number, unique in a table.
     #[must_use]
     pub const fn packed(self) -> u32 {
         ((self.generation as u32) << 16) | self.slot as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_predicted_row_is_known_by_its_tick() {
+        for tick in [0, 1, 511, 512, 33_554_431, 33_554_432, 4_000_000_000] {
+            let ids: alloc::vec::Vec<RowId> =
+                (0..63).filter_map(|order| RowId::provisional(Tick(tick), order)).collect();
+            assert_eq!(ids.len(), 63);
+            assert!(ids.iter().all(|id| id.slot > ROWS_MAX && id.predicted_in(Tick(tick)) == Some(Tick(tick))));
+            assert!(ids.is_sorted_by(|one, other| one.slot < other.slot));
+            assert_eq!(RowId::provisional(Tick(tick), 63), None, "the last slot names nothing");
+        }
+        assert_eq!(RowId { slot: ROWS_MAX, generation: 3 }.predicted_in(Tick(9)), None);
     }
 }

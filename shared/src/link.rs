@@ -1,4 +1,4 @@
-//! A model of a bad network: seeded delay, jitter and stalls on an ordered stream.
+//! A model of a bad network: seeded delay, jitter, stalls, gaps and a narrow pipe on an ordered stream.
 //!
 //! The same model stands behind the seeded session tests, the bots and the page's bad-network panel. Like TCP it
 //! neither loses nor reorders: what is late holds up what is behind it.
@@ -6,9 +6,13 @@
 use crate::Rng;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// How long a stall holds the stream, in microseconds: about one retransmission.
 pub const STALL_US: u64 = 200_000;
+
+/// What a message costs on a narrow link besides its payload: IP, TCP with timestamps, and WebSocket heads.
+pub const MESSAGE_OVERHEAD_BYTES: u64 = 60;
 
 /// What a link does to messages in one direction and back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,6 +23,89 @@ pub struct LinkProfile {
     pub jitter_ms: u32,
     /// Percent of messages that start a hold of 200 ms.
     pub stall_percent: u32,
+    /// Now and then nothing passes either way for up to so many milliseconds, at least half of it: a tunnel, a
+    /// handover between cells. 0 for never.
+    pub gap_ms: u32,
+    /// Mean milliseconds from one gap to the next.
+    pub gap_every_ms: u32,
+    /// Bytes per second each way, heads included; what comes faster waits in line. 0 for no limit.
+    pub bytes_per_s: u32,
+}
+
+/// A perfect link: the base of the named ones.
+const PERFECT: LinkProfile =
+    LinkProfile { latency_ms: 0, jitter_ms: 0, stall_percent: 0, gap_ms: 0, gap_every_ms: 0, bytes_per_s: 0 };
+
+/// The links that people play over, by name, from good to bad.
+pub const PROFILES: [(&str, LinkProfile); 5] = [
+    ("lan", LinkProfile { latency_ms: 1, jitter_ms: 1, ..PERFECT }),
+    ("home", LinkProfile { latency_ms: 30, jitter_ms: 8, gap_ms: 120, gap_every_ms: 20_000, ..PERFECT }),
+    (
+        "4g-train",
+        LinkProfile {
+            latency_ms: 90,
+            jitter_ms: 40,
+            stall_percent: 1,
+            gap_ms: 1_200,
+            gap_every_ms: 15_000,
+            bytes_per_s: 250_000,
+        },
+    ),
+    ("hotel", LinkProfile { latency_ms: 70, jitter_ms: 60, stall_percent: 2, bytes_per_s: 24_000, ..PERFECT }),
+    ("satellite", LinkProfile { latency_ms: 600, jitter_ms: 20, stall_percent: 1, bytes_per_s: 100_000, ..PERFECT }),
+];
+
+impl LinkProfile {
+    /// The link of this name in [`PROFILES`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        PROFILES.iter().find(|(known, _)| *known == name).map(|(_, profile)| *profile)
+    }
+}
+
+impl fmt::Display for LinkProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { latency_ms, jitter_ms, stall_percent, gap_ms, gap_every_ms, bytes_per_s } = self;
+        write!(f, "{latency_ms} ms ± {jitter_ms} ms, {stall_percent} % stalls")?;
+        if *gap_ms > 0 {
+            write!(f, ", gaps of {gap_ms} ms every {} s", gap_every_ms / 1_000)?;
+        }
+        if *bytes_per_s > 0 {
+            write!(f, ", {} kB/s", bytes_per_s / 1_000)?;
+        }
+        Ok(())
+    }
+}
+
+/// When nothing passes. Both directions of a connection have the same gaps.
+#[derive(Debug, Clone)]
+struct Gaps {
+    dice: Rng,
+    start_us: u64,
+    end_us: u64,
+}
+
+impl Gaps {
+    fn new(seed: u64) -> Self {
+        Self { dice: Rng::new(seed), start_us: 0, end_us: 0 }
+    }
+
+    /// Until when nothing passes at `now_us`, or a moment that is over.
+    fn holds_until(&mut self, profile: &LinkProfile, now_us: u64) -> u64 {
+        if profile.gap_ms == 0 || profile.gap_every_ms == 0 {
+            return 0;
+        }
+        while self.end_us <= now_us {
+            let pause_us = u64::from(profile.gap_every_ms) * 500 + self.below_ms(profile.gap_every_ms);
+            self.start_us = self.end_us + pause_us;
+            self.end_us = self.start_us + u64::from(profile.gap_ms) * 500 + self.below_ms(profile.gap_ms / 2);
+        }
+        if self.start_us <= now_us { self.end_us } else { 0 }
+    }
+
+    fn below_ms(&mut self, milliseconds: u32) -> u64 {
+        u64::from(self.dice.below(milliseconds.saturating_add(1))) * 1_000
+    }
 }
 
 /// One direction of a link.
@@ -26,16 +113,28 @@ pub struct LinkProfile {
 pub struct Link {
     profile: LinkProfile,
     dice: Rng,
+    gaps: Gaps,
+    /// When the line is free for the next message's bytes.
+    free_us: u64,
     /// Nothing sent later arrives before.
     clear_us: u64,
     waiting: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Link {
-    /// A link whose accidents follow from `seed`.
+    /// Both directions of a connection, whose accidents follow from `seed`.
+    #[must_use]
+    pub fn pair(profile: LinkProfile, seed: u64) -> (Self, Self) {
+        let mut dice = Rng::new(seed);
+        let mut direction = || Self { dice: Rng::new(dice.next_u64()), ..Self::new(profile, seed) };
+        (direction(), direction())
+    }
+
+    /// One direction whose accidents follow from `seed`.
     #[must_use]
     pub fn new(profile: LinkProfile, seed: u64) -> Self {
-        Self { profile, dice: Rng::new(seed), clear_us: 0, waiting: VecDeque::new() }
+        let (dice, gaps) = (Rng::new(seed), Gaps::new(!seed));
+        Self { profile, dice, gaps, free_us: 0, clear_us: 0, waiting: VecDeque::new() }
     }
 
     /// Changes what happens to messages sent from now on.
@@ -52,14 +151,26 @@ impl Link {
 
     /// Sends a message into the link.
     pub fn send(&mut self, message: Vec<u8>, now_us: u64) {
-        let LinkProfile { latency_ms, jitter_ms, stall_percent } = self.profile;
-        if stall_percent > 0 && self.dice.below(100) < stall_percent {
+        let profile = self.profile;
+        if profile.stall_percent > 0 && self.dice.below(100) < profile.stall_percent {
             self.stall_until(now_us + STALL_US);
         }
-        let jitter_us = self.dice.below(jitter_ms.saturating_mul(1000).saturating_add(1));
-        let arrival_us = now_us + u64::from(latency_ms) * 500 + u64::from(jitter_us);
+        let gap_end_us = self.gaps.holds_until(&profile, now_us);
+        self.stall_until(gap_end_us);
+        let jitter_us = u64::from(self.dice.below(profile.jitter_ms.saturating_mul(1_000).saturating_add(1)));
+        let arrival_us = self.sent_us(message.len(), now_us) + u64::from(profile.latency_ms) * 500 + jitter_us;
         self.clear_us = self.clear_us.max(arrival_us);
         self.waiting.push_back((self.clear_us, message));
+    }
+
+    /// When the last byte of a message has left, after what is in line before it.
+    fn sent_us(&mut self, bytes: usize, now_us: u64) -> u64 {
+        if self.profile.bytes_per_s == 0 {
+            return now_us;
+        }
+        let on_wire = bytes as u64 + MESSAGE_OVERHEAD_BYTES;
+        self.free_us = self.free_us.max(now_us) + on_wire * 1_000_000 / u64::from(self.profile.bytes_per_s);
+        self.free_us
     }
 
     /// The next message that has arrived by `now_us`.
@@ -80,7 +191,7 @@ impl Link {
     /// Loses what is on its way: the connection was cut.
     pub fn cut(&mut self) {
         self.waiting.clear();
-        self.clear_us = 0;
+        (self.clear_us, self.free_us) = (0, 0);
     }
 }
 
@@ -90,7 +201,7 @@ mod tests {
 
     #[test]
     fn messages_keep_their_order_and_their_delay() {
-        let profile = LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 5 };
+        let profile = LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 5, ..PERFECT };
         let mut link = Link::new(profile, 1);
         let mut arrived = Vec::new();
         for step in 0..2_000_u64 {
@@ -114,5 +225,36 @@ mod tests {
         link.send(alloc::vec![1], 5);
         assert_eq!(link.poll(5), Some(alloc::vec![1]));
         assert_eq!(link.poll(5), None);
+    }
+
+    #[test]
+    fn a_narrow_link_carries_no_more_than_it_can_and_keeps_what_waits() {
+        let mut link = Link::new(LinkProfile { bytes_per_s: 10_000, ..PERFECT }, 1);
+        for message in 0..10_u8 {
+            link.send(alloc::vec![message; 440], 0);
+        }
+        let arrivals: Vec<u64> = (0..1_000).filter(|ms| link.poll(ms * 1_000).is_some()).collect();
+        assert_eq!(arrivals, (1..=10).map(|n| n * 50).collect::<Vec<_>>(), "500 bytes with their heads each");
+    }
+
+    #[test]
+    fn gaps_hold_both_directions_at_the_same_time() {
+        let profile = LinkProfile { gap_ms: 1_000, gap_every_ms: 5_000, ..PERFECT };
+        let (mut up, mut down) = Link::pair(profile, 3);
+        let mut held_ms = 0;
+        for now_us in (0..60_000_000).step_by(1_000) {
+            up.send(Vec::new(), now_us);
+            down.send(Vec::new(), now_us);
+            let passes = core::iter::from_fn(|| up.poll(now_us)).count() > 0;
+            assert_eq!(passes, core::iter::from_fn(|| down.poll(now_us)).count() > 0);
+            held_ms += u32::from(!passes);
+        }
+        assert!((4_000..14_000).contains(&held_ms), "{held_ms} ms of a minute nothing passed");
+    }
+
+    #[test]
+    fn links_are_found_by_their_names() {
+        assert_eq!(LinkProfile::named("4g-train"), Some(PROFILES[2].1));
+        assert_eq!(LinkProfile::named("carrier-pigeon"), None);
     }
 }

@@ -3,8 +3,8 @@
 //! `slotmap` changes the next key on a serde round trip, so it cannot hold what two machines must agree on.
 //! Here rows are sorted by slot, a new row takes the lowest free slot, and iteration is in slot order.
 
-use crate::RowId;
 use crate::limits::ROWS_MAX;
+use crate::{RowId, Tick};
 use alloc::vec::Vec;
 
 /// Rows of one kind: ships, shots, units.
@@ -16,13 +16,13 @@ pub struct Table<T> {
     free: Vec<u16>,
     /// The generation that the next row in each slot gets.
     generations: Vec<u16>,
-    /// A client's table, which knows no free list: new rows get slots above [`ROWS_MAX`].
-    provisional: bool,
+    /// A client's table, which knows no free list: new rows get slots above [`ROWS_MAX`], by the tick that is made.
+    provisional: Option<Tick>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), free: Vec::new(), generations: Vec::new(), provisional: false }
+        Self { rows: Vec::new(), free: Vec::new(), generations: Vec::new(), provisional: None }
     }
 }
 
@@ -51,9 +51,9 @@ impl<T> Table<T> {
 
     fn next_id(&mut self) -> RowId {
         let nothing = RowId { slot: u16::MAX, generation: u16::MAX };
-        if self.provisional {
-            let last = self.rows.last().map_or(ROWS_MAX, |(id, _)| id.slot.max(ROWS_MAX));
-            return RowId { slot: last.saturating_add(1), generation: 0 };
+        if let Some(tick) = self.provisional {
+            let mut ids = (0..).map_while(|order| RowId::provisional(tick, order));
+            return ids.find(|id| self.place(*id).is_err()).unwrap_or(nothing);
         }
         if let Some(slot) = self.free.pop() {
             return RowId { slot, generation: self.generations[usize::from(slot)] };
@@ -135,13 +135,18 @@ impl<T> Table<T> {
         }
     }
 
+    /// New rows are predictions from now on, of the tick that is made next.
+    pub(crate) const fn predict(&mut self, tick: Tick) {
+        self.provisional = Some(tick);
+    }
+
     /// Makes the rows exactly `ids`, in that order, keeping the values of those that were there. New rows
     /// afterwards get provisional ids.
     pub(crate) fn restore(&mut self, ids: &[RowId], mut fill: impl FnMut(usize, &mut T))
     where
         T: Default,
     {
-        self.provisional = true;
+        self.provisional.get_or_insert_default();
         // Mostly the same rows as last time: reuse their memory in place.
         let same = self.rows.len() == ids.len() && self.rows.iter().zip(ids).all(|((row, _), id)| row == id);
         if !same {
@@ -195,10 +200,17 @@ mod tests {
         let mut table: Table<u8> = Table::default();
         let ids = [RowId { slot: 3, generation: 1 }];
         table.restore(&ids, |_, value| *value = 5);
+        table.predict(Tick(70));
         let shot = table.insert(7);
-        assert_eq!(shot.slot, ROWS_MAX + 1);
+        assert!(shot.slot > ROWS_MAX);
+        assert_ne!(table.insert(8), shot);
+        table.predict(Tick(71));
+        let later = table.insert(9);
+        assert!(later.slot > shot.slot);
         table.restore(&ids, |_, value| *value = 6);
         assert_eq!(table.iter().collect::<Vec<_>>(), [(ids[0], &6)]);
+        table.predict(Tick(70));
+        assert_eq!(table.insert(7), shot, "the same spawn has the same id in every replay");
     }
 
     #[test]

@@ -76,3 +76,52 @@ async fn a_hidden_tab_stays_in_its_room_and_catches_up() {
     assert_eq!((&after["seat"], &after["welcomes"]), (&before["seat"], &before["welcomes"]), "it never left");
     page.assert_sound().await;
 }
+
+#[tokio::test]
+async fn a_phone_that_is_turned_plays_on_in_its_seat() {
+    let serving = Serving::start();
+    let page = Page::open(serving.address(), "/?game=arena", Screen::Desktop).await;
+    page.click("create-room").await;
+    page.wait_connected().await;
+    let before = page.stats().await;
+    // A device's emulated metrics cannot be changed any more; a window of a phone's shape can be turned.
+    for (width, height) in [(900, 560), (560, 900)] {
+        page.client.set_window_size(width, height).await.expect("the window turns");
+        let turned = if width > height { "innerWidth > innerHeight" } else { "innerHeight > innerWidth" };
+        page.wait_until(turned).await;
+        let fits = "(() => { const game = document.getElementById('game').getBoundingClientRect(); \
+            return Math.abs(game.width - innerWidth) < 2 && Math.abs(game.height - innerHeight) < 2; })()";
+        page.wait_until(fits).await;
+        let ticks = page.stats().await["tick"].as_u64().expect("a number");
+        page.wait_until(&format!("window.tickwire.stats().tick > {}", ticks + 30)).await;
+    }
+    let after = page.stats().await;
+    assert_eq!((&after["seat"], &after["welcomes"]), (&before["seat"], &before["welcomes"]), "it never left");
+    page.assert_sound().await;
+}
+
+#[tokio::test]
+async fn of_two_tabs_with_one_seat_the_newer_plays_and_the_older_says_so() {
+    let serving = Serving::start();
+    let page = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
+    page.click("create-room").await;
+    page.wait_connected().await;
+    let (url, first) =
+        (page.client.current_url().await.expect("an address"), page.client.window().await.expect("a tab"));
+    // A duplicated tab takes the other's session storage along, and so the ticket of its seat.
+    let kept = page.eval("JSON.stringify(Object.entries(sessionStorage))").await;
+    let second = page.client.new_window(true).await.expect("another tab");
+    page.client.switch_to_window(second.handle).await.expect("the other tab is shown");
+    page.visit(serving.address(), "/?game=paddles").await;
+    page.eval(&format!("JSON.parse({kept}).forEach(([key, value]) => sessionStorage.setItem(key, value))")).await;
+    page.client.goto(url.as_str()).await.expect("the room's address");
+    page.eval("location.reload()").await;
+    page.wait_connected().await;
+    let seat = page.stats().await["seat"].clone();
+    page.client.switch_to_window(first).await.expect("the first tab is shown");
+    page.wait_until("document.getElementById('card').open && !window.tickwire.stats().connected").await;
+    // Two tabs that took the seat from each other would never come to rest.
+    let rested = page.wait_for("window.tickwire.stats().connected", Duration::from_secs(6)).await;
+    assert!(rested.is_none(), "the older tab stays away");
+    assert_eq!(page.stats().await["seat"], seat);
+}

@@ -1,6 +1,6 @@
 //! Integration tests: every part against the others, in one binary.
 //!
-//! The core is driven in simulated ticks from seeds (`harness`, `sessions`, `codec`, `wire`); only `server` and
+//! The core is driven in simulated ticks from seeds (`sessions`, `feel`, `codec`, `wire`); only `server` and
 //! `process` open sockets, on the loopback interface.
 
 #[cfg(test)]
@@ -8,9 +8,11 @@ mod codec;
 #[cfg(test)]
 mod every_field;
 #[cfg(test)]
+mod feel;
+#[cfg(test)]
 mod gallery;
 #[cfg(test)]
-pub mod harness;
+mod newcomers;
 #[cfg(test)]
 mod past;
 #[cfg(test)]
@@ -35,3 +37,6 @@ mod tidy;
 mod wire;
 #[cfg(test)]
 mod zoo;
+
+#[cfg(test)]
+use tickwire_bench::harness;

@@ -2,6 +2,7 @@
 
 use crate::gallery::{Gallery, Shot, Trigger};
 use crate::harness::Play;
+use tickwire::client::Happening;
 use tickwire::history::History;
 use tickwire::input::{InputCodec, InputFrame, ViewAge};
 use tickwire::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
@@ -27,6 +28,7 @@ struct Score {
 /// Lets two marksmen shoot at what they see, after a while in which their clocks settle.
 fn shoot(seed: u64, latency_ms: u32, jitter_ms: u32) -> Score {
     let mut play: Play<Gallery> = Play::new(seed, 2, LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() });
+    play.keeps_records = true;
     play.run_seconds(10);
     let settled = play.records.len();
     play.clients.iter_mut().for_each(|client| while client.session.poll_event().is_some() {});
@@ -36,7 +38,12 @@ fn shoot(seed: u64, latency_ms: u32, jitter_ms: u32) -> Score {
         for client in &mut play.clients {
             let me = client.session.seat();
             let own = |event: &Shot| matches!(event, Shot::Hit(seat, _) | Shot::Missed(seat, _) if Some(*seat) == me);
-            heard += std::iter::from_fn(|| client.session.poll_event()).filter(own).count();
+            let happened = |happening| match happening {
+                Happening::Happened { event, .. } => Some(event),
+                Happening::Cancelled { .. } => None,
+            };
+            let happenings = std::iter::from_fn(|| client.session.poll_event());
+            heard += happenings.filter_map(happened).filter(own).count();
         }
     }
     play.assert_sound();
@@ -215,7 +222,9 @@ fn a_checkpoint_goes_on_with_the_same_hits_and_needs_its_history_for_that() {
 
 /// Sessions over bad links with cuts, in a room with a goodbye: replayed.
 fn assert_replays<G: Game>(seed: u64, players: usize) -> Vec<TickRecord<G>> {
-    let mut play: Play<G> = Play::new(seed, players, LinkProfile { latency_ms: 90, jitter_ms: 40, stall_percent: 2 });
+    let link = LinkProfile { latency_ms: 90, jitter_ms: 40, stall_percent: 2, ..LinkProfile::default() };
+    let mut play: Play<G> = Play::new(seed, players, link);
+    play.keeps_records = true;
     play.run_seconds(8);
     play.cut(0);
     play.run_seconds(4);
@@ -244,6 +253,7 @@ fn whole_sessions_are_replayed() {
 fn only_games_that_look_back_pay_for_it() {
     fn ages<G: Game>() -> usize {
         let mut play: Play<G> = Play::new(1, 2, LinkProfile::default());
+        play.keeps_records = true;
         play.run_seconds(10);
         let actions = play.records.iter().flat_map(|record| &record.actions);
         actions.filter(|(_, action)| !action.age.is_none()).count()

@@ -1,8 +1,13 @@
 //! Sessions over bad networks: whatever happens in between, everybody ends with the same world.
 
 use crate::harness::Play;
-use tickwire::Rng;
+use tickwire::client::Happening;
 use tickwire::link::LinkProfile;
+use tickwire::math::vec2;
+use tickwire::snapshot::Snapshot;
+use tickwire::state::Schema;
+use tickwire::{Rng, Seat, Tick, To};
+use tickwire_games::arena::{Happening as Told, Helm, What};
 use tickwire_games::{Arena, Paddles};
 
 /// Seeds per test; more in a long run.
@@ -13,7 +18,12 @@ pub(crate) fn seeds(count: u64) -> std::ops::Range<u64> {
 
 /// A link of the kind people have, now and then a bad one.
 pub(crate) fn profile(dice: &mut Rng) -> LinkProfile {
-    LinkProfile { latency_ms: dice.below(250), jitter_ms: dice.below(80), stall_percent: dice.below(4) }
+    LinkProfile {
+        latency_ms: dice.below(250),
+        jitter_ms: dice.below(80),
+        stall_percent: dice.below(4),
+        ..LinkProfile::default()
+    }
 }
 
 #[test]
@@ -142,7 +152,11 @@ fn one_more_player_than_seats_is_refused_and_does_not_try_again() {
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
-        let mut play: Play<Arena> = Play::new(seed, 4, LinkProfile { latency_ms: 80, jitter_ms: 40, stall_percent: 2 });
+        let mut play: Play<Arena> = Play::new(
+            seed,
+            4,
+            LinkProfile { latency_ms: 80, jitter_ms: 40, stall_percent: 2, ..LinkProfile::default() },
+        );
         play.run_seconds(5);
         (play.room.newest().clone(), play.counters)
     };
@@ -159,4 +173,155 @@ fn own_movement_is_predicted_right_where_nobody_is_in_the_way() {
         assert!(stats.starved_ticks < 120, "the input clock settles: {stats:?}");
         assert!(stats.input_lead_ticks >= 0, "inputs come in time: {stats:?}");
     }
+}
+
+/// Whose shots are where in a picture: `(x, y)` in wire steps.
+fn own_shots(schema: &Schema, picture: &Snapshot, seat: Seat) -> Vec<(i64, i64)> {
+    let number = schema.tables.iter().position(|table| table.name == "shots").expect("arena has shots");
+    let table = &schema.tables[number];
+    let leaf = |name: &str| table.leaves.iter().position(|leaf| leaf.path == name).expect("a shot has a place");
+    let (owner, x, y) = (table.owner.expect("a shot is somebody's"), leaf("at.x"), leaf("at.y"));
+    let rows = &picture.tables[number];
+    (0..rows.ids.len())
+        .map(|index| rows.row(index))
+        .filter(|row| row[owner] == u32::from(seat.number()) + 1)
+        .map(|row| (i64::from(row[x]), i64::from(row[y])))
+        .collect()
+}
+
+#[test]
+fn a_shot_appears_at_once_and_never_twice() {
+    // Steps of the wire integer: a shot flies at most 31 units a tick, and a frame is half a tick.
+    let (near, units) = (
+        |one: &(i64, i64), other: &(i64, i64), reach: i64| {
+            (one.0 - other.0).abs() <= reach && (one.1 - other.1).abs() <= reach
+        },
+        16,
+    );
+    let schema = Schema::of::<Arena>();
+    let link = LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 2, ..LinkProfile::default() };
+    for seed in seeds(4) {
+        let mut play: Play<Arena> = Play::new(seed, 3, link);
+        let mut pictures: Vec<Snapshot> = (0..3).map(|_| Snapshot::empty(&schema)).collect();
+        let mut before: Vec<Vec<(i64, i64)>> = vec![Vec::new(); 3];
+        let (mut shots, mut frames, mut twins, mut lost, mut heard, mut unseen) = (0, 0, 0, 0, 0, 0);
+        play.run_seconds(4);
+        play.watch_ticks(40 * 30, |index, client, now_us| {
+            let Some(seat) = client.session.seat() else { return };
+            let Some(world) = client.session.view(now_us) else { return };
+            pictures[index].capture(&mut world.clone(), Tick(0));
+            let now = own_shots(&schema, &pictures[index], seat);
+            frames += 1;
+            while let Some(happening) = client.session.poll_event() {
+                if matches!(happening, Happening::Happened { event: Told { what: What::Shot, .. }, .. }) {
+                    heard += 1;
+                    unseen += usize::from(now.is_empty());
+                }
+            }
+            // A gun takes five ticks to load: two shots that overlap are one shot, drawn twice.
+            twins +=
+                (1..now.len()).filter(|at| now[..*at].iter().any(|other| near(&now[*at], other, 12 * units))).count();
+            shots += now.iter().filter(|shot| !before[index].iter().any(|old| near(shot, old, 40 * units))).count();
+            lost += usize::from(now.len() + 1 < before[index].len());
+            before[index] = now;
+        });
+        assert!(shots > 100, "{shots} shots in {frames} frames");
+        // At point-blank range a shot hits in the tick in which it is fired.
+        assert!(unseen * 8 < heard, "{unseen} of {heard} shots were heard before they were seen");
+        assert_eq!(twins, 0, "of {shots} shots in {frames} frames");
+        assert!(lost * 1_000 < frames, "{lost} of {frames} frames lost several shots at once");
+    }
+}
+
+#[test]
+fn a_key_press_moves_ones_own_ship_in_the_next_frame() {
+    let link = LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 2, ..LinkProfile::default() };
+    let schema = Schema::of::<Arena>();
+    let mut moved = 0;
+    for seed in seeds(20) {
+        let mut play: Play<Arena> = Play::new(seed, 2, link);
+        play.clients.iter_mut().for_each(|client| client.hands = Some(Helm::default()));
+        // A new ship is a wreck for a while; then it lies still until a key is pressed.
+        play.run_seconds(8);
+        let mut picture = Snapshot::empty(&schema);
+        let (mut frame, mut rest) = (0, Vec::new());
+        play.watch_ticks(4, |index, client, now_us| {
+            if index > 0 || frame > 1 {
+                return;
+            }
+            frame += 1;
+            if frame == 1 {
+                let world = client.session.view(now_us).expect("the game is on");
+                picture.capture(&mut world.clone(), Tick(0));
+                rest = own_ship(&schema, &picture, client.session.seat());
+                client.hands = Some(Helm { stick: vec2(1.0, 0.0), ..Helm::default() });
+                client.session.push_input(client.hands.expect("just set"));
+                return;
+            }
+            let world = client.session.view(now_us).expect("the game is on");
+            picture.capture(&mut world.clone(), Tick(0));
+            moved += usize::from(own_ship(&schema, &picture, client.session.seat()) != rest);
+        });
+        assert_eq!(frame, 2);
+    }
+    assert_eq!(moved, 20, "in the first frame after the key went down");
+}
+
+/// What is drawn of a player's own ship: place and nose.
+fn own_ship(schema: &Schema, picture: &Snapshot, seat: Option<Seat>) -> Vec<u32> {
+    let number = schema.tables.iter().position(|table| table.name == "ships").expect("arena has ships");
+    let (table, rows) = (&schema.tables[number], &picture.tables[number]);
+    let (owner, seat) = (table.owner.expect("a ship is somebody's"), seat.expect("a player has a seat"));
+    let mine = (0..rows.ids.len()).find(|index| rows.row(*index)[owner] == u32::from(seat.number()) + 1);
+    let row = rows.row(mine.expect("a player has a ship"));
+    table.leaves.iter().zip(row).filter(|(leaf, _)| leaf.marks.smooth).map(|(_, value)| *value).collect()
+}
+
+#[test]
+fn events_are_told_at_most_once_and_taken_back_when_they_did_not_happen() {
+    let link = LinkProfile { latency_ms: 120, jitter_ms: 40, stall_percent: 3, ..LinkProfile::default() };
+    let (mut told, mut cancelled, mut happened) = (0_usize, 0_usize, 0_usize);
+    for seed in seeds(4) {
+        let mut play: Play<Arena> = Play::new(seed, 4, link);
+        play.run_seconds(3);
+        for client in &mut play.clients {
+            while client.session.poll_event().is_some() {}
+        }
+        let mut open: Vec<Vec<(u32, Told)>> = vec![Vec::new(); 4];
+        let mut shots: Vec<u32> = vec![0; 4];
+        for _ in 0..60 * 30 {
+            play.run_ticks(1);
+            for (index, client) in play.clients.iter_mut().enumerate() {
+                while let Some(happening) = client.session.poll_event() {
+                    match happening {
+                        Happening::Happened { id, event } => {
+                            told += 1;
+                            assert!(open[index].iter().all(|(known, _)| *known != id), "each has its own number");
+                            open[index].push((id, event));
+                        }
+                        Happening::Cancelled { id, event } => {
+                            cancelled += 1;
+                            let at = open[index].iter().position(|known| *known == (id, event));
+                            open[index].remove(at.expect("what is taken back was told"));
+                        }
+                    }
+                }
+            }
+            for (to, event) in &play.events {
+                if let (To::Seat(seat), Told { what: What::Shot, .. }) = (to, event) {
+                    let mine = play.clients.iter().position(|client| client.session.seat() == Some(*seat));
+                    mine.into_iter().for_each(|index| shots[index] += 1);
+                }
+            }
+        }
+        for (open, shots) in open.iter().zip(shots) {
+            let heard = open.iter().filter(|(_, event)| event.what == What::Shot).count();
+            let real = usize::try_from(shots).unwrap();
+            happened += real;
+            // The last ones may still be on their way, in either direction.
+            assert!(heard.abs_diff(real) <= 3, "{heard} shots were heard and {real} fired");
+        }
+    }
+    assert!(happened > 200 && told > happened, "{told} told, {happened} shots");
+    assert!(cancelled > 0, "late inputs make some predictions wrong: {told} told");
 }

@@ -216,7 +216,8 @@ impl Kite {
         Crew { wage: was.wage, awake: zeal > 20, rum: was.rum / 2, zeal }
     }
 
-    fn rust(was: &[u8], now: &Self) -> Vec<u8> {
+    #[expect(clippy::ptr_arg, reason = "the field's type is what a motion takes")]
+    fn rust(was: &Vec<u8>, now: &Self) -> Vec<u8> {
         was.iter().map(|hook| hook.wrapping_add(now.line.to_le_bytes()[0])).collect()
     }
 }

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tickwire::Game;
-use tickwire::link::LinkProfile;
+use tickwire::link::{LinkProfile, PROFILES};
 use tickwire_bench::descriptors;
 use tickwire_bench::load::{Plan, SLOW_SECONDS_MIN, run};
 use tickwire_bench::options::room_option;
@@ -67,6 +67,9 @@ struct Args {
     /// Percent of messages that start a hold of 200 ms.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     stall_percent: u32,
+    /// A link that people have: lan, home, 4g-train, hotel or satellite.
+    #[arg(long, conflicts_with_all = ["latency_ms", "jitter_ms", "stall_percent"])]
+    profile: Option<String>,
     /// Names, policies and links follow from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -147,7 +150,7 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
         thin: args.thin,
         slow_readers: args.slow_readers,
         never_readers: args.never_readers,
-        link: LinkProfile { latency_ms: args.latency_ms, jitter_ms: args.jitter_ms, stall_percent: args.stall_percent },
+        link: link(args)?,
         seed: args.seed,
     };
     let (report, asides) = run::<G>(&plan).await?;
@@ -163,6 +166,16 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
     }
     print(&report, &asides, &broken)?;
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is between the bots and the server.
+fn link(args: &Args) -> Result<LinkProfile> {
+    let Args { latency_ms, jitter_ms, stall_percent, ref profile, .. } = *args;
+    let Some(name) = profile else {
+        return Ok(LinkProfile { latency_ms, jitter_ms, stall_percent, ..LinkProfile::default() });
+    };
+    let names: Vec<&str> = PROFILES.iter().map(|(name, _)| *name).collect();
+    LinkProfile::named(name).with_context(|| format!("there is no profile {name}; there are {}", names.join(", ")))
 }
 
 /// The address in a `ws://` URL.

@@ -41,14 +41,13 @@ pub(super) struct Player<G: Game> {
 
 impl<G: Game> Player<G> {
     pub(super) fn new(mind: Mind<G>, starts_us: u64, plan: &Plan, seed: u64) -> Self {
-        let link = |direction| Link::new(plan.link, seed ^ direction);
         Self {
             mind,
             dice: Rng::new(seed),
             starts_us,
             mouth: None,
             reader: None,
-            links: (plan.link != LinkProfile::default()).then(|| (link(1), link(2))),
+            links: (plan.link != LinkProfile::default()).then(|| Link::pair(plan.link, seed)),
             leaving: false,
             idle_until_us: 0,
             welcomed_us: 0,

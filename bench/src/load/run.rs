@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tickwire::link::LinkProfile;
 use tickwire::{Game, Mode};
 use tokio::time::MissedTickBehavior;
 
@@ -247,9 +248,8 @@ impl<G: Game> Run<'_, G> {
             G::RULES.name,
             G::RULES.tick_rate_hz
         );
-        if link.latency_ms + link.jitter_ms + link.stall_percent > 0 {
-            title +=
-                &format!(" · link {} ms ± {} ms, {} % stalls", link.latency_ms, link.jitter_ms, link.stall_percent);
+        if *link != LinkProfile::default() {
+            title += &format!(" · link {link}");
         }
         title
     }

@@ -1,7 +1,9 @@
 //! Playout: other players' worlds, shown as they were a moment ago, between two snapshots.
 //!
-//! The delay covers the spacing of snapshots and their jitter, and follows both; it is changed by playing a few
-//! percent faster or slower, never by a jump unless far off.
+//! The delay is the smallest one with which, over the last minute, next to no moment would have lacked a snapshot;
+//! so it follows the spacing of snapshots, their jitter and their stalls. It is changed by playing a few percent
+//! faster or slower, never by a jump unless far off. What is not covered is bridged: for a short while the world is
+//! shown as it would be if everything went on as it did last.
 
 use crate::Tick;
 use crate::snapshot::Snapshot;
@@ -14,7 +16,35 @@ const KEPT: usize = 32;
 const DILATION_MAX: f64 = 0.06;
 
 /// Off by more than this (in ticks) the playout jumps.
-const JUMP_TICKS: f64 = 10.0;
+const JUMP_TICKS: f64 = 16.0;
+
+/// How far beyond the newest snapshot the world is shown at the most, in microseconds.
+const BEYOND_US_MAX: f64 = 120_000.0;
+
+/// Arrivals that the delay is judged by; a minute at 30 Hz.
+const ARRIVALS: usize = 1_800;
+
+/// The delay is judged anew after so many arrivals.
+const JUDGED_ARRIVALS: u32 = 8;
+
+/// The part of time that may be shown beyond the newest snapshot, and the part in which the picture may stand.
+const BEYOND_PART: f64 = 0.03;
+const STILL_PART: f64 = 0.0003;
+
+/// Delays come in steps of this part of a tick.
+const DELAY_STEP_TICKS: f64 = 0.25;
+
+/// The longest delay, in microseconds: who is further behind is better served by a picture that stops at times.
+const DELAY_US_MAX: f64 = 500_000.0;
+
+/// A snapshot's arrival, in ticks.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    /// The delay with which nothing would have been lacking.
+    needed: f32,
+    /// Time since the one before.
+    waited: f32,
+}
 
 /// The buffer of received worlds, and the moment of it that is shown.
 #[derive(Debug, Clone)]
@@ -26,9 +56,29 @@ pub struct Playout {
     /// How much later than the promptest snapshots usually are, in ticks: mean and mean deviation.
     lateness: f64,
     deviation: f64,
+    arrived_us: u64,
+    arrivals: VecDeque<Arrival>,
+    unjudged: u32,
+    delay: f64,
     shown: f64,
     shown_at_us: u64,
+    extrapolated: u64,
     underruns: u64,
+}
+
+/// What is shown of others: a moment between two snapshots, or shortly after the newest.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// The one before `before`: says how fast things were.
+    pub earlier: Option<&'a Snapshot>,
+    /// The last one before the moment.
+    pub before: &'a Snapshot,
+    /// The first one after it; `None` beyond the newest.
+    pub after: Option<&'a Snapshot>,
+    /// How far from `before` to `after` the moment is, 0 to 1.
+    pub part: f32,
+    /// Ticks by which the moment is beyond `before`, when there is nothing after it.
+    pub beyond: f32,
 }
 
 impl Playout {
@@ -41,33 +91,88 @@ impl Playout {
             offset: 0.0,
             lateness: 0.0,
             deviation: 0.0,
+            arrived_us: 0,
+            arrivals: VecDeque::new(),
+            unjudged: 0,
+            delay: 2.0,
             shown: 0.0,
             shown_at_us: 0,
+            extrapolated: 0,
             underruns: 0,
         }
     }
 
-    /// Forgets everything: another connection.
+    /// Forgets the worlds: another connection. What is known of the network stays.
     pub fn reset(&mut self) {
-        *self = Self { underruns: self.underruns, ..Self::new(self.tick_us) };
+        self.kept.clear();
     }
 
     /// Takes in a snapshot that arrived now.
     pub fn push(&mut self, snapshot: &Snapshot, now_us: u64) {
         let observed = f64::from(snapshot.tick.0) - now_us as f64 / self.tick_us;
-        if self.kept.is_empty() {
-            (self.offset, self.lateness, self.deviation) = (observed, 0.0, 0.5);
-            (self.shown, self.shown_at_us) = (f64::from(snapshot.tick.0) - 1.0, now_us);
+        match self.kept.back().map(|newest| newest.tick) {
+            None => {
+                (self.offset, self.lateness, self.deviation) = (observed, 0.0, 0.5);
+                (self.shown, self.shown_at_us) = (f64::from(snapshot.tick.0) - self.delay, now_us);
+            }
+            Some(newest) => self.judge(snapshot.tick, newest, observed, now_us),
         }
+        self.arrived_us = now_us;
+        let mut slot =
+            if self.kept.len() >= KEPT { self.kept.pop_front().unwrap_or_default() } else { Snapshot::default() };
+        slot.copy_from(snapshot);
+        self.kept.push_back(slot);
+    }
+
+    fn judge(&mut self, tick: Tick, newest: Tick, observed: f64, now_us: u64) {
         // A prompter one moves the estimate at once, a later one slowly: clocks drift by far less.
         self.offset = if observed > self.offset { observed } else { self.offset + (observed - self.offset) * 0.002 };
         let late = self.offset - observed;
         self.deviation += (libm::fabs(late - self.lateness) - self.deviation) * 0.05;
         self.lateness += (late - self.lateness) * 0.05;
-        let mut slot =
-            if self.kept.len() >= KEPT { self.kept.pop_front().unwrap_or_default() } else { Snapshot::default() };
-        slot.copy_from(snapshot);
-        self.kept.push_back(slot);
+        let needed = (late + tick.since(newest) as f64) as f32;
+        if f64::from(needed) > DELAY_US_MAX / self.tick_us + self.beyond_ticks_max() {
+            // A tunnel, or this client was asleep: no delay would have helped.
+            return;
+        }
+        if self.arrivals.len() >= ARRIVALS {
+            self.arrivals.pop_front();
+        }
+        let waited = (now_us.saturating_sub(self.arrived_us) as f64 / self.tick_us) as f32;
+        self.arrivals.push_back(Arrival { needed, waited });
+        self.unjudged += 1;
+        // What is lacking now need not wait to be judged.
+        if self.unjudged >= JUDGED_ARRIVALS || f64::from(needed) > self.delay + self.beyond_ticks_max() {
+            self.unjudged = 0;
+            self.delay = self.least_delay();
+        }
+    }
+
+    /// The smallest delay that would have been good enough for the arrivals that are remembered.
+    fn least_delay(&self) -> f64 {
+        let waited: f64 = self.arrivals.iter().map(|arrival| f64::from(arrival.waited)).sum();
+        let lacked = |delay: f64| {
+            let lacked = |arrival: &Arrival| (f64::from(arrival.needed) - delay).clamp(0.0, f64::from(arrival.waited));
+            self.arrivals.iter().map(lacked).sum::<f64>()
+        };
+        let is_enough = |delay: f64| {
+            lacked(delay) <= BEYOND_PART * waited && lacked(delay + self.beyond_ticks_max()) <= STILL_PART * waited
+        };
+        // Both parts only shrink with the delay, so the least one is found by halving.
+        let (mut low, mut high) = (0_u32, (DELAY_US_MAX / self.tick_us / DELAY_STEP_TICKS) as u32);
+        while low < high {
+            let middle = u32::midpoint(low, high);
+            if is_enough(1.0 + f64::from(middle) * DELAY_STEP_TICKS) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        1.0 + f64::from(high) * DELAY_STEP_TICKS
+    }
+
+    fn beyond_ticks_max(&self) -> f64 {
+        BEYOND_US_MAX / self.tick_us
     }
 
     /// Moves the shown moment on to `now_us`.
@@ -75,35 +180,43 @@ impl Playout {
         let Some(newest) = self.kept.back().map(|snapshot| f64::from(snapshot.tick.0)) else { return };
         let elapsed = now_us.saturating_sub(self.shown_at_us) as f64 / self.tick_us;
         self.shown_at_us = now_us;
-        let target = now_us as f64 / self.tick_us + self.offset - self.delay_ticks();
+        let target = now_us as f64 / self.tick_us + self.offset - self.delay;
         let error = target - (self.shown + elapsed);
         if libm::fabs(error) > JUMP_TICKS {
             self.shown = target;
         } else {
             self.shown += elapsed * (1.0 + (error * 0.1).clamp(-DILATION_MAX, DILATION_MAX));
         }
-        if self.shown > newest {
-            // Nothing newer to show: stand still rather than guess.
-            self.shown = newest;
-            if elapsed > 0.0 {
-                self.underruns += 1;
-            }
+        if elapsed > 0.0 && self.shown > newest {
+            self.extrapolated += 1;
+        }
+        let farthest = newest + self.beyond_ticks_max();
+        if self.shown > farthest {
+            // Further on the guess would be wrong more often than right: stand still.
+            self.shown = farthest;
+            self.underruns += u64::from(elapsed > 0.0);
         }
     }
 
     /// How far behind the promptest snapshot the shown moment should be, in ticks.
     #[must_use]
-    pub fn delay_ticks(&self) -> f64 {
-        1.0 + self.lateness + 3.0 * self.deviation
+    pub const fn delay_ticks(&self) -> f64 {
+        self.delay
     }
 
-    /// The moment that is shown, in ticks.
+    /// The moment that is shown, in ticks. A little beyond the newest snapshot when that is late.
     #[must_use]
     pub const fn shown(&self) -> f64 {
         self.shown
     }
 
-    /// Times at which there was nothing newer to show.
+    /// Frames that showed a guess beyond the newest snapshot, the ones that stood still included.
+    #[must_use]
+    pub const fn extrapolated(&self) -> u64 {
+        self.extrapolated
+    }
+
+    /// Frames in which the others stood still: the newest snapshot was too old to guess on from.
     #[must_use]
     pub const fn underruns(&self) -> u64 {
         self.underruns
@@ -124,6 +237,26 @@ impl Playout {
         let span = f64::from(after.tick.0) - f64::from(before.tick.0);
         let part = if span > 0.0 { ((moment - f64::from(before.tick.0)) / span).clamp(0.0, 1.0) } else { 0.0 };
         Some((before, after, part as f32))
+    }
+
+    /// The shown moment and the snapshots around it.
+    #[must_use]
+    pub fn moment(&self) -> Option<Moment<'_>> {
+        let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= self.shown);
+        let index = after.saturating_sub(1);
+        let (before, after) = (self.kept.get(index)?, self.kept.get(index + 1));
+        let earlier = index.checked_sub(1).map(|index| &self.kept[index]);
+        let since = self.shown - f64::from(before.tick.0);
+        Some(match after {
+            Some(after) => {
+                let part = (since / after.tick.since(before.tick) as f64).clamp(0.0, 1.0) as f32;
+                Moment { earlier, before, after: Some(after), part, beyond: 0.0 }
+            }
+            None => {
+                let beyond = since.clamp(0.0, self.beyond_ticks_max()) as f32;
+                Moment { earlier, before, after: None, part: 0.0, beyond }
+            }
+        })
     }
 
     /// The newest snapshot.
@@ -148,12 +281,16 @@ impl Playout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::{Link, LinkProfile};
 
     fn play(jitter_us: u32, seconds: u64) -> (Playout, f64) {
+        play_over(LinkProfile { jitter_ms: jitter_us / 1_000, ..LinkProfile::default() }, seconds)
+    }
+
+    fn play_over(profile: LinkProfile, seconds: u64) -> (Playout, f64) {
         let tick_us = 33_333;
         let mut playout = Playout::new(f64::from(tick_us));
-        let mut link =
-            crate::link::Link::new(crate::link::LinkProfile { jitter_ms: jitter_us / 1000, ..Default::default() }, 5);
+        let mut link = Link::new(profile, 5);
         let (mut longest, mut last) = (0.0_f64, f64::NAN);
         for now_us in (0..seconds * 1_000_000).step_by(4_000) {
             let tick = u32::try_from(now_us).unwrap() / tick_us;
@@ -178,9 +315,23 @@ mod tests {
         for jitter_us in [0, 20_000, 60_000] {
             let (playout, longest) = play(jitter_us, 20);
             assert!(playout.underruns() <= 3, "{} underruns at {jitter_us} us", playout.underruns());
+            assert!(playout.extrapolated() < 100, "{} of 5,000 frames guessed", playout.extrapolated());
             // A frame of 4 ms is 0.12 ticks.
             assert!(longest < 0.14, "a step of {longest} ticks at {jitter_us} us");
             assert!(playout.delay_ticks() < 5.0);
         }
+    }
+
+    #[test]
+    fn stalls_are_bridged_and_no_delay_is_wasted_on_tunnels() {
+        let stalls = LinkProfile { jitter_ms: 30, stall_percent: 2, ..LinkProfile::default() };
+        let (playout, _) = play_over(stalls, 120);
+        assert!(playout.underruns() * 1_000 < 30_000, "{} of 30,000 frames stood still", playout.underruns());
+        assert!(playout.extrapolated() * 20 < 30_000, "{} of 30,000 frames guessed", playout.extrapolated());
+        assert!((4.0..12.0).contains(&playout.delay_ticks()), "{} ticks", playout.delay_ticks());
+        let tunnels = LinkProfile { jitter_ms: 10, gap_ms: 3_000, gap_every_ms: 10_000, ..LinkProfile::default() };
+        let (playout, _) = play_over(tunnels, 60);
+        assert!(playout.delay_ticks() < 4.0, "{} ticks", playout.delay_ticks());
+        assert!(playout.underruns() > 0, "nothing came for seconds, and that is said");
     }
 }

@@ -1,5 +1,6 @@
 //! Prediction: the client's own future, replayed from each snapshot with the inputs the server has not seen.
 
+use super::spawns::{Base, Provision, adopt};
 use super::view::{difference, is_teleport, predicts_leaf, predicts_row};
 use super::{InputClock, Playout};
 use crate::input::{Ack, Action, InputCodec, InputFrame, ViewAge};
@@ -59,6 +60,12 @@ impl Predicted {
         self.offsets.iter().find(same).map_or(0.0, |offset| offset.steps)
     }
 
+    /// A predicted row has become another one: what is left of its corrections is that one's now.
+    fn rename(&mut self, table: usize, from: RowId, to: RowId) {
+        let mine = |offset: &&mut Offset| offset.id == from && offset.table == table;
+        self.offsets.iter_mut().filter(mine).for_each(|offset| offset.id = to);
+    }
+
     fn add_offset(&mut self, table: usize, id: RowId, leaf: usize, steps: f32) {
         let same = |offset: &&mut Offset| offset.leaf == leaf && offset.id == id && offset.table == table;
         match self.offsets.iter_mut().find(same) {
@@ -116,6 +123,10 @@ pub(super) struct Predictor<G: Game> {
     looks_back: bool,
     /// What the last picture showed of others, in ticks, until an input was made from it.
     drawn: Option<f64>,
+    /// What happened in the ticks of the last replay.
+    replayed_events: Vec<(Tick, To, G::Event)>,
+    /// The world that the last replay started from, as far as it was ours.
+    base: Base,
 }
 
 impl<G: Game> Predictor<G> {
@@ -133,6 +144,8 @@ impl<G: Game> Predictor<G> {
             rewound: Rewound::default(),
             looks_back: false,
             drawn: None,
+            replayed_events: Vec::new(),
+            base: Base::default(),
         }
     }
 
@@ -142,6 +155,9 @@ impl<G: Game> Predictor<G> {
         self.predicted.ahead.copy_from(base);
         self.predicted.offsets.clear();
         self.actions = [None; INPUTS_KEPT];
+        self.replayed_events.clear();
+        self.base.tick = base.tick;
+        self.base.rows.clear();
     }
 
     /// The seats that are taken; the others' inputs are taken to be neutral.
@@ -167,12 +183,20 @@ impl<G: Game> Predictor<G> {
         &self.events
     }
 
-    /// The message that tells the server of the newest tick's input. What the player saw is told from the first
+    /// The message with the inputs from `first` to the newest tick: more than one after a frame that took long.
+    ///
+    /// Inputs that were sent before are not repeated. The stream loses none, so after a stall they all come at once
+    /// anyway, and in a frame with older ones they would come no sooner. What the player saw is told from the first
     /// time on that the game has asked for it: others pay no byte.
-    pub(super) fn input_frame(&self, ack: Option<Ack>, wants_keyframe: bool) -> InputFrame<G::Input> {
-        let Action { input, age } = self.action(self.tick()).unwrap_or_default();
-        let age = if self.looks_back { age } else { ViewAge::NONE };
-        InputFrame::one(self.tick(), input, ack, wants_keyframe).seeing(age)
+    pub(super) fn input_frame(&self, first: Tick, ack: Option<Ack>, wants_keyframe: bool) -> InputFrame<G::Input> {
+        let mut frame = InputFrame::one(first, G::Input::default(), ack, wants_keyframe);
+        frame.count = self.tick().since(first) as usize + 1;
+        for (place, tick) in (0..frame.count).zip((0..).map(|ahead| first + ahead)) {
+            let Action { input, age } = self.action(tick).unwrap_or_default();
+            frame.inputs[place] = input;
+            frame.ages[place] = if self.looks_back { age } else { ViewAge::NONE };
+        }
+        frame
     }
 
     fn simulate(&mut self, tick: Tick, me: Option<Seat>, action: Action<G::Input>, eyes: Eyes<'_>, replays: bool) {
@@ -180,6 +204,7 @@ impl<G: Game> Predictor<G> {
             self.seats[me.index()] = Some(action.input);
         }
         self.events.clear();
+        self.world.tables(&mut Provision(tick));
         // The room's generator never travels: these numbers are a guess.
         let mut rng = Rng::new(u64::from(tick.0));
         let newest = if replays { &self.replayed } else { &self.predicted.now };
@@ -205,29 +230,40 @@ impl<G: Game> Predictor<G> {
         let ticks = u32::try_from(target.since(base.tick)).unwrap_or(0);
         base.restore(&mut self.world);
         self.replayed.copy_from(base);
+        self.replayed_events.clear();
         let mut last = Action::default();
         for tick in (1..=ticks).map(|ahead| base.tick + ahead) {
             last = self.action(tick).unwrap_or_else(|| Action { input: codec.held(last.input), ..last });
             self.simulate(tick, me, last, eyes, true);
             self.replayed.capture(&mut self.world, tick);
+            self.replayed_events.extend(self.events.iter().map(|(to, event)| (tick, *to, *event)));
         }
         let mut correction = Correction { ticks, ..Correction::default() };
         if self.tick() == target {
-            self.compare(eyes.schema, me, &mut correction);
+            self.compare(eyes.schema, me, base.tick, &mut correction);
         }
+        self.base.remember(eyes.schema, me, base);
         core::mem::swap(&mut self.predicted.now, &mut self.replayed);
         correction
     }
 
+    /// What happened in the ticks of the last replay.
+    pub(super) fn replayed_events(&self) -> &[(Tick, To, G::Event)] {
+        &self.replayed_events
+    }
+
     /// Compares the old prediction with the new one, and keeps the difference to be eased on screen.
-    fn compare(&mut self, schema: &Schema, me: Option<Seat>, correction: &mut Correction) {
+    fn compare(&mut self, schema: &Schema, me: Option<Seat>, base: Tick, correction: &mut Correction) {
         for (number, table) in schema.tables.iter().enumerate() {
             let (old, new) = (&self.predicted.now.tables[number], &self.replayed.tables[number]);
+            let adopted = adopt((number, table), me, (old, new), (&self.base, base));
+            correction.wrong |= adopted.refused;
             let mut offsets = Vec::new();
             for (index, id) in new.ids.iter().enumerate() {
                 let row = new.row(index);
                 let mine = number > 0 && predicts_row(table, row, me);
-                let Some(was) = old.find(*id).filter(|was| mine || (number == 0 && *was != row)) else { continue };
+                let was = old.find(*id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
+                let Some(was) = was.filter(|was| mine || (number == 0 && *was != row)) else { continue };
                 let mut error = FieldError::default();
                 for (at, leaf) in table.leaves.iter().enumerate() {
                     if was[at] == row[at] || !(mine || predicts_leaf(leaf, row, me)) {
@@ -242,6 +278,8 @@ impl<G: Game> Predictor<G> {
                 }
                 correction.units = crate::math::max(correction.units, error.worst());
             }
+            let renamed: Vec<_> = adopted.pairs.into_iter().map(|(parent, id)| (old.ids[parent], id)).collect();
+            renamed.into_iter().for_each(|(from, to)| self.predicted.rename(number, from, to));
             offsets.into_iter().for_each(|(id, at, steps)| self.predicted.add_offset(number, id, at, steps));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::dial::SILENCE_US_MAX;
 use super::snapshots::Snapshots;
-use super::{Dial, Playout, Stats};
+use super::{Dial, Happening, Playout, Stats};
 use crate::message::{
     ClientControl, CloseCode, Hello, PROTOCOL_VERSION, Player, ResumeToken, SERVER_CONTROL, SNAPSHOT, ServerControl,
     WELCOME, Welcome, fingerprint, seat,
@@ -253,8 +253,8 @@ impl<G: Game> Session<G> {
         self.snapshots.confirmed()
     }
 
-    /// The next thing that happened in the game, each at most once.
-    pub fn poll_event(&mut self) -> Option<G::Event> {
+    /// The next thing that happened in the game, each at most once, or that turned out not to have happened.
+    pub fn poll_event(&mut self) -> Option<Happening<G::Event>> {
         self.snapshots.poll_event()
     }
 

@@ -10,9 +10,9 @@
 use super::events::Events;
 use super::predict::{Eyes, Predictor};
 use super::round_trip::RoundTrip;
-use super::view::{Played, compose};
-use super::{InputClock, Playout, Stats};
-use crate::input::{Ack, InputCodec};
+use super::view::compose;
+use super::{Happening, InputClock, Playout, Stats};
+use crate::input::{Ack, INPUTS_PER_FRAME_MAX, InputCodec};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::message::SnapshotHead;
 use crate::section::Mirror;
@@ -22,6 +22,8 @@ use crate::wire::{DecodeError, Reader};
 use crate::{Game, Seat, Tick};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+
+const _: () = assert!(ADVANCE_TICKS_MAX as usize <= INPUTS_PER_FRAME_MAX, "the ticks of one call go in one frame");
 
 /// What a player knows and predicts of a room's world.
 pub(super) struct Snapshots<G: Game> {
@@ -158,46 +160,49 @@ impl<G: Game> Snapshots<G> {
             let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
             let correction = self.predictor.reconcile(eyes, self.mirror.world(), self.me, &self.codec);
             stats.count_correction(&correction);
+            self.events.reconsider(self.me, self.predictor.replayed_events());
         }
         let newest = self.playout.newest_tick();
         let due = Tick(self.clock.tick_at(now_us) as u32).min(newest + PREDICTION_TICKS_MAX);
+        let first = self.predictor.tick().next();
         for _ in 0..ADVANCE_TICKS_MAX {
             if self.predictor.tick() >= due {
                 break;
             }
-            outbox.push_back(self.make_tick(now_us));
+            self.make_tick(now_us);
         }
-        self.events.forget_until(newest);
+        if self.predictor.tick() >= first {
+            let frame = self.predictor.input_frame(first, self.ack, self.wants_keyframe);
+            let mut message = Vec::new();
+            self.codec.encode(&frame, &mut message);
+            outbox.push_back(message);
+        }
     }
 
-    /// Makes the next tick and gives its input frame.
-    fn make_tick(&mut self, now_us: u64) -> Vec<u8> {
+    fn make_tick(&mut self, now_us: u64) {
         let input = if self.hidden { G::Input::default() } else { self.input };
         let tick = self.predictor.tick().next();
         let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
         let events = self.predictor.step(self.me, input, eyes);
         self.events.predict(tick, self.me, events);
-        let mut message = Vec::new();
-        self.codec.encode(&self.predictor.input_frame(self.ack, self.wants_keyframe), &mut message);
         self.round_trip.sent(tick, now_us);
-        message
     }
 
     /// The world to show now; `None` before the first snapshot.
     pub(super) fn view(&mut self, now_us: u64) -> Option<&G> {
-        let (before, after, part) = self.playout.around()?;
+        let moment = self.playout.moment()?;
         let elapsed_us = now_us.saturating_sub(self.shown_us);
         self.shown_us = now_us;
         let ahead = self.clock.tick_at(now_us) - f64::from(self.predictor.tick().0);
         let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
         self.predictor.look_ahead(self.me, self.input, (ahead as f32, elapsed_us), eyes);
-        compose(&self.schema, self.me, &Played { before, after, part }, &self.predictor.predicted, &mut self.merged);
+        compose(&self.schema, self.me, &moment, &self.predictor.predicted, &mut self.merged);
         self.merged.restore(&mut self.shown);
         Some(&self.shown)
     }
 
-    /// The next thing that happened in the game.
-    pub(super) fn poll_event(&mut self) -> Option<G::Event> {
+    /// The next thing that happened in the game, or did not.
+    pub(super) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
         self.events.poll()
     }
 

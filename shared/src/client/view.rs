@@ -1,5 +1,6 @@
 //! The view: one world out of two, own rows from prediction and the rest from playout.
 
+use super::playout::Moment;
 use super::predict::Predicted;
 use crate::Seat;
 use crate::snapshot::{Rows, Snapshot};
@@ -9,12 +10,11 @@ use crate::state::{Leaf, LeafKind, Schema, TableSchema};
 /// something was put elsewhere.
 const TELEPORT_PART: u32 = 8;
 
-/// The others' world: two snapshots and how far between them the shown moment is.
-pub(super) struct Played<'a> {
-    pub(super) before: &'a Snapshot,
-    pub(super) after: &'a Snapshot,
-    pub(super) part: f32,
-}
+/// Where it is known how fast things were, less is enough: this part of the range and a few steps besides so many
+/// times the last change.
+const LEAP_PART: i64 = 32;
+const LEAP_STEPS: i64 = 4;
+const LEAP_TIMES: i64 = 4;
 
 /// Whose row this is, as a leaf says it.
 const fn owner_value(seat: Option<Seat>) -> u32 {
@@ -61,32 +61,95 @@ pub(super) fn is_teleport(leaf: &Leaf, difference: i64) -> bool {
     leaf.kind == LeafKind::Number && difference.unsigned_abs() > u64::from(leaf.max / TELEPORT_PART)
 }
 
-/// A leaf between two ticks.
-fn between(leaf: &Leaf, from: u32, to: u32, part: f32) -> u32 {
-    if from == to || !leaf.marks.smooth {
-        return from;
-    }
-    let way = difference(leaf, from, to);
-    if is_teleport(leaf, way) { from } else { moved(leaf, from, way as f32 * part) }
+/// Whether something was put elsewhere between two rows that are `ticks` apart. `earlier` says how fast it was
+/// before: the row that came ahead of `from`, and by how many ticks.
+fn leaps(table: &TableSchema, earlier: Option<(&[u32], i64)>, from: &[u32], to: &[u32], ticks: i64) -> bool {
+    (0..table.leaves.len()).any(|at| leaps_at(table, at, earlier, (from, to), ticks))
 }
 
-fn blend_row(table: &TableSchema, from: &[u32], to: Option<&[u32]>, part: f32, out: &mut [u32]) {
-    let to = to.unwrap_or(from);
-    for ((out, leaf), (from, to)) in out.iter_mut().zip(&table.leaves).zip(from.iter().zip(to)) {
-        *out = between(leaf, *from, *to, part);
+fn leaps_at(
+    table: &TableSchema,
+    at: usize,
+    earlier: Option<(&[u32], i64)>,
+    (from, to): (&[u32], &[u32]),
+    ticks: i64,
+) -> bool {
+    let leaf = &table.leaves[at];
+    let way = difference(leaf, from[at], to[at]);
+    if way == 0 || !leaf.marks.smooth || leaf.kind != LeafKind::Number || table.is_of_rotation(at) {
+        return false;
     }
-    table.blend_joint(from, to, part, out);
+    let Some((earlier, before_ticks)) = earlier else { return is_teleport(leaf, way) };
+    let last = difference(leaf, earlier[at], from[at]).abs() * ticks / before_ticks;
+    way.abs() > LEAP_TIMES * last + (i64::from(leaf.max) / LEAP_PART + LEAP_STEPS) * ticks
+}
+
+/// Fills `out` with `from` moved by a part of the way to `to`, smooth leaves only.
+fn glide(table: &TableSchema, from: &[u32], (start, end): (&[u32], &[u32]), part: f32, out: &mut [u32]) {
+    for (at, leaf) in table.leaves.iter().enumerate() {
+        let moves = leaf.marks.smooth && leaf.kind != LeafKind::Choice && !table.is_replaced(at, start, end);
+        let way = if moves { difference(leaf, start[at], end[at]) } else { 0 };
+        out[at] = if way == 0 { from[at] } else { moved(leaf, from[at], way as f32 * part) };
+    }
+}
+
+/// Fills `out` with a row of `moment.before` as it is at the moment.
+fn play_row(table: &TableSchema, number: usize, index: usize, moment: &Moment<'_>, out: &mut [u32]) {
+    let (rows, tick) = (&moment.before.tables[number], moment.before.tick);
+    let (id, from) = (rows.ids[index], rows.row(index));
+    let earlier = moment
+        .earlier
+        .and_then(|earlier| earlier.tables.get(number)?.find(id).map(|row| (row, tick.since(earlier.tick).max(1))));
+    let way = match moment.after {
+        Some(after) => {
+            let to = after.tables[number].find(id).unwrap_or(from);
+            let ticks = after.tick.since(tick).max(1);
+            (number == 0 || !leaps(table, earlier, from, to, ticks)).then_some(((from, to), moment.part))
+        }
+        // Beyond the newest everything goes on as it did last; what has just been put elsewhere rests there.
+        None => earlier
+            .filter(|(row, ticks)| !leaps(table, None, row, from, *ticks))
+            .map(|(row, ticks)| ((row, from), moment.beyond / ticks as f32)),
+    };
+    match way {
+        Some((ends, part)) => {
+            glide(table, from, ends, part, out);
+            // A rotation is not spun on beyond the newest: its parts alone make no sense.
+            let (start, end) = if moment.after.is_some() { ends } else { (from, from) };
+            table.blend_joint(start, end, part, out);
+            if number == 0 {
+                rest_where_it_leaps(table, earlier, from, moment, out);
+            }
+        }
+        None => out.copy_from_slice(from),
+    }
+}
+
+/// The world's own fields are not one thing: each of them leaps, or does not, for itself.
+fn rest_where_it_leaps(
+    table: &TableSchema,
+    earlier: Option<(&[u32], i64)>,
+    from: &[u32],
+    moment: &Moment<'_>,
+    out: &mut [u32],
+) {
+    let Some(after) = moment.after else { return };
+    let (to, ticks) = (after.tables[0].row(0), after.tick.since(moment.before.tick).max(1));
+    for (at, out) in out.iter_mut().enumerate().filter(|(at, _)| leaps_at(table, *at, earlier, (from, to), ticks)) {
+        *out = from[at];
+    }
 }
 
 /// Fills `out` with the world at `part` (0 to 1) of the way from one snapshot to the next: the rows of `before`,
 /// smooth fields moved.
 pub fn blend(schema: &Schema, before: &Snapshot, after: &Snapshot, part: f32, out: &mut Snapshot) {
+    let moment = Moment { earlier: None, before, after: Some(after), part, beyond: 0.0 };
     out.copy_from(before);
     for (number, table) in schema.tables.iter().enumerate() {
         let rows = &mut out.tables[number];
-        for (index, id) in before.tables[number].ids.iter().enumerate() {
+        for index in 0..rows.ids.len() {
             let row = &mut rows.wire[index * rows.width..(index + 1) * rows.width];
-            blend_row(table, before.tables[number].row(index), after.tables[number].find(*id), part, row);
+            play_row(table, number, index, &moment, row);
         }
     }
 }
@@ -95,7 +158,7 @@ pub fn blend(schema: &Schema, before: &Snapshot, after: &Snapshot, part: f32, ou
 pub(super) fn compose(
     schema: &Schema,
     me: Option<Seat>,
-    played: &Played<'_>,
+    played: &Moment<'_>,
     predicted: &Predicted,
     out: &mut Snapshot,
 ) {
@@ -114,14 +177,15 @@ struct Merge<'a> {
     number: usize,
     table: &'a TableSchema,
     me: Option<Seat>,
-    played: &'a Played<'a>,
+    played: &'a Moment<'a>,
     predicted: &'a Predicted,
     rows: &'a mut Rows,
 }
 
 impl Merge<'_> {
     fn root(&mut self) {
-        self.push(0, self.played.before.tables[0].row(0), |merge, row| merge.predicted_leaves(row));
+        self.push(0);
+        self.predicted_leaves();
     }
 
     /// Own rows as predicted, the others as played, in slot order.
@@ -140,7 +204,7 @@ impl Merge<'_> {
             match (theirs, ours) {
                 (None, None) => return,
                 (Some(theirs), ours) if ours.is_none_or(|ours| theirs.slot < ours.slot) => {
-                    self.push(b, before.row(b), |merge, row| merge.played_row(b, row));
+                    self.push(b);
                     b += 1;
                 }
                 (theirs, Some(ours)) => {
@@ -154,11 +218,11 @@ impl Merge<'_> {
         }
     }
 
-    fn push(&mut self, index: usize, row: &[u32], fill: impl FnOnce(&mut Self, &[u32])) {
-        let id = self.played.before.tables[self.number].ids[index];
-        self.rows.push(id);
-        self.played_row(index, row);
-        fill(self, row);
+    /// A row as it is played.
+    fn push(&mut self, index: usize) {
+        let (table, number, moment) = (self.table, self.number, self.played);
+        self.rows.push(moment.before.tables[number].ids[index]);
+        play_row(table, number, index, moment, self.last());
     }
 
     fn last(&mut self) -> &mut [u32] {
@@ -166,15 +230,8 @@ impl Merge<'_> {
         &mut self.rows.wire[start..]
     }
 
-    fn played_row(&mut self, index: usize, from: &[u32]) {
-        let id = self.played.before.tables[self.number].ids[index];
-        let to = self.played.after.tables[self.number].find(id);
-        let (table, part) = (self.table, self.played.part);
-        blend_row(table, from, to, part, self.last());
-    }
-
     /// In the root row each leaf goes its own way: some are mine, some everybody's, some another player's.
-    fn predicted_leaves(&mut self, _: &[u32]) {
+    fn predicted_leaves(&mut self) {
         let now = self.predicted.now.tables[self.number].row(0);
         for (index, leaf) in self.table.leaves.iter().enumerate() {
             if predicts_leaf(leaf, now, self.me) {
@@ -209,5 +266,78 @@ impl Merge<'_> {
                 self.last()[at] = moved(leaf, value, offset);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{State, Table, Tick};
+    use alloc::vec::Vec;
+
+    #[derive(State, Clone, Default)]
+    struct World {
+        things: Table<Thing>,
+    }
+
+    #[derive(State, Clone, Default)]
+    struct Thing {
+        #[state(range = 0.0..=1600.0, step = 0.0625, smooth)]
+        x: f32,
+        #[state(range = 0.0..=1600.0, step = 0.0625, smooth)]
+        y: f32,
+    }
+
+    /// One thing at these places, a tick after the other.
+    fn snapshots(places: &[(f32, f32)]) -> Vec<Snapshot> {
+        let schema = Schema::of::<World>();
+        let mut world = World::default();
+        let id = world.things.insert(Thing::default());
+        let capture = |(tick, (x, y)): (u32, &(f32, f32))| {
+            *world.things.get_mut(id).unwrap() = Thing { x: *x, y: *y };
+            let mut snapshot = Snapshot::empty(&schema);
+            snapshot.capture(&mut world, Tick(tick));
+            snapshot
+        };
+        (0..).zip(places).map(capture).collect()
+    }
+
+    /// Where the thing is shown: between the last two places, or so many ticks beyond the last.
+    fn shown(places: &[(f32, f32)], part: f32, beyond: f32) -> (f32, f32) {
+        let (schema, all) = (Schema::of::<World>(), snapshots(places));
+        let moment = match all.as_slice() {
+            [earlier, before] if beyond > 0.0 => {
+                Moment { earlier: Some(earlier), before, after: None, part: 0.0, beyond }
+            }
+            [.., earlier, before, after] => {
+                Moment { earlier: Some(earlier), before, after: Some(after), part, beyond: 0.0 }
+            }
+            [before, after] => Moment { earlier: None, before, after: Some(after), part, beyond: 0.0 },
+            _ => panic!("a test has two or three places"),
+        };
+        let mut row = [0; 2];
+        play_row(&schema.tables[1], 1, 0, &moment, &mut row);
+        (row[0] as f32 / 16.0, row[1] as f32 / 16.0)
+    }
+
+    #[test]
+    fn what_moves_is_shown_between_two_snapshots() {
+        assert_eq!(shown(&[(100.0, 50.0), (110.0, 50.0), (120.0, 54.0)], 0.5, 0.0), (115.0, 52.0));
+        assert_eq!(shown(&[(100.0, 50.0), (100.0, 50.0), (116.0, 50.0)], 0.25, 0.0), (104.0, 50.0), "from rest");
+        assert_eq!(shown(&[(100.0, 50.0), (160.0, 50.0), (60.0, 50.0)], 0.5, 0.0), (110.0, 50.0), "fast, and back");
+    }
+
+    #[test]
+    fn what_is_put_elsewhere_is_not_moved_through_the_world() {
+        let from_rest = shown(&[(100.0, 50.0), (100.0, 50.0), (190.0, 51.0)], 0.5, 0.0);
+        assert_eq!(from_rest, (100.0, 50.0), "both axes wait for the next tick");
+        assert_eq!(shown(&[(100.0, 50.0), (900.0, 51.0)], 0.5, 0.0), (100.0, 50.0), "new, and far away at once");
+        assert_eq!(shown(&[(100.0, 50.0), (900.0, 51.0)], 0.0, 2.0), (900.0, 51.0), "and it rests there");
+    }
+
+    #[test]
+    fn beyond_the_newest_snapshot_everything_goes_on_as_it_did() {
+        assert_eq!(shown(&[(100.0, 50.0), (104.0, 50.0)], 0.0, 2.5), (114.0, 50.0));
+        assert_eq!(shown(&[(1_590.0, 50.0), (1_598.0, 50.0)], 0.0, 3.0), (1_600.0, 50.0), "within its range");
     }
 }

@@ -84,7 +84,7 @@ fn take_number(reader: &mut Reader<'_, '_>, contexts: usize, bits: u32) -> u32 {
     }
     let rest = length - depth;
     let value = (node as u64) << rest | u64::from(reader.coder.take_raw(rest));
-    // At most 2^32, less the one that was added.
+    // At most 2^32, less the one that was added; what was made up may be more, and wraps.
     (value - 1) as u32
 }
 

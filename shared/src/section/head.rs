@@ -2,7 +2,7 @@
 
 use super::salt;
 use crate::Seat;
-use crate::limits::SECTIONS_MAX;
+use crate::limits::{SECTIONS_MAX, SNAPSHOT_HISTORY_LEN};
 use crate::snapshot::Topic;
 use crate::wire::{DecodeError, Reader, put_varint};
 use alloc::vec::Vec;
@@ -13,6 +13,9 @@ const AGE_SHIFT: u32 = 2;
 const AGE_FOLLOWS: u8 = 2;
 const INDEX_SHIFT: u32 = 4;
 const INDEX_FOLLOWS: u8 = 15;
+
+/// Ticks back to the oldest snapshot that a room keeps. Moving rows takes a client as long as the baseline is old.
+const AGE_MAX: u64 = SNAPSHOT_HISTORY_LEN as u64 - 1;
 
 /// A section as it was received, its body not read yet.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +38,8 @@ impl<'a> SectionHead<'a> {
     /// Reads a head and passes over its body.
     ///
     /// # Errors
-    /// [`DecodeError`] for a truncated section, an unknown age or an index over [`SECTIONS_MAX`].
+    /// [`DecodeError`] for a truncated section, an index over [`SECTIONS_MAX`], or an age that is unknown or beyond
+    /// the room's history.
     pub fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let flags = reader.u8()?;
         let topic = if flags & OWN == 0 { Topic::Room } else { Topic::Seat(Seat::default()) };
@@ -52,6 +56,9 @@ impl<'a> SectionHead<'a> {
             age @ 0..=1 => u32::from(age),
             other => return Err(DecodeError::UnknownKind(other)),
         };
+        if u64::from(age) > AGE_MAX {
+            return Err(DecodeError::OutOfRange { value: u64::from(age), max: AGE_MAX });
+        }
         let rows_hash = reader.u32()?.wrapping_sub(salt(topic, index));
         let to_end = flags & TO_END != 0;
         let length = if to_end { reader.remaining() } else { reader.varint()? as usize };

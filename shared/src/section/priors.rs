@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 /// Bits of a published chance.
 const LEVEL_BITS: u32 = 5;
 
-/// "No" in so many of 32,768 cases, evenly spaced in log odds.
+/// "No" in so many of 32,768 cases: 0.45 apart in log odds, half of them on each side of even.
 const LEVELS: [u16; 1 << LEVEL_BITS] = [
     31, 48, 75, 118, 184, 288, 450, 700, 1084, 1669, 2544, 3821, 5620, 8031, 11055, 14549, 18219, 21713, 24737, 27148,
     28947, 30224, 31099, 31684, 32068, 32318, 32480, 32584, 32650, 32693, 32720, 32737,

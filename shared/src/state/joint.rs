@@ -40,6 +40,12 @@ impl TableSchema {
         }
     }
 
+    /// Whether a leaf is part of a rotation: alone it says nothing.
+    #[must_use]
+    pub fn is_of_rotation(&self, leaf: usize) -> bool {
+        self.rotations.iter().any(|first| (*first..first + ROTATION_WIDTH).contains(&leaf))
+    }
+
     /// First leaves of the rotations that are shown between two ticks.
     pub fn smooth_rotations(&self) -> impl Iterator<Item = usize> + '_ {
         self.rotations.iter().copied().filter(|first| self.leaves[first + 1].marks.smooth)

@@ -1,67 +1,99 @@
-//! Sections on a client: any bytes, and good ones with a few bytes changed; an error leaves the mirror as it was.
+//! Sections on a client: any bytes, and good ones with a few bytes changed, with any priors, over baselines of any
+//! age, of a game whose rows stay and of one whose rows move; an error leaves the mirror as it was.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use tickwire::past::{Past, Rewound};
 use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
 use tickwire::{Game, Rng, Seat, Step, Tick};
-use tickwire_games::Arena;
+use tickwire_games::{Arena, Crowd};
 
+/// Baselines are at most so many ticks old.
+const AGE_MAX: usize = 15;
+
+/// The end of a match among bots, with what leads there.
 struct Played {
     schema: Schema,
-    keyframe: (Tick, Vec<u8>),
-    delta: (Tick, Vec<u8>),
+    priors: Vec<u8>,
+    last: Tick,
+    /// By the age of the baseline, 1 and up: the baseline's keyframe and the delta. Both with priors.
+    steps: Vec<(Tick, Vec<u8>, Vec<u8>)>,
 }
 
-/// Two ticks of a match among bots.
-static PLAYED: LazyLock<Played> = LazyLock::new(|| {
-    let schema = Schema::of::<Arena>();
-    let (mut world, mut rng, mut dice) = (Arena::new(&Default::default()), Rng::new(1), Rng::new(2));
-    let seats: Vec<Seat> = Seat::first(8).collect();
-    seats.iter().for_each(|seat| world.join(*seat));
-    let mut rewound = Rewound::default();
-    let mut snapshots = vec![Snapshot::empty(&schema)];
-    for tick in (1..=200).map(Tick) {
-        let mut inputs = [None; 64];
-        seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
-        let past = Past::present(&schema, &snapshots[snapshots.len() - 1], &mut rewound);
-        world.step(&mut Step::new(tick, &inputs, &mut rng, &mut Vec::new()).with_past(past));
-        let mut snapshot = Snapshot::empty(&schema);
-        snapshot.capture(&mut world, tick);
-        snapshots.push(snapshot);
+static PLAYED: [LazyLock<Played>; 2] = [LazyLock::new(Played::of::<Arena>), LazyLock::new(Played::of::<Crowd>)];
+
+impl Played {
+    fn of<G: Game>() -> Self {
+        let schema = Schema::of::<G>();
+        let (mut world, mut rng, mut dice) = (G::new(&Default::default()), Rng::new(1), Rng::new(2));
+        let seats: Vec<Seat> = Seat::first(8).collect();
+        seats.iter().for_each(|seat| world.join(*seat));
+        let mut snapshots = Vec::new();
+        for tick in (1..=200).map(Tick) {
+            let mut inputs = [None; 64];
+            seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
+            world.step(&mut Step::new(tick, &inputs, &mut rng, &mut Vec::new()));
+            let mut snapshot = Snapshot::empty(&schema);
+            snapshot.capture(&mut world, tick);
+            snapshots.push(snapshot);
+        }
+        let (mut encoder, mut priors) = (Encoder::new(&schema), Vec::new());
+        for pair in snapshots[100..].windows(2) {
+            encoder.learn(&schema, Topic::Room, &pair[0], &pair[1]);
+            encoder.learn(&schema, Topic::Seat(seats[0]), &pair[0], &pair[1]);
+        }
+        assert!(encoder.train(10_000), "a hundred ticks teach something");
+        encoder.put_priors(&mut priors);
+        let mut encode = |base: Option<&Snapshot>, now: &Snapshot| {
+            let mut bytes = Vec::new();
+            encoder.encode(&schema, Topic::Room, base, now, !schema.has_private, &mut bytes);
+            if schema.has_private {
+                encoder.encode(&schema, Topic::Seat(seats[0]), base, now, true, &mut bytes);
+            }
+            bytes
+        };
+        let [past @ .., now] = &snapshots[..] else { unreachable!("200 ticks were played") };
+        let bases = past.iter().rev().take(AGE_MAX);
+        let steps = bases.map(|base| (base.tick, encode(None, base), encode(Some(base), now))).collect();
+        Self { priors, last: now.tick, steps, schema }
     }
-    let [.., base, now] = &snapshots[..] else { unreachable!("200 ticks were played") };
-    let encode = |base: Option<&Snapshot>, now: &Snapshot| {
-        let mut bytes = Vec::new();
-        Encoder::new(&schema).encode(&schema, Topic::Room, base, now, true, &mut bytes);
-        (now.tick, bytes)
+
+    fn try_it(&self, mirror: &mut Mirror, tick: Tick, bytes: &[u8]) {
+        let before = mirror.world().clone();
+        if mirror.apply(&self.schema, tick, bytes).is_err() {
+            assert_eq!(mirror.world(), &before);
+        }
+    }
+}
+
+/// What is tried: which game, a baseline of which age, changes, whether they are of the priors, and bytes made up.
+type Input<'a> = (bool, u8, Vec<(u16, u8)>, bool, &'a [u8]);
+
+fuzz_target!(|input: Input<'_>| {
+    let (moves, age, changes, of_priors, made_up) = input;
+    let played = &*PLAYED[usize::from(moves)];
+    let (base, keyframe, delta) = &played.steps[usize::from(age) % AGE_MAX];
+    let change = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        for (at, mask) in &changes {
+            let at = usize::from(*at) % bytes.len();
+            bytes[at] ^= mask;
+        }
+        bytes
     };
-    let (keyframe, delta) = (encode(None, base), encode(Some(base), now));
-    Played { schema, keyframe, delta }
-});
-
-fn try_it(mirror: &mut Mirror, tick: Tick, bytes: &[u8]) {
-    let before = mirror.world().clone();
-    if mirror.apply(&PLAYED.schema, tick, bytes).is_err() {
-        assert_eq!(mirror.world(), &before);
+    let mut mirror = Mirror::empty(&played.schema);
+    // Priors that were made up make sense of other bytes.
+    let _ = mirror.set_priors(made_up);
+    played.try_it(&mut mirror, Tick(1), made_up);
+    played.try_it(&mut mirror, Tick(2), delta);
+    mirror = Mirror::empty(&played.schema);
+    mirror.set_priors(&played.priors).expect("good priors");
+    mirror.apply(&played.schema, *base, keyframe).expect("a good keyframe");
+    if of_priors {
+        let _ = mirror.set_priors(&change(&played.priors));
     }
-}
-
-fuzz_target!(|input: (Vec<(u16, u8)>, &[u8])| {
-    let (changes, made_up) = input;
-    let Played { schema, keyframe, delta } = &*PLAYED;
-    let mut mirror = Mirror::empty(schema);
-    try_it(&mut mirror, Tick(1), made_up);
-    mirror = Mirror::empty(schema);
-    mirror.apply(schema, keyframe.0, &keyframe.1).expect("a good keyframe");
-    let mut damaged = delta.1.clone();
-    for (at, mask) in changes {
-        let at = usize::from(at) % damaged.len();
-        damaged[at] ^= mask;
-    }
-    try_it(&mut mirror, delta.0, &damaged);
-    try_it(&mut mirror, delta.0 + 1, made_up);
+    played.try_it(&mut mirror, played.last, &if of_priors { delta.clone() } else { change(delta) });
+    played.try_it(&mut mirror, played.last + 1 + u32::from(age), made_up);
 });

@@ -277,8 +277,12 @@ impl<'a> Bits<'a> {
         u32::try_from(value).expect("at most 16 bits")
     }
 
-    /// Whether no byte is left that was not looked at: always eight are.
+    /// Whether the bytes are the fewest that lead into the interval: of all numbers in it, the one with the most
+    /// zeros at its end.
     fn is_read_up(&self) -> bool {
-        self.bytes.len() <= 4 * (self.words + 2)
+        let units = (0..=8).rev().map(|zeros| 256_u128.pow(zeros));
+        let roundest = units.map(|unit| self.low.div_ceil(unit) * unit).find(|end| end - self.low < self.range);
+        let value = (self.low + self.above()) % WHOLE;
+        self.bytes.len() <= 4 * (self.words + 2) && roundest.is_some_and(|end| end % WHOLE == value)
     }
 }

@@ -39,7 +39,7 @@ impl<G: Game> Client<G> {
     pub fn new(seed: u64, profile: LinkProfile) -> Self {
         let mut dice = Rng::new(seed);
         let session = Session::new("CODE42", "tester", None, dice.next_u64());
-        let (up, down) = (Link::new(profile, dice.next_u64()), Link::new(profile, dice.next_u64()));
+        let (up, down) = Link::pair(profile, dice.next_u64());
         let frame_offset_us = u64::from(dice.below(16)) * 1_000;
         let (closes, hands) = (Vec::new(), None);
         Self {
@@ -58,8 +58,8 @@ impl<G: Game> Client<G> {
         }
     }
 
-    /// One step of simulated time.
-    pub fn run(&mut self, now_us: u64) {
+    /// One step of simulated time. Says whether a frame is to be drawn.
+    pub fn run(&mut self, now_us: u64) -> bool {
         if self.session.poll_dial(now_us) {
             self.is_open = true;
             self.session.handle_opened(now_us);
@@ -67,7 +67,8 @@ impl<G: Game> Client<G> {
         while let Some(message) = self.down.poll(now_us) {
             self.receive(&message, now_us);
         }
-        if now_us % FRAME_US == self.frame_offset_us {
+        let draws = now_us % FRAME_US == self.frame_offset_us;
+        if draws {
             self.play(now_us);
             self.session.advance(now_us);
         }
@@ -81,6 +82,7 @@ impl<G: Game> Client<G> {
                 self.up.send(message, now_us);
             }
         }
+        draws
     }
 
     fn receive(&mut self, message: &[u8], now_us: u64) {

@@ -1,7 +1,7 @@
 //! The seeded session harness: the real room, real client sessions, and links between them, in simulated time.
 //!
-//! One seed decides everything: the same seed gives the same run on every machine. There is no socket and no
-//! clock; a minute of play takes a few hundred milliseconds.
+//! Tests judge with it and `cargo feel` measures with it. One seed decides everything: the same seed gives the same
+//! run on every machine. There is no socket and no clock; a minute of play takes a few hundred milliseconds.
 
 mod client;
 mod expected;
@@ -10,7 +10,7 @@ pub use client::Client;
 pub use expected::visible_world;
 use tickwire::link::LinkProfile;
 use tickwire::message::CloseCode;
-use tickwire::{Game, Rng};
+use tickwire::{Game, Rng, To};
 use tickwire_server::room::{Counters, Room, SnapshotPoll, TickRecord};
 
 /// Simulated time moves in steps of so many microseconds.
@@ -26,8 +26,12 @@ pub struct Play<G: Game> {
     pub counters: Counters,
     /// What the room was created with.
     pub room_seed: u64,
-    /// Everything that happened in the room.
+    /// What the newest tick emitted.
+    pub events: Vec<(To, G::Event)>,
+    /// Everything that happened in the room since `keeps_records` was set.
     pub records: Vec<TickRecord<G>>,
+    /// Whether ticks are recorded.
+    pub keeps_records: bool,
     dice: Rng,
     now_us: u64,
     ticks: u64,
@@ -43,7 +47,9 @@ impl<G: Game> Play<G> {
             clients: Vec::new(),
             counters: Counters::default(),
             room_seed,
+            events: Vec::new(),
             records: Vec::new(),
+            keeps_records: false,
             dice,
             now_us: 0,
             ticks: 0,
@@ -63,6 +69,11 @@ impl<G: Game> Play<G> {
 
     /// Runs for so many ticks.
     pub fn run_ticks(&mut self, ticks: u32) {
+        self.watch_ticks(ticks, |_, _, _| {});
+    }
+
+    /// Runs for so many ticks and shows every frame of every player as it is to be drawn: index, client, time.
+    pub fn watch_ticks(&mut self, ticks: u32, mut watch: impl FnMut(usize, &mut Client<G>, u64)) {
         let end = self.ticks + u64::from(ticks);
         while self.ticks < end {
             self.now_us += STEP_US;
@@ -70,8 +81,10 @@ impl<G: Game> Play<G> {
             if self.now_us >= due_us {
                 self.tick();
             }
-            for client in &mut self.clients {
-                client.run(self.now_us);
+            for (index, client) in self.clients.iter_mut().enumerate() {
+                if client.run(self.now_us) {
+                    watch(index, client, self.now_us);
+                }
             }
         }
     }
@@ -87,7 +100,11 @@ impl<G: Game> Play<G> {
         for index in 0..self.clients.len() {
             self.read(index);
         }
-        self.records.push(self.room.tick().clone());
+        let record = self.room.tick();
+        self.events.clone_from(&record.events);
+        if self.keeps_records {
+            self.records.push(record.clone());
+        }
         for index in 0..self.clients.len() {
             self.write(index);
         }

@@ -1,0 +1,132 @@
+//! `cargo feel`: plays arena over every kind of link in simulated time and says how it felt.
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde_json::json;
+use std::fs;
+use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::thread;
+use tickwire::link::{LinkProfile, PROFILES};
+use tickwire_bench::feel::{Feel, Scene, Size, html, measure, render, svg};
+
+/// Plays arena over every kind of link, in simulated time and from a seed, and says how it felt.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo feel --")]
+struct Args {
+    /// Rooms per profile and scene.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rooms: u32,
+    /// Players in each.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=16))]
+    players: u32,
+    /// Seconds of play that are measured in each.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    seconds: u32,
+    /// Only this profile.
+    #[arg(long)]
+    profile: Option<String>,
+    /// A link of one's own instead of the profiles: round trip, jitter and percent of stalls.
+    #[arg(long, num_args = 3, value_names = ["LATENCY_MS", "JITTER_MS", "STALL_PERCENT"], conflicts_with = "profile")]
+    link: Option<Vec<u32>>,
+    /// Everything follows from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Writes the findings to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Writes the curves to this file.
+    #[arg(long)]
+    svg: Option<PathBuf>,
+    /// Writes a page with both to this file.
+    #[arg(long)]
+    html: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match feel(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            // With stderr closed there is nobody to tell.
+            let _ = writeln!(stderr(), "feel: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn feel(args: &Args) -> Result<ExitCode> {
+    let feels = play(args)?;
+    if let Some(path) = &args.json {
+        let json = json!({ "seed": args.seed, "feels": feels });
+        write(path, &(serde_json::to_string_pretty(&json)? + "\n"))?;
+    }
+    if let Some(path) = &args.svg {
+        write(path, &svg(&feels)?)?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &html(&feels)?)?;
+    }
+    let compared: u64 = feels.iter().map(|feel| feel.hashes_compared).sum();
+    let differed: u64 = feels.iter().map(|feel| feel.hash_mismatches).sum();
+    let mut out = stdout().lock();
+    writeln!(out, "\n{}", render(&feels))?;
+    if compared == 0 || differed > 0 {
+        writeln!(out, "  ✗ {differed} of {compared} hashes differ")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    writeln!(out, "  ✓ {compared} hashes compared, all agree")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plays every profile and scene, as many at a time as there are cores.
+fn play(args: &Args) -> Result<Vec<Feel>> {
+    let size = Size { rooms: args.rooms, players: args.players, seconds: args.seconds };
+    let links = links(args)?;
+    let mut jobs: Vec<_> = links
+        .iter()
+        .flat_map(|(name, link)| Scene::ALL.map(|scene| (name.as_str(), *link, scene)))
+        .enumerate()
+        .collect();
+    jobs.reverse();
+    let (count, jobs, done) = (jobs.len(), Mutex::new(jobs), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let next = jobs.lock().expect("no worker fails while it takes a job").pop();
+            let Some((number, (name, link, scene))) = next else { return };
+            let feel = measure(name, link, scene, size, args.seed);
+            done.lock().expect("no worker fails while it hands in").push((number, feel));
+        }
+    };
+    thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        (0..cores.min(count)).for_each(|_| drop(scope.spawn(work)));
+    });
+    let mut done = done.into_inner().context("a worker failed")?;
+    done.sort_by_key(|(number, _)| *number);
+    Ok(done.into_iter().map(|(_, feel)| feel).collect())
+}
+
+/// What is between players and server.
+fn links(args: &Args) -> Result<Vec<(String, LinkProfile)>> {
+    if let Some([latency_ms, jitter_ms, stall_percent]) = args.link.as_deref() {
+        let (latency_ms, jitter_ms, stall_percent) = (*latency_ms, *jitter_ms, *stall_percent);
+        return Ok(vec![(
+            "own".into(),
+            LinkProfile { latency_ms, jitter_ms, stall_percent, ..LinkProfile::default() },
+        )]);
+    }
+    match &args.profile {
+        None => Ok(PROFILES.iter().map(|(name, link)| ((*name).to_owned(), *link)).collect()),
+        Some(name) => {
+            let names: Vec<&str> = PROFILES.iter().map(|(name, _)| *name).collect();
+            let unknown = || format!("there is no profile {name}; there are {}", names.join(", "));
+            Ok(vec![(name.clone(), LinkProfile::named(name).with_context(unknown)?)])
+        }
+    }
+}
+
+fn write(path: &PathBuf, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}

@@ -1,0 +1,52 @@
+//! What was found, as people like to read it.
+
+use super::Feel;
+use crate::table::grouped;
+use std::fmt::Write as _;
+
+/// Lays the findings out in lines, one per profile and scene.
+#[must_use]
+pub fn render(feels: &[Feel]) -> String {
+    let mut out = format!(
+        "  {:<10} {:<7}│{:>7}{:>8}{:>8} │{:>5}{:>5}{:>5} │{:>6}{:>8} │{:>7}{:>8}{:>8} │{:>10}{:>5}\n",
+        "profile",
+        "scene",
+        "p50",
+        "p99",
+        "max u",
+        "p50",
+        "p99",
+        "max",
+        "lead",
+        "starved",
+        "view",
+        "beyond",
+        "still",
+        "hashes",
+        "bad"
+    );
+    for feel in feels {
+        let (units, ticks) = (&feel.correction_units, &feel.rollback_ticks);
+        writeln!(
+            out,
+            "  {:<10} {:<7}│{:>7.2}{:>8.2}{:>8.2} │{:>5}{:>5}{:>5} │{:>6.1}{:>6.2} % │{:>4.0} ms{:>6.2} %{:>6.3} % │{:>10}{:>5}",
+            feel.profile,
+            feel.scene,
+            units.p50,
+            units.p99,
+            units.max,
+            ticks.p50,
+            ticks.p99,
+            ticks.max,
+            feel.input_lead_ticks,
+            feel.starved_percent,
+            feel.view_delay_ms,
+            feel.extrapolated_percent,
+            feel.underrun_percent,
+            grouped(feel.hashes_compared),
+            feel.hash_mismatches
+        )
+        .expect("a string takes all that is written");
+    }
+    out
+}

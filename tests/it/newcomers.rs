@@ -1,0 +1,183 @@
+//! Members that skip snapshots, come late or come back, through the real room: each is exact at once, and the
+//! others' bytes do not know of it.
+
+use crate::harness::visible_world;
+use crate::sections::Both;
+use std::collections::BTreeSet;
+use tickwire::input::{Ack, InputCodec, InputFrame};
+use tickwire::limits::SNAPSHOT_HISTORY_LEN;
+use tickwire::message::{Hello, PROTOCOL_VERSION, ResumeToken, SnapshotHead, fingerprint};
+use tickwire::section::SectionHead;
+use tickwire::state::Schema;
+use tickwire::wire::Reader;
+use tickwire::{Game, Rng, Seat, Tick};
+use tickwire_games::{Arena, Crowd};
+use tickwire_server::room::{MemberId, Room, SnapshotPoll};
+
+/// Inputs are sent so far ahead.
+const LEAD_TICKS: u32 = 2;
+
+/// One member and what it holds, decoded by both decoders.
+struct Guest<'a, G: Game> {
+    member: MemberId,
+    seat: Seat,
+    token: ResumeToken,
+    both: Both<'a>,
+    told: Tick,
+    dice: Rng,
+    codec: InputCodec<G::Input>,
+}
+
+/// What a guest got of one tick.
+struct Heard {
+    bytes: Vec<u8>,
+    /// Ticks back to the baseline; 0 for a keyframe.
+    age: u32,
+    has_priors: bool,
+}
+
+impl<'a, G: Game> Guest<'a, G> {
+    /// Comes into the room, or comes back with a token.
+    fn enter(room: &mut Room<G>, schema: &'a Schema, number: u8, resume: Option<ResumeToken>) -> Self {
+        let token = [number; 16];
+        let hello = Hello {
+            protocol: PROTOCOL_VERSION,
+            game: G::RULES.name.into(),
+            fingerprint: fingerprint::<G>(),
+            code: "C4FK9T".into(),
+            name: "Ada".into(),
+            resume,
+        };
+        let entered = room.enter(&hello, token).expect("there is a seat for everyone");
+        let welcome = tickwire::message::Welcome::decode(&entered.welcome).expect("a welcome can be read");
+        assert_eq!(welcome.resumed, resume.is_some());
+        Self {
+            member: entered.member,
+            seat: Seat::new(welcome.seat).expect("a seat"),
+            token,
+            both: Both::new(schema),
+            told: Tick(0),
+            dice: Rng::new(u64::from(number)),
+            codec: InputCodec::new(),
+        }
+    }
+
+    /// Sends an input, the bot's or none, and acknowledges what was received.
+    fn say(&mut self, room: &mut Room<G>, plays: bool) {
+        let mut input = G::Input::default();
+        if plays && self.told > Tick(0) {
+            let mut world = G::new(&G::Options::default());
+            self.both.mirror.world().restore(&mut world);
+            input = self.codec.quantize(world.bot(self.seat, &mut self.dice));
+        }
+        let ack = (self.told > Tick(0)).then(|| Ack { tick: self.told, hash: self.both.mirror.room_hash() });
+        let mut message = Vec::new();
+        let tick = room.newest().tick + 1 + LEAD_TICKS;
+        self.codec.encode(&InputFrame::one(tick, input, ack, false), &mut message);
+        room.receive(self.member, &message).expect("a good message");
+    }
+
+    /// Takes in what the room has for it: it must hold what the room does from then on.
+    fn hear(&mut self, room: &mut Room<G>) -> Heard {
+        while room.poll_message(self.member).is_some() {}
+        let SnapshotPoll::Frame(frame) = room.poll_snapshot(self.member) else { panic!("a snapshot is due") };
+        let bytes = [frame.head, frame.shared, frame.own].concat();
+        let mut reader = Reader::new(&bytes);
+        let head = SnapshotHead::decode(&mut reader, self.told).expect("the room's heads can be read");
+        if let Some(priors) = head.priors {
+            assert!(self.both.set_priors(priors), "what is published can be read");
+        }
+        if head.has_events {
+            let skipped = reader.varint().and_then(|_| reader.varint()).map(|length| length as usize);
+            skipped.and_then(|length| reader.slice(length)).expect("the room's events can be read");
+        }
+        let sections = reader.slice(reader.remaining()).expect("the rest is there");
+        let age = SectionHead::decode(&mut Reader::new(sections)).expect("a section").age;
+        assert!(self.both.apply(head.tick, sections), "what the room sends can be used");
+        assert_eq!(self.both.mirror.world(), &visible_world(room.schema(), room.newest(), self.seat), "exact at once");
+        self.told = head.tick;
+        let has_priors = head.priors.is_some();
+        Heard { bytes, age, has_priors }
+    }
+}
+
+fn room<G: Game>() -> Room<G> {
+    Room::new(9, &G::Options::default(), false)
+}
+
+/// One member takes every snapshot, one skips 1 to 15 between two, one comes when priors are in use.
+fn skip_and_come_late<G: Game>() {
+    let (schema, mut room) = (Schema::of::<G>(), room::<G>());
+    let late = 12 * G::RULES.tick_rate_hz;
+    let mut steady = Guest::<G>::enter(&mut room, &schema, 1, None);
+    let mut skipping = Guest::<G>::enter(&mut room, &schema, 2, None);
+    let mut newcomer: Option<Guest<'_, G>> = None;
+    let (mut ages, mut due, mut skips) = (BTreeSet::new(), 1, 0);
+    for tick in 1..late + 200 {
+        steady.say(&mut room, true);
+        skipping.say(&mut room, true);
+        newcomer.iter_mut().for_each(|guest| guest.say(&mut room, true));
+        room.tick();
+        steady.hear(&mut room);
+        if tick == due {
+            ages.insert(skipping.hear(&mut room).age);
+            skips = skips % SNAPSHOT_HISTORY_LEN as u32 + 1;
+            due += skips;
+        }
+        if tick == late {
+            let mut guest = Guest::enter(&mut room, &schema, 3, None);
+            let first = guest.hear(&mut room);
+            assert!(first.age == 0 && first.has_priors, "what comes late starts with a keyframe and the priors");
+            newcomer = Some(guest);
+        } else if let Some(guest) = &mut newcomer {
+            assert_eq!(guest.hear(&mut room).age, 1);
+        }
+    }
+    // Older baselines than 15 ticks are gone.
+    assert_eq!(ages, (0..SNAPSHOT_HISTORY_LEN as u32).collect());
+    let counters = room.take_counters();
+    assert!(counters.hashes_compared > 1_000 && counters.hash_mismatches == 0, "{counters:?}");
+}
+
+#[test]
+fn members_that_skip_snapshots_or_come_late_are_exact_at_once() {
+    skip_and_come_late::<Crowd>();
+    skip_and_come_late::<Arena>();
+}
+
+/// Snapshots of two members over `ticks`; a third's connection is lost early, and comes back at `back` or never.
+fn bytes_of_others<G: Game>(ticks: u32, back: Option<u32>) -> Vec<Vec<u8>> {
+    let (schema, mut room) = (Schema::of::<G>(), room::<G>());
+    let mut others: Vec<Guest<'_, G>> = (1..3).map(|number| Guest::enter(&mut room, &schema, number, None)).collect();
+    let mut third = Some(Guest::<G>::enter(&mut room, &schema, 3, None));
+    let token = third.as_ref().map(|guest| guest.token);
+    let mut bytes = Vec::new();
+    for tick in 1..=ticks {
+        others.iter_mut().for_each(|guest| guest.say(&mut room, true));
+        third.iter_mut().for_each(|guest| guest.say(&mut room, tick < 30));
+        let is_late = back == Some(tick);
+        if is_late {
+            third = Some(Guest::enter(&mut room, &schema, 4, token));
+        }
+        room.tick();
+        // The one that comes is served first: whatever it takes, it takes from the others.
+        if let Some(guest) = &mut third {
+            let heard = guest.hear(&mut room);
+            assert_eq!(heard.age == 0, is_late || tick == 1);
+        }
+        bytes.extend(others.iter_mut().map(|guest| guest.hear(&mut room).bytes));
+        if tick == 30 {
+            third.take().into_iter().for_each(|guest| room.lost(guest.member));
+        }
+    }
+    bytes
+}
+
+#[test]
+fn who_comes_late_costs_the_others_nothing() {
+    // Well before the priors are trained, and after that.
+    for back in [60, 200] {
+        assert!(bytes_of_others::<Crowd>(280, Some(back)) == bytes_of_others::<Crowd>(280, None), "back at {back}");
+        assert!(bytes_of_others::<Arena>(500, Some(back)) == bytes_of_others::<Arena>(500, None), "back at {back}");
+    }
+}
