@@ -147,6 +147,22 @@ pub const CATCH_UP_TICKS_MAX: u32 = 2;
 /// Ticks a room may be behind; what is beyond is dropped and counted.
 pub const DEBT_TICKS_MAX: u64 = 5;
 
+/// Rooms that fill a shard, by its phases: a room's budget is its tick's period over so many, at 30 Hz 260 us.
+pub const BUDGETS_PER_TICK: u64 = PHASES as u64 * PHASE_ROOMS as u64;
+
+/// Budgets that a room's turn may take; it delays whoever is due meanwhile by that. At 30 Hz 2.1 ms.
+pub const TURN_BUDGETS_MAX: u64 = 8;
+
+/// Turns that may be too long one after another before the room has to leave its shard for the slow lane. One that
+/// is n times too long counts n times, up to [`LONG_TURN_WEIGHT_MAX`].
+pub const LONG_TURNS_MAX: u64 = 30;
+
+/// What one turn counts at the most: a machine that stands still for a moment is not the room's fault.
+pub const LONG_TURN_WEIGHT_MAX: u64 = 10;
+
+/// How much a slow lane gives way to shards where the cores are busy: niceness above that of the process.
+pub const SLOW_LANE_NICENESS: i32 = 10;
+
 /// Shard threads at the most.
 pub const SHARDS_MAX: usize = 256;
 
@@ -158,5 +174,6 @@ const _: () = assert!(
     "the largest message fits into the read buffer with its frame head"
 );
 const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a debt is worked off in steps");
+const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn condemns no room");
 const _: () = assert!(SEND_WINDOW_SECONDS < LAG_SECONDS_MAX, "snapshots wait before the member is given up");
 const _: () = assert!(LAG_SECONDS_MAX < SILENCE_SECONDS_MAX, "a member that acknowledges nothing is slow first");

@@ -35,7 +35,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 
-/// Old entries of limits and resting codes are looked through so often; metrics are summed up too.
+/// Old entries of limits and resting codes are looked through so often.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the net thread is given at its start.
@@ -132,7 +132,6 @@ async fn do_chores(net: Rc<Net>) {
         for quota in [&net.room_quota, &net.match_quota, &net.lookup_quota] {
             quota.borrow_mut().forget_untouched(now_us);
         }
-        net.setup.metrics.sum_up();
     }
 }
 

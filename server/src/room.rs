@@ -23,6 +23,7 @@ use roster::{Roster, Sitter};
 use slotmap::SlotMap;
 use tickwire::input::{Action, InputCodec};
 use tickwire::input_buffer::{Arrival, InputBuffer};
+use tickwire::limits::SEATS_MAX;
 use tickwire::message::{
     CLIENT_CONTROL, ClientControl, CloseCode, Hello, INPUT, PROTOCOL_VERSION, ResumeToken, ServerControl, Welcome,
     clean_chat, fingerprint,
@@ -106,6 +107,8 @@ pub struct Room<G: Game> {
     buffers: Vec<InputBuffer<G::Input>>,
     members: SlotMap<MemberId, Member>,
     replication: Replication<G>,
+    /// By seat, whether the last tick was made without its player's input.
+    starved: [bool; SEATS_MAX as usize],
     record: TickRecord<G>,
     counters: Counters,
 }
@@ -126,6 +129,7 @@ impl<G: Game> Room<G> {
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
             replication: Replication::new(&simulation, seed as u32),
+            starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),
             counters: Counters::default(),
             simulation,
@@ -171,7 +175,10 @@ impl<G: Game> Room<G> {
     pub fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {
         let Some(state) = self.members.get_mut(member) else { return Err(CloseCode::Superseded) };
         state.hear(self.tick)?;
-        self.roster.confirm_token(state.seat);
+        if !state.confirmed {
+            state.confirmed = true;
+            self.roster.confirm_token(state.seat);
+        }
         match message.first() {
             Some(&INPUT) => self.receive_input(member, message),
             Some(&CLIENT_CONTROL) => match ClientControl::decode(message).map_err(|_| CloseCode::Malformed)? {
@@ -261,7 +268,7 @@ impl<G: Game> Room<G> {
         self.simulation.tell(&self.record.roster);
         self.collect_actions();
         self.simulation.step(&self.record.actions, &mut self.record.events);
-        self.record.hash = self.simulation.hash();
+        self.record.hash = self.tick.0.is_multiple_of(G::RULES.tick_rate_hz).then(|| self.simulation.hash());
         self.replication.push(self.tick, &self.record.events);
         &self.record
     }
@@ -284,10 +291,8 @@ impl<G: Game> Room<G> {
                 Sitter::Bot { .. } => self.codec.quantize(self.simulation.world().bot(seat, &mut self.dice)).into(),
                 Sitter::Person { member, .. } => {
                     let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.codec);
-                    if let Some(member) = member.and_then(|id| self.members.get_mut(id)) {
-                        member.starved = !in_time;
-                        self.counters.starved_ticks += u64::from(!in_time);
-                    }
+                    self.starved[seat.index()] = !in_time;
+                    self.counters.starved_ticks += u64::from(!in_time && member.is_some());
                     action
                 }
             };
@@ -315,6 +320,7 @@ impl<G: Game> Room<G> {
             self.counters.superseded_snapshots += 1;
             return SnapshotPoll::Wait;
         }
+        state.starved = self.starved[state.seat.index()];
         let newest = self.buffers[state.seat.index()].newest();
         SnapshotPoll::Frame(self.replication.frame(&self.simulation, state, newest, &mut self.counters))
     }
@@ -347,6 +353,12 @@ impl<G: Game> Room<G> {
     #[must_use]
     pub const fn checkpoint(&self) -> &Checkpoint<G> {
         self.simulation.checkpoint()
+    }
+
+    /// The hash of the whole newest world, hidden fields included. Computed when asked for: a tick needs none.
+    #[must_use]
+    pub fn world_hash(&self) -> u64 {
+        self.newest().hash(self.schema())
     }
 
     /// The world's shape.

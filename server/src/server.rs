@@ -95,7 +95,8 @@ impl Server {
         for index in 0..self.config.shards {
             let (command, inbox) = mpsc::channel();
             shards.push(command);
-            let setup = ShardSetup { inbox, reports: report.clone(), metrics: Arc::clone(&metrics), clock };
+            let (reports, metrics) = (report.clone(), Arc::clone(&metrics));
+            let setup = ShardSetup { inbox, reports, metrics, clock, is_slow_lane: false };
             threads.push(spawn(format!("shard-{index}"), move || Shard::new(setup).run())?);
         }
         let (stop, stopped) = oneshot::channel();

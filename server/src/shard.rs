@@ -5,13 +5,15 @@
 //! ```
 //!
 //! Nothing in a tick waits: sockets are non-blocking, nothing is locked, other threads are heard of between ticks
-//! through the inbox. A panic inside a room ends that room.
+//! through the inbox. A panic inside a room ends that room. A room that takes too much of the thread is moved to the
+//! shard's slow lane, where it delays nobody.
 
 mod closing;
 mod connection;
 mod hosted;
 mod pace;
 mod seated;
+mod slow_lane;
 
 pub(crate) use hosted::{OfferedGame, RoomPlan};
 pub(crate) use seated::Arrival;
@@ -19,12 +21,13 @@ pub(crate) use seated::Arrival;
 use crate::clock::Clock;
 use crate::limits::{CATCH_UP_TICKS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Tally};
 use crate::room::Summary;
 use closing::Closing;
 use connection::Turn;
 use pace::Pace;
 use seated::{SeatedRoom, refuse};
+use slow_lane::SlowLane;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -42,6 +45,8 @@ const CLOSING_STEP: Duration = Duration::from_millis(10);
 pub(crate) enum Command {
     /// A room is to be made.
     Open { room: RoomId, game: OfferedGame, plan: RoomPlan },
+    /// A room comes from the shard whose slow lane this is.
+    Adopt(Box<SeatedRoom>),
     /// Somebody comes.
     Enter { room: RoomId, arrival: Box<Arrival> },
     /// All connections are to be closed, then the thread ends.
@@ -63,12 +68,22 @@ pub(crate) struct ShardSetup {
     pub(crate) reports: Sender<Report>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
+    /// Whether it is the slow lane of another shard.
+    pub(crate) is_slow_lane: bool,
 }
 
 /// Rooms that tick together.
 struct Beat {
     pace: Pace,
     rooms: Vec<SeatedRoom>,
+}
+
+/// What the rooms of a shard use in turn.
+#[derive(Default)]
+struct Desk {
+    received: Vec<u8>,
+    lead: Vec<u8>,
+    tally: Tally,
 }
 
 /// One shard.
@@ -78,10 +93,12 @@ pub(crate) struct Shard {
     closing: Vec<Closing>,
     /// Rooms whose end was not reported yet.
     gone: Vec<RoomId>,
-    lead: Vec<u8>,
+    desk: Desk,
     scratch: Vec<u8>,
     /// Why everything is being closed, when it is.
     stopping: Option<CloseCode>,
+    /// Where slow rooms have gone, if any has.
+    slow_lane: Option<SlowLane>,
 }
 
 impl Shard {
@@ -91,9 +108,10 @@ impl Shard {
             beats: Vec::new(),
             closing: Vec::new(),
             gone: Vec::new(),
-            lead: Vec::new(),
+            desk: Desk::default(),
             scratch: vec![0; 4_096],
             stopping: None,
+            slow_lane: None,
         }
     }
 
@@ -106,8 +124,12 @@ impl Shard {
         while !(self.stopping.is_some() && self.closing.is_empty()) {
             self.hear();
             self.tick_due_rooms();
+            self.setup.metrics.take_over(&mut self.desk.tally);
             self.look_after_closing();
             self.report_gone();
+        }
+        if let Some(lane) = self.slow_lane.take() {
+            lane.join();
         }
     }
 
@@ -120,6 +142,7 @@ impl Shard {
             };
             match command {
                 Ok(Command::Open { room, game, plan }) => self.open(room, game, &plan),
+                Ok(Command::Adopt(room)) => self.seat(*room),
                 Ok(Command::Enter { room, arrival }) => self.enter(room, *arrival),
                 Ok(Command::Stop(code)) => return self.stop(code),
                 Err(RecvTimeoutError::Timeout) => return,
@@ -141,7 +164,8 @@ impl Shard {
     }
 
     fn tick_due_rooms(&mut self) {
-        let Self { setup, closing, lead, gone, .. } = self;
+        let Self { setup, closing, desk, gone, .. } = self;
+        let mut slow = Vec::new();
         for beat in self.beats.iter_mut().filter(|beat| !beat.rooms.is_empty()) {
             let now_ns = setup.clock.now_ns();
             let dropped = beat.pace.forgive(now_ns);
@@ -149,10 +173,31 @@ impl Shard {
             for _ in 0..CATCH_UP_TICKS_MAX {
                 let Some(deadline_ns) = beat.pace.take(now_ns) else { break };
                 for room in &mut beat.rooms {
-                    setup.tick(room, deadline_ns, lead, closing);
+                    setup.tick(room, deadline_ns, desk, closing);
                 }
             }
             gone.extend(beat.rooms.extract_if(.., |room| room.failed || room.is_over()).map(|room| room.id));
+            slow.extend(beat.rooms.extract_if(.., |room| room.is_slow() && !setup.is_slow_lane));
+        }
+        slow.into_iter().for_each(|room| self.move_to_slow_lane(room));
+    }
+
+    /// Moves a room to where it delays nobody; without a thread for that it stays.
+    fn move_to_slow_lane(&mut self, mut room: SeatedRoom) {
+        room.forgive();
+        if self.slow_lane.is_none() {
+            match SlowLane::start(&self.setup) {
+                Ok(lane) => self.slow_lane = Some(lane),
+                Err(error) => tracing::warn!(%error, "a slow room delays others"),
+            }
+        }
+        match &self.slow_lane {
+            Some(lane) => {
+                tracing::warn!(room = room.id.0, "a room is too slow for its shard");
+                self.setup.metrics.rooms_slow.increment(1);
+                lane.take(room);
+            }
+            None => self.seat(room),
         }
     }
 
@@ -163,7 +208,12 @@ impl Shard {
             self.setup.metrics.room_panics.increment(u64::from(made.is_err()));
             return self.gone.push(id);
         };
-        let rate_hz = game.rules.tick_rate_hz;
+        self.seat(SeatedRoom::new(id, game.rules.tick_rate_hz, room));
+    }
+
+    /// Gives a room its place among the beats.
+    fn seat(&mut self, room: SeatedRoom) {
+        let rate_hz = room.rate_hz;
         let now_ns = self.setup.clock.now_ns();
         let rooms_at =
             |phase| self.beats.iter().find(|beat| beat.is(rate_hz, phase)).map_or(0, |beat| beat.rooms.len());
@@ -180,30 +230,36 @@ impl Shard {
             // Nobody missed the ticks of a beat without rooms.
             beat.pace = Pace::after(rate_hz, phase, now_ns);
         }
-        beat.rooms.push(SeatedRoom::new(id, rate_hz, room));
+        beat.rooms.push(room);
     }
 
     fn enter(&mut self, id: RoomId, arrival: Arrival) {
-        let Self { setup, closing, lead, .. } = self;
-        let turn = &mut Turn { now_us: setup.clock.now_us(), metrics: &setup.metrics, lead };
+        let Self { setup, closing, desk, slow_lane, .. } = self;
+        let turn = &mut setup.turn(setup.clock.now_ns(), desk);
         let mut rooms = self.beats.iter_mut().flat_map(|beat| &mut beat.rooms);
         match rooms.find(|room| room.id == id && !room.failed) {
             Some(room) => room.guarded(turn, closing, |room, turn, closing| room.enter(arrival, turn, closing)),
-            // It ended while this one was on the way.
-            None => {
-                let code = self.stopping.unwrap_or(CloseCode::NoRoom);
-                refuse(arrival.stream, arrival.counted, code, turn, closing);
-            }
+            None => match slow_lane {
+                Some(lane) if self.stopping.is_none() => lane.enter(id, arrival),
+                // It ended while this one was on the way.
+                _ => {
+                    let code = self.stopping.unwrap_or(CloseCode::NoRoom);
+                    refuse(arrival.stream, arrival.counted, code, turn, closing);
+                }
+            },
         }
     }
 
     fn stop(&mut self, code: CloseCode) {
-        let Self { setup, closing, lead, .. } = self;
-        let turn = &Turn { now_us: setup.clock.now_us(), metrics: &setup.metrics, lead };
+        let Self { setup, closing, desk, .. } = self;
+        let turn = &setup.turn(setup.clock.now_ns(), desk);
         for room in self.beats.iter_mut().flat_map(|beat| &mut beat.rooms) {
             room.close(code, turn, closing);
         }
         self.beats.clear();
+        if let Some(lane) = &self.slow_lane {
+            lane.stop(code);
+        }
         self.stopping = Some(code);
     }
 
@@ -220,13 +276,18 @@ impl Shard {
 }
 
 impl ShardSetup {
+    fn turn<'a>(&'a self, now_ns: u64, desk: &'a mut Desk) -> Turn<'a> {
+        let Desk { received, lead, tally } = desk;
+        Turn { now_us: now_ns / 1_000, metrics: &self.metrics, tally, received, lead }
+    }
+
     /// One tick of one room, and what the directory has to know of it.
-    fn tick(&self, room: &mut SeatedRoom, deadline_ns: u64, lead: &mut Vec<u8>, closing: &mut Vec<Closing>) {
+    fn tick(&self, room: &mut SeatedRoom, deadline_ns: u64, desk: &mut Desk, closing: &mut Vec<Closing>) {
         let start_ns = self.clock.now_ns();
-        let turn = &mut Turn { now_us: start_ns / 1_000, metrics: &self.metrics, lead };
-        room.guarded(turn, closing, SeatedRoom::turn);
-        self.metrics.ticked(Duration::from_nanos(start_ns.saturating_sub(deadline_ns)));
-        self.metrics.turn.record(Duration::from_nanos(self.clock.now_ns().saturating_sub(start_ns)));
+        room.guarded(&mut self.turn(start_ns, desk), closing, SeatedRoom::turn);
+        let turn_ns = self.clock.now_ns().saturating_sub(start_ns);
+        room.took(turn_ns);
+        desk.tally.ticked(start_ns.saturating_sub(deadline_ns), turn_ns, self.is_slow_lane);
         if let Some(summary) = room.news()
             && self.reports.try_send(Report::Room { room: room.id, summary }).is_ok()
         {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 /// test and the determinism check. [`Game::step`] must be a function of the state, the inputs and the
 /// context's generator: no clock, no I/O, no `HashMap` order, and of floats only `+ - * /`, `sqrt` and what
 /// [`math`](crate::math) offers.
-pub trait Game: State + Default + 'static {
+pub trait Game: State + Default + Send + 'static {
     /// What a player does in one tick.
     type Input: Input;
     /// What may happen in a tick and is seen or heard rather than remembered. `()` for none.

@@ -27,21 +27,30 @@ pub enum Arrival {
 /// One seat's inputs for the coming ticks.
 #[derive(Debug, Clone)]
 pub struct InputBuffer<I> {
-    slots: [Option<(Tick, Action<I>)>; LEN],
+    /// The next tick that can be taken.
+    next: Tick,
+    /// Bit n: an input waits for the tick n after `next`. So the inputs alone fill the slots, without their ticks.
+    waiting: u32,
+    held_ticks: u32,
     newest: Option<Tick>,
     last: Action<I>,
-    held_ticks: u32,
+    /// What is done in a tick is in the slot of its number, modulo the length.
+    slots: [Action<I>; LEN],
 }
+
+const _: () = assert!(INPUT_LEAD_TICKS_MAX == u32::BITS, "one bit per tick of lead");
 
 impl<I: Input> Default for InputBuffer<I> {
     fn default() -> Self {
-        Self { slots: [None; LEN], newest: None, last: Action::default(), held_ticks: INPUT_HOLD_TICKS }
+        let (last, slots) = (Action::default(), [Action::default(); LEN]);
+        Self { next: Tick(0), waiting: 0, held_ticks: INPUT_HOLD_TICKS, newest: None, last, slots }
     }
 }
 
 impl<I: Input> InputBuffer<I> {
-    /// Keeps what a player does in `tick`; `next` is the tick that the room makes next.
+    /// Keeps what a player does in `tick`; `next` is the tick that the room makes next, never one before the last.
     pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick) -> Arrival {
+        self.forget_before(next);
         let lead = tick.since(next);
         if lead >= i64::from(INPUT_LEAD_TICKS_MAX) {
             return Arrival::Early;
@@ -50,34 +59,43 @@ impl<I: Input> InputBuffer<I> {
         if is_newest {
             self.newest = Some(tick);
         }
-        if lead < 0 {
+        let Ok(lead) = u32::try_from(lead) else {
             if is_newest {
                 // The best guess for the ticks to come.
                 self.last = action;
                 self.held_ticks = 0;
             }
             return Arrival::Late;
-        }
-        let slot = &mut self.slots[tick.0 as usize % LEN];
-        if slot.is_some_and(|(taken, _)| taken == tick) {
+        };
+        if self.waiting & (1 << lead) != 0 {
             return Arrival::Duplicate;
         }
-        *slot = Some((tick, action));
+        self.waiting |= 1 << lead;
+        self.slots[tick.0 as usize % LEN] = action;
         Arrival::Accepted
     }
 
     /// What the player does in `tick`, and whether it had come in time.
     pub fn take(&mut self, tick: Tick, codec: &InputCodec<I>) -> (Action<I>, bool) {
-        if let Some((_, action)) = self.slots[tick.0 as usize % LEN].take_if(|(slot, _)| *slot == tick) {
-            self.last = action;
+        self.forget_before(tick);
+        if self.waiting & 1 != 0 {
+            self.forget_before(tick.next());
+            self.last = self.slots[tick.0 as usize % LEN];
             self.held_ticks = 0;
-            return (action, true);
+            return (self.last, true);
         }
         if self.held_ticks >= INPUT_HOLD_TICKS {
             return (Action::default(), false);
         }
         self.held_ticks += 1;
         (Action { input: codec.held(self.last.input), age: self.last.age }, false)
+    }
+
+    /// Nobody will ask for ticks before `next` any more.
+    fn forget_before(&mut self, next: Tick) {
+        let passed = u32::try_from(next.since(self.next)).unwrap_or(0);
+        self.waiting = self.waiting.checked_shr(passed).unwrap_or(0);
+        self.next = self.next.max(next);
     }
 
     /// The newest tick that an input came for.
@@ -134,6 +152,20 @@ mod tests {
             assert_eq!(buffer.take(Tick(tick), &codec), (held(3), false));
         }
         assert_eq!(buffer.take(Tick(INPUT_HOLD_TICKS + 1), &codec), (Action::default(), false));
+    }
+
+    #[test]
+    fn what_was_not_taken_is_not_taken_for_a_later_tick() {
+        let (mut buffer, codec) = buffer();
+        buffer.insert(Tick(5), press(5), Tick(4));
+        buffer.insert(Tick(35), press(7), Tick(4));
+        let later = Tick(5 + INPUT_LEAD_TICKS_MAX);
+        assert_eq!(buffer.insert(later, press(6), Tick(8)), Arrival::Accepted);
+        assert_eq!(buffer.take(Tick(35), &codec), (press(7), true));
+        assert_eq!(buffer.take(Tick(36), &codec), (held(7), false));
+        assert_eq!(buffer.take(later, &codec), (press(6), true));
+        assert_eq!(buffer.insert(Tick(1_000), press(8), Tick(1_000)), Arrival::Accepted);
+        assert_eq!(buffer.take(Tick(1_000), &codec), (press(8), true));
     }
 
     #[test]

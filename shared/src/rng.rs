@@ -19,16 +19,19 @@ impl Rng {
     }
 
     /// Any `u32`, evenly.
+    #[inline]
     pub fn next_u32(&mut self) -> u32 {
         self.0.next_u32()
     }
 
     /// Any `u64`, evenly.
+    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number in `0..bound`; 0 for a bound of 0. The bias is below `bound` / 2³².
+    #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
         let wide = u64::from(self.next_u32()) * u64::from(bound);
         u32::try_from(wide >> 32).unwrap_or(0)
@@ -41,17 +44,20 @@ impl Rng {
     }
 
     /// A number in `0.0..1.0`, on a grid of 2⁻²⁴.
+    #[inline]
     pub fn unit(&mut self) -> f32 {
         // 24 bits fit a float's mantissa: the conversion and the product are exact.
         (self.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0)
     }
 
     /// A number in `low..high`.
+    #[inline]
     pub fn range(&mut self, low: f32, high: f32) -> f32 {
         low + self.unit() * (high - low)
     }
 
     /// True with a chance of one in `n`; always for 0 and 1.
+    #[inline]
     pub fn one_in(&mut self, n: u32) -> bool {
         self.below(n) == 0
     }

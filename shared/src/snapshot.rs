@@ -200,12 +200,23 @@ struct Capture<'a> {
 impl TableVisitor for Capture<'_> {
     fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
         let rows = self.tables.next().expect("a world shows the tables it described");
-        rows.clear();
-        for (id, value) in table.iter_mut() {
-            let row = rows.push(id);
+        rows.ids.clear();
+        make_room(&mut rows.ids, table.len());
+        make_room(&mut rows.wire, table.len() * T::WIDTH);
+        rows.ids.extend(table.iter().map(|(id, _)| id));
+        // What was there is overwritten: a value writes all its integers. Rows without any have nothing to write.
+        rows.wire.resize(table.len() * T::WIDTH, 0);
+        for (value, row) in table.values_mut().zip(rows.wire.chunks_exact_mut(T::WIDTH.max(1))) {
             value.gather(row);
             value.scatter(row);
         }
+    }
+}
+
+/// Reserves for so many in all, and an eighth more: each of a history of snapshots would double for one new row.
+fn make_room<T>(list: &mut Vec<T>, wanted: usize) {
+    if wanted > list.capacity() {
+        list.reserve_exact(wanted + wanted / 8 - list.len());
     }
 }
 

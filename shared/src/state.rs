@@ -82,11 +82,11 @@ pub trait Codec<T> {
 }
 
 /// What a player does in one tick. Derive it: `#[derive(Input)]`.
-pub trait Input: State + Copy + Default + PartialEq + 'static {}
+pub trait Input: State + Copy + Default + PartialEq + Send + 'static {}
 
 /// Something that happened in a tick and leaves no trace in the state: a sound, a flash. Derive it:
 /// `#[derive(Event)]`.
-pub trait Event: State + Copy + PartialEq + 'static {
+pub trait Event: State + Copy + PartialEq + Send + 'static {
     /// Any value, to be overwritten by [`State::scatter`].
     fn blank() -> Self;
 }

@@ -1,7 +1,7 @@
 //! Integration tests: every part against the others, in one binary.
 //!
-//! The core is driven in simulated ticks from seeds (`sessions`, `feel`, `codec`, `wire`); only `server` and
-//! `process` open sockets, on the loopback interface.
+//! The core is driven in simulated ticks from seeds (`sessions`, `feel`, `codec`, `wire`); only `server`, `rhythm`,
+//! `readers`, `memory` and `process` open sockets, on the loopback interface.
 
 #[cfg(test)]
 mod codec;
@@ -12,6 +12,8 @@ mod feel;
 #[cfg(test)]
 mod gallery;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod newcomers;
 #[cfg(test)]
 mod past;
@@ -19,8 +21,11 @@ mod past;
 mod player;
 #[cfg(test)]
 mod process;
+mod readers;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod rhythm;
 #[cfg(test)]
 mod sections;
 #[cfg(test)]

@@ -104,6 +104,12 @@ impl<G: Game> Player<G> {
         }
     }
 
+    /// From the first snapshot to the last.
+    pub(crate) fn span(&self) -> Duration {
+        let ends = self.snapshots.first().zip(self.snapshots.last());
+        ends.map_or(Duration::ZERO, |(first, last)| last.1.duration_since(first.1))
+    }
+
     /// Snapshots came for every tick, hashes were compared, and nothing was ever wrong.
     pub(crate) fn assert_undisturbed(&self) {
         assert_eq!(self.closed, None, "nobody closed the witness");

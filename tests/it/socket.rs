@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tickwire::Game;
 use tickwire::message::{Hello, PROTOCOL_VERSION, WELCOME, Welcome, fingerprint};
+use tickwire_server::Running;
 
 /// Longer than anything the server takes its time for.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -23,6 +24,14 @@ pub(crate) enum Event {
     Close(u16),
     /// The connection has ended.
     End,
+}
+
+/// The value of a metric of a server; `series` is its name with its labels.
+pub(crate) fn metric(server: &Running, series: &str) -> f64 {
+    let admin = server.admin_address().expect("on a free port");
+    let (_, metrics) = http(admin, "GET", "/metrics", "");
+    let value = metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{series} is not in\n{metrics}"))
 }
 
 /// An upgraded connection.
@@ -71,7 +80,11 @@ pub(crate) fn hello<G: Game>(code: &str) -> Hello {
 impl Socket {
     /// Connects and upgrades; `more` is sent in the same segment as the request.
     pub(crate) fn open_with(address: SocketAddr, more: &[u8]) -> Self {
-        let mut stream = TcpStream::connect(address).expect("the server listens");
+        Self::upgrade(TcpStream::connect(address).expect("the server listens"), address, more)
+    }
+
+    /// Upgrades a connection; `more` is sent in the same segment as the request.
+    pub(crate) fn upgrade(mut stream: TcpStream, address: SocketAddr, more: &[u8]) -> Self {
         stream.set_nodelay(true).expect("a socket option");
         let mut request = format!(
             "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -149,6 +162,26 @@ impl Socket {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => None,
             Err(_) => Some(false),
         }
+    }
+
+    /// All that has come, without waiting.
+    pub(crate) fn drain(&mut self) -> Vec<Event> {
+        self.stream.set_nonblocking(true).expect("a socket option");
+        let mut bytes = [0; 16_384];
+        let mut events = Vec::new();
+        loop {
+            match self.stream.read(&mut bytes) {
+                Ok(count) if count > 0 => self.unread.extend_from_slice(&bytes[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Ok(_) | Err(_) => {
+                    events.push(Event::End);
+                    break;
+                }
+            }
+        }
+        self.stream.set_nonblocking(false).expect("a socket option");
+        events.splice(0..0, std::iter::from_fn(|| self.parse()));
+        events
     }
 
     /// What comes next.
@@ -232,7 +265,13 @@ pub(crate) fn api(address: SocketAddr, method: &str, path: &str, body: &str) -> 
 
 /// Creates a room and gives its code.
 pub(crate) fn create_room(address: SocketAddr, game: &str) -> String {
-    let (status, answer) = api(address, "POST", "/api/rooms", &format!("{{\"game\":\"{game}\"}}"));
+    create_room_with(address, game, &Value::Null)
+}
+
+/// Creates a room with these options of its game and gives its code.
+pub(crate) fn create_room_with(address: SocketAddr, game: &str, options: &Value) -> String {
+    let wish = serde_json::json!({ "game": game, "options": options });
+    let (status, answer) = api(address, "POST", "/api/rooms", &wish.to_string());
     assert_eq!(status, 201, "{answer}");
     answer["code"].as_str().expect("a code").to_owned()
 }

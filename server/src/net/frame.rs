@@ -176,6 +176,23 @@ impl FrameReader {
         Self { buffer: bytes.to_vec(), end: bytes.len(), ..Self::new(limits) }
     }
 
+    /// Takes `spare` as memory for what is to be read, unless there are unread bytes: readers that are read in turn
+    /// share one buffer, which is warm in the caches, and own none in between.
+    pub fn borrow(&mut self, spare: &mut Vec<u8>) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            self.buffer = std::mem::take(spare);
+        }
+    }
+
+    /// Gives the memory back, unless there are unread bytes in it.
+    pub fn give_back(&mut self, spare: &mut Vec<u8>) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+            *spare = std::mem::take(&mut self.buffer);
+        }
+    }
+
     /// Where the next bytes belong; never empty.
     ///
     /// # Panics

@@ -23,6 +23,8 @@ pub(super) struct Member {
     /// Whether the last tick was made without an input.
     pub(super) starved: bool,
     pub(super) outbox: VecDeque<Vec<u8>>,
+    /// Whether anything was ever heard: then it has its welcome.
+    pub(super) confirmed: bool,
     overflown: bool,
     acked: Tick,
     heard: Tick,
@@ -45,6 +47,7 @@ impl Member {
             priors: Some(0),
             starved: false,
             outbox: VecDeque::new(),
+            confirmed: false,
             overflown: false,
             acked: now,
             heard: now,

@@ -5,7 +5,7 @@
 
 use super::hosted::HostedRoom;
 use crate::limits::{CONTROL_WRITE_BYTES_MAX, WRITE_STALL_MAX};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Tally};
 use crate::net::address::Counted;
 use crate::net::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
 use crate::room::{MemberId, SnapshotPoll};
@@ -28,7 +28,11 @@ pub(super) enum End {
 pub(super) struct Turn<'a> {
     pub(super) now_us: u64,
     pub(super) metrics: &'a Metrics,
-    /// What one connection is to be written. Memory that is used again.
+    /// What is counted in every tick.
+    pub(super) tally: &'a mut Tally,
+    /// What one connection has sent. Memory that is used again, as is the next.
+    pub(super) received: &'a mut Vec<u8>,
+    /// What one connection is to be written.
     pub(super) lead: &'a mut Vec<u8>,
 }
 
@@ -98,29 +102,31 @@ impl Connection {
     }
 
     /// Reads what has come, once, and gives the room its messages.
-    pub(super) fn read(&mut self, room: &mut dyn HostedRoom, turn: &Turn<'_>) {
+    pub(super) fn read(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) {
         if self.end.is_some() {
             return;
         }
+        self.reader.borrow(turn.received);
         match self.stream.read(self.reader.space()) {
             Ok(0) => self.end = Some(End::Lost),
             Ok(count) => {
-                turn.metrics.bytes_in.increment(count as u64);
+                turn.tally.bytes_in += count as u64;
                 self.reader.filled(count);
                 self.take_in(room, turn);
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => self.end = Some(End::Lost),
         }
+        self.reader.give_back(turn.received);
     }
 
     /// Gives the room the messages that are in the read buffer.
-    pub(super) fn take_in(&mut self, room: &mut dyn HostedRoom, turn: &Turn<'_>) {
+    pub(super) fn take_in(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) {
         while self.end.is_none() {
             match self.reader.poll(turn.now_us) {
                 Ok(None) => return,
                 Ok(Some(Incoming::Message(message))) => {
-                    turn.metrics.messages_in.increment(1);
+                    turn.tally.messages_in += 1;
                     self.end = room.receive(self.member, message).err().map(End::Close);
                 }
                 Ok(Some(Incoming::Ping(payload))) => {
@@ -143,7 +149,7 @@ impl Connection {
     }
 
     fn try_write(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) -> Result<(), End> {
-        turn.metrics.bytes_out.increment(self.unsent.flush(&self.stream)? as u64);
+        turn.tally.bytes_out += self.unsent.flush(&self.stream)? as u64;
         if !self.unsent.is_empty() {
             let stalled_us = u128::from(turn.now_us.saturating_sub(self.unsent.since_us));
             let stalled = stalled_us > WRITE_STALL_MAX.as_micros();
@@ -173,14 +179,14 @@ impl Connection {
     }
 
     /// Writes what is gathered in the lead, and keeps what the kernel does not take.
-    fn send(&mut self, turn: &Turn<'_>) -> Result<(), End> {
+    fn send(&mut self, turn: &mut Turn<'_>) -> Result<(), End> {
         if turn.lead.is_empty() {
             return Ok(());
         }
         let count = taken(self.stream.write(turn.lead))?;
-        turn.metrics.bytes_out.increment(count as u64);
+        turn.tally.bytes_out += count as u64;
         if count < turn.lead.len() {
-            turn.metrics.writes_incomplete.increment(1);
+            turn.tally.writes_incomplete += 1;
             self.unsent.tail(turn.now_us).extend_from_slice(&turn.lead[count..]);
         }
         Ok(())
@@ -204,9 +210,11 @@ mod tests {
         let counted = ConnectionCounts::new(1).count(None).unwrap();
         let mut connection = Connection::new(MemberId::default(), stream, reader, counted);
         let expected = [vec![1; 70], vec![2; 20_000_000], vec![3; 5_000_000]].concat();
-        let (metrics, mut lead) = (Metrics::new(), expected.clone());
-        let turn = Turn { now_us: 7, metrics: &metrics, lead: &mut lead };
-        assert_eq!(connection.send(&turn), Ok(()));
+        let (metrics, mut tally) = (Metrics::new(), Tally::default());
+        let (mut received, mut lead) = (Vec::new(), expected.clone());
+        let mut turn =
+            Turn { now_us: 7, metrics: &metrics, tally: &mut tally, received: &mut received, lead: &mut lead };
+        assert_eq!(connection.send(&mut turn), Ok(()));
         assert!(!connection.unsent.is_empty(), "so much fits into no socket");
         assert_eq!(connection.unsent.since_us, 7);
         let (mut received, mut piece) = (Vec::new(), vec![0; 65_536]);

@@ -6,7 +6,9 @@ use tickwire::message::{CloseCode, Hello, ResumeToken};
 use tickwire::{Game, Rules};
 
 /// [`Room`] without its game's type; each method is the room's own.
-pub(crate) trait HostedRoom {
+///
+/// It can move to another thread, with everything in it: to the slow lane.
+pub(crate) trait HostedRoom: Send {
     fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode>;
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode>;
     fn lost(&mut self, member: MemberId);

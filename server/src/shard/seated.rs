@@ -3,6 +3,7 @@
 use super::closing::Closing;
 use super::connection::{Connection, End, Turn, Unsent};
 use super::hosted::HostedRoom;
+use crate::limits::{BUDGETS_PER_TICK, LONG_TURN_WEIGHT_MAX, LONG_TURNS_MAX, TURN_BUDGETS_MAX};
 use crate::lobby::RoomId;
 use crate::metrics::{Metrics, Side};
 use crate::net::address::Counted;
@@ -26,13 +27,15 @@ pub(crate) struct Arrival {
 }
 
 /// A room and its connections.
-pub(super) struct SeatedRoom {
+pub(crate) struct SeatedRoom {
     pub(super) id: RoomId,
     /// What the directory was told last.
     pub(super) reported: Summary,
     /// It has panicked: its state may be half changed, so it is not asked for anything any more.
     pub(super) failed: bool,
-    rate_hz: u32,
+    pub(super) rate_hz: u32,
+    /// Turns that were too long, since the last that was not; see [`LONG_TURNS_MAX`].
+    long_turns: u64,
     room: Box<dyn HostedRoom>,
     connections: Vec<Connection>,
     ticks: u64,
@@ -41,7 +44,7 @@ pub(super) struct SeatedRoom {
 impl SeatedRoom {
     pub(super) fn new(id: RoomId, rate_hz: u32, room: Box<dyn HostedRoom>) -> Self {
         let (reported, connections) = (Summary::default(), Vec::new());
-        Self { id, reported, failed: false, rate_hz, room, connections, ticks: 0 }
+        Self { id, reported, failed: false, rate_hz, long_turns: 0, room, connections, ticks: 0 }
     }
 
     /// Lets the room do something. If it panics, it is over, and nothing else is.
@@ -76,6 +79,23 @@ impl SeatedRoom {
         self.count(turn.metrics);
     }
 
+    /// A turn took so long: too long a row of too long ones makes a room slow.
+    pub(super) fn took(&mut self, turn_ns: u64) {
+        let turn_ns_max = 1_000_000_000 * TURN_BUDGETS_MAX / (u64::from(self.rate_hz) * BUDGETS_PER_TICK);
+        let times = turn_ns / turn_ns_max;
+        self.long_turns = if times == 0 { 0 } else { self.long_turns + times.min(LONG_TURN_WEIGHT_MAX) };
+    }
+
+    /// Whether the room delays others so much that it has to go where it cannot.
+    pub(super) const fn is_slow(&self) -> bool {
+        self.long_turns >= LONG_TURNS_MAX
+    }
+
+    /// Starts the judgement over.
+    pub(super) const fn forgive(&mut self) {
+        self.long_turns = 0;
+    }
+
     /// Hands the room's counters over, once a second.
     fn count(&mut self, metrics: &Metrics) {
         self.ticks += 1;
@@ -94,7 +114,7 @@ impl SeatedRoom {
     }
 
     /// Lets somebody in, or says why not.
-    pub(super) fn enter(&mut self, arrival: Arrival, turn: &Turn<'_>, closing: &mut Vec<Closing>) {
+    pub(super) fn enter(&mut self, arrival: Arrival, turn: &mut Turn<'_>, closing: &mut Vec<Closing>) {
         let Arrival { stream, reader, hello, token, counted } = arrival;
         let entered = match self.room.enter(&hello, token) {
             Ok(entered) => entered,
@@ -108,7 +128,7 @@ impl SeatedRoom {
         let mut connection = Connection::new(entered.member, stream, reader, counted);
         put_message(connection.unsent.tail(turn.now_us), &entered.welcome);
         match connection.unsent.flush(&connection.stream) {
-            Ok(count) => turn.metrics.bytes_out.increment(count as u64),
+            Ok(count) => turn.tally.bytes_out += count as u64,
             Err(end) => connection.end = Some(end),
         }
         connection.take_in(&mut *self.room, turn);

@@ -52,7 +52,8 @@ struct Running {
 fn run() -> Running {
     let (commands, inbox) = mpsc::channel();
     let (report, reports) = tokio::sync::mpsc::channel(64);
-    let setup = ShardSetup { inbox, reports: report, metrics: Arc::new(Metrics::new()), clock: Clock::start() };
+    let (metrics, clock) = (Arc::new(Metrics::new()), Clock::start());
+    let setup = ShardSetup { inbox, reports: report, metrics, clock, is_slow_lane: false };
     let thread = std::thread::spawn(move || Shard::new(setup).run());
     Running { commands, reports, thread }
 }

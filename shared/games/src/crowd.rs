@@ -139,15 +139,17 @@ impl Mover {
     }
 
     fn fly(&mut self) {
-        self.velocity.x = math::clamp(self.velocity.x, -SPEED_MAX, SPEED_MAX);
-        self.velocity.y = math::clamp(self.velocity.y, -SPEED_MAX, SPEED_MAX);
-        // On the wire's grid before it moves anything: what is left over would be lost after the step.
-        self.velocity = (self.velocity * 32.0 + 0.5).floor() / 32.0;
+        self.velocity = vec2(on_grid(self.velocity.x), on_grid(self.velocity.y));
         self.at += self.velocity;
         bounce(&mut self.at.x, &mut self.velocity.x);
         bounce(&mut self.at.y, &mut self.velocity.y);
         self.angle = self.angle.wrapping_add_signed(i16::from(self.spin)) % DIRECTIONS as u16;
     }
+}
+
+/// A speed on the wire's grid, before it moves anything: what is left over would be lost after the step.
+fn on_grid(speed: f32) -> f32 {
+    math::floor(math::clamp(speed, -SPEED_MAX, SPEED_MAX) * 32.0 + 0.5) / 32.0
 }
 
 fn bounce(at: &mut f32, velocity: &mut f32) {
@@ -161,14 +163,17 @@ fn any_velocity(dice: &mut Rng) -> Vec2 {
     vec2(dice.range(-SPEED_MAX, SPEED_MAX), dice.range(-SPEED_MAX, SPEED_MAX))
 }
 
-/// A small change on both axes: the sum of four even draws is near enough to a normal one.
+/// A small change on both axes, much finer than the grid of velocities.
 fn nudge(dice: &mut Rng) -> Vec2 {
-    let mut draw = || {
-        let sum = dice.unit() + dice.unit() + dice.unit() + dice.unit() - 2.0;
-        // Four even draws have a variance of a third.
-        sum * SIGMA * 1.732_050_8
-    };
-    vec2(draw(), draw())
+    vec2(bell(dice.next_u32()) * SIGMA, bell(dice.next_u32()) * SIGMA)
+}
+
+/// A draw with mean 0 and deviation 1 from 32 random bits: the sum of four even draws, one for each byte, is near
+/// enough to a normal one.
+fn bell(bits: u32) -> f32 {
+    let sum: u16 = bits.to_le_bytes().into_iter().map(u16::from).sum();
+    // Four bytes have a mean of 510, and a variance of 4 * (256² - 1) / 12.
+    (f32::from(sum) - 510.0) * (1.0 / 147.800_54)
 }
 
 #[cfg(test)]
@@ -179,6 +184,15 @@ mod tests {
     #[test]
     fn every_run_is_the_same() {
         assert_deterministic::<Crowd>();
+    }
+
+    #[test]
+    fn erratic_changes_have_the_deviation_that_is_said() {
+        let mut dice = Rng::new(5);
+        let draws: std::vec::Vec<f32> = (0..100_000).map(|_| bell(dice.next_u32())).collect();
+        let mean = draws.iter().sum::<f32>() / 100_000.0;
+        let variance = draws.iter().map(|draw| (draw - mean) * (draw - mean)).sum::<f32>() / 100_000.0;
+        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02, "mean {mean}, variance {variance}");
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Codec<f32> for Angle {
     fn gather(&self, value: &f32, wire: &mut [u32]) {
         let turns = *value * (1.0 / crate::math::TURN);
         // Only the fraction of a turn counts; the cast takes NaN and infinity's NaN fraction to zero.
-        let fraction = turns - libm::floorf(turns);
+        let fraction = turns - crate::math::floor(turns);
         wire[0] = (fraction * self.directions() as f32 + 0.5) as u32 & (self.directions() - 1);
     }
     #[inline]

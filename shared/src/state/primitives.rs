@@ -13,11 +13,11 @@ macro_rules! integers {
             }
             #[inline]
             fn gather(&self, wire: &mut [u32]) {
-                wire[0] = Whole::new(<$int>::MIN as i64, <$int>::MAX as i64).level(i64::from(*self));
+                wire[0] = const { Whole::new(<$int>::MIN as i64, <$int>::MAX as i64) }.level(i64::from(*self));
             }
             #[inline]
             fn scatter(&mut self, wire: &[u32]) {
-                Codec::scatter(&Whole::new(<$int>::MIN as i64, <$int>::MAX as i64), self, wire);
+                Codec::scatter(&const { Whole::new(<$int>::MIN as i64, <$int>::MAX as i64) }, self, wire);
             }
         }
     )*};

@@ -235,3 +235,22 @@ fn close_frames_of_the_server_are_valid() {
         assert_eq!(close_code(&out[2..]), Ok(Some(code.number())));
     }
 }
+
+#[test]
+fn a_reader_borrows_a_buffer_and_keeps_it_while_a_frame_is_cut() {
+    let (mut reader, mut spare) = (FrameReader::starting_with(FrameLimits::CLIENT, &[]), vec![0; READ_BUFFER_BYTES]);
+    let bytes = frame(true, BINARY, b"abc");
+    let (begin, end) = bytes.split_at(4);
+    for (piece, kept) in [(&bytes[..], false), (begin, true), (end, false)] {
+        reader.borrow(&mut spare);
+        reader.space()[..piece.len()].copy_from_slice(piece);
+        reader.filled(piece.len());
+        match reader.poll(0) {
+            Ok(Some(Incoming::Message(message))) => assert!(!kept && message == b"abc"),
+            other => assert!(kept && other == Ok(None)),
+        }
+        assert_eq!(reader.poll(0), Ok(None));
+        reader.give_back(&mut spare);
+        assert_eq!(spare.is_empty(), kept, "its bytes stay with it");
+    }
+}

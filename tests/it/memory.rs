@@ -1,0 +1,108 @@
+//! Memory of the server's process: so much for each who plays, and nothing for those who have left.
+
+use crate::serving::Serving;
+use crate::socket::{Event, Socket, binary, create_room, create_room_with};
+use std::time::Instant;
+use tickwire::input::{Ack, InputCodec, InputFrame};
+use tickwire::limits::SNAPSHOT_HISTORY_LEN;
+use tickwire::message::{ClientControl, SNAPSHOT, SnapshotHead};
+use tickwire::wire::Reader;
+use tickwire::{Game, Tick};
+use tickwire_games::Crowd;
+
+/// User-space memory for one who plays, its share of a room of eight included. The history of a room's world comes on
+/// top of it: here there is nothing in the world but the players.
+const PLAYING_BYTES_MAX: u64 = 10_240;
+
+/// Less than any piece of a connection or room for each of those who have come and gone.
+const LEFT_BYTES_MAX: u64 = 100;
+
+/// Somebody in a room of crowd, who reads everything and acknowledges it.
+struct Guest {
+    socket: Socket,
+    newest: Tick,
+}
+
+impl Guest {
+    fn enter(server: &Serving, code: &str) -> Self {
+        let (socket, welcome) = Socket::enter::<Crowd>(server.address(), code);
+        Self { socket, newest: Tick(welcome.tick) }
+    }
+
+    /// Reads what has come, and acknowledges it when there was anything.
+    fn play(&mut self) {
+        let known = self.newest;
+        for event in self.socket.drain() {
+            match event {
+                Event::Message(message) if message.first().is_some_and(|kind| *kind >= SNAPSHOT) => {
+                    self.newest =
+                        SnapshotHead::decode(&mut Reader::new(&message), self.newest).expect("a snapshot").tick;
+                }
+                Event::Message(_) | Event::Other(_) => {}
+                end => panic!("nobody is sent away: {end:?}"),
+            }
+        }
+        if self.newest == known {
+            return;
+        }
+        // So old that the room remembers no hash of it.
+        let old = u32::try_from(SNAPSHOT_HISTORY_LEN).expect("a few") + 4;
+        let ack = Ack { tick: Tick(self.newest.0.saturating_sub(old)), hash: 0 };
+        let mut message = Vec::new();
+        let frame = InputFrame::one(self.newest + 3, Default::default(), Some(ack), false);
+        InputCodec::<<Crowd as Game>::Input>::new().encode(&frame, &mut message);
+        self.socket.send(&binary(&message));
+    }
+}
+
+/// Fills rooms of crowd up to so many guests, and plays for a moment.
+fn fill(server: &Serving, guests: &mut Vec<Guest>, wanted: usize) {
+    let mut code = String::new();
+    while guests.len() < wanted {
+        if guests.len().is_multiple_of(usize::from(Crowd::RULES.seats)) {
+            code = create_room_with(server.address(), "crowd", &serde_json::json!({ "entities": 0 }));
+            // Those who are here would be given up while others come.
+            guests.iter_mut().for_each(Guest::play);
+        }
+        guests.push(Guest::enter(server, &code));
+    }
+    // Long enough for the rooms' histories to be full.
+    let start = Instant::now();
+    while start.elapsed().as_secs_f64() < 1.5 {
+        guests.iter_mut().for_each(Guest::play);
+    }
+}
+
+#[test]
+fn who_plays_costs_ten_kilobytes_at_most() {
+    let server = Serving::start();
+    let mut guests = Vec::new();
+    fill(&server, &mut guests, 80);
+    let few = server.anonymous_bytes();
+    fill(&server, &mut guests, 320);
+    let each = server.anonymous_bytes().saturating_sub(few) / 240;
+    assert!(each > 0 && each <= PLAYING_BYTES_MAX, "{each} bytes for each who plays");
+}
+
+#[test]
+fn nothing_is_left_of_those_who_have_left() {
+    const ROOMS: u64 = 8;
+    const ROUNDS: u64 = 30;
+    let server = Serving::start();
+    let codes: Vec<String> = (0..ROOMS).map(|_| create_room(server.address(), "crowd")).collect();
+    let come_and_go = || {
+        for _ in 0..ROUNDS {
+            let seats = codes.iter().flat_map(|code| [code; 8]);
+            let mut guests: Vec<Guest> = seats.map(|code| Guest::enter(&server, code)).collect();
+            guests.iter_mut().for_each(|guest| guest.socket.send(&binary(&ClientControl::Leave.encode())));
+            for mut guest in guests {
+                assert_eq!(guest.socket.close_code(), Some(1000));
+            }
+        }
+    };
+    come_and_go();
+    let before = server.anonymous_bytes();
+    come_and_go();
+    let left = server.anonymous_bytes().saturating_sub(before) / (8 * ROOMS * ROUNDS);
+    assert!(left <= LEFT_BYTES_MAX, "{left} bytes are left of each");
+}
