@@ -6,6 +6,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
+use tickwire::past::{Past, Rewound};
 use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
@@ -30,6 +31,7 @@ struct Pair<G: Game> {
     encoder: Encoder,
     mirror: Mirror,
     bytes: Vec<u8>,
+    rewound: Rewound<G>,
 }
 
 /// How long the two halves of one tick took.
@@ -46,8 +48,9 @@ impl<G: Game> Pair<G> {
         let (base, now) = (Snapshot::empty(schema), Snapshot::empty(schema));
         let (rng, dice) = (Rng::new(seed), Rng::new(!seed));
         let (encoder, mirror) = (Encoder::new(schema), Mirror::empty(schema));
-        let mut pair = Self { world, rng, dice, seats, base, now, encoder, mirror, bytes: Vec::new() };
-        pair.step();
+        let (bytes, rewound) = (Vec::new(), Rewound::default());
+        let mut pair = Self { world, rng, dice, seats, base, now, encoder, mirror, bytes, rewound };
+        pair.step(schema);
         pair.bytes.clear();
         pair.encoder.encode(schema, Topic::Room, None, &pair.now, true, &mut pair.bytes);
         pair.mirror.apply(schema, pair.now.tick, &pair.bytes).expect("a keyframe");
@@ -65,19 +68,20 @@ impl<G: Game> Pair<G> {
         pair
     }
 
-    fn step(&mut self) {
+    fn step(&mut self, schema: &Schema) {
         let mut inputs = [None; 64];
         for seat in &self.seats {
             inputs[seat.index()] = Some(self.world.bot(*seat, &mut self.dice));
         }
         let tick = self.now.tick.next();
         std::mem::swap(&mut self.base, &mut self.now);
-        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut Vec::new()));
+        let past = Past::present(schema, &self.base, &mut self.rewound);
+        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut Vec::new()).with_past(past));
         self.now.capture(&mut self.world, tick);
     }
 
     fn turn(&mut self, schema: &Schema) -> Turn {
-        self.step();
+        self.step(schema);
         self.bytes.clear();
         let start = Instant::now();
         black_box(self.encoder.encode(schema, Topic::Room, Some(&self.base), &self.now, true, &mut self.bytes));

@@ -1,6 +1,7 @@
 //! Where a game's bytes go: rooms of bots, every delta priced field by field.
 
 use std::fmt::Write as _;
+use tickwire::past::{Past, Rewound};
 use tickwire::section::{Bill, Encoder, Line};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
@@ -71,6 +72,7 @@ struct Account<G: Game> {
     trained: Encoder,
     untrained: Encoder,
     endless: Encoder,
+    rewound: Rewound<G>,
 }
 
 #[derive(Default)]
@@ -101,6 +103,7 @@ impl<G: Game> Account<G> {
             trained: encoder.clone(),
             untrained: encoder.clone(),
             endless: encoder,
+            rewound: Rewound::default(),
             schema,
         }
     }
@@ -112,7 +115,8 @@ impl<G: Game> Account<G> {
         }
         let tick = self.now.tick.next();
         std::mem::swap(&mut self.base, &mut self.now);
-        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut Vec::new()));
+        let past = Past::present(&self.schema, &self.base, &mut self.rewound);
+        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut Vec::new()).with_past(past));
         self.now.capture(&mut self.world, tick);
         tick
     }

@@ -221,8 +221,8 @@ mod tests {
     fn players_are_listed_with_score_and_state() {
         let players: serde_json::Value = serde_json::from_str(&report().players().to_string()).unwrap();
         let expected = serde_json::json!([
-            { "seat": 0, "name": "p\"0", "color": "#4dd8ff", "score": -3, "me": false, "bot": false, "connected": false },
-            { "seat": 1, "name": "p\"1", "color": "#ff7a59", "score": 4, "me": true, "bot": false, "connected": true },
+            { "seat": 0, "name": "p\"0", "color": "#0b70ff", "score": -3, "me": false, "bot": false, "connected": false },
+            { "seat": 1, "name": "p\"1", "color": "#0b70ff", "score": 4, "me": true, "bot": false, "connected": true },
             { "seat": 2, "name": "p\"2", "color": "#b4f25c", "score": 0, "me": false, "bot": true, "connected": true },
         ]);
         assert_eq!(players, expected);

@@ -26,4 +26,4 @@ pub use playout::{Moment, Playout};
 pub use session::{Notice, Session};
 pub use stats::Stats;
 pub use view::blend;
-pub(crate) use view::{predicts_leaf, predicts_row};
+pub(crate) use view::{play_rows, predicts_leaf, predicts_row};

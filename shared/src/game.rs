@@ -3,7 +3,7 @@
 use crate::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
 use crate::past::Past;
 use crate::state::{Event, Input, State};
-use crate::{Rng, Seat, Tick};
+use crate::{Rng, Seat, Table, Tick};
 use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -211,12 +211,21 @@ impl<'a, G: Game> Step<'a, G> {
     /// whom nothing is known, it is the last tick's world. On a client it is the same for its own seat, hidden
     /// fields apart, and the last tick's world for others: hits are predicted as the server will find them.
     ///
-    /// Worked out when first asked for in a tick and then kept for it, per seat.
+    /// Worked out when first asked for in a tick and then kept for it, per seat: the whole world, which takes longer
+    /// than the rest of a step if it is large. [`Step::past_table`] does it for one table.
     ///
     /// # Panics
     /// In a context without [`Step::with_past`]: whoever runs the step forgot it.
     pub fn past(&mut self, seat: Seat) -> &G {
         self.past.as_mut().expect("whoever runs a step hands in the past").world(seat)
+    }
+
+    /// One table of [`Step::past`], without the work for the others: `tick.past_table(seat, |world| &world.ships)`.
+    ///
+    /// # Panics
+    /// As [`Step::past`].
+    pub fn past_table<T>(&mut self, seat: Seat, table: impl Fn(&G) -> &Table<T>) -> &Table<T> {
+        self.past.as_mut().expect("whoever runs a step hands in the past").table(seat, table)
     }
 
     /// Tells players that something happened; see [`To`] for who hears of it.

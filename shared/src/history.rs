@@ -1,8 +1,8 @@
 //! The recent worlds of a room, one per tick: baselines of deltas, and what lag compensation looks back into.
 
 use crate::Tick;
+use crate::client::Moment;
 use crate::limits::SNAPSHOT_HISTORY_LEN;
-use crate::past::Seen;
 use crate::snapshot::Snapshot;
 use crate::state::{Schema, State};
 use alloc::collections::VecDeque;
@@ -50,16 +50,16 @@ impl History {
     /// What a client showed at a moment, in ticks, which receives a snapshot every `every_ticks` ticks. Of a moment
     /// that is not kept, or not sent yet, it is the nearest that is.
     #[must_use]
-    pub fn seen_at(&self, moment: f64, every_ticks: u32) -> Seen<'_> {
+    pub fn seen_at(&self, moment: f64, every_ticks: u32) -> Moment<'_> {
         let every = every_ticks.max(1);
         let newest = self.newest();
         let oldest = self.kept.front().map_or(0, |snapshot| snapshot.tick.0);
         let last = newest.tick.0 / every * every;
         // The cast keeps to the range of a tick, whatever the moment.
         let before = (moment as u32 / every * every).clamp(oldest.next_multiple_of(every).min(last), last);
-        let after = before.saturating_add(every).min(last);
-        let at = |tick| self.at(Tick(tick)).unwrap_or(newest);
-        Seen::between(at(before), at(after), moment)
+        let after = before.checked_add(every).filter(|tick| *tick <= last).and_then(|tick| self.at(Tick(tick)));
+        let earlier = before.checked_sub(every).and_then(|tick| self.at(Tick(tick)));
+        Moment::between(earlier, self.at(Tick(before)).unwrap_or(newest), after, moment, 0.0)
     }
 }
 
@@ -96,19 +96,21 @@ mod tests {
     fn any_moment_is_seen_between_the_snapshots_that_were_sent() {
         let seen = |ticks, moment, every| {
             let history = history(ticks);
-            let Seen { before, after, part } = history.seen_at(moment, every);
-            (before.tick.0, after.tick.0, part)
+            let Moment { earlier, before, after, part, beyond } = history.seen_at(moment, every);
+            assert!(beyond == 0.0, "the room knows what came");
+            let tick = |snapshot: Option<&Snapshot>| snapshot.map(|snapshot| snapshot.tick.0);
+            (tick(earlier), before.tick.0, tick(after), part)
         };
-        assert_eq!(seen(40, 35.25, 1), (35, 36, 0.25));
-        assert_eq!(seen(40, 40.0, 1), (40, 40, 0.0));
-        assert_eq!(seen(40, 35.5, 3), (33, 36, (2.5_f64 / 3.0) as f32));
+        assert_eq!(seen(40, 35.25, 1), (Some(34), 35, Some(36), 0.25));
+        assert_eq!(seen(40, 40.0, 1), (Some(39), 40, None, 0.0));
+        assert_eq!(seen(40, 35.5, 3), (Some(30), 33, Some(36), (2.5_f64 / 3.0) as f32));
         // Not made yet, not sent yet, not kept any more, never was.
-        assert_eq!(seen(40, 99.5, 1), (40, 40, 0.0));
-        assert_eq!(seen(40, 39.5, 3), (39, 39, 0.0));
-        assert_eq!(seen(40, 3.5, 1), (25, 26, 0.0));
-        assert_eq!(seen(40, 3.5, 3), (27, 30, 0.0));
-        assert_eq!(seen(2, -7.0, 1), (0, 1, 0.0));
-        assert_eq!(seen(40, 5.0, 100), (40, 40, 0.0));
-        assert_eq!(seen(40, 1e30, 0), (40, 40, 0.0));
+        assert_eq!(seen(40, 99.5, 1), (Some(39), 40, None, 0.0));
+        assert_eq!(seen(40, 39.5, 3), (Some(36), 39, None, 0.0));
+        assert_eq!(seen(40, 3.5, 1), (None, 25, Some(26), 0.0));
+        assert_eq!(seen(40, 3.5, 3), (None, 27, Some(30), 0.0));
+        assert_eq!(seen(2, -7.0, 1), (None, 0, Some(1), 0.0));
+        assert_eq!(seen(40, 5.0, 100), (None, 40, None, 0.0));
+        assert_eq!(seen(40, 1e30, 0), (Some(39), 40, None, 0.0));
     }
 }

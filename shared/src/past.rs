@@ -4,43 +4,22 @@
 //! ago, between two snapshots. Both are rebuilt here, by the function with which the client draws, from the
 //! room's [`History`] and the age of the view that came with the input; on the client from what it received.
 
-use crate::client::{Playout, blend, predicts_leaf, predicts_row};
+use crate::client::{Moment, Playout, play_rows, predicts_leaf, predicts_row};
 use crate::history::History;
 use crate::input::ViewAge;
 use crate::limits::SEATS_MAX;
 use crate::snapshot::{Rows, Snapshot};
-use crate::state::{Schema, TableSchema};
-use crate::{Game, Mode, Seat, Tick};
+use crate::state::{Schema, State, TableSchema, TableVisitor};
+use crate::{Game, Mode, Seat, Table, Tick};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-
-/// What was on a screen: two snapshots and how far between them the shown moment is.
-#[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
-    /// The snapshot before the moment.
-    pub before: &'a Snapshot,
-    /// The one after it, or the same.
-    pub after: &'a Snapshot,
-    /// How far from one to the other, 0 to 1.
-    pub part: f32,
-}
-
-impl<'a> Seen<'a> {
-    /// What is seen at a moment, in ticks, between two snapshots; outside of them it is the nearer one.
-    #[must_use]
-    pub fn between(before: &'a Snapshot, after: &'a Snapshot, moment: f64) -> Self {
-        let span = f64::from(after.tick.0) - f64::from(before.tick.0);
-        let part = if span > 0.0 { ((moment - f64::from(before.tick.0)) / span).clamp(0.0, 1.0) } else { 0.0 };
-        Self { before, after, part: part as f32 }
-    }
-}
 
 /// Where the views of a tick are looked up.
 enum Source<'a> {
     /// In a room: every seat has told how old its view is.
     Room { history: &'a History, now: Tick, every_ticks: u32, ages: &'a [ViewAge] },
     /// On a client, which knows of its own seat at the most.
-    Client { newest: &'a Snapshot, own: Option<(Seat, Seen<'a>)> },
+    Client { newest: &'a Snapshot, own: Option<(Seat, Moment<'a>)> },
 }
 
 /// What the seats saw when they acted in the tick that is being made, and memory to rebuild it in.
@@ -72,8 +51,8 @@ impl<'a, G: Game> Past<'a, G> {
         rewound: &'a mut Rewound<G>,
     ) -> Self {
         rewound.start();
-        let around = playout.around_moment(age.before(now)).filter(|_| !age.is_none());
-        let own = me.zip(around.map(|(before, after, part)| Seen { before, after, part }));
+        let moment = playout.moment_at(age.before(now)).filter(|_| !age.is_none());
+        let own = me.zip(moment);
         Self { schema, source: Source::Client { newest, own }, rewound }
     }
 
@@ -86,6 +65,23 @@ impl<'a, G: Game> Past<'a, G> {
 
     /// What the player in `seat` saw.
     pub(crate) fn world(&mut self, seat: Seat) -> &G {
+        let (index, view) = self.start(seat);
+        self.rewound.show(index, self.schema, view, EVERYTHING);
+        &self.rewound.shown[index].world
+    }
+
+    /// One table of it.
+    pub(crate) fn table<T>(&mut self, seat: Seat, table: impl Fn(&G) -> &Table<T>) -> &Table<T> {
+        let (index, view) = self.start(seat);
+        let world = &mut self.rewound.shown[index].world;
+        let mut find = Find { address: core::ptr::from_ref(table(world)).addr(), bit: 1, found: EVERYTHING };
+        world.tables(&mut find);
+        self.rewound.show(index, self.schema, view, find.found);
+        table(&self.rewound.shown[index].world)
+    }
+
+    /// Where what the player in `seat` saw is shown, and what it was.
+    fn start(&mut self, seat: Seat) -> (usize, View<'a>) {
         let (newest, seen) = match self.source {
             Source::Room { history, now, every_ticks, ages } => {
                 let age = ages.get(seat.index()).copied().filter(|age| !age.is_none());
@@ -95,37 +91,67 @@ impl<'a, G: Game> Past<'a, G> {
         };
         self.rewound.asked |= 1 << seat.number();
         // All who see the newest world share it.
-        let key = seen.map(|_| seat);
-        match self.rewound.find(key) {
-            Some(index) => &self.rewound.worlds[index].1,
-            None => self.rewound.rebuild(self.schema, key, newest, seen),
+        let seen = seen.map(|seen| (seat, seen));
+        (self.rewound.find(seen.map(|(seat, _)| seat)), View { newest, seen })
+    }
+}
+
+/// All tables, the root row included.
+const EVERYTHING: u32 = u32::MAX;
+
+/// The last tick's world, and what a player saw who did not see that.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    newest: &'a Snapshot,
+    seen: Option<(Seat, Moment<'a>)>,
+}
+
+/// Finds out which table of a world it is that lies at an address.
+struct Find {
+    address: usize,
+    bit: u32,
+    found: u32,
+}
+
+impl TableVisitor for Find {
+    fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
+        self.bit <<= 1;
+        if core::ptr::from_mut(table).addr() == self.address {
+            self.found = self.bit;
         }
     }
 }
 
 /// Memory for past worlds, reused from tick to tick. It is no state: nothing in it outlives a tick.
 pub struct Rewound<G> {
-    /// What whom was shown in this tick: the first `filled`. The rest keep their memory.
-    worlds: Vec<(Option<Seat>, G)>,
-    filled: usize,
+    /// What whom was shown in this tick: the first `used`. The rest keep their memory.
+    shown: Vec<Shown<G>>,
+    used: usize,
     /// A bit per seat whose view was asked for in this tick.
     asked: u64,
-    shown: Snapshot,
+    rows: Snapshot,
     merged: Rows,
+}
+
+struct Shown<G> {
+    /// Who saw it; `None` for all who see the newest world.
+    seat: Option<Seat>,
+    /// A bit per table that is what it should be, the root row's being the lowest.
+    ready: u32,
+    world: G,
 }
 
 const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "there is a bit per seat");
 
 impl<G> Default for Rewound<G> {
     fn default() -> Self {
-        let (shown, merged) = (Snapshot::default(), Rows::default());
-        Self { worlds: Vec::new(), filled: 0, asked: 0, shown, merged }
+        Self { shown: Vec::new(), used: 0, asked: 0, rows: Snapshot::default(), merged: Rows::default() }
     }
 }
 
 impl<G: Game> Rewound<G> {
     fn start(&mut self) {
-        (self.filled, self.asked) = (0, 0);
+        (self.used, self.asked) = (0, 0);
     }
 
     /// Whether the last step asked what this seat saw.
@@ -133,42 +159,48 @@ impl<G: Game> Rewound<G> {
         self.asked & (1 << seat.number()) != 0
     }
 
-    fn find(&self, key: Option<Seat>) -> Option<usize> {
-        self.worlds[..self.filled].iter().position(|(known, _)| *known == key)
+    fn find(&mut self, seat: Option<Seat>) -> usize {
+        if let Some(index) = self.shown[..self.used].iter().position(|shown| shown.seat == seat) {
+            return index;
+        }
+        if self.shown.len() == self.used {
+            self.shown.push(Shown { seat, ready: 0, world: G::default() });
+        }
+        (self.shown[self.used].seat, self.shown[self.used].ready) = (seat, 0);
+        self.used += 1;
+        self.used - 1
     }
 
-    fn rebuild(&mut self, schema: &Schema, key: Option<Seat>, newest: &Snapshot, seen: Option<Seen<'_>>) -> &G {
-        if self.worlds.len() == self.filled {
-            self.worlds.push((None, G::default()));
+    /// Makes some tables of a shown world what they should be.
+    fn show(&mut self, index: usize, schema: &Schema, view: View<'_>, tables: u32) {
+        let Self { shown, rows, merged, .. } = self;
+        let shown = &mut shown[index];
+        let missing = tables & !shown.ready;
+        if missing == 0 {
+            return;
         }
-        let (owner, world) = &mut self.worlds[self.filled];
-        *owner = key;
-        match key.zip(seen) {
-            None => newest.restore(world),
-            Some((seat, seen)) => {
-                blend(schema, seen.before, seen.after, seen.part, &mut self.shown);
-                add_predicted(schema, seat, newest, &mut self.shown, &mut self.merged);
-                self.shown.restore(world);
-            }
+        shown.ready |= missing;
+        let Some((seat, seen)) = view.seen else { return view.newest.restore_some(&mut shown.world, missing) };
+        rows.tables.resize_with(schema.tables.len(), Rows::default);
+        for (number, table) in schema.tables.iter().enumerate().filter(|(number, _)| missing & (1 << number) != 0) {
+            play_rows(table, number, &seen, &mut rows.tables[number]);
+            add_predicted(table, seat, &view.newest.tables[number], &mut rows.tables[number], merged);
         }
-        self.filled += 1;
-        world
+        rows.restore_some(&mut shown.world, missing);
     }
 }
 
-/// Puts what the player in `me` predicts, as it is in `newest`, into the world that is shown.
-fn add_predicted(schema: &Schema, me: Seat, newest: &Snapshot, shown: &mut Snapshot, merged: &mut Rows) {
-    for ((table, newest), shown) in schema.tables.iter().zip(&newest.tables).zip(&mut shown.tables) {
-        if table.name.is_empty() {
-            let now = newest.row(0);
-            let predicted = |(index, _): &(usize, &mut u32)| predicts_leaf(&table.leaves[*index], now, Some(me));
-            shown.wire.iter_mut().enumerate().filter(predicted).for_each(|(index, value)| *value = now[index]);
-        } else if table.marks.predict {
-            shown.copy_from(newest);
-        } else if table.owner.is_some() {
-            merge(table, me, newest, shown, merged);
-            core::mem::swap(shown, merged);
-        }
+/// Puts what the player in `me` predicts of a table, as it is in `newest`, into what is shown of it.
+fn add_predicted(table: &TableSchema, me: Seat, newest: &Rows, shown: &mut Rows, merged: &mut Rows) {
+    if table.name.is_empty() {
+        let now = newest.row(0);
+        let predicted = |(index, _): &(usize, &mut u32)| predicts_leaf(&table.leaves[*index], now, Some(me));
+        shown.wire.iter_mut().enumerate().filter(predicted).for_each(|(index, value)| *value = now[index]);
+    } else if table.marks.predict {
+        shown.copy_from(newest);
+    } else if table.owner.is_some() {
+        merge(table, me, newest, shown, merged);
+        core::mem::swap(shown, merged);
     }
 }
 
@@ -288,8 +320,29 @@ mod tests {
         }
         // What was shown first is still there.
         assert_eq!(past.world(seat(0)).clock, 132);
-        assert_eq!(rewound.worlds.len(), 2, "one for seat 0, one for the others");
+        assert_eq!(rewound.shown.len(), 2, "one for seat 0, one for the others");
         assert!(rewound.was_asked(seat(50)) && !rewound.was_asked(seat(2)));
+    }
+
+    #[test]
+    fn one_table_is_shown_without_the_others_and_the_rest_when_it_is_asked_for() {
+        let schema = Schema::of::<World>();
+        let (history, mut rewound) = (worlds(&schema), Rewound::default());
+        let ages = [ViewAge::from_parts(72)];
+        let mut past = Past::<World>::of_room(&schema, &history, &ages, &mut rewound);
+        for (index, x) in [132, 24].into_iter().enumerate() {
+            let ships = past.table(seat(0), |world| &world.ships);
+            assert_eq!(ships.values().nth(index).map(|ship| ship.x), Some(x));
+        }
+        assert_eq!(past.rewound.shown[0].world.balls.len(), 0, "nobody asked");
+        assert_eq!(past.table(seat(0), |world| &world.balls).values().next().map(|ball| ball.x), Some(160));
+        assert_eq!(past.rewound.shown[0].world.clock, 0, "nobody asked");
+        assert_eq!(past.table(seat(3), |world| &world.ships).len(), 2);
+        let whole = past.world(seat(0));
+        assert_eq!((whole.clock, whole.door, whole.ships.len(), whole.balls.len()), (132, 160, 2, 1));
+        // In the next tick everything is asked for anew.
+        let mut past = Past::<World>::of_room(&schema, &history, &[], &mut rewound);
+        assert_eq!(past.table(seat(0), |world| &world.ships).values().next().map(|ship| ship.x), Some(160));
     }
 
     #[test]
@@ -321,7 +374,8 @@ mod tests {
         let mut playout = Playout::new(33_333.0);
         (10..=20).for_each(|tick| playout.push(history.at(Tick(tick)).expect("kept"), u64::from(tick) * 33_333));
         let (mut here, mut there) = (Rewound::default(), Rewound::default());
-        for parts in 0..=160 {
+        // Less than a tick ago nobody can have seen anything.
+        for parts in [0].into_iter().chain(16..=160) {
             let ages = [ViewAge::from_parts(parts)];
             let mut past = Past::<World>::of_room(&schema, &history, &ages, &mut here);
             let (mut room, mut client) = (Snapshot::empty(&schema), Snapshot::empty(&schema));

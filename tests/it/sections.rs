@@ -7,6 +7,7 @@ use crate::zoo::{Zoo, any_successor, any_world, canonical};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tickwire::limits::SEATS_MAX;
+use tickwire::past::{Past, Rewound};
 use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Rows, Snapshot, Topic};
 use tickwire::state::Schema;
@@ -107,8 +108,8 @@ fn three_worlds(seed: u64, ticks: u32) -> [Snapshot; 3] {
 fn played<G: Game>(options: &G::Options, seats: u8, ticks: u32, seed: u64) -> Vec<Snapshot> {
     let (mut world, mut rng, mut dice) = (G::new(options), Rng::new(seed), Rng::new(!seed));
     let seats: Vec<Seat> = Seat::first(seats).collect();
-    let mut snapshot = Snapshot::empty(&Schema::of::<G>());
-    let mut worlds = Vec::new();
+    let (schema, mut rewound, mut worlds) = (Schema::of::<G>(), Rewound::default(), Vec::new());
+    let mut snapshot = Snapshot::empty(&schema);
     for tick in 1..=ticks {
         // Somebody comes and goes.
         match tick % 97 {
@@ -119,7 +120,8 @@ fn played<G: Game>(options: &G::Options, seats: u8, ticks: u32, seed: u64) -> Ve
         }
         let mut inputs = [None; SEATS_MAX as usize];
         seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
-        world.step(&mut Step::new(Tick(tick), &inputs, &mut rng, &mut Vec::new()));
+        let past = Past::present(&schema, &snapshot, &mut rewound);
+        world.step(&mut Step::new(Tick(tick), &inputs, &mut rng, &mut Vec::new()).with_past(past));
         snapshot.capture(&mut world, Tick(tick));
         worlds.push(snapshot.clone());
     }

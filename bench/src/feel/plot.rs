@@ -65,7 +65,8 @@ pub fn svg(feels: &[Feel]) -> Result<String> {
 impl Panel<'_> {
     fn draw(&self, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<()> {
         let points = || self.curves.iter().flat_map(|(_, points)| points.iter().copied());
-        let right = points().map(|(x, _)| x).fold(1.0, f64::max);
+        let left = points().map(|(x, _)| x).fold(f64::INFINITY, f64::min).min(1e9).floor();
+        let right = points().map(|(x, _)| x).fold(left + 1.0, f64::max);
         let low = points().map(|(_, y)| y).fold(0.0, f64::min);
         let high = points().map(|(_, y)| y).fold(1.0, f64::max) * 1.1;
         let label = TextStyle::from(("sans-serif", 13));
@@ -74,7 +75,7 @@ impl Panel<'_> {
             .margin(10)
             .x_label_area_size(36)
             .y_label_area_size(44)
-            .build_cartesian_2d(0.0..right, low..high)?;
+            .build_cartesian_2d(left..right, low..high)?;
         chart
             .configure_mesh()
             .x_desc(self.axes[0])

@@ -8,21 +8,25 @@ use std::fmt::Write as _;
 #[must_use]
 pub fn render(feels: &[Feel]) -> String {
     let mut out = format!(
+        "  {:<18}│{:>23} │{:>15} │{:>14} │{:>24} │{:>15}\n",
+        "", "raw correction, units", "replayed ticks", "inputs", "others", "hashes"
+    );
+    out += &format!(
         "  {:<10} {:<7}│{:>7}{:>8}{:>8} │{:>5}{:>5}{:>5} │{:>6}{:>8} │{:>7}{:>8}{:>8} │{:>10}{:>5}\n",
         "profile",
         "scene",
         "p50",
         "p99",
-        "max u",
+        "max",
         "p50",
         "p99",
         "max",
         "lead",
         "starved",
         "view",
-        "beyond",
+        "guessed",
         "still",
-        "hashes",
+        "compared",
         "bad"
     );
     for feel in feels {

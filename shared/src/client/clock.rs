@@ -40,6 +40,7 @@ pub struct InputClock {
     rate: f64,
     /// When an observation was made, and how early inputs would have been for a clock that shows 0 at time 0.
     observations: VecDeque<(u64, f64)>,
+    /// The same by how early, kept in order as they come and go: a sort would be 10 KB of every page.
     sorted: Vec<f64>,
     /// Observations before this were on their way when the clock last jumped.
     settled_us: u64,
@@ -70,6 +71,8 @@ impl InputClock {
     pub fn set(&mut self, tick: f64, now_us: u64, round_trip_us: u64) {
         (self.base_us, self.base_tick, self.rate) = (now_us, tick, 1.0);
         self.observations.clear();
+        self.sorted.clear();
+        self.unproven = 0;
         self.settled_us = now_us + round_trip_us;
     }
 
@@ -98,15 +101,20 @@ impl InputClock {
         // Without a newer input the lead shrinks from tick to tick. That long it does for reasons that no lead
         // would help against: a tunnel, or this client itself was asleep.
         if !is_news && self.newest.1 - lead > provided {
-            self.observations.truncate(self.observations.len() - self.unproven.min(self.observations.len()));
-            self.unproven = 0;
+            for _ in 0..core::mem::take(&mut self.unproven) {
+                let last = self.observations.pop_back();
+                self.forget(last);
+            }
             return;
         }
-        self.unproven = if is_news { 0 } else { self.unproven + 1 };
+        if is_news {
+            self.unproven = 0;
+        }
         // An input that this clock has yet to come to was made before it jumped back.
         if now_us < self.settled_us || f64::from(newest.0) > self.tick_at(now_us) {
             return;
         }
+        self.unproven += usize::from(!is_news);
         let offset = self.tick_at(now_us) - now_us as f64 / self.tick_us;
         self.remember(now_us, lead - offset);
         let behind = LEAD_TARGET_TICKS - (self.worst(provided) + offset);
@@ -117,23 +125,30 @@ impl InputClock {
         }
         (self.base_us, self.base_tick) = (now_us, tick);
         // Late inputs are lost play: catch up fast. Early ones only add delay: give back slowly.
-        let wanted = if behind > 0.0 { behind * 0.02 } else { behind * 0.005 };
+        let wanted = if behind > 0.0 { behind * 0.02 } else { behind * 0.01 };
         self.rate = 1.0 + wanted.clamp(-DILATION_MAX, DILATION_MAX);
     }
 
     fn remember(&mut self, now_us: u64, early: f64) {
         let is_old = |(at_us, _): &(u64, f64)| now_us.saturating_sub(*at_us) > WINDOW_US;
         while self.observations.len() >= OBSERVATIONS_MAX || self.observations.front().is_some_and(is_old) {
-            self.observations.pop_front();
+            let first = self.observations.pop_front();
+            self.forget(first);
         }
         self.observations.push_back((now_us, early));
+        let place = self.sorted.partition_point(|known| *known < early);
+        self.sorted.insert(place, early);
+    }
+
+    fn forget(&mut self, observation: Option<(u64, f64)>) {
+        let place = observation.and_then(|(_, early)| self.sorted.iter().position(|known| *known == early));
+        if let Some(place) = place {
+            self.sorted.remove(place);
+        }
     }
 
     /// How early the inputs were, save those that may be late.
-    fn worst(&mut self, provided: f64) -> f64 {
-        self.sorted.clear();
-        self.sorted.extend(self.observations.iter().map(|(_, early)| *early));
-        self.sorted.sort_unstable_by(f64::total_cmp);
+    fn worst(&self, provided: f64) -> f64 {
         let best = self.sorted.last().copied().unwrap_or(0.0);
         let helpless = self.sorted.partition_point(|early| best - early > provided);
         let may_starve = (self.sorted.len() as f64 * STARVED_PART) as usize;

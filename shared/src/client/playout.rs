@@ -2,7 +2,7 @@
 //!
 //! The delay is the smallest one with which, over the last minute, next to no moment would have lacked a snapshot;
 //! so it follows the spacing of snapshots, their jitter and their stalls. It is changed by playing a few percent
-//! faster or slower, never by a jump unless far off. What is not covered is bridged: for a short while the world is
+//! faster or slower, and by more only when far off. What is not covered is bridged: for a short while the world is
 //! shown as it would be if everything went on as it did last.
 
 use crate::Tick;
@@ -14,6 +14,10 @@ const KEPT: usize = 32;
 
 /// The playout runs at most so much faster or slower than time.
 const DILATION_MAX: f64 = 0.06;
+
+/// Behind by more than this (in ticks), as it is after a tunnel, the playout runs up to twice as fast: a second of
+/// haste is less strange than others who are shown far in the past.
+const HASTE_TICKS: f64 = 3.0;
 
 /// Off by more than this (in ticks) the playout jumps.
 const JUMP_TICKS: f64 = 16.0;
@@ -35,7 +39,7 @@ const STILL_PART: f64 = 0.0003;
 const DELAY_STEP_TICKS: f64 = 0.25;
 
 /// The longest delay, in microseconds: who is further behind is better served by a picture that stops at times.
-const DELAY_US_MAX: f64 = 500_000.0;
+const DELAY_US_MAX: f64 = 300_000.0;
 
 /// A snapshot's arrival, in ticks.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +83,41 @@ pub struct Moment<'a> {
     pub part: f32,
     /// Ticks by which the moment is beyond `before`, when there is nothing after it.
     pub beyond: f32,
+}
+
+impl<'a> Moment<'a> {
+    /// What is seen at `shown`, in ticks, of these snapshots; beyond the newest for so many ticks at the most.
+    pub(crate) fn between(
+        earlier: Option<&'a Snapshot>,
+        before: &'a Snapshot,
+        after: Option<&'a Snapshot>,
+        shown: f64,
+        beyond_ticks_max: f64,
+    ) -> Self {
+        let since = shown - f64::from(before.tick.0);
+        match after {
+            Some(after) => {
+                let part = (since / after.tick.since(before.tick) as f64).clamp(0.0, 1.0) as f32;
+                Self { earlier, before, after: Some(after), part, beyond: 0.0 }
+            }
+            None => {
+                let beyond = within(since, 0.0, beyond_ticks_max) as f32;
+                Self { earlier, before, after: None, part: 0.0, beyond }
+            }
+        }
+    }
+}
+
+/// Like `f64::clamp` without its panic, whose message about bounds that are known only at run time would bring
+/// the formatting of floats, 20 KB, into every page.
+const fn within(value: f64, low: f64, high: f64) -> f64 {
+    if value < low {
+        low
+    } else if value > high {
+        high
+    } else {
+        value
+    }
 }
 
 impl Playout {
@@ -152,7 +191,7 @@ impl Playout {
     fn least_delay(&self) -> f64 {
         let waited: f64 = self.arrivals.iter().map(|arrival| f64::from(arrival.waited)).sum();
         let lacked = |delay: f64| {
-            let lacked = |arrival: &Arrival| (f64::from(arrival.needed) - delay).clamp(0.0, f64::from(arrival.waited));
+            let lacked = |arrival: &Arrival| within(f64::from(arrival.needed) - delay, 0.0, f64::from(arrival.waited));
             self.arrivals.iter().map(lacked).sum::<f64>()
         };
         let is_enough = |delay: f64| {
@@ -185,7 +224,8 @@ impl Playout {
         if libm::fabs(error) > JUMP_TICKS {
             self.shown = target;
         } else {
-            self.shown += elapsed * (1.0 + (error * 0.1).clamp(-DILATION_MAX, DILATION_MAX));
+            let fastest = if error > HASTE_TICKS { 1.0 } else { DILATION_MAX };
+            self.shown += elapsed * (1.0 + within(error * 0.1, -DILATION_MAX, fastest));
         }
         if elapsed > 0.0 && self.shown > newest {
             self.extrapolated += 1;
@@ -222,41 +262,19 @@ impl Playout {
         self.underruns
     }
 
-    /// The snapshots before and after the shown moment, and how far between them it is, 0 to 1.
-    #[must_use]
-    pub fn around(&self) -> Option<(&Snapshot, &Snapshot, f32)> {
-        self.around_moment(self.shown)
-    }
-
-    /// The same for any moment, in ticks; of one that is not kept, the nearest that is.
-    pub(crate) fn around_moment(&self, moment: f64) -> Option<(&Snapshot, &Snapshot, f32)> {
-        let newest = self.kept.back()?;
-        let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= moment);
-        let before = &self.kept[after.saturating_sub(1)];
-        let after = self.kept.get(after).unwrap_or(newest);
-        let span = f64::from(after.tick.0) - f64::from(before.tick.0);
-        let part = if span > 0.0 { ((moment - f64::from(before.tick.0)) / span).clamp(0.0, 1.0) } else { 0.0 };
-        Some((before, after, part as f32))
-    }
-
     /// The shown moment and the snapshots around it.
     #[must_use]
     pub fn moment(&self) -> Option<Moment<'_>> {
-        let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= self.shown);
+        self.moment_at(self.shown)
+    }
+
+    /// The same for any moment, in ticks; for one that is not kept any more, the oldest that is.
+    pub(crate) fn moment_at(&self, shown: f64) -> Option<Moment<'_>> {
+        let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= shown);
         let index = after.saturating_sub(1);
-        let (before, after) = (self.kept.get(index)?, self.kept.get(index + 1));
         let earlier = index.checked_sub(1).map(|index| &self.kept[index]);
-        let since = self.shown - f64::from(before.tick.0);
-        Some(match after {
-            Some(after) => {
-                let part = (since / after.tick.since(before.tick) as f64).clamp(0.0, 1.0) as f32;
-                Moment { earlier, before, after: Some(after), part, beyond: 0.0 }
-            }
-            None => {
-                let beyond = since.clamp(0.0, self.beyond_ticks_max()) as f32;
-                Moment { earlier, before, after: None, part: 0.0, beyond }
-            }
-        })
+        let (before, after) = (self.kept.get(index)?, self.kept.get(index + 1));
+        Some(Moment::between(earlier, before, after, shown, self.beyond_ticks_max()))
     }
 
     /// The newest snapshot.

@@ -97,12 +97,16 @@ fn glide(table: &TableSchema, from: &[u32], (start, end): (&[u32], &[u32]), part
 fn play_row(table: &TableSchema, number: usize, index: usize, moment: &Moment<'_>, out: &mut [u32]) {
     let (rows, tick) = (&moment.before.tables[number], moment.before.tick);
     let (id, from) = (rows.ids[index], rows.row(index));
+    let to = moment.after.map(|after| after.tables[number].find(id).unwrap_or(from));
+    if to == Some(from) {
+        // What rests needs no more work, and most things rest.
+        return out.copy_from_slice(from);
+    }
     let earlier = moment
         .earlier
         .and_then(|earlier| earlier.tables.get(number)?.find(id).map(|row| (row, tick.since(earlier.tick).max(1))));
-    let way = match moment.after {
-        Some(after) => {
-            let to = after.tables[number].find(id).unwrap_or(from);
+    let way = match moment.after.zip(to) {
+        Some((after, to)) => {
             let ticks = after.tick.since(tick).max(1);
             (number == 0 || !leaps(table, earlier, from, to, ticks)).then_some(((from, to), moment.part))
         }
@@ -146,11 +150,16 @@ pub fn blend(schema: &Schema, before: &Snapshot, after: &Snapshot, part: f32, ou
     let moment = Moment { earlier: None, before, after: Some(after), part, beyond: 0.0 };
     out.copy_from(before);
     for (number, table) in schema.tables.iter().enumerate() {
-        let rows = &mut out.tables[number];
-        for index in 0..rows.ids.len() {
-            let row = &mut rows.wire[index * rows.width..(index + 1) * rows.width];
-            play_row(table, number, index, &moment, row);
-        }
+        play_rows(table, number, &moment, &mut out.tables[number]);
+    }
+}
+
+/// Fills `out` with the rows of one table as they are at the moment.
+pub(crate) fn play_rows(table: &TableSchema, number: usize, moment: &Moment<'_>, out: &mut Rows) {
+    out.copy_from(&moment.before.tables[number]);
+    for index in 0..out.ids.len() {
+        let row = &mut out.wire[index * out.width..(index + 1) * out.width];
+        play_row(table, number, index, moment, row);
     }
 }
 

@@ -118,7 +118,7 @@ impl Encoder {
     }
 
     /// Replaces the priors by what was learnt, if that pays within the next `snapshots`; whether it did. From then
-    /// on, who does not hold [`Encoder::priors`] cannot read what is encoded.
+    /// on, who does not hold what [`Encoder::put_priors`] gives cannot read what is encoded.
     pub fn train(&mut self, snapshots: u32) -> bool {
         let pays = self.census.train(&self.priors, snapshots, &mut self.trained);
         if pays {

@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
+use tickwire::past::{Past, Rewound};
 use tickwire::section::{Encoder, Mirror};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
@@ -30,14 +31,14 @@ impl Played {
         let (mut world, mut rng, mut dice) = (G::new(&Default::default()), Rng::new(1), Rng::new(2));
         let seats: Vec<Seat> = Seat::first(8).collect();
         seats.iter().for_each(|seat| world.join(*seat));
-        let mut snapshots = Vec::new();
+        let (mut snapshot, mut rewound, mut snapshots) = (Snapshot::empty(&schema), Rewound::default(), Vec::new());
         for tick in (1..=200).map(Tick) {
             let mut inputs = [None; 64];
             seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
-            world.step(&mut Step::new(tick, &inputs, &mut rng, &mut Vec::new()));
-            let mut snapshot = Snapshot::empty(&schema);
+            let past = Past::present(&schema, &snapshot, &mut rewound);
+            world.step(&mut Step::new(tick, &inputs, &mut rng, &mut Vec::new()).with_past(past));
             snapshot.capture(&mut world, tick);
-            snapshots.push(snapshot);
+            snapshots.push(snapshot.clone());
         }
         let (mut encoder, mut priors) = (Encoder::new(&schema), Vec::new());
         for pair in snapshots[100..].windows(2) {

@@ -76,7 +76,10 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     if !quick {
         steps.push(cargo("doc", 10, &["doc", "--no-deps", "--workspace"]));
     }
-    steps.push(cargo("tests", if long { 60 } else { 10 }, &["test", "--workspace"]));
+    // What is about time runs after the rest, one after the other: nothing else may use the cores meanwhile.
+    steps.push(cargo("tests", if long { 60 } else { 10 }, &["test", "--workspace", "--", "--skip", "rhythm::"]));
+    let rhythm = ["test", "--workspace", "--test", "it", "--", "rhythm::", "--test-threads=1"];
+    steps.push(cargo("rhythm", 5, &rhythm));
     steps.push(cargo("determinism", if long { 30 } else { 10 }, &["test", "--workspace", "--test", "wasm"]));
     if !quick {
         // What `cargo peers` measures on the other side is the game: npm installs it from the lock file.

@@ -3,13 +3,13 @@
 use super::field::Ground;
 use super::{Arena, Chunk, HP_MAX, SHIP_RADIUS, Ship, Shot, What, distance, nearest_part, tell};
 use tickwire::math::{self, Vec2};
-use tickwire::{RowId, Step, Table};
+use tickwire::{Game, RowId, Step, Table};
 
 const SHOT_RADIUS: f32 = 2.0;
 /// A kill repairs its winner by this much.
 const KILL_REPAIR: u8 = 40;
-/// How far away a ship may have been when its shooter saw it in the way of a shot.
-const MEMORY: f32 = 100.0;
+/// How far away a ship may have been when its shooter saw it in the way of a shot, at full speed.
+const MEMORY: f32 = 10.0 * Arena::RULES.past_ticks_max() as f32;
 
 /// How a shot's life goes by.
 pub(super) const fn age(ticks: &u8, _: &Shot) -> u8 {
@@ -30,7 +30,8 @@ impl Shot {
         let from = self.at;
         self.at += self.velocity;
         self.life_ticks = age(&self.life_ticks, self);
-        let (victim, stop) = (self.victim(from, ground, &arena.ships), self.stop(from, ground));
+        let seen = self.seat.map_or(&arena.ships, |seat| tick.past_table(seat, |arena| &arena.ships));
+        let (victim, stop) = (self.victim(from, ground, seen), self.stop(from, ground));
         let first =
             if stop.is_some_and(|(part, _)| victim.is_none_or(|(other, _)| part < other)) { stop } else { victim };
         match first {
@@ -50,7 +51,7 @@ impl Shot {
     }
 
     /// The ship that the shot meets in this tick, and how far along its way. `seen` are the ships as the shooter
-    /// saw them: whoever compensates for lag hands in older ones.
+    /// saw them.
     fn victim(&self, from: Vec2, ground: &Ground, seen: &Table<Ship>) -> Option<(f32, Target)> {
         let mut first = None;
         for circle in ground.ships.near(from, self.at, MEMORY) {

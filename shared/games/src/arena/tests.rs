@@ -6,6 +6,7 @@ use crate::play::{Play, assert_deterministic};
 use std::vec::Vec;
 use tickwire::Tick;
 use tickwire::math::vec2;
+use tickwire::past::{Past, Rewound};
 use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
 
@@ -326,8 +327,13 @@ fn a_client_that_sees_only_its_own_secrets_moves_its_ship_as_the_server_does() {
             }
             helm
         });
-        client.step(&mut Step::new(Tick(now + 1), &inputs, &mut Rng::new(now.into()), &mut Vec::new()));
-        Snapshot::empty(&Schema::of::<Arena>()).capture(&mut client, Tick(now + 1));
+        let schema = Schema::of::<Arena>();
+        let (mut snapshot, mut rewound) = (Snapshot::empty(&schema), Rewound::default());
+        snapshot.capture(&mut client, Tick(now));
+        let (mut rng, mut events) = (Rng::new(now.into()), Vec::new());
+        let past = Past::present(&schema, &snapshot, &mut rewound);
+        client.step(&mut Step::new(Tick(now + 1), &inputs, &mut rng, &mut events).with_past(past));
+        snapshot.capture(&mut client, Tick(now + 1));
         let [here, there] = [&client, &play.world].map(|world| world.ship(me).unwrap());
         // Shots that others fire are news; so is that one was the last, or that a stone came back in the way.
         if here.is_flying() && there.is_flying() && here.hp == there.hp && here.plates == there.plates {
