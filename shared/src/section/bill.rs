@@ -24,6 +24,8 @@ pub struct Line {
 pub struct Bill {
     /// Prices as if chances never restarted, as a stream would that nobody may skip a part of.
     pub never_restarts: bool,
+    /// What each context is about; empty before the first section.
+    about: Vec<(usize, About)>,
     lines: Vec<Line>,
     /// Rows told, per table.
     rows: Vec<u64>,
@@ -48,8 +50,11 @@ impl Bill {
         self.rows.get(table).copied().unwrap_or(0)
     }
 
-    pub(super) fn open<'a>(&'a mut self, plan: &'a Plan, chances: &'a mut [Chance]) -> Clerk<'a> {
-        Clerk { bill: self, plan, chances }
+    pub(super) fn open<'a>(&'a mut self, plan: &Plan, chances: &'a mut [Chance]) -> Clerk<'a> {
+        if self.about.is_empty() {
+            self.about = plan.about();
+        }
+        Clerk { bill: self, chances }
     }
 
     fn line(&mut self, table: usize, leaf: Option<usize>) -> &mut Line {
@@ -65,13 +70,12 @@ impl Bill {
 /// Prices decisions as the coder would.
 pub(super) struct Clerk<'a> {
     bill: &'a mut Bill,
-    plan: &'a Plan,
     chances: &'a mut [Chance],
 }
 
 impl Clerk<'_> {
     fn add(&mut self, context: usize, bits: f64, is_surprise: bool) {
-        let (table, about) = self.plan.about[context];
+        let (table, about) = self.bill.about[context];
         let leaf = match about {
             About::Row | About::Rows => None,
             About::Leaf(leaf) | About::Value(leaf) => Some(leaf),
@@ -91,7 +95,7 @@ impl Decisions for Clerk<'_> {
         let chance = &mut self.chances[context];
         let bits = cost(*chance, u32::from(!yes), u32::from(yes));
         chance.learn(yes);
-        let is_surprise = yes && matches!(self.plan.about[context].1, About::Row | About::Leaf(_));
+        let is_surprise = yes && matches!(self.bill.about[context].1, About::Row | About::Leaf(_));
         self.add(context, f64::from(bits), is_surprise);
     }
 

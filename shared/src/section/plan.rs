@@ -8,6 +8,9 @@ use crate::wire::Chance;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+/// Contexts of whether a row is as expected: owned or not, after one that was or was not.
+const ROW_CHANGED_CONTEXTS: usize = 4;
+
 /// Bits of counts, gaps and generations.
 pub(super) const COUNT_BITS: u32 = 16;
 
@@ -75,12 +78,12 @@ impl TablePlan {
     }
 
     pub(super) const fn row_gone(&self) -> usize {
-        self.rows + 4
+        self.rows + ROW_CHANGED_CONTEXTS
     }
 
     /// The contexts of the number of new rows, of the gap before one, and of its generation.
     pub(super) const fn fresh_counts(&self) -> [usize; 3] {
-        let first = self.rows + 5;
+        let first = self.rows + ROW_CHANGED_CONTEXTS + 1;
         [first, first + number_contexts(COUNT_BITS), first + 2 * number_contexts(COUNT_BITS)]
     }
 }
@@ -154,14 +157,11 @@ pub(super) struct Plan {
     room_contexts: usize,
     /// What chances are before anything was learnt.
     pub(super) untrained: Vec<Chance>,
-    /// Per context the table that it belongs to, and what it is about.
-    pub(super) about: Vec<(usize, About)>,
 }
 
 impl Plan {
     pub(super) fn of(schema: &Schema) -> Self {
-        let mut plan =
-            Self { room: Vec::new(), seat: Vec::new(), room_contexts: 0, untrained: Vec::new(), about: Vec::new() };
+        let mut plan = Self { room: Vec::new(), seat: Vec::new(), room_contexts: 0, untrained: Vec::new() };
         plan.room = plan.tables(schema, |table| &table.public, false);
         plan.room_contexts = plan.untrained.len();
         plan.seat = plan.tables(schema, |table| &table.private, true);
@@ -175,11 +175,9 @@ impl Plan {
 
     fn table(&mut self, number: usize, table: &TableSchema, order: &[usize], is_own: bool) -> TablePlan {
         let rows = self.untrained.len();
-        self.add(4, Chance::of_no(30_000), (number, About::Row));
-        self.add(1, Chance::of_no(30_000), (number, About::Rows));
-        self.add(3 * number_contexts(COUNT_BITS), Chance::EVEN, (number, About::Rows));
-        let mut leaves: Vec<LeafPlan> =
-            order.iter().map(|index| self.leaf(number, *index, &table.leaves[*index])).collect();
+        self.add(ROW_CHANGED_CONTEXTS + 1, Chance::of_no(30_000));
+        self.add(3 * number_contexts(COUNT_BITS), Chance::EVEN);
+        let mut leaves: Vec<LeafPlan> = order.iter().map(|index| self.leaf(*index, &table.leaves[*index])).collect();
         for place in 0..leaves.len() {
             let (before, rest) = leaves.split_at_mut(place);
             let plan = &mut rest[0];
@@ -199,17 +197,30 @@ impl Plan {
         TablePlan { number, leaves, holds, slides, is_whole, groups, owner, hides, rows }
     }
 
-    fn leaf(&mut self, number: usize, index: usize, leaf: &Leaf) -> LeafPlan {
+    fn leaf(&mut self, index: usize, leaf: &Leaf) -> LeafPlan {
         let plan = LeafPlan::of(index, leaf, self.untrained.len());
-        self.add(1, Chance::of_no(24_000), (number, About::Leaf(index)));
-        self.add(1, Chance::of_no(24_000), (number, About::Value(index)));
-        self.add(plan.context_count() - LEAF_VALUE, Chance::EVEN, (number, About::Value(index)));
+        self.add(LEAF_VALUE, Chance::of_no(24_000));
+        self.add(plan.context_count() - LEAF_VALUE, Chance::EVEN);
         plan
     }
 
-    fn add(&mut self, count: usize, chance: Chance, about: (usize, About)) {
+    fn add(&mut self, count: usize, chance: Chance) {
         self.untrained.extend(core::iter::repeat_n(chance, count));
-        self.about.extend(core::iter::repeat_n(about, count));
+    }
+
+    /// Per context the table that it belongs to, and what it is about. Not kept: only who looks for bytes asks.
+    pub(super) fn about(&self) -> Vec<(usize, About)> {
+        let mut all = Vec::with_capacity(self.untrained.len());
+        for table in self.room.iter().chain(&self.seat) {
+            let mut add = |count, about| all.extend(core::iter::repeat_n((table.number, about), count));
+            add(ROW_CHANGED_CONTEXTS, About::Row);
+            add(1 + 3 * number_contexts(COUNT_BITS), About::Rows);
+            for plan in &table.leaves {
+                add(1, About::Leaf(plan.leaf));
+                add(plan.context_count() - 1, About::Value(plan.leaf));
+            }
+        }
+        all
     }
 
     /// The tables that a topic shows anything of.
