@@ -31,7 +31,7 @@ use tickwire::message::{
 use tickwire::simulation::Simulation;
 use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
-use tickwire::{Game, Leave, Mode, Rng, Seat, Tick};
+use tickwire::{Game, Leave, Rng, Seat, Tick};
 use windows::Windows;
 
 /// A hello that was accepted.
@@ -308,12 +308,11 @@ impl<G: Game> Room<G> {
     /// What to write for a member after a tick. The bytes given out count as written: ask only when the
     /// connection has nothing left to write.
     pub fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_> {
-        let Mode::Snapshot { every_ticks } = G::RULES.mode;
         let Some(state) = self.members.get_mut(member) else { return SnapshotPoll::Close(CloseCode::Superseded) };
         if let Some(code) = state.overdue(self.tick, &self.windows) {
             return SnapshotPoll::Close(code);
         }
-        if !self.tick.0.is_multiple_of(u32::from(every_ticks.max(1))) {
+        if !self.tick.0.is_multiple_of(G::RULES.message_ticks()) {
             return SnapshotPoll::Wait;
         }
         if state.is_behind(self.tick, &self.windows) {

@@ -108,9 +108,28 @@ impl Rules {
         self
     }
 
-    /// How many ticks the past that a seat is shown may be old: [`PAST_MS_MAX`], or as much as the history holds.
+    /// Whether clients play the whole game.
+    #[must_use]
+    pub const fn is_lockstep(&self) -> bool {
+        matches!(self.mode, Mode::Lockstep { .. })
+    }
+
+    /// Ticks from one message of the room to the next.
+    #[must_use]
+    pub const fn message_ticks(&self) -> u32 {
+        match self.mode {
+            Mode::Snapshot { every_ticks: 0 } | Mode::Lockstep { .. } => 1,
+            Mode::Snapshot { every_ticks } => every_ticks as u32,
+        }
+    }
+
+    /// How many ticks the past that a seat is shown may be old: [`PAST_MS_MAX`], or as much as the history holds. 0
+    /// in lockstep, where everyone sees the same.
     #[must_use]
     pub const fn past_ticks_max(&self) -> u32 {
+        if self.is_lockstep() {
+            return 0;
+        }
         let (wanted, kept) = ((PAST_MS_MAX * self.tick_rate_hz).div_ceil(1_000), SNAPSHOT_HISTORY_LEN as u32 - 1);
         if wanted < kept { wanted } else { kept }
     }
@@ -129,6 +148,14 @@ pub enum Mode {
     Snapshot {
         /// Ticks from one snapshot to the next; 1 unless bytes matter more than delay.
         every_ticks: u8,
+    },
+    /// Everyone plays the whole game: what all players do is sent to all, and now and then the hash of the world.
+    /// For games with more to move than could be sent, and nothing to hide.
+    Lockstep {
+        /// Ticks that a client plays ahead of what it was told, on the guess that the others go on as they did; a
+        /// wrong guess is taken back. What this does not cover of the way to the server and back is seen as a delay
+        /// of the player's own inputs. With 0 nothing is ever taken back.
+        rollback_ticks_max: u8,
     },
 }
 

@@ -10,7 +10,7 @@ use crate::input::ViewAge;
 use crate::limits::SEATS_MAX;
 use crate::snapshot::{Rows, Snapshot};
 use crate::state::{Schema, State, TableSchema, TableVisitor};
-use crate::{Game, Mode, Seat, Table, Tick};
+use crate::{Game, Seat, Table, Tick};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
@@ -33,9 +33,8 @@ impl<'a, G: Game> Past<'a, G> {
     /// For the tick after the newest of `history`, where each seat acted with a view of this age.
     #[must_use]
     pub fn of_room(schema: &'a Schema, history: &'a History, ages: &'a [ViewAge], rewound: &'a mut Rewound<G>) -> Self {
-        let Mode::Snapshot { every_ticks } = G::RULES.mode;
         rewound.start();
-        let (now, every_ticks) = (history.newest().tick.next(), u32::from(every_ticks));
+        let (now, every_ticks) = (history.newest().tick.next(), G::RULES.message_ticks());
         Self { schema, source: Source::Room { history, now, every_ticks, ages }, rewound }
     }
 

@@ -7,27 +7,50 @@ use rand_pcg::rand_core::SeedableRng as _;
 /// A small, fast generator (PCG-XSH-RR, O'Neill 2014) whose numbers depend on its seed alone.
 ///
 /// The room's own never travels to snapshot clients, since it would leak what is hidden: what a client
-/// predicts with random numbers is a guess that the next snapshot corrects.
+/// predicts with random numbers is a guess that the next snapshot corrects. In lockstep it is part of the state
+/// that everyone has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rng(Pcg32);
+pub struct Rng {
+    seed: u64,
+    /// Numbers of 32 bits that were given out.
+    drawn: u64,
+    pcg: Pcg32,
+}
 
 impl Rng {
     /// A generator that gives the same numbers for the same seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(Pcg32::seed_from_u64(seed))
+        Self { seed, drawn: 0, pcg: Pcg32::seed_from_u64(seed) }
+    }
+
+    /// The generator of this seed that has given out so many numbers of 32 bits.
+    #[must_use]
+    pub fn at(seed: u64, drawn: u64) -> Self {
+        let mut rng = Self::new(seed);
+        rng.pcg.advance(drawn);
+        rng.drawn = drawn;
+        rng
+    }
+
+    /// What [`Rng::at`] makes the same generator of: its seed, and how many numbers of 32 bits were drawn.
+    #[must_use]
+    pub const fn place(&self) -> (u64, u64) {
+        (self.seed, self.drawn)
     }
 
     /// Any `u32`, evenly.
     #[inline]
     pub fn next_u32(&mut self) -> u32 {
-        self.0.next_u32()
+        self.drawn = self.drawn.wrapping_add(1);
+        self.pcg.next_u32()
     }
 
     /// Any `u64`, evenly.
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
-        self.0.next_u64()
+        self.drawn = self.drawn.wrapping_add(2);
+        self.pcg.next_u64()
     }
 
     /// A number in `0..bound`; 0 for a bound of 0. The bias is below `bound` / 2³².
@@ -73,6 +96,16 @@ mod tests {
         let first: [u32; 4] = core::array::from_fn(|_| a.next_u32());
         assert_eq!(first, core::array::from_fn(|_| b.next_u32()));
         assert_ne!(first, core::array::from_fn(|_| c.next_u32()));
+    }
+
+    #[test]
+    fn a_generator_goes_on_from_its_place() {
+        let mut rng = Rng::new(9);
+        for draws in 0..40 {
+            let (seed, drawn) = rng.place();
+            assert_eq!(Rng::at(seed, drawn), rng, "after {draws} draws");
+            if draws % 3 == 0 { drop(rng.next_u64()) } else { drop(rng.next_u32()) }
+        }
     }
 
     #[test]

@@ -140,6 +140,23 @@ impl<T> Table<T> {
         self.provisional = Some(tick);
     }
 
+    /// The generation that the next row in each slot gets, or that of the row which is there: with the rows, all
+    /// there is to know. What is free follows from it.
+    pub(crate) fn slots(&self) -> &[u16] {
+        &self.generations
+    }
+
+    /// After [`Table::restore`], makes the table one that knows its free slots again.
+    pub(crate) fn restore_slots(&mut self, generations: &[u16]) {
+        self.provisional = None;
+        self.generations.clear();
+        self.generations.extend_from_slice(generations);
+        self.free.clear();
+        let mut taken = self.rows.iter().rev().map(|(id, _)| id.slot).peekable();
+        let slots = u16::try_from(generations.len()).unwrap_or(u16::MAX);
+        self.free.extend((0..slots).rev().filter(|slot| taken.next_if_eq(slot).is_none()));
+    }
+
     /// Makes the rows exactly `ids`, in that order, keeping the values of those that were there. New rows
     /// afterwards get provisional ids.
     pub(crate) fn restore(&mut self, ids: &[RowId], mut fill: impl FnMut(usize, &mut T))

@@ -15,8 +15,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tickwire::Game;
 use tickwire::link::LinkProfile;
-use tickwire::{Game, Mode};
 use tokio::time::MissedTickBehavior;
 
 /// The driver looks for what is due so often; the runtime's timers are no finer.
@@ -198,8 +198,7 @@ impl<G: Game> Run<'_, G> {
         let seconds = f64::from(self.plan.seconds);
         let server_cpu_us = cpu.as_ref().map(|(before, after)| after.since(before));
         let cpu_us = server_cpu_us.as_ref().map(|threads| threads.values().sum::<f64>());
-        let Mode::Snapshot { every_ticks } = G::RULES.mode;
-        let per_second = u64::from(G::RULES.tick_rate_hz) / u64::from(every_ticks.max(1));
+        let per_second = u64::from(G::RULES.tick_rate_hz / G::RULES.message_ticks());
         let deltas = (after.deltas.0 - before.deltas.0, after.deltas.1 - before.deltas.1);
         let report = Report {
             clients: self.plan.rooms * self.plan.players,

@@ -117,12 +117,16 @@ impl<'a> BitReader<'a> {
     /// A number written by [`BitWriter::put_small`].
     ///
     /// # Errors
-    /// [`DecodeError::Truncated`], or [`DecodeError::OutOfRange`] for more than 32 bits.
+    /// [`DecodeError::Truncated`], or [`DecodeError::OutOfRange`] for more than 32 bits or an empty last group.
     pub fn small(&mut self) -> Result<u32, DecodeError> {
         let mut value = 0_u64;
         for shift in [0_u32, 4, 8, 12, 16, 20, 24, 28] {
             let group = self.take(5)?;
             value |= u64::from(group & 15) << shift;
+            // A number has one encoding only.
+            if group == 0 && shift > 0 {
+                break;
+            }
             if group & 16 == 0 {
                 return Ok(u32::try_from(value).unwrap_or(u32::MAX));
             }
