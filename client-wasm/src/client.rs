@@ -315,7 +315,7 @@ mod tests {
 
     fn welcome() -> Vec<u8> {
         let ada = Player { seat: 0, name: "Ada".into(), bot: false, away: false };
-        Welcome { seat: 0, tick: 500, resume: [0xa5; 16], resumed: false, players: vec![ada] }.encode()
+        Welcome { seat: Some(0), tick: 500, resume: [0xa5; 16], resumed: false, players: vec![ada] }.encode()
     }
 
     fn line(number: u32) -> Vec<u8> {

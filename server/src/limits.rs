@@ -126,6 +126,15 @@ pub const PRIORS_FIRST_SECONDS: u32 = 4;
 /// And so often after that, if it pays.
 pub const PRIORS_SECONDS: u32 = 30;
 
+/// Ticks of a lockstep room that are kept as they were sent, in seconds: who missed more starts from a whole world.
+pub const MISSED_SECONDS_MAX: u32 = 6;
+
+/// Whole worlds of a lockstep room that are kept, in seconds: newcomers start there, and differences are looked for.
+pub const ANCHOR_SECONDS: u32 = 2;
+
+/// Spectators of a room; further ones are told that it is full (4004).
+pub const SPECTATORS_MAX: usize = 64;
+
 /// Keyframes a member may ask for per second.
 pub const KEYFRAMES_PER_SECOND: u32 = 2;
 
@@ -175,5 +184,6 @@ const _: () = assert!(
 );
 const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a debt is worked off in steps");
 const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn condemns no room");
+const _: () = assert!(LAG_SECONDS_MAX < MISSED_SECONDS_MAX, "who is not given up misses nothing");
 const _: () = assert!(SEND_WINDOW_SECONDS < LAG_SECONDS_MAX, "snapshots wait before the member is given up");
 const _: () = assert!(LAG_SECONDS_MAX < SILENCE_SECONDS_MAX, "a member that acknowledges nothing is slow first");

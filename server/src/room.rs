@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! receive → InputBuffer ┐
-//! enter, lost → roster ─┴→ tick: Simulation → History → poll_snapshot: head + shared sections
+//! enter, lost → roster ─┴→ tick: Simulation → History → poll_snapshot: head + shared sections, or everyone's inputs
 //! ```
 //!
 //! Whoever holds a room moves it on with [`Room::tick`] and carries the bytes; the same room runs under a shard,
 //! in the seeded tests and in benchmarks. A tick gives everything that happened in it as one value.
 
+mod lockstep;
 mod members;
+mod outgoing;
 mod replication;
 mod roster;
 mod windows;
@@ -17,8 +19,9 @@ pub use members::MemberId;
 pub use replication::SnapshotFrame;
 pub use tickwire::simulation::{Checkpoint, RosterChange, TickRecord};
 
+use crate::limits::SPECTATORS_MAX;
 use members::Member;
-use replication::Replication;
+use outgoing::Outgoing;
 use roster::{Roster, Sitter};
 use slotmap::SlotMap;
 use tickwire::input::{Action, InputCodec};
@@ -106,7 +109,7 @@ pub struct Room<G: Game> {
     roster: Roster,
     buffers: Vec<InputBuffer<G::Input>>,
     members: SlotMap<MemberId, Member>,
-    replication: Replication<G>,
+    outgoing: Outgoing<G>,
     /// By seat, whether the last tick was made without its player's input.
     starved: [bool; SEATS_MAX as usize],
     record: TickRecord<G>,
@@ -118,7 +121,7 @@ impl<G: Game> Room<G> {
     /// two seconds after the first person came.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        let simulation = Simulation::new(seed, options);
+        let mut simulation = Simulation::new(seed, options);
         Self {
             dice: Rng::new(!seed),
             tick: Tick(0),
@@ -128,7 +131,7 @@ impl<G: Game> Room<G> {
             roster: Roster::new(&G::RULES, fill_with_bots),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
-            replication: Replication::new(&simulation, seed as u32),
+            outgoing: Outgoing::new(&mut simulation, seed as u32),
             starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),
             counters: Counters::default(),
@@ -136,8 +139,8 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Lets a player in: into the seat that the hello's token names, or a free one, or a bot's. `token` must be
-    /// fresh and random; it will give the seat back once.
+    /// Lets a player in: into the seat that the hello's token names, or a free one, or a bot's; or a spectator, who
+    /// needs none. `token` must be fresh and random; it will give the seat back once.
     ///
     /// # Errors
     /// The close code that says why not.
@@ -150,22 +153,36 @@ impl<G: Game> Room<G> {
         }
         let resumed = hello.resume.and_then(|old| self.roster.resume(old, token));
         let seat = match resumed {
-            Some(seat) => seat,
-            None => self.roster.take_seat(&hello.name, token).ok_or(CloseCode::Full)?,
+            None if hello.watches => {
+                self.check_spectators()?;
+                None
+            }
+            None => Some(self.roster.take_seat(&hello.name, token).ok_or(CloseCode::Full)?),
+            resumed => resumed,
         };
-        let member = self.members.insert(Member::new(seat, self.tick, &self.windows));
-        let superseded = self.roster.seat_member(seat, member);
+        let mut state = Member::new(seat, self.tick, &self.windows);
+        if let Some(known) = hello.known.map(Tick).filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
+            (state.baseline, state.told) = (Some(known), known);
+        }
+        let member = self.members.insert(state);
+        let superseded = seat.and_then(|seat| self.roster.seat_member(seat, member));
         superseded.map(|old| self.members.remove(old));
-        if resumed.is_none() {
+        if let Some(seat) = seat.filter(|_| resumed.is_none()) {
             self.buffers[seat.index()] = InputBuffer::default();
         }
         let players = self.roster.players();
-        if let Some(player) = players.iter().find(|player| player.seat == seat.number()) {
+        let seat = seat.map(Seat::number);
+        if let Some(player) = players.iter().find(|player| Some(player.seat) == seat) {
             self.tell_all_but(Some(member), &ServerControl::Player(player.clone()));
         }
         let (tick, resumed) = (self.tick.0, resumed.is_some());
-        let welcome = Welcome { seat: seat.number(), tick, resume: token, resumed, players }.encode();
+        let welcome = Welcome { seat, tick, resume: token, resumed, players }.encode();
         Ok(Entered { member, welcome, superseded })
+    }
+
+    fn check_spectators(&self) -> Result<(), CloseCode> {
+        let spectators = self.members.values().filter(|member| member.seat.is_none()).count();
+        if spectators < SPECTATORS_MAX { Ok(()) } else { Err(CloseCode::Full) }
     }
 
     /// Takes in a member's message.
@@ -177,7 +194,7 @@ impl<G: Game> Room<G> {
         state.hear(self.tick)?;
         if !state.confirmed {
             state.confirmed = true;
-            self.roster.confirm_token(state.seat);
+            state.seat.inspect(|seat| self.roster.confirm_token(*seat));
         }
         match message.first() {
             Some(&INPUT) => self.receive_input(member, message),
@@ -196,19 +213,25 @@ impl<G: Game> Room<G> {
         let frame = self.codec.decode(message).map_err(|_| CloseCode::Malformed)?;
         let next = self.tick.next();
         let member = &mut self.members[member];
-        for (tick, Action { input, age }) in frame.iter() {
-            let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
-            match self.buffers[member.seat.index()].insert(tick, action, next) {
-                Arrival::Accepted => {}
-                Arrival::Late => self.counters.late_inputs += 1,
-                Arrival::Early => self.counters.early_inputs += 1,
-                Arrival::Duplicate => self.counters.duplicate_inputs += 1,
+        let last = frame.tick + (frame.count as u32 - 1);
+        member.newest = member.newest.max(Some(last));
+        if let Some(seat) = member.seat {
+            for (tick, Action { input, age }) in frame.iter() {
+                let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
+                match self.buffers[seat.index()].insert(tick, action, next) {
+                    Arrival::Accepted => {}
+                    Arrival::Late => self.counters.late_inputs += 1,
+                    Arrival::Early => self.counters.early_inputs += 1,
+                    Arrival::Duplicate => self.counters.duplicate_inputs += 1,
+                }
             }
         }
         let mut differs = false;
         if let Some(ack) = frame.ack {
             member.acknowledge(ack.tick, self.tick)?;
-            if let Some(hash) = self.replication.room_hash(ack.tick) {
+            let compared = self.outgoing.hash_at(ack.tick).filter(|(tick, _)| *tick > member.compared);
+            if let Some((tick, hash)) = compared {
+                member.compared = tick;
                 differs = hash != ack.hash;
                 self.counters.hashes_compared += 1;
                 self.counters.hash_mismatches += u64::from(differs);
@@ -222,8 +245,10 @@ impl<G: Game> Room<G> {
 
     fn receive_chat(&mut self, member: MemberId, text: &str) -> Result<(), CloseCode> {
         let text = clean_chat(text);
-        if self.members[member].may_chat(self.tick, &self.windows) && !text.is_empty() {
-            let seat = self.members[member].seat.number();
+        let state = &mut self.members[member];
+        // A spectator has no name that a line could be shown with.
+        let Some(seat) = state.seat.map(Seat::number) else { return Ok(()) };
+        if state.may_chat(self.tick, &self.windows) && !text.is_empty() {
             self.tell_all_but(None, &ServerControl::Chat { seat, text });
         }
         Ok(())
@@ -232,16 +257,16 @@ impl<G: Game> Room<G> {
     /// A member's connection is gone. The seat is held for a while, unless the member said goodbye.
     pub fn lost(&mut self, member: MemberId) {
         // A member whose seat was taken over is not known any more.
-        let Some(state) = self.members.remove(member) else { return };
-        match self.roster.set_away(state.seat, self.tick) {
+        let Some(seat) = self.members.remove(member).and_then(|state| state.seat) else { return };
+        match self.roster.set_away(seat, self.tick) {
             Some(player) => self.tell_all_but(None, &ServerControl::Player(player)),
-            None => self.free(state.seat, Leave::Lost),
+            None => self.free(seat, Leave::Lost),
         }
     }
 
     fn remove(&mut self, member: MemberId, why: Leave) {
-        if let Some(state) = self.members.remove(member) {
-            self.free(state.seat, why);
+        if let Some(seat) = self.members.remove(member).and_then(|state| state.seat) {
+            self.free(seat, why);
         }
     }
 
@@ -269,7 +294,7 @@ impl<G: Game> Room<G> {
         self.collect_actions();
         self.simulation.step(&self.record.actions, &mut self.record.events);
         self.record.hash = self.tick.0.is_multiple_of(G::RULES.tick_rate_hz).then(|| self.simulation.hash());
-        self.replication.push(self.tick, &self.record.events);
+        self.outgoing.push(&mut self.simulation, &self.record, &mut self.counters);
         &self.record
     }
 
@@ -319,9 +344,12 @@ impl<G: Game> Room<G> {
             self.counters.superseded_snapshots += 1;
             return SnapshotPoll::Wait;
         }
-        state.starved = self.starved[state.seat.index()];
-        let newest = self.buffers[state.seat.index()].newest();
-        SnapshotPoll::Frame(self.replication.frame(&self.simulation, state, newest, &mut self.counters))
+        state.starved = state.seat.is_some_and(|seat| self.starved[seat.index()]);
+        let newest = match state.seat {
+            Some(seat) => self.buffers[seat.index()].newest(),
+            None => state.newest,
+        };
+        SnapshotPoll::Frame(self.outgoing.frame(&self.simulation, state, newest, &mut self.counters))
     }
 
     /// The room in numbers.

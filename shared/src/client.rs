@@ -9,7 +9,9 @@
 
 mod clock;
 mod dial;
+mod ease;
 mod events;
+mod lockstep;
 mod playout;
 mod predict;
 mod round_trip;
@@ -18,6 +20,7 @@ mod snapshots;
 mod spawns;
 mod stats;
 mod view;
+mod worlds;
 
 pub use clock::InputClock;
 pub use dial::{Dial, SILENCE_US_MAX};

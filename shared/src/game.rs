@@ -1,6 +1,6 @@
 //! What a game author writes: one deterministic [`Game`].
 
-use crate::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
+use crate::limits::{HASHES_PER_SECOND, PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
 use crate::past::Past;
 use crate::state::{Event, Input, State};
 use crate::{Rng, Seat, Table, Tick};
@@ -112,6 +112,12 @@ impl Rules {
     #[must_use]
     pub const fn is_lockstep(&self) -> bool {
         matches!(self.mode, Mode::Lockstep { .. })
+    }
+
+    /// Ticks from one hash of the whole world to the next, in lockstep.
+    #[must_use]
+    pub const fn hash_ticks(&self) -> u32 {
+        self.tick_rate_hz.div_ceil(HASHES_PER_SECOND)
     }
 
     /// Ticks from one message of the room to the next.

@@ -195,6 +195,29 @@ impl<I: Input> InputCodec<I> {
         held
     }
 
+    /// Appends one input.
+    pub fn put(&self, input: I, bits: &mut BitWriter<'_>) {
+        let mut wire = [0; INPUT_WIDTH_MAX];
+        input.gather(&mut wire[..I::WIDTH]);
+        for (leaf, value) in self.schema.tables[0].leaves.iter().zip(&wire) {
+            bits.put(*value, leaf.bits);
+        }
+    }
+
+    /// Reads one input.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when it is cut off or out of range.
+    pub fn take(&self, bits: &mut BitReader<'_>) -> Result<I, DecodeError> {
+        let mut wire = [0; INPUT_WIDTH_MAX];
+        for (leaf, value) in self.schema.tables[0].leaves.iter().zip(&mut wire) {
+            *value = bits.take_max(leaf.bits, leaf.max)?;
+        }
+        let mut input = I::default();
+        input.scatter(&wire[..I::WIDTH]);
+        Ok(input)
+    }
+
     /// Appends a frame, kind byte first.
     pub fn encode(&self, frame: &InputFrame<I>, out: &mut Vec<u8>) {
         out.push(INPUT);
@@ -206,13 +229,9 @@ impl<I: Input> InputCodec<I> {
             put_varint(out, ack.tick.0);
             out.extend_from_slice(&ack.hash.to_le_bytes());
         }
-        let mut wire = [0; INPUT_WIDTH_MAX];
         let mut writer = BitWriter::new(out);
         for (_, action) in frame.iter() {
-            action.input.gather(&mut wire[..I::WIDTH]);
-            for (leaf, value) in self.schema.tables[0].leaves.iter().zip(&wire) {
-                writer.put(*value, leaf.bits);
-            }
+            self.put(action.input, &mut writer);
             if has_ages != 0 {
                 writer.put(u32::from(action.age.parts()), u8::BITS);
             }
@@ -243,13 +262,9 @@ impl<I: Input> InputCodec<I> {
         let count = usize::from(flags & 7) + 1;
         let mut bits = BitReader::new(reader.slice(reader.remaining())?);
         let mut inputs = [I::default(); INPUTS_PER_FRAME_MAX];
-        let mut wire = [0; INPUT_WIDTH_MAX];
         let mut ages = [ViewAge::NONE; INPUTS_PER_FRAME_MAX];
         for (input, age) in inputs.iter_mut().zip(&mut ages).take(count) {
-            for (leaf, value) in self.schema.tables[0].leaves.iter().zip(&mut wire) {
-                *value = bits.take_max(leaf.bits, leaf.max)?;
-            }
-            input.scatter(&wire[..I::WIDTH]);
+            *input = self.take(&mut bits)?;
             if flags & 32 != 0 {
                 *age = ViewAge(u8::try_from(bits.take(u8::BITS)?).unwrap_or(u8::MAX));
             }

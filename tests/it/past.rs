@@ -7,7 +7,7 @@ use tickwire::history::History;
 use tickwire::input::{InputCodec, InputFrame, ViewAge};
 use tickwire::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::link::LinkProfile;
-use tickwire::message::{ClientControl, CloseCode, Hello, PROTOCOL_VERSION, fingerprint};
+use tickwire::message::{ClientControl, CloseCode, Hello};
 use tickwire::simulation::{Checkpoint, ReplayError, Simulation, TickRecord};
 use tickwire::{Game, Leave, Rng, Tick};
 use tickwire_games::{Arena, Paddles};
@@ -92,14 +92,7 @@ fn nobody_is_hit_longer_after_reaching_cover_than_the_window_is() {
 }
 
 fn enter(room: &mut Room<Gallery>, number: u8) -> MemberId {
-    let hello = Hello {
-        protocol: PROTOCOL_VERSION,
-        game: Gallery::RULES.name.into(),
-        fingerprint: fingerprint::<Gallery>(),
-        code: "C4FK9T".into(),
-        name: "hostile".into(),
-        resume: None,
-    };
+    let hello = Hello::of::<Gallery>("C4FK9T", "hostile");
     room.enter(&hello, [number; 16]).expect("a free seat").member
 }
 

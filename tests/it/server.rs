@@ -135,7 +135,7 @@ fn a_code_is_forgiving_and_a_hello_may_come_with_the_request() {
     let code = create_room(address, "paddles");
     let sloppy = format!(" {}-{} ", code[..3].to_lowercase(), &code[3..]);
     let mut socket = Socket::open_with(address, &binary(&hello::<Paddles>(&sloppy).encode()));
-    assert_eq!(socket.welcome().seat, 0);
+    assert_eq!(socket.welcome().seat, Some(0));
     socket.send(&binary(&ClientControl::Leave.encode()));
     assert_eq!(socket.close_code(), Some(1000), "a goodbye is answered");
 }

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tickwire::Game;
-use tickwire::message::{Hello, PROTOCOL_VERSION, WELCOME, Welcome, fingerprint};
+use tickwire::message::{Hello, WELCOME, Welcome};
 use tickwire_server::Running;
 
 /// Longer than anything the server takes its time for.
@@ -67,14 +67,7 @@ pub(crate) fn binary(payload: &[u8]) -> Vec<u8> {
 
 /// The hello of a player without a seat.
 pub(crate) fn hello<G: Game>(code: &str) -> Hello {
-    Hello {
-        protocol: PROTOCOL_VERSION,
-        game: G::RULES.name.into(),
-        fingerprint: fingerprint::<G>(),
-        code: code.into(),
-        name: "tester".into(),
-        resume: None,
-    }
+    Hello::of::<G>(code, "tester")
 }
 
 impl Socket {

@@ -9,7 +9,7 @@ use std::fmt;
 use std::rc::Rc;
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::PREDICTION_TICKS_MAX;
-use tickwire::message::{Hello, PROTOCOL_VERSION, SERVER_CONTROL, SNAPSHOT, SnapshotHead, WELCOME, fingerprint};
+use tickwire::message::{Hello, SERVER_CONTROL, SNAPSHOT, SnapshotHead, WELCOME};
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Rng, Seat, Tick};
 use tickwire_games::Crowd;
@@ -23,7 +23,6 @@ const DECISION_TICKS: u32 = 15;
 /// What all thin clients of a load have in common.
 pub struct ThinKind {
     codec: InputCodec<<Crowd as Game>::Input>,
-    fingerprint: u64,
     /// Without anybody in it: whoever asks its policy for a way gets a new one.
     empty: Crowd,
 }
@@ -36,7 +35,7 @@ impl fmt::Debug for ThinKind {
 
 impl Default for ThinKind {
     fn default() -> Self {
-        Self { codec: InputCodec::new(), fingerprint: fingerprint::<Crowd>(), empty: Crowd::default() }
+        Self { codec: InputCodec::new(), empty: Crowd::default() }
     }
 }
 
@@ -63,14 +62,7 @@ impl Thin {
     }
 
     pub(super) fn greet(&self, message: &mut Vec<u8>) {
-        let hello = Hello {
-            protocol: PROTOCOL_VERSION,
-            game: Crowd::RULES.name.into(),
-            fingerprint: self.kind.fingerprint,
-            code: self.code.clone(),
-            name: "Lean".into(),
-            resume: None,
-        };
+        let hello = Hello::of::<Crowd>(&self.code, "Lean");
         message.extend_from_slice(&hello.encode());
     }
 

@@ -13,8 +13,7 @@ use tickwire::client::{Dial, InputClock, Stats};
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use tickwire::message::{
-    ClientControl, Hello, PROTOCOL_VERSION, SERVER_CONTROL, SNAPSHOT, ServerControl, SnapshotHead, WELCOME, Welcome,
-    fingerprint, seat,
+    ClientControl, Hello, SERVER_CONTROL, SNAPSHOT, ServerControl, SnapshotHead, WELCOME, Welcome, seat,
 };
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Seat, Tick};
@@ -37,14 +36,7 @@ pub(super) struct ThinBot<G: Game> {
 
 impl<G: Game> ThinBot<G> {
     pub(super) fn new(code: &str, name: &str, seed: u64) -> Self {
-        let hello = Hello {
-            protocol: PROTOCOL_VERSION,
-            game: G::RULES.name.into(),
-            fingerprint: fingerprint::<G>(),
-            code: code.into(),
-            name: name.into(),
-            resume: None,
-        };
+        let hello = Hello::of::<G>(code, name);
         Self {
             hello,
             codec: InputCodec::new(),
@@ -77,7 +69,7 @@ impl<G: Game> ThinBot<G> {
     }
 
     fn receive_welcome(&mut self, welcome: &Welcome, now_us: u64) -> Result<(), DecodeError> {
-        self.seat = Some(seat(welcome.seat)?);
+        self.seat = welcome.seat.map(seat).transpose()?;
         self.hello.resume = Some(welcome.resume);
         self.clock.set(f64::from(welcome.tick) + 2.0, now_us, 0);
         (self.made, self.ack) = (Tick(welcome.tick), None);

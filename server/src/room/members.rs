@@ -13,7 +13,12 @@ slotmap::new_key_type! {
 
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) seat: Seat,
+    /// `None` for a spectator.
+    pub(super) seat: Option<Seat>,
+    /// The newest tick that an input came for.
+    pub(super) newest: Option<Tick>,
+    /// The newest tick whose hash was compared.
+    pub(super) compared: Tick,
     /// The snapshot that was last written: the next delta starts from it. `None`: a keyframe is due.
     pub(super) baseline: Option<Tick>,
     /// The tick of the last snapshot or welcome whose events were written.
@@ -38,10 +43,12 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(seat: Seat, now: Tick, windows: &Windows) -> Self {
+    pub(super) fn new(seat: Option<Seat>, now: Tick, windows: &Windows) -> Self {
         let allowance_max_halves = 2 * windows.message_burst;
         Self {
             seat,
+            newest: None,
+            compared: Tick(0),
             baseline: None,
             told: now,
             priors: Some(0),

@@ -196,13 +196,11 @@ impl<G: Game> Replication<G> {
     fn encode_own(&mut self, simulation: &Simulation<G>, member: &Member, baseline: Option<Tick>) {
         self.own.clear();
         let (schema, history) = (simulation.schema(), simulation.history());
-        if !schema.has_private {
-            return;
-        }
-        let topic = Topic::Seat(member.seat);
+        let Some(seat) = member.seat.filter(|_| schema.has_private) else { return };
+        let topic = Topic::Seat(seat);
         let (base, now) = (baseline.and_then(|tick| history.at(tick)), history.newest());
         self.encoder.encode(schema, topic, base, now, true, &mut self.own);
-        if let Some(base) = base.filter(|base| is_sample(base, now, 1 + member.seat.number())) {
+        if let Some(base) = base.filter(|base| is_sample(base, now, 1 + seat.number())) {
             self.encoder.learn(schema, topic, base, now);
         }
     }
@@ -217,7 +215,7 @@ impl<G: Game> Replication<G> {
         let known = self.told.len().saturating_sub(untold as usize);
         for past in self.told.range(known..) {
             let age = u32::try_from(now.since(past.tick)).unwrap_or(u32::MAX);
-            let heard = |to: &To| *to == To::Everyone || *to == To::Seat(member.seat);
+            let heard = |to: &To| *to == To::Everyone || member.seat.map(To::Seat) == Some(*to);
             for (_, event) in past.events.iter().filter(|(to, _)| heard(to)) {
                 event.gather(&mut wire[..G::Event::WIDTH]);
                 writer.put_small(age);

@@ -70,9 +70,7 @@ impl Running {
         let player = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let stream = listener.accept().unwrap().0;
         stream.set_nonblocking(true).unwrap();
-        let (game, fingerprint) = ("fragile".into(), fingerprint::<Fragile>());
-        let (code, name) = ("222222".into(), "Ada".into());
-        let hello = Hello { protocol: PROTOCOL_VERSION, game, fingerprint, code, name, resume: None };
+        let hello = Hello::of::<Fragile>("222222", "Ada");
         let counted = ConnectionCounts::new(1).count(None).unwrap();
         let reader = FrameReader::new(FrameLimits::CLIENT);
         let arrival = Box::new(Arrival { stream, reader, hello, token: [1; 16], counted });

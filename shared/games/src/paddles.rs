@@ -96,7 +96,7 @@ impl Game for Paddles {
     type Input = Move;
     type Event = Sound;
     type Options = ();
-    const RULES: Rules = Rules::new("paddles", 60).seats(2).bots(2).mode(Mode::Snapshot { every_ticks: 1 });
+    const RULES: Rules = Rules::new("paddles", 60).seats(2).bots(2).mode(Mode::Lockstep { rollback_ticks_max: 8 });
 
     fn new(_: &()) -> Self {
         let mut game = Self::default();

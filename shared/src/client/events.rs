@@ -153,6 +153,7 @@ impl<G: Game> Events<G> {
     }
 }
 
-fn hears(me: Option<Seat>, to: To) -> bool {
+/// Whether the player in `me` hears of an event.
+pub(super) fn hears(me: Option<Seat>, to: To) -> bool {
     to == To::Everyone || me.map(To::Seat) == Some(to)
 }

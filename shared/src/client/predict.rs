@@ -1,5 +1,6 @@
 //! Prediction: the client's own future, replayed from each snapshot with the inputs the server has not seen.
 
+use super::ease::EASE_US;
 use super::spawns::{Base, Provision, adopt};
 use super::view::{difference, is_teleport, predicts_leaf, predicts_row};
 use super::{InputClock, Playout};
@@ -14,9 +15,6 @@ use alloc::vec::Vec;
 /// Own inputs that are kept; more than can be unacknowledged.
 const INPUTS_KEPT: usize = 64;
 const _: () = assert!(INPUTS_KEPT > PREDICTION_TICKS_MAX as usize, "a replay must find its inputs");
-
-/// A correction is eased to a third in this time, in microseconds.
-const EASE_US: f32 = 80_000.0;
 
 /// How the player sees others while a tick is predicted.
 #[derive(Clone, Copy)]
@@ -88,14 +86,14 @@ pub(super) struct Correction {
 
 /// How far off the fields of one row were: a position's axes together, other fields by themselves.
 #[derive(Debug, Default)]
-struct FieldError<'a> {
+pub(super) struct FieldError<'a> {
     field: &'a str,
     squares: f32,
     worst: f32,
 }
 
 impl<'a> FieldError<'a> {
-    fn add(&mut self, leaf: &'a Leaf, steps: f32) {
+    pub(super) fn add(&mut self, leaf: &'a Leaf, steps: f32) {
         if leaf.kind != LeafKind::Number {
             return;
         }
@@ -106,7 +104,7 @@ impl<'a> FieldError<'a> {
         self.squares += (steps * leaf.unit) * (steps * leaf.unit);
     }
 
-    fn worst(&self) -> f32 {
+    pub(super) fn worst(&self) -> f32 {
         crate::math::max(self.worst, libm::sqrtf(self.squares))
     }
 }

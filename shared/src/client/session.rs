@@ -1,11 +1,11 @@
 //! One player's session in one room, through any number of connections.
 
 use super::dial::SILENCE_US_MAX;
-use super::snapshots::Snapshots;
+use super::worlds::Worlds;
 use super::{Dial, Happening, Playout, Stats};
 use crate::message::{
-    ClientControl, CloseCode, Hello, PROTOCOL_VERSION, Player, ResumeToken, SERVER_CONTROL, SNAPSHOT, ServerControl,
-    WELCOME, Welcome, fingerprint, seat,
+    ClientControl, CloseCode, Hello, Player, ResumeToken, SERVER_CONTROL, SNAPSHOT, ServerControl, WELCOME, Welcome,
+    seat,
 };
 use crate::snapshot::Snapshot;
 use crate::wire::DecodeError;
@@ -51,7 +51,7 @@ pub struct Session<G: Game> {
     heard_us: u64,
     seat: Option<Seat>,
     players: BTreeMap<u8, Player>,
-    snapshots: Snapshots<G>,
+    worlds: Worlds<G>,
     hidden: bool,
     leaving: bool,
     outbox: VecDeque<Vec<u8>>,
@@ -63,14 +63,7 @@ impl<G: Game> Session<G> {
     /// A session for the room with this code; `resume` is the token of an earlier one. The seed spreads retries.
     #[must_use]
     pub fn new(code: &str, name: &str, resume: Option<ResumeToken>, seed: u64) -> Self {
-        let hello = Hello {
-            protocol: PROTOCOL_VERSION,
-            game: G::RULES.name.into(),
-            fingerprint: fingerprint::<G>(),
-            code: code.into(),
-            name: name.into(),
-            resume,
-        };
+        let hello = Hello { resume, ..Hello::of::<G>(code, name) };
         Self {
             hello,
             dial: Dial::new(seed),
@@ -78,13 +71,20 @@ impl<G: Game> Session<G> {
             heard_us: 0,
             seat: None,
             players: BTreeMap::new(),
-            snapshots: Snapshots::new(),
+            worlds: Worlds::new(),
             hidden: false,
             leaving: false,
             outbox: VecDeque::new(),
             notices: VecDeque::new(),
             stats: Stats::default(),
         }
+    }
+
+    /// The same for somebody who only watches.
+    #[must_use]
+    pub const fn watching(mut self) -> Self {
+        self.hello.watches = true;
+        self
     }
 
     /// True once for every connection that is to be opened now.
@@ -99,6 +99,7 @@ impl<G: Game> Session<G> {
     /// A connection is open: says hello.
     pub fn handle_opened(&mut self, now_us: u64) {
         self.outbox.clear();
+        self.hello.known = self.worlds.known().map(|tick| tick.0);
         self.outbox.push_back(self.hello.encode());
         (self.called_us, self.heard_us) = (Some(now_us), now_us);
     }
@@ -122,9 +123,9 @@ impl<G: Game> Session<G> {
     }
 
     /// A hidden page plays neutral inputs, from the messages it receives instead of animation frames.
-    pub const fn set_hidden(&mut self, hidden: bool) {
+    pub fn set_hidden(&mut self, hidden: bool) {
         self.hidden = hidden;
-        self.snapshots.set_hidden(hidden);
+        self.worlds.set_hidden(hidden);
     }
 
     /// Takes in a message from the server.
@@ -137,14 +138,14 @@ impl<G: Game> Session<G> {
         let outcome = match message.first() {
             Some(&WELCOME) => Welcome::decode(message).and_then(|welcome| self.handle_welcome(&welcome, now_us)),
             Some(&SERVER_CONTROL) => ServerControl::decode(message).and_then(|control| self.handle_control(control)),
-            Some(&(SNAPSHOT..)) => self.snapshots.handle(message, now_us, &mut self.stats),
+            Some(&(SNAPSHOT..)) => self.worlds.handle(message, now_us, &mut self.stats),
             Some(&kind) => Err(DecodeError::UnknownKind(kind)),
             None => Err(DecodeError::Truncated { needed: 1, remaining: 0 }),
         };
         if let Err(error) = outcome {
             self.stats.decode_errors += 1;
             self.stats.hash_mismatches += u64::from(matches!(error, DecodeError::HashMismatch { .. }));
-            self.snapshots.ask_for_keyframe();
+            self.worlds.ask_for_keyframe();
         }
         if self.hidden {
             // No animation frame will come: the ack must leave from here.
@@ -154,12 +155,12 @@ impl<G: Game> Session<G> {
     }
 
     fn handle_welcome(&mut self, welcome: &Welcome, now_us: u64) -> Result<(), DecodeError> {
-        let seat = seat(welcome.seat)?;
-        self.seat = Some(seat);
+        let seat = welcome.seat.map(seat).transpose()?;
+        self.seat = seat;
         self.hello.resume = Some(welcome.resume);
         self.players = welcome.players.iter().map(|player| (player.seat, player.clone())).collect();
         let waited_us = now_us.saturating_sub(self.called_us.unwrap_or(now_us));
-        self.snapshots.start(seat, Tick(welcome.tick), waited_us, now_us);
+        self.worlds.start(seat, Tick(welcome.tick), waited_us, now_us);
         self.update_seats();
         self.dial.welcomed();
         self.stats.welcomes += 1;
@@ -189,18 +190,18 @@ impl<G: Game> Session<G> {
     }
 
     fn update_seats(&mut self) {
-        self.snapshots.set_seats(self.players.keys().filter_map(|number| Seat::new(*number)));
+        self.worlds.set_seats(self.players.keys().filter_map(|number| Seat::new(*number)));
     }
 
     /// What the player does from now on, until the next call.
     pub fn push_input(&mut self, input: G::Input) {
-        self.snapshots.push_input(input);
+        self.worlds.push_input(input);
     }
 
     /// Makes the ticks that are due: at most a few per call, so that a tab that slept stays responsive.
     pub fn advance(&mut self, now_us: u64) {
         if self.dial.is_open() {
-            self.snapshots.advance(now_us, &mut self.outbox, &mut self.stats);
+            self.worlds.advance(now_us, &mut self.outbox, &mut self.stats);
         }
     }
 
@@ -244,18 +245,18 @@ impl<G: Game> Session<G> {
     /// The world to show now: what is ours as predicted, the rest as it was a moment ago. `None` before the
     /// first snapshot.
     pub fn view(&mut self, now_us: u64) -> Option<&G> {
-        self.snapshots.view(now_us)
+        self.worlds.view(now_us)
     }
 
     /// The newest world as the server has it, as far as this client may see it.
     #[must_use]
-    pub const fn confirmed(&self) -> &Snapshot {
-        self.snapshots.confirmed()
+    pub fn confirmed(&self) -> &Snapshot {
+        self.worlds.confirmed()
     }
 
     /// The next thing that happened in the game, each at most once, or that turned out not to have happened.
     pub fn poll_event(&mut self) -> Option<Happening<G::Event>> {
-        self.snapshots.poll_event()
+        self.worlds.poll_event()
     }
 
     /// The next thing the player should be told.
@@ -263,7 +264,7 @@ impl<G: Game> Session<G> {
         self.notices.pop_front()
     }
 
-    /// The player's seat, from the first welcome on.
+    /// The player's seat, from the first welcome on; a spectator has none.
     #[must_use]
     pub const fn seat(&self) -> Option<Seat> {
         self.seat
@@ -286,16 +287,16 @@ impl<G: Game> Session<G> {
         self.dial.is_open()
     }
 
-    /// The tick that is predicted.
+    /// The newest tick that an input was made for.
     #[must_use]
-    pub const fn predicted_tick(&self) -> Tick {
-        self.snapshots.predicted_tick()
+    pub fn predicted_tick(&self) -> Tick {
+        self.worlds.predicted_tick()
     }
 
     /// When the input for `tick` is due by this client's clock, in microseconds, however late it is made.
     #[must_use]
     pub fn input_due_us(&self, tick: Tick) -> u64 {
-        self.snapshots.input_due_us(tick)
+        self.worlds.input_due_us(tick)
     }
 
     /// How the connection and the predictions are doing.
@@ -306,7 +307,7 @@ impl<G: Game> Session<G> {
 
     /// The buffer of others' worlds.
     #[must_use]
-    pub const fn playout(&self) -> &Playout {
-        self.snapshots.playout()
+    pub fn playout(&self) -> &Playout {
+        self.worlds.playout()
     }
 }

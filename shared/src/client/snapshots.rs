@@ -78,8 +78,8 @@ impl<G: Game> Snapshots<G> {
     }
 
     /// Another connection: `seat` is ours, the room was at `tick`, and dialling took `waited_us`.
-    pub(super) fn start(&mut self, seat: Seat, tick: Tick, waited_us: u64, now_us: u64) {
-        self.me = Some(seat);
+    pub(super) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
+        self.me = seat;
         self.mirror = Mirror::empty(&self.schema);
         self.playout.reset();
         let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;

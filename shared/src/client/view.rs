@@ -47,7 +47,7 @@ pub(super) fn difference(leaf: &Leaf, from: u32, to: u32) -> i64 {
 }
 
 /// `value` moved by a fraction of steps, kept in range.
-fn moved(leaf: &Leaf, value: u32, by: f32) -> u32 {
+pub(super) fn moved(leaf: &Leaf, value: u32, by: f32) -> u32 {
     let steps = libm::roundf(by) as i64;
     let sum = i64::from(value) + steps;
     let kept = match leaf.kind {

@@ -134,6 +134,24 @@ impl<'a> BitReader<'a> {
         Err(DecodeError::OutOfRange { value, max: u64::from(u32::MAX) })
     }
 
+    /// Passes on to the next whole byte: what is left of this one must be zeros.
+    ///
+    /// # Errors
+    /// [`DecodeError::Trailing`] otherwise.
+    pub const fn align(&mut self) -> Result<(), DecodeError> {
+        if self.pending != 0 || self.pending_bits >= 8 {
+            return Err(DecodeError::Trailing(self.rest.len()));
+        }
+        self.pending_bits = 0;
+        Ok(())
+    }
+
+    /// Whole bytes that were not begun yet.
+    #[must_use]
+    pub const fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Ends the bits: what is left of the last byte must be zeros, and no byte may follow.
     ///
     /// # Errors

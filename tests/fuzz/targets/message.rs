@@ -10,14 +10,7 @@ use tickwire_server::room::{Room, SnapshotPoll};
 
 fuzz_target!(|messages: Vec<Vec<u8>>| {
     let mut room = Room::<Arena>::new(1, &<Arena as Game>::Options::default(), false);
-    let hello = Hello {
-        protocol: PROTOCOL_VERSION,
-        game: Arena::RULES.name.into(),
-        fingerprint: fingerprint::<Arena>(),
-        code: "C4FK9T".into(),
-        name: "fuzz".into(),
-        resume: None,
-    };
+    let hello = Hello::of::<Arena>("C4FK9T", "fuzz");
     let entered = room.enter(&hello, [1; 16]).expect("an empty room");
     let mut session = Session::<Arena>::new("C4FK9T", "fuzz", None, 1);
     session.poll_dial(0);

@@ -1,0 +1,160 @@
+//! What members of a lockstep room are told: everyone's inputs, tick by tick, in bytes that all of them share.
+//!
+//! The bodies of the last seconds are kept as they were sent, so that a member who was behind gets what it missed
+//! without anything being encoded again. Now and then the whole world is kept too: who is new starts from the newest
+//! of these, and plays the ticks since.
+
+use super::Counters;
+use super::members::Member;
+use super::replication::SnapshotFrame;
+use crate::limits::{ANCHOR_SECONDS, MISSED_SECONDS_MAX};
+use std::collections::VecDeque;
+use tickwire::limits::BUNDLES_PER_MESSAGE_MAX;
+use tickwire::lockstep::{Bundle, BundleCodec, Standing, Start};
+use tickwire::message::SnapshotHead;
+use tickwire::simulation::{Simulation, TickRecord};
+use tickwire::whole::Whole;
+use tickwire::{Game, Tick};
+
+/// One tick as it is sent.
+#[derive(Debug, Default)]
+struct Body {
+    tick: Tick,
+    bytes: Vec<u8>,
+}
+
+/// A world that is kept, and its hash.
+#[derive(Debug)]
+struct Anchor<G: Game> {
+    start: Start<G::Input>,
+    hash: u32,
+}
+
+pub(super) struct Lockstep<G: Game> {
+    codec: BundleCodec<G::Input>,
+    /// Of the newest tick; its lists keep their memory.
+    bundle: Bundle<G::Input>,
+    /// Oldest first, each a tick after the one before, up to the newest tick.
+    bodies: VecDeque<Body>,
+    /// Oldest first, one per tick whose hash travels.
+    anchors: VecDeque<Anchor<G>>,
+    /// The newest anchor as it is sent, once somebody needed it.
+    keyframe: (Option<Tick>, Vec<u8>),
+    head: Vec<u8>,
+}
+
+/// So many ticks of a game.
+const fn ticks<G: Game>(seconds: u32) -> usize {
+    (seconds * G::RULES.tick_rate_hz) as usize
+}
+
+impl<G: Game> Lockstep<G> {
+    /// Before the first tick: everyone starts from this world.
+    pub(super) fn new(simulation: &mut Simulation<G>) -> Self {
+        let tick = simulation.tick();
+        let bundle = Bundle { tick, roster: Vec::new(), standing: Standing::default(), hash: None };
+        let mut lockstep = Self {
+            codec: BundleCodec::new(G::RULES.hash_ticks()),
+            bundle,
+            bodies: VecDeque::new(),
+            anchors: VecDeque::new(),
+            keyframe: (None, Vec::new()),
+            head: Vec::new(),
+        };
+        lockstep.anchor(simulation);
+        lockstep
+    }
+
+    /// Takes over what happened in the tick that the simulation has just made.
+    pub(super) fn push(&mut self, simulation: &mut Simulation<G>, record: &TickRecord<G>, counters: &mut Counters) {
+        let last = self.bundle.standing;
+        self.bundle.tick = record.tick;
+        self.bundle.roster.clone_from(&record.roster);
+        record.roster.iter().for_each(|change| self.bundle.standing.change(*change));
+        record.actions.iter().for_each(|(seat, action)| self.bundle.standing.set(*seat, action.input));
+        self.bundle.hash = self.codec.has_hash(record.tick).then(|| self.anchor(simulation));
+        let kept = if self.bodies.len() < ticks::<G>(MISSED_SECONDS_MAX) { None } else { self.bodies.pop_front() };
+        let mut body = kept.unwrap_or_default();
+        body.tick = record.tick;
+        body.bytes.clear();
+        self.codec.put(&last, &self.bundle, &mut body.bytes);
+        self.bodies.push_back(body);
+        counters.encodings += 1;
+    }
+
+    /// Keeps the world as it is now and gives its hash.
+    fn anchor(&mut self, simulation: &mut Simulation<G>) -> u32 {
+        let most = ticks::<G>(ANCHOR_SECONDS).div_ceil(G::RULES.hash_ticks() as usize) + 1;
+        let oldest = if self.anchors.len() < most { None } else { self.anchors.pop_front() };
+        let standing = self.bundle.standing;
+        let mut start = oldest.map_or_else(
+            || Start { whole: Whole::empty(simulation.schema()), standing },
+            |anchor| Start { standing, ..anchor.start },
+        );
+        simulation.keep(&mut start.whole);
+        let hash = start.whole.hash(simulation.schema());
+        self.anchors.push_back(Anchor { start, hash });
+        hash
+    }
+
+    /// The hash that a client must have found once it has played up to `tick`: of the last world that is compared.
+    /// With the tick of that world; `None` when it is not kept any more.
+    pub(super) fn hash_at(&self, tick: Tick) -> Option<(Tick, u32)> {
+        let compared = Tick(tick.0 - tick.0 % G::RULES.hash_ticks());
+        let anchor = self.anchors.iter().find(|anchor| anchor.start.whole.tick() == compared)?;
+        Some((compared, anchor.hash))
+    }
+
+    /// What there is to tell a member, up to the newest tick: marks it as written.
+    pub(super) fn frame(
+        &mut self,
+        simulation: &Simulation<G>,
+        member: &mut Member,
+        newest: Option<Tick>,
+        counters: &mut Counters,
+    ) -> SnapshotFrame<'_> {
+        let now = simulation.tick();
+        let lead = newest.map(|newest| i8::try_from(newest.since(now).clamp(-127, 127)).unwrap_or(0));
+        let head = SnapshotHead { tick: now, starved: member.starved, has_events: false, lead, priors: None };
+        let known = member.baseline.filter(|tick| self.has_all_after(*tick));
+        self.head.clear();
+        head.encode(known, &mut self.head);
+        counters.snapshots += 1;
+        let first = known.unwrap_or_else(|| {
+            counters.keyframes += 1;
+            self.put_keyframe(simulation)
+        });
+        (member.baseline, member.told) = (Some(now), now);
+        let missed = usize::try_from(now.since(first)).unwrap_or(0);
+        // The newest body stays where it is, for everyone; what came before it is for those who missed it.
+        let from = self.bodies.len().saturating_sub(missed);
+        for body in self.bodies.range(from..).take(missed.saturating_sub(1)) {
+            self.head.extend_from_slice(&body.bytes);
+        }
+        let shared = if missed == 0 { None } else { self.bodies.back() };
+        SnapshotFrame { head: &self.head, shared: shared.map_or(&[], |body| &body.bytes), own: &[] }
+    }
+
+    /// Whether the bodies of all ticks after this one are kept.
+    fn has_all_after(&self, tick: Tick) -> bool {
+        self.bodies.front().is_none_or(|oldest| oldest.tick <= tick.next())
+    }
+
+    /// Appends the newest world that is kept, and gives its tick.
+    fn put_keyframe(&mut self, simulation: &Simulation<G>) -> Tick {
+        let anchor = self.anchors.back().expect("the world before the first tick is kept");
+        let tick = anchor.start.whole.tick();
+        if self.keyframe.0 != Some(tick) {
+            self.keyframe.0 = Some(tick);
+            self.keyframe.1.clear();
+            self.codec.put_start(simulation.schema(), &anchor.start, &mut self.keyframe.1);
+        }
+        self.head.extend_from_slice(&self.keyframe.1);
+        tick
+    }
+}
+
+const _: () = assert!(
+    MISSED_SECONDS_MAX * 240 <= BUNDLES_PER_MESSAGE_MAX,
+    "all that is kept of the fastest game goes in one message"
+);

@@ -1,0 +1,103 @@
+//! What a session knows of its room's world, in the mode of the game.
+
+use super::lockstep::Lockstep;
+use super::snapshots::Snapshots;
+use super::{Happening, Playout, Stats};
+use crate::snapshot::Snapshot;
+use crate::wire::DecodeError;
+use crate::{Game, Seat, Tick};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+pub(super) enum Worlds<G: Game> {
+    Snapshots(Box<Snapshots<G>>),
+    Lockstep(Box<Lockstep<G>>),
+}
+
+/// The same for either mode. The rules are constants: a page has the code of the game's own mode alone.
+macro_rules! either {
+    ($worlds:expr, $world:ident => $answer:expr) => {
+        match $worlds {
+            Worlds::Snapshots($world) if !G::RULES.is_lockstep() => $answer,
+            Worlds::Lockstep($world) if G::RULES.is_lockstep() => $answer,
+            _ => unreachable!("a game has one mode"),
+        }
+    };
+}
+
+impl<G: Game> Worlds<G> {
+    pub(super) fn new() -> Self {
+        if G::RULES.is_lockstep() {
+            Self::Lockstep(Box::new(Lockstep::new()))
+        } else {
+            Self::Snapshots(Box::new(Snapshots::new()))
+        }
+    }
+
+    /// Another connection: `seat` is ours, the room was at `tick`, and dialling took `waited_us`.
+    pub(super) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
+        either!(self, world => world.start(seat, tick, waited_us, now_us));
+    }
+
+    /// The newest tick that the server need not tell again.
+    pub(super) fn known(&self) -> Option<Tick> {
+        match self {
+            Self::Lockstep(lockstep) if G::RULES.is_lockstep() => lockstep.known(),
+            _ => None,
+        }
+    }
+
+    /// The seats that are taken.
+    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = Seat>) {
+        match self {
+            Self::Snapshots(snapshots) if !G::RULES.is_lockstep() => snapshots.set_seats(taken),
+            // In lockstep that is part of what is played.
+            _ => {}
+        }
+    }
+
+    pub(super) fn set_hidden(&mut self, hidden: bool) {
+        either!(self, world => world.set_hidden(hidden));
+    }
+
+    pub(super) fn ask_for_keyframe(&mut self) {
+        either!(self, world => world.ask_for_keyframe());
+    }
+
+    pub(super) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
+        either!(self, world => world.handle(message, now_us, stats))
+    }
+
+    pub(super) fn push_input(&mut self, input: G::Input) {
+        either!(self, world => world.push_input(input));
+    }
+
+    pub(super) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
+        either!(self, world => world.advance(now_us, outbox, stats));
+    }
+
+    pub(super) fn view(&mut self, now_us: u64) -> Option<&G> {
+        either!(self, world => world.view(now_us))
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
+        either!(self, world => world.poll_event())
+    }
+
+    pub(super) fn confirmed(&self) -> &Snapshot {
+        either!(self, world => world.confirmed())
+    }
+
+    pub(super) fn predicted_tick(&self) -> Tick {
+        either!(self, world => world.predicted_tick())
+    }
+
+    pub(super) fn input_due_us(&self, tick: Tick) -> u64 {
+        either!(self, world => world.input_due_us(tick))
+    }
+
+    pub(super) fn playout(&self) -> &Playout {
+        either!(self, world => world.playout())
+    }
+}

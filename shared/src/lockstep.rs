@@ -1,0 +1,415 @@
+//! Lockstep on the wire: what everyone did in a tick, told once to all who play it themselves.
+//!
+//! A message is a [`SnapshotHead`](crate::message::SnapshotHead) and the bodies of all ticks since the last message,
+//! each on a byte boundary. A body depends on the tick before it alone, so every client gets the same bytes, however
+//! many it has missed; who missed too many, and who is new, gets a whole world first.
+//!
+//! ```text
+//! body      2 bits   0: inputs; 1: who joined and left, then inputs; 2: a whole world
+//! roster    small    changes; per change 6 bits of seat, 2 bits: joined, quit, lost, removed        (with 1)
+//! inputs    per taken seat 1 bit: whether it differs from the seat's last; then its wire integers   (with 0, 1)
+//! hash      32 bits  of the whole world after the tick, if its number is a multiple of `Rules::hash_ticks`
+//! standing  per seat 1 bit: whether it is taken; then the wire integers of its last input           (with 2)
+//! world     varint   length, then a `Whole`, from a byte boundary                                   (with 2)
+//! ```
+
+use crate::input::InputCodec;
+use crate::limits::{BUNDLES_PER_MESSAGE_MAX, SEATS_MAX};
+use crate::simulation::RosterChange;
+use crate::state::{Input, Schema};
+use crate::whole::Whole;
+use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
+use crate::{Leave, Seat, Tick};
+use alloc::vec::Vec;
+
+const INPUTS: u32 = 0;
+const ROSTER: u32 = 1;
+const WORLD: u32 = 2;
+
+/// What each player did last, by seat: the next body tells the difference.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing<I>([Option<I>; SEATS_MAX as usize]);
+
+impl<I: Input> Default for Standing<I> {
+    fn default() -> Self {
+        Self([None; SEATS_MAX as usize])
+    }
+}
+
+impl<I: Input> Standing<I> {
+    /// The inputs, `None` where nobody sits.
+    #[must_use]
+    pub const fn inputs(&self) -> &[Option<I>; SEATS_MAX as usize] {
+        &self.0
+    }
+
+    /// Somebody came, with a neutral input, or went.
+    pub fn change(&mut self, change: RosterChange) {
+        match change {
+            RosterChange::Joined(seat) => self.0[seat.index()] = Some(I::default()),
+            RosterChange::Left(seat, _) => self.0[seat.index()] = None,
+        }
+    }
+
+    /// Somebody does this from now on; nothing for a free seat.
+    pub const fn set(&mut self, seat: Seat, input: I) {
+        if let Some(last) = &mut self.0[seat.index()] {
+            *last = input;
+        }
+    }
+
+    /// The seats that are taken, in order, and what was done there last.
+    pub fn iter(&self) -> impl Iterator<Item = (Seat, I)> + '_ {
+        Seat::first(SEATS_MAX).filter_map(|seat| Some((seat, self.0[seat.index()]?)))
+    }
+}
+
+/// All that a tick is made from, besides the world before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bundle<I> {
+    /// Which tick.
+    pub tick: Tick,
+    /// Who joined and left before it, in the order in which the game is told.
+    pub roster: Vec<RosterChange>,
+    /// What everyone did in it.
+    pub standing: Standing<I>,
+    /// The hash of the whole world after it, now and then.
+    pub hash: Option<u32>,
+}
+
+/// Where a client starts, or starts over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start<I> {
+    /// The world.
+    pub whole: Whole,
+    /// What everyone did last.
+    pub standing: Standing<I>,
+}
+
+/// What a message said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received<I> {
+    /// A world that replaces everything.
+    pub start: Option<Start<I>>,
+    /// Every tick after that, or after the last message.
+    pub bundles: Vec<Bundle<I>>,
+}
+
+/// Encodes and decodes a game's bundles; built once.
+#[derive(Debug, Clone)]
+pub struct BundleCodec<I> {
+    inputs: InputCodec<I>,
+    hash_ticks: u32,
+}
+
+impl<I: Input> BundleCodec<I> {
+    /// The codec for this input type, with a hash every `hash_ticks` ticks.
+    #[must_use]
+    pub fn new(hash_ticks: u32) -> Self {
+        Self { inputs: InputCodec::new(), hash_ticks }
+    }
+
+    /// The codec of single inputs.
+    #[must_use]
+    pub const fn inputs(&self) -> &InputCodec<I> {
+        &self.inputs
+    }
+
+    /// Whether the hash of this tick's world travels.
+    #[must_use]
+    pub const fn has_hash(&self, tick: Tick) -> bool {
+        tick.0.is_multiple_of(self.hash_ticks)
+    }
+
+    /// Appends the body of a tick; `last` is what everyone did in the one before.
+    pub fn put(&self, last: &Standing<I>, bundle: &Bundle<I>, out: &mut Vec<u8>) {
+        let mut bits = BitWriter::new(out);
+        bits.put(if bundle.roster.is_empty() { INPUTS } else { ROSTER }, 2);
+        let mut expected = *last;
+        if !bundle.roster.is_empty() {
+            bits.put_small(u32::try_from(bundle.roster.len()).unwrap_or(u32::MAX));
+            for change in &bundle.roster {
+                put_change(*change, &mut bits);
+                expected.change(*change);
+            }
+        }
+        for (seat, input) in bundle.standing.iter() {
+            let differs = expected.0[seat.index()] != Some(input);
+            bits.put_bit(differs);
+            if differs {
+                self.inputs.put(input, &mut bits);
+            }
+        }
+        if let Some(hash) = bundle.hash {
+            bits.put(hash, u32::BITS);
+        }
+        bits.finish();
+    }
+
+    /// Appends a world to start from.
+    pub fn put_start(&self, schema: &Schema, start: &Start<I>, out: &mut Vec<u8>) {
+        let mut bits = BitWriter::new(out);
+        bits.put(WORLD, 2);
+        for input in start.standing.inputs() {
+            bits.put_bit(input.is_some());
+            if let Some(input) = input {
+                self.inputs.put(*input, &mut bits);
+            }
+        }
+        bits.finish();
+        let mut whole = Vec::new();
+        start.whole.encode(schema, &mut whole);
+        put_varint(out, u32::try_from(whole.len()).expect("a world is far below 4 GiB"));
+        out.extend_from_slice(&whole);
+    }
+
+    /// Reads what follows the head of a message, up to the tick `newest`. `last` is the newest tick known and what
+    /// everyone did in it, `None` before the first message.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything that a room does not send, inputs without a world to go on from included.
+    pub fn decode(
+        &self,
+        schema: &Schema,
+        last: Option<(Tick, &Standing<I>)>,
+        newest: Tick,
+        mut bytes: Reader<'_>,
+    ) -> Result<Received<I>, DecodeError> {
+        let start = self.take_start(schema, &mut bytes)?;
+        let known = start.as_ref().map(|start| (start.whole.tick(), &start.standing)).or(last);
+        let (mut tick, standing) = known.ok_or(DecodeError::BaselineMismatch)?;
+        let mut standing = *standing;
+        let count = newest.since(tick);
+        let max = u64::from(BUNDLES_PER_MESSAGE_MAX);
+        if !u64::try_from(count).is_ok_and(|count| count <= max) {
+            return Err(DecodeError::OutOfRange { value: count.unsigned_abs(), max });
+        }
+        let mut bits = BitReader::new(bytes.slice(bytes.remaining())?);
+        let mut bundles = Vec::new();
+        while tick < newest {
+            tick = tick.next();
+            let bundle = self.take(tick, &standing, &mut bits)?;
+            standing = bundle.standing;
+            bundles.push(bundle);
+        }
+        bits.finish()?;
+        Ok(Received { start, bundles })
+    }
+
+    fn take(&self, tick: Tick, last: &Standing<I>, bits: &mut BitReader<'_>) -> Result<Bundle<I>, DecodeError> {
+        let (mut standing, mut roster) = (*last, Vec::new());
+        if bits.take_max(2, ROSTER)? == ROSTER {
+            let (count, max) = (bits.small()?, 2 * u32::from(SEATS_MAX));
+            if count == 0 || count > max {
+                return Err(DecodeError::OutOfRange { value: u64::from(count), max: u64::from(max) });
+            }
+            for _ in 0..count {
+                let change = take_change(bits)?;
+                standing.change(change);
+                roster.push(change);
+            }
+        }
+        for input in standing.0.iter_mut().flatten() {
+            if bits.bit()? {
+                let changed = self.inputs.take(bits)?;
+                if *input == changed {
+                    // A tick has one encoding only.
+                    return Err(DecodeError::BaselineMismatch);
+                }
+                *input = changed;
+            }
+        }
+        let hash = if self.has_hash(tick) { Some(bits.take(u32::BITS)?) } else { None };
+        bits.align()?;
+        Ok(Bundle { tick, roster, standing, hash })
+    }
+
+    fn take_start(&self, schema: &Schema, bytes: &mut Reader<'_>) -> Result<Option<Start<I>>, DecodeError> {
+        let mut ahead = bytes.clone();
+        let mut bits = BitReader::new(ahead.slice(ahead.remaining())?);
+        if bits.take(2)? != WORLD {
+            return Ok(None);
+        }
+        let mut standing = Standing::default();
+        for input in &mut standing.0 {
+            if bits.bit()? {
+                *input = Some(self.inputs.take(&mut bits)?);
+            }
+        }
+        bits.align()?;
+        let read = bytes.remaining() - bits.remaining();
+        bytes.slice(read)?;
+        let length = bytes.varint()?;
+        let whole = Whole::decode(schema, bytes.slice(length as usize)?)?;
+        Ok(Some(Start { whole, standing }))
+    }
+}
+
+fn put_change(change: RosterChange, bits: &mut BitWriter<'_>) {
+    let (seat, what) = match change {
+        RosterChange::Joined(seat) => (seat, 0),
+        RosterChange::Left(seat, Leave::Quit) => (seat, 1),
+        RosterChange::Left(seat, Leave::Lost) => (seat, 2),
+        RosterChange::Left(seat, Leave::Removed) => (seat, 3),
+    };
+    bits.put(u32::from(seat.number()), 6);
+    bits.put(what, 2);
+}
+
+fn take_change(bits: &mut BitReader<'_>) -> Result<RosterChange, DecodeError> {
+    let number = bits.take(6)?;
+    let max = u64::from(SEATS_MAX);
+    let seat = u8::try_from(number).ok().and_then(Seat::new);
+    let seat = seat.ok_or_else(|| DecodeError::OutOfRange { value: u64::from(number), max })?;
+    Ok(match bits.take(2)? {
+        0 => RosterChange::Joined(seat),
+        1 => RosterChange::Left(seat, Leave::Quit),
+        2 => RosterChange::Left(seat, Leave::Lost),
+        _ => RosterChange::Left(seat, Leave::Removed),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Rng, State, Table};
+
+    #[derive(State, Clone, Default)]
+    struct World {
+        things: Table<Thing>,
+    }
+
+    #[derive(State, Clone, Default)]
+    struct Thing {
+        hp: u8,
+    }
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq, crate::Input)]
+    struct Order {
+        held: bool,
+        #[input(once, range = 0..=999)]
+        place: u16,
+    }
+
+    const fn seat(number: u8) -> Seat {
+        Seat::new(number).expect("a seat")
+    }
+
+    /// Ticks 1 to `count` of a room where people come, go and give orders.
+    fn play(count: u32, seed: u64) -> (BundleCodec<Order>, Vec<Bundle<Order>>, Vec<Vec<u8>>) {
+        let (codec, mut dice, mut standing) = (BundleCodec::new(8), Rng::new(seed), Standing::default());
+        let (mut bundles, mut bodies) = (Vec::new(), Vec::new());
+        for tick in (1..=count).map(Tick) {
+            let last = standing;
+            let mut roster = Vec::new();
+            for number in [0, 5, 63] {
+                let change = match standing.inputs()[usize::from(number)] {
+                    None => RosterChange::Joined(seat(number)),
+                    Some(_) => RosterChange::Left(seat(number), Leave::Lost),
+                };
+                if dice.one_in(6) {
+                    standing.change(change);
+                    roster.push(change);
+                } else if dice.one_in(3) {
+                    standing.set(seat(number), Order { held: dice.one_in(2), place: dice.below(1_000) as u16 });
+                }
+            }
+            let hash = codec.has_hash(tick).then(|| dice.next_u32());
+            let bundle = Bundle { tick, roster, standing, hash };
+            let mut body = Vec::new();
+            codec.put(&last, &bundle, &mut body);
+            bundles.push(bundle);
+            bodies.push(body);
+        }
+        (codec, bundles, bodies)
+    }
+
+    fn start() -> (Schema, Start<Order>) {
+        let (schema, mut world) = (Schema::of::<World>(), World::default());
+        world.things.insert(Thing { hp: 7 });
+        let mut whole = Whole::empty(&schema);
+        whole.capture(&mut world, &Rng::new(3), Tick(40));
+        (schema, Start { whole, standing: Standing::default() })
+    }
+
+    #[test]
+    fn any_number_of_ticks_is_read_from_the_bodies_of_each() {
+        let (codec, bundles, bodies) = play(300, 1);
+        let schema = Schema::of::<World>();
+        for (from, to) in [(0, 1), (0, 300), (17, 18), (100, 164)] {
+            let empty = Standing::default();
+            let standing = if from == 0 { &empty } else { &bundles[from - 1].standing };
+            let (last, newest) = (Tick(from as u32), Tick(to as u32));
+            let bytes = bodies[from..to].concat();
+            let received = codec.decode(&schema, Some((last, standing)), newest, Reader::new(&bytes)).unwrap();
+            assert_eq!(received, Received { start: None, bundles: bundles[from..to].to_vec() });
+            for cut in 0..bytes.len() {
+                let cut = codec.decode(&schema, Some((last, standing)), newest, Reader::new(&bytes[..cut]));
+                assert!(cut.is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_quiet_tick_is_one_byte() {
+        let codec = BundleCodec::<Order>::new(8);
+        let mut standing = Standing::default();
+        (0..6).for_each(|number| standing.change(RosterChange::Joined(seat(number))));
+        let mut body = Vec::new();
+        codec.put(&standing, &Bundle { tick: Tick(7), roster: Vec::new(), standing, hash: None }, &mut body);
+        assert_eq!(body, [0]);
+    }
+
+    #[test]
+    fn a_world_to_start_from_comes_before_the_ticks_after_it() {
+        let (codec, (schema, start)) = (BundleCodec::<Order>::new(8), start());
+        let mut bytes = Vec::new();
+        codec.put_start(&schema, &start, &mut bytes);
+        let bundle =
+            Bundle { tick: Tick(41), roster: Vec::from([RosterChange::Joined(seat(2))]), ..bundle(start.standing) };
+        let mut standing = start.standing;
+        standing.change(RosterChange::Joined(seat(2)));
+        let bundle = Bundle { standing, ..bundle };
+        codec.put(&start.standing, &bundle, &mut bytes);
+        let received = codec.decode(&schema, None, Tick(41), Reader::new(&bytes)).unwrap();
+        assert_eq!(received, Received { start: Some(start), bundles: Vec::from([bundle]) });
+        for cut in 0..bytes.len() {
+            assert!(codec.decode(&schema, None, Tick(41), Reader::new(&bytes[..cut])).is_err(), "cut at {cut}");
+        }
+        assert!(codec.decode(&schema, None, Tick(39), Reader::new(&bytes)).is_err(), "a world from the future");
+        assert!(codec.decode(&schema, None, Tick(9_000), Reader::new(&bytes)).is_err(), "a claim of many ticks");
+    }
+
+    const fn bundle(standing: Standing<Order>) -> Bundle<Order> {
+        Bundle { tick: Tick(41), roster: Vec::new(), standing, hash: None }
+    }
+
+    #[test]
+    fn inputs_without_a_world_before_them_are_an_error() {
+        let (codec, _, bodies) = play(1, 2);
+        let found = codec.decode(&Schema::of::<World>(), None, Tick(1), Reader::new(&bodies[0]));
+        assert_eq!(found, Err(DecodeError::BaselineMismatch));
+    }
+
+    #[test]
+    fn any_bytes_give_an_error_or_what_would_be_sent_so() {
+        let (codec, schema, mut dice) = (BundleCodec::<Order>::new(8), Schema::of::<World>(), Rng::new(8));
+        let mut standing = Standing::default();
+        standing.change(RosterChange::Joined(seat(1)));
+        let mut understood = 0;
+        for _ in 0..20_000 {
+            let bytes: Vec<u8> = (0..=dice.below(5)).map(|_| dice.next_u32().to_le_bytes()[0]).collect();
+            let last = Some((Tick(8), &standing));
+            if let Ok(Received { bundles, .. }) = codec.decode(&schema, last, Tick(10), Reader::new(&bytes)) {
+                understood += 1;
+                let (mut again, mut last) = (Vec::new(), standing);
+                for bundle in bundles {
+                    codec.put(&last, &bundle, &mut again);
+                    last = bundle.standing;
+                }
+                assert_eq!(again, bytes);
+            }
+        }
+        assert!(understood > 0);
+    }
+}
