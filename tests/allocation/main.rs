@@ -18,6 +18,7 @@ mod warm {
     use tickwire::message::Hello;
     use tickwire::snapshot::Snapshot;
     use tickwire::state::Schema;
+    use tickwire::whole::Whole;
     use tickwire::{Game, Rng, Seat, State, Table, Tick};
     use tickwire_games::{Arena, Paddles};
     use tickwire_server::room::{MemberId, Room, SnapshotPoll};
@@ -32,6 +33,8 @@ mod warm {
         dice: Rng,
         world: G,
         tick: Tick,
+        /// Of the whole world, in lockstep.
+        hash: u32,
         messages: Vec<Vec<u8>>,
         bytes: usize,
     }
@@ -46,7 +49,7 @@ mod warm {
             let members: Vec<_> = Seat::first(players).map(enter).collect();
             let messages = vec![Vec::new(); members.len()];
             let (codec, dice, world) = (InputCodec::new(), Rng::new(1), G::default());
-            Self { room, members, codec, dice, world, tick: Tick(0), messages, bytes: 0 }
+            Self { room, members, codec, dice, world, tick: Tick(0), hash: 0, messages, bytes: 0 }
         }
 
         /// What the players send before the next tick; not part of what is measured.
@@ -55,7 +58,14 @@ mod warm {
             self.tick = self.room.newest().tick.next();
             // So old that the room remembers no hash for it: what a client holds is tested elsewhere.
             let acked = self.tick.0.checked_sub(u32::try_from(SNAPSHOT_HISTORY_LEN).unwrap() + 2);
-            let ack = acked.map(|tick| Ack { tick: Tick(tick), hash: 0 });
+            let mut ack = acked.map(|tick| Ack { tick: Tick(tick), hash: 0 });
+            if G::RULES.is_lockstep() {
+                let newest = self.room.newest().tick;
+                if newest.0.is_multiple_of(G::RULES.hash_ticks()) {
+                    self.hash = Whole::of(self.room.checkpoint()).hash(self.room.schema());
+                }
+                ack = Some(Ack { tick: newest, hash: self.hash });
+            }
             for ((_, seat), message) in self.members.iter().zip(&mut self.messages) {
                 let mut input = self.world.bot(*seat, &mut self.dice);
                 excite(&mut input);

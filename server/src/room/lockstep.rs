@@ -16,12 +16,51 @@ use tickwire::simulation::{Simulation, TickRecord};
 use tickwire::whole::Whole;
 use tickwire::{Game, Tick};
 
-/// One tick as it is sent.
-#[derive(Debug, Default)]
-struct Body {
-    tick: Tick,
-    bytes: Vec<u8>,
+/// The bodies of the last ticks but the newest, one after another.
+#[derive(Debug)]
+struct Sent {
+    /// The tick of the last body.
+    last: Tick,
+    bytes: VecDeque<u8>,
+    lengths: VecDeque<u32>,
 }
+
+impl Sent {
+    fn new(last: Tick, ticks: usize) -> Self {
+        let (bytes, lengths) = (VecDeque::with_capacity(ticks * BODY_BYTES), VecDeque::with_capacity(ticks));
+        Self { last, bytes, lengths }
+    }
+
+    /// Keeps one more body, and no more than `most`.
+    fn push(&mut self, body: &[u8], most: usize) {
+        while self.lengths.len() >= most
+            && let Some(length) = self.lengths.pop_front()
+        {
+            self.bytes.drain(..length as usize);
+        }
+        self.last = self.last.next();
+        self.bytes.extend(body);
+        self.lengths.push_back(u32::try_from(body.len()).expect("a body has a few bytes per seat"));
+    }
+
+    /// Whether every tick after this one is here, or the newest.
+    fn has_all_after(&self, tick: Tick) -> bool {
+        self.last.since(tick) <= self.lengths.len() as i64
+    }
+
+    /// Appends the bodies of the ticks after this one.
+    fn put_after(&self, tick: Tick, out: &mut Vec<u8>) {
+        let count = usize::try_from(self.last.since(tick)).unwrap_or(0);
+        let length: u32 = self.lengths.iter().rev().take(count).sum();
+        let (front, back) = self.bytes.as_slices();
+        let from = self.bytes.len() - length as usize;
+        out.extend_from_slice(&front[from.min(front.len())..]);
+        out.extend_from_slice(&back[from.saturating_sub(front.len())..]);
+    }
+}
+
+/// Bytes of a body to have memory for; a lively tick of many seats takes more.
+const BODY_BYTES: usize = 8;
 
 /// A world that is kept, and its hash.
 #[derive(Debug)]
@@ -34,8 +73,9 @@ pub(super) struct Lockstep<G: Game> {
     codec: BundleCodec<G::Input>,
     /// Of the newest tick; its lists keep their memory.
     bundle: Bundle<G::Input>,
-    /// Oldest first, each a tick after the one before, up to the newest tick.
-    bodies: VecDeque<Body>,
+    /// The newest tick as it is sent.
+    body: Vec<u8>,
+    sent: Sent,
     /// Oldest first, one per tick whose hash travels.
     anchors: VecDeque<Anchor<G>>,
     /// The newest anchor as it is sent, once somebody needed it.
@@ -56,7 +96,8 @@ impl<G: Game> Lockstep<G> {
         let mut lockstep = Self {
             codec: BundleCodec::new(G::RULES.hash_ticks()),
             bundle,
-            bodies: VecDeque::new(),
+            body: Vec::new(),
+            sent: Sent::new(tick, ticks::<G>(MISSED_SECONDS_MAX)),
             anchors: VecDeque::new(),
             keyframe: (None, Vec::new()),
             head: Vec::new(),
@@ -73,12 +114,12 @@ impl<G: Game> Lockstep<G> {
         record.roster.iter().for_each(|change| self.bundle.standing.change(*change));
         record.actions.iter().for_each(|(seat, action)| self.bundle.standing.set(*seat, action.input));
         self.bundle.hash = self.codec.has_hash(record.tick).then(|| self.anchor(simulation));
-        let kept = if self.bodies.len() < ticks::<G>(MISSED_SECONDS_MAX) { None } else { self.bodies.pop_front() };
-        let mut body = kept.unwrap_or_default();
-        body.tick = record.tick;
-        body.bytes.clear();
-        self.codec.put(&last, &self.bundle, &mut body.bytes);
-        self.bodies.push_back(body);
+        // Before the first tick there is none to move aside.
+        if !self.body.is_empty() {
+            self.sent.push(&self.body, ticks::<G>(MISSED_SECONDS_MAX));
+        }
+        self.body.clear();
+        self.codec.put(&last, &self.bundle, &mut self.body);
         counters.encodings += 1;
     }
 
@@ -116,7 +157,7 @@ impl<G: Game> Lockstep<G> {
         let now = simulation.tick();
         let lead = newest.map(|newest| i8::try_from(newest.since(now).clamp(-127, 127)).unwrap_or(0));
         let head = SnapshotHead { tick: now, starved: member.starved, has_events: false, lead, priors: None };
-        let known = member.baseline.filter(|tick| self.has_all_after(*tick));
+        let known = member.baseline.filter(|tick| self.sent.has_all_after(*tick));
         self.head.clear();
         head.encode(known, &mut self.head);
         counters.snapshots += 1;
@@ -125,19 +166,10 @@ impl<G: Game> Lockstep<G> {
             self.put_keyframe(simulation)
         });
         (member.baseline, member.told) = (Some(now), now);
-        let missed = usize::try_from(now.since(first)).unwrap_or(0);
         // The newest body stays where it is, for everyone; what came before it is for those who missed it.
-        let from = self.bodies.len().saturating_sub(missed);
-        for body in self.bodies.range(from..).take(missed.saturating_sub(1)) {
-            self.head.extend_from_slice(&body.bytes);
-        }
-        let shared = if missed == 0 { None } else { self.bodies.back() };
-        SnapshotFrame { head: &self.head, shared: shared.map_or(&[], |body| &body.bytes), own: &[] }
-    }
-
-    /// Whether the bodies of all ticks after this one are kept.
-    fn has_all_after(&self, tick: Tick) -> bool {
-        self.bodies.front().is_none_or(|oldest| oldest.tick <= tick.next())
+        self.sent.put_after(first, &mut self.head);
+        let shared = if first < now { self.body.as_slice() } else { &[] };
+        SnapshotFrame { head: &self.head, shared, own: &[] }
     }
 
     /// Appends the newest world that is kept, and gives its tick.
