@@ -5,7 +5,8 @@
 //! else works on rows of integers and knows no game. After every step the world is gathered and scattered
 //! back, so the world *is* what is on the wire.
 //!
-//! Quantizing what was dequantized gives the same integer, for every codec here.
+//! Quantizing what was dequantized gives the same integer, for every codec here. A NaN becomes zero, or the end of
+//! its range that is nearest to zero, and [`State::not_a_number`] names the field that holds one.
 
 mod codec;
 mod joint;
@@ -43,6 +44,13 @@ pub trait State: Clone + Sized {
     /// Takes the value that `wire`, as it was gathered or decoded, stands for.
     fn scatter(&mut self, wire: &[u32]);
 
+    /// The first leaf that the value can give no honest integer for: a float that is NaN, or an angle or rotation
+    /// that is infinite. [`State::gather`] takes such a float for zero, and nothing else in the library asks: the
+    /// checks in [`determinism`](crate::determinism) do, to name the field.
+    fn not_a_number(&self) -> Option<usize> {
+        None
+    }
+
     /// Shows the tables inside, in the order of [`State::describe`].
     fn tables<V: TableVisitor>(&mut self, visitor: &mut V) {
         let _ = visitor;
@@ -74,6 +82,12 @@ pub trait Codec<T> {
 
     /// Reads the field back from wire integers.
     fn scatter(&self, value: &mut T, wire: &[u32]);
+
+    /// The first leaf of the field that holds no number; see [`State::not_a_number`].
+    fn not_a_number(&self, value: &T) -> Option<usize> {
+        let _ = value;
+        None
+    }
 
     /// Shows the tables inside the field.
     fn tables<V: TableVisitor>(&self, value: &mut T, visitor: &mut V) {

@@ -36,10 +36,12 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
 
     let (constants, width) = (run.constants(), run.width());
     let marker = kind.marker(name, &first.blank(&run));
-    let (describe, gather, scatter) = if run.fields.is_empty() {
-        (describe_units(&variants), gather_units(&variants), scatter_units(&variants))
+    let (describe, gather, scatter, numbers) = if run.fields.is_empty() {
+        let none = TokenStream::new();
+        (describe_units(&variants), gather_units(&variants), scatter_units(&variants), none)
     } else {
-        (describe(&run, &variants), gather(&run, &variants), scatter(&run, &variants))
+        let numbers = not_a_number(&run, &variants);
+        (describe(&run, &variants), gather(&run, &variants), scatter(&run, &variants), numbers)
     };
     Ok(quote! {
         #constants
@@ -59,6 +61,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
                 let wire = &wire[..#width];
                 #scatter
             }
+            #numbers
         }
         #marker
     })
@@ -102,6 +105,19 @@ fn gather(run: &Run, variants: &[Variant<'_>]) -> TokenStream {
     quote! {
         wire.fill(0);
         match self { #(#arms)* }
+    }
+}
+
+fn not_a_number(run: &Run, variants: &[Variant<'_>]) -> TokenStream {
+    let arms = variants.iter().map(|variant| {
+        let pattern = variant.pattern(run);
+        let fields = variant.of(run).map(|field| run.not_a_number(field, &binding(field)));
+        quote! { #pattern => ::core::option::Option::None #(#fields)*, }
+    });
+    quote! {
+        fn not_a_number(&self) -> ::core::option::Option<usize> {
+            match self { #(#arms)* }
+        }
     }
 }
 

@@ -117,6 +117,13 @@ impl Run {
         quote! { #call; }
     }
 
+    /// `not_a_number` of one field, of the run's leaves; `value` is a reference to the field.
+    pub(crate) fn not_a_number(&self, field: &Field, value: &TokenStream) -> TokenStream {
+        let start = self.start(field);
+        let call = field.call("not_a_number", value);
+        quote! { .or_else(|| #call.map(|leaf| #start + leaf)) }
+    }
+
     /// `scatter` of one field, with `wire` in scope; `value` is a unique reference to the field.
     pub(crate) fn scatter(&self, field: &Field, value: &TokenStream) -> TokenStream {
         let (start, end) = (self.start(field), self.end(field));

@@ -32,6 +32,10 @@ pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenS
         let member = &field.member;
         run.scatter(field, &quote! { &mut self.#member })
     });
+    let numbers = run.fields.iter().map(|field| {
+        let member = &field.member;
+        run.not_a_number(field, &quote! { &self.#member })
+    });
     let tables = tables(&run);
     let marker = kind.marker(name, &blank(&run));
     Ok(quote! {
@@ -54,6 +58,9 @@ pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenS
             fn scatter(&mut self, wire: &[u32]) {
                 let wire = &wire[..#width];
                 #(#scatter)*
+            }
+            fn not_a_number(&self) -> ::core::option::Option<usize> {
+                ::core::option::Option::None #(#numbers)*
             }
             #tables
         }

@@ -366,3 +366,25 @@ fn inputs_and_events_come_back() {
     let seat = Seat::new(2).expect("seat 2 exists");
     assert_scatters(&Flash::Hit(seat), &mut Flash::blank());
 }
+
+#[test]
+fn a_float_that_is_no_number_is_found_at_its_leaf() {
+    let schema = Schema::of::<Ship>();
+    let path = |ship: &Ship| ship.not_a_number().map(|leaf| schema.tables[0].leaves[leaf].path.clone());
+    assert_eq!(path(&ship()), None);
+    let mut ship = ship();
+    ship.order = Order::Move { to: Vec2::new(1.0, f32::NAN), wire: false };
+    assert_eq!(path(&ship).as_deref(), Some("order.Move.to.y"));
+    ship.turrets[1] = f32::INFINITY;
+    assert_eq!(path(&ship).as_deref(), Some("turrets[1]"));
+    ship.y = f32::NAN;
+    assert_eq!(path(&ship).as_deref(), Some("y"));
+
+    let schema = Schema::of::<Chest>();
+    let mut chest = Chest::default();
+    chest.orders = vec![Order::Idle, Order::Move { to: Vec2::NAN, wire: false }];
+    let path = |chest: &Chest| chest.not_a_number().map(|leaf| schema.tables[0].leaves[leaf].path.clone());
+    assert_eq!(path(&chest).as_deref(), Some("orders[1].Move.to.x"));
+    chest.key = Some(Quat::from_xyzw(0.0, f32::NAN, 0.0, 1.0));
+    assert_eq!(path(&chest).as_deref(), Some("key.largest"));
+}

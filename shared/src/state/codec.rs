@@ -21,6 +21,9 @@ impl<T: State> Codec<T> for Plain {
     fn scatter(&self, value: &mut T, wire: &[u32]) {
         value.scatter(wire);
     }
+    fn not_a_number(&self, value: &T) -> Option<usize> {
+        value.not_a_number()
+    }
     fn tables<V: TableVisitor>(&self, value: &mut T, visitor: &mut V) {
         value.tables(visitor);
     }
@@ -40,13 +43,15 @@ impl<T: State + Default> Codec<Table<T>> for Plain {
 
 /// A float within `min..=max`, rounded to a multiple of `step` above `min`.
 ///
-/// Values outside saturate; NaN becomes `min`.
+/// Values outside saturate; NaN becomes zero, or the end of the range that is nearest to zero.
 #[derive(Debug, Clone, Copy)]
 pub struct Fixed {
     min: f32,
     step: f32,
     per_unit: f32,
     levels: u32,
+    /// What NaN becomes: the point that is nearest to zero.
+    zero: u32,
 }
 
 impl Fixed {
@@ -63,12 +68,17 @@ impl Fixed {
         assert!(levels <= 1 << 22, "`range` / `step` must be at most 4,194,304 points");
         let reach = if max > -min { max } else { -min };
         assert!(reach / step <= 4_194_304.0, "`step` is too fine for numbers this far from zero");
-        Self { min, step, per_unit: 1.0 / step, levels }
+        let per_unit = 1.0 / step;
+        let zero = (per_unit * -min + 0.5) as u32;
+        Self { min, step, per_unit, levels, zero: if zero < levels { zero } else { levels } }
     }
 
     #[inline]
     fn quantize(&self, value: f32) -> u32 {
-        // A float-to-integer cast saturates and takes NaN to zero.
+        if value.is_nan() {
+            return self.zero;
+        }
+        // A float-to-integer cast saturates.
         let level = ((value - self.min) * self.per_unit + 0.5) as u32;
         if level < self.levels { level } else { self.levels }
     }
@@ -92,6 +102,9 @@ impl Codec<f32> for Fixed {
     fn scatter(&self, value: &mut f32, wire: &[u32]) {
         *value = self.dequantize(wire[0]);
     }
+    fn not_a_number(&self, value: &f32) -> Option<usize> {
+        value.is_nan().then_some(0)
+    }
 }
 
 macro_rules! vectors {
@@ -108,6 +121,9 @@ macro_rules! vectors {
             #[inline]
             fn scatter(&self, value: &mut $vector, wire: &[u32]) {
                 $(value.$axis = self.dequantize(wire[$at]);)*
+            }
+            fn not_a_number(&self, value: &$vector) -> Option<usize> {
+                None$(.or_else(|| value.$axis.is_nan().then_some($at)))*
             }
         }
     )*};
@@ -166,6 +182,9 @@ impl Codec<f32> for Angle {
     #[inline]
     fn scatter(&self, value: &mut f32, wire: &[u32]) {
         *value = wire[0] as f32 * (crate::math::TURN / self.directions() as f32);
+    }
+    fn not_a_number(&self, value: &f32) -> Option<usize> {
+        (!value.is_finite()).then_some(0)
     }
 }
 
@@ -260,6 +279,9 @@ impl<T: Default, C: Codec<T>> Codec<Option<T>> for C {
             C::scatter(self, value.get_or_insert_default(), &wire[1..]);
         }
     }
+    fn not_a_number(&self, value: &Option<T>) -> Option<usize> {
+        C::not_a_number(self, value.as_ref()?).map(|leaf| 1 + leaf)
+    }
 }
 
 impl<T, C: Codec<T>, const N: usize> Codec<[T; N]> for C {
@@ -280,6 +302,10 @@ impl<T, C: Codec<T>, const N: usize> Codec<[T; N]> for C {
         for (index, value) in value.iter_mut().enumerate() {
             C::scatter(self, value, &wire[index * C::WIDTH..(index + 1) * C::WIDTH]);
         }
+    }
+    fn not_a_number(&self, value: &[T; N]) -> Option<usize> {
+        let mut values = value.iter().enumerate();
+        values.find_map(|(index, value)| Some(index * C::WIDTH + C::not_a_number(self, value)?))
     }
     fn tables<V: TableVisitor>(&self, value: &mut [T; N], visitor: &mut V) {
         for value in value {
@@ -331,12 +357,16 @@ mod tests {
             (f32::INFINITY, 2.0),
             (-9.0, -2.0),
             (f32::NEG_INFINITY, -2.0),
-            (f32::NAN, -2.0),
+            (f32::NAN, 0.0),
             (-0.0, 0.0),
             (0.3, 0.5),
         ] {
             let found = round_trip(&codec, value, &mut wire);
             assert_eq!(found.to_bits(), f32::to_bits(expected), "{value}");
+        }
+        for (low, high, expected) in [(0.0, 9.0, 0.0), (1.0, 9.0, 1.0), (-9.0, -1.0, -1.0)] {
+            let found = round_trip(&Fixed::new(low, high, 0.5), f32::NAN, &mut wire);
+            assert_eq!(found.to_bits(), f32::to_bits(expected), "within {low} to {high}");
         }
         let angle = Angle::new(8);
         for value in [f32::NAN, f32::INFINITY, -1.0, 1e30] {

@@ -57,6 +57,10 @@ impl<T: Default, C: Codec<T>, const MAX: usize> Codec<Vec<T>> for List<MAX, C> {
             self.inner.scatter(value, &items[index * C::WIDTH..(index + 1) * C::WIDTH]);
         }
     }
+    fn not_a_number(&self, value: &Vec<T>) -> Option<usize> {
+        let mut values = value.iter().take(MAX).enumerate();
+        values.find_map(|(index, value)| Some(1 + index * C::WIDTH + self.inner.not_a_number(value)?))
+    }
 }
 
 /// A map of at most `MAX` values, by keys that are one wire integer each. It travels in the order of its keys;
@@ -124,6 +128,10 @@ impl<K: State + Default + Ord, T: Default, C: Codec<T>, const MAX: usize> Codec<
                 self.inner.scatter(value, &item[1..]);
             }
         }
+    }
+    fn not_a_number(&self, value: &BTreeMap<K, T>) -> Option<usize> {
+        let mut values = value.values().take(MAX).enumerate();
+        values.find_map(|(index, value)| Some(2 + index * (1 + C::WIDTH) + self.inner.not_a_number(value)?))
     }
 }
 

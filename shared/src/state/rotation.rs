@@ -107,6 +107,9 @@ impl Codec<Quat> for Rotation {
     fn scatter(&self, value: &mut Quat, wire: &[u32]) {
         *value = self.dequantize(wire);
     }
+    fn not_a_number(&self, value: &Quat) -> Option<usize> {
+        (!value.is_finite()).then_some(0)
+    }
 }
 
 #[cfg(test)]
