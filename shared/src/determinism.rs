@@ -1,46 +1,53 @@
-//! One hash per tick of a game played by dice: to compare machines, builds and hosts.
+//! Determinism as something that can be checked: the same seed and inputs, the same worlds, bit for bit.
+//!
+//! [`sync_test`] hunts on one machine for what makes a game disagree with itself, and names the field. One test does:
+//!
+//! ```
+//! use tickwire::determinism::{Policy, sync_test};
+//! # use tickwire::{Game, Input, Leave, Rules, Seat, State, Step};
+//! # #[derive(State, Clone, Default)]
+//! # struct MyGame {
+//! #     #[state(range = 0.0..=9.0, step = 0.5)]
+//! #     x: f32,
+//! # }
+//! # #[derive(Input, Clone, Copy, Default, PartialEq)]
+//! # struct Push {
+//! #     #[input(range = -1..=1)]
+//! #     x: i8,
+//! # }
+//! # impl Game for MyGame {
+//! #     type Input = Push;
+//! #     type Event = ();
+//! #     type Options = ();
+//! #     const RULES: Rules = Rules::new("mine", 30);
+//! #     fn new(_: &()) -> Self {
+//! #         Self::default()
+//! #     }
+//! #     fn join(&mut self, _: Seat) {}
+//! #     fn leave(&mut self, _: Seat, _: Leave) {}
+//! #     fn step(&mut self, tick: &mut Step<'_, Self>) {
+//! #         for seat in tick.seats() {
+//! #             self.x += f32::from(tick.input(seat).x);
+//! #         }
+//! #     }
+//! # }
+//!
+//! // In a test of yours:
+//! match sync_test::<MyGame>(&Policy::default()) {
+//!     Ok(played) => assert_eq!(played.ticks, 1_000),
+//!     Err(divergence) => panic!("{divergence}"),
+//! }
+//! ```
+//!
+//! [`Playthrough`] gives one hash per tick, to compare machines, builds and hosts: `cargo determinism` does that for
+//! the demo games, because a `std` sine agrees with itself on one machine.
 
-use crate::input::{Action, ViewAge};
-use crate::simulation::{RosterChange, Simulation};
-use crate::{Game, Rng, Seat};
-use alloc::vec::Vec;
+mod divergence;
+mod playthrough;
+mod script;
+mod sync_test;
 
-/// Plays `ticks` ticks with bots and random inputs and gives the full hash of the world after each.
-///
-/// With `rollbacks`, the world is set aside every few ticks, played on with other inputs, and put back: what
-/// a rollback forgets to restore then shows as a different hash.
-#[must_use]
-pub fn hashes<G: Game>(seed: u64, ticks: u32, rollbacks: bool) -> Vec<u64> {
-    let mut simulation = Simulation::<G>::new(seed, &G::Options::default());
-    let mut dice = Rng::new(seed ^ 0xd1ce);
-    let seats: Vec<Seat> = Seat::first(G::RULES.seats).collect();
-    seats.iter().for_each(|seat| simulation.tell(&[RosterChange::Joined(*seat)]));
-    let mut hashes = Vec::new();
-    for _ in 0..ticks {
-        if rollbacks && dice.one_in(5) {
-            let kept = simulation.checkpoint().clone();
-            // Dice of its own, so that runs with and without rollbacks agree.
-            let mut detour = Rng::new(dice.clone().next_u64());
-            for _ in 0..detour.below(8) {
-                play(&mut simulation, &seats, &mut detour);
-            }
-            simulation = Simulation::resume(kept);
-        } else if !rollbacks {
-            dice.one_in(5);
-        }
-        play(&mut simulation, &seats, &mut dice);
-        hashes.push(simulation.hash());
-    }
-    hashes
-}
-
-/// One tick of bots, whose views are of any age.
-fn play<G: Game>(simulation: &mut Simulation<G>, seats: &[Seat], dice: &mut Rng) {
-    let act = |seat: &Seat| {
-        let input = simulation.world().bot(*seat, dice);
-        let [parts, ..] = dice.next_u32().to_le_bytes();
-        (*seat, Action { input, age: ViewAge::from_parts(parts) })
-    };
-    let actions: Vec<(Seat, Action<G::Input>)> = seats.iter().map(act).collect();
-    simulation.step(&actions, &mut Vec::new());
-}
+pub use divergence::{Check, Divergence};
+pub use playthrough::{Playthrough, hashes};
+pub use script::{Script, Turn};
+pub use sync_test::{Played, Policy, sync_test, sync_test_with};

@@ -16,7 +16,8 @@
 //! | [`message`], [`wire`] | messages, close codes, checked readers and writers |
 //! | [`client`] | the client session: clock, prediction, reconciliation, interpolation, redialling |
 //! | [`link`] | a model of a bad network, for tests, bots and the page |
-//! | [`determinism`] | one hash per tick, to compare machines |
+//! | [`determinism`] | [`sync_test`](determinism::sync_test), which hunts for what makes two machines disagree |
+//! | [`difference`] | where two worlds differ: table, row, field, both values |
 #![no_std]
 
 extern crate alloc;
@@ -25,6 +26,7 @@ extern crate self as tickwire;
 
 pub mod client;
 pub mod determinism;
+pub mod difference;
 pub mod game;
 pub mod hash;
 pub mod history;

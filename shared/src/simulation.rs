@@ -115,6 +115,11 @@ impl<G: Game> Simulation<G> {
         Self::with_schema(checkpoint, Schema::of::<G>())
     }
 
+    /// Goes on from a checkpoint instead.
+    pub fn rewind(&mut self, checkpoint: Checkpoint<G>) {
+        self.state = checkpoint;
+    }
+
     fn with_schema(state: Checkpoint<G>, schema: Schema) -> Self {
         let (inputs, ages) = ([None; SEATS_MAX as usize], [ViewAge::NONE; SEATS_MAX as usize]);
         Self { state, schema, inputs, ages, rewound: Rewound::default() }
@@ -132,6 +137,16 @@ impl<G: Game> Simulation<G> {
 
     /// Makes the next tick and puts what happened in it into `events`.
     pub fn step(&mut self, actions: &[(Seat, Action<G::Input>)], events: &mut Vec<(To, G::Event)>) {
+        self.step_watched(actions, events, |_| ());
+    }
+
+    /// The same; `watch` sees the world before it is rounded.
+    pub(crate) fn step_watched(
+        &mut self,
+        actions: &[(Seat, Action<G::Input>)],
+        events: &mut Vec<(To, G::Event)>,
+        watch: impl FnOnce(&mut G),
+    ) {
         self.inputs.fill(None);
         self.ages.fill(ViewAge::NONE);
         for (seat, action) in actions {
@@ -142,6 +157,7 @@ impl<G: Game> Simulation<G> {
         events.clear();
         let past = Past::of_room(schema, history, ages, rewound);
         world.step(&mut Step::new(history.newest().tick.next(), inputs, rng, events).with_past(past));
+        watch(world);
         history.push(schema, world);
     }
 

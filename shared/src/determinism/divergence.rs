@@ -1,0 +1,106 @@
+//! What [`sync_test`](super::sync_test) found: which check, which tick, which field.
+
+use crate::Tick;
+use crate::difference::{Named, Reading};
+use alloc::string::String;
+use core::fmt;
+
+/// A way to catch a game that disagrees with itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// Floats of the world are numbers after a step, before they are rounded.
+    Numbers,
+    /// Another instance that is given the same does the same.
+    Twin,
+    /// The world is played on with other inputs, put back as it was, and played again.
+    Rollback,
+    /// A world that was played elsewhere is made this one from wire integers.
+    Restore,
+    /// The same through all bytes of a keyframe, into a world that was never played.
+    Keyframe,
+}
+
+impl Check {
+    /// What is usually wrong when this check alone complains.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Numbers => "a division by zero, a root of something negative, a vector of no length normalized",
+            Self::Twin => "the order of a `HashMap`, an address, a clock, or something outside of the world",
+            Self::Rollback => "something outside of the world that remembers: a `static` or a `thread_local`",
+            Self::Restore => "a field that `scatter` leaves as it was, or one that has no leaf at all",
+            Self::Keyframe => {
+                "a field that is as `Default` makes it after a restore: it has no leaf, or is not scattered"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Numbers => "a float is no number",
+            Self::Twin => "another instance differs that was given the same",
+            Self::Rollback => "played again after a rollback, it differs",
+            Self::Restore => "restored from wire integers over another world, it differs",
+            Self::Keyframe => "restored from a keyframe's bytes, it differs",
+        })
+    }
+}
+
+/// The first moment at which a game disagreed with itself, and where.
+///
+/// Prints as a few lines for whoever has to mend it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{game}: {check}\n  tick {tick} of seed {seed}: {}\n{}  often: {}", Told(path, expected, found), More(*others), check.hint())]
+pub struct Divergence {
+    /// The game's name.
+    pub game: &'static str,
+    /// The seed it was played from.
+    pub seed: u64,
+    /// The first tick that came out differently. For a restore that is wrong before anything is played, it is the
+    /// tick that was restored.
+    pub tick: Tick,
+    /// Who noticed.
+    pub check: Check,
+    /// What differs, such as `ships[3#1].velocity.x`; `events`, when only they do.
+    pub path: String,
+    /// What it was when it was played the first time.
+    pub expected: Reading,
+    /// What the check found.
+    pub found: Reading,
+    /// How many other things differ in that tick.
+    pub others: usize,
+}
+
+impl Divergence {
+    pub(super) fn of(game: &'static str, seed: u64, tick: Tick, check: Check, what: Named, others: usize) -> Self {
+        let Named { path, here: expected, there: found } = what;
+        Self { game, seed, tick, check, path, expected, found, others }
+    }
+}
+
+struct Told<'a>(&'a str, &'a Reading, &'a Reading);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(path, expected, found) = self;
+        if **found == Reading::NotANumber {
+            write!(f, "{path} is NaN")
+        } else {
+            write!(f, "{path} was {expected} and is now {found}")
+        }
+    }
+}
+
+struct More(usize);
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => writeln!(f, "  and one thing more"),
+            others => writeln!(f, "  and {others} things more"),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Plays a game against itself: a twin, rollbacks, restores over dirty worlds, keyframes.
+
+use super::divergence::{Check, Divergence};
+use super::script::{Script, Turn};
+use crate::difference::{self, Named, Reading};
+use crate::history::History;
+use crate::simulation::{Checkpoint, Simulation};
+use crate::snapshot::Snapshot;
+use crate::whole::Whole;
+use crate::{Game, Rng, Tick, To};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// How a game is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Everything random hangs on it.
+    pub seed: u64,
+    /// Ticks to play. Each is stepped about ten times.
+    pub ticks: u32,
+    /// Ticks that are played on with other inputs, before each rollback, at the most.
+    pub rollback_ticks_max: u32,
+    /// How much of the time a player's input is any that can travel, rather than that of the game's own bot.
+    pub wild_percent: u32,
+}
+
+impl Default for Policy {
+    /// Seed 1, 1,000 ticks, rollbacks of up to 8 ticks, a quarter of all inputs by dice.
+    fn default() -> Self {
+        Self { seed: 1, ticks: 1_000, rollback_ticks_max: 8, wild_percent: 25 }
+    }
+}
+
+/// What was played without a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Played {
+    /// Ticks, each of them checked in every way.
+    pub ticks: u32,
+    /// Ticks that were played and taken back.
+    pub ticks_taken_back: u64,
+    /// The largest keyframe.
+    pub keyframe_bytes_max: usize,
+    /// The hash of the last world: another seed gives another one, unless nothing ever happens.
+    pub hash: u64,
+}
+
+impl fmt::Display for Played {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ticks, ticks_taken_back, keyframe_bytes_max, hash } = self;
+        write!(
+            f,
+            "{ticks} ticks agree, {ticks_taken_back} more were taken back, keyframes of up to {keyframe_bytes_max} \
+             bytes, last hash {hash:#018x}"
+        )
+    }
+}
+
+/// Hunts for whatever makes a game with default options disagree with itself.
+///
+/// Every tick is made five times: once by itself, looking for floats that are no numbers; by another instance; again
+/// after some ticks with other inputs that are rolled back; from a world that was played elsewhere and made this one
+/// from wire integers; and from the bytes of a keyframe. All of it must agree: rows, free slots, random numbers,
+/// events.
+///
+/// # Errors
+/// The first [`Divergence`].
+pub fn sync_test<G: Game>(policy: &Policy) -> Result<Played, Divergence> {
+    sync_test_with::<G>(&G::Options::default(), policy)
+}
+
+/// The same for a game with other options.
+///
+/// # Errors
+/// The first [`Divergence`].
+pub fn sync_test_with<G: Game>(options: &G::Options, policy: &Policy) -> Result<Played, Divergence> {
+    let mut test = SyncTest::<G>::new(options, policy);
+    test.compare_new()?;
+    for _ in 0..policy.ticks {
+        test.tick()?;
+    }
+    let SyncTest { reference, ticks_taken_back, keyframe_bytes_max, .. } = test;
+    Ok(Played { ticks: reference.tick().0, ticks_taken_back, keyframe_bytes_max, hash: reference.hash() })
+}
+
+/// What a tick is compared by.
+struct Outcome<G: Game> {
+    whole: Whole,
+    events: Vec<(To, G::Event)>,
+}
+
+struct SyncTest<G: Game> {
+    policy: Policy,
+    script: Script<G>,
+    turn: Turn<G>,
+    dice: Rng,
+    /// Whose ticks count.
+    reference: Simulation<G>,
+    twin: Simulation<G>,
+    /// Where everything else is tried.
+    trial: Simulation<G>,
+    /// Played from another seed: its worlds are what others are restored over.
+    elsewhere: (Simulation<G>, Script<G>),
+    events: Vec<(To, G::Event)>,
+    keyframe: Vec<u8>,
+    ticks_taken_back: u64,
+    keyframe_bytes_max: usize,
+}
+
+impl<G: Game> SyncTest<G> {
+    fn new(options: &G::Options, policy: &Policy) -> Self {
+        let simulation = |seed| Simulation::new(seed, options);
+        let script = |seed| Script::new(seed, policy.wild_percent);
+        Self {
+            policy: *policy,
+            script: script(policy.seed ^ 0xd1ce),
+            turn: Turn::empty(),
+            dice: Rng::new(policy.seed.rotate_left(17)),
+            reference: simulation(policy.seed),
+            twin: simulation(policy.seed),
+            trial: simulation(policy.seed),
+            elsewhere: (simulation(!policy.seed), script(!policy.seed)),
+            events: Vec::new(),
+            keyframe: Vec::new(),
+            ticks_taken_back: 0,
+            keyframe_bytes_max: 0,
+        }
+    }
+
+    /// The worlds before the first tick.
+    fn compare_new(&self) -> Result<(), Divergence> {
+        let here = Outcome::<G> { whole: Whole::of(self.reference.checkpoint()), events: Vec::new() };
+        self.compare(Check::Twin, &here, &self.twin, &[])
+    }
+
+    fn tick(&mut self) -> Result<(), Divergence> {
+        let before = self.reference.checkpoint().clone();
+        let mut events = Vec::new();
+        let mut nan = None;
+        let schema = self.reference.schema().clone();
+        self.script.play(&mut self.reference, &mut self.turn, &mut events, |world| {
+            nan = difference::not_a_number(&schema, world);
+        });
+        if let Some(path) = nan {
+            return Err(self.no_number(path));
+        }
+        let expected = Outcome { whole: Whole::of(self.reference.checkpoint()), events };
+        self.check_twin(&expected)?;
+        self.check_rollback(&before, &expected)?;
+        self.check_restore(&before, &expected)?;
+        self.check_keyframe(before, &expected)
+    }
+
+    fn check_twin(&mut self, expected: &Outcome<G>) -> Result<(), Divergence> {
+        self.turn.play(&mut self.twin, &mut self.events);
+        self.compare(Check::Twin, expected, &self.twin, &self.events)
+    }
+
+    fn check_rollback(&mut self, before: &Checkpoint<G>, expected: &Outcome<G>) -> Result<(), Divergence> {
+        self.trial.rewind(before.clone());
+        let mut script = self.script.fork(self.dice.next_u64());
+        let mut turn = Turn::empty();
+        let ticks = self.dice.below(self.policy.rollback_ticks_max.saturating_add(1));
+        for _ in 0..ticks {
+            script.play(&mut self.trial, &mut turn, &mut self.events, |_| ());
+        }
+        self.ticks_taken_back += u64::from(ticks);
+        let detour = self.trial.world().clone();
+        self.trial.rewind(before.clone());
+        self.turn.play(&mut self.trial, &mut self.events);
+        self.compare(Check::Rollback, expected, &self.trial, &self.events)?;
+        // The next restore goes over what this detour left, or over a world that never was the same.
+        if self.dice.one_in(2) {
+            let rng = before.rng.clone();
+            self.trial.rewind(Checkpoint { world: detour, rng, history: before.history.clone() });
+        } else {
+            let (elsewhere, script) = &mut self.elsewhere;
+            script.play(elsewhere, &mut turn, &mut self.events, |_| ());
+            self.trial.rewind(elsewhere.checkpoint().clone());
+        }
+        Ok(())
+    }
+
+    /// Over the dirty world that [`Self::check_rollback`] left.
+    fn check_restore(&mut self, before: &Checkpoint<G>, expected: &Outcome<G>) -> Result<(), Divergence> {
+        let whole = Whole::of(before);
+        let world = self.trial.world().clone();
+        self.replay(Check::Restore, &whole, world, &before.history, expected)
+    }
+
+    fn check_keyframe(&mut self, before: Checkpoint<G>, expected: &Outcome<G>) -> Result<(), Divergence> {
+        let schema = self.reference.schema();
+        self.keyframe.clear();
+        Whole::of(&before).encode(schema, &mut self.keyframe);
+        self.keyframe_bytes_max = self.keyframe_bytes_max.max(self.keyframe.len());
+        let whole = Whole::decode(schema, &self.keyframe).map_err(|error| {
+            let what = Named { path: format!("the keyframe ({error})"), here: Reading::Row, there: Reading::Nothing };
+            self.divergence(before.history.newest().tick, Check::Keyframe, what, 0)
+        })?;
+        self.replay(Check::Keyframe, &whole, G::default(), &before.history, expected)
+    }
+
+    /// Restores over `world`, looks whether it is the same, and plays the tick again from there.
+    fn replay(
+        &mut self,
+        check: Check,
+        whole: &Whole,
+        mut world: G,
+        history: &History,
+        expected: &Outcome<G>,
+    ) -> Result<(), Divergence> {
+        let rng = whole.restore(&mut world);
+        let mut restored = Snapshot::empty(self.trial.schema());
+        restored.capture(&mut world, whole.tick());
+        if restored != whole.snapshot {
+            let mut differences = difference::of_snapshots(self.trial.schema(), &whole.snapshot, &restored);
+            let first = differences.next().expect("different snapshots differ somewhere");
+            let what = first.name(self.trial.schema());
+            return Err(self.divergence(whole.tick(), check, what, differences.count()));
+        }
+        self.trial.rewind(Checkpoint { world, rng, history: history.clone() });
+        self.turn.play(&mut self.trial, &mut self.events);
+        self.compare(check, expected, &self.trial, &self.events)
+    }
+
+    fn compare(
+        &self,
+        check: Check,
+        expected: &Outcome<G>,
+        simulation: &Simulation<G>,
+        events: &[(To, G::Event)],
+    ) -> Result<(), Divergence> {
+        let found = Whole::of(simulation.checkpoint());
+        let (tick, schema) = (expected.whole.tick(), simulation.schema());
+        if found != expected.whole {
+            let mut differences = difference::of_wholes(schema, &expected.whole, &found);
+            let first = differences.next().expect("different worlds differ somewhere");
+            return Err(self.divergence(tick, check, first.name(schema), differences.count()));
+        }
+        if events != expected.events {
+            let [here, there] = [expected.events.len(), events.len()].map(Reading::Events);
+            return Err(self.divergence(tick, check, Named { path: "events".into(), here, there }, 0));
+        }
+        Ok(())
+    }
+
+    fn no_number(&self, path: String) -> Divergence {
+        let what = Named { path, here: Reading::NotANumber, there: Reading::NotANumber };
+        self.divergence(self.reference.tick(), Check::Numbers, what, 0)
+    }
+
+    fn divergence(&self, tick: Tick, check: Check, what: Named, others: usize) -> Divergence {
+        Divergence::of(G::RULES.name, self.policy.seed, tick, check, what, others)
+    }
+}
