@@ -11,7 +11,7 @@ pub use expected::visible_world;
 use tickwire::link::LinkProfile;
 use tickwire::message::CloseCode;
 use tickwire::{Game, Rng, To};
-use tickwire_server::room::{Counters, Room, SnapshotPoll, TickRecord};
+use tickwire_server::room::{Autopsy, Counters, Room, SnapshotPoll, TickRecord};
 
 /// Simulated time moves in steps of so many microseconds.
 const STEP_US: u64 = 1_000;
@@ -30,6 +30,8 @@ pub struct Play<G: Game> {
     pub events: Vec<(To, G::Event)>,
     /// Everything that happened in the room since `keeps_records` was set.
     pub records: Vec<TickRecord<G>>,
+    /// What the room found out about clients whose worlds differed.
+    pub autopsies: Vec<Autopsy>,
     /// Whether ticks are recorded.
     pub keeps_records: bool,
     dice: Rng,
@@ -49,6 +51,7 @@ impl<G: Game> Play<G> {
             room_seed,
             events: Vec::new(),
             records: Vec::new(),
+            autopsies: Vec::new(),
             keeps_records: false,
             dice,
             now_us: 0,
@@ -108,6 +111,7 @@ impl<G: Game> Play<G> {
         for index in 0..self.clients.len() {
             self.write(index);
         }
+        self.autopsies.extend(std::iter::from_fn(|| self.room.poll_autopsy()));
         add(&mut self.counters, &self.room.take_counters());
     }
 
@@ -191,6 +195,12 @@ impl<G: Game> Play<G> {
 
     /// Every client holds exactly what it may see of the room's newest world, and nothing was ever wrong.
     pub fn assert_converged(&mut self) {
+        self.assert_same_worlds();
+        self.assert_sound();
+    }
+
+    /// Every client holds exactly what it may see of the room's newest world.
+    pub fn assert_same_worlds(&mut self) {
         // In lockstep the newest tick is played when it is due to be shown.
         self.clients.iter_mut().for_each(|client| client.session.advance(self.now_us));
         assert!(!self.clients.is_empty(), "a session without players shows nothing");
@@ -203,7 +213,6 @@ impl<G: Game> Play<G> {
                 if G::RULES.is_lockstep() { newest.clone() } else { visible_world(self.room.schema(), newest, seat) };
             assert_eq!(session.confirmed(), &expected, "client {index} holds what it may see");
         }
-        self.assert_sound();
     }
 
     /// No hash ever differed and nothing was malformed, on either side.
@@ -228,4 +237,6 @@ fn add(sum: &mut Counters, more: &Counters) {
     sum.encodings += more.encodings;
     sum.hashes_compared += more.hashes_compared;
     sum.hash_mismatches += more.hash_mismatches;
+    sum.desyncs += more.desyncs;
+    sum.desyncs_healed += more.desyncs_healed;
 }

@@ -135,10 +135,28 @@ pub const ANCHOR_SECONDS: u32 = 2;
 /// Spectators of a room; further ones are told that it is full (4004).
 pub const SPECTATORS_MAX: usize = 64;
 
+/// Fields that an autopsy names; a client in whose world more differs starts over.
+pub const AUTOPSY_DIFFERENCES_MAX: usize = 64;
+
+/// Inputs that an autopsy lists.
+pub const AUTOPSY_INPUTS_MAX: usize = 512;
+
+/// Bytes of the world that an autopsy can be run again from; of a larger one it has none.
+pub const AUTOPSY_REPLAY_BYTES_MAX: usize = 131_072;
+
+/// Autopsies that wait in a room to be written.
+pub const AUTOPSIES_WAITING_MAX: usize = 8;
+
+/// Autopsies that a server writes; it is the first ones that say why.
+pub const AUTOPSIES_MAX: usize = 1_000;
+
 /// Keyframes a member may ask for per second.
 pub const KEYFRAMES_PER_SECOND: u32 = 2;
 
-/// Differing hashes within a minute after which a member is closed (4011).
+/// Acknowledged hashes in a row that may differ before a client that says nothing of it starts over from a keyframe.
+pub const UNDISPUTED_MAX: u32 = 8;
+
+/// Differing worlds within a minute after which a member is closed (4011).
 pub const MISMATCHES_PER_MINUTE_MAX: u32 = 3;
 
 /// Messages besides snapshots that wait for a member; one more closes it (4007).

@@ -8,6 +8,8 @@
 //! Whoever holds a room moves it on with [`Room::tick`] and carries the bytes; the same room runs under a shard,
 //! in the seeded tests and in benchmarks. A tick gives everything that happened in it as one value.
 
+mod autopsy;
+mod disputes;
 mod lockstep;
 mod members;
 mod outgoing;
@@ -15,21 +17,24 @@ mod replication;
 mod roster;
 mod windows;
 
+pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use members::MemberId;
 pub use replication::SnapshotFrame;
 pub use tickwire::simulation::{Checkpoint, RosterChange, TickRecord};
 
-use crate::limits::SPECTATORS_MAX;
+use crate::limits::{SPECTATORS_MAX, UNDISPUTED_MAX};
+use disputes::Disputes;
 use members::Member;
 use outgoing::Outgoing;
 use roster::{Roster, Sitter};
 use slotmap::SlotMap;
+use tickwire::dispute::ClientEvidence;
 use tickwire::input::{Action, InputCodec};
 use tickwire::input_buffer::{Arrival, InputBuffer};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::{
-    CLIENT_CONTROL, ClientControl, CloseCode, Hello, INPUT, PROTOCOL_VERSION, ResumeToken, ServerControl, Welcome,
-    clean_chat, fingerprint,
+    CLIENT_CONTROL, CLIENT_EVIDENCE, ClientControl, CloseCode, Hello, INPUT, PROTOCOL_VERSION, ResumeToken,
+    ServerControl, Welcome, clean_chat, fingerprint,
 };
 use tickwire::simulation::Simulation;
 use tickwire::snapshot::Snapshot;
@@ -95,6 +100,10 @@ pub struct Counters {
     pub hashes_compared: u64,
     /// Of those, the ones that differed.
     pub hash_mismatches: u64,
+    /// Times that a member's world turned out to differ.
+    pub desyncs: u64,
+    /// Of those, the ones that were settled by setting single leaves right.
+    pub desyncs_healed: u64,
 }
 
 /// One game with its players.
@@ -110,6 +119,7 @@ pub struct Room<G: Game> {
     buffers: Vec<InputBuffer<G::Input>>,
     members: SlotMap<MemberId, Member>,
     outgoing: Outgoing<G>,
+    disputes: Disputes,
     /// By seat, whether the last tick was made without its player's input.
     starved: [bool; SEATS_MAX as usize],
     record: TickRecord<G>,
@@ -132,6 +142,7 @@ impl<G: Game> Room<G> {
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
             outgoing: Outgoing::new(&mut simulation, seed as u32),
+            disputes: Disputes::default(),
             starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),
             counters: Counters::default(),
@@ -198,6 +209,10 @@ impl<G: Game> Room<G> {
         }
         match message.first() {
             Some(&INPUT) => self.receive_input(member, message),
+            Some(&CLIENT_EVIDENCE) => {
+                let evidence = ClientEvidence::decode(message).map_err(|_| CloseCode::Malformed)?;
+                self.receive_evidence(member, evidence)
+            }
             Some(&CLIENT_CONTROL) => match ClientControl::decode(message).map_err(|_| CloseCode::Malformed)? {
                 ClientControl::Chat(text) => self.receive_chat(member, &text),
                 ClientControl::Leave => {
@@ -209,10 +224,11 @@ impl<G: Game> Room<G> {
         }
     }
 
-    fn receive_input(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {
+    fn receive_input(&mut self, id: MemberId, message: &[u8]) -> Result<(), CloseCode> {
         let frame = self.codec.decode(message).map_err(|_| CloseCode::Malformed)?;
         let next = self.tick.next();
-        let member = &mut self.members[member];
+        let is_asked = self.is_asked(id);
+        let member = &mut self.members[id];
         let last = frame.tick + (frame.count as u32 - 1);
         member.newest = member.newest.max(Some(last));
         if let Some(seat) = member.seat {
@@ -232,9 +248,11 @@ impl<G: Game> Room<G> {
             let compared = self.outgoing.hash_at(ack.tick).filter(|(tick, _)| *tick > member.compared);
             if let Some((tick, hash)) = compared {
                 member.compared = tick;
-                differs = hash != ack.hash;
                 self.counters.hashes_compared += 1;
-                self.counters.hash_mismatches += u64::from(differs);
+                self.counters.hash_mismatches += u64::from(hash != ack.hash);
+                member.differing = if hash == ack.hash { 0 } else { member.differing + 1 };
+                // A client that notices it says so itself, and is set right.
+                differs = member.differing > UNDISPUTED_MAX && !is_asked;
             }
         }
         if frame.wants_keyframe || differs {

@@ -14,6 +14,7 @@ mod events;
 mod lockstep;
 mod playout;
 mod predict;
+mod quarantine;
 mod round_trip;
 mod session;
 mod snapshots;

@@ -15,6 +15,7 @@
 //! | [`input`], [`input_buffer`] | a player's inputs on the wire and in the room |
 //! | [`message`], [`wire`] | messages, close codes, checked readers and writers |
 //! | [`client`] | the client session: clock, prediction, reconciliation, interpolation, redialling |
+//! | [`dispute`] | how two machines find out that they differ, and agree again |
 //! | [`link`] | a model of a bad network, for tests, bots and the page |
 //! | [`determinism`] | [`sync_test`](determinism::sync_test), which hunts for what makes two machines disagree |
 //! | [`difference`] | where two worlds differ: table, row, field, both values |
@@ -27,6 +28,7 @@ extern crate self as tickwire;
 pub mod client;
 pub mod determinism;
 pub mod difference;
+pub mod dispute;
 pub mod game;
 pub mod hash;
 pub mod history;

@@ -33,8 +33,8 @@ pub const SECTION_KEYFRAME_BYTES: usize = 16_384;
 /// Sections of one snapshot that a client accepts.
 pub const SECTIONS_MAX: usize = 4_096;
 
-/// Bytes of one message to the server. The largest is a hello.
-pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1_024;
+/// Bytes of one message to the server. The largest is a testimony of rows that differ.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 2_048;
 
 /// Bytes of one message to a client: a keyframe of a large world.
 pub const SERVER_MESSAGE_BYTES_MAX: usize = 1 << 20;

@@ -13,6 +13,10 @@
 //! world     varint   length, then a `Whole`, from a byte boundary                                   (with 2)
 //! ```
 
+mod replay;
+
+pub use replay::Replay;
+
 use crate::input::InputCodec;
 use crate::limits::{BUNDLES_PER_MESSAGE_MAX, SEATS_MAX};
 use crate::simulation::RosterChange;

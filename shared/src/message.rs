@@ -7,11 +7,13 @@
 //! ```text
 //! client  0x01 hello      bincode          server  0x81 welcome   bincode
 //!         0x02 input      input::Frame             0x82 control   bincode
-//!         0x03 control    bincode                  0xc0 snapshot  SnapshotHead, priors, events, sections;
+//!         0x03 control    bincode                  0x83 evidence  bincode
+//!         0x04 evidence   bincode                  0xc0 snapshot  SnapshotHead, priors, events, sections;
 //!                                                                 in lockstep: SnapshotHead, then see lockstep
 //! ```
 
-use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX};
+use crate::dispute::{ClientEvidence, ServerEvidence};
+use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX, SERVER_MESSAGE_BYTES_MAX};
 use crate::wire::{DecodeError, Reader, put_varint};
 use crate::{Seat, Tick};
 use alloc::string::String;
@@ -30,10 +32,14 @@ pub const HELLO: u8 = 0x01;
 pub const INPUT: u8 = 0x02;
 /// First byte of a [`ClientControl`].
 pub const CLIENT_CONTROL: u8 = 0x03;
+/// First byte of a [`ClientEvidence`].
+pub const CLIENT_EVIDENCE: u8 = 0x04;
 /// First byte of a [`Welcome`].
 pub const WELCOME: u8 = 0x81;
 /// First byte of a [`ServerControl`].
 pub const SERVER_CONTROL: u8 = 0x82;
+/// First byte of a [`ServerEvidence`].
+pub const SERVER_EVIDENCE: u8 = 0x83;
 /// Least first byte of a snapshot: its lower six bits are flags.
 pub const SNAPSHOT: u8 = 0xc0;
 
@@ -143,19 +149,19 @@ fn encode<T: Encode>(kind: u8, message: &T) -> Vec<u8> {
     out
 }
 
-fn decode<T: Decode<()>>(kind: u8, message: &[u8]) -> Result<T, DecodeError> {
+fn decode<T: Decode<()>, const BYTES_MAX: usize>(kind: u8, message: &[u8]) -> Result<T, DecodeError> {
     let (first, body) = message.split_first().ok_or(DecodeError::Truncated { needed: 1, remaining: 0 })?;
     if *first != kind {
         return Err(DecodeError::UnknownKind(*first));
     }
     // The limit also bounds what a claimed length can allocate.
-    let config = bincode::config::standard().with_limit::<CONTROL_BYTES_MAX>();
+    let config = bincode::config::standard().with_limit::<BYTES_MAX>();
     let (value, read) = bincode::decode_from_slice(body, config).map_err(|_| DecodeError::Control)?;
     if read == body.len() { Ok(value) } else { Err(DecodeError::Trailing(body.len() - read)) }
 }
 
 macro_rules! control_message {
-    ($($message:ty = $kind:expr),*) => {$(
+    ($($message:ty = $kind:expr, $bytes_max:expr);* $(;)?) => {$(
         impl $message {
             /// The message as it travels, kind byte first.
             #[must_use]
@@ -168,12 +174,19 @@ macro_rules! control_message {
             /// # Errors
             /// [`DecodeError`] for anything that [`Self::encode`] does not write.
             pub fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-                decode($kind, message)
+                decode::<_, { $bytes_max }>($kind, message)
             }
         }
     )*};
 }
-control_message!(Hello = HELLO, Welcome = WELCOME, ClientControl = CLIENT_CONTROL, ServerControl = SERVER_CONTROL);
+control_message! {
+    Hello = HELLO, CONTROL_BYTES_MAX;
+    Welcome = WELCOME, CONTROL_BYTES_MAX;
+    ClientControl = CLIENT_CONTROL, CONTROL_BYTES_MAX;
+    ServerControl = SERVER_CONTROL, CONTROL_BYTES_MAX;
+    ClientEvidence = CLIENT_EVIDENCE, CONTROL_BYTES_MAX;
+    ServerEvidence = SERVER_EVIDENCE, SERVER_MESSAGE_BYTES_MAX;
+}
 
 /// A name without control characters and outer spaces, cut to [`NAME_CHARS_MAX`]; "player" when nothing is left.
 #[must_use]

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod codec;
 #[cfg(test)]
+mod desync;
+#[cfg(test)]
 mod every_field;
 #[cfg(test)]
 mod feel;

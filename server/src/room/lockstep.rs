@@ -5,15 +5,19 @@
 //! of these, and plays the ticks since.
 
 use super::Counters;
+use super::autopsy::{Findings, hex, inputs_of};
+use super::disputes::Open;
 use super::members::Member;
 use super::replication::SnapshotFrame;
 use crate::limits::{ANCHOR_SECONDS, MISSED_SECONDS_MAX};
 use std::collections::VecDeque;
+use tickwire::dispute::DISPUTED_TICKS_MAX;
 use tickwire::limits::BUNDLES_PER_MESSAGE_MAX;
-use tickwire::lockstep::{Bundle, BundleCodec, Standing, Start};
+use tickwire::lockstep::{Bundle, BundleCodec, Replay, Standing, Start};
 use tickwire::message::SnapshotHead;
 use tickwire::simulation::{Simulation, TickRecord};
 use tickwire::whole::Whole;
+use tickwire::wire::Reader;
 use tickwire::{Game, Tick};
 
 /// The bodies of the last ticks but the newest, one after another.
@@ -170,6 +174,50 @@ impl<G: Game> Lockstep<G> {
         self.sent.put_after(first, &mut self.head);
         let shared = if first < now { self.body.as_slice() } else { &[] };
         SnapshotFrame { head: &self.head, shared, own: &[] }
+    }
+
+    /// Plays the last ticks again and finds the first at which a client's hashes are others: one per tick up to `tick`.
+    pub(super) fn find_difference(&self, simulation: &Simulation<G>, tick: Tick, hashes: &[u32]) -> Option<Open> {
+        let ticks =
+            u32::try_from(hashes.len()).ok().filter(|ticks| (1..=DISPUTED_TICKS_MAX).contains(&(*ticks as usize)))?;
+        let first = tick.0.checked_sub(ticks - 1).map(Tick)?;
+        let anchor = self.anchors.iter().rfind(|anchor| anchor.start.whole.tick() <= first)?;
+        let (schema, from) = (simulation.schema(), anchor.start.whole.tick());
+        let mut bytes = Vec::new();
+        self.sent.put_after(from, &mut bytes);
+        bytes.extend_from_slice(if from < simulation.tick() { &self.body } else { &[] });
+        let known = Some((from, &anchor.start.standing));
+        let told = self.codec.decode(schema, known, simulation.tick(), Reader::new(&bytes));
+        let bundles = told.expect("what was sent can be read").bundles;
+        let mut replay = Replay::<G>::new(&anchor.start.whole);
+        let mut before = anchor.start.clone();
+        let mut played = 0;
+        loop {
+            let now = replay.whole().tick();
+            let claim = usize::try_from(now.since(first)).ok().map(|index| hashes.get(index));
+            match claim {
+                Some(None) => return None,
+                Some(Some(claim)) if *claim != replay.hash() => break,
+                _ => {}
+            }
+            let bundle = bundles.get(played)?;
+            before.whole.copy_from(replay.whole());
+            before.standing = played.checked_sub(1).map_or(anchor.start.standing, |last| bundles[last].standing);
+            replay.play(bundle);
+            played += 1;
+        }
+        let mut message = Vec::new();
+        self.codec.put_start(schema, &before, &mut message);
+        if let Some(last) = played.checked_sub(1) {
+            self.codec.put(&before.standing, &bundles[last], &mut message);
+        }
+        let findings = Findings {
+            tick: replay.whole().tick(),
+            noticed: tick,
+            inputs: inputs_of::<G>(&bundles[..played]),
+            replay: hex(&message),
+        };
+        Some(Open { world: replay.whole().snapshot.clone(), findings })
     }
 
     /// Appends the newest world that is kept, and gives its tick.

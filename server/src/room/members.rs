@@ -17,8 +17,9 @@ pub(super) struct Member {
     pub(super) seat: Option<Seat>,
     /// The newest tick that an input came for.
     pub(super) newest: Option<Tick>,
-    /// The newest tick whose hash was compared.
+    /// The newest tick whose hash was compared, and how many in a row differed.
     pub(super) compared: Tick,
+    pub(super) differing: u32,
     /// The snapshot that was last written: the next delta starts from it. `None`: a keyframe is due.
     pub(super) baseline: Option<Tick>,
     /// The tick of the last snapshot or welcome whose events were written.
@@ -49,6 +50,7 @@ impl Member {
             seat,
             newest: None,
             compared: Tick(0),
+            differing: 0,
             baseline: None,
             told: now,
             priors: Some(0),
@@ -90,10 +92,18 @@ impl Member {
         if self.keyframe_asked.is_some_and(recently) {
             return Ok(());
         }
-        (self.keyframe_asked, self.baseline, self.priors) = (Some(now), None, None);
-        if !differs {
-            return Ok(());
-        }
+        self.keyframe_asked = Some(now);
+        self.start_over();
+        if differs { self.count_mismatch(now, windows) } else { Ok(()) }
+    }
+
+    /// What it holds is of no use: a keyframe is next.
+    pub(super) const fn start_over(&mut self) {
+        (self.baseline, self.priors) = (None, None);
+    }
+
+    /// Its world differs from ours, once more.
+    pub(super) fn count_mismatch(&mut self, now: Tick, windows: &Windows) -> Result<(), CloseCode> {
         if now.since(self.mismatches_since) > i64::from(windows.minute_ticks) {
             (self.mismatches, self.mismatches_since) = (0, now);
         }

@@ -1,11 +1,14 @@
 //! What members are told after a tick: snapshots, or everyone's inputs, as the game's rules say.
 
 use super::Counters;
+use super::autopsy::Findings;
+use super::disputes::Open;
 use super::lockstep::Lockstep;
 use super::members::Member;
 use super::replication::{Replication, SnapshotFrame};
+use tickwire::dispute::visible;
 use tickwire::simulation::{Simulation, TickRecord};
-use tickwire::{Game, Tick};
+use tickwire::{Game, Seat, Tick};
 
 pub(super) enum Outgoing<G: Game> {
     Snapshots(Box<Replication<G>>),
@@ -35,6 +38,25 @@ impl<G: Game> Outgoing<G> {
         match self {
             Self::Snapshots(replication) => Some((tick, replication.room_hash(tick)?)),
             Self::Lockstep(lockstep) => lockstep.hash_at(tick),
+        }
+    }
+
+    /// The first tick at which a member's world differs, and what it should have there: of a dispute about `tick`.
+    /// `None` when that is too long ago, or nothing differs.
+    pub(super) fn find_difference(
+        &self,
+        simulation: &Simulation<G>,
+        seat: Option<Seat>,
+        tick: Tick,
+        hashes: &[u32],
+    ) -> Option<Open> {
+        match self {
+            Self::Snapshots(_) => {
+                let world = visible(simulation.schema(), simulation.history().at(tick)?, seat);
+                let (noticed, inputs) = (simulation.tick(), Vec::new());
+                Some(Open { world, findings: Findings { tick, noticed, inputs, replay: None } })
+            }
+            Self::Lockstep(lockstep) => lockstep.find_difference(simulation, tick, hashes),
         }
     }
 

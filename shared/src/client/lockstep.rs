@@ -9,6 +9,7 @@
 //! player going on as before, for as many ticks as the game allows. When a bundle says otherwise, the frames from
 //! there on are dropped and made again. Bundles come in order and none is lost, so a confirmed frame stays as it is.
 
+mod dispute;
 mod guess;
 
 use super::ease::Offsets;
@@ -69,6 +70,11 @@ pub(super) struct Lockstep<G: Game> {
     /// The newest world before it was dropped, to be compared with what comes instead.
     dropped: Option<(Snapshot, u32)>,
     offsets: Offsets,
+    /// A difference that is being looked into.
+    dispute: Option<dispute::Open>,
+    evidence: Vec<Vec<u8>>,
+    /// The newest tick whose events were told as facts.
+    witnessed: Tick,
     playout: Playout,
     /// A world without rows, to tell the playout when something came.
     tick_only: Snapshot,
@@ -105,6 +111,9 @@ impl<G: Game> Lockstep<G> {
             heard: Tick(0),
             dropped: None,
             offsets: Offsets::default(),
+            dispute: None,
+            evidence: Vec::new(),
+            witnessed: Tick(0),
             playout: Playout::new(tick_us),
             tick_only: Snapshot::default(),
             clock: InputClock::new(tick_us),
@@ -185,7 +194,8 @@ impl<G: Game> Lockstep<G> {
         self.spare.extend(self.frames.drain(..));
         self.rng = start.whole.restore(&mut self.world);
         self.hash = start.whole.hash(&self.schema);
-        (self.confirmed, self.agreed, self.heard) = (tick, tick, tick);
+        (self.confirmed, self.agreed, self.heard, self.witnessed) = (tick, tick, tick, tick);
+        self.dispute = None;
         self.told = (tick, start.standing);
         self.frames.push_back(Frame { whole: start.whole, standing: start.standing, events: Vec::new() });
         self.dropped = None;
@@ -220,6 +230,8 @@ impl<G: Game> Lockstep<G> {
             self.codec.inputs().encode(&self.inputs.frame(first, ack, self.wants_keyframe), &mut message);
             outbox.push_back(message);
         }
+        self.pursue(now_us);
+        outbox.extend(self.take_evidence());
         self.forget();
     }
 
@@ -284,20 +296,23 @@ impl<G: Game> Lockstep<G> {
     fn confirm(&mut self, tick: Tick, stats: &mut Stats) {
         self.confirmed = tick;
         let Some(at) = self.place(tick) else { return };
-        let me = self.me;
-        for (to, event) in &self.frames[at].events {
-            if super::events::hears(me, *to) {
-                self.events.confirm(tick, *event);
-            }
+        if tick > self.witnessed {
+            self.witnessed = tick;
+            let heard = self.frames[at].events.iter().filter(|(to, _)| super::events::hears(self.me, *to));
+            heard.for_each(|(_, event)| self.events.confirm(tick, *event));
         }
         let Some(expected) = self.bundle(tick).and_then(|bundle| bundle.hash) else { return };
         self.hash = self.frames[at].whole.hash(&self.schema);
+        if self.dispute.is_some() {
+            // Of course it differs.
+            return;
+        }
         stats.hashes_compared += 1;
         stats.hash_tick = tick.0;
         if self.hash == expected {
             self.agreed = tick;
         } else {
-            stats.hash_mismatches += 1;
+            self.differ(stats);
         }
     }
 

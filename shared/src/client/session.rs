@@ -3,13 +3,14 @@
 use super::dial::SILENCE_US_MAX;
 use super::worlds::Worlds;
 use super::{Dial, Happening, Playout, Stats};
+use crate::dispute::ServerEvidence;
 use crate::message::{
-    ClientControl, CloseCode, Hello, Player, ResumeToken, SERVER_CONTROL, SNAPSHOT, ServerControl, WELCOME, Welcome,
-    seat,
+    ClientControl, CloseCode, Hello, Player, ResumeToken, SERVER_CONTROL, SERVER_EVIDENCE, SNAPSHOT, ServerControl,
+    WELCOME, Welcome, seat,
 };
 use crate::snapshot::Snapshot;
 use crate::wire::DecodeError;
-use crate::{Game, Seat, Tick};
+use crate::{Game, RowId, Seat, Tick};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -138,6 +139,8 @@ impl<G: Game> Session<G> {
         let outcome = match message.first() {
             Some(&WELCOME) => Welcome::decode(message).and_then(|welcome| self.handle_welcome(&welcome, now_us)),
             Some(&SERVER_CONTROL) => ServerControl::decode(message).and_then(|control| self.handle_control(control)),
+            Some(&SERVER_EVIDENCE) => ServerEvidence::decode(message)
+                .map(|evidence| self.worlds.handle_evidence(evidence, now_us, &mut self.stats)),
             Some(&(SNAPSHOT..)) => self.worlds.handle(message, now_us, &mut self.stats),
             Some(&kind) => Err(DecodeError::UnknownKind(kind)),
             None => Err(DecodeError::Truncated { needed: 1, remaining: 0 }),
@@ -257,6 +260,12 @@ impl<G: Game> Session<G> {
     /// The next thing that happened in the game, each at most once, or that turned out not to have happened.
     pub fn poll_event(&mut self) -> Option<Happening<G::Event>> {
         self.worlds.poll_event()
+    }
+
+    /// Damages a leaf of the newest world that the server has confirmed, as broken memory or a broken build would, and
+    /// gives the tick of that world; `None` when there is no such leaf. For tests of what happens then.
+    pub fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
+        self.worlds.damage(table, row, leaf, value)
     }
 
     /// The next thing the player should be told.

@@ -9,9 +9,11 @@
 
 use super::events::Events;
 use super::predict::{Eyes, Predictor};
+use super::quarantine::Quarantine;
 use super::round_trip::RoundTrip;
 use super::view::compose;
 use super::{Happening, InputClock, Playout, Stats};
+use crate::dispute::{ClientEvidence, LeafClaim, ServerEvidence, testify};
 use crate::input::{Ack, INPUTS_PER_FRAME_MAX, InputCodec};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::message::SnapshotHead;
@@ -19,7 +21,7 @@ use crate::section::Mirror;
 use crate::snapshot::Snapshot;
 use crate::state::Schema;
 use crate::wire::{DecodeError, Reader};
-use crate::{Game, Seat, Tick};
+use crate::{Game, RowId, Seat, Tick};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -45,6 +47,9 @@ pub(super) struct Snapshots<G: Game> {
     input: G::Input,
     ack: Option<Ack>,
     wants_keyframe: bool,
+    /// A world that is wrong, and what waits for it to be set right.
+    quarantine: Option<Quarantine>,
+    evidence: Vec<Vec<u8>>,
     merged: Snapshot,
     shown: G,
     shown_us: u64,
@@ -70,6 +75,8 @@ impl<G: Game> Snapshots<G> {
             input: G::Input::default(),
             ack: None,
             wants_keyframe: false,
+            quarantine: None,
+            evidence: Vec::new(),
             merged: Snapshot::empty(&schema),
             shown: G::default(),
             shown_us: 0,
@@ -87,6 +94,8 @@ impl<G: Game> Snapshots<G> {
         self.clock.set(f64::from(tick.0) + ahead, now_us, waited_us);
         self.round_trip = RoundTrip::new(G::RULES.tick_us());
         (self.ready, self.unreconciled, self.ack, self.wants_keyframe) = (false, false, None, false);
+        self.quarantine = None;
+        self.evidence.clear();
     }
 
     /// The seats that are taken.
@@ -106,6 +115,62 @@ impl<G: Game> Snapshots<G> {
 
     /// Takes in a snapshot.
     pub(super) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
+        let told = self.told;
+        match (self.apply(message, now_us, stats), &mut self.quarantine) {
+            (Ok(()), _) => {
+                self.quarantine = None;
+                Ok(())
+            }
+            (Err(_), Some(quarantine)) => {
+                let held = quarantine.hold(message);
+                if held.is_err() {
+                    self.quarantine = None;
+                }
+                held
+            }
+            (Err(DecodeError::HashMismatch { .. }), None) if self.ready && !self.wants_keyframe => {
+                stats.hash_mismatches += 1;
+                stats.desyncs += 1;
+                self.quarantine = Some(Quarantine::of(message, told));
+                let tick = self.mirror.world().tick.0;
+                self.evidence.push(ClientEvidence::Dispute { tick, hashes: Vec::new() }.encode());
+                Ok(())
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Takes in what the server says of a world that a delta did not fit.
+    pub(super) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
+        let world = self.mirror.world();
+        match evidence {
+            ServerEvidence::Inquiry { tick, rows } if world.tick.0 == tick => {
+                let testimony = testify::<G>(&self.schema, world, &rows);
+                self.evidence.push(ClientEvidence::Testimony(testimony).encode());
+            }
+            ServerEvidence::Correction { tick, leaves } if world.tick.0 == tick => {
+                let Some(quarantine) = self.quarantine.take() else { return };
+                for LeafClaim { table, slot, leaf, value } in leaves {
+                    self.mirror.set_leaf(&self.schema, usize::from(table), slot, usize::from(leaf), value);
+                }
+                self.told = quarantine.told;
+                let fits = quarantine.release().iter().all(|message| self.apply(message, now_us, stats).is_ok());
+                stats.desyncs_healed += u64::from(fits);
+                self.wants_keyframe |= !fits;
+            }
+            // It is of a world that a keyframe has replaced meanwhile.
+            _ => {}
+        }
+    }
+
+    /// Damages a leaf of the newest world that was received, and gives its tick.
+    pub(super) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
+        self.mirror.world().tables.get(table)?.find(row)?;
+        let is_set = self.mirror.set_leaf(&self.schema, table, row.slot, leaf, value);
+        is_set.then_some(self.mirror.world().tick)
+    }
+
+    fn apply(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
         let mut reader = Reader::new(message);
         let head = SnapshotHead::decode(&mut reader, self.told)?;
         self.told = head.tick;
@@ -116,10 +181,13 @@ impl<G: Game> Snapshots<G> {
         }
         let is_keyframe = !self.ready || self.wants_keyframe;
         let sections = reader.slice(reader.remaining())?;
-        if let Some(priors) = head.priors {
-            self.mirror.set_priors(priors)?;
+        let old = head.priors.map(|priors| self.mirror.set_priors(priors)).transpose()?;
+        let applied = self.mirror.apply(&self.schema, head.tick, sections);
+        if let (Err(_), Some(old)) = (applied, old) {
+            // What came before this message, and waits, was coded with the old ones.
+            self.mirror.put_back_priors(old);
         }
-        let compared = self.mirror.apply(&self.schema, head.tick, sections)?;
+        let compared = applied?;
         stats.count_snapshot(message.len() as u64, compared, is_keyframe, &head);
         self.playout.push(self.mirror.world(), now_us);
         self.ack = Some(Ack { tick: head.tick, hash: self.mirror.room_hash() });
@@ -155,6 +223,7 @@ impl<G: Game> Snapshots<G> {
         if !self.ready {
             return;
         }
+        outbox.extend(self.evidence.drain(..));
         self.playout.advance(now_us);
         if core::mem::take(&mut self.unreconciled) {
             let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);

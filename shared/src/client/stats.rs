@@ -15,6 +15,10 @@ pub struct Stats {
     pub hashes_compared: u64,
     /// Section hashes that differed.
     pub hash_mismatches: u64,
+    /// Times that the world turned out to differ from the server's.
+    pub desyncs: u64,
+    /// Of those, the ones that were settled by setting single leaves right.
+    pub desyncs_healed: u64,
     /// Tick of the last hash compared.
     pub hash_tick: u32,
     /// Bytes received, WebSocket payload.

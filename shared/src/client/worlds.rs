@@ -3,9 +3,10 @@
 use super::lockstep::Lockstep;
 use super::snapshots::Snapshots;
 use super::{Happening, Playout, Stats};
+use crate::dispute::ServerEvidence;
 use crate::snapshot::Snapshot;
 use crate::wire::DecodeError;
-use crate::{Game, Seat, Tick};
+use crate::{Game, RowId, Seat, Tick};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -67,6 +68,20 @@ impl<G: Game> Worlds<G> {
 
     pub(super) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
         either!(self, world => world.handle(message, now_us, stats))
+    }
+
+    /// Takes in what the server says of a difference.
+    pub(super) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
+        match self {
+            Self::Snapshots(world) if !G::RULES.is_lockstep() => world.handle_evidence(evidence, now_us, stats),
+            Self::Lockstep(world) if G::RULES.is_lockstep() => world.handle_evidence(evidence, stats),
+            _ => unreachable!("a game has one mode"),
+        }
+    }
+
+    /// Damages a leaf of the newest confirmed world and gives its tick.
+    pub(super) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
+        either!(self, world => world.damage(table, row, leaf, value))
     }
 
     pub(super) fn push_input(&mut self, input: G::Input) {

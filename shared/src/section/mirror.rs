@@ -63,13 +63,19 @@ impl Mirror {
         }
     }
 
-    /// Takes over what the room has published: the sections of this message and later ones were coded with it.
+    /// Takes over what the room has published: the sections of this message and later ones were coded with it. Gives
+    /// what was known before.
     ///
     /// # Errors
     /// Any [`DecodeError`]; the mirror is unchanged then.
-    pub fn set_priors(&mut self, published: &[u8]) -> Result<(), DecodeError> {
-        self.priors = Priors::decode(&self.plan, published)?;
-        Ok(())
+    pub fn set_priors(&mut self, published: &[u8]) -> Result<Priors, DecodeError> {
+        let priors = Priors::decode(&self.plan, published)?;
+        Ok(core::mem::replace(&mut self.priors, priors))
+    }
+
+    /// The message that came with the last priors could not be used.
+    pub(crate) fn put_back_priors(&mut self, priors: Priors) {
+        self.priors = priors;
     }
 
     /// Applies all sections of one snapshot message and gives the number whose hash was compared.
@@ -131,6 +137,25 @@ impl Mirror {
     #[must_use]
     pub const fn world(&self) -> &Snapshot {
         if self.has_own { &self.merged } else { &self.room.now }
+    }
+
+    /// Sets one leaf of a row that is here; false when there is no such leaf. The hashes stay: it is set as it should
+    /// have been, or damaged on purpose.
+    pub(crate) fn set_leaf(&mut self, schema: &Schema, table: usize, slot: u16, leaf: usize, value: u32) -> bool {
+        let Some(shape) = schema.tables.get(table) else { return false };
+        let is_own = shape.private.contains(&leaf);
+        let received = if is_own { &mut self.own } else { &mut self.room };
+        let tick = received.now.tick;
+        let rows = &mut received.now.tables[table];
+        let Ok(index) = rows.ids.binary_search_by_key(&slot, |id| id.slot) else { return false };
+        if !is_own && !shape.public.contains(&leaf) || value > shape.leaves[leaf].max {
+            return false;
+        }
+        rows.wire[index * rows.width + leaf] = value;
+        if schema.has_private {
+            self.merge(schema, tick);
+        }
+        true
     }
 
     /// The hash of what the room's topic shows, for the server to compare.

@@ -1,0 +1,99 @@
+//! Differences between a member's world and the room's: found, written down, and set right, without the others
+//! noticing.
+
+use super::autopsy::{Autopsy, Findings};
+use super::{MemberId, Room};
+use crate::limits::{AUTOPSIES_WAITING_MAX, AUTOPSY_DIFFERENCES_MAX};
+use std::collections::VecDeque;
+use tickwire::difference::{Difference, of_snapshots};
+use tickwire::dispute::{ClientEvidence, LeafClaim, ServerEvidence, Testimony, as_testified, row_hashes};
+use tickwire::message::CloseCode;
+use tickwire::snapshot::Snapshot;
+use tickwire::{Game, Tick};
+
+/// A difference that a member was asked about.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// What the member should have.
+    pub(super) world: Snapshot,
+    pub(super) findings: Findings,
+}
+
+/// The room's differences.
+#[derive(Debug, Default)]
+pub(super) struct Disputes {
+    open: slotmap::SecondaryMap<MemberId, Open>,
+    autopsies: VecDeque<Autopsy>,
+}
+
+impl<G: Game> Room<G> {
+    /// Takes in what a member says of a difference.
+    pub(super) fn receive_evidence(&mut self, member: MemberId, evidence: ClientEvidence) -> Result<(), CloseCode> {
+        match evidence {
+            ClientEvidence::Dispute { tick, hashes } => self.receive_dispute(member, Tick(tick), &hashes),
+            ClientEvidence::Testimony(testimony) => self.receive_testimony(member, &testimony),
+        }
+    }
+
+    /// Looks for the first tick that differs, and asks the member what it has there.
+    fn receive_dispute(&mut self, id: MemberId, tick: Tick, hashes: &[u32]) -> Result<(), CloseCode> {
+        let member = &mut self.members[id];
+        member.count_mismatch(self.tick, &self.windows)?;
+        self.counters.desyncs += 1;
+        let found = self.outgoing.find_difference(&self.simulation, member.seat, tick, hashes);
+        let Some(open) = found else {
+            member.start_over();
+            return Ok(());
+        };
+        let rows = row_hashes(self.simulation.schema(), &open.world);
+        member.tell(&ServerEvidence::Inquiry { tick: open.findings.tick.0, rows }.encode());
+        self.disputes.open.insert(id, open);
+        Ok(())
+    }
+
+    /// Writes down what differs, and sets it right.
+    fn receive_testimony(&mut self, id: MemberId, testimony: &Testimony) -> Result<(), CloseCode> {
+        let asked = |open: &Open| open.findings.tick.0 == testimony.tick;
+        let Some(open) = self.disputes.open.remove(id).filter(asked) else { return Ok(()) };
+        let schema = self.simulation.schema();
+        let claimed = as_testified(schema, &open.world, testimony).ok_or(CloseCode::Malformed)?;
+        let differences: Vec<_> =
+            of_snapshots(schema, &open.world, &claimed).take(AUTOPSY_DIFFERENCES_MAX + 1).collect();
+        let member = &mut self.members[id];
+        match corrections(&differences).filter(|_| !testimony.more && differences.len() <= AUTOPSY_DIFFERENCES_MAX) {
+            Some(leaves) => {
+                member.tell(&ServerEvidence::Correction { tick: testimony.tick, leaves }.encode());
+                self.counters.desyncs_healed += 1;
+            }
+            None => member.start_over(),
+        }
+        let autopsy = Autopsy::new::<G>(schema, member.seat, open.findings, testimony, &differences);
+        if self.disputes.autopsies.len() < AUTOPSIES_WAITING_MAX {
+            self.disputes.autopsies.push_back(autopsy);
+        }
+        Ok(())
+    }
+
+    /// The next autopsy to be kept.
+    pub fn poll_autopsy(&mut self) -> Option<Autopsy> {
+        self.disputes.autopsies.pop_front()
+    }
+
+    /// Whether a member was asked about a difference.
+    pub(super) fn is_asked(&self, member: MemberId) -> bool {
+        self.disputes.open.contains_key(member)
+    }
+}
+
+/// The leaves that set it right; `None` when rows are missing, or nothing differs that could be set.
+fn corrections(differences: &[Difference]) -> Option<Vec<LeafClaim>> {
+    let claim = |difference: &Difference| match *difference {
+        Difference::Leaf { table, row, leaf, values: [value, _] } => {
+            let (table, leaf) = (u8::try_from(table).ok()?, u16::try_from(leaf).ok()?);
+            Some(LeafClaim { table, slot: row.slot, leaf, value })
+        }
+        _ => None,
+    };
+    let leaves: Vec<_> = differences.iter().map(claim).collect::<Option<_>>()?;
+    (!leaves.is_empty()).then_some(leaves)
+}

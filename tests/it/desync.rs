@@ -1,0 +1,150 @@
+//! Planted corruptions: noticed within a second, named by field and tick, set right without anybody else noticing.
+
+use crate::harness::Play;
+use crate::sessions::{profile, seeds};
+use tickwire::difference::path;
+use tickwire::message::ClientControl;
+use tickwire::state::Schema;
+use tickwire::{Game, Rng, RowId, Tick};
+use tickwire_games::{Arena, Paddles};
+
+/// A leaf that was damaged, and in the world of which tick.
+#[derive(Debug)]
+struct Planted {
+    tick: Tick,
+    path: String,
+}
+
+/// Damages a random leaf of a random row that the client holds.
+fn plant<G: Game>(play: &mut Play<G>, victim: usize, dice: &mut Rng) -> Planted {
+    let schema = Schema::of::<G>();
+    for _ in 0..1_000 {
+        let world = play.clients[victim].session.confirmed();
+        let table = dice.below(u32::try_from(world.tables.len()).unwrap()) as usize;
+        let rows = &world.tables[table];
+        if rows.ids.is_empty() || rows.width == 0 {
+            continue;
+        }
+        let index = dice.below(u32::try_from(rows.ids.len()).unwrap()) as usize;
+        let leaf = dice.below(u32::try_from(rows.width).unwrap()) as usize;
+        let (row, old, max): (RowId, u32, u32) =
+            (rows.ids[index], rows.row(index)[leaf], schema.tables[table].leaves[leaf].max);
+        let value = dice.below(max.saturating_add(1));
+        if value == old {
+            continue;
+        }
+        if let Some(tick) = play.clients[victim].session.damage(table, row, leaf, value) {
+            return Planted { tick, path: path(&schema, table, row, Some(leaf)) };
+        }
+    }
+    panic!("a world has leaves");
+}
+
+/// How many corruptions were planted, and how many did harm: others are overwritten before anybody could see them.
+#[derive(Debug, Default)]
+struct Tally {
+    planted: u32,
+    harmed: u32,
+    /// Of those, the ones settled without a keyframe.
+    healed: u32,
+}
+
+/// Plants one corruption in a game that has run for a while, and follows what becomes of it.
+fn follow<G: Game>(seed: u64, players: usize, tally: &mut Tally) {
+    let mut dice = Rng::new(seed ^ 0xdead);
+    let mut play: Play<G> = Play::new(seed, players, profile(&mut dice));
+    play.run_ticks(3 * G::RULES.tick_rate_hz + dice.below(G::RULES.tick_rate_hz));
+    let victim = dice.below(u32::try_from(players).unwrap()) as usize;
+    if !play.clients.iter().all(|client| client.session.is_connected() && client.session.stats().snapshots > 10) {
+        return;
+    }
+    let keyframes: Vec<u64> = play.clients.iter().map(|client| client.session.stats().keyframes).collect();
+    let planted = plant(&mut play, victim, &mut dice);
+    tally.planted += 1;
+    // Noticed and told within a second of the room's time and a round trip.
+    play.run_ticks(2 * G::RULES.tick_rate_hz);
+    let noticed = play.clients[victim].session.stats().desyncs;
+    for (index, client) in play.clients.iter().enumerate() {
+        let stats = client.session.stats();
+        assert_eq!(stats.welcomes, 1, "seed {seed}: nobody had to connect again");
+        if index != victim {
+            assert_eq!(
+                (stats.desyncs, stats.keyframes),
+                (0, keyframes[index]),
+                "seed {seed}: {index} is not concerned"
+            );
+        }
+    }
+    if noticed == 0 {
+        assert!(play.autopsies.is_empty());
+    } else {
+        tally.harmed += 1;
+        let stats = play.clients[victim].session.stats();
+        assert_eq!(play.autopsies.len(), 1, "seed {seed}: {planted:?}");
+        let autopsy = &play.autopsies[0];
+        assert_eq!(autopsy.tick, planted.tick.0, "seed {seed}: {planted:?} gave {autopsy:?}");
+        let named: Vec<&str> = autopsy.differences.iter().map(|difference| difference.path.as_str()).collect();
+        assert_eq!(named, [planted.path.as_str()], "seed {seed}");
+        assert_ne!(autopsy.differences[0].server, autopsy.differences[0].client);
+        let rate = G::RULES.tick_rate_hz;
+        assert!(autopsy.noticed_tick - planted.tick.0 <= rate, "seed {seed}: noticed within a second");
+        assert_eq!((noticed, stats.desyncs_healed), (1, 1), "seed {seed}: {planted:?}");
+        assert_eq!(stats.keyframes, keyframes[victim], "seed {seed}: single leaves were enough");
+        tally.healed += 1;
+    }
+    play.heal();
+    play.assert_same_worlds();
+}
+
+fn follow_all<G: Game>(count: u64, players: usize) -> Tally {
+    let mut tally = Tally::default();
+    for seed in seeds(count) {
+        follow::<G>(seed, players, &mut tally);
+    }
+    tally
+}
+
+#[test]
+fn a_planted_corruption_of_a_lockstep_client_is_named_and_set_right() {
+    let tally = follow_all::<Paddles>(120, 2);
+    assert!(tally.planted >= 100 && tally.harmed * 10 >= tally.planted * 7, "{tally:?}");
+    assert_eq!(tally.healed, tally.harmed);
+}
+
+#[test]
+fn a_planted_corruption_of_a_snapshot_client_is_named_and_set_right() {
+    let tally = follow_all::<Arena>(120, 3);
+    assert!(tally.planted >= 100 && tally.harmed * 10 >= tally.planted * 7, "{tally:?}");
+    assert_eq!(tally.healed, tally.harmed);
+}
+
+#[test]
+fn a_client_whose_world_keeps_differing_is_closed() {
+    let mut play: Play<Paddles> = Play::new(5, 2, tickwire::link::LinkProfile::default());
+    let mut dice = Rng::new(5);
+    play.run_seconds(2);
+    for _ in 0..12 {
+        if play.clients[0].session.is_connected() && play.clients[0].closes.is_empty() {
+            plant(&mut play, 0, &mut dice);
+        }
+        play.run_ticks(90);
+    }
+    assert_eq!(play.clients[0].closes.first(), Some(&4011));
+    assert!(play.autopsies.len() >= 2);
+    assert!(play.clients[1].closes.is_empty(), "the other plays on");
+    play.run_seconds(8);
+    play.assert_same_worlds();
+}
+
+#[test]
+fn made_up_evidence_is_refused_or_ignored() {
+    let mut play: Play<Paddles> = Play::new(6, 2, tickwire::link::LinkProfile::default());
+    play.run_seconds(1);
+    let member = play.clients[0].member.unwrap();
+    let before = play.room.world_hash();
+    let mut message = ClientControl::Leave.encode();
+    message[0] = tickwire::message::CLIENT_EVIDENCE;
+    assert!(play.room.receive(member, &[tickwire::message::CLIENT_EVIDENCE]).is_err());
+    let _ = play.room.receive(member, &message);
+    assert_eq!(play.room.world_hash(), before, "what a client says changes no world");
+}
