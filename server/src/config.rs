@@ -18,6 +18,9 @@ pub struct Config {
     pub shards: usize,
     /// Origins (`https://play.example`) whose pages may connect, besides the server's own. Default: none.
     pub origins: Vec<String>,
+    /// Folder for what is found out about clients whose worlds differ; `None` for nowhere. Default:
+    /// `tickwire-autopsies` in the system's folder for temporary files.
+    pub autopsies: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -27,6 +30,7 @@ impl Default for Config {
             admin_listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))),
             shards: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             origins: Vec::new(),
+            autopsies: Some(std::env::temp_dir().join("tickwire-autopsies")),
         }
     }
 }
@@ -36,7 +40,7 @@ impl Config {
     #[must_use]
     pub fn on_free_ports() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { listen: any, admin_listen: Some(any), shards: 1, origins: Vec::new() }
+        Self { listen: any, admin_listen: Some(any), shards: 1, origins: Vec::new(), autopsies: None }
     }
 }
 
@@ -61,6 +65,17 @@ impl TryFrom<String> for AdminListen {
     }
 }
 
+/// Where autopsies go: a folder, or `off` for nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub struct AutopsyFolder(pub Option<PathBuf>);
+
+impl From<String> for AutopsyFolder {
+    fn from(text: String) -> Self {
+        Self((text != "off").then(|| text.into()))
+    }
+}
+
 /// Settings that may each be missing: a configuration file, or the command line with the environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,6 +88,8 @@ pub struct Settings {
     pub shards: Option<usize>,
     /// [`Config::origins`].
     pub origins: Option<Vec<String>>,
+    /// [`Config::autopsies`].
+    pub autopsies: Option<AutopsyFolder>,
 }
 
 /// A configuration file could not be used.
@@ -117,6 +134,7 @@ impl Settings {
             admin_listen: self.admin_listen.or(fallback.admin_listen),
             shards: self.shards.or(fallback.shards),
             origins: self.origins.or(fallback.origins),
+            autopsies: self.autopsies.or(fallback.autopsies),
         }
     }
 
@@ -129,6 +147,7 @@ impl Settings {
             admin_listen: self.admin_listen.map_or(default.admin_listen, |admin| admin.0),
             shards: self.shards.unwrap_or(default.shards),
             origins: self.origins.unwrap_or(default.origins),
+            autopsies: self.autopsies.map_or(default.autopsies, |folder| folder.0),
         }
     }
 }

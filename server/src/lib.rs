@@ -27,5 +27,5 @@ pub mod room;
 mod server;
 mod shard;
 
-pub use config::{AdminListen, Config, ConfigError, Settings};
+pub use config::{AdminListen, AutopsyFolder, Config, ConfigError, Settings};
 pub use server::{Running, Server, Signals, StartError};

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tickwire_games::{Arena, Crowd, Paddles, Tumble};
-use tickwire_server::{AdminListen, Running, Server, Settings, Signals};
+use tickwire_server::{AdminListen, AutopsyFolder, Running, Server, Settings, Signals};
 use tracing_subscriber::EnvFilter;
 
 /// Exit code when the server could not start as it was asked to.
@@ -40,6 +40,9 @@ struct Serve {
     /// Another origin whose pages may connect, scheme and port included; repeatable.
     #[arg(long = "origin", env = "TICKWIRE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     origins: Option<Vec<String>>,
+    /// Folder for autopsies of clients whose worlds differ, or off [default: tickwire-autopsies among temporary files].
+    #[arg(long, env = "TICKWIRE_AUTOPSIES", value_name = "FOLDER")]
+    autopsies: Option<AutopsyFolder>,
     /// TOML file with any of these settings; what is given here or in the environment comes first.
     #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -64,8 +67,8 @@ fn run(serve: Serve) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&serve.log).with_context(|| format!("--log {} is no filter", serve.log))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
     let file = serve.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
-    let Serve { listen, admin_listen, shards, origins, .. } = serve;
-    let config = Settings { listen, admin_listen, shards, origins }.or(file).into_config();
+    let Serve { listen, admin_listen, shards, origins, autopsies, .. } = serve;
+    let config = Settings { listen, admin_listen, shards, origins, autopsies }.or(file).into_config();
     let signals = Signals::listen()?;
     let running = Server::new(config).game::<Paddles>().game::<Arena>().game::<Crowd>().game::<Tumble>().start()?;
     announce(&running)?;

@@ -82,6 +82,8 @@ struct RoomMetrics {
     starved: Counter,
     hashes: Counter,
     mismatches: Counter,
+    desyncs: Counter,
+    desyncs_healed: Counter,
 }
 
 impl Metrics {
@@ -165,6 +167,8 @@ impl Metrics {
             (&room.starved, counters.starved_ticks),
             (&room.hashes, counters.hashes_compared),
             (&room.mismatches, counters.hash_mismatches),
+            (&room.desyncs, counters.desyncs),
+            (&room.desyncs_healed, counters.desyncs_healed),
         ];
         for (counter, count) in pairs {
             counter.increment(count);
@@ -210,6 +214,8 @@ impl RoomMetrics {
             starved: counter!("tickwire_starved_ticks_total"),
             hashes: counter!("tickwire_hashes_compared_total"),
             mismatches: counter!("tickwire_hash_mismatches_total"),
+            desyncs: counter!("tickwire_desyncs_total"),
+            desyncs_healed: counter!("tickwire_desyncs_healed_total"),
         }
     }
 }

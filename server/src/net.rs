@@ -6,6 +6,7 @@
 pub(crate) mod address;
 mod admin;
 mod api;
+mod autopsies;
 pub mod frame;
 mod handshake;
 mod hello;
@@ -23,6 +24,7 @@ use crate::lobby::{Directory, Place};
 use crate::metrics::Metrics;
 use crate::shard::{Command, OfferedGame, Report};
 use address::{AddressKey, ConnectionCounts};
+use autopsies::Autopsies;
 use rate::{AddressQuota, Quota};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -67,6 +69,7 @@ struct Net {
     room_quota: RefCell<AddressQuota>,
     match_quota: RefCell<AddressQuota>,
     lookup_quota: RefCell<AddressQuota>,
+    autopsies: Autopsies,
 }
 
 /// Runs until the server stops.
@@ -111,6 +114,11 @@ async fn hear_shards(net: Rc<Net>, mut reports: Receiver<Report>) {
         match report {
             Report::Room { room, summary } => directory.update(room, summary),
             Report::Gone { room } => directory.close(room, net.setup.clock.now_us()),
+            Report::Differed { room, autopsy } => {
+                // It is written on a thread of its own; nobody waits for it.
+                drop(net.autopsies.keep(room, autopsy));
+                continue;
+            }
         }
         let (rooms, players, bots) = directory.totals();
         let metrics = &net.setup.metrics;
@@ -145,6 +153,7 @@ impl Net {
             room_quota: quota(Quota::per_hour(ROOMS_PER_HOUR)),
             match_quota: quota(Quota::per_minute(MATCHES_PER_MINUTE)),
             lookup_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
+            autopsies: Autopsies::new(setup.config.autopsies.clone()),
             setup,
         }
     }

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::limits::{CATCH_UP_TICKS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
 use crate::metrics::{Metrics, Tally};
-use crate::room::Summary;
+use crate::room::{Autopsy, Summary};
 use closing::Closing;
 use connection::Turn;
 use pace::Pace;
@@ -54,12 +54,14 @@ pub(crate) enum Command {
 }
 
 /// What a shard tells the net thread.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) enum Report {
     /// Who is in a room.
     Room { room: RoomId, summary: Summary },
     /// A room is gone.
     Gone { room: RoomId },
+    /// The world of a client in a room differed.
+    Differed { room: RoomId, autopsy: Box<Autopsy> },
 }
 
 /// What a shard is given at its start.
@@ -292,6 +294,10 @@ impl ShardSetup {
             && self.reports.try_send(Report::Room { room: room.id, summary }).is_ok()
         {
             room.reported = summary;
+        }
+        while let Some(autopsy) = room.poll_autopsy() {
+            // One that the queue does not take is lost: the next incident says the same.
+            let _ = self.reports.try_send(Report::Differed { room: room.id, autopsy: Box::new(autopsy) });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside, nothing is dynamic.
 
-use crate::room::{Counters, Entered, MemberId, Room, SnapshotPoll, Summary};
+use crate::room::{Autopsy, Counters, Entered, MemberId, Room, SnapshotPoll, Summary};
 use serde_json::Value;
 use tickwire::message::{CloseCode, Hello, ResumeToken};
 use tickwire::{Game, Rules};
@@ -15,6 +15,7 @@ pub(crate) trait HostedRoom: Send {
     fn tick(&mut self);
     fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>>;
     fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_>;
+    fn poll_autopsy(&mut self) -> Option<Autopsy>;
     fn take_counters(&mut self) -> Counters;
     fn summary(&self) -> Summary;
     fn is_over(&self) -> bool;
@@ -43,6 +44,10 @@ impl<G: Game> HostedRoom for Room<G> {
 
     fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_> {
         Self::poll_snapshot(self, member)
+    }
+
+    fn poll_autopsy(&mut self) -> Option<Autopsy> {
+        Self::poll_autopsy(self)
     }
 
     fn take_counters(&mut self) -> Counters {

@@ -8,7 +8,7 @@ use crate::lobby::RoomId;
 use crate::metrics::{Metrics, Side};
 use crate::net::address::Counted;
 use crate::net::frame::{FrameReader, put_close, put_close_answer, put_message};
-use crate::room::Summary;
+use crate::room::{Autopsy, Summary};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tickwire::message::{CloseCode, Hello, ResumeToken};
@@ -152,6 +152,11 @@ impl SeatedRoom {
         }
         let summary = Summary { tick: self.reported.tick, ..self.room.summary() };
         (summary != self.reported).then_some(summary)
+    }
+
+    /// What is known of a client whose world differed.
+    pub(super) fn poll_autopsy(&mut self) -> Option<Autopsy> {
+        if self.failed { None } else { self.room.poll_autopsy() }
     }
 
     pub(super) fn is_over(&self) -> bool {
