@@ -23,6 +23,7 @@
 //! when a busy generator came to do it.
 
 pub mod accounting;
+pub mod autopsy;
 pub mod bytes;
 pub mod descriptors;
 pub mod feel;
@@ -38,6 +39,7 @@ pub mod options;
 pub mod page;
 pub mod peers;
 pub mod pinning;
+pub mod plant;
 pub mod precise;
 pub mod report;
 pub mod server_process;

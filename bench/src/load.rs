@@ -48,6 +48,8 @@ pub struct Plan {
     pub slow_readers: u32,
     /// The same that never read.
     pub never_readers: u32,
+    /// Fields of clients' worlds that are damaged, spread over the time.
+    pub corruptions: u32,
     /// What each client's link does.
     pub link: LinkProfile,
     /// Names, policies and links follow from it.

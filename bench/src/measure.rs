@@ -189,6 +189,8 @@ pub struct Totals {
     pub hashes_compared: u64,
     /// Of those, the ones that differed.
     pub hash_mismatches: u64,
+    /// Times that a world turned out to differ, and of those the ones that were set right field by field.
+    pub desyncs: (u64, u64),
     /// Ticks that the server made without an input of the client.
     pub starved_ticks: u64,
     /// Times at which there was nothing newer to show.
@@ -206,6 +208,7 @@ impl Totals {
         // A session counts as compared what agreed.
         self.hashes_compared += stats.hashes_compared + stats.hash_mismatches;
         self.hash_mismatches += stats.hash_mismatches;
+        self.desyncs = (self.desyncs.0 + stats.desyncs, self.desyncs.1 + stats.desyncs_healed);
         self.starved_ticks += stats.starved_ticks;
         self.underruns += underruns;
     }

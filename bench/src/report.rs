@@ -1,7 +1,9 @@
 //! The report of a load test: its fields are an interface, and so are the promises it is held to.
 
+pub mod corruptions;
 pub mod slow;
 
+use corruptions::Corruptions;
 use serde::Serialize;
 use slow::SlowReaders;
 
@@ -98,6 +100,9 @@ pub struct Report {
     /// Of runs with clients that hardly read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_readers: Option<SlowReaders>,
+    /// Of runs that damage their clients' worlds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corruptions: Option<Corruptions>,
 }
 
 impl Report {
@@ -121,12 +126,16 @@ impl Report {
             (is_short, format!("{percent:.2} % of the ticks were delivered, not {least_percent} %")),
             (is_off, format!("the mean rate was {rate_hz:.3} Hz, not {meant_hz} Hz")),
             (self.hashes_compared == 0, "nothing was compared with the server".into()),
-            (self.hash_mismatches > 0, format!("{} hashes differed from the server's", self.hash_mismatches)),
+            (
+                self.hash_mismatches > 0 && self.corruptions.is_none(),
+                format!("{} hashes differed from the server's", self.hash_mismatches),
+            ),
             (self.decode_errors > 0, format!("{} messages could not be read", self.decode_errors)),
             (self.disconnects > 0, format!("{} connections were lost", self.disconnects)),
         ];
         let broken = checks.into_iter().filter(|(broken, _)| *broken).map(|(_, words)| words);
-        broken.chain(self.slow_readers.iter().flat_map(SlowReaders::broken_promises)).collect()
+        let broken = broken.chain(self.slow_readers.iter().flat_map(SlowReaders::broken_promises));
+        broken.chain(self.corruptions.into_iter().flat_map(Corruptions::broken_promises)).collect()
     }
 }
 
@@ -163,6 +172,7 @@ pub(crate) mod tests {
             server_rss_bytes: Some(20 << 20),
             seed: 1,
             slow_readers: None,
+            corruptions: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The report as people like to read it.
 
+use crate::report::corruptions::Corruptions;
 use crate::report::slow::SlowReaders;
 use crate::report::{GENERATOR_LATE_MS, Report, Spread};
 use std::collections::BTreeMap;
@@ -49,6 +50,9 @@ pub fn render(report: &Report, asides: &Asides) -> String {
             report.disconnects
         ),
     );
+    if let Some(Corruptions { planted, noticed, healed }) = report.corruptions {
+        line("corruptions", format!("{planted} fields damaged, {noticed} noticed, {healed} set right\n"));
+    }
     line("", format!("{:>9}{:>9}{:>9}", "p50", "p99", "p99.9"));
     line("tick interval", spread(&report.tick_interval_ms));
     line("input to snapshot", spread(&report.input_to_snapshot_ms));

@@ -2,43 +2,10 @@
 
 use crate::harness::Play;
 use crate::sessions::{profile, seeds};
-use tickwire::difference::path;
 use tickwire::message::ClientControl;
-use tickwire::state::Schema;
-use tickwire::{Game, Rng, RowId, Tick};
+use tickwire::{Game, Rng};
+use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles};
-
-/// A leaf that was damaged, and in the world of which tick.
-#[derive(Debug)]
-struct Planted {
-    tick: Tick,
-    path: String,
-}
-
-/// Damages a random leaf of a random row that the client holds.
-fn plant<G: Game>(play: &mut Play<G>, victim: usize, dice: &mut Rng) -> Planted {
-    let schema = Schema::of::<G>();
-    for _ in 0..1_000 {
-        let world = play.clients[victim].session.confirmed();
-        let table = dice.below(u32::try_from(world.tables.len()).unwrap()) as usize;
-        let rows = &world.tables[table];
-        if rows.ids.is_empty() || rows.width == 0 {
-            continue;
-        }
-        let index = dice.below(u32::try_from(rows.ids.len()).unwrap()) as usize;
-        let leaf = dice.below(u32::try_from(rows.width).unwrap()) as usize;
-        let (row, old, max): (RowId, u32, u32) =
-            (rows.ids[index], rows.row(index)[leaf], schema.tables[table].leaves[leaf].max);
-        let value = dice.below(max.saturating_add(1));
-        if value == old {
-            continue;
-        }
-        if let Some(tick) = play.clients[victim].session.damage(table, row, leaf, value) {
-            return Planted { tick, path: path(&schema, table, row, Some(leaf)) };
-        }
-    }
-    panic!("a world has leaves");
-}
 
 /// How many corruptions were planted, and how many did harm: others are overwritten before anybody could see them.
 #[derive(Debug, Default)]
@@ -59,7 +26,7 @@ fn follow<G: Game>(seed: u64, players: usize, tally: &mut Tally) {
         return;
     }
     let keyframes: Vec<u64> = play.clients.iter().map(|client| client.session.stats().keyframes).collect();
-    let planted = plant(&mut play, victim, &mut dice);
+    let planted = plant(&mut play.clients[victim].session, &mut dice).expect("a world has fields");
     tally.planted += 1;
     // Noticed and told within a second of the room's time and a round trip.
     play.run_ticks(2 * G::RULES.tick_rate_hz);
@@ -125,7 +92,7 @@ fn a_client_whose_world_keeps_differing_is_closed() {
     play.run_seconds(2);
     for _ in 0..12 {
         if play.clients[0].session.is_connected() && play.clients[0].closes.is_empty() {
-            plant(&mut play, 0, &mut dice);
+            plant(&mut play.clients[0].session, &mut dice).expect("a world has fields");
         }
         play.run_ticks(90);
     }

@@ -58,6 +58,9 @@ struct Args {
     /// The same that never read.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     never_readers: u32,
+    /// Fields of clients' worlds that are damaged, spread over the time: each has to be noticed and set right.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    corruptions: u32,
     /// Round trip of each client's link, half each way.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     latency_ms: u32,
@@ -150,6 +153,7 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
         thin: args.thin,
         slow_readers: args.slow_readers,
         never_readers: args.never_readers,
+        corruptions: args.corruptions,
         link: link(args)?,
         seed: args.seed,
     };

@@ -6,6 +6,7 @@ use super::player::{Player, dial};
 use super::thin::ThinBot;
 use super::{Plan, Shared};
 use crate::measure::Totals;
+use crate::plant::plant;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tickwire::{Game, Rng};
@@ -69,6 +70,16 @@ impl<G: Game> Crowd<G> {
         let mut totals = Totals::default();
         self.players().for_each(|player| player.borrow().mind.add_to(&mut totals));
         totals
+    }
+
+    /// Damages a field of somebody's world; false when nobody could be found who has one.
+    pub(super) fn plant(&self, dice: &mut Rng) -> bool {
+        let whole: Vec<_> = self.players().filter(|player| matches!(player.borrow().mind, Mind::Full(_))).collect();
+        let Some(victim) = whole.get(dice.below(whole.len() as u32) as usize) else { return false };
+        match &mut victim.borrow_mut().mind {
+            Mind::Full(bot) => plant(&mut bot.session, dice).is_some(),
+            Mind::Thin(..) => false,
+        }
     }
 
     /// Everyone leaves.

@@ -22,7 +22,7 @@ impl<G: Game> FullBot<G> {
     pub(super) fn receive(&mut self, message: &[u8], now_us: u64) -> Result<Option<Tick>, DecodeError> {
         let before = self.session.stats().snapshots;
         self.session.handle_frame(message, now_us)?;
-        Ok((self.session.stats().snapshots > before).then(|| self.session.confirmed().tick))
+        Ok((self.session.stats().snapshots > before).then(|| self.session.playout().newest_tick()))
     }
 
     /// Decides on an input, from what a player would see now.

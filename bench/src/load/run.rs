@@ -8,6 +8,7 @@ use super::{Clock, Plan, Shared};
 use crate::accounting::{CpuTimes, rss_bytes};
 use crate::measure::{Beside, Meter, Totals};
 use crate::report::Report;
+use crate::report::corruptions::Corruptions;
 use crate::report::slow::SlowReaders;
 use crate::table::Asides;
 use anyhow::{Result, ensure};
@@ -15,8 +16,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use tickwire::Game;
 use tickwire::link::LinkProfile;
+use tickwire::{Game, Rng};
 use tokio::time::MissedTickBehavior;
 
 /// The driver looks for what is due so often; the runtime's timers are no finer.
@@ -64,7 +65,7 @@ pub async fn run<G: Game>(plan: &Plan) -> Result<(Report, Asides)> {
     let progress = Progress::new(clients, total_us);
     let has_slow = plan.slow_readers + plan.never_readers > 0;
     let slow = has_slow.then(|| SlowCrowd::start::<G>(&codes, plan, shared.clock)).transpose()?;
-    let mut run = Run { plan, crowd, shared, progress, clients, slow };
+    let mut run = Run { plan, crowd, shared, progress, clients, slow, planted: 0 };
     let outcome = run.play().await;
     run.progress.clear();
     outcome.map(|measured| run.report(&measured))
@@ -77,6 +78,8 @@ struct Run<'a, G: Game> {
     progress: Progress,
     clients: u64,
     slow: Option<SlowCrowd>,
+    /// Fields that were damaged.
+    planted: u64,
 }
 
 /// Counters at the ends of the measured seconds.
@@ -127,6 +130,7 @@ impl<G: Game> Run<'_, G> {
             self.take_turns(&slow, start_us, end_us).await;
             self.slow = Some(slow);
         }
+        self.plant(start_us, end_us).await;
         self.until(end_us, |_| false).await;
         let slow = self.slow.take().map(SlowCrowd::finish).transpose()?;
         // A server that is gone by now shows as lost connections.
@@ -134,6 +138,16 @@ impl<G: Game> Run<'_, G> {
         let (after, own_after) = (self.crowd.totals(), CpuTimes::of(own)?);
         let (cpu, generator_cpu) = (cpu_before.zip(cpu_after), (own_before, own_after));
         Ok(Measured { before, after, cpu, generator_cpu, rss_bytes, slow })
+    }
+
+    /// Damages a field of somebody's world now and then.
+    async fn plant(&mut self, start_us: u64, end_us: u64) {
+        let (count, mut dice) = (u64::from(self.plan.corruptions), Rng::new(self.plan.seed));
+        for number in 0..count {
+            // The last one has time to be noticed.
+            self.until(start_us + (end_us - start_us) * number / (count + 1), |_| false).await;
+            self.planted += u64::from(self.crowd.plant(&mut dice));
+        }
     }
 
     /// Slow readers stay away and come in turns, as often as there is time for.
@@ -227,6 +241,11 @@ impl<G: Game> Run<'_, G> {
             server_rss_bytes: *rss_bytes,
             seed: self.plan.seed,
             slow_readers: slow.as_ref().map(|found| self.slow_readers(found, &meter)),
+            corruptions: (self.plan.corruptions > 0).then_some(Corruptions {
+                planted: self.planted,
+                noticed: whole.desyncs.0,
+                healed: whole.desyncs.1,
+            }),
         };
         let asides = Asides {
             title: self.title(),

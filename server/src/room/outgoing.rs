@@ -12,14 +12,14 @@ use tickwire::{Game, Seat, Tick};
 
 pub(super) enum Outgoing<G: Game> {
     Snapshots(Box<Replication<G>>),
-    Lockstep(Lockstep<G>),
+    Lockstep(Box<Lockstep<G>>),
 }
 
 impl<G: Game> Outgoing<G> {
     /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
     pub(super) fn new(simulation: &mut Simulation<G>, stagger: u32) -> Self {
         if G::RULES.is_lockstep() {
-            Self::Lockstep(Lockstep::new(simulation))
+            Self::Lockstep(Box::new(Lockstep::new(simulation)))
         } else {
             Self::Snapshots(Box::new(Replication::new(simulation, stagger)))
         }

@@ -307,9 +307,9 @@ impl<G: Game> Lockstep<G> {
             // Of course it differs.
             return;
         }
-        stats.hashes_compared += 1;
         stats.hash_tick = tick.0;
         if self.hash == expected {
+            stats.hashes_compared += 1;
             self.agreed = tick;
         } else {
             self.differ(stats);

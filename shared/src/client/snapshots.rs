@@ -181,7 +181,7 @@ impl<G: Game> Snapshots<G> {
         }
         let is_keyframe = !self.ready || self.wants_keyframe;
         let sections = reader.slice(reader.remaining())?;
-        let old = head.priors.map(|priors| self.mirror.set_priors(priors)).transpose()?;
+        let old = head.priors.map(|priors| self.mirror.exchange_priors(priors)).transpose()?;
         let applied = self.mirror.apply(&self.schema, head.tick, sections);
         if let (Err(_), Some(old)) = (applied, old) {
             // What came before this message, and waits, was coded with the old ones.

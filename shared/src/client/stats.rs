@@ -11,9 +11,9 @@ pub struct Stats {
     pub snapshots: u64,
     /// Snapshots that could not be applied because they or their baseline were wrong.
     pub decode_errors: u64,
-    /// Section hashes compared with the server's.
+    /// Hashes of sections, or in lockstep of whole worlds, that were the server's.
     pub hashes_compared: u64,
-    /// Section hashes that differed.
+    /// Hashes that differed.
     pub hash_mismatches: u64,
     /// Times that the world turned out to differ from the server's.
     pub desyncs: u64,

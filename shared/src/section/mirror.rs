@@ -63,12 +63,16 @@ impl Mirror {
         }
     }
 
-    /// Takes over what the room has published: the sections of this message and later ones were coded with it. Gives
-    /// what was known before.
+    /// Takes over what the room has published: the sections of this message and later ones were coded with it.
     ///
     /// # Errors
     /// Any [`DecodeError`]; the mirror is unchanged then.
-    pub fn set_priors(&mut self, published: &[u8]) -> Result<Priors, DecodeError> {
+    pub fn set_priors(&mut self, published: &[u8]) -> Result<(), DecodeError> {
+        self.exchange_priors(published).map(drop)
+    }
+
+    /// The same, and gives what was known before.
+    pub(crate) fn exchange_priors(&mut self, published: &[u8]) -> Result<Priors, DecodeError> {
         let priors = Priors::decode(&self.plan, published)?;
         Ok(core::mem::replace(&mut self.priors, priors))
     }

@@ -1,0 +1,115 @@
+//! Autopsies for people: what two machines disagreed about, and who is right by this machine.
+
+use anyhow::{Context, Result, ensure};
+use std::fmt::Write as _;
+use tickwire::Game;
+use tickwire::difference::of_snapshots;
+use tickwire::dispute::conduct;
+use tickwire::lockstep::{BundleCodec, Received, Replay};
+use tickwire::message::fingerprint;
+use tickwire::state::Schema;
+use tickwire::wire::Reader;
+use tickwire::{Tick, difference::Difference};
+use tickwire_server::room::{AUTOPSY_FORMAT, Autopsy};
+
+/// Ticks whose inputs are printed.
+const TICKS_PRINTED: u32 = 12;
+
+/// An autopsy in words; `game` is the one that it names.
+///
+/// # Errors
+/// When it is of another format, or of another build of the game.
+pub fn explain<G: Game>(autopsy: &Autopsy) -> Result<String> {
+    ensure!(autopsy.format == AUTOPSY_FORMAT, "format {} is not {AUTOPSY_FORMAT}", autopsy.format);
+    let mut out = head(autopsy);
+    let here = format!("{:016x}", conduct::<G>());
+    let known =
+        |side: &str| if side == here { "plays as this build does" } else { "PLAYS DIFFERENTLY FROM THIS BUILD" };
+    writeln!(out, "\n  server  {:24} {}", autopsy.server.build, known(&autopsy.server.conduct))?;
+    writeln!(out, "  client  {:24} {}", autopsy.client.build, known(&autopsy.client.conduct))?;
+    writeln!(out, "\n  {:40} {:>28} {:>28}", "first difference", "server", "client")?;
+    for difference in &autopsy.differences {
+        writeln!(out, "  {:40} {:>28} {:>28}", difference.path, difference.server, difference.client)?;
+    }
+    if autopsy.differences.is_empty() {
+        writeln!(out, "  no field: free slots or random numbers differ, or the client had nothing to say")?;
+    }
+    if autopsy.more {
+        writeln!(out, "  … and more")?;
+    }
+    inputs(autopsy, &mut out)?;
+    match &autopsy.replay {
+        Some(replay) => out += &run_again::<G>(autopsy, replay)?,
+        None => out += "\n  It cannot be run again: there is no world in it.\n",
+    }
+    Ok(out)
+}
+
+fn head(autopsy: &Autopsy) -> String {
+    let seat = autopsy.seat.map_or_else(|| "a spectator".into(), |seat| format!("seat {seat}"));
+    let Autopsy { game, mode, tick, noticed_tick, .. } = autopsy;
+    format!("\n  {game}, {mode} mode: the world of {seat} differs from tick {tick} on, noticed at {noticed_tick}\n")
+}
+
+fn inputs(autopsy: &Autopsy, out: &mut String) -> Result<()> {
+    let from = autopsy.tick.saturating_sub(TICKS_PRINTED - 1);
+    let told = autopsy.inputs.iter().filter(|input| input.tick >= from).collect::<Vec<_>>();
+    if told.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n  {:>8}  {:>4}  input", "tick", "seat")?;
+    for input in told {
+        let words = if input.input.is_empty() { "nothing" } else { &input.input };
+        writeln!(out, "  {:>8}  {:>4}  {words}", input.tick, input.seat)?;
+    }
+    Ok(())
+}
+
+/// Makes the tick again, here, and says whose world comes out.
+fn run_again<G: Game>(autopsy: &Autopsy, replay: &str) -> Result<String> {
+    let fingerprint = format!("{:016x}", fingerprint::<G>());
+    if fingerprint != autopsy.fingerprint {
+        return Ok(format!("\n  It cannot be run again: this build has fingerprint {fingerprint}.\n"));
+    }
+    let (schema, bytes) = (Schema::of::<G>(), unhex(replay).context("the replay is not hexadecimal")?);
+    let codec = BundleCodec::<G::Input>::new(G::RULES.hash_ticks());
+    let newest = Tick(autopsy.tick);
+    let Received { start, bundles } = codec.decode(&schema, None, newest, Reader::new(&bytes))?;
+    let start = start.context("the replay begins with a world")?;
+    let mut world = Replay::<G>::new(&start.whole);
+    bundles.iter().for_each(|bundle| world.play(bundle));
+    if bundles.is_empty() {
+        return Ok(
+            "\n  Both sides had agreed on this tick's world before: the client's was damaged afterwards.\n".into()
+        );
+    }
+    let mut out = String::from("\n  run again here:\n");
+    for difference in &autopsy.differences {
+        let found = field(&schema, &start.whole.snapshot, world.whole(), &difference.path);
+        let verdict = match found {
+            Some(ref value) if *value == difference.server => "as the server says",
+            Some(ref value) if *value == difference.client => "as the client says",
+            Some(_) => "as neither says",
+            None => "as it was in the tick before",
+        };
+        writeln!(out, "  {:40} {verdict}", difference.path)?;
+    }
+    Ok(out)
+}
+
+/// What a field is after the tick, if the tick has changed it.
+fn field(
+    schema: &Schema,
+    before: &tickwire::snapshot::Snapshot,
+    after: &tickwire::whole::Whole,
+    path: &str,
+) -> Option<String> {
+    let changed = of_snapshots(schema, before, &after.snapshot).map(|difference: Difference| difference.name(schema));
+    changed.filter(|named| named.path == path).map(|named| named.there.to_string()).next()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}

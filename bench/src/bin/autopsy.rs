@@ -1,0 +1,34 @@
+//! `cargo autopsy FILE`: prints what two machines disagreed about, and runs it again here.
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use std::fs;
+use std::io::{Write as _, stdout};
+use std::path::PathBuf;
+use tickwire::Game;
+use tickwire_bench::autopsy::explain;
+use tickwire_games::{Arena, Crowd, Paddles, Tumble};
+use tickwire_server::room::Autopsy;
+
+/// Prints an autopsy that a server has written, and runs it again.
+#[derive(Debug, Parser)]
+#[command(name = "autopsy", version)]
+struct Args {
+    /// A file from the server's folder of autopsies.
+    file: PathBuf,
+}
+
+fn main() -> Result<()> {
+    let Args { file } = Args::parse();
+    let text = fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let autopsy: Autopsy =
+        serde_json::from_slice(&text).with_context(|| format!("{} is no autopsy", file.display()))?;
+    let words = match autopsy.game.as_str() {
+        name if name == Paddles::RULES.name => explain::<Paddles>(&autopsy),
+        name if name == Arena::RULES.name => explain::<Arena>(&autopsy),
+        name if name == Crowd::RULES.name => explain::<Crowd>(&autopsy),
+        name if name == Tumble::RULES.name => explain::<Tumble>(&autopsy),
+        other => bail!("{} is of a game {other} that is not here", file.display()),
+    }?;
+    Ok(write!(stdout().lock(), "{words}")?)
+}

@@ -1,0 +1,42 @@
+//! The part of a load test's report that is about corruptions it has planted itself.
+
+use serde::Serialize;
+
+/// What became of damaged fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Corruptions {
+    /// Fields that were damaged.
+    pub planted: u64,
+    /// Of those, the ones that a client noticed; the others were overwritten before anybody could see them.
+    pub noticed: u64,
+    /// Of those, the ones that were set right without a keyframe.
+    pub healed: u64,
+}
+
+impl Corruptions {
+    pub(super) fn broken_promises(self) -> Vec<String> {
+        let Self { planted, noticed, healed } = self;
+        let mut broken = Vec::new();
+        if planted == 0 || noticed == 0 {
+            broken.push(format!("of {planted} planted corruptions {noticed} were noticed"));
+        }
+        if healed < noticed {
+            broken.push(format!("of {noticed} corruptions that were noticed {healed} were set right"));
+        }
+        broken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_noticed_has_to_be_set_right() {
+        let broken = |planted, noticed, healed| Corruptions { planted, noticed, healed }.broken_promises().len();
+        assert_eq!(broken(10, 8, 8), 0);
+        assert_eq!(broken(10, 8, 7), 1);
+        assert_eq!(broken(10, 0, 0), 1);
+        assert_eq!(broken(0, 0, 0), 1);
+    }
+}
