@@ -70,6 +70,13 @@ impl<G: Game> Play<G> {
         self.clients.len() - 1
     }
 
+    /// Somebody who only watches; gives their index.
+    pub fn watch(&mut self, profile: LinkProfile) -> usize {
+        let seed = self.dice.next_u64();
+        self.clients.push(Client::new(seed, profile).watching());
+        self.clients.len() - 1
+    }
+
     /// Runs for so many ticks.
     pub fn run_ticks(&mut self, ticks: u32) {
         self.watch_ticks(ticks, |_, _, _| {});
@@ -177,6 +184,11 @@ impl<G: Game> Play<G> {
     /// Cuts a player's connection without a goodbye, losing what is on its way.
     pub fn cut(&mut self, index: usize) {
         self.clients[index].cut(self.now_us);
+    }
+
+    /// A player's device is online and its page visible, or not: then it does not connect again.
+    pub fn set_reachable(&mut self, index: usize, reachable: bool) {
+        self.clients[index].session.set_reachable(reachable, self.now_us);
     }
 
     /// Lets nothing pass to or from a player for so many milliseconds.

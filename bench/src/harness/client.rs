@@ -58,6 +58,12 @@ impl<G: Game> Client<G> {
         }
     }
 
+    /// The same without a seat.
+    pub fn watching(mut self) -> Self {
+        self.session = self.session.watching();
+        self
+    }
+
     /// One step of simulated time. Says whether a frame is to be drawn.
     pub fn run(&mut self, now_us: u64) -> bool {
         if self.session.poll_dial(now_us) {

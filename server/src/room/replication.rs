@@ -11,7 +11,7 @@ use tickwire::simulation::Simulation;
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::{Schema, State};
 use tickwire::wire::{BitWriter, put_varint};
-use tickwire::{Game, Tick, To};
+use tickwire::{Game, Seat, Tick, To};
 
 /// Deltas that the priors are learnt from: one tick in so many of the room's topic, and of a seat's.
 const SAMPLE_TICKS: u32 = 8;
@@ -82,6 +82,8 @@ pub(super) struct Replication<G: Game> {
     training: Tick,
     head: Vec<u8>,
     own: Vec<u8>,
+    /// A world without rows, for those who have no seat.
+    nothing: Snapshot,
     event_bits: Vec<u8>,
 }
 
@@ -99,6 +101,7 @@ impl<G: Game> Replication<G> {
             training: Tick(PRIORS_FIRST_SECONDS * G::RULES.tick_rate_hz + stagger % G::RULES.tick_rate_hz),
             head: Vec::with_capacity(HEAD_BYTES),
             own: Vec::new(),
+            nothing: Snapshot::empty(simulation.schema()),
             event_bits: Vec::with_capacity(HEAD_BYTES),
         }
     }
@@ -196,7 +199,16 @@ impl<G: Game> Replication<G> {
     fn encode_own(&mut self, simulation: &Simulation<G>, member: &Member, baseline: Option<Tick>) {
         self.own.clear();
         let (schema, history) = (simulation.schema(), simulation.history());
-        let Some(seat) = member.seat.filter(|_| schema.has_private) else { return };
+        if !schema.has_private {
+            return;
+        }
+        let Some(seat) = member.seat else {
+            // A message ends with the seat's section: a spectator's says that there is nothing.
+            let (nobody, nothing) = (Topic::Seat(Seat::default()), &mut self.nothing);
+            nothing.tick = simulation.tick();
+            self.encoder.encode(schema, nobody, None, nothing, true, &mut self.own);
+            return;
+        };
         let topic = Topic::Seat(seat);
         let (base, now) = (baseline.and_then(|tick| history.at(tick)), history.newest());
         self.encoder.encode(schema, topic, base, now, true, &mut self.own);

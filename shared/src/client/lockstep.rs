@@ -173,7 +173,9 @@ impl<G: Game> Lockstep<G> {
         let standing = bundles.last().map_or(self.told.1, |bundle| bundle.standing);
         self.told = (head.tick, standing);
         self.bundles.extend(bundles);
-        stats.count_snapshot(message.len() as u64, 0, is_keyframe, &head);
+        // Which ticks went without an input of ours is seen tick by tick.
+        let head_alone = SnapshotHead { starved: false, ..head };
+        stats.count_snapshot(message.len() as u64, 0, is_keyframe, &head_alone);
         self.tick_only.tick = head.tick;
         self.playout.push(&self.tick_only, now_us);
         if let Some(lead) = head.lead {
@@ -301,6 +303,8 @@ impl<G: Game> Lockstep<G> {
             let heard = self.frames[at].events.iter().filter(|(to, _)| super::events::hears(self.me, *to));
             heard.for_each(|(_, event)| self.events.confirm(tick, *event));
         }
+        let played = self.me.and_then(|me| self.bundle(tick)?.standing.inputs()[me.index()]);
+        stats.starved_ticks += u64::from(played.is_some_and(|played| self.inputs.mine(tick) != Some(played)));
         let Some(expected) = self.bundle(tick).and_then(|bundle| bundle.hash) else { return };
         self.hash = self.frames[at].whole.hash(&self.schema);
         if self.dispute.is_some() {

@@ -41,7 +41,8 @@ impl<G: Game> Inputs<G> {
         }
     }
 
-    fn mine(&self, tick: Tick) -> Option<G::Input> {
+    /// What the player has done in a tick; `None` for one that is long ago, or that no input was made for.
+    pub(super) fn mine(&self, tick: Tick) -> Option<G::Input> {
         self.mine[tick.0 as usize % KEPT].filter(|(known, _)| *known == tick).map(|(_, input)| input)
     }
 

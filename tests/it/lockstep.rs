@@ -1,0 +1,205 @@
+//! Lockstep: everyone plays the whole game, nobody waits, and who was away gets what they missed.
+
+use crate::harness::Play;
+use crate::sessions::{chaos, profile, seeds};
+use tickwire::link::LinkProfile;
+use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, Table, To};
+use tickwire_games::paddles::Move;
+use tickwire_games::{Arena, Paddles};
+
+/// A game in which nothing is ever guessed: rows come and go, and dice decide.
+#[derive(State, Clone, Default)]
+struct Garden {
+    flowers: Table<Flower>,
+    #[state(range = 0..=1_000_000)]
+    picked: u32,
+}
+
+#[derive(State, Clone, Default)]
+struct Flower {
+    #[state(range = 0.0..=100.0, step = 0.25, smooth)]
+    height: f32,
+    #[state(only = server)]
+    seed: u8,
+    planter: Option<Seat>,
+}
+
+#[derive(Input, Clone, Copy, Default, PartialEq, Debug)]
+struct Hand {
+    waters: bool,
+    #[input(once)]
+    plants: bool,
+}
+
+#[derive(Event, Clone, Copy, PartialEq, Debug)]
+enum Told {
+    Picked(u8),
+}
+
+impl Game for Garden {
+    type Input = Hand;
+    type Event = Told;
+    type Options = ();
+    const RULES: Rules = Rules::new("garden", 30).seats(4).mode(Mode::Lockstep { rollback_ticks_max: 0 });
+
+    fn new(_: &()) -> Self {
+        Self::default()
+    }
+
+    fn join(&mut self, seat: Seat) {
+        self.flowers.insert(Flower { planter: Some(seat), ..Flower::default() });
+    }
+
+    fn leave(&mut self, seat: Seat, _: Leave) {
+        self.flowers.retain(|_, flower| flower.planter != Some(seat));
+    }
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        for seat in tick.seats() {
+            let Hand { waters, plants } = tick.input(seat);
+            if plants && self.flowers.len() < 60 {
+                let seed = tick.rng().below(250) as u8;
+                self.flowers.insert(Flower { height: 0.0, seed, planter: Some(seat) });
+            }
+            for flower in self.flowers.values_mut().filter(|flower| flower.planter == Some(seat) && waters) {
+                flower.height += 0.5 + f32::from(flower.seed) * 0.01;
+            }
+        }
+        let mut picked = 0;
+        self.flowers.retain(|_, flower| {
+            let ripe = flower.height > 60.0;
+            picked += u32::from(ripe);
+            !ripe
+        });
+        self.picked += picked;
+        if picked > 0 {
+            tick.emit(To::Everyone, Told::Picked(picked as u8));
+        }
+    }
+
+    fn bot(&self, _: Seat, dice: &mut Rng) -> Hand {
+        Hand { waters: !dice.one_in(3), plants: dice.one_in(20) }
+    }
+}
+
+fn link(latency_ms: u32) -> LinkProfile {
+    LinkProfile { latency_ms, ..LinkProfile::default() }
+}
+
+#[test]
+fn without_guesses_nothing_is_ever_taken_back() {
+    for seed in seeds(20) {
+        let mut dice = Rng::new(seed);
+        let mut play: Play<Garden> = Play::new(seed, 4, profile(&mut dice));
+        chaos(&mut play, &mut dice);
+        assert!(play.clients.iter().all(|client| client.session.stats().rollbacks == 0), "seed {seed}");
+        assert!(play.room.newest().tables[1].ids.len() > 4, "flowers grow");
+    }
+}
+
+#[test]
+fn who_was_away_for_a_moment_gets_what_they_missed_and_who_was_long_away_a_world() {
+    let mut play: Play<Paddles> = Play::new(3, 2, link(60));
+    play.run_seconds(3);
+    for (away_seconds, keyframes) in [(1, 1), (2, 1), (9, 2)] {
+        play.set_reachable(0, false);
+        play.cut(0);
+        play.run_seconds(away_seconds);
+        play.set_reachable(0, true);
+        play.run_seconds(2);
+        let stats = play.clients[0].session.stats();
+        assert_eq!(stats.keyframes, keyframes, "after {away_seconds} s away");
+        play.heal();
+        play.assert_converged();
+    }
+    assert!(play.clients[0].session.stats().welcomes >= 4, "it had to connect again each time");
+    assert_eq!(play.clients[1].session.stats().keyframes, 1, "the other noticed nothing");
+}
+
+#[test]
+fn a_right_guess_is_never_taken_back_and_a_wrong_one_within_the_games_limit() {
+    let mut play: Play<Paddles> = Play::new(4, 2, link(120));
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Move::Steer(0.25)));
+    play.run_seconds(4);
+    let before: Vec<u64> = play.clients.iter().map(|client| client.session.stats().rollbacks).collect();
+    play.run_seconds(10);
+    for (client, before) in play.clients.iter().zip(before) {
+        assert_eq!(client.session.stats().rollbacks, before, "everyone goes on as they did");
+    }
+    play.clients.iter_mut().for_each(|client| client.hands = None);
+    play.run_seconds(10);
+    for client in &play.clients {
+        let stats = client.session.stats();
+        assert!(stats.rollbacks > 20, "the other's whims cannot be guessed");
+        assert!((2..=8).contains(&stats.rollback_ticks_max), "{} ticks", stats.rollback_ticks_max);
+    }
+    play.heal();
+    play.assert_converged();
+}
+
+#[test]
+fn nobody_waits_for_a_player_who_is_late() {
+    let mut play: Play<Paddles> = Play::new(5, 2, link(20));
+    play.run_seconds(3);
+    let (before, starved) = (play.room.newest().tick, play.clients[1].session.stats().starved_ticks);
+    play.stall(0, 3_000);
+    play.run_seconds(3);
+    assert_eq!(play.room.newest().tick, before + 180);
+    assert_eq!(play.clients[1].session.stats().starved_ticks, starved, "the other is played as they play");
+    play.run_seconds(4);
+    assert!(play.clients[0].session.stats().starved_ticks > 100, "the late one is told how much was missed");
+    play.heal();
+    play.assert_converged();
+}
+
+fn watch<G: Game>() {
+    let mut play: Play<G> = Play::new(6, 2, link(50));
+    play.run_seconds(60);
+    let spectator = play.watch(link(80));
+    play.run_seconds(2);
+    let before = play.clients[spectator].session.stats().keyframes;
+    play.run_seconds(20);
+    let session = &play.clients[spectator].session;
+    assert_eq!((session.seat(), session.players().count()), (None, 2));
+    assert_eq!((before, session.stats().keyframes), (1, 1), "one world to start from");
+    assert_eq!(play.room.summary().players, 2);
+    play.heal();
+    assert!(play.clients[spectator].session.confirmed().tick + 5 >= play.room.newest().tick);
+    play.assert_sound();
+}
+
+#[test]
+fn a_spectator_sees_the_game_without_a_seat() {
+    watch::<Paddles>();
+    watch::<Garden>();
+    watch::<Arena>();
+}
+
+#[test]
+fn who_comes_late_is_there_within_two_seconds() {
+    let mut play: Play<Garden> = Play::new(7, 3, link(30));
+    play.run_seconds(600);
+    let late = play.join(link(100));
+    play.run_seconds(2);
+    let session = &play.clients[late].session;
+    assert!(session.confirmed().tick + 10 >= play.room.newest().tick, "{}", session.confirmed().tick);
+    assert_eq!(session.stats().keyframes, 1);
+    play.heal();
+    play.assert_converged();
+}
+
+#[test]
+fn events_are_told_once_and_to_everyone() {
+    let mut play: Play<Garden> = Play::new(8, 3, link(90));
+    let (mut happened, mut told) = (0, vec![0; 3]);
+    for _ in 0..30 * 120 {
+        play.run_ticks(1);
+        happened += play.events.len();
+        for (client, told) in play.clients.iter_mut().zip(&mut told) {
+            *told += std::iter::from_fn(|| client.session.poll_event()).count();
+        }
+    }
+    assert!(happened > 20);
+    // Those of the last moments are on their way.
+    assert!(told.iter().all(|told| (happened - 3..=happened).contains(told)), "{told:?} of {happened}");
+}
