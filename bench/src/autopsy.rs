@@ -3,13 +3,14 @@
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
 use tickwire::Game;
-use tickwire::difference::of_snapshots;
+use tickwire::Tick;
+use tickwire::difference::{Reading, path};
 use tickwire::dispute::conduct;
 use tickwire::lockstep::{BundleCodec, Received, Replay};
 use tickwire::message::fingerprint;
+use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
 use tickwire::wire::Reader;
-use tickwire::{Tick, difference::Difference};
 use tickwire_server::room::{AUTOPSY_FORMAT, Autopsy};
 
 /// Ticks whose inputs are printed.
@@ -85,27 +86,28 @@ fn run_again<G: Game>(autopsy: &Autopsy, replay: &str) -> Result<String> {
     }
     let mut out = String::from("\n  run again here:\n");
     for difference in &autopsy.differences {
-        let found = field(&schema, &start.whole.snapshot, world.whole(), &difference.path);
-        let verdict = match found {
-            Some(ref value) if *value == difference.server => "as the server says",
-            Some(ref value) if *value == difference.client => "as the client says",
+        let verdict = match field(&schema, &world.whole().snapshot, &difference.path) {
+            Some(value) if value == difference.server => "as the server says",
+            Some(value) if value == difference.client => "as the client says",
             Some(_) => "as neither says",
-            None => "as it was in the tick before",
+            None => "not there",
         };
         writeln!(out, "  {:40} {verdict}", difference.path)?;
     }
     Ok(out)
 }
 
-/// What a field is after the tick, if the tick has changed it.
-fn field(
-    schema: &Schema,
-    before: &tickwire::snapshot::Snapshot,
-    after: &tickwire::whole::Whole,
-    path: &str,
-) -> Option<String> {
-    let changed = of_snapshots(schema, before, &after.snapshot).map(|difference: Difference| difference.name(schema));
-    changed.filter(|named| named.path == path).map(|named| named.there.to_string()).next()
+/// What the field with this path is in a world.
+fn field(schema: &Schema, world: &Snapshot, wanted: &str) -> Option<String> {
+    let tables = schema.tables.iter().zip(&world.tables).enumerate();
+    let rows = tables.flat_map(|(table, (shape, rows))| {
+        rows.ids.iter().enumerate().map(move |(index, id)| (table, shape, *id, rows.row(index)))
+    });
+    let mut leaves = rows.flat_map(|(table, shape, id, row)| {
+        shape.leaves.iter().zip(row).enumerate().map(move |(leaf, (of, raw))| (table, id, leaf, of, *raw))
+    });
+    let found = leaves.find(|(table, id, leaf, ..)| path(schema, *table, *id, Some(*leaf)) == wanted);
+    found.map(|(.., of, raw)| Reading::of(of, raw).to_string())
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -20,6 +20,9 @@ use tickwire_games::{Arena, Crowd, Paddles, Tumble};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
+/// Between two corruptions of one client, so that the server does not give it up.
+const CORRUPTION_SECONDS: u32 = 30;
+
 /// Fills rooms with bots and measures what they get.
 #[derive(Debug, Parser)]
 #[command(name = "bots", version)]
@@ -135,6 +138,12 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
         slow == 0 || args.seconds >= SLOW_SECONDS_MIN,
         "with slow readers, --seconds is {SLOW_SECONDS_MIN} or more"
     );
+    let whole = if args.thin { args.rooms } else { args.rooms * players };
+    ensure!(
+        args.corruptions <= whole * (args.seconds / CORRUPTION_SECONDS).max(1),
+        "a client is closed when its world differs too often: at most one corruption per client and {CORRUPTION_SECONDS} s"
+    );
+    ensure!(!args.thin || !G::RULES.is_lockstep(), "in lockstep there is nothing that a thin client could leave out");
     let (own, address) = match &args.url {
         Some(url) => (None, address_of(url)?),
         None => {

@@ -72,10 +72,11 @@ impl<G: Game> Crowd<G> {
         totals
     }
 
-    /// Damages a field of somebody's world; false when nobody could be found who has one.
-    pub(super) fn plant(&self, dice: &mut Rng) -> bool {
+    /// Damages a field of the next one's world, in turn: whose world differs too often is closed. False when nobody
+    /// has a world.
+    pub(super) fn plant(&self, number: u64, dice: &mut Rng) -> bool {
         let whole: Vec<_> = self.players().filter(|player| matches!(player.borrow().mind, Mind::Full(_))).collect();
-        let Some(victim) = whole.get(dice.below(whole.len() as u32) as usize) else { return false };
+        let Some(victim) = whole.get(number as usize % whole.len().max(1)) else { return false };
         match &mut victim.borrow_mut().mind {
             Mind::Full(bot) => plant(&mut bot.session, dice).is_some(),
             Mind::Thin(..) => false,

@@ -146,7 +146,7 @@ impl<G: Game> Run<'_, G> {
         for number in 0..count {
             // The last one has time to be noticed.
             self.until(start_us + (end_us - start_us) * number / (count + 1), |_| false).await;
-            self.planted += u64::from(self.crowd.plant(&mut dice));
+            self.planted += u64::from(self.crowd.plant(number, &mut dice));
         }
     }
 

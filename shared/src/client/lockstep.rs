@@ -139,7 +139,7 @@ impl<G: Game> Lockstep<G> {
 
     /// The newest tick that the server need not tell again.
     pub(super) fn known(&self) -> Option<Tick> {
-        (self.ready && !self.wants_keyframe).then_some(self.told.0)
+        (self.ready && !self.wants_keyframe && self.dispute.is_none()).then_some(self.told.0)
     }
 
     /// A hidden page plays neutral inputs.
@@ -164,7 +164,7 @@ impl<G: Game> Lockstep<G> {
         if head.has_events || head.priors.is_some() {
             return Err(DecodeError::UnknownKind(message[0]));
         }
-        let last = (self.ready && !self.wants_keyframe).then_some((self.told.0, &self.told.1));
+        let last = self.ready.then_some((self.told.0, &self.told.1));
         let Received { start, bundles } = self.codec.decode(&self.schema, last, head.tick, reader)?;
         let is_keyframe = start.is_some();
         if let Some(start) = start {
