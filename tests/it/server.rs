@@ -6,9 +6,13 @@ use serde_json::json;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tickwire::input::{InputCodec, InputFrame};
+use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
 use tickwire::message::{ClientControl, CloseCode, Hello};
 use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Tick};
+use tickwire_bench::autopsy::explain;
+use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles};
+use tickwire_server::room::Autopsy;
 use tickwire_server::{Config, Running, Server};
 
 /// A game that fails when a player wants it to.
@@ -94,13 +98,14 @@ fn what_is_wrong_with_a_frame_or_message_is_said_by_its_close_code() {
         ("a reserved opcode", frame(0x83, &message), 1002),
         ("a continuation of nothing", frame(0x80, &message), 1002),
         ("a ping in fragments", frame(0x09, b"ping"), 1002),
-        ("a frame over the limit, by its head alone", vec![0x82, 0x80 | 126, 4, 1], 1009),
+        ("a frame over the limit, by its head alone", vec![0x82, 0x80 | 126, 8, 1], 1009),
         ("sixteen exabytes, by its head alone", [&[0x82, 0xff][..], &[0x7f; 8]].concat(), 1009),
     ];
     for (what, bytes, expected) in cases {
         assert_eq!(code_after(address, &bytes), Some(expected), "{what}");
     }
-    let fragments = [frame(0x02, &[0; 500]), frame(0x00, &[0; 500]), frame(0x80, &[0; 500])].concat();
+    let part = [0; CLIENT_MESSAGE_BYTES_MAX / 2];
+    let fragments = [frame(0x02, &part), frame(0x00, &part), frame(0x80, &part)].concat();
     assert_eq!(code_after(address, &fragments), Some(1009), "fragments that add up");
     let empty = [frame(0x02, &[]), frame(0x00, &[]).repeat(20)].concat();
     assert_eq!(code_after(address, &empty), Some(1009), "fragments without end");
@@ -315,4 +320,26 @@ fn a_flood_of_inputs_is_cut_off() {
     }
     assert_eq!(code.or_else(|| socket.close_code()), Some(4006));
     witness.testify();
+}
+
+#[test]
+fn a_client_whose_world_differs_is_set_right_and_leaves_an_autopsy() {
+    let folder = std::env::temp_dir().join(format!("tickwire-autopsies-{}", std::process::id()));
+    let config = Config { autopsies: Some(folder.clone()), ..Config::on_free_ports() };
+    let running = Server::new(config).game::<Paddles>().start().expect("a free port");
+    let address = running.address();
+    let mut player = Player::<Paddles>::join(address, &create_room(address, "paddles"));
+    player.play_for(Duration::from_secs(1));
+    let planted = plant(&mut player.session, &mut Rng::new(4)).expect("a world has fields");
+    assert!(player.play_until(|player| player.session.stats().desyncs_healed == 1), "{planted:?} was set right");
+    let files = || std::fs::read_dir(&folder).into_iter().flatten().flatten().collect::<Vec<_>>();
+    assert!(player.play_until(|_| !files().is_empty()), "an autopsy is written");
+    player.play_for(Duration::from_millis(500));
+    assert_eq!((player.closed, player.session.stats().keyframes), (None, 1), "it plays on");
+    let autopsy: Autopsy = serde_json::from_slice(&std::fs::read(files()[0].path()).unwrap()).expect("whole");
+    let words = explain::<Paddles>(&autopsy).expect("of this build");
+    assert!(words.contains(&planted.path), "{words}");
+    assert!(["as the server says", "damaged afterwards"].iter().any(|verdict| words.contains(verdict)), "{words}");
+    assert_eq!(autopsy.tick, planted.tick.0);
+    std::fs::remove_dir_all(folder).expect("it was ours");
 }
