@@ -5,14 +5,14 @@ use crate::options::Options;
 use crate::player::{Play, Player};
 use crate::preview::{Match, Show};
 use std::cell::RefCell;
-use tickwire::{Rules, Stage, determinism};
+use tickwire::{Rules, Stage};
 use wasm_bindgen::prelude::*;
 
 thread_local! {
     static GAMES: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A game without its type: what it is called, and how to play, show and check it.
+/// A game without its type: what it is called, and how to play and show it.
 #[derive(Clone, Copy)]
 pub struct Entry {
     rules: Rules,
@@ -21,7 +21,6 @@ pub struct Entry {
     buttons: &'static [&'static str],
     pub(crate) play: fn(&Options) -> Box<dyn Play>,
     pub(crate) show: fn(u64) -> Box<dyn Show>,
-    hashes: fn(u64, u32, bool) -> Vec<u64>,
 }
 
 impl Entry {
@@ -35,7 +34,6 @@ impl Entry {
             buttons: G::BUTTONS,
             play: |options| Box::new(Player::<G>::new(options)),
             show: |seed| Box::new(Match::<G>::new(seed)),
-            hashes: determinism::hashes::<G>,
         }
     }
 
@@ -72,14 +70,6 @@ pub fn games() -> String {
     GAMES.with_borrow(|games| Json::List(games.iter().map(Entry::describe).collect()).to_string())
 }
 
-/// One hash per tick of a game played by bots from a seed; see [`tickwire::determinism`]. Empty for a game
-/// that is not here.
-#[must_use]
-#[wasm_bindgen]
-pub fn determinism(game: &str, seed: u32, ticks: u32, rollbacks: bool) -> Vec<u64> {
-    find(game).map(|game| (game.hashes)(u64::from(seed), ticks, rollbacks)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,14 +87,5 @@ mod tests {
         assert_eq!(dots[0]["seats"], 4);
         assert_eq!(dots[0]["tick_rate_hz"], 50);
         assert!(find("dot").is_some() && find("dots").is_none());
-    }
-
-    #[test]
-    fn hashes_are_those_of_the_library_and_hold_through_rollbacks() {
-        register(&[Entry::of::<Dot>()]);
-        let hashes = determinism("dot", 7, 200, false);
-        assert_eq!(hashes, determinism::hashes::<Dot>(7, 200, false));
-        assert_eq!(hashes, determinism("dot", 7, 200, true));
-        assert_eq!(determinism("nothing", 7, 200, true), [0_u64; 0]);
     }
 }

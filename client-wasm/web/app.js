@@ -43,14 +43,14 @@ const stats = () => (session ? JSON.parse(session.client.stats()) : { connected:
 const reachable = () => navigator.onLine && !document.hidden;
 
 async function boot() {
-  window.tickwire = { client: null, stats, determinism: null };
+  window.tickwire = { client: null, stats, ready: false };
   let memory;
   try {
     ({ memory } = await init());
   } catch {
     return card(['The game could not be loaded', 'The connection broke, or this browser cannot run WebAssembly.', ['reload']], false);
   }
-  window.tickwire.determinism = wasm.determinism;
+  window.tickwire.ready = true;
   painter = new Painter($('game'), memory);
   attract = new Attract(painter, wasm.Preview);
   room = new Room(wasm.qr);

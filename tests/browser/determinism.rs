@@ -1,31 +1,21 @@
-//! The games in a browser's WASM: the same hashes, tick by tick, as natively.
+//! The games in Chromium: the same hashes, tick by tick, as natively; and a planted mistake, which is found.
 
-use crate::page::{Page, Screen};
-use crate::serving::Serving;
-use tickwire::{Game, determinism};
-use tickwire_games::{Arena, Paddles};
+use tickwire_determinism::compare::{Plan, Trouble, compare};
+use tickwire_determinism::games::{DEMO, Entry};
+use tickwire_determinism::hosts::{self, Chromium, Host};
 
-const TICKS: u32 = 4_000;
+const PLAN: Plan = Plan { ticks: 500, seeds: 2 };
 
-async fn compare<G: Game>(page: &Page) {
-    for (seed, rollbacks) in [(11, false), (12, true)] {
-        let game = G::RULES.name;
-        let expression =
-            format!("Array.from(window.tickwire.determinism('{game}', {seed}, {TICKS}, {rollbacks}), String)");
-        let found = page.eval(&expression).await;
-        let found: Vec<u64> =
-            found.as_array().expect("a list").iter().filter_map(|hash| hash.as_str()?.parse().ok()).collect();
-        let native = determinism::hashes::<G>(seed, TICKS, false);
-        let differs = (0..native.len()).find(|index| found.get(*index) != Some(&native[*index]));
-        assert_eq!(differs, None, "{game} of seed {seed} differs after so many ticks");
+#[test]
+fn every_demo_game_is_the_same_in_chromium_and_a_planted_sine_is_not() {
+    let built = hosts::build().expect("the module can be built");
+    let mut browser: [Box<dyn Host>; 1] = [Box::new(Chromium::start(&built).expect("a browser starts"))];
+    let mut verdict_of = |entry: &Entry| compare(entry, &mut browser, PLAN, &|_, _| ()).pop().expect("a verdict");
+    for entry in &DEMO {
+        let verdict = verdict_of(entry);
+        assert!(verdict.is_agreement(PLAN), "{verdict}");
     }
-}
-
-#[tokio::test]
-async fn both_games_are_the_same_in_chromium() {
-    let serving = Serving::start();
-    let page = Page::open(serving.address(), "/", Screen::Desktop).await;
-    compare::<Paddles>(&page).await;
-    compare::<Arena>(&page).await;
-    page.client.clone().close().await.expect("the browser closes");
+    let verdict = verdict_of(&Entry::named("planted-sine").expect("it is planted"));
+    let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else { panic!("not caught: {verdict}") };
+    assert_eq!(autopsy.differences[0].path, "noise", "{verdict}");
 }

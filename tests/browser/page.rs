@@ -53,7 +53,7 @@ impl Page {
     /// Goes to another path and waits until the page can be used.
     pub(crate) async fn visit(&self, address: SocketAddr, path: &str) {
         self.client.goto(&format!("http://{address}{path}")).await.expect("the page loads");
-        self.wait_until("window.tickwire && window.tickwire.determinism").await;
+        self.wait_until("window.tickwire && window.tickwire.ready").await;
     }
 
     /// The value of an expression in the page.

@@ -1,68 +1,72 @@
-//! The client's module in node: the same hashes, tick by tick, as the same games natively.
+//! The games in node: the same hashes, tick by tick, as natively; and a planted mistake, which is found.
 //!
-//! Needs node and the built bundle; `cargo verify` sees to both.
+//! Needs node and a compiler for WebAssembly; `cargo verify` sees to both.
 
 #[cfg(test)]
-mod hashes {
-    use std::path::{Path, PathBuf};
-    use std::process::{Command, Stdio};
-    use tickwire::{Game, determinism};
-    use tickwire_games::{Arena, Paddles};
+mod node {
+    use std::sync::OnceLock;
+    use tickwire_determinism::compare::{Plan, Trouble, Verdict, compare};
+    use tickwire_determinism::games::{DEMO, Entry};
+    use tickwire_determinism::hosts::{self, Built, Host, Node};
 
-    const TICKS: u32 = 4_000;
-    /// What is compared of each game, times `TICKWIRE_SEEDS`.
-    const SEEDS: u32 = 3;
+    /// What is compared of each game; seeds times `TICKWIRE_SEEDS`.
+    const PLAN: Plan = Plan { ticks: 500, seeds: 2 };
 
-    fn tests() -> &'static Path {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
+    fn in_node(entry: &Entry, plan: Plan) -> Verdict {
+        static BUILT: OnceLock<Built> = OnceLock::new();
+        let built = BUILT.get_or_init(|| hosts::build().expect("the module can be built"));
+        let mut node: [Box<dyn Host>; 1] = [Box::new(Node::start(built).expect("node starts"))];
+        compare(entry, &mut node, plan, &|_, _| ()).pop().expect("a verdict for each host")
     }
 
-    /// The file of the bundle whose name begins and ends so.
-    fn dist(start: &str, end: &str) -> PathBuf {
-        let folder = tests().join("../client-wasm/dist");
-        let entries = std::fs::read_dir(&folder).expect("the bundle is built: cargo run -p tickwire-bundle -- build");
-        let named = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(start) && name.ends_with(end)
-        };
-        entries.flatten().map(|entry| entry.path()).find(named).expect("the bundle has a module")
-    }
-
-    fn in_node(game: &str, seed: u32, rollbacks: bool) -> Vec<u64> {
-        let mut node = Command::new("node");
-        node.arg(tests().join("wasm/hashes.mjs"));
-        node.arg(dist("tickwire_client", ".js")).arg(dist("tickwire_client", ".wasm"));
-        node.args([game, &seed.to_string(), &TICKS.to_string(), &rollbacks.to_string()]);
-        let output = node.stdin(Stdio::null()).output().expect("node starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).expect("numbers are text");
-        text.lines().map(|line| line.parse().expect("a hash")).collect()
-    }
-
-    fn compare<G: Game>() {
+    #[test]
+    fn every_demo_game_is_the_same_in_node_through_rollbacks_and_keyframes() {
         let factor: u32 = std::env::var("TICKWIRE_SEEDS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
-        for seed in 0..SEEDS * factor {
-            let native = determinism::hashes::<G>(u64::from(seed), TICKS, false);
-            assert_eq!(native.len(), usize::try_from(TICKS).unwrap());
-            let rolled_back = determinism::hashes::<G>(u64::from(seed), TICKS, true);
-            for (other, what) in [
-                (rolled_back, "natively with rollbacks"),
-                (in_node(G::RULES.name, seed, false), "in node"),
-                (in_node(G::RULES.name, seed, true), "in node with rollbacks"),
-            ] {
-                let differs = (0..native.len()).find(|index| other.get(*index) != Some(&native[*index]));
-                assert_eq!(differs, None, "{} of seed {seed} differs {what} after so many ticks", G::RULES.name);
-            }
+        let plan = Plan { seeds: PLAN.seeds * factor, ..PLAN };
+        for entry in &DEMO {
+            let verdict = in_node(entry, plan);
+            assert!(verdict.is_agreement(plan), "{verdict}");
         }
     }
 
     #[test]
-    fn paddles_is_the_same_in_node() {
-        compare::<Paddles>();
+    fn a_sine_of_the_standard_library_is_caught_with_its_tick_field_and_values() {
+        let entry = Entry::named("planted-sine").expect("it is planted");
+        let verdict = in_node(&entry, PLAN);
+        assert!(!verdict.is_agreement(PLAN));
+        let told = verdict.to_string();
+        let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else { panic!("not caught: {told}") };
+        let [difference] = &autopsy.differences[..] else { panic!("one field differs: {told}") };
+        assert_eq!(difference.path, "noise");
+        assert_ne!(difference.here, difference.there);
+        assert_eq!(autopsy.turns[0], autopsy.turns[1], "the same was done on both sides");
+        assert!(!autopsy.detours_differ, "it is not the rollbacks");
+        let head = format!("DIFFERS at tick {} of seed {}\n    noise: natively ", autopsy.tick, autopsy.seed);
+        assert!(told.contains(&head) && told.contains("seat 0: neutral"), "{told}");
     }
 
     #[test]
-    fn arena_is_the_same_in_node() {
-        compare::<Arena>();
+    fn a_game_that_forgets_a_field_is_told_from_a_host_that_computes_otherwise() {
+        let entry = Entry::named("planted-forgetful").expect("it is planted");
+        let verdict = in_node(&entry, PLAN);
+        let told = verdict.to_string();
+        let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else { panic!("not caught: {told}") };
+        assert_eq!(autopsy.differences[0].path, "charge", "{told}");
+        assert!(autopsy.detours_differ, "natively it is the same fault: {told}");
+    }
+
+    #[test]
+    fn a_comparison_of_nothing_is_no_agreement() {
+        let nothing = Plan { ticks: 0, seeds: 1 };
+        assert!(!in_node(&DEMO[0], nothing).is_agreement(nothing));
+    }
+
+    #[test]
+    fn a_game_that_the_host_does_not_have_is_no_agreement() {
+        let mut entry = DEMO[0];
+        entry.rules.name = "nothing";
+        let verdict = in_node(&entry, PLAN);
+        assert!(!verdict.is_agreement(PLAN));
+        assert!(verdict.to_string().contains("no game is called nothing"), "{verdict}");
     }
 }

@@ -21,7 +21,7 @@ pub use crate::command::CommandError;
 pub use crate::dist::{BUDGET_BYTES, DistError, Report};
 pub use crate::play::{Listen, open_later, open_when_up, serve};
 pub use crate::toolchain::{DebianError, Source, ToolchainError};
-pub use crate::wasm::WasmError;
+pub use crate::wasm::{Module, WasmError};
 
 use crate::assets::Asset;
 use crate::dist::Dist;
@@ -138,7 +138,7 @@ impl Workspace {
 pub fn build(workspace: &Workspace, source: Source) -> Result<Report, BuildError> {
     let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
     let toolchain = toolchain::prepare(workspace, source)?;
-    let module = wasm::compile(workspace, &toolchain)?;
+    let module = wasm::compile(workspace, &toolchain, wasm::CLIENT)?;
     let mut assets = wasm::read_folder(&workspace.root.join("client-wasm/web"))?;
     let inputs = {
         let content = fs::read(&module).map_err(|source| WasmError::File { path: module.clone(), source })?;
@@ -153,8 +153,19 @@ pub fn build(workspace: &Workspace, source: Source) -> Result<Report, BuildError
     if let Some(report) = dist.up_to_date(inputs) {
         return Ok(report);
     }
-    assets.extend(wasm::link(workspace, &module)?);
+    assets.extend(wasm::read_folder(&wasm::link(workspace, wasm::CLIENT, &module)?)?);
     Ok(dist.write(inputs, assets::name_by_content(assets)?)?)
+}
+
+/// Builds another module the way the client is built, and gives the folder with its `.js` and `_bg.wasm`.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn build_module(workspace: &Workspace, source: Source, module: Module) -> Result<PathBuf, BuildError> {
+    let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
+    let toolchain = toolchain::prepare(workspace, source)?;
+    let compiled = wasm::compile(workspace, &toolchain, module)?;
+    Ok(wasm::link(workspace, module, &compiled)?)
 }
 
 /// Held until the file is closed; the system closes it for a process that dies.

@@ -29,8 +29,11 @@ const OPTIMIZE_LIMIT: Duration = Duration::from_secs(300);
 /// The npm package with wasm-opt.
 const BINARYEN: &str = "binaryen@132.0.0";
 
-/// Package, profile and file name of the client.
-const CLIENT: Client = Client { package: "tickwire-client", profile: "wasm", stem: "tickwire_client" };
+/// How modules are compiled.
+const PROFILE: &str = "wasm";
+
+/// The page's module.
+pub(crate) const CLIENT: Module = Module { package: "tickwire-client", stem: "tickwire_client" };
 
 /// What rustc emits for the target by default and every browser of the last years knows. wasm-opt may
 /// use no more than this.
@@ -43,10 +46,13 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-struct Client {
-    package: &'static str,
-    profile: &'static str,
-    stem: &'static str,
+/// A library crate of the workspace that becomes a module for browsers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Module {
+    /// The crate.
+    pub package: &'static str,
+    /// What its files are called: the crate's name in Rust.
+    pub stem: &'static str,
 }
 
 /// Why there is no client.
@@ -80,20 +86,20 @@ pub enum WasmError {
     },
 }
 
-/// Compiles the client and returns the path of the module as cargo left it.
+/// Compiles a module and returns its path as cargo left it.
 ///
 /// # Errors
-/// When the client does not compile.
-pub(crate) fn compile(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf, WasmError> {
+/// When it does not compile.
+pub(crate) fn compile(workspace: &Workspace, toolchain: &Toolchain, module: Module) -> Result<PathBuf, WasmError> {
     let target = workspace.target().join("wasm");
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--profile", CLIENT.profile, "-p", CLIENT.package, "--target", TARGET]);
+    cargo.args(["build", "--profile", PROFILE, "-p", module.package, "--lib", "--target", TARGET]);
     cargo.env("CARGO_TARGET_DIR", &target);
     cargo.arg("--config").arg(path_setting(workspace));
     toolchain.apply(&mut cargo);
     let mut progress = Progress::start("client: compiling to WebAssembly");
     command::run(&mut cargo, COMPILE_LIMIT, |line| progress.watch_cargo(line))?;
-    Ok(target.join(TARGET).join(CLIENT.profile).join(CLIENT.stem).with_extension("wasm"))
+    Ok(target.join(TARGET).join(PROFILE).join(module.stem).with_extension("wasm"))
 }
 
 /// Replaces the folders of this machine in the client's panic messages: the page is public, and equal
@@ -105,20 +111,20 @@ fn path_setting(workspace: &Workspace) -> String {
     format!("target.{TARGET}.rustflags={:?}", flags.collect::<Vec<_>>())
 }
 
-/// Turns the compiled `module` into the two files that the page loads.
+/// Turns what was `compiled` into the two files that a page loads, and gives their folder.
 ///
 /// # Errors
 /// See [`WasmError`].
-pub(crate) fn link(workspace: &Workspace, module: &Path) -> Result<Vec<Asset>, WasmError> {
+pub(crate) fn link(workspace: &Workspace, module: Module, compiled: &Path) -> Result<PathBuf, WasmError> {
     let _progress = Progress::start("client: linking and shrinking");
-    let folder = workspace.target().join("wasm/bindgen");
+    let folder = workspace.target().join("wasm/bindgen").join(module.stem);
     if folder.exists() {
         file(&folder, fs::remove_dir_all(&folder))?;
     }
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(module)
-        .out_name(CLIENT.stem)
+        .input_path(compiled)
+        .out_name(module.stem)
         .typescript(false)
         // Without the default path the page could not call `init()`.
         .omit_default_module_path(false)
@@ -126,8 +132,8 @@ pub(crate) fn link(workspace: &Workspace, module: &Path) -> Result<Vec<Asset>, W
         .remove_producers_section(true);
     let written = bindgen.web(true).and_then(|bindgen| bindgen.generate(&folder));
     written.map_err(|error| WasmError::Bindgen { reason: format!("{error:#}") })?;
-    shrink(workspace, &folder.join(format!("{}_bg.wasm", CLIENT.stem)))?;
-    read_folder(&folder)
+    shrink(workspace, &folder.join(format!("{}_bg.wasm", module.stem)))?;
+    Ok(folder)
 }
 
 /// The files of a folder that has no folders, hidden files apart.

@@ -55,7 +55,7 @@ impl<G: Game> Play<G> {
 
 /// However a tick is made, it is the same one; and seeds matter.
 pub(crate) fn assert_deterministic<G: Game>() {
-    assert_deterministic_for::<G>(1_500);
+    assert_deterministic_for::<G>(1_000);
 }
 
 /// The same over so many ticks: a large world needs more time for each.

@@ -26,7 +26,7 @@ impl Check {
     pub const fn hint(self) -> &'static str {
         match self {
             Self::Numbers => "a division by zero, a root of something negative, a vector of no length normalized",
-            Self::Twin => "the order of a `HashMap`, an address, a clock, or something outside of the world",
+            Self::Twin => "the order of a hash map, an address, a clock, or something outside of the world",
             Self::Rollback => "something outside of the world that remembers: a `static` or a `thread_local`",
             Self::Restore => "a field that `scatter` leaves as it was, or one that has no leaf at all",
             Self::Keyframe => {

@@ -7,7 +7,7 @@ use crate::{Game, Rng, To};
 use alloc::vec::Vec;
 
 /// One in so many ticks, the game takes a detour.
-const DETOUR_ONE_IN: u32 = 5;
+const DETOUR_ONE_IN: u32 = 10;
 /// Ticks of a detour at the most.
 const DETOUR_TICKS_MAX: u32 = 8;
 /// Dice say what a player does in this share of the time.

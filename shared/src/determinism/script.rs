@@ -9,6 +9,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+/// Players at a time: more cost time and show nothing new.
+const PLAYERS_MAX: usize = 16;
 /// One in so many ticks, a player leaves.
 const LEAVE_ONE_IN: u32 = 400;
 /// One in so many ticks, a free seat is taken.
@@ -88,7 +90,7 @@ struct Mood<I> {
 }
 
 impl<G: Game> Script<G> {
-    /// From a seed: all seats are taken in the first tick. `wild_percent` of the time a player's input is any that
+    /// From a seed: all seats, 16 at the most, are taken in the first tick. `wild_percent` of the time a player's input is any that
     /// can travel, held for a moment; otherwise it is that of the game's own bot.
     #[must_use]
     pub fn new(seed: u64, wild_percent: u32) -> Self {
@@ -128,7 +130,7 @@ impl<G: Game> Script<G> {
         let seats = || Seat::first(G::RULES.seats).zip(0_usize..);
         if !self.begun {
             self.begun = true;
-            for (seat, index) in seats() {
+            for (seat, index) in seats().take(PLAYERS_MAX) {
                 self.players[index] = Some(Mood { ticks: 0, held: None });
                 roster.push(RosterChange::Joined(seat));
             }
@@ -145,7 +147,7 @@ impl<G: Game> Script<G> {
             };
             self.players[index] = None;
             roster.push(RosterChange::Left(seat, why));
-        } else if self.players[index].is_none() && joins {
+        } else if self.players[index].is_none() && joins && self.players.iter().flatten().count() < PLAYERS_MAX {
             self.players[index] = Some(Mood { ticks: 0, held: None });
             roster.push(RosterChange::Joined(seat));
         }

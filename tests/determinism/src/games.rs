@@ -1,0 +1,90 @@
+//! Which games are compared: the one list of them.
+
+use crate::planted::{Counter, Forgetful, Hidden, NoNumber, Order, Remembering, Sine};
+use tickwire::determinism::{Divergence, Played, Playthrough, Policy, sync_test};
+use tickwire::difference::{Named, of_wholes};
+use tickwire::whole::Whole;
+use tickwire::wire::DecodeError;
+use tickwire::{Game, Rules};
+use tickwire_games::{Arena, Crowd, Paddles, Tumble};
+
+/// The demo games.
+pub const DEMO: [Entry; 4] =
+    [Entry::of::<Paddles>(), Entry::of::<Arena>(), Entry::of::<Crowd>(), Entry::of::<Tumble>()];
+
+/// Games with one mistake each.
+pub const PLANTED: [Entry; 7] = [
+    Entry::of::<Sine>(),
+    Entry::of::<Order>(),
+    Entry::of::<NoNumber>(),
+    Entry::of::<Forgetful>(),
+    Entry::of::<Hidden>(),
+    Entry::of::<Counter>(),
+    Entry::of::<Remembering>(),
+];
+
+/// A game without its type.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its name and rate.
+    pub rules: Rules,
+    /// Begins it from a seed, with or without detours.
+    pub start: fn(u64, bool) -> Box<dyn Run>,
+    /// Plays it against itself.
+    pub sync_test: fn(&Policy) -> Result<Played, Divergence>,
+}
+
+impl Entry {
+    /// The entry of a game.
+    #[must_use]
+    pub const fn of<G: Game>() -> Self {
+        let start = |seed, detours| -> Box<dyn Run> { Box::new(Playthrough::<G>::new(seed, detours)) };
+        Self { rules: G::RULES, start, sync_test: sync_test::<G> }
+    }
+
+    /// The game of this name, planted ones included.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        DEMO.iter().chain(&PLANTED).find(|entry| entry.rules.name == name).copied()
+    }
+}
+
+/// A game that is being played.
+pub trait Run {
+    /// Plays so many ticks; one hash for each.
+    fn hashes(&mut self, ticks: u32) -> Vec<u64>;
+
+    /// What happened in the newest tick, for people.
+    fn turn(&self) -> String;
+
+    /// The newest world, as a keyframe's bytes.
+    fn whole(&self) -> Vec<u8>;
+
+    /// Where another world differs from the newest one.
+    ///
+    /// # Errors
+    /// When `theirs` are not the bytes of a world of this game.
+    fn differences(&self, theirs: &[u8]) -> Result<Vec<Named>, DecodeError>;
+}
+
+impl<G: Game> Run for Playthrough<G> {
+    fn hashes(&mut self, ticks: u32) -> Vec<u64> {
+        (0..ticks).map(|_| self.advance()).collect()
+    }
+
+    fn turn(&self) -> String {
+        Self::turn(self).to_string()
+    }
+
+    fn whole(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Whole::of(self.simulation().checkpoint()).encode(self.simulation().schema(), &mut bytes);
+        bytes
+    }
+
+    fn differences(&self, theirs: &[u8]) -> Result<Vec<Named>, DecodeError> {
+        let schema = self.simulation().schema();
+        let (ours, theirs) = (Whole::of(self.simulation().checkpoint()), Whole::decode(schema, theirs)?);
+        Ok(of_wholes(schema, &ours, &theirs).map(|difference| difference.name(schema)).collect())
+    }
+}

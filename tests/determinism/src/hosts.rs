@@ -1,0 +1,197 @@
+//! Where the module of games runs: node, and headless Chromium. Both evaluate expressions of JavaScript.
+//!
+//! Guarantees: what is started here is ended with it. Leaves out what is asked.
+
+#[path = "../../browser/driver.rs"]
+mod driver;
+
+use driver::Driver;
+use fantoccini::wd::TimeoutConfiguration;
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use std::env;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+use tickwire_bundle::{BuildError, Module, Source, Tools, Workspace, build_module};
+use tokio::runtime::Runtime;
+
+/// How long one expression may take in the browser.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(600);
+
+/// Why a host did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The module does not compile.
+    #[error("the module of games could not be built")]
+    Build(#[from] BuildError),
+    /// A program or a file is missing, or ended.
+    #[error("{what}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The browser does not start, or is gone.
+    #[error("the browser: {0}")]
+    Browser(String),
+    /// The expression threw this.
+    #[error("{0}")]
+    Thrown(String),
+}
+
+/// Says what was tried when something of the system fails.
+fn tried<T>(what: &'static str, result: io::Result<T>) -> Result<T, HostError> {
+    result.map_err(|source| HostError::Io { what, source })
+}
+
+/// The module of games: its script and its WebAssembly.
+#[derive(Debug, Clone)]
+pub struct Built {
+    script: PathBuf,
+    wasm: PathBuf,
+}
+
+/// Builds the module where it is not up to date, as the page's own is built.
+///
+/// # Errors
+/// [`HostError::Build`].
+pub fn build() -> Result<Built, HostError> {
+    let tool = |variable, name: &str| env::var_os(variable).map_or_else(|| PathBuf::from(name), PathBuf::from);
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let tools = Tools { cargo: tool("CARGO", "cargo"), rustc: tool("RUSTC", "rustc"), cargo_home };
+    let workspace = Workspace::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), tools)?;
+    let module = Module { package: "tickwire-determinism", stem: "tickwire_determinism" };
+    let folder = build_module(&workspace, Source::Auto, module)?;
+    let file = |end: &str| folder.join(format!("{}{end}", module.stem));
+    Ok(Built { script: file(".js"), wasm: file("_bg.wasm") })
+}
+
+/// A machine of JavaScript with the module in it, as `games`.
+pub trait Host: Send {
+    /// What it is called.
+    fn name(&self) -> &'static str;
+
+    /// The value of an expression.
+    ///
+    /// # Errors
+    /// What it throws, and when the host is gone.
+    fn eval(&mut self, expression: &str) -> Result<Value, HostError>;
+}
+
+/// node as a child process.
+#[derive(Debug)]
+pub struct Node {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Node {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When there is no node.
+    pub fn start(built: &Built) -> Result<Self, HostError> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/hosts/node.mjs");
+        let mut node = Command::new("node");
+        node.arg(script).arg(&built.script).arg(&built.wasm).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = tried("node could not be started", node.spawn())?;
+        let (questions, answers) = child.stdin.take().zip(child.stdout.take()).expect("both are piped");
+        Ok(Self { child, questions, answers: BufReader::new(answers) })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended by itself just now, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Host for Node {
+    fn name(&self) -> &'static str {
+        "node"
+    }
+
+    fn eval(&mut self, expression: &str) -> Result<Value, HostError> {
+        tried("node ended", writeln!(self.questions, "{expression}"))?;
+        let mut line = String::new();
+        tried("node ended", self.answers.read_line(&mut line))?;
+        value_of(serde_json::from_str(&line).unwrap_or(Value::Null))
+    }
+}
+
+/// Headless Chromium with an empty page.
+pub struct Chromium {
+    client: Client,
+    runtime: Runtime,
+    // Ended after the client's last word.
+    _driver: Driver,
+}
+
+impl Chromium {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When chromedriver or the browser does not start.
+    pub fn start(built: &Built) -> Result<Self, HostError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tried("a runtime could not be made", runtime)?;
+        let driver = Driver::start();
+        let chrome = json!({ "args": driver.arguments() });
+        let Value::Object(capabilities) = json!({ "goog:chromeOptions": chrome }) else { unreachable!() };
+        let script = tried("the module's script could not be read", std::fs::read_to_string(&built.script))?;
+        let wasm = tried("the module could not be read", std::fs::read(&built.wasm))?;
+        let client = runtime.block_on(async {
+            let mut builder = ClientBuilder::new(HttpConnector::new());
+            let client = builder.capabilities(capabilities).connect(&driver.url()).await;
+            let client = client.map_err(|error| HostError::Browser(error.to_string()))?;
+            let timeouts = TimeoutConfiguration::new(Some(SCRIPT_LIMIT), Some(Duration::from_secs(30)), None);
+            client.update_timeouts(timeouts).await.map_err(browser)?;
+            client.goto("about:blank").await.map_err(browser)?;
+            let load = "const [script, wasm, done] = arguments;
+                const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+                import(url).then(async (games) => {
+                    await games.default({ module_or_path: Uint8Array.from(wasm) });
+                    globalThis.games = games;
+                    done({ value: true });
+                }).catch((error) => done({ error: String(error) }));";
+            let loaded = client.execute_async(load, vec![json!(script), json!(wasm)]).await.map_err(browser)?;
+            value_of(loaded).map(|_| client)
+        })?;
+        Ok(Self { client, runtime, _driver: driver })
+    }
+}
+
+fn browser(error: fantoccini::error::CmdError) -> HostError {
+    HostError::Browser(error.to_string())
+}
+
+impl Host for Chromium {
+    fn name(&self) -> &'static str {
+        "Chromium"
+    }
+
+    fn eval(&mut self, expression: &str) -> Result<Value, HostError> {
+        let script = "try { return { value: (0, eval)(arguments[0]) ?? null }; } \
+                      catch (error) { return { error: String(error) }; }";
+        let answer = self.runtime.block_on(self.client.execute(script, vec![json!(expression)]));
+        value_of(answer.map_err(browser)?)
+    }
+}
+
+/// What an answer says: a value, or what was thrown.
+fn value_of(answer: Value) -> Result<Value, HostError> {
+    match answer {
+        Value::Object(mut answer) => match answer.remove("value") {
+            Some(value) => Ok(value),
+            None => Err(HostError::Thrown(answer.remove("error").unwrap_or_default().to_string())),
+        },
+        other => Err(HostError::Thrown(format!("no answer but {other}"))),
+    }
+}
