@@ -97,7 +97,11 @@ impl<'a> FieldError<'a> {
         if leaf.kind != LeafKind::Number {
             return;
         }
-        let field = leaf.path.trim_end_matches(".x").trim_end_matches(".y").trim_end_matches(".z");
+        let axis = leaf.path.len().saturating_sub(2);
+        let field = match leaf.path.get(axis..) {
+            Some(".x" | ".y" | ".z") => &leaf.path[..axis],
+            _ => leaf.path.as_str(),
+        };
         if field != self.field {
             (self.worst, self.field, self.squares) = (self.worst(), field, 0.0);
         }

@@ -11,7 +11,7 @@ use crate::message::{
 use crate::snapshot::Snapshot;
 use crate::wire::DecodeError;
 use crate::{Game, RowId, Seat, Tick};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -51,7 +51,8 @@ pub struct Session<G: Game> {
     called_us: Option<u64>,
     heard_us: u64,
     seat: Option<Seat>,
-    players: BTreeMap<u8, Player>,
+    /// By seat. A list: a map would be more code than everything that is done with it.
+    players: Vec<Player>,
     worlds: Worlds<G>,
     hidden: bool,
     leaving: bool,
@@ -71,7 +72,7 @@ impl<G: Game> Session<G> {
             called_us: None,
             heard_us: 0,
             seat: None,
-            players: BTreeMap::new(),
+            players: Vec::new(),
             worlds: Worlds::new(),
             hidden: false,
             leaving: false,
@@ -161,7 +162,8 @@ impl<G: Game> Session<G> {
         let seat = welcome.seat.map(seat).transpose()?;
         self.seat = seat;
         self.hello.resume = Some(welcome.resume);
-        self.players = welcome.players.iter().map(|player| (player.seat, player.clone())).collect();
+        self.players = Vec::new();
+        welcome.players.iter().for_each(|player| self.seat_player(player.clone()));
         let waited_us = now_us.saturating_sub(self.called_us.unwrap_or(now_us));
         self.worlds.start(seat, Tick(welcome.tick), waited_us, now_us);
         self.update_seats();
@@ -175,16 +177,18 @@ impl<G: Game> Session<G> {
         match control {
             ServerControl::Player(player) => {
                 seat(player.seat)?;
-                self.players.insert(player.seat, player.clone());
+                self.seat_player(player.clone());
                 self.notices.push_back(Notice::Player(player));
             }
             ServerControl::Left { seat } => {
-                if let Some(player) = self.players.remove(&seat) {
+                if let Some(place) = self.players.iter().position(|player| player.seat == seat) {
+                    let player = self.players.remove(place);
                     self.notices.push_back(Notice::Left(player));
                 }
             }
             ServerControl::Chat { seat, text } => {
-                let name = self.players.get(&seat).map(|player| player.name.clone()).unwrap_or_default();
+                let name = self.players().find(|player| player.seat == seat);
+                let name = name.map(|player| player.name.clone()).unwrap_or_default();
                 self.notices.push_back(Notice::Chat { name, text });
             }
         }
@@ -192,8 +196,15 @@ impl<G: Game> Session<G> {
         Ok(())
     }
 
+    fn seat_player(&mut self, player: Player) {
+        match self.players.binary_search_by_key(&player.seat, |known| known.seat) {
+            Ok(place) => self.players[place] = player,
+            Err(place) => self.players.insert(place, player),
+        }
+    }
+
     fn update_seats(&mut self) {
-        self.worlds.set_seats(self.players.keys().filter_map(|number| Seat::new(*number)));
+        self.worlds.set_seats(self.players.iter().filter_map(|player| Seat::new(player.seat)));
     }
 
     /// What the player does from now on, until the next call.
@@ -281,7 +292,7 @@ impl<G: Game> Session<G> {
 
     /// Everyone in the room, by seat.
     pub fn players(&self) -> impl Iterator<Item = &Player> {
-        self.players.values()
+        self.players.iter()
     }
 
     /// Gives the seat back after a reload.

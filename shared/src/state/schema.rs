@@ -180,8 +180,9 @@ impl TableSchema {
         );
         let of = |visibility| {
             let seen = |index: &usize| self.leaves[*index].marks.visibility == visibility;
-            let mut order: Vec<usize> = (0..width).filter(seen).collect();
-            order.sort_by_key(|index| self.leaves[*index].motion != Motion::Hold);
+            let holds = |index: &usize| self.leaves[*index].motion == Motion::Hold;
+            let mut order: Vec<usize> = (0..width).filter(|index| seen(index) && holds(index)).collect();
+            order.extend((0..width).filter(|index| seen(index) && !holds(index)));
             order
         };
         let (public, private) = (of(Visibility::All), of(Visibility::Owner));
