@@ -13,7 +13,7 @@ impl Tick {
     /// The tick after this one.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 
     /// Ticks from `earlier` to this one; negative when `earlier` is in fact later.

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The runner that the targets were written for.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
-const TARGETS: [&str; 3] = ["frame", "message", "delta"];
+const TARGETS: [&str; 4] = ["frame", "message", "delta", "lockstep"];
 
 /// For each target.
 const SECONDS: &str = "-max_total_time=180";
