@@ -4,9 +4,12 @@
 //! profile × scene → Play (room, sessions, links) → every frame and snapshot → Feel → table, JSON, plots
 //! ```
 //!
+//! [`browser`] looks at the same in a real browser, in real time.
+//!
 //! Two scenes are played. In the open, players only fly: what is corrected there is the network's doing alone. In
 //! battle the game's own bots fight: hits and deaths come as a surprise to whoever they happen to.
 
+pub mod browser;
 mod plot;
 mod scene;
 mod table;

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`load`] | bots: real client sessions with each game's own policy, over real sockets |
+//! | [`browser`] | headless Chromium, for what only a browser can tell |
 //! | [`bytes`] | what each field of a game costs on the wire |
 //! | [`floor`] | our server beside a bare loop with the same clients, bytes and inputs |
 //! | [`peers`] | our server beside Colyseus with the same game, clients and inputs |
@@ -24,6 +25,7 @@
 
 pub mod accounting;
 pub mod autopsy;
+pub mod browser;
 pub mod bytes;
 pub mod descriptors;
 pub mod feel;

@@ -1,7 +1,7 @@
 //! The smallest game, for the tests of this crate: dots that walk and jump.
 
 use tickwire::math::{Vec2, vec2};
-use tickwire::{Color, Event, Figure, Game, Input, Leave, Pad, Rng, Rules, Scene, Seat, Stage, State, Step, To};
+use tickwire::{Burst, Color, Event, Figure, Game, Input, Leave, Pad, Rng, Rules, Scene, Seat, Stage, State, Step, To};
 use tickwire::{Tone, Wave};
 
 /// Four places, each taken or free.
@@ -93,6 +93,12 @@ impl Stage for Dot {
     fn sound(event: &Noise) -> Option<Tone> {
         match event {
             Noise::Jump => Some(Tone { hz: 440.0, ms: 50, wave: Wave::Triangle, volume: 0.5 }),
+        }
+    }
+
+    fn burst(&self, event: &Noise) -> Option<Burst> {
+        match event {
+            Noise::Jump => Some(Burst { at: Vec2::ZERO, color: Color::new(0xff_ffff), sparks: 4, reach: 9.0, ms: 300 }),
         }
     }
 }

@@ -69,9 +69,44 @@ pub(crate) struct Player<G: Stage> {
     session: Session<G>,
     roster: Roster,
     correction: Peak,
-    /// Events that have been heard and are still to be seen; a page that draws nothing lets them go.
-    unseen: Vec<G::Event>,
+    effects: Effects<G>,
+}
+
+/// What is heard and seen of events, until they are over or turn out not to have happened.
+struct Effects<G: Stage> {
+    /// Events that have been heard and are still to be seen, by number; a page that draws nothing lets them go.
+    unseen: Vec<(u32, G::Event)>,
     sparks: Sparks,
+}
+
+impl<G: Stage> Effects<G> {
+    /// Takes in what happened, and gives what is to be heard of it.
+    fn hear(&mut self, happening: Happening<G::Event>) -> Option<Wish> {
+        match happening {
+            Happening::Happened { id, event } => {
+                let tone = G::sound(&event);
+                if self.unseen.len() < EVENTS_PER_TICK_MAX {
+                    self.unseen.push((id, event));
+                }
+                tone.map(|tone| Wish::Sound(id, tone))
+            }
+            Happening::Cancelled { id, event } => {
+                self.unseen.retain(|(known, _)| *known != id);
+                self.sparks.take_back(id);
+                G::sound(&event).map(|_| Wish::Silence(id))
+            }
+        }
+    }
+
+    /// Draws them over the world.
+    fn draw(&mut self, world: &G, now_us: u64, scene: &mut Scene) {
+        for (id, event) in self.unseen.drain(..) {
+            if let Some(burst) = world.burst(&event) {
+                self.sparks.add(id, burst, now_us);
+            }
+        }
+        self.sparks.draw(now_us, scene);
+    }
 }
 
 impl<G: Stage> Player<G> {
@@ -79,7 +114,7 @@ impl<G: Stage> Player<G> {
     pub(crate) fn new(options: &Options) -> Self {
         let session = Session::new(&options.code, &options.name, options.resume, options.seed);
         let (roster, correction, sparks) = Default::default();
-        Self { session, roster, correction, unseen: Vec::new(), sparks }
+        Self { session, roster, correction, effects: Effects { unseen: Vec::new(), sparks } }
     }
 }
 
@@ -104,7 +139,7 @@ impl<G: Stage> Play for Player<G> {
     }
 
     fn poll(&mut self, now_us: u64) -> Option<Wish> {
-        let Self { session, roster, unseen, .. } = self;
+        let Self { session, roster, effects, .. } = self;
         if session.poll_dial(now_us) {
             return Some(Wish::Dial);
         }
@@ -120,16 +155,7 @@ impl<G: Stage> Play for Player<G> {
             }
         }
         while let Some(happening) = session.poll_event() {
-            let wish = match happening {
-                Happening::Happened { id, event } => {
-                    let tone = G::sound(&event);
-                    if unseen.len() < EVENTS_PER_TICK_MAX {
-                        unseen.push(event);
-                    }
-                    tone.map(|tone| Wish::Sound(id, tone))
-                }
-                Happening::Cancelled { id, event } => G::sound(&event).map(|_| Wish::Silence(id)),
-            };
+            let wish = effects.hear(happening);
             if wish.is_some() {
                 return wish;
             }
@@ -139,14 +165,12 @@ impl<G: Stage> Play for Player<G> {
 
     fn draw(&mut self, now_us: u64, scene: &mut Scene) {
         let me = self.session.seat();
-        let Self { session, unseen, sparks, .. } = self;
+        let Self { session, effects, .. } = self;
         match session.view(now_us) {
             Some(world) => {
                 scene.clear();
                 world.draw(me, scene);
-                let bursts = unseen.drain(..).filter_map(|event| world.burst(&event));
-                bursts.for_each(|burst| sparks.add(burst, now_us));
-                sparks.draw(now_us, scene);
+                effects.draw(world, now_us, scene);
             }
             // Not in the room yet: the place as it is before anyone comes. Between two connections the last
             // picture stays.
@@ -179,5 +203,34 @@ impl<G: Stage> Play for Player<G> {
             correction_units: self.correction.value(),
             stats: session.stats().clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dot::{Dot, Noise};
+
+    fn drawn(effects: &mut Effects<Dot>, now_us: u64) -> usize {
+        let mut scene = Scene::default();
+        effects.draw(&Dot::default(), now_us, &mut scene);
+        scene.commands().len()
+    }
+
+    #[test]
+    fn what_did_not_happen_after_all_is_neither_heard_nor_seen_any_longer() {
+        let mut effects: Effects<Dot> = Effects { unseen: Vec::new(), sparks: Sparks::default() };
+        let happened = |id| Happening::Happened { id, event: Noise::Jump };
+        let cancelled = |id| Happening::Cancelled { id, event: Noise::Jump };
+        assert!(matches!(effects.hear(happened(1)), Some(Wish::Sound(1, _))));
+        let one = drawn(&mut effects, 0);
+        assert!(one > 0, "the first is seen");
+        assert!(matches!(effects.hear(happened(2)), Some(Wish::Sound(2, _))));
+        assert!(matches!(effects.hear(cancelled(1)), Some(Wish::Silence(1))));
+        assert_eq!(drawn(&mut effects, 0), one, "of two, the one that happened");
+        assert!(effects.hear(happened(3)).is_some());
+        assert!(effects.hear(cancelled(3)).is_some(), "before it was drawn");
+        assert!(effects.hear(cancelled(2)).is_some(), "after it was drawn");
+        assert_eq!(drawn(&mut effects, 0), 0);
     }
 }

@@ -242,7 +242,8 @@ impl<'a, G: Game> Step<'a, G> {
     /// left it, everything else as it was on their screen, between two snapshots and at most
     /// [`PAST_MS_MAX`] ago. On the server hidden fields are there too. For a bot, and for anybody of
     /// whom nothing is known, it is the last tick's world. On a client it is the same for its own seat, hidden
-    /// fields apart, and the last tick's world for others: hits are predicted as the server will find them.
+    /// fields apart; how old the view of another person is it does not know, and takes it to be as old as its own:
+    /// hits are predicted as the server is likely to find them.
     ///
     /// Worked out when first asked for in a tick and then kept for it, per seat: the whole world, which takes longer
     /// than the rest of a step if it is large. [`Step::past_table`] does it for one table.

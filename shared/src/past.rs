@@ -18,8 +18,8 @@ use core::cmp::Ordering;
 enum Source<'a> {
     /// In a room: every seat has told how old its view is.
     Room { history: &'a History, now: Tick, every_ticks: u32, ages: &'a [ViewAge] },
-    /// On a client, which knows of its own seat at the most.
-    Client { newest: &'a Snapshot, own: Option<(Seat, Moment<'a>)> },
+    /// On a client, which knows how old its own view is, and takes those of the other people for as old.
+    Client { newest: &'a Snapshot, seen: Option<Moment<'a>>, people: u64 },
 }
 
 /// What the seats saw when they acted in the tick that is being made, and memory to rebuild it in.
@@ -38,28 +38,27 @@ impl<'a, G: Game> Past<'a, G> {
         Self { schema, source: Source::Room { history, now, every_ticks, ages }, rewound }
     }
 
-    /// For the tick `now` on the client of `me`, which shows others by `playout` and whose last tick's world, with
-    /// what it predicts, is `newest`.
+    /// For the tick `now` on a client that shows others by `playout` and whose last tick's world, with what it predicts,
+    /// is `newest`. `people` has a bit per seat that a person sits in.
     #[must_use]
     pub fn of_client(
         schema: &'a Schema,
         newest: &'a Snapshot,
         playout: &'a Playout,
-        me: Option<Seat>,
+        people: u64,
         (now, age): (Tick, ViewAge),
         rewound: &'a mut Rewound<G>,
     ) -> Self {
         rewound.start();
-        let moment = playout.moment_at(age.before(now)).filter(|_| !age.is_none());
-        let own = me.zip(moment);
-        Self { schema, source: Source::Client { newest, own }, rewound }
+        let seen = playout.moment_at(age.before(now)).filter(|_| !age.is_none());
+        Self { schema, source: Source::Client { newest, seen, people }, rewound }
     }
 
     /// For a world without a network, where everyone sees the last tick's world.
     #[must_use]
     pub fn present(schema: &'a Schema, newest: &'a Snapshot, rewound: &'a mut Rewound<G>) -> Self {
         rewound.start();
-        Self { schema, source: Source::Client { newest, own: None }, rewound }
+        Self { schema, source: Source::Client { newest, seen: None, people: 0 }, rewound }
     }
 
     /// What the player in `seat` saw.
@@ -86,7 +85,7 @@ impl<'a, G: Game> Past<'a, G> {
                 let age = ages.get(seat.index()).copied().filter(|age| !age.is_none());
                 (history.newest(), age.map(|age| history.seen_at(age.before(now), every_ticks)))
             }
-            Source::Client { newest, own } => (newest, own.and_then(|(me, seen)| (me == seat).then_some(seen))),
+            Source::Client { newest, seen, people } => (newest, seen.filter(|_| people >> seat.number() & 1 == 1)),
         };
         self.rewound.asked |= 1 << seat.number();
         // All who see the newest world share it.
@@ -375,15 +374,18 @@ mod tests {
         let (mut here, mut there) = (Rewound::default(), Rewound::default());
         // Less than a tick ago nobody can have seen anything.
         for parts in [0].into_iter().chain(16..=160) {
-            let ages = [ViewAge::from_parts(parts)];
+            let age = ViewAge::from_parts(parts);
+            // Two people whose views are equally old, and a bot.
+            let ages = [age, age, ViewAge::NONE];
             let mut past = Past::<World>::of_room(&schema, &history, &ages, &mut here);
             let (mut room, mut client) = (Snapshot::empty(&schema), Snapshot::empty(&schema));
-            room.capture(&mut past.world(seat(0)).clone(), Tick(0));
-            let acted = (Tick(21), ages[0]);
-            let newest = history.newest();
-            let mut past = Past::<World>::of_client(&schema, newest, &playout, Some(seat(0)), acted, &mut there);
-            client.capture(&mut past.world(seat(0)).clone(), Tick(0));
-            assert_eq!(room, client, "{parts} sixteenths ago");
+            let (newest, acted) = (history.newest(), (Tick(21), age));
+            let mut likely = Past::<World>::of_client(&schema, newest, &playout, 0b011, acted, &mut there);
+            for number in 0..3 {
+                room.capture(&mut past.world(seat(number)).clone(), Tick(0));
+                client.capture(&mut likely.world(seat(number)).clone(), Tick(0));
+                assert_eq!(room, client, "seat {number}, {parts} sixteenths ago");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod determinism;
 #[cfg(test)]
-mod driver;
+mod feel;
 #[cfg(test)]
 mod lobby;
 #[cfg(test)]

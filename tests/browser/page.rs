@@ -1,15 +1,14 @@
 //! A browser with the page in it, in the words of somebody who plays.
 
-use crate::driver::Driver;
 use fantoccini::actions::{InputSource, KeyAction, KeyActions, PointerAction, TouchActions};
 use fantoccini::key::Key;
-use fantoccini::wd::{TimeoutConfiguration, WebDriverCompatibleCommand};
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tickwire_bench::browser::{Browser, Device, Driver};
 
 /// How long anything may take that is not itself about time.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -30,21 +29,11 @@ pub(crate) struct Page {
 impl Page {
     /// Opens the page at a path such as `/` or `/?game=arena#CODE`, and waits until it can be used.
     pub(crate) async fn open(address: SocketAddr, path: &str, screen: Screen) -> Self {
-        let driver = Driver::start();
-        // As metrics of a device, because a window's size would count the browser's own bars.
-        let metrics = match screen {
-            Screen::Desktop => {
-                json!({ "width": 1280, "height": 800, "pixelRatio": 1.0, "touch": false, "mobile": false })
-            }
-            Screen::Phone => json!({ "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true, "mobile": true }),
+        let device = match screen {
+            Screen::Desktop => Device::default(),
+            Screen::Phone => Device { screen: (390, 844), pixel_ratio: 2.0, is_phone: true },
         };
-        let chrome = json!({ "args": driver.arguments(), "mobileEmulation": { "deviceMetrics": metrics } });
-        let capabilities = json!({ "goog:chromeOptions": chrome, "goog:loggingPrefs": { "browser": "ALL" } });
-        let Value::Object(capabilities) = capabilities else { panic!("capabilities are an object") };
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        let client = builder.capabilities(capabilities).connect(&driver.url()).await.expect("a browser starts");
-        let timeouts = TimeoutConfiguration::new(Some(Duration::from_secs(60)), Some(Duration::from_secs(30)), None);
-        client.update_timeouts(timeouts).await.expect("timeouts can be set");
+        let Browser { client, driver } = Browser::start(device).await.expect("a browser starts");
         let page = Self { client, driver };
         page.visit(address, path).await;
         page

@@ -1,16 +1,21 @@
-//! `cargo feel`: plays arena over every kind of link in simulated time and says how it felt.
+//! `cargo feel`: plays arena over every kind of link in simulated time, or in a real browser, and says how it felt.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::json;
 use std::fs;
 use std::io::{Write, stderr, stdout};
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::sync::Mutex;
 use std::thread;
 use tickwire::link::{LinkProfile, PROFILES};
+use tickwire_bench::feel::browser::{Sitting, watch};
 use tickwire_bench::feel::{Feel, Scene, Size, html, measure, render, svg};
+use tickwire_bench::server_process::ServerProcess;
+
+/// The link in a browser unless another one is asked for: round trip, jitter and percent of stalls.
+const BROWSER_LINK: [u32; 3] = [100, 30, 2];
 
 /// Plays arena over every kind of link, in simulated time and from a seed, and says how it felt.
 #[derive(Debug, Parser)]
@@ -31,7 +36,13 @@ struct Args {
     /// A link of one's own instead of the profiles: round trip, jitter and percent of stalls.
     #[arg(long, num_args = 3, value_names = ["LATENCY_MS", "JITTER_MS", "STALL_PERCENT"], conflicts_with = "profile")]
     link: Option<Vec<u32>>,
-    /// Everything follows from it.
+    /// Plays in headless Chromium and in real time instead, alone in open space, and holds what is seen to promises.
+    #[arg(long, conflicts_with_all = ["rooms", "players", "profile", "seed", "svg", "html"])]
+    browser: bool,
+    /// Keys that are pressed in the browser to see when the ship moves.
+    #[arg(long, default_value_t = 20, requires = "browser", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    presses: u32,
+    /// Everything in simulated time follows from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Writes the findings to this file.
@@ -57,6 +68,10 @@ fn main() -> ExitCode {
 }
 
 fn feel(args: &Args) -> Result<ExitCode> {
+    if args.browser {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        return runtime.block_on(in_browser(args));
+    }
     let feels = play(args)?;
     if let Some(path) = &args.json {
         let json = json!({ "seed": args.seed, "feels": feels });
@@ -78,6 +93,34 @@ fn feel(args: &Args) -> Result<ExitCode> {
     }
     writeln!(out, "  ✓ {compared} hashes compared, all agree")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the page and the server, and plays there.
+async fn in_browser(args: &Args) -> Result<ExitCode> {
+    build_page()?;
+    let server = ServerProcess::start().await?;
+    let [latency_ms, jitter_ms, stall_percent] =
+        args.link.as_deref().and_then(|link| link.try_into().ok()).unwrap_or(BROWSER_LINK);
+    let link = LinkProfile { latency_ms, jitter_ms, stall_percent, ..LinkProfile::default() };
+    let sitting = Sitting { presses: args.presses, seconds: args.seconds };
+    let seen = watch(server.address(), link, sitting).await?;
+    server.stop().await?;
+    if let Some(path) = &args.json {
+        write(path, &(serde_json::to_string_pretty(&json!({ "link": link.to_string(), "seen": seen }))? + "\n"))?;
+    }
+    write!(stdout().lock(), "\n  {link}, {} s in headless Chromium\n\n{}", args.seconds, seen.render())?;
+    Ok(if seen.broken().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The server takes the page into its program when it is built.
+fn build_page() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let mut bundle = Command::new(cargo);
+    bundle.args(["run", "--release", "--quiet", "-p", "tickwire-bundle", "--manifest-path"]).arg(manifest);
+    let status = bundle.args(["--", "build"]).status().context("cargo does not start")?;
+    ensure!(status.success(), "the page cannot be built");
+    Ok(())
 }
 
 /// Plays every profile and scene, as many at a time as there are cores.

@@ -32,6 +32,9 @@ const ARRIVALS: usize = 1_800;
 const JUDGED_ARRIVALS: u32 = 8;
 
 /// The part of time that may be shown beyond the newest snapshot, and the part in which the picture may stand.
+///
+/// A guess of a few frames is the lesser evil: on a link of 100 ± 30 ms with 2 % stalls, a tenth of the guesses would
+/// take 47 ms more delay (234 instead of 187), and there the view is older already than what shots are judged by.
 const BEYOND_PART: f64 = 0.03;
 const STILL_PART: f64 = 0.0003;
 

@@ -119,6 +119,8 @@ pub(super) struct Predictor<G: Game> {
     pub(super) predicted: Predicted,
     actions: [Option<(Tick, Action<G::Input>)>; INPUTS_KEPT],
     seats: [Option<G::Input>; SEATS_MAX as usize],
+    /// A bit per seat that a person sits in.
+    people: u64,
     replayed: Snapshot,
     events: Vec<(To, G::Event)>,
     rewound: Rewound<G>,
@@ -141,6 +143,7 @@ impl<G: Game> Predictor<G> {
             predicted,
             actions: [None; INPUTS_KEPT],
             seats,
+            people: 0,
             replayed: empty,
             events: Vec::new(),
             rewound: Rewound::default(),
@@ -162,10 +165,14 @@ impl<G: Game> Predictor<G> {
         self.base.rows.clear();
     }
 
-    /// The seats that are taken; the others' inputs are taken to be neutral.
-    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = Seat>) {
+    /// The seats that are taken, and whether by a bot; the others' inputs are taken to be neutral.
+    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
         self.seats = [None; SEATS_MAX as usize];
-        taken.for_each(|seat| self.seats[seat.index()] = Some(G::Input::default()));
+        self.people = 0;
+        for (seat, is_bot) in taken {
+            self.seats[seat.index()] = Some(G::Input::default());
+            self.people |= u64::from(!is_bot) << seat.number();
+        }
     }
 
     pub(super) const fn tick(&self) -> Tick {
@@ -210,7 +217,8 @@ impl<G: Game> Predictor<G> {
         // The room's generator never travels: these numbers are a guess.
         let mut rng = Rng::new(u64::from(tick.0));
         let newest = if replays { &self.replayed } else { &self.predicted.now };
-        let past = Past::of_client(eyes.schema, newest, eyes.playout, me, (tick, action.age), &mut self.rewound);
+        let people = self.people | me.map_or(0, |me| 1 << me.number());
+        let past = Past::of_client(eyes.schema, newest, eyes.playout, people, (tick, action.age), &mut self.rewound);
         self.world.step(&mut Step::new(tick, &self.seats, &mut rng, &mut self.events).with_past(past));
         self.looks_back |= me.is_some_and(|me| self.rewound.was_asked(me));
     }

@@ -204,7 +204,8 @@ impl<G: Game> Session<G> {
     }
 
     fn update_seats(&mut self) {
-        self.worlds.set_seats(self.players.iter().filter_map(|player| Seat::new(player.seat)));
+        let taken = self.players.iter().filter_map(|player| Some((Seat::new(player.seat)?, player.bot)));
+        self.worlds.set_seats(taken);
     }
 
     /// What the player does from now on, until the next call.

@@ -98,8 +98,8 @@ impl<G: Game> Snapshots<G> {
         self.evidence.clear();
     }
 
-    /// The seats that are taken.
-    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = Seat>) {
+    /// The seats that are taken, and whether by a bot.
+    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
         self.predictor.set_seats(taken);
     }
 

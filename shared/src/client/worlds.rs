@@ -49,8 +49,8 @@ impl<G: Game> Worlds<G> {
         }
     }
 
-    /// The seats that are taken.
-    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = Seat>) {
+    /// The seats that are taken, and whether by bots.
+    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
         match self {
             Self::Snapshots(snapshots) if !G::RULES.is_lockstep() => snapshots.set_seats(taken),
             // In lockstep that is part of what is played.

@@ -15,17 +15,22 @@ const SPREAD: f32 = 2.399_963;
 /// The bursts that are still to be seen.
 #[derive(Debug, Clone, Default)]
 pub struct Sparks {
-    /// Each with the time it happened.
-    bursts: VecDeque<(Burst, u64)>,
+    /// Each with its event's number and the time it happened.
+    bursts: VecDeque<(u32, Burst, u64)>,
 }
 
 impl Sparks {
-    /// Something bursts now.
-    pub fn add(&mut self, burst: Burst, now_us: u64) {
+    /// Something bursts now, because of the event of this number.
+    pub fn add(&mut self, id: u32, burst: Burst, now_us: u64) {
         if self.bursts.len() == BURSTS_MAX {
             self.bursts.pop_front();
         }
-        self.bursts.push_back((burst, now_us));
+        self.bursts.push_back((id, burst, now_us));
+    }
+
+    /// The event of this number did not happen after all.
+    pub fn take_back(&mut self, id: u32) {
+        self.bursts.retain(|(known, ..)| *known != id);
     }
 
     /// Draws what is still glowing, and forgets what is not.
@@ -34,8 +39,8 @@ impl Sparks {
             let lasts_us = f32::from(burst.ms.max(1)) * 1_000.0;
             now_us.saturating_sub(since_us) as f32 / lasts_us
         };
-        self.bursts.retain(|(burst, since_us)| age(burst, *since_us) < 1.0);
-        for (burst, since_us) in &self.bursts {
+        self.bursts.retain(|(_, burst, since_us)| age(burst, *since_us) < 1.0);
+        for (_, burst, since_us) in &self.bursts {
             burst.draw(age(burst, *since_us), *since_us, scene);
         }
     }
@@ -77,7 +82,7 @@ mod tests {
     #[test]
     fn a_burst_is_seen_until_it_has_died_down() {
         let mut sparks = Sparks::default();
-        sparks.add(BURST, 1_000_000);
+        sparks.add(1, BURST, 1_000_000);
         assert!(drawn(&mut sparks, 1_000_000) > 0);
         assert!(drawn(&mut sparks, 1_399_000) > 0);
         assert_eq!(drawn(&mut sparks, 1_400_000), 0);
@@ -85,13 +90,26 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_that_is_taken_back_is_gone_and_the_others_stay() {
+        let mut sparks = Sparks::default();
+        sparks.add(7, BURST, 0);
+        let one = drawn(&mut sparks, 1_000);
+        sparks.add(8, BURST, 0);
+        sparks.take_back(7);
+        sparks.take_back(9);
+        assert_eq!(drawn(&mut sparks, 1_000), one);
+        sparks.take_back(8);
+        assert_eq!(drawn(&mut sparks, 1_000), 0);
+    }
+
+    #[test]
     fn of_too_many_bursts_the_oldest_are_not_seen() {
         let mut sparks = Sparks::default();
-        (0..1_000).for_each(|n| sparks.add(BURST, n));
+        (0..1_000).for_each(|n| sparks.add(n, BURST, u64::from(n)));
         let one = drawn(
             &mut {
                 let mut one = Sparks::default();
-                one.add(BURST, 0);
+                one.add(1, BURST, 0);
                 one
             },
             1_000,

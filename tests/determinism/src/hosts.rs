@@ -2,19 +2,14 @@
 //!
 //! Guarantees: what is started here is ended with it. Leaves out what is asked.
 
-#[path = "../../browser/driver.rs"]
-mod driver;
-
-use driver::Driver;
 use fantoccini::wd::TimeoutConfiguration;
-use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
+use tickwire_bench::browser::{Browser, Device};
 use tickwire_bundle::{BuildError, Module, Source, Tools, Workspace, build_module};
 use tokio::runtime::Runtime;
 
@@ -128,10 +123,8 @@ impl Host for Node {
 
 /// Headless Chromium with an empty page.
 pub struct Chromium {
-    client: Client,
+    browser: Browser,
     runtime: Runtime,
-    // Ended after the client's last word.
-    _driver: Driver,
 }
 
 impl Chromium {
@@ -142,15 +135,12 @@ impl Chromium {
     pub fn start(built: &Built) -> Result<Self, HostError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = tried("a runtime could not be made", runtime)?;
-        let driver = Driver::start();
-        let chrome = json!({ "args": driver.arguments() });
-        let Value::Object(capabilities) = json!({ "goog:chromeOptions": chrome }) else { unreachable!() };
         let script = tried("the module's script could not be read", std::fs::read_to_string(&built.script))?;
         let wasm = tried("the module could not be read", std::fs::read(&built.wasm))?;
-        let client = runtime.block_on(async {
-            let mut builder = ClientBuilder::new(HttpConnector::new());
-            let client = builder.capabilities(capabilities).connect(&driver.url()).await;
-            let client = client.map_err(|error| HostError::Browser(error.to_string()))?;
+        let browser = runtime.block_on(async {
+            let started = Browser::start(Device::default()).await;
+            let started = started.map_err(|error| HostError::Browser(format!("{error:#}")))?;
+            let client = &started.client;
             let timeouts = TimeoutConfiguration::new(Some(SCRIPT_LIMIT), Some(Duration::from_secs(30)), None);
             client.update_timeouts(timeouts).await.map_err(browser)?;
             client.goto("about:blank").await.map_err(browser)?;
@@ -162,9 +152,9 @@ impl Chromium {
                     done({ value: true });
                 }).catch((error) => done({ error: String(error) }));";
             let loaded = client.execute_async(load, vec![json!(script), json!(wasm)]).await.map_err(browser)?;
-            value_of(loaded).map(|_| client)
+            value_of(loaded).map(|_| started)
         })?;
-        Ok(Self { client, runtime, _driver: driver })
+        Ok(Self { browser, runtime })
     }
 }
 
@@ -180,7 +170,7 @@ impl Host for Chromium {
     fn eval(&mut self, expression: &str) -> Result<Value, HostError> {
         let script = "try { return { value: (0, eval)(arguments[0]) ?? null }; } \
                       catch (error) { return { error: String(error) }; }";
-        let answer = self.runtime.block_on(self.client.execute(script, vec![json!(expression)]));
+        let answer = self.runtime.block_on(self.browser.client.execute(script, vec![json!(expression)]));
         value_of(answer.map_err(browser)?)
     }
 }

@@ -1,5 +1,6 @@
 //! chromedriver as a child process: its own port, its own profile, and nothing of it left behind.
 
+use anyhow::{Context, Result};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A chromedriver that drives one browser.
-pub(crate) struct Driver {
+#[derive(Debug)]
+pub struct Driver {
     child: Child,
     port: u16,
     profile: PathBuf,
@@ -17,10 +19,13 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Starts it on a free port.
-    pub(crate) fn start() -> Self {
+    ///
+    /// # Errors
+    /// When it is not installed, or says no port.
+    pub fn start() -> Result<Self> {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let profile = std::env::temp_dir().join(format!("tickwire-browser-{}-{number}", std::process::id()));
-        fs::create_dir_all(&profile).expect("a folder for the profile");
+        fs::create_dir_all(&profile).context("there is no folder for the browser's profile")?;
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             // What the browser leaves there goes with the profile.
@@ -29,22 +34,24 @@ impl Driver {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("chromedriver is installed");
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+            .context("chromedriver does not start: is Debian's chromium-driver installed?")?;
+        let stdout = BufReader::new(child.stdout.take().context("chromedriver's output is piped")?);
         let port = stdout.lines().map_while(Result::ok).find_map(|line| {
             let (_, rest) = line.split_once("started successfully on port ")?;
             rest.trim_end_matches('.').parse().ok()
         });
-        Self { child, port: port.expect("chromedriver says its port"), profile }
+        Ok(Self { child, port: port.context("chromedriver says no port")?, profile })
     }
 
     /// Where it takes commands.
-    pub(crate) fn url(&self) -> String {
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// What the browser is started with.
-    pub(crate) fn arguments(&self) -> Vec<String> {
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
         let flags = [
             "--headless",
             "--no-sandbox",
@@ -62,7 +69,7 @@ impl Driver {
     }
 
     /// Sends a signal to every process of the browser, such as `STOP`.
-    pub(crate) fn signal_browser(&self, name: &str) {
+    pub fn signal_browser(&self, name: &str) {
         for pid in descendants(self.child.id()) {
             signal(pid, name);
         }

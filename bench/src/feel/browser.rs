@@ -1,0 +1,228 @@
+//! How the game feels in a real browser: arena's page in headless Chromium, the real server, and the page's own model
+//! of a bad network between the two.
+//!
+//! First keys: in one new room after the other, where the ship rests, a key goes down, and the frames are counted
+//! until the ship is seen to move. Then minutes of flying about in open space, looked at frame by frame.
+
+use crate::browser::{Browser, Device};
+use crate::measure::Distribution;
+use crate::report::Extent;
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tickwire::link::LinkProfile;
+use tokio::time::sleep;
+
+/// What looks at the page from within.
+const PROBE: &str = include_str!("probe.js");
+
+/// A key that shows nothing after so many frames never will.
+const FRAMES_MAX: u32 = 60;
+
+/// Keys pressed in each room: one per axis, because what was moved once drifts for ever.
+const KEYS: [(&str, &str); 2] = [("ArrowRight", "x"), ("ArrowDown", "y")];
+
+/// Ticks after which a new ship flies, and clocks have settled.
+const SETTLED_TICKS: u32 = 90;
+
+/// What may take longest: until a room is there and its clocks have settled.
+const READY_MS: u32 = 20_000;
+
+/// Corrections are kept in thousandths of the game's unit.
+const CORRECTION_STEPS: f64 = 1_000.0;
+
+/// Half a ship's length, in units.
+const CORRECTION_UNITS_MAX: f64 = 12.0;
+
+/// Percent of frames in which others may stand still.
+const UNDERRUN_PERCENT_MAX: f64 = 0.1;
+
+/// How much is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sitting {
+    /// Keys that are pressed to see when the ship moves.
+    pub presses: u32,
+    /// Seconds of flying.
+    pub seconds: u32,
+}
+
+/// What a player saw.
+#[derive(Debug, Clone, Serialize)]
+pub struct Seen {
+    /// Frames from a key to the ship's motion, key by key; 1 is the very next frame, 0 is never.
+    pub frames_to_move: Vec<u32>,
+    /// Frames that were drawn while flying.
+    pub frames: u64,
+    /// The longest that one took, in milliseconds: a browser that was held up shows in everything else.
+    pub frame_ms_max: f64,
+    /// Snapshots that came meanwhile.
+    pub snapshots: u64,
+    /// How far predictions of the own ship were off before smoothing, per snapshot: the largest of the 150 ms before
+    /// each, so rather more than less.
+    pub correction_units: Extent<f64>,
+    /// Percent of frames that showed others beyond the newest snapshot.
+    pub extrapolated_percent: f64,
+    /// Percent of frames in which others stood still because nothing newer had come for too long.
+    pub underrun_percent: f64,
+    /// Ticks that the server made without the player's input.
+    pub starved_ticks: u64,
+    /// The round trip at the end, in milliseconds.
+    pub rtt_ms: f64,
+    /// Section hashes compared with the server's.
+    pub hashes_compared: u64,
+    /// Those that differed, and messages that could not be read.
+    pub hash_mismatches: u64,
+}
+
+/// What the probe counts.
+#[derive(Debug, Deserialize)]
+struct Flown {
+    frames: u64,
+    frame_ms_max: f64,
+    snapshots: u64,
+    corrections: Vec<f64>,
+    extrapolated: u64,
+    underruns: u64,
+    starved_ticks: u64,
+    hashes_compared: u64,
+    hash_mismatches: u64,
+    rtt_ms: f64,
+}
+
+/// Plays in a browser, over a link of this kind, on the server at `address`.
+///
+/// # Errors
+/// When there is no browser, or the page does something else than play.
+pub async fn watch(address: SocketAddr, link: LinkProfile, sitting: Sitting) -> Result<Seen> {
+    let LinkProfile { latency_ms, jitter_ms, stall_percent, .. } = link;
+    let url = format!(
+        "http://{address}/?game=arena&latency_ms={latency_ms}&jitter_ms={jitter_ms}&stall_percent={stall_percent}"
+    );
+    let browser = Browser::start(Device::default()).await?;
+    let mut frames_to_move = Vec::new();
+    enter(&browser, &url).await?;
+    while frames_to_move.len() < sitting.presses as usize {
+        for (code, axis) in KEYS {
+            let frames = browser.settle(&format!("window.probe.press('{code}', '{axis}', {FRAMES_MAX})")).await?;
+            frames_to_move.push(u32::try_from(frames.as_u64().context("a count of frames")?)?);
+        }
+        enter(&browser, &url).await?;
+    }
+    let flown = fly(&browser, sitting.seconds).await?;
+    browser.close().await;
+    Ok(Seen::of(frames_to_move, &flown))
+}
+
+/// Takes the player into a new room of their own, and waits until the ship flies.
+async fn enter(browser: &Browser, url: &str) -> Result<()> {
+    // An address that differs in its fragment alone would not load the page anew.
+    browser.visit("about:blank").await?;
+    browser.visit(url).await?;
+    until(browser, "window.tickwire?.determinism").await?;
+    browser.eval("document.querySelector('[data-testid=create-room]').click()").await?;
+    until(browser, "window.tickwire.stats().own").await?;
+    let tick = browser.eval("window.tickwire.stats().tick").await?;
+    until(browser, &format!("window.tickwire.stats().tick > {tick} + {SETTLED_TICKS}")).await?;
+    browser.client.execute(PROBE, Vec::new()).await.context("the probe does not run")?;
+    Ok(())
+}
+
+async fn until(browser: &Browser, condition: &str) -> Result<()> {
+    let look = format!(
+        "new Promise((done) => {{ const end = performance.now() + {READY_MS}; (function look() {{ \
+         if ({condition}) done(true); else if (performance.now() > end) done(false); else setTimeout(look, 20); \
+         }})(); }})"
+    );
+    ensure!(browser.settle(&look).await? == true, "this never came true in the page: {condition}");
+    Ok(())
+}
+
+async fn fly(browser: &Browser, seconds: u32) -> Result<Flown> {
+    browser.eval(&format!("window.probe.fly({seconds} * 1000)")).await?;
+    sleep(Duration::from_secs(u64::from(seconds))).await;
+    until(browser, "window.probe.flown").await?;
+    let flown = browser.eval("window.probe.flown").await?;
+    serde_json::from_value(flown.clone()).with_context(|| format!("the probe says {flown}"))
+}
+
+impl Seen {
+    fn of(frames_to_move: Vec<u32>, flown: &Flown) -> Self {
+        let mut corrections = Distribution::default();
+        flown.corrections.iter().for_each(|units| corrections.record((units * CORRECTION_STEPS).round() as u64));
+        let Extent { p50, p99, max } = corrections.extent();
+        let units = |steps: u64| steps as f64 / CORRECTION_STEPS;
+        let percent = |frames: u64| 100.0 * frames as f64 / flown.frames.max(1) as f64;
+        Self {
+            frames_to_move,
+            frames: flown.frames,
+            frame_ms_max: flown.frame_ms_max,
+            snapshots: flown.snapshots,
+            correction_units: Extent { p50: units(p50), p99: units(p99), max: units(max) },
+            extrapolated_percent: percent(flown.extrapolated),
+            underrun_percent: percent(flown.underruns),
+            starved_ticks: flown.starved_ticks,
+            rtt_ms: flown.rtt_ms,
+            hashes_compared: flown.hashes_compared,
+            hash_mismatches: flown.hash_mismatches,
+        }
+    }
+
+    /// The promises that were not kept.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        let Extent { p50, p99, .. } = self.correction_units;
+        let late = self.frames_to_move.iter().filter(|frames| **frames != 1).count();
+        let keys = self.frames_to_move.len();
+        let promises = [
+            (keys > 0 && late == 0, format!("{late} of {keys} keys did not move the ship in the very next frame")),
+            (p50 == 0.0, format!("the usual correction is {p50} units")),
+            (p99 < CORRECTION_UNITS_MAX, format!("one correction in a hundred is above {p99} units")),
+            (
+                self.frames > 0 && self.underrun_percent < UNDERRUN_PERCENT_MAX,
+                format!("others stood still in {:.3} % of {} frames", self.underrun_percent, self.frames),
+            ),
+            (
+                self.hashes_compared > 0 && self.hash_mismatches == 0,
+                format!("{} of {} hashes differ", self.hash_mismatches, self.hashes_compared),
+            ),
+        ];
+        promises.into_iter().filter(|(kept, _)| !kept).map(|(_, words)| words).collect()
+    }
+
+    /// What was seen, in lines, with the promises that were not kept.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let (keys, next) =
+            (self.frames_to_move.len(), self.frames_to_move.iter().filter(|frames| **frames == 1).count());
+        let Extent { p50, p99, max } = self.correction_units;
+        let mut out = String::new();
+        let lines = [
+            ("key to motion", format!("{next} of {keys} keys moved the ship in the very next frame")),
+            (
+                "raw correction",
+                format!("p50 {p50:.2}, p99 {p99:.2}, max {max:.2} units in {} snapshots", self.snapshots),
+            ),
+            (
+                "others",
+                format!(
+                    "guessed in {:.2} %, standing still in {:.3} % of {} frames",
+                    self.extrapolated_percent, self.underrun_percent, self.frames
+                ),
+            ),
+            ("inputs", format!("{} ticks without one, round trip {:.0} ms", self.starved_ticks, self.rtt_ms)),
+            ("hashes", format!("{} compared, {} differ", self.hashes_compared, self.hash_mismatches)),
+            ("longest frame", format!("{:.0} ms", self.frame_ms_max)),
+        ];
+        for (what, found) in lines {
+            writeln!(out, "  {what:<16}{found}").expect("a string takes all that is written");
+        }
+        let broken = self.broken();
+        broken.iter().for_each(|words| out += &format!("  ✗ {words}\n"));
+        if broken.is_empty() {
+            out += "  ✓ as promised\n";
+        }
+        out
+    }
+}

@@ -1,0 +1,103 @@
+//! `cargo wasm-bench`: what the client's work costs natively, in node and in headless Chromium, in one run.
+//!
+//! Records real rooms, builds the module the way the page's is built, and lets the three hosts work through the
+//! same recording in turns. Fails when a promise does, or when a host came to another world.
+
+mod hosts;
+mod record;
+mod verdict;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use hosts::{Chromium, Node};
+use serde_json::json;
+use std::fs;
+use std::io::{Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use tickwire_bundle::{Module, Source, Tools, Workspace};
+use tickwire_wasm_bench::{Findings, measure};
+use verdict::{Host, Verdict};
+
+/// The module with the measured code.
+const MODULE: Module = Module { package: env!("CARGO_PKG_NAME"), stem: "tickwire_wasm_bench" };
+
+/// Each round, a host works so many times through the recording; the first passes are slow in WebAssembly, before
+/// the host has compiled what is used most.
+const PASSES: u32 = 5;
+
+/// Measures the client's work natively, in node and in Chromium.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo wasm-bench --")]
+struct Args {
+    /// Rounds of the three hosts in turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rounds: u32,
+    /// Everything recorded follows from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Writes the findings to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(&Args::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            // With stderr closed there is nobody to tell.
+            let _ = writeln!(stderr(), "wasm-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<ExitCode> {
+    let folder = build()?;
+    let recording = record::all(args.seed)?;
+    let found = measure_all(args, &folder, &recording).await?;
+    let verdict = Verdict::of(&found);
+    if let Some(path) = &args.json {
+        let json = json!({ "seed": args.seed, "rounds": args.rounds, "hosts": verdict.hosts });
+        let written = fs::write(path, serde_json::to_string_pretty(&json)? + "\n");
+        written.with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    write!(stdout().lock(), "\n{}", verdict.render())?;
+    Ok(if verdict.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The folder with the module and what loads it.
+fn build() -> Result<PathBuf> {
+    let path = |name: &str, otherwise: &str| std::env::var_os(name).unwrap_or_else(|| otherwise.into()).into();
+    let tools = Tools {
+        cargo: path("CARGO", "cargo"),
+        rustc: path("RUSTC", "rustc"),
+        cargo_home: std::env::var_os("CARGO_HOME").map(PathBuf::from),
+    };
+    let workspace = Workspace::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), tools)?;
+    tickwire_bundle::build_module(&workspace, Source::Auto, MODULE).context("the module cannot be built")
+}
+
+async fn measure_all(args: &Args, folder: &Path, recording: &[u8]) -> Result<[(Host, Findings); 3]> {
+    let node = Node::new(folder, MODULE.stem, recording)?;
+    let chromium = Chromium::start(folder, MODULE.stem, recording).await?;
+    let mut found: Option<[(Host, Findings); 3]> = None;
+    for _ in 0..args.rounds {
+        let round = [
+            (Host::Native, measure(recording, PASSES)?),
+            (Host::Node, node.measure(PASSES).await?),
+            (Host::Chromium, chromium.measure(PASSES).await?),
+        ];
+        let (_, native) = &round[0];
+        for (host, findings) in &round {
+            ensure!(findings.digest == native.digest, "{host} came to another world than the native run");
+        }
+        match &mut found {
+            None => found = Some(round),
+            Some(found) => found.iter_mut().zip(&round).for_each(|((_, found), (_, new))| found.merge(new)),
+        }
+    }
+    chromium.close().await;
+    found.context("there is at least one round")
+}
