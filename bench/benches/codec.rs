@@ -1,13 +1,14 @@
 //! What a delta costs, over many rooms: one room's data would train the branch predictor and look twice too fast.
 //!
 //! `cargo bench -p tickwire-bench --bench codec`. Each iteration is one room's next tick, of 300 rooms in turn; the
-//! priors are those that rooms publish after their first seconds.
+//! priors are those that rooms publish after their first seconds. The plan is the game's: rooms share it.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tickwire::past::{Past, Rewound};
-use tickwire::section::{Encoder, Mirror};
+use tickwire::section::{Encoder, Mirror, Plan};
 use tickwire::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
 use tickwire::{Game, Rng, Seat, Step};
@@ -41,13 +42,14 @@ struct Turn {
 }
 
 impl<G: Game> Pair<G> {
-    fn new(schema: &Schema, options: &G::Options, seed: u64) -> Self {
+    fn new(schema: &Schema, plan: &Arc<Plan>, options: &G::Options, seed: u64) -> Self {
         let mut world = G::new(options);
         let seats: Vec<Seat> = Seat::first(G::RULES.seats).collect();
         seats.iter().for_each(|seat| world.join(*seat));
         let (base, now) = (Snapshot::empty(schema), Snapshot::empty(schema));
         let (rng, dice) = (Rng::new(seed), Rng::new(!seed));
-        let (encoder, mirror) = (Encoder::new(schema), Mirror::empty(schema));
+        let encoder = Encoder::with_plan(schema, Arc::clone(plan));
+        let mirror = Mirror::with_plan(schema, Arc::clone(plan));
         let (bytes, rewound) = (Vec::new(), Rewound::default());
         let mut pair = Self { world, rng, dice, seats, base, now, encoder, mirror, bytes, rewound };
         pair.step(schema);
@@ -94,7 +96,8 @@ impl<G: Game> Pair<G> {
 
 fn measure<G: Game>(criterion: &mut Criterion, label: &str, options: &G::Options) {
     let schema = Schema::of::<G>();
-    let mut pairs: Vec<Pair<G>> = (0..ROOMS).map(|seed| Pair::new(&schema, options, seed)).collect();
+    let plan = Arc::new(Plan::of(&schema));
+    let mut pairs: Vec<Pair<G>> = (0..ROOMS).map(|seed| Pair::new(&schema, &plan, options, seed)).collect();
     piece(criterion, &format!("{label} encode"), &schema, &mut pairs, |turn| turn.encode);
     piece(criterion, &format!("{label} apply"), &schema, &mut pairs, |turn| turn.apply);
 }

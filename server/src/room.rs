@@ -15,11 +15,13 @@ mod members;
 mod outgoing;
 mod replication;
 mod roster;
+mod shape;
 mod windows;
 
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use members::MemberId;
 pub use replication::SnapshotFrame;
+pub use shape::Shape;
 pub use tickwire::simulation::{Checkpoint, RosterChange, TickRecord};
 
 use crate::limits::{SPECTATORS_MAX, UNDISPUTED_MAX};
@@ -28,13 +30,14 @@ use members::Member;
 use outgoing::Outgoing;
 use roster::{Roster, Sitter};
 use slotmap::SlotMap;
+use std::sync::Arc;
 use tickwire::dispute::ClientEvidence;
-use tickwire::input::{Action, InputCodec};
+use tickwire::input::Action;
 use tickwire::input_buffer::{Arrival, InputBuffer};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::{
     CLIENT_CONTROL, CLIENT_EVIDENCE, ClientControl, CloseCode, Hello, INPUT, PROTOCOL_VERSION, ResumeToken,
-    ServerControl, Welcome, clean_chat, fingerprint,
+    ServerControl, Welcome, clean_chat,
 };
 use tickwire::simulation::Simulation;
 use tickwire::snapshot::Snapshot;
@@ -58,7 +61,8 @@ pub struct Entered {
 pub enum SnapshotPoll<'a> {
     /// These bytes, all of them: the next delta starts from here.
     Frame(SnapshotFrame<'a>),
-    /// Nothing: no snapshot is due, or the member has not acknowledged enough of what it was sent.
+    /// Nothing: no snapshot is due, or the member has not acknowledged enough of what it was sent, or it starts from
+    /// another snapshot than others and is served in the next tick.
     Wait,
     /// Nothing any more: close the connection.
     Close(CloseCode),
@@ -88,7 +92,7 @@ pub struct Counters {
     pub duplicate_inputs: u64,
     /// Ticks that a connected player had no input for.
     pub starved_ticks: u64,
-    /// Snapshots that were not written because the member was behind.
+    /// Snapshots that were not written because the member was behind, or others were from other ticks.
     pub superseded_snapshots: u64,
     /// Snapshots written.
     pub snapshots: u64,
@@ -113,8 +117,7 @@ pub struct Room<G: Game> {
     dice: Rng,
     tick: Tick,
     windows: Windows,
-    codec: InputCodec<G::Input>,
-    fingerprint: u64,
+    shape: Shape<G>,
     roster: Roster,
     buffers: Vec<InputBuffer<G::Input>>,
     members: SlotMap<MemberId, Member>,
@@ -131,17 +134,22 @@ impl<G: Game> Room<G> {
     /// two seconds after the first person came.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        let mut simulation = Simulation::new(seed, options);
+        Self::shaped(&Shape::new(), seed, options, fill_with_bots)
+    }
+
+    /// The same, with what it shares with other rooms of the game.
+    #[must_use]
+    pub fn shaped(shape: &Shape<G>, seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
+        let mut simulation = Simulation::sharing(Arc::clone(&shape.world), seed, options);
         Self {
             dice: Rng::new(!seed),
             tick: Tick(0),
             windows: Windows::at(G::RULES.tick_rate_hz),
-            codec: InputCodec::new(),
-            fingerprint: fingerprint::<G>(),
+            shape: shape.clone(),
             roster: Roster::new(&G::RULES, fill_with_bots),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
-            outgoing: Outgoing::new(&mut simulation, seed as u32),
+            outgoing: Outgoing::new(shape, &mut simulation, seed as u32),
             disputes: Disputes::default(),
             starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),
@@ -156,7 +164,7 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// The close code that says why not.
     pub fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
-        if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.fingerprint {
+        if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.shape.fingerprint {
             return Err(CloseCode::Version);
         }
         if hello.game != G::RULES.name {
@@ -225,7 +233,7 @@ impl<G: Game> Room<G> {
     }
 
     fn receive_input(&mut self, id: MemberId, message: &[u8]) -> Result<(), CloseCode> {
-        let frame = self.codec.decode(message).map_err(|_| CloseCode::Malformed)?;
+        let frame = self.shape.inputs.decode(message).map_err(|_| CloseCode::Malformed)?;
         let next = self.tick.next();
         let is_asked = self.is_asked(id);
         let member = &mut self.members[id];
@@ -331,9 +339,11 @@ impl<G: Game> Room<G> {
         for (seat, sitter) in self.roster.iter() {
             let action = match sitter {
                 Sitter::Free => continue,
-                Sitter::Bot { .. } => self.codec.quantize(self.simulation.world().bot(seat, &mut self.dice)).into(),
+                Sitter::Bot { .. } => {
+                    self.shape.inputs.quantize(self.simulation.world().bot(seat, &mut self.dice)).into()
+                }
                 Sitter::Person { member, .. } => {
-                    let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.codec);
+                    let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.shape.inputs);
                     self.starved[seat.index()] = !in_time;
                     self.counters.starved_ticks += u64::from(!in_time && member.is_some());
                     action
@@ -367,7 +377,8 @@ impl<G: Game> Room<G> {
             Some(seat) => self.buffers[seat.index()].newest(),
             None => state.newest,
         };
-        SnapshotPoll::Frame(self.outgoing.frame(&self.simulation, state, newest, &mut self.counters))
+        let frame = self.outgoing.frame(&self.simulation, state, newest, &mut self.counters);
+        frame.map_or(SnapshotPoll::Wait, SnapshotPoll::Frame)
     }
 
     /// The room in numbers.
@@ -408,7 +419,7 @@ impl<G: Game> Room<G> {
 
     /// The world's shape.
     #[must_use]
-    pub const fn schema(&self) -> &Schema {
+    pub fn schema(&self) -> &Schema {
         self.simulation.schema()
     }
 }

@@ -19,18 +19,16 @@ pub fn key(table: u32, leaf: u32) -> u64 {
 #[inline]
 pub fn row(id: crate::RowId, values: impl Iterator<Item = (u64, u32)>) -> u64 {
     let sum = values.fold(0_u64, |sum, (key, value)| sum.wrapping_add(key.wrapping_mul(u64::from(value))));
+    row_of_sum(id, sum)
+}
+
+/// The hash of a row whose sum is known.
+#[must_use]
+#[inline]
+pub const fn row_of_sum(id: crate::RowId, sum: u64) -> u64 {
     let mut mix = Mix(sum);
     mix.add(id.packed());
     mix.wide()
-}
-
-/// The sum of the hashes of whole rows, as it travels; `wire` holds a value per key and row, and may hold more.
-#[must_use]
-pub fn rows(ids: &[crate::RowId], keys: &[u64], wire: &[u32]) -> u32 {
-    let rows = ids.iter().zip(wire.chunks_exact(keys.len().max(1)));
-    let hash =
-        |(id, values): (&crate::RowId, &[u32])| narrow(row(*id, keys.iter().copied().zip(values.iter().copied())));
-    rows.map(hash).fold(0, u32::wrapping_add)
 }
 
 /// The part of a hash that travels.

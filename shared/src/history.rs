@@ -1,11 +1,17 @@
 //! The recent worlds of a room, one per tick: baselines of deltas, and what lag compensation looks back into.
+//!
+//! The newest two are there to be read, because every tick's delta is between them. The older ones are packed: who
+//! asks for one brings the memory to unpack it into.
+
+mod packed;
 
 use crate::Tick;
 use crate::client::Moment;
 use crate::limits::SNAPSHOT_HISTORY_LEN;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{ALL_TABLES, Snapshot};
 use crate::state::{Schema, State};
 use alloc::collections::VecDeque;
+use packed::Packed;
 
 /// The worlds of the last [`SNAPSHOT_HISTORY_LEN`] ticks, everything included; never empty.
 ///
@@ -13,60 +19,146 @@ use alloc::collections::VecDeque;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
     /// Oldest first, each a tick after the one before.
-    kept: VecDeque<Snapshot>,
+    packed: VecDeque<Packed>,
+    /// The one before the newest, unless that is the first.
+    last: Option<Snapshot>,
+    newest: Snapshot,
 }
+
+/// Worlds that are not packed.
+const READY_LEN: usize = 2;
 
 impl History {
     /// A history that begins with this world.
     #[must_use]
     pub fn new(first: Snapshot) -> Self {
-        let mut kept = VecDeque::with_capacity(SNAPSHOT_HISTORY_LEN);
-        kept.push_back(first);
-        Self { kept }
+        Self { packed: VecDeque::with_capacity(SNAPSHOT_HISTORY_LEN - READY_LEN), last: None, newest: first }
     }
 
     /// Rounds `world` to wire precision and keeps it as the next tick's; the oldest one goes, and lends its memory.
     pub fn push<S: State>(&mut self, schema: &Schema, world: &mut S) {
-        let tick = self.newest().tick.next();
-        let oldest = if self.kept.len() < SNAPSHOT_HISTORY_LEN { None } else { self.kept.pop_front() };
-        let mut snapshot = oldest.unwrap_or_else(|| Snapshot::empty(schema));
+        let tick = self.newest.tick.next();
+        if let Some(last) = &self.last {
+            let is_full = self.packed.len() == SNAPSHOT_HISTORY_LEN - READY_LEN;
+            let mut packed = if is_full { self.packed.pop_front() } else { None }.unwrap_or_default();
+            packed.pack(schema, last);
+            self.packed.push_back(packed);
+        }
+        let mut snapshot = self.last.take().unwrap_or_else(|| Snapshot::empty(schema));
         snapshot.capture(world, tick);
-        self.kept.push_back(snapshot);
+        self.last = Some(core::mem::replace(&mut self.newest, snapshot));
     }
 
     /// The newest world.
     #[must_use]
-    pub fn newest(&self) -> &Snapshot {
-        self.kept.back().expect("a history begins with a world")
+    pub const fn newest(&self) -> &Snapshot {
+        &self.newest
     }
 
-    /// The world after `tick`, if it is still kept.
+    /// Whether the world after `tick` is still kept.
     #[must_use]
-    pub fn at(&self, tick: Tick) -> Option<&Snapshot> {
-        let index = usize::try_from(tick.since(self.kept.front()?.tick)).ok()?;
-        self.kept.get(index)
+    pub fn holds(&self, tick: Tick) -> bool {
+        tick >= self.oldest() && tick <= self.newest.tick
+    }
+
+    /// The world after `tick`, if it is still kept; one that is packed is unpacked into `recalled`.
+    #[must_use]
+    pub fn at<'a>(&'a self, schema: &Schema, tick: Tick, recalled: &'a mut Recalled) -> Option<&'a Snapshot> {
+        if !self.holds(tick) {
+            return None;
+        }
+        Some(self.ready(tick).unwrap_or_else(|| recalled.show(self, schema, tick, ALL_TABLES)))
     }
 
     /// What a client showed at a moment, in ticks, which receives a snapshot every `every_ticks` ticks. Of a moment
-    /// that is not kept, or not sent yet, it is the nearest that is.
+    /// that is not kept, or not sent yet, it is the nearest that is. Only some tables are there, a bit for each.
     #[must_use]
-    pub fn seen_at(&self, moment: f64, every_ticks: u32) -> Moment<'_> {
+    pub(crate) fn seen_at<'a>(
+        &'a self,
+        schema: &Schema,
+        moment: f64,
+        every_ticks: u32,
+        tables: u32,
+        around: &'a mut Around,
+    ) -> Moment<'a> {
         let every = every_ticks.max(1);
-        let newest = self.newest();
-        let oldest = self.kept.front().map_or(0, |snapshot| snapshot.tick.0);
-        let last = newest.tick.0 / every * every;
+        let oldest = self.oldest().0;
+        let last = self.newest.tick.0 / every * every;
         // The cast keeps to the range of a tick, whatever the moment.
         let before = (moment as u32 / every * every).clamp(oldest.next_multiple_of(every).min(last), last);
-        let after = before.checked_add(every).filter(|tick| *tick <= last).and_then(|tick| self.at(Tick(tick)));
-        let earlier = before.checked_sub(every).and_then(|tick| self.at(Tick(tick)));
-        Moment::between(earlier, self.at(Tick(before)).unwrap_or(newest), after, moment, 0.0)
+        let kept = |tick: &u32| self.holds(Tick(*tick));
+        let after = before.checked_add(every).filter(|tick| *tick <= last).filter(kept);
+        let earlier = before.checked_sub(every).filter(kept);
+        // Those around a moment are neighbours, so they have places of their own.
+        let place = |tick: u32| tick as usize / every as usize % AROUND_LEN;
+        for tick in [earlier, Some(before).filter(kept), after].into_iter().flatten() {
+            if self.ready(Tick(tick)).is_none() {
+                around.recalled[place(tick)].show(self, schema, Tick(tick), tables);
+            }
+        }
+        let around = &*around;
+        let find = |tick: u32| self.ready(Tick(tick)).unwrap_or_else(|| &around.recalled[place(tick)].snapshot);
+        let before = if kept(&before) { find(before) } else { &self.newest };
+        Moment::between(earlier.map(find), before, after.map(find), moment, 0.0)
+    }
+
+    fn oldest(&self) -> Tick {
+        let older = self.last.as_ref().map_or(self.newest.tick, |last| last.tick);
+        self.packed.front().map_or(older, |packed| packed.tick)
+    }
+
+    /// A world that is not packed.
+    fn ready(&self, tick: Tick) -> Option<&Snapshot> {
+        if tick == self.newest.tick { Some(&self.newest) } else { self.last.as_ref().filter(|last| last.tick == tick) }
+    }
+}
+
+/// Memory to unpack a world of a [`History`] into. It remembers which one it holds: for one history only.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    snapshot: Snapshot,
+    /// A bit per table that is what it was at the snapshot's tick.
+    ready: u32,
+}
+
+impl Recalled {
+    /// Forgets what it holds and keeps the memory.
+    pub const fn forget(&mut self) {
+        self.ready = 0;
+    }
+
+    /// A world that is packed.
+    fn show(&mut self, history: &History, schema: &Schema, tick: Tick, tables: u32) -> &Snapshot {
+        if self.snapshot.tick != tick {
+            self.ready = 0;
+        }
+        let index = tick.since(history.oldest());
+        let packed = usize::try_from(index).ok().and_then(|index| history.packed.get(index));
+        packed.expect("what is kept and not ready is packed").unpack(schema, tables & !self.ready, &mut self.snapshot);
+        self.ready |= tables;
+        &self.snapshot
+    }
+}
+
+/// Worlds around a moment: before, after, and the one before these.
+const AROUND_LEN: usize = 3;
+
+/// Memory for the worlds around moments.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    recalled: [Recalled; AROUND_LEN],
+}
+
+impl Around {
+    /// Forgets what it holds and keeps the memory.
+    pub(crate) fn forget(&mut self) {
+        self.recalled.iter_mut().for_each(Recalled::forget);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     #[derive(Clone, Default, crate::State)]
     struct World {
@@ -74,29 +166,46 @@ mod tests {
         ticks: u32,
     }
 
-    fn history(ticks: u32) -> History {
-        let schema = Schema::of::<World>();
-        let mut history = History::new(Snapshot::empty(&schema));
+    fn history(schema: &Schema, ticks: u32) -> History {
+        let mut history = History::new(Snapshot::empty(schema));
         for ticks in 1..=ticks {
-            history.push(&schema, &mut World { ticks });
+            history.push(schema, &mut World { ticks });
         }
         history
     }
 
     #[test]
     fn the_last_worlds_are_found_by_their_tick_and_no_others() {
-        let history = history(40);
-        let kept: Vec<u32> = (0..60).filter(|tick| history.at(Tick(*tick)).is_some()).collect();
-        assert_eq!(kept, (25..=40).collect::<Vec<u32>>());
-        assert!(kept.iter().all(|tick| history.at(Tick(*tick)).unwrap().tables[0].row(0) == [*tick]));
-        assert_eq!(history.newest().tick, Tick(40));
+        let (schema, mut recalled) = (Schema::of::<World>(), Recalled::default());
+        for ticks in 0..=40 {
+            let history = history(&schema, ticks);
+            recalled.forget();
+            for tick in 0..60 {
+                let is_kept = tick <= ticks && tick + SNAPSHOT_HISTORY_LEN as u32 > ticks;
+                // Asked twice: what was unpacked is there.
+                for _ in 0..2 {
+                    let world = history.at(&schema, Tick(tick), &mut recalled);
+                    assert_eq!(
+                        world.map(|world| (world.tick, world.tables[0].row(0)[0])),
+                        is_kept.then_some((Tick(tick), tick))
+                    );
+                }
+                assert_eq!(history.holds(Tick(tick)), is_kept);
+            }
+            assert_eq!(history.newest().tick, Tick(ticks));
+        }
     }
 
     #[test]
     fn any_moment_is_seen_between_the_snapshots_that_were_sent() {
         let seen = |ticks, moment, every| {
-            let history = history(ticks);
-            let Moment { earlier, before, after, part, beyond } = history.seen_at(moment, every);
+            let (schema, mut around) = (Schema::of::<World>(), Around::default());
+            let history = history(&schema, ticks);
+            let Moment { earlier, before, after, part, beyond } =
+                history.seen_at(&schema, moment, every, ALL_TABLES, &mut around);
+            for shown in [earlier, Some(before), after].into_iter().flatten() {
+                assert_eq!(shown.tables[0].row(0), [shown.tick.0]);
+            }
             assert!(beyond == 0.0, "the room knows what came");
             let tick = |snapshot: Option<&Snapshot>| snapshot.map(|snapshot| snapshot.tick.0);
             (tick(earlier), before.tick.0, tick(after), part)

@@ -16,6 +16,7 @@ use crate::Tick;
 use crate::message::INPUT;
 use crate::state::{Input, Schema};
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
@@ -149,10 +150,10 @@ impl<I: Input> InputFrame<I> {
     }
 }
 
-/// Encodes and decodes a game's inputs; built once.
+/// Encodes and decodes a game's inputs; built once, clones share what it knows of them.
 #[derive(Debug, Clone)]
 pub struct InputCodec<I> {
-    schema: Schema,
+    schema: Arc<Schema>,
     input: PhantomData<fn() -> I>,
 }
 
@@ -167,7 +168,7 @@ impl<I: Input> InputCodec<I> {
     #[must_use]
     pub fn new() -> Self {
         const { assert!(I::WIDTH <= INPUT_WIDTH_MAX, "an input has at most 32 wire integers") }
-        Self { schema: Schema::of::<I>(), input: PhantomData }
+        Self { schema: Arc::new(Schema::of::<I>()), input: PhantomData }
     }
 
     /// The input rounded to wire precision: what the server will see, so what the client must simulate.

@@ -23,7 +23,8 @@ pub const SNAPSHOT_HISTORY_LEN: usize = 16;
 /// `Rules::past_ticks_max`.
 pub const PAST_MS_MAX: u32 = 350;
 
-/// Encodings kept per section and tick: against the last tick, two older ones, and the keyframe.
+/// Encodings kept per section and tick: against the last tick, two older ones, and the keyframe. Who starts from yet
+/// another one waits a tick, and is then served in any case.
 pub const SECTION_ENCODINGS_MAX: usize = 4;
 
 /// A keyframe of a section is kept near this size, by choosing how many slots a section spans. Deltas are some ten to

@@ -5,10 +5,10 @@
 //! room's [`History`] and the age of the view that came with the input; on the client from what it received.
 
 use crate::client::{Moment, Playout, play_rows, predicts_leaf, predicts_row};
-use crate::history::History;
+use crate::history::{Around, History};
 use crate::input::ViewAge;
 use crate::limits::SEATS_MAX;
-use crate::snapshot::{Rows, Snapshot};
+use crate::snapshot::{ALL_TABLES, Rows, Snapshot};
 use crate::state::{Schema, State, TableSchema, TableVisitor};
 use crate::{Game, Seat, Table, Tick};
 use alloc::vec::Vec;
@@ -64,7 +64,7 @@ impl<'a, G: Game> Past<'a, G> {
     /// What the player in `seat` saw.
     pub(crate) fn world(&mut self, seat: Seat) -> &G {
         let (index, view) = self.start(seat);
-        self.rewound.show(index, self.schema, view, EVERYTHING);
+        self.rewound.show(index, self.schema, view, ALL_TABLES);
         &self.rewound.shown[index].world
     }
 
@@ -72,7 +72,7 @@ impl<'a, G: Game> Past<'a, G> {
     pub(crate) fn table<T>(&mut self, seat: Seat, table: impl Fn(&G) -> &Table<T>) -> &Table<T> {
         let (index, view) = self.start(seat);
         let world = &mut self.rewound.shown[index].world;
-        let mut find = Find { address: core::ptr::from_ref(table(world)).addr(), bit: 1, found: EVERYTHING };
+        let mut find = Find { address: core::ptr::from_ref(table(world)).addr(), bit: 1, found: ALL_TABLES };
         world.tables(&mut find);
         self.rewound.show(index, self.schema, view, find.found);
         table(&self.rewound.shown[index].world)
@@ -83,9 +83,12 @@ impl<'a, G: Game> Past<'a, G> {
         let (newest, seen) = match self.source {
             Source::Room { history, now, every_ticks, ages } => {
                 let age = ages.get(seat.index()).copied().filter(|age| !age.is_none());
-                (history.newest(), age.map(|age| history.seen_at(age.before(now), every_ticks)))
+                let seen = age.map(|age| Seen::Kept { history, moment: age.before(now), every_ticks });
+                (history.newest(), seen)
             }
-            Source::Client { newest, seen, people } => (newest, seen.filter(|_| people >> seat.number() & 1 == 1)),
+            Source::Client { newest, seen, people } => {
+                (newest, seen.filter(|_| people >> seat.number() & 1 == 1).map(Seen::Received))
+            }
         };
         self.rewound.asked |= 1 << seat.number();
         // All who see the newest world share it.
@@ -94,14 +97,20 @@ impl<'a, G: Game> Past<'a, G> {
     }
 }
 
-/// All tables, the root row included.
-const EVERYTHING: u32 = u32::MAX;
-
 /// The last tick's world, and what a player saw who did not see that.
 #[derive(Clone, Copy)]
 struct View<'a> {
     newest: &'a Snapshot,
-    seen: Option<(Seat, Moment<'a>)>,
+    seen: Option<(Seat, Seen<'a>)>,
+}
+
+/// What a player saw of others.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    /// To be looked up.
+    Kept { history: &'a History, moment: f64, every_ticks: u32 },
+    /// At hand.
+    Received(Moment<'a>),
 }
 
 /// Finds out which table of a world it is that lies at an address.
@@ -127,6 +136,7 @@ pub struct Rewound<G> {
     used: usize,
     /// A bit per seat whose view was asked for in this tick.
     asked: u64,
+    around: Around,
     rows: Snapshot,
     merged: Rows,
 }
@@ -143,13 +153,15 @@ const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "there is a bit per seat");
 
 impl<G> Default for Rewound<G> {
     fn default() -> Self {
-        Self { shown: Vec::new(), used: 0, asked: 0, rows: Snapshot::default(), merged: Rows::default() }
+        let (rows, merged) = (Snapshot::default(), Rows::default());
+        Self { shown: Vec::new(), used: 0, asked: 0, around: Around::default(), rows, merged }
     }
 }
 
 impl<G: Game> Rewound<G> {
     fn start(&mut self) {
         (self.used, self.asked) = (0, 0);
+        self.around.forget();
     }
 
     /// Whether the last step asked what this seat saw.
@@ -171,7 +183,7 @@ impl<G: Game> Rewound<G> {
 
     /// Makes some tables of a shown world what they should be.
     fn show(&mut self, index: usize, schema: &Schema, view: View<'_>, tables: u32) {
-        let Self { shown, rows, merged, .. } = self;
+        let Self { shown, around, rows, merged, .. } = self;
         let shown = &mut shown[index];
         let missing = tables & !shown.ready;
         if missing == 0 {
@@ -179,6 +191,12 @@ impl<G: Game> Rewound<G> {
         }
         shown.ready |= missing;
         let Some((seat, seen)) = view.seen else { return view.newest.restore_some(&mut shown.world, missing) };
+        let seen = match seen {
+            Seen::Kept { history, moment, every_ticks } => {
+                history.seen_at(schema, moment, every_ticks, missing, around)
+            }
+            Seen::Received(seen) => seen,
+        };
         rows.tables.resize_with(schema.tables.len(), Rows::default);
         for (number, table) in schema.tables.iter().enumerate().filter(|(number, _)| missing & (1 << number) != 0) {
             play_rows(table, number, &seen, &mut rows.tables[number]);
@@ -230,6 +248,7 @@ fn merge(table: &TableSchema, me: Seat, newest: &Rows, shown: &Rows, out: &mut R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Recalled;
     use crate::{Leave, RowId, Rules, Step, Table};
 
     /// Everything moves by 8 a tick, in lanes of its own.
@@ -370,7 +389,11 @@ mod tests {
         let schema = Schema::of::<World>();
         let history = worlds(&schema);
         let mut playout = Playout::new(33_333.0);
-        (10..=20).for_each(|tick| playout.push(history.at(Tick(tick)).expect("kept"), u64::from(tick) * 33_333));
+        let mut recalled = Recalled::default();
+        for tick in 10..=20 {
+            let world = history.at(&schema, Tick(tick), &mut recalled).expect("kept");
+            playout.push(world, u64::from(tick) * 33_333);
+        }
         let (mut here, mut there) = (Rewound::default(), Rewound::default());
         // Less than a tick ago nobody can have seen anything.
         for parts in [0].into_iter().chain(16..=160) {

@@ -62,6 +62,7 @@ pub use bill::{Bill, Line};
 pub use encode::{Encoder, section_count};
 pub use head::SectionHead;
 pub use mirror::Mirror;
+pub use plan::Plan;
 pub use priors::Priors;
 
 use crate::hash;

@@ -11,6 +11,7 @@ use crate::snapshot::Snapshot;
 use crate::state::Schema;
 use crate::whole::Whole;
 use crate::{Game, Leave, Rng, Seat, Step, Tick, To};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Everything that happened in one tick: what a journal would write before frames leave.
@@ -92,7 +93,7 @@ pub struct Checkpoint<G: Game> {
 /// A world that is being played.
 pub struct Simulation<G: Game> {
     state: Checkpoint<G>,
-    schema: Schema,
+    schema: Arc<Schema>,
     inputs: [Option<G::Input>; SEATS_MAX as usize],
     ages: [ViewAge; SEATS_MAX as usize],
     rewound: Rewound<G>,
@@ -102,7 +103,12 @@ impl<G: Game> Simulation<G> {
     /// The simulation before its first tick.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options) -> Self {
-        let schema = Schema::of::<G>();
+        Self::sharing(Arc::new(Schema::of::<G>()), seed, options)
+    }
+
+    /// The same with a schema that others use too.
+    #[must_use]
+    pub fn sharing(schema: Arc<Schema>, seed: u64, options: &G::Options) -> Self {
         let mut world = G::new(options);
         let mut first = Snapshot::empty(&schema);
         first.capture(&mut world, Tick(0));
@@ -112,7 +118,7 @@ impl<G: Game> Simulation<G> {
     /// The simulation that goes on from a checkpoint.
     #[must_use]
     pub fn resume(checkpoint: Checkpoint<G>) -> Self {
-        Self::with_schema(checkpoint, Schema::of::<G>())
+        Self::with_schema(checkpoint, Arc::new(Schema::of::<G>()))
     }
 
     /// Goes on from a checkpoint instead.
@@ -120,7 +126,7 @@ impl<G: Game> Simulation<G> {
         self.state = checkpoint;
     }
 
-    fn with_schema(state: Checkpoint<G>, schema: Schema) -> Self {
+    fn with_schema(state: Checkpoint<G>, schema: Arc<Schema>) -> Self {
         let (inputs, ages) = ([None; SEATS_MAX as usize], [ViewAge::NONE; SEATS_MAX as usize]);
         Self { state, schema, inputs, ages, rewound: Rewound::default() }
     }
@@ -218,7 +224,7 @@ impl<G: Game> Simulation<G> {
 
     /// The world's shape.
     #[must_use]
-    pub const fn schema(&self) -> &Schema {
+    pub fn schema(&self) -> &Schema {
         &self.schema
     }
 }

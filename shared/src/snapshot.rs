@@ -54,19 +54,13 @@ impl Rows {
         &mut self.wire[start..]
     }
 
-    /// Appends a row and shows it. Ids are pushed in slot order.
-    pub fn push_copy(&mut self, id: RowId, row: &[u32]) -> &mut [u32] {
-        debug_assert!(self.ids.last().is_none_or(|last| last.slot < id.slot), "rows are pushed in slot order");
-        self.ids.push(id);
-        let start = self.wire.len();
-        self.wire.extend_from_slice(&row[..self.width]);
-        &mut self.wire[start..]
-    }
-
     /// Indices of the rows whose slots are in a section.
     #[must_use]
     pub fn in_section(&self, table: &TableSchema, section: u32) -> core::ops::Range<usize> {
         let per = u32::from(table.slots_per_section);
+        if section == 0 && self.ids.last().is_none_or(|last| u32::from(last.slot) < per) {
+            return 0..self.ids.len();
+        }
         let (first, end) = (section * per, (section + 1) * per);
         let start = self.ids.partition_point(|id| u32::from(id.slot) < first);
         start..self.ids.partition_point(|id| u32::from(id.slot) < end)
@@ -86,6 +80,9 @@ impl Rows {
         self.wire.clone_from(&other.wire);
     }
 }
+
+/// A bit per table, the root row included: all of them.
+pub(crate) const ALL_TABLES: u32 = u32::MAX;
 
 /// The world of one tick as wire integers: the root row, then each table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -137,7 +134,7 @@ impl Snapshot {
 
     /// Makes `world` what this snapshot says, reusing its memory.
     pub fn restore<S: State>(&self, world: &mut S) {
-        self.restore_some(world, u32::MAX);
+        self.restore_some(world, ALL_TABLES);
     }
 
     /// The same for some tables only: those whose bits are set, the root row's being the lowest.
@@ -221,7 +218,7 @@ impl TableVisitor for Capture<'_> {
 }
 
 /// Reserves for so many in all, and an eighth more: each of a history of snapshots would double for one new row.
-fn make_room<T>(list: &mut Vec<T>, wanted: usize) {
+pub(crate) fn make_room<T>(list: &mut Vec<T>, wanted: usize) {
     if wanted > list.capacity() {
         list.reserve_exact(wanted + wanted / 8 - list.len());
     }

@@ -10,9 +10,8 @@ use tickwire::wire::Reader;
 use tickwire::{Game, Tick};
 use tickwire_games::Crowd;
 
-/// User-space memory for one who plays, its share of a room of eight included. The history of a room's world comes on
-/// top of it: here there is nothing in the world but the players.
-const PLAYING_BYTES_MAX: u64 = 10_240;
+/// User-space memory for one who plays, its share of a room of eight and a hundred entities included.
+const PLAYING_BYTES_MAX: u64 = 10_000;
 
 /// Less than any piece of a connection or room for each of those who have come and gone.
 const LEFT_BYTES_MAX: u64 = 100;
@@ -67,7 +66,11 @@ fn fill(server: &Serving, guests: &mut Vec<Guest>, wanted: usize) {
     let mut code = String::new();
     while guests.len() < wanted {
         if guests.len().is_multiple_of(usize::from(Crowd::RULES.seats)) {
-            code = create_room_with(server.address(), "crowd", &serde_json::json!({ "entities": 0 }));
+            code = create_room_with(
+                server.address(),
+                "crowd",
+                &serde_json::json!({ "entities": 100, "motion": "erratic" }),
+            );
             // Those who are here would be given up while others come.
             guests.iter_mut().for_each(Guest::play);
         }

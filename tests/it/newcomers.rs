@@ -72,8 +72,17 @@ impl<'a, G: Game> Guest<'a, G> {
 
     /// Takes in what the room has for it: it must hold what the room does from then on.
     fn hear(&mut self, room: &mut Room<G>) -> Heard {
+        self.hear_unless_it_waits(room).expect("a snapshot is due")
+    }
+
+    /// The same, or nothing if the room keeps it waiting.
+    fn hear_unless_it_waits(&mut self, room: &mut Room<G>) -> Option<Heard> {
         while room.poll_message(self.member).is_some() {}
-        let SnapshotPoll::Frame(frame) = room.poll_snapshot(self.member) else { panic!("a snapshot is due") };
+        let frame = match room.poll_snapshot(self.member) {
+            SnapshotPoll::Frame(frame) => frame,
+            SnapshotPoll::Wait => return None,
+            SnapshotPoll::Close(code) => panic!("nobody is sent away: {code:?}"),
+        };
         let bytes = [frame.head, frame.shared, frame.own].concat();
         let mut reader = Reader::new(&bytes);
         let head = SnapshotHead::decode(&mut reader, self.told).expect("the room's heads can be read");
@@ -90,7 +99,7 @@ impl<'a, G: Game> Guest<'a, G> {
         assert_eq!(self.both.mirror.world(), &visible_world(room.schema(), room.newest(), self.seat), "exact at once");
         self.told = head.tick;
         let has_priors = head.priors.is_some();
-        Heard { bytes, age, has_priors }
+        Some(Heard { bytes, age, has_priors })
     }
 }
 
@@ -173,4 +182,44 @@ fn who_comes_late_costs_the_others_nothing() {
         assert!(bytes_of_others::<Crowd>(280, Some(back)) == bytes_of_others::<Crowd>(280, None), "back at {back}");
         assert!(bytes_of_others::<Arena>(500, Some(back)) == bytes_of_others::<Arena>(500, None), "back at {back}");
     }
+}
+
+/// Six members that read now and then, each in a rhythm of its own, and behind them two that read every snapshot.
+fn fall_behind_by_themselves<G: Game>() {
+    let (schema, mut room) = (Schema::of::<G>(), room::<G>());
+    let mut guests: Vec<Guest<'_, G>> = (1..=8).map(|number| Guest::enter(&mut room, &schema, number, None)).collect();
+    let (mut due, mut waits, mut snapshots) = ([1; 6], 0, 0);
+    for tick in 1..=400 {
+        guests.iter_mut().for_each(|guest| guest.say(&mut room, true));
+        room.tick();
+        let (slow, prompt) = guests.split_at_mut(due.len());
+        for ((guest, due), rhythm) in slow.iter_mut().zip(&mut due).zip(2..) {
+            if tick < *due {
+                continue;
+            }
+            match guest.hear_unless_it_waits(&mut room) {
+                Some(heard) => {
+                    assert_eq!(heard.age == 0, tick == 1, "who is behind gets what it lacks and no keyframe");
+                    snapshots += 1;
+                    *due = tick + rhythm;
+                }
+                None => {
+                    assert!(tick == *due, "nobody waits twice");
+                    waits += 1;
+                }
+            }
+        }
+        for guest in prompt {
+            assert_eq!(guest.hear(&mut room).age, u32::from(tick > 1), "who keeps up is served as ever");
+        }
+    }
+    assert!(waits > 20 && snapshots > 500, "{waits} waits, {snapshots} snapshots");
+    let counters = room.take_counters();
+    assert_eq!(counters.keyframes, 8, "one for each in the beginning: {counters:?}");
+}
+
+#[test]
+fn members_with_baselines_of_their_own_wait_a_tick_at_the_most_and_cost_those_who_keep_up_nothing() {
+    fall_behind_by_themselves::<Crowd>();
+    fall_behind_by_themselves::<Arena>();
 }

@@ -3,7 +3,7 @@
 use crate::gallery::{Gallery, Shot, Trigger};
 use crate::harness::Play;
 use tickwire::client::Happening;
-use tickwire::history::History;
+use tickwire::history::{History, Recalled};
 use tickwire::input::{InputCodec, InputFrame, ViewAge};
 use tickwire::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::link::LinkProfile;
@@ -99,7 +99,8 @@ fn enter(room: &mut Room<Gallery>, number: u8) -> MemberId {
 /// A shot at where a runner was so many ticks before the newest one.
 fn aim_at(room: &Room<Gallery>, back: u32, dice: &mut Rng) -> Trigger {
     let (history, newest) = (&room.checkpoint().history, room.newest());
-    let world = history.at(newest.tick - back).unwrap_or(newest);
+    let mut recalled = Recalled::default();
+    let world = history.at(room.schema(), newest.tick - back, &mut recalled).unwrap_or(newest);
     let lane = u8::try_from(dice.below(3)).expect("there are few lanes");
     let mut gallery = Gallery::default();
     world.restore(&mut gallery);

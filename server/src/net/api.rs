@@ -118,7 +118,7 @@ fn open<T>(
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).expect("the operating system has random numbers");
     let plan = RoomPlan { seed: u64::from_le_bytes(seed), options, fill_with_bots: wanted.quick_match };
-    if net.command(place, Command::Open { room: place.room, game: *game, plan }) {
+    if net.command(place, Command::Open { room: place.room, game: game.clone(), plan }) {
         return Ok(told);
     }
     directory.close(place.room, net.setup.clock.now_us());

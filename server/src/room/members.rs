@@ -26,6 +26,8 @@ pub(super) struct Member {
     pub(super) told: Tick,
     /// Which of the room's published priors it holds: 0 for none. `None`: it may hold anything.
     pub(super) priors: Option<u32>,
+    /// Whether its snapshot has to wait until the next tick, because others had other baselines.
+    pub(super) postponed: bool,
     /// Whether the last tick was made without an input.
     pub(super) starved: bool,
     pub(super) outbox: VecDeque<Vec<u8>>,
@@ -54,6 +56,7 @@ impl Member {
             baseline: None,
             told: now,
             priors: Some(0),
+            postponed: false,
             starved: false,
             outbox: VecDeque::new(),
             confirmed: false,

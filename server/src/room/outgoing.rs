@@ -1,12 +1,14 @@
 //! What members are told after a tick: snapshots, or everyone's inputs, as the game's rules say.
 
 use super::Counters;
+use super::Shape;
 use super::autopsy::Findings;
 use super::disputes::Open;
 use super::lockstep::Lockstep;
 use super::members::Member;
 use super::replication::{Replication, SnapshotFrame};
 use tickwire::dispute::visible;
+use tickwire::history::Recalled;
 use tickwire::simulation::{Simulation, TickRecord};
 use tickwire::{Game, Seat, Tick};
 
@@ -17,11 +19,11 @@ pub(super) enum Outgoing<G: Game> {
 
 impl<G: Game> Outgoing<G> {
     /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
-    pub(super) fn new(simulation: &mut Simulation<G>, stagger: u32) -> Self {
+    pub(super) fn new(shape: &Shape<G>, simulation: &mut Simulation<G>, stagger: u32) -> Self {
         if G::RULES.is_lockstep() {
             Self::Lockstep(Box::new(Lockstep::new(simulation)))
         } else {
-            Self::Snapshots(Box::new(Replication::new(simulation, stagger)))
+            Self::Snapshots(Box::new(Replication::new(shape, stagger)))
         }
     }
 
@@ -52,7 +54,8 @@ impl<G: Game> Outgoing<G> {
     ) -> Option<Open> {
         match self {
             Self::Snapshots(_) => {
-                let world = visible(simulation.schema(), simulation.history().at(tick)?, seat);
+                let (schema, mut recalled) = (simulation.schema(), Recalled::default());
+                let world = visible(schema, simulation.history().at(schema, tick, &mut recalled)?, seat);
                 let (noticed, inputs) = (simulation.tick(), Vec::new());
                 Some(Open { world, findings: Findings { tick, noticed, inputs, replay: None } })
             }
@@ -60,17 +63,17 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// What there is to tell a member: marks it as written.
+    /// What there is to tell a member: marks it as written. `None` when it has to wait until the next tick.
     pub(super) fn frame(
         &mut self,
         simulation: &Simulation<G>,
         member: &mut Member,
         newest: Option<Tick>,
         counters: &mut Counters,
-    ) -> SnapshotFrame<'_> {
+    ) -> Option<SnapshotFrame<'_>> {
         match self {
             Self::Snapshots(replication) => replication.frame(simulation, member, newest, counters),
-            Self::Lockstep(lockstep) => lockstep.frame(simulation, member, newest, counters),
+            Self::Lockstep(lockstep) => Some(lockstep.frame(simulation, member, newest, counters)),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Replication: deltas from the simulation's recent worlds, encoded once for all who share them, and its events.
 
 use super::Counters;
+use super::Shape;
 use super::members::Member;
 use crate::limits::{PRIORS_FIRST_SECONDS, PRIORS_SECONDS};
 use std::collections::VecDeque;
+use std::sync::Arc;
+use tickwire::history::Recalled;
 use tickwire::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::message::SnapshotHead;
 use tickwire::section::Encoder;
@@ -16,6 +19,9 @@ use tickwire::{Game, Seat, Tick, To};
 /// Deltas that the priors are learnt from: one tick in so many of the room's topic, and of a seat's.
 const SAMPLE_TICKS: u32 = 8;
 const SEAT_SAMPLE_TICKS: u32 = 64;
+
+/// Encodings of a tick besides the keyframe and the one against the snapshots before.
+const UNUSUAL_ENCODINGS_MAX: usize = SECTION_ENCODINGS_MAX - 2;
 
 /// Memory for the head of a snapshot: with the events of a lively tick.
 const HEAD_BYTES: usize = 512;
@@ -68,13 +74,18 @@ struct Encoding {
 }
 
 pub(super) struct Replication<G: Game> {
-    event_schema: Schema,
+    events: Arc<Schema>,
     /// Beside the worlds of the simulation's history: oldest first, the newest is the current tick.
     told: VecDeque<Told<G>>,
     /// Encodings of the current tick; the first `encoded` are valid, the rest keep their memory.
     encodings: Vec<Encoding>,
     encoded: usize,
+    /// The tick of the snapshots that are being written, and of those before: whoever keeps up starts from these.
+    written: Option<Tick>,
+    usual: Option<Tick>,
     encoder: Encoder,
+    /// The baseline of somebody who has missed a tick, when there is such a one.
+    recalled: Recalled,
     /// What was published last, and how many times something was.
     priors: Vec<u8>,
     epoch: u32,
@@ -89,19 +100,22 @@ pub(super) struct Replication<G: Game> {
 
 impl<G: Game> Replication<G> {
     /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
-    pub(super) fn new(simulation: &Simulation<G>, stagger: u32) -> Self {
+    pub(super) fn new(shape: &Shape<G>, stagger: u32) -> Self {
         Self {
-            event_schema: Schema::of::<G::Event>(),
+            events: Arc::clone(&shape.events),
             told: VecDeque::from([Told::new()]),
             encodings: Vec::new(),
             encoded: 0,
-            encoder: Encoder::new(simulation.schema()),
+            written: None,
+            usual: None,
+            encoder: Encoder::with_plan(&shape.world, Arc::clone(&shape.plan)),
+            recalled: Recalled::default(),
             priors: Vec::new(),
             epoch: 0,
             training: Tick(PRIORS_FIRST_SECONDS * G::RULES.tick_rate_hz + stagger % G::RULES.tick_rate_hz),
             head: Vec::with_capacity(HEAD_BYTES),
             own: Vec::new(),
-            nothing: Snapshot::empty(simulation.schema()),
+            nothing: Snapshot::empty(&shape.world),
             event_bits: Vec::with_capacity(HEAD_BYTES),
         }
     }
@@ -115,6 +129,7 @@ impl<G: Game> Replication<G> {
         (told.tick, told.room_hash) = (tick, None);
         self.told.push_back(told);
         self.encoded = 0;
+        self.recalled.forget();
         self.train(tick);
     }
 
@@ -138,41 +153,53 @@ impl<G: Game> Replication<G> {
         self.told.get(index)?.room_hash
     }
 
-    /// The newest snapshot for a member: marks it as written.
+    /// The newest snapshot for a member: marks it as written. `None` when too many others have baselines of their own
+    /// in this tick: then it is served in the next one, whatever its baseline is.
     pub(super) fn frame(
         &mut self,
         simulation: &Simulation<G>,
         member: &mut Member,
         newest: Option<Tick>,
         counters: &mut Counters,
-    ) -> SnapshotFrame<'_> {
+    ) -> Option<SnapshotFrame<'_>> {
         let now = simulation.tick();
+        if self.written != Some(now) {
+            (self.usual, self.written) = (self.written, Some(now));
+        }
         // The baseline may have rolled off the history while the member was behind.
-        let baseline = member.baseline.filter(|tick| *tick < now && simulation.history().at(*tick).is_some());
-        let (index, baseline) = self.encoding(simulation, baseline, counters);
+        let baseline = member.baseline.filter(|tick| *tick < now && simulation.history().holds(*tick));
+        let Some(index) = self.encoding(simulation, baseline, member.postponed, counters) else {
+            member.postponed = true;
+            counters.superseded_snapshots += 1;
+            return None;
+        };
+        member.postponed = false;
         self.encode_own(simulation, member, baseline);
         self.encode_head(member, now, newest);
         counters.snapshots += 1;
         counters.keyframes += u64::from(baseline.is_none());
         (member.baseline, member.told) = (Some(now), now);
-        SnapshotFrame { head: &self.head, shared: &self.encodings[index].bytes, own: &self.own }
+        Some(SnapshotFrame { head: &self.head, shared: &self.encodings[index].bytes, own: &self.own })
     }
 
-    /// The encoding against `baseline`, or the keyframe when there are enough encodings of this tick already.
+    /// The encoding against `baseline`; `None` when there are enough encodings of this tick against other baselines
+    /// than the usual one. Who was refused in the tick before `must` get one: there are not more of these than ticks
+    /// in the history.
     fn encoding(
         &mut self,
         simulation: &Simulation<G>,
         baseline: Option<Tick>,
+        must: bool,
         counters: &mut Counters,
-    ) -> (usize, Option<Tick>) {
-        let known = |baseline| self.encodings[..self.encoded].iter().position(|known| known.baseline == baseline);
-        if let Some(index) = known(baseline) {
-            return (index, baseline);
+    ) -> Option<usize> {
+        let known = &self.encodings[..self.encoded];
+        if let Some(index) = known.iter().position(|known| known.baseline == baseline) {
+            return Some(index);
         }
-        let deltas = self.encodings[..self.encoded].iter().filter(|known| known.baseline.is_some()).count();
-        let baseline = baseline.filter(|_| deltas < SECTION_ENCODINGS_MAX - 1);
-        if let Some(index) = known(baseline) {
-            return (index, baseline);
+        let is_unusual = |baseline: Option<Tick>| baseline.is_some() && baseline != self.usual;
+        let unusual = known.iter().filter(|known| is_unusual(known.baseline)).count();
+        if is_unusual(baseline) && unusual >= UNUSUAL_ENCODINGS_MAX && !must {
+            return None;
         }
         if self.encodings.len() == self.encoded {
             self.encodings.push(Encoding::default());
@@ -181,7 +208,8 @@ impl<G: Game> Replication<G> {
         self.encoded += 1;
         counters.encodings += 1;
         let (schema, history) = (simulation.schema(), simulation.history());
-        let (base, now) = (baseline.and_then(|tick| history.at(tick)), history.newest());
+        let base = baseline.and_then(|tick| history.at(schema, tick, &mut self.recalled));
+        let now = history.newest();
         let encoding = &mut self.encodings[index];
         encoding.baseline = baseline;
         encoding.bytes.clear();
@@ -193,7 +221,7 @@ impl<G: Game> Replication<G> {
         if let Some(newest) = self.told.back_mut() {
             newest.room_hash = Some(hash);
         }
-        (index, baseline)
+        Some(index)
     }
 
     fn encode_own(&mut self, simulation: &Simulation<G>, member: &Member, baseline: Option<Tick>) {
@@ -210,7 +238,8 @@ impl<G: Game> Replication<G> {
             return;
         };
         let topic = Topic::Seat(seat);
-        let (base, now) = (baseline.and_then(|tick| history.at(tick)), history.newest());
+        let base = baseline.and_then(|tick| history.at(schema, tick, &mut self.recalled));
+        let now = history.newest();
         self.encoder.encode(schema, topic, base, now, true, &mut self.own);
         if let Some(base) = base.filter(|base| is_sample(base, now, 1 + seat.number())) {
             self.encoder.learn(schema, topic, base, now);
@@ -221,7 +250,6 @@ impl<G: Game> Replication<G> {
         self.event_bits.clear();
         let mut count = 0;
         let mut writer = BitWriter::new(&mut self.event_bits);
-        let mut wire = [0; tickwire::limits::ROW_WIDTH_MAX];
         // Most members were told of everything up to the last tick.
         let untold = u32::try_from(now.since(member.told)).unwrap_or(u32::MAX).min(EVENT_TICKS_MAX);
         let known = self.told.len().saturating_sub(untold as usize);
@@ -229,9 +257,10 @@ impl<G: Game> Replication<G> {
             let age = u32::try_from(now.since(past.tick)).unwrap_or(u32::MAX);
             let heard = |to: &To| *to == To::Everyone || member.seat.map(To::Seat) == Some(*to);
             for (_, event) in past.events.iter().filter(|(to, _)| heard(to)) {
+                let mut wire = [0; tickwire::limits::ROW_WIDTH_MAX];
                 event.gather(&mut wire[..G::Event::WIDTH]);
                 writer.put_small(age);
-                for (leaf, value) in self.event_schema.tables[0].leaves.iter().zip(&wire) {
+                for (leaf, value) in self.events.tables[0].leaves.iter().zip(&wire) {
                     writer.put(*value, leaf.bits);
                 }
                 count += 1;

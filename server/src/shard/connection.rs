@@ -9,7 +9,8 @@ use crate::metrics::{Metrics, Tally};
 use crate::net::address::Counted;
 use crate::net::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
 use crate::room::{MemberId, SnapshotPoll};
-use std::io::{ErrorKind, Read, Write};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::net::TcpStream;
 use tickwire::message::CloseCode;
 
@@ -58,11 +59,11 @@ impl Unsent {
     }
 
     /// Writes what the kernel takes; gives how much that was.
-    pub(super) fn flush(&mut self, mut stream: &TcpStream) -> Result<usize, End> {
+    pub(super) fn flush(&mut self, stream: &TcpStream) -> Result<usize, End> {
         if self.is_empty() {
             return Ok(0);
         }
-        let count = taken(stream.write(&self.bytes[self.sent..]))?;
+        let count = write(stream, &self.bytes[self.sent..])?;
         self.sent += count;
         if self.sent == self.bytes.len() {
             self.bytes.clear();
@@ -72,11 +73,22 @@ impl Unsent {
     }
 }
 
-/// Bytes that a non-blocking write has taken.
-fn taken(written: std::io::Result<usize>) -> Result<usize, End> {
-    match written {
+/// Writes what the kernel takes at once; gives how much that was. Straight to the kernel, as is [`read`]: on the way
+/// through the C library each call pays for being a place where a thread could be cancelled.
+fn write(stream: &TcpStream, bytes: &[u8]) -> Result<usize, End> {
+    match send(stream, bytes, SendFlags::NOSIGNAL) {
         Ok(count) => Ok(count),
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(0),
+        Err(_) => Err(End::Lost),
+    }
+}
+
+/// Reads what is there; `None` when nothing is.
+fn read(stream: &TcpStream, space: &mut [u8]) -> Result<Option<usize>, End> {
+    match recv(stream, space, RecvFlags::empty()) {
+        Ok((0, _)) => Err(End::Lost),
+        Ok((count, _)) => Ok(Some(count)),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
         Err(_) => Err(End::Lost),
     }
 }
@@ -107,15 +119,14 @@ impl Connection {
             return;
         }
         self.reader.borrow(turn.received);
-        match self.stream.read(self.reader.space()) {
-            Ok(0) => self.end = Some(End::Lost),
-            Ok(count) => {
+        match read(&self.stream, self.reader.space()) {
+            Ok(Some(count)) => {
                 turn.tally.bytes_in += count as u64;
                 self.reader.filled(count);
                 self.take_in(room, turn);
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-            Err(_) => self.end = Some(End::Lost),
+            Ok(None) => {}
+            Err(end) => self.end = Some(end),
         }
         self.reader.give_back(turn.received);
     }
@@ -183,7 +194,7 @@ impl Connection {
         if turn.lead.is_empty() {
             return Ok(());
         }
-        let count = taken(self.stream.write(turn.lead))?;
+        let count = write(&self.stream, turn.lead)?;
         turn.tally.bytes_out += count as u64;
         if count < turn.lead.len() {
             turn.tally.writes_incomplete += 1;
@@ -198,6 +209,7 @@ mod tests {
     use super::*;
     use crate::net::address::ConnectionCounts;
     use crate::net::frame::FrameLimits;
+    use std::io::Read;
     use std::net::TcpListener;
 
     #[test]

@@ -1,7 +1,9 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside, nothing is dynamic.
 
-use crate::room::{Autopsy, Counters, Entered, MemberId, Room, SnapshotPoll, Summary};
+use crate::room::{Autopsy, Counters, Entered, MemberId, Room, Shape, SnapshotPoll, Summary};
 use serde_json::Value;
+use std::fmt;
+use std::sync::Arc;
 use tickwire::message::{CloseCode, Hello, ResumeToken};
 use tickwire::{Game, Rules};
 
@@ -74,28 +76,36 @@ pub(crate) struct RoomPlan {
     pub(crate) fill_with_bots: bool,
 }
 
-type MakeRoom = fn(&RoomPlan) -> Result<Box<dyn HostedRoom>, serde_json::Error>;
+type MakeRoom = Arc<dyn Fn(&RoomPlan) -> Result<Box<dyn HostedRoom>, serde_json::Error> + Send + Sync>;
 type CheckOptions = fn(&Value) -> Result<(), serde_json::Error>;
 
 /// A game that the server offers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct OfferedGame {
     pub(crate) rules: Rules,
-    /// Makes a room, on the shard's thread.
+    /// Makes a room, on the shard's thread. What it shares with other rooms of the game is in here.
     pub(crate) make: MakeRoom,
     /// Whether these are options of the game, before anything is made.
     pub(crate) check: CheckOptions,
 }
 
-impl OfferedGame {
-    pub(crate) fn of<G: Game>() -> Self {
-        Self { rules: G::RULES, make: make_room::<G>, check: |options| read_options::<G>(options).map(drop) }
+impl fmt::Debug for OfferedGame {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("OfferedGame").field("rules", &self.rules).finish_non_exhaustive()
     }
 }
 
-fn make_room<G: Game>(plan: &RoomPlan) -> Result<Box<dyn HostedRoom>, serde_json::Error> {
+impl OfferedGame {
+    pub(crate) fn of<G: Game>() -> Self {
+        let shape = Shape::new();
+        let make: MakeRoom = Arc::new(move |plan| make_room::<G>(&shape, plan));
+        Self { rules: G::RULES, make, check: |options| read_options::<G>(options).map(drop) }
+    }
+}
+
+fn make_room<G: Game>(shape: &Shape<G>, plan: &RoomPlan) -> Result<Box<dyn HostedRoom>, serde_json::Error> {
     let options = read_options::<G>(&plan.options)?;
-    Ok(Box::new(Room::<G>::new(plan.seed, &options, plan.fill_with_bots)))
+    Ok(Box::new(Room::shaped(shape, plan.seed, &options, plan.fill_with_bots)))
 }
 
 fn read_options<G: Game>(options: &Value) -> Result<G::Options, serde_json::Error> {

@@ -3,6 +3,8 @@
 //! The two directions mirror each other line by line: whoever changes one changes the other.
 
 use super::plan::{COUNT_BITS, Form, LEAF_FRESH, LEAF_VALUE, LeafPlan, TablePlan, mantissa_tree};
+use crate::RowId;
+use crate::hash;
 use crate::state::{LeafKind, Motion, Schema};
 use crate::wire::{Chance, DecodeError, RangeDecoder, RangeEncoder};
 use alloc::vec::Vec;
@@ -173,15 +175,6 @@ impl LeafPlan {
         }
     }
 
-    /// The bits in which two values must agree to be the same.
-    #[inline]
-    const fn wraps(&self) -> u64 {
-        match self.kind {
-            LeafKind::Turn => self.max as u64,
-            LeafKind::Number | LeafKind::Choice => u64::MAX,
-        }
-    }
-
     /// Where the leaf is expected; `row` holds what is known of the row now. Leaves that a function moves are the
     /// caller's.
     #[inline]
@@ -218,16 +211,35 @@ impl TablePlan {
         if !self.groups.is_empty() {
             return self.expect_with_groups(was, now, ticks, scratch);
         }
+        let leaves = was.iter().zip(now).zip(&self.sieve);
+        let changed = leaves.fold(0, |changed, ((was, now), sieve)| changed | ((was ^ now) & sieve.stays));
+        self.expect_moved(changed, was, now, ticks, scratch)
+    }
+
+    /// The same together with the sum that the row's hash is made of, of a table without groups.
+    #[inline]
+    pub(super) fn expect_and_sum(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> (bool, u64) {
+        let (mut changed, mut sum) = (0, 0_u64);
+        for ((was, now), sieve) in was.iter().zip(now).zip(&self.sieve) {
+            changed |= (was ^ now) & sieve.stays;
+            sum = sum.wrapping_add(sieve.key.wrapping_mul(u64::from(*now)));
+        }
+        (self.expect_moved(changed, was, now, ticks, scratch), sum)
+    }
+
+    /// `changed` is not 0 when a leaf has not stayed that should have.
+    #[inline]
+    fn expect_moved(&self, changed: u32, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> bool {
         // Rows of one shape: the checks of all accesses below become one.
         let (was, now) = (&was[..now.len()], &now[..was.len()]);
-        let off = self.holds.iter().fold(0, |off, leaf| off | (was[*leaf] ^ now[*leaf]));
-        let off = self.slides.iter().fold(u64::from(off), |off, (plan, slide)| {
-            off | slide.off(plan.wraps(), was[plan.leaf], now[slide.by], ticks, now[plan.leaf])
+        let off = self.slides.iter().fold(u64::from(changed), |off, plan| {
+            off | plan.slide.off(plan.wraps, was[plan.leaf], now[plan.slide.by], ticks, now[plan.leaf])
         });
-        if off == 0 {
-            return true;
-        }
-        // What met the end of its range is still where it was expected.
+        off == 0 || self.expect_exactly(was, now, ticks, scratch)
+    }
+
+    /// What met the end of its range is still where it was expected.
+    fn expect_exactly(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> bool {
         let mut undisturbed = true;
         for plan in &self.leaves {
             let place = plan.expected(was, now, ticks);
@@ -264,6 +276,12 @@ impl TablePlan {
         }
     }
 
+    /// The hash of a row as it travels.
+    #[inline]
+    pub(super) fn hash(&self, id: RowId, row: &[u32]) -> u32 {
+        hash::narrow(hash::row(id, self.sieve.iter().zip(row).map(|(sieve, value)| (sieve.key, *value))))
+    }
+
     /// A row that is not as expected.
     pub(super) fn put_row(&self, expected: &[u32], now: &[u32], out: &mut impl Decisions) {
         self.leaves.iter().for_each(|plan| plan.put(expected[plan.leaf], now[plan.leaf], out));
@@ -273,8 +291,8 @@ impl TablePlan {
     #[inline]
     pub(super) fn move_row(&self, ticks: u32, row: &mut [u32], scratch: &mut Scratch) {
         if self.groups.is_empty() {
-            for (plan, _) in &self.slides {
-                row[plan.leaf] = plan.expected(row, row, ticks);
+            for plan in &self.slides {
+                row[plan.leaf] = plan.slide.moved(plan.max, plan.kind, row[plan.leaf], row[plan.slide.by], ticks);
             }
         } else {
             let Scratch { expected, was, before, .. } = scratch;

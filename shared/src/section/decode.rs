@@ -3,11 +3,11 @@
 use super::coder::{Reader, Scratch, take_count};
 use super::plan::TablePlan;
 use crate::RowId;
-use crate::hash;
 use crate::limits::ROWS_MAX;
 use crate::snapshot::Rows;
 use crate::state::TableSchema;
 use crate::wire::DecodeError;
+use alloc::vec::Vec;
 
 /// The part of one table that a section covers.
 pub(super) struct Span<'a> {
@@ -21,12 +21,14 @@ pub(super) struct Span<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
     fresh: Rows,
+    /// Places of rows that are gone.
+    gone: Vec<usize>,
     scratch: Scratch,
 }
 
 impl Memory {
     pub(super) fn new(scratch: Scratch) -> Self {
-        Self { fresh: Rows::default(), scratch }
+        Self { fresh: Rows::default(), gone: Vec::new(), scratch }
     }
 }
 
@@ -39,20 +41,19 @@ impl Span<'_> {
         memory: &mut Memory,
         out: &mut Rows,
     ) -> Result<u32, DecodeError> {
-        let first = if self.plan.number == 0 { self.index.min(1) as usize } else { out.ids.len() };
         match (self.plan.number, base) {
             // The root's row belongs to section 0.
-            (0, _) if self.index > 0 => {}
-            (0, base) => self.take_root(base, reader, memory, out)?,
+            (0, _) if self.index > 0 => Ok(0),
+            (0, base) => {
+                self.take_root(base, reader, memory, out)?;
+                Ok(self.plan.hash(out.ids[0], out.row(0)))
+            }
             (_, base) => {
-                if let Some(base) = base {
-                    self.take_kept(base, reader, memory, out)?;
-                }
-                self.take_fresh(first, reader, memory, out)?;
+                let first = out.ids.len();
+                let kept = base.map_or(Ok(0), |base| self.take_kept(base, reader, memory, out))?;
+                Ok(kept.wrapping_add(self.take_fresh(first, reader, memory, out)?))
             }
         }
-        // What is hidden is zero on this side, and adds nothing.
-        Ok(hash::rows(&out.ids[first..], &self.table.keys, &out.wire[first * out.width..]))
     }
 
     fn take_root(
@@ -90,35 +91,45 @@ impl Span<'_> {
         self.plan.owner.is_some_and(|owner| was[owner] != 0)
     }
 
+    /// Appends the rows of the baseline that are still there, and gives the sum of their hashes.
     fn take_kept(
         &self,
         base: &Rows,
         reader: &mut Reader<'_, '_>,
         memory: &mut Memory,
         out: &mut Rows,
-    ) -> Result<(), DecodeError> {
-        let mut last_changed = false;
-        for index in base.in_section(self.table, self.index) {
-            let was = base.row(index);
-            let is_changed = reader.decide(self.plan.row_changed(self.owned(was), last_changed));
+    ) -> Result<u32, DecodeError> {
+        let (first, width) = (out.ids.len(), out.width);
+        let span = base.in_section(self.table, self.index);
+        // All at once, and what is gone goes afterwards: most rows stay.
+        out.ids.extend_from_slice(&base.ids[span.clone()]);
+        out.wire.extend_from_slice(&base.wire[span.start * width..span.end * width]);
+        memory.gone.clear();
+        let (mut hash, mut last_changed) = (0_u32, false);
+        let rows = out.wire[first * width..].chunks_exact_mut(width);
+        for ((place, id), row) in (first..).zip(&out.ids[first..]).zip(rows) {
+            let is_changed = reader.decide(self.plan.row_changed(self.owned(row), last_changed));
             last_changed = is_changed;
             if is_changed && reader.decide(self.plan.row_gone()) {
+                memory.gone.push(place);
                 continue;
             }
-            let row = out.push_copy(base.ids[index], was);
             self.take_moved(is_changed, row, &mut memory.scratch, reader)?;
+            // What is hidden is zero on this side, and adds nothing.
+            hash = hash.wrapping_add(self.plan.hash(*id, row));
         }
-        Ok(())
+        remove(out, &memory.gone);
+        Ok(hash)
     }
 
-    /// Reads the new rows and puts each in its place among those from `first` on.
+    /// Reads the new rows, puts each in its place among those from `first` on, and gives the sum of their hashes.
     fn take_fresh(
         &self,
         first: usize,
         reader: &mut Reader<'_, '_>,
         memory: &mut Memory,
         out: &mut Rows,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<u32, DecodeError> {
         let [count, gap, generation] = self.plan.fresh_counts();
         let slots = u32::from(self.table.slots_per_section);
         let mut next_slot = self.index * slots;
@@ -144,7 +155,11 @@ impl Span<'_> {
             self.plan.take_fresh(&mut fresh.wire[start..], reader)?;
             next_slot = slot + 1;
         }
-        (0..fresh.ids.len()).try_for_each(|number| insert(out, first, fresh.ids[number], fresh.row(number)))
+        (0..fresh.ids.len()).try_fold(0_u32, |hash, number| {
+            let (id, row) = (fresh.ids[number], fresh.row(number));
+            insert(out, first, id, row)?;
+            Ok(hash.wrapping_add(self.plan.hash(id, row)))
+        })
     }
 }
 
@@ -153,6 +168,23 @@ fn check(value: u32, max: u32) -> Result<(), DecodeError> {
         return Err(DecodeError::OutOfRange { value: u64::from(value), max: u64::from(max) });
     }
     Ok(())
+}
+
+/// Takes out the rows at these places, which come in order.
+fn remove(rows: &mut Rows, gone: &[usize]) {
+    let Some(first) = gone.first().copied() else { return };
+    let (width, mut to) = (rows.width, first);
+    let mut gone = gone.iter().copied().peekable();
+    for from in first..rows.ids.len() {
+        if gone.next_if_eq(&from).is_some() {
+            continue;
+        }
+        rows.ids[to] = rows.ids[from];
+        rows.wire.copy_within(from * width..(from + 1) * width, to * width);
+        to += 1;
+    }
+    rows.ids.truncate(to);
+    rows.wire.truncate(to * width);
 }
 
 fn insert(rows: &mut Rows, first: usize, id: RowId, row: &[u32]) -> Result<(), DecodeError> {

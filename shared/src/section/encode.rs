@@ -9,6 +9,7 @@ use crate::hash;
 use crate::snapshot::{Rows, Snapshot, Topic};
 use crate::state::{Schema, TableSchema};
 use crate::wire::{Chance, RangeEncoder};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -42,10 +43,8 @@ struct Between<'a> {
 /// Encodes the sections of one room, and learns from them.
 #[derive(Debug, Clone)]
 pub struct Encoder {
-    plan: Plan,
+    plan: Arc<Plan>,
     priors: Priors,
-    /// Memory for the next ones.
-    trained: Priors,
     census: Census,
     chances: Vec<Chance>,
     rows: RowScratch,
@@ -55,16 +54,14 @@ impl Encoder {
     /// An encoder that knows nothing but the world's shape.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
-        let plan = Plan::of(schema);
+        Self::with_plan(schema, Arc::new(Plan::of(schema)))
+    }
+
+    /// The same with a plan of that schema that others use too.
+    #[must_use]
+    pub fn with_plan(schema: &Schema, plan: Arc<Plan>) -> Self {
         let (priors, census) = (Priors::untrained(&plan), Census::new(&plan));
-        Self {
-            trained: priors.clone(),
-            priors,
-            census,
-            chances: plan.untrained.clone(),
-            rows: RowScratch::new(schema),
-            plan,
-        }
+        Self { priors, census, chances: plan.untrained.clone(), rows: RowScratch::new(schema), plan }
     }
 
     /// Appends all sections of a topic to `out`: the deltas from `base` (older than `now`) to `now`, or keyframes.
@@ -89,13 +86,16 @@ impl Encoder {
         let Between { topic, index, base, now, .. } = between;
         let age = base.map_or(0, |base| now.tick.since(base.tick));
         let age = u32::try_from(age).expect("a baseline is older than what is built on it");
-        let rows_hash = hash_of(between, self.plan.of_topic(topic));
-        SectionHead { topic, index, age, rows_hash, to_end, body: &[] }.encode(out);
+        // The hash is known when all rows have been looked at.
+        let mut head = SectionHead { topic, index, age, rows_hash: 0, to_end, body: &[] };
+        head.encode(out);
         let start = out.len();
         self.restart(topic);
         let mut writer = Writer { coder: RangeEncoder::new(out), chances: &mut self.chances };
-        put_section(between, self.plan.of_topic(topic), &mut self.rows, &mut writer);
+        let rows_hash = put_section(between, self.plan.of_topic(topic), &mut self.rows, &mut writer);
         writer.coder.finish();
+        head.rows_hash = rows_hash;
+        head.patch_hash(start, out);
         if !to_end {
             SectionHead::insert_length(start, out);
         }
@@ -120,11 +120,7 @@ impl Encoder {
     /// Replaces the priors by what was learnt, if that pays within the next `snapshots`; whether it did. From then
     /// on, who does not hold what [`Encoder::put_priors`] gives cannot read what is encoded.
     pub fn train(&mut self, snapshots: u32) -> bool {
-        let pays = self.census.train(&self.priors, snapshots, &mut self.trained);
-        if pays {
-            core::mem::swap(&mut self.priors, &mut self.trained);
-        }
-        pays
+        self.census.train(&mut self.priors, snapshots)
     }
 
     /// Appends the priors as they are published.
@@ -162,22 +158,16 @@ impl RowScratch {
     }
 }
 
-fn put_section(between: Between<'_>, plans: &[TablePlan], rows: &mut RowScratch, out: &mut impl Decisions) {
+/// Puts the rows of a section and gives the sum of their hashes.
+fn put_section(between: Between<'_>, plans: &[TablePlan], rows: &mut RowScratch, out: &mut impl Decisions) -> u32 {
     let Between { schema, topic, index, base, now } = between;
     let ticks = base.map_or(0, |base| now.tick.since(base.tick));
     let ticks = u32::try_from(ticks).unwrap_or(0);
-    for plan in plans {
+    plans.iter().fold(0, |hash, plan| {
         let table = &schema.tables[plan.number];
         let span = Span { topic, plan, table, index, ticks };
-        span.put(base.map(|base| &base.tables[plan.number]), &now.tables[plan.number], rows, out);
-    }
-}
-
-fn hash_of(between: Between<'_>, plans: &[TablePlan]) -> u32 {
-    let Between { schema, topic, index, now, .. } = between;
-    plans.iter().fold(0, |hash, plan| {
-        let span = Span { topic, plan, table: &schema.tables[plan.number], index, ticks: 0 };
-        hash.wrapping_add(span.hash(&now.tables[plan.number]))
+        let (base, now) = (base.map(|base| &base.tables[plan.number]), &now.tables[plan.number]);
+        hash.wrapping_add(span.put(base, now, rows, out))
     })
 }
 
@@ -202,29 +192,64 @@ impl Span<'_> {
 
     /// The sum of the hashes of the rows as they are now.
     fn hash(&self, now: &Rows) -> u32 {
-        let keys = &self.table.keys;
-        if self.plan.is_whole {
-            return hash::rows(&now.ids[self.rows(now)], keys, &now.wire[self.rows(now).start * now.width..]);
-        }
         let hash = |index: usize| {
             let (row, leaves) = (now.row(index), self.plan.leaves.iter());
-            let values = leaves.map(|plan| (keys[plan.leaf], self.topic.value(self.table, row, plan.leaf)));
+            let value = |leaf| self.topic.value(self.table, row, leaf);
+            let values = leaves.map(|plan| (self.plan.sieve[plan.leaf].key, value(plan.leaf)));
             hash::narrow(hash::row(now.ids[index], values))
         };
         self.rows(now).filter(|index| self.seen(now, *index)).map(hash).fold(0, u32::wrapping_add)
     }
 
-    fn put(&self, base: Option<&Rows>, now: &Rows, rows: &mut RowScratch, out: &mut impl Decisions) {
+    /// Puts the rows and gives the sum of their hashes.
+    fn put(&self, base: Option<&Rows>, now: &Rows, rows: &mut RowScratch, out: &mut impl Decisions) -> u32 {
         if self.plan.number == 0 {
             if self.index == 0 {
                 self.put_root(base, now, rows, out);
             }
-            return;
+            return self.hash(now);
         }
         if let Some(base) = base {
+            // Mostly the same rows as before, and nothing about them hidden.
+            let (was, is) = (self.rows(base), self.rows(now));
+            if self.topic == Topic::Room && self.plan.groups.is_empty() && base.ids[was.clone()] == now.ids[is.clone()]
+            {
+                let hash = self.put_same(base, was, now, is, rows, out);
+                put_count(out, self.plan.fresh_counts()[0], 0);
+                return hash;
+            }
             self.put_kept(base, now, rows, out);
         }
         self.put_fresh(base, now, rows, out);
+        self.hash(now)
+    }
+
+    /// The rows of the baseline, which all are there, and no others; gives the sum of their hashes.
+    fn put_same(
+        &self,
+        base: &Rows,
+        was: Range<usize>,
+        now: &Rows,
+        is: Range<usize>,
+        rows: &mut RowScratch,
+        out: &mut impl Decisions,
+    ) -> u32 {
+        let width = now.width;
+        let ids = &now.ids[is.clone()];
+        let was = base.wire[was.start * width..was.end * width].chunks_exact(width);
+        let now = now.wire[is.start * width..is.end * width].chunks_exact(width);
+        let (mut hash, mut last_changed) = (0_u32, false);
+        for ((id, was), now) in ids.iter().zip(was).zip(now) {
+            let (is_expected, sum) = self.plan.expect_and_sum(was, now, self.ticks, &mut rows.coder);
+            hash = hash.wrapping_add(hash::narrow(hash::row_of_sum(*id, sum)));
+            out.decide(self.plan.row_changed(self.owned(was), last_changed), !is_expected);
+            last_changed = !is_expected;
+            if last_changed {
+                out.decide(self.plan.row_gone(), false);
+                self.plan.put_row(&rows.coder.expected, now, out);
+            }
+        }
+        hash
     }
 
     /// The root's row always exists: a keyframe tells it as a new one.
@@ -304,12 +329,6 @@ impl Span<'_> {
     fn put_fresh(&self, base: Option<&Rows>, now: &Rows, rows: &mut RowScratch, out: &mut impl Decisions) {
         let [count, gap, generation] = self.plan.fresh_counts();
         let span = self.rows(now);
-        // Mostly the same rows as before.
-        let same =
-            base.is_some_and(|base| self.topic == Topic::Room && base.ids[self.rows(base)] == now.ids[span.clone()]);
-        if same {
-            return put_count(out, count, 0);
-        }
         let known = |index: usize| {
             base.is_some_and(|base| {
                 let at = base.ids.partition_point(|id| id.slot < now.ids[index].slot);

@@ -82,6 +82,12 @@ impl<'a> SectionHead<'a> {
         out.extend_from_slice(&self.rows_hash.wrapping_add(salt(self.topic, self.index)).to_le_bytes());
     }
 
+    /// Writes the hash into a head that ends at `end`.
+    pub(super) fn patch_hash(&self, end: usize, out: &mut [u8]) {
+        let hash = self.rows_hash.wrapping_add(salt(self.topic, self.index));
+        out[end - size_of_val(&hash)..end].copy_from_slice(&hash.to_le_bytes());
+    }
+
     /// Puts the length of the body that starts at `start` and ends `out` in front of it.
     pub(super) fn insert_length(start: usize, out: &mut Vec<u8>) {
         let end = out.len();

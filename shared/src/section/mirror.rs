@@ -9,6 +9,7 @@ use crate::Tick;
 use crate::snapshot::{Snapshot, Topic};
 use crate::state::Schema;
 use crate::wire::{Chance, DecodeError, RangeDecoder, Reader};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a client holds of each topic: the newest snapshot, section by section.
@@ -16,7 +17,7 @@ use alloc::vec::Vec;
 pub struct Mirror {
     room: Received,
     own: Received,
-    plan: Plan,
+    plan: Arc<Plan>,
     priors: Priors,
     chances: Vec<Chance>,
     memory: Memory,
@@ -49,7 +50,12 @@ impl Mirror {
     /// Nothing received yet.
     #[must_use]
     pub fn empty(schema: &Schema) -> Self {
-        let plan = Plan::of(schema);
+        Self::with_plan(schema, Arc::new(Plan::of(schema)))
+    }
+
+    /// The same with a plan of that schema that others use too.
+    #[must_use]
+    pub fn with_plan(schema: &Schema, plan: Arc<Plan>) -> Self {
         let scratch = Scratch::for_rows_of(schema);
         Self {
             room: Received::empty(schema),

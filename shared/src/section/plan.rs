@@ -51,16 +51,35 @@ pub(super) struct LeafPlan {
     pub(super) leads: bool,
 }
 
+/// What matters of a leaf in rows that are as expected, which are most of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sieve {
+    /// Its factor in the hash of the row; 0 when the topic does not show it.
+    pub(super) key: u64,
+    /// The bits in which it must not have changed: all if it stays, none if others move it or it is not shown.
+    pub(super) stays: u32,
+}
+
+/// A leaf that another one moves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SlidePlan {
+    pub(super) leaf: usize,
+    pub(super) slide: Slide,
+    /// The bits in which two places must agree to be the same.
+    pub(super) wraps: u64,
+    pub(super) max: u32,
+    pub(super) kind: LeafKind,
+}
+
 /// One table.
 #[derive(Debug, Clone)]
 pub(super) struct TablePlan {
     pub(super) number: usize,
     pub(super) leaves: Vec<LeafPlan>,
-    /// Of these, the leaves that stay and those that others move.
-    pub(super) holds: Vec<usize>,
-    pub(super) slides: Vec<(LeafPlan, Slide)>,
-    /// Whether the topic shows all leaves of all rows.
-    pub(super) is_whole: bool,
+    /// Per leaf of the row, what the coder asks of it in every row.
+    pub(super) sieve: Vec<Sieve>,
+    /// The leaves that others move.
+    pub(super) slides: Vec<SlidePlan>,
     pub(super) groups: Vec<Group>,
     /// The leaf that says whose the row is, if the topic shows it: owned rows behave differently.
     pub(super) owner: Option<usize>,
@@ -74,7 +93,7 @@ impl TablePlan {
     /// The context of a row that is not as expected. Neighbours are alike, and so are rows of players.
     #[inline]
     pub(super) const fn row_changed(&self, owned: bool, last_changed: bool) -> usize {
-        self.rows + owned as usize * 2 + last_changed as usize
+        self.rows + (((owned as usize) << 1) | last_changed as usize)
     }
 
     pub(super) const fn row_gone(&self) -> usize {
@@ -120,6 +139,15 @@ impl LeafPlan {
         Self { leaf: index, max, bits, kind, motion, form, contexts, leads: false }
     }
 
+    fn slide(&self) -> Option<SlidePlan> {
+        let Motion::By(slide) = self.motion else { return None };
+        let wraps = match self.kind {
+            LeafKind::Turn => u64::from(self.max),
+            LeafKind::Number | LeafKind::Choice => u64::MAX,
+        };
+        Some(SlidePlan { leaf: self.leaf, slide, wraps, max: self.max, kind: self.kind })
+    }
+
     fn context_count(&self) -> usize {
         LEAF_VALUE
             + match self.form {
@@ -148,9 +176,10 @@ pub(super) enum About {
     Value(usize),
 }
 
-/// The plans of both kinds of topic.
+/// What encoders and mirrors of a world must know of its shape, flat and in the order of coding: made once, and
+/// shared by all rooms of a game.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub struct Plan {
     room: Vec<TablePlan>,
     seat: Vec<TablePlan>,
     /// Contexts of the room's topic; those of seats' topics follow.
@@ -160,7 +189,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(schema: &Schema) -> Self {
+    /// The plan of worlds of this shape.
+    #[must_use]
+    pub fn of(schema: &Schema) -> Self {
         let mut plan = Self { room: Vec::new(), seat: Vec::new(), room_contexts: 0, untrained: Vec::new() };
         plan.room = plan.tables(schema, |table| &table.public, false);
         plan.room_contexts = plan.untrained.len();
@@ -183,18 +214,17 @@ impl Plan {
             let plan = &mut rest[0];
             plan.leads = matches!(plan.motion, Motion::With(_)) && before.iter().all(|past| past.motion != plan.motion);
         }
-        let holds = leaves.iter().filter(|plan| plan.motion == Motion::Hold).map(|plan| plan.leaf).collect();
-        let slide = |plan: &LeafPlan| match plan.motion {
-            Motion::By(slide) => Some((*plan, slide)),
-            Motion::Hold | Motion::With(_) => None,
-        };
-        let slides = leaves.iter().filter_map(slide).collect();
-        // Of a topic of a seat, other seats' rows are never part.
-        let is_whole = !is_own && order.len() == table.leaves.len();
+        let mut sieve = alloc::vec![Sieve { key: 0, stays: 0 }; table.leaves.len()];
+        for plan in &leaves {
+            let stays = if plan.motion == Motion::Hold { u32::MAX } else { 0 };
+            sieve[plan.leaf] = Sieve { key: table.keys[plan.leaf], stays };
+        }
+        let slides = leaves.iter().filter_map(LeafPlan::slide).collect();
+        let is_whole = order.len() == table.leaves.len();
         let owner = table.owner.filter(|owner| order.contains(owner));
         let groups = if leaves.iter().any(|plan| plan.leads) { table.groups.clone() } else { Vec::new() };
         let hides = is_own || (!groups.is_empty() && !is_whole);
-        TablePlan { number, leaves, holds, slides, is_whole, groups, owner, hides, rows }
+        TablePlan { number, leaves, sieve, slides, groups, owner, hides, rows }
     }
 
     fn leaf(&mut self, index: usize, leaf: &Leaf) -> LeafPlan {

@@ -9,6 +9,7 @@ use super::coder::Decisions;
 use super::plan::Plan;
 use crate::wire::{Chance, DecodeError, RangeDecoder, RangeEncoder};
 use alloc::vec::Vec;
+use core::num::NonZeroU8;
 
 /// Bits of a published chance.
 const LEVEL_BITS: u32 = 5;
@@ -26,7 +27,8 @@ const SEEN_MIN: u32 = 8;
 #[derive(Debug, Clone)]
 pub struct Priors {
     pub(super) chances: Vec<Chance>,
-    levels: Vec<Option<u8>>,
+    /// Levels that are published, plus one: `None` takes no memory of its own.
+    levels: Vec<Option<NonZeroU8>>,
 }
 
 impl Priors {
@@ -42,7 +44,7 @@ impl Priors {
             coder.put(level.is_some(), trained);
             trained.learn(level.is_some());
             if let Some(level) = level {
-                coder.put_raw(u32::from(*level), LEVEL_BITS);
+                coder.put_raw(u32::from(level.get() - 1), LEVEL_BITS);
             }
         }
         coder.finish();
@@ -68,7 +70,7 @@ impl Priors {
     }
 
     fn set(&mut self, place: usize, level: u8) {
-        self.levels[place] = Some(level);
+        self.levels[place] = NonZeroU8::new(level + 1);
         self.chances[place] = Chance::of_no(LEVELS[usize::from(level)]);
     }
 }
@@ -90,26 +92,31 @@ impl Census {
         self.snapshots += 1;
     }
 
-    /// Makes `next` the priors that would have suited what was counted, and says whether they pay: `snapshots` are
+    /// Makes the priors those that would have suited what was counted, if that pays; whether it did. `snapshots` are
     /// expected until the next time. Afterwards what was counted so far counts half.
-    pub(super) fn train(&mut self, current: &Priors, snapshots: u32, next: &mut Priors) -> bool {
-        next.chances.clone_from(&current.chances);
-        next.levels.clone_from(&current.levels);
-        let mut saved_bits = 0.0;
+    pub(super) fn train(&mut self, priors: &mut Priors, snapshots: u32) -> bool {
+        let (mut saved_bits, mut trained) = (0.0, 0.0);
+        for (place, [no, yes]) in self.counts.iter().copied().enumerate() {
+            if no + yes >= SEEN_MIN {
+                let level = LEVELS[usize::from(nearest_level(no, yes))];
+                saved_bits += cost(priors.chances[place], no, yes) - cost(Chance::of_no(level), no, yes);
+                trained += 1.0;
+            } else if priors.levels[place].is_some() {
+                trained += 1.0;
+            }
+        }
+        let price_bits = priors.levels.len() as f32 + trained * LEVEL_BITS as f32;
+        let pays = saved_bits * snapshots as f32 > price_bits * self.snapshots as f32;
         for (place, counts) in self.counts.iter_mut().enumerate() {
             let [no, yes] = *counts;
-            if no + yes >= SEEN_MIN {
-                let level = nearest_level(no, yes);
-                next.set(place, level);
-                saved_bits += cost(current.chances[place], no, yes) - cost(next.chances[place], no, yes);
+            // Worked out once more: it is done rarely, and memory for it would be there all the time, in every room.
+            if pays && no + yes >= SEEN_MIN {
+                priors.set(place, nearest_level(no, yes));
             }
             *counts = [no / 2, yes / 2];
         }
-        let counted = self.snapshots;
         self.snapshots /= 2;
-        let trained = next.levels.iter().flatten().count() as f32;
-        let price_bits = next.levels.len() as f32 + trained * LEVEL_BITS as f32;
-        saved_bits * snapshots as f32 > price_bits * counted as f32
+        pays
     }
 }
 
