@@ -177,7 +177,10 @@ impl Client {
     /// What the hands do from now on: see [`Pad`]. `aimed` says whether there is a pointer.
     pub fn set_pad(&mut self, stick_x: f32, stick_y: f32, aim_x: f32, aim_y: f32, aimed: bool, buttons: u32) {
         let aim = aimed.then_some(vec2(aim_x, aim_y));
-        self.pad = Pad { stick: vec2(stick_x, stick_y).clamp(vec2(-1.0, -1.0), vec2(1.0, 1.0)), aim, buttons };
+        // The page points into the picture that was drawn last.
+        let aim_in_view = aim.zip(self.scene.camera_center()).map(|(aim, center)| aim - center);
+        let stick = vec2(stick_x, stick_y).clamp(vec2(-1.0, -1.0), vec2(1.0, 1.0));
+        self.pad = Pad { stick, aim, aim_in_view, buttons };
     }
 
     /// Makes the ticks that are due. Call in every animation frame, and ten times a second while hidden.

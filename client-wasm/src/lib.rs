@@ -58,4 +58,4 @@ macro_rules! export {
 }
 
 #[cfg(feature = "demo")]
-export!(tickwire_games::Paddles, tickwire_games::Arena);
+export!(tickwire_games::Paddles, tickwire_games::Arena, tickwire_games::Swarm);

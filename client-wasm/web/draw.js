@@ -4,8 +4,11 @@
 const RATIO_MAX = 2.5;
 const GLOW_PX = 64;
 const GLOWS_MAX = 64;
+const DOTS_MAX = 256;
+// Lights this large have a white core.
+const HOT_PX = 9;
 const TAU = Math.PI * 2;
-const [CAMERA, CLEAR, CIRCLE, RECT, RING, LINE, POLYGON, TEXT, GLOW] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const [CAMERA, CLEAR, CIRCLE, RECT, RING, LINE, POLYGON, TEXT, GLOW, DOTS, DASHES, CAMERA_AT_TOP] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 const ALIGN = ['left', 'center', 'right'];
 const FACE = 'Bahnschrift, "DIN Alternate", "Roboto Condensed", "DejaVu Sans Condensed", system-ui, sans-serif';
 
@@ -30,6 +33,32 @@ function glow(rgb) {
   ctx.fillStyle = fade;
   ctx.fillRect(0, 0, GLOW_PX, GLOW_PX);
   glows.set(rgb, sprite);
+  return sprite;
+}
+
+const dots = new Map();
+/** A small light, drawn once in the size it is needed in: thousands of them are then copied, not scaled. */
+function dot(rgb, px) {
+  const key = rgb * 1024 + px;
+  let sprite = dots.get(key);
+  if (sprite) return sprite;
+  if (dots.size >= DOTS_MAX) dots.clear();
+  sprite = document.createElement('canvas');
+  sprite.width = sprite.height = px;
+  const ctx = sprite.getContext('2d');
+  const half = px / 2;
+  const fade = ctx.createRadialGradient(half, half, 0, half, half, half);
+  for (const [at, alpha] of [[0, 'ff'], [0.38, 'f0'], [0.5, '58'], [0.72, '20'], [1, '00']]) fade.addColorStop(at, css(rgb) + alpha);
+  ctx.fillStyle = fade;
+  ctx.fillRect(0, 0, px, px);
+  if (px >= HOT_PX) {
+    const hot = ctx.createRadialGradient(half, half, 0, half, half, half * 0.3);
+    hot.addColorStop(0, '#ffffffd0');
+    hot.addColorStop(1, '#ffffff00');
+    ctx.fillStyle = hot;
+    ctx.fillRect(0, 0, px, px);
+  }
+  dots.set(key, sprite);
   return sprite;
 }
 
@@ -98,8 +127,9 @@ export class Painter {
   #command(ctx, s, texts, box, i) {
     switch (s[i]) {
       case CAMERA:
+      case CAMERA_AT_TOP:
         this.#flush();
-        this.#aim(box, s[i + 1], s[i + 2], s[i + 3], s[i + 4]);
+        this.#aim(box, s[i + 1], s[i + 2], s[i + 3], s[i + 4], s[i] === CAMERA_AT_TOP);
         return i + 5;
       case CLEAR:
         this.#flush();
@@ -139,16 +169,20 @@ export class Painter {
         ctx.globalAlpha = s[i + 5];
         ctx.drawImage(glow(s[i + 4]), s[i + 1] - s[i + 3], s[i + 2] - s[i + 3], s[i + 3] * 2, s[i + 3] * 2);
         return i + 6;
+      case DOTS:
+        return this.#dots(ctx, s, i);
+      case DASHES:
+        return this.#dashes(ctx, s, i);
       default:
         // Its length is unknown, so nothing after it can be read.
         return s.length;
     }
   }
 
-  #aim(box, cx, cy, w, h) {
+  #aim(box, cx, cy, w, h, atTop) {
     this.#scale = Math.min(box.w / w, box.h / h) * this.ratio;
     this.#x = (box.x + box.w / 2) * this.ratio - cx * this.#scale;
-    this.#y = (box.y + box.h / 2) * this.ratio - cy * this.#scale;
+    this.#y = (box.y + (atTop ? 0 : box.h / 2)) * this.ratio - (atTop ? cy - h / 2 : cy) * this.#scale;
     this.#place();
   }
 
@@ -177,6 +211,38 @@ export class Painter {
     this.#begin(POLYGON, s[i + 2], s[i + 3], 0);
     for (let at = i + 4; at < end; at += 2) ctx.lineTo(s[at], s[at + 1]);
     ctx.closePath();
+    return end;
+  }
+
+  #dots(ctx, s, i) {
+    const end = i + 5 + s[i + 1] * 2;
+    const scale = this.#scale;
+    const px = Math.min(Math.max(Math.round(s[i + 2] * 2 * scale), 3), 1023);
+    const sprite = dot(s[i + 3], px);
+    const x = this.#x - px / 2;
+    const y = this.#y - px / 2;
+    this.#flush();
+    // Not added up: crowds would turn white and lose their colour.
+    if (this.#light) this.#lighten(false);
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.globalAlpha = s[i + 4];
+    const { width, height } = this.#canvas;
+    for (let at = i + 5; at < end; at += 2) {
+      const left = s[at] * scale + x;
+      const top = s[at + 1] * scale + y;
+      if (left > -px && left < width && top > -px && top < height) ctx.drawImage(sprite, left, top);
+    }
+    this.#place();
+    return end;
+  }
+
+  #dashes(ctx, s, i) {
+    const end = i + 5 + s[i + 1] * 4;
+    this.#begin(LINE, s[i + 3], s[i + 4], s[i + 2]);
+    for (let at = i + 5; at < end; at += 4) {
+      ctx.moveTo(s[at], s[at + 1]);
+      ctx.lineTo(s[at + 2], s[at + 3]);
+    }
     return end;
   }
 

@@ -7,6 +7,8 @@ const STEER = {
 const BUTTON = { Space: 1, KeyJ: 1, ShiftLeft: 2, ShiftRight: 2, KeyK: 2, KeyE: 4, KeyL: 4, KeyQ: 8 };
 // The primary and the secondary mouse button are buttons 0 and 1.
 const MOUSE_BUTTONS = 3;
+// Of a finger on the picture.
+const FINGER = 16;
 const DEAD_ZONE = 0.18;
 const STICK_PX = 52;
 const MOUSE_IDLE_MS = 2000;
@@ -44,10 +46,11 @@ export class Pad {
     this.#pointer = null;
   }
 
-  /** Puts the game's on-screen buttons up: bit 0 is the first label. */
+  /** Puts the game's on-screen buttons up: bit 0 is the first label. One without a label is not there. */
   label(labels) {
     this.#touched = 0;
-    this.buttons.replaceChildren(...labels.map((text, bit) => {
+    this.buttons.replaceChildren(...labels.flatMap((text, bit) => {
+      if (!text) return [];
       const button = document.createElement('button');
       button.type = 'button';
       button.textContent = text;
@@ -69,7 +72,7 @@ export class Pad {
     const state = this.state;
     state.x = this.#stick.x;
     state.y = this.#stick.y;
-    state.buttons = this.#mouse | this.#touched;
+    state.buttons = this.#mouse | this.#touched | (this.#pointer === null ? 0 : FINGER);
     for (const code of this.#held) {
       const way = STEER[code];
       if (way) {

@@ -18,7 +18,8 @@ pub trait Stage: Game {
     const TITLE: &'static str;
     /// How to play, in one line: the keys and what they do.
     const HINT: &'static str;
-    /// Labels of the buttons on a touch screen; button `n` is bit `n` of [`Pad::buttons`].
+    /// Labels of the buttons on a touch screen; button `n` is bit `n` of [`Pad::buttons`]. One without a label is not
+    /// there.
     const BUTTONS: &'static [&'static str] = &[];
 
     /// What the player does, from what the hands do.
@@ -50,11 +51,18 @@ pub struct Pad {
     pub stick: Vec2,
     /// The point of the world under the mouse or finger.
     pub aim: Option<Vec2>,
-    /// Held buttons, lowest bit first: space or the mouse, Shift, E, Q, or the labels of [`Stage::BUTTONS`].
+    /// The same from the middle of the camera of the scene that it points into. For games whose camera is part of the
+    /// world: where it was when this was drawn they need not know.
+    pub aim_in_view: Option<Vec2>,
+    /// Held buttons, lowest bit first: space or the left mouse button, Shift or the right one, E, Q, or the labels of
+    /// [`Stage::BUTTONS`]. Then [`Pad::FINGER`].
     pub buttons: u32,
 }
 
 impl Pad {
+    /// The button that a finger on the picture holds: a mouse may point without one.
+    pub const FINGER: u32 = 4;
+
     /// Whether button `n` is held.
     #[must_use]
     pub const fn button(&self, n: u32) -> bool {
@@ -174,10 +182,14 @@ pub enum Align {
 /// 6 polygon n colour x0 y0 …
 /// 7 text    x y size align(-1, 0, 1) colour index
 /// 8 glow    x y r colour
+/// 9 dots    n r colour x y …
+/// 10 dashes n width colour x0 y0 x1 y1 …
+/// 11 camera_at_top cx cy w h     as camera; on a tall screen the rectangle is at the top, not in the middle
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Scene {
     commands: Vec<f32>,
+    camera: Option<Vec2>,
     texts: Vec<String>,
 }
 
@@ -185,6 +197,7 @@ impl Scene {
     /// Empties the picture and keeps its memory.
     pub fn clear(&mut self) {
         self.commands.clear();
+        self.camera = None;
         self.texts.clear();
     }
 
@@ -192,6 +205,12 @@ impl Scene {
     #[must_use]
     pub fn commands(&self) -> &[f32] {
         &self.commands
+    }
+
+    /// The middle of the camera, if there is one.
+    #[must_use]
+    pub const fn camera_center(&self) -> Option<Vec2> {
+        self.camera
     }
 
     /// The texts that the commands name by index.
@@ -212,7 +231,15 @@ impl Scene {
 
     /// The part of the world that must be wholly visible; the rest of the screen shows what is around it.
     pub fn camera(&mut self, center: Vec2, size: Vec2) {
+        self.camera = Some(center);
         self.command(0.0, &[center.x, center.y, size.x, size.y]);
+    }
+
+    /// As [`Scene::camera`], and on a tall screen what lies below is shown rather than what lies above: for what is
+    /// written at the top, and for hands at the bottom.
+    pub fn camera_at_top(&mut self, center: Vec2, size: Vec2) {
+        self.camera = Some(center);
+        self.command(11.0, &[center.x, center.y, size.x, size.y]);
     }
 
     /// Paints everything in one colour.
@@ -271,5 +298,28 @@ impl Scene {
     pub fn glow(&mut self, at: Vec2, radius: f32, color: Color) {
         self.command(8.0, &[at.x, at.y, radius]);
         self.color(color);
+    }
+
+    /// Many small lights of one kind, each brightest within half of `radius`: thousands cost one command.
+    pub fn dots(&mut self, radius: f32, color: Color, points: impl Iterator<Item = Vec2>) {
+        self.batch(9.0, radius, color, points.map(|at| [at.x, at.y]));
+    }
+
+    /// Many straight lines of one kind.
+    pub fn dashes(&mut self, width: f32, color: Color, lines: impl Iterator<Item = (Vec2, Vec2)>) {
+        self.batch(10.0, width, color, lines.map(|(from, to)| [from.x, from.y, to.x, to.y]));
+    }
+
+    /// A command whose count is known once all of it is there.
+    fn batch<const N: usize>(&mut self, op: f32, size: f32, color: Color, items: impl Iterator<Item = [f32; N]>) {
+        let start = self.commands.len();
+        self.command(op, &[0.0, size]);
+        self.color(color);
+        let count = items.map(|item| self.commands.extend_from_slice(&item)).count();
+        if count == 0 {
+            self.commands.truncate(start);
+        } else {
+            self.commands[start + 1] = count as f32;
+        }
     }
 }

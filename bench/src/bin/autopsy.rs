@@ -7,7 +7,7 @@ use std::io::{Write as _, stdout};
 use std::path::PathBuf;
 use tickwire::Game;
 use tickwire_bench::autopsy::explain;
-use tickwire_games::{Arena, Crowd, Paddles, Tumble};
+use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
 use tickwire_server::room::Autopsy;
 
 /// Prints an autopsy that a server has written, and runs it again.
@@ -28,6 +28,7 @@ fn main() -> Result<()> {
         name if name == Arena::RULES.name => explain::<Arena>(&autopsy),
         name if name == Crowd::RULES.name => explain::<Crowd>(&autopsy),
         name if name == Tumble::RULES.name => explain::<Tumble>(&autopsy),
+        name if name == Swarm::RULES.name => explain::<Swarm>(&autopsy),
         other => bail!("{} is of a game {other} that is not here", file.display()),
     }?;
     Ok(write!(stdout().lock(), "{words}")?)

@@ -16,7 +16,7 @@ use tickwire_bench::options::room_option;
 use tickwire_bench::report::Report;
 use tickwire_bench::server_process::ServerProcess;
 use tickwire_bench::table::{Asides, render};
-use tickwire_games::{Arena, Crowd, Paddles, Tumble};
+use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -120,7 +120,8 @@ async fn bots(args: &Args) -> Result<ExitCode> {
         name if name == Arena::RULES.name => play::<Arena>(args).await,
         name if name == Crowd::RULES.name => play::<Crowd>(args).await,
         name if name == Tumble::RULES.name => play::<Tumble>(args).await,
-        other => bail!("there is no game {other}; there are paddles, arena, crowd and tumble"),
+        name if name == Swarm::RULES.name => play::<Swarm>(args).await,
+        other => bail!("there is no game {other}; there are paddles, arena, swarm, crowd and tumble"),
     }
 }
 

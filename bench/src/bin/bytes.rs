@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tickwire::Game;
 use tickwire_bench::bytes::{Plan, measure, render};
 use tickwire_bench::options::room_option;
-use tickwire_games::{Arena, Crowd, Paddles, Tumble};
+use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
 
 /// Plays rooms of bots and prices every field of every delta.
 #[derive(Debug, Parser)]
@@ -42,7 +42,8 @@ fn main() -> Result<()> {
         name if name == Arena::RULES.name => play::<Arena>(&args),
         name if name == Crowd::RULES.name => play::<Crowd>(&args),
         name if name == Tumble::RULES.name => play::<Tumble>(&args),
-        other => bail!("there is no game {other}; there are paddles, arena, crowd and tumble"),
+        name if name == Swarm::RULES.name => play::<Swarm>(&args),
+        other => bail!("there is no game {other}; there are paddles, arena, swarm, crowd and tumble"),
     }
 }
 

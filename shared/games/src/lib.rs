@@ -5,6 +5,7 @@
 //! | [`paddles`] | the tutorial: a whole game on one screen of code |
 //! | [`arena`] | ships and shots in tables, hidden information, bots that fight |
 //! | [`crowd`] | the benchmark: many rows that keep moving, nothing to see |
+//! | [`swarm`] | thousands of units in lockstep: only what hands do travels |
 //! | [`tumble`] | 900 boxes that fall, roll and come to rest: motion in three dimensions |
 //!
 //! Each game is its rules, then a `stage` module that draws it. They name no clock, socket or web type, and
@@ -19,11 +20,13 @@ extern crate alloc;
 pub mod arena;
 pub mod crowd;
 pub mod paddles;
+pub mod swarm;
 pub mod tumble;
 
 pub use arena::Arena;
 pub use crowd::Crowd;
 pub use paddles::Paddles;
+pub use swarm::Swarm;
 pub use tumble::Tumble;
 
 #[cfg(test)]

@@ -1,0 +1,147 @@
+//! Who is near: scratch memory of a step, filled from the units at its beginning and no part of the state.
+//!
+//! Living units are sorted by cell, row by row, so that all that is near lies in a few runs of memory.
+
+use super::{ARMIES, SIZE, Unit};
+use alloc::vec::Vec;
+use tickwire::math::Vec2;
+use tickwire::state::Fields;
+use tickwire::{State, Table};
+
+/// Nearly twice as wide as two units keep apart: those in the way are mostly found in two rows of two cells.
+const CELL: f32 = 16.0;
+const CELLS: usize = (SIZE / CELL) as usize;
+/// Wider than units see: who has no enemy in the blocks around sees none.
+const BLOCK: f32 = 64.0;
+const BLOCKS: usize = (SIZE / BLOCK) as usize;
+
+/// A living unit as others see it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Body {
+    pub(super) at: Vec2,
+    pub(super) number: u16,
+}
+
+impl Body {
+    pub(super) const fn army(&self) -> usize {
+        self.number as usize % ARMIES
+    }
+}
+
+/// The units of the last tick by cells, and what hits they take in this one.
+#[derive(Clone, Default)]
+pub(super) struct Field {
+    /// Where the bodies of each cell begin, and of the last one end.
+    starts: Vec<u16>,
+    bodies: Vec<Body>,
+    /// By number; the dead are nowhere.
+    places: Vec<Vec2>,
+    /// By number.
+    pub(super) hits: Vec<u8>,
+    /// Which armies are in each block, a bit for each.
+    armies: Vec<u8>,
+}
+
+impl State for Field {
+    const WIDTH: usize = 0;
+    fn describe(_: &mut Fields<'_>) {}
+    fn gather(&self, _: &mut [u32]) {}
+    fn scatter(&mut self, _: &[u32]) {}
+}
+
+/// The casts saturate: what is outside of the world is in its outermost cells.
+fn column(at: f32, width: f32, count: usize) -> usize {
+    ((at * (1.0 / width)) as u32 as usize).min(count - 1)
+}
+
+fn cell(at: Vec2) -> usize {
+    column(at.y, CELL, CELLS) * CELLS + column(at.x, CELL, CELLS)
+}
+
+impl Field {
+    /// Finds out where everyone is.
+    pub(super) fn survey(&mut self, units: &Table<Unit>) {
+        self.starts.clear();
+        self.starts.resize(CELLS * CELLS + 1, 0);
+        self.armies.clear();
+        self.armies.resize(BLOCKS * BLOCKS, 0);
+        self.hits.clear();
+        self.hits.resize(units.len(), 0);
+        self.places.clear();
+        self.places.extend(units.values().map(|unit| if unit.hp > 0 { unit.at } else { Vec2::INFINITY }));
+        let mut living = 0;
+        for (number, at) in self.places.iter().enumerate().filter(|(_, at)| at.is_finite()) {
+            self.starts[cell(*at)] += 1;
+            let block = column(at.y, BLOCK, BLOCKS) * BLOCKS + column(at.x, BLOCK, BLOCKS);
+            self.armies[block] |= 1 << (number % ARMIES);
+            living += 1;
+        }
+        let mut end = 0;
+        for start in &mut self.starts {
+            end += *start;
+            *start = end;
+        }
+        self.bodies.clear();
+        self.bodies.resize(living, Body::default());
+        // From behind, so that each cell's start moves down from its end and bodies are in the order of their numbers.
+        for (number, at) in (0..u16::MAX).zip(&self.places).rev().filter(|(_, at)| at.is_finite()) {
+            let start = &mut self.starts[cell(*at)];
+            *start -= 1;
+            self.bodies[usize::from(*start)] = Body { at: *at, number };
+        }
+    }
+
+    /// Where a unit is; far away from everything if it is dead.
+    pub(super) fn place(&self, number: usize) -> Vec2 {
+        self.places.get(number).copied().unwrap_or(Vec2::INFINITY)
+    }
+
+    /// Everyone in the cells that a square around a place touches, in runs of memory.
+    pub(super) fn near(&self, at: Vec2, reach: f32) -> impl Iterator<Item = &[Body]> {
+        let (left, right) = (column(at.x - reach, CELL, CELLS), column(at.x + reach, CELL, CELLS));
+        let (top, bottom) = (column(at.y - reach, CELL, CELLS), column(at.y + reach, CELL, CELLS));
+        (top..=bottom).map(move |row| {
+            let run = self.starts[row * CELLS + left]..self.starts[row * CELLS + right + 1];
+            &self.bodies[usize::from(run.start)..usize::from(run.end)]
+        })
+    }
+
+    /// Whether anybody of another army may be within [`BLOCK`] of a place.
+    pub(super) fn has_enemies(&self, at: Vec2, army: usize) -> bool {
+        let (x, y) = (column(at.x, BLOCK, BLOCKS), column(at.y, BLOCK, BLOCKS));
+        (y.saturating_sub(1)..(y + 2).min(BLOCKS)).any(|row| {
+            let blocks = &self.armies[row * BLOCKS + x.saturating_sub(1)..row * BLOCKS + (x + 2).min(BLOCKS)];
+            blocks.iter().any(|armies| armies & !(1 << army) != 0)
+        })
+    }
+
+    /// The nearest unit of another army.
+    pub(super) fn nearest_enemy(&self, at: Vec2, army: usize, reach: f32) -> Option<u16> {
+        let mut nearest = (reach * reach, None);
+        for run in self.near(at, reach) {
+            for body in run {
+                let squared = (body.at - at).length_squared();
+                if squared < nearest.0 && body.army() != army {
+                    nearest = (squared, Some(body.number));
+                }
+            }
+        }
+        nearest.1
+    }
+
+    /// Away from those who are too near, the more the nearer.
+    pub(super) fn push(&self, at: Vec2, room: f32) -> Vec2 {
+        let (mut push, part) = (Vec2::ZERO, 1.0 / (room * room));
+        for run in self.near(at, room) {
+            for body in run {
+                let way = at - body.at;
+                let near = 1.0 - way.length_squared() * part;
+                // The unit itself is no way off, and moves itself nowhere.
+                if near > 0.0 {
+                    push += way * near;
+                }
+            }
+        }
+        push
+    }
+}
