@@ -6,11 +6,11 @@ use tickwire::difference::{Named, of_wholes};
 use tickwire::whole::Whole;
 use tickwire::wire::DecodeError;
 use tickwire::{Game, Rules};
-use tickwire_games::{Arena, Crowd, Paddles, Tumble};
+use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
 
 /// The demo games.
-pub const DEMO: [Entry; 4] =
-    [Entry::of::<Paddles>(), Entry::of::<Arena>(), Entry::of::<Crowd>(), Entry::of::<Tumble>()];
+pub const DEMO: [Entry; 5] =
+    [Entry::of::<Paddles>(), Entry::of::<Arena>(), Entry::of::<Swarm>(), Entry::of::<Crowd>(), Entry::of::<Tumble>()];
 
 /// Games with one mistake each.
 pub const PLANTED: [Entry; 7] = [
