@@ -381,8 +381,8 @@ fn a_float_that_is_no_number_is_found_at_its_leaf() {
     assert_eq!(path(&ship).as_deref(), Some("y"));
 
     let schema = Schema::of::<Chest>();
-    let mut chest = Chest::default();
-    chest.orders = vec![Order::Idle, Order::Move { to: Vec2::NAN, wire: false }];
+    let orders = vec![Order::Idle, Order::Move { to: Vec2::NAN, wire: false }];
+    let mut chest = Chest { orders, ..Chest::default() };
     let path = |chest: &Chest| chest.not_a_number().map(|leaf| schema.tables[0].leaves[leaf].path.clone());
     assert_eq!(path(&chest).as_deref(), Some("orders[1].Move.to.x"));
     chest.key = Some(Quat::from_xyzw(0.0, f32::NAN, 0.0, 1.0));
