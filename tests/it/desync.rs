@@ -5,7 +5,7 @@ use crate::sessions::{profile, seeds};
 use tickwire::message::ClientControl;
 use tickwire::{Game, Rng};
 use tickwire_bench::plant::plant;
-use tickwire_games::{Arena, Paddles};
+use tickwire_games::{Arena, Paddles, Swarm};
 
 /// How many corruptions were planted, and how many did harm: others are overwritten before anybody could see them.
 #[derive(Debug, Default)]
@@ -75,6 +75,13 @@ fn follow_all<G: Game>(count: u64, players: usize) -> Tally {
 fn a_planted_corruption_of_a_lockstep_client_is_named_and_set_right() {
     let tally = follow_all::<Paddles>(120, 2);
     assert!(tally.planted >= 100 && tally.harmed * 10 >= tally.planted * 7, "{tally:?}");
+    assert_eq!(tally.healed, tally.harmed);
+}
+
+#[test]
+fn a_planted_corruption_among_thousands_of_units_is_named_and_set_right() {
+    let tally = follow_all::<Swarm>(10, 2);
+    assert!(tally.planted >= 8 && tally.harmed * 10 >= tally.planted * 7, "{tally:?}");
     assert_eq!(tally.healed, tally.harmed);
 }
 
