@@ -32,8 +32,8 @@ pub fn explain<G: Game>(autopsy: &Autopsy) -> Result<String> {
     for difference in &autopsy.differences {
         writeln!(out, "  {:40} {:>28} {:>28}", difference.path, difference.server, difference.client)?;
     }
-    if autopsy.differences.is_empty() {
-        writeln!(out, "  no field: free slots or random numbers differ, or the client had nothing to say")?;
+    if let Some(note) = &autopsy.note {
+        writeln!(out, "  {note}")?;
     }
     if autopsy.more {
         writeln!(out, "  … and more")?;

@@ -13,13 +13,14 @@ use crate::state::{Schema, State};
 use alloc::collections::VecDeque;
 use packed::Packed;
 
-/// The worlds of the last [`SNAPSHOT_HISTORY_LEN`] ticks, everything included; never empty.
+/// The worlds of the last [`SNAPSHOT_HISTORY_LEN`] ticks, or in lockstep two, everything included; never empty.
 ///
 /// A step may ask for the past, so these worlds are state: what a room goes on from holds them too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
-    /// Oldest first, each a tick after the one before.
+    /// Oldest first, each a tick after the one before; at most `packed_max`.
     packed: VecDeque<Packed>,
+    packed_max: usize,
     /// The one before the newest, unless that is the first.
     last: Option<Snapshot>,
     newest: Snapshot,
@@ -32,14 +33,21 @@ impl History {
     /// A history that begins with this world.
     #[must_use]
     pub fn new(first: Snapshot) -> Self {
-        Self { packed: VecDeque::with_capacity(SNAPSHOT_HISTORY_LEN - READY_LEN), last: None, newest: first }
+        let packed_max = SNAPSHOT_HISTORY_LEN - READY_LEN;
+        Self { packed: VecDeque::with_capacity(packed_max), packed_max, last: None, newest: first }
+    }
+
+    /// One that keeps the newest two worlds alone: for rooms in which everyone sees the present.
+    #[must_use]
+    pub const fn of_the_present(first: Snapshot) -> Self {
+        Self { packed: VecDeque::new(), packed_max: 0, last: None, newest: first }
     }
 
     /// Rounds `world` to wire precision and keeps it as the next tick's; the oldest one goes, and lends its memory.
     pub fn push<S: State>(&mut self, schema: &Schema, world: &mut S) {
         let tick = self.newest.tick.next();
-        if let Some(last) = &self.last {
-            let is_full = self.packed.len() == SNAPSHOT_HISTORY_LEN - READY_LEN;
+        if let Some(last) = self.last.as_ref().filter(|_| self.packed_max > 0) {
+            let is_full = self.packed.len() == self.packed_max;
             let mut packed = if is_full { self.packed.pop_front() } else { None }.unwrap_or_default();
             packed.pack(schema, last);
             self.packed.push_back(packed);

@@ -112,7 +112,9 @@ impl<G: Game> Simulation<G> {
         let mut world = G::new(options);
         let mut first = Snapshot::empty(&schema);
         first.capture(&mut world, Tick(0));
-        Self::with_schema(Checkpoint { world, rng: Rng::new(seed), history: History::new(first) }, schema)
+        let is_present = G::RULES.is_lockstep();
+        let history = if is_present { History::of_the_present(first) } else { History::new(first) };
+        Self::with_schema(Checkpoint { world, rng: Rng::new(seed), history }, schema)
     }
 
     /// The simulation that goes on from a checkpoint.

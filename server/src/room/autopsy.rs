@@ -3,11 +3,12 @@
 //! Bounded, whatever the game: so many differences, inputs of so many ticks, and the world before only if it is small
 //! enough. What a client says in it is its own word.
 
+use super::Shape;
 use crate::limits::{AUTOPSY_DIFFERENCES_MAX, AUTOPSY_INPUTS_MAX, AUTOPSY_REPLAY_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use tickwire::difference::{Difference, Reading};
-use tickwire::dispute::{BUILD, Testimony, conduct};
+use tickwire::dispute::{BUILD, Testimony};
 use tickwire::lockstep::Bundle;
 use tickwire::state::{Schema, State};
 use tickwire::{Game, Seat, Tick};
@@ -71,6 +72,8 @@ pub struct Autopsy {
     pub differences: Vec<FieldDifference>,
     /// Whether more differs than is told.
     pub more: bool,
+    /// Why nothing is named, if nothing is.
+    pub note: Option<String>,
     /// What everyone did in the ticks before, and in that one.
     pub inputs: Vec<TickInput>,
     /// The world before that tick and what was done in it, as a lockstep message in hexadecimal; `None` when it is too
@@ -89,7 +92,7 @@ pub(super) struct Findings {
 
 impl Autopsy {
     pub(super) fn new<G: Game>(
-        schema: &Schema,
+        shape: &Shape<G>,
         seat: Option<Seat>,
         findings: Findings,
         testimony: &Testimony,
@@ -100,23 +103,34 @@ impl Autopsy {
         Self {
             format: AUTOPSY_FORMAT,
             game: G::RULES.name.into(),
-            fingerprint: format!("{:016x}", tickwire::message::fingerprint::<G>()),
+            fingerprint: format!("{:016x}", shape.fingerprint),
             mode: if G::RULES.is_lockstep() { "lockstep" } else { "snapshot" }.into(),
             seat: seat.map(Seat::number),
-            server: Side { build: BUILD.into(), conduct: format!("{:016x}", conduct::<G>()) },
+            server: Side { build: BUILD.into(), conduct: format!("{:016x}", shape.conduct()) },
             client: Side {
                 build: testimony.build.chars().take(64).collect(),
                 conduct: format!("{:016x}", testimony.conduct),
             },
             tick: tick.0,
             noticed_tick: noticed.0,
-            differences: told.map(|difference| FieldDifference::of(schema, difference)).collect(),
+            differences: told.map(|difference| FieldDifference::of(&shape.world, difference)).collect(),
             more: testimony.more || differences.len() > AUTOPSY_DIFFERENCES_MAX,
+            note: differences.is_empty().then(|| NOTHING_NAMED.into()),
             inputs,
             replay,
         }
     }
+
+    /// What is left of a difference that could not be looked into.
+    pub(super) fn unknown<G: Game>(shape: &Shape<G>, seat: Option<Seat>, tick: Tick, noticed: Tick) -> Self {
+        let findings = Findings { tick, noticed, inputs: Vec::new(), replay: None };
+        let silence = Testimony { tick: tick.0, build: "not asked".into(), conduct: 0, rows: Vec::new(), more: false };
+        Self { note: Some(TOO_OLD.into()), ..Self::new(shape, seat, findings, &silence, &[]) }
+    }
 }
+
+const NOTHING_NAMED: &str = "all rows agree: free slots or random numbers differ, or the client told of no row";
+const TOO_OLD: &str = "the worlds of that tick are not kept any more, or do not differ: the client started over";
 
 impl FieldDifference {
     fn of(schema: &Schema, difference: &Difference) -> Self {

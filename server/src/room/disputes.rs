@@ -26,6 +26,14 @@ pub(super) struct Disputes {
     autopsies: VecDeque<Autopsy>,
 }
 
+impl Disputes {
+    fn keep(&mut self, autopsy: Autopsy) {
+        if self.autopsies.len() < AUTOPSIES_WAITING_MAX {
+            self.autopsies.push_back(autopsy);
+        }
+    }
+}
+
 impl<G: Game> Room<G> {
     /// Takes in what a member says of a difference.
     pub(super) fn receive_evidence(&mut self, member: MemberId, evidence: ClientEvidence) -> Result<(), CloseCode> {
@@ -43,6 +51,8 @@ impl<G: Game> Room<G> {
         let found = self.outgoing.find_difference(&self.simulation, member.seat, tick, hashes);
         let Some(open) = found else {
             member.start_over();
+            let autopsy = Autopsy::unknown(&self.shape, member.seat, tick, self.tick);
+            self.disputes.keep(autopsy);
             return Ok(());
         };
         let rows = row_hashes(self.simulation.schema(), &open.world);
@@ -67,10 +77,8 @@ impl<G: Game> Room<G> {
             }
             None => member.start_over(),
         }
-        let autopsy = Autopsy::new::<G>(schema, member.seat, open.findings, testimony, &differences);
-        if self.disputes.autopsies.len() < AUTOPSIES_WAITING_MAX {
-            self.disputes.autopsies.push_back(autopsy);
-        }
+        let autopsy = Autopsy::new(&self.shape, member.seat, open.findings, testimony, &differences);
+        self.disputes.keep(autopsy);
         Ok(())
     }
 

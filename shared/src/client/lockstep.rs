@@ -67,8 +67,9 @@ pub(super) struct Lockstep<G: Game> {
     events: Events<G>,
     /// The newest tick whose events were told as guesses.
     heard: Tick,
-    /// The newest world before it was dropped, to be compared with what comes instead.
-    dropped: Option<(Snapshot, u32)>,
+    /// The newest world before it was dropped, to be compared with what comes instead; and how many ticks were dropped
+    /// with it, none when there is nothing to compare.
+    dropped: (Snapshot, u32),
     offsets: Offsets,
     /// A difference that is being looked into.
     dispute: Option<dispute::Open>,
@@ -109,7 +110,7 @@ impl<G: Game> Lockstep<G> {
             inputs: Inputs::new(),
             events: Events::new(),
             heard: Tick(0),
-            dropped: None,
+            dropped: (Snapshot::default(), 0),
             offsets: Offsets::default(),
             dispute: None,
             evidence: Vec::new(),
@@ -200,7 +201,7 @@ impl<G: Game> Lockstep<G> {
         self.dispute = None;
         self.told = (tick, start.standing);
         self.frames.push_back(Frame { whole: start.whole, standing: start.standing, events: Vec::new() });
-        self.dropped = None;
+        self.dropped.1 = 0;
         self.offsets.clear();
         if !self.ready || !(newest..=newest + PREDICTION_TICKS_MAX).contains(&self.inputs.made) {
             self.inputs.made = newest;
@@ -259,14 +260,19 @@ impl<G: Game> Lockstep<G> {
 
     /// Drops the frames from `tick` on.
     fn roll_back(&mut self, tick: Tick) {
-        let newest = self.newest().whole.snapshot.clone();
-        let ticks = u32::try_from(newest.tick.since(tick)).unwrap_or(0) + 1;
-        self.dropped = Some((newest, ticks));
+        self.set_aside(tick);
         while self.newest().whole.tick() >= tick {
             self.spare.extend(self.frames.pop_back());
         }
         let last = self.frames.back().expect("a confirmed frame is never dropped");
         self.rng = last.whole.restore(&mut self.world);
+    }
+
+    /// The frames from `tick` on will be dropped: keeps the newest, to see what it is worth.
+    fn set_aside(&mut self, tick: Tick) {
+        let newest = self.frames.back().expect("there is a frame from the first world on");
+        self.dropped.0.copy_from(&newest.whole.snapshot);
+        self.dropped.1 = u32::try_from(newest.whole.tick().since(tick)).unwrap_or(0) + 1;
     }
 
     /// Makes the next tick: as the server says it was, or as it is guessed to be.
@@ -323,12 +329,16 @@ impl<G: Game> Lockstep<G> {
     /// What was dropped has been made anew: eases the difference, and takes back what did not happen.
     fn compare(&mut self, stats: &mut Stats) {
         let now = self.newest().whole.tick();
-        let Some((old, ticks)) = self.dropped.take_if(|(old, _)| old.tick <= now) else { return };
-        let Some(at) = self.place(old.tick) else { return };
-        let mut correction = self.offsets.correct(&self.schema, &old, &self.frames[at].whole.snapshot);
+        let tick = self.dropped.0.tick;
+        if self.dropped.1 == 0 || tick > now {
+            return;
+        }
+        let ticks = core::mem::take(&mut self.dropped.1);
+        let Some(at) = self.place(tick) else { return };
+        let mut correction = self.offsets.correct(&self.schema, &self.dropped.0, &self.frames[at].whole.snapshot);
         correction.ticks = ticks;
         stats.count_correction(&correction);
-        let first = old.tick - (ticks - 1);
+        let first = tick - (ticks - 1);
         let replayed = self.frames.iter().filter(|frame| frame.whole.tick() >= first);
         let replayed = replayed
             .flat_map(|frame| frame.events.iter().map(|(to, event)| (frame.whole.tick(), *to, *event)))
@@ -338,7 +348,9 @@ impl<G: Game> Lockstep<G> {
 
     /// Lets go of frames that are neither shown nor needed to find a difference.
     fn forget(&mut self) {
-        let shown = Tick(self.moment as u32);
+        // A page that is hidden shows nothing, and lets go of what it would have shown.
+        let shown = self.moment.max(self.playout.shown() - f64::from(ADVANCE_TICKS_MAX));
+        let shown = Tick(shown as u32);
         let oldest = self.agreed.min(shown).min(self.confirmed);
         let is_old = |frame: &Frame<G>| frame.whole.tick() < oldest;
         while self.frames.len() > FRAMES_MAX || self.frames.front().is_some_and(is_old) {

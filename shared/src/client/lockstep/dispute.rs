@@ -68,9 +68,7 @@ impl<G: Game> Lockstep<G> {
         for LeafClaim { table, slot, leaf, value } in leaves {
             set_leaf(&mut self.frames[at], (usize::from(*table), *slot, usize::from(*leaf)), *value)?;
         }
-        let newest = self.newest().whole.snapshot.clone();
-        let ticks = u32::try_from(newest.tick.since(tick)).unwrap_or(0);
-        self.dropped = Some((newest, ticks.max(1)));
+        self.set_aside(tick.next());
         self.spare.extend(self.frames.drain(at + 1..));
         self.rng = self.frames[at].whole.restore(&mut self.world);
         (self.confirmed, self.agreed) = (tick, tick);
