@@ -229,6 +229,9 @@ impl<I: Input> BundleCodec<I> {
     }
 
     fn take_start(&self, schema: &Schema, bytes: &mut Reader<'_>) -> Result<Option<Start<I>>, DecodeError> {
+        if bytes.remaining() == 0 {
+            return Ok(None);
+        }
         let mut ahead = bytes.clone();
         let mut bits = BitReader::new(ahead.slice(ahead.remaining())?);
         if bits.take(2)? != WORLD {

@@ -2,10 +2,12 @@
 
 use crate::harness::Play;
 use crate::sessions::{profile, seeds};
-use tickwire::message::ClientControl;
+use tickwire::dispute::{ClientEvidence, Testimony};
+use tickwire::message::{ClientControl, Hello};
 use tickwire::{Game, Rng};
 use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles, Swarm};
+use tickwire_server::room::Room;
 
 /// How many corruptions were planted, and how many did harm: others are overwritten before anybody could see them.
 #[derive(Debug, Default)]
@@ -108,6 +110,21 @@ fn a_client_whose_world_keeps_differing_is_closed() {
     assert!(play.clients[1].closes.is_empty(), "the other plays on");
     play.run_seconds(8);
     play.assert_same_worlds();
+}
+
+#[test]
+fn a_dispute_about_the_world_before_the_first_tick_finds_nothing() {
+    let mut room = Room::<Paddles>::new(1, &(), false);
+    let member = room.enter(&Hello::of::<Paddles>("C4FK9T", "early"), [1; 16]).unwrap().member;
+    for hashes in [vec![], vec![7], vec![7; 300]] {
+        let dispute = ClientEvidence::Dispute { tick: 0, hashes };
+        // The third in a minute is one too many.
+        let _ = room.receive(member, &dispute.encode());
+        let testimony = Testimony { tick: 0, build: String::new(), conduct: 0, rows: Vec::new(), more: false };
+        let _ = room.receive(member, &ClientEvidence::Testimony(testimony).encode());
+    }
+    room.tick();
+    assert_eq!(room.summary().players, 1);
 }
 
 #[test]
