@@ -12,7 +12,7 @@ use crate::report::{Rate, Wire};
 use std::collections::VecDeque;
 use tickwire::link::{Link, LinkProfile, PROFILES};
 use tickwire::math::vec2;
-use tickwire::{Pad, Scene, Tone, Wave};
+use tickwire::{Pad, Rng, Scene, Tone, Wave};
 use wasm_bindgen::prelude::*;
 
 /// A player in a room. Times are `performance.now()`, in milliseconds.
@@ -122,7 +122,7 @@ pub fn profiles() -> String {
 #[wasm_bindgen]
 impl Client {
     /// A player who wants into a room: `{game, code, name, resume, latency_ms, jitter_ms, stall_percent, profile,
-    /// seed}` in JSON. The first three are needed; `resume` is an earlier [`Client::resume_token`].
+    /// watch, seed}` in JSON. The first three are needed; `resume` is an earlier [`Client::resume_token`].
     ///
     /// # Errors
     /// When the options are something else, or name a game that is not here.
@@ -289,6 +289,12 @@ impl Client {
         let profile = named.unwrap_or_else(|| link_profile(latency_ms, jitter_ms, stall_percent));
         self.inbound.set_profile(profile);
         self.outbound.set_profile(profile);
+    }
+
+    /// Damages a field of the world that this client holds, as broken memory would: to see how it is noticed and set
+    /// right. False when there is no world yet.
+    pub fn damage(&mut self, seed: u32) -> bool {
+        self.player.damage(&mut Rng::new(seed.into()))
     }
 
     /// Says something to everyone in the room.

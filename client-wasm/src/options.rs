@@ -7,7 +7,7 @@ use tickwire::message::ResumeToken;
 /// Slower links than this, in milliseconds, are nothing to play on, and not to be imitated either.
 const LINK_MS_MAX: f64 = 10_000.0;
 
-/// `{game, code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, seed?}`; other fields are
+/// `{game, code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?}`; other fields are
 /// ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) resume: Option<ResumeToken>,
     /// The network to imitate.
     pub(crate) link: LinkProfile,
+    /// Whether the human only watches, without a seat.
+    pub(crate) watch: bool,
     /// Spreads retries and seeds the imitated network.
     pub(crate) seed: u64,
 }
@@ -65,6 +67,7 @@ impl Options {
                 Some(link) => link,
                 None => link_profile(number("latency_ms")?, number("jitter_ms")?, number("stall_percent")?),
             },
+            watch: matches!(find("watch"), Some(Json::Bool(true))),
             // Saturates; any number is a seed.
             seed: number("seed")? as u64,
         })

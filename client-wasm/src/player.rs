@@ -9,7 +9,10 @@ use crate::options::Options;
 use crate::report::{Peak, Report};
 use tickwire::client::{Happening, Session};
 use tickwire::limits::EVENTS_PER_TICK_MAX;
-use tickwire::{Pad, Scene, Sparks, Stage, Tone};
+use tickwire::{Pad, Rng, Scene, Sparks, Stage, Tone};
+
+/// Fields that are tried until one can be damaged.
+const DAMAGE_TRIES: u32 = 100;
 
 /// What the page tells a player.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +65,9 @@ pub(crate) trait Play {
 
     /// How it goes.
     fn report(&mut self, now_us: u64) -> Report;
+
+    /// Damages a random field of the world; false when there is none.
+    fn damage(&mut self, dice: &mut Rng) -> bool;
 }
 
 /// A player of game `G`.
@@ -112,7 +118,10 @@ impl<G: Stage> Effects<G> {
 impl<G: Stage> Player<G> {
     /// A player who wants into the room that the options name.
     pub(crate) fn new(options: &Options) -> Self {
-        let session = Session::new(&options.code, &options.name, options.resume, options.seed);
+        let mut session = Session::new(&options.code, &options.name, options.resume, options.seed);
+        if options.watch {
+            session = session.watching();
+        }
         let (roster, correction, sparks) = Default::default();
         Self { session, roster, correction, effects: Effects { unseen: Vec::new(), sparks } }
     }
@@ -203,6 +212,18 @@ impl<G: Stage> Play for Player<G> {
             correction_units: self.correction.value(),
             stats: session.stats().clone(),
         }
+    }
+
+    fn damage(&mut self, dice: &mut Rng) -> bool {
+        (0..DAMAGE_TRIES).any(|_| {
+            let tables = &self.session.confirmed().tables;
+            let table = dice.below(tables.len() as u32) as usize;
+            let Some(rows) = tables.get(table) else { return false };
+            let Some(row) = rows.ids.get(dice.below(rows.ids.len() as u32) as usize).copied() else { return false };
+            let (leaf, bit) = (dice.below(rows.width as u32) as usize, dice.below(8));
+            let old = rows.find(row).and_then(|row| row.get(leaf)).copied();
+            old.is_some_and(|old| self.session.damage(table, row, leaf, old ^ (1 << bit)).is_some())
+        })
     }
 }
 

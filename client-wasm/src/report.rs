@@ -96,6 +96,8 @@ impl Report {
             ("hash_tick", stats.hash_tick.into()),
             ("hashes_compared", stats.hashes_compared.into()),
             ("mismatches", stats.hash_mismatches.into()),
+            ("desyncs", stats.desyncs.into()),
+            ("desyncs_healed", stats.desyncs_healed.into()),
             ("connected", self.connected.into()),
             ("own", own.into()),
             ("others", Json::List(shown(false).map(other).collect())),

@@ -18,6 +18,7 @@ const SAMPLE_MS = 100;
 const SLOW_MS = 250;
 const CONNECTING_MS = 700;
 const BORROW_MS = 250;
+const SCRIPT_MS = 1000;
 const ROOMY_PX = 880;
 
 const $ = (id) => document.getElementById(id);
@@ -38,12 +39,15 @@ let session = null;
 let broken = false;
 let lastSample = 0;
 let lastSlow = 0;
+// The longest script of a frame lately, in milliseconds, and when it was.
+let scriptMs = 0;
+let scriptAt = 0;
 
 const stats = () => (session ? JSON.parse(session.client.stats()) : { connected: false });
 const reachable = () => navigator.onLine && !document.hidden;
 
 async function boot() {
-  window.tickwire = { client: null, stats, ready: false };
+  window.tickwire = { client: null, stats, ready: false, scriptMs: () => scriptMs, damage: (seed = 1) => session?.client.damage(seed) };
   let memory;
   try {
     ({ memory } = await init());
@@ -74,16 +78,17 @@ async function followHash() {
   const code = tidyCode(location.hash);
   if (!code || session?.code === code) return;
   const game = new URLSearchParams(location.search).get('game');
-  if (lobby.about(game) && recallInTab(`seat.${code}`)) enter({ game, code, via: 'code' });
+  if (query.get('watch') && lobby.about(game)) enter({ game, code, via: 'code', watch: true });
+  else if (lobby.about(game) && recallInTab(`seat.${code}`)) enter({ game, code, via: 'code' });
   else await lobby.join(code);
 }
 
-function enter({ game, code, via }) {
+function enter({ game, code, via, watch = false }) {
   leave();
   const now = performance.now();
-  const options = { game, code, name: lobby.name, resume: recallInTab(`seat.${code}`), ...link, seed: crypto.getRandomValues(new Uint32Array(1))[0] };
+  const options = { game, code, name: lobby.name, resume: watch ? null : recallInTab(`seat.${code}`), watch, ...link, seed: crypto.getRandomValues(new Uint32Array(1))[0] };
   const client = new wasm.Client(JSON.stringify(options), now);
-  session = { client, wire: new Wire(client), game, code, name: options.name, since: now, seen: false, repairing: false, over: false };
+  session = { client, wire: new Wire(client), game, code, watch, name: options.name, since: now, seen: false, repairing: false, over: false };
   window.tickwire.client = client;
   setAddress(game, code);
   lobby.choose(game);
@@ -92,8 +97,9 @@ function enter({ game, code, via }) {
   const about = lobby.about(game);
   pad.label(about?.buttons ?? []);
   pad.release();
-  pad.active = true;
+  pad.active = !watch;
   document.body.dataset.screen = 'room';
+  document.body.classList.toggle('watching', watch);
   document.title = `${about?.title ?? game} ${code}`;
   $('game').setAttribute('aria-label', `${about?.title ?? game}. ${about?.hint ?? ''}`);
   $('game').focus({ preventScroll: true });
@@ -124,6 +130,7 @@ function goToLobby(words = '') {
   pad.release();
   overlay.toggle(false);
   document.body.dataset.screen = 'lobby';
+  document.body.classList.remove('watching');
   document.title = 'Tickwire';
   setAddress(game, '');
   lobby.choose(game);
@@ -145,6 +152,7 @@ function frame() {
   if (!session) return attract.draw(now);
   if (painter.fit()) measure();
   const { client } = session;
+  const started = performance.now();
   const { x, y, pageX, pageY, aimed, buttons } = pad.poll();
   if (aimed) painter.toWorld(pageX, pageY, aim);
   client.set_pad(x, y, aim.x, aim.y, aimed, buttons);
@@ -153,6 +161,14 @@ function frame() {
   if (session?.client !== client) return;
   client.draw(now);
   painter.paint(client, area);
+  noteScript(performance.now() - started, now);
+}
+
+/** The longest script of the last second or so. */
+function noteScript(ms, now) {
+  if (ms < scriptMs && now - scriptAt < SCRIPT_MS) return;
+  scriptMs = ms;
+  scriptAt = now;
 }
 
 function advance(now) {
@@ -191,7 +207,7 @@ function look(now) {
 
 function keepSeat() {
   // After a refusal the client still knows its last ticket, but that ticket is dead.
-  const token = !session.over && session.client.resume_token();
+  const token = !session.over && !session.watch && session.client.resume_token();
   if (token) rememberInTab(`seat.${session.code}`, token);
 }
 
@@ -242,10 +258,11 @@ function refuse(code) {
   const { game, code: key, seen } = session;
   session.over = true;
   room.banner('');
-  const back = { game, code: key, via: 'code' };
+  const back = { game, code: key, via: 'code', watch: session.watch };
   if (code === 4001 || code === 4002 || code === 4003) rememberInTab(`seat.${key}`, null);
   card(refusal(code, key, seen), true, {
     again: () => enter(back),
+    watch: () => enter({ ...back, watch: true }),
     afresh: () => enter(back),
     takeback: async () => {
       const token = await borrowSeat(key);

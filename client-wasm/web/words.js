@@ -1,5 +1,5 @@
 // Close codes and HTTP failures in words for the player, each with the ways on.
-// A way on is one of: again, afresh, takeback, match, create, reload, lobby (always offered last).
+// A way on is one of: again, watch, afresh, takeback, match, create, reload, lobby (always offered last).
 
 const SERVER_AWAY = ['No answer from the server', 'It may be restarting, or your connection is down.', ['again']];
 
@@ -14,7 +14,7 @@ export function refusal(code, room, seen) {
         ? ['This room has closed', `${room} is no longer there. Everyone left, or its time was up.`, ['create', 'match']]
         : ['No room with that code', `${room} does not exist, or has closed. Check the code with whoever sent it.`, ['match']];
     case 4004:
-      return ['This room is full', `Every seat in ${room} is taken. Try again when somebody leaves, or play elsewhere.`, ['again', 'match']];
+      return ['This room is full', `Every seat in ${room} is taken. Watch the game, try again when somebody leaves, or play elsewhere.`, ['watch', 'again', 'match']];
     case 4005:
       return ['You are playing in another tab', 'A seat belongs to one tab at a time, and the other tab has it now.', ['takeback']];
     case 4006:
@@ -60,6 +60,7 @@ export function trouble(status, room) {
 /** What a button for a way on says. */
 export const WAYS = {
   again: 'Try again',
+  watch: 'Watch',
   afresh: 'Join as a new player',
   takeback: 'Play here instead',
   match: 'Quick match',

@@ -10,6 +10,8 @@ mod feel;
 #[cfg(test)]
 mod lobby;
 #[cfg(test)]
+mod lockstep;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod recovery;

@@ -1,6 +1,6 @@
 //! A browser with the page in it, in the words of somebody who plays.
 
-use fantoccini::actions::{InputSource, KeyAction, KeyActions, PointerAction, TouchActions};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, PointerAction, TouchActions};
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
@@ -111,6 +111,24 @@ impl Page {
         let value = char::from(key);
         let action = if down { KeyAction::Down { value } } else { KeyAction::Up { value } };
         self.client.perform_actions(KeyActions::new("keys".into()).then(action)).await.expect("keys can be pressed");
+    }
+
+    /// Presses a key with a letter on it, and lets it go.
+    pub(crate) async fn type_key(&self, letter: char) {
+        let keys = KeyActions::new("keys".into()).then(KeyAction::Down { value: letter });
+        let pause = KeyAction::Pause { duration: Duration::from_millis(120) };
+        let keys = keys.then(pause).then(KeyAction::Up { value: letter });
+        self.client.perform_actions(keys).await.expect("keys can be pressed");
+    }
+
+    /// Clicks at a place with the mouse, for as long as people do.
+    pub(crate) async fn press_mouse(&self, at: (f64, f64)) {
+        let actions = MouseActions::new("mouse".into())
+            .then(PointerAction::MoveTo { duration: None, x: at.0, y: at.1 })
+            .then(PointerAction::Down { button: 0 })
+            .then(PointerAction::Pause { duration: Duration::from_millis(120) })
+            .then(PointerAction::Up { button: 0 });
+        self.client.perform_actions(actions).await.expect("the mouse can be used");
     }
 
     /// Puts a finger down at a place and drags it to another, without letting go.

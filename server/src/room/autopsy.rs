@@ -21,7 +21,7 @@ pub const AUTOPSY_FORMAT: u32 = 1;
 pub struct Side {
     /// Version, architecture and profile of the library.
     pub build: String,
-    /// What the build makes of the game: see [`conduct`]. In hexadecimal.
+    /// What the build makes of the game: see [`conduct`](tickwire::dispute::conduct). In hexadecimal.
     pub conduct: String,
 }
 

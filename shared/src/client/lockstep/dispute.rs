@@ -1,6 +1,6 @@
 //! A difference in lockstep: what the client says of it, and how it goes on from a corrected world.
 
-use super::{Frame, Lockstep};
+use super::Lockstep;
 use crate::client::Stats;
 use crate::dispute::{ClientEvidence, DISPUTED_TICKS_MAX, LeafClaim, ServerEvidence, testify};
 use crate::{Game, RowId, Tick};
@@ -66,7 +66,7 @@ impl<G: Game> Lockstep<G> {
     fn correct(&mut self, tick: Tick, leaves: &[LeafClaim]) -> Option<()> {
         let at = self.place(tick).filter(|_| tick <= self.confirmed)?;
         for LeafClaim { table, slot, leaf, value } in leaves {
-            set_leaf(&mut self.frames[at], (usize::from(*table), *slot, usize::from(*leaf)), *value)?;
+            self.set_leaf(at, (usize::from(*table), *slot, usize::from(*leaf)), *value)?;
         }
         self.set_aside(tick.next());
         self.spare.extend(self.frames.drain(at + 1..));
@@ -90,24 +90,23 @@ impl<G: Game> Lockstep<G> {
         let tick = self.confirmed;
         let at = self.place(tick)?;
         self.frames[at].whole.snapshot.tables.get(table)?.find(row)?;
-        set_leaf(&mut self.frames[at], (table, row.slot, leaf), value)?;
+        self.set_leaf(at, (table, row.slot, leaf), value)?;
         self.spare.extend(self.frames.drain(at + 1..));
         self.rng = self.frames[at].whole.restore(&mut self.world);
         Some(tick)
+    }
+
+    /// Sets a leaf of a frame's world; `None` when there is no such leaf, or no such value.
+    fn set_leaf(&mut self, at: usize, (table, slot, leaf): (usize, u16, usize), value: u32) -> Option<()> {
+        self.schema.tables.get(table)?.leaves.get(leaf).filter(|leaf| value <= leaf.max)?;
+        let rows = self.frames[at].whole.snapshot.tables.get_mut(table)?;
+        let index = rows.ids.binary_search_by_key(&slot, |id| id.slot).ok()?;
+        rows.wire[index * rows.width + leaf] = value;
+        Some(())
     }
 
     /// What there is to send besides inputs.
     pub(super) fn take_evidence(&mut self) -> Vec<Vec<u8>> {
         core::mem::take(&mut self.evidence)
     }
-}
-
-fn set_leaf<G: Game>(frame: &mut Frame<G>, (table, slot, leaf): (usize, u16, usize), value: u32) -> Option<()> {
-    let rows = frame.whole.snapshot.tables.get_mut(table)?;
-    let index = rows.ids.binary_search_by_key(&slot, |id| id.slot).ok()?;
-    if leaf >= rows.width {
-        return None;
-    }
-    rows.wire[index * rows.width + leaf] = value;
-    Some(())
 }
