@@ -43,8 +43,10 @@ async fn two_play_paddles_over_a_bad_network_without_a_hitch() {
     let code = first.wait_connected().await;
     let second = enter(serving.address(), &format!("/?game=paddles&{link}#{code}")).await;
     first.wait_until("window.tickwire.stats().players === 2").await;
-    // Two who cannot guess what the other does.
-    for round in 0..6 {
+    // Two who cannot guess what the other does: for some seconds, or a minute with `TICKWIRE_SEEDS=5`.
+    let factor = std::env::var("TICKWIRE_SEEDS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+    let mut worst = 0.0_f64;
+    for round in 0..6 * factor {
         let (key, other) = if round % 2 == 0 { (Key::Down, Key::Up) } else { (Key::Up, Key::Down) };
         tokio::join!(first.key(key, true), second.key(other, true));
         let (times, _) = tokio::join!(script_times(&first, 2), script_times(&second, 2));
@@ -52,7 +54,9 @@ async fn two_play_paddles_over_a_bad_network_without_a_hitch() {
         let late = times.iter().filter(|ms| **ms > SCRIPT_MS_MAX).count();
         assert!(times.len() > 30 && late <= 1, "{late} of {} frames took longer: {:?}", times.len(), times.last());
         tokio::join!(first.key(key, false), second.key(other, false));
+        worst = worst.max(times.last().copied().unwrap_or(0.0));
     }
+    assert!(worst < 4.0 * SCRIPT_MS_MAX, "a frame took {worst} ms");
     for page in [&first, &second] {
         let stats = page.stats().await;
         assert!(stats["rollbacks"].as_u64() > Some(5), "{stats}");

@@ -5,7 +5,7 @@ use crate::sessions::{chaos, profile, seeds};
 use tickwire::link::LinkProfile;
 use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, Table, To};
 use tickwire_games::paddles::Move;
-use tickwire_games::{Arena, Paddles};
+use tickwire_games::{Arena, Paddles, Swarm};
 
 /// A game in which nothing is ever guessed: rows come and go, and dice decide.
 #[derive(State, Clone, Default)]
@@ -186,6 +186,29 @@ fn who_comes_late_is_there_within_two_seconds() {
     assert_eq!(session.stats().keyframes, 1);
     play.heal();
     play.assert_converged();
+}
+
+#[test]
+fn a_spectator_of_thousands_of_units_is_there_within_two_seconds_on_a_slow_link() {
+    let mut play: Play<Swarm> = Play::new(9, 1, link(40));
+    // A minute old, or ten in a long run.
+    play.run_seconds(60 * u32::try_from(seeds(1).end).unwrap());
+    let two_megabits = LinkProfile { latency_ms: 60, bytes_per_s: 250_000, ..LinkProfile::default() };
+    let spectator = play.watch(two_megabits);
+    let is_there = |play: &Play<Swarm>| {
+        let session = &play.clients[spectator].session;
+        session.stats().keyframes == 1 && session.confirmed().tick + 4 >= play.room.newest().tick
+    };
+    let mut ticks = 0;
+    while !is_there(&play) {
+        play.run_ticks(1);
+        ticks += 1;
+        assert!(ticks <= 2 * Swarm::RULES.tick_rate_hz, "not there after two seconds");
+    }
+    play.run_seconds(5);
+    assert!(is_there(&play), "and it keeps up");
+    assert!(play.clients[spectator].session.stats().keyframe_bytes > 15_000, "a whole world was sent");
+    play.assert_sound();
 }
 
 #[test]
