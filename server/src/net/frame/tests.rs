@@ -133,7 +133,7 @@ fn every_violation_has_its_code() {
         ("64-bit length with the top bit", masked(FIN | BINARY, &[127, 128, 0, 0, 0, 0, 1, 0, 0], b""), Protocol),
         ("64-bit length", masked(FIN | BINARY, &[127, 0, 0, 0, 0, 0, 1, 0, 0], b""), TooBig),
         ("the greatest length", masked(FIN | BINARY, &[127, 127, 255, 255, 255, 255, 255, 255, 255], b""), TooBig),
-        ("one byte too much", masked(FIN | BINARY, &[126, 4, 1], b""), TooBig),
+        ("one byte too much", masked(FIN | BINARY, &[126, 8, 1], b""), TooBig),
         ("lone continuation", frame(true, CONTINUATION, b""), Protocol),
         ("message inside a message", [frame(false, BINARY, b"a"), frame(true, BINARY, b"b")].concat(), Protocol),
         ("close of one byte", frame(true, CLOSE, &[3]), Protocol),
