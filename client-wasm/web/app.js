@@ -78,7 +78,8 @@ async function followHash() {
   const code = tidyCode(location.hash);
   if (!code || session?.code === code) return;
   const game = new URLSearchParams(location.search).get('game');
-  if (query.get('watch') && lobby.about(game)) enter({ game, code, via: 'code', watch: true });
+  const watch = new URLSearchParams(location.search).has('watch');
+  if (watch && lobby.about(game)) enter({ game, code, via: 'code', watch: true });
   else if (lobby.about(game) && recallInTab(`seat.${code}`)) enter({ game, code, via: 'code' });
   else await lobby.join(code);
 }
@@ -90,7 +91,7 @@ function enter({ game, code, via, watch = false }) {
   const client = new wasm.Client(JSON.stringify(options), now);
   session = { client, wire: new Wire(client), game, code, watch, name: options.name, since: now, seen: false, repairing: false, over: false };
   window.tickwire.client = client;
-  setAddress(game, code);
+  setAddress(game, code, watch);
   lobby.choose(game);
   attract.stop();
   room.open(code, via);
@@ -115,7 +116,8 @@ function leave(free = false) {
   const { client, wire, code } = session;
   if (free) {
     client.leave();
-    rememberInTab(`seat.${code}`, null);
+    // Who watched may have a seat here from before.
+    if (!session.watch) rememberInTab(`seat.${code}`, null);
   }
   wire.hangUp(performance.now());
   session = null;
@@ -138,9 +140,12 @@ function goToLobby(words = '') {
   $('quick').focus({ preventScroll: true });
 }
 
-function setAddress(game, code) {
+/** `watch` stays in the address for a reload; a friend who is sent it watches too. */
+function setAddress(game, code, watch = false) {
   const url = new URL(location.href);
   url.searchParams.set('game', game);
+  if (watch) url.searchParams.set('watch', '1');
+  else url.searchParams.delete('watch');
   url.hash = code;
   history.replaceState(null, '', url);
 }

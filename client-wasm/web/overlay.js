@@ -14,7 +14,7 @@ const NUMBERS = [
   ['rollbacks', 'rollbacks'], ['deepest', 'rollback_ticks_max'], ['snapshots', 'snapshots'], ['margin', 'margin_ticks', fixed(1)],
   ['guessed', 'extrapolated'], ['stood still', 'underruns'],
   ['hashes', 'hashes_compared'], ['differ', 'mismatches', undefined, (v) => v > 0],
-  ['set right', (s) => `${s.desyncs_healed} of ${s.desyncs}`, undefined, () => false], ['script', () => window.tickwire.scriptMs(), (v) => `${v.toFixed(1)} ms`],
+  ['set right', (s) => `${s.desyncs_healed} of ${s.desyncs}`], ['script', () => window.tickwire.scriptMs(), (v) => `${v.toFixed(1)} ms`],
 ];
 
 const $ = (id) => document.getElementById(id);

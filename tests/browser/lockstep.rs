@@ -45,7 +45,7 @@ async fn two_play_paddles_over_a_bad_network_without_a_hitch() {
     first.wait_until("window.tickwire.stats().players === 2").await;
     // Two who cannot guess what the other does: for some seconds, or a minute with `TICKWIRE_SEEDS=5`.
     let factor = std::env::var("TICKWIRE_SEEDS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
-    let mut worst = 0.0_f64;
+    let (mut worst, mut all_late) = (0.0_f64, 0);
     for round in 0..6 * factor {
         let (key, other) = if round % 2 == 0 { (Key::Down, Key::Up) } else { (Key::Up, Key::Down) };
         tokio::join!(first.key(key, true), second.key(other, true));
@@ -53,10 +53,11 @@ async fn two_play_paddles_over_a_bad_network_without_a_hitch() {
         // A browser that has to share two cores with another one is now and then held up for a frame.
         let late = times.iter().filter(|ms| **ms > SCRIPT_MS_MAX).count();
         assert!(times.len() > 30 && late <= 1, "{late} of {} frames took longer: {:?}", times.len(), times.last());
+        all_late += late;
         tokio::join!(first.key(key, false), second.key(other, false));
         worst = worst.max(times.last().copied().unwrap_or(0.0));
     }
-    assert!(worst < 4.0 * SCRIPT_MS_MAX, "a frame took {worst} ms");
+    assert!(all_late <= factor && worst < 4.0 * SCRIPT_MS_MAX, "{all_late} frames were late, by {worst} ms");
     for page in [&first, &second] {
         let stats = page.stats().await;
         assert!(stats["rollbacks"].as_u64() > Some(5), "{stats}");
@@ -141,10 +142,15 @@ async fn a_damaged_world_is_set_right_while_one_plays_on() {
 async fn a_tunnel_is_come_out_of() {
     let serving = Serving::start();
     let page = enter_quick(serving.address(), "/?game=arena&profile=4g-train").await;
-    // The profile has a tunnel every few seconds.
+    // The profile has a tunnel of a second or so, four times a minute: nothing comes meanwhile.
+    let watch = "(() => { let tick = -1, since = performance.now(); window.longest = 0; \
+                 setInterval(() => { const now = performance.now(), newest = window.tickwire.stats().tick; \
+                 if (newest === tick) window.longest = Math.max(window.longest, now - since); \
+                 else [tick, since] = [newest, now]; }, 50); return true; })()";
+    page.eval(watch).await;
+    assert!(page.wait_for("window.longest > 500", Duration::from_secs(50)).await.is_some(), "there is a tunnel");
     let before = page.stats().await["tick"].as_u64().expect("a number");
-    page.wait_until(&format!("window.tickwire.stats().tick > {before} + 420")).await;
-    page.wait_until("window.tickwire.stats().connected").await;
+    page.wait_until(&format!("window.tickwire.stats().tick > {before} + 60")).await;
     assert_eq!(page.stats().await["welcomes"], 1, "it is ridden out without connecting again");
     page.assert_sound().await;
 }

@@ -92,7 +92,7 @@ pub(super) struct Findings {
 
 impl Autopsy {
     pub(super) fn new<G: Game>(
-        shape: &Shape<G>,
+        (shape, conduct): (&Shape<G>, u64),
         seat: Option<Seat>,
         findings: Findings,
         testimony: &Testimony,
@@ -106,7 +106,7 @@ impl Autopsy {
             fingerprint: format!("{:016x}", shape.fingerprint),
             mode: if G::RULES.is_lockstep() { "lockstep" } else { "snapshot" }.into(),
             seat: seat.map(Seat::number),
-            server: Side { build: BUILD.into(), conduct: format!("{:016x}", shape.conduct()) },
+            server: Side { build: BUILD.into(), conduct: format!("{:016x}", conduct) },
             client: Side {
                 build: testimony.build.chars().take(64).collect(),
                 conduct: format!("{:016x}", testimony.conduct),
@@ -122,10 +122,15 @@ impl Autopsy {
     }
 
     /// What is left of a difference that could not be looked into.
-    pub(super) fn unknown<G: Game>(shape: &Shape<G>, seat: Option<Seat>, tick: Tick, noticed: Tick) -> Self {
+    pub(super) fn unknown<G: Game>(
+        (shape, conduct): (&Shape<G>, u64),
+        seat: Option<Seat>,
+        tick: Tick,
+        noticed: Tick,
+    ) -> Self {
         let findings = Findings { tick, noticed, inputs: Vec::new(), replay: None };
         let silence = Testimony { tick: tick.0, build: "not asked".into(), conduct: 0, rows: Vec::new(), more: false };
-        Self { note: Some(TOO_OLD.into()), ..Self::new(shape, seat, findings, &silence, &[]) }
+        Self { note: Some(TOO_OLD.into()), ..Self::new((shape, conduct), seat, findings, &silence, &[]) }
     }
 }
 

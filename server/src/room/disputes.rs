@@ -6,7 +6,7 @@ use super::{MemberId, Room};
 use crate::limits::{AUTOPSIES_WAITING_MAX, AUTOPSY_DIFFERENCES_MAX};
 use std::collections::VecDeque;
 use tickwire::difference::{Difference, of_snapshots};
-use tickwire::dispute::{ClientEvidence, LeafClaim, ServerEvidence, Testimony, as_testified, row_hashes};
+use tickwire::dispute::{ClientEvidence, LeafClaim, ServerEvidence, Testimony, as_testified, conduct, row_hashes};
 use tickwire::message::CloseCode;
 use tickwire::snapshot::Snapshot;
 use tickwire::{Game, Tick};
@@ -24,9 +24,15 @@ pub(super) struct Open {
 pub(super) struct Disputes {
     open: slotmap::SecondaryMap<MemberId, Open>,
     autopsies: VecDeque<Autopsy>,
+    /// What this build makes of the game. Worked out for the first autopsy: it takes as long as a second of play.
+    conduct: Option<u64>,
 }
 
 impl Disputes {
+    fn conduct<G: Game>(&mut self) -> u64 {
+        *self.conduct.get_or_insert_with(conduct::<G>)
+    }
+
     fn keep(&mut self, autopsy: Autopsy) {
         if self.autopsies.len() < AUTOPSIES_WAITING_MAX {
             self.autopsies.push_back(autopsy);
@@ -51,7 +57,7 @@ impl<G: Game> Room<G> {
         let found = self.outgoing.find_difference(&self.simulation, member.seat, tick, hashes);
         let Some(open) = found else {
             member.start_over();
-            let autopsy = Autopsy::unknown(&self.shape, member.seat, tick, self.tick);
+            let autopsy = Autopsy::unknown((&self.shape, self.disputes.conduct::<G>()), member.seat, tick, self.tick);
             self.disputes.keep(autopsy);
             return Ok(());
         };
@@ -77,7 +83,13 @@ impl<G: Game> Room<G> {
             }
             None => member.start_over(),
         }
-        let autopsy = Autopsy::new(&self.shape, member.seat, open.findings, testimony, &differences);
+        let autopsy = Autopsy::new(
+            (&self.shape, self.disputes.conduct::<G>()),
+            member.seat,
+            open.findings,
+            testimony,
+            &differences,
+        );
         self.disputes.keep(autopsy);
         Ok(())
     }

@@ -1,8 +1,7 @@
 //! The shape of a game: what all its rooms have in common, made once and shared by them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use tickwire::Game;
-use tickwire::dispute::conduct;
 use tickwire::input::InputCodec;
 use tickwire::message::fingerprint;
 use tickwire::section::Plan;
@@ -16,7 +15,6 @@ pub struct Shape<G: Game> {
     pub(super) events: Arc<Schema>,
     pub(super) inputs: InputCodec<G::Input>,
     pub(super) fingerprint: u64,
-    conduct: Arc<OnceLock<u64>>,
 }
 
 impl<G: Game> Shape<G> {
@@ -30,14 +28,7 @@ impl<G: Game> Shape<G> {
             events: Arc::new(Schema::of::<G::Event>()),
             inputs: InputCodec::new(),
             fingerprint: fingerprint::<G>(),
-            conduct: Arc::default(),
         }
-    }
-
-    /// What this build makes of the game. Worked out when the first autopsy asks for it: it takes as long as a second
-    /// of play.
-    pub(super) fn conduct(&self) -> u64 {
-        *self.conduct.get_or_init(conduct::<G>)
     }
 }
 
@@ -50,7 +41,6 @@ impl<G: Game> Default for Shape<G> {
 impl<G: Game> Clone for Shape<G> {
     fn clone(&self) -> Self {
         let (world, plan, events) = (Arc::clone(&self.world), Arc::clone(&self.plan), Arc::clone(&self.events));
-        let conduct = Arc::clone(&self.conduct);
-        Self { world, plan, events, inputs: self.inputs.clone(), fingerprint: self.fingerprint, conduct }
+        Self { world, plan, events, inputs: self.inputs.clone(), fingerprint: self.fingerprint }
     }
 }
