@@ -18,7 +18,8 @@ async fn quick_match(serving: &Serving, game: &str, screen: Screen) -> Page {
 async fn a_quick_match_has_an_opponent_at_once() {
     let serving = Serving::start();
     let paddles = quick_match(&serving, "paddles", Screen::Desktop).await;
-    paddles.wait_until("window.tickwire.stats().hashes_compared > 100").await;
+    // In lockstep four a second.
+    paddles.wait_until("window.tickwire.stats().hashes_compared > 12").await;
     paddles.assert_sound().await;
     let arena = quick_match(&serving, "arena", Screen::Desktop).await;
     arena.wait_until("window.tickwire.stats().hashes_compared > 100").await;

@@ -120,7 +120,7 @@ async fn enter(browser: &Browser, url: &str) -> Result<()> {
     // An address that differs in its fragment alone would not load the page anew.
     browser.visit("about:blank").await?;
     browser.visit(url).await?;
-    until(browser, "window.tickwire?.determinism").await?;
+    until(browser, "window.tickwire?.ready").await?;
     browser.eval("document.querySelector('[data-testid=create-room]').click()").await?;
     until(browser, "window.tickwire.stats().own").await?;
     let tick = browser.eval("window.tickwire.stats().tick").await?;
