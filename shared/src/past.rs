@@ -17,10 +17,13 @@ use core::cmp::Ordering;
 /// Where the views of a tick are looked up.
 enum Source<'a> {
     /// In a room: every seat has told how old its view is.
-    Room { history: &'a History, now: Tick, every_ticks: u32, ages: &'a [ViewAge] },
+    Room { history: &'a History, look_back: LookBack, now: Tick, every_ticks: u32, ages: &'a [ViewAge] },
     /// On a client, which knows how old its own view is, and takes those of the other people for as old.
     Client { newest: &'a Snapshot, seen: Option<Moment<'a>>, people: u64 },
 }
+
+/// [`History::seen_at`], by an address that only rooms name: a page has no history, and no code to look into one.
+type LookBack = for<'a> fn(&'a History, &Schema, f64, u32, u32, &'a mut Around) -> Moment<'a>;
 
 /// What the seats saw when they acted in the tick that is being made, and memory to rebuild it in.
 pub struct Past<'a, G: Game> {
@@ -35,7 +38,8 @@ impl<'a, G: Game> Past<'a, G> {
     pub fn of_room(schema: &'a Schema, history: &'a History, ages: &'a [ViewAge], rewound: &'a mut Rewound<G>) -> Self {
         rewound.start();
         let (now, every_ticks) = (history.newest().tick.next(), G::RULES.message_ticks());
-        Self { schema, source: Source::Room { history, now, every_ticks, ages }, rewound }
+        let source = Source::Room { history, look_back: History::seen_at, now, every_ticks, ages };
+        Self { schema, source, rewound }
     }
 
     /// For the tick `now` on a client that shows others by `playout` and whose last tick's world, with what it predicts,
@@ -81,9 +85,9 @@ impl<'a, G: Game> Past<'a, G> {
     /// Where what the player in `seat` saw is shown, and what it was.
     fn start(&mut self, seat: Seat) -> (usize, View<'a>) {
         let (newest, seen) = match self.source {
-            Source::Room { history, now, every_ticks, ages } => {
+            Source::Room { history, look_back, now, every_ticks, ages } => {
                 let age = ages.get(seat.index()).copied().filter(|age| !age.is_none());
-                let seen = age.map(|age| Seen::Kept { history, moment: age.before(now), every_ticks });
+                let seen = age.map(|age| Seen::Kept { history, look_back, moment: age.before(now), every_ticks });
                 (history.newest(), seen)
             }
             Source::Client { newest, seen, people } => {
@@ -108,7 +112,7 @@ struct View<'a> {
 #[derive(Clone, Copy)]
 enum Seen<'a> {
     /// To be looked up.
-    Kept { history: &'a History, moment: f64, every_ticks: u32 },
+    Kept { history: &'a History, look_back: LookBack, moment: f64, every_ticks: u32 },
     /// At hand.
     Received(Moment<'a>),
 }
@@ -192,8 +196,8 @@ impl<G: Game> Rewound<G> {
         shown.ready |= missing;
         let Some((seat, seen)) = view.seen else { return view.newest.restore_some(&mut shown.world, missing) };
         let seen = match seen {
-            Seen::Kept { history, moment, every_ticks } => {
-                history.seen_at(schema, moment, every_ticks, missing, around)
+            Seen::Kept { history, look_back, moment, every_ticks } => {
+                look_back(history, schema, moment, every_ticks, missing, around)
             }
             Seen::Received(seen) => seen,
         };

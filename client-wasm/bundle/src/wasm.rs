@@ -167,7 +167,7 @@ fn shrink(workspace: &Workspace, module: &Path) -> Result<(), WasmError> {
         return Ok(());
     };
     let mut command = Command::new(wasm_opt);
-    command.arg("-Oz").args(FEATURES).arg("--strip-debug").arg("--strip-target-features");
+    command.args(["-Oz", "--converge"]).args(FEATURES).arg("--strip-debug").arg("--strip-target-features");
     command.arg(module).arg("-o").arg(module);
     command::run(&mut command, OPTIMIZE_LIMIT, |_| ())?;
     Ok(())

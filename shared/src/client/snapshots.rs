@@ -13,7 +13,7 @@ use super::quarantine::Quarantine;
 use super::round_trip::RoundTrip;
 use super::view::compose;
 use super::{Happening, InputClock, Playout, Stats};
-use crate::dispute::{ClientEvidence, LeafClaim, ServerEvidence, testify};
+use crate::dispute::{ClientEvidence, LeafClaim, ServerEvidence, conduct, testify};
 use crate::input::{Ack, INPUTS_PER_FRAME_MAX, InputCodec};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::message::SnapshotHead;
@@ -145,7 +145,7 @@ impl<G: Game> Snapshots<G> {
         let world = self.mirror.world();
         match evidence {
             ServerEvidence::Inquiry { tick, rows } if world.tick.0 == tick => {
-                let testimony = testify::<G>(&self.schema, world, &rows);
+                let testimony = testify(&self.schema, world, &rows, conduct::<G>());
                 self.evidence.push(ClientEvidence::Testimony(testimony).encode());
             }
             ServerEvidence::Correction { tick, leaves } if world.tick.0 == tick => {

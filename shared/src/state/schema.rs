@@ -47,6 +47,7 @@ impl Marks {
     /// No attribute.
     pub const NONE: Self = Self { visibility: Visibility::All, smooth: false, predict: false, once: false };
 
+    #[inline(never)]
     fn inside(self, outer: Self) -> Self {
         Self {
             visibility: self.visibility.max(outer.visibility),
@@ -130,6 +131,12 @@ impl Schema {
     pub fn of<S: State>() -> Self {
         let mut tables = alloc::vec![TableSchema::new(String::new(), Marks::NONE)];
         S::describe(&mut Fields::new(&mut tables, 0, Marks::NONE));
+        Self::finished(tables)
+    }
+
+    /// The schema of tables that have been described.
+    #[inline(never)]
+    fn finished(mut tables: Vec<TableSchema>) -> Self {
         assert!(tables.len() <= TABLES_MAX, "a world has at most {TABLES_MAX} tables");
         for (number, table) in (0..).zip(&mut tables) {
             table.finish(number);
@@ -239,6 +246,9 @@ fn fingerprint(tables: &[TableSchema]) -> u64 {
 }
 
 /// Collects the leaves while a state describes itself.
+///
+/// What is done around an `inner` is in functions of its own, which are not inlined: a page holds each of them once,
+/// and not for every field of every game.
 #[derive(Debug)]
 pub struct Fields<'a> {
     tables: &'a mut Vec<TableSchema>,
@@ -258,30 +268,46 @@ impl<'a> Fields<'a> {
 
     /// One struct. `owner_offset` is the place, counted in leaves, of its field that names its owner.
     pub fn group(&mut self, owner_offset: Option<usize>, inner: impl FnOnce(&mut Fields<'_>)) {
-        let (outer, start, depth) = (self.owner, self.start, self.depth);
+        let outer = self.enter_group(owner_offset);
+        inner(self);
+        self.leave_group(outer);
+    }
+
+    #[inline(never)]
+    fn enter_group(&mut self, owner_offset: Option<usize>) -> Outer {
         let table = &mut self.tables[self.table];
+        let outer = Outer { owner: self.owner, start: self.start, groups: table.groups.len() };
         self.start = table.leaves.len();
         if let Some(offset) = owner_offset {
             self.owner = Some(table.leaves.len() + offset);
-            if depth == 0 {
+            if self.depth == 0 {
                 table.owner = self.owner;
             }
         }
-        self.depth = depth + 1;
-        let groups = table.groups.len();
-        inner(self);
+        self.depth += 1;
+        outer
+    }
+
+    #[inline(never)]
+    fn leave_group(&mut self, outer: Outer) {
         let table = &mut self.tables[self.table];
         let end = table.leaves.len();
-        for group in table.groups[groups..].iter_mut().filter(|group| group.row.is_empty()) {
+        for group in table.groups[outer.groups..].iter_mut().filter(|group| group.row.is_empty()) {
             group.row.end = end;
         }
-        (self.owner, self.start, self.depth) = (outer, start, depth);
+        (self.owner, self.start) = (outer.owner, outer.start);
+        self.depth -= 1;
     }
 
     /// A field that the leaves from `offset` on (counted within the struct) move each tick, one leaf by one.
     pub fn moved_by(&mut self, offset: usize, inner: impl FnOnce(&mut Fields<'_>)) {
-        let first = self.tables[self.table].leaves.len();
+        let first = self.width();
         inner(self);
+        self.move_by(offset, first);
+    }
+
+    #[inline(never)]
+    fn move_by(&mut self, offset: usize, first: usize) {
         let by = self.start + offset;
         let table = &mut self.tables[self.table];
         // What moves them may not have been described yet.
@@ -290,8 +316,13 @@ impl<'a> Fields<'a> {
 
     /// A field that a function moves each tick.
     pub fn moved_with(&mut self, advance: Advance, inner: impl FnOnce(&mut Fields<'_>)) {
-        let first = self.tables[self.table].leaves.len();
+        let first = self.width();
         inner(self);
+        self.move_with(advance, first);
+    }
+
+    #[inline(never)]
+    fn move_with(&mut self, advance: Advance, first: usize) {
         let table = &mut self.tables[self.table];
         let field = first..table.leaves.len();
         // The function moves all of it, whatever rules there are inside.
@@ -301,6 +332,12 @@ impl<'a> Fields<'a> {
         }
         // The struct's end is known when it has been described.
         table.groups.push(Group { advance, row: self.start..self.start, field });
+    }
+
+    /// Leaves of the row so far.
+    #[inline(never)]
+    fn width(&self) -> usize {
+        self.tables[self.table].leaves.len()
     }
 
     /// One field with its attributes.
@@ -313,33 +350,60 @@ impl<'a> Fields<'a> {
 
     /// A part of a field that has a name of its own.
     pub fn named(&mut self, name: &str, inner: impl FnOnce(&mut Fields<'_>)) {
+        let outer = self.enter_name(name);
+        inner(self);
+        self.leave_name(outer);
+    }
+
+    #[inline(never)]
+    fn enter_name(&mut self, name: &str) -> usize {
         let outer = self.path.len();
         if outer > 0 {
             self.path.push('.');
         }
         self.path.push_str(name);
-        inner(self);
+        outer
+    }
+
+    #[inline(never)]
+    fn leave_name(&mut self, outer: usize) {
         self.path.truncate(outer);
     }
 
     /// A part of a field that has a number.
     pub fn indexed(&mut self, index: usize, inner: impl FnOnce(&mut Fields<'_>)) {
+        let outer = self.enter_index(index);
+        inner(self);
+        self.leave_name(outer);
+    }
+
+    #[inline(never)]
+    fn enter_index(&mut self, index: usize) -> usize {
         let outer = self.path.len();
         self.path.push_str(&format!("[{index}]"));
-        inner(self);
-        self.path.truncate(outer);
+        outer
     }
 
     /// What `head`, which is one leaf, says about the leaves of `body`: which variant they are of, how many of them
     /// there are.
     pub fn governing(&mut self, head: impl FnOnce(&mut Fields<'_>), body: impl FnOnce(&mut Fields<'_>)) {
-        let by = self.tables[self.table].leaves.len();
+        let by = self.width();
         head(self);
+        self.mark_as_governing(by);
+        body(self);
+        self.govern(by);
+    }
+
+    #[inline(never)]
+    fn mark_as_governing(&mut self, by: usize) {
         let table = &mut self.tables[self.table];
         assert!(table.leaves.len() == by + 1, "`{}`: what governs other leaves is one leaf", self.path);
         // Not even a number may be blended here: a key is this one or another.
         (table.leaves[by].kind, table.leaves[by].marks.smooth) = (LeafKind::Choice, false);
-        body(self);
+    }
+
+    #[inline(never)]
+    fn govern(&mut self, by: usize) {
         let table = &mut self.tables[self.table];
         table.governed.push(Governed { by, leaves: by + 1..table.leaves.len() });
     }
@@ -367,6 +431,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One wire integer within `0..=max`, of which 0 means `min` in the game and a step `unit`.
+    #[inline(never)]
     pub fn leaf_from(&mut self, min: f64, max: u32, kind: LeafKind, unit: f32) {
         let (path, bits, owner) = (self.path.clone(), u32::BITS - max.leading_zeros(), self.owner);
         // There is nothing between two choices.
@@ -380,10 +445,22 @@ impl<'a> Fields<'a> {
     /// # Panics
     /// Inside a row: tables hold rows, not tables.
     pub fn table<T: State + Default>(&mut self) {
+        T::describe(&mut self.rows());
+    }
+
+    #[inline(never)]
+    fn rows(&mut self) -> Fields<'_> {
         assert!(self.table == 0, "`{}`: a table's rows cannot hold a table", self.path);
         self.tables.push(TableSchema::new(self.path.to_string(), self.marks));
-        let table = self.tables.len() - 1;
-        let marks = self.marks;
-        T::describe(&mut Fields::new(self.tables, table, marks));
+        let (table, marks) = (self.tables.len() - 1, self.marks);
+        Fields::new(self.tables, table, marks)
     }
+}
+
+/// What holds again after a struct inside another.
+struct Outer {
+    owner: Option<usize>,
+    start: usize,
+    /// Groups of the table before the struct.
+    groups: usize,
 }

@@ -2,7 +2,7 @@
 
 use super::Lockstep;
 use crate::client::Stats;
-use crate::dispute::{ClientEvidence, DISPUTED_TICKS_MAX, LeafClaim, ServerEvidence, testify};
+use crate::dispute::{ClientEvidence, DISPUTED_TICKS_MAX, LeafClaim, ServerEvidence, conduct, testify};
 use crate::{Game, RowId, Tick};
 use alloc::vec::Vec;
 
@@ -49,7 +49,7 @@ impl<G: Game> Lockstep<G> {
         match evidence {
             ServerEvidence::Inquiry { tick, rows } => {
                 let Some(frame) = self.frame(Tick(tick)) else { return self.ask_for_keyframe() };
-                let testimony = testify::<G>(&self.schema, &frame.whole.snapshot, &rows);
+                let testimony = testify(&self.schema, &frame.whole.snapshot, &rows, conduct::<G>());
                 self.evidence.push(ClientEvidence::Testimony(testimony).encode());
             }
             ServerEvidence::Correction { tick, leaves } => {
