@@ -143,11 +143,19 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// The leaves that a topic tells of a table's rows, in the order in which it does: first those that stay.
+/// Whether a leaf stays where it is and moves others.
+fn is_driver(table: &TableSchema, leaf: usize) -> bool {
+    let moves = |motion: Motion| matches!(motion, Motion::By(slide) if slide.by == leaf);
+    table.leaves[leaf].motion == Motion::Hold && table.leaves.iter().any(|other| moves(other.motion))
+}
+
+/// The leaves that a topic tells of a table's rows, in the order in which it does: first those that stay, and of these
+/// first those that move others.
 fn leaves(table: &TableSchema, own: bool) -> Vec<usize> {
     let seen_by = if own { Visibility::Owner } else { Visibility::All };
     let seen = |leaf: &usize| table.leaves[*leaf].marks.visibility == seen_by;
     let stays = |leaf: &usize| table.leaves[*leaf].motion == Motion::Hold;
     let (still, moving): (Vec<usize>, Vec<usize>) = (0..table.leaves.len()).filter(seen).partition(stays);
-    [still, moving].concat()
+    let (drivers, others): (Vec<usize>, Vec<usize>) = still.into_iter().partition(|leaf| is_driver(table, *leaf));
+    [drivers, others, moving].concat()
 }

@@ -2,7 +2,7 @@
 //!
 //! The two directions mirror each other line by line: whoever changes one changes the other.
 
-use super::plan::{COUNT_BITS, Form, LEAF_FRESH, LEAF_VALUE, LeafPlan, TablePlan, mantissa_tree};
+use super::plan::{COUNT_BITS, Form, LARGE, LEAF_FRESH, LEAF_VALUE, LeafPlan, SMALL_BITS, TablePlan, mantissa_tree};
 use crate::RowId;
 use crate::hash;
 use crate::state::{LeafKind, Motion, Schema};
@@ -24,8 +24,9 @@ pub(super) struct Writer<'a, 'b> {
     pub(super) chances: &'b mut [Chance],
 }
 
+// Inlined into whatever decides, so that the coder's state stays in registers from one decision to the next.
 impl Decisions for Writer<'_, '_> {
-    #[inline]
+    #[inline(always)]
     fn decide(&mut self, context: usize, yes: bool) {
         let chance = &mut self.chances[context];
         self.coder.put(yes, *chance);
@@ -44,7 +45,7 @@ pub(super) struct Reader<'a, 'b> {
 }
 
 impl Reader<'_, '_> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn decide(&mut self, context: usize) -> bool {
         let chance = &mut self.chances[context];
         let yes = self.coder.take(*chance);
@@ -53,9 +54,24 @@ impl Reader<'_, '_> {
     }
 }
 
-/// A number of at most `bits` bits, small ones cheap (after Elias' gamma code, its decisions learnt).
+/// A number of at most `bits` bits, small ones cheap.
+#[inline]
 fn put_number(out: &mut impl Decisions, contexts: usize, bits: u32, number: u32) {
-    let value = u64::from(number) + 1;
+    let small = number.min(LARGE);
+    let mut node = 1;
+    for place in (0..SMALL_BITS).rev() {
+        let yes = (small >> place) & 1 == 1;
+        out.decide(contexts + node - 1, yes);
+        node = node * 2 + usize::from(yes);
+    }
+    if small == LARGE {
+        put_large(out, contexts + LARGE as usize, bits, number - LARGE);
+    }
+}
+
+/// By how much a number is larger than small ones (after Elias' gamma code, its decisions learnt).
+fn put_large(out: &mut impl Decisions, contexts: usize, bits: u32, excess: u32) {
+    let value = u64::from(excess) + 1;
     let length = value.ilog2();
     (0..length).for_each(|place| out.decide(contexts + place as usize, true));
     if length < bits {
@@ -70,10 +86,22 @@ fn put_number(out: &mut impl Decisions, contexts: usize, bits: u32, number: u32)
         node = node * 2 + usize::from(yes);
     }
     let rest = length - depth;
-    out.raw(contexts, (value & ((1 << rest) - 1)) as u32, rest);
+    if rest > 0 {
+        out.raw(contexts, (value & ((1 << rest) - 1)) as u32, rest);
+    }
 }
 
+#[inline]
 fn take_number(reader: &mut Reader<'_, '_>, contexts: usize, bits: u32) -> u32 {
+    let mut node = 1;
+    for _ in 0..SMALL_BITS {
+        node = node * 2 + usize::from(reader.decide(contexts + node - 1));
+    }
+    let small = node as u32 - (1 << SMALL_BITS);
+    if small < LARGE { small } else { take_large(reader, contexts + LARGE as usize, bits).wrapping_add(LARGE) }
+}
+
+fn take_large(reader: &mut Reader<'_, '_>, contexts: usize, bits: u32) -> u32 {
     let mut length = 0;
     while length < bits && reader.decide(contexts + length as usize) {
         length += 1;
@@ -85,7 +113,8 @@ fn take_number(reader: &mut Reader<'_, '_>, contexts: usize, bits: u32) -> u32 {
         node = node * 2 + usize::from(reader.decide(first + node - 1));
     }
     let rest = length - depth;
-    let value = (node as u64) << rest | u64::from(reader.coder.take_raw(rest));
+    let tail = if rest > 0 { reader.coder.take_raw(rest) } else { 0 };
+    let value = (node as u64) << rest | u64::from(tail);
     // At most 2^32, less the one that was added; what was made up may be more, and wraps.
     (value - 1) as u32
 }
@@ -100,12 +129,12 @@ pub(super) fn take_count(reader: &mut Reader<'_, '_>, contexts: usize) -> u32 {
 }
 
 impl LeafPlan {
-    /// A leaf of a row that is not as expected.
+    /// A leaf of a row that is not as expected; gives whether the leaf is not.
     #[inline]
-    fn put(&self, expected: u32, now: u32, out: &mut impl Decisions) {
+    fn put(&self, expected: u32, now: u32, out: &mut impl Decisions) -> bool {
         out.decide(self.changed(), now != expected);
         if now == expected {
-            return;
+            return false;
         }
         let contexts = self.contexts + LEAF_VALUE;
         match self.form {
@@ -125,6 +154,7 @@ impl LeafPlan {
                 put_number(out, contexts + 1, self.bits, (off.unsigned_abs() - 1) as u32);
             }
         }
+        true
     }
 
     fn take(&self, expected: u32, reader: &mut Reader<'_, '_>) -> Result<u32, DecodeError> {
@@ -282,9 +312,26 @@ impl TablePlan {
         hash::narrow(hash::row(id, self.sieve.iter().zip(row).map(|(sieve, value)| (sieve.key, *value))))
     }
 
-    /// A row that is not as expected.
+    /// A row that is not as expected: what drives it, then whether there is anything else, and what.
     pub(super) fn put_row(&self, expected: &[u32], now: &[u32], out: &mut impl Decisions) {
-        self.leaves.iter().for_each(|plan| plan.put(expected[plan.leaf], now[plan.leaf], out));
+        let (drivers, rest) = self.leaves.split_at(self.drivers);
+        if !drivers.is_empty() {
+            let put = |changed: bool, plan: &LeafPlan| plan.put(expected[plan.leaf], now[plan.leaf], out) | changed;
+            let drivers_changed = drivers.iter().fold(false, put);
+            let rest_changed = rest.iter().any(|plan| expected[plan.leaf] != now[plan.leaf]);
+            out.decide(self.rest_changed(drivers_changed), rest_changed);
+            if !rest_changed {
+                return;
+            }
+        }
+        for plan in rest {
+            plan.put(expected[plan.leaf], now[plan.leaf], out);
+        }
+    }
+
+    /// A row that is gone: it is not as expected, and nothing in it differs.
+    pub(super) fn put_gone(&self, row: &[u32], out: &mut impl Decisions) {
+        self.put_row(row, row, out);
     }
 
     /// Moves a row on that is as expected: `row` comes as it was.
@@ -304,27 +351,40 @@ impl TablePlan {
         }
     }
 
-    /// Moves a row on that is not as expected: `row` comes as it was.
+    /// Moves a row on that is not as expected: `row` comes as it was. Gives whether anything in it differed.
     pub(super) fn take_row(
         &self,
         ticks: u32,
         row: &mut [u32],
         scratch: &mut Scratch,
         reader: &mut Reader<'_, '_>,
-    ) -> Result<(), DecodeError> {
-        if self.groups.is_empty() {
-            for plan in &self.leaves {
-                row[plan.leaf] = plan.take(plan.expected(row, row, ticks), reader)?;
-            }
-        } else {
-            let Scratch { expected, was, before, .. } = scratch;
-            was[..row.len()].copy_from_slice(row);
-            for plan in &self.leaves {
-                self.expect_leaf(plan, was, row, ticks, before, expected);
-                row[plan.leaf] = plan.take(expected[plan.leaf], reader)?;
-            }
+    ) -> Result<bool, DecodeError> {
+        let moves_as_one = !self.groups.is_empty();
+        if moves_as_one {
+            scratch.was[..row.len()].copy_from_slice(row);
         }
-        Ok(())
+        let mut expect = |plan: &LeafPlan, row: &[u32]| {
+            if !moves_as_one {
+                return plan.expected(row, row, ticks);
+            }
+            let Scratch { expected, was, before, .. } = scratch;
+            self.expect_leaf(plan, was, row, ticks, before, expected);
+            expected[plan.leaf]
+        };
+        let (drivers, rest) = self.leaves.split_at(self.drivers);
+        let mut is_changed = false;
+        for plan in drivers {
+            let expected = expect(plan, row);
+            row[plan.leaf] = plan.take(expected, reader)?;
+            is_changed |= row[plan.leaf] != expected;
+        }
+        let rest_changed = drivers.is_empty() || reader.decide(self.rest_changed(is_changed));
+        for plan in rest {
+            let expected = expect(plan, row);
+            row[plan.leaf] = if rest_changed { plan.take(expected, reader)? } else { expected };
+            is_changed |= row[plan.leaf] != expected;
+        }
+        Ok(is_changed)
     }
 
     /// A row that was not there; `last` is the new row before it.

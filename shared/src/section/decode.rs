@@ -67,24 +67,13 @@ impl Span<'_> {
         let row = &mut out.wire[..];
         let Some(base) = base else { return self.plan.take_fresh(row, reader) };
         row.copy_from_slice(base.row(0));
-        let is_changed = reader.decide(self.plan.row_changed(self.owned(row), false));
-        self.take_moved(is_changed, row, &mut memory.scratch, reader)
-    }
-
-    #[inline]
-    fn take_moved(
-        &self,
-        is_changed: bool,
-        row: &mut [u32],
-        scratch: &mut Scratch,
-        reader: &mut Reader<'_, '_>,
-    ) -> Result<(), DecodeError> {
-        if is_changed {
-            self.plan.take_row(self.ticks, row, scratch, reader)
-        } else {
-            self.plan.move_row(self.ticks, row, scratch);
-            Ok(())
+        if !reader.decide(self.plan.row_changed(self.owned(row), false)) {
+            self.plan.move_row(self.ticks, row, &mut memory.scratch);
+        } else if !self.plan.take_row(self.ticks, row, &mut memory.scratch, reader)? {
+            // The world itself is never gone.
+            return Err(DecodeError::BaselineMismatch);
         }
+        Ok(())
     }
 
     fn owned(&self, was: &[u32]) -> bool {
@@ -108,13 +97,13 @@ impl Span<'_> {
         let (mut hash, mut last_changed) = (0_u32, false);
         let rows = out.wire[first * width..].chunks_exact_mut(width);
         for ((place, id), row) in (first..).zip(&out.ids[first..]).zip(rows) {
-            let is_changed = reader.decide(self.plan.row_changed(self.owned(row), last_changed));
-            last_changed = is_changed;
-            if is_changed && reader.decide(self.plan.row_gone()) {
+            last_changed = reader.decide(self.plan.row_changed(self.owned(row), last_changed));
+            if !last_changed {
+                self.plan.move_row(self.ticks, row, &mut memory.scratch);
+            } else if !self.plan.take_row(self.ticks, row, &mut memory.scratch, reader)? {
                 memory.gone.push(place);
                 continue;
             }
-            self.take_moved(is_changed, row, &mut memory.scratch, reader)?;
             // What is hidden is zero on this side, and adds nothing.
             hash = hash.wrapping_add(self.plan.hash(*id, row));
         }

@@ -245,7 +245,6 @@ impl Span<'_> {
             out.decide(self.plan.row_changed(self.owned(was), last_changed), !is_expected);
             last_changed = !is_expected;
             if last_changed {
-                out.decide(self.plan.row_gone(), false);
                 self.plan.put_row(&rows.coder.expected, now, out);
             }
         }
@@ -289,9 +288,6 @@ impl Span<'_> {
         let is_changed = !self.plan.expect(was, now, self.ticks, coder);
         out.decide(self.plan.row_changed(self.owned(was), last_changed), is_changed);
         if is_changed {
-            if self.plan.number > 0 {
-                out.decide(self.plan.row_gone(), false);
-            }
             self.plan.put_row(&coder.expected, now, out);
         }
         is_changed
@@ -319,7 +315,7 @@ impl Span<'_> {
             } else {
                 let was = self.shown(was, &mut rows.was);
                 out.decide(self.plan.row_changed(self.owned(was), last_changed), true);
-                out.decide(self.plan.row_gone(), true);
+                self.plan.put_gone(was, out);
                 last_changed = true;
             }
         }

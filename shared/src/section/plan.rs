@@ -11,6 +11,12 @@ use core::ops::Range;
 /// Contexts of whether a row is as expected: owned or not, after one that was or was not.
 const ROW_CHANGED_CONTEXTS: usize = 4;
 
+/// Contexts of whether what does not drive a row is as expected: when what drives it is, and when it is not.
+const REST_CHANGED_CONTEXTS: usize = 2;
+
+/// The contexts of a row as such.
+const ROW_CONTEXTS: usize = ROW_CHANGED_CONTEXTS + REST_CHANGED_CONTEXTS;
+
 /// Bits of counts, gaps and generations.
 pub(super) const COUNT_BITS: u32 = 16;
 
@@ -76,6 +82,9 @@ pub(super) struct SlidePlan {
 pub(super) struct TablePlan {
     pub(super) number: usize,
     pub(super) leaves: Vec<LeafPlan>,
+    /// How many of the first leaves drive others. Where there are any, what changes in a row is mostly these, and
+    /// what the rest is like is asked at once.
+    pub(super) drivers: usize,
     /// Per leaf of the row, what the coder asks of it in every row.
     pub(super) sieve: Vec<Sieve>,
     /// The leaves that others move.
@@ -96,20 +105,29 @@ impl TablePlan {
         self.rows + (((owned as usize) << 1) | last_changed as usize)
     }
 
-    pub(super) const fn row_gone(&self) -> usize {
-        self.rows + ROW_CHANGED_CONTEXTS
+    /// The context of the leaves after the drivers, any of which may not be as expected.
+    #[inline]
+    pub(super) const fn rest_changed(&self, drivers_changed: bool) -> usize {
+        self.rows + ROW_CHANGED_CONTEXTS + drivers_changed as usize
     }
 
     /// The contexts of the number of new rows, of the gap before one, and of its generation.
     pub(super) const fn fresh_counts(&self) -> [usize; 3] {
-        let first = self.rows + ROW_CHANGED_CONTEXTS + 1;
+        let first = self.rows + ROW_CONTEXTS;
         [first, first + number_contexts(COUNT_BITS), first + 2 * number_contexts(COUNT_BITS)]
     }
 }
 
-/// Contexts of a number of so many bits: its length in unary, then what follows its leading one.
+/// Numbers below this are told in a fixed number of decisions, the others by how much larger they are: where a loop
+/// ends that numbers decide, a processor cannot foresee, and that costs more than the decisions do.
+pub(super) const LARGE: u32 = (1 << SMALL_BITS) - 1;
+
+/// How many decisions these are.
+pub(super) const SMALL_BITS: u32 = 3;
+
+/// Contexts of a number of so many bits: which small one it is, or by how much it is larger.
 pub(super) const fn number_contexts(bits: u32) -> usize {
-    bits as usize + mantissa_contexts(bits)
+    LARGE as usize + bits as usize + mantissa_contexts(bits)
 }
 
 const fn mantissa_contexts(bits: u32) -> usize {
@@ -206,7 +224,7 @@ impl Plan {
 
     fn table(&mut self, number: usize, table: &TableSchema, order: &[usize], is_own: bool) -> TablePlan {
         let rows = self.untrained.len();
-        self.add(ROW_CHANGED_CONTEXTS + 1, Chance::of_no(30_000));
+        self.add(ROW_CONTEXTS, Chance::of_no(30_000));
         self.add(3 * number_contexts(COUNT_BITS), Chance::EVEN);
         let mut leaves: Vec<LeafPlan> = order.iter().map(|index| self.leaf(*index, &table.leaves[*index])).collect();
         for place in 0..leaves.len() {
@@ -224,7 +242,10 @@ impl Plan {
         let owner = table.owner.filter(|owner| order.contains(owner));
         let groups = if leaves.iter().any(|plan| plan.leads) { table.groups.clone() } else { Vec::new() };
         let hides = is_own || (!groups.is_empty() && !is_whole);
-        TablePlan { number, leaves, sieve, slides, groups, owner, hides, rows }
+        let drives = |plan: &&LeafPlan| plan.motion == Motion::Hold && table.drives(plan.leaf);
+        let drivers = Some(leaves.iter().take_while(drives).count()).filter(|drivers| *drivers < leaves.len());
+        let drivers = drivers.unwrap_or(0);
+        TablePlan { number, leaves, drivers, sieve, slides, groups, owner, hides, rows }
     }
 
     fn leaf(&mut self, index: usize, leaf: &Leaf) -> LeafPlan {
@@ -244,7 +265,7 @@ impl Plan {
         for table in self.room.iter().chain(&self.seat) {
             let mut add = |count, about| all.extend(core::iter::repeat_n((table.number, about), count));
             add(ROW_CHANGED_CONTEXTS, About::Row);
-            add(1 + 3 * number_contexts(COUNT_BITS), About::Rows);
+            add(REST_CHANGED_CONTEXTS + 3 * number_contexts(COUNT_BITS), About::Rows);
             for plan in &table.leaves {
                 add(1, About::Leaf(plan.leaf));
                 add(plan.context_count() - 1, About::Value(plan.leaf));

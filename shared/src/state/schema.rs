@@ -90,8 +90,8 @@ pub struct TableSchema {
     pub leaves: Vec<Leaf>,
     /// What the attributes on the table itself say.
     pub marks: Marks,
-    /// Indices of the leaves for everyone who sees the row. Leaves that stay come first, then those that move, in
-    /// the order of declaration: what moves a leaf is before it.
+    /// Indices of the leaves for everyone who sees the row. Those that stay and move others come first, then the
+    /// others that stay, then those that move, each in the order of declaration: what moves a leaf is before it.
     pub public: Vec<usize>,
     /// Indices of the leaves for the owner alone, in the same order.
     pub private: Vec<usize>,
@@ -187,9 +187,9 @@ impl TableSchema {
         );
         let of = |visibility| {
             let seen = |index: &usize| self.leaves[*index].marks.visibility == visibility;
-            let holds = |index: &usize| self.leaves[*index].motion == Motion::Hold;
-            let mut order: Vec<usize> = (0..width).filter(|index| seen(index) && holds(index)).collect();
-            order.extend((0..width).filter(|index| seen(index) && !holds(index)));
+            let holds = |index: usize| self.leaves[index].motion == Motion::Hold;
+            let mut order: Vec<usize> = (0..width).filter(seen).collect();
+            order.sort_by_key(|index| (!holds(*index), !self.drives(*index)));
             order
         };
         let (public, private) = (of(Visibility::All), of(Visibility::Owner));
@@ -207,6 +207,12 @@ impl TableSchema {
 }
 
 impl TableSchema {
+    /// Whether the leaf moves others.
+    #[must_use]
+    pub fn drives(&self, leaf: usize) -> bool {
+        self.leaves.iter().any(|other| matches!(other.motion, Motion::By(slide) if slide.by == leaf))
+    }
+
     /// What moves a leaf must be known before it, to everyone who knows the leaf.
     fn check_motion(&self, order: &[usize]) {
         for (place, index) in order.iter().enumerate() {

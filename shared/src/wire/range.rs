@@ -2,7 +2,8 @@
 //!
 //! After G. N. N. Martin's range encoding (1979) with binary decisions as in LZMA; 64 bits of state, written out 32 at
 //! a time. What follows the last byte reads as zeros, and a body never ends in a zero byte: decisions that all went
-//! the way that was expected take no byte at all.
+//! the way that was expected take no byte at all. Nothing here branches on a decision: one that costs bits is one that
+//! a processor cannot foresee either.
 
 use super::DecodeError;
 use alloc::vec::Vec;
@@ -53,7 +54,8 @@ impl Chance {
     pub const fn learn(&mut self, yes: bool) {
         let towards_no = CERTAIN.wrapping_sub(self.0) >> RATE;
         let towards_yes = self.0 >> RATE;
-        self.0 = if yes { self.0.wrapping_sub(towards_yes) } else { self.0.wrapping_add(towards_no) };
+        let if_yes = (yes as u16).wrapping_neg();
+        self.0 = self.0.wrapping_add(towards_no & !if_yes).wrapping_sub(towards_yes & if_yes);
     }
 }
 
@@ -77,12 +79,9 @@ impl<'a> RangeEncoder<'a> {
     #[inline]
     pub fn put(&mut self, yes: bool, chance: Chance) {
         let no = (self.range >> PROBABILITY_BITS).wrapping_mul(u64::from(chance.0));
-        if yes {
-            self.add(no);
-            self.range = self.range.wrapping_sub(no);
-        } else {
-            self.range = no;
-        }
+        let if_yes = u64::from(yes).wrapping_neg();
+        self.add(no & if_yes);
+        self.range = no ^ ((self.range.wrapping_sub(no) ^ no) & if_yes);
         self.renorm();
     }
 
@@ -108,7 +107,7 @@ impl<'a> RangeEncoder<'a> {
         let (low, carry) = self.low.overflowing_add(part);
         self.low = low;
         if carry {
-            self.carry();
+            carry_into(self.written());
         }
     }
 
@@ -122,26 +121,30 @@ impl<'a> RangeEncoder<'a> {
         }
     }
 
-    /// Adds one to what has been written.
-    #[cold]
-    fn carry(&mut self) {
-        for byte in self.out.iter_mut().skip(self.start).rev() {
-            *byte = byte.wrapping_add(1);
-            if *byte != 0 {
-                return;
-            }
-        }
+    fn written(&mut self) -> &mut [u8] {
+        self.out.get_mut(self.start..).unwrap_or_default()
     }
 
     /// Ends with as few bytes as tell the decisions apart.
     pub fn finish(mut self) {
         let end = shortest(self.low, self.range);
         if end < self.low {
-            self.carry();
+            carry_into(self.written());
         }
         self.out.extend_from_slice(&end.to_be_bytes());
         while self.out.len() > self.start && self.out.last() == Some(&0) {
             self.out.pop();
+        }
+    }
+}
+
+/// Adds one to what has been written. Not a method: whoever knows where a coder is cannot keep it in registers.
+#[cold]
+fn carry_into(written: &mut [u8]) {
+    for byte in written.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            return;
         }
     }
 }
@@ -208,8 +211,9 @@ impl<'a> RangeDecoder<'a> {
     pub fn take(&mut self, chance: Chance) -> bool {
         let no = (self.range >> PROBABILITY_BITS).wrapping_mul(u64::from(chance.0));
         let yes = self.code >= no;
-        self.code = self.code.wrapping_sub(if yes { no } else { 0 });
-        self.range = if yes { self.range.wrapping_sub(no) } else { no };
+        let if_yes = u64::from(yes).wrapping_neg();
+        self.code = self.code.wrapping_sub(no & if_yes);
+        self.range = no ^ ((self.range.wrapping_sub(no) ^ no) & if_yes);
         self.renorm();
         yes
     }

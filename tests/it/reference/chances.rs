@@ -26,7 +26,7 @@ pub(super) struct Context {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum About {
     RowDiffers { owned: bool, last_differs: bool },
-    RowIsGone,
+    RestDiffers { drivers_differ: bool },
     NewRows(Digit),
     Gap(Digit),
     Generation(Digit),
@@ -46,9 +46,11 @@ pub(super) enum OfLeaf {
     Way(Digit),
 }
 
-/// Part of a number, one having been added to it.
+/// Part of a number: which small one it is; of larger ones by how much they are, one having been added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Digit {
+    /// The next of the three bits of a small number, of which `known` were read; seven is not small.
+    Small { known: u32, bits: u32 },
     /// Whether it has more bits than this behind its leading one.
     IsLonger(u32),
     /// The next of the bits behind the leading one, of which it has `length`, and `known` were read.
@@ -82,7 +84,7 @@ const fn learnt_bits(length: u32) -> u32 {
 
 fn untrained(about: About) -> u32 {
     match about {
-        About::RowDiffers { .. } | About::RowIsGone => ROW_IS_AS_EXPECTED,
+        About::RowDiffers { .. } | About::RestDiffers { .. } => ROW_IS_AS_EXPECTED,
         About::Leaf(_, OfLeaf::Differs | OfLeaf::DiffersFromLastNew) => LEAF_IS_AS_EXPECTED,
         _ => EVEN,
     }
@@ -122,7 +124,7 @@ fn published_order(schema: &Schema) -> Vec<Option<Context>> {
             for owned in [false, true] {
                 [false, true].into_iter().for_each(|last_differs| add(About::RowDiffers { owned, last_differs }));
             }
-            add(About::RowIsGone);
+            [false, true].into_iter().for_each(|drivers_differ| add(About::RestDiffers { drivers_differ }));
             for number in [About::NewRows, About::Gap, About::Generation] {
                 digits(COUNT_BITS).into_iter().for_each(|digit| add(number(digit)));
             }
@@ -158,7 +160,11 @@ fn of_leaf(leaf: &Leaf) -> Vec<Option<OfLeaf>> {
 
 /// The contexts of a number of so many bits.
 fn digits(bits: u32) -> Vec<Digit> {
-    let mut order: Vec<Digit> = (0..bits).map(Digit::IsLonger).collect();
+    let mut order = Vec::new();
+    for known in 0..3 {
+        order.extend((0..1 << known).map(|bits| Digit::Small { known, bits }));
+    }
+    order.extend((0..bits).map(Digit::IsLonger));
     for length in 1..=bits {
         for known in 0..learnt_bits(length) {
             order.extend((0..1 << known).map(|bits| Digit::Bit { length, known, bits }));
@@ -190,9 +196,16 @@ impl<'a> Decisions<'a> {
         self.decide(About::Leaf(leaf, about))
     }
 
-    /// A number of at most so many bits: how long it is, then its bits. One was added to it, so that it has a
-    /// leading one. Too large ones wrap at 32 bits.
+    /// A number of at most so many bits. Of seven and more it says how much more: how long that is, then its bits. One
+    /// was added to it, so that it has a leading one. Too large ones wrap at 32 bits.
     pub(super) fn number(&mut self, bits: u32, about: impl Fn(Digit) -> About) -> u32 {
+        let mut small = 0;
+        for known in 0..3 {
+            small = small * 2 + u32::from(self.decide(about(Digit::Small { known, bits: small })));
+        }
+        if small < 7 {
+            return small;
+        }
         let mut length = 0;
         while length < bits && self.decide(about(Digit::IsLonger(length))) {
             length += 1;
@@ -204,7 +217,7 @@ impl<'a> Decisions<'a> {
         }
         let plain = length - learnt_bits(length);
         let value = (value << plain) + u64::from(self.plain(plain));
-        ((value - 1) % (1 << 32)) as u32
+        ((value - 1 + 7) % (1 << 32)) as u32
     }
 
     pub(super) fn count(&mut self, about: impl Fn(Digit) -> About) -> u32 {

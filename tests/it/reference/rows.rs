@@ -2,8 +2,8 @@
 
 use super::chances::{About, Decisions, OfLeaf, Published, Telling};
 use super::head::row_hash;
-use super::leaves;
 use super::motion::{run, slid};
+use super::{is_driver, leaves};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use tickwire::limits::ROWS_MAX;
@@ -62,24 +62,41 @@ impl Section<'_> {
         let mut last_differs = false;
         for (slot, was) in base.iter().filter(|(slot, _)| self.slots(number).contains(&u32::from(**slot))) {
             let owned = owner.is_some_and(|owner| was.wire[owner] > 0);
-            let differs = decisions.decide(About::RowDiffers { owned, last_differs });
-            last_differs = differs;
-            // The root's row is never gone.
-            if differs && number > 0 && decisions.decide(About::RowIsGone) {
-                continue;
+            last_differs = decisions.decide(About::RowDiffers { owned, last_differs });
+            let (wire, something_differs) = self.moved(number, &was.wire, last_differs, decisions)?;
+            match (last_differs, something_differs) {
+                // It is not as expected, and nothing in it differs: it is gone, which the root's row never is.
+                (true, false) if number == 0 => return None,
+                (true, false) => {}
+                _ => {
+                    rows.insert(*slot, Row { generation: was.generation, wire });
+                }
             }
-            let wire = self.moved(number, &was.wire, differs, decisions)?;
-            rows.insert(*slot, Row { generation: was.generation, wire });
         }
         Some(rows)
     }
 
-    fn moved(&self, number: usize, was: &[u32], differs: bool, decisions: &mut Decisions<'_>) -> Option<Vec<u32>> {
+    /// A row of the baseline by now, and whether anything in it is not where it was expected.
+    fn moved(
+        &self,
+        number: usize,
+        was: &[u32],
+        differs: bool,
+        decisions: &mut Decisions<'_>,
+    ) -> Option<(Vec<u32>, bool)> {
         let table = &self.schema.tables[number];
+        let (mut something_differs, mut asks) = (false, differs);
+        let mut drives = true;
         let mut now = was.to_vec();
         // A function's field is moved as a whole, when the first of its leaves is due.
         let mut moved: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-        for leaf in leaves(table, self.own) {
+        for (order, leaf) in leaves(table, self.own).into_iter().enumerate() {
+            if drives && !is_driver(table, leaf) {
+                drives = false;
+                if order > 0 && differs {
+                    asks = decisions.decide(About::RestDiffers { drivers_differ: something_differs });
+                }
+            }
             let place = match table.leaves[leaf].motion {
                 Motion::Hold => was[leaf],
                 Motion::By(slide) => slid(table, leaf, slide.by, was[leaf], now[slide.by], self.ticks),
@@ -89,9 +106,10 @@ impl Section<'_> {
                     field[leaf - table.groups[group].field.start]
                 }
             };
-            now[leaf] = if differs { corrected(&table.leaves[leaf], leaf, place, decisions)? } else { place };
+            now[leaf] = if asks { corrected(&table.leaves[leaf], leaf, place, decisions)? } else { place };
+            something_differs |= now[leaf] != place;
         }
-        Some(now)
+        Some((now, something_differs))
     }
 
     fn add_new(&self, number: usize, decisions: &mut Decisions<'_>, rows: &mut BTreeMap<u16, Row>) -> Option<()> {
