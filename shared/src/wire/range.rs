@@ -219,6 +219,7 @@ impl<'a> RangeDecoder<'a> {
     }
 
     /// The next `bits` (at most 32) bits as a number.
+    #[inline(always)]
     pub fn take_raw(&mut self, bits: u32) -> u32 {
         if bits > RAW_BITS_MAX {
             let high = self.take_even(bits.wrapping_sub(RAW_BITS_MAX));
@@ -227,6 +228,7 @@ impl<'a> RangeDecoder<'a> {
         self.take_even(bits)
     }
 
+    #[inline(always)]
     fn take_even(&mut self, bits: u32) -> u32 {
         self.range >>= bits;
         let most = (1_u64 << bits).wrapping_sub(1);
