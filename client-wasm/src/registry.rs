@@ -18,6 +18,7 @@ pub struct Entry {
     rules: Rules,
     title: &'static str,
     hint: &'static str,
+    touch_hint: &'static str,
     buttons: &'static [&'static str],
     pub(crate) play: fn(&Options) -> Box<dyn Play>,
     pub(crate) show: fn(u64) -> Box<dyn Show>,
@@ -31,6 +32,7 @@ impl Entry {
             rules: G::RULES,
             title: G::TITLE,
             hint: G::HINT,
+            touch_hint: G::TOUCH_HINT,
             buttons: G::BUTTONS,
             play: |options| Box::new(Player::<G>::new(options)),
             show: |seed| Box::new(Match::<G>::new(seed)),
@@ -42,6 +44,7 @@ impl Entry {
             ("name", self.rules.name.into()),
             ("title", self.title.into()),
             ("hint", self.hint.into()),
+            ("touch_hint", self.touch_hint.into()),
             ("buttons", Json::List(self.buttons.iter().map(|label| (*label).into()).collect())),
             ("seats", self.rules.seats.into()),
             ("tick_rate_hz", self.rules.tick_rate_hz.into()),
@@ -63,7 +66,7 @@ pub(crate) fn find(name: &str) -> Option<Entry> {
     GAMES.with_borrow(|games| games.iter().find(|game| game.rules.name == name).copied())
 }
 
-/// What can be played, as a JSON list of `{name, title, hint, buttons, seats, tick_rate_hz}`.
+/// What can be played, as a JSON list of `{name, title, hint, touch_hint, buttons, seats, tick_rate_hz}`.
 #[must_use]
 #[wasm_bindgen]
 pub fn games() -> String {

@@ -71,6 +71,7 @@ async function boot() {
   for (const button of document.querySelectorAll('#lobby button')) button.disabled = false;
   requestAnimationFrame(frame);
   followHash();
+  lobby.look();
 }
 
 /** Joins the room the address names. A seat kept for this tab needs no question to the server first. */
@@ -94,15 +95,15 @@ function enter({ game, code, via, watch = false }) {
   setAddress(game, code, watch);
   lobby.choose(game);
   attract.stop();
-  room.open(code, via);
   const about = lobby.about(game);
+  room.open(code, via, watch, lobby.hint(game));
   pad.label(about?.buttons ?? []);
   pad.release();
   pad.active = !watch;
   document.body.dataset.screen = 'room';
   document.body.classList.toggle('watching', watch);
   document.title = `${about?.title ?? game} ${code}`;
-  $('game').setAttribute('aria-label', `${about?.title ?? game}. ${about?.hint ?? ''}`);
+  $('game').setAttribute('aria-label', `${about?.title ?? game}. ${lobby.hint(game)}`);
   $('game').focus({ preventScroll: true });
   measure();
   client.set_reachable(reachable(), now);
@@ -137,6 +138,7 @@ function goToLobby(words = '') {
   setAddress(game, '');
   lobby.choose(game);
   lobby.say(words);
+  lobby.look();
   $('quick').focus({ preventScroll: true });
 }
 
@@ -161,6 +163,7 @@ function frame() {
   const { x, y, pageX, pageY, aimed, buttons } = pad.poll();
   if (aimed) painter.toWorld(pageX, pageY, aim);
   client.set_pad(x, y, aim.x, aim.y, aimed, buttons);
+  if (x || y || buttons) room.played();
   advance(now);
   // A notice may have ended the session.
   if (session?.client !== client) return;
@@ -320,7 +323,7 @@ function borrowSeat(wanted) {
   });
 }
 
-/** The part of the window that the bar, an open overlay and, on an upright phone, the controls leave to the game. */
+/** The part of the window that the bar, an open overlay and, on an upright phone or for a spectator, the controls leave to the game. */
 function measure() {
   const bar = $('bar').getBoundingClientRect().bottom;
   const panel = $('overlay').getBoundingClientRect();
@@ -330,7 +333,8 @@ function measure() {
   const listed = roomy ? bar : $('players').getBoundingClientRect().bottom + 8;
   const top = panel.height && !roomy && upright ? panel.bottom + 8 : Math.max(bar, listed);
   const beside = panel.width && roomy ? panel.width + 8 : 0;
-  const below = touch.height && upright ? innerHeight - touch.top + 12 : 8;
+  const foot = session?.watch ? $('foot') : touch.height && upright ? $('touch') : null;
+  const below = foot ? innerHeight - foot.getBoundingClientRect().top + 12 : 8;
   Object.assign(area, { x: 8, y: top, w: innerWidth - 16 - beside, h: Math.max(innerHeight - top - below, 80) });
   document.body.style.setProperty('--under', `${listed}px`);
 }
@@ -351,6 +355,7 @@ function attend() {
 
 function wireUp() {
   $('leave').onclick = () => goToLobby();
+  $('play').onclick = () => enter({ game: session.game, code: session.code, via: 'code' });
   $('mute').onclick = toggleMute;
   for (const close of document.querySelectorAll('[data-close]')) close.onclick = () => close.closest('dialog').close();
   // A mouse click must not leave the focus on a button, where the next Space would press it again.

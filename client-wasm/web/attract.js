@@ -23,6 +23,7 @@ export class Attract {
   #preview = null;
   #game = null;
   #stale = true;
+  #top = 0;
   #start = performance.now();
 
   constructor(painter, Preview) {
@@ -49,15 +50,16 @@ export class Attract {
 
   draw(now) {
     const painter = this.#painter;
-    const resized = painter.fit();
-    if (still.matches && !resized && !this.#stale) return;
+    const spot = this.#spot.getBoundingClientRect();
+    const moved = painter.fit() || spot.y !== this.#top;
+    if (still.matches && !moved && !this.#stale) return;
     this.#stale = false;
+    this.#top = spot.y;
     const ctx = painter.ctx;
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.globalAlpha = 1;
     ctx.fillStyle = GROUND;
     ctx.fillRect(0, 0, ctx.canvas.width, ctx.canvas.height);
-    const spot = this.#spot.getBoundingClientRect();
     if (!this.#game || spot.width < 80) return;
     if (!still.matches) this.#preview?.advance(now);
     const [yours, theirs, rail] = layout(spot);

@@ -1,10 +1,12 @@
-// The lobby: which game, under which name, and the three ways into a room.
+// The lobby: which game, under which name, and the ways into a room: as a player, or to watch.
 
-import { Refused, createRoom, findMatch, findRoom } from './net.js';
+import { Refused, createRoom, findMatch, findRoom, listRooms } from './net.js';
 import { recall, remember } from './store.js';
 import { trouble } from './words.js';
 
 const CODE_LEN = 6;
+const ROOMS_SHOWN = 3;
+const ROOMS_MS = 3000;
 const MOODS = ['Quiet', 'Lucky', 'Swift', 'Amber', 'Bold', 'Mellow', 'Sunny', 'Nimble', 'Brisk', 'Gentle'];
 const ANIMALS = ['Heron', 'Otter', 'Lynx', 'Finch', 'Marten', 'Puffin', 'Badger', 'Gecko', 'Ibis', 'Hare'];
 
@@ -18,10 +20,12 @@ export function tidyCode(text) {
 
 export class Lobby {
   #games = [];
+  #rooms = [];
+  #rows = new Map();
   #enter;
   #onGame;
 
-  /** `enter({game, code, via})` opens a room; `onGame(game)` hears of every choice. */
+  /** `enter({game, code, via, watch})` opens a room; `onGame(game)` hears of every choice. */
   constructor(enter, onGame) {
     this.#enter = enter;
     this.#onGame = onGame;
@@ -42,6 +46,9 @@ export class Lobby {
       event.preventDefault();
       this.join(tidyCode($('code').value));
     };
+    $('watch').onclick = () => this.join(tidyCode($('code').value), $('watch'));
+    setInterval(() => this.look(), ROOMS_MS);
+    document.addEventListener('visibilitychange', () => this.look());
   }
 
   get name() {
@@ -59,7 +66,7 @@ export class Lobby {
   /** Shows the games; `wanted` is chosen if it is one of them. */
   list(games, wanted) {
     this.#games = games;
-    $('games').append(...games.map(({ name, title, seats, tick_rate_hz }) => {
+    $('games').append(...games.map(({ name, title, seats }) => {
       const choice = document.createElement('label');
       choice.className = 'choice';
       choice.dataset.game = name;
@@ -68,7 +75,7 @@ export class Lobby {
       const label = document.createElement('b');
       label.textContent = title;
       const facts = document.createElement('span');
-      facts.textContent = `${seats} seats, ${tick_rate_hz} Hz`;
+      facts.textContent = seats > 2 ? `up to ${seats}` : `${seats} players`;
       choice.append(radio, label, facts);
       return choice;
     }));
@@ -85,6 +92,12 @@ export class Lobby {
     return this.#games.find(({ name }) => name === game);
   }
 
+  /** How to play, for the hands at hand. */
+  hint(game) {
+    const { hint, touch_hint } = this.about(game) ?? { hint: '' };
+    return 'touch' in document.body.dataset ? touch_hint : hint;
+  }
+
   match() {
     return this.#go($('quick'), '', async () => ({ ...await findMatch(this.game), via: 'match' }));
   }
@@ -93,21 +106,69 @@ export class Lobby {
     return this.#go($('create'), '', async () => ({ ...await createRoom(this.game), via: 'create' }));
   }
 
-  async join(code) {
+  /** With the button to watch, as a spectator. */
+  async join(code, button = $('join').querySelector('[type=submit]')) {
     $('code').value = code;
     if (code.length !== CODE_LEN) {
       this.say('A code has six characters, like K7M2QX.');
       $('code').focus();
       return false;
     }
-    return this.#go($('join').querySelector('button'), code, async () => ({ ...await findRoom(code), code, via: 'code' }));
+    return this.#go(button, code, async () => ({ ...await findRoom(code), code, via: 'code', watch: button === $('watch') }));
+  }
+
+  /** Asks for the public rooms, while anybody sees them. */
+  async look() {
+    if (document.hidden || document.body.dataset.screen !== 'lobby') return;
+    // Without an answer the list stays as it is: the lobby works without.
+    this.#rooms = await listRooms().catch(() => this.#rooms);
+    this.#listRooms();
+  }
+
+  /** Rows stay where they are as long as their rooms are there: nothing moves under a mouse or loses the focus. */
+  #listRooms() {
+    const game = this.game;
+    const open = this.#rooms.filter((room) => room.players > 0 && this.about(room.game));
+    open.sort((a, b) => (b.game === game) - (a.game === game) || b.players - a.players);
+    const shown = new Map(open.slice(0, ROOMS_SHOWN).map((room) => [room.code, room]));
+    for (const [code, row] of this.#rows) {
+      if (shown.has(code)) continue;
+      row.line.remove();
+      this.#rows.delete(code);
+    }
+    for (const [code, room] of shown) {
+      let row = this.#rows.get(code);
+      if (!row) this.#rows.set(code, row = this.#row(room));
+      const words = room.players < room.seats ? `${room.players} playing` : 'full';
+      if (row.count.textContent !== words) row.count.textContent = words;
+      row.join.hidden = room.players >= room.seats;
+    }
+    $('rooms').hidden = shown.size === 0;
+  }
+
+  #row({ game, code }) {
+    const { title } = this.about(game);
+    const line = $('rooms').querySelector('template').content.cloneNode(true).firstElementChild;
+    const [name, count, watch, join] = line.children;
+    name.textContent = title;
+    line.dataset.code = code;
+    for (const [button, way] of [[watch, true], [join, false]]) {
+      button.setAttribute('aria-label', `${button.textContent} ${title}, room ${code}`);
+      button.onclick = () => {
+        remember('name', this.name);
+        this.#enter({ game, code, via: 'code', watch: way });
+      };
+    }
+    $('rooms').querySelector('ul').append(line);
+    return { line, count, join };
   }
 
   #chosen() {
     const game = this.about(this.game);
     if (!game) return;
-    $('hint').textContent = game.hint;
+    $('hint').textContent = this.hint(game.name);
     this.#onGame(game);
+    this.#listRooms();
   }
 
   async #go(button, code, find) {

@@ -89,6 +89,7 @@ async function ask(path, body) {
   throw new Refused(status);
 }
 
+export const listRooms = () => ask('/api/rooms');
 export const createRoom = (game) => ask('/api/rooms', { game });
 export const findMatch = (game) => ask('/api/match', { game });
 export const findRoom = (code) => ask(`/api/rooms/${encodeURIComponent(code)}`);

@@ -5,6 +5,8 @@ const PLAYERS_WIDE = 10;
 const QUIET_ZONE = 4;
 const TOASTS_MAX = 3;
 const LOOKING_MS = 4000;
+// How long it says how to play: at least, so that it can be read, and at most.
+const HOWTO_MS = [5000, 15000];
 
 const $ = (id) => document.getElementById(id);
 const wide = matchMedia('(min-width: 880px)');
@@ -34,6 +36,7 @@ export class Room {
   #dismissed = false;
   #looking = false;
   #since = 0;
+  #played = false;
 
   /** `qr(text)` is the client's code maker. */
   constructor(qr) {
@@ -48,10 +51,14 @@ export class Room {
     wide.onchange = () => { this.#shown = ''; };
   }
 
-  open(code, via) {
+  /** `howTo` says how to play; who watches need not know, and has no room to invite into. */
+  open(code, via, watch, howTo) {
     this.#code = code;
     this.#shown = '';
-    this.#dismissed = false;
+    this.#dismissed = watch;
+    this.#played = false;
+    $('howto').textContent = howTo;
+    $('howto').hidden = watch || !howTo;
     this.#looking = via === 'match';
     this.#since = performance.now();
     $('room-code').textContent = $('waiting-code').textContent = code;
@@ -61,6 +68,11 @@ export class Room {
     $('waiting').hidden = true;
     this.banner('');
     this.#paintQr($('waiting-qr'));
+  }
+
+  /** The player does something, and so knows how. */
+  played() {
+    this.#played = true;
   }
 
   banner(words) {
@@ -87,6 +99,8 @@ export class Room {
       this.#list(players);
     }
     this.#invite(stats.connected && this.#alone, now);
+    const age = now - this.#since;
+    if (age > HOWTO_MS[1] || this.#played && age > HOWTO_MS[0]) $('howto').hidden = true;
   }
 
   #list(players) {

@@ -18,6 +18,8 @@ pub trait Stage: Game {
     const TITLE: &'static str;
     /// How to play, in one line: the keys and what they do.
     const HINT: &'static str;
+    /// The same for fingers; [`Stage::HINT`] unless overridden.
+    const TOUCH_HINT: &'static str = Self::HINT;
     /// Labels of the buttons on a touch screen; button `n` is bit `n` of [`Pad::buttons`]. One without a label is not
     /// there.
     const BUTTONS: &'static [&'static str] = &[];

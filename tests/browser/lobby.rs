@@ -2,35 +2,129 @@
 
 use crate::page::{Page, Screen};
 use crate::serving::Serving;
-use std::time::{Duration, Instant};
+use fantoccini::Locator;
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+use tickwire::{Game, Rules};
+use tickwire_games::{Arena, Paddles};
 
-/// A quick match in a game, alone: an opponent comes within three seconds.
-async fn quick_match(serving: &Serving, game: &str, screen: Screen) -> Page {
-    let page = Page::open(serving.address(), &format!("/?game={game}"), screen).await;
-    let asked = Instant::now();
+/// An opponent comes within so many seconds of the game's own time: people are waited for in the first two.
+const OPPONENT_SECONDS: u32 = 3;
+
+/// Notes how many snapshots had come when there first was an opponent, looking at each message by itself.
+const WATCH_FOR_OPPONENT: &str = "(() => { let playing = null; \
+    Object.defineProperty(window.tickwire, 'client', { get: () => playing, set: (client) => { \
+        playing = client; \
+        if (!client) return; \
+        const receive = client.receive.bind(client); \
+        client.receive = (bytes, now) => { \
+            receive(bytes, now); \
+            const { snapshots, others } = JSON.parse(client.stats()); \
+            if (others.length) [window.snapshotsUntilOpponent, client.receive] = [snapshots, receive]; \
+        }; \
+    } }); return true; })()";
+
+/// A quick match, alone: an opponent comes by the tick that is promised, however long a busy browser takes to show it.
+async fn quick_match<G: Game>(serving: &Serving, screen: Screen) -> Page {
+    let Rules { name, tick_rate_hz, .. } = G::RULES;
+    let page = Page::open(serving.address(), &format!("/?game={name}"), screen).await;
+    page.eval(WATCH_FOR_OPPONENT).await;
     page.click("quick-match").await;
-    page.wait_until("window.tickwire.stats().others.length > 0").await;
-    assert!(asked.elapsed() < Duration::from_secs(3), "{game}: an opponent came after {:?}", asked.elapsed());
+    page.wait_until("window.snapshotsUntilOpponent !== undefined").await;
+    let snapshots = page.eval("window.snapshotsUntilOpponent").await;
+    let bound = u64::from(OPPONENT_SECONDS * tick_rate_hz);
+    assert!(snapshots.as_u64() < Some(bound), "{name}: an opponent came with snapshot {snapshots}");
     page
 }
 
 #[tokio::test]
 async fn a_quick_match_has_an_opponent_at_once() {
     let serving = Serving::start();
-    let paddles = quick_match(&serving, "paddles", Screen::Desktop).await;
+    let paddles = quick_match::<Paddles>(&serving, Screen::Desktop).await;
     // In lockstep four a second.
     paddles.wait_until("window.tickwire.stats().hashes_compared > 12").await;
     paddles.assert_sound().await;
-    let arena = quick_match(&serving, "arena", Screen::Desktop).await;
+    let arena = quick_match::<Arena>(&serving, Screen::Desktop).await;
     arena.wait_until("window.tickwire.stats().hashes_compared > 100").await;
     arena.picture("arena").await;
     arena.assert_sound().await;
 }
 
+/// How many people the server counts in a public room; `null` for one that is not listed.
+const COUNTED: &str = "fetch('/api/rooms').then((answer) => answer.json())\
+    .then((rooms) => rooms.find(({ code }) => code === CODE)?.players ?? null)";
+
+async fn people_in(page: &Page, code: &str) -> Value {
+    page.settle(&COUNTED.replace("CODE", &format!("'{code}'"))).await
+}
+
+#[tokio::test]
+async fn a_public_match_is_watched_from_the_lobby_and_its_player_notices_nothing() {
+    let serving = Serving::start();
+    let player = quick_match::<Paddles>(&serving, Screen::Desktop).await;
+    let code = player.wait_connected().await;
+    let watcher = Page::open(serving.address(), "/?game=arena", Screen::Phone).await;
+    watcher.wait_until("document.querySelector('[data-testid=rooms] li span').textContent === '1 playing'").await;
+    watcher.picture("rooms").await;
+    watcher.click("watch-public").await;
+    watcher.wait_until("window.tickwire.stats().connected && window.tickwire.stats().others.length === 2").await;
+    let stats = watcher.stats().await;
+    assert_eq!((&stats["code"], &stats["seat"], &stats["players"]), (&json!(code), &Value::Null, &json!(2)), "{stats}");
+    // What the player does is seen.
+    for (key, way) in [(Key::Down, 1), (Key::Up, -1)] {
+        let seen = "window.tickwire.stats().others.find(({ seat }) => seat === 0).y";
+        let before = watcher.eval(seen).await;
+        player.key(key, true).await;
+        watcher.wait_until(&format!("({way}) * ({seen} - {before}) > 8")).await;
+        player.key(key, false).await;
+    }
+    watcher.picture("watching-paddles").await;
+    assert_eq!(people_in(&watcher, &code).await, 1, "who watches is in no seat");
+    // So the other seat is still there for somebody who plays.
+    let second = quick_match::<Paddles>(&serving, Screen::Desktop).await;
+    assert_eq!(second.wait_connected().await, code);
+    player.wait_until("!JSON.parse(window.tickwire.client.players()).some(({ bot }) => bot)").await;
+    let stats = player.stats().await;
+    assert_eq!((&stats["welcomes"], &stats["keyframes"], &stats["seat"]), (&json!(1), &json!(1), &json!(0)), "{stats}");
+    watcher.wait_until("window.tickwire.stats().hashes_compared > 10").await;
+    for page in [&player, &watcher] {
+        page.assert_sound().await;
+    }
+    // Back in the lobby the match is full, and can be watched all the same.
+    watcher.client.find(Locator::Id("leave")).await.expect("a way out").click().await.expect("it is taken");
+    watcher.wait_until("document.querySelector('[data-testid=rooms] li span').textContent === 'full'").await;
+    assert_eq!(watcher.eval("document.querySelector('[data-testid=join-public]').hidden").await, true);
+    watcher.click("watch-public").await;
+    watcher.wait_until("window.tickwire.stats().connected").await;
+    // Who wants to play is told that there is no seat.
+    watcher.click("play-here").await;
+    watcher.wait_until("document.getElementById('card').open && document.body.innerText.includes('full')").await;
+}
+
+#[tokio::test]
+async fn a_typed_code_is_watched_by_keyboard_alone() {
+    let serving = Serving::start();
+    let player = Page::open(serving.address(), "/?game=arena", Screen::Desktop).await;
+    player.click("create-room").await;
+    let code = player.wait_connected().await;
+    let watcher = Page::open(serving.address(), "/", Screen::Desktop).await;
+    watcher.fill("join-code", &code).await;
+    watcher.press_key(Key::Tab).await;
+    watcher.press_key(Key::Enter).await;
+    watcher.wait_until("window.tickwire.stats().connected && window.tickwire.stats().others.length === 1").await;
+    assert_eq!(watcher.stats().await["seat"], Value::Null);
+    // Somebody is needed, and a seat is free: one key plays.
+    watcher.eval("document.getElementById('play').focus()").await;
+    watcher.press_key(Key::Enter).await;
+    watcher.wait_connected().await;
+    player.wait_until("window.tickwire.stats().players === 2").await;
+    player.assert_sound().await;
+}
+
 #[tokio::test]
 async fn a_phone_plays_with_fingers() {
     let serving = Serving::start();
-    let page = quick_match(&serving, "arena", Screen::Phone).await;
+    let page = quick_match::<Arena>(&serving, Screen::Phone).await;
     page.wait_connected().await;
     let stick = page
         .wait_until(
@@ -38,7 +132,7 @@ async fn a_phone_plays_with_fingers() {
                return box.width > 0 && [box.x + box.width / 2, box.y + box.height / 2, innerWidth, innerHeight]; })()",
         )
         .await;
-    let numbers: Vec<f64> = stick.as_array().expect("a list").iter().filter_map(serde_json::Value::as_f64).collect();
+    let numbers: Vec<f64> = stick.as_array().expect("a list").iter().filter_map(Value::as_f64).collect();
     let [x, y, width, height] = numbers[..] else { panic!("four numbers: {stick}") };
     assert!((0.0..width).contains(&x) && (0.0..height).contains(&y), "the stick is on the screen: {stick}");
     let before = page.stats().await["own"].clone();

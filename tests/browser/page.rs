@@ -50,6 +50,12 @@ impl Page {
         self.client.execute(&format!("return ({expression});"), Vec::new()).await.expect("the expression has a value")
     }
 
+    /// What the promise comes to that an expression stands for.
+    pub(crate) async fn settle(&self, expression: &str) -> Value {
+        let script = format!("const done = arguments[arguments.length - 1]; ({expression}).then(done);");
+        self.client.execute_async(&script, Vec::new()).await.expect("the promise is kept")
+    }
+
     /// Waits until an expression is true; gives its value.
     pub(crate) async fn wait_until(&self, expression: &str) -> Value {
         self.wait_for(expression, PATIENCE).await.unwrap_or_else(|| panic!("never true: {expression}"))
@@ -111,6 +117,12 @@ impl Page {
         let value = char::from(key);
         let action = if down { KeyAction::Down { value } } else { KeyAction::Up { value } };
         self.client.perform_actions(KeyActions::new("keys".into()).then(action)).await.expect("keys can be pressed");
+    }
+
+    /// Presses a key and lets it go.
+    pub(crate) async fn press_key(&self, key: Key) {
+        self.key(key, true).await;
+        self.key(key, false).await;
     }
 
     /// Presses a key with a letter on it, and lets it go.

@@ -35,6 +35,7 @@ impl Stage for Arena {
     const TITLE: &'static str = "Arena";
     const HINT: &'static str =
         "Two teams. Fly with WASD or arrow keys, aim with the mouse, fire with click or space. Rocks hide you.";
+    const TOUCH_HINT: &'static str = "Two teams. Fly with the stick, fire where you fly. Rocks hide you.";
     const BUTTONS: &'static [&'static str] = &["Fire"];
 
     fn controls(pad: &Pad) -> Helm {

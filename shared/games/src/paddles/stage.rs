@@ -19,7 +19,8 @@ const SPARKS_LAST: f32 = 34.0;
 
 impl Stage for Paddles {
     const TITLE: &'static str = "Paddles";
-    const HINT: &'static str = "W and S, arrow keys or the mouse; on a phone drag. First to eleven.";
+    const HINT: &'static str = "W and S, arrow keys or the mouse. First to eleven.";
+    const TOUCH_HINT: &'static str = "Drag up and down on the court, or with the stick. First to eleven.";
 
     fn controls(pad: &Pad) -> Move {
         match pad.aim {

@@ -23,6 +23,8 @@ impl Stage for Swarm {
     const TITLE: &'static str = "Swarm";
     const HINT: &'static str =
         "Hold the wells. Drag a box over units, click to send them; E takes all. Look around with WASD or the map.";
+    const TOUCH_HINT: &'static str =
+        "Hold the wells. Drag a box over units, tap to send them. Look around with the stick or the map.";
     const BUTTONS: &'static [&'static str] = &["", "", "All"];
 
     fn controls(pad: &Pad) -> Hand {
@@ -94,7 +96,11 @@ impl Camera {
     fn of(eye: Option<Vec2>) -> Self {
         match eye {
             Some(center) => Self { center, view: VIEW, scale: 1.0 },
-            None => Self { center: MIDDLE, view: Vec2::splat(SIZE * 0.96), scale: SIZE * 0.96 / VIEW.y },
+            // Above the world is room for the scores.
+            None => {
+                let view = vec2(SIZE, SIZE * 1.12);
+                Self { center: MIDDLE - vec2(0.0, SIZE * 0.06), view, scale: view.y / VIEW.y }
+            }
         }
     }
 

@@ -25,11 +25,17 @@ impl Arena {
     pub(super) fn draw_hud(&self, mine: Option<&Ship>, camera: &Camera, scene: &mut Scene) {
         // A spectator sees more of the world: what is written must grow with it.
         let scale = camera.view.y / VIEW.y;
-        self.draw_score(mine, camera, scale, scene);
         if let Some(ship) = mine {
             self.draw_pointers(ship, camera.center, scene);
+        }
+        // On a tall screen above the view, not in the midst of it.
+        scene.camera_at_top(camera.center, camera.view);
+        self.draw_score(mine, camera, scale, scene);
+        if let Some(ship) = mine {
             self.draw_map(ship, camera.center, scene);
         }
+        // Fingers point into the view.
+        scene.camera(camera.center, camera.view);
         match self.round.phase {
             Phase::Play => draw_wait(mine, camera, scene),
             Phase::Won { team } => self.draw_end(Some(team), mine, camera, scale, scene),
