@@ -47,7 +47,11 @@ const stats = () => (session ? JSON.parse(session.client.stats()) : { connected:
 const reachable = () => navigator.onLine && !document.hidden;
 
 async function boot() {
-  window.tickwire = { client: null, stats, ready: false, scriptMs: () => scriptMs, damage: (seed = 1) => session?.client.damage(seed) };
+  window.tickwire = {
+    client: null, stats, ready: false, scriptMs: () => scriptMs,
+    damage: (seed = 1) => session?.client.damage(seed),
+    toPage: (x, y) => painter.toPage(x, y),
+  };
   let memory;
   try {
     ({ memory } = await init());

@@ -109,6 +109,11 @@ export class Painter {
     out.y = (pageY * this.ratio - this.#y) / this.#scale;
   }
 
+  /** The page point of a world point. */
+  toPage(x, y) {
+    return [(x * this.#scale + this.#x) / this.ratio, (y * this.#scale + this.#y) / this.ratio];
+  }
+
   /** Paints the scene of a client or preview so that its camera rectangle fills `box` (page pixels); what lies around it is drawn too. */
   paint(source, box) {
     // The texts first: making them may grow the memory, and a view of the old one would be empty.

@@ -11,7 +11,7 @@ use std::time::Duration;
 const SCRIPT_MS_MAX: f64 = 20.0;
 
 /// Script times of the frames from now on, for so many seconds, in milliseconds and in order.
-async fn script_times(page: &Page, seconds: u32) -> Vec<f64> {
+pub(crate) async fn script_times(page: &Page, seconds: u32) -> Vec<f64> {
     let script = format!(
         "const done = arguments[arguments.length - 1], times = [], end = performance.now() + {seconds} * 1000;
          const request = window.requestAnimationFrame.bind(window);

@@ -18,5 +18,9 @@ mod recovery;
 #[cfg(test)]
 mod room;
 #[cfg(test)]
+mod scene;
+#[cfg(test)]
 #[path = "../it/serving.rs"]
 mod serving;
+#[cfg(test)]
+mod swarm;

@@ -13,6 +13,10 @@ use tickwire_bench::browser::{Browser, Device, Driver};
 /// How long anything may take that is not itself about time.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// People hold a mouse or finger still for a moment, before they move it and before they let go.
+const HELD: Duration = Duration::from_millis(150);
+const DRAGGED: Duration = Duration::from_millis(250);
+
 /// The screens the page is made for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Screen {
@@ -141,6 +145,30 @@ impl Page {
             .then(PointerAction::Pause { duration: Duration::from_millis(120) })
             .then(PointerAction::Up { button: 0 });
         self.client.perform_actions(actions).await.expect("the mouse can be used");
+    }
+
+    /// Moves the mouse from a place to another with a button held down: 0 for the primary one, 2 for the secondary one.
+    pub(crate) async fn drag_mouse(&self, button: u64, from: (f64, f64), to: (f64, f64)) {
+        let actions = MouseActions::new("mouse".into())
+            .then(PointerAction::MoveTo { duration: None, x: from.0, y: from.1 })
+            .then(PointerAction::Down { button })
+            .then(PointerAction::Pause { duration: HELD })
+            .then(PointerAction::MoveTo { duration: Some(DRAGGED), x: to.0, y: to.1 })
+            .then(PointerAction::Pause { duration: HELD })
+            .then(PointerAction::Up { button });
+        self.client.perform_actions(actions).await.expect("the mouse can be used");
+    }
+
+    /// Puts a finger down at a place, drags it to another and lifts it there.
+    pub(crate) async fn swipe(&self, from: (f64, f64), to: (f64, f64)) {
+        let actions = TouchActions::new("finger".into())
+            .then(PointerAction::MoveTo { duration: None, x: from.0, y: from.1 })
+            .then(PointerAction::Down { button: 0 })
+            .then(PointerAction::Pause { duration: HELD })
+            .then(PointerAction::MoveTo { duration: Some(DRAGGED), x: to.0, y: to.1 })
+            .then(PointerAction::Pause { duration: HELD })
+            .then(PointerAction::Up { button: 0 });
+        self.client.perform_actions(actions).await.expect("the screen can be touched");
     }
 
     /// Puts a finger down at a place and drags it to another, without letting go.
