@@ -39,7 +39,7 @@ export class Attract {
     this.#start = performance.now();
     if (this.#Preview) this.#preview = new this.#Preview(game.name, SEED);
     // Somebody who wants no motion gets a picture from the middle of a match.
-    if (still.matches) for (let ms = 0; ms < 3000; ms += 50) this.#preview?.advance(this.#start - 3000 + ms);
+    if (still.matches) for (let ms = 0; ms < 3000; ms += 50) this.#preview?.advance(this.#start + ms);
   }
 
   /** Frees the match while a real one is played. */

@@ -37,6 +37,7 @@ export class Room {
   #looking = false;
   #since = 0;
   #played = false;
+  #howTo = false;
 
   /** `qr(text)` is the client's code maker. */
   constructor(qr) {
@@ -58,7 +59,8 @@ export class Room {
     this.#dismissed = watch;
     this.#played = false;
     $('howto').textContent = howTo;
-    $('howto').hidden = watch || !howTo;
+    $('howto').hidden = true;
+    this.#howTo = !watch && howTo;
     this.#looking = via === 'match';
     this.#since = performance.now();
     $('room-code').textContent = $('waiting-code').textContent = code;
@@ -100,7 +102,7 @@ export class Room {
     }
     this.#invite(stats.connected && this.#alone, now);
     const age = now - this.#since;
-    if (age > HOWTO_MS[1] || this.#played && age > HOWTO_MS[0]) $('howto').hidden = true;
+    $('howto').hidden = !stats.connected || !this.#howTo || age > HOWTO_MS[this.#played ? 0 : 1];
   }
 
   #list(players) {

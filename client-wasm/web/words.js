@@ -11,7 +11,7 @@ export function refusal(code, room, seen) {
       return ['Your seat is gone', `The ticket for your seat in ${room} is no longer valid. You can join as a new player.`, ['afresh']];
     case 4003:
       return seen
-        ? ['This room has closed', `${room} is no longer there. Everyone left, or its time was up.`, ['create', 'match']]
+        ? ['This room has closed', `${room} is no longer there. Everyone left, its time was up, or the server was started anew.`, ['create', 'match']]
         : ['No room with that code', `${room} does not exist, or has closed. Check the code with whoever sent it.`, ['match']];
     case 4004:
       return ['This room is full', `Every seat in ${room} is taken. Watch the game, try again when somebody leaves, or play elsewhere.`, ['watch', 'again', 'match']];

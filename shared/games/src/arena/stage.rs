@@ -125,7 +125,9 @@ impl Arena {
     /// On the ship; of a wreck, on the way to where it comes back; for a spectator, on everything.
     fn camera(&self, mine: Option<&Ship>) -> Camera {
         let Some(ship) = mine else {
-            return Camera { center: self.size / 2.0, view: self.size + Vec2::splat(OUTSIDE) };
+            // Above the world is room for the score.
+            let above = vec2(0.0, self.size.y * 0.05);
+            return Camera { center: (self.size - above) / 2.0, view: self.size + above + Vec2::splat(OUTSIDE) };
         };
         let gone = math::clamp(1.0 - (ship.rebirth_ticks - SHIELD_TICKS) / TRAVEL_TICKS, 0.0, 1.0);
         let home = ship.home.unwrap_or(ship.at);

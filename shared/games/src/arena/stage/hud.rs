@@ -27,13 +27,11 @@ impl Arena {
         let scale = camera.view.y / VIEW.y;
         if let Some(ship) = mine {
             self.draw_pointers(ship, camera.center, scene);
-        }
-        // On a tall screen above the view, not in the midst of it.
-        scene.camera_at_top(camera.center, camera.view);
-        self.draw_score(mine, camera, scale, scene);
-        if let Some(ship) = mine {
+            // On a tall screen above the view, not in the midst of it.
+            scene.camera_at_top(camera.center, camera.view);
             self.draw_map(ship, camera.center, scene);
         }
+        self.draw_score(mine, camera, scale, scene);
         // Fingers point into the view.
         scene.camera(camera.center, camera.view);
         match self.round.phase {
