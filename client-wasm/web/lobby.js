@@ -6,7 +6,7 @@ import { trouble } from './words.js';
 
 const CODE_LEN = 6;
 const ROOMS_SHOWN = 3;
-const ROOMS_MS = 3000;
+const ROOMS_MS = 5000;
 const MOODS = ['Quiet', 'Lucky', 'Swift', 'Amber', 'Bold', 'Mellow', 'Sunny', 'Nimble', 'Brisk', 'Gentle'];
 const ANIMALS = ['Heron', 'Otter', 'Lynx', 'Finch', 'Marten', 'Puffin', 'Badger', 'Gecko', 'Ibis', 'Hare'];
 

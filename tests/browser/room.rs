@@ -84,6 +84,13 @@ async fn a_link_leads_into_its_room() {
     assert!(link.contains("game=arena") && link.ends_with(&format!("#{code}")), "{link}");
     let second = Page::open(serving.address(), link, Screen::Phone).await;
     assert_eq!(second.wait_connected().await, code);
+    // Who comes by a link has not seen the lobby, and is told how to play, each for the hands they have.
+    for (page, word) in [(&first, "mouse"), (&second, "stick")] {
+        page.wait_until(&format!("document.querySelector('[data-testid=howto]').innerText.includes('{word}')")).await;
+    }
+    first.key(Key::Up, true).await;
+    first.wait_until("document.querySelector('[data-testid=howto]').hidden").await;
+    first.key(Key::Up, false).await;
     first.wait_until("window.tickwire.stats().players === 2").await;
     second.wait_until("window.tickwire.stats().hashes_compared > 10").await;
     second.assert_sound().await;
