@@ -7,6 +7,7 @@ use crate::json::Json;
 use crate::notice::Roster;
 use crate::options::Options;
 use crate::report::{Peak, Report};
+use crate::taps::Taps;
 use tickwire::client::{Happening, Session};
 use tickwire::limits::EVENTS_PER_TICK_MAX;
 use tickwire::{Pad, Rng, Scene, Sparks, Stage, Tone};
@@ -74,6 +75,7 @@ pub(crate) trait Play {
 pub(crate) struct Player<G: Stage> {
     session: Session<G>,
     roster: Roster,
+    taps: Taps,
     correction: Peak,
     effects: Effects<G>,
 }
@@ -122,8 +124,8 @@ impl<G: Stage> Player<G> {
         if options.watch {
             session = session.watching();
         }
-        let (roster, correction, sparks) = Default::default();
-        Self { session, roster, correction, effects: Effects { unseen: Vec::new(), sparks } }
+        let (roster, taps, correction, sparks) = Default::default();
+        Self { session, roster, taps, correction, effects: Effects { unseen: Vec::new(), sparks } }
     }
 }
 
@@ -138,8 +140,12 @@ impl<G: Stage> Play for Player<G> {
             Told::Reachable(reachable) => session.set_reachable(reachable, now_us),
             Told::Hidden(hidden) => session.set_hidden(hidden),
             Told::Advance(pad) => {
-                session.push_input(G::controls(pad));
+                let made = session.predicted_tick();
+                session.push_input(G::controls(&self.taps.add(pad)));
                 session.advance(now_us);
+                if session.predicted_tick() != made {
+                    self.taps.tick(pad);
+                }
                 self.correction.add(session.stats().correction_units, now_us);
             }
             Told::Chat(text) => session.chat(text),

@@ -21,6 +21,9 @@ export class Pad {
   #held = new Set();
   #mouse = 0;
   #touched = 0;
+  // Pressed since the last poll, let go or not; and whether the finger was lifted meanwhile.
+  #tapped = 0;
+  #lifted = false;
   #stick = { id: null, x: 0, y: 0 };
   #pointer = null;
   #pointed = 0;
@@ -41,7 +44,8 @@ export class Pad {
   /** Lets go of everything, as when the window loses the keyboard. */
   release() {
     this.#held.clear();
-    this.#mouse = this.#touched = 0;
+    this.#mouse = this.#touched = this.#tapped = 0;
+    this.#lifted = false;
     this.state.aimed = false;
     this.#pointer = null;
   }
@@ -56,6 +60,7 @@ export class Pad {
       button.textContent = text;
       const hold = (on) => {
         this.#touched = on ? this.#touched | (1 << bit) : this.#touched & ~(1 << bit);
+        if (on) this.#tapped |= 1 << bit;
         button.classList.toggle('held', on);
       };
       button.onpointerdown = (event) => {
@@ -72,7 +77,10 @@ export class Pad {
     const state = this.state;
     state.x = this.#stick.x;
     state.y = this.#stick.y;
-    state.buttons = this.#mouse | this.#touched | (this.#pointer === null ? 0 : FINGER);
+    state.buttons = this.#mouse | this.#touched | this.#tapped | (this.#pointer === null ? 0 : FINGER);
+    // A finger that came and went between two frames has pointed somewhere all the same.
+    if (this.#lifted && !(this.#tapped & FINGER)) this.#lifted = state.aimed = false;
+    this.#tapped = 0;
     for (const code of this.#held) {
       const way = STEER[code];
       if (way) {
@@ -99,6 +107,7 @@ export class Pad {
       if (event.target instanceof Element && event.target.closest('button, input, dialog')) return;
       event.preventDefault();
       this.#held.add(event.code);
+      this.#tapped |= BUTTON[event.code] ?? 0;
       // A mouse lying still must not fight the keys; it counts again once it moves.
       const idle = this.#mouse === 0 && performance.now() - this.#pointed > MOUSE_IDLE_MS;
       if (STEER[event.code] && this.#pointer === null && idle) this.state.aimed = false;
@@ -112,6 +121,7 @@ export class Pad {
       this.state.pageX = clientX;
       this.state.pageY = clientY;
       this.state.aimed = true;
+      this.#lifted = false;
       this.#pointed = performance.now();
     };
     canvas.addEventListener('pointermove', (event) => {
@@ -120,8 +130,9 @@ export class Pad {
     });
     canvas.addEventListener('pointerdown', (event) => {
       canvas.setPointerCapture(event.pointerId);
-      if (event.pointerType === 'mouse') this.#mouse = event.buttons & MOUSE_BUTTONS;
+      if (event.pointerType === 'mouse') this.#tapped |= this.#mouse = event.buttons & MOUSE_BUTTONS;
       else this.#pointer ??= event.pointerId;
+      if (event.pointerId === this.#pointer) this.#tapped |= FINGER;
       if (event.pointerType === 'mouse' || event.pointerId === this.#pointer) at(event);
     });
     const up = (event) => {
@@ -129,7 +140,7 @@ export class Pad {
         this.#mouse = event.buttons & MOUSE_BUTTONS;
       } else if (event.pointerId === this.#pointer) {
         this.#pointer = null;
-        this.state.aimed = false;
+        this.#lifted = true;
       }
     };
     canvas.addEventListener('pointerup', up);
