@@ -40,20 +40,19 @@ impl Grid {
 
     /// Enters a circle in the cell of its centre: whoever looks for it must reach so much farther.
     pub(super) fn insert_centre(&mut self, circle: Circle) {
-        self.enter(circle, 0.0);
+        self.enter(circle, cell(circle.at.y) * CELLS + cell(circle.at.x));
     }
 
     /// Enters a circle in every cell that it touches.
     pub(super) fn insert_whole(&mut self, circle: Circle) {
-        self.enter(circle, circle.radius);
+        let mut cells = Cells::around(circle.at, circle.at, circle.radius);
+        while let Some(cell) = cells.next() {
+            self.enter(circle, cell);
+        }
     }
 
-    fn enter(&mut self, circle: Circle, reach: f32) {
-        let mut cells = Cells::around(circle.at, circle.at, reach);
-        while let Some(cell) = cells.next() {
-            let (Some(head), Ok(number)) = (self.heads.get_mut(cell), u16::try_from(self.entries.len())) else {
-                return;
-            };
+    fn enter(&mut self, circle: Circle, cell: usize) {
+        if let (Some(head), Ok(number)) = (self.heads.get_mut(cell), u16::try_from(self.entries.len())) {
             self.entries.push((circle, *head));
             *head = number;
         }
@@ -86,6 +85,12 @@ impl<'a> Iterator for Near<'a> {
     }
 }
 
+/// The column or the row of a place. The cast saturates: what is outside of the field is in its outermost cells.
+const fn cell(at: f32) -> usize {
+    let cell = (at * (1.0 / CELL)) as u32 as usize;
+    if cell < CELLS { cell } else { CELLS - 1 }
+}
+
 /// The cells that a box touches, row by row.
 struct Cells {
     left: usize,
@@ -98,8 +103,6 @@ struct Cells {
 impl Cells {
     /// Those of the box around two points, `reach` wider on all sides.
     fn around(from: Vec2, to: Vec2, reach: f32) -> Self {
-        // The cast saturates: what is outside of the field is in its outermost cells.
-        let cell = |at: f32| ((at * (1.0 / CELL)) as usize).min(CELLS - 1);
         let (left, right) = (cell(math::min(from.x, to.x) - reach), cell(math::max(from.x, to.x) + reach));
         let (top, bottom) = (cell(math::min(from.y, to.y) - reach), cell(math::max(from.y, to.y) + reach));
         Self { left, right, column: left, row: top, bottom }
