@@ -32,6 +32,16 @@ impl Rows {
         &self.wire[index * self.width..(index + 1) * self.width]
     }
 
+    /// The same, to be changed.
+    pub(crate) fn row_mut(&mut self, index: usize) -> &mut [u32] {
+        &mut self.wire[index * self.width..(index + 1) * self.width]
+    }
+
+    /// The integers of the row with this id, which is probably at `guess`: most rows stay where they are.
+    pub(crate) fn find_near(&self, guess: usize, id: RowId) -> Option<&[u32]> {
+        if self.ids.get(guess) == Some(&id) { Some(self.row(guess)) } else { self.find(id) }
+    }
+
     /// The integers of the row with this id.
     #[must_use]
     pub fn find(&self, id: RowId) -> Option<&[u32]> {

@@ -272,8 +272,8 @@ impl<G: Game> Predictor<G> {
             for (index, id) in new.ids.iter().enumerate() {
                 let row = new.row(index);
                 let mine = number > 0 && predicts_row(table, row, me);
-                let was = old.find(*id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
-                let Some(was) = was.filter(|was| mine || (number == 0 && *was != row)) else { continue };
+                let was = old.find_near(index, *id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
+                let Some(was) = was.filter(|was| *was != row && (mine || number == 0)) else { continue };
                 let mut error = FieldError::default();
                 for (at, leaf) in table.leaves.iter().enumerate() {
                     if was[at] == row[at] || !(mine || predicts_leaf(leaf, row, me)) {

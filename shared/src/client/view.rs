@@ -40,7 +40,8 @@ pub(super) fn difference(leaf: &Leaf, from: u32, to: u32) -> i64 {
     match leaf.kind {
         LeafKind::Turn => {
             let circle = i64::from(leaf.max) + 1;
-            (straight + circle / 2).rem_euclid(circle) - circle / 2
+            // The directions of a circle are a power of two.
+            ((straight + circle / 2) & (circle - 1)) - circle / 2
         }
         LeafKind::Number | LeafKind::Choice => straight,
     }
@@ -51,7 +52,7 @@ pub(super) fn moved(leaf: &Leaf, value: u32, by: f32) -> u32 {
     let steps = libm::roundf(by) as i64;
     let sum = i64::from(value) + steps;
     let kept = match leaf.kind {
-        LeafKind::Turn => sum.rem_euclid(i64::from(leaf.max) + 1),
+        LeafKind::Turn => sum & i64::from(leaf.max),
         LeafKind::Number | LeafKind::Choice => sum.clamp(0, i64::from(leaf.max)),
     };
     u32::try_from(kept).unwrap_or(value)
@@ -64,9 +65,10 @@ pub(super) fn is_teleport(leaf: &Leaf, difference: i64) -> bool {
 /// Whether something was put elsewhere between two rows that are `ticks` apart. `earlier` says how fast it was
 /// before: the row that came ahead of `from`, and by how many ticks.
 fn leaps(table: &TableSchema, earlier: Option<(&[u32], i64)>, from: &[u32], to: &[u32], ticks: i64) -> bool {
-    (0..table.leaves.len()).any(|at| leaps_at(table, at, earlier, (from, to), ticks))
+    table.smooth.iter().any(|at| leaps_at(table, *at, earlier, (from, to), ticks))
 }
 
+/// The same for one smooth leaf.
 fn leaps_at(
     table: &TableSchema,
     at: usize,
@@ -75,10 +77,10 @@ fn leaps_at(
     ticks: i64,
 ) -> bool {
     let leaf = &table.leaves[at];
-    let way = difference(leaf, from[at], to[at]);
-    if way == 0 || !leaf.marks.smooth || leaf.kind != LeafKind::Number || table.is_of_rotation(at) {
+    if from[at] == to[at] || leaf.kind != LeafKind::Number || table.is_of_rotation(at) {
         return false;
     }
+    let way = difference(leaf, from[at], to[at]);
     let Some((earlier, before_ticks)) = earlier else { return is_teleport(leaf, way) };
     let last = difference(leaf, earlier[at], from[at]).abs() * ticks / before_ticks;
     way.abs() > LEAP_TIMES * last + (i64::from(leaf.max) / LEAP_PART + LEAP_STEPS) * ticks
@@ -86,10 +88,12 @@ fn leaps_at(
 
 /// Fills `out` with `from` moved by a part of the way to `to`, smooth leaves only.
 fn glide(table: &TableSchema, from: &[u32], (start, end): (&[u32], &[u32]), part: f32, out: &mut [u32]) {
-    for (at, leaf) in table.leaves.iter().enumerate() {
-        let moves = leaf.marks.smooth && leaf.kind != LeafKind::Choice && !table.is_replaced(at, start, end);
-        let way = if moves { difference(leaf, start[at], end[at]) } else { 0 };
-        out[at] = if way == 0 { from[at] } else { moved(leaf, from[at], way as f32 * part) };
+    out.copy_from_slice(from);
+    for at in table.smooth.iter().copied().filter(|at| start[*at] != end[*at]) {
+        let leaf = &table.leaves[at];
+        if leaf.kind != LeafKind::Choice && !table.is_replaced(at, start, end) {
+            out[at] = moved(leaf, from[at], difference(leaf, start[at], end[at]) as f32 * part);
+        }
     }
 }
 
@@ -97,14 +101,15 @@ fn glide(table: &TableSchema, from: &[u32], (start, end): (&[u32], &[u32]), part
 fn play_row(table: &TableSchema, number: usize, index: usize, moment: &Moment<'_>, out: &mut [u32]) {
     let (rows, tick) = (&moment.before.tables[number], moment.before.tick);
     let (id, from) = (rows.ids[index], rows.row(index));
-    let to = moment.after.map(|after| after.tables[number].find(id).unwrap_or(from));
+    let to = moment.after.map(|after| after.tables[number].find_near(index, id).unwrap_or(from));
     if to == Some(from) {
         // What rests needs no more work, and most things rest.
         return out.copy_from_slice(from);
     }
-    let earlier = moment
-        .earlier
-        .and_then(|earlier| earlier.tables.get(number)?.find(id).map(|row| (row, tick.since(earlier.tick).max(1))));
+    let earlier = moment.earlier.and_then(|earlier| {
+        let row = earlier.tables.get(number)?.find_near(index, id)?;
+        Some((row, tick.since(earlier.tick).max(1)))
+    });
     let way = match moment.after.zip(to) {
         Some((after, to)) => {
             let ticks = after.tick.since(tick).max(1);
@@ -139,8 +144,8 @@ fn rest_where_it_leaps(
 ) {
     let Some(after) = moment.after else { return };
     let (to, ticks) = (after.tables[0].row(0), after.tick.since(moment.before.tick).max(1));
-    for (at, out) in out.iter_mut().enumerate().filter(|(at, _)| leaps_at(table, *at, earlier, (from, to), ticks)) {
-        *out = from[at];
+    for at in table.smooth.iter().copied().filter(|at| leaps_at(table, *at, earlier, (from, to), ticks)) {
+        out[at] = from[at];
     }
 }
 
@@ -158,8 +163,7 @@ pub fn blend(schema: &Schema, before: &Snapshot, after: &Snapshot, part: f32, ou
 pub(crate) fn play_rows(table: &TableSchema, number: usize, moment: &Moment<'_>, out: &mut Rows) {
     out.copy_from(&moment.before.tables[number]);
     for index in 0..out.ids.len() {
-        let row = &mut out.wire[index * out.width..(index + 1) * out.width];
-        play_row(table, number, index, moment, row);
+        play_row(table, number, index, moment, out.row_mut(index));
     }
 }
 
@@ -256,9 +260,10 @@ impl Merge<'_> {
         let (predicted, number, table) = (self.predicted, self.number, self.table);
         let now = &predicted.now.tables[number];
         let (id, row) = (now.ids[index], now.row(index));
-        let next = predicted.ahead.tables[number].find(id).unwrap_or(row);
-        for (at, leaf) in table.leaves.iter().enumerate() {
-            if !leaf.marks.smooth || !predicts(leaf, row) {
+        let next = predicted.ahead.tables[number].find_near(index, id).unwrap_or(row);
+        for at in table.smooth.iter().copied() {
+            let leaf = &table.leaves[at];
+            if !predicts(leaf, row) {
                 continue;
             }
             let way = difference(leaf, row[at], next[at]);

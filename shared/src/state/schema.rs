@@ -97,6 +97,8 @@ pub struct TableSchema {
     pub private: Vec<usize>,
     /// Fields that a function moves.
     pub groups: Vec<Group>,
+    /// Indices of the leaves that are shown between two ticks.
+    pub smooth: Vec<usize>,
     /// First leaves of rotations, of four leaves each.
     pub rotations: Vec<usize>,
     /// What tags, flags, keys and lengths govern.
@@ -163,6 +165,7 @@ impl TableSchema {
             public: Vec::new(),
             private: Vec::new(),
             groups: Vec::new(),
+            smooth: Vec::new(),
             rotations: Vec::new(),
             governed: Vec::new(),
             owner: None,
@@ -204,6 +207,7 @@ impl TableSchema {
             self.check_motion(order);
         }
         (self.public, self.private) = (public, private);
+        self.smooth = (0..width).filter(|index| self.leaves[*index].marks.smooth).collect();
         self.keys = (0..).take(width).map(|leaf: u32| key(number, leaf)).collect();
         let row_bits: u32 = self.leaves.iter().map(|leaf| leaf.bits).sum();
         let rows = SECTION_KEYFRAME_BYTES * 8 / row_bits.max(1) as usize;
