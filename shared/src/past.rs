@@ -19,7 +19,7 @@ enum Source<'a> {
     /// In a room: every seat has told how old its view is.
     Room { history: &'a History, look_back: LookBack, now: Tick, every_ticks: u32, ages: &'a [ViewAge] },
     /// On a client, which knows how old its own view is, and takes those of the other people for as old.
-    Client { newest: &'a Snapshot, seen: Option<Moment<'a>>, people: u64 },
+    Client { newest: &'a Snapshot, seen: Option<(f64, Moment<'a>)>, people: u64 },
 }
 
 /// [`History::seen_at`], by an address that only rooms name: a page has no history, and no code to look into one.
@@ -54,7 +54,8 @@ impl<'a, G: Game> Past<'a, G> {
         rewound: &'a mut Rewound<G>,
     ) -> Self {
         rewound.start();
-        let seen = playout.moment_at(age.before(now)).filter(|_| !age.is_none());
+        let at = age.before(now);
+        let seen = playout.moment_at(at).filter(|_| !age.is_none()).map(|moment| (at, moment));
         Self { schema, source: Source::Client { newest, seen, people }, rewound }
     }
 
@@ -87,32 +88,32 @@ impl<'a, G: Game> Past<'a, G> {
         let (newest, seen) = match self.source {
             Source::Room { history, look_back, now, every_ticks, ages } => {
                 let age = ages.get(seat.index()).copied().filter(|age| !age.is_none());
-                let seen = age.map(|age| Seen::Kept { history, look_back, moment: age.before(now), every_ticks });
+                let seen = age.map(|age| (age.before(now), Seen::Kept { history, look_back, every_ticks }));
                 (history.newest(), seen)
             }
             Source::Client { newest, seen, people } => {
-                (newest, seen.filter(|_| people >> seat.number() & 1 == 1).map(Seen::Received))
+                let seen = seen.filter(|_| people >> seat.number() & 1 == 1);
+                (newest, seen.map(|(at, moment)| (at, Seen::Received(moment))))
             }
         };
         self.rewound.asked |= 1 << seat.number();
         // All who see the newest world share it.
-        let seen = seen.map(|seen| (seat, seen));
-        (self.rewound.find(seen.map(|(seat, _)| seat)), View { newest, seen })
+        (self.rewound.find(seen.map(|_| seat)), View { newest, seen: seen.map(|(moment, seen)| (seat, moment, seen)) })
     }
 }
 
-/// The last tick's world, and what a player saw who did not see that.
+/// The last tick's world; of a player who did not see that, the moment in ticks that they saw of others.
 #[derive(Clone, Copy)]
 struct View<'a> {
     newest: &'a Snapshot,
-    seen: Option<(Seat, Seen<'a>)>,
+    seen: Option<(Seat, f64, Seen<'a>)>,
 }
 
 /// What a player saw of others.
 #[derive(Clone, Copy)]
 enum Seen<'a> {
     /// To be looked up.
-    Kept { history: &'a History, look_back: LookBack, moment: f64, every_ticks: u32 },
+    Kept { history: &'a History, look_back: LookBack, every_ticks: u32 },
     /// At hand.
     Received(Moment<'a>),
 }
@@ -141,8 +142,18 @@ pub struct Rewound<G> {
     /// A bit per seat whose view was asked for in this tick.
     asked: u64,
     around: Around,
+    played: Played,
     rows: Snapshot,
-    merged: Rows,
+}
+
+/// What is seen of others at one moment, the same for all who see it: on a client that is everyone.
+#[derive(Default)]
+struct Played {
+    /// In ticks.
+    moment: f64,
+    /// A bit per table that is what it should be.
+    ready: u32,
+    tables: Vec<Rows>,
 }
 
 struct Shown<G> {
@@ -157,8 +168,8 @@ const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "there is a bit per seat");
 
 impl<G> Default for Rewound<G> {
     fn default() -> Self {
-        let (rows, merged) = (Snapshot::default(), Rows::default());
-        Self { shown: Vec::new(), used: 0, asked: 0, around: Around::default(), rows, merged }
+        let (around, played, rows) = (Around::default(), Played::default(), Snapshot::default());
+        Self { shown: Vec::new(), used: 0, asked: 0, around, played, rows }
     }
 }
 
@@ -166,6 +177,7 @@ impl<G: Game> Rewound<G> {
     fn start(&mut self) {
         (self.used, self.asked) = (0, 0);
         self.around.forget();
+        self.played.ready = 0;
     }
 
     /// Whether the last step asked what this seat saw.
@@ -187,50 +199,82 @@ impl<G: Game> Rewound<G> {
 
     /// Makes some tables of a shown world what they should be.
     fn show(&mut self, index: usize, schema: &Schema, view: View<'_>, tables: u32) {
-        let Self { shown, around, rows, merged, .. } = self;
+        let Self { shown, around, played, rows, .. } = self;
         let shown = &mut shown[index];
         let missing = tables & !shown.ready;
         if missing == 0 {
             return;
         }
         shown.ready |= missing;
-        let Some((seat, seen)) = view.seen else { return view.newest.restore_some(&mut shown.world, missing) };
-        let seen = match seen {
-            Seen::Kept { history, look_back, moment, every_ticks } => {
-                look_back(history, schema, moment, every_ticks, missing, around)
-            }
-            Seen::Received(seen) => seen,
-        };
+        let View { newest, seen } = view;
+        let Some((seat, moment, seen)) = seen else { return newest.restore_some(&mut shown.world, missing) };
+        played.show(schema, moment, seen, missing, around);
         rows.tables.resize_with(schema.tables.len(), Rows::default);
         for (number, table) in schema.tables.iter().enumerate().filter(|(number, _)| missing & (1 << number) != 0) {
-            play_rows(table, number, &seen, &mut rows.tables[number]);
-            add_predicted(table, seat, &view.newest.tables[number], &mut rows.tables[number], merged);
+            add_predicted(table, seat, &newest.tables[number], &played.tables[number], &mut rows.tables[number]);
         }
         rows.restore_some(&mut shown.world, missing);
     }
 }
 
-/// Puts what the player in `me` predicts of a table, as it is in `newest`, into what is shown of it.
-fn add_predicted(table: &TableSchema, me: Seat, newest: &Rows, shown: &mut Rows, merged: &mut Rows) {
+impl Played {
+    /// Makes some tables what they should be at a moment; those that everyone predicts are never looked at.
+    fn show(&mut self, schema: &Schema, moment: f64, seen: Seen<'_>, tables: u32, around: &mut Around) {
+        if self.moment != moment {
+            (self.moment, self.ready) = (moment, 0);
+        }
+        let missing = tables & !self.ready;
+        if missing == 0 {
+            return;
+        }
+        self.ready |= missing;
+        let seen = match seen {
+            Seen::Kept { history, look_back, every_ticks } => {
+                look_back(history, schema, moment, every_ticks, missing, around)
+            }
+            Seen::Received(seen) => seen,
+        };
+        self.tables.resize_with(schema.tables.len(), Rows::default);
+        for (number, table) in schema.tables.iter().enumerate() {
+            if missing & (1 << number) != 0 && !table.marks.predict {
+                play_rows(table, number, &seen, &mut self.tables[number]);
+            }
+        }
+    }
+}
+
+/// Fills `out` with a table as the player in `me` saw it: what they predict as it is in `newest`, the rest as it was
+/// `played`.
+fn add_predicted(table: &TableSchema, me: Seat, newest: &Rows, played: &Rows, out: &mut Rows) {
     if table.name.is_empty() {
+        out.copy_from(played);
         let now = newest.row(0);
         let predicted = |(index, _): &(usize, &mut u32)| predicts_leaf(&table.leaves[*index], now, Some(me));
-        shown.wire.iter_mut().enumerate().filter(predicted).for_each(|(index, value)| *value = now[index]);
+        out.wire.iter_mut().enumerate().filter(predicted).for_each(|(index, value)| *value = now[index]);
     } else if table.marks.predict {
-        shown.copy_from(newest);
+        out.copy_from(newest);
     } else if table.owner.is_some() {
-        merge(table, me, newest, shown, merged);
-        core::mem::swap(shown, merged);
+        merge(table, me, newest, played, out);
+    } else {
+        out.copy_from(played);
     }
 }
 
 /// Own rows as they are in `newest`, the others as they are in `shown`, in slot order.
 fn merge(table: &TableSchema, me: Seat, newest: &Rows, shown: &Rows, out: &mut Rows) {
+    let mine = |rows: &Rows, index: usize| predicts_row(table, rows.row(index), Some(me));
+    let own = || (0..newest.ids.len()).filter(|index| mine(newest, *index));
+    let replaced = || (0..shown.ids.len()).filter(|index| mine(shown, *index));
+    if own().map(|index| newest.ids[index]).eq(replaced().map(|index| shown.ids[index])) {
+        // Mostly none of them came or went.
+        out.copy_from(shown);
+        own().zip(replaced()).for_each(|(now, then)| out.row_mut(then).copy_from_slice(newest.row(now)));
+        return;
+    }
     out.clear();
     out.width = shown.width;
-    let mine = |rows: &Rows, index: &usize| predicts_row(table, rows.row(*index), Some(me));
-    let mut own = (0..newest.ids.len()).filter(|index| mine(newest, index)).peekable();
-    let mut others = (0..shown.ids.len()).filter(|index| !mine(shown, index)).peekable();
+    let mut own = own().peekable();
+    let mut others = (0..shown.ids.len()).filter(|index| !mine(shown, *index)).peekable();
     loop {
         let order = match (own.peek(), others.peek()) {
             (None, None) => return,
@@ -364,6 +408,25 @@ mod tests {
         // In the next tick everything is asked for anew.
         let mut past = Past::<World>::of_room(&schema, &history, &[], &mut rewound);
         assert_eq!(past.table(seat(0), |world| &world.ships).values().next().map(|ship| ship.x), Some(160));
+    }
+
+    #[test]
+    fn what_one_seat_was_shown_of_a_moment_leaves_its_mark_on_no_other() {
+        let schema = Schema::of::<World>();
+        let (history, mut rewound) = (worlds(&schema), Rewound::default());
+        // Two who saw the same moment, and one who saw a later one.
+        let ages = [72, 72, 40].map(ViewAge::from_parts);
+        let mut past = Past::<World>::of_room(&schema, &history, &ages, &mut rewound);
+        let x = |ships: &Table<Ship>| ships.values().map(|ship| ship.x).collect::<Vec<_>>();
+        for _ in 0..2 {
+            assert_eq!(x(past.table(seat(0), |world| &world.ships)), [132, 24]);
+            assert_eq!(x(past.table(seat(2), |world| &world.ships)), [148, 12]);
+            assert_eq!(x(past.table(seat(1), |world| &world.ships)), [160], "its own, and nobody else was there");
+        }
+        for (number, clock) in [(1, 132), (2, 148), (0, 132)] {
+            assert_eq!(past.world(seat(number)).clock, clock, "seat {number}");
+        }
+        assert_eq!(x(&past.world(seat(0)).ships), [132, 24]);
     }
 
     #[test]
