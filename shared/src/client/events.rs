@@ -4,12 +4,13 @@
 //! any more takes it back: the page stops the sound. Two events are the same when their kind and subject are and
 //! their ticks are near each other; where exactly it happened, in fractions of a unit, does not tell them apart.
 
-use crate::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, ROW_WIDTH_MAX};
+use crate::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX};
 use crate::state::{Event, LeafKind, Schema, State};
 use crate::wire::{BitReader, DecodeError, Reader};
 use crate::{Game, Seat, Tick, To};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
 /// Ticks within which a predicted and a confirmed event are taken for the same.
 const EVENT_WINDOW_TICKS: i64 = 8;
@@ -33,30 +34,92 @@ pub enum Happening<E> {
     },
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Predicted<E> {
+/// An event as wire integers: what is done with them is the same code for every game.
+type Row = Vec<u32>;
+
+#[derive(Debug)]
+struct Predicted {
     id: u32,
     tick: Tick,
-    event: E,
+    event: Row,
     /// Whether the replay that is looked through has it.
     is_expected: bool,
 }
 
 /// The events of one session.
 pub(super) struct Events<G: Game> {
-    schema: Schema,
-    queue: VecDeque<Happening<G::Event>>,
-    predicted: VecDeque<Predicted<G::Event>>,
-    next_id: u32,
+    ledger: Ledger,
+    game: PhantomData<fn() -> G>,
 }
 
 impl<G: Game> Events<G> {
     pub(super) fn new() -> Self {
-        Self { schema: Schema::of::<G::Event>(), queue: VecDeque::new(), predicted: VecDeque::new(), next_id: 0 }
+        Self { ledger: Ledger::new(Schema::of::<G::Event>()), game: PhantomData }
+    }
+
+    /// Takes in what happened in a tick that was predicted for the first time; what is for other ears is left out.
+    pub(super) fn predict(&mut self, tick: Tick, me: Option<Seat>, events: &[(To, G::Event)]) {
+        for (_, event) in events.iter().filter(|(to, _)| hears(me, *to)) {
+            self.ledger.predict(tick, row(event));
+        }
     }
 
     /// Reads the events of a snapshot, each with its age in ticks.
-    pub(super) fn decode(&self, reader: &mut Reader<'_>) -> Result<Vec<(u32, G::Event)>, DecodeError> {
+    pub(super) fn decode(&self, reader: &mut Reader<'_>) -> Result<Vec<(u32, Row)>, DecodeError> {
+        self.ledger.decode(reader)
+    }
+
+    /// An event that the server says happened is news unless it was predicted and told already.
+    pub(super) fn confirm_row(&mut self, tick: Tick, event: Row) {
+        self.ledger.confirm(tick, event);
+    }
+
+    /// The same for one that this client came to itself from what the server says.
+    pub(super) fn confirm(&mut self, tick: Tick, event: &G::Event) {
+        self.ledger.confirm(tick, row(event));
+    }
+
+    /// The prediction was made anew and these are its events: takes back what was told and is not among them.
+    pub(super) fn reconsider(&mut self, me: Option<Seat>, replayed: &[(Tick, To, G::Event)]) {
+        self.ledger.predicted.iter_mut().for_each(|known| known.is_expected = false);
+        for (tick, _, event) in replayed.iter().filter(|(_, to, _)| hears(me, *to)) {
+            self.ledger.expect(*tick, &row(event));
+        }
+        self.ledger.take_back();
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Happening<G::Event>> {
+        let happening = self.ledger.queue.pop_front()?;
+        let (Happening::Happened { event: row, .. } | Happening::Cancelled { event: row, .. }) = &happening;
+        let mut event = G::Event::blank();
+        event.scatter(row);
+        Some(match happening {
+            Happening::Happened { id, .. } => Happening::Happened { id, event },
+            Happening::Cancelled { id, .. } => Happening::Cancelled { id, event },
+        })
+    }
+}
+
+fn row<E: Event>(event: &E) -> Row {
+    let mut row = alloc::vec![0; E::WIDTH];
+    event.gather(&mut row);
+    row
+}
+
+/// What was told, and what is to be told.
+struct Ledger {
+    schema: Schema,
+    queue: VecDeque<Happening<Row>>,
+    predicted: Vec<Predicted>,
+    next_id: u32,
+}
+
+impl Ledger {
+    const fn new(schema: Schema) -> Self {
+        Self { schema, queue: VecDeque::new(), predicted: Vec::new(), next_id: 0 }
+    }
+
+    fn decode(&self, reader: &mut Reader<'_>) -> Result<Vec<(u32, Row)>, DecodeError> {
         let count = reader.varint()?;
         let max = (EVENTS_PER_TICK_MAX as u64) * u64::from(EVENT_TICKS_MAX);
         if u64::from(count) > max {
@@ -64,64 +127,51 @@ impl<G: Game> Events<G> {
         }
         let length = reader.varint()?;
         let mut bits = BitReader::new(reader.slice(usize::try_from(length).unwrap_or(usize::MAX))?);
-        let mut wire = [0; ROW_WIDTH_MAX];
         let mut events = Vec::new();
         for _ in 0..count {
             let age = bits.small()?;
-            for (leaf, value) in self.schema.tables[0].leaves.iter().zip(&mut wire) {
-                *value = bits.take_max(leaf.bits, leaf.max)?;
-            }
-            let mut event = G::Event::blank();
-            event.scatter(&wire[..G::Event::WIDTH]);
-            events.push((age, event));
+            let leaves = self.schema.tables[0].leaves.iter();
+            events.push((age, leaves.map(|leaf| bits.take_max(leaf.bits, leaf.max)).collect::<Result<_, _>>()?));
         }
         bits.finish()?;
         Ok(events)
     }
 
-    /// Events of a tick that was predicted for the first time; those for other ears are left out.
-    pub(super) fn predict(&mut self, tick: Tick, me: Option<Seat>, events: &[(To, G::Event)]) {
-        for (_, event) in events.iter().filter(|(to, _)| hears(me, *to)) {
-            if let Some(id) = self.tell(*event) {
-                self.predicted.push_back(Predicted { id, tick, event: *event, is_expected: true });
-            }
+    fn predict(&mut self, tick: Tick, event: Row) {
+        if let Some(id) = self.tell(event.clone()) {
+            self.predicted.push(Predicted { id, tick, event, is_expected: true });
         }
     }
 
-    /// An event that the server says happened is news unless it was predicted and told already.
-    pub(super) fn confirm(&mut self, tick: Tick, event: G::Event) {
+    fn confirm(&mut self, tick: Tick, event: Row) {
         match self.nearest(tick, &event, |_| true) {
             Some(index) => drop(self.predicted.remove(index)),
             None => drop(self.tell(event)),
         }
     }
 
-    /// The prediction was made anew and these are its events: takes back what was told and is not among them.
-    pub(super) fn reconsider(&mut self, me: Option<Seat>, replayed: &[(Tick, To, G::Event)]) {
-        self.predicted.iter_mut().for_each(|known| known.is_expected = false);
-        for (tick, _, event) in replayed.iter().filter(|(_, to, _)| hears(me, *to)) {
-            if let Some(index) = self.nearest(*tick, event, |known| !known.is_expected) {
-                let known = &mut self.predicted[index];
-                (known.is_expected, known.tick) = (true, *tick);
-            }
-        }
-        while let Some(index) = self.predicted.iter().position(|known| !known.is_expected) {
-            if let Some(Predicted { id, event, .. }) = self.predicted.remove(index) {
-                self.take_back(id, event);
-            }
+    /// A replay has come to this event.
+    fn expect(&mut self, tick: Tick, event: &[u32]) {
+        if let Some(index) = self.nearest(tick, event, |known| !known.is_expected) {
+            let known = &mut self.predicted[index];
+            (known.is_expected, known.tick) = (true, tick);
         }
     }
 
-    fn take_back(&mut self, id: u32, event: G::Event) {
-        let untold = self.queue.len();
-        self.queue.retain(|told| !matches!(told, Happening::Happened { id: known, .. } if *known == id));
-        if self.queue.len() == untold {
-            self.queue.push_back(Happening::Cancelled { id, event });
+    /// Takes back what is not expected.
+    fn take_back(&mut self) {
+        let queue = &mut self.queue;
+        for Predicted { id, event, .. } in self.predicted.extract_if(.., |known| !known.is_expected) {
+            let untold = queue.len();
+            queue.retain(|told| !matches!(told, Happening::Happened { id: known, .. } if *known == id));
+            if queue.len() == untold {
+                queue.push_back(Happening::Cancelled { id, event });
+            }
         }
     }
 
     /// The told prediction of an event in or near a tick.
-    fn nearest(&self, tick: Tick, event: &G::Event, counts: impl Fn(&Predicted<G::Event>) -> bool) -> Option<usize> {
+    fn nearest(&self, tick: Tick, event: &[u32], counts: impl Fn(&Predicted) -> bool) -> Option<usize> {
         let candidates =
             self.predicted.iter().enumerate().filter(|(_, known)| counts(known) && self.same(&known.event, event));
         let near = candidates.map(|(index, known)| (known.tick.since(tick).abs(), index));
@@ -129,27 +179,18 @@ impl<G: Game> Events<G> {
     }
 
     /// Whether kind and subject are the same: everything but numbers with fractions and directions.
-    fn same(&self, one: &G::Event, other: &G::Event) -> bool {
-        let (mut left, mut right) = ([0; ROW_WIDTH_MAX], [0; ROW_WIDTH_MAX]);
-        one.gather(&mut left[..G::Event::WIDTH]);
-        other.gather(&mut right[..G::Event::WIDTH]);
-        let leaves = self.schema.tables[0].leaves.iter().zip(left.iter().zip(&right));
-        leaves
-            .filter(|(leaf, _)| leaf.kind != LeafKind::Turn && leaf.unit >= 1.0)
-            .all(|(_, (left, right))| left == right)
+    fn same(&self, one: &[u32], other: &[u32]) -> bool {
+        let leaves = self.schema.tables[0].leaves.iter().zip(one.iter().zip(other));
+        leaves.filter(|(leaf, _)| leaf.kind != LeafKind::Turn && leaf.unit >= 1.0).all(|(_, (one, other))| one == other)
     }
 
-    fn tell(&mut self, event: G::Event) -> Option<u32> {
+    fn tell(&mut self, event: Row) -> Option<u32> {
         if self.queue.len() >= EVENTS_PER_TICK_MAX {
             return None;
         }
         self.next_id = self.next_id.wrapping_add(1);
         self.queue.push_back(Happening::Happened { id: self.next_id, event });
         Some(self.next_id)
-    }
-
-    pub(super) fn poll(&mut self) -> Option<Happening<G::Event>> {
-        self.queue.pop_front()
     }
 }
 

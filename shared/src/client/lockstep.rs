@@ -307,7 +307,7 @@ impl<G: Game> Lockstep<G> {
         if tick > self.witnessed {
             self.witnessed = tick;
             let heard = self.frames[at].events.iter().filter(|(to, _)| super::events::hears(self.me, *to));
-            heard.for_each(|(_, event)| self.events.confirm(tick, *event));
+            heard.for_each(|(_, event)| self.events.confirm(tick, event));
         }
         let played = self.me.and_then(|me| self.bundle(tick)?.standing.inputs()[me.index()]);
         stats.starved_ticks += u64::from(played.is_some_and(|played| self.inputs.mine(tick) != Some(played)));

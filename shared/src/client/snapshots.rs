@@ -207,7 +207,7 @@ impl<G: Game> Snapshots<G> {
             }
         }
         for (age, event) in events {
-            self.events.confirm(head.tick - age, event);
+            self.events.confirm_row(head.tick - age, event);
         }
         Ok(())
     }
