@@ -5,17 +5,27 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Upper bounds of the buckets in nanoseconds; what is longer counts in one more.
-const BOUNDS_NS: [u64; 10] =
-    [50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 50_000_000];
+/// Upper bounds of the buckets in nanoseconds, ten to a decade; what is longer counts in one more.
+const BOUNDS_NS: [u64; 38] = [
+    10_000, 12_500, 16_000, 20_000, 25_000, 31_500, 40_000, 50_000, 63_000, 80_000, 100_000, 125_000, 160_000, 200_000,
+    250_000, 315_000, 400_000, 500_000, 630_000, 800_000, 1_000_000, 1_250_000, 1_600_000, 2_000_000, 2_500_000,
+    3_150_000, 4_000_000, 5_000_000, 6_300_000, 8_000_000, 10_000_000, 12_500_000, 16_000_000, 20_000_000, 25_000_000,
+    31_500_000, 40_000_000, 50_000_000,
+];
 
 const SECOND_NS: f64 = 1e9;
 
 /// Durations since they were last handed over.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Durations {
     counts: [u64; BOUNDS_NS.len() + 1],
     sum_ns: u64,
+}
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self { counts: [0; BOUNDS_NS.len() + 1], sum_ns: 0 }
+    }
 }
 
 impl Durations {
@@ -39,7 +49,7 @@ pub(super) struct DurationsMetric {
 
 impl DurationsMetric {
     pub(super) fn named(name: &'static str) -> Self {
-        Self { name, counts: Default::default(), sum_ns: AtomicU64::new(0) }
+        Self { name, counts: [const { AtomicU64::new(0) }; BOUNDS_NS.len() + 1], sum_ns: AtomicU64::new(0) }
     }
 
     pub(super) fn add(&self, durations: &Durations) {
