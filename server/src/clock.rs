@@ -1,5 +1,6 @@
 //! The server's clock: time since its start, the same on all threads.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::time::{Duration, Instant};
 
 /// Monotonic time since the server's start.
@@ -27,4 +28,11 @@ impl Clock {
     pub(crate) fn until(&self, at_ns: u64) -> Duration {
         Duration::from_nanos(at_ns.saturating_sub(self.now_ns()))
     }
+}
+
+/// Nanoseconds that the calling thread has been on a core. A system call: 0.2 to 0.5 us, many times the other clock.
+pub(crate) fn thread_cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let part = |part: i64| u64::try_from(part).unwrap_or(0);
+    part(time.tv_sec).saturating_mul(1_000_000_000).saturating_add(part(time.tv_nsec))
 }

@@ -180,12 +180,22 @@ pub const BUDGETS_PER_TICK: u64 = PHASES as u64 * PHASE_ROOMS as u64;
 /// Budgets that a room's turn may take; it delays whoever is due meanwhile by that. At 30 Hz 2.1 ms.
 pub const TURN_BUDGETS_MAX: u64 = 8;
 
-/// Turns that may be too long one after another before the room has to leave its shard for the slow lane. One that
-/// is n times too long counts n times, up to [`LONG_TURN_WEIGHT_MAX`].
+/// Turns that may be too long before the room has to leave its shard for the slow lane. One that is n times too long
+/// counts n times, up to [`LONG_TURN_WEIGHT_MAX`]; one that is not too long takes one off.
 pub const LONG_TURNS_MAX: u64 = 30;
 
 /// What one turn counts at the most: a machine that stands still for a moment is not the room's fault.
 pub const LONG_TURN_WEIGHT_MAX: u64 = 10;
+
+/// For so long after a turn that was long by the clock, a room's turns are measured in CPU time.
+pub const SUSPICION_SECONDS: u64 = 1;
+
+/// A room in the slow lane comes back after so many seconds' worth of turns without being slow; each time that it has
+/// to go again they are doubled, up to [`SLOW_LANE_SECONDS_MAX`].
+pub const SLOW_LANE_SECONDS_MIN: u64 = 5;
+
+/// A room that behaves comes back after so long, however often it had to go: eleven minutes.
+pub const SLOW_LANE_SECONDS_MAX: u64 = 640;
 
 /// How much a slow lane gives way to shards where the cores are busy: niceness above that of the process.
 pub const SLOW_LANE_NICENESS: i32 = 10;
@@ -202,6 +212,7 @@ const _: () = assert!(
 );
 const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a debt is worked off in steps");
 const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn condemns no room");
+const _: () = assert!(SLOW_LANE_SECONDS_MIN <= SLOW_LANE_SECONDS_MAX, "a stay is doubled up to the longest");
 const _: () = assert!(LAG_SECONDS_MAX < MISSED_SECONDS_MAX, "who is not given up misses nothing");
 const _: () = assert!(SEND_WINDOW_SECONDS < LAG_SECONDS_MAX, "snapshots wait before the member is given up");
 const _: () = assert!(LAG_SECONDS_MAX < SILENCE_SECONDS_MAX, "a member that acknowledges nothing is slow first");

@@ -26,6 +26,7 @@ pub(crate) struct Metrics {
     pub(crate) bots: Gauge,
     pub(crate) ticks_dropped: Counter,
     pub(crate) rooms_slow: Counter,
+    pub(crate) rooms_recovered: Counter,
     pub(crate) room_panics: Counter,
     pub(crate) connections_lost: Counter,
     pub(crate) origins_rejected: Counter,
@@ -45,12 +46,18 @@ pub(crate) struct Tally {
     pub(crate) bytes_out: u64,
     pub(crate) messages_in: u64,
     pub(crate) writes_incomplete: u64,
+    phase_late: Durations,
     late: Durations,
     late_in_slow_lane: Durations,
     turn: Durations,
 }
 
 impl Tally {
+    /// A shard has begun the ticks of a phase, so many nanoseconds too late.
+    pub(crate) fn began(&mut self, late_ns: u64) {
+        self.phase_late.add(late_ns);
+    }
+
     /// A room has made a tick: it was begun so much too late and took so long, in nanoseconds.
     pub(crate) fn ticked(&mut self, late_ns: u64, turn_ns: u64, in_slow_lane: bool) {
         // Apart, so that one slow room does not hide whether all others are on time.
@@ -66,6 +73,7 @@ struct TickMetrics {
     bytes_out: Counter,
     messages_in: Counter,
     writes_incomplete: Counter,
+    phase_late: DurationsMetric,
     late: DurationsMetric,
     late_in_slow_lane: DurationsMetric,
     turn: DurationsMetric,
@@ -102,6 +110,7 @@ impl Metrics {
             bots: gauge!("tickwire_players", "kind" => "bot"),
             ticks_dropped: counter!("tickwire_ticks_dropped_total"),
             rooms_slow: counter!("tickwire_rooms_slow_total"),
+            rooms_recovered: counter!("tickwire_rooms_recovered_total"),
             room_panics: counter!("tickwire_room_panics_total"),
             connections_lost: counter!("tickwire_connections_lost_total"),
             origins_rejected: counter!("tickwire_origins_rejected_total"),
@@ -148,6 +157,7 @@ impl Metrics {
         for (counter, count) in pairs {
             counter.increment(count);
         }
+        ticking.phase_late.add(&tally.phase_late);
         ticking.late.add(&tally.late);
         ticking.late_in_slow_lane.add(&tally.late_in_slow_lane);
         ticking.turn.add(&tally.turn);
@@ -178,7 +188,8 @@ impl Metrics {
     /// All metrics as Prometheus reads them.
     pub(crate) fn render(&self) -> String {
         let mut out = self.handle.render();
-        for durations in [&self.ticking.late, &self.ticking.late_in_slow_lane, &self.ticking.turn] {
+        let TickMetrics { phase_late, late, late_in_slow_lane, turn, .. } = &self.ticking;
+        for durations in [phase_late, late, late_in_slow_lane, turn] {
             durations.render(&mut out);
         }
         out
@@ -193,6 +204,7 @@ impl TickMetrics {
             bytes_out: counter!("tickwire_bytes_out_total"),
             messages_in: counter!("tickwire_messages_in_total"),
             writes_incomplete: counter!("tickwire_writes_incomplete_total"),
+            phase_late: DurationsMetric::named("tickwire_phase_late_seconds"),
             late: DurationsMetric::named("tickwire_tick_late_seconds"),
             late_in_slow_lane: DurationsMetric::named("tickwire_slow_lane_tick_late_seconds"),
             turn: DurationsMetric::named("tickwire_turn_seconds"),
@@ -235,6 +247,7 @@ mod tests {
         one.closed(Some(3999), Side::Client);
         one.answered(404);
         let mut tally = Tally::default();
+        tally.began(20_000);
         tally.ticked(30_000, 2_000_000, false);
         tally.ticked(70_000_000, 2_000_000, true);
         one.take_over(&mut tally);
@@ -244,6 +257,7 @@ mod tests {
             "tickwire_ws_close_total{code=\"other\",side=\"client\"} 1",
             "tickwire_http_requests_total{status=\"4xx\"} 1",
             "tickwire_ticks_total 2",
+            "tickwire_phase_late_seconds_count 1",
             "tickwire_tick_late_seconds_count 1",
             "tickwire_slow_lane_tick_late_seconds_count 1",
             "tickwire_tick_late_seconds_bucket{le=\"0.00005\"} 1",

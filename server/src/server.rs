@@ -94,9 +94,9 @@ impl Server {
         let (mut shards, mut threads) = (Vec::new(), Vec::new());
         for index in 0..self.config.shards {
             let (command, inbox) = mpsc::channel();
-            shards.push(command);
+            shards.push(command.clone());
             let (reports, metrics) = (report.clone(), Arc::clone(&metrics));
-            let setup = ShardSetup { inbox, reports, metrics, clock, is_slow_lane: false };
+            let setup = ShardSetup { inbox, home: command, reports, metrics, clock, is_slow_lane: false };
             threads.push(spawn(format!("shard-{index}"), move || Shard::new(setup).run())?);
         }
         let (stop, stopped) = oneshot::channel();

@@ -6,9 +6,10 @@
 //!
 //! Nothing in a tick waits: sockets are non-blocking, nothing is locked, other threads are heard of between ticks
 //! through the inbox. A panic inside a room ends that room. A room that takes too much of the thread is moved to the
-//! shard's slow lane, where it delays nobody.
+//! shard's slow lane, where it delays nobody, and comes back when it has behaved for long enough.
 
 mod closing;
+mod conduct;
 mod connection;
 mod hosted;
 mod pace;
@@ -18,7 +19,7 @@ mod slow_lane;
 pub(crate) use hosted::{OfferedGame, RoomPlan};
 pub(crate) use seated::Arrival;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, thread_cpu_ns};
 use crate::limits::{CATCH_UP_TICKS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
 use crate::metrics::{Metrics, Tally};
@@ -31,7 +32,7 @@ use slow_lane::SlowLane;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::sleep;
 use std::time::Duration;
 use tickwire::message::CloseCode;
@@ -45,10 +46,12 @@ const CLOSING_STEP: Duration = Duration::from_millis(10);
 pub(crate) enum Command {
     /// A room is to be made.
     Open { room: RoomId, game: OfferedGame, plan: RoomPlan },
-    /// A room comes from the shard whose slow lane this is.
+    /// A room comes from the shard whose slow lane this is, or back from the slow lane.
     Adopt(Box<SeatedRoom>),
     /// Somebody comes.
     Enter { room: RoomId, arrival: Box<Arrival> },
+    /// Somebody comes whose room is not in the slow lane any more.
+    SendBack { room: RoomId, arrival: Box<Arrival> },
     /// All connections are to be closed, then the thread ends.
     Stop(CloseCode),
 }
@@ -67,6 +70,8 @@ pub(crate) enum Report {
 /// What a shard is given at its start.
 pub(crate) struct ShardSetup {
     pub(crate) inbox: Receiver<Command>,
+    /// Where the shard is told of rooms that come back; its slow lane has the same.
+    pub(crate) home: mpsc::Sender<Command>,
     pub(crate) reports: Sender<Report>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
@@ -123,15 +128,22 @@ impl Shard {
         if let Err(error) = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)) {
             tracing::warn!(%error, "ticks will be less precise");
         }
-        while !(self.stopping.is_some() && self.closing.is_empty()) {
-            self.hear();
-            self.tick_due_rooms();
-            self.setup.metrics.take_over(&mut self.desk.tally);
-            self.look_after_closing();
-            self.report_gone();
-        }
-        if let Some(lane) = self.slow_lane.take() {
-            lane.join();
+        loop {
+            while !(self.stopping.is_some() && self.closing.is_empty()) {
+                self.hear();
+                self.tick_due_rooms();
+                self.setup.metrics.take_over(&mut self.desk.tally);
+                self.look_after_closing();
+                self.report_gone();
+            }
+            self.slow_lane.take().into_iter().for_each(SlowLane::join);
+            // Who was on the way here, a room from the slow lane among them, is told as well.
+            while let Ok(command) = self.setup.inbox.try_recv() {
+                self.obey(command);
+            }
+            if self.closing.is_empty() {
+                return;
+            }
         }
     }
 
@@ -143,18 +155,26 @@ impl Shard {
                 None => self.setup.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match command {
-                Ok(Command::Open { room, game, plan }) => self.open(room, game, &plan),
-                Ok(Command::Adopt(room)) => self.seat(*room),
-                Ok(Command::Enter { room, arrival }) => self.enter(room, *arrival),
-                Ok(Command::Stop(code)) => return self.stop(code),
+                Ok(command) => self.obey(command),
                 Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) if self.stopping.is_some() => return sleep(CLOSING_STEP),
                 Err(RecvTimeoutError::Disconnected) => return self.stop(CloseCode::Away),
             }
             // A stream of commands must not keep a tick waiting.
-            if self.next_wake_ns().is_some_and(|at_ns| at_ns <= self.setup.clock.now_ns()) {
+            let is_due = || self.next_wake_ns().is_some_and(|at_ns| at_ns <= self.setup.clock.now_ns());
+            if self.stopping.is_some() || is_due() {
                 return;
             }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Open { room, game, plan } => self.open(room, game, &plan),
+            Command::Adopt(room) => self.adopt(*room),
+            Command::Enter { room, arrival } => self.enter(room, arrival, true),
+            Command::SendBack { room, arrival } => self.enter(room, arrival, false),
+            Command::Stop(code) => self.stop(code),
         }
     }
 
@@ -167,26 +187,38 @@ impl Shard {
 
     fn tick_due_rooms(&mut self) {
         let Self { setup, closing, desk, gone, .. } = self;
-        let mut slow = Vec::new();
+        let mut moving = Vec::new();
         for beat in self.beats.iter_mut().filter(|beat| !beat.rooms.is_empty()) {
             let now_ns = setup.clock.now_ns();
             let dropped = beat.pace.forgive(now_ns);
             setup.metrics.ticks_dropped.increment(dropped * beat.rooms.len() as u64);
             for _ in 0..CATCH_UP_TICKS_MAX {
                 let Some(deadline_ns) = beat.pace.take(now_ns) else { break };
+                setup.begin(deadline_ns, desk);
                 for room in &mut beat.rooms {
                     setup.tick(room, deadline_ns, desk, closing);
                 }
             }
             gone.extend(beat.rooms.extract_if(.., |room| room.failed || room.is_over()).map(|room| room.id));
-            slow.extend(beat.rooms.extract_if(.., |room| room.is_slow() && !setup.is_slow_lane));
+            moving.extend(beat.rooms.extract_if(.., |room| setup.is_elsewhere(room)));
         }
-        slow.into_iter().for_each(|room| self.move_to_slow_lane(room));
+        match self.setup.is_slow_lane {
+            true => moving.into_iter().for_each(|room| self.give_back(room)),
+            false => moving.into_iter().for_each(|room| self.move_to_slow_lane(room)),
+        }
+    }
+
+    /// Gives a room that is not slow any more back to the shard whose lane this is.
+    fn give_back(&self, mut room: SeatedRoom) {
+        tracing::info!(room = room.id.0, "a room is not slow any more");
+        self.setup.metrics.rooms_recovered.increment(1);
+        room.conduct.start_over();
+        // The shard waits for its lane before it ends, so it hears of it.
+        let _ = self.setup.home.send(Command::Adopt(Box::new(room)));
     }
 
     /// Moves a room to where it delays nobody; without a thread for that it stays.
     fn move_to_slow_lane(&mut self, mut room: SeatedRoom) {
-        room.forgive();
         if self.slow_lane.is_none() {
             match SlowLane::start(&self.setup) {
                 Ok(lane) => self.slow_lane = Some(lane),
@@ -197,9 +229,13 @@ impl Shard {
             Some(lane) => {
                 tracing::warn!(room = room.id.0, "a room is too slow for its shard");
                 self.setup.metrics.rooms_slow.increment(1);
+                room.conduct.moved_away();
                 lane.take(room);
             }
-            None => self.seat(room),
+            None => {
+                room.conduct.start_over();
+                self.seat(room);
+            }
         }
     }
 
@@ -211,6 +247,13 @@ impl Shard {
             return self.gone.push(id);
         };
         self.seat(SeatedRoom::new(id, game.rules.tick_rate_hz, room));
+    }
+
+    /// Takes over a room with its sockets.
+    fn adopt(&mut self, mut room: SeatedRoom) {
+        let Some(code) = self.stopping else { return self.seat(room) };
+        let Self { setup, closing, desk, .. } = self;
+        room.close(code, &setup.turn(setup.clock.now_ns(), desk), closing);
     }
 
     /// Gives a room its place among the beats.
@@ -235,21 +278,27 @@ impl Shard {
         beat.rooms.push(room);
     }
 
-    fn enter(&mut self, id: RoomId, arrival: Arrival) {
-        let Self { setup, closing, desk, slow_lane, .. } = self;
+    /// Lets somebody into their room, wherever it is; `may_be_slow` when they do not come from the slow lane.
+    fn enter(&mut self, id: RoomId, arrival: Box<Arrival>, may_be_slow: bool) {
+        let Self { setup, closing, desk, slow_lane, stopping, .. } = self;
         let turn = &mut setup.turn(setup.clock.now_ns(), desk);
         let mut rooms = self.beats.iter_mut().flat_map(|beat| &mut beat.rooms);
-        match rooms.find(|room| room.id == id && !room.failed) {
-            Some(room) => room.guarded(turn, closing, |room, turn, closing| room.enter(arrival, turn, closing)),
-            None => match slow_lane {
-                Some(lane) if self.stopping.is_none() => lane.enter(id, arrival),
-                // It ended while this one was on the way.
-                _ => {
-                    let code = self.stopping.unwrap_or(CloseCode::NoRoom);
-                    refuse(arrival.stream, arrival.counted, code, turn, closing);
-                }
-            },
+        if let Some(room) = rooms.find(|room| room.id == id && !room.failed) {
+            return room.guarded(turn, closing, |room, turn, closing| room.enter(*arrival, turn, closing));
         }
+        match slow_lane {
+            _ if stopping.is_some() => {}
+            // It may be on its way home: whoever follows finds it there.
+            _ if setup.is_slow_lane => {
+                let _ = setup.home.send(Command::SendBack { room: id, arrival });
+                return;
+            }
+            Some(lane) if may_be_slow => return lane.enter(id, arrival),
+            _ => {}
+        }
+        // It ended while this one was on the way.
+        let code = stopping.unwrap_or(CloseCode::NoRoom);
+        refuse(arrival.stream, arrival.counted, code, turn, closing);
     }
 
     fn stop(&mut self, code: CloseCode) {
@@ -283,12 +332,25 @@ impl ShardSetup {
         Turn { now_us: now_ns / 1_000, metrics: &self.metrics, tally, received, lead }
     }
 
+    /// The rooms of a phase begin their tick.
+    fn begin(&self, deadline_ns: u64, desk: &mut Desk) {
+        if !self.is_slow_lane {
+            desk.tally.began(self.clock.now_ns().saturating_sub(deadline_ns));
+        }
+    }
+
+    /// Whether a room that is here belongs to the slow lane, or one that is there does not any more.
+    fn is_elsewhere(&self, room: &SeatedRoom) -> bool {
+        if self.is_slow_lane { room.conduct.has_recovered() } else { room.conduct.is_slow() }
+    }
+
     /// One tick of one room, and what the directory has to know of it.
     fn tick(&self, room: &mut SeatedRoom, deadline_ns: u64, desk: &mut Desk, closing: &mut Vec<Closing>) {
         let start_ns = self.clock.now_ns();
+        let cpu_start_ns = room.conduct.is_suspect().then(thread_cpu_ns);
         room.guarded(&mut self.turn(start_ns, desk), closing, SeatedRoom::turn);
         let turn_ns = self.clock.now_ns().saturating_sub(start_ns);
-        room.took(turn_ns);
+        room.conduct.took(turn_ns, cpu_start_ns.map(|start_ns| thread_cpu_ns().saturating_sub(start_ns)));
         desk.tally.ticked(start_ns.saturating_sub(deadline_ns), turn_ns, self.is_slow_lane);
         if let Some(summary) = room.news()
             && self.reports.try_send(Report::Room { room: room.id, summary }).is_ok()

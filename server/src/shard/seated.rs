@@ -1,9 +1,9 @@
 //! A room with the sockets of its members, and the life of one tick.
 
 use super::closing::Closing;
+use super::conduct::Conduct;
 use super::connection::{Connection, End, Turn, Unsent};
 use super::hosted::HostedRoom;
-use crate::limits::{BUDGETS_PER_TICK, LONG_TURN_WEIGHT_MAX, LONG_TURNS_MAX, TURN_BUDGETS_MAX};
 use crate::lobby::RoomId;
 use crate::metrics::{Metrics, Side};
 use crate::net::address::Counted;
@@ -34,8 +34,7 @@ pub(crate) struct SeatedRoom {
     /// It has panicked: its state may be half changed, so it is not asked for anything any more.
     pub(super) failed: bool,
     pub(super) rate_hz: u32,
-    /// Turns that were too long, since the last that was not; see [`LONG_TURNS_MAX`].
-    long_turns: u64,
+    pub(super) conduct: Conduct,
     room: Box<dyn HostedRoom>,
     connections: Vec<Connection>,
     ticks: u64,
@@ -43,8 +42,8 @@ pub(crate) struct SeatedRoom {
 
 impl SeatedRoom {
     pub(super) fn new(id: RoomId, rate_hz: u32, room: Box<dyn HostedRoom>) -> Self {
-        let (reported, connections) = (Summary::default(), Vec::new());
-        Self { id, reported, failed: false, rate_hz, long_turns: 0, room, connections, ticks: 0 }
+        let (reported, conduct, connections) = (Summary::default(), Conduct::of(rate_hz), Vec::new());
+        Self { id, reported, failed: false, rate_hz, conduct, room, connections, ticks: 0 }
     }
 
     /// Lets the room do something. If it panics, it is over, and nothing else is.
@@ -77,23 +76,6 @@ impl SeatedRoom {
         }
         self.dismiss(turn, closing);
         self.count(turn.metrics);
-    }
-
-    /// A turn took so long: too long a row of too long ones makes a room slow.
-    pub(super) fn took(&mut self, turn_ns: u64) {
-        let turn_ns_max = 1_000_000_000 * TURN_BUDGETS_MAX / (u64::from(self.rate_hz) * BUDGETS_PER_TICK);
-        let times = turn_ns / turn_ns_max;
-        self.long_turns = if times == 0 { 0 } else { self.long_turns + times.min(LONG_TURN_WEIGHT_MAX) };
-    }
-
-    /// Whether the room delays others so much that it has to go where it cannot.
-    pub(super) const fn is_slow(&self) -> bool {
-        self.long_turns >= LONG_TURNS_MAX
-    }
-
-    /// Starts the judgement over.
-    pub(super) const fn forgive(&mut self) {
-        self.long_turns = 0;
     }
 
     /// Hands the room's counters over, once a second.

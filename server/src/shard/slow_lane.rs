@@ -3,7 +3,8 @@
 //! Nothing interrupts a step, so a slow room makes all others of its shard late. It is moved, sockets and all, to a
 //! thread that the kernel can interrupt and that gives way to shards. There it goes as fast as it can; the ticks that
 //! it cannot make are dropped and counted. Rooms of the lane delay each other and nobody else, but for what the first
-//! long turns have cost before the move. No room comes back: whether it would behave cannot be known.
+//! long turns have cost before the move. A room that has behaved for long enough comes back, with everything in it; who
+//! looks for it in the lane meanwhile is sent after it.
 
 use super::seated::SeatedRoom;
 use super::{Arrival, Command, Shard, ShardSetup};
@@ -27,7 +28,8 @@ impl SlowLane {
     pub(super) fn start(shard: &ShardSetup) -> io::Result<Self> {
         let (commands, inbox) = channel();
         let (reports, metrics, clock) = (shard.reports.clone(), Arc::clone(&shard.metrics), shard.clock);
-        let setup = ShardSetup { inbox, reports, metrics, clock, is_slow_lane: true };
+        let home = shard.home.clone();
+        let setup = ShardSetup { inbox, home, reports, metrics, clock, is_slow_lane: true };
         let name = format!("{}-slow", thread::current().name().unwrap_or("shard"));
         let thread = Builder::new().name(name).spawn(move || {
             give_way();
@@ -42,8 +44,8 @@ impl SlowLane {
         let _ = self.commands.send(Command::Adopt(Box::new(room)));
     }
 
-    pub(super) fn enter(&self, room: RoomId, arrival: Arrival) {
-        let _ = self.commands.send(Command::Enter { room, arrival: Box::new(arrival) });
+    pub(super) fn enter(&self, room: RoomId, arrival: Box<Arrival>) {
+        let _ = self.commands.send(Command::Enter { room, arrival });
     }
 
     pub(super) fn stop(&self, code: CloseCode) {

@@ -42,7 +42,7 @@ impl Game for Fragile {
     }
 }
 
-/// A shard on its thread.
+/// A shard on its thread, or the slow lane of one.
 struct Running {
     commands: mpsc::Sender<Command>,
     reports: tokio::sync::mpsc::Receiver<Report>,
@@ -51,9 +51,18 @@ struct Running {
 
 fn run() -> Running {
     let (commands, inbox) = mpsc::channel();
+    run_with(commands.clone(), commands, inbox, false)
+}
+
+fn run_with(
+    commands: mpsc::Sender<Command>,
+    home: mpsc::Sender<Command>,
+    inbox: Receiver<Command>,
+    is_slow_lane: bool,
+) -> Running {
     let (report, reports) = tokio::sync::mpsc::channel(64);
     let (metrics, clock) = (Arc::new(Metrics::new()), Clock::start());
-    let setup = ShardSetup { inbox, reports: report, metrics, clock, is_slow_lane: false };
+    let setup = ShardSetup { inbox, home, reports: report, metrics, clock, is_slow_lane };
     let thread = std::thread::spawn(move || Shard::new(setup).run());
     Running { commands, reports, thread }
 }
@@ -66,14 +75,7 @@ impl Running {
 
     /// A player's end of a connection to a room.
     fn enter(&self, room: RoomId) -> TcpStream {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let player = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let stream = listener.accept().unwrap().0;
-        stream.set_nonblocking(true).unwrap();
-        let hello = Hello::of::<Fragile>("222222", "Ada");
-        let counted = ConnectionCounts::new(1).count(None).unwrap();
-        let reader = FrameReader::new(FrameLimits::CLIENT);
-        let arrival = Box::new(Arrival { stream, reader, hello, token: [1; 16], counted });
+        let (player, arrival) = arrival();
         self.commands.send(Command::Enter { room, arrival }).unwrap();
         player
     }
@@ -82,6 +84,18 @@ impl Running {
         self.commands.send(Command::Stop(code)).unwrap();
         self.thread.join().unwrap();
     }
+}
+
+/// Both ends of a connection of somebody who comes.
+fn arrival() -> (TcpStream, Box<Arrival>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let player = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let stream = listener.accept().unwrap().0;
+    stream.set_nonblocking(true).unwrap();
+    let hello = Hello::of::<Fragile>("222222", "Ada");
+    let counted = ConnectionCounts::new(1).count(None).unwrap();
+    let reader = FrameReader::new(FrameLimits::CLIENT);
+    (player, Box::new(Arrival { stream, reader, hello, token: [1; 16], counted }))
 }
 
 /// The next message, or the code of a close frame. Messages here are short.
@@ -148,4 +162,41 @@ fn a_panic_ends_its_room_and_no_other() {
     assert_eq!(close_code(&mut shard.enter(RoomId(1))), CloseCode::NoRoom.number());
     drop(careful);
     shard.stop(CloseCode::Away);
+}
+
+#[test]
+fn whoever_finds_their_room_gone_from_the_slow_lane_is_sent_after_it() {
+    let ((home, heard_at_home), (to_lane, inbox)) = (mpsc::channel(), mpsc::channel());
+    let lane = run_with(to_lane, home, inbox, true);
+    let mut player = lane.enter(RoomId(1));
+    let Ok(sent_back) = heard_at_home.recv() else { panic!("nobody is sent home") };
+    assert!(matches!(sent_back, Command::SendBack { room: RoomId(1), .. }));
+    let shard = run();
+    shard.open(RoomId(1));
+    shard.commands.send(sent_back).unwrap();
+    assert_eq!(receive(&mut player).map(|message| message[0]), Ok(WELCOME));
+    // Who comes from there is not sent there again.
+    let (mut lost, arrival) = arrival();
+    shard.commands.send(Command::SendBack { room: RoomId(2), arrival }).unwrap();
+    assert_eq!(close_code(&mut lost), CloseCode::NoRoom.number());
+    lane.stop(CloseCode::Away);
+    shard.stop(CloseCode::Away);
+}
+
+#[test]
+fn a_room_that_comes_back_to_a_shard_that_stops_says_goodbye() {
+    let (commands, inbox) = mpsc::channel();
+    let offered = OfferedGame::of::<Fragile>();
+    let plan = RoomPlan { seed: 1, options: serde_json::Value::Null, fill_with_bots: false };
+    let mut room = SeatedRoom::new(RoomId(1), offered.rules.tick_rate_hz, (offered.make)(&plan).unwrap());
+    let (metrics, mut desk, mut closing) = (Metrics::new(), Desk::default(), Vec::new());
+    let (mut player, arrival) = arrival();
+    let Desk { received, lead, tally } = &mut desk;
+    room.enter(*arrival, &mut Turn { now_us: 0, metrics: &metrics, tally, received, lead }, &mut closing);
+    let holder = commands.clone();
+    commands.send(Command::Stop(CloseCode::Restart)).unwrap();
+    commands.send(Command::Adopt(Box::new(room))).unwrap();
+    let shard = run_with(commands, holder, inbox, false);
+    shard.thread.join().unwrap();
+    assert_eq!(close_code(&mut player), CloseCode::Restart.number());
 }
