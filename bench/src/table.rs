@@ -1,7 +1,7 @@
 //! The report as people like to read it.
 
 use crate::report::corruptions::Corruptions;
-use crate::report::slow::SlowReaders;
+use crate::report::slow::{CLOSED_SECONDS_MAX, QUEUED_BYTES_MAX, SHIFT_MS_MAX, SlowReaders};
 use crate::report::{GENERATOR_LATE_MS, Report, Spread};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -87,18 +87,23 @@ fn slow_lines(found: &SlowReaders, line: &mut impl FnMut(&str, String)) {
         if words.is_empty() { "none".into() } else { words.join(", ") }
     };
     let (slow, never) = (found.slow, found.never);
-    line("slow readers", format!("{} bytes waited for one at the most", grouped(found.queued_bytes_max)));
+    let (queued, queued_max) = (grouped(found.queued_bytes_max), grouped(QUEUED_BYTES_MAX));
+    line("slow readers", format!("{queued} bytes waited for one at the most; {queued_max} promised"));
     let bytes = found.slow_bytes_per_s;
     line("", format!("  {slow} read {bytes:.0} B/s; closed: {}", closes(&found.slow_closes)));
-    let (connections, after_s) = (found.never_connections, found.never_closed_after_s_max);
-    let closed = closes(&found.never_closes);
+    let (connections, closed) = (found.never_connections, closes(&found.never_closes));
+    line("", format!("  {never} never read, {connections} connections; closed: {closed}"));
+    let (after_s, limit_s) = (found.never_closed_after_s_max, found.closed_after_limit_s());
     line(
         "",
-        format!("  {never} never read, {connections} connections; closed: {closed}, at most {after_s:.1} s later"),
+        format!(
+            "  closed at most {after_s:.1} s after they stopped, {limit_s:.1} s after the lag limit; \
+             {CLOSED_SECONDS_MAX} s promised"
+        ),
     );
     line("others beside", spread(&found.with_interval_ms));
     line("others alone", spread(&found.without_interval_ms));
-    line("", format!("  the p99 interval moves by {:.2} ms\n", found.shift_ms()));
+    line("", format!("  their p99 moves by {:.2} ms; less than {SHIFT_MS_MAX} ms promised\n", found.shift_ms()));
 }
 
 fn server_lines(report: &Report, asides: &Asides, line: &mut impl FnMut(&str, String)) {

@@ -208,7 +208,8 @@ fn print(report: &Report, asides: &Asides, broken: &[String]) -> Result<()> {
         writeln!(out, "  ✗ {promise}")?;
     }
     if broken.is_empty() {
-        writeln!(out, "  ✓ delivered, agreed, nobody lost")?;
+        let beside = report.slow_readers.as_ref().map_or("", |_| ", slow readers within their bounds");
+        writeln!(out, "  ✓ delivered, agreed, nobody lost{beside}")?;
     }
     Ok(())
 }
