@@ -15,6 +15,7 @@ mod page;
 mod pair;
 mod paused;
 mod report;
+pub mod rhythm;
 
 pub use page::page;
 pub use paused::Pausable;

@@ -89,6 +89,16 @@ impl Load {
         })
     }
 
+    /// More clients than were expected are to come, this many in all.
+    ///
+    /// # Errors
+    /// When they are fewer than before, or too many.
+    pub fn expect(&mut self, clients: u32) -> Result<()> {
+        ensure!((self.expected..=CLIENTS_MAX).contains(&clients), "a load grows up to {CLIENTS_MAX} clients");
+        self.expected = clients;
+        Ok(())
+    }
+
     /// One more client on an open connection.
     ///
     /// # Errors

@@ -29,7 +29,9 @@ impl Times {
         }
     }
 
-    const fn plus(self, other: Self) -> Self {
+    /// These and those of another thread or time together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
         Self { ran_ns: self.ran_ns + other.ran_ns, waited_ns: self.waited_ns + other.waited_ns }
     }
 }

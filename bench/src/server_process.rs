@@ -21,6 +21,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// What precedes the address in what the server says.
 const LISTENING: &str = "listening on http://";
 
+/// What precedes the address of its metrics in the same line.
+const METRICS: &str = "metrics on http://";
+
 /// Lines of the server's output that are kept to say why it did not start.
 const LINES_KEPT: usize = 20;
 
@@ -30,6 +33,7 @@ pub struct ServerProcess {
     child: Child,
     pid: u32,
     address: SocketAddr,
+    metrics: Option<SocketAddr>,
 }
 
 impl ServerProcess {
@@ -72,17 +76,23 @@ impl ServerProcess {
         let stderr = child.stderr.take().context("the server's output is piped")?;
         tokio::spawn(forward(stdout, lines.clone()));
         tokio::spawn(forward(stderr, lines));
-        let address =
-            timeout(START_TIMEOUT, first_address(&mut said)).await.context("the server says no address")??;
+        let (address, metrics) =
+            timeout(START_TIMEOUT, first_addresses(&mut said)).await.context("the server says no address")??;
         // Its output has to be read on, or it would block on a full pipe.
         tokio::spawn(async move { while said.recv().await.is_some() {} });
-        Ok(Self { child, pid, address })
+        Ok(Self { child, pid, address, metrics })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its metrics are, if it has said so.
+    #[must_use]
+    pub const fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// Its process id.
@@ -139,11 +149,11 @@ async fn forward(output: impl AsyncRead + Unpin, lines: mpsc::Sender<String>) {
     }
 }
 
-async fn first_address(said: &mut mpsc::Receiver<String>) -> Result<SocketAddr> {
+async fn first_addresses(said: &mut mpsc::Receiver<String>) -> Result<(SocketAddr, Option<SocketAddr>)> {
     let mut kept = VecDeque::new();
     while let Some(line) = said.recv().await {
-        if let Some(address) = address_in(&line) {
-            return Ok(address);
+        if let Some(address) = address_in(&line, LISTENING) {
+            return Ok((address, address_in(&line, METRICS)));
         }
         if kept.len() == LINES_KEPT {
             kept.pop_front();
@@ -154,8 +164,8 @@ async fn first_address(said: &mut mpsc::Receiver<String>) -> Result<SocketAddr> 
     bail!("the server ended without listening:\n{}", said.join("\n"));
 }
 
-fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once(LISTENING)?;
+fn address_in(line: &str, before: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once(before)?;
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }
@@ -167,9 +177,12 @@ mod tests {
     #[test]
     fn the_address_is_found_in_a_plain_and_in_a_coloured_line() {
         let address = Some(SocketAddr::from(([127, 0, 0, 1], 8080)));
-        assert_eq!(address_in("listening on http://127.0.0.1:8080"), address);
-        assert_eq!(address_in("\u{1b}[32mINFO\u{1b}[0m listening on http://127.0.0.1:8080\u{1b}[0m shards=1"), address);
-        assert_eq!(address_in("listening on http://[::1]:9/"), "[::1]:9".parse().ok());
-        assert_eq!(address_in("admin on http://127.0.0.1:8081"), None);
+        let listening = |line| address_in(line, LISTENING);
+        assert_eq!(listening("listening on http://127.0.0.1:8080"), address);
+        assert_eq!(listening("\u{1b}[32mINFO\u{1b}[0m listening on http://127.0.0.1:8080\u{1b}[0m shards=1"), address);
+        assert_eq!(listening("listening on http://[::1]:9/"), "[::1]:9".parse().ok());
+        assert_eq!(listening("admin on http://127.0.0.1:8081"), None);
+        let both = "listening on http://127.0.0.1:8080, metrics on http://127.0.0.1:9090/metrics";
+        assert_eq!((listening(both), address_in(both, METRICS)), (address, "127.0.0.1:9090".parse().ok()));
     }
 }

@@ -1,13 +1,14 @@
-//! `cargo floor`: our server on `crowd` and a bare loop, in turn in one run; CPU per client-tick of each.
+//! `cargo floor`: our server on `crowd` and a bare loop, in turn in one run; CPU per client-tick of each, or how late
+//! each is.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use std::fs;
 use std::io::{Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tickwire_bench::descriptors;
-use tickwire_bench::floor::{Hosted, Plan, Report, Round, page, run};
+use tickwire_bench::floor::{Hosted, Plan, Report, Round, page, rhythm, run};
 use tickwire_bench::lean::rooms::Scene;
 use tickwire_bench::memory;
 use tickwire_bench::page::{Page, page_path};
@@ -18,17 +19,27 @@ use tokio::sync::oneshot;
 /// The name of the thread that generates the load.
 const GENERATOR: &str = "generator";
 
+/// Clients on each side unless said.
+const CLIENTS: u32 = 400;
+
+/// Seconds to measure each side unless said.
+const SECONDS: u32 = 20;
+
+/// The same for the rhythm, which is promised over a minute.
+const RHYTHM_SECONDS: u32 = 60;
+
 /// Measures how near our server is to what the kernel alone costs.
 #[derive(Debug, Parser)]
 #[command(name = "floor", version)]
 struct Args {
-    /// Clients on each side, eight to a room; several numbers are measured in turns in one run.
-    #[arg(long, default_value = "400", value_delimiter = ',', value_name = "N,N,N")]
+    /// Clients on each side, eight to a room; several numbers are measured in turns in one run. 400 unless said, and
+    /// with --rhythm as many as keep the shard half busy.
+    #[arg(long, value_delimiter = ',', value_name = "N,N,N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=8_000))]
     clients: Vec<u32>,
-    /// Seconds to measure each side of each number of clients.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=3_600))]
-    seconds: u32,
+    /// Seconds to measure each side of each number of clients; 20 unless said, 60 with --rhythm.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=3_600))]
+    seconds: Option<u32>,
     /// How the entities move.
     #[arg(long, default_value = "erratic", value_parser = ["steady", "erratic", "still"])]
     motion: String,
@@ -38,6 +49,9 @@ struct Args {
     /// Only measures how much memory our server takes per connection, at 500 to 4,000 of them.
     #[arg(long, conflicts_with_all = ["clients", "seconds"])]
     memory: bool,
+    /// Only measures the mean rate and how late ticks begin, beside a thread that does nothing but sleep.
+    #[arg(long, conflicts_with = "memory")]
+    rhythm: bool,
     /// Writes the report to this file: one object, or a list of them for several numbers of clients.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -74,34 +88,37 @@ fn start(args: &Args) -> Result<ExitCode> {
 
 async fn floor(args: &Args) -> Result<ExitCode> {
     let scene = Scene { motion: args.motion.clone(), entities: args.entities };
-    let faults = if args.memory { measure_memory(args, scene).await? } else { measure_floor(args, scene).await? };
+    let (faults, kept) = if args.memory {
+        (measure_memory(args, scene).await?, "no more per connection than promised")
+    } else if args.rhythm {
+        (measure_rhythm(args, scene).await?, "the mean rate is exact, and ticks are hardly later than a bare timer")
+    } else {
+        (measure_floor(args, scene).await?, "both sides delivered")
+    };
     let mut out = stdout().lock();
     for fault in &faults {
         writeln!(out, "  ✗ {fault}")?;
     }
     if faults.is_empty() {
-        writeln!(
-            out,
-            "  ✓ {}",
-            if args.memory { "no more per connection than promised" } else { "both sides delivered" }
-        )?;
+        writeln!(out, "  ✓ {kept}")?;
     }
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Measures both sides, prints and writes the reports; gives what did not run as it should.
 async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
+    let numbers = if args.clients.is_empty() { &[CLIENTS][..] } else { &args.clients };
     let mut processes = Vec::new();
-    for _ in &args.clients {
+    for _ in numbers {
         processes.push(ServerProcess::start().await?);
     }
     let hosted = |(process, clients): (&ServerProcess, &u32)| {
         let (address, pid) = (process.address(), process.pid());
         Hosted { clients: *clients, address, pid }
     };
-    let servers = processes.iter().zip(&args.clients).map(hosted).collect();
+    let servers = processes.iter().zip(numbers).map(hosted).collect();
     writeln!(stdout(), "\n  crowd, {} · {} entities a room", scene.motion, scene.entities)?;
-    let plan = Plan { seconds: args.seconds, scene, servers };
+    let plan = Plan { seconds: args.seconds.unwrap_or(SECONDS), scene, servers };
     let reports = on_generator(move || run(&plan, tell)).await?;
     for process in processes {
         process.stop().await?;
@@ -119,6 +136,36 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
         }
     }
     Ok(reports.iter().flat_map(Report::faults).collect())
+}
+
+/// Measures the rhythm, prints and writes the report; gives what was promised and not kept.
+async fn measure_rhythm(args: &Args, scene: Scene) -> Result<Vec<String>> {
+    ensure!(args.clients.len() <= 1, "the rhythm is measured with one number of clients");
+    let process = ServerProcess::start().await?;
+    writeln!(stdout(), "\n  crowd, {} · {} entities a room", scene.motion, scene.entities)?;
+    let plan = rhythm::Plan {
+        seconds: args.seconds.unwrap_or(RHYTHM_SECONDS),
+        scene,
+        clients: args.clients.first().copied(),
+        address: process.address(),
+        metrics: process.metrics().context("the server does not say where its metrics are")?,
+        pid: process.pid(),
+    };
+    let report = on_generator(move || {
+        rhythm::run(&plan, |words| {
+            // A closed stdout is no reason to stop measuring.
+            let _ = writeln!(stdout(), "  {words}");
+        })
+    })
+    .await?;
+    process.stop().await?;
+    write(args, &serde_json::to_string_pretty(&report)?, &rhythm::page(&report))?;
+    let mut out = stdout().lock();
+    writeln!(out, "\n{}", report.table())?;
+    for doubt in report.doubts() {
+        writeln!(out, "  ! {doubt}")?;
+    }
+    Ok(report.faults())
 }
 
 /// Measures memory, prints and writes the report; gives what was promised and not kept.

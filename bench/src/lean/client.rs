@@ -161,7 +161,9 @@ impl Client {
         tally.delta_bytes += bytes * (1 - keyframes);
         self.snapshots += 1;
         if let (Some(intervals_us), Some(before_us)) = (intervals_us, self.arrived_us) {
-            intervals_us.record(now_us.saturating_sub(before_us));
+            let gap_us = now_us.saturating_sub(before_us);
+            intervals_us.record(gap_us);
+            tally.gaps_us = (tally.gaps_us.0 + gap_us, tally.gaps_us.1 + 1);
         }
         self.arrived_us = Some(now_us);
     }

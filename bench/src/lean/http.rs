@@ -51,6 +51,20 @@ pub fn post_json(address: SocketAddr, path: &str, body: &str) -> Result<String> 
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n{body}"
     )?;
+    read_answer(stream, path)
+}
+
+/// Gets a page's text.
+///
+/// # Errors
+/// When the answer is not a success, or none comes in time.
+pub fn get(address: SocketAddr, path: &str) -> Result<String> {
+    let mut stream = connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    read_answer(stream, path)
+}
+
+fn read_answer(mut stream: TcpStream, path: &str) -> Result<String> {
     let (head, mut answer) = read_head(&mut stream)?;
     let most = u64::try_from(ANSWER_BYTES_MAX).unwrap_or(u64::MAX);
     stream.take(most).read_to_end(&mut answer)?;

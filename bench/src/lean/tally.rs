@@ -15,6 +15,8 @@ pub struct Tally {
     pub delta_bytes: u64,
     /// Bytes of all messages that came, with the heads of their frames.
     pub wire_bytes_in: u64,
+    /// From one snapshot to the next of the same client, all together in microseconds, and how many of these there are.
+    pub gaps_us: (u64, u64),
     /// Inputs that were sent.
     pub inputs: u64,
     /// Bytes of the inputs, with the heads of their frames.
@@ -30,6 +32,7 @@ impl Tally {
         self.keyframe_bytes += other.keyframe_bytes;
         self.delta_bytes += other.delta_bytes;
         self.wire_bytes_in += other.wire_bytes_in;
+        self.gaps_us = (self.gaps_us.0 + other.gaps_us.0, self.gaps_us.1 + other.gaps_us.1);
         self.inputs += other.inputs;
         self.wire_bytes_out += other.wire_bytes_out;
     }
@@ -59,6 +62,14 @@ impl Tally {
         if seconds == 0.0 { 0.0 } else { self.snapshots as f64 / seconds }
     }
 
+    /// Snapshots that a client got in a second, from the mean of all gaps: it does not matter where between two ticks
+    /// the time began and ended. 0 when there were none.
+    #[must_use]
+    pub fn mean_rate_hz(&self) -> f64 {
+        let (sum_us, gaps) = self.gaps_us;
+        if sum_us == 0 { 0.0 } else { gaps as f64 * 1e6 / sum_us as f64 }
+    }
+
     /// Snapshots that came, as a part of those that `clients` clients should have got at this rate.
     #[must_use]
     pub fn delivered_part(&self, clients: u32, rate_hz: u32) -> f64 {
@@ -86,8 +97,16 @@ mod tests {
     }
 
     #[test]
+    fn the_mean_rate_does_not_depend_on_when_counting_begins() {
+        // Ten ticks of two clients each, and a tenth of a second in which nobody counted gaps.
+        let tally = Tally { elapsed_ns: 433_000_000, gaps_us: (20 * 33_333, 20), ..Tally::default() };
+        assert!((tally.mean_rate_hz() - 30.0003).abs() < 1e-6);
+    }
+
+    #[test]
     fn nothing_is_no_division() {
         let nothing = Tally::default();
+        assert_eq!(nothing.mean_rate_hz(), 0.0);
         assert_eq!((nothing.payload_bytes(), nothing.delivered_part(8, 30), nothing.rate_hz(0)), (0.0, 0.0, 0.0));
         assert_eq!((nothing.wire_bytes_per_snapshot(), nothing.wire_bytes_per_input()), (0.0, 0.0));
     }
