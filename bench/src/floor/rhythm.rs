@@ -244,7 +244,9 @@ impl Ours {
             self.grow(plan, clients)?;
             let before = self.shard.times()?;
             let elapsed_ns = self.load.measure(TRIAL_NS).elapsed_ns;
-            let busy = self.shard.times()?.since(before).ran_ns as f64 / elapsed_ns as f64;
+            let Times { ran_ns, waited_ns } = self.shard.times()?.since(before);
+            // What others took of its core it could not have been busy in.
+            let busy = ran_ns as f64 / elapsed_ns.saturating_sub(waited_ns).max(1) as f64;
             tell(&format!("{clients:>6} clients keep the shard {:.1} % busy", 100.0 * busy));
             if busy >= BUSY_MEANT - BUSY_OFF_MAX || clients >= CLIENTS_MAX {
                 return Ok(());
