@@ -197,6 +197,9 @@ pub const SLOW_LANE_SECONDS_MIN: u64 = 5;
 /// A room that behaves comes back after so long, however often it had to go: eleven minutes.
 pub const SLOW_LANE_SECONDS_MAX: u64 = 640;
 
+/// Who looks for a room is sent to the slow lane so many times: it may leave again while they are on the way.
+pub const DETOURS_MAX: u8 = 3;
+
 /// How much a slow lane gives way to shards where the cores are busy: niceness above that of the process.
 pub const SLOW_LANE_NICENESS: i32 = 10;
 

@@ -91,24 +91,27 @@ impl Server {
         let (admin, admin_address) = admin.unzip();
         let (metrics, clock) = (Arc::new(Metrics::new()), Clock::start());
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
-        let (mut shards, mut threads) = (Vec::new(), Vec::new());
+        let (stop, stopped) = oneshot::channel();
+        // Should a thread not start, dropping this ends those that did.
+        let (shards, threads) = (Vec::new(), Vec::new());
+        let mut running = Running { address, admin_address, shards, stop: Some(stop), threads };
         for index in 0..self.config.shards {
             let (command, inbox) = mpsc::channel();
-            shards.push(command.clone());
+            running.shards.push(command.clone());
             let (reports, metrics) = (report.clone(), Arc::clone(&metrics));
             let setup = ShardSetup { inbox, home: command, reports, metrics, clock, is_slow_lane: false };
-            threads.push(spawn(format!("shard-{index}"), move || Shard::new(setup).run())?);
+            running.threads.push(spawn(format!("shard-{index}"), move || Shard::new(setup).run())?);
         }
-        let (stop, stopped) = oneshot::channel();
-        let setup = NetSetup { config: self.config, games: self.games, shards: shards.clone(), metrics, clock };
+        let shards = running.shards.clone();
+        let setup = NetSetup { config: self.config, games: self.games, shards, metrics, clock };
         let io = NetIo { listener, admin, reports, stop: stopped };
-        threads.push(spawn("net".into(), move || {
+        running.threads.push(spawn("net".into(), move || {
             if let Err(error) = net::run(setup, io) {
                 tracing::error!(%error, "the net thread could not be set up");
             }
         })?);
         tracing::info!(%address, ?admin_address, "listening");
-        Ok(Running { address, admin_address, shards, stop: Some(stop), threads })
+        Ok(running)
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use hosted::{OfferedGame, RoomPlan};
 pub(crate) use seated::Arrival;
 
 use crate::clock::{Clock, thread_cpu_ns};
-use crate::limits::{CATCH_UP_TICKS_MAX, PHASE_ROOMS, PHASES};
+use crate::limits::{CATCH_UP_TICKS_MAX, DETOURS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
 use crate::metrics::{Metrics, Tally};
 use crate::room::{Autopsy, Summary};
@@ -48,10 +48,8 @@ pub(crate) enum Command {
     Open { room: RoomId, game: OfferedGame, plan: RoomPlan },
     /// A room comes from the shard whose slow lane this is, or back from the slow lane.
     Adopt(Box<SeatedRoom>),
-    /// Somebody comes.
-    Enter { room: RoomId, arrival: Box<Arrival> },
-    /// Somebody comes whose room is not in the slow lane any more.
-    SendBack { room: RoomId, arrival: Box<Arrival> },
+    /// Somebody comes, who has been sent to the slow lane so many times.
+    Enter { room: RoomId, arrival: Box<Arrival>, detours: u8 },
     /// All connections are to be closed, then the thread ends.
     Stop(CloseCode),
 }
@@ -157,6 +155,7 @@ impl Shard {
             match command {
                 Ok(command) => self.obey(command),
                 Err(RecvTimeoutError::Timeout) => return,
+                // A slow lane whose shard is gone; a shard holds a sender to its own inbox.
                 Err(RecvTimeoutError::Disconnected) if self.stopping.is_some() => return sleep(CLOSING_STEP),
                 Err(RecvTimeoutError::Disconnected) => return self.stop(CloseCode::Away),
             }
@@ -170,10 +169,11 @@ impl Shard {
 
     fn obey(&mut self, command: Command) {
         match command {
+            // Who would enter it is told why everything is closed.
+            Command::Open { .. } if self.stopping.is_some() => {}
             Command::Open { room, game, plan } => self.open(room, game, &plan),
             Command::Adopt(room) => self.adopt(*room),
-            Command::Enter { room, arrival } => self.enter(room, arrival, true),
-            Command::SendBack { room, arrival } => self.enter(room, arrival, false),
+            Command::Enter { room, arrival, detours } => self.enter(room, arrival, detours),
             Command::Stop(code) => self.stop(code),
         }
     }
@@ -278,8 +278,8 @@ impl Shard {
         beat.rooms.push(room);
     }
 
-    /// Lets somebody into their room, wherever it is; `may_be_slow` when they do not come from the slow lane.
-    fn enter(&mut self, id: RoomId, arrival: Box<Arrival>, may_be_slow: bool) {
+    /// Lets somebody into their room, wherever it is.
+    fn enter(&mut self, id: RoomId, arrival: Box<Arrival>, detours: u8) {
         let Self { setup, closing, desk, slow_lane, stopping, .. } = self;
         let turn = &mut setup.turn(setup.clock.now_ns(), desk);
         let mut rooms = self.beats.iter_mut().flat_map(|beat| &mut beat.rooms);
@@ -290,10 +290,10 @@ impl Shard {
             _ if stopping.is_some() => {}
             // It may be on its way home: whoever follows finds it there.
             _ if setup.is_slow_lane => {
-                let _ = setup.home.send(Command::SendBack { room: id, arrival });
+                let _ = setup.home.send(Command::Enter { room: id, arrival, detours });
                 return;
             }
-            Some(lane) if may_be_slow => return lane.enter(id, arrival),
+            Some(lane) if detours < DETOURS_MAX => return lane.enter(id, arrival, detours + 1),
             _ => {}
         }
         // It ended while this one was on the way.

@@ -23,8 +23,8 @@ use bincode::{Decode, Encode};
 /// The WebSocket subprotocol that both sides name in the handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";
 
-/// Changes with every change of the messages' layout.
-pub const PROTOCOL_VERSION: u16 = 1;
+/// Changes with every change of the messages' layout, or of what their bytes mean.
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// First byte of a [`Hello`].
 pub const HELLO: u8 = 0x01;

@@ -146,7 +146,8 @@ pub struct Rewound<G> {
     rows: Snapshot,
 }
 
-/// What is seen of others at one moment, the same for all who see it: on a client that is everyone.
+/// What is seen of others at the moment that was asked for last. On a client everyone is thought to see the same; in a
+/// room only those share it whose views are equally old.
 #[derive(Default)]
 struct Played {
     /// In ticks.
@@ -351,8 +352,12 @@ mod tests {
 
     /// Worlds up to tick 20: a ship for each of two seats, one of them from tick 18 on, and a ball.
     fn worlds(schema: &Schema) -> History {
+        worlds_since(schema, 0)
+    }
+
+    fn worlds_since(schema: &Schema, clock: u16) -> History {
         let mut history = History::new(Snapshot::empty(schema));
-        let mut world = World::default();
+        let mut world = World { clock, ..World::default() };
         world.balls.insert(Ship::default());
         world.join(seat(1));
         for tick in 1..=20 {
@@ -408,6 +413,18 @@ mod tests {
         // In the next tick everything is asked for anew.
         let mut past = Past::<World>::of_room(&schema, &history, &[], &mut rewound);
         assert_eq!(past.table(seat(0), |world| &world.ships).values().next().map(|ship| ship.x), Some(160));
+    }
+
+    #[test]
+    fn the_same_moment_of_another_past_is_another_world() {
+        let schema = Schema::of::<World>();
+        let (ages, mut rewound) = ([ViewAge::from_parts(72)], Rewound::default());
+        // As when a tick is played again, after more of the worlds around that moment is known.
+        for (clock, expected) in [(0, 132), (100, 232)] {
+            let history = worlds_since(&schema, clock);
+            let mut past = Past::<World>::of_room(&schema, &history, &ages, &mut rewound);
+            assert_eq!(past.world(seat(0)).clock, expected);
+        }
     }
 
     #[test]

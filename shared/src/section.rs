@@ -26,15 +26,15 @@
 //!             differs    (owned or not; whether the last row differed)
 //!             of a row that differs: per leaf that stays and moves others whether it differs, then how;
 //!             rest       (whether one of these did) whether any other leaf differs, if there were such leaves;
-//!             if so or if there were none: per other leaf whether it differs, then how
-//!           A row that differs, and no leaf of it does, is gone, which the root's row never is.
+//!             per other leaf, if one does or there is no such decision: whether it differs, then how
+//!           A row that differs, and every leaf of which is where it was expected, is gone; the root's row never is.
 //! new       number of rows; per row in slot order: gap since the last new slot, generation, then per leaf:
 //!             whether it differs from the last new row's (zeros at first); if so, all its bits
 //!           The root's row has no gap and generation, and is new in a keyframe only.
 //! ```
 //!
 //! Leaves come in the order of [`TableSchema::public`](crate::state::TableSchema) or `private`: first those that stay
-//! and move others (when there are no other leaves, none counts as such), then the others that stay. A leaf that
+//! and move others in the same order, then the others that stay. A leaf that
 //! differs is told by what it is: of two values nothing more; of a choice of up to 3 bits its bits, highest first,
 //! learnt as a tree; of a longer choice its bits; of a number whether it is less than was expected, and how far off it
 //! is, less one. A turn goes the short way around, and around its end.

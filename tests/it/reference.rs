@@ -14,7 +14,7 @@ use head::Head;
 pub(crate) use motion::undisturbed;
 use rows::{Row, Section, Tables, hash_of};
 use tickwire::snapshot::{Rows, Snapshot};
-use tickwire::state::{Motion, Schema, TableSchema, Visibility};
+use tickwire::state::{Leaf, Motion, Schema, TableSchema, Visibility};
 use tickwire::{RowId, Tick};
 
 /// Baselines are at most so old: a room keeps 16 snapshots, the newest among them.
@@ -146,7 +146,8 @@ impl<'a> Reference<'a> {
 /// Whether a leaf stays where it is and moves others.
 fn is_driver(table: &TableSchema, leaf: usize) -> bool {
     let moves = |motion: Motion| matches!(motion, Motion::By(slide) if slide.by == leaf);
-    table.leaves[leaf].motion == Motion::Hold && table.leaves.iter().any(|other| moves(other.motion))
+    let seen_alike = |other: &&Leaf| other.marks.visibility == table.leaves[leaf].marks.visibility;
+    table.leaves[leaf].motion == Motion::Hold && table.leaves.iter().filter(seen_alike).any(|other| moves(other.motion))
 }
 
 /// The leaves that a topic tells of a table's rows, in the order in which it does: first those that stay, and of these

@@ -126,7 +126,7 @@ fn hand_over(net: &Net, place: Place, stream: TcpStream, reader: FrameReader, he
     };
     let arrival = Box::new(Arrival { stream, reader, hello, token, counted });
     // A shard that is gone has taken its rooms along; the socket closes with the command.
-    net.command(place, Command::Enter { room: place.room, arrival });
+    net.command(place, Command::Enter { room: place.room, arrival, detours: 0 });
 }
 
 /// Small kernel buffers, because what waits in them is stale; no waiting for more to send.

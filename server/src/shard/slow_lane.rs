@@ -44,8 +44,8 @@ impl SlowLane {
         let _ = self.commands.send(Command::Adopt(Box::new(room)));
     }
 
-    pub(super) fn enter(&self, room: RoomId, arrival: Box<Arrival>) {
-        let _ = self.commands.send(Command::Enter { room, arrival });
+    pub(super) fn enter(&self, room: RoomId, arrival: Box<Arrival>, detours: u8) {
+        let _ = self.commands.send(Command::Enter { room, arrival, detours });
     }
 
     pub(super) fn stop(&self, code: CloseCode) {
@@ -54,6 +54,8 @@ impl SlowLane {
 
     /// Waits until everything in it has ended, for the longest of its steps at least.
     pub(super) fn join(self) {
+        // A lane whose shard is gone ends.
+        drop(self.commands);
         if self.thread.join().is_err() {
             tracing::error!("a slow lane has panicked");
         }

@@ -76,7 +76,7 @@ impl Running {
     /// A player's end of a connection to a room.
     fn enter(&self, room: RoomId) -> TcpStream {
         let (player, arrival) = arrival();
-        self.commands.send(Command::Enter { room, arrival }).unwrap();
+        self.commands.send(Command::Enter { room, arrival, detours: 0 }).unwrap();
         player
     }
 
@@ -170,17 +170,42 @@ fn whoever_finds_their_room_gone_from_the_slow_lane_is_sent_after_it() {
     let lane = run_with(to_lane, home, inbox, true);
     let mut player = lane.enter(RoomId(1));
     let Ok(sent_back) = heard_at_home.recv() else { panic!("nobody is sent home") };
-    assert!(matches!(sent_back, Command::SendBack { room: RoomId(1), .. }));
+    assert!(matches!(sent_back, Command::Enter { room: RoomId(1), .. }));
     let shard = run();
     shard.open(RoomId(1));
     shard.commands.send(sent_back).unwrap();
     assert_eq!(receive(&mut player).map(|message| message[0]), Ok(WELCOME));
-    // Who comes from there is not sent there again.
-    let (mut lost, arrival) = arrival();
-    shard.commands.send(Command::SendBack { room: RoomId(2), arrival }).unwrap();
-    assert_eq!(close_code(&mut lost), CloseCode::NoRoom.number());
     lane.stop(CloseCode::Away);
     shard.stop(CloseCode::Away);
+}
+
+#[test]
+fn whoever_looks_for_a_room_that_is_nowhere_is_told_so_in_the_end() {
+    let (commands, inbox) = mpsc::channel();
+    let (report, reports) = tokio::sync::mpsc::channel(64);
+    let (metrics, clock, home) = (Arc::new(Metrics::new()), Clock::start(), commands.clone());
+    let setup = ShardSetup { inbox, home, reports: report, metrics, clock, is_slow_lane: false };
+    let mut shard = Shard::new(setup);
+    shard.slow_lane = Some(SlowLane::start(&shard.setup).unwrap());
+    let shard = Running { commands, reports, thread: std::thread::spawn(move || shard.run()) };
+    assert_eq!(close_code(&mut shard.enter(RoomId(1))), CloseCode::NoRoom.number());
+    shard.stop(CloseCode::Away);
+}
+
+#[test]
+fn a_shard_that_stops_opens_no_room() {
+    let shard = run();
+    // Somebody still has to be told goodbye, which takes a while.
+    shard.open(RoomId(1));
+    let mut player = shard.enter(RoomId(1));
+    receive(&mut player).unwrap();
+    shard.commands.send(Command::Stop(CloseCode::Restart)).unwrap();
+    shard.open(RoomId(2));
+    let mut late = shard.enter(RoomId(2));
+    assert_eq!(close_code(&mut late), CloseCode::Restart.number());
+    assert_eq!(close_code(&mut player), CloseCode::Restart.number());
+    drop((player, late));
+    shard.thread.join().unwrap();
 }
 
 #[test]

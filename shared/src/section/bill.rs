@@ -11,7 +11,8 @@ use alloc::vec::Vec;
 pub struct Line {
     /// The table's number in the schema.
     pub table: usize,
-    /// The leaf's number in its row; `None` for which rows are new, gone or disturbed.
+    /// The leaf's number in its row; `None` for which rows are new or disturbed; one that is
+    /// gone is a disturbed one of which no leaf differs.
     pub leaf: Option<usize>,
     /// Bits in all.
     pub bits: f64,

@@ -118,8 +118,8 @@ impl TablePlan {
     }
 }
 
-/// Numbers below this are told in a fixed number of decisions, the others by how much larger they are: where a loop
-/// ends that numbers decide, a processor cannot foresee, and that costs more than the decisions do.
+/// Numbers below this are told in a fixed number of decisions, the others by how much larger they are. A loop whose end
+/// depends on the number costs more than its decisions do: no processor foresees where it ends.
 pub(super) const LARGE: u32 = (1 << SMALL_BITS) - 1;
 
 /// How many decisions these are.
@@ -186,7 +186,7 @@ impl LeafPlan {
 pub(super) enum About {
     /// Whether a row is as expected.
     Row,
-    /// Which rows are gone or new.
+    /// Which rows are new, and whether what does not drive a row is as expected.
     Rows,
     /// Whether a leaf of a disturbed row is as expected.
     Leaf(usize),
@@ -243,8 +243,7 @@ impl Plan {
         let groups = if leaves.iter().any(|plan| plan.leads) { table.groups.clone() } else { Vec::new() };
         let hides = is_own || (!groups.is_empty() && !is_whole);
         let drives = |plan: &&LeafPlan| plan.motion == Motion::Hold && table.drives(plan.leaf);
-        let drivers = Some(leaves.iter().take_while(drives).count()).filter(|drivers| *drivers < leaves.len());
-        let drivers = drivers.unwrap_or(0);
+        let drivers = leaves.iter().take_while(drives).count();
         TablePlan { number, leaves, drivers, sieve, slides, groups, owner, hides, rows }
     }
 

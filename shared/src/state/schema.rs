@@ -218,10 +218,12 @@ impl TableSchema {
 }
 
 impl TableSchema {
-    /// Whether the leaf moves others.
+    /// Whether the leaf moves others that the same players see.
     #[must_use]
     pub fn drives(&self, leaf: usize) -> bool {
-        self.leaves.iter().any(|other| matches!(other.motion, Motion::By(slide) if slide.by == leaf))
+        let visibility = self.leaves[leaf].marks.visibility;
+        let seen = self.leaves.iter().filter(|other| other.marks.visibility == visibility);
+        seen.into_iter().any(|other| matches!(other.motion, Motion::By(slide) if slide.by == leaf))
     }
 
     /// What moves a leaf must be known before it, to everyone who knows the leaf.

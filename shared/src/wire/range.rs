@@ -51,10 +51,10 @@ impl Chance {
 
     /// Learns from one decision.
     #[inline]
-    pub const fn learn(&mut self, yes: bool) {
+    pub fn learn(&mut self, yes: bool) {
         let towards_no = CERTAIN.wrapping_sub(self.0) >> RATE;
         let towards_yes = self.0 >> RATE;
-        let if_yes = (yes as u16).wrapping_neg();
+        let if_yes = u16::from(yes).wrapping_neg();
         self.0 = self.0.wrapping_add(towards_no & !if_yes).wrapping_sub(towards_yes & if_yes);
     }
 }
