@@ -11,7 +11,7 @@ use slow::SlowReaders;
 pub const DELIVERED_MIN: f64 = 0.99;
 
 /// The same when clients are thin, so that the generator has time for all of them.
-const DELIVERED_THIN_MIN: f64 = 0.999;
+pub const DELIVERED_THIN_MIN: f64 = 0.999;
 
 /// Of thin clients, the mean rate may be off by this part: 0.02 of 30 Hz.
 const RATE_OFF_THIN_MAX: f64 = 0.02 / 30.0;

@@ -3,10 +3,10 @@
 
 use crate::player::Player;
 use crate::socket::{Event, Socket, create_room, create_room_with, metric};
-use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tickwire::message::SNAPSHOT;
@@ -19,8 +19,11 @@ use tickwire_server::{Config, Running, Server};
 const RATE_HZ: u32 = 30;
 const TICK_US: u64 = 1_000_000 / RATE_HZ as u64;
 
-/// How many looks at the rhythm may be spoilt by the machine, which is shared. A server that delays ticks spoils all.
+/// Looks at the rhythm at the most: the machine is shared and spoils some.
 const LOOKS: usize = 8;
+
+/// How many of them have to be good: a single one may be luck.
+const GOOD_LOOKS: usize = 2;
 
 /// How late one in ten snapshots may be where other tests have the cores. Beside a room that takes ten ticks per tick,
 /// and is not moved away, most are 100 ms late.
@@ -35,6 +38,9 @@ const LATE_PART_MAX: f64 = 0.01;
 /// How often 5 ms late a shard may be for each time that a thread is which only sleeps meanwhile: that one has nothing to
 /// do and so is woken sooner than anybody else.
 const LATE_PER_SLEEPER_MAX: f64 = 3.0;
+
+/// The part that may be late however late that thread is. A machine that leaves no more time than that shows nothing.
+const LATE_PART_SPOILT_MAX: f64 = 0.1;
 
 /// Late is what is late by so much.
 const LATE_NS: u64 = 5_000_000;
@@ -186,9 +192,9 @@ impl Look {
     }
 
     fn is_good(&self) -> bool {
-        // On a machine that has time this is the promise: 99 of 100 ticks are not 5 ms late. Whatever the machine does,
-        // a shard that a room stops is late nearly always.
-        let late_part_max = (LATE_PART_MAX + LATE_PER_SLEEPER_MAX * self.sleeper_late_part).min(0.5);
+        // On a machine that has time this is the promise: 99 of 100 ticks are not 5 ms late.
+        let late_part_max = LATE_PART_MAX + LATE_PER_SLEEPER_MAX * self.sleeper_late_part;
+        let late_part_max = late_part_max.min(LATE_PART_SPOILT_MAX);
         self.late_part <= late_part_max && self.late_p90_s < LATE_S_MAX
     }
 }
@@ -205,17 +211,18 @@ fn sleeper_late_part() -> f64 {
     (1..=count).filter(is_late).count() as f64 / count as f64
 }
 
-/// Looks at the server and at a player until all is well, so many times at the most.
+/// Looks at the server and at a player until all was well often enough.
 fn assert_in_time(server: &Running, player: &mut Player<Crowd>) {
-    let mut bad = Vec::new();
-    while bad.len() < LOOKS {
+    let (mut good, mut bad) = (0, Vec::new());
+    while good < GOOD_LOOKS {
         let look = Look::at(server, player);
         if look.is_good() {
-            return;
+            good += 1;
+        } else {
+            bad.push(look);
         }
-        bad.push(look);
+        assert!(bad.len() <= LOOKS - GOOD_LOOKS, "ticks begin late: {bad:?}");
     }
-    panic!("ticks begin late: {bad:?}");
 }
 
 /// Plays until a metric has reached a value.
@@ -260,7 +267,7 @@ fn the_mean_rate_is_exact() {
 
 #[test]
 fn a_room_that_takes_ten_times_its_budget_delays_no_other_and_stays_away() {
-    let _burning = BURNING.lock();
+    let _burning = BURNING.lock().unwrap_or_else(PoisonError::into_inner);
     let server = start();
     let step_us = 10 * TICK_US / BUDGETS_PER_TICK;
     create_room_with(server.address(), "glutton", &json!({ "step_us": step_us }));
@@ -270,14 +277,14 @@ fn a_room_that_takes_ten_times_its_budget_delays_no_other_and_stays_away() {
     let moved = Instant::now();
     assert_in_time(&server, &mut player);
     // Longer than it would have to behave for.
-    player.play_until(|_| moved.elapsed().as_secs() > SLOW_LANE_SECONDS_MIN + 1);
+    assert!(player.play_until(|_| moved.elapsed().as_secs() > SLOW_LANE_SECONDS_MIN + 1), "nobody is thrown out");
     assert_eq!((metric(&server, SLOW), metric(&server, RECOVERED)), (1.0, 0.0), "it stays in the slow lane");
     assert!(metric(&server, "tickwire_ticks_dropped_total") < 60.0, "it makes its ticks there");
 }
 
 #[test]
 fn a_room_that_takes_ten_times_its_tick_delays_no_other_for_long() {
-    let _burning = BURNING.lock();
+    let _burning = BURNING.lock().unwrap_or_else(PoisonError::into_inner);
     let server = start();
     open_quiet_rooms(&server);
     let mut player = player_beside(&server);
@@ -300,7 +307,7 @@ fn a_room_that_takes_ten_times_its_tick_delays_no_other_for_long() {
 
 #[test]
 fn a_room_that_was_slow_for_a_while_comes_back_with_everyone_in_it() {
-    let _burning = BURNING.lock();
+    let _burning = BURNING.lock().unwrap_or_else(PoisonError::into_inner);
     let server = start();
     let step_us = 10 * TICK_US / BUDGETS_PER_TICK;
     let code = create_room_with(server.address(), "glutton", &json!({ "step_us": step_us, "full_at": 90 }));

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use parking_lot::Mutex;
 use serde_json::json;
 use std::fs;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::Mutex;
 use std::thread;
 use tickwire::link::{LinkProfile, PROFILES};
 use tickwire_bench::feel::browser::{Sitting, watch};
@@ -136,17 +136,17 @@ fn play(args: &Args) -> Result<Vec<Feel>> {
     let (count, jobs, done) = (jobs.len(), Mutex::new(jobs), Mutex::new(Vec::new()));
     let work = || {
         loop {
-            let next = jobs.lock().pop();
+            let next = jobs.lock().expect("no worker fails while it takes a job").pop();
             let Some((number, (name, link, scene))) = next else { return };
             let feel = measure(name, link, scene, size, args.seed);
-            done.lock().push((number, feel));
+            done.lock().expect("no worker fails while it hands in").push((number, feel));
         }
     };
     thread::scope(|scope| {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         (0..cores.min(count)).for_each(|_| drop(scope.spawn(work)));
     });
-    let mut done = done.into_inner();
+    let mut done = done.into_inner().context("a worker failed")?;
     done.sort_by_key(|(number, _)| *number);
     Ok(done.into_iter().map(|(_, feel)| feel).collect())
 }

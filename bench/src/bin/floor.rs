@@ -32,8 +32,8 @@ const RHYTHM_SECONDS: u32 = 60;
 #[derive(Debug, Parser)]
 #[command(name = "floor", version)]
 struct Args {
-    /// Clients on each side, eight to a room; several numbers are measured in turns in one run. 400 unless said, and
-    /// with --rhythm as many as keep the shard half busy.
+    /// Clients on each side, eight to a room; several numbers are measured in turns in one run. 400 unless said.
+    /// With --rhythm a multiple of eight, and unless said as many as keep the shard half busy.
     #[arg(long, value_delimiter = ',', value_name = "N,N,N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=8_000))]
     clients: Vec<u32>,

@@ -22,7 +22,7 @@ use crate::lean::rooms::{SEATS, Scene, join};
 use crate::lean::{CLIENTS_MAX, Load, Tally, http};
 use crate::measure::Distribution;
 use crate::pinning::{GENERATOR_CORE, MEASURED_CORE, Threads, Times, has_two_cores, pin_this_thread};
-use crate::precise::{now_ns, tighten_timers};
+use crate::precise::tighten_timers;
 use anyhow::{Context, Result, bail, ensure};
 use lateness::{Buckets, count_of};
 use std::net::SocketAddr;
@@ -68,7 +68,7 @@ pub struct Plan {
     pub seconds: u32,
     /// What is played.
     pub scene: Scene,
-    /// Clients, eight to a room; `None` for as many as keep the shard half busy.
+    /// Clients, as many as fill rooms of eight; `None` for as many as keep the shard half busy.
     pub clients: Option<u32>,
     /// Where the server listens.
     pub address: SocketAddr,
@@ -81,8 +81,12 @@ pub struct Plan {
 /// Measures `plan` on the calling thread, and tells of every trial and round.
 ///
 /// # Errors
-/// When there are not two cores, or clients cannot connect or are lost.
+/// When clients would leave a room half empty, there are not two cores, or clients cannot connect or are lost.
 pub fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
+    if let Some(clients) = plan.clients {
+        let full = clients.max(1).next_multiple_of(SEATS);
+        ensure!(clients == full, "the rhythm is measured in full rooms: with {full} clients, not {clients}");
+    }
     ensure!(has_two_cores()?, "the rhythm needs cores {MEASURED_CORE} and {GENERATOR_CORE} for itself");
     ensure!(plan.seconds > 0, "nothing is measured in no time");
     pin_this_thread(GENERATOR_CORE)?;
@@ -295,11 +299,6 @@ fn next_trial(clients: u32, busy: f64) -> u32 {
     (wanted as u32).next_multiple_of(SEATS).max(clients + SEATS).min(CLIENTS_MAX)
 }
 
-/// Nanoseconds from now on.
-fn in_ns(ns: u64) -> u64 {
-    now_ns().saturating_add(ns)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,6 +317,17 @@ mod tests {
         assert_eq!(clients % SEATS, 0);
         assert_eq!(next_trial(CLIENTS_MAX, 0.1), CLIENTS_MAX);
         assert_eq!(next_trial(80, 0.0), 320);
+    }
+
+    #[test]
+    fn rooms_that_are_not_full_are_refused() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let scene = Scene { motion: "still".into(), entities: 0 };
+        let plan = Plan { seconds: 1, scene, clients: None, address, metrics: address, pid: 0 };
+        for (clients, full) in [(0, 8), (4, 8), (100, 104)] {
+            let error = run(&Plan { clients: Some(clients), ..plan.clone() }, |_| ()).unwrap_err().to_string();
+            assert_eq!(error, format!("the rhythm is measured in full rooms: with {full} clients, not {clients}"));
+        }
     }
 
     #[test]

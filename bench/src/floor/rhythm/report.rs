@@ -2,7 +2,7 @@
 
 use super::{BUSY_MEANT, BUSY_OFF_MAX};
 use crate::measure::Distribution;
-use crate::report::GENERATOR_LATE_MS;
+use crate::report::{DELIVERED_THIN_MIN, GENERATOR_LATE_MS};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 
@@ -12,8 +12,8 @@ const RATE_OFF_HZ_MAX: f64 = 0.01;
 /// What the server's p99 may be above the bare timer's, in microseconds.
 pub(super) const LATER_US_MAX: f64 = 100.0;
 
-/// A thread that had to wait for its core for this part of the time was disturbed in about as many wake-ups: half of
-/// what decides a p99.
+/// The part of the time for which others may have a thread's core. About the same part of its wake-ups comes late then:
+/// with 1 in 200 a p99 is still the thread's own, with 1 in 100 it would be what the others left of it.
 const WAITED_MAX: f64 = 0.005;
 
 /// How late something began, in microseconds. What is above the last bound of the server's buckets, 50 ms, is infinite,
@@ -119,12 +119,18 @@ impl Report {
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let (rate_hz, meant_hz, later_us) = (self.rate_hz, self.rate_hz_meant, self.later_us());
+        let (delivered, least) = (100.0 * self.delivered, 100.0 * DELIVERED_THIN_MIN);
         let is_something = !later_us.is_nan() && rate_hz > 0.0;
         let checks = [
             (!is_something, "nothing was measured".into()),
             (
                 (rate_hz - meant_hz).abs() > RATE_OFF_HZ_MAX,
                 format!("the mean rate was {rate_hz:.4} Hz, not {meant_hz} ± {RATE_OFF_HZ_MAX} Hz"),
+            ),
+            // The mean of all gaps says nothing of those who get no snapshots at all.
+            (
+                self.delivered < DELIVERED_THIN_MIN,
+                format!("{delivered:.2} % of the snapshots were delivered, not {least} %"),
             ),
             (
                 later_us > LATER_US_MAX,
@@ -226,6 +232,8 @@ pub(super) mod tests {
             let faults = Report { rate_hz, ..report() }.faults();
             assert!(faults.len() == 1 && faults[0].contains("not 30 ± 0.01 Hz"), "{faults:?}");
         }
+        let faults = Report { delivered: 0.998, ..report() }.faults();
+        assert_eq!(faults, ["99.80 % of the snapshots were delivered, not 99.9 %"]);
         let late = Report { ours_late_us: Lateness { p99: 191.0, ..report().ours_late_us }, ..report() };
         let later = Report { ours_late_us: Lateness { p99: f64::INFINITY, ..report().ours_late_us }, ..report() };
         assert_eq!(later.faults().len(), 1);

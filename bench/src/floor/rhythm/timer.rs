@@ -1,6 +1,5 @@
 //! A thread that only sleeps until one deadline after the other, and notes how late it woke.
 
-use super::in_ns;
 use crate::measure::Distribution;
 use crate::pinning::{MEASURED_CORE, Times, own_times, pin_this_thread};
 use crate::precise::{due_ns, now_ns, sleep_until, tighten_timers};
@@ -44,7 +43,8 @@ impl BareTimer {
 }
 
 fn sleep(rate_hz: u64, length_ns: u64) -> Result<Slept> {
-    let (start_ns, end_ns) = (now_ns(), in_ns(length_ns));
+    let start_ns = now_ns();
+    let end_ns = start_ns + length_ns;
     let (mut late_ns, before) = (Distribution::default(), own_times()?);
     for number in 1.. {
         let at_ns = due_ns(start_ns, number, rate_hz);
