@@ -124,7 +124,8 @@ impl<G: Stage> Player<G> {
         if options.watch {
             session = session.watching();
         }
-        let (roster, taps, correction, sparks) = Default::default();
+        let (roster, correction, sparks) = Default::default();
+        let taps = Taps::new(G::RULES.tick_us());
         Self { session, roster, taps, correction, effects: Effects { unseen: Vec::new(), sparks } }
     }
 }
@@ -140,12 +141,10 @@ impl<G: Stage> Play for Player<G> {
             Told::Reachable(reachable) => session.set_reachable(reachable, now_us),
             Told::Hidden(hidden) => session.set_hidden(hidden),
             Told::Advance(pad) => {
-                let made = session.predicted_tick();
+                let before = session.stats().inputs;
                 session.push_input(G::controls(&self.taps.add(pad)));
                 session.advance(now_us);
-                if session.predicted_tick() != made {
-                    self.taps.tick(pad);
-                }
+                self.taps.advanced(pad, session.stats().inputs != before, now_us);
                 self.correction.add(session.stats().correction_units, now_us);
             }
             Told::Chat(text) => session.chat(text),

@@ -1,37 +1,61 @@
 //! Presses that are over before a tick has seen them: each counts in the next tick, at the point where it was.
+//!
+//! While no ticks are made they are forgotten: what was pressed before a connection was there is not played later. A
+//! button that is let go and pressed again between two calls of [`Taps::add`] was held throughout, as far as it knows.
 
 use tickwire::Pad;
 use tickwire::math::Vec2;
 
+/// A press waits so long for a tick, and through [`PATIENCE_TICKS`] in games with slow ones.
+const PATIENCE_US: u64 = 200_000;
+const PATIENCE_TICKS: u64 = 2;
+
 /// What was pressed since the last tick was made.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Taps {
     /// Buttons that this tick's input is to have, held still or not.
     pressed: u32,
-    /// Buttons that were held when the last tick was made: holding on is no new press.
+    /// Buttons that have been held since the last tick was made: holding on is no new press.
     held: u32,
     aim: Option<Vec2>,
     aim_in_view: Option<Vec2>,
+    /// When the last tick was made.
+    ticked_us: u64,
+    patience_us: u64,
 }
 
 impl Taps {
+    /// Nothing is pressed, in a game with ticks of this length.
+    pub(crate) fn new(tick_us: u64) -> Self {
+        let patience_us = PATIENCE_US.max(PATIENCE_TICKS * tick_us);
+        Self { pressed: 0, held: 0, aim: None, aim_in_view: None, ticked_us: 0, patience_us }
+    }
+
     /// What the hands do, and what they did since the last tick.
     pub(crate) fn add(&mut self, pad: &Pad) -> Pad {
-        let fresh = pad.buttons & !self.held;
+        self.held &= pad.buttons;
+        let fresh = pad.buttons & !(self.held | self.pressed);
         if fresh != 0 {
-            (self.pressed, self.aim, self.aim_in_view) = (self.pressed | fresh, pad.aim, pad.aim_in_view);
+            self.pressed |= fresh;
+            // A key says nothing of where: it leaves the point of a finger's tap alone.
+            (self.aim, self.aim_in_view) = (pad.aim.or(self.aim), pad.aim_in_view.or(self.aim_in_view));
         }
         let mut tapped = Pad { buttons: pad.buttons | self.pressed, ..*pad };
-        // A finger that is lifted points nowhere any more.
+        // A finger that is lifted points nowhere any more, and a mouse may have moved on.
         if tapped.buttons != pad.buttons {
-            (tapped.aim, tapped.aim_in_view) = (pad.aim.or(self.aim), pad.aim_in_view.or(self.aim_in_view));
+            (tapped.aim, tapped.aim_in_view) = (self.aim.or(pad.aim), self.aim_in_view.or(pad.aim_in_view));
         }
         tapped
     }
 
-    /// A tick was made with what [`Taps::add`] gave last.
-    pub(crate) fn tick(&mut self, pad: &Pad) {
-        *self = Self { held: pad.buttons, ..Self::default() };
+    /// The ticks that were due have been made with what [`Taps::add`] gave last; `made` says whether there were any.
+    pub(crate) fn advanced(&mut self, pad: &Pad, made: bool, now_us: u64) {
+        if made {
+            self.ticked_us = now_us;
+        }
+        if made || now_us.saturating_sub(self.ticked_us) > self.patience_us {
+            (self.pressed, self.held, self.aim, self.aim_in_view) = (0, pad.buttons, None, None);
+        }
     }
 }
 
@@ -40,6 +64,13 @@ mod tests {
     use super::*;
 
     const AT: Option<Vec2> = Some(Vec2::ONE);
+    const ELSEWHERE: Option<Vec2> = Some(Vec2::ZERO);
+    const TICK_US: u64 = 20_000;
+    const FRAME_US: u64 = 8_000;
+
+    fn taps() -> Taps {
+        Taps::new(TICK_US)
+    }
 
     fn pad(buttons: u32, aim: Option<Vec2>) -> Pad {
         Pad { buttons, aim, aim_in_view: aim, ..Pad::default() }
@@ -47,29 +78,76 @@ mod tests {
 
     #[test]
     fn a_press_between_two_ticks_counts_in_the_next_and_only_there() {
-        let (mut taps, none) = (Taps::default(), pad(0, None));
-        taps.tick(&none);
+        let (mut taps, none) = (taps(), pad(0, None));
+        taps.advanced(&none, true, 0);
         assert_eq!(taps.add(&pad(16, AT)), pad(16, AT));
+        taps.advanced(&pad(16, AT), false, FRAME_US);
         assert_eq!(taps.add(&none), pad(16, AT), "the finger is gone, the tap is not");
-        taps.tick(&none);
+        taps.advanced(&none, true, 2 * FRAME_US);
         assert_eq!(taps.add(&none), none);
     }
 
     #[test]
+    fn a_tap_counts_where_it_was_pressed_whatever_happens_before_the_tick() {
+        let mut mouse = taps();
+        mouse.add(&pad(1, AT));
+        assert_eq!(mouse.add(&pad(1, ELSEWHERE)), pad(1, ELSEWHERE), "held, it points where it is");
+        assert_eq!(mouse.add(&pad(0, ELSEWHERE)), pad(1, AT));
+        let mut finger = taps();
+        finger.add(&pad(16, AT));
+        assert_eq!(finger.add(&pad(4, None)), pad(20, AT), "a key points nowhere");
+        assert_eq!(finger.add(&pad(0, None)), pad(20, AT));
+    }
+
+    #[test]
     fn letting_go_of_what_was_held_is_never_late() {
-        let (mut taps, none) = (Taps::default(), pad(0, None));
+        let (mut taps, none) = (taps(), pad(0, None));
         taps.add(&pad(1, AT));
-        taps.tick(&pad(1, AT));
+        taps.advanced(&pad(1, AT), true, 0);
         assert_eq!(taps.add(&pad(1, AT)), pad(1, AT));
         assert_eq!(taps.add(&none), none);
     }
 
     #[test]
+    fn what_was_held_counts_when_it_is_pressed_again() {
+        let mut taps = taps();
+        taps.advanced(&pad(1, None), true, 0);
+        for (buttons, counted) in [(1, 1), (0, 0), (1, 1), (0, 1)] {
+            assert_eq!(taps.add(&pad(buttons, None)).buttons, counted);
+        }
+    }
+
+    #[test]
     fn two_buttons_tapped_one_after_the_other_both_count() {
-        let mut taps = Taps::default();
+        let mut taps = taps();
         for buttons in [1, 0, 4, 0] {
             taps.add(&pad(buttons, None));
         }
         assert_eq!(taps.add(&pad(0, None)).buttons, 5);
+    }
+
+    #[test]
+    fn presses_are_forgotten_while_no_ticks_are_made() {
+        let (mut taps, none) = (taps(), pad(0, None));
+        taps.advanced(&none, true, 1_000_000);
+        // Twenty seconds without a connection, in which everything is tried.
+        for frame in 1..2_500 {
+            let hands = if frame % 2 == 0 { pad(1 << (frame % 5), AT) } else { none };
+            taps.add(&hands);
+            taps.advanced(&hands, false, 1_000_000 + frame * FRAME_US);
+        }
+        assert_eq!(taps.add(&none), none);
+        assert_eq!(taps.add(&pad(2, ELSEWHERE)), pad(2, ELSEWHERE), "what is held now counts");
+    }
+
+    #[test]
+    fn a_tap_outlasts_a_slow_tick() {
+        let (mut taps, none) = (Taps::new(1_000_000), pad(0, None));
+        taps.advanced(&none, true, 0);
+        taps.add(&pad(1, AT));
+        for frame in 1..120 {
+            taps.advanced(&none, false, frame * FRAME_US);
+            assert_eq!(taps.add(&none), pad(1, AT));
+        }
     }
 }

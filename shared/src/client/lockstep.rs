@@ -218,7 +218,10 @@ impl<G: Game> Lockstep<G> {
         self.playout.advance(now_us);
         let first = self.inputs.made.next();
         let due = Tick(self.clock.tick_at(now_us) as u32).min(self.told.0 + PREDICTION_TICKS_MAX);
-        self.inputs.make(due, |tick| self.round_trip.sent(tick, now_us));
+        self.inputs.make(due, |tick| {
+            stats.inputs += 1;
+            self.round_trip.sent(tick, now_us);
+        });
         self.settle(stats);
         let target = self.inputs.made.min(self.told.0 + self.rollback_ticks_max()).max(self.told.0);
         for _ in 0..ADVANCE_TICKS_MAX + self.rollback_ticks_max() {

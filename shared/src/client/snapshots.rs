@@ -239,6 +239,7 @@ impl<G: Game> Snapshots<G> {
                 break;
             }
             self.make_tick(now_us);
+            stats.inputs += 1;
         }
         if self.predictor.tick() >= first {
             let frame = self.predictor.input_frame(first, self.ack, self.wants_keyframe);

@@ -33,6 +33,8 @@ pub struct Stats {
     pub keyframes: u64,
     /// Bytes sent, WebSocket payload.
     pub bytes_out: u64,
+    /// Inputs made, one for each tick.
+    pub inputs: u64,
     /// Round-trip time, smoothed, in microseconds; 0 before the first.
     pub rtt_us: u64,
     /// Ticks by which the newest input was ahead when it arrived.
