@@ -13,6 +13,9 @@ const MARK_PX = 13;
 const PULSE_MS = 420;
 const TRAVEL_MS = 520;
 const SEED = 7;
+// Somebody who wants no motion gets a picture from so far into the match.
+const STILL_MS = 3000;
+const STILL_STEP_MS = 50;
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -38,8 +41,7 @@ export class Attract {
     this.#stale = true;
     this.#start = performance.now();
     if (this.#Preview) this.#preview = new this.#Preview(game.name, SEED);
-    // Somebody who wants no motion gets a picture from the middle of a match.
-    if (still.matches) for (let ms = 0; ms < 3000; ms += 50) this.#preview?.advance(this.#start + ms);
+    if (still.matches) for (let ms = 0; ms < STILL_MS; ms += STILL_STEP_MS) this.#preview?.advance(this.#start + ms);
   }
 
   /** Frees the match while a real one is played. */
@@ -61,7 +63,8 @@ export class Attract {
     ctx.fillStyle = GROUND;
     ctx.fillRect(0, 0, ctx.canvas.width, ctx.canvas.height);
     if (!this.#game || spot.width < 80) return;
-    if (!still.matches) this.#preview?.advance(now);
+    // Time must not run backwards for the match once motion is wanted after all.
+    if (!still.matches) this.#preview?.advance(now + STILL_MS);
     const [yours, theirs, rail] = layout(spot);
     const age = still.matches ? 0 : now - this.#start;
     ctx.setTransform(painter.ratio, 0, 0, painter.ratio, 0, 0);

@@ -21,7 +21,8 @@ export function tidyCode(text) {
 export class Lobby {
   #games = [];
   #rooms = [];
-  #rows = new Map();
+  #rows = [];
+  #asked = 0;
   #enter;
   #onGame;
 
@@ -46,7 +47,7 @@ export class Lobby {
       event.preventDefault();
       this.join(tidyCode($('code').value));
     };
-    $('watch').onclick = () => this.join(tidyCode($('code').value), $('watch'));
+    $('watch').onclick = () => this.join(tidyCode($('code').value), true);
     setInterval(() => this.look(), ROOMS_MS);
     document.addEventListener('visibilitychange', () => this.look());
   }
@@ -94,7 +95,7 @@ export class Lobby {
 
   /** How to play, for the hands at hand. */
   hint(game) {
-    const { hint, touch_hint } = this.about(game) ?? { hint: '' };
+    const { hint, touch_hint } = this.about(game) ?? { hint: '', touch_hint: '' };
     return 'touch' in document.body.dataset ? touch_hint : hint;
   }
 
@@ -106,44 +107,72 @@ export class Lobby {
     return this.#go($('create'), '', async () => ({ ...await createRoom(this.game), via: 'create' }));
   }
 
-  /** With the button to watch, as a spectator. */
-  async join(code, button = $('join').querySelector('[type=submit]')) {
+  /** `watch` comes as a spectator. */
+  async join(code, watch = false) {
     $('code').value = code;
     if (code.length !== CODE_LEN) {
       this.say('A code has six characters, like K7M2QX.');
       $('code').focus();
       return false;
     }
-    return this.#go(button, code, async () => ({ ...await findRoom(code), code, via: 'code', watch: button === $('watch') }));
+    const button = watch ? $('watch') : $('join').querySelector('[type=submit]');
+    return this.#go(button, code, async () => ({ ...await findRoom(code), code, via: 'code', watch }));
   }
 
   /** Asks for the public rooms, while anybody sees them. */
   async look() {
     if (document.hidden || document.body.dataset.screen !== 'lobby') return;
-    // Without an answer the list stays as it is: the lobby works without.
-    this.#rooms = await listRooms().catch(() => this.#rooms);
+    const asked = ++this.#asked;
+    let rooms;
+    try {
+      rooms = await listRooms();
+    } catch (error) {
+      // Without an answer the list stays as it is: the lobby works without.
+      if (!(error instanceof Refused)) throw error;
+      return;
+    }
+    // A later question knows better, whichever is answered first.
+    if (asked !== this.#asked) return;
+    this.#rooms = rooms;
     this.#listRooms();
   }
 
-  /** Rows stay where they are as long as their rooms are there: nothing moves under a mouse or loses the focus. */
-  #listRooms() {
+  /**
+   * A row stays in its place as long as its room is listed: no other room comes under a mouse because more play there.
+   * The place of a room that is gone goes to the best one not shown. Without one it stays, so that no gap closes.
+   */
+  #listRooms(afresh = false) {
     const game = this.game;
     const open = this.#rooms.filter((room) => room.players > 0 && this.about(room.game));
     open.sort((a, b) => (b.game === game) - (a.game === game) || b.players - a.players);
-    const shown = new Map(open.slice(0, ROOMS_SHOWN).map((room) => [room.code, room]));
-    for (const [code, row] of this.#rows) {
-      if (shown.has(code)) continue;
-      row.line.remove();
-      this.#rows.delete(code);
+    if (afresh || open.length === 0) {
+      $('rooms').querySelector('ul').replaceChildren();
+      this.#rows = [];
     }
-    for (const [code, room] of shown) {
-      let row = this.#rows.get(code);
-      if (!row) this.#rows.set(code, row = this.#row(room));
-      const words = room.players < room.seats ? `${room.players} playing` : 'full';
-      if (row.count.textContent !== words) row.count.textContent = words;
-      row.join.hidden = room.players >= room.seats;
+    const listed = new Map(open.map((room) => [room.code, room]));
+    const waiting = open.filter(({ code }) => !this.#rows.some((row) => row.code === code));
+    for (let place = 0; place < ROOMS_SHOWN; place++) {
+      const row = this.#rows[place];
+      const room = listed.get(row?.code) ?? waiting.shift();
+      if (room) {
+        this.#showRoom(room, place);
+      } else if (row) {
+        row.count.textContent = 'over';
+        row.line.inert = true;
+      }
     }
-    $('rooms').hidden = shown.size === 0;
+    $('rooms').hidden = open.length === 0;
+  }
+
+  #showRoom(room, place) {
+    const old = this.#rows[place];
+    const row = old?.code === room.code ? old : this.#rows[place] = this.#row(room);
+    if (!old) $('rooms').querySelector('ul').append(row.line);
+    else if (row !== old) old.line.replaceWith(row.line);
+    const words = room.players < room.seats ? `${room.players} playing` : 'full';
+    if (row.count.textContent !== words) row.count.textContent = words;
+    row.join.hidden = room.players >= room.seats;
+    row.line.inert = false;
   }
 
   #row({ game, code }) {
@@ -159,8 +188,7 @@ export class Lobby {
         this.#enter({ game, code, via: 'code', watch: way });
       };
     }
-    $('rooms').querySelector('ul').append(line);
-    return { line, count, join };
+    return { code, line, count, join };
   }
 
   #chosen() {
@@ -168,7 +196,7 @@ export class Lobby {
     if (!game) return;
     $('hint').textContent = this.hint(game.name);
     this.#onGame(game);
-    this.#listRooms();
+    this.#listRooms(true);
   }
 
   async #go(button, code, find) {

@@ -107,7 +107,7 @@ export class Pad {
       if (event.target instanceof Element && event.target.closest('button, input, dialog')) return;
       event.preventDefault();
       this.#held.add(event.code);
-      this.#tapped |= BUTTON[event.code] ?? 0;
+      if (!event.repeat) this.#tapped |= BUTTON[event.code] ?? 0;
       // A mouse lying still must not fight the keys; it counts again once it moves.
       const idle = this.#mouse === 0 && performance.now() - this.#pointed > MOUSE_IDLE_MS;
       if (STEER[event.code] && this.#pointer === null && idle) this.state.aimed = false;
@@ -144,7 +144,11 @@ export class Pad {
       }
     };
     canvas.addEventListener('pointerup', up);
-    canvas.addEventListener('pointercancel', up);
+    canvas.addEventListener('pointercancel', (event) => {
+      // The browser took the finger for a gesture of its own.
+      if (event.pointerId === this.#pointer) this.#tapped &= ~FINGER;
+      up(event);
+    });
     canvas.addEventListener('contextmenu', (event) => { if (this.active) event.preventDefault(); });
   }
 

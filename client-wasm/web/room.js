@@ -5,8 +5,9 @@ const PLAYERS_WIDE = 10;
 const QUIET_ZONE = 4;
 const TOASTS_MAX = 3;
 const LOOKING_MS = 4000;
-// How long it says how to play: at least, so that it can be read, and at most.
-const HOWTO_MS = [5000, 15000];
+// How long it says how to play, once connected: at least, so that it can be read, and at most.
+const HOWTO_MS_MIN = 5000;
+const HOWTO_MS_MAX = 15000;
 
 const $ = (id) => document.getElementById(id);
 const wide = matchMedia('(min-width: 880px)');
@@ -36,6 +37,7 @@ export class Room {
   #dismissed = false;
   #looking = false;
   #since = 0;
+  #connected = null;
   #played = false;
   #howTo = false;
 
@@ -63,6 +65,7 @@ export class Room {
     this.#howTo = !watch && howTo;
     this.#looking = via === 'match';
     this.#since = performance.now();
+    this.#connected = null;
     $('room-code').textContent = $('waiting-code').textContent = code;
     $('players').replaceChildren();
     $('toasts').replaceChildren();
@@ -101,8 +104,9 @@ export class Room {
       this.#list(players);
     }
     this.#invite(stats.connected && this.#alone, now);
-    const age = now - this.#since;
-    $('howto').hidden = !stats.connected || !this.#howTo || age > HOWTO_MS[this.#played ? 0 : 1];
+    if (stats.connected) this.#connected ??= now;
+    const told = now - this.#connected > (this.#played ? HOWTO_MS_MIN : HOWTO_MS_MAX);
+    $('howto').hidden = !stats.connected || !this.#howTo || told;
   }
 
   #list(players) {
