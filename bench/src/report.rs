@@ -19,6 +19,11 @@ const RATE_OFF_THIN_MAX: f64 = 0.02 / 30.0;
 /// Above this a generator that is so late measures itself rather than a server.
 pub const GENERATOR_LATE_MS: f64 = 8.0;
 
+/// The words of the checks that came out true.
+pub(crate) fn words_of_true(checks: impl IntoIterator<Item = (bool, String)>) -> Vec<String> {
+    checks.into_iter().filter(|(is_true, _)| *is_true).map(|(_, words)| words).collect()
+}
+
 /// A distribution in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Spread {

@@ -1,6 +1,6 @@
 //! What `cargo floor` found: its fields are an interface.
 
-use crate::report::{DELIVERED_MIN, GENERATOR_LATE_MS, Spread};
+use crate::report::{DELIVERED_MIN, GENERATOR_LATE_MS, Spread, words_of_true};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -107,7 +107,7 @@ impl Report {
             (waited > WAITED_MAX, format!("others had the core for up to {:.0} % of a thread's time", 100.0 * waited)),
             (late > GENERATOR_LATE_MS, format!("the generator was {late:.1} ms late")),
         ];
-        doubts.into_iter().filter(|(is_true, _)| *is_true).map(|(_, words)| words).collect()
+        words_of_true(doubts)
     }
 
     /// The report as people like to read it.

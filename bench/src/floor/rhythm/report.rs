@@ -2,7 +2,7 @@
 
 use super::{BUSY_MEANT, BUSY_OFF_MAX};
 use crate::measure::Distribution;
-use crate::report::{DELIVERED_THIN_MIN, GENERATOR_LATE_MS};
+use crate::report::{DELIVERED_THIN_MIN, GENERATOR_LATE_MS, words_of_true};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 
@@ -139,7 +139,7 @@ impl Report {
                 ),
             ),
         ];
-        checks.into_iter().filter(|(is_true, _)| *is_true).map(|(_, words)| words).collect()
+        words_of_true(checks)
     }
 
     /// What makes the figures doubtful without making them wrong.
@@ -156,7 +156,7 @@ impl Report {
             (self.ticks_dropped > 0, format!("{} ticks were dropped", self.ticks_dropped)),
             (late > GENERATOR_LATE_MS, format!("the generator was {late:.1} ms late")),
         ];
-        checks.into_iter().filter(|(is_true, _)| *is_true).map(|(_, words)| words).collect()
+        words_of_true(checks)
     }
 
     /// The report as people like to read it.
