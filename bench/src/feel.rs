@@ -68,10 +68,10 @@ pub struct Feel {
     pub starved_percent: f64,
     /// How far in the past others were shown, behind the newest tick of the server, in milliseconds.
     pub view_delay_ms: f64,
-    /// Percent of frames that showed others beyond the newest snapshot.
-    pub extrapolated_percent: f64,
-    /// Percent of frames in which others stood still because nothing newer had come for too long.
+    /// Percent of frames that showed others beyond the newest snapshot, for want of one to interpolate to.
     pub underrun_percent: f64,
+    /// Those of them in which others stood still because nothing newer had come for too long.
+    pub still_percent: f64,
     /// Frames that were drawn.
     pub frames: u64,
     /// Section hashes compared with the server's.
@@ -121,8 +121,8 @@ fn play(link: LinkProfile, scene: Scene, size: Size, seed: u64, sums: &mut Sums,
 struct Watcher {
     snapshots: u64,
     starved: u64,
+    stood_still: u64,
     underruns: u64,
-    extrapolated: u64,
     is_traced: bool,
     part: TracePart,
 }
@@ -142,8 +142,8 @@ impl Watcher {
         Self {
             snapshots: stats.snapshots,
             starved: stats.starved_ticks,
+            stood_still: playout.stood_still(),
             underruns: playout.underruns(),
-            extrapolated: playout.extrapolated(),
             is_traced: false,
             part: TracePart::default(),
         }
@@ -178,8 +178,8 @@ impl Watcher {
     fn finish(&self, session: &Session<Arena>, sums: &mut Sums) {
         let (stats, playout) = (session.stats(), session.playout());
         sums.starved += stats.starved_ticks - self.starved;
+        sums.stood_still += playout.stood_still() - self.stood_still;
         sums.underruns += playout.underruns() - self.underruns;
-        sums.extrapolated += playout.extrapolated() - self.extrapolated;
         sums.hashes += stats.hashes_compared + stats.hash_mismatches;
         sums.mismatches += stats.hash_mismatches + stats.decode_errors;
         sums.newest = sums.newest.max(playout.newest_tick());
@@ -202,8 +202,8 @@ struct Sums {
     starved: u64,
     frames: u64,
     delay_ms: f64,
+    stood_still: u64,
     underruns: u64,
-    extrapolated: u64,
     hashes: u64,
     mismatches: u64,
     newest: Tick,
@@ -230,8 +230,8 @@ impl Sums {
             input_lead_ticks: self.leads / self.leads_counted.max(1.0),
             starved_percent: percent(self.starved, ticks),
             view_delay_ms: self.delay_ms / frames.max(1.0),
-            extrapolated_percent: percent(self.extrapolated, frames),
             underrun_percent: percent(self.underruns, frames),
+            still_percent: percent(self.stood_still, frames),
             frames: self.frames,
             hashes_compared: self.hashes,
             hash_mismatches: self.mismatches,

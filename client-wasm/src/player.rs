@@ -212,8 +212,8 @@ impl<G: Stage> Play for Player<G> {
             predicted_tick: session.predicted_tick(),
             margin_ticks: f64::from(tick.0) - playout.shown(),
             jitter_us: playout.jitter_us(),
-            extrapolated: playout.extrapolated(),
             underruns: playout.underruns(),
+            stood_still: playout.stood_still(),
             correction_units: self.correction.value(),
             stats: session.stats().clone(),
         }

@@ -28,10 +28,10 @@ pub(crate) struct Report {
     /// Ticks between what is shown of others and the newest that the server sent.
     pub(crate) margin_ticks: f64,
     pub(crate) jitter_us: f64,
-    /// Frames that showed others beyond the newest snapshot.
-    pub(crate) extrapolated: u64,
-    /// Of those, the ones in which they stood still.
+    /// Frames that showed others beyond the newest snapshot, for want of one to interpolate to.
     pub(crate) underruns: u64,
+    /// Of those, the ones in which they stood still.
+    pub(crate) stood_still: u64,
     /// The largest correction of the last moments.
     pub(crate) correction_units: f32,
     pub(crate) stats: Stats,
@@ -105,8 +105,8 @@ impl Report {
             ("margin_ticks", self.margin_ticks.into()),
             ("correction_units", self.correction_units.into()),
             ("starved_ticks", stats.starved_ticks.into()),
-            ("extrapolated", self.extrapolated.into()),
             ("underruns", self.underruns.into()),
+            ("stood_still", self.stood_still.into()),
             ("keyframes", stats.keyframes.into()),
             ("decode_errors", stats.decode_errors.into()),
             ("welcomes", stats.welcomes.into()),
@@ -186,8 +186,8 @@ mod tests {
             predicted_tick: Tick(104),
             margin_ticks: 2.5,
             jitter_us: 1_500.0,
-            extrapolated: 3,
-            underruns: 1,
+            underruns: 3,
+            stood_still: 1,
             correction_units: f32::NAN,
             stats: Stats { rtt_us: 40_250, input_lead_ticks: -2, snapshots: 90, hash_tick: 100, ..Stats::default() },
         }

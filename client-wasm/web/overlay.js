@@ -12,7 +12,7 @@ const fixed = (digits) => (v) => Number(v).toFixed(digits);
 const NUMBERS = [
   ['tick', 'tick'], ['ahead', (s) => s.predicted_tick - s.tick], ['jitter', 'jitter_ms', fixed(1)], ['lead', 'input_lead_ticks', fixed(1)],
   ['rollbacks', 'rollbacks'], ['deepest', 'rollback_ticks_max'], ['snapshots', 'snapshots'], ['margin', 'margin_ticks', fixed(1)],
-  ['guessed', 'extrapolated'], ['stood still', 'underruns'],
+  ['guessed', 'underruns'], ['stood still', 'stood_still'],
   ['hashes', 'hashes_compared'], ['differ', 'mismatches', undefined, (v) => v > 0],
   ['set right', (s) => `${s.desyncs_healed} of ${s.desyncs}`], ['script', () => window.tickwire.scriptMs(), (v) => `${v.toFixed(1)} ms`],
 ];

@@ -14,14 +14,15 @@ pub const ROW_WIDTH_MAX: usize = 256;
 /// Tables of one game, the root row included.
 pub const TABLES_MAX: usize = 32;
 
-/// Snapshots kept as possible baselines of a delta, on the server.
-pub const SNAPSHOT_HISTORY_LEN: usize = 16;
+/// Snapshots kept on the server: as baselines of deltas, and to judge shots by. The oldest view of a game at 30 Hz,
+/// [`PAST_MS_MAX`] ago, lies after the second of them; the first says how fast things were there.
+pub const SNAPSHOT_HISTORY_LEN: usize = 18;
 
-/// How old, in milliseconds, the world may be by which a player's input is judged (`Step::past`). Enough for a round
-/// trip of 150 ms with some jitter, input lead and playout delay included; nobody is hit longer after they reached
-/// cover. Who says that they saw something older is shown this. Above 42 Hz it is what the history holds, see
-/// `Rules::past_ticks_max`.
-pub const PAST_MS_MAX: u32 = 350;
+/// How old, in milliseconds, the world may be by which a player's input is judged (`Step::past`). Nobody is hit
+/// longer after they reached cover. Enough for a round trip of 150 ms with stalls of 200 ms on both ways, which input
+/// lead and playout delay cover; a view over a good link is a third as old, and judged as such. Who says that they
+/// saw something older is shown this. Above 32 Hz it is what the history holds, see `Rules::past_ticks_max`.
+pub const PAST_MS_MAX: u32 = 530;
 
 /// Encodings kept per section and tick: against the last tick, two older ones, and the keyframe. Who starts from yet
 /// another one waits a tick, and is then served in any case.

@@ -24,7 +24,7 @@ use bincode::{Decode, Encode};
 pub const SUBPROTOCOL: &str = "tickwire.1";
 
 /// Changes with every change of the messages' layout, or of what their bytes mean.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// First byte of a [`Hello`].
 pub const HELLO: u8 = 0x01;

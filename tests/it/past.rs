@@ -27,7 +27,11 @@ struct Score {
 
 /// Lets two marksmen shoot at what they see, after a while in which their clocks settle.
 fn shoot(seed: u64, latency_ms: u32, jitter_ms: u32) -> Score {
-    let mut play: Play<Gallery> = Play::new(seed, 2, LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() });
+    shoot_over(seed, LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() })
+}
+
+fn shoot_over(seed: u64, link: LinkProfile) -> Score {
+    let mut play: Play<Gallery> = Play::new(seed, 2, link);
     play.keeps_records = true;
     play.run_seconds(10);
     let settled = play.records.len();
@@ -74,6 +78,17 @@ fn what_met_its_target_on_the_shooters_screen_counts() {
             let least = f64::from(latency_ms * Gallery::RULES.tick_rate_hz) / 1_000.0;
             assert!(age_ticks_max > least, "a view of {age_ticks_max} ticks at {latency_ms} ms");
         }
+    }
+}
+
+#[test]
+fn stalls_make_views_older_and_no_shot_miss() {
+    for (latency_ms, jitter_ms, stall_percent) in [(100, 30, 2), (150, 20, 2), (90, 40, 1), (70, 60, 2)] {
+        let link = LinkProfile { latency_ms, jitter_ms, stall_percent, ..LinkProfile::default() };
+        let Score { hits, misses, age_ticks_max, .. } = shoot_over(u64::from(latency_ms), link);
+        assert!(hits > 200, "{hits} hits over {link}");
+        assert!(misses * 100 <= hits, "{misses} of {} shots missed over {link}", hits + misses);
+        assert!(age_ticks_max > 11.0, "a view of {age_ticks_max} ticks over {link}: stalls made it no older");
     }
 }
 

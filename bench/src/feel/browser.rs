@@ -36,7 +36,7 @@ const CORRECTION_STEPS: f64 = 1_000.0;
 /// Half a ship's length, in units.
 const CORRECTION_UNITS_MAX: f64 = 12.0;
 
-/// Percent of frames in which others may stand still.
+/// Percent of frames in which there may be no snapshot to interpolate to.
 const UNDERRUN_PERCENT_MAX: f64 = 0.1;
 
 /// How much is played.
@@ -62,10 +62,10 @@ pub struct Seen {
     /// How far predictions of the own ship were off before smoothing, per snapshot: the largest of the 150 ms before
     /// each, so rather more than less.
     pub correction_units: Extent<f64>,
-    /// Percent of frames that showed others beyond the newest snapshot.
-    pub extrapolated_percent: f64,
-    /// Percent of frames in which others stood still because nothing newer had come for too long.
+    /// Percent of frames that showed others beyond the newest snapshot, for want of one to interpolate to.
     pub underrun_percent: f64,
+    /// Those of them in which others stood still because nothing newer had come for too long.
+    pub still_percent: f64,
     /// Ticks that the server made without the player's input.
     pub starved_ticks: u64,
     /// The round trip at the end, in milliseconds.
@@ -83,8 +83,8 @@ struct Flown {
     frame_ms_max: f64,
     snapshots: u64,
     corrections: Vec<f64>,
-    extrapolated: u64,
     underruns: u64,
+    stood_still: u64,
     starved_ticks: u64,
     hashes_compared: u64,
     hash_mismatches: u64,
@@ -160,8 +160,8 @@ impl Seen {
             frame_ms_max: flown.frame_ms_max,
             snapshots: flown.snapshots,
             correction_units: Extent { p50: units(p50), p99: units(p99), max: units(max) },
-            extrapolated_percent: percent(flown.extrapolated),
             underrun_percent: percent(flown.underruns),
+            still_percent: percent(flown.stood_still),
             starved_ticks: flown.starved_ticks,
             rtt_ms: flown.rtt_ms,
             hashes_compared: flown.hashes_compared,
@@ -181,7 +181,7 @@ impl Seen {
             (p99 < CORRECTION_UNITS_MAX, format!("one correction in a hundred is above {p99} units")),
             (
                 self.frames > 0 && self.underrun_percent < UNDERRUN_PERCENT_MAX,
-                format!("others stood still in {:.3} % of {} frames", self.underrun_percent, self.frames),
+                format!("others were guessed in {:.3} % of {} frames", self.underrun_percent, self.frames),
             ),
             (
                 self.hashes_compared > 0 && self.hash_mismatches == 0,
@@ -207,8 +207,8 @@ impl Seen {
             (
                 "others",
                 format!(
-                    "guessed in {:.2} %, standing still in {:.3} % of {} frames",
-                    self.extrapolated_percent, self.underrun_percent, self.frames
+                    "guessed in {:.3} %, standing still in {:.3} % of {} frames",
+                    self.underrun_percent, self.still_percent, self.frames
                 ),
             ),
             ("inputs", format!("{} ticks without one, round trip {:.0} ms", self.starved_ticks, self.rtt_ms)),

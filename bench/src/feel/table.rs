@@ -45,8 +45,8 @@ pub fn render(feels: &[Feel]) -> String {
             feel.input_lead_ticks,
             feel.starved_percent,
             feel.view_delay_ms,
-            feel.extrapolated_percent,
             feel.underrun_percent,
+            feel.still_percent,
             grouped(feel.hashes_compared),
             feel.hash_mismatches
         )
