@@ -9,6 +9,7 @@
 //! Two scenes are played. In the open, players only fly: what is corrected there is the network's doing alone. In
 //! battle the game's own bots fight: hits and deaths come as a surprise to whoever they happen to.
 
+mod bounds;
 pub mod browser;
 mod plot;
 mod scene;
@@ -27,11 +28,17 @@ use tickwire::link::LinkProfile;
 use tickwire::{Game, Rng, Tick};
 use tickwire_games::Arena;
 
+/// The link whose feel is promised, in simulated time and in a browser.
+pub const BAD: (&str, LinkProfile) = (
+    "bad",
+    LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 2, gap_ms: 0, gap_every_ms: 0, bytes_per_s: 0 },
+);
+
 /// Corrections are kept in thousandths of the game's unit.
 const CORRECTION_STEPS: f64 = 1_000.0;
 
-/// Clocks settle in this time, in seconds; it is not measured.
-const WARM_UP_SECONDS: u32 = 5;
+/// What a link does now and then is known after this time, in seconds; it is not measured.
+const WARM_UP_SECONDS: u32 = 10;
 
 /// A point of the traces is the mean of so many milliseconds.
 const TRACE_MS: u32 = 500;

@@ -37,6 +37,16 @@ pub trait Game: State + Default + Send + 'static {
     /// One tick. On a client the same code runs on what the client may see, to predict.
     fn step(&mut self, tick: &mut Step<'_, Self>);
 
+    /// What this world shows of what the player in `seat` did last. A client predicts the other players by it: they go on
+    /// as they did, but for what is done [`once`](crate::Input). Neutral unless overridden.
+    ///
+    /// Others' inputs do not travel by themselves, because they may be nobody's business. A game in which much depends on
+    /// them keeps in a row what may be seen there; it goes to those who see the row.
+    fn last_input(&self, seat: Seat) -> Self::Input {
+        let _ = seat;
+        Self::Input::default()
+    }
+
     /// What a bot in this seat would do: for empty seats and for load tests. Neutral unless overridden.
     fn bot(&self, me: Seat, dice: &mut Rng) -> Self::Input {
         let _ = (me, dice);
@@ -129,14 +139,14 @@ impl Rules {
         }
     }
 
-    /// How many ticks the past that a seat is shown may be old: [`PAST_MS_MAX`], or as much as the history holds. 0
-    /// in lockstep, where everyone sees the same.
+    /// How many ticks the past that a seat is shown may be old: [`PAST_MS_MAX`], or as much as the history holds with one
+    /// more world, which says how fast things were. 0 in lockstep, where everyone sees the same.
     #[must_use]
     pub const fn past_ticks_max(&self) -> u32 {
         if self.is_lockstep() {
             return 0;
         }
-        let (wanted, kept) = ((PAST_MS_MAX * self.tick_rate_hz).div_ceil(1_000), SNAPSHOT_HISTORY_LEN as u32 - 1);
+        let (wanted, kept) = ((PAST_MS_MAX * self.tick_rate_hz).div_ceil(1_000), SNAPSHOT_HISTORY_LEN as u32 - 2);
         if wanted < kept { wanted } else { kept }
     }
 

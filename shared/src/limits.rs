@@ -21,7 +21,7 @@ pub const SNAPSHOT_HISTORY_LEN: usize = 18;
 /// How old, in milliseconds, the world may be by which a player's input is judged (`Step::past`). Nobody is hit
 /// longer after they reached cover. Enough for a round trip of 150 ms with stalls of 200 ms on both ways, which input
 /// lead and playout delay cover; a view over a good link is a third as old, and judged as such. Who says that they
-/// saw something older is shown this. Above 32 Hz it is what the history holds, see `Rules::past_ticks_max`.
+/// saw something older is shown this. Above 30 Hz it is what the history holds, see `Rules::past_ticks_max`.
 pub const PAST_MS_MAX: u32 = 530;
 
 /// Encodings kept per section and tick: against the last tick, two older ones, and the keyframe. Who starts from yet

@@ -14,6 +14,8 @@ mod feel;
 #[cfg(test)]
 mod gallery;
 #[cfg(test)]
+mod guess;
+#[cfg(test)]
 mod lockstep;
 #[cfg(test)]
 mod memory;

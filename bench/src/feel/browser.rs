@@ -27,6 +27,9 @@ const KEYS: [(&str, &str); 2] = [("ArrowRight", "x"), ("ArrowDown", "y")];
 /// Ticks after which a new ship flies, and clocks have settled.
 const SETTLED_TICKS: u32 = 90;
 
+/// Ticks after which the page knows what the link does now and then.
+const KNOWN_TICKS: u32 = 300;
+
 /// What may take longest: until a room is there and its clocks have settled.
 const READY_MS: u32 = 20_000;
 
@@ -110,6 +113,7 @@ pub async fn watch(address: SocketAddr, link: LinkProfile, sitting: Sitting) -> 
         }
         enter(&browser, &url).await?;
     }
+    pass(&browser, KNOWN_TICKS).await?;
     let flown = fly(&browser, sitting.seconds).await?;
     browser.close().await;
     Ok(Seen::of(frames_to_move, &flown))
@@ -123,10 +127,15 @@ async fn enter(browser: &Browser, url: &str) -> Result<()> {
     until(browser, "window.tickwire?.ready").await?;
     browser.eval("document.querySelector('[data-testid=create-room]').click()").await?;
     until(browser, "window.tickwire.stats().own").await?;
-    let tick = browser.eval("window.tickwire.stats().tick").await?;
-    until(browser, &format!("window.tickwire.stats().tick > {tick} + {SETTLED_TICKS}")).await?;
+    pass(browser, SETTLED_TICKS).await?;
     browser.client.execute(PROBE, Vec::new()).await.context("the probe does not run")?;
     Ok(())
+}
+
+/// Waits for so many ticks of the server.
+async fn pass(browser: &Browser, ticks: u32) -> Result<()> {
+    let tick = browser.eval("window.tickwire.stats().tick").await?;
+    until(browser, &format!("window.tickwire.stats().tick > {tick} + {ticks}")).await
 }
 
 async fn until(browser: &Browser, condition: &str) -> Result<()> {

@@ -9,12 +9,13 @@ use plotters::style::TextStyle;
 /// Width and height of the drawing, in pixels: three panels beside each other.
 const SIZE: (u32, u32) = (1_260, 400);
 
-const COLORS: [RGBColor; 5] = [
+const COLORS: [RGBColor; 6] = [
     RGBColor(0x16, 0xa3, 0x4a),
     RGBColor(0x25, 0x63, 0xeb),
     RGBColor(0xea, 0x58, 0x0c),
     RGBColor(0x93, 0x33, 0xea),
     RGBColor(0x6b, 0x72, 0x80),
+    RGBColor(0xdb, 0x27, 0x77),
 ];
 
 /// One panel: title, names of the axes, and a curve per profile.
@@ -35,7 +36,7 @@ pub fn svg(feels: &[Feel]) -> Result<String> {
     };
     let panels = [
         Panel {
-            title: "Raw correction of the own ship",
+            title: "Raw correction of the own ship, open space",
             axes: ["percent of snapshots", "units"],
             curves: curves(|feel| feel.correction_curve.iter().map(|(part, units)| (100.0 * part, *units)).collect()),
         },
@@ -54,8 +55,9 @@ pub fn svg(feels: &[Feel]) -> Result<String> {
     {
         let area = SVGBackend::with_string(&mut out, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
-        for (panel, area) in panels.iter().zip(area.split_evenly((1, panels.len()))) {
-            panel.draw(&area)?;
+        for (number, (panel, area)) in panels.iter().zip(area.split_evenly((1, panels.len()))).enumerate() {
+            // One legend for all, where there is room for it.
+            panel.draw(&area, number == 0)?;
         }
         area.present()?;
     }
@@ -63,7 +65,7 @@ pub fn svg(feels: &[Feel]) -> Result<String> {
 }
 
 impl Panel<'_> {
-    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<()> {
+    fn draw(&self, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, has_legend: bool) -> Result<()> {
         let points = || self.curves.iter().flat_map(|(_, points)| points.iter().copied());
         let left = points().map(|(x, _)| x).fold(f64::INFINITY, f64::min).min(1e9).floor();
         let right = points().map(|(x, _)| x).fold(left + 1.0, f64::max);
@@ -80,6 +82,9 @@ impl Panel<'_> {
             .configure_mesh()
             .x_desc(self.axes[0])
             .y_desc(self.axes[1])
+            .x_label_formatter(&|x| trimmed(*x))
+            .y_label_formatter(&|y| trimmed(*y))
+            .x_labels(6)
             .label_style(label)
             .light_line_style(TRANSPARENT)
             .draw()?;
@@ -89,13 +94,22 @@ impl Panel<'_> {
                 .label(*name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], color.stroke_width(2)));
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .label_font(("sans-serif", 13))
-            .draw()?;
+        if has_legend {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperLeft)
+                .label_font(("sans-serif", 13))
+                .background_style(WHITE)
+                .draw()?;
+        }
         Ok(())
     }
+}
+
+/// With at most one decimal.
+fn trimmed(value: f64) -> String {
+    let rounded = (value * 10.0).round() / 10.0;
+    format!("{rounded}")
 }
 
 /// A page with the table and the drawing.

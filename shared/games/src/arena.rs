@@ -1,7 +1,8 @@
 //! Arena: two teams of ships with inertia, cover to hide behind, guns that run dry, and rounds that somebody wins.
 //!
 //! Everything is a row of a table. A player's own ship and shots, drifting debris and pick-ups are predicted; other
-//! ships are shown as they were a moment ago. What is hidden is hidden on the wire: how much charge a gun has left,
+//! ships are shown as they were a moment ago, and guessing what their pilots do next (`Game::last_input`) made no fewer
+//! corrections. What is hidden is hidden on the wire: how much charge a gun has left,
 //! how long a boost lasts and where a wreck will come back is known to its owner and to nobody else, whatever they
 //! do to their client. Nothing that only the server can know is predicted: it alone has a `Round::referee`, who
 //! counts kills and ends rounds.

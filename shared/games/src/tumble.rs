@@ -106,6 +106,8 @@ struct Player {
     /// Until the next blast.
     #[state(range = 0..=BLAST_RECHARGE_TICKS, moved_with = recharge)]
     recharge_ticks: u8,
+    /// What the player did last: others' clients roll the cube on by it, and the boxes in its way.
+    grip: Grip,
 }
 
 fn recharge(was: &u8, _: &Player) -> u8 {
@@ -119,10 +121,12 @@ pub struct Grip {
     #[input(range = -1.0..=1.0, step = 0.125)]
     pub stick: Vec2,
     /// Jump when there is ground below.
+    #[input(once)]
     pub jump: bool,
     /// Pull boxes near.
     pub pull: bool,
     /// Blow boxes away, once recharged.
+    #[input(once)]
     pub blast: bool,
 }
 
@@ -165,7 +169,7 @@ impl Game for Tumble {
         let (x, z) = (seat.number() % 2, seat.number() / 2 % 2);
         let at = vec3(f32::from(x) * 8.0 - 4.0, 4.0, f32::from(z) * 8.0 - 4.0);
         self.bodies.insert(Body { seat: Some(seat), at, ..Body::default() });
-        self.players.insert(Player { seat: Some(seat), recharge_ticks: 0 });
+        self.players.insert(Player { seat: Some(seat), ..Player::default() });
     }
 
     fn leave(&mut self, seat: Seat, _: Leave) {
@@ -185,6 +189,10 @@ impl Game for Tumble {
             }
         }
         scratch.0.step(bodies);
+    }
+
+    fn last_input(&self, seat: Seat) -> Grip {
+        self.players.values().find(|player| player.seat == Some(seat)).map(|player| player.grip).unwrap_or_default()
     }
 
     fn bot(&self, me: Seat, dice: &mut Rng) -> Grip {
@@ -209,6 +217,7 @@ impl Player {
     fn play(&mut self, seat: Seat, grip: Grip, bodies: &mut Table<Body>) {
         self.recharge_ticks = recharge(&self.recharge_ticks, self);
         let Some(mine) = bodies.values_mut().find(|body| body.seat == Some(seat)) else { return };
+        self.grip = grip;
         mine.steer(grip);
         let center = mine.at;
         if grip.pull {

@@ -118,7 +118,9 @@ pub(super) struct Predictor<G: Game> {
     world: G,
     pub(super) predicted: Predicted,
     actions: [Option<(Tick, Action<G::Input>)>; INPUTS_KEPT],
+    /// What everyone who sits does in the tick that is being made.
     seats: [Option<G::Input>; SEATS_MAX as usize],
+    codec: InputCodec<G::Input>,
     /// A bit per seat that a person sits in.
     people: u64,
     replayed: Snapshot,
@@ -134,7 +136,7 @@ pub(super) struct Predictor<G: Game> {
 }
 
 impl<G: Game> Predictor<G> {
-    pub(super) fn new(schema: &Schema) -> Self {
+    pub(super) fn new(schema: &Schema, codec: InputCodec<G::Input>) -> Self {
         let empty = Snapshot::empty(schema);
         let predicted = Predicted { now: empty.clone(), ahead: empty.clone(), part: 0.0, offsets: Vec::new() };
         let seats = [None; SEATS_MAX as usize];
@@ -143,6 +145,7 @@ impl<G: Game> Predictor<G> {
             predicted,
             actions: [None; INPUTS_KEPT],
             seats,
+            codec,
             people: 0,
             replayed: empty,
             events: Vec::new(),
@@ -165,7 +168,7 @@ impl<G: Game> Predictor<G> {
         self.base.rows.clear();
     }
 
-    /// The seats that are taken, and whether by a bot; the others' inputs are taken to be neutral.
+    /// The seats that are taken, and whether by a bot.
     pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
         self.seats = [None; SEATS_MAX as usize];
         self.people = 0;
@@ -209,6 +212,7 @@ impl<G: Game> Predictor<G> {
     }
 
     fn simulate(&mut self, tick: Tick, me: Option<Seat>, action: Action<G::Input>, eyes: Eyes<'_>, replays: bool) {
+        self.guess_inputs();
         if let Some(me) = me {
             self.seats[me.index()] = Some(action.input);
         }
@@ -223,19 +227,22 @@ impl<G: Game> Predictor<G> {
         self.looks_back |= me.is_some_and(|me| self.rewound.was_asked(me));
     }
 
+    /// Takes everyone to go on as they did, as far as the world shows it.
+    fn guess_inputs(&mut self) {
+        let (neutral, seats) = (G::Input::default(), (0..).map_while(Seat::new));
+        for (seat, input) in seats.zip(&mut self.seats).filter_map(|(seat, input)| Some((seat, input.as_mut()?))) {
+            let last = self.world.last_input(seat);
+            *input = if last == neutral { neutral } else { self.codec.held(last) };
+        }
+    }
+
     /// What was done in a tick.
     fn action(&self, tick: Tick) -> Option<Action<G::Input>> {
         self.actions[tick.0 as usize % INPUTS_KEPT].filter(|(kept, _)| *kept == tick).map(|(_, action)| action)
     }
 
     /// Replays from what the server says to the tick that was predicted.
-    pub(super) fn reconcile(
-        &mut self,
-        eyes: Eyes<'_>,
-        base: &Snapshot,
-        me: Option<Seat>,
-        codec: &InputCodec<G::Input>,
-    ) -> Correction {
+    pub(super) fn reconcile(&mut self, eyes: Eyes<'_>, base: &Snapshot, me: Option<Seat>) -> Correction {
         let target = self.tick().max(base.tick);
         let ticks = u32::try_from(target.since(base.tick)).unwrap_or(0);
         base.restore(&mut self.world);
@@ -243,7 +250,7 @@ impl<G: Game> Predictor<G> {
         self.replayed_events.clear();
         let mut last = Action::default();
         for tick in (1..=ticks).map(|ahead| base.tick + ahead) {
-            last = self.action(tick).unwrap_or_else(|| Action { input: codec.held(last.input), ..last });
+            last = self.action(tick).unwrap_or_else(|| Action { input: self.codec.held(last.input), ..last });
             self.simulate(tick, me, last, eyes, true);
             self.replayed.capture(&mut self.world, tick);
             self.replayed_events.extend(self.events.iter().map(|(to, event)| (tick, *to, *event)));

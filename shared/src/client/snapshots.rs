@@ -59,15 +59,16 @@ impl<G: Game> Snapshots<G> {
     pub(super) fn new() -> Self {
         let schema = Schema::of::<G>();
         let tick_us = 1_000_000.0 / f64::from(G::RULES.tick_rate_hz);
+        let codec = InputCodec::new();
         Self {
-            codec: InputCodec::new(),
             me: None,
             mirror: Mirror::empty(&schema),
             told: Tick(0),
             playout: Playout::new(tick_us),
             clock: InputClock::new(tick_us),
             round_trip: RoundTrip::new(G::RULES.tick_us()),
-            predictor: Predictor::new(&schema),
+            predictor: Predictor::new(&schema, codec.clone()),
+            codec,
             events: Events::new(),
             unreconciled: false,
             ready: false,
@@ -227,7 +228,7 @@ impl<G: Game> Snapshots<G> {
         self.playout.advance(now_us);
         if core::mem::take(&mut self.unreconciled) {
             let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
-            let correction = self.predictor.reconcile(eyes, self.mirror.world(), self.me, &self.codec);
+            let correction = self.predictor.reconcile(eyes, self.mirror.world(), self.me);
             stats.count_correction(&correction);
             self.events.reconsider(self.me, self.predictor.replayed_events());
         }

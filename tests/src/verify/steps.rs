@@ -89,6 +89,11 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         steps.push(cargo("browser", 15, &browsers));
     }
     if long {
+        // What the README promises of feel and of the page's speed, at full length.
+        let feel = ["run", "--release", "-p", "tickwire-bench", "--bin", "feel"];
+        let browser = [&feel[..], &["--", "--browser"]].concat();
+        let wasm = vec!["run", "--release", "-p", "tickwire-wasm-bench"];
+        steps.push(step("feel", 45, Work::Cargo(vec![feel.to_vec(), browser, wasm])));
         steps.push(step("fuzz", 30, Work::Fuzz));
     }
     steps

@@ -1,0 +1,134 @@
+//! What each kind of link may do to a player at the most, and what it cannot but do.
+//!
+//! The bounds are as tight as twenty seeds allow. Where a link is sure to be felt there is a lower bound too: a measure
+//! that sees nothing would pass everything.
+
+use super::{Feel, Scene};
+use core::ops::RangeInclusive;
+use tickwire::Game;
+use tickwire_games::Arena;
+
+/// Hashes of sections that are compared per client and tick: the room's and the player's own, save what is lost while
+/// a link is down.
+const HASHES_PER_TICK_MIN: f64 = 1.9;
+
+/// What may be found over one kind of link.
+struct Bounds {
+    profile: &'static str,
+    /// The worst correction in open space, where none in a hundred is above 0, and in battle.
+    correction_max_units: [RangeInclusive<f64>; 2],
+    /// One snapshot in a hundred corrects the own ship by more, in battle. Hits come as a surprise to whoever they
+    /// happen to, most of all when they are judged by a view that is older than one's own.
+    battle_p99_units: RangeInclusive<f64>,
+    rollback_p99_ticks: RangeInclusive<f64>,
+    lead_ticks: RangeInclusive<f64>,
+    starved_percent: RangeInclusive<f64>,
+    view_delay_ms: RangeInclusive<f64>,
+    underrun_percent: RangeInclusive<f64>,
+    still_percent: RangeInclusive<f64>,
+}
+
+const BOUNDS: [Bounds; 6] = [
+    Bounds {
+        profile: "lan",
+        correction_max_units: [0.0..=0.1, 1.0..=60.0],
+        battle_p99_units: 0.0..=0.0,
+        rollback_p99_ticks: 1.0..=2.0,
+        lead_ticks: 0.8..=1.3,
+        starved_percent: 0.0..=0.02,
+        view_delay_ms: 34.0..=45.0,
+        underrun_percent: 0.0..=0.02,
+        still_percent: 0.0..=0.0,
+    },
+    Bounds {
+        profile: "home",
+        correction_max_units: [0.0..=12.0, 1.0..=80.0],
+        battle_p99_units: 0.0..=0.0,
+        rollback_p99_ticks: 2.0..=4.0,
+        lead_ticks: 0.9..=1.5,
+        starved_percent: 0.0..=0.2,
+        view_delay_ms: 50.0..=80.0,
+        underrun_percent: 0.05..=0.4,
+        still_percent: 0.0..=0.0,
+    },
+    // A train loses everything for a second in fifteen.
+    Bounds {
+        profile: "4g-train",
+        correction_max_units: [12.0..=200.0, 20.0..=600.0],
+        battle_p99_units: 0.0..=8.0,
+        rollback_p99_ticks: 7.0..=12.0,
+        lead_ticks: 2.8..=4.5,
+        starved_percent: 1.0..=6.0,
+        view_delay_ms: 220.0..=320.0,
+        underrun_percent: 1.0..=7.0,
+        still_percent: 1.0..=5.0,
+    },
+    Bounds {
+        profile: "hotel",
+        correction_max_units: [0.0..=12.0, 20.0..=300.0],
+        battle_p99_units: 0.0..=5.0,
+        rollback_p99_ticks: 8.0..=12.0,
+        lead_ticks: 3.6..=5.0,
+        starved_percent: 0.005..=0.4,
+        view_delay_ms: 220.0..=245.0,
+        underrun_percent: 0.0..=0.25,
+        still_percent: 0.0..=0.0,
+    },
+    Bounds {
+        profile: "satellite",
+        correction_max_units: [0.0..=0.1, 40.0..=400.0],
+        battle_p99_units: 0.5..=11.0,
+        rollback_p99_ticks: 20.0..=28.0,
+        lead_ticks: 1.0..=2.3,
+        starved_percent: 0.0..=0.1,
+        view_delay_ms: 345.0..=375.0,
+        underrun_percent: 0.0..=0.05,
+        still_percent: 0.0..=0.0,
+    },
+    Bounds {
+        profile: "bad",
+        correction_max_units: [0.0..=12.0, 20.0..=300.0],
+        battle_p99_units: 0.0..=5.0,
+        rollback_p99_ticks: 8.0..=12.0,
+        lead_ticks: 3.6..=5.0,
+        starved_percent: 0.005..=0.4,
+        view_delay_ms: 220.0..=245.0,
+        underrun_percent: 0.0..=0.1,
+        still_percent: 0.0..=0.0,
+    },
+];
+
+impl Feel {
+    /// What is not as it should be: hashes, corrections in open space, and whatever is out of the profile's bounds, if it
+    /// has any.
+    #[must_use]
+    pub fn broken(&self) -> Vec<String> {
+        let ticks = f64::from(self.clients * self.seconds * Arena::RULES.tick_rate_hz);
+        let [p50, p99, max] = [self.correction_units.p50, self.correction_units.p99, self.correction_units.max];
+        let scene = usize::from(self.scene == Scene::Battle.name());
+        let mut found = vec![
+            ("hashes that differ", self.hash_mismatches as f64, 0.0..=0.0),
+            ("hashes compared per tick", self.hashes_compared as f64 / ticks, HASHES_PER_TICK_MIN..=f64::INFINITY),
+            ("usual correction, units", p50, 0.0..=0.0),
+        ];
+        if let Some(bounds) = BOUNDS.iter().find(|bounds| bounds.profile == self.profile) {
+            let p99_bounds = [0.0..=0.0, bounds.battle_p99_units.clone()];
+            found.extend([
+                ("correction p99, units", p99, p99_bounds[scene].clone()),
+                ("worst correction, units", max, bounds.correction_max_units[scene].clone()),
+                ("replayed ticks p99", self.rollback_ticks.p99 as f64, bounds.rollback_p99_ticks.clone()),
+                ("ticks that inputs come early", self.input_lead_ticks, bounds.lead_ticks.clone()),
+                ("percent of ticks without input", self.starved_percent, bounds.starved_percent.clone()),
+                ("view delay, ms", self.view_delay_ms, bounds.view_delay_ms.clone()),
+                ("percent of frames guessed", self.underrun_percent, bounds.underrun_percent.clone()),
+                ("percent of frames standing still", self.still_percent, bounds.still_percent.clone()),
+            ]);
+        }
+        let is_broken = |(_, value, bounds): &(&str, f64, RangeInclusive<f64>)| !bounds.contains(value);
+        let words = |(what, value, bounds): (&str, f64, RangeInclusive<f64>)| {
+            let (low, high) = bounds.into_inner();
+            format!("{}, {}: {what}: {value:.3}, not {low} to {high}", self.profile, self.scene)
+        };
+        found.into_iter().filter(is_broken).map(words).collect()
+    }
+}
