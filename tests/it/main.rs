@@ -8,6 +8,8 @@ mod codec;
 #[cfg(test)]
 mod desync;
 #[cfg(test)]
+mod duel;
+#[cfg(test)]
 mod every_field;
 #[cfg(test)]
 mod feel;

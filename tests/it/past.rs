@@ -269,6 +269,7 @@ fn only_games_that_look_back_pay_for_it() {
     }
     assert_eq!(ages::<Paddles>(), 0);
     assert!(ages::<Gallery>() > 100);
+    assert!(ages::<Arena>() > 100, "its bots shoot");
 }
 
 #[test]
