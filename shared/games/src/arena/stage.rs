@@ -271,3 +271,6 @@ fn draw_wreck(ship: &Ship, scene: &mut Scene) {
     scene.glow(ship.at, 60.0 + 90.0 * burst, FLAME.fade(left));
     scene.glow(ship.at, 40.0, INK.fade(left * left));
 }
+
+#[cfg(test)]
+mod tests;
