@@ -28,6 +28,8 @@ const TEAMS_MAX: u8 = 4;
 const ENTITIES_MAX: u16 = 1_000;
 
 const SHIP_RADIUS: f32 = 12.0;
+/// Along each axis: what the wire holds. An engine alone comes to 9.55, the rest is the push of hits.
+const SHIP_SPEED_MAX: f32 = 16.0;
 const HP_MAX: u8 = 100;
 const PLATES_MAX: u8 = 3;
 const CHARGE_MAX: u8 = 90;
@@ -102,7 +104,7 @@ struct Ship {
     #[state(range = 0..=3)]
     team: u8,
     /// Units per tick.
-    #[state(range = -16.0..=16.0, step = 0.015625, moved_with = ship::coast)]
+    #[state(range = -SHIP_SPEED_MAX..=SHIP_SPEED_MAX, step = 0.015625, moved_with = ship::coast)]
     velocity: Vec2,
     #[state(range = 0.0..=4095.9375, step = 0.0625, smooth, moved_by = velocity)]
     at: Vec2,

@@ -1,15 +1,15 @@
 //! A shot in flight: what it meets first, and what that does.
 
 use super::field::Ground;
-use super::{Arena, Chunk, HP_MAX, SHIP_RADIUS, Ship, Shot, What, distance, nearest_part, tell};
+use super::{Arena, Chunk, HP_MAX, SHIP_RADIUS, SHIP_SPEED_MAX, Ship, Shot, What, distance, nearest_part, tell};
 use tickwire::math::{self, Vec2};
 use tickwire::{Game, RowId, Step, Table};
 
 const SHOT_RADIUS: f32 = 2.0;
 /// A kill repairs its winner by this much.
 const KILL_REPAIR: u8 = 40;
-/// How far away a ship may have been when its shooter saw it in the way of a shot, at full speed.
-const MEMORY: f32 = 10.0 * Arena::RULES.past_ticks_max() as f32;
+/// How far away along each axis a ship may be now whose shooter sees it in the way of a shot.
+const MEMORY: f32 = SHIP_SPEED_MAX * Arena::RULES.past_ticks_max() as f32 + SHIP_RADIUS + SHOT_RADIUS;
 
 /// How a shot's life goes by.
 pub(super) const fn age(ticks: &u8, _: &Shot) -> u8 {

@@ -5,6 +5,8 @@ use super::*;
 use crate::play::{Play, assert_deterministic};
 use std::vec::Vec;
 use tickwire::Tick;
+use tickwire::history::History;
+use tickwire::input::ViewAge;
 use tickwire::math::vec2;
 use tickwire::past::{Past, Rewound};
 use tickwire::snapshot::Snapshot;
@@ -188,6 +190,43 @@ fn cover_stops_shots_and_sight() {
     play.world.ships.insert(friend);
     assert!(sees(&play), "told by a friend");
     assert!(play.world.ship(me).is_some());
+}
+
+#[test]
+fn a_ship_that_fled_at_full_speed_is_hit_where_its_shooter_saw_it() {
+    let schema = Schema::of::<Arena>();
+    // In every direction, and from a place in every part of the grid's cells.
+    for n in 0..64_u8 {
+        let mut play = duel(100.0);
+        let start = vec2(420.0 + f32::from(n) * 8.0, 380.0 + f32::from(n % 7) * 40.0);
+        let way = math::heading(f32::from(n) * 2.4);
+        let [me, them] = [play.seats[0], play.seats[1]];
+        let mut history = History::new(Snapshot::empty(&schema));
+        let ages = [ViewAge::from_parts(u8::MAX).at_most(Arena::RULES.past_ticks_max())];
+        other(&mut play).at = start;
+        let (mut events, mut rng, mut rewound) = (Vec::new(), Rng::new(1), Rewound::default());
+        let (last, mut seen) = (Arena::RULES.past_ticks_max() + 1, start);
+        for tick in 1..=last {
+            // Again and again, hits push it on.
+            other(&mut play).velocity = way * (SHIP_SPEED_MAX / math::max(way.x.abs(), way.y.abs()));
+            if tick == last {
+                // Grazes its tail.
+                let off = vec2(way.x.signum() * SHIP_RADIUS, SHOT_SPEED / 2.0);
+                let (at, velocity) = (seen - off, vec2(0.0, SHOT_SPEED));
+                play.world.shots.insert(Shot { seat: Some(me), team: 0, at, velocity, life_ticks: 9 });
+            }
+            let mut inputs = [Some(Helm::default()); 2];
+            inputs[them.index()] = Some(Helm { stick: way, ..Helm::default() });
+            events.clear();
+            let past = Past::of_room(&schema, &history, &ages, &mut rewound);
+            play.world.step(&mut Step::new(Tick(tick), &inputs, &mut rng, &mut events).with_past(past));
+            history.push(&schema, &mut play.world);
+            seen = if tick == 1 { other(&mut play).at } else { seen };
+        }
+        let far = (other(&mut play).at - seen).length();
+        let is_hit = events.iter().any(|(to, event): &(To, Happening)| *to == To::Seat(me) && event.what == What::Hit);
+        assert!(is_hit, "{far} units from where it was seen, on its way {way} from {seen}");
+    }
 }
 
 #[test]
