@@ -7,8 +7,9 @@
 //! do to their client. Nothing that only the server can know is predicted: it alone has a `Round::referee`, who
 //! counts kills and ends rounds.
 //!
-//! This file is the world and the order of a tick; `field` has what lies about, `ship` and `shot` how they move and
-//! hit, `round` who wins, `grid` who is near, `pilot` the bots, `stage` the picture.
+//! Read this file first: the world and the order of a tick. Then `ship` and `shot`, how they move and hit, `field`, what
+//! lies about, and `round`, who wins. The rest stands alone: `grid` finds who is near, `pilot` is the bots, `stage` the
+//! picture.
 
 mod field;
 mod grid;
