@@ -2,7 +2,11 @@
 
 use crate::page::{Page, Screen};
 use crate::serving::Serving;
+use fantoccini::key::Key;
+use serde_json::Value;
 use std::time::{Duration, Instant};
+use tickwire::{Game, Rules};
+use tickwire_games::{Arena, Paddles};
 
 #[tokio::test]
 async fn a_browser_that_stood_still_for_ten_seconds_is_back_in_its_seat_and_slowed_nobody() {
@@ -50,15 +54,26 @@ async fn a_server_that_goes_and_comes_is_explained() {
     page.wait_until("document.getElementById('card').open && document.body.innerText.includes('closed')").await;
 }
 
-#[tokio::test]
-async fn a_hidden_tab_stays_in_its_room_and_catches_up() {
-    let serving = Serving::start();
-    let page = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
+/// Looks away from a room of game `G` and back, with a key still held.
+async fn look_away<G: Game>(serving: &Serving) {
+    let Rules { name, tick_rate_hz, .. } = G::RULES;
+    let page = Page::open(serving.address(), &format!("/?game={name}"), Screen::Desktop).await;
     page.click("create-room").await;
     page.wait_connected().await;
+    let ticks = |stats: &Value| stats["tick"].as_u64().expect("a number");
+    let y = |stats: &Value| stats["own"]["y"].as_f64().expect("a number");
+    // A ship of the arena comes only after two seconds.
+    let joined = ticks(&page.stats().await) + u64::from(3 * tick_rate_hz);
+    page.wait_until(&format!("window.tickwire.stats().tick > {joined}")).await;
     let game = page.client.window().await.expect("a window");
-    page.eval("document.addEventListener('visibilitychange', () => { window.wasHidden ||= document.hidden; })").await;
     let before = page.stats().await;
+    let watch = "document.addEventListener('visibilitychange', () => { \
+        if (!document.hidden || window.wasHidden) return; \
+        [window.wasHidden, window.yWhenHidden] = [true, window.tickwire.stats().own.y]; })";
+    page.eval(watch).await;
+    // Towards the wall that is farther away: who goes on like this is there within seconds.
+    let key = if y(&before) > 500.0 { Key::Up } else { Key::Down };
+    page.key(key, true).await;
     let other = page.client.new_window(true).await.expect("another tab");
     page.client.switch_to_window(other.handle).await.expect("the other tab is shown");
     // Another tab's clock, for as long as a player may look away without losing the connection.
@@ -69,12 +84,24 @@ async fn a_hidden_tab_stays_in_its_room_and_catches_up() {
         window.tickwire.stats().predicted_tick - window.tickwire.stats().tick < 60 && !document.hidden";
     page.wait_until(caught_up).await;
     assert_eq!(page.eval("window.wasHidden === true").await, true, "the tab was hidden");
-    assert!(back.elapsed() < Duration::from_secs(2), "caught up after {:?}", back.elapsed());
+    assert!(back.elapsed() < Duration::from_secs(2), "{name}: caught up after {:?}", back.elapsed());
     let after = page.stats().await;
-    let ticks = |stats: &serde_json::Value| stats["tick"].as_u64().expect("a number");
-    assert!(ticks(&after) > ticks(&before) + 1_000, "snapshots were received meanwhile: {before}, then {after}");
+    let received = ticks(&after) - ticks(&before);
+    assert!(received > u64::from(17 * tick_rate_hz), "snapshots were received meanwhile: {before}, then {after}");
     assert_eq!((&after["seat"], &after["welcomes"]), (&before["seat"], &before["welcomes"]), "it never left");
+    if name == Arena::RULES.name {
+        let drifted = (y(&after) - page.eval("window.yWhenHidden").await.as_f64().expect("a number")).abs();
+        // At full speed a ship without thrust comes to rest within 212 units.
+        assert!(drifted < 250.0, "nobody steered, and it went {drifted} units from {before} to {after}");
+    }
+    page.key(key, false).await;
     page.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_hidden_tab_stays_in_its_room_steers_nothing_and_catches_up() {
+    let serving = Serving::start();
+    tokio::join!(look_away::<Paddles>(&serving), look_away::<Arena>(&serving));
 }
 
 #[tokio::test]
@@ -99,10 +126,10 @@ async fn a_phone_that_is_turned_plays_on_in_its_seat() {
     page.assert_sound().await;
 }
 
-#[tokio::test]
-async fn of_two_tabs_with_one_seat_the_newer_plays_and_the_older_says_so() {
-    let serving = Serving::start();
-    let page = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
+/// Opens a room of game `G` in a second tab, with the ticket of the first one's seat.
+async fn duplicate_tab<G: Game>(serving: &Serving) {
+    let path = format!("/?game={}", G::RULES.name);
+    let page = Page::open(serving.address(), &path, Screen::Desktop).await;
     page.click("create-room").await;
     page.wait_connected().await;
     let (url, first) =
@@ -111,7 +138,7 @@ async fn of_two_tabs_with_one_seat_the_newer_plays_and_the_older_says_so() {
     let kept = page.eval("JSON.stringify(Object.entries(sessionStorage))").await;
     let second = page.client.new_window(true).await.expect("another tab");
     page.client.switch_to_window(second.handle).await.expect("the other tab is shown");
-    page.visit(serving.address(), "/?game=paddles").await;
+    page.visit(serving.address(), &path).await;
     page.eval(&format!("JSON.parse({kept}).forEach(([key, value]) => sessionStorage.setItem(key, value))")).await;
     page.client.goto(url.as_str()).await.expect("the room's address");
     page.eval("location.reload()").await;
@@ -123,4 +150,10 @@ async fn of_two_tabs_with_one_seat_the_newer_plays_and_the_older_says_so() {
     let rested = page.wait_for("window.tickwire.stats().connected", Duration::from_secs(6)).await;
     assert!(rested.is_none(), "the older tab stays away");
     assert_eq!(page.stats().await["seat"], seat);
+}
+
+#[tokio::test]
+async fn of_two_tabs_with_one_seat_the_newer_plays_and_the_older_says_so() {
+    let serving = Serving::start();
+    tokio::join!(duplicate_tab::<Paddles>(&serving), duplicate_tab::<Arena>(&serving));
 }

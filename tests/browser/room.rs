@@ -94,6 +94,15 @@ async fn a_link_leads_into_its_room() {
     first.wait_until("window.tickwire.stats().players === 2").await;
     second.wait_until("window.tickwire.stats().hashes_compared > 10").await;
     second.assert_sound().await;
+
+    let before = first.stats().await;
+    first.client.refresh().await.expect("the page loads again");
+    assert_eq!(first.wait_connected().await, code);
+    let after = first.stats().await;
+    assert_eq!(after["seat"], before["seat"], "the same seat after a reload");
+    assert_eq!(after["players"], 2);
+    first.wait_until("window.tickwire.stats().hashes_compared > 10").await;
+    first.assert_sound().await;
 }
 
 #[tokio::test]
