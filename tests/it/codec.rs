@@ -114,16 +114,29 @@ proptest! {
     }
 
     #[test]
-    fn any_float_comes_back_within_its_range_and_stays(bits: u32, other: u32) {
-        let codec = Fixed::new(-100.0, 100.0, 0.5);
-        let mut value = Vec2::new(f32::from_bits(bits), f32::from_bits(other));
+    fn any_float_comes_back_within_its_range_and_stays(
+        low in -2_000_i32..=2_000, steps in 1_i32..=5_000, step in 1_i32..=400, digits in 0_usize..=4, bits: u32,
+        part in 0.0_f32..=1.0,
+    ) {
+        // As the literals of an attribute: 0.1 and 0.3 are no binary fractions.
+        let decimal = |number: i32| format!("{number}e-{digits}").parse::<f32>().expect("a number");
+        let (min, max) = (decimal(low * step), decimal((low + steps) * step));
+        let codec = Fixed::new(min, max, decimal(step));
+        let mut value = Vec2::new(f32::from_bits(bits), min + part * (max - min));
         let (mut wire, mut again) = ([0; 2], [0; 2]);
         codec.gather(&value, &mut wire);
         codec.scatter(&mut value, &wire);
-        prop_assert!(value.x.abs() <= 100.0 && value.y.abs() <= 100.0);
-        prop_assert!(value.x != 0.0 || value.x.is_sign_positive(), "no negative zero");
+        for axis in value.to_array() {
+            prop_assert!(axis >= min && axis <= max, "{} is not within {}..={}", axis, min, max);
+            prop_assert!(axis != 0.0 || axis.is_sign_positive(), "no negative zero");
+        }
         codec.gather(&value, &mut again);
         prop_assert_eq!(wire, again);
+        let (mut ends, mut wire) = (Vec2::new(min, max), [9; 2]);
+        codec.gather(&ends, &mut wire);
+        prop_assert_eq!(wire, [0, u32::try_from(steps).expect("a wire integer")]);
+        codec.scatter(&mut ends, &wire);
+        prop_assert_eq!(ends, Vec2::new(min, max), "both ends are points");
     }
 
     #[test]

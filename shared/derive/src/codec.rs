@@ -84,8 +84,10 @@ impl Codec {
     /// at `key`.
     fn new(name: &str, ty: &Type, key: &Ident, function: &str, arguments: &[TokenStream]) -> Self {
         let at_key = key.span().resolved_at(Span::mixed_site());
+        // What the field's type can hold bounds what may be asked for.
+        let held = matches!(name, "Whole" | "Angle").then(|| quote! { ::<#ty> });
         let (name, value, function) = (path(name, here(ty)), path(name, at_key), Ident::new(function, at_key));
-        Self { ty: name, value: quote_spanned! { at_key=> #value::#function(#(#arguments),*) }, unit: false }
+        Self { ty: name, value: quote_spanned! { at_key=> #value::#function #held(#(#arguments),*) }, unit: false }
     }
 
     fn owner(attributes: &Attributes, owner: &Given<()>, ty: &Type) -> Result<Self> {
@@ -149,7 +151,7 @@ impl Codec {
                     let message = "`angle` of an integer needs `bits = n`: it counts in steps of a turn's 2^n-th part";
                     return Err(Error::new(angle.key.span(), message));
                 };
-                Ok(Self::new("Angle", ty, &angle.key, "whole", &[bits, quote! { <#ty>::BITS }]))
+                Ok(Self::new("Angle", ty, &angle.key, "new", &[bits]))
             }
             _ => {
                 let message = "`angle` is for an `f32` in radians, or for a `u8`, `u16` or `u32` in steps";
@@ -178,7 +180,7 @@ impl Codec {
         }
         // The bounds are values of the field's type: a literal that it cannot hold is the compiler's to refuse.
         let bound = |bound: &Expr| match looks {
-            Looks::Integer => quote! { { let bound: #ty = #bound; bound as i64 } },
+            Looks::Integer => quote! { { let bound: #ty = #bound; bound as i128 } },
             _ => bound.to_token_stream(),
         };
         Ok(Self::new("Whole", ty, &range.key, "new", &[bound(low), bound(high)]))

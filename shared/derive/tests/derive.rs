@@ -1,6 +1,6 @@
 //! What the derives generate, seen through the schema and through round trips of values.
 //!
-//! Mistakes in attributes are shown by the compile-fail cases of the crate `tickwire-tests`.
+//! Mistakes in attributes are the compile-fail cases of `errors.rs`, beside this file.
 
 use glam::{Quat, Vec2, Vec3};
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use tickwire::{Event, Input, RowId, Seat, State, Table};
 const REACH: f32 = 100.0;
 const LIVES: u8 = 3;
 const HELD: usize = 2;
+const HOARD: u64 = (1 << 63) - 9;
 
 #[derive(State, Clone, Default, Debug, PartialEq)]
 struct Ship {
@@ -129,6 +130,10 @@ struct Chest {
     debt: i64,
     #[state(range = 10..=20)]
     worth: u64,
+    #[state(range = 9_223_372_036_854_775_806..=18_446_744_073_709_551_615 - HOARD)]
+    hoard: u64,
+    #[state(range = -9_223_372_036_854_775_808..=-9_223_372_036_854_775_807)]
+    abyss: i64,
     age: i64,
     #[state(angle, bits = 3)]
     dial: u8,
@@ -228,11 +233,13 @@ fn values_of_every_kind_come_back_whatever_was_there_before() {
         inner: Some(Item(255, 1)),
         debt: -5,
         worth: 20,
+        hoard: 1 << 63,
+        abyss: i64::MIN,
         age: i64::MIN,
         dial: 7,
         level: i32::MIN,
     };
-    let blank = Chest { worth: 10, ..Chest::default() };
+    let blank = Chest { worth: 10, hoard: (1 << 63) + 8, abyss: i64::MIN + 1, ..Chest::default() };
     let other = Chest { coins: BTreeMap::from([(Coin::Gold, [4, 4])]), orders: vec![Order::Idle], ..full.clone() };
     let all = [full, blank, other];
     for value in &all {
@@ -247,6 +254,7 @@ fn values_out_of_range_saturate_and_steps_of_a_turn_go_around() {
     let mut wild = Chest { debt: i64::MIN, worth: u64::MAX, dial: 13, ..Chest::default() };
     wild.scatter(&wire_of(&wild));
     assert_eq!((wild.debt, wild.worth, wild.dial), (-5, 20, 5));
+    assert_eq!((wild.hoard, wild.abyss), ((1 << 63) - 2, i64::MIN + 1), "zero is far away");
 }
 
 #[test]

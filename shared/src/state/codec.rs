@@ -41,36 +41,49 @@ impl<T: State + Default> Codec<Table<T>> for Plain {
     }
 }
 
-/// A float within `min..=max`, rounded to a multiple of `step` above `min`.
+/// A float within `min..=max`, rounded to a whole number of `step`s above `min`. Both ends are among them.
 ///
 /// Values outside saturate; NaN becomes zero, or the end of the range that is nearest to zero.
 #[derive(Debug, Clone, Copy)]
 pub struct Fixed {
     min: f32,
+    max: f32,
     step: f32,
     per_unit: f32,
     levels: u32,
+    /// Above this level is `max`, which arithmetic misses. Where it does not there is nothing above.
+    computed: u32,
     /// What NaN becomes: the point that is nearest to zero.
     zero: u32,
 }
+
+/// Steps of a grid at the most. 2^21 of them leave three bits of a float's mantissa: rounding returns to the same point.
+const STEPS_MAX: u32 = 1 << 21;
 
 impl Fixed {
     /// A grid from `min` to `max` with `step` between neighbours.
     ///
     /// # Panics
-    /// At compile time, for an empty range or a grid too fine for a float to tell its points apart.
+    /// At compile time, for an empty range, one that is no whole number of steps, or a grid too fine for a float to
+    /// tell its points apart.
     #[must_use]
     pub const fn new(min: f32, max: f32, step: f32) -> Self {
         assert!(min < max, "`range` must go from a smaller to a larger number");
         assert!(step > 0.0 && step <= max - min, "`step` must be above zero and within the range");
-        let levels = ((max - min) / step + 0.5) as u32;
-        // 2^22 points leave two bits of a float's mantissa: rounding returns to the same point.
-        assert!(levels <= 1 << 22, "`range` / `step` must be at most 4,194,304 points");
-        let reach = if max > -min { max } else { -min };
-        assert!(reach / step <= 4_194_304.0, "`step` is too fine for numbers this far from zero");
+        let steps = (max as f64 - min as f64) / step as f64;
+        let levels = (steps + 0.5) as u32;
+        assert!(levels <= STEPS_MAX, "`range` must be at most 2,097,152 `step`s");
+        let reach = if max > -min { max } else { -min } as f64 / step as f64;
+        assert!(reach <= STEPS_MAX as f64, "`step` is too fine for numbers this far from zero");
+        // 0.1 is no binary fraction: each of the three numbers is off by 2^-24 of itself at the most.
+        let rounding = reach / (1 << 22) as f64;
+        assert!((steps - levels as f64).abs() <= rounding, "`range` must be a whole number of `step`s");
+        let computed = if min + levels as f32 * step == max { u32::MAX } else { levels - 1 };
         let per_unit = 1.0 / step;
         let zero = (per_unit * -min + 0.5) as u32;
-        Self { min, step, per_unit, levels, zero: if zero < levels { zero } else { levels } }
+        let zero = if zero < levels { zero } else { levels };
+        // An end of -0 is 0.
+        Self { min, max: max + 0.0, step, per_unit, levels, computed, zero }
     }
 
     #[inline]
@@ -85,7 +98,7 @@ impl Fixed {
 
     #[inline]
     fn dequantize(&self, level: u32) -> f32 {
-        self.min + level as f32 * self.step
+        if level <= self.computed { self.min + level as f32 * self.step } else { self.max }
     }
 }
 
@@ -133,6 +146,18 @@ vectors! {
     Vec3: x 0, y 1, z 2;
 }
 
+/// A type of numbers. What it can hold bounds what the attributes of its fields may ask for.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no number",
+    label = "`range`, `bits` and `angle` are for numbers"
+)]
+pub trait Number {
+    /// The smallest whole number from which all up to 0 are in the type.
+    const MIN: i128;
+    /// The largest whole number up to which all from 0 are in the type.
+    const MAX: i128;
+}
+
 /// An angle as one of 2^bits directions: a float in radians is rounded and comes back within `0..2π`, an integer
 /// in steps goes around.
 #[derive(Debug, Clone, Copy)]
@@ -141,24 +166,15 @@ pub struct Angle {
 }
 
 impl Angle {
-    /// 2^`bits` directions around the circle.
+    /// 2^`bits` directions around the circle, in a field of type `T`.
     ///
     /// # Panics
-    /// At compile time, unless `bits` is within 1 to 20.
+    /// At compile time, unless `bits` is within 1 to 20 and `T` can hold all directions.
     #[must_use]
-    pub const fn new(bits: u32) -> Self {
+    pub const fn new<T: Number>(bits: u32) -> Self {
         assert!(bits >= 1 && bits <= 20, "an angle has 1 to 20 `bits`");
+        assert!((1 << bits) - 1 <= T::MAX, "an angle has at most the `bits` of its integer");
         Self { bits }
-    }
-
-    /// As [`Angle::new`], for an integer of so many bits.
-    ///
-    /// # Panics
-    /// At compile time, when that integer cannot hold all directions.
-    #[must_use]
-    pub const fn whole(bits: u32, held_bits: u32) -> Self {
-        assert!(bits <= held_bits, "an angle has at most the `bits` of its integer");
-        Self::new(bits)
     }
 
     pub(super) const fn directions(self) -> u32 {
@@ -191,47 +207,38 @@ impl Codec<f32> for Angle {
 /// An integer within `min..=max`. Values outside saturate.
 #[derive(Debug, Clone, Copy)]
 pub struct Whole {
-    min: i64,
-    max: i64,
+    pub(super) min: i128,
+    pub(super) max: i128,
 }
 
 impl Whole {
-    /// Integers from `min` to `max`, both included.
+    /// Integers from `min` to `max`, both included, in a field of type `T`.
     ///
     /// # Panics
-    /// At compile time, for an empty range or one of more than 2³² numbers.
+    /// At compile time, for an empty range, one of more than 2³² numbers or one that is wider than `T`.
     #[must_use]
-    pub const fn new(min: i64, max: i64) -> Self {
+    pub const fn new<T: Number>(min: i128, max: i128) -> Self {
         assert!(min <= max, "`range` must go from a smaller to a larger number");
-        assert!(max.abs_diff(min) <= u32::MAX as u64, "`range` holds at most 2^32 numbers");
+        assert!(min >= T::MIN && max <= T::MAX, "`range` is wider than its integer");
+        assert!(max - min <= u32::MAX as i128, "`range` holds at most 2^32 numbers");
         Self { min, max }
     }
 
-    /// Integers of `n` bits, from 0.
+    /// Integers of `n` bits, from 0, in a field of type `T`.
     ///
     /// # Panics
-    /// At compile time, unless `n` is within 1 to 32.
+    /// At compile time, unless `n` is within 1 to 32 and `T` can hold all of them.
     #[must_use]
-    pub const fn bits(n: u32) -> Self {
+    pub const fn bits<T: Number>(n: u32) -> Self {
         assert!(n >= 1 && n <= 32, "an integer has 1 to 32 `bits`");
-        Self::new(0, (1 << n) - 1)
+        assert!((1 << n) - 1 <= T::MAX, "`bits` is wider than its integer");
+        Self::new::<T>(0, (1 << n) - 1)
     }
 
     pub(super) fn describe(self, fields: &mut Fields<'_>) {
         // At most 2^32 numbers, by the constructor.
-        let span = u32::try_from(self.max.abs_diff(self.min)).unwrap_or(u32::MAX);
+        let span = u32::try_from(self.max - self.min).unwrap_or(u32::MAX);
         fields.leaf_from(self.min as f64, span, LeafKind::Number, 1.0);
-    }
-
-    #[inline]
-    pub(super) fn level(self, value: i64) -> u32 {
-        let kept = value.clamp(self.min, self.max);
-        u32::try_from(kept.abs_diff(self.min)).unwrap_or(u32::MAX)
-    }
-
-    #[inline]
-    pub(super) const fn value(self, level: u32) -> i64 {
-        self.min + level as i64
     }
 }
 
@@ -317,6 +324,7 @@ impl<T, C: Codec<T>, const N: usize> Codec<[T; N]> for C {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::fmt::Debug;
 
     fn round_trip<T, C: Codec<T>>(codec: &C, value: T, wire: &mut [u32]) -> T {
         let mut value = value;
@@ -326,19 +334,32 @@ mod tests {
     }
 
     #[test]
-    fn quantizing_a_dequantized_float_is_the_identity() {
+    fn quantizing_a_dequantized_float_is_the_identity_and_stays_in_range() {
         for codec in [
             Fixed::new(0.0, 180.0, 0.0625),
             Fixed::new(-1000.0, 1000.0, 0.1),
             Fixed::new(-0.3, 0.7, 0.001),
             Fixed::new(4000.0, 4001.0, 0.01),
+            Fixed::new(0.0, 1.0, 0.1),
+            Fixed::new(0.0, 0.9, 0.3),
+            Fixed::new(-0.9, -0.0, 0.3),
+            Fixed::new(-2.1, -0.7, 0.7),
+            // As many steps as there may be.
+            Fixed::new(0.0, 209_715.2, 0.1),
+            Fixed::new(-8_207_728.5, 8_207_728.5, 7.827_5),
         ] {
+            let mut below = f32::NEG_INFINITY;
             for level in 0..=codec.levels {
-                assert_eq!(codec.quantize(codec.dequantize(level)), level, "{codec:?}");
+                let value = codec.dequantize(level);
+                assert_eq!(codec.quantize(value), level, "{codec:?}");
+                assert!(value > below && value >= codec.min && value <= codec.max, "{value} of {codec:?}");
+                assert!(value != 0.0 || value.is_sign_positive(), "{codec:?} knows a negative zero");
+                below = value;
             }
+            assert_eq!([codec.dequantize(0), below], [codec.min, codec.max], "both ends are points");
         }
         for bits in [1, 8, 12, 16] {
-            let codec = Angle::new(bits);
+            let codec = Angle::new::<f32>(bits);
             for direction in 0..codec.directions() {
                 let (mut angle, mut wire) = (0.0, [direction]);
                 codec.scatter(&mut angle, &wire);
@@ -346,6 +367,39 @@ mod tests {
                 assert_eq!(wire, [direction]);
             }
         }
+    }
+
+    fn assert_ends<T: Copy + Debug + PartialEq + Number + TryFrom<i128>>(min: i128, max: i128)
+    where
+        Whole: Codec<T>,
+    {
+        let (codec, mut wire) = (Whole::new::<T>(min, max), [0]);
+        let of = |value: i128| T::try_from(value.clamp(T::MIN, T::MAX)).ok();
+        for (value, kept) in [(min - 1, min), (min, min), (max - 1, max - 1), (max, max), (max + 1, max)] {
+            let (Some(value), Some(kept)) = (of(value), of(kept)) else { panic!("{value} is no value") };
+            assert_eq!(round_trip(&codec, value, &mut wire), kept, "{min} to {max}");
+        }
+        let ends = [(T::MIN, 0), (T::MAX, u32::try_from(max - min).expect("a wire integer"))];
+        for (end, level) in ends {
+            codec.gather(&of(end).expect("an end of the type"), &mut wire);
+            assert_eq!(wire, [level], "an end of the type in {min} to {max}");
+        }
+    }
+
+    #[test]
+    fn ranges_reach_to_the_ends_of_their_integers() {
+        const SPAN: i128 = u32::MAX as i128;
+        let (top, huge, bottom) = (i128::from(i64::MAX), i128::from(u64::MAX), i128::from(i64::MIN));
+        for (min, max) in [(0, SPAN), (top - 3, top), (top - 3, top + 3), (top + 1, top + 9), (huge - SPAN, huge)] {
+            assert_ends::<u64>(min, max);
+        }
+        for (min, max) in [(bottom, bottom + SPAN), (bottom, bottom + 1), (-7, 12), (top - SPAN, top)] {
+            assert_ends::<i64>(min, max);
+        }
+        assert_ends::<i8>(-128, 127);
+        assert_ends::<i32>(-2_147_483_648, 2_147_483_647);
+        assert_ends::<i32>(-1_999, -3);
+        assert_ends::<u32>(3, SPAN);
     }
 
     #[test]
@@ -368,7 +422,7 @@ mod tests {
             let found = round_trip(&Fixed::new(low, high, 0.5), f32::NAN, &mut wire);
             assert_eq!(found.to_bits(), f32::to_bits(expected), "within {low} to {high}");
         }
-        let angle = Angle::new(8);
+        let angle = Angle::new::<f32>(8);
         for value in [f32::NAN, f32::INFINITY, -1.0, 1e30] {
             let found = round_trip(&angle, value, &mut wire);
             assert!((0.0..crate::math::TURN).contains(&found), "{value} gave {found}");

@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_list_keeps_its_bound() {
-        let codec = List::<2, _>::new(Whole::new(-5, 5));
+        let codec = List::<2, _>::new(Whole::new::<i8>(-5, 5));
         let mut wire = [9; 3];
         let none = Vec::<i8>::new();
         assert_eq!(round_trip(&codec, &alloc::vec![1_i8, 100, 3], &none, &mut wire), [1, 5]);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_map_comes_back_in_the_order_of_its_keys_whatever_was_there_before() {
-        let codec = Map::<3, _>::new(Whole::new(0, 9));
+        let codec = Map::<3, _>::new(Whole::new::<u8>(0, 9));
         let map = |pairs: &[(i8, u8)]| pairs.iter().copied().collect::<BTreeMap<i8, u8>>();
         let maps = [map(&[]), map(&[(-3, 1)]), map(&[(5, 2), (-3, 4), (0, 9)]), map(&[(5, 3), (6, 4), (7, 5)])];
         let mut wire = [9; 7];

@@ -1,6 +1,6 @@
 //! Wire forms of the types that Rust and this crate bring: integers, `bool`, seats, row ids.
 
-use super::{Angle, Codec, Fields, LeafKind, State, Whole};
+use super::{Angle, Codec, Fields, LeafKind, Number, State, Whole};
 use crate::limits::SEATS_MAX;
 use crate::{RowId, Seat};
 
@@ -9,15 +9,15 @@ macro_rules! integers {
         impl State for $int {
             const WIDTH: usize = 1;
             fn describe(fields: &mut Fields<'_>) {
-                Whole::new(<$int>::MIN as i64, <$int>::MAX as i64).describe(fields);
+                Whole::new::<Self>(Self::MIN as i128, Self::MAX as i128).describe(fields);
             }
             #[inline]
             fn gather(&self, wire: &mut [u32]) {
-                wire[0] = const { Whole::new(<$int>::MIN as i64, <$int>::MAX as i64) }.level(i64::from(*self));
+                wire[0] = self.abs_diff(Self::MIN).into();
             }
             #[inline]
             fn scatter(&mut self, wire: &[u32]) {
-                Codec::scatter(&const { Whole::new(<$int>::MIN as i64, <$int>::MAX as i64) }, self, wire);
+                *self = Self::MIN.wrapping_add(wire[0] as Self);
             }
         }
     )*};
@@ -26,6 +26,12 @@ integers!(u8, u16, u32, i8, i16, i32);
 
 macro_rules! ranges {
     ($($int:ty),*) => {$(
+        impl Number for $int {
+            const MIN: i128 = Self::MIN as i128;
+            const MAX: i128 = Self::MAX as i128;
+        }
+
+        // The constructor asked whether the type holds the whole range: no cast here loses anything.
         impl Codec<$int> for Whole {
             const WIDTH: usize = 1;
             fn describe(&self, fields: &mut Fields<'_>) {
@@ -33,18 +39,22 @@ macro_rules! ranges {
             }
             #[inline]
             fn gather(&self, value: &$int, wire: &mut [u32]) {
-                // Only a `u64` may be too large: it saturates, as what is out of range does.
-                wire[0] = self.level(i64::try_from(*value).unwrap_or(i64::MAX));
+                let (min, max) = (self.min as $int, self.max as $int);
+                wire[0] = (*value).max(min).min(max).abs_diff(min) as u32;
             }
             #[inline]
             fn scatter(&self, value: &mut $int, wire: &[u32]) {
-                // A range wider than its type leaves the value that is there.
-                *value = <$int>::try_from(self.value(wire[0])).unwrap_or(*value);
+                *value = (self.min as $int).wrapping_add(wire[0] as $int);
             }
         }
     )*};
 }
 ranges!(u8, u16, u32, u64, i8, i16, i32, i64);
+
+impl Number for f32 {
+    const MIN: i128 = -(1 << Self::MANTISSA_DIGITS);
+    const MAX: i128 = 1 << Self::MANTISSA_DIGITS;
+}
 
 macro_rules! directions {
     ($($int:ty),*) => {$(
@@ -59,8 +69,8 @@ macro_rules! directions {
             }
             #[inline]
             fn scatter(&self, value: &mut $int, wire: &[u32]) {
-                // The constructor asks whether the type holds all directions.
-                *value = <$int>::try_from(wire[0]).unwrap_or(*value);
+                // The constructor asked whether the type holds all directions.
+                *value = wire[0] as $int;
             }
         }
     )*};

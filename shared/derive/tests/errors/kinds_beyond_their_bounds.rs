@@ -10,6 +10,8 @@ struct Body {
     too_many_directions: u8,
     #[state(max = 65)]
     too_long: BTreeMap<u8, u8>,
+    #[state(max = 65)]
+    too_long_a_list: Vec<u8>,
 }
 
 #[derive(Clone, Default, State)]
