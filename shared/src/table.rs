@@ -157,27 +157,52 @@ impl<T> Table<T> {
         self.free.extend((0..slots).rev().filter(|slot| taken.next_if_eq(slot).is_none()));
     }
 
-    /// Makes the rows exactly `ids`, in that order, keeping the values of those that were there. New rows
-    /// afterwards get provisional ids.
+    /// Makes the rows exactly `ids`, which are in the order of slots, and fills them. Those that were there keep their
+    /// values and memory until then; a new row begins as any value. New rows afterwards get provisional ids.
     pub(crate) fn restore(&mut self, ids: &[RowId], mut fill: impl FnMut(usize, &mut T))
     where
         T: Default,
     {
         self.provisional.get_or_insert_default();
-        // Mostly the same rows as last time: reuse their memory in place.
-        let same = self.rows.len() == ids.len() && self.rows.iter().zip(ids).all(|((row, _), id)| row == id);
-        if !same {
-            self.rows.truncate(ids.len());
-            self.rows.resize_with(ids.len(), || (RowId::default(), T::default()));
-            for ((row, value), id) in self.rows.iter_mut().zip(ids) {
-                if row != id {
-                    (*row, *value) = (*id, T::default());
-                }
-            }
+        // Mostly the same rows as last time.
+        if !self.rows.iter().map(|(id, _)| id).eq(ids) {
+            self.merge(ids);
         }
         for (index, (_, value)) in self.rows.iter_mut().enumerate() {
             fill(index, value);
         }
+    }
+
+    /// Brings the rows that stay to their places; new ones take over the memory of those that go.
+    fn merge(&mut self, ids: &[RowId])
+    where
+        T: Default,
+    {
+        let (mut kept, mut wanted) = (0, ids.iter().peekable());
+        for place in 0..self.rows.len() {
+            let id = self.rows[place].0;
+            while wanted.next_if(|next| next.slot < id.slot).is_some() {}
+            if wanted.next_if_eq(&&id).is_some() {
+                self.swap(kept, place);
+                kept += 1;
+            }
+        }
+        self.rows.resize_with(ids.len(), Default::default);
+        // From the end on: whatever is moved out of the way is of a row that goes, or new.
+        for (place, id) in ids.iter().enumerate().rev() {
+            if kept > 0 && self.rows[kept - 1].0 == *id {
+                kept -= 1;
+                self.swap(kept, place);
+            } else {
+                self.rows[place].0 = *id;
+            }
+        }
+    }
+
+    /// A page holds it once for each kind of row.
+    #[inline(never)]
+    fn swap(&mut self, one: usize, other: usize) {
+        self.rows.swap(one, other);
     }
 }
 
@@ -228,6 +253,25 @@ mod tests {
         assert_eq!(table.iter().collect::<Vec<_>>(), [(ids[0], &6)]);
         table.predict(Tick(70));
         assert_eq!(table.insert(7), shot, "the same spawn has the same id in every replay");
+    }
+
+    #[test]
+    fn rows_that_stay_keep_their_memory_whatever_comes_and_goes_around_them() {
+        let ids = |slots: u32| {
+            let slots = (0..8).filter(move |slot| slots >> slot & 1 != 0);
+            slots.map(|slot| RowId { slot, generation: slot % 3 }).collect::<Vec<_>>()
+        };
+        for (before, after) in (0..=255).flat_map(|before| (0..=255).map(move |after| (before, after))) {
+            let mut table: Table<Vec<u16>> = Table::default();
+            table.restore(&ids(before), |index, value| value.push(ids(before)[index].slot));
+            let memory: Vec<_> = table.iter().map(|(id, value)| (id, value.as_ptr())).collect();
+            let mut filled = Vec::new();
+            table.restore(&ids(after), |index, value| filled.push((ids(after)[index], value.as_ptr())));
+            assert!(table.iter().map(|(id, _)| id).eq(ids(after)), "{before:b} to {after:b}");
+            for row in memory.iter().filter(|(id, _)| ids(after).contains(id)) {
+                assert!(filled.contains(row), "{before:b} to {after:b}");
+            }
+        }
     }
 
     #[test]

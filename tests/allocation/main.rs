@@ -211,4 +211,38 @@ mod warm {
             assert_eq!(again, *snapshot, "and it is the same world");
         }
     }
+
+    /// Nine boxes of different sizes, without those that `gone` names.
+    fn boxes(seed: u8, gone: &[u16]) -> Snapshot {
+        let (mut attic, mut snapshot) = (Attic::default(), Snapshot::empty(&Schema::of::<Attic>()));
+        for n in 0..9_u8 {
+            let (weights, books) = (vec![seed.into(); 1 + usize::from(n) % 5], vec![seed; 3 - usize::from(n) % 3]);
+            attic.boxes.insert(Crate { weights, content: Content::Books(books) });
+        }
+        attic.boxes.retain(|id, _| !gone.contains(&id.slot));
+        snapshot.capture(&mut attic, Tick(1));
+        snapshot
+    }
+
+    #[test]
+    fn a_restore_allocates_nothing_for_rows_that_stay_when_others_come_and_go() {
+        const OF_ONE_ROW: u64 = 2;
+        let (mut world, mut again) = (Attic::default(), Snapshot::empty(&Schema::of::<Attic>()));
+        boxes(1, &[]).restore(&mut world);
+        for (seed, gone, allocations) in [
+            (2, &[0][..], 0),
+            (3, &[], OF_ONE_ROW),
+            (4, &[3, 8], 0),
+            (5, &[8], OF_ONE_ROW),
+            // What comes takes over what goes: box 8 fits into box 3's memory, but box 3 not into box 5's.
+            (6, &[3], 0),
+            (7, &[5], OF_ONE_ROW),
+        ] {
+            let snapshot = boxes(seed, gone);
+            let restored = allocation_counter::measure(|| snapshot.restore(&mut world));
+            assert!(restored.count_total <= allocations, "{} without {gone:?}", restored.count_total);
+            again.capture(&mut world, Tick(1));
+            assert_eq!(again, snapshot, "and it is the same world");
+        }
+    }
 }
