@@ -1,9 +1,11 @@
 //! State, sections and mirrors, tried on worlds made by dice: what goes in comes out, and nothing else.
 
 use crate::harness::visible_world;
-use crate::zoo::{Mood, Zoo, any_successor, any_world, canonical, with_other_secrets};
+use crate::zoo::{Cage, Mood, Zoo, any_successor, any_world, canonical, with_other_secrets};
 use glam::Vec2;
 use proptest::prelude::*;
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
 use tickwire::client::blend;
 use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
 use tickwire::section::{Encoder, Mirror};
@@ -36,6 +38,19 @@ fn replay(schema: &Schema, seat: Seat, worlds: &[Snapshot]) -> Mirror {
     }
     mirror
 }
+
+/// Both ends, which dice would hardly find, and anything between.
+fn ends<T: Copy + Debug + 'static>(low: T, high: T) -> impl Strategy<Value = T>
+where
+    RangeInclusive<T>: Strategy<Value = T>,
+{
+    prop_oneof![Just(low), Just(high), low..=high]
+}
+
+/// The ranges of a cage's numbers.
+const SERIALS: (u64, u64) = (u64::MAX - 615, u64::MAX);
+const DEPTHS: (i64, i64) = (i64::MIN, -9_223_372_036_854_775_001);
+const CHILLS: (i32, i32) = (-1_999, -3);
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
@@ -137,6 +152,19 @@ proptest! {
         prop_assert_eq!(wire, [0, u32::try_from(steps).expect("a wire integer")]);
         codec.scatter(&mut ends, &wire);
         prop_assert_eq!(ends, Vec2::new(min, max), "both ends are points");
+    }
+
+    #[test]
+    fn integers_come_back_up_to_the_ends_of_their_types(
+        code in ends(u64::MIN, u64::MAX), born in ends(i64::MIN, i64::MAX),
+        serial in ends(SERIALS.0, SERIALS.1), depth in ends(DEPTHS.0, DEPTHS.1), chill in ends(CHILLS.0, CHILLS.1),
+    ) {
+        let cage = Cage::numbered(code, born, serial, depth, chill);
+        prop_assert_eq!(&Zoo::on_the_wire(&cage), &cage);
+        let kept = Zoo::on_the_wire(&Cage::numbered(code, born, code, born, chill * 1_000_000));
+        prop_assert_eq!(kept.serial, code.clamp(SERIALS.0, SERIALS.1));
+        prop_assert_eq!(kept.depth, born.clamp(DEPTHS.0, DEPTHS.1));
+        prop_assert_eq!(kept.chill, CHILLS.0);
     }
 
     #[test]

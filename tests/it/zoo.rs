@@ -53,6 +53,7 @@ pub(crate) struct Zoo {
     aviaries: [Aviary; 2],
     kites: Table<Kite>,
     meters: Table<Meter>,
+    cages: Table<Cage>,
     #[state(moved_by = visitors)]
     turnstile: u16,
 }
@@ -243,6 +244,46 @@ pub(crate) enum Mood {
     Playing(Seat, #[state(angle, bits = 4)] f32),
 }
 
+/// A row of kinds within kinds, and of numbers at the ends of their types.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) struct Cage {
+    tenant: Option<Mood>,
+    trick: Trick,
+    #[state(range = 0.0..=0.9, step = 0.3, smooth)]
+    bars: Option<[f32; 2]>,
+    #[state(max = 3)]
+    perches: Vec<Option<Door>>,
+    #[state(range = -1..=1, smooth)]
+    tiles: [[i8; 2]; 3],
+    #[state(range = 18_446_744_073_709_551_000..=18_446_744_073_709_551_615, smooth)]
+    pub(crate) serial: u64,
+    #[state(range = -9_223_372_036_854_775_808..=-9_223_372_036_854_775_001)]
+    pub(crate) depth: i64,
+    #[state(range = -1_999..=-3, smooth)]
+    pub(crate) chill: i32,
+    pub(crate) born: i64,
+    pub(crate) code: u64,
+}
+
+impl Cage {
+    pub(crate) fn numbered(code: u64, born: i64, serial: u64, depth: i64, chill: i32) -> Self {
+        Self { code, born, serial, depth, chill, ..Self::default() }
+    }
+}
+
+/// An enum whose variants hold another.
+#[derive(State, Clone, Default, Debug, PartialEq)]
+pub(crate) enum Trick {
+    #[default]
+    None,
+    Show(Mood),
+    Train {
+        by: Option<Seat>,
+        #[state(max = 2)]
+        steps: Vec<Mood>,
+    },
+}
+
 /// An input with every attribute.
 #[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
 pub(crate) struct Wish {
@@ -264,6 +305,15 @@ pub(crate) enum Noise {
 }
 
 impl Zoo {
+    /// A cage of a zoo as it comes back from the wire.
+    pub(crate) fn on_the_wire(cage: &Cage) -> Cage {
+        let (mut zoo, mut snapshot) = (Self::default(), Snapshot::empty(&Schema::of::<Self>()));
+        zoo.cages.insert(cage.clone());
+        snapshot.capture(&mut zoo, tickwire::Tick(1));
+        snapshot.restore(&mut zoo);
+        zoo.cages.values().next().expect("the cage is there").clone()
+    }
+
     /// Something of each kind that is shown between two ticks.
     pub(crate) fn place(&mut self, turn: f32, x: f32, tons: Option<f32>, tickets: &[(u8, u16)], mood: Mood) {
         self.camera = Quat::from_rotation_z(turn);
@@ -288,6 +338,7 @@ impl Game for Zoo {
             zoo.notes.insert(Note { seat, text: [slot; 3] });
             let bird = Bird { seat, spin: 9, velocity: Vec3::X, pace: [0.5, -0.25], ..Bird::default() };
             zoo.aviaries[usize::from(slot % 2)].birds.insert(bird);
+            zoo.cages.insert(Cage { trick: Trick::Show(Mood::Asleep), tiles: [[1, -1]; 3], ..Cage::default() });
         }
         zoo
     }
@@ -317,6 +368,11 @@ impl Game for Zoo {
         for animal in self.animals.values_mut() {
             animal.at += Vec2::new(1.0, -0.5);
             animal.mood = Mood::Hunting { prey: None, ticks: self.visitors % 300 };
+        }
+        for cage in self.cages.values_mut() {
+            cage.trick = Trick::Train { by: None, steps: vec![Mood::Asleep; usize::from(self.visitors % 3)] };
+            cage.tenant = (self.visitors % 5 == 0).then(|| Mood::Hunting { prey: None, ticks: self.visitors % 300 });
+            cage.perches.push((self.visitors % 2 == 0).then_some(Door::Cellar));
         }
         self.aviaries.iter_mut().flat_map(|aviary| aviary.birds.values_mut()).for_each(Bird::fly);
         if tick.rng().one_in(3) {
