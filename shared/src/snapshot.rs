@@ -139,7 +139,7 @@ impl Snapshot {
         world.scatter(row);
         let mut capture = Capture { tables: self.tables[1..].iter_mut() };
         world.tables(&mut capture);
-        assert!(capture.tables.next().is_none(), "a table inside an `Option` or enum is described but never shown");
+        assert!(capture.tables.next().is_none(), "a world shows all tables that it describes");
     }
 
     /// Makes `world` what this snapshot says, reusing its memory.

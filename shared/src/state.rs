@@ -35,6 +35,9 @@ pub trait State: Clone + Sized {
     /// Wire integers of one value; tables are apart.
     const WIDTH: usize;
 
+    /// Tables inside.
+    const TABLES: usize = 0;
+
     /// Names the leaves, in the order in which they are gathered.
     fn describe(fields: &mut Fields<'_>);
 
@@ -73,6 +76,9 @@ pub trait TableVisitor {
 pub trait Codec<T> {
     /// Wire integers of one field.
     const WIDTH: usize;
+
+    /// Tables inside the field.
+    const TABLES: usize = 0;
 
     /// Names the field's leaves.
     fn describe(&self, fields: &mut Fields<'_>);

@@ -2,10 +2,11 @@
 //! there are zero, so that equal values have equal wire integers.
 
 use crate::attributes;
+use crate::codec::here;
 use crate::fields::{Field, Run};
 use crate::kind::Kind;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use std::ops::Range;
 use syn::{DataEnum, Error, Result};
 
@@ -34,7 +35,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
         return Err(Error::new(name.span(), message));
     };
 
-    let (constants, width) = (run.constants(), run.width());
+    let (constants, checks, width) = (run.constants(), table_checks(&run), run.width());
     let marker = kind.marker(name, &first.blank(&run));
     let (describe, gather, scatter, numbers) = if run.fields.is_empty() {
         let none = TokenStream::new();
@@ -45,6 +46,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
     };
     Ok(quote! {
         #constants
+        #checks
         #[automatically_derived]
         impl ::tickwire::state::State for #name {
             const WIDTH: usize = #width;
@@ -65,6 +67,16 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
         }
         #marker
     })
+}
+
+/// What may not be there has no rows of its own.
+fn table_checks(run: &Run) -> TokenStream {
+    let checks = run.fields.iter().filter_map(|field| {
+        let (count, at_type) = (field.table_count()?, here(field.ty()));
+        let message = format!("`{}`: an enum cannot hold a `Table`", field.name);
+        Some(quote_spanned! { at_type=> const _: () = ::core::assert!(#count == 0, #message); })
+    });
+    quote! { #(#checks)* }
 }
 
 fn describe_units(variants: &[Variant<'_>]) -> TokenStream {

@@ -193,6 +193,13 @@ impl Field {
         self.may_hold_tables.then(call)
     }
 
+    /// Tables inside; `None` where there can be none.
+    pub(crate) fn table_count(&self) -> Option<TokenStream> {
+        let (codec, ty) = (&self.codec.ty, &self.ty);
+        let count = || quote_spanned! { here(ty)=> <#codec as ::tickwire::state::Codec<#ty>>::TABLES };
+        self.may_hold_tables.then(count)
+    }
+
     /// A default value of the field's type.
     pub(crate) fn default(&self) -> TokenStream {
         let ty = &self.ty;

@@ -15,14 +15,28 @@ mod structs;
 
 use crate::kind::Kind;
 use proc_macro::TokenStream;
-use quote::quote;
+use proc_macro2::Span;
+use quote::{quote, quote_spanned};
 use syn::{Data, DeriveInput, Error, parse_macro_input};
 
 /// Derives `State`: the world, its rows, and what they are made of.
 ///
 /// Fields take `#[state(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle`, `rotation`,
-/// `max = n` (of a `Vec` or `BTreeMap`), `smooth`, `predict`, `owner`, `only = owner`, `only = server`, `moved_by = field` and
-/// `moved_with = function`.
+/// `max = n` (of a `Vec` or `BTreeMap`), `smooth`, `predict`, `owner`, `only = owner`, `only = server`,
+/// `moved_by = field` and `moved_with = function`.
+///
+/// What is told while compiling, besides mistakes in the attributes themselves:
+/// * The range of a float is a whole number of steps, up to 2,097,152; both ends are among its values. Decimal steps
+///   such as 0.1 are no binary fractions: what rounding them to `f32` is off by is allowed.
+/// * The range of an integer, its `bits` and the directions of an `angle` fit into its type, and a range holds at most
+///   2^32 numbers, anywhere within the type.
+/// * A list or map has a `max` of 1 to 64.
+/// * A value has at most 256 wire integers, those of the rows of its tables not counted.
+/// * A `Table` is a field of a struct or of structs and arrays in it, not of an `Option`, an enum, a list, a map or of
+///   another table's rows, and there are at most 31.
+///
+/// That a field with `only = owner` has an owner, in its struct or in one around it, is seen when the world's schema is
+/// built, before the first tick.
 #[proc_macro_derive(State, attributes(state))]
 pub fn derive_state(input: TokenStream) -> TokenStream {
     derive(Kind::State, &parse_macro_input!(input as DeriveInput))
@@ -64,6 +78,9 @@ fn expand(kind: Kind, input: &DeriveInput) -> syn::Result<proc_macro2::TokenStre
             return Err(Error::new_spanned(data.union_token, message));
         }
     };
+    let name = &input.ident;
+    let at_name = name.span().resolved_at(Span::mixed_site());
+    let check = quote_spanned! { at_name=> const _: () = ::tickwire::state::Schema::check::<#name>(); };
     // The block keeps the constants of one derive out of the way of the next.
-    Ok(quote! { const _: () = { #impls }; })
+    Ok(quote! { const _: () = { #impls #check }; })
 }

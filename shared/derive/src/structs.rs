@@ -83,7 +83,9 @@ fn tables(run: &Run) -> TokenStream {
     if tables.is_empty() {
         return TokenStream::new();
     }
+    let count = run.fields.iter().filter_map(Field::table_count);
     quote! {
+        const TABLES: usize = 0 #(+ #count)*;
         fn tables<V: ::tickwire::state::TableVisitor>(&mut self, visitor: &mut V) {
             #(#tables;)*
         }

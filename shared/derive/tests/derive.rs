@@ -5,8 +5,9 @@
 use glam::{Quat, Vec2, Vec3};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use tickwire::snapshot::Snapshot;
 use tickwire::state::{Motion, Schema, Visibility};
-use tickwire::{Event, Input, RowId, Seat, State, Table};
+use tickwire::{Event, Input, RowId, Seat, State, Table, Tick};
 
 const REACH: f32 = 100.0;
 const LIVES: u8 = 3;
@@ -395,4 +396,56 @@ fn a_float_that_is_no_number_is_found_at_its_leaf() {
     assert_eq!(path(&chest).as_deref(), Some("orders[1].Move.to.x"));
     chest.key = Some(Quat::from_xyzw(0.0, f32::NAN, 0.0, 1.0));
     assert_eq!(path(&chest).as_deref(), Some("key.largest"));
+}
+
+/// What such a world is refused with.
+fn refusal<S: State + Default>() -> String {
+    let use_it = || Snapshot::empty(&Schema::of::<S>()).capture(&mut S::default(), Tick(1));
+    let payload = std::panic::catch_unwind(use_it).expect_err("the world is refused");
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref().cloned()).expect("a message")
+}
+
+#[derive(State, Clone, Default)]
+struct Letter {
+    #[state(only = owner)]
+    text: u8,
+}
+
+#[derive(State, Clone, Default)]
+struct Post {
+    letters: Table<Letter>,
+}
+
+#[test]
+fn a_private_field_without_an_owner_is_refused_by_its_path() {
+    let nobody = "is `only = owner`, and neither its row nor a struct around it has an `owner`";
+    assert_eq!(refusal::<Letter>(), format!("`text` of the world itself {nobody}"));
+    assert_eq!(refusal::<Post>(), format!("`text` of `letters` {nobody}"));
+}
+
+/// As nobody derives it: `LEAVES` wire integers and `TABLES` tables of `T`.
+#[derive(Clone, Default)]
+struct ByHand<T, const LEAVES: usize, const TABLES: usize>(std::marker::PhantomData<T>);
+
+impl<T: State + Default, const LEAVES: usize, const TABLES: usize> State for ByHand<T, LEAVES, TABLES> {
+    const WIDTH: usize = LEAVES;
+    fn describe(fields: &mut tickwire::state::Fields<'_>) {
+        (0..LEAVES).for_each(|_| bool::describe(fields));
+        (0..TABLES).for_each(|_| fields.named("rows", |fields| fields.table::<T>()));
+    }
+    fn gather(&self, _: &mut [u32]) {}
+    fn scatter(&mut self, _: &[u32]) {}
+}
+
+#[test]
+fn shapes_made_by_hand_keep_the_bounds_that_derived_ones_do() {
+    assert_eq!(refusal::<ByHand<u8, 257, 0>>(), "a row of the world itself has 257 wire integers, over 256");
+    assert_eq!(refusal::<ByHand<ByHand<u8, 300, 0>, 1, 1>>(), "a row of `rows` has 300 wire integers, over 256");
+    assert_eq!(refusal::<ByHand<u8, 1, 32>>(), "a world has at most 31 tables, not 32");
+    assert_eq!(
+        refusal::<ByHand<ByHand<u8, 1, 1>, 1, 1>>(),
+        "`rows` of `rows`: the rows of a table cannot hold another"
+    );
+    assert_eq!(refusal::<ByHand<u8, 1, 1>>(), "a world shows all tables that it describes");
 }

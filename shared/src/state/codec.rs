@@ -10,6 +10,7 @@ pub struct Plain;
 
 impl<T: State> Codec<T> for Plain {
     const WIDTH: usize = T::WIDTH;
+    const TABLES: usize = T::TABLES;
     fn describe(&self, fields: &mut Fields<'_>) {
         T::describe(fields);
     }
@@ -30,7 +31,11 @@ impl<T: State> Codec<T> for Plain {
 }
 
 impl<T: State + Default> Codec<Table<T>> for Plain {
-    const WIDTH: usize = 0;
+    const WIDTH: usize = {
+        assert!(T::TABLES == 0, "the rows of a `Table` cannot hold another");
+        0
+    };
+    const TABLES: usize = 1;
     fn describe(&self, fields: &mut Fields<'_>) {
         fields.table::<T>();
     }
@@ -262,7 +267,10 @@ impl Codec<Option<Seat>> for Owner {
 }
 
 impl<T: Default, C: Codec<T>> Codec<Option<T>> for C {
-    const WIDTH: usize = 1 + C::WIDTH;
+    const WIDTH: usize = {
+        assert!(C::TABLES == 0, "an `Option` cannot hold a `Table`: it is a field of structs that are always there");
+        1 + C::WIDTH
+    };
     fn describe(&self, fields: &mut Fields<'_>) {
         fields.governing(
             |fields| fields.named("some", |fields| fields.leaf(1, LeafKind::Choice, 1.0)),
@@ -293,6 +301,7 @@ impl<T: Default, C: Codec<T>> Codec<Option<T>> for C {
 
 impl<T, C: Codec<T>, const N: usize> Codec<[T; N]> for C {
     const WIDTH: usize = N * C::WIDTH;
+    const TABLES: usize = N * C::TABLES;
     fn describe(&self, fields: &mut Fields<'_>) {
         for index in 0..N {
             fields.indexed(index, |fields| C::describe(self, fields));

@@ -34,7 +34,10 @@ impl<const MAX: usize, C> List<MAX, C> {
 }
 
 impl<T: Default, C: Codec<T>, const MAX: usize> Codec<Vec<T>> for List<MAX, C> {
-    const WIDTH: usize = 1 + MAX * C::WIDTH;
+    const WIDTH: usize = {
+        assert!(C::TABLES == 0, "a `Vec` cannot hold a `Table`: it is a field of structs that are always there");
+        1 + MAX * C::WIDTH
+    };
     fn describe(&self, fields: &mut Fields<'_>) {
         counted(fields, MAX, |fields| {
             for index in 0..MAX {
@@ -88,6 +91,7 @@ fn key<K: State + Default>(wire: &[u32]) -> K {
 impl<K: State + Default + Ord, T: Default, C: Codec<T>, const MAX: usize> Codec<BTreeMap<K, T>> for Map<MAX, C> {
     const WIDTH: usize = {
         assert!(K::WIDTH == 1, "the key of a map is a small number: an integer, an enum without data, a seat");
+        assert!(C::TABLES == 0, "a `BTreeMap` cannot hold a `Table`: it is a field of structs that are always there");
         1 + MAX * (1 + C::WIDTH)
     };
     fn describe(&self, fields: &mut Fields<'_>) {

@@ -125,10 +125,20 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// What can be told of a derived type while compiling.
+    ///
+    /// # Panics
+    /// At compile time, when one value is wider than [`ROW_WIDTH_MAX`] or holds too many tables.
+    pub const fn check<S: State>() {
+        assert!(S::WIDTH <= ROW_WIDTH_MAX, "a row has at most 256 wire integers: more belong into a `Table`");
+        assert!(S::TABLES < TABLES_MAX, "a world has at most 31 tables");
+    }
+
     /// The schema of a world, an input or an event.
     ///
     /// # Panics
-    /// When a row is wider than [`ROW_WIDTH_MAX`] or there are more than [`TABLES_MAX`] tables.
+    /// When a row is wider than [`ROW_WIDTH_MAX`], there are more than [`TABLES_MAX`] tables or a field is for the
+    /// owner of a row that has none.
     #[must_use]
     pub fn of<S: State>() -> Self {
         let mut tables = alloc::vec![TableSchema::new(String::new(), Marks::NONE)];
@@ -139,7 +149,7 @@ impl Schema {
     /// The schema of tables that have been described.
     #[inline(never)]
     fn finished(mut tables: Vec<TableSchema>) -> Self {
-        assert!(tables.len() <= TABLES_MAX, "a world has at most {TABLES_MAX} tables");
+        assert!(tables.len() <= TABLES_MAX, "a world has at most {} tables, not {}", TABLES_MAX - 1, tables.len() - 1);
         for (number, table) in (0..).zip(&mut tables) {
             table.finish(number);
         }
@@ -177,16 +187,17 @@ impl TableSchema {
 
     fn finish(&mut self, number: u32) {
         let width = self.leaves.len();
-        assert!(width <= ROW_WIDTH_MAX, "a row of `{}` has {width} leaves, over {ROW_WIDTH_MAX}", self.name);
+        assert!(width <= ROW_WIDTH_MAX, "a row of {} has {width} wire integers, over {ROW_WIDTH_MAX}", self.place());
         for (leaf, by) in core::mem::take(&mut self.moved_by) {
-            assert!(by < width && by != leaf, "`{}` of `{}` is moved by nothing", self.leaves[leaf].path, self.name);
+            assert!(by < width && by != leaf, "`{}` of {} is moved by nothing", self.leaves[leaf].path, self.place());
             self.leaves[leaf].motion = Motion::By(Slide::between(by, &self.leaves[by], &self.leaves[leaf]));
         }
         let lost = self.leaves.iter().find(|leaf| leaf.marks.visibility == Visibility::Owner && leaf.owner.is_none());
         assert!(
             lost.is_none(),
-            "`{}`: `only = owner`, and no field beside it is the owner",
-            lost.map_or("", |leaf| &leaf.path)
+            "`{}` of {} is `only = owner`, and neither its row nor a struct around it has an `owner`",
+            lost.map_or("", |leaf| &leaf.path),
+            self.place()
         );
         let place = |leaf: usize| match self.leaves[leaf].motion {
             Motion::Hold if self.drives(leaf) => 0,
@@ -226,6 +237,11 @@ impl TableSchema {
         seen.into_iter().any(|other| matches!(other.motion, Motion::By(slide) if slide.by == leaf))
     }
 
+    /// The table, in a message.
+    fn place(&self) -> String {
+        if self.name.is_empty() { "the world itself".to_string() } else { format!("`{}`", self.name) }
+    }
+
     /// What moves a leaf must be known before it, to everyone who knows the leaf.
     fn check_motion(&self, order: &[usize]) {
         for (place, index) in order.iter().enumerate() {
@@ -233,14 +249,16 @@ impl TableSchema {
             if let Motion::By(slide) = leaf.motion {
                 assert!(
                     order[..place].contains(&slide.by),
-                    "`{}` of `{}`: what moves it must be seen by the same players, and stand before it if it moves too",
+                    "`{}` of {}: what moves it must be seen by the same players, and stand before it if it moves too",
                     leaf.path,
-                    self.name
+                    self.place()
                 );
             }
         }
     }
 }
+
+const _: () = assert!(ROW_WIDTH_MAX == 256 && TABLES_MAX == 32, "`Schema::check` names them in its messages");
 
 fn fingerprint(tables: &[TableSchema]) -> u64 {
     let mut hash = Mix::new(0);
@@ -469,7 +487,8 @@ impl<'a> Fields<'a> {
 
     #[inline(never)]
     fn rows(&mut self) -> Fields<'_> {
-        assert!(self.table == 0, "`{}`: a table's rows cannot hold a table", self.path);
+        let table = &self.tables[self.table];
+        assert!(self.table == 0, "`{}` of {}: the rows of a table cannot hold another", self.path, table.place());
         self.tables.push(TableSchema::new(self.path.to_string(), self.marks));
         let (table, marks) = (self.tables.len() - 1, self.marks);
         Fields::new(self.tables, table, marks)
