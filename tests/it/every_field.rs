@@ -1,4 +1,6 @@
 //! A small game with every kind of field, and what players on bad links make of it.
+//!
+//! Its fields take 62 lines, and what moves them all takes 70 more.
 
 use crate::harness::Play;
 use crate::sessions::{chaos, profile, seeds};
@@ -8,12 +10,10 @@ use tickwire::{Event, Game, Input, Leave, Rng, RowId, Rules, Seat, State, Step, 
 
 #[derive(State, Clone, Default)]
 struct Cabinet {
-    open: bool,
-    small: [i8; 2],
+    #[state(predict)]
+    clock: Clock,
     #[state(range = -9..=9)]
     middle: i16,
-    large: i32,
-    counted: u64,
     #[state(bits = 20, only = server)]
     hidden: u32,
     #[state(angle)]
@@ -21,32 +21,35 @@ struct Cabinet {
     #[state(max = 3, range = 0.0..=8.0, step = 0.5)]
     marks: Vec<Vec2>,
     #[state(max = 4)]
-    scores: BTreeMap<Seat, u16>,
+    scores: BTreeMap<Seat, [u8; 2]>,
     drawers: [Drawer; 2],
     last: Option<Toy>,
 }
 
 #[derive(State, Clone, Default)]
-struct Drawer {
-    toys: Table<Toy>,
-}
+struct Clock(bool, u8, i8, u16, i16, u32, i32, u64, i64);
+
+#[derive(State, Clone, Default)]
+struct Drawer(Table<Toy>);
 
 #[derive(State, Clone, Default)]
 struct Toy {
     #[state(owner)]
     seat: Option<Seat>,
-    #[state(range = -50..=50, step = 0.0625, smooth, moved_by = velocity)]
+    #[state(range = -50..=50, step = 0.1, smooth, moved_by = velocity)]
     at: Vec3,
-    #[state(range = -2..=2, step = 0.0625)]
+    #[state(range = -2..=2, step = 0.1)]
     velocity: Vec3,
     #[state(angle, bits = 8, smooth, moved_by = spin)]
     heading: u8,
+    #[state(range = -999..=999, moved_by = spin)]
+    turned: i32,
     spin: i8,
     #[state(rotation, smooth, moved_with = Toy::rolled)]
     pose: Quat,
     #[state(only = owner, max = 2)]
     wishes: Vec<Wish>,
-    mood: Mood,
+    mood: Option<Mood>,
 }
 
 #[derive(State, Clone, Copy, Default, PartialEq)]
@@ -74,6 +77,16 @@ struct Wish {
 #[derive(Event, Clone, Copy, PartialEq, Debug)]
 struct Shout(i8);
 
+impl Clock {
+    fn tick(&mut self) {
+        let Self(tock, a, b, c, d, e, f, g, h) = self;
+        (*tock, *a, *b) = (!*tock, a.wrapping_add(9), b.wrapping_sub(9));
+        (*c, *d) = (c.wrapping_add(999), d.wrapping_sub(999));
+        (*e, *f) = (e.wrapping_add(1 << 28), f.wrapping_sub(1 << 28));
+        (*g, *h) = (g.wrapping_add(1 << 60), h.wrapping_sub(1 << 60));
+    }
+}
+
 impl Toy {
     fn rolled(was: &Quat, now: &Self) -> Quat {
         *was * Quat::from_xyzw(f32::from(now.spin) / 256.0, 0.0, 0.0, 1.0)
@@ -84,15 +97,15 @@ impl Toy {
         self.velocity = if bounced { -self.at / 25.0 } else { self.velocity + wish.push / 8.0 };
         self.at += self.velocity;
         self.heading = self.heading.wrapping_add_signed(self.spin);
+        self.turned += i32::from(self.spin);
         self.pose = Self::rolled(&self.pose, self);
-        self.mood = match dice.below(40) {
-            0 => Mood::Wild { prey: Some(RowId::default()), rage: dice.unit() },
-            1 => Mood::Fond(self.seat.unwrap_or_default()),
-            2 => Mood::Still,
-            _ => self.mood,
-        };
-        (self.spin, self.pose) =
-            if dice.one_in(50) { (self.spin.wrapping_add(7), wish.aim) } else { (self.spin, self.pose) };
+        match dice.below(40) {
+            0 => self.mood = Some(Mood::Wild { prey: Some(RowId::default()), rage: dice.unit() }),
+            1 => self.mood = self.seat.map(Mood::Fond),
+            2 => self.mood = Some(Mood::Still),
+            3 => (self.spin, self.pose, self.turned) = (self.spin.wrapping_add(7), wish.aim, 0),
+            _ => {}
+        }
     }
 }
 
@@ -103,37 +116,38 @@ impl Game for Cabinet {
     const RULES: Rules = Rules::new("cabinet", 20).seats(4);
 
     fn new((): &()) -> Self {
-        Self { open: true, large: i32::MIN, ..Self::default() }
+        Self::default()
     }
 
     fn join(&mut self, seat: Seat) {
-        self.drawers[seat.index() % 2].toys.insert(Toy { seat: Some(seat), spin: 3, ..Toy::default() });
-        self.scores.insert(seat, 0);
+        self.drawers[seat.index() % 2].0.insert(Toy { seat: Some(seat), spin: 3, ..Toy::default() });
+        self.scores.insert(seat, [0, 9]);
     }
 
     fn leave(&mut self, seat: Seat, _: Leave) {
-        self.drawers.iter_mut().for_each(|drawer| drawer.toys.retain(|_, toy| toy.seat != Some(seat)));
+        self.drawers.iter_mut().for_each(|drawer| drawer.0.retain(|_, toy| toy.seat != Some(seat)));
         self.scores.remove(&seat);
     }
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {
-        (self.counted, self.hidden) = (self.counted + (1 << 31), tick.rng().next_u32());
-        (self.middle, self.dial) = (self.middle - 1, self.dial + 0.1);
-        for toy in self.drawers.iter_mut().flat_map(|drawer| drawer.toys.values_mut()) {
+        self.clock.tick();
+        (self.hidden, self.middle, self.dial) = (tick.rng().next_u32(), self.middle - 1, self.dial + 0.1);
+        for toy in self.drawers.iter_mut().flat_map(|drawer| drawer.0.values_mut()) {
             let wish = toy.seat.map_or_else(Wish::default, |seat| tick.input(seat));
             toy.play(wish, tick.rng());
             if let (Some(seat), Some(shout)) = (toy.seat, wish.shout) {
-                self.small = [shout, self.small[0]];
                 self.marks.insert(0, toy.at.truncate());
-                *self.scores.entry(seat).or_default() += 1;
+                self.scores.entry(seat).or_default()[0] += 1;
                 toy.wishes.insert(0, wish);
                 self.last = (!tick.rng().one_in(3)).then(|| toy.clone());
                 tick.emit(To::Everyone, Shout(shout));
             }
         }
-        let born = tick.rng().one_in(9).then(|| Toy { velocity: Vec3::Y / 4.0, ..Toy::default() });
-        self.drawers[0].toys.retain(|id, toy| toy.seat.is_some() || id.slot % 7 != 3);
-        self.drawers[0].toys.len().lt(&20).then(|| born.map(|toy| self.drawers[0].toys.insert(toy)));
+        let toys = &mut self.drawers[0].0;
+        toys.retain(|id, toy| toy.seat.is_some() || id.slot % 7 != 3);
+        if toys.len() < 20 && tick.rng().one_in(9) {
+            toys.insert(Toy { velocity: Vec3::Y / 4.0, ..Toy::default() });
+        }
     }
 
     fn bot(&self, _: Seat, dice: &mut Rng) -> Wish {
