@@ -371,8 +371,8 @@ impl Game for Zoo {
         }
         for cage in self.cages.values_mut() {
             cage.trick = Trick::Train { by: None, steps: vec![Mood::Asleep; usize::from(self.visitors % 3)] };
-            cage.tenant = (self.visitors % 5 == 0).then(|| Mood::Hunting { prey: None, ticks: self.visitors % 300 });
-            cage.perches.push((self.visitors % 2 == 0).then_some(Door::Cellar));
+            cage.tenant = self.visitors.is_multiple_of(5).then_some(Mood::Hunting { prey: None, ticks: 5 });
+            cage.perches.push(self.visitors.is_multiple_of(2).then_some(Door::Cellar));
         }
         self.aviaries.iter_mut().flat_map(|aviary| aviary.birds.values_mut()).for_each(Bird::fly);
         if tick.rng().one_in(3) {
