@@ -217,7 +217,7 @@ impl TableVisitor for Capture<'_> {
         rows.ids.clear();
         make_room(&mut rows.ids, table.len());
         make_room(&mut rows.wire, table.len() * T::WIDTH);
-        rows.ids.extend(table.iter().map(|(id, _)| id));
+        rows.ids.extend_from_slice(table.ids());
         // What was there is overwritten: a value writes all its integers. Rows without any have nothing to write.
         rows.wire.resize(table.len() * T::WIDTH, 0);
         for (value, row) in table.values_mut().zip(rows.wire.chunks_exact_mut(T::WIDTH.max(1))) {

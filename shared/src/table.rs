@@ -10,19 +10,32 @@ use alloc::vec::Vec;
 /// Rows of one kind: ships, shots, units.
 #[derive(Debug, Clone)]
 pub struct Table<T> {
+    slots: Slots,
+    /// One per id, in the same order.
+    rows: Vec<T>,
+}
+
+/// All of a table but the values: the same code for every kind of row, of which a page holds many.
+#[derive(Debug, Clone, Default)]
+struct Slots {
     /// Sorted by slot.
-    rows: Vec<(RowId, T)>,
+    ids: Vec<RowId>,
     /// Free slots below `generations.len()`, the lowest last.
     free: Vec<u16>,
     /// The generation that the next row in each slot gets.
     generations: Vec<u16>,
     /// A client's table, which knows no free list: new rows get slots above [`ROWS_MAX`], by the tick that is made.
     provisional: Option<Tick>,
+    /// Rows that change places in a merge, one pair after another; memory that is used again.
+    swaps: Vec<(usize, usize)>,
 }
+
+/// Names no row.
+const NOTHING: RowId = RowId { slot: u16::MAX, generation: u16::MAX };
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), free: Vec::new(), generations: Vec::new(), provisional: None }
+        Self { slots: Slots::default(), rows: Vec::new() }
     }
 }
 
@@ -42,119 +55,81 @@ impl<T> Table<T> {
     /// Adds a row and gives its id; when the table is full ([`ROWS_MAX`] rows) the row is dropped and the
     /// id names nothing.
     pub fn insert(&mut self, row: T) -> RowId {
-        let id = self.next_id();
-        if let (false, Err(place)) = (id.slot == u16::MAX, self.place(id)) {
-            self.rows.insert(place, (id, row));
-        }
+        let Some((place, id)) = self.slots.insert() else { return NOTHING };
+        self.rows.insert(place, row);
         id
-    }
-
-    fn next_id(&mut self) -> RowId {
-        let nothing = RowId { slot: u16::MAX, generation: u16::MAX };
-        if let Some(tick) = self.provisional {
-            let mut ids = (0..).map_while(|order| RowId::provisional(tick, order));
-            return ids.find(|id| self.place(*id).is_err()).unwrap_or(nothing);
-        }
-        if let Some(slot) = self.free.pop() {
-            return RowId { slot, generation: self.generations[usize::from(slot)] };
-        }
-        match u16::try_from(self.generations.len()) {
-            Ok(slot) if slot <= ROWS_MAX => {
-                self.generations.push(0);
-                RowId { slot, generation: 0 }
-            }
-            _ => nothing,
-        }
     }
 
     /// Removes a row and gives it back; `None` when the id names no row.
     pub fn remove(&mut self, id: RowId) -> Option<T> {
-        let place = self.place(id).ok()?;
-        let (_, row) = self.rows.remove(place);
-        self.release(id.slot);
-        Some(row)
-    }
-
-    fn release(&mut self, slot: u16) {
-        let Some(generation) = self.generations.get_mut(usize::from(slot)) else { return };
-        *generation = generation.wrapping_add(1);
-        let place = self.free.partition_point(|free| *free > slot);
-        self.free.insert(place, slot);
+        Some(self.rows.remove(self.slots.remove(id)?))
     }
 
     /// Keeps the rows for which `keep` is true.
     pub fn retain(&mut self, mut keep: impl FnMut(RowId, &mut T) -> bool) {
-        let mut rows = core::mem::take(&mut self.rows);
-        rows.retain_mut(|(id, row)| {
-            let kept = keep(*id, row);
+        let Self { slots, rows } = self;
+        let mut place = 0;
+        rows.retain_mut(|row| {
+            let kept = keep(slots.ids[place], row);
             if !kept {
-                self.release(id.slot);
+                slots.release(place);
             }
+            place += 1;
             kept
         });
-        self.rows = rows;
+        slots.forget_released();
     }
 
     /// The row with this id.
     #[must_use]
     pub fn get(&self, id: RowId) -> Option<&T> {
-        self.place(id).ok().map(|place| &self.rows[place].1)
+        self.slots.place(id).ok().map(|place| &self.rows[place])
     }
 
     /// The row with this id, to be changed.
     pub fn get_mut(&mut self, id: RowId) -> Option<&mut T> {
-        self.place(id).ok().map(|place| &mut self.rows[place].1)
+        self.slots.place(id).ok().map(|place| &mut self.rows[place])
     }
 
     /// All rows, in slot order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (RowId, &T)> + ExactSizeIterator {
-        self.rows.iter().map(|(id, row)| (*id, row))
+        self.slots.ids.iter().copied().zip(&self.rows)
     }
 
     /// All rows, in slot order, to be changed.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (RowId, &mut T)> + ExactSizeIterator {
-        self.rows.iter_mut().map(|(id, row)| (*id, row))
+        self.slots.ids.iter().copied().zip(&mut self.rows)
     }
 
     /// The rows without their ids.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator {
-        self.rows.iter().map(|(_, row)| row)
+        self.rows.iter()
     }
 
     /// The rows without their ids, to be changed.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> + ExactSizeIterator {
-        self.rows.iter_mut().map(|(_, row)| row)
+        self.rows.iter_mut()
     }
 
-    /// Where the row is, or where it would have to be inserted.
-    fn place(&self, id: RowId) -> Result<usize, usize> {
-        let place = self.rows.partition_point(|(row, _)| row.slot < id.slot);
-        match self.rows.get(place) {
-            Some((row, _)) if *row == id => Ok(place),
-            _ => Err(place),
-        }
+    /// The ids, in slot order.
+    pub(crate) fn ids(&self) -> &[RowId] {
+        &self.slots.ids
     }
 
     /// New rows are predictions from now on, of the tick that is made next.
     pub(crate) const fn predict(&mut self, tick: Tick) {
-        self.provisional = Some(tick);
+        self.slots.provisional = Some(tick);
     }
 
     /// The generation that the next row in each slot gets, or that of the row which is there: with the rows, all
     /// there is to know. What is free follows from it.
     pub(crate) fn slots(&self) -> &[u16] {
-        &self.generations
+        &self.slots.generations
     }
 
     /// After [`Table::restore`], makes the table one that knows its free slots again.
     pub(crate) fn restore_slots(&mut self, generations: &[u16]) {
-        self.provisional = None;
-        self.generations.clear();
-        self.generations.extend_from_slice(generations);
-        self.free.clear();
-        let mut taken = self.rows.iter().rev().map(|(id, _)| id.slot).peekable();
-        let slots = u16::try_from(generations.len()).unwrap_or(u16::MAX);
-        self.free.extend((0..slots).rev().filter(|slot| taken.next_if_eq(slot).is_none()));
+        self.slots.restore(generations);
     }
 
     /// Makes the rows exactly `ids`, which are in the order of slots, and fills them. Those that were there keep their
@@ -163,46 +138,113 @@ impl<T> Table<T> {
     where
         T: Default,
     {
-        self.provisional.get_or_insert_default();
+        self.slots.provisional.get_or_insert_default();
         // Mostly the same rows as last time.
-        if !self.rows.iter().map(|(id, _)| id).eq(ids) {
-            self.merge(ids);
+        if self.slots.ids != ids {
+            self.slots.merge(ids);
+            self.rows.resize_with(self.rows.len().max(ids.len()), T::default);
+            for (one, other) in &self.slots.swaps {
+                self.rows.swap(*one, *other);
+            }
+            self.rows.truncate(ids.len());
         }
-        for (index, (_, value)) in self.rows.iter_mut().enumerate() {
-            fill(index, value);
+        for (index, row) in self.rows.iter_mut().enumerate() {
+            fill(index, row);
+        }
+    }
+}
+
+impl Slots {
+    /// The place and the id of a new row; `None` when the table is full.
+    fn insert(&mut self) -> Option<(usize, RowId)> {
+        let id = self.next_id()?;
+        let place = self.place(id).err()?;
+        self.ids.insert(place, id);
+        Some((place, id))
+    }
+
+    fn next_id(&mut self) -> Option<RowId> {
+        if let Some(tick) = self.provisional {
+            let mut ids = (0..).map_while(|order| RowId::provisional(tick, order));
+            return ids.find(|id| self.place(*id).is_err());
+        }
+        if let Some(slot) = self.free.pop() {
+            return Some(RowId { slot, generation: self.generations[usize::from(slot)] });
+        }
+        let slot = u16::try_from(self.generations.len()).ok().filter(|slot| *slot <= ROWS_MAX)?;
+        self.generations.push(0);
+        Some(RowId { slot, generation: 0 })
+    }
+
+    /// The place of the row that was removed.
+    fn remove(&mut self, id: RowId) -> Option<usize> {
+        let place = self.place(id).ok()?;
+        self.release(place);
+        self.ids.remove(place);
+        Some(place)
+    }
+
+    /// Frees the slot of the row at `place`, which then has no id.
+    fn release(&mut self, place: usize) {
+        let RowId { slot, .. } = core::mem::replace(&mut self.ids[place], NOTHING);
+        let Some(generation) = self.generations.get_mut(usize::from(slot)) else { return };
+        *generation = generation.wrapping_add(1);
+        let place = self.free.partition_point(|free| *free > slot);
+        self.free.insert(place, slot);
+    }
+
+    fn forget_released(&mut self) {
+        self.ids.retain(|id| *id != NOTHING);
+    }
+
+    /// Where the row is, or where it would have to be inserted.
+    fn place(&self, id: RowId) -> Result<usize, usize> {
+        let place = self.ids.partition_point(|row| row.slot < id.slot);
+        match self.ids.get(place) {
+            Some(row) if *row == id => Ok(place),
+            _ => Err(place),
         }
     }
 
-    /// Brings the rows that stay to their places; new ones take over the memory of those that go.
-    fn merge(&mut self, ids: &[RowId])
-    where
-        T: Default,
-    {
+    fn restore(&mut self, generations: &[u16]) {
+        self.provisional = None;
+        self.generations.clear();
+        self.generations.extend_from_slice(generations);
+        self.free.clear();
+        let mut taken = self.ids.iter().rev().map(|id| id.slot).peekable();
+        let slots = u16::try_from(generations.len()).unwrap_or(u16::MAX);
+        self.free.extend((0..slots).rev().filter(|slot| taken.next_if_eq(slot).is_none()));
+    }
+
+    /// Takes over `ids` and says by which swaps the rows that stay come to their places; new rows get those of rows
+    /// that go, and with them their memory.
+    fn merge(&mut self, ids: &[RowId]) {
+        self.swaps.clear();
         let (mut kept, mut wanted) = (0, ids.iter().peekable());
-        for place in 0..self.rows.len() {
-            let id = self.rows[place].0;
+        for place in 0..self.ids.len() {
+            let id = self.ids[place];
             while wanted.next_if(|next| next.slot < id.slot).is_some() {}
             if wanted.next_if_eq(&&id).is_some() {
+                self.ids[kept] = id;
                 self.swap(kept, place);
                 kept += 1;
             }
         }
-        self.rows.resize_with(ids.len(), Default::default);
         // From the end on: whatever is moved out of the way is of a row that goes, or new.
         for (place, id) in ids.iter().enumerate().rev() {
-            if kept > 0 && self.rows[kept - 1].0 == *id {
+            if kept > 0 && self.ids[kept - 1] == *id {
                 kept -= 1;
                 self.swap(kept, place);
-            } else {
-                self.rows[place].0 = *id;
             }
         }
+        self.ids.clear();
+        self.ids.extend_from_slice(ids);
     }
 
-    /// A page holds it once for each kind of row.
-    #[inline(never)]
     fn swap(&mut self, one: usize, other: usize) {
-        self.rows.swap(one, other);
+        if one != other {
+            self.swaps.push((one, other));
+        }
     }
 }
 

@@ -137,8 +137,7 @@ impl Schema {
     /// The schema of a world, an input or an event.
     ///
     /// # Panics
-    /// When a row is wider than [`ROW_WIDTH_MAX`], there are more than [`TABLES_MAX`] tables or a field is for the
-    /// owner of a row that has none.
+    /// When a row is too wide, there are too many tables or nobody owns a field with `only = owner`.
     #[must_use]
     pub fn of<S: State>() -> Self {
         let mut tables = alloc::vec![TableSchema::new(String::new(), Marks::NONE)];
@@ -214,9 +213,8 @@ impl TableSchema {
             order
         };
         let (public, private) = (of(Visibility::All), of(Visibility::Owner));
-        for order in [&public, &private] {
-            self.check_motion(order);
-        }
+        self.check_motion(&public);
+        self.check_motion(&private);
         (self.public, self.private) = (public, private);
         self.smooth = (0..width).filter(|index| self.leaves[*index].marks.smooth).collect();
         self.keys = (0..).take(width).map(|leaf: u32| key(number, leaf)).collect();
@@ -226,9 +224,7 @@ impl TableSchema {
         let slots = u16::try_from(rows.clamp(16, 1024)).unwrap_or(1024);
         self.slots_per_section = 1 << slots.ilog2();
     }
-}
 
-impl TableSchema {
     /// Whether the leaf moves others that the same players see.
     #[must_use]
     pub fn drives(&self, leaf: usize) -> bool {
