@@ -1,6 +1,6 @@
 //! Integration tests: every part against the others, in one binary.
 //!
-//! The core is driven in simulated ticks from seeds (`sessions`, `feel`, `codec`, `wire`); only `server`, `rhythm`,
+//! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`, `rhythm`,
 //! `readers`, `memory` and `process` open sockets, on the loopback interface.
 
 #[cfg(test)]
@@ -27,6 +27,8 @@ mod newcomers;
 mod past;
 #[cfg(test)]
 mod player;
+#[cfg(test)]
+mod prediction;
 #[cfg(test)]
 mod process;
 mod readers;

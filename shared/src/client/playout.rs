@@ -76,6 +76,8 @@ pub struct Playout {
 /// What is shown of others: a moment between two snapshots, or shortly after the newest.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment<'a> {
+    /// The one before `earlier`: says how fast things were beyond the newest. `None` where nothing is shown there.
+    pub earliest: Option<&'a Snapshot>,
     /// The one before `before`: says how fast things were.
     pub earlier: Option<&'a Snapshot>,
     /// The last one before the moment.
@@ -101,11 +103,11 @@ impl<'a> Moment<'a> {
         match after {
             Some(after) => {
                 let part = (since / after.tick.since(before.tick) as f64).clamp(0.0, 1.0) as f32;
-                Self { earlier, before, after: Some(after), part, beyond: 0.0 }
+                Self { earliest: None, earlier, before, after: Some(after), part, beyond: 0.0 }
             }
             None => {
                 let beyond = within(since, 0.0, beyond_ticks_max) as f32;
-                Self { earlier, before, after: None, part: 0.0, beyond }
+                Self { earliest: None, earlier, before, after: None, part: 0.0, beyond }
             }
         }
     }
@@ -277,9 +279,10 @@ impl Playout {
     pub(crate) fn moment_at(&self, shown: f64) -> Option<Moment<'_>> {
         let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= shown);
         let index = after.saturating_sub(1);
-        let earlier = index.checked_sub(1).map(|index| &self.kept[index]);
+        let back = |by| index.checked_sub(by).map(|index| &self.kept[index]);
         let (before, after) = (self.kept.get(index)?, self.kept.get(index + 1));
-        Some(Moment::between(earlier, before, after, shown, self.beyond_ticks_max()))
+        let moment = Moment::between(back(1), before, after, shown, self.beyond_ticks_max());
+        Some(Moment { earliest: back(2), ..moment })
     }
 
     /// The newest snapshot.

@@ -2,7 +2,7 @@
 
 use super::ease::EASE_US;
 use super::spawns::{Base, Provision, adopt};
-use super::view::{difference, is_teleport, predicts_leaf, predicts_row};
+use super::view::{Corrected, difference, predicts_leaf, predicts_row};
 use super::{InputClock, Playout};
 use crate::input::{Ack, Action, InputCodec, InputFrame, ViewAge};
 use crate::limits::{PREDICTION_TICKS_MAX, SEATS_MAX};
@@ -32,10 +32,11 @@ impl<'a> Eyes<'a> {
     }
 }
 
-/// What is predicted, as wire integers: the newest tick, the one after it if the input stays, and the rest of
-/// the corrections that are being eased on screen.
+/// What is predicted, as wire integers: the newest tick and the one before it, the one after it if the input stays,
+/// and the rest of the corrections that are being eased on screen.
 #[derive(Debug, Clone)]
 pub(super) struct Predicted {
+    pub(super) before: Snapshot,
     pub(super) now: Snapshot,
     pub(super) ahead: Snapshot,
     /// How far between the two the shown moment is.
@@ -70,6 +71,15 @@ impl Predicted {
             Some(offset) => offset.steps += steps,
             None => self.offsets.push(Offset { table, id, leaf, steps }),
         }
+    }
+
+    /// Time passes: what is left of corrections becomes less.
+    pub(super) fn fade(&mut self, elapsed_us: u64) {
+        let kept = libm::expf(-(elapsed_us as f32) / EASE_US);
+        self.offsets.retain_mut(|offset| {
+            offset.steps *= kept;
+            libm::fabsf(offset.steps) > 0.5
+        });
     }
 }
 
@@ -138,7 +148,8 @@ pub(super) struct Predictor<G: Game> {
 impl<G: Game> Predictor<G> {
     pub(super) fn new(schema: &Schema, codec: InputCodec<G::Input>) -> Self {
         let empty = Snapshot::empty(schema);
-        let predicted = Predicted { now: empty.clone(), ahead: empty.clone(), part: 0.0, offsets: Vec::new() };
+        let (before, now, ahead) = (empty.clone(), empty.clone(), empty.clone());
+        let predicted = Predicted { before, now, ahead, part: 0.0, offsets: Vec::new() };
         let seats = [None; SEATS_MAX as usize];
         Self {
             world: G::default(),
@@ -159,6 +170,7 @@ impl<G: Game> Predictor<G> {
 
     /// Starts over from a snapshot, without a prediction.
     pub(super) fn restart(&mut self, base: &Snapshot) {
+        self.predicted.before.copy_from(base);
         self.predicted.now.copy_from(base);
         self.predicted.ahead.copy_from(base);
         self.predicted.offsets.clear();
@@ -189,6 +201,7 @@ impl<G: Game> Predictor<G> {
         let age = self.drawn.take().map_or(eyes.age, |shown| age_at(tick, shown));
         let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
         self.actions[tick.0 as usize % INPUTS_KEPT] = Some((tick, action));
+        self.predicted.before.copy_from(&self.predicted.now);
         self.predicted.now.restore(&mut self.world);
         self.simulate(tick, me, action, eyes, false);
         self.predicted.now.capture(&mut self.world, tick);
@@ -249,15 +262,19 @@ impl<G: Game> Predictor<G> {
         self.replayed.copy_from(base);
         self.replayed_events.clear();
         let mut last = Action::default();
+        self.predicted.before.copy_from(base);
         for tick in (1..=ticks).map(|ahead| base.tick + ahead) {
             last = self.action(tick).unwrap_or_else(|| Action { input: self.codec.held(last.input), ..last });
+            if tick == target {
+                self.predicted.before.copy_from(&self.replayed);
+            }
             self.simulate(tick, me, last, eyes, true);
             self.replayed.capture(&mut self.world, tick);
             self.replayed_events.extend(self.events.iter().map(|(to, event)| (tick, *to, *event)));
         }
         let mut correction = Correction { ticks, ..Correction::default() };
         if self.tick() == target {
-            self.compare(eyes.schema, me, base.tick, &mut correction);
+            self.compare(eyes, me, base.tick, &mut correction);
         }
         self.base.remember(eyes.schema, me, base);
         core::mem::swap(&mut self.predicted.now, &mut self.replayed);
@@ -270,8 +287,8 @@ impl<G: Game> Predictor<G> {
     }
 
     /// Compares the old prediction with the new one, and keeps the difference to be eased on screen.
-    fn compare(&mut self, schema: &Schema, me: Option<Seat>, base: Tick, correction: &mut Correction) {
-        for (number, table) in schema.tables.iter().enumerate() {
+    fn compare(&mut self, eyes: Eyes<'_>, me: Option<Seat>, base: Tick, correction: &mut Correction) {
+        for (number, table) in eyes.schema.tables.iter().enumerate() {
             let (old, new) = (&self.predicted.now.tables[number], &self.replayed.tables[number]);
             let adopted = adopt((number, table), me, (old, new), (&self.base, base));
             correction.wrong |= adopted.refused;
@@ -281,14 +298,19 @@ impl<G: Game> Predictor<G> {
                 let mine = number > 0 && predicts_row(table, row, me);
                 let was = old.find_near(index, *id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
                 let Some(was) = was.filter(|was| *was != row && (mine || number == 0)) else { continue };
-                let mut error = FieldError::default();
+                let (mut error, corrected) = (FieldError::default(), Corrected { number, id: *id, was, is: row });
+                let is_elsewhere =
+                    |leaves: &[usize]| corrected.is_elsewhere(table, leaves, eyes.playout, self.base.tick);
+                let put_elsewhere = number > 0 && is_elsewhere(&table.smooth);
                 for (at, leaf) in table.leaves.iter().enumerate() {
                     if was[at] == row[at] || !(mine || predicts_leaf(leaf, row, me)) {
                         continue;
                     }
                     correction.wrong = true;
                     let steps = difference(leaf, row[at], was[at]);
-                    if leaf.marks.smooth && !is_teleport(leaf, steps) && !table.is_replaced(at, was, row) {
+                    let stays =
+                        put_elsewhere || (number == 0 && is_elsewhere(&[at])) || table.is_replaced(at, was, row);
+                    if leaf.marks.smooth && !stays {
                         offsets.push((*id, at, steps as f32));
                         error.add(leaf, steps as f32);
                     }
@@ -301,15 +323,8 @@ impl<G: Game> Predictor<G> {
         }
     }
 
-    /// Prepares what is shown at `part` of the way to the next tick, if the input stays as it is, after
-    /// `elapsed_us` since the last time.
-    pub(super) fn look_ahead(
-        &mut self,
-        me: Option<Seat>,
-        input: G::Input,
-        (part, elapsed_us): (f32, u64),
-        eyes: Eyes<'_>,
-    ) {
+    /// Prepares what is shown at `part` of the way to the next tick, if the input stays as it is.
+    pub(super) fn look_ahead(&mut self, me: Option<Seat>, input: G::Input, part: f32, eyes: Eyes<'_>) {
         let (tick, shown) = (self.tick().next(), eyes.playout.shown());
         let action = Action { input, age: age_at(tick, shown).at_most(G::RULES.past_ticks_max()) };
         self.drawn = Some(shown);
@@ -317,11 +332,6 @@ impl<G: Game> Predictor<G> {
         self.simulate(tick, me, action, eyes, false);
         self.predicted.ahead.capture(&mut self.world, tick);
         self.predicted.part = part.clamp(0.0, 1.0);
-        let kept = libm::expf(-(elapsed_us as f32) / EASE_US);
-        self.predicted.offsets.retain_mut(|offset| {
-            offset.steps *= kept;
-            libm::fabsf(offset.steps) > 0.5
-        });
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) struct Snapshots<G: Game> {
     evidence: Vec<Vec<u8>>,
     merged: Snapshot,
     shown: G,
-    shown_us: u64,
+    faded_us: u64,
 }
 
 impl<G: Game> Snapshots<G> {
@@ -80,7 +80,7 @@ impl<G: Game> Snapshots<G> {
             evidence: Vec::new(),
             merged: Snapshot::empty(&schema),
             shown: G::default(),
-            shown_us: 0,
+            faded_us: 0,
             schema,
         }
     }
@@ -227,6 +227,7 @@ impl<G: Game> Snapshots<G> {
         outbox.extend(self.evidence.drain(..));
         self.playout.advance(now_us);
         if core::mem::take(&mut self.unreconciled) {
+            self.fade(now_us);
             let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
             let correction = self.predictor.reconcile(eyes, self.mirror.world(), self.me);
             stats.count_correction(&correction);
@@ -259,14 +260,19 @@ impl<G: Game> Snapshots<G> {
         self.round_trip.sent(tick, now_us);
     }
 
+    /// Corrections are eased for the time that has passed since they were shown or made.
+    fn fade(&mut self, now_us: u64) {
+        self.predictor.predicted.fade(now_us.saturating_sub(self.faded_us));
+        self.faded_us = now_us;
+    }
+
     /// The world to show now; `None` before the first snapshot.
     pub(super) fn view(&mut self, now_us: u64) -> Option<&G> {
+        self.fade(now_us);
         let moment = self.playout.moment()?;
-        let elapsed_us = now_us.saturating_sub(self.shown_us);
-        self.shown_us = now_us;
         let ahead = self.clock.tick_at(now_us) - f64::from(self.predictor.tick().0);
         let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
-        self.predictor.look_ahead(self.me, self.input, (ahead as f32, elapsed_us), eyes);
+        self.predictor.look_ahead(self.me, self.input, ahead as f32, eyes);
         compose(&self.schema, self.me, &moment, &self.predictor.predicted, &mut self.merged);
         self.merged.restore(&mut self.shown);
         Some(&self.shown)

@@ -1,10 +1,10 @@
 //! The view: one world out of two, own rows from prediction and the rest from playout.
 
-use super::playout::Moment;
+use super::playout::{Moment, Playout};
 use super::predict::Predicted;
-use crate::Seat;
 use crate::snapshot::{Rows, Snapshot};
 use crate::state::{Leaf, LeafKind, Schema, TableSchema};
+use crate::{RowId, Seat, Tick};
 
 /// A leaf that moves more than this part of its range from one tick to the next is not moved through:
 /// something was put elsewhere.
@@ -62,13 +62,8 @@ pub(super) fn is_teleport(leaf: &Leaf, difference: i64) -> bool {
     leaf.kind == LeafKind::Number && difference.unsigned_abs() > u64::from(leaf.max / TELEPORT_PART)
 }
 
-/// Whether something was put elsewhere between two rows that are `ticks` apart. `earlier` says how fast it was
+/// Whether a smooth leaf was put elsewhere between two rows that are `ticks` apart. `earlier` says how fast it was
 /// before: the row that came ahead of `from`, and by how many ticks.
-fn leaps(table: &TableSchema, earlier: Option<(&[u32], i64)>, from: &[u32], to: &[u32], ticks: i64) -> bool {
-    table.smooth.iter().any(|at| leaps_at(table, *at, earlier, (from, to), ticks))
-}
-
-/// The same for one smooth leaf.
 fn leaps_at(
     table: &TableSchema,
     at: usize,
@@ -97,62 +92,101 @@ fn glide(table: &TableSchema, from: &[u32], (start, end): (&[u32], &[u32]), part
     }
 }
 
-/// Fills `out` with a row of `moment.before` as it is at the moment.
-fn play_row(table: &TableSchema, number: usize, index: usize, moment: &Moment<'_>, out: &mut [u32]) {
-    let (rows, tick) = (&moment.before.tables[number], moment.before.tick);
-    let (id, from) = (rows.ids[index], rows.row(index));
-    let to = moment.after.map(|after| after.tables[number].find_near(index, id).unwrap_or(from));
-    if to == Some(from) {
-        // What rests needs no more work, and most things rest.
-        return out.copy_from_slice(from);
+/// How a row moves: from one place to another, by a part of the way, and what says whether it leaps there.
+#[derive(Clone, Copy)]
+struct Course<'a> {
+    ends: (&'a [u32], &'a [u32]),
+    /// Ticks from one end to the other.
+    ticks: i64,
+    /// The row ahead of the first end, and by how many ticks.
+    earlier: Option<(&'a [u32], i64)>,
+    part: f32,
+}
+
+impl<'a> Course<'a> {
+    /// The way of the row at `index` of `moment.before`; `None` when it rests, or nothing says where it goes.
+    fn of(number: usize, index: usize, moment: &Moment<'a>) -> Option<Self> {
+        let before = moment.before;
+        let (id, from) = (before.tables[number].ids[index], before.tables[number].row(index));
+        let find = |snapshot: &'a Snapshot| Some((snapshot.tables.get(number)?.find_near(index, id)?, snapshot.tick));
+        let since = |earlier: Option<&'a Snapshot>, tick: Tick| {
+            earlier.and_then(find).map(|(row, earlier)| (row, tick.since(earlier).max(1)))
+        };
+        if let Some(after) = moment.after {
+            let to = find(after).map_or(from, |(row, _)| row);
+            // What rests needs no more work, and most things rest.
+            let ticks = (to != from).then(|| after.tick.since(before.tick).max(1))?;
+            return Some(Self {
+                ends: (from, to),
+                ticks,
+                earlier: since(moment.earlier, before.tick),
+                part: moment.part,
+            });
+        }
+        // Beyond the newest everything goes on as it did last.
+        let (start, ticks) = since(moment.earlier, before.tick).filter(|(start, _)| *start != from)?;
+        let earlier = since(moment.earliest, before.tick - ticks as u32);
+        Some(Self { ends: (start, from), ticks, earlier, part: moment.beyond / ticks as f32 })
     }
-    let earlier = moment.earlier.and_then(|earlier| {
-        let row = earlier.tables.get(number)?.find_near(index, id)?;
-        Some((row, tick.since(earlier.tick).max(1)))
-    });
-    let way = match moment.after.zip(to) {
-        Some((after, to)) => {
-            let ticks = after.tick.since(tick).max(1);
-            (number == 0 || !leaps(table, earlier, from, to, ticks)).then_some(((from, to), moment.part))
-        }
-        // Beyond the newest everything goes on as it did last; what has just been put elsewhere rests there.
-        None => earlier
-            .filter(|(row, ticks)| !leaps(table, None, row, from, *ticks))
-            .map(|(row, ticks)| ((row, from), moment.beyond / ticks as f32)),
-    };
-    match way {
-        Some((ends, part)) => {
-            glide(table, from, ends, part, out);
-            // A rotation is not spun on beyond the newest: its parts alone make no sense.
-            let (start, end) = if moment.after.is_some() { ends } else { (from, from) };
-            table.blend_joint(start, end, part, out);
-            if number == 0 {
-                rest_where_it_leaps(table, earlier, from, moment, out);
-            }
-        }
-        None => out.copy_from_slice(from),
+
+    fn leaps(&self, table: &TableSchema, leaves: &[usize]) -> bool {
+        leaves.iter().any(|at| self.leaps_at(table, *at))
+    }
+
+    fn leaps_at(&self, table: &TableSchema, at: usize) -> bool {
+        leaps_at(table, at, self.earlier, self.ends, self.ticks)
     }
 }
 
-/// The world's own fields are not one thing: each of them leaps, or does not, for itself.
-fn rest_where_it_leaps(
-    table: &TableSchema,
-    earlier: Option<(&[u32], i64)>,
-    from: &[u32],
-    moment: &Moment<'_>,
-    out: &mut [u32],
-) {
-    let Some(after) = moment.after else { return };
-    let (to, ticks) = (after.tables[0].row(0), after.tick.since(moment.before.tick).max(1));
-    for at in table.smooth.iter().copied().filter(|at| leaps_at(table, *at, earlier, (from, to), ticks)) {
-        out[at] = from[at];
+/// Fills `out` with a row of `moment.before` as it is at the moment.
+fn play_row(table: &TableSchema, number: usize, index: usize, moment: &Moment<'_>, out: &mut [u32]) {
+    let from = moment.before.tables[number].row(index);
+    let course = Course::of(number, index, moment);
+    // What is put elsewhere is here until then, and rests there.
+    let glides = |course: &Course<'_>| number == 0 || !course.leaps(table, &table.smooth);
+    let Some(course) = course.filter(glides) else { return out.copy_from_slice(from) };
+    glide(table, from, course.ends, course.part, out);
+    // A rotation is not spun on beyond the newest: its parts alone make no sense.
+    let (start, end) = if moment.after.is_some() { course.ends } else { (from, from) };
+    table.blend_joint(start, end, course.part, out);
+    if number == 0 {
+        // The world's own fields are not one thing: each of them leaps, or does not, for itself.
+        for at in table.smooth.iter().copied().filter(|at| course.leaps_at(table, *at)) {
+            out[at] = from[at];
+        }
+    }
+}
+
+/// A row of ours that came out otherwise than predicted.
+pub(super) struct Corrected<'a> {
+    pub(super) number: usize,
+    pub(super) id: RowId,
+    pub(super) was: &'a [u32],
+    pub(super) is: &'a [u32],
+}
+
+impl Corrected<'_> {
+    /// Whether these leaves are far off because they were put elsewhere: too far for anything, or far for a tick, and
+    /// the snapshots after the tick `since` say that it was so.
+    pub(super) fn is_elsewhere(&self, table: &TableSchema, leaves: &[usize], playout: &Playout, since: Tick) -> bool {
+        let off = |at: &usize| difference(&table.leaves[*at], self.was[*at], self.is[*at]);
+        if leaves.iter().any(|at| is_teleport(&table.leaves[*at], off(at))) {
+            return true;
+        }
+        let as_from_rest = Course { ends: (self.was, self.is), ticks: 1, earlier: Some((self.was, 1)), part: 0.0 };
+        let leapt = |tick: u32| {
+            let moment = playout.moment_at(f64::from(tick)).filter(|moment| moment.before.tick == Tick(tick))?;
+            let index = moment.before.tables[self.number].ids.binary_search(&self.id).ok()?;
+            Some(Course::of(self.number, index, &moment)?.leaps(table, leaves))
+        };
+        as_from_rest.leaps(table, leaves) && (since.0..playout.newest_tick().0).any(|tick| leapt(tick) == Some(true))
     }
 }
 
 /// Fills `out` with the world at `part` (0 to 1) of the way from one snapshot to the next: the rows of `before`,
 /// smooth fields moved.
 pub fn blend(schema: &Schema, before: &Snapshot, after: &Snapshot, part: f32, out: &mut Snapshot) {
-    let moment = Moment { earlier: None, before, after: Some(after), part, beyond: 0.0 };
+    let moment = Moment { earliest: None, earlier: None, before, after: Some(after), part, beyond: 0.0 };
     out.copy_from(before);
     for (number, table) in schema.tables.iter().enumerate() {
         play_rows(table, number, &moment, &mut out.tables[number]);
@@ -261,19 +295,22 @@ impl Merge<'_> {
         let now = &predicted.now.tables[number];
         let (id, row) = (now.ids[index], now.row(index));
         let next = predicted.ahead.tables[number].find_near(index, id).unwrap_or(row);
+        let earlier = predicted.before.tables[number].find_near(index, id).map(|earlier| (earlier, 1));
+        let course = Course { ends: (row, next), ticks: 1, earlier, part: predicted.part };
+        let leaps = number > 0 && course.leaps(table, &table.smooth);
         for at in table.smooth.iter().copied() {
             let leaf = &table.leaves[at];
             if !predicts(leaf, row) {
                 continue;
             }
-            let way = difference(leaf, row[at], next[at]);
-            let stays = is_teleport(leaf, way) || table.is_replaced(at, row, next);
-            let way = if stays { 0.0 } else { way as f32 * predicted.part };
+            let stays = leaps || course.leaps_at(table, at) || table.is_replaced(at, row, next);
+            let way = if stays { 0.0 } else { difference(leaf, row[at], next[at]) as f32 * course.part };
             let eased = way + predicted.offset(number, id, at);
             self.last()[at] = moved(leaf, row[at], eased);
         }
+        let part = if leaps { 0.0 } else { course.part };
         for first in table.smooth_rotations().filter(|first| predicts(&table.leaves[*first], row)) {
-            let turned = table.rotation_between(first, row, next, predicted.part);
+            let turned = table.rotation_between(first, row, next, part);
             for (at, (leaf, value)) in (first..).zip(table.leaves[first..].iter().zip(turned)) {
                 // Corrections are relative to a component: they end where another becomes the largest.
                 let offset = if turned[0] == row[first] { predicted.offset(number, id, at) } else { 0.0 };
@@ -319,16 +356,11 @@ mod tests {
     /// Where the thing is shown: between the last two places, or so many ticks beyond the last.
     fn shown(places: &[(f32, f32)], part: f32, beyond: f32) -> (f32, f32) {
         let (schema, all) = (Schema::of::<World>(), snapshots(places));
-        let moment = match all.as_slice() {
-            [earlier, before] if beyond > 0.0 => {
-                Moment { earlier: Some(earlier), before, after: None, part: 0.0, beyond }
-            }
-            [.., earlier, before, after] => {
-                Moment { earlier: Some(earlier), before, after: Some(after), part, beyond: 0.0 }
-            }
-            [before, after] => Moment { earlier: None, before, after: Some(after), part, beyond: 0.0 },
-            _ => panic!("a test has two or three places"),
-        };
+        let mut newest_first = all.iter().rev();
+        let after = if beyond > 0.0 { None } else { newest_first.next() };
+        let before = newest_first.next().expect("a test has two places at the least");
+        let (earlier, earliest) = (newest_first.next(), newest_first.next());
+        let moment = Moment { earliest, earlier, before, after, part, beyond };
         let mut row = [0; 2];
         play_row(&schema.tables[1], 1, 0, &moment, &mut row);
         (row[0] as f32 / 16.0, row[1] as f32 / 16.0)
@@ -353,5 +385,24 @@ mod tests {
     fn beyond_the_newest_snapshot_everything_goes_on_as_it_did() {
         assert_eq!(shown(&[(100.0, 50.0), (104.0, 50.0)], 0.0, 2.5), (114.0, 50.0));
         assert_eq!(shown(&[(1_590.0, 50.0), (1_598.0, 50.0)], 0.0, 3.0), (1_600.0, 50.0), "within its range");
+        assert_eq!(shown(&[(100.0, 50.0), (160.0, 50.0), (220.0, 50.0)], 0.0, 2.0), (340.0, 50.0), "however fast");
+    }
+
+    #[test]
+    fn what_was_put_elsewhere_right_before_the_newest_snapshot_rests_there() {
+        // A twelfth of the range on one axis is too much for what lay still.
+        let leap = 1_600.0 / 12.0;
+        let places = [(100.0, 50.0), (100.0, 50.0), (100.0 + leap, 52.0)];
+        let (schema, all) = (Schema::of::<World>(), snapshots(&places));
+        let there = (all[2].tables[1].row(0)[0] as f32 / 16.0, 52.0);
+        assert_eq!(shown(&places, 0.0, 3.0), there);
+        // The same by the playout, which shows this where the next snapshot is late.
+        let mut playout = Playout::new(33_333.0);
+        all.iter().for_each(|snapshot| playout.push(snapshot, u64::from(snapshot.tick.0) * 33_333));
+        let moment = playout.moment_at(5.0).expect("there are snapshots");
+        assert!(moment.after.is_none() && moment.beyond > 2.0);
+        let mut row = [0; 2];
+        play_row(&schema.tables[1], 1, 0, &moment, &mut row);
+        assert_eq!((row[0] as f32 / 16.0, row[1] as f32 / 16.0), there);
     }
 }

@@ -1,0 +1,179 @@
+//! Mispredictions by script: what is measured of them, what is shown of them, and what never is.
+
+use crate::harness::{Client, Play};
+use glam::{Vec2, vec2};
+use tickwire::link::LinkProfile;
+use tickwire::snapshot::Snapshot;
+use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Table, Tick};
+
+/// A correction is eased to a third in this time.
+const EASE_US: f32 = 80_000.0;
+
+/// The script: what everybody's puck is moved by, in the step of which tick, and whether clients know of it.
+const SCRIPT: [(u32, Vec2, bool); 3] = [
+    (SHOVED, vec2(24.0, 18.0), false),
+    // A twelfth of the range: far for a tick, and less than what is a teleport whatever came before.
+    (PUT_ELSEWHERE, vec2(134.0, -20.0), true),
+    (PUT_ELSEWHERE_UNKNOWN, vec2(134.0, 20.0), false),
+];
+const SETTLED: u32 = 90;
+const SHOVED: u32 = 150;
+const PUT_ELSEWHERE: u32 = 240;
+const PUT_ELSEWHERE_UNKNOWN: u32 = 330;
+
+/// How far the shove moves a puck: 24 by 18.
+const SHOVED_UNITS: f32 = 30.0;
+
+/// Pucks that rest but for the script.
+#[derive(State, Clone, Default)]
+struct Pucks {
+    #[state(only = server)]
+    is_server: bool,
+    pucks: Table<Puck>,
+}
+
+#[derive(State, Clone, Default)]
+struct Puck {
+    #[state(owner)]
+    seat: Option<Seat>,
+    #[state(range = 0..=1600, step = 0.0625, smooth)]
+    at: Vec2,
+}
+
+#[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
+struct Nudge {
+    #[input(range = -4..=4)]
+    x: i8,
+}
+
+impl Game for Pucks {
+    type Input = Nudge;
+    type Event = ();
+    type Options = ();
+    const RULES: Rules = Rules::new("pucks", 30);
+
+    fn new((): &()) -> Self {
+        Self { is_server: true, ..Self::default() }
+    }
+
+    fn join(&mut self, seat: Seat) {
+        self.pucks.insert(Puck { seat: Some(seat), at: vec2(100.0, 100.0 + 400.0 * f32::from(seat.number())) });
+    }
+
+    fn leave(&mut self, seat: Seat, _: Leave) {
+        self.pucks.retain(|_, puck| puck.seat != Some(seat));
+    }
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        let now = tick.now();
+        let is_server = self.is_server;
+        let moves = SCRIPT.iter().filter(|(at, _, is_known)| Tick(*at) == now && (*is_known || is_server));
+        let by: Vec2 = moves.map(|(_, by, _)| *by).sum();
+        for puck in self.pucks.values_mut() {
+            let nudge = puck.seat.map_or(0.0, |seat| f32::from(tick.input(seat).x));
+            puck.at += by + vec2(nudge, 0.0);
+        }
+    }
+}
+
+/// Where the puck of a seat is in a world.
+fn place(world: &Pucks, seat: Seat) -> Option<Vec2> {
+    world.pucks.values().find(|puck| puck.seat == Some(seat)).map(|puck| puck.at)
+}
+
+/// What one player was shown in a frame, and what was known then.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    now_us: u64,
+    /// The newest tick that the server has told of.
+    confirmed: Tick,
+    confirmed_own: Vec2,
+    own: Vec2,
+    other: Vec2,
+    rollbacks: u64,
+    correction_units: f32,
+}
+
+fn frame(client: &mut Client<Pucks>, now_us: u64) -> Option<Frame> {
+    let me = client.session.seat()?;
+    let other = Seat::new(1 - me.number())?;
+    let newest: Snapshot = client.session.confirmed().clone();
+    let mut world = Pucks::default();
+    newest.restore(&mut world);
+    let confirmed_own = place(&world, me)?;
+    let stats = client.session.stats();
+    let (rollbacks, correction_units) = (stats.rollbacks, stats.correction_units_max);
+    let view = client.session.view(now_us)?;
+    let (own, other) = (place(view, me)?, place(view, other)?);
+    Some(Frame { now_us, confirmed: newest.tick, confirmed_own, own, other, rollbacks, correction_units })
+}
+
+/// Every frame that one of two players saw, over a link of 100 ms, while both pucks are nudged alike.
+fn frames(nudge: i8) -> Vec<Frame> {
+    let mut play: Play<Pucks> = Play::new(5, 2, LinkProfile { latency_ms: 100, ..LinkProfile::default() });
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge { x: nudge }));
+    play.run_ticks(SETTLED);
+    let starved = |play: &Play<Pucks>| play.clients[0].session.stats().starved_ticks;
+    let (at_first, mut frames) = (starved(&play), Vec::new());
+    play.watch_ticks(PUT_ELSEWHERE_UNKNOWN + 60 - SETTLED, |index, client, now_us| {
+        frames.extend((index == 0).then(|| frame(client, now_us)).flatten());
+    });
+    assert_eq!(starved(&play), at_first, "every input was there in time: nothing but the script is unforeseen");
+    play.heal();
+    play.assert_converged();
+    frames
+}
+
+/// The frames from so many ticks after the start of the script's move at `from`, up to the move at `to`.
+fn between(frames: &[Frame], from: u32, to: u32) -> &[Frame] {
+    let at = |tick| frames.partition_point(|frame| frame.confirmed < Tick(tick));
+    &frames[at(from)..at(to)]
+}
+
+#[test]
+fn a_correction_is_measured_before_smoothing_and_smoothed_on_screen_alone() {
+    let frames = frames(0);
+    let (old, new) = (vec2(100.0, 100.0), vec2(124.0, 118.0));
+    let before = between(&frames, SHOVED - 60, SHOVED);
+    assert!(before.iter().all(|frame| frame.own == old && frame.confirmed_own == old));
+    assert!(before.iter().all(|frame| (frame.rollbacks, frame.correction_units) == (0, 0.0)), "foreseen so far");
+
+    let after = between(&frames, SHOVED, PUT_ELSEWHERE - 30);
+    assert!(after.iter().all(|frame| frame.confirmed_own == new), "the confirmed world is moved at once");
+    assert!(after.iter().all(|frame| frame.rollbacks == 1), "one correction");
+    assert!(after.iter().all(|frame| frame.correction_units == SHOVED_UNITS), "the raw error: {:?}", after[0]);
+    assert_eq!(after[0].own, old, "the first frame still shows the old place");
+    for frame in after {
+        let elapsed_us = (frame.now_us - after[0].now_us) as f32;
+        let (left, expected) = (new.distance(frame.own), SHOVED_UNITS * (-elapsed_us / EASE_US).exp());
+        assert!((left - expected).abs() <= 0.125, "{left} left after {elapsed_us} us: {expected} expected");
+        assert!(elapsed_us < 3.0 * EASE_US || left < SHOVED_UNITS / 20.0, "next to nothing is left: {left}");
+        assert!(elapsed_us < 8.0 * EASE_US || frame.own == new, "nothing is left");
+    }
+    let distances: Vec<f32> = after.iter().map(|frame| new.distance(frame.own)).collect();
+    assert!(distances.is_sorted_by(|before, after| before >= after), "it only comes nearer: {distances:?}");
+}
+
+#[test]
+fn what_is_put_elsewhere_is_in_one_place_or_the_other_whoever_knew_of_it() {
+    for nudge in [0, 1] {
+        let frames = frames(nudge);
+        for at in [PUT_ELSEWHERE, PUT_ELSEWHERE_UNKNOWN] {
+            let around = between(&frames, at - 12, at + 12);
+            // Every step on screen is a frame's nudge or the whole leap, on both axes at once.
+            let steps = |of: fn(&Frame) -> Vec2| {
+                let steps: Vec<Vec2> = around.windows(2).map(|pair| of(&pair[1]) - of(&pair[0])).collect();
+                let (leaps, others): (Vec<Vec2>, Vec<Vec2>) = steps.iter().partition(|step| step.x >= 130.0);
+                assert!(leaps.len() == 1 && leaps[0].y.abs() == 20.0, "{steps:?} at {at}");
+                let most = f32::from(nudge);
+                assert!(others.iter().all(|step| step.x <= most && step.y == 0.0), "{steps:?} at {at}");
+            };
+            steps(|frame| frame.own);
+            steps(|frame| frame.other);
+            let rollbacks = around[around.len() - 1].rollbacks - around[0].rollbacks;
+            assert_eq!(rollbacks, u64::from(at == PUT_ELSEWHERE_UNKNOWN), "corrected when it was not foreseen");
+            let mut units = around.iter().map(|frame| frame.correction_units);
+            assert!(units.all(|units| units == SHOVED_UNITS), "it is no error of so many units");
+        }
+    }
+}
