@@ -10,6 +10,8 @@ mod desync;
 #[cfg(test)]
 mod duel;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod every_field;
 #[cfg(test)]
 mod feel;

@@ -55,6 +55,11 @@ pub fn derive_input(input: TokenStream) -> TokenStream {
 ///
 /// Fields take `#[event(..)]` with `range = low..=high` (floats: with `step = s`), `bits = n`, `angle` and
 /// `rotation`.
+///
+/// A client that predicted an event knows it again, when the server tells of it a few ticks sooner or later, by its
+/// variant and by every field that is neither a float nor an angle nor a rotation: whom it concerns must be an
+/// integer, a flag, an enum or an id, and where it happened must not be, or a prediction that is off by a little is
+/// taken back and told once more.
 #[proc_macro_derive(Event, attributes(event))]
 pub fn derive_event(input: TokenStream) -> TokenStream {
     derive(Kind::Event, &parse_macro_input!(input as DeriveInput))

@@ -2,10 +2,13 @@
 //!
 //! An event that was predicted and told is expected until the server has it too. A replay that does not come to it
 //! any more takes it back: the page stops the sound. Two events are the same when their kind and subject are and
-//! their ticks are near each other; where exactly it happened, in fractions of a unit, does not tell them apart.
+//! their ticks are near each other; where exactly it happened, a float or a direction, does not tell them apart.
+//!
+//! When a connection breaks, nobody will ever say what became of the predictions that were on their way: they stay
+//! told, and if they come true after all they are not told again.
 
 use crate::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX};
-use crate::state::{Event, LeafKind, Schema, State};
+use crate::state::{Event, Leaf, LeafKind, Schema, State};
 use crate::wire::{BitReader, DecodeError, Reader};
 use crate::{Game, Seat, Tick, To};
 use alloc::collections::VecDeque;
@@ -42,8 +45,18 @@ struct Predicted {
     id: u32,
     tick: Tick,
     event: Row,
-    /// Whether the replay that is looked through has it.
-    is_expected: bool,
+    outlook: Outlook,
+}
+
+/// What is known of a prediction that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outlook {
+    /// The newest replay has it.
+    Expected,
+    /// The replay that is looked through does not have it, so far.
+    Missing,
+    /// The server will not tell of its tick: it was before this connection.
+    Undecided,
 }
 
 /// The events of one session.
@@ -81,11 +94,17 @@ impl<G: Game> Events<G> {
 
     /// The prediction was made anew and these are its events: takes back what was told and is not among them.
     pub(super) fn reconsider(&mut self, me: Option<Seat>, replayed: &[(Tick, To, G::Event)]) {
-        self.ledger.predicted.iter_mut().for_each(|known| known.is_expected = false);
+        self.ledger.doubt(None);
         for (tick, _, event) in replayed.iter().filter(|(_, to, _)| hears(me, *to)) {
             self.ledger.expect(*tick, &row(event));
         }
         self.ledger.take_back();
+    }
+
+    /// Another connection, on which the server tells of the ticks after `told`. What was predicted of them is predicted
+    /// anew; what was predicted of others is left as it is.
+    pub(super) fn restart(&mut self, told: Tick) {
+        self.ledger.doubt(Some(told));
     }
 
     pub(super) fn poll(&mut self) -> Option<Happening<G::Event>> {
@@ -137,9 +156,21 @@ impl Ledger {
         Ok(events)
     }
 
+    /// The predictions are to be found in a replay again; those up to the tick `undecided` will be in none.
+    fn doubt(&mut self, undecided: Option<Tick>) {
+        for known in self.predicted.iter_mut().filter(|known| known.outlook != Outlook::Undecided) {
+            let is_over = undecided.is_some_and(|tick| known.tick <= tick);
+            known.outlook = if is_over { Outlook::Undecided } else { Outlook::Missing };
+        }
+    }
+
     fn predict(&mut self, tick: Tick, event: Row) {
-        if let Some(id) = self.tell(event.clone()) {
-            self.predicted.push(Predicted { id, tick, event, is_expected: true });
+        let is_near = |known: &Predicted| tick.since(known.tick) <= EVENT_WINDOW_TICKS;
+        self.predicted.retain(|known| known.outlook != Outlook::Undecided || is_near(known));
+        if self.expect(tick, &event) {
+            // It was told before the connection broke.
+        } else if let Some(id) = self.tell(event.clone()) {
+            self.predicted.push(Predicted { id, tick, event, outlook: Outlook::Expected });
         }
     }
 
@@ -150,18 +181,21 @@ impl Ledger {
         }
     }
 
-    /// A replay has come to this event.
-    fn expect(&mut self, tick: Tick, event: &[u32]) {
-        if let Some(index) = self.nearest(tick, event, |known| !known.is_expected) {
+    /// A replay has come to this event: whether it was told and was missing.
+    fn expect(&mut self, tick: Tick, event: &[u32]) -> bool {
+        let missing = self.nearest(tick, event, |known| known.outlook == Outlook::Missing);
+        if let Some(index) = missing {
             let known = &mut self.predicted[index];
-            (known.is_expected, known.tick) = (true, tick);
+            (known.outlook, known.tick) = (Outlook::Expected, tick);
         }
+        missing.is_some()
     }
 
-    /// Takes back what is not expected.
+    /// Takes back what is missing.
     fn take_back(&mut self) {
         let queue = &mut self.queue;
-        for Predicted { id, event, .. } in self.predicted.extract_if(.., |known| !known.is_expected) {
+        let is_missing = |known: &mut Predicted| known.outlook == Outlook::Missing;
+        for Predicted { id, event, .. } in self.predicted.extract_if(.., is_missing) {
             let untold = queue.len();
             queue.retain(|told| !matches!(told, Happening::Happened { id: known, .. } if *known == id));
             if queue.len() == untold {
@@ -178,10 +212,13 @@ impl Ledger {
         near.filter(|(ticks, _)| *ticks <= EVENT_WINDOW_TICKS).min().map(|(_, index)| index)
     }
 
-    /// Whether kind and subject are the same: everything but numbers with fractions and directions.
+    /// Whether kind and subject are the same: everything but floats, directions and rotations.
     fn same(&self, one: &[u32], other: &[u32]) -> bool {
-        let leaves = self.schema.tables[0].leaves.iter().zip(one.iter().zip(other));
-        leaves.filter(|(leaf, _)| leaf.kind != LeafKind::Turn && leaf.unit >= 1.0).all(|(_, (one, other))| one == other)
+        let table = &self.schema.tables[0];
+        let is_subject =
+            |at: usize, leaf: &Leaf| leaf.kind != LeafKind::Turn && !leaf.is_float && !table.is_of_rotation(at);
+        let mut leaves = table.leaves.iter().enumerate();
+        leaves.all(|(at, leaf)| one[at] == other[at] || !is_subject(at, leaf))
     }
 
     fn tell(&mut self, event: Row) -> Option<u32> {
@@ -197,4 +234,82 @@ impl Ledger {
 /// Whether the player in `me` hears of an event.
 pub(super) fn hears(me: Option<Seat>, to: To) -> bool {
     to == To::Everyone || me.map(To::Seat) == Some(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glam::Vec2;
+
+    #[derive(Clone, Copy, PartialEq, Debug, crate::Event)]
+    enum Noise {
+        /// Of whom, and where: in steps of a unit, and of four.
+        Hit(u8, #[event(range = 0..=100, step = 1)] Vec2, #[event(range = 0.0..=100.0, step = 4.0)] f32),
+        Honk(#[event(angle, bits = 4)] f32),
+        Pose(#[event(rotation, bits = 5)] glam::Quat),
+    }
+
+    fn told(ledger: &mut Ledger) -> Vec<(bool, u32)> {
+        let tell = |happening| match happening {
+            Happening::Happened { id, .. } => (true, id),
+            Happening::Cancelled { id, .. } => (false, id),
+        };
+        core::iter::from_fn(|| ledger.queue.pop_front()).map(tell).collect()
+    }
+
+    #[test]
+    fn where_something_happened_is_no_part_of_what_happened() {
+        let hit = |whom, x, y, depth| row(&Noise::Hit(whom, Vec2::new(x, y), depth));
+        let pose = |turn: f32| row(&Noise::Pose(glam::Quat::from_rotation_z(turn)));
+        let pairs = [
+            (hit(1, 50.0, 50.0, 8.0), hit(1, 51.0, 47.0, 12.0), true),
+            (hit(1, 50.0, 50.0, 8.0), hit(2, 50.0, 50.0, 8.0), false),
+            (row(&Noise::Honk(0.0)), row(&Noise::Honk(2.0)), true),
+            (row(&Noise::Honk(0.0)), hit(0, 0.0, 0.0, 0.0), false),
+            // Another component is the largest.
+            (pose(0.1), pose(3.0), true),
+        ];
+        for (predicted, confirmed, is_same) in pairs {
+            let mut ledger = Ledger::new(Schema::of::<Noise>());
+            ledger.predict(Tick(7), predicted);
+            ledger.confirm(Tick(8), confirmed);
+            ledger.doubt(None);
+            ledger.take_back();
+            let expected: &[(bool, u32)] = if is_same { &[(true, 1)] } else { &[(true, 2)] };
+            assert_eq!(told(&mut ledger), expected, "told once, or the other one instead");
+        }
+    }
+
+    #[test]
+    fn what_was_predicted_before_a_connection_broke_is_not_told_again_nor_taken_back_unheard() {
+        let honk = || row(&Noise::Honk(0.0));
+        let mut ledger = Ledger::new(Schema::of::<Noise>());
+        for tick in [90, 100, 110] {
+            ledger.predict(Tick(tick), honk());
+        }
+        assert_eq!(told(&mut ledger), [(true, 1), (true, 2), (true, 3)]);
+        // The server tells of ticks after 105.
+        ledger.doubt(Some(Tick(105)));
+        ledger.confirm(Tick(107), honk());
+        assert_eq!(told(&mut ledger), [], "the nearest is the one of tick 110");
+        ledger.confirm(Tick(107), honk());
+        assert_eq!(told(&mut ledger), [], "what the server came to a little later");
+        ledger.doubt(None);
+        ledger.take_back();
+        assert_eq!(told(&mut ledger), [], "nobody knows what became of tick 90");
+        ledger.predict(Tick(112), honk());
+        assert_eq!(told(&mut ledger), [(true, 4)], "this is another one");
+        assert_eq!(ledger.predicted.len(), 1, "and the old one is forgotten");
+    }
+
+    #[test]
+    fn ticks_that_are_predicted_anew_on_another_connection_are_not_told_twice() {
+        let mut ledger = Ledger::new(Schema::of::<Noise>());
+        ledger.predict(Tick(110), row(&Noise::Honk(0.0)));
+        ledger.predict(Tick(111), row(&Noise::Hit(3, Vec2::ZERO, 0.0)));
+        ledger.doubt(Some(Tick(105)));
+        ledger.predict(Tick(110), row(&Noise::Honk(0.0)));
+        ledger.take_back();
+        assert_eq!(told(&mut ledger), [(true, 1)], "the other one was not heard yet");
+    }
 }

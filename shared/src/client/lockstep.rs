@@ -199,6 +199,7 @@ impl<G: Game> Lockstep<G> {
         self.hash = start.whole.hash(&self.schema);
         (self.confirmed, self.agreed, self.heard, self.witnessed) = (tick, tick, tick, tick);
         self.dispute = None;
+        self.events.restart(tick);
         self.told = (tick, start.standing);
         self.frames.push_back(Frame { whole: start.whole, standing: start.standing, events: Vec::new() });
         self.dropped.1 = 0;

@@ -97,6 +97,7 @@ impl<G: Game> Snapshots<G> {
         (self.ready, self.unreconciled, self.ack, self.wants_keyframe) = (false, false, None, false);
         self.quarantine = None;
         self.evidence.clear();
+        self.events.restart(tick);
     }
 
     /// The seats that are taken, and whether by a bot.

@@ -110,7 +110,7 @@ impl Fixed {
 impl Codec<f32> for Fixed {
     const WIDTH: usize = 1;
     fn describe(&self, fields: &mut Fields<'_>) {
-        fields.leaf_from(f64::from(self.min), self.levels, LeafKind::Number, self.step);
+        fields.float(f64::from(self.min), self.levels, self.step);
     }
     #[inline]
     fn gather(&self, value: &f32, wire: &mut [u32]) {

@@ -110,7 +110,18 @@ mod tests {
 
     fn leaf(min: f64, max: u32, kind: LeafKind, unit: f32) -> Leaf {
         let (path, bits) = (String::new(), u32::BITS - max.leading_zeros());
-        Leaf { path, min, max, bits, kind, unit, marks: Marks::NONE, owner: None, motion: Motion::Hold }
+        Leaf {
+            path,
+            min,
+            max,
+            bits,
+            kind,
+            unit,
+            is_float: false,
+            marks: Marks::NONE,
+            owner: None,
+            motion: Motion::Hold,
+        }
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub struct Leaf {
     pub kind: LeafKind,
     /// What one step of the integer means in the game's own unit.
     pub unit: f32,
+    /// Whether the game holds it as a float, which is rounded to the nearest step.
+    pub is_float: bool,
     /// What the attributes say.
     pub marks: Marks,
     /// The leaf in the same row that says who owns this one.
@@ -448,7 +450,7 @@ impl<'a> Fields<'a> {
         self.named("largest", |fields| fields.leaf(3, LeafKind::Choice, 1.0));
         for other in ["a", "b", "c"] {
             let min = f64::from(max / 2) * f64::from(unit);
-            self.named(other, |fields| fields.leaf_from(-min, max, LeafKind::Number, unit));
+            self.named(other, |fields| fields.float(-min, max, unit));
         }
     }
 
@@ -469,8 +471,15 @@ impl<'a> Fields<'a> {
         let (path, bits, owner) = (self.path.clone(), u32::BITS - max.leading_zeros(), self.owner);
         // There is nothing between two choices.
         let marks = Marks { smooth: self.marks.smooth && kind != LeafKind::Choice, ..self.marks };
-        let motion = Motion::Hold;
-        self.tables[self.table].leaves.push(Leaf { path, min, max, bits, kind, unit, marks, owner, motion });
+        let (motion, is_float) = (Motion::Hold, false);
+        self.tables[self.table].leaves.push(Leaf { path, min, max, bits, kind, unit, is_float, marks, owner, motion });
+    }
+
+    /// A float as one wire integer within `0..=max`, of which 0 means `min` in the game and a step `unit`.
+    #[inline(never)]
+    pub fn float(&mut self, min: f64, max: u32, unit: f32) {
+        self.leaf_from(min, max, LeafKind::Number, unit);
+        self.tables[self.table].leaves.last_mut().expect("it was just added").is_float = true;
     }
 
     /// A table of rows `T` at this place.
