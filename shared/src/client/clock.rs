@@ -19,6 +19,9 @@ const LEAD_TARGET_TICKS: f64 = 0.75;
 /// A stall that would need a longer lead than this, in microseconds, is not provided for.
 const PROVIDED_US: f64 = 250_000.0;
 
+/// Unless there is more of it than this in the last seconds, in microseconds: then the way to the server is longer.
+const STALLED_US_MAX: f64 = 1_000_000.0;
+
 /// The clock runs at most so much faster or slower.
 const DILATION_MAX: f64 = 0.05;
 
@@ -44,6 +47,8 @@ pub struct InputClock {
     sorted: Vec<f64>,
     /// Observations before this were on their way when the clock last jumped.
     settled_us: u64,
+    /// Inputs for ticks before this were made before it did.
+    settled_tick: f64,
     /// The newest input that was observed, and how early it was.
     newest: (Tick, f64),
     /// The last so many observations belong to a stall that may turn out too long to be provided for.
@@ -62,6 +67,7 @@ impl InputClock {
             observations: VecDeque::new(),
             sorted: Vec::new(),
             settled_us: 0,
+            settled_tick: 0.0,
             newest: (Tick(0), 0.0),
             unproven: 0,
         }
@@ -73,7 +79,7 @@ impl InputClock {
         self.observations.clear();
         self.sorted.clear();
         self.unproven = 0;
-        self.settled_us = now_us + round_trip_us;
+        (self.settled_us, self.settled_tick) = (now_us + round_trip_us, tick);
     }
 
     /// The tick, with its fraction, that it is now.
@@ -110,8 +116,10 @@ impl InputClock {
         if is_news {
             self.unproven = 0;
         }
-        // An input that this clock has yet to come to was made before it jumped back.
-        if now_us < self.settled_us || f64::from(newest.0) > self.tick_at(now_us) {
+        // An input that this clock has yet to come to was made before it jumped back; one that it has jumped over was
+        // made before or too late.
+        let known = self.settled_tick..=self.tick_at(now_us);
+        if now_us < self.settled_us || !known.contains(&f64::from(newest.0)) {
             return;
         }
         self.unproven += usize::from(!is_news);
@@ -150,7 +158,8 @@ impl InputClock {
     /// How early the inputs were, save those that may be late.
     fn worst(&self, provided: f64) -> f64 {
         let best = self.sorted.last().copied().unwrap_or(0.0);
-        let helpless = self.sorted.partition_point(|early| best - early > provided);
+        let most = (STALLED_US_MAX / self.tick_us) as usize;
+        let helpless = self.sorted.partition_point(|early| best - early > provided).min(most);
         let may_starve = (self.sorted.len() as f64 * STARVED_PART) as usize;
         self.sorted.get(helpless + may_starve).copied().unwrap_or(best)
     }
@@ -161,15 +170,54 @@ mod tests {
     use super::*;
     use crate::link::{Link, LinkProfile};
 
-    /// Runs the clock against a server for some seconds, over a link up; gives each tick's lead and the clock's rate.
+    /// What a clock did against a server.
+    #[derive(Default)]
+    struct Run {
+        /// Each tick's lead and the clock's rate.
+        leads: Vec<(i64, f64)>,
+        /// The seconds at which the clock went on by more or less than its rate allows.
+        jumps: Vec<f64>,
+    }
+
+    impl Run {
+        /// The leads from one second to another, in order.
+        fn sorted(&self, from_seconds: usize, to_seconds: usize) -> Vec<i64> {
+            let mut leads: Vec<i64> =
+                self.leads[30 * from_seconds..30 * to_seconds].iter().map(|(lead, _)| *lead).collect();
+            leads.sort_unstable();
+            leads
+        }
+
+        /// Jumps after so many seconds.
+        fn jumps_after(&self, seconds: f64) -> usize {
+            self.jumps.iter().filter(|at| **at > seconds).count()
+        }
+    }
+
+    /// Runs the clock against a server for some seconds over a link up; gives each tick's lead and the clock's rate.
     fn run(start_tick: f64, profile: LinkProfile, seconds: u64) -> Vec<(i64, f64)> {
+        run_over(start_tick, &[(0, profile)], seconds).leads
+    }
+
+    /// The same over links that change, each from a second on.
+    fn run_over(start_tick: f64, links: &[(u64, LinkProfile)], seconds: u64) -> Run {
         let tick_us = 33_333_u64;
-        let delay_us = u64::from(profile.latency_ms) * 500;
+        let delay_at = |profile: LinkProfile| u64::from(profile.latency_ms) * 500;
+        let mut delay_us = delay_at(links[0].1);
         let mut clock = InputClock::new(tick_us as f64);
         clock.set(start_tick, 0, 2 * delay_us);
-        let (mut up, mut back, mut leads) = (Link::new(profile, 3), VecDeque::new(), Vec::new());
-        let (mut newest, mut made) = (Tick(0), start_tick as u32);
+        let (mut up, mut back, mut run) = (Link::new(links[0].1, 3), VecDeque::new(), Run::default());
+        let (mut newest, mut made, mut shown) = (Tick(0), start_tick as u32, start_tick);
         for now_us in (0..seconds * 1_000_000).step_by(1_000) {
+            if let Some((_, profile)) = links.iter().find(|(second, _)| second * 1_000_000 == now_us) {
+                up.set_profile(*profile);
+                delay_us = delay_at(*profile);
+            }
+            let step = (clock.tick_at(now_us) - shown) * tick_us as f64 / 1_000.0;
+            shown = clock.tick_at(now_us);
+            if now_us > 0 && !(0.9499..=1.0501).contains(&step) {
+                run.jumps.push(now_us as f64 / 1e6);
+            }
             while clock.tick_at(now_us) as u32 > made {
                 made += 1;
                 up.send(made.to_le_bytes().to_vec(), now_us);
@@ -182,13 +230,13 @@ mod tests {
                 if newest > Tick(0) {
                     back.push_back((now_us + delay_us, tick, newest));
                 }
-                leads.push((newest.since(tick), clock.rate));
+                run.leads.push((newest.since(tick), clock.rate));
             }
             while let Some((_, tick, newest)) = back.pop_front_if(|(at, ..)| *at <= now_us) {
                 clock.observe(newest, tick, now_us, 2 * delay_us);
             }
         }
-        leads
+        run
     }
 
     fn link(latency_ms: u32, jitter_ms: u32, stall_percent: u32) -> LinkProfile {
@@ -229,5 +277,45 @@ mod tests {
         let rates = run(3.0, link(100, 60, 3), 60);
         assert!(rates.iter().all(|(_, rate)| (0.95..=1.05).contains(rate)));
         assert!(rates.iter().any(|(_, rate)| *rate > 1.02), "it does catch up");
+    }
+
+    #[test]
+    fn the_clock_never_jumps_over_jitter_and_stalls() {
+        for link in [link(20, 0, 0), link(100, 30, 0), link(100, 60, 2), link(60, 20, 3), link(300, 80, 1)] {
+            let run = run_over(3.0, &[(0, link)], 120);
+            assert_eq!(run.jumps_after(5.0), 0, "over {link}: {:?}", run.jumps);
+        }
+    }
+
+    #[test]
+    fn the_clock_jumps_once_when_it_is_far_off() {
+        // By 20 ticks each way, and back.
+        let (near, far) = (link(100, 10, 0), link(100 + 1_333, 10, 0));
+        let run = run_over(3.0, &[(0, near), (20, far), (60, near)], 100);
+        for (changed, end) in [(20, 60), (60, 100)] {
+            let jumps: Vec<f64> =
+                run.jumps.iter().copied().filter(|at| (f64::from(changed)..f64::from(end)).contains(at)).collect();
+            assert_eq!(jumps.len(), 1, "after {changed} s: {jumps:?}");
+            let late = run.sorted(changed as usize + 4, end as usize).into_iter().filter(|lead| *lead < 0).count();
+            assert!(late <= 12, "{late} ticks starved from 4 s after the change on");
+        }
+        // By 5 ticks it only hastens.
+        let run = run_over(3.0, &[(0, near), (20, link(100 + 333, 10, 0))], 60);
+        assert_eq!(run.jumps_after(5.0), 0, "{:?}", run.jumps);
+        assert!(run.sorted(27, 60)[9] >= 0, "and has caught up after 7 s");
+    }
+
+    #[test]
+    fn the_lead_rises_within_seconds_when_a_link_gets_worse_and_falls_back_when_it_gets_better() {
+        let (good, bad) = (link(100, 0, 0), link(100, 90, 0));
+        let run = run_over(3.0, &[(0, good), (20, bad), (60, good)], 100);
+        let starved = |from, to| 100 * run.sorted(from, to).partition_point(|lead| *lead < 0) / (30 * (to - from));
+        let median = |from, to| run.sorted(from, to)[15 * (to - from)];
+        assert_eq!(starved(10, 20), 0);
+        assert!(starved(20, 22) > 5, "{} % starved at first", starved(20, 22));
+        assert!(starved(25, 60) <= 1, "{} % starved from 5 s after the change on", starved(25, 60));
+        assert!(median(25, 60) > median(10, 20), "it took a longer lead");
+        assert_eq!(median(72, 100), median(10, 20), "12 s after the change back");
+        assert_eq!(run.jumps_after(5.0), 0, "{:?}", run.jumps);
     }
 }
