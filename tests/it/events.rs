@@ -1,4 +1,5 @@
-//! Events over links that break: each is told at most once, and what happened is not taken back.
+//! Events over links that break: each is told at most once, and what happened is not taken back. The game of shots that
+//! this is tried on is here too.
 
 use crate::harness::Play;
 use crate::sessions::seeds;
@@ -15,7 +16,7 @@ const UNCERTAIN_TICKS: u32 = 30;
 
 /// Players who fire at nothing.
 #[derive(State, Clone, Default)]
-struct Salute {
+pub(crate) struct Salute {
     gunners: Table<Gunner>,
 }
 
@@ -27,14 +28,14 @@ struct Gunner {
 }
 
 #[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
-struct Trigger {
-    fire: bool,
+pub(crate) struct Trigger {
+    pub(crate) fire: bool,
 }
 
 /// A shot, by whom and in which tick: no two are the same.
 #[derive(Event, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Fired {
-    by: Seat,
+pub(crate) struct Fired {
+    pub(crate) by: Seat,
     tick: u32,
 }
 

@@ -65,6 +65,17 @@ pub(crate) enum Shot {
     Missed(Seat, #[event(range = 0.0..=1000.0, step = 0.0625)] f32),
 }
 
+/// A game that is played in a gallery.
+pub(crate) trait Range: Game<Input = Trigger, Event = Shot, Options = ()> {
+    fn gallery(&self) -> &Gallery;
+}
+
+impl Range for Gallery {
+    fn gallery(&self) -> &Gallery {
+        self
+    }
+}
+
 impl Game for Gallery {
     type Input = Trigger;
     type Event = Shot;
@@ -89,25 +100,7 @@ impl Game for Gallery {
     }
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {
-        for marksman in self.marksmen.values_mut() {
-            let Some(seat) = marksman.seat else { continue };
-            let trigger = tick.input(seat);
-            marksman.sight = trigger.at;
-            if trigger.fire {
-                marksman.shots = marksman.shots.wrapping_add(1);
-                let struck = tick.past(seat).struck(trigger);
-                match struck.and_then(|id| self.runners.get_mut(id)) {
-                    Some(runner) => {
-                        runner.hit_covered_ticks = runner.hit_covered_ticks.max(runner.covered_ticks);
-                        tick.emit(To::Everyone, Shot::Hit(seat, trigger.at));
-                    }
-                    None => tick.emit(To::Everyone, Shot::Missed(seat, trigger.at)),
-                }
-            }
-        }
-        for runner in self.runners.values_mut() {
-            runner.run(tick.rng());
-        }
+        self.play(tick);
     }
 
     /// Shoots at a runner in the open, now and then, where it is on the screen.
@@ -122,6 +115,28 @@ impl Game for Gallery {
 }
 
 impl Gallery {
+    pub(crate) fn play<G: Range>(&mut self, tick: &mut Step<'_, G>) {
+        for marksman in self.marksmen.values_mut() {
+            let Some(seat) = marksman.seat else { continue };
+            let trigger = tick.input(seat);
+            marksman.sight = trigger.at;
+            if trigger.fire {
+                marksman.shots = marksman.shots.wrapping_add(1);
+                let struck = tick.past(seat).gallery().struck(trigger);
+                match struck.and_then(|id| self.runners.get_mut(id)) {
+                    Some(runner) => {
+                        runner.hit_covered_ticks = runner.hit_covered_ticks.max(runner.covered_ticks);
+                        tick.emit(To::Everyone, Shot::Hit(seat, trigger.at));
+                    }
+                    None => tick.emit(To::Everyone, Shot::Missed(seat, trigger.at)),
+                }
+            }
+        }
+        for runner in self.runners.values_mut() {
+            runner.run(tick.rng());
+        }
+    }
+
     /// The runner that a shot meets in this world.
     fn struck(&self, trigger: Trigger) -> Option<tickwire::RowId> {
         let meets = |runner: &Runner| {

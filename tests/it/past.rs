@@ -1,6 +1,6 @@
 //! Lag compensation: what met its target on the shooter's screen counts, within bounds, and can be replayed.
 
-use crate::gallery::{Gallery, Shot, Trigger};
+use crate::gallery::{Gallery, Range, Shot, Trigger};
 use crate::harness::Play;
 use tickwire::client::Happening;
 use tickwire::history::{History, Recalled};
@@ -9,9 +9,48 @@ use tickwire::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::link::LinkProfile;
 use tickwire::message::{ClientControl, CloseCode, Hello};
 use tickwire::simulation::{Checkpoint, ReplayError, Simulation, TickRecord};
-use tickwire::{Game, Leave, Rng, Tick};
+use tickwire::{Game, Leave, Mode, Rng, Rules, Seat, State, Step, Tick};
 use tickwire_games::{Arena, Paddles};
 use tickwire_server::room::{MemberId, Room, RosterChange};
+
+/// The gallery with a snapshot in every third tick.
+#[derive(State, Clone, Default)]
+struct SparseGallery {
+    gallery: Gallery,
+}
+
+impl Range for SparseGallery {
+    fn gallery(&self) -> &Gallery {
+        &self.gallery
+    }
+}
+
+impl Game for SparseGallery {
+    type Input = Trigger;
+    type Event = Shot;
+    type Options = ();
+    const RULES: Rules = Rules::new("sparse-gallery", 30).seats(8).mode(Mode::Snapshot { every_ticks: 3 });
+
+    fn new(options: &()) -> Self {
+        Self { gallery: Gallery::new(options) }
+    }
+
+    fn join(&mut self, seat: Seat) {
+        self.gallery.join(seat);
+    }
+
+    fn leave(&mut self, seat: Seat, why: Leave) {
+        self.gallery.leave(seat, why);
+    }
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        self.gallery.play(tick);
+    }
+
+    fn bot(&self, me: Seat, dice: &mut Rng) -> Trigger {
+        self.gallery.bot(me, dice)
+    }
+}
 
 /// What marksmen hit in half a minute.
 struct Score {
@@ -27,17 +66,17 @@ struct Score {
 
 /// Lets two marksmen shoot at what they see, after a while in which their clocks settle.
 fn shoot(seed: u64, latency_ms: u32, jitter_ms: u32) -> Score {
-    shoot_over(seed, LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() })
+    shoot_over::<Gallery>(seed, LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() })
 }
 
-fn shoot_over(seed: u64, link: LinkProfile) -> Score {
-    let mut play: Play<Gallery> = Play::new(seed, 2, link);
+fn shoot_over<G: Range>(seed: u64, link: LinkProfile) -> Score {
+    let mut play: Play<G> = Play::new(seed, 2, link);
     play.keeps_records = true;
     play.run_seconds(10);
     let settled = play.records.len();
     play.clients.iter_mut().for_each(|client| while client.session.poll_event().is_some() {});
     let mut heard = 0;
-    for _ in 0..30 * Gallery::RULES.tick_rate_hz {
+    for _ in 0..30 * G::RULES.tick_rate_hz {
         play.run_ticks(1);
         for client in &mut play.clients {
             let me = client.session.seat();
@@ -55,7 +94,7 @@ fn shoot_over(seed: u64, link: LinkProfile) -> Score {
     let shots: Vec<Shot> = records.iter().flat_map(|record| &record.events).map(|(_, shot)| *shot).collect();
     let hits = shots.iter().filter(|shot| matches!(shot, Shot::Hit(..))).count();
     let ages = records.iter().flat_map(|record| &record.actions).map(|(_, action)| action.age.parts());
-    let runners = play.room.checkpoint().world.runners.values();
+    let runners = play.room.checkpoint().world.gallery().runners.values();
     let hit_covered_ticks = runners.map(|runner| runner.hit_covered_ticks).max().unwrap_or(0);
     let age_ticks_max = f64::from(ages.max().unwrap_or(0)) / 16.0;
     Score { hits, misses: shots.len() - hits, heard, age_ticks_max, hit_covered_ticks }
@@ -85,10 +124,22 @@ fn what_met_its_target_on_the_shooters_screen_counts() {
 fn stalls_make_views_older_and_no_shot_miss() {
     for (latency_ms, jitter_ms, stall_percent) in [(100, 30, 2), (150, 20, 2), (90, 40, 1), (70, 60, 2)] {
         let link = LinkProfile { latency_ms, jitter_ms, stall_percent, ..LinkProfile::default() };
-        let Score { hits, misses, age_ticks_max, .. } = shoot_over(u64::from(latency_ms), link);
+        let Score { hits, misses, age_ticks_max, .. } = shoot_over::<Gallery>(u64::from(latency_ms), link);
         assert!(hits > 200, "{hits} hits over {link}");
         assert!(misses * 100 <= hits, "{misses} of {} shots missed over {link}", hits + misses);
         assert!(age_ticks_max > 11.0, "a view of {age_ticks_max} ticks over {link}: stalls made it no older");
+    }
+}
+
+#[test]
+fn what_is_seen_between_snapshots_that_are_ticks_apart_is_hit_too() {
+    for (latency_ms, jitter_ms) in [(0, 0), (50, 20), (100, 0), (150, 20)] {
+        let link = LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() };
+        let Score { hits, misses, age_ticks_max, .. } = shoot_over::<SparseGallery>(u64::from(latency_ms), link);
+        assert!(hits > 200, "{hits} hits over {link}");
+        assert!(misses * 100 <= hits, "{misses} of {} shots missed over {link}", hits + misses);
+        let least = 3.0 + f64::from(latency_ms * SparseGallery::RULES.tick_rate_hz) / 1_000.0;
+        assert!(age_ticks_max > least, "a view of {age_ticks_max} ticks over {link}");
     }
 }
 
@@ -275,7 +326,7 @@ fn only_games_that_look_back_pay_for_it() {
 #[test]
 fn the_window_is_within_the_history_at_any_rate() {
     for rate_hz in 1..=240 {
-        let ticks = tickwire::Rules::new("any", rate_hz).past_ticks_max();
+        let ticks = Rules::new("any", rate_hz).past_ticks_max();
         assert!(ticks >= 1 && ticks < u32::try_from(SNAPSHOT_HISTORY_LEN).expect("a short history"));
         let oldest = ViewAge::from_parts(u8::MAX).at_most(ticks);
         assert!(f64::from(oldest.parts()) <= f64::from(ticks) * 16.0);

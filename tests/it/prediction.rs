@@ -4,7 +4,7 @@ use crate::harness::{Client, Play};
 use glam::{Vec2, vec2};
 use tickwire::link::LinkProfile;
 use tickwire::snapshot::Snapshot;
-use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Table, Tick};
+use tickwire::{Game, Input, Leave, Mode, Rules, Seat, State, Step, Table, Tick};
 
 /// A correction is eased to a third in this time.
 const EASE_US: f32 = 80_000.0;
@@ -65,6 +65,12 @@ impl Game for Pucks {
     }
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {
+        self.slide(tick);
+    }
+}
+
+impl Pucks {
+    fn slide<G: Game<Input = Nudge>>(&mut self, tick: &Step<'_, G>) {
         let now = tick.now();
         let is_server = self.is_server;
         let moves = SCRIPT.iter().filter(|(at, _, is_known)| Tick(*at) == now && (*is_known || is_server));
@@ -73,6 +79,35 @@ impl Game for Pucks {
             let nudge = puck.seat.map_or(0.0, |seat| f32::from(tick.input(seat).x));
             puck.at += by + vec2(nudge, 0.0);
         }
+    }
+}
+
+/// The same with a snapshot in every third tick.
+#[derive(State, Clone, Default)]
+struct SparsePucks {
+    pucks: Pucks,
+}
+
+impl Game for SparsePucks {
+    type Input = Nudge;
+    type Event = ();
+    type Options = ();
+    const RULES: Rules = Rules::new("sparse-pucks", 30).mode(Mode::Snapshot { every_ticks: 3 });
+
+    fn new(options: &()) -> Self {
+        Self { pucks: Pucks::new(options) }
+    }
+
+    fn join(&mut self, seat: Seat) {
+        self.pucks.join(seat);
+    }
+
+    fn leave(&mut self, seat: Seat, why: Leave) {
+        self.pucks.leave(seat, why);
+    }
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        self.pucks.slide(tick);
     }
 }
 
@@ -175,5 +210,42 @@ fn what_is_put_elsewhere_is_in_one_place_or_the_other_whoever_knew_of_it() {
             let mut units = around.iter().map(|frame| frame.correction_units);
             assert!(units.all(|units| units == SHOVED_UNITS), "it is no error of so many units");
         }
+    }
+}
+
+#[test]
+fn snapshots_that_are_ticks_apart_show_own_things_at_once_and_others_moving_evenly() {
+    for jitter_ms in [0, 30] {
+        let link = LinkProfile { latency_ms: 100, jitter_ms, ..LinkProfile::default() };
+        let mut play: Play<SparsePucks> = Play::new(6, 2, link);
+        play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge { x: 2 }));
+        play.run_ticks(SETTLED);
+        let before = play.clients[0].session.stats().clone();
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        play.watch_ticks(SHOVED - 6 - SETTLED, |index, client, now_us| {
+            let (true, Some(me)) = (index == 0, client.session.seat()) else { return };
+            let ahead = client.session.predicted_tick().since(client.session.confirmed().tick);
+            let view = client.session.view(now_us).expect("the game is on");
+            let at = |seat| place(&view.pucks, seat).expect("both are here").x;
+            own.push((at(me), ahead));
+            others.push(at(Seat::new(1 - me.number()).expect("the other seat")));
+        });
+        let stats = play.clients[0].session.stats();
+        assert_eq!(stats.snapshots - before.snapshots, u64::from(SHOVED - 6 - SETTLED) / 3, "every third tick");
+        assert_eq!((stats.rollbacks, stats.correction_units_max), (before.rollbacks, before.correction_units_max));
+        assert!(own.iter().all(|(_, ahead)| *ahead >= 3), "own inputs show before the server knows them: {own:?}");
+        // Two units a tick, of which a frame is nearly a half.
+        let steps = |places: &[f32]| places.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
+        let own: Vec<f32> = own.iter().map(|(at, _)| *at).collect();
+        for steps in [steps(&own), steps(&others)] {
+            assert!(steps.iter().all(|step| (0.8..=1.2).contains(step)), "uneven: {steps:?}");
+        }
+        let playout = play.clients[0].session.playout();
+        assert!(playout.delay_ticks() >= 3.0, "there are three ticks between two snapshots");
+        play.heal();
+        while !play.room.newest().tick.0.is_multiple_of(3) {
+            play.run_ticks(1);
+        }
+        play.assert_converged();
     }
 }

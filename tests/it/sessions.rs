@@ -1,7 +1,9 @@
 //! Sessions over bad networks: whatever happens in between, everybody ends with the same world.
 
+use crate::events::{Salute, Trigger};
 use crate::harness::Play;
 use tickwire::client::Happening;
+use tickwire::limits::ADVANCE_TICKS_MAX;
 use tickwire::link::LinkProfile;
 use tickwire::math::vec2;
 use tickwire::snapshot::Snapshot;
@@ -258,6 +260,97 @@ fn a_shot_appears_at_once_and_never_twice() {
         assert_eq!(twins, 0, "of {shots} shots in {frames} frames");
         assert!(lost * 1_000 < frames, "{lost} of {frames} frames lost several shots at once");
     }
+}
+
+/// Two gunners over a link of 100 ms who fire as fast as they can, once the game is on.
+fn firing() -> Play<Salute> {
+    let mut play: Play<Salute> = Play::new(2, 2, LinkProfile { latency_ms: 100, ..LinkProfile::default() });
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Trigger { fire: true }));
+    play.run_seconds(3);
+    play.keeps_records = true;
+    play
+}
+
+#[test]
+fn a_hidden_page_goes_on_listening_and_keeps_its_hands_off_the_keys() {
+    let mut play = firing();
+    let me = play.clients[0].session.seat().expect("a player");
+    play.clients[0].set_hidden(true);
+    let (hidden_ticks, before) = (20 * 30, play.clients[0].session.stats().clone());
+    play.run_ticks(hidden_ticks);
+    let stats = play.clients[0].session.stats();
+    assert_eq!(play.clients[0].closes, [0; 0], "it acknowledged what came");
+    assert_eq!(stats.snapshots - before.snapshots, u64::from(hidden_ticks), "and so a snapshot came in every tick");
+    assert!(stats.starved_ticks - before.starved_ticks < 10, "its inputs go on: {stats:?}");
+    assert_eq!(play.counters.superseded_snapshots, 0);
+    // What was made before it was hidden is under way for some ticks.
+    let fires = |seat, records: &[tickwire_server::room::TickRecord<Salute>]| {
+        let actions = records.iter().flat_map(|record| &record.actions);
+        actions.filter(|(by, action)| *by == seat && action.input.fire).count()
+    };
+    assert_eq!(fires(me, &play.records[12..]), 0, "nobody holds the key");
+    assert!(fires(Seat::new(1 - me.number()).expect("a seat"), &play.records[12..]) > 500, "the other one does");
+
+    play.clients[0].set_hidden(false);
+    play.records.clear();
+    play.run_seconds(1);
+    assert!(fires(me, &play.records) >= 20, "and is back at once");
+    play.heal();
+    play.assert_converged();
+}
+
+#[test]
+fn a_page_that_slept_catches_up_a_few_ticks_per_frame() {
+    // Half a second away: many ticks are due at once.
+    let mut play: Play<Arena> = Play::new(3, 2, LinkProfile { latency_ms: 500, ..LinkProfile::default() });
+    play.run_seconds(5);
+    for _ in 0..3 {
+        play.clients[0].is_asleep = true;
+        play.run_ticks(40);
+        play.clients[0].is_asleep = false;
+        let (mut inputs, mut made, mut ahead) = (play.clients[0].session.stats().inputs, Vec::new(), Vec::new());
+        play.watch_ticks(20, |index, client, _| {
+            if index == 0 {
+                made.push(client.session.stats().inputs - inputs);
+                inputs += made[made.len() - 1];
+                ahead.push(client.session.predicted_tick().since(client.session.confirmed().tick));
+            }
+        });
+        let max = u64::from(ADVANCE_TICKS_MAX);
+        assert!(made.iter().all(|made| *made <= max), "{made:?} inputs in the first frames");
+        assert_eq!(made[0], max, "much was due: {made:?}");
+        // While it slept the room held snapshots back: it predicts from an old one at first.
+        assert!(ahead[4] >= 14 && ahead[ahead.len() - 1] >= 14, "as far ahead as before, soon: {ahead:?}");
+        play.run_seconds(5);
+    }
+    play.heal();
+    play.assert_converged();
+}
+
+#[test]
+fn others_are_shown_later_when_the_link_gets_worse_and_sooner_when_it_gets_better() {
+    let link =
+        |jitter_ms, stall_percent| LinkProfile { latency_ms: 60, jitter_ms, stall_percent, ..LinkProfile::default() };
+    let mut play: Play<Salute> = Play::new(4, 2, link(5, 0));
+    let state = |play: &Play<Salute>| {
+        let playout = play.clients[0].session.playout();
+        (playout.delay_ticks(), playout.underruns())
+    };
+    play.run_seconds(20);
+    let (good_ticks, _) = state(&play);
+    play.clients.iter_mut().for_each(|client| client.set_link(link(90, 1)));
+    play.run_seconds(5);
+    let (bad_ticks, at_first) = state(&play);
+    assert!(bad_ticks > good_ticks + 1.5, "within 5 s: from {good_ticks} to {bad_ticks} ticks");
+    play.run_seconds(40);
+    let (_, then) = state(&play);
+    // A page draws 62 frames a second.
+    assert!((then - at_first) * 100 < 40 * 62, "{} frames were guessed later on", then - at_first);
+    play.clients.iter_mut().for_each(|client| client.set_link(link(5, 0)));
+    // A minute is remembered.
+    play.run_seconds(65);
+    let (again_ticks, _) = state(&play);
+    assert!(again_ticks <= good_ticks + 0.5, "from {good_ticks} over {bad_ticks} to {again_ticks} ticks");
 }
 
 #[test]

@@ -23,8 +23,12 @@ pub struct Client<G: Game> {
     pub closes: Vec<u16>,
     /// While true, nothing arrives at the server: its acks are missing.
     pub is_mute: bool,
+    /// While true, nothing runs on the device: what arrives waits.
+    pub is_asleep: bool,
     /// Input of the player; `None` for the game's bot.
     pub hands: Option<G::Input>,
+    /// While true, no frame is drawn, and the session knows.
+    is_hidden: bool,
     up: Link,
     down: Link,
     dice: Rng,
@@ -47,7 +51,9 @@ impl<G: Game> Client<G> {
             member: None,
             closes,
             is_mute: false,
+            is_asleep: false,
             hands,
+            is_hidden: false,
             up,
             down,
             dice,
@@ -66,6 +72,9 @@ impl<G: Game> Client<G> {
 
     /// One step of simulated time. Says whether a frame is to be drawn.
     pub fn run(&mut self, now_us: u64) -> bool {
+        if self.is_asleep {
+            return false;
+        }
         if self.session.poll_dial(now_us) {
             self.is_open = true;
             self.session.handle_opened(now_us);
@@ -73,7 +82,7 @@ impl<G: Game> Client<G> {
         while let Some(message) = self.down.poll(now_us) {
             self.receive(&message, now_us);
         }
-        let draws = now_us % FRAME_US == self.frame_offset_us;
+        let draws = !self.is_hidden && now_us % FRAME_US == self.frame_offset_us;
         if draws {
             self.play(now_us);
             self.session.advance(now_us);
@@ -163,10 +172,21 @@ impl<G: Game> Client<G> {
         self.down.stall_until(until_us);
     }
 
+    /// The page is hidden, or shown again.
+    pub fn set_hidden(&mut self, is_hidden: bool) {
+        self.is_hidden = is_hidden;
+        self.session.set_hidden(is_hidden);
+    }
+
+    /// The link becomes another one, for what is sent from now on.
+    pub const fn set_link(&mut self, profile: LinkProfile) {
+        self.up.set_profile(profile);
+        self.down.set_profile(profile);
+    }
+
     /// The link becomes perfect, for what is sent from now on.
     pub fn heal(&mut self) {
         self.is_mute = false;
-        self.up.set_profile(LinkProfile::default());
-        self.down.set_profile(LinkProfile::default());
+        self.set_link(LinkProfile::default());
     }
 }
