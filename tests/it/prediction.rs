@@ -42,7 +42,7 @@ struct Puck {
 
 #[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
 struct Nudge {
-    #[input(range = -4..=4)]
+    #[input(range = -64..=64)]
     x: i8,
 }
 
@@ -146,8 +146,9 @@ fn frame(client: &mut Client<Pucks>, now_us: u64) -> Option<Frame> {
 /// Every frame that one of two players saw, over a link of 100 ms, while both pucks are nudged alike.
 fn frames(nudge: i8) -> Vec<Frame> {
     let mut play: Play<Pucks> = Play::new(5, 2, LinkProfile { latency_ms: 100, ..LinkProfile::default() });
-    play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge { x: nudge }));
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge::default()));
     play.run_ticks(SETTLED);
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge { x: nudge }));
     let starved = |play: &Play<Pucks>| play.clients[0].session.stats().starved_ticks;
     let (at_first, mut frames) = (starved(&play), Vec::new());
     play.watch_ticks(PUT_ELSEWHERE_UNKNOWN + 60 - SETTLED, |index, client, now_us| {
@@ -191,7 +192,7 @@ fn a_correction_is_measured_before_smoothing_and_smoothed_on_screen_alone() {
 
 #[test]
 fn what_is_put_elsewhere_is_in_one_place_or_the_other_whoever_knew_of_it() {
-    for nudge in [0, 1] {
+    for nudge in [0, 1, 4] {
         let frames = frames(nudge);
         for at in [PUT_ELSEWHERE, PUT_ELSEWHERE_UNKNOWN] {
             let around = between(&frames, at - 12, at + 12);
@@ -211,6 +212,23 @@ fn what_is_put_elsewhere_is_in_one_place_or_the_other_whoever_knew_of_it() {
             assert!(units.all(|units| units == SHOVED_UNITS), "it is no error of so many units");
         }
     }
+}
+
+#[test]
+fn what_is_ones_own_glides_however_fast_it_is() {
+    // More than a part of the range that would be a leap from rest, and never seen by the server before it is shown.
+    let nudge = 60;
+    let mut play: Play<Pucks> = Play::new(5, 2, LinkProfile { latency_ms: 100, ..LinkProfile::default() });
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge::default()));
+    play.run_ticks(SETTLED);
+    play.clients[0].hands = Some(Nudge { x: nudge });
+    let mut places = Vec::new();
+    play.watch_ticks(16, |index, client, now_us| {
+        places.extend((index == 0).then(|| frame(client, now_us)).flatten().map(|frame| frame.own.x));
+    });
+    // The first ticks, in which it starts, apart. A frame is nearly half a tick.
+    let steps: Vec<f32> = places[8..].windows(2).map(|pair| (pair[1] - pair[0]) / f32::from(nudge)).collect();
+    assert!(steps.len() > 20 && steps.iter().all(|step| (0.4..=0.56).contains(step)), "uneven: {steps:?}");
 }
 
 #[test]
