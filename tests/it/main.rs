@@ -1,7 +1,7 @@
 //! Integration tests: every part against the others, in one binary.
 //!
-//! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`, `rhythm`,
-//! `readers`, `memory` and `process` open sockets, on the loopback interface.
+//! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
+//! `rhythm`, `readers`, `memory` and `process` open sockets, on the loopback interface.
 
 #[cfg(test)]
 mod codec;

@@ -284,7 +284,7 @@ fn a_hidden_page_goes_on_listening_and_keeps_its_hands_off_the_keys() {
     assert!(stats.starved_ticks - before.starved_ticks < 10, "its inputs go on: {stats:?}");
     assert_eq!(play.counters.superseded_snapshots, 0);
     // What was made before it was hidden is under way for some ticks.
-    let fires = |seat, records: &[tickwire_server::room::TickRecord<Salute>]| {
+    let fires = |seat, records: &[TickRecord<Salute>]| {
         let actions = records.iter().flat_map(|record| &record.actions);
         actions.filter(|(by, action)| *by == seat && action.input.fire).count()
     };
