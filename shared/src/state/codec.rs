@@ -110,7 +110,7 @@ impl Fixed {
 impl Codec<f32> for Fixed {
     const WIDTH: usize = 1;
     fn describe(&self, fields: &mut Fields<'_>) {
-        fields.float(f64::from(self.min), self.levels, self.step);
+        fields.leaf_from(f64::from(self.min), self.levels, LeafKind::Number, self.step, true);
     }
     #[inline]
     fn gather(&self, value: &f32, wire: &mut [u32]) {
@@ -243,7 +243,7 @@ impl Whole {
     pub(super) fn describe(self, fields: &mut Fields<'_>) {
         // At most 2^32 numbers, by the constructor.
         let span = u32::try_from(self.max - self.min).unwrap_or(u32::MAX);
-        fields.leaf_from(self.min as f64, span, LeafKind::Number, 1.0);
+        fields.leaf_from(self.min as f64, span, LeafKind::Number, 1.0, false);
     }
 }
 

@@ -445,41 +445,32 @@ impl<'a> Fields<'a> {
 
     /// The four leaves of a rotation: which component is the largest, and the others, within `0..=max`.
     pub fn rotation(&mut self, max: u32, unit: f32) {
-        let first = self.tables[self.table].leaves.len();
+        let (first, min) = (self.tables[self.table].leaves.len(), f64::from(max / 2) * f64::from(unit));
         self.tables[self.table].rotations.push(first);
         self.named("largest", |fields| fields.leaf(3, LeafKind::Choice, 1.0));
         for other in ["a", "b", "c"] {
-            let min = f64::from(max / 2) * f64::from(unit);
-            self.named(other, |fields| fields.float(-min, max, unit));
+            self.named(other, |fields| fields.leaf_from(-min, max, LeafKind::Number, unit, true));
         }
     }
 
     /// The leaf that says which of `variants` an enum is.
     pub fn tag(&mut self, variants: usize) {
-        let max = u32::try_from(variants.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.leaf(max, LeafKind::Choice, 1.0);
+        self.leaf(u32::try_from(variants.saturating_sub(1)).unwrap_or(u32::MAX), LeafKind::Choice, 1.0);
     }
 
     /// One wire integer within `0..=max`, of which a step means `unit` in the game, and 0 means 0.
     pub fn leaf(&mut self, max: u32, kind: LeafKind, unit: f32) {
-        self.leaf_from(0.0, max, kind, unit);
+        self.leaf_from(0.0, max, kind, unit, false);
     }
 
     /// One wire integer within `0..=max`, of which 0 means `min` in the game and a step `unit`.
     #[inline(never)]
-    pub fn leaf_from(&mut self, min: f64, max: u32, kind: LeafKind, unit: f32) {
+    pub fn leaf_from(&mut self, min: f64, max: u32, kind: LeafKind, unit: f32, is_float: bool) {
         let (path, bits, owner) = (self.path.clone(), u32::BITS - max.leading_zeros(), self.owner);
         // There is nothing between two choices.
         let marks = Marks { smooth: self.marks.smooth && kind != LeafKind::Choice, ..self.marks };
-        let (motion, is_float) = (Motion::Hold, false);
+        let motion = Motion::Hold;
         self.tables[self.table].leaves.push(Leaf { path, min, max, bits, kind, unit, is_float, marks, owner, motion });
-    }
-
-    /// A float as one wire integer within `0..=max`, of which 0 means `min` in the game and a step `unit`.
-    #[inline(never)]
-    pub fn float(&mut self, min: f64, max: u32, unit: f32) {
-        self.leaf_from(min, max, LeafKind::Number, unit);
-        self.tables[self.table].leaves.last_mut().expect("it was just added").is_float = true;
     }
 
     /// A table of rows `T` at this place.
