@@ -139,14 +139,17 @@ impl Rules {
         }
     }
 
-    /// How many ticks the past that a seat is shown may be old: [`PAST_MS_MAX`], or as much as the history holds with one
-    /// more world, which says how fast things were. 0 in lockstep, where everyone sees the same.
+    /// How many ticks the past that a seat is shown may be old: [`PAST_MS_MAX`], or as much as the history holds with the
+    /// snapshot before, which says how fast things were. 0 in lockstep, where everyone sees the same.
     #[must_use]
     pub const fn past_ticks_max(&self) -> u32 {
         if self.is_lockstep() {
             return 0;
         }
-        let (wanted, kept) = ((PAST_MS_MAX * self.tick_rate_hz).div_ceil(1_000), SNAPSHOT_HISTORY_LEN as u32 - 2);
+        let wanted = (PAST_MS_MAX * self.tick_rate_hz).div_ceil(1_000);
+        // The newest world is a tick old when a step asks. Two snapshots are before a view, the later one at the worst as
+        // old as a view that shows it to its last moment.
+        let kept = (SNAPSHOT_HISTORY_LEN as u32 + 1).saturating_sub(2 * self.message_ticks());
         if wanted < kept { wanted } else { kept }
     }
 

@@ -224,10 +224,19 @@ mod tests {
         // Not made yet, not sent yet, not kept any more, never was.
         assert_eq!(seen(40, 99.5, 1), (Some(39), 40, None, 0.0));
         assert_eq!(seen(40, 39.5, 3), (Some(36), 39, None, 0.0));
-        assert_eq!(seen(40, 3.5, 1), (None, 23, Some(24), 0.0));
+        assert_eq!(seen(40, 3.5, 1), (None, 24, Some(25), 0.0));
         assert_eq!(seen(40, 3.5, 3), (None, 24, Some(27), 0.0));
         assert_eq!(seen(2, -7.0, 1), (None, 0, Some(1), 0.0));
         assert_eq!(seen(40, 5.0, 100), (None, 40, None, 0.0));
         assert_eq!(seen(40, 1e30, 0), (Some(39), 40, None, 0.0));
+        // In the oldest view of all it is still known how fast things were.
+        for every in 1..=4 {
+            let rules = crate::Rules::new("rare", 240).mode(crate::Mode::Snapshot { every_ticks: every });
+            let (every, oldest) = (u32::from(every), f64::from(rules.past_ticks_max()).min(255.0 / 16.0));
+            for ticks in 40..60 {
+                let (earlier, before, ..) = seen(ticks, f64::from(ticks + 1) - oldest, every);
+                assert_eq!(earlier, Some(before - every), "{every} ticks apart, at {ticks}");
+            }
+        }
     }
 }

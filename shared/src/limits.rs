@@ -16,7 +16,7 @@ pub const TABLES_MAX: usize = 32;
 
 /// Snapshots kept on the server: as baselines of deltas, and to judge shots by. The oldest view of a game at 30 Hz,
 /// [`PAST_MS_MAX`] ago, lies after the second of them; the first says how fast things were there.
-pub const SNAPSHOT_HISTORY_LEN: usize = 18;
+pub const SNAPSHOT_HISTORY_LEN: usize = 17;
 
 /// How old, in milliseconds, the world may be by which a player's input is judged (`Step::past`). Nobody is hit
 /// longer after they reached cover. Enough for a round trip of 150 ms with stalls of 200 ms on both ways, which input

@@ -15,8 +15,8 @@ async fn on_a_bad_link_a_key_moves_the_ship_in_the_very_next_frame_and_hardly_an
     assert_eq!(seen.frames_to_move, [1; 4], "{seen:?}");
     assert_eq!(seen.correction_units.p50, 0.0, "{seen:?}");
     assert!(seen.correction_units.p99 < HALF_SHIP_UNITS, "{seen:?}");
-    assert!(seen.frames > 200 && seen.underrun_percent < 10.0, "{seen:?}");
     // Over minutes it is below 0.1; here one held-up frame of a busy machine weighs as much.
+    assert!(seen.frames > 200 && seen.underrun_percent < 2.0, "{seen:?}");
     assert!(seen.still_percent < 0.5, "{seen:?}");
     assert!(seen.rtt_ms > 80.0, "the link is as bad as was asked for: {seen:?}");
     assert!(seen.hashes_compared > 500 && seen.hash_mismatches == 0, "{seen:?}");

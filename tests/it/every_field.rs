@@ -1,6 +1,4 @@
 //! A small game with every kind of field, and what players on bad links make of it.
-//!
-//! Its fields take 62 lines, and what moves them all takes 70 more.
 
 use crate::harness::Play;
 use crate::sessions::{chaos, profile, seeds};

@@ -66,11 +66,11 @@ pub(crate) enum Shot {
 }
 
 /// A game that is played in a gallery.
-pub(crate) trait Range: Game<Input = Trigger, Event = Shot, Options = ()> {
+pub(crate) trait InGallery: Game<Input = Trigger, Event = Shot, Options = ()> {
     fn gallery(&self) -> &Gallery;
 }
 
-impl Range for Gallery {
+impl InGallery for Gallery {
     fn gallery(&self) -> &Gallery {
         self
     }
@@ -115,7 +115,7 @@ impl Game for Gallery {
 }
 
 impl Gallery {
-    pub(crate) fn play<G: Range>(&mut self, tick: &mut Step<'_, G>) {
+    pub(crate) fn play<G: InGallery>(&mut self, tick: &mut Step<'_, G>) {
         for marksman in self.marksmen.values_mut() {
             let Some(seat) = marksman.seat else { continue };
             let trigger = tick.input(seat);

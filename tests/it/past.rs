@@ -1,6 +1,6 @@
 //! Lag compensation: what met its target on the shooter's screen counts, within bounds, and can be replayed.
 
-use crate::gallery::{Gallery, Range, Shot, Trigger};
+use crate::gallery::{Gallery, InGallery, Shot, Trigger};
 use crate::harness::Play;
 use tickwire::client::Happening;
 use tickwire::history::{History, Recalled};
@@ -19,7 +19,7 @@ struct SparseGallery {
     gallery: Gallery,
 }
 
-impl Range for SparseGallery {
+impl InGallery for SparseGallery {
     fn gallery(&self) -> &Gallery {
         &self.gallery
     }
@@ -69,7 +69,7 @@ fn shoot(seed: u64, latency_ms: u32, jitter_ms: u32) -> Score {
     shoot_over::<Gallery>(seed, LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() })
 }
 
-fn shoot_over<G: Range>(seed: u64, link: LinkProfile) -> Score {
+fn shoot_over<G: InGallery>(seed: u64, link: LinkProfile) -> Score {
     let mut play: Play<G> = Play::new(seed, 2, link);
     play.keeps_records = true;
     play.run_seconds(10);

@@ -1,7 +1,7 @@
 //! Mispredictions by script: what is measured of them, what is shown of them, and what never is.
 
 use crate::harness::{Client, Play};
-use glam::{Vec2, vec2};
+use glam::{Quat, Vec2, vec2};
 use tickwire::link::LinkProfile;
 use tickwire::snapshot::Snapshot;
 use tickwire::{Game, Input, Leave, Mode, Rules, Seat, State, Step, Table, Tick};
@@ -38,6 +38,11 @@ struct Puck {
     seat: Option<Seat>,
     #[state(range = 0..=1600, step = 0.0625, smooth)]
     at: Vec2,
+    /// Both leap when the puck is shoved, which says nothing of its place.
+    #[state(range = 0..=128, step = 0.125, smooth)]
+    dazed_ticks: f32,
+    #[state(rotation, smooth)]
+    facing: Quat,
 }
 
 #[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
@@ -57,7 +62,8 @@ impl Game for Pucks {
     }
 
     fn join(&mut self, seat: Seat) {
-        self.pucks.insert(Puck { seat: Some(seat), at: vec2(100.0, 100.0 + 400.0 * f32::from(seat.number())) });
+        let at = vec2(100.0, 100.0 + 400.0 * f32::from(seat.number()));
+        self.pucks.insert(Puck { seat: Some(seat), at, ..Puck::default() });
     }
 
     fn leave(&mut self, seat: Seat, _: Leave) {
@@ -78,6 +84,9 @@ impl Pucks {
         for puck in self.pucks.values_mut() {
             let nudge = puck.seat.map_or(0.0, |seat| f32::from(tick.input(seat).x));
             puck.at += by + vec2(nudge, 0.0);
+            if now == Tick(SHOVED) && is_server {
+                (puck.dazed_ticks, puck.facing) = (100.0, Quat::from_rotation_z(3.0));
+            }
         }
     }
 }

@@ -17,8 +17,8 @@ use tickwire::snapshot::{Rows, Snapshot};
 use tickwire::state::{Leaf, Motion, Schema, TableSchema, Visibility};
 use tickwire::{RowId, Tick};
 
-/// Baselines are at most so old: a room keeps 18 snapshots, the newest among them.
-const AGE_MAX: u32 = 17;
+/// Baselines are at most so old: a room keeps 17 snapshots, the newest among them.
+const AGE_MAX: u32 = 16;
 
 /// What was received of one topic.
 #[derive(Clone)]

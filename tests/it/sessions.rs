@@ -128,31 +128,6 @@ fn a_client_that_stops_acknowledging_is_closed_and_slows_nobody() {
 }
 
 #[test]
-fn a_hidden_page_acknowledges_on_and_neither_steers_nor_shoots() {
-    let mut play: Play<Arena> = Play::new(12, 2, LinkProfile { latency_ms: 60, ..LinkProfile::default() });
-    let held = Helm { stick: vec2(0.0, 1.0), fire: true, ..Helm::default() };
-    play.clients[0].hands = Some(held);
-    play.run_seconds(8);
-    let seat = play.clients[0].session.seat().expect("a seat");
-    let done = |record: &TickRecord<Arena>| {
-        let mine = record.actions.iter().find(|(whose, _)| *whose == seat);
-        mine.map(|(_, action)| action.input)
-    };
-    play.clients[0].session.set_hidden(true);
-    play.run_ticks(15);
-    play.keeps_records = true;
-    play.run_seconds(20);
-    assert!(play.records.iter().all(|record| done(record) == Some(Helm::default())), "the keys are held all the while");
-    assert!(play.clients[0].session.is_connected() && play.clients[0].closes.is_empty());
-    assert_eq!(play.clients[0].session.stats().welcomes, 1, "it never left");
-    play.records.clear();
-    play.clients[0].session.set_hidden(false);
-    play.run_ticks(15);
-    assert_eq!(play.records.last().and_then(done), Some(held), "back at once");
-    play.assert_sound();
-}
-
-#[test]
 fn a_held_seat_is_freed_in_the_end() {
     let mut play: Play<Paddles> = Play::new(6, 2, LinkProfile::default());
     play.run_seconds(1);

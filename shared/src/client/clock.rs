@@ -155,11 +155,18 @@ impl InputClock {
         }
     }
 
+    /// Observations at the most that may be of stalls which are not provided for.
+    fn stalled_max(&self) -> usize {
+        let known_us = |observation: Option<&(u64, f64)>| observation.map_or(0, |(at_us, _)| *at_us);
+        let span_us = known_us(self.observations.back()).saturating_sub(known_us(self.observations.front())) as f64;
+        let part = if span_us > STALLED_US_MAX { STALLED_US_MAX / span_us } else { 1.0 };
+        (self.observations.len() as f64 * part) as usize
+    }
+
     /// How early the inputs were, save those that may be late.
     fn worst(&self, provided: f64) -> f64 {
         let best = self.sorted.last().copied().unwrap_or(0.0);
-        let most = (STALLED_US_MAX / self.tick_us) as usize;
-        let helpless = self.sorted.partition_point(|early| best - early > provided).min(most);
+        let helpless = self.sorted.partition_point(|early| best - early > provided).min(self.stalled_max());
         let may_starve = (self.sorted.len() as f64 * STARVED_PART) as usize;
         self.sorted.get(helpless + may_starve).copied().unwrap_or(best)
     }

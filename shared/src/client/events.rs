@@ -92,13 +92,14 @@ impl<G: Game> Events<G> {
         self.ledger.confirm(tick, row(event));
     }
 
-    /// The prediction was made anew and these are its events: takes back what was told and is not among them.
-    pub(super) fn reconsider(&mut self, me: Option<Seat>, replayed: &[(Tick, To, G::Event)]) {
+    /// The prediction was made anew up to the tick `now` and these are its events: takes back what was told and is not
+    /// among them.
+    pub(super) fn reconsider(&mut self, me: Option<Seat>, now: Tick, replayed: &[(Tick, To, G::Event)]) {
         self.ledger.doubt(None);
         for (tick, _, event) in replayed.iter().filter(|(_, to, _)| hears(me, *to)) {
             self.ledger.expect(*tick, &row(event));
         }
-        self.ledger.take_back();
+        self.ledger.take_back(now);
     }
 
     /// Another connection, on which the server tells of the ticks after `told`. What was predicted of them is predicted
@@ -166,7 +167,7 @@ impl Ledger {
 
     fn predict(&mut self, tick: Tick, event: Row) {
         let is_near = |known: &Predicted| tick.since(known.tick) <= EVENT_WINDOW_TICKS;
-        self.predicted.retain(|known| known.outlook != Outlook::Undecided || is_near(known));
+        self.predicted.retain(|known| known.outlook == Outlook::Expected || is_near(known));
         if self.expect(tick, &event) {
             // It was told before the connection broke.
         } else if let Some(id) = self.tell(event.clone()) {
@@ -191,15 +192,15 @@ impl Ledger {
         missing.is_some()
     }
 
-    /// Takes back what is missing.
-    fn take_back(&mut self) {
-        let queue = &mut self.queue;
-        let is_missing = |known: &mut Predicted| known.outlook == Outlook::Missing;
-        for Predicted { id, event, .. } in self.predicted.extract_if(.., is_missing) {
-            let untold = queue.len();
-            queue.retain(|told| !matches!(told, Happening::Happened { id: known, .. } if *known == id));
-            if queue.len() == untold {
-                queue.push_back(Happening::Cancelled { id, event });
+    /// Takes back what is missing, up to the tick `now`: what was told of later ones is predicted again when they come.
+    fn take_back(&mut self, now: Tick) {
+        let is_missing = |known: &Predicted| known.outlook == Outlook::Missing && known.tick <= now;
+        while let Some(index) = self.predicted.iter().position(is_missing) {
+            let Predicted { id, event, .. } = self.predicted.remove(index);
+            let is_it = |told: &Happening<Row>| matches!(told, Happening::Happened { id: known, .. } if *known == id);
+            match self.queue.iter().position(is_it) {
+                Some(untold) => drop(self.queue.remove(untold)),
+                None => self.queue.push_back(Happening::Cancelled { id, event }),
             }
         }
     }
@@ -274,7 +275,7 @@ mod tests {
             ledger.predict(Tick(7), predicted);
             ledger.confirm(Tick(8), confirmed);
             ledger.doubt(None);
-            ledger.take_back();
+            ledger.take_back(Tick(9));
             let expected: &[(bool, u32)] = if is_same { &[(true, 1)] } else { &[(true, 2)] };
             assert_eq!(told(&mut ledger), expected, "told once, or the other one instead");
         }
@@ -295,7 +296,7 @@ mod tests {
         ledger.confirm(Tick(107), honk());
         assert_eq!(told(&mut ledger), [], "what the server came to a little later");
         ledger.doubt(None);
-        ledger.take_back();
+        ledger.take_back(Tick(111));
         assert_eq!(told(&mut ledger), [], "nobody knows what became of tick 90");
         ledger.predict(Tick(112), honk());
         assert_eq!(told(&mut ledger), [(true, 4)], "this is another one");
@@ -309,7 +310,11 @@ mod tests {
         ledger.predict(Tick(111), row(&Noise::Hit(3, Vec2::ZERO, 0.0)));
         ledger.doubt(Some(Tick(105)));
         ledger.predict(Tick(110), row(&Noise::Honk(0.0)));
-        ledger.take_back();
-        assert_eq!(told(&mut ledger), [(true, 1)], "the other one was not heard yet");
+        ledger.take_back(Tick(110));
+        assert_eq!(told(&mut ledger), [(true, 1), (true, 2)], "tick 111 is yet to be played");
+        ledger.doubt(None);
+        ledger.expect(Tick(110), &row(&Noise::Honk(0.0)));
+        ledger.take_back(Tick(111));
+        assert_eq!(told(&mut ledger), [(false, 2)], "and this time nothing is hit");
     }
 }

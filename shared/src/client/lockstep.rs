@@ -347,7 +347,7 @@ impl<G: Game> Lockstep<G> {
         let replayed = replayed
             .flat_map(|frame| frame.events.iter().map(|(to, event)| (frame.whole.tick(), *to, *event)))
             .collect::<Vec<_>>();
-        self.events.reconsider(self.me, &replayed);
+        self.events.reconsider(self.me, now, &replayed);
     }
 
     /// Lets go of frames that are neither shown nor needed to find a difference.

@@ -41,8 +41,10 @@ const STILL_PART: f64 = 0.0003;
 /// Delays come in steps of this part of a tick.
 const DELAY_STEP_TICKS: f64 = 0.25;
 
-/// The longest delay, in microseconds: who is further behind is better served by a picture that stops at times.
+/// The longest delay, in microseconds: who is further behind is better served by a picture that stops at times. Above
+/// 90 Hz it is what the snapshots hold.
 const DELAY_US_MAX: f64 = 300_000.0;
+const DELAY_TICKS_MAX: f64 = (KEPT - 4) as f64;
 
 /// A snapshot's arrival, in ticks.
 #[derive(Debug, Clone, Copy)]
@@ -175,7 +177,7 @@ impl Playout {
         self.deviation += (libm::fabs(late - self.lateness) - self.deviation) * 0.05;
         self.lateness += (late - self.lateness) * 0.05;
         let needed = (late + tick.since(newest) as f64) as f32;
-        if f64::from(needed) > DELAY_US_MAX / self.tick_us + self.beyond_ticks_max() {
+        if f64::from(needed) > self.delay_ticks_max() + self.beyond_ticks_max() {
             // A tunnel, or this client was asleep: no delay would have helped.
             return;
         }
@@ -203,7 +205,7 @@ impl Playout {
             lacked(delay) <= BEYOND_PART * waited && lacked(delay + self.beyond_ticks_max()) <= STILL_PART * waited
         };
         // Both parts only shrink with the delay, so the least one is found by halving.
-        let (mut low, mut high) = (0_u32, (DELAY_US_MAX / self.tick_us / DELAY_STEP_TICKS) as u32);
+        let (mut low, mut high) = (0_u32, (self.delay_ticks_max() / DELAY_STEP_TICKS) as u32);
         while low < high {
             let middle = u32::midpoint(low, high);
             if is_enough(1.0 + f64::from(middle) * DELAY_STEP_TICKS) {
@@ -213,6 +215,10 @@ impl Playout {
             }
         }
         1.0 + f64::from(high) * DELAY_STEP_TICKS
+    }
+
+    fn delay_ticks_max(&self) -> f64 {
+        within(DELAY_US_MAX / self.tick_us, 1.0, DELAY_TICKS_MAX)
     }
 
     fn beyond_ticks_max(&self) -> f64 {

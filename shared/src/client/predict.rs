@@ -73,6 +73,11 @@ impl Predicted {
         }
     }
 
+    /// Whether anything is still shown elsewhere than it is.
+    pub(super) const fn is_corrected(&self) -> bool {
+        !self.offsets.is_empty()
+    }
+
     /// Time passes: what is left of corrections becomes less.
     pub(super) fn fade(&mut self, elapsed_us: u64) {
         let kept = libm::expf(-(elapsed_us as f32) / EASE_US);
@@ -107,11 +112,7 @@ impl<'a> FieldError<'a> {
         if leaf.kind != LeafKind::Number {
             return;
         }
-        let axis = leaf.path.len().saturating_sub(2);
-        let field = match leaf.path.get(axis..) {
-            Some(".x" | ".y" | ".z") => &leaf.path[..axis],
-            _ => leaf.path.as_str(),
-        };
+        let field = leaf.field();
         if field != self.field {
             (self.worst, self.field, self.squares) = (self.worst(), field, 0.0);
         }
@@ -262,7 +263,9 @@ impl<G: Game> Predictor<G> {
         self.replayed.copy_from(base);
         self.replayed_events.clear();
         let mut last = Action::default();
-        self.predicted.before.copy_from(base);
+        if ticks == 0 {
+            self.predicted.before.copy_from(base);
+        }
         for tick in (1..=ticks).map(|ahead| base.tick + ahead) {
             last = self.action(tick).unwrap_or_else(|| Action { input: self.codec.held(last.input), ..last });
             if tick == target {
@@ -299,18 +302,17 @@ impl<G: Game> Predictor<G> {
                 let was = old.find_near(index, *id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
                 let Some(was) = was.filter(|was| *was != row && (mine || number == 0)) else { continue };
                 let (mut error, corrected) = (FieldError::default(), Corrected { number, id: *id, was, is: row });
-                let is_elsewhere =
-                    |leaves: &[usize]| corrected.is_elsewhere(table, leaves, eyes.playout, self.base.tick);
-                let put_elsewhere = number > 0 && is_elsewhere(&table.smooth);
                 for (at, leaf) in table.leaves.iter().enumerate() {
                     if was[at] == row[at] || !(mine || predicts_leaf(leaf, row, me)) {
                         continue;
                     }
                     correction.wrong = true;
                     let steps = difference(leaf, row[at], was[at]);
-                    let stays =
-                        put_elsewhere || (number == 0 && is_elsewhere(&[at])) || table.is_replaced(at, was, row);
-                    if leaf.marks.smooth && !stays {
+                    let stays = || {
+                        let is_elsewhere = corrected.is_elsewhere(table, at, eyes.playout, self.base.tick);
+                        is_elsewhere || table.is_replaced(at, was, row)
+                    };
+                    if leaf.marks.smooth && !stays() {
                         offsets.push((*id, at, steps as f32));
                         error.add(leaf, steps as f32);
                     }

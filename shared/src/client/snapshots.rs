@@ -232,7 +232,7 @@ impl<G: Game> Snapshots<G> {
             let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
             let correction = self.predictor.reconcile(eyes, self.mirror.world(), self.me);
             stats.count_correction(&correction);
-            self.events.reconsider(self.me, self.predictor.replayed_events());
+            self.events.reconsider(self.me, self.predictor.tick(), self.predictor.replayed_events());
         }
         let newest = self.playout.newest_tick();
         let due = Tick(self.clock.tick_at(now_us) as u32).min(newest + PREDICTION_TICKS_MAX);

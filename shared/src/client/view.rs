@@ -124,13 +124,16 @@ impl<'a> Course<'a> {
             });
         }
         // Beyond the newest everything goes on as it did last.
-        let (start, ticks) = since(moment.earlier, before.tick).filter(|(start, _)| *start != from)?;
-        let earlier = since(moment.earliest, before.tick - ticks as u32);
+        let last = moment.earlier?;
+        let (start, ticks) = since(Some(last), before.tick).filter(|(start, _)| *start != from)?;
+        let earlier = since(moment.earliest, last.tick);
         Some(Self { ends: (start, from), ticks, earlier, part: moment.beyond / ticks as f32 })
     }
 
-    fn leaps(&self, table: &TableSchema, leaves: &[usize]) -> bool {
-        leaves.iter().any(|at| self.leaps_at(table, *at))
+    /// Whether anything smooth of a row leaps, or of one field of it.
+    fn leaps(&self, table: &TableSchema, field: Option<&str>) -> bool {
+        let counts = |at: usize| field.is_none_or(|field| table.leaves[at].field() == field);
+        table.smooth.iter().any(|at| self.leaps_at(table, *at) && counts(*at))
     }
 
     fn leaps_at(&self, table: &TableSchema, at: usize) -> bool {
@@ -143,7 +146,7 @@ fn play_row(table: &TableSchema, number: usize, index: usize, moment: &Moment<'_
     let from = moment.before.tables[number].row(index);
     let course = Course::of(number, index, moment);
     // What is put elsewhere is here until then, and rests there.
-    let glides = |course: &Course<'_>| number == 0 || !course.leaps(table, &table.smooth);
+    let glides = |course: &Course<'_>| number == 0 || !course.leaps(table, None);
     let Some(course) = course.filter(glides) else { return out.copy_from_slice(from) };
     glide(table, from, course.ends, course.part, out);
     // A rotation is not spun on beyond the newest: its parts alone make no sense.
@@ -166,20 +169,26 @@ pub(super) struct Corrected<'a> {
 }
 
 impl Corrected<'_> {
-    /// Whether these leaves are far off because they were put elsewhere: too far for anything, or far for a tick, and
-    /// the snapshots after the tick `since` say that it was so.
-    pub(super) fn is_elsewhere(&self, table: &TableSchema, leaves: &[usize], playout: &Playout, since: Tick) -> bool {
-        let off = |at: &usize| difference(&table.leaves[*at], self.was[*at], self.is[*at]);
-        if leaves.iter().any(|at| is_teleport(&table.leaves[*at], off(at))) {
+    /// Whether a smooth leaf is far off because it was put elsewhere: itself or another axis of the same place is too far
+    /// off for anything, or far for a tick, and the snapshots after the tick `since` say that it leapt.
+    pub(super) fn is_elsewhere(&self, table: &TableSchema, at: usize, playout: &Playout, since: Tick) -> bool {
+        let field = Some(table.leaves[at].field());
+        // Without a word about how fast it was, only what is too far for anything leaps.
+        let course = |earlier| Course { ends: (self.was, self.is), ticks: 1, earlier, part: 0.0 };
+        let (unheard_of, as_from_rest) = (course(None), course(Some((self.was, 1))));
+        if table.is_of_rotation(at) {
+            // Its parts mean nothing alone.
+            return false;
+        }
+        if unheard_of.leaps(table, field) {
             return true;
         }
-        let as_from_rest = Course { ends: (self.was, self.is), ticks: 1, earlier: Some((self.was, 1)), part: 0.0 };
         let leapt = |tick: u32| {
             let moment = playout.moment_at(f64::from(tick)).filter(|moment| moment.before.tick == Tick(tick))?;
             let index = moment.before.tables[self.number].ids.binary_search(&self.id).ok()?;
-            Some(Course::of(self.number, index, &moment)?.leaps(table, leaves))
+            Some(Course::of(self.number, index, &moment)?.leaps(table, field))
         };
-        as_from_rest.leaps(table, leaves) && (since.0..playout.newest_tick().0).any(|tick| leapt(tick) == Some(true))
+        as_from_rest.leaps(table, field) && (since.0..playout.newest_tick().0).any(|tick| leapt(tick) == Some(true))
     }
 }
 
@@ -257,7 +266,7 @@ impl Merge<'_> {
                 (theirs, Some(ours)) => {
                     b += usize::from(theirs.is_some_and(|theirs| theirs.slot == ours.slot));
                     self.rows.push(*ours).copy_from_slice(now.row(n));
-                    self.ease(n, |_, _| true);
+                    self.ease(n);
                     n += 1;
                 }
                 (Some(_), None) => unreachable!("a row without a partner was handled above"),
@@ -285,19 +294,24 @@ impl Merge<'_> {
                 self.last()[index] = now[index];
             }
         }
-        let me = self.me;
-        self.ease(0, |leaf, row| predicts_leaf(leaf, row, me));
+        self.ease(0);
     }
 
-    /// Moves predicted leaves on towards the next tick, and by what is left of a correction.
-    fn ease(&mut self, index: usize, predicts: impl Fn(&Leaf, &[u32]) -> bool) {
-        let (predicted, number, table) = (self.predicted, self.number, self.table);
+    /// Moves predicted leaves on towards the next tick, and by what is left of a correction: those of the root row that
+    /// are predicted, and all of another.
+    fn ease(&mut self, index: usize) {
+        let (predicted, number, table, me) = (self.predicted, self.number, self.table, self.me);
+        let predicts = |leaf: &Leaf, row: &[u32]| number > 0 || predicts_leaf(leaf, row, me);
         let now = &predicted.now.tables[number];
         let (id, row) = (now.ids[index], now.row(index));
         let next = predicted.ahead.tables[number].find_near(index, id).unwrap_or(row);
+        if next == row && !predicted.is_corrected() {
+            // It is where it stays.
+            return;
+        }
         let earlier = predicted.before.tables[number].find_near(index, id).map(|earlier| (earlier, 1));
         let course = Course { ends: (row, next), ticks: 1, earlier, part: predicted.part };
-        let leaps = number > 0 && course.leaps(table, &table.smooth);
+        let leaps = number > 0 && course.leaps(table, None);
         for at in table.smooth.iter().copied() {
             let leaf = &table.leaves[at];
             if !predicts(leaf, row) {

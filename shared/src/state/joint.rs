@@ -1,10 +1,10 @@
-//! Leaves that mean something only together: a rotation's four, and what a tag, a flag or a length governs.
+//! Leaves that mean something only together: a vector's axes, a rotation's four, and what a tag, a flag or a length governs.
 //!
 //! Between two ticks a leaf may move only while it stays part of the same thing: an option that appears, a variant
 //! that changes or a list that grows is not moved through.
 
-use super::TableSchema;
 use super::rotation::{ROTATION_WIDTH, Rotation};
+use super::{Leaf, TableSchema};
 use core::ops::Range;
 
 /// A leaf that says what others mean.
@@ -14,6 +14,15 @@ pub struct Governed {
     pub by: usize,
     /// The leaves that it governs.
     pub leaves: Range<usize>,
+}
+
+impl Leaf {
+    /// The field that this is a part of: the path without the axis, for one axis of a vector.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        let axes = [".x", ".y", ".z"];
+        axes.into_iter().find_map(|axis| self.path.strip_suffix(axis)).unwrap_or(&self.path)
+    }
 }
 
 impl TableSchema {
