@@ -78,7 +78,7 @@ pub struct Playout {
 /// What is shown of others: a moment between two snapshots, or shortly after the newest.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment<'a> {
-    /// The one before `earlier`: says how fast things were beyond the newest. `None` where nothing is shown there.
+    /// The one before `earlier`: beyond the newest it says how fast things were. A room, which knows what came, has none.
     pub earliest: Option<&'a Snapshot>,
     /// The one before `before`: says how fast things were.
     pub earlier: Option<&'a Snapshot>,
