@@ -7,11 +7,11 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tickwire::past::{Past, Rewound};
-use tickwire::section::{Encoder, Mirror, Plan};
-use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::replication::{Encoder, Mirror, Plan};
 use tickwire::state::Schema;
-use tickwire::{Game, Rng, Seat, Step};
+use tickwire::world::bot_match::BotMatch;
+use tickwire::world::snapshot::Topic;
+use tickwire::{Game, Rng};
 use tickwire_games::Crowd;
 
 /// Rooms, each with its own seed.
@@ -23,16 +23,10 @@ const SAMPLE_TICKS: u32 = 8;
 
 /// One room with what its members share, and one of them.
 struct Pair<G: Game> {
-    world: G,
-    rng: Rng,
-    dice: Rng,
-    seats: Vec<Seat>,
-    base: Snapshot,
-    now: Snapshot,
+    bots: BotMatch<G>,
     encoder: Encoder,
     mirror: Mirror,
     bytes: Vec<u8>,
-    rewound: Rewound<G>,
 }
 
 /// How long the two halves of one tick took.
@@ -43,23 +37,18 @@ struct Turn {
 
 impl<G: Game> Pair<G> {
     fn new(schema: &Schema, plan: &Arc<Plan>, options: &G::Options, seed: u64) -> Self {
-        let mut world = G::new(options);
-        let seats: Vec<Seat> = Seat::first(G::RULES.seats).collect();
-        seats.iter().for_each(|seat| world.join(*seat));
-        let (base, now) = (Snapshot::empty(schema), Snapshot::empty(schema));
-        let (rng, dice) = (Rng::new(seed), Rng::new(!seed));
+        let bots = BotMatch::new(options, G::RULES.seats, Rng::new(seed), Rng::new(!seed));
         let encoder = Encoder::with_plan(schema, Arc::clone(plan));
         let mirror = Mirror::with_plan(schema, Arc::clone(plan));
-        let (bytes, rewound) = (Vec::new(), Rewound::default());
-        let mut pair = Self { world, rng, dice, seats, base, now, encoder, mirror, bytes, rewound };
-        pair.step(schema);
+        let mut pair = Self { bots, encoder, mirror, bytes: Vec::new() };
+        pair.bots.step();
         pair.bytes.clear();
-        pair.encoder.encode(schema, Topic::Room, None, &pair.now, true, &mut pair.bytes);
-        pair.mirror.apply(schema, pair.now.tick, &pair.bytes).expect("a keyframe");
+        pair.encoder.encode(schema, Topic::Room, None, pair.bots.newest(), true, &mut pair.bytes);
+        pair.mirror.apply(schema, pair.bots.newest().tick, &pair.bytes).expect("a keyframe");
         for tick in 0..WARM_UP_TICKS {
             pair.turn(schema);
             if tick % SAMPLE_TICKS == 0 {
-                pair.encoder.learn(schema, Topic::Room, &pair.base, &pair.now);
+                pair.encoder.learn(schema, Topic::Room, pair.bots.before(), pair.bots.newest());
             }
         }
         if pair.encoder.train(30 * G::RULES.tick_rate_hz) {
@@ -70,26 +59,21 @@ impl<G: Game> Pair<G> {
         pair
     }
 
-    fn step(&mut self, schema: &Schema) {
-        let mut inputs = [None; 64];
-        for seat in &self.seats {
-            inputs[seat.index()] = Some(self.world.bot(*seat, &mut self.dice));
-        }
-        let tick = self.now.tick.next();
-        std::mem::swap(&mut self.base, &mut self.now);
-        let past = Past::present(schema, &self.base, &mut self.rewound);
-        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut Vec::new()).with_past(past));
-        self.now.capture(&mut self.world, tick);
-    }
-
     fn turn(&mut self, schema: &Schema) -> Turn {
-        self.step(schema);
+        self.bots.step();
         self.bytes.clear();
         let start = Instant::now();
-        black_box(self.encoder.encode(schema, Topic::Room, Some(&self.base), &self.now, true, &mut self.bytes));
+        black_box(self.encoder.encode(
+            schema,
+            Topic::Room,
+            Some(self.bots.before()),
+            self.bots.newest(),
+            true,
+            &mut self.bytes,
+        ));
         let encode = start.elapsed();
         let start = Instant::now();
-        black_box(self.mirror.apply(schema, self.now.tick, &self.bytes).expect("a delta"));
+        black_box(self.mirror.apply(schema, self.bots.newest().tick, &self.bytes).expect("a delta"));
         Turn { encode, apply: start.elapsed() }
     }
 }

@@ -6,8 +6,8 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
-use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
+use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Rng, Seat, Step, Tick};
 use tickwire_games::Swarm;
 use tickwire_games::swarm::Options;

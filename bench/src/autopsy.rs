@@ -4,13 +4,13 @@ use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
 use tickwire::Game;
 use tickwire::Tick;
-use tickwire::difference::{Reading, path};
-use tickwire::dispute::conduct;
+use tickwire::determinism::behaviour::conduct;
 use tickwire::lockstep::{BundleCodec, Received, Replay};
-use tickwire::message::fingerprint;
-use tickwire::snapshot::Snapshot;
+use tickwire::message::control::fingerprint;
 use tickwire::state::Schema;
 use tickwire::wire::Reader;
+use tickwire::world::diff::{Reading, path};
+use tickwire::world::snapshot::Snapshot;
 use tickwire_server::room::{AUTOPSY_FORMAT, Autopsy};
 
 /// Ticks whose inputs are printed.

@@ -1,11 +1,11 @@
 //! Where a game's bytes go: rooms of bots, every delta priced field by field.
 
 use std::fmt::Write as _;
-use tickwire::past::{Past, Rewound};
-use tickwire::section::{Bill, Encoder, Line};
-use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::replication::{Bill, Encoder, Line};
 use tickwire::state::Schema;
-use tickwire::{Game, Rng, Seat, Step, Tick};
+use tickwire::world::bot_match::BotMatch;
+use tickwire::world::snapshot::{Snapshot, Topic};
+use tickwire::{Game, Rng, Tick};
 
 /// Seconds played before anything is counted: everyone has joined, things fly.
 const WARM_UP_SECONDS: u32 = 10;
@@ -62,17 +62,10 @@ pub struct BytesReport {
 
 /// A room's world and both its codings.
 struct Account<G: Game> {
-    schema: Schema,
-    world: G,
-    rng: Rng,
-    dice: Rng,
-    seats: Vec<Seat>,
-    base: Snapshot,
-    now: Snapshot,
+    bots: BotMatch<G>,
     trained: Encoder,
     untrained: Encoder,
     endless: Encoder,
-    rewound: Rewound<G>,
 }
 
 #[derive(Default)]
@@ -88,44 +81,22 @@ struct Sums {
 
 impl<G: Game> Account<G> {
     fn new(options: &G::Options, players: u8, seed: u64) -> Self {
-        let schema = Schema::of::<G>();
-        let mut world = G::new(options);
-        let seats: Vec<Seat> = Seat::first(players).collect();
-        seats.iter().for_each(|seat| world.join(*seat));
-        let encoder = Encoder::new(&schema);
-        Self {
-            world,
-            rng: Rng::new(seed),
-            dice: Rng::new(!seed),
-            seats,
-            base: Snapshot::empty(&schema),
-            now: Snapshot::empty(&schema),
-            trained: encoder.clone(),
-            untrained: encoder.clone(),
-            endless: encoder,
-            rewound: Rewound::default(),
-            schema,
-        }
+        let bots = BotMatch::new(options, players, Rng::new(seed), Rng::new(!seed));
+        let encoder = Encoder::new(bots.schema());
+        Self { bots, trained: encoder.clone(), untrained: encoder.clone(), endless: encoder }
     }
 
     fn step(&mut self) -> Tick {
-        let mut inputs = [None; 64];
-        for seat in &self.seats {
-            inputs[seat.index()] = Some(self.world.bot(*seat, &mut self.dice));
-        }
-        let tick = self.now.tick.next();
-        std::mem::swap(&mut self.base, &mut self.now);
-        let past = Past::present(&self.schema, &self.base, &mut self.rewound);
-        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut Vec::new()).with_past(past));
-        self.now.capture(&mut self.world, tick);
-        tick
+        self.bots.step();
+        self.bots.newest().tick
     }
 
     fn play(&mut self, plan: &Plan, sums: &mut Sums) {
         let rate_hz = G::RULES.tick_rate_hz;
         for _ in 0..WARM_UP_SECONDS * rate_hz {
             if self.step().0.is_multiple_of(SAMPLE_TICKS) {
-                self.trained.learn(&self.schema, Topic::Room, &self.base, &self.now);
+                let Self { bots, trained, .. } = self;
+                trained.learn(bots.schema(), Topic::Room, bots.before(), bots.newest());
             }
         }
         let mut bytes = Vec::new();
@@ -135,7 +106,8 @@ impl<G: Game> Account<G> {
         sums.priors_bytes += bytes.len();
         for _ in 0..plan.seconds * rate_hz {
             self.step();
-            let Self { schema, base, now, trained, untrained, endless, .. } = self;
+            let Self { bots, trained, untrained, endless } = self;
+            let (schema, base, now) = (bots.schema(), bots.before(), bots.newest());
             let length = |encoder: &mut Encoder, base: Option<&Snapshot>, bytes: &mut Vec<u8>| {
                 bytes.clear();
                 encoder.encode(schema, Topic::Room, base, now, true, bytes);

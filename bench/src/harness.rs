@@ -9,7 +9,7 @@ mod expected;
 pub use client::Client;
 pub use expected::visible_world;
 use tickwire::link::LinkProfile;
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 use tickwire::{Game, Rng, To};
 use tickwire_server::room::{Autopsy, Counters, Room, SnapshotPoll, TickRecord};
 
@@ -139,7 +139,7 @@ impl<G: Game> Play<G> {
     }
 
     fn enter(&mut self, index: usize, message: &[u8]) -> Result<(), CloseCode> {
-        let hello = tickwire::message::Hello::decode(message).map_err(|_| CloseCode::Malformed)?;
+        let hello = tickwire::message::control::Hello::decode(message).map_err(|_| CloseCode::Malformed)?;
         let token = std::array::from_fn(|_| self.dice.next_u32().to_le_bytes()[0]);
         let entered = self.room.enter(&hello, token)?;
         if let Some(old) =

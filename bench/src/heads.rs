@@ -1,8 +1,8 @@
 //! The heads of a snapshot's sections, for clients that know no world.
 
-use tickwire::section::SectionHead;
-use tickwire::snapshot::Topic;
+use tickwire::replication::SectionHead;
 use tickwire::wire::{DecodeError, Reader};
+use tickwire::world::snapshot::Topic;
 
 /// What the heads of all sections of a snapshot say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

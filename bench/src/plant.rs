@@ -1,8 +1,8 @@
 //! Planted corruptions: one field of one client's world is damaged, to see what becomes of it.
 
 use tickwire::client::Session;
-use tickwire::difference::path;
 use tickwire::state::Schema;
+use tickwire::world::diff::path;
 use tickwire::{Game, Rng, Tick};
 
 /// Tries to find a leaf that the client holds and that can be damaged.

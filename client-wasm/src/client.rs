@@ -314,7 +314,7 @@ mod tests {
     use super::*;
     use crate::dot::Dot;
     use crate::registry::{Entry, register};
-    use tickwire::message::{Hello, Player, ServerControl, Welcome};
+    use tickwire::message::control::{Hello, Player, ServerControl, Welcome};
 
     fn client(link: &str) -> Client {
         register(&[Entry::of::<Dot>()]);

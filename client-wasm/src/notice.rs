@@ -3,7 +3,8 @@
 use crate::json::Json;
 use tickwire::Seat;
 use tickwire::client::Notice;
-use tickwire::message::{CloseCode, Player};
+use tickwire::message::close::CloseCode;
+use tickwire::message::control::Player;
 
 /// Remembers who is away, to tell a return from an arrival.
 #[derive(Debug, Default)]

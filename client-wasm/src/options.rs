@@ -2,7 +2,7 @@
 
 use crate::json::{Json, read_flat};
 use tickwire::link::LinkProfile;
-use tickwire::message::ResumeToken;
+use tickwire::message::control::ResumeToken;
 
 /// Slower links than this, in milliseconds, are nothing to play on, and not to be imitated either.
 const LINK_MS_MAX: f64 = 10_000.0;

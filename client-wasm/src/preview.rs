@@ -2,12 +2,11 @@
 
 use crate::client::microseconds;
 use crate::registry;
-use tickwire::client::blend;
-use tickwire::limits::{ADVANCE_TICKS_MAX, SEATS_MAX};
-use tickwire::past::{Past, Rewound};
-use tickwire::snapshot::Snapshot;
-use tickwire::state::Schema;
-use tickwire::{Game, Rng, Scene, Seat, Stage, Step, Tick, To};
+use tickwire::limits::ADVANCE_TICKS_MAX;
+use tickwire::world::bot_match::BotMatch;
+use tickwire::world::interpolation::blend;
+use tickwire::world::snapshot::Snapshot;
+use tickwire::{Game, Rng, Scene, Stage};
 use wasm_bindgen::prelude::*;
 
 /// A match of any game that plays itself.
@@ -21,61 +20,19 @@ pub(crate) trait Show {
 
 /// A match of game `G` between its bots.
 pub(crate) struct Match<G: Game> {
-    world: G,
-    schema: Schema,
-    before: Snapshot,
-    newest: Snapshot,
+    bots: BotMatch<G>,
     between: Snapshot,
     shown: G,
-    tick: Tick,
     /// When the next tick is due; the first call says what time it is.
     due_us: Option<u64>,
-    rng: Rng,
-    dice: Rng,
-    seats: Vec<Seat>,
-    inputs: [Option<G::Input>; SEATS_MAX as usize],
-    events: Vec<(To, G::Event)>,
-    rewound: Rewound<G>,
 }
 
 impl<G: Game> Match<G> {
     /// The match that follows from this seed.
     pub(crate) fn new(seed: u64) -> Self {
-        let mut world = G::new(&G::Options::default());
-        let seats: Vec<Seat> = Seat::first(G::RULES.bots.clamp(1, G::RULES.seats)).collect();
-        seats.iter().for_each(|seat| world.join(*seat));
-        let schema = Schema::of::<G>();
-        let mut newest = Snapshot::empty(&schema);
-        newest.capture(&mut world, Tick::default());
-        Self {
-            shown: world.clone(),
-            world,
-            before: newest.clone(),
-            between: newest.clone(),
-            newest,
-            schema,
-            tick: Tick::default(),
-            due_us: None,
-            rng: Rng::new(seed),
-            dice: Rng::new(!seed),
-            seats,
-            inputs: [None; SEATS_MAX as usize],
-            events: Vec::new(),
-            rewound: Rewound::default(),
-        }
-    }
-
-    fn step(&mut self) {
-        self.tick = self.tick.next();
-        for seat in &self.seats {
-            self.inputs[seat.index()] = Some(self.world.bot(*seat, &mut self.dice));
-        }
-        self.events.clear();
-        let past = Past::present(&self.schema, &self.newest, &mut self.rewound);
-        self.world.step(&mut Step::new(self.tick, &self.inputs, &mut self.rng, &mut self.events).with_past(past));
-        std::mem::swap(&mut self.before, &mut self.newest);
-        // The world is what would be on the wire, here too.
-        self.newest.capture(&mut self.world, self.tick);
+        let players = G::RULES.bots.clamp(1, G::RULES.seats);
+        let bots = BotMatch::<G>::new(&G::Options::default(), players, Rng::new(seed), Rng::new(!seed));
+        Self { between: bots.newest().clone(), shown: bots.world().clone(), due_us: None, bots }
     }
 }
 
@@ -87,14 +44,14 @@ impl<G: Stage> Show for Match<G> {
             if due_us > now_us {
                 break;
             }
-            self.step();
+            self.bots.step();
             due_us += tick_us;
         }
         // Time that was slept through is not played.
         let due_us = if due_us > now_us { due_us } else { now_us + tick_us };
         self.due_us = Some(due_us);
         let part = 1.0 - (due_us - now_us) as f32 / tick_us as f32;
-        blend(&self.schema, &self.before, &self.newest, part, &mut self.between);
+        blend(self.bots.schema(), self.bots.before(), self.bots.newest(), part, &mut self.between);
         self.between.restore(&mut self.shown);
     }
 
@@ -161,6 +118,7 @@ mod tests {
     use super::*;
     use crate::dot::Dot;
     use crate::registry::{Entry, register};
+    use tickwire::{Seat, Tick};
 
     #[test]
     fn bots_play_at_the_game_s_rate() {
@@ -169,8 +127,8 @@ mod tests {
             dots.advance(ms * 1_000);
         }
         // 50 Hz for 992 ms, the first tick at once.
-        assert_eq!(dots.tick, Tick(50));
-        let playing = Seat::first(4).filter_map(|seat| dots.world.figure(seat));
+        assert_eq!(dots.bots.newest().tick, Tick(50));
+        let playing = Seat::first(4).filter_map(|seat| dots.bots.world().figure(seat));
         assert_eq!(playing.count(), 3, "as many as its rules ask bots for");
     }
 
@@ -179,10 +137,10 @@ mod tests {
         let mut dots = Match::<Dot>::new(1);
         dots.advance(0);
         dots.advance(60_000_000);
-        assert_eq!(dots.tick, Tick(1 + ADVANCE_TICKS_MAX));
+        assert_eq!(dots.bots.newest().tick, Tick(1 + ADVANCE_TICKS_MAX));
         dots.advance(60_010_000);
         dots.advance(60_030_000);
-        assert_eq!(dots.tick, Tick(2 + ADVANCE_TICKS_MAX));
+        assert_eq!(dots.bots.newest().tick, Tick(2 + ADVANCE_TICKS_MAX));
     }
 
     #[test]

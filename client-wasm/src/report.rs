@@ -3,7 +3,7 @@
 use crate::json::Json;
 use std::collections::VecDeque;
 use tickwire::client::Stats;
-use tickwire::message::{Player, ResumeToken};
+use tickwire::message::control::{Player, ResumeToken};
 use tickwire::{Color, Figure, Seat, Tick};
 
 /// Rates are those of so many microseconds.

@@ -9,7 +9,7 @@ use crate::room::Counters;
 use durations::{Durations, DurationsMetric};
 use metrics::{Counter, Gauge, counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 
 /// Who ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,8 @@ pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use members::MemberId;
 pub use replication::SnapshotFrame;
 pub use shape::Shape;
-pub use tickwire::simulation::{Checkpoint, RosterChange, TickRecord};
+pub use tickwire::world::roster::RosterChange;
+pub use tickwire::world::simulation::{Checkpoint, TickRecord};
 
 use crate::limits::{SPECTATORS_MAX, UNDISPUTED_MAX};
 use disputes::Disputes;
@@ -31,17 +32,16 @@ use outgoing::Outgoing;
 use roster::{Roster, Sitter};
 use slotmap::SlotMap;
 use std::sync::Arc;
-use tickwire::dispute::ClientEvidence;
 use tickwire::input::Action;
-use tickwire::input_buffer::{Arrival, InputBuffer};
+use tickwire::input::buffer::{Arrival, InputBuffer};
 use tickwire::limits::SEATS_MAX;
-use tickwire::message::{
-    CLIENT_CONTROL, CLIENT_EVIDENCE, ClientControl, CloseCode, Hello, INPUT, PROTOCOL_VERSION, ResumeToken,
-    ServerControl, Welcome, clean_chat,
-};
-use tickwire::simulation::Simulation;
-use tickwire::snapshot::Snapshot;
+use tickwire::message::close::CloseCode;
+use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome, clean_chat};
+use tickwire::message::evidence::ClientEvidence;
+use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT, PROTOCOL_VERSION};
 use tickwire::state::Schema;
+use tickwire::world::simulation::Simulation;
+use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Leave, Rng, Seat, Tick};
 use windows::Windows;
 

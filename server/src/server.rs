@@ -14,7 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use thiserror::Error;
 use tickwire::Game;
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;

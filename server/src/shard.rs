@@ -35,7 +35,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::sleep;
 use std::time::Duration;
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 

@@ -7,27 +7,17 @@
 //!                     └→ Playout (a moment ago, between two snapshots) ─────────────┴→ view
 //! ```
 
-mod clock;
-mod dial;
-mod ease;
-mod events;
-mod lockstep;
-mod playout;
-mod predict;
-mod quarantine;
-mod round_trip;
+mod display;
+mod prediction;
+mod reconnect;
 mod session;
-mod snapshots;
-mod spawns;
 mod stats;
-mod view;
+mod time;
 mod worlds;
 
-pub use clock::InputClock;
-pub use dial::{Dial, SILENCE_US_MAX};
-pub use events::Happening;
-pub use playout::{Moment, Playout};
+pub use display::interpolation_buffer::Playout;
+pub use prediction::events::Happening;
+pub use reconnect::{Dial, SILENCE_US_MAX};
 pub use session::{Notice, Session};
 pub use stats::Stats;
-pub use view::blend;
-pub(crate) use view::{play_rows, predicts_leaf, predicts_row};
+pub use time::input_clock::InputClock;

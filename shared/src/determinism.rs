@@ -42,6 +42,7 @@
 //! [`Playthrough`] gives one hash per tick, to compare machines, builds and hosts: `cargo determinism` does that for
 //! the demo games, because a `std` sine agrees with itself on one machine.
 
+pub mod behaviour;
 mod divergence;
 mod playthrough;
 mod script;

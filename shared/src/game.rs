@@ -1,9 +1,11 @@
 //! What a game author writes: one deterministic [`Game`].
 
+use crate::id::Seat;
 use crate::limits::{HASHES_PER_SECOND, PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
-use crate::past::Past;
-use crate::state::{Event, Input, State};
-use crate::{Rng, Seat, Table, Tick};
+use crate::rng::Rng;
+use crate::state::{ALL_TABLES, Event, Input, State};
+use crate::table::Table;
+use crate::tick::Tick;
 use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,7 +40,7 @@ pub trait Game: State + Default + Send + 'static {
     fn step(&mut self, tick: &mut Step<'_, Self>);
 
     /// What this world shows of what the player in `seat` did last. A client predicts the other players by it: they go on
-    /// as they did, but for what is done [`once`](crate::Input). Neutral unless overridden.
+    /// as they did, but for what is done [`once`](crate::state::Input). Neutral unless overridden.
     ///
     /// Others' inputs do not travel by themselves, because they may be nobody's business. A game in which much depends on
     /// them keeps in a row what may be seen there; it goes to those who see the row.
@@ -198,13 +200,22 @@ pub enum To {
     Seat(Seat),
 }
 
+/// What the players saw when they gave this tick's inputs: what [`Step::past`] looks into.
+///
+/// There are two: a room looks into its history, a client into what it has received. Whoever runs a step hands one in.
+pub trait LagCompensation<G> {
+    /// The world that the player in `seat` saw. `tables` is given any world of this kind, and says which tables are
+    /// asked for: a bit for each, the root's the lowest. The others may be anything.
+    fn seen_by(&mut self, seat: Seat, tables: &dyn Fn(&G) -> u32) -> &G;
+}
+
 /// The context of one tick: everything a step may know besides the world.
 pub struct Step<'a, G: Game> {
     now: Tick,
     inputs: &'a [Option<G::Input>],
     rng: &'a mut Rng,
     events: &'a mut Vec<(To, G::Event)>,
-    past: Option<Past<'a, G>>,
+    past: Option<&'a mut dyn LagCompensation<G>>,
 }
 
 impl<'a, G: Game> Step<'a, G> {
@@ -221,7 +232,7 @@ impl<'a, G: Game> Step<'a, G> {
 
     /// The same, with what the seats saw.
     #[must_use]
-    pub fn with_past(mut self, past: Past<'a, G>) -> Self {
+    pub fn with_past(mut self, past: &'a mut dyn LagCompensation<G>) -> Self {
         self.past = Some(past);
         self
     }
@@ -264,7 +275,7 @@ impl<'a, G: Game> Step<'a, G> {
     /// # Panics
     /// In a context without [`Step::with_past`]: whoever runs the step forgot it.
     pub fn past(&mut self, seat: Seat) -> &G {
-        self.past.as_mut().expect("whoever runs a step hands in the past").world(seat)
+        self.look_back().seen_by(seat, &|_| ALL_TABLES)
     }
 
     /// One table of [`Step::past`], without the work for the others: `tick.past_table(seat, |world| &world.ships)`.
@@ -272,7 +283,12 @@ impl<'a, G: Game> Step<'a, G> {
     /// # Panics
     /// As [`Step::past`].
     pub fn past_table<T>(&mut self, seat: Seat, table: impl Fn(&G) -> &Table<T>) -> &Table<T> {
-        self.past.as_mut().expect("whoever runs a step hands in the past").table(seat, table)
+        let bit = |world: &G| table(world).number().map_or(ALL_TABLES, |number| 1 << number);
+        table(self.look_back().seen_by(seat, &bit))
+    }
+
+    fn look_back(&mut self) -> &mut (dyn LagCompensation<G> + 'a) {
+        &mut **self.past.as_mut().expect("whoever runs a step hands in the past")
     }
 
     /// Tells players that something happened; see [`To`] for who hears of it.

@@ -17,7 +17,7 @@ pub fn key(table: u32, leaf: u32) -> u64 {
 /// products do not wait for each other, which is most of the speed.
 #[must_use]
 #[inline]
-pub fn row(id: crate::RowId, values: impl Iterator<Item = (u64, u32)>) -> u64 {
+pub fn row(id: crate::id::RowId, values: impl Iterator<Item = (u64, u32)>) -> u64 {
     let sum = values.fold(0_u64, |sum, (key, value)| sum.wrapping_add(key.wrapping_mul(u64::from(value))));
     row_of_sum(id, sum)
 }
@@ -25,7 +25,7 @@ pub fn row(id: crate::RowId, values: impl Iterator<Item = (u64, u32)>) -> u64 {
 /// The hash of a row whose sum is known.
 #[must_use]
 #[inline]
-pub const fn row_of_sum(id: crate::RowId, sum: u64) -> u64 {
+pub const fn row_of_sum(id: crate::id::RowId, sum: u64) -> u64 {
     let mut mix = Mix(sum);
     mix.add(id.packed());
     mix.wide()

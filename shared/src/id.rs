@@ -1,7 +1,7 @@
 //! Names of things on the wire: seats of a room and rows of a table.
 
-use crate::Tick;
 use crate::limits::{ROWS_MAX, SEATS_MAX};
+use crate::tick::Tick;
 use core::fmt;
 
 /// New rows of one tick and table that a client predicts, and the ticks until their ids come again (with another
@@ -48,7 +48,7 @@ impl fmt::Display for Seat {
     }
 }
 
-/// A row of a [`Table`](crate::Table): a slot and how often that slot was taken before.
+/// A row of a [`Table`](crate::table::Table): a slot and how often that slot was taken before.
 ///
 /// Two rows that ever lived in a table differ in one of the two (until a generation wraps after 65,536
 /// rows in the same slot), so an id kept by the game never names a stranger.

@@ -10,11 +10,13 @@
 //! inputs    bits    each input's wire integers, and after each 8 bits of view age (with bit 5)
 //! ```
 //!
-//! View ages travel only for games that ask for [`Step::past`](crate::Step::past): others pay nothing for it.
+//! View ages travel only for games that ask for [`Step::past`](crate::game::Step::past): others pay nothing for it.
 
-use crate::Tick;
+pub mod buffer;
+
 use crate::message::INPUT;
 use crate::state::{Input, Schema};
+use crate::tick::Tick;
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
 use alloc::sync::Arc;
 use alloc::vec::Vec;

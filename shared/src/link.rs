@@ -3,7 +3,7 @@
 //! The same model stands behind the seeded session tests, the bots and the page's bad-network panel. Like TCP it
 //! neither loses nor reorders: what is late holds up what is behind it.
 
-use crate::Rng;
+use crate::rng::Rng;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;

@@ -1,6 +1,6 @@
 //! Lockstep on the wire: what everyone did in a tick, told once to all who play it themselves.
 //!
-//! A message is a [`SnapshotHead`](crate::message::SnapshotHead) and the bodies of all ticks since the last message,
+//! A message is a [`SnapshotHead`](crate::message::snapshot_head::SnapshotHead) and the bodies of all ticks since the last message,
 //! each on a byte boundary. A body depends on the tick before it alone, so every client gets the same bytes, however
 //! many it has missed; who missed too many, and who is new, gets a whole world first.
 //!
@@ -17,13 +17,15 @@ mod replay;
 
 pub use replay::Replay;
 
+use crate::game::Leave;
+use crate::id::Seat;
 use crate::input::InputCodec;
 use crate::limits::{BUNDLES_PER_MESSAGE_MAX, SEATS_MAX};
-use crate::simulation::RosterChange;
 use crate::state::{Input, Schema};
-use crate::whole::Whole;
+use crate::tick::Tick;
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
-use crate::{Leave, Seat, Tick};
+use crate::world::full_state::Whole;
+use crate::world::roster::RosterChange;
 use alloc::vec::Vec;
 
 const INPUTS: u32 = 0;
@@ -279,7 +281,9 @@ fn take_change(bits: &mut BitReader<'_>) -> Result<RosterChange, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Rng, State, Table};
+    use crate::rng::Rng;
+    use crate::state::State;
+    use crate::table::Table;
 
     #[derive(State, Clone, Default)]
     struct World {
@@ -291,7 +295,7 @@ mod tests {
         hp: u8,
     }
 
-    #[derive(Debug, Clone, Copy, Default, PartialEq, crate::Input)]
+    #[derive(Debug, Clone, Copy, Default, PartialEq, crate::state::Input)]
     struct Order {
         held: bool,
         #[input(once, range = 0..=999)]

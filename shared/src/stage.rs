@@ -7,8 +7,9 @@ mod sparks;
 
 pub use sparks::Sparks;
 
+use crate::game::Game;
+use crate::id::Seat;
 use crate::math::Vec2;
-use crate::{Game, Seat};
 use alloc::string::String;
 use alloc::vec::Vec;
 

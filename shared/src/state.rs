@@ -22,8 +22,12 @@ pub use lists::{List, Map};
 pub use motion::{Advance, Group, Motion, Slide};
 pub use rotation::Rotation;
 pub use schema::{Fields, Leaf, LeafKind, Marks, Schema, TableSchema, Visibility};
+pub use tickwire_derive::{Event, Input, State};
 
-use crate::Table;
+use crate::table::Table;
+
+/// A bit per table, the root row included: all of them.
+pub const ALL_TABLES: u32 = u32::MAX;
 
 /// A value that flattens to wire integers. Derive it: `#[derive(State)]`.
 #[diagnostic::on_unimplemented(

@@ -3,8 +3,9 @@
 //! `slotmap` changes the next key on a serde round trip, so it cannot hold what two machines must agree on.
 //! Here rows are sorted by slot, a new row takes the lowest free slot, and iteration is in slot order.
 
+use crate::id::RowId;
 use crate::limits::ROWS_MAX;
-use crate::{RowId, Tick};
+use crate::tick::Tick;
 use alloc::vec::Vec;
 
 /// Rows of one kind: ships, shots, units.
@@ -26,6 +27,8 @@ struct Slots {
     generations: Vec<u16>,
     /// A client's table, which knows no free list: new rows get slots above [`ROWS_MAX`], by the tick that is made.
     provisional: Option<Tick>,
+    /// Which of its world's tables it is, from 1, or 0 for one that was not told; no state.
+    number: u8,
     /// Rows that change places in a merge, one pair after another; memory that is used again.
     swaps: Vec<(usize, usize)>,
 }
@@ -114,6 +117,16 @@ impl<T> Table<T> {
     /// The ids, in slot order.
     pub(crate) fn ids(&self) -> &[RowId] {
         &self.slots.ids
+    }
+
+    /// Tells the table which of its world's it is: the index in the schema.
+    pub(crate) const fn set_number(&mut self, number: u8) {
+        self.slots.number = number;
+    }
+
+    /// Which of its world's tables it is, for one that was told.
+    pub(crate) const fn number(&self) -> Option<u8> {
+        if self.slots.number == 0 { None } else { Some(self.slots.number) }
     }
 
     /// New rows are predictions from now on, of the tick that is made next.

@@ -1,4 +1,4 @@
-//! Simulation time: a tick is one call of [`Game::step`](crate::Game::step).
+//! Simulation time: a tick is one call of [`Game::step`](crate::game::Game::step).
 //!
 //! Ticks count from 0 at the creation of a room and never wrap: at 60 Hz a `u32` lasts 2.2 years.
 

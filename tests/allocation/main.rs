@@ -15,10 +15,10 @@ mod warm {
     use std::collections::BTreeMap;
     use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
     use tickwire::limits::SNAPSHOT_HISTORY_LEN;
-    use tickwire::message::Hello;
-    use tickwire::snapshot::Snapshot;
+    use tickwire::message::control::Hello;
     use tickwire::state::Schema;
-    use tickwire::whole::Whole;
+    use tickwire::world::full_state::Whole;
+    use tickwire::world::snapshot::Snapshot;
     use tickwire::{Game, Rng, Seat, State, Table, Tick};
     use tickwire_games::{Arena, Paddles};
     use tickwire_server::room::{MemberId, Room, SnapshotPoll};

@@ -6,12 +6,12 @@ use glam::Vec2;
 use proptest::prelude::*;
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
-use tickwire::client::blend;
 use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
-use tickwire::section::{Encoder, Mirror};
-use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::replication::{Encoder, Mirror};
 use tickwire::state::{Codec, Fixed, Schema, State};
 use tickwire::wire::DecodeError;
+use tickwire::world::interpolation::blend;
+use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::{Rng, Seat, Tick};
 
 fn seat(number: u8) -> Seat {
@@ -223,7 +223,7 @@ fn rows_that_only_others_know_leave_no_trace() {
     let width = now.tables[notes].width;
     // One note of seat 0's where only a second section reaches.
     let far = schema.tables[notes].slots_per_section + 3;
-    now.tables[notes] = tickwire::snapshot::Rows::new(width);
+    now.tables[notes] = tickwire::world::snapshot::Rows::new(width);
     let without = now.clone();
     now.tables[notes].push(tickwire::RowId { slot: far, generation: 0 })[0] = 1;
     assert_ne!(sections(&schema, seat(0), None, &now), sections(&schema, seat(0), None, &without));

@@ -2,8 +2,8 @@
 
 use crate::harness::Play;
 use crate::sessions::{profile, seeds};
-use tickwire::dispute::{ClientEvidence, Testimony};
-use tickwire::message::{ClientControl, Hello};
+use tickwire::message::control::{ClientControl, Hello};
+use tickwire::message::evidence::{ClientEvidence, Testimony};
 use tickwire::{Game, Rng};
 use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles, Swarm};

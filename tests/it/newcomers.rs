@@ -6,8 +6,9 @@ use crate::sections::Both;
 use std::collections::BTreeSet;
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::SNAPSHOT_HISTORY_LEN;
-use tickwire::message::{Hello, ResumeToken, SnapshotHead};
-use tickwire::section::SectionHead;
+use tickwire::message::control::{Hello, ResumeToken};
+use tickwire::message::snapshot_head::SnapshotHead;
+use tickwire::replication::SectionHead;
 use tickwire::state::Schema;
 use tickwire::wire::Reader;
 use tickwire::{Game, Rng, Seat, Tick};
@@ -42,7 +43,7 @@ impl<'a, G: Game> Guest<'a, G> {
         let token = [number; 16];
         let hello = Hello { resume, ..Hello::of::<G>("C4FK9T", "Ada") };
         let entered = room.enter(&hello, token).expect("there is a seat for everyone");
-        let welcome = tickwire::message::Welcome::decode(&entered.welcome).expect("a welcome can be read");
+        let welcome = tickwire::message::control::Welcome::decode(&entered.welcome).expect("a welcome can be read");
         assert_eq!(welcome.resumed, resume.is_some());
         Self {
             member: entered.member,

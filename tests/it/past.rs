@@ -3,12 +3,13 @@
 use crate::gallery::{Gallery, InGallery, Shot, Trigger};
 use crate::harness::Play;
 use tickwire::client::Happening;
-use tickwire::history::{History, Recalled};
 use tickwire::input::{InputCodec, InputFrame, ViewAge};
 use tickwire::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::link::LinkProfile;
-use tickwire::message::{ClientControl, CloseCode, Hello};
-use tickwire::simulation::{Checkpoint, ReplayError, Simulation, TickRecord};
+use tickwire::message::close::CloseCode;
+use tickwire::message::control::{ClientControl, Hello};
+use tickwire::world::history::{History, Recalled};
+use tickwire::world::simulation::{Checkpoint, ReplayError, Simulation, TickRecord};
 use tickwire::{Game, Leave, Mode, Rng, Rules, Seat, State, Step, Tick};
 use tickwire_games::{Arena, Paddles};
 use tickwire_server::room::{MemberId, Room, RosterChange};

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tickwire::client::Session;
-use tickwire::message::{SNAPSHOT, SnapshotHead};
+use tickwire::message::SNAPSHOT;
+use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
 use tickwire::{Game, Rng, Tick};
 

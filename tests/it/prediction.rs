@@ -3,7 +3,7 @@
 use crate::harness::{Client, Play};
 use glam::{Quat, Vec2, vec2};
 use tickwire::link::LinkProfile;
-use tickwire::snapshot::Snapshot;
+use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Input, Leave, Mode, Rules, Seat, State, Step, Table, Tick};
 
 /// A correction is eased to a third in this time.

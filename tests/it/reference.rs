@@ -1,6 +1,6 @@
 //! Sections decoded the slow and plain way: what the product's decoder is held against.
 //!
-//! Written for reading, from the docs of `tickwire::section`. It shares nothing with the product's decoder but the
+//! Written for reading, from the docs of `tickwire::replication`. It shares nothing with the product's decoder but the
 //! schema: contexts are looked up by what they mean, the range decoder starts from the bytes each time, motion is
 //! computed from the schema's units, rows lie in maps. Whatever is wrong with a message, it gives `None`.
 
@@ -13,8 +13,8 @@ use chances::Published;
 use head::Head;
 pub(crate) use motion::undisturbed;
 use rows::{Row, Section, Tables, hash_of};
-use tickwire::snapshot::{Rows, Snapshot};
 use tickwire::state::{Leaf, Motion, Schema, TableSchema, Visibility};
+use tickwire::world::snapshot::{Rows, Snapshot};
 use tickwire::{RowId, Tick};
 
 /// Baselines are at most so old: a room keeps 17 snapshots, the newest among them.

@@ -7,11 +7,11 @@ use crate::zoo::{Zoo, any_successor, any_world, canonical};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tickwire::limits::SEATS_MAX;
-use tickwire::past::{Past, Rewound};
-use tickwire::section::{Encoder, Mirror};
-use tickwire::snapshot::{Rows, Snapshot, Topic};
+use tickwire::replication::{Encoder, Mirror};
 use tickwire::state::Schema;
-use tickwire::{Game, Rng, RowId, Seat, Step, Tick};
+use tickwire::world::snapshot::{Rows, Snapshot, Topic};
+use tickwire::world::stepper::{Stepper, TickCauses};
+use tickwire::{Game, Rng, RowId, Seat, Tick};
 use tickwire_games::crowd::{Motion, Options};
 use tickwire_games::{Arena, Crowd};
 
@@ -106,12 +106,13 @@ fn three_worlds(seed: u64, ticks: u32) -> [Snapshot; 3] {
 
 /// The worlds of so many ticks of a game among bots.
 fn played<G: Game>(options: &G::Options, seats: u8, ticks: u32, seed: u64) -> Vec<Snapshot> {
-    let (mut world, mut rng, mut dice) = (G::new(options), Rng::new(seed), Rng::new(!seed));
+    let (mut stepper, mut dice) = (Stepper::new(G::new(options), Rng::new(seed)), Rng::new(!seed));
     let seats: Vec<Seat> = Seat::first(seats).collect();
-    let (schema, mut rewound, mut worlds) = (Schema::of::<G>(), Rewound::default(), Vec::new());
+    let (schema, mut worlds) = (Schema::of::<G>(), Vec::new());
     let mut snapshot = Snapshot::empty(&schema);
     for tick in 1..=ticks {
         // Somebody comes and goes.
+        let world = &mut stepper.world;
         match tick % 97 {
             1 => seats.iter().take(seats.len() - 1).for_each(|seat| world.join(*seat)),
             30 => seats.last().into_iter().for_each(|seat| world.join(*seat)),
@@ -120,9 +121,9 @@ fn played<G: Game>(options: &G::Options, seats: u8, ticks: u32, seed: u64) -> Ve
         }
         let mut inputs = [None; SEATS_MAX as usize];
         seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
-        let past = Past::present(&schema, &snapshot, &mut rewound);
-        world.step(&mut Step::new(Tick(tick), &inputs, &mut rng, &mut Vec::new()).with_past(past));
-        snapshot.capture(&mut world, Tick(tick));
+        let causes = TickCauses { tick: Tick(tick), roster: &[], inputs: &inputs };
+        stepper.play(&schema, &snapshot, &causes, &mut Vec::new());
+        snapshot.capture(&mut stepper.world, Tick(tick));
         worlds.push(snapshot.clone());
     }
     worlds
@@ -222,7 +223,7 @@ proptest! {
         let second = undisturbed(&schema, &first, ticks);
         let mut bytes = Vec::new();
         Encoder::new(&schema).encode(&schema, Topic::Room, Some(&first), &second, false, &mut bytes);
-        let sections = tickwire::section::section_count(&schema, Topic::Room, Some(&first), &second);
+        let sections = tickwire::replication::section_count(&schema, Topic::Room, Some(&first), &second);
         let rows: usize = first.tables.iter().map(|rows| rows.ids.len()).sum();
         // A head each, and well below a bit for each row.
         prop_assert!(bytes.len() <= sections as usize * 9 + rows / 8 + 8, "{} bytes for {rows} rows", bytes.len());

@@ -7,7 +7,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tickwire::Game;
-use tickwire::message::{Hello, WELCOME, Welcome};
+use tickwire::message::WELCOME;
+use tickwire::message::control::{Hello, Welcome};
 use tickwire_server::Running;
 
 /// Longer than anything the server takes its time for.

@@ -6,13 +6,13 @@ use proptest::prelude::*;
 use tickwire::client::Session;
 use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
 use tickwire::limits::{CHAT_CHARS_MAX, CLIENT_MESSAGE_BYTES_MAX, NAME_CHARS_MAX, SEATS_MAX};
-use tickwire::message::{
-    ClientControl, Hello, PROTOCOL_VERSION, Player, ServerControl, SnapshotHead, Welcome, fingerprint,
-};
-use tickwire::section::{Encoder, Mirror};
-use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::message::PROTOCOL_VERSION;
+use tickwire::message::control::{ClientControl, Hello, Player, ServerControl, Welcome, fingerprint};
+use tickwire::message::snapshot_head::SnapshotHead;
+use tickwire::replication::{Encoder, Mirror};
 use tickwire::state::Schema;
 use tickwire::wire::{DecodeError, Reader};
+use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::{Rng, Seat, Tick};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 

@@ -4,8 +4,8 @@
 
 use glam::{Quat, Vec2, Vec3};
 use std::collections::BTreeMap;
-use tickwire::snapshot::{Rows, Snapshot};
 use tickwire::state::{Schema, TableSchema, Visibility};
+use tickwire::world::snapshot::{Rows, Snapshot};
 use tickwire::{Event, Game, Input, Leave, Rng, RowId, Rules, Seat, State, Step, Table, To};
 
 /// The world.

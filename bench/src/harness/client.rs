@@ -2,7 +2,7 @@
 
 use tickwire::client::Session;
 use tickwire::link::{Link, LinkProfile};
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 use tickwire::{Game, Rng, Tick};
 use tickwire_server::room::MemberId;
 

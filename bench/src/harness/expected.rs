@@ -1,8 +1,8 @@
 //! What a player may see, worked out the slow and plain way: the judge of sections, topics and deltas.
 
 use tickwire::Seat;
-use tickwire::snapshot::{Rows, Snapshot};
 use tickwire::state::{Schema, Visibility};
+use tickwire::world::snapshot::{Rows, Snapshot};
 
 /// The part of a world that the player in `seat` may hold; everything else zero or absent.
 pub fn visible_world(schema: &Schema, world: &Snapshot, seat: Seat) -> Snapshot {

@@ -4,7 +4,7 @@ use super::full::FullBot;
 use super::thin::ThinBot;
 use crate::measure::{Meter, Totals};
 use tickwire::client::Stats;
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 use tickwire::wire::DecodeError;
 use tickwire::{Game, Rng, Tick};
 

@@ -12,9 +12,9 @@ use std::collections::VecDeque;
 use tickwire::client::{Dial, InputClock, Stats};
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
-use tickwire::message::{
-    ClientControl, Hello, SERVER_CONTROL, SNAPSHOT, ServerControl, SnapshotHead, WELCOME, Welcome, seat,
-};
+use tickwire::message::control::{ClientControl, Hello, ServerControl, Welcome, seat};
+use tickwire::message::snapshot_head::SnapshotHead;
+use tickwire::message::{SERVER_CONTROL, SNAPSHOT, WELCOME};
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Seat, Tick};
 

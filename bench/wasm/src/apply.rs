@@ -8,7 +8,7 @@ use crate::keep_shorter;
 use crate::recording::{bytes, count};
 use std::hint::black_box;
 use tickwire::Tick;
-use tickwire::section::Mirror;
+use tickwire::replication::Mirror;
 use tickwire::state::Schema;
 use tickwire::wire::{DecodeError, Reader};
 use tickwire_games::Crowd;

@@ -11,7 +11,7 @@ use crate::limits::{
 };
 use std::ops::Range;
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 
 const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;

@@ -7,10 +7,11 @@ use super::Shape;
 use crate::limits::{AUTOPSY_DIFFERENCES_MAX, AUTOPSY_INPUTS_MAX, AUTOPSY_REPLAY_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
-use tickwire::difference::{Difference, Reading};
-use tickwire::dispute::{BUILD, Testimony};
+use tickwire::determinism::behaviour::BUILD;
 use tickwire::lockstep::Bundle;
+use tickwire::message::evidence::Testimony;
 use tickwire::state::{Schema, State};
+use tickwire::world::diff::{Difference, Reading};
 use tickwire::{Game, Seat, Tick};
 
 /// Changes with the layout of [`Autopsy`].
@@ -21,7 +22,7 @@ pub const AUTOPSY_FORMAT: u32 = 1;
 pub struct Side {
     /// Version, architecture and profile of the library.
     pub build: String,
-    /// What the build makes of the game: see [`conduct`](tickwire::dispute::conduct). In hexadecimal.
+    /// What the build makes of the game: see [`conduct`](tickwire::determinism::behaviour::conduct). In hexadecimal.
     pub conduct: String,
 }
 

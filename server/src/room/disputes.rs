@@ -5,10 +5,12 @@ use super::autopsy::{Autopsy, Findings};
 use super::{MemberId, Room};
 use crate::limits::{AUTOPSIES_WAITING_MAX, AUTOPSY_DIFFERENCES_MAX};
 use std::collections::VecDeque;
-use tickwire::difference::{Difference, of_snapshots};
-use tickwire::dispute::{ClientEvidence, LeafClaim, ServerEvidence, Testimony, as_testified, conduct, row_hashes};
-use tickwire::message::CloseCode;
-use tickwire::snapshot::Snapshot;
+use tickwire::desync::{as_testified, row_hashes};
+use tickwire::determinism::behaviour::conduct;
+use tickwire::message::close::CloseCode;
+use tickwire::message::evidence::{ClientEvidence, LeafClaim, ServerEvidence, Testimony};
+use tickwire::world::diff::{Difference, of_snapshots};
+use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Tick};
 
 /// A difference that a member was asked about.

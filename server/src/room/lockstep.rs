@@ -11,13 +11,13 @@ use super::members::Member;
 use super::replication::SnapshotFrame;
 use crate::limits::{ANCHOR_SECONDS, MISSED_SECONDS_MAX};
 use std::collections::VecDeque;
-use tickwire::dispute::DISPUTED_TICKS_MAX;
 use tickwire::limits::BUNDLES_PER_MESSAGE_MAX;
 use tickwire::lockstep::{Bundle, BundleCodec, Replay, Standing, Start};
-use tickwire::message::SnapshotHead;
-use tickwire::simulation::{Simulation, TickRecord};
-use tickwire::whole::Whole;
+use tickwire::message::evidence::DISPUTED_TICKS_MAX;
+use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
+use tickwire::world::full_state::Whole;
+use tickwire::world::simulation::{Simulation, TickRecord};
 use tickwire::{Game, Tick};
 
 /// The bodies of the last ticks but the newest, one after another.

@@ -3,7 +3,7 @@
 use super::windows::Windows;
 use crate::limits::{MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
 use std::collections::VecDeque;
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 use tickwire::{Seat, Tick};
 
 slotmap::new_key_type! {

@@ -7,9 +7,9 @@ use super::disputes::Open;
 use super::lockstep::Lockstep;
 use super::members::Member;
 use super::replication::{Replication, SnapshotFrame};
-use tickwire::dispute::visible;
-use tickwire::history::Recalled;
-use tickwire::simulation::{Simulation, TickRecord};
+use tickwire::desync::visible;
+use tickwire::world::history::Recalled;
+use tickwire::world::simulation::{Simulation, TickRecord};
 use tickwire::{Game, Seat, Tick};
 
 pub(super) enum Outgoing<G: Game> {

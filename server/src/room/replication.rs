@@ -6,14 +6,14 @@ use super::members::Member;
 use crate::limits::{PRIORS_FIRST_SECONDS, PRIORS_SECONDS};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tickwire::history::Recalled;
 use tickwire::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
-use tickwire::message::SnapshotHead;
-use tickwire::section::Encoder;
-use tickwire::simulation::Simulation;
-use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::message::snapshot_head::SnapshotHead;
+use tickwire::replication::Encoder;
 use tickwire::state::{Schema, State};
 use tickwire::wire::{BitWriter, put_varint};
+use tickwire::world::history::Recalled;
+use tickwire::world::simulation::Simulation;
+use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::{Game, Seat, Tick, To};
 
 /// Deltas that the priors are learnt from: one tick in so many of the room's topic, and of a seat's.

@@ -1,7 +1,7 @@
 //! Who sits where: people, people whose connection is lost, bots; and the changes the game has not been told yet.
 
 use super::{MemberId, RosterChange};
-use tickwire::message::{Player, ResumeToken, clean_name};
+use tickwire::message::control::{Player, ResumeToken, clean_name};
 use tickwire::{Leave, Rules, Seat, Tick};
 
 /// Names of bots, in the order in which they come.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use tickwire::Game;
 use tickwire::input::InputCodec;
-use tickwire::message::fingerprint;
-use tickwire::section::Plan;
+use tickwire::message::control::fingerprint;
+use tickwire::replication::Plan;
 use tickwire::state::Schema;
 
 /// What rooms of a game need to know of its types. Clones share it.

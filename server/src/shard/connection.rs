@@ -12,7 +12,7 @@ use crate::room::{MemberId, SnapshotPoll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::net::TcpStream;
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 
 /// Why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use crate::room::{Autopsy, Counters, Entered, MemberId, Room, Shape, SnapshotPol
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
-use tickwire::message::{CloseCode, Hello, ResumeToken};
+use tickwire::message::close::CloseCode;
+use tickwire::message::control::{Hello, ResumeToken};
 use tickwire::{Game, Rules};
 
 /// [`Room`] without its game's type; each method is the room's own.

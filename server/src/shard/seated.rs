@@ -11,7 +11,8 @@ use crate::net::frame::{FrameReader, put_close, put_close_answer, put_message};
 use crate::room::{Autopsy, Summary};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tickwire::message::{CloseCode, Hello, ResumeToken};
+use tickwire::message::close::CloseCode;
+use tickwire::message::control::{Hello, ResumeToken};
 
 /// Somebody who was let through to a room's shard.
 #[derive(Debug)]

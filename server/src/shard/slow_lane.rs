@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, Builder, JoinHandle};
-use tickwire::message::CloseCode;
+use tickwire::message::close::CloseCode;
 
 /// The lane's thread; it ends after [`SlowLane::stop`].
 pub(super) struct SlowLane {

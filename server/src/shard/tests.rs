@@ -8,7 +8,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tickwire::input::{InputCodec, InputFrame};
-use tickwire::message::{Hello, SNAPSHOT, WELCOME};
+use tickwire::message::control::Hello;
+use tickwire::message::{SNAPSHOT, WELCOME};
 use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Tick};
 
 /// A game with a mistake.

@@ -5,8 +5,8 @@
 use glam::{Quat, Vec2, Vec3};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use tickwire::snapshot::Snapshot;
 use tickwire::state::{Motion, Schema, Visibility};
+use tickwire::world::snapshot::Snapshot;
 use tickwire::{Event, Input, RowId, Seat, State, Table, Tick};
 
 const REACH: f32 = 100.0;

@@ -2,10 +2,11 @@
 
 use std::vec::Vec;
 use tickwire::determinism::{Policy, sync_test};
-use tickwire::past::{Past, Rewound};
-use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
-use tickwire::{Game, Rng, Seat, Step, To};
+use tickwire::world::rewind::{ClientViews, RewindCache};
+use tickwire::world::snapshot::Snapshot;
+use tickwire::world::stepper::{TickCauses, play_tick};
+use tickwire::{Game, Rng, Seat, To};
 
 /// A game that is being played, with the events of its last tick.
 pub(crate) struct Play<G: Game> {
@@ -16,7 +17,7 @@ pub(crate) struct Play<G: Game> {
     rng: Rng,
     schema: Schema,
     snapshot: Snapshot,
-    rewound: Rewound<G>,
+    cache: RewindCache<G>,
 }
 
 impl<G: Game> Play<G> {
@@ -30,8 +31,8 @@ impl<G: Game> Play<G> {
         seats.iter().for_each(|seat| world.join(*seat));
         let schema = Schema::of::<G>();
         let snapshot = Snapshot::empty(&schema);
-        let (dice, rng, rewound) = (Rng::new(!seed), Rng::new(seed), Rewound::default());
-        Self { world, seats, events: Vec::new(), dice, rng, schema, snapshot, rewound }
+        let (dice, rng, cache) = (Rng::new(!seed), Rng::new(seed), RewindCache::default());
+        Self { world, seats, events: Vec::new(), dice, rng, schema, snapshot, cache }
     }
 
     /// One tick with what `decide` says for each seat.
@@ -41,9 +42,9 @@ impl<G: Game> Play<G> {
             inputs[seat.index()] = Some(decide(&self.world, *seat, &mut self.dice));
         }
         let tick = self.snapshot.tick.next();
-        self.events.clear();
-        let past = Past::present(&self.schema, &self.snapshot, &mut self.rewound);
-        self.world.step(&mut Step::new(tick, &inputs, &mut self.rng, &mut self.events).with_past(past));
+        let mut past = ClientViews::of_the_present(&self.schema, &self.snapshot, &mut self.cache);
+        let causes = TickCauses { tick, roster: &[], inputs: &inputs };
+        play_tick(&mut self.world, &mut self.rng, &causes, &mut past, &mut self.events);
         self.snapshot.capture(&mut self.world, tick);
     }
 

@@ -1,16 +1,20 @@
 //! One player's session in one room, through any number of connections.
 
-use super::dial::SILENCE_US_MAX;
-use super::worlds::Worlds;
-use super::{Dial, Happening, Playout, Stats};
-use crate::dispute::ServerEvidence;
-use crate::message::{
-    ClientControl, CloseCode, Hello, Player, ResumeToken, SERVER_CONTROL, SERVER_EVIDENCE, SNAPSHOT, ServerControl,
-    WELCOME, Welcome, seat,
-};
-use crate::snapshot::Snapshot;
+use crate::client::display::interpolation_buffer::Playout;
+use crate::client::prediction::events::Happening;
+use crate::client::reconnect::Dial;
+use crate::client::reconnect::SILENCE_US_MAX;
+use crate::client::stats::Stats;
+use crate::client::worlds::Worlds;
+use crate::game::Game;
+use crate::id::{RowId, Seat};
+use crate::message::close::CloseCode;
+use crate::message::control::{ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome, seat};
+use crate::message::evidence::ServerEvidence;
+use crate::message::{SERVER_CONTROL, SERVER_EVIDENCE, SNAPSHOT, WELCOME};
+use crate::tick::Tick;
 use crate::wire::DecodeError;
-use crate::{Game, RowId, Seat, Tick};
+use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -244,7 +248,7 @@ impl<G: Game> Session<G> {
     /// Says something to everyone in the room.
     pub fn chat(&mut self, text: &str) {
         if self.dial.is_open() {
-            self.outbox.push_back(ClientControl::Chat(crate::message::clean_chat(text)).encode());
+            self.outbox.push_back(ClientControl::Chat(crate::message::control::clean_chat(text)).encode());
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a session knows about its connection and its predictions.
 
-use super::predict::Correction;
+use crate::client::prediction::predictor::Correction;
 use crate::math;
-use crate::message::SnapshotHead;
+use crate::message::snapshot_head::SnapshotHead;
 
 /// Numbers of one session; the network overlay shows them and the load test adds them up.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(super) fn count_snapshot(&mut self, bytes: u64, compared: u32, is_keyframe: bool, head: &SnapshotHead<'_>) {
+    pub(crate) fn count_snapshot(&mut self, bytes: u64, compared: u32, is_keyframe: bool, head: &SnapshotHead<'_>) {
         self.snapshots += 1;
         self.hashes_compared += u64::from(compared);
         self.hash_tick = head.tick.0;
@@ -70,7 +70,7 @@ impl Stats {
         *sum += bytes;
     }
 
-    pub(super) fn count_correction(&mut self, correction: &Correction) {
+    pub(crate) fn count_correction(&mut self, correction: &Correction) {
         self.rollback_ticks = correction.ticks;
         if correction.wrong {
             self.rollbacks += 1;

@@ -1,17 +1,25 @@
 //! What a session knows of its room's world, in the mode of the game.
 
-use super::lockstep::Lockstep;
-use super::snapshots::Snapshots;
-use super::{Happening, Playout, Stats};
-use crate::dispute::ServerEvidence;
-use crate::snapshot::Snapshot;
+mod held_snapshots;
+pub(crate) mod lockstep;
+pub(crate) mod snapshots;
+
+use crate::client::display::interpolation_buffer::Playout;
+use crate::client::prediction::events::Happening;
+use crate::client::stats::Stats;
+use crate::client::worlds::lockstep::Lockstep;
+use crate::client::worlds::snapshots::Snapshots;
+use crate::game::Game;
+use crate::id::{RowId, Seat};
+use crate::message::evidence::ServerEvidence;
+use crate::tick::Tick;
 use crate::wire::DecodeError;
-use crate::{Game, RowId, Seat, Tick};
+use crate::world::snapshot::Snapshot;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-pub(super) enum Worlds<G: Game> {
+pub(crate) enum Worlds<G: Game> {
     Snapshots(Box<Snapshots<G>>),
     Lockstep(Box<Lockstep<G>>),
 }
@@ -28,7 +36,7 @@ macro_rules! either {
 }
 
 impl<G: Game> Worlds<G> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         if G::RULES.is_lockstep() {
             Self::Lockstep(Box::new(Lockstep::new()))
         } else {
@@ -37,12 +45,12 @@ impl<G: Game> Worlds<G> {
     }
 
     /// Another connection: `seat` is ours, the room was at `tick`, and dialling took `waited_us`.
-    pub(super) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
+    pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
         either!(self, world => world.start(seat, tick, waited_us, now_us));
     }
 
     /// The newest tick that the server need not tell again.
-    pub(super) fn known(&self) -> Option<Tick> {
+    pub(crate) fn known(&self) -> Option<Tick> {
         match self {
             Self::Lockstep(lockstep) if G::RULES.is_lockstep() => lockstep.known(),
             _ => None,
@@ -50,7 +58,7 @@ impl<G: Game> Worlds<G> {
     }
 
     /// The seats that are taken, and whether by bots.
-    pub(super) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
+    pub(crate) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
         match self {
             Self::Snapshots(snapshots) if !G::RULES.is_lockstep() => snapshots.set_seats(taken),
             // In lockstep that is part of what is played.
@@ -58,20 +66,20 @@ impl<G: Game> Worlds<G> {
         }
     }
 
-    pub(super) fn set_hidden(&mut self, hidden: bool) {
+    pub(crate) fn set_hidden(&mut self, hidden: bool) {
         either!(self, world => world.set_hidden(hidden));
     }
 
-    pub(super) fn ask_for_keyframe(&mut self) {
+    pub(crate) fn ask_for_keyframe(&mut self) {
         either!(self, world => world.ask_for_keyframe());
     }
 
-    pub(super) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
+    pub(crate) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
         either!(self, world => world.handle(message, now_us, stats))
     }
 
     /// Takes in what the server says of a difference.
-    pub(super) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
+    pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
         match self {
             Self::Snapshots(world) if !G::RULES.is_lockstep() => world.handle_evidence(evidence, now_us, stats),
             Self::Lockstep(world) if G::RULES.is_lockstep() => world.handle_evidence(evidence, stats),
@@ -80,39 +88,39 @@ impl<G: Game> Worlds<G> {
     }
 
     /// Damages a leaf of the newest confirmed world and gives its tick.
-    pub(super) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
+    pub(crate) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
         either!(self, world => world.damage(table, row, leaf, value))
     }
 
-    pub(super) fn push_input(&mut self, input: G::Input) {
+    pub(crate) fn push_input(&mut self, input: G::Input) {
         either!(self, world => world.push_input(input));
     }
 
-    pub(super) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
+    pub(crate) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
         either!(self, world => world.advance(now_us, outbox, stats));
     }
 
-    pub(super) fn view(&mut self, now_us: u64) -> Option<&G> {
+    pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
         either!(self, world => world.view(now_us))
     }
 
-    pub(super) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
+    pub(crate) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
         either!(self, world => world.poll_event())
     }
 
-    pub(super) fn confirmed(&self) -> &Snapshot {
+    pub(crate) fn confirmed(&self) -> &Snapshot {
         either!(self, world => world.confirmed())
     }
 
-    pub(super) fn predicted_tick(&self) -> Tick {
+    pub(crate) fn predicted_tick(&self) -> Tick {
         either!(self, world => world.predicted_tick())
     }
 
-    pub(super) fn input_due_us(&self, tick: Tick) -> u64 {
+    pub(crate) fn input_due_us(&self, tick: Tick) -> u64 {
         either!(self, world => world.input_due_us(tick))
     }
 
-    pub(super) fn playout(&self) -> &Playout {
+    pub(crate) fn playout(&self) -> &Playout {
         either!(self, world => world.playout())
     }
 }

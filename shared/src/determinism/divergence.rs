@@ -1,7 +1,7 @@
 //! What [`sync_test`](super::sync_test) found: which check, which tick, which field.
 
-use crate::Tick;
-use crate::difference::{Named, Reading};
+use crate::tick::Tick;
+use crate::world::diff::{Named, Reading};
 use alloc::string::String;
 use core::fmt;
 

@@ -1,9 +1,10 @@
 //! A game played from a seed, tick by tick, to be compared with the same elsewhere.
 
 use super::script::{Script, Turn};
-use crate::simulation::{Checkpoint, Simulation};
-use crate::whole::Whole;
-use crate::{Game, Rng, To};
+use crate::game::{Game, To};
+use crate::rng::Rng;
+use crate::world::full_state::Whole;
+use crate::world::simulation::{Checkpoint, Simulation};
 use alloc::vec::Vec;
 
 /// One in so many ticks, the game takes a detour.

@@ -1,9 +1,12 @@
 //! Who joins, who leaves and what everyone does: from a seed, by bots and by dice.
 
+use crate::game::{Game, Leave, To};
+use crate::id::Seat;
 use crate::input::{Action, INPUT_WIDTH_MAX, ViewAge};
-use crate::simulation::{RosterChange, Simulation};
+use crate::rng::Rng;
 use crate::state::{Schema, State};
-use crate::{Game, Leave, Rng, Seat, To};
+use crate::world::roster::RosterChange;
+use crate::world::simulation::Simulation;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -59,7 +62,7 @@ impl<G: Game> fmt::Display for Turn<G> {
             let leaves = schema.tables[0].leaves.iter().zip(wire.iter().zip(&neutral));
             let differing = leaves.filter(|(_, (value, neutral))| value != neutral);
             let said = differing.map(|(leaf, (value, _))| {
-                let reading = crate::difference::Reading::of(leaf, *value);
+                let reading = crate::world::diff::Reading::of(leaf, *value);
                 if leaf.path.is_empty() { format!("{reading}") } else { format!("{} {reading}", leaf.path) }
             });
             let said: Vec<String> = said.collect();
@@ -196,7 +199,7 @@ impl<G: Game> Script<G> {
 }
 
 /// The input as it would have travelled.
-fn rounded<I: crate::Input>(mut input: I) -> I {
+fn rounded<I: crate::state::Input>(mut input: I) -> I {
     let mut wire = [0; INPUT_WIDTH_MAX];
     input.gather(&mut wire[..I::WIDTH]);
     input.scatter(&wire[..I::WIDTH]);

@@ -2,12 +2,15 @@
 
 use super::divergence::{Check, Divergence};
 use super::script::{Script, Turn};
-use crate::difference::{self, Named, Reading};
-use crate::history::History;
-use crate::simulation::{Checkpoint, Simulation};
-use crate::snapshot::Snapshot;
-use crate::whole::Whole;
-use crate::{Game, Rng, Tick, To};
+use crate::game::{Game, To};
+use crate::rng::Rng;
+use crate::tick::Tick;
+use crate::world::diff;
+use crate::world::diff::{Named, Reading};
+use crate::world::full_state::Whole;
+use crate::world::history::History;
+use crate::world::simulation::{Checkpoint, Simulation};
+use crate::world::snapshot::Snapshot;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -143,7 +146,7 @@ impl<G: Game> SyncTest<G> {
         let mut nan = None;
         let schema = self.reference.schema().clone();
         self.script.play(&mut self.reference, &mut self.turn, &mut events, |world| {
-            nan = difference::not_a_number(&schema, world);
+            nan = diff::not_a_number(&schema, world);
         });
         if let Some(path) = nan {
             return Err(self.no_number(path));
@@ -238,7 +241,7 @@ impl<G: Game> SyncTest<G> {
         let mut restored = Snapshot::empty(self.trial.schema());
         restored.capture(&mut world, whole.tick());
         if restored != whole.snapshot {
-            let mut differences = difference::of_snapshots(self.trial.schema(), &whole.snapshot, &restored);
+            let mut differences = diff::of_snapshots(self.trial.schema(), &whole.snapshot, &restored);
             let first = differences.next().expect("different snapshots differ somewhere");
             let what = first.name(self.trial.schema());
             return Err(self.divergence(whole.tick(), check, what, differences.count()));
@@ -258,7 +261,7 @@ impl<G: Game> SyncTest<G> {
         let found = Whole::of(simulation.checkpoint());
         let (tick, schema) = (expected.whole.tick(), simulation.schema());
         if found != expected.whole {
-            let mut differences = difference::of_wholes(schema, &expected.whole, &found);
+            let mut differences = diff::of_wholes(schema, &expected.whole, &found);
             let first = differences.next().expect("different worlds differ somewhere");
             return Err(self.divergence(tick, check, first.name(schema), differences.count()));
         }

@@ -1,20 +1,17 @@
 //! Playing told ticks once more: to look for the tick from which on two machines differ, and to try an autopsy's.
 
-use super::Bundle;
-use crate::past::{Past, Rewound};
-use crate::simulation::RosterChange;
+use crate::game::Game;
+use crate::lockstep::Bundle;
 use crate::state::Schema;
-use crate::whole::Whole;
-use crate::{Game, Rng, Step};
+use crate::world::full_state::Whole;
+use crate::world::stepper::{Stepper, TickCauses};
 use alloc::vec::Vec;
 
 /// A world that is played on from what everyone did.
 pub struct Replay<G: Game> {
     schema: Schema,
-    world: G,
-    rng: Rng,
+    stepper: Stepper<G>,
     whole: Whole,
-    rewound: Rewound<G>,
 }
 
 impl<G: Game> Replay<G> {
@@ -23,21 +20,15 @@ impl<G: Game> Replay<G> {
     pub fn new(whole: &Whole) -> Self {
         let mut world = G::default();
         let rng = whole.restore(&mut world);
-        Self { schema: Schema::of::<G>(), world, rng, whole: whole.clone(), rewound: Rewound::default() }
+        Self { schema: Schema::of::<G>(), stepper: Stepper::new(world, rng), whole: whole.clone() }
     }
 
     /// Plays a tick, the one after the newest.
     pub fn play(&mut self, bundle: &Bundle<G::Input>) {
-        for change in &bundle.roster {
-            match *change {
-                RosterChange::Joined(seat) => self.world.join(seat),
-                RosterChange::Left(seat, why) => self.world.leave(seat, why),
-            }
-        }
-        let past = Past::present(&self.schema, &self.whole.snapshot, &mut self.rewound);
-        let (inputs, mut events) = (bundle.standing.inputs(), Vec::new());
-        self.world.step(&mut Step::new(bundle.tick, inputs, &mut self.rng, &mut events).with_past(past));
-        self.whole.capture(&mut self.world, &self.rng, bundle.tick);
+        let Bundle { tick, roster, standing, .. } = bundle;
+        let causes = TickCauses { tick: *tick, roster, inputs: standing.inputs() };
+        self.stepper.play(&self.schema, &self.whole.snapshot, &causes, &mut Vec::new());
+        self.whole.capture(&mut self.stepper.world, &self.stepper.rng, *tick);
     }
 
     /// The newest world.

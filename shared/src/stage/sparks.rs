@@ -68,8 +68,8 @@ impl Burst {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Color;
     use crate::math::Vec2;
+    use crate::stage::Color;
 
     const BURST: Burst = Burst { at: Vec2::ZERO, color: Color::new(0xff_ffff), sparks: 5, reach: 20.0, ms: 400 };
 

@@ -1,7 +1,8 @@
 //! The codecs: how plain values, ranges, angles and owners become wire integers, alone, in options and in arrays.
 
 use super::{Codec, Fields, LeafKind, State, TableVisitor};
-use crate::{Seat, Table};
+use crate::id::Seat;
+use crate::table::Table;
 use glam::{Vec2, Vec3};
 
 /// Types that carry their own wire form: integers, `bool`, [`Seat`], derived states, tables.

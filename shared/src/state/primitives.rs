@@ -1,8 +1,8 @@
 //! Wire forms of the types that Rust and this crate bring: integers, `bool`, seats, row ids.
 
 use super::{Angle, Codec, Fields, LeafKind, Number, State, Whole};
+use crate::id::{RowId, Seat};
 use crate::limits::SEATS_MAX;
-use crate::{RowId, Seat};
 
 macro_rules! integers {
     ($($int:ty),*) => {$(

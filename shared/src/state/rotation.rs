@@ -115,7 +115,7 @@ impl Codec<Quat> for Rotation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     fn angle_between(one: Quat, other: Quat) -> f32 {
         let [a, b] = [one, other].map(|q| q.to_array().map(f64::from));

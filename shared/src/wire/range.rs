@@ -253,7 +253,7 @@ impl<'a> RangeDecoder<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rng;
+    use crate::rng::Rng;
 
     /// A run of decisions of every kind, each with the chance that both sides have learnt by then.
     fn run(seed: u64, mut decide: impl FnMut(Option<(bool, Chance)>, Option<(u32, u32)>)) {

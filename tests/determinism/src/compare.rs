@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use tickwire::difference::Named;
+use tickwire::world::diff::Named;
 
 /// Ticks that a host plays before it is looked at.
 const CHUNK_TICKS: u32 = 1_000;

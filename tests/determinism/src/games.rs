@@ -2,9 +2,9 @@
 
 use crate::planted::{Counter, Forgetful, Hidden, NoNumber, Order, Remembering, Sine};
 use tickwire::determinism::{Divergence, Played, Playthrough, Policy, sync_test};
-use tickwire::difference::{Named, of_wholes};
-use tickwire::whole::Whole;
 use tickwire::wire::DecodeError;
+use tickwire::world::diff::{Named, of_wholes};
+use tickwire::world::full_state::Whole;
 use tickwire::{Game, Rules};
 use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
 

@@ -139,7 +139,7 @@ impl State for Hidden {
 mod tests {
     use super::*;
     use tickwire::determinism::{Check, Divergence, Policy, sync_test};
-    use tickwire::difference::Reading;
+    use tickwire::world::diff::Reading;
 
     fn found<G: Game>(seed: u64) -> Divergence {
         let policy = Policy { seed, ticks: 100, ..Policy::default() };

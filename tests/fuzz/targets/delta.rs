@@ -4,11 +4,11 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use tickwire::past::{Past, Rewound};
-use tickwire::section::{Encoder, Mirror};
-use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::replication::{Encoder, Mirror};
+use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
-use tickwire::{Game, Rng, Seat, Step, Tick};
+use tickwire::world::bot_match::BotMatch;
+use tickwire::{Game, Rng, Tick};
 use tickwire_games::{Arena, Crowd};
 
 /// Baselines are at most so many ticks old.
@@ -27,19 +27,13 @@ static PLAYED: [LazyLock<Played>; 2] = [LazyLock::new(Played::of::<Arena>), Lazy
 
 impl Played {
     fn of<G: Game>() -> Self {
-        let schema = Schema::of::<G>();
-        let (mut world, mut rng, mut dice) = (G::new(&Default::default()), Rng::new(1), Rng::new(2));
-        let seats: Vec<Seat> = Seat::first(8).collect();
-        seats.iter().for_each(|seat| world.join(*seat));
-        let (mut snapshot, mut rewound, mut snapshots) = (Snapshot::empty(&schema), Rewound::default(), Vec::new());
-        for tick in (1..=200).map(Tick) {
-            let mut inputs = [None; 64];
-            seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
-            let past = Past::present(&schema, &snapshot, &mut rewound);
-            world.step(&mut Step::new(tick, &inputs, &mut rng, &mut Vec::new()).with_past(past));
-            snapshot.capture(&mut world, tick);
-            snapshots.push(snapshot.clone());
+        let mut bots = BotMatch::<G>::new(&Default::default(), 8, Rng::new(1), Rng::new(2));
+        let mut snapshots = Vec::new();
+        for _ in 0..200 {
+            bots.step();
+            snapshots.push(bots.newest().clone());
         }
+        let (schema, seats) = (bots.schema().clone(), bots.seats());
         let (mut encoder, mut priors) = (Encoder::new(&schema), Vec::new());
         for pair in snapshots[100..].windows(2) {
             encoder.learn(&schema, Topic::Room, &pair[0], &pair[1]);

@@ -3,10 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use tickwire::client::Session;
-use tickwire::dispute::{ClientEvidence, ServerEvidence};
-use tickwire::message::Hello;
+use tickwire::message::evidence::{ClientEvidence, ServerEvidence};
+use tickwire::message::control::Hello;
 use tickwire::state::Schema;
-use tickwire::whole::Whole;
+use tickwire::world::full_state::Whole;
 use tickwire_games::Paddles;
 use tickwire_server::room::{Room, SnapshotPoll};
 

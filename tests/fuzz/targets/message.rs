@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use tickwire::Game;
 use tickwire::client::Session;
-use tickwire::message::{ClientControl, Hello, ServerControl, Welcome};
+use tickwire::message::control::{ClientControl, Hello, ServerControl, Welcome};
 use tickwire_games::Arena;
 use tickwire_server::room::{Room, SnapshotPoll};
 

@@ -1,7 +1,7 @@
 //! Where undisturbed rows go, computed from what the schema says.
 
-use tickwire::snapshot::Snapshot;
 use tickwire::state::{Group, LeafKind, Motion, Schema, TableSchema};
+use tickwire::world::snapshot::Snapshot;
 
 /// Parts of a step that speeds are rounded to.
 const PARTS: f64 = 65_536.0;

@@ -5,12 +5,12 @@ use super::*;
 use crate::play::{Play, assert_deterministic};
 use std::vec::Vec;
 use tickwire::Tick;
-use tickwire::history::History;
 use tickwire::input::ViewAge;
 use tickwire::math::vec2;
-use tickwire::past::{Past, Rewound};
-use tickwire::snapshot::Snapshot;
 use tickwire::state::Schema;
+use tickwire::world::history::History;
+use tickwire::world::rewind::{ClientViews, RewindCache, RoomViews};
+use tickwire::world::snapshot::Snapshot;
 
 const MINUTE: u32 = 60 * Arena::RULES.tick_rate_hz;
 const LARGE: Options = Options { players: 64, teams: 4, entities: 1_000, goal: 200, seconds: 600 };
@@ -204,7 +204,7 @@ fn a_ship_that_fled_at_full_speed_is_hit_where_its_shooter_saw_it() {
         let mut history = History::new(Snapshot::empty(&schema));
         let ages = [ViewAge::from_parts(u8::MAX).at_most(Arena::RULES.past_ticks_max())];
         other(&mut play).at = start;
-        let (mut events, mut rng, mut rewound) = (Vec::new(), Rng::new(1), Rewound::default());
+        let (mut events, mut rng, mut rewound) = (Vec::new(), Rng::new(1), RewindCache::default());
         let (last, mut seen) = (Arena::RULES.past_ticks_max() + 1, start);
         for tick in 1..=last {
             // Again and again, hits push it on.
@@ -218,8 +218,8 @@ fn a_ship_that_fled_at_full_speed_is_hit_where_its_shooter_saw_it() {
             let mut inputs = [Some(Helm::default()); 2];
             inputs[them.index()] = Some(Helm { stick: way, ..Helm::default() });
             events.clear();
-            let past = Past::of_room(&schema, &history, &ages, &mut rewound);
-            play.world.step(&mut Step::new(Tick(tick), &inputs, &mut rng, &mut events).with_past(past));
+            let mut past = RoomViews::new(&schema, &history, &ages, 1, &mut rewound);
+            play.world.step(&mut Step::new(Tick(tick), &inputs, &mut rng, &mut events).with_past(&mut past));
             history.push(&schema, &mut play.world);
             seen = if tick == 1 { other(&mut play).at } else { seen };
         }
@@ -367,11 +367,11 @@ fn a_client_that_sees_only_its_own_secrets_moves_its_ship_as_the_server_does() {
             helm
         });
         let schema = Schema::of::<Arena>();
-        let (mut snapshot, mut rewound) = (Snapshot::empty(&schema), Rewound::default());
+        let (mut snapshot, mut rewound) = (Snapshot::empty(&schema), RewindCache::default());
         snapshot.capture(&mut client, Tick(now));
         let (mut rng, mut events) = (Rng::new(now.into()), Vec::new());
-        let past = Past::present(&schema, &snapshot, &mut rewound);
-        client.step(&mut Step::new(Tick(now + 1), &inputs, &mut rng, &mut events).with_past(past));
+        let mut past = ClientViews::of_the_present(&schema, &snapshot, &mut rewound);
+        client.step(&mut Step::new(Tick(now + 1), &inputs, &mut rng, &mut events).with_past(&mut past));
         snapshot.capture(&mut client, Tick(now + 1));
         let [here, there] = [&client, &play.world].map(|world| world.ship(me).unwrap());
         // Shots that others fire are news; so is that one was the last, or that a stone came back in the way.

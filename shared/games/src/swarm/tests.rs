@@ -70,8 +70,9 @@ fn every_run_gives_the_same_worlds() {
 
 #[test]
 fn who_comes_late_to_the_largest_swarm_goes_on_as_everybody() {
-    use tickwire::simulation::{RosterChange, Simulation};
-    use tickwire::whole::Whole;
+    use tickwire::world::full_state::Whole;
+    use tickwire::world::roster::RosterChange;
+    use tickwire::world::simulation::Simulation;
     let schema = tickwire::state::Schema::of::<Swarm>();
     let mut server = Simulation::<Swarm>::new(5, &Options { units: 4_000 });
     let seats: Vec<Seat> = Seat::first(6).collect();

@@ -6,9 +6,9 @@ use crate::play::{Play, assert_deterministic_for};
 use std::string::String;
 use std::vec::Vec;
 use tickwire::Tick;
-use tickwire::section::{Bill, Encoder, Line};
-use tickwire::snapshot::{Snapshot, Topic};
+use tickwire::replication::{Bill, Encoder, Line};
 use tickwire::state::Schema;
+use tickwire::world::snapshot::{Snapshot, Topic};
 
 /// A world of these bodies alone.
 fn world(bodies: impl IntoIterator<Item = Body>) -> Play<Tumble> {

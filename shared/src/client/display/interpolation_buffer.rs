@@ -1,0 +1,321 @@
+//! Playout: other players' worlds, shown as they were a moment ago, between two snapshots.
+//!
+//! The delay is the smallest one with which, over the last minute, next to no moment would have lacked a snapshot;
+//! so it follows the spacing of snapshots, their jitter and their stalls. It is changed by playing a few percent
+//! faster or slower, and by more only when far off. What is not covered is bridged: for a short while the world is
+//! shown as it would be if everything went on as it did last.
+
+use crate::tick::Tick;
+use crate::world::interpolation::{Moment, within};
+use crate::world::snapshot::Snapshot;
+use alloc::collections::VecDeque;
+
+/// Snapshots kept to show; a second at 30 Hz.
+const KEPT: usize = 32;
+
+/// The playout runs at most so much faster or slower than time.
+const DILATION_MAX: f64 = 0.06;
+
+/// Behind by more than this (in ticks), as it is after a tunnel, the playout runs up to twice as fast: a second of
+/// haste is less strange than others who are shown far in the past.
+const HASTE_TICKS: f64 = 3.0;
+
+/// Off by more than this (in ticks) the playout jumps.
+const JUMP_TICKS: f64 = 16.0;
+
+/// How far beyond the newest snapshot the world is shown at the most, in microseconds.
+const BEYOND_US_MAX: f64 = 120_000.0;
+
+/// Arrivals that the delay is judged by; a minute at 30 Hz.
+const ARRIVALS: usize = 1_800;
+
+/// The delay is judged anew after so many arrivals.
+const JUDGED_ARRIVALS: u32 = 8;
+
+/// The part of time that may be shown beyond the newest snapshot, and the part in which the picture may stand.
+///
+/// Jitter and stalls that come again and again are covered, a hiccup in twenty seconds is guessed through: to cover
+/// that too, players on such a link would see everything by half as much later.
+const BEYOND_PART: f64 = 0.002;
+const STILL_PART: f64 = 0.0003;
+
+/// Delays come in steps of this part of a tick.
+const DELAY_STEP_TICKS: f64 = 0.25;
+
+/// The longest delay, in microseconds: who is further behind is better served by a picture that stops at times. Above
+/// 90 Hz it is what the snapshots hold.
+const DELAY_US_MAX: f64 = 300_000.0;
+const DELAY_TICKS_MAX: f64 = (KEPT - 4) as f64;
+
+/// A snapshot's arrival, in ticks.
+#[derive(Debug, Clone, Copy)]
+struct Arrival {
+    /// The delay with which nothing would have been lacking.
+    needed: f32,
+    /// Time since the one before.
+    waited: f32,
+}
+
+/// The buffer of received worlds, and the moment of it that is shown.
+#[derive(Debug, Clone)]
+pub struct Playout {
+    tick_us: f64,
+    kept: VecDeque<Snapshot>,
+    /// Newest tick minus time of arrival in ticks, of the promptest snapshots.
+    offset: f64,
+    /// How much later than the promptest snapshots usually are, in ticks: mean and mean deviation.
+    lateness: f64,
+    deviation: f64,
+    arrived_us: u64,
+    arrivals: VecDeque<Arrival>,
+    unjudged: u32,
+    delay: f64,
+    shown: f64,
+    shown_at_us: u64,
+    underruns: u64,
+    stood_still: u64,
+}
+
+impl Playout {
+    /// A playout for ticks of this length, in microseconds.
+    #[must_use]
+    pub const fn new(tick_us: f64) -> Self {
+        Self {
+            tick_us,
+            kept: VecDeque::new(),
+            offset: 0.0,
+            lateness: 0.0,
+            deviation: 0.0,
+            arrived_us: 0,
+            arrivals: VecDeque::new(),
+            unjudged: 0,
+            delay: 2.0,
+            shown: 0.0,
+            shown_at_us: 0,
+            underruns: 0,
+            stood_still: 0,
+        }
+    }
+
+    /// Forgets the worlds: another connection. What is known of the network stays.
+    pub fn reset(&mut self) {
+        self.kept.clear();
+    }
+
+    /// Takes in a snapshot that arrived now.
+    pub fn push(&mut self, snapshot: &Snapshot, now_us: u64) {
+        let observed = f64::from(snapshot.tick.0) - now_us as f64 / self.tick_us;
+        match self.kept.back().map(|newest| newest.tick) {
+            None => {
+                (self.offset, self.lateness, self.deviation) = (observed, 0.0, 0.5);
+                (self.shown, self.shown_at_us) = (f64::from(snapshot.tick.0) - self.delay, now_us);
+            }
+            Some(newest) => self.judge(snapshot.tick, newest, observed, now_us),
+        }
+        self.arrived_us = now_us;
+        let mut slot =
+            if self.kept.len() >= KEPT { self.kept.pop_front().unwrap_or_default() } else { Snapshot::default() };
+        slot.copy_from(snapshot);
+        self.kept.push_back(slot);
+    }
+
+    fn judge(&mut self, tick: Tick, newest: Tick, observed: f64, now_us: u64) {
+        // A prompter one moves the estimate at once, a later one slowly: clocks drift by far less.
+        self.offset = if observed > self.offset { observed } else { self.offset + (observed - self.offset) * 0.002 };
+        let late = self.offset - observed;
+        self.deviation += (libm::fabs(late - self.lateness) - self.deviation) * 0.05;
+        self.lateness += (late - self.lateness) * 0.05;
+        let needed = (late + tick.since(newest) as f64) as f32;
+        if f64::from(needed) > self.delay_ticks_max() + self.beyond_ticks_max() {
+            // A tunnel, or this client was asleep: no delay would have helped.
+            return;
+        }
+        if self.arrivals.len() >= ARRIVALS {
+            self.arrivals.pop_front();
+        }
+        let waited = (now_us.saturating_sub(self.arrived_us) as f64 / self.tick_us) as f32;
+        self.arrivals.push_back(Arrival { needed, waited });
+        self.unjudged += 1;
+        // What is lacking now need not wait to be judged.
+        if self.unjudged >= JUDGED_ARRIVALS || f64::from(needed) > self.delay + self.beyond_ticks_max() {
+            self.unjudged = 0;
+            self.delay = self.least_delay();
+        }
+    }
+
+    /// The smallest delay that would have been good enough for the arrivals that are remembered.
+    fn least_delay(&self) -> f64 {
+        let waited: f64 = self.arrivals.iter().map(|arrival| f64::from(arrival.waited)).sum();
+        let lacked = |delay: f64| {
+            let lacked = |arrival: &Arrival| within(f64::from(arrival.needed) - delay, 0.0, f64::from(arrival.waited));
+            self.arrivals.iter().map(lacked).sum::<f64>()
+        };
+        let is_enough = |delay: f64| {
+            lacked(delay) <= BEYOND_PART * waited && lacked(delay + self.beyond_ticks_max()) <= STILL_PART * waited
+        };
+        // Both parts only shrink with the delay, so the least one is found by halving.
+        let (mut low, mut high) = (0_u32, (self.delay_ticks_max() / DELAY_STEP_TICKS) as u32);
+        while low < high {
+            let middle = u32::midpoint(low, high);
+            if is_enough(1.0 + f64::from(middle) * DELAY_STEP_TICKS) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        1.0 + f64::from(high) * DELAY_STEP_TICKS
+    }
+
+    fn delay_ticks_max(&self) -> f64 {
+        within(DELAY_US_MAX / self.tick_us, 1.0, DELAY_TICKS_MAX)
+    }
+
+    fn beyond_ticks_max(&self) -> f64 {
+        BEYOND_US_MAX / self.tick_us
+    }
+
+    /// Moves the shown moment on to `now_us`.
+    pub fn advance(&mut self, now_us: u64) {
+        let Some(newest) = self.kept.back().map(|snapshot| f64::from(snapshot.tick.0)) else { return };
+        let elapsed = now_us.saturating_sub(self.shown_at_us) as f64 / self.tick_us;
+        self.shown_at_us = now_us;
+        let target = now_us as f64 / self.tick_us + self.offset - self.delay;
+        let error = target - (self.shown + elapsed);
+        if libm::fabs(error) > JUMP_TICKS {
+            self.shown = target;
+        } else {
+            let fastest = if error > HASTE_TICKS { 1.0 } else { DILATION_MAX };
+            self.shown += elapsed * (1.0 + within(error * 0.1, -DILATION_MAX, fastest));
+        }
+        if elapsed > 0.0 && self.shown > newest {
+            self.underruns += 1;
+        }
+        let farthest = newest + self.beyond_ticks_max();
+        if self.shown > farthest {
+            // Further on the guess would be wrong more often than right: stand still.
+            self.shown = farthest;
+            self.stood_still += u64::from(elapsed > 0.0);
+        }
+    }
+
+    /// How far behind the promptest snapshot the shown moment should be, in ticks.
+    #[must_use]
+    pub const fn delay_ticks(&self) -> f64 {
+        self.delay
+    }
+
+    /// The moment that is shown, in ticks. A little beyond the newest snapshot when that is late.
+    #[must_use]
+    pub const fn shown(&self) -> f64 {
+        self.shown
+    }
+
+    /// Frames for which there was no snapshot to interpolate to: others were shown as they would be if everything
+    /// went on, or stood still.
+    #[must_use]
+    pub const fn underruns(&self) -> u64 {
+        self.underruns
+    }
+
+    /// Those of the [`underruns`](Self::underruns) in which others stood still: the newest snapshot was too old to go
+    /// on from.
+    #[must_use]
+    pub const fn stood_still(&self) -> u64 {
+        self.stood_still
+    }
+
+    /// The shown moment and the snapshots around it.
+    #[must_use]
+    pub fn moment(&self) -> Option<Moment<'_>> {
+        self.moment_at(self.shown)
+    }
+
+    /// The same for any moment, in ticks; for one that is not kept any more, the oldest that is.
+    pub(crate) fn moment_at(&self, shown: f64) -> Option<Moment<'_>> {
+        let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= shown);
+        let index = after.saturating_sub(1);
+        let back = |by| index.checked_sub(by).map(|index| &self.kept[index]);
+        let (before, after) = (self.kept.get(index)?, self.kept.get(index + 1));
+        let moment = Moment::between(back(1), before, after, shown, self.beyond_ticks_max());
+        Some(Moment { earliest: back(2), ..moment })
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Snapshot> {
+        self.kept.back()
+    }
+
+    /// The newest tick; 0 before the first snapshot.
+    #[must_use]
+    pub fn newest_tick(&self) -> Tick {
+        self.newest().map_or(Tick(0), |snapshot| snapshot.tick)
+    }
+
+    /// Mean deviation of the snapshots' arrival, in microseconds.
+    #[must_use]
+    pub const fn jitter_us(&self) -> f64 {
+        self.deviation * self.tick_us
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Link, LinkProfile};
+
+    const SETTLED_US: u64 = 5_000_000;
+
+    /// Plays frames of 4 ms; also gives the longest step of the shown moment, in ticks, and the part of the frames that
+    /// were guessed, both once it has settled.
+    fn play(profile: LinkProfile, seconds: u64) -> (Playout, f64, f64) {
+        let tick_us = 33_333;
+        let mut playout = Playout::new(f64::from(tick_us));
+        let mut link = Link::new(profile, 5);
+        let (mut longest, mut last, mut at_first) = (0.0_f64, f64::NAN, 0);
+        for now_us in (0..seconds * 1_000_000).step_by(4_000) {
+            let tick = u32::try_from(now_us).unwrap() / tick_us;
+            if now_us % u64::from(tick_us) < 4_000 {
+                link.send(tick.to_le_bytes().to_vec(), now_us);
+            }
+            while let Some(message) = link.poll(now_us) {
+                let tick = Tick(u32::from_le_bytes(message.try_into().unwrap()));
+                playout.push(&Snapshot { tick, tables: alloc::vec::Vec::new() }, now_us);
+            }
+            playout.advance(now_us);
+            if now_us > SETTLED_US {
+                longest = longest.max(playout.shown() - last);
+            } else {
+                at_first = playout.underruns();
+            }
+            last = playout.shown();
+        }
+        let guessed = (playout.underruns() - at_first) as f64 / ((seconds * 1_000_000 - SETTLED_US) / 4_000) as f64;
+        (playout, longest, guessed)
+    }
+
+    #[test]
+    fn the_shown_moment_moves_evenly_under_jitter() {
+        for jitter_ms in [0, 20, 60] {
+            let (playout, longest, guessed) = play(LinkProfile { jitter_ms, ..LinkProfile::default() }, 20);
+            assert!(playout.stood_still() <= 3, "{} of 5,000 frames stood still", playout.stood_still());
+            assert!(guessed < 0.001, "a part of {guessed} guessed at {jitter_ms} ms");
+            // A frame of 4 ms is 0.12 ticks.
+            assert!(longest < 0.14, "a step of {longest} ticks at {jitter_ms} ms");
+            assert!(playout.delay_ticks() < 5.0);
+        }
+    }
+
+    #[test]
+    fn stalls_are_bridged_and_no_delay_is_wasted_on_tunnels() {
+        let stalls = LinkProfile { jitter_ms: 30, stall_percent: 2, ..LinkProfile::default() };
+        let (playout, _, guessed) = play(stalls, 120);
+        assert!(playout.stood_still() * 1_000 < 30_000, "{} of 30,000 frames stood still", playout.stood_still());
+        assert!(guessed < 0.001, "a part of {guessed} was guessed");
+        assert!((4.0..12.0).contains(&playout.delay_ticks()), "{} ticks", playout.delay_ticks());
+        let tunnels = LinkProfile { jitter_ms: 10, gap_ms: 3_000, gap_every_ms: 10_000, ..LinkProfile::default() };
+        let (playout, ..) = play(tunnels, 60);
+        assert!(playout.delay_ticks() < 4.0, "{} ticks", playout.delay_ticks());
+        assert!(playout.stood_still() > 0, "nothing came for seconds, and that is said");
+    }
+}

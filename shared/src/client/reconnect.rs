@@ -1,0 +1,159 @@
+//! When to dial: the policy of connecting and reconnecting, for pages and bots alike.
+//!
+//! The first retry comes at once, that is within half a second of being reachable (online and visible); later
+//! ones after one to five seconds, at random, so that a thousand clients of a restarted server do not come
+//! together. A refusal that would only be repeated, or two tabs fighting for a seat, is not retried.
+
+use crate::message::close::CloseCode;
+use crate::rng::Rng;
+
+/// Silence after which the client takes the connection for dead, in microseconds. A room sends every tick.
+pub const SILENCE_US_MAX: u64 = 6_000_000;
+
+/// Latest moment of the first retry, in microseconds.
+const FIRST_RETRY_US: u32 = 500_000;
+
+/// Earliest and latest moment of later retries, in microseconds.
+const RETRY_US: (u32, u32) = (1_000_000, 5_000_000);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Dial at this moment.
+    Waiting {
+        until_us: u64,
+    },
+    Dialling,
+    Open,
+    GivenUp,
+}
+
+/// Whether and when a connection is to be opened.
+#[derive(Debug, Clone)]
+pub struct Dial {
+    state: State,
+    failures: u32,
+    reachable: bool,
+    dice: Rng,
+}
+
+impl Dial {
+    /// Dials at once; the seed spreads the retries.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { state: State::Waiting { until_us: 0 }, failures: 0, reachable: true, dice: Rng::new(seed) }
+    }
+
+    /// True once for every connection that is to be opened now.
+    pub fn poll(&mut self, now_us: u64) -> bool {
+        match self.state {
+            State::Waiting { until_us } if self.reachable && now_us >= until_us => {
+                self.state = State::Dialling;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The server has welcomed us.
+    pub const fn welcomed(&mut self) {
+        (self.state, self.failures) = (State::Open, 0);
+    }
+
+    /// The connection is gone, with the close code that was seen (1006 and unknown ones are lost connections).
+    /// Gives the code when dialling again would be of no use.
+    pub fn closed(&mut self, code: u16, now_us: u64) -> Option<CloseCode> {
+        let known = CloseCode::from_number(code);
+        if let Some(code) = known.filter(|code| !code.may_retry()) {
+            self.state = State::GivenUp;
+            return Some(code);
+        }
+        let (low, high) = if self.failures == 0 { (0, FIRST_RETRY_US / 2) } else { RETRY_US };
+        self.failures += 1;
+        let delay_us = low + self.dice.below(high - low);
+        self.state = State::Waiting { until_us: now_us + u64::from(delay_us) };
+        None
+    }
+
+    /// The device is online and the page visible, or not. Coming back starts over with the quick retry.
+    pub fn set_reachable(&mut self, reachable: bool, now_us: u64) {
+        if reachable && !self.reachable {
+            self.failures = 0;
+            if let State::Waiting { until_us } = &mut self.state {
+                *until_us = now_us + u64::from(self.dice.below(FIRST_RETRY_US / 2));
+            }
+        }
+        self.reachable = reachable;
+    }
+
+    /// Whether a connection is up.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Whether dialling has ended for good.
+    #[must_use]
+    pub fn has_given_up(&self) -> bool {
+        self.state == State::GivenUp
+    }
+
+    /// Ends dialling: the player leaves.
+    pub const fn give_up(&mut self) {
+        self.state = State::GivenUp;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When the next dial happens after `now_us`, in steps of 10 ms.
+    fn next_dial(dial: &mut Dial, now_us: u64) -> Option<u64> {
+        (now_us..now_us + 10_000_000).step_by(10_000).find(|at| dial.poll(*at))
+    }
+
+    #[test]
+    fn the_first_retry_is_quick_and_later_ones_are_spread() {
+        let mut dial = Dial::new(1);
+        assert!(dial.poll(0));
+        dial.welcomed();
+        assert_eq!(dial.closed(1006, 1_000_000), None);
+        let first = next_dial(&mut dial, 1_000_000).unwrap();
+        assert!(first <= 1_500_000);
+        let mut at = first;
+        for _ in 0..5 {
+            dial.closed(1006, at);
+            let next = next_dial(&mut dial, at).unwrap();
+            assert!((990_000..=5_010_000).contains(&(next - at)), "{}", next - at);
+            at = next;
+        }
+    }
+
+    #[test]
+    fn refusals_and_other_tabs_are_not_fought() {
+        for code in [4001, 4002, 4003, 4004, 4005, 4009] {
+            let mut dial = Dial::new(1);
+            dial.poll(0);
+            assert_eq!(dial.closed(code, 0), CloseCode::from_number(code));
+            assert_eq!(next_dial(&mut dial, 0), None);
+        }
+        for code in [1001, 1006, 1012, 1013, 4007, 4008, 4011, 2999] {
+            let mut dial = Dial::new(1);
+            dial.poll(0);
+            assert_eq!(dial.closed(code, 0), None);
+            assert!(next_dial(&mut dial, 0).is_some(), "{code}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_dialled_while_away_and_soon_after_coming_back() {
+        let mut dial = Dial::new(1);
+        dial.poll(0);
+        dial.set_reachable(false, 0);
+        dial.closed(1006, 0);
+        dial.closed(1006, 0);
+        assert_eq!(next_dial(&mut dial, 0), None);
+        dial.set_reachable(true, 20_000_000);
+        assert!(next_dial(&mut dial, 20_000_000).unwrap() <= 20_500_000);
+    }
+}

@@ -1,0 +1,328 @@
+//! The input clock: which tick the client should be making inputs for.
+//!
+//! Inputs should arrive just before the server needs them. Each snapshot says how many ticks early the newest input
+//! was when its tick was made. The clock looks at the last seconds and keeps all but a few percent of the ticks
+//! supplied, stalls included as far as running ahead can help at all; it gets there by running a few percent
+//! faster or slower (the time dilation of Overwatch, GDC 2017), and jumps only when it is far off.
+
+use crate::tick::Tick;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// Part of the ticks that may go without an input: to supply the last ones too would cost everyone more delay
+/// than they are worth.
+const STARVED_PART: f64 = 0.01;
+
+/// How early the worst of the other inputs should be: what the next jitter may take.
+const LEAD_TARGET_TICKS: f64 = 0.75;
+
+/// A stall that would need a longer lead than this, in microseconds, is not provided for.
+const PROVIDED_US: f64 = 250_000.0;
+
+/// Unless there is more of it than this in the last seconds, in microseconds: then the way to the server is longer.
+const STALLED_US_MAX: f64 = 1_000_000.0;
+
+/// The clock runs at most so much faster or slower.
+const DILATION_MAX: f64 = 0.05;
+
+/// Behind by more than this the clock jumps: dilation would take too long. Ahead it may be twice as far.
+const JUMP_TICKS: f64 = 8.0;
+
+/// The last seconds, in microseconds.
+const WINDOW_US: u64 = 5_000_000;
+
+/// Observations kept of them; more come only from games above 60 Hz.
+const OBSERVATIONS_MAX: usize = 300;
+
+/// Which tick the client makes inputs for, as a function of local time.
+#[derive(Debug, Clone)]
+pub struct InputClock {
+    tick_us: f64,
+    base_us: u64,
+    base_tick: f64,
+    rate: f64,
+    /// When an observation was made, and how early inputs would have been for a clock that shows 0 at time 0.
+    observations: VecDeque<(u64, f64)>,
+    /// The same by how early, kept in order as they come and go: a sort would be 10 KB of every page.
+    sorted: Vec<f64>,
+    /// Observations before this were on their way when the clock last jumped.
+    settled_us: u64,
+    /// Inputs for ticks before this were made before it did.
+    settled_tick: f64,
+    /// The newest input that was observed, and how early it was.
+    newest: (Tick, f64),
+    /// The last so many observations belong to a stall that may turn out too long to be provided for.
+    unproven: usize,
+}
+
+impl InputClock {
+    /// A clock for ticks of this length, in microseconds.
+    #[must_use]
+    pub const fn new(tick_us: f64) -> Self {
+        Self {
+            tick_us,
+            base_us: 0,
+            base_tick: 0.0,
+            rate: 1.0,
+            observations: VecDeque::new(),
+            sorted: Vec::new(),
+            settled_us: 0,
+            settled_tick: 0.0,
+            newest: (Tick(0), 0.0),
+            unproven: 0,
+        }
+    }
+
+    /// Sets the clock to `tick` now. `round_trip_us` is how long the effect takes to show.
+    pub fn set(&mut self, tick: f64, now_us: u64, round_trip_us: u64) {
+        (self.base_us, self.base_tick, self.rate) = (now_us, tick, 1.0);
+        self.observations.clear();
+        self.sorted.clear();
+        self.unproven = 0;
+        (self.settled_us, self.settled_tick) = (now_us + round_trip_us, tick);
+    }
+
+    /// The tick, with its fraction, that it is now.
+    #[must_use]
+    pub fn tick_at(&self, now_us: u64) -> f64 {
+        let elapsed_us = now_us.saturating_sub(self.base_us);
+        self.base_tick + elapsed_us as f64 * self.rate / self.tick_us
+    }
+
+    /// The local time at which it is `tick`, in microseconds: [`tick_at`](Self::tick_at) the other way round.
+    #[must_use]
+    pub fn time_of(&self, tick: Tick) -> u64 {
+        let ahead_us = (f64::from(tick.0) - self.base_tick) * self.tick_us / self.rate;
+        self.base_us.saturating_add_signed(ahead_us as i64)
+    }
+
+    /// Learns that in the snapshot of tick `at` the newest input was the one for tick `newest`.
+    pub fn observe(&mut self, newest: Tick, at: Tick, now_us: u64, round_trip_us: u64) {
+        let lead = newest.since(at) as f64;
+        let is_news = newest > self.newest.0;
+        if is_news {
+            self.newest = (newest, lead);
+        }
+        let provided = PROVIDED_US / self.tick_us;
+        // Without a newer input the lead shrinks from tick to tick. That long it does for reasons that no lead
+        // would help against: a tunnel, or this client itself was asleep.
+        if !is_news && self.newest.1 - lead > provided {
+            for _ in 0..core::mem::take(&mut self.unproven) {
+                let last = self.observations.pop_back();
+                self.forget(last);
+            }
+            return;
+        }
+        if is_news {
+            self.unproven = 0;
+        }
+        // An input that this clock has yet to come to was made before it jumped back; one that it has jumped over was
+        // made before or too late.
+        let known = self.settled_tick..=self.tick_at(now_us);
+        if now_us < self.settled_us || !known.contains(&f64::from(newest.0)) {
+            return;
+        }
+        self.unproven += usize::from(!is_news);
+        let offset = self.tick_at(now_us) - now_us as f64 / self.tick_us;
+        self.remember(now_us, lead - offset);
+        let behind = LEAD_TARGET_TICKS - (self.worst(provided) + offset);
+        let tick = self.tick_at(now_us);
+        if !(-2.0 * JUMP_TICKS..=JUMP_TICKS).contains(&behind) {
+            self.set(tick + behind, now_us, round_trip_us);
+            return;
+        }
+        (self.base_us, self.base_tick) = (now_us, tick);
+        // Late inputs are lost play: catch up fast. Early ones only add delay: give back slowly.
+        let wanted = if behind > 0.0 { behind * 0.02 } else { behind * 0.01 };
+        self.rate = 1.0 + wanted.clamp(-DILATION_MAX, DILATION_MAX);
+    }
+
+    fn remember(&mut self, now_us: u64, early: f64) {
+        let is_old = |(at_us, _): &(u64, f64)| now_us.saturating_sub(*at_us) > WINDOW_US;
+        while self.observations.len() >= OBSERVATIONS_MAX || self.observations.front().is_some_and(is_old) {
+            let first = self.observations.pop_front();
+            self.forget(first);
+        }
+        self.observations.push_back((now_us, early));
+        let place = self.sorted.partition_point(|known| *known < early);
+        self.sorted.insert(place, early);
+    }
+
+    fn forget(&mut self, observation: Option<(u64, f64)>) {
+        let place = observation.and_then(|(_, early)| self.sorted.iter().position(|known| *known == early));
+        if let Some(place) = place {
+            self.sorted.remove(place);
+        }
+    }
+
+    /// Observations at the most that may be of stalls which are not provided for.
+    fn stalled_max(&self) -> usize {
+        let known_us = |observation: Option<&(u64, f64)>| observation.map_or(0, |(at_us, _)| *at_us);
+        let span_us = known_us(self.observations.back()).saturating_sub(known_us(self.observations.front())) as f64;
+        let part = if span_us > STALLED_US_MAX { STALLED_US_MAX / span_us } else { 1.0 };
+        (self.observations.len() as f64 * part) as usize
+    }
+
+    /// How early the inputs were, save those that may be late.
+    fn worst(&self, provided: f64) -> f64 {
+        let best = self.sorted.last().copied().unwrap_or(0.0);
+        let helpless = self.sorted.partition_point(|early| best - early > provided).min(self.stalled_max());
+        let may_starve = (self.sorted.len() as f64 * STARVED_PART) as usize;
+        self.sorted.get(helpless + may_starve).copied().unwrap_or(best)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Link, LinkProfile};
+
+    /// What a clock did against a server.
+    #[derive(Default)]
+    struct Run {
+        /// Each tick's lead and the clock's rate.
+        leads: Vec<(i64, f64)>,
+        /// The seconds at which the clock went on by more or less than its rate allows.
+        jumps: Vec<f64>,
+    }
+
+    impl Run {
+        /// The leads from one second to another, in order.
+        fn sorted(&self, from_seconds: usize, to_seconds: usize) -> Vec<i64> {
+            let mut leads: Vec<i64> =
+                self.leads[30 * from_seconds..30 * to_seconds].iter().map(|(lead, _)| *lead).collect();
+            leads.sort_unstable();
+            leads
+        }
+
+        /// Jumps after so many seconds.
+        fn jumps_after(&self, seconds: f64) -> usize {
+            self.jumps.iter().filter(|at| **at > seconds).count()
+        }
+    }
+
+    /// Runs the clock against a server for some seconds over a link up; gives each tick's lead and the clock's rate.
+    fn run(start_tick: f64, profile: LinkProfile, seconds: u64) -> Vec<(i64, f64)> {
+        run_over(start_tick, &[(0, profile)], seconds).leads
+    }
+
+    /// The same over links that change, each from a second on.
+    fn run_over(start_tick: f64, links: &[(u64, LinkProfile)], seconds: u64) -> Run {
+        let tick_us = 33_333_u64;
+        let delay_at = |profile: LinkProfile| u64::from(profile.latency_ms) * 500;
+        let mut delay_us = delay_at(links[0].1);
+        let mut clock = InputClock::new(tick_us as f64);
+        clock.set(start_tick, 0, 2 * delay_us);
+        let (mut up, mut back, mut run) = (Link::new(links[0].1, 3), VecDeque::new(), Run::default());
+        let (mut newest, mut made, mut shown) = (Tick(0), start_tick as u32, start_tick);
+        for now_us in (0..seconds * 1_000_000).step_by(1_000) {
+            if let Some((_, profile)) = links.iter().find(|(second, _)| second * 1_000_000 == now_us) {
+                up.set_profile(*profile);
+                delay_us = delay_at(*profile);
+            }
+            let step = (clock.tick_at(now_us) - shown) * tick_us as f64 / 1_000.0;
+            shown = clock.tick_at(now_us);
+            if now_us > 0 && !(0.9499..=1.0501).contains(&step) {
+                run.jumps.push(now_us as f64 / 1e6);
+            }
+            while clock.tick_at(now_us) as u32 > made {
+                made += 1;
+                up.send(made.to_le_bytes().to_vec(), now_us);
+            }
+            if now_us % tick_us < 1_000 {
+                while let Some(message) = up.poll(now_us) {
+                    newest = newest.max(Tick(u32::from_le_bytes(message.try_into().unwrap())));
+                }
+                let tick = Tick(u32::try_from(now_us / tick_us).unwrap());
+                if newest > Tick(0) {
+                    back.push_back((now_us + delay_us, tick, newest));
+                }
+                run.leads.push((newest.since(tick), clock.rate));
+            }
+            while let Some((_, tick, newest)) = back.pop_front_if(|(at, ..)| *at <= now_us) {
+                clock.observe(newest, tick, now_us, 2 * delay_us);
+            }
+        }
+        run
+    }
+
+    fn link(latency_ms: u32, jitter_ms: u32, stall_percent: u32) -> LinkProfile {
+        LinkProfile { latency_ms, jitter_ms, stall_percent, ..LinkProfile::default() }
+    }
+
+    /// Percent of the ticks after some seconds that had no input in time.
+    fn starved(leads: &[(i64, f64)], after_seconds: usize) -> usize {
+        let settled = &leads[30 * after_seconds..];
+        100 * settled.iter().filter(|(lead, _)| *lead < 0).count() / settled.len()
+    }
+
+    #[test]
+    fn inputs_settle_a_tick_or_two_early_wherever_the_clock_started() {
+        for (start, link) in
+            [(0.0, link(20, 0, 0)), (0.0, link(300, 0, 0)), (40.0, link(100, 30, 0)), (3.0, link(100, 60, 0))]
+        {
+            let leads = run(start, link, 30);
+            assert!(starved(&leads, 5) <= 1, "{} % starved from {start} over {link}", starved(&leads, 5));
+            let most = leads[20 * 30..].iter().map(|(lead, _)| *lead).max().unwrap();
+            assert!(most <= 4, "inputs came {most} ticks early from {start} over {link}");
+        }
+    }
+
+    #[test]
+    fn stalls_are_provided_for_within_seconds_and_tunnels_are_not() {
+        let leads = run(3.0, link(100, 30, 2), 120);
+        assert!(starved(&leads, 10) <= 2, "{} % starved", starved(&leads, 10));
+        assert!(leads.iter().all(|(lead, _)| *lead <= 10));
+        let tunnels = LinkProfile { gap_ms: 1_500, gap_every_ms: 10_000, ..link(60, 5, 0) };
+        let mut usual: Vec<i64> = run(3.0, tunnels, 120).into_iter().map(|(lead, _)| lead).collect();
+        usual.sort_unstable();
+        assert!((0..=3).contains(&usual[usual.len() / 2]), "{} ticks early", usual[usual.len() / 2]);
+    }
+
+    #[test]
+    fn time_is_stretched_by_a_few_percent_at_most() {
+        let rates = run(3.0, link(100, 60, 3), 60);
+        assert!(rates.iter().all(|(_, rate)| (0.95..=1.05).contains(rate)));
+        assert!(rates.iter().any(|(_, rate)| *rate > 1.02), "it does catch up");
+    }
+
+    #[test]
+    fn the_clock_never_jumps_over_jitter_and_stalls() {
+        for link in [link(20, 0, 0), link(100, 30, 0), link(100, 60, 2), link(60, 20, 3), link(300, 80, 1)] {
+            let run = run_over(3.0, &[(0, link)], 120);
+            assert_eq!(run.jumps_after(5.0), 0, "over {link}: {:?}", run.jumps);
+        }
+    }
+
+    #[test]
+    fn the_clock_jumps_once_when_it_is_far_off() {
+        // By 20 ticks each way, and back.
+        let (near, far) = (link(100, 10, 0), link(100 + 1_333, 10, 0));
+        let run = run_over(3.0, &[(0, near), (20, far), (60, near)], 100);
+        for (changed, end) in [(20, 60), (60, 100)] {
+            let jumps: Vec<f64> =
+                run.jumps.iter().copied().filter(|at| (f64::from(changed)..f64::from(end)).contains(at)).collect();
+            assert_eq!(jumps.len(), 1, "after {changed} s: {jumps:?}");
+            let late = run.sorted(changed as usize + 4, end as usize).into_iter().filter(|lead| *lead < 0).count();
+            assert!(late <= 12, "{late} ticks starved from 4 s after the change on");
+        }
+        // By 5 ticks it only hastens.
+        let run = run_over(3.0, &[(0, near), (20, link(100 + 333, 10, 0))], 60);
+        assert_eq!(run.jumps_after(5.0), 0, "{:?}", run.jumps);
+        assert!(run.sorted(27, 60)[9] >= 0, "and has caught up after 7 s");
+    }
+
+    #[test]
+    fn the_lead_rises_within_seconds_when_a_link_gets_worse_and_falls_back_when_it_gets_better() {
+        let (good, bad) = (link(100, 0, 0), link(100, 90, 0));
+        let run = run_over(3.0, &[(0, good), (20, bad), (60, good)], 100);
+        let starved = |from, to| 100 * run.sorted(from, to).partition_point(|lead| *lead < 0) / (30 * (to - from));
+        let median = |from, to| run.sorted(from, to)[15 * (to - from)];
+        assert_eq!(starved(10, 20), 0);
+        assert!(starved(20, 22) > 5, "{} % starved at first", starved(20, 22));
+        assert!(starved(25, 60) <= 1, "{} % starved from 5 s after the change on", starved(25, 60));
+        assert!(median(25, 60) > median(10, 20), "it took a longer lead");
+        assert_eq!(median(72, 100), median(10, 20), "12 s after the change back");
+        assert_eq!(run.jumps_after(5.0), 0, "{:?}", run.jumps);
+    }
+}

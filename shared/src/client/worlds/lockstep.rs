@@ -1,0 +1,447 @@
+//! Lockstep of a session: the client plays the whole game itself, from what the server says that everyone did.
+//!
+//! ```text
+//! message → bundles (what everyone did) ┐
+//! own inputs ───────────────────────────┴→ frames: agreed … confirmed … guessed → view
+//! ```
+//!
+//! A frame is the world after one tick. Up to the newest bundle frames are confirmed; beyond it they are guessed, each
+//! player going on as before, for as many ticks as the game allows. When a bundle says otherwise, the frames from
+//! there on are dropped and made again. Bundles come in order and none is lost, so a confirmed frame stays as it is.
+
+mod dispute;
+mod guess;
+
+use crate::client::display::interpolation_buffer::Playout;
+use crate::client::prediction::corrections::Offsets;
+use crate::client::prediction::events::Happening;
+use crate::client::prediction::events::{Events, hears};
+use crate::client::stats::Stats;
+use crate::client::time::input_clock::InputClock;
+use crate::client::time::round_trip::RoundTrip;
+use crate::game::{Game, Mode, To};
+use crate::id::Seat;
+use crate::input::{Ack, INPUTS_PER_FRAME_MAX};
+use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
+use crate::lockstep::{Bundle, BundleCodec, Received, Standing, Start};
+use crate::message::snapshot_head::SnapshotHead;
+use crate::rng::Rng;
+use crate::state::Schema;
+use crate::tick::Tick;
+use crate::wire::{DecodeError, Reader};
+use crate::world::full_state::Whole;
+use crate::world::interpolation::blend;
+use crate::world::snapshot::Snapshot;
+use crate::world::stepper::Stepper;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use guess::Inputs;
+
+/// Frames kept at the most: what is not agreed on by then never will be.
+const FRAMES_MAX: usize = 256;
+
+/// The world after one tick, and what it was made with.
+pub(crate) struct Frame<G: Game> {
+    whole: Whole,
+    standing: Standing<G::Input>,
+    events: Vec<(To, G::Event)>,
+}
+
+/// What a player knows of a room that they play along with.
+pub(crate) struct Lockstep<G: Game> {
+    schema: Schema,
+    codec: BundleCodec<G::Input>,
+    me: Option<Seat>,
+    ready: bool,
+    wants_keyframe: bool,
+    /// The newest tick that the server has told of, and what everyone did in it.
+    told: (Tick, Standing<G::Input>),
+    /// Ticks after the oldest frame, up to the newest told.
+    bundles: VecDeque<Bundle<G::Input>>,
+    /// Worlds of consecutive ticks, oldest first.
+    frames: VecDeque<Frame<G>>,
+    spare: Vec<Frame<G>>,
+    confirmed: Tick,
+    /// The newest tick at which both sides had the same hash.
+    agreed: Tick,
+    /// The hash of the last confirmed world that is compared.
+    hash: u32,
+    stepper: Stepper<G>,
+    inputs: Inputs<G>,
+    events: Events<G>,
+    /// The newest tick whose events were told as guesses.
+    heard: Tick,
+    /// The newest world before it was dropped, to be compared with what comes instead; and how many ticks were dropped
+    /// with it, none when there is nothing to compare.
+    dropped: (Snapshot, u32),
+    offsets: Offsets,
+    /// A difference that is being looked into.
+    dispute: Option<dispute::Open>,
+    evidence: Vec<Vec<u8>>,
+    /// The newest tick whose events were told as facts.
+    witnessed: Tick,
+    playout: Playout,
+    /// A world without rows, to tell the playout when something came.
+    tick_only: Snapshot,
+    clock: InputClock,
+    round_trip: RoundTrip,
+    merged: Snapshot,
+    shown: G,
+    shown_us: u64,
+    /// The moment that was shown last, in ticks.
+    moment: f64,
+}
+
+impl<G: Game> Lockstep<G> {
+    pub(crate) fn new() -> Self {
+        let schema = Schema::of::<G>();
+        let tick_us = 1_000_000.0 / f64::from(G::RULES.tick_rate_hz);
+        Self {
+            codec: BundleCodec::new(G::RULES.hash_ticks()),
+            me: None,
+            ready: false,
+            wants_keyframe: false,
+            told: (Tick(0), Standing::default()),
+            bundles: VecDeque::new(),
+            frames: VecDeque::new(),
+            spare: Vec::new(),
+            confirmed: Tick(0),
+            agreed: Tick(0),
+            hash: 0,
+            stepper: Stepper::new(G::default(), Rng::new(0)),
+            inputs: Inputs::new(),
+            events: Events::new(),
+            heard: Tick(0),
+            dropped: (Snapshot::default(), 0),
+            offsets: Offsets::default(),
+            dispute: None,
+            evidence: Vec::new(),
+            witnessed: Tick(0),
+            playout: Playout::new(tick_us),
+            tick_only: Snapshot::default(),
+            clock: InputClock::new(tick_us),
+            round_trip: RoundTrip::new(G::RULES.tick_us()),
+            merged: Snapshot::empty(&schema),
+            shown: G::default(),
+            shown_us: 0,
+            moment: 0.0,
+            schema,
+        }
+    }
+
+    /// Another connection. What is known of the room stays: the server tells the rest, or starts over.
+    pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
+        self.me = seat;
+        self.playout.reset();
+        let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;
+        self.clock = InputClock::new(1_000_000.0 / f64::from(G::RULES.tick_rate_hz));
+        self.clock.set(f64::from(tick.0) + ahead, now_us, waited_us);
+        self.round_trip = RoundTrip::new(G::RULES.tick_us());
+        self.wants_keyframe = false;
+    }
+
+    /// The newest tick that the server need not tell again.
+    pub(crate) fn known(&self) -> Option<Tick> {
+        (self.ready && !self.wants_keyframe && self.dispute.is_none()).then_some(self.told.0)
+    }
+
+    /// A hidden page plays neutral inputs.
+    pub(crate) const fn set_hidden(&mut self, hidden: bool) {
+        self.inputs.hidden = hidden;
+    }
+
+    /// A message could not be used: the next one should bring a whole world.
+    pub(crate) const fn ask_for_keyframe(&mut self) {
+        self.wants_keyframe = true;
+    }
+
+    /// What the player does from now on, until the next call.
+    pub(crate) fn push_input(&mut self, input: G::Input) {
+        self.inputs.input = self.codec.inputs().quantize(input);
+    }
+
+    /// Takes in what everyone did.
+    pub(crate) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(message);
+        let head = SnapshotHead::decode(&mut reader, self.told.0)?;
+        if head.has_events || head.priors.is_some() {
+            return Err(DecodeError::UnknownKind(message[0]));
+        }
+        let last = self.ready.then_some((self.told.0, &self.told.1));
+        let Received { start, bundles } = self.codec.decode(&self.schema, last, head.tick, reader)?;
+        let is_keyframe = start.is_some();
+        if let Some(start) = start {
+            self.restart(start, head.tick);
+        }
+        let standing = bundles.last().map_or(self.told.1, |bundle| bundle.standing);
+        self.told = (head.tick, standing);
+        self.bundles.extend(bundles);
+        // Which ticks went without an input of ours is seen tick by tick.
+        let head_alone = SnapshotHead { starved: false, ..head };
+        stats.count_snapshot(message.len() as u64, 0, is_keyframe, &head_alone);
+        self.tick_only.tick = head.tick;
+        self.playout.push(&self.tick_only, now_us);
+        if let Some(lead) = head.lead {
+            let newest = head.tick.offset(i64::from(lead));
+            self.clock.observe(newest, head.tick, now_us, stats.rtt_us);
+            stats.input_lead_ticks = lead;
+            if let Some(rtt_us) = self.round_trip.echoed(newest, now_us) {
+                stats.rtt_us = rtt_us;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on from a world that the server has sent.
+    fn restart(&mut self, start: Start<G::Input>, newest: Tick) {
+        let tick = start.whole.tick();
+        self.bundles.clear();
+        self.spare.extend(self.frames.drain(..));
+        self.stepper.rng = start.whole.restore(&mut self.stepper.world);
+        self.hash = start.whole.hash(&self.schema);
+        (self.confirmed, self.agreed, self.heard, self.witnessed) = (tick, tick, tick, tick);
+        self.dispute = None;
+        self.events.restart(tick);
+        self.told = (tick, start.standing);
+        self.frames.push_back(Frame { whole: start.whole, standing: start.standing, events: Vec::new() });
+        self.dropped.1 = 0;
+        self.offsets.clear();
+        if !self.ready || !(newest..=newest + PREDICTION_TICKS_MAX).contains(&self.inputs.made) {
+            self.inputs.made = newest;
+        }
+        (self.ready, self.wants_keyframe) = (true, false);
+    }
+
+    /// Makes the ticks that are due: at most a few per call, so that who has much to catch up on stays responsive.
+    /// What is to be sent goes to `outbox`.
+    pub(crate) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
+        if !self.ready {
+            return;
+        }
+        self.playout.advance(now_us);
+        let first = self.inputs.made.next();
+        let due = Tick(self.clock.tick_at(now_us) as u32).min(self.told.0 + PREDICTION_TICKS_MAX);
+        self.inputs.make(due, |tick| {
+            stats.inputs += 1;
+            self.round_trip.sent(tick, now_us);
+        });
+        self.settle(stats);
+        let target = self.inputs.made.min(self.told.0 + self.rollback_ticks_max()).max(self.told.0);
+        for _ in 0..ADVANCE_TICKS_MAX + self.rollback_ticks_max() {
+            if self.newest().whole.tick() >= target {
+                break;
+            }
+            self.play(stats);
+        }
+        if self.inputs.made >= first {
+            let ack = Some(Ack { tick: self.confirmed, hash: self.hash });
+            let mut message = Vec::new();
+            self.codec.inputs().encode(&self.inputs.frame(first, ack, self.wants_keyframe), &mut message);
+            outbox.push_back(message);
+        }
+        self.pursue(now_us);
+        outbox.extend(self.take_evidence());
+        self.forget();
+    }
+
+    /// A spectator has nothing of their own to see early.
+    fn rollback_ticks_max(&self) -> u32 {
+        match G::RULES.mode {
+            Mode::Lockstep { rollback_ticks_max } if self.me.is_some() => u32::from(rollback_ticks_max),
+            _ => 0,
+        }
+    }
+
+    /// Confirms the frames that were guessed rightly, and drops those from the first wrong one on.
+    fn settle(&mut self, stats: &mut Stats) {
+        while self.confirmed < self.newest().whole.tick() {
+            let tick = self.confirmed.next();
+            let (Some(bundle), Some(frame)) = (self.bundle(tick), self.frame(tick)) else { return };
+            if !bundle.roster.is_empty() || bundle.standing != frame.standing {
+                return self.roll_back(tick);
+            }
+            self.confirm(tick, stats);
+        }
+    }
+
+    /// Drops the frames from `tick` on.
+    fn roll_back(&mut self, tick: Tick) {
+        self.set_aside(tick);
+        while self.newest().whole.tick() >= tick {
+            self.spare.extend(self.frames.pop_back());
+        }
+        let last = self.frames.back().expect("a confirmed frame is never dropped");
+        self.stepper.rng = last.whole.restore(&mut self.stepper.world);
+    }
+
+    /// The frames from `tick` on will be dropped: keeps the newest, to see what it is worth.
+    fn set_aside(&mut self, tick: Tick) {
+        let newest = self.frames.back().expect("there is a frame from the first world on");
+        self.dropped.0.copy_from(&newest.whole.snapshot);
+        self.dropped.1 = u32::try_from(newest.whole.tick().since(tick)).unwrap_or(0) + 1;
+    }
+
+    /// Makes the next tick: as the server says it was, or as it is guessed to be.
+    fn play(&mut self, stats: &mut Stats) {
+        let tick = self.newest().whole.tick().next();
+        let told = self.bundle(tick).is_some();
+        let mut frame = self.spare.pop().unwrap_or_else(|| Frame {
+            whole: Whole::empty(&self.schema),
+            standing: Standing::default(),
+            events: Vec::new(),
+        });
+        frame.standing = match self.bundle(tick) {
+            Some(bundle) => bundle.standing,
+            None => self.inputs.guess(tick, &self.newest().standing, self.me, self.codec.inputs()),
+        };
+        self.step(tick, &mut frame);
+        if !told && tick > self.heard {
+            self.events.predict(tick, self.me, &frame.events);
+            self.heard = tick;
+        }
+        self.frames.push_back(frame);
+        if told {
+            self.confirm(tick, stats);
+        }
+        self.compare(stats);
+    }
+
+    /// The world of `tick` is what everybody has.
+    fn confirm(&mut self, tick: Tick, stats: &mut Stats) {
+        self.confirmed = tick;
+        let Some(at) = self.place(tick) else { return };
+        if tick > self.witnessed {
+            self.witnessed = tick;
+            let heard = self.frames[at].events.iter().filter(|(to, _)| hears(self.me, *to));
+            heard.for_each(|(_, event)| self.events.confirm(tick, event));
+        }
+        let played = self.me.and_then(|me| self.bundle(tick)?.standing.inputs()[me.index()]);
+        stats.starved_ticks += u64::from(played.is_some_and(|played| self.inputs.mine(tick) != Some(played)));
+        let Some(expected) = self.bundle(tick).and_then(|bundle| bundle.hash) else { return };
+        self.hash = self.frames[at].whole.hash(&self.schema);
+        if self.dispute.is_some() {
+            // Of course it differs.
+            return;
+        }
+        stats.hash_tick = tick.0;
+        if self.hash == expected {
+            stats.hashes_compared += 1;
+            self.agreed = tick;
+        } else {
+            self.differ(stats);
+        }
+    }
+
+    /// What was dropped has been made anew: eases the difference, and takes back what did not happen.
+    fn compare(&mut self, stats: &mut Stats) {
+        let now = self.newest().whole.tick();
+        let tick = self.dropped.0.tick;
+        if self.dropped.1 == 0 || tick > now {
+            return;
+        }
+        let ticks = core::mem::take(&mut self.dropped.1);
+        let Some(at) = self.place(tick) else { return };
+        let mut correction = self.offsets.correct(&self.schema, &self.dropped.0, &self.frames[at].whole.snapshot);
+        correction.ticks = ticks;
+        stats.count_correction(&correction);
+        let first = tick - (ticks - 1);
+        let replayed = self.frames.iter().filter(|frame| frame.whole.tick() >= first);
+        let replayed = replayed
+            .flat_map(|frame| frame.events.iter().map(|(to, event)| (frame.whole.tick(), *to, *event)))
+            .collect::<Vec<_>>();
+        self.events.reconsider(self.me, now, &replayed);
+    }
+
+    /// Lets go of frames that are neither shown nor needed to find a difference.
+    fn forget(&mut self) {
+        // A page that is hidden shows nothing, and lets go of what it would have shown.
+        let shown = self.moment.max(self.playout.shown() - f64::from(ADVANCE_TICKS_MAX));
+        let shown = Tick(shown as u32);
+        let oldest = self.agreed.min(shown).min(self.confirmed);
+        let is_old = |frame: &Frame<G>| frame.whole.tick() < oldest;
+        while self.frames.len() > FRAMES_MAX || self.frames.front().is_some_and(is_old) {
+            self.spare.extend(self.frames.pop_front());
+        }
+        self.spare.truncate(ADVANCE_TICKS_MAX as usize);
+        let first = self.frames.front().map_or(Tick(0), |frame| frame.whole.tick());
+        while self.bundles.pop_front_if(|bundle| bundle.tick <= first).is_some() {}
+    }
+
+    /// The world to show now; `None` before the first one came.
+    pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
+        if !self.ready {
+            return None;
+        }
+        let elapsed_us = now_us.saturating_sub(self.shown_us);
+        self.shown_us = now_us;
+        self.offsets.fade(elapsed_us);
+        self.moment = self.moment_at(now_us);
+        let before = Tick(self.moment as u32);
+        let at = self.place(before)?;
+        let part = (self.moment - f64::from(before.0)) as f32;
+        let after = self.frames.get(at + 1).unwrap_or(&self.frames[at]);
+        blend(&self.schema, &self.frames[at].whole.snapshot, &after.whole.snapshot, part, &mut self.merged);
+        self.offsets.apply(&self.schema, &mut self.merged);
+        self.merged.restore(&mut self.shown);
+        Some(&self.shown)
+    }
+
+    /// The moment to show, in ticks, within the frames there are: a tick behind the player's own inputs at the least,
+    /// and as far ahead of what was told as may be guessed.
+    fn moment_at(&self, now_us: u64) -> f64 {
+        let ahead = self.playout.shown() + f64::from(self.rollback_ticks_max());
+        let wanted = match self.me {
+            Some(_) => ahead.min(self.clock.tick_at(now_us) - 1.0),
+            None => ahead,
+        };
+        let (oldest, newest) = (self.frames.front(), self.frames.back());
+        let tick = |frame: Option<&Frame<G>>| frame.map_or(0.0, |frame| f64::from(frame.whole.tick().0));
+        // Time does not run backwards on a screen.
+        wanted.max(self.moment.min(wanted + 2.0)).min(tick(newest)).max(tick(oldest))
+    }
+
+    fn newest(&self) -> &Frame<G> {
+        self.frames.back().expect("there is a frame from the first world on")
+    }
+
+    fn place(&self, tick: Tick) -> Option<usize> {
+        let at = usize::try_from(tick.since(self.frames.front()?.whole.tick())).ok()?;
+        (at < self.frames.len()).then_some(at)
+    }
+
+    fn frame(&self, tick: Tick) -> Option<&Frame<G>> {
+        self.place(tick).map(|at| &self.frames[at])
+    }
+
+    fn place_of_bundle(&self, tick: Tick) -> Option<usize> {
+        let at = usize::try_from(tick.since(self.bundles.front()?.tick)).ok()?;
+        (at < self.bundles.len()).then_some(at)
+    }
+
+    fn bundle(&self, tick: Tick) -> Option<&Bundle<G::Input>> {
+        self.place_of_bundle(tick).map(|at| &self.bundles[at])
+    }
+
+    /// The next thing that happened in the game, or did not.
+    pub(crate) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
+        self.events.poll()
+    }
+
+    pub(crate) fn confirmed(&self) -> &Snapshot {
+        self.frame(self.confirmed).map_or(&self.merged, |frame| &frame.whole.snapshot)
+    }
+
+    pub(crate) const fn predicted_tick(&self) -> Tick {
+        self.inputs.made
+    }
+
+    pub(crate) fn input_due_us(&self, tick: Tick) -> u64 {
+        self.clock.time_of(tick)
+    }
+
+    pub(crate) const fn playout(&self) -> &Playout {
+        &self.playout
+    }
+}
+
+const _: () = assert!(ADVANCE_TICKS_MAX as usize <= INPUTS_PER_FRAME_MAX, "the ticks of one call go in one frame");

@@ -1,0 +1,116 @@
+//! A difference in lockstep: what the client says of it, and how it goes on from a corrected world.
+
+use crate::client::stats::Stats;
+use crate::client::worlds::lockstep::Lockstep;
+use crate::desync::testify;
+use crate::determinism::behaviour::conduct;
+use crate::game::Game;
+use crate::id::RowId;
+use crate::message::evidence::{ClientEvidence, DISPUTED_TICKS_MAX, LeafClaim, ServerEvidence};
+use crate::tick::Tick;
+use alloc::vec::Vec;
+
+/// A difference that is not settled is given up after so long, in microseconds: then a whole world is asked for.
+const SETTLED_US_MAX: u64 = 2_000_000;
+
+/// A difference that was found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    /// When it is given up; `None` until it was told.
+    until_us: Option<u64>,
+}
+
+impl<G: Game> Lockstep<G> {
+    /// The hash of `tick` is not what the server says.
+    pub(crate) fn differ(&mut self, stats: &mut Stats) {
+        stats.hash_mismatches += 1;
+        stats.desyncs += 1;
+        self.dispute = Some(Open { until_us: None });
+    }
+
+    /// Tells the server of a difference, once, and gives up on one that is not settled.
+    pub(crate) fn pursue(&mut self, now_us: u64) {
+        let Some(Open { until_us }) = &mut self.dispute else { return };
+        match until_us {
+            Some(until_us) if now_us > *until_us => {
+                self.dispute = None;
+                self.ask_for_keyframe();
+            }
+            Some(_) => {}
+            None => {
+                *until_us = Some(now_us + SETTLED_US_MAX);
+                let tick = self.confirmed;
+                let from = self.agreed.max(tick - (DISPUTED_TICKS_MAX as u32 - 1));
+                let disputed = self.frames.iter().filter(|frame| (from..=tick).contains(&frame.whole.tick()));
+                let hashes = disputed.map(|frame| frame.whole.hash(&self.schema)).collect();
+                self.evidence.push(ClientEvidence::Dispute { tick: tick.0, hashes }.encode());
+            }
+        }
+    }
+
+    /// Takes in what the server says of a difference.
+    pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, stats: &mut Stats) {
+        match evidence {
+            ServerEvidence::Inquiry { tick, rows } => {
+                let Some(frame) = self.frame(Tick(tick)) else { return self.ask_for_keyframe() };
+                let testimony = testify(&self.schema, &frame.whole.snapshot, &rows, conduct::<G>());
+                self.evidence.push(ClientEvidence::Testimony(testimony).encode());
+            }
+            ServerEvidence::Correction { tick, leaves } => {
+                if self.correct(Tick(tick), &leaves).is_none() {
+                    return self.ask_for_keyframe();
+                }
+                stats.desyncs_healed += u64::from(self.dispute.take().is_some());
+                self.play_again(stats);
+            }
+        }
+    }
+
+    /// Sets leaves of the world of `tick` right and drops what was made from it.
+    fn correct(&mut self, tick: Tick, leaves: &[LeafClaim]) -> Option<()> {
+        let at = self.place(tick).filter(|_| tick <= self.confirmed)?;
+        for LeafClaim { table, slot, leaf, value } in leaves {
+            self.set_leaf(at, (usize::from(*table), *slot, usize::from(*leaf)), *value)?;
+        }
+        self.set_aside(tick.next());
+        self.spare.extend(self.frames.drain(at + 1..));
+        self.stepper.rng = self.frames[at].whole.restore(&mut self.stepper.world);
+        (self.confirmed, self.agreed) = (tick, tick);
+        Some(())
+    }
+
+    /// Plays on from a corrected world to where everyone is, at once: it is a second's worth of ticks at the most.
+    fn play_again(&mut self, stats: &mut Stats) {
+        for _ in 0..super::FRAMES_MAX {
+            if self.confirmed >= self.told.0 {
+                break;
+            }
+            self.play(stats);
+        }
+    }
+
+    /// Damages a leaf of the newest confirmed world, as broken memory or a broken build would, and gives the tick.
+    pub(crate) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
+        let tick = self.confirmed;
+        let at = self.place(tick)?;
+        self.frames[at].whole.snapshot.tables.get(table)?.find(row)?;
+        self.set_leaf(at, (table, row.slot, leaf), value)?;
+        self.spare.extend(self.frames.drain(at + 1..));
+        self.stepper.rng = self.frames[at].whole.restore(&mut self.stepper.world);
+        Some(tick)
+    }
+
+    /// Sets a leaf of a frame's world; `None` when there is no such leaf, or no such value.
+    fn set_leaf(&mut self, at: usize, (table, slot, leaf): (usize, u16, usize), value: u32) -> Option<()> {
+        self.schema.tables.get(table)?.leaves.get(leaf).filter(|leaf| value <= leaf.max)?;
+        let rows = self.frames[at].whole.snapshot.tables.get_mut(table)?;
+        let index = rows.ids.binary_search_by_key(&slot, |id| id.slot).ok()?;
+        rows.wire[index * rows.width + leaf] = value;
+        Some(())
+    }
+
+    /// What there is to send besides inputs.
+    pub(crate) fn take_evidence(&mut self) -> Vec<Vec<u8>> {
+        core::mem::take(&mut self.evidence)
+    }
+}

@@ -1,0 +1,309 @@
+//! Snapshot mode of a session: the world that the server sends, and the one that is shown.
+//!
+//! ```text
+//! snapshot → Mirror → Predictor (own rows, replayed from there) ┐
+//!               └→ Playout (a moment ago, between two) ─────────┴→ view
+//! ```
+//!
+//! The [`Session`](super::Session) around it knows connections and players; this knows ticks.
+
+use crate::client::display::interpolation_buffer::Playout;
+use crate::client::display::view::compose;
+use crate::client::prediction::events::Events;
+use crate::client::prediction::events::Happening;
+use crate::client::prediction::predictor::{Eyes, Predictor};
+use crate::client::stats::Stats;
+use crate::client::time::input_clock::InputClock;
+use crate::client::time::round_trip::RoundTrip;
+use crate::client::worlds::held_snapshots::Quarantine;
+use crate::desync::testify;
+use crate::determinism::behaviour::conduct;
+use crate::game::Game;
+use crate::id::{RowId, Seat};
+use crate::input::{Ack, INPUTS_PER_FRAME_MAX, InputCodec};
+use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
+use crate::message::evidence::{ClientEvidence, LeafClaim, ServerEvidence};
+use crate::message::snapshot_head::SnapshotHead;
+use crate::replication::Mirror;
+use crate::state::Schema;
+use crate::tick::Tick;
+use crate::wire::{DecodeError, Reader};
+use crate::world::snapshot::Snapshot;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+const _: () = assert!(ADVANCE_TICKS_MAX as usize <= INPUTS_PER_FRAME_MAX, "the ticks of one call go in one frame");
+
+/// What a player knows and predicts of a room's world.
+pub(crate) struct Snapshots<G: Game> {
+    schema: Schema,
+    codec: InputCodec<G::Input>,
+    me: Option<Seat>,
+    mirror: Mirror,
+    /// The tick of the last snapshot's head: the next one's is completed from it.
+    told: Tick,
+    playout: Playout,
+    clock: InputClock,
+    round_trip: RoundTrip,
+    predictor: Predictor<G>,
+    events: Events<G>,
+    /// A snapshot came that the prediction does not start from yet.
+    unreconciled: bool,
+    ready: bool,
+    hidden: bool,
+    input: G::Input,
+    ack: Option<Ack>,
+    wants_keyframe: bool,
+    /// A world that is wrong, and what waits for it to be set right.
+    quarantine: Option<Quarantine>,
+    evidence: Vec<Vec<u8>>,
+    merged: Snapshot,
+    shown: G,
+    faded_us: u64,
+}
+
+impl<G: Game> Snapshots<G> {
+    pub(crate) fn new() -> Self {
+        let schema = Schema::of::<G>();
+        let tick_us = 1_000_000.0 / f64::from(G::RULES.tick_rate_hz);
+        let codec = InputCodec::new();
+        Self {
+            me: None,
+            mirror: Mirror::empty(&schema),
+            told: Tick(0),
+            playout: Playout::new(tick_us),
+            clock: InputClock::new(tick_us),
+            round_trip: RoundTrip::new(G::RULES.tick_us()),
+            predictor: Predictor::new(&schema, codec.clone()),
+            codec,
+            events: Events::new(),
+            unreconciled: false,
+            ready: false,
+            hidden: false,
+            input: G::Input::default(),
+            ack: None,
+            wants_keyframe: false,
+            quarantine: None,
+            evidence: Vec::new(),
+            merged: Snapshot::empty(&schema),
+            shown: G::default(),
+            faded_us: 0,
+            schema,
+        }
+    }
+
+    /// Another connection: `seat` is ours, the room was at `tick`, and dialling took `waited_us`.
+    pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
+        self.me = seat;
+        self.mirror = Mirror::empty(&self.schema);
+        self.playout.reset();
+        let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;
+        self.clock = InputClock::new(1_000_000.0 / f64::from(G::RULES.tick_rate_hz));
+        self.clock.set(f64::from(tick.0) + ahead, now_us, waited_us);
+        self.round_trip = RoundTrip::new(G::RULES.tick_us());
+        (self.ready, self.unreconciled, self.ack, self.wants_keyframe) = (false, false, None, false);
+        self.quarantine = None;
+        self.evidence.clear();
+        self.events.restart(tick);
+    }
+
+    /// The seats that are taken, and whether by a bot.
+    pub(crate) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
+        self.predictor.set_seats(taken);
+    }
+
+    /// A hidden page plays neutral inputs.
+    pub(crate) const fn set_hidden(&mut self, hidden: bool) {
+        self.hidden = hidden;
+    }
+
+    /// A message could not be used: the next one should be a keyframe.
+    pub(crate) const fn ask_for_keyframe(&mut self) {
+        self.wants_keyframe = true;
+    }
+
+    /// Takes in a snapshot.
+    pub(crate) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
+        let told = self.told;
+        match (self.apply(message, now_us, stats), &mut self.quarantine) {
+            (Ok(()), _) => {
+                self.quarantine = None;
+                Ok(())
+            }
+            (Err(_), Some(quarantine)) => {
+                let held = quarantine.hold(message);
+                if held.is_err() {
+                    self.quarantine = None;
+                }
+                held
+            }
+            (Err(DecodeError::HashMismatch { .. }), None) if self.ready && !self.wants_keyframe => {
+                stats.hash_mismatches += 1;
+                stats.desyncs += 1;
+                self.quarantine = Some(Quarantine::of(message, told));
+                let tick = self.mirror.world().tick.0;
+                self.evidence.push(ClientEvidence::Dispute { tick, hashes: Vec::new() }.encode());
+                Ok(())
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Takes in what the server says of a world that a delta did not fit.
+    pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
+        let world = self.mirror.world();
+        match evidence {
+            ServerEvidence::Inquiry { tick, rows } if world.tick.0 == tick => {
+                let testimony = testify(&self.schema, world, &rows, conduct::<G>());
+                self.evidence.push(ClientEvidence::Testimony(testimony).encode());
+            }
+            ServerEvidence::Correction { tick, leaves } if world.tick.0 == tick => {
+                let Some(quarantine) = self.quarantine.take() else { return };
+                for LeafClaim { table, slot, leaf, value } in leaves {
+                    self.mirror.set_leaf(&self.schema, usize::from(table), slot, usize::from(leaf), value);
+                }
+                self.told = quarantine.told;
+                let fits = quarantine.release().iter().all(|message| self.apply(message, now_us, stats).is_ok());
+                stats.desyncs_healed += u64::from(fits);
+                self.wants_keyframe |= !fits;
+            }
+            // It is of a world that a keyframe has replaced meanwhile.
+            _ => {}
+        }
+    }
+
+    /// Damages a leaf of the newest world that was received, and gives its tick.
+    pub(crate) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
+        self.mirror.world().tables.get(table)?.find(row)?;
+        let is_set = self.mirror.set_leaf(&self.schema, table, row.slot, leaf, value);
+        is_set.then_some(self.mirror.world().tick)
+    }
+
+    fn apply(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(message);
+        let head = SnapshotHead::decode(&mut reader, self.told)?;
+        self.told = head.tick;
+        let events = if head.has_events { self.events.decode(&mut reader)? } else { Vec::new() };
+        let newest = self.playout.newest_tick();
+        if head.tick <= newest && self.ready {
+            return Err(DecodeError::OutOfRange { value: u64::from(head.tick.0), max: u64::from(newest.0) });
+        }
+        let is_keyframe = !self.ready || self.wants_keyframe;
+        let sections = reader.slice(reader.remaining())?;
+        let old = head.priors.map(|priors| self.mirror.exchange_priors(priors)).transpose()?;
+        let applied = self.mirror.apply(&self.schema, head.tick, sections);
+        if let (Err(_), Some(old)) = (applied, old) {
+            // What came before this message, and waits, was coded with the old ones.
+            self.mirror.put_back_priors(old);
+        }
+        let compared = applied?;
+        stats.count_snapshot(message.len() as u64, compared, is_keyframe, &head);
+        self.playout.push(self.mirror.world(), now_us);
+        self.ack = Some(Ack { tick: head.tick, hash: self.mirror.room_hash() });
+        self.wants_keyframe = false;
+        if self.ready {
+            self.unreconciled = true;
+        } else {
+            self.ready = true;
+            self.predictor.restart(self.mirror.world());
+        }
+        if let Some(lead) = head.lead {
+            let newest = head.tick.offset(i64::from(lead));
+            self.clock.observe(newest, head.tick, now_us, stats.rtt_us);
+            stats.input_lead_ticks = lead;
+            if let Some(rtt_us) = self.round_trip.echoed(newest, now_us) {
+                stats.rtt_us = rtt_us;
+            }
+        }
+        for (age, event) in events {
+            self.events.confirm_row(head.tick - age, event);
+        }
+        Ok(())
+    }
+
+    /// What the player does from now on, until the next call.
+    pub(crate) fn push_input(&mut self, input: G::Input) {
+        self.input = self.codec.quantize(input);
+    }
+
+    /// Makes the ticks that are due: at most a few per call, so that a tab that slept stays responsive. What is to
+    /// be sent goes to `outbox`.
+    pub(crate) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
+        if !self.ready {
+            return;
+        }
+        outbox.extend(self.evidence.drain(..));
+        self.playout.advance(now_us);
+        if core::mem::take(&mut self.unreconciled) {
+            self.fade(now_us);
+            let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
+            let correction = self.predictor.reconcile(eyes, self.mirror.world(), self.me);
+            stats.count_correction(&correction);
+            self.events.reconsider(self.me, self.predictor.tick(), self.predictor.replayed_events());
+        }
+        let newest = self.playout.newest_tick();
+        let due = Tick(self.clock.tick_at(now_us) as u32).min(newest + PREDICTION_TICKS_MAX);
+        let first = self.predictor.tick().next();
+        for _ in 0..ADVANCE_TICKS_MAX {
+            if self.predictor.tick() >= due {
+                break;
+            }
+            self.make_tick(now_us);
+            stats.inputs += 1;
+        }
+        if self.predictor.tick() >= first {
+            let frame = self.predictor.input_frame(first, self.ack, self.wants_keyframe);
+            let mut message = Vec::new();
+            self.codec.encode(&frame, &mut message);
+            outbox.push_back(message);
+        }
+    }
+
+    fn make_tick(&mut self, now_us: u64) {
+        let input = if self.hidden { G::Input::default() } else { self.input };
+        let tick = self.predictor.tick().next();
+        let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
+        let events = self.predictor.step(self.me, input, eyes);
+        self.events.predict(tick, self.me, events);
+        self.round_trip.sent(tick, now_us);
+    }
+
+    /// Corrections are eased for the time that has passed since they were shown or made.
+    fn fade(&mut self, now_us: u64) {
+        self.predictor.predicted.fade(now_us.saturating_sub(self.faded_us));
+        self.faded_us = now_us;
+    }
+
+    /// The world to show now; `None` before the first snapshot.
+    pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
+        self.fade(now_us);
+        let moment = self.playout.moment()?;
+        let ahead = self.clock.tick_at(now_us) - f64::from(self.predictor.tick().0);
+        let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
+        self.predictor.look_ahead(self.me, self.input, ahead as f32, eyes);
+        compose(&self.schema, self.me, &moment, &self.predictor.predicted, &mut self.merged);
+        self.merged.restore(&mut self.shown);
+        Some(&self.shown)
+    }
+
+    /// The next thing that happened in the game, or did not.
+    pub(crate) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
+        self.events.poll()
+    }
+
+    pub(crate) const fn confirmed(&self) -> &Snapshot {
+        self.mirror.world()
+    }
+
+    pub(crate) const fn predicted_tick(&self) -> Tick {
+        self.predictor.tick()
+    }
+
+    pub(crate) fn input_due_us(&self, tick: Tick) -> u64 {
+        self.clock.time_of(tick)
+    }
+
+    pub(crate) const fn playout(&self) -> &Playout {
+        &self.playout
+    }
+}

@@ -1,0 +1,120 @@
+//! When two machines disagree: how they find out where, and how the client is set right without starting over.
+//!
+//! ```text
+//! client  Dispute     its hashes since both last agreed       (lockstep; of snapshots, the world that a delta did not fit)
+//! server  Inquiry     the first tick that differs, with a hash per row
+//! client  Testimony   its rows that differ
+//! server  Correction  the leaves that differ, as they are; or a keyframe when there are too many
+//! ```
+//!
+//! The client goes on from the corrected world with what it was told since; nobody else notices. What it says is
+//! evidence for people, and is trusted for nothing: the server never changes its world.
+
+use crate::determinism::behaviour::BUILD;
+use crate::hash;
+use crate::id::{RowId, Seat};
+use crate::message::evidence::{RowClaim, TESTIMONY_ROWS_MAX, Testimony};
+use crate::state::{Schema, TableSchema};
+use crate::world::snapshot::{Rows, Snapshot, Topic};
+use alloc::vec::Vec;
+
+/// Bytes of the rows of a testimony, at five a leaf, at the most.
+const TESTIMONY_BYTES_MAX: usize = 1_600;
+
+/// The hash of the row in each slot, per table.
+#[must_use]
+pub fn row_hashes(schema: &Schema, world: &Snapshot) -> Vec<Vec<u32>> {
+    let of_table = |(table, rows): (&TableSchema, &Rows)| {
+        let slots = rows.ids.last().map_or(0, |id| usize::from(id.slot) + 1);
+        let mut hashes = alloc::vec![0; slots];
+        for (index, id) in rows.ids.iter().enumerate() {
+            hashes[usize::from(id.slot)] = row_hash(table, *id, rows.row(index));
+        }
+        hashes
+    };
+    schema.tables.iter().zip(&world.tables).map(of_table).collect()
+}
+
+fn row_hash(table: &TableSchema, id: RowId, row: &[u32]) -> u32 {
+    // Never 0, which stands for no row.
+    hash::narrow(hash::row(id, table.keys.iter().copied().zip(row.iter().copied()))) | 1
+}
+
+/// What is told of the slots in which a world is not as the hashes say, by a build with this [`conduct`].
+#[must_use]
+pub fn testify(schema: &Schema, world: &Snapshot, expected: &[Vec<u32>], conduct: u64) -> Testimony {
+    let found = row_hashes(schema, world);
+    let (mut rows, mut more, mut bytes) = (Vec::new(), false, 0);
+    for (table, (found, expected)) in (0_u8..).zip(found.iter().zip(expected)) {
+        let at = |hashes: &[u32], slot| hashes.get(slot).copied().unwrap_or(0);
+        for slot in (0..found.len().max(expected.len())).filter(|slot| at(found, *slot) != at(expected, *slot)) {
+            let Ok(slot) = u16::try_from(slot) else { continue };
+            let row = find(&world.tables[usize::from(table)], slot);
+            bytes += 5 * row.map_or(0, |(_, row)| row.len() + 2);
+            more |= rows.len() >= TESTIMONY_ROWS_MAX || bytes > TESTIMONY_BYTES_MAX;
+            if !more {
+                let row = row.map(|(id, row)| (id.generation, row.to_vec()));
+                rows.push(RowClaim { table, slot, row });
+            }
+        }
+    }
+    Testimony { tick: world.tick.0, build: BUILD.into(), conduct, rows, more }
+}
+
+/// The row in a slot.
+#[must_use]
+pub fn find(rows: &Rows, slot: u16) -> Option<(RowId, &[u32])> {
+    let index = rows.ids.binary_search_by_key(&slot, |id| id.slot).ok()?;
+    Some((rows.ids[index], rows.row(index)))
+}
+
+/// The world that a testimony tells of: the server's, with the client's rows in place of its own.
+///
+/// `None` when the testimony cannot be one: no such table, rows of another width, values out of range.
+#[must_use]
+pub fn as_testified(schema: &Schema, world: &Snapshot, testimony: &Testimony) -> Option<Snapshot> {
+    let mut claimed = world.clone();
+    for RowClaim { table, slot, row } in &testimony.rows {
+        let shape = schema.tables.get(usize::from(*table))?;
+        let rows = &mut claimed.tables[usize::from(*table)];
+        let at = rows.ids.partition_point(|id| id.slot < *slot);
+        if rows.ids.get(at).is_some_and(|id| id.slot == *slot) {
+            rows.ids.remove(at);
+            rows.wire.drain(at * rows.width..(at + 1) * rows.width);
+        }
+        let Some((generation, values)) = row else { continue };
+        let in_range = values.iter().zip(&shape.leaves).all(|(value, leaf)| *value <= leaf.max);
+        if values.len() != shape.leaves.len() || !in_range || (*table == 0 && *slot > 0) {
+            return None;
+        }
+        rows.ids.insert(at, RowId { slot: *slot, generation: *generation });
+        let start = at * rows.width;
+        rows.wire.splice(start..start, values.iter().copied());
+    }
+    // The root's row is always there.
+    (claimed.tables[0].ids.len() == 1).then_some(claimed)
+}
+
+/// The part of a world that a client in snapshot mode holds: everyone's rows and leaves, and those of its seat.
+#[must_use]
+pub fn visible(schema: &Schema, world: &Snapshot, seat: Option<Seat>) -> Snapshot {
+    let mut visible = Snapshot::empty(schema);
+    visible.tick = world.tick;
+    for (number, table) in schema.tables.iter().enumerate() {
+        let (rows, seen) = (&world.tables[number], &mut visible.tables[number]);
+        seen.clear();
+        for (index, id) in rows.ids.iter().enumerate() {
+            let row = rows.row(index);
+            let own = seat.map(Topic::Seat).filter(|own| own.has_row(table, row));
+            if number > 0 && table.public.is_empty() && own.is_none() {
+                continue;
+            }
+            let out = seen.push(*id);
+            table.public.iter().for_each(|leaf| out[*leaf] = row[*leaf]);
+            if let Some(own) = own {
+                table.private.iter().for_each(|leaf| out[*leaf] = own.value(table, row, *leaf));
+            }
+        }
+    }
+    visible
+}

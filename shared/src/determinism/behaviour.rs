@@ -1,0 +1,24 @@
+//! What a build makes of a game: the hash of a short, fixed match.
+
+use crate::game::Game;
+use crate::rng::Rng;
+use crate::world::bot_match::BotMatch;
+
+/// Ticks that [`conduct`] plays.
+const CONDUCT_TICKS: u32 = 32;
+
+/// This build of the library, as an autopsy tells it.
+pub const BUILD: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    cfg_select! { target_arch = "wasm32" => { " wasm32" } target_arch = "x86_64" => { " x86_64" } _ => { " other" } },
+    cfg_select! { debug_assertions => { " debug" } _ => { " release" } },
+);
+
+/// What this build makes of a game: the hash of the world after bots have played for a moment. Where it differs,
+/// the rules do, or the machine is not as deterministic as it should be.
+#[must_use]
+pub fn conduct<G: Game>() -> u64 {
+    let mut bots = BotMatch::<G>::new(&G::Options::default(), G::RULES.seats, Rng::new(2), Rng::new(1));
+    (0..CONDUCT_TICKS).for_each(|_| bots.step());
+    bots.newest().hash(bots.schema())
+}

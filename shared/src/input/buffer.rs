@@ -1,0 +1,181 @@
+//! The room's buffer of one seat's inputs: one input per tick, whatever a client sends.
+//!
+//! An input for a tick that is over is dropped, and taken as what the player would repeat; an input too far
+//! ahead is dropped; of two for the same tick the first counts. A tick without an input repeats the last for
+//! a few ticks, then is neutral. The server never waits.
+
+use crate::input::{Action, InputCodec};
+use crate::limits::{INPUT_HOLD_TICKS, INPUT_LEAD_TICKS_MAX};
+use crate::state::Input;
+use crate::tick::Tick;
+
+const LEN: usize = INPUT_LEAD_TICKS_MAX as usize;
+
+/// What became of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It waits for its tick.
+    Accepted,
+    /// Its tick is over.
+    Late,
+    /// Its tick is too far ahead.
+    Early,
+    /// There was one for that tick already.
+    Duplicate,
+}
+
+/// One seat's inputs for the coming ticks.
+#[derive(Debug, Clone)]
+pub struct InputBuffer<I> {
+    /// The next tick that can be taken.
+    next: Tick,
+    /// Bit n: an input waits for the tick n after `next`. So the inputs alone fill the slots, without their ticks.
+    waiting: u32,
+    held_ticks: u32,
+    newest: Option<Tick>,
+    last: Action<I>,
+    /// What is done in a tick is in the slot of its number, modulo the length.
+    slots: [Action<I>; LEN],
+}
+
+const _: () = assert!(INPUT_LEAD_TICKS_MAX == u32::BITS, "one bit per tick of lead");
+
+impl<I: Input> Default for InputBuffer<I> {
+    fn default() -> Self {
+        let (last, slots) = (Action::default(), [Action::default(); LEN]);
+        Self { next: Tick(0), waiting: 0, held_ticks: INPUT_HOLD_TICKS, newest: None, last, slots }
+    }
+}
+
+impl<I: Input> InputBuffer<I> {
+    /// Keeps what a player does in `tick`; `next` is the tick that the room makes next, never one before the last.
+    pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick) -> Arrival {
+        self.forget_before(next);
+        let lead = tick.since(next);
+        if lead >= i64::from(INPUT_LEAD_TICKS_MAX) {
+            return Arrival::Early;
+        }
+        let is_newest = self.newest.is_none_or(|newest| tick > newest);
+        if is_newest {
+            self.newest = Some(tick);
+        }
+        let Ok(lead) = u32::try_from(lead) else {
+            if is_newest {
+                // The best guess for the ticks to come.
+                self.last = action;
+                self.held_ticks = 0;
+            }
+            return Arrival::Late;
+        };
+        if self.waiting & (1 << lead) != 0 {
+            return Arrival::Duplicate;
+        }
+        self.waiting |= 1 << lead;
+        self.slots[tick.0 as usize % LEN] = action;
+        Arrival::Accepted
+    }
+
+    /// What the player does in `tick`, and whether it had come in time.
+    pub fn take(&mut self, tick: Tick, codec: &InputCodec<I>) -> (Action<I>, bool) {
+        self.forget_before(tick);
+        if self.waiting & 1 != 0 {
+            self.forget_before(tick.next());
+            self.last = self.slots[tick.0 as usize % LEN];
+            self.held_ticks = 0;
+            return (self.last, true);
+        }
+        if self.held_ticks >= INPUT_HOLD_TICKS {
+            return (Action::default(), false);
+        }
+        self.held_ticks += 1;
+        (Action { input: codec.held(self.last.input), age: self.last.age }, false)
+    }
+
+    /// Nobody will ask for ticks before `next` any more.
+    fn forget_before(&mut self, next: Tick) {
+        let passed = u32::try_from(next.since(self.next)).unwrap_or(0);
+        self.waiting = self.waiting.checked_shr(passed).unwrap_or(0);
+        self.next = self.next.max(next);
+    }
+
+    /// The newest tick that an input came for.
+    #[must_use]
+    pub const fn newest(&self) -> Option<Tick> {
+        self.newest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::ViewAge;
+
+    fn buffer() -> (InputBuffer<u8Input>, InputCodec<u8Input>) {
+        (InputBuffer::default(), InputCodec::new())
+    }
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq, crate::state::Input)]
+    #[expect(non_camel_case_types, reason = "reads as the number it stands for")]
+    struct u8Input {
+        held: u8,
+        #[input(once)]
+        command: u8,
+    }
+
+    const AGE: ViewAge = ViewAge::from_parts(40);
+
+    const fn press(n: u8) -> Action<u8Input> {
+        Action { input: u8Input { held: n, command: n }, age: AGE }
+    }
+
+    const fn held(n: u8) -> Action<u8Input> {
+        Action { input: u8Input { held: n, command: 0 }, age: AGE }
+    }
+
+    #[test]
+    fn inputs_wait_for_their_tick_and_the_first_counts() {
+        let (mut buffer, codec) = buffer();
+        assert_eq!(buffer.insert(Tick(5), press(5), Tick(4)), Arrival::Accepted);
+        assert_eq!(buffer.insert(Tick(4), press(4), Tick(4)), Arrival::Accepted);
+        assert_eq!(buffer.insert(Tick(5), press(9), Tick(4)), Arrival::Duplicate);
+        assert_eq!(buffer.take(Tick(4), &codec), (press(4), true));
+        assert_eq!(buffer.take(Tick(5), &codec), (press(5), true));
+        assert_eq!(buffer.newest(), Some(Tick(5)));
+    }
+
+    #[test]
+    fn a_missing_input_is_held_without_commands_and_then_neutral() {
+        let (mut buffer, codec) = buffer();
+        buffer.insert(Tick(0), press(3), Tick(0));
+        buffer.take(Tick(0), &codec);
+        for tick in 1..=INPUT_HOLD_TICKS {
+            assert_eq!(buffer.take(Tick(tick), &codec), (held(3), false));
+        }
+        assert_eq!(buffer.take(Tick(INPUT_HOLD_TICKS + 1), &codec), (Action::default(), false));
+    }
+
+    #[test]
+    fn what_was_not_taken_is_not_taken_for_a_later_tick() {
+        let (mut buffer, codec) = buffer();
+        buffer.insert(Tick(5), press(5), Tick(4));
+        buffer.insert(Tick(35), press(7), Tick(4));
+        let later = Tick(5 + INPUT_LEAD_TICKS_MAX);
+        assert_eq!(buffer.insert(later, press(6), Tick(8)), Arrival::Accepted);
+        assert_eq!(buffer.take(Tick(35), &codec), (press(7), true));
+        assert_eq!(buffer.take(Tick(36), &codec), (held(7), false));
+        assert_eq!(buffer.take(later, &codec), (press(6), true));
+        assert_eq!(buffer.insert(Tick(1_000), press(8), Tick(1_000)), Arrival::Accepted);
+        assert_eq!(buffer.take(Tick(1_000), &codec), (press(8), true));
+    }
+
+    #[test]
+    fn inputs_outside_the_window_change_no_tick() {
+        let (mut buffer, codec) = buffer();
+        for tick in [Tick(132), Tick(100_000), Tick(u32::MAX)] {
+            assert_eq!(buffer.insert(tick, press(1), Tick(100)), Arrival::Early);
+        }
+        assert_eq!(buffer.newest(), None);
+        assert_eq!(buffer.insert(Tick(7), press(2), Tick(100)), Arrival::Late);
+        assert_eq!(buffer.take(Tick(100), &codec), (held(2), false));
+    }
+}

@@ -1,0 +1,207 @@
+//! Control messages: hello, welcome, roster and chat, each a plain value in `bincode` behind its kind byte.
+
+use super::{CLIENT_CONTROL, HELLO, PROTOCOL_VERSION, SERVER_CONTROL, WELCOME, control_message};
+use crate::game::Game;
+use crate::hash::Mix;
+use crate::id::Seat;
+use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX};
+use crate::state::Schema;
+use crate::wire::DecodeError;
+use alloc::string::String;
+use alloc::vec::Vec;
+use bincode::{Decode, Encode};
+
+/// Lets a player back into the seat; secret, and another one after each use.
+pub type ResumeToken = [u8; 16];
+
+/// The first message of a connection: who wants to play what, where.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`].
+    pub protocol: u16,
+    /// The game's name.
+    pub game: String,
+    /// Fingerprints of the game's world and input: both sides must be built from the same game.
+    pub fingerprint: u64,
+    /// The room's code.
+    pub code: String,
+    /// The player's name, cut to [`NAME_CHARS_MAX`] characters by the server.
+    pub name: String,
+    /// From the last welcome, to get the same seat back.
+    pub resume: Option<ResumeToken>,
+    /// The newest tick that is known of the room in lockstep: what came after it is enough.
+    pub known: Option<u32>,
+    /// Whether the player only watches, without a seat.
+    pub watches: bool,
+}
+
+impl Hello {
+    /// The hello of this build of `G`, from somebody who is new and wants to play.
+    #[must_use]
+    pub fn of<G: Game>(code: &str, name: &str) -> Self {
+        Self {
+            protocol: PROTOCOL_VERSION,
+            game: G::RULES.name.into(),
+            fingerprint: fingerprint::<G>(),
+            code: code.into(),
+            name: name.into(),
+            resume: None,
+            known: None,
+            watches: false,
+        }
+    }
+}
+
+/// The answer to a hello that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Welcome {
+    /// The player's seat; `None` for a spectator.
+    pub seat: Option<u8>,
+    /// The newest tick of the room.
+    pub tick: u32,
+    /// For coming back after the connection was lost.
+    pub resume: ResumeToken,
+    /// Whether the seat was this player's before.
+    pub resumed: bool,
+    /// Everyone in the room, this player included.
+    pub players: Vec<Player>,
+}
+
+/// A player as others see them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Player {
+    /// The seat.
+    pub seat: u8,
+    /// The name, cleaned by the server.
+    pub name: String,
+    /// Whether the server plays.
+    pub bot: bool,
+    /// Whether the connection is lost at the moment.
+    pub away: bool,
+}
+
+/// What a player says besides inputs.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum ClientControl {
+    /// A line to everyone in the room.
+    Chat(String),
+    /// The player leaves for good: the seat is free at once.
+    Leave,
+}
+
+/// What a room tells its players besides snapshots.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum ServerControl {
+    /// Somebody joined, came back or lost the connection.
+    Player(Player),
+    /// Somebody's seat is free now.
+    Left {
+        /// The seat.
+        seat: u8,
+    },
+    /// Somebody said something.
+    Chat {
+        /// Who.
+        seat: u8,
+        /// What, at most [`CHAT_CHARS_MAX`] characters.
+        text: String,
+    },
+}
+
+/// A name without control characters and outer spaces, cut to [`NAME_CHARS_MAX`]; "player" when nothing is left.
+#[must_use]
+pub fn clean_name(name: &str) -> String {
+    let cleaned = clean_text(name, NAME_CHARS_MAX);
+    if cleaned.is_empty() { "player".into() } else { cleaned }
+}
+
+/// A chat line without control characters and outer spaces, cut to [`CHAT_CHARS_MAX`].
+#[must_use]
+pub fn clean_chat(text: &str) -> String {
+    clean_text(text, CHAT_CHARS_MAX)
+}
+
+fn clean_text(text: &str, chars_max: usize) -> String {
+    // Direction overrides and joiners would let a name redraw its neighbours.
+    let printable = |c: &char| {
+        !c.is_control()
+            && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let visible: String = text.chars().filter(printable).collect();
+    visible.trim().chars().take(chars_max).collect::<String>().trim_end().into()
+}
+
+control_message! {
+    Hello = HELLO, CONTROL_BYTES_MAX;
+    Welcome = WELCOME, CONTROL_BYTES_MAX;
+    ClientControl = CLIENT_CONTROL, CONTROL_BYTES_MAX;
+    ServerControl = SERVER_CONTROL, CONTROL_BYTES_MAX;
+}
+
+/// The part of a [`Hello`] that says whether both sides were built from the same game.
+#[must_use]
+pub fn fingerprint<G: Game>() -> u64 {
+    let schemas = [Schema::of::<G>(), Schema::of::<G::Input>(), Schema::of::<G::Event>()];
+    let mut hash = Mix::new(u64::from(PROTOCOL_VERSION));
+    hash.bytes(G::RULES.name.as_bytes());
+    hash.add(G::RULES.tick_rate_hz);
+    for schema in schemas {
+        hash.bytes(&schema.fingerprint.to_le_bytes());
+    }
+    hash.wide()
+}
+
+/// The player's seat in a welcome, checked.
+///
+/// # Errors
+/// [`DecodeError::OutOfRange`] for a number that is no seat.
+pub fn seat(number: u8) -> Result<Seat, DecodeError> {
+    let max = u64::from(crate::limits::SEATS_MAX - 1);
+    Seat::new(number).ok_or_else(|| DecodeError::OutOfRange { value: u64::from(number), max })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello() -> Hello {
+        Hello {
+            protocol: PROTOCOL_VERSION,
+            game: "paddles".into(),
+            fingerprint: 7,
+            code: "C4FK9T".into(),
+            name: "Ada".into(),
+            resume: Some([3; 16]),
+            known: Some(900),
+            watches: false,
+        }
+    }
+
+    #[test]
+    fn control_messages_return_and_every_truncation_is_an_error() {
+        let message = hello().encode();
+        assert_eq!(Hello::decode(&message), Ok(hello()));
+        for cut in 0..message.len() {
+            assert!(Hello::decode(&message[..cut]).is_err(), "cut at {cut}");
+        }
+        let mut longer = message;
+        longer.push(0);
+        assert_eq!(Hello::decode(&longer), Err(DecodeError::Trailing(1)));
+    }
+
+    #[test]
+    fn a_claimed_length_is_refused_before_it_is_allocated() {
+        // A string of 2^63 bytes in a message of twelve.
+        let mut message = alloc::vec![CLIENT_CONTROL, 0, 253];
+        message.extend_from_slice(&(1_u64 << 63).to_le_bytes());
+        assert_eq!(ClientControl::decode(&message), Err(DecodeError::Control));
+    }
+
+    #[test]
+    fn names_lose_what_could_disturb_others() {
+        assert_eq!(clean_name("  Ada\u{1b}[31m\n "), "Ada[31m");
+        assert_eq!(clean_name("\u{202e}evil"), "evil");
+        assert_eq!(clean_name("\t"), "player");
+        assert_eq!(clean_name("a name that is much too long"), "a name that is m");
+    }
+}

@@ -1,0 +1,326 @@
+//! A whole world: everything that the next tick depends on, apart from what players do and a past to look into.
+//!
+//! What a client in lockstep starts from and rolls back to. Besides the rows it has what no snapshot may show: the
+//! room's random numbers, and which slots of the tables are free.
+//!
+//! ```text
+//! tick    varint
+//! rng     u64 u64   seed, and numbers drawn
+//! hash    u32       of all of it
+//! bits              the root row, every leaf in its bits; then per table:
+//!                     slots: how many; per slot whether it is taken, and its generation (small numbers)
+//!                     rows in slot order, every leaf in its bits
+//! ```
+
+use crate::game::Game;
+use crate::hash::{Mix, narrow};
+use crate::id::RowId;
+use crate::limits::ROWS_MAX;
+use crate::rng::Rng;
+use crate::state::{Schema, State, TableSchema, TableVisitor};
+use crate::table::Table;
+use crate::tick::Tick;
+use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
+use crate::world::simulation::Checkpoint;
+use crate::world::snapshot::{Rows, Snapshot};
+use alloc::vec::Vec;
+
+/// The world of one tick with its free slots and random numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// All rows, hidden fields included.
+    pub snapshot: Snapshot,
+    /// Per table after the root, the generation that the next row in each slot gets, or of the row that is there.
+    pub slots: Vec<Vec<u16>>,
+    /// The room's random numbers.
+    pub rng: Rng,
+}
+
+impl Whole {
+    /// The empty world of this shape.
+    #[must_use]
+    pub fn empty(schema: &Schema) -> Self {
+        let slots = alloc::vec![Vec::new(); schema.tables.len() - 1];
+        Self { snapshot: Snapshot::empty(schema), slots, rng: Rng::new(0) }
+    }
+
+    /// What a simulation goes on from, without the recent worlds.
+    #[must_use]
+    pub fn of<G: Game>(checkpoint: &Checkpoint<G>) -> Self {
+        let mut whole = Self {
+            snapshot: checkpoint.history.newest().clone(),
+            slots: alloc::vec![Vec::new(); checkpoint.history.newest().tables.len() - 1],
+            rng: checkpoint.rng.clone(),
+        };
+        checkpoint.world.clone().tables(&mut KeepSlots(whole.slots.iter_mut()));
+        whole
+    }
+
+    /// Rounds `world` to wire precision and keeps all of it, reusing this one's memory.
+    pub fn capture<S: State>(&mut self, world: &mut S, rng: &Rng, tick: Tick) {
+        self.snapshot.capture(world, tick);
+        self.keep_slots(world, rng);
+    }
+
+    /// Keeps a world whose rows were captured already.
+    pub fn keep<S: State>(&mut self, captured: &Snapshot, world: &mut S, rng: &Rng) {
+        self.snapshot.copy_from(captured);
+        self.keep_slots(world, rng);
+    }
+
+    fn keep_slots<S: State>(&mut self, world: &mut S, rng: &Rng) {
+        self.rng = rng.clone();
+        world.tables(&mut KeepSlots(self.slots.iter_mut()));
+    }
+
+    /// Takes over another one's content, reusing this one's memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.snapshot.copy_from(&other.snapshot);
+        self.slots.clone_from(&other.slots);
+        self.rng = other.rng.clone();
+    }
+
+    /// Makes `world` what this one says, reusing its memory, and gives the random numbers that go on from there.
+    pub fn restore<S: State>(&self, world: &mut S) -> Rng {
+        self.snapshot.restore(world);
+        world.tables(&mut RestoreSlots(self.slots.iter()));
+        self.rng.clone()
+    }
+
+    /// The tick.
+    #[must_use]
+    pub const fn tick(&self) -> Tick {
+        self.snapshot.tick
+    }
+
+    /// The hash of everything: in lockstep, what both sides compare.
+    #[must_use]
+    pub fn hash(&self, schema: &Schema) -> u32 {
+        let mut mix = Mix::new(self.snapshot.hash(schema));
+        let (seed, drawn) = self.rng.place();
+        [seed, drawn].iter().for_each(|number| mix.bytes(&number.to_le_bytes()));
+        for (rows, slots) in self.snapshot.tables.iter().skip(1).zip(&self.slots) {
+            // A row of zeros in the first slot adds nothing to the sum of rows.
+            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            mix.add(count(rows.ids.len()));
+            mix.add(count(slots.len()));
+            slots.iter().for_each(|generation| mix.add(u32::from(*generation)));
+        }
+        narrow(mix.wide())
+    }
+
+    /// Appends all of it.
+    pub fn encode(&self, schema: &Schema, out: &mut Vec<u8>) {
+        put_varint(out, self.tick().0);
+        let (seed, drawn) = self.rng.place();
+        out.extend_from_slice(&seed.to_le_bytes());
+        out.extend_from_slice(&drawn.to_le_bytes());
+        out.extend_from_slice(&self.hash(schema).to_le_bytes());
+        let mut bits = BitWriter::new(out);
+        put_row(&schema.tables[0], self.snapshot.tables[0].row(0), &mut bits);
+        for ((table, rows), slots) in schema.tables.iter().zip(&self.snapshot.tables).skip(1).zip(&self.slots) {
+            bits.put_small(u32::try_from(slots.len()).unwrap_or(u32::MAX));
+            let mut taken = rows.ids.iter().map(|id| id.slot).peekable();
+            for (slot, generation) in (0..).zip(slots) {
+                bits.put_bit(taken.next_if_eq(&slot).is_some());
+                bits.put_small(u32::from(*generation));
+            }
+            (0..rows.ids.len()).for_each(|index| put_row(table, rows.row(index), &mut bits));
+        }
+        bits.finish();
+    }
+
+    /// Reads what [`Whole::encode`] wrote, to the end of `bytes`.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything else, a hash that is not that of the content included.
+    pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let mut whole = Self::empty(schema);
+        whole.snapshot.tick = Tick(reader.varint()?);
+        whole.rng = Rng::at(u64_of(&mut reader)?, u64_of(&mut reader)?);
+        let expected = reader.u32()?;
+        let mut bits = BitReader::new(reader.slice(reader.remaining())?);
+        let Snapshot { tables, .. } = &mut whole.snapshot;
+        take_row(&schema.tables[0], &mut tables[0].wire, &mut bits)?;
+        for ((table, rows), slots) in schema.tables.iter().zip(tables).skip(1).zip(&mut whole.slots) {
+            take_table(table, rows, slots, &mut bits)?;
+        }
+        bits.finish()?;
+        let found = whole.hash(schema);
+        if found == expected { Ok(whole) } else { Err(DecodeError::HashMismatch { expected, found }) }
+    }
+}
+
+fn u64_of(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    let (low, high) = (reader.u32()?, reader.u32()?);
+    Ok((u64::from(high) << 32) | u64::from(low))
+}
+
+fn put_row(table: &TableSchema, row: &[u32], bits: &mut BitWriter<'_>) {
+    for (leaf, value) in table.leaves.iter().zip(row) {
+        bits.put(*value, leaf.bits);
+    }
+}
+
+fn take_row(table: &TableSchema, row: &mut [u32], bits: &mut BitReader<'_>) -> Result<(), DecodeError> {
+    for (leaf, value) in table.leaves.iter().zip(row) {
+        *value = bits.take_max(leaf.bits, leaf.max)?;
+    }
+    Ok(())
+}
+
+/// Memory grows with what was read, not with what is claimed: a slot takes six bits at the least.
+fn take_table(
+    table: &TableSchema,
+    rows: &mut Rows,
+    slots: &mut Vec<u16>,
+    bits: &mut BitReader<'_>,
+) -> Result<(), DecodeError> {
+    let (count, max) = (bits.small()?, u32::from(ROWS_MAX) + 1);
+    if count > max {
+        return Err(DecodeError::OutOfRange { value: u64::from(count), max: u64::from(max) });
+    }
+    for slot in (0..u16::MAX).take(count as usize) {
+        let is_taken = bits.bit()?;
+        let generation = bits.small()?;
+        let out_of_range = DecodeError::OutOfRange { value: u64::from(generation), max: u64::from(u16::MAX) };
+        let generation = u16::try_from(generation).map_err(|_| out_of_range)?;
+        slots.push(generation);
+        if is_taken {
+            rows.ids.push(RowId { slot, generation });
+        }
+    }
+    for index in 0..rows.ids.len() {
+        rows.wire.resize((index + 1) * rows.width, 0);
+        let start = index * rows.width;
+        take_row(table, &mut rows.wire[start..], bits)?;
+    }
+    Ok(())
+}
+
+struct KeepSlots<'a>(core::slice::IterMut<'a, Vec<u16>>);
+
+impl TableVisitor for KeepSlots<'_> {
+    fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
+        let slots = self.0.next().expect("a world shows the tables it described");
+        slots.clear();
+        slots.extend_from_slice(table.slots());
+    }
+}
+
+struct RestoreSlots<'a>(core::slice::Iter<'a, Vec<u16>>);
+
+impl TableVisitor for RestoreSlots<'_> {
+    fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
+        table.restore_slots(self.0.next().expect("a world shows the tables it described"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default, crate::state::State)]
+    struct World {
+        #[state(range = 0..=1_000_000)]
+        ticks: u32,
+        things: Table<Thing>,
+        nothings: Table<Nothing>,
+    }
+
+    #[derive(Clone, Default, crate::state::State)]
+    struct Thing {
+        #[state(range = -5.0..=5.0, step = 0.5)]
+        x: f32,
+        #[state(only = server)]
+        secret: u8,
+    }
+
+    #[derive(Clone, Default, crate::state::State)]
+    struct Nothing {}
+
+    /// A world whose tables have holes, after some play.
+    fn worn(seed: u64) -> (World, Rng) {
+        let (mut world, mut rng) = (World::default(), Rng::new(seed));
+        for _ in 0..200 {
+            world.ticks += 1;
+            if rng.one_in(2) {
+                world.things.insert(Thing { x: rng.range(-5.0, 5.0), secret: world.ticks as u8 });
+                world.nothings.insert(Nothing {});
+            }
+            let low = rng.below(40);
+            world.things.retain(|id, _| u32::from(id.slot) != low);
+        }
+        (world, rng)
+    }
+
+    fn captured(seed: u64) -> (Schema, World, Whole) {
+        let (schema, (mut world, rng)) = (Schema::of::<World>(), worn(seed));
+        let mut whole = Whole::empty(&schema);
+        whole.capture(&mut world, &rng, Tick(77));
+        (schema, world, whole)
+    }
+
+    #[test]
+    fn what_is_restored_goes_on_as_what_was_kept() {
+        let (_, mut world, whole) = captured(1);
+        let (mut dirty, _) = worn(2);
+        let mut rng = whole.restore(&mut dirty);
+        let mut other = whole.rng.clone();
+        for _ in 0..100 {
+            let thing = Thing { x: rng.range(-1.0, 1.0), secret: 3 };
+            assert_eq!(other.range(-1.0, 1.0), thing.x);
+            assert_eq!(world.things.insert(thing.clone()), dirty.things.insert(thing));
+            assert_eq!(world.nothings.insert(Nothing {}), dirty.nothings.insert(Nothing {}));
+        }
+    }
+
+    #[test]
+    fn it_travels_whole_and_every_damage_is_an_error() {
+        let (schema, _, whole) = captured(3);
+        let mut bytes = Vec::new();
+        whole.encode(&schema, &mut bytes);
+        assert_eq!(Whole::decode(&schema, &bytes), Ok(whole));
+        for cut in 0..bytes.len() {
+            assert!(Whole::decode(&schema, &bytes[..cut]).is_err(), "cut at {cut}");
+        }
+        for bit in 8..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(Whole::decode(&schema, &damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_claimed_number_of_slots_allocates_nothing() {
+        let schema = Schema::of::<World>();
+        let mut bytes = Vec::new();
+        Whole::empty(&schema).encode(&schema, &mut bytes);
+        // The first table's number of slots comes after the 20 bits of the root row.
+        let start = bytes.len() - 4;
+        for count in [u32::from(ROWS_MAX), u32::MAX] {
+            let mut claim = bytes[..start].to_vec();
+            let mut bits = BitWriter::new(&mut claim);
+            bits.put(0, 20);
+            bits.put_small(count);
+            bits.finish();
+            assert!(Whole::decode(&schema, &claim).is_err());
+        }
+    }
+
+    #[test]
+    fn the_hash_covers_what_no_row_shows() {
+        let (schema, _, whole) = captured(4);
+        let hash = whole.hash(&schema);
+        let mut other = whole.clone();
+        other.rng.next_u32();
+        assert_ne!(other.hash(&schema), hash);
+        let mut other = whole.clone();
+        other.slots[0].push(0);
+        assert_ne!(other.hash(&schema), hash);
+        let mut other = whole;
+        other.slots[1][0] ^= 1;
+        assert_ne!(other.hash(&schema), hash);
+    }
+}

@@ -1,0 +1,243 @@
+//! The recent worlds of a room, one per tick: baselines of deltas, and what lag compensation looks back into.
+//!
+//! The newest two are there to be read, because every tick's delta is between them. The older ones are packed: who
+//! asks for one brings the memory to unpack it into.
+
+mod packed;
+
+use crate::limits::SNAPSHOT_HISTORY_LEN;
+use crate::state::ALL_TABLES;
+use crate::state::{Schema, State};
+use crate::tick::Tick;
+use crate::world::interpolation::Moment;
+use crate::world::snapshot::Snapshot;
+use alloc::collections::VecDeque;
+use packed::Packed;
+
+/// The worlds of the last [`SNAPSHOT_HISTORY_LEN`] ticks, or in lockstep two, everything included; never empty.
+///
+/// A step may ask for the past, so these worlds are state: what a room goes on from holds them too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// Oldest first, each a tick after the one before; at most `packed_max`.
+    packed: VecDeque<Packed>,
+    packed_max: usize,
+    /// The one before the newest, unless that is the first.
+    last: Option<Snapshot>,
+    newest: Snapshot,
+}
+
+/// Worlds that are not packed.
+const READY_LEN: usize = 2;
+
+impl History {
+    /// A history that begins with this world.
+    #[must_use]
+    pub fn new(first: Snapshot) -> Self {
+        let packed_max = SNAPSHOT_HISTORY_LEN - READY_LEN;
+        Self { packed: VecDeque::with_capacity(packed_max), packed_max, last: None, newest: first }
+    }
+
+    /// One that keeps the newest two worlds alone: for rooms in which everyone sees the present.
+    #[must_use]
+    pub const fn of_the_present(first: Snapshot) -> Self {
+        Self { packed: VecDeque::new(), packed_max: 0, last: None, newest: first }
+    }
+
+    /// Rounds `world` to wire precision and keeps it as the next tick's; the oldest one goes, and lends its memory.
+    pub fn push<S: State>(&mut self, schema: &Schema, world: &mut S) {
+        let tick = self.newest.tick.next();
+        if let Some(last) = self.last.as_ref().filter(|_| self.packed_max > 0) {
+            let is_full = self.packed.len() == self.packed_max;
+            let mut packed = if is_full { self.packed.pop_front() } else { None }.unwrap_or_default();
+            packed.pack(schema, last);
+            self.packed.push_back(packed);
+        }
+        let mut snapshot = self.last.take().unwrap_or_else(|| Snapshot::empty(schema));
+        snapshot.capture(world, tick);
+        self.last = Some(core::mem::replace(&mut self.newest, snapshot));
+    }
+
+    /// The newest world.
+    #[must_use]
+    pub const fn newest(&self) -> &Snapshot {
+        &self.newest
+    }
+
+    /// Whether the world after `tick` is still kept.
+    #[must_use]
+    pub fn holds(&self, tick: Tick) -> bool {
+        tick >= self.oldest() && tick <= self.newest.tick
+    }
+
+    /// The world after `tick`, if it is still kept; one that is packed is unpacked into `recalled`.
+    #[must_use]
+    pub fn at<'a>(&'a self, schema: &Schema, tick: Tick, recalled: &'a mut Recalled) -> Option<&'a Snapshot> {
+        if !self.holds(tick) {
+            return None;
+        }
+        Some(self.ready(tick).unwrap_or_else(|| recalled.show(self, schema, tick, ALL_TABLES)))
+    }
+
+    /// What a client showed at a moment, in ticks, which receives a snapshot every `every_ticks` ticks. Of a moment
+    /// that is not kept, or not sent yet, it is the nearest that is. Only some tables are there, a bit for each.
+    #[must_use]
+    pub(crate) fn seen_at<'a>(
+        &'a self,
+        schema: &Schema,
+        moment: f64,
+        every_ticks: u32,
+        tables: u32,
+        around: &'a mut Around,
+    ) -> Moment<'a> {
+        let every = every_ticks.max(1);
+        let oldest = self.oldest().0;
+        let last = self.newest.tick.0 / every * every;
+        // The cast keeps to the range of a tick, whatever the moment.
+        let before = (moment as u32 / every * every).clamp(oldest.next_multiple_of(every).min(last), last);
+        let kept = |tick: &u32| self.holds(Tick(*tick));
+        let after = before.checked_add(every).filter(|tick| *tick <= last).filter(kept);
+        let earlier = before.checked_sub(every).filter(kept);
+        // Those around a moment are neighbours, so they have places of their own.
+        let place = |tick: u32| tick as usize / every as usize % AROUND_LEN;
+        for tick in [earlier, Some(before).filter(kept), after].into_iter().flatten() {
+            if self.ready(Tick(tick)).is_none() {
+                around.recalled[place(tick)].show(self, schema, Tick(tick), tables);
+            }
+        }
+        let around = &*around;
+        let find = |tick: u32| self.ready(Tick(tick)).unwrap_or_else(|| &around.recalled[place(tick)].snapshot);
+        let before = if kept(&before) { find(before) } else { &self.newest };
+        Moment::between(earlier.map(find), before, after.map(find), moment, 0.0)
+    }
+
+    fn oldest(&self) -> Tick {
+        let older = self.last.as_ref().map_or(self.newest.tick, |last| last.tick);
+        self.packed.front().map_or(older, |packed| packed.tick)
+    }
+
+    /// A world that is not packed.
+    fn ready(&self, tick: Tick) -> Option<&Snapshot> {
+        if tick == self.newest.tick { Some(&self.newest) } else { self.last.as_ref().filter(|last| last.tick == tick) }
+    }
+}
+
+/// Memory to unpack a world of a [`History`] into. It remembers which one it holds: for one history only.
+#[derive(Debug, Default)]
+pub struct Recalled {
+    snapshot: Snapshot,
+    /// A bit per table that is what it was at the snapshot's tick.
+    ready: u32,
+}
+
+impl Recalled {
+    /// Forgets what it holds and keeps the memory.
+    pub const fn forget(&mut self) {
+        self.ready = 0;
+    }
+
+    /// A world that is packed.
+    fn show(&mut self, history: &History, schema: &Schema, tick: Tick, tables: u32) -> &Snapshot {
+        if self.snapshot.tick != tick {
+            self.ready = 0;
+        }
+        let index = tick.since(history.oldest());
+        let packed = usize::try_from(index).ok().and_then(|index| history.packed.get(index));
+        packed.expect("what is kept and not ready is packed").unpack(schema, tables & !self.ready, &mut self.snapshot);
+        self.ready |= tables;
+        &self.snapshot
+    }
+}
+
+/// Worlds around a moment: before, after, and the one before these.
+const AROUND_LEN: usize = 3;
+
+/// Memory for the worlds around moments.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    recalled: [Recalled; AROUND_LEN],
+}
+
+impl Around {
+    /// Forgets what it holds and keeps the memory.
+    pub(crate) fn forget(&mut self) {
+        self.recalled.iter_mut().for_each(Recalled::forget);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default, crate::state::State)]
+    struct World {
+        #[state(range = 0..=1_000_000)]
+        ticks: u32,
+    }
+
+    fn history(schema: &Schema, ticks: u32) -> History {
+        let mut history = History::new(Snapshot::empty(schema));
+        for ticks in 1..=ticks {
+            history.push(schema, &mut World { ticks });
+        }
+        history
+    }
+
+    #[test]
+    fn the_last_worlds_are_found_by_their_tick_and_no_others() {
+        let (schema, mut recalled) = (Schema::of::<World>(), Recalled::default());
+        for ticks in 0..=40 {
+            let history = history(&schema, ticks);
+            recalled.forget();
+            for tick in 0..60 {
+                let is_kept = tick <= ticks && tick + SNAPSHOT_HISTORY_LEN as u32 > ticks;
+                // Asked twice: what was unpacked is there.
+                for _ in 0..2 {
+                    let world = history.at(&schema, Tick(tick), &mut recalled);
+                    assert_eq!(
+                        world.map(|world| (world.tick, world.tables[0].row(0)[0])),
+                        is_kept.then_some((Tick(tick), tick))
+                    );
+                }
+                assert_eq!(history.holds(Tick(tick)), is_kept);
+            }
+            assert_eq!(history.newest().tick, Tick(ticks));
+        }
+    }
+
+    #[test]
+    fn any_moment_is_seen_between_the_snapshots_that_were_sent() {
+        let seen = |ticks, moment, every| {
+            let (schema, mut around) = (Schema::of::<World>(), Around::default());
+            let history = history(&schema, ticks);
+            let Moment { earlier, before, after, part, beyond, .. } =
+                history.seen_at(&schema, moment, every, ALL_TABLES, &mut around);
+            for shown in [earlier, Some(before), after].into_iter().flatten() {
+                assert_eq!(shown.tables[0].row(0), [shown.tick.0]);
+            }
+            assert!(beyond == 0.0, "the room knows what came");
+            let tick = |snapshot: Option<&Snapshot>| snapshot.map(|snapshot| snapshot.tick.0);
+            (tick(earlier), before.tick.0, tick(after), part)
+        };
+        assert_eq!(seen(40, 35.25, 1), (Some(34), 35, Some(36), 0.25));
+        assert_eq!(seen(40, 40.0, 1), (Some(39), 40, None, 0.0));
+        assert_eq!(seen(40, 35.5, 3), (Some(30), 33, Some(36), (2.5_f64 / 3.0) as f32));
+        // Not made yet, not sent yet, not kept any more, never was.
+        assert_eq!(seen(40, 99.5, 1), (Some(39), 40, None, 0.0));
+        assert_eq!(seen(40, 39.5, 3), (Some(36), 39, None, 0.0));
+        assert_eq!(seen(40, 3.5, 1), (None, 24, Some(25), 0.0));
+        assert_eq!(seen(40, 3.5, 3), (None, 24, Some(27), 0.0));
+        assert_eq!(seen(2, -7.0, 1), (None, 0, Some(1), 0.0));
+        assert_eq!(seen(40, 5.0, 100), (None, 40, None, 0.0));
+        assert_eq!(seen(40, 1e30, 0), (Some(39), 40, None, 0.0));
+        // In the oldest view of all it is still known how fast things were.
+        for every in 1..=4 {
+            let rules = crate::game::Rules::new("rare", 240).mode(crate::game::Mode::Snapshot { every_ticks: every });
+            let (every, oldest) = (u32::from(every), f64::from(rules.past_ticks_max()).min(255.0 / 16.0));
+            for ticks in 40..60 {
+                let (earlier, before, ..) = seen(ticks, f64::from(ticks + 1) - oldest, every);
+                assert_eq!(earlier, Some(before - every), "{every} ticks apart, at {ticks}");
+            }
+        }
+    }
+}

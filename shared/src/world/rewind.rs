@@ -1,0 +1,458 @@
+//! Lag compensation: the world as a player saw it when they acted.
+//!
+//! A player sees their own things in the present, where they predict them, and everything else as it was a moment
+//! ago, between two snapshots. Both are rebuilt here, by the function with which the client draws, from the
+//! room's [`History`] and the age of the view that came with the input; on the client from what it received.
+
+use crate::game::LagCompensation;
+use crate::id::Seat;
+use crate::input::ViewAge;
+use crate::limits::SEATS_MAX;
+use crate::state::{Schema, State, TableVisitor};
+use crate::table::Table;
+use crate::world::history::{Around, History};
+use crate::world::interpolation::{Moment, play_rows};
+use crate::world::merge::merge_predicted;
+use crate::world::snapshot::{Rows, Snapshot};
+use alloc::vec::Vec;
+
+/// What players saw, in a room: every seat has told how old its view is.
+pub struct RoomViews<'a, G> {
+    schema: &'a Schema,
+    history: &'a History,
+    ages: &'a [ViewAge],
+    every_ticks: u32,
+    cache: &'a mut RewindCache<G>,
+}
+
+impl<'a, G> RoomViews<'a, G> {
+    /// For the tick after the newest of `history`, where each seat acted with a view of this age. Members receive a
+    /// snapshot every `every_ticks` ticks.
+    #[must_use]
+    pub fn new(
+        schema: &'a Schema,
+        history: &'a History,
+        ages: &'a [ViewAge],
+        every_ticks: u32,
+        cache: &'a mut RewindCache<G>,
+    ) -> Self {
+        cache.start();
+        Self { schema, history, ages, every_ticks, cache }
+    }
+}
+
+impl<G: State + Default> LagCompensation<G> for RoomViews<'_, G> {
+    fn seen_by(&mut self, seat: Seat, tables: &dyn Fn(&G) -> u32) -> &G {
+        let Self { schema, history, every_ticks, .. } = *self;
+        let newest = history.newest();
+        let age = self.ages.get(seat.index()).copied().filter(|age| !age.is_none());
+        let view = View { schema, newest, seat, moment: age.map(|age| age.before(newest.tick.next())) };
+        self.cache
+            .show(view, tables, |moment, tables, around| history.seen_at(schema, moment, every_ticks, tables, around))
+    }
+}
+
+/// What players saw, on a client: it knows how old its own view is, and takes those of other people to be as old.
+pub struct ClientViews<'a, G> {
+    schema: &'a Schema,
+    newest: &'a Snapshot,
+    seen: Option<(f64, Moment<'a>)>,
+    people: u64,
+    cache: &'a mut RewindCache<G>,
+}
+
+impl<'a, G> ClientViews<'a, G> {
+    /// For a client whose last tick's world, with what it predicts, is `newest`. `seen` is what it shows of others: the
+    /// moment in ticks and the snapshots around it. `people` has a bit per seat that a person sits in.
+    #[must_use]
+    pub fn new(
+        schema: &'a Schema,
+        newest: &'a Snapshot,
+        seen: Option<(f64, Moment<'a>)>,
+        people: u64,
+        cache: &'a mut RewindCache<G>,
+    ) -> Self {
+        cache.start();
+        Self { schema, newest, seen, people, cache }
+    }
+
+    /// For a world without a network, where everyone sees the last tick's world.
+    #[must_use]
+    pub fn of_the_present(schema: &'a Schema, newest: &'a Snapshot, cache: &'a mut RewindCache<G>) -> Self {
+        Self::new(schema, newest, None, 0, cache)
+    }
+}
+
+impl<G: State + Default> LagCompensation<G> for ClientViews<'_, G> {
+    fn seen_by(&mut self, seat: Seat, tables: &dyn Fn(&G) -> u32) -> &G {
+        let Self { schema, newest, seen, people, .. } = *self;
+        let seen = seen.filter(|_| people >> seat.number() & 1 == 1);
+        let view = View { schema, newest, seat, moment: seen.map(|(moment, _)| moment) };
+        self.cache.show(view, tables, |_, _, _| seen.expect("only a moment that was seen is looked for").1)
+    }
+}
+
+/// What is to be shown.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    schema: &'a Schema,
+    /// The last tick's world.
+    newest: &'a Snapshot,
+    seat: Seat,
+    /// The moment of the others that the player saw, in ticks; `None` for somebody who saw the last tick's world.
+    moment: Option<f64>,
+}
+
+/// Tells every table which of the world's it is.
+struct Number(u8);
+
+impl TableVisitor for Number {
+    fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
+        self.0 += 1;
+        table.set_number(self.0);
+    }
+}
+
+/// Memory for past worlds, reused from tick to tick. It is no state: nothing in it outlives a tick.
+pub struct RewindCache<G> {
+    /// What whom was shown in this tick: the first `used`. The rest keep their memory.
+    shown: Vec<Shown<G>>,
+    used: usize,
+    /// A bit per seat whose view was asked for in this tick.
+    asked: u64,
+    around: Around,
+    played: Played,
+    rows: Snapshot,
+}
+
+/// What is seen of others at the moment that was asked for last. On a client everyone is thought to see the same; in a
+/// room only those share it whose views are equally old.
+#[derive(Default)]
+struct Played {
+    /// In ticks.
+    moment: f64,
+    /// A bit per table that is what it should be.
+    ready: u32,
+    tables: Vec<Rows>,
+}
+
+struct Shown<G> {
+    /// Who saw it; `None` for all who see the newest world.
+    seat: Option<Seat>,
+    /// A bit per table that is what it should be, the root row's being the lowest.
+    ready: u32,
+    world: G,
+}
+
+const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "there is a bit per seat");
+
+impl<G> Default for RewindCache<G> {
+    fn default() -> Self {
+        let (around, played, rows) = (Around::default(), Played::default(), Snapshot::default());
+        Self { shown: Vec::new(), used: 0, asked: 0, around, played, rows }
+    }
+}
+
+impl<G> RewindCache<G> {
+    fn start(&mut self) {
+        (self.used, self.asked) = (0, 0);
+        self.around.forget();
+        self.played.ready = 0;
+    }
+
+    /// Whether the last step asked what this seat saw.
+    pub(crate) const fn was_asked(&self, seat: Seat) -> bool {
+        self.asked & (1 << seat.number()) != 0
+    }
+}
+
+impl<G: State + Default> RewindCache<G> {
+    fn find(&mut self, seat: Option<Seat>) -> usize {
+        if let Some(index) = self.shown[..self.used].iter().position(|shown| shown.seat == seat) {
+            return index;
+        }
+        if self.shown.len() == self.used {
+            let mut world = G::default();
+            world.tables(&mut Number(0));
+            self.shown.push(Shown { seat, ready: 0, world });
+        }
+        (self.shown[self.used].seat, self.shown[self.used].ready) = (seat, 0);
+        self.used += 1;
+        self.used - 1
+    }
+
+    /// The world of a view, in which some tables are what they should be. `look` finds the snapshots around a moment.
+    fn show<'a>(
+        &'a mut self,
+        view: View<'_>,
+        tables: &dyn Fn(&G) -> u32,
+        look: impl FnOnce(f64, u32, &'a mut Around) -> Moment<'a>,
+    ) -> &'a G {
+        let View { schema, newest, seat, moment } = view;
+        self.asked |= 1 << seat.number();
+        // All who see the newest world share it.
+        let index = self.find(moment.map(|_| seat));
+        let Self { shown, around, played, rows, .. } = self;
+        let shown = &mut shown[index];
+        let missing = tables(&shown.world) & !shown.ready;
+        if missing == 0 {
+            return &shown.world;
+        }
+        shown.ready |= missing;
+        let Some(moment) = moment else {
+            newest.restore_some(&mut shown.world, missing);
+            return &shown.world;
+        };
+        played.show(schema, moment, missing, |tables| look(moment, tables, around));
+        rows.tables.resize_with(schema.tables.len(), Rows::default);
+        for (number, table) in schema.tables.iter().enumerate().filter(|(number, _)| missing & (1 << number) != 0) {
+            let (newest, played) = (&newest.tables[number], &played.tables[number]);
+            merge_predicted(table, seat, newest, played, &mut rows.tables[number]);
+        }
+        rows.restore_some(&mut shown.world, missing);
+        &shown.world
+    }
+}
+
+impl Played {
+    /// Makes some tables what they should be at a moment; those that everyone predicts are never looked at.
+    fn show<'a>(&mut self, schema: &Schema, moment: f64, tables: u32, look: impl FnOnce(u32) -> Moment<'a>) {
+        if self.moment != moment {
+            (self.moment, self.ready) = (moment, 0);
+        }
+        let missing = tables & !self.ready;
+        if missing == 0 {
+            return;
+        }
+        self.ready |= missing;
+        let seen = look(missing);
+        self.tables.resize_with(schema.tables.len(), Rows::default);
+        for (number, table) in schema.tables.iter().enumerate() {
+            if missing & (1 << number) != 0 && !table.marks.predict {
+                play_rows(table, number, &seen, &mut self.tables[number]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Playout;
+    use crate::game::Game;
+    use crate::game::{Leave, Rules, Step};
+    use crate::id::RowId;
+    use crate::state::ALL_TABLES;
+    use crate::table::Table;
+    use crate::tick::Tick;
+    use crate::world::history::Recalled;
+
+    /// Everything moves by 8 a tick, in lanes of its own.
+    #[derive(Clone, Default, crate::state::State)]
+    struct World {
+        #[state(range = 0..=4_000, smooth)]
+        clock: u16,
+        #[state(range = 0..=4_000, smooth, predict)]
+        door: u16,
+        ships: Table<Ship>,
+        #[state(predict)]
+        balls: Table<Ship>,
+    }
+
+    #[derive(Clone, Default, crate::state::State)]
+    struct Ship {
+        #[state(owner)]
+        seat: Option<Seat>,
+        #[state(range = 0..=4_000, smooth)]
+        x: u16,
+        #[state(only = server)]
+        secret: u16,
+    }
+
+    impl Game for World {
+        type Input = ();
+        type Event = ();
+        type Options = ();
+        const RULES: Rules = Rules::new("world", 30);
+        fn new((): &()) -> Self {
+            Self::default()
+        }
+        fn join(&mut self, seat: Seat) {
+            self.ships.insert(Ship { seat: Some(seat), ..Ship::default() });
+        }
+        fn leave(&mut self, seat: Seat, _: Leave) {
+            self.ships.retain(|_, ship| ship.seat != Some(seat));
+        }
+        fn step(&mut self, _: &mut Step<'_, Self>) {
+            self.clock += 8;
+            self.door += 8;
+            for ship in self.ships.values_mut().chain(self.balls.values_mut()) {
+                ship.x += 8;
+                ship.secret = ship.x;
+            }
+        }
+    }
+
+    fn whole(past: &mut dyn LagCompensation<World>, seat: Seat) -> &World {
+        past.seen_by(seat, &|_| ALL_TABLES)
+    }
+
+    fn table(
+        past: &mut dyn LagCompensation<World>,
+        seat: Seat,
+        table: impl Fn(&World) -> &Table<Ship>,
+    ) -> &Table<Ship> {
+        table(past.seen_by(seat, &|world| 1 << table(world).number().expect("numbered when it was made")))
+    }
+
+    fn seat(number: u8) -> Seat {
+        Seat::new(number).expect("a seat")
+    }
+
+    /// Worlds up to tick 20: a ship for each of two seats, one of them from tick 18 on, and a ball.
+    fn worlds(schema: &Schema) -> History {
+        worlds_since(schema, 0)
+    }
+
+    fn worlds_since(schema: &Schema, clock: u16) -> History {
+        let mut history = History::new(Snapshot::empty(schema));
+        let mut world = World { clock, ..World::default() };
+        world.balls.insert(Ship::default());
+        world.join(seat(1));
+        for tick in 1..=20 {
+            if tick == 18 {
+                world.join(seat(0));
+            }
+            let (inputs, mut events) = ([], Vec::new());
+            world.step(&mut Step::new(Tick(tick), &inputs, &mut crate::rng::Rng::new(0), &mut events));
+            history.push(schema, &mut world);
+        }
+        history
+    }
+
+    #[test]
+    fn own_things_are_shown_in_the_present_and_others_between_two_ticks() {
+        let schema = Schema::of::<World>();
+        let (history, mut rewound) = (worlds(&schema), RewindCache::default());
+        // 4.5 ticks before tick 21.
+        let ages = [ViewAge::from_parts(72), ViewAge::NONE];
+        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
+        let mine = whole(&mut past, seat(0));
+        assert_eq!((mine.clock, mine.door), (132, 160), "16.5 and 20 ticks");
+        let ships: Vec<_> = mine.ships.iter().map(|(id, ship)| (id.slot, ship.seat, ship.x)).collect();
+        assert_eq!(ships, [(0, Some(seat(1)), 132), (1, Some(seat(0)), 24)]);
+        assert_eq!(mine.ships.get(RowId { slot: 0, generation: 0 }).map(|ship| ship.secret), Some(128), "not smooth");
+        assert_eq!(mine.balls.values().next().map(|ball| ball.x), Some(160), "predicted by everyone");
+        for unseeing in [seat(1), seat(50)] {
+            let newest = whole(&mut past, unseeing);
+            assert_eq!((newest.clock, newest.ships.len()), (160, 2), "the last tick's world");
+        }
+        // What was shown first is still there.
+        assert_eq!(whole(&mut past, seat(0)).clock, 132);
+        assert_eq!(rewound.shown.len(), 2, "one for seat 0, one for the others");
+        assert!(rewound.was_asked(seat(50)) && !rewound.was_asked(seat(2)));
+    }
+
+    #[test]
+    fn one_table_is_shown_without_the_others_and_the_rest_when_it_is_asked_for() {
+        let schema = Schema::of::<World>();
+        let (history, mut rewound) = (worlds(&schema), RewindCache::default());
+        let ages = [ViewAge::from_parts(72)];
+        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
+        for (index, x) in [132, 24].into_iter().enumerate() {
+            let ships = table(&mut past, seat(0), |world| &world.ships);
+            assert_eq!(ships.values().nth(index).map(|ship| ship.x), Some(x));
+        }
+        assert_eq!(past.cache.shown[0].world.balls.len(), 0, "nobody asked");
+        assert_eq!(table(&mut past, seat(0), |world| &world.balls).values().next().map(|ball| ball.x), Some(160));
+        assert_eq!(past.cache.shown[0].world.clock, 0, "nobody asked");
+        assert_eq!(table(&mut past, seat(3), |world| &world.ships).len(), 2);
+        let all = whole(&mut past, seat(0));
+        assert_eq!((all.clock, all.door, all.ships.len(), all.balls.len()), (132, 160, 2, 1));
+        // In the next tick everything is asked for anew.
+        let mut past = RoomViews::<World>::new(&schema, &history, &[], 1, &mut rewound);
+        assert_eq!(table(&mut past, seat(0), |world| &world.ships).values().next().map(|ship| ship.x), Some(160));
+    }
+
+    #[test]
+    fn the_same_moment_of_another_past_is_another_world() {
+        let schema = Schema::of::<World>();
+        let (ages, mut rewound) = ([ViewAge::from_parts(72)], RewindCache::default());
+        // As when a tick is played again, after more of the worlds around that moment is known.
+        for (clock, expected) in [(0, 132), (100, 232)] {
+            let history = worlds_since(&schema, clock);
+            let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
+            assert_eq!(whole(&mut past, seat(0)).clock, expected);
+        }
+    }
+
+    #[test]
+    fn what_one_seat_was_shown_of_a_moment_leaves_its_mark_on_no_other() {
+        let schema = Schema::of::<World>();
+        let (history, mut rewound) = (worlds(&schema), RewindCache::default());
+        // Two who saw the same moment, and one who saw a later one.
+        let ages = [72, 72, 40].map(ViewAge::from_parts);
+        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
+        let x = |ships: &Table<Ship>| ships.values().map(|ship| ship.x).collect::<Vec<_>>();
+        for _ in 0..2 {
+            assert_eq!(x(table(&mut past, seat(0), |world| &world.ships)), [132, 24]);
+            assert_eq!(x(table(&mut past, seat(2), |world| &world.ships)), [148, 12]);
+            assert_eq!(x(table(&mut past, seat(1), |world| &world.ships)), [160], "its own, and nobody else was there");
+        }
+        for (number, clock) in [(1, 132), (2, 148), (0, 132)] {
+            assert_eq!(whole(&mut past, seat(number)).clock, clock, "seat {number}");
+        }
+        assert_eq!(x(&whole(&mut past, seat(0)).ships), [132, 24]);
+    }
+
+    #[test]
+    fn the_slot_of_a_row_that_is_gone_shows_the_own_row() {
+        let schema = Schema::of::<World>();
+        let mut history = worlds(&schema);
+        let mut world = World::default();
+        history.newest().restore(&mut world);
+        let theirs = world.ships.iter().next().map(|(id, _)| id).expect("two ships");
+        world.ships.remove(theirs);
+        let mut snapshot = Snapshot::empty(&schema);
+        snapshot.capture(&mut world, Tick(21));
+        // Seat 0's ship, where seat 1's was.
+        let id = RowId { slot: 0, generation: 1 };
+        let row = snapshot.tables[1].row(0).to_vec();
+        snapshot.tables[1] = Rows::new(row.len());
+        snapshot.tables[1].push(id).copy_from_slice(&row);
+        snapshot.restore(&mut world);
+        history.push(&schema, &mut world);
+        let (ages, mut rewound) = ([ViewAge::from_parts(72)], RewindCache::default());
+        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
+        assert_eq!(whole(&mut past, seat(0)).ships.iter().map(|(id, _)| id).collect::<Vec<_>>(), [id]);
+    }
+
+    #[test]
+    fn a_client_is_shown_what_the_room_will_show() {
+        let schema = Schema::of::<World>();
+        let history = worlds(&schema);
+        let mut playout = Playout::new(33_333.0);
+        let mut recalled = Recalled::default();
+        for tick in 10..=20 {
+            let world = history.at(&schema, Tick(tick), &mut recalled).expect("kept");
+            playout.push(world, u64::from(tick) * 33_333);
+        }
+        let (mut here, mut there) = (RewindCache::default(), RewindCache::default());
+        // Less than a tick ago nobody can have seen anything.
+        for parts in [0].into_iter().chain(16..=160) {
+            let age = ViewAge::from_parts(parts);
+            // Two people whose views are equally old, and a bot.
+            let ages = [age, age, ViewAge::NONE];
+            let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut here);
+            let (mut room, mut client) = (Snapshot::empty(&schema), Snapshot::empty(&schema));
+            let at = age.before(Tick(21));
+            let seen = playout.moment_at(at).filter(|_| !age.is_none()).map(|moment| (at, moment));
+            let mut likely = ClientViews::<World>::new(&schema, history.newest(), seen, 0b011, &mut there);
+            for number in 0..3 {
+                room.capture(&mut whole(&mut past, seat(number)).clone(), Tick(0));
+                client.capture(&mut whole(&mut likely, seat(number)).clone(), Tick(0));
+                assert_eq!(room, client, "seat {number}, {parts} sixteenths ago");
+            }
+        }
+    }
+}

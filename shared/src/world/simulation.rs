@@ -1,0 +1,223 @@
+//! The simulation of a room: its world with everything that the next tick depends on, and nothing else.
+//!
+//! A room feeds it with what players do; a replay feeds it with what was recorded and finds the same worlds, the
+//! same hits and the same hashes. Who sits behind a seat, and what they are sent, is not its business.
+
+use crate::game::{Game, To};
+use crate::id::Seat;
+use crate::input::{Action, ViewAge};
+use crate::limits::SEATS_MAX;
+use crate::rng::Rng;
+use crate::state::Schema;
+use crate::tick::Tick;
+use crate::world::full_state::Whole;
+use crate::world::history::History;
+use crate::world::rewind::{RewindCache, RoomViews};
+use crate::world::roster::RosterChange;
+use crate::world::snapshot::Snapshot;
+use crate::world::stepper::{TickCauses, play_tick};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Everything that happened in one tick: what a journal would write before frames leave.
+#[derive(Clone)]
+pub struct TickRecord<G: Game> {
+    /// Which tick.
+    pub tick: Tick,
+    /// Who joined and left, in the order in which the game was told.
+    pub roster: Vec<RosterChange>,
+    /// What every taken seat did and saw, by seat.
+    pub actions: Vec<(Seat, Action<G::Input>)>,
+    /// What the step emitted.
+    pub events: Vec<(To, G::Event)>,
+    /// The hash of the whole world after the tick, hidden fields included; once a second, because it is read rarely.
+    pub hash: Option<u64>,
+}
+
+impl<G: Game> TickRecord<G> {
+    /// The record of the time before the first tick, with memory for as many seats as the game has.
+    #[must_use]
+    pub fn empty() -> Self {
+        let events = Vec::with_capacity(crate::limits::EVENTS_PER_TICK_MAX);
+        let actions = Vec::with_capacity(usize::from(G::RULES.seats));
+        Self { tick: Tick(0), roster: Vec::new(), actions, events, hash: None }
+    }
+}
+
+/// Why a record cannot have happened here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// It is of another tick than the next.
+    #[error("record of tick {found}, expected {expected}")]
+    Gap {
+        /// The tick that comes next.
+        expected: Tick,
+        /// The record's.
+        found: Tick,
+    },
+    /// The world came out differently.
+    #[error("tick {tick} gives hash {found:#018x}, recorded was {recorded:#018x}")]
+    Hash {
+        /// Which tick.
+        tick: Tick,
+        /// The record's hash.
+        recorded: u64,
+        /// The hash of the world that was made from it.
+        found: u64,
+    },
+    /// Something else happened on the way to the same world.
+    #[error("tick {tick} gives other events than were recorded")]
+    Events {
+        /// Which tick.
+        tick: Tick,
+    },
+}
+
+/// What a simulation goes on from, exactly as it would have: all of its state.
+///
+/// The recent worlds belong to it, because the next shots may be judged by them.
+#[derive(Clone)]
+pub struct Checkpoint<G: Game> {
+    /// The world, free lists of its tables included.
+    pub world: G,
+    /// The room's random numbers.
+    pub rng: Rng,
+    /// The recent worlds; the newest says which tick it is.
+    pub history: History,
+}
+
+/// A world that is being played.
+pub struct Simulation<G: Game> {
+    state: Checkpoint<G>,
+    schema: Arc<Schema>,
+    inputs: [Option<G::Input>; SEATS_MAX as usize],
+    ages: [ViewAge; SEATS_MAX as usize],
+    rewound: RewindCache<G>,
+}
+
+impl<G: Game> Simulation<G> {
+    /// The simulation before its first tick.
+    #[must_use]
+    pub fn new(seed: u64, options: &G::Options) -> Self {
+        Self::sharing(Arc::new(Schema::of::<G>()), seed, options)
+    }
+
+    /// The same with a schema that others use too.
+    #[must_use]
+    pub fn sharing(schema: Arc<Schema>, seed: u64, options: &G::Options) -> Self {
+        let mut world = G::new(options);
+        let mut first = Snapshot::empty(&schema);
+        first.capture(&mut world, Tick(0));
+        let is_present = G::RULES.is_lockstep();
+        let history = if is_present { History::of_the_present(first) } else { History::new(first) };
+        Self::with_schema(Checkpoint { world, rng: Rng::new(seed), history }, schema)
+    }
+
+    /// The simulation that goes on from a checkpoint.
+    #[must_use]
+    pub fn resume(checkpoint: Checkpoint<G>) -> Self {
+        Self::with_schema(checkpoint, Arc::new(Schema::of::<G>()))
+    }
+
+    /// Goes on from a checkpoint instead.
+    pub fn rewind(&mut self, checkpoint: Checkpoint<G>) {
+        self.state = checkpoint;
+    }
+
+    fn with_schema(state: Checkpoint<G>, schema: Arc<Schema>) -> Self {
+        let (inputs, ages) = ([None; SEATS_MAX as usize], [ViewAge::NONE; SEATS_MAX as usize]);
+        Self { state, schema, inputs, ages, rewound: RewindCache::default() }
+    }
+
+    /// Tells the game who joined and left, before the step of the tick in which it happens.
+    pub fn tell(&mut self, changes: &[RosterChange]) {
+        changes.iter().for_each(|change| change.apply(&mut self.state.world));
+    }
+
+    /// Makes the next tick and puts what happened in it into `events`.
+    pub fn step(&mut self, actions: &[(Seat, Action<G::Input>)], events: &mut Vec<(To, G::Event)>) {
+        self.step_watched(actions, events, |_| ());
+    }
+
+    /// The same; `watch` sees the world before it is rounded.
+    pub(crate) fn step_watched(
+        &mut self,
+        actions: &[(Seat, Action<G::Input>)],
+        events: &mut Vec<(To, G::Event)>,
+        watch: impl FnOnce(&mut G),
+    ) {
+        self.inputs.fill(None);
+        self.ages.fill(ViewAge::NONE);
+        for (seat, action) in actions {
+            self.inputs[seat.index()] = Some(action.input);
+            self.ages[seat.index()] = action.age;
+        }
+        let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewound } = self;
+        let causes = TickCauses { tick: history.newest().tick.next(), roster: &[], inputs };
+        let mut past = RoomViews::new(schema, history, ages, G::RULES.message_ticks(), rewound);
+        play_tick(world, rng, &causes, &mut past, events);
+        watch(world);
+        history.push(schema, world);
+    }
+
+    /// Makes a recorded tick once more.
+    ///
+    /// # Errors
+    /// [`ReplayError`] when the record is not of the next tick, or when something else came out.
+    pub fn replay(&mut self, record: &TickRecord<G>) -> Result<(), ReplayError> {
+        let (expected, found) = (self.tick().next(), record.tick);
+        if found != expected {
+            return Err(ReplayError::Gap { expected, found });
+        }
+        let mut events = Vec::with_capacity(record.events.len());
+        self.tell(&record.roster);
+        self.step(&record.actions, &mut events);
+        let (tick, found) = (record.tick, self.hash());
+        if let Some(recorded) = record.hash.filter(|recorded| *recorded != found) {
+            return Err(ReplayError::Hash { tick, recorded, found });
+        }
+        if events == record.events { Ok(()) } else { Err(ReplayError::Events { tick }) }
+    }
+
+    /// All of its state: to keep, or to look at.
+    #[must_use]
+    pub const fn checkpoint(&self) -> &Checkpoint<G> {
+        &self.state
+    }
+
+    /// Keeps all of the newest world but the past it may look into, reusing memory.
+    pub fn keep(&mut self, whole: &mut Whole) {
+        let Checkpoint { world, rng, history } = &mut self.state;
+        whole.keep(history.newest(), world, rng);
+    }
+
+    /// The world of now.
+    #[must_use]
+    pub const fn world(&self) -> &G {
+        &self.state.world
+    }
+
+    /// The recent worlds as wire integers, everything included.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.state.history
+    }
+
+    /// The newest tick.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        self.state.history.newest().tick
+    }
+
+    /// The hash of the newest world, hidden fields included.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.state.history.newest().hash(&self.schema)
+    }
+
+    /// The world's shape.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+}

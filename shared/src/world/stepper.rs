@@ -1,0 +1,63 @@
+//! One tick of a game, made in one place: by the room, by clients that predict or play along, by replays and previews.
+
+use crate::game::{Game, LagCompensation, Step, To};
+use crate::rng::Rng;
+use crate::state::Schema;
+use crate::tick::Tick;
+use crate::world::rewind::{ClientViews, RewindCache};
+use crate::world::roster::RosterChange;
+use crate::world::snapshot::Snapshot;
+use alloc::vec::Vec;
+
+/// What a tick is made from, besides the world before it and its random numbers.
+#[derive(Debug)]
+pub struct TickCauses<'a, I> {
+    /// The tick that is made.
+    pub tick: Tick,
+    /// The seats that were taken or became free before it, in the order in which the game is told.
+    pub roster: &'a [RosterChange],
+    /// What is done in it: an entry per seat, `None` where nobody sits.
+    pub inputs: &'a [Option<I>],
+}
+
+/// Makes a tick and puts what happened in it into `events`.
+pub fn play_tick<G: Game>(
+    world: &mut G,
+    rng: &mut Rng,
+    causes: &TickCauses<'_, G::Input>,
+    past: &mut dyn LagCompensation<G>,
+    events: &mut Vec<(To, G::Event)>,
+) {
+    causes.roster.iter().for_each(|change| change.apply(world));
+    events.clear();
+    world.step(&mut Step::new(causes.tick, causes.inputs, rng, events).with_past(past));
+}
+
+/// A world that is played where everyone sees the present: in lockstep, in a replay, in a preview.
+pub struct Stepper<G> {
+    /// The world.
+    pub world: G,
+    /// Its random numbers.
+    pub rng: Rng,
+    cache: RewindCache<G>,
+}
+
+impl<G: Game> Stepper<G> {
+    /// A world that goes on with these random numbers.
+    #[must_use]
+    pub fn new(world: G, rng: Rng) -> Self {
+        Self { world, rng, cache: RewindCache::default() }
+    }
+
+    /// Makes a tick; `last` is the world before it as wire integers. What happened is put into `events`.
+    pub fn play(
+        &mut self,
+        schema: &Schema,
+        last: &Snapshot,
+        causes: &TickCauses<'_, G::Input>,
+        events: &mut Vec<(To, G::Event)>,
+    ) {
+        let mut past = ClientViews::of_the_present(schema, last, &mut self.cache);
+        play_tick(&mut self.world, &mut self.rng, causes, &mut past, events);
+    }
+}
