@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tickwire::replication::{Encoder, Mirror, Plan};
+use tickwire::replication::{Encoder, Plan, Replica};
 use tickwire::state::Schema;
 use tickwire::world::bot_match::BotMatch;
 use tickwire::world::snapshot::Topic;
@@ -25,7 +25,7 @@ const SAMPLE_TICKS: u32 = 8;
 struct Pair<G: Game> {
     bots: BotMatch<G>,
     encoder: Encoder,
-    mirror: Mirror,
+    replica: Replica,
     bytes: Vec<u8>,
 }
 
@@ -39,12 +39,12 @@ impl<G: Game> Pair<G> {
     fn new(schema: &Schema, plan: &Arc<Plan>, options: &G::Options, seed: u64) -> Self {
         let bots = BotMatch::new(options, G::RULES.seats, Rng::new(seed), Rng::new(!seed));
         let encoder = Encoder::with_plan(schema, Arc::clone(plan));
-        let mirror = Mirror::with_plan(schema, Arc::clone(plan));
-        let mut pair = Self { bots, encoder, mirror, bytes: Vec::new() };
+        let replica = Replica::with_plan(schema, Arc::clone(plan));
+        let mut pair = Self { bots, encoder, replica, bytes: Vec::new() };
         pair.bots.step();
         pair.bytes.clear();
         pair.encoder.encode(schema, Topic::Room, None, pair.bots.newest(), true, &mut pair.bytes);
-        pair.mirror.apply(schema, pair.bots.newest().tick, &pair.bytes).expect("a keyframe");
+        pair.replica.apply(schema, pair.bots.newest().tick, &pair.bytes).expect("a keyframe");
         for tick in 0..WARM_UP_TICKS {
             pair.turn(schema);
             if tick % SAMPLE_TICKS == 0 {
@@ -54,7 +54,7 @@ impl<G: Game> Pair<G> {
         if pair.encoder.train(30 * G::RULES.tick_rate_hz) {
             let mut priors = Vec::new();
             pair.encoder.put_priors(&mut priors);
-            pair.mirror.set_priors(&priors).expect("priors");
+            pair.replica.set_priors(&priors).expect("priors");
         }
         pair
     }
@@ -73,7 +73,7 @@ impl<G: Game> Pair<G> {
         ));
         let encode = start.elapsed();
         let start = Instant::now();
-        black_box(self.mirror.apply(schema, self.bots.newest().tick, &self.bytes).expect("a delta"));
+        black_box(self.replica.apply(schema, self.bots.newest().tick, &self.bytes).expect("a delta"));
         Turn { encode, apply: start.elapsed() }
     }
 }

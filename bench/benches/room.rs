@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tickwire::client::Session;
 use tickwire::message::control::Hello;
 use tickwire::message::snapshot_head::SnapshotHead;
-use tickwire::replication::Mirror;
+use tickwire::replication::Replica;
 use tickwire::wire::Reader;
 use tickwire::{Game, Rng, Tick};
 use tickwire_games::arena::Options as ArenaOptions;
@@ -38,7 +38,7 @@ struct Turn {
     tick: Duration,
     /// `Room::poll_snapshot` for all members.
     encode: Duration,
-    /// `Mirror::apply` of what one member got.
+    /// `Replica::apply` of what one member got.
     apply: Duration,
     /// Hash of everything.
     hash: Duration,
@@ -51,7 +51,7 @@ struct Turn {
 struct Match<G: Game> {
     room: Room<G>,
     guests: Vec<Guest<G>>,
-    mirror: Mirror,
+    replica: Replica,
     /// The tick that the mirror was told of last.
     told: Tick,
     now_us: u64,
@@ -63,8 +63,8 @@ impl<G: Game> Match<G> {
     fn new(options: &G::Options, players: u8) -> Self {
         let mut room = Room::<G>::new(1, options, false);
         let guests = (0..players).map(|number| Guest::enter(&mut room, number)).collect();
-        let mirror = Mirror::empty(room.schema());
-        let mut session = Self { room, guests, mirror, told: Tick(0), now_us: 0, delay_turns: 1 };
+        let replica = Replica::empty(room.schema());
+        let mut session = Self { room, guests, replica, told: Tick(0), now_us: 0, delay_turns: 1 };
         for _ in 0..WARM_UP_TURNS {
             session.turn();
         }
@@ -101,7 +101,7 @@ impl<G: Game> Match<G> {
                 continue;
             }
             if place == 0 && !G::RULES.is_lockstep() {
-                turn.apply = apply(&mut self.mirror, &mut self.told, &self.room, &message);
+                turn.apply = apply(&mut self.replica, &mut self.told, &self.room, &message);
             }
             guest.on_the_way.push_back(message);
             while guest.on_the_way.len() > self.delay_turns {
@@ -159,17 +159,17 @@ fn poll<G: Game>(room: &mut Room<G>, member: MemberId, message: &mut Vec<u8>) {
     }
 }
 
-fn apply<G: Game>(mirror: &mut Mirror, told: &mut Tick, room: &Room<G>, message: &[u8]) -> Duration {
+fn apply<G: Game>(replica: &mut Replica, told: &mut Tick, room: &Room<G>, message: &[u8]) -> Duration {
     let mut reader = Reader::new(message);
     let head = SnapshotHead::decode(&mut reader, *told).expect("the room's heads can be read");
     *told = head.tick;
-    head.priors.into_iter().for_each(|priors| mirror.set_priors(priors).expect("priors can be read"));
+    head.priors.into_iter().for_each(|priors| replica.set_priors(priors).expect("priors can be read"));
     if head.has_events {
         let skipped = reader.varint().and_then(|_| reader.varint()).map(|length| length as usize);
         skipped.and_then(|length| reader.slice(length)).expect("the room's events can be read");
     }
     let sections = reader.slice(reader.remaining()).expect("the rest is there");
-    timed(|| mirror.apply(room.schema(), head.tick, sections).expect("the delta fits"))
+    timed(|| replica.apply(room.schema(), head.tick, sections).expect("the delta fits"))
 }
 
 /// Measures one piece of turns of `session`, only those of the wanted depth of rollback if there is one.

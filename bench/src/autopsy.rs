@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
 use tickwire::Game;
 use tickwire::Tick;
-use tickwire::determinism::behaviour::conduct;
-use tickwire::lockstep::{BundleCodec, Received, Replay};
+use tickwire::determinism::behaviour::behaviour_hash;
+use tickwire::lockstep::{Received, Replay, TickInputsCodec};
 use tickwire::message::control::fingerprint;
 use tickwire::state::Schema;
 use tickwire::wire::Reader;
@@ -23,11 +23,11 @@ const TICKS_PRINTED: u32 = 12;
 pub fn explain<G: Game>(autopsy: &Autopsy) -> Result<String> {
     ensure!(autopsy.format == AUTOPSY_FORMAT, "format {} is not {AUTOPSY_FORMAT}", autopsy.format);
     let mut out = head(autopsy);
-    let here = format!("{:016x}", conduct::<G>());
+    let here = format!("{:016x}", behaviour_hash::<G>());
     let known =
         |side: &str| if side == here { "plays as this build does" } else { "PLAYS DIFFERENTLY FROM THIS BUILD" };
-    writeln!(out, "\n  server  {:24} {}", autopsy.server.build, known(&autopsy.server.conduct))?;
-    writeln!(out, "  client  {:24} {}", autopsy.client.build, known(&autopsy.client.conduct))?;
+    writeln!(out, "\n  server  {:24} {}", autopsy.server.build, known(&autopsy.server.behaviour_hash))?;
+    writeln!(out, "  client  {:24} {}", autopsy.client.build, known(&autopsy.client.behaviour_hash))?;
     writeln!(out, "\n  {:40} {:>28} {:>28}", "first difference", "server", "client")?;
     for difference in &autopsy.differences {
         writeln!(out, "  {:40} {:>28} {:>28}", difference.path, difference.server, difference.client)?;
@@ -73,20 +73,20 @@ fn run_again<G: Game>(autopsy: &Autopsy, replay: &str) -> Result<String> {
         return Ok(format!("\n  It cannot be run again: this build has fingerprint {fingerprint}.\n"));
     }
     let (schema, bytes) = (Schema::of::<G>(), unhex(replay).context("the replay is not hexadecimal")?);
-    let codec = BundleCodec::<G::Input>::new(G::RULES.hash_ticks());
+    let codec = TickInputsCodec::<G::Input>::new(G::RULES.hash_ticks());
     let newest = Tick(autopsy.tick);
-    let Received { start, bundles } = codec.decode(&schema, None, newest, Reader::new(&bytes))?;
+    let Received { start, known_ticks } = codec.decode(&schema, None, newest, Reader::new(&bytes))?;
     let start = start.context("the replay begins with a world")?;
-    let mut world = Replay::<G>::new(&start.whole);
-    bundles.iter().for_each(|bundle| world.play(bundle));
-    if bundles.is_empty() {
+    let mut world = Replay::<G>::new(&start.full_state);
+    known_ticks.iter().for_each(|tick_inputs| world.play(tick_inputs));
+    if known_ticks.is_empty() {
         return Ok(
             "\n  Both sides had agreed on this tick's world before: the client's was damaged afterwards.\n".into()
         );
     }
     let mut out = String::from("\n  run again here:\n");
     for difference in &autopsy.differences {
-        let verdict = match field(&schema, &world.whole().snapshot, &difference.path) {
+        let verdict = match field(&schema, &world.full_state().snapshot, &difference.path) {
             Some(value) if value == difference.server => "as the server says",
             Some(value) if value == difference.client => "as the client says",
             Some(_) => "as neither says",

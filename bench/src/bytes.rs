@@ -1,7 +1,7 @@
 //! Where a game's bytes go: rooms of bots, every delta priced field by field.
 
 use std::fmt::Write as _;
-use tickwire::replication::{Bill, Encoder, Line};
+use tickwire::replication::{CostReport, Encoder, Line};
 use tickwire::state::Schema;
 use tickwire::world::bot_match::BotMatch;
 use tickwire::world::snapshot::{Snapshot, Topic};
@@ -75,8 +75,8 @@ struct Sums {
     untrained_bytes: usize,
     keyframe_bytes: usize,
     priors_bytes: usize,
-    bill: Bill,
-    endless: Bill,
+    cost: CostReport,
+    endless: CostReport,
 }
 
 impl<G: Game> Account<G> {
@@ -117,7 +117,7 @@ impl<G: Game> Account<G> {
             sums.bytes += length(trained, Some(base), &mut bytes);
             sums.untrained_bytes += length(untrained, Some(base), &mut bytes);
             sums.keyframe_bytes += length(trained, None, &mut bytes);
-            trained.account(schema, Topic::Room, base, now, &mut sums.bill);
+            trained.account(schema, Topic::Room, base, now, &mut sums.cost);
             endless.account(schema, Topic::Room, base, now, &mut sums.endless);
         }
     }
@@ -133,14 +133,14 @@ pub fn measure<G: Game>(options: &G::Options, plan: &Plan) -> BytesReport {
     }
     let deltas = sums.deltas.max(1) as f64;
     let schema = Schema::of::<G>();
-    let mut fields: Vec<FieldCost> = sums.bill.lines().iter().map(|line| field(&schema, &sums.bill, line)).collect();
+    let mut fields: Vec<FieldCost> = sums.cost.lines().iter().map(|line| field(&schema, &sums.cost, line)).collect();
     fields.sort_by(|a, b| b.share.total_cmp(&a.share));
     BytesReport {
         game: G::RULES.name.into(),
         deltas: sums.deltas,
         bytes_per_delta: sums.bytes as f64 / deltas,
         bytes_without_priors: sums.untrained_bytes as f64 / deltas,
-        body_bytes: sums.bill.bits() / 8.0 / deltas,
+        body_bytes: sums.cost.bits() / 8.0 / deltas,
         body_bytes_never_restarting: sums.endless.bits() / 8.0 / deltas,
         priors_bytes: sums.priors_bytes / plan.rooms.max(1) as usize,
         keyframe_bytes: sums.keyframe_bytes as f64 / deltas,
@@ -148,9 +148,9 @@ pub fn measure<G: Game>(options: &G::Options, plan: &Plan) -> BytesReport {
     }
 }
 
-fn field(schema: &Schema, bill: &Bill, line: &Line) -> FieldCost {
+fn field(schema: &Schema, cost: &CostReport, line: &Line) -> FieldCost {
     let table = &schema.tables[line.table];
-    let rows = bill.rows(line.table).max(1) as f64;
+    let rows = cost.rows(line.table).max(1) as f64;
     let field = match line.leaf {
         Some(leaf) => schema.path(line.table, leaf),
         None if table.name.is_empty() => "(the world's own fields)".into(),
@@ -159,7 +159,7 @@ fn field(schema: &Schema, bill: &Bill, line: &Line) -> FieldCost {
     FieldCost {
         field,
         bits_per_row: line.bits / rows,
-        share: line.bits / bill.bits().max(1.0),
+        share: line.bits / cost.bits().max(1.0),
         expected: 1.0 - line.surprises as f64 / rows,
     }
 }

@@ -145,12 +145,12 @@ struct TracePart {
 
 impl Watcher {
     fn new(session: &Session<Arena>) -> Self {
-        let (stats, playout) = (session.stats(), session.playout());
+        let (stats, interpolation) = (session.stats(), session.interpolation());
         Self {
             snapshots: stats.snapshots,
             starved: stats.starved_ticks,
-            stood_still: playout.stood_still(),
-            underruns: playout.underruns(),
+            stood_still: interpolation.stood_still(),
+            underruns: interpolation.underruns(),
             is_traced: false,
             part: TracePart::default(),
         }
@@ -160,7 +160,7 @@ impl Watcher {
         session.view(now_us);
         while session.poll_event().is_some() {}
         sums.frames += 1;
-        let delay_ms = (server_tick - session.playout().shown()) * 1_000.0 / f64::from(Arena::RULES.tick_rate_hz);
+        let delay_ms = (server_tick - session.interpolation().shown()) * 1_000.0 / f64::from(Arena::RULES.tick_rate_hz);
         sums.delay_ms += delay_ms;
         let stats = session.stats();
         if stats.snapshots > self.snapshots {
@@ -183,13 +183,13 @@ impl Watcher {
     }
 
     fn finish(&self, session: &Session<Arena>, sums: &mut Sums) {
-        let (stats, playout) = (session.stats(), session.playout());
+        let (stats, interpolation) = (session.stats(), session.interpolation());
         sums.starved += stats.starved_ticks - self.starved;
-        sums.stood_still += playout.stood_still() - self.stood_still;
-        sums.underruns += playout.underruns() - self.underruns;
+        sums.stood_still += interpolation.stood_still() - self.stood_still;
+        sums.underruns += interpolation.underruns() - self.underruns;
         sums.hashes += stats.hashes_compared + stats.hash_mismatches;
         sums.mismatches += stats.hash_mismatches + stats.decode_errors;
-        sums.newest = sums.newest.max(playout.newest_tick());
+        sums.newest = sums.newest.max(interpolation.newest_tick());
     }
 }
 

@@ -8,11 +8,11 @@
 //! One thread, one runtime: a task per connection reads, one driver makes what is due. What the generator costs
 //! is not the server's, and how late it was itself is measured too.
 
+mod bot_client;
 mod connection;
 mod crowd;
 mod full;
 mod lobby;
-mod mind;
 mod player;
 mod progress;
 mod run;

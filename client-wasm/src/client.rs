@@ -6,7 +6,7 @@
 
 use crate::json::Json;
 use crate::options::{Options, OptionsError, link_profile, token_hex};
-use crate::player::{Play, Told, Wish};
+use crate::player::{PageCommand, PageEvent, Play};
 use crate::registry;
 use crate::report::{Rate, Wire};
 use std::collections::VecDeque;
@@ -75,11 +75,11 @@ impl Client {
         while let Some(arrival_us) = self.inbound.next_arrival_us().filter(|arrival_us| *arrival_us <= self.now_us) {
             // As if it had come in between two frames of the page.
             let Some(message) = self.inbound.poll(arrival_us) else { break };
-            self.player.handle(Told::Message(&message), arrival_us);
+            self.player.handle(PageEvent::Message(&message), arrival_us);
         }
     }
 
-    fn tell(&mut self, told: Told<'_>) {
+    fn tell(&mut self, told: PageEvent<'_>) {
         self.player.handle(told, self.now_us);
         self.settle();
     }
@@ -88,12 +88,12 @@ impl Client {
     fn settle(&mut self) {
         while let Some(wish) = self.player.poll(self.now_us) {
             match wish {
-                Wish::Dial => self.dial = true,
-                Wish::Transmit(message) => self.outbound.send(message, self.now_us),
-                Wish::Close(code) => self.close = Some(code),
-                Wish::Notice(notice) => self.notices.push_back(notice),
-                Wish::Sound(id, tone) => self.sounds.push_back((id, tone)),
-                Wish::Silence(id) => self.silences.push_back(id),
+                PageCommand::Reconnect => self.dial = true,
+                PageCommand::Transmit(message) => self.outbound.send(message, self.now_us),
+                PageCommand::Close(code) => self.close = Some(code),
+                PageCommand::Notice(notice) => self.notices.push_back(notice),
+                PageCommand::Sound(id, tone) => self.sounds.push_back((id, tone)),
+                PageCommand::Silence(id) => self.silences.push_back(id),
             }
         }
     }
@@ -143,7 +143,7 @@ impl Client {
         self.arrive(now);
         self.cut();
         self.close = None;
-        self.tell(Told::Opened);
+        self.tell(PageEvent::Opened);
     }
 
     /// A binary message came.
@@ -160,18 +160,18 @@ impl Client {
         self.arrive(now);
         self.cut();
         self.close = None;
-        self.tell(Told::Closed(code));
+        self.tell(PageEvent::Closed(code));
     }
 
     /// Whether the device is online and the page visible; nothing is dialled while not.
     pub fn set_reachable(&mut self, reachable: bool, now: f64) {
         self.arrive(now);
-        self.tell(Told::Reachable(reachable));
+        self.tell(PageEvent::Reachable(reachable));
     }
 
     /// Whether the page is hidden: then it plays neutral inputs.
     pub fn set_hidden(&mut self, hidden: bool) {
-        self.tell(Told::Hidden(hidden));
+        self.tell(PageEvent::Hidden(hidden));
     }
 
     /// What the hands do from now on: see [`Pad`]. `aimed` says whether there is a pointer.
@@ -187,7 +187,7 @@ impl Client {
     pub fn advance(&mut self, now: f64) {
         self.arrive(now);
         let pad = self.pad;
-        self.tell(Told::Advance(&pad));
+        self.tell(PageEvent::Advance(&pad));
     }
 
     /// The next message to send; call until there is none, after every other call.
@@ -299,13 +299,13 @@ impl Client {
 
     /// Says something to everyone in the room.
     pub fn chat(&mut self, text: &str) {
-        self.tell(Told::Chat(text));
+        self.tell(PageEvent::Chat(text));
     }
 
     /// Leaves the room for good: the seat is free at once.
     pub fn leave(&mut self) {
         self.leaving = true;
-        self.tell(Told::Leave);
+        self.tell(PageEvent::Leave);
     }
 }
 

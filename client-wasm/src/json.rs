@@ -11,7 +11,7 @@ use std::str::Chars;
 pub(crate) enum Json {
     Null,
     Bool(bool),
-    Whole(i64),
+    FullState(i64),
     /// Written to the thousandth, and as `null` when it is not finite or above 10¹⁵.
     Decimal(f64),
     Text(String),
@@ -30,7 +30,7 @@ impl Display for Json {
         match self {
             Self::Null => f.write_str("null"),
             Self::Bool(value) => f.write_str(if *value { "true" } else { "false" }),
-            Self::Whole(value) => value.fmt(f),
+            Self::FullState(value) => value.fmt(f),
             Self::Decimal(value) => decimal(*value, f),
             Self::Text(text) => quote(text, f),
             Self::List(values) => {
@@ -92,12 +92,12 @@ macro_rules! from {
 }
 from! {
     bool: value => Self::Bool(value),
-    u8: value => Self::Whole(value.into()),
-    i8: value => Self::Whole(value.into()),
-    u16: value => Self::Whole(value.into()),
-    u32: value => Self::Whole(value.into()),
-    i32: value => Self::Whole(value.into()),
-    u64: value => Self::Whole(i64::try_from(value).unwrap_or(i64::MAX)),
+    u8: value => Self::FullState(value.into()),
+    i8: value => Self::FullState(value.into()),
+    u16: value => Self::FullState(value.into()),
+    u32: value => Self::FullState(value.into()),
+    i32: value => Self::FullState(value.into()),
+    u64: value => Self::FullState(i64::try_from(value).unwrap_or(i64::MAX)),
     f32: value => Self::Decimal(value.into()),
     f64: value => Self::Decimal(value),
     &str: value => Self::Text(value.into()),

@@ -14,7 +14,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`client`] | the class that the page drives, and the bad network between the two |
-//! | `player`, `taps` | a session and its stage, without the game's type; presses shorter than a tick |
+//! | `player`, `press_latch` | a session and its stage, without the game's type; presses shorter than a tick |
 //! | [`preview`] | the match that bots play in the lobby |
 //! | [`registry`] | which games there are; `export!` fills it |
 //! | `notice`, `report`, `json`, `options` | what is told to the page, and what it asks for |
@@ -28,11 +28,11 @@ mod json;
 mod notice;
 mod options;
 mod player;
+mod press_latch;
 pub mod preview;
 pub mod qr;
 pub mod registry;
 mod report;
-mod taps;
 
 #[cfg(test)]
 mod dot;

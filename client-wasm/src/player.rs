@@ -1,14 +1,14 @@
 //! A session and its stage behind one object-safe trait: JavaScript knows no game's type.
 //!
-//! Calls are data in both directions, [`Told`] in and [`Wish`] out, so that the class that the page drives
+//! Calls are data in both directions, [`PageEvent`] in and [`PageCommand`] out, so that the class that the page drives
 //! stays the same for every game.
 
 use crate::json::Json;
 use crate::notice::Roster;
 use crate::options::Options;
+use crate::press_latch::PressLatch;
 use crate::report::{Peak, Report};
-use crate::taps::Taps;
-use tickwire::client::{Happening, Session};
+use tickwire::client::{EventUpdate, Session};
 use tickwire::limits::EVENTS_PER_TICK_MAX;
 use tickwire::{Pad, Rng, Scene, Sparks, Stage, Tone};
 
@@ -17,7 +17,7 @@ const DAMAGE_TRIES: u32 = 100;
 
 /// What the page tells a player.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Told<'a> {
+pub(crate) enum PageEvent<'a> {
     /// The connection that was wished for is open.
     Opened,
     /// A message came.
@@ -38,9 +38,9 @@ pub(crate) enum Told<'a> {
 
 /// What a player wants of the page.
 #[derive(Debug)]
-pub(crate) enum Wish {
+pub(crate) enum PageCommand {
     /// Open a connection.
-    Dial,
+    Reconnect,
     /// Send this.
     Transmit(Vec<u8>),
     /// Close the connection with this code.
@@ -56,10 +56,10 @@ pub(crate) enum Wish {
 /// A player of any game. Times are microseconds that never go back.
 pub(crate) trait Play {
     /// Takes in what happened on the page.
-    fn handle(&mut self, told: Told<'_>, now_us: u64);
+    fn handle(&mut self, told: PageEvent<'_>, now_us: u64);
 
     /// The next wish; call until there is none, after each [`Play::handle`].
-    fn poll(&mut self, now_us: u64) -> Option<Wish>;
+    fn poll(&mut self, now_us: u64) -> Option<PageCommand>;
 
     /// Draws the world as it is to be seen now.
     fn draw(&mut self, now_us: u64, scene: &mut Scene);
@@ -75,7 +75,7 @@ pub(crate) trait Play {
 pub(crate) struct Player<G: Stage> {
     session: Session<G>,
     roster: Roster,
-    taps: Taps,
+    press_latch: PressLatch,
     correction: Peak,
     effects: Effects<G>,
 }
@@ -89,19 +89,19 @@ struct Effects<G: Stage> {
 
 impl<G: Stage> Effects<G> {
     /// Takes in what happened, and gives what is to be heard of it.
-    fn hear(&mut self, happening: Happening<G::Event>) -> Option<Wish> {
-        match happening {
-            Happening::Happened { id, event } => {
+    fn hear(&mut self, update: EventUpdate<G::Event>) -> Option<PageCommand> {
+        match update {
+            EventUpdate::Happened { id, event } => {
                 let tone = G::sound(&event);
                 if self.unseen.len() < EVENTS_PER_TICK_MAX {
                     self.unseen.push((id, event));
                 }
-                tone.map(|tone| Wish::Sound(id, tone))
+                tone.map(|tone| PageCommand::Sound(id, tone))
             }
-            Happening::Cancelled { id, event } => {
+            EventUpdate::Cancelled { id, event } => {
                 self.unseen.retain(|(known, _)| *known != id);
                 self.sparks.take_back(id);
-                G::sound(&event).map(|_| Wish::Silence(id))
+                G::sound(&event).map(|_| PageCommand::Silence(id))
             }
         }
     }
@@ -125,51 +125,51 @@ impl<G: Stage> Player<G> {
             session = session.watching();
         }
         let (roster, correction, sparks) = Default::default();
-        let taps = Taps::new(G::RULES.tick_us());
-        Self { session, roster, taps, correction, effects: Effects { unseen: Vec::new(), sparks } }
+        let press_latch = PressLatch::new(G::RULES.tick_us());
+        Self { session, roster, press_latch, correction, effects: Effects { unseen: Vec::new(), sparks } }
     }
 }
 
 impl<G: Stage> Play for Player<G> {
-    fn handle(&mut self, told: Told<'_>, now_us: u64) {
+    fn handle(&mut self, told: PageEvent<'_>, now_us: u64) {
         let session = &mut self.session;
         match told {
-            Told::Opened => session.handle_opened(now_us),
+            PageEvent::Opened => session.handle_opened(now_us),
             // The session counts what it cannot use, and asks for a keyframe.
-            Told::Message(message) => drop(session.handle_frame(message, now_us)),
-            Told::Closed(code) => session.handle_closed(code, now_us),
-            Told::Reachable(reachable) => session.set_reachable(reachable, now_us),
-            Told::Hidden(hidden) => session.set_hidden(hidden),
-            Told::Advance(pad) => {
+            PageEvent::Message(message) => drop(session.handle_frame(message, now_us)),
+            PageEvent::Closed(code) => session.handle_closed(code, now_us),
+            PageEvent::Reachable(reachable) => session.set_reachable(reachable, now_us),
+            PageEvent::Hidden(hidden) => session.set_hidden(hidden),
+            PageEvent::Advance(pad) => {
                 let before = session.stats().inputs;
-                session.push_input(G::controls(&self.taps.add(pad)));
+                session.push_input(G::controls(&self.press_latch.add(pad)));
                 session.advance(now_us);
-                self.taps.advanced(pad, session.stats().inputs != before, now_us);
+                self.press_latch.advanced(pad, session.stats().inputs != before, now_us);
                 self.correction.add(session.stats().correction_units, now_us);
             }
-            Told::Chat(text) => session.chat(text),
-            Told::Leave => session.leave(),
+            PageEvent::Chat(text) => session.chat(text),
+            PageEvent::Leave => session.leave(),
         }
     }
 
-    fn poll(&mut self, now_us: u64) -> Option<Wish> {
+    fn poll(&mut self, now_us: u64) -> Option<PageCommand> {
         let Self { session, roster, effects, .. } = self;
         if session.poll_dial(now_us) {
-            return Some(Wish::Dial);
+            return Some(PageCommand::Reconnect);
         }
         if let Some(message) = session.poll_transmit() {
-            return Some(Wish::Transmit(message));
+            return Some(PageCommand::Transmit(message));
         }
         if let Some(code) = session.poll_close(now_us) {
-            return Some(Wish::Close(code.number()));
+            return Some(PageCommand::Close(code.number()));
         }
         while let Some(notice) = session.poll_notice() {
             if let Some(told) = roster.tell(notice, session.seat(), session.players()) {
-                return Some(Wish::Notice(told));
+                return Some(PageCommand::Notice(told));
             }
         }
-        while let Some(happening) = session.poll_event() {
-            let wish = effects.hear(happening);
+        while let Some(update) = session.poll_event() {
+            let wish = effects.hear(update);
             if wish.is_some() {
                 return wish;
             }
@@ -201,8 +201,8 @@ impl<G: Stage> Play for Player<G> {
             }
         }
         let session = &self.session;
-        let playout = session.playout();
-        let tick = playout.newest_tick();
+        let interpolation = session.interpolation();
+        let tick = interpolation.newest_tick();
         Report {
             seat: session.seat(),
             resume: session.resume_token(),
@@ -210,10 +210,10 @@ impl<G: Stage> Play for Player<G> {
             players,
             tick,
             predicted_tick: session.predicted_tick(),
-            margin_ticks: f64::from(tick.0) - playout.shown(),
-            jitter_us: playout.jitter_us(),
-            underruns: playout.underruns(),
-            stood_still: playout.stood_still(),
+            margin_ticks: f64::from(tick.0) - interpolation.shown(),
+            jitter_us: interpolation.jitter_us(),
+            underruns: interpolation.underruns(),
+            stood_still: interpolation.stood_still(),
             correction_units: self.correction.value(),
             stats: session.stats().clone(),
         }
@@ -246,13 +246,13 @@ mod tests {
     #[test]
     fn what_did_not_happen_after_all_is_neither_heard_nor_seen_any_longer() {
         let mut effects: Effects<Dot> = Effects { unseen: Vec::new(), sparks: Sparks::default() };
-        let happened = |id| Happening::Happened { id, event: Noise::Jump };
-        let cancelled = |id| Happening::Cancelled { id, event: Noise::Jump };
-        assert!(matches!(effects.hear(happened(1)), Some(Wish::Sound(1, _))));
+        let happened = |id| EventUpdate::Happened { id, event: Noise::Jump };
+        let cancelled = |id| EventUpdate::Cancelled { id, event: Noise::Jump };
+        assert!(matches!(effects.hear(happened(1)), Some(PageCommand::Sound(1, _))));
         let one = drawn(&mut effects, 0);
         assert!(one > 0, "the first is seen");
-        assert!(matches!(effects.hear(happened(2)), Some(Wish::Sound(2, _))));
-        assert!(matches!(effects.hear(cancelled(1)), Some(Wish::Silence(1))));
+        assert!(matches!(effects.hear(happened(2)), Some(PageCommand::Sound(2, _))));
+        assert!(matches!(effects.hear(cancelled(1)), Some(PageCommand::Silence(1))));
         assert_eq!(drawn(&mut effects, 0), one, "of two, the one that happened");
         assert!(effects.hear(happened(3)).is_some());
         assert!(effects.hear(cancelled(3)).is_some(), "before it was drawn");

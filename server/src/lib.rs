@@ -19,13 +19,16 @@
 
 mod clock;
 mod config;
+mod games;
 pub mod limits;
 pub mod lobby;
+mod mailbox;
 mod metrics;
-pub mod net;
+mod net;
 pub mod room;
 mod server;
 mod shard;
+pub mod websocket;
 
 pub use config::{AdminListen, AutopsyFolder, Config, ConfigError, Settings};
 pub use server::{Running, Server, Signals, StartError};

@@ -130,7 +130,7 @@ pub const PRIORS_SECONDS: u32 = 30;
 pub const MISSED_SECONDS_MAX: u32 = 6;
 
 /// Whole worlds of a lockstep room that are kept, in seconds: newcomers start there, and differences are looked for.
-pub const ANCHOR_SECONDS: u32 = 2;
+pub const KEYFRAME_SECONDS: u32 = 2;
 
 /// Spectators of a room; further ones are told that it is full (4004).
 pub const SPECTATORS_MAX: usize = 64;

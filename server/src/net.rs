@@ -3,34 +3,33 @@
 //! One current-thread runtime; what it knows is in one `Net` that no other thread sees. Shards are told with
 //! commands and heard through reports.
 
-pub(crate) mod address;
 mod admin;
+mod answer;
 mod api;
 mod autopsies;
-pub mod frame;
+mod forwarded;
 mod handshake;
 mod hello;
-mod http;
 mod page;
-pub mod rate;
+mod router;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::games::OfferedGame;
 use crate::limits::{
     ACCEPT_PAUSE, FAILED_LOOKUPS_PER_MINUTE, MATCHES_PER_MINUTE, PENDING_CONNECTIONS_MAX,
     PENDING_CONNECTIONS_PER_ADDRESS_MAX, ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX,
 };
 use crate::lobby::{Directory, Place};
+use crate::mailbox::{Command, Report, ShardLink};
 use crate::metrics::Metrics;
-use crate::shard::{Command, OfferedGame, Report};
-use address::{AddressKey, ConnectionCounts};
+use crate::websocket::address::{AddressKey, ConnectionCounts};
+use crate::websocket::rate::{AddressQuota, Quota};
 use autopsies::Autopsies;
-use rate::{AddressQuota, Quota};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Receiver;
@@ -44,7 +43,7 @@ const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct NetSetup {
     pub(crate) config: Config,
     pub(crate) games: Vec<OfferedGame>,
-    pub(crate) shards: Vec<mpsc::Sender<Command>>,
+    pub(crate) shards: Vec<ShardLink>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
 }
@@ -163,7 +162,7 @@ impl Net {
         let limited = (!peer.to_canonical().is_loopback()).then(|| AddressKey::of(peer));
         match self.pending.borrow_mut().count(limited) {
             Some(counted) => {
-                spawn_local(http::serve(Rc::clone(self), stream, peer, Rc::new(counted)));
+                spawn_local(router::serve(Rc::clone(self), stream, peer, Rc::new(counted)));
             }
             None => self.setup.metrics.rate_limited.increment(1),
         }
@@ -176,6 +175,6 @@ impl Net {
 
     /// Tells a shard; false when it is not there any more.
     fn command(&self, place: Place, command: Command) -> bool {
-        self.setup.shards[place.shard].send(command).is_ok()
+        self.setup.shards[place.shard].send(command)
     }
 }

@@ -15,13 +15,13 @@ mod members;
 mod outgoing;
 mod replication;
 mod roster;
-mod shape;
-mod windows;
+mod schemas;
+mod tick_limits;
 
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use members::MemberId;
 pub use replication::SnapshotFrame;
-pub use shape::Shape;
+pub use schemas::GameSchemas;
 pub use tickwire::world::roster::RosterChange;
 pub use tickwire::world::simulation::{Checkpoint, TickRecord};
 
@@ -29,11 +29,12 @@ use crate::limits::{SPECTATORS_MAX, UNDISPUTED_MAX};
 use disputes::Disputes;
 use members::Member;
 use outgoing::Outgoing;
-use roster::{Roster, Sitter};
+use roster::{Occupant, Roster};
 use slotmap::SlotMap;
 use std::sync::Arc;
+use tick_limits::TickLimits;
 use tickwire::input::Action;
-use tickwire::input::buffer::{Arrival, InputBuffer};
+use tickwire::input::buffer::{InputArrival, InputBuffer};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome, clean_chat};
@@ -43,7 +44,6 @@ use tickwire::state::Schema;
 use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Leave, Rng, Seat, Tick};
-use windows::Windows;
 
 /// A hello that was accepted.
 #[derive(Debug)]
@@ -116,8 +116,8 @@ pub struct Room<G: Game> {
     /// The bots' dice: what they throw is recorded as inputs.
     dice: Rng,
     tick: Tick,
-    windows: Windows,
-    shape: Shape<G>,
+    limits: TickLimits,
+    schemas: GameSchemas<G>,
     roster: Roster,
     buffers: Vec<InputBuffer<G::Input>>,
     members: SlotMap<MemberId, Member>,
@@ -134,22 +134,22 @@ impl<G: Game> Room<G> {
     /// two seconds after the first person came.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        Self::shaped(&Shape::new(), seed, options, fill_with_bots)
+        Self::with_schemas(&GameSchemas::new(), seed, options, fill_with_bots)
     }
 
     /// The same, with what it shares with other rooms of the game.
     #[must_use]
-    pub fn shaped(shape: &Shape<G>, seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        let mut simulation = Simulation::sharing(Arc::clone(&shape.world), seed, options);
+    pub fn with_schemas(schemas: &GameSchemas<G>, seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
+        let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), seed, options);
         Self {
             dice: Rng::new(!seed),
             tick: Tick(0),
-            windows: Windows::at(G::RULES.tick_rate_hz),
-            shape: shape.clone(),
+            limits: TickLimits::at(G::RULES.tick_rate_hz),
+            schemas: schemas.clone(),
             roster: Roster::new(&G::RULES, fill_with_bots),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
-            outgoing: Outgoing::new(shape, &mut simulation, seed as u32),
+            outgoing: Outgoing::new(schemas, &mut simulation, seed as u32),
             disputes: Disputes::default(),
             starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),
@@ -164,7 +164,7 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// The close code that says why not.
     pub fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
-        if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.shape.fingerprint {
+        if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.schemas.fingerprint {
             return Err(CloseCode::Version);
         }
         if hello.game != G::RULES.name {
@@ -179,7 +179,7 @@ impl<G: Game> Room<G> {
             None => Some(self.roster.take_seat(&hello.name, token).ok_or(CloseCode::Full)?),
             resumed => resumed,
         };
-        let mut state = Member::new(seat, self.tick, &self.windows);
+        let mut state = Member::new(seat, self.tick, &self.limits);
         if let Some(known) = hello.known.map(Tick).filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
             (state.baseline, state.told) = (Some(known), known);
         }
@@ -233,7 +233,7 @@ impl<G: Game> Room<G> {
     }
 
     fn receive_input(&mut self, id: MemberId, message: &[u8]) -> Result<(), CloseCode> {
-        let frame = self.shape.inputs.decode(message).map_err(|_| CloseCode::Malformed)?;
+        let frame = self.schemas.inputs.decode(message).map_err(|_| CloseCode::Malformed)?;
         let next = self.tick.next();
         let is_asked = self.is_asked(id);
         let member = &mut self.members[id];
@@ -243,10 +243,10 @@ impl<G: Game> Room<G> {
             for (tick, Action { input, age }) in frame.iter() {
                 let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
                 match self.buffers[seat.index()].insert(tick, action, next) {
-                    Arrival::Accepted => {}
-                    Arrival::Late => self.counters.late_inputs += 1,
-                    Arrival::Early => self.counters.early_inputs += 1,
-                    Arrival::Duplicate => self.counters.duplicate_inputs += 1,
+                    InputArrival::Accepted => {}
+                    InputArrival::Late => self.counters.late_inputs += 1,
+                    InputArrival::Early => self.counters.early_inputs += 1,
+                    InputArrival::Duplicate => self.counters.duplicate_inputs += 1,
                 }
             }
         }
@@ -264,7 +264,7 @@ impl<G: Game> Room<G> {
             }
         }
         if frame.wants_keyframe || differs {
-            member.ask_for_keyframe(self.tick, &self.windows, differs)?;
+            member.ask_for_keyframe(self.tick, &self.limits, differs)?;
         }
         Ok(())
     }
@@ -274,7 +274,7 @@ impl<G: Game> Room<G> {
         let state = &mut self.members[member];
         // A spectator has no name that a line could be shown with.
         let Some(seat) = state.seat.map(Seat::number) else { return Ok(()) };
-        if state.may_chat(self.tick, &self.windows) && !text.is_empty() {
+        if state.may_chat(self.tick, &self.limits) && !text.is_empty() {
             self.tell_all_but(None, &ServerControl::Chat { seat, text });
         }
         Ok(())
@@ -326,24 +326,24 @@ impl<G: Game> Room<G> {
 
     /// Frees seats whose players did not come back, and fills others with bots.
     fn manage_seats(&mut self) {
-        while let Some(seat) = self.roster.expired(self.tick, self.windows.held_seat_ticks) {
+        while let Some(seat) = self.roster.expired(self.tick, self.limits.held_seat_ticks) {
             self.free(seat, Leave::Lost);
         }
-        if let Some(player) = self.roster.fill(self.tick, self.windows.fill_ticks) {
+        if let Some(player) = self.roster.fill(self.tick, self.limits.fill_ticks) {
             self.tell_all_but(None, &ServerControl::Player(player));
         }
     }
 
     fn collect_actions(&mut self) {
         self.record.actions.clear();
-        for (seat, sitter) in self.roster.iter() {
-            let action = match sitter {
-                Sitter::Free => continue,
-                Sitter::Bot { .. } => {
-                    self.shape.inputs.quantize(self.simulation.world().bot(seat, &mut self.dice)).into()
+        for (seat, occupant) in self.roster.iter() {
+            let action = match occupant {
+                Occupant::Free => continue,
+                Occupant::Bot { .. } => {
+                    self.schemas.inputs.quantize(self.simulation.world().bot(seat, &mut self.dice)).into()
                 }
-                Sitter::Person { member, .. } => {
-                    let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.shape.inputs);
+                Occupant::Person { member, .. } => {
+                    let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.schemas.inputs);
                     self.starved[seat.index()] = !in_time;
                     self.counters.starved_ticks += u64::from(!in_time && member.is_some());
                     action
@@ -362,13 +362,13 @@ impl<G: Game> Room<G> {
     /// connection has nothing left to write.
     pub fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_> {
         let Some(state) = self.members.get_mut(member) else { return SnapshotPoll::Close(CloseCode::Superseded) };
-        if let Some(code) = state.overdue(self.tick, &self.windows) {
+        if let Some(code) = state.overdue(self.tick, &self.limits) {
             return SnapshotPoll::Close(code);
         }
         if !self.tick.0.is_multiple_of(G::RULES.message_ticks()) {
             return SnapshotPoll::Wait;
         }
-        if state.is_behind(self.tick, &self.windows) {
+        if state.is_behind(self.tick, &self.limits) {
             self.counters.superseded_snapshots += 1;
             return SnapshotPoll::Wait;
         }
@@ -391,7 +391,7 @@ impl<G: Game> Room<G> {
     /// Whether nobody is here and nobody's seat is held, for long enough that the room can go.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.roster.empty_for(self.tick) > self.windows.empty_ticks
+        self.roster.empty_for(self.tick) > self.limits.empty_ticks
     }
 
     /// Takes the counters and starts them over.

@@ -2,10 +2,12 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::games::OfferedGame;
 use crate::limits::{FILE_DESCRIPTORS, LISTEN_BACKLOG, SHARDS_MAX};
+use crate::mailbox::{Command, ShardLink};
 use crate::metrics::Metrics;
 use crate::net::{self, NetIo, NetSetup};
-use crate::shard::{Command, OfferedGame, Shard, ShardSetup};
+use crate::shard::{Shard, ShardCommand, ShardSetup};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -102,7 +104,11 @@ impl Server {
             let setup = ShardSetup { inbox, home: command, reports, metrics, clock, is_slow_lane: false };
             running.threads.push(spawn(format!("shard-{index}"), move || Shard::new(setup).run())?);
         }
-        let shards = running.shards.clone();
+        let link = |shard: &mpsc::Sender<ShardCommand>| {
+            let shard = shard.clone();
+            ShardLink::new(move |command| shard.send(command.into()).is_ok())
+        };
+        let shards = running.shards.iter().map(link).collect();
         let setup = NetSetup { config: self.config, games: self.games, shards, metrics, clock };
         let io = NetIo { listener, admin, reports, stop: stopped };
         running.threads.push(spawn("net".into(), move || {
@@ -188,7 +194,7 @@ impl Signals {
 pub struct Running {
     address: SocketAddr,
     admin_address: Option<SocketAddr>,
-    shards: Vec<mpsc::Sender<Command>>,
+    shards: Vec<mpsc::Sender<ShardCommand>>,
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -216,7 +222,7 @@ impl Running {
         self.stop.take();
         for shard in &self.shards {
             // A shard that is gone needs no telling.
-            let _ = shard.send(Command::Stop(code));
+            let _ = shard.send(Command::Stop(code).into());
         }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {

@@ -15,9 +15,9 @@ mod stats;
 mod time;
 mod worlds;
 
-pub use display::interpolation_buffer::Playout;
-pub use prediction::events::Happening;
-pub use reconnect::{Dial, SILENCE_US_MAX};
+pub use display::interpolation_buffer::InterpolationBuffer;
+pub use prediction::events::EventUpdate;
+pub use reconnect::{Reconnect, SILENCE_US_MAX};
 pub use session::{Notice, Session};
 pub use stats::Stats;
 pub use time::input_clock::InputClock;

@@ -13,13 +13,13 @@
 use crate::determinism::behaviour::BUILD;
 use crate::hash;
 use crate::id::{RowId, Seat};
-use crate::message::evidence::{RowClaim, TESTIMONY_ROWS_MAX, Testimony};
+use crate::message::evidence::{ROW_DUMP_ROWS_MAX, RowClaim, RowDump};
 use crate::state::{Schema, TableSchema};
 use crate::world::snapshot::{Rows, Snapshot, Topic};
 use alloc::vec::Vec;
 
 /// Bytes of the rows of a testimony, at five a leaf, at the most.
-const TESTIMONY_BYTES_MAX: usize = 1_600;
+const ROW_DUMP_BYTES_MAX: usize = 1_600;
 
 /// The hash of the row in each slot, per table.
 #[must_use]
@@ -40,9 +40,9 @@ fn row_hash(table: &TableSchema, id: RowId, row: &[u32]) -> u32 {
     hash::narrow(hash::row(id, table.keys.iter().copied().zip(row.iter().copied()))) | 1
 }
 
-/// What is told of the slots in which a world is not as the hashes say, by a build with this [`conduct`].
+/// What is told of the slots in which a world is not as the hashes say, by a build with this [`behaviour_hash`].
 #[must_use]
-pub fn testify(schema: &Schema, world: &Snapshot, expected: &[Vec<u32>], conduct: u64) -> Testimony {
+pub fn dump_rows(schema: &Schema, world: &Snapshot, expected: &[Vec<u32>], behaviour_hash: u64) -> RowDump {
     let found = row_hashes(schema, world);
     let (mut rows, mut more, mut bytes) = (Vec::new(), false, 0);
     for (table, (found, expected)) in (0_u8..).zip(found.iter().zip(expected)) {
@@ -51,14 +51,14 @@ pub fn testify(schema: &Schema, world: &Snapshot, expected: &[Vec<u32>], conduct
             let Ok(slot) = u16::try_from(slot) else { continue };
             let row = find(&world.tables[usize::from(table)], slot);
             bytes += 5 * row.map_or(0, |(_, row)| row.len() + 2);
-            more |= rows.len() >= TESTIMONY_ROWS_MAX || bytes > TESTIMONY_BYTES_MAX;
+            more |= rows.len() >= ROW_DUMP_ROWS_MAX || bytes > ROW_DUMP_BYTES_MAX;
             if !more {
                 let row = row.map(|(id, row)| (id.generation, row.to_vec()));
                 rows.push(RowClaim { table, slot, row });
             }
         }
     }
-    Testimony { tick: world.tick.0, build: BUILD.into(), conduct, rows, more }
+    RowDump { tick: world.tick.0, build: BUILD.into(), behaviour_hash, rows, more }
 }
 
 /// The row in a slot.
@@ -72,9 +72,9 @@ pub fn find(rows: &Rows, slot: u16) -> Option<(RowId, &[u32])> {
 ///
 /// `None` when the testimony cannot be one: no such table, rows of another width, values out of range.
 #[must_use]
-pub fn as_testified(schema: &Schema, world: &Snapshot, testimony: &Testimony) -> Option<Snapshot> {
+pub fn world_of_dump(schema: &Schema, world: &Snapshot, row_dump: &RowDump) -> Option<Snapshot> {
     let mut claimed = world.clone();
-    for RowClaim { table, slot, row } in &testimony.rows {
+    for RowClaim { table, slot, row } in &row_dump.rows {
         let shape = schema.tables.get(usize::from(*table))?;
         let rows = &mut claimed.tables[usize::from(*table)];
         let at = rows.ids.partition_point(|id| id.slot < *slot);

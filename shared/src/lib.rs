@@ -10,7 +10,7 @@
 //! | [`snapshot`], [`section`] | the world of one tick; deltas between two, encoded once for all who see them |
 //! | [`history`], [`past`] | the recent worlds, and lag compensation: one of them as a player saw it |
 //! | [`simulation`] | a room's world with all that its next tick depends on; checkpoints and replay |
-//! | [`whole`] | a world with its free slots and random numbers: what lockstep starts from |
+//! | [`full_state`] | a world with its free slots and random numbers: what lockstep starts from |
 //! | [`lockstep`] | what everyone did in a tick, for clients that play the whole game |
 //! | [`input`], [`input_buffer`] | a player's inputs on the wire and in the room |
 //! | [`message`], [`wire`] | messages, close codes, checked readers and writers |

@@ -60,7 +60,7 @@ pub const ADVANCE_TICKS_MAX: u32 = 8;
 pub const HASHES_PER_SECOND: u32 = 4;
 
 /// Ticks whose inputs one message carries at the most, in lockstep; who missed more gets a whole world.
-pub const BUNDLES_PER_MESSAGE_MAX: u32 = 1_536;
+pub const TICKS_PER_MESSAGE_MAX: u32 = 1_536;
 
 /// Events of one tick that are kept and sent; a game that emits more loses the last ones.
 pub const EVENTS_PER_TICK_MAX: usize = 64;

@@ -10,7 +10,7 @@
 //! inputs    per taken seat 1 bit: whether it differs from the seat's last; then its wire integers   (with 0, 1)
 //! hash      32 bits  of the whole world after the tick, if its number is a multiple of `Rules::hash_ticks`
 //! standing  per seat 1 bit: whether it is taken; then the wire integers of its last input           (with 2)
-//! world     varint   length, then a `Whole`, from a byte boundary                                   (with 2)
+//! world     varint   length, then a `FullState`, from a byte boundary                                   (with 2)
 //! ```
 
 mod replay;
@@ -20,11 +20,11 @@ pub use replay::Replay;
 use crate::game::Leave;
 use crate::id::Seat;
 use crate::input::InputCodec;
-use crate::limits::{BUNDLES_PER_MESSAGE_MAX, SEATS_MAX};
+use crate::limits::{SEATS_MAX, TICKS_PER_MESSAGE_MAX};
 use crate::state::{Input, Schema};
 use crate::tick::Tick;
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
-use crate::world::full_state::Whole;
+use crate::world::full_state::FullState;
 use crate::world::roster::RosterChange;
 use alloc::vec::Vec;
 
@@ -34,15 +34,15 @@ const WORLD: u32 = 2;
 
 /// What each player did last, by seat: the next body tells the difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Standing<I>([Option<I>; SEATS_MAX as usize]);
+pub struct LastInputs<I>([Option<I>; SEATS_MAX as usize]);
 
-impl<I: Input> Default for Standing<I> {
+impl<I: Input> Default for LastInputs<I> {
     fn default() -> Self {
         Self([None; SEATS_MAX as usize])
     }
 }
 
-impl<I: Input> Standing<I> {
+impl<I: Input> LastInputs<I> {
     /// The inputs, `None` where nobody sits.
     #[must_use]
     pub const fn inputs(&self) -> &[Option<I>; SEATS_MAX as usize] {
@@ -72,13 +72,13 @@ impl<I: Input> Standing<I> {
 
 /// All that a tick is made from, besides the world before it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Bundle<I> {
+pub struct TickInputs<I> {
     /// Which tick.
     pub tick: Tick,
     /// Who joined and left before it, in the order in which the game is told.
     pub roster: Vec<RosterChange>,
     /// What everyone did in it.
-    pub standing: Standing<I>,
+    pub last_inputs: LastInputs<I>,
     /// The hash of the whole world after it, now and then.
     pub hash: Option<u32>,
 }
@@ -87,9 +87,9 @@ pub struct Bundle<I> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Start<I> {
     /// The world.
-    pub whole: Whole,
+    pub full_state: FullState,
     /// What everyone did last.
-    pub standing: Standing<I>,
+    pub last_inputs: LastInputs<I>,
 }
 
 /// What a message said.
@@ -98,17 +98,17 @@ pub struct Received<I> {
     /// A world that replaces everything.
     pub start: Option<Start<I>>,
     /// Every tick after that, or after the last message.
-    pub bundles: Vec<Bundle<I>>,
+    pub known_ticks: Vec<TickInputs<I>>,
 }
 
 /// Encodes and decodes a game's bundles; built once.
 #[derive(Debug, Clone)]
-pub struct BundleCodec<I> {
+pub struct TickInputsCodec<I> {
     inputs: InputCodec<I>,
     hash_ticks: u32,
 }
 
-impl<I: Input> BundleCodec<I> {
+impl<I: Input> TickInputsCodec<I> {
     /// The codec for this input type, with a hash every `hash_ticks` ticks.
     #[must_use]
     pub fn new(hash_ticks: u32) -> Self {
@@ -128,25 +128,25 @@ impl<I: Input> BundleCodec<I> {
     }
 
     /// Appends the body of a tick; `last` is what everyone did in the one before.
-    pub fn put(&self, last: &Standing<I>, bundle: &Bundle<I>, out: &mut Vec<u8>) {
+    pub fn put(&self, last: &LastInputs<I>, tick_inputs: &TickInputs<I>, out: &mut Vec<u8>) {
         let mut bits = BitWriter::new(out);
-        bits.put(if bundle.roster.is_empty() { INPUTS } else { ROSTER }, 2);
+        bits.put(if tick_inputs.roster.is_empty() { INPUTS } else { ROSTER }, 2);
         let mut expected = *last;
-        if !bundle.roster.is_empty() {
-            bits.put_small(u32::try_from(bundle.roster.len()).unwrap_or(u32::MAX));
-            for change in &bundle.roster {
+        if !tick_inputs.roster.is_empty() {
+            bits.put_small(u32::try_from(tick_inputs.roster.len()).unwrap_or(u32::MAX));
+            for change in &tick_inputs.roster {
                 put_change(*change, &mut bits);
                 expected.change(*change);
             }
         }
-        for (seat, input) in bundle.standing.iter() {
+        for (seat, input) in tick_inputs.last_inputs.iter() {
             let differs = expected.0[seat.index()] != Some(input);
             bits.put_bit(differs);
             if differs {
                 self.inputs.put(input, &mut bits);
             }
         }
-        if let Some(hash) = bundle.hash {
+        if let Some(hash) = tick_inputs.hash {
             bits.put(hash, u32::BITS);
         }
         bits.finish();
@@ -156,17 +156,17 @@ impl<I: Input> BundleCodec<I> {
     pub fn put_start(&self, schema: &Schema, start: &Start<I>, out: &mut Vec<u8>) {
         let mut bits = BitWriter::new(out);
         bits.put(WORLD, 2);
-        for input in start.standing.inputs() {
+        for input in start.last_inputs.inputs() {
             bits.put_bit(input.is_some());
             if let Some(input) = input {
                 self.inputs.put(*input, &mut bits);
             }
         }
         bits.finish();
-        let mut whole = Vec::new();
-        start.whole.encode(schema, &mut whole);
-        put_varint(out, u32::try_from(whole.len()).expect("a world is far below 4 GiB"));
-        out.extend_from_slice(&whole);
+        let mut full_state = Vec::new();
+        start.full_state.encode(schema, &mut full_state);
+        put_varint(out, u32::try_from(full_state.len()).expect("a world is far below 4 GiB"));
+        out.extend_from_slice(&full_state);
     }
 
     /// Reads what follows the head of a message, up to the tick `newest`. `last` is the newest tick known and what
@@ -177,33 +177,33 @@ impl<I: Input> BundleCodec<I> {
     pub fn decode(
         &self,
         schema: &Schema,
-        last: Option<(Tick, &Standing<I>)>,
+        last: Option<(Tick, &LastInputs<I>)>,
         newest: Tick,
         mut bytes: Reader<'_>,
     ) -> Result<Received<I>, DecodeError> {
         let start = self.take_start(schema, &mut bytes)?;
-        let known = start.as_ref().map(|start| (start.whole.tick(), &start.standing)).or(last);
-        let (mut tick, standing) = known.ok_or(DecodeError::BaselineMismatch)?;
-        let mut standing = *standing;
+        let known = start.as_ref().map(|start| (start.full_state.tick(), &start.last_inputs)).or(last);
+        let (mut tick, last_inputs) = known.ok_or(DecodeError::BaselineMismatch)?;
+        let mut last_inputs = *last_inputs;
         let count = newest.since(tick);
-        let max = u64::from(BUNDLES_PER_MESSAGE_MAX);
+        let max = u64::from(TICKS_PER_MESSAGE_MAX);
         if !u64::try_from(count).is_ok_and(|count| count <= max) {
             return Err(DecodeError::OutOfRange { value: count.unsigned_abs(), max });
         }
         let mut bits = BitReader::new(bytes.slice(bytes.remaining())?);
-        let mut bundles = Vec::new();
+        let mut known_ticks = Vec::new();
         while tick < newest {
             tick = tick.next();
-            let bundle = self.take(tick, &standing, &mut bits)?;
-            standing = bundle.standing;
-            bundles.push(bundle);
+            let tick_inputs = self.take(tick, &last_inputs, &mut bits)?;
+            last_inputs = tick_inputs.last_inputs;
+            known_ticks.push(tick_inputs);
         }
         bits.finish()?;
-        Ok(Received { start, bundles })
+        Ok(Received { start, known_ticks })
     }
 
-    fn take(&self, tick: Tick, last: &Standing<I>, bits: &mut BitReader<'_>) -> Result<Bundle<I>, DecodeError> {
-        let (mut standing, mut roster) = (*last, Vec::new());
+    fn take(&self, tick: Tick, last: &LastInputs<I>, bits: &mut BitReader<'_>) -> Result<TickInputs<I>, DecodeError> {
+        let (mut last_inputs, mut roster) = (*last, Vec::new());
         if bits.take_max(2, ROSTER)? == ROSTER {
             let (count, max) = (bits.small()?, 2 * u32::from(SEATS_MAX));
             if count == 0 || count > max {
@@ -211,11 +211,11 @@ impl<I: Input> BundleCodec<I> {
             }
             for _ in 0..count {
                 let change = take_change(bits)?;
-                standing.change(change);
+                last_inputs.change(change);
                 roster.push(change);
             }
         }
-        for input in standing.0.iter_mut().flatten() {
+        for input in last_inputs.0.iter_mut().flatten() {
             if bits.bit()? {
                 let changed = self.inputs.take(bits)?;
                 if *input == changed {
@@ -227,7 +227,7 @@ impl<I: Input> BundleCodec<I> {
         }
         let hash = if self.has_hash(tick) { Some(bits.take(u32::BITS)?) } else { None };
         bits.align()?;
-        Ok(Bundle { tick, roster, standing, hash })
+        Ok(TickInputs { tick, roster, last_inputs, hash })
     }
 
     fn take_start(&self, schema: &Schema, bytes: &mut Reader<'_>) -> Result<Option<Start<I>>, DecodeError> {
@@ -239,8 +239,8 @@ impl<I: Input> BundleCodec<I> {
         if bits.take(2)? != WORLD {
             return Ok(None);
         }
-        let mut standing = Standing::default();
-        for input in &mut standing.0 {
+        let mut last_inputs = LastInputs::default();
+        for input in &mut last_inputs.0 {
             if bits.bit()? {
                 *input = Some(self.inputs.take(&mut bits)?);
             }
@@ -249,8 +249,8 @@ impl<I: Input> BundleCodec<I> {
         let read = bytes.remaining() - bits.remaining();
         bytes.slice(read)?;
         let length = bytes.varint()?;
-        let whole = Whole::decode(schema, bytes.slice(length as usize)?)?;
-        Ok(Some(Start { whole, standing }))
+        let full_state = FullState::decode(schema, bytes.slice(length as usize)?)?;
+        Ok(Some(Start { full_state, last_inputs }))
     }
 }
 
@@ -307,55 +307,55 @@ mod tests {
     }
 
     /// Ticks 1 to `count` of a room where people come, go and give orders.
-    fn play(count: u32, seed: u64) -> (BundleCodec<Order>, Vec<Bundle<Order>>, Vec<Vec<u8>>) {
-        let (codec, mut dice, mut standing) = (BundleCodec::new(8), Rng::new(seed), Standing::default());
-        let (mut bundles, mut bodies) = (Vec::new(), Vec::new());
+    fn play(count: u32, seed: u64) -> (TickInputsCodec<Order>, Vec<TickInputs<Order>>, Vec<Vec<u8>>) {
+        let (codec, mut dice, mut last_inputs) = (TickInputsCodec::new(8), Rng::new(seed), LastInputs::default());
+        let (mut known_ticks, mut bodies) = (Vec::new(), Vec::new());
         for tick in (1..=count).map(Tick) {
-            let last = standing;
+            let last = last_inputs;
             let mut roster = Vec::new();
             for number in [0, 5, 63] {
-                let change = match standing.inputs()[usize::from(number)] {
+                let change = match last_inputs.inputs()[usize::from(number)] {
                     None => RosterChange::Joined(seat(number)),
                     Some(_) => RosterChange::Left(seat(number), Leave::Lost),
                 };
                 if dice.one_in(6) {
-                    standing.change(change);
+                    last_inputs.change(change);
                     roster.push(change);
                 } else if dice.one_in(3) {
-                    standing.set(seat(number), Order { held: dice.one_in(2), place: dice.below(1_000) as u16 });
+                    last_inputs.set(seat(number), Order { held: dice.one_in(2), place: dice.below(1_000) as u16 });
                 }
             }
             let hash = codec.has_hash(tick).then(|| dice.next_u32());
-            let bundle = Bundle { tick, roster, standing, hash };
+            let tick_inputs = TickInputs { tick, roster, last_inputs, hash };
             let mut body = Vec::new();
-            codec.put(&last, &bundle, &mut body);
-            bundles.push(bundle);
+            codec.put(&last, &tick_inputs, &mut body);
+            known_ticks.push(tick_inputs);
             bodies.push(body);
         }
-        (codec, bundles, bodies)
+        (codec, known_ticks, bodies)
     }
 
     fn start() -> (Schema, Start<Order>) {
         let (schema, mut world) = (Schema::of::<World>(), World::default());
         world.things.insert(Thing { hp: 7 });
-        let mut whole = Whole::empty(&schema);
-        whole.capture(&mut world, &Rng::new(3), Tick(40));
-        (schema, Start { whole, standing: Standing::default() })
+        let mut full_state = FullState::empty(&schema);
+        full_state.capture(&mut world, &Rng::new(3), Tick(40));
+        (schema, Start { full_state, last_inputs: LastInputs::default() })
     }
 
     #[test]
     fn any_number_of_ticks_is_read_from_the_bodies_of_each() {
-        let (codec, bundles, bodies) = play(300, 1);
+        let (codec, known_ticks, bodies) = play(300, 1);
         let schema = Schema::of::<World>();
         for (from, to) in [(0, 1), (0, 300), (17, 18), (100, 164)] {
-            let empty = Standing::default();
-            let standing = if from == 0 { &empty } else { &bundles[from - 1].standing };
+            let empty = LastInputs::default();
+            let last_inputs = if from == 0 { &empty } else { &known_ticks[from - 1].last_inputs };
             let (last, newest) = (Tick(from as u32), Tick(to as u32));
             let bytes = bodies[from..to].concat();
-            let received = codec.decode(&schema, Some((last, standing)), newest, Reader::new(&bytes)).unwrap();
-            assert_eq!(received, Received { start: None, bundles: bundles[from..to].to_vec() });
+            let received = codec.decode(&schema, Some((last, last_inputs)), newest, Reader::new(&bytes)).unwrap();
+            assert_eq!(received, Received { start: None, known_ticks: known_ticks[from..to].to_vec() });
             for cut in 0..bytes.len() {
-                let cut = codec.decode(&schema, Some((last, standing)), newest, Reader::new(&bytes[..cut]));
+                let cut = codec.decode(&schema, Some((last, last_inputs)), newest, Reader::new(&bytes[..cut]));
                 assert!(cut.is_err());
             }
         }
@@ -363,27 +363,30 @@ mod tests {
 
     #[test]
     fn a_quiet_tick_is_one_byte() {
-        let codec = BundleCodec::<Order>::new(8);
-        let mut standing = Standing::default();
-        (0..6).for_each(|number| standing.change(RosterChange::Joined(seat(number))));
+        let codec = TickInputsCodec::<Order>::new(8);
+        let mut last_inputs = LastInputs::default();
+        (0..6).for_each(|number| last_inputs.change(RosterChange::Joined(seat(number))));
         let mut body = Vec::new();
-        codec.put(&standing, &Bundle { tick: Tick(7), roster: Vec::new(), standing, hash: None }, &mut body);
+        codec.put(&last_inputs, &TickInputs { tick: Tick(7), roster: Vec::new(), last_inputs, hash: None }, &mut body);
         assert_eq!(body, [0]);
     }
 
     #[test]
     fn a_world_to_start_from_comes_before_the_ticks_after_it() {
-        let (codec, (schema, start)) = (BundleCodec::<Order>::new(8), start());
+        let (codec, (schema, start)) = (TickInputsCodec::<Order>::new(8), start());
         let mut bytes = Vec::new();
         codec.put_start(&schema, &start, &mut bytes);
-        let bundle =
-            Bundle { tick: Tick(41), roster: Vec::from([RosterChange::Joined(seat(2))]), ..bundle(start.standing) };
-        let mut standing = start.standing;
-        standing.change(RosterChange::Joined(seat(2)));
-        let bundle = Bundle { standing, ..bundle };
-        codec.put(&start.standing, &bundle, &mut bytes);
+        let tick_inputs = TickInputs {
+            tick: Tick(41),
+            roster: Vec::from([RosterChange::Joined(seat(2))]),
+            ..tick_inputs(start.last_inputs)
+        };
+        let mut last_inputs = start.last_inputs;
+        last_inputs.change(RosterChange::Joined(seat(2)));
+        let tick_inputs = TickInputs { last_inputs, ..tick_inputs };
+        codec.put(&start.last_inputs, &tick_inputs, &mut bytes);
         let received = codec.decode(&schema, None, Tick(41), Reader::new(&bytes)).unwrap();
-        assert_eq!(received, Received { start: Some(start), bundles: Vec::from([bundle]) });
+        assert_eq!(received, Received { start: Some(start), known_ticks: Vec::from([tick_inputs]) });
         for cut in 0..bytes.len() {
             assert!(codec.decode(&schema, None, Tick(41), Reader::new(&bytes[..cut])).is_err(), "cut at {cut}");
         }
@@ -391,8 +394,8 @@ mod tests {
         assert!(codec.decode(&schema, None, Tick(9_000), Reader::new(&bytes)).is_err(), "a claim of many ticks");
     }
 
-    const fn bundle(standing: Standing<Order>) -> Bundle<Order> {
-        Bundle { tick: Tick(41), roster: Vec::new(), standing, hash: None }
+    const fn tick_inputs(last_inputs: LastInputs<Order>) -> TickInputs<Order> {
+        TickInputs { tick: Tick(41), roster: Vec::new(), last_inputs, hash: None }
     }
 
     #[test]
@@ -404,19 +407,19 @@ mod tests {
 
     #[test]
     fn any_bytes_give_an_error_or_what_would_be_sent_so() {
-        let (codec, schema, mut dice) = (BundleCodec::<Order>::new(8), Schema::of::<World>(), Rng::new(8));
-        let mut standing = Standing::default();
-        standing.change(RosterChange::Joined(seat(1)));
+        let (codec, schema, mut dice) = (TickInputsCodec::<Order>::new(8), Schema::of::<World>(), Rng::new(8));
+        let mut last_inputs = LastInputs::default();
+        last_inputs.change(RosterChange::Joined(seat(1)));
         let mut understood = 0;
         for _ in 0..20_000 {
             let bytes: Vec<u8> = (0..=dice.below(5)).map(|_| dice.next_u32().to_le_bytes()[0]).collect();
-            let last = Some((Tick(8), &standing));
-            if let Ok(Received { bundles, .. }) = codec.decode(&schema, last, Tick(10), Reader::new(&bytes)) {
+            let last = Some((Tick(8), &last_inputs));
+            if let Ok(Received { known_ticks, .. }) = codec.decode(&schema, last, Tick(10), Reader::new(&bytes)) {
                 understood += 1;
-                let (mut again, mut last) = (Vec::new(), standing);
-                for bundle in bundles {
-                    codec.put(&last, &bundle, &mut again);
-                    last = bundle.standing;
+                let (mut again, mut last) = (Vec::new(), last_inputs);
+                for tick_inputs in known_ticks {
+                    codec.put(&last, &tick_inputs, &mut again);
+                    last = tick_inputs.last_inputs;
                 }
                 assert_eq!(again, bytes);
             }

@@ -63,12 +63,12 @@ mod plan;
 mod priors;
 mod replica;
 
-pub use cost::{Bill, Line};
+pub use cost::{CostReport, Line};
 pub use encode::{Encoder, section_count};
 pub use head::SectionHead;
 pub use plan::Plan;
 pub use priors::Priors;
-pub use replica::Mirror;
+pub use replica::Replica;
 
 use crate::hash;
 use crate::world::snapshot::Topic;

@@ -16,7 +16,7 @@ mod primitives;
 mod rotation;
 mod schema;
 
-pub use codec::{Angle, Fixed, Number, Owner, Plain, Whole};
+pub use codec::{Angle, Fixed, Integer, Number, Owner, Plain};
 pub use joint::Governed;
 pub use lists::{List, Map};
 pub use motion::{Advance, Group, Motion, Slide};

@@ -17,7 +17,7 @@ mod warm {
     use tickwire::limits::SNAPSHOT_HISTORY_LEN;
     use tickwire::message::control::Hello;
     use tickwire::state::Schema;
-    use tickwire::world::full_state::Whole;
+    use tickwire::world::full_state::FullState;
     use tickwire::world::snapshot::Snapshot;
     use tickwire::{Game, Rng, Seat, State, Table, Tick};
     use tickwire_games::{Arena, Paddles};
@@ -62,7 +62,7 @@ mod warm {
             if G::RULES.is_lockstep() {
                 let newest = self.room.newest().tick;
                 if newest.0.is_multiple_of(G::RULES.hash_ticks()) {
-                    self.hash = Whole::of(self.room.checkpoint()).hash(self.room.schema());
+                    self.hash = FullState::of(self.room.checkpoint()).hash(self.room.schema());
                 }
                 ack = Some(Ack { tick: newest, hash: self.hash });
             }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
-use tickwire::replication::{Encoder, Mirror};
+use tickwire::replication::{Encoder, Replica};
 use tickwire::state::{Codec, Fixed, Schema, State};
 use tickwire::wire::DecodeError;
 use tickwire::world::interpolation::blend;
@@ -27,16 +27,16 @@ fn sections(schema: &Schema, seat: Seat, base: Option<&Snapshot>, now: &Snapshot
 }
 
 /// What a client that gets the keyframe of the first world and then deltas to the others holds in the end.
-fn replay(schema: &Schema, seat: Seat, worlds: &[Snapshot]) -> Mirror {
-    let mut mirror = Mirror::empty(schema);
+fn replay(schema: &Schema, seat: Seat, worlds: &[Snapshot]) -> Replica {
+    let mut replica = Replica::empty(schema);
     let mut base = None;
     for world in worlds {
         let (bytes, hash) = sections(schema, seat, base, world);
-        mirror.apply(schema, world.tick, &bytes).expect("what was encoded is decoded");
-        assert_eq!(mirror.room_hash(), hash, "both sides hash the same rows");
+        replica.apply(schema, world.tick, &bytes).expect("what was encoded is decoded");
+        assert_eq!(replica.room_hash(), hash, "both sides hash the same rows");
         base = Some(world);
     }
-    mirror
+    replica
 }
 
 /// Both ends, which dice would hardly find, and anything between.
@@ -87,19 +87,19 @@ proptest! {
         let far = any_world(&mut dice);
         worlds.push(Snapshot { tick: worlds[3].tick + 1, ..far });
         let (schema, seat) = (Schema::of::<Zoo>(), seat(number));
-        let mirror = replay(&schema, seat, &worlds);
-        prop_assert_eq!(mirror.world(), &visible_world(&schema, &worlds[4], seat));
+        let replica = replay(&schema, seat, &worlds);
+        prop_assert_eq!(replica.world(), &visible_world(&schema, &worlds[4], seat));
     }
 
     #[test]
     fn a_keyframe_needs_nothing_from_before(seed: u64, number in 0_u8..3) {
         let (mut dice, schema, seat) = (Rng::new(seed), Schema::of::<Zoo>(), seat(number));
         let first = any_world(&mut dice);
-        let mut mirror = replay(&schema, seat, &[first]);
+        let mut replica = replay(&schema, seat, &[first]);
         let second = Snapshot { tick: Tick(9), ..any_world(&mut dice) };
         let (bytes, _) = sections(&schema, seat, None, &second);
-        mirror.apply(&schema, second.tick, &bytes).expect("a keyframe is decoded");
-        prop_assert_eq!(mirror.world(), &visible_world(&schema, &second, seat));
+        replica.apply(&schema, second.tick, &bytes).expect("a keyframe is decoded");
+        prop_assert_eq!(replica.world(), &visible_world(&schema, &second, seat));
     }
 
     #[test]
@@ -121,11 +121,11 @@ proptest! {
         let first = any_world(&mut dice);
         let second = any_successor(&first, &mut dice);
         let third = any_successor(&second, &mut dice);
-        let mut mirror = replay(&schema, seat(1), &[first]);
-        let before = mirror.world().clone();
+        let mut replica = replay(&schema, seat(1), &[first]);
+        let before = replica.world().clone();
         let (bytes, _) = sections(&schema, seat(1), Some(&second), &third);
-        prop_assert!(mirror.apply(&schema, third.tick, &bytes).is_err());
-        prop_assert_eq!(mirror.world(), &before);
+        prop_assert!(replica.apply(&schema, third.tick, &bytes).is_err());
+        prop_assert_eq!(replica.world(), &before);
     }
 
     #[test]
@@ -190,9 +190,9 @@ proptest! {
         seed: u64, tick: u32, count in 1_usize..=8, ack: Option<(u32, u32)>, wants: bool, ages: Option<[u8; 8]>,
     ) {
         let (codec, mut dice) = (InputCodec::new(), Rng::new(seed));
-        let schema = Schema::of::<crate::zoo::Wish>();
+        let schema = Schema::of::<crate::zoo::Control>();
         let ack = ack.map(|(tick, hash)| Ack { tick: Tick(tick), hash });
-        let mut frame = InputFrame::one(Tick(tick), crate::zoo::Wish::default(), ack, wants);
+        let mut frame = InputFrame::one(Tick(tick), crate::zoo::Control::default(), ack, wants);
         frame.count = count;
         for input in &mut frame.inputs[..count] {
             let leaves = &schema.tables[0].leaves;
@@ -251,7 +251,7 @@ fn rotations_turn_the_short_way_and_things_that_change_are_not_moved_through() {
 #[test]
 fn an_input_frame_has_one_encoding() {
     let codec = InputCodec::new();
-    let frame = InputFrame::one(Tick(5), crate::zoo::Wish::default(), None, false);
+    let frame = InputFrame::one(Tick(5), crate::zoo::Control::default(), None, false);
     let encode = |age| {
         let mut message = Vec::new();
         codec.encode(&frame.seeing(ViewAge::from_parts(age)), &mut message);
@@ -264,7 +264,7 @@ fn an_input_frame_has_one_encoding() {
         assert_eq!(codec.decode(&message), Err(DecodeError::OutOfRange { value: flags.into(), max: 63 }));
     }
     // The flag says that there are ages, and there is none.
-    let bits = Schema::of::<crate::zoo::Wish>().tables[0].leaves.iter().map(|leaf| leaf.bits).sum::<u32>();
+    let bits = Schema::of::<crate::zoo::Control>().tables[0].leaves.iter().map(|leaf| leaf.bits).sum::<u32>();
     for bit in bits..bits + 8 {
         seeing[3 + usize::try_from(bit / 8).unwrap()] &= !(1 << (bit % 8));
     }

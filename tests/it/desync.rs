@@ -3,7 +3,7 @@
 use crate::harness::Play;
 use crate::sessions::{profile, seeds};
 use tickwire::message::control::{ClientControl, Hello};
-use tickwire::message::evidence::{ClientEvidence, Testimony};
+use tickwire::message::evidence::{ClientEvidence, RowDump};
 use tickwire::{Game, Rng};
 use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles, Swarm};
@@ -120,8 +120,8 @@ fn a_dispute_about_the_world_before_the_first_tick_finds_nothing() {
         let dispute = ClientEvidence::Dispute { tick: 0, hashes };
         // The third in a minute is one too many.
         let _ = room.receive(member, &dispute.encode());
-        let testimony = Testimony { tick: 0, build: String::new(), conduct: 0, rows: Vec::new(), more: false };
-        let _ = room.receive(member, &ClientEvidence::Testimony(testimony).encode());
+        let row_dump = RowDump { tick: 0, build: String::new(), behaviour_hash: 0, rows: Vec::new(), more: false };
+        let _ = room.receive(member, &ClientEvidence::RowDump(row_dump).encode());
     }
     room.tick();
     assert_eq!(room.summary().players, 1);

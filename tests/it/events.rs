@@ -4,7 +4,7 @@
 use crate::harness::Play;
 use crate::sessions::seeds;
 use std::collections::BTreeMap;
-use tickwire::client::Happening;
+use tickwire::client::EventUpdate;
 use tickwire::link::LinkProfile;
 use tickwire::{Event, Game, Input, Leave, Rng, Rules, Seat, State, Step, Table};
 
@@ -83,13 +83,13 @@ struct Heard {
 }
 
 impl Heard {
-    fn hear(&mut self, happening: &Happening<Fired>) {
-        match *happening {
-            Happening::Happened { id, event } => {
+    fn hear(&mut self, update: &EventUpdate<Fired>) {
+        match *update {
+            EventUpdate::Happened { id, event } => {
                 let last = self.shots.insert(event, (id, true));
                 assert!(last.is_none_or(|(_, stands)| !stands), "{event:?} was told twice");
             }
-            Happening::Cancelled { id, event } => {
+            EventUpdate::Cancelled { id, event } => {
                 let last = self.shots.insert(event, (id, false));
                 assert_eq!(last, Some((id, true)), "what is taken back was told, under this number");
                 self.cancelled += 1;
@@ -114,7 +114,7 @@ fn whatever_breaks_an_event_is_told_at_most_once_and_not_taken_back_if_it_happen
             play.run_ticks(1);
             fired.extend(play.events.iter().map(|(_, shot)| *shot));
             for (client, heard) in play.clients.iter_mut().zip(&mut heard) {
-                std::iter::from_fn(|| client.session.poll_event()).for_each(|happening| heard.hear(&happening));
+                std::iter::from_fn(|| client.session.poll_event()).for_each(|update| heard.hear(&update));
                 if let Some(cut) = heard.cuts.last_mut().filter(|_| !client.session.is_connected()) {
                     cut.end = tick + UNCERTAIN_TICKS;
                 }

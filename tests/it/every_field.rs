@@ -46,7 +46,7 @@ struct Toy {
     #[state(rotation, smooth, moved_with = Toy::rolled)]
     pose: Quat,
     #[state(only = owner, max = 2)]
-    wishes: Vec<Wish>,
+    wishes: Vec<Control>,
     mood: Option<Mood>,
 }
 
@@ -63,7 +63,7 @@ enum Mood {
 }
 
 #[derive(Input, Clone, Copy, Default, PartialEq, Debug)]
-struct Wish {
+struct Control {
     #[input(range = -1.0..=1.0, step = 0.25)]
     push: Vec3,
     #[input(rotation, bits = 4)]
@@ -90,7 +90,7 @@ impl Toy {
         *was * Quat::from_xyzw(f32::from(now.spin) / 256.0, 0.0, 0.0, 1.0)
     }
 
-    fn play(&mut self, wish: Wish, dice: &mut Rng) {
+    fn play(&mut self, wish: Control, dice: &mut Rng) {
         let bounced = self.at.abs().max_element() > 49.0;
         self.velocity = if bounced { -self.at / 25.0 } else { self.velocity + wish.push / 8.0 };
         self.at += self.velocity;
@@ -108,7 +108,7 @@ impl Toy {
 }
 
 impl Game for Cabinet {
-    type Input = Wish;
+    type Input = Control;
     type Event = Shout;
     type Options = ();
     const RULES: Rules = Rules::new("cabinet", 20).seats(4);
@@ -131,7 +131,7 @@ impl Game for Cabinet {
         self.clock.tick();
         (self.hidden, self.middle, self.dial) = (tick.rng().next_u32(), self.middle - 1, self.dial + 0.1);
         for toy in self.drawers.iter_mut().flat_map(|drawer| drawer.0.values_mut()) {
-            let wish = toy.seat.map_or_else(Wish::default, |seat| tick.input(seat));
+            let wish = toy.seat.map_or_else(Control::default, |seat| tick.input(seat));
             toy.play(wish, tick.rng());
             if let (Some(seat), Some(shout)) = (toy.seat, wish.shout) {
                 self.marks.insert(0, toy.at.truncate());
@@ -148,9 +148,9 @@ impl Game for Cabinet {
         }
     }
 
-    fn bot(&self, _: Seat, dice: &mut Rng) -> Wish {
+    fn bot(&self, _: Seat, dice: &mut Rng) -> Control {
         let [x, y, z, w] = std::array::from_fn(|_| dice.range(-1.0, 1.0));
-        Wish { push: Vec3::new(x, y, z), aim: Quat::from_xyzw(x, y, z, w), shout: dice.one_in(8).then_some(5) }
+        Control { push: Vec3::new(x, y, z), aim: Quat::from_xyzw(x, y, z, w), shout: dice.one_in(8).then_some(5) }
     }
 }
 

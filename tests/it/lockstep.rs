@@ -32,13 +32,13 @@ struct Hand {
 }
 
 #[derive(Event, Clone, Copy, PartialEq, Debug)]
-enum Told {
+enum Picked {
     Picked(u8),
 }
 
 impl Game for Garden {
     type Input = Hand;
-    type Event = Told;
+    type Event = Picked;
     type Options = ();
     const RULES: Rules = Rules::new("garden", 30).seats(4).mode(Mode::Lockstep { rollback_ticks_max: 0 });
 
@@ -73,7 +73,7 @@ impl Game for Garden {
         });
         self.picked += picked;
         if picked > 0 {
-            tick.emit(To::Everyone, Told::Picked(picked as u8));
+            tick.emit(To::Everyone, Picked::Picked(picked as u8));
         }
     }
 

@@ -26,8 +26,6 @@ mod memory;
 #[cfg(test)]
 mod newcomers;
 #[cfg(test)]
-mod past;
-#[cfg(test)]
 mod player;
 #[cfg(test)]
 mod prediction;
@@ -36,6 +34,8 @@ mod process;
 mod readers;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod rewind;
 #[cfg(test)]
 mod rhythm;
 #[cfg(test)]

@@ -61,10 +61,10 @@ impl<'a, G: Game> Guest<'a, G> {
         let mut input = G::Input::default();
         if plays && self.told > Tick(0) {
             let mut world = G::new(&G::Options::default());
-            self.both.mirror.world().restore(&mut world);
+            self.both.replica.world().restore(&mut world);
             input = self.codec.quantize(world.bot(self.seat, &mut self.dice));
         }
-        let ack = (self.told > Tick(0)).then(|| Ack { tick: self.told, hash: self.both.mirror.room_hash() });
+        let ack = (self.told > Tick(0)).then(|| Ack { tick: self.told, hash: self.both.replica.room_hash() });
         let mut message = Vec::new();
         let tick = room.newest().tick + 1 + LEAD_TICKS;
         self.codec.encode(&InputFrame::one(tick, input, ack, false), &mut message);
@@ -97,7 +97,7 @@ impl<'a, G: Game> Guest<'a, G> {
         let sections = reader.slice(reader.remaining()).expect("the rest is there");
         let age = SectionHead::decode(&mut Reader::new(sections)).expect("a section").age;
         assert!(self.both.apply(head.tick, sections), "what the room sends can be used");
-        assert_eq!(self.both.mirror.world(), &visible_world(room.schema(), room.newest(), self.seat), "exact at once");
+        assert_eq!(self.both.replica.world(), &visible_world(room.schema(), room.newest(), self.seat), "exact at once");
         self.told = head.tick;
         let has_priors = head.priors.is_some();
         Some(Heard { bytes, age, has_priors })

@@ -130,7 +130,7 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
-    /// Joins, and plays on until [`Witness::testify`].
+    /// Joins, and plays on until [`Witness::dump_rows`].
     pub(crate) fn watch<G: Game>(address: SocketAddr, code: &str) -> Self {
         let (stop, code) = (Arc::new(AtomicBool::new(false)), code.to_owned());
         let stopped = Arc::clone(&stop);
@@ -146,7 +146,7 @@ impl Witness {
     }
 
     /// Ends the watch and says whether anything was noticed.
-    pub(crate) fn testify(self) {
+    pub(crate) fn dump_rows(self) {
         self.stop.store(true, Ordering::Relaxed);
         assert!(self.thread.join().is_ok(), "the witness noticed something");
     }

@@ -267,8 +267,8 @@ fn snapshots_that_are_ticks_apart_show_own_things_at_once_and_others_moving_even
         for steps in [steps(&own), steps(&others)] {
             assert!(steps.iter().all(|step| (0.8..=1.2).contains(step)), "uneven: {steps:?}");
         }
-        let playout = play.clients[0].session.playout();
-        assert!(playout.delay_ticks() >= 3.0, "there are three ticks between two snapshots");
+        let interpolation = play.clients[0].session.interpolation();
+        assert!(interpolation.delay_ticks() >= 3.0, "there are three ticks between two snapshots");
         play.heal();
         while !play.room.newest().tick.0.is_multiple_of(3) {
             play.run_ticks(1);

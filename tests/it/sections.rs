@@ -7,7 +7,7 @@ use crate::zoo::{Zoo, any_successor, any_world, canonical};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tickwire::limits::SEATS_MAX;
-use tickwire::replication::{Encoder, Mirror};
+use tickwire::replication::{Encoder, Replica};
 use tickwire::state::Schema;
 use tickwire::world::snapshot::{Rows, Snapshot, Topic};
 use tickwire::world::stepper::{Stepper, TickCauses};
@@ -26,18 +26,18 @@ fn seat(number: u8) -> Seat {
 #[derive(Clone)]
 pub(crate) struct Both<'a> {
     schema: &'a Schema,
-    pub(crate) mirror: Mirror,
+    pub(crate) replica: Replica,
     reference: Reference<'a>,
 }
 
 impl<'a> Both<'a> {
     pub(crate) fn new(schema: &'a Schema) -> Self {
-        Self { schema, mirror: Mirror::empty(schema), reference: Reference::new(schema) }
+        Self { schema, replica: Replica::empty(schema), reference: Reference::new(schema) }
     }
 
     /// Gives both the same priors; whether they took them.
     pub(crate) fn set_priors(&mut self, bytes: &[u8]) -> bool {
-        let is_taken = self.mirror.set_priors(bytes).is_ok();
+        let is_taken = self.replica.set_priors(bytes).is_ok();
         assert_eq!(self.reference.set_priors(bytes).is_some(), is_taken, "both take the same priors");
         is_taken
     }
@@ -45,13 +45,13 @@ impl<'a> Both<'a> {
     /// Gives both the same message; whether they took it. Whoever takes it holds the same as the other, and what
     /// is refused changes nothing.
     pub(crate) fn apply(&mut self, tick: Tick, message: &[u8]) -> bool {
-        let before = self.mirror.world().clone();
-        let outcome = self.mirror.apply(self.schema, tick, message);
+        let before = self.replica.world().clone();
+        let outcome = self.replica.apply(self.schema, tick, message);
         let reference = self.reference.apply(tick, message);
         assert_eq!(reference.is_some(), outcome.is_ok(), "both take the same messages: {outcome:?}");
-        assert_eq!(self.mirror.world(), &self.reference.world());
+        assert_eq!(self.replica.world(), &self.reference.world());
         if outcome.is_err() {
-            assert_eq!(self.mirror.world(), &before, "all or nothing");
+            assert_eq!(self.replica.world(), &before, "all or nothing");
         }
         outcome.is_ok()
     }
@@ -149,7 +149,7 @@ fn replay<G: Game>(options: &G::Options, ticks: u32, seed: u64) {
         let base_now = base.filter(|_| !dice.one_in(25));
         let message = sections(&mut encoder, &schema, me, base_now, now);
         assert!(both.apply(now.tick, &message), "tick {:?} from {:?}", now.tick, base_now.map(|base| base.tick));
-        assert_eq!(both.mirror.world(), &visible_world(&schema, now, me));
+        assert_eq!(both.replica.world(), &visible_world(&schema, now, me));
         ages.extend(base_now.map(|base| now.tick.since(base.tick)));
         base = Some(now);
         at += if dice.one_in(2) { 1 } else { 1 + dice.below(AGE_MAX) as usize };
@@ -211,7 +211,7 @@ proptest! {
         for now in &worlds {
             let message = sections(&mut encoder, &schema, seat(number), base, now);
             prop_assert!(both.apply(now.tick, &message));
-            prop_assert_eq!(both.mirror.world(), &visible_world(&schema, now, seat(number)));
+            prop_assert_eq!(both.replica.world(), &visible_world(&schema, now, seat(number)));
             base = Some(now);
         }
     }
@@ -305,7 +305,7 @@ fn motion_that_overflows_ends_at_the_bounds_on_both_ends() {
         let (mut both, mut encoder) = (Both::new(&schema), Encoder::new(&schema));
         assert!(both.apply(first.tick, &sections(&mut encoder, &schema, seat(0), None, &first)));
         assert!(both.apply(second.tick, &sections(&mut encoder, &schema, seat(0), Some(&first), &second)));
-        assert_eq!(both.mirror.world(), &visible_world(&schema, &second, seat(0)));
+        assert_eq!(both.replica.world(), &visible_world(&schema, &second, seat(0)));
     }
 }
 

@@ -111,7 +111,7 @@ fn what_is_wrong_with_a_frame_or_message_is_said_by_its_close_code() {
     let empty = [frame(0x02, &[]), frame(0x00, &[]).repeat(20)].concat();
     assert_eq!(code_after(address, &empty), Some(1009), "fragments without end");
     assert_eq!(code_after(address, &frame(0x89, b"ping").repeat(100)), Some(1008), "a flood of pings");
-    witness.testify();
+    witness.dump_rows();
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn who_may_not_in_is_told_why() {
     assert_eq!(code_before_hello(address, &binary(&inputs())), Some(4000), "no hello first");
     assert_eq!(code_before_hello(address, &frame(0x81, b"hello")), Some(1003));
     drop(seated);
-    witness.testify();
+    witness.dump_rows();
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn ten_thousand_random_frames_end_their_connections_and_nothing_else() {
     let stated = |code: &u16| CloseCode::from_number(*code).is_some() || (3000..5000).contains(code);
     assert!(by_code.keys().all(|code| code.as_ref().is_some_and(stated)), "{by_code:?}");
     assert!(by_code.len() >= 3, "several ways to be wrong: {by_code:?}");
-    witness.testify();
+    witness.dump_rows();
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_panic_in_a_step_closes_that_room_only() {
     let (status, metrics) = http(running.admin_address().expect("on a free port"), "GET", "/metrics", "");
     assert_eq!(status, 200);
     assert!(metrics.lines().any(|line| line.contains("panic") && line.ends_with(" 1")), "{metrics}");
-    witness.testify();
+    witness.dump_rows();
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_flood_of_inputs_is_cut_off() {
         }
     }
     assert_eq!(code.or_else(|| socket.close_code()), Some(4006));
-    witness.testify();
+    witness.dump_rows();
 }
 
 #[test]

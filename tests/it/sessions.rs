@@ -2,14 +2,14 @@
 
 use crate::events::{Salute, Trigger};
 use crate::harness::Play;
-use tickwire::client::Happening;
+use tickwire::client::EventUpdate;
 use tickwire::limits::ADVANCE_TICKS_MAX;
 use tickwire::link::LinkProfile;
 use tickwire::math::vec2;
 use tickwire::state::Schema;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Rng, Seat, Tick, To};
-use tickwire_games::arena::{Happening as Told, Helm, What};
+use tickwire_games::arena::{EventUpdate as Told, Helm, What};
 use tickwire_games::{Arena, Paddles};
 use tickwire_server::room::TickRecord;
 
@@ -216,8 +216,8 @@ fn a_shot_appears_at_once_and_never_twice() {
             pictures[index].capture(&mut world.clone(), Tick(0));
             let now = own_shots(&schema, &pictures[index], seat);
             frames += 1;
-            while let Some(happening) = client.session.poll_event() {
-                if matches!(happening, Happening::Happened { event: Told { what: What::Shot, .. }, .. }) {
+            while let Some(update) = client.session.poll_event() {
+                if matches!(update, EventUpdate::Happened { event: Told { what: What::Shot, .. }, .. }) {
                     heard += 1;
                     unseen += usize::from(now.is_empty());
                 }
@@ -308,8 +308,8 @@ fn others_are_shown_later_when_the_link_gets_worse_and_sooner_when_it_gets_bette
         |jitter_ms, stall_percent| LinkProfile { latency_ms: 60, jitter_ms, stall_percent, ..LinkProfile::default() };
     let mut play: Play<Salute> = Play::new(4, 2, link(5, 0));
     let state = |play: &Play<Salute>| {
-        let playout = play.clients[0].session.playout();
-        (playout.delay_ticks(), playout.underruns())
+        let interpolation = play.clients[0].session.interpolation();
+        (interpolation.delay_ticks(), interpolation.underruns())
     };
     play.run_seconds(20);
     let (good_ticks, _) = state(&play);
@@ -387,14 +387,14 @@ fn events_are_told_at_most_once_and_taken_back_when_they_did_not_happen() {
         for tick in 0..60 * 30 {
             play.run_ticks(1);
             for (index, client) in play.clients.iter_mut().enumerate() {
-                while let Some(happening) = client.session.poll_event() {
-                    match happening {
-                        Happening::Happened { id, event } => {
+                while let Some(update) = client.session.poll_event() {
+                    match update {
+                        EventUpdate::Happened { id, event } => {
                             told += 1;
                             assert!(open[index].iter().all(|(known, _)| *known != id), "each has its own number");
                             open[index].push((id, event));
                         }
-                        Happening::Cancelled { id, event } => {
+                        EventUpdate::Cancelled { id, event } => {
                             cancelled += 1;
                             match open[index].iter().position(|known| *known == (id, event)) {
                                 Some(at) => drop(open[index].remove(at)),

@@ -1,7 +1,7 @@
 //! Messages that were cut, damaged or made up: each gives an error or a value, and an error changes nothing.
 
 use crate::harness::visible_world;
-use crate::zoo::{Wish, Zoo, any_successor, any_world};
+use crate::zoo::{Control, Zoo, any_successor, any_world};
 use proptest::prelude::*;
 use tickwire::client::Session;
 use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
@@ -9,7 +9,7 @@ use tickwire::limits::{CHAT_CHARS_MAX, CLIENT_MESSAGE_BYTES_MAX, NAME_CHARS_MAX,
 use tickwire::message::PROTOCOL_VERSION;
 use tickwire::message::control::{ClientControl, Hello, Player, ServerControl, Welcome, fingerprint};
 use tickwire::message::snapshot_head::SnapshotHead;
-use tickwire::replication::{Encoder, Mirror};
+use tickwire::replication::{Encoder, Replica};
 use tickwire::state::Schema;
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::world::snapshot::{Snapshot, Topic};
@@ -227,15 +227,15 @@ fn a_damaged_section_is_never_taken_for_another_world() {
     let schema = Schema::of::<Zoo>();
     for seed in 0..6 {
         let [(first, keyframe), (second, delta)] = two_worlds(seed);
-        let empty = Mirror::empty(&schema);
+        let empty = Replica::empty(&schema);
         let mut keyed = empty.clone();
         keyed.apply(&schema, first.tick, &keyframe).expect("a good keyframe");
-        for (mirror, world, bytes) in [(&empty, &first, &keyframe), (&keyed, &second, &delta)] {
+        for (replica, world, bytes) in [(&empty, &first, &keyframe), (&keyed, &second, &delta)] {
             let expected = visible_world(&schema, world, seat(0));
             damage(bytes, |damaged| {
-                let mut changed = mirror.clone();
+                let mut changed = replica.clone();
                 match changed.apply(&schema, world.tick, damaged) {
-                    Err(_) => assert_eq!(changed.world(), mirror.world(), "all or nothing"),
+                    Err(_) => assert_eq!(changed.world(), replica.world(), "all or nothing"),
                     Ok(_) => assert_eq!(changed.world(), &expected, "{damaged:02x?}"),
                 }
             });
@@ -252,7 +252,7 @@ proptest! {
         let mut message = vec![kinds[kind]];
         message.extend_from_slice(&bytes);
         let _ = Hello::decode(&message);
-        let _ = InputCodec::<Wish>::new().decode(&message);
+        let _ = InputCodec::<Control>::new().decode(&message);
         let _ = SnapshotHead::decode(&mut Reader::new(&message), Tick(7));
         let mut room = Room::<Zoo>::new(1, &(), false);
         let member = enter(&mut room);
@@ -261,10 +261,10 @@ proptest! {
         let mut session = session_after(&[welcome().encode()]);
         let _ = session.handle_frame(&message, 9_000);
         session.advance(200_000);
-        let (schema, mut mirror) = (Schema::of::<Zoo>(), Mirror::empty(&Schema::of::<Zoo>()));
-        let before = mirror.world().clone();
-        if mirror.apply(&schema, Tick(1), &bytes).is_err() {
-            prop_assert_eq!(mirror.world(), &before);
+        let (schema, mut replica) = (Schema::of::<Zoo>(), Replica::empty(&Schema::of::<Zoo>()));
+        let before = replica.world().clone();
+        if replica.apply(&schema, Tick(1), &bytes).is_err() {
+            prop_assert_eq!(replica.world(), &before);
         }
     }
 }

@@ -286,7 +286,7 @@ pub(crate) enum Trick {
 
 /// An input with every attribute.
 #[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
-pub(crate) struct Wish {
+pub(crate) struct Control {
     #[input(range = -1.0..=1.0, step = 0.25)]
     walk: Vec2,
     #[input(angle, bits = 8)]
@@ -325,7 +325,7 @@ impl Zoo {
 }
 
 impl Game for Zoo {
-    type Input = Wish;
+    type Input = Control;
     type Event = Noise;
     type Options = ();
     const RULES: Rules = Rules::new("zoo", 20).seats(3);
@@ -380,9 +380,9 @@ impl Game for Zoo {
         }
     }
 
-    fn bot(&self, me: Seat, dice: &mut Rng) -> Wish {
+    fn bot(&self, me: Seat, dice: &mut Rng) -> Control {
         let walk = Vec2::new(dice.range(-1.0, 1.0), dice.range(-1.0, 1.0));
-        Wish { walk, look: dice.unit(), gear: 1, call: dice.one_in(4).then_some(me.number()) }
+        Control { walk, look: dice.unit(), gear: 1, call: dice.one_in(4).then_some(me.number()) }
     }
 }
 

@@ -113,9 +113,9 @@ async fn in_browser(args: &Args) -> Result<ExitCode> {
 fn build_page() -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-    let mut bundle = Command::new(cargo);
-    bundle.args(["run", "--release", "--quiet", "-p", "tickwire-bundle", "--manifest-path"]).arg(manifest);
-    let status = bundle.args(["--", "build"]).status().context("cargo does not start")?;
+    let mut tick_inputs = Command::new(cargo);
+    tick_inputs.args(["run", "--release", "--quiet", "-p", "tickwire-bundle", "--manifest-path"]).arg(manifest);
+    let status = tick_inputs.args(["--", "build"]).status().context("cargo does not start")?;
     ensure!(status.success(), "the page cannot be built");
     Ok(())
 }

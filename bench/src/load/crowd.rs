@@ -1,7 +1,7 @@
 //! All rooms and players of a run, and the turn that moves each of them on.
 
+use super::bot_client::BotClient;
 use super::full::FullBot;
-use super::mind::Mind;
 use super::player::{Player, dial};
 use super::thin::ThinBot;
 use super::{Plan, Shared};
@@ -34,13 +34,13 @@ impl<G: Game> Crowd<G> {
         let mut seat = |code: &String, place: u32| {
             let seed = dice.next_u64();
             let name = format!("{} {number}", NAMES[seed as usize % NAMES.len()]);
-            let mind = if plan.thin && place > 0 {
-                Mind::Thin(Box::new(ThinBot::new(code, &name, seed)), G::Input::default())
+            let client = if plan.thin && place > 0 {
+                BotClient::Thin(Box::new(ThinBot::new(code, &name, seed)), G::Input::default())
             } else {
-                Mind::Full(Box::new(FullBot::new(code, &name, seed)))
+                BotClient::Full(Box::new(FullBot::new(code, &name, seed)))
             };
             number += 1;
-            Rc::new(RefCell::new(Player::new(mind, now_us + number * JOIN_GAP_US, plan, seed)))
+            Rc::new(RefCell::new(Player::new(client, now_us + number * JOIN_GAP_US, plan, seed)))
         };
         let rooms = codes.iter().map(|code| (0..plan.players).map(|place| seat(code, place)).collect()).collect();
         Self { rooms, shared }
@@ -68,18 +68,19 @@ impl<G: Game> Crowd<G> {
     /// Sums over all clients.
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        self.players().for_each(|player| player.borrow().mind.add_to(&mut totals));
+        self.players().for_each(|player| player.borrow().client.add_to(&mut totals));
         totals
     }
 
     /// Damages a field of the next one's world, in turn: whose world differs too often is closed. False when nobody
     /// has a world.
     pub(super) fn plant(&self, number: u64, dice: &mut Rng) -> bool {
-        let whole: Vec<_> = self.players().filter(|player| matches!(player.borrow().mind, Mind::Full(_))).collect();
+        let whole: Vec<_> =
+            self.players().filter(|player| matches!(player.borrow().client, BotClient::Full(_))).collect();
         let Some(victim) = whole.get(number as usize % whole.len().max(1)) else { return false };
-        match &mut victim.borrow_mut().mind {
-            Mind::Full(bot) => plant(&mut bot.session, dice).is_some(),
-            Mind::Thin(..) => false,
+        match &mut victim.borrow_mut().client {
+            BotClient::Full(bot) => plant(&mut bot.session, dice).is_some(),
+            BotClient::Thin(..) => false,
         }
     }
 
@@ -128,15 +129,15 @@ impl<G: Game> Crowd<G> {
 
 /// A whole client decides for the thin ones of its room too: they see no world to decide from.
 fn instruct<G: Game>(client: &mut Player<G>, room: &[Shareable<G>], now_us: u64) {
-    let Mind::Full(bot) = &mut client.mind else { return };
+    let BotClient::Full(bot) = &mut client.client else { return };
     // The one that cannot be borrowed is the whole client itself.
     let others = || room.iter().filter_map(|other| other.try_borrow_mut().ok());
-    if !others().any(|other| matches!(other.mind, Mind::Thin(..))) {
+    if !others().any(|other| matches!(other.client, BotClient::Thin(..))) {
         return;
     }
     let Some(world) = bot.session.view(now_us) else { return };
     for mut other in others() {
-        let Player { mind: Mind::Thin(thin, input), dice, .. } = &mut *other else { continue };
+        let Player { client: BotClient::Thin(thin, input), dice, .. } = &mut *other else { continue };
         if let Some(seat) = thin.seat {
             *input = world.bot(seat, dice);
         }

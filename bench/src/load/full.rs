@@ -1,6 +1,6 @@
 //! A whole client: the browser's session, played by the game's own bot policy.
 
-use super::mind::Made;
+use super::bot_client::Made;
 use crate::measure::Meter;
 use tickwire::client::Session;
 use tickwire::wire::DecodeError;
@@ -22,7 +22,7 @@ impl<G: Game> FullBot<G> {
     pub(super) fn receive(&mut self, message: &[u8], now_us: u64) -> Result<Option<Tick>, DecodeError> {
         let before = self.session.stats().snapshots;
         self.session.handle_frame(message, now_us)?;
-        Ok((self.session.stats().snapshots > before).then(|| self.session.playout().newest_tick()))
+        Ok((self.session.stats().snapshots > before).then(|| self.session.interpolation().newest_tick()))
     }
 
     /// Decides on an input, from what a player would see now.

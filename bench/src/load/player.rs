@@ -1,7 +1,7 @@
 //! A player: a client with its connection, its link, and the times that are measured of it.
 
+use super::bot_client::{BotClient, Made};
 use super::connection::{Ear, Heard, LOST, Mouth, open};
-use super::mind::{Made, Mind};
 use super::{Plan, Shared};
 use crate::measure::Meter;
 use std::cell::RefCell;
@@ -22,7 +22,7 @@ const IDLE_US: u64 = 4_000;
 
 /// One client of the run.
 pub(super) struct Player<G: Game> {
-    pub(super) mind: Mind<G>,
+    pub(super) client: BotClient<G>,
     pub(super) dice: Rng,
     /// Joins are spread: it does nothing before.
     starts_us: u64,
@@ -40,9 +40,9 @@ pub(super) struct Player<G: Game> {
 }
 
 impl<G: Game> Player<G> {
-    pub(super) fn new(mind: Mind<G>, starts_us: u64, plan: &Plan, seed: u64) -> Self {
+    pub(super) fn new(client: BotClient<G>, starts_us: u64, plan: &Plan, seed: u64) -> Self {
         Self {
-            mind,
+            client,
             dice: Rng::new(seed),
             starts_us,
             mouth: None,
@@ -59,7 +59,7 @@ impl<G: Game> Player<G> {
 
     /// Whether it is in its room and sees it.
     pub(super) fn is_up(&self) -> bool {
-        self.mind.is_connected() && self.mind.stats().snapshots > 0
+        self.client.is_connected() && self.client.stats().snapshots > 0
     }
 
     /// Whether its connection is gone.
@@ -70,23 +70,23 @@ impl<G: Game> Player<G> {
     /// Leaves for good.
     pub(super) fn leave(&mut self) {
         self.leaving = true;
-        self.mind.leave();
+        self.client.leave();
     }
 
     /// Whether a connection is to be opened now.
     pub(super) fn wants_dial(&mut self, now_us: u64) -> bool {
-        now_us >= self.starts_us && self.mind.poll_dial(now_us)
+        now_us >= self.starts_us && self.client.poll_dial(now_us)
     }
 
     /// Whether an input is due.
     pub(super) fn is_due(&self, now_us: u64) -> bool {
-        !self.leaving && self.is_up() && now_us >= self.idle_until_us && now_us >= self.mind.due_us()
+        !self.leaving && self.is_up() && now_us >= self.idle_until_us && now_us >= self.client.due_us()
     }
 
     /// Decides on an input and makes what is due.
     pub(super) fn play(&mut self, now_us: u64, meter: &mut Meter) {
-        let due_us = self.mind.due_us();
-        let Made { after, newest } = self.mind.advance(now_us, &mut self.dice, meter);
+        let due_us = self.client.due_us();
+        let Made { after, newest } = self.client.advance(now_us, &mut self.dice, meter);
         if newest == after {
             self.idle_until_us = now_us + IDLE_US;
             return;
@@ -95,7 +95,7 @@ impl<G: Game> Player<G> {
             meter.lateness_us.record(now_us - due_us);
         }
         for tick in (1..=newest.0.saturating_sub(after.0)).map(|ahead| after + ahead) {
-            let due_us = self.mind.input_due_us(tick);
+            let due_us = self.client.input_due_us(tick);
             // A client that just came makes up for ticks that were due before.
             if due_us >= self.welcomed_us {
                 self.waiting.push_back((tick, due_us));
@@ -108,7 +108,7 @@ impl<G: Game> Player<G> {
         while let Some(message) = self.links.as_mut().and_then(|(down, _)| down.poll(now_us)) {
             self.receive(&message, now_us, &mut shared.meter.borrow_mut());
         }
-        while let Some(message) = self.mind.poll_transmit() {
+        while let Some(message) = self.client.poll_transmit() {
             match (&mut self.links, &mut self.mouth) {
                 (Some((_, up)), _) => up.send(message, now_us),
                 (None, Some(mouth)) => mouth.message(message),
@@ -122,7 +122,7 @@ impl<G: Game> Player<G> {
         }
         let on_its_way = self.links.as_ref().is_some_and(|(_, up)| up.next_arrival_us().is_some());
         if !(self.leaving && on_its_way)
-            && let Some(code) = self.mind.poll_close(now_us)
+            && let Some(code) = self.client.poll_close(now_us)
         {
             self.hang_up(code.number(), shared);
         } else if self.mouth.as_mut().is_some_and(|mouth| mouth.flush().is_err()) {
@@ -142,7 +142,7 @@ impl<G: Game> Player<G> {
 
     fn opened(&mut self, mouth: Mouth, now_us: u64) {
         self.mouth = Some(mouth);
-        self.mind.opened(now_us);
+        self.client.opened(now_us);
     }
 
     fn closed(&mut self, code: u16, shared: &Shared) {
@@ -159,7 +159,7 @@ impl<G: Game> Player<G> {
             down.cut();
             up.cut();
         }
-        self.mind.closed(code, now_us);
+        self.client.closed(code, now_us);
     }
 
     /// A message came over the socket.
@@ -172,10 +172,10 @@ impl<G: Game> Player<G> {
     }
 
     fn receive(&mut self, message: &[u8], now_us: u64, meter: &mut Meter) {
-        match self.mind.receive(message, now_us) {
+        match self.client.receive(message, now_us) {
             Ok(Some(tick)) => self.snapshot_arrived(tick, now_us, meter),
-            Ok(None) if self.mind.stats().welcomes > self.welcomes => {
-                (self.welcomes, self.welcomed_us) = (self.mind.stats().welcomes, now_us);
+            Ok(None) if self.client.stats().welcomes > self.welcomes => {
+                (self.welcomes, self.welcomed_us) = (self.client.stats().welcomes, now_us);
             }
             Ok(None) => {}
             // Counted by the session.
@@ -189,7 +189,7 @@ impl<G: Game> Player<G> {
 
     fn snapshot_arrived(&mut self, tick: Tick, now_us: u64, meter: &mut Meter) {
         let gap_us = self.arrived_us.replace(now_us).map(|before_us| now_us - before_us);
-        meter.snapshot(now_us, gap_us, self.mind.stats().input_lead_ticks);
+        meter.snapshot(now_us, gap_us, self.client.stats().input_lead_ticks);
         while let Some((_, due_us)) = self.waiting.pop_front_if(|(input, _)| *input <= tick) {
             meter.input_seen(due_us, now_us);
         }

@@ -6,10 +6,10 @@
 //! The room's whole client also decides for it, from its own world. It does not see what is private to the thin
 //! one's seat, so where a policy depends on that (the arena's guns), thin players are more timid than whole ones.
 
-use super::mind::Made;
+use super::bot_client::Made;
 use crate::heads::{SectionHeads, section_heads};
 use std::collections::VecDeque;
-use tickwire::client::{Dial, InputClock, Stats};
+use tickwire::client::{InputClock, Reconnect, Stats};
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use tickwire::message::control::{ClientControl, Hello, ServerControl, Welcome, seat};
@@ -22,7 +22,7 @@ use tickwire::{Game, Seat, Tick};
 pub(super) struct ThinBot<G: Game> {
     hello: Hello,
     codec: InputCodec<G::Input>,
-    pub(super) dial: Dial,
+    pub(super) dial: Reconnect,
     pub(super) clock: InputClock,
     pub(super) seat: Option<Seat>,
     pub(super) stats: Stats,
@@ -40,7 +40,7 @@ impl<G: Game> ThinBot<G> {
         Self {
             hello,
             codec: InputCodec::new(),
-            dial: Dial::new(seed),
+            dial: Reconnect::new(seed),
             clock: InputClock::new(1e6 / f64::from(G::RULES.tick_rate_hz)),
             seat: None,
             stats: Stats::default(),

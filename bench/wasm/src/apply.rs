@@ -8,7 +8,7 @@ use crate::keep_shorter;
 use crate::recording::{bytes, count};
 use std::hint::black_box;
 use tickwire::Tick;
-use tickwire::replication::Mirror;
+use tickwire::replication::Replica;
 use tickwire::state::Schema;
 use tickwire::wire::{DecodeError, Reader};
 use tickwire_games::Crowd;
@@ -16,14 +16,14 @@ use tickwire_games::Crowd;
 /// What was sent to one room's members.
 struct Room<'a> {
     /// Holds the keyframe.
-    first: Mirror,
+    first: Replica,
     tick: Tick,
     deltas: Vec<&'a [u8]>,
 }
 
 impl<'a> Room<'a> {
     fn read(schema: &Schema, ticks: usize, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let mut first = Mirror::empty(schema);
+        let mut first = Replica::empty(schema);
         first.set_priors(bytes(reader)?)?;
         let tick = Tick(reader.varint()?);
         first.apply(schema, tick, bytes(reader)?)?;
@@ -43,16 +43,16 @@ pub fn measure(reader: &mut Reader<'_>, passes: u32) -> Result<(Vec<f64>, u32), 
         (0..rooms).map(|_| Room::read(&schema, ticks, reader)).collect::<Result<_, DecodeError>>()?;
     let (mut shortest_us, mut digest) = (vec![f64::INFINITY; ticks], 0_u32);
     for _ in 0..passes {
-        let mut mirrors: Vec<Mirror> = rooms.iter().map(|room| room.first.clone()).collect();
+        let mut mirrors: Vec<Replica> = rooms.iter().map(|room| room.first.clone()).collect();
         for (number, shortest_us) in shortest_us.iter_mut().enumerate() {
             let start_us = now_us();
-            for (room, mirror) in rooms.iter().zip(&mut mirrors) {
+            for (room, replica) in rooms.iter().zip(&mut mirrors) {
                 let tick = room.tick + u32::try_from(number + 1).unwrap_or(u32::MAX);
-                black_box(mirror.apply(&schema, tick, room.deltas[number])?);
+                black_box(replica.apply(&schema, tick, room.deltas[number])?);
             }
             keep_shorter(shortest_us, (now_us() - start_us) / rooms.len() as f64);
         }
-        digest = mirrors.iter().fold(0, |sum, mirror| sum.wrapping_add(mirror.room_hash()));
+        digest = mirrors.iter().fold(0, |sum, replica| sum.wrapping_add(replica.room_hash()));
     }
     Ok((shortest_us, digest))
 }

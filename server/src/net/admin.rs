@@ -1,7 +1,8 @@
 //! The admin listener: metrics and health, on an address of its own that players never see.
 
 use super::Net;
-use super::http::{Answer, bare, builder, plain};
+use super::answer::{Answer, bare, plain};
+use super::router::builder;
 use crate::limits::{ACCEPT_PAUSE, HTTP_CONNECTION_TIMEOUT};
 use hyper::body::Incoming;
 use hyper::service::service_fn;

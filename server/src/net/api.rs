@@ -1,12 +1,14 @@
 //! The API under `/api`: rooms by code, the list of public ones, quick matches.
 
 use super::Net;
-use super::address::{AddressKey, limited_address};
+use super::answer::{Answer, Refusal, json};
+use super::forwarded::limited_address;
 use super::handshake::check_origin;
-use super::http::{Answer, Refusal, json};
+use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOMS_LISTED_MAX};
 use crate::lobby::{Code, RoomEntry, Wanted};
-use crate::shard::{Command, OfferedGame, RoomPlan};
+use crate::mailbox::Command;
+use crate::websocket::address::AddressKey;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HeaderMap;
@@ -150,7 +152,7 @@ impl Net {
 
 fn take(
     net: &Net,
-    quota: &std::cell::RefCell<super::rate::AddressQuota>,
+    quota: &std::cell::RefCell<crate::websocket::rate::AddressQuota>,
     address: Option<AddressKey>,
     error: &str,
 ) -> Result<(), Refusal> {

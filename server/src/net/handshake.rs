@@ -4,9 +4,10 @@
 //! close codes after the switch. No extension is ever agreed to.
 
 use super::Net;
-use super::address::{Counted, limited_address};
+use super::answer::{Answer, Refusal};
+use super::forwarded::limited_address;
 use super::hello::{Caller, greet};
-use super::http::{Answer, Refusal};
+use crate::websocket::address::Counted;
 use http_body_util::Full;
 use hyper::header::{
     HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,

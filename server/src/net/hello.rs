@@ -1,12 +1,12 @@
 //! The first seconds of a WebSocket: its hello is read here, then the socket belongs to the room's shard.
 
 use super::Net;
-use super::address::{AddressKey, Counted};
-use super::frame::{FrameLimits, FrameReader, Incoming, put_close, put_close_answer, put_pong};
 use crate::limits::{CLOSE_DRAIN, HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, TCP_USER_TIMEOUT};
 use crate::lobby::{Code, Place};
+use crate::mailbox::{Command, NewConnection};
 use crate::metrics::Side;
-use crate::shard::{Arrival, Command};
+use crate::websocket::address::{AddressKey, Counted};
+use crate::websocket::frame::{FrameLimits, FrameReader, Incoming, put_close, put_close_answer, put_pong};
 use fastwebsockets::upgrade::UpgradeFut;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
@@ -126,7 +126,7 @@ fn hand_over(net: &Net, place: Place, stream: TcpStream, reader: FrameReader, he
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%error, "a socket was gone before it was handed over"),
     };
-    let arrival = Box::new(Arrival { stream, reader, hello, token, counted });
+    let arrival = Box::new(NewConnection { stream, reader, hello, token, counted });
     // A shard that is gone has taken its rooms along; the socket closes with the command.
     net.command(place, Command::Enter { room: place.room, arrival, detours: 0 });
 }

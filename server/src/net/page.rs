@@ -4,7 +4,7 @@
 //! answered with 304 when nothing has changed. What is there precompressed is sent so. A debug build reads the
 //! files from where they were built.
 
-use super::http::{Answer, Refusal, bare, plain};
+use super::answer::{Answer, Refusal, bare, plain};
 use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::body::Bytes;

@@ -3,13 +3,13 @@
 //! Bounded, whatever the game: so many differences, inputs of so many ticks, and the world before only if it is small
 //! enough. What a client says in it is its own word.
 
-use super::Shape;
+use super::GameSchemas;
 use crate::limits::{AUTOPSY_DIFFERENCES_MAX, AUTOPSY_INPUTS_MAX, AUTOPSY_REPLAY_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use tickwire::determinism::behaviour::BUILD;
-use tickwire::lockstep::Bundle;
-use tickwire::message::evidence::Testimony;
+use tickwire::lockstep::TickInputs;
+use tickwire::message::evidence::RowDump;
 use tickwire::state::{Schema, State};
 use tickwire::world::diff::{Difference, Reading};
 use tickwire::{Game, Seat, Tick};
@@ -22,8 +22,8 @@ pub const AUTOPSY_FORMAT: u32 = 1;
 pub struct Side {
     /// Version, architecture and profile of the library.
     pub build: String,
-    /// What the build makes of the game: see [`conduct`](tickwire::determinism::behaviour::conduct). In hexadecimal.
-    pub conduct: String,
+    /// What the build makes of the game: see [`behaviour_hash`](tickwire::determinism::behaviour::behaviour_hash). In hexadecimal.
+    pub behaviour_hash: String,
 }
 
 /// A field that differs.
@@ -93,10 +93,10 @@ pub(super) struct Findings {
 
 impl Autopsy {
     pub(super) fn new<G: Game>(
-        (shape, conduct): (&Shape<G>, u64),
+        (schemas, behaviour_hash): (&GameSchemas<G>, u64),
         seat: Option<Seat>,
         findings: Findings,
-        testimony: &Testimony,
+        row_dump: &RowDump,
         differences: &[Difference],
     ) -> Self {
         let Findings { tick, noticed, inputs, replay } = findings;
@@ -104,18 +104,18 @@ impl Autopsy {
         Self {
             format: AUTOPSY_FORMAT,
             game: G::RULES.name.into(),
-            fingerprint: format!("{:016x}", shape.fingerprint),
+            fingerprint: format!("{:016x}", schemas.fingerprint),
             mode: if G::RULES.is_lockstep() { "lockstep" } else { "snapshot" }.into(),
             seat: seat.map(Seat::number),
-            server: Side { build: BUILD.into(), conduct: format!("{:016x}", conduct) },
+            server: Side { build: BUILD.into(), behaviour_hash: format!("{:016x}", behaviour_hash) },
             client: Side {
-                build: testimony.build.chars().take(64).collect(),
-                conduct: format!("{:016x}", testimony.conduct),
+                build: row_dump.build.chars().take(64).collect(),
+                behaviour_hash: format!("{:016x}", row_dump.behaviour_hash),
             },
             tick: tick.0,
             noticed_tick: noticed.0,
-            differences: told.map(|difference| FieldDifference::of(&shape.world, difference)).collect(),
-            more: testimony.more || differences.len() > AUTOPSY_DIFFERENCES_MAX,
+            differences: told.map(|difference| FieldDifference::of(&schemas.world, difference)).collect(),
+            more: row_dump.more || differences.len() > AUTOPSY_DIFFERENCES_MAX,
             note: differences.is_empty().then(|| NOTHING_NAMED.into()),
             inputs,
             replay,
@@ -124,14 +124,15 @@ impl Autopsy {
 
     /// What is left of a difference that could not be looked into.
     pub(super) fn unknown<G: Game>(
-        (shape, conduct): (&Shape<G>, u64),
+        (schemas, behaviour_hash): (&GameSchemas<G>, u64),
         seat: Option<Seat>,
         tick: Tick,
         noticed: Tick,
     ) -> Self {
         let findings = Findings { tick, noticed, inputs: Vec::new(), replay: None };
-        let silence = Testimony { tick: tick.0, build: "not asked".into(), conduct: 0, rows: Vec::new(), more: false };
-        Self { note: Some(TOO_OLD.into()), ..Self::new((shape, conduct), seat, findings, &silence, &[]) }
+        let silence =
+            RowDump { tick: tick.0, build: "not asked".into(), behaviour_hash: 0, rows: Vec::new(), more: false };
+        Self { note: Some(TOO_OLD.into()), ..Self::new((schemas, behaviour_hash), seat, findings, &silence, &[]) }
     }
 }
 
@@ -147,12 +148,12 @@ impl FieldDifference {
 }
 
 /// What everyone did in these ticks, the newest first told of, as many as an autopsy has room for.
-pub(super) fn inputs_of<G: Game>(bundles: &[Bundle<G::Input>]) -> Vec<TickInput> {
+pub(super) fn inputs_of<G: Game>(known_ticks: &[TickInputs<G::Input>]) -> Vec<TickInput> {
     let schema = Schema::of::<G::Input>();
     let neutral = wire_of(&G::Input::default());
     let mut inputs = Vec::new();
-    for bundle in bundles {
-        for (seat, input) in bundle.standing.iter() {
+    for tick_inputs in known_ticks {
+        for (seat, input) in tick_inputs.last_inputs.iter() {
             let mut words = String::new();
             for ((leaf, value), neutral) in schema.tables[0].leaves.iter().zip(wire_of(&input)).zip(&neutral) {
                 if value != *neutral {
@@ -161,7 +162,7 @@ pub(super) fn inputs_of<G: Game>(bundles: &[Bundle<G::Input>]) -> Vec<TickInput>
                     let _ = write!(words, "{space}{} = {}", leaf.path, Reading::of(leaf, value));
                 }
             }
-            inputs.push(TickInput { tick: bundle.tick.0, seat: seat.number(), input: words });
+            inputs.push(TickInput { tick: tick_inputs.tick.0, seat: seat.number(), input: words });
         }
     }
     inputs.drain(..inputs.len().saturating_sub(AUTOPSY_INPUTS_MAX));

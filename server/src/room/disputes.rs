@@ -5,10 +5,10 @@ use super::autopsy::{Autopsy, Findings};
 use super::{MemberId, Room};
 use crate::limits::{AUTOPSIES_WAITING_MAX, AUTOPSY_DIFFERENCES_MAX};
 use std::collections::VecDeque;
-use tickwire::desync::{as_testified, row_hashes};
-use tickwire::determinism::behaviour::conduct;
+use tickwire::desync::{row_hashes, world_of_dump};
+use tickwire::determinism::behaviour::behaviour_hash;
 use tickwire::message::close::CloseCode;
-use tickwire::message::evidence::{ClientEvidence, LeafClaim, ServerEvidence, Testimony};
+use tickwire::message::evidence::{ClientEvidence, LeafClaim, RowDump, ServerEvidence};
 use tickwire::world::diff::{Difference, of_snapshots};
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Tick};
@@ -27,12 +27,12 @@ pub(super) struct Disputes {
     open: slotmap::SecondaryMap<MemberId, Open>,
     autopsies: VecDeque<Autopsy>,
     /// What this build makes of the game. Worked out for the first autopsy: it takes as long as a second of play.
-    conduct: Option<u64>,
+    behaviour_hash: Option<u64>,
 }
 
 impl Disputes {
-    fn conduct<G: Game>(&mut self) -> u64 {
-        *self.conduct.get_or_insert_with(conduct::<G>)
+    fn behaviour_hash<G: Game>(&mut self) -> u64 {
+        *self.behaviour_hash.get_or_insert_with(behaviour_hash::<G>)
     }
 
     fn keep(&mut self, autopsy: Autopsy) {
@@ -47,49 +47,50 @@ impl<G: Game> Room<G> {
     pub(super) fn receive_evidence(&mut self, member: MemberId, evidence: ClientEvidence) -> Result<(), CloseCode> {
         match evidence {
             ClientEvidence::Dispute { tick, hashes } => self.receive_dispute(member, Tick(tick), &hashes),
-            ClientEvidence::Testimony(testimony) => self.receive_testimony(member, &testimony),
+            ClientEvidence::RowDump(row_dump) => self.receive_row_dump(member, &row_dump),
         }
     }
 
     /// Looks for the first tick that differs, and asks the member what it has there.
     fn receive_dispute(&mut self, id: MemberId, tick: Tick, hashes: &[u32]) -> Result<(), CloseCode> {
         let member = &mut self.members[id];
-        member.count_mismatch(self.tick, &self.windows)?;
+        member.count_mismatch(self.tick, &self.limits)?;
         self.counters.desyncs += 1;
         let found = self.outgoing.find_difference(&self.simulation, member.seat, tick, hashes);
         let Some(open) = found else {
             member.start_over();
-            let autopsy = Autopsy::unknown((&self.shape, self.disputes.conduct::<G>()), member.seat, tick, self.tick);
+            let autopsy =
+                Autopsy::unknown((&self.schemas, self.disputes.behaviour_hash::<G>()), member.seat, tick, self.tick);
             self.disputes.keep(autopsy);
             return Ok(());
         };
         let rows = row_hashes(self.simulation.schema(), &open.world);
-        member.tell(&ServerEvidence::Inquiry { tick: open.findings.tick.0, rows }.encode());
+        member.tell(&ServerEvidence::RowHashes { tick: open.findings.tick.0, rows }.encode());
         self.disputes.open.insert(id, open);
         Ok(())
     }
 
     /// Writes down what differs, and sets it right.
-    fn receive_testimony(&mut self, id: MemberId, testimony: &Testimony) -> Result<(), CloseCode> {
-        let asked = |open: &Open| open.findings.tick.0 == testimony.tick;
+    fn receive_row_dump(&mut self, id: MemberId, row_dump: &RowDump) -> Result<(), CloseCode> {
+        let asked = |open: &Open| open.findings.tick.0 == row_dump.tick;
         let Some(open) = self.disputes.open.remove(id).filter(asked) else { return Ok(()) };
         let schema = self.simulation.schema();
-        let claimed = as_testified(schema, &open.world, testimony).ok_or(CloseCode::Malformed)?;
+        let claimed = world_of_dump(schema, &open.world, row_dump).ok_or(CloseCode::Malformed)?;
         let differences: Vec<_> =
             of_snapshots(schema, &open.world, &claimed).take(AUTOPSY_DIFFERENCES_MAX + 1).collect();
         let member = &mut self.members[id];
-        match corrections(&differences).filter(|_| !testimony.more && differences.len() <= AUTOPSY_DIFFERENCES_MAX) {
+        match corrections(&differences).filter(|_| !row_dump.more && differences.len() <= AUTOPSY_DIFFERENCES_MAX) {
             Some(leaves) => {
-                member.tell(&ServerEvidence::Correction { tick: testimony.tick, leaves }.encode());
+                member.tell(&ServerEvidence::Correction { tick: row_dump.tick, leaves }.encode());
                 self.counters.desyncs_healed += 1;
             }
             None => member.start_over(),
         }
         let autopsy = Autopsy::new(
-            (&self.shape, self.disputes.conduct::<G>()),
+            (&self.schemas, self.disputes.behaviour_hash::<G>()),
             member.seat,
             open.findings,
-            testimony,
+            row_dump,
             &differences,
         );
         self.disputes.keep(autopsy);

@@ -9,14 +9,14 @@ use super::autopsy::{Findings, hex, inputs_of};
 use super::disputes::Open;
 use super::members::Member;
 use super::replication::SnapshotFrame;
-use crate::limits::{ANCHOR_SECONDS, MISSED_SECONDS_MAX};
+use crate::limits::{KEYFRAME_SECONDS, MISSED_SECONDS_MAX};
 use std::collections::VecDeque;
-use tickwire::limits::BUNDLES_PER_MESSAGE_MAX;
-use tickwire::lockstep::{Bundle, BundleCodec, Replay, Standing, Start};
+use tickwire::limits::TICKS_PER_MESSAGE_MAX;
+use tickwire::lockstep::{LastInputs, Replay, Start, TickInputs, TickInputsCodec};
 use tickwire::message::evidence::DISPUTED_TICKS_MAX;
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
-use tickwire::world::full_state::Whole;
+use tickwire::world::full_state::FullState;
 use tickwire::world::simulation::{Simulation, TickRecord};
 use tickwire::{Game, Tick};
 
@@ -68,22 +68,22 @@ const BODY_BYTES: usize = 8;
 
 /// A world that is kept, and its hash.
 #[derive(Debug)]
-struct Anchor<G: Game> {
+struct Keyframe<G: Game> {
     start: Start<G::Input>,
     hash: u32,
 }
 
 pub(super) struct Lockstep<G: Game> {
-    codec: BundleCodec<G::Input>,
+    codec: TickInputsCodec<G::Input>,
     /// Of the newest tick; its lists keep their memory.
-    bundle: Bundle<G::Input>,
+    tick_inputs: TickInputs<G::Input>,
     /// The newest tick as it is sent.
     body: Vec<u8>,
     sent: Sent,
     /// Oldest first, one per tick whose hash travels.
-    anchors: VecDeque<Anchor<G>>,
+    keyframes: VecDeque<Keyframe<G>>,
     /// The newest anchor as it is sent, once somebody needed it.
-    keyframe: (Option<Tick>, Vec<u8>),
+    encoded_keyframe: (Option<Tick>, Vec<u8>),
     head: Vec<u8>,
 }
 
@@ -96,49 +96,49 @@ impl<G: Game> Lockstep<G> {
     /// Before the first tick: everyone starts from this world.
     pub(super) fn new(simulation: &mut Simulation<G>) -> Self {
         let tick = simulation.tick();
-        let bundle = Bundle { tick, roster: Vec::new(), standing: Standing::default(), hash: None };
+        let tick_inputs = TickInputs { tick, roster: Vec::new(), last_inputs: LastInputs::default(), hash: None };
         let mut lockstep = Self {
-            codec: BundleCodec::new(G::RULES.hash_ticks()),
-            bundle,
+            codec: TickInputsCodec::new(G::RULES.hash_ticks()),
+            tick_inputs,
             body: Vec::new(),
             sent: Sent::new(tick, ticks::<G>(MISSED_SECONDS_MAX)),
-            anchors: VecDeque::new(),
-            keyframe: (None, Vec::new()),
+            keyframes: VecDeque::new(),
+            encoded_keyframe: (None, Vec::new()),
             head: Vec::new(),
         };
-        lockstep.anchor(simulation);
+        lockstep.keyframe(simulation);
         lockstep
     }
 
     /// Takes over what happened in the tick that the simulation has just made.
     pub(super) fn push(&mut self, simulation: &mut Simulation<G>, record: &TickRecord<G>, counters: &mut Counters) {
-        let last = self.bundle.standing;
-        self.bundle.tick = record.tick;
-        self.bundle.roster.clone_from(&record.roster);
-        record.roster.iter().for_each(|change| self.bundle.standing.change(*change));
-        record.actions.iter().for_each(|(seat, action)| self.bundle.standing.set(*seat, action.input));
-        self.bundle.hash = self.codec.has_hash(record.tick).then(|| self.anchor(simulation));
+        let last = self.tick_inputs.last_inputs;
+        self.tick_inputs.tick = record.tick;
+        self.tick_inputs.roster.clone_from(&record.roster);
+        record.roster.iter().for_each(|change| self.tick_inputs.last_inputs.change(*change));
+        record.actions.iter().for_each(|(seat, action)| self.tick_inputs.last_inputs.set(*seat, action.input));
+        self.tick_inputs.hash = self.codec.has_hash(record.tick).then(|| self.keyframe(simulation));
         // Before the first tick there is none to move aside.
         if !self.body.is_empty() {
             self.sent.push(&self.body, ticks::<G>(MISSED_SECONDS_MAX));
         }
         self.body.clear();
-        self.codec.put(&last, &self.bundle, &mut self.body);
+        self.codec.put(&last, &self.tick_inputs, &mut self.body);
         counters.encodings += 1;
     }
 
     /// Keeps the world as it is now and gives its hash.
-    fn anchor(&mut self, simulation: &mut Simulation<G>) -> u32 {
-        let most = ticks::<G>(ANCHOR_SECONDS).div_ceil(G::RULES.hash_ticks() as usize) + 1;
-        let oldest = if self.anchors.len() < most { None } else { self.anchors.pop_front() };
-        let standing = self.bundle.standing;
+    fn keyframe(&mut self, simulation: &mut Simulation<G>) -> u32 {
+        let most = ticks::<G>(KEYFRAME_SECONDS).div_ceil(G::RULES.hash_ticks() as usize) + 1;
+        let oldest = if self.keyframes.len() < most { None } else { self.keyframes.pop_front() };
+        let last_inputs = self.tick_inputs.last_inputs;
         let mut start = oldest.map_or_else(
-            || Start { whole: Whole::empty(simulation.schema()), standing },
-            |anchor| Start { standing, ..anchor.start },
+            || Start { full_state: FullState::empty(simulation.schema()), last_inputs },
+            |keyframe| Start { last_inputs, ..keyframe.start },
         );
-        simulation.keep(&mut start.whole);
-        let hash = start.whole.hash(simulation.schema());
-        self.anchors.push_back(Anchor { start, hash });
+        simulation.keep(&mut start.full_state);
+        let hash = start.full_state.hash(simulation.schema());
+        self.keyframes.push_back(Keyframe { start, hash });
         hash
     }
 
@@ -146,8 +146,8 @@ impl<G: Game> Lockstep<G> {
     /// With the tick of that world; `None` when it is not kept any more.
     pub(super) fn hash_at(&self, tick: Tick) -> Option<(Tick, u32)> {
         let compared = Tick(tick.0 - tick.0 % G::RULES.hash_ticks());
-        let anchor = self.anchors.iter().find(|anchor| anchor.start.whole.tick() == compared)?;
-        Some((compared, anchor.hash))
+        let keyframe = self.keyframes.iter().find(|keyframe| keyframe.start.full_state.tick() == compared)?;
+        Some((compared, keyframe.hash))
     }
 
     /// What there is to tell a member, up to the newest tick: marks it as written.
@@ -181,60 +181,61 @@ impl<G: Game> Lockstep<G> {
         let ticks =
             u32::try_from(hashes.len()).ok().filter(|ticks| (1..=DISPUTED_TICKS_MAX).contains(&(*ticks as usize)))?;
         let first = tick.0.checked_sub(ticks - 1).map(Tick)?;
-        let anchor = self.anchors.iter().rfind(|anchor| anchor.start.whole.tick() <= first)?;
-        let (schema, from) = (simulation.schema(), anchor.start.whole.tick());
+        let keyframe = self.keyframes.iter().rfind(|keyframe| keyframe.start.full_state.tick() <= first)?;
+        let (schema, from) = (simulation.schema(), keyframe.start.full_state.tick());
         let mut bytes = Vec::new();
         self.sent.put_after(from, &mut bytes);
         bytes.extend_from_slice(if from < simulation.tick() { &self.body } else { &[] });
-        let known = Some((from, &anchor.start.standing));
+        let known = Some((from, &keyframe.start.last_inputs));
         let told = self.codec.decode(schema, known, simulation.tick(), Reader::new(&bytes));
-        let bundles = told.expect("what was sent can be read").bundles;
-        let mut replay = Replay::<G>::new(&anchor.start.whole);
-        let mut before = anchor.start.clone();
+        let known_ticks = told.expect("what was sent can be read").known_ticks;
+        let mut replay = Replay::<G>::new(&keyframe.start.full_state);
+        let mut before = keyframe.start.clone();
         let mut played = 0;
         loop {
-            let now = replay.whole().tick();
+            let now = replay.full_state().tick();
             let claim = usize::try_from(now.since(first)).ok().map(|index| hashes.get(index));
             match claim {
                 Some(None) => return None,
                 Some(Some(claim)) if *claim != replay.hash() => break,
                 _ => {}
             }
-            let bundle = bundles.get(played)?;
-            before.whole.copy_from(replay.whole());
-            before.standing = played.checked_sub(1).map_or(anchor.start.standing, |last| bundles[last].standing);
-            replay.play(bundle);
+            let tick_inputs = known_ticks.get(played)?;
+            before.full_state.copy_from(replay.full_state());
+            before.last_inputs =
+                played.checked_sub(1).map_or(keyframe.start.last_inputs, |last| known_ticks[last].last_inputs);
+            replay.play(tick_inputs);
             played += 1;
         }
         let mut message = Vec::new();
         self.codec.put_start(schema, &before, &mut message);
         if let Some(last) = played.checked_sub(1) {
-            self.codec.put(&before.standing, &bundles[last], &mut message);
+            self.codec.put(&before.last_inputs, &known_ticks[last], &mut message);
         }
         let findings = Findings {
-            tick: replay.whole().tick(),
+            tick: replay.full_state().tick(),
             noticed: tick,
-            inputs: inputs_of::<G>(&bundles[..played]),
+            inputs: inputs_of::<G>(&known_ticks[..played]),
             replay: hex(&message),
         };
-        Some(Open { world: replay.whole().snapshot.clone(), findings })
+        Some(Open { world: replay.full_state().snapshot.clone(), findings })
     }
 
     /// Appends the newest world that is kept, and gives its tick.
     fn put_keyframe(&mut self, simulation: &Simulation<G>) -> Tick {
-        let anchor = self.anchors.back().expect("the world before the first tick is kept");
-        let tick = anchor.start.whole.tick();
-        if self.keyframe.0 != Some(tick) {
-            self.keyframe.0 = Some(tick);
-            self.keyframe.1.clear();
-            self.codec.put_start(simulation.schema(), &anchor.start, &mut self.keyframe.1);
+        let keyframe = self.keyframes.back().expect("the world before the first tick is kept");
+        let tick = keyframe.start.full_state.tick();
+        if self.encoded_keyframe.0 != Some(tick) {
+            self.encoded_keyframe.0 = Some(tick);
+            self.encoded_keyframe.1.clear();
+            self.codec.put_start(simulation.schema(), &keyframe.start, &mut self.encoded_keyframe.1);
         }
-        self.head.extend_from_slice(&self.keyframe.1);
+        self.head.extend_from_slice(&self.encoded_keyframe.1);
         tick
     }
 }
 
 const _: () = assert!(
-    MISSED_SECONDS_MAX * 240 <= BUNDLES_PER_MESSAGE_MAX,
+    MISSED_SECONDS_MAX * 240 <= TICKS_PER_MESSAGE_MAX,
     "all that is kept of the fastest game goes in one message"
 );

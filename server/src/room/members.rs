@@ -1,6 +1,6 @@
 //! A member: a connection that is in the room, and what it has been sent and has acknowledged.
 
-use super::windows::Windows;
+use super::tick_limits::TickLimits;
 use crate::limits::{MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
 use std::collections::VecDeque;
 use tickwire::message::close::CloseCode;
@@ -46,8 +46,8 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(seat: Option<Seat>, now: Tick, windows: &Windows) -> Self {
-        let allowance_max_halves = 2 * windows.message_burst;
+    pub(super) fn new(seat: Option<Seat>, now: Tick, limits: &TickLimits) -> Self {
+        let allowance_max_halves = 2 * limits.message_burst;
         Self {
             seat,
             newest: None,
@@ -90,14 +90,14 @@ impl Member {
     }
 
     /// What was received could not be used, or differs: starts over from a keyframe, not too often.
-    pub(super) fn ask_for_keyframe(&mut self, now: Tick, windows: &Windows, differs: bool) -> Result<(), CloseCode> {
-        let recently = |asked: Tick| now.since(asked) < i64::from(windows.keyframe_ticks);
+    pub(super) fn ask_for_keyframe(&mut self, now: Tick, limits: &TickLimits, differs: bool) -> Result<(), CloseCode> {
+        let recently = |asked: Tick| now.since(asked) < i64::from(limits.keyframe_ticks);
         if self.keyframe_asked.is_some_and(recently) {
             return Ok(());
         }
         self.keyframe_asked = Some(now);
         self.start_over();
-        if differs { self.count_mismatch(now, windows) } else { Ok(()) }
+        if differs { self.count_mismatch(now, limits) } else { Ok(()) }
     }
 
     /// What it holds is of no use: a keyframe is next.
@@ -106,16 +106,16 @@ impl Member {
     }
 
     /// Its world differs from ours, once more.
-    pub(super) fn count_mismatch(&mut self, now: Tick, windows: &Windows) -> Result<(), CloseCode> {
-        if now.since(self.mismatches_since) > i64::from(windows.minute_ticks) {
+    pub(super) fn count_mismatch(&mut self, now: Tick, limits: &TickLimits) -> Result<(), CloseCode> {
+        if now.since(self.mismatches_since) > i64::from(limits.minute_ticks) {
             (self.mismatches, self.mismatches_since) = (0, now);
         }
         self.mismatches += 1;
         if self.mismatches >= MISMATCHES_PER_MINUTE_MAX { Err(CloseCode::Diverged) } else { Ok(()) }
     }
 
-    pub(super) fn may_chat(&mut self, now: Tick, windows: &Windows) -> bool {
-        let allowed = self.chatted.is_none_or(|last| now.since(last) >= i64::from(windows.chat_ticks));
+    pub(super) fn may_chat(&mut self, now: Tick, limits: &TickLimits) -> bool {
+        let allowed = self.chatted.is_none_or(|last| now.since(last) >= i64::from(limits.chat_ticks));
         if allowed {
             self.chatted = Some(now);
         }
@@ -131,15 +131,15 @@ impl Member {
     }
 
     /// Whether snapshots must wait until more of them are acknowledged.
-    pub(super) fn is_behind(&self, now: Tick, windows: &Windows) -> bool {
-        now.since(self.acked) > i64::from(windows.send_ticks)
+    pub(super) fn is_behind(&self, now: Tick, limits: &TickLimits) -> bool {
+        now.since(self.acked) > i64::from(limits.send_ticks)
     }
 
     /// Why the connection has to be closed, if it has to.
-    pub(super) fn overdue(&self, now: Tick, windows: &Windows) -> Option<CloseCode> {
-        if now.since(self.heard) > i64::from(windows.silence_ticks) {
+    pub(super) fn overdue(&self, now: Tick, limits: &TickLimits) -> Option<CloseCode> {
+        if now.since(self.heard) > i64::from(limits.silence_ticks) {
             Some(CloseCode::Silent)
-        } else if self.overflown || now.since(self.acked) > i64::from(windows.lag_ticks) {
+        } else if self.overflown || now.since(self.acked) > i64::from(limits.lag_ticks) {
             Some(CloseCode::TooSlow)
         } else {
             None

@@ -1,7 +1,7 @@
 //! What members are told after a tick: snapshots, or everyone's inputs, as the game's rules say.
 
 use super::Counters;
-use super::Shape;
+use super::GameSchemas;
 use super::autopsy::Findings;
 use super::disputes::Open;
 use super::lockstep::Lockstep;
@@ -19,11 +19,11 @@ pub(super) enum Outgoing<G: Game> {
 
 impl<G: Game> Outgoing<G> {
     /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
-    pub(super) fn new(shape: &Shape<G>, simulation: &mut Simulation<G>, stagger: u32) -> Self {
+    pub(super) fn new(schemas: &GameSchemas<G>, simulation: &mut Simulation<G>, stagger: u32) -> Self {
         if G::RULES.is_lockstep() {
             Self::Lockstep(Box::new(Lockstep::new(simulation)))
         } else {
-            Self::Snapshots(Box::new(Replication::new(shape, stagger)))
+            Self::Snapshots(Box::new(Replication::new(schemas, stagger)))
         }
     }
 

@@ -1,7 +1,7 @@
 //! Replication: deltas from the simulation's recent worlds, encoded once for all who share them, and its events.
 
 use super::Counters;
-use super::Shape;
+use super::GameSchemas;
 use super::members::Member;
 use crate::limits::{PRIORS_FIRST_SECONDS, PRIORS_SECONDS};
 use std::collections::VecDeque;
@@ -100,22 +100,22 @@ pub(super) struct Replication<G: Game> {
 
 impl<G: Game> Replication<G> {
     /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
-    pub(super) fn new(shape: &Shape<G>, stagger: u32) -> Self {
+    pub(super) fn new(schemas: &GameSchemas<G>, stagger: u32) -> Self {
         Self {
-            events: Arc::clone(&shape.events),
+            events: Arc::clone(&schemas.events),
             told: VecDeque::from([Told::new()]),
             encodings: Vec::new(),
             encoded: 0,
             written: None,
             usual: None,
-            encoder: Encoder::with_plan(&shape.world, Arc::clone(&shape.plan)),
+            encoder: Encoder::with_plan(&schemas.world, Arc::clone(&schemas.plan)),
             recalled: Recalled::default(),
             priors: Vec::new(),
             epoch: 0,
             training: Tick(PRIORS_FIRST_SECONDS * G::RULES.tick_rate_hz + stagger % G::RULES.tick_rate_hz),
             head: Vec::with_capacity(HEAD_BYTES),
             own: Vec::new(),
-            nothing: Snapshot::empty(&shape.world),
+            nothing: Snapshot::empty(&schemas.world),
             event_bits: Vec::with_capacity(HEAD_BYTES),
         }
     }

@@ -8,7 +8,7 @@ use tickwire::{Leave, Rules, Seat, Tick};
 const BOT_NAMES: [&str; 8] = ["Tock", "Pixel", "Comet", "Widget", "Biscuit", "Quark", "Noodle", "Turbo"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sitter {
+pub(super) enum Occupant {
     Free,
     Bot {
         name: &'static str,
@@ -29,7 +29,7 @@ pub(super) enum Sitter {
 
 #[derive(Debug)]
 pub(super) struct Roster {
-    seats: Vec<Sitter>,
+    seats: Vec<Occupant>,
     changes: Vec<RosterChange>,
     /// Seats a quick match fills up to with bots; 0 for none.
     fill_to: u8,
@@ -42,7 +42,7 @@ pub(super) struct Roster {
 impl Roster {
     pub(super) fn new(rules: &Rules, fill_with_bots: bool) -> Self {
         Self {
-            seats: vec![Sitter::Free; usize::from(rules.seats)],
+            seats: vec![Occupant::Free; usize::from(rules.seats)],
             changes: Vec::new(),
             fill_to: if fill_with_bots { rules.bots.min(rules.seats) } else { 0 },
             first_came: None,
@@ -50,20 +50,20 @@ impl Roster {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Seat, &Sitter)> {
-        (0_u8..).zip(&self.seats).filter_map(|(number, sitter)| Some((Seat::new(number)?, sitter)))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Seat, &Occupant)> {
+        (0_u8..).zip(&self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
     }
 
     /// The seat that a token gives back. The token is replaced; the old one stays good until
     /// [`Roster::confirm_token`], so that a welcome that was lost locks nobody out.
     pub(super) fn resume(&mut self, presented: ResumeToken, fresh: ResumeToken) -> Option<Seat> {
-        let found = self.iter().find_map(|(seat, sitter)| match sitter {
-            Sitter::Person { token, old_token, .. } if *token == presented || *old_token == Some(presented) => {
+        let found = self.iter().find_map(|(seat, occupant)| match occupant {
+            Occupant::Person { token, old_token, .. } if *token == presented || *old_token == Some(presented) => {
                 Some(seat)
             }
             _ => None,
         })?;
-        if let Sitter::Person { token, old_token, .. } = &mut self.seats[found.index()] {
+        if let Occupant::Person { token, old_token, .. } = &mut self.seats[found.index()] {
             (*token, *old_token) = (fresh, Some(presented));
         }
         Some(found)
@@ -71,20 +71,20 @@ impl Roster {
 
     /// The player has used what came with the new token: the old one dies.
     pub(super) fn confirm_token(&mut self, seat: Seat) {
-        if let Sitter::Person { old_token, confirmed, .. } = &mut self.seats[seat.index()] {
+        if let Occupant::Person { old_token, confirmed, .. } = &mut self.seats[seat.index()] {
             (*old_token, *confirmed) = (None, true);
         }
     }
 
     /// A seat for a new person: a free one, or a bot's.
     pub(super) fn take_seat(&mut self, name: &str, token: ResumeToken) -> Option<Seat> {
-        let free = self.iter().find(|(_, sitter)| **sitter == Sitter::Free);
-        let bots = || self.iter().find(|(_, sitter)| matches!(sitter, Sitter::Bot { .. }));
+        let free = self.iter().find(|(_, occupant)| **occupant == Occupant::Free);
+        let bots = || self.iter().find(|(_, occupant)| matches!(occupant, Occupant::Bot { .. }));
         let seat = free.or_else(bots)?.0;
         self.free(seat, Leave::Removed);
         let (name, away_since) = (clean_name(name), Tick(0));
         let (member, old_token, confirmed) = (None, None, false);
-        self.seats[seat.index()] = Sitter::Person { name, member, away_since, token, old_token, confirmed };
+        self.seats[seat.index()] = Occupant::Person { name, member, away_since, token, old_token, confirmed };
         self.changes.push(RosterChange::Joined(seat));
         Some(seat)
     }
@@ -92,8 +92,8 @@ impl Roster {
     /// Puts a connection on a person's seat and gives the one it replaces.
     pub(super) fn seat_member(&mut self, seat: Seat, new: MemberId) -> Option<MemberId> {
         match &mut self.seats[seat.index()] {
-            Sitter::Person { member, .. } => member.replace(new),
-            Sitter::Free | Sitter::Bot { .. } => None,
+            Occupant::Person { member, .. } => member.replace(new),
+            Occupant::Free | Occupant::Bot { .. } => None,
         }
     }
 
@@ -101,7 +101,7 @@ impl Roster {
     /// held: the player never had a token to come back with.
     pub(super) fn set_away(&mut self, seat: Seat, now: Tick) -> Option<Player> {
         match &mut self.seats[seat.index()] {
-            Sitter::Person { member, away_since, confirmed: true, .. } => {
+            Occupant::Person { member, away_since, confirmed: true, .. } => {
                 (*member, *away_since) = (None, now);
                 player(seat, &self.seats[seat.index()])
             }
@@ -111,8 +111,8 @@ impl Roster {
 
     /// Frees a seat; false when it was free.
     pub(super) fn free(&mut self, seat: Seat, why: Leave) -> bool {
-        let was = std::mem::replace(&mut self.seats[seat.index()], Sitter::Free);
-        if was == Sitter::Free {
+        let was = std::mem::replace(&mut self.seats[seat.index()], Occupant::Free);
+        if was == Occupant::Free {
             return false;
         }
         self.changes.push(RosterChange::Left(seat, why));
@@ -121,11 +121,11 @@ impl Roster {
 
     /// A seat that was held for too long.
     pub(super) fn expired(&self, now: Tick, held_ticks: u32) -> Option<Seat> {
-        let gone = |sitter: &Sitter| match sitter {
-            Sitter::Person { member: None, away_since, .. } => now.since(*away_since) > i64::from(held_ticks),
+        let gone = |occupant: &Occupant| match occupant {
+            Occupant::Person { member: None, away_since, .. } => now.since(*away_since) > i64::from(held_ticks),
             _ => false,
         };
-        self.iter().find(|(_, sitter)| gone(sitter)).map(|(seat, _)| seat)
+        self.iter().find(|(_, occupant)| gone(occupant)).map(|(seat, _)| seat)
     }
 
     /// Seats one more bot when a quick match has waited long enough; gives how others see it.
@@ -139,12 +139,12 @@ impl Roster {
         if people == 0 || !waited || people + bots >= self.fill_to {
             return None;
         }
-        let seat = self.iter().find(|(_, sitter)| **sitter == Sitter::Free)?.0;
+        let seat = self.iter().find(|(_, occupant)| **occupant == Occupant::Free)?.0;
         let used = |name: &&&str| {
-            self.seats.iter().any(|sitter| matches!(sitter, Sitter::Bot { name: used } if used == *name))
+            self.seats.iter().any(|occupant| matches!(occupant, Occupant::Bot { name: used } if used == *name))
         };
         let name = BOT_NAMES.iter().find(|name| !used(name)).unwrap_or(&BOT_NAMES[0]);
-        self.seats[seat.index()] = Sitter::Bot { name };
+        self.seats[seat.index()] = Occupant::Bot { name };
         self.changes.push(RosterChange::Joined(seat));
         player(seat, &self.seats[seat.index()])
     }
@@ -155,15 +155,15 @@ impl Roster {
     }
 
     pub(super) fn players(&self) -> Vec<Player> {
-        self.iter().filter_map(|(seat, sitter)| player(seat, sitter)).collect()
+        self.iter().filter_map(|(seat, occupant)| player(seat, occupant)).collect()
     }
 
     /// People and bots.
     pub(super) fn count(&self) -> (u8, u8) {
-        self.seats.iter().fold((0, 0), |(people, bots), sitter| match sitter {
-            Sitter::Free => (people, bots),
-            Sitter::Bot { .. } => (people, bots + 1),
-            Sitter::Person { .. } => (people + 1, bots),
+        self.seats.iter().fold((0, 0), |(people, bots), occupant| match occupant {
+            Occupant::Free => (people, bots),
+            Occupant::Bot { .. } => (people, bots + 1),
+            Occupant::Person { .. } => (people + 1, bots),
         })
     }
 
@@ -173,12 +173,12 @@ impl Roster {
     }
 }
 
-fn player(seat: Seat, sitter: &Sitter) -> Option<Player> {
+fn player(seat: Seat, occupant: &Occupant) -> Option<Player> {
     let seat = seat.number();
-    match sitter {
-        Sitter::Free => None,
-        Sitter::Bot { name } => Some(Player { seat, name: (*name).into(), bot: true, away: false }),
-        Sitter::Person { name, member, .. } => {
+    match occupant {
+        Occupant::Free => None,
+        Occupant::Bot { name } => Some(Player { seat, name: (*name).into(), bot: true, away: false }),
+        Occupant::Person { name, member, .. } => {
             Some(Player { seat, name: name.clone(), bot: false, away: member.is_none() })
         }
     }

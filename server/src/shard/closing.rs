@@ -5,7 +5,7 @@
 
 use super::connection::Unsent;
 use crate::limits::CLOSE_DRAIN;
-use crate::net::address::Counted;
+use crate::websocket::address::Counted;
 use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 
@@ -30,7 +30,7 @@ impl Closing {
     }
 
     /// Goes on; false when the connection is over.
-    pub(super) fn step(&mut self, now_us: u64, scratch: &mut [u8]) -> bool {
+    pub(super) fn step(&mut self, now_us: u64, drain_buffer: &mut [u8]) -> bool {
         if self.unsent.flush(&self.stream).is_err() {
             return false;
         }
@@ -41,13 +41,13 @@ impl Closing {
                 return false;
             }
         }
-        now_us < self.until_us && self.drain(scratch)
+        now_us < self.until_us && self.drain(drain_buffer)
     }
 
     /// Throws input away; false when the peer has closed too.
-    fn drain(&mut self, scratch: &mut [u8]) -> bool {
+    fn drain(&mut self, drain_buffer: &mut [u8]) -> bool {
         for _ in 0..READS_PER_STEP {
-            match self.stream.read(scratch) {
+            match self.stream.read(drain_buffer) {
                 Ok(0) => return false,
                 Ok(_) => {}
                 Err(error) => return matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),

@@ -3,12 +3,12 @@
 //! What the kernel did not take at once is kept, and nothing newer is asked of the room until it has left: a slow
 //! reader gets the newest world late, never an old one.
 
-use super::hosted::HostedRoom;
+use crate::games::DynRoom;
 use crate::limits::{CONTROL_WRITE_BYTES_MAX, WRITE_STALL_MAX};
 use crate::metrics::{Metrics, Tally};
-use crate::net::address::Counted;
-use crate::net::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
 use crate::room::{MemberId, SnapshotPoll};
+use crate::websocket::address::Counted;
+use crate::websocket::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::net::TcpStream;
@@ -26,7 +26,7 @@ pub(super) enum End {
 }
 
 /// What a tick needs besides room and connections.
-pub(super) struct Turn<'a> {
+pub(super) struct TickContext<'a> {
     pub(super) now_us: u64,
     pub(super) metrics: &'a Metrics,
     /// What is counted in every tick.
@@ -34,7 +34,7 @@ pub(super) struct Turn<'a> {
     /// What one connection has sent. Memory that is used again, as is the next.
     pub(super) received: &'a mut Vec<u8>,
     /// What one connection is to be written.
-    pub(super) lead: &'a mut Vec<u8>,
+    pub(super) write_buffer: &'a mut Vec<u8>,
 }
 
 /// Bytes that the kernel has not taken yet.
@@ -114,30 +114,30 @@ impl Connection {
     }
 
     /// Reads what has come, once, and gives the room its messages.
-    pub(super) fn read(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) {
+    pub(super) fn read(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) {
         if self.end.is_some() {
             return;
         }
-        self.reader.borrow(turn.received);
+        self.reader.borrow(context.received);
         match read(&self.stream, self.reader.space()) {
             Ok(Some(count)) => {
-                turn.tally.bytes_in += count as u64;
+                context.tally.bytes_in += count as u64;
                 self.reader.filled(count);
-                self.take_in(room, turn);
+                self.take_in(room, context);
             }
             Ok(None) => {}
             Err(end) => self.end = Some(end),
         }
-        self.reader.give_back(turn.received);
+        self.reader.give_back(context.received);
     }
 
     /// Gives the room the messages that are in the read buffer.
-    pub(super) fn take_in(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) {
+    pub(super) fn take_in(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) {
         while self.end.is_none() {
-            match self.reader.poll(turn.now_us) {
+            match self.reader.poll(context.now_us) {
                 Ok(None) => return,
                 Ok(Some(Incoming::Message(message))) => {
-                    turn.tally.messages_in += 1;
+                    context.tally.messages_in += 1;
                     self.end = room.receive(self.member, message).err().map(End::Close);
                 }
                 Ok(Some(Incoming::Ping(payload))) => {
@@ -153,52 +153,52 @@ impl Connection {
     }
 
     /// Writes what the room has for this member: messages and the newest snapshot in one write.
-    pub(super) fn write(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) {
+    pub(super) fn write(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) {
         if self.end.is_none() {
-            self.end = self.try_write(room, turn).err();
+            self.end = self.try_write(room, context).err();
         }
     }
 
-    fn try_write(&mut self, room: &mut dyn HostedRoom, turn: &mut Turn<'_>) -> Result<(), End> {
-        turn.tally.bytes_out += self.unsent.flush(&self.stream)? as u64;
+    fn try_write(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) -> Result<(), End> {
+        context.tally.bytes_out += self.unsent.flush(&self.stream)? as u64;
         if !self.unsent.is_empty() {
-            let stalled_us = u128::from(turn.now_us.saturating_sub(self.unsent.since_us));
+            let stalled_us = u128::from(context.now_us.saturating_sub(self.unsent.since_us));
             let stalled = stalled_us > WRITE_STALL_MAX.as_micros();
             return if stalled { Err(End::Close(CloseCode::TooSlow)) } else { Ok(()) };
         }
-        turn.lead.clear();
+        context.write_buffer.clear();
         if let Some(payload) = self.pong.take() {
-            put_pong(turn.lead, &payload);
+            put_pong(context.write_buffer, &payload);
         }
-        while turn.lead.len() < CONTROL_WRITE_BYTES_MAX
+        while context.write_buffer.len() < CONTROL_WRITE_BYTES_MAX
             && let Some(message) = room.poll_message(self.member)
         {
-            put_message(turn.lead, &message);
+            put_message(context.write_buffer, &message);
         }
         match room.poll_snapshot(self.member) {
             SnapshotPoll::Frame(frame) => {
-                put_message_head(turn.lead, frame.len());
+                put_message_head(context.write_buffer, frame.len());
                 // Copying a snapshot costs less than the kernel's bookkeeping for a vectored write.
                 for part in [frame.head, frame.shared, frame.own] {
-                    turn.lead.extend_from_slice(part);
+                    context.write_buffer.extend_from_slice(part);
                 }
-                self.send(turn)
+                self.send(context)
             }
-            SnapshotPoll::Wait => self.send(turn),
+            SnapshotPoll::Wait => self.send(context),
             SnapshotPoll::Close(code) => Err(End::Close(code)),
         }
     }
 
     /// Writes what is gathered in the lead, and keeps what the kernel does not take.
-    fn send(&mut self, turn: &mut Turn<'_>) -> Result<(), End> {
-        if turn.lead.is_empty() {
+    fn send(&mut self, context: &mut TickContext<'_>) -> Result<(), End> {
+        if context.write_buffer.is_empty() {
             return Ok(());
         }
-        let count = write(&self.stream, turn.lead)?;
-        turn.tally.bytes_out += count as u64;
-        if count < turn.lead.len() {
-            turn.tally.writes_incomplete += 1;
-            self.unsent.tail(turn.now_us).extend_from_slice(&turn.lead[count..]);
+        let count = write(&self.stream, context.write_buffer)?;
+        context.tally.bytes_out += count as u64;
+        if count < context.write_buffer.len() {
+            context.tally.writes_incomplete += 1;
+            self.unsent.tail(context.now_us).extend_from_slice(&context.write_buffer[count..]);
         }
         Ok(())
     }
@@ -207,8 +207,8 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::address::ConnectionCounts;
-    use crate::net::frame::FrameLimits;
+    use crate::websocket::address::ConnectionCounts;
+    use crate::websocket::frame::FrameLimits;
     use std::io::Read;
     use std::net::TcpListener;
 
@@ -223,10 +223,15 @@ mod tests {
         let mut connection = Connection::new(MemberId::default(), stream, reader, counted);
         let expected = [vec![1; 70], vec![2; 20_000_000], vec![3; 5_000_000]].concat();
         let (metrics, mut tally) = (Metrics::new(), Tally::default());
-        let (mut received, mut lead) = (Vec::new(), expected.clone());
-        let mut turn =
-            Turn { now_us: 7, metrics: &metrics, tally: &mut tally, received: &mut received, lead: &mut lead };
-        assert_eq!(connection.send(&mut turn), Ok(()));
+        let (mut received, mut write_buffer) = (Vec::new(), expected.clone());
+        let mut context = TickContext {
+            now_us: 7,
+            metrics: &metrics,
+            tally: &mut tally,
+            received: &mut received,
+            write_buffer: &mut write_buffer,
+        };
+        assert_eq!(connection.send(&mut context), Ok(()));
         assert!(!connection.unsent.is_empty(), "so much fits into no socket");
         assert_eq!(connection.unsent.since_us, 7);
         let (mut received, mut piece) = (Vec::new(), vec![0; 65_536]);

@@ -6,10 +6,11 @@
 //! long turns have cost before the move. A room that has behaved for long enough comes back, with everything in it; who
 //! looks for it in the lane meanwhile is sent after it.
 
-use super::seated::SeatedRoom;
-use super::{Arrival, Command, Shard, ShardSetup};
+use super::room_handle::RoomHandle;
+use super::{Shard, ShardCommand, ShardSetup};
 use crate::limits::SLOW_LANE_NICENESS;
 use crate::lobby::RoomId;
+use crate::mailbox::{Command, NewConnection};
 use rustix::process::{getpriority_process, setpriority_process};
 use std::io;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tickwire::message::close::CloseCode;
 
 /// The lane's thread; it ends after [`SlowLane::stop`].
 pub(super) struct SlowLane {
-    commands: Sender<Command>,
+    commands: Sender<ShardCommand>,
     thread: JoinHandle<()>,
 }
 
@@ -40,16 +41,16 @@ impl SlowLane {
 
     // The lane lives until it is told to stop: what it is told before is heard.
 
-    pub(super) fn take(&self, room: SeatedRoom) {
-        let _ = self.commands.send(Command::Adopt(Box::new(room)));
+    pub(super) fn take(&self, room: RoomHandle) {
+        let _ = self.commands.send(ShardCommand::Adopt(Box::new(room)));
     }
 
-    pub(super) fn enter(&self, room: RoomId, arrival: Box<Arrival>, detours: u8) {
-        let _ = self.commands.send(Command::Enter { room, arrival, detours });
+    pub(super) fn enter(&self, room: RoomId, arrival: Box<NewConnection>, detours: u8) {
+        let _ = self.commands.send(Command::Enter { room, arrival, detours }.into());
     }
 
     pub(super) fn stop(&self, code: CloseCode) {
-        let _ = self.commands.send(Command::Stop(code));
+        let _ = self.commands.send(Command::Stop(code).into());
     }
 
     /// Waits until everything in it has ended, for the longest of its steps at least.

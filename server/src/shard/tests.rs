@@ -1,8 +1,8 @@
 //! A shard with real sockets: entering, ticking, closing, and rooms that panic.
 
 use super::*;
-use crate::net::address::ConnectionCounts;
-use crate::net::frame::{FrameLimits, FrameReader, put_message};
+use crate::websocket::address::ConnectionCounts;
+use crate::websocket::frame::{FrameLimits, FrameReader, put_message};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
@@ -45,7 +45,7 @@ impl Game for Fragile {
 
 /// A shard on its thread, or the slow lane of one.
 struct Running {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<ShardCommand>,
     reports: tokio::sync::mpsc::Receiver<Report>,
     thread: JoinHandle<()>,
 }
@@ -56,9 +56,9 @@ fn run() -> Running {
 }
 
 fn run_with(
-    commands: mpsc::Sender<Command>,
-    home: mpsc::Sender<Command>,
-    inbox: Receiver<Command>,
+    commands: mpsc::Sender<ShardCommand>,
+    home: mpsc::Sender<ShardCommand>,
+    inbox: Receiver<ShardCommand>,
     is_slow_lane: bool,
 ) -> Running {
     let (report, reports) = tokio::sync::mpsc::channel(64);
@@ -71,24 +71,24 @@ fn run_with(
 impl Running {
     fn open(&self, room: RoomId) {
         let plan = RoomPlan { seed: room.0, options: serde_json::Value::Null, fill_with_bots: false };
-        self.commands.send(Command::Open { room, game: OfferedGame::of::<Fragile>(), plan }).unwrap();
+        self.commands.send(Command::Open { room, game: OfferedGame::of::<Fragile>(), plan }.into()).unwrap();
     }
 
     /// A player's end of a connection to a room.
     fn enter(&self, room: RoomId) -> TcpStream {
         let (player, arrival) = arrival();
-        self.commands.send(Command::Enter { room, arrival, detours: 0 }).unwrap();
+        self.commands.send(Command::Enter { room, arrival, detours: 0 }.into()).unwrap();
         player
     }
 
     fn stop(self, code: CloseCode) {
-        self.commands.send(Command::Stop(code)).unwrap();
+        self.commands.send(Command::Stop(code).into()).unwrap();
         self.thread.join().unwrap();
     }
 }
 
 /// Both ends of a connection of somebody who comes.
-fn arrival() -> (TcpStream, Box<Arrival>) {
+fn arrival() -> (TcpStream, Box<NewConnection>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let player = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let stream = listener.accept().unwrap().0;
@@ -96,7 +96,7 @@ fn arrival() -> (TcpStream, Box<Arrival>) {
     let hello = Hello::of::<Fragile>("222222", "Ada");
     let counted = ConnectionCounts::new(1).count(None).unwrap();
     let reader = FrameReader::new(FrameLimits::CLIENT);
-    (player, Box::new(Arrival { stream, reader, hello, token: [1; 16], counted }))
+    (player, Box::new(NewConnection { stream, reader, hello, token: [1; 16], counted }))
 }
 
 /// The next message, or the code of a close frame. Messages here are short.
@@ -171,7 +171,7 @@ fn whoever_finds_their_room_gone_from_the_slow_lane_is_sent_after_it() {
     let lane = run_with(to_lane, home, inbox, true);
     let mut player = lane.enter(RoomId(1));
     let Ok(sent_back) = heard_at_home.recv() else { panic!("nobody is sent home") };
-    assert!(matches!(sent_back, Command::Enter { room: RoomId(1), .. }));
+    assert!(matches!(sent_back, ShardCommand::Net(Command::Enter { room: RoomId(1), .. })));
     let shard = run();
     shard.open(RoomId(1));
     shard.commands.send(sent_back).unwrap();
@@ -200,7 +200,7 @@ fn a_shard_that_stops_opens_no_room() {
     shard.open(RoomId(1));
     let mut player = shard.enter(RoomId(1));
     receive(&mut player).unwrap();
-    shard.commands.send(Command::Stop(CloseCode::Restart)).unwrap();
+    shard.commands.send(Command::Stop(CloseCode::Restart).into()).unwrap();
     shard.open(RoomId(2));
     let mut late = shard.enter(RoomId(2));
     assert_eq!(close_code(&mut late), CloseCode::Restart.number());
@@ -214,14 +214,18 @@ fn a_room_that_comes_back_to_a_shard_that_stops_says_goodbye() {
     let (commands, inbox) = mpsc::channel();
     let offered = OfferedGame::of::<Fragile>();
     let plan = RoomPlan { seed: 1, options: serde_json::Value::Null, fill_with_bots: false };
-    let mut room = SeatedRoom::new(RoomId(1), offered.rules.tick_rate_hz, (offered.make)(&plan).unwrap());
-    let (metrics, mut desk, mut closing) = (Metrics::new(), Desk::default(), Vec::new());
+    let mut room = RoomHandle::new(RoomId(1), offered.rules.tick_rate_hz, (offered.make)(&plan).unwrap());
+    let (metrics, mut scratch, mut closing) = (Metrics::new(), Scratch::default(), Vec::new());
     let (mut player, arrival) = arrival();
-    let Desk { received, lead, tally } = &mut desk;
-    room.enter(*arrival, &mut Turn { now_us: 0, metrics: &metrics, tally, received, lead }, &mut closing);
+    let Scratch { received, write_buffer, tally } = &mut scratch;
+    room.enter(
+        *arrival,
+        &mut TickContext { now_us: 0, metrics: &metrics, tally, received, write_buffer },
+        &mut closing,
+    );
     let holder = commands.clone();
-    commands.send(Command::Stop(CloseCode::Restart)).unwrap();
-    commands.send(Command::Adopt(Box::new(room))).unwrap();
+    commands.send(Command::Stop(CloseCode::Restart).into()).unwrap();
+    commands.send(ShardCommand::Adopt(Box::new(room))).unwrap();
     let shard = run_with(commands, holder, inbox, false);
     shard.thread.join().unwrap();
     assert_eq!(close_code(&mut player), CloseCode::Restart.number());

@@ -85,7 +85,7 @@ impl Codec {
     fn new(name: &str, ty: &Type, key: &Ident, function: &str, arguments: &[TokenStream]) -> Self {
         let at_key = key.span().resolved_at(Span::mixed_site());
         // What the field's type can hold bounds what may be asked for.
-        let held = matches!(name, "Whole" | "Angle").then(|| quote! { ::<#ty> });
+        let held = matches!(name, "Integer" | "Angle").then(|| quote! { ::<#ty> });
         let (name, value, function) = (path(name, here(ty)), path(name, at_key), Ident::new(function, at_key));
         Self { ty: name, value: quote_spanned! { at_key=> #value::#function #held(#(#arguments),*) }, unit: false }
     }
@@ -121,7 +121,7 @@ impl Codec {
                 let message = "`bits` is for an integer, a float with `angle` or a `Quat` with `rotation`";
                 return Err(Error::new(bits.key.span(), message));
             }
-            return Ok(Self::new("Whole", inner, &bits.key, "bits", &[bits.value.to_token_stream()]));
+            return Ok(Self::new("Integer", inner, &bits.key, "bits", &[bits.value.to_token_stream()]));
         }
         match &attributes.range {
             Some(range) => Self::ranged(attributes, range, inner, looks),
@@ -183,7 +183,7 @@ impl Codec {
             Looks::Integer => quote! { { let bound: #ty = #bound; bound as i128 } },
             _ => bound.to_token_stream(),
         };
-        Ok(Self::new("Whole", ty, &range.key, "new", &[bound(low), bound(high)]))
+        Ok(Self::new("Integer", ty, &range.key, "new", &[bound(low), bound(high)]))
     }
 
     fn collected(self, name: &str, max: &Given<Expr>, ty: &Type) -> Self {

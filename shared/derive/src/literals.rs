@@ -6,7 +6,7 @@ use syn::{Expr, ExprUnary, Lit, LitFloat, UnOp};
 
 /// A number as it is written; `None` for anything but a literal.
 pub(crate) enum Number {
-    Whole(i128),
+    Integer(i128),
     Float(f64),
 }
 
@@ -14,13 +14,13 @@ impl Number {
     pub(crate) fn of(expr: &Expr) -> Option<Self> {
         match expr {
             Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match Self::of(expr)? {
-                Self::Whole(value) => value.checked_neg().map(Self::Whole),
+                Self::Integer(value) => value.checked_neg().map(Self::Integer),
                 Self::Float(value) => Some(Self::Float(-value)),
             },
             Expr::Group(group) => Self::of(&group.expr),
             Expr::Paren(paren) => Self::of(&paren.expr),
             Expr::Lit(literal) => match &literal.lit {
-                Lit::Int(int) => int.base10_parse().ok().map(Self::Whole),
+                Lit::Int(int) => int.base10_parse().ok().map(Self::Integer),
                 Lit::Float(float) => float.base10_parse().ok().map(Self::Float),
                 _ => None,
             },
@@ -32,7 +32,7 @@ impl Number {
     pub(crate) const fn is_below(&self, other: &Self) -> bool {
         match (self, other) {
             // Exact, where floats would take two large neighbours for one.
-            (Self::Whole(one), Self::Whole(other)) => *one < *other,
+            (Self::Integer(one), Self::Integer(other)) => *one < *other,
             _ => self.approximate() < other.approximate(),
         }
     }
@@ -40,7 +40,7 @@ impl Number {
     /// Near enough to compare with a float.
     pub(crate) const fn approximate(&self) -> f64 {
         match self {
-            Self::Whole(value) => *value as f64,
+            Self::Integer(value) => *value as f64,
             Self::Float(value) => *value,
         }
     }

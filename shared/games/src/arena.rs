@@ -234,7 +234,7 @@ pub struct Helm {
 
 /// Something to hear or to see fly apart; each player is told their own side of it.
 #[derive(Event, Clone, Copy, PartialEq, Debug)]
-pub struct Happening {
+pub struct ArenaEvent {
     /// What it is.
     pub what: What,
     /// Whom it happened to.
@@ -244,7 +244,7 @@ pub struct Happening {
     pub at: Vec2,
 }
 
-/// The kinds of [`Happening`]s.
+/// The kinds of [`ArenaEvent`]s.
 #[derive(State, Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum What {
     /// You shot.
@@ -284,7 +284,7 @@ pub enum What {
 
 impl Game for Arena {
     type Input = Helm;
-    type Event = Happening;
+    type Event = ArenaEvent;
     type Options = Options;
     const RULES: Rules = Rules::new("arena", 30).seats(64).matched(12).bots(8).mode(Mode::Snapshot { every_ticks: 1 });
 
@@ -399,7 +399,7 @@ fn tell(
         let own = concerned.iter().find(|(concerned, _)| *concerned == Some(seat));
         if own.is_some() || (ship.at - at).length_squared() < EARSHOT * EARSHOT {
             let what = own.map_or(others, |(_, what)| *what);
-            tick.emit(To::Seat(seat), Happening { what, who, at: place });
+            tick.emit(To::Seat(seat), ArenaEvent { what, who, at: place });
         }
     }
 }

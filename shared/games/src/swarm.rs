@@ -167,7 +167,7 @@ pub struct Hand {
 
 /// Something to hear or to see fly apart.
 #[derive(Event, Clone, Copy, PartialEq, Debug)]
-pub enum Happening {
+pub enum SwarmEvent {
     /// A unit fell.
     Fallen {
         /// Of this army.
@@ -202,7 +202,7 @@ pub enum Happening {
 
 impl Game for Swarm {
     type Input = Hand;
-    type Event = Happening;
+    type Event = SwarmEvent;
     type Options = Options;
     const RULES: Rules =
         Rules::new("swarm", 20).seats(ARMIES as u8).matched(4).bots(2).mode(Mode::Lockstep { rollback_ticks_max: 5 });

@@ -29,14 +29,14 @@ enum State {
 
 /// Whether and when a connection is to be opened.
 #[derive(Debug, Clone)]
-pub struct Dial {
+pub struct Reconnect {
     state: State,
     failures: u32,
     reachable: bool,
     dice: Rng,
 }
 
-impl Dial {
+impl Reconnect {
     /// Dials at once; the seed spreads the retries.
     #[must_use]
     pub fn new(seed: u64) -> Self {
@@ -108,13 +108,13 @@ mod tests {
     use super::*;
 
     /// When the next dial happens after `now_us`, in steps of 10 ms.
-    fn next_dial(dial: &mut Dial, now_us: u64) -> Option<u64> {
+    fn next_dial(dial: &mut Reconnect, now_us: u64) -> Option<u64> {
         (now_us..now_us + 10_000_000).step_by(10_000).find(|at| dial.poll(*at))
     }
 
     #[test]
     fn the_first_retry_is_quick_and_later_ones_are_spread() {
-        let mut dial = Dial::new(1);
+        let mut dial = Reconnect::new(1);
         assert!(dial.poll(0));
         dial.welcomed();
         assert_eq!(dial.closed(1006, 1_000_000), None);
@@ -132,13 +132,13 @@ mod tests {
     #[test]
     fn refusals_and_other_tabs_are_not_fought() {
         for code in [4001, 4002, 4003, 4004, 4005, 4009] {
-            let mut dial = Dial::new(1);
+            let mut dial = Reconnect::new(1);
             dial.poll(0);
             assert_eq!(dial.closed(code, 0), CloseCode::from_number(code));
             assert_eq!(next_dial(&mut dial, 0), None);
         }
         for code in [1001, 1006, 1012, 1013, 4007, 4008, 4011, 2999] {
-            let mut dial = Dial::new(1);
+            let mut dial = Reconnect::new(1);
             dial.poll(0);
             assert_eq!(dial.closed(code, 0), None);
             assert!(next_dial(&mut dial, 0).is_some(), "{code}");
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn nothing_is_dialled_while_away_and_soon_after_coming_back() {
-        let mut dial = Dial::new(1);
+        let mut dial = Reconnect::new(1);
         dial.poll(0);
         dial.set_reachable(false, 0);
         dial.closed(1006, 0);

@@ -1,8 +1,8 @@
 //! One player's session in one room, through any number of connections.
 
-use crate::client::display::interpolation_buffer::Playout;
-use crate::client::prediction::events::Happening;
-use crate::client::reconnect::Dial;
+use crate::client::display::interpolation_buffer::InterpolationBuffer;
+use crate::client::prediction::events::EventUpdate;
+use crate::client::reconnect::Reconnect;
 use crate::client::reconnect::SILENCE_US_MAX;
 use crate::client::stats::Stats;
 use crate::client::worlds::Worlds;
@@ -50,7 +50,7 @@ pub enum Notice {
 /// A player's session: bytes and time in, bytes, events and a world to show out.
 pub struct Session<G: Game> {
     hello: Hello,
-    dial: Dial,
+    dial: Reconnect,
     /// When the connection was dialled, or opened; `None` without one.
     called_us: Option<u64>,
     heard_us: u64,
@@ -72,7 +72,7 @@ impl<G: Game> Session<G> {
         let hello = Hello { resume, ..Hello::of::<G>(code, name) };
         Self {
             hello,
-            dial: Dial::new(seed),
+            dial: Reconnect::new(seed),
             called_us: None,
             heard_us: 0,
             seat: None,
@@ -274,7 +274,7 @@ impl<G: Game> Session<G> {
     }
 
     /// The next thing that happened in the game, each at most once, or that turned out not to have happened.
-    pub fn poll_event(&mut self) -> Option<Happening<G::Event>> {
+    pub fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         self.worlds.poll_event()
     }
 
@@ -332,7 +332,7 @@ impl<G: Game> Session<G> {
 
     /// The buffer of others' worlds.
     #[must_use]
-    pub fn playout(&self) -> &Playout {
-        self.worlds.playout()
+    pub fn interpolation(&self) -> &InterpolationBuffer {
+        self.worlds.interpolation()
     }
 }

@@ -4,8 +4,8 @@ mod held_snapshots;
 pub(crate) mod lockstep;
 pub(crate) mod snapshots;
 
-use crate::client::display::interpolation_buffer::Playout;
-use crate::client::prediction::events::Happening;
+use crate::client::display::interpolation_buffer::InterpolationBuffer;
+use crate::client::prediction::events::EventUpdate;
 use crate::client::stats::Stats;
 use crate::client::worlds::lockstep::Lockstep;
 use crate::client::worlds::snapshots::Snapshots;
@@ -104,7 +104,7 @@ impl<G: Game> Worlds<G> {
         either!(self, world => world.view(now_us))
     }
 
-    pub(crate) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
+    pub(crate) fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         either!(self, world => world.poll_event())
     }
 
@@ -120,7 +120,7 @@ impl<G: Game> Worlds<G> {
         either!(self, world => world.input_due_us(tick))
     }
 
-    pub(crate) fn playout(&self) -> &Playout {
-        either!(self, world => world.playout())
+    pub(crate) fn interpolation(&self) -> &InterpolationBuffer {
+        either!(self, world => world.interpolation())
     }
 }

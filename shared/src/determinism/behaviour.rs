@@ -4,8 +4,8 @@ use crate::game::Game;
 use crate::rng::Rng;
 use crate::world::bot_match::BotMatch;
 
-/// Ticks that [`conduct`] plays.
-const CONDUCT_TICKS: u32 = 32;
+/// Ticks that [`behaviour_hash`] plays.
+const BEHAVIOUR_TICKS: u32 = 32;
 
 /// This build of the library, as an autopsy tells it.
 pub const BUILD: &str = concat!(
@@ -17,8 +17,8 @@ pub const BUILD: &str = concat!(
 /// What this build makes of a game: the hash of the world after bots have played for a moment. Where it differs,
 /// the rules do, or the machine is not as deterministic as it should be.
 #[must_use]
-pub fn conduct<G: Game>() -> u64 {
+pub fn behaviour_hash<G: Game>() -> u64 {
     let mut bots = BotMatch::<G>::new(&G::Options::default(), G::RULES.seats, Rng::new(2), Rng::new(1));
-    (0..CONDUCT_TICKS).for_each(|_| bots.step());
+    (0..BEHAVIOUR_TICKS).for_each(|_| bots.step());
     bots.newest().hash(bots.schema())
 }

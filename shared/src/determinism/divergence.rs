@@ -52,7 +52,7 @@ impl fmt::Display for Check {
 ///
 /// Prints as a few lines for whoever has to mend it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{game}: {check}\n  tick {tick} of seed {seed}: {}\n{}  often: {}", Told(path, expected, found), More(*others), check.hint())]
+#[error("{game}: {check}\n  tick {tick} of seed {seed}: {}\n{}  often: {}", Phrase(path, expected, found), More(*others), check.hint())]
 pub struct Divergence {
     /// The game's name.
     pub game: &'static str,
@@ -80,9 +80,9 @@ impl Divergence {
     }
 }
 
-struct Told<'a>(&'a str, &'a Reading, &'a Reading);
+struct Phrase<'a>(&'a str, &'a Reading, &'a Reading);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for Phrase<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(path, expected, found) = self;
         if **found == Reading::NotANumber {

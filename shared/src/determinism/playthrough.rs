@@ -3,7 +3,7 @@
 use super::script::{Script, Turn};
 use crate::game::{Game, To};
 use crate::rng::Rng;
-use crate::world::full_state::Whole;
+use crate::world::full_state::FullState;
 use crate::world::simulation::{Checkpoint, Simulation};
 use alloc::vec::Vec;
 
@@ -66,10 +66,10 @@ impl<G: Game> Playthrough<G> {
         }
         let schema = self.simulation.schema();
         self.keyframe.clear();
-        Whole::of(&kept).encode(schema, &mut self.keyframe);
-        let whole = Whole::decode(schema, &self.keyframe).expect("what was just written can be read");
+        FullState::of(&kept).encode(schema, &mut self.keyframe);
+        let full_state = FullState::decode(schema, &self.keyframe).expect("what was just written can be read");
         let mut world = self.simulation.world().clone();
-        let rng = whole.restore(&mut world);
+        let rng = full_state.restore(&mut world);
         self.simulation.rewind(Checkpoint { world, rng, history: kept.history });
     }
 

@@ -7,7 +7,7 @@ use crate::rng::Rng;
 use crate::tick::Tick;
 use crate::world::diff;
 use crate::world::diff::{Named, Reading};
-use crate::world::full_state::Whole;
+use crate::world::full_state::FullState;
 use crate::world::history::History;
 use crate::world::simulation::{Checkpoint, Simulation};
 use crate::world::snapshot::Snapshot;
@@ -92,7 +92,7 @@ pub fn sync_test_with<G: Game>(options: &G::Options, policy: &Policy) -> Result<
 
 /// What a tick is compared by.
 struct Outcome<G: Game> {
-    whole: Whole,
+    full_state: FullState,
     events: Vec<(To, G::Event)>,
 }
 
@@ -136,7 +136,7 @@ impl<G: Game> SyncTest<G> {
 
     /// The worlds before the first tick.
     fn compare_new(&self) -> Result<(), Divergence> {
-        let here = Outcome::<G> { whole: Whole::of(self.reference.checkpoint()), events: Vec::new() };
+        let here = Outcome::<G> { full_state: FullState::of(self.reference.checkpoint()), events: Vec::new() };
         self.compare(Check::Twin, &here, &self.twin, &[])
     }
 
@@ -151,7 +151,7 @@ impl<G: Game> SyncTest<G> {
         if let Some(path) = nan {
             return Err(self.no_number(path));
         }
-        let expected = Outcome { whole: Whole::of(self.reference.checkpoint()), events };
+        let expected = Outcome { full_state: FullState::of(self.reference.checkpoint()), events };
         let checked = self
             .check_twin(&expected)
             .and_then(|()| self.check_rollback(&before, &expected))
@@ -170,8 +170,8 @@ impl<G: Game> SyncTest<G> {
         for _ in 0..PLAIN_REPEATS {
             self.trial.rewind(before.clone());
             self.turn.play(&mut self.trial, &mut self.events);
-            let whole = Whole::of(self.trial.checkpoint());
-            let expected = first.get_or_insert_with(|| Outcome { whole, events: self.events.clone() });
+            let full_state = FullState::of(self.trial.checkpoint());
+            let expected = first.get_or_insert_with(|| Outcome { full_state, events: self.events.clone() });
             if let Err(plain) = self.compare(Check::Twin, expected, &self.trial, &self.events) {
                 return plain;
             }
@@ -211,40 +211,40 @@ impl<G: Game> SyncTest<G> {
 
     /// Over the dirty world that [`Self::check_rollback`] left.
     fn check_restore(&mut self, before: &Checkpoint<G>, expected: &Outcome<G>) -> Result<(), Divergence> {
-        let whole = Whole::of(before);
+        let full_state = FullState::of(before);
         let world = self.trial.world().clone();
-        self.replay(Check::Restore, &whole, world, &before.history, expected)
+        self.replay(Check::Restore, &full_state, world, &before.history, expected)
     }
 
     fn check_keyframe(&mut self, before: &Checkpoint<G>, expected: &Outcome<G>) -> Result<(), Divergence> {
         let schema = self.reference.schema();
         self.keyframe.clear();
-        Whole::of(before).encode(schema, &mut self.keyframe);
+        FullState::of(before).encode(schema, &mut self.keyframe);
         self.keyframe_bytes_max = self.keyframe_bytes_max.max(self.keyframe.len());
-        let whole = Whole::decode(schema, &self.keyframe).map_err(|error| {
+        let full_state = FullState::decode(schema, &self.keyframe).map_err(|error| {
             let what = Named { path: format!("the keyframe ({error})"), here: Reading::Row, there: Reading::Nothing };
             self.divergence(before.history.newest().tick, Check::Keyframe, what, 0)
         })?;
-        self.replay(Check::Keyframe, &whole, G::default(), &before.history, expected)
+        self.replay(Check::Keyframe, &full_state, G::default(), &before.history, expected)
     }
 
     /// Restores over `world`, looks whether it is the same, and plays the tick again from there.
     fn replay(
         &mut self,
         check: Check,
-        whole: &Whole,
+        full_state: &FullState,
         mut world: G,
         history: &History,
         expected: &Outcome<G>,
     ) -> Result<(), Divergence> {
-        let rng = whole.restore(&mut world);
+        let rng = full_state.restore(&mut world);
         let mut restored = Snapshot::empty(self.trial.schema());
-        restored.capture(&mut world, whole.tick());
-        if restored != whole.snapshot {
-            let mut differences = diff::of_snapshots(self.trial.schema(), &whole.snapshot, &restored);
+        restored.capture(&mut world, full_state.tick());
+        if restored != full_state.snapshot {
+            let mut differences = diff::of_snapshots(self.trial.schema(), &full_state.snapshot, &restored);
             let first = differences.next().expect("different snapshots differ somewhere");
             let what = first.name(self.trial.schema());
-            return Err(self.divergence(whole.tick(), check, what, differences.count()));
+            return Err(self.divergence(full_state.tick(), check, what, differences.count()));
         }
         self.trial.rewind(Checkpoint { world, rng, history: history.clone() });
         self.turn.play(&mut self.trial, &mut self.events);
@@ -258,10 +258,10 @@ impl<G: Game> SyncTest<G> {
         simulation: &Simulation<G>,
         events: &[(To, G::Event)],
     ) -> Result<(), Divergence> {
-        let found = Whole::of(simulation.checkpoint());
-        let (tick, schema) = (expected.whole.tick(), simulation.schema());
-        if found != expected.whole {
-            let mut differences = diff::of_wholes(schema, &expected.whole, &found);
+        let found = FullState::of(simulation.checkpoint());
+        let (tick, schema) = (expected.full_state.tick(), simulation.schema());
+        if found != expected.full_state {
+            let mut differences = diff::of_full_states(schema, &expected.full_state, &found);
             let first = differences.next().expect("different worlds differ somewhere");
             return Err(self.divergence(tick, check, first.name(schema), differences.count()));
         }

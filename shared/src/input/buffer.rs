@@ -13,7 +13,7 @@ const LEN: usize = INPUT_LEAD_TICKS_MAX as usize;
 
 /// What became of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
+pub enum InputArrival {
     /// It waits for its tick.
     Accepted,
     /// Its tick is over.
@@ -49,11 +49,11 @@ impl<I: Input> Default for InputBuffer<I> {
 
 impl<I: Input> InputBuffer<I> {
     /// Keeps what a player does in `tick`; `next` is the tick that the room makes next, never one before the last.
-    pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick) -> Arrival {
+    pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick) -> InputArrival {
         self.forget_before(next);
         let lead = tick.since(next);
         if lead >= i64::from(INPUT_LEAD_TICKS_MAX) {
-            return Arrival::Early;
+            return InputArrival::Early;
         }
         let is_newest = self.newest.is_none_or(|newest| tick > newest);
         if is_newest {
@@ -65,14 +65,14 @@ impl<I: Input> InputBuffer<I> {
                 self.last = action;
                 self.held_ticks = 0;
             }
-            return Arrival::Late;
+            return InputArrival::Late;
         };
         if self.waiting & (1 << lead) != 0 {
-            return Arrival::Duplicate;
+            return InputArrival::Duplicate;
         }
         self.waiting |= 1 << lead;
         self.slots[tick.0 as usize % LEN] = action;
-        Arrival::Accepted
+        InputArrival::Accepted
     }
 
     /// What the player does in `tick`, and whether it had come in time.
@@ -135,9 +135,9 @@ mod tests {
     #[test]
     fn inputs_wait_for_their_tick_and_the_first_counts() {
         let (mut buffer, codec) = buffer();
-        assert_eq!(buffer.insert(Tick(5), press(5), Tick(4)), Arrival::Accepted);
-        assert_eq!(buffer.insert(Tick(4), press(4), Tick(4)), Arrival::Accepted);
-        assert_eq!(buffer.insert(Tick(5), press(9), Tick(4)), Arrival::Duplicate);
+        assert_eq!(buffer.insert(Tick(5), press(5), Tick(4)), InputArrival::Accepted);
+        assert_eq!(buffer.insert(Tick(4), press(4), Tick(4)), InputArrival::Accepted);
+        assert_eq!(buffer.insert(Tick(5), press(9), Tick(4)), InputArrival::Duplicate);
         assert_eq!(buffer.take(Tick(4), &codec), (press(4), true));
         assert_eq!(buffer.take(Tick(5), &codec), (press(5), true));
         assert_eq!(buffer.newest(), Some(Tick(5)));
@@ -160,11 +160,11 @@ mod tests {
         buffer.insert(Tick(5), press(5), Tick(4));
         buffer.insert(Tick(35), press(7), Tick(4));
         let later = Tick(5 + INPUT_LEAD_TICKS_MAX);
-        assert_eq!(buffer.insert(later, press(6), Tick(8)), Arrival::Accepted);
+        assert_eq!(buffer.insert(later, press(6), Tick(8)), InputArrival::Accepted);
         assert_eq!(buffer.take(Tick(35), &codec), (press(7), true));
         assert_eq!(buffer.take(Tick(36), &codec), (held(7), false));
         assert_eq!(buffer.take(later, &codec), (press(6), true));
-        assert_eq!(buffer.insert(Tick(1_000), press(8), Tick(1_000)), Arrival::Accepted);
+        assert_eq!(buffer.insert(Tick(1_000), press(8), Tick(1_000)), InputArrival::Accepted);
         assert_eq!(buffer.take(Tick(1_000), &codec), (press(8), true));
     }
 
@@ -172,10 +172,10 @@ mod tests {
     fn inputs_outside_the_window_change_no_tick() {
         let (mut buffer, codec) = buffer();
         for tick in [Tick(132), Tick(100_000), Tick(u32::MAX)] {
-            assert_eq!(buffer.insert(tick, press(1), Tick(100)), Arrival::Early);
+            assert_eq!(buffer.insert(tick, press(1), Tick(100)), InputArrival::Early);
         }
         assert_eq!(buffer.newest(), None);
-        assert_eq!(buffer.insert(Tick(7), press(2), Tick(100)), Arrival::Late);
+        assert_eq!(buffer.insert(Tick(7), press(2), Tick(100)), InputArrival::Late);
         assert_eq!(buffer.take(Tick(100), &codec), (held(2), false));
     }
 }

@@ -1,9 +1,9 @@
 //! Playing told ticks once more: to look for the tick from which on two machines differ, and to try an autopsy's.
 
 use crate::game::Game;
-use crate::lockstep::Bundle;
+use crate::lockstep::TickInputs;
 use crate::state::Schema;
-use crate::world::full_state::Whole;
+use crate::world::full_state::FullState;
 use crate::world::stepper::{Stepper, TickCauses};
 use alloc::vec::Vec;
 
@@ -11,35 +11,35 @@ use alloc::vec::Vec;
 pub struct Replay<G: Game> {
     schema: Schema,
     stepper: Stepper<G>,
-    whole: Whole,
+    full_state: FullState,
 }
 
 impl<G: Game> Replay<G> {
     /// Goes on from this world.
     #[must_use]
-    pub fn new(whole: &Whole) -> Self {
+    pub fn new(full_state: &FullState) -> Self {
         let mut world = G::default();
-        let rng = whole.restore(&mut world);
-        Self { schema: Schema::of::<G>(), stepper: Stepper::new(world, rng), whole: whole.clone() }
+        let rng = full_state.restore(&mut world);
+        Self { schema: Schema::of::<G>(), stepper: Stepper::new(world, rng), full_state: full_state.clone() }
     }
 
     /// Plays a tick, the one after the newest.
-    pub fn play(&mut self, bundle: &Bundle<G::Input>) {
-        let Bundle { tick, roster, standing, .. } = bundle;
-        let causes = TickCauses { tick: *tick, roster, inputs: standing.inputs() };
-        self.stepper.play(&self.schema, &self.whole.snapshot, &causes, &mut Vec::new());
-        self.whole.capture(&mut self.stepper.world, &self.stepper.rng, *tick);
+    pub fn play(&mut self, tick_inputs: &TickInputs<G::Input>) {
+        let TickInputs { tick, roster, last_inputs, .. } = tick_inputs;
+        let causes = TickCauses { tick: *tick, roster, inputs: last_inputs.inputs() };
+        self.stepper.play(&self.schema, &self.full_state.snapshot, &causes, &mut Vec::new());
+        self.full_state.capture(&mut self.stepper.world, &self.stepper.rng, *tick);
     }
 
     /// The newest world.
     #[must_use]
-    pub const fn whole(&self) -> &Whole {
-        &self.whole
+    pub const fn full_state(&self) -> &FullState {
+        &self.full_state
     }
 
     /// Its hash.
     #[must_use]
     pub fn hash(&self) -> u32 {
-        self.whole.hash(&self.schema)
+        self.full_state.hash(&self.schema)
     }
 }

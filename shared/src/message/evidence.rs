@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
 /// Rows that a testimony tells of at the most: where more differ, a keyframe is as good.
-pub const TESTIMONY_ROWS_MAX: usize = 48;
+pub const ROW_DUMP_ROWS_MAX: usize = 48;
 
 /// Ticks that a dispute may go back; further ones start over from a keyframe.
 pub const DISPUTED_TICKS_MAX: usize = 256;
@@ -26,14 +26,14 @@ pub enum ClientEvidence {
         hashes: Vec<u32>,
     },
     /// The rows of the client that differ from what an inquiry said.
-    Testimony(Testimony),
+    RowDump(RowDump),
 }
 
 /// What the server says about a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ServerEvidence {
     /// What the client should have had at the first tick that differs.
-    Inquiry {
+    RowHashes {
         /// That tick.
         tick: u32,
         /// Per table, the root first, the hash of the row in each slot; 0 without a row.
@@ -50,13 +50,13 @@ pub enum ServerEvidence {
 
 /// The rows of a client that differ.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct Testimony {
+pub struct RowDump {
     /// In the world of which tick.
     pub tick: u32,
     /// The client's [`BUILD`].
     pub build: String,
-    /// What the client's build makes of the game: its [`conduct`].
-    pub conduct: u64,
+    /// What the client's build makes of the game: its [`behaviour_hash`].
+    pub behaviour_hash: u64,
     /// What the client has where the hashes differ.
     pub rows: Vec<RowClaim>,
     /// Whether more rows differ than are told.

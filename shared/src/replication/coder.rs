@@ -243,8 +243,9 @@ impl TablePlan {
         if !self.groups.is_empty() {
             return self.expect_with_groups(was, now, ticks, scratch);
         }
-        let leaves = was.iter().zip(now).zip(&self.sieve);
-        let changed = leaves.fold(0, |changed, ((was, now), sieve)| changed | ((was ^ now) & sieve.stays));
+        let leaves = was.iter().zip(now).zip(&self.stable_masks);
+        let changed =
+            leaves.fold(0, |changed, ((was, now), stable_masks)| changed | ((was ^ now) & stable_masks.stays));
         self.expect_moved(changed, was, now, ticks, scratch)
     }
 
@@ -252,9 +253,9 @@ impl TablePlan {
     #[inline]
     pub(super) fn expect_and_sum(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> (bool, u64) {
         let (mut changed, mut sum) = (0, 0_u64);
-        for ((was, now), sieve) in was.iter().zip(now).zip(&self.sieve) {
-            changed |= (was ^ now) & sieve.stays;
-            sum = sum.wrapping_add(sieve.key.wrapping_mul(u64::from(*now)));
+        for ((was, now), stable_masks) in was.iter().zip(now).zip(&self.stable_masks) {
+            changed |= (was ^ now) & stable_masks.stays;
+            sum = sum.wrapping_add(stable_masks.key.wrapping_mul(u64::from(*now)));
         }
         (self.expect_moved(changed, was, now, ticks, scratch), sum)
     }
@@ -311,7 +312,10 @@ impl TablePlan {
     /// The hash of a row as it travels.
     #[inline]
     pub(super) fn hash(&self, id: RowId, row: &[u32]) -> u32 {
-        hash::narrow(hash::row(id, self.sieve.iter().zip(row).map(|(sieve, value)| (sieve.key, *value))))
+        hash::narrow(hash::row(
+            id,
+            self.stable_masks.iter().zip(row).map(|(stable_masks, value)| (stable_masks.key, *value)),
+        ))
     }
 
     /// A row that is not as expected: what drives it, then whether there is anything else, and what.

@@ -22,7 +22,7 @@ pub struct Line {
 
 /// Costs added up over any number of snapshots.
 #[derive(Debug, Clone, Default)]
-pub struct Bill {
+pub struct CostReport {
     /// Prices as if chances never restarted, as a stream would that nobody may skip a part of.
     pub never_restarts: bool,
     /// What each context is about; empty before the first section.
@@ -32,7 +32,7 @@ pub struct Bill {
     rows: Vec<u64>,
 }
 
-impl Bill {
+impl CostReport {
     /// Bits in all.
     #[must_use]
     pub fn bits(&self) -> f64 {
@@ -51,11 +51,11 @@ impl Bill {
         self.rows.get(table).copied().unwrap_or(0)
     }
 
-    pub(super) fn open<'a>(&'a mut self, plan: &Plan, chances: &'a mut [Chance]) -> Clerk<'a> {
+    pub(super) fn open<'a>(&'a mut self, plan: &Plan, chances: &'a mut [Chance]) -> CostEstimator<'a> {
         if self.about.is_empty() {
             self.about = plan.about();
         }
-        Clerk { bill: self, chances }
+        CostEstimator { cost: self, chances }
     }
 
     fn line(&mut self, table: usize, leaf: Option<usize>) -> &mut Line {
@@ -69,34 +69,34 @@ impl Bill {
 }
 
 /// Prices decisions as the coder would.
-pub(super) struct Clerk<'a> {
-    bill: &'a mut Bill,
+pub(super) struct CostEstimator<'a> {
+    cost: &'a mut CostReport,
     chances: &'a mut [Chance],
 }
 
-impl Clerk<'_> {
+impl CostEstimator<'_> {
     fn add(&mut self, context: usize, bits: f64, is_surprise: bool) {
-        let (table, about) = self.bill.about[context];
+        let (table, about) = self.cost.about[context];
         let leaf = match about {
             About::Row | About::Rows => None,
             About::Leaf(leaf) | About::Value(leaf) => Some(leaf),
         };
         if about == About::Row {
-            self.bill.rows.resize(self.bill.rows.len().max(table + 1), 0);
-            self.bill.rows[table] += 1;
+            self.cost.rows.resize(self.cost.rows.len().max(table + 1), 0);
+            self.cost.rows[table] += 1;
         }
-        let line = self.bill.line(table, leaf);
+        let line = self.cost.line(table, leaf);
         line.bits += bits;
         line.surprises += u64::from(is_surprise);
     }
 }
 
-impl Decisions for Clerk<'_> {
+impl Decisions for CostEstimator<'_> {
     fn decide(&mut self, context: usize, yes: bool) {
         let chance = &mut self.chances[context];
         let bits = cost(*chance, u32::from(!yes), u32::from(yes));
         chance.learn(yes);
-        let is_surprise = yes && matches!(self.bill.about[context].1, About::Row | About::Leaf(_));
+        let is_surprise = yes && matches!(self.cost.about[context].1, About::Row | About::Leaf(_));
         self.add(context, f64::from(bits), is_surprise);
     }
 

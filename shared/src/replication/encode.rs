@@ -2,9 +2,9 @@
 
 use super::SectionHead;
 use super::coder::{Decisions, Scratch, Writer, put_count};
-use super::cost::Bill;
+use super::cost::CostReport;
 use super::plan::{Plan, TablePlan};
-use super::priors::{Census, Priors};
+use super::priors::{ContextStats, Priors};
 use crate::hash;
 use crate::state::{Schema, TableSchema};
 use crate::wire::{Chance, RangeEncoder};
@@ -45,7 +45,7 @@ struct Between<'a> {
 pub struct Encoder {
     plan: Arc<Plan>,
     priors: Priors,
-    census: Census,
+    context_stats: ContextStats,
     chances: Vec<Chance>,
     rows: RowScratch,
 }
@@ -60,8 +60,8 @@ impl Encoder {
     /// The same with a plan of that schema that others use too.
     #[must_use]
     pub fn with_plan(schema: &Schema, plan: Arc<Plan>) -> Self {
-        let (priors, census) = (Priors::untrained(&plan), Census::new(&plan));
-        Self { priors, census, chances: plan.untrained.clone(), rows: RowScratch::new(schema), plan }
+        let (priors, context_stats) = (Priors::untrained(&plan), ContextStats::new(&plan));
+        Self { priors, context_stats, chances: plan.untrained.clone(), rows: RowScratch::new(schema), plan }
     }
 
     /// Appends all sections of a topic to `out`: the deltas from `base` (older than `now`) to `now`, or keyframes.
@@ -112,15 +112,15 @@ impl Encoder {
     pub fn learn(&mut self, schema: &Schema, topic: Topic, base: &Snapshot, now: &Snapshot) {
         for index in 0..section_count(schema, topic, Some(base), now) {
             let between = Between { schema, topic, index, base: Some(base), now };
-            put_section(between, self.plan.of_topic(topic), &mut self.rows, &mut self.census);
+            put_section(between, self.plan.of_topic(topic), &mut self.rows, &mut self.context_stats);
         }
-        self.census.end_snapshot();
+        self.context_stats.end_snapshot();
     }
 
     /// Replaces the priors by what was learnt, if that pays within the next `snapshots`; whether it did. From then
     /// on, who does not hold what [`Encoder::put_priors`] gives cannot read what is encoded.
     pub fn train(&mut self, snapshots: u32) -> bool {
-        self.census.train(&mut self.priors, snapshots)
+        self.context_stats.train(&mut self.priors, snapshots)
     }
 
     /// Appends the priors as they are published.
@@ -128,14 +128,14 @@ impl Encoder {
         self.priors.encode(out);
     }
 
-    /// Adds to `bill` what the sections of a topic cost, leaf by leaf.
-    pub fn account(&mut self, schema: &Schema, topic: Topic, base: &Snapshot, now: &Snapshot, bill: &mut Bill) {
+    /// Adds to `cost` what the sections of a topic cost, leaf by leaf.
+    pub fn account(&mut self, schema: &Schema, topic: Topic, base: &Snapshot, now: &Snapshot, cost: &mut CostReport) {
         for index in 0..section_count(schema, topic, Some(base), now) {
-            if !bill.never_restarts {
+            if !cost.never_restarts {
                 self.restart(topic);
             }
             let between = Between { schema, topic, index, base: Some(base), now };
-            let mut clerk = bill.open(&self.plan, &mut self.chances);
+            let mut clerk = cost.open(&self.plan, &mut self.chances);
             put_section(between, self.plan.of_topic(topic), &mut self.rows, &mut clerk);
         }
     }
@@ -195,7 +195,7 @@ impl Span<'_> {
         let hash = |index: usize| {
             let (row, leaves) = (now.row(index), self.plan.leaves.iter());
             let value = |leaf| self.topic.value(self.table, row, leaf);
-            let values = leaves.map(|plan| (self.plan.sieve[plan.leaf].key, value(plan.leaf)));
+            let values = leaves.map(|plan| (self.plan.stable_masks[plan.leaf].key, value(plan.leaf)));
             hash::narrow(hash::row(now.ids[index], values))
         };
         self.rows(now).filter(|index| self.seen(now, *index)).map(hash).fold(0, u32::wrapping_add)

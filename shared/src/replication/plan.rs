@@ -59,7 +59,7 @@ pub(super) struct LeafPlan {
 
 /// What matters of a leaf in rows that are as expected, which are most of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sieve {
+pub(super) struct StableMask {
     /// Its factor in the hash of the row; 0 when the topic does not show it.
     pub(super) key: u64,
     /// The bits in which it must not have changed: all if it stays, none if others move it or it is not shown.
@@ -86,7 +86,7 @@ pub(super) struct TablePlan {
     /// what the rest is like is asked at once.
     pub(super) drivers: usize,
     /// Per leaf of the row, what the coder asks of it in every row.
-    pub(super) sieve: Vec<Sieve>,
+    pub(super) stable_masks: Vec<StableMask>,
     /// The leaves that others move.
     pub(super) slides: Vec<SlidePlan>,
     pub(super) groups: Vec<Group>,
@@ -232,10 +232,10 @@ impl Plan {
             let plan = &mut rest[0];
             plan.leads = matches!(plan.motion, Motion::With(_)) && before.iter().all(|past| past.motion != plan.motion);
         }
-        let mut sieve = alloc::vec![Sieve { key: 0, stays: 0 }; table.leaves.len()];
+        let mut stable_masks = alloc::vec![StableMask { key: 0, stays: 0 }; table.leaves.len()];
         for plan in &leaves {
             let stays = if plan.motion == Motion::Hold { u32::MAX } else { 0 };
-            sieve[plan.leaf] = Sieve { key: table.keys[plan.leaf], stays };
+            stable_masks[plan.leaf] = StableMask { key: table.keys[plan.leaf], stays };
         }
         let slides = leaves.iter().filter_map(LeafPlan::slide).collect();
         let is_whole = order.len() == table.leaves.len();
@@ -244,7 +244,7 @@ impl Plan {
         let hides = is_own || (!groups.is_empty() && !is_whole);
         let drives = |plan: &&LeafPlan| plan.motion == Motion::Hold && table.drives(plan.leaf);
         let drivers = leaves.iter().take_while(drives).count();
-        TablePlan { number, leaves, drivers, sieve, slides, groups, owner, hides, rows }
+        TablePlan { number, leaves, drivers, stable_masks, slides, groups, owner, hides, rows }
     }
 
     fn leaf(&mut self, index: usize, leaf: &Leaf) -> LeafPlan {

@@ -77,12 +77,12 @@ impl Priors {
 
 /// How often each decision fell which way.
 #[derive(Debug, Clone)]
-pub(super) struct Census {
+pub(super) struct ContextStats {
     counts: Vec<[u32; 2]>,
     snapshots: u32,
 }
 
-impl Census {
+impl ContextStats {
     pub(super) fn new(plan: &Plan) -> Self {
         Self { counts: alloc::vec![[0; 2]; plan.untrained.len()], snapshots: 0 }
     }
@@ -120,7 +120,7 @@ impl Census {
     }
 }
 
-impl Decisions for Census {
+impl Decisions for ContextStats {
     #[inline]
     fn decide(&mut self, context: usize, yes: bool) {
         let count = &mut self.counts[context][usize::from(yes)];

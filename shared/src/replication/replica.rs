@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 /// What a client holds of each topic: the newest snapshot, section by section.
 #[derive(Debug, Clone)]
-pub struct Mirror {
+pub struct Replica {
     room: Received,
     own: Received,
     plan: Arc<Plan>,
@@ -46,7 +46,7 @@ impl Received {
     }
 }
 
-impl Mirror {
+impl Replica {
     /// Nothing received yet.
     #[must_use]
     pub fn empty(schema: &Schema) -> Self {

@@ -212,12 +212,12 @@ impl Codec<f32> for Angle {
 
 /// An integer within `min..=max`. Values outside saturate.
 #[derive(Debug, Clone, Copy)]
-pub struct Whole {
+pub struct Integer {
     pub(super) min: i128,
     pub(super) max: i128,
 }
 
-impl Whole {
+impl Integer {
     /// Integers from `min` to `max`, both included, in a field of type `T`.
     ///
     /// # Panics
@@ -381,9 +381,9 @@ mod tests {
 
     fn assert_ends<T: Copy + Debug + PartialEq + Number + TryFrom<i128>>(min: i128, max: i128)
     where
-        Whole: Codec<T>,
+        Integer: Codec<T>,
     {
-        let (codec, mut wire) = (Whole::new::<T>(min, max), [0]);
+        let (codec, mut wire) = (Integer::new::<T>(min, max), [0]);
         let of = |value: i128| T::try_from(value.clamp(T::MIN, T::MAX)).ok();
         for (value, kept) in [(min - 1, min), (min, min), (max - 1, max - 1), (max, max), (max + 1, max)] {
             let (Some(value), Some(kept)) = (of(value), of(kept)) else { panic!("{value} is no value") };

@@ -142,7 +142,7 @@ impl<K: State + Default + Ord, T: Default, C: Codec<T>, const MAX: usize> Codec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Plain, Whole};
+    use crate::state::{Integer, Plain};
     use core::fmt::Debug;
 
     fn round_trip<T: Clone + Debug, C: Codec<T>>(codec: &C, value: &T, before: &T, wire: &mut [u32]) -> T {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_list_keeps_its_bound() {
-        let codec = List::<2, _>::new(Whole::new::<i8>(-5, 5));
+        let codec = List::<2, _>::new(Integer::new::<i8>(-5, 5));
         let mut wire = [9; 3];
         let none = Vec::<i8>::new();
         assert_eq!(round_trip(&codec, &alloc::vec![1_i8, 100, 3], &none, &mut wire), [1, 5]);
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_map_comes_back_in_the_order_of_its_keys_whatever_was_there_before() {
-        let codec = Map::<3, _>::new(Whole::new::<u8>(0, 9));
+        let codec = Map::<3, _>::new(Integer::new::<u8>(0, 9));
         let map = |pairs: &[(i8, u8)]| pairs.iter().copied().collect::<BTreeMap<i8, u8>>();
         let maps = [map(&[]), map(&[(-3, 1)]), map(&[(5, 2), (-3, 4), (0, 9)]), map(&[(5, 3), (6, 4), (7, 5)])];
         let mut wire = [9; 7];

@@ -1,6 +1,6 @@
 //! Wire forms of the types that Rust and this crate bring: integers, `bool`, seats, row ids.
 
-use super::{Angle, Codec, Fields, LeafKind, Number, State, Whole};
+use super::{Angle, Codec, Fields, Integer, LeafKind, Number, State};
 use crate::id::{RowId, Seat};
 use crate::limits::SEATS_MAX;
 
@@ -9,7 +9,7 @@ macro_rules! integers {
         impl State for $int {
             const WIDTH: usize = 1;
             fn describe(fields: &mut Fields<'_>) {
-                Whole::new::<Self>(Self::MIN as i128, Self::MAX as i128).describe(fields);
+                Integer::new::<Self>(Self::MIN as i128, Self::MAX as i128).describe(fields);
             }
             #[inline]
             fn gather(&self, wire: &mut [u32]) {
@@ -32,7 +32,7 @@ macro_rules! ranges {
         }
 
         // The constructor asked whether the type holds the whole range: no cast here loses anything.
-        impl Codec<$int> for Whole {
+        impl Codec<$int> for Integer {
             const WIDTH: usize = 1;
             fn describe(&self, fields: &mut Fields<'_>) {
                 Self::describe(*self, fields);

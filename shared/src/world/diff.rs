@@ -6,7 +6,7 @@
 use crate::id::RowId;
 use crate::state::{Leaf, LeafKind, Schema};
 use crate::table::Table;
-use crate::world::full_state::Whole;
+use crate::world::full_state::FullState;
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::format;
 use alloc::string::String;
@@ -75,7 +75,11 @@ fn widths_of(schema: &Schema) -> impl Iterator<Item = usize> {
 ///
 /// # Panics
 /// As [`of_snapshots`].
-pub fn of_wholes<'a>(schema: &'a Schema, here: &'a Whole, there: &'a Whole) -> impl Iterator<Item = Difference> + 'a {
+pub fn of_full_states<'a>(
+    schema: &'a Schema,
+    here: &'a FullState,
+    there: &'a FullState,
+) -> impl Iterator<Item = Difference> + 'a {
     let tables = (1..).zip(here.slots.iter().zip(&there.slots));
     let slots = tables.flat_map(|(table, (here, there))| {
         let slots =
@@ -299,16 +303,16 @@ mod tests {
         world
     }
 
-    fn whole(world: &mut World) -> Whole {
-        let mut whole = Whole::empty(&Schema::of::<World>());
-        whole.capture(world, &Rng::new(4), Tick(1));
-        whole
+    fn full_state(world: &mut World) -> FullState {
+        let mut full_state = FullState::empty(&Schema::of::<World>());
+        full_state.capture(world, &Rng::new(4), Tick(1));
+        full_state
     }
 
     fn shown(one: &mut World, other: &mut World) -> Vec<String> {
         let schema = Schema::of::<World>();
-        let (one, other) = (whole(one), whole(other));
-        let found = of_wholes(&schema, &one, &other);
+        let (one, other) = (full_state(one), full_state(other));
+        let found = of_full_states(&schema, &one, &other);
         found.map(|difference| difference.name(&schema).to_string()).collect()
     }
 
@@ -338,10 +342,10 @@ mod tests {
             "the generation of slot 0 of others: not there here, 0 there",
         ];
         assert_eq!(shown(&mut one, &mut other), expected);
-        let (schema, one) = (Schema::of::<World>(), whole(&mut one));
+        let (schema, one) = (Schema::of::<World>(), full_state(&mut one));
         let mut drawn = one.clone();
         drawn.rng.next_u64();
-        let found: Vec<Difference> = of_wholes(&schema, &one, &drawn).collect();
+        let found: Vec<Difference> = of_full_states(&schema, &one, &drawn).collect();
         assert_eq!(found, [Difference::Random { places: [(4, 0), (4, 2)] }]);
     }
 
@@ -356,7 +360,7 @@ mod tests {
         world.things.get_mut(last).unwrap().x = -f32::NAN;
         assert_eq!(not_a_number(&schema, &mut world).unwrap(), "things[2#0].x");
         // Rounding hides it, which is why it is looked for before.
-        whole(&mut world);
+        full_state(&mut world);
         assert_eq!(not_a_number(&schema, &mut world), None);
         assert_eq!(world.things.get(last).unwrap().x.to_bits(), 0.0_f32.to_bits());
     }

@@ -27,7 +27,7 @@ use alloc::vec::Vec;
 
 /// The world of one tick with its free slots and random numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Whole {
+pub struct FullState {
     /// All rows, hidden fields included.
     pub snapshot: Snapshot,
     /// Per table after the root, the generation that the next row in each slot gets, or of the row that is there.
@@ -36,7 +36,7 @@ pub struct Whole {
     pub rng: Rng,
 }
 
-impl Whole {
+impl FullState {
     /// The empty world of this shape.
     #[must_use]
     pub fn empty(schema: &Schema) -> Self {
@@ -47,13 +47,13 @@ impl Whole {
     /// What a simulation goes on from, without the recent worlds.
     #[must_use]
     pub fn of<G: Game>(checkpoint: &Checkpoint<G>) -> Self {
-        let mut whole = Self {
+        let mut full_state = Self {
             snapshot: checkpoint.history.newest().clone(),
             slots: alloc::vec![Vec::new(); checkpoint.history.newest().tables.len() - 1],
             rng: checkpoint.rng.clone(),
         };
-        checkpoint.world.clone().tables(&mut KeepSlots(whole.slots.iter_mut()));
-        whole
+        checkpoint.world.clone().tables(&mut KeepSlots(full_state.slots.iter_mut()));
+        full_state
     }
 
     /// Rounds `world` to wire precision and keeps all of it, reusing this one's memory.
@@ -130,25 +130,25 @@ impl Whole {
         bits.finish();
     }
 
-    /// Reads what [`Whole::encode`] wrote, to the end of `bytes`.
+    /// Reads what [`FullState::encode`] wrote, to the end of `bytes`.
     ///
     /// # Errors
     /// [`DecodeError`] for anything else, a hash that is not that of the content included.
     pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let mut whole = Self::empty(schema);
-        whole.snapshot.tick = Tick(reader.varint()?);
-        whole.rng = Rng::at(u64_of(&mut reader)?, u64_of(&mut reader)?);
+        let mut full_state = Self::empty(schema);
+        full_state.snapshot.tick = Tick(reader.varint()?);
+        full_state.rng = Rng::at(u64_of(&mut reader)?, u64_of(&mut reader)?);
         let expected = reader.u32()?;
         let mut bits = BitReader::new(reader.slice(reader.remaining())?);
-        let Snapshot { tables, .. } = &mut whole.snapshot;
+        let Snapshot { tables, .. } = &mut full_state.snapshot;
         take_row(&schema.tables[0], &mut tables[0].wire, &mut bits)?;
-        for ((table, rows), slots) in schema.tables.iter().zip(tables).skip(1).zip(&mut whole.slots) {
+        for ((table, rows), slots) in schema.tables.iter().zip(tables).skip(1).zip(&mut full_state.slots) {
             take_table(table, rows, slots, &mut bits)?;
         }
         bits.finish()?;
-        let found = whole.hash(schema);
-        if found == expected { Ok(whole) } else { Err(DecodeError::HashMismatch { expected, found }) }
+        let found = full_state.hash(schema);
+        if found == expected { Ok(full_state) } else { Err(DecodeError::HashMismatch { expected, found }) }
     }
 }
 
@@ -255,19 +255,19 @@ mod tests {
         (world, rng)
     }
 
-    fn captured(seed: u64) -> (Schema, World, Whole) {
+    fn captured(seed: u64) -> (Schema, World, FullState) {
         let (schema, (mut world, rng)) = (Schema::of::<World>(), worn(seed));
-        let mut whole = Whole::empty(&schema);
-        whole.capture(&mut world, &rng, Tick(77));
-        (schema, world, whole)
+        let mut full_state = FullState::empty(&schema);
+        full_state.capture(&mut world, &rng, Tick(77));
+        (schema, world, full_state)
     }
 
     #[test]
     fn what_is_restored_goes_on_as_what_was_kept() {
-        let (_, mut world, whole) = captured(1);
+        let (_, mut world, full_state) = captured(1);
         let (mut dirty, _) = worn(2);
-        let mut rng = whole.restore(&mut dirty);
-        let mut other = whole.rng.clone();
+        let mut rng = full_state.restore(&mut dirty);
+        let mut other = full_state.rng.clone();
         for _ in 0..100 {
             let thing = Thing { x: rng.range(-1.0, 1.0), secret: 3 };
             assert_eq!(other.range(-1.0, 1.0), thing.x);
@@ -278,17 +278,17 @@ mod tests {
 
     #[test]
     fn it_travels_whole_and_every_damage_is_an_error() {
-        let (schema, _, whole) = captured(3);
+        let (schema, _, full_state) = captured(3);
         let mut bytes = Vec::new();
-        whole.encode(&schema, &mut bytes);
-        assert_eq!(Whole::decode(&schema, &bytes), Ok(whole));
+        full_state.encode(&schema, &mut bytes);
+        assert_eq!(FullState::decode(&schema, &bytes), Ok(full_state));
         for cut in 0..bytes.len() {
-            assert!(Whole::decode(&schema, &bytes[..cut]).is_err(), "cut at {cut}");
+            assert!(FullState::decode(&schema, &bytes[..cut]).is_err(), "cut at {cut}");
         }
         for bit in 8..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(Whole::decode(&schema, &damaged).is_err(), "bit {bit}");
+            assert!(FullState::decode(&schema, &damaged).is_err(), "bit {bit}");
         }
     }
 
@@ -296,7 +296,7 @@ mod tests {
     fn a_claimed_number_of_slots_allocates_nothing() {
         let schema = Schema::of::<World>();
         let mut bytes = Vec::new();
-        Whole::empty(&schema).encode(&schema, &mut bytes);
+        FullState::empty(&schema).encode(&schema, &mut bytes);
         // The first table's number of slots comes after the 20 bits of the root row.
         let start = bytes.len() - 4;
         for count in [u32::from(ROWS_MAX), u32::MAX] {
@@ -305,21 +305,21 @@ mod tests {
             bits.put(0, 20);
             bits.put_small(count);
             bits.finish();
-            assert!(Whole::decode(&schema, &claim).is_err());
+            assert!(FullState::decode(&schema, &claim).is_err());
         }
     }
 
     #[test]
     fn the_hash_covers_what_no_row_shows() {
-        let (schema, _, whole) = captured(4);
-        let hash = whole.hash(&schema);
-        let mut other = whole.clone();
+        let (schema, _, full_state) = captured(4);
+        let hash = full_state.hash(&schema);
+        let mut other = full_state.clone();
         other.rng.next_u32();
         assert_ne!(other.hash(&schema), hash);
-        let mut other = whole.clone();
+        let mut other = full_state.clone();
         other.slots[0].push(0);
         assert_ne!(other.hash(&schema), hash);
-        let mut other = whole;
+        let mut other = full_state;
         other.slots[1][0] ^= 1;
         assert_ne!(other.hash(&schema), hash);
     }

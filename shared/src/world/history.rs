@@ -9,7 +9,7 @@ use crate::limits::SNAPSHOT_HISTORY_LEN;
 use crate::state::ALL_TABLES;
 use crate::state::{Schema, State};
 use crate::tick::Tick;
-use crate::world::interpolation::Moment;
+use crate::world::interpolation::InterpolationSample;
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
 use packed::Packed;
@@ -89,7 +89,7 @@ impl History {
         every_ticks: u32,
         tables: u32,
         around: &'a mut Around,
-    ) -> Moment<'a> {
+    ) -> InterpolationSample<'a> {
         let every = every_ticks.max(1);
         let oldest = self.oldest().0;
         let last = self.newest.tick.0 / every * every;
@@ -108,7 +108,7 @@ impl History {
         let around = &*around;
         let find = |tick: u32| self.ready(Tick(tick)).unwrap_or_else(|| &around.recalled[place(tick)].snapshot);
         let before = if kept(&before) { find(before) } else { &self.newest };
-        Moment::between(earlier.map(find), before, after.map(find), moment, 0.0)
+        InterpolationSample::between(earlier.map(find), before, after.map(find), moment, 0.0)
     }
 
     fn oldest(&self) -> Tick {
@@ -210,7 +210,7 @@ mod tests {
         let seen = |ticks, moment, every| {
             let (schema, mut around) = (Schema::of::<World>(), Around::default());
             let history = history(&schema, ticks);
-            let Moment { earlier, before, after, part, beyond, .. } =
+            let InterpolationSample { earlier, before, after, part, beyond, .. } =
                 history.seen_at(&schema, moment, every, ALL_TABLES, &mut around);
             for shown in [earlier, Some(before), after].into_iter().flatten() {
                 assert_eq!(shown.tables[0].row(0), [shown.tick.0]);

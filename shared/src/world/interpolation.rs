@@ -16,7 +16,7 @@ const LEAP_TIMES: i64 = 4;
 
 /// What is shown of others: a moment between two snapshots, or shortly after the newest.
 #[derive(Debug, Clone, Copy)]
-pub struct Moment<'a> {
+pub struct InterpolationSample<'a> {
     /// The one before `earlier`: beyond the newest it says how fast things were. A room, which knows what came, has none.
     pub earliest: Option<&'a Snapshot>,
     /// The one before `before`: says how fast things were.
@@ -31,7 +31,7 @@ pub struct Moment<'a> {
     pub beyond: f32,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> InterpolationSample<'a> {
     /// What is seen at `shown`, in ticks, of these snapshots; beyond the newest for so many ticks at the most.
     pub(crate) fn between(
         earlier: Option<&'a Snapshot>,
@@ -126,7 +126,7 @@ fn glide(table: &TableSchema, from: &[u32], (start, end): (&[u32], &[u32]), part
 
 /// How a row moves: from one place to another, by a part of the way, and what says whether it leaps there.
 #[derive(Clone, Copy)]
-pub(crate) struct Course<'a> {
+pub(crate) struct MotionSegment<'a> {
     pub(crate) ends: (&'a [u32], &'a [u32]),
     /// Ticks from one end to the other.
     pub(crate) ticks: i64,
@@ -135,9 +135,9 @@ pub(crate) struct Course<'a> {
     pub(crate) part: f32,
 }
 
-impl<'a> Course<'a> {
+impl<'a> MotionSegment<'a> {
     /// The way of the row at `index` of `moment.before`; `None` when it rests, or nothing says where it goes.
-    pub(crate) fn of(number: usize, index: usize, moment: &Moment<'a>) -> Option<Self> {
+    pub(crate) fn of(number: usize, index: usize, moment: &InterpolationSample<'a>) -> Option<Self> {
         let before = moment.before;
         let (id, from) = (before.tables[number].ids[index], before.tables[number].row(index));
         let find = |snapshot: &'a Snapshot| Some((snapshot.tables.get(number)?.find_near(index, id)?, snapshot.tick));
@@ -174,19 +174,25 @@ impl<'a> Course<'a> {
 }
 
 /// Fills `out` with a row of `moment.before` as it is at the moment.
-pub(crate) fn play_row(table: &TableSchema, number: usize, index: usize, moment: &Moment<'_>, out: &mut [u32]) {
+pub(crate) fn play_row(
+    table: &TableSchema,
+    number: usize,
+    index: usize,
+    moment: &InterpolationSample<'_>,
+    out: &mut [u32],
+) {
     let from = moment.before.tables[number].row(index);
-    let course = Course::of(number, index, moment);
+    let segment = MotionSegment::of(number, index, moment);
     // What is put elsewhere is here until then, and rests there.
-    let glides = |course: &Course<'_>| number == 0 || !course.leaps(table, None);
-    let Some(course) = course.filter(glides) else { return out.copy_from_slice(from) };
-    glide(table, from, course.ends, course.part, out);
+    let glides = |segment: &MotionSegment<'_>| number == 0 || !segment.leaps(table, None);
+    let Some(segment) = segment.filter(glides) else { return out.copy_from_slice(from) };
+    glide(table, from, segment.ends, segment.part, out);
     // A rotation is not spun on beyond the newest: its parts alone make no sense.
-    let (start, end) = if moment.after.is_some() { course.ends } else { (from, from) };
-    table.blend_joint(start, end, course.part, out);
+    let (start, end) = if moment.after.is_some() { segment.ends } else { (from, from) };
+    table.blend_joint(start, end, segment.part, out);
     if number == 0 {
         // The world's own fields are not one thing: each of them leaps, or does not, for itself.
-        for at in table.smooth.iter().copied().filter(|at| course.leaps_at(table, *at)) {
+        for at in table.smooth.iter().copied().filter(|at| segment.leaps_at(table, *at)) {
             out[at] = from[at];
         }
     }
@@ -195,7 +201,7 @@ pub(crate) fn play_row(table: &TableSchema, number: usize, index: usize, moment:
 /// Fills `out` with the world at `part` (0 to 1) of the way from one snapshot to the next: the rows of `before`,
 /// smooth fields moved.
 pub fn blend(schema: &Schema, before: &Snapshot, after: &Snapshot, part: f32, out: &mut Snapshot) {
-    let moment = Moment { earliest: None, earlier: None, before, after: Some(after), part, beyond: 0.0 };
+    let moment = InterpolationSample { earliest: None, earlier: None, before, after: Some(after), part, beyond: 0.0 };
     out.copy_from(before);
     for (number, table) in schema.tables.iter().enumerate() {
         play_rows(table, number, &moment, &mut out.tables[number]);
@@ -203,7 +209,7 @@ pub fn blend(schema: &Schema, before: &Snapshot, after: &Snapshot, part: f32, ou
 }
 
 /// Fills `out` with the rows of one table as they are at the moment.
-pub(crate) fn play_rows(table: &TableSchema, number: usize, moment: &Moment<'_>, out: &mut Rows) {
+pub(crate) fn play_rows(table: &TableSchema, number: usize, moment: &InterpolationSample<'_>, out: &mut Rows) {
     out.copy_from(&moment.before.tables[number]);
     for index in 0..out.ids.len() {
         play_row(table, number, index, moment, out.row_mut(index));
@@ -213,7 +219,7 @@ pub(crate) fn play_rows(table: &TableSchema, number: usize, moment: &Moment<'_>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Playout;
+    use crate::client::InterpolationBuffer;
     use crate::state::State;
     use crate::table::Table;
     use alloc::vec::Vec;
@@ -252,7 +258,7 @@ mod tests {
         let after = if beyond > 0.0 { None } else { newest_first.next() };
         let before = newest_first.next().expect("a test has two places at the least");
         let (earlier, earliest) = (newest_first.next(), newest_first.next());
-        let moment = Moment { earliest, earlier, before, after, part, beyond };
+        let moment = InterpolationSample { earliest, earlier, before, after, part, beyond };
         let mut row = [0; 2];
         play_row(&schema.tables[1], 1, 0, &moment, &mut row);
         (row[0] as f32 / 16.0, row[1] as f32 / 16.0)
@@ -289,9 +295,9 @@ mod tests {
         let there = (all[2].tables[1].row(0)[0] as f32 / 16.0, 52.0);
         assert_eq!(shown(&places, 0.0, 3.0), there);
         // The same by the playout, which shows this where the next snapshot is late.
-        let mut playout = Playout::new(33_333.0);
-        all.iter().for_each(|snapshot| playout.push(snapshot, u64::from(snapshot.tick.0) * 33_333));
-        let moment = playout.moment_at(5.0).expect("there are snapshots");
+        let mut interpolation = InterpolationBuffer::new(33_333.0);
+        all.iter().for_each(|snapshot| interpolation.push(snapshot, u64::from(snapshot.tick.0) * 33_333));
+        let moment = interpolation.moment_at(5.0).expect("there are snapshots");
         assert!(moment.after.is_none() && moment.beyond > 2.0);
         let mut row = [0; 2];
         play_row(&schema.tables[1], 1, 0, &moment, &mut row);

@@ -11,7 +11,7 @@ use crate::limits::SEATS_MAX;
 use crate::state::{Schema, State, TableVisitor};
 use crate::table::Table;
 use crate::world::history::{Around, History};
-use crate::world::interpolation::{Moment, play_rows};
+use crate::world::interpolation::{InterpolationSample, play_rows};
 use crate::world::merge::merge_predicted;
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::vec::Vec;
@@ -56,7 +56,7 @@ impl<G: State + Default> LagCompensation<G> for RoomViews<'_, G> {
 pub struct ClientViews<'a, G> {
     schema: &'a Schema,
     newest: &'a Snapshot,
-    seen: Option<(f64, Moment<'a>)>,
+    seen: Option<(f64, InterpolationSample<'a>)>,
     people: u64,
     cache: &'a mut RewindCache<G>,
 }
@@ -68,7 +68,7 @@ impl<'a, G> ClientViews<'a, G> {
     pub fn new(
         schema: &'a Schema,
         newest: &'a Snapshot,
-        seen: Option<(f64, Moment<'a>)>,
+        seen: Option<(f64, InterpolationSample<'a>)>,
         people: u64,
         cache: &'a mut RewindCache<G>,
     ) -> Self {
@@ -186,7 +186,7 @@ impl<G: State + Default> RewindCache<G> {
         &'a mut self,
         view: View<'_>,
         tables: &dyn Fn(&G) -> u32,
-        look: impl FnOnce(f64, u32, &'a mut Around) -> Moment<'a>,
+        look: impl FnOnce(f64, u32, &'a mut Around) -> InterpolationSample<'a>,
     ) -> &'a G {
         let View { schema, newest, seat, moment } = view;
         self.asked |= 1 << seat.number();
@@ -216,7 +216,13 @@ impl<G: State + Default> RewindCache<G> {
 
 impl Played {
     /// Makes some tables what they should be at a moment; those that everyone predicts are never looked at.
-    fn show<'a>(&mut self, schema: &Schema, moment: f64, tables: u32, look: impl FnOnce(u32) -> Moment<'a>) {
+    fn show<'a>(
+        &mut self,
+        schema: &Schema,
+        moment: f64,
+        tables: u32,
+        look: impl FnOnce(u32) -> InterpolationSample<'a>,
+    ) {
         if self.moment != moment {
             (self.moment, self.ready) = (moment, 0);
         }
@@ -238,7 +244,7 @@ impl Played {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Playout;
+    use crate::client::InterpolationBuffer;
     use crate::game::Game;
     use crate::game::{Leave, Rules, Step};
     use crate::id::RowId;
@@ -293,7 +299,7 @@ mod tests {
         }
     }
 
-    fn whole(past: &mut dyn LagCompensation<World>, seat: Seat) -> &World {
+    fn full_state(past: &mut dyn LagCompensation<World>, seat: Seat) -> &World {
         past.seen_by(seat, &|_| ALL_TABLES)
     }
 
@@ -333,32 +339,32 @@ mod tests {
     #[test]
     fn own_things_are_shown_in_the_present_and_others_between_two_ticks() {
         let schema = Schema::of::<World>();
-        let (history, mut rewound) = (worlds(&schema), RewindCache::default());
+        let (history, mut rewind_cache) = (worlds(&schema), RewindCache::default());
         // 4.5 ticks before tick 21.
         let ages = [ViewAge::from_parts(72), ViewAge::NONE];
-        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
-        let mine = whole(&mut past, seat(0));
+        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewind_cache);
+        let mine = full_state(&mut past, seat(0));
         assert_eq!((mine.clock, mine.door), (132, 160), "16.5 and 20 ticks");
         let ships: Vec<_> = mine.ships.iter().map(|(id, ship)| (id.slot, ship.seat, ship.x)).collect();
         assert_eq!(ships, [(0, Some(seat(1)), 132), (1, Some(seat(0)), 24)]);
         assert_eq!(mine.ships.get(RowId { slot: 0, generation: 0 }).map(|ship| ship.secret), Some(128), "not smooth");
         assert_eq!(mine.balls.values().next().map(|ball| ball.x), Some(160), "predicted by everyone");
         for unseeing in [seat(1), seat(50)] {
-            let newest = whole(&mut past, unseeing);
+            let newest = full_state(&mut past, unseeing);
             assert_eq!((newest.clock, newest.ships.len()), (160, 2), "the last tick's world");
         }
         // What was shown first is still there.
-        assert_eq!(whole(&mut past, seat(0)).clock, 132);
-        assert_eq!(rewound.shown.len(), 2, "one for seat 0, one for the others");
-        assert!(rewound.was_asked(seat(50)) && !rewound.was_asked(seat(2)));
+        assert_eq!(full_state(&mut past, seat(0)).clock, 132);
+        assert_eq!(rewind_cache.shown.len(), 2, "one for seat 0, one for the others");
+        assert!(rewind_cache.was_asked(seat(50)) && !rewind_cache.was_asked(seat(2)));
     }
 
     #[test]
     fn one_table_is_shown_without_the_others_and_the_rest_when_it_is_asked_for() {
         let schema = Schema::of::<World>();
-        let (history, mut rewound) = (worlds(&schema), RewindCache::default());
+        let (history, mut rewind_cache) = (worlds(&schema), RewindCache::default());
         let ages = [ViewAge::from_parts(72)];
-        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
+        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewind_cache);
         for (index, x) in [132, 24].into_iter().enumerate() {
             let ships = table(&mut past, seat(0), |world| &world.ships);
             assert_eq!(ships.values().nth(index).map(|ship| ship.x), Some(x));
@@ -367,32 +373,32 @@ mod tests {
         assert_eq!(table(&mut past, seat(0), |world| &world.balls).values().next().map(|ball| ball.x), Some(160));
         assert_eq!(past.cache.shown[0].world.clock, 0, "nobody asked");
         assert_eq!(table(&mut past, seat(3), |world| &world.ships).len(), 2);
-        let all = whole(&mut past, seat(0));
+        let all = full_state(&mut past, seat(0));
         assert_eq!((all.clock, all.door, all.ships.len(), all.balls.len()), (132, 160, 2, 1));
         // In the next tick everything is asked for anew.
-        let mut past = RoomViews::<World>::new(&schema, &history, &[], 1, &mut rewound);
+        let mut past = RoomViews::<World>::new(&schema, &history, &[], 1, &mut rewind_cache);
         assert_eq!(table(&mut past, seat(0), |world| &world.ships).values().next().map(|ship| ship.x), Some(160));
     }
 
     #[test]
     fn the_same_moment_of_another_past_is_another_world() {
         let schema = Schema::of::<World>();
-        let (ages, mut rewound) = ([ViewAge::from_parts(72)], RewindCache::default());
+        let (ages, mut rewind_cache) = ([ViewAge::from_parts(72)], RewindCache::default());
         // As when a tick is played again, after more of the worlds around that moment is known.
         for (clock, expected) in [(0, 132), (100, 232)] {
             let history = worlds_since(&schema, clock);
-            let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
-            assert_eq!(whole(&mut past, seat(0)).clock, expected);
+            let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewind_cache);
+            assert_eq!(full_state(&mut past, seat(0)).clock, expected);
         }
     }
 
     #[test]
     fn what_one_seat_was_shown_of_a_moment_leaves_its_mark_on_no_other() {
         let schema = Schema::of::<World>();
-        let (history, mut rewound) = (worlds(&schema), RewindCache::default());
+        let (history, mut rewind_cache) = (worlds(&schema), RewindCache::default());
         // Two who saw the same moment, and one who saw a later one.
         let ages = [72, 72, 40].map(ViewAge::from_parts);
-        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
+        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewind_cache);
         let x = |ships: &Table<Ship>| ships.values().map(|ship| ship.x).collect::<Vec<_>>();
         for _ in 0..2 {
             assert_eq!(x(table(&mut past, seat(0), |world| &world.ships)), [132, 24]);
@@ -400,9 +406,9 @@ mod tests {
             assert_eq!(x(table(&mut past, seat(1), |world| &world.ships)), [160], "its own, and nobody else was there");
         }
         for (number, clock) in [(1, 132), (2, 148), (0, 132)] {
-            assert_eq!(whole(&mut past, seat(number)).clock, clock, "seat {number}");
+            assert_eq!(full_state(&mut past, seat(number)).clock, clock, "seat {number}");
         }
-        assert_eq!(x(&whole(&mut past, seat(0)).ships), [132, 24]);
+        assert_eq!(x(&full_state(&mut past, seat(0)).ships), [132, 24]);
     }
 
     #[test]
@@ -422,20 +428,20 @@ mod tests {
         snapshot.tables[1].push(id).copy_from_slice(&row);
         snapshot.restore(&mut world);
         history.push(&schema, &mut world);
-        let (ages, mut rewound) = ([ViewAge::from_parts(72)], RewindCache::default());
-        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewound);
-        assert_eq!(whole(&mut past, seat(0)).ships.iter().map(|(id, _)| id).collect::<Vec<_>>(), [id]);
+        let (ages, mut rewind_cache) = ([ViewAge::from_parts(72)], RewindCache::default());
+        let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewind_cache);
+        assert_eq!(full_state(&mut past, seat(0)).ships.iter().map(|(id, _)| id).collect::<Vec<_>>(), [id]);
     }
 
     #[test]
     fn a_client_is_shown_what_the_room_will_show() {
         let schema = Schema::of::<World>();
         let history = worlds(&schema);
-        let mut playout = Playout::new(33_333.0);
+        let mut interpolation = InterpolationBuffer::new(33_333.0);
         let mut recalled = Recalled::default();
         for tick in 10..=20 {
             let world = history.at(&schema, Tick(tick), &mut recalled).expect("kept");
-            playout.push(world, u64::from(tick) * 33_333);
+            interpolation.push(world, u64::from(tick) * 33_333);
         }
         let (mut here, mut there) = (RewindCache::default(), RewindCache::default());
         // Less than a tick ago nobody can have seen anything.
@@ -446,11 +452,11 @@ mod tests {
             let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut here);
             let (mut room, mut client) = (Snapshot::empty(&schema), Snapshot::empty(&schema));
             let at = age.before(Tick(21));
-            let seen = playout.moment_at(at).filter(|_| !age.is_none()).map(|moment| (at, moment));
+            let seen = interpolation.moment_at(at).filter(|_| !age.is_none()).map(|moment| (at, moment));
             let mut likely = ClientViews::<World>::new(&schema, history.newest(), seen, 0b011, &mut there);
             for number in 0..3 {
-                room.capture(&mut whole(&mut past, seat(number)).clone(), Tick(0));
-                client.capture(&mut whole(&mut likely, seat(number)).clone(), Tick(0));
+                room.capture(&mut full_state(&mut past, seat(number)).clone(), Tick(0));
+                client.capture(&mut full_state(&mut likely, seat(number)).clone(), Tick(0));
                 assert_eq!(room, client, "seat {number}, {parts} sixteenths ago");
             }
         }

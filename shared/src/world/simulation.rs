@@ -10,7 +10,7 @@ use crate::limits::SEATS_MAX;
 use crate::rng::Rng;
 use crate::state::Schema;
 use crate::tick::Tick;
-use crate::world::full_state::Whole;
+use crate::world::full_state::FullState;
 use crate::world::history::History;
 use crate::world::rewind::{RewindCache, RoomViews};
 use crate::world::roster::RosterChange;
@@ -92,7 +92,7 @@ pub struct Simulation<G: Game> {
     schema: Arc<Schema>,
     inputs: [Option<G::Input>; SEATS_MAX as usize],
     ages: [ViewAge; SEATS_MAX as usize],
-    rewound: RewindCache<G>,
+    rewind_cache: RewindCache<G>,
 }
 
 impl<G: Game> Simulation<G> {
@@ -126,7 +126,7 @@ impl<G: Game> Simulation<G> {
 
     fn with_schema(state: Checkpoint<G>, schema: Arc<Schema>) -> Self {
         let (inputs, ages) = ([None; SEATS_MAX as usize], [ViewAge::NONE; SEATS_MAX as usize]);
-        Self { state, schema, inputs, ages, rewound: RewindCache::default() }
+        Self { state, schema, inputs, ages, rewind_cache: RewindCache::default() }
     }
 
     /// Tells the game who joined and left, before the step of the tick in which it happens.
@@ -152,9 +152,9 @@ impl<G: Game> Simulation<G> {
             self.inputs[seat.index()] = Some(action.input);
             self.ages[seat.index()] = action.age;
         }
-        let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewound } = self;
+        let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewind_cache } = self;
         let causes = TickCauses { tick: history.newest().tick.next(), roster: &[], inputs };
-        let mut past = RoomViews::new(schema, history, ages, G::RULES.message_ticks(), rewound);
+        let mut past = RoomViews::new(schema, history, ages, G::RULES.message_ticks(), rewind_cache);
         play_tick(world, rng, &causes, &mut past, events);
         watch(world);
         history.push(schema, world);
@@ -186,9 +186,9 @@ impl<G: Game> Simulation<G> {
     }
 
     /// Keeps all of the newest world but the past it may look into, reusing memory.
-    pub fn keep(&mut self, whole: &mut Whole) {
+    pub fn keep(&mut self, full_state: &mut FullState) {
         let Checkpoint { world, rng, history } = &mut self.state;
-        whole.keep(history.newest(), world, rng);
+        full_state.keep(history.newest(), world, rng);
     }
 
     /// The world of now.

@@ -205,14 +205,14 @@ impl fmt::Display for Verdict {
             Some(Trouble::Failed { seed, tick, error }) => {
                 write!(f, "{game:<10} {host:<9} failed at tick {tick} of seed {seed}: {error}")
             }
-            Some(Trouble::Differs(autopsy)) => write!(f, "{game:<10} {host:<9} DIFFERS {}", Told(autopsy, host)),
+            Some(Trouble::Differs(autopsy)) => write!(f, "{game:<10} {host:<9} DIFFERS {}", Words(autopsy, host)),
         }
     }
 }
 
-struct Told<'a>(&'a Autopsy, &'a str);
+struct Words<'a>(&'a Autopsy, &'a str);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(Autopsy { seed, tick, differences, turns, detours_differ }, host) = self;
         write!(f, "at tick {tick} of seed {seed}")?;

@@ -3,8 +3,8 @@
 use crate::planted::{Counter, Forgetful, Hidden, NoNumber, Order, Remembering, Sine};
 use tickwire::determinism::{Divergence, Played, Playthrough, Policy, sync_test};
 use tickwire::wire::DecodeError;
-use tickwire::world::diff::{Named, of_wholes};
-use tickwire::world::full_state::Whole;
+use tickwire::world::diff::{Named, of_full_states};
+use tickwire::world::full_state::FullState;
 use tickwire::{Game, Rules};
 use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
 
@@ -58,7 +58,7 @@ pub trait Run {
     fn turn(&self) -> String;
 
     /// The newest world, as a keyframe's bytes.
-    fn whole(&self) -> Vec<u8>;
+    fn full_state(&self) -> Vec<u8>;
 
     /// Where another world differs from the newest one.
     ///
@@ -76,15 +76,15 @@ impl<G: Game> Run for Playthrough<G> {
         Self::turn(self).to_string()
     }
 
-    fn whole(&self) -> Vec<u8> {
+    fn full_state(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        Whole::of(self.simulation().checkpoint()).encode(self.simulation().schema(), &mut bytes);
+        FullState::of(self.simulation().checkpoint()).encode(self.simulation().schema(), &mut bytes);
         bytes
     }
 
     fn differences(&self, theirs: &[u8]) -> Result<Vec<Named>, DecodeError> {
         let schema = self.simulation().schema();
-        let (ours, theirs) = (Whole::of(self.simulation().checkpoint()), Whole::decode(schema, theirs)?);
-        Ok(of_wholes(schema, &ours, &theirs).map(|difference| difference.name(schema)).collect())
+        let (ours, theirs) = (FullState::of(self.simulation().checkpoint()), FullState::decode(schema, theirs)?);
+        Ok(of_full_states(schema, &ours, &theirs).map(|difference| difference.name(schema)).collect())
     }
 }

@@ -36,8 +36,8 @@ impl HostedRun {
 
     /// The newest world, as a keyframe's bytes.
     #[must_use]
-    pub fn whole(&self) -> Vec<u8> {
-        self.run.whole()
+    pub fn full_state(&self) -> Vec<u8> {
+        self.run.full_state()
     }
 }
 

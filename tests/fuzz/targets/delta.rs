@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use tickwire::replication::{Encoder, Mirror};
+use tickwire::replication::{Encoder, Replica};
 use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
 use tickwire::world::bot_match::BotMatch;
@@ -55,10 +55,10 @@ impl Played {
         Self { priors, last: now.tick, steps, schema }
     }
 
-    fn try_it(&self, mirror: &mut Mirror, tick: Tick, bytes: &[u8]) {
-        let before = mirror.world().clone();
-        if mirror.apply(&self.schema, tick, bytes).is_err() {
-            assert_eq!(mirror.world(), &before);
+    fn try_it(&self, replica: &mut Replica, tick: Tick, bytes: &[u8]) {
+        let before = replica.world().clone();
+        if replica.apply(&self.schema, tick, bytes).is_err() {
+            assert_eq!(replica.world(), &before);
         }
     }
 }
@@ -78,17 +78,17 @@ fuzz_target!(|input: Input<'_>| {
         }
         bytes
     };
-    let mut mirror = Mirror::empty(&played.schema);
+    let mut replica = Replica::empty(&played.schema);
     // Priors that were made up make sense of other bytes.
-    let _ = mirror.set_priors(made_up);
-    played.try_it(&mut mirror, Tick(1), made_up);
-    played.try_it(&mut mirror, Tick(2), delta);
-    mirror = Mirror::empty(&played.schema);
-    mirror.set_priors(&played.priors).expect("good priors");
-    mirror.apply(&played.schema, *base, keyframe).expect("a good keyframe");
+    let _ = replica.set_priors(made_up);
+    played.try_it(&mut replica, Tick(1), made_up);
+    played.try_it(&mut replica, Tick(2), delta);
+    replica = Replica::empty(&played.schema);
+    replica.set_priors(&played.priors).expect("good priors");
+    replica.apply(&played.schema, *base, keyframe).expect("a good keyframe");
     if of_priors {
-        let _ = mirror.set_priors(&change(&played.priors));
+        let _ = replica.set_priors(&change(&played.priors));
     }
-    played.try_it(&mut mirror, played.last, &if of_priors { delta.clone() } else { change(delta) });
-    played.try_it(&mut mirror, played.last + 1 + u32::from(age), made_up);
+    played.try_it(&mut replica, played.last, &if of_priors { delta.clone() } else { change(delta) });
+    played.try_it(&mut replica, played.last + 1 + u32::from(age), made_up);
 });

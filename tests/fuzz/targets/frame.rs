@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tickwire_server::net::frame::{FrameLimits, FrameReader, Incoming};
+use tickwire_server::websocket::frame::{FrameLimits, FrameReader, Incoming};
 
 /// What came out: a number per kind with the bytes that belong to it, and the code at the end.
 fn read(bytes: &[u8], piece: usize) -> Vec<(u16, Vec<u8>)> {

@@ -6,7 +6,7 @@ use tickwire::client::Session;
 use tickwire::message::evidence::{ClientEvidence, ServerEvidence};
 use tickwire::message::control::Hello;
 use tickwire::state::Schema;
-use tickwire::world::full_state::Whole;
+use tickwire::world::full_state::FullState;
 use tickwire_games::Paddles;
 use tickwire_server::room::{Room, SnapshotPoll};
 
@@ -24,9 +24,9 @@ fuzz_target!(|ticks: Vec<Mischief>| {
     let mut now_us = 0;
     for (what, place, byte, made_up) in ticks.iter().take(600) {
         now_us += 16_667;
-        if let Ok(whole) = Whole::decode(&schema, made_up) {
+        if let Ok(full_state) = FullState::decode(&schema, made_up) {
             let mut again = Vec::new();
-            whole.encode(&schema, &mut again);
+            full_state.encode(&schema, &mut again);
             assert_eq!(&again, made_up);
         }
         if let Ok(evidence) = ClientEvidence::decode(made_up) {

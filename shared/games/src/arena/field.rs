@@ -6,7 +6,7 @@
 
 use super::grid::{Circle, Grid, Near};
 use super::{
-    Arena, CHARGE_MAX, CHUNK_HP, Chunk, ENTITIES_MAX, Gift, HP_MAX, Happening, Item, Options, PLATES_MAX, RAPID_TICKS,
+    Arena, ArenaEvent, CHARGE_MAX, CHUNK_HP, Chunk, ENTITIES_MAX, Gift, HP_MAX, Item, Options, PLATES_MAX, RAPID_TICKS,
     Rock, SHIP_RADIUS, Ship, What,
 };
 use tickwire::math::{self, Vec2, vec2};
@@ -156,7 +156,7 @@ impl Arena {
             if let Some(ship) = taker.and_then(|taker| self.ships.get_mut(taker.id))
                 && let Some(seat) = ship.seat
             {
-                tick.emit(To::Seat(seat), Happening { what: item.gift.what(), who: Some(seat), at: Vec2::ZERO });
+                tick.emit(To::Seat(seat), ArenaEvent { what: item.gift.what(), who: Some(seat), at: Vec2::ZERO });
                 ship.receive(item.gift);
                 (item.gift, item.is_there, item.wait_ticks) = (item.gift.next(), false, ITEM_AWAY_TICKS);
             }

@@ -3,7 +3,7 @@
 //! Kills and the end of a round are the referee's, whom only the server has. The clock and the beginning of the next
 //! round follow from the world, so clients know them too: everyone warps home in the last second of the pause.
 
-use super::{Arena, HP_MAX, Happening, Options, PLATES_MAX, Phase, Round, SHIELD_TICKS, TEAMS_MAX, What};
+use super::{Arena, ArenaEvent, HP_MAX, Options, PLATES_MAX, Phase, Round, SHIELD_TICKS, TEAMS_MAX, What};
 use tickwire::math::Vec2;
 use tickwire::{Game, Step, To};
 
@@ -63,7 +63,7 @@ impl Arena {
             if let Some(phase) = self.round.verdict().filter(|_| self.round.referee) {
                 (self.round.phase, self.round.left_seconds) = (phase, PAUSE_SECONDS);
                 self.shots.retain(|_, _| false);
-                tick.emit(To::Everyone, Happening { what: What::Over, who: None, at: Vec2::ZERO });
+                tick.emit(To::Everyone, ArenaEvent { what: What::Over, who: None, at: Vec2::ZERO });
             }
         } else if is_second && self.round.left_seconds == 1 {
             self.ships.values_mut().for_each(|ship| ship.withdraw(WARP_TICKS));
@@ -78,6 +78,6 @@ impl Arena {
         for ship in self.ships.values_mut() {
             (ship.score, ship.plates, ship.rapid_ticks) = (0, 0, 0);
         }
-        tick.emit(To::Everyone, Happening { what: What::Begin, who: None, at: Vec2::ZERO });
+        tick.emit(To::Everyone, ArenaEvent { what: What::Begin, who: None, at: Vec2::ZERO });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::field::Ground;
 use super::{
-    Arena, CHARGE_MAX, FLASH_TICKS, HP_MAX, Happening, Helm, REBIRTH_TICKS, RELOAD_TICKS, SHIELD_TICKS, SHIP_RADIUS,
+    Arena, ArenaEvent, CHARGE_MAX, FLASH_TICKS, HP_MAX, Helm, REBIRTH_TICKS, RELOAD_TICKS, SHIELD_TICKS, SHIP_RADIUS,
     SHOT_SPEED, SHOT_TICKS, Ship, Shot, What,
 };
 use tickwire::math::{self, Vec2, vec2};
@@ -43,7 +43,7 @@ impl Ship {
         if self.rebirth_ticks == SHIELD_TICKS {
             self.at = self.home.take().unwrap_or(self.at);
             (self.hp, self.charge, self.velocity) = (HP_MAX, CHARGE_MAX, Vec2::ZERO);
-            tick.emit(To::Seat(seat), Happening { what: What::Spawn, who: Some(seat), at: Vec2::ZERO });
+            tick.emit(To::Seat(seat), ArenaEvent { what: What::Spawn, who: Some(seat), at: Vec2::ZERO });
         }
         if self.is_flying() {
             self.steer(tick.input(seat));

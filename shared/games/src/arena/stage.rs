@@ -8,7 +8,7 @@ mod hud;
 mod space;
 
 use super::{
-    Arena, CHARGE_MAX, FLASH_TICKS, HP_MAX, Happening, Helm, REBIRTH_TICKS, SHIELD_TICKS, SHIP_RADIUS, SHOT_TICKS,
+    Arena, ArenaEvent, CHARGE_MAX, FLASH_TICKS, HP_MAX, Helm, REBIRTH_TICKS, SHIELD_TICKS, SHIP_RADIUS, SHOT_TICKS,
     Ship, Shot, What,
 };
 use tickwire::math::{self, Vec2, vec2};
@@ -64,7 +64,7 @@ impl Stage for Arena {
         self.ship(seat).map(figure)
     }
 
-    fn sound(event: &Happening) -> Option<Tone> {
+    fn sound(event: &ArenaEvent) -> Option<Tone> {
         let (hz, ms, wave, volume) = match event.what {
             What::Shot => (520.0, 70, Wave::Triangle, 0.22),
             What::FarShot => (330.0, 60, Wave::Triangle, 0.07),
@@ -86,7 +86,7 @@ impl Stage for Arena {
         Some(Tone { hz, ms, wave, volume })
     }
 
-    fn burst(&self, event: &Happening) -> Option<Burst> {
+    fn burst(&self, event: &ArenaEvent) -> Option<Burst> {
         let ship = event.who.and_then(|seat| self.ship(seat));
         let tint = ship.map_or(INK, |ship| team_color(ship.team));
         let (color, sparks, reach, ms) = match event.what {

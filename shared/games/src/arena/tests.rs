@@ -100,7 +100,7 @@ fn bots_find_a_ship_that_hides_and_leave_others_a_chance() {
     let me = play.seats[0];
     for _ in 0..2 * MINUTE {
         play.tick(|world, seat, dice| if seat == me { Helm::default() } else { world.bot(seat, dice) });
-        let death = |(to, happening): &&(To, Happening)| *to == To::Seat(me) && happening.what == What::Death;
+        let death = |(to, happening): &&(To, ArenaEvent)| *to == To::Seat(me) && happening.what == What::Death;
         deaths += play.events.iter().filter(death).count();
     }
     assert!((2..30).contains(&deaths), "{deaths} deaths in two minutes of doing nothing");
@@ -204,7 +204,7 @@ fn a_ship_that_fled_at_full_speed_is_hit_where_its_shooter_saw_it() {
         let mut history = History::new(Snapshot::empty(&schema));
         let ages = [ViewAge::from_parts(u8::MAX).at_most(Arena::RULES.past_ticks_max())];
         other(&mut play).at = start;
-        let (mut events, mut rng, mut rewound) = (Vec::new(), Rng::new(1), RewindCache::default());
+        let (mut events, mut rng, mut rewind_cache) = (Vec::new(), Rng::new(1), RewindCache::default());
         let (last, mut seen) = (Arena::RULES.past_ticks_max() + 1, start);
         for tick in 1..=last {
             // Again and again, hits push it on.
@@ -218,13 +218,13 @@ fn a_ship_that_fled_at_full_speed_is_hit_where_its_shooter_saw_it() {
             let mut inputs = [Some(Helm::default()); 2];
             inputs[them.index()] = Some(Helm { stick: way, ..Helm::default() });
             events.clear();
-            let mut past = RoomViews::new(&schema, &history, &ages, 1, &mut rewound);
+            let mut past = RoomViews::new(&schema, &history, &ages, 1, &mut rewind_cache);
             play.world.step(&mut Step::new(Tick(tick), &inputs, &mut rng, &mut events).with_past(&mut past));
             history.push(&schema, &mut play.world);
             seen = if tick == 1 { other(&mut play).at } else { seen };
         }
         let far = (other(&mut play).at - seen).length();
-        let is_hit = events.iter().any(|(to, event): &(To, Happening)| *to == To::Seat(me) && event.what == What::Hit);
+        let is_hit = events.iter().any(|(to, event): &(To, ArenaEvent)| *to == To::Seat(me) && event.what == What::Hit);
         assert!(is_hit, "{far} units from where it was seen, on its way {way} from {seen}");
     }
 }
@@ -367,10 +367,10 @@ fn a_client_that_sees_only_its_own_secrets_moves_its_ship_as_the_server_does() {
             helm
         });
         let schema = Schema::of::<Arena>();
-        let (mut snapshot, mut rewound) = (Snapshot::empty(&schema), RewindCache::default());
+        let (mut snapshot, mut rewind_cache) = (Snapshot::empty(&schema), RewindCache::default());
         snapshot.capture(&mut client, Tick(now));
         let (mut rng, mut events) = (Rng::new(now.into()), Vec::new());
-        let mut past = ClientViews::of_the_present(&schema, &snapshot, &mut rewound);
+        let mut past = ClientViews::of_the_present(&schema, &snapshot, &mut rewind_cache);
         client.step(&mut Step::new(Tick(now + 1), &inputs, &mut rng, &mut events).with_past(&mut past));
         snapshot.capture(&mut client, Tick(now + 1));
         let [here, there] = [&client, &play.world].map(|world| world.ship(me).unwrap());

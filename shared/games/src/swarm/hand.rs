@@ -3,7 +3,7 @@
 //! All points are from the middle of the player's view, as they were drawn: the view moves with the world, a moment later
 //! than the hand.
 
-use super::{ARMIES, Grip, Happening, SIZE, Spot, Sunflower, Swarm, Unit, VIEW};
+use super::{ARMIES, Grip, SIZE, Spot, Sunflower, Swarm, SwarmEvent, Unit, VIEW};
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Seat, Step, To};
 
@@ -67,7 +67,7 @@ impl Swarm {
             self.select(number, |_| true);
         }
         if order.is_some_and(|place| self.send(number, place)) {
-            tick.emit(To::Seat(seat), Happening::Sent);
+            tick.emit(To::Seat(seat), SwarmEvent::Sent);
         }
     }
 

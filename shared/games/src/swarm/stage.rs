@@ -6,7 +6,7 @@ mod hud;
 
 use super::hand::MAP;
 use super::well::WELL_RADIUS;
-use super::{ARMIES, Grip, HOLD_MAX, HP_MAX, Hand, Happening, MIDDLE, SIZE, Swarm, Unit, VIEW, home, well_at};
+use super::{ARMIES, Grip, HOLD_MAX, HP_MAX, Hand, MIDDLE, SIZE, Swarm, SwarmEvent, Unit, VIEW, home, well_at};
 use alloc::vec::Vec;
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Burst, Color, Figure, Pad, Scene, Seat, Stage, Tone, Wave};
@@ -57,28 +57,28 @@ impl Stage for Swarm {
         Some(Figure { at: army.eye, score: i32::from(army.score), color: Color::of_seat(seat) })
     }
 
-    fn sound(event: &Happening) -> Option<Tone> {
+    fn sound(event: &SwarmEvent) -> Option<Tone> {
         let (hz, ms, wave, volume) = match event {
-            Happening::Fallen { .. } => return None,
-            Happening::Clash => (190.0, 90, Wave::Noise, 0.1),
-            Happening::Sent => (620.0, 60, Wave::Triangle, 0.2),
-            Happening::Captured { .. } => (392.0, 320, Wave::Sine, 0.25),
-            Happening::Won { .. } => (587.0, 900, Wave::Triangle, 0.45),
-            Happening::Begin => (880.0, 500, Wave::Sine, 0.4),
+            SwarmEvent::Fallen { .. } => return None,
+            SwarmEvent::Clash => (190.0, 90, Wave::Noise, 0.1),
+            SwarmEvent::Sent => (620.0, 60, Wave::Triangle, 0.2),
+            SwarmEvent::Captured { .. } => (392.0, 320, Wave::Sine, 0.25),
+            SwarmEvent::Won { .. } => (587.0, 900, Wave::Triangle, 0.45),
+            SwarmEvent::Begin => (880.0, 500, Wave::Sine, 0.4),
         };
         Some(Tone { hz, ms, wave, volume })
     }
 
-    fn burst(&self, event: &Happening) -> Option<Burst> {
+    fn burst(&self, event: &SwarmEvent) -> Option<Burst> {
         match *event {
-            Happening::Fallen { army, at } => {
+            SwarmEvent::Fallen { army, at } => {
                 Some(Burst { at, color: color_of(army.into()), sparks: 5, reach: 18.0, ms: 420 })
             }
-            Happening::Captured { army, well } => {
+            SwarmEvent::Captured { army, well } => {
                 let at = well_at(well.into());
                 Some(Burst { at, color: color_of(army.into()), sparks: 40, reach: 150.0, ms: 1_100 })
             }
-            Happening::Clash | Happening::Sent | Happening::Won { .. } | Happening::Begin => None,
+            SwarmEvent::Clash | SwarmEvent::Sent | SwarmEvent::Won { .. } | SwarmEvent::Begin => None,
         }
     }
 }

@@ -70,7 +70,7 @@ fn every_run_gives_the_same_worlds() {
 
 #[test]
 fn who_comes_late_to_the_largest_swarm_goes_on_as_everybody() {
-    use tickwire::world::full_state::Whole;
+    use tickwire::world::full_state::FullState;
     use tickwire::world::roster::RosterChange;
     use tickwire::world::simulation::Simulation;
     let schema = tickwire::state::Schema::of::<Swarm>();
@@ -80,7 +80,7 @@ fn who_comes_late_to_the_largest_swarm_goes_on_as_everybody() {
     server.step(&[], &mut Vec::new());
     let (mut dice, mut late, mut events) = (Rng::new(8), Swarm::default(), Vec::new());
     for _ in 0..400 {
-        let mut whole = Whole::of(server.checkpoint());
+        let mut whole = FullState::of(server.checkpoint());
         let mut rng = whole.restore(&mut late);
         let hands: Vec<(Seat, Hand)> = seats.iter().map(|seat| (*seat, server.world().bot(*seat, &mut dice))).collect();
         let mut inputs = [None; ARMIES];
@@ -90,7 +90,7 @@ fn who_comes_late_to_the_largest_swarm_goes_on_as_everybody() {
         late.step(&mut Step::new(tick, &inputs, &mut rng, &mut events));
         whole.capture(&mut late, &rng, tick);
         server.step(&actions, &mut Vec::new());
-        assert_eq!(whole.hash(&schema), Whole::of(server.checkpoint()).hash(&schema), "at {tick:?}");
+        assert_eq!(whole.hash(&schema), FullState::of(server.checkpoint()).hash(&schema), "at {tick:?}");
     }
 }
 
@@ -229,7 +229,7 @@ fn armies_that_meet_fight_and_the_dead_come_back() {
         fallen += before.saturating_sub(now);
         risen += now.saturating_sub(before);
         before = now;
-        let told = play.events.iter().filter(|(_, event)| matches!(event, Happening::Fallen { .. })).count();
+        let told = play.events.iter().filter(|(_, event)| matches!(event, SwarmEvent::Fallen { .. })).count();
         assert!(told <= 8, "{told} falls told of in one tick");
     }
     assert!(fallen > 150 && risen > 100, "{fallen} fell and {risen} came back");
@@ -243,10 +243,10 @@ fn bots_take_wells_and_finish_rounds() {
         for _ in 0..5 * MINUTE {
             play.bots();
             for (to, event) in &play.events {
-                captured += u32::from(matches!(event, Happening::Captured { .. }));
-                won += u32::from(matches!(event, Happening::Won { .. }));
-                begun += u32::from(*event == Happening::Begin);
-                assert!(*to == To::Everyone || matches!(event, Happening::Clash | Happening::Sent));
+                captured += u32::from(matches!(event, SwarmEvent::Captured { .. }));
+                won += u32::from(matches!(event, SwarmEvent::Won { .. }));
+                begun += u32::from(*event == SwarmEvent::Begin);
+                assert!(*to == To::Everyone || matches!(event, SwarmEvent::Clash | SwarmEvent::Sent));
             }
             if won == 0 {
                 best = play.world.armies.iter().map(|army| army.score).max().unwrap_or(0);

@@ -5,7 +5,7 @@
 
 use super::field::Field;
 use super::{
-    ARMIES, HP_MAX, Happening, MIDDLE, Phase, REBIRTH_TICKS, RELOAD_TICKS, SIZE, Spot, Sunflower, Swarm, Unit, VIEW,
+    ARMIES, HP_MAX, MIDDLE, Phase, REBIRTH_TICKS, RELOAD_TICKS, SIZE, Spot, Sunflower, Swarm, SwarmEvent, Unit, VIEW,
     WELL_TICKS, home,
 };
 use tickwire::math::{self, Vec2, vec2};
@@ -125,7 +125,7 @@ impl Swarm {
             unit.wait_ticks = REBIRTH_TICKS.saturating_sub(WELL_TICKS * held[army]).max(WELL_TICKS);
             if told < FALLS_MAX {
                 told += 1;
-                tick.emit(To::Everyone, Happening::Fallen { army: army as u8, at: unit.at });
+                tick.emit(To::Everyone, SwarmEvent::Fallen { army: army as u8, at: unit.at });
             }
             for (seen, army) in seen.iter_mut().zip(&self.armies) {
                 *seen |= army.is_taken && (army.eye - unit.at).abs().cmplt(VIEW * 0.7).all();
@@ -133,7 +133,7 @@ impl Swarm {
         }
         if tick.now().0.is_multiple_of(CLASH_TICKS) {
             let near = Seat::first(ARMIES as u8).zip(seen).filter(|(_, seen)| *seen);
-            near.for_each(|(seat, _)| tick.emit(To::Seat(seat), Happening::Clash));
+            near.for_each(|(seat, _)| tick.emit(To::Seat(seat), SwarmEvent::Clash));
         }
     }
 

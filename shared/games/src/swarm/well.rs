@@ -1,7 +1,7 @@
 //! Wells: who holds them, what that scores, and who wins.
 
 use super::field::{Body, Field};
-use super::{ARMIES, Army, HOLD_MAX, Happening, Phase, Swarm, WELLS, Well, well_at};
+use super::{ARMIES, Army, HOLD_MAX, Phase, Swarm, SwarmEvent, WELLS, Well, well_at};
 use tickwire::{Game, Step, To};
 
 pub(super) const WELL_RADIUS: f32 = 64.0;
@@ -27,12 +27,12 @@ impl Swarm {
                     // Of equal ones the first in the list: there is no draw between armies that never rest.
                     let army = self.armies.iter().position(|army| army.score == best).unwrap_or(0) as u8;
                     (self.phase, self.left_ticks) = (Phase::Won { army }, PAUSE_TICKS);
-                    tick.emit(To::Everyone, Happening::Won { army });
+                    tick.emit(To::Everyone, SwarmEvent::Won { army });
                 }
             }
             Phase::Won { .. } if self.left_ticks == 0 => {
                 self.begin_round();
-                tick.emit(To::Everyone, Happening::Begin);
+                tick.emit(To::Everyone, SwarmEvent::Begin);
             }
             Phase::Won { .. } => {}
         }
@@ -66,7 +66,7 @@ impl Swarm {
             well.hold -= 1;
         } else {
             *well = Well { owner: Some(army), hold: 1 };
-            tick.emit(To::Everyone, Happening::Captured { army, well: number as u8 });
+            tick.emit(To::Everyone, SwarmEvent::Captured { army, well: number as u8 });
         }
     }
 

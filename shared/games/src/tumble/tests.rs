@@ -6,7 +6,7 @@ use crate::play::{Play, assert_deterministic_for};
 use std::string::String;
 use std::vec::Vec;
 use tickwire::Tick;
-use tickwire::replication::{Bill, Encoder, Line};
+use tickwire::replication::{CostReport, Encoder, Line};
 use tickwire::state::Schema;
 use tickwire::world::snapshot::{Snapshot, Topic};
 
@@ -238,7 +238,7 @@ impl Scale {
 
     /// Bits and surprises of what has happened since the last time: rows as such, and each leaf.
     fn weigh(&mut self, play: &mut Play<Tumble>) -> Vec<(String, f64, u64)> {
-        let (now, mut bill) = (self.now(play), Bill::default());
+        let (now, mut bill) = (self.now(play), CostReport::default());
         self.encoder.account(&self.schema, Topic::Room, &self.before, &now, &mut bill);
         self.before = now;
         let named = |line: &Line| {

@@ -6,7 +6,7 @@
 //! shown as it would be if everything went on as it did last.
 
 use crate::tick::Tick;
-use crate::world::interpolation::{Moment, within};
+use crate::world::interpolation::{InterpolationSample, within};
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
 
@@ -49,7 +49,7 @@ const DELAY_TICKS_MAX: f64 = (KEPT - 4) as f64;
 
 /// A snapshot's arrival, in ticks.
 #[derive(Debug, Clone, Copy)]
-struct Arrival {
+struct RowArrival {
     /// The delay with which nothing would have been lacking.
     needed: f32,
     /// Time since the one before.
@@ -58,7 +58,7 @@ struct Arrival {
 
 /// The buffer of received worlds, and the moment of it that is shown.
 #[derive(Debug, Clone)]
-pub struct Playout {
+pub struct InterpolationBuffer {
     tick_us: f64,
     kept: VecDeque<Snapshot>,
     /// Newest tick minus time of arrival in ticks, of the promptest snapshots.
@@ -67,7 +67,7 @@ pub struct Playout {
     lateness: f64,
     deviation: f64,
     arrived_us: u64,
-    arrivals: VecDeque<Arrival>,
+    arrivals: VecDeque<RowArrival>,
     unjudged: u32,
     delay: f64,
     shown: f64,
@@ -76,7 +76,7 @@ pub struct Playout {
     stood_still: u64,
 }
 
-impl Playout {
+impl InterpolationBuffer {
     /// A playout for ticks of this length, in microseconds.
     #[must_use]
     pub const fn new(tick_us: f64) -> Self {
@@ -134,7 +134,7 @@ impl Playout {
             self.arrivals.pop_front();
         }
         let waited = (now_us.saturating_sub(self.arrived_us) as f64 / self.tick_us) as f32;
-        self.arrivals.push_back(Arrival { needed, waited });
+        self.arrivals.push_back(RowArrival { needed, waited });
         self.unjudged += 1;
         // What is lacking now need not wait to be judged.
         if self.unjudged >= JUDGED_ARRIVALS || f64::from(needed) > self.delay + self.beyond_ticks_max() {
@@ -147,7 +147,8 @@ impl Playout {
     fn least_delay(&self) -> f64 {
         let waited: f64 = self.arrivals.iter().map(|arrival| f64::from(arrival.waited)).sum();
         let lacked = |delay: f64| {
-            let lacked = |arrival: &Arrival| within(f64::from(arrival.needed) - delay, 0.0, f64::from(arrival.waited));
+            let lacked =
+                |arrival: &RowArrival| within(f64::from(arrival.needed) - delay, 0.0, f64::from(arrival.waited));
             self.arrivals.iter().map(lacked).sum::<f64>()
         };
         let is_enough = |delay: f64| {
@@ -226,18 +227,18 @@ impl Playout {
 
     /// The shown moment and the snapshots around it.
     #[must_use]
-    pub fn moment(&self) -> Option<Moment<'_>> {
+    pub fn moment(&self) -> Option<InterpolationSample<'_>> {
         self.moment_at(self.shown)
     }
 
     /// The same for any moment, in ticks; for one that is not kept any more, the oldest that is.
-    pub(crate) fn moment_at(&self, shown: f64) -> Option<Moment<'_>> {
+    pub(crate) fn moment_at(&self, shown: f64) -> Option<InterpolationSample<'_>> {
         let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= shown);
         let index = after.saturating_sub(1);
         let back = |by| index.checked_sub(by).map(|index| &self.kept[index]);
         let (before, after) = (self.kept.get(index)?, self.kept.get(index + 1));
-        let moment = Moment::between(back(1), before, after, shown, self.beyond_ticks_max());
-        Some(Moment { earliest: back(2), ..moment })
+        let moment = InterpolationSample::between(back(1), before, after, shown, self.beyond_ticks_max());
+        Some(InterpolationSample { earliest: back(2), ..moment })
     }
 
     /// The newest snapshot.
@@ -268,9 +269,9 @@ mod tests {
 
     /// Plays frames of 4 ms; also gives the longest step of the shown moment, in ticks, and the part of the frames that
     /// were guessed, both once it has settled.
-    fn play(profile: LinkProfile, seconds: u64) -> (Playout, f64, f64) {
+    fn play(profile: LinkProfile, seconds: u64) -> (InterpolationBuffer, f64, f64) {
         let tick_us = 33_333;
-        let mut playout = Playout::new(f64::from(tick_us));
+        let mut interpolation = InterpolationBuffer::new(f64::from(tick_us));
         let mut link = Link::new(profile, 5);
         let (mut longest, mut last, mut at_first) = (0.0_f64, f64::NAN, 0);
         for now_us in (0..seconds * 1_000_000).step_by(4_000) {
@@ -280,42 +281,47 @@ mod tests {
             }
             while let Some(message) = link.poll(now_us) {
                 let tick = Tick(u32::from_le_bytes(message.try_into().unwrap()));
-                playout.push(&Snapshot { tick, tables: alloc::vec::Vec::new() }, now_us);
+                interpolation.push(&Snapshot { tick, tables: alloc::vec::Vec::new() }, now_us);
             }
-            playout.advance(now_us);
+            interpolation.advance(now_us);
             if now_us > SETTLED_US {
-                longest = longest.max(playout.shown() - last);
+                longest = longest.max(interpolation.shown() - last);
             } else {
-                at_first = playout.underruns();
+                at_first = interpolation.underruns();
             }
-            last = playout.shown();
+            last = interpolation.shown();
         }
-        let guessed = (playout.underruns() - at_first) as f64 / ((seconds * 1_000_000 - SETTLED_US) / 4_000) as f64;
-        (playout, longest, guessed)
+        let guessed =
+            (interpolation.underruns() - at_first) as f64 / ((seconds * 1_000_000 - SETTLED_US) / 4_000) as f64;
+        (interpolation, longest, guessed)
     }
 
     #[test]
     fn the_shown_moment_moves_evenly_under_jitter() {
         for jitter_ms in [0, 20, 60] {
-            let (playout, longest, guessed) = play(LinkProfile { jitter_ms, ..LinkProfile::default() }, 20);
-            assert!(playout.stood_still() <= 3, "{} of 5,000 frames stood still", playout.stood_still());
+            let (interpolation, longest, guessed) = play(LinkProfile { jitter_ms, ..LinkProfile::default() }, 20);
+            assert!(interpolation.stood_still() <= 3, "{} of 5,000 frames stood still", interpolation.stood_still());
             assert!(guessed < 0.001, "a part of {guessed} guessed at {jitter_ms} ms");
             // A frame of 4 ms is 0.12 ticks.
             assert!(longest < 0.14, "a step of {longest} ticks at {jitter_ms} ms");
-            assert!(playout.delay_ticks() < 5.0);
+            assert!(interpolation.delay_ticks() < 5.0);
         }
     }
 
     #[test]
     fn stalls_are_bridged_and_no_delay_is_wasted_on_tunnels() {
         let stalls = LinkProfile { jitter_ms: 30, stall_percent: 2, ..LinkProfile::default() };
-        let (playout, _, guessed) = play(stalls, 120);
-        assert!(playout.stood_still() * 1_000 < 30_000, "{} of 30,000 frames stood still", playout.stood_still());
+        let (interpolation, _, guessed) = play(stalls, 120);
+        assert!(
+            interpolation.stood_still() * 1_000 < 30_000,
+            "{} of 30,000 frames stood still",
+            interpolation.stood_still()
+        );
         assert!(guessed < 0.001, "a part of {guessed} was guessed");
-        assert!((4.0..12.0).contains(&playout.delay_ticks()), "{} ticks", playout.delay_ticks());
+        assert!((4.0..12.0).contains(&interpolation.delay_ticks()), "{} ticks", interpolation.delay_ticks());
         let tunnels = LinkProfile { jitter_ms: 10, gap_ms: 3_000, gap_every_ms: 10_000, ..LinkProfile::default() };
-        let (playout, ..) = play(tunnels, 60);
-        assert!(playout.delay_ticks() < 4.0, "{} ticks", playout.delay_ticks());
-        assert!(playout.stood_still() > 0, "nothing came for seconds, and that is said");
+        let (interpolation, ..) = play(tunnels, 60);
+        assert!(interpolation.delay_ticks() < 4.0, "{} ticks", interpolation.delay_ticks());
+        assert!(interpolation.stood_still() > 0, "nothing came for seconds, and that is said");
     }
 }

@@ -1,11 +1,11 @@
 //! The view: one world out of two, own rows from prediction and the rest from playout.
 
-use crate::client::display::interpolation_buffer::Playout;
+use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::prediction::predictor::Predicted;
 use crate::id::{RowId, Seat};
 use crate::state::{Leaf, Schema, TableSchema};
 use crate::tick::Tick;
-use crate::world::interpolation::{Course, Moment, difference, moved, play_row};
+use crate::world::interpolation::{InterpolationSample, MotionSegment, difference, moved, play_row};
 use crate::world::merge::{predicts_leaf, predicts_row};
 use crate::world::snapshot::{Rows, Snapshot};
 
@@ -20,11 +20,17 @@ pub(crate) struct Corrected<'a> {
 impl Corrected<'_> {
     /// Whether a smooth leaf is far off because it was put elsewhere: itself or another axis of the same place is too far
     /// off for anything, or far for a tick, and the snapshots after the tick `since` say that it leapt.
-    pub(crate) fn is_elsewhere(&self, table: &TableSchema, at: usize, playout: &Playout, since: Tick) -> bool {
+    pub(crate) fn is_elsewhere(
+        &self,
+        table: &TableSchema,
+        at: usize,
+        interpolation: &InterpolationBuffer,
+        since: Tick,
+    ) -> bool {
         let field = Some(table.leaves[at].field());
         // Without a word about how fast it was, only what is too far for anything leaps.
-        let course = |earlier| Course { ends: (self.was, self.is), ticks: 1, earlier, part: 0.0 };
-        let (unheard_of, as_from_rest) = (course(None), course(Some((self.was, 1))));
+        let segment = |earlier| MotionSegment { ends: (self.was, self.is), ticks: 1, earlier, part: 0.0 };
+        let (unheard_of, as_from_rest) = (segment(None), segment(Some((self.was, 1))));
         if table.is_of_rotation(at) {
             // Its parts mean nothing alone.
             return false;
@@ -33,11 +39,12 @@ impl Corrected<'_> {
             return true;
         }
         let leapt = |tick: u32| {
-            let moment = playout.moment_at(f64::from(tick)).filter(|moment| moment.before.tick == Tick(tick))?;
+            let moment = interpolation.moment_at(f64::from(tick)).filter(|moment| moment.before.tick == Tick(tick))?;
             let index = moment.before.tables[self.number].ids.binary_search(&self.id).ok()?;
-            Some(Course::of(self.number, index, &moment)?.leaps(table, field))
+            Some(MotionSegment::of(self.number, index, &moment)?.leaps(table, field))
         };
-        as_from_rest.leaps(table, field) && (since.0..playout.newest_tick().0).any(|tick| leapt(tick) == Some(true))
+        as_from_rest.leaps(table, field)
+            && (since.0..interpolation.newest_tick().0).any(|tick| leapt(tick) == Some(true))
     }
 }
 
@@ -45,7 +52,7 @@ impl Corrected<'_> {
 pub(crate) fn compose(
     schema: &Schema,
     me: Option<Seat>,
-    played: &Moment<'_>,
+    played: &InterpolationSample<'_>,
     predicted: &Predicted,
     out: &mut Snapshot,
 ) {
@@ -64,7 +71,7 @@ struct Merge<'a> {
     number: usize,
     table: &'a TableSchema,
     me: Option<Seat>,
-    played: &'a Moment<'a>,
+    played: &'a InterpolationSample<'a>,
     predicted: &'a Predicted,
     rows: &'a mut Rows,
 }
@@ -141,19 +148,19 @@ impl Merge<'_> {
             return;
         }
         let earlier = predicted.before.tables[number].find_near(index, id).map(|earlier| (earlier, 1));
-        let course = Course { ends: (row, next), ticks: 1, earlier, part: predicted.part };
-        let leaps = number > 0 && course.leaps(table, None);
+        let segment = MotionSegment { ends: (row, next), ticks: 1, earlier, part: predicted.part };
+        let leaps = number > 0 && segment.leaps(table, None);
         for at in table.smooth.iter().copied() {
             let leaf = &table.leaves[at];
             if !predicts(leaf, row) {
                 continue;
             }
-            let stays = leaps || course.leaps_at(table, at) || table.is_replaced(at, row, next);
-            let way = if stays { 0.0 } else { difference(leaf, row[at], next[at]) as f32 * course.part };
+            let stays = leaps || segment.leaps_at(table, at) || table.is_replaced(at, row, next);
+            let way = if stays { 0.0 } else { difference(leaf, row[at], next[at]) as f32 * segment.part };
             let eased = way + predicted.offset(number, id, at);
             self.last()[at] = moved(leaf, row[at], eased);
         }
-        let part = if leaps { 0.0 } else { course.part };
+        let part = if leaps { 0.0 } else { segment.part };
         for first in table.smooth_rotations().filter(|first| predicts(&table.leaves[*first], row)) {
             let turned = table.rotation_between(first, row, next, part);
             for (at, (leaf, value)) in (first..).zip(table.leaves[first..].iter().zip(turned)) {

@@ -23,7 +23,7 @@ const EVENT_WINDOW_TICKS: i64 = 8;
 
 /// Something that happened in the game, or that turned out not to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happening<E> {
+pub enum EventUpdate<E> {
     /// It happened, or so it is predicted.
     Happened {
         /// What a cancellation names it by.
@@ -61,61 +61,61 @@ enum Outlook {
 
 /// The events of one session.
 pub(crate) struct Events<G: Game> {
-    ledger: Ledger,
+    tracker: EventTracker,
     game: PhantomData<fn() -> G>,
 }
 
 impl<G: Game> Events<G> {
     pub(crate) fn new() -> Self {
-        Self { ledger: Ledger::new(Schema::of::<G::Event>()), game: PhantomData }
+        Self { tracker: EventTracker::new(Schema::of::<G::Event>()), game: PhantomData }
     }
 
     /// Takes in what happened in a tick that was predicted for the first time; what is for other ears is left out.
     pub(crate) fn predict(&mut self, tick: Tick, me: Option<Seat>, events: &[(To, G::Event)]) {
         for (_, event) in events.iter().filter(|(to, _)| hears(me, *to)) {
-            self.ledger.predict(tick, row(event));
+            self.tracker.predict(tick, row(event));
         }
     }
 
     /// Reads the events of a snapshot, each with its age in ticks.
     pub(crate) fn decode(&self, reader: &mut Reader<'_>) -> Result<Vec<(u32, Row)>, DecodeError> {
-        events::decode(&self.ledger.schema, reader)
+        events::decode(&self.tracker.schema, reader)
     }
 
     /// An event that the server says happened is news unless it was predicted and told already.
     pub(crate) fn confirm_row(&mut self, tick: Tick, event: Row) {
-        self.ledger.confirm(tick, event);
+        self.tracker.confirm(tick, event);
     }
 
     /// The same for one that this client came to itself from what the server says.
     pub(crate) fn confirm(&mut self, tick: Tick, event: &G::Event) {
-        self.ledger.confirm(tick, row(event));
+        self.tracker.confirm(tick, row(event));
     }
 
     /// The prediction was made anew up to the tick `now` and these are its events: takes back what was told and is not
     /// among them.
     pub(crate) fn reconsider(&mut self, me: Option<Seat>, now: Tick, replayed: &[(Tick, To, G::Event)]) {
-        self.ledger.doubt(None);
+        self.tracker.mark_unconfirmed(None);
         for (tick, _, event) in replayed.iter().filter(|(_, to, _)| hears(me, *to)) {
-            self.ledger.expect(*tick, &row(event));
+            self.tracker.expect(*tick, &row(event));
         }
-        self.ledger.take_back(now);
+        self.tracker.take_back(now);
     }
 
     /// Another connection, on which the server tells of the ticks after `told`. What was predicted of them is predicted
     /// anew; what was predicted of others is left as it is.
     pub(crate) fn restart(&mut self, told: Tick) {
-        self.ledger.doubt(Some(told));
+        self.tracker.mark_unconfirmed(Some(told));
     }
 
-    pub(crate) fn poll(&mut self) -> Option<Happening<G::Event>> {
-        let happening = self.ledger.queue.pop_front()?;
-        let (Happening::Happened { event: row, .. } | Happening::Cancelled { event: row, .. }) = &happening;
+    pub(crate) fn poll(&mut self) -> Option<EventUpdate<G::Event>> {
+        let update = self.tracker.queue.pop_front()?;
+        let (EventUpdate::Happened { event: row, .. } | EventUpdate::Cancelled { event: row, .. }) = &update;
         let mut event = G::Event::blank();
         event.scatter(row);
-        Some(match happening {
-            Happening::Happened { id, .. } => Happening::Happened { id, event },
-            Happening::Cancelled { id, .. } => Happening::Cancelled { id, event },
+        Some(match update {
+            EventUpdate::Happened { id, .. } => EventUpdate::Happened { id, event },
+            EventUpdate::Cancelled { id, .. } => EventUpdate::Cancelled { id, event },
         })
     }
 }
@@ -127,20 +127,20 @@ fn row<E: Event>(event: &E) -> Row {
 }
 
 /// What was told, and what is to be told.
-struct Ledger {
+struct EventTracker {
     schema: Schema,
-    queue: VecDeque<Happening<Row>>,
+    queue: VecDeque<EventUpdate<Row>>,
     predicted: Vec<Predicted>,
     next_id: u32,
 }
 
-impl Ledger {
+impl EventTracker {
     const fn new(schema: Schema) -> Self {
         Self { schema, queue: VecDeque::new(), predicted: Vec::new(), next_id: 0 }
     }
 
     /// The predictions are to be found in a replay again; those up to the tick `undecided` will be in none.
-    fn doubt(&mut self, undecided: Option<Tick>) {
+    fn mark_unconfirmed(&mut self, undecided: Option<Tick>) {
         for known in self.predicted.iter_mut().filter(|known| known.outlook != Outlook::Undecided) {
             let is_over = undecided.is_some_and(|tick| known.tick <= tick);
             known.outlook = if is_over { Outlook::Undecided } else { Outlook::Missing };
@@ -179,10 +179,11 @@ impl Ledger {
         let is_missing = |known: &Predicted| known.outlook == Outlook::Missing && known.tick <= now;
         while let Some(index) = self.predicted.iter().position(is_missing) {
             let Predicted { id, event, .. } = self.predicted.remove(index);
-            let is_it = |told: &Happening<Row>| matches!(told, Happening::Happened { id: known, .. } if *known == id);
+            let is_it =
+                |told: &EventUpdate<Row>| matches!(told, EventUpdate::Happened { id: known, .. } if *known == id);
             match self.queue.iter().position(is_it) {
                 Some(untold) => drop(self.queue.remove(untold)),
-                None => self.queue.push_back(Happening::Cancelled { id, event }),
+                None => self.queue.push_back(EventUpdate::Cancelled { id, event }),
             }
         }
     }
@@ -209,7 +210,7 @@ impl Ledger {
             return None;
         }
         self.next_id = self.next_id.wrapping_add(1);
-        self.queue.push_back(Happening::Happened { id: self.next_id, event });
+        self.queue.push_back(EventUpdate::Happened { id: self.next_id, event });
         Some(self.next_id)
     }
 }
@@ -232,12 +233,12 @@ mod tests {
         Pose(#[event(rotation, bits = 5)] glam::Quat),
     }
 
-    fn told(ledger: &mut Ledger) -> Vec<(bool, u32)> {
-        let tell = |happening| match happening {
-            Happening::Happened { id, .. } => (true, id),
-            Happening::Cancelled { id, .. } => (false, id),
+    fn told(tracker: &mut EventTracker) -> Vec<(bool, u32)> {
+        let tell = |update| match update {
+            EventUpdate::Happened { id, .. } => (true, id),
+            EventUpdate::Cancelled { id, .. } => (false, id),
         };
-        core::iter::from_fn(|| ledger.queue.pop_front()).map(tell).collect()
+        core::iter::from_fn(|| tracker.queue.pop_front()).map(tell).collect()
     }
 
     #[test]
@@ -253,50 +254,50 @@ mod tests {
             (pose(0.1), pose(3.0), true),
         ];
         for (predicted, confirmed, is_same) in pairs {
-            let mut ledger = Ledger::new(Schema::of::<Noise>());
-            ledger.predict(Tick(7), predicted);
-            ledger.confirm(Tick(8), confirmed);
-            ledger.doubt(None);
-            ledger.take_back(Tick(9));
+            let mut tracker = EventTracker::new(Schema::of::<Noise>());
+            tracker.predict(Tick(7), predicted);
+            tracker.confirm(Tick(8), confirmed);
+            tracker.mark_unconfirmed(None);
+            tracker.take_back(Tick(9));
             let expected: &[(bool, u32)] = if is_same { &[(true, 1)] } else { &[(true, 2)] };
-            assert_eq!(told(&mut ledger), expected, "told once, or the other one instead");
+            assert_eq!(told(&mut tracker), expected, "told once, or the other one instead");
         }
     }
 
     #[test]
     fn what_was_predicted_before_a_connection_broke_is_not_told_again_nor_taken_back_unheard() {
         let honk = || row(&Noise::Honk(0.0));
-        let mut ledger = Ledger::new(Schema::of::<Noise>());
+        let mut tracker = EventTracker::new(Schema::of::<Noise>());
         for tick in [90, 100, 110] {
-            ledger.predict(Tick(tick), honk());
+            tracker.predict(Tick(tick), honk());
         }
-        assert_eq!(told(&mut ledger), [(true, 1), (true, 2), (true, 3)]);
+        assert_eq!(told(&mut tracker), [(true, 1), (true, 2), (true, 3)]);
         // The server tells of ticks after 105.
-        ledger.doubt(Some(Tick(105)));
-        ledger.confirm(Tick(107), honk());
-        assert_eq!(told(&mut ledger), [], "the nearest is the one of tick 110");
-        ledger.confirm(Tick(107), honk());
-        assert_eq!(told(&mut ledger), [], "what the server came to a little later");
-        ledger.doubt(None);
-        ledger.take_back(Tick(111));
-        assert_eq!(told(&mut ledger), [], "nobody knows what became of tick 90");
-        ledger.predict(Tick(112), honk());
-        assert_eq!(told(&mut ledger), [(true, 4)], "this is another one");
-        assert_eq!(ledger.predicted.len(), 1, "and the old one is forgotten");
+        tracker.mark_unconfirmed(Some(Tick(105)));
+        tracker.confirm(Tick(107), honk());
+        assert_eq!(told(&mut tracker), [], "the nearest is the one of tick 110");
+        tracker.confirm(Tick(107), honk());
+        assert_eq!(told(&mut tracker), [], "what the server came to a little later");
+        tracker.mark_unconfirmed(None);
+        tracker.take_back(Tick(111));
+        assert_eq!(told(&mut tracker), [], "nobody knows what became of tick 90");
+        tracker.predict(Tick(112), honk());
+        assert_eq!(told(&mut tracker), [(true, 4)], "this is another one");
+        assert_eq!(tracker.predicted.len(), 1, "and the old one is forgotten");
     }
 
     #[test]
     fn ticks_that_are_predicted_anew_on_another_connection_are_not_told_twice() {
-        let mut ledger = Ledger::new(Schema::of::<Noise>());
-        ledger.predict(Tick(110), row(&Noise::Honk(0.0)));
-        ledger.predict(Tick(111), row(&Noise::Hit(3, Vec2::ZERO, 0.0)));
-        ledger.doubt(Some(Tick(105)));
-        ledger.predict(Tick(110), row(&Noise::Honk(0.0)));
-        ledger.take_back(Tick(110));
-        assert_eq!(told(&mut ledger), [(true, 1), (true, 2)], "tick 111 is yet to be played");
-        ledger.doubt(None);
-        ledger.expect(Tick(110), &row(&Noise::Honk(0.0)));
-        ledger.take_back(Tick(111));
-        assert_eq!(told(&mut ledger), [(false, 2)], "and this time nothing is hit");
+        let mut tracker = EventTracker::new(Schema::of::<Noise>());
+        tracker.predict(Tick(110), row(&Noise::Honk(0.0)));
+        tracker.predict(Tick(111), row(&Noise::Hit(3, Vec2::ZERO, 0.0)));
+        tracker.mark_unconfirmed(Some(Tick(105)));
+        tracker.predict(Tick(110), row(&Noise::Honk(0.0)));
+        tracker.take_back(Tick(110));
+        assert_eq!(told(&mut tracker), [(true, 1), (true, 2)], "tick 111 is yet to be played");
+        tracker.mark_unconfirmed(None);
+        tracker.expect(Tick(110), &row(&Noise::Honk(0.0)));
+        tracker.take_back(Tick(111));
+        assert_eq!(told(&mut tracker), [(false, 2)], "and this time nothing is hit");
     }
 }

@@ -1,6 +1,6 @@
 //! Prediction: the client's own future, replayed from each snapshot with the inputs the server has not seen.
 
-use crate::client::display::interpolation_buffer::Playout;
+use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::display::view::Corrected;
 use crate::client::prediction::corrections::EASE_US;
 use crate::client::prediction::spawns::{Base, Provision, adopt};
@@ -25,17 +25,22 @@ const _: () = assert!(INPUTS_KEPT > PREDICTION_TICKS_MAX as usize, "a replay mus
 
 /// How the player sees others while a tick is predicted.
 #[derive(Clone, Copy)]
-pub(crate) struct Eyes<'a> {
+pub(crate) struct ViewContext<'a> {
     schema: &'a Schema,
-    playout: &'a Playout,
+    interpolation: &'a InterpolationBuffer,
     /// By how much what is shown of others is behind what is shown of oneself.
     age: ViewAge,
 }
 
-impl<'a> Eyes<'a> {
+impl<'a> ViewContext<'a> {
     /// What is on screen at `now_us`.
-    pub(crate) fn at(now_us: u64, clock: &InputClock, schema: &'a Schema, playout: &'a Playout) -> Self {
-        Self { schema, playout, age: ViewAge::from_ticks(clock.tick_at(now_us) - playout.shown()) }
+    pub(crate) fn at(
+        now_us: u64,
+        clock: &InputClock,
+        schema: &'a Schema,
+        interpolation: &'a InterpolationBuffer,
+    ) -> Self {
+        Self { schema, interpolation, age: ViewAge::from_ticks(clock.tick_at(now_us) - interpolation.shown()) }
     }
 }
 
@@ -143,7 +148,7 @@ pub(crate) struct Predictor<G: Game> {
     people: u64,
     replayed: Snapshot,
     events: Vec<(To, G::Event)>,
-    rewound: RewindCache<G>,
+    rewind_cache: RewindCache<G>,
     looks_back: bool,
     /// What the last picture showed of others, in ticks, until an input was made from it.
     drawn: Option<f64>,
@@ -168,7 +173,7 @@ impl<G: Game> Predictor<G> {
             people: 0,
             replayed: empty,
             events: Vec::new(),
-            rewound: RewindCache::default(),
+            rewind_cache: RewindCache::default(),
             looks_back: false,
             drawn: None,
             replayed_events: Vec::new(),
@@ -203,15 +208,20 @@ impl<G: Game> Predictor<G> {
     }
 
     /// Makes the next tick with this input and gives what happened in it.
-    pub(crate) fn step(&mut self, me: Option<Seat>, input: G::Input, eyes: Eyes<'_>) -> &[(To, G::Event)] {
+    pub(crate) fn step(
+        &mut self,
+        me: Option<Seat>,
+        input: G::Input,
+        view_context: ViewContext<'_>,
+    ) -> &[(To, G::Event)] {
         let tick = self.tick().next();
         // The player reacts to a picture. Without one since the last tick, all has moved on alike.
-        let age = self.drawn.take().map_or(eyes.age, |shown| age_at(tick, shown));
+        let age = self.drawn.take().map_or(view_context.age, |shown| age_at(tick, shown));
         let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
         self.actions[tick.0 as usize % INPUTS_KEPT] = Some((tick, action));
         self.predicted.before.copy_from(&self.predicted.now);
         self.predicted.now.restore(&mut self.world);
-        self.simulate(tick, me, action, eyes, false);
+        self.simulate(tick, me, action, view_context, false);
         self.predicted.now.capture(&mut self.world, tick);
         &self.events
     }
@@ -232,7 +242,14 @@ impl<G: Game> Predictor<G> {
         frame
     }
 
-    fn simulate(&mut self, tick: Tick, me: Option<Seat>, action: Action<G::Input>, eyes: Eyes<'_>, replays: bool) {
+    fn simulate(
+        &mut self,
+        tick: Tick,
+        me: Option<Seat>,
+        action: Action<G::Input>,
+        view_context: ViewContext<'_>,
+        replays: bool,
+    ) {
         self.guess_inputs();
         if let Some(me) = me {
             self.seats[me.index()] = Some(action.input);
@@ -243,11 +260,12 @@ impl<G: Game> Predictor<G> {
         let newest = if replays { &self.replayed } else { &self.predicted.now };
         let people = self.people | me.map_or(0, |me| 1 << me.number());
         let at = action.age.before(tick);
-        let seen = eyes.playout.moment_at(at).filter(|_| !action.age.is_none()).map(|moment| (at, moment));
-        let mut past = ClientViews::new(eyes.schema, newest, seen, people, &mut self.rewound);
+        let seen =
+            view_context.interpolation.moment_at(at).filter(|_| !action.age.is_none()).map(|moment| (at, moment));
+        let mut past = ClientViews::new(view_context.schema, newest, seen, people, &mut self.rewind_cache);
         let causes = TickCauses { tick, roster: &[], inputs: &self.seats };
         play_tick(&mut self.world, &mut rng, &causes, &mut past, &mut self.events);
-        self.looks_back |= me.is_some_and(|me| self.rewound.was_asked(me));
+        self.looks_back |= me.is_some_and(|me| self.rewind_cache.was_asked(me));
     }
 
     /// Takes everyone to go on as they did, as far as the world shows it.
@@ -265,7 +283,7 @@ impl<G: Game> Predictor<G> {
     }
 
     /// Replays from what the server says to the tick that was predicted.
-    pub(crate) fn reconcile(&mut self, eyes: Eyes<'_>, base: &Snapshot, me: Option<Seat>) -> Correction {
+    pub(crate) fn reconcile(&mut self, view_context: ViewContext<'_>, base: &Snapshot, me: Option<Seat>) -> Correction {
         let target = self.tick().max(base.tick);
         let ticks = u32::try_from(target.since(base.tick)).unwrap_or(0);
         base.restore(&mut self.world);
@@ -280,15 +298,15 @@ impl<G: Game> Predictor<G> {
             if tick == target {
                 self.predicted.before.copy_from(&self.replayed);
             }
-            self.simulate(tick, me, last, eyes, true);
+            self.simulate(tick, me, last, view_context, true);
             self.replayed.capture(&mut self.world, tick);
             self.replayed_events.extend(self.events.iter().map(|(to, event)| (tick, *to, *event)));
         }
         let mut correction = Correction { ticks, ..Correction::default() };
         if self.tick() == target {
-            self.compare(eyes, me, base.tick, &mut correction);
+            self.compare(view_context, me, base.tick, &mut correction);
         }
-        self.base.remember(eyes.schema, me, base);
+        self.base.remember(view_context.schema, me, base);
         core::mem::swap(&mut self.predicted.now, &mut self.replayed);
         correction
     }
@@ -299,8 +317,8 @@ impl<G: Game> Predictor<G> {
     }
 
     /// Compares the old prediction with the new one, and keeps the difference to be eased on screen.
-    fn compare(&mut self, eyes: Eyes<'_>, me: Option<Seat>, base: Tick, correction: &mut Correction) {
-        for (number, table) in eyes.schema.tables.iter().enumerate() {
+    fn compare(&mut self, view_context: ViewContext<'_>, me: Option<Seat>, base: Tick, correction: &mut Correction) {
+        for (number, table) in view_context.schema.tables.iter().enumerate() {
             let (old, new) = (&self.predicted.now.tables[number], &self.replayed.tables[number]);
             let adopted = adopt((number, table), me, (old, new), (&self.base, base));
             correction.wrong |= adopted.refused;
@@ -318,7 +336,8 @@ impl<G: Game> Predictor<G> {
                     correction.wrong = true;
                     let steps = difference(leaf, row[at], was[at]);
                     let stays = || {
-                        let is_elsewhere = corrected.is_elsewhere(table, at, eyes.playout, self.base.tick);
+                        let is_elsewhere =
+                            corrected.is_elsewhere(table, at, view_context.interpolation, self.base.tick);
                         is_elsewhere || table.is_replaced(at, was, row)
                     };
                     if leaf.marks.smooth && !stays() {
@@ -335,12 +354,12 @@ impl<G: Game> Predictor<G> {
     }
 
     /// Prepares what is shown at `part` of the way to the next tick, if the input stays as it is.
-    pub(crate) fn look_ahead(&mut self, me: Option<Seat>, input: G::Input, part: f32, eyes: Eyes<'_>) {
-        let (tick, shown) = (self.tick().next(), eyes.playout.shown());
+    pub(crate) fn look_ahead(&mut self, me: Option<Seat>, input: G::Input, part: f32, view_context: ViewContext<'_>) {
+        let (tick, shown) = (self.tick().next(), view_context.interpolation.shown());
         let action = Action { input, age: age_at(tick, shown).at_most(G::RULES.past_ticks_max()) };
         self.drawn = Some(shown);
         self.predicted.now.restore(&mut self.world);
-        self.simulate(tick, me, action, eyes, false);
+        self.simulate(tick, me, action, view_context, false);
         self.predicted.ahead.capture(&mut self.world, tick);
         self.predicted.part = part.clamp(0.0, 1.0);
     }

@@ -12,13 +12,13 @@ const HELD_MAX: usize = 160;
 
 /// Snapshots that wait for the world before them to be set right.
 #[derive(Debug)]
-pub(crate) struct Quarantine {
+pub(crate) struct HeldSnapshots {
     /// The tick that the first one's head was completed from.
     pub(crate) told: Tick,
     held: Vec<Vec<u8>>,
 }
 
-impl Quarantine {
+impl HeldSnapshots {
     /// The first snapshot that did not fit.
     pub(crate) fn of(message: &[u8], told: Tick) -> Self {
         Self { told, held: Vec::from([message.to_vec()]) }

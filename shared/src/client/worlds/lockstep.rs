@@ -12,9 +12,9 @@
 mod dispute;
 mod guess;
 
-use crate::client::display::interpolation_buffer::Playout;
+use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::prediction::corrections::Offsets;
-use crate::client::prediction::events::Happening;
+use crate::client::prediction::events::EventUpdate;
 use crate::client::prediction::events::{Events, hears};
 use crate::client::stats::Stats;
 use crate::client::time::input_clock::InputClock;
@@ -23,13 +23,13 @@ use crate::game::{Game, Mode, To};
 use crate::id::Seat;
 use crate::input::{Ack, INPUTS_PER_FRAME_MAX};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
-use crate::lockstep::{Bundle, BundleCodec, Received, Standing, Start};
+use crate::lockstep::{LastInputs, Received, Start, TickInputs, TickInputsCodec};
 use crate::message::snapshot_head::SnapshotHead;
 use crate::rng::Rng;
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::wire::{DecodeError, Reader};
-use crate::world::full_state::Whole;
+use crate::world::full_state::FullState;
 use crate::world::interpolation::blend;
 use crate::world::snapshot::Snapshot;
 use crate::world::stepper::Stepper;
@@ -42,22 +42,22 @@ const FRAMES_MAX: usize = 256;
 
 /// The world after one tick, and what it was made with.
 pub(crate) struct Frame<G: Game> {
-    whole: Whole,
-    standing: Standing<G::Input>,
+    full_state: FullState,
+    last_inputs: LastInputs<G::Input>,
     events: Vec<(To, G::Event)>,
 }
 
 /// What a player knows of a room that they play along with.
 pub(crate) struct Lockstep<G: Game> {
     schema: Schema,
-    codec: BundleCodec<G::Input>,
+    codec: TickInputsCodec<G::Input>,
     me: Option<Seat>,
     ready: bool,
     wants_keyframe: bool,
     /// The newest tick that the server has told of, and what everyone did in it.
-    told: (Tick, Standing<G::Input>),
+    told: (Tick, LastInputs<G::Input>),
     /// Ticks after the oldest frame, up to the newest told.
-    bundles: VecDeque<Bundle<G::Input>>,
+    known_ticks: VecDeque<TickInputs<G::Input>>,
     /// Worlds of consecutive ticks, oldest first.
     frames: VecDeque<Frame<G>>,
     spare: Vec<Frame<G>>,
@@ -70,7 +70,7 @@ pub(crate) struct Lockstep<G: Game> {
     inputs: Inputs<G>,
     events: Events<G>,
     /// The newest tick whose events were told as guesses.
-    heard: Tick,
+    last_predicted_event_tick: Tick,
     /// The newest world before it was dropped, to be compared with what comes instead; and how many ticks were dropped
     /// with it, none when there is nothing to compare.
     dropped: (Snapshot, u32),
@@ -79,8 +79,8 @@ pub(crate) struct Lockstep<G: Game> {
     dispute: Option<dispute::Open>,
     evidence: Vec<Vec<u8>>,
     /// The newest tick whose events were told as facts.
-    witnessed: Tick,
-    playout: Playout,
+    confirmed_event_tick: Tick,
+    interpolation: InterpolationBuffer,
     /// A world without rows, to tell the playout when something came.
     tick_only: Snapshot,
     clock: InputClock,
@@ -97,12 +97,12 @@ impl<G: Game> Lockstep<G> {
         let schema = Schema::of::<G>();
         let tick_us = 1_000_000.0 / f64::from(G::RULES.tick_rate_hz);
         Self {
-            codec: BundleCodec::new(G::RULES.hash_ticks()),
+            codec: TickInputsCodec::new(G::RULES.hash_ticks()),
             me: None,
             ready: false,
             wants_keyframe: false,
-            told: (Tick(0), Standing::default()),
-            bundles: VecDeque::new(),
+            told: (Tick(0), LastInputs::default()),
+            known_ticks: VecDeque::new(),
             frames: VecDeque::new(),
             spare: Vec::new(),
             confirmed: Tick(0),
@@ -111,13 +111,13 @@ impl<G: Game> Lockstep<G> {
             stepper: Stepper::new(G::default(), Rng::new(0)),
             inputs: Inputs::new(),
             events: Events::new(),
-            heard: Tick(0),
+            last_predicted_event_tick: Tick(0),
             dropped: (Snapshot::default(), 0),
             offsets: Offsets::default(),
             dispute: None,
             evidence: Vec::new(),
-            witnessed: Tick(0),
-            playout: Playout::new(tick_us),
+            confirmed_event_tick: Tick(0),
+            interpolation: InterpolationBuffer::new(tick_us),
             tick_only: Snapshot::default(),
             clock: InputClock::new(tick_us),
             round_trip: RoundTrip::new(G::RULES.tick_us()),
@@ -132,7 +132,7 @@ impl<G: Game> Lockstep<G> {
     /// Another connection. What is known of the room stays: the server tells the rest, or starts over.
     pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
         self.me = seat;
-        self.playout.reset();
+        self.interpolation.reset();
         let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;
         self.clock = InputClock::new(1_000_000.0 / f64::from(G::RULES.tick_rate_hz));
         self.clock.set(f64::from(tick.0) + ahead, now_us, waited_us);
@@ -168,19 +168,19 @@ impl<G: Game> Lockstep<G> {
             return Err(DecodeError::UnknownKind(message[0]));
         }
         let last = self.ready.then_some((self.told.0, &self.told.1));
-        let Received { start, bundles } = self.codec.decode(&self.schema, last, head.tick, reader)?;
+        let Received { start, known_ticks } = self.codec.decode(&self.schema, last, head.tick, reader)?;
         let is_keyframe = start.is_some();
         if let Some(start) = start {
             self.restart(start, head.tick);
         }
-        let standing = bundles.last().map_or(self.told.1, |bundle| bundle.standing);
-        self.told = (head.tick, standing);
-        self.bundles.extend(bundles);
+        let last_inputs = known_ticks.last().map_or(self.told.1, |tick_inputs| tick_inputs.last_inputs);
+        self.told = (head.tick, last_inputs);
+        self.known_ticks.extend(known_ticks);
         // Which ticks went without an input of ours is seen tick by tick.
         let head_alone = SnapshotHead { starved: false, ..head };
         stats.count_snapshot(message.len() as u64, 0, is_keyframe, &head_alone);
         self.tick_only.tick = head.tick;
-        self.playout.push(&self.tick_only, now_us);
+        self.interpolation.push(&self.tick_only, now_us);
         if let Some(lead) = head.lead {
             let newest = head.tick.offset(i64::from(lead));
             self.clock.observe(newest, head.tick, now_us, stats.rtt_us);
@@ -194,16 +194,21 @@ impl<G: Game> Lockstep<G> {
 
     /// Goes on from a world that the server has sent.
     fn restart(&mut self, start: Start<G::Input>, newest: Tick) {
-        let tick = start.whole.tick();
-        self.bundles.clear();
+        let tick = start.full_state.tick();
+        self.known_ticks.clear();
         self.spare.extend(self.frames.drain(..));
-        self.stepper.rng = start.whole.restore(&mut self.stepper.world);
-        self.hash = start.whole.hash(&self.schema);
-        (self.confirmed, self.agreed, self.heard, self.witnessed) = (tick, tick, tick, tick);
+        self.stepper.rng = start.full_state.restore(&mut self.stepper.world);
+        self.hash = start.full_state.hash(&self.schema);
+        (self.confirmed, self.agreed, self.last_predicted_event_tick, self.confirmed_event_tick) =
+            (tick, tick, tick, tick);
         self.dispute = None;
         self.events.restart(tick);
-        self.told = (tick, start.standing);
-        self.frames.push_back(Frame { whole: start.whole, standing: start.standing, events: Vec::new() });
+        self.told = (tick, start.last_inputs);
+        self.frames.push_back(Frame {
+            full_state: start.full_state,
+            last_inputs: start.last_inputs,
+            events: Vec::new(),
+        });
         self.dropped.1 = 0;
         self.offsets.clear();
         if !self.ready || !(newest..=newest + PREDICTION_TICKS_MAX).contains(&self.inputs.made) {
@@ -218,7 +223,7 @@ impl<G: Game> Lockstep<G> {
         if !self.ready {
             return;
         }
-        self.playout.advance(now_us);
+        self.interpolation.advance(now_us);
         let first = self.inputs.made.next();
         let due = Tick(self.clock.tick_at(now_us) as u32).min(self.told.0 + PREDICTION_TICKS_MAX);
         self.inputs.make(due, |tick| {
@@ -228,7 +233,7 @@ impl<G: Game> Lockstep<G> {
         self.settle(stats);
         let target = self.inputs.made.min(self.told.0 + self.rollback_ticks_max()).max(self.told.0);
         for _ in 0..ADVANCE_TICKS_MAX + self.rollback_ticks_max() {
-            if self.newest().whole.tick() >= target {
+            if self.newest().full_state.tick() >= target {
                 break;
             }
             self.play(stats);
@@ -239,7 +244,7 @@ impl<G: Game> Lockstep<G> {
             self.codec.inputs().encode(&self.inputs.frame(first, ack, self.wants_keyframe), &mut message);
             outbox.push_back(message);
         }
-        self.pursue(now_us);
+        self.poll_dispute(now_us);
         outbox.extend(self.take_evidence());
         self.forget();
     }
@@ -254,10 +259,10 @@ impl<G: Game> Lockstep<G> {
 
     /// Confirms the frames that were guessed rightly, and drops those from the first wrong one on.
     fn settle(&mut self, stats: &mut Stats) {
-        while self.confirmed < self.newest().whole.tick() {
+        while self.confirmed < self.newest().full_state.tick() {
             let tick = self.confirmed.next();
-            let (Some(bundle), Some(frame)) = (self.bundle(tick), self.frame(tick)) else { return };
-            if !bundle.roster.is_empty() || bundle.standing != frame.standing {
+            let (Some(tick_inputs), Some(frame)) = (self.tick_inputs(tick), self.frame(tick)) else { return };
+            if !tick_inputs.roster.is_empty() || tick_inputs.last_inputs != frame.last_inputs {
                 return self.roll_back(tick);
             }
             self.confirm(tick, stats);
@@ -267,37 +272,37 @@ impl<G: Game> Lockstep<G> {
     /// Drops the frames from `tick` on.
     fn roll_back(&mut self, tick: Tick) {
         self.set_aside(tick);
-        while self.newest().whole.tick() >= tick {
+        while self.newest().full_state.tick() >= tick {
             self.spare.extend(self.frames.pop_back());
         }
         let last = self.frames.back().expect("a confirmed frame is never dropped");
-        self.stepper.rng = last.whole.restore(&mut self.stepper.world);
+        self.stepper.rng = last.full_state.restore(&mut self.stepper.world);
     }
 
     /// The frames from `tick` on will be dropped: keeps the newest, to see what it is worth.
     fn set_aside(&mut self, tick: Tick) {
         let newest = self.frames.back().expect("there is a frame from the first world on");
-        self.dropped.0.copy_from(&newest.whole.snapshot);
-        self.dropped.1 = u32::try_from(newest.whole.tick().since(tick)).unwrap_or(0) + 1;
+        self.dropped.0.copy_from(&newest.full_state.snapshot);
+        self.dropped.1 = u32::try_from(newest.full_state.tick().since(tick)).unwrap_or(0) + 1;
     }
 
     /// Makes the next tick: as the server says it was, or as it is guessed to be.
     fn play(&mut self, stats: &mut Stats) {
-        let tick = self.newest().whole.tick().next();
-        let told = self.bundle(tick).is_some();
+        let tick = self.newest().full_state.tick().next();
+        let told = self.tick_inputs(tick).is_some();
         let mut frame = self.spare.pop().unwrap_or_else(|| Frame {
-            whole: Whole::empty(&self.schema),
-            standing: Standing::default(),
+            full_state: FullState::empty(&self.schema),
+            last_inputs: LastInputs::default(),
             events: Vec::new(),
         });
-        frame.standing = match self.bundle(tick) {
-            Some(bundle) => bundle.standing,
-            None => self.inputs.guess(tick, &self.newest().standing, self.me, self.codec.inputs()),
+        frame.last_inputs = match self.tick_inputs(tick) {
+            Some(tick_inputs) => tick_inputs.last_inputs,
+            None => self.inputs.guess(tick, &self.newest().last_inputs, self.me, self.codec.inputs()),
         };
         self.step(tick, &mut frame);
-        if !told && tick > self.heard {
+        if !told && tick > self.last_predicted_event_tick {
             self.events.predict(tick, self.me, &frame.events);
-            self.heard = tick;
+            self.last_predicted_event_tick = tick;
         }
         self.frames.push_back(frame);
         if told {
@@ -310,15 +315,15 @@ impl<G: Game> Lockstep<G> {
     fn confirm(&mut self, tick: Tick, stats: &mut Stats) {
         self.confirmed = tick;
         let Some(at) = self.place(tick) else { return };
-        if tick > self.witnessed {
-            self.witnessed = tick;
-            let heard = self.frames[at].events.iter().filter(|(to, _)| hears(self.me, *to));
-            heard.for_each(|(_, event)| self.events.confirm(tick, event));
+        if tick > self.confirmed_event_tick {
+            self.confirmed_event_tick = tick;
+            let last_predicted_event_tick = self.frames[at].events.iter().filter(|(to, _)| hears(self.me, *to));
+            last_predicted_event_tick.for_each(|(_, event)| self.events.confirm(tick, event));
         }
-        let played = self.me.and_then(|me| self.bundle(tick)?.standing.inputs()[me.index()]);
+        let played = self.me.and_then(|me| self.tick_inputs(tick)?.last_inputs.inputs()[me.index()]);
         stats.starved_ticks += u64::from(played.is_some_and(|played| self.inputs.mine(tick) != Some(played)));
-        let Some(expected) = self.bundle(tick).and_then(|bundle| bundle.hash) else { return };
-        self.hash = self.frames[at].whole.hash(&self.schema);
+        let Some(expected) = self.tick_inputs(tick).and_then(|tick_inputs| tick_inputs.hash) else { return };
+        self.hash = self.frames[at].full_state.hash(&self.schema);
         if self.dispute.is_some() {
             // Of course it differs.
             return;
@@ -334,20 +339,20 @@ impl<G: Game> Lockstep<G> {
 
     /// What was dropped has been made anew: eases the difference, and takes back what did not happen.
     fn compare(&mut self, stats: &mut Stats) {
-        let now = self.newest().whole.tick();
+        let now = self.newest().full_state.tick();
         let tick = self.dropped.0.tick;
         if self.dropped.1 == 0 || tick > now {
             return;
         }
         let ticks = core::mem::take(&mut self.dropped.1);
         let Some(at) = self.place(tick) else { return };
-        let mut correction = self.offsets.correct(&self.schema, &self.dropped.0, &self.frames[at].whole.snapshot);
+        let mut correction = self.offsets.correct(&self.schema, &self.dropped.0, &self.frames[at].full_state.snapshot);
         correction.ticks = ticks;
         stats.count_correction(&correction);
         let first = tick - (ticks - 1);
-        let replayed = self.frames.iter().filter(|frame| frame.whole.tick() >= first);
+        let replayed = self.frames.iter().filter(|frame| frame.full_state.tick() >= first);
         let replayed = replayed
-            .flat_map(|frame| frame.events.iter().map(|(to, event)| (frame.whole.tick(), *to, *event)))
+            .flat_map(|frame| frame.events.iter().map(|(to, event)| (frame.full_state.tick(), *to, *event)))
             .collect::<Vec<_>>();
         self.events.reconsider(self.me, now, &replayed);
     }
@@ -355,16 +360,16 @@ impl<G: Game> Lockstep<G> {
     /// Lets go of frames that are neither shown nor needed to find a difference.
     fn forget(&mut self) {
         // A page that is hidden shows nothing, and lets go of what it would have shown.
-        let shown = self.moment.max(self.playout.shown() - f64::from(ADVANCE_TICKS_MAX));
+        let shown = self.moment.max(self.interpolation.shown() - f64::from(ADVANCE_TICKS_MAX));
         let shown = Tick(shown as u32);
         let oldest = self.agreed.min(shown).min(self.confirmed);
-        let is_old = |frame: &Frame<G>| frame.whole.tick() < oldest;
+        let is_old = |frame: &Frame<G>| frame.full_state.tick() < oldest;
         while self.frames.len() > FRAMES_MAX || self.frames.front().is_some_and(is_old) {
             self.spare.extend(self.frames.pop_front());
         }
         self.spare.truncate(ADVANCE_TICKS_MAX as usize);
-        let first = self.frames.front().map_or(Tick(0), |frame| frame.whole.tick());
-        while self.bundles.pop_front_if(|bundle| bundle.tick <= first).is_some() {}
+        let first = self.frames.front().map_or(Tick(0), |frame| frame.full_state.tick());
+        while self.known_ticks.pop_front_if(|tick_inputs| tick_inputs.tick <= first).is_some() {}
     }
 
     /// The world to show now; `None` before the first one came.
@@ -380,7 +385,7 @@ impl<G: Game> Lockstep<G> {
         let at = self.place(before)?;
         let part = (self.moment - f64::from(before.0)) as f32;
         let after = self.frames.get(at + 1).unwrap_or(&self.frames[at]);
-        blend(&self.schema, &self.frames[at].whole.snapshot, &after.whole.snapshot, part, &mut self.merged);
+        blend(&self.schema, &self.frames[at].full_state.snapshot, &after.full_state.snapshot, part, &mut self.merged);
         self.offsets.apply(&self.schema, &mut self.merged);
         self.merged.restore(&mut self.shown);
         Some(&self.shown)
@@ -389,13 +394,13 @@ impl<G: Game> Lockstep<G> {
     /// The moment to show, in ticks, within the frames there are: a tick behind the player's own inputs at the least,
     /// and as far ahead of what was told as may be guessed.
     fn moment_at(&self, now_us: u64) -> f64 {
-        let ahead = self.playout.shown() + f64::from(self.rollback_ticks_max());
+        let ahead = self.interpolation.shown() + f64::from(self.rollback_ticks_max());
         let wanted = match self.me {
             Some(_) => ahead.min(self.clock.tick_at(now_us) - 1.0),
             None => ahead,
         };
         let (oldest, newest) = (self.frames.front(), self.frames.back());
-        let tick = |frame: Option<&Frame<G>>| frame.map_or(0.0, |frame| f64::from(frame.whole.tick().0));
+        let tick = |frame: Option<&Frame<G>>| frame.map_or(0.0, |frame| f64::from(frame.full_state.tick().0));
         // Time does not run backwards on a screen.
         wanted.max(self.moment.min(wanted + 2.0)).min(tick(newest)).max(tick(oldest))
     }
@@ -405,7 +410,7 @@ impl<G: Game> Lockstep<G> {
     }
 
     fn place(&self, tick: Tick) -> Option<usize> {
-        let at = usize::try_from(tick.since(self.frames.front()?.whole.tick())).ok()?;
+        let at = usize::try_from(tick.since(self.frames.front()?.full_state.tick())).ok()?;
         (at < self.frames.len()).then_some(at)
     }
 
@@ -413,22 +418,22 @@ impl<G: Game> Lockstep<G> {
         self.place(tick).map(|at| &self.frames[at])
     }
 
-    fn place_of_bundle(&self, tick: Tick) -> Option<usize> {
-        let at = usize::try_from(tick.since(self.bundles.front()?.tick)).ok()?;
-        (at < self.bundles.len()).then_some(at)
+    fn place_of_tick(&self, tick: Tick) -> Option<usize> {
+        let at = usize::try_from(tick.since(self.known_ticks.front()?.tick)).ok()?;
+        (at < self.known_ticks.len()).then_some(at)
     }
 
-    fn bundle(&self, tick: Tick) -> Option<&Bundle<G::Input>> {
-        self.place_of_bundle(tick).map(|at| &self.bundles[at])
+    fn tick_inputs(&self, tick: Tick) -> Option<&TickInputs<G::Input>> {
+        self.place_of_tick(tick).map(|at| &self.known_ticks[at])
     }
 
     /// The next thing that happened in the game, or did not.
-    pub(crate) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
+    pub(crate) fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         self.events.poll()
     }
 
     pub(crate) fn confirmed(&self) -> &Snapshot {
-        self.frame(self.confirmed).map_or(&self.merged, |frame| &frame.whole.snapshot)
+        self.frame(self.confirmed).map_or(&self.merged, |frame| &frame.full_state.snapshot)
     }
 
     pub(crate) const fn predicted_tick(&self) -> Tick {
@@ -439,8 +444,8 @@ impl<G: Game> Lockstep<G> {
         self.clock.time_of(tick)
     }
 
-    pub(crate) const fn playout(&self) -> &Playout {
-        &self.playout
+    pub(crate) const fn interpolation(&self) -> &InterpolationBuffer {
+        &self.interpolation
     }
 }
 

@@ -7,24 +7,24 @@
 //!
 //! The [`Session`](super::Session) around it knows connections and players; this knows ticks.
 
-use crate::client::display::interpolation_buffer::Playout;
+use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::display::view::compose;
+use crate::client::prediction::events::EventUpdate;
 use crate::client::prediction::events::Events;
-use crate::client::prediction::events::Happening;
-use crate::client::prediction::predictor::{Eyes, Predictor};
+use crate::client::prediction::predictor::{Predictor, ViewContext};
 use crate::client::stats::Stats;
 use crate::client::time::input_clock::InputClock;
 use crate::client::time::round_trip::RoundTrip;
-use crate::client::worlds::held_snapshots::Quarantine;
-use crate::desync::testify;
-use crate::determinism::behaviour::conduct;
+use crate::client::worlds::held_snapshots::HeldSnapshots;
+use crate::desync::dump_rows;
+use crate::determinism::behaviour::behaviour_hash;
 use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::input::{Ack, INPUTS_PER_FRAME_MAX, InputCodec};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::message::evidence::{ClientEvidence, LeafClaim, ServerEvidence};
 use crate::message::snapshot_head::SnapshotHead;
-use crate::replication::Mirror;
+use crate::replication::Replica;
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::wire::{DecodeError, Reader};
@@ -39,10 +39,10 @@ pub(crate) struct Snapshots<G: Game> {
     schema: Schema,
     codec: InputCodec<G::Input>,
     me: Option<Seat>,
-    mirror: Mirror,
+    replica: Replica,
     /// The tick of the last snapshot's head: the next one's is completed from it.
     told: Tick,
-    playout: Playout,
+    interpolation: InterpolationBuffer,
     clock: InputClock,
     round_trip: RoundTrip,
     predictor: Predictor<G>,
@@ -55,7 +55,7 @@ pub(crate) struct Snapshots<G: Game> {
     ack: Option<Ack>,
     wants_keyframe: bool,
     /// A world that is wrong, and what waits for it to be set right.
-    quarantine: Option<Quarantine>,
+    held: Option<HeldSnapshots>,
     evidence: Vec<Vec<u8>>,
     merged: Snapshot,
     shown: G,
@@ -69,9 +69,9 @@ impl<G: Game> Snapshots<G> {
         let codec = InputCodec::new();
         Self {
             me: None,
-            mirror: Mirror::empty(&schema),
+            replica: Replica::empty(&schema),
             told: Tick(0),
-            playout: Playout::new(tick_us),
+            interpolation: InterpolationBuffer::new(tick_us),
             clock: InputClock::new(tick_us),
             round_trip: RoundTrip::new(G::RULES.tick_us()),
             predictor: Predictor::new(&schema, codec.clone()),
@@ -83,7 +83,7 @@ impl<G: Game> Snapshots<G> {
             input: G::Input::default(),
             ack: None,
             wants_keyframe: false,
-            quarantine: None,
+            held: None,
             evidence: Vec::new(),
             merged: Snapshot::empty(&schema),
             shown: G::default(),
@@ -95,14 +95,14 @@ impl<G: Game> Snapshots<G> {
     /// Another connection: `seat` is ours, the room was at `tick`, and dialling took `waited_us`.
     pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
         self.me = seat;
-        self.mirror = Mirror::empty(&self.schema);
-        self.playout.reset();
+        self.replica = Replica::empty(&self.schema);
+        self.interpolation.reset();
         let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;
         self.clock = InputClock::new(1_000_000.0 / f64::from(G::RULES.tick_rate_hz));
         self.clock.set(f64::from(tick.0) + ahead, now_us, waited_us);
         self.round_trip = RoundTrip::new(G::RULES.tick_us());
         (self.ready, self.unreconciled, self.ack, self.wants_keyframe) = (false, false, None, false);
-        self.quarantine = None;
+        self.held = None;
         self.evidence.clear();
         self.events.restart(tick);
     }
@@ -125,23 +125,23 @@ impl<G: Game> Snapshots<G> {
     /// Takes in a snapshot.
     pub(crate) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
         let told = self.told;
-        match (self.apply(message, now_us, stats), &mut self.quarantine) {
+        match (self.apply(message, now_us, stats), &mut self.held) {
             (Ok(()), _) => {
-                self.quarantine = None;
+                self.held = None;
                 Ok(())
             }
-            (Err(_), Some(quarantine)) => {
-                let held = quarantine.hold(message);
+            (Err(_), Some(held)) => {
+                let held = held.hold(message);
                 if held.is_err() {
-                    self.quarantine = None;
+                    self.held = None;
                 }
                 held
             }
             (Err(DecodeError::HashMismatch { .. }), None) if self.ready && !self.wants_keyframe => {
                 stats.hash_mismatches += 1;
                 stats.desyncs += 1;
-                self.quarantine = Some(Quarantine::of(message, told));
-                let tick = self.mirror.world().tick.0;
+                self.held = Some(HeldSnapshots::of(message, told));
+                let tick = self.replica.world().tick.0;
                 self.evidence.push(ClientEvidence::Dispute { tick, hashes: Vec::new() }.encode());
                 Ok(())
             }
@@ -151,19 +151,19 @@ impl<G: Game> Snapshots<G> {
 
     /// Takes in what the server says of a world that a delta did not fit.
     pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
-        let world = self.mirror.world();
+        let world = self.replica.world();
         match evidence {
-            ServerEvidence::Inquiry { tick, rows } if world.tick.0 == tick => {
-                let testimony = testify(&self.schema, world, &rows, conduct::<G>());
-                self.evidence.push(ClientEvidence::Testimony(testimony).encode());
+            ServerEvidence::RowHashes { tick, rows } if world.tick.0 == tick => {
+                let row_dump = dump_rows(&self.schema, world, &rows, behaviour_hash::<G>());
+                self.evidence.push(ClientEvidence::RowDump(row_dump).encode());
             }
             ServerEvidence::Correction { tick, leaves } if world.tick.0 == tick => {
-                let Some(quarantine) = self.quarantine.take() else { return };
+                let Some(held) = self.held.take() else { return };
                 for LeafClaim { table, slot, leaf, value } in leaves {
-                    self.mirror.set_leaf(&self.schema, usize::from(table), slot, usize::from(leaf), value);
+                    self.replica.set_leaf(&self.schema, usize::from(table), slot, usize::from(leaf), value);
                 }
-                self.told = quarantine.told;
-                let fits = quarantine.release().iter().all(|message| self.apply(message, now_us, stats).is_ok());
+                self.told = held.told;
+                let fits = held.release().iter().all(|message| self.apply(message, now_us, stats).is_ok());
                 stats.desyncs_healed += u64::from(fits);
                 self.wants_keyframe |= !fits;
             }
@@ -174,9 +174,9 @@ impl<G: Game> Snapshots<G> {
 
     /// Damages a leaf of the newest world that was received, and gives its tick.
     pub(crate) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
-        self.mirror.world().tables.get(table)?.find(row)?;
-        let is_set = self.mirror.set_leaf(&self.schema, table, row.slot, leaf, value);
-        is_set.then_some(self.mirror.world().tick)
+        self.replica.world().tables.get(table)?.find(row)?;
+        let is_set = self.replica.set_leaf(&self.schema, table, row.slot, leaf, value);
+        is_set.then_some(self.replica.world().tick)
     }
 
     fn apply(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
@@ -184,28 +184,28 @@ impl<G: Game> Snapshots<G> {
         let head = SnapshotHead::decode(&mut reader, self.told)?;
         self.told = head.tick;
         let events = if head.has_events { self.events.decode(&mut reader)? } else { Vec::new() };
-        let newest = self.playout.newest_tick();
+        let newest = self.interpolation.newest_tick();
         if head.tick <= newest && self.ready {
             return Err(DecodeError::OutOfRange { value: u64::from(head.tick.0), max: u64::from(newest.0) });
         }
         let is_keyframe = !self.ready || self.wants_keyframe;
         let sections = reader.slice(reader.remaining())?;
-        let old = head.priors.map(|priors| self.mirror.exchange_priors(priors)).transpose()?;
-        let applied = self.mirror.apply(&self.schema, head.tick, sections);
+        let old = head.priors.map(|priors| self.replica.exchange_priors(priors)).transpose()?;
+        let applied = self.replica.apply(&self.schema, head.tick, sections);
         if let (Err(_), Some(old)) = (applied, old) {
             // What came before this message, and waits, was coded with the old ones.
-            self.mirror.put_back_priors(old);
+            self.replica.put_back_priors(old);
         }
         let compared = applied?;
         stats.count_snapshot(message.len() as u64, compared, is_keyframe, &head);
-        self.playout.push(self.mirror.world(), now_us);
-        self.ack = Some(Ack { tick: head.tick, hash: self.mirror.room_hash() });
+        self.interpolation.push(self.replica.world(), now_us);
+        self.ack = Some(Ack { tick: head.tick, hash: self.replica.room_hash() });
         self.wants_keyframe = false;
         if self.ready {
             self.unreconciled = true;
         } else {
             self.ready = true;
-            self.predictor.restart(self.mirror.world());
+            self.predictor.restart(self.replica.world());
         }
         if let Some(lead) = head.lead {
             let newest = head.tick.offset(i64::from(lead));
@@ -233,15 +233,15 @@ impl<G: Game> Snapshots<G> {
             return;
         }
         outbox.extend(self.evidence.drain(..));
-        self.playout.advance(now_us);
+        self.interpolation.advance(now_us);
         if core::mem::take(&mut self.unreconciled) {
             self.fade(now_us);
-            let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
-            let correction = self.predictor.reconcile(eyes, self.mirror.world(), self.me);
+            let view_context = ViewContext::at(now_us, &self.clock, &self.schema, &self.interpolation);
+            let correction = self.predictor.reconcile(view_context, self.replica.world(), self.me);
             stats.count_correction(&correction);
             self.events.reconsider(self.me, self.predictor.tick(), self.predictor.replayed_events());
         }
-        let newest = self.playout.newest_tick();
+        let newest = self.interpolation.newest_tick();
         let due = Tick(self.clock.tick_at(now_us) as u32).min(newest + PREDICTION_TICKS_MAX);
         let first = self.predictor.tick().next();
         for _ in 0..ADVANCE_TICKS_MAX {
@@ -262,8 +262,8 @@ impl<G: Game> Snapshots<G> {
     fn make_tick(&mut self, now_us: u64) {
         let input = if self.hidden { G::Input::default() } else { self.input };
         let tick = self.predictor.tick().next();
-        let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
-        let events = self.predictor.step(self.me, input, eyes);
+        let view_context = ViewContext::at(now_us, &self.clock, &self.schema, &self.interpolation);
+        let events = self.predictor.step(self.me, input, view_context);
         self.events.predict(tick, self.me, events);
         self.round_trip.sent(tick, now_us);
     }
@@ -277,22 +277,22 @@ impl<G: Game> Snapshots<G> {
     /// The world to show now; `None` before the first snapshot.
     pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
         self.fade(now_us);
-        let moment = self.playout.moment()?;
+        let moment = self.interpolation.moment()?;
         let ahead = self.clock.tick_at(now_us) - f64::from(self.predictor.tick().0);
-        let eyes = Eyes::at(now_us, &self.clock, &self.schema, &self.playout);
-        self.predictor.look_ahead(self.me, self.input, ahead as f32, eyes);
+        let view_context = ViewContext::at(now_us, &self.clock, &self.schema, &self.interpolation);
+        self.predictor.look_ahead(self.me, self.input, ahead as f32, view_context);
         compose(&self.schema, self.me, &moment, &self.predictor.predicted, &mut self.merged);
         self.merged.restore(&mut self.shown);
         Some(&self.shown)
     }
 
     /// The next thing that happened in the game, or did not.
-    pub(crate) fn poll_event(&mut self) -> Option<Happening<G::Event>> {
+    pub(crate) fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         self.events.poll()
     }
 
     pub(crate) const fn confirmed(&self) -> &Snapshot {
-        self.mirror.world()
+        self.replica.world()
     }
 
     pub(crate) const fn predicted_tick(&self) -> Tick {
@@ -303,7 +303,7 @@ impl<G: Game> Snapshots<G> {
         self.clock.time_of(tick)
     }
 
-    pub(crate) const fn playout(&self) -> &Playout {
-        &self.playout
+    pub(crate) const fn interpolation(&self) -> &InterpolationBuffer {
+        &self.interpolation
     }
 }

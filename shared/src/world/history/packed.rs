@@ -107,8 +107,8 @@ fn row_bytes(table: &TableSchema) -> usize {
 
 fn pack<const N: usize>(rows: &Rows, place: usize, bytes: &mut [u8]) {
     for (bytes, row) in bytes.as_chunks_mut::<N>().0.iter_mut().zip(rows.wire.chunks_exact(rows.width)) {
-        let whole = row[place].to_le_bytes();
-        let (low, high) = whole.split_at(N);
+        let full_state = row[place].to_le_bytes();
+        let (low, high) = full_state.split_at(N);
         debug_assert!(high.iter().all(|byte| *byte == 0), "a captured value is within its leaf's bits");
         bytes.copy_from_slice(low);
     }
@@ -116,9 +116,9 @@ fn pack<const N: usize>(rows: &Rows, place: usize, bytes: &mut [u8]) {
 
 fn unpack<const N: usize>(bytes: &[u8], rows: &mut Rows, place: usize) {
     for (bytes, row) in bytes.as_chunks::<N>().0.iter().zip(rows.wire.chunks_exact_mut(rows.width)) {
-        let mut whole = [0; 4];
-        whole[..N].copy_from_slice(bytes);
-        row[place] = u32::from_le_bytes(whole);
+        let mut full_state = [0; 4];
+        full_state[..N].copy_from_slice(bytes);
+        row[place] = u32::from_le_bytes(full_state);
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
     #[derive(Clone, Default, crate::state::State)]
     struct World {
         flag: bool,
-        whole: u32,
+        full_state: u32,
         things: Table<Thing>,
         marks: Table<Mark>,
         #[state(range = 0..=1_000_000)]
@@ -175,7 +175,7 @@ mod tests {
         let (schema, mut dice) = (Schema::of::<World>(), Rng::new(3));
         let (mut packed, mut world, mut again) = (Packed::default(), World::default(), Snapshot::default());
         for tick in 1..200 {
-            (world.flag, world.whole, world.more) = (dice.one_in(2), dice.next_u32(), dice.below(1_000_001));
+            (world.flag, world.full_state, world.more) = (dice.one_in(2), dice.next_u32(), dice.below(1_000_001));
             for _ in 0..dice.below(4) {
                 world.things.insert(thing(&mut dice));
                 world.others.insert(thing(&mut dice));

@@ -116,7 +116,7 @@ const ALL: [What; 16] = [
 #[test]
 fn everything_that_happens_is_heard_and_ones_own_loudest() {
     let volume = |what| {
-        let tone = Arena::sound(&Happening { what, who: None, at: Vec2::ZERO }).expect("a sound");
+        let tone = Arena::sound(&ArenaEvent { what, who: None, at: Vec2::ZERO }).expect("a sound");
         assert!(tone.volume > 0.0 && tone.volume <= 1.0 && tone.hz > 50.0 && tone.ms > 0, "{what:?}: {tone:?}");
         tone.volume
     };
@@ -132,13 +132,13 @@ fn sparks_fly_where_it_happened() {
     let enemy = Some(play.seats[1]);
     let elsewhere = vec2(64.0, 96.0);
     for what in ALL {
-        let burst = |who| play.world.burst(&Happening { what, who, at: elsewhere });
+        let burst = |who| play.world.burst(&ArenaEvent { what, who, at: elsewhere });
         let is_seen = !matches!(what, What::Shot | What::FarShot | What::Over | What::Begin);
         assert_eq!(burst(enemy).map(|burst| burst.at), is_seen.then_some(vec2(600.0, 500.0)), "{what:?} to a ship");
         assert_eq!(burst(None).map(|burst| burst.at), is_seen.then_some(elsewhere), "{what:?} to a stone");
         assert!(burst(enemy).is_none_or(|burst| burst.sparks > 0 && burst.reach > 0.0 && burst.ms > 0), "{what:?}");
     }
-    let reach = |what| play.world.burst(&Happening { what, who: enemy, at: elsewhere }).map(|burst| burst.reach);
+    let reach = |what| play.world.burst(&ArenaEvent { what, who: enemy, at: elsewhere }).map(|burst| burst.reach);
     assert!(reach(What::Kill) > reach(What::Hit), "who bursts is seen from afar");
 }
 

@@ -2,8 +2,8 @@
 
 use crate::client::stats::Stats;
 use crate::client::worlds::lockstep::Lockstep;
-use crate::desync::testify;
-use crate::determinism::behaviour::conduct;
+use crate::desync::dump_rows;
+use crate::determinism::behaviour::behaviour_hash;
 use crate::game::Game;
 use crate::id::RowId;
 use crate::message::evidence::{ClientEvidence, DISPUTED_TICKS_MAX, LeafClaim, ServerEvidence};
@@ -29,7 +29,7 @@ impl<G: Game> Lockstep<G> {
     }
 
     /// Tells the server of a difference, once, and gives up on one that is not settled.
-    pub(crate) fn pursue(&mut self, now_us: u64) {
+    pub(crate) fn poll_dispute(&mut self, now_us: u64) {
         let Some(Open { until_us }) = &mut self.dispute else { return };
         match until_us {
             Some(until_us) if now_us > *until_us => {
@@ -41,8 +41,8 @@ impl<G: Game> Lockstep<G> {
                 *until_us = Some(now_us + SETTLED_US_MAX);
                 let tick = self.confirmed;
                 let from = self.agreed.max(tick - (DISPUTED_TICKS_MAX as u32 - 1));
-                let disputed = self.frames.iter().filter(|frame| (from..=tick).contains(&frame.whole.tick()));
-                let hashes = disputed.map(|frame| frame.whole.hash(&self.schema)).collect();
+                let disputed = self.frames.iter().filter(|frame| (from..=tick).contains(&frame.full_state.tick()));
+                let hashes = disputed.map(|frame| frame.full_state.hash(&self.schema)).collect();
                 self.evidence.push(ClientEvidence::Dispute { tick: tick.0, hashes }.encode());
             }
         }
@@ -51,10 +51,10 @@ impl<G: Game> Lockstep<G> {
     /// Takes in what the server says of a difference.
     pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, stats: &mut Stats) {
         match evidence {
-            ServerEvidence::Inquiry { tick, rows } => {
+            ServerEvidence::RowHashes { tick, rows } => {
                 let Some(frame) = self.frame(Tick(tick)) else { return self.ask_for_keyframe() };
-                let testimony = testify(&self.schema, &frame.whole.snapshot, &rows, conduct::<G>());
-                self.evidence.push(ClientEvidence::Testimony(testimony).encode());
+                let row_dump = dump_rows(&self.schema, &frame.full_state.snapshot, &rows, behaviour_hash::<G>());
+                self.evidence.push(ClientEvidence::RowDump(row_dump).encode());
             }
             ServerEvidence::Correction { tick, leaves } => {
                 if self.correct(Tick(tick), &leaves).is_none() {
@@ -74,7 +74,7 @@ impl<G: Game> Lockstep<G> {
         }
         self.set_aside(tick.next());
         self.spare.extend(self.frames.drain(at + 1..));
-        self.stepper.rng = self.frames[at].whole.restore(&mut self.stepper.world);
+        self.stepper.rng = self.frames[at].full_state.restore(&mut self.stepper.world);
         (self.confirmed, self.agreed) = (tick, tick);
         Some(())
     }
@@ -93,17 +93,17 @@ impl<G: Game> Lockstep<G> {
     pub(crate) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
         let tick = self.confirmed;
         let at = self.place(tick)?;
-        self.frames[at].whole.snapshot.tables.get(table)?.find(row)?;
+        self.frames[at].full_state.snapshot.tables.get(table)?.find(row)?;
         self.set_leaf(at, (table, row.slot, leaf), value)?;
         self.spare.extend(self.frames.drain(at + 1..));
-        self.stepper.rng = self.frames[at].whole.restore(&mut self.stepper.world);
+        self.stepper.rng = self.frames[at].full_state.restore(&mut self.stepper.world);
         Some(tick)
     }
 
     /// Sets a leaf of a frame's world; `None` when there is no such leaf, or no such value.
     fn set_leaf(&mut self, at: usize, (table, slot, leaf): (usize, u16, usize), value: u32) -> Option<()> {
         self.schema.tables.get(table)?.leaves.get(leaf).filter(|leaf| value <= leaf.max)?;
-        let rows = self.frames[at].whole.snapshot.tables.get_mut(table)?;
+        let rows = self.frames[at].full_state.snapshot.tables.get_mut(table)?;
         let index = rows.ids.binary_search_by_key(&slot, |id| id.slot).ok()?;
         rows.wire[index * rows.width + leaf] = value;
         Some(())

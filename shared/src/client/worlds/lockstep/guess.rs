@@ -5,7 +5,7 @@ use crate::game::Game;
 use crate::id::Seat;
 use crate::input::{Ack, INPUTS_PER_FRAME_MAX, InputCodec, InputFrame};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
-use crate::lockstep::Standing;
+use crate::lockstep::LastInputs;
 use crate::tick::Tick;
 use crate::world::stepper::TickCauses;
 
@@ -61,10 +61,10 @@ impl<G: Game> Inputs<G> {
     pub(crate) fn guess(
         &self,
         tick: Tick,
-        last: &Standing<G::Input>,
+        last: &LastInputs<G::Input>,
         me: Option<Seat>,
         codec: &InputCodec<G::Input>,
-    ) -> Standing<G::Input> {
+    ) -> LastInputs<G::Input> {
         let mut guess = *last;
         for (seat, input) in last.iter() {
             let mine = if me == Some(seat) { self.mine(tick) } else { None };
@@ -77,11 +77,11 @@ impl<G: Game> Inputs<G> {
 impl<G: Game> Lockstep<G> {
     /// Makes `tick` from the world of the newest frame and fills `frame` with what comes out.
     pub(crate) fn step(&mut self, tick: Tick, frame: &mut Frame<G>) {
-        let place = self.place_of_bundle(tick);
-        let roster = place.map_or(&[][..], |at| &self.bundles[at].roster);
+        let place = self.place_of_tick(tick);
+        let roster = place.map_or(&[][..], |at| &self.known_ticks[at].roster);
         let last = self.frames.back().expect("there is a frame from the first world on");
-        let causes = TickCauses { tick, roster, inputs: frame.standing.inputs() };
-        self.stepper.play(&self.schema, &last.whole.snapshot, &causes, &mut frame.events);
-        frame.whole.capture(&mut self.stepper.world, &self.stepper.rng, tick);
+        let causes = TickCauses { tick, roster, inputs: frame.last_inputs.inputs() };
+        self.stepper.play(&self.schema, &last.full_state.snapshot, &causes, &mut frame.events);
+        frame.full_state.capture(&mut self.stepper.world, &self.stepper.rng, tick);
     }
 }

@@ -7,7 +7,7 @@ use crate::limits::{
 
 /// The limits in ticks, for a room of some rate.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Windows {
+pub(super) struct TickLimits {
     /// [`HELD_SEAT_SECONDS`].
     pub(super) held_seat_ticks: u32,
     /// [`SEND_WINDOW_SECONDS`].
@@ -30,7 +30,7 @@ pub(super) struct Windows {
     pub(super) chat_ticks: u32,
 }
 
-impl Windows {
+impl TickLimits {
     /// The limits at so many ticks a second.
     #[must_use]
     pub(super) fn at(tick_rate_hz: u32) -> Self {

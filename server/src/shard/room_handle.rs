@@ -1,82 +1,69 @@
 //! A room with the sockets of its members, and the life of one tick.
 
 use super::closing::Closing;
-use super::conduct::Conduct;
-use super::connection::{Connection, End, Turn, Unsent};
-use super::hosted::HostedRoom;
+use super::connection::{Connection, End, TickContext, Unsent};
+use super::tick_budget::TickBudget;
+use crate::games::DynRoom;
 use crate::lobby::RoomId;
+use crate::mailbox::NewConnection;
 use crate::metrics::{Metrics, Side};
-use crate::net::address::Counted;
-use crate::net::frame::{FrameReader, put_close, put_close_answer, put_message};
 use crate::room::{Autopsy, Summary};
+use crate::websocket::address::Counted;
+use crate::websocket::frame::{put_close, put_close_answer, put_message};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::{Hello, ResumeToken};
-
-/// Somebody who was let through to a room's shard.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    /// Non-blocking.
-    pub(crate) stream: TcpStream,
-    /// With what came after the hello, if anything did.
-    pub(crate) reader: FrameReader,
-    pub(crate) hello: Hello,
-    /// For coming back: fresh and random.
-    pub(crate) token: ResumeToken,
-    pub(crate) counted: Counted,
-}
 
 /// A room and its connections.
-pub(crate) struct SeatedRoom {
+pub(crate) struct RoomHandle {
     pub(super) id: RoomId,
     /// What the directory was told last.
     pub(super) reported: Summary,
     /// It has panicked: its state may be half changed, so it is not asked for anything any more.
     pub(super) failed: bool,
     pub(super) rate_hz: u32,
-    pub(super) conduct: Conduct,
-    room: Box<dyn HostedRoom>,
+    pub(super) budget: TickBudget,
+    room: Box<dyn DynRoom>,
     connections: Vec<Connection>,
     ticks: u64,
 }
 
-impl SeatedRoom {
-    pub(super) fn new(id: RoomId, rate_hz: u32, room: Box<dyn HostedRoom>) -> Self {
-        let (reported, conduct, connections) = (Summary::default(), Conduct::of(rate_hz), Vec::new());
-        Self { id, reported, failed: false, rate_hz, conduct, room, connections, ticks: 0 }
+impl RoomHandle {
+    pub(super) fn new(id: RoomId, rate_hz: u32, room: Box<dyn DynRoom>) -> Self {
+        let (reported, budget, connections) = (Summary::default(), TickBudget::of(rate_hz), Vec::new());
+        Self { id, reported, failed: false, rate_hz, budget, room, connections, ticks: 0 }
     }
 
     /// Lets the room do something. If it panics, it is over, and nothing else is.
     pub(super) fn guarded<'a>(
         &mut self,
-        turn: &mut Turn<'a>,
+        context: &mut TickContext<'a>,
         closing: &mut Vec<Closing>,
-        work: impl FnOnce(&mut Self, &mut Turn<'a>, &mut Vec<Closing>),
+        work: impl FnOnce(&mut Self, &mut TickContext<'a>, &mut Vec<Closing>),
     ) {
         if self.failed {
             return;
         }
-        if catch_unwind(AssertUnwindSafe(|| work(self, turn, closing))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| work(self, context, closing))).is_err() {
             tracing::error!(room = self.id.0, "a room has panicked and is closed");
             self.failed = true;
-            turn.metrics.room_panics.increment(1);
-            self.close(CloseCode::RoomFailed, turn, closing);
+            context.metrics.room_panics.increment(1);
+            self.close(CloseCode::RoomFailed, context, closing);
         }
     }
 
     /// The life of one tick.
-    pub(super) fn turn(&mut self, turn: &mut Turn<'_>, closing: &mut Vec<Closing>) {
+    pub(super) fn context(&mut self, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
         let room = &mut *self.room;
         for connection in &mut self.connections {
-            connection.read(room, turn);
+            connection.read(room, context);
         }
         room.tick();
         for connection in &mut self.connections {
-            connection.write(room, turn);
+            connection.write(room, context);
         }
-        self.dismiss(turn, closing);
-        self.count(turn.metrics);
+        self.dismiss(context, closing);
+        self.count(context.metrics);
     }
 
     /// Hands the room's counters over, once a second.
@@ -88,20 +75,20 @@ impl SeatedRoom {
     }
 
     /// Takes out the connections that are over.
-    fn dismiss(&mut self, turn: &Turn<'_>, closing: &mut Vec<Closing>) {
+    fn dismiss(&mut self, context: &TickContext<'_>, closing: &mut Vec<Closing>) {
         let room = &mut *self.room;
         for connection in self.connections.extract_if(.., |connection| connection.end.is_some()) {
             room.lost(connection.member);
-            say_goodbye(connection, turn.metrics, turn.now_us, closing);
+            say_goodbye(connection, context.metrics, context.now_us, closing);
         }
     }
 
     /// Lets somebody in, or says why not.
-    pub(super) fn enter(&mut self, arrival: Arrival, turn: &mut Turn<'_>, closing: &mut Vec<Closing>) {
-        let Arrival { stream, reader, hello, token, counted } = arrival;
+    pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
+        let NewConnection { stream, reader, hello, token, counted } = arrival;
         let entered = match self.room.enter(&hello, token) {
             Ok(entered) => entered,
-            Err(code) => return refuse(stream, counted, code, turn, closing),
+            Err(code) => return refuse(stream, counted, code, context, closing),
         };
         if let Some(old) = entered.superseded {
             for connection in self.connections.iter_mut().filter(|connection| connection.member == old) {
@@ -109,22 +96,22 @@ impl SeatedRoom {
             }
         }
         let mut connection = Connection::new(entered.member, stream, reader, counted);
-        put_message(connection.unsent.tail(turn.now_us), &entered.welcome);
+        put_message(connection.unsent.tail(context.now_us), &entered.welcome);
         match connection.unsent.flush(&connection.stream) {
-            Ok(count) => turn.tally.bytes_out += count as u64,
+            Ok(count) => context.tally.bytes_out += count as u64,
             Err(end) => connection.end = Some(end),
         }
-        connection.take_in(&mut *self.room, turn);
-        turn.metrics.connections.increment(1.0);
+        connection.take_in(&mut *self.room, context);
+        context.metrics.connections.increment(1.0);
         self.connections.push(connection);
-        self.dismiss(turn, closing);
+        self.dismiss(context, closing);
     }
 
     /// Closes all connections; the room is not asked any more.
-    pub(super) fn close(&mut self, code: CloseCode, turn: &Turn<'_>, closing: &mut Vec<Closing>) {
+    pub(super) fn close(&mut self, code: CloseCode, context: &TickContext<'_>, closing: &mut Vec<Closing>) {
         for mut connection in self.connections.drain(..) {
             connection.end.get_or_insert(End::Close(code));
-            say_goodbye(connection, turn.metrics, turn.now_us, closing);
+            say_goodbye(connection, context.metrics, context.now_us, closing);
         }
     }
 
@@ -170,11 +157,11 @@ pub(super) fn refuse(
     stream: TcpStream,
     counted: Counted,
     code: CloseCode,
-    turn: &Turn<'_>,
+    context: &TickContext<'_>,
     closing: &mut Vec<Closing>,
 ) {
     let mut unsent = Unsent::default();
-    put_close(unsent.tail(turn.now_us), code);
-    turn.metrics.closed(Some(code.number()), Side::Server);
-    closing.push(Closing::new(stream, unsent, counted, turn.now_us));
+    put_close(unsent.tail(context.now_us), code);
+    context.metrics.closed(Some(code.number()), Side::Server);
+    closing.push(Closing::new(stream, unsent, counted, context.now_us));
 }

@@ -1,7 +1,7 @@
 //! Presses that are over before a tick has seen them: each counts in the next tick, at the point where it was.
 //!
 //! While no ticks are made they are forgotten: what was pressed before a connection was there is not played later. A
-//! button that is let go and pressed again between two calls of [`Taps::add`] was held throughout, as far as it knows.
+//! button that is let go and pressed again between two calls of [`PressLatch::add`] was held throughout, as far as it knows.
 
 use tickwire::Pad;
 use tickwire::math::Vec2;
@@ -12,7 +12,7 @@ const PATIENCE_TICKS: u64 = 2;
 
 /// What was pressed since the last tick was made.
 #[derive(Debug)]
-pub(crate) struct Taps {
+pub(crate) struct PressLatch {
     /// Buttons that this tick's input is to have, held still or not.
     pressed: u32,
     /// Buttons that have been held since the last tick was made: holding on is no new press.
@@ -24,7 +24,7 @@ pub(crate) struct Taps {
     patience_us: u64,
 }
 
-impl Taps {
+impl PressLatch {
     /// Nothing is pressed, in a game with ticks of this length.
     pub(crate) fn new(tick_us: u64) -> Self {
         let patience_us = PATIENCE_US.max(PATIENCE_TICKS * tick_us);
@@ -48,7 +48,7 @@ impl Taps {
         tapped
     }
 
-    /// The ticks that were due have been made with what [`Taps::add`] gave last; `made` says whether there were any.
+    /// The ticks that were due have been made with what [`PressLatch::add`] gave last; `made` says whether there were any.
     pub(crate) fn advanced(&mut self, pad: &Pad, made: bool, now_us: u64) {
         if made {
             self.ticked_us = now_us;
@@ -68,8 +68,8 @@ mod tests {
     const TICK_US: u64 = 20_000;
     const FRAME_US: u64 = 8_000;
 
-    fn taps() -> Taps {
-        Taps::new(TICK_US)
+    fn press_latch() -> PressLatch {
+        PressLatch::new(TICK_US)
     }
 
     fn pad(buttons: u32, aim: Option<Vec2>) -> Pad {
@@ -78,22 +78,22 @@ mod tests {
 
     #[test]
     fn a_press_between_two_ticks_counts_in_the_next_and_only_there() {
-        let (mut taps, none) = (taps(), pad(0, None));
-        taps.advanced(&none, true, 0);
-        assert_eq!(taps.add(&pad(16, AT)), pad(16, AT));
-        taps.advanced(&pad(16, AT), false, FRAME_US);
-        assert_eq!(taps.add(&none), pad(16, AT), "the finger is gone, the tap is not");
-        taps.advanced(&none, true, 2 * FRAME_US);
-        assert_eq!(taps.add(&none), none);
+        let (mut press_latch, none) = (press_latch(), pad(0, None));
+        press_latch.advanced(&none, true, 0);
+        assert_eq!(press_latch.add(&pad(16, AT)), pad(16, AT));
+        press_latch.advanced(&pad(16, AT), false, FRAME_US);
+        assert_eq!(press_latch.add(&none), pad(16, AT), "the finger is gone, the tap is not");
+        press_latch.advanced(&none, true, 2 * FRAME_US);
+        assert_eq!(press_latch.add(&none), none);
     }
 
     #[test]
     fn a_tap_counts_where_it_was_pressed_whatever_happens_before_the_tick() {
-        let mut mouse = taps();
+        let mut mouse = press_latch();
         mouse.add(&pad(1, AT));
         assert_eq!(mouse.add(&pad(1, ELSEWHERE)), pad(1, ELSEWHERE), "held, it points where it is");
         assert_eq!(mouse.add(&pad(0, ELSEWHERE)), pad(1, AT));
-        let mut finger = taps();
+        let mut finger = press_latch();
         finger.add(&pad(16, AT));
         assert_eq!(finger.add(&pad(4, None)), pad(20, AT), "a key points nowhere");
         assert_eq!(finger.add(&pad(0, None)), pad(20, AT));
@@ -101,53 +101,53 @@ mod tests {
 
     #[test]
     fn letting_go_of_what_was_held_is_never_late() {
-        let (mut taps, none) = (taps(), pad(0, None));
-        taps.add(&pad(1, AT));
-        taps.advanced(&pad(1, AT), true, 0);
-        assert_eq!(taps.add(&pad(1, AT)), pad(1, AT));
-        assert_eq!(taps.add(&none), none);
+        let (mut press_latch, none) = (press_latch(), pad(0, None));
+        press_latch.add(&pad(1, AT));
+        press_latch.advanced(&pad(1, AT), true, 0);
+        assert_eq!(press_latch.add(&pad(1, AT)), pad(1, AT));
+        assert_eq!(press_latch.add(&none), none);
     }
 
     #[test]
     fn what_was_held_counts_when_it_is_pressed_again() {
-        let mut taps = taps();
-        taps.advanced(&pad(1, None), true, 0);
+        let mut press_latch = press_latch();
+        press_latch.advanced(&pad(1, None), true, 0);
         for (buttons, counted) in [(1, 1), (0, 0), (1, 1), (0, 1)] {
-            assert_eq!(taps.add(&pad(buttons, None)).buttons, counted);
+            assert_eq!(press_latch.add(&pad(buttons, None)).buttons, counted);
         }
     }
 
     #[test]
     fn two_buttons_tapped_one_after_the_other_both_count() {
-        let mut taps = taps();
+        let mut press_latch = press_latch();
         for buttons in [1, 0, 4, 0] {
-            taps.add(&pad(buttons, None));
+            press_latch.add(&pad(buttons, None));
         }
-        assert_eq!(taps.add(&pad(0, None)).buttons, 5);
+        assert_eq!(press_latch.add(&pad(0, None)).buttons, 5);
     }
 
     #[test]
     fn presses_are_forgotten_while_no_ticks_are_made() {
-        let (mut taps, none) = (taps(), pad(0, None));
-        taps.advanced(&none, true, 1_000_000);
+        let (mut press_latch, none) = (press_latch(), pad(0, None));
+        press_latch.advanced(&none, true, 1_000_000);
         // Twenty seconds without a connection, in which everything is tried.
         for frame in 1..2_500 {
             let hands = if frame % 2 == 0 { pad(1 << (frame % 5), AT) } else { none };
-            taps.add(&hands);
-            taps.advanced(&hands, false, 1_000_000 + frame * FRAME_US);
+            press_latch.add(&hands);
+            press_latch.advanced(&hands, false, 1_000_000 + frame * FRAME_US);
         }
-        assert_eq!(taps.add(&none), none);
-        assert_eq!(taps.add(&pad(2, ELSEWHERE)), pad(2, ELSEWHERE), "what is held now counts");
+        assert_eq!(press_latch.add(&none), none);
+        assert_eq!(press_latch.add(&pad(2, ELSEWHERE)), pad(2, ELSEWHERE), "what is held now counts");
     }
 
     #[test]
     fn a_tap_outlasts_a_slow_tick() {
-        let (mut taps, none) = (Taps::new(1_000_000), pad(0, None));
-        taps.advanced(&none, true, 0);
-        taps.add(&pad(1, AT));
+        let (mut press_latch, none) = (PressLatch::new(1_000_000), pad(0, None));
+        press_latch.advanced(&none, true, 0);
+        press_latch.add(&pad(1, AT));
         for frame in 1..120 {
-            taps.advanced(&none, false, frame * FRAME_US);
-            assert_eq!(taps.add(&none), pad(1, AT));
+            press_latch.advanced(&none, false, frame * FRAME_US);
+            assert_eq!(press_latch.add(&none), pad(1, AT));
         }
     }
 }

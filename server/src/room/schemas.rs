@@ -9,7 +9,7 @@ use tickwire::state::Schema;
 
 /// What rooms of a game need to know of its types. Clones share it.
 #[derive(Debug)]
-pub struct Shape<G: Game> {
+pub struct GameSchemas<G: Game> {
     pub(super) world: Arc<Schema>,
     pub(super) plan: Arc<Plan>,
     pub(super) events: Arc<Schema>,
@@ -17,7 +17,7 @@ pub struct Shape<G: Game> {
     pub(super) fingerprint: u64,
 }
 
-impl<G: Game> Shape<G> {
+impl<G: Game> GameSchemas<G> {
     /// The shape of this game.
     #[must_use]
     pub fn new() -> Self {
@@ -32,13 +32,13 @@ impl<G: Game> Shape<G> {
     }
 }
 
-impl<G: Game> Default for Shape<G> {
+impl<G: Game> Default for GameSchemas<G> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<G: Game> Clone for Shape<G> {
+impl<G: Game> Clone for GameSchemas<G> {
     fn clone(&self) -> Self {
         let (world, plan, events) = (Arc::clone(&self.world), Arc::clone(&self.plan), Arc::clone(&self.events));
         Self { world, plan, events, inputs: self.inputs.clone(), fingerprint: self.fingerprint }

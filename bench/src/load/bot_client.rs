@@ -16,14 +16,14 @@ pub(super) struct Made {
 }
 
 /// A client of either kind.
-pub(super) enum Mind<G: Game> {
+pub(super) enum BotClient<G: Game> {
     /// The browser's session.
     Full(Box<FullBot<G>>),
     /// Heads only; with the input that the room's whole client chose for it.
     Thin(Box<ThinBot<G>>, G::Input),
 }
 
-impl<G: Game> Mind<G> {
+impl<G: Game> BotClient<G> {
     pub(super) fn poll_dial(&mut self, now_us: u64) -> bool {
         match self {
             Self::Full(bot) => bot.session.poll_dial(now_us),
@@ -117,7 +117,7 @@ impl<G: Game> Mind<G> {
 
     pub(super) fn add_to(&self, totals: &mut Totals) {
         let underruns = match self {
-            Self::Full(bot) => bot.session.playout().underruns(),
+            Self::Full(bot) => bot.session.interpolation().underruns(),
             Self::Thin(..) => 0,
         };
         totals.add(self.stats(), underruns);

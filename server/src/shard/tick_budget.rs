@@ -11,7 +11,7 @@ use crate::limits::{
 
 /// What is known of one room's turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Conduct {
+pub(super) struct TickBudget {
     rate_hz: u64,
     /// A turn may take less than this.
     turn_ns_max: u64,
@@ -25,7 +25,7 @@ pub(super) struct Conduct {
     moves: u32,
 }
 
-impl Conduct {
+impl TickBudget {
     /// Nothing is known yet of a room of this rate.
     pub(super) fn of(rate_hz: u32) -> Self {
         let rate_hz = u64::from(rate_hz);
@@ -95,68 +95,70 @@ mod tests {
 
     /// Makes turns the way a shard does until `until`, 30,000 at the most; gives how many it took.
     fn turns_until(
-        conduct: &mut Conduct,
-        turn: impl Fn(u64) -> (u64, u64),
-        until: impl Fn(&Conduct) -> bool,
+        budget: &mut TickBudget,
+        context: impl Fn(u64) -> (u64, u64),
+        until: impl Fn(&TickBudget) -> bool,
     ) -> Option<u64> {
         (0..30_000).find(|number| {
-            let (turn_ns, cpu_ns) = turn(*number);
-            conduct.took(turn_ns, conduct.is_suspect().then_some(cpu_ns));
-            until(conduct)
+            let (turn_ns, cpu_ns) = context(*number);
+            budget.took(turn_ns, budget.is_suspect().then_some(cpu_ns));
+            until(budget)
         })
     }
 
     #[test]
     fn a_room_that_runs_too_long_is_slow_within_a_second() {
-        let mut conduct = Conduct::of(RATE_HZ);
-        assert_eq!(turns_until(&mut conduct, |_| (LONG_NS, LONG_NS), Conduct::is_slow), Some(LONG_TURNS_MAX));
-        let mut worse = Conduct::of(RATE_HZ);
+        let mut budget = TickBudget::of(RATE_HZ);
+        assert_eq!(turns_until(&mut budget, |_| (LONG_NS, LONG_NS), TickBudget::is_slow), Some(LONG_TURNS_MAX));
+        let mut worse = TickBudget::of(RATE_HZ);
         let worst = |_| (100 * LONG_NS, 100 * LONG_NS);
-        assert_eq!(turns_until(&mut worse, worst, Conduct::is_slow), Some(LONG_TURNS_MAX / LONG_TURN_WEIGHT_MAX));
+        assert_eq!(turns_until(&mut worse, worst, TickBudget::is_slow), Some(LONG_TURNS_MAX / LONG_TURN_WEIGHT_MAX));
     }
 
     #[test]
     fn a_room_on_an_overloaded_machine_is_not() {
-        let mut conduct = Conduct::of(RATE_HZ);
-        assert_eq!(turns_until(&mut conduct, |_| (100 * LONG_NS, SHORT_NS), Conduct::is_slow), None);
+        let mut budget = TickBudget::of(RATE_HZ);
+        assert_eq!(turns_until(&mut budget, |_| (100 * LONG_NS, SHORT_NS), TickBudget::is_slow), None);
         // Now and then the machine stands still.
-        let spikes = |turn: u64| (if turn.is_multiple_of(50) { 500 * LONG_NS } else { SHORT_NS }, SHORT_NS);
-        assert_eq!(turns_until(&mut Conduct::of(RATE_HZ), spikes, Conduct::is_slow), None);
+        let spikes = |context: u64| (if context.is_multiple_of(50) { 500 * LONG_NS } else { SHORT_NS }, SHORT_NS);
+        assert_eq!(turns_until(&mut TickBudget::of(RATE_HZ), spikes, TickBudget::is_slow), None);
     }
 
     #[test]
     fn cpu_time_is_not_read_for_rooms_that_are_quick() {
-        let mut conduct = Conduct::of(RATE_HZ);
-        assert_eq!(turns_until(&mut conduct, |_| (SHORT_NS, SHORT_NS), Conduct::is_suspect), None);
-        conduct.took(LONG_NS, None);
-        let cleared = turns_until(&mut conduct, |_| (SHORT_NS, SHORT_NS), |conduct| !conduct.is_suspect());
+        let mut budget = TickBudget::of(RATE_HZ);
+        assert_eq!(turns_until(&mut budget, |_| (SHORT_NS, SHORT_NS), TickBudget::is_suspect), None);
+        budget.took(LONG_NS, None);
+        let cleared = turns_until(&mut budget, |_| (SHORT_NS, SHORT_NS), |budget| !budget.is_suspect());
         assert_eq!(cleared, Some(SUSPICION_SECONDS * SECOND_TURNS - 1));
     }
 
     #[test]
     fn a_room_that_is_much_too_slow_every_other_turn_is_slow_and_one_that_stalls_now_and_then_is_not() {
         let every = |period: u64| {
-            move |turn: u64| {
-                let ns = if turn.is_multiple_of(period) { 10 * LONG_NS } else { SHORT_NS };
+            move |context: u64| {
+                let ns = if context.is_multiple_of(period) { 10 * LONG_NS } else { SHORT_NS };
                 (ns, ns)
             }
         };
-        let slow = |period| turns_until(&mut Conduct::of(RATE_HZ), every(period), Conduct::is_slow);
+        let slow = |period| turns_until(&mut TickBudget::of(RATE_HZ), every(period), TickBudget::is_slow);
         assert!(slow(2).is_some_and(|turns| turns < 2 * SECOND_TURNS), "{:?}", slow(2));
         assert_eq!(slow(20), None);
     }
 
     #[test]
     fn a_room_comes_back_when_it_has_behaved_and_later_each_time() {
-        let mut conduct = Conduct::of(RATE_HZ);
+        let mut budget = TickBudget::of(RATE_HZ);
         let mut stays = Vec::new();
         for _ in 0..10 {
-            conduct.moved_away();
-            assert!(!conduct.has_recovered());
+            budget.moved_away();
+            assert!(!budget.has_recovered());
             // Whatever the machine does meanwhile.
             let overloaded = |_| (100 * LONG_NS, SHORT_NS);
-            stays.push(turns_until(&mut conduct, overloaded, Conduct::has_recovered).map(|turns| turns / SECOND_TURNS));
-            conduct.start_over();
+            stays.push(
+                turns_until(&mut budget, overloaded, TickBudget::has_recovered).map(|turns| turns / SECOND_TURNS),
+            );
+            budget.start_over();
         }
         let expected = [5, 10, 20, 40, 80, 160, 320, 640, 640, 640].map(Some);
         assert_eq!(stays, expected);
@@ -164,14 +166,14 @@ mod tests {
 
     #[test]
     fn a_room_that_stays_slow_does_not_come_back() {
-        let mut conduct = Conduct::of(RATE_HZ);
-        conduct.moved_away();
-        assert_eq!(turns_until(&mut conduct, |_| (LONG_NS, LONG_NS), Conduct::has_recovered), None);
+        let mut budget = TickBudget::of(RATE_HZ);
+        budget.moved_away();
+        assert_eq!(turns_until(&mut budget, |_| (LONG_NS, LONG_NS), TickBudget::has_recovered), None);
         // Good for four seconds of five.
-        let relapses = |turn: u64| {
-            let ns = if turn % (5 * SECOND_TURNS) < SECOND_TURNS { 10 * LONG_NS } else { SHORT_NS };
+        let relapses = |context: u64| {
+            let ns = if context % (5 * SECOND_TURNS) < SECOND_TURNS { 10 * LONG_NS } else { SHORT_NS };
             (ns, ns)
         };
-        assert_eq!(turns_until(&mut conduct, relapses, Conduct::has_recovered), None);
+        assert_eq!(turns_until(&mut budget, relapses, TickBudget::has_recovered), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside, nothing is dynamic.
 
-use crate::room::{Autopsy, Counters, Entered, MemberId, Room, Shape, SnapshotPoll, Summary};
+use crate::room::{Autopsy, Counters, Entered, GameSchemas, MemberId, Room, SnapshotPoll, Summary};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tickwire::{Game, Rules};
 /// [`Room`] without its game's type; each method is the room's own.
 ///
 /// It can move to another thread, with everything in it: to the slow lane.
-pub(crate) trait HostedRoom: Send {
+pub(crate) trait DynRoom: Send {
     fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode>;
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode>;
     fn lost(&mut self, member: MemberId);
@@ -24,7 +24,7 @@ pub(crate) trait HostedRoom: Send {
     fn is_over(&self) -> bool;
 }
 
-impl<G: Game> HostedRoom for Room<G> {
+impl<G: Game> DynRoom for Room<G> {
     fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
         Self::enter(self, hello, token)
     }
@@ -77,7 +77,7 @@ pub(crate) struct RoomPlan {
     pub(crate) fill_with_bots: bool,
 }
 
-type MakeRoom = Arc<dyn Fn(&RoomPlan) -> Result<Box<dyn HostedRoom>, serde_json::Error> + Send + Sync>;
+type MakeRoom = Arc<dyn Fn(&RoomPlan) -> Result<Box<dyn DynRoom>, serde_json::Error> + Send + Sync>;
 type CheckOptions = fn(&Value) -> Result<(), serde_json::Error>;
 
 /// A game that the server offers.
@@ -98,15 +98,15 @@ impl fmt::Debug for OfferedGame {
 
 impl OfferedGame {
     pub(crate) fn of<G: Game>() -> Self {
-        let shape = Shape::new();
-        let make: MakeRoom = Arc::new(move |plan| make_room::<G>(&shape, plan));
+        let schemas = GameSchemas::new();
+        let make: MakeRoom = Arc::new(move |plan| make_room::<G>(&schemas, plan));
         Self { rules: G::RULES, make, check: |options| read_options::<G>(options).map(drop) }
     }
 }
 
-fn make_room<G: Game>(shape: &Shape<G>, plan: &RoomPlan) -> Result<Box<dyn HostedRoom>, serde_json::Error> {
+fn make_room<G: Game>(schemas: &GameSchemas<G>, plan: &RoomPlan) -> Result<Box<dyn DynRoom>, serde_json::Error> {
     let options = read_options::<G>(&plan.options)?;
-    Ok(Box::new(Room::shaped(shape, plan.seed, &options, plan.fill_with_bots)))
+    Ok(Box::new(Room::with_schemas(schemas, plan.seed, &options, plan.fill_with_bots)))
 }
 
 fn read_options<G: Game>(options: &Value) -> Result<G::Options, serde_json::Error> {

@@ -8,19 +8,19 @@ const SECOND_NS: u128 = 1_000_000_000;
 ///
 /// Each is computed from its number, so that nothing adds up: the mean rate is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(super) struct TickSchedule {
     rate_hz: u32,
     phase: u32,
     /// Number of the next tick since the clock's start.
     next: u64,
 }
 
-impl Pace {
+impl TickSchedule {
     /// Deadlines after `now_ns`, `phase` eighths of a period later than those of phase 0.
     pub(super) fn after(rate_hz: u32, phase: u32, now_ns: u64) -> Self {
-        let mut pace = Self { rate_hz, phase, next: 0 };
-        pace.next = pace.passed(now_ns);
-        pace
+        let mut schedule = Self { rate_hz, phase, next: 0 };
+        schedule.next = schedule.passed(now_ns);
+        schedule
     }
 
     pub(super) const fn rate_hz(&self) -> u32 {
@@ -55,7 +55,7 @@ impl Pace {
     }
 
     /// Gives up ticks that are too many to catch up with; gives how many.
-    pub(super) fn forgive(&mut self, now_ns: u64) -> u64 {
+    pub(super) fn drop_overdue_ticks(&mut self, now_ns: u64) -> u64 {
         let behind = self.passed(now_ns).saturating_sub(self.next);
         let dropped = behind.saturating_sub(DEBT_TICKS_MAX);
         self.next += dropped;
@@ -74,12 +74,16 @@ mod tests {
         for rate_hz in 1..=240 {
             for phase in 0..PHASES {
                 let start = 12_345_678_901;
-                let mut pace = Pace::after(rate_hz, phase, start);
+                let mut schedule = TickSchedule::after(rate_hz, phase, start);
                 let mut ticks = 0;
-                while pace.deadline_ns() <= start + 60 * SECOND {
-                    let at = pace.deadline_ns();
-                    assert_eq!((pace.forgive(at), pace.take(at)), (0, Some(at)), "{rate_hz} Hz, phase {phase}");
-                    assert_eq!(pace.take(at), None);
+                while schedule.deadline_ns() <= start + 60 * SECOND {
+                    let at = schedule.deadline_ns();
+                    assert_eq!(
+                        (schedule.drop_overdue_ticks(at), schedule.take(at)),
+                        (0, Some(at)),
+                        "{rate_hz} Hz, phase {phase}"
+                    );
+                    assert_eq!(schedule.take(at), None);
                     ticks += 1;
                 }
                 assert_eq!(ticks, 60 * rate_hz, "{rate_hz} Hz, phase {phase}");
@@ -89,17 +93,18 @@ mod tests {
 
     #[test]
     fn nothing_is_due_before_its_deadline() {
-        let mut pace = Pace::after(30, 3, 0);
-        assert_eq!(pace.deadline_ns(), 12_500_000);
-        assert_eq!(pace.take(12_499_999), None);
-        assert_eq!(pace.take(12_500_000), Some(12_500_000));
-        assert_eq!(pace.take(12_500_000), None);
-        assert_eq!(pace.deadline_ns(), 45_833_334);
+        let mut schedule = TickSchedule::after(30, 3, 0);
+        assert_eq!(schedule.deadline_ns(), 12_500_000);
+        assert_eq!(schedule.take(12_499_999), None);
+        assert_eq!(schedule.take(12_500_000), Some(12_500_000));
+        assert_eq!(schedule.take(12_500_000), None);
+        assert_eq!(schedule.deadline_ns(), 45_833_334);
     }
 
     #[test]
     fn phases_are_apart() {
-        let mut deadlines: Vec<u64> = (0..PHASES).map(|phase| Pace::after(60, phase, SECOND).deadline_ns()).collect();
+        let mut deadlines: Vec<u64> =
+            (0..PHASES).map(|phase| TickSchedule::after(60, phase, SECOND).deadline_ns()).collect();
         assert!(deadlines.iter().all(|at| *at > SECOND && *at <= SECOND + 16_666_667));
         deadlines.sort_unstable();
         assert!(deadlines.windows(2).all(|pair| pair[1] - pair[0] >= 2_083_333));
@@ -107,14 +112,14 @@ mod tests {
 
     #[test]
     fn a_debt_is_made_up_for_but_a_long_sleep_is_not() {
-        let mut pace = Pace::after(100, 0, 0);
-        let first = pace.deadline_ns();
+        let mut schedule = TickSchedule::after(100, 0, 0);
+        let first = schedule.deadline_ns();
         let late = first + 40_000_000;
-        assert_eq!(pace.forgive(late), 0);
-        assert_eq!(std::iter::from_fn(|| pace.take(late)).count(), 5);
+        assert_eq!(schedule.drop_overdue_ticks(late), 0);
+        assert_eq!(std::iter::from_fn(|| schedule.take(late)).count(), 5);
         let later = first + 10 * SECOND;
-        assert_eq!(pace.forgive(later), 991);
-        assert_eq!(std::iter::from_fn(|| pace.take(later)).count(), 5);
-        assert_eq!(pace.deadline_ns(), later + 10_000_000);
+        assert_eq!(schedule.drop_overdue_ticks(later), 991);
+        assert_eq!(std::iter::from_fn(|| schedule.take(later)).count(), 5);
+        assert_eq!(schedule.deadline_ns(), later + 10_000_000);
     }
 }

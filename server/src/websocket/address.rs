@@ -1,6 +1,5 @@
 //! Whose connection it is, for limits per address; and counts of connections that release themselves.
 
-use hyper::HeaderMap;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -24,23 +23,6 @@ impl AddressKey {
 fn network(address: Ipv6Addr) -> u64 {
     let [a, b, c, d, ..] = address.segments();
     [a, b, c, d].iter().fold(0, |bits, segment| (bits << 16) | u64::from(*segment))
-}
-
-/// The address that a request counts for, or `None` when limits do not apply: from this machine, unless a proxy
-/// on it says for whom. What others claim in such headers is not believed.
-pub(crate) fn limited_address(peer: IpAddr, headers: &HeaderMap) -> Option<AddressKey> {
-    if !peer.to_canonical().is_loopback() {
-        return Some(AddressKey::of(peer));
-    }
-    let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
-    match forwarded {
-        // The last entry is the one that our own proxy has added.
-        Some(list) => {
-            let last = list.to_str().ok().and_then(|list| list.rsplit(',').next()).map(str::trim);
-            Some(AddressKey::of(last.and_then(|last| last.parse().ok()).unwrap_or(peer)))
-        }
-        None => headers.contains_key("forwarded").then(|| AddressKey::of(peer)),
-    }
 }
 
 /// Counts of connections, one in all and one per address.
@@ -98,7 +80,6 @@ impl ConnectionCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -109,18 +90,6 @@ mod tests {
         assert_eq!(AddressKey::of(ip("2001:db8:1:2:3::4")), AddressKey::of(ip("2001:db8:1:2:ffff::1")));
         assert_ne!(AddressKey::of(ip("2001:db8:1:2::1")), AddressKey::of(ip("2001:db8:1:3::1")));
         assert_eq!(AddressKey::of(ip("::ffff:192.0.2.7")), AddressKey::of(ip("192.0.2.7")));
-    }
-
-    #[test]
-    fn only_a_proxy_on_this_machine_is_believed() {
-        let (local, remote) = (ip("127.0.0.1"), ip("192.0.2.7"));
-        let mut headers = HeaderMap::new();
-        assert_eq!(limited_address(local, &headers), None);
-        headers.insert("x-forwarded-for", HeaderValue::from_static("10.0.0.1, 198.51.100.4"));
-        assert_eq!(limited_address(local, &headers), Some(AddressKey::of(ip("198.51.100.4"))));
-        assert_eq!(limited_address(remote, &headers), Some(AddressKey::of(remote)));
-        headers.insert("x-forwarded-for", HeaderValue::from_static("nonsense"));
-        assert_eq!(limited_address(local, &headers), Some(AddressKey::of(local)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::gallery::{Gallery, InGallery, Shot, Trigger};
 use crate::harness::Play;
-use tickwire::client::Happening;
+use tickwire::client::EventUpdate;
 use tickwire::input::{InputCodec, InputFrame, ViewAge};
 use tickwire::limits::{PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::link::LinkProfile;
@@ -82,9 +82,9 @@ fn shoot_over<G: InGallery>(seed: u64, link: LinkProfile) -> Score {
         for client in &mut play.clients {
             let me = client.session.seat();
             let own = |event: &Shot| matches!(event, Shot::Hit(seat, _) | Shot::Missed(seat, _) if Some(*seat) == me);
-            let happened = |happening| match happening {
-                Happening::Happened { event, .. } => Some(event),
-                Happening::Cancelled { .. } => None,
+            let happened = |update| match update {
+                EventUpdate::Happened { event, .. } => Some(event),
+                EventUpdate::Cancelled { .. } => None,
             };
             let happenings = std::iter::from_fn(|| client.session.poll_event());
             heard += happenings.filter_map(happened).filter(own).count();
