@@ -355,7 +355,7 @@ impl Duel {
         let (now, sight) = (newest.tick.0, Sight::of(&self.schema, newest));
         self.target.decide(&sight, target);
         let in_flight: BTreeSet<u32> = sight.shots(shooter, now).map(|(fired, _)| fired).collect();
-        let is_hit = |(to, event): &(To, tickwire_games::arena::EventUpdate)| {
+        let is_hit = |(to, event): &(To, tickwire_games::arena::ArenaEvent)| {
             *to == To::Seat(shooter) && matches!(event.what, What::Hit | What::Kill)
         };
         if self.play.events.iter().any(is_hit) {

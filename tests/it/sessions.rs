@@ -9,7 +9,7 @@ use tickwire::math::vec2;
 use tickwire::state::Schema;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Rng, Seat, Tick, To};
-use tickwire_games::arena::{EventUpdate as Told, Helm, What};
+use tickwire_games::arena::{ArenaEvent, Helm, What};
 use tickwire_games::{Arena, Paddles};
 use tickwire_server::room::TickRecord;
 
@@ -217,7 +217,7 @@ fn a_shot_appears_at_once_and_never_twice() {
             let now = own_shots(&schema, &pictures[index], seat);
             frames += 1;
             while let Some(update) = client.session.poll_event() {
-                if matches!(update, EventUpdate::Happened { event: Told { what: What::Shot, .. }, .. }) {
+                if matches!(update, EventUpdate::Happened { event: ArenaEvent { what: What::Shot, .. }, .. }) {
                     heard += 1;
                     unseen += usize::from(now.is_empty());
                 }
@@ -382,7 +382,7 @@ fn events_are_told_at_most_once_and_taken_back_when_they_did_not_happen() {
         for client in &mut play.clients {
             while client.session.poll_event().is_some() {}
         }
-        let mut open: Vec<Vec<(u32, Told)>> = vec![Vec::new(); 4];
+        let mut open: Vec<Vec<(u32, ArenaEvent)>> = vec![Vec::new(); 4];
         let mut shots: Vec<u32> = vec![0; 4];
         for tick in 0..60 * 30 {
             play.run_ticks(1);
@@ -405,7 +405,7 @@ fn events_are_told_at_most_once_and_taken_back_when_they_did_not_happen() {
                 }
             }
             for (to, event) in &play.events {
-                if let (To::Seat(seat), Told { what: What::Shot, .. }) = (to, event) {
+                if let (To::Seat(seat), ArenaEvent { what: What::Shot, .. }) = (to, event) {
                     let mine = play.clients.iter().position(|client| client.session.seat() == Some(*seat));
                     mine.into_iter().for_each(|index| shots[index] += 1);
                 }
