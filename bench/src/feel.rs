@@ -25,6 +25,7 @@ use crate::report::Extent;
 use serde::Serialize;
 use tickwire::client::Session;
 use tickwire::link::LinkProfile;
+use tickwire::tick::TickTime;
 use tickwire::{Game, Rng, Tick};
 use tickwire_games::Arena;
 
@@ -160,7 +161,8 @@ impl Watcher {
         session.view(now_us);
         while session.poll_event().is_some() {}
         sums.frames += 1;
-        let delay_ms = (server_tick - session.interpolation().shown()) * 1_000.0 / f64::from(Arena::RULES.tick_rate_hz);
+        let delay_ms =
+            (TickTime(server_tick) - session.interpolation().shown()) * 1_000.0 / f64::from(Arena::RULES.tick_rate_hz);
         sums.delay_ms += delay_ms;
         let stats = session.stats();
         if stats.snapshots > self.snapshots {

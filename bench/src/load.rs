@@ -1,12 +1,12 @@
-//! The load test: rooms full of bots, each a client session with a socket of its own.
+//! The load test: rooms full of bots, where each bot is a client session with a socket of its own.
 //!
 //! ```text
 //! socket → connection → Link → Player: Full (the browser's Session) or Thin (heads only) → Meter
 //! socket ← connection ← Link ← Player ← Game::bot on what the session shows, when the input is due
 //! ```
 //!
-//! One thread, one runtime: a task per connection reads, one driver makes what is due. What the generator costs
-//! is not the server's, and how late it was itself is measured too.
+//! One thread, one runtime: a task per connection reads, and one driver makes the ticks that are due. The cost of the
+//! generator is not counted as the server's, and the generator's own lateness is measured too.
 
 mod bot_client;
 mod connection;
@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 use tickwire::link::LinkProfile;
 
-/// The server, the load, and how long it is measured.
+/// The server, the load, and the length of the measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Where the server listens.
@@ -36,23 +36,23 @@ pub struct Plan {
     pub server_pid: Option<u32>,
     /// Rooms to create.
     pub rooms: u32,
-    /// What they are created with; `null` for the game's own options.
+    /// The options that the rooms are created with; `null` for the game's own options.
     pub options: serde_json::Value,
     /// Players in each.
     pub players: u32,
     /// Seconds to measure, after everyone has joined and warmed up.
     pub seconds: u32,
-    /// Only the first player of each room is a whole client.
+    /// Only the first player of each room is a full client; the others are thin ones.
     pub thin: bool,
-    /// Clients besides, spread over the rooms, that read slowly; they come and go in turns.
+    /// Additional clients, spread over the rooms, that read slowly; they join and leave in turns.
     pub slow_readers: u32,
-    /// The same that never read.
+    /// Additional clients that never read; they join and leave with the slow readers.
     pub never_readers: u32,
-    /// Fields of clients' worlds that are damaged, spread over the time.
+    /// Fields of clients' worlds that are damaged, spread over the measured time.
     pub corruptions: u32,
-    /// What each client's link does.
+    /// The latency, jitter and loss of each client's link.
     pub link: LinkProfile,
-    /// Names, policies and links follow from it.
+    /// Seed of the run; the clients' names, bot policies and links follow from it.
     pub seed: u64,
 }
 
@@ -66,7 +66,7 @@ impl Clock {
     }
 }
 
-/// What all players of a run share.
+/// State that all players of a run share.
 #[derive(Debug)]
 struct Shared {
     clock: Clock,

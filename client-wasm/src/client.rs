@@ -79,8 +79,8 @@ impl Client {
         }
     }
 
-    fn tell(&mut self, told: PageEvent<'_>) {
-        self.player.handle(told, self.now_us);
+    fn tell(&mut self, event: PageEvent<'_>) {
+        self.player.handle(event, self.now_us);
         self.settle();
     }
 
@@ -315,6 +315,7 @@ mod tests {
     use crate::dot::Dot;
     use crate::registry::{Entry, register};
     use tickwire::message::control::{Hello, Player, ServerControl, Welcome};
+    use tickwire::{Seat, Tick};
 
     fn client(link: &str) -> Client {
         register(&[Entry::of::<Dot>()]);
@@ -323,12 +324,13 @@ mod tests {
     }
 
     fn welcome() -> Vec<u8> {
-        let ada = Player { seat: 0, name: "Ada".into(), bot: false, away: false };
-        Welcome { seat: Some(0), tick: 500, resume: [0xa5; 16], resumed: false, players: vec![ada] }.encode()
+        let ada = Player { seat: Seat::default(), name: "Ada".into(), bot: false, away: false };
+        Welcome { seat: Some(Seat::default()), tick: Tick(500), resume: [0xa5; 16], resumed: false, players: vec![ada] }
+            .encode()
     }
 
     fn line(number: u32) -> Vec<u8> {
-        ServerControl::Chat { seat: 0, text: number.to_string() }.encode()
+        ServerControl::Chat { seat: Seat::default(), text: number.to_string() }.encode()
     }
 
     fn notices(client: &mut Client) -> Vec<String> {

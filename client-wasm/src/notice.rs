@@ -21,11 +21,11 @@ impl Roster {
         me: Option<Seat>,
         players: impl Iterator<Item = &'a Player>,
     ) -> Option<Json> {
-        let mine = |player: &Player| me.is_some_and(|me| me.number() == player.seat);
+        let mine = |player: &Player| me == Some(player.seat);
         match notice {
             Notice::Welcome { resumed } => {
                 self.away = players.filter(|player| player.away).fold(0, |away, player| away | bit(player));
-                Some(told(if resumed { "resumed" } else { "joined" }, String::new(), None))
+                Some(line(if resumed { "resumed" } else { "joined" }, String::new(), None))
             }
             Notice::Player(player) => {
                 let was_away = self.away & bit(&player) != 0;
@@ -39,29 +39,28 @@ impl Roster {
                     (false, true) => "returned",
                     (false, false) => "joined",
                 };
-                Some(told(kind, player.name, None))
+                Some(line(kind, player.name, None))
             }
             Notice::Left(player) => {
                 self.away &= !bit(&player);
-                (!player.bot && !mine(&player)).then(|| told("left", player.name, None))
+                (!player.bot && !mine(&player)).then(|| line("left", player.name, None))
             }
-            Notice::Chat { name, text } => Some(told("chat", format!("{name}: {text}"), None)),
-            Notice::Lost { code } => Some(told("reconnecting", String::new(), Some(code))),
+            Notice::Chat { name, text } => Some(line("chat", format!("{name}: {text}"), None)),
+            Notice::Lost { code } => Some(line("reconnecting", String::new(), Some(code))),
             Notice::Over(code) => {
                 let kind = if code == CloseCode::Version { "reload" } else { "refused" };
-                Some(told(kind, code.reason().into(), Some(code.number())))
+                Some(line(kind, code.reason().into(), Some(code.number())))
             }
         }
     }
 }
 
-fn told(kind: &'static str, text: String, code: Option<u16>) -> Json {
+fn line(kind: &'static str, text: String, code: Option<u16>) -> Json {
     Json::object([("kind", kind.into()), ("text", text.into()), ("code", code.into())])
 }
 
-/// The session lets no player in whose seat is not below 64.
 const fn bit(player: &Player) -> u64 {
-    1 << (player.seat & 63)
+    1 << player.seat.number()
 }
 
 #[cfg(test)]
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     fn player(seat: u8, name: &str) -> Player {
-        Player { seat, name: name.into(), bot: false, away: false }
+        Player { seat: Seat::new(seat).unwrap(), name: name.into(), bot: false, away: false }
     }
 
     /// Tells one notice to the player in seat 0, Ada being away in seat 1 from the start.

@@ -10,6 +10,7 @@ use crate::press_latch::PressLatch;
 use crate::report::{Peak, Report};
 use tickwire::client::{EventUpdate, Session};
 use tickwire::limits::EVENTS_PER_TICK_MAX;
+use tickwire::tick::TickTime;
 use tickwire::{Pad, Rng, Scene, Sparks, Stage, Tone};
 
 /// Fields that are tried until one can be damaged.
@@ -56,7 +57,7 @@ pub(crate) enum PageCommand {
 /// A player of any game. Times are microseconds that never go back.
 pub(crate) trait Play {
     /// Takes in what happened on the page.
-    fn handle(&mut self, told: PageEvent<'_>, now_us: u64);
+    fn handle(&mut self, event: PageEvent<'_>, now_us: u64);
 
     /// The next wish; call until there is none, after each [`Play::handle`].
     fn poll(&mut self, now_us: u64) -> Option<PageCommand>;
@@ -131,9 +132,9 @@ impl<G: Stage> Player<G> {
 }
 
 impl<G: Stage> Play for Player<G> {
-    fn handle(&mut self, told: PageEvent<'_>, now_us: u64) {
+    fn handle(&mut self, event: PageEvent<'_>, now_us: u64) {
         let session = &mut self.session;
-        match told {
+        match event {
             PageEvent::Opened => session.handle_opened(now_us),
             // The session counts what it cannot use, and asks for a keyframe.
             PageEvent::Message(message) => drop(session.handle_frame(message, now_us)),
@@ -164,8 +165,8 @@ impl<G: Stage> Play for Player<G> {
             return Some(PageCommand::Close(code.number()));
         }
         while let Some(notice) = session.poll_notice() {
-            if let Some(told) = roster.tell(notice, session.seat(), session.players()) {
-                return Some(PageCommand::Notice(told));
+            if let Some(notice) = roster.tell(notice, session.seat(), session.players()) {
+                return Some(PageCommand::Notice(notice));
             }
         }
         while let Some(update) = session.poll_event() {
@@ -197,7 +198,7 @@ impl<G: Stage> Play for Player<G> {
         let mut players: Vec<_> = self.session.players().map(|player| (player.clone(), None)).collect();
         if let Some(world) = self.session.view(now_us) {
             for (player, figure) in &mut players {
-                *figure = tickwire::Seat::new(player.seat).and_then(|seat| world.figure(seat));
+                *figure = world.figure(player.seat);
             }
         }
         let session = &self.session;
@@ -210,7 +211,7 @@ impl<G: Stage> Play for Player<G> {
             players,
             tick,
             predicted_tick: session.predicted_tick(),
-            margin_ticks: f64::from(tick.0) - interpolation.shown(),
+            margin_ticks: TickTime::from(tick) - interpolation.shown(),
             jitter_us: interpolation.jitter_us(),
             underruns: interpolation.underruns(),
             stood_still: interpolation.stood_still(),

@@ -48,14 +48,14 @@ pub(crate) struct Wire<'a> {
 
 impl Report {
     fn is_me(&self, player: &Player) -> bool {
-        self.seat.is_some_and(|seat| seat.number() == player.seat)
+        self.seat == Some(player.seat)
     }
 
     /// `[{seat, name, score, me, bot, connected}]`, by seat.
     pub(crate) fn players(&self) -> Json {
         let player = |(player, figure): &(Player, Option<Figure>)| {
             Json::object([
-                ("seat", player.seat.into()),
+                ("seat", player.seat.number().into()),
                 ("name", player.name.as_str().into()),
                 ("color", color(player.seat, *figure).into()),
                 ("score", figure.map_or(0, |figure| figure.score).into()),
@@ -75,8 +75,8 @@ impl Report {
             self.players.iter().filter(move |(player, _)| self.is_me(player) == me).filter_map(placed)
         };
         let own = shown(true).next().map(|(_, at)| Json::object([("x", at.x.into()), ("y", at.y.into())]));
-        let other = |(seat, at): (u8, tickwire::math::Vec2)| {
-            Json::object([("seat", seat.into()), ("x", at.x.into()), ("y", at.y.into())])
+        let other = |(seat, at): (Seat, tickwire::math::Vec2)| {
+            Json::object([("seat", seat.number().into()), ("x", at.x.into()), ("y", at.y.into())])
         };
         Json::object([
             ("game", wire.game.into()),
@@ -159,10 +159,9 @@ impl Peak {
 }
 
 /// The colour that games draw this seat's player in, as CSS says it.
-fn color(seat: u8, figure: Option<Figure>) -> String {
-    let own = || Seat::new(seat).map(Color::of_seat);
-    let rgb = figure.map(|figure| figure.color).or_else(own).map_or(0x00ff_ffff, |color| color.rgb);
-    format!("#{rgb:06x}")
+fn color(seat: Seat, figure: Option<Figure>) -> String {
+    let color = figure.map_or_else(|| Color::of_seat(seat), |figure| figure.color);
+    format!("#{:06x}", color.rgb)
 }
 
 #[cfg(test)]
@@ -171,7 +170,12 @@ mod tests {
     use tickwire::math::vec2;
 
     fn report() -> Report {
-        let player = |seat, away| Player { seat, name: format!("p\"{seat}"), bot: seat == 2, away };
+        let player = |number: u8, away| Player {
+            seat: Seat::new(number).unwrap(),
+            name: format!("p\"{number}"),
+            bot: number == 2,
+            away,
+        };
         let figure = |x, score| Some(Figure { at: vec2(x, -0.5), score, color: Color::new(0x0b_70ff) });
         Report {
             seat: Seat::new(1),

@@ -180,8 +180,8 @@ impl<G: Game> Room<G> {
             resumed => resumed,
         };
         let mut state = Member::new(seat, self.tick, &self.limits);
-        if let Some(known) = hello.known.map(Tick).filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
-            (state.baseline, state.told) = (Some(known), known);
+        if let Some(known) = hello.known.filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
+            (state.baseline, state.events_sent) = (Some(known), known);
         }
         let member = self.members.insert(state);
         let superseded = seat.and_then(|seat| self.roster.seat_member(seat, member));
@@ -190,11 +190,10 @@ impl<G: Game> Room<G> {
             self.buffers[seat.index()] = InputBuffer::default();
         }
         let players = self.roster.players();
-        let seat = seat.map(Seat::number);
         if let Some(player) = players.iter().find(|player| Some(player.seat) == seat) {
             self.tell_all_but(Some(member), &ServerControl::Player(player.clone()));
         }
-        let (tick, resumed) = (self.tick.0, resumed.is_some());
+        let (tick, resumed) = (self.tick, resumed.is_some());
         let welcome = Welcome { seat, tick, resume: token, resumed, players }.encode();
         Ok(Entered { member, welcome, superseded })
     }
@@ -210,7 +209,7 @@ impl<G: Game> Room<G> {
     /// The code to close that connection with; [`CloseCode::Normal`] after a goodbye.
     pub fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {
         let Some(state) = self.members.get_mut(member) else { return Err(CloseCode::Superseded) };
-        state.hear(self.tick)?;
+        state.count_message(self.tick)?;
         if !state.confirmed {
             state.confirmed = true;
             state.seat.inspect(|seat| self.roster.confirm_token(*seat));
@@ -273,7 +272,7 @@ impl<G: Game> Room<G> {
         let text = clean_chat(text);
         let state = &mut self.members[member];
         // A spectator has no name that a line could be shown with.
-        let Some(seat) = state.seat.map(Seat::number) else { return Ok(()) };
+        let Some(seat) = state.seat else { return Ok(()) };
         if state.may_chat(self.tick, &self.limits) && !text.is_empty() {
             self.tell_all_but(None, &ServerControl::Chat { seat, text });
         }
@@ -298,7 +297,7 @@ impl<G: Game> Room<G> {
 
     fn free(&mut self, seat: Seat, why: Leave) {
         if self.roster.free(seat, why) {
-            self.tell_all_but(None, &ServerControl::Left { seat: seat.number() });
+            self.tell_all_but(None, &ServerControl::Left { seat });
         }
     }
 

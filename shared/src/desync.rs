@@ -58,7 +58,7 @@ pub fn dump_rows(schema: &Schema, world: &Snapshot, expected: &[Vec<u32>], behav
             }
         }
     }
-    RowDump { tick: world.tick.0, build: BUILD.into(), behaviour_hash, rows, more }
+    RowDump { tick: world.tick, build: BUILD.into(), behaviour_hash, rows, more }
 }
 
 /// The row in a slot.

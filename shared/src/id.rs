@@ -2,6 +2,10 @@
 
 use crate::limits::{ROWS_MAX, SEATS_MAX};
 use crate::tick::Tick;
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::EncodeError;
+use bincode::{Decode, Encode};
 use core::fmt;
 
 /// New rows of one tick and table that a client predicts, and the ticks until their ids come again (with another
@@ -41,6 +45,21 @@ impl Seat {
         (0..count.min(SEATS_MAX)).map(Self)
     }
 }
+
+impl Encode for Seat {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.0.encode(encoder)
+    }
+}
+
+impl<Context> Decode<Context> for Seat {
+    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, bincode::error::DecodeError> {
+        let number = u8::decode(decoder)?;
+        Self::new(number).ok_or(bincode::error::DecodeError::Other("a number that is no seat"))
+    }
+}
+
+bincode::impl_borrow_decode!(Seat);
 
 impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,7 +16,7 @@ pub mod buffer;
 
 use crate::message::INPUT;
 use crate::state::{Input, Schema};
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -78,8 +78,8 @@ impl ViewAge {
 
     /// The moment that was seen with an input for `tick`, in ticks; exact.
     #[must_use]
-    pub fn before(self, tick: Tick) -> f64 {
-        f64::from(tick.0) - f64::from(self.0) / f64::from(VIEW_AGE_PARTS)
+    pub fn before(self, tick: Tick) -> TickTime {
+        TickTime::from(tick) - f64::from(self.0) / f64::from(VIEW_AGE_PARTS)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::harness::Play;
 use crate::sessions::{profile, seeds};
 use tickwire::message::control::{ClientControl, Hello};
 use tickwire::message::evidence::{ClientEvidence, RowDump};
-use tickwire::{Game, Rng};
+use tickwire::{Game, Rng, Tick};
 use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles, Swarm};
 use tickwire_server::room::Room;
@@ -117,10 +117,11 @@ fn a_dispute_about_the_world_before_the_first_tick_finds_nothing() {
     let mut room = Room::<Paddles>::new(1, &(), false);
     let member = room.enter(&Hello::of::<Paddles>("C4FK9T", "early"), [1; 16]).unwrap().member;
     for hashes in [vec![], vec![7], vec![7; 300]] {
-        let dispute = ClientEvidence::Dispute { tick: 0, hashes };
+        let dispute = ClientEvidence::Dispute { tick: Tick(0), hashes };
         // The third in a minute is one too many.
         let _ = room.receive(member, &dispute.encode());
-        let row_dump = RowDump { tick: 0, build: String::new(), behaviour_hash: 0, rows: Vec::new(), more: false };
+        let row_dump =
+            RowDump { tick: Tick(0), build: String::new(), behaviour_hash: 0, rows: Vec::new(), more: false };
         let _ = room.receive(member, &ClientEvidence::RowDump(row_dump).encode());
     }
     room.tick();

@@ -27,7 +27,7 @@ struct Guest {
 impl Guest {
     fn enter(server: &Serving, code: &str) -> Self {
         let (socket, welcome) = Socket::enter::<Crowd>(server.address(), code);
-        Self { socket, newest: Tick(welcome.tick) }
+        Self { socket, newest: welcome.tick }
     }
 
     /// Reads what has come, and acknowledges it when there was anything.

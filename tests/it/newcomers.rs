@@ -47,7 +47,7 @@ impl<'a, G: Game> Guest<'a, G> {
         assert_eq!(welcome.resumed, resume.is_some());
         Self {
             member: entered.member,
-            seat: welcome.seat.and_then(Seat::new).expect("a seat"),
+            seat: welcome.seat.expect("a seat"),
             token,
             both: Both::new(schema),
             told: Tick(0),

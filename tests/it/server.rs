@@ -141,7 +141,7 @@ fn a_code_is_forgiving_and_a_hello_may_come_with_the_request() {
     let code = create_room(address, "paddles");
     let sloppy = format!(" {}-{} ", code[..3].to_lowercase(), &code[3..]);
     let mut socket = Socket::open_with(address, &binary(&hello::<Paddles>(&sloppy).encode()));
-    assert_eq!(socket.welcome().seat, Some(0));
+    assert_eq!(socket.welcome().seat, Some(Seat::default()));
     socket.send(&binary(&ClientControl::Leave.encode()));
     assert_eq!(socket.close_code(), Some(1000), "a goodbye is answered");
 }
@@ -206,7 +206,7 @@ fn a_panic_in_a_step_closes_that_room_only() {
     let (mut first, welcome) = Socket::enter::<Fuse>(address, &code);
     let (mut second, _) = Socket::enter::<Fuse>(address, &code);
     let mut message = Vec::new();
-    let lit = InputFrame::one(Tick(welcome.tick) + 10, Match { lit: true }, None, false);
+    let lit = InputFrame::one(welcome.tick + 10, Match { lit: true }, None, false);
     InputCodec::<Match>::new().encode(&lit, &mut message);
     first.send(&binary(&message));
     assert_eq!((first.close_code(), second.close_code()), (Some(1011), Some(1011)));
@@ -299,7 +299,7 @@ fn a_flood_of_inputs_is_cut_off() {
     let (_running, address, witness) = start_watched();
     let (mut socket, welcome) = Socket::enter::<Arena>(address, &create_room(address, "arena"));
     let mut message = Vec::new();
-    let frame = InputFrame::one(Tick(welcome.tick) + 2, Default::default(), None, false);
+    let frame = InputFrame::one(welcome.tick + 2, Default::default(), None, false);
     InputCodec::<<Arena as Game>::Input>::new().encode(&frame, &mut message);
     let flood = binary(&message).repeat(100);
     let mut code = None;

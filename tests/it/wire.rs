@@ -17,15 +17,21 @@ use tickwire::{Rng, Seat, Tick};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
 fn hello() -> Hello {
-    Hello { resume: Some([7; 16]), known: Some(700), ..Hello::of::<Zoo>("C4FK9T", "Ada") }
+    Hello { resume: Some([7; 16]), known: Some(Tick(700)), ..Hello::of::<Zoo>("C4FK9T", "Ada") }
 }
 
-fn player(seat: u8) -> Player {
-    Player { seat, name: "Ada".into(), bot: false, away: false }
+fn player(number: u8) -> Player {
+    Player { seat: seat(number), name: "Ada".into(), bot: false, away: false }
 }
 
 fn welcome() -> Welcome {
-    Welcome { seat: Some(1), tick: 700, resume: [9; 16], resumed: false, players: vec![player(0), player(1)] }
+    Welcome {
+        seat: Some(seat(1)),
+        tick: Tick(700),
+        resume: [9; 16],
+        resumed: false,
+        players: vec![player(0), player(1)],
+    }
 }
 
 fn input_frame() -> Vec<u8> {
@@ -56,8 +62,8 @@ fn server_messages() -> Vec<Vec<u8>> {
     let mut messages = vec![welcome().encode()];
     let controls = [
         ServerControl::Player(player(2)),
-        ServerControl::Left { seat: 2 },
-        ServerControl::Chat { seat: 0, text: "hi".into() },
+        ServerControl::Left { seat: seat(2) },
+        ServerControl::Chat { seat: seat(0), text: "hi".into() },
     ];
     messages.extend(controls.iter().map(ServerControl::encode));
     for _ in 0..3 {
@@ -113,8 +119,8 @@ fn control_messages_that_are_damaged_are_refused_or_mean_what_they_say() {
     }
     for control in [
         ServerControl::Player(player(3)),
-        ServerControl::Left { seat: 3 },
-        ServerControl::Chat { seat: 3, text: "hi".into() },
+        ServerControl::Left { seat: seat(3) },
+        ServerControl::Chat { seat: seat(3), text: "hi".into() },
     ] {
         check(&control, &control.encode(), ServerControl::encode, ServerControl::decode);
     }
@@ -131,7 +137,7 @@ fn the_longest_messages_are_within_their_bounds() {
     assert!(chat.encode().len() <= CLIENT_MESSAGE_BYTES_MAX);
     assert_eq!(ClientControl::decode(&chat.encode()), Ok(chat));
     let players = (0..SEATS_MAX).map(|seat| Player { name: name.clone(), ..player(seat) }).collect();
-    let full = Welcome { tick: u32::MAX, players, ..welcome() };
+    let full = Welcome { tick: Tick(u32::MAX), players, ..welcome() };
     assert_eq!(Welcome::decode(&full.encode()), Ok(full), "a full room with the longest names");
 }
 

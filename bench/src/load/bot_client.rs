@@ -1,4 +1,4 @@
-//! What a player is behind its connection: a whole client or a thin one.
+//! The client behind a player's connection: a full client or a thin one.
 
 use super::full::FullBot;
 use super::thin::ThinBot;
@@ -19,7 +19,7 @@ pub(super) struct Made {
 pub(super) enum BotClient<G: Game> {
     /// The browser's session.
     Full(Box<FullBot<G>>),
-    /// Heads only; with the input that the room's whole client chose for it.
+    /// A client that reads only heads, with the input that the room's full client chose for it.
     Thin(Box<ThinBot<G>>, G::Input),
 }
 
@@ -53,7 +53,7 @@ impl<G: Game> BotClient<G> {
         }
     }
 
-    /// When the next input is due.
+    /// The time at which the next input is due.
     pub(super) fn due_us(&self) -> u64 {
         match self {
             Self::Full(bot) => bot.session.input_due_us(bot.session.predicted_tick().next()),
@@ -61,7 +61,7 @@ impl<G: Game> BotClient<G> {
         }
     }
 
-    /// When the input for a tick was due.
+    /// The time at which the input for a tick was due.
     pub(super) fn input_due_us(&self, tick: Tick) -> u64 {
         match self {
             Self::Full(bot) => bot.session.input_due_us(tick),

@@ -1,4 +1,4 @@
-//! A bot's connection: handshake, frames in, frames out without ever waiting.
+//! A bot's connection: the handshake, frames in, and frames out that never make the bot wait.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
@@ -17,22 +17,22 @@ use tokio::io::{AsyncReadExt, Chain};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// A lost connection without a close frame, as browsers report it.
+/// Close code of a connection that was lost without a close frame, as browsers report it.
 pub(super) const LOST: u16 = 1006;
 
-/// Close frame without a code, as browsers report it.
+/// Close code of a close frame that carries no code, as browsers report it.
 const NO_CODE: u16 = 1005;
 
-/// Bytes that wait for a socket; a client that is so far behind is as good as lost.
+/// Bytes that may wait for a socket; a client that is further behind counts as lost.
 const BACKLOG_BYTES_MAX: usize = 1 << 20;
 
-/// What is read: bytes that came with the handshake's answer, then the socket.
+/// The source of frames: bytes that came with the handshake's answer, then the socket.
 type Input = Chain<Cursor<Bytes>, OwnedReadHalf>;
 
 /// The reading side.
 pub(super) struct Ear(WebSocketRead<Input>);
 
-/// What was read.
+/// A frame that was read, as far as a bot cares.
 pub(super) enum Heard<'a> {
     Message(Payload<'a>),
     Ping(Payload<'a>),
@@ -62,7 +62,7 @@ fn close_code(payload: &[u8]) -> u16 {
     payload.first_chunk().map_or(NO_CODE, |code| u16::from_be_bytes(*code))
 }
 
-/// The writing side: what the socket does not take at once waits here.
+/// The writing side: bytes that the socket does not accept at once wait here.
 #[derive(Debug)]
 pub(super) struct Mouth {
     socket: OwnedWriteHalf,
@@ -88,7 +88,7 @@ impl Mouth {
         self.backlog.extend_from_slice(frame.write(&mut self.frame));
     }
 
-    /// Writes what the socket takes.
+    /// Writes as many bytes as the socket accepts.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         while !self.backlog.is_empty() {
             match self.socket.try_write(&self.backlog) {
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_close_without_a_code_is_told_from_one_with() {
+    fn a_close_frame_without_a_code_differs_from_a_close_frame_with_one() {
         assert_eq!(close_code(&[]), NO_CODE);
         assert_eq!(close_code(&[3]), NO_CODE);
         assert_eq!(close_code(&[0x0f, 0xa7, b'x']), 4007);

@@ -1,4 +1,4 @@
-//! All rooms and players of a run, and the turn that moves each of them on.
+//! All rooms and players of a run, and the turn that advances each of them.
 
 use super::bot_client::BotClient;
 use super::full::FullBot;
@@ -14,10 +14,10 @@ use tickwire::{Game, Rng};
 /// Time between two clients that join, in microseconds.
 const JOIN_GAP_US: u64 = 4_000;
 
-/// Names of the bots; a number tells those of one name apart.
+/// Names of the bots; a number distinguishes bots that share a name.
 const NAMES: [&str; 12] = ["Ada", "Bea", "Cleo", "Dag", "Enzo", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lou"];
 
-/// A client of the run; its connection's task has it too.
+/// A client of the run; the task of its connection holds it too.
 type Shareable<G> = Rc<RefCell<Player<G>>>;
 
 /// Rooms full of players.
@@ -50,12 +50,12 @@ impl<G: Game> Crowd<G> {
         self.rooms.iter().flatten()
     }
 
-    /// How long joining is spread over, in microseconds.
+    /// The time that all joins are spread over, in microseconds.
     pub(super) fn join_us(&self) -> u64 {
         self.players().count() as u64 * JOIN_GAP_US
     }
 
-    /// Clients that are in their room and see it.
+    /// Clients that are in their room and have a snapshot of it.
     pub(super) fn up(&self) -> u64 {
         self.players().filter(|player| player.borrow().is_up()).count() as u64
     }
@@ -72,8 +72,8 @@ impl<G: Game> Crowd<G> {
         totals
     }
 
-    /// Damages a field of the next one's world, in turn: whose world differs too often is closed. False when nobody
-    /// has a world.
+    /// Damages a field in the world of the next full client, in turn, because the server closes a client whose world
+    /// differs too often. Gives false when no client has a world.
     pub(super) fn plant(&self, number: u64, dice: &mut Rng) -> bool {
         let whole: Vec<_> =
             self.players().filter(|player| matches!(player.borrow().client, BotClient::Full(_))).collect();
@@ -84,19 +84,19 @@ impl<G: Game> Crowd<G> {
         }
     }
 
-    /// Everyone leaves.
+    /// Makes every client leave.
     pub(super) fn leave(&self) {
         self.players().for_each(|player| player.borrow_mut().leave());
     }
 
-    /// Counts what has not come until now.
+    /// Counts the snapshots and inputs that have not arrived until now.
     pub(super) fn settle(&self) {
         let (now_us, mut meter) = (self.shared.clock.now_us(), self.shared.meter.borrow_mut());
         self.players().for_each(|player| player.borrow_mut().settle(now_us, &mut meter));
     }
 
-    /// Does everything that is due. Between rooms the connections' tasks run, so that arrivals are not noted
-    /// late because others were thinking.
+    /// Does all work that is due. The tasks of the connections run between two rooms, so that arrivals are not noted
+    /// late because other clients were deciding.
     pub(super) async fn turn(&self) {
         for room in &self.rooms {
             if self.turn_room(room) {
@@ -105,7 +105,7 @@ impl<G: Game> Crowd<G> {
         }
     }
 
-    /// Moves one room's players on; says whether any of them had to think.
+    /// Advances the players of one room; says whether any of them had to decide on an input.
     fn turn_room(&self, room: &[Shareable<G>]) -> bool {
         let now_us = self.shared.clock.now_us();
         let mut thought = false;
@@ -127,10 +127,10 @@ impl<G: Game> Crowd<G> {
     }
 }
 
-/// A whole client decides for the thin ones of its room too: they see no world to decide from.
+/// A full client decides for the thin clients of its room too: they have no world to decide from.
 fn instruct<G: Game>(client: &mut Player<G>, room: &[Shareable<G>], now_us: u64) {
     let BotClient::Full(bot) = &mut client.client else { return };
-    // The one that cannot be borrowed is the whole client itself.
+    // The client that cannot be borrowed is the full client itself.
     let others = || room.iter().filter_map(|other| other.try_borrow_mut().ok());
     if !others().any(|other| matches!(other.client, BotClient::Thin(..))) {
         return;

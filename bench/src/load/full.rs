@@ -1,4 +1,4 @@
-//! A whole client: the browser's session, played by the game's own bot policy.
+//! A full client: the browser's session, played by the game's own bot policy.
 
 use super::bot_client::Made;
 use crate::measure::Meter;
@@ -6,7 +6,7 @@ use tickwire::client::Session;
 use tickwire::wire::DecodeError;
 use tickwire::{Game, Rng, Tick};
 
-/// A session and what was seen of its numbers.
+/// A session, and the part of its statistics that was already reported.
 pub(super) struct FullBot<G: Game> {
     pub(super) session: Session<G>,
     /// Snapshots that the prediction started from or passed over.
@@ -18,21 +18,21 @@ impl<G: Game> FullBot<G> {
         Self { session: Session::new(code, name, None, seed), reconciled: 0 }
     }
 
-    /// Takes in a message; gives the tick when it was a snapshot.
+    /// Applies a message; gives the tick when it was a snapshot.
     pub(super) fn receive(&mut self, message: &[u8], now_us: u64) -> Result<Option<Tick>, DecodeError> {
         let before = self.session.stats().snapshots;
         self.session.handle_frame(message, now_us)?;
         Ok((self.session.stats().snapshots > before).then(|| self.session.interpolation().newest_tick()))
     }
 
-    /// Decides on an input, from what a player would see now.
+    /// Decides on an input, from the view that a player would have now.
     pub(super) fn think(&mut self, now_us: u64, dice: &mut Rng) {
         let Some(seat) = self.session.seat() else { return };
         let Some(input) = self.session.view(now_us).map(|world| world.bot(seat, dice)) else { return };
         self.session.push_input(input);
     }
 
-    /// Makes the ticks that are due, and reports what the newest snapshot corrected.
+    /// Makes the ticks that are due, and reports the correction that the newest snapshot caused.
     pub(super) fn advance(&mut self, now_us: u64, meter: &mut Meter) -> Made {
         let before = self.session.predicted_tick();
         self.session.advance(now_us);

@@ -1,4 +1,4 @@
-//! Rooms for the bots, created the way the page does it.
+//! Rooms for the bots, created as the page creates them.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A room has to be there so soon.
+/// A room must exist after this time at the latest.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of an answer at the most.
@@ -32,9 +32,9 @@ pub(super) async fn create_room(address: SocketAddr, game: &str, options: &Value
 }
 
 async fn post_room(address: SocketAddr, game: &str, options: &Value) -> Result<String> {
-    let stream = TcpStream::connect(address).await.with_context(|| format!("nobody listens on {address}"))?;
+    let stream = TcpStream::connect(address).await.with_context(|| format!("no server listens on {address}"))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // It ends with the sender; what goes wrong in it shows as a failed request.
+    // The connection ends with its sender; an error in it shows as a failed request.
     tokio::spawn(connection);
     let body = serde_json::json!({ "game": game, "options": options }).to_string();
     let request = Request::post("/api/rooms")

@@ -14,17 +14,17 @@ use tickwire::{Game, Rng, Tick};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-/// A connection has to be up so soon.
+/// A connection must be open after this time at the latest.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client that could make no tick although one was due looks again after so long.
+/// A client that could make no tick although one was due tries again after this time.
 const IDLE_US: u64 = 4_000;
 
 /// One client of the run.
 pub(super) struct Player<G: Game> {
     pub(super) client: BotClient<G>,
     pub(super) dice: Rng,
-    /// Joins are spread: it does nothing before.
+    /// Joins are spread: the client does nothing before this time.
     starts_us: u64,
     mouth: Option<Mouth>,
     reader: Option<AbortHandle>,
@@ -57,17 +57,17 @@ impl<G: Game> Player<G> {
         }
     }
 
-    /// Whether it is in its room and sees it.
+    /// Whether the client is in its room and has a snapshot of it.
     pub(super) fn is_up(&self) -> bool {
         self.client.is_connected() && self.client.stats().snapshots > 0
     }
 
-    /// Whether its connection is gone.
+    /// Whether the client's connection is gone.
     pub(super) fn is_gone(&self) -> bool {
         self.mouth.is_none()
     }
 
-    /// Leaves for good.
+    /// Makes the client leave for good.
     pub(super) fn leave(&mut self) {
         self.leaving = true;
         self.client.leave();
@@ -83,7 +83,7 @@ impl<G: Game> Player<G> {
         !self.leaving && self.is_up() && now_us >= self.idle_until_us && now_us >= self.client.due_us()
     }
 
-    /// Decides on an input and makes what is due.
+    /// Decides on an input and makes the ticks that are due.
     pub(super) fn play(&mut self, now_us: u64, meter: &mut Meter) {
         let due_us = self.client.due_us();
         let Made { after, newest } = self.client.advance(now_us, &mut self.dice, meter);
@@ -96,14 +96,14 @@ impl<G: Game> Player<G> {
         }
         for tick in (1..=newest.0.saturating_sub(after.0)).map(|ahead| after + ahead) {
             let due_us = self.client.input_due_us(tick);
-            // A client that just came makes up for ticks that were due before.
+            // A client that has just joined also makes ticks that were due before; their lateness is not the server's.
             if due_us >= self.welcomed_us {
                 self.waiting.push_back((tick, due_us));
             }
         }
     }
 
-    /// Carries what the links deliver, and what the client says.
+    /// Carries the messages that the links deliver, and those that the client sends.
     pub(super) fn carry(&mut self, now_us: u64, shared: &Shared) {
         while let Some(message) = self.links.as_mut().and_then(|(down, _)| down.poll(now_us)) {
             self.receive(&message, now_us, &mut shared.meter.borrow_mut());
@@ -134,7 +134,7 @@ impl<G: Game> Player<G> {
     fn hang_up(&mut self, code: u16, shared: &Shared) {
         let Some(mut mouth) = self.mouth.take() else { return };
         mouth.close(code);
-        // The connection is given up: what does not leave now never will.
+        // The connection is given up: bytes that do not leave now never will.
         drop(mouth.flush());
         self.reader.take().inspect(AbortHandle::abort);
         self.closed(code, shared);
@@ -162,7 +162,7 @@ impl<G: Game> Player<G> {
         self.client.closed(code, now_us);
     }
 
-    /// A message came over the socket.
+    /// A message arrived over the socket.
     fn heard(&mut self, message: &[u8], shared: &Shared) {
         let now_us = shared.clock.now_us();
         match &mut self.links {
@@ -178,7 +178,7 @@ impl<G: Game> Player<G> {
                 (self.welcomes, self.welcomed_us) = (self.client.stats().welcomes, now_us);
             }
             Ok(None) => {}
-            // Counted by the session.
+            // The session counts hash mismatches itself.
             Err(error @ DecodeError::HashMismatch { .. }) => meter.fault(|| error.to_string()),
             Err(error) => {
                 meter.decode_errors += 1;
@@ -195,7 +195,8 @@ impl<G: Game> Player<G> {
         }
     }
 
-    /// Counts what has not come at the end of the run as come now: leaving it out would hide a stall.
+    /// Counts snapshots and inputs that are missing at the end of the run as arriving now: leaving them out would hide
+    /// a stall.
     pub(super) fn settle(&mut self, now_us: u64, meter: &mut Meter) {
         let end_us = meter.window_us.end;
         if let Some(gap_us) = self.arrived_us.and_then(|before_us| end_us.checked_sub(before_us)) {
@@ -215,8 +216,8 @@ pub(super) fn dial<G: Game>(player: &Rc<RefCell<Player<G>>>, shared: &Rc<Shared>
                 let code = listen(ear, &mine, &shared).await;
                 return mine.borrow_mut().closed(code, &shared);
             }
-            Ok(Err(error)) => format!("a dial failed: {error:#}"),
-            Err(_) => "a dial got no answer".into(),
+            Ok(Err(error)) => format!("a connection attempt failed: {error:#}"),
+            Err(_) => "a connection attempt got no answer".into(),
         };
         shared.meter.borrow_mut().fault(|| failure);
         mine.borrow_mut().closed(LOST, &shared);

@@ -1,4 +1,4 @@
-//! The progress bar: what is being done, and live numbers.
+//! The progress bar: the phase of the run, and live numbers.
 
 use super::Shared;
 use super::crowd::Crowd;
@@ -6,7 +6,7 @@ use crate::table::grouped;
 use indicatif::{ProgressBar, ProgressStyle};
 use tickwire::Game;
 
-/// Microseconds between two looks at the numbers.
+/// Microseconds between two updates of the numbers.
 const REFRESH_US: u64 = 250_000;
 
 /// Shows how far a run is.
@@ -27,12 +27,12 @@ impl Progress {
         Self { bar, clients, shown_us: 0, arrived: 0 }
     }
 
-    /// What is being done now.
+    /// Shows the phase that the run is in now.
     pub(super) fn phase(&self, name: &'static str) {
         self.bar.set_prefix(name);
     }
 
-    /// Shows the numbers if it is time to.
+    /// Shows the numbers when the next update of them is due.
     pub(super) fn refresh<G: Game>(&mut self, crowd: &Crowd<G>, shared: &Shared) {
         let now_us = shared.clock.now_us();
         let passed_us = now_us.saturating_sub(self.shown_us);
@@ -55,7 +55,7 @@ impl Progress {
         ));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
     }

@@ -20,39 +20,42 @@ use tickwire::link::LinkProfile;
 use tickwire::{Game, Rng};
 use tokio::time::MissedTickBehavior;
 
-/// The driver looks for what is due so often; the runtime's timers are no finer.
+/// The interval at which the driver looks for due work; the runtime's timers are no finer.
 const TURN: Duration = Duration::from_millis(1);
 
-/// Everyone has to be in a room so soon after the last one started to join.
+/// Every client must be in a room this long after the last one started to join.
 const JOIN_US_MAX: u64 = 15_000_000;
 
-/// From when everyone is there to when measuring begins: clocks settle.
+/// Time from the moment when every client is there to the start of the measurement: clocks settle in it.
 const WARM_UP_US: u64 = 2_000_000;
 
-/// After the measured seconds, inputs that were due in them may still be answered.
+/// After the measured seconds, the server may still answer inputs that were due in them.
 const STRAGGLERS_US: u64 = 500_000;
 
-/// Slow readers are there, and away, for so long at a time at the least: the server needs a few seconds to give up
-/// those that never read.
+/// Slow readers stay, and stay away, for at least this long at a time: the server needs a few seconds to give up
+/// clients that never read.
 const SLOW_TURN_US_MIN: u64 = 14_000_000;
 
-/// Seconds that a run with slow readers takes at the least: a turn without them and one with them.
+/// Seconds that a run with slow readers takes at the least: a turn without them and a turn with them.
 pub const SLOW_SECONDS_MIN: u32 = 28;
 
 const _: () = assert!(SLOW_SECONDS_MIN as u64 * 1_000_000 >= 2 * SLOW_TURN_US_MIN);
 
-/// Between two turns nothing counts as either: who goes has to be gone.
+/// Between two turns intervals count for neither: slow readers that leave must be gone before the next turn counts.
 const SLOW_GAP_US: u64 = 500_000;
 
-/// Everyone has to have left so soon.
+/// Every client must have left after this time at the latest.
 const LEAVE_US_MAX: u64 = 2_000_000;
 
-/// Plays `plan` and gives what was found. Needs a `LocalSet`.
+/// Plays `plan` and gives the report. Needs a `LocalSet`.
 ///
 /// # Errors
-/// When the rooms cannot be created, or not everyone gets into them.
+/// When the rooms cannot be created, or when not every client gets into its room.
 pub async fn run<G: Game>(plan: &Plan) -> Result<(Report, Asides)> {
-    ensure!(plan.players >= 1 && plan.rooms >= 1 && plan.seconds >= 1, "nobody plays, or for no time");
+    ensure!(
+        plan.players >= 1 && plan.rooms >= 1 && plan.seconds >= 1,
+        "the run needs at least one player, one room and one second"
+    );
     let mut codes = Vec::new();
     for _ in 0..plan.rooms {
         codes.push(create_room(plan.address, G::RULES.name, &plan.options).await?);
@@ -140,17 +143,17 @@ impl<G: Game> Run<'_, G> {
         Ok(Measured { before, after, cpu, generator_cpu, rss_bytes, slow })
     }
 
-    /// Damages a field of somebody's world now and then.
+    /// Damages a field of some client's world at regular intervals.
     async fn plant(&mut self, start_us: u64, end_us: u64) {
         let (count, mut dice) = (u64::from(self.plan.corruptions), Rng::new(self.plan.seed));
         for number in 0..count {
-            // The last one has time to be noticed.
+            // The interval after the last damage leaves time for the server to notice it.
             self.until(start_us + (end_us - start_us) * number / (count + 1), |_| false).await;
             self.planted += u64::from(self.crowd.plant(number, &mut dice));
         }
     }
 
-    /// Slow readers stay away and come in turns, as often as there is time for.
+    /// Slow readers stay away and join in turns, as often as the measured time allows.
     async fn take_turns(&mut self, slow: &SlowCrowd, start_us: u64, end_us: u64) {
         let turns = ((end_us - start_us) / (2 * SLOW_TURN_US_MIN)).max(1);
         let turn_us = (end_us - start_us) / (2 * turns);
@@ -189,7 +192,7 @@ impl<G: Game> Run<'_, G> {
         }
     }
 
-    /// Plays on until `done` or the time is over; says whether it was `done`.
+    /// Plays on until `done` or until the time is over; says whether it was `done`.
     async fn until(&mut self, deadline_us: u64, done: impl Fn(&Crowd<G>) -> bool) -> bool {
         let mut turns = tokio::time::interval(TURN);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -207,7 +210,7 @@ impl<G: Game> Run<'_, G> {
     fn report(&self, measured: &Measured) -> (Report, Asides) {
         let meter = self.shared.meter.borrow();
         let Measured { before, after, cpu, generator_cpu, rss_bytes, slow } = measured;
-        // Hashes and errors count over the whole run, what comes after the window included.
+        // Hashes and errors count over the whole run, and so include those that arrive after the window.
         let whole = self.crowd.totals();
         let seconds = f64::from(self.plan.seconds);
         let server_cpu_us = cpu.as_ref().map(|(before, after)| after.since(before));
@@ -273,7 +276,7 @@ impl<G: Game> Run<'_, G> {
     }
 }
 
-/// A mean; 0 of nothing.
+/// A mean; 0 when nothing was counted.
 fn ratio(sum: u64, count: u64) -> f64 {
     if count == 0 { 0.0 } else { sum as f64 / count as f64 }
 }

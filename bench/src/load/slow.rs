@@ -1,10 +1,10 @@
-//! Clients that hardly read, or not at all, in the rooms of those that play: come and gone in turns, on a thread of
-//! their own.
+//! Clients that hardly read, or not at all, in the rooms of clients that play: they join and leave in turns, on a
+//! thread of their own.
 //!
-//! Each plays like any other client for a second, then reads so many bytes a second or none, and goes on sending
-//! inputs as long as a client would. What waits for it waits in the server's send queue, because its own receive
-//! buffer is tiny. Whoever is closed comes back as clients do, except those that never read: they have what they
-//! wanted.
+//! Each plays like any other client for a second, then reads a fixed number of bytes a second or none, and goes on
+//! sending inputs as long as a client would. The bytes that wait for it wait in the server's send queue, because its
+//! own receive buffer is tiny. A slow reader that the server closes reconnects as clients do, but a client that never
+//! reads does not: its test ends with that close.
 
 mod queues;
 mod reader;
@@ -20,44 +20,45 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use tickwire::{Game, Rng};
 
-/// Between two looks at the sockets.
+/// Time between two looks at the sockets.
 const STEP: Duration = Duration::from_millis(10);
 
-/// Between two looks at the server's queues, in microseconds.
+/// Time between two looks at the server's queues, in microseconds.
 const SAMPLE_US: u64 = 100_000;
 
 /// Bytes that a slow reader reads in a second.
 pub(super) const SLOW_BYTES_PER_S: u32 = 1_024;
 
-/// What they are told.
+/// An order to the thread of the slow readers.
 enum Order {
     Come,
     Go,
 }
 
-/// All of them together.
+/// All slow readers together.
 pub(super) struct SlowCrowd {
     orders: Sender<Order>,
     thread: JoinHandle<Result<Found>>,
 }
 
-/// What was seen of them.
+/// The measurements of the slow readers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Looks at the queue of one of them in the server.
+    /// Looks at the server's queue for one of them.
     pub(super) queue_samples: u64,
-    /// The most that waited in the server for any of them.
+    /// The most bytes that waited in the server for any of them.
     pub(super) queued_bytes_max: u64,
     /// Connections of slow readers that the server closed, by code.
     pub(super) slow_closes: BTreeMap<u16, u32>,
-    /// Bytes that the slow readers read while they were slow, and for how long, in microseconds, all together.
+    /// Bytes that the slow readers read while they were slow, and the sum of the times in which they were slow, in
+    /// microseconds.
     pub(super) slow_read: (u64, u64),
-    /// Connections that never read, closed or not.
+    /// Connections of clients that never read, with the close where the server closed them.
     pub(super) never: Vec<Option<Closed>>,
 }
 
 impl SlowCrowd {
-    /// A crowd for the rooms with these codes, nobody of it there yet.
+    /// A crowd for the rooms with these codes; none of its clients has joined yet.
     pub(super) fn start<G: Game>(codes: &[String], plan: &Plan, clock: Clock) -> Result<Self> {
         let (orders, inbox) = channel();
         let (codes, address) = (codes.to_vec(), plan.address);
@@ -74,25 +75,25 @@ impl SlowCrowd {
         Ok(Self { orders, thread })
     }
 
-    /// They come.
+    /// Makes the slow readers join.
     pub(super) fn come(&self) {
         // A thread that has ended says why at the end.
         let _ = self.orders.send(Order::Come);
     }
 
-    /// They go.
+    /// Makes the slow readers leave.
     pub(super) fn go(&self) {
         let _ = self.orders.send(Order::Go);
     }
 
-    /// Ends it, and gives what was seen. They have gone before.
+    /// Ends the thread, and gives the measurements. The slow readers have left before.
     pub(super) fn finish(self) -> Result<Found> {
         drop(self.orders);
         self.thread.join().unwrap_or_else(|_| bail!("the slow readers have panicked")).context("the slow readers")
     }
 }
 
-/// What the thread has.
+/// State of the thread.
 struct Troop<G: Game> {
     readers: Vec<Reader<G>>,
     queues: Queues,

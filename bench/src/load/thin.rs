@@ -1,10 +1,11 @@
 //! A thin client: reads the heads of snapshots, counts bytes, acknowledges and sends inputs, and knows no world.
 //!
-//! What the server sees of it is what it sees of a whole client. The hash it acknowledges is the one that the
-//! server sent: nothing is compared here, the whole client of the room does that.
+//! To the server, its traffic looks like that of a full client. The hash that it acknowledges is the one that the
+//! server sent: it compares nothing, and the full client of the room does that.
 //!
-//! The room's whole client also decides for it, from its own world. It does not see what is private to the thin
-//! one's seat, so where a policy depends on that (the arena's guns), thin players are more timid than whole ones.
+//! The room's full client also decides for it, from its own world. That world does not contain the rows that are
+//! private to the thin client's seat, so where a policy depends on them (the arena's guns), thin players are more timid
+//! than full ones.
 
 use super::bot_client::Made;
 use crate::heads::{SectionHeads, section_heads};
@@ -12,13 +13,14 @@ use std::collections::VecDeque;
 use tickwire::client::{InputClock, Reconnect, Stats};
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
-use tickwire::message::control::{ClientControl, Hello, ServerControl, Welcome, seat};
+use tickwire::message::control::{ClientControl, Hello, ServerControl, Welcome};
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::message::{SERVER_CONTROL, SNAPSHOT, WELCOME};
+use tickwire::tick::TickTime;
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Seat, Tick};
 
-/// A client that plays what it is told to.
+/// A client that plays the inputs that the room's full client chose for it.
 pub(super) struct ThinBot<G: Game> {
     hello: Hello,
     codec: InputCodec<G::Input>,
@@ -56,7 +58,7 @@ impl<G: Game> ThinBot<G> {
         self.outbox.push_back(self.hello.encode());
     }
 
-    /// Takes in a message; gives the tick when it was a snapshot.
+    /// Applies a message; gives the tick when it was a snapshot.
     pub(super) fn receive(&mut self, message: &[u8], now_us: u64) -> Result<Option<Tick>, DecodeError> {
         self.stats.bytes_in += message.len() as u64;
         match message.first() {
@@ -69,10 +71,10 @@ impl<G: Game> ThinBot<G> {
     }
 
     fn receive_welcome(&mut self, welcome: &Welcome, now_us: u64) -> Result<(), DecodeError> {
-        self.seat = welcome.seat.map(seat).transpose()?;
+        self.seat = welcome.seat;
         self.hello.resume = Some(welcome.resume);
-        self.clock.set(f64::from(welcome.tick) + 2.0, now_us, 0);
-        (self.made, self.ack) = (Tick(welcome.tick), None);
+        self.clock.set(TickTime::from(welcome.tick) + 2.0, now_us, 0);
+        (self.made, self.ack) = (welcome.tick, None);
         self.stats.welcomes += 1;
         self.dial.welcomed();
         Ok(())

@@ -100,7 +100,7 @@ impl Autopsy {
         differences: &[Difference],
     ) -> Self {
         let Findings { tick, noticed, inputs, replay } = findings;
-        let told = differences.iter().take(AUTOPSY_DIFFERENCES_MAX);
+        let named = differences.iter().take(AUTOPSY_DIFFERENCES_MAX);
         Self {
             format: AUTOPSY_FORMAT,
             game: G::RULES.name.into(),
@@ -114,7 +114,7 @@ impl Autopsy {
             },
             tick: tick.0,
             noticed_tick: noticed.0,
-            differences: told.map(|difference| FieldDifference::of(&schemas.world, difference)).collect(),
+            differences: named.map(|difference| FieldDifference::of(&schemas.world, difference)).collect(),
             more: row_dump.more || differences.len() > AUTOPSY_DIFFERENCES_MAX,
             note: differences.is_empty().then(|| NOTHING_NAMED.into()),
             inputs,
@@ -130,8 +130,7 @@ impl Autopsy {
         noticed: Tick,
     ) -> Self {
         let findings = Findings { tick, noticed, inputs: Vec::new(), replay: None };
-        let silence =
-            RowDump { tick: tick.0, build: "not asked".into(), behaviour_hash: 0, rows: Vec::new(), more: false };
+        let silence = RowDump { tick, build: "not asked".into(), behaviour_hash: 0, rows: Vec::new(), more: false };
         Self { note: Some(TOO_OLD.into()), ..Self::new((schemas, behaviour_hash), seat, findings, &silence, &[]) }
     }
 }

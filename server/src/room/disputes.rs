@@ -46,7 +46,7 @@ impl<G: Game> Room<G> {
     /// Takes in what a member says of a difference.
     pub(super) fn receive_evidence(&mut self, member: MemberId, evidence: ClientEvidence) -> Result<(), CloseCode> {
         match evidence {
-            ClientEvidence::Dispute { tick, hashes } => self.receive_dispute(member, Tick(tick), &hashes),
+            ClientEvidence::Dispute { tick, hashes } => self.receive_dispute(member, tick, &hashes),
             ClientEvidence::RowDump(row_dump) => self.receive_row_dump(member, &row_dump),
         }
     }
@@ -65,14 +65,14 @@ impl<G: Game> Room<G> {
             return Ok(());
         };
         let rows = row_hashes(self.simulation.schema(), &open.world);
-        member.tell(&ServerEvidence::RowHashes { tick: open.findings.tick.0, rows }.encode());
+        member.tell(&ServerEvidence::RowHashes { tick: open.findings.tick, rows }.encode());
         self.disputes.open.insert(id, open);
         Ok(())
     }
 
     /// Writes down what differs, and sets it right.
     fn receive_row_dump(&mut self, id: MemberId, row_dump: &RowDump) -> Result<(), CloseCode> {
-        let asked = |open: &Open| open.findings.tick.0 == row_dump.tick;
+        let asked = |open: &Open| open.findings.tick == row_dump.tick;
         let Some(open) = self.disputes.open.remove(id).filter(asked) else { return Ok(()) };
         let schema = self.simulation.schema();
         let claimed = world_of_dump(schema, &open.world, row_dump).ok_or(CloseCode::Malformed)?;

@@ -169,7 +169,7 @@ impl<G: Game> Lockstep<G> {
             counters.keyframes += 1;
             self.put_keyframe(simulation)
         });
-        (member.baseline, member.told) = (Some(now), now);
+        (member.baseline, member.events_sent) = (Some(now), now);
         // The newest body stays where it is, for everyone; what came before it is for those who missed it.
         self.sent.put_after(first, &mut self.head);
         let shared = if first < now { self.body.as_slice() } else { &[] };
@@ -187,8 +187,8 @@ impl<G: Game> Lockstep<G> {
         self.sent.put_after(from, &mut bytes);
         bytes.extend_from_slice(if from < simulation.tick() { &self.body } else { &[] });
         let known = Some((from, &keyframe.start.last_inputs));
-        let told = self.codec.decode(schema, known, simulation.tick(), Reader::new(&bytes));
-        let known_ticks = told.expect("what was sent can be read").known_ticks;
+        let decoded = self.codec.decode(schema, known, simulation.tick(), Reader::new(&bytes));
+        let known_ticks = decoded.expect("what was sent can be read").known_ticks;
         let mut replay = Replay::<G>::new(&keyframe.start.full_state);
         let mut before = keyframe.start.clone();
         let mut played = 0;

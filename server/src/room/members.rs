@@ -23,7 +23,7 @@ pub(super) struct Member {
     /// The snapshot that was last written: the next delta starts from it. `None`: a keyframe is due.
     pub(super) baseline: Option<Tick>,
     /// The tick of the last snapshot or welcome whose events were written.
-    pub(super) told: Tick,
+    pub(super) events_sent: Tick,
     /// Which of the room's published priors it holds: 0 for none. `None`: it may hold anything.
     pub(super) priors: Option<u32>,
     /// Whether its snapshot has to wait until the next tick, because others had other baselines.
@@ -54,7 +54,7 @@ impl Member {
             compared: Tick(0),
             differing: 0,
             baseline: None,
-            told: now,
+            events_sent: now,
             priors: Some(0),
             postponed: false,
             starved: false,
@@ -73,7 +73,7 @@ impl Member {
     }
 
     /// A message came: counts it against what a client of this rate may send.
-    pub(super) fn hear(&mut self, now: Tick) -> Result<(), CloseCode> {
+    pub(super) fn count_message(&mut self, now: Tick) -> Result<(), CloseCode> {
         let refill = now.since(self.heard) * MESSAGES_PER_TICK_HALVES;
         self.heard = now;
         self.allowance_halves = (self.allowance_halves + refill).min(self.allowance_max_halves) - 2;

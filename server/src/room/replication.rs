@@ -7,10 +7,10 @@ use crate::limits::{PRIORS_FIRST_SECONDS, PRIORS_SECONDS};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tickwire::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
+use tickwire::message::events::EventEncoder;
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::replication::Encoder;
-use tickwire::state::{Schema, State};
-use tickwire::wire::{BitWriter, put_varint};
+use tickwire::state::Schema;
 use tickwire::world::history::Recalled;
 use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::{Snapshot, Topic};
@@ -52,14 +52,14 @@ impl SnapshotFrame<'_> {
 }
 
 /// What there is to tell of one tick besides its world.
-struct Told<G: Game> {
+struct RecentTick<G: Game> {
     tick: Tick,
     events: Vec<(To, G::Event)>,
     /// Hash of the room's topic, known once it was encoded.
     room_hash: Option<u32>,
 }
 
-impl<G: Game> Told<G> {
+impl<G: Game> RecentTick<G> {
     fn new() -> Self {
         // Room for the liveliest tick from the start: a warm room allocates nothing, whenever that tick comes.
         Self { tick: Tick(0), events: Vec::with_capacity(EVENTS_PER_TICK_MAX), room_hash: None }
@@ -76,7 +76,7 @@ struct Encoding {
 pub(super) struct Replication<G: Game> {
     events: Arc<Schema>,
     /// Beside the worlds of the simulation's history: oldest first, the newest is the current tick.
-    told: VecDeque<Told<G>>,
+    recent_ticks: VecDeque<RecentTick<G>>,
     /// Encodings of the current tick; the first `encoded` are valid, the rest keep their memory.
     encodings: Vec<Encoding>,
     encoded: usize,
@@ -95,7 +95,7 @@ pub(super) struct Replication<G: Game> {
     own: Vec<u8>,
     /// A world without rows, for those who have no seat.
     nothing: Snapshot,
-    event_bits: Vec<u8>,
+    event_encoder: EventEncoder,
 }
 
 impl<G: Game> Replication<G> {
@@ -103,7 +103,7 @@ impl<G: Game> Replication<G> {
     pub(super) fn new(schemas: &GameSchemas<G>, stagger: u32) -> Self {
         Self {
             events: Arc::clone(&schemas.events),
-            told: VecDeque::from([Told::new()]),
+            recent_ticks: VecDeque::from([RecentTick::new()]),
             encodings: Vec::new(),
             encoded: 0,
             written: None,
@@ -116,18 +116,18 @@ impl<G: Game> Replication<G> {
             head: Vec::with_capacity(HEAD_BYTES),
             own: Vec::new(),
             nothing: Snapshot::empty(&schemas.world),
-            event_bits: Vec::with_capacity(HEAD_BYTES),
+            event_encoder: EventEncoder::with_capacity(HEAD_BYTES),
         }
     }
 
     /// Takes over what happened in the tick that the simulation has just made.
     pub(super) fn push(&mut self, tick: Tick, events: &[(To, G::Event)]) {
-        let oldest = if self.told.len() < SNAPSHOT_HISTORY_LEN { None } else { self.told.pop_front() };
-        let mut told = oldest.unwrap_or_else(Told::new);
-        told.events.clear();
-        told.events.extend_from_slice(events);
-        (told.tick, told.room_hash) = (tick, None);
-        self.told.push_back(told);
+        let oldest = if self.recent_ticks.len() < SNAPSHOT_HISTORY_LEN { None } else { self.recent_ticks.pop_front() };
+        let mut recent = oldest.unwrap_or_else(RecentTick::new);
+        recent.events.clear();
+        recent.events.extend_from_slice(events);
+        (recent.tick, recent.room_hash) = (tick, None);
+        self.recent_ticks.push_back(recent);
         self.encoded = 0;
         self.recalled.forget();
         self.train(tick);
@@ -149,8 +149,8 @@ impl<G: Game> Replication<G> {
 
     /// The hash of the room's topic at a tick that was sent and is still remembered.
     pub(super) fn room_hash(&self, tick: Tick) -> Option<u32> {
-        let index = usize::try_from(tick.since(self.told.front()?.tick)).ok()?;
-        self.told.get(index)?.room_hash
+        let index = usize::try_from(tick.since(self.recent_ticks.front()?.tick)).ok()?;
+        self.recent_ticks.get(index)?.room_hash
     }
 
     /// The newest snapshot for a member: marks it as written. `None` when too many others have baselines of their own
@@ -178,7 +178,7 @@ impl<G: Game> Replication<G> {
         self.encode_head(member, now, newest);
         counters.snapshots += 1;
         counters.keyframes += u64::from(baseline.is_none());
-        (member.baseline, member.told) = (Some(now), now);
+        (member.baseline, member.events_sent) = (Some(now), now);
         Some(SnapshotFrame { head: &self.head, shared: &self.encodings[index].bytes, own: &self.own })
     }
 
@@ -218,7 +218,7 @@ impl<G: Game> Replication<G> {
         if let Some(base) = base.filter(|base| is_sample(base, now, 0)) {
             self.encoder.learn(schema, Topic::Room, base, now);
         }
-        if let Some(newest) = self.told.back_mut() {
+        if let Some(newest) = self.recent_ticks.back_mut() {
             newest.room_hash = Some(hash);
         }
         Some(index)
@@ -247,36 +247,24 @@ impl<G: Game> Replication<G> {
     }
 
     fn encode_head(&mut self, member: &mut Member, now: Tick, newest: Option<Tick>) {
-        self.event_bits.clear();
-        let mut count = 0;
-        let mut writer = BitWriter::new(&mut self.event_bits);
-        // Most members were told of everything up to the last tick.
-        let untold = u32::try_from(now.since(member.told)).unwrap_or(u32::MAX).min(EVENT_TICKS_MAX);
-        let known = self.told.len().saturating_sub(untold as usize);
-        for past in self.told.range(known..) {
-            let age = u32::try_from(now.since(past.tick)).unwrap_or(u32::MAX);
-            let heard = |to: &To| *to == To::Everyone || member.seat.map(To::Seat) == Some(*to);
-            for (_, event) in past.events.iter().filter(|(to, _)| heard(to)) {
-                let mut wire = [0; tickwire::limits::ROW_WIDTH_MAX];
-                event.gather(&mut wire[..G::Event::WIDTH]);
-                writer.put_small(age);
-                for (leaf, value) in self.events.tables[0].leaves.iter().zip(&wire) {
-                    writer.put(*value, leaf.bits);
-                }
-                count += 1;
-            }
-        }
-        writer.finish();
+        // Most members were sent the events of everything up to the last tick.
+        let unsent_ticks = u32::try_from(now.since(member.events_sent)).unwrap_or(u32::MAX).min(EVENT_TICKS_MAX);
+        let known = self.recent_ticks.len().saturating_sub(unsent_ticks as usize);
+        let seat = member.seat.map(To::Seat);
+        let events = self.recent_ticks.range(known..).flat_map(|recent| {
+            let age = u32::try_from(now.since(recent.tick)).unwrap_or(u32::MAX);
+            let is_for = move |to: To| to == To::Everyone || seat == Some(to);
+            recent.events.iter().filter(move |(to, _)| is_for(*to)).map(move |(_, event)| (age, event))
+        });
+        let has_events = self.event_encoder.encode(&self.events, events);
         let lead = newest.map(|newest| i8::try_from(newest.since(now).clamp(-127, 127)).unwrap_or(0));
         self.head.clear();
         let priors = (member.priors != Some(self.epoch)).then_some(self.priors.as_slice());
         member.priors = Some(self.epoch);
-        let head = SnapshotHead { tick: now, starved: member.starved, has_events: count > 0, lead, priors };
-        head.encode(member.baseline.map(|_| member.told), &mut self.head);
-        if count > 0 {
-            put_varint(&mut self.head, count);
-            put_varint(&mut self.head, u32::try_from(self.event_bits.len()).unwrap_or(u32::MAX));
-            self.head.extend_from_slice(&self.event_bits);
+        let head = SnapshotHead { tick: now, starved: member.starved, has_events, lead, priors };
+        head.encode(member.baseline.map(|_| member.events_sent), &mut self.head);
+        if has_events {
+            self.event_encoder.put(&mut self.head);
         }
     }
 }

@@ -174,7 +174,6 @@ impl Roster {
 }
 
 fn player(seat: Seat, occupant: &Occupant) -> Option<Player> {
-    let seat = seat.number();
     match occupant {
         Occupant::Free => None,
         Occupant::Bot { name } => Some(Player { seat, name: (*name).into(), bot: true, away: false }),

@@ -2,5 +2,6 @@
 
 pub(crate) mod corrections;
 pub(crate) mod events;
+pub(crate) mod own_inputs;
 pub(crate) mod predictor;
 pub(crate) mod spawns;

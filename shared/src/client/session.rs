@@ -9,7 +9,7 @@ use crate::client::worlds::Worlds;
 use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::message::close::CloseCode;
-use crate::message::control::{ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome, seat};
+use crate::message::control::{ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome};
 use crate::message::evidence::ServerEvidence;
 use crate::message::{SERVER_CONTROL, SERVER_EVIDENCE, SNAPSHOT, WELCOME};
 use crate::tick::Tick;
@@ -105,7 +105,7 @@ impl<G: Game> Session<G> {
     /// A connection is open: says hello.
     pub fn handle_opened(&mut self, now_us: u64) {
         self.outbox.clear();
-        self.hello.known = self.worlds.known().map(|tick| tick.0);
+        self.hello.known = self.worlds.known();
         self.outbox.push_back(self.hello.encode());
         (self.called_us, self.heard_us) = (Some(now_us), now_us);
     }
@@ -163,13 +163,12 @@ impl<G: Game> Session<G> {
     }
 
     fn handle_welcome(&mut self, welcome: &Welcome, now_us: u64) -> Result<(), DecodeError> {
-        let seat = welcome.seat.map(seat).transpose()?;
-        self.seat = seat;
+        self.seat = welcome.seat;
         self.hello.resume = Some(welcome.resume);
         self.players = Vec::new();
         welcome.players.iter().for_each(|player| self.seat_player(player.clone()));
         let waited_us = now_us.saturating_sub(self.called_us.unwrap_or(now_us));
-        self.worlds.start(seat, Tick(welcome.tick), waited_us, now_us);
+        self.worlds.start(welcome.seat, welcome.tick, waited_us, now_us);
         self.update_seats();
         self.dial.welcomed();
         self.stats.welcomes += 1;
@@ -180,7 +179,6 @@ impl<G: Game> Session<G> {
     fn handle_control(&mut self, control: ServerControl) -> Result<(), DecodeError> {
         match control {
             ServerControl::Player(player) => {
-                seat(player.seat)?;
                 self.seat_player(player.clone());
                 self.notices.push_back(Notice::Player(player));
             }
@@ -208,7 +206,7 @@ impl<G: Game> Session<G> {
     }
 
     fn update_seats(&mut self) {
-        let taken = self.players.iter().filter_map(|player| Some((Seat::new(player.seat)?, player.bot)));
+        let taken = self.players.iter().map(|player| (player.seat, player.bot));
         self.worlds.set_seats(taken);
     }
 

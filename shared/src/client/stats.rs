@@ -1,6 +1,6 @@
 //! What a session knows about its connection and its predictions.
 
-use crate::client::prediction::predictor::Correction;
+use crate::client::prediction::corrections::Correction;
 use crate::math;
 use crate::message::snapshot_head::SnapshotHead;
 

@@ -6,6 +6,7 @@ use crate::hash::Mix;
 use crate::id::Seat;
 use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX};
 use crate::state::Schema;
+use crate::tick::Tick;
 use crate::wire::DecodeError;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -30,7 +31,7 @@ pub struct Hello {
     /// From the last welcome, to get the same seat back.
     pub resume: Option<ResumeToken>,
     /// The newest tick that is known of the room in lockstep: what came after it is enough.
-    pub known: Option<u32>,
+    pub known: Option<Tick>,
     /// Whether the player only watches, without a seat.
     pub watches: bool,
 }
@@ -56,9 +57,9 @@ impl Hello {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Welcome {
     /// The player's seat; `None` for a spectator.
-    pub seat: Option<u8>,
+    pub seat: Option<Seat>,
     /// The newest tick of the room.
-    pub tick: u32,
+    pub tick: Tick,
     /// For coming back after the connection was lost.
     pub resume: ResumeToken,
     /// Whether the seat was this player's before.
@@ -71,7 +72,7 @@ pub struct Welcome {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Player {
     /// The seat.
-    pub seat: u8,
+    pub seat: Seat,
     /// The name, cleaned by the server.
     pub name: String,
     /// Whether the server plays.
@@ -97,12 +98,12 @@ pub enum ServerControl {
     /// Somebody's seat is free now.
     Left {
         /// The seat.
-        seat: u8,
+        seat: Seat,
     },
     /// Somebody said something.
     Chat {
         /// Who.
-        seat: u8,
+        seat: Seat,
         /// What, at most [`CHAT_CHARS_MAX`] characters.
         text: String,
     },
@@ -151,15 +152,6 @@ pub fn fingerprint<G: Game>() -> u64 {
     hash.wide()
 }
 
-/// The player's seat in a welcome, checked.
-///
-/// # Errors
-/// [`DecodeError::OutOfRange`] for a number that is no seat.
-pub fn seat(number: u8) -> Result<Seat, DecodeError> {
-    let max = u64::from(crate::limits::SEATS_MAX - 1);
-    Seat::new(number).ok_or_else(|| DecodeError::OutOfRange { value: u64::from(number), max })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,7 +164,7 @@ mod tests {
             code: "C4FK9T".into(),
             name: "Ada".into(),
             resume: Some([3; 16]),
-            known: Some(900),
+            known: Some(Tick(900)),
             watches: false,
         }
     }

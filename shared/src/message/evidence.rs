@@ -3,6 +3,7 @@
 
 use super::{CLIENT_EVIDENCE, SERVER_EVIDENCE, control_message};
 use crate::limits::{CONTROL_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
+use crate::tick::Tick;
 use crate::wire::DecodeError;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -20,7 +21,7 @@ pub enum ClientEvidence {
     /// The worlds differ, or a delta did not fit.
     Dispute {
         /// The newest tick in question.
-        tick: u32,
+        tick: Tick,
         /// Of the client's whole worlds, one per tick, up to that one; the first is of the last that both agreed on.
         /// Empty for snapshots: they are compared one by one.
         hashes: Vec<u32>,
@@ -35,14 +36,14 @@ pub enum ServerEvidence {
     /// What the client should have had at the first tick that differs.
     RowHashes {
         /// That tick.
-        tick: u32,
+        tick: Tick,
         /// Per table, the root first, the hash of the row in each slot; 0 without a row.
         rows: Vec<Vec<u32>>,
     },
     /// What is to be set right.
     Correction {
         /// In the world of which tick.
-        tick: u32,
+        tick: Tick,
         /// The leaves and their values.
         leaves: Vec<LeafClaim>,
     },
@@ -52,7 +53,7 @@ pub enum ServerEvidence {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct RowDump {
     /// In the world of which tick.
-    pub tick: u32,
+    pub tick: Tick,
     /// The client's [`BUILD`].
     pub build: String,
     /// What the client's build makes of the game: its [`behaviour_hash`].

@@ -8,7 +8,7 @@ mod packed;
 use crate::limits::SNAPSHOT_HISTORY_LEN;
 use crate::state::ALL_TABLES;
 use crate::state::{Schema, State};
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use crate::world::interpolation::InterpolationSample;
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
@@ -85,7 +85,7 @@ impl History {
     pub(crate) fn seen_at<'a>(
         &'a self,
         schema: &Schema,
-        moment: f64,
+        moment: TickTime,
         every_ticks: u32,
         tables: u32,
         around: &'a mut Around,
@@ -94,7 +94,7 @@ impl History {
         let oldest = self.oldest().0;
         let last = self.newest.tick.0 / every * every;
         // The cast keeps to the range of a tick, whatever the moment.
-        let before = (moment as u32 / every * every).clamp(oldest.next_multiple_of(every).min(last), last);
+        let before = (moment.tick().0 / every * every).clamp(oldest.next_multiple_of(every).min(last), last);
         let kept = |tick: &u32| self.holds(Tick(*tick));
         let after = before.checked_add(every).filter(|tick| *tick <= last).filter(kept);
         let earlier = before.checked_sub(every).filter(kept);
@@ -207,11 +207,11 @@ mod tests {
 
     #[test]
     fn any_moment_is_seen_between_the_snapshots_that_were_sent() {
-        let seen = |ticks, moment, every| {
+        let seen = |ticks, moment: f64, every| {
             let (schema, mut around) = (Schema::of::<World>(), Around::default());
             let history = history(&schema, ticks);
             let InterpolationSample { earlier, before, after, part, beyond, .. } =
-                history.seen_at(&schema, moment, every, ALL_TABLES, &mut around);
+                history.seen_at(&schema, TickTime(moment), every, ALL_TABLES, &mut around);
             for shown in [earlier, Some(before), after].into_iter().flatten() {
                 assert_eq!(shown.tables[0].row(0), [shown.tick.0]);
             }

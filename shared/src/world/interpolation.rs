@@ -1,7 +1,7 @@
 //! Interpolation: the world at a moment between two snapshots, or shortly after the newest.
 
 use crate::state::{Leaf, LeafKind, Schema, TableSchema};
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use crate::world::snapshot::{Rows, Snapshot};
 
 /// A leaf that moves more than this part of its range from one tick to the next is not moved through:
@@ -37,10 +37,10 @@ impl<'a> InterpolationSample<'a> {
         earlier: Option<&'a Snapshot>,
         before: &'a Snapshot,
         after: Option<&'a Snapshot>,
-        shown: f64,
+        shown: TickTime,
         beyond_ticks_max: f64,
     ) -> Self {
-        let since = shown - f64::from(before.tick.0);
+        let since = shown - TickTime::from(before.tick);
         match after {
             Some(after) => {
                 let part = (since / after.tick.since(before.tick) as f64).clamp(0.0, 1.0) as f32;
@@ -297,7 +297,7 @@ mod tests {
         // The same by the playout, which shows this where the next snapshot is late.
         let mut interpolation = InterpolationBuffer::new(33_333.0);
         all.iter().for_each(|snapshot| interpolation.push(snapshot, u64::from(snapshot.tick.0) * 33_333));
-        let moment = interpolation.moment_at(5.0).expect("there are snapshots");
+        let moment = interpolation.sample_at(TickTime(5.0)).expect("there are snapshots");
         assert!(moment.after.is_none() && moment.beyond > 2.0);
         let mut row = [0; 2];
         play_row(&schema.tables[1], 1, 0, &moment, &mut row);

@@ -1,4 +1,4 @@
-//! Which rows and leaves a player's own machine predicts.
+//! Own rows over others: which rows and leaves a player's machine predicts, and what the player sees therefore.
 
 use crate::id::Seat;
 use crate::state::{Leaf, TableSchema};
@@ -23,52 +23,54 @@ pub(crate) fn predicts_leaf(leaf: &Leaf, row: &[u32], me: Option<Seat>) -> bool 
     leaf.marks.predict || leaf.owner.is_some_and(|owner| row[owner] == owner_value(me))
 }
 
-/// Fills `out` with a table as the player in `me` saw it: what they predict as it is in `newest`, the rest as it was
-/// `played`.
-pub(crate) fn merge_predicted(table: &TableSchema, me: Seat, newest: &Rows, played: &Rows, out: &mut Rows) {
-    if table.name.is_empty() {
-        out.copy_from(played);
-        let now = newest.row(0);
-        let predicted = |(index, _): &(usize, &mut u32)| predicts_leaf(&table.leaves[*index], now, Some(me));
-        out.wire.iter_mut().enumerate().filter(predicted).for_each(|(index, value)| *value = now[index]);
-    } else if table.marks.predict {
-        out.copy_from(newest);
-    } else if table.owner.is_some() {
-        merge(table, me, newest, played, out);
-    } else {
-        out.copy_from(played);
-    }
+/// Where a row of a merged table comes from, by its index there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// What the player's own machine predicts.
+    Own(usize),
+    /// What is shown of others.
+    Other(usize),
 }
 
-/// Own rows as they are in `newest`, the others as they are in `shown`, in slot order.
-fn merge(table: &TableSchema, me: Seat, newest: &Rows, shown: &Rows, out: &mut Rows) {
-    let mine = |rows: &Rows, index: usize| predicts_row(table, rows.row(index), Some(me));
-    let own = || (0..newest.ids.len()).filter(|index| mine(newest, *index));
-    let replaced = || (0..shown.ids.len()).filter(|index| mine(shown, *index));
-    if own().map(|index| newest.ids[index]).eq(replaced().map(|index| shown.ids[index])) {
-        // Mostly none of them came or went.
-        out.copy_from(shown);
-        own().zip(replaced()).for_each(|(now, then)| out.row_mut(then).copy_from_slice(newest.row(now)));
-        return;
-    }
+/// Fills `out` with a table as the player in `me` sees it: the rows that they predict as they are in `own`, the rest as
+/// they are in `others`, in slot order. In the world's own row each leaf goes its own way. `fill` is given each row's
+/// origin and place.
+///
+/// This is the one place that says what a player sees: the screen is made by it, and the server judges shots by it.
+pub(crate) fn merge_predicted(
+    table: &TableSchema,
+    me: Option<Seat>,
+    own: &Rows,
+    others: &Rows,
+    out: &mut Rows,
+    mut fill: impl FnMut(Layer, &mut [u32]),
+) {
     out.clear();
-    out.width = shown.width;
-    let mut own = own().peekable();
-    let mut others = (0..shown.ids.len()).filter(|index| !mine(shown, *index)).peekable();
+    out.width = table.leaves.len();
+    if table.name.is_empty() {
+        let row = out.push(others.ids[0]);
+        fill(Layer::Other(0), row);
+        let now = own.row(0);
+        let predicted = |(index, _): &(usize, &mut u32)| predicts_leaf(&table.leaves[*index], now, me);
+        return row.iter_mut().enumerate().filter(predicted).for_each(|(index, value)| *value = now[index]);
+    }
+    let predicts = |rows: &Rows, index: usize| predicts_row(table, rows.row(index), me);
+    let mut mine = (0..own.ids.len()).filter(|index| predicts(own, *index)).peekable();
+    let mut theirs = (0..others.ids.len()).filter(|index| !predicts(others, *index)).peekable();
     loop {
-        let order = match (own.peek(), others.peek()) {
+        let order = match (mine.peek(), theirs.peek()) {
             (None, None) => return,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(own), Some(other)) => newest.ids[*own].slot.cmp(&shown.ids[*other].slot),
+            (Some(mine), Some(theirs)) => own.ids[*mine].slot.cmp(&others.ids[*theirs].slot),
         };
         // In a slot that has changed hands, the own row is the newer one.
-        let other = if order.is_lt() { None } else { others.next() };
-        let (rows, index) = match (if order.is_gt() { None } else { own.next() }, other) {
-            (Some(index), _) => (newest, index),
-            (None, Some(index)) => (shown, index),
+        let other = if order.is_lt() { None } else { theirs.next() };
+        let (id, layer) = match (if order.is_gt() { None } else { mine.next() }, other) {
+            (Some(index), _) => (own.ids[index], Layer::Own(index)),
+            (None, Some(index)) => (others.ids[index], Layer::Other(index)),
             (None, None) => return,
         };
-        out.push(rows.ids[index]).copy_from_slice(rows.row(index));
+        fill(layer, out.push(id));
     }
 }

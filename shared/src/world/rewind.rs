@@ -10,9 +10,10 @@ use crate::input::ViewAge;
 use crate::limits::SEATS_MAX;
 use crate::state::{Schema, State, TableVisitor};
 use crate::table::Table;
+use crate::tick::TickTime;
 use crate::world::history::{Around, History};
 use crate::world::interpolation::{InterpolationSample, play_rows};
-use crate::world::merge::merge_predicted;
+use crate::world::merge::{Layer, merge_predicted};
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::vec::Vec;
 
@@ -56,7 +57,7 @@ impl<G: State + Default> LagCompensation<G> for RoomViews<'_, G> {
 pub struct ClientViews<'a, G> {
     schema: &'a Schema,
     newest: &'a Snapshot,
-    seen: Option<(f64, InterpolationSample<'a>)>,
+    seen: Option<(TickTime, InterpolationSample<'a>)>,
     people: u64,
     cache: &'a mut RewindCache<G>,
 }
@@ -68,7 +69,7 @@ impl<'a, G> ClientViews<'a, G> {
     pub fn new(
         schema: &'a Schema,
         newest: &'a Snapshot,
-        seen: Option<(f64, InterpolationSample<'a>)>,
+        seen: Option<(TickTime, InterpolationSample<'a>)>,
         people: u64,
         cache: &'a mut RewindCache<G>,
     ) -> Self {
@@ -100,7 +101,7 @@ struct View<'a> {
     newest: &'a Snapshot,
     seat: Seat,
     /// The moment of the others that the player saw, in ticks; `None` for somebody who saw the last tick's world.
-    moment: Option<f64>,
+    moment: Option<TickTime>,
 }
 
 /// Tells every table which of the world's it is.
@@ -130,7 +131,7 @@ pub struct RewindCache<G> {
 #[derive(Default)]
 struct Played {
     /// In ticks.
-    moment: f64,
+    moment: TickTime,
     /// A bit per table that is what it should be.
     ready: u32,
     tables: Vec<Rows>,
@@ -186,7 +187,7 @@ impl<G: State + Default> RewindCache<G> {
         &'a mut self,
         view: View<'_>,
         tables: &dyn Fn(&G) -> u32,
-        look: impl FnOnce(f64, u32, &'a mut Around) -> InterpolationSample<'a>,
+        look: impl FnOnce(TickTime, u32, &'a mut Around) -> InterpolationSample<'a>,
     ) -> &'a G {
         let View { schema, newest, seat, moment } = view;
         self.asked |= 1 << seat.number();
@@ -207,7 +208,17 @@ impl<G: State + Default> RewindCache<G> {
         rows.tables.resize_with(schema.tables.len(), Rows::default);
         for (number, table) in schema.tables.iter().enumerate().filter(|(number, _)| missing & (1 << number) != 0) {
             let (newest, played) = (&newest.tables[number], &played.tables[number]);
-            merge_predicted(table, seat, newest, played, &mut rows.tables[number]);
+            let out = &mut rows.tables[number];
+            if table.marks.predict && number > 0 {
+                out.copy_from(newest);
+            } else if table.owner.is_none() && number > 0 {
+                out.copy_from(played);
+            } else {
+                merge_predicted(table, Some(seat), newest, played, out, |layer, row| match layer {
+                    Layer::Own(index) => row.copy_from_slice(newest.row(index)),
+                    Layer::Other(index) => row.copy_from_slice(played.row(index)),
+                });
+            }
         }
         rows.restore_some(&mut shown.world, missing);
         &shown.world
@@ -219,7 +230,7 @@ impl Played {
     fn show<'a>(
         &mut self,
         schema: &Schema,
-        moment: f64,
+        moment: TickTime,
         tables: u32,
         look: impl FnOnce(u32) -> InterpolationSample<'a>,
     ) {
@@ -452,7 +463,7 @@ mod tests {
             let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut here);
             let (mut room, mut client) = (Snapshot::empty(&schema), Snapshot::empty(&schema));
             let at = age.before(Tick(21));
-            let seen = interpolation.moment_at(at).filter(|_| !age.is_none()).map(|moment| (at, moment));
+            let seen = interpolation.sample_at(at).filter(|_| !age.is_none()).map(|moment| (at, moment));
             let mut likely = ClientViews::<World>::new(&schema, history.newest(), seen, 0b011, &mut there);
             for number in 0..3 {
                 room.capture(&mut full_state(&mut past, seat(number)).clone(), Tick(0));

@@ -1,4 +1,4 @@
-//! What waits in a server's sockets, as the kernel lists it: bytes that were written and not acknowledged yet.
+//! The send queues of a server's sockets, as the kernel lists them: bytes that were written and not acknowledged yet.
 
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -19,14 +19,15 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    /// Those of the server that listens here.
+    /// The connections of the server that listens on this address.
     pub(super) fn of(address: SocketAddr) -> Result<Self> {
         let SocketAddr::V4(address) = address else { bail!("queues are read over IPv4 only, not of {address}") };
         let host = u32::from_ne_bytes(address.ip().octets());
         Ok(Self { local: format!("{host:08X}:{:04X}", address.port()) })
     }
 
-    /// Bytes that wait in the server for each client, by the client's port. What the server has closed is left out.
+    /// Bytes that wait in the server for each client, by the client's port. Connections that the server has closed are
+    /// left out.
     pub(super) fn by_port(&self) -> Result<BTreeMap<u16, u64>> {
         let table = fs::read_to_string(TABLE).with_context(|| format!("{TABLE} cannot be read"))?;
         Ok(table.lines().filter_map(|line| self.entry(line)).collect())
@@ -51,7 +52,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     #[test]
-    fn what_a_client_does_not_read_is_seen_at_the_servers_end_until_the_server_closes() {
+    fn unread_bytes_show_at_the_servers_end_until_the_server_closes() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let queues = Queues::of(listener.local_addr().unwrap()).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_others_are_left_out() {
+    fn lines_of_other_connections_are_left_out() {
         let queues = Queues { local: "0100007F:1F90".into() };
         let line = |local, state| format!("   7: {local} 0100007F:C350 {state} 0000002A:00000000 00:00000000 0");
         assert_eq!(queues.entry(&line("0100007F:1F90", "01")), Some((50_000, 42)));

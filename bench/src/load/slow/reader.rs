@@ -12,42 +12,42 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use tickwire::Game;
 
-/// Plays like any other client for so long, in microseconds.
+/// Time for which the client plays like any other client, in microseconds.
 const FAST_US: u64 = 1_000_000;
 
-/// Its receive buffer in bytes: what waits shall wait in the server.
+/// The client's receive buffer in bytes: unread bytes shall wait in the server.
 const RECEIVE_BUFFER_BYTES: usize = 4_096;
 
-/// After the server has closed, what was left unread is read for so long, to find the code.
+/// After the server has closed, the client reads the bytes that it left unread for at most this time, to find the code.
 const LAST_WORDS_US: u64 = 1_000_000;
 
-/// The client.
+/// A client that reads slowly or never.
 pub(super) struct Reader<G: Game> {
     bot: ThinBot<G>,
     address: SocketAddr,
-    /// Bytes that it reads in a second; 0 for one that never reads.
+    /// Bytes that the client reads in a second; 0 for one that never reads.
     pace: u32,
     line: Option<Line>,
-    /// Whether this one has been closed and does not come back before it is told to.
+    /// Whether the server has closed this client, which then stays away until its next order to come.
     is_done: bool,
 }
 
-/// Its connection.
+/// The client's connection.
 struct Line {
     stream: TcpStream,
     port: u16,
     /// The start of a frame whose end was not read yet.
     rest: Vec<u8>,
-    /// From when on it reads slowly.
+    /// The time from which on the client reads slowly.
     slow_from_us: u64,
-    /// Bytes that it has read since.
+    /// Bytes that the client has read since then.
     slow_bytes: u64,
-    /// When the server was seen to have closed it.
+    /// The time at which the server was seen to have closed the connection.
     closed_us: Option<u64>,
 }
 
 impl<G: Game> Reader<G> {
-    /// A client that will join the room with this code; it waits to be told to come.
+    /// A client that will join the room with this code; it waits for the order to come.
     pub(super) fn new(code: &str, pace: u32, seed: u64, address: SocketAddr) -> Self {
         let name = if pace == 0 { "Never" } else { "Slow" };
         let mut bot = ThinBot::new(code, name, seed);
@@ -59,7 +59,7 @@ impl<G: Game> Reader<G> {
         self.line.is_some()
     }
 
-    /// Its end of a connection that is open, as far as was seen.
+    /// The client's port on a connection that is open, as far as was seen.
     pub(super) fn port(&self) -> Option<u16> {
         self.line.as_ref().filter(|line| line.closed_us.is_none()).map(|line| line.port)
     }
@@ -77,12 +77,12 @@ impl<G: Game> Reader<G> {
         self.hang_up(LOST, now_us, found);
     }
 
-    /// The server has closed the connection: what was left unread may hold the code.
+    /// The server has closed the connection: the bytes that were left unread may hold the code.
     pub(super) fn server_closed(&mut self, now_us: u64) {
         self.line.iter_mut().for_each(|line| line.closed_us = Some(now_us));
     }
 
-    /// Does what is due.
+    /// Does all work that is due.
     pub(super) fn step(&mut self, now_us: u64, found: &mut Found) -> Result<()> {
         if self.line.is_none() {
             if !self.is_done && self.bot.dial.poll(now_us) {
@@ -122,7 +122,7 @@ impl<G: Game> Reader<G> {
         is_over.then_some(LOST)
     }
 
-    /// Sends what is due; gives a close code when the server does not take it.
+    /// Sends the messages that are due; gives a close code when the server does not accept them.
     fn write(&mut self, now_us: u64) -> Option<u16> {
         let Self { line: Some(line), bot, .. } = self else { return None };
         if line.closed_us.is_some() {
@@ -183,14 +183,14 @@ impl Line {
         usize::try_from(earned.saturating_sub(self.slow_bytes)).unwrap_or(usize::MAX)
     }
 
-    /// Takes in the whole frames that were read; gives the code of a close frame.
+    /// Applies the complete frames that were read; gives the code of a close frame.
     fn hear<G: Game>(&mut self, bot: &mut ThinBot<G>, now_us: u64) -> Option<u16> {
         let mut read = 0;
         let mut code = None;
         while let Ok(Some(frame)) = first_frame(&self.rest[read..]) {
             read += frame.len;
             match frame.kind {
-                // The bots beside this one count what cannot be read.
+                // The bots beside this client count the messages that cannot be decoded.
                 Kind::Binary => drop(bot.receive(frame.payload, now_us)),
                 Kind::Close => {
                     code = Some(frame.payload.first_chunk().map_or(LOST, |code| u16::from_be_bytes(*code)));

@@ -5,7 +5,7 @@
 //! faster or slower, and by more only when far off. What is not covered is bridged: for a short while the world is
 //! shown as it would be if everything went on as it did last.
 
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use crate::world::interpolation::{InterpolationSample, within};
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
@@ -70,7 +70,7 @@ pub struct InterpolationBuffer {
     arrivals: VecDeque<RowArrival>,
     unjudged: u32,
     delay: f64,
-    shown: f64,
+    shown: TickTime,
     shown_at_us: u64,
     underruns: u64,
     stood_still: u64,
@@ -90,7 +90,7 @@ impl InterpolationBuffer {
             arrivals: VecDeque::new(),
             unjudged: 0,
             delay: 2.0,
-            shown: 0.0,
+            shown: TickTime(0.0),
             shown_at_us: 0,
             underruns: 0,
             stood_still: 0,
@@ -108,7 +108,7 @@ impl InterpolationBuffer {
         match self.kept.back().map(|newest| newest.tick) {
             None => {
                 (self.offset, self.lateness, self.deviation) = (observed, 0.0, 0.5);
-                (self.shown, self.shown_at_us) = (f64::from(snapshot.tick.0) - self.delay, now_us);
+                (self.shown, self.shown_at_us) = (TickTime::from(snapshot.tick) - self.delay, now_us);
             }
             Some(newest) => self.judge(snapshot.tick, newest, observed, now_us),
         }
@@ -177,16 +177,16 @@ impl InterpolationBuffer {
 
     /// Moves the shown moment on to `now_us`.
     pub fn advance(&mut self, now_us: u64) {
-        let Some(newest) = self.kept.back().map(|snapshot| f64::from(snapshot.tick.0)) else { return };
+        let Some(newest) = self.kept.back().map(|snapshot| TickTime::from(snapshot.tick)) else { return };
         let elapsed = now_us.saturating_sub(self.shown_at_us) as f64 / self.tick_us;
         self.shown_at_us = now_us;
-        let target = now_us as f64 / self.tick_us + self.offset - self.delay;
+        let target = TickTime(now_us as f64 / self.tick_us + self.offset - self.delay);
         let error = target - (self.shown + elapsed);
         if libm::fabs(error) > JUMP_TICKS {
             self.shown = target;
         } else {
             let fastest = if error > HASTE_TICKS { 1.0 } else { DILATION_MAX };
-            self.shown += elapsed * (1.0 + within(error * 0.1, -DILATION_MAX, fastest));
+            self.shown = self.shown + elapsed * (1.0 + within(error * 0.1, -DILATION_MAX, fastest));
         }
         if elapsed > 0.0 && self.shown > newest {
             self.underruns += 1;
@@ -207,7 +207,7 @@ impl InterpolationBuffer {
 
     /// The moment that is shown, in ticks. A little beyond the newest snapshot when that is late.
     #[must_use]
-    pub const fn shown(&self) -> f64 {
+    pub const fn shown(&self) -> TickTime {
         self.shown
     }
 
@@ -227,13 +227,13 @@ impl InterpolationBuffer {
 
     /// The shown moment and the snapshots around it.
     #[must_use]
-    pub fn moment(&self) -> Option<InterpolationSample<'_>> {
-        self.moment_at(self.shown)
+    pub fn sample(&self) -> Option<InterpolationSample<'_>> {
+        self.sample_at(self.shown)
     }
 
     /// The same for any moment, in ticks; for one that is not kept any more, the oldest that is.
-    pub(crate) fn moment_at(&self, shown: f64) -> Option<InterpolationSample<'_>> {
-        let after = self.kept.partition_point(|snapshot| f64::from(snapshot.tick.0) <= shown);
+    pub(crate) fn sample_at(&self, shown: TickTime) -> Option<InterpolationSample<'_>> {
+        let after = self.kept.partition_point(|snapshot| TickTime::from(snapshot.tick) <= shown);
         let index = after.saturating_sub(1);
         let back = |by| index.checked_sub(by).map(|index| &self.kept[index]);
         let (before, after) = (self.kept.get(index)?, self.kept.get(index + 1));
@@ -273,7 +273,7 @@ mod tests {
         let tick_us = 33_333;
         let mut interpolation = InterpolationBuffer::new(f64::from(tick_us));
         let mut link = Link::new(profile, 5);
-        let (mut longest, mut last, mut at_first) = (0.0_f64, f64::NAN, 0);
+        let (mut longest, mut last, mut at_first) = (0.0_f64, TickTime(f64::NAN), 0);
         for now_us in (0..seconds * 1_000_000).step_by(4_000) {
             let tick = u32::try_from(now_us).unwrap() / tick_us;
             if now_us % u64::from(tick_us) < 4_000 {

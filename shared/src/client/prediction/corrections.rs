@@ -1,64 +1,122 @@
-//! Easing: what is left, on screen, of corrections that the simulation has made at once.
+//! Corrections: the simulation makes them at once, the screen gets over them in a fraction of a second.
+//!
+//! A replay that comes out otherwise than predicted puts things where they belong. On screen that would be a jump, so
+//! each smooth leaf is shown off its place by what it was off, and that offset decays exponentially: most of it is gone
+//! while the eye still follows the movement. A leaf that was put elsewhere on purpose (a teleport, a respawn) has no
+//! offset: easing would draw it through walls.
 
-use crate::client::prediction::predictor::{Correction, FieldError};
 use crate::id::RowId;
-use crate::state::{LeafKind, Schema};
-use crate::world::interpolation::{difference, is_teleport, moved};
+use crate::math;
+use crate::state::{Leaf, LeafKind, Schema, TableSchema};
+use crate::world::interpolation::{difference, moved};
 use crate::world::snapshot::Snapshot;
 use alloc::vec::Vec;
 
 /// A correction is eased to a third in this time, in microseconds.
-pub(crate) const EASE_US: f32 = 80_000.0;
+const EASE_US: f32 = 80_000.0;
 
-/// Corrections that are eased at a time; of a world that is wrong all over, the rest is shown as it is.
+/// Offsets at a time; of a world that is wrong all over, the rest is shown as it is.
 const OFFSETS_MAX: usize = 2_048;
+
+/// What a replay found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Correction {
+    /// Ticks replayed.
+    pub(crate) ticks: u32,
+    /// Whether anything of ours came out differently than predicted.
+    pub(crate) wrong: bool,
+    /// How far the worst smooth field of ours was off, in the game's units; teleports do not count.
+    pub(crate) units: f32,
+}
+
+/// A row that came out otherwise than predicted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CorrectedRow<'a> {
+    /// Index of its table.
+    pub(crate) number: usize,
+    pub(crate) id: RowId,
+    pub(crate) was: &'a [u32],
+    pub(crate) is: &'a [u32],
+}
+
+/// A leaf of a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct LeafPlace {
+    table: usize,
+    row: RowId,
+    leaf: usize,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Offset {
-    /// Table, row, leaf.
-    of: (usize, RowId, usize),
+    of: LeafPlace,
     /// Steps of the wire integer by which the shown value still differs.
     steps: f32,
 }
 
 /// By how much what is shown differs from what is, leaf by leaf.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Offsets {
+pub(crate) struct Corrections {
     /// Sorted by what they are of.
     offsets: Vec<Offset>,
 }
 
-impl Offsets {
-    /// A world was made anew: finds how far the old one was off, and eases the difference from now on.
-    pub(crate) fn correct(&mut self, schema: &Schema, old: &Snapshot, new: &Snapshot) -> Correction {
-        let mut correction = Correction { wrong: old != new, ..Correction::default() };
-        for (number, table) in schema.tables.iter().enumerate() {
-            let (old, new) = (&old.tables[number], &new.tables[number]);
-            for (index, id) in new.ids.iter().enumerate() {
-                let row = new.row(index);
-                let Some(was) = old.find(*id).filter(|was| *was != row) else { continue };
-                let mut error = FieldError::default();
-                for (at, leaf) in table.leaves.iter().enumerate() {
-                    let steps = difference(leaf, row[at], was[at]);
-                    let moves = steps != 0 && leaf.marks.smooth && leaf.kind != LeafKind::Choice;
-                    let stays = is_teleport(leaf, steps) || table.is_replaced(at, was, row) || table.is_of_rotation(at);
-                    if moves && !stays {
-                        self.add((number, *id, at), steps as f32);
-                        error.add(leaf, steps as f32);
-                    }
-                }
-                correction.units = crate::math::max(correction.units, error.worst());
+impl Corrections {
+    /// Takes in a row that came out otherwise, to be eased from now on, and says so in `found`. `counts` says of a leaf
+    /// whether it was predicted, and `is_elsewhere` whether it was put elsewhere, by its index and the steps that it was
+    /// off.
+    pub(crate) fn add_row(
+        &mut self,
+        table: &TableSchema,
+        row: CorrectedRow<'_>,
+        found: &mut Correction,
+        counts: impl Fn(&Leaf) -> bool,
+        is_elsewhere: impl Fn(usize, i64) -> bool,
+    ) {
+        let CorrectedRow { number, id, was, is } = row;
+        let mut error = FieldError::default();
+        for (at, leaf) in table.leaves.iter().enumerate() {
+            if was[at] == is[at] || !counts(leaf) {
+                continue;
+            }
+            found.wrong = true;
+            let steps = difference(leaf, is[at], was[at]);
+            let is_eased = leaf.marks.smooth && leaf.kind != LeafKind::Choice;
+            if is_eased && !is_elsewhere(at, steps) && !table.is_replaced(at, was, is) {
+                self.add(LeafPlace { table: number, row: id, leaf: at }, steps as f32);
+                error.add(leaf, steps as f32);
             }
         }
-        correction
+        found.units = math::max(found.units, error.worst());
     }
 
-    fn add(&mut self, of: (usize, RowId, usize), steps: f32) {
-        match self.offsets.binary_search_by(|offset| offset.of.cmp(&of)) {
+    fn add(&mut self, of: LeafPlace, steps: f32) {
+        match self.place(of) {
             Ok(place) => self.offsets[place].steps += steps,
             Err(place) if self.offsets.len() < OFFSETS_MAX => self.offsets.insert(place, Offset { of, steps }),
             Err(_) => {}
         }
+    }
+
+    fn place(&self, of: LeafPlace) -> Result<usize, usize> {
+        self.offsets.binary_search_by(|offset| offset.of.cmp(&of))
+    }
+
+    /// A predicted row has become another one: what is left of its corrections is that one's now.
+    pub(crate) fn rename(&mut self, table: usize, from: RowId, to: RowId) {
+        let is_its = |offset: &&mut Offset| offset.of.row == from && offset.of.table == table;
+        self.offsets.iter_mut().filter(is_its).for_each(|offset| offset.of.row = to);
+        self.offsets.sort_unstable_by_key(|offset| offset.of);
+    }
+
+    /// Steps of the wire integer by which a leaf is shown off its place.
+    pub(crate) fn offset(&self, table: usize, row: RowId, leaf: usize) -> f32 {
+        self.place(LeafPlace { table, row, leaf }).map_or(0.0, |place| self.offsets[place].steps)
+    }
+
+    /// Whether everything is shown where it is.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
     }
 
     /// Time passes: what is left becomes less.
@@ -72,16 +130,42 @@ impl Offsets {
 
     /// Moves what is shown by what is left.
     pub(crate) fn apply(&self, schema: &Schema, shown: &mut Snapshot) {
-        for Offset { of: (number, id, at), steps } in &self.offsets {
-            let rows = &mut shown.tables[*number];
-            if let Ok(index) = rows.ids.binary_search(id) {
-                let value = &mut rows.wire[index * rows.width + at];
-                *value = moved(&schema.tables[*number].leaves[*at], *value, *steps);
+        for Offset { of: LeafPlace { table, row, leaf }, steps } in &self.offsets {
+            let rows = &mut shown.tables[*table];
+            if let Ok(index) = rows.ids.binary_search(row) {
+                let value = &mut rows.wire[index * rows.width + leaf];
+                *value = moved(&schema.tables[*table].leaves[*leaf], *value, *steps);
             }
         }
     }
 
+    /// Everything is shown where it is from now on.
     pub(crate) fn clear(&mut self) {
         self.offsets.clear();
+    }
+}
+
+/// How far off the fields of one row were: a position's axes together, other fields by themselves.
+#[derive(Debug, Default)]
+struct FieldError<'a> {
+    field: &'a str,
+    squares: f32,
+    worst: f32,
+}
+
+impl<'a> FieldError<'a> {
+    fn add(&mut self, leaf: &'a Leaf, steps: f32) {
+        if leaf.kind != LeafKind::Number {
+            return;
+        }
+        let field = leaf.field();
+        if field != self.field {
+            (self.worst, self.field, self.squares) = (self.worst(), field, 0.0);
+        }
+        self.squares += (steps * leaf.unit) * (steps * leaf.unit);
+    }
+
+    fn worst(&self) -> f32 {
+        math::max(self.worst, libm::sqrtf(self.squares))
     }
 }

@@ -1,27 +1,23 @@
 //! Prediction: the client's own future, replayed from each snapshot with the inputs the server has not seen.
 
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
-use crate::client::display::view::Corrected;
-use crate::client::prediction::corrections::EASE_US;
+use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
+use crate::client::prediction::own_inputs::OwnInputs;
 use crate::client::prediction::spawns::{Base, Provision, adopt};
-use crate::client::time::input_clock::InputClock;
+use crate::client::time::Timing;
 use crate::game::{Game, To};
-use crate::id::{RowId, Seat};
+use crate::id::Seat;
 use crate::input::{Ack, Action, InputCodec, InputFrame, ViewAge};
-use crate::limits::{PREDICTION_TICKS_MAX, SEATS_MAX};
+use crate::limits::SEATS_MAX;
 use crate::rng::Rng;
-use crate::state::{Leaf, LeafKind, Schema};
-use crate::tick::Tick;
-use crate::world::interpolation::difference;
+use crate::state::{Schema, TableSchema};
+use crate::tick::{Tick, TickTime};
+use crate::world::interpolation::MotionSegment;
 use crate::world::merge::{predicts_leaf, predicts_row};
 use crate::world::rewind::{ClientViews, RewindCache};
 use crate::world::snapshot::Snapshot;
 use crate::world::stepper::{TickCauses, play_tick};
 use alloc::vec::Vec;
-
-/// Own inputs that are kept; more than can be unacknowledged.
-const INPUTS_KEPT: usize = 64;
-const _: () = assert!(INPUTS_KEPT > PREDICTION_TICKS_MAX as usize, "a replay must find its inputs");
 
 /// How the player sees others while a tick is predicted.
 #[derive(Clone, Copy)]
@@ -34,13 +30,8 @@ pub(crate) struct ViewContext<'a> {
 
 impl<'a> ViewContext<'a> {
     /// What is on screen at `now_us`.
-    pub(crate) fn at(
-        now_us: u64,
-        clock: &InputClock,
-        schema: &'a Schema,
-        interpolation: &'a InterpolationBuffer,
-    ) -> Self {
-        Self { schema, interpolation, age: ViewAge::from_ticks(clock.tick_at(now_us) - interpolation.shown()) }
+    pub(crate) fn at(now_us: u64, timing: &Timing, schema: &'a Schema, interpolation: &'a InterpolationBuffer) -> Self {
+        Self { schema, interpolation, age: ViewAge::from_ticks(timing.tick_at(now_us) - interpolation.shown()) }
     }
 }
 
@@ -53,94 +44,14 @@ pub(crate) struct Predicted {
     pub(crate) ahead: Snapshot,
     /// How far between the two the shown moment is.
     pub(crate) part: f32,
-    offsets: Vec<Offset>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Offset {
-    table: usize,
-    id: RowId,
-    leaf: usize,
-    /// Steps of the wire integer by which the shown value still differs.
-    steps: f32,
-}
-
-impl Predicted {
-    pub(crate) fn offset(&self, table: usize, id: RowId, leaf: usize) -> f32 {
-        let same = |offset: &&Offset| offset.leaf == leaf && offset.id == id && offset.table == table;
-        self.offsets.iter().find(same).map_or(0.0, |offset| offset.steps)
-    }
-
-    /// A predicted row has become another one: what is left of its corrections is that one's now.
-    fn rename(&mut self, table: usize, from: RowId, to: RowId) {
-        let mine = |offset: &&mut Offset| offset.id == from && offset.table == table;
-        self.offsets.iter_mut().filter(mine).for_each(|offset| offset.id = to);
-    }
-
-    fn add_offset(&mut self, table: usize, id: RowId, leaf: usize, steps: f32) {
-        let same = |offset: &&mut Offset| offset.leaf == leaf && offset.id == id && offset.table == table;
-        match self.offsets.iter_mut().find(same) {
-            Some(offset) => offset.steps += steps,
-            None => self.offsets.push(Offset { table, id, leaf, steps }),
-        }
-    }
-
-    /// Whether anything is still shown elsewhere than it is.
-    pub(crate) const fn is_corrected(&self) -> bool {
-        !self.offsets.is_empty()
-    }
-
-    /// Time passes: what is left of corrections becomes less.
-    pub(crate) fn fade(&mut self, elapsed_us: u64) {
-        let kept = libm::expf(-(elapsed_us as f32) / EASE_US);
-        self.offsets.retain_mut(|offset| {
-            offset.steps *= kept;
-            libm::fabsf(offset.steps) > 0.5
-        });
-    }
-}
-
-/// What a replay found.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Correction {
-    /// Ticks replayed.
-    pub(crate) ticks: u32,
-    /// Whether anything of ours came out differently than predicted.
-    pub(crate) wrong: bool,
-    /// How far the worst smooth field of ours was off, in the game's units; what was put elsewhere apart.
-    pub(crate) units: f32,
-}
-
-/// How far off the fields of one row were: a position's axes together, other fields by themselves.
-#[derive(Debug, Default)]
-pub(crate) struct FieldError<'a> {
-    field: &'a str,
-    squares: f32,
-    worst: f32,
-}
-
-impl<'a> FieldError<'a> {
-    pub(crate) fn add(&mut self, leaf: &'a Leaf, steps: f32) {
-        if leaf.kind != LeafKind::Number {
-            return;
-        }
-        let field = leaf.field();
-        if field != self.field {
-            (self.worst, self.field, self.squares) = (self.worst(), field, 0.0);
-        }
-        self.squares += (steps * leaf.unit) * (steps * leaf.unit);
-    }
-
-    pub(crate) fn worst(&self) -> f32 {
-        crate::math::max(self.worst, libm::sqrtf(self.squares))
-    }
+    pub(crate) corrections: Corrections,
 }
 
 /// The predicted world of one player.
 pub(crate) struct Predictor<G: Game> {
     world: G,
     pub(crate) predicted: Predicted,
-    actions: [Option<(Tick, Action<G::Input>)>; INPUTS_KEPT],
+    inputs: OwnInputs<G::Input>,
     /// What everyone who sits does in the tick that is being made.
     seats: [Option<G::Input>; SEATS_MAX as usize],
     codec: InputCodec<G::Input>,
@@ -151,7 +62,7 @@ pub(crate) struct Predictor<G: Game> {
     rewind_cache: RewindCache<G>,
     looks_back: bool,
     /// What the last picture showed of others, in ticks, until an input was made from it.
-    drawn: Option<f64>,
+    drawn: Option<TickTime>,
     /// What happened in the ticks of the last replay.
     replayed_events: Vec<(Tick, To, G::Event)>,
     /// The world that the last replay started from, as far as it was ours.
@@ -162,12 +73,12 @@ impl<G: Game> Predictor<G> {
     pub(crate) fn new(schema: &Schema, codec: InputCodec<G::Input>) -> Self {
         let empty = Snapshot::empty(schema);
         let (before, now, ahead) = (empty.clone(), empty.clone(), empty.clone());
-        let predicted = Predicted { before, now, ahead, part: 0.0, offsets: Vec::new() };
+        let predicted = Predicted { before, now, ahead, part: 0.0, corrections: Corrections::default() };
         let seats = [None; SEATS_MAX as usize];
         Self {
             world: G::default(),
             predicted,
-            actions: [None; INPUTS_KEPT],
+            inputs: OwnInputs::new(),
             seats,
             codec,
             people: 0,
@@ -186,8 +97,8 @@ impl<G: Game> Predictor<G> {
         self.predicted.before.copy_from(base);
         self.predicted.now.copy_from(base);
         self.predicted.ahead.copy_from(base);
-        self.predicted.offsets.clear();
-        self.actions = [None; INPUTS_KEPT];
+        self.predicted.corrections.clear();
+        self.inputs.clear();
         self.replayed_events.clear();
         self.base.tick = base.tick;
         self.base.rows.clear();
@@ -207,18 +118,23 @@ impl<G: Game> Predictor<G> {
         self.predicted.now.tick
     }
 
-    /// Makes the next tick with this input and gives what happened in it.
-    pub(crate) fn step(
-        &mut self,
-        me: Option<Seat>,
-        input: G::Input,
-        view_context: ViewContext<'_>,
-    ) -> &[(To, G::Event)] {
+    /// What the player does from now on.
+    pub(crate) fn push_input(&mut self, input: G::Input) {
+        self.inputs.set(input, &self.codec);
+    }
+
+    /// A hidden page plays neutral inputs.
+    pub(crate) const fn set_hidden(&mut self, hidden: bool) {
+        self.inputs.set_hidden(hidden);
+    }
+
+    /// Makes the next tick with the player's input and gives what happened in it.
+    pub(crate) fn step(&mut self, me: Option<Seat>, view_context: ViewContext<'_>) -> &[(To, G::Event)] {
         let tick = self.tick().next();
         // The player reacts to a picture. Without one since the last tick, all has moved on alike.
         let age = self.drawn.take().map_or(view_context.age, |shown| age_at(tick, shown));
-        let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
-        self.actions[tick.0 as usize % INPUTS_KEPT] = Some((tick, action));
+        let action = Action { input: self.inputs.next(), age: age.at_most(G::RULES.past_ticks_max()) };
+        self.inputs.record(tick, action);
         self.predicted.before.copy_from(&self.predicted.now);
         self.predicted.now.restore(&mut self.world);
         self.simulate(tick, me, action, view_context, false);
@@ -226,20 +142,10 @@ impl<G: Game> Predictor<G> {
         &self.events
     }
 
-    /// The message with the inputs from `first` to the newest tick: more than one after a frame that took long.
-    ///
-    /// Inputs that were sent before are not repeated. The stream loses none, so after a stall they all come at once
-    /// anyway, and in a frame with older ones they would come no sooner. What the player saw is told from the first
-    /// time on that the game has asked for it: others pay no byte.
-    pub(crate) fn input_frame(&self, first: Tick, ack: Option<Ack>, wants_keyframe: bool) -> InputFrame<G::Input> {
-        let mut frame = InputFrame::one(first, G::Input::default(), ack, wants_keyframe);
-        frame.count = self.tick().since(first) as usize + 1;
-        for (place, tick) in (0..frame.count).zip((0..).map(|ahead| first + ahead)) {
-            let Action { input, age } = self.action(tick).unwrap_or_default();
-            frame.inputs[place] = input;
-            frame.ages[place] = if self.looks_back { age } else { ViewAge::NONE };
-        }
-        frame
+    /// The message with the inputs from `first` to the newest tick. What the player saw travels from the first time on
+    /// that the game has asked for it.
+    pub(crate) fn input_frame(&self, first: Tick, ack: Option<Ack>) -> InputFrame<G::Input> {
+        self.inputs.frame(first, self.tick(), ack, self.looks_back)
     }
 
     fn simulate(
@@ -261,7 +167,7 @@ impl<G: Game> Predictor<G> {
         let people = self.people | me.map_or(0, |me| 1 << me.number());
         let at = action.age.before(tick);
         let seen =
-            view_context.interpolation.moment_at(at).filter(|_| !action.age.is_none()).map(|moment| (at, moment));
+            view_context.interpolation.sample_at(at).filter(|_| !action.age.is_none()).map(|moment| (at, moment));
         let mut past = ClientViews::new(view_context.schema, newest, seen, people, &mut self.rewind_cache);
         let causes = TickCauses { tick, roster: &[], inputs: &self.seats };
         play_tick(&mut self.world, &mut rng, &causes, &mut past, &mut self.events);
@@ -277,11 +183,6 @@ impl<G: Game> Predictor<G> {
         }
     }
 
-    /// What was done in a tick.
-    fn action(&self, tick: Tick) -> Option<Action<G::Input>> {
-        self.actions[tick.0 as usize % INPUTS_KEPT].filter(|(kept, _)| *kept == tick).map(|(_, action)| action)
-    }
-
     /// Replays from what the server says to the tick that was predicted.
     pub(crate) fn reconcile(&mut self, view_context: ViewContext<'_>, base: &Snapshot, me: Option<Seat>) -> Correction {
         let target = self.tick().max(base.tick);
@@ -294,7 +195,7 @@ impl<G: Game> Predictor<G> {
             self.predicted.before.copy_from(base);
         }
         for tick in (1..=ticks).map(|ahead| base.tick + ahead) {
-            last = self.action(tick).unwrap_or_else(|| Action { input: self.codec.held(last.input), ..last });
+            last = self.inputs.at(tick).unwrap_or_else(|| Action { input: self.codec.held(last.input), ..last });
             if tick == target {
                 self.predicted.before.copy_from(&self.replayed);
             }
@@ -317,46 +218,33 @@ impl<G: Game> Predictor<G> {
     }
 
     /// Compares the old prediction with the new one, and keeps the difference to be eased on screen.
-    fn compare(&mut self, view_context: ViewContext<'_>, me: Option<Seat>, base: Tick, correction: &mut Correction) {
-        for (number, table) in view_context.schema.tables.iter().enumerate() {
-            let (old, new) = (&self.predicted.now.tables[number], &self.replayed.tables[number]);
-            let adopted = adopt((number, table), me, (old, new), (&self.base, base));
+    fn compare(&mut self, context: ViewContext<'_>, me: Option<Seat>, base: Tick, correction: &mut Correction) {
+        let Self { predicted: Predicted { now, corrections, .. }, replayed, base: last_base, .. } = self;
+        for (number, table) in context.schema.tables.iter().enumerate() {
+            let (old, new) = (&now.tables[number], &replayed.tables[number]);
+            let adopted = adopt((number, table), me, (old, new), (last_base, base));
             correction.wrong |= adopted.refused;
-            let mut offsets = Vec::new();
+            for (parent, id) in &adopted.pairs {
+                corrections.rename(number, old.ids[*parent], *id);
+            }
             for (index, id) in new.ids.iter().enumerate() {
                 let row = new.row(index);
                 let mine = number > 0 && predicts_row(table, row, me);
                 let was = old.find_near(index, *id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
                 let Some(was) = was.filter(|was| *was != row && (mine || number == 0)) else { continue };
-                let (mut error, corrected) = (FieldError::default(), Corrected { number, id: *id, was, is: row });
-                for (at, leaf) in table.leaves.iter().enumerate() {
-                    if was[at] == row[at] || !(mine || predicts_leaf(leaf, row, me)) {
-                        continue;
-                    }
-                    correction.wrong = true;
-                    let steps = difference(leaf, row[at], was[at]);
-                    let stays = || {
-                        let is_elsewhere =
-                            corrected.is_elsewhere(table, at, view_context.interpolation, self.base.tick);
-                        is_elsewhere || table.is_replaced(at, was, row)
-                    };
-                    if leaf.marks.smooth && !stays() {
-                        offsets.push((*id, at, steps as f32));
-                        error.add(leaf, steps as f32);
-                    }
-                }
-                correction.units = crate::math::max(correction.units, error.worst());
+                let corrected = CorrectedRow { number, id: *id, was, is: row };
+                let is_elsewhere = |at, _| is_elsewhere(table, at, corrected, context.interpolation, last_base.tick);
+                let counts = |leaf: &_| mine || predicts_leaf(leaf, row, me);
+                corrections.add_row(table, corrected, correction, counts, is_elsewhere);
             }
-            let renamed: Vec<_> = adopted.pairs.into_iter().map(|(parent, id)| (old.ids[parent], id)).collect();
-            renamed.into_iter().for_each(|(from, to)| self.predicted.rename(number, from, to));
-            offsets.into_iter().for_each(|(id, at, steps)| self.predicted.add_offset(number, id, at, steps));
         }
     }
 
     /// Prepares what is shown at `part` of the way to the next tick, if the input stays as it is.
-    pub(crate) fn look_ahead(&mut self, me: Option<Seat>, input: G::Input, part: f32, view_context: ViewContext<'_>) {
+    pub(crate) fn look_ahead(&mut self, me: Option<Seat>, part: f32, view_context: ViewContext<'_>) {
         let (tick, shown) = (self.tick().next(), view_context.interpolation.shown());
-        let action = Action { input, age: age_at(tick, shown).at_most(G::RULES.past_ticks_max()) };
+        let age = age_at(tick, shown).at_most(G::RULES.past_ticks_max());
+        let action = Action { input: self.inputs.current(), age };
         self.drawn = Some(shown);
         self.predicted.now.restore(&mut self.world);
         self.simulate(tick, me, action, view_context, false);
@@ -365,7 +253,40 @@ impl<G: Game> Predictor<G> {
     }
 }
 
-/// The age in `tick` of a view that showed the moment `shown`, in ticks.
-fn age_at(tick: Tick, shown: f64) -> ViewAge {
-    ViewAge::from_ticks(f64::from(tick.0) - shown)
+/// The age in `tick` of a view that showed the moment `shown`.
+fn age_at(tick: Tick, shown: TickTime) -> ViewAge {
+    ViewAge::from_ticks(TickTime::from(tick) - shown)
+}
+
+/// Whether a smooth leaf is far off because it was put elsewhere: snap, do not ease.
+///
+/// True when the leaf or another axis of the same place is farther off than anything moves, or farther than it could
+/// move from rest in a tick while the snapshots after the tick `since` show that leap. The second rule needs the
+/// snapshots: a wrong prediction of a fast thing can be as far off as a short teleport, and only what the server has
+/// shown tells the two apart.
+fn is_elsewhere(
+    table: &TableSchema,
+    at: usize,
+    row: CorrectedRow<'_>,
+    interpolation: &InterpolationBuffer,
+    since: Tick,
+) -> bool {
+    if table.is_of_rotation(at) {
+        // Its parts mean nothing alone.
+        return false;
+    }
+    let field = Some(table.leaves[at].field());
+    let segment = |earlier| MotionSegment { ends: (row.was, row.is), ticks: 1, earlier, part: 0.0 };
+    // Nothing says how fast it was: only what is too far for anything leaps.
+    if segment(None).leaps(table, field) {
+        return true;
+    }
+    let leapt = |tick: u32| {
+        let tick = Tick(tick);
+        let sample = interpolation.sample_at(tick.into()).filter(|sample| sample.before.tick == tick)?;
+        let index = sample.before.tables[row.number].ids.binary_search(&row.id).ok()?;
+        Some(MotionSegment::of(row.number, index, &sample)?.leaps(table, field))
+    };
+    let from_rest = segment(Some((row.was, 1)));
+    from_rest.leaps(table, field) && (since.0..interpolation.newest_tick().0).any(|tick| leapt(tick) == Some(true))
 }

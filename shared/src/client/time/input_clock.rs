@@ -5,7 +5,7 @@
 //! supplied, stalls included as far as running ahead can help at all; it gets there by running a few percent
 //! faster or slower (the time dilation of Overwatch, GDC 2017), and jumps only when it is far off.
 
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -39,7 +39,7 @@ const OBSERVATIONS_MAX: usize = 300;
 pub struct InputClock {
     tick_us: f64,
     base_us: u64,
-    base_tick: f64,
+    base_tick: TickTime,
     rate: f64,
     /// When an observation was made, and how early inputs would have been for a clock that shows 0 at time 0.
     observations: VecDeque<(u64, f64)>,
@@ -48,7 +48,7 @@ pub struct InputClock {
     /// Observations before this were on their way when the clock last jumped.
     settled_us: u64,
     /// Inputs for ticks before this were made before it did.
-    settled_tick: f64,
+    settled_tick: TickTime,
     /// The newest input that was observed, and how early it was.
     newest: (Tick, f64),
     /// The last so many observations belong to a stall that may turn out too long to be provided for.
@@ -62,19 +62,19 @@ impl InputClock {
         Self {
             tick_us,
             base_us: 0,
-            base_tick: 0.0,
+            base_tick: TickTime(0.0),
             rate: 1.0,
             observations: VecDeque::new(),
             sorted: Vec::new(),
             settled_us: 0,
-            settled_tick: 0.0,
+            settled_tick: TickTime(0.0),
             newest: (Tick(0), 0.0),
             unproven: 0,
         }
     }
 
     /// Sets the clock to `tick` now. `round_trip_us` is how long the effect takes to show.
-    pub fn set(&mut self, tick: f64, now_us: u64, round_trip_us: u64) {
+    pub fn set(&mut self, tick: TickTime, now_us: u64, round_trip_us: u64) {
         (self.base_us, self.base_tick, self.rate) = (now_us, tick, 1.0);
         self.observations.clear();
         self.sorted.clear();
@@ -84,7 +84,7 @@ impl InputClock {
 
     /// The tick, with its fraction, that it is now.
     #[must_use]
-    pub fn tick_at(&self, now_us: u64) -> f64 {
+    pub fn tick_at(&self, now_us: u64) -> TickTime {
         let elapsed_us = now_us.saturating_sub(self.base_us);
         self.base_tick + elapsed_us as f64 * self.rate / self.tick_us
     }
@@ -92,7 +92,7 @@ impl InputClock {
     /// The local time at which it is `tick`, in microseconds: [`tick_at`](Self::tick_at) the other way round.
     #[must_use]
     pub fn time_of(&self, tick: Tick) -> u64 {
-        let ahead_us = (f64::from(tick.0) - self.base_tick) * self.tick_us / self.rate;
+        let ahead_us = (TickTime::from(tick) - self.base_tick) * self.tick_us / self.rate;
         self.base_us.saturating_add_signed(ahead_us as i64)
     }
 
@@ -119,11 +119,11 @@ impl InputClock {
         // An input that this clock has yet to come to was made before it jumped back; one that it has jumped over was
         // made before or too late.
         let known = self.settled_tick..=self.tick_at(now_us);
-        if now_us < self.settled_us || !known.contains(&f64::from(newest.0)) {
+        if now_us < self.settled_us || !known.contains(&TickTime::from(newest)) {
             return;
         }
         self.unproven += usize::from(!is_news);
-        let offset = self.tick_at(now_us) - now_us as f64 / self.tick_us;
+        let offset = self.tick_at(now_us) - TickTime(now_us as f64 / self.tick_us);
         self.remember(now_us, lead - offset);
         let behind = LEAD_TARGET_TICKS - (self.worst(provided) + offset);
         let tick = self.tick_at(now_us);
@@ -212,9 +212,9 @@ mod tests {
         let delay_at = |profile: LinkProfile| u64::from(profile.latency_ms) * 500;
         let mut delay_us = delay_at(links[0].1);
         let mut clock = InputClock::new(tick_us as f64);
-        clock.set(start_tick, 0, 2 * delay_us);
+        clock.set(TickTime(start_tick), 0, 2 * delay_us);
         let (mut up, mut back, mut run) = (Link::new(links[0].1, 3), VecDeque::new(), Run::default());
-        let (mut newest, mut made, mut shown) = (Tick(0), start_tick as u32, start_tick);
+        let (mut newest, mut made, mut shown) = (Tick(0), start_tick as u32, TickTime(start_tick));
         for now_us in (0..seconds * 1_000_000).step_by(1_000) {
             if let Some((_, profile)) = links.iter().find(|(second, _)| second * 1_000_000 == now_us) {
                 up.set_profile(*profile);
@@ -225,7 +225,7 @@ mod tests {
             if now_us > 0 && !(0.9499..=1.0501).contains(&step) {
                 run.jumps.push(now_us as f64 / 1e6);
             }
-            while clock.tick_at(now_us) as u32 > made {
+            while clock.tick_at(now_us).tick().0 > made {
                 made += 1;
                 up.send(made.to_le_bytes().to_vec(), now_us);
             }

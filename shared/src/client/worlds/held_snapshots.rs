@@ -14,14 +14,14 @@ const HELD_MAX: usize = 160;
 #[derive(Debug)]
 pub(crate) struct HeldSnapshots {
     /// The tick that the first one's head was completed from.
-    pub(crate) told: Tick,
+    pub(crate) last_head: Tick,
     held: Vec<Vec<u8>>,
 }
 
 impl HeldSnapshots {
     /// The first snapshot that did not fit.
-    pub(crate) fn of(message: &[u8], told: Tick) -> Self {
-        Self { told, held: Vec::from([message.to_vec()]) }
+    pub(crate) fn of(message: &[u8], last_head: Tick) -> Self {
+        Self { last_head, held: Vec::from([message.to_vec()]) }
     }
 
     /// One more waits; an error when it is enough.

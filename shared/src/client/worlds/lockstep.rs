@@ -13,29 +13,27 @@ mod dispute;
 mod guess;
 
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
-use crate::client::prediction::corrections::Offsets;
-use crate::client::prediction::events::EventUpdate;
-use crate::client::prediction::events::{Events, hears};
+use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
+use crate::client::prediction::events::{EventUpdate, Events, hears};
+use crate::client::prediction::own_inputs::OwnInputs;
 use crate::client::stats::Stats;
-use crate::client::time::input_clock::InputClock;
-use crate::client::time::round_trip::RoundTrip;
+use crate::client::time::Timing;
 use crate::game::{Game, Mode, To};
 use crate::id::Seat;
-use crate::input::{Ack, INPUTS_PER_FRAME_MAX};
+use crate::input::{Ack, Action, InputFrame};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::lockstep::{LastInputs, Received, Start, TickInputs, TickInputsCodec};
 use crate::message::snapshot_head::SnapshotHead;
 use crate::rng::Rng;
 use crate::state::Schema;
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use crate::wire::{DecodeError, Reader};
 use crate::world::full_state::FullState;
-use crate::world::interpolation::blend;
+use crate::world::interpolation::{blend, is_teleport};
 use crate::world::snapshot::Snapshot;
 use crate::world::stepper::Stepper;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use guess::Inputs;
 
 /// Frames kept at the most: what is not agreed on by then never will be.
 const FRAMES_MAX: usize = 256;
@@ -55,7 +53,7 @@ pub(crate) struct Lockstep<G: Game> {
     ready: bool,
     wants_keyframe: bool,
     /// The newest tick that the server has told of, and what everyone did in it.
-    told: (Tick, LastInputs<G::Input>),
+    last_received: (Tick, LastInputs<G::Input>),
     /// Ticks after the oldest frame, up to the newest told.
     known_ticks: VecDeque<TickInputs<G::Input>>,
     /// Worlds of consecutive ticks, oldest first.
@@ -67,14 +65,16 @@ pub(crate) struct Lockstep<G: Game> {
     /// The hash of the last confirmed world that is compared.
     hash: u32,
     stepper: Stepper<G>,
-    inputs: Inputs<G>,
+    inputs: OwnInputs<G::Input>,
+    /// The newest tick that an input was made for.
+    made: Tick,
     events: Events<G>,
     /// The newest tick whose events were told as guesses.
     last_predicted_event_tick: Tick,
     /// The newest world before it was dropped, to be compared with what comes instead; and how many ticks were dropped
     /// with it, none when there is nothing to compare.
     dropped: (Snapshot, u32),
-    offsets: Offsets,
+    corrections: Corrections,
     /// A difference that is being looked into.
     dispute: Option<dispute::Open>,
     evidence: Vec<Vec<u8>>,
@@ -83,13 +83,12 @@ pub(crate) struct Lockstep<G: Game> {
     interpolation: InterpolationBuffer,
     /// A world without rows, to tell the playout when something came.
     tick_only: Snapshot,
-    clock: InputClock,
-    round_trip: RoundTrip,
+    timing: Timing,
     merged: Snapshot,
     shown: G,
     shown_us: u64,
     /// The moment that was shown last, in ticks.
-    moment: f64,
+    moment: TickTime,
 }
 
 impl<G: Game> Lockstep<G> {
@@ -101,7 +100,7 @@ impl<G: Game> Lockstep<G> {
             me: None,
             ready: false,
             wants_keyframe: false,
-            told: (Tick(0), LastInputs::default()),
+            last_received: (Tick(0), LastInputs::default()),
             known_ticks: VecDeque::new(),
             frames: VecDeque::new(),
             spare: Vec::new(),
@@ -109,22 +108,22 @@ impl<G: Game> Lockstep<G> {
             agreed: Tick(0),
             hash: 0,
             stepper: Stepper::new(G::default(), Rng::new(0)),
-            inputs: Inputs::new(),
+            inputs: OwnInputs::new(),
+            made: Tick(0),
             events: Events::new(),
             last_predicted_event_tick: Tick(0),
             dropped: (Snapshot::default(), 0),
-            offsets: Offsets::default(),
+            corrections: Corrections::default(),
             dispute: None,
             evidence: Vec::new(),
             confirmed_event_tick: Tick(0),
             interpolation: InterpolationBuffer::new(tick_us),
             tick_only: Snapshot::default(),
-            clock: InputClock::new(tick_us),
-            round_trip: RoundTrip::new(G::RULES.tick_us()),
+            timing: Timing::new(G::RULES),
             merged: Snapshot::empty(&schema),
             shown: G::default(),
             shown_us: 0,
-            moment: 0.0,
+            moment: TickTime(0.0),
             schema,
         }
     }
@@ -133,21 +132,18 @@ impl<G: Game> Lockstep<G> {
     pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
         self.me = seat;
         self.interpolation.reset();
-        let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;
-        self.clock = InputClock::new(1_000_000.0 / f64::from(G::RULES.tick_rate_hz));
-        self.clock.set(f64::from(tick.0) + ahead, now_us, waited_us);
-        self.round_trip = RoundTrip::new(G::RULES.tick_us());
+        self.timing.restart(tick, waited_us, now_us);
         self.wants_keyframe = false;
     }
 
     /// The newest tick that the server need not tell again.
     pub(crate) fn known(&self) -> Option<Tick> {
-        (self.ready && !self.wants_keyframe && self.dispute.is_none()).then_some(self.told.0)
+        (self.ready && !self.wants_keyframe && self.dispute.is_none()).then_some(self.last_received.0)
     }
 
     /// A hidden page plays neutral inputs.
     pub(crate) const fn set_hidden(&mut self, hidden: bool) {
-        self.inputs.hidden = hidden;
+        self.inputs.set_hidden(hidden);
     }
 
     /// A message could not be used: the next one should bring a whole world.
@@ -157,38 +153,31 @@ impl<G: Game> Lockstep<G> {
 
     /// What the player does from now on, until the next call.
     pub(crate) fn push_input(&mut self, input: G::Input) {
-        self.inputs.input = self.codec.inputs().quantize(input);
+        self.inputs.set(input, self.codec.inputs());
     }
 
     /// Takes in what everyone did.
     pub(crate) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
         let mut reader = Reader::new(message);
-        let head = SnapshotHead::decode(&mut reader, self.told.0)?;
+        let head = SnapshotHead::decode(&mut reader, self.last_received.0)?;
         if head.has_events || head.priors.is_some() {
             return Err(DecodeError::UnknownKind(message[0]));
         }
-        let last = self.ready.then_some((self.told.0, &self.told.1));
+        let last = self.ready.then_some((self.last_received.0, &self.last_received.1));
         let Received { start, known_ticks } = self.codec.decode(&self.schema, last, head.tick, reader)?;
         let is_keyframe = start.is_some();
         if let Some(start) = start {
             self.restart(start, head.tick);
         }
-        let last_inputs = known_ticks.last().map_or(self.told.1, |tick_inputs| tick_inputs.last_inputs);
-        self.told = (head.tick, last_inputs);
+        let last_inputs = known_ticks.last().map_or(self.last_received.1, |tick_inputs| tick_inputs.last_inputs);
+        self.last_received = (head.tick, last_inputs);
         self.known_ticks.extend(known_ticks);
         // Which ticks went without an input of ours is seen tick by tick.
         let head_alone = SnapshotHead { starved: false, ..head };
         stats.count_snapshot(message.len() as u64, 0, is_keyframe, &head_alone);
         self.tick_only.tick = head.tick;
         self.interpolation.push(&self.tick_only, now_us);
-        if let Some(lead) = head.lead {
-            let newest = head.tick.offset(i64::from(lead));
-            self.clock.observe(newest, head.tick, now_us, stats.rtt_us);
-            stats.input_lead_ticks = lead;
-            if let Some(rtt_us) = self.round_trip.echoed(newest, now_us) {
-                stats.rtt_us = rtt_us;
-            }
-        }
+        self.timing.observe(&head, now_us, stats);
         Ok(())
     }
 
@@ -203,16 +192,16 @@ impl<G: Game> Lockstep<G> {
             (tick, tick, tick, tick);
         self.dispute = None;
         self.events.restart(tick);
-        self.told = (tick, start.last_inputs);
+        self.last_received = (tick, start.last_inputs);
         self.frames.push_back(Frame {
             full_state: start.full_state,
             last_inputs: start.last_inputs,
             events: Vec::new(),
         });
         self.dropped.1 = 0;
-        self.offsets.clear();
-        if !self.ready || !(newest..=newest + PREDICTION_TICKS_MAX).contains(&self.inputs.made) {
-            self.inputs.made = newest;
+        self.corrections.clear();
+        if !self.ready || !(newest..=newest + PREDICTION_TICKS_MAX).contains(&self.made) {
+            self.made = newest;
         }
         (self.ready, self.wants_keyframe) = (true, false);
     }
@@ -224,24 +213,31 @@ impl<G: Game> Lockstep<G> {
             return;
         }
         self.interpolation.advance(now_us);
-        let first = self.inputs.made.next();
-        let due = Tick(self.clock.tick_at(now_us) as u32).min(self.told.0 + PREDICTION_TICKS_MAX);
-        self.inputs.make(due, |tick| {
+        let first = self.made.next();
+        let due = self.timing.due(now_us).min(self.last_received.0 + PREDICTION_TICKS_MAX);
+        for _ in 0..ADVANCE_TICKS_MAX {
+            if self.made >= due {
+                break;
+            }
+            self.made = self.made.next();
+            self.inputs.record(self.made, Action::from(self.inputs.next()));
+            self.timing.sent(self.made, now_us);
             stats.inputs += 1;
-            self.round_trip.sent(tick, now_us);
-        });
+        }
         self.settle(stats);
-        let target = self.inputs.made.min(self.told.0 + self.rollback_ticks_max()).max(self.told.0);
+        let target = self.made.min(self.last_received.0 + self.rollback_ticks_max()).max(self.last_received.0);
         for _ in 0..ADVANCE_TICKS_MAX + self.rollback_ticks_max() {
             if self.newest().full_state.tick() >= target {
                 break;
             }
             self.play(stats);
         }
-        if self.inputs.made >= first {
+        if self.made >= first {
             let ack = Some(Ack { tick: self.confirmed, hash: self.hash });
             let mut message = Vec::new();
-            self.codec.inputs().encode(&self.inputs.frame(first, ack, self.wants_keyframe), &mut message);
+            let wants_keyframe = self.wants_keyframe;
+            let frame = InputFrame { wants_keyframe, ..self.inputs.frame(first, self.made, ack, false) };
+            self.codec.inputs().encode(&frame, &mut message);
             outbox.push_back(message);
         }
         self.poll_dispute(now_us);
@@ -289,7 +285,7 @@ impl<G: Game> Lockstep<G> {
     /// Makes the next tick: as the server says it was, or as it is guessed to be.
     fn play(&mut self, stats: &mut Stats) {
         let tick = self.newest().full_state.tick().next();
-        let told = self.tick_inputs(tick).is_some();
+        let is_known = self.tick_inputs(tick).is_some();
         let mut frame = self.spare.pop().unwrap_or_else(|| Frame {
             full_state: FullState::empty(&self.schema),
             last_inputs: LastInputs::default(),
@@ -297,15 +293,15 @@ impl<G: Game> Lockstep<G> {
         });
         frame.last_inputs = match self.tick_inputs(tick) {
             Some(tick_inputs) => tick_inputs.last_inputs,
-            None => self.inputs.guess(tick, &self.newest().last_inputs, self.me, self.codec.inputs()),
+            None => self.guess_inputs(tick),
         };
         self.step(tick, &mut frame);
-        if !told && tick > self.last_predicted_event_tick {
+        if !is_known && tick > self.last_predicted_event_tick {
             self.events.predict(tick, self.me, &frame.events);
             self.last_predicted_event_tick = tick;
         }
         self.frames.push_back(frame);
-        if told {
+        if is_known {
             self.confirm(tick, stats);
         }
         self.compare(stats);
@@ -321,7 +317,7 @@ impl<G: Game> Lockstep<G> {
             last_predicted_event_tick.for_each(|(_, event)| self.events.confirm(tick, event));
         }
         let played = self.me.and_then(|me| self.tick_inputs(tick)?.last_inputs.inputs()[me.index()]);
-        stats.starved_ticks += u64::from(played.is_some_and(|played| self.inputs.mine(tick) != Some(played)));
+        stats.starved_ticks += u64::from(played.is_some_and(|played| self.mine(tick) != Some(played)));
         let Some(expected) = self.tick_inputs(tick).and_then(|tick_inputs| tick_inputs.hash) else { return };
         self.hash = self.frames[at].full_state.hash(&self.schema);
         if self.dispute.is_some() {
@@ -346,7 +342,7 @@ impl<G: Game> Lockstep<G> {
         }
         let ticks = core::mem::take(&mut self.dropped.1);
         let Some(at) = self.place(tick) else { return };
-        let mut correction = self.offsets.correct(&self.schema, &self.dropped.0, &self.frames[at].full_state.snapshot);
+        let mut correction = self.correct_shown(at);
         correction.ticks = ticks;
         stats.count_correction(&correction);
         let first = tick - (ticks - 1);
@@ -357,11 +353,28 @@ impl<G: Game> Lockstep<G> {
         self.events.reconsider(self.me, now, &replayed);
     }
 
+    /// Finds how far the dropped world was off from that of the frame at `at`, and eases the difference from now on.
+    fn correct_shown(&mut self, at: usize) -> Correction {
+        let Self { schema, dropped: (old, _), frames, corrections, .. } = self;
+        let new = &frames[at].full_state.snapshot;
+        let mut found = Correction { wrong: *old != *new, ..Correction::default() };
+        for (number, table) in schema.tables.iter().enumerate() {
+            let (old, new) = (&old.tables[number], &new.tables[number]);
+            for (index, id) in new.ids.iter().enumerate() {
+                let is = new.row(index);
+                let Some(was) = old.find(*id).filter(|was| *was != is) else { continue };
+                let row = CorrectedRow { number, id: *id, was, is };
+                let is_elsewhere = |at, steps| is_teleport(&table.leaves[at], steps) || table.is_of_rotation(at);
+                corrections.add_row(table, row, &mut found, |_| true, is_elsewhere);
+            }
+        }
+        found
+    }
+
     /// Lets go of frames that are neither shown nor needed to find a difference.
     fn forget(&mut self) {
         // A page that is hidden shows nothing, and lets go of what it would have shown.
-        let shown = self.moment.max(self.interpolation.shown() - f64::from(ADVANCE_TICKS_MAX));
-        let shown = Tick(shown as u32);
+        let shown = self.moment.later(self.interpolation.shown() - f64::from(ADVANCE_TICKS_MAX)).tick();
         let oldest = self.agreed.min(shown).min(self.confirmed);
         let is_old = |frame: &Frame<G>| frame.full_state.tick() < oldest;
         while self.frames.len() > FRAMES_MAX || self.frames.front().is_some_and(is_old) {
@@ -379,30 +392,31 @@ impl<G: Game> Lockstep<G> {
         }
         let elapsed_us = now_us.saturating_sub(self.shown_us);
         self.shown_us = now_us;
-        self.offsets.fade(elapsed_us);
+        self.corrections.fade(elapsed_us);
         self.moment = self.moment_at(now_us);
-        let before = Tick(self.moment as u32);
+        let before = self.moment.tick();
         let at = self.place(before)?;
-        let part = (self.moment - f64::from(before.0)) as f32;
+        let part = (self.moment - TickTime::from(before)) as f32;
         let after = self.frames.get(at + 1).unwrap_or(&self.frames[at]);
         blend(&self.schema, &self.frames[at].full_state.snapshot, &after.full_state.snapshot, part, &mut self.merged);
-        self.offsets.apply(&self.schema, &mut self.merged);
+        self.corrections.apply(&self.schema, &mut self.merged);
         self.merged.restore(&mut self.shown);
         Some(&self.shown)
     }
 
     /// The moment to show, in ticks, within the frames there are: a tick behind the player's own inputs at the least,
     /// and as far ahead of what was told as may be guessed.
-    fn moment_at(&self, now_us: u64) -> f64 {
+    fn moment_at(&self, now_us: u64) -> TickTime {
         let ahead = self.interpolation.shown() + f64::from(self.rollback_ticks_max());
         let wanted = match self.me {
-            Some(_) => ahead.min(self.clock.tick_at(now_us) - 1.0),
+            Some(_) => ahead.earlier(self.timing.tick_at(now_us) - 1.0),
             None => ahead,
         };
         let (oldest, newest) = (self.frames.front(), self.frames.back());
-        let tick = |frame: Option<&Frame<G>>| frame.map_or(0.0, |frame| f64::from(frame.full_state.tick().0));
+        let tick =
+            |frame: Option<&Frame<G>>| frame.map_or_else(TickTime::default, |frame| frame.full_state.tick().into());
         // Time does not run backwards on a screen.
-        wanted.max(self.moment.min(wanted + 2.0)).min(tick(newest)).max(tick(oldest))
+        wanted.later(self.moment.earlier(wanted + 2.0)).earlier(tick(newest)).later(tick(oldest))
     }
 
     fn newest(&self) -> &Frame<G> {
@@ -437,16 +451,14 @@ impl<G: Game> Lockstep<G> {
     }
 
     pub(crate) const fn predicted_tick(&self) -> Tick {
-        self.inputs.made
+        self.made
     }
 
     pub(crate) fn input_due_us(&self, tick: Tick) -> u64 {
-        self.clock.time_of(tick)
+        self.timing.time_of(tick)
     }
 
     pub(crate) const fn interpolation(&self) -> &InterpolationBuffer {
         &self.interpolation
     }
 }
-
-const _: () = assert!(ADVANCE_TICKS_MAX as usize <= INPUTS_PER_FRAME_MAX, "the ticks of one call go in one frame");

@@ -13,26 +13,23 @@ use crate::client::prediction::events::EventUpdate;
 use crate::client::prediction::events::Events;
 use crate::client::prediction::predictor::{Predictor, ViewContext};
 use crate::client::stats::Stats;
-use crate::client::time::input_clock::InputClock;
-use crate::client::time::round_trip::RoundTrip;
+use crate::client::time::Timing;
 use crate::client::worlds::held_snapshots::HeldSnapshots;
 use crate::desync::dump_rows;
 use crate::determinism::behaviour::behaviour_hash;
 use crate::game::Game;
 use crate::id::{RowId, Seat};
-use crate::input::{Ack, INPUTS_PER_FRAME_MAX, InputCodec};
+use crate::input::{Ack, InputCodec, InputFrame};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::message::evidence::{ClientEvidence, LeafClaim, ServerEvidence};
 use crate::message::snapshot_head::SnapshotHead;
 use crate::replication::Replica;
 use crate::state::Schema;
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use crate::wire::{DecodeError, Reader};
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-
-const _: () = assert!(ADVANCE_TICKS_MAX as usize <= INPUTS_PER_FRAME_MAX, "the ticks of one call go in one frame");
 
 /// What a player knows and predicts of a room's world.
 pub(crate) struct Snapshots<G: Game> {
@@ -41,17 +38,14 @@ pub(crate) struct Snapshots<G: Game> {
     me: Option<Seat>,
     replica: Replica,
     /// The tick of the last snapshot's head: the next one's is completed from it.
-    told: Tick,
+    last_head: Tick,
     interpolation: InterpolationBuffer,
-    clock: InputClock,
-    round_trip: RoundTrip,
+    timing: Timing,
     predictor: Predictor<G>,
     events: Events<G>,
     /// A snapshot came that the prediction does not start from yet.
     unreconciled: bool,
     ready: bool,
-    hidden: bool,
-    input: G::Input,
     ack: Option<Ack>,
     wants_keyframe: bool,
     /// A world that is wrong, and what waits for it to be set right.
@@ -70,17 +64,14 @@ impl<G: Game> Snapshots<G> {
         Self {
             me: None,
             replica: Replica::empty(&schema),
-            told: Tick(0),
+            last_head: Tick(0),
             interpolation: InterpolationBuffer::new(tick_us),
-            clock: InputClock::new(tick_us),
-            round_trip: RoundTrip::new(G::RULES.tick_us()),
+            timing: Timing::new(G::RULES),
             predictor: Predictor::new(&schema, codec.clone()),
             codec,
             events: Events::new(),
             unreconciled: false,
             ready: false,
-            hidden: false,
-            input: G::Input::default(),
             ack: None,
             wants_keyframe: false,
             held: None,
@@ -97,11 +88,9 @@ impl<G: Game> Snapshots<G> {
         self.me = seat;
         self.replica = Replica::empty(&self.schema);
         self.interpolation.reset();
-        let ahead = 2.0 + waited_us as f64 / G::RULES.tick_us() as f64;
-        self.clock = InputClock::new(1_000_000.0 / f64::from(G::RULES.tick_rate_hz));
-        self.clock.set(f64::from(tick.0) + ahead, now_us, waited_us);
-        self.round_trip = RoundTrip::new(G::RULES.tick_us());
-        (self.ready, self.unreconciled, self.ack, self.wants_keyframe) = (false, false, None, false);
+        self.timing.restart(tick, waited_us, now_us);
+        (self.ready, self.unreconciled, self.wants_keyframe) = (false, false, false);
+        self.ack = None;
         self.held = None;
         self.evidence.clear();
         self.events.restart(tick);
@@ -114,7 +103,7 @@ impl<G: Game> Snapshots<G> {
 
     /// A hidden page plays neutral inputs.
     pub(crate) const fn set_hidden(&mut self, hidden: bool) {
-        self.hidden = hidden;
+        self.predictor.set_hidden(hidden);
     }
 
     /// A message could not be used: the next one should be a keyframe.
@@ -124,7 +113,7 @@ impl<G: Game> Snapshots<G> {
 
     /// Takes in a snapshot.
     pub(crate) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
-        let told = self.told;
+        let last_head = self.last_head;
         match (self.apply(message, now_us, stats), &mut self.held) {
             (Ok(()), _) => {
                 self.held = None;
@@ -140,8 +129,8 @@ impl<G: Game> Snapshots<G> {
             (Err(DecodeError::HashMismatch { .. }), None) if self.ready && !self.wants_keyframe => {
                 stats.hash_mismatches += 1;
                 stats.desyncs += 1;
-                self.held = Some(HeldSnapshots::of(message, told));
-                let tick = self.replica.world().tick.0;
+                self.held = Some(HeldSnapshots::of(message, last_head));
+                let tick = self.replica.world().tick;
                 self.evidence.push(ClientEvidence::Dispute { tick, hashes: Vec::new() }.encode());
                 Ok(())
             }
@@ -153,16 +142,16 @@ impl<G: Game> Snapshots<G> {
     pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
         let world = self.replica.world();
         match evidence {
-            ServerEvidence::RowHashes { tick, rows } if world.tick.0 == tick => {
+            ServerEvidence::RowHashes { tick, rows } if world.tick == tick => {
                 let row_dump = dump_rows(&self.schema, world, &rows, behaviour_hash::<G>());
                 self.evidence.push(ClientEvidence::RowDump(row_dump).encode());
             }
-            ServerEvidence::Correction { tick, leaves } if world.tick.0 == tick => {
+            ServerEvidence::Correction { tick, leaves } if world.tick == tick => {
                 let Some(held) = self.held.take() else { return };
                 for LeafClaim { table, slot, leaf, value } in leaves {
                     self.replica.set_leaf(&self.schema, usize::from(table), slot, usize::from(leaf), value);
                 }
-                self.told = held.told;
+                self.last_head = held.last_head;
                 let fits = held.release().iter().all(|message| self.apply(message, now_us, stats).is_ok());
                 stats.desyncs_healed += u64::from(fits);
                 self.wants_keyframe |= !fits;
@@ -181,8 +170,8 @@ impl<G: Game> Snapshots<G> {
 
     fn apply(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
         let mut reader = Reader::new(message);
-        let head = SnapshotHead::decode(&mut reader, self.told)?;
-        self.told = head.tick;
+        let head = SnapshotHead::decode(&mut reader, self.last_head)?;
+        self.last_head = head.tick;
         let events = if head.has_events { self.events.decode(&mut reader)? } else { Vec::new() };
         let newest = self.interpolation.newest_tick();
         if head.tick <= newest && self.ready {
@@ -207,14 +196,7 @@ impl<G: Game> Snapshots<G> {
             self.ready = true;
             self.predictor.restart(self.replica.world());
         }
-        if let Some(lead) = head.lead {
-            let newest = head.tick.offset(i64::from(lead));
-            self.clock.observe(newest, head.tick, now_us, stats.rtt_us);
-            stats.input_lead_ticks = lead;
-            if let Some(rtt_us) = self.round_trip.echoed(newest, now_us) {
-                stats.rtt_us = rtt_us;
-            }
-        }
+        self.timing.observe(&head, now_us, stats);
         for (age, event) in events {
             self.events.confirm_row(head.tick - age, event);
         }
@@ -223,7 +205,7 @@ impl<G: Game> Snapshots<G> {
 
     /// What the player does from now on, until the next call.
     pub(crate) fn push_input(&mut self, input: G::Input) {
-        self.input = self.codec.quantize(input);
+        self.predictor.push_input(input);
     }
 
     /// Makes the ticks that are due: at most a few per call, so that a tab that slept stays responsive. What is to
@@ -236,13 +218,13 @@ impl<G: Game> Snapshots<G> {
         self.interpolation.advance(now_us);
         if core::mem::take(&mut self.unreconciled) {
             self.fade(now_us);
-            let view_context = ViewContext::at(now_us, &self.clock, &self.schema, &self.interpolation);
+            let view_context = ViewContext::at(now_us, &self.timing, &self.schema, &self.interpolation);
             let correction = self.predictor.reconcile(view_context, self.replica.world(), self.me);
             stats.count_correction(&correction);
             self.events.reconsider(self.me, self.predictor.tick(), self.predictor.replayed_events());
         }
         let newest = self.interpolation.newest_tick();
-        let due = Tick(self.clock.tick_at(now_us) as u32).min(newest + PREDICTION_TICKS_MAX);
+        let due = self.timing.due(now_us).min(newest + PREDICTION_TICKS_MAX);
         let first = self.predictor.tick().next();
         for _ in 0..ADVANCE_TICKS_MAX {
             if self.predictor.tick() >= due {
@@ -252,7 +234,8 @@ impl<G: Game> Snapshots<G> {
             stats.inputs += 1;
         }
         if self.predictor.tick() >= first {
-            let frame = self.predictor.input_frame(first, self.ack, self.wants_keyframe);
+            let frame =
+                InputFrame { wants_keyframe: self.wants_keyframe, ..self.predictor.input_frame(first, self.ack) };
             let mut message = Vec::new();
             self.codec.encode(&frame, &mut message);
             outbox.push_back(message);
@@ -260,28 +243,27 @@ impl<G: Game> Snapshots<G> {
     }
 
     fn make_tick(&mut self, now_us: u64) {
-        let input = if self.hidden { G::Input::default() } else { self.input };
         let tick = self.predictor.tick().next();
-        let view_context = ViewContext::at(now_us, &self.clock, &self.schema, &self.interpolation);
-        let events = self.predictor.step(self.me, input, view_context);
+        let view_context = ViewContext::at(now_us, &self.timing, &self.schema, &self.interpolation);
+        let events = self.predictor.step(self.me, view_context);
         self.events.predict(tick, self.me, events);
-        self.round_trip.sent(tick, now_us);
+        self.timing.sent(tick, now_us);
     }
 
     /// Corrections are eased for the time that has passed since they were shown or made.
     fn fade(&mut self, now_us: u64) {
-        self.predictor.predicted.fade(now_us.saturating_sub(self.faded_us));
+        self.predictor.predicted.corrections.fade(now_us.saturating_sub(self.faded_us));
         self.faded_us = now_us;
     }
 
     /// The world to show now; `None` before the first snapshot.
     pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
         self.fade(now_us);
-        let moment = self.interpolation.moment()?;
-        let ahead = self.clock.tick_at(now_us) - f64::from(self.predictor.tick().0);
-        let view_context = ViewContext::at(now_us, &self.clock, &self.schema, &self.interpolation);
-        self.predictor.look_ahead(self.me, self.input, ahead as f32, view_context);
-        compose(&self.schema, self.me, &moment, &self.predictor.predicted, &mut self.merged);
+        let sample = self.interpolation.sample()?;
+        let ahead = self.timing.tick_at(now_us) - TickTime::from(self.predictor.tick());
+        let view_context = ViewContext::at(now_us, &self.timing, &self.schema, &self.interpolation);
+        self.predictor.look_ahead(self.me, ahead as f32, view_context);
+        compose(&self.schema, self.me, &sample, &self.predictor.predicted, &mut self.merged);
         self.merged.restore(&mut self.shown);
         Some(&self.shown)
     }
@@ -300,7 +282,7 @@ impl<G: Game> Snapshots<G> {
     }
 
     pub(crate) fn input_due_us(&self, tick: Tick) -> u64 {
-        self.clock.time_of(tick)
+        self.timing.time_of(tick)
     }
 
     pub(crate) const fn interpolation(&self) -> &InterpolationBuffer {

@@ -43,7 +43,7 @@ impl<G: Game> Lockstep<G> {
                 let from = self.agreed.max(tick - (DISPUTED_TICKS_MAX as u32 - 1));
                 let disputed = self.frames.iter().filter(|frame| (from..=tick).contains(&frame.full_state.tick()));
                 let hashes = disputed.map(|frame| frame.full_state.hash(&self.schema)).collect();
-                self.evidence.push(ClientEvidence::Dispute { tick: tick.0, hashes }.encode());
+                self.evidence.push(ClientEvidence::Dispute { tick, hashes }.encode());
             }
         }
     }
@@ -52,12 +52,12 @@ impl<G: Game> Lockstep<G> {
     pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, stats: &mut Stats) {
         match evidence {
             ServerEvidence::RowHashes { tick, rows } => {
-                let Some(frame) = self.frame(Tick(tick)) else { return self.ask_for_keyframe() };
+                let Some(frame) = self.frame(tick) else { return self.ask_for_keyframe() };
                 let row_dump = dump_rows(&self.schema, &frame.full_state.snapshot, &rows, behaviour_hash::<G>());
                 self.evidence.push(ClientEvidence::RowDump(row_dump).encode());
             }
             ServerEvidence::Correction { tick, leaves } => {
-                if self.correct(Tick(tick), &leaves).is_none() {
+                if self.correct(tick, &leaves).is_none() {
                     return self.ask_for_keyframe();
                 }
                 stats.desyncs_healed += u64::from(self.dispute.take().is_some());
@@ -82,7 +82,7 @@ impl<G: Game> Lockstep<G> {
     /// Plays on from a corrected world to where everyone is, at once: it is a second's worth of ticks at the most.
     fn play_again(&mut self, stats: &mut Stats) {
         for _ in 0..super::FRAMES_MAX {
-            if self.confirmed >= self.told.0 {
+            if self.confirmed >= self.last_received.0 {
                 break;
             }
             self.play(stats);

@@ -1,0 +1,77 @@
+//! The player's own inputs: what they do now, and what they did in the ticks that the server has yet to confirm.
+
+use crate::input::{Ack, Action, INPUTS_PER_FRAME_MAX, InputCodec, InputFrame, ViewAge};
+use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
+use crate::state::Input;
+use crate::tick::Tick;
+
+/// Inputs that are kept; more than can be unacknowledged.
+const KEPT: usize = 64;
+const _: () = assert!(KEPT > PREDICTION_TICKS_MAX as usize, "a replay must find its inputs");
+const _: () = assert!(ADVANCE_TICKS_MAX as usize <= INPUTS_PER_FRAME_MAX, "the ticks of one call go in one frame");
+
+/// What the player does and has done.
+#[derive(Debug)]
+pub(crate) struct OwnInputs<I> {
+    current: I,
+    hidden: bool,
+    /// By tick, modulo its length.
+    ring: [Option<(Tick, Action<I>)>; KEPT],
+}
+
+impl<I: Input> OwnInputs<I> {
+    pub(crate) fn new() -> Self {
+        Self { current: I::default(), hidden: false, ring: [None; KEPT] }
+    }
+
+    /// What the player does from now on, rounded to what travels.
+    pub(crate) fn set(&mut self, input: I, codec: &InputCodec<I>) {
+        self.current = codec.quantize(input);
+    }
+
+    /// Whether the page is hidden: a player who sees nothing does nothing.
+    pub(crate) const fn set_hidden(&mut self, hidden: bool) {
+        self.hidden = hidden;
+    }
+
+    /// What the player's hands do now.
+    pub(crate) const fn current(&self) -> I {
+        self.current
+    }
+
+    /// The input for the next tick.
+    pub(crate) fn next(&self) -> I {
+        if self.hidden { I::default() } else { self.current }
+    }
+
+    /// Keeps what was done in a tick.
+    pub(crate) const fn record(&mut self, tick: Tick, action: Action<I>) {
+        self.ring[tick.0 as usize % KEPT] = Some((tick, action));
+    }
+
+    /// What was done in a tick; `None` for one that is long ago, or that no input was made for.
+    pub(crate) fn at(&self, tick: Tick) -> Option<Action<I>> {
+        self.ring[tick.0 as usize % KEPT].filter(|(kept, _)| *kept == tick).map(|(_, action)| action)
+    }
+
+    /// Forgets what was done.
+    pub(crate) const fn clear(&mut self) {
+        self.ring = [None; KEPT];
+    }
+
+    /// The message with the inputs from `first` to `newest`: more than one after a frame that took long.
+    ///
+    /// Inputs that were sent before are not repeated. The stream loses none, so after a stall they all arrive at once
+    /// anyway, and in a frame with older ones they would arrive no sooner. View ages travel only with `ages`: games that
+    /// never ask for them pay no byte.
+    pub(crate) fn frame(&self, first: Tick, newest: Tick, ack: Option<Ack>, ages: bool) -> InputFrame<I> {
+        let mut frame = InputFrame::one(first, I::default(), ack, false);
+        frame.count = (newest.since(first) as usize + 1).min(INPUTS_PER_FRAME_MAX);
+        for (place, tick) in (0..frame.count).zip((0..).map(|ahead| first + ahead)) {
+            let Action { input, age } = self.at(tick).unwrap_or_default();
+            frame.inputs[place] = input;
+            frame.ages[place] = if ages { age } else { ViewAge::NONE };
+        }
+        frame
+    }
+}
