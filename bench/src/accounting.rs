@@ -1,7 +1,7 @@
 //! CPU time and memory of a process, as the kernel counts them.
 //!
-//! Times are from each thread's `schedstat`: nanoseconds on a CPU, not samples of a timer. Threads that end
-//! between two readings take their last share with them.
+//! Times are from each thread's `schedstat`: nanoseconds on a CPU, not samples of a timer. The last share of a thread
+//! that ends between two readings is lost.
 
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -19,14 +19,14 @@ impl CpuTimes {
     /// Reads the times of the process `pid`.
     ///
     /// # Errors
-    /// When there is no such process or it may not be read.
+    /// When there is no such process, or this process may not read it.
     pub fn of(pid: u32) -> Result<Self> {
         let folder = PathBuf::from(format!("/proc/{pid}/task"));
         let mut threads = BTreeMap::new();
         for entry in fs::read_dir(&folder).with_context(|| format!("process {pid} cannot be read"))? {
             let path = entry?.path();
             let thread = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-            // A thread may end while we look.
+            // A thread may end while its files are read.
             let schedstat = fs::read_to_string(path.join("schedstat")).ok();
             let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
             if let (Some(thread), Some(ran_ns)) = (thread, schedstat.as_deref().and_then(on_cpu_ns)) {
@@ -56,24 +56,24 @@ fn on_cpu_ns(schedstat: &str) -> Option<u64> {
 /// Resident memory of the process `pid` in bytes.
 ///
 /// # Errors
-/// When there is no such process or the kernel does not say.
+/// When there is no such process, or when the kernel does not tell.
 pub fn rss_bytes(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("no process {pid}"))?;
     bytes_of(&status, "VmRSS:").context("the kernel does not say how much memory the process has")
 }
 
-/// Memory that the process `pid` has for itself, in bytes: anonymous pages, neither files nor the kernel's buffers.
-/// The kernel looks at every page for it, which takes a while.
+/// Anonymous memory of the process `pid` in bytes: neither files nor the kernel's buffers. The kernel looks at every
+/// page for it, which takes a while.
 ///
 /// # Errors
-/// When there is no such process, or the kernel does not say.
+/// When there is no such process, or when the kernel does not tell.
 pub fn user_bytes(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let rollup = fs::read_to_string(&path).with_context(|| format!("{path} cannot be read"))?;
-    bytes_of(&rollup, "Anonymous:").with_context(|| format!("{path} says nothing of anonymous memory"))
+    bytes_of(&rollup, "Anonymous:").with_context(|| format!("{path} does not mention anonymous memory"))
 }
 
-/// What stands behind a label in KiB.
+/// The value in KiB behind a label, in bytes.
 fn bytes_of(text: &str, label: &str) -> Option<u64> {
     let kib: u64 = text.lines().find_map(|line| line.strip_prefix(label))?.split_whitespace().next()?.parse().ok()?;
     Some(kib * 1024)
@@ -104,16 +104,16 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_is_taken_is_counted_as_this_process_own() {
+    fn allocated_memory_counts_as_memory_of_this_process() {
         let own = || user_bytes(std::process::id()).unwrap();
         let before = own();
         let taken = std::hint::black_box(vec![1_u8; 64 << 20]);
-        assert!(own() >= before + (48 << 20), "other tests may free some meanwhile");
+        assert!(own() >= before + (48 << 20), "other tests may free some memory meanwhile");
         assert_eq!(taken[1 << 20], 1);
     }
 
     #[test]
-    fn a_process_that_is_not_there_is_an_error() {
+    fn a_process_that_does_not_exist_is_an_error() {
         let nobody = u32::MAX;
         assert!(CpuTimes::of(nobody).is_err() && rss_bytes(nobody).is_err() && user_bytes(nobody).is_err());
     }

@@ -1,4 +1,5 @@
-//! Autopsies for people: what two machines disagreed about, and who is right by this machine.
+//! Autopsies for people: the fields on which a server and a client disagreed, and the side that this machine agrees
+//! with.
 
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write as _;
@@ -16,10 +17,10 @@ use tickwire_server::room::{AUTOPSY_FORMAT, Autopsy};
 /// Ticks whose inputs are printed.
 const TICKS_PRINTED: u32 = 12;
 
-/// An autopsy in words; `game` is the one that it names.
+/// An autopsy in words; `G` is the game that the autopsy names.
 ///
 /// # Errors
-/// When it is of another format, or of another build of the game.
+/// When the autopsy is of another format, or of another build of the game.
 pub fn explain<G: Game>(autopsy: &Autopsy) -> Result<String> {
     ensure!(autopsy.format == AUTOPSY_FORMAT, "format {} is not {AUTOPSY_FORMAT}", autopsy.format);
     let mut out = head(autopsy);
@@ -66,7 +67,7 @@ fn inputs(autopsy: &Autopsy, out: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// Makes the tick again, here, and says whose world comes out.
+/// Simulates the tick again on this machine, and tells which side's world comes out.
 fn run_again<G: Game>(autopsy: &Autopsy, replay: &str) -> Result<String> {
     let fingerprint = format!("{:016x}", fingerprint::<G>());
     if fingerprint != autopsy.fingerprint {
@@ -97,7 +98,7 @@ fn run_again<G: Game>(autopsy: &Autopsy, replay: &str) -> Result<String> {
     Ok(out)
 }
 
-/// What the field with this path is in a world.
+/// The value of the field with this path in a world.
 fn field(schema: &Schema, world: &Snapshot, wanted: &str) -> Option<String> {
     let tables = schema.tables.iter().zip(&world.tables).enumerate();
     let rows = tables.flat_map(|(table, (shape, rows))| {

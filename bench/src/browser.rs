@@ -11,10 +11,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// The screen unless another one is asked for, in pixels.
+/// The default screen, in pixels.
 const SCREEN: (u32, u32) = (1280, 800);
 
-/// A script may take so long, and a page may take so long to load.
+/// Bounds for the time that a script may take, and that a page may take to load.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -25,7 +25,7 @@ pub struct Device {
     pub screen: (u32, u32),
     /// Pixels of the screen per pixel of CSS.
     pub pixel_ratio: f64,
-    /// Whether it is a phone, with fingers.
+    /// Whether the device is a phone with a touch screen.
     pub is_phone: bool,
 }
 
@@ -38,9 +38,9 @@ impl Default for Device {
 /// A browser with one window. It ends with its driver.
 #[derive(Debug)]
 pub struct Browser {
-    /// What takes the commands.
+    /// The WebDriver client that sends the commands.
     pub client: Client,
-    /// The program behind it.
+    /// The chromedriver process behind the client.
     pub driver: Driver,
 }
 
@@ -51,7 +51,7 @@ impl Browser {
     /// When chromedriver or Chromium does not start.
     pub async fn start(device: Device) -> Result<Self> {
         let driver = Driver::start()?;
-        // As metrics of a device, because a window's size would count the browser's own bars.
+        // The screen is given as metrics of a device, because a window's size would count the browser's own bars.
         let Device { screen: (width, height), pixel_ratio, is_phone } = device;
         let metrics = json!({
             "width": width, "height": height, "pixelRatio": pixel_ratio, "touch": is_phone, "mobile": is_phone
@@ -71,7 +71,7 @@ impl Browser {
     /// Loads a page.
     ///
     /// # Errors
-    /// When it does not load.
+    /// When the page does not load.
     pub async fn visit(&self, url: &str) -> Result<()> {
         self.client.goto(url).await.with_context(|| format!("{url} does not load"))
     }
@@ -79,16 +79,16 @@ impl Browser {
     /// The value of an expression in the page.
     ///
     /// # Errors
-    /// When it has none, or takes longer than a minute.
+    /// When the expression has no value, or takes longer than a minute.
     pub async fn eval(&self, expression: &str) -> Result<Value> {
         let answer = self.client.execute(&format!("return ({expression});"), Vec::new()).await;
         answer.with_context(|| format!("no value: {expression}"))
     }
 
-    /// What the promise that an expression stands for comes to; `null` too.
+    /// The result of the promise that an expression gives; it may be `null`.
     ///
     /// # Errors
-    /// When it fails, or takes longer than a minute.
+    /// When the promise fails, or takes longer than a minute.
     pub async fn settle(&self, expression: &str) -> Result<Value> {
         let script = format!(
             "const done = arguments[arguments.length - 1];
@@ -103,7 +103,7 @@ impl Browser {
 
     /// Ends the browser.
     pub async fn close(self) {
-        // What does not close by itself is ended with its driver.
+        // A browser that does not close by itself is ended with its driver.
         let _ = self.client.close().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Where a game's bytes go: rooms of bots, every delta priced field by field.
+//! The bytes of a game: rooms of bots, and the cost of every delta field by field.
 
 use std::fmt::Write as _;
 use tickwire::replication::{CostReport, Encoder, Line};
@@ -7,13 +7,13 @@ use tickwire::world::bot_match::BotMatch;
 use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::{Game, Rng, Tick};
 
-/// Seconds played before anything is counted: everyone has joined, things fly.
+/// Seconds played before anything is counted: by then every player has joined and moves.
 const WARM_UP_SECONDS: u32 = 10;
 
-/// One tick in so many is learnt from, as in a room.
+/// The encoder learns from one tick in this many, as in a room.
 const SAMPLE_TICKS: u32 = 8;
 
-/// What is measured.
+/// The rooms to measure, and how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// Rooms, each with its own seed.
@@ -24,20 +24,20 @@ pub struct Plan {
     pub seconds: u32,
 }
 
-/// One field's part.
+/// The part of the cost that one field has.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct FieldCost {
-    /// The path of the field, or `(rows)` of a table for which rows are new, gone or disturbed.
+    /// The path of the field, or `(rows)` of a table for the cost of rows that are new, gone or disturbed.
     pub field: String,
     /// Bits per row and tick.
     pub bits_per_row: f64,
     /// Part of all bits, 0 to 1.
     pub share: f64,
-    /// Part of the rows' ticks in which the field was where it was expected, 0 to 1.
+    /// Part of the rows' ticks in which the field had its expected value, 0 to 1.
     pub expected: f64,
 }
 
-/// What deltas cost in one game.
+/// The cost of deltas in one game.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct BytesReport {
     /// The game's name.
@@ -46,21 +46,22 @@ pub struct BytesReport {
     pub deltas: u64,
     /// Bytes of the shared sections of a delta, heads of sections included.
     pub bytes_per_delta: f64,
-    /// The same without priors: each section learns from nothing.
+    /// Bytes of the shared sections of a delta without priors: each section starts with untrained probabilities.
     pub bytes_without_priors: f64,
-    /// Bodies alone, as they are, and if chances never restarted.
+    /// Bytes of the bodies alone, with probabilities that restart in every section.
     pub body_bytes: f64,
-    /// What nobody could join or skip.
+    /// Bytes of the bodies alone if probabilities never restarted. A client could then neither join late nor skip a
+    /// snapshot.
     pub body_bytes_never_restarting: f64,
-    /// Bytes of the priors, sent to each client about twice a minute at most.
+    /// Bytes of the priors, which are sent to each client about twice a minute at most.
     pub priors_bytes: usize,
     /// Bytes of a keyframe.
     pub keyframe_bytes: f64,
-    /// The fields, the dearest first.
+    /// The fields, the most expensive first.
     pub fields: Vec<FieldCost>,
 }
 
-/// A room's world and both its codings.
+/// A room's world and its three encoders.
 struct Account<G: Game> {
     bots: BotMatch<G>,
     trained: Encoder,
@@ -123,7 +124,7 @@ impl<G: Game> Account<G> {
     }
 }
 
-/// Plays the rooms and gives what their deltas cost.
+/// Plays the rooms and gives the cost of their deltas.
 #[must_use]
 pub fn measure<G: Game>(options: &G::Options, plan: &Plan) -> BytesReport {
     let mut sums = Sums::default();
@@ -167,11 +168,11 @@ fn field(schema: &Schema, cost: &CostReport, line: &Line) -> FieldCost {
 /// Characters of a full bar.
 const BAR: usize = 24;
 
-/// Lays the report out in lines, a bar for each field.
+/// Lays out the report in lines, a bar for each field.
 #[must_use]
 pub fn render(report: &BytesReport) -> String {
     let mut out = String::new();
-    let mut line = |words: String| writeln!(out, "  {words}").expect("a string takes all that is written");
+    let mut line = |words: String| writeln!(out, "  {words}").expect("writing to a string cannot fail");
     line(format!("{}: {:.1} bytes per delta, {} deltas", report.game, report.bytes_per_delta, report.deltas));
     line(format!(
         "without priors {:.1}; bodies {:.1}, and {:.1} if chances never restarted; priors {}, keyframe {:.0} bytes",
@@ -203,7 +204,7 @@ mod tests {
     use tickwire_games::Crowd;
 
     #[test]
-    fn the_bill_is_what_the_bytes_cost() {
+    fn the_cost_report_adds_up_to_the_bytes_of_a_delta() {
         let plan = Plan { rooms: 2, players: 8, seconds: 10 };
         let options = serde_json::from_str(r#"{"motion":"erratic"}"#).expect("crowd's options");
         let report = measure::<Crowd>(&options, &plan);
@@ -212,7 +213,7 @@ mod tests {
         assert!((report.body_bytes..report.body_bytes + 1.0).contains(&body), "{report:?}");
         let sum: f64 = report.fields.iter().map(|field| field.share).sum();
         assert!((0.999..1.001).contains(&sum));
-        assert!(report.body_bytes < report.bytes_without_priors, "priors pay");
+        assert!(report.body_bytes < report.bytes_without_priors, "priors must save bytes");
         assert!(report.fields[0].field.starts_with("movers.velocity"), "{:?}", report.fields[0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Raises the limit as far as it goes. Where that is not allowed it stays, and a failed connection says so.
+/// Raises the limit as far as it goes. Where that is not allowed, the limit stays, and a failed connection reports it.
 pub fn raise_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

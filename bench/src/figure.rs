@@ -1,7 +1,7 @@
 //! Curves over a number of clients, drawn as SVG that takes its colours from the page around it.
 //!
-//! A drawing names its [`Ink`]s by fixed colours. They are readable on white as they are, and [`STYLE`] replaces
-//! them by the page's own, which differ by day and by night.
+//! A drawing names its [`Ink`]s by fixed colours. These are readable on a white background as they are, and [`STYLE`]
+//! replaces them by the page's own colours, which differ by day and by night.
 
 use anyhow::{Context, Result, bail};
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
@@ -9,31 +9,31 @@ use plotters::prelude::*;
 use plotters::style::TextStyle;
 use std::ops::Range;
 
-/// Width and height in pixels of a narrow phone: on larger screens there are several beside each other.
+/// Width and height in pixels of a narrow phone: on larger screens several drawings are beside each other.
 const SIZE: (u32, u32) = (420, 280);
 
 /// Pixels of a character of a label.
 const LABEL_SIZE: u32 = 16;
 
-/// A number below the drawing is left out when it is not so many times the one before.
+/// A number below the drawing is left out when its ratio to the number before is not above this.
 const LABEL_GAP: f64 = 1.4;
 
 const MUTED: RGBColor = RGBColor(0x6b, 0x72, 0x80);
 const GRID: RGBColor = RGBColor(0xe5, 0xe7, 0xeb);
 
-/// What the page has to say so that drawings take on its colours: each by the variable of its name.
+/// The style sheet that gives drawings the colours of the page: each by the variable of its name.
 pub const STYLE: &str = "\
     [stroke='#2563EB']{stroke:var(--ours)}[fill='#2563EB']{fill:var(--ours)}\
     [stroke='#EA580C']{stroke:var(--other)}[fill='#EA580C']{fill:var(--other)}\
     [stroke='#6B7280']{stroke:var(--muted)}[fill='#6B7280']{fill:var(--muted)}\
     [stroke='#E5E7EB']{stroke:var(--grid)}";
 
-/// Whose curve it is.
+/// The side that a curve belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ink {
-    /// Ours.
+    /// Our server.
     Ours,
-    /// Whatever is beside ours.
+    /// The side that is compared with ours.
     Other,
 }
 
@@ -49,9 +49,9 @@ impl Ink {
 /// One curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
-    /// What it is called in the legend.
+    /// The curve's name in the legend.
     pub name: String,
-    /// Whose it is.
+    /// The side that the curve belongs to.
     pub ink: Ink,
     /// Values by number of clients, in any order.
     pub points: Vec<(u32, f64)>,
@@ -67,24 +67,24 @@ impl Curve {
 /// A drawing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
-    /// What it shows, with its unit.
+    /// Title of the drawing, with its unit.
     pub title: String,
     /// All curves; a figure without points cannot be drawn.
     pub curves: Vec<Curve>,
-    /// A value that something was promised or meant to have.
+    /// A promised or meant value, and its words.
     pub mark: Option<(f64, String)>,
-    /// `None` for a scale that begins at zero; else what it spans at the least, around the values.
+    /// `None` for a scale that begins at zero; else the smallest span of the scale, around the values.
     pub span_min: Option<f64>,
-    /// Where a number of clients stands.
+    /// The scale of the numbers of clients.
     pub across: Across,
 }
 
 /// The scale of the numbers of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Across {
-    /// Twice as many are equally far everywhere.
+    /// Equal ratios have equal distances: from one number to twice that number is equally far everywhere.
     Ratios,
-    /// What grows with each client is a straight line.
+    /// Numbers are evenly spread: a value that grows with each client is a straight line.
     Even,
 }
 
@@ -136,29 +136,29 @@ impl Figure {
         Self { title: title.into(), curves, mark: None, span_min: None, across: Across::Ratios }
     }
 
-    /// The same with a line at `value`.
+    /// The same figure with a line at `value`.
     #[must_use]
     pub fn marked(self, value: f64, words: &str) -> Self {
         Self { mark: Some((value, words.into())), ..self }
     }
 
-    /// The same with a scale around the values, so that small differences show, but none smaller than a part of
+    /// The same figure with a scale around the values, so that small differences show; the scale spans at least
     /// `span_min`.
     #[must_use]
     pub fn close_up(self, span_min: f64) -> Self {
         Self { span_min: Some(span_min), ..self }
     }
 
-    /// The same with numbers of clients evenly spread.
+    /// The same figure with numbers of clients evenly spread.
     #[must_use]
     pub fn evenly(self) -> Self {
         Self { across: Across::Even, ..self }
     }
 
-    /// Draws it.
+    /// Draws the figure.
     ///
     /// # Errors
-    /// When there is nothing to draw.
+    /// When the figure has no points.
     pub fn svg(&self) -> Result<String> {
         let clients = || self.points().map(|(clients, _)| clients);
         let (least, most) = (clients().min(), clients().max());
@@ -253,7 +253,7 @@ mod tests {
         for ink in ["#2563EB", "#EA580C"] {
             assert!(svg.contains(&format!("stroke=\"{ink}\"")), "no line of {ink}");
             assert!(svg.matches(&format!("fill=\"{ink}\"")).count() >= 2, "no points of {ink}");
-            assert!(STYLE.contains(&format!("[stroke='{ink}']")), "the page does not know {ink}");
+            assert!(STYLE.contains(&format!("[stroke='{ink}']")), "the page's style lacks {ink}");
         }
         for words in [">\n80\n<", ">\n2000\n<", "bound &lt;25&gt;"] {
             assert!(svg.contains(words), "{words:?} is not in\n{svg}");
@@ -261,14 +261,14 @@ mod tests {
     }
 
     #[test]
-    fn all_colours_of_a_drawing_are_the_pages() {
+    fn the_pages_style_replaces_every_colour_of_a_drawing() {
         let svg = figure().marked(25.0, "bound").close_up(1.0).svg().unwrap();
         let used = svg.split('"').filter(|value| value.starts_with('#'));
         used.for_each(|color| assert!(STYLE.contains(color), "{color} stays the same by night"));
     }
 
     #[test]
-    fn twice_as_many_are_equally_far_or_every_client_is() {
+    fn equal_ratios_or_equal_numbers_are_equally_far() {
         let place =
             |scale: Across, clients| Axis { scale, ends: 100.0..1_600.0, labels: Vec::new() }.map(&clients, (0, 300));
         assert_eq!([100.0, 200.0, 400.0, 1_600.0].map(|clients| place(Across::Ratios, clients)), [0, 75, 150, 300]);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn one_point_is_drawn_and_none_is_an_error() {
+    fn a_figure_of_one_point_is_drawn_and_an_empty_one_is_an_error() {
         let one = Figure::new("rate", vec![Curve::new("ours", Ink::Ours, [(400, 30.0)])]);
         assert!(one.clone().close_up(1.0).svg().is_ok() && one.clone().evenly().svg().is_ok() && one.svg().is_ok());
         let nothing = Figure::new("rate", vec![Curve::new("ours", Ink::Ours, [(400, f64::NAN)])]);

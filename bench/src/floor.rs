@@ -1,14 +1,14 @@
-//! How near our server is to the floor: `crowd` with everything in it, and a bare loop with the same clients,
-//! bytes and inputs, in turn in one run.
+//! How near our server is to the floor: the complete server with `crowd`, and a bare loop with the same clients, bytes
+//! and inputs, in turn in one run.
 //!
 //! ```text
 //! per number of clients: a server of ours and its clients → bytes per snapshot and input ─→ bare loop with the same
 //! rounds: per number of clients: ours resumes, warms up, is measured, pauses │ the bare loop likewise
 //! ```
 //!
-//! What is measured has one core to itself, the load generator the other one. A round is short, so that what else
-//! goes on in the machine meets both sides, every other round in reverse; the figures are medians over the rounds.
-//! CPU is the kernel's account of the threads: all of our server's, the one of the bare loop.
+//! The measured side has one core to itself, and the load generator the other one. A round is short and every other
+//! round is in reverse order, so that any other load on the machine meets both sides; the figures are medians over the
+//! rounds. CPU is the kernel's account of the threads: all threads of our server, and the one of the bare loop.
 
 pub mod bare;
 mod page;
@@ -31,37 +31,37 @@ use std::net::SocketAddr;
 /// The thread of our server that is pinned.
 pub(crate) const SHARD_NAME: &str = "shard-0";
 
-/// One side is measured so long before it is the other's turn.
+/// Time for which one side is measured before the turn of the other.
 pub const ROUND_SECONDS: u32 = 2;
 
-/// What is to be measured.
+/// The servers to measure, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Seconds to measure each side, at least [`ROUND_SECONDS`].
     pub seconds: u32,
-    /// What is played.
+    /// The motion and the entities of the rooms.
     pub scene: Scene,
     /// Numbers of clients, eight to a room, each with a server of its own.
     pub servers: Vec<Hosted>,
 }
 
-/// A server of ours, and how many are to play there.
+/// A server of ours, and the number of clients that play on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hosted {
     /// Clients.
     pub clients: u32,
-    /// Where the server listens.
+    /// The address on which the server listens.
     pub address: SocketAddr,
-    /// Its process.
+    /// The server's process.
     pub pid: u32,
 }
 
-/// Measures `plan` on the calling thread, and tells of every round.
+/// Measures `plan` on the calling thread; calls `tell` after every round.
 ///
 /// # Errors
-/// When there are not two cores, or clients cannot connect or are lost.
+/// When the machine has fewer than two cores, or when clients cannot connect or are lost.
 pub fn run(plan: &Plan, mut tell: impl FnMut(usize, u32, &Round)) -> Result<Vec<Report>> {
-    ensure!(has_two_cores()?, "the floor needs cores {MEASURED_CORE} and {GENERATOR_CORE} for itself");
+    ensure!(has_two_cores()?, "the floor needs cores {MEASURED_CORE} and {GENERATOR_CORE} for its own use");
     ensure!(plan.seconds >= ROUND_SECONDS, "a round alone takes {ROUND_SECONDS} seconds");
     pin_this_thread(GENERATOR_CORE)?;
     tighten_timers();

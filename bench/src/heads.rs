@@ -1,10 +1,10 @@
-//! The heads of a snapshot's sections, for clients that know no world.
+//! The heads of a snapshot's sections, for clients that have no world.
 
 use tickwire::replication::SectionHead;
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::world::snapshot::Topic;
 
-/// What the heads of all sections of a snapshot say.
+/// The fields that a client without a world needs from the heads of all sections of a snapshot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SectionHeads {
     /// Hash of the room's topic.
@@ -13,10 +13,10 @@ pub struct SectionHeads {
     pub is_keyframe: bool,
 }
 
-/// Reads on after the head of a snapshot, over the events if it has any, to its end.
+/// Reads from the end of a snapshot's head to the end of the snapshot, and skips the events if it has any.
 ///
 /// # Errors
-/// Any [`DecodeError`] of a head; bodies are passed over.
+/// Any [`DecodeError`] of a head; bodies are skipped.
 pub fn section_heads(reader: &mut Reader<'_>, has_events: bool) -> Result<SectionHeads, DecodeError> {
     if has_events {
         let _count = reader.varint()?;
@@ -33,7 +33,7 @@ pub fn section_heads(reader: &mut Reader<'_>, has_events: bool) -> Result<Sectio
     Ok(heads)
 }
 
-/// Reads a length and passes over as many bytes.
+/// Reads a length and skips as many bytes.
 fn skip(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     let length = reader.varint()?;
     reader.slice(usize::try_from(length).unwrap_or(usize::MAX)).map(|_| ())

@@ -1,15 +1,16 @@
 //! A load generator that costs little and disturbs less: one thread, one read and one write per client and tick.
 //!
 //! ```text
-//! step: sleep a moment → epoll, without waiting in it → read what came → inputs that are due → write them
+//! step: sleep a moment → epoll, without waiting in it → read the frames that arrived → inputs that are due → write
+//! them
 //! ```
 //!
-//! The thread never waits inside of epoll: waking it would be work of whoever sends, and so of the server that is
-//! measured. Arrivals are therefore known to [`STEP_NS`]. Every client has its own fixed times for inputs, spread
-//! evenly over the tick, whatever the server does: a slow server does not get less to do.
+//! The thread never waits inside of epoll: waking it would be work of the sending process, and so of the server that is
+//! measured. Arrival times are therefore only as exact as [`STEP_NS`]. Every client has its own fixed times for inputs,
+//! spread evenly over the tick, independent of the server: a slow server does not get less to do.
 //!
-//! What the clients speak is a [`Talk`]; frames, sockets, schedule and counting are the same for all of them.
-//! Nothing is simulated, compared or predicted here: `cargo bots` does that.
+//! A [`Talk`] is the protocol that a client speaks; frames, sockets, schedule and counting are the same for all
+//! protocols. Nothing is simulated, compared or predicted here: `cargo bots` does that.
 
 mod client;
 mod colyseus;
@@ -35,16 +36,16 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::time::Timespec;
 
-/// Between two looks at the sockets, in nanoseconds: as exactly are arrivals known.
+/// Time between two looks at the sockets, in nanoseconds; arrival times are exact to this.
 pub const STEP_NS: u64 = 250_000;
 
-/// Sockets that one look can report; more are reported by the next.
+/// Sockets that one look can report; the next look reports any further ones.
 const EVENTS_MAX: usize = 1_024;
 
-/// What one read takes in at the most, in bytes.
+/// Bytes that one read accepts at the most.
 const READ_BYTES: usize = 65_536;
 
-/// Clients of one load.
+/// Clients of one load at the most.
 pub const CLIENTS_MAX: u32 = 16_384;
 
 /// All clients of one server.
@@ -52,11 +53,11 @@ pub struct Load {
     epoll: OwnedFd,
     events: Vec<Event>,
     clients: Vec<Client>,
-    /// Clients that there will be: their inputs share the tick evenly from the start.
+    /// Clients that the load will have: their inputs share the tick evenly from the start.
     expected: u32,
     rate_hz: u32,
     start_ns: u64,
-    /// Number of the next input of anybody since the start.
+    /// Number of the next input of any client since the start.
     next_input: u64,
     is_measuring: bool,
     tally: Tally,
@@ -69,7 +70,7 @@ impl Load {
     /// A load before its first client.
     ///
     /// # Errors
-    /// When the kernel gives no epoll, or nobody or too many are to come.
+    /// When the kernel gives no epoll, or when the load would have no client or too many.
     pub fn new(clients: u32, rate_hz: u32) -> Result<Self> {
         ensure!((1..=CLIENTS_MAX).contains(&clients), "a load has 1 to {CLIENTS_MAX} clients");
         ensure!((1..=1_000).contains(&rate_hz), "a rate is 1 to 1000 Hz");
@@ -89,7 +90,7 @@ impl Load {
         })
     }
 
-    /// More clients than were expected are to come, this many in all.
+    /// Announces that the load will have more clients than were expected, this many in all.
     ///
     /// # Errors
     /// When they are fewer than before, or too many.
@@ -102,9 +103,9 @@ impl Load {
     /// One more client on an open connection.
     ///
     /// # Errors
-    /// When the socket cannot be watched, or everyone is here already.
+    /// When the socket cannot be watched, or when all expected clients are there already.
     pub fn add(&mut self, socket: Upgraded, talk: Talk) -> Result<()> {
-        ensure!((self.clients.len() as u64) < u64::from(self.expected), "everyone is here already");
+        ensure!((self.clients.len() as u64) < u64::from(self.expected), "all expected clients are there already");
         socket.stream.set_nonblocking(true)?;
         let token = EventData::new_u64(self.clients.len() as u64);
         epoll::add(&self.epoll, &socket.stream, token, EventFlags::IN | EventFlags::ET)?;
@@ -121,7 +122,7 @@ impl Load {
         u32::try_from(self.clients.iter().filter(|client| client.is_up()).count()).unwrap_or(u32::MAX)
     }
 
-    /// What ended a connection first, if any has ended.
+    /// The reason for which the first connection ended, if any has ended.
     #[must_use]
     pub fn first_end(&self) -> Option<String> {
         let ended = self.clients.iter().filter(|client| client.end().is_some());
@@ -129,26 +130,26 @@ impl Load {
         Some(format!("{count} connections ended, the first one because {first}"))
     }
 
-    /// From one snapshot to the next of the same client in all that was measured, in microseconds.
+    /// Times from one snapshot to the next of the same client in the whole measurement, in microseconds.
     #[must_use]
     pub const fn intervals_us(&self) -> &Distribution {
         &self.intervals_us
     }
 
-    /// How late inputs were sent in all that was measured, in microseconds: above a few milliseconds the
-    /// generator measures itself.
+    /// How late inputs were sent in the whole measurement, in microseconds: above a few milliseconds the generator
+    /// measures itself.
     #[must_use]
     pub const fn lateness_us(&self) -> &Distribution {
         &self.lateness_us
     }
 
-    /// Plays so long without counting.
+    /// Plays for this long without counting.
     pub fn play(&mut self, length_ns: u64) {
         self.is_measuring = false;
         self.pump(now_ns() + length_ns);
     }
 
-    /// Plays until everyone who was added has a snapshot.
+    /// Plays until every client that was added has a snapshot.
     ///
     /// # Errors
     /// When the time is over before that.
@@ -160,11 +161,11 @@ impl Load {
         }
         let up = self.up();
         let end = self.first_end().map(|end| format!("; {end}")).unwrap_or_default();
-        ensure!(up == added, "only {up} of {added} clients see anything{end}");
+        ensure!(up == added, "only {up} of {added} clients have a snapshot{end}");
         Ok(())
     }
 
-    /// Plays so long and gives what was counted in that time.
+    /// Plays for this long and gives the counts of that time.
     pub fn measure(&mut self, length_ns: u64) -> Tally {
         self.tally = Tally::default();
         self.is_measuring = true;
@@ -175,13 +176,13 @@ impl Load {
         self.tally
     }
 
-    /// Forgets when the last snapshots came: the server rests from here on, and its pause is no interval.
+    /// Discards the arrival times of the last snapshots: the server rests from here on, and its pause is no interval.
     pub fn rest(&mut self) {
         self.clients.iter_mut().for_each(Client::forget_arrival);
     }
 
     fn pump(&mut self, end_ns: u64) {
-        // Inputs that were due while nobody looked are not made up for.
+        // Inputs that were due while this loop did not run are skipped, not sent late.
         self.next_input = self.next_input.max(next_number(self.start_ns, now_ns(), self.inputs_hz()));
         let mut wake_ns = now_ns();
         while wake_ns < end_ns {
@@ -192,12 +193,12 @@ impl Load {
         }
     }
 
-    /// Reads every socket on which something came.
+    /// Reads every socket that has bytes to read.
     fn read_all(&mut self) {
         loop {
             self.events.clear();
             let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-            // An interrupted look is made up for by the next one.
+            // When a signal interrupts a look, the next one reports the same sockets.
             let count = epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&at_once)).unwrap_or(0);
             let now_us = now_ns() / 1_000;
             for event in &self.events {
@@ -257,7 +258,7 @@ mod tests {
                 .is_err()
         );
         for peer in &mut peers {
-            // One whole, one in two pieces: the second half comes later.
+            // The first frame is complete; the second half of the other comes later.
             peer.write_all(&frame::blank_frame(300)).unwrap();
             peer.write_all(&frame::blank_frame(300)[..100]).unwrap();
         }
@@ -266,7 +267,7 @@ mod tests {
         let tally = load.measure(100_000_000);
         assert_eq!((tally.snapshots, tally.wire_bytes_in, tally.delta_bytes), (2, 600, 592));
         assert_eq!(load.intervals_us().count(), 2);
-        // A busy machine may make them late, and late ones are still sent.
+        // A busy machine may make inputs late, and late ones are still sent.
         assert!((15..=30).contains(&tally.inputs), "{} inputs in a tenth of a second", tally.inputs);
         let sent = tally.wire_bytes_out;
         assert_eq!(sent, tally.inputs * 20);

@@ -1,4 +1,4 @@
-//! What clients report while they play: distributions in bounded memory, and counts.
+//! Measurements that clients report while they play: distributions in bounded memory, and counts.
 
 use crate::report::{Extent, Spread};
 use hdrhistogram::Histogram;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use tickwire::client::Stats;
 
-/// The largest value that is kept apart; what is above counts as this. In microseconds an hour.
+/// The largest value that is kept apart; any larger value counts as this one. In microseconds it is an hour.
 const VALUE_MAX: u64 = 3_600_000_000;
 
 /// Corrections are kept in thousandths of the game's unit.
@@ -23,17 +23,17 @@ impl Default for Distribution {
 }
 
 impl Distribution {
-    /// Takes in a value.
+    /// Counts a value.
     pub fn record(&mut self, value: u64) {
         self.0.saturating_record(value);
     }
 
-    /// Takes in all values of another one.
+    /// Counts all values of another distribution.
     pub fn add(&mut self, other: &Self) {
         self.0.add(&other.0).expect("all distributions have the same bounds");
     }
 
-    /// Values taken in.
+    /// Number of values that were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.len()
@@ -45,7 +45,7 @@ impl Distribution {
         self.0.value_at_quantile(part)
     }
 
-    /// Of microseconds: the spread in milliseconds.
+    /// The spread in milliseconds of values in microseconds.
     #[must_use]
     pub fn spread_ms(&self) -> Spread {
         let ms = |part| self.quantile(part) as f64 / 1_000.0;
@@ -59,52 +59,52 @@ impl Distribution {
     }
 }
 
-/// Who is there beside the clients that are measured.
+/// The clients that play beside the measured ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beside {
-    /// Nobody.
+    /// No other clients.
     Nobody,
     /// Clients that hardly read.
     SlowReaders,
 }
 
-/// What all clients of a run report to.
+/// The meter that all clients of a run report to.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// What counts as measured, in microseconds of the run; nothing before it is set.
+    /// The time that counts as measured, in microseconds of the run; nothing counts before it is set.
     pub window_us: Range<u64>,
     /// Snapshots that arrived in the window.
     pub delivered: u64,
-    /// Snapshots that arrived at all.
+    /// Snapshots that arrived in the whole run.
     pub arrived: u64,
-    /// From one snapshot to the next of the same client, in microseconds.
+    /// Times from one snapshot to the next of the same client, in microseconds.
     pub intervals_us: Distribution,
-    /// From when an input was due to the first snapshot of its tick or a later one, in microseconds.
+    /// Times from when an input was due to the first snapshot of its tick or of a later one, in microseconds.
     pub inputs_us: Distribution,
-    /// How far predictions of own rows were off, in thousandths of the game's unit.
+    /// Distances by which predictions of own rows were off, in thousandths of the game's unit.
     corrections: Distribution,
     /// Ticks replayed for a snapshot.
     rollback_ticks: Distribution,
-    /// Whether clients that hardly read are there, while that is measured.
+    /// Whether clients that hardly read are there; `None` while that is not compared.
     pub beside: Option<Beside>,
-    /// `intervals_us` without them and with them.
+    /// `intervals_us` without slow readers and with them.
     pub beside_us: [Distribution; 2],
-    /// Sum of what is in `intervals_us`, exactly, and how many these are.
+    /// The exact sum of the values in `intervals_us`, and their number.
     gaps_us: (u64, u64),
     leads: i64,
     leads_counted: u32,
     /// How late the generator itself was, in microseconds: above a few milliseconds it measures itself.
     pub lateness_us: Distribution,
-    /// Messages that could not be read, in the whole run.
+    /// Messages that could not be decoded, in the whole run.
     pub decode_errors: u64,
-    /// Connections that ended and that no bot wanted to end, in the whole run, by close code.
+    /// Connections that ended without a bot's wish, in the whole run, by close code.
     pub disconnects: BTreeMap<u16, u64>,
-    /// What went wrong first, in words.
+    /// The first error of the run, in words.
     pub first_fault: Option<String>,
 }
 
 impl Meter {
-    /// A snapshot arrived; `gap_us` after the one before, with this input lead.
+    /// Counts a snapshot that arrived `gap_us` after the one before, with this input lead.
     pub fn snapshot(&mut self, now_us: u64, gap_us: Option<u64>, lead_ticks: i8) {
         self.arrived += 1;
         if !self.window_us.contains(&now_us) {
@@ -122,22 +122,23 @@ impl Meter {
         }
     }
 
-    /// Snapshots that a client got in a second: from the mean of all gaps, so that it does not matter where in a
-    /// tick the window begins and ends. 0 when there were none.
+    /// Snapshots that a client received in a second: from the mean of all gaps, so that it does not matter where in a
+    /// tick the window begins and ends. 0 when there were no gaps.
     #[must_use]
     pub fn rate_hz(&self) -> f64 {
         let (sum_us, gaps) = self.gaps_us;
         if sum_us == 0 { 0.0 } else { gaps as f64 * 1e6 / sum_us as f64 }
     }
 
-    /// The first snapshot with an input that was due at `due_us` arrived (or did not until now).
+    /// Counts an input that was due at `due_us` when its first snapshot arrives, or at the end of the run if none has
+    /// arrived.
     pub fn input_seen(&mut self, due_us: u64, now_us: u64) {
         if self.window_us.contains(&due_us) {
             self.inputs_us.record(now_us.saturating_sub(due_us));
         }
     }
 
-    /// A prediction was compared with a snapshot.
+    /// Counts the comparison of a prediction with a snapshot.
     pub fn correction(&mut self, now_us: u64, units: f32, ticks: u32) {
         if self.window_us.contains(&now_us) {
             self.corrections.record((f64::from(units) * CORRECTION_STEPS).round() as u64);
@@ -145,12 +146,12 @@ impl Meter {
         }
     }
 
-    /// A connection ended that should not have.
+    /// Counts a connection that ended and should not have.
     pub fn disconnected(&mut self, code: u16) {
         *self.disconnects.entry(code).or_default() += 1;
     }
 
-    /// Remembers what went wrong if it is the first.
+    /// Keeps the words for an error if it is the first.
     pub fn fault(&mut self, words: impl FnOnce() -> String) {
         self.first_fault.get_or_insert_with(words);
     }
@@ -163,7 +164,7 @@ impl Meter {
         Extent { p50: units(p50), p99: units(p99), max: units(max) }
     }
 
-    /// Ticks replayed.
+    /// Ticks that were replayed for a snapshot.
     #[must_use]
     pub fn rollback_ticks(&self) -> Extent<u64> {
         self.rollback_ticks.extent()
@@ -181,19 +182,19 @@ impl Meter {
 pub struct Totals {
     /// Bytes received, WebSocket payload.
     pub bytes_in: u64,
-    /// Bytes of snapshots that were no keyframes, and how many these were.
+    /// Bytes of snapshots that were no keyframes, and the number of these snapshots.
     pub deltas: (u64, u64),
-    /// Bytes of keyframes, and how many these were.
+    /// Bytes of keyframes, and the number of keyframes.
     pub keyframes: (u64, u64),
     /// Section hashes compared with the server's.
     pub hashes_compared: u64,
-    /// Of those, the ones that differed.
+    /// Compared hashes that differed.
     pub hash_mismatches: u64,
-    /// Times that a world turned out to differ, and of those the ones that were set right field by field.
+    /// Times that a world turned out to differ, and the part of these that was healed field by field.
     pub desyncs: (u64, u64),
     /// Ticks that the server made without an input of the client.
     pub starved_ticks: u64,
-    /// Times at which there was nothing newer to show.
+    /// Times at which a client had no newer snapshot to show.
     pub underruns: u64,
 }
 
@@ -205,7 +206,7 @@ impl Totals {
         self.deltas.1 += stats.deltas;
         self.keyframes.0 += stats.keyframe_bytes;
         self.keyframes.1 += stats.keyframes;
-        // A session counts as compared what agreed.
+        // A session's `hashes_compared` counts only hashes that agreed.
         self.hashes_compared += stats.hashes_compared + stats.hash_mismatches;
         self.hash_mismatches += stats.hash_mismatches;
         self.desyncs = (self.desyncs.0 + stats.desyncs, self.desyncs.1 + stats.desyncs_healed);
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_measured_is_zero_and_not_a_division() {
+    fn a_meter_without_measurements_gives_zeros() {
         let meter = Meter::default();
         assert_eq!((meter.input_lead_ticks(), meter.rate_hz()), (0.0, 0.0));
         assert_eq!(meter.correction_units(), Extent { p50: 0.0, p99: 0.0, max: 0.0 });
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_falls_into_the_window_is_measured() {
+    fn only_events_in_the_window_are_measured() {
         let mut meter = Meter { window_us: 100..200, ..Meter::default() };
         for now_us in [99, 100, 199, 200] {
             meter.snapshot(now_us, Some(33), 2);

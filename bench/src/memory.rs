@@ -1,8 +1,8 @@
-//! What a playing connection costs our server in memory: the slope over growing numbers of them, so that what a
-//! server needs for nobody does not count.
+//! The cost of a playing connection in our server's memory: the slope over growing numbers of connections, so that the
+//! memory of a server without clients does not count.
 //!
-//! Counted is what the process has for itself, its anonymous memory, as the kernel finds it page by page. Buffers
-//! of sockets are the kernel's and not in it.
+//! The anonymous memory of the process is counted, as the kernel finds it page by page. The buffers of sockets belong
+//! to the kernel and are not in it.
 
 use crate::accounting::{rss_bytes, user_bytes};
 use crate::figure::{Curve, Figure, Ink};
@@ -21,36 +21,37 @@ use tickwire_games::Crowd;
 /// The numbers of connections at which memory is read.
 pub const CONNECTIONS: [u32; 4] = [500, 1_000, 2_000, 4_000];
 
-/// What a playing connection may take, its share of a room included.
+/// Bytes that a playing connection may take, its share of a room included.
 pub const BYTES_PER_CONNECTION_MAX: f64 = 10_000.0;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Everyone has to have a snapshot so soon after the last one has connected.
+/// Every client must have a snapshot this long after the last one has connected.
 const UP_NS_MAX: u64 = 10 * SECOND_NS;
 
-/// Played before memory is read: histories of snapshots are full, buffers have their size.
+/// Time that is played before memory is read: by then histories of snapshots are full, and buffers have grown to their
+/// size.
 const SETTLE_NS: u64 = 3 * SECOND_NS;
 
-/// What is to be measured.
+/// The game and the server whose memory is measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// What is played.
+    /// The motion and the entities of the rooms.
     pub scene: Scene,
-    /// Where our server listens.
+    /// The address on which our server listens.
     pub address: SocketAddr,
-    /// Its process.
+    /// The server's process.
     pub server_pid: u32,
 }
 
-/// Memory with so many connections.
+/// Memory with this many connections.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Point {
     /// Playing connections.
     pub connections: u32,
-    /// What the process has for itself.
+    /// Anonymous memory of the process.
     pub user_bytes: u64,
-    /// All that is resident, the program included.
+    /// All resident memory, the program included.
     pub rss_bytes: u64,
 }
 
@@ -73,18 +74,18 @@ pub struct Report {
     pub motion: String,
     /// Entities per room besides eight players.
     pub entities: u32,
-    /// What was read.
+    /// The measurements, one per number of connections.
     pub points: Vec<Point>,
-    /// The slope of the line through all points that is nearest to them.
+    /// The slope of the line that is nearest to all points.
     pub bytes_per_connection: f64,
-    /// What was promised.
+    /// The promised bound.
     pub bytes_per_connection_max: f64,
 }
 
-/// Fills the server and reads its memory at each of [`CONNECTIONS`], and tells of each.
+/// Fills the server and reads its memory at each of [`CONNECTIONS`]; calls `tell` with each point.
 ///
 /// # Errors
-/// When clients cannot connect or are lost, or memory cannot be read.
+/// When clients cannot connect or are lost, or when memory cannot be read.
 pub fn run(plan: &Plan, mut tell: impl FnMut(&Point)) -> Result<Report> {
     tighten_timers();
     let mut load = Load::new(CONNECTIONS[CONNECTIONS.len() - 1], Crowd::RULES.tick_rate_hz)?;
@@ -122,7 +123,7 @@ fn slope(points: &[Point]) -> f64 {
 }
 
 impl Report {
-    /// What was promised and not kept, in words; empty when all is well.
+    /// The promises that were not kept, in words; empty when all is well.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let (found, most) = (self.bytes_per_connection, self.bytes_per_connection_max);
@@ -133,19 +134,19 @@ impl Report {
         }
     }
 
-    /// The report as people like to read it.
+    /// The report as text for people.
     #[must_use]
     pub fn table(&self) -> String {
         let mut out = String::new();
         let (found, most) = (self.bytes_per_connection, self.bytes_per_connection_max);
         writeln!(out, "  crowd, {} · {} entities a room of eight", self.motion, self.entities)
             .and_then(|()| writeln!(out, "  {found:.0} bytes of its own memory per connection, {most:.0} promised"))
-            .expect("a string takes all that is written");
+            .expect("writing to a string cannot fail");
         out
     }
 }
 
-/// Lays a report out.
+/// Lays out a report as a page.
 #[must_use]
 pub fn page(report: &Report) -> Page {
     let points = &report.points;
@@ -205,13 +206,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_needs_for_nobody_is_not_in_the_slope() {
+    fn the_memory_of_a_server_without_clients_is_not_in_the_slope() {
         assert!((report(8_000).bytes_per_connection - 8_000.0).abs() < 1e-6);
         assert!(report(8_000).faults().is_empty());
     }
 
     #[test]
-    fn more_than_promised_and_nothing_at_all_are_faults() {
+    fn a_connection_over_its_bound_and_memory_that_does_not_grow_are_faults() {
         assert_eq!(report(10_300).faults(), ["a connection takes 10300 bytes, not 10000 at the most"]);
         assert_eq!(report(0).faults().len(), 1);
     }

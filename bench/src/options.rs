@@ -6,7 +6,7 @@ use serde_json::Value;
 /// One option of a room: a number, `true` or `false`, or else a word.
 ///
 /// # Errors
-/// When there is no `=` in it.
+/// When the text has no `=`.
 pub fn room_option(text: &str) -> Result<(String, Value)> {
     let (key, value) = text.split_once('=').with_context(|| format!("`{text}` is not KEY=VALUE"))?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));

@@ -1,4 +1,4 @@
-//! Reports as one HTML file that needs nothing else: tables and drawings, by day and by night, on a phone and a desk.
+//! Reports as one HTML file that loads nothing else: tables and drawings, by day and by night, on a phone and a desk.
 
 use crate::figure::{Figure, Ink, STYLE};
 use anyhow::{Context, Result};
@@ -12,30 +12,30 @@ const SHEET: &str = include_str!("page.css");
 /// A report.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
-    /// What was measured.
+    /// The subject of the measurement.
     pub title: String,
-    /// How, in a sentence or two.
+    /// The method, in a sentence or two.
     pub lead: String,
-    /// What was found.
+    /// The results.
     pub sections: Vec<Section>,
-    /// What the figures mean.
+    /// Explanations of the figures.
     pub notes: Vec<String>,
 }
 
-/// Things that belong together.
+/// Results that belong together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Section {
-    /// What they are.
+    /// The section's heading.
     pub heading: String,
-    /// The few numbers to look at first, and what each is.
+    /// The few numbers to look at first, each with its label.
     pub tiles: Vec<(String, String)>,
     /// Drawings.
     pub figures: Vec<Figure>,
     /// All numbers: the first row is the head, the first column names the row.
     pub table: Vec<Vec<String>>,
-    /// What did not run as it should.
+    /// Checks that failed.
     pub faults: Vec<String>,
-    /// What makes the numbers doubtful.
+    /// Reasons to doubt the numbers.
     pub doubts: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl Page {
     /// Writes the file.
     ///
     /// # Errors
-    /// When there is nothing to draw, or the file cannot be written.
+    /// When a drawing has nothing to draw, or the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         fs::write(path, self.html()?).with_context(|| format!("{} cannot be written", path.display()))
     }
@@ -132,7 +132,7 @@ fn put_list(out: &mut String, class: &str, lines: &[String]) -> fmt::Result {
     writeln!(out, "</ul>")
 }
 
-/// Where a page goes: where it was asked for, or else beside the JSON.
+/// The path of the page: the requested one, or else one beside the JSON file.
 #[must_use]
 pub fn page_path(report: Option<&Path>, json: Option<&Path>) -> Option<PathBuf> {
     report.map(Path::to_owned).or_else(|| json.map(|json| json.with_extension("html")))
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_every_figure_and_number_and_no_markup_of_others() {
+    fn the_page_has_every_figure_and_number_and_escapes_markup_in_texts() {
         let html = page().html().unwrap();
         assert_eq!(html.matches("<svg ").count(), 2);
         for words in ["<h1>A &lt; B</h1>", "<td>&lt;2 &amp; 3&gt;</td>", "1.25", "too few", "note", "doctype"] {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_lies_beside_its_json_unless_it_is_asked_for_elsewhere() {
+    fn a_page_lies_beside_its_json_unless_another_path_is_given() {
         let (html, json) = (Path::new("a/b.html"), Path::new("c/d.json"));
         assert_eq!(page_path(Some(html), Some(json)).as_deref(), Some(html));
         assert_eq!(page_path(None, Some(json)).as_deref(), Some(Path::new("c/d.html")));

@@ -4,23 +4,23 @@ use anyhow::{Context, Result, ensure};
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 use std::fs;
 
-/// The core of what is measured.
+/// The core of the measured thread.
 pub const MEASURED_CORE: usize = 0;
 
-/// The core of what generates the load.
+/// The core of the thread that generates the load.
 pub const GENERATOR_CORE: usize = 1;
 
 /// Nanoseconds of some threads since their start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Times {
-    /// On a core.
+    /// Time on a core.
     pub ran_ns: u64,
-    /// Ready to run while another thread had the core: what others on the machine took away.
+    /// Time for which the threads were ready while another thread had their core.
     pub waited_ns: u64,
 }
 
 impl Times {
-    /// What went by since `earlier`.
+    /// The times since `earlier`.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl Times {
         }
     }
 
-    /// These and those of another thread or time together.
+    /// The sum of these times and those of another thread or time.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self { ran_ns: self.ran_ns + other.ran_ns, waited_ns: self.waited_ns + other.waited_ns }
@@ -57,7 +57,7 @@ impl Threads {
     /// The threads of the process that have this name.
     ///
     /// # Errors
-    /// When there is none.
+    /// When the process has no such thread.
     pub fn named(pid: u32, name: &str) -> Result<Self> {
         let mut threads = Self::of(pid)?;
         let has_name = |tid: &u32| fs::read_to_string(format!("/proc/{pid}/task/{tid}/comm"));
@@ -69,7 +69,7 @@ impl Threads {
     /// Lets the threads run on this core only.
     ///
     /// # Errors
-    /// When there is no such core or a thread is gone.
+    /// When there is no such core, or when a thread is gone.
     pub fn pin(&self, core: usize) -> Result<()> {
         for tid in &self.tids {
             let tid = i32::try_from(*tid).ok().and_then(Pid::from_raw).context("a thread id is positive")?;
@@ -78,7 +78,7 @@ impl Threads {
         Ok(())
     }
 
-    /// Their times until now, together.
+    /// The times of all these threads until now, together.
     ///
     /// # Errors
     /// When a thread is gone.
@@ -115,10 +115,10 @@ fn pin(tid: Option<Pid>, core: usize) -> Result<()> {
     sched_setaffinity(tid, &cores).with_context(|| format!("a thread cannot be pinned to core {core}"))
 }
 
-/// Whether there is a core for what is measured and another one for the generator.
+/// Whether there is a core for the measured thread and another one for the generator.
 ///
 /// # Errors
-/// When the kernel does not say.
+/// When the kernel does not tell.
 pub fn has_two_cores() -> Result<bool> {
     let cores = sched_getaffinity(None)?;
     Ok(cores.is_set(MEASURED_CORE) && cores.is_set(GENERATOR_CORE))
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_knows_its_own_times() {
+    fn a_thread_can_read_its_own_times() {
         let before = own_times().unwrap();
         while own_times().unwrap().since(before).ran_ns < 1_000_000 {}
     }
@@ -158,7 +158,7 @@ mod tests {
         });
         let own = std::process::id();
         let threads = loop {
-            // A thread names itself when it starts.
+            // A thread sets its name when it starts.
             if let Ok(threads) = Threads::named(own, "pin-me") {
                 break threads;
             }

@@ -1,23 +1,23 @@
-//! Planted corruptions: one field of one client's world is damaged, to see what becomes of it.
+//! Planted corruptions: one field of one client's world is damaged, to test whether the damage is noticed and healed.
 
 use tickwire::client::Session;
 use tickwire::state::Schema;
 use tickwire::world::diff::path;
 use tickwire::{Game, Rng, Tick};
 
-/// Tries to find a leaf that the client holds and that can be damaged.
+/// Attempts at the most to find a leaf that the client holds and that can be damaged.
 const TRIES_MAX: u32 = 1_000;
 
 /// A field that was damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planted {
-    /// In the world of which tick.
+    /// The tick of the damaged world.
     pub tick: Tick,
-    /// Which field, as autopsies name it.
+    /// The damaged field, as autopsies name it.
     pub path: String,
 }
 
-/// Gives a random field of a random row that the client holds another value; `None` when it holds nothing.
+/// Gives a random field of a random row that the client holds another value; `None` when the client holds no rows.
 pub fn plant<G: Game>(session: &mut Session<G>, dice: &mut Rng) -> Option<Planted> {
     let schema = Schema::of::<G>();
     let mut below = |bound: usize| dice.below(u32::try_from(bound).unwrap_or(u32::MAX)) as usize;

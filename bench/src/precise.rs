@@ -15,13 +15,13 @@ pub fn now_ns() -> u64 {
     positive(tv_sec) * SECOND_NS + positive(tv_nsec)
 }
 
-/// Has the kernel wake this thread when it asked to be woken, instead of up to 50 us later.
+/// Makes the kernel wake this thread at the requested time, instead of up to 50 us later.
 pub fn tighten_timers() {
-    // Where this is not allowed ticks are less precise, which the intervals show.
+    // Where this is not allowed, ticks are less precise, which the intervals show.
     let _ = set_current_timer_slack(NonZeroU64::new(1));
 }
 
-/// Sleeps until `at_ns` of [`now_ns`]; returns at once when that is over.
+/// Sleeps until `at_ns` of [`now_ns`]; returns at once when that time is over.
 ///
 /// # Panics
 /// When there is no monotonic clock.
@@ -33,15 +33,15 @@ pub fn sleep_until(at_ns: u64) {
     }
 }
 
-/// When number `number` of what happens `rate_hz` times a second since `start_ns` is due. Nothing adds up: the
-/// mean rate is exact.
+/// The due time of event `number`, where events happen `rate_hz` times a second from `start_ns` on. Rounding errors do
+/// not add up: the mean rate is exact.
 #[must_use]
 pub fn due_ns(start_ns: u64, number: u64, rate_hz: u64) -> u64 {
     let since_ns = (u128::from(number) * u128::from(SECOND_NS)).div_ceil(u128::from(rate_hz));
     start_ns.saturating_add(u64::try_from(since_ns).unwrap_or(u64::MAX))
 }
 
-/// The first number that is due after `now_ns`: [`due_ns`] the other way round.
+/// The number of the first event that is due after `now_ns`: the inverse of [`due_ns`].
 #[must_use]
 pub fn next_number(start_ns: u64, now_ns: u64, rate_hz: u64) -> u64 {
     let since_ns = u128::from(now_ns.saturating_sub(start_ns));
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_number_is_the_first_that_is_not_due_yet() {
+    fn the_next_number_is_that_of_the_first_event_that_is_not_due_yet() {
         for rate_hz in [1, 7, 30, 2_400, 60_000] {
             for now_ns in [7, 100, 101, 33_333_433, 1_000_000_099, 1_000_000_100, 7_777_777_777] {
                 let next = next_number(100, now_ns, rate_hz);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_ends_after_its_time_and_one_in_the_past_at_once() {
+    fn a_sleep_ends_after_its_time_and_a_sleep_until_the_past_ends_at_once() {
         let at_ns = now_ns() + 2_000_000;
         sleep_until(at_ns);
         assert!(now_ns() >= at_ns);

@@ -1,4 +1,4 @@
-//! The report of a load test: its fields are an interface, and so are the promises it is held to.
+//! The report of a load test: its fields are an interface, and so are the promises that it is held to.
 
 pub mod corruptions;
 pub mod slow;
@@ -7,19 +7,20 @@ use corruptions::Corruptions;
 use serde::Serialize;
 use slow::SlowReaders;
 
-/// Part of the expected ticks that has to be delivered.
+/// Part of the expected ticks that must be delivered.
 pub const DELIVERED_MIN: f64 = 0.99;
 
-/// The same when clients are thin, so that the generator has time for all of them.
+/// Part of the expected ticks that must be delivered when clients are thin, so that the generator has time for all of
+/// them.
 pub const DELIVERED_THIN_MIN: f64 = 0.999;
 
-/// Of thin clients, the mean rate may be off by this part: 0.02 of 30 Hz.
+/// With thin clients, the mean rate may be off by this part: 0.02 of 30 Hz.
 const RATE_OFF_THIN_MAX: f64 = 0.02 / 30.0;
 
-/// Above this a generator that is so late measures itself rather than a server.
+/// A generator that is later than this measures itself rather than a server.
 pub const GENERATOR_LATE_MS: f64 = 8.0;
 
-/// The words of the checks that came out true.
+/// The words of the checks that are true.
 pub(crate) fn words_of_true(checks: impl IntoIterator<Item = (bool, String)>) -> Vec<String> {
     checks.into_iter().filter(|(is_true, _)| *is_true).map(|(_, words)| words).collect()
 }
@@ -29,9 +30,9 @@ pub(crate) fn words_of_true(checks: impl IntoIterator<Item = (bool, String)>) ->
 pub struct Spread {
     /// The median.
     pub p50: f64,
-    /// One in a hundred is above.
+    /// One value in a hundred is above.
     pub p99: f64,
-    /// One in a thousand is above.
+    /// One value in a thousand is above.
     pub p999: f64,
 }
 
@@ -40,19 +41,19 @@ pub struct Spread {
 pub struct Extent<T> {
     /// The median.
     pub p50: T,
-    /// One in a hundred is above.
+    /// One value in a hundred is above.
     pub p99: T,
     /// The largest.
     pub max: T,
 }
 
-/// What a load test found. Rates and distributions are of the measured seconds; hashes, errors and disconnects
-/// are of the whole run, the joining of the clients included.
+/// The results of a load test. Rates and distributions are of the measured seconds; hashes, errors and disconnects are
+/// of the whole run, the joining of the clients included.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     /// Clients that played.
     pub clients: u32,
-    /// Rooms they played in.
+    /// Rooms that they played in.
     pub rooms: u32,
     /// Seconds that were measured.
     pub seconds: u32,
@@ -60,33 +61,33 @@ pub struct Report {
     pub ticks_expected: u64,
     /// Snapshots that arrived.
     pub ticks_delivered: u64,
-    /// Snapshots that a client got in a second, from the mean of all gaps.
+    /// Snapshots that a client received in a second, from the mean of all gaps.
     pub rate_hz: f64,
-    /// What the rate should be.
+    /// The rate of the game's rules.
     #[serde(skip)]
     pub rate_hz_meant: f64,
-    /// Whether all but one client of a room were thin, and more was promised therefore.
+    /// Whether all but one client of a room were thin, so that more is promised.
     #[serde(skip)]
     pub thin: bool,
     /// Section hashes that clients compared with the server's.
     pub hashes_compared: u64,
-    /// Of those, the ones that differed.
+    /// Compared hashes that differed.
     pub hash_mismatches: u64,
-    /// Messages that could not be read.
+    /// Messages that could not be decoded.
     pub decode_errors: u64,
-    /// Connections that ended before the bots left, and dials that failed.
+    /// Connections that ended before the bots left, and connection attempts that failed.
     pub disconnects: u64,
     /// WebSocket payload received.
     pub bytes_per_client_per_s: f64,
-    /// Mean of the snapshots that were no keyframes, head included.
+    /// Mean size of the snapshots that were no keyframes, head included.
     pub bytes_per_snapshot: f64,
-    /// Mean of the keyframes.
+    /// Mean size of the keyframes.
     pub keyframe_bytes: f64,
-    /// From one snapshot to the next of the same client.
+    /// Time from one snapshot to the next of the same client.
     pub tick_interval_ms: Spread,
-    /// From when an input was due to the first snapshot of its tick or a later one.
+    /// Time from when an input was due to the first snapshot of its tick or of a later one.
     pub input_to_snapshot_ms: Spread,
-    /// How far predictions of own rows were off before smoothing, in the game's unit.
+    /// Distance by which predictions of own rows were off before smoothing, in the game's unit.
     pub correction_units: Extent<f64>,
     /// Ticks replayed for a snapshot.
     pub rollback_ticks: Extent<u64>,
@@ -94,18 +95,18 @@ pub struct Report {
     pub input_lead_ticks: f64,
     /// Client-ticks that the server made without an input of the client.
     pub starved_ticks: u64,
-    /// Times at which a client had nothing newer to show.
+    /// Times at which a client had no newer snapshot to show.
     pub interpolation_underruns: u64,
     /// CPU time of the server's threads; `null` when the process is not known.
     pub server_cpu_us_per_client_tick: Option<f64>,
     /// Resident memory of the server at the end; `null` when the process is not known.
     pub server_rss_bytes: Option<u64>,
-    /// What names, policies and links followed from.
+    /// The seed that names, policies and links followed from.
     pub seed: u64,
-    /// Of runs with clients that hardly read.
+    /// Results of clients that hardly read, if the run had any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_readers: Option<SlowReaders>,
-    /// Of runs that damage their clients' worlds.
+    /// Results of planted corruptions, if the run damaged its clients' worlds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corruptions: Option<Corruptions>,
 }
@@ -117,12 +118,12 @@ impl Report {
         if self.ticks_expected == 0 { 0.0 } else { self.ticks_delivered as f64 / self.ticks_expected as f64 }
     }
 
-    /// What was promised and not kept, in words; empty when all is well.
+    /// The promises that were not kept, in words; empty when all is well.
     #[must_use]
     pub fn broken_promises(&self) -> Vec<String> {
         let (part, least) = (self.delivered_part(), if self.thin { DELIVERED_THIN_MIN } else { DELIVERED_MIN });
         let (percent, least_percent) = (100.0 * part, 100.0 * least);
-        // In a short run one tick of each client is much, and may fall on the window's edge.
+        // In a short run one tick of each client is a large part, and may fall on the window's edge.
         let is_edge = self.ticks_delivered > 0 && self.ticks_expected <= self.ticks_delivered + u64::from(self.clients);
         let is_short = part < least && !is_edge;
         let (rate_hz, meant_hz) = (self.rate_hz, self.rate_hz_meant);
@@ -135,7 +136,7 @@ impl Report {
                 self.hash_mismatches > 0 && self.corruptions.is_none(),
                 format!("{} hashes differed from the server's", self.hash_mismatches),
             ),
-            (self.decode_errors > 0, format!("{} messages could not be read", self.decode_errors)),
+            (self.decode_errors > 0, format!("{} messages could not be decoded", self.decode_errors)),
             (self.disconnects > 0, format!("{} connections were lost", self.disconnects)),
         ];
         let broken = checks.into_iter().filter(|(broken, _)| *broken).map(|(_, words)| words);
@@ -243,7 +244,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn thin_clients_are_promised_more() {
+    fn a_run_with_thin_clients_promises_more() {
         let thin = || Report { thin: true, ..report() };
         assert!(thin().broken_promises().is_empty());
         let few = || Report { ticks_delivered: 143_800, ..thin() };

@@ -1,4 +1,4 @@
-//! A server to be measured: started on free ports, ended by its own id. Ours is built in release mode first.
+//! A server to be measured: started on free ports, ended by its process id. Our server is built in release mode first.
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,19 +12,19 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// The server has to say where it listens so soon.
+/// The server must print its address within this time.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The server has to be gone so soon after it was asked to end.
+/// The server must have ended this long after the request to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What precedes the address in what the server says.
+/// The text before the address in the server's output.
 const LISTENING: &str = "listening on http://";
 
-/// What precedes the address of its metrics in the same line.
+/// The text before the address of its metrics in the same line.
 const METRICS: &str = "metrics on http://";
 
-/// Lines of the server's output that are kept to say why it did not start.
+/// Lines of the server's output that are kept to explain why it did not start.
 const LINES_KEPT: usize = 20;
 
 /// A running server; killed when dropped.
@@ -40,7 +40,7 @@ impl ServerProcess {
     /// Builds the release server and starts it with one shard.
     ///
     /// # Errors
-    /// When it does not build, start, or say where it listens in time.
+    /// When the server does not build, does not start, or does not print its address in time.
     pub async fn start() -> Result<Self> {
         let target = target_folder()?;
         build(&target).await?;
@@ -57,10 +57,10 @@ impl ServerProcess {
         .await
     }
 
-    /// Starts a server that says where it listens the way ours does.
+    /// Starts a server that prints its address in the form that ours uses.
     ///
     /// # Errors
-    /// When it does not start, or say where it listens in time.
+    /// When the server does not start, or does not print its address in time.
     pub async fn spawn(command: &mut Command) -> Result<Self> {
         let name = command.as_std().get_program().to_string_lossy().into_owned();
         let mut child = command
@@ -76,35 +76,36 @@ impl ServerProcess {
         let stderr = child.stderr.take().context("the server's output is piped")?;
         tokio::spawn(forward(stdout, lines.clone()));
         tokio::spawn(forward(stderr, lines));
-        let (address, metrics) =
-            timeout(START_TIMEOUT, first_addresses(&mut said)).await.context("the server says no address")??;
-        // Its output has to be read on, or it would block on a full pipe.
+        let (address, metrics) = timeout(START_TIMEOUT, first_addresses(&mut said))
+            .await
+            .context("the server printed no address in time")??;
+        // The server's output must be read on, or the server would block on a full pipe.
         tokio::spawn(async move { while said.recv().await.is_some() {} });
         Ok(Self { child, pid, address, metrics })
     }
 
-    /// Where it listens.
+    /// The address on which the server listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where its metrics are, if it has said so.
+    /// The address of the server's metrics, if the server has printed it.
     #[must_use]
     pub const fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
     }
 
-    /// Its process id.
+    /// The server's process id.
     #[must_use]
     pub const fn pid(&self) -> u32 {
         self.pid
     }
 
-    /// Asks it to end and waits until it has.
+    /// Asks the server to end and waits until it has.
     ///
     /// # Errors
-    /// When it is not gone in time, or was not content with how it ended.
+    /// When the server has not ended in time, had ended before, or ended with an error.
     pub async fn stop(mut self) -> Result<()> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).context("a process id is positive")?;
         if let Some(status) = self.child.try_wait()? {
@@ -118,7 +119,7 @@ impl ServerProcess {
     }
 }
 
-/// The folder that holds `release/` and `debug/`: where this binary was built is where the server belongs.
+/// The folder that holds `release/` and `debug/`: the server belongs into the folder that this binary was built in.
 fn target_folder() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let profile = own.parent().filter(|folder| !folder.ends_with("deps")).or_else(|| own.parent()?.parent());

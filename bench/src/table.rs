@@ -1,4 +1,4 @@
-//! The report as people like to read it.
+//! The report as text for people.
 
 use crate::report::corruptions::Corruptions;
 use crate::report::slow::{CLOSED_SECONDS_MAX, QUEUED_BYTES_MAX, SHIFT_MS_MAX, SlowReaders};
@@ -6,29 +6,29 @@ use crate::report::{GENERATOR_LATE_MS, Report, Spread};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// What stands in the table beside the report.
+/// Lines of the table that are not in the report.
 #[derive(Debug, Clone, Default)]
 pub struct Asides {
     /// The game and how it was played, for the first line.
     pub title: String,
     /// Microseconds on a CPU in the measured seconds, by thread of the server.
     pub server_cpu_us: BTreeMap<String, f64>,
-    /// Microseconds the generator itself was on a CPU in the measured seconds.
+    /// Microseconds that the generator itself was on a CPU in the measured seconds.
     pub generator_cpu_us: f64,
-    /// How late the generator itself was, in milliseconds: one in a hundred was later.
+    /// How late the generator itself was, in milliseconds: one input in a hundred was later.
     pub generator_late_p99_ms: f64,
     /// Connections that ended, by close code.
     pub disconnects: BTreeMap<u16, u64>,
-    /// What went wrong first.
+    /// The first error of the run.
     pub first_fault: Option<String>,
 }
 
-/// Lays the report out in lines.
+/// Lays out the report in lines.
 #[must_use]
 pub fn render(report: &Report, asides: &Asides) -> String {
     let mut out = format!("  {}\n\n", asides.title);
     let mut line = |label: &str, words: String| {
-        writeln!(out, "  {label:<17}{words}").expect("a string takes all that is written");
+        writeln!(out, "  {label:<17}{words}").expect("writing to a string cannot fail");
     };
     let part = 100.0 * report.delivered_part();
     line(
@@ -137,7 +137,7 @@ fn spread(spread: &Spread) -> String {
     format!("{:>9.2}{:>9.2}{:>9.2}  ms", spread.p50, spread.p99, spread.p999)
 }
 
-/// A number with its thousands apart.
+/// A number with commas between its thousands.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -158,29 +158,34 @@ mod tests {
     use crate::report::tests::report;
 
     #[test]
-    fn thousands_stand_apart() {
+    fn commas_separate_thousands() {
         let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (143_990, "143,990"), (1_234_567, "1,234,567")];
         cases.into_iter().for_each(|(number, text)| assert_eq!(grouped(number), text));
     }
 
     #[test]
-    fn the_table_says_what_was_delivered_and_what_went_wrong() {
+    fn the_table_shows_deliveries_and_errors() {
         let asides = Asides {
             title: "arena".into(),
             server_cpu_us: [("shard-0".into(), 2_000_000.0), ("idle".into(), 3.0)].into(),
             disconnects: [(4007, 2)].into(),
-            first_fault: Some("a dial failed".into()),
+            first_fault: Some("a connection attempt failed".into()),
             ..Asides::default()
         };
         let table = render(&report(), &asides);
-        for words in ["143,990 of 144,000 ticks, 99.99 %", "shard-0: 13.89 µs", "2 with code 4007", "a dial failed"] {
+        for words in [
+            "143,990 of 144,000 ticks, 99.99 %",
+            "shard-0: 13.89 µs",
+            "2 with code 4007",
+            "a connection attempt failed",
+        ] {
             assert!(table.contains(words), "{words} is not in\n{table}");
         }
-        assert!(!table.contains("idle"), "threads that did nothing are left out");
+        assert!(!table.contains("idle"), "idle threads are left out");
     }
 
     #[test]
-    fn a_server_that_is_not_known_is_not_accounted() {
+    fn an_unknown_server_process_is_not_accounted() {
         let unknown = Report { server_cpu_us_per_client_tick: None, server_rss_bytes: None, ..report() };
         assert!(render(&unknown, &Asides::default()).contains("not accounted"));
     }

@@ -12,7 +12,7 @@ use crate::report::{Rate, Wire};
 use std::collections::VecDeque;
 use tickwire::link::{Link, LinkProfile, PROFILES};
 use tickwire::math::vec2;
-use tickwire::{Pad, Rng, Scene, Tone, Wave};
+use tickwire::{Pad, Scene, Tone, Wave};
 use wasm_bindgen::prelude::*;
 
 /// A player in a room. Times are `performance.now()`, in milliseconds.
@@ -291,12 +291,6 @@ impl Client {
         self.outbound.set_profile(profile);
     }
 
-    /// Damages a field of the world that this client holds, as broken memory would: to see how it is noticed and set
-    /// right. False when there is no world yet.
-    pub fn damage(&mut self, seed: u32) -> bool {
-        self.player.damage(&mut Rng::new(seed.into()))
-    }
-
     /// Says something to everyone in the room.
     pub fn chat(&mut self, text: &str) {
         self.tell(PageEvent::Chat(text));
@@ -306,6 +300,16 @@ impl Client {
     pub fn leave(&mut self) {
         self.leaving = true;
         self.tell(PageEvent::Leave);
+    }
+}
+
+#[cfg(feature = "test-hooks")]
+#[wasm_bindgen]
+impl Client {
+    /// Damages a field of the world that this client holds, as broken memory would: to see how it is noticed and set
+    /// right. False when there is no world yet.
+    pub fn damage(&mut self, seed: u32) -> bool {
+        self.player.damage(&mut tickwire::Rng::new(seed.into()))
     }
 }
 

@@ -59,4 +59,4 @@ macro_rules! export {
 }
 
 #[cfg(feature = "demo")]
-export!(tickwire_games::Paddles, tickwire_games::Arena, tickwire_games::Swarm);
+tickwire_games::for_each_page_game!(export);

@@ -11,9 +11,10 @@ use crate::report::{Peak, Report};
 use tickwire::client::{EventUpdate, Session};
 use tickwire::limits::EVENTS_PER_TICK_MAX;
 use tickwire::tick::TickTime;
-use tickwire::{Pad, Rng, Scene, Sparks, Stage, Tone};
+use tickwire::{Pad, Scene, Sparks, Stage, Tone};
 
 /// Fields that are tried until one can be damaged.
+#[cfg(feature = "test-hooks")]
 const DAMAGE_TRIES: u32 = 100;
 
 /// What the page tells a player.
@@ -69,7 +70,8 @@ pub(crate) trait Play {
     fn report(&mut self, now_us: u64) -> Report;
 
     /// Damages a random field of the world; false when there is none.
-    fn damage(&mut self, dice: &mut Rng) -> bool;
+    #[cfg(feature = "test-hooks")]
+    fn damage(&mut self, dice: &mut tickwire::Rng) -> bool;
 }
 
 /// A player of game `G`.
@@ -220,7 +222,8 @@ impl<G: Stage> Play for Player<G> {
         }
     }
 
-    fn damage(&mut self, dice: &mut Rng) -> bool {
+    #[cfg(feature = "test-hooks")]
+    fn damage(&mut self, dice: &mut tickwire::Rng) -> bool {
         (0..DAMAGE_TRIES).any(|_| {
             let tables = &self.session.confirmed().tables;
             let table = dice.below(tables.len() as u32) as usize;

@@ -49,7 +49,6 @@ const reachable = () => navigator.onLine && !document.hidden;
 async function boot() {
   window.tickwire = {
     client: null, stats, ready: false, scriptMs: () => scriptMs,
-    damage: (seed = 1) => session?.client.damage(seed),
     toPage: (x, y) => painter.toPage(x, y),
   };
   let memory;

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
+use tickwire_games::for_each_game;
 use tickwire_server::{AdminListen, AutopsyFolder, Running, Server, Settings, Signals};
 use tracing_subscriber::EnvFilter;
 
@@ -70,13 +70,10 @@ fn run(serve: Serve) -> anyhow::Result<()> {
     let Serve { listen, admin_listen, shards, origins, autopsies, .. } = serve;
     let config = Settings { listen, admin_listen, shards, origins, autopsies }.or(file).into_config();
     let signals = Signals::listen()?;
-    let running = Server::new(config)
-        .game::<Paddles>()
-        .game::<Arena>()
-        .game::<Crowd>()
-        .game::<Tumble>()
-        .game::<Swarm>()
-        .start()?;
+    macro_rules! offer {
+        ($($game:ty),*) => { Server::new(config)$(.game::<$game>())* };
+    }
+    let running = for_each_game!(offer).start()?;
     announce(&running)?;
     running.stop(signals.wait());
     Ok(())

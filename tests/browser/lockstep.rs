@@ -123,7 +123,7 @@ async fn a_damaged_world_is_set_right_while_one_plays_on() {
         // One that is overwritten at once does no harm: then another is damaged.
         let mut healed = None;
         for seed in 1..=3 {
-            assert_eq!(page.eval(&format!("window.tickwire.damage({seed})")).await, Value::Bool(true));
+            assert_eq!(page.eval(&format!("window.tickwire.client.damage({seed})")).await, Value::Bool(true));
             healed = page.wait_for("window.tickwire.stats().desyncs_healed === 1", Duration::from_secs(2)).await;
             if healed.is_some() {
                 break;

@@ -7,7 +7,7 @@ use std::io::{Write as _, stdout};
 use std::path::PathBuf;
 use tickwire::Game;
 use tickwire_bench::autopsy::explain;
-use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
+use tickwire_games::for_each_game;
 use tickwire_server::room::Autopsy;
 
 /// Prints an autopsy that a server has written, and runs it again.
@@ -23,13 +23,14 @@ fn main() -> Result<()> {
     let text = fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
     let autopsy: Autopsy =
         serde_json::from_slice(&text).with_context(|| format!("{} is no autopsy", file.display()))?;
-    let words = match autopsy.game.as_str() {
-        name if name == Paddles::RULES.name => explain::<Paddles>(&autopsy),
-        name if name == Arena::RULES.name => explain::<Arena>(&autopsy),
-        name if name == Crowd::RULES.name => explain::<Crowd>(&autopsy),
-        name if name == Tumble::RULES.name => explain::<Tumble>(&autopsy),
-        name if name == Swarm::RULES.name => explain::<Swarm>(&autopsy),
-        other => bail!("{} is of a game {other} that is not here", file.display()),
-    }?;
+    macro_rules! dispatch {
+        ($($game:ty),*) => {
+            match autopsy.game.as_str() {
+                $(name if name == <$game>::RULES.name => explain::<$game>(&autopsy),)*
+                other => bail!("{} is of a game {other} that is not here", file.display()),
+            }
+        };
+    }
+    let words = for_each_game!(dispatch)?;
     Ok(write!(stdout().lock(), "{words}")?)
 }

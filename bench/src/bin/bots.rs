@@ -16,7 +16,7 @@ use tickwire_bench::options::room_option;
 use tickwire_bench::report::Report;
 use tickwire_bench::server_process::ServerProcess;
 use tickwire_bench::table::{Asides, render};
-use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
+use tickwire_games::for_each_game;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -115,14 +115,15 @@ async fn stopped() -> Result<()> {
 }
 
 async fn bots(args: &Args) -> Result<ExitCode> {
-    match args.game.as_str() {
-        name if name == Paddles::RULES.name => play::<Paddles>(args).await,
-        name if name == Arena::RULES.name => play::<Arena>(args).await,
-        name if name == Crowd::RULES.name => play::<Crowd>(args).await,
-        name if name == Tumble::RULES.name => play::<Tumble>(args).await,
-        name if name == Swarm::RULES.name => play::<Swarm>(args).await,
-        other => bail!("there is no game {other}; there are paddles, arena, swarm, crowd and tumble"),
+    macro_rules! dispatch {
+        ($($game:ty),*) => {
+            match args.game.as_str() {
+                $(name if name == <$game>::RULES.name => play::<$game>(args).await,)*
+                other => bail!("there is no game {other}; there are {}", tickwire_games::names().join(", ")),
+            }
+        };
     }
+    for_each_game!(dispatch)
 }
 
 async fn play<G: Game>(args: &Args) -> Result<ExitCode> {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tickwire::Game;
 use tickwire_bench::bytes::{Plan, measure, render};
 use tickwire_bench::options::room_option;
-use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
+use tickwire_games::for_each_game;
 
 /// Plays rooms of bots and prices every field of every delta.
 #[derive(Debug, Parser)]
@@ -37,14 +37,15 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    match args.game.as_str() {
-        name if name == Paddles::RULES.name => play::<Paddles>(&args),
-        name if name == Arena::RULES.name => play::<Arena>(&args),
-        name if name == Crowd::RULES.name => play::<Crowd>(&args),
-        name if name == Tumble::RULES.name => play::<Tumble>(&args),
-        name if name == Swarm::RULES.name => play::<Swarm>(&args),
-        other => bail!("there is no game {other}; there are paddles, arena, swarm, crowd and tumble"),
+    macro_rules! dispatch {
+        ($($game:ty),*) => {
+            match args.game.as_str() {
+                $(name if name == <$game>::RULES.name => play::<$game>(&args),)*
+                other => bail!("there is no game {other}; there are {}", tickwire_games::names().join(", ")),
+            }
+        };
     }
+    for_each_game!(dispatch)
 }
 
 fn play<G: Game>(args: &Args) -> Result<()> {

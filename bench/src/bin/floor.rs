@@ -1,5 +1,5 @@
-//! `cargo floor`: our server on `crowd` and a bare loop, in turn in one run; CPU per client-tick of each, or how late
-//! each is.
+//! `cargo floor`: our server on `crowd` and a bare loop, in turn in one run; the CPU time per client-tick of each, or
+//! the lateness of each.
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -19,25 +19,25 @@ use tokio::sync::oneshot;
 /// The name of the thread that generates the load.
 const GENERATOR: &str = "generator";
 
-/// Clients on each side unless said.
+/// Clients on each side by default.
 const CLIENTS: u32 = 400;
 
-/// Seconds to measure each side unless said.
+/// Seconds to measure each side by default.
 const SECONDS: u32 = 20;
 
-/// The same for the rhythm, which is promised over a minute.
+/// Seconds to measure each side of the rhythm by default; the rhythm is promised over a minute.
 const RHYTHM_SECONDS: u32 = 60;
 
-/// Measures how near our server is to what the kernel alone costs.
+/// Measures how near our server is to the cost of the kernel alone.
 #[derive(Debug, Parser)]
 #[command(name = "floor", version)]
 struct Args {
-    /// Clients on each side, eight to a room; several numbers are measured in turns in one run. 400 unless said.
-    /// With --rhythm a multiple of eight, and unless said as many as keep the shard half busy.
+    /// Clients on each side, eight to a room; several numbers are measured in turns in one run. The default is 400.
+    /// With --rhythm the number is a multiple of eight, and by default it is as many as keep the shard half busy.
     #[arg(long, value_delimiter = ',', value_name = "N,N,N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=8_000))]
     clients: Vec<u32>,
-    /// Seconds to measure each side of each number of clients; 20 unless said, 60 with --rhythm.
+    /// Seconds to measure each side of each number of clients; by default 20, or 60 with --rhythm.
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=3_600))]
     seconds: Option<u32>,
     /// How the entities move.
@@ -49,13 +49,13 @@ struct Args {
     /// Only measures how much memory our server takes per connection, at 500 to 4,000 of them.
     #[arg(long, conflicts_with_all = ["clients", "seconds"])]
     memory: bool,
-    /// Only measures the mean rate and how late ticks begin, beside a thread that does nothing but sleep.
+    /// Only measures the mean rate and how late ticks begin, beside a thread that only sleeps.
     #[arg(long, conflicts_with = "memory")]
     rhythm: bool,
-    /// Writes the report to this file: one object, or a list of them for several numbers of clients.
+    /// Writes the report to this file: one object, or a list of objects for several numbers of clients.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Writes the report as a page to this file; with --json it lies beside that one unless said.
+    /// Writes the report as a page to this file; with --json the default is a page beside that file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     match start(&args) {
         Ok(code) => code,
         Err(error) => {
-            // With stderr closed there is nobody to tell.
+            // With stderr closed the error cannot be shown.
             let _ = writeln!(stderr(), "floor: {error:#}");
             ExitCode::FAILURE
         }
@@ -89,7 +89,7 @@ fn start(args: &Args) -> Result<ExitCode> {
 async fn floor(args: &Args) -> Result<ExitCode> {
     let scene = Scene { motion: args.motion.clone(), entities: args.entities };
     let (faults, kept) = if args.memory {
-        (measure_memory(args, scene).await?, "no more per connection than promised")
+        (measure_memory(args, scene).await?, "a connection takes no more memory than promised")
     } else if args.rhythm {
         (measure_rhythm(args, scene).await?, "the mean rate is exact, and ticks are hardly later than a bare timer")
     } else {
@@ -105,7 +105,7 @@ async fn floor(args: &Args) -> Result<ExitCode> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Measures both sides, prints and writes the reports; gives what did not run as it should.
+/// Measures both sides, prints and writes the reports; gives the checks that failed.
 async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
     let numbers = if args.clients.is_empty() { &[CLIENTS][..] } else { &args.clients };
     let mut processes = Vec::new();
@@ -138,7 +138,7 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
     Ok(reports.iter().flat_map(Report::faults).collect())
 }
 
-/// Measures the rhythm, prints and writes the report; gives what was promised and not kept.
+/// Measures the rhythm, prints and writes the report; gives the promises that were not kept.
 async fn measure_rhythm(args: &Args, scene: Scene) -> Result<Vec<String>> {
     ensure!(args.clients.len() <= 1, "the rhythm is measured with one number of clients");
     let process = ServerProcess::start().await?;
@@ -168,7 +168,7 @@ async fn measure_rhythm(args: &Args, scene: Scene) -> Result<Vec<String>> {
     Ok(report.faults())
 }
 
-/// Measures memory, prints and writes the report; gives what was promised and not kept.
+/// Measures memory, prints and writes the report; gives the promises that were not kept.
 async fn measure_memory(args: &Args, scene: Scene) -> Result<Vec<String>> {
     let process = ServerProcess::start().await?;
     let plan = memory::Plan { scene, address: process.address(), server_pid: process.pid() };
@@ -185,11 +185,11 @@ async fn measure_memory(args: &Args, scene: Scene) -> Result<Vec<String>> {
     Ok(report.faults())
 }
 
-/// Measures on a thread of its own: this one looks after the server's output and signals.
+/// Measures on a thread of its own, because the calling thread serves the server's output and signals.
 async fn on_generator<T: Send + 'static>(measure: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let (result, measured) = oneshot::channel();
     std::thread::Builder::new().name(GENERATOR.into()).spawn(move || {
-        // Nobody waits for it after a signal.
+        // After a signal no receiver waits for the result.
         let _ = result.send(measure());
     })?;
     measured.await.context("the generator has panicked")?

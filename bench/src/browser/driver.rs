@@ -1,4 +1,4 @@
-//! chromedriver as a child process: its own port, its own profile, and nothing of it left behind.
+//! chromedriver as a child process: it has its own port and its own profile, and leaves nothing behind.
 
 use anyhow::{Context, Result};
 use std::fs;
@@ -18,17 +18,17 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts it on a free port.
+    /// Starts chromedriver on a free port.
     ///
     /// # Errors
-    /// When it is not installed, or says no port.
+    /// When chromedriver is not installed, or prints no port.
     pub fn start() -> Result<Self> {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let profile = std::env::temp_dir().join(format!("tickwire-browser-{}-{number}", std::process::id()));
         fs::create_dir_all(&profile).context("there is no folder for the browser's profile")?;
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
-            // What the browser leaves there goes with the profile.
+            // Files that the browser leaves there are removed with the profile.
             .env("TMPDIR", &profile)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -40,16 +40,16 @@ impl Driver {
             let (_, rest) = line.split_once("started successfully on port ")?;
             rest.trim_end_matches('.').parse().ok()
         });
-        Ok(Self { child, port: port.context("chromedriver says no port")?, profile })
+        Ok(Self { child, port: port.context("chromedriver printed no port")?, profile })
     }
 
-    /// Where it takes commands.
+    /// The address at which chromedriver takes commands.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What the browser is started with.
+    /// The arguments that the browser is started with.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         let flags = [
@@ -86,7 +86,7 @@ impl Drop for Driver {
 }
 
 fn signal(pid: u32, name: &str) {
-    // One that has ended by itself is fine.
+    // The signal may fail for a process that has ended by itself.
     let _ = Command::new("kill").args(["-s", name, &pid.to_string()]).stderr(Stdio::null()).status();
 }
 

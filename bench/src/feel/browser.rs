@@ -225,7 +225,7 @@ impl Seen {
             ("longest frame", format!("{:.0} ms", self.frame_ms_max)),
         ];
         for (what, found) in lines {
-            writeln!(out, "  {what:<16}{found}").expect("a string takes all that is written");
+            writeln!(out, "  {what:<16}{found}").expect("writing to a string cannot fail");
         }
         let broken = self.broken();
         broken.iter().for_each(|words| out += &format!("  ✗ {words}\n"));

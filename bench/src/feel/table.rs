@@ -50,7 +50,7 @@ pub fn render(feels: &[Feel]) -> String {
             grouped(feel.hashes_compared),
             feel.hash_mismatches
         )
-        .expect("a string takes all that is written");
+        .expect("writing to a string cannot fail");
     }
     out
 }

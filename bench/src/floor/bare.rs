@@ -1,12 +1,12 @@
-//! The bare loop: what a tick costs when there is nothing in it but the kernel.
+//! The bare loop: the cost of a tick that consists of the kernel's work alone.
 //!
 //! ```text
 //! sleep to the deadline → per socket: one read that does not wait, one write that does not wait
 //! ```
 //!
-//! One thread, no epoll, no game, no encoding, nothing parsed, the same prebuilt frame for everyone; a socket is
-//! read and written one right after the other, while it is warm in the caches. All ticks of a second are at the
-//! same time for all clients, because waking up more often would only cost more. It is meant to be hard to beat.
+//! One thread, no epoll, no game, no encoding, no parsing, and the same prebuilt frame for every client; a socket is
+//! read and written one right after the other, while it is warm in the caches. All ticks of a second are at the same
+//! time for all clients, because waking up more often would only cost more. The loop is meant to be hard to beat.
 
 use crate::lean::frame::blank_frame;
 use crate::precise::{due_ns, next_number, now_ns, sleep_until, tighten_timers};
@@ -18,13 +18,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// Everyone has to have connected so soon.
+/// Every client must have connected within this time.
 const CONNECT_NS_MAX: u64 = 30_000_000_000;
 
-/// A resting loop looks so often whether it may go on; nothing is measured then.
+/// Interval at which a resting loop checks whether it may go on; nothing is measured then.
 const REST: Duration = Duration::from_millis(5);
 
-/// What one read takes in at the most, in bytes.
+/// Bytes that one read accepts at the most.
 const READ_BYTES: usize = 4_096;
 
 const RESTING: u8 = 0;
@@ -58,32 +58,32 @@ impl BareLoop {
         Ok(Self { address, state, thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// The address on which the loop listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The name of its thread, for whoever accounts it: no other loop of this process has it.
+    /// The name of the loop's thread, for CPU accounting: no other loop of this process has it.
     #[must_use]
     pub fn thread_name(&self) -> String {
         thread_name(self.address)
     }
 
-    /// Lets it tick.
+    /// Lets the loop tick.
     pub fn go(&self) {
         self.state.store(TICKING, Ordering::Release);
     }
 
-    /// Lets it rest after the current tick.
+    /// Lets the loop rest after the current tick.
     pub fn rest(&self) {
         self.state.store(RESTING, Ordering::Release);
     }
 
-    /// Ends it.
+    /// Ends the loop.
     ///
     /// # Errors
-    /// What went wrong in it.
+    /// The error that ended the loop early.
     pub fn stop(mut self) -> Result<()> {
         self.end()
     }
@@ -97,7 +97,7 @@ impl BareLoop {
 
 impl Drop for BareLoop {
     fn drop(&mut self) {
-        // Whoever wants to know what went wrong stops it.
+        // A caller that needs the loop's error calls `stop`.
         let _ = self.end();
     }
 }
@@ -119,7 +119,7 @@ fn accept(listener: &TcpListener, clients: usize, state: &AtomicU8) -> Result<Ve
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let is_late = now_ns() > deadline_ns || state.load(Ordering::Acquire) == STOPPED;
-                ensure!(!is_late, "only {} of {clients} clients came", streams.len());
+                ensure!(!is_late, "only {} of {clients} clients connected", streams.len());
                 sleep_until(now_ns() + 200_000);
             }
             Err(error) => return Err(error.into()),
@@ -128,7 +128,7 @@ fn accept(listener: &TcpListener, clients: usize, state: &AtomicU8) -> Result<Ve
     Ok(streams)
 }
 
-/// All that the loop touches.
+/// All data that the loop touches.
 struct Ticking {
     streams: Vec<TcpStream>,
     frame: Vec<u8>,

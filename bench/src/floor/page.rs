@@ -1,4 +1,4 @@
-//! What `cargo floor` found, as a page.
+//! The report of `cargo floor` as a page.
 
 use super::report::Report;
 use crate::figure::{Curve, Figure, Ink};
@@ -6,10 +6,11 @@ use crate::page::{Page, Section};
 use tickwire::Game;
 use tickwire_games::Crowd;
 
-/// What simulation, encoding and all else of ours may cost on top of the kernel, as a ratio.
+/// The cost that simulation, encoding and the rest of our code may add to the kernel's, as a ratio of the whole to the
+/// kernel's.
 const RATIO_MEANT: f64 = 1.25;
 
-/// Lays the reports of a run out; there is at least one.
+/// Lays out the reports of a run; there is at least one.
 #[must_use]
 pub fn page(reports: &[Report]) -> Page {
     let played = reports.first().map(|report| (report.motion.as_str(), report.entities, report.seconds));
@@ -31,8 +32,8 @@ pub fn page(reports: &[Report]) -> Page {
         }],
         notes: vec![
             "CPU is the kernel's account of the threads (schedstat), one core for what is measured and one for the \
-             load generator; medians over rounds of two seconds. The ratio is what simulation, encoding and all else \
-             of ours cost on top of the kernel."
+             load generator; medians over rounds of two seconds. The ratio is what simulation, encoding and the rest \
+             of our code cost on top of the kernel."
                 .into(),
             "Bytes are WebSocket payload with the head, keyframes apart; positions and velocities in 1/32 unit, angle \
              and spin in 1024 steps. The bare loop sends as many."

@@ -1,4 +1,4 @@
-//! Our server and a bare loop with equally many clients: one of them is measured, the other one rests.
+//! Our server and a bare loop with equally many clients: one of them is measured while the other one rests.
 
 use super::bare::BareLoop;
 use super::paused::Pausable;
@@ -16,16 +16,16 @@ use tickwire_games::Crowd;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// From when a side goes on to when it is measured.
+/// Time from the moment when a side goes on to the start of its measurement.
 const ROUND_WARM_UP_NS: u64 = SECOND_NS / 2;
 
-/// From when everyone is in a room to when bytes are taken as typical.
+/// Time from the moment when every client is in a room to the moment when bytes are taken as typical.
 const WARM_UP_NS: u64 = 2 * SECOND_NS;
 
-/// Everyone has to have a snapshot so soon after the last one has connected.
+/// Every client must have a snapshot this long after the last one has connected.
 const UP_NS_MAX: u64 = 10 * SECOND_NS;
 
-/// A side: its clients, and whose time counts.
+/// A side: its clients, and the threads whose time counts.
 struct Contender {
     load: Load,
     threads: Threads,
@@ -76,15 +76,15 @@ pub(super) struct Pair {
     floor: Contender,
     wire_bytes: WireBytes,
     generator: Threads,
-    /// Time of the rounds, and how much of it the generator was on its core.
+    /// Time of the rounds, and the part of it for which the generator was on its core.
     rounds_ns: u64,
     generator_ns: u64,
     rounds: Vec<Round>,
 }
 
 impl Pair {
-    /// Connects everyone to both sides; both rest afterwards. Whoever sees something on our server knows that the
-    /// shard's thread has come to name itself.
+    /// Connects all clients to both sides; both sides rest afterwards. Once a client has a snapshot from our server,
+    /// the shard's thread is known to have set its name, and can be found by it.
     pub(super) fn start(hosted: Hosted, scene: &Scene, generator: Threads) -> Result<Self> {
         let Hosted { clients, address, pid } = hosted;
         let server = Pausable::new(pid)?;
@@ -138,7 +138,7 @@ impl Pair {
         side
     }
 
-    /// Ends the bare loop, lets the server go on, and says what was found.
+    /// Ends the bare loop, lets the server go on, and gives the report.
     pub(super) fn finish(self, scene: &Scene) -> Result<Report> {
         let ours_rss_bytes = rss_bytes(self.hosted.pid)?;
         let Self { hosted: Hosted { clients, .. }, ours, floor, wire_bytes, rounds, .. } = self;
@@ -174,7 +174,7 @@ impl Pair {
     }
 }
 
-/// The bare loop and everyone connected to it; it rests.
+/// The bare loop and all clients connected to it; it rests.
 fn start_bare(clients: u32, wire_bytes: WireBytes) -> Result<(BareLoop, Load)> {
     let rate_hz = Crowd::RULES.tick_rate_hz;
     let bare = BareLoop::start(clients as usize, wire_bytes.snapshot, rate_hz)?;

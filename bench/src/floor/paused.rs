@@ -1,9 +1,9 @@
-//! A server that stands still while the other side is measured: it costs nothing then and keeps its clients.
+//! A server that stands still while the other side is measured: it then costs nothing and keeps its clients.
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A process that runs when it is told to, and for good when this is dropped.
+/// A process that can be paused and resumed; it runs on for good when this is dropped.
 #[derive(Debug)]
 pub struct Pausable(Pid);
 
@@ -16,18 +16,18 @@ impl Pausable {
         i32::try_from(pid).ok().and_then(Pid::from_raw).map(Self).context("a process id is positive")
     }
 
-    /// Stops it where it is.
+    /// Stops the process where it is.
     ///
     /// # Errors
-    /// When it may not be signalled.
+    /// When this process may not signal it.
     pub fn pause(&self) -> Result<()> {
         kill_process(self.0, Signal::STOP).context("the server cannot be paused")
     }
 
-    /// Lets it go on.
+    /// Lets the process go on.
     ///
     /// # Errors
-    /// When it may not be signalled.
+    /// When this process may not signal it.
     pub fn resume(&self) -> Result<()> {
         kill_process(self.0, Signal::CONT).context("the server cannot go on")
     }
@@ -35,7 +35,7 @@ impl Pausable {
 
 impl Drop for Pausable {
     fn drop(&mut self) {
-        // Stopped it could not even be asked to end. If it is gone, nothing is left to do.
+        // A stopped process could not even be asked to end. If the process is gone, nothing is left to do.
         let _ = self.resume();
     }
 }

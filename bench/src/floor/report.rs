@@ -1,4 +1,4 @@
-//! What `cargo floor` found: its fields are an interface.
+//! The report of `cargo floor`: its fields are an interface.
 
 use crate::report::{DELIVERED_MIN, GENERATOR_LATE_MS, Spread, words_of_true};
 use serde::Serialize;
@@ -11,7 +11,7 @@ pub struct Side {
     pub cpu_us: f64,
     /// Snapshots that arrived, as a part of those that should have.
     pub delivered: f64,
-    /// Time for which the thread was ready and another one had its core, as a part of the time it ran.
+    /// Time for which the thread was ready while another thread had its core, as a part of the time it ran.
     pub waited: f64,
 }
 
@@ -41,7 +41,7 @@ pub struct Report {
     pub payload_bytes: f64,
     /// CPU time of our server's threads per client-tick in microseconds: the median of the rounds.
     pub ours_cpu_us: f64,
-    /// The same of the bare loop.
+    /// CPU time of the bare loop's thread per client-tick in microseconds: the median of the rounds.
     pub floor_cpu_us: f64,
     /// Ours over the floor.
     pub ratio: f64,
@@ -59,19 +59,19 @@ pub struct Report {
     pub wire_bytes_in: usize,
     /// Snapshots delivered by our server, as a part of those expected.
     pub ours_delivered: f64,
-    /// The same of the bare loop.
+    /// Snapshots delivered by the bare loop, as a part of those expected.
     pub floor_delivered: f64,
-    /// Snapshots that a client of ours got in a second.
+    /// Snapshots that a client of ours received in a second.
     pub ours_rate_hz: f64,
-    /// The same of the bare loop.
+    /// Frames that a client of the bare loop received in a second.
     pub floor_rate_hz: f64,
-    /// From one snapshot to the next of the same client, our server.
+    /// Time from one snapshot to the next of the same client, our server.
     pub ours_interval_ms: Spread,
-    /// The same of the bare loop.
+    /// Time from one frame to the next of the same client, the bare loop.
     pub floor_interval_ms: Spread,
-    /// How late the generator itself was, in milliseconds: one in a hundred was later.
+    /// How late the generator itself was, in milliseconds: one input in a hundred was later.
     pub generator_late_p99_ms: f64,
-    /// The generator's part of its core.
+    /// The part of the time for which the generator was on its core.
     pub generator_busy: f64,
     /// Resident memory of our server at the end.
     pub ours_rss_bytes: u64,
@@ -79,11 +79,12 @@ pub struct Report {
     pub rounds: Vec<Round>,
 }
 
-/// Above this part of its time a thread had to wait for its core, the machine is too busy to believe the figures.
+/// When a thread waits for its core for more than this part of its time, the machine is too busy to believe the
+/// figures.
 const WAITED_MAX: f64 = 0.1;
 
 impl Report {
-    /// What did not run as it should, in words; empty when all is well.
+    /// Checks that failed, in words; empty when all is well.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let (clients, least) = (self.clients, 100.0 * DELIVERED_MIN);
@@ -97,25 +98,28 @@ impl Report {
         both.into_iter().flatten().collect()
     }
 
-    /// What makes the figures doubtful without making them wrong.
+    /// Reasons to doubt the figures that do not make them wrong.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         let waited = self.rounds.iter().flat_map(|round| [round.ours.waited, round.floor.waited]);
         let waited = waited.fold(0.0, f64::max);
         let late = self.generator_late_p99_ms;
         let doubts = [
-            (waited > WAITED_MAX, format!("others had the core for up to {:.0} % of a thread's time", 100.0 * waited)),
+            (
+                waited > WAITED_MAX,
+                format!("other threads had the core for up to {:.0} % of a thread's time", 100.0 * waited),
+            ),
             (late > GENERATOR_LATE_MS, format!("the generator was {late:.1} ms late")),
         ];
         words_of_true(doubts)
     }
 
-    /// The report as people like to read it.
+    /// The report as text for people.
     #[must_use]
     pub fn table(&self) -> String {
         let mut out = String::new();
         let mut line = |label: &str, words: String| {
-            writeln!(out, "  {label:<17}{words}").expect("a string takes all that is written");
+            writeln!(out, "  {label:<17}{words}").expect("writing to a string cannot fail");
         };
         line(&format!("{} clients", self.clients), format!("{:>9}{:>9}{:>9}", "ours", "floor", "ratio"));
         line(
@@ -154,7 +158,7 @@ impl Report {
     }
 }
 
-/// The median of some figures; not a number of none.
+/// The median of some figures; not a number when there are none.
 #[must_use]
 pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = figures.collect();
@@ -214,7 +218,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn ticks_that_did_not_come_and_figures_of_nothing_are_faults() {
+    fn ticks_that_did_not_arrive_and_figures_of_nothing_are_faults() {
         assert!(report().faults().is_empty());
         assert_eq!(Report { ours_delivered: 0.98, ..report() }.faults().len(), 1);
         assert_eq!(Report { floor_delivered: 0.0, ratio: f64::NAN, ..report() }.faults().len(), 2);
@@ -225,7 +229,7 @@ pub(crate) mod tests {
         assert!(report().doubts().is_empty());
         let mut busy = report();
         busy.rounds[0].floor.waited = 0.3;
-        assert_eq!(busy.doubts(), ["others had the core for up to 30 % of a thread's time"]);
+        assert_eq!(busy.doubts(), ["other threads had the core for up to 30 % of a thread's time"]);
     }
 
     #[test]

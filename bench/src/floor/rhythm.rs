@@ -1,13 +1,13 @@
-//! How exactly our server keeps its rhythm under load, and a thread that does nothing but sleep until the same deadlines
-//! beside it, in turns on the same core in one run.
+//! How exactly our server keeps its rhythm under load, beside a thread that only sleeps until the same deadlines, in
+//! turns on the same core in one run.
 //!
 //! ```text
 //! clients join until the shard is half busy → rounds: the server resumes, warms up, is measured, pauses │ the timer sleeps
 //! ```
 //!
-//! How late ticks begin is the server's own account of it, read from its metrics before and after a round. How many
-//! there are in a second is what its clients see. The timer's lateness is what kernel and machine cost by themselves: what
-//! the server adds to it is ours.
+//! The lateness of ticks is the server's own account, read from its metrics before and after a round. The number of
+//! ticks in a second is counted at the clients. The timer's lateness is the share of the kernel and the machine: the
+//! server is responsible for its lateness beyond that.
 
 mod lateness;
 mod page;
@@ -33,19 +33,20 @@ use timer::BareTimer;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// One side is measured for so long at the most before it is the other's turn.
+/// Time for which one side is measured at the most before the turn of the other.
 pub const ROUND_SECONDS: u32 = 10;
 
-/// From when the server goes on to when it is measured: what it missed while it was paused is over.
+/// Time from the moment when the server goes on to the start of its measurement: by then the server has caught up with
+/// the ticks that it missed while it was paused.
 const WARM_UP_NS: u64 = SECOND_NS;
 
-/// For so long a load is tried out.
+/// Time for which a load is tried out.
 const TRIAL_NS: u64 = 2 * SECOND_NS;
 
 /// Numbers of clients that are tried out at the most.
 const TRIALS_MAX: u32 = 6;
 
-/// The first of them.
+/// The first number of clients that is tried out.
 const FIRST_CLIENTS: u32 = 400;
 
 /// The part of its time for which the shard's thread is meant to have work, and how near to it is good enough.
@@ -55,40 +56,41 @@ const BUSY_OFF_MAX: f64 = 0.05;
 /// Clients that join at once.
 const JOIN_CLIENTS_MAX: u32 = 400;
 
-/// Everyone has to have a snapshot so soon after the last one has connected.
+/// Every client must have a snapshot this long after the last one has connected.
 const UP_NS_MAX: u64 = 30 * SECOND_NS;
 
 /// The thread of our server that answers requests.
 const NET_NAME: &str = "net";
 
-/// What is to be measured.
+/// The server to measure, its load, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Seconds to measure each side.
     pub seconds: u32,
-    /// What is played.
+    /// The motion and the entities of the rooms.
     pub scene: Scene,
     /// Clients, as many as fill rooms of eight; `None` for as many as keep the shard half busy.
     pub clients: Option<u32>,
-    /// Where the server listens.
+    /// The address on which the server listens.
     pub address: SocketAddr,
-    /// Where its metrics are.
+    /// The address of the server's metrics.
     pub metrics: SocketAddr,
-    /// Its process.
+    /// The server's process.
     pub pid: u32,
 }
 
-/// Measures `plan` on the calling thread, and tells of every trial and round.
+/// Measures `plan` on the calling thread; calls `tell` after every trial and round.
 ///
 /// # Errors
-/// When clients would leave a room half empty, there are not two cores, or clients cannot connect or are lost.
+/// When clients would leave a room half empty, when the machine has fewer than two cores, or when clients cannot
+/// connect or are lost.
 pub fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     if let Some(clients) = plan.clients {
         let full = clients.max(1).next_multiple_of(SEATS);
         ensure!(clients == full, "the rhythm is measured in full rooms: with {full} clients, not {clients}");
     }
-    ensure!(has_two_cores()?, "the rhythm needs cores {MEASURED_CORE} and {GENERATOR_CORE} for itself");
-    ensure!(plan.seconds > 0, "nothing is measured in no time");
+    ensure!(has_two_cores()?, "the rhythm needs cores {MEASURED_CORE} and {GENERATOR_CORE} for its own use");
+    ensure!(plan.seconds > 0, "the rhythm needs at least one second");
     pin_this_thread(GENERATOR_CORE)?;
     tighten_timers();
     let mut ours = Ours::start(plan)?;
@@ -98,7 +100,8 @@ pub fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     }
     let phases = phases_of(ours.clients.div_ceil(SEATS));
     let timer = BareTimer::start(u64::from(Crowd::RULES.tick_rate_hz) * u64::from(phases))?;
-    // Telling what was counted is no work of the shard. Until now it had to let everyone in.
+    // The network thread answers the requests for metrics, which is no work of the shard. Until now it had to let all
+    // clients in.
     Threads::named(plan.pid, NET_NAME)?.pin(GENERATOR_CORE)?;
     ours.server.pause()?;
     let mut rounds = Vec::new();
@@ -158,18 +161,18 @@ fn report(plan: &Plan, ours: &Ours, found: &Found, slept: &Distribution, busy: &
     }
 }
 
-/// Phases that so many rooms fill.
+/// Phases that this many rooms fill.
 fn phases_of(rooms: u32) -> u32 {
     rooms.div_ceil(u32::try_from(PHASE_ROOMS).unwrap_or(u32::MAX)).min(PHASES)
 }
 
-/// What was found of the server, in one round or in all.
+/// The measurements of the server, in one round or in all.
 #[derive(Debug, Default)]
 struct Found {
     tally: Tally,
-    /// How late its phases began.
+    /// How late the server's phases began.
     phases: Buckets,
-    /// How late its rooms did, behind those before them in their phase.
+    /// How late the server's rooms began, behind the rooms before them in their phase.
     rooms: Buckets,
     dropped: u64,
 }
@@ -183,7 +186,7 @@ impl Found {
     }
 }
 
-/// What the threads have had of their cores.
+/// CPU times of the threads.
 #[derive(Debug, Default)]
 struct Busy {
     elapsed_ns: u64,
@@ -200,13 +203,13 @@ impl Busy {
         self.generator = self.generator.plus(generator);
     }
 
-    /// As a part of the time that was measured on one side.
+    /// A time as a part of the time that was measured on one side.
     fn part(&self, ns: u64) -> f64 {
         ns as f64 / self.elapsed_ns as f64
     }
 }
 
-/// Our server and everyone who plays on it.
+/// Our server and all clients that play on it.
 struct Ours {
     load: Load,
     clients: u32,
@@ -216,7 +219,7 @@ struct Ours {
 }
 
 impl Ours {
-    /// With one full room: whoever sees something there knows that the shard's thread has come to name itself.
+    /// Starts with one full room: once its clients have a snapshot, the shard's thread is known to have set its name.
     fn start(plan: &Plan) -> Result<Self> {
         let server = Pausable::new(plan.pid)?;
         let mut load = Load::new(SEATS, Crowd::RULES.tick_rate_hz)?;
@@ -228,7 +231,7 @@ impl Ours {
         Ok(Self { load, clients: SEATS, server, shard, generator })
     }
 
-    /// Has more clients join, up to this many in all, a few at a time: a shard lets nobody in while a tick is due.
+    /// Makes more clients join, up to this many in all, a few at a time: a shard admits no client while a tick is due.
     fn grow(&mut self, plan: &Plan, clients: u32) -> Result<()> {
         while self.clients < clients {
             let more = JOIN_CLIENTS_MAX.min(clients - self.clients);
@@ -241,7 +244,7 @@ impl Ours {
         self.all_well()
     }
 
-    /// Has clients join until the shard is half busy, or as near as it gets.
+    /// Makes clients join until the shard is half busy, or as near to that as it gets.
     fn grow_to_half_load(&mut self, plan: &Plan, tell: &mut impl FnMut(&str)) -> Result<()> {
         let mut clients = FIRST_CLIENTS;
         for _ in 0..TRIALS_MAX {
@@ -249,7 +252,7 @@ impl Ours {
             let before = self.shard.times()?;
             let snapshots = self.load.measure(TRIAL_NS).snapshots;
             let ran_ns = self.shard.times()?.since(before).ran_ns;
-            // By what a snapshot costs: a shard that others keep from its core is not idle.
+            // The load follows from the cost of a snapshot: a shard whose core other threads take away is not idle.
             let per_second = f64::from(clients) * f64::from(Crowd::RULES.tick_rate_hz);
             let busy = ran_ns as f64 / snapshots.max(1) as f64 * per_second / SECOND_NS as f64;
             tell(&format!("{clients:>6} clients keep the shard {:.1} % busy", 100.0 * busy));
@@ -261,7 +264,7 @@ impl Ours {
         Ok(())
     }
 
-    /// Lets the server run for so long, and pauses it.
+    /// Lets the server run for this long, and pauses it.
     fn round(&mut self, plan: &Plan, round_ns: u64) -> Result<(Found, Times)> {
         self.server.resume()?;
         self.load.play(WARM_UP_NS);
@@ -290,9 +293,10 @@ impl Ours {
     }
 }
 
-/// How many clients to try after these, in full rooms: more clients cost less each, so the way up overshoots little.
+/// The number of clients to try after these, in full rooms: with more clients each costs less, so the way up overshoots
+/// little.
 fn next_trial(clients: u32, busy: f64) -> u32 {
-    // At the first steps what a shard does anyway is much of what it does.
+    // In the first steps the shard's fixed costs are a large part of all its work.
     let most = clients.saturating_mul(4).min(CLIENTS_MAX);
     let wanted = (f64::from(clients) * BUSY_MEANT / busy.max(f64::MIN_POSITIVE)).min(f64::from(most));
     // In range: at most `CLIENTS_MAX`.
@@ -305,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_way_to_half_load_is_short_and_ends() {
-        // What a client costs shrinks with their number.
+        // The cost of a client shrinks with the number of clients.
         let busy = |clients: u32| f64::from(clients) * (0.000_2 + 0.02 / f64::from(clients));
         let mut clients = FIRST_CLIENTS;
         let mut trials = 1;

@@ -1,4 +1,4 @@
-//! One client of a lean load: a socket, the frames that come, and what is said when.
+//! One client of a lean load: a socket, the frames that arrive on it, and the messages that are due.
 
 use super::frame::{Frame, Kind, first_frame, put_masked};
 use super::talk::{Heard, Talk};
@@ -12,12 +12,12 @@ use std::net::TcpStream;
 pub(super) struct Client {
     stream: TcpStream,
     talk: Talk,
-    /// The start of a frame whose end did not come yet.
+    /// The start of a frame whose end has not arrived yet.
     rest: Vec<u8>,
-    /// A message that is written, before and after it is framed.
+    /// A message that is sent, before and after it is framed.
     message: Vec<u8>,
     framed: Vec<u8>,
-    /// When the last snapshot came.
+    /// The time at which the last snapshot arrived.
     arrived_us: Option<u64>,
     snapshots: u64,
     end: Option<String>,
@@ -49,7 +49,7 @@ impl Client {
         self.arrived_us = None;
     }
 
-    /// Says what has to be said first.
+    /// Sends the client's first message, if the protocol has the client speak first.
     pub(super) fn greet(&mut self) {
         self.message.clear();
         if self.talk.greet(&mut self.message) {
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Reads all that came.
+    /// Reads all bytes that have arrived.
     pub(super) fn read(
         &mut self,
         scratch: &mut [u8],
@@ -70,7 +70,7 @@ impl Client {
                 Ok(0) => self.end = Some("the server hung up".into()),
                 Ok(count) => {
                     self.take_in(&scratch[..count], now_us, tally, intervals_us.as_deref_mut());
-                    // What comes after a short read is reported as a new event.
+                    // Bytes that arrive after a short read are reported as a new event.
                     if count < scratch.len() {
                         return;
                     }
@@ -82,7 +82,7 @@ impl Client {
         }
     }
 
-    /// Takes in bytes that came.
+    /// Reads frames from bytes that arrived, and keeps the start of a frame that is cut off.
     pub(super) fn take_in(
         &mut self,
         bytes: &[u8],
@@ -102,7 +102,7 @@ impl Client {
         self.rest = rest;
     }
 
-    /// Takes in the whole frames at the start of `bytes` and gives their length.
+    /// Reads the complete frames at the start of `bytes` and gives their length.
     fn hear_all(
         &mut self,
         bytes: &[u8],
@@ -168,7 +168,7 @@ impl Client {
         self.arrived_us = Some(now_us);
     }
 
-    /// Sends the input that is due, if the server has said enough for one.
+    /// Sends the input that is due, if the server has already sent all that an input needs.
     pub(super) fn play(&mut self, tally: &mut Tally) {
         self.message.clear();
         if self.end.is_none() && self.talk.input(&mut self.message) {
@@ -178,13 +178,13 @@ impl Client {
         }
     }
 
-    /// Writes the message. A socket that does not take so little at once is as good as gone.
+    /// Writes the message. A socket that does not accept so few bytes at once counts as lost.
     fn send(&mut self, kind: Kind) {
         self.framed.clear();
         put_masked(&mut self.framed, kind, &self.message);
         match self.stream.write(&self.framed) {
             Ok(count) if count == self.framed.len() => {}
-            Ok(count) => self.end = Some(format!("of a message only {count} bytes were taken")),
+            Ok(count) => self.end = Some(format!("the socket accepted only {count} bytes of a message")),
             Err(error) => self.end = Some(error.to_string()),
         }
     }

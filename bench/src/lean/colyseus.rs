@@ -1,8 +1,8 @@
 //! A client of Colyseus 0.18, in `crowd`: counts patches, sends inputs, and knows no world.
 //!
-//! The server says `JOIN_ROOM`, the client confirms with the same byte, the whole state comes once (`ROOM_STATE`),
-//! and from then on patches. Inputs are `ROOM_DATA`: the message's name, then its content as MessagePack. That its
-//! patches are the state of the game is what `bench/peers/check.mjs` checks, with Colyseus' own client.
+//! The server sends `JOIN_ROOM`, the client confirms with the same byte, the full state comes once (`ROOM_STATE`), and
+//! from then on patches. Inputs are `ROOM_DATA`: the message's name, then its content as MessagePack.
+//! `bench/peers/check.mjs` checks with Colyseus' own client that the patches are the state of the game.
 
 use super::talk::Heard;
 use thiserror::Error;
@@ -10,27 +10,27 @@ use tickwire::Rng;
 
 /// First byte: the seat is taken; from the client: it is ready.
 const JOIN_ROOM: u8 = 10;
-/// First byte: the server refuses something; its words follow.
+/// First byte: the server refuses a request; its reason follows as text.
 const ERROR: u8 = 11;
 /// First byte: a message of the game.
 const ROOM_DATA: u8 = 13;
-/// First byte: the whole state.
+/// First byte: the full state.
 const ROOM_STATE: u8 = 14;
-/// First byte: what has changed.
+/// First byte: the changes since the last state.
 const ROOM_STATE_PATCH: u8 = 15;
-/// The upper bits of the first byte say what stands before the body.
+/// The upper bits of the first byte tell which fields precede the body.
 const CODE_MASK: u8 = 31;
 
 /// Name of the message that steers.
 const WAY: &[u8; 3] = b"way";
 
-/// A player takes a new way once in so many ticks.
+/// A player chooses a new way once in this many ticks, on average.
 const DECISION_TICKS: u32 = 15;
 
 /// Units per tick on each axis.
 const SPEED_MAX: f32 = 2.0;
 
-/// What ends a client.
+/// The reason for which a client ends.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum HearError {
     /// A message without a kind.
@@ -78,7 +78,7 @@ impl Colyseus {
         }
     }
 
-    /// Appends the input of a tick; false before there is a state to steer in.
+    /// Appends the input of a tick; false before the client has a state to steer in.
     pub(super) fn input(&mut self, message: &mut Vec<u8>) -> bool {
         if self.has_state {
             if self.dice.one_in(DECISION_TICKS) {
@@ -90,14 +90,14 @@ impl Colyseus {
     }
 }
 
-/// On the grid of our wire, as the inputs of our own clients are.
+/// A random way on the grid of our wire, where the inputs of our own clients are too.
 fn any_way(dice: &mut Rng) -> [f64; 2] {
     [0, 1].map(|_: u8| f64::from((dice.range(-SPEED_MAX, SPEED_MAX) * 32.0).round() / 32.0))
 }
 
 /// Appends the message `way`, `{ x, y }` in units per tick.
 fn put_way(way: [f64; 2], message: &mut Vec<u8>) {
-    // In MessagePack, and for the name in Colyseus' own coding too, the length of a short string is in its tag.
+    // In MessagePack, and for the name in Colyseus' own encoding too, the tag holds the length of a short string.
     const STRING_OF_ONE: u8 = 0xa1;
     const STRING_OF_THREE: u8 = 0xa3;
     const MAP_OF_TWO: u8 = 0x82;

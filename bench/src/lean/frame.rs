@@ -1,7 +1,7 @@
 //! WebSocket frames (RFC 6455) as a lean client reads and writes them, without a socket.
 //!
-//! Only what the measured servers send is read: whole, unmasked frames without extensions. A length is checked
-//! before anything waits for it.
+//! Only frames that the measured servers send are read: complete, unmasked frames without extensions. A length is
+//! checked before any buffer waits for that many bytes.
 
 use thiserror::Error;
 use tickwire::limits::SERVER_MESSAGE_BYTES_MAX;
@@ -10,13 +10,13 @@ const FIN: u8 = 0x80;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 
-/// The mask of all frames: it protects proxies from browsers, and there is neither here.
+/// The mask of all frames: a mask protects proxies from browsers, and neither takes part here.
 const MASK: [u8; 4] = [0x5a, 0x17, 0xc3, 0x8e];
 
 /// Bytes that [`put_masked`] adds to a payload of at most 125 bytes.
 pub const INPUT_HEAD_BYTES: usize = 6;
 
-/// What a frame is for.
+/// The purpose of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A binary message.
@@ -25,7 +25,7 @@ pub enum Kind {
     Text,
     /// The last frame.
     Close,
-    /// A question for a pong.
+    /// A request for a pong.
     Ping,
     /// An answer to a ping.
     Pong,
@@ -34,11 +34,11 @@ pub enum Kind {
 /// One frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What it is for.
+    /// The purpose of the frame.
     pub kind: Kind,
-    /// What it carries.
+    /// The bytes that the frame carries.
     pub payload: &'a [u8],
-    /// Bytes of the whole frame, its head included.
+    /// Bytes of the complete frame, its head included.
     pub len: usize,
 }
 
@@ -48,15 +48,15 @@ pub enum FrameError {
     /// A fragment, an extension or an unknown kind.
     #[error("frame starts with {0:#04x}")]
     Start(u8),
-    /// A server does not mask.
+    /// A mask, which servers do not use.
     #[error("frame is masked")]
     Masked,
-    /// More than a client accepts.
+    /// More bytes than a client accepts.
     #[error("frame of {0} bytes")]
     TooBig(u64),
 }
 
-/// The frame at the start of `bytes`; `None` when it is not all there.
+/// The frame at the start of `bytes`; `None` when its end is missing.
 ///
 /// # Errors
 /// [`FrameError`]; the connection is of no further use then.
@@ -93,7 +93,7 @@ pub fn first_frame(bytes: &[u8]) -> Result<Option<Frame<'_>>, FrameError> {
 /// Appends a client's frame: masked, in one piece.
 ///
 /// # Panics
-/// For a payload over 64 KiB: no client of ours has so much to say.
+/// For a payload over 64 KiB: none of our clients has so much to send.
 pub fn put_masked(out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
     let length = u16::try_from(payload.len()).expect("a client's message is short");
     out.push(FIN | opcode(kind));
@@ -111,7 +111,7 @@ pub fn put_masked(out: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
 /// A server's binary frame of `frame_len` bytes in all, its payload zeros.
 ///
 /// # Panics
-/// For lengths that no frame has, or none of a lean server: below 2, exactly 128, above 64 KiB.
+/// For lengths that no frame has, or that no frame of a lean server has: below 2, exactly 128, above 64 KiB.
 #[must_use]
 pub fn blank_frame(frame_len: usize) -> Vec<u8> {
     let mut frame = vec![FIN | opcode(Kind::Binary)];
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_of_all_lengths_are_read_and_no_truncation_is() {
+    fn frames_of_all_lengths_are_read_and_truncated_frames_are_not() {
         for frame_len in [2, 3, 127, 130, 700, 65_539] {
             let mut bytes = blank_frame(frame_len);
             assert_eq!(bytes.len(), frame_len);
@@ -153,12 +153,12 @@ mod tests {
                 assert_eq!(first_frame(&bytes[..cut.min(frame_len - 1)]), Ok(None), "{frame_len} cut at {cut}");
             }
             bytes.extend_from_slice(&[0x82, 0]);
-            assert_eq!(first_frame(&bytes).unwrap().unwrap().len, frame_len, "what follows is left alone");
+            assert_eq!(first_frame(&bytes).unwrap().unwrap().len, frame_len, "the bytes that follow are not read");
         }
     }
 
     #[test]
-    fn what_no_measured_server_sends_is_an_error() {
+    fn a_frame_that_no_measured_server_sends_is_an_error() {
         assert_eq!(first_frame(&[0x02, 0]), Err(FrameError::Start(0x02)), "a fragment");
         assert_eq!(first_frame(&[0xc2, 0]), Err(FrameError::Start(0xc2)), "compressed");
         assert_eq!(first_frame(&[0x83, 0]), Err(FrameError::Start(0x83)));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_masks_what_it_says() {
+    fn a_client_masks_its_payload() {
         for payload_len in [0, 14, 125, 126, 1_000] {
             let payload: Vec<u8> = (0..=255).cycle().take(payload_len).collect();
             let mut out = Vec::new();

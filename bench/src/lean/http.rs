@@ -1,4 +1,4 @@
-//! The little HTTP that a lean client needs before frames flow. It blocks: nothing is measured yet.
+//! The little HTTP that a lean client needs before it exchanges frames. It blocks: nothing is measured yet.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{Read, Write};
@@ -6,28 +6,28 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use tickwire::message::SUBPROTOCOL;
 
-/// A server has to answer so soon.
+/// A server must answer within this time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of an answer at the most.
 const ANSWER_BYTES_MAX: usize = 65_536;
 
-/// A WebSocket in its infancy.
+/// A WebSocket right after its handshake.
 #[derive(Debug)]
 pub struct Upgraded {
     /// The socket, still blocking.
     pub stream: TcpStream,
-    /// What the server sent right after its answer.
+    /// Bytes that the server sent right after its answer.
     pub unread: Vec<u8>,
 }
 
-/// Connects without delays for more to send, and with patience that ends.
+/// Connects without delaying small writes, and with a timeout for every read and write.
 ///
 /// # Errors
-/// When nobody listens.
+/// When no server listens.
 pub fn connect(address: SocketAddr) -> Result<TcpStream> {
-    let stream =
-        TcpStream::connect_timeout(&address, ANSWER_TIMEOUT).with_context(|| format!("nobody listens on {address}"))?;
+    let stream = TcpStream::connect_timeout(&address, ANSWER_TIMEOUT)
+        .with_context(|| format!("no server listens on {address}"))?;
     set_patience(&stream)?;
     Ok(stream)
 }
@@ -42,7 +42,7 @@ fn set_patience(stream: &TcpStream) -> Result<()> {
 /// Posts JSON and gives the body of the answer.
 ///
 /// # Errors
-/// When the answer is not a success, or none comes in time.
+/// When the answer is not a success, or when no answer arrives in time.
 pub fn post_json(address: SocketAddr, path: &str, body: &str) -> Result<String> {
     let mut stream = connect(address)?;
     let length = body.len();
@@ -54,10 +54,10 @@ pub fn post_json(address: SocketAddr, path: &str, body: &str) -> Result<String> 
     read_answer(stream, path)
 }
 
-/// Gets a page's text.
+/// Fetches a page's text.
 ///
 /// # Errors
-/// When the answer is not a success, or none comes in time.
+/// When the answer is not a success, or when no answer arrives in time.
 pub fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut stream = connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
@@ -73,18 +73,18 @@ fn read_answer(mut stream: TcpStream, path: &str) -> Result<String> {
     Ok(answer)
 }
 
-/// Opens a WebSocket. What it says of the key is not checked: it is no secret, and the server is our own.
+/// Opens a WebSocket. The server's answer to the key is not checked: the key is no secret, and the server is our own.
 ///
 /// # Errors
-/// When the server does not switch to frames, or not in time.
+/// When the server does not switch to frames, or does not do so in time.
 pub fn upgrade(address: SocketAddr, path: &str, subprotocol: Option<&str>) -> Result<Upgraded> {
     upgrade_stream(connect(address)?, address, path, subprotocol)
 }
 
-/// The same of our server, over a connection that is open already.
+/// Opens a WebSocket of our server over a connection that is open already.
 ///
 /// # Errors
-/// When the server does not switch to frames, or not in time.
+/// When the server does not switch to frames, or does not do so in time.
 pub fn upgrade_over(stream: TcpStream, address: SocketAddr) -> Result<Upgraded> {
     set_patience(&stream)?;
     upgrade_stream(stream, address, "/ws", Some(SUBPROTOCOL))
@@ -107,7 +107,7 @@ fn upgrade_stream(
     Ok(Upgraded { stream, unread })
 }
 
-/// Reads to the end of the head; gives it and what followed in the same segment.
+/// Reads to the end of the head; gives the head and the bytes that followed in the same segment.
 fn read_head(stream: &mut impl Read) -> Result<(String, Vec<u8>)> {
     let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
     while bytes.len() < ANSWER_BYTES_MAX {

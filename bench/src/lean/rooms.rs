@@ -14,10 +14,10 @@ use tickwire_games::Crowd;
 /// Players in every room.
 pub const SEATS: u32 = Crowd::RULES.seats as u32;
 
-/// Played after each room that is filled, so that those who are in do not wait for all others.
+/// Time that is played after each room that is filled, so that its clients do not wait for all others.
 pub const JOIN_GAP_NS: u64 = 2_000_000;
 
-/// What moves in a room besides its players.
+/// The motion in a room besides that of its players.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scene {
     /// How the entities move: `steady`, `erratic` or `still`.
@@ -31,7 +31,7 @@ struct Created {
     code: String,
 }
 
-/// Fills new rooms with so many clients; the last room may stay half empty. Those who are in play on.
+/// Fills new rooms with this many clients; the last room may stay half empty. Clients that are already in play on.
 ///
 /// # Errors
 /// When the server refuses a room or a connection, or takes too long.
@@ -49,13 +49,13 @@ pub fn join(load: &mut Load, address: SocketAddr, scene: &Scene, clients: u32, s
     Ok(())
 }
 
-/// What the dice of a client start from: on every server the client of this number has the same.
+/// The seed for the dice of a client: on every server the client with this number has the same.
 #[must_use]
 pub const fn seed_of(seed: u64, number: u32) -> u64 {
     (seed << 32) + number as u64
 }
 
-/// Creates a room the way the page does it, and gives its code.
+/// Creates a room as the page creates it, and gives its code.
 fn create_room(address: SocketAddr, scene: &Scene) -> Result<String> {
     let options = json!({ "entities": scene.entities, "motion": scene.motion });
     let wish = json!({ "game": Crowd::RULES.name, "options": options });

@@ -1,21 +1,21 @@
-//! What lean clients speak: one variant per server that is measured.
+//! The protocols that lean clients speak: one variant per server that is measured.
 
 use super::colyseus::Colyseus;
 use super::frame::INPUT_HEAD_BYTES;
 use super::thin::Thin;
 use anyhow::Result;
 
-/// What a message from the server was.
+/// The kind of a message from the server, as far as counting cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
     /// The state of a tick.
     Snapshot {
-        /// Whether it is complete in itself: these are listed apart.
+        /// Whether the snapshot is complete in itself: such snapshots are listed apart.
         is_keyframe: bool,
     },
-    /// Anything that needs no answer.
+    /// Any message that needs no answer.
     Other,
-    /// Anything that needs an answer at once; the answer was written.
+    /// Any message that needs an answer at once; the answer was written.
     Answer,
 }
 
@@ -31,7 +31,7 @@ pub enum Talk {
 }
 
 impl Talk {
-    /// Appends what a client says first; false when it waits for the server.
+    /// Appends the client's first message; false when the client waits for the server.
     pub(super) fn greet(&self, message: &mut Vec<u8>) -> bool {
         match self {
             Self::Tickwire(thin) => thin.greet(message),
@@ -40,7 +40,7 @@ impl Talk {
         true
     }
 
-    /// Takes in a message, and appends the answer if it is one that needs one.
+    /// Reads a message, and appends the answer if the message needs one.
     pub(super) fn hear(&mut self, message: &[u8], answer: &mut Vec<u8>) -> Result<Heard> {
         match self {
             Self::Tickwire(thin) => Ok(thin.hear(message)?),
@@ -62,14 +62,14 @@ impl Talk {
     }
 }
 
-/// A client of the bare loop: what it says has a length and no content.
+/// A client of the bare loop: its messages have a length and no content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bare {
     input_bytes: usize,
 }
 
 impl Bare {
-    /// A client whose inputs have so many bytes on the wire, heads included; at least 6.
+    /// A client whose inputs have this many bytes on the wire, heads included; at least 6.
     #[must_use]
     pub const fn new(input_wire_bytes: usize) -> Self {
         Self { input_bytes: input_wire_bytes.saturating_sub(INPUT_HEAD_BYTES) }

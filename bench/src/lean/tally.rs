@@ -1,11 +1,11 @@
-//! What the clients of a lean load have received and sent in a stretch of time.
+//! Messages and bytes that the clients of a lean load have received and sent in a stretch of time.
 
 /// Counts of all clients together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Nanoseconds in which this was counted.
     pub elapsed_ns: u64,
-    /// Snapshots that came, keyframes included.
+    /// Snapshots that arrived, keyframes included.
     pub snapshots: u64,
     /// Of those, keyframes.
     pub keyframes: u64,
@@ -13,9 +13,10 @@ pub struct Tally {
     pub keyframe_bytes: u64,
     /// Payload of all other snapshots, heads included.
     pub delta_bytes: u64,
-    /// Bytes of all messages that came, with the heads of their frames.
+    /// Bytes of all messages that arrived, with the heads of their frames.
     pub wire_bytes_in: u64,
-    /// From one snapshot to the next of the same client, all together in microseconds, and how many of these there are.
+    /// Sum of the times from one snapshot to the next of the same client, in microseconds, and the number of these
+    /// times.
     pub gaps_us: (u64, u64),
     /// Inputs that were sent.
     pub inputs: u64,
@@ -24,7 +25,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds what another stretch of time brought.
+    /// Adds the counts of another stretch of time.
     pub const fn add(&mut self, other: &Self) {
         self.elapsed_ns += other.elapsed_ns;
         self.snapshots += other.snapshots;
@@ -43,34 +44,34 @@ impl Tally {
         mean(self.delta_bytes, self.snapshots - self.keyframes)
     }
 
-    /// Mean of what came per snapshot, with the frames' heads.
+    /// Mean of the bytes that arrived per snapshot, with the frames' heads.
     #[must_use]
     pub fn wire_bytes_per_snapshot(&self) -> f64 {
         mean(self.wire_bytes_in, self.snapshots)
     }
 
-    /// Mean of what an input is on the wire, with the frame's head.
+    /// Mean size of an input on the wire, with the frame's head.
     #[must_use]
     pub fn wire_bytes_per_input(&self) -> f64 {
         mean(self.wire_bytes_out, self.inputs)
     }
 
-    /// Snapshots that each of `clients` clients got in a second.
+    /// Snapshots that each of `clients` clients received in a second.
     #[must_use]
     pub fn rate_hz(&self, clients: u32) -> f64 {
         let seconds = self.elapsed_ns as f64 / 1e9 * f64::from(clients);
         if seconds == 0.0 { 0.0 } else { self.snapshots as f64 / seconds }
     }
 
-    /// Snapshots that a client got in a second, from the mean of all gaps: it does not matter where between two ticks
-    /// the time began and ended. 0 when there were none.
+    /// Snapshots that a client received in a second, from the mean of all gaps: it does not matter where between two
+    /// ticks the time began and ended. 0 when there were no gaps.
     #[must_use]
     pub fn mean_rate_hz(&self) -> f64 {
         let (sum_us, gaps) = self.gaps_us;
         if sum_us == 0 { 0.0 } else { gaps as f64 * 1e6 / sum_us as f64 }
     }
 
-    /// Snapshots that came, as a part of those that `clients` clients should have got at this rate.
+    /// Snapshots that arrived, as a part of those that `clients` clients should have received at this rate.
     #[must_use]
     pub fn delivered_part(&self, clients: u32, rate_hz: u32) -> f64 {
         if rate_hz == 0 { 0.0 } else { self.rate_hz(clients) / f64::from(rate_hz) }
@@ -98,13 +99,13 @@ mod tests {
 
     #[test]
     fn the_mean_rate_does_not_depend_on_when_counting_begins() {
-        // Ten ticks of two clients each, and a tenth of a second in which nobody counted gaps.
+        // Ten ticks of two clients each, and a tenth of a second in which no gaps were counted.
         let tally = Tally { elapsed_ns: 433_000_000, gaps_us: (20 * 33_333, 20), ..Tally::default() };
         assert!((tally.mean_rate_hz() - 30.0003).abs() < 1e-6);
     }
 
     #[test]
-    fn nothing_is_no_division() {
+    fn an_empty_tally_has_means_of_zero() {
         let nothing = Tally::default();
         assert_eq!(nothing.mean_rate_hz(), 0.0);
         assert_eq!((nothing.payload_bytes(), nothing.delivered_part(8, 30), nothing.rate_hz(0)), (0.0, 0.0, 0.0));

@@ -1,7 +1,7 @@
 //! A thin client of our server, in `crowd`: reads the heads of snapshots, acknowledges, and sends inputs.
 //!
-//! What the server sees of it is what it sees of a whole client. The hash it acknowledges is the one that the
-//! server sent: nothing is compared here.
+//! To the server, its traffic looks like that of a full client. The hash that it acknowledges is the one that the
+//! server sent: it compares nothing.
 
 use super::talk::Heard;
 use crate::heads::section_heads;
@@ -16,16 +16,16 @@ use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Rng, Seat, Tick};
 use tickwire_games::Crowd;
 
-/// Inputs are for so many ticks after the newest snapshot: one tick is on its way, one is being made.
+/// Inputs are for this many ticks after the newest snapshot: one tick is on its way, one is being made.
 const LEAD_TICKS: u32 = 2;
 
-/// A player takes a new way once in so many ticks.
+/// A player chooses a new way once in this many ticks, on average.
 const DECISION_TICKS: u32 = 15;
 
-/// What all thin clients of a load have in common.
+/// State that all thin clients of a load share.
 pub struct ThinKind {
     codec: InputCodec<<Crowd as Game>::Input>,
-    /// Without anybody in it: whoever asks its policy for a way gets a new one.
+    /// A world without players: its policy gives a new way to any seat that asks, because it finds no player there.
     empty: Crowd,
 }
 
@@ -83,7 +83,7 @@ impl Thin {
     }
 
     /// Appends the input for the next tick that needs one; false before the first snapshot, and when the newest
-    /// is so old that a whole client would wait too.
+    /// snapshot is so old that a full client would wait too.
     pub(super) fn input(&mut self, message: &mut Vec<u8>) -> bool {
         let Some(ack) = self.ack else { return false };
         let tick = self.made.next().max(ack.tick + LEAD_TICKS);
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_room_sees_no_difference_to_a_whole_client() {
+    fn the_servers_room_sees_no_difference_to_a_full_client() {
         let mut room: Room<Crowd> = Room::new(1, &<Crowd as Game>::Options::default(), false);
         let mut thin = Thin::new(Rc::default(), "C4FK9T", 7);
         let mut hello = Vec::new();
         thin.greet(&mut hello);
         let entered = room.enter(&Hello::decode(&hello).unwrap(), [0; 16]).unwrap();
         assert_eq!(thin.hear(&entered.welcome), Ok(Heard::Other));
-        assert!(!thin.input(&mut Vec::new()), "there is nothing to answer to yet");
+        assert!(!thin.input(&mut Vec::new()), "no snapshot has arrived that an input could follow");
         let mut keyframes = 0;
         for _ in 0..300 {
             room.tick();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_says_nothing_gets_a_bounded_number_of_inputs() {
+    fn a_silent_server_gets_a_bounded_number_of_inputs() {
         let mut thin = Thin::new(Rc::default(), "C4FK9T", 7);
         thin.ack = Some(Ack { tick: Tick(100), hash: 0 });
         let sent = (0..1_000).filter(|_| thin.input(&mut Vec::new())).count();

@@ -165,7 +165,7 @@ impl Comparison {
 #[must_use]
 pub fn render(comparisons: &[Comparison]) -> String {
     let mut out = String::new();
-    let mut line = |words: &str| writeln!(out, "  {words}").expect("a string takes all that is written");
+    let mut line = |words: &str| writeln!(out, "  {words}").expect("writing to a string cannot fail");
     for comparison in comparisons {
         let Comparison { workload, clients, ours, colyseus, ratio, generator_late_p99_ms: late_ms, .. } = comparison;
         let busy = comparison.generator_busy.map(|part| 100.0 * part);

@@ -1,15 +1,15 @@
-//! The part of a load test's report that is about corruptions it has planted itself.
+//! The part of a load test's report about the corruptions that the test planted itself.
 
 use serde::Serialize;
 
-/// What became of damaged fields.
+/// The fates of damaged fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Corruptions {
     /// Fields that were damaged.
     pub planted: u64,
-    /// Of those, the ones that a client noticed; the others were overwritten before anybody could see them.
+    /// Damaged fields that a client noticed; the others were overwritten before any client compared them.
     pub noticed: u64,
-    /// Of those, the ones that were set right without a keyframe.
+    /// Noticed corruptions that were healed without a keyframe.
     pub healed: u64,
 }
 
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_noticed_has_to_be_set_right() {
+    fn a_noticed_corruption_must_be_healed() {
         let broken = |planted, noticed, healed| Corruptions { planted, noticed, healed }.broken_promises().len();
         assert_eq!(broken(10, 8, 8), 0);
         assert_eq!(broken(10, 8, 7), 1);

@@ -1,71 +1,72 @@
-//! What clients that hardly read cost a server and those who play beside them, and what is promised of it.
+//! The effect of clients that hardly read on a server and on the clients that play beside them, and the promises about
+//! it.
 
 use super::Spread;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Bytes that may wait in the server for one of them.
+/// Bytes that may wait in the server for one slow reader.
 pub const QUEUED_BYTES_MAX: u64 = 65_536;
 
-/// Seconds without an acknowledgement after which the server gives a client up.
+/// Seconds without an acknowledgement after which the server gives up a client.
 pub const LAG_SECONDS: f64 = 5.0;
 
-/// Whoever never reads is closed so soon after that limit, in seconds.
+/// A client that never reads is closed this long after that limit at the latest, in seconds.
 pub const CLOSED_SECONDS_MAX: f64 = 6.0;
 
-/// What the others' intervals may be longer by.
+/// The other clients' intervals may be longer by this much.
 pub const SHIFT_MS_MAX: f64 = 1.0;
 
 /// A connection that the server has closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed {
-    /// From the last byte that was read to when it was seen.
+    /// Time from the last byte that the client read to the moment when the close was seen.
     pub after_us: u64,
-    /// The code that came, 1006 when none came.
+    /// The close code, 1006 when none arrived.
     pub code: u16,
 }
 
-/// What was found.
+/// The results of a run with slow readers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SlowReaders {
     /// Clients that read slowly.
     pub slow: u32,
     /// Bytes that each of them read in a second.
     pub slow_bytes_per_s: f64,
-    /// Of their connections, those that the server closed, by code.
+    /// Connections of slow readers that the server closed, by code.
     pub slow_closes: BTreeMap<u16, u32>,
     /// Clients that never read.
     pub never: u32,
-    /// Connections of theirs.
+    /// Connections of clients that never read.
     pub never_connections: u32,
-    /// Of these, those that the server closed, by code.
+    /// Connections of clients that never read which the server closed, by code.
     pub never_closes: BTreeMap<u16, u32>,
-    /// From the last byte that one read to the end of its connection, at the most.
+    /// The longest time from the last byte that one read to the end of its connection.
     pub never_closed_after_s_max: f64,
-    /// Looks at what waited in the server for one of them.
+    /// Looks at the server's queue for one of them.
     pub queue_samples: u64,
-    /// The most that waited in the server for any of them.
+    /// The most bytes that waited in the server for any of them.
     pub queued_bytes_max: u64,
-    /// From one snapshot to the next of the others, while the slow ones are away.
+    /// Time from one snapshot to the next of the other clients, while the slow ones are away.
     pub without_interval_ms: Spread,
-    /// The same while they are there.
+    /// Time from one snapshot to the next of the other clients, while the slow ones are there.
     pub with_interval_ms: Spread,
 }
 
 impl SlowReaders {
-    /// What the 99th percentile of the others' intervals moves by.
+    /// The distance by which the 99th percentile of the others' intervals moves.
     #[must_use]
     pub fn shift_ms(&self) -> f64 {
         self.with_interval_ms.p99 - self.without_interval_ms.p99
     }
 
-    /// How long after the lag limit the last of those that never read was closed, in seconds.
+    /// Time from the lag limit to the close of the last client that never read, in seconds.
     #[must_use]
     pub fn closed_after_limit_s(&self) -> f64 {
         (self.never_closed_after_s_max - LAG_SECONDS).max(0.0)
     }
 
-    /// What was promised and not kept, in words; empty when all is well.
+    /// The promises that were not kept, in words; empty when all is well.
     #[must_use]
     pub fn broken_promises(&self) -> Vec<String> {
         let closed: u32 = self.never_closes.values().sum();
@@ -74,13 +75,13 @@ impl SlowReaders {
         let shift_ms = self.shift_ms();
         let checks = [
             (queued > QUEUED_BYTES_MAX, format!("{queued} bytes waited for a slow reader, not {QUEUED_BYTES_MAX}")),
-            (self.queue_samples == 0, "nobody looked at what waits for slow readers".into()),
-            (self.never > 0 && closed == 0, "nobody was seen to be closed for never reading".into()),
-            (open > 0, format!("{open} that never read were not closed")),
+            (self.queue_samples == 0, "the queues of slow readers were never read".into()),
+            (self.never > 0 && closed == 0, "no client was closed for never reading".into()),
+            (open > 0, format!("{open} clients that never read were not closed")),
             (
                 after_s > CLOSED_SECONDS_MAX,
                 format!(
-                    "one that never read was closed {after_s:.1} s after the lag limit, not {CLOSED_SECONDS_MAX} s"
+                    "a client that never read was closed {after_s:.1} s after the lag limit, not {CLOSED_SECONDS_MAX} s"
                 ),
             ),
             (
@@ -124,8 +125,8 @@ mod tests {
         type Break = fn(&mut SlowReaders);
         let breaks: [(Break, &str); 5] = [
             (|found| found.queued_bytes_max = 70_000, "70000 bytes waited"),
-            (|found| found.queue_samples = 0, "nobody looked"),
-            (|found| found.never_connections = 21, "1 that never read were not closed"),
+            (|found| found.queue_samples = 0, "were never read"),
+            (|found| found.never_connections = 21, "1 clients that never read were not closed"),
             (|found| found.never_closed_after_s_max = 11.2, "6.2 s after the lag limit"),
             (|found| found.with_interval_ms.p99 = 35.0, "moved by 1.00 ms"),
         ];

@@ -2,7 +2,7 @@
 //!
 //! `client-wasm` and `client-wasm/web` in, `client-wasm/dist` out; a fresh machine needs nothing but
 //! cargo. Guarantees: a warm build only compares hashes, two builds at once do not disturb each other,
-//! and a page over [`BUDGET_BYTES`] is an error. Leaves out serving the files.
+//! and a page over [`BUDGET_BYTES`] is an error where that is asked for. Leaves out serving the files.
 
 mod assets;
 mod command;
@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 pub use crate::assets::AssetError;
 pub use crate::command::CommandError;
@@ -25,6 +26,9 @@ pub use crate::wasm::{Module, WasmError};
 
 use crate::assets::Asset;
 use crate::dist::Dist;
+
+/// cargo says where its target folder is within this time.
+const METADATA_LIMIT: Duration = Duration::from_secs(60);
 
 /// What `cargo run` sets for the program it runs. A cargo below it that saw these would build crates
 /// anew whose build scripts watch them, and so would the next cargo above.
@@ -73,6 +77,9 @@ pub enum BuildError {
     /// The server did not compile or start.
     #[error("no server")]
     Server(#[from] CommandError),
+    /// cargo does not say where it puts what it builds.
+    #[error("`cargo metadata` names no target folder: is this cargo's own answer?")]
+    Metadata,
     /// The lock that keeps two builds apart could not be taken.
     #[error("{}: cannot be locked", path.display())]
     Lock {
@@ -98,6 +105,8 @@ pub struct Tools {
 #[derive(Debug, Clone)]
 pub struct Workspace {
     root: PathBuf,
+    /// cargo's own target folder, wherever its settings put that.
+    target: PathBuf,
     tools: Tools,
 }
 
@@ -112,11 +121,12 @@ impl Workspace {
         if !root.join("Cargo.toml").is_file() || !root.join("client-wasm/web").is_dir() {
             return Err(not_a_workspace());
         }
-        Ok(Self { root, tools })
+        let target = target_folder(&tools.cargo, &root)?;
+        Ok(Self { root, target, tools })
     }
 
-    fn target(&self) -> PathBuf {
-        self.root.join("target")
+    fn target(&self) -> &Path {
+        &self.target
     }
 
     /// cargo, as if it had not been started by another.
@@ -131,14 +141,36 @@ impl Workspace {
     }
 }
 
+/// What may be different about a bundle.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// With what tests need to damage a client's world; never for players.
+    pub test_hooks: bool,
+    /// Over [`BUDGET_BYTES`] is an error.
+    pub hold_budget: bool,
+}
+
 /// Builds the bundle where it is not up to date.
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn build(workspace: &Workspace, source: Source) -> Result<Report, BuildError> {
+pub fn build(workspace: &Workspace, source: Source, options: BuildOptions) -> Result<Report, BuildError> {
+    let report = build_dist(workspace, source, options)?;
+    if options.hold_budget {
+        dist(workspace).check_budget()?;
+    }
+    Ok(report)
+}
+
+fn dist(workspace: &Workspace) -> Dist {
+    Dist::new(workspace.root.join("client-wasm/dist"), workspace.target().join("wasm/bundle.stamp"))
+}
+
+fn build_dist(workspace: &Workspace, source: Source, options: BuildOptions) -> Result<Report, BuildError> {
     let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
     let toolchain = toolchain::prepare(workspace, source)?;
-    let module = wasm::compile(workspace, &toolchain, wasm::CLIENT)?;
+    let features: &[&str] = if options.test_hooks { &["test-hooks"] } else { &[] };
+    let module = wasm::compile(workspace, &toolchain, wasm::CLIENT, features)?;
     let mut assets = wasm::read_folder(&workspace.root.join("client-wasm/web"))?;
     let inputs = {
         let content = fs::read(&module).map_err(|source| WasmError::File { path: module.clone(), source })?;
@@ -148,8 +180,7 @@ pub fn build(workspace: &Workspace, source: Source) -> Result<Report, BuildError
         assets.pop();
         inputs
     };
-    let stamp = workspace.target().join("wasm/bundle.stamp");
-    let dist = Dist::new(workspace.root.join("client-wasm/dist"), stamp);
+    let dist = dist(workspace);
     if let Some(report) = dist.up_to_date(inputs) {
         return Ok(report);
     }
@@ -164,8 +195,17 @@ pub fn build(workspace: &Workspace, source: Source) -> Result<Report, BuildError
 pub fn build_module(workspace: &Workspace, source: Source, module: Module) -> Result<PathBuf, BuildError> {
     let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
     let toolchain = toolchain::prepare(workspace, source)?;
-    let compiled = wasm::compile(workspace, &toolchain, module)?;
+    let compiled = wasm::compile(workspace, &toolchain, module, &[])?;
     Ok(wasm::link(workspace, module, &compiled)?)
+}
+
+/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, `build.target-dir` or `target`.
+fn target_folder(cargo: &Path, root: &Path) -> Result<PathBuf, BuildError> {
+    let mut metadata = Command::new(cargo);
+    metadata.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root);
+    let answer = command::run(&mut metadata, METADATA_LIMIT, |_| ())?;
+    let answer: serde_json::Value = serde_json::from_str(&answer).map_err(|_| BuildError::Metadata)?;
+    answer["target_directory"].as_str().map(PathBuf::from).ok_or(BuildError::Metadata)
 }
 
 /// Held until the file is closed; the system closes it for a process that dies.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tickwire_bundle::{BuildError, Listen, Source, Tools, Workspace};
+use tickwire_bundle::{BuildError, BuildOptions, Listen, Source, Tools, Workspace};
 
 /// Builds the browser client of Tickwire, and plays.
 #[derive(Debug, Parser)]
@@ -23,7 +23,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Builds the client and its page into client-wasm/dist.
-    Build,
+    Build(Build),
     /// Builds the client and the server, serves everything and prints the address.
     Play(Play),
     /// Waits for the server and opens its page.
@@ -32,6 +32,16 @@ enum Task {
         /// The server's port on this machine.
         port: u16,
     },
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Build {
+    /// Adds what browser tests need to damage a client's world; never for players.
+    #[arg(long)]
+    test_hooks: bool,
+    /// Fails when the page is larger than its budget.
+    #[arg(long)]
+    hold_budget: bool,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -71,7 +81,9 @@ fn main() -> ExitCode {
     let arguments = env::args_os().filter(|argument| argument != "--");
     let Arguments { task, place } = Arguments::parse_from(arguments);
     let done = match task {
-        Task::Build => build(&place).map(|_| ()),
+        Task::Build(Build { test_hooks, hold_budget }) => {
+            build(&place, BuildOptions { test_hooks, hold_budget }).map(|_| ())
+        }
         Task::Play(play) => serve(play, &place),
         Task::Open { port } => {
             tickwire_bundle::open_when_up(port);
@@ -87,16 +99,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn build(place: &Place) -> Result<Workspace, BuildError> {
+fn build(place: &Place, options: BuildOptions) -> Result<Workspace, BuildError> {
     let Place { toolchain, workspace, cargo, rustc, cargo_home } = place.clone();
     let workspace = Workspace::new(&workspace, Tools { cargo, rustc, cargo_home })?;
-    let report = tickwire_bundle::build(&workspace, toolchain)?;
+    let report = tickwire_bundle::build(&workspace, toolchain, options)?;
     say(&format!("client: {report}"));
     Ok(workspace)
 }
 
 fn serve(play: Play, place: &Place) -> Result<(), BuildError> {
-    let workspace = build(place)?;
+    let workspace = build(place, BuildOptions::default())?;
     let listen = Listen { port: play.port, lan: play.lan };
     let served = tickwire_bundle::serve(&workspace, listen, || {
         for url in listen.lan_urls() {

@@ -90,10 +90,18 @@ pub enum WasmError {
 ///
 /// # Errors
 /// When it does not compile.
-pub(crate) fn compile(workspace: &Workspace, toolchain: &Toolchain, module: Module) -> Result<PathBuf, WasmError> {
+pub(crate) fn compile(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    module: Module,
+    features: &[&str],
+) -> Result<PathBuf, WasmError> {
     let target = workspace.target().join("wasm");
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--profile", PROFILE, "-p", module.package, "--lib", "--target", TARGET]);
+    if !features.is_empty() {
+        cargo.arg("--features").arg(features.join(","));
+    }
     cargo.env("CARGO_TARGET_DIR", &target);
     cargo.arg("--config").arg(path_setting(workspace));
     toolchain.apply(&mut cargo);

@@ -80,7 +80,9 @@ impl Attributes {
             "owner" => put(&mut self.owner, key, flag(meta)?),
             "smooth" => put(&mut self.smooth, key, flag(meta)?),
             "predict" => put(&mut self.predict, key, flag(meta)?),
-            _ => put(&mut self.once, key, flag(meta)?),
+            "once" => put(&mut self.once, key, flag(meta)?),
+            // A key that is allowed and has no arm would otherwise pass for another one.
+            other => Err(meta.error(format!("`{other}` is allowed here, and nothing reads it: a fault of the derive"))),
         }
     }
 

@@ -29,5 +29,37 @@ pub use paddles::Paddles;
 pub use swarm::Swarm;
 pub use tumble::Tumble;
 
+/// Calls a macro with the types of all demo games: the one list of them.
+///
+/// ```
+/// macro_rules! count {
+///     ($($game:ty),*) => { [$(<$game as tickwire::Game>::RULES.name),*].len() };
+/// }
+/// assert_eq!(tickwire_games::for_each_game!(count), 5);
+/// ```
+#[macro_export]
+macro_rules! for_each_game {
+    ($callback:ident) => {
+        $callback!($crate::Paddles, $crate::Arena, $crate::Swarm, $crate::Crowd, $crate::Tumble)
+    };
+}
+
+/// The same for the games that people play on the page.
+#[macro_export]
+macro_rules! for_each_page_game {
+    ($callback:ident) => {
+        $callback! { $crate::Paddles, $crate::Arena, $crate::Swarm }
+    };
+}
+
+/// The names of all demo games.
+#[must_use]
+pub fn names() -> alloc::vec::Vec<&'static str> {
+    macro_rules! names {
+        ($($game:ty),*) => { [$(<$game as tickwire::Game>::RULES.name),*].into() };
+    }
+    for_each_game!(names)
+}
+
 #[cfg(test)]
 mod play;

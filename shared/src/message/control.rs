@@ -1,10 +1,10 @@
 //! Control messages: hello, welcome, roster and chat, each a plain value in `bincode` behind its kind byte.
 
 use super::{CLIENT_CONTROL, HELLO, PROTOCOL_VERSION, SERVER_CONTROL, WELCOME, control_message};
-use crate::game::Game;
+use crate::game::{Game, Mode};
 use crate::hash::Mix;
 use crate::id::Seat;
-use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX};
+use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX, SNAPSHOT_HISTORY_LEN};
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::wire::DecodeError;
@@ -145,7 +145,22 @@ pub fn fingerprint<G: Game>() -> u64 {
     let schemas = [Schema::of::<G>(), Schema::of::<G::Input>(), Schema::of::<G::Event>()];
     let mut hash = Mix::new(u64::from(PROTOCOL_VERSION));
     hash.bytes(G::RULES.name.as_bytes());
-    hash.add(G::RULES.tick_rate_hz);
+    // Everything besides the types that changes how bytes are coded, or what a recorded tick leads to.
+    let (mode, mode_ticks) = match G::RULES.mode {
+        Mode::Snapshot { every_ticks } => (0, every_ticks),
+        Mode::Lockstep { rollback_ticks_max } => (1, rollback_ticks_max),
+    };
+    let history_ticks = u32::try_from(SNAPSHOT_HISTORY_LEN).unwrap_or(u32::MAX);
+    for number in [
+        G::RULES.tick_rate_hz,
+        u32::from(G::RULES.seats),
+        mode,
+        u32::from(mode_ticks),
+        G::RULES.past_ticks_max(),
+        history_ticks,
+    ] {
+        hash.add(number);
+    }
     for schema in schemas {
         hash.bytes(&schema.fingerprint.to_le_bytes());
     }

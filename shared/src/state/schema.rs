@@ -264,11 +264,13 @@ fn fingerprint(tables: &[TableSchema]) -> u64 {
         hash.bytes(table.name.as_bytes());
         for leaf in &table.leaves {
             hash.bytes(leaf.path.as_bytes());
+            hash.add(leaf.kind as u32);
             hash.add(leaf.max);
             hash.add(leaf.unit.to_bits());
             hash.bytes(&leaf.min.to_le_bytes());
             hash.add(leaf.marks.visibility as u32);
             hash.add(u32::from(leaf.marks.predict));
+            hash.add(u32::from(leaf.marks.once));
             hash.add(leaf.owner.map_or(0, |owner| owner as u32 + 1));
             match leaf.motion {
                 Motion::Hold => hash.add(0),

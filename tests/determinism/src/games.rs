@@ -6,11 +6,14 @@ use tickwire::wire::DecodeError;
 use tickwire::world::diff::{Named, of_full_states};
 use tickwire::world::full_state::FullState;
 use tickwire::{Game, Rules};
-use tickwire_games::{Arena, Crowd, Paddles, Swarm, Tumble};
+use tickwire_games::for_each_game;
+
+macro_rules! entries {
+    ($($game:ty),*) => { [$(Entry::of::<$game>()),*] };
+}
 
 /// The demo games.
-pub const DEMO: [Entry; 5] =
-    [Entry::of::<Paddles>(), Entry::of::<Arena>(), Entry::of::<Swarm>(), Entry::of::<Crowd>(), Entry::of::<Tumble>()];
+pub const DEMO: [Entry; 5] = for_each_game!(entries);
 
 /// Games with one mistake each.
 pub const PLANTED: [Entry; 7] = [

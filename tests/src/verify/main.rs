@@ -34,8 +34,8 @@ fn main() -> Result<ExitCode> {
     let options = Options::parse_from(std::env::args().filter(|argument| argument != "--"));
     let root = workspace()?;
     std::env::set_current_dir(&root).context("the workspace cannot be entered")?;
-    let logs = root.join("target/verify");
-    std::fs::create_dir_all(&logs).context("target/verify cannot be made")?;
+    let logs = run::target_folder()?.join("verify");
+    std::fs::create_dir_all(&logs).context("the folder for logs cannot be made")?;
     let mut report = Report::default();
     for step in steps::all(options) {
         report.begin(step.name);

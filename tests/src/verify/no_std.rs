@@ -3,7 +3,7 @@
 //! A crate that is `no_std` still sees `std` as soon as one of its dependencies links it. So this compiles for a
 //! sysroot that has `core` and `alloc` and nothing else, made of links to the compiler's own files.
 
-use crate::run::{command, run};
+use crate::run::{command, run, target_folder};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -27,7 +27,7 @@ pub(crate) fn check(limit: Duration, log: &Path) -> Result<()> {
 
 fn make_sysroot(host: &str) -> Result<PathBuf> {
     let from = ask_rustc(&["--print", "target-libdir", "--target", host])?;
-    let sysroot = Path::new("target/no-std").to_owned();
+    let sysroot = target_folder()?.join("no-std");
     let to = sysroot.join("lib/rustlib").join(host).join("lib");
     if to.exists() {
         fs::remove_dir_all(&to).context("an old sysroot cannot be removed")?;

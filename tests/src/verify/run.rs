@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -42,6 +42,22 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     };
     command.args(arguments).env("CI", "true").env("CARGO_TERM_PROGRESS_WHEN", "never");
     command
+}
+
+/// A program of the workspace that was built beside this one, whatever cargo's target folder is.
+pub(crate) fn own(program: &str, arguments: &[&str]) -> Result<Command> {
+    let folder = profile_folder()?;
+    Ok(command(&folder.join(program).to_string_lossy(), arguments))
+}
+
+/// Where cargo puts what it builds, by where it has put this program.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    Ok(profile_folder()?.parent().context("this program is in no target folder")?.to_owned())
+}
+
+fn profile_folder() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("this program does not know where it is")?;
+    Ok(own.parent().context("this program is in no folder")?.to_owned())
 }
 
 /// Runs `command` for at most `limit`; both of its streams are appended to `log`.

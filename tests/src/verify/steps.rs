@@ -2,7 +2,7 @@
 
 use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
-use crate::run::{command, run};
+use crate::run::{command, own, run};
 use crate::{fuzz, no_std};
 use anyhow::Result;
 use std::fs;
@@ -39,10 +39,11 @@ impl Step {
                 // The program itself rather than `cargo run`, which would build it again with fewer features.
                 let cargo = command("cargo", &["build", "--workspace", "--bin", "tickwire-bundle"]);
                 run(cargo, self.limit, &log)?;
-                run(command("target/debug/tickwire-bundle", &["build"]), self.limit, &log)
+                // With what browser tests need; that is why the page is built anew by `cargo play`.
+                run(own("tickwire-bundle", &["build", "--test-hooks", "--hold-budget"])?, self.limit, &log)
             }
             Work::Fuzz => fuzz::run_all(self.limit, &log),
-            Work::Own(program, arguments) => run(command(program, arguments), self.limit, &log),
+            Work::Own(program, arguments) => run(own(program, arguments)?, self.limit, &log),
             Work::Cargo(calls) => calls.iter().try_for_each(|arguments| {
                 let mut cargo = command("cargo", arguments);
                 cargo.env("RUSTDOCFLAGS", "-D warnings");
@@ -83,7 +84,7 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     steps.push(cargo("determinism", if long { 30 } else { 10 }, &["test", "--workspace", "--test", "wasm"]));
     if !quick {
         // What `cargo peers` measures on the other side is the game: npm installs it from the lock file.
-        steps.push(step("peers", 10, Work::Own("target/debug/peers", &["--check"])));
+        steps.push(step("peers", 10, Work::Own("peers", &["--check"])));
         // One browser test after the other: each has two or three browsers on its hands.
         let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
         steps.push(cargo("browser", 15, &browsers));

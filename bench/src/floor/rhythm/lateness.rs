@@ -1,9 +1,9 @@
-//! How late something happened, as a server's metrics say it: counts by bucket.
+//! How late an event happened, as a server's metrics tell it: counts by bucket.
 
 use super::report::Lateness;
 use anyhow::{Context, Result, ensure};
 
-/// Counts by bucket, from the shortest on. Nothing is known of one that is empty.
+/// Counts by bucket, from the shortest on. An empty set of buckets stands for a metric that was not read yet.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Buckets {
     /// Upper bounds in microseconds; the last one is infinite.
@@ -31,13 +31,13 @@ impl Buckets {
         Ok(buckets)
     }
 
-    /// What was added since `earlier`.
+    /// The counts that were added since `earlier`.
     pub(super) fn since(mut self, earlier: &Self) -> Self {
         self.counts.iter_mut().zip(&earlier.counts).for_each(|(count, before)| *count = count.saturating_sub(*before));
         self
     }
 
-    /// Adds those of another time.
+    /// Adds the counts of another time.
     pub(super) fn add(&mut self, other: &Self) {
         if self.counts.is_empty() {
             self.clone_from(other);
@@ -50,13 +50,13 @@ impl Buckets {
         self.counts.iter().sum()
     }
 
-    /// The spread, as if what is in a bucket were spread evenly over it.
+    /// The spread, as if the values of a bucket were spread evenly over it.
     pub(super) fn lateness(&self) -> Lateness {
         let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| self.quantile_us(part));
         Lateness { p50, p99, p999 }
     }
 
-    /// The value that this part of all does not exceed; infinite when it is over the last bound.
+    /// The value that this part of all values does not exceed; infinite when it is over the last bound.
     fn quantile_us(&self, part: f64) -> f64 {
         let wanted = part * self.count() as f64;
         let (mut below, mut from_us) = (0.0, 0.0);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_before_does_not_count() {
+    fn earlier_counts_are_subtracted() {
         let later = METRICS.replace("} 90", "} 91").replace("} 100", "} 101");
         let mut both =
             Buckets::in_metrics(&later, "late").unwrap().since(&Buckets::in_metrics(METRICS, "late").unwrap());

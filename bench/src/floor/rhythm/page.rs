@@ -1,10 +1,10 @@
-//! What `cargo floor -- --rhythm` found, as a page.
+//! The report of `cargo floor -- --rhythm` as a page.
 
 use super::report::{LATER_US_MAX, Lateness, Report, Round};
 use crate::figure::{Curve, Figure, Ink};
 use crate::page::{Page, Section};
 
-/// Lays a report out.
+/// Lays out a report as a page.
 #[must_use]
 pub fn page(report: &Report) -> Page {
     let Report { clients, rooms, seconds, motion, entities, rate_hz_meant, .. } = report;
@@ -21,7 +21,7 @@ pub fn page(report: &Report) -> Page {
                 (format!("{:.4}", report.rate_hz), "ticks a second".into()),
                 (format!("{:.0} µs", report.ours_late_us.p99), "the shard's lateness, p99".into()),
                 (format!("{:.0} µs", report.timer_late_us.p99), "the bare timer's".into()),
-                (format!("{:.0} %", 100.0 * report.shard_busy), "of its core took the shard".into()),
+                (format!("{:.0} %", 100.0 * report.shard_busy), "use of the shard's core".into()),
             ],
             figures: vec![Figure::new("Lateness, p99, µs, by round", curves(&report.rounds)).evenly()],
             table: table(report),
@@ -31,8 +31,8 @@ pub fn page(report: &Report) -> Page {
         notes: vec![
             format!(
                 "The rate is the mean of all gaps between two snapshots of a client. Lateness of the shard is its own \
-                 account: from when a phase was due to when it began; {LATER_US_MAX} µs more than the bare timer's are \
-                 promised at the most. Rooms of a phase follow one after another."
+                 account: the time from a phase's due time to its start. At most {LATER_US_MAX} µs more than the bare \
+                 timer's are promised. Rooms of a phase follow one after another."
             ),
             "The server's buckets are ten to a decade; values are taken as spread evenly over theirs.".into(),
         ],

@@ -1,4 +1,4 @@
-//! What `cargo floor -- --rhythm` found, and what is promised of it: its fields are an interface.
+//! The report of `cargo floor -- --rhythm` and the promises that it is held to: its fields are an interface.
 
 use super::{BUSY_MEANT, BUSY_OFF_MAX};
 use crate::measure::Distribution;
@@ -6,30 +6,31 @@ use crate::report::{DELIVERED_THIN_MIN, GENERATOR_LATE_MS, words_of_true};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 
-/// What the mean rate may be off by, in Hz.
+/// The mean rate may differ from the meant rate by this much, in Hz.
 const RATE_OFF_HZ_MAX: f64 = 0.01;
 
-/// What the server's p99 may be above the bare timer's, in microseconds.
+/// The server's p99 may be above the bare timer's by this much, in microseconds.
 pub(super) const LATER_US_MAX: f64 = 100.0;
 
-/// The part of the time for which others may have a thread's core. About the same part of its wake-ups comes late then:
-/// with 1 in 200 a p99 is still the thread's own, with 1 in 100 it would be what the others left of it.
+/// The part of the time for which other threads may have a thread's core. About the same part of its wake-ups is late
+/// then: with 1 in 200 a p99 is still the thread's own, but with 1 in 100 it would be the lateness that the other
+/// threads caused.
 const WAITED_MAX: f64 = 0.005;
 
-/// How late something began, in microseconds. What is above the last bound of the server's buckets, 50 ms, is infinite,
+/// How late an event began, in microseconds. A value above the last bound of the server's buckets, 50 ms, is infinite,
 /// which JSON calls `null`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Lateness {
     /// The median.
     pub p50: f64,
-    /// One in a hundred was later.
+    /// One event in a hundred was later.
     pub p99: f64,
-    /// One in a thousand was later.
+    /// One event in a thousand was later.
     pub p999: f64,
 }
 
 impl Lateness {
-    /// Of nanoseconds.
+    /// The quantiles of a distribution in nanoseconds.
     pub(super) fn of_ns(late_ns: &Distribution) -> Self {
         let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| late_ns.quantile(part) as f64 / 1_000.0);
         Self { p50, p99, p999 }
@@ -46,7 +47,7 @@ impl fmt::Display for Lateness {
 /// Both sides, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Round {
-    /// Snapshots that a client of ours got in a second.
+    /// Snapshots that a client of ours received in a second.
     pub rate_hz: f64,
     /// How late our shard began its phases.
     pub ours_late_us: Lateness,
@@ -78,9 +79,9 @@ pub struct Report {
     pub seconds: u32,
     /// The part of that time for which the shard's thread was on its core.
     pub shard_busy: f64,
-    /// Snapshots that a client got in a second, from the mean of all gaps.
+    /// Snapshots that a client received in a second, from the mean of all gaps.
     pub rate_hz: f64,
-    /// What the rate should be.
+    /// The rate of the game's rules.
     pub rate_hz_meant: f64,
     /// How late the shard began the ticks of a phase.
     pub ours_late_us: Lateness,
@@ -96,26 +97,26 @@ pub struct Report {
     pub ticks_dropped: u64,
     /// Snapshots delivered, as a part of those expected.
     pub delivered: f64,
-    /// The part of the time for which the shard's thread was ready and another one had its core.
+    /// The part of the time for which the shard's thread was ready while another thread had its core.
     pub ours_waited: f64,
-    /// The same of the timer's.
+    /// The part of the time for which the timer's thread was ready while another thread had its core.
     pub timer_waited: f64,
-    /// The generator's part of its core, in the time of one side.
+    /// The part of one side's time for which the generator was on its core.
     pub generator_busy: f64,
-    /// How late the generator itself was, in milliseconds: one in a hundred was later.
+    /// How late the generator itself was, in milliseconds: one input in a hundred was later.
     pub generator_late_p99_ms: f64,
     /// All rounds.
     pub rounds: Vec<Round>,
 }
 
 impl Report {
-    /// What our p99 is above the timer's, in microseconds.
+    /// The difference of our p99 and the timer's, in microseconds.
     #[must_use]
     pub fn later_us(&self) -> f64 {
         self.ours_late_us.p99 - self.timer_late_us.p99
     }
 
-    /// What was promised and not kept, in words; empty when all is well.
+    /// The promises that were not kept, in words; empty when all is well.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let (rate_hz, meant_hz, later_us) = (self.rate_hz, self.rate_hz_meant, self.later_us());
@@ -127,7 +128,7 @@ impl Report {
                 (rate_hz - meant_hz).abs() > RATE_OFF_HZ_MAX,
                 format!("the mean rate was {rate_hz:.4} Hz, not {meant_hz} ± {RATE_OFF_HZ_MAX} Hz"),
             ),
-            // The mean of all gaps says nothing of those who get no snapshots at all.
+            // The mean of all gaps does not cover clients that receive no snapshots at all.
             (
                 self.delivered < DELIVERED_THIN_MIN,
                 format!("{delivered:.2} % of the snapshots were delivered, not {least} %"),
@@ -142,7 +143,7 @@ impl Report {
         words_of_true(checks)
     }
 
-    /// What makes the figures doubtful without making them wrong.
+    /// Reasons to doubt the figures that do not make them wrong.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         let (busy, waited, late) =
@@ -152,19 +153,19 @@ impl Report {
                 (busy - BUSY_MEANT).abs() > 2.0 * BUSY_OFF_MAX,
                 format!("the shard was {:.0} % busy, which is not half", 100.0 * busy),
             ),
-            (waited > WAITED_MAX, format!("others had the core for {:.1} % of the time", 100.0 * waited)),
+            (waited > WAITED_MAX, format!("other threads had the core for {:.1} % of the time", 100.0 * waited)),
             (self.ticks_dropped > 0, format!("{} ticks were dropped", self.ticks_dropped)),
             (late > GENERATOR_LATE_MS, format!("the generator was {late:.1} ms late")),
         ];
         words_of_true(checks)
     }
 
-    /// The report as people like to read it.
+    /// The report as text for people.
     #[must_use]
     pub fn table(&self) -> String {
         let mut out = String::new();
         let mut line = |label: &str, words: String| {
-            writeln!(out, "  {label:<17}{words}").expect("a string takes all that is written");
+            writeln!(out, "  {label:<17}{words}").expect("writing to a string cannot fail");
         };
         line(
             "load",
@@ -254,7 +255,7 @@ pub(super) mod tests {
             doubts,
             [
                 "the shard was 10 % busy, which is not half",
-                "others had the core for 2.0 % of the time",
+                "other threads had the core for 2.0 % of the time",
                 "3 ticks were dropped"
             ]
         );

@@ -7,17 +7,17 @@ use anyhow::{Context, Result};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
 
-/// What one turn of it found: how late it woke, in nanoseconds, and what it had of its core.
+/// The measurement of one turn: how late the thread woke, in nanoseconds, and its CPU times.
 type Slept = (Distribution, Times);
 
-/// The thread; it ends when this is dropped.
+/// The handle of the thread; the thread ends when this is dropped.
 pub(super) struct BareTimer {
     turns: Sender<u64>,
     found: Receiver<Result<Slept>>,
 }
 
 impl BareTimer {
-    /// A thread on the measured core that wakes so many times a second when it is its turn.
+    /// A thread on the measured core that wakes this many times a second when it is its turn.
     pub(super) fn start(rate_hz: u64) -> Result<Self> {
         let ((turns, told), (tell, found)) = (channel(), channel());
         Builder::new().name("bare-timer".into()).spawn(move || {
@@ -35,7 +35,7 @@ impl BareTimer {
         Ok(Self { turns, found })
     }
 
-    /// Has it sleep and wake for so long.
+    /// Makes the thread sleep and wake for this long.
     pub(super) fn measure(&self, length_ns: u64) -> Result<Slept> {
         self.turns.send(length_ns).context("the timer has ended")?;
         self.found.recv().context("the timer has ended")?
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_wakes_at_every_deadline_and_never_too_early() {
+    fn the_timer_wakes_at_every_deadline_and_never_too_early() {
         let timer = BareTimer::start(1_000).unwrap();
         for _ in 0..2 {
             let (late_ns, times) = timer.measure(50_000_000).unwrap();

@@ -154,7 +154,7 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut out = String::new();
-        let mut line = |words: &str| writeln!(out, "  {words}").expect("a string takes all that is written");
+        let mut line = |words: &str| writeln!(out, "  {words}").expect("writing to a string cannot fail");
         let bound_ms = self.interval_p99_ms_max;
         for (name, held) in [("ours", &self.ours), ("Colyseus", &self.colyseus)] {
             let (clients, rate_hz) = (held.words(), held.rate_hz_min);
