@@ -1,7 +1,8 @@
-//! What a delta costs, over many rooms: one room's data would train the branch predictor and look twice too fast.
+//! The cost of a delta, over many rooms: one room's data alone would train the branch predictor and look twice too
+//! fast.
 //!
-//! `cargo bench -p tickwire-bench --bench codec`. Each iteration is one room's next tick, of 300 rooms in turn; the
-//! priors are those that rooms publish after their first seconds. The plan is the game's: rooms share it.
+//! `cargo bench -p tickwire-bench --bench codec`. Each iteration is the next tick of one room, of 300 rooms in turn;
+//! the priors are those that rooms publish after their first seconds. The plan is the game's: rooms share it.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -17,11 +18,11 @@ use tickwire_games::Crowd;
 /// Rooms, each with its own seed.
 const ROOMS: u64 = 300;
 
-/// Ticks before anything is measured, and what is learnt in them.
+/// Ticks before the measurement, and the interval of the ticks that the encoder learns from.
 const WARM_UP_TICKS: u32 = 130;
 const SAMPLE_TICKS: u32 = 8;
 
-/// One room with what its members share, and one of them.
+/// One room's encoder, and the replica of one member.
 struct Pair<G: Game> {
     bots: BotMatch<G>,
     encoder: Encoder,
@@ -29,7 +30,7 @@ struct Pair<G: Game> {
     bytes: Vec<u8>,
 }
 
-/// How long the two halves of one tick took.
+/// The time that the two halves of one tick took.
 struct Turn {
     encode: Duration,
     apply: Duration,

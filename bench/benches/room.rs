@@ -1,7 +1,7 @@
-//! What a tick costs, piece by piece: a room and its clients in simulated time, without sockets.
+//! The cost of a tick, piece by piece: a room and its clients in simulated time, without sockets.
 //!
-//! Every measured piece runs in its place in a session that goes on: worlds move, baselines age, predictions are
-//! wrong. `cargo bench -p tickwire-bench` takes well below a minute.
+//! Every measured piece runs in its place in a session that goes on: worlds move, baselines age, predictions are wrong.
+//! `cargo bench -p tickwire-bench` takes well below a minute.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::collections::VecDeque;
@@ -17,13 +17,13 @@ use tickwire_games::arena::Options as ArenaOptions;
 use tickwire_games::{Arena, Crowd, Paddles};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
-/// Turns before anything is measured: everyone has joined, clocks have settled, shots fly.
+/// Turns before the measurement: by then all players have joined, clocks have settled, and shots fly.
 const WARM_UP_TURNS: u32 = 400;
 
 /// Turns that the search for a depth of rollback may take per step.
 const SETTLE_TURNS: u32 = 200;
 
-/// One client and its way from the room, which is some turns long.
+/// One client and its link from the room, which is some turns long.
 struct Guest<G: Game> {
     member: MemberId,
     session: Session<G>,
@@ -31,18 +31,18 @@ struct Guest<G: Game> {
     on_the_way: VecDeque<Vec<u8>>,
 }
 
-/// How long the pieces of one turn took.
+/// The time that the pieces of one turn took.
 #[derive(Default)]
 struct Turn {
-    /// `Room::tick`: step, rounding to the wire.
+    /// `Room::tick`: step and rounding to the wire.
     tick: Duration,
     /// `Room::poll_snapshot` for all members.
     encode: Duration,
-    /// `Replica::apply` of what one member got.
+    /// `Replica::apply` of the sections that one member received.
     apply: Duration,
-    /// Hash of everything.
+    /// Hash of the complete world.
     hash: Duration,
-    /// One client's replay from the newest snapshot, and how many ticks it was deep.
+    /// One client's replay from the newest snapshot, and its depth in ticks.
     rollback: Duration,
     rollback_ticks: u32,
 }
@@ -52,7 +52,7 @@ struct Match<G: Game> {
     room: Room<G>,
     guests: Vec<Guest<G>>,
     replica: Replica,
-    /// The tick that the mirror was told of last.
+    /// The tick of the last message that the replica has applied.
     told: Tick,
     now_us: u64,
     /// Turns that a snapshot takes to the clients.
@@ -71,7 +71,7 @@ impl<G: Game> Match<G> {
         session
     }
 
-    /// The same with snapshots under way for so long that replays are `ticks` deep.
+    /// The same match with snapshots under way for so many turns that replays are `ticks` deep.
     fn with_rollback(options: &G::Options, players: u8, ticks: u32) -> Self {
         let mut session = Self::new(options, players);
         for _ in 0..16 {
@@ -79,6 +79,7 @@ impl<G: Game> Match<G> {
             if found == ticks {
                 return session;
             }
+            // A turn of delay is about a tick of depth, but input clocks need turns to settle: so the search goes on.
             let off = i64::from(ticks) - i64::from(found);
             let delay = i64::try_from(session.delay_turns).expect("a delay is a few turns") + off;
             session.delay_turns = usize::try_from(delay.max(0)).expect("a delay is not negative");
@@ -106,9 +107,9 @@ impl<G: Game> Match<G> {
             guest.on_the_way.push_back(message);
             while guest.on_the_way.len() > self.delay_turns {
                 let message = guest.on_the_way.pop_front().unwrap_or_default();
-                guest.session.handle_frame(&message, self.now_us).expect("what the room sends can be used");
+                guest.session.handle_frame(&message, self.now_us).expect("a session accepts the room's messages");
             }
-            // No tick is due a second time: this is the replay alone.
+            // All due ticks were made before: this is the replay alone.
             let rollback = timed(|| guest.session.advance(self.now_us));
             if place == 0 {
                 (turn.rollback, turn.rollback_ticks) = (rollback, guest.session.stats().rollback_ticks);
@@ -124,7 +125,7 @@ impl<G: Game> Guest<G> {
         session.handle_opened(0);
         let hello = session.poll_transmit().expect("a session that is connected says hello");
         let hello = Hello::decode(&hello).expect("a session's hello is well-formed");
-        let entered = room.enter(&hello, [number; 16]).expect("there is a seat for everyone");
+        let entered = room.enter(&hello, [number; 16]).expect("the room has a seat for every guest");
         session.handle_frame(&entered.welcome, 0).expect("a welcome can be read");
         Self { member: entered.member, session, dice: Rng::new(u64::from(number)), on_the_way: VecDeque::new() }
     }
@@ -136,10 +137,10 @@ impl<G: Game> Guest<G> {
         }
         self.session.advance(now_us);
         while let Some(message) = room.poll_message(self.member) {
-            self.session.handle_frame(&message, now_us).expect("what the room sends can be used");
+            self.session.handle_frame(&message, now_us).expect("a session accepts the room's messages");
         }
         while let Some(message) = self.session.poll_transmit() {
-            room.receive(self.member, &message).expect("what a session sends is taken");
+            room.receive(self.member, &message).expect("a room accepts a session's messages");
         }
     }
 }
@@ -150,7 +151,7 @@ fn timed<T>(piece: impl FnOnce() -> T) -> Duration {
     start.elapsed()
 }
 
-/// Appends what the room has for a member, as a connection would write it.
+/// Appends the room's next snapshot for a member, as a connection would write it.
 fn poll<G: Game>(room: &mut Room<G>, member: MemberId, message: &mut Vec<u8>) {
     if let SnapshotPoll::Frame(frame) = room.poll_snapshot(member) {
         message.extend_from_slice(frame.head);
@@ -172,7 +173,7 @@ fn apply<G: Game>(replica: &mut Replica, told: &mut Tick, room: &Room<G>, messag
     timed(|| replica.apply(room.schema(), head.tick, sections).expect("the delta fits"))
 }
 
-/// Measures one piece of turns of `session`, only those of the wanted depth of rollback if there is one.
+/// Measures one piece of the turns of `session`, only turns of the wanted rollback depth if one is given.
 fn measure<G: Game>(
     criterion: &mut Criterion,
     name: &str,
@@ -195,7 +196,7 @@ fn measure<G: Game>(
     });
 }
 
-/// Measures a game with its usual options, or others that `entities` names.
+/// Measures a game with its usual options, or with others that `entities` names.
 fn game<G: Game>(criterion: &mut Criterion, players: u8, entities: &str, options: &G::Options) {
     let label = |piece: &str| format!("{}/{players}{entities} {piece}", G::RULES.name);
     let mut session = Match::<G>::new(options, players);
@@ -203,7 +204,7 @@ fn game<G: Game>(criterion: &mut Criterion, players: u8, entities: &str, options
     measure(criterion, &label("encode for all"), &mut session, None, |turn| turn.encode);
     measure(criterion, &label("hash"), &mut session, None, |turn| turn.hash);
     if G::RULES.is_lockstep() {
-        // Nothing is applied there, and what is guessed is taken back only when the guess was wrong.
+        // A lockstep client applies no deltas, and it rolls back only when it has guessed inputs wrong.
         return;
     }
     measure(criterion, &label("client apply"), &mut session, None, |turn| turn.apply);

@@ -1,7 +1,7 @@
-//! What a tick of swarm costs in each machine that plays it: the step alone, and with rounding to the wire and hash.
+//! The cost of a tick of swarm in each machine that plays it: the step alone, and with rounding to the wire and hash.
 //!
-//! Measured in the midst of a round, with all armies fighting; in lockstep a client pays it once per tick and again for
-//! each tick that it takes back.
+//! The measurement is in the midst of a round, with all armies fighting; in lockstep a client pays this cost once per
+//! tick and again for each tick that it takes back.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use tickwire::{Game, Rng, Seat, Step, Tick};
 use tickwire_games::Swarm;
 use tickwire_games::swarm::Options;
 
-/// Ticks before anything is measured: armies have met and fight for the wells.
+/// Ticks before the measurement: by then armies have met and fight for the wells.
 const WARM_UP_TICKS: u32 = 600;
 
 /// A swarm that goes on from one measurement to the next.
@@ -24,7 +24,7 @@ struct Round {
     dice: Rng,
 }
 
-/// How long the pieces of a tick took.
+/// The time that the pieces of a tick took.
 #[derive(Default)]
 struct Spent {
     step: Duration,

@@ -1,8 +1,9 @@
-// Checks that what the Colyseus server sends is the game: its own SDK's clients see the server's state, and it moves.
+// Checks that the messages of the Colyseus server are the game: its own SDK's clients see the server's state, and it
+// moves.
 //
 // node check.mjs steady|erratic|still: a server and the clients of one full room in this process, on loopback. Every
-// state that the watching client makes of a patch has to be, number for number, the next one that the server made.
-// Prints what agreed and ends with 0, or says what differed and ends with 1.
+// state that the watching client makes of a patch must be, number for number, the next one that the server made. The
+// script prints a summary and ends with 0, or prints the difference and ends with 1.
 
 import { Server, matchMaker } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
@@ -15,7 +16,7 @@ const ENTITIES = 100;
 const PATCHES = 60;
 const WAIT_MS_MAX = 10_000;
 
-/** All numbers of a state as the f32 that travel, in one array. */
+/** All numbers of a state in one array, rounded to the f32 of the wire. */
 function numbersOf({ entities, players }) {
   const movers = [...entities, ...players.values()];
   return movers.flatMap(({ x, y, angle, hp }) => [x, y, angle, hp].map(Math.fround));
@@ -23,7 +24,7 @@ function numbersOf({ entities, players }) {
 
 const areEqual = (a, b) => a.length === b.length && a.every((number, index) => number === b[index]);
 
-/** A promise that is kept when what `subscribe` is given is called, and broken when it is not in time. */
+/** A promise that is kept when the callback given to `subscribe` is called, and broken after a timeout. */
 function until(what, subscribe) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${what} did not happen in ${WAIT_MS_MAX} ms`)), WAIT_MS_MAX);
@@ -34,24 +35,24 @@ function until(what, subscribe) {
   });
 }
 
-/** Compares each state of `client` with the one that `room` made: none is left out, none is another. */
+/** Compares each state of `client` with the one that `room` made: no state may be missing, and none may differ. */
 async function watch(room, client) {
   const made = [];
   room.onBeforePatch = () => {
     const numbers = numbersOf(room.state);
-    // No patch is sent of what has not changed.
+    // Colyseus sends no patch for a state that has not changed.
     if (made.length === 0 || !areEqual(made.at(-1), numbers)) made.push(numbers);
   };
   let next;
   let compared = 0;
   await until(`${PATCHES} patches`, (done) => {
     client.onStateChange((state) => {
-      // What comes before the client has left is not watched any more.
+      // Patches that arrive while the client has not left yet are not compared any more.
       if (compared === PATCHES) return;
       const seen = numbersOf(state);
       if (next === undefined) {
         const found = made.findIndex((numbers) => areEqual(numbers, seen));
-        // The first may be older than the watch.
+        // The client's first state may be older than the watch.
         if (found < 0) return;
         next = found;
       }
@@ -93,7 +94,7 @@ async function checkMotion(motion) {
   defineCrowd(server, { entities: ENTITIES, motion });
   await server.listen(0, "127.0.0.1");
   const url = `http://127.0.0.1:${transport.server.address().port}`;
-  // What a client asks for changes nothing.
+  // The options that a client asks for change nothing.
   const first = await new Client(url).create("crowd", { entities: 3, motion: "none" });
   const others = [];
   for (let seat = 1; seat < SEATS; seat++) others.push(await new Client(url).joinById(first.roomId));

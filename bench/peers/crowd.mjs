@@ -1,6 +1,6 @@
 // The Colyseus server of `cargo peers`: node crowd.mjs [--port 0] [--entities 100] [--motion steady].
 //
-// Listens on loopback only, says in one line where, and ends on SIGTERM.
+// It listens on loopback only, prints its address in one line, and ends on SIGTERM.
 
 import { Server } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
@@ -28,7 +28,7 @@ if (!MOTIONS.includes(values.motion)) {
 }
 const port = whole("port", 65_535);
 const transport = new WebSocketTransport();
-// It ends itself on SIGTERM and SIGINT: clients are told, then the process exits with 0.
+// The server ends by itself on SIGTERM and SIGINT: it closes its clients' connections, then the process exits with 0.
 const server = new Server({ transport, greet: false });
 defineCrowd(server, { entities: whole("entities", ENTITIES_MAX), motion: values.motion });
 await server.listen(port, "127.0.0.1");

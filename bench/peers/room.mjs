@@ -1,8 +1,8 @@
 // `crowd` as a Colyseus room: the rules of shared/games/src/crowd.rs, number for number.
 //
-// A square of 1000 units, 30 ticks a second. Each entity flies straight and bounces off the walls; what makes it
-// turn are dice that no client has. Clients see x, y and angle as f32 and hp as u8. Whatever is not for clients
-// (velocity, spin, the position before it is an f32) lies in plain objects, where Colyseus does not track it.
+// A square of 1000 units, 30 ticks a second. Each entity flies straight and bounces off the walls; its turns are
+// decided by dice that no client has. Clients see x, y and angle as f32 and hp as u8. All values that are not for
+// clients (velocity, spin, the position before it is an f32) are in plain objects, where Colyseus does not track them.
 
 import { Room } from "@colyseus/core";
 import { Encoder, schema, t } from "@colyseus/schema";
@@ -26,9 +26,9 @@ const DIRECTIONS = 1024;
 const RADIANS_PER_STEP = (2 * Math.PI) / DIRECTIONS;
 /** In erratic motion, the standard deviation of each tick's change of velocity, in units per tick and axis. */
 const SIGMA = 0.1;
-/** In steady motion, one in so many entities takes a new way in a tick. */
+/** In steady motion, one in this many entities takes a new way in a tick. */
 const TURN_ONE_IN = 100;
-/** Bytes that a whole state may take for each mover: its place in a collection, its key and its fields. */
+/** Bytes that a full state may take for each mover: its place in a collection, its key and its fields. */
 const STATE_BYTES_PER_MOVER_MAX = 48;
 
 const Mover = schema({ x: t.float32(), y: t.float32(), angle: t.float32(), hp: t.uint8() }, "Mover");
@@ -44,7 +44,7 @@ const toGrid = (value) => Math.floor(value * GRID + 0.5) / GRID;
 const nudge = () =>
   (Math.random() + Math.random() + Math.random() + Math.random() - 2) * SIGMA * Math.sqrt(3);
 
-/** A mover and what clients do not see of it. */
+/** A mover and the values of it that clients do not see. */
 class Body {
   constructor(moves) {
     this.mover = new Mover();
@@ -85,7 +85,7 @@ class Body {
     this.show();
   }
 
-  /** Colyseus sends what differs from what was there before. */
+  /** Writes the position and angle for clients; Colyseus sends the values that differ from the last ones. */
   show() {
     this.mover.x = this.x;
     this.mover.y = this.y;
@@ -93,7 +93,7 @@ class Body {
   }
 }
 
-/** The room; `entities` and `motion` are what the server was started with, not what a client asks for. */
+/** The room; `entities` and `motion` are the options of the server, not those that a client asks for. */
 export class CrowdRoom extends Room {
   maxClients = SEATS;
   patchRate = 1000 / TICK_RATE_HZ;

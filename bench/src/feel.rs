@@ -4,10 +4,10 @@
 //! profile × scene → Play (room, sessions, links) → every frame and snapshot → Feel → table, JSON, plots
 //! ```
 //!
-//! [`browser`] looks at the same in a real browser, in real time.
+//! [`browser`] measures the same in a real browser, in real time.
 //!
-//! Two scenes are played. In the open, players only fly: what is corrected there is the network's doing alone. In
-//! battle the game's own bots fight: hits and deaths come as a surprise to whoever they happen to.
+//! Two scenes are played. In the open, players only fly: every correction there is caused by the network alone. In
+//! battle the game's own bots fight: a client cannot predict that its own ship is hit or killed.
 
 mod bounds;
 pub mod browser;
@@ -38,13 +38,13 @@ pub const BAD: (&str, LinkProfile) = (
 /// Corrections are kept in thousandths of the game's unit.
 const CORRECTION_STEPS: f64 = 1_000.0;
 
-/// What a link does now and then is known after this time, in seconds; it is not measured.
+/// Warm-up in seconds, which is not measured: after it, clients have adapted to the rarer events of a link.
 const WARM_UP_SECONDS: u32 = 10;
 
-/// A point of the traces is the mean of so many milliseconds.
+/// A point of the traces is the mean of this many milliseconds.
 const TRACE_MS: u32 = 500;
 
-/// How much is played per profile and scene.
+/// Rooms, players and seconds per profile and scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
     /// Rooms, each from its own seed.
@@ -55,18 +55,18 @@ pub struct Size {
     pub seconds: u32,
 }
 
-/// What was found for one profile and scene.
+/// The results for one profile and scene.
 #[derive(Debug, Clone, Serialize)]
 pub struct Feel {
     /// The profile's name.
     pub profile: String,
-    /// What was played.
+    /// The name of the scene.
     pub scene: &'static str,
     /// Clients that played, over all rooms.
     pub clients: u32,
     /// Seconds that were measured in each room.
     pub seconds: u32,
-    /// How far predictions of own rows were off before smoothing, in the game's unit, per snapshot.
+    /// Distance by which predictions of own rows were off before smoothing, in the game's unit, per snapshot.
     pub correction_units: Extent<f64>,
     /// Ticks replayed per snapshot.
     pub rollback_ticks: Extent<u64>,
@@ -74,17 +74,18 @@ pub struct Feel {
     pub input_lead_ticks: f64,
     /// Percent of ticks that the server made without the player's input.
     pub starved_percent: f64,
-    /// How far in the past others were shown, behind the newest tick of the server, in milliseconds.
+    /// Time by which others were shown behind the newest tick of the server, in milliseconds.
     pub view_delay_ms: f64,
-    /// Percent of frames that showed others beyond the newest snapshot, for want of one to interpolate to.
+    /// Percent of frames that showed others beyond the newest snapshot, because there was no newer one to interpolate
+    /// to.
     pub underrun_percent: f64,
-    /// Those of them in which others stood still because nothing newer had come for too long.
+    /// Percent of frames in which others stood still because no newer snapshot had arrived for too long.
     pub still_percent: f64,
     /// Frames that were drawn.
     pub frames: u64,
     /// Section hashes compared with the server's.
     pub hashes_compared: u64,
-    /// Of those, the ones that differed.
+    /// Compared hashes that differed.
     pub hash_mismatches: u64,
     /// The raw correction that this part of snapshots does not exceed, in the game's unit: (part, units).
     #[serde(skip)]
@@ -125,7 +126,7 @@ fn play(link: LinkProfile, scene: Scene, size: Size, seed: u64, sums: &mut Sums,
     sums.mismatches += play.counters.hash_mismatches;
 }
 
-/// What one client had counted when measuring began.
+/// The counters of one client when the measurement began.
 struct Watcher {
     snapshots: u64,
     starved: u64,
@@ -227,7 +228,7 @@ impl Sums {
         let ticks = f64::from(clients) * f64::from(size.seconds * Arena::RULES.tick_rate_hz);
         let percent = |count: u64, of: f64| if of > 0.0 { 100.0 * count as f64 / of } else { 0.0 };
         let frames = self.frames as f64;
-        // Below, there is nothing to correct.
+        // Below these quantiles corrections are zero.
         let parts = (0..=200).map(|step| 0.98 + 0.02 * f64::from(step) / 200.0);
         Feel {
             profile: profile.to_owned(),

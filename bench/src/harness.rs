@@ -1,7 +1,7 @@
 //! The seeded session harness: the real room, real client sessions, and links between them, in simulated time.
 //!
-//! Tests judge with it and `cargo feel` measures with it. One seed decides everything: the same seed gives the same
-//! run on every machine. There is no socket and no clock; a minute of play takes a few hundred milliseconds.
+//! Tests use it to judge, and `cargo feel` uses it to measure. One seed decides everything: the same seed gives the
+//! same run on every machine. There is no socket and no clock; a minute of play takes a few hundred milliseconds.
 
 mod client;
 mod expected;
@@ -13,24 +13,24 @@ use tickwire::message::close::CloseCode;
 use tickwire::{Game, Rng, To};
 use tickwire_server::room::{Autopsy, Counters, Room, SnapshotPoll, TickRecord};
 
-/// Simulated time moves in steps of so many microseconds.
+/// Simulated time moves in steps of this many microseconds.
 const STEP_US: u64 = 1_000;
 
 /// One room with its players.
 pub struct Play<G: Game> {
-    /// The room itself, for what a test wants to ask it.
+    /// The room itself, for tests that need more of it than the harness offers.
     pub room: Room<G>,
-    /// The players, in the order in which they came.
+    /// The players, in the order in which they joined.
     pub clients: Vec<Client<G>>,
-    /// What the room counted so far.
+    /// Sums of the room's counters until now.
     pub counters: Counters,
-    /// What the room was created with.
+    /// The seed that the room was created with.
     pub room_seed: u64,
-    /// What the newest tick emitted.
+    /// The events that the newest tick emitted.
     pub events: Vec<(To, G::Event)>,
-    /// Everything that happened in the room since `keeps_records` was set.
+    /// The records of all ticks since `keeps_records` was set.
     pub records: Vec<TickRecord<G>>,
-    /// What the room found out about clients whose worlds differed.
+    /// The room's autopsies of clients whose worlds differed.
     pub autopsies: Vec<Autopsy>,
     /// Whether ticks are recorded.
     pub keeps_records: bool,
@@ -40,7 +40,7 @@ pub struct Play<G: Game> {
 }
 
 impl<G: Game> Play<G> {
-    /// A room with so many players behind links of this kind.
+    /// A room with this many players behind links of this kind.
     pub fn new(seed: u64, players: usize, profile: LinkProfile) -> Self {
         let mut dice = Rng::new(seed);
         let room_seed = dice.next_u64();
@@ -63,26 +63,27 @@ impl<G: Game> Play<G> {
         play
     }
 
-    /// One more player; gives its index.
+    /// Adds a player; gives the player's index.
     pub fn join(&mut self, profile: LinkProfile) -> usize {
         let seed = self.dice.next_u64();
         self.clients.push(Client::new(seed, profile));
         self.clients.len() - 1
     }
 
-    /// Somebody who only watches; gives their index.
+    /// Adds a spectator; gives the spectator's index.
     pub fn watch(&mut self, profile: LinkProfile) -> usize {
         let seed = self.dice.next_u64();
         self.clients.push(Client::new(seed, profile).watching());
         self.clients.len() - 1
     }
 
-    /// Runs for so many ticks.
+    /// Runs for this many ticks.
     pub fn run_ticks(&mut self, ticks: u32) {
         self.watch_ticks(ticks, |_, _, _| {});
     }
 
-    /// Runs for so many ticks and shows every frame of every player as it is to be drawn: index, client, time.
+    /// Runs for this many ticks and calls `watch` for every frame of every player as it is to be drawn: index, client,
+    /// time.
     pub fn watch_ticks(&mut self, ticks: u32, mut watch: impl FnMut(usize, &mut Client<G>, u64)) {
         let end = self.ticks + u64::from(ticks);
         while self.ticks < end {
@@ -99,12 +100,12 @@ impl<G: Game> Play<G> {
         }
     }
 
-    /// Runs for so many seconds of the game's rate.
+    /// Runs for this many seconds of the game's rate.
     pub fn run_seconds(&mut self, seconds: u32) {
         self.run_ticks(seconds * G::RULES.tick_rate_hz);
     }
 
-    /// What a shard does for a room: read everybody, make the tick, write to everybody.
+    /// The work of a shard for a room: read every connection, make the tick, write to every connection.
     fn tick(&mut self) {
         self.ticks += 1;
         for index in 0..self.clients.len() {
@@ -181,23 +182,24 @@ impl<G: Game> Play<G> {
         self.clients[index].close(code, self.now_us);
     }
 
-    /// Cuts a player's connection without a goodbye, losing what is on its way.
+    /// Cuts a player's connection without a goodbye; messages on their way are lost.
     pub fn cut(&mut self, index: usize) {
         self.clients[index].cut(self.now_us);
     }
 
-    /// A player's device is online and its page visible, or not: then it does not connect again.
+    /// Sets whether a player's device is online and its page visible; a session that is not reachable does not
+    /// reconnect.
     pub fn set_reachable(&mut self, index: usize, reachable: bool) {
         self.clients[index].session.set_reachable(reachable, self.now_us);
     }
 
-    /// Lets nothing pass to or from a player for so many milliseconds.
+    /// Lets nothing pass to or from a player for this many milliseconds.
     pub fn stall(&mut self, index: usize, milliseconds: u32) {
         let until_us = self.now_us + u64::from(milliseconds) * 1_000;
         self.clients[index].stall(until_us);
     }
 
-    /// Makes all links perfect and waits until what was on its way has arrived.
+    /// Makes all links perfect and waits until all messages on their way have arrived.
     pub fn heal(&mut self) {
         for client in &mut self.clients {
             client.heal();
@@ -205,15 +207,16 @@ impl<G: Game> Play<G> {
         self.run_seconds(8);
     }
 
-    /// Every client holds exactly what it may see of the room's newest world, and nothing was ever wrong.
+    /// Asserts that every client holds exactly the part of the room's newest world that it may see, and that no hash
+    /// ever differed and no message was malformed.
     pub fn assert_converged(&mut self) {
         self.assert_same_worlds();
         self.assert_sound();
     }
 
-    /// Every client holds exactly what it may see of the room's newest world.
+    /// Asserts that every client holds exactly the part of the room's newest world that it may see.
     pub fn assert_same_worlds(&mut self) {
-        // In lockstep the newest tick is played when it is due to be shown.
+        // In lockstep a client plays the newest tick only when it is due to be shown.
         self.clients.iter_mut().for_each(|client| client.session.advance(self.now_us));
         assert!(!self.clients.is_empty(), "a session without players shows nothing");
         for (index, client) in self.clients.iter().enumerate() {
@@ -223,11 +226,11 @@ impl<G: Game> Play<G> {
             let newest = self.room.newest();
             let expected =
                 if G::RULES.is_lockstep() { newest.clone() } else { visible_world(self.room.schema(), newest, seat) };
-            assert_eq!(session.confirmed(), &expected, "client {index} holds what it may see");
+            assert_eq!(session.confirmed(), &expected, "client {index} holds exactly the world that it may see");
         }
     }
 
-    /// No hash ever differed and nothing was malformed, on either side.
+    /// Asserts that no hash ever differed and no message was malformed, on either side.
     pub fn assert_sound(&self) {
         for (index, client) in self.clients.iter().enumerate() {
             let stats = client.session.stats();

@@ -50,7 +50,7 @@ pub struct Plan {
     pub never_readers: u32,
     /// Fields of clients' worlds that are damaged, spread over the measured time.
     pub corruptions: u32,
-    /// The latency, jitter and loss of each client's link.
+    /// The kind of link that each client has.
     pub link: LinkProfile,
     /// Seed of the run; the clients' names, bot policies and links follow from it.
     pub seed: u64,

@@ -4,8 +4,8 @@
 //! round: start a server → pin it → rooms of eight fill up → warm-up → measure → stop it, then the other server
 //! ```
 //!
-//! Rounds of both sides alternate, so that whatever else the machine does falls on both. Each round is a fresh
-//! process. CPU time is that of all threads of the process.
+//! Rounds of both sides alternate, so that any other load on the machine affects both. Each round is a fresh process.
+//! CPU time is that of all threads of the process.
 
 pub mod capacity;
 mod colyseus;
@@ -30,24 +30,24 @@ use tickwire::Game;
 use tickwire_games::Crowd;
 use tokio::task::spawn_blocking;
 
-/// Everyone has to be in a room so soon after the last one was let in.
+/// Every client must be in a room this long after the last one has connected.
 const JOIN_NS_MAX: u64 = 15_000_000_000;
 
-/// Played before it counts: caches, compilers and buffers settle.
+/// Time that is played before the measurement: caches, compilers and buffers settle.
 const WARM_UP_NS: u64 = 3_000_000_000;
 
-/// What is played.
+/// A load that both servers are measured with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workload {
-    /// Its name in the report.
+    /// The workload's name in the report.
     pub name: &'static str,
     /// Entities in each room besides players.
     pub entities: u16,
-    /// How they move: one of [`MOTIONS`].
+    /// How the entities move: one of [`MOTIONS`].
     pub motion: &'static str,
 }
 
-/// All that is compared.
+/// All workloads that are compared.
 pub const WORKLOADS: [Workload; 3] = [
     Workload { name: "heavy-steady", entities: 100, motion: "steady" },
     Workload { name: "heavy-erratic", entities: 100, motion: "erratic" },
@@ -60,7 +60,7 @@ impl Workload {
     }
 }
 
-/// How much is measured.
+/// The sizes and lengths of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Numbers of clients, each a multiple of the seats of a room.
@@ -77,7 +77,7 @@ struct Turn {
     workload: Workload,
     clients: u32,
     seconds: u32,
-    /// What the players' dice start from.
+    /// The seed of the players' dice.
     seed: u64,
 }
 
@@ -88,11 +88,11 @@ enum Contestant {
     Colyseus,
 }
 
-/// Has both servers play `workload` in turn, with every number of clients in each round. Needs a runtime;
-/// [`install`] has to have been done.
+/// Makes both servers play `workload` in turn, with every number of clients in each round. Needs a runtime; [`install`]
+/// must have succeeded before.
 ///
 /// # Errors
-/// When a server does not start or end as it should, or not everyone gets into a room.
+/// When a server does not start or end as it should, or when not every client gets into a room.
 pub async fn compare(workload: Workload, plan: &Plan, mut progress: impl FnMut(&str)) -> Result<Vec<Comparison>> {
     let full = |clients: &u32| *clients > 0 && clients.is_multiple_of(SEATS);
     ensure!(plan.clients.iter().all(full), "rooms have {SEATS} players each");
@@ -122,9 +122,9 @@ async fn play_round(contestant: Contestant, turn: Turn) -> Result<Round> {
         Contestant::Colyseus => colyseus::start(entities, motion).await?,
     };
     let (pid, address) = (server.pid(), server.address());
-    // Threads that start later have the core of the one that starts them.
+    // A thread that starts later inherits the core of the thread that starts it.
     Threads::of(pid)?.pin(MEASURED_CORE)?;
-    // The load blocks its thread; this one goes on reading what the server says.
+    // The load blocks its thread; this one goes on reading the server's output.
     let round = spawn_blocking(move || {
         pin_this_thread(GENERATOR_CORE)?;
         tighten_timers();

@@ -51,7 +51,7 @@ pub fn render(report: &Report, asides: &Asides) -> String {
         ),
     );
     if let Some(Corruptions { planted, noticed, healed }) = report.corruptions {
-        line("corruptions", format!("{planted} fields damaged, {noticed} noticed, {healed} set right\n"));
+        line("corruptions", format!("{planted} fields damaged, {noticed} noticed, {healed} healed\n"));
     }
     line("", format!("{:>9}{:>9}{:>9}", "p50", "p99", "p99.9"));
     line("tick interval", spread(&report.tick_interval_ms));
@@ -120,9 +120,9 @@ fn server_lines(report: &Report, asides: &Asides, line: &mut impl FnMut(&str, St
         line("", format!("  {thread}: {:.2} µs, {:.1} % of a core", cpu_us / ticks, 100.0 * cpu_us / seconds_us));
     }
     let late = asides.generator_late_p99_ms;
-    let mark_unconfirmed = if late > GENERATOR_LATE_MS { ": latencies are partly its own" } else { "" };
+    let doubt = if late > GENERATOR_LATE_MS { ": latencies are partly its own" } else { "" };
     let busy = 100.0 * asides.generator_cpu_us / seconds_us;
-    line("generator", format!("{late:.1} ms late at p99, {busy:.1} % of a core{mark_unconfirmed}"));
+    line("generator", format!("{late:.1} ms late at p99, {busy:.1} % of a core{doubt}"));
     if !asides.disconnects.is_empty() {
         let codes: Vec<String> =
             asides.disconnects.iter().map(|(code, count)| format!("{count} with code {code}")).collect();

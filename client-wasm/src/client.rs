@@ -1,8 +1,8 @@
 //! The class that the page drives, and the imitated network between the two.
 //!
-//! Every call with a time first delivers what is due on the imitated link, then does what was asked, then
-//! sorts the player's wishes into what the page polls. Without an imitated delay nothing waits: a message
-//! goes through in the call that brought it.
+//! Every call with a time first delivers the messages that are due on the imitated link, then does its own work, then
+//! sorts the player's commands into the queues that the page polls. Without an imitated delay no message waits: it goes
+//! through in the call that brought it.
 
 use crate::json::Json;
 use crate::options::{Options, OptionsError, link_profile, token_hex};
@@ -68,12 +68,12 @@ impl Client {
         })
     }
 
-    /// Moves on to this time, and delivers what the imitated link has let through by then.
+    /// Moves on to this time, and delivers the messages that the imitated link has let through by then.
     fn arrive(&mut self, now_ms: f64) {
-        // A clock that goes back would bring messages before they were sent.
+        // If the clock went back, messages would arrive before they were sent.
         self.now_us = self.now_us.max(microseconds(now_ms));
         while let Some(arrival_us) = self.inbound.next_arrival_us().filter(|arrival_us| *arrival_us <= self.now_us) {
-            // As if it had come in between two frames of the page.
+            // The message is handled at its arrival time, as if it had arrived between two frames of the page.
             let Some(message) = self.inbound.poll(arrival_us) else { break };
             self.player.handle(PageEvent::Message(&message), arrival_us);
         }
@@ -84,7 +84,7 @@ impl Client {
         self.settle();
     }
 
-    /// Sorts the player's wishes into what the page polls.
+    /// Sorts the player's commands into the queues that the page polls.
     fn settle(&mut self) {
         while let Some(wish) = self.player.poll(self.now_us) {
             match wish {
@@ -121,11 +121,11 @@ pub fn profiles() -> String {
 
 #[wasm_bindgen]
 impl Client {
-    /// A player who wants into a room: `{game, code, name, resume, latency_ms, jitter_ms, stall_percent, profile,
+    /// A player who wants to join a room: `{game, code, name, resume, latency_ms, jitter_ms, stall_percent, profile,
     /// watch, seed}` in JSON. The first three are needed; `resume` is an earlier [`Client::resume_token`].
     ///
     /// # Errors
-    /// When the options are something else, or name a game that is not here.
+    /// When the options are not this JSON, or name a game that the module does not export.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &str, now: f64) -> Result<Self, JsError> {
         Self::open(options, microseconds(now)).map_err(|error| JsError::new(error.words()))
@@ -138,7 +138,7 @@ impl Client {
         std::mem::take(&mut self.dial)
     }
 
-    /// The WebSocket is open.
+    /// Reports that the WebSocket is open.
     pub fn opened(&mut self, now: f64) {
         self.arrive(now);
         self.cut();
@@ -146,7 +146,7 @@ impl Client {
         self.tell(PageEvent::Opened);
     }
 
-    /// A binary message came.
+    /// Takes a binary message of the WebSocket.
     pub fn receive(&mut self, message: Vec<u8>, now: f64) {
         self.arrive(now);
         self.received.add(message.len(), self.now_us);
@@ -155,7 +155,7 @@ impl Client {
         self.settle();
     }
 
-    /// The WebSocket is closed, or failed to open, with this code.
+    /// Reports that the WebSocket is closed, or failed to open, with this code.
     pub fn closed(&mut self, code: u16, now: f64) {
         self.arrive(now);
         self.cut();
@@ -163,21 +163,21 @@ impl Client {
         self.tell(PageEvent::Closed(code));
     }
 
-    /// Whether the device is online and the page visible; nothing is dialled while not.
+    /// Reports whether the device is online and the page visible; the client does not connect while it is not.
     pub fn set_reachable(&mut self, reachable: bool, now: f64) {
         self.arrive(now);
         self.tell(PageEvent::Reachable(reachable));
     }
 
-    /// Whether the page is hidden: then it plays neutral inputs.
+    /// Reports whether the page is hidden: while it is, the client plays neutral inputs.
     pub fn set_hidden(&mut self, hidden: bool) {
         self.tell(PageEvent::Hidden(hidden));
     }
 
-    /// What the hands do from now on: see [`Pad`]. `aimed` says whether there is a pointer.
+    /// The player's controls from now on: see [`Pad`]. `aimed` tells whether there is a pointer.
     pub fn set_pad(&mut self, stick_x: f32, stick_y: f32, aim_x: f32, aim_y: f32, aimed: bool, buttons: u32) {
         let aim = aimed.then_some(vec2(aim_x, aim_y));
-        // The page points into the picture that was drawn last.
+        // The page's pointer refers to the picture that was drawn last.
         let aim_in_view = aim.zip(self.scene.camera_center()).map(|(aim, center)| aim - center);
         let stick = vec2(stick_x, stick_y).clamp(vec2(-1.0, -1.0), vec2(1.0, 1.0));
         self.pad = Pad { stick, aim, aim_in_view, buttons };
@@ -192,7 +192,7 @@ impl Client {
 
     /// The next message to send; call until there is none, after every other call.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        // Who leaves takes the last words along: the socket closes right after.
+        // A client that leaves sends its last messages without delay, because the socket closes right after.
         let until_us = if self.leaving { u64::MAX } else { self.now_us };
         let message = self.outbound.poll(until_us)?;
         self.sent.add(message.len(), self.now_us);
@@ -212,13 +212,13 @@ impl Client {
         self.player.draw(self.now_us, &mut self.scene);
     }
 
-    /// Where the scene's numbers begin in the module's memory.
+    /// Address of the scene's first number in the module's memory.
     #[must_use]
     pub fn scene_ptr(&self) -> *const f32 {
         self.scene.commands().as_ptr()
     }
 
-    /// How many numbers the scene has.
+    /// Number of the scene's numbers.
     #[must_use]
     pub fn scene_len(&self) -> usize {
         self.scene.commands().len()
@@ -230,13 +230,13 @@ impl Client {
         self.scene.texts().to_vec()
     }
 
-    /// Everyone in the room, by seat: `[{seat, name, score, me, bot, connected}]` in JSON.
+    /// All players in the room, by seat: `[{seat, name, score, me, bot, connected}]` in JSON.
     #[must_use]
     pub fn players(&mut self) -> String {
         self.player.report(self.now_us).players().to_string()
     }
 
-    /// What the network overlay shows, in JSON.
+    /// The numbers for the network overlay, in JSON.
     #[must_use]
     pub fn stats(&mut self) -> String {
         let wire = Wire {
@@ -248,8 +248,8 @@ impl Client {
         self.player.report(self.now_us).stats(&wire).to_string()
     }
 
-    /// The next thing to tell the human, as JSON `{kind, text, code}`. `kind` is `joined` (without a text:
-    /// oneself), `resumed`, `returned`, `away`, `left`, `chat`, `reconnecting`, `refused` or `reload`.
+    /// The next notice for the player, as JSON `{kind, text, code}`. `kind` is `joined` (without a text: the player
+    /// itself), `resumed`, `returned`, `away`, `left`, `chat`, `reconnecting`, `refused` or `reload`.
     pub fn poll_notice(&mut self) -> Option<String> {
         self.notices.pop_front().map(|notice| notice.to_string())
     }
@@ -269,19 +269,19 @@ impl Client {
         Some(vec![hz, f32::from(ms), wave, volume, (id & SOUND_ID_MAX) as f32])
     }
 
-    /// The number of a sound to stop: what it was heard of has turned out not to have happened.
+    /// The number of a sound to stop: its event has turned out not to have happened.
     pub fn poll_silence(&mut self) -> Option<u32> {
         self.silences.pop_front().map(|id| id & SOUND_ID_MAX)
     }
 
-    /// Gets the seat back after a reload; changes with every connection.
+    /// The token that gets the seat back after a reload; it changes with every connection.
     #[must_use]
     pub fn resume_token(&mut self) -> Option<String> {
         self.player.report(self.now_us).resume.as_ref().map(token_hex)
     }
 
-    /// Imitates another network from now on: the one of this name (see [`profiles`]),
-    /// or else one with these properties.
+    /// Imitates another network from now on: the one of this name (see [`profiles`]), or else one with these
+    /// properties.
     pub fn set_link(&mut self, profile: &str, latency_ms: f64, jitter_ms: f64, stall_percent: f64, now: f64) {
         self.arrive(now);
         self.settle();
@@ -291,7 +291,7 @@ impl Client {
         self.outbound.set_profile(profile);
     }
 
-    /// Says something to everyone in the room.
+    /// Sends a chat text to everyone in the room.
     pub fn chat(&mut self, text: &str) {
         self.tell(PageEvent::Chat(text));
     }
@@ -306,8 +306,8 @@ impl Client {
 #[cfg(feature = "test-hooks")]
 #[wasm_bindgen]
 impl Client {
-    /// Damages a field of the world that this client holds, as broken memory would: to see how it is noticed and set
-    /// right. False when there is no world yet.
+    /// Damages a field of the world that this client holds, as broken memory would: to test that the damage is noticed
+    /// and healed. False when there is no world yet.
     pub fn damage(&mut self, seed: u32) -> bool {
         self.player.damage(&mut tickwire::Rng::new(seed.into()))
     }
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_dials_says_hello_and_is_welcomed_at_once_on_a_perfect_link() {
+    fn a_client_connects_sends_its_hello_and_is_welcomed_at_once_on_a_perfect_link() {
         let mut client = client("");
         assert!(client.poll_dial(10.0));
         assert!(!client.poll_dial(11.0), "once for every connection");
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_connection_takes_what_was_on_its_way_with_it() {
+    fn a_closed_connection_loses_the_messages_on_their_way() {
         let mut client = client(r#","latency_ms":100"#);
         assert!(client.poll_dial(0.0));
         client.opened(0.0);
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_closes_the_connection_and_dials_again() {
+    fn a_silent_connection_is_closed_and_opened_again() {
         let mut client = client("");
         assert!(client.poll_dial(0.0));
         client.opened(0.0);
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_says_so_even_on_a_slow_link() {
+    fn a_client_that_leaves_sends_its_goodbye_even_on_a_slow_link() {
         let mut client = client(r#","latency_ms":1000"#);
         assert!(client.poll_dial(0.0));
         client.opened(0.0);
@@ -442,7 +442,7 @@ mod tests {
         assert_eq!(client.poll_close(), Some(1000));
         client.closed(1000, 501.0);
         assert!(!client.poll_dial(9_000.0));
-        assert_eq!(notices(&mut client), ["joined "], "leaving is no news to who leaves");
+        assert_eq!(notices(&mut client), ["joined "], "a client that leaves gets no notice of it");
     }
 
     #[test]

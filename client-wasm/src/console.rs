@@ -1,4 +1,4 @@
-//! A panic in WebAssembly is a trap without a word; this says the words first.
+//! A panic in WebAssembly is a trap without a message; this code shows the message first.
 
 /// From here on a panic writes its message and place to the browser's console.
 #[cfg(target_family = "wasm")]
@@ -14,6 +14,6 @@ pub(crate) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));
 }
 
-/// Natively a panic is seen without help.
+/// A native panic is visible without help.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) const fn report_panics() {}

@@ -11,7 +11,7 @@ use std::str::Chars;
 pub(crate) enum Json {
     Null,
     Bool(bool),
-    FullState(i64),
+    Integer(i64),
     /// Written to the thousandth, and as `null` when it is not finite or above 10¹⁵.
     Decimal(f64),
     Text(String),
@@ -30,7 +30,7 @@ impl Display for Json {
         match self {
             Self::Null => f.write_str("null"),
             Self::Bool(value) => f.write_str(if *value { "true" } else { "false" }),
-            Self::FullState(value) => value.fmt(f),
+            Self::Integer(value) => value.fmt(f),
             Self::Decimal(value) => decimal(*value, f),
             Self::Text(text) => quote(text, f),
             Self::List(values) => {
@@ -54,7 +54,7 @@ impl Display for Json {
 }
 
 fn decimal(value: f64, f: &mut Formatter<'_>) -> fmt::Result {
-    // Not so for NaN.
+    // The comparison is false for NaN.
     let fits = value.abs() < 1e15;
     if !fits {
         return f.write_str("null");
@@ -92,12 +92,12 @@ macro_rules! from {
 }
 from! {
     bool: value => Self::Bool(value),
-    u8: value => Self::FullState(value.into()),
-    i8: value => Self::FullState(value.into()),
-    u16: value => Self::FullState(value.into()),
-    u32: value => Self::FullState(value.into()),
-    i32: value => Self::FullState(value.into()),
-    u64: value => Self::FullState(i64::try_from(value).unwrap_or(i64::MAX)),
+    u8: value => Self::Integer(value.into()),
+    i8: value => Self::Integer(value.into()),
+    u16: value => Self::Integer(value.into()),
+    u32: value => Self::Integer(value.into()),
+    i32: value => Self::Integer(value.into()),
+    u64: value => Self::Integer(i64::try_from(value).unwrap_or(i64::MAX)),
     f32: value => Self::Decimal(value.into()),
     f64: value => Self::Decimal(value),
     &str: value => Self::Text(value.into()),
@@ -145,7 +145,7 @@ impl Reader<'_> {
         self.0.clone().next()
     }
 
-    /// The next character but blanks, if it is this one; otherwise it stays.
+    /// Reads the next character after blanks if it is this one; otherwise it stays.
     fn symbol(&mut self, wanted: char) -> Option<()> {
         self.skip_blanks();
         let rest = self.0.as_str().strip_prefix(wanted)?;
@@ -173,7 +173,7 @@ impl Reader<'_> {
             Some(()) => self.digits().map(|(digits, scale)| digits / scale)?,
             None => 0.0,
         };
-        // What JavaScript writes with an exponent is no sensible option.
+        // A number that JavaScript writes with an exponent is no sensible option.
         Some(sign * (value + fraction))
     }
 
@@ -187,7 +187,7 @@ impl Reader<'_> {
         (scale > 1.0).then_some((value, scale))
     }
 
-    /// The rest of a string, its opening quote being read.
+    /// The rest of a string, after its opening quote.
     fn text(&mut self) -> Option<String> {
         let mut text = String::new();
         loop {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn written_json_can_be_read() {
         let json = Json::object([
             ("text", "\"quoted\\\" \n\u{1} Grüße \u{2028}".into()),
             ("whole", u64::MAX.into()),
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_flat_object_is_refused_whole() {
+    fn a_text_that_is_no_flat_object_is_refused() {
         let whole = r#"{"a":"x\u00e9","b":-1.5,"c":false}"#;
         for cut in 0..whole.len() {
             assert_eq!(read_flat(&whole[..cut]), None, "cut at {cut}");

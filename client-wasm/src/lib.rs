@@ -17,7 +17,7 @@
 //! | `player`, `press_latch` | a session and its stage, without the game's type; presses shorter than a tick |
 //! | [`preview`] | the match that bots play in the lobby |
 //! | [`registry`] | which games there are; `export!` fills it |
-//! | `notice`, `report`, `json`, `options` | what is told to the page, and what it asks for |
+//! | `notice`, `report`, `json`, `options` | the data that the page receives, and the options that it gives |
 //! | [`qr`] | a link as a code for a phone's camera |
 //!
 //! Leaves out: sockets, frames, canvas, sound and keys. They are in `web/`.

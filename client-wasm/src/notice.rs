@@ -1,4 +1,4 @@
-//! What the player is told in words: who came and went, and how the connection is.
+//! Notices for the player in words: arrivals and departures of others, and the state of the connection.
 
 use crate::json::Json;
 use tickwire::Seat;
@@ -6,7 +6,7 @@ use tickwire::client::Notice;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::Player;
 
-/// Remembers who is away, to tell a return from an arrival.
+/// Remembers which players are away, to tell a return from an arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     /// A bit per seat.
@@ -14,7 +14,7 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// A notice as the page takes it, `{kind, text, code}`; `None` when there is nothing to say.
+    /// A notice in the form that the page takes, `{kind, text, code}`; `None` when there is nothing to show.
     pub(crate) fn tell<'a>(
         &mut self,
         notice: Notice,
@@ -30,7 +30,7 @@ impl Roster {
             Notice::Player(player) => {
                 let was_away = self.away & bit(&player) != 0;
                 self.away = if player.away { self.away | bit(&player) } else { self.away & !bit(&player) };
-                // Bots come and go as people do the opposite: the list says enough.
+                // A bot comes when a person leaves and leaves when a person comes: the list of players shows enough.
                 if player.bot || mine(&player) {
                     return None;
                 }
@@ -71,7 +71,7 @@ mod tests {
         Player { seat: Seat::new(seat).unwrap(), name: name.into(), bot: false, away: false }
     }
 
-    /// Tells one notice to the player in seat 0, Ada being away in seat 1 from the start.
+    /// Gives one notice to the player in seat 0, while Ada is away in seat 1 from the start.
     fn tell(roster: &mut Roster, notice: Notice) -> Option<String> {
         let players = [player(0, "me"), Player { away: true, ..player(1, "Ada") }];
         roster.tell(notice, Seat::new(0), players.iter()).map(|json| json.to_string())
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_bots_and_of_oneself() {
+    fn bots_and_the_player_itself_cause_no_notices() {
         let mut roster = Roster::default();
         let bot = || Player { bot: true, ..player(2, "Bot") };
         assert_eq!(tell(&mut roster, Notice::Player(bot())), None);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_and_chat_are_told_with_their_codes() {
+    fn notices_of_connections_and_chat_have_their_codes() {
         let mut roster = Roster::default();
         let chat = Notice::Chat { name: "Ada".into(), text: "hi".into() };
         assert_eq!(tell(&mut roster, chat), line("chat", "Ada: hi", "null"));

@@ -1,10 +1,10 @@
-//! What the page wants to play, as it says it in JSON.
+//! The options with which the page joins a room, in JSON.
 
 use crate::json::{Json, read_flat};
 use tickwire::link::LinkProfile;
 use tickwire::message::control::ResumeToken;
 
-/// Slower links than this, in milliseconds, are nothing to play on, and not to be imitated either.
+/// The slowest imitated link, in milliseconds: no game can be played over a slower one.
 const LINK_MS_MAX: f64 = 10_000.0;
 
 /// `{game, code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?}`; other fields are
@@ -17,22 +17,22 @@ pub(crate) struct Options {
     pub(crate) code: String,
     /// The player's name.
     pub(crate) name: String,
-    /// From an earlier session; anything that is no token is none.
+    /// The token of an earlier session; a text that is no token counts as none.
     pub(crate) resume: Option<ResumeToken>,
     /// The network to imitate.
     pub(crate) link: LinkProfile,
-    /// Whether the human only watches, without a seat.
+    /// Whether the player only watches, without a seat.
     pub(crate) watch: bool,
-    /// Spreads retries and seeds the imitated network.
+    /// Seed that spreads retries and drives the imitated network.
     pub(crate) seed: u64,
 }
 
-/// Why there is no client.
+/// The reason why there is no client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OptionsError {
-    /// They are not the JSON that is asked for.
+    /// The options are not the expected JSON.
     Malformed,
-    /// No game of that name is exported.
+    /// The module exports no game of that name.
     UnknownGame,
 }
 
@@ -68,13 +68,13 @@ impl Options {
                 None => link_profile(number("latency_ms")?, number("jitter_ms")?, number("stall_percent")?),
             },
             watch: matches!(find("watch"), Some(Json::Bool(true))),
-            // Saturates; any number is a seed.
+            // The cast saturates; any number is a seed.
             seed: number("seed")? as u64,
         })
     }
 }
 
-/// A link as sliders and addresses describe it: anything is cut to what makes sense.
+/// A link as sliders and addresses describe it: values out of range are cut to the range.
 pub(crate) fn link_profile(latency_ms: f64, jitter_ms: f64, stall_percent: f64) -> LinkProfile {
     // Both ends are within `u32`, and NaN becomes 0.
     let whole = |value: f64, max: f64| value.clamp(0.0, max) as u32;
@@ -97,7 +97,7 @@ fn token(hex: &str) -> Option<ResumeToken> {
     Some(token)
 }
 
-/// A token in hexadecimal, as [`Options`] takes it.
+/// A token in hexadecimal, in the form that [`Options`] takes.
 pub(crate) fn token_hex(token: &ResumeToken) -> String {
     token
         .iter()
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_left_out_is_neutral() {
+    fn optional_fields_have_neutral_defaults() {
         let options = Options::parse(r#"{"game":"dot","code":"C4FK9T","name":"Ada","resume":null}"#).unwrap();
         assert_eq!((options.resume, options.link, options.seed), (None, LinkProfile::default(), 0));
     }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_out_of_range_is_cut_to_what_makes_sense() {
+    fn a_link_out_of_range_is_cut_to_the_range() {
         let perfect = LinkProfile::default();
         let worst = LinkProfile { latency_ms: 10_000, jitter_ms: 10_000, stall_percent: 100, ..perfect };
         assert_eq!(link_profile(1e12, f64::INFINITY, 101.0), worst);

@@ -17,56 +17,56 @@ use tickwire::{Pad, Scene, Sparks, Stage, Tone};
 #[cfg(feature = "test-hooks")]
 const DAMAGE_TRIES: u32 = 100;
 
-/// What the page tells a player.
+/// An event that the page reports to a player.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum PageEvent<'a> {
-    /// The connection that was wished for is open.
+    /// The connection that was asked for is open.
     Opened,
-    /// A message came.
+    /// A message arrived.
     Message(&'a [u8]),
-    /// The connection is gone, with this code.
+    /// The connection is closed, with this code.
     Closed(u16),
-    /// The device is online and the page visible, or not.
+    /// Whether the device is online and the page visible.
     Reachable(bool),
-    /// The page is hidden, or not.
+    /// Whether the page is hidden.
     Hidden(bool),
-    /// Time has passed, and this is what the hands do.
+    /// Time has passed, and these are the player's controls.
     Advance(&'a Pad),
-    /// Say this to everyone in the room.
+    /// Send this chat text to everyone in the room.
     Chat(&'a str),
     /// Leave for good.
     Leave,
 }
 
-/// What a player wants of the page.
+/// A command of a player to the page.
 #[derive(Debug)]
 pub(crate) enum PageCommand {
     /// Open a connection.
     Reconnect,
-    /// Send this.
+    /// Send this message.
     Transmit(Vec<u8>),
     /// Close the connection with this code.
     Close(u16),
-    /// Tell the human.
+    /// Show this notice to the person.
     Notice(Json),
-    /// Let it be heard, under this number.
+    /// Play this sound, under this number.
     Sound(u32, Tone),
-    /// The sound of this number was a mistake: stop it.
+    /// Stop the sound of this number: its event did not happen after all.
     Silence(u32),
 }
 
 /// A player of any game. Times are microseconds that never go back.
 pub(crate) trait Play {
-    /// Takes in what happened on the page.
+    /// Handles an event of the page.
     fn handle(&mut self, event: PageEvent<'_>, now_us: u64);
 
-    /// The next wish; call until there is none, after each [`Play::handle`].
+    /// The next command; call until there is none, after each [`Play::handle`].
     fn poll(&mut self, now_us: u64) -> Option<PageCommand>;
 
     /// Draws the world as it is to be seen now.
     fn draw(&mut self, now_us: u64, scene: &mut Scene);
 
-    /// How it goes.
+    /// The state of the session, for the overlay and the list of players.
     fn report(&mut self, now_us: u64) -> Report;
 
     /// Damages a random field of the world; false when there is none.
@@ -83,15 +83,16 @@ pub(crate) struct Player<G: Stage> {
     effects: Effects<G>,
 }
 
-/// What is heard and seen of events, until they are over or turn out not to have happened.
+/// Sounds and sparks of events, until they are over or their event turns out not to have happened.
 struct Effects<G: Stage> {
-    /// Events that have been heard and are still to be seen, by number; a page that draws nothing lets them go.
+    /// Events with a sound that was played and sparks that are still to be drawn, by number; a page that draws nothing drops
+    /// them.
     unseen: Vec<(u32, G::Event)>,
     sparks: Sparks,
 }
 
 impl<G: Stage> Effects<G> {
-    /// Takes in what happened, and gives what is to be heard of it.
+    /// Takes an event update, and gives the command to play or stop a sound, if any.
     fn hear(&mut self, update: EventUpdate<G::Event>) -> Option<PageCommand> {
         match update {
             EventUpdate::Happened { id, event } => {
@@ -109,7 +110,7 @@ impl<G: Stage> Effects<G> {
         }
     }
 
-    /// Draws them over the world.
+    /// Draws the sparks over the world.
     fn draw(&mut self, world: &G, now_us: u64, scene: &mut Scene) {
         for (id, event) in self.unseen.drain(..) {
             if let Some(burst) = world.burst(&event) {
@@ -121,7 +122,7 @@ impl<G: Stage> Effects<G> {
 }
 
 impl<G: Stage> Player<G> {
-    /// A player who wants into the room that the options name.
+    /// A player who wants to join the room that the options name.
     pub(crate) fn new(options: &Options) -> Self {
         let mut session = Session::new(&options.code, &options.name, options.resume, options.seed);
         if options.watch {
@@ -138,7 +139,7 @@ impl<G: Stage> Play for Player<G> {
         let session = &mut self.session;
         match event {
             PageEvent::Opened => session.handle_opened(now_us),
-            // The session counts what it cannot use, and asks for a keyframe.
+            // The session counts messages that it cannot use, and asks for a keyframe.
             PageEvent::Message(message) => drop(session.handle_frame(message, now_us)),
             PageEvent::Closed(code) => session.handle_closed(code, now_us),
             PageEvent::Reachable(reachable) => session.set_reachable(reachable, now_us),
@@ -189,8 +190,8 @@ impl<G: Stage> Play for Player<G> {
                 world.draw(me, scene);
                 effects.draw(world, now_us, scene);
             }
-            // Not in the room yet: the place as it is before anyone comes. Between two connections the last
-            // picture stays.
+            // Before the client is in the room, the scene shows an empty world of the game. Between two connections the
+            // last picture stays.
             None if scene.commands().is_empty() => G::new(&G::Options::default()).draw(None, scene),
             None => {}
         }
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_happen_after_all_is_neither_heard_nor_seen_any_longer() {
+    fn the_sound_and_sparks_of_a_cancelled_event_are_removed() {
         let mut effects: Effects<Dot> = Effects { unseen: Vec::new(), sparks: Sparks::default() };
         let happened = |id| EventUpdate::Happened { id, event: Noise::Jump };
         let cancelled = |id| EventUpdate::Cancelled { id, event: Noise::Jump };

@@ -1,54 +1,57 @@
 //! Presses that are over before a tick has seen them: each counts in the next tick, at the point where it was.
 //!
-//! While no ticks are made they are forgotten: what was pressed before a connection was there is not played later. A
-//! button that is let go and pressed again between two calls of [`PressLatch::add`] was held throughout, as far as it knows.
+//! While no ticks are made, presses are discarded: a press from before the connection was open is not played later. A
+//! button that is released and pressed again between two calls of [`PressLatch::add`] counts as held throughout,
+//! because the latch sees only the state at each call.
 
 use tickwire::Pad;
 use tickwire::math::Vec2;
 
-/// A press waits so long for a tick, and through [`PATIENCE_TICKS`] in games with slow ones.
+/// A press waits this long for a tick, and at least [`PATIENCE_TICKS`] ticks in games with slow ones.
 const PATIENCE_US: u64 = 200_000;
 const PATIENCE_TICKS: u64 = 2;
 
-/// What was pressed since the last tick was made.
+/// The presses since the last tick was made.
 #[derive(Debug)]
 pub(crate) struct PressLatch {
-    /// Buttons that this tick's input is to have, held still or not.
+    /// Buttons that this tick's input is to have, whether or not they are still held.
     pressed: u32,
-    /// Buttons that have been held since the last tick was made: holding on is no new press.
+    /// Buttons that have been held since the last tick was made: a button that stays down is no new press.
     held: u32,
     aim: Option<Vec2>,
     aim_in_view: Option<Vec2>,
-    /// When the last tick was made.
+    /// The time at which the last tick was made.
     ticked_us: u64,
     patience_us: u64,
 }
 
 impl PressLatch {
-    /// Nothing is pressed, in a game with ticks of this length.
+    /// A latch without presses, for a game with ticks of this length.
     pub(crate) fn new(tick_us: u64) -> Self {
         let patience_us = PATIENCE_US.max(PATIENCE_TICKS * tick_us);
         Self { pressed: 0, held: 0, aim: None, aim_in_view: None, ticked_us: 0, patience_us }
     }
 
-    /// What the hands do, and what they did since the last tick.
+    /// The controls as they are now, together with the presses since the last tick.
     pub(crate) fn add(&mut self, pad: &Pad) -> Pad {
         self.held &= pad.buttons;
         let fresh = pad.buttons & !(self.held | self.pressed);
         if fresh != 0 {
             self.pressed |= fresh;
-            // A key says nothing of where: it leaves the point of a finger's tap alone.
+            // A key has no position, so it leaves the point of a finger's tap unchanged.
             (self.aim, self.aim_in_view) = (pad.aim.or(self.aim), pad.aim_in_view.or(self.aim_in_view));
         }
         let mut tapped = Pad { buttons: pad.buttons | self.pressed, ..*pad };
-        // A finger that is lifted points nowhere any more, and a mouse may have moved on.
+        // A lifted finger has no position any more, and a mouse may have moved on, so a tap keeps the point of its
+        // press.
         if tapped.buttons != pad.buttons {
             (tapped.aim, tapped.aim_in_view) = (self.aim.or(pad.aim), self.aim_in_view.or(pad.aim_in_view));
         }
         tapped
     }
 
-    /// The ticks that were due have been made with what [`PressLatch::add`] gave last; `made` says whether there were any.
+    /// Notes that the due ticks have been made with the result of the last [`PressLatch::add`]; `made` tells whether
+    /// there were any.
     pub(crate) fn advanced(&mut self, pad: &Pad, made: bool, now_us: u64) {
         if made {
             self.ticked_us = now_us;
@@ -88,10 +91,10 @@ mod tests {
     }
 
     #[test]
-    fn a_tap_counts_where_it_was_pressed_whatever_happens_before_the_tick() {
+    fn a_tap_counts_where_it_was_pressed_even_if_the_pointer_moves_before_the_tick() {
         let mut mouse = press_latch();
         mouse.add(&pad(1, AT));
-        assert_eq!(mouse.add(&pad(1, ELSEWHERE)), pad(1, ELSEWHERE), "held, it points where it is");
+        assert_eq!(mouse.add(&pad(1, ELSEWHERE)), pad(1, ELSEWHERE), "a held button aims where the pointer is");
         assert_eq!(mouse.add(&pad(0, ELSEWHERE)), pad(1, AT));
         let mut finger = press_latch();
         finger.add(&pad(16, AT));
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn letting_go_of_what_was_held_is_never_late() {
+    fn the_release_of_a_held_button_is_never_late() {
         let (mut press_latch, none) = (press_latch(), pad(0, None));
         press_latch.add(&pad(1, AT));
         press_latch.advanced(&pad(1, AT), true, 0);
@@ -109,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_held_counts_when_it_is_pressed_again() {
+    fn a_held_button_counts_when_it_is_pressed_again() {
         let mut press_latch = press_latch();
         press_latch.advanced(&pad(1, None), true, 0);
         for (buttons, counted) in [(1, 1), (0, 0), (1, 1), (0, 1)] {
@@ -127,17 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn presses_are_forgotten_while_no_ticks_are_made() {
+    fn presses_are_discarded_while_no_ticks_are_made() {
         let (mut press_latch, none) = (press_latch(), pad(0, None));
         press_latch.advanced(&none, true, 1_000_000);
-        // Twenty seconds without a connection, in which everything is tried.
+        // Twenty seconds without a connection, in which every button is pressed.
         for frame in 1..2_500 {
             let hands = if frame % 2 == 0 { pad(1 << (frame % 5), AT) } else { none };
             press_latch.add(&hands);
             press_latch.advanced(&hands, false, 1_000_000 + frame * FRAME_US);
         }
         assert_eq!(press_latch.add(&none), none);
-        assert_eq!(press_latch.add(&pad(2, ELSEWHERE)), pad(2, ELSEWHERE), "what is held now counts");
+        assert_eq!(press_latch.add(&pad(2, ELSEWHERE)), pad(2, ELSEWHERE), "a button that is held now counts");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The match that the lobby shows: bots play all seats, here, without a server.
+//! The match in the lobby: bots play all seats, in the page, without a server.
 
 use crate::client::microseconds;
 use crate::registry;
@@ -23,7 +23,7 @@ pub(crate) struct Match<G: Game> {
     bots: BotMatch<G>,
     between: Snapshot,
     shown: G,
-    /// When the next tick is due; the first call says what time it is.
+    /// The time at which the next tick is due; the first call sets it.
     due_us: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ impl<G: Stage> Show for Match<G> {
             self.bots.step();
             due_us += tick_us;
         }
-        // Time that was slept through is not played.
+        // Time that the page slept through is not played.
         let due_us = if due_us > now_us { due_us } else { now_us + tick_us };
         self.due_us = Some(due_us);
         let part = 1.0 - (due_us - now_us) as f32 / tick_us as f32;
@@ -69,7 +69,7 @@ pub struct Preview {
 
 #[wasm_bindgen]
 impl Preview {
-    /// The match of this game that follows from a seed. Nothing is shown of a game that is not here.
+    /// The match of this game that follows from a seed. A game that the module does not export gives an empty scene.
     #[must_use]
     #[wasm_bindgen(constructor)]
     pub fn new(game: &str, seed: u32) -> Self {
@@ -79,7 +79,7 @@ impl Preview {
         preview
     }
 
-    /// Plays on to this time, `performance.now()` in milliseconds. The first call sets where time begins.
+    /// Plays on to this time, `performance.now()` in milliseconds. The first call sets the start of time.
     pub fn advance(&mut self, now: f64) {
         if let Some(show) = &mut self.show {
             show.advance(microseconds(now));
@@ -94,13 +94,13 @@ impl Preview {
         }
     }
 
-    /// Where the scene's numbers begin in the module's memory.
+    /// Address of the scene's first number in the module's memory.
     #[must_use]
     pub fn scene_ptr(&self) -> *const f32 {
         self.scene.commands().as_ptr()
     }
 
-    /// How many numbers the scene has.
+    /// Number of the scene's numbers.
     #[must_use]
     pub fn scene_len(&self) -> usize {
         self.scene.commands().len()

@@ -5,13 +5,13 @@ use qrcodegen::{QrCode, QrCodeEcc, QrSegment};
 use std::fmt::Write as _;
 use wasm_bindgen::prelude::*;
 
-/// A text as a QR code: JSON `{size, path}`, the path being SVG path data in modules without the quiet zone.
+/// A text as a QR code: JSON `{size, path}`, where `path` is SVG path data in modules without the quiet zone.
 ///
 /// A text that fits no code (above 2,331 bytes) gives size 0 and no path.
 #[must_use]
 #[wasm_bindgen]
 pub fn qr(text: &str) -> String {
-    // Addresses are in lower case, which only the byte mode can say.
+    // Addresses are in lower case, which only the byte mode can encode.
     let bytes = QrSegment::make_bytes(text.as_bytes());
     let (size, path) = match QrCode::encode_segments(&[bytes], QrCodeEcc::Medium) {
         Ok(code) => (code.size(), path(&code)),
@@ -28,7 +28,7 @@ fn path(code: &QrCode) -> String {
         while x < code.size() {
             let run = (x..code.size()).take_while(|x| code.get_module(*x, y)).fold(0, |run, _| run + 1);
             if run > 0 {
-                write!(path, "M{x} {y}h{run}v1h-{run}z").expect("a string takes any text");
+                write!(path, "M{x} {y}h{run}v1h-{run}z").expect("writing to a string cannot fail");
             }
             // The module after a run is light.
             x += run + 1;

@@ -1,4 +1,5 @@
-//! Which games this module can play. Filled once, by [`export!`](crate::export), before JavaScript calls anything.
+//! The games that this module can play. They are registered once, by [`export!`](crate::export), before JavaScript
+//! calls anything.
 
 use crate::json::Json;
 use crate::options::Options;
@@ -12,7 +13,7 @@ thread_local! {
     static GAMES: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A game without its type: what it is called, and how to play and show it.
+/// A game without its type: its name and texts, and the functions that play and show it.
 #[derive(Clone, Copy)]
 pub struct Entry {
     rules: Rules,
@@ -52,7 +53,7 @@ impl Entry {
     }
 }
 
-/// Adds games; one that is there already under the same name is replaced.
+/// Registers games; a game that is there already under the same name is replaced.
 pub fn register(games: &[Entry]) {
     crate::console::report_panics();
     GAMES.with_borrow_mut(|known| {
@@ -66,7 +67,7 @@ pub(crate) fn find(name: &str) -> Option<Entry> {
     GAMES.with_borrow(|games| games.iter().find(|game| game.rules.name == name).copied())
 }
 
-/// What can be played, as a JSON list of `{name, title, hint, touch_hint, buttons, seats, tick_rate_hz}`.
+/// The games that can be played, as a JSON list of `{name, title, hint, touch_hint, buttons, seats, tick_rate_hz}`.
 #[must_use]
 #[wasm_bindgen]
 pub fn games() -> String {

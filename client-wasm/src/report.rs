@@ -6,38 +6,38 @@ use tickwire::client::Stats;
 use tickwire::message::control::{Player, ResumeToken};
 use tickwire::{Color, Figure, Seat, Tick};
 
-/// Rates are those of so many microseconds.
+/// Length of the window that rates cover, in microseconds.
 const RATE_US: u64 = 1_000_000;
 
-/// A correction stays the recent one for so long, in microseconds, unless a larger one follows: the overlay
-/// looks ten times a second, and should miss none.
+/// A correction counts as recent for this long, in microseconds, unless a larger one follows: the overlay reads it ten
+/// times a second, and should miss none.
 const RECENT_US: u64 = 150_000;
 
-/// How a session is doing, at one moment.
+/// The state of a session at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     pub(crate) seat: Option<Seat>,
     pub(crate) resume: Option<ResumeToken>,
     pub(crate) connected: bool,
-    /// Everyone in the room, and where the picture shows them.
+    /// All players in the room, and the places where the picture shows them.
     pub(crate) players: Vec<(Player, Option<Figure>)>,
-    /// The newest tick the server sent.
+    /// The newest tick that the server sent.
     pub(crate) tick: Tick,
     /// The tick that is predicted.
     pub(crate) predicted_tick: Tick,
-    /// Ticks between what is shown of others and the newest that the server sent.
+    /// Ticks between the view of others and the newest tick that the server sent.
     pub(crate) margin_ticks: f64,
     pub(crate) jitter_us: f64,
-    /// Frames that showed others beyond the newest snapshot, for want of one to interpolate to.
+    /// Frames that showed others beyond the newest snapshot, because there was no newer one to interpolate to.
     pub(crate) underruns: u64,
-    /// Of those, the ones in which they stood still.
+    /// Underrun frames in which others stood still.
     pub(crate) stood_still: u64,
-    /// The largest correction of the last moments.
+    /// The largest correction of the last 150 ms.
     pub(crate) correction_units: f32,
     pub(crate) stats: Stats,
 }
 
-/// What the page itself knows of the connection.
+/// The page's own knowledge of the connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wire<'a> {
     pub(crate) game: &'a str,
@@ -114,7 +114,7 @@ impl Report {
     }
 }
 
-/// Far below 2⁵³ µs, which is three centuries.
+/// The value is far below 2⁵³ µs, which is three centuries.
 const fn milliseconds(us: u64) -> f64 {
     us as f64 / 1_000.0
 }
@@ -139,7 +139,7 @@ impl Rate {
     }
 }
 
-/// The largest of the values of the last moments.
+/// The largest of the recent values.
 #[derive(Debug, Default)]
 pub(crate) struct Peak {
     value: f32,
@@ -158,7 +158,7 @@ impl Peak {
     }
 }
 
-/// The colour that games draw this seat's player in, as CSS says it.
+/// The colour that games draw this seat's player in, in CSS notation.
 fn color(seat: Seat, figure: Option<Figure>) -> String {
     let color = figure.map_or_else(|| Color::of_seat(seat), |figure| figure.color);
     format!("#{:06x}", color.rgb)
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_overlay_gets_every_number_it_is_promised() {
+    fn the_overlay_gets_every_number_that_it_shows() {
         let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 900, bytes_out_per_s: 300 };
         let stats: serde_json::Value = serde_json::from_str(&report().stats(&wire).to_string()).unwrap();
         let promised = serde_json::json!({
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_welcome_nobody_is_anywhere() {
+    fn before_the_first_welcome_no_player_has_a_position() {
         let nobody = Report { seat: None, connected: false, players: Vec::new(), ..report() };
         let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 0, bytes_out_per_s: 0 };
         let stats: serde_json::Value = serde_json::from_str(&nobody.stats(&wire).to_string()).unwrap();

@@ -1,5 +1,5 @@
-// The page: boots the client, moves between lobby and room, runs the frame, and says what went wrong.
-// It decides nothing about the game or the connection; the client in WASM does.
+// The page: boots the client, moves between lobby and room, runs the frame, and shows errors. It decides nothing about
+// the game or the connection; the client in WASM does.
 
 import init, * as wasm from './tickwire_client.js';
 import { Attract } from './attract.js';
@@ -34,12 +34,12 @@ const area = { x: 0, y: 0, w: 1, h: 1 };
 
 let painter, attract, lobby, room, pad, overlay;
 // The room being played: {client, wire, game, code, name, since, seen, repairing, over}; null in the lobby.
-// `seen`: it has been connected. `over`: it was refused, and a card offers the ways on.
+// `seen`: it has been connected. `over`: it was refused, and a card offers the next steps.
 let session = null;
 let broken = false;
 let lastSample = 0;
 let lastSlow = 0;
-// The longest script of a frame lately, in milliseconds, and when it was.
+// The longest script of a recent frame, in milliseconds, and its time.
 let scriptMs = 0;
 let scriptAt = 0;
 
@@ -77,7 +77,7 @@ async function boot() {
   lobby.look();
 }
 
-/** Joins the room the address names. A seat kept for this tab needs no question to the server first. */
+/** Joins the room that the address names. A seat kept for this tab needs no request to the server first. */
 async function followHash() {
   const code = tidyCode(location.hash);
   if (!code || session?.code === code) return;
@@ -120,7 +120,7 @@ function leave(free = false) {
   const { client, wire, code } = session;
   if (free) {
     client.leave();
-    // Who watched may have a seat here from before.
+    // A spectator may have a seat here from before.
     if (!session.watch) rememberInTab(`seat.${code}`, null);
   }
   wire.hangUp(performance.now());
@@ -145,7 +145,7 @@ function goToLobby(words = '') {
   $('quick').focus({ preventScroll: true });
 }
 
-/** `watch` stays in the address for a reload; a friend who is sent it watches too. */
+/** `watch` stays in the address for a reload; a friend who opens the link watches too. */
 function setAddress(game, code, watch = false) {
   const url = new URL(location.href);
   url.searchParams.set('game', game);
@@ -175,7 +175,7 @@ function frame() {
   noteScript(performance.now() - started, now);
 }
 
-/** The longest script of the last second or so. */
+/** Keeps the longest script of about the last second. */
 function noteScript(ms, now) {
   if (ms < scriptMs && now - scriptAt < SCRIPT_MS) return;
   scriptMs = ms;
@@ -202,7 +202,7 @@ function advance(now) {
   }
 }
 
-/** What need not be looked at every frame. */
+/** Updates the parts that need no update in every frame. */
 function look(now) {
   const current = stats();
   keepSeat();
@@ -257,14 +257,14 @@ function hear({ kind, text, code }) {
   }
 }
 
-/** A newer server comes with a newer page; once is enough to find out whether reloading helps. */
+/** A newer server comes with a newer page; one reload shows whether reloading helps. */
 function reloadOnce() {
   if (recallInTab('reloaded')) return refuse(4009);
   rememberInTab('reloaded', '1');
   location.reload();
 }
 
-/** The end of a session: says why, and offers ways on. The last picture of the game stays behind the card. */
+/** The end of a session: shows the reason and the next steps. The last picture of the game stays behind the card. */
 function refuse(code) {
   const { game, code: key, seen } = session;
   session.over = true;
@@ -283,7 +283,7 @@ function refuse(code) {
   });
 }
 
-/** Shows title, text and ways on. Escape is the way to the lobby. */
+/** Shows title, text and next steps. Escape leads to the lobby. */
 function card([title, text, ways], lobbyToo, acts = {}) {
   const all = {
     match: () => { goToLobby(); lobby.match(); },
@@ -308,7 +308,7 @@ function card([title, text, ways], lobbyToo, acts = {}) {
   if (!dialog.open) dialog.showModal();
 }
 
-// Seat tickets change hands with each use, so the tab that took a seat over has the only valid one.
+// Each use of a seat ticket makes a new one, so the tab that took over a seat has the only valid ticket.
 const tabs = window.BroadcastChannel && new BroadcastChannel('tickwire');
 let lent = null;
 if (tabs) {
@@ -368,7 +368,7 @@ function wireUp() {
   const sizes = new ResizeObserver(measure);
   for (const id of ['players', 'touch', 'overlay']) sizes.observe($(id));
   addEventListener('keydown', shortcut);
-  // Another room's link in the same tab: starting over is the plain way out of this one.
+  // For another room's link in the same tab a reload is the simplest way out of this room.
   addEventListener('hashchange', () => (session ? location.reload() : followHash()));
   addEventListener('online', attend);
   addEventListener('offline', attend);
@@ -376,14 +376,14 @@ function wireUp() {
   addEventListener('pagehide', () => session && keepSeat());
   // No frames run in a hidden tab; the session goes on all the same.
   setInterval(() => { if (document.hidden && session && !broken) advance(performance.now()); }, HIDDEN_TICK_MS);
-  // Safari pinches and zooms on a double tap whatever the style says.
+  // Safari pinches and zooms on a double tap even where the style forbids it.
   for (const name of ['gesturestart', 'dblclick']) {
     document.addEventListener(name, (event) => { if (session) event.preventDefault(); }, { passive: false });
   }
   addEventListener('error', ({ error }) => {
     if (!(error instanceof WebAssembly.RuntimeError) || broken) return;
     broken = true;
-    card(['This page ran into a fault', 'The game stopped here; the room goes on. Your seat is kept for a while.', ['reload']], false);
+    card(['This page ran into an error', 'The game stopped here, but the room goes on. Your seat is kept for a while.', ['reload']], false);
   });
 }
 

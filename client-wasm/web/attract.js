@@ -1,4 +1,4 @@
-// The picture in the lobby: one match on two screens, and the wire between them with the server's ticks.
+// The picture in the lobby: one match on two screens, and the wires from both to the server's ticks.
 // The match is the chosen game itself, played by bots in WASM, when the client offers `Preview`.
 
 const GROUND = '#0e0d0b';
@@ -13,7 +13,7 @@ const MARK_PX = 13;
 const PULSE_MS = 420;
 const TRAVEL_MS = 520;
 const SEED = 7;
-// Somebody who wants no motion gets a picture from so far into the match.
+// With reduced motion the picture is a still of the match at this time.
 const STILL_MS = 3000;
 const STILL_STEP_MS = 50;
 
@@ -63,7 +63,7 @@ export class Attract {
     ctx.fillStyle = GROUND;
     ctx.fillRect(0, 0, ctx.canvas.width, ctx.canvas.height);
     if (!this.#game || spot.width < 80) return;
-    // Time must not run backwards for the match once motion is wanted after all.
+    // Time must not run backwards for the match if motion is allowed again later.
     if (!still.matches) this.#preview?.advance(now + STILL_MS);
     const [yours, theirs, rail] = layout(spot);
     const age = still.matches ? 0 : now - this.#start;

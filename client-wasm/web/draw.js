@@ -1,5 +1,5 @@
 // Draws a scene (a flat row of numbers and a list of strings, see `Scene` in the game library) on a 2D canvas.
-// Shapes that follow each other in one style become one path; glows are sprites kept per colour.
+// Successive shapes of one style become one path; glows are sprites kept per colour.
 
 const RATIO_MAX = 2.5;
 const GLOW_PX = 64;
@@ -37,7 +37,7 @@ function glow(rgb) {
 }
 
 const dots = new Map();
-/** A small light, drawn once in the size it is needed in: thousands of them are then copied, not scaled. */
+/** A small light, drawn once per size: thousands of them are then copied, not scaled. */
 function dot(rgb, px) {
   const key = rgb * 1024 + px;
   let sprite = dots.get(key);
@@ -62,7 +62,7 @@ function dot(rgb, px) {
   return sprite;
 }
 
-/** Owns the canvas: its size in device pixels, and the way from the world to the screen and back. */
+/** Owns the canvas: its size in device pixels, and the mapping from the world to the screen and back. */
 export class Painter {
   ratio = 1;
   #canvas;
@@ -71,14 +71,14 @@ export class Painter {
   #scale = 1;
   #x = 0;
   #y = 0;
-  // The style of the path being collected: op 0 is none.
+  // The style of the current path: op 0 is none.
   #op = 0;
   #rgb = 0;
   #alpha = 0;
   #width = 0;
   #light = false;
 
-  /** `memory` is the client module's, where scenes are read in place. */
+  /** `memory` is the client module's memory, where scenes are read in place. */
   constructor(canvas, memory) {
     this.#canvas = canvas;
     this.#memory = memory;
@@ -114,9 +114,9 @@ export class Painter {
     return [(x * this.#scale + this.#x) / this.ratio, (y * this.#scale + this.#y) / this.ratio];
   }
 
-  /** Paints the scene of a client or preview so that its camera rectangle fills `box` (page pixels); what lies around it is drawn too. */
+  /** Paints the scene of a client or preview so that its camera rectangle fills `box` (page pixels); the world around it is drawn too. */
   paint(source, box) {
-    // The texts first: making them may grow the memory, and a view of the old one would be empty.
+    // The texts come first: making them may grow the memory, and a view of the old memory would be empty.
     const texts = source.texts();
     const scene = new Float32Array(this.#memory.buffer, source.scene_ptr(), source.scene_len());
     const ctx = this.#ctx;
@@ -179,7 +179,7 @@ export class Painter {
       case DASHES:
         return this.#dashes(ctx, s, i);
       default:
-        // Its length is unknown, so nothing after it can be read.
+        // The command's length is unknown, so no command after it can be read.
         return s.length;
     }
   }
@@ -211,7 +211,7 @@ export class Painter {
 
   #polygon(ctx, s, i) {
     const end = i + 4 + s[i + 1] * 2;
-    // Never joined with the one before: where two overlap in opposite winding, a joined path has a hole.
+    // Polygons are never joined: where two overlap in opposite winding, a joined path has a hole.
     this.#flush();
     this.#begin(POLYGON, s[i + 2], s[i + 3], 0);
     for (let at = i + 4; at < end; at += 2) ctx.lineTo(s[at], s[at + 1]);
@@ -227,7 +227,7 @@ export class Painter {
     const x = this.#x - px / 2;
     const y = this.#y - px / 2;
     this.#flush();
-    // Not added up: crowds would turn white and lose their colour.
+    // Dots are not added up: crowds would turn white and lose their colour.
     if (this.#light) this.#lighten(false);
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.globalAlpha = s[i + 4];
@@ -255,7 +255,7 @@ export class Painter {
     this.#flush();
     if (this.#light) this.#lighten(false);
     const px = s[i + 3] * this.#scale;
-    // In device pixels: a font of two world units scaled up would be hinted for two pixels.
+    // Text is drawn in device pixels: a font of two world units scaled up would be hinted for two pixels.
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.font = `700 ${px.toFixed(1)}px ${FACE}`;
     ctx.textAlign = ALIGN[s[i + 4] + 1];
@@ -283,7 +283,7 @@ export class Painter {
     ctx.globalAlpha = this.#alpha;
     if (this.#op === LINE || this.#op === RING) {
       ctx.strokeStyle = css(this.#rgb);
-      // Thinner than a device pixel would flicker on a small screen.
+      // A line thinner than a device pixel would flicker on a small screen.
       ctx.lineWidth = Math.max(this.#width, 1 / this.#scale);
       ctx.stroke();
     } else {

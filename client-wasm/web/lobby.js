@@ -1,4 +1,4 @@
-// The lobby: which game, under which name, and the ways into a room: as a player, or to watch.
+// The lobby: the choice of game and name, and the ways into a room: as a player, or to watch.
 
 import { Refused, createRoom, findMatch, findRoom, listRooms } from './net.js';
 import { recall, remember } from './store.js';
@@ -13,7 +13,7 @@ const ANIMALS = ['Heron', 'Otter', 'Lynx', 'Finch', 'Marten', 'Puffin', 'Badger'
 const $ = (id) => document.getElementById(id);
 const any = (list) => list[Math.floor(Math.random() * list.length)];
 
-/** The code in what somebody typed or pasted: a code with spaces or dashes, or a whole link. */
+/** The code in a text that was typed or pasted: a code with spaces or dashes, or a whole link. */
 export function tidyCode(text) {
   return text.slice(text.lastIndexOf('#') + 1).toUpperCase().replace(/[^A-Z0-9]/g, '').slice(0, CODE_LEN);
 }
@@ -26,7 +26,7 @@ export class Lobby {
   #enter;
   #onGame;
 
-  /** `enter({game, code, via, watch})` opens a room; `onGame(game)` hears of every choice. */
+  /** `enter({game, code, via, watch})` opens a room; `onGame(game)` is called on every choice. */
   constructor(enter, onGame) {
     this.#enter = enter;
     this.#onGame = onGame;
@@ -93,7 +93,7 @@ export class Lobby {
     return this.#games.find(({ name }) => name === game);
   }
 
-  /** How to play, for the hands at hand. */
+  /** How to play, with touch or with keys. */
   hint(game) {
     const { hint, touch_hint } = this.about(game) ?? { hint: '', touch_hint: '' };
     return 'touch' in document.body.dataset ? touch_hint : hint;
@@ -107,7 +107,7 @@ export class Lobby {
     return this.#go($('create'), '', async () => ({ ...await createRoom(this.game), via: 'create' }));
   }
 
-  /** `watch` comes as a spectator. */
+  /** Joins a room; with `watch` as a spectator. */
   async join(code, watch = false) {
     $('code').value = code;
     if (code.length !== CODE_LEN) {
@@ -119,7 +119,7 @@ export class Lobby {
     return this.#go(button, code, async () => ({ ...await findRoom(code), code, via: 'code', watch }));
   }
 
-  /** Asks for the public rooms, while anybody sees them. */
+  /** Requests the public rooms, while the list is visible. */
   async look() {
     if (document.hidden || document.body.dataset.screen !== 'lobby') return;
     const asked = ++this.#asked;
@@ -127,19 +127,20 @@ export class Lobby {
     try {
       rooms = await listRooms();
     } catch (error) {
-      // Without an answer the list stays as it is: the lobby works without.
+      // Without an answer the list stays as it is: the lobby works without it.
       if (!(error instanceof Refused)) throw error;
       return;
     }
-    // A later question knows better, whichever is answered first.
+    // The answer to a later request is newer, even if it arrived first.
     if (asked !== this.#asked) return;
     this.#rooms = rooms;
     this.#listRooms();
   }
 
   /**
-   * A row stays in its place as long as its room is listed: no other room comes under a mouse because more play there.
-   * The place of a room that is gone goes to the best one not shown. Without one it stays, so that no gap closes.
+   * A row stays in its place while its room is listed, so that no other room moves under a mouse when its players
+   * become more. The place of a closed room goes to the best room not shown. If there is none, the row stays, so that
+   * no gap closes.
    */
   #listRooms(afresh = false) {
     const game = this.game;

@@ -1,9 +1,9 @@
 // Carries bytes between a WebSocket and the client in WASM, and calls the HTTP API.
-// When to dial, retry or give up is the client's decision; this file only does as it is told.
+// The client decides when to connect, retry or give up; this file only carries that out.
 
 const SUBPROTOCOL = 'tickwire.1';
 
-/** The socket of one client. Call `pump` after anything that may have made the client want to send. */
+/** The socket of one client. Call `pump` after every call that may give the client messages to send. */
 export class Wire {
   #client;
   #socket = null;
@@ -21,13 +21,13 @@ export class Wire {
     }
     const code = client.poll_close();
     if (code !== undefined) {
-      // Over a dead connection the other side's goodbye takes a minute, or never comes.
+      // Over a dead connection the other side's close takes a minute, or never arrives.
       this.#drop(closable(code));
       client.closed(code, now);
     }
   }
 
-  /** Sends what is left, closes, and lets go of the client: none of its callbacks run afterwards. */
+  /** Sends the remaining messages, closes, and releases the client: none of its callbacks run afterwards. */
   hangUp(now) {
     this.pump(now);
     this.#drop();
@@ -39,7 +39,7 @@ export class Wire {
     const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`, SUBPROTOCOL);
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => this.#tell((client, now) => client.opened(now));
-    // Received and answered here, not in the next frame: a hidden tab has no frames but must go on acknowledging.
+    // Messages are received and answered here, not in the next frame: a hidden tab has no frames but must acknowledge.
     socket.onmessage = ({ data }) => {
       if (typeof data !== 'string') this.#tell((client, now) => client.receive(new Uint8Array(data), now));
     };
@@ -68,7 +68,7 @@ export class Wire {
 // A page may only close with 1000 or an application code; any other number throws.
 const closable = (code) => (code === 1000 || (code >= 3000 && code <= 4999) ? code : 1000);
 
-/** A failed request; status 0 means that no answer came. */
+/** A failed request; status 0 means that no answer arrived. */
 export class Refused extends Error {
   constructor(status) {
     super(`http ${status}`);

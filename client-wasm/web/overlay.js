@@ -3,7 +3,7 @@
 const SAMPLES = 120;
 const PAD_PX = 7;
 const LANES = [
-  // Of `stats()`, the smallest full scale, and how a value reads.
+  // A value of `stats()`, the smallest full scale, and the value as text.
   { read: (s) => s.rtt_ms, floor: 60, colour: '#6fd3c7', show: (v) => `${v.toFixed(0)} ms` },
   { read: (s) => s.correction_units ?? s.correction_units_max, floor: 1, colour: '#ff5a36', show: (v) => `${v.toFixed(2)} u` },
   { read: (s) => s.bytes_in_per_s, floor: 1000, colour: '#efe9dc', show: (v) => (v < 10000 ? `${v.toFixed(0)} B/s` : `${(v / 1000).toFixed(1)} kB/s`) },
@@ -14,7 +14,7 @@ const NUMBERS = [
   ['rollbacks', 'rollbacks'], ['deepest', 'rollback_ticks_max'], ['snapshots', 'snapshots'], ['margin', 'margin_ticks', fixed(1)],
   ['guessed', 'underruns'], ['stood still', 'stood_still'],
   ['hashes', 'hashes_compared'], ['differ', 'mismatches', undefined, (v) => v > 0],
-  ['set right', (s) => `${s.desyncs_healed} of ${s.desyncs}`], ['script', () => window.tickwire.scriptMs(), (v) => `${v.toFixed(1)} ms`],
+  ['healed', (s) => `${s.desyncs_healed} of ${s.desyncs}`], ['script', () => window.tickwire.scriptMs(), (v) => `${v.toFixed(1)} ms`],
 ];
 
 const $ = (id) => document.getElementById(id);
@@ -31,7 +31,7 @@ export class Overlay {
 
   /**
    * `setLink({profile, latency_ms, jitter_ms, stall_percent})` is called when the player changes the imitated
-   * network; `profiles` are the ones with a name.
+   * network; `profiles` are the networks with a name.
    */
   constructor(setLink, profiles) {
     this.#setLink = setLink;
@@ -66,7 +66,7 @@ export class Overlay {
     this.#button.setAttribute('aria-expanded', String(open));
   }
 
-  /** Puts the sliders where the link is, without changing the link. */
+  /** Moves the sliders to the link's values, without changing the link. */
   showLink(wanted) {
     const { latency_ms, jitter_ms, stall_percent } = this.#presets.get(wanted.profile)?.link ?? wanted;
     const { latency, jitter, stalls } = this.#form.elements;

@@ -1,4 +1,4 @@
-// Keyboard, mouse, touch and gamepad as one pad: a stick, a pointer and buttons. What they mean is the game's business.
+// Keyboard, mouse, touch and gamepad as one pad: a stick, a pointer and buttons. The game decides on their meaning.
 
 const STEER = {
   ArrowLeft: [-1, 0], KeyA: [-1, 0], ArrowRight: [1, 0], KeyD: [1, 0],
@@ -7,7 +7,7 @@ const STEER = {
 const BUTTON = { Space: 1, KeyJ: 1, ShiftLeft: 2, ShiftRight: 2, KeyK: 2, KeyE: 4, KeyL: 4, KeyQ: 8 };
 // The primary and the secondary mouse button are buttons 0 and 1.
 const MOUSE_BUTTONS = 3;
-// Of a finger on the picture.
+// The button of a finger on the picture.
 const FINGER = 16;
 const DEAD_ZONE = 0.18;
 const STICK_PX = 52;
@@ -21,7 +21,7 @@ export class Pad {
   #held = new Set();
   #mouse = 0;
   #touched = 0;
-  // Pressed since the last poll, let go or not; and whether the finger was lifted meanwhile.
+  // Buttons pressed since the last poll, released or not; and whether the finger was lifted since.
   #tapped = 0;
   #lifted = false;
   #stick = { id: null, x: 0, y: 0 };
@@ -41,7 +41,7 @@ export class Pad {
     if (matchMedia('(pointer: coarse)').matches) document.body.dataset.touch = '';
   }
 
-  /** Lets go of everything, as when the window loses the keyboard. */
+  /** Releases all keys and buttons, as when the window loses the keyboard. */
   release() {
     this.#held.clear();
     this.#mouse = this.#touched = this.#tapped = 0;
@@ -50,7 +50,7 @@ export class Pad {
     this.#pointer = null;
   }
 
-  /** Puts the game's on-screen buttons up: bit 0 is the first label. One without a label is not there. */
+  /** Shows the game's on-screen buttons: bit 0 is the first label. A button without a label is left out. */
   label(labels) {
     this.#touched = 0;
     this.buttons.replaceChildren(...labels.flatMap((text, bit) => {
@@ -78,7 +78,7 @@ export class Pad {
     state.x = this.#stick.x;
     state.y = this.#stick.y;
     state.buttons = this.#mouse | this.#touched | this.#tapped | (this.#pointer === null ? 0 : FINGER);
-    // A finger that came and went between two frames has pointed somewhere all the same.
+    // A tap between two frames has a point too: it stays aimed for one poll.
     if (this.#lifted && !(this.#tapped & FINGER)) this.#lifted = state.aimed = false;
     this.#tapped = 0;
     for (const code of this.#held) {
@@ -108,7 +108,7 @@ export class Pad {
       event.preventDefault();
       this.#held.add(event.code);
       if (!event.repeat) this.#tapped |= BUTTON[event.code] ?? 0;
-      // A mouse lying still must not fight the keys; it counts again once it moves.
+      // A resting mouse must not override the keys; it counts again once it moves.
       const idle = this.#mouse === 0 && performance.now() - this.#pointed > MOUSE_IDLE_MS;
       if (STEER[event.code] && this.#pointer === null && idle) this.state.aimed = false;
     });
@@ -145,7 +145,7 @@ export class Pad {
     };
     canvas.addEventListener('pointerup', up);
     canvas.addEventListener('pointercancel', (event) => {
-      // The browser took the finger for a gesture of its own.
+      // The browser uses the finger for a gesture of its own.
       if (event.pointerId === this.#pointer) this.#tapped &= ~FINGER;
       up(event);
     });

@@ -1,18 +1,18 @@
-// What lies over the game: code and ways to share it, players, ping, banner, notices, the invitation while alone.
+// The parts over the game: code and ways to share it, players, ping, banner, notices, the invitation while alone.
 
 const PLAYERS_NARROW = 4;
 const PLAYERS_WIDE = 10;
 const QUIET_ZONE = 4;
 const TOASTS_MAX = 3;
 const LOOKING_MS = 4000;
-// How long it says how to play, once connected: at least, so that it can be read, and at most.
+// Bounds of the time for which the controls are shown once connected: long enough to be read.
 const HOWTO_MS_MIN = 5000;
 const HOWTO_MS_MAX = 15000;
 
 const $ = (id) => document.getElementById(id);
 const wide = matchMedia('(min-width: 880px)');
 
-/** Copies where the clipboard is open to the page and where, on plain HTTP in a local network, it is not. */
+/** Copies a text, also where the page has no access to the clipboard: on plain HTTP in a local network. */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -54,7 +54,7 @@ export class Room {
     wide.onchange = () => { this.#shown = ''; };
   }
 
-  /** `howTo` says how to play; who watches need not know, and has no room to invite into. */
+  /** `howTo` explains the controls; a spectator needs neither them nor an invitation. */
   open(code, via, watch, howTo) {
     this.#code = code;
     this.#shown = '';
@@ -75,7 +75,7 @@ export class Room {
     this.#paintQr($('waiting-qr'));
   }
 
-  /** The player does something, and so knows how. */
+  /** The player has used the controls, and so knows them. */
   played() {
     this.#played = true;
   }
@@ -132,12 +132,12 @@ export class Room {
   }
 
   #invite(alone, now) {
-    // Somebody who asked for any opponent gets one within seconds: no point in offering a code before that.
+    // A quick match finds an opponent within seconds: an invitation before that would be pointless.
     if (now - this.#since > LOOKING_MS) this.#looking = false;
     const card = $('waiting');
     card.hidden = !alone || this.#dismissed;
     card.classList.toggle('looking', this.#looking);
-    const words = this.#looking ? 'Finding you an opponent…' : 'You have the room to yourself. Send this code, or let a friend scan it.';
+    const words = this.#looking ? 'Finding you an opponent…' : 'You have the room to yourself. Send this code to a friend, or let them scan it.';
     if ($('waiting-words').textContent !== words) $('waiting-words').textContent = words;
   }
 
@@ -146,7 +146,7 @@ export class Room {
     try {
       await navigator.share({ title: 'Tickwire', text: `Play with me. The code is ${this.#code}.`, url });
     } catch (error) {
-      // Changing one's mind is not a failure; a browser that cannot share gets the link copied.
+      // A player who cancels caused no failure; in a browser that cannot share, the link is copied.
       if (error.name === 'AbortError') return;
       await copy(url);
       this.toast('Link copied');

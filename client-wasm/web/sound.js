@@ -1,4 +1,4 @@
-// Plays the tones a game asks for. Nothing sounds before the first key or touch (browsers forbid it) or while muted.
+// Plays a game's tones. No tone sounds before the first key or touch (browsers forbid it) or while muted.
 
 import { recall, remember } from './store.js';
 
@@ -37,7 +37,7 @@ function wake() {
 // A touch counts as a gesture only when the finger lifts.
 for (const gesture of ['pointerup', 'keydown']) addEventListener(gesture, wake, { capture: true, passive: true });
 
-// What sounds now, by number: a sound of something that was predicted wrongly is cut off.
+// The sounds that play now, by number: the sound of a wrongly predicted event is cut off.
 const sounding = new Map();
 const RELEASE_S = 0.02;
 

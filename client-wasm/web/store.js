@@ -1,4 +1,4 @@
-// What the page remembers: the name and the sound across visits, seats across reloads.
+// The page's memory: the name and the sound across visits, seats across reloads.
 // A browser that forbids storage is treated as an empty one.
 
 const area = (name) => {
@@ -13,7 +13,7 @@ const write = (store, key, value) => {
   try {
     if (value === null) store?.removeItem(`tickwire.${key}`);
     else store?.setItem(`tickwire.${key}`, value);
-  } catch { /* full or forbidden: the page works without */ }
+  } catch { /* storage is full or forbidden: the page works without it */ }
 };
 
 const lasting = area('localStorage');

@@ -1,9 +1,9 @@
-// Close codes and HTTP failures in words for the player, each with the ways on.
-// A way on is one of: again, watch, afresh, takeback, match, create, reload, lobby (always offered last).
+// Close codes and HTTP failures in words for the player, each with the next steps.
+// A next step is one of: again, watch, afresh, takeback, match, create, reload, lobby (always offered last).
 
 const SERVER_AWAY = ['No answer from the server', 'It may be restarting, or your connection is down.', ['again']];
 
-/** Title, text and ways on for a refusal. `seen`: this page had been in the room before. */
+/** Title, text and next steps for a refusal. `seen`: this page was in the room before. */
 export function refusal(code, room, seen) {
   switch (code) {
     case 4001:
@@ -11,8 +11,8 @@ export function refusal(code, room, seen) {
       return ['Your seat is gone', `The ticket for your seat in ${room} is no longer valid. You can join as a new player.`, ['afresh']];
     case 4003:
       return seen
-        ? ['This room has closed', `${room} is no longer there. Everyone left, its time was up, or the server was started anew.`, ['create', 'match']]
-        : ['No room with that code', `${room} does not exist, or has closed. Check the code with whoever sent it.`, ['match']];
+        ? ['This room has closed', `${room} is no longer there. Everyone left, its time was up, or the server was restarted.`, ['create', 'match']]
+        : ['No room with that code', `${room} does not exist, or has closed. Ask your friend for the code again.`, ['match']];
     case 4004:
       return ['This room is full', `Every seat in ${room} is taken. Watch the game, try again when somebody leaves, or play elsewhere.`, ['watch', 'again', 'match']];
     case 4005:
@@ -20,15 +20,15 @@ export function refusal(code, room, seen) {
     case 4006:
       return ['Too many messages', 'This page sent more than the server accepts, so it was disconnected.', ['again']];
     case 4007:
-      return ['Your connection fell behind', 'It could not keep up with the game, and was let go so that nobody else slows down.', ['again']];
+      return ['Your connection fell behind', 'It could not keep up with the game, so the server closed it. Nobody else was slowed down.', ['again']];
     case 4009:
-      return ['This page is out of date', 'The server runs a newer version, and reloading did not bring it. Close the tab and open it again, or reload once more.', ['reload']];
+      return ['This page is out of date', 'The server has a newer version, but reloading did not load it. Close the tab and open it again, or reload once more.', ['reload']];
     case 1011:
-      return ['The room failed', 'A fault on the server ended this room. It was not your doing; other rooms go on.', ['create', 'match']];
+      return ['The room failed', 'An error on the server ended this room. It was not your fault, and other rooms go on.', ['create', 'match']];
     case 1012:
       return ['The server is restarting', 'It will be back in a moment.', ['again']];
     case 1013:
-      return ['The server is busy', 'It takes no more players right now. Try again in a moment.', ['again']];
+      return ['The server is busy', 'It has no room for more players right now. Try again in a moment.', ['again']];
     case 1002: case 1003: case 1007: case 1008: case 1009: case 4000:
       return ['The server did not understand this page', 'Reloading usually helps.', ['reload']];
     default:
@@ -36,28 +36,28 @@ export function refusal(code, room, seen) {
   }
 }
 
-/** One calm line for a connection that is being repaired. */
+/** One calm line while the client reconnects. */
 export function repair(code) {
   switch (code) {
-    case 1011: return 'The room failed. Looking for it again…';
+    case 1011: return 'The room failed. Reconnecting…';
     case 1012: return 'The server is restarting. Your seat is kept.';
-    case 1013: return 'The server is busy. Waiting for a place…';
+    case 1013: return 'The server is busy. Waiting for a free place…';
     case 4007: return 'Your connection fell behind. Catching up…';
     case 4010: return 'The room is moving to another server…';
-    case 4011: return 'Out of step with the server. Getting back in…';
-    default: return navigator.onLine ? 'Connection lost. Getting back in…' : 'You are offline. Your seat is kept for a while.';
+    case 4011: return 'This page and the server disagreed. Reconnecting…';
+    default: return navigator.onLine ? 'Connection lost. Reconnecting…' : 'You are offline. Your seat is kept for a while.';
   }
 }
 
-/** The line under the lobby's controls for a failed request; status 0 is no answer at all. */
+/** The line under the lobby's controls for a failed request; status 0 means no answer. */
 export function trouble(status, room) {
-  if (status === 404) return room ? `No room has the code ${room}. Check it with whoever sent it.` : 'The server does not know this game.';
+  if (status === 404) return room ? `No room has the code ${room}. Ask your friend for the code again.` : 'The server does not know this game.';
   if (status === 429) return 'Too many tries. Wait a few seconds.';
   if (status === 503) return 'The server is full or restarting. Try again in a moment.';
   return 'No answer from the server. Try again in a moment.';
 }
 
-/** What a button for a way on says. */
+/** The button labels of the next steps. */
 export const WAYS = {
   again: 'Try again',
   watch: 'Watch',

@@ -1,14 +1,14 @@
-//! When two machines disagree: how they find out where, and how the client is set right without starting over.
+//! Desync: how two machines that disagree find out where, and how the client is corrected without starting over.
 //!
 //! ```text
-//! client  Dispute     its hashes since both last agreed       (lockstep; of snapshots, the world that a delta did not fit)
-//! server  Inquiry     the first tick that differs, with a hash per row
-//! client  Testimony   its rows that differ
-//! server  Correction  the leaves that differ, as they are; or a keyframe when there are too many
+//! client  Dispute     its hashes since both last agreed; with snapshots, the tick of the world that the delta misfits
+//! server  RowHashes   the first tick that differs, with a hash per row
+//! client  RowDump     its rows that differ
+//! server  Correction  the leaves that differ, as they are on the server; or a keyframe when there are too many
 //! ```
 //!
-//! The client goes on from the corrected world with what it was told since; nobody else notices. What it says is
-//! evidence for people, and is trusted for nothing: the server never changes its world.
+//! The client goes on from the corrected world with the ticks that it has received since; nobody else notices. Its
+//! messages are evidence for people, and are trusted for nothing: the server never changes its world.
 
 use crate::determinism::behaviour::BUILD;
 use crate::hash;
@@ -18,10 +18,10 @@ use crate::state::{Schema, TableSchema};
 use crate::world::snapshot::{Rows, Snapshot, Topic};
 use alloc::vec::Vec;
 
-/// Bytes of the rows of a testimony, at five a leaf, at the most.
+/// Bytes of the rows of a row dump at the most, counted as five a leaf.
 const ROW_DUMP_BYTES_MAX: usize = 1_600;
 
-/// The hash of the row in each slot, per table.
+/// The hash of the row in each slot, per table; 0 for a slot without a row.
 #[must_use]
 pub fn row_hashes(schema: &Schema, world: &Snapshot) -> Vec<Vec<u32>> {
     let of_table = |(table, rows): (&TableSchema, &Rows)| {
@@ -36,11 +36,12 @@ pub fn row_hashes(schema: &Schema, world: &Snapshot) -> Vec<Vec<u32>> {
 }
 
 fn row_hash(table: &TableSchema, id: RowId, row: &[u32]) -> u32 {
-    // Never 0, which stands for no row.
+    // The lowest bit keeps it from being 0, which stands for no row.
     hash::narrow(hash::row(id, table.keys.iter().copied().zip(row.iter().copied()))) | 1
 }
 
-/// What is told of the slots in which a world is not as the hashes say, by a build with this [`behaviour_hash`].
+/// The rows in the slots in which a world differs from the row hashes, as sent by a build with this
+/// [`behaviour_hash`](crate::determinism::behaviour::behaviour_hash).
 #[must_use]
 pub fn dump_rows(schema: &Schema, world: &Snapshot, expected: &[Vec<u32>], behaviour_hash: u64) -> RowDump {
     let found = row_hashes(schema, world);
@@ -61,16 +62,17 @@ pub fn dump_rows(schema: &Schema, world: &Snapshot, expected: &[Vec<u32>], behav
     RowDump { tick: world.tick, build: BUILD.into(), behaviour_hash, rows, more }
 }
 
-/// The row in a slot.
+/// The row in a slot; `None` for an empty one.
 #[must_use]
 pub fn find(rows: &Rows, slot: u16) -> Option<(RowId, &[u32])> {
     let index = rows.ids.binary_search_by_key(&slot, |id| id.slot).ok()?;
     Some((rows.ids[index], rows.row(index)))
 }
 
-/// The world that a testimony tells of: the server's, with the client's rows in place of its own.
+/// The world that a row dump claims: the server's, with the client's rows in place of its own.
 ///
-/// `None` when the testimony cannot be one: no such table, rows of another width, values out of range.
+/// `None` when no world can have the row dump: there is no such table, rows have another width, or values are out of
+/// range.
 #[must_use]
 pub fn world_of_dump(schema: &Schema, world: &Snapshot, row_dump: &RowDump) -> Option<Snapshot> {
     let mut claimed = world.clone();
@@ -95,7 +97,7 @@ pub fn world_of_dump(schema: &Schema, world: &Snapshot, row_dump: &RowDump) -> O
     (claimed.tables[0].ids.len() == 1).then_some(claimed)
 }
 
-/// The part of a world that a client in snapshot mode holds: everyone's rows and leaves, and those of its seat.
+/// The part of a world that a client in snapshot mode holds: the rows and leaves for everyone, and those for its seat.
 #[must_use]
 pub fn visible(schema: &Schema, world: &Snapshot, seat: Option<Seat>) -> Snapshot {
     let mut visible = Snapshot::empty(schema);

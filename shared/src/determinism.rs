@@ -1,6 +1,7 @@
-//! Determinism as something that can be checked: the same seed and inputs, the same worlds, bit for bit.
+//! Determinism as a property that can be checked: the same seed and inputs give the same worlds, bit for bit.
 //!
-//! [`sync_test`] hunts on one machine for what makes a game disagree with itself, and names the field. One test does:
+//! [`sync_test`] hunts, on one machine, for the causes that make a game disagree with itself, and names the field. One
+//! test is enough:
 //!
 //! ```
 //! use tickwire::determinism::{Policy, sync_test};
@@ -39,7 +40,7 @@
 //! }
 //! ```
 //!
-//! [`Playthrough`] gives one hash per tick, to compare machines, builds and hosts: `cargo determinism` does that for
+//! [`Playthrough`] gives one hash per tick, to compare machines, builds and hosts. `cargo determinism` does that for
 //! the demo games, because a `std` sine agrees with itself on one machine.
 
 pub mod behaviour;

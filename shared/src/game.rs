@@ -1,4 +1,4 @@
-//! What a game author writes: one deterministic [`Game`].
+//! The [`Game`] trait: the one deterministic `impl` that the author of a game writes, and the types around it.
 
 use crate::id::Seat;
 use crate::limits::{HASHES_PER_SECOND, PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
@@ -10,84 +10,87 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A game: its world, and how a tick changes it.
+/// A game: its world, and the rules by which a tick changes the world.
 ///
-/// Everything else follows from this one `impl`: the authoritative server, the browser client, bots, the load
-/// test and the determinism check. [`Game::step`] must be a function of the state, the inputs and the
-/// context's generator: no clock, no I/O, no `HashMap` order, and of floats only `+ - * /`, `sqrt` and what
-/// [`math`](crate::math) offers.
+/// Everything else follows from this one `impl`: the authoritative server, the browser client, bots, the load test and
+/// the determinism check. [`Game::step`] must be a function of the state, the inputs and the context's generator. It
+/// uses no clock, no I/O and no order of a `HashMap`, and of the float operations only `+ - * /`, `sqrt` and the
+/// functions of [`math`](crate::math).
 pub trait Game: State + Default + Send + 'static {
-    /// What a player does in one tick.
+    /// The input of one player for one tick. Derive it: `#[derive(Input)]`.
     type Input: Input;
-    /// What may happen in a tick and is seen or heard rather than remembered. `()` for none.
+    /// Things that happen in a tick and are seen or heard rather than remembered. `()` for a game without events.
     type Event: Event;
-    /// What a room of this game can be created with. `()` for none.
+    /// The options with which a room of this game can be created. `()` for a game without options.
     type Options: Serialize + DeserializeOwned + Default + Clone + 'static;
 
-    /// Name, rate, seats and mode.
+    /// The game's name, tick rate, number of seats and mode.
     const RULES: Rules;
 
-    /// The world before the first tick.
+    /// Makes the world before the first tick.
     fn new(options: &Self::Options) -> Self;
 
-    /// A player takes a seat; called before the step of the tick in which it happens.
+    /// A player takes `seat`. The call precedes the step of the tick in which the player joins.
     fn join(&mut self, seat: Seat);
 
-    /// A player's seat becomes free; called before the step of the tick in which it happens.
+    /// The seat of a player becomes free. The call precedes the step of the tick in which the player leaves.
     fn leave(&mut self, seat: Seat, why: Leave);
 
-    /// One tick. On a client the same code runs on what the client may see, to predict.
+    /// Advances the world by one tick. A client runs the same code on the part of the world that it may see, to
+    /// predict.
     fn step(&mut self, tick: &mut Step<'_, Self>);
 
-    /// What this world shows of what the player in `seat` did last. A client predicts the other players by it: they go on
-    /// as they did, but for what is done [`once`](crate::state::Input). Neutral unless overridden.
+    /// The last input of the player in `seat`, as far as this world shows it. A client predicts the other players by
+    /// it: they go on as they did, except for the fields that are marked [`once`](crate::state::Input). Neutral unless
+    /// overridden.
     ///
-    /// Others' inputs do not travel by themselves, because they may be nobody's business. A game in which much depends on
-    /// them keeps in a row what may be seen there; it goes to those who see the row.
+    /// In snapshot mode the inputs of other players are not sent to a client, because a game may want to keep them
+    /// secret. A game in which much depends on them keeps the part that others may see in a row; that part is sent to
+    /// everyone who sees the row.
     fn last_input(&self, seat: Seat) -> Self::Input {
         let _ = seat;
         Self::Input::default()
     }
 
-    /// What a bot in this seat would do: for empty seats and for load tests. Neutral unless overridden.
+    /// The input that a bot in the seat `me` gives: for empty seats and for load tests. Neutral unless overridden.
     fn bot(&self, me: Seat, dice: &mut Rng) -> Self::Input {
         let _ = (me, dice);
         Self::Input::default()
     }
 }
 
-/// How a game is played.
+/// The fixed properties of a game: its name, tick rate, seats and mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// The game's name in addresses and messages: lower case, unique on a server.
     pub name: &'static str,
     /// Ticks per second, 1 to 240.
     pub tick_rate_hz: u32,
-    /// Players of one room at the most, 1 to [`SEATS_MAX`](crate::limits::SEATS_MAX).
+    /// Seats of one room, 1 to [`SEATS_MAX`](crate::limits::SEATS_MAX): no more players fit in.
     pub seats: u8,
-    /// Players whom quick matches bring together in one room at the most.
+    /// Players that a quick match brings together in one room at the most; 1 to the number of seats.
     pub matched: u8,
-    /// Seats that a quick match fills up to with bots while people are missing.
+    /// Seats that a quick match fills up to with bots while people are missing. 0, the default, for no bots.
     pub bots: u8,
-    /// How worlds are kept the same.
+    /// How the worlds of the server and the clients are kept the same.
     pub mode: Mode,
 }
 
 impl Rules {
-    /// Rules of a game for two seats, without bots, in snapshot mode.
+    /// The rules of a game for two seats, without bots, in snapshot mode with a snapshot every tick.
     ///
     /// # Panics
-    /// At compile time, for a rate outside 1 to 240 Hz.
+    /// At compile time, for a rate outside of 1 to 240 Hz.
     #[must_use]
     pub const fn new(name: &'static str, tick_rate_hz: u32) -> Self {
         assert!(tick_rate_hz >= 1 && tick_rate_hz <= 240, "a game runs at 1 to 240 ticks a second");
         Self { name, tick_rate_hz, seats: 2, matched: 2, bots: 0, mode: Mode::Snapshot { every_ticks: 1 } }
     }
 
-    /// The same with so many seats.
+    /// The same rules with `seats` seats; quick matches then bring that many players together, too.
     ///
     /// # Panics
-    /// At compile time, for no seat or more than [`SEATS_MAX`](crate::limits::SEATS_MAX).
+    /// At compile time, for 0 seats or more than [`SEATS_MAX`](crate::limits::SEATS_MAX).
     #[must_use]
     pub const fn seats(mut self, seats: u8) -> Self {
         assert!(seats >= 1 && seats <= crate::limits::SEATS_MAX, "a room has 1 to 64 seats");
@@ -95,44 +98,45 @@ impl Rules {
         self
     }
 
-    /// The same, with quick matches of fewer players than there are seats.
+    /// The same rules, with quick matches of fewer players than there are seats. It comes after `seats`, which resets
+    /// the number.
     ///
     /// # Panics
-    /// At compile time, for no player or more than there are seats.
+    /// At compile time, for 0 players or more than there are seats.
     #[must_use]
     pub const fn matched(mut self, players: u8) -> Self {
-        assert!(players >= 1 && players <= self.seats, "a quick match has a seat for everyone");
+        assert!(players >= 1 && players <= self.seats, "a quick match has 1 player or more, and a seat for each");
         self.matched = players;
         self
     }
 
-    /// The same, a quick match being filled up with bots to so many players.
+    /// The same rules, with quick matches that bots fill up to `bots` players.
     #[must_use]
     pub const fn bots(mut self, bots: u8) -> Self {
         self.bots = bots;
         self
     }
 
-    /// The same in another mode.
+    /// The same rules in another mode.
     #[must_use]
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Whether clients play the whole game.
+    /// Whether the game runs in lockstep: clients play the whole game.
     #[must_use]
     pub const fn is_lockstep(&self) -> bool {
         matches!(self.mode, Mode::Lockstep { .. })
     }
 
-    /// Ticks from one hash of the whole world to the next, in lockstep.
+    /// Ticks from one hash of the full state to the next, in lockstep.
     #[must_use]
     pub const fn hash_ticks(&self) -> u32 {
         self.tick_rate_hz.div_ceil(HASHES_PER_SECOND)
     }
 
-    /// Ticks from one message of the room to the next.
+    /// Ticks from one message of the room to the next: 1, unless snapshots are further apart.
     #[must_use]
     pub const fn message_ticks(&self) -> u32 {
         match self.mode {
@@ -141,16 +145,17 @@ impl Rules {
         }
     }
 
-    /// How many ticks the past that a seat is shown may be old: [`PAST_MS_MAX`], or as much as the history holds with the
-    /// snapshot before, which says how fast things were. 0 in lockstep, where everyone sees the same.
+    /// How many ticks old the view may be that [`Step::past`] gives for a seat. The bound is [`PAST_MS_MAX`], or as
+    /// much as the history holds together with the snapshot before the view, which says how fast things moved. 0 in
+    /// lockstep, where everyone sees the same.
     #[must_use]
     pub const fn past_ticks_max(&self) -> u32 {
         if self.is_lockstep() {
             return 0;
         }
         let wanted = (PAST_MS_MAX * self.tick_rate_hz).div_ceil(1_000);
-        // The newest world is a tick old when a step asks. Two snapshots are before a view, the later one at the worst as
-        // old as a view that shows it to its last moment.
+        // The newest world is a tick old when a step asks. Two snapshots lie before a view, and a client shows the
+        // later of them until its last moment: at worst it is as old as the view.
         let kept = (SNAPSHOT_HISTORY_LEN as u32 + 1).saturating_sub(2 * self.message_ticks());
         if wanted < kept { wanted } else { kept }
     }
@@ -165,17 +170,17 @@ impl Rules {
 /// How the worlds of server and clients are kept the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// The server sends what changed; clients predict what is theirs and show the rest as it was a moment ago.
+    /// The server sends the changes; a client predicts its own things and shows the rest as it was a moment ago.
     Snapshot {
-        /// Ticks from one snapshot to the next; 1 unless bytes matter more than delay.
+        /// Ticks from one snapshot to the next; 1 unless bytes matter more than delay. 0 means 1.
         every_ticks: u8,
     },
-    /// Everyone plays the whole game: what all players do is sent to all, and now and then the hash of the world.
-    /// For games with more to move than could be sent, and nothing to hide.
+    /// Every client plays the whole game: the server sends everyone's inputs to all, and now and then the hash of the
+    /// world. For games with more to move than could be sent, and nothing to hide.
     Lockstep {
-        /// Ticks that a client plays ahead of what it was told, on the guess that the others go on as they did; a
-        /// wrong guess is taken back. What this does not cover of the way to the server and back is seen as a delay
-        /// of the player's own inputs. With 0 nothing is ever taken back.
+        /// Ticks that a client plays ahead of the newest tick inputs that it received, on the guess that the others go
+        /// on as they did; a wrong guess is rolled back. The part of the round trip to the server that these ticks do
+        /// not cover is felt as a delay of the player's own inputs. With 0 nothing is ever rolled back.
         rollback_ticks_max: u8,
     },
 }
@@ -183,33 +188,34 @@ pub enum Mode {
 /// Why a seat became free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
-    /// The player said so.
+    /// The player left for good.
     Quit,
-    /// The connection was lost and did not come back in time.
+    /// The player's connection was lost and did not come back in time.
     Lost,
-    /// The server or the room removed the player.
+    /// The server or the room removed the player, such as a bot whose seat a person takes.
     Removed,
 }
 
-/// Who hears of an event.
+/// The players that receive an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
     /// Everyone in the room.
     Everyone,
-    /// One seat alone: the event would tell others what is hidden from them.
+    /// The player in one seat alone: the event would tell others what is hidden from them.
     Seat(Seat),
 }
 
-/// What the players saw when they gave this tick's inputs: what [`Step::past`] looks into.
+/// The views that the players had when they gave the inputs of this tick: the source that [`Step::past`] looks into.
 ///
-/// There are two: a room looks into its history, a client into what it has received. Whoever runs a step hands one in.
+/// There are two implementations: one for a room, which looks into its history, and one for a client, which looks into
+/// the snapshots that it has received. The code that runs a step hands one in.
 pub trait LagCompensation<G> {
-    /// The world that the player in `seat` saw. `tables` is given any world of this kind, and says which tables are
-    /// asked for: a bit for each, the root's the lowest. The others may be anything.
+    /// The world that the player in `seat` saw. `tables` is given any world of this kind, and gives a bit for each
+    /// table that is asked for, the root row's being the lowest. The other tables of the result may hold anything.
     fn seen_by(&mut self, seat: Seat, tables: &dyn Fn(&G) -> u32) -> &G;
 }
 
-/// The context of one tick: everything a step may know besides the world.
+/// The context of one tick: everything that a step may know besides the world.
 pub struct Step<'a, G: Game> {
     now: Tick,
     inputs: &'a [Option<G::Input>],
@@ -219,8 +225,8 @@ pub struct Step<'a, G: Game> {
 }
 
 impl<'a, G: Game> Step<'a, G> {
-    /// The context of tick `now`; `inputs` has an entry per seat, `None` where nobody sits. Of a game that asks
-    /// for the past, [`Step::with_past`] must follow.
+    /// The context of the tick `now`; `inputs` has an entry per seat, which is `None` for a free seat. For a game that
+    /// asks for the past, [`Step::with_past`] must follow.
     pub const fn new(
         now: Tick,
         inputs: &'a [Option<G::Input>],
@@ -230,55 +236,59 @@ impl<'a, G: Game> Step<'a, G> {
         Self { now, inputs, rng, events, past: None }
     }
 
-    /// The same, with what the seats saw.
+    /// The same context, with the views of the seats.
     #[must_use]
     pub fn with_past(mut self, past: &'a mut dyn LagCompensation<G>) -> Self {
         self.past = Some(past);
         self
     }
 
-    /// The tick that this step makes.
+    /// The tick that this step makes: one more than that of the world before it.
     #[must_use]
     pub const fn now(&self) -> Tick {
         self.now
     }
 
-    /// What the player in `seat` does in this tick; neutral when nobody sits there or nothing came in time.
+    /// The input of the player in `seat` for this tick; neutral for a free seat. While an input is late, a room repeats
+    /// the last one without its `once` fields for up to [`INPUT_HOLD_TICKS`](crate::limits::INPUT_HOLD_TICKS), and then
+    /// gives a neutral one.
     #[must_use]
     pub fn input(&self, seat: Seat) -> G::Input {
         self.inputs.get(seat.index()).copied().flatten().unwrap_or_default()
     }
 
-    /// The seats that are taken, in order.
+    /// The seats that are taken, in ascending order.
     pub fn seats(&self) -> impl Iterator<Item = Seat> + use<'a, G> {
         (0_u8..).zip(self.inputs).filter(|(_, input)| input.is_some()).filter_map(|(index, _)| Seat::new(index))
     }
 
-    /// The room's random numbers. A client has other ones: what it predicts with them is corrected.
+    /// The room's random numbers. In snapshot mode a client has a generator of its own: the next snapshot corrects what
+    /// the client predicted with it.
     pub const fn rng(&mut self) -> &mut Rng {
         self.rng
     }
 
-    /// The world as the player in `seat` saw it when they gave this tick's input: judge by it what they aimed at,
-    /// and change what it shows in the world of now, by the row's id.
+    /// The world as the player in `seat` saw it when they gave this tick's input. Judge by it what the player aimed at,
+    /// and apply the result, by the row's id, to the world of the present.
     ///
-    /// What that player predicts themselves (own rows and fields, and those marked `predict`) is as the last tick
-    /// left it, everything else as it was on their screen, between two snapshots and at most
-    /// [`PAST_MS_MAX`] ago. On the server hidden fields are there too. For a bot, and for anybody of
-    /// whom nothing is known, it is the last tick's world. On a client it is the same for its own seat, hidden
-    /// fields apart; how old the view of another person is it does not know, and takes it to be as old as its own:
-    /// hits are predicted as the server is likely to find them.
+    /// The things that the player predicts (own rows and fields, and those marked `predict`) are as the last tick left
+    /// them. Everything else is as it was on the player's screen: between two snapshots, and at most [`PAST_MS_MAX`]
+    /// ago. On the server hidden fields are there too. For a bot, and for a player whose view is not known, it is the
+    /// last tick's world. A client gets the same for its own seat, except for the hidden fields. It does not know how
+    /// old the views of other people are, and assumes that they are as old as its own: it predicts hits as the server
+    /// is likely to find them.
     ///
-    /// Worked out when first asked for in a tick and then kept for it, per seat: the whole world, which takes longer
-    /// than the rest of a step if it is large. [`Step::past_table`] does it for one table.
+    /// The world is rebuilt when a tick first asks for it, and kept for the rest of the tick, per seat. Rebuilding all
+    /// of a large world takes longer than the rest of a step; [`Step::past_table`] does it for one table.
     ///
     /// # Panics
-    /// In a context without [`Step::with_past`]: whoever runs the step forgot it.
+    /// In a context without [`Step::with_past`]: a mistake of the code that runs the step.
     pub fn past(&mut self, seat: Seat) -> &G {
         self.look_back().seen_by(seat, &|_| ALL_TABLES)
     }
 
-    /// One table of [`Step::past`], without the work for the others: `tick.past_table(seat, |world| &world.ships)`.
+    /// One table of [`Step::past`], without the work for the other tables:
+    /// `tick.past_table(seat, |world| &world.ships)`.
     ///
     /// # Panics
     /// As [`Step::past`].
@@ -288,13 +298,14 @@ impl<'a, G: Game> Step<'a, G> {
     }
 
     fn look_back(&mut self) -> &mut (dyn LagCompensation<G> + 'a) {
-        &mut **self.past.as_mut().expect("whoever runs a step hands in the past")
+        &mut **self.past.as_mut().expect("the code that runs a step hands in the past")
     }
 
-    /// Tells players that something happened; see [`To`] for who hears of it.
+    /// Sends an event to the players that `to` names. Of one tick,
+    /// [`EVENTS_PER_TICK_MAX`](crate::limits::EVENTS_PER_TICK_MAX) events are kept; further ones are dropped.
     pub fn emit(&mut self, to: To, mut event: G::Event) {
         if self.events.len() < crate::limits::EVENTS_PER_TICK_MAX {
-            // Rounded as it will travel: a predicted event must equal the one that confirms it.
+            // The event is rounded as it will travel: a predicted event must equal the one that confirms it.
             let mut wire = [0; crate::limits::ROW_WIDTH_MAX];
             event.gather(&mut wire[..G::Event::WIDTH]);
             event.scatter(&wire[..G::Event::WIDTH]);

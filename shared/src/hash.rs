@@ -1,6 +1,6 @@
 //! The hash of wire integers: the same natively and in WASM, summed over rows.
 //!
-//! Not for secrets: clients' hashes are hostile input and are only ever compared.
+//! The hash is not for secrets: hashes from clients are hostile input and are only ever compared.
 
 /// The factor of a leaf in the hash of its row: odd, and unrelated to those of other leaves and tables.
 #[must_use]
@@ -10,10 +10,10 @@ pub fn key(table: u32, leaf: u32) -> u64 {
     mix.wide() | 1
 }
 
-/// The hash of a row: the sum of its values times the keys that they come with, finished with the id (multilinear hashing, Carter
-/// and Wegman 1981).
+/// The hash of a row: the sum of its values, each times the key that it comes with, finished with the id (multilinear
+/// hashing, Carter and Wegman 1981).
 ///
-/// Leaves that are zero add nothing: a row whose hidden leaves are zero has the hash of its visible ones. And the
+/// Leaves that are zero add nothing, so a row with hidden leaves, which are zero, has the hash of its visible ones. The
 /// products do not wait for each other, which is most of the speed.
 #[must_use]
 #[inline]
@@ -22,7 +22,7 @@ pub fn row(id: crate::id::RowId, values: impl Iterator<Item = (u64, u32)>) -> u6
     row_of_sum(id, sum)
 }
 
-/// The hash of a row whose sum is known.
+/// The hash of a row with the sum `sum`.
 #[must_use]
 #[inline]
 pub const fn row_of_sum(id: crate::id::RowId, sum: u64) -> u64 {
@@ -31,7 +31,7 @@ pub const fn row_of_sum(id: crate::id::RowId, sum: u64) -> u64 {
     mix.wide()
 }
 
-/// The part of a hash that travels.
+/// The part of a hash that is sent: its upper 32 bits.
 #[must_use]
 pub const fn narrow(hash: u64) -> u32 {
     (hash >> 32) as u32
@@ -42,7 +42,7 @@ pub const fn narrow(hash: u64) -> u32 {
 pub struct Mix(u64);
 
 impl Mix {
-    /// A fresh hash; different seeds give unrelated hashes.
+    /// A new hash; different seeds give unrelated hashes.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed ^ 0x51_7c_c1_b7_27_22_0a_95)
@@ -54,7 +54,7 @@ impl Mix {
         self.0 = (self.0.rotate_left(23) ^ value as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
-    /// Mixes in bytes and their number.
+    /// Mixes in the number of bytes, and then the bytes.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         for byte in bytes {

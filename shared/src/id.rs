@@ -1,4 +1,4 @@
-//! Names of things on the wire: seats of a room and rows of a table.
+//! Ids: the names of things on the wire, which are the seats of a room and the rows of a table.
 
 use crate::limits::{ROWS_MAX, SEATS_MAX};
 use crate::tick::Tick;
@@ -8,7 +8,7 @@ use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use core::fmt;
 
-/// New rows of one tick and table that a client predicts, and the ticks until their ids come again (with another
+/// The new rows of one tick and table that a client predicts, and the ticks until their ids come again (with another
 /// generation). Together they fill the slots above [`ROWS_MAX`].
 const PREDICTED_ROWS: u32 = 64;
 const PREDICTED_TICKS: u32 = 512;
@@ -16,8 +16,8 @@ const _: () = assert!(PREDICTED_ROWS * PREDICTED_TICKS == u16::MAX as u32 - ROWS
 
 /// A player's place in a room, counted from 0.
 ///
-/// A seat belongs to one player from joining to leaving, through lost connections and reloads; the game
-/// knows players by nothing else.
+/// A seat belongs to one player from joining to leaving, through lost connections and reloads. The game knows players
+/// by nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Seat(u8);
 
@@ -28,7 +28,7 @@ impl Seat {
         if index < SEATS_MAX { Some(Self(index)) } else { None }
     }
 
-    /// The seat's place, `0..SEATS_MAX`: for arrays with an entry per seat.
+    /// The seat's index, `0..SEATS_MAX`: for arrays with an entry per seat.
     #[must_use]
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -40,7 +40,7 @@ impl Seat {
         self.0
     }
 
-    /// The first `count` seats, in order.
+    /// The first `count` seats, in ascending order.
     pub fn first(count: u8) -> impl Iterator<Item = Self> + Clone {
         (0..count.min(SEATS_MAX)).map(Self)
     }
@@ -67,22 +67,22 @@ impl fmt::Display for Seat {
     }
 }
 
-/// A row of a [`Table`](crate::table::Table): a slot and how often that slot was taken before.
+/// The id of a row of a [`Table`](crate::table::Table): a slot, and how often that slot was taken before.
 ///
-/// Two rows that ever lived in a table differ in one of the two (until a generation wraps after 65,536
-/// rows in the same slot), so an id kept by the game never names a stranger.
+/// Two rows that ever lived in a table differ in one of the two (until a generation wraps after 65,536 rows in the same
+/// slot), so an id that the game keeps never names another row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RowId {
-    /// Place in the table; ids sort by it. `0..ROWS_MAX`, or above for a row predicted by a client.
+    /// Place in the table, by which ids are sorted: `0..=ROWS_MAX`, or above for a row that a client predicts.
     pub slot: u16,
-    /// How many rows lived in this slot before, modulo 65,536.
+    /// How many rows lived in this slot before this one, modulo 65,536.
     pub generation: u16,
 }
 
 impl RowId {
     /// The id of the `order`th row that a client predicts to be new in `tick`; `None` for more than fit.
     ///
-    /// It follows from what it stands for, so that the same spawn has the same id in every replay.
+    /// The id follows from the tick and the order alone, so that the same spawn has the same id in every replay.
     pub(crate) fn provisional(tick: Tick, order: u16) -> Option<Self> {
         let slot = (tick.0 % PREDICTED_TICKS) * PREDICTED_ROWS + u32::from(order);
         let generation = (tick.0 / PREDICTED_TICKS) % (1 << 16);
@@ -90,7 +90,8 @@ impl RowId {
         is_known.then(|| Self { slot: ROWS_MAX + 1 + slot as u16, generation: generation as u16 })
     }
 
-    /// The tick in which a client predicted the row to be new, given one not far from it; `None` for the server's.
+    /// The tick in which a client predicted the row to be new, given a tick not far from it; `None` for a row of the
+    /// server.
     pub(crate) fn predicted_in(self, near: Tick) -> Option<Tick> {
         let block = u32::from(self.slot.checked_sub(ROWS_MAX + 1)?) / PREDICTED_ROWS;
         let cycle = PREDICTED_TICKS << 16;

@@ -1,4 +1,4 @@
-//! Input frames: what a client sends each tick.
+//! Input frames: the messages that a client sends each tick.
 //!
 //! ```text
 //! kind      u8      0x02
@@ -10,7 +10,8 @@
 //! inputs    bits    each input's wire integers, and after each 8 bits of view age (with bit 5)
 //! ```
 //!
-//! View ages travel only for games that ask for [`Step::past`](crate::game::Step::past): others pay nothing for it.
+//! View ages are sent only for games that ask for [`Step::past`](crate::game::Step::past): other games pay nothing for
+//! them.
 
 pub mod buffer;
 
@@ -28,83 +29,84 @@ pub const INPUTS_PER_FRAME_MAX: usize = 8;
 /// Wire integers of an input at the most.
 pub const INPUT_WIDTH_MAX: usize = 32;
 
-/// Parts of a tick in which a view age counts: at 30 Hz, 2 ms.
+/// The parts of a tick in which a view age is counted: at 30 Hz, 2 ms each.
 pub const VIEW_AGE_PARTS: u32 = 16;
 
-/// How old the others' world was on a player's screen when they gave an input: ticks from there to the tick that
-/// the input is for, in sixteenths.
+/// The age of the view that a player had of the others when they gave an input: ticks from the moment on their screen
+/// to the tick that the input is for, in sixteenths.
 ///
-/// A length and not a moment: of an input that is repeated because the next one is late, it stays true. Any value
-/// is good; a client cannot claim to see the future, nor anything that is no number.
+/// It is a length and not a moment: when an input is repeated because the next one is late, the age stays true. Any
+/// value is good; a client can claim neither to see the future nor an age that is no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ViewAge(u8);
 
 impl ViewAge {
-    /// Not known: bots see the newest world, and so is taken for whoever does not say.
+    /// The age is not known. Bots see the newest world, and a client that does not send an age is treated in the same
+    /// way.
     pub const NONE: Self = Self(0);
 
-    /// So many sixteenths of a tick; 0 is [`ViewAge::NONE`].
+    /// An age of so many sixteenths of a tick; 0 is [`ViewAge::NONE`].
     #[must_use]
     pub const fn from_parts(parts: u8) -> Self {
         Self(parts)
     }
 
-    /// So many ticks, rounded and kept within 1 to 255 sixteenths.
+    /// An age of so many ticks, rounded and kept within 1 to 255 sixteenths.
     #[must_use]
     pub fn from_ticks(ticks: f64) -> Self {
-        // Anything that is no number becomes 0 by the cast.
+        // The cast makes a value that is no number 0.
         let parts = libm::round(ticks * f64::from(VIEW_AGE_PARTS)) as i64;
         Self(u8::try_from(parts.clamp(1, i64::from(u8::MAX))).unwrap_or(u8::MAX))
     }
 
-    /// Sixteenths of a tick; 0 for [`ViewAge::NONE`].
+    /// The age in sixteenths of a tick; 0 for [`ViewAge::NONE`].
     #[must_use]
     pub const fn parts(self) -> u8 {
         self.0
     }
 
-    /// Whether it is not known.
+    /// Whether the age is not known.
     #[must_use]
     pub const fn is_none(self) -> bool {
         self.0 == 0
     }
 
-    /// The same, at most so many ticks.
+    /// The same age, or `ticks_max` ticks if that is less.
     #[must_use]
     pub fn at_most(self, ticks_max: u32) -> Self {
         let parts_max = ticks_max.saturating_mul(VIEW_AGE_PARTS);
         Self(u8::try_from(parts_max).unwrap_or(u8::MAX).min(self.0))
     }
 
-    /// The moment that was seen with an input for `tick`, in ticks; exact.
+    /// The moment that the player saw when they gave an input for `tick`; exact.
     #[must_use]
     pub fn before(self, tick: Tick) -> TickTime {
         TickTime::from(tick) - f64::from(self.0) / f64::from(VIEW_AGE_PARTS)
     }
 }
 
-/// What a player does in one tick, and what they had on their screen meanwhile.
+/// The input of a player for one tick, and the view that they had on their screen meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Action<I> {
     /// The input.
     pub input: I,
-    /// How old the others' world was that the player saw.
+    /// The age of the view that the player had of the others.
     pub age: ViewAge,
 }
 
 impl<I> From<I> for Action<I> {
-    /// An input without a word about what was seen.
+    /// An input of which the view is not known.
     fn from(input: I) -> Self {
         Self { input, age: ViewAge::NONE }
     }
 }
 
-/// What a client has received, and what it looked like there.
+/// The acknowledgement of a snapshot: its tick, and the hash that the client computed of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ack {
-    /// Tick of the newest snapshot.
+    /// Tick of the newest snapshot received.
     pub tick: Tick,
-    /// Hash of the room's topic in it.
+    /// Hash of the room's topic in that snapshot.
     pub hash: u32,
 }
 
@@ -113,15 +115,15 @@ pub struct Ack {
 pub struct InputFrame<I> {
     /// The tick that the first input is for.
     pub tick: Tick,
-    /// How many of `inputs` count, 1 to [`INPUTS_PER_FRAME_MAX`].
+    /// How many entries of `inputs` count, 1 to [`INPUTS_PER_FRAME_MAX`].
     pub count: usize,
     /// The inputs, oldest first.
     pub inputs: [I; INPUTS_PER_FRAME_MAX],
-    /// What was seen with each of the inputs.
+    /// The age of the view with each of the inputs.
     pub ages: [ViewAge; INPUTS_PER_FRAME_MAX],
-    /// What was received; `None` before the first snapshot.
+    /// The newest snapshot that was received; `None` before the first snapshot.
     pub ack: Option<Ack>,
-    /// Asks for a keyframe: what was received could not be used.
+    /// Asks for a keyframe: a snapshot that was received could not be used.
     pub wants_keyframe: bool,
 }
 
@@ -134,14 +136,14 @@ impl<I: Input> InputFrame<I> {
         Self { tick, count: 1, inputs, ages: [ViewAge::NONE; INPUTS_PER_FRAME_MAX], ack, wants_keyframe }
     }
 
-    /// The same, with what the player saw who gave the first input.
+    /// The same frame, with the age of the view that the player had with the first input.
     #[must_use]
     pub const fn seeing(mut self, age: ViewAge) -> Self {
         self.ages[0] = age;
         self
     }
 
-    /// What the player does and saw, with the ticks that it is for.
+    /// The inputs and the ages of the views, each with the tick that it is for.
     pub fn iter(&self) -> impl Iterator<Item = (Tick, Action<I>)> + '_ {
         let actions = self.inputs.iter().zip(&self.ages).take(self.count);
         (0..).zip(actions).map(|(offset, (input, age))| (self.tick + offset, Action { input: *input, age: *age }))
@@ -152,7 +154,7 @@ impl<I: Input> InputFrame<I> {
     }
 }
 
-/// Encodes and decodes a game's inputs; built once, clones share what it knows of them.
+/// Encodes and decodes a game's inputs. It is built once; clones share its schema.
 #[derive(Debug, Clone)]
 pub struct InputCodec<I> {
     schema: Arc<Schema>,
@@ -166,14 +168,14 @@ impl<I: Input> Default for InputCodec<I> {
 }
 
 impl<I: Input> InputCodec<I> {
-    /// The codec of this input type.
+    /// The codec of this type of inputs.
     #[must_use]
     pub fn new() -> Self {
         const { assert!(I::WIDTH <= INPUT_WIDTH_MAX, "an input has at most 32 wire integers") }
         Self { schema: Arc::new(Schema::of::<I>()), input: PhantomData }
     }
 
-    /// The input rounded to wire precision: what the server will see, so what the client must simulate.
+    /// The input rounded to wire precision. The server sees it so, and the client must simulate the same.
     #[must_use]
     pub fn quantize(&self, mut input: I) -> I {
         let mut wire = [0; INPUT_WIDTH_MAX];
@@ -182,7 +184,7 @@ impl<I: Input> InputCodec<I> {
         input
     }
 
-    /// What is taken for an input that did not come: the last one without its `once` fields.
+    /// The input that replaces a late one: the last input without its `once` fields.
     #[must_use]
     pub fn held(&self, last: I) -> I {
         let (mut wire, mut neutral) = ([0; INPUT_WIDTH_MAX], [0; INPUT_WIDTH_MAX]);
@@ -210,7 +212,7 @@ impl<I: Input> InputCodec<I> {
     /// Reads one input.
     ///
     /// # Errors
-    /// [`DecodeError`] when it is cut off or out of range.
+    /// [`DecodeError`] when the input is cut off or out of range.
     pub fn take(&self, bits: &mut BitReader<'_>) -> Result<I, DecodeError> {
         let mut wire = [0; INPUT_WIDTH_MAX];
         for (leaf, value) in self.schema.tables[0].leaves.iter().zip(&mut wire) {
@@ -274,7 +276,7 @@ impl<I: Input> InputCodec<I> {
         }
         bits.finish()?;
         let frame = InputFrame { tick, count, inputs, ages, ack, wants_keyframe: flags & 16 != 0 };
-        // A frame has one encoding only: without an age it says so in the flags.
+        // A frame has one encoding only: one without an age says so in its flags.
         if (flags & 32 != 0) == frame.has_ages() { Ok(frame) } else { Err(out_of_range) }
     }
 }

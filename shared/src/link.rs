@@ -1,7 +1,7 @@
 //! A model of a bad network: seeded delay, jitter, stalls, gaps and a narrow pipe on an ordered stream.
 //!
 //! The same model stands behind the seeded session tests, the bots and the page's bad-network panel. Like TCP it
-//! neither loses nor reorders: what is late holds up what is behind it.
+//! neither loses nor reorders messages: a late message holds up those behind it.
 
 use crate::rng::Rng;
 use alloc::collections::VecDeque;
@@ -11,28 +11,29 @@ use core::fmt;
 /// How long a stall holds the stream, in microseconds: about one retransmission.
 pub const STALL_US: u64 = 200_000;
 
-/// What a message costs on a narrow link besides its payload: IP, TCP with timestamps, and WebSocket heads.
+/// The bytes that a message takes on a narrow link besides its payload: the heads of IP, TCP with timestamps, and
+/// WebSocket.
 pub const MESSAGE_OVERHEAD_BYTES: u64 = 60;
 
-/// What a link does to messages in one direction and back.
+/// The effects of a link on messages in one direction and back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LinkProfile {
     /// Round trip in milliseconds, half of it each way.
     pub latency_ms: u32,
-    /// Each message is up to so many milliseconds later, evenly.
+    /// Each message is late by up to so many milliseconds, evenly distributed.
     pub jitter_ms: u32,
-    /// Percent of messages that start a hold of 200 ms.
+    /// Percent of the messages that start a hold of 200 ms.
     pub stall_percent: u32,
-    /// Now and then nothing passes either way for up to so many milliseconds, at least half of it: a tunnel, a
-    /// handover between cells. 0 for never.
+    /// Now and then no message passes either way for up to so many milliseconds, and for at least half of them: a
+    /// tunnel, a handover between cells. 0 for never.
     pub gap_ms: u32,
     /// Mean milliseconds from one gap to the next.
     pub gap_every_ms: u32,
-    /// Bytes per second each way, heads included; what comes faster waits in line. 0 for no limit.
+    /// Bytes per second each way, heads included; a message that comes faster waits in line. 0 for no limit.
     pub bytes_per_s: u32,
 }
 
-/// A perfect link: the base of the named ones.
+/// A perfect link, on which the named ones are based.
 const PERFECT: LinkProfile =
     LinkProfile { latency_ms: 0, jitter_ms: 0, stall_percent: 0, gap_ms: 0, gap_every_ms: 0, bytes_per_s: 0 };
 
@@ -77,7 +78,7 @@ impl fmt::Display for LinkProfile {
     }
 }
 
-/// When nothing passes. Both directions of a connection have the same gaps.
+/// The gaps: the times at which no message passes. Both directions of a connection have the same gaps.
 #[derive(Debug, Clone)]
 struct Gaps {
     dice: Rng,
@@ -90,7 +91,7 @@ impl Gaps {
         Self { dice: Rng::new(seed), start_us: 0, end_us: 0 }
     }
 
-    /// Until when nothing passes at `now_us`, or a moment that is over.
+    /// The time until which no message passes at `now_us`; a time in the past when there is no gap.
     fn holds_until(&mut self, profile: &LinkProfile, now_us: u64) -> u64 {
         if profile.gap_ms == 0 || profile.gap_every_ms == 0 {
             return 0;
@@ -116,13 +117,13 @@ pub struct Link {
     gaps: Gaps,
     /// When the line is free for the next message's bytes.
     free_us: u64,
-    /// Nothing sent later arrives before.
+    /// No message that is sent later arrives before this time.
     clear_us: u64,
     waiting: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Link {
-    /// Both directions of a connection, whose accidents follow from `seed`.
+    /// Both directions of a connection; its accidents follow from `seed`.
     #[must_use]
     pub fn pair(profile: LinkProfile, seed: u64) -> (Self, Self) {
         let mut dice = Rng::new(seed);
@@ -130,19 +131,19 @@ impl Link {
         (direction(), direction())
     }
 
-    /// One direction whose accidents follow from `seed`.
+    /// One direction of a connection; its accidents follow from `seed`.
     #[must_use]
     pub fn new(profile: LinkProfile, seed: u64) -> Self {
         let (dice, gaps) = (Rng::new(seed), Gaps::new(!seed));
         Self { profile, dice, gaps, free_us: 0, clear_us: 0, waiting: VecDeque::new() }
     }
 
-    /// Changes what happens to messages sent from now on.
+    /// Replaces the profile, for messages that are sent from now on.
     pub const fn set_profile(&mut self, profile: LinkProfile) {
         self.profile = profile;
     }
 
-    /// Lets nothing that is sent from now on arrive before `until_us`.
+    /// Lets no message that is sent from now on arrive before `until_us`.
     pub const fn stall_until(&mut self, until_us: u64) {
         if until_us > self.clear_us {
             self.clear_us = until_us;
@@ -163,7 +164,7 @@ impl Link {
         self.waiting.push_back((self.clear_us, message));
     }
 
-    /// When the last byte of a message has left, after what is in line before it.
+    /// The time at which the last byte of a message has left, after the messages in line before it.
     fn sent_us(&mut self, bytes: usize, now_us: u64) -> u64 {
         if self.profile.bytes_per_s == 0 {
             return now_us;
@@ -182,13 +183,13 @@ impl Link {
         self.waiting.pop_front().map(|(_, message)| message)
     }
 
-    /// When the next message arrives, if one is on its way.
+    /// The time at which the next message arrives; `None` when none is on its way.
     #[must_use]
     pub fn next_arrival_us(&self) -> Option<u64> {
         self.waiting.front().map(|(arrival_us, _)| *arrival_us)
     }
 
-    /// Loses what is on its way: the connection was cut.
+    /// Loses the messages on their way: the connection was cut.
     pub fn cut(&mut self) {
         self.waiting.clear();
         (self.clear_us, self.free_us) = (0, 0);
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_link_carries_no_more_than_it_can_and_keeps_what_waits() {
+    fn a_narrow_link_carries_no_more_than_it_can_and_keeps_messages_that_wait() {
         let mut link = Link::new(LinkProfile { bytes_per_s: 10_000, ..PERFECT }, 1);
         for message in 0..10_u8 {
             link.send(alloc::vec![message; 440], 0);

@@ -1,16 +1,17 @@
-//! Lockstep on the wire: what everyone did in a tick, told once to all who play it themselves.
+//! Lockstep on the wire: everyone's inputs of a tick, encoded once for all clients that play the game themselves.
 //!
-//! A message is a [`SnapshotHead`](crate::message::snapshot_head::SnapshotHead) and the bodies of all ticks since the last message,
-//! each on a byte boundary. A body depends on the tick before it alone, so every client gets the same bytes, however
-//! many it has missed; who missed too many, and who is new, gets a whole world first.
+//! A message is a [`SnapshotHead`](crate::message::snapshot_head::SnapshotHead) and the bodies of all ticks since the
+//! last message, each on a byte boundary. A body depends on the tick before it alone, so every client receives the same
+//! bytes, however many ticks it has missed. A client that is new, or that has missed too many ticks, receives a full
+//! state first.
 //!
 //! ```text
-//! body      2 bits   0: inputs; 1: who joined and left, then inputs; 2: a whole world
+//! body      2 bits   0: inputs; 1: roster, then inputs; 2: last inputs, then a full state
 //! roster    small    changes; per change 6 bits of seat, 2 bits: joined, quit, lost, removed        (with 1)
 //! inputs    per taken seat 1 bit: whether it differs from the seat's last; then its wire integers   (with 0, 1)
-//! hash      32 bits  of the whole world after the tick, if its number is a multiple of `Rules::hash_ticks`
-//! standing  per seat 1 bit: whether it is taken; then the wire integers of its last input           (with 2)
-//! world     varint   length, then a `FullState`, from a byte boundary                                   (with 2)
+//! hash      32 bits  of the full state after the tick, if its number is a multiple of `Rules::hash_ticks`
+//! last      per seat 1 bit: whether it is taken; then the wire integers of its last input           (with 2)
+//! state     varint   length, then a `FullState`, from a byte boundary                               (with 2)
 //! ```
 
 mod replay;
@@ -32,7 +33,7 @@ const INPUTS: u32 = 0;
 const ROSTER: u32 = 1;
 const WORLD: u32 = 2;
 
-/// What each player did last, by seat: the next body tells the difference.
+/// The last input of each player, by seat: the next body holds the differences from these.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LastInputs<I>([Option<I>; SEATS_MAX as usize]);
 
@@ -43,13 +44,13 @@ impl<I: Input> Default for LastInputs<I> {
 }
 
 impl<I: Input> LastInputs<I> {
-    /// The inputs, `None` where nobody sits.
+    /// The inputs by seat, `None` for a free seat.
     #[must_use]
     pub const fn inputs(&self) -> &[Option<I>; SEATS_MAX as usize] {
         &self.0
     }
 
-    /// Somebody came, with a neutral input, or went.
+    /// Applies a change of the roster: a player who joins starts with a neutral input.
     pub fn change(&mut self, change: RosterChange) {
         match change {
             RosterChange::Joined(seat) => self.0[seat.index()] = Some(I::default()),
@@ -57,51 +58,51 @@ impl<I: Input> LastInputs<I> {
         }
     }
 
-    /// Somebody does this from now on; nothing for a free seat.
+    /// Replaces the last input of a seat; a free seat stays free.
     pub const fn set(&mut self, seat: Seat, input: I) {
         if let Some(last) = &mut self.0[seat.index()] {
             *last = input;
         }
     }
 
-    /// The seats that are taken, in order, and what was done there last.
+    /// The seats that are taken, in ascending order, with their last inputs.
     pub fn iter(&self) -> impl Iterator<Item = (Seat, I)> + '_ {
         Seat::first(SEATS_MAX).filter_map(|seat| Some((seat, self.0[seat.index()]?)))
     }
 }
 
-/// All that a tick is made from, besides the world before it.
+/// Everything that a tick is made from, besides the world before it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TickInputs<I> {
-    /// Which tick.
+    /// The tick that is made.
     pub tick: Tick,
-    /// Who joined and left before it, in the order in which the game is told.
+    /// The players that joined and left before it, in the order in which the game is told.
     pub roster: Vec<RosterChange>,
-    /// What everyone did in it.
+    /// Everyone's inputs in it.
     pub last_inputs: LastInputs<I>,
-    /// The hash of the whole world after it, now and then.
+    /// The hash of the full state after it; `None` in most ticks, see [`Rules::hash_ticks`](crate::Rules::hash_ticks).
     pub hash: Option<u32>,
 }
 
-/// Where a client starts, or starts over.
+/// The state from which a client starts, or starts over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Start<I> {
-    /// The world.
+    /// The world, with its free slots and random numbers.
     pub full_state: FullState,
-    /// What everyone did last.
+    /// Everyone's last inputs.
     pub last_inputs: LastInputs<I>,
 }
 
-/// What a message said.
+/// The content of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Received<I> {
-    /// A world that replaces everything.
+    /// A state that replaces everything that the client had.
     pub start: Option<Start<I>>,
-    /// Every tick after that, or after the last message.
+    /// The inputs of every tick after that state, or after the last message.
     pub known_ticks: Vec<TickInputs<I>>,
 }
 
-/// Encodes and decodes a game's bundles; built once.
+/// Encodes and decodes the tick inputs of a game; built once.
 #[derive(Debug, Clone)]
 pub struct TickInputsCodec<I> {
     inputs: InputCodec<I>,
@@ -109,7 +110,7 @@ pub struct TickInputsCodec<I> {
 }
 
 impl<I: Input> TickInputsCodec<I> {
-    /// The codec for this input type, with a hash every `hash_ticks` ticks.
+    /// The codec for this type of inputs, with a hash every `hash_ticks` ticks.
     #[must_use]
     pub fn new(hash_ticks: u32) -> Self {
         Self { inputs: InputCodec::new(), hash_ticks }
@@ -121,13 +122,13 @@ impl<I: Input> TickInputsCodec<I> {
         &self.inputs
     }
 
-    /// Whether the hash of this tick's world travels.
+    /// Whether the hash of the full state after this tick is sent.
     #[must_use]
     pub const fn has_hash(&self, tick: Tick) -> bool {
         tick.0.is_multiple_of(self.hash_ticks)
     }
 
-    /// Appends the body of a tick; `last` is what everyone did in the one before.
+    /// Appends the body of a tick; `last` holds the inputs of the tick before it.
     pub fn put(&self, last: &LastInputs<I>, tick_inputs: &TickInputs<I>, out: &mut Vec<u8>) {
         let mut bits = BitWriter::new(out);
         bits.put(if tick_inputs.roster.is_empty() { INPUTS } else { ROSTER }, 2);
@@ -152,7 +153,7 @@ impl<I: Input> TickInputsCodec<I> {
         bits.finish();
     }
 
-    /// Appends a world to start from.
+    /// Appends a state to start from.
     pub fn put_start(&self, schema: &Schema, start: &Start<I>, out: &mut Vec<u8>) {
         let mut bits = BitWriter::new(out);
         bits.put(WORLD, 2);
@@ -165,15 +166,15 @@ impl<I: Input> TickInputsCodec<I> {
         bits.finish();
         let mut full_state = Vec::new();
         start.full_state.encode(schema, &mut full_state);
-        put_varint(out, u32::try_from(full_state.len()).expect("a world is far below 4 GiB"));
+        put_varint(out, u32::try_from(full_state.len()).expect("a full state is far below 4 GiB"));
         out.extend_from_slice(&full_state);
     }
 
-    /// Reads what follows the head of a message, up to the tick `newest`. `last` is the newest tick known and what
-    /// everyone did in it, `None` before the first message.
+    /// Reads the part of a message that follows the head, up to the tick `newest`. `last` is the newest tick that is
+    /// known and its inputs, `None` before the first message.
     ///
     /// # Errors
-    /// [`DecodeError`] for anything that a room does not send, inputs without a world to go on from included.
+    /// [`DecodeError`] for anything that a room does not send, such as inputs without a world to go on from.
     pub fn decode(
         &self,
         schema: &Schema,
@@ -406,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_give_an_error_or_what_would_be_sent_so() {
+    fn any_bytes_give_an_error_or_ticks_that_encode_to_the_same_bytes() {
         let (codec, schema, mut dice) = (TickInputsCodec::<Order>::new(8), Schema::of::<World>(), Rng::new(8));
         let mut last_inputs = LastInputs::default();
         last_inputs.change(RosterChange::Joined(seat(1)));

@@ -1,7 +1,8 @@
 //! Float functions that give the same bits natively and in WASM.
 //!
-//! `std`'s `sin`, `exp`, `powf` and their kin differ between targets (from the first step on), and
-//! `f32::min`/`max` may return either zero; use these in a `step`. `+ - * /` and `sqrt` are safe as they are.
+//! The `sin`, `exp`, `powf` and related functions of `std` differ between targets (from the first step on), and
+//! `f32::min`/`max` may return either zero; use the functions of this module in a `step`. `+ - * /` and `sqrt` are safe
+//! as they are.
 
 pub use glam::{Quat, Vec2, Vec3, vec2, vec3};
 pub use libm::{atan2f as atan2, ceilf as ceil, cosf as cos, expf as exp, fmodf as fmod};
@@ -10,27 +11,27 @@ pub use libm::{hypotf as hypot, powf as pow, roundf as round, sinf as sin, sqrtf
 /// One full turn in radians.
 pub const TURN: f32 = core::f32::consts::TAU;
 
-/// The largest whole number that is not above `value`: `libm`'s, in a quarter of its time.
+/// The largest whole number that is not above `value`: the same as `libm`'s, in a quarter of the time.
 #[must_use]
 #[inline]
 pub const fn floor(value: f32) -> f32 {
-    // From here on floats have no fraction; NaN and the infinities are their own floors.
+    // From 2^23 on floats have no fraction; NaN and the infinities are their own floors.
     if value.abs() >= 8_388_608.0 || value.is_nan() {
         return value;
     }
     let whole = value as i32 as f32;
     let below = if whole > value { whole - 1.0 } else { whole };
-    // The integer has lost the sign of −0.
+    // The integer has lost the sign of −0, which the float gets back here.
     below.copysign(value)
 }
 
-/// The smaller of two; the first when they are equal or one is NaN.
+/// The smaller of two numbers; the first when they are equal or one is NaN.
 #[must_use]
 pub const fn min(a: f32, b: f32) -> f32 {
     if b < a { b } else { a }
 }
 
-/// The larger of two; the first when they are equal or one is NaN.
+/// The larger of two numbers; the first when they are equal or one is NaN.
 #[must_use]
 pub const fn max(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
@@ -67,7 +68,7 @@ pub fn turn_between(from: f32, to: f32) -> f32 {
     }
 }
 
-/// `v` shortened to `length` when it is longer.
+/// The vector `v`, shortened to `length` when it is longer.
 #[must_use]
 pub fn limit_length(v: Vec2, length: f32) -> Vec2 {
     let squared = v.x * v.x + v.y * v.y;

@@ -1,8 +1,8 @@
-//! Messages: what a WebSocket binary message of subprotocol `tickwire.1` holds.
+//! Messages: the content of the WebSocket binary messages of subprotocol `tickwire.1`.
 //!
-//! The first byte is the kind. Control messages (hello, welcome, roster, chat) are `bincode` behind this one
-//! module; input frames ([`input`](crate::input)) and snapshots are bit-packed. Decoding is total: any bytes give
-//! a value or a [`DecodeError`].
+//! The first byte is the kind. Control messages (hello, welcome, roster, chat) and evidence are `bincode` behind this
+//! one module; input frames ([`input`](crate::input)) and snapshots are bit-packed. Decoding is total: any bytes give a
+//! value or a [`DecodeError`].
 //!
 //! ```text
 //! client  0x01 hello      bincode          server  0x81 welcome   bincode
@@ -22,27 +22,27 @@ use crate::wire::DecodeError;
 use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
-/// The WebSocket subprotocol that both sides name in the handshake.
+/// The WebSocket subprotocol, which both sides name in the handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";
 
-/// Changes with every change of the messages' layout, or of what their bytes mean.
+/// The version of the messages. It changes with every change of their layout, or of the meaning of their bytes.
 pub const PROTOCOL_VERSION: u16 = 3;
 
-/// First byte of a [`Hello`].
+/// First byte of a [`Hello`](control::Hello).
 pub const HELLO: u8 = 0x01;
 /// First byte of an input frame.
 pub const INPUT: u8 = 0x02;
-/// First byte of a [`ClientControl`].
+/// First byte of a [`ClientControl`](control::ClientControl).
 pub const CLIENT_CONTROL: u8 = 0x03;
-/// First byte of a [`ClientEvidence`].
+/// First byte of a [`ClientEvidence`](evidence::ClientEvidence).
 pub const CLIENT_EVIDENCE: u8 = 0x04;
-/// First byte of a [`Welcome`].
+/// First byte of a [`Welcome`](control::Welcome).
 pub const WELCOME: u8 = 0x81;
-/// First byte of a [`ServerControl`].
+/// First byte of a [`ServerControl`](control::ServerControl).
 pub const SERVER_CONTROL: u8 = 0x82;
-/// First byte of a [`ServerEvidence`].
+/// First byte of a [`ServerEvidence`](evidence::ServerEvidence).
 pub const SERVER_EVIDENCE: u8 = 0x83;
-/// Least first byte of a snapshot: its lower six bits are flags.
+/// The least first byte of a snapshot; its lower six bits are flags.
 pub const SNAPSHOT: u8 = 0xc0;
 
 fn encode<T: Encode>(kind: u8, message: &T) -> Vec<u8> {
@@ -59,7 +59,7 @@ fn decode<T: Decode<()>, const BYTES_MAX: usize>(kind: u8, message: &[u8]) -> Re
     if *first != kind {
         return Err(DecodeError::UnknownKind(*first));
     }
-    // The limit also bounds what a claimed length can allocate.
+    // The limit also bounds the memory that a claimed length can allocate.
     let config = bincode::config::standard().with_limit::<BYTES_MAX>();
     let (value, read) = bincode::decode_from_slice(body, config).map_err(|_| DecodeError::Control)?;
     if read == body.len() { Ok(value) } else { Err(DecodeError::Trailing(body.len() - read)) }

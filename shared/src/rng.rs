@@ -6,13 +6,13 @@ use rand_pcg::rand_core::SeedableRng as _;
 
 /// A small, fast generator (PCG-XSH-RR, O'Neill 2014) whose numbers depend on its seed alone.
 ///
-/// The room's own never travels to snapshot clients, since it would leak what is hidden: what a client
-/// predicts with random numbers is a guess that the next snapshot corrects. In lockstep it is part of the state
-/// that everyone has.
+/// The room's own generator is never sent to clients in snapshot mode, since it would leak what is hidden: random
+/// numbers in a client's prediction are guesses, which the next snapshot corrects. In lockstep the generator is part of
+/// the state that everyone has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rng {
     seed: u64,
-    /// Numbers of 32 bits that were given out.
+    /// How many numbers of 32 bits the generator has given out.
     drawn: u64,
     pcg: Pcg32,
 }
@@ -24,7 +24,7 @@ impl Rng {
         Self { seed, drawn: 0, pcg: Pcg32::seed_from_u64(seed) }
     }
 
-    /// The generator of this seed that has given out so many numbers of 32 bits.
+    /// The generator of this seed after it has given out `drawn` numbers of 32 bits.
     #[must_use]
     pub fn at(seed: u64, drawn: u64) -> Self {
         let mut rng = Self::new(seed);
@@ -33,7 +33,8 @@ impl Rng {
         rng
     }
 
-    /// What [`Rng::at`] makes the same generator of: its seed, and how many numbers of 32 bits were drawn.
+    /// The arguments from which [`Rng::at`] makes the same generator: the seed, and how many numbers of 32 bits it has
+    /// given out.
     #[must_use]
     pub const fn place(&self) -> (u64, u64) {
         (self.seed, self.drawn)
@@ -79,7 +80,7 @@ impl Rng {
         low + self.unit() * (high - low)
     }
 
-    /// True with a chance of one in `n`; always for 0 and 1.
+    /// True with a chance of one in `n`; always true for 0 and 1.
     #[inline]
     pub fn one_in(&mut self, n: u32) -> bool {
         self.below(n) == 0

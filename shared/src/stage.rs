@@ -1,7 +1,7 @@
-//! How a game is controlled and drawn, without a web type in sight.
+//! How a game is controlled and drawn, without any type of the web.
 //!
-//! The page, the dashboard and replays show a game through the same [`Stage`]: [`Pad`] in, [`Scene`] out.
-//! Coordinates are the world's own, y pointing down.
+//! The page, the dashboard and replays show a game through the same [`Stage`]: it turns a [`Pad`] into an input and a
+//! world into a [`Scene`]. Coordinates are the world's own, with y pointing down.
 
 mod sparks;
 
@@ -15,83 +15,83 @@ use alloc::vec::Vec;
 
 /// A game that people can see and play.
 pub trait Stage: Game {
-    /// What the game is called on a page.
+    /// The name of the game on a page.
     const TITLE: &'static str;
-    /// How to play, in one line: the keys and what they do.
+    /// How to play, in one line: the keys and their effects.
     const HINT: &'static str;
-    /// The same for fingers; [`Stage::HINT`] unless overridden.
+    /// The same line for touch screens; [`Stage::HINT`] unless overridden.
     const TOUCH_HINT: &'static str = Self::HINT;
-    /// Labels of the buttons on a touch screen; button `n` is bit `n` of [`Pad::buttons`]. One without a label is not
-    /// there.
+    /// Labels of the buttons on a touch screen; button `n` is bit `n` of [`Pad::buttons`]. A button without a label is
+    /// not shown.
     const BUTTONS: &'static [&'static str] = &[];
 
-    /// What the player does, from what the hands do.
+    /// Turns the state of the controls into the player's input.
     fn controls(pad: &Pad) -> Self::Input;
 
     /// Draws the world for the player in seat `me`, or for a spectator.
     fn draw(&self, me: Option<Seat>, scene: &mut Scene);
 
-    /// Where a player is and how many points they have; `None` for a free seat.
+    /// The place and the points of the player in `seat`; `None` for a free seat.
     fn figure(&self, seat: Seat) -> Option<Figure>;
 
-    /// What an event sounds like; silent unless overridden.
+    /// The sound of an event; silent unless overridden.
     fn sound(event: &Self::Event) -> Option<Tone> {
         let _ = event;
         None
     }
 
-    /// What flies apart when an event happens; nothing unless overridden.
+    /// The sparks that an event throws off; none unless overridden.
     fn burst(&self, event: &Self::Event) -> Option<Burst> {
         let _ = event;
         None
     }
 }
 
-/// Keyboard, touch or gamepad, reduced to what games ask for.
+/// The state of a keyboard, touch screen or gamepad, reduced to the values that games ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Pad {
-    /// Direction, each axis within ±1: right and down are positive.
+    /// Direction of the stick or the arrow keys, each axis within ±1: right and down are positive.
     pub stick: Vec2,
-    /// The point of the world under the mouse or finger.
+    /// The point of the world under the mouse or finger, in the world's coordinates; `None` without one.
     pub aim: Option<Vec2>,
-    /// The same from the middle of the camera of the scene that it points into. For games whose camera is part of the
-    /// world: where it was when this was drawn they need not know.
+    /// The same point, relative to the middle of the camera of the scene that it points into. It is for games whose
+    /// camera is part of the world: such a game need not know where the camera was when the scene was drawn.
     pub aim_in_view: Option<Vec2>,
-    /// Held buttons, lowest bit first: space or the left mouse button, Shift or the right one, E, Q, or the labels of
-    /// [`Stage::BUTTONS`]. Then [`Pad::FINGER`].
+    /// Held buttons, lowest bit first: the space bar or the left mouse button, Shift or the right mouse button, E, Q;
+    /// on a touch screen, the labels of [`Stage::BUTTONS`]. [`Pad::FINGER`] follows.
     pub buttons: u32,
 }
 
 impl Pad {
-    /// The button that a finger on the picture holds: a mouse may point without one.
+    /// The number of the button that is held while a finger touches the picture: a mouse can point without a button.
     pub const FINGER: u32 = 4;
 
-    /// Whether button `n` is held.
+    /// Whether the button with bit `n` is held.
     #[must_use]
     pub const fn button(&self, n: u32) -> bool {
         self.buttons >> n & 1 == 1
     }
 }
 
-/// A player as lists and overlays show them.
+/// A player as lists and overlays of the page show them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figure {
-    /// Place in the world.
+    /// The player's place in the world.
     pub at: Vec2,
-    /// Points.
+    /// The player's points.
     pub score: i32,
-    /// The colour of the player's name: mostly [`Color::of_seat`], or a team's.
+    /// The colour of the player's name: in most games [`Color::of_seat`], or that of a team.
     pub color: Color,
 }
 
-/// A short sound.
+/// A short sound, made by one oscillator.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tone {
     /// Pitch in hertz.
     pub hz: f32,
     /// Length in milliseconds.
     pub ms: u16,
-    /// Shape.
+    /// The shape of the wave.
     pub wave: Wave,
     /// Loudness, 0 to 1.
     pub volume: f32,
@@ -115,19 +115,19 @@ pub enum Wave {
 /// Sparks that fly from a point in all directions and die down.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Burst {
-    /// Where it happens.
+    /// The point from which the sparks fly.
     pub at: Vec2,
-    /// Of the sparks.
+    /// The colour of the sparks.
     pub color: Color,
-    /// How many there are.
+    /// How many sparks there are.
     pub sparks: u8,
-    /// How far the fastest fly.
+    /// How far the fastest sparks fly, in units of the world.
     pub reach: f32,
-    /// How long they glow, in milliseconds.
+    /// How long the sparks glow, in milliseconds.
     pub ms: u16,
 }
 
-/// A colour.
+/// A colour with an opacity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Color {
     /// `0xRRGGBB`.
@@ -143,13 +143,13 @@ impl Color {
         Self { rgb: rgb & 0x00ff_ffff, alpha: 1.0 }
     }
 
-    /// The same colour, so opaque.
+    /// The same colour with the opacity `alpha`.
     #[must_use]
     pub const fn fade(self, alpha: f32) -> Self {
         Self { rgb: self.rgb, alpha }
     }
 
-    /// A colour of its own for each seat, far apart for neighbours.
+    /// The colour of a seat, far apart from that of its neighbours; seats that are 12 apart share one.
     #[must_use]
     pub fn of_seat(seat: Seat) -> Self {
         const PALETTE: [u32; 12] = [
@@ -171,9 +171,9 @@ pub enum Align {
     Right,
 }
 
-/// A picture as a flat list of numbers that a page reads in place, and the texts in it.
+/// A picture as a flat list of numbers that a page reads in place, and the texts that belong to it.
 ///
-/// Each command is an opcode and its arguments; colours are two numbers, `0xRRGGBB` and opacity:
+/// Each command is an opcode and its arguments; a colour is two numbers, `0xRRGGBB` and the opacity:
 ///
 /// ```text
 /// 0 camera  cx cy w h            this part of the world must be wholly visible
@@ -197,26 +197,26 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Empties the picture and keeps its memory.
+    /// Empties the picture and keeps the memory.
     pub fn clear(&mut self) {
         self.commands.clear();
         self.camera = None;
         self.texts.clear();
     }
 
-    /// The commands so far.
+    /// The commands so far, in the layout of [`Scene`].
     #[must_use]
     pub fn commands(&self) -> &[f32] {
         &self.commands
     }
 
-    /// The middle of the camera, if there is one.
+    /// The middle of the camera, or `None` before a camera was given.
     #[must_use]
     pub const fn camera_center(&self) -> Option<Vec2> {
         self.camera
     }
 
-    /// The texts that the commands name by index.
+    /// The texts that the text commands name by index.
     #[must_use]
     pub fn texts(&self) -> &[String] {
         &self.texts
@@ -232,20 +232,20 @@ impl Scene {
         self.commands.extend_from_slice(&[color.rgb as f32, color.alpha]);
     }
 
-    /// The part of the world that must be wholly visible; the rest of the screen shows what is around it.
+    /// Names the part of the world that must be wholly visible; the rest of the screen shows its surroundings.
     pub fn camera(&mut self, center: Vec2, size: Vec2) {
         self.camera = Some(center);
         self.command(0.0, &[center.x, center.y, size.x, size.y]);
     }
 
-    /// As [`Scene::camera`], and on a tall screen what lies below is shown rather than what lies above: for what is
-    /// written at the top, and for hands at the bottom.
+    /// As [`Scene::camera`], but a tall screen shows the rectangle at its top and more of the world below it. It is for
+    /// games with text at the top, and for hands that hold the bottom.
     pub fn camera_at_top(&mut self, center: Vec2, size: Vec2) {
         self.camera = Some(center);
         self.command(11.0, &[center.x, center.y, size.x, size.y]);
     }
 
-    /// Paints everything in one colour.
+    /// Paints the whole screen in one colour.
     pub fn background(&mut self, color: Color) {
         self.command(1.0, &[]);
         self.color(color);
@@ -303,17 +303,17 @@ impl Scene {
         self.color(color);
     }
 
-    /// Many small lights of one kind, each brightest within half of `radius`: thousands cost one command.
+    /// Many small lights of one kind, each brightest within half of `radius`. Thousands of them cost one command.
     pub fn dots(&mut self, radius: f32, color: Color, points: impl Iterator<Item = Vec2>) {
         self.batch(9.0, radius, color, points.map(|at| [at.x, at.y]));
     }
 
-    /// Many straight lines of one kind.
+    /// Many straight lines of one kind, as one command.
     pub fn dashes(&mut self, width: f32, color: Color, lines: impl Iterator<Item = (Vec2, Vec2)>) {
         self.batch(10.0, width, color, lines.map(|(from, to)| [from.x, from.y, to.x, to.y]));
     }
 
-    /// A command whose count is known once all of it is there.
+    /// A command whose count is known only when all of its items have been written.
     fn batch<const N: usize>(&mut self, op: f32, size: f32, color: Color, items: impl Iterator<Item = [f32; N]>) {
         let start = self.commands.len();
         self.command(op, &[0.0, size]);

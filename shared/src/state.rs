@@ -1,12 +1,13 @@
-//! State as wire integers: the idea that delta, hash, history, interpolation and autopsy share.
+//! State as wire integers: the representation that delta, hash, history, interpolation and autopsy share. (An autopsy
+//! is a report on a desync.)
 //!
-//! Every [`State`] flattens to a fixed number of `u32` wire integers, its *leaves*, each within `0..=max`.
-//! A [`Schema`], built once from [`State::describe`], names each leaf and says how it behaves; everything
-//! else works on rows of integers and knows no game. After every step the world is gathered and scattered
-//! back, so the world *is* what is on the wire.
+//! Every [`State`] flattens to a fixed number of `u32` wire integers, its *leaves*, each within `0..=max`. A
+//! [`Schema`], built once from [`State::describe`], names each leaf and says how it behaves. Everything else works on
+//! rows of integers and knows no game. After every step the world is gathered and scattered back, so the world *is*
+//! what is on the wire.
 //!
-//! Quantizing what was dequantized gives the same integer, for every codec here. A NaN becomes zero, or the end of
-//! its range that is nearest to zero, and [`State::not_a_number`] names the field that holds one.
+//! Quantizing a dequantized value gives the same integer, with every codec of this module. A NaN becomes zero, or the
+//! end of its range that is nearest to zero, and [`State::not_a_number`] names the field that holds one.
 
 mod codec;
 mod joint;
@@ -26,51 +27,52 @@ pub use tickwire_derive::{Event, Input, State};
 
 use crate::table::Table;
 
-/// A bit per table, the root row included: all of them.
+/// A mask with a bit per table, the root row's being the lowest: all tables are named.
 pub const ALL_TABLES: u32 = u32::MAX;
 
-/// A value that flattens to wire integers. Derive it: `#[derive(State)]`.
+/// A value that flattens to wire integers: a world, a row, an input, an event, or a part of one. Derive it:
+/// `#[derive(State)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no wire form",
     label = "this cannot travel as it is",
     note = "a type of your own needs `#[derive(State)]`; others may need an attribute on the field"
 )]
 pub trait State: Clone + Sized {
-    /// Wire integers of one value; tables are apart.
+    /// How many wire integers one value takes; tables inside it do not count.
     const WIDTH: usize;
 
-    /// Tables inside.
+    /// How many tables are inside the value.
     const TABLES: usize = 0;
 
-    /// Names the leaves, in the order in which they are gathered.
+    /// Names the leaves, in the order in which [`State::gather`] writes them.
     fn describe(fields: &mut Fields<'_>);
 
-    /// Writes the value as wire integers, each at most its leaf's `max`. `wire` is [`State::WIDTH`] long.
+    /// Writes the value as wire integers, each at most the `max` of its leaf. `wire` is [`State::WIDTH`] long.
     fn gather(&self, wire: &mut [u32]);
 
-    /// Takes the value that `wire`, as it was gathered or decoded, stands for.
+    /// Makes this the value that `wire` stands for. `wire` is as it was gathered, or decoded.
     fn scatter(&mut self, wire: &[u32]);
 
-    /// The first leaf that the value can give no honest integer for: a float that is NaN, or an angle or rotation
-    /// that is infinite. [`State::gather`] takes such a float for zero, and nothing else in the library asks: the
-    /// checks in [`determinism`](crate::determinism) do, to name the field.
+    /// The first leaf for which the value has no honest integer: a float that is NaN, or an angle or rotation that is
+    /// infinite. [`State::gather`] takes such a float for zero. Only the checks in [`determinism`](crate::determinism)
+    /// ask for it, to name the field.
     fn not_a_number(&self) -> Option<usize> {
         None
     }
 
-    /// Shows the tables inside, in the order of [`State::describe`].
+    /// Shows the tables inside to `visitor`, in the order of [`State::describe`].
     fn tables<V: TableVisitor>(&mut self, visitor: &mut V) {
         let _ = visitor;
     }
 }
 
-/// Something that is done to every table of a world in turn.
+/// An operation on every table of a world in turn.
 pub trait TableVisitor {
-    /// The next table.
+    /// Visits the next table.
     fn table<T: State + Default>(&mut self, table: &mut Table<T>);
 }
 
-/// How a field of type `T` becomes wire integers; chosen by the field's attributes.
+/// The way in which a field of type `T` becomes wire integers; the field's attributes choose it.
 #[diagnostic::on_unimplemented(
     message = "`{T}` has no wire form with the codec `{Self}`",
     label = "this field cannot travel as it is",
@@ -78,16 +80,16 @@ pub trait TableVisitor {
     note = "your own types need the derive"
 )]
 pub trait Codec<T> {
-    /// Wire integers of one field.
+    /// How many wire integers the field takes.
     const WIDTH: usize;
 
-    /// Tables inside the field.
+    /// How many tables are inside the field.
     const TABLES: usize = 0;
 
-    /// Names the field's leaves.
+    /// Names the field's leaves, in the order in which they are gathered.
     fn describe(&self, fields: &mut Fields<'_>);
 
-    /// Writes the field as wire integers.
+    /// Writes the field as wire integers, each at most the `max` of its leaf.
     fn gather(&self, value: &T, wire: &mut [u32]);
 
     /// Reads the field back from wire integers.
@@ -99,18 +101,21 @@ pub trait Codec<T> {
         None
     }
 
-    /// Shows the tables inside the field.
+    /// Shows the tables inside the field to `visitor`.
     fn tables<V: TableVisitor>(&self, value: &mut T, visitor: &mut V) {
         let _ = (value, visitor);
     }
 }
 
-/// What a player does in one tick. Derive it: `#[derive(Input)]`.
+/// The input of one player for one tick. Derive it: `#[derive(Input)]`.
+///
+/// `Default` is the neutral input: that of a player who does nothing. A field with `#[input(once)]` is a command that
+/// takes effect in one tick only: when the next input is late and the last one is repeated in its place, such a field
+/// is neutral.
 pub trait Input: State + Copy + Default + PartialEq + Send + 'static {}
 
-/// Something that happened in a tick and leaves no trace in the state: a sound, a flash. Derive it:
-/// `#[derive(Event)]`.
+/// A thing that happened in a tick and leaves no trace in the state: a sound, a flash. Derive it: `#[derive(Event)]`.
 pub trait Event: State + Copy + PartialEq + Send + 'static {
-    /// Any value, to be overwritten by [`State::scatter`].
+    /// Any value; [`State::scatter`] overwrites it.
     fn blank() -> Self;
 }

@@ -1,39 +1,40 @@
-//! A table of rows by generational id, whose order and free list are part of the state.
+//! A table of rows by generational id. The order of its rows and its free list are part of the state.
 //!
-//! `slotmap` changes the next key on a serde round trip, so it cannot hold what two machines must agree on.
-//! Here rows are sorted by slot, a new row takes the lowest free slot, and iteration is in slot order.
+//! `slotmap` changes the next key on a serde round trip, so it cannot hold state on which two machines must agree. Here
+//! rows are sorted by slot, a new row takes the lowest free slot, and iteration is in slot order.
 
 use crate::id::RowId;
 use crate::limits::ROWS_MAX;
 use crate::tick::Tick;
 use alloc::vec::Vec;
 
-/// Rows of one kind: ships, shots, units.
+/// A table of rows of one kind: ships, shots, units.
 #[derive(Debug, Clone)]
 pub struct Table<T> {
     slots: Slots,
-    /// One per id, in the same order.
+    /// One row per id, in the order of `Slots::ids`.
     rows: Vec<T>,
 }
 
-/// All of a table but the values: the same code for every kind of row, of which a page holds many.
+/// All of a table except for the values: one copy of the code serves every kind of row, of which a page holds many.
 #[derive(Debug, Clone, Default)]
 struct Slots {
-    /// Sorted by slot.
+    /// The ids of the rows, sorted by slot.
     ids: Vec<RowId>,
     /// Free slots below `generations.len()`, the lowest last.
     free: Vec<u16>,
     /// The generation that the next row in each slot gets.
     generations: Vec<u16>,
-    /// A client's table, which knows no free list: new rows get slots above [`ROWS_MAX`], by the tick that is made.
+    /// `Some` in the table of a client, which knows no free list: new rows get slots above [`ROWS_MAX`], derived from
+    /// the tick that is being made.
     provisional: Option<Tick>,
-    /// Which of its world's tables it is, from 1, or 0 for one that was not told; no state.
+    /// The number of the table within its world, from 1, or 0 while it has not been set; not part of the state.
     number: u8,
-    /// Rows that change places in a merge, one pair after another; memory that is used again.
+    /// Pairs of rows that change places in a merge, one pair after another; memory that is used again.
     swaps: Vec<(usize, usize)>,
 }
 
-/// Names no row.
+/// An id that names no row.
 const NOTHING: RowId = RowId { slot: u16::MAX, generation: u16::MAX };
 
 impl<T> Default for Table<T> {
@@ -43,20 +44,20 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// Rows in the table.
+    /// The number of rows in the table.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there is no row.
+    /// Whether the table has no row.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Adds a row and gives its id; when the table is full ([`ROWS_MAX`] rows) the row is dropped and the
-    /// id names nothing.
+    /// Adds a row and gives its id. When the table is full ([`ROWS_MAX`] + 1 rows), the row is dropped and the id names
+    /// no row.
     pub fn insert(&mut self, row: T) -> RowId {
         let Some((place, id)) = self.slots.insert() else { return NOTHING };
         self.rows.insert(place, row);
@@ -68,7 +69,7 @@ impl<T> Table<T> {
         Some(self.rows.remove(self.slots.remove(id)?))
     }
 
-    /// Keeps the rows for which `keep` is true.
+    /// Keeps the rows for which `keep` gives true, and removes the others. It is called in slot order.
     pub fn retain(&mut self, mut keep: impl FnMut(RowId, &mut T) -> bool) {
         let Self { slots, rows } = self;
         let mut place = 0;
@@ -83,33 +84,33 @@ impl<T> Table<T> {
         slots.forget_released();
     }
 
-    /// The row with this id.
+    /// The row with this id; `None` when the id names no row.
     #[must_use]
     pub fn get(&self, id: RowId) -> Option<&T> {
         self.slots.place(id).ok().map(|place| &self.rows[place])
     }
 
-    /// The row with this id, to be changed.
+    /// The row with this id, to be changed; `None` when the id names no row.
     pub fn get_mut(&mut self, id: RowId) -> Option<&mut T> {
         self.slots.place(id).ok().map(|place| &mut self.rows[place])
     }
 
-    /// All rows, in slot order.
+    /// All rows with their ids, in slot order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (RowId, &T)> + ExactSizeIterator {
         self.slots.ids.iter().copied().zip(&self.rows)
     }
 
-    /// All rows, in slot order, to be changed.
+    /// All rows with their ids, in slot order, to be changed.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (RowId, &mut T)> + ExactSizeIterator {
         self.slots.ids.iter().copied().zip(&mut self.rows)
     }
 
-    /// The rows without their ids.
+    /// The rows without their ids, in slot order.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &T> + ExactSizeIterator {
         self.rows.iter()
     }
 
-    /// The rows without their ids, to be changed.
+    /// The rows without their ids, in slot order, to be changed.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> + ExactSizeIterator {
         self.rows.iter_mut()
     }
@@ -119,40 +120,41 @@ impl<T> Table<T> {
         &self.slots.ids
     }
 
-    /// Tells the table which of its world's it is: the index in the schema.
+    /// Gives the table its number within its world: the index in the schema.
     pub(crate) const fn set_number(&mut self, number: u8) {
         self.slots.number = number;
     }
 
-    /// Which of its world's tables it is, for one that was told.
+    /// The number of the table within its world; `None` before it was set.
     pub(crate) const fn number(&self) -> Option<u8> {
         if self.slots.number == 0 { None } else { Some(self.slots.number) }
     }
 
-    /// New rows are predictions from now on, of the tick that is made next.
+    /// From now on new rows are predictions, made in the tick `tick`, which is made next.
     pub(crate) const fn predict(&mut self, tick: Tick) {
         self.slots.provisional = Some(tick);
     }
 
-    /// The generation that the next row in each slot gets, or that of the row which is there: with the rows, all
-    /// there is to know. What is free follows from it.
+    /// Per slot the generation that its next row gets, or that of the row which is there. Together with the rows this
+    /// is all there is to know: the free slots follow from it.
     pub(crate) fn slots(&self) -> &[u16] {
         &self.slots.generations
     }
 
-    /// After [`Table::restore`], makes the table one that knows its free slots again.
+    /// After [`Table::restore`], gives the table its free slots back, so that new rows get ordinary ids again.
     pub(crate) fn restore_slots(&mut self, generations: &[u16]) {
         self.slots.restore(generations);
     }
 
-    /// Makes the rows exactly `ids`, which are in the order of slots, and fills them. Those that were there keep their
-    /// values and memory until then; a new row begins as any value. New rows afterwards get provisional ids.
+    /// Makes the rows exactly those of `ids`, which are in slot order, and fills them. Rows that were there before keep
+    /// their values and their memory until they are filled; a new row begins as any value. Rows that are inserted
+    /// afterwards get provisional ids.
     pub(crate) fn restore(&mut self, ids: &[RowId], mut fill: impl FnMut(usize, &mut T))
     where
         T: Default,
     {
         self.slots.provisional.get_or_insert_default();
-        // Mostly the same rows as last time.
+        // In most ticks the rows are those of the last time.
         if self.slots.ids != ids {
             self.slots.merge(ids);
             self.rows.resize_with(self.rows.len().max(ids.len()), T::default);
@@ -189,7 +191,7 @@ impl Slots {
         Some(RowId { slot, generation: 0 })
     }
 
-    /// The place of the row that was removed.
+    /// Removes an id and gives the place that its row had; `None` when the id names no row.
     fn remove(&mut self, id: RowId) -> Option<usize> {
         let place = self.place(id).ok()?;
         self.release(place);
@@ -210,7 +212,7 @@ impl Slots {
         self.ids.retain(|id| *id != NOTHING);
     }
 
-    /// Where the row is, or where it would have to be inserted.
+    /// The place of the row, or the place at which it would have to be inserted.
     fn place(&self, id: RowId) -> Result<usize, usize> {
         let place = self.ids.partition_point(|row| row.slot < id.slot);
         match self.ids.get(place) {
@@ -229,8 +231,12 @@ impl Slots {
         self.free.extend((0..slots).rev().filter(|slot| taken.next_if_eq(slot).is_none()));
     }
 
-    /// Takes over `ids` and says by which swaps the rows that stay come to their places; new rows get those of rows
-    /// that go, and with them their memory.
+    /// Takes over `ids` and records the swaps that bring the rows which stay to their places. New rows get the places
+    /// of rows that go, and with them their memory.
+    ///
+    /// The swaps run in two passes. The first moves the rows that stay together at the front, in their old order, and
+    /// so the rows that go behind them. The second spreads them over their new places from the end on. Swaps keep every
+    /// value in the table, so that a `Vec` within a row that goes serves a row that comes.
     fn merge(&mut self, ids: &[RowId]) {
         self.swaps.clear();
         let (mut kept, mut wanted) = (0, ids.iter().peekable());
@@ -243,7 +249,7 @@ impl Slots {
                 kept += 1;
             }
         }
-        // From the end on: whatever is moved out of the way is of a row that goes, or new.
+        // The pass runs from the end on: a row that is moved out of the way is one that goes, or a new one.
         for (place, id) in ids.iter().enumerate().rev() {
             if kept > 0 && self.ids[kept - 1] == *id {
                 kept -= 1;
@@ -293,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_predicted_by_a_client_get_ids_apart() {
+    fn rows_that_a_client_predicts_get_ids_apart() {
         let mut table: Table<u8> = Table::default();
         let ids = [RowId { slot: 3, generation: 1 }];
         table.restore(&ids, |_, value| *value = 5);
@@ -311,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_stay_keep_their_memory_whatever_comes_and_goes_around_them() {
+    fn rows_that_stay_keep_their_memory_while_others_come_and_go() {
         let ids = |slots: u32| {
             let slots = (0..8).filter(move |slot| slots >> slot & 1 != 0);
             slots.map(|slot| RowId { slot, generation: slot % 3 }).collect::<Vec<_>>()

@@ -56,7 +56,7 @@ impl fmt::Display for Tick {
 pub struct TickTime(pub f64);
 
 impl TickTime {
-    /// The tick that the moment is in, kept within the range of a tick; 0 for a moment that is no number.
+    /// The tick in which the moment lies, kept within the range of a tick; 0 for a moment that is no number.
     #[must_use]
     pub const fn tick(self) -> Tick {
         Tick(self.0 as u32)

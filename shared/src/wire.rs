@@ -1,7 +1,7 @@
 //! Bytes and bits on the wire: checked readers and writers.
 //!
-//! Readers are total: any bytes give a value or a [`DecodeError`], and nothing is allocated from a length
-//! that was only claimed. Bits are filled from the lowest bit of each byte.
+//! Readers are total: any bytes give a value or a [`DecodeError`], and nothing is allocated from a length that is only
+//! claimed. Bits are filled from the lowest bit of each byte.
 
 mod bits;
 mod bytes;
@@ -11,40 +11,40 @@ pub use bits::{BitReader, BitWriter};
 pub use bytes::{Reader, put_varint};
 pub use range::{Chance, RangeDecoder, RangeEncoder};
 
-/// Why bytes from a peer were refused. They changed nothing.
+/// The reason for which bytes from a peer were refused. They changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The message ends before a value does.
+    /// The message ends before the end of a value.
     #[error("message truncated: needed {needed} more bits or bytes, {remaining} left")]
     Truncated {
-        /// How much the value takes.
+        /// The bits or bytes that the value takes.
         needed: usize,
-        /// How much there was.
+        /// The bits or bytes that were left.
         remaining: usize,
     },
     /// A value outside its range.
     #[error("value {value} is over its bound {max}")]
     OutOfRange {
-        /// What was read.
+        /// The value that was read.
         value: u64,
-        /// The largest that is allowed.
+        /// The largest value that is allowed.
         max: u64,
     },
     /// Bytes after the end of the message.
     #[error("{0} bytes after the end of the message")]
     Trailing(usize),
-    /// A first byte that names no message.
+    /// A first byte that names no message, or a field that names no known kind.
     #[error("unknown message kind {0:#04x}")]
     UnknownKind(u8),
     /// A delta that names a row its baseline does not have, or a row twice.
     #[error("delta does not fit its baseline")]
     BaselineMismatch,
-    /// The decoded section's hash is not the one that was sent.
+    /// The hash of the decoded section is not the one that was sent.
     #[error("section hash {found:#010x}, expected {expected:#010x}")]
     HashMismatch {
-        /// The server's.
+        /// The hash that the server sent.
         expected: u32,
-        /// Of what was decoded.
+        /// The hash of the rows that were decoded.
         found: u32,
     },
     /// A control message that its schema refuses.

@@ -4,6 +4,7 @@
 //! `rhythm`, `readers`, `memory` and `process` open sockets, on the loopback interface.
 
 #[cfg(test)]
+mod architecture;
 mod codec;
 #[cfg(test)]
 mod desync;

@@ -12,8 +12,9 @@ use std::process::Command;
 const FILE_LINES_MAX: usize = 500;
 
 /// What may lie at the top besides dot-files.
-const TOP_LEVEL: [&str; 14] = [
+const TOP_LEVEL: [&str; 15] = [
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE-APACHE",

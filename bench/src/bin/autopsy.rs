@@ -1,4 +1,4 @@
-//! `cargo autopsy FILE`: prints what two machines disagreed about, and runs it again here.
+//! `cargo autopsy FILE`: prints the fields on which a server and a client disagreed, and simulates the tick again here.
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -10,7 +10,7 @@ use tickwire_bench::autopsy::explain;
 use tickwire_games::for_each_game;
 use tickwire_server::room::Autopsy;
 
-/// Prints an autopsy that a server has written, and runs it again.
+/// Prints an autopsy that a server has written, and simulates its tick again.
 #[derive(Debug, Parser)]
 #[command(name = "autopsy", version)]
 struct Args {
@@ -27,7 +27,7 @@ fn main() -> Result<()> {
         ($($game:ty),*) => {
             match autopsy.game.as_str() {
                 $(name if name == <$game>::RULES.name => explain::<$game>(&autopsy),)*
-                other => bail!("{} is of a game {other} that is not here", file.display()),
+                other => bail!("{} is of the game {other}, which this build does not have", file.display()),
             }
         };
     }

@@ -1,4 +1,4 @@
-//! `cargo bots`: fills rooms with bots, measures what they get, and holds the server to its promises.
+//! `cargo bots`: fills rooms with bots, measures the snapshots that they receive, and holds the server to its promises.
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -20,10 +20,10 @@ use tickwire_games::for_each_game;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
-/// Between two corruptions of one client, so that the server does not give it up.
+/// Seconds between two corruptions of one client, so that the server does not give up that client.
 const CORRUPTION_SECONDS: u32 = 30;
 
-/// Fills rooms with bots and measures what they get.
+/// Fills rooms with bots and measures the snapshots that they receive.
 #[derive(Debug, Parser)]
 #[command(name = "bots", version)]
 struct Args {
@@ -33,10 +33,10 @@ struct Args {
     /// Rooms to create.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
     rooms: u32,
-    /// What rooms are created with, such as motion=erratic,entities=100.
+    /// Options of the rooms, such as motion=erratic,entities=100.
     #[arg(long, value_delimiter = ',', value_parser = room_option, value_name = "KEY=VALUE")]
     options: Vec<(String, Value)>,
-    /// Players in each room; all seats unless said.
+    /// Players in each room; by default all seats.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     players: Option<u32>,
     /// Seconds to measure, after joining and two seconds of warm-up.
@@ -45,38 +45,38 @@ struct Args {
     /// Writes the report to this file.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// A running server, ws://host:port; a release server is built and started without it.
+    /// A running server, ws://host:port; without it a release server is built and started.
     #[arg(long)]
     url: Option<String>,
     /// The running server's process, for its CPU time and memory.
     #[arg(long, requires = "url")]
     server_pid: Option<u32>,
-    /// Heads and byte counts only, with one whole client per room.
+    /// Bots read only heads and count bytes, except one full client per room.
     #[arg(long)]
     thin: bool,
-    /// Clients besides, spread over the rooms, that read 1 KiB a second. They come and go in turns of at least 14 s;
-    /// the others' intervals are measured with and without them.
+    /// Additional clients, spread over the rooms, that read 1 KiB a second. They join and leave in turns of at least 14
+    /// s; the others' intervals are measured with and without them.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     slow_readers: u32,
-    /// The same that never read.
+    /// Additional clients that never read.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     never_readers: u32,
-    /// Fields of clients' worlds that are damaged, spread over the time: each has to be noticed and set right.
+    /// Fields of clients' worlds that are damaged, spread over the time: each must be noticed and healed.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     corruptions: u32,
     /// Round trip of each client's link, half each way.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     latency_ms: u32,
-    /// Each message is up to so much later.
+    /// Each message is delayed by up to this much more.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     jitter_ms: u32,
     /// Percent of messages that start a hold of 200 ms.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     stall_percent: u32,
-    /// A link that people have: lan, home, 4g-train, hotel or satellite.
+    /// A typical link: lan, home, 4g-train, hotel or satellite.
     #[arg(long, conflicts_with_all = ["latency_ms", "jitter_ms", "stall_percent"])]
     profile: Option<String>,
-    /// Names, policies and links follow from it.
+    /// Seed of the run; names, policies and links follow from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     match start(&args) {
         Ok(code) => code,
         Err(error) => {
-            // With stderr closed there is nobody to tell.
+            // With stderr closed the error cannot be shown.
             let _ = writeln!(stderr(), "bots: {error:#}");
             ExitCode::FAILURE
         }
@@ -145,7 +145,10 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
         args.corruptions <= whole * (args.seconds / CORRUPTION_SECONDS).max(1),
         "a client is closed when its world differs too often: at most one corruption per client and {CORRUPTION_SECONDS} s"
     );
-    ensure!(!args.thin || !G::RULES.is_lockstep(), "in lockstep there is nothing that a thin client could leave out");
+    ensure!(
+        !args.thin || !G::RULES.is_lockstep(),
+        "--thin is not possible in lockstep: every client needs the whole world"
+    );
     let (own, address) = match &args.url {
         Some(url) => (None, address_of(url)?),
         None => {
@@ -183,7 +186,7 @@ async fn play<G: Game>(args: &Args) -> Result<ExitCode> {
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What is between the bots and the server.
+/// The link between the bots and the server.
 fn link(args: &Args) -> Result<LinkProfile> {
     let Args { latency_ms, jitter_ms, stall_percent, ref profile, .. } = *args;
     let Some(name) = profile else {
@@ -210,7 +213,7 @@ fn print(report: &Report, asides: &Asides, broken: &[String]) -> Result<()> {
     }
     if broken.is_empty() {
         let beside = report.slow_readers.as_ref().map_or("", |_| ", slow readers within their bounds");
-        writeln!(out, "  ✓ delivered, agreed, nobody lost{beside}")?;
+        writeln!(out, "  ✓ ticks delivered, hashes agree, no connection lost{beside}")?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `cargo bytes`: where a game's bytes go, field by field.
+//! `cargo bytes`: the bytes of a game, field by field.
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -11,20 +11,20 @@ use tickwire_bench::bytes::{Plan, measure, render};
 use tickwire_bench::options::room_option;
 use tickwire_games::for_each_game;
 
-/// Plays rooms of bots and prices every field of every delta.
+/// Plays rooms of bots and measures the cost of every field of every delta.
 #[derive(Debug, Parser)]
 #[command(name = "bytes", version)]
 struct Args {
     /// The game that is played.
     #[arg(long, default_value = "arena")]
     game: String,
-    /// What rooms are created with, such as motion=erratic,entities=100.
+    /// Options of the rooms, such as motion=erratic,entities=100.
     #[arg(long, value_delimiter = ',', value_parser = room_option, value_name = "KEY=VALUE")]
     options: Vec<(String, Value)>,
     /// Rooms, each with its own seed.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rooms: u32,
-    /// Players in each room; all seats unless said.
+    /// Players in each room; by default all seats.
     #[arg(long)]
     players: Option<u8>,
     /// Seconds of play that are counted in each room, after ten that are not.

@@ -1,4 +1,4 @@
-//! `cargo feel`: plays arena over every kind of link in simulated time, or in a real browser, and says how it felt.
+//! `cargo feel`: plays arena over every kind of link in simulated time, or in a real browser, and reports how it felt.
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -14,41 +14,42 @@ use tickwire_bench::feel::browser::{Sitting, watch};
 use tickwire_bench::feel::{BAD, Feel, Scene, Size, html, measure, render, svg};
 use tickwire_bench::server_process::ServerProcess;
 
-/// Plays arena over every kind of link, in simulated time and from a seed, and says how it felt.
+/// Plays arena over every kind of link, in simulated time and from a seed, and reports how it felt.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo feel --")]
 struct Args {
     /// Rooms per profile and scene.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rooms: u32,
-    /// Players in each.
+    /// Players in each room.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=16))]
     players: u32,
-    /// Seconds of play that are measured in each.
+    /// Seconds of play that are measured in each room.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     seconds: u32,
-    /// Only this profile.
+    /// Measures only this profile.
     #[arg(long)]
     profile: Option<String>,
-    /// A link of one's own instead of the profiles: round trip, jitter and percent of stalls.
+    /// A link of your own instead of the profiles: round trip, jitter and percent of stalls.
     #[arg(long, num_args = 3, value_names = ["LATENCY_MS", "JITTER_MS", "STALL_PERCENT"], conflicts_with = "profile")]
     link: Option<Vec<u32>>,
-    /// Plays in headless Chromium and in real time instead, alone in open space, and holds what is seen to promises.
+    /// Plays alone in open space in headless Chromium and in real time instead, and checks the results against
+    /// promises.
     #[arg(long, conflicts_with_all = ["rooms", "players", "profile", "seed", "svg", "html"])]
     browser: bool,
-    /// Keys that are pressed in the browser to see when the ship moves.
+    /// Keys that are pressed in the browser to measure when the ship moves.
     #[arg(long, default_value_t = 20, requires = "browser", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     presses: u32,
-    /// Everything in simulated time follows from it.
+    /// Seed of the run; everything in simulated time follows from it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Writes the findings to this file.
+    /// Writes the results to this file.
     #[arg(long)]
     json: Option<PathBuf>,
     /// Writes the curves to this file.
     #[arg(long)]
     svg: Option<PathBuf>,
-    /// Writes a page with both to this file.
+    /// Writes a page with the results and the curves to this file.
     #[arg(long)]
     html: Option<PathBuf>,
 }
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
     match feel(&Args::parse()) {
         Ok(code) => code,
         Err(error) => {
-            // With stderr closed there is nobody to tell.
+            // With stderr closed the error cannot be shown.
             let _ = writeln!(stderr(), "feel: {error:#}");
             ExitCode::FAILURE
         }
@@ -109,13 +110,13 @@ async fn in_browser(args: &Args) -> Result<ExitCode> {
     Ok(if seen.broken().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The server takes the page into its program when it is built.
+/// The page is built first, because the server takes it into its program when it is built.
 fn build_page() -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-    let mut tick_inputs = Command::new(cargo);
-    tick_inputs.args(["run", "--release", "--quiet", "-p", "tickwire-bundle", "--manifest-path"]).arg(manifest);
-    let status = tick_inputs.args(["--", "build"]).status().context("cargo does not start")?;
+    let mut bundle = Command::new(cargo);
+    bundle.args(["run", "--release", "--quiet", "-p", "tickwire-bundle", "--manifest-path"]).arg(manifest);
+    let status = bundle.args(["--", "build"]).status().context("cargo does not start")?;
     ensure!(status.success(), "the page cannot be built");
     Ok(())
 }
@@ -136,7 +137,7 @@ fn play(args: &Args) -> Result<Vec<Feel>> {
             let next = jobs.lock().expect("no worker fails while it takes a job").pop();
             let Some((number, (name, link, scene))) = next else { return };
             let feel = measure(name, link, scene, size, args.seed);
-            done.lock().expect("no worker fails while it hands in").push((number, feel));
+            done.lock().expect("no worker fails while it stores a result").push((number, feel));
         }
     };
     thread::scope(|scope| {
@@ -148,7 +149,7 @@ fn play(args: &Args) -> Result<Vec<Feel>> {
     Ok(done.into_iter().map(|(_, feel)| feel).collect())
 }
 
-/// What is between players and server.
+/// The links between players and server, with their names.
 fn links(args: &Args) -> Result<Vec<(String, LinkProfile)>> {
     if let Some(link) = own_link(args) {
         return Ok(vec![("own".into(), link)]);

@@ -131,8 +131,8 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
     let mut out = stdout().lock();
     for report in &reports {
         writeln!(out, "\n{}", report.table())?;
-        for mark_unconfirmed in report.doubts() {
-            writeln!(out, "  ! {mark_unconfirmed}")?;
+        for doubt in report.doubts() {
+            writeln!(out, "  ! {doubt}")?;
         }
     }
     Ok(reports.iter().flat_map(Report::faults).collect())
@@ -162,8 +162,8 @@ async fn measure_rhythm(args: &Args, scene: Scene) -> Result<Vec<String>> {
     write(args, &serde_json::to_string_pretty(&report)?, &rhythm::page(&report))?;
     let mut out = stdout().lock();
     writeln!(out, "\n{}", report.table())?;
-    for mark_unconfirmed in report.doubts() {
-        writeln!(out, "  ! {mark_unconfirmed}")?;
+    for doubt in report.doubts() {
+        writeln!(out, "  ! {doubt}")?;
     }
     Ok(report.faults())
 }

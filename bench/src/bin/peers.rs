@@ -30,14 +30,14 @@ struct Args {
     #[arg(long, default_value = "80", value_delimiter = ',', value_name = "N,N,N")]
     #[arg(value_parser = clap::value_parser!(u32).range(8..=16_384))]
     clients: Vec<u32>,
-    /// Seconds that count, per round and server, after joining and three seconds of warm-up; 10 unless said, 4 per
+    /// Seconds that count, per round and server, after joining and three seconds of warm-up; by default 10, or 4 per
     /// step of --capacity.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     seconds: Option<u32>,
     /// Turns of each server per workload and number of clients.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Finds out how many clients one process of each server holds, with the first workload unless said.
+    /// Searches the number of clients that one process of each server holds; by default with the first workload.
     #[arg(long, conflicts_with_all = ["clients", "rounds", "check"])]
     capacity: bool,
     /// Only this workload; may be given several times.
@@ -46,16 +46,16 @@ struct Args {
     /// Writes the report to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Writes the report as a page to this file; with --json it lies beside that one unless said.
+    /// Writes the report as a page to this file; with --json the default is a page beside that file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Only has Colyseus' own client compare what it sees with what its server has.
+    /// Only makes Colyseus' own client compare the states that it sees with its server's.
     #[arg(long)]
     check: bool,
 }
 
 impl Args {
-    /// Those that were asked for, or else these.
+    /// The workloads of the command line, or else these.
     fn workloads(&self, usual: &[Workload]) -> Vec<Workload> {
         let is_asked = |workload: &Workload| self.workload.iter().any(|name| name == workload.name);
         if self.workload.is_empty() { usual.to_vec() } else { WORKLOADS.into_iter().filter(is_asked).collect() }
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// To stderr: stdout is the table's. With stderr closed there is nobody to tell.
+/// Prints to stderr, because stdout is the table's. With stderr closed the words cannot be shown.
 fn say(words: &str) {
     let _ = writeln!(stderr(), "{words}");
 }
@@ -103,7 +103,7 @@ async fn stopped() -> Result<()> {
 
 async fn peers(args: &Args) -> Result<ExitCode> {
     let is_full = |clients: &u32| clients.is_multiple_of(SEATS);
-    ensure!(args.clients.iter().all(is_full), "--clients are multiples of {SEATS}: rooms have so many seats");
+    ensure!(args.clients.iter().all(is_full), "--clients are multiples of {SEATS}: rooms have {SEATS} seats");
     install().await?;
     if args.check {
         for motion in MOTIONS {
@@ -119,7 +119,7 @@ async fn peers(args: &Args) -> Result<ExitCode> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Compares, prints and writes the report; gives what did not run as it should.
+/// Compares, prints and writes the report; gives the checks that failed.
 async fn compare_all(args: &Args) -> Result<Vec<String>> {
     let plan = Plan { clients: args.clients.clone(), seconds: args.seconds.unwrap_or(SECONDS), rounds: args.rounds };
     let mut comparisons: Vec<Comparison> = Vec::new();
@@ -131,7 +131,7 @@ async fn compare_all(args: &Args) -> Result<Vec<String>> {
     Ok(comparisons.iter().flat_map(Comparison::faults).collect())
 }
 
-/// Finds out what both hold, prints and writes the report; gives what was promised and not kept.
+/// Searches the capacity of both servers, prints and writes the report; gives the promises that were not kept.
 async fn find_capacity(args: &Args) -> Result<Vec<String>> {
     let mut reports = Vec::new();
     for workload in args.workloads(&WORKLOADS[..1]) {

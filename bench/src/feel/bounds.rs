@@ -1,27 +1,28 @@
-//! What each kind of link may do to a player at the most, and what it cannot but do.
+//! Bounds for the results of each kind of link: the worst that a player may experience, and effects that a link is sure
+//! to have.
 //!
-//! The bounds are as tight as twenty seeds allow. Where a link is sure to be felt there is a lower bound too: a measure
-//! that sees nothing would pass everything.
+//! The bounds are as tight as twenty seeds allow. Where the effect of a link cannot be avoided there is a lower bound
+//! too: a measurement that sees nothing would pass everything.
 
 use super::{Feel, Scene};
 use core::ops::RangeInclusive;
 use tickwire::Game;
 use tickwire_games::Arena;
 
-/// Hashes of sections that are compared per client and tick: the room's and the player's own, save what is lost while
-/// a link is down.
+/// Hashes of sections that are compared per client and tick: the room's and the player's own, except those that are
+/// lost while a link is down.
 const HASHES_PER_TICK_MIN: f64 = 1.9;
 
 /// Seconds of play, of all clients together, below which a rare event weighs too much for bounds.
 const LENGTH_MIN: u32 = 300;
 
-/// What may be found over one kind of link.
+/// The bounds for one kind of link.
 struct Bounds {
     profile: &'static str,
     /// The worst correction in open space, where none in a hundred is above 0, and in battle.
     correction_max_units: [RangeInclusive<f64>; 2],
-    /// One snapshot in a hundred corrects the own ship by more, in battle. Hits come as a surprise to whoever they
-    /// happen to, most of all when they are judged by a view that is older than one's own.
+    /// One snapshot in a hundred corrects the own ship by more, in battle. A client cannot predict hits on its own
+    /// ship, least of all hits that are judged by an attacker's view that is older than its own.
     battle_p99_units: RangeInclusive<f64>,
     rollback_p99_ticks: RangeInclusive<f64>,
     lead_ticks: RangeInclusive<f64>,
@@ -108,8 +109,8 @@ impl Feel {
         BOUNDS.iter().any(|bounds| bounds.profile == self.profile)
     }
 
-    /// What is not as it should be: hashes, the usual correction and, where it was played for long enough, whatever is out
-    /// of the profile's bounds, if it has any.
+    /// The checks that failed: hashes, the usual correction and, if the play was long enough, every value out of the
+    /// profile's bounds, where the profile has bounds.
     #[must_use]
     pub fn broken(&self) -> Vec<String> {
         let ticks = f64::from(self.clients * self.seconds * Arena::RULES.tick_rate_hz);

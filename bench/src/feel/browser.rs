@@ -1,8 +1,9 @@
 //! How the game feels in a real browser: arena's page in headless Chromium, the real server, and the page's own model
 //! of a bad network between the two.
 //!
-//! First keys: in one new room after the other, where the ship rests, a key goes down, and the frames are counted
-//! until the ship is seen to move. Then minutes of flying about in open space, looked at frame by frame.
+//! The first part measures keys: in one new room after the other, where the ship rests, a key goes down, and the frames
+//! are counted until the ship is seen to move. In the second part the ship flies in open space for minutes, and every
+//! frame is examined.
 
 use crate::browser::{Browser, Device};
 use crate::measure::Distribution;
@@ -15,34 +16,34 @@ use std::time::Duration;
 use tickwire::link::LinkProfile;
 use tokio::time::sleep;
 
-/// What looks at the page from within.
+/// The script that examines the page from within.
 const PROBE: &str = include_str!("probe.js");
 
-/// A key that shows nothing after so many frames never will.
+/// A key that has not moved the ship after this many frames never will.
 const FRAMES_MAX: u32 = 60;
 
-/// Keys pressed in each room: one per axis, because what was moved once drifts for ever.
+/// Keys pressed in each room: one per axis, because a ship that has moved along an axis drifts along it for ever.
 const KEYS: [(&str, &str); 2] = [("ArrowRight", "x"), ("ArrowDown", "y")];
 
 /// Ticks after which a new ship flies, and clocks have settled.
 const SETTLED_TICKS: u32 = 90;
 
-/// Ticks after which the page knows what the link does now and then.
+/// Ticks after which the page has adapted to the rarer events of the link.
 const KNOWN_TICKS: u32 = 300;
 
-/// What may take longest: until a room is there and its clocks have settled.
+/// Bound for the slowest wait: until a room is there and its clocks have settled.
 const READY_MS: u32 = 20_000;
 
 /// Corrections are kept in thousandths of the game's unit.
 const CORRECTION_STEPS: f64 = 1_000.0;
 
-/// Half a ship's length, in units.
+/// Bound for the 99th percentile of corrections: half a ship's length, in units.
 const CORRECTION_UNITS_MAX: f64 = 12.0;
 
 /// Percent of frames in which there may be no snapshot to interpolate to.
 const UNDERRUN_PERCENT_MAX: f64 = 0.1;
 
-/// How much is played.
+/// The number of keys and the time of flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sitting {
     /// Keys that are pressed to see when the ship moves.
@@ -51,23 +52,24 @@ pub struct Sitting {
     pub seconds: u32,
 }
 
-/// What a player saw.
+/// The results that a player would see.
 #[derive(Debug, Clone, Serialize)]
 pub struct Seen {
     /// Frames from a key to the ship's motion, key by key; 1 is the very next frame, 0 is never.
     pub frames_to_move: Vec<u32>,
     /// Frames that were drawn while flying.
     pub frames: u64,
-    /// The longest that one took, in milliseconds: a browser that was held up shows in everything else.
+    /// The longest time of a frame, in milliseconds: a browser that was held up shows in every other result.
     pub frame_ms_max: f64,
-    /// Snapshots that came meanwhile.
+    /// Snapshots that arrived while flying.
     pub snapshots: u64,
-    /// How far predictions of the own ship were off before smoothing, per snapshot: the largest of the 150 ms before
-    /// each, so rather more than less.
+    /// Distance by which predictions of the own ship were off before smoothing, per snapshot: the largest of the 150 ms
+    /// before each snapshot, and so never less than the real one.
     pub correction_units: Extent<f64>,
-    /// Percent of frames that showed others beyond the newest snapshot, for want of one to interpolate to.
+    /// Percent of frames that showed others beyond the newest snapshot, because there was no newer one to interpolate
+    /// to.
     pub underrun_percent: f64,
-    /// Those of them in which others stood still because nothing newer had come for too long.
+    /// Percent of frames in which others stood still because no newer snapshot had arrived for too long.
     pub still_percent: f64,
     /// Ticks that the server made without the player's input.
     pub starved_ticks: u64,
@@ -75,11 +77,11 @@ pub struct Seen {
     pub rtt_ms: f64,
     /// Section hashes compared with the server's.
     pub hashes_compared: u64,
-    /// Those that differed, and messages that could not be read.
+    /// Compared hashes that differed, and messages that could not be decoded.
     pub hash_mismatches: u64,
 }
 
-/// What the probe counts.
+/// The counts of the probe.
 #[derive(Debug, Deserialize)]
 struct Flown {
     frames: u64,
@@ -97,7 +99,7 @@ struct Flown {
 /// Plays in a browser, over a link of this kind, on the server at `address`.
 ///
 /// # Errors
-/// When there is no browser, or the page does something else than play.
+/// When there is no browser, or when the page does not play.
 pub async fn watch(address: SocketAddr, link: LinkProfile, sitting: Sitting) -> Result<Seen> {
     let LinkProfile { latency_ms, jitter_ms, stall_percent, .. } = link;
     let url = format!(
@@ -119,9 +121,9 @@ pub async fn watch(address: SocketAddr, link: LinkProfile, sitting: Sitting) -> 
     Ok(Seen::of(frames_to_move, &flown))
 }
 
-/// Takes the player into a new room of their own, and waits until the ship flies.
+/// Puts the player into a new room that no other client has joined, and waits until the ship flies.
 async fn enter(browser: &Browser, url: &str) -> Result<()> {
-    // An address that differs in its fragment alone would not load the page anew.
+    // The browser would not reload the page for an address that differs in its fragment alone.
     browser.visit("about:blank").await?;
     browser.visit(url).await?;
     until(browser, "window.tickwire?.ready").await?;
@@ -132,7 +134,7 @@ async fn enter(browser: &Browser, url: &str) -> Result<()> {
     Ok(())
 }
 
-/// Waits for so many ticks of the server.
+/// Waits for this many ticks of the server.
 async fn pass(browser: &Browser, ticks: u32) -> Result<()> {
     let tick = browser.eval("window.tickwire.stats().tick").await?;
     until(browser, &format!("window.tickwire.stats().tick > {tick} + {ticks}")).await
@@ -200,7 +202,7 @@ impl Seen {
         promises.into_iter().filter(|(kept, _)| !kept).map(|(_, words)| words).collect()
     }
 
-    /// What was seen, in lines, with the promises that were not kept.
+    /// The results in lines, with the promises that were not kept.
     #[must_use]
     pub fn render(&self) -> String {
         let (keys, next) =

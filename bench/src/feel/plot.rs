@@ -1,4 +1,4 @@
-//! The findings as curves: corrections, input lead and view delay, one colour per profile.
+//! The results as curves: corrections, input lead and view delay, one colour per profile.
 
 use super::{Feel, Scene};
 use crate::feel::render;
@@ -25,7 +25,7 @@ struct Panel<'a> {
     curves: Vec<(&'a str, Vec<(f64, f64)>)>,
 }
 
-/// Draws the findings of the open scene.
+/// Draws the results of the open scene.
 ///
 /// # Errors
 /// When a drawing cannot be made.
@@ -56,7 +56,7 @@ pub fn svg(feels: &[Feel]) -> Result<String> {
         let area = SVGBackend::with_string(&mut out, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
         for (number, (panel, area)) in panels.iter().zip(area.split_evenly((1, panels.len()))).enumerate() {
-            // One legend for all, where there is room for it.
+            // One legend serves all panels; it is in the first one, where there is room for it.
             panel.draw(&area, number == 0)?;
         }
         area.present()?;
@@ -106,7 +106,7 @@ impl Panel<'_> {
     }
 }
 
-/// With at most one decimal.
+/// A number with at most one decimal.
 fn trimmed(value: f64) -> String {
     let rounded = (value * 10.0).round() / 10.0;
     format!("{rounded}")

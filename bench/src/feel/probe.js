@@ -1,13 +1,13 @@
-// Looks at the page frame by frame, from within: what a player would see, and when.
+// Examines the page frame by frame, from within: it sees what a player would see, at the same time.
 
 (() => {
   const stats = () => window.tickwire.stats();
-  // The page asked for its next frame before this did, so this always comes right after the page has drawn.
+  // The page asked for its next frame before this script did, so this always runs right after the page has drawn.
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const key = (kind, code) => dispatchEvent(new KeyboardEvent(kind, { code, bubbles: true, cancelable: true }));
 
-  /** How many frames after a key went down the own figure has moved along an axis on which it rested; 0 for never. */
+  /** The number of frames from a key press until the own figure moves along an axis on which it rested; 0 for never. */
   async function press(code, axis, framesMax) {
     await frame();
     const rest = stats().own[axis];
@@ -15,7 +15,7 @@
       await frame();
       if (stats().own[axis] !== rest) throw new Error(`it moves along ${axis} by itself`);
     }
-    // At any time between two frames, as fingers do.
+    // The key goes down at any time between two frames, as with fingers.
     await pause(Math.random() * 16);
     key('keydown', code);
     let frames = 1;
@@ -27,7 +27,7 @@
     return frames;
   }
 
-  /** Flies about for so long, and counts. */
+  /** Flies about for this long, and counts. */
   async function fly(ms) {
     const codes = ['ArrowUp', 'ArrowRight', 'ArrowDown', 'ArrowLeft'];
     const first = stats();
@@ -48,7 +48,8 @@
         turn = now + 200 + Math.random() * 400;
       }
       const current = stats();
-      // The largest of the last 150 ms, for each snapshot: more than there was, never less.
+      // The page reports the largest correction of the last 150 ms, so the value for a snapshot may be too large, but
+      // never too small.
       for (let n = seen.snapshots; n < current.snapshots; n += 1) corrections.push(current.correction_units);
       seen = current;
     }
@@ -70,7 +71,7 @@
 
   window.probe = {
     press,
-    // A script may not wait for minutes: this is asked for when it should be there.
+    // A script may not wait for minutes: the caller asks for the result when it should be there.
     fly: (ms) => { window.probe.flown = null; fly(ms).then((flown) => { window.probe.flown = flown; }, (error) => { window.probe.flown = { error: String(error) }; }); },
     flown: null,
   };

@@ -1,4 +1,4 @@
-//! What the players do while it is measured how it feels.
+//! The scenes whose feel is measured, and the players' inputs in them.
 
 use crate::harness::Client;
 use tickwire::math::vec2;
@@ -6,20 +6,20 @@ use tickwire::{Rng, Tick};
 use tickwire_games::Arena;
 use tickwire_games::arena::Helm;
 
-/// What is played.
+/// A scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scene {
-    /// Everyone flies about and nobody shoots.
+    /// All players fly about and none shoots.
     Open,
     /// The game's own bots fight.
     Battle,
 }
 
 impl Scene {
-    /// Both.
+    /// Both scenes.
     pub const ALL: [Self; 2] = [Self::Open, Self::Battle];
 
-    /// Its name in tables and reports.
+    /// The scene's name in tables and reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ pub(super) struct Hands {
     players: Vec<Pilot>,
 }
 
-/// A player who changes course every third of a second or so, as people do who dodge.
+/// A player who changes course about every third of a second, as people do when they dodge.
 struct Pilot {
     dice: Rng,
     decided: Tick,
@@ -49,7 +49,7 @@ impl Hands {
         Self { scene, players: (0..players).map(|_| pilot()).collect() }
     }
 
-    /// Decides for a player, after a frame.
+    /// Decides on a player's input, after a frame.
     pub(super) fn steer(&mut self, index: usize, client: &mut Client<Arena>) {
         if self.scene == Scene::Battle {
             return;

@@ -1,10 +1,10 @@
-//! What was found, as people like to read it.
+//! The results as text for people.
 
 use super::Feel;
 use crate::table::grouped;
 use std::fmt::Write as _;
 
-/// Lays the findings out in lines, one per profile and scene.
+/// Lays out the results in lines, one per profile and scene.
 #[must_use]
 pub fn render(feels: &[Feel]) -> String {
     let mut out = format!(

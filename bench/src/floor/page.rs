@@ -31,7 +31,7 @@ pub fn page(reports: &[Report]) -> Page {
             doubts: reports.iter().flat_map(Report::doubts).collect(),
         }],
         notes: vec![
-            "CPU is the kernel's account of the threads (schedstat), one core for what is measured and one for the \
+            "CPU is the kernel's account of the threads (schedstat), one core for the measured side and one for the \
              load generator; medians over rounds of two seconds. The ratio is what simulation, encoding and the rest \
              of our code cost on top of the kernel."
                 .into(),

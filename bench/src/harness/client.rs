@@ -1,4 +1,4 @@
-//! A player of the harness: a client session, its links, and the game's own bot as its hands.
+//! A player of the harness: a client session, its links, and the game's own bot in place of hands.
 
 use tickwire::client::Session;
 use tickwire::link::{Link, LinkProfile};
@@ -6,10 +6,10 @@ use tickwire::message::close::CloseCode;
 use tickwire::{Game, Rng, Tick};
 use tickwire_server::room::MemberId;
 
-/// A page draws so often.
+/// Interval at which a page draws.
 const FRAME_US: u64 = 16_000;
 
-/// First byte of what travels on the link to the client: a message or the close of the connection.
+/// First byte of an item on the link to the client: it tells a message from the close of the connection.
 const MESSAGE: u8 = 0;
 const CLOSE: u8 = 1;
 
@@ -19,11 +19,11 @@ pub struct Client<G: Game> {
     pub session: Session<G>,
     /// The member that the room knows this connection by.
     pub member: Option<MemberId>,
-    /// Close codes that the session was shown.
+    /// Close codes that the session has received.
     pub closes: Vec<u16>,
     /// While true, nothing arrives at the server: its acks are missing.
     pub is_mute: bool,
-    /// While true, nothing runs on the device: what arrives waits.
+    /// While true, nothing runs on the device: messages that arrive wait.
     pub is_asleep: bool,
     /// Input of the player; `None` for the game's bot.
     pub hands: Option<G::Input>,
@@ -39,7 +39,7 @@ pub struct Client<G: Game> {
 }
 
 impl<G: Game> Client<G> {
-    /// A player who has not dialled yet.
+    /// A player who has not connected yet.
     pub fn new(seed: u64, profile: LinkProfile) -> Self {
         let mut dice = Rng::new(seed);
         let session = Session::new("CODE42", "tester", None, dice.next_u64());
@@ -64,13 +64,13 @@ impl<G: Game> Client<G> {
         }
     }
 
-    /// The same without a seat.
+    /// The same client as a spectator, without a seat.
     pub fn watching(mut self) -> Self {
         self.session = self.session.watching();
         self
     }
 
-    /// One step of simulated time. Says whether a frame is to be drawn.
+    /// Runs one step of simulated time. Says whether a frame is to be drawn.
     pub fn run(&mut self, now_us: u64) -> bool {
         if self.is_asleep {
             return false;
@@ -88,7 +88,7 @@ impl<G: Game> Client<G> {
             self.session.advance(now_us);
         }
         match self.session.poll_close(now_us) {
-            // An orderly close comes after what was sent before it: the server answers the goodbye.
+            // An orderly close comes after the messages that were sent before it: the server answers the goodbye.
             Some(CloseCode::Normal) | None => {}
             Some(code) => self.hang_up(code.number(), now_us),
         }
@@ -115,7 +115,7 @@ impl<G: Game> Client<G> {
         }
     }
 
-    /// Decides once per tick, from what is on screen.
+    /// Decides on an input once per tick, from the world on screen.
     fn play(&mut self, now_us: u64) {
         let Some(seat) = self.session.seat() else { return };
         let tick = self.session.predicted_tick();
@@ -128,26 +128,26 @@ impl<G: Game> Client<G> {
         self.session.push_input(input);
     }
 
-    /// What arrives at the server.
+    /// The next message that arrives at the server.
     pub fn poll_server(&mut self, now_us: u64) -> Option<Vec<u8>> {
         self.up.poll(now_us)
     }
 
-    /// The server sends a message.
+    /// Puts a message from the server on the link.
     pub fn send(&mut self, message: Vec<u8>, now_us: u64) {
         let mut framed = vec![MESSAGE];
         framed.extend_from_slice(&message);
         self.down.send(framed, now_us);
     }
 
-    /// The server closes the connection.
+    /// Puts the server's close of the connection on the link.
     pub fn close(&mut self, code: CloseCode, now_us: u64) {
         let mut framed = vec![CLOSE];
         framed.extend_from_slice(&code.number().to_le_bytes());
         self.down.send(framed, now_us);
     }
 
-    /// The connection breaks.
+    /// Breaks the connection without a close.
     pub fn cut(&mut self, now_us: u64) {
         if self.is_open {
             self.hang_up(1006, now_us);
@@ -161,30 +161,30 @@ impl<G: Game> Client<G> {
         self.session.handle_closed(code, now_us);
     }
 
-    /// Whether the connection has gone since this was last asked.
+    /// Whether the connection was lost since the last call.
     pub fn poll_hung_up(&mut self) -> bool {
         std::mem::take(&mut self.has_hung_up)
     }
 
-    /// Nothing passes either way for so long.
+    /// Stops both directions of the link until this time.
     pub fn stall(&mut self, until_us: u64) {
         self.up.stall_until(until_us);
         self.down.stall_until(until_us);
     }
 
-    /// The page is hidden, or shown again.
+    /// Hides the page, or shows it again.
     pub fn set_hidden(&mut self, is_hidden: bool) {
         self.is_hidden = is_hidden;
         self.session.set_hidden(is_hidden);
     }
 
-    /// The link becomes another one, for what is sent from now on.
+    /// Gives the link another profile, for messages that are sent from now on.
     pub const fn set_link(&mut self, profile: LinkProfile) {
         self.up.set_profile(profile);
         self.down.set_profile(profile);
     }
 
-    /// The link becomes perfect, for what is sent from now on.
+    /// Makes the link perfect, for messages that are sent from now on.
     pub fn heal(&mut self) {
         self.is_mute = false;
         self.set_link(LinkProfile::default());

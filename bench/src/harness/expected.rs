@@ -1,10 +1,10 @@
-//! What a player may see, worked out the slow and plain way: the judge of sections, topics and deltas.
+//! The world that a player may see, computed in the slow and plain way, to judge sections, topics and deltas.
 
 use tickwire::Seat;
 use tickwire::state::{Schema, Visibility};
 use tickwire::world::snapshot::{Rows, Snapshot};
 
-/// The part of a world that the player in `seat` may hold; everything else zero or absent.
+/// The part of a world that the player in `seat` may hold; everything else is zero or absent.
 pub fn visible_world(schema: &Schema, world: &Snapshot, seat: Seat) -> Snapshot {
     let mut visible = Snapshot::empty(schema);
     visible.tick = world.tick;
@@ -21,7 +21,7 @@ pub fn visible_world(schema: &Schema, world: &Snapshot, seat: Seat) -> Snapshot 
                     Visibility::Server => false,
                 }
             };
-            // The root row always exists; another row exists for those who see anything of it.
+            // The root row always exists; a player holds another row if any of its fields is visible to that player.
             if number == 0 || (0..row.len()).any(shows) {
                 let out = rows.push(*id);
                 (0..row.len()).filter(|leaf| shows(*leaf)).for_each(|leaf| out[leaf] = row[leaf]);

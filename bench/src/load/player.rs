@@ -96,7 +96,7 @@ impl<G: Game> Player<G> {
         }
         for tick in (1..=newest.0.saturating_sub(after.0)).map(|ahead| after + ahead) {
             let due_us = self.client.input_due_us(tick);
-            // A client that has just joined also makes ticks that were due before; their lateness is not the server's.
+            // A client that has just joined also makes ticks that were due before; they are not measured.
             if due_us >= self.welcomed_us {
                 self.waiting.push_back((tick, due_us));
             }

@@ -1,8 +1,9 @@
-//! How many clients one process of each server holds: growing numbers of them until a bound is broken, then between.
+//! The number of clients that one process of each server holds: the number grows until a bound is broken, and the
+//! search goes on between the last two numbers.
 //!
-//! A number is held when its clients get their snapshots at the rate and with the intervals that were asked for.
-//! Both servers take a step in turn, each with a fresh process. What breaks a bound while the generator itself is
-//! at its end says nothing about the server: the result is then "at least". So is one that no step has broken.
+//! A number is held when its clients receive their snapshots at the required rate and intervals. Both servers take a
+//! step in turn, each with a fresh process. A bound that breaks while the generator itself is at its end is no evidence
+//! about the server: the result is then "at least". The result is "at least" too when no step has broken a bound.
 
 mod page;
 mod report;
@@ -19,28 +20,28 @@ use search::Search;
 use tickwire::Game;
 use tickwire_games::Crowd;
 
-/// Snapshots that a client gets in a second, at the least.
+/// Snapshots that a client receives in a second, at the least.
 const RATE_HZ_MIN: f64 = 29.9;
 
-/// A server that does not reach [`RATE_HZ_MIN`] with one full room may lose so much against what it does there.
+/// A server that does not reach [`RATE_HZ_MIN`] with one full room may fall below its own rate there by this much.
 const RATE_LOST_HZ_MAX: f64 = 0.1;
 
-/// One in a hundred intervals may be longer: two ticks.
+/// One in a hundred intervals may be longer than this: two ticks.
 pub const INTERVAL_P99_MS_MAX: f64 = 2_000.0 / Crowd::RULES.tick_rate_hz as f64;
 
 /// The first number of clients after one full room.
 const FIRST_CLIENTS: u32 = 200;
 
-/// What is to be found out.
+/// The workload to search with, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// What is played.
+    /// The workload that is played.
     pub workload: Workload,
     /// Seconds that count, per step.
     pub seconds: u32,
 }
 
-/// One server's way up.
+/// One server's search.
 struct Climber {
     contestant: Contestant,
     rate_hz_min: f64,
@@ -48,7 +49,8 @@ struct Climber {
     steps: Vec<Step>,
 }
 
-/// Finds out what both servers hold. Needs a runtime; [`super::install`] has to have been done.
+/// Searches the numbers of clients that both servers hold. Needs a runtime; [`super::install`] must have succeeded
+/// before.
 ///
 /// # Errors
 /// When a server does not serve one full room.
@@ -71,7 +73,7 @@ pub async fn measure(plan: Plan, mut progress: impl FnMut(&str)) -> Result<Repor
 }
 
 impl Climber {
-    /// A server's rate with one full room, which decides what is asked of it.
+    /// Measures a server's rate with one full room, which decides the rate that is required of it.
     async fn start(contestant: Contestant, plan: Plan) -> Result<Self> {
         let round = play_round(contestant, turn(plan, SEATS)).await;
         let rate_hz = round.with_context(|| format!("{contestant:?}, one room"))?.tally.rate_hz(SEATS);

@@ -9,26 +9,26 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// How the entities of a room move, by the word that both servers know.
+/// Motions of the entities of a room, by the words that both servers know.
 pub const MOTIONS: [&str; 3] = ["steady", "erratic", "still"];
 
-/// npm has to be done so soon.
+/// npm must be done within this time.
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A check has to be done so soon.
+/// A check must be done within this time.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Node's oldest release that the server was measured with.
+/// The oldest major release of Node that the server was measured with.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// In `node_modules`: the lock file that it was installed from.
+/// In `node_modules`: the lock file that its packages were installed from.
 const INSTALLED: &str = "node_modules/.installed-lock.json";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }
 
-/// Installs what the lock file names, unless it is there already.
+/// Installs the packages of the lock file, unless they are there already.
 ///
 /// # Errors
 /// When Node or npm is missing or too old, or npm fails.
@@ -44,11 +44,11 @@ pub async fn install() -> Result<()> {
     version_of("npm").await?;
     let mut npm = Command::new("npm");
     npm.args(["ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-    // Its last word goes to stderr: stdout may be the report's.
+    // npm's errors go to stderr: stdout may be the report's.
     npm.current_dir(&folder).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let status = timeout(INSTALL_TIMEOUT, npm.status()).await.context("npm ci does not end")??;
     ensure!(status.success(), "npm ci failed in {}", folder.display());
-    fs::write(folder.join(INSTALLED), wanted).context("what npm installed cannot be marked")
+    fs::write(folder.join(INSTALLED), wanted).context("the npm installation cannot be marked as complete")
 }
 
 async fn version_of(program: &str) -> Result<String> {
@@ -57,10 +57,10 @@ async fn version_of(program: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
 }
 
-/// Starts the server with rooms of so many entities besides players.
+/// Starts the server with rooms of this many entities besides players.
 ///
 /// # Errors
-/// When it does not say in time where it listens.
+/// When the server does not print its address in time.
 pub(super) async fn start(entities: u16, motion: &str) -> Result<ServerProcess> {
     let mut node = Command::new("node");
     node.args(["crowd.mjs", "--port", "0", "--entities", &entities.to_string(), "--motion", motion]);
@@ -68,15 +68,16 @@ pub(super) async fn start(entities: u16, motion: &str) -> Result<ServerProcess> 
     ServerProcess::spawn(&mut node).await
 }
 
-/// Has Colyseus' own client compare every state it sees with the server's; gives what agreed, in words.
+/// Makes Colyseus' own client compare every state that it sees with the server's; gives a summary of the states that
+/// agreed.
 ///
 /// # Errors
-/// When anything differs.
+/// When any state differs.
 pub async fn check(motion: &str) -> Result<String> {
     let mut node = Command::new("node");
     node.args(["check.mjs", motion]).current_dir(folder()).stdin(Stdio::null()).kill_on_drop(true);
     let said = timeout(CHECK_TIMEOUT, node.output()).await.context("the check does not end")??;
     let errors = String::from_utf8_lossy(&said.stderr);
-    ensure!(said.status.success(), "Colyseus' client does not see what its server made:\n{errors}");
+    ensure!(said.status.success(), "the states of Colyseus' client differ from its server's:\n{errors}");
     Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
 }

@@ -1,4 +1,4 @@
-//! Seats in rooms of Colyseus, reserved the way its SDK does it: one client creates a room, the others join it.
+//! Seats in rooms of Colyseus, reserved as its SDK reserves them: one client creates a room, the others join it.
 
 use crate::lean::http::post_json;
 use anyhow::{Context, Result, ensure};
@@ -20,8 +20,8 @@ impl Reservation {
     }
 }
 
-/// Creates a room for `players` who have it to themselves; gives where each of them opens its WebSocket. They have
-/// 15 seconds for that.
+/// Creates a room of their own for `players` players; gives the path at which each of them opens its WebSocket. They
+/// have 15 seconds for that.
 ///
 /// # Errors
 /// When the server refuses or takes too long.
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reservation_says_where_to_connect() {
+    fn a_reservation_has_the_path_to_connect_to() {
         let answer = r#"{"name":"crowd","sessionId":"WgC","roomId":"afn","processId":"H0u"}"#;
         let reservation: Reservation = serde_json::from_str(answer).unwrap();
         assert_eq!(reservation.path(), "/H0u/afn?sessionId=WgC");

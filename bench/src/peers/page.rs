@@ -1,4 +1,4 @@
-//! What `cargo peers` found, as a page.
+//! The report of `cargo peers` as a page.
 
 use super::report::{Comparison, Side};
 use crate::figure::{Curve, Figure, Ink};
@@ -6,15 +6,15 @@ use crate::page::{Page, Section};
 use tickwire::Game;
 use tickwire_games::Crowd;
 
-/// How both sides' numbers are to be read.
+/// Explains how both sides' numbers are encoded.
 pub(super) const QUANTIZATION: &str = "Bytes are WebSocket payload with the head, keyframes apart. Ours: x, y and velocity in 1/32 unit, angle and spin \
      in 1024 steps, hp 8 bits, and a hash. Colyseus: x, y and angle as f32 and hp as u8, without velocity.";
 
-/// How CPU time is counted.
-pub(super) const ACCOUNTING: &str = "CPU is the kernel's account of all threads of the server's process (schedstat), per snapshot that a client got. \
+/// Explains how CPU time is counted.
+pub(super) const ACCOUNTING: &str = "CPU is the kernel's account of all threads of the server's process (schedstat), per snapshot that a client received. \
      The server has one core and the load generator another one, everything on loopback.";
 
-/// Lays the comparisons out, a section for each workload.
+/// Lays out the comparisons, a section for each workload.
 #[must_use]
 pub fn page(comparisons: &[Comparison]) -> Page {
     let mut workloads: Vec<&str> = comparisons.iter().map(|comparison| comparison.workload.as_str()).collect();

@@ -1,4 +1,4 @@
-//! What both servers did with the same game: for machines, and for people.
+//! The results of both servers with the same game: for machines, and for people.
 
 use crate::lean::Tally;
 use crate::measure::Distribution;
@@ -9,15 +9,15 @@ use std::fmt::Write as _;
 /// One server in one round.
 #[derive(Debug, Clone)]
 pub(super) struct Round {
-    /// What its clients got.
+    /// Counts of the messages that its clients received and sent.
     pub(super) tally: Tally,
-    /// From one snapshot to the next of the same client.
+    /// Times from one snapshot to the next of the same client.
     pub(super) intervals_us: Distribution,
     /// How late the generator sent inputs.
     pub(super) lateness_us: Distribution,
-    /// The generator's part of its core.
+    /// The part of the time for which the generator was on its core.
     pub(super) generator_busy: f64,
-    /// Microseconds of all its threads on a core.
+    /// Microseconds for which all its threads were on a core.
     pub(super) cpu_us: f64,
     /// Resident memory at the end.
     pub(super) rss_bytes: u64,
@@ -31,10 +31,10 @@ pub struct Measured {
     tally: Tally,
     intervals_us: Distribution,
     lateness_us: Distribution,
-    /// The most of all rounds.
+    /// The largest of all rounds.
     generator_busy: f64,
     cpu_us: f64,
-    /// Of all rounds.
+    /// The sum of all rounds.
     rss_bytes_sum: u64,
     rounds: u64,
     lost: Vec<String>,
@@ -65,50 +65,50 @@ impl Measured {
     }
 }
 
-/// One server on one workload. Whatever is "per" is per snapshot that arrived at a client.
+/// One server on one workload. A quantity that is "per" something is per snapshot that arrived at a client.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Side {
     /// CPU time of the whole process.
     pub cpu_us_per_client_tick: f64,
-    /// WebSocket payload, keyframes aside.
+    /// WebSocket payload, without keyframes.
     pub bytes_per_snapshot: f64,
-    /// Snapshots that a client got in a second.
+    /// Snapshots that a client received in a second.
     pub rate_hz: f64,
-    /// From one snapshot to the next of the same client.
+    /// Time from one snapshot to the next of the same client.
     pub interval_ms: Spread,
-    /// Resident memory of the process with all clients in it, mean of the rounds.
+    /// Resident memory of the process with all clients in it, the mean of the rounds.
     pub rss_bytes: u64,
 }
 
-/// Ours over theirs: below one is better.
+/// Our value over the other server's: below one is better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Ratio {
-    /// Of CPU time per client-tick.
+    /// Ratio of CPU time per client-tick.
     pub cpu: f64,
-    /// Of bytes per snapshot.
+    /// Ratio of bytes per snapshot.
     pub bytes: f64,
-    /// Of the 99th percentile of the intervals.
+    /// Ratio of the 99th percentiles of the intervals.
     pub p99_ms: f64,
-    /// Of resident memory.
+    /// Ratio of resident memory.
     pub rss: f64,
 }
 
 /// Both servers on one workload.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// What was played.
+    /// The name of the workload.
     pub workload: String,
-    /// How many played, in rooms of eight.
+    /// Clients that played, in rooms of eight.
     pub clients: u32,
     /// Our server.
     pub ours: Side,
-    /// The other one.
+    /// Colyseus.
     pub colyseus: Side,
-    /// One over the other.
+    /// Our values over those of Colyseus.
     pub ratio: Ratio,
-    /// How late the generator sent one in a hundred inputs, in milliseconds, to ours and to the other.
+    /// How late the generator sent one in a hundred inputs, in milliseconds, to ours and to Colyseus.
     pub generator_late_p99_ms: [f64; 2],
-    /// The generator's part of its core, with ours and with the other.
+    /// The part of the time for which the generator was on its core, with ours and with Colyseus.
     pub generator_busy: [f64; 2],
     /// Connections that ended, in words.
     #[serde(skip)]
@@ -116,7 +116,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Sets both beside each other.
+    /// Compares both sides.
     #[must_use]
     pub fn new(workload: &str, clients: u32, ours: &Measured, colyseus: &Measured) -> Self {
         let generator_late_p99_ms = [ours, colyseus].map(|measured| measured.lateness_us.spread_ms().p99);
@@ -135,7 +135,7 @@ impl Comparison {
         Self { workload: workload.into(), clients, ours, colyseus, ratio, generator_late_p99_ms, generator_busy, lost }
     }
 
-    /// Why this compares nothing, or not what it says, in words; empty when all is well.
+    /// Reasons why this compares nothing, or not the intended runs, in words; empty when all is well.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let sides = [("ours", &self.ours), ("colyseus", &self.colyseus)];
@@ -152,7 +152,7 @@ impl Comparison {
         words.chain(self.lost.iter().cloned()).collect()
     }
 
-    /// What makes the figures doubtful without making them wrong.
+    /// Reasons to doubt the figures that do not make them wrong.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         let late_ms = self.generator_late_p99_ms.into_iter().fold(0.0, f64::max);
@@ -161,7 +161,7 @@ impl Comparison {
     }
 }
 
-/// Lays the comparisons out in lines.
+/// Lays out the comparisons in lines.
 #[must_use]
 pub fn render(comparisons: &[Comparison]) -> String {
     let mut out = String::new();
@@ -184,9 +184,7 @@ pub fn render(comparisons: &[Comparison]) -> String {
             late_ms[0], late_ms[1], busy[0], busy[1]
         ));
     }
-    line(
-        "CPU per snapshot that a client got; bytes without keyframes. Ours: x, y and velocity in 1/32 unit, angle and",
-    );
+    line("CPU per snapshot received; bytes without keyframes. Ours: x, y and velocity in 1/32 unit, angle and");
     line("spin in 1/1024 turn, hp 8 bits, and a hash. Colyseus: x, y, angle f32 and hp u8, without velocity.");
     out
 }
@@ -198,7 +196,7 @@ fn row(name: &str, side: &Side) -> String {
     format!("{name:<10}{cpu_us:>9.2}{bytes:>9.1}{rate_hz:>8.2}{p50:>9.2}{p99:>9.2}{p999:>9.2}{mib:>10.1}")
 }
 
-/// A quotient; 0 of nothing, so that a report stays a report.
+/// A quotient; 0 when the divisor is 0, because JSON has neither infinity nor NaN.
 fn over(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole }
 }
@@ -243,7 +241,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_side_that_got_nothing_compares_nothing() {
+    fn a_side_without_measurements_is_a_fault() {
         let good = measured(240, 2_400, 960.0);
         assert!(Comparison::new("light", 8, &good, &good).faults().is_empty());
         for bad in [Measured::default(), measured(240, 0, 1.0), measured(240, 2_400, 0.0)] {

@@ -21,7 +21,7 @@ impl Corruptions {
             broken.push(format!("of {planted} planted corruptions {noticed} were noticed"));
         }
         if healed < noticed {
-            broken.push(format!("of {noticed} corruptions that were noticed {healed} were set right"));
+            broken.push(format!("of {noticed} corruptions that were noticed {healed} were healed"));
         }
         broken
     }

@@ -1,7 +1,7 @@
-//! Applying deltas of `crowd`, over many rooms in turn: one room's data would train the branch predictor and look
+//! Applying deltas of `crowd`, over many rooms in turn: one room's data alone would train the branch predictor and look
 //! twice too fast.
 //!
-//! The recording: rooms, ticks, and of each room its priors, the tick of its keyframe, the keyframe and the deltas.
+//! The recording: rooms, ticks, and for each room its priors, the tick of its keyframe, the keyframe and the deltas.
 
 use crate::clock::now_us;
 use crate::keep_shorter;
@@ -13,9 +13,9 @@ use tickwire::state::Schema;
 use tickwire::wire::{DecodeError, Reader};
 use tickwire_games::Crowd;
 
-/// What was sent to one room's members.
+/// The recorded messages to one room's members.
 struct Room<'a> {
-    /// Holds the keyframe.
+    /// A replica that holds the keyframe.
     first: Replica,
     tick: Tick,
     deltas: Vec<&'a [u8]>,
@@ -35,7 +35,7 @@ impl<'a> Room<'a> {
 /// Microseconds per delta in each tick, and the sum of the worlds' hashes.
 ///
 /// # Errors
-/// [`DecodeError`] for what is no recording of this version.
+/// [`DecodeError`] for bytes that are no recording of this version.
 pub fn measure(reader: &mut Reader<'_>, passes: u32) -> Result<(Vec<f64>, u32), DecodeError> {
     let schema = Schema::of::<Crowd>();
     let (rooms, ticks) = (count(reader)?, count(reader)?);

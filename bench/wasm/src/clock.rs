@@ -1,6 +1,6 @@
 //! Microseconds of a clock that never goes back.
 
-/// As the page's host tells them.
+/// Microseconds of the clock of the page's host.
 #[cfg(target_family = "wasm")]
 pub(crate) fn now_us() -> f64 {
     use wasm_bindgen::prelude::*;
@@ -14,7 +14,7 @@ pub(crate) fn now_us() -> f64 {
     now() * 1_000.0
 }
 
-/// Since this was first asked.
+/// Microseconds since the first call.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn now_us() -> f64 {
     use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Where WebAssembly runs: node, and a page in headless Chromium.
+//! The hosts of WebAssembly: node, and a page in headless Chromium.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -13,16 +13,16 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// One round of a host may take so long.
+/// One round of a host may take this long.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Bytes of a request at the most: a browser's has a few hundred.
+/// Bytes of a request at the most: a browser's request has a few hundred.
 const REQUEST_BYTES_MAX: usize = 8_192;
 
-/// Without these two a page's clock is too coarse to measure by.
+/// Without these two headers a page's clock is too coarse to measure by.
 const ISOLATION: &str = "Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Embedder-Policy: require-corp";
 
-/// What the page asks until it is ready, 50 times a second for half a minute.
+/// Script that polls the page until it is ready, 50 times a second for half a minute.
 const READY: &str = "new Promise((done, fail) => { let left = 1500; (function look() { \
     if (window.measure) done(window.crossOriginIsolated); \
     else if (left-- > 0) setTimeout(look, 20); else fail('the module did not load'); })(); })";
@@ -58,7 +58,7 @@ impl Node {
     }
 }
 
-/// A page with the module in it, and the server that it came from.
+/// A page with the module in it, and the server that it was loaded from.
 pub(crate) struct Chromium {
     browser: Browser,
     server: JoinHandle<()>,
@@ -77,7 +77,7 @@ impl Chromium {
         let url = format!("http://{}/", listener.local_addr()?);
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A browser that hangs up early asks again.
+                // A browser that ends a connection early repeats its request.
                 let _ = answer(stream, &files).await;
             }
         });

@@ -1,12 +1,13 @@
 //! The client's work on every snapshot, measured: the same code natively and in WebAssembly, on the same recording.
 //!
-//! | piece | what is timed |
+//! | piece | timed work |
 //! | --- | --- |
 //! | [`apply`] | applying a delta of `crowd`, over 300 rooms in turn |
 //! | [`replay`] | one client's replay of arena from the newest snapshot |
 //!
-//! What is recorded comes from real rooms, by the command around this (`cargo wasm-bench`): the encoder and the room
-//! are not in here. Nothing of this is in the page either. The digest of what came out must be the same everywhere.
+//! The recordings come from real rooms, made by the command around this (`cargo wasm-bench`): the encoder and the room
+//! are not in this module. None of this code is in the page either. The digest of the resulting worlds must be the same
+//! on every host.
 
 pub mod apply;
 mod clock;
@@ -16,22 +17,22 @@ pub mod replay;
 use serde::{Deserialize, Serialize};
 use tickwire::wire::{DecodeError, Reader};
 
-/// What one host found: microseconds, each the shortest of all passes, as everything else that a machine does only
-/// adds.
+/// The results of one host in microseconds. Each is the shortest of all passes, because any other load on a machine
+/// only adds time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     /// Applying a delta of steady `crowd`: the mean of a tick of all rooms, tick by tick.
     pub steady_us: Vec<f64>,
-    /// The same in erratic motion.
+    /// Applying a delta of erratic `crowd`: the mean of a tick of all rooms, tick by tick.
     pub erratic_us: Vec<f64>,
-    /// A replay of arena, one by one.
+    /// Replays of arena, one by one.
     pub replay_us: Vec<f64>,
-    /// Of the worlds that came out.
+    /// Digest of the resulting worlds.
     pub digest: u32,
 }
 
 impl Findings {
-    /// Keeps the shorter one of each.
+    /// Keeps the shorter of each two times.
     pub fn merge(&mut self, other: &Self) {
         let pairs = [
             (&mut self.steady_us, &other.steady_us),
@@ -50,10 +51,10 @@ pub(crate) const fn keep_shorter(kept: &mut f64, us: f64) {
     }
 }
 
-/// Works through a recording so many times.
+/// Works through a recording this many times.
 ///
 /// # Errors
-/// [`DecodeError`] for what is no recording of this version.
+/// [`DecodeError`] for bytes that are no recording of this version.
 pub fn measure(recording: &[u8], passes: u32) -> Result<Findings, DecodeError> {
     let mut reader = Reader::new(recording);
     let (steady_us, steady) = apply::measure(&mut reader, passes)?;
@@ -64,7 +65,7 @@ pub fn measure(recording: &[u8], passes: u32) -> Result<Findings, DecodeError> {
     Ok(Findings { steady_us, erratic_us, replay_us, digest })
 }
 
-/// The same for JavaScript, which gets [`Findings`] as JSON.
+/// The same for JavaScript, which receives [`Findings`] as JSON.
 #[cfg(target_family = "wasm")]
 #[wasm_bindgen::prelude::wasm_bindgen(js_name = measure)]
 pub fn measure_for_js(recording: &[u8], passes: u32) -> Result<String, wasm_bindgen::JsError> {

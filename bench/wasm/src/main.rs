@@ -1,7 +1,7 @@
-//! `cargo wasm-bench`: what the client's work costs natively, in node and in headless Chromium, in one run.
+//! `cargo wasm-bench`: the cost of the client's work natively, in node and in headless Chromium, in one run.
 //!
-//! Records real rooms, builds the module the way the page's is built, and lets the three hosts work through the
-//! same recording in turns. Fails when a promise does, or when a host came to another world.
+//! Records real rooms, builds the module as the page's module is built, and lets the three hosts work through the same
+//! recording in turns. Fails when a promise is broken, or when a host comes to another world.
 
 mod hosts;
 mod record;
@@ -22,8 +22,8 @@ use verdict::{Host, Verdict};
 /// The module with the measured code.
 const MODULE: Module = Module { package: env!("CARGO_PKG_NAME"), stem: "tickwire_wasm_bench" };
 
-/// Each round, a host works so many times through the recording; the first passes are slow in WebAssembly, before
-/// the host has compiled what is used most.
+/// Passes through the recording per host and round; the first passes are slow in WebAssembly, until the host has
+/// compiled the code that is used most.
 const PASSES: u32 = 5;
 
 /// Measures the client's work natively, in node and in Chromium.
@@ -33,10 +33,10 @@ struct Args {
     /// Rounds of the three hosts in turn.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rounds: u32,
-    /// Everything recorded follows from it.
+    /// Seed of the recording.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Writes the findings to this file.
+    /// Writes the results to this file.
     #[arg(long)]
     json: Option<PathBuf>,
 }
@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
     match run(&Args::parse()).await {
         Ok(code) => code,
         Err(error) => {
-            // With stderr closed there is nobody to tell.
+            // With stderr closed the error cannot be shown.
             let _ = writeln!(stderr(), "wasm-bench: {error:#}");
             ExitCode::FAILURE
         }
@@ -67,7 +67,7 @@ async fn run(args: &Args) -> Result<ExitCode> {
     Ok(if verdict.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The folder with the module and what loads it.
+/// Builds the module; gives the folder with it and its loader.
 fn build() -> Result<PathBuf> {
     let path = |name: &str, otherwise: &str| std::env::var_os(name).unwrap_or_else(|| otherwise.into()).into();
     let tools = Tools {

@@ -1,4 +1,4 @@
-//! What real rooms send, written down: so that what is measured needs neither a room nor an encoder beside it.
+//! The recording of the messages of real rooms: with it, neither a room nor an encoder runs beside the measured code.
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
@@ -20,16 +20,16 @@ use tickwire_wasm_bench::replay::Guest;
 const ROOMS: u64 = 300;
 const TICKS: usize = 60;
 
-/// Ticks of `crowd` before that, in which the priors are learnt, and how many apart.
+/// Ticks of `crowd` before the recording, and the interval of those that the priors are learnt from.
 const WARM_UP_TICKS: u32 = 130;
 const SAMPLE_TICKS: u32 = 8;
 
-/// The arena, and how deep its replays are.
+/// The size of the arena, and the wanted depth of its replays.
 const PLAYERS: u8 = 16;
 const ENTITIES: u16 = 300;
 const DEPTH_TICKS: u32 = 15;
 
-/// Turns of arena before anything is measured: everyone has joined, clocks have settled, shots fly.
+/// Turns of arena before the recording: by then all players have joined, clocks have settled, and shots fly.
 const WARM_UP_TURNS: u32 = 400;
 
 /// Turns that the search for a depth may take per step, and its steps.
@@ -39,7 +39,7 @@ const SETTLE_STEPS: u32 = 16;
 /// Turns of the wanted depth.
 const MEASURED_TURNS: u32 = 240;
 
-/// Everything that is measured.
+/// Records all that is measured.
 pub(crate) fn all(seed: u64) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     for motion in ["steady", "erratic"] {
@@ -61,7 +61,7 @@ fn crowd(options: &<Crowd as Game>::Options, seed: u64, out: &mut Vec<u8>) {
     }
 }
 
-/// A room of `crowd`, with what its members share.
+/// A room of `crowd`, with the encoder that its members share.
 struct Crowded {
     simulation: Simulation<Crowd>,
     encoder: Encoder,
@@ -110,7 +110,7 @@ impl Crowded {
         }
     }
 
-    /// What is sent of the newest tick: the delta from the one before, or a keyframe.
+    /// Appends the newest tick as it would be sent: as the delta from the tick before, or as a keyframe.
     fn put(&mut self, is_delta: bool, out: &mut Vec<u8>) {
         let (Self { simulation, encoder, base, .. }, mut bytes) = (self, Vec::new());
         let now = simulation.history().newest();
@@ -119,7 +119,7 @@ impl Crowded {
     }
 }
 
-/// A room of arena with its players, of whom the first is recorded.
+/// A room of arena with its players; the messages to the first player are recorded.
 struct Fight {
     room: Room<Arena>,
     guests: Vec<Seated>,
@@ -135,7 +135,7 @@ struct Seated {
     on_the_way: VecDeque<Vec<u8>>,
 }
 
-/// What the first player heard in one turn.
+/// The messages that the first player received in one turn.
 #[derive(Default)]
 struct Heard {
     control: Vec<Vec<u8>>,
@@ -150,7 +150,10 @@ impl Fight {
         for number in 0..PLAYERS {
             let mut guest = Guest::new(number);
             let hello = guest.session.poll_transmit().context("a session that is connected says hello")?;
-            let entered = room.enter(&Hello::decode(&hello)?, [number; 16]).ok().context("there is a seat for all")?;
+            let entered = room
+                .enter(&Hello::decode(&hello)?, [number; 16])
+                .ok()
+                .context("the room has a seat for every guest")?;
             guest.session.handle_frame(&entered.welcome, 0)?;
             guests.push(Seated { member: entered.member, guest, on_the_way: VecDeque::new() });
             if number == 0 {
@@ -180,12 +183,13 @@ impl Fight {
         Ok(())
     }
 
-    /// Lets snapshots take longer until replays are as deep as they should be.
+    /// Delays snapshots until replays have the wanted depth.
     fn settle(&mut self) -> Result<()> {
         for _ in 0..SETTLE_STEPS {
             for _ in 0..SETTLE_TURNS {
                 self.turn()?;
             }
+            // A turn of delay is about a tick of depth, but input clocks need turns to settle: so the search goes on.
             let off = i64::from(DEPTH_TICKS) - i64::from(self.guests[0].guest.depth_ticks());
             if off == 0 {
                 return Ok(());
@@ -203,7 +207,7 @@ impl Fight {
             guest.play(now_us);
             while let Some(message) = guest.session.poll_transmit() {
                 let taken = self.room.receive(*member, &message);
-                taken.ok().context("what a session sends is taken")?;
+                taken.ok().context("a room accepts a session's messages")?;
             }
             while guest.session.poll_event().is_some() {}
             while let Some(message) = self.room.poll_message(*member) {

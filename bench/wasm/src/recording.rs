@@ -1,11 +1,11 @@
-//! How a recording is laid out: counts as varints, and byte strings behind their length.
+//! The layout of a recording: counts as varints, and byte strings behind their length.
 
 use tickwire::wire::{DecodeError, Reader, put_varint};
 
 /// Appends a count.
 ///
 /// # Panics
-/// For one that no recording could hold.
+/// For a count that no recording could hold.
 pub fn put_count(out: &mut Vec<u8>, count: usize) {
     put_varint(out, u32::try_from(count).expect("a recording is a few megabytes"));
 }
@@ -19,7 +19,7 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 /// The next count.
 ///
 /// # Errors
-/// [`DecodeError`] at the end.
+/// [`DecodeError`] at the end of the recording.
 pub fn count(reader: &mut Reader<'_>) -> Result<usize, DecodeError> {
     Ok(reader.varint()? as usize)
 }

@@ -1,8 +1,8 @@
-//! One client's replay of arena, from each snapshot to the tick that it had predicted: the real session, fed with
-//! what a real room sent it.
+//! One client's replay of arena, from each snapshot to the tick that it had predicted: the real session receives the
+//! messages that a real room sent it.
 //!
-//! The recording: the ticks that a replay is to be deep, the welcome, the turns, and of each turn the control
-//! messages and the snapshots that came in it.
+//! The recording: the wanted depth of a replay in ticks, the welcome, the turns, and for each turn the control messages
+//! and the snapshots that arrived in it.
 
 use crate::clock::now_us;
 use crate::keep_shorter;
@@ -12,7 +12,7 @@ use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Rng};
 use tickwire_games::Arena;
 
-/// A player, the game's own bot: natively it plays in the room, and in a recording it does the same once more.
+/// A player with the game's own bot: natively it plays in the room, and in a recording it repeats the same inputs.
 pub struct Guest {
     /// The session.
     pub session: Session<Arena>,
@@ -28,7 +28,7 @@ impl Guest {
         Self { session, dice: Rng::new(u64::from(number)) }
     }
 
-    /// Decides from what is on screen, and makes the ticks that are due.
+    /// Decides on an input from the view that a player would have, and makes the ticks that are due.
     pub fn play(&mut self, now_us: u64) {
         if let Some(seat) = self.session.seat() {
             let input = self.session.view(now_us).map(|world| world.bot(seat, &mut self.dice));
@@ -37,14 +37,14 @@ impl Guest {
         self.session.advance(now_us);
     }
 
-    /// Takes in a snapshot and gives what the replay from it took, in microseconds.
+    /// Applies a snapshot and gives the time that the replay from it took, in microseconds.
     ///
     /// # Errors
-    /// [`DecodeError`] for what cannot be used.
+    /// [`DecodeError`] for a snapshot that cannot be applied.
     pub fn receive(&mut self, snapshot: &[u8], at_us: u64) -> Result<f64, DecodeError> {
         self.session.handle_frame(snapshot, at_us)?;
         let start_us = now_us();
-        // No tick is due a second time: this is the replay alone.
+        // All due ticks were made before: this is the replay alone.
         self.session.advance(at_us);
         Ok(now_us() - start_us)
     }
@@ -59,7 +59,7 @@ impl Guest {
 /// Microseconds of each replay of the wanted depth, and the hash of the last world.
 ///
 /// # Errors
-/// [`DecodeError`] for what is no recording of this version.
+/// [`DecodeError`] for bytes that are no recording of this version.
 pub fn measure(reader: &mut Reader<'_>, passes: u32) -> Result<(Vec<f64>, u32), DecodeError> {
     let depth_ticks = reader.varint()?;
     let welcome = bytes(reader)?;
@@ -96,7 +96,7 @@ pub fn measure(reader: &mut Reader<'_>, passes: u32) -> Result<(Vec<f64>, u32), 
     Ok((shortest_us, digest))
 }
 
-/// Of the world as the server says it, and of how far predictions were off.
+/// Digest of the world that the server has confirmed, and of the distances by which predictions were off.
 fn digest_of(guest: &Guest) -> u32 {
     let stats = guest.session.stats();
     let world = guest.session.confirmed().tables.iter().flat_map(|rows| rows.wire.iter().copied());

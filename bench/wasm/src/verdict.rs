@@ -1,16 +1,16 @@
-//! What was found, held against what is promised.
+//! The measurements, and the promises that they are held to.
 
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 use tickwire_wasm_bench::Findings;
 
-/// Applying in WebAssembly takes at most so many times as long as natively.
+/// Applying a delta in WebAssembly takes at most this many times as long as natively.
 const APPLY_RATIO_MAX: f64 = 1.5;
 
-/// A replay in Chromium takes at most so long, 99 times of 100, in microseconds.
+/// A replay in Chromium takes at most this long, 99 times of 100, in microseconds.
 const REPLAY_US_MAX: f64 = 2_000.0;
 
-/// Where the code ran.
+/// The host that the code ran on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Host {
@@ -29,7 +29,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// What one host needs, in microseconds.
+/// The costs on one host, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Cost {
     host: Host,
@@ -61,7 +61,7 @@ impl Cost {
 }
 
 impl Quantiles {
-    /// Not a number when there is nothing: that breaks every promise.
+    /// The quantiles; not a number when there are no values, which breaks every promise.
     fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -83,14 +83,14 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// Of the native run and the others.
+    /// The verdict on the native run and the others.
     pub(crate) fn of(found: &[(Host, Findings); 3]) -> Self {
         let hosts: Vec<Cost> = found.iter().map(|(host, found)| Cost::of(*host, found)).collect();
         let (native, mut broken) = (hosts[0], Vec::new());
         let mut hold = |value: f64, max: f64, what: &str, host: Host, unit: &str| {
-            // Also for what is not a number.
+            // A value that is not a number breaks the promise too.
             if value.is_nan() || value > max {
-                broken.push(format!("{what} in {host}: {value:.2}{unit}, promised are {max}{unit}"));
+                broken.push(format!("{what} in {host}: {value:.2}{unit}, at most {max}{unit} were promised"));
             }
         };
         for cost in &hosts[1..] {
@@ -103,7 +103,7 @@ impl Verdict {
         Self { hosts, broken }
     }
 
-    /// A table, and the promises.
+    /// A table, and the promises that were not kept.
     pub(crate) fn render(&self) -> String {
         let mut out = format!(
             "  {:<10}│{:>24} │{:>24} │{:>34}\n  {:<10}│{:>12}{:>12} │{:>12}{:>12} │{:>10}{:>12}{:>12}\n",
@@ -131,7 +131,7 @@ impl Verdict {
                 steady / native.apply_steady_us,
                 erratic / native.apply_erratic_us
             )
-            .expect("a string takes all that is written");
+            .expect("writing to a string cannot fail");
         }
         out.push('\n');
         if self.broken.is_empty() {

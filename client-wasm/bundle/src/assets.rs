@@ -1,10 +1,10 @@
 //! Names of the page's files: each carries a hash of its content, so a browser may keep it for ever.
 //!
-//! The rule is plain. A reference is the name of another file of the bundle in quotes or in the
-//! parentheses of a CSS `url()`, with or without a leading `./` or `/`, and with or without a `#part`
-//! or `?query` behind it. Files are renamed in the order of their references, so a changed leaf
-//! changes the name of everything that leads to it. Pages, and the files that browsers ask for by a
-//! fixed name, keep theirs. Leaves out folders, minifying and names that are put together at run time.
+//! The rule is plain. A reference is the name of another file of the bundle in quotes or in the parentheses of a CSS
+//! `url()`, with or without a leading `./` or `/`, and with or without a `#part` or `?query` behind it. Files are
+//! renamed in the order of their references, so a changed leaf changes the name of every file that leads to it. Pages,
+//! and the files that browsers request by a fixed name, keep their names. Leaves out folders, minifying and names that
+//! are put together at run time.
 
 use std::collections::BTreeMap;
 use std::str::Utf8Error;
@@ -17,10 +17,10 @@ const TEXT_EXTENSIONS: [&str; 7] = ["css", "html", "js", "json", "svg", "txt", "
 /// File types that are passed on as they are.
 const BINARY_EXTENSIONS: [&str; 4] = ["ico", "png", "wasm", "woff2"];
 
-/// Files that browsers and crawlers ask for by name.
+/// Files that browsers and crawlers request by name.
 const FIXED_NAMES: [&str; 2] = ["favicon.ico", "robots.txt"];
 
-/// One file of the bundle, before or after it got its name.
+/// One file of the bundle, before or after its renaming.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asset {
     /// File name, without a folder.
@@ -29,7 +29,7 @@ pub(crate) struct Asset {
     pub(crate) content: Vec<u8>,
 }
 
-/// Why the files of the page do not make a bundle.
+/// Reasons why the files of the page do not make a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// The server would not know the MIME type.
@@ -43,7 +43,7 @@ pub enum AssetError {
     NotText {
         /// The file.
         name: String,
-        /// Where it stops being UTF-8.
+        /// The place where it stops being UTF-8.
         source: Utf8Error,
     },
     /// Two files have the same name.
@@ -99,7 +99,7 @@ pub(crate) fn name_by_content(assets: Vec<Asset>) -> Result<Vec<Asset>, AssetErr
     Ok(named)
 }
 
-/// A file's content as far as it matters here.
+/// A file's content, as text if it can have references.
 #[derive(Debug)]
 enum Content {
     Text(String),
@@ -121,12 +121,12 @@ impl Content {
     }
 }
 
-/// The renaming under way.
+/// The renaming in progress.
 struct Naming<'a> {
     sources: &'a BTreeMap<String, Content>,
     /// Old name to finished file.
     named: BTreeMap<&'a str, Asset>,
-    /// The references that led to the file in hand.
+    /// The references that led to the current file.
     path: Vec<&'a str>,
 }
 
@@ -160,7 +160,7 @@ impl<'a> Naming<'a> {
             let Some((name, _)) = self.sources.get_key_value(reference.name) else {
                 continue;
             };
-            // Also keeps pages that link to each other from being a ring.
+            // Without this, pages that link to each other would be a ring.
             if keeps_name(name) {
                 continue;
             }
@@ -184,7 +184,7 @@ struct Reference<'a> {
     at: usize,
     /// The name without `./`, `#part` and `?query`.
     name: &'a str,
-    /// Whether it is written as a path, as in `./app.js`.
+    /// Whether the reference is written as a path, as in `./app.js`.
     relative: bool,
 }
 
@@ -211,7 +211,7 @@ fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
-/// A path to a file that is not there is an error here instead of a page that does not load.
+/// A path to a file that does not exist is an error here instead of a page that does not load.
 fn check_references(name: &str, text: &str, sources: &BTreeMap<String, Content>) -> Result<(), AssetError> {
     let missing = references(text).find(|reference| {
         let extension = extension(reference.name);
@@ -223,7 +223,7 @@ fn check_references(name: &str, text: &str, sources: &BTreeMap<String, Content>)
     })
 }
 
-/// wasm-bindgen calls the module that the .wasm imports from `./…_bg.js`; it is a key and not a file.
+/// wasm-bindgen uses `./…_bg.js` as the name of the module that the .wasm imports; it is a key and not a file.
 fn is_import_module(name: &str) -> bool {
     name.ends_with("_bg.js")
 }

@@ -1,8 +1,7 @@
 //! Programs that the bundle runs: quiet while they succeed, quoted in full when they fail.
 //!
-//! Guarantees: every program has a time limit, a program that writes without end to either stream
-//! never blocks, and its output is handed on line by line while it runs. Leaves out input: all
-//! programs read from nothing.
+//! Guarantees: every program has a time limit, a program that writes without end to either stream never blocks, and its
+//! output is handed on line by line while it runs. Leaves out input: no program gets any.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Why a program that the bundle needs did not do its work.
+/// Reasons why a program that the bundle needs did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The program is missing or may not be run.
@@ -18,7 +17,7 @@ pub enum CommandError {
     Start {
         /// The program's name or path.
         program: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The program was ended because it took too long.
@@ -26,9 +25,9 @@ pub enum CommandError {
     TimedOut {
         /// The command line.
         line: String,
-        /// The limit it broke, in seconds.
+        /// The limit that it exceeded, in seconds.
         limit_s: u64,
-        /// Everything it wrote until then.
+        /// Its complete output until then.
         output: String,
     },
     /// The program ended with an error of its own.
@@ -36,9 +35,9 @@ pub enum CommandError {
     Failed {
         /// The command line.
         line: String,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// Everything it wrote.
+        /// Its complete output.
         output: String,
     },
 }
@@ -115,7 +114,7 @@ fn read_lines(child: &mut Child) -> mpsc::Receiver<Line> {
 fn forward(stream: impl Read, stdout: bool, lines: &Sender<Line>) {
     let mut reader = BufReader::new(stream);
     let mut bytes = Vec::new();
-    // A stream that cannot be read is at its end: the exit status tells what happened.
+    // A stream that cannot be read counts as ended: the exit status tells what happened.
     while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if lines.send(Line { stdout, text }).is_err() {
@@ -126,7 +125,7 @@ fn forward(stream: impl Read, stdout: bool, lines: &Sender<Line>) {
 }
 
 fn end(child: &mut Child) {
-    // It may have ended by itself just now, which is as good.
+    // The program may have ended by itself just now, which is as good.
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -137,7 +136,7 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// A line that says what is being waited for; on a terminal it also shows how far that is.
+/// A line that names the current work; on a terminal it also shows the progress of it.
 #[derive(Debug)]
 pub(crate) struct Progress {
     what: &'static str,
@@ -154,7 +153,7 @@ impl Progress {
         Self { what, terminal, crates: 0 }
     }
 
-    /// Looks at a line that cargo wrote and counts the crates it compiles.
+    /// Examines a line that cargo wrote and counts the crates that it compiles.
     pub(crate) fn watch_cargo(&mut self, line: &str) {
         let Some(name) = compiled_crate(line) else {
             return;

@@ -1,9 +1,9 @@
 //! The folder that the server serves: the named files, each also compressed, within a budget.
 //!
-//! New files are written before the page that refers to them and old ones are removed after it, so
-//! the folder serves a whole page at any moment. Nothing is touched while the inputs hash to the
-//! stamp of the last time and the folder is as it was left. Leaves out serving: a name with eight
-//! hexadecimal digits before its extension never changes its content.
+//! New files are written before the page that refers to them and old ones are removed after it, so the folder serves a
+//! complete page at any moment. No file is touched while the inputs hash to the stamp of the last time and the folder
+//! is as it was left. Leaves out serving: a file with eight hexadecimal digits before its extension never changes its
+//! content.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,19 +17,19 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::assets::Asset;
 
-/// What a first visit may cost over the network: all files together, brotli, in bytes.
+/// The largest cost of a first visit over the network: all files together, brotli, in bytes.
 pub const BUDGET_BYTES: usize = 185_000;
 
 /// Brotli's best quality; a few hundred milliseconds for all files.
 const BROTLI_QUALITY: i32 = 11;
 
-/// Brotli's window, as a power of two: the largest that every browser takes.
+/// Brotli's window, as a power of two: the largest that every browser accepts.
 const BROTLI_WINDOW_BITS: i32 = 22;
 
 /// Files named in an error about the budget.
 const LARGEST_SHOWN: usize = 4;
 
-/// Why the folder could not be written.
+/// Reasons why the folder could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum DistError {
     /// The page has grown too large.
@@ -45,12 +45,12 @@ pub enum DistError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// What there is to serve.
+/// The files that there are to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     /// Files, their compressed siblings not counted.
@@ -59,7 +59,7 @@ pub struct Report {
     pub raw_bytes: usize,
     /// Their size with brotli in bytes.
     pub brotli_bytes: usize,
-    /// False when there was nothing to do.
+    /// False when the folder was up to date.
     pub written: bool,
 }
 
@@ -80,14 +80,14 @@ impl fmt::Display for Kilobytes {
     }
 }
 
-/// One number for everything that goes into the folder, and for the code that makes it so.
+/// One number for all inputs of the folder, and for the code that makes it from them.
 pub(crate) fn hash_inputs(assets: &[Asset]) -> u64 {
     const CODE: [&str; 4] =
         [include_str!("assets.rs"), include_str!("dist.rs"), include_str!("wasm.rs"), env!("CARGO_PKG_VERSION")];
     let mut sorted: Vec<&Asset> = assets.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let mut hash = Xxh3::new();
-    // Hashes of the parts, because the parts put together could be cut elsewhere and be the same.
+    // The parts are hashed one by one, because the same bytes could come from parts that are cut elsewhere.
     for part in CODE {
         hash.update(&xxh3_64(part.as_bytes()).to_le_bytes());
     }
@@ -98,7 +98,7 @@ pub(crate) fn hash_inputs(assets: &[Asset]) -> u64 {
     hash.digest()
 }
 
-/// The folder and the stamp that says what is in it.
+/// The folder, and the stamp that describes its content.
 #[derive(Debug)]
 pub(crate) struct Dist {
     folder: PathBuf,
@@ -110,7 +110,7 @@ impl Dist {
         Self { folder, stamp }
     }
 
-    /// What is in the folder, if that came from `inputs` and nobody has changed it since.
+    /// The report of the folder's content, if that came from `inputs` and has not been changed since.
     pub(crate) fn up_to_date(&self, inputs: u64) -> Option<Report> {
         let stamp = fs::read_to_string(&self.stamp).ok()?;
         let (first, listing) = stamp.split_once('\n')?;
@@ -119,10 +119,10 @@ impl Dist {
         unchanged.then(|| report(&files, false))
     }
 
-    /// Holds the folder to the budget.
+    /// Checks that the folder is within the budget.
     ///
     /// # Errors
-    /// When what it holds is larger.
+    /// When its files are larger.
     pub(crate) fn check_budget(&self) -> Result<(), DistError> {
         let files = read_files(&self.folder).map_err(|source| self.error(&self.folder, source))?;
         check_budget(report(&files, false).brotli_bytes, BUDGET_BYTES, &files)
@@ -138,7 +138,7 @@ impl Dist {
         self.file(&self.folder, fs::create_dir_all(&self.folder))?;
         files.sort_by_key(|file| page_last(&file.name));
         for file in &files {
-            // A rename, so that nobody reads half a page.
+            // The file is renamed into place, so that a reader never sees half a page.
             let (path, fresh) = (self.folder.join(&file.name), self.folder.join(".fresh"));
             self.file(&fresh, fs::write(&fresh, &file.content))?;
             self.file(&path, fs::rename(&fresh, &path))?;
@@ -325,7 +325,7 @@ mod tests {
         let files = [asset("a.js.br", &[0; 1500]), asset("b.wasm.br", &[0; 2500]), asset("b.wasm", &[0; 9000])];
         assert!(check_budget(4000, 4000, &files).is_ok());
         let error = check_budget(4000, 3999, &files).unwrap_err();
-        let expected = "the page is 4.0 KB with brotli, more than its budget of 175.0 KB; \
+        let expected = "the page is 4.0 KB with brotli, more than its budget of 185.0 KB; \
                         the largest files: b.wasm 2.5 KB, a.js 1.5 KB";
         assert_eq!(error.to_string(), expected);
     }

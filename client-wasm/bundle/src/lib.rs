@@ -1,8 +1,8 @@
 //! Builds the browser client: Rust to WebAssembly, the page around it, hashed names, compressed files.
 //!
-//! `client-wasm` and `client-wasm/web` in, `client-wasm/dist` out; a fresh machine needs nothing but
-//! cargo. Guarantees: a warm build only compares hashes, two builds at once do not disturb each other,
-//! and a page over [`BUDGET_BYTES`] is an error where that is asked for. Leaves out serving the files.
+//! `client-wasm` and `client-wasm/web` in, `client-wasm/dist` out; a fresh machine needs nothing but cargo. Guarantees:
+//! a warm build only compares hashes, two builds at once do not disturb each other, and a page over [`BUDGET_BYTES`] is
+//! an error where the caller asks for that. Leaves out serving the files.
 
 mod assets;
 mod command;
@@ -27,11 +27,11 @@ pub use crate::wasm::{Module, WasmError};
 use crate::assets::Asset;
 use crate::dist::Dist;
 
-/// cargo says where its target folder is within this time.
+/// cargo must answer with its target folder within this time.
 const METADATA_LIMIT: Duration = Duration::from_secs(60);
 
-/// What `cargo run` sets for the program it runs. A cargo below it that saw these would build crates
-/// anew whose build scripts watch them, and so would the next cargo above.
+/// Variables that `cargo run` sets for the program that it runs. If a cargo below it saw them, it would rebuild crates
+/// whose build scripts watch them, and so would the next cargo above.
 const CARGO_VARIABLES: [&str; 18] = [
     "CARGO_BIN_NAME",
     "CARGO_CRATE_NAME",
@@ -53,7 +53,7 @@ const CARGO_VARIABLES: [&str; 18] = [
     "CARGO_PKG_VERSION_PRE",
 ];
 
-/// Why there is no bundle.
+/// Reasons why there is no bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The path given does not lead to the workspace.
@@ -63,34 +63,34 @@ pub enum BuildError {
         path: PathBuf,
     },
     /// No compiler for the browser.
-    #[error("no compiler for WebAssembly")]
+    #[error("there is no compiler for WebAssembly")]
     Toolchain(#[from] ToolchainError),
     /// No client.
-    #[error("no client")]
+    #[error("the client could not be built")]
     Wasm(#[from] WasmError),
     /// The files do not fit together.
     #[error("the page in client-wasm/web does not fit together")]
     Assets(#[from] AssetError),
     /// The result could not be written, or is too large.
-    #[error("no bundle")]
+    #[error("the bundle could not be written")]
     Dist(#[from] DistError),
     /// The server did not compile or start.
-    #[error("no server")]
+    #[error("the server could not be built or started")]
     Server(#[from] CommandError),
-    /// cargo does not say where it puts what it builds.
-    #[error("`cargo metadata` names no target folder: is this cargo's own answer?")]
+    /// cargo does not name its target folder.
+    #[error("`cargo metadata` names no target folder: is `cargo` a wrapper with output of its own?")]
     Metadata,
     /// The lock that keeps two builds apart could not be taken.
     #[error("{}: cannot be locked", path.display())]
     Lock {
         /// The lock's file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// The programs that build, and where cargo keeps what it downloads.
+/// The programs that build, and the folder where cargo keeps its downloads.
 #[derive(Debug, Clone)]
 pub struct Tools {
     /// cargo.
@@ -105,7 +105,7 @@ pub struct Tools {
 #[derive(Debug, Clone)]
 pub struct Workspace {
     root: PathBuf,
-    /// cargo's own target folder, wherever its settings put that.
+    /// cargo's own target folder, wherever cargo's settings put it.
     target: PathBuf,
     tools: Tools,
 }
@@ -129,7 +129,7 @@ impl Workspace {
         &self.target
     }
 
-    /// cargo, as if it had not been started by another.
+    /// cargo, with an environment as if no other cargo had started it.
     fn cargo(&self) -> Command {
         let mut cargo = Command::new(&self.tools.cargo);
         for variable in CARGO_VARIABLES {
@@ -141,12 +141,12 @@ impl Workspace {
     }
 }
 
-/// What may be different about a bundle.
+/// Options of a bundle.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BuildOptions {
-    /// With what tests need to damage a client's world; never for players.
+    /// Whether the client has the hooks with which tests damage its world; never for players.
     pub test_hooks: bool,
-    /// Over [`BUDGET_BYTES`] is an error.
+    /// Whether a page over [`BUDGET_BYTES`] is an error.
     pub hold_budget: bool,
 }
 
@@ -188,7 +188,7 @@ fn build_dist(workspace: &Workspace, source: Source, options: BuildOptions) -> R
     Ok(dist.write(inputs, assets::name_by_content(assets)?)?)
 }
 
-/// Builds another module the way the client is built, and gives the folder with its `.js` and `_bg.wasm`.
+/// Builds another module as the client is built, and gives the folder with its `.js` and `_bg.wasm`.
 ///
 /// # Errors
 /// See [`BuildError`].
@@ -199,7 +199,7 @@ pub fn build_module(workspace: &Workspace, source: Source, module: Module) -> Re
     Ok(wasm::link(workspace, module, &compiled)?)
 }
 
-/// Where cargo puts what it builds: `CARGO_TARGET_DIR`, `build.target-dir` or `target`.
+/// The folder into which cargo builds: `CARGO_TARGET_DIR`, `build.target-dir` or `target`.
 fn target_folder(cargo: &Path, root: &Path) -> Result<PathBuf, BuildError> {
     let mut metadata = Command::new(cargo);
     metadata.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root);
@@ -208,7 +208,7 @@ fn target_folder(cargo: &Path, root: &Path) -> Result<PathBuf, BuildError> {
     answer["target_directory"].as_str().map(PathBuf::from).ok_or(BuildError::Metadata)
 }
 
-/// Held until the file is closed; the system closes it for a process that dies.
+/// The lock is held until the file is closed; the system closes it for a process that dies.
 fn lock(path: &Path) -> Result<File, BuildError> {
     let locked = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
         let file = File::create(path)?;

@@ -1,5 +1,5 @@
-//! `tickwire-bundle build` makes the browser client, `tickwire-bundle play` (or `cargo play`) also
-//! serves it. Reads the command line and tells the result; everything else is in the library.
+//! `tickwire-bundle build` makes the browser client, `tickwire-bundle play` (or `cargo play`) also serves it. Reads the
+//! command line and prints the result; everything else is in the library.
 
 use std::env;
 use std::error::Error;
@@ -36,7 +36,7 @@ enum Task {
 
 #[derive(Debug, Clone, Copy, Args)]
 struct Build {
-    /// Adds what browser tests need to damage a client's world; never for players.
+    /// Adds the hooks with which browser tests damage a client's world; never for players.
     #[arg(long)]
     test_hooks: bool,
     /// Fails when the page is larger than its budget.
@@ -49,17 +49,17 @@ struct Play {
     /// The port to serve on.
     #[arg(long, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// Let other machines in the same network join, such as a phone.
+    /// Lets other machines in the same network join, such as a phone.
     #[arg(long)]
     lan: bool,
-    /// Open the page in the browser.
+    /// Opens the page in the browser.
     #[arg(long)]
     open: bool,
 }
 
 #[derive(Debug, Clone, Args)]
 struct Place {
-    /// Where the compiler for WebAssembly comes from.
+    /// Source of the compiler for WebAssembly.
     #[arg(long, global = true, value_enum, default_value_t)]
     toolchain: Source,
     /// The folder of the workspace.
@@ -71,13 +71,14 @@ struct Place {
     /// The compiler that this cargo uses.
     #[arg(long, global = true, hide = true, env = "RUSTC", default_value = "rustc")]
     rustc: PathBuf,
-    /// The folder where cargo keeps what it downloads.
+    /// The folder where cargo keeps its downloads.
     #[arg(long, global = true, hide = true, env = "CARGO_HOME")]
     cargo_home: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    // The alias behind `cargo play` ends in a `--` of its own, so that in `cargo play -- --lan` ours gets one.
+    // The alias behind `cargo play` ends in a `--` of its own, so in `cargo play -- --lan` a second one reaches this
+    // program.
     let arguments = env::args_os().filter(|argument| argument != "--");
     let Arguments { task, place } = Arguments::parse_from(arguments);
     let done = match task {
@@ -132,6 +133,6 @@ fn explain(error: &dyn Error) {
 }
 
 fn say(line: &str) {
-    // Nobody is left to tell when standard error is closed.
+    // When standard error is closed, the line cannot be shown.
     let _ = writeln!(io::stderr(), "{line}");
 }

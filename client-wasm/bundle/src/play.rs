@@ -1,7 +1,7 @@
 //! The server in place of the bundle: built, then run in this very process.
 //!
-//! Because the server replaces the process, every signal reaches it and its exit code is the one the
-//! caller sees. Leaves out whether the port is free: the server says so.
+//! Because the server replaces the process, every signal reaches it and its exit code is the one that the caller sees.
+//! Leaves out the check whether the port is free: the server reports that.
 
 use std::convert::Infallible;
 use std::env;
@@ -16,22 +16,22 @@ use crate::command::{self, CommandError, Progress, say};
 use crate::wasm::COMPILE_LIMIT;
 use crate::{BuildError, Workspace};
 
-/// Which server, as arguments of cargo.
+/// The server's binary, as arguments of cargo.
 const SERVER: [&str; 5] = ["--release", "-p", "tickwire-server", "--bin", "tickwire"];
 
-/// An address that belongs to nobody (RFC 5737): asking for the way to it sends nothing.
+/// An address that no machine has (RFC 5737): a query for the route to it sends nothing.
 const ELSEWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
 
-/// A server that does not listen by then will not.
+/// A server that does not listen after this time never will.
 const LISTEN_LIMIT: Duration = Duration::from_secs(60);
 
-/// Between two looks whether the server listens.
+/// Time between two checks whether the server listens.
 const LISTEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Programs that open an address in the person's browser.
 const OPENERS: [&str; 2] = ["xdg-open", "open"];
 
-/// Where the server listens.
+/// The address on which the server listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listen {
     /// TCP port.
@@ -88,10 +88,10 @@ pub fn serve(workspace: &Workspace, listen: Listen, before_start: impl FnOnce())
     Err(CommandError::Start { program: workspace.tools.cargo.display().to_string(), source }.into())
 }
 
-/// Starts this program anew, in the background, to run [`open_when_up`].
+/// Starts this program once more, in the background, to run [`open_when_up`].
 pub fn open_later(port: u16) {
-    // The shell is between the two so that the waiting program is not a child of the server to come,
-    // which would never ask how it ended.
+    // The shell is between the two so that the waiting program is not a child of the future server, which would never
+    // collect its exit status.
     let script = r#""$1" open "$2" >/dev/null 2>&1 &"#;
     let started = env::current_exe().and_then(|own| {
         let mut shell = Command::new("sh");
@@ -102,8 +102,8 @@ pub fn open_later(port: u16) {
     }
 }
 
-/// Waits until something listens on `port` of this machine, then opens its page in the browser. Gives
-/// up without a word: the address is on the screen anyway.
+/// Waits until a server listens on `port` of this machine, then opens its page in the browser. Gives up without a
+/// message, because the address is on the screen anyway.
 pub fn open_when_up(port: u16) {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let started = Instant::now();

@@ -1,8 +1,8 @@
-//! The compiler for `wasm32-unknown-unknown`, on whatever machine this is.
+//! The compiler for `wasm32-unknown-unknown`, on any machine.
 //!
-//! In this order: the target is installed; rustup adds it; on Debian the distribution's own compiler
-//! is unpacked below `target/`, without root and without installing anything. What to do is decided
-//! by a pure function over what was found. Leaves out every other way: the error says what to do.
+//! The ways in this order: the target is installed; rustup adds it; on Debian the distribution's own compiler is
+//! unpacked below `target/`, without root and without installing anything. A pure function over the findings decides on
+//! the next step. Leaves out every other way: the error tells the person how to go on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,28 +19,28 @@ pub use debian::DebianError;
 /// The target that browsers run.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A rustup that has not added a target by then (about 20 MB) is not going to.
+/// A rustup that has not added a target (about 20 MB) after this time never will.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
 
-/// A question to a local program.
+/// Time limit for a question to a local program.
 const QUESTION_LIMIT: Duration = Duration::from_secs(20);
 
-/// Where the compiler for the browser may come from.
+/// Sources of the compiler for the browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Source {
     /// The first way that works.
     #[default]
     Auto,
-    /// Only Debian's packages: shows on any Debian machine that this way works.
+    /// Only Debian's packages: tests on any Debian machine that this way works.
     Debian,
 }
 
 /// A compiler that can build the target.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Toolchain {
-    /// The one in use has the target.
+    /// The compiler in use has the target.
     Installed,
-    /// Debian's, unpacked: it has no std for the target, cargo builds that from its sources.
+    /// Debian's compiler, unpacked: it has no std for the target, so cargo builds that from its sources.
     Debian {
         /// The compiler.
         rustc: PathBuf,
@@ -63,10 +63,10 @@ impl Toolchain {
     }
 }
 
-/// Why there is no compiler for the browser.
+/// Reasons why there is no compiler for the browser.
 #[derive(Debug, thiserror::Error)]
 pub enum ToolchainError {
-    /// None of the three ways exists here.
+    /// This machine has none of the three ways.
     #[error(
         "this machine cannot build for {TARGET}: install Rust with rustup and run `rustup target add {TARGET}`, \
          or build on Debian, whose packages are used when rustup cannot"
@@ -75,25 +75,25 @@ pub enum ToolchainError {
     /// The compiler in use did not answer.
     #[error("the Rust compiler does not work")]
     Compiler(#[from] CommandError),
-    /// Debian's packages did not make a compiler.
+    /// Debian's packages did not give a compiler.
     #[error("rustup did not provide {TARGET}, and Debian's packages could not take its place")]
     Debian(#[from] DebianError),
 }
 
-/// What is known about this machine.
+/// The findings about this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Findings {
     /// The compiler in use has the standard library of the target.
     target_installed: bool,
     /// Debian's compiler was unpacked by an earlier build.
     debian_unpacked: bool,
-    /// rustup may be asked; false once it failed.
+    /// rustup may be asked; false once it has failed.
     rustup: bool,
     /// apt and dpkg are there.
     apt: bool,
 }
 
-/// What to do next.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     UseInstalled,
@@ -102,8 +102,8 @@ enum Way {
     UnpackDebian,
 }
 
-/// The unpacked compiler goes before rustup: it is there because rustup had failed, and asking again
-/// would cost every build up to [`RUSTUP_LIMIT`].
+/// The unpacked compiler goes before rustup: it is there because rustup had failed, and a second attempt would cost
+/// every build up to [`RUSTUP_LIMIT`].
 fn choose(source: Source, findings: Findings) -> Option<Way> {
     let any = source == Source::Auto;
     if any && findings.target_installed {
@@ -175,7 +175,8 @@ fn ask_rustup() -> bool {
     let _progress = Progress::start("client: adding the WebAssembly target with rustup");
     let added = command::run(Command::new("rustup").args(["target", "add", TARGET]), RUSTUP_LIMIT, |_| ());
     if added.is_err() {
-        // Not the end: Debian's packages may do. What rustup wrote is of use to nobody who has no access to its server.
+        // Debian's packages may still do. rustup's output is not shown: it does not help a person without access to its
+        // server.
         say(&format!("client: rustup cannot add {TARGET} here; looking for Debian's compiler instead"));
     }
     added.is_ok()
@@ -192,7 +193,7 @@ mod tests {
     const NOTHING: Findings = Findings { target_installed: false, debian_unpacked: false, rustup: false, apt: false };
 
     #[test]
-    fn an_installed_target_is_used_whatever_else_there_is() {
+    fn an_installed_target_goes_before_every_other_way() {
         let findings = Findings { target_installed: true, debian_unpacked: true, rustup: true, apt: true };
         assert_eq!(choose(Source::Auto, findings), Some(Way::UseInstalled));
     }
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_for_debian_passes_over_everything_else() {
+    fn the_debian_source_skips_every_other_way() {
         let findings = Findings { target_installed: true, debian_unpacked: false, rustup: true, apt: true };
         assert_eq!(choose(Source::Debian, findings), Some(Way::UnpackDebian));
         let findings = Findings { debian_unpacked: true, ..findings };

@@ -1,8 +1,8 @@
 //! From the client's crate to a small `.wasm` and the module that loads it.
 //!
-//! cargo compiles, wasm-bindgen writes the glue, wasm-opt shrinks. cargo alone decides whether there
-//! is anything to compile. wasm-opt comes from npm; without npm the client is somewhat larger and
-//! otherwise the same. Leaves out snippets of JavaScript inside Rust: the page's modules are files.
+//! cargo compiles, wasm-bindgen writes the glue, wasm-opt shrinks. cargo alone decides whether anything must be
+//! compiled. wasm-opt comes from npm; without npm the client is somewhat larger and otherwise the same. Leaves out
+//! snippets of JavaScript inside Rust: the page's modules are files.
 
 use std::fs;
 use std::io;
@@ -17,26 +17,26 @@ use crate::assets::Asset;
 use crate::command::{self, CommandError, Progress, say};
 use crate::toolchain::{TARGET, Toolchain};
 
-/// Compiling anything from nothing, on a slow machine.
+/// Time limit for a complete compilation on a slow machine.
 pub(crate) const COMPILE_LIMIT: Duration = Duration::from_secs(3600);
 
-/// Fetching wasm-opt, 25 MB.
+/// Time limit for the download of wasm-opt, 25 MB.
 const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 
-/// Shrinking one module.
+/// Time limit for shrinking one module.
 const OPTIMIZE_LIMIT: Duration = Duration::from_secs(300);
 
 /// The npm package with wasm-opt.
 const BINARYEN: &str = "binaryen@132.0.0";
 
-/// How modules are compiled.
+/// The cargo profile that modules are compiled with.
 const PROFILE: &str = "wasm";
 
 /// The page's module.
 pub(crate) const CLIENT: Module = Module { package: "tickwire-client", stem: "tickwire_client" };
 
-/// What rustc emits for the target by default and every browser of the last years knows. wasm-opt may
-/// use no more than this.
+/// Features that rustc emits for the target by default and that every browser of the last years supports. wasm-opt may
+/// use no others.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
@@ -51,11 +51,11 @@ const FEATURES: [&str; 6] = [
 pub struct Module {
     /// The crate.
     pub package: &'static str,
-    /// What its files are called: the crate's name in Rust.
+    /// The stem of its files' names: the crate's name in Rust.
     pub stem: &'static str,
 }
 
-/// Why there is no client.
+/// Reasons why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum WasmError {
     /// cargo or wasm-opt failed.
@@ -64,7 +64,7 @@ pub enum WasmError {
     /// wasm-bindgen refused the module.
     #[error("wasm-bindgen could not write the client's module: {reason}")]
     Bindgen {
-        /// What it said.
+        /// Its error message.
         reason: String,
     },
     /// A folder where only files are expected.
@@ -81,7 +81,7 @@ pub enum WasmError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -110,16 +110,16 @@ pub(crate) fn compile(
     Ok(target.join(TARGET).join(PROFILE).join(module.stem).with_extension("wasm"))
 }
 
-/// Replaces the folders of this machine in the client's panic messages: the page is public, and equal
-/// sources shall have equal names wherever they are built. Only for code outside of the workspace, as
-/// cargo names that inside by its path below it.
+/// Replaces the folders of this machine in the client's panic messages: the page is public, and equal sources shall
+/// have equal names on every machine that builds them. Covers only code outside of the workspace, because cargo names
+/// code inside by its path below the workspace.
 fn path_setting(workspace: &Workspace) -> String {
     let registry = workspace.tools.cargo_home.iter().map(|home| home.join("registry/src"));
     let flags = registry.map(|from| format!("--remap-path-prefix={}=crates", from.display()));
     format!("target.{TARGET}.rustflags={:?}", flags.collect::<Vec<_>>())
 }
 
-/// Turns what was `compiled` into the two files that a page loads, and gives their folder.
+/// Turns the `compiled` module into the two files that a page loads, and gives their folder.
 ///
 /// # Errors
 /// See [`WasmError`].
@@ -147,7 +147,7 @@ pub(crate) fn link(workspace: &Workspace, module: Module, compiled: &Path) -> Re
 /// The files of a folder that has no folders, hidden files apart.
 ///
 /// # Errors
-/// When something cannot be read, or is a folder.
+/// When an entry cannot be read, or is a folder.
 pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Asset>, WasmError> {
     let mut assets = Vec::new();
     for entry in file(folder, fs::read_dir(folder))? {
@@ -169,7 +169,7 @@ fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, WasmError> {
     result.map_err(|source| WasmError::File { path: path.to_owned(), source })
 }
 
-/// Replaces `module` by a smaller one that does the same.
+/// Replaces `module` by a smaller one with the same behaviour.
 fn shrink(workspace: &Workspace, module: &Path) -> Result<(), WasmError> {
     let Some(wasm_opt) = install_wasm_opt(workspace) else {
         return Ok(());
@@ -181,7 +181,7 @@ fn shrink(workspace: &Workspace, module: &Path) -> Result<(), WasmError> {
     Ok(())
 }
 
-/// The path of wasm-opt. `None`, with a note, where there is no npm or it fails.
+/// The path of wasm-opt. `None`, with a note, where npm is missing or fails.
 fn install_wasm_opt(workspace: &Workspace) -> Option<PathBuf> {
     let folder = workspace.target().join("wasm-opt").join(BINARYEN);
     let (program, marker) = (folder.join("node_modules/.bin/wasm-opt"), folder.join("complete"));
@@ -202,7 +202,7 @@ fn install_wasm_opt(workspace: &Workspace) -> Option<PathBuf> {
             Some(program)
         }
         Err(error) => {
-            say(&format!("client: left as it is, larger than need be, because wasm-opt needs npm: {error}"));
+            say(&format!("client: not shrunk, because wasm-opt could not be installed with npm: {error}"));
             None
         }
     }

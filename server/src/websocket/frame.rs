@@ -125,7 +125,7 @@ fn big_endian(bytes: &[u8]) -> u64 {
 /// A frame that was consumed, by its place in the buffers.
 enum Consumed {
     Fragment,
-    FullState(Range<usize>),
+    Whole(Range<usize>),
     Assembled,
     Ping(Range<usize>),
     Pong,
@@ -228,7 +228,7 @@ impl FrameReader {
             return Ok(match self.consume(now_us)? {
                 None => None,
                 Some(Consumed::Fragment) => continue,
-                Some(Consumed::FullState(payload)) => Some(Incoming::Message(&self.buffer[payload])),
+                Some(Consumed::Whole(payload)) => Some(Incoming::Message(&self.buffer[payload])),
                 Some(Consumed::Assembled) => Some(Incoming::Message(&self.message)),
                 Some(Consumed::Ping(payload)) => Some(Incoming::Ping(&self.buffer[payload])),
                 Some(Consumed::Pong) => Some(Incoming::Pong),
@@ -262,7 +262,7 @@ impl FrameReader {
 
     fn fragment(&mut self, head: Head, payload: Range<usize>) -> Consumed {
         if head.fin && self.fragments == 0 {
-            return Consumed::FullState(payload);
+            return Consumed::Whole(payload);
         }
         self.message.extend_from_slice(&self.buffer[payload]);
         self.fragments = if head.fin { 0 } else { self.fragments + 1 };

@@ -1,5 +1,5 @@
-//! What stands in `#[state(..)]`, `#[input(..)]` and `#[event(..)]`: parsed, not yet judged against the
-//! field's type (the module `codec` does that).
+//! The contents of `#[state(..)]`, `#[input(..)]` and `#[event(..)]`: parsed, not yet checked against the field's type
+//! (the module `codec` does that).
 
 use crate::kind::Kind;
 use crate::literals::Number;
@@ -8,7 +8,7 @@ use quote::quote;
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, Error, Expr, ExprRange, Lit, LitStr, Member, Meta, Path, RangeLimits, Result, Token};
 
-/// A value and the attribute's name that it was given to, for errors that point at it.
+/// A value and the name of the attribute that it was given to, for errors that point at it.
 #[derive(Clone)]
 pub(crate) struct Given<T> {
     pub(crate) key: Ident,
@@ -40,7 +40,7 @@ pub(crate) struct Attributes {
     only: Option<Given<Audience>>,
 }
 
-/// Who alone may know a field.
+/// The only party that may know a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
     Owner,
@@ -119,12 +119,12 @@ impl Attributes {
         by.or_else(|| self.moved_with.as_ref().map(|given| &given.key))
     }
 
-    /// Who alone may know the field.
+    /// The only party that may know the field, if there is one.
     pub(crate) fn audience(&self) -> Option<Audience> {
         self.only.as_ref().map(|given| given.value)
     }
 
-    /// `smooth`, where it makes no sense.
+    /// The key `smooth`, for an error where it makes no sense.
     pub(crate) fn smooth_key(&self) -> Option<&Ident> {
         self.smooth.as_ref().map(|given| &given.key)
     }
@@ -141,7 +141,7 @@ fn of_kind(kind: Kind, attributes: &[Attribute]) -> impl Iterator<Item = &Attrib
     attributes.iter().filter(move |attribute| attribute.path().is_ident(kind.attribute()))
 }
 
-/// "`a`, `b` and `c`".
+/// The allowed names in the form "`a`, `b` and `c`".
 fn list(kind: Kind) -> String {
     let names: Vec<String> = kind.allowed().iter().map(|name| format!("`{name}`")).collect();
     let (last, rest) = names.split_last().map_or((String::new(), Vec::new()), |(l, r)| (l.clone(), r.to_vec()));

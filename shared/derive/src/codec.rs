@@ -1,7 +1,7 @@
-//! The codec of a field, chosen from its attributes and from what its type looks like.
+//! The codec of a field, chosen from its attributes and from the name of its type.
 //!
-//! A macro sees a type's name only, so this judges the names everyone knows (`f32`, `u8`, `Vec`, ..) for
-//! the sake of good errors; for all others the compiler says whether the codec fits.
+//! A macro sees a type's name only, so this module judges well-known names (`f32`, `u8`, `Vec`, ..) for the sake of
+//! good errors; for all others the compiler decides whether the codec fits.
 
 use crate::attributes::{Attributes, Given, Range};
 use crate::kind::Kind;
@@ -19,7 +19,7 @@ pub(crate) struct Codec {
     pub(crate) unit: bool,
 }
 
-/// What a type's name tells.
+/// The kind of a type, as far as its name shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looks {
     Float,
@@ -52,7 +52,7 @@ impl Codec {
         }
         match (&attributes.max, list) {
             (Some(max), None) => {
-                Err(Error::new(max.key.span(), "`max` is the length of a `Vec` or `BTreeMap`: this is none"))
+                Err(Error::new(max.key.span(), "`max` is the length of a `Vec` or `BTreeMap`: this field is neither"))
             }
             (None, Some(list)) if kind == Kind::State => {
                 let message = format!("a `{}` needs `max = n`, the most values that it may hold", list.ident);
@@ -84,7 +84,7 @@ impl Codec {
     /// at `key`.
     fn new(name: &str, ty: &Type, key: &Ident, function: &str, arguments: &[TokenStream]) -> Self {
         let at_key = key.span().resolved_at(Span::mixed_site());
-        // What the field's type can hold bounds what may be asked for.
+        // The constructor gets the field's type: the values that it can hold bound the attributes.
         let held = matches!(name, "Integer" | "Angle").then(|| quote! { ::<#ty> });
         let (name, value, function) = (path(name, here(ty)), path(name, at_key), Ident::new(function, at_key));
         Self { ty: name, value: quote_spanned! { at_key=> #value::#function #held(#(#arguments),*) }, unit: false }
@@ -178,7 +178,7 @@ impl Codec {
             let message = "the range of a float needs `step = s`, the distance between neighbours";
             return Err(Error::new(range.key.span(), message));
         }
-        // The bounds are values of the field's type: a literal that it cannot hold is the compiler's to refuse.
+        // The bounds are values of the field's type: the compiler refuses a literal that the type cannot hold.
         let bound = |bound: &Expr| match looks {
             Looks::Integer => quote! { { let bound: #ty = #bound; bound as i128 } },
             _ => bound.to_token_stream(),
@@ -250,7 +250,7 @@ fn refuse_wide_step(low: &Expr, high: &Expr, step: &Expr) -> Result<()> {
     Ok(())
 }
 
-/// Whether a field of this type could be numbers all through, without a flag, a tag or a length.
+/// Whether a field of this type could consist of numbers alone, without a flag, a tag or a length.
 pub(crate) fn may_be_numbers(ty: &Type) -> bool {
     const NEVER: [&str; 9] = ["Option", "Vec", "BTreeMap", "Quat", "RowId", "Seat", "bool", "u64", "i64"];
     match ty {
@@ -288,7 +288,7 @@ fn argument(segment: &PathSegment, last: bool) -> Option<&Type> {
     }
 }
 
-/// What a `Vec` or a map holds.
+/// The type of the values in a `Vec` or a map.
 fn values(collection: &PathSegment) -> Option<&Type> {
     argument(collection, collection.ident == "BTreeMap")
 }

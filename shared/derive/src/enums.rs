@@ -1,5 +1,5 @@
-//! Enums: a tag, then the leaves of all variants one after another. Those of the variants that are not
-//! there are zero, so that equal values have equal wire integers.
+//! Enums: a tag, then the leaves of all variants one after another. The leaves of variants that are not there are zero,
+//! so that equal values have equal wire integers.
 
 use crate::attributes;
 use crate::codec::here;
@@ -69,7 +69,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
     })
 }
 
-/// What may not be there has no rows of its own.
+/// An enum holds no tables: a variant may be absent, and a `Table` is a field of structs that are always there.
 fn table_checks(run: &Run) -> TokenStream {
     let checks = run.fields.iter().filter_map(|field| {
         let (count, at_type) = (field.table_count()?, here(field.ty()));
@@ -133,8 +133,8 @@ fn not_a_number(run: &Run, variants: &[Variant<'_>]) -> TokenStream {
     }
 }
 
-/// First makes `self` the variant that the tag says, unless it is already; then fills its fields in place,
-/// which keeps the memory of lists.
+/// Makes `self` the variant of the tag, unless it is that one already, and then fills its fields in place. Filling in
+/// place keeps the memory of lists.
 fn scatter(run: &Run, variants: &[Variant<'_>]) -> TokenStream {
     let there = variants.iter().map(|variant| {
         let (tag, name) = (variant.tag, variant.name);

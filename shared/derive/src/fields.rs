@@ -33,12 +33,12 @@ pub(crate) struct Field {
 pub(crate) struct Run {
     pub(crate) fields: Vec<Field>,
     errors: Option<Error>,
-    /// Leaves before the first field.
+    /// The number of leaves before the first field.
     head: usize,
 }
 
 impl Run {
-    /// An empty run, whose first field starts after `head` leaves.
+    /// An empty run; its first field starts after `head` leaves.
     pub(crate) fn after(head: usize) -> Self {
         Self { head, ..Self::default() }
     }
@@ -76,7 +76,7 @@ impl Run {
         quote! { #(#constants)* }
     }
 
-    /// Leaves of the whole run.
+    /// The number of leaves of the run.
     pub(crate) fn width(&self) -> TokenStream {
         self.start_of(self.fields.len())
     }
@@ -117,7 +117,7 @@ impl Run {
         quote! { #call; }
     }
 
-    /// `not_a_number` of one field, of the run's leaves; `value` is a reference to the field.
+    /// `not_a_number` of one field, as a leaf of the run; `value` is a reference to the field.
     pub(crate) fn not_a_number(&self, field: &Field, value: &TokenStream) -> TokenStream {
         let start = self.start(field);
         let call = field.call("not_a_number", value);
@@ -159,7 +159,7 @@ impl Field {
         &self.ty
     }
 
-    /// Leaves of the field.
+    /// The number of leaves of the field.
     pub(crate) fn width(&self) -> TokenStream {
         let (codec, ty) = (&self.codec.ty, &self.ty);
         quote_spanned! { here(&self.ty)=> <#codec as ::tickwire::state::Codec<#ty>>::WIDTH }
@@ -193,7 +193,7 @@ impl Field {
         self.may_hold_tables.then(call)
     }
 
-    /// Tables inside; `None` where there can be none.
+    /// The number of tables inside; `None` where there can be none.
     pub(crate) fn table_count(&self) -> Option<TokenStream> {
         let (codec, ty) = (&self.codec.ty, &self.ty);
         let count = || quote_spanned! { here(ty)=> <#codec as ::tickwire::state::Codec<#ty>>::TABLES };

@@ -1,4 +1,4 @@
-//! Which of the three derives is at work, and what its fields may say.
+//! The three derives, and the attributes that the fields of each may have.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -22,7 +22,7 @@ impl Kind {
         }
     }
 
-    /// What may stand in that attribute.
+    /// The names that may stand in that attribute.
     pub(crate) const fn allowed(self) -> &'static [&'static str] {
         match self {
             Self::State => &[

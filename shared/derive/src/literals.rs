@@ -1,10 +1,10 @@
-//! Numbers in attributes: what can be told from a literal before the compiler evaluates anything.
+//! Numbers in attributes: the value of a literal, known before the compiler evaluates anything.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Expr, ExprUnary, Lit, LitFloat, UnOp};
 
-/// A number as it is written; `None` for anything but a literal.
+/// A number as it is written; [`Number::of`] gives `None` for anything but a literal.
 pub(crate) enum Number {
     Integer(i128),
     Float(f64),
@@ -31,13 +31,13 @@ impl Number {
     /// Whether this number is smaller than the other.
     pub(crate) const fn is_below(&self, other: &Self) -> bool {
         match (self, other) {
-            // Exact, where floats would take two large neighbours for one.
+            // The comparison is exact: floats would take two large neighbours for one number.
             (Self::Integer(one), Self::Integer(other)) => *one < *other,
             _ => self.approximate() < other.approximate(),
         }
     }
 
-    /// Near enough to compare with a float.
+    /// The number as a float, near enough to compare it with one.
     pub(crate) const fn approximate(&self) -> f64 {
         match self {
             Self::Integer(value) => *value as f64,

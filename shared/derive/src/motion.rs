@@ -1,5 +1,5 @@
-//! How a field moves by itself from one tick to the next: `moved_by` names the field that moves it, `moved_with`
-//! a function. Both ends apply the rule before a delta, so that only what it missed travels.
+//! How a field moves by itself from one tick to the next: `moved_by` names the field that moves it, `moved_with` a
+//! function. Both ends apply the rule before a delta, so that only the difference from its result travels.
 
 use crate::attributes::{Attributes, Given};
 use crate::codec::may_be_numbers;
@@ -12,11 +12,11 @@ use syn::{Error, Member, Path, Result, Type};
 
 /// The rule of one field.
 pub(crate) enum Motion {
-    /// Stays as it is.
+    /// The field stays as it is.
     Hold,
-    /// Changes by another field of the struct in each tick.
+    /// The field changes by another field of the struct in each tick.
     By(Given<Member>),
-    /// Becomes what a function says.
+    /// The field becomes the result of a function.
     With(Given<Path>),
 }
 
@@ -42,7 +42,8 @@ impl Motion {
 }
 
 impl Run {
-    /// Refuses rules that name no field, or one that cannot move the other; to be called with all fields there.
+    /// Refuses rules that name no field, or one that cannot move the other; to be called when the run has all its
+    /// fields.
     pub(crate) fn check_motions(&mut self) {
         let errors: Vec<Error> = self.fields.iter().filter_map(|field| self.motion_error(field)).collect();
         errors.into_iter().for_each(|error| self.refuse(error));
@@ -57,7 +58,7 @@ impl Run {
         };
         let (moved, moving) = (&field.name, &mover.name);
         let mut next = Some(mover);
-        // As many steps as there are fields: enough to come back to this one, if it ever moves itself.
+        // The walk takes as many steps as there are fields: enough to come back to this field, if it ever moves itself.
         for _ in 0..self.fields.len() {
             let Some(here) = next else { break };
             if here.index == field.index {
@@ -69,7 +70,8 @@ impl Run {
             };
         }
         if mover.audience != field.audience {
-            let message = format!("`{moved}` and `{moving}` need the same `only`: who knows one must know the other");
+            let message =
+                format!("`{moved}` and `{moving}` need the same `only`: a client that knows one must know both");
             return Some(Error::new_spanned(&by.value, message));
         }
         if !matches!(mover.motion, Motion::Hold) && mover.index > field.index {
@@ -115,7 +117,8 @@ impl Run {
         }
     }
 
-    /// The function of a field on wire integers: its own old ones, and the row's as far as they are new.
+    /// The function of a field on wire integers: it gets the field's own old ones, and those of the row as far as they
+    /// are new.
     fn advance(&self, field: &Field, with: &Given<Path>) -> TokenStream {
         let (ty, path) = (field.ty(), &with.value);
         let scatter = self.scatter(field, &quote! { &mut old });

@@ -1,4 +1,4 @@
-//! Structs: their fields' leaves one after another.
+//! Structs: the leaves of their fields lie one after another.
 
 use crate::fields::{Field, Run};
 use crate::kind::Kind;
@@ -68,7 +68,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenS
     })
 }
 
-/// Which field says who owns the struct.
+/// The index of the field that holds the owner of the struct.
 fn owner(run: &mut Run) -> Option<usize> {
     let mut owners = run.fields.iter().filter_map(|field| field.owner.clone().map(|key| (field.index, key)));
     let first = owners.next()?;

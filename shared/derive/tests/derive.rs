@@ -1,4 +1,4 @@
-//! What the derives generate, seen through the schema and through round trips of values.
+//! The code that the derives generate, seen through the schema and through round trips of values.
 //!
 //! Mistakes in attributes are the compile-fail cases of `errors.rs`, beside this file.
 
@@ -64,7 +64,7 @@ enum Order {
     Attack(RowId, #[state(max = 2)] Vec<u16>),
 }
 
-/// Fields that move by a rule, declared before and after what moves them.
+/// Fields that move by a rule, declared before and after the fields that move them.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 struct Body {
     mass: u8,
@@ -81,7 +81,7 @@ struct Body {
 }
 
 impl Body {
-    /// Each tank burns what the body weighs.
+    /// Each tank burns as much as the body weighs.
     fn burn(was: &[u8; 2], now: &Self) -> [u8; 2] {
         was.map(|fuel| fuel.saturating_sub(now.mass))
     }
@@ -109,7 +109,7 @@ struct Nested {
     crates: Table<Nothing>,
 }
 
-/// One field of each kind that the others have not.
+/// One field of each kind that the other types lack.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 struct Chest {
     #[state(range = 0..=8, step = 1)]
@@ -172,7 +172,7 @@ enum Flash {
 }
 
 fn wire_of<T: State>(value: &T) -> Vec<u32> {
-    // Not zero, so that leaves which are left alone are noticed.
+    // The buffer is not zero, so that a leaf that is left alone is noticed.
     let mut wire = vec![u32::MAX; T::WIDTH];
     value.gather(&mut wire);
     wire
@@ -204,7 +204,7 @@ fn ship() -> Ship {
 }
 
 #[test]
-fn a_struct_comes_back_whatever_was_there_before() {
+fn a_struct_comes_back_over_any_old_value() {
     let empty = Ship { held: Vec::new(), order: Order::Idle, secret: None, ..ship() };
     let mut item = Item::default();
     for (value, mut before) in [(ship(), Ship::default()), (empty.clone(), ship()), (ship(), empty)] {
@@ -214,7 +214,7 @@ fn a_struct_comes_back_whatever_was_there_before() {
 }
 
 #[test]
-fn what_moves_by_a_rule_comes_back() {
+fn a_field_that_moves_by_a_rule_comes_back() {
     let body = Body { at: Vec2::splat(7.5), velocity: Vec2::X, spin: -3, fuel: [7, 50], ..Body::default() };
     assert_scatters(&body, &mut Body::default());
     assert_scatters(&Drop(1, 2, 3), &mut Drop::default());
@@ -222,7 +222,7 @@ fn what_moves_by_a_rule_comes_back() {
 }
 
 #[test]
-fn values_of_every_kind_come_back_whatever_was_there_before() {
+fn values_of_every_kind_come_back_over_any_old_value() {
     let full = Chest {
         at: Vec3::new(1.0, 8.0, 0.0),
         lid: [Quat::IDENTITY, Quat::from_xyzw(1.0, 0.0, 0.0, 0.0)],
@@ -255,7 +255,7 @@ fn values_out_of_range_saturate_and_steps_of_a_turn_go_around() {
     let mut wild = Chest { debt: i64::MIN, worth: u64::MAX, dial: 13, ..Chest::default() };
     wild.scatter(&wire_of(&wild));
     assert_eq!((wild.debt, wild.worth, wild.dial), (-5, 20, 5));
-    assert_eq!((wild.hoard, wild.abyss), ((1 << 63) - 2, i64::MIN + 1), "zero is far away");
+    assert_eq!((wild.hoard, wild.abyss), ((1 << 63) - 2, i64::MIN + 1), "zero is out of range");
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn rules_of_motion_reach_the_schema() {
 }
 
 #[test]
-fn an_enum_comes_back_whichever_variant_was_there_before() {
+fn an_enum_comes_back_over_any_old_variant() {
     let orders = [
         Order::Idle,
         Order::Move { to: Vec2::new(1.0, 2.5), wire: true },
@@ -305,7 +305,7 @@ fn an_enum_comes_back_whichever_variant_was_there_before() {
 }
 
 #[test]
-fn leaves_of_the_variants_that_are_not_there_are_zero() {
+fn the_leaves_of_absent_variants_are_zero() {
     assert_eq!(wire_of(&Order::Idle), [0; Order::WIDTH]);
     assert_eq!(wire_of(&Order::Move { to: Vec2::new(0.5, 1.0), wire: true }), [1, 1, 2, 1, 0, 0, 0, 0]);
 }
@@ -398,7 +398,7 @@ fn a_float_that_is_no_number_is_found_at_its_leaf() {
     assert_eq!(path(&chest).as_deref(), Some("key.largest"));
 }
 
-/// What such a world is refused with.
+/// The message that such a world is refused with.
 fn refusal<S: State + Default>() -> String {
     let use_it = || Snapshot::empty(&Schema::of::<S>()).capture(&mut S::default(), Tick(1));
     let payload = std::panic::catch_unwind(use_it).expect_err("the world is refused");
@@ -424,7 +424,7 @@ fn a_private_field_without_an_owner_is_refused_by_its_path() {
     assert_eq!(refusal::<Post>(), format!("`text` of `letters` {nobody}"));
 }
 
-/// As nobody derives it: `LEAVES` wire integers and `TABLES` tables of `T`.
+/// A `State` by hand, as no derive makes it: `LEAVES` wire integers and `TABLES` tables of `T`.
 #[derive(Clone, Default)]
 struct ByHand<T, const LEAVES: usize, const TABLES: usize>(std::marker::PhantomData<T>);
 
@@ -439,7 +439,7 @@ impl<T: State + Default, const LEAVES: usize, const TABLES: usize> State for ByH
 }
 
 #[test]
-fn shapes_made_by_hand_keep_the_bounds_that_derived_ones_do() {
+fn types_implemented_by_hand_keep_the_bounds_of_derived_ones() {
     assert_eq!(refusal::<ByHand<u8, 257, 0>>(), "a row of the world itself has 257 wire integers, over 256");
     assert_eq!(refusal::<ByHand<ByHand<u8, 300, 0>, 1, 1>>(), "a row of `rows` has 300 wire integers, over 256");
     assert_eq!(refusal::<ByHand<u8, 1, 32>>(), "a world has at most 31 tables, not 32");

@@ -1,15 +1,15 @@
-//! Arena: two teams of ships with inertia, cover to hide behind, guns that run dry, and rounds that somebody wins.
+//! Arena: two teams of ships with inertia, cover to hide behind, guns that run dry, and rounds that a team wins.
 //!
-//! Everything is a row of a table. A player's own ship and shots, drifting debris and pick-ups are predicted; other
-//! ships are shown as they were a moment ago, and guessing what their pilots do next (`Game::last_input`) made no fewer
-//! corrections. What is hidden is hidden on the wire: how much charge a gun has left,
-//! how long a boost lasts and where a wreck will come back is known to its owner and to nobody else, whatever they
-//! do to their client. Nothing that only the server can know is predicted: it alone has a `Round::referee`, who
-//! counts kills and ends rounds.
+//! Every object is a row of a table. A client predicts its player's own ship and shots, drifting debris and pick-ups;
+//! it shows other ships as they were a moment ago. Predicting those as well from a guess of their pilots' next inputs
+//! (`Game::last_input`) made no fewer corrections. Hidden information is hidden on the wire: the charge that a gun has
+//! left, the rest of a boost and the place where a wreck will come back are sent to the owner of the ship alone, so
+//! that no modified client can show them either. A client does not predict facts that only the server knows: the server
+//! alone has a `Round::referee`, which counts kills and ends rounds.
 //!
-//! Read this file first: the world and the order of a tick. Then `ship` and `shot`, how they move and hit, `field`, what
-//! lies about, and `round`, who wins. The rest stands alone: `grid` finds who is near, `pilot` is the bots, `stage` the
-//! picture.
+//! Read this file first: it holds the world and the order of a tick. Read next `ship` and `shot` (motion and hits),
+//! `field` (rocks, debris and pick-ups) and `round` (score and winner). The other modules stand alone: `grid` finds
+//! neighbours, `pilot` plays the bots, `stage` draws the picture.
 
 mod field;
 mod grid;
@@ -29,7 +29,7 @@ const TEAMS_MAX: u8 = 4;
 const ENTITIES_MAX: u16 = 1_000;
 
 const SHIP_RADIUS: f32 = 12.0;
-/// Along each axis: what the wire holds. An engine alone comes to 9.55, the rest is the push of hits.
+/// The bound of the wire's range along each axis. An engine alone reaches 9.55, the rest is room for the push of hits.
 const SHIP_SPEED_MAX: f32 = 16.0;
 const HP_MAX: u8 = 100;
 const PLATES_MAX: u8 = 3;
@@ -41,24 +41,25 @@ const SHOT_SPEED: f32 = 15.0;
 const SHOT_TICKS: u8 = 26;
 const CHUNK_HP: u8 = 2;
 
-/// A new ship flies under a shield for so long, or until its first shot.
+/// A new ship flies under a shield for this long, or until its first shot.
 const SHIELD_TICKS: f32 = 45.0;
 const REBIRTH_TICKS: f32 = SHIELD_TICKS + 60.0;
 const JOIN_TICKS: f32 = SHIELD_TICKS + 18.0;
-/// How far away a shot or a blast is heard.
+/// The distance at which a shot or a blast is still heard.
 const EARSHOT: f32 = 420.0;
-/// Nearer than this a ship is seen through anything, farther than [`SIGHT`] not at all.
+/// A ship nearer than this is seen through anything, and a ship farther away than [`SIGHT`] is not seen at all.
 const RADAR: f32 = 150.0;
 const SIGHT: f32 = 700.0;
 
-/// The world. Lengths are units, y points down, and the walls bounce; speeds are units per tick, 30 a second.
+/// The world. Lengths are in units, y points down, and objects bounce off the walls; speeds are in units per tick, at
+/// 30 ticks a second.
 #[derive(State, Clone, Default)]
 pub struct Arena {
-    /// From the upper left corner to the lower right one.
+    /// The vector from the upper left corner to the lower right one.
     #[state(range = 0.0..=4095.0, step = 1.0)]
     size: Vec2,
     round: Round,
-    /// One for each seat that is taken.
+    /// One ship for each seat that is taken.
     ships: Table<Ship>,
     shots: Table<Shot>,
     rocks: Table<Rock>,
@@ -73,16 +74,16 @@ pub struct Arena {
 struct Round {
     #[state(range = 2..=TEAMS_MAX)]
     teams: u8,
-    /// Kills that win; the highest score does when time is up.
+    /// The number of kills that wins a round; when the time is up, the highest score wins.
     goal: u16,
-    /// How long a round lasts.
+    /// The length of a round, in seconds.
     #[state(only = server)]
     seconds: u16,
     phase: Phase,
-    /// Until the phase ends.
+    /// Seconds until the phase ends.
     left_seconds: u16,
     scores: [u16; TEAMS_MAX as usize],
-    /// Only the server has one: a client never decides that somebody is dead or has won.
+    /// Only the server has a referee: a client never decides that a player is dead or that a team has won.
     #[state(only = server)]
     referee: bool,
 }
@@ -111,31 +112,31 @@ struct Ship {
     at: Vec2,
     #[state(angle, bits = 10, smooth)]
     nose: f32,
-    /// Where the engine pushes; for its flames.
+    /// The direction in which the engine pushes; its flames are drawn from this.
     #[state(range = -1.0..=1.0, step = 0.0625)]
     push: Vec2,
     #[state(range = 0..=HP_MAX)]
     hp: u8,
-    /// Hits that do no harm yet.
+    /// The number of hits that the armour still absorbs.
     #[state(range = 0..=PLATES_MAX)]
     plates: u8,
     score: u16,
-    /// Away above [`SHIELD_TICKS`], shielded above 0. The fractions are only ever seen on screen, between two
+    /// Above [`SHIELD_TICKS`] the ship is away, above 0 it is shielded. Fractions appear on screen only, between two
     /// ticks.
     #[state(range = 0.0..=128.0, step = 0.125, smooth, moved_with = ship::count_down)]
     rebirth_ticks: f32,
     /// Counts down after a hit.
     #[state(range = 0..=FLASH_TICKS)]
     flash_ticks: u8,
-    /// What the gun has left: an enemy has to guess.
+    /// The charge that the gun has left: an enemy has to guess it.
     #[state(range = 0..=CHARGE_MAX, only = owner, moved_with = ship::recharge)]
     charge: u8,
     #[state(range = 0..=RELOAD_TICKS, only = owner, moved_with = ship::reload)]
     reload_ticks: u8,
-    /// How long the gun still fires faster.
+    /// Ticks for which the gun still fires faster.
     #[state(range = 0..=RAPID_TICKS, only = owner)]
     rapid_ticks: u8,
-    /// Where a wreck comes back, so that nobody else can lie in wait there.
+    /// The place where a wreck comes back, sent to its owner alone, so that no enemy can lie in wait there.
     #[state(range = 0.0..=4095.0, step = 1.0, only = owner)]
     home: Option<Vec2>,
 }
@@ -154,7 +155,7 @@ struct Shot {
     life_ticks: u8,
 }
 
-/// Cover: stops ships, shots and eyes.
+/// Cover: a rock stops ships and shots, and blocks sight.
 #[derive(State, Clone, Default)]
 struct Rock {
     #[state(range = 0.0..=4095.0, step = 1.0)]
@@ -163,14 +164,14 @@ struct Rock {
     radius: f32,
 }
 
-/// A drifting stone: stops ships and shots until it bursts, and comes back after a while.
+/// A drifting stone: it stops ships and shots until it bursts, and it comes back after a while.
 #[derive(State, Clone, Default)]
 struct Chunk {
     #[state(range = 0.0..=4095.9375, step = 0.0625, smooth, moved_by = velocity)]
     at: Vec2,
     #[state(range = -2.0..=2.0, step = 0.0625)]
     velocity: Vec2,
-    /// 0 while it is not to be met.
+    /// 0 while the stone is away and nothing can meet it.
     #[state(range = 0..=CHUNK_HP)]
     hp: u8,
     #[state(only = server)]
@@ -188,7 +189,7 @@ struct Item {
     wait_ticks: u16,
 }
 
-/// What a pick-up does. They take turns, so that nobody's dice have a say.
+/// The effect of a pick-up. The effects take turns, so that no dice decide which one comes next.
 #[derive(State, Clone, Copy, Default, PartialEq, Eq, Debug)]
 enum Gift {
     #[default]
@@ -197,19 +198,20 @@ enum Gift {
     Armour,
 }
 
-/// What a room is created with; what is beyond its bounds is taken as the bound.
+/// The options that a room is created with; a value beyond its bounds is taken as the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Players the field is large enough for, 2 to 64. More may come: it gets crowded.
+    /// The number of players that the field is large enough for, 2 to 64. More players may join, but the field gets
+    /// crowded.
     pub players: u8,
-    /// Teams, 2 to 4.
+    /// The number of teams, 2 to 4.
     pub teams: u8,
-    /// Rocks, pick-ups and debris, 12 to 1,000.
+    /// The number of rocks, pick-ups and stones of debris together, 12 to 1,000.
     pub entities: u16,
-    /// Kills that win a round.
+    /// The number of kills that wins a round.
     pub goal: u16,
-    /// How long a round lasts.
+    /// The length of a round, in seconds.
     pub seconds: u16,
 }
 
@@ -219,27 +221,27 @@ impl Default for Options {
     }
 }
 
-/// What a player does in one tick.
+/// The input of a player in one tick.
 #[derive(Input, Clone, Copy, Default, PartialEq, Debug)]
 pub struct Helm {
-    /// Where to thrust, and without `aim` where to point the nose.
+    /// The direction of the thrust, and without `aim` also that of the nose.
     #[input(range = -1.0..=1.0, step = 0.125)]
     pub stick: Vec2,
-    /// Point the nose here.
+    /// The place that the nose is to point at.
     #[input(range = -400.0..=4496.0, step = 2.0)]
     pub aim: Option<Vec2>,
     /// Shoot as soon as the gun can.
     pub fire: bool,
 }
 
-/// Something to hear or to see fly apart; each player is told their own side of it.
+/// An event that is heard, or seen as an explosion; each player receives their own side of it.
 #[derive(Event, Clone, Copy, PartialEq, Debug)]
 pub struct ArenaEvent {
-    /// What it is.
+    /// The kind of the event.
     pub what: What,
-    /// Whom it happened to.
+    /// The seat of the player that it happened to.
     pub who: Option<Seat>,
-    /// Where, if that is not where `who` is.
+    /// The place of the event, if it is not the place of `who`.
     #[event(range = 0.0..=4096.0, step = 16.0)]
     pub at: Vec2,
 }
@@ -250,7 +252,7 @@ pub enum What {
     /// You shot.
     #[default]
     Shot,
-    /// Somebody near you shot.
+    /// Another player near you shot.
     FarShot,
     /// You hit a ship.
     Hit,
@@ -339,7 +341,8 @@ impl Arena {
         self.shots = shots;
     }
 
-    /// Last in a tick: when there is more noise than may be told, what is lost is that of distant guns.
+    /// Guns fire last in a tick: when a tick has more events than can be sent, the sounds of distant guns are lost
+    /// first.
     fn fire_guns(&mut self, tick: &mut Step<'_, Self>) {
         if self.round.is_over() {
             return;
@@ -355,7 +358,7 @@ impl Arena {
         }
     }
 
-    /// The team that a new player is to help: the smallest, of equal ones that with fewer kills.
+    /// The team that a new player joins: the smallest one, and among equally small ones the one with fewer kills.
     fn weakest_team(&self) -> u8 {
         let strength = |team: &u8| {
             let members = self.ships.values().filter(|ship| ship.team == *team).count();
@@ -368,7 +371,7 @@ impl Arena {
         self.ships.values().find(|ship| ship.seat == Some(seat))
     }
 
-    /// Whether this ship is on the radar of that team: near one of its ships, or in plain sight of one.
+    /// Whether this ship is on the radar of that team: it is near one of the team's ships, or in plain sight of one.
     fn sees(&self, team: u8, target: &Ship) -> bool {
         let sees = |ship: &Ship| {
             let distance = (ship.at - target.at).length();
@@ -377,13 +380,14 @@ impl Arena {
         target.team == team || self.ships.values().any(|ship| ship.team == team && ship.is_flying() && sees(ship))
     }
 
-    /// Whether no rock comes nearer than `room` to the straight way between two points.
+    /// Whether no rock comes nearer than `room` to the straight line between two points.
     fn is_clear(&self, from: Vec2, to: Vec2, room: f32) -> bool {
         self.rocks.values().all(|rock| distance(rock.at, from, to) > rock.radius + room)
     }
 }
 
-/// Tells those concerned what happened to `who` at `at`, and everyone else within earshot.
+/// Sends an event about `who` at `at`: the players in `concerned` receive their own kind of it, and all other players
+/// within earshot receive `others`.
 fn tell(
     ships: &Table<Ship>,
     tick: &mut Step<'_, Arena>,
@@ -392,7 +396,7 @@ fn tell(
     concerned: &[(Option<Seat>, What)],
     others: What,
 ) {
-    // Where somebody is, every screen knows best itself.
+    // Each client knows best itself where it shows a ship, so an event about a ship carries no place.
     let place = if who.is_some() { Vec2::ZERO } else { at };
     for ship in ships.values() {
         let Some(seat) = ship.seat else { continue };
@@ -404,12 +408,12 @@ fn tell(
     }
 }
 
-/// How near the straight way between two points comes to `point`.
+/// The distance between `point` and the straight line between two points.
 fn distance(point: Vec2, from: Vec2, to: Vec2) -> f32 {
     (point - from - (to - from) * nearest_part(point, from, to)).length()
 }
 
-/// How far along the straight way between two points, 0 to 1, it comes nearest to `point`.
+/// The part of the straight line between two points, 0 to 1, at which it comes nearest to `point`.
 fn nearest_part(point: Vec2, from: Vec2, to: Vec2) -> f32 {
     let way = to - from;
     math::clamp((point - from).dot(way) / math::max(way.length_squared(), 0.01), 0.0, 1.0)

@@ -1,7 +1,8 @@
 //! Crowd, the benchmark: players and many entities that keep moving, the same on every server that is measured.
 //!
-//! A square of 1000 units, 30 ticks a second. Each entity flies straight and bounces off the walls; what makes
-//! it turn are the room's dice, which no client has. Nothing meets anything: what is measured is carrying state.
+//! The world is a square of 1000 units, at 30 ticks a second. Each entity flies straight and bounces off the walls;
+//! only the room's dice, which no client has, make it turn. Entities do not collide: the benchmark measures the
+//! transport of state alone.
 
 use serde::{Deserialize, Serialize};
 use tickwire::math::{self, Vec2, vec2};
@@ -15,31 +16,31 @@ const SPEED_MAX: f32 = 2.0;
 const DIRECTIONS: f32 = 1024.0;
 /// In erratic motion, the standard deviation of each tick's change of velocity, in units per tick and axis.
 const SIGMA: f32 = 0.1;
-/// In steady motion, one in so many entities takes a new way in a tick.
+/// In steady motion, one in this many entities takes a new direction in a tick.
 const TURN_ONE_IN: u32 = 100;
-/// A bot keeps its way for so many ticks.
+/// A bot keeps its direction for this many ticks on average.
 const DECISION_TICKS: u32 = 15;
 
 /// How entities move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Motion {
-    /// One in a hundred takes a new way in a tick.
+    /// One entity in a hundred takes a new direction in a tick.
     #[default]
     Steady,
-    /// All change their way a little in every tick.
+    /// All entities change their velocity a little in every tick.
     Erratic,
-    /// None moves: only players do.
+    /// No entity moves: only players do.
     Still,
 }
 
-/// What a room is created with.
+/// The options that a room is created with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Entities besides players, at most 10,000.
+    /// The number of entities besides players, at most 10,000.
     pub entities: u16,
-    /// How they move.
+    /// How the entities move.
     pub motion: Motion,
 }
 
@@ -60,14 +61,14 @@ pub struct Crowd {
 
 #[derive(State, Clone, Default)]
 struct Mover {
-    /// A player's; nobody's for an entity.
+    /// The seat of a player; `None` for an entity.
     #[state(owner)]
     seat: Option<Seat>,
     #[state(range = 0.0..=1000.0, step = 0.03125, smooth, moved_by = velocity)]
     at: Vec2,
     #[state(range = -2.0..=2.0, step = 0.03125)]
     velocity: Vec2,
-    /// In steps of 1/1024 turn, as is the spin: sums of whole steps are exact.
+    /// The angle counts in steps of 1/1024 turn, and so does the spin: sums of whole steps are exact.
     #[state(angle, bits = 10, moved_by = spin)]
     angle: u16,
     /// Steps per tick.
@@ -76,7 +77,7 @@ struct Mover {
     hp: u8,
 }
 
-/// Where a player steers: each axis from −2 to 2 units per tick.
+/// The velocity that a player steers with: each axis from −2 to 2 units per tick.
 #[derive(Input, Clone, Copy, Default, PartialEq, Debug)]
 pub struct Way {
     #[input(range = -2.0..=2.0, step = 0.03125)]
@@ -90,7 +91,8 @@ impl Game for Crowd {
     const RULES: Rules = Rules::new("crowd", 30).seats(8).bots(8);
 
     fn new(options: &Options) -> Self {
-        // The first places are part of the options, not of the dice: they are the same for every room's bytes.
+        // The first places follow from the options, not from the room's dice: every room has the same ones, so that
+        // bytes can be compared.
         let mut dice = Rng::new(u64::from(options.entities));
         let mut world = Self { motion: options.motion as u8, ..Self::default() };
         for _ in 0..options.entities.min(10_000) {
@@ -147,7 +149,7 @@ impl Mover {
     }
 }
 
-/// A speed on the wire's grid, before it moves anything: what is left over would be lost after the step.
+/// Rounds a speed to the wire's grid before it moves anything: a remainder would be lost after the step.
 fn on_grid(speed: f32) -> f32 {
     math::floor(math::clamp(speed, -SPEED_MAX, SPEED_MAX) * 32.0 + 0.5) / 32.0
 }
@@ -163,13 +165,13 @@ fn any_velocity(dice: &mut Rng) -> Vec2 {
     vec2(dice.range(-SPEED_MAX, SPEED_MAX), dice.range(-SPEED_MAX, SPEED_MAX))
 }
 
-/// A small change on both axes, much finer than the grid of velocities.
+/// A small change on both axes, drawn much finer than the grid of velocities.
 fn nudge(dice: &mut Rng) -> Vec2 {
     vec2(bell(dice.next_u32()) * SIGMA, bell(dice.next_u32()) * SIGMA)
 }
 
 /// A draw with mean 0 and deviation 1 from 32 random bits: the sum of four even draws, one for each byte, is near
-/// enough to a normal one.
+/// enough to a normal draw.
 fn bell(bits: u32) -> f32 {
     let sum: u16 = bits.to_le_bytes().into_iter().map(u16::from).sum();
     // Four bytes have a mean of 510, and a variance of 4 * (256² - 1) / 12.
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn erratic_changes_have_the_deviation_that_is_said() {
+    fn erratic_changes_have_the_documented_deviation() {
         let mut dice = Rng::new(5);
         let draws: std::vec::Vec<f32> = (0..100_000).map(|_| bell(dice.next_u32())).collect();
         let mean = draws.iter().sum::<f32>() / 100_000.0;

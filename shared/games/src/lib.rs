@@ -2,14 +2,14 @@
 //!
 //! | game | what it shows |
 //! | --- | --- |
-//! | [`paddles`] | the tutorial: a whole game on one screen of code |
+//! | [`paddles`] | the tutorial: a complete game on one screen of code |
 //! | [`arena`] | ships and shots in tables, hidden information, bots that fight |
 //! | [`crowd`] | the benchmark: many rows that keep moving, nothing to see |
-//! | [`swarm`] | thousands of units in lockstep: only what hands do travels |
+//! | [`swarm`] | thousands of units in lockstep: only players' inputs travel |
 //! | [`tumble`] | 900 boxes that fall, roll and come to rest: motion in three dimensions |
 //!
-//! Each game is its rules, then a `stage` module that draws it. They name no clock, socket or web type, and
-//! build without `std`.
+//! Each game consists of its rules and of a `stage` module that draws it. The games name no clock, socket or web type,
+//! and build without `std`.
 #![no_std]
 
 #[cfg(test)]

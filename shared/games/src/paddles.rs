@@ -1,7 +1,7 @@
 //! Paddles, the tutorial game: two players, one ball, first to eleven.
 //!
-//! This file is all there is to the rules. The library runs them on the server, which decides, and on each
-//! player's machine, which shows at once what a key does. `stage` next door draws the same world.
+//! This file holds all of the rules. The library runs them on the server, which decides, and on each player's machine,
+//! which shows the effect of a key at once. The module `stage` draws the same world.
 
 mod stage;
 
@@ -10,21 +10,21 @@ use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, T
 
 /// The field, in units; y points down.
 const FIELD: Vec2 = vec2(320.0, 180.0);
-/// From an end of the field to the face of its paddle.
+/// The distance from an end of the field to the face of its paddle.
 const FACE: f32 = 14.0;
 /// Half the height of a paddle.
 const REACH: f32 = 15.0;
 const BALL_RADIUS: f32 = 3.0;
-/// A ball is lost once it is so far behind the end. Not sooner: a player's machine guesses where the other
-/// paddle is, and the server has this long to say that the ball was saved after all.
+/// A ball is lost once it is this far behind the end. It is not lost sooner: a player's machine guesses where the other
+/// paddle is, and the server has this long to correct the guess when the ball was saved after all.
 const LOST_BEHIND: f32 = 24.0;
 
-// Speeds are units per tick, at 60 ticks a second.
+// Speeds are in units per tick, at 60 ticks a second.
 const PADDLE_SPEED: f32 = 3.0;
 const SERVE_SPEED: f32 = 2.0;
 const HIT_SPEED: f32 = 2.5;
 const SPEED_PER_HIT: f32 = 0.15625;
-/// Slower than a ball is wide, so that it never jumps past a paddle.
+/// In a tick a ball flies less than its own width, so that it never jumps past a paddle.
 const SPEED_MAX: f32 = 5.0;
 /// A ball that hits the tip of a paddle leaves it at this angle, in radians.
 const SPIN: f32 = 0.95;
@@ -33,7 +33,8 @@ const POINTS_TO_WIN: u8 = 11;
 const SERVE_TICKS: u8 = 75;
 const CHEER_TICKS: u8 = 240;
 
-/// The world. Every field says how it travels; `predict` is what all players' machines play ahead.
+/// The world. The attributes of a field define how it is sent; all players' machines predict the fields marked
+/// `predict`.
 #[derive(State, Clone, Default)]
 pub struct Paddles {
     /// Left, then right.
@@ -47,7 +48,8 @@ pub struct Paddles {
 
 #[derive(State, Clone, Default)]
 struct Side {
-    /// Whose side it is: their machine predicts it. Nobody's is a wall to practise against.
+    /// The player of this side: the player's machine predicts it. A side without a player is a wall to practise
+    /// against.
     #[state(owner)]
     seat: Option<Seat>,
     /// The middle of the paddle.
@@ -60,26 +62,26 @@ struct Side {
 struct Ball {
     #[state(range = -40.0..=360.0, step = 0.0625, smooth, moved_by = velocity)]
     at: Vec2,
-    /// Zero when nobody has said yet where the next serve goes.
+    /// Zero until the direction of the next serve is drawn.
     #[state(range = -8.0..=8.0, step = 0.015625)]
     velocity: Vec2,
-    /// Hits since the serve: each makes the ball faster.
+    /// The number of hits since the serve: each hit makes the ball faster.
     rally: u8,
 }
 
-/// What a player does in one tick.
+/// The input of a player in one tick.
 #[derive(Input, Clone, Copy, Default, PartialEq, Debug)]
 pub enum Move {
-    /// Nothing.
+    /// The paddle does not move.
     #[default]
     Rest,
-    /// Up (−1) or down (1), or slower.
+    /// The paddle moves up (−1) or down (1), or slower in between.
     Steer(#[input(range = -1.0..=1.0, step = 0.25)] f32),
-    /// Towards this height, as fast as a paddle can.
+    /// The paddle moves towards this height, as fast as it can.
     To(#[input(range = 0.0..=180.0, step = 0.5)] f32),
 }
 
-/// What is heard.
+/// The sounds of the game.
 #[derive(Event, Clone, Copy, PartialEq, Debug)]
 pub enum Sound {
     /// The ball met a wall.
@@ -88,7 +90,7 @@ pub enum Sound {
     Hit(u8),
     /// The ball is lost.
     Goal,
-    /// That was the last point.
+    /// A side won the last point, and with it the game.
     Win,
 }
 
@@ -133,7 +135,7 @@ impl Game for Paddles {
 
     fn bot(&self, me: Seat, dice: &mut Rng) -> Move {
         let Some(side) = self.sides.get(me.index()) else { return Move::Rest };
-        // Nobody is always wide awake.
+        // A bot misses some ticks, as no player is always wide awake.
         if dice.one_in(4) {
             return Move::Rest;
         }
@@ -141,8 +143,8 @@ impl Game for Paddles {
         if self.pause_ticks > 0 || ball.velocity.x * outward(me.index()) <= 0.0 {
             return Move::To(FIELD.y / 2.0 + (side.y - FIELD.y / 2.0) * 0.9);
         }
-        // Where it will arrive, the walls folding its way back; the longer the rally, the worse the guess.
-        // The mistake hangs on the ball's direction, so that it stays the same all the way.
+        // The guess is the place where the ball arrives, with its path folded back by the walls; the longer the rally,
+        // the worse the guess. The mistake depends on the ball's direction, so that it stays the same all the way.
         let arrival = ball.at.y + ball.velocity.y * (face(me.index()) - ball.at.x) / ball.velocity.x;
         let whim = math::sin(ball.velocity.y * 97.0 + f32::from(ball.rally));
         Move::To(fold(arrival) + whim * (12.0 + 1.5 * f32::from(ball.rally)))
@@ -150,7 +152,7 @@ impl Game for Paddles {
 }
 
 impl Paddles {
-    /// A new game.
+    /// Starts a new game.
     fn start(&mut self) {
         for side in &mut self.sides {
             (side.y, side.score) = (FIELD.y / 2.0, 0);
@@ -165,8 +167,8 @@ impl Paddles {
     }
 
     fn wait(&mut self, tick: &mut Step<'_, Self>) {
-        // Drawn at the start of the pause: the dice are the server's alone, and by the time the ball flies
-        // everyone has heard how they fell.
+        // The direction is drawn at the start of the pause: in snapshot mode only the server has the dice, and by the
+        // time the ball flies every client has received the result.
         if self.ball.velocity == Vec2::ZERO {
             let way = if tick.rng().one_in(2) { 1.0 } else { -1.0 };
             self.ball.velocity = math::heading(tick.rng().range(-0.6, 0.6)) * vec2(way * SERVE_SPEED, SERVE_SPEED);
@@ -177,7 +179,7 @@ impl Paddles {
         }
     }
 
-    /// Moves the ball on, and gives the side that lost it.
+    /// Moves the ball on, and returns the side that lost it.
     fn fly(&mut self, tick: &mut Step<'_, Self>) -> Option<usize> {
         let ball = &mut self.ball;
         let from = ball.at;
@@ -230,7 +232,7 @@ impl Side {
         self.seat.is_none() || (y - self.y).abs() <= REACH + BALL_RADIUS
     }
 
-    /// Sends the ball back: a wall as a mirror does, a paddle faster and steered by where it was hit.
+    /// Sends the ball back: a wall reflects it, a paddle makes it faster and steers it by the place of the hit.
     fn hit(&self, ball: &mut Ball, way: f32) -> Sound {
         if self.seat.is_none() {
             ball.velocity.x = -ball.velocity.x;
@@ -244,17 +246,17 @@ impl Side {
     }
 }
 
-/// Which way is out of the field on a side: −1 on the left, 1 on the right.
+/// The direction out of the field on a side: −1 on the left, 1 on the right.
 const fn outward(index: usize) -> f32 {
     if index == 0 { -1.0 } else { 1.0 }
 }
 
-/// Where a side's paddle meets the ball.
+/// The x at which a side's paddle meets the ball.
 const fn face(index: usize) -> f32 {
     if index == 0 { FACE } else { FIELD.x - FACE }
 }
 
-/// The height at which a ball really is that would be at `y` without the walls.
+/// The height of a ball between the walls that would be at `y` without them.
 fn fold(y: f32) -> f32 {
     let span = FIELD.y - 2.0 * BALL_RADIUS;
     let way = (y - BALL_RADIUS) / (2.0 * span);
@@ -287,11 +289,11 @@ mod tests {
         }
         assert!(longest >= 10, "the longest rally had {longest} hits");
         assert!(goals.iter().all(|goals| *goals >= 15), "goals: {goals:?}");
-        assert!(wins >= 1, "nobody got to {POINTS_TO_WIN} in a quarter of an hour: {goals:?}");
+        assert!(wins >= 1, "no bot got to {POINTS_TO_WIN} in a quarter of an hour: {goals:?}");
     }
 
     #[test]
-    fn a_bot_loses_points_to_somebody_who_does_nothing_but_follow_the_ball() {
+    fn a_bot_loses_points_to_a_player_that_only_follows_the_ball() {
         let mut play = Play::<Paddles>::new(2, 9);
         let mut points = 0;
         for _ in 0..60 * 120 {

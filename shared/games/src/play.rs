@@ -1,4 +1,4 @@
-//! Plays a game in tests: bots or dice at the controls, the world rounded after each tick as a room does.
+//! Plays a game in tests: bots or dice give the inputs, and the world is rounded after each tick as a room does it.
 
 use std::vec::Vec;
 use tickwire::determinism::{Policy, sync_test};
@@ -25,7 +25,7 @@ impl<G: Game> Play<G> {
         Self::with(G::new(&G::Options::default()), seats, seed)
     }
 
-    /// A game that begins with this world.
+    /// Starts a game from this world.
     pub(crate) fn with(mut world: G, seats: u8, seed: u64) -> Self {
         let seats: Vec<Seat> = Seat::first(seats).collect();
         seats.iter().for_each(|seat| world.join(*seat));
@@ -35,7 +35,7 @@ impl<G: Game> Play<G> {
         Self { world, seats, events: Vec::new(), dice, rng, schema, snapshot, cache }
     }
 
-    /// One tick with what `decide` says for each seat.
+    /// Plays one tick with the input that `decide` returns for each seat.
     pub(crate) fn tick(&mut self, mut decide: impl FnMut(&G, Seat, &mut Rng) -> G::Input) {
         let mut inputs = [None; tickwire::limits::SEATS_MAX as usize];
         for seat in &self.seats {
@@ -48,18 +48,18 @@ impl<G: Game> Play<G> {
         self.snapshot.capture(&mut self.world, tick);
     }
 
-    /// One tick of bots.
+    /// Plays one tick in which bots control all seats.
     pub(crate) fn bots(&mut self) {
         self.tick(G::bot);
     }
 }
 
-/// However a tick is made, it is the same one; and seeds matter.
+/// Asserts that a tick gives the same world in every way in which it can be played, and that two seeds give two worlds.
 pub(crate) fn assert_deterministic<G: Game>() {
     assert_deterministic_for::<G>(1_000);
 }
 
-/// The same over so many ticks: a large world needs more time for each.
+/// The same check over `ticks` ticks: a large world needs more time for each tick.
 pub(crate) fn assert_deterministic_for<G: Game>(ticks: u32) {
     let [one, other] = [11, 12].map(|seed| {
         let played = sync_test::<G>(&Policy { seed, ticks, ..Policy::default() });

@@ -1,12 +1,13 @@
-//! Swarm: eight armies of hundreds, wells to hold, and nothing on the wire but what hands do.
+//! Swarm: eight armies of hundreds of units, wells to hold, and nothing on the wire but players' inputs.
 //!
-//! Thousands of units march, fight, fall and come back; an army scores for every well that it holds. Made for lockstep: every
-//! machine plays all of it, and what travels is a few bytes of a player's hand, whatever the number of units. So that
-//! machines agree and replays show it, camera, selection box and selection are part of the world, one per army. Armies that
-//! nobody has taken fight by themselves.
+//! Thousands of units march, fight, fall and come back; an army scores for every well that it holds. The game is made
+//! for lockstep: every machine plays the whole world, and each player sends a few bytes of input, however many units
+//! there are. Camera, selection box and selection are part of the world, one of each per army, so that machines agree
+//! on them and replays show them. Armies without a player fight by themselves.
 //!
-//! This file is the world and the order of a tick; `hand` is what players do, `unit` how units move and fight, `field` who
-//! is near, `well` what is held and who wins, `mind` armies without a player and bots, `stage` the picture.
+//! This file holds the world and the order of a tick; `hand` applies the inputs of players, `unit` moves units and lets
+//! them fight, `field` finds neighbours, `well` keeps wells, score and winner, `mind` plays armies without a player and
+//! bots, `stage` draws the picture.
 
 mod field;
 mod hand;
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, Table};
 
-/// One for each seat.
+/// One army for each seat.
 const ARMIES: usize = 8;
 const WELLS: usize = 9;
 const UNITS_MAX: u16 = 4_000;
@@ -29,45 +30,45 @@ const UNITS_MIN: u16 = 500;
 const SIZE: f32 = 2048.0;
 const MIDDLE: Vec2 = Vec2::splat(SIZE / 2.0);
 
-/// Hits that a unit stands.
+/// The hit points of a new unit: each hit takes one.
 const HP_MAX: u8 = 5;
 const RELOAD_TICKS: u16 = 12;
 const REBIRTH_TICKS: u16 = 240;
-/// A unit comes back so much sooner for each well that its army holds.
+/// A unit comes back this much sooner for each well that its army holds.
 const WELL_TICKS: u16 = 20;
 const HOLD_MAX: u8 = 12;
-/// What the camera shows at least.
+/// The part of the world that every player's screen shows.
 const VIEW: Vec2 = vec2(440.0, 330.0);
 
-/// The world. Lengths are units, y points down; speeds are units per tick, 20 a second.
+/// The world. Lengths are in units, y points down; speeds are in units per tick, at 20 ticks a second.
 #[derive(State, Clone, Default)]
 pub struct Swarm {
-    /// All units there will ever be, the dead included: number `n` is of army `n % 8`.
+    /// All units there will ever be, the dead included: unit number `n` belongs to army `n % 8`.
     units: Table<Unit>,
     armies: [Army; ARMIES],
     wells: [Well; WELLS],
     phase: Phase,
-    /// Until the phase ends.
+    /// Ticks until the phase ends.
     left_ticks: u16,
     field: Field,
 }
 
-/// One of thousands: nine numbers.
+/// One unit of thousands: nine numbers.
 #[derive(State, Clone, Default)]
 struct Unit {
     #[state(range = 0.0..=2047.9375, step = 0.0625, smooth)]
     at: Vec2,
     #[state(range = -4.0..=4.0, step = 0.0625)]
     velocity: Vec2,
-    /// Where it was sent.
+    /// The place that the unit was sent to.
     goal: Spot,
     /// The number of the unit that it fights, plus one; 0 for none.
     #[state(range = 0..=UNITS_MAX)]
     foe: u16,
-    /// 0 for the dead.
+    /// 0 for a dead unit.
     #[state(range = 0..=HP_MAX)]
     hp: u8,
-    /// Until the next shot, or until it comes back.
+    /// Ticks until the next shot, or until the unit comes back.
     #[state(range = 0..=REBIRTH_TICKS)]
     wait_ticks: u16,
     is_selected: bool,
@@ -77,7 +78,7 @@ struct Unit {
 #[derive(State, Clone, Copy, Default, PartialEq, Debug)]
 struct Spot(u16);
 
-/// An army and what its player sees and holds.
+/// An army, with the view and the pointer of its player.
 #[derive(State, Clone, Default)]
 struct Army {
     is_taken: bool,
@@ -85,27 +86,27 @@ struct Army {
     /// The middle of the player's view.
     #[state(range = 0.0..=2048.0, step = 1.0, smooth)]
     eye: Vec2,
-    /// Where in the world the finger or mouse was last.
+    /// The place in the world where the finger or mouse was last.
     #[state(range = 0.0..=2048.0, step = 1.0)]
     cursor: Vec2,
     grip: Grip,
-    /// Where the last order went: who comes back goes there.
+    /// The place of the last order: units that come back go there.
     rally: Spot,
-    /// Since the last order.
+    /// Ticks since the last order.
     order_ticks: u8,
 }
 
-/// What a finger or mouse that is down does.
+/// The effect of a finger or mouse button that is down.
 #[derive(State, Clone, Copy, Default, PartialEq, Debug)]
 enum Grip {
     #[default]
     Free,
-    /// Draws a box from here to the cursor.
+    /// It draws a box from here to the cursor.
     Box {
         #[state(range = 0.0..=2048.0, step = 1.0)]
         from: Vec2,
     },
-    /// Moves the view on the map.
+    /// It moves the view on the map.
     Map,
 }
 
@@ -114,7 +115,7 @@ enum Grip {
 struct Well {
     #[state(range = 0..=7)]
     owner: Option<u8>,
-    /// How firmly.
+    /// How firmly the owner holds it.
     #[state(range = 0..=HOLD_MAX)]
     hold: u8,
 }
@@ -129,11 +130,11 @@ enum Phase {
     },
 }
 
-/// What a room is created with; what is beyond its bounds is taken as the bound.
+/// The options that a room is created with; a value beyond its bounds is taken as the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Units of all armies together, 500 to 4,000; split evenly.
+    /// The number of units of all armies together, 500 to 4,000, split evenly.
     pub units: u16,
 }
 
@@ -143,7 +144,7 @@ impl Default for Options {
     }
 }
 
-/// What a player does in one tick: mostly nothing that was not done in the last.
+/// The input of a player in one tick: mostly the same as in the last one.
 #[derive(Input, Clone, Copy, Default, PartialEq, Debug)]
 pub struct Hand {
     /// Moves the view; 4 is full speed.
@@ -152,10 +153,10 @@ pub struct Hand {
     /// Moves the view; 4 is full speed.
     #[input(range = -4..=4)]
     pub pan_y: i8,
-    /// Where the finger or mouse is, from the middle of the view; only while that matters.
+    /// The place of the finger or mouse, from the middle of the view; `None` while it does not matter.
     #[input(range = -1024.0..=1024.0, step = 2.0)]
     pub point: Option<Vec2>,
-    /// Held down: draws a box or moves the map; a short touch is an order.
+    /// While held down, it draws a box or moves the view on the map; a short touch is an order.
     pub press: bool,
     /// Send the selected units to the point.
     #[input(once)]
@@ -165,15 +166,15 @@ pub struct Hand {
     pub all: bool,
 }
 
-/// Something to hear or to see fly apart.
+/// An event that is heard, or seen as an explosion.
 #[derive(Event, Clone, Copy, PartialEq, Debug)]
 pub enum SwarmEvent {
     /// A unit fell.
     Fallen {
-        /// Of this army.
+        /// The army of the unit.
         #[event(range = 0..=7)]
         army: u8,
-        /// Where.
+        /// The place where it fell.
         #[event(range = 0.0..=2048.0, step = 8.0)]
         at: Vec2,
     },
@@ -183,10 +184,10 @@ pub enum SwarmEvent {
     Sent,
     /// An army took a well.
     Captured {
-        /// Which army.
+        /// The army that took it.
         #[event(range = 0..=7)]
         army: u8,
-        /// Which well.
+        /// The number of the well.
         #[event(range = 0..=8)]
         well: u8,
     },
@@ -251,13 +252,13 @@ impl Game for Swarm {
     }
 }
 
-/// Where an army comes from: around the middle, the first two opposite each other.
+/// The home of an army: homes lie around the middle, the first two opposite each other.
 fn home(army: usize) -> Vec2 {
     const TURNS: [f32; ARMIES] = [0.5, 0.0, 0.25, 0.75, 0.625, 0.125, 0.375, 0.875];
     MIDDLE + math::heading(TURNS[army % ARMIES] * math::TURN) * 880.0
 }
 
-/// Where a well is: one in the middle, the others around it between the homes.
+/// The place of a well: one well is in the middle, the others are around it between the homes.
 fn well_at(well: usize) -> Vec2 {
     let turn = (well as f32 + 0.5) / (WELLS - 1) as f32;
     if well == WELLS - 1 { MIDDLE } else { MIDDLE + math::heading(turn * math::TURN) * 520.0 }
@@ -267,7 +268,7 @@ impl Spot {
     const STEP: f32 = 8.0;
 
     fn near(at: Vec2) -> Self {
-        // The casts saturate: what is outside is at the edge.
+        // The casts saturate: a place outside is at the edge.
         let column = |at: f32| (at * (1.0 / Self::STEP)) as u8;
         Self(u16::from_le_bytes([column(at.x), column(at.y)]))
     }
@@ -279,7 +280,7 @@ impl Spot {
 }
 const _: () = assert!(SIZE == Spot::STEP * 256.0, "a spot is a byte for each direction");
 
-/// Places around a centre, near ones first, as the seeds of a sunflower: any number of them is a disc.
+/// Places around a centre, near ones first, arranged like the seeds of a sunflower: any number of them forms a disc.
 struct Sunflower {
     way: Vec2,
     number: f32,

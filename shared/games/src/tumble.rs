@@ -1,8 +1,8 @@
-//! Tumble: a field of boxes, and cubes that players roll through it. The scene for motion in three dimensions.
+//! Tumble: a field of boxes, and cubes that players roll through it. It is the scene for motion in three dimensions.
 //!
-//! Boxes fall, tumble, pile up a little and come to rest; what rests costs nothing until it is hit. Motion without
-//! contact is predicted to the bit by both ends, so that what travels is what contacts change. y points up here;
-//! metres, and ticks of a sixtieth of a second. `physics` is the step, `stage` draws.
+//! Boxes fall, tumble, pile up a little and come to rest; a box at rest costs nothing until it is hit. Both ends
+//! predict motion without contact to the bit, so that only the changes that contacts make travel. y points up here;
+//! lengths are in metres, and a tick is a sixtieth of a second. `physics` is the step, `stage` draws the world.
 
 mod grid;
 mod motion;
@@ -19,36 +19,38 @@ use tickwire::math::{self, Quat, Vec2, Vec3, vec2, vec3};
 use tickwire::state::Fields;
 use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Table};
 
-/// From the middle of the field to each wall, in metres.
+/// The distance from the middle of the field to each wall, in metres.
 const FIELD_HALF: f32 = 18.0;
-/// Bodies as near as this touch; so much is given away, or it would be fought over in every tick.
+/// Bodies as near as this touch. Gaps and overlaps up to this size are left alone, or the solver would fight over them
+/// in every tick.
 const SLOP: f32 = 3.0 * GRID;
 
-/// Boxes unless said: 30 rows of 30.
+/// The default number of boxes: 30 rows of 30.
 const BODIES: u16 = 900;
 const BODIES_MAX: u16 = 4_000;
 
-/// What a player's cube gains per tick while it is steered, and where it stops gaining, in metres per tick.
+/// The speed that a player's cube gains per tick while it is steered, and the speed at which it stops gaining, in
+/// metres per tick.
 const DRIVE: f32 = 8.0 * GRID;
 const DRIVE_SPEED_MAX: f32 = 100.0 * GRID;
 const JUMP_SPEED: f32 = 100.0 * GRID;
-/// How far a player's magnet and blast reach, in metres.
+/// The reach of a player's magnet and blast, in metres.
 const PULL_REACH: f32 = 4.5;
 const BLAST_REACH: f32 = 5.0;
-/// What the magnet adds to a velocity in each tick; more than gravity takes.
+/// The speed that the magnet adds to a box in each tick; it is more than gravity takes.
 const PULL: f32 = 7.0 * GRID;
-/// What a blast adds next to it; less farther out.
+/// The speed that a blast adds to a box next to it; a box farther out gains less.
 const BLAST: f32 = 180.0 * GRID;
 const BLAST_RECHARGE_TICKS: u8 = 90;
 
-/// A bot goes on as it does for so many ticks.
+/// A bot keeps its direction for this many ticks on average.
 const DECISION_TICKS: u32 = 40;
 
-/// What a room is created with.
+/// The options that a room is created with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
-    /// Boxes besides players' cubes, at most 4,000.
+    /// The number of boxes besides players' cubes, at most 4,000.
     pub bodies: u16,
 }
 
@@ -70,14 +72,14 @@ pub struct Tumble {
 /// A box, or a player's cube.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 struct Body {
-    /// A player's; nobody's for a box.
+    /// The seat of a player; `None` for a box.
     #[state(owner)]
     seat: Option<Seat>,
     phase: Phase,
-    /// Metres per tick, on the grid of `at`: their sum is exact.
+    /// In metres per tick, on the same grid as `at`: the sum of the two is exact.
     #[state(range = -0.25..=0.25, step = 0.0009765625, moved_with = motion::fall)]
     velocity: Vec3,
-    /// Radians per tick about each of the world's axes.
+    /// In radians per tick about each of the world's axes.
     #[state(range = -0.5..=0.5, step = 0.0009765625)]
     spin: Vec3,
     #[state(range = -24.0..=24.0, step = 0.0009765625, moved_by = velocity, smooth)]
@@ -86,7 +88,7 @@ struct Body {
     rotation: Quat,
 }
 
-/// What a body's next tick is expected to be.
+/// The state of motion by which a body's next tick is predicted.
 #[derive(State, Clone, Copy, Default, Debug, PartialEq, Eq)]
 enum Phase {
     /// Nothing touched it.
@@ -94,19 +96,19 @@ enum Phase {
     Flying,
     /// It touches something.
     Touching,
-    /// It lies still, and takes no part until it is woken.
+    /// It lies still, and takes no part in the step until it is woken.
     Resting,
 }
 
-/// What a player has besides a cube.
+/// The state of a player besides the cube.
 #[derive(State, Clone, Default)]
 struct Player {
     #[state(owner)]
     seat: Option<Seat>,
-    /// Until the next blast.
+    /// Ticks until the next blast.
     #[state(range = 0..=BLAST_RECHARGE_TICKS, moved_with = recharge)]
     recharge_ticks: u8,
-    /// What the player did last: others' clients roll the cube on by it, and the boxes in its way.
+    /// The last input of the player: other clients predict the cube with it, and the boxes in the way of the cube.
     grip: Grip,
 }
 
@@ -114,10 +116,10 @@ fn recharge(was: &u8, _: &Player) -> u8 {
     was.saturating_sub(1)
 }
 
-/// What a player does in one tick.
+/// The input of a player in one tick.
 #[derive(Input, Clone, Copy, Default, PartialEq, Debug)]
 pub struct Grip {
-    /// Where to roll: x, and z as y.
+    /// The direction in which to roll: x, and z as y.
     #[input(range = -1.0..=1.0, step = 0.125)]
     pub stick: Vec2,
     /// Jump when there is ground below.
@@ -155,7 +157,7 @@ impl Game for Tumble {
 
     fn new(options: &Options) -> Self {
         let bodies = options.bodies.min(BODIES_MAX);
-        // Where boxes begin is part of the options, not of the room's dice.
+        // The places where boxes begin follow from the options, not from the room's dice.
         let mut dice = Rng::new(u64::from(bodies));
         let mut world = Self::default();
         for number in 0..bodies {
@@ -165,7 +167,7 @@ impl Game for Tumble {
     }
 
     fn join(&mut self, seat: Seat) {
-        // Above the boxes, one in each quarter of the field.
+        // Cubes start above the boxes, one in each quarter of the field.
         let (x, z) = (seat.number() % 2, seat.number() / 2 % 2);
         let at = vec3(f32::from(x) * 8.0 - 4.0, 4.0, f32::from(z) * 8.0 - 4.0);
         self.bodies.insert(Body { seat: Some(seat), at, ..Body::default() });
@@ -176,7 +178,7 @@ impl Game for Tumble {
         self.players.retain(|_, player| player.seat != Some(seat));
         let cube = self.bodies.iter().find(|(_, body)| body.seat == Some(seat)).map(|(id, _)| id);
         let Some(cube) = cube.and_then(|cube| self.bodies.remove(cube)) else { return };
-        // What lay on it falls, and wakes what lies on that.
+        // The boxes on the cube fall, and wake the boxes that lie on them.
         let is_near = |body: &&mut Body| (body.at - cube.at).length() < 2.0 * PLAYER_HALF + BOX_RADIUS;
         self.bodies.values_mut().filter(is_near).for_each(Body::wake);
     }
@@ -197,17 +199,17 @@ impl Game for Tumble {
 
     fn bot(&self, me: Seat, dice: &mut Rng) -> Grip {
         let Some(mine) = self.bodies.values().find(|body| body.seat == Some(me)) else { return Grip::default() };
-        // The way it goes is what it remembers of its plan.
+        // A bot keeps no memory of its plan but the direction in which its cube rolls.
         let going = vec2(mine.velocity.x, mine.velocity.z);
         let turns = dice.one_in(DECISION_TICKS) || going.length() < DRIVE;
         let stick = if turns { any_way(mine, dice) } else { math::limit_length(going * 1e3, 1.0) };
-        // By where it is, so that a magnet is held for a while and then let go.
+        // The magnet depends on the place of the cube, so that a bot holds it for a while and then lets go.
         let pull = math::fmod(mine.at.x + 2.0 * mine.at.z + 96.0, 12.0) < 3.0;
         Grip { stick, jump: dice.one_in(200), pull, blast: dice.one_in(300) }
     }
 }
 
-/// A new way for a bot: to somewhere well inside.
+/// A new direction for a bot: towards a place well inside the field.
 fn any_way(mine: &Body, dice: &mut Rng) -> Vec2 {
     let target = vec2(dice.range(-12.0, 12.0), dice.range(-12.0, 12.0));
     math::limit_length((target - vec2(mine.at.x, mine.at.z)) * 1e3, 1.0)
@@ -230,7 +232,7 @@ impl Player {
     }
 }
 
-/// Boxes near by come up and gather around the cube.
+/// Boxes nearby come up and gather around the cube.
 fn pull(center: Vec3, bodies: &mut Table<Body>) {
     for body in bodies.values_mut().filter(|body| body.seat.is_none()) {
         let way = center + vec3(0.0, PLAYER_HALF, 0.0) - body.at;
@@ -241,7 +243,7 @@ fn pull(center: Vec3, bodies: &mut Table<Body>) {
     }
 }
 
-/// Boxes near by fly away, upwards too.
+/// Boxes nearby fly away, upwards too.
 fn blast(center: Vec3, bodies: &mut Table<Body>) {
     for body in bodies.values_mut().filter(|body| body.seat.is_none()) {
         let way = body.at - center + vec3(0.0, PLAYER_HALF, 0.0);
@@ -254,7 +256,8 @@ fn blast(center: Vec3, bodies: &mut Table<Body>) {
 }
 
 impl Body {
-    /// The place of box `number` before the first tick: in rows, some already lying, some to fall on the others.
+    /// The place of box `number` before the first tick: boxes are in rows, some already lie, some will fall on the
+    /// others.
     fn laid_out(number: u16, of: u16, dice: &mut Rng) -> Self {
         let per_row = math::ceil(math::sqrt(f32::from(of)));
         let pitch = 2.0 * (FIELD_HALF - 2.0) / per_row;
@@ -292,7 +295,7 @@ impl Body {
         let way = vec3(stick.x, 0.0, stick.y);
         if way != Vec3::ZERO && self.velocity.dot(way) < DRIVE_SPEED_MAX * way.length() {
             self.push(way * DRIVE);
-            // It rolls as it goes.
+            // The cube rolls as it goes.
             let roll = Vec3::Y.cross(way) * (0.25 * DRIVE / PLAYER_HALF);
             self.spin = motion::on_grid(self.spin + roll, motion::SPIN_GRID, motion::SPIN_MAX);
         }

@@ -1,4 +1,4 @@
-//! What [`sync_test`](super::sync_test) found: which check, which tick, which field.
+//! The result of a [`sync_test`](super::sync_test) that failed: which check, which tick, which field.
 
 use crate::tick::Tick;
 use crate::world::diff::{Named, Reading};
@@ -10,27 +10,27 @@ use core::fmt;
 pub enum Check {
     /// Floats of the world are numbers after a step, before they are rounded.
     Numbers,
-    /// Another instance that is given the same does the same.
+    /// Another instance that is given the same inputs does the same.
     Twin,
-    /// The world is played on with other inputs, put back as it was, and played again.
+    /// The world is played on with other inputs, put back to its former state, and played again.
     Rollback,
-    /// A world that was played elsewhere is made this one from wire integers.
+    /// A world that was played elsewhere is made equal to this one from wire integers.
     Restore,
     /// The same through all bytes of a keyframe, into a world that was never played.
     Keyframe,
 }
 
 impl Check {
-    /// What is usually wrong when this check alone complains.
+    /// The usual cause when this check alone complains.
     #[must_use]
     pub const fn hint(self) -> &'static str {
         match self {
             Self::Numbers => "a division by zero, a root of something negative, a vector of no length normalized",
-            Self::Twin => "the order of a hash map, an address, a clock, or something outside of the world",
-            Self::Rollback => "something outside of the world that remembers: a `static` or a `thread_local`",
+            Self::Twin => "the order of a hash map, an address, a clock, or other state outside of the world",
+            Self::Rollback => "state outside of the world: a `static` or a `thread_local`",
             Self::Restore => "a field that `scatter` leaves as it was, or one that has no leaf at all",
             Self::Keyframe => {
-                "a field that is as `Default` makes it after a restore: it has no leaf, or is not scattered"
+                "a field that has its `Default` value after a restore: it has no leaf, or is not scattered"
             }
         }
     }
@@ -40,36 +40,36 @@ impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Numbers => "a float is no number",
-            Self::Twin => "another instance differs that was given the same",
-            Self::Rollback => "played again after a rollback, it differs",
-            Self::Restore => "restored from wire integers over another world, it differs",
-            Self::Keyframe => "restored from a keyframe's bytes, it differs",
+            Self::Twin => "another instance that was given the same inputs differs",
+            Self::Rollback => "a tick that is played again after a rollback differs",
+            Self::Restore => "a world that is restored from wire integers over another one differs",
+            Self::Keyframe => "a world that is restored from a keyframe's bytes differs",
         })
     }
 }
 
 /// The first moment at which a game disagreed with itself, and where.
 ///
-/// Prints as a few lines for whoever has to mend it.
+/// It prints as a few lines for the author who has to mend it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{game}: {check}\n  tick {tick} of seed {seed}: {}\n{}  often: {}", Phrase(path, expected, found), More(*others), check.hint())]
 pub struct Divergence {
     /// The game's name.
     pub game: &'static str,
-    /// The seed it was played from.
+    /// The seed from which the game was played.
     pub seed: u64,
-    /// The first tick that came out differently. For a restore that is wrong before anything is played, it is the
-    /// tick that was restored.
+    /// The first tick that came out differently. For a restore that is wrong before any tick is played, it is the tick
+    /// that was restored.
     pub tick: Tick,
-    /// Who noticed.
+    /// The check that noticed.
     pub check: Check,
-    /// What differs, such as `ships[3#1].velocity.x`; `events`, when only they do.
+    /// The path of the first difference, such as `ships[3#1].velocity.x`; `events`, when only they differ.
     pub path: String,
-    /// What it was when it was played the first time.
+    /// Its value when the tick was played the first time.
     pub expected: Reading,
-    /// What the check found.
+    /// The value that the check found.
     pub found: Reading,
-    /// How many other things differ in that tick.
+    /// How many other differences there are in that tick.
     pub others: usize,
 }
 
@@ -99,8 +99,8 @@ impl fmt::Display for More {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0 => Ok(()),
-            1 => writeln!(f, "  and one thing more"),
-            others => writeln!(f, "  and {others} things more"),
+            1 => writeln!(f, "  and one more difference"),
+            others => writeln!(f, "  and {others} more differences"),
         }
     }
 }

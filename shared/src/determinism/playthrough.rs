@@ -1,4 +1,4 @@
-//! A game played from a seed, tick by tick, to be compared with the same elsewhere.
+//! A game played from a seed, tick by tick, to be compared with the same game elsewhere.
 
 use super::script::{Script, Turn};
 use crate::game::{Game, To};
@@ -7,23 +7,24 @@ use crate::world::full_state::FullState;
 use crate::world::simulation::{Checkpoint, Simulation};
 use alloc::vec::Vec;
 
-/// One in so many ticks, the game takes a detour.
+/// In one of so many ticks the game takes a detour.
 const DETOUR_ONE_IN: u32 = 10;
 /// Ticks of a detour at the most.
 const DETOUR_TICKS_MAX: u32 = 8;
-/// Dice say what a player does in this share of the time.
+/// The percentage of the time for which dice choose a player's inputs.
 const WILD_PERCENT: u32 = 25;
 
 /// A game that is played from a seed, with or without detours.
 ///
-/// A detour plays some ticks on with other inputs and then puts the world back, by a rollback or through the bytes of
-/// a keyframe. Playthroughs with and without agree, or something was not put back.
+/// A detour plays some ticks on with other inputs and then puts the world back, by a rollback or through the bytes of a
+/// keyframe. Playthroughs with detours and without them agree, unless a part of the state was not put back.
 pub struct Playthrough<G: Game> {
     simulation: Simulation<G>,
     script: Script<G>,
     turn: Turn<G>,
     events: Vec<(To, G::Event)>,
-    /// Dice of their own, so that playthroughs with and without detours agree.
+    /// The dice of the detours. They are apart from all others, so that playthroughs with detours and without them
+    /// agree.
     detours: Option<Rng>,
     keyframe: Vec<u8>,
 }
@@ -67,7 +68,7 @@ impl<G: Game> Playthrough<G> {
         let schema = self.simulation.schema();
         self.keyframe.clear();
         FullState::of(&kept).encode(schema, &mut self.keyframe);
-        let full_state = FullState::decode(schema, &self.keyframe).expect("what was just written can be read");
+        let full_state = FullState::decode(schema, &self.keyframe).expect("a written keyframe can be read");
         let mut world = self.simulation.world().clone();
         let rng = full_state.restore(&mut world);
         self.simulation.rewind(Checkpoint { world, rng, history: kept.history });
@@ -79,7 +80,7 @@ impl<G: Game> Playthrough<G> {
         &self.simulation
     }
 
-    /// What happened in the newest tick.
+    /// The roster changes and the inputs of the newest tick.
     #[must_use]
     pub const fn turn(&self) -> &Turn<G> {
         &self.turn

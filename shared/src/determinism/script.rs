@@ -1,4 +1,5 @@
-//! Who joins, who leaves and what everyone does: from a seed, by bots and by dice.
+//! The script of a playthrough: the players that join and leave, and everyone's inputs, from a seed, by bots and by
+//! dice.
 
 use crate::game::{Game, Leave, To};
 use crate::id::Seat;
@@ -12,40 +13,40 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Players at a time: more cost time and show nothing new.
+/// Players at a time: more of them cost time and show nothing new.
 const PLAYERS_MAX: usize = 16;
-/// One in so many ticks, a player leaves.
+/// In one of so many ticks a player leaves.
 const LEAVE_ONE_IN: u32 = 400;
-/// One in so many ticks, a free seat is taken.
+/// In one of so many ticks a free seat is taken.
 const JOIN_ONE_IN: u32 = 40;
-/// A player goes on to do what a bot does, or what dice say, for at most so many ticks.
+/// For at most so many ticks, a player goes on to act as a bot, or by dice.
 const MOOD_TICKS_MAX: u32 = 64;
 /// Dice hold an input for at most so many ticks.
 const HELD_TICKS_MAX: u32 = 12;
 
-/// What is handed to a simulation in one tick.
+/// The roster changes and inputs that a simulation receives for one tick.
 #[derive(Clone)]
 pub struct Turn<G: Game> {
-    /// Who joined and left before the step.
+    /// The players that joined and left before the step.
     pub roster: Vec<RosterChange>,
-    /// What every taken seat does, by seat.
+    /// The input and view of every taken seat, by seat.
     pub actions: Vec<(Seat, Action<G::Input>)>,
 }
 
 impl<G: Game> Turn<G> {
-    /// A tick in which nobody is there.
+    /// A tick without players.
     pub(super) const fn empty() -> Self {
         Self { roster: Vec::new(), actions: Vec::new() }
     }
 
-    /// Plays it.
+    /// Plays the tick in `simulation`; `events` receives its events.
     pub(super) fn play(&self, simulation: &mut Simulation<G>, events: &mut Vec<(To, G::Event)>) {
         simulation.tell(&self.roster);
         simulation.step(&self.actions, events);
     }
 }
 
-/// One line per change of the roster, and per seat with what its input says besides neutral.
+/// One line per change of the roster, and one per seat with the fields of its input that are not neutral.
 impl<G: Game> fmt::Display for Turn<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schema = Schema::of::<G::Input>();
@@ -73,7 +74,7 @@ impl<G: Game> fmt::Display for Turn<G> {
     }
 }
 
-/// Decides what happens in each tick.
+/// Chooses the roster changes and the inputs of each tick.
 #[derive(Clone)]
 pub struct Script<G: Game> {
     dice: Rng,
@@ -84,17 +85,17 @@ pub struct Script<G: Game> {
     begun: bool,
 }
 
-/// How somebody plays for a while.
+/// The way in which a player plays for a while.
 #[derive(Clone, Copy)]
 struct Mood<I> {
     ticks: u32,
-    /// What dice said and for how many more ticks; `None` for a bot.
+    /// The input that the dice chose and for how many more ticks it is held; `None` for a bot.
     held: Option<(I, u32)>,
 }
 
 impl<G: Game> Script<G> {
-    /// From a seed: all seats, 16 at the most, are taken in the first tick. `wild_percent` of the time a player's input is any that
-    /// can travel, held for a moment; otherwise it is that of the game's own bot.
+    /// A script from a seed. All seats, 16 at the most, are taken in the first tick. For `wild_percent` of the time a
+    /// player's input is any that can travel, held for a moment; otherwise it is that of the game's own bot.
     #[must_use]
     pub fn new(seed: u64, wild_percent: u32) -> Self {
         const { assert!(G::Input::WIDTH <= INPUT_WIDTH_MAX, "an input has at most 32 wire integers") }
@@ -102,14 +103,14 @@ impl<G: Game> Script<G> {
         Self { dice: Rng::new(seed), wild_percent, players, input: Schema::of::<G::Input>(), begun: false }
     }
 
-    /// The same players from here on, with other ideas.
+    /// The same players from here on, with other inputs.
     #[must_use]
     pub fn fork(&self, seed: u64) -> Self {
         Self { dice: Rng::new(seed), ..self.clone() }
     }
 
-    /// Plays one tick of `simulation`, and leaves what happened in `turn` and `events`. `watch` sees the world after
-    /// the step, before it is rounded.
+    /// Plays one tick of `simulation`. Afterwards `turn` holds its roster changes and inputs, and `events` its events.
+    /// `watch` sees the world after the step, before it is rounded.
     pub(super) fn play(
         &mut self,
         simulation: &mut Simulation<G>,
@@ -156,7 +157,7 @@ impl<G: Game> Script<G> {
         }
     }
 
-    /// What somebody does; `None` for a free seat.
+    /// The input and view of the player in a seat; `None` for a free seat.
     fn act(&mut self, seat: Seat, index: usize, world: &G) -> Option<Action<G::Input>> {
         let mut mood = self.players[index]?;
         if mood.ticks == 0 {
@@ -181,7 +182,7 @@ impl<G: Game> Script<G> {
         Some(Action { input: rounded(input), age: ViewAge::from_parts(parts) })
     }
 
-    /// Any input that can travel; a leaf is as often at an end of its range as it is anywhere.
+    /// Any input that can travel. A leaf is as often at an end of its range as it is anywhere.
     fn any_input(&mut self) -> G::Input {
         let mut wire = [0; INPUT_WIDTH_MAX];
         for (leaf, value) in self.input.tables[0].leaves.iter().zip(&mut wire) {
@@ -198,7 +199,7 @@ impl<G: Game> Script<G> {
     }
 }
 
-/// The input as it would have travelled.
+/// The input with the rounding that sending would have given it.
 fn rounded<I: crate::state::Input>(mut input: I) -> I {
     let mut wire = [0; INPUT_WIDTH_MAX];
     input.gather(&mut wire[..I::WIDTH]);

@@ -1,4 +1,4 @@
-//! Plays a game against itself: a twin, rollbacks, restores over dirty worlds, keyframes.
+//! The sync test: plays a game against itself, with a twin, rollbacks, restores over dirty worlds, and keyframes.
 
 use super::divergence::{Check, Divergence};
 use super::script::{Script, Turn};
@@ -16,19 +16,20 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Times that a tick which came out differently is made again, with nothing in between.
+/// How many times a tick that came out differently is made again, with nothing in between.
 const PLAIN_REPEATS: u32 = 16;
 
-/// How a game is checked.
+/// The extent of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Everything random hangs on it.
+    /// The seed on which everything random depends.
     pub seed: u64,
-    /// Ticks to play. Each is stepped about ten times.
+    /// Ticks to play. Each of them is stepped about ten times.
     pub ticks: u32,
-    /// Ticks that are played on with other inputs, before each rollback, at the most.
+    /// Ticks that are played with other inputs, before each rollback, at the most.
     pub rollback_ticks_max: u32,
-    /// How much of the time a player's input is any that can travel, rather than that of the game's own bot.
+    /// The percentage of the time for which a player's input is any that can travel, rather than that of the game's own
+    /// bot.
     pub wild_percent: u32,
 }
 
@@ -39,16 +40,16 @@ impl Default for Policy {
     }
 }
 
-/// What was played without a difference.
+/// The extent of a test that found no difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Played {
-    /// Ticks, each of them checked in every way.
+    /// Ticks that were played, each of them checked in every way.
     pub ticks: u32,
-    /// Ticks that were played and taken back.
+    /// Ticks that were played and rolled back.
     pub ticks_taken_back: u64,
-    /// The largest keyframe.
+    /// The size of the largest keyframe, in bytes.
     pub keyframe_bytes_max: usize,
-    /// The hash of the last world: another seed gives another one, unless nothing ever happens.
+    /// The hash of the last world: another seed gives another hash, unless nothing ever happens in the game.
     pub hash: u64,
 }
 
@@ -63,11 +64,11 @@ impl fmt::Display for Played {
     }
 }
 
-/// Hunts for whatever makes a game with default options disagree with itself.
+/// Hunts for the causes that make a game with default options disagree with itself.
 ///
-/// Every tick is made five times: once by itself, looking for floats that are no numbers; by another instance; again
-/// after some ticks with other inputs that are rolled back; from a world that was played elsewhere and made this one
-/// from wire integers; and from the bytes of a keyframe. All of it must agree: rows, free slots, random numbers,
+/// Every tick is made five times: once by itself, with a search for floats that are no numbers; by another instance;
+/// again after some ticks with other inputs that are rolled back; from a world that was played elsewhere and made this
+/// one from wire integers; and from the bytes of a keyframe. All results must agree: rows, free slots, random numbers,
 /// events.
 ///
 /// # Errors
@@ -76,7 +77,7 @@ pub fn sync_test<G: Game>(policy: &Policy) -> Result<Played, Divergence> {
     sync_test_with::<G>(&G::Options::default(), policy)
 }
 
-/// The same for a game with other options.
+/// The same test for a game with other options.
 ///
 /// # Errors
 /// The first [`Divergence`].
@@ -90,7 +91,7 @@ pub fn sync_test_with<G: Game>(options: &G::Options, policy: &Policy) -> Result<
     Ok(Played { ticks: reference.tick().0, ticks_taken_back, keyframe_bytes_max, hash: reference.hash() })
 }
 
-/// What a tick is compared by.
+/// The result of a tick, by which ticks are compared.
 struct Outcome<G: Game> {
     full_state: FullState,
     events: Vec<(To, G::Event)>,
@@ -101,12 +102,12 @@ struct SyncTest<G: Game> {
     script: Script<G>,
     turn: Turn<G>,
     dice: Rng,
-    /// Whose ticks count.
+    /// The simulation by which all others are judged.
     reference: Simulation<G>,
     twin: Simulation<G>,
-    /// Where everything else is tried.
+    /// The simulation in which all other checks run.
     trial: Simulation<G>,
-    /// Played from another seed: its worlds are what others are restored over.
+    /// A game that is played from another seed: the others are restored over its worlds.
     elsewhere: (Simulation<G>, Script<G>),
     events: Vec<(To, G::Event)>,
     keyframe: Vec<u8>,
@@ -134,7 +135,7 @@ impl<G: Game> SyncTest<G> {
         }
     }
 
-    /// The worlds before the first tick.
+    /// Compares the worlds before the first tick.
     fn compare_new(&self) -> Result<(), Divergence> {
         let here = Outcome::<G> { full_state: FullState::of(self.reference.checkpoint()), events: Vec::new() };
         self.compare(Check::Twin, &here, &self.twin, &[])
@@ -160,8 +161,8 @@ impl<G: Game> SyncTest<G> {
         checked.map_err(|divergence| self.blame(&before, divergence))
     }
 
-    /// What differs from one time to the next may pass the first checks by chance: then it is not to be looked for
-    /// where the later one does.
+    /// Finds the check that is to blame. A game that differs from one time to the next may pass the first checks by
+    /// chance; the check that noticed then says nothing about the cause.
     fn blame(&mut self, before: &Checkpoint<G>, divergence: Divergence) -> Divergence {
         if divergence.check == Check::Twin {
             return divergence;
@@ -197,7 +198,7 @@ impl<G: Game> SyncTest<G> {
         self.trial.rewind(before.clone());
         self.turn.play(&mut self.trial, &mut self.events);
         self.compare(Check::Rollback, expected, &self.trial, &self.events)?;
-        // The next restore goes over what this detour left, or over a world that never was the same.
+        // The next restore goes over the world that this detour left, or over a world that never was the same.
         if self.dice.one_in(2) {
             let rng = before.rng.clone();
             self.trial.rewind(Checkpoint { world: detour, rng, history: before.history.clone() });
@@ -209,7 +210,7 @@ impl<G: Game> SyncTest<G> {
         Ok(())
     }
 
-    /// Over the dirty world that [`Self::check_rollback`] left.
+    /// Restores over the dirty world that [`Self::check_rollback`] left.
     fn check_restore(&mut self, before: &Checkpoint<G>, expected: &Outcome<G>) -> Result<(), Divergence> {
         let full_state = FullState::of(before);
         let world = self.trial.world().clone();
@@ -228,7 +229,7 @@ impl<G: Game> SyncTest<G> {
         self.replay(Check::Keyframe, &full_state, G::default(), &before.history, expected)
     }
 
-    /// Restores over `world`, looks whether it is the same, and plays the tick again from there.
+    /// Restores over `world`, checks that the result is the same, and plays the tick again from there.
     fn replay(
         &mut self,
         check: Check,

@@ -1,8 +1,8 @@
-//! The room's buffer of one seat's inputs: one input per tick, whatever a client sends.
+//! The room's buffer of one seat's inputs: one input per tick, whichever inputs a client sends.
 //!
-//! An input for a tick that is over is dropped, and taken as what the player would repeat; an input too far
-//! ahead is dropped; of two for the same tick the first counts. A tick without an input repeats the last for
-//! a few ticks, then is neutral. The server never waits.
+//! An input for a tick that is over is dropped, but the next ticks repeat it. An input too far ahead is dropped; of two
+//! for the same tick the first counts. A tick without an input repeats the last one for a few ticks, and then is
+//! neutral. The server never waits.
 
 use crate::input::{Action, InputCodec};
 use crate::limits::{INPUT_HOLD_TICKS, INPUT_LEAD_TICKS_MAX};
@@ -11,16 +11,16 @@ use crate::tick::Tick;
 
 const LEN: usize = INPUT_LEAD_TICKS_MAX as usize;
 
-/// What became of an input.
+/// The fate of an input that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputArrival {
-    /// It waits for its tick.
+    /// The input waits for its tick.
     Accepted,
-    /// Its tick is over.
+    /// The tick of the input is over.
     Late,
-    /// Its tick is too far ahead.
+    /// The tick of the input is too far ahead.
     Early,
-    /// There was one for that tick already.
+    /// The buffer has an input for that tick already.
     Duplicate,
 }
 
@@ -29,12 +29,13 @@ pub enum InputArrival {
 pub struct InputBuffer<I> {
     /// The next tick that can be taken.
     next: Tick,
-    /// Bit n: an input waits for the tick n after `next`. So the inputs alone fill the slots, without their ticks.
+    /// Bit n: an input waits for the tick n after `next`. Thanks to it the slots hold the inputs alone, without their
+    /// ticks.
     waiting: u32,
     held_ticks: u32,
     newest: Option<Tick>,
     last: Action<I>,
-    /// What is done in a tick is in the slot of its number, modulo the length.
+    /// The input for a tick is in the slot of its number, modulo the length.
     slots: [Action<I>; LEN],
 }
 
@@ -48,7 +49,8 @@ impl<I: Input> Default for InputBuffer<I> {
 }
 
 impl<I: Input> InputBuffer<I> {
-    /// Keeps what a player does in `tick`; `next` is the tick that the room makes next, never one before the last.
+    /// Keeps the input of a player for `tick`. `next` is the tick that the room makes next, and never before that of
+    /// the last call.
     pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick) -> InputArrival {
         self.forget_before(next);
         let lead = tick.since(next);
@@ -61,7 +63,7 @@ impl<I: Input> InputBuffer<I> {
         }
         let Ok(lead) = u32::try_from(lead) else {
             if is_newest {
-                // The best guess for the ticks to come.
+                // It is the best guess for the ticks to come.
                 self.last = action;
                 self.held_ticks = 0;
             }
@@ -75,7 +77,7 @@ impl<I: Input> InputBuffer<I> {
         InputArrival::Accepted
     }
 
-    /// What the player does in `tick`, and whether it had come in time.
+    /// The input of the player for `tick`, and whether it came in time.
     pub fn take(&mut self, tick: Tick, codec: &InputCodec<I>) -> (Action<I>, bool) {
         self.forget_before(tick);
         if self.waiting & 1 != 0 {
@@ -91,14 +93,14 @@ impl<I: Input> InputBuffer<I> {
         (Action { input: codec.held(self.last.input), age: self.last.age }, false)
     }
 
-    /// Nobody will ask for ticks before `next` any more.
+    /// Drops the inputs for ticks before `next`, which no caller will ask for any more.
     fn forget_before(&mut self, next: Tick) {
         let passed = u32::try_from(next.since(self.next)).unwrap_or(0);
         self.waiting = self.waiting.checked_shr(passed).unwrap_or(0);
         self.next = self.next.max(next);
     }
 
-    /// The newest tick that an input came for.
+    /// The newest tick for which an input came.
     #[must_use]
     pub const fn newest(&self) -> Option<Tick> {
         self.newest
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_taken_is_not_taken_for_a_later_tick() {
+    fn an_input_that_was_not_taken_is_not_taken_for_a_later_tick() {
         let (mut buffer, codec) = buffer();
         buffer.insert(Tick(5), press(5), Tick(4));
         buffer.insert(Tick(35), press(7), Tick(4));

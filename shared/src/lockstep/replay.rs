@@ -1,4 +1,5 @@
-//! Playing told ticks once more: to look for the tick from which on two machines differ, and to try an autopsy's.
+//! Replay of received tick inputs: to look for the first tick in which two machines differ, and to try the one of an
+//! autopsy.
 
 use crate::game::Game;
 use crate::lockstep::TickInputs;
@@ -7,7 +8,7 @@ use crate::world::full_state::FullState;
 use crate::world::stepper::{Stepper, TickCauses};
 use alloc::vec::Vec;
 
-/// A world that is played on from what everyone did.
+/// A world that is played on from everyone's inputs.
 pub struct Replay<G: Game> {
     schema: Schema,
     stepper: Stepper<G>,
@@ -15,7 +16,7 @@ pub struct Replay<G: Game> {
 }
 
 impl<G: Game> Replay<G> {
-    /// Goes on from this world.
+    /// A replay that goes on from this state.
     #[must_use]
     pub fn new(full_state: &FullState) -> Self {
         let mut world = G::default();
@@ -23,7 +24,7 @@ impl<G: Game> Replay<G> {
         Self { schema: Schema::of::<G>(), stepper: Stepper::new(world, rng), full_state: full_state.clone() }
     }
 
-    /// Plays a tick, the one after the newest.
+    /// Plays a tick, which is the one after the newest.
     pub fn play(&mut self, tick_inputs: &TickInputs<G::Input>) {
         let TickInputs { tick, roster, last_inputs, .. } = tick_inputs;
         let causes = TickCauses { tick: *tick, roster, inputs: last_inputs.inputs() };
@@ -31,13 +32,13 @@ impl<G: Game> Replay<G> {
         self.full_state.capture(&mut self.stepper.world, &self.stepper.rng, *tick);
     }
 
-    /// The newest world.
+    /// The newest full state.
     #[must_use]
     pub const fn full_state(&self) -> &FullState {
         &self.full_state
     }
 
-    /// Its hash.
+    /// The hash of the newest full state.
     #[must_use]
     pub fn hash(&self) -> u32 {
         self.full_state.hash(&self.schema)

@@ -1,46 +1,46 @@
-//! Close codes: why a connection ended, and what follows from it.
+//! Close codes: the reason for which a connection ended, and whether a client may reconnect.
 
-/// Why a connection was closed, as the WebSocket close code says it.
+/// The reason for which a connection was closed, as the WebSocket close code gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum CloseCode {
     /// 1000: the player left.
     Normal = 1000,
-    /// 1001: the server says goodbye.
+    /// 1001: the server goes away.
     Away = 1001,
-    /// 1002: frames that the WebSocket protocol forbids.
+    /// 1002: the peer sent frames that the WebSocket protocol forbids.
     Protocol = 1002,
-    /// 1003: a text message; everything here is binary.
+    /// 1003: the peer sent a text message; all messages here are binary.
     Text = 1003,
-    /// 1007: a close reason that is not UTF-8.
+    /// 1007: the peer sent a close reason that is not UTF-8.
     Encoding = 1007,
-    /// 1008: something the server does not allow, such as floods of pings.
+    /// 1008: the peer did something that the server does not allow, such as a flood of pings.
     Policy = 1008,
-    /// 1009: a message over the limit.
+    /// 1009: the peer sent a message over the limit.
     TooBig = 1009,
     /// 1011: the room failed.
     RoomFailed = 1011,
-    /// 1012: the server restarts; come back in a moment.
+    /// 1012: the server restarts; the client may come back in a moment.
     Restart = 1012,
-    /// 1013: the server has too much to do; come back later.
+    /// 1013: the server has too much to do; the client may come back later.
     Overloaded = 1013,
-    /// 4000: a message that no client of this version sends.
+    /// 4000: the client sent a message that no client of this version sends.
     Malformed = 4000,
-    /// 4001: who the player claims to be was not believed.
+    /// 4001: the player's claim of an identity was not believed.
     Auth = 4001,
     /// 4002: a ticket was used twice.
     TicketReplayed = 4002,
-    /// 4003: there is no such room, or the player is not allowed in it. One code on purpose.
+    /// 4003: there is no such room, or the player is not allowed in it. Both have one code on purpose.
     NoRoom = 4003,
     /// 4004: all seats are taken.
     Full = 4004,
     /// 4005: a newer connection has taken over the seat.
     Superseded = 4005,
-    /// 4006: too many messages.
+    /// 4006: the client sent too many messages.
     Rate = 4006,
     /// 4007: the client could not keep up.
     TooSlow = 4007,
-    /// 4008: the client said nothing for too long.
+    /// 4008: the client sent nothing for too long.
     Silent = 4008,
     /// 4009: client and server are not of the same version.
     Version = 4009,
@@ -117,7 +117,8 @@ impl CloseCode {
         }
     }
 
-    /// Whether a client may dial again by itself: not when it would meet the same refusal, or fight another tab.
+    /// Whether a client may reconnect by itself. It may not when it would meet the same refusal, or compete with
+    /// another tab.
     #[must_use]
     pub const fn may_retry(self) -> bool {
         !matches!(

@@ -12,32 +12,32 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
-/// Lets a player back into the seat; secret, and another one after each use.
+/// The token that lets a player back into the seat. It is secret, and replaced by another one after each use.
 pub type ResumeToken = [u8; 16];
 
-/// The first message of a connection: who wants to play what, where.
+/// The first message of a connection: the player's name, the game, the room, and the seat to come back to.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Hello {
     /// [`PROTOCOL_VERSION`].
     pub protocol: u16,
-    /// The game's name.
+    /// The name of the game.
     pub game: String,
-    /// Fingerprints of the game's world and input: both sides must be built from the same game.
+    /// The [`fingerprint`] of the game: both sides must be built from the same game.
     pub fingerprint: u64,
     /// The room's code.
     pub code: String,
     /// The player's name, cut to [`NAME_CHARS_MAX`] characters by the server.
     pub name: String,
-    /// From the last welcome, to get the same seat back.
+    /// The token from the last welcome, to get the same seat back.
     pub resume: Option<ResumeToken>,
-    /// The newest tick that is known of the room in lockstep: what came after it is enough.
+    /// The newest tick of the room that the client knows, in lockstep: the room sends only the ticks after it.
     pub known: Option<Tick>,
-    /// Whether the player only watches, without a seat.
+    /// Whether the player is a spectator, without a seat.
     pub watches: bool,
 }
 
 impl Hello {
-    /// The hello of this build of `G`, from somebody who is new and wants to play.
+    /// The hello of this build of `G`, for a new player who wants a seat.
     #[must_use]
     pub fn of<G: Game>(code: &str, name: &str) -> Self {
         Self {
@@ -60,9 +60,9 @@ pub struct Welcome {
     pub seat: Option<Seat>,
     /// The newest tick of the room.
     pub tick: Tick,
-    /// For coming back after the connection was lost.
+    /// The token with which the client reconnects after it has lost the connection.
     pub resume: ResumeToken,
-    /// Whether the seat was this player's before.
+    /// Whether the player got back the seat that they had before.
     pub resumed: bool,
     /// Everyone in the room, this player included.
     pub players: Vec<Player>,
@@ -75,36 +75,36 @@ pub struct Player {
     pub seat: Seat,
     /// The name, cleaned by the server.
     pub name: String,
-    /// Whether the server plays.
+    /// Whether a bot sits in the seat, so that the server plays.
     pub bot: bool,
     /// Whether the connection is lost at the moment.
     pub away: bool,
 }
 
-/// What a player says besides inputs.
+/// The control messages of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ClientControl {
-    /// A line to everyone in the room.
+    /// A line of chat for everyone in the room.
     Chat(String),
     /// The player leaves for good: the seat is free at once.
     Leave,
 }
 
-/// What a room tells its players besides snapshots.
+/// The control messages of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ServerControl {
-    /// Somebody joined, came back or lost the connection.
+    /// A player joined, came back or lost the connection.
     Player(Player),
-    /// Somebody's seat is free now.
+    /// The seat of a player is free now.
     Left {
         /// The seat.
         seat: Seat,
     },
-    /// Somebody said something.
+    /// A player sent a line of chat.
     Chat {
-        /// Who.
+        /// The seat of the player.
         seat: Seat,
-        /// What, at most [`CHAT_CHARS_MAX`] characters.
+        /// The line, at most [`CHAT_CHARS_MAX`] characters.
         text: String,
     },
 }
@@ -145,7 +145,8 @@ pub fn fingerprint<G: Game>() -> u64 {
     let schemas = [Schema::of::<G>(), Schema::of::<G::Input>(), Schema::of::<G::Event>()];
     let mut hash = Mix::new(u64::from(PROTOCOL_VERSION));
     hash.bytes(G::RULES.name.as_bytes());
-    // Everything besides the types that changes how bytes are coded, or what a recorded tick leads to.
+    // Besides the types, the fingerprint covers the rules that change how bytes are coded, or to which world a recorded
+    // tick leads.
     let (mode, mode_ticks) = match G::RULES.mode {
         Mode::Snapshot { every_ticks } => (0, every_ticks),
         Mode::Lockstep { rollback_ticks_max } => (1, rollback_ticks_max),
@@ -198,14 +199,14 @@ mod tests {
 
     #[test]
     fn a_claimed_length_is_refused_before_it_is_allocated() {
-        // A string of 2^63 bytes in a message of twelve.
+        // A string that claims 2^63 bytes in a message of eleven.
         let mut message = alloc::vec![CLIENT_CONTROL, 0, 253];
         message.extend_from_slice(&(1_u64 << 63).to_le_bytes());
         assert_eq!(ClientControl::decode(&message), Err(DecodeError::Control));
     }
 
     #[test]
-    fn names_lose_what_could_disturb_others() {
+    fn names_lose_characters_that_could_disturb_others() {
         assert_eq!(clean_name("  Ada\u{1b}[31m\n "), "Ada[31m");
         assert_eq!(clean_name("\u{202e}evil"), "evil");
         assert_eq!(clean_name("\t"), "player");

@@ -1,4 +1,4 @@
-//! Events on the wire: what happened in the ticks that a snapshot is the first to tell of.
+//! Events on the wire: the events of the ticks that a snapshot is the first to cover.
 //!
 //! They follow the head of a snapshot whose flags say so:
 //!
@@ -13,10 +13,10 @@ use crate::state::{Event, Schema};
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
 use alloc::vec::Vec;
 
-/// An event as wire integers: what is done with them is the same code for every game.
+/// An event as wire integers: the code that handles it is the same for every game.
 pub type EventRow = Vec<u32>;
 
-/// Encodes the events of one snapshot at a time; keeps its memory.
+/// Encodes the events of one snapshot at a time; it keeps its memory.
 #[derive(Debug)]
 pub struct EventEncoder {
     count: u32,
@@ -24,13 +24,13 @@ pub struct EventEncoder {
 }
 
 impl EventEncoder {
-    /// An encoder with memory for so many bytes.
+    /// An encoder with memory for `bytes` bytes.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
         Self { count: 0, bits: Vec::with_capacity(bytes) }
     }
 
-    /// Takes these events, each with its age in ticks, in place of the last ones; true if there are any.
+    /// Encodes these events, each with its age in ticks, in place of the last ones; gives whether there are any.
     pub fn encode<'a, E: Event>(&mut self, schema: &Schema, events: impl Iterator<Item = (u32, &'a E)>) -> bool {
         self.bits.clear();
         self.count = 0;
@@ -48,7 +48,7 @@ impl EventEncoder {
         self.count > 0
     }
 
-    /// Appends what was encoded last.
+    /// Appends the events that were encoded last.
     pub fn put(&self, out: &mut Vec<u8>) {
         put_varint(out, self.count);
         put_varint(out, u32::try_from(self.bits.len()).unwrap_or(u32::MAX));
@@ -59,7 +59,7 @@ impl EventEncoder {
 /// Reads the events of a snapshot, each with its age in ticks.
 ///
 /// # Errors
-/// [`DecodeError`] for more events than a snapshot has, for a truncated list and for values out of range.
+/// [`DecodeError`] for more events than a snapshot can have, for a truncated list and for values out of range.
 pub fn decode(schema: &Schema, reader: &mut Reader<'_>) -> Result<Vec<(u32, EventRow)>, DecodeError> {
     let count = reader.varint()?;
     let max = (EVENTS_PER_TICK_MAX as u64) * u64::from(EVENT_TICKS_MAX);

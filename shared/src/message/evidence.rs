@@ -1,5 +1,5 @@
-//! Evidence: what client and server say to find out where their worlds differ. [`desync`](crate::desync) is about
-//! what they make of it.
+//! Evidence: the messages by which client and server find out where their worlds differ. [`desync`](crate::desync)
+//! holds the steps that use them.
 
 use super::{CLIENT_EVIDENCE, SERVER_EVIDENCE, control_message};
 use crate::limits::{CONTROL_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
@@ -9,73 +9,74 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use bincode::{Decode, Encode};
 
-/// Rows that a testimony tells of at the most: where more differ, a keyframe is as good.
+/// Rows of one row dump at the most: where more rows differ, a keyframe is as good.
 pub const ROW_DUMP_ROWS_MAX: usize = 48;
 
-/// Ticks that a dispute may go back; further ones start over from a keyframe.
+/// Ticks that a dispute may go back at the most; a client that would go further back starts over from a keyframe.
 pub const DISPUTED_TICKS_MAX: usize = 256;
 
-/// What a client says about a difference.
+/// The client's messages about a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ClientEvidence {
     /// The worlds differ, or a delta did not fit.
     Dispute {
-        /// The newest tick in question.
+        /// The newest tick that is disputed.
         tick: Tick,
-        /// Of the client's whole worlds, one per tick, up to that one; the first is of the last that both agreed on.
-        /// Empty for snapshots: they are compared one by one.
+        /// The hashes of the client's full states, one per tick, up to that tick; the first is that of the last tick on
+        /// which both agreed. Empty in snapshot mode: snapshots are compared one by one.
         hashes: Vec<u32>,
     },
-    /// The rows of the client that differ from what an inquiry said.
+    /// The client's rows that differ from the row hashes.
     RowDump(RowDump),
 }
 
-/// What the server says about a difference.
+/// The server's messages about a difference.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ServerEvidence {
-    /// What the client should have had at the first tick that differs.
+    /// The hashes of the rows that the client should have had at the first tick that differs.
     RowHashes {
-        /// That tick.
+        /// The first tick that differs.
         tick: Tick,
-        /// Per table, the root first, the hash of the row in each slot; 0 without a row.
+        /// Per table, the root first, the hash of the row in each slot; 0 for a slot without a row.
         rows: Vec<Vec<u32>>,
     },
-    /// What is to be set right.
+    /// The leaves that the client must correct.
     Correction {
-        /// In the world of which tick.
+        /// The tick of the world in which they are corrected.
         tick: Tick,
         /// The leaves and their values.
         leaves: Vec<LeafClaim>,
     },
 }
 
-/// The rows of a client that differ.
+/// The row dump: the rows of a client that differ.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct RowDump {
-    /// In the world of which tick.
+    /// The tick of the world that the rows are from.
     pub tick: Tick,
-    /// The client's [`BUILD`].
+    /// The client's [`BUILD`](crate::determinism::behaviour::BUILD).
     pub build: String,
-    /// What the client's build makes of the game: its [`behaviour_hash`].
+    /// The [`behaviour_hash`](crate::determinism::behaviour::behaviour_hash) of the client's build: the hash of a
+    /// short, fixed match.
     pub behaviour_hash: u64,
-    /// What the client has where the hashes differ.
+    /// The client's rows in the slots whose hashes differ.
     pub rows: Vec<RowClaim>,
-    /// Whether more rows differ than are told.
+    /// Whether more rows differ than are listed.
     pub more: bool,
 }
 
-/// What somebody has in a slot.
+/// The row that a client claims to have in a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct RowClaim {
     /// Index of the table in the schema.
     pub table: u8,
     /// The slot.
     pub slot: u16,
-    /// Generation and wire integers of the row that is there.
+    /// Generation and wire integers of the row that is there; `None` for an empty slot.
     pub row: Option<(u16, Vec<u32>)>,
 }
 
-/// What a leaf is.
+/// The value of a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct LeafClaim {
     /// Index of the table in the schema.

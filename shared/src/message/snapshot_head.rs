@@ -1,33 +1,33 @@
-//! The head of a snapshot.
+//! The head of a snapshot: tick, flags, input lead and priors.
 
 use super::SNAPSHOT;
 use crate::tick::Tick;
 use crate::wire::{DecodeError, Reader, put_varint};
 use alloc::vec::Vec;
 
-/// The head of a snapshot: the few bytes that are each client's own.
+/// The head of a snapshot: the few bytes that differ from client to client.
 ///
 /// ```text
 /// kind    u8      0xc0 and flags: bit 0: this client's input for the tick was missing; bit 1: events follow;
-///                 bit 2: the tick is told in full; bit 3: priors follow; bit 4: no input has come yet
-/// tick    u8      its lowest bits, to be completed from the last one; with bit 2 a varint, all of it
+///                 bit 2: the tick is in full; bit 3: priors follow; bit 4: no input has come yet
+/// tick    u8      its lowest bits, completed from the last head's tick; with bit 2 a varint, all of it
 /// lead    i8      ticks from this one to the newest input received (without bit 4)
 /// priors  varint length, then as many bytes, for the sections of this message and later ones   (with bit 3)
 /// ```
 ///
-/// `lead` is acknowledgement and timing in one: an input for tick `tick + lead` has come, and it came that
-/// many ticks before it was needed.
+/// `lead` is acknowledgement and timing in one: the room has received an input for the tick `tick + lead`, that many
+/// ticks before it was needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotHead<'a> {
-    /// The tick whose state the snapshot is.
+    /// The tick of the world that the snapshot shows.
     pub tick: Tick,
-    /// Whether the tick was made without an input from this client.
+    /// Whether the room made the tick without an input from this client.
     pub starved: bool,
     /// Whether events precede the sections.
     pub has_events: bool,
-    /// Ticks by which the newest input is ahead of `tick`, kept within ±127; `None` before the first.
+    /// Ticks by which the newest received input is ahead of `tick`, kept within ±127; `None` before the first input.
     pub lead: Option<i8>,
-    /// What sections are coded with from now on; `None` while it stays as it is.
+    /// The priors with which sections are coded from now on; `None` while they stay as they are.
     pub priors: Option<&'a [u8]>,
 }
 
@@ -38,7 +38,7 @@ const PRIORS_FOLLOW: u8 = 1 << 3;
 const NO_LEAD: u8 = 1 << 4;
 
 impl<'a> SnapshotHead<'a> {
-    /// Appends the head for a client that knows the tick `last`; a keyframe's names its tick in full.
+    /// Appends the head for a client that knows the tick `last`; the head of a keyframe names its tick in full.
     pub fn encode(&self, last: Option<Tick>, out: &mut Vec<u8>) {
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
         let is_near = last.is_some_and(|last| (1..=i64::from(u8::MAX)).contains(&self.tick.since(last)));
@@ -63,7 +63,7 @@ impl<'a> SnapshotHead<'a> {
         }
     }
 
-    /// Reads the head, kind byte included; `last` is the tick of the last one, anything before the first.
+    /// Reads the head, kind byte included. `last` is the tick of the last head; before the first one any tick will do.
     ///
     /// # Errors
     /// [`DecodeError`] for a truncated head, another kind, or unknown flags.

@@ -1,6 +1,10 @@
-//! The coder of leaves: what was expected against what is, decision by decision.
+//! The coder of leaves: the difference between the expected and the real value, decision by decision.
 //!
-//! The two directions mirror each other line by line: whoever changes one changes the other.
+//! The two directions match line by line: a change to one needs the same change to the other.
+//!
+//! The encoder and the decoder hold the same chances without sending any. Each learns from a decision after it is
+//! coded, by the same rule and in the same order, so that both always agree on the chance of the next one. This is also
+//! why a context may depend only on values that the decoder knows by then: the baseline, and the decisions before.
 
 use super::plan::{COUNT_BITS, Form, LARGE, LEAF_FRESH, LEAF_VALUE, LeafPlan, SMALL_BITS, TablePlan, mantissa_tree};
 use crate::hash;
@@ -9,22 +13,22 @@ use crate::state::{LeafKind, Motion, Schema};
 use crate::wire::{Chance, DecodeError, RangeDecoder, RangeEncoder};
 use alloc::vec::Vec;
 
-/// Where decisions go: onto the wire, or into a count of them.
+/// The sink of decisions: the wire, a count of them, or a price list.
 pub(super) trait Decisions {
-    /// A decision in a context.
+    /// Takes a decision in a context.
     fn decide(&mut self, context: usize, yes: bool);
 
-    /// A number of so many bits that nothing is learnt of.
+    /// Takes a number of `bits` bits from which nothing is learnt.
     fn raw(&mut self, context: usize, value: u32, bits: u32);
 }
 
-/// Writes decisions, and learns from them.
+/// Writes decisions to the wire, and learns from them.
 pub(super) struct Writer<'a, 'b> {
     pub(super) coder: RangeEncoder<'a>,
     pub(super) chances: &'b mut [Chance],
 }
 
-// Inlined into whatever decides, so that the coder's state stays in registers from one decision to the next.
+// Inlined into the code that decides, so that the coder's state stays in registers from one decision to the next.
 impl Decisions for Writer<'_, '_> {
     #[inline(always)]
     fn decide(&mut self, context: usize, yes: bool) {
@@ -38,7 +42,7 @@ impl Decisions for Writer<'_, '_> {
     }
 }
 
-/// Reads decisions, and learns from them.
+/// Reads decisions from the wire, and learns from them.
 pub(super) struct Reader<'a, 'b> {
     pub(super) coder: RangeDecoder<'a>,
     pub(super) chances: &'b mut [Chance],
@@ -54,7 +58,10 @@ impl Reader<'_, '_> {
     }
 }
 
-/// A number of at most `bits` bits, small ones cheap.
+/// Puts a number of at most `bits` bits; small numbers are cheap.
+///
+/// Three decisions in a tree tell the small numbers apart, one chance per node. A tree can learn any distribution over
+/// 0 to 6, such as that of a counter that always moves by two, where a fixed code would assume one.
 #[inline]
 fn put_number(out: &mut impl Decisions, contexts: usize, bits: u32, number: u32) {
     let small = number.min(LARGE);
@@ -69,7 +76,12 @@ fn put_number(out: &mut impl Decisions, contexts: usize, bits: u32, number: u32)
     }
 }
 
-/// By how much a number is larger than small ones (after Elias' gamma code, its decisions learnt).
+/// Puts the excess of a number over the small ones (after Elias' gamma code, its decisions learnt).
+///
+/// The length of the excess comes first, in unary: it is the magnitude, and a leaf whose errors are mostly of one
+/// magnitude learns to code it for little. The two or three bits behind the leading one are learnt as well, because a
+/// smooth distribution still falls within one magnitude. The bits below are almost evenly spread, so that chances for
+/// them would need contexts and priors and save nothing: they are raw.
 fn put_large(out: &mut impl Decisions, contexts: usize, bits: u32, excess: u32) {
     let value = u64::from(excess) + 1;
     let length = value.ilog2();
@@ -116,11 +128,11 @@ fn take_large(reader: &mut Reader<'_, '_>, contexts: usize, bits: u32) -> u32 {
     let rest = length - depth;
     let tail = if rest > 0 { reader.coder.take_raw(rest) } else { 0 };
     let value = (node as u64) << rest | u64::from(tail);
-    // At most 2^32, less the one that was added; what was made up may be more, and wraps.
+    // The value is at most 2^32, less the one that was added. A forged one may be more, and wraps.
     (value - 1) as u32
 }
 
-/// A count, a gap or a generation.
+/// Puts a count, a gap or a generation.
 pub(super) fn put_count(out: &mut impl Decisions, contexts: usize, count: u32) {
     put_number(out, contexts, COUNT_BITS, count);
 }
@@ -130,7 +142,7 @@ pub(super) fn take_count(reader: &mut Reader<'_, '_>, contexts: usize) -> u32 {
 }
 
 impl LeafPlan {
-    /// A leaf of a row that is not as expected; gives whether the leaf is not.
+    /// Puts a leaf of a row that is not as expected, and gives whether the leaf differs.
     #[inline]
     fn put(&self, expected: u32, now: u32, out: &mut impl Decisions) -> bool {
         out.decide(self.changed(), now != expected);
@@ -193,7 +205,7 @@ impl LeafPlan {
         }
     }
 
-    /// The signed way from what was expected to what is; the short way around a circle.
+    /// The signed distance from the expected value to the real one; around a circle, the shorter of both ways.
     #[inline]
     fn off(&self, expected: u32, now: u32) -> i64 {
         let straight = i64::from(now) - i64::from(expected);
@@ -207,8 +219,8 @@ impl LeafPlan {
         }
     }
 
-    /// Where the leaf is expected; `row` holds what is known of the row now. Leaves that a function moves are the
-    /// caller's.
+    /// The expected value of the leaf. `row` holds the part of the present row that is known. Leaves that a function
+    /// moves are left to the caller.
     #[inline]
     fn expected(&self, was: &[u32], row: &[u32], ticks: u32) -> u32 {
         match self.motion {
@@ -221,7 +233,7 @@ impl LeafPlan {
 /// Memory for the rows of a table that is being coded, each as wide as the widest row.
 #[derive(Debug, Clone)]
 pub(super) struct Scratch {
-    /// Where an undisturbed row would be.
+    /// The row as it would be if nothing had disturbed it.
     pub(super) expected: Vec<u32>,
     was: Vec<u32>,
     so_far: Vec<u32>,
@@ -237,7 +249,8 @@ impl Scratch {
 }
 
 impl TablePlan {
-    /// Whether a row is where an undisturbed one is `ticks` later; if not, fills `expected` with where that is.
+    /// Whether a row is where an undisturbed one is `ticks` later. If it is not, `expected` holds that place
+    /// afterwards.
     #[inline]
     pub(super) fn expect(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> bool {
         if !self.groups.is_empty() {
@@ -249,7 +262,7 @@ impl TablePlan {
         self.expect_moved(changed, was, now, ticks, scratch)
     }
 
-    /// The same together with the sum that the row's hash is made of, of a table without groups.
+    /// The same, together with the sum that the row's hash is made of; for a table without groups.
     #[inline]
     pub(super) fn expect_and_sum(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> (bool, u64) {
         let (mut changed, mut sum) = (0, 0_u64);
@@ -260,10 +273,10 @@ impl TablePlan {
         (self.expect_moved(changed, was, now, ticks, scratch), sum)
     }
 
-    /// `changed` is not 0 when a leaf has not stayed that should have.
+    /// `changed` is not 0 when a leaf differs that should have stayed.
     #[inline]
     fn expect_moved(&self, changed: u32, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> bool {
-        // Rows of one shape: the checks of all accesses below become one.
+        // Both rows have one shape: the checks of all accesses below become one.
         let (was, now) = (&was[..now.len()], &now[..was.len()]);
         let off = self.slides.iter().fold(u64::from(changed), |off, plan| {
             off | plan.slide.off(plan.wraps, was[plan.leaf], now[plan.slide.by], ticks, now[plan.leaf])
@@ -271,7 +284,7 @@ impl TablePlan {
         off == 0 || self.expect_exactly(was, now, ticks, scratch)
     }
 
-    /// What met the end of its range is still where it was expected.
+    /// The exact check. A leaf that met the end of its range is still where it was expected.
     fn expect_exactly(&self, was: &[u32], now: &[u32], ticks: u32, scratch: &mut Scratch) -> bool {
         let mut undisturbed = true;
         for plan in &self.leaves {
@@ -302,14 +315,14 @@ impl TablePlan {
         expected: &mut [u32],
     ) {
         match plan.motion {
-            // The field's other leaves come later, and are known by then.
+            // The field's other leaves come later, and their expected values are known by then.
             Motion::With(_) if !plan.leads => {}
             Motion::With(group) => self.groups[group].moved(was, so_far, ticks, before, expected),
             Motion::Hold | Motion::By(_) => expected[plan.leaf] = plan.expected(was, so_far, ticks),
         }
     }
 
-    /// The hash of a row as it travels.
+    /// The hash of a row, from its wire integers.
     #[inline]
     pub(super) fn hash(&self, id: RowId, row: &[u32]) -> u32 {
         hash::narrow(hash::row(
@@ -318,7 +331,12 @@ impl TablePlan {
         ))
     }
 
-    /// A row that is not as expected: what drives it, then whether there is anything else, and what.
+    /// Puts a row that is not as expected: first the leaves that drive others, then whether any other leaf differs, and
+    /// then these.
+    ///
+    /// A row mostly differs because a leaf that drives others does: a player steers, and the velocity changes while the
+    /// place stays where the new velocity puts it. One decision then says that all the rest is as expected, instead of
+    /// one per leaf.
     pub(super) fn put_row(&self, expected: &[u32], now: &[u32], out: &mut impl Decisions) {
         let (drivers, rest) = self.leaves.split_at(self.drivers);
         if !drivers.is_empty() {
@@ -335,12 +353,13 @@ impl TablePlan {
         }
     }
 
-    /// A row that is gone: it is not as expected, and nothing in it differs.
+    /// Puts a row that is gone: it is not as expected, and no leaf of it differs. No row of the present has this form,
+    /// so that a removal needs no decision of its own, which every other row that differs would pay for.
     pub(super) fn put_gone(&self, row: &[u32], out: &mut impl Decisions) {
         self.put_row(row, row, out);
     }
 
-    /// Moves a row on that is as expected: `row` comes as it was.
+    /// Moves on a row that is as expected; `row` comes as it was.
     #[inline]
     pub(super) fn move_row(&self, ticks: u32, row: &mut [u32], scratch: &mut Scratch) {
         if self.groups.is_empty() {
@@ -357,7 +376,7 @@ impl TablePlan {
         }
     }
 
-    /// Moves a row on that is not as expected: `row` comes as it was. Gives whether anything in it differed.
+    /// Moves on a row that is not as expected; `row` comes as it was. Gives whether any leaf of it differed.
     pub(super) fn take_row(
         &self,
         ticks: u32,
@@ -365,7 +384,8 @@ impl TablePlan {
         scratch: &mut Scratch,
         reader: &mut Reader<'_, '_>,
     ) -> Result<bool, DecodeError> {
-        // A copy that only this function knows stays in registers: in WebAssembly that is a quarter of the time.
+        // A copy that only this function has access to stays in registers: in WebAssembly that saves a quarter of the
+        // time.
         let kept = &mut reader.coder;
         let mut reader = Reader { coder: kept.clone(), chances: reader.chances };
         let moves_as_one = !self.groups.is_empty();
@@ -393,7 +413,7 @@ impl TablePlan {
         Ok(is_changed)
     }
 
-    /// A row that was not there; `last` is the new row before it.
+    /// Puts a row that is not in the baseline; `last` is the new row before it.
     pub(super) fn put_fresh(&self, last: &[u32], now: &[u32], out: &mut impl Decisions) {
         for plan in &self.leaves {
             let (last, now) = (last[plan.leaf], now[plan.leaf]);
@@ -404,7 +424,7 @@ impl TablePlan {
         }
     }
 
-    /// Reads a row that was not there; `row` comes as the new row before it.
+    /// Reads a row that is not in the baseline; `row` comes as the new row before it.
     pub(super) fn take_fresh(&self, row: &mut [u32], reader: &mut Reader<'_, '_>) -> Result<(), DecodeError> {
         for plan in &self.leaves {
             if reader.decide(plan.contexts + LEAF_FRESH) {

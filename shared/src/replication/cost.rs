@@ -1,4 +1,4 @@
-//! The bill: what each field costs on the wire, for authors who want to know where their bytes go.
+//! The cost report: the price of each field on the wire, for authors who want to know where their bytes go.
 
 use super::coder::Decisions;
 use super::plan::{About, Plan};
@@ -6,29 +6,29 @@ use super::priors::cost;
 use crate::wire::Chance;
 use alloc::vec::Vec;
 
-/// What one leaf costs, or the rows of a table as such.
+/// The cost of one leaf, or of the rows of a table as such.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
     /// The table's number in the schema.
     pub table: usize,
-    /// The leaf's number in its row; `None` for which rows are new or disturbed; one that is
-    /// gone is a disturbed one of which no leaf differs.
+    /// The leaf's number in its row. `None` stands for the decisions about which rows are new or disturbed; a row that
+    /// is gone is a disturbed one of which no leaf differs.
     pub leaf: Option<usize>,
     /// Bits in all.
     pub bits: f64,
-    /// Times that it was not as expected.
+    /// How many times the leaf or row was not as expected.
     pub surprises: u64,
 }
 
-/// Costs added up over any number of snapshots.
+/// The costs of any number of snapshots, added up.
 #[derive(Debug, Clone, Default)]
 pub struct CostReport {
-    /// Prices as if chances never restarted, as a stream would that nobody may skip a part of.
+    /// Prices as if chances never restarted, as in a stream of which no receiver may skip a part.
     pub never_restarts: bool,
-    /// What each context is about; empty before the first section.
+    /// The subject of each context; empty before the first section.
     about: Vec<(usize, About)>,
     lines: Vec<Line>,
-    /// Rows told, per table.
+    /// Rows that were coded, per table.
     rows: Vec<u64>,
 }
 
@@ -45,7 +45,7 @@ impl CostReport {
         &self.lines
     }
 
-    /// Rows of a table that were told, undisturbed ones included.
+    /// Rows of a table that were coded, undisturbed ones included.
     #[must_use]
     pub fn rows(&self, table: usize) -> u64 {
         self.rows.get(table).copied().unwrap_or(0)
@@ -68,7 +68,7 @@ impl CostReport {
     }
 }
 
-/// Prices decisions as the coder would.
+/// Prices decisions as the coder would code them.
 pub(super) struct CostEstimator<'a> {
     cost: &'a mut CostReport,
     chances: &'a mut [Chance],

@@ -1,4 +1,4 @@
-//! Decoding: a section's rows, from the baseline and what the section tells.
+//! Decoding: the rows of a section, from the baseline and the decisions of the section.
 
 use super::coder::{Reader, Scratch, take_count};
 use super::plan::TablePlan;
@@ -17,11 +17,11 @@ pub(super) struct Span<'a> {
     pub(super) ticks: u32,
 }
 
-/// Memory that is used again.
+/// Memory that is used again from section to section.
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
     fresh: Rows,
-    /// Places of rows that are gone.
+    /// The places of rows that are gone.
     gone: Vec<usize>,
     scratch: Scratch,
 }
@@ -33,7 +33,8 @@ impl Memory {
 }
 
 impl Span<'_> {
-    /// Reads the rows and appends them to `out`, which holds those of the sections before; gives their hash.
+    /// Reads the rows and appends them to `out`, which holds the rows of the sections before. Gives the sum of their
+    /// hashes.
     pub(super) fn take(
         &self,
         base: Option<&Rows>,
@@ -63,14 +64,14 @@ impl Span<'_> {
         memory: &mut Memory,
         out: &mut Rows,
     ) -> Result<(), DecodeError> {
-        // The row is there already, of zeros.
+        // The row is there already, with all leaves zero.
         let row = &mut out.wire[..];
         let Some(base) = base else { return self.plan.take_fresh(row, reader) };
         row.copy_from_slice(base.row(0));
         if !reader.decide(self.plan.row_changed(self.owned(row), false)) {
             self.plan.move_row(self.ticks, row, &mut memory.scratch);
         } else if !self.plan.take_row(self.ticks, row, &mut memory.scratch, reader)? {
-            // The world itself is never gone.
+            // The world's own row is never gone.
             return Err(DecodeError::BaselineMismatch);
         }
         Ok(())
@@ -90,7 +91,7 @@ impl Span<'_> {
     ) -> Result<u32, DecodeError> {
         let (first, width) = (out.ids.len(), out.width);
         let span = base.in_section(self.table, self.index);
-        // All at once, and what is gone goes afterwards: most rows stay.
+        // All rows are copied at once, and those that are gone are removed afterwards: most rows stay.
         out.ids.extend_from_slice(&base.ids[span.clone()]);
         out.wire.extend_from_slice(&base.wire[span.start * width..span.end * width]);
         memory.gone.clear();
@@ -104,14 +105,14 @@ impl Span<'_> {
                 memory.gone.push(place);
                 continue;
             }
-            // What is hidden is zero on this side, and adds nothing.
+            // A hidden leaf is zero on this side, and adds nothing.
             hash = hash.wrapping_add(self.plan.hash(*id, row));
         }
         remove(out, &memory.gone);
         Ok(hash)
     }
 
-    /// Reads the new rows, puts each in its place among those from `first` on, and gives the sum of their hashes.
+    /// Reads the new rows, and puts each in its place among those from `first` on. Gives the sum of their hashes.
     fn take_fresh(
         &self,
         first: usize,
@@ -133,7 +134,8 @@ impl Span<'_> {
             check(slot, last_slot)?;
             let generation = take_count(reader, generation);
             check(generation, u32::from(u16::MAX))?;
-            // A new row is told against the new one before it.
+            // A new row is coded against the new one before it: rows that appear together, such as the shots of one
+            // volley, are alike.
             let start = fresh.wire.len();
             if start == 0 {
                 fresh.wire.resize(fresh.width, 0);
@@ -159,7 +161,7 @@ fn check(value: u32, max: u32) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Takes out the rows at these places, which come in order.
+/// Takes out the rows at these places, which come in ascending order.
 fn remove(rows: &mut Rows, gone: &[usize]) {
     let Some(first) = gone.first().copied() else { return };
     let (width, mut to) = (rows.width, first);

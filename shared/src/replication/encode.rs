@@ -1,4 +1,4 @@
-//! Encoding: a section's rows between two snapshots, told once for all who see them.
+//! Encoding: the rows of a section between two snapshots, encoded once for all clients that see them.
 
 use super::SectionHead;
 use super::coder::{Decisions, Scratch, Writer, put_count};
@@ -13,8 +13,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// How many sections a topic has between two snapshots, either of which may hold the highest row. Rows that are
-/// not in the topic do not count: their number is nobody's business.
+/// The number of sections of a topic between two snapshots, either of which may hold the highest row. Rows that are not
+/// in the topic do not count: their number is hidden from its receivers.
 #[must_use]
 pub fn section_count(schema: &Schema, topic: Topic, base: Option<&Snapshot>, now: &Snapshot) -> u32 {
     let sections = schema.tables.iter().enumerate().filter(|(_, table)| !topic.leaves(table).is_empty());
@@ -30,7 +30,7 @@ pub fn section_count(schema: &Schema, topic: Topic, base: Option<&Snapshot>, now
     sections.max().unwrap_or(0)
 }
 
-/// Which section, and between which snapshots.
+/// A section, and the two snapshots that it leads between.
 #[derive(Debug, Clone, Copy)]
 struct Between<'a> {
     schema: &'a Schema,
@@ -40,7 +40,7 @@ struct Between<'a> {
     now: &'a Snapshot,
 }
 
-/// Encodes the sections of one room, and learns from them.
+/// Encodes the sections of one room, and learns the priors from them.
 #[derive(Debug, Clone)]
 pub struct Encoder {
     plan: Arc<Plan>,
@@ -51,21 +51,21 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder that knows nothing but the world's shape.
+    /// An encoder that has learnt nothing yet, for worlds of this shape.
     #[must_use]
     pub fn new(schema: &Schema) -> Self {
         Self::with_plan(schema, Arc::new(Plan::of(schema)))
     }
 
-    /// The same with a plan of that schema that others use too.
+    /// The same with a plan of that schema, which other encoders and replicas share.
     #[must_use]
     pub fn with_plan(schema: &Schema, plan: Arc<Plan>) -> Self {
         let (priors, context_stats) = (Priors::untrained(&plan), ContextStats::new(&plan));
         Self { priors, context_stats, chances: plan.untrained.clone(), rows: RowScratch::new(schema), plan }
     }
 
-    /// Appends all sections of a topic to `out`: the deltas from `base` (older than `now`) to `now`, or keyframes.
-    /// With `to_end` the last one is the last of its message. Gives the topic's hash.
+    /// Appends all sections of a topic to `out`: the deltas from `base` (older than `now`) to `now`, or keyframes
+    /// without it. With `to_end` the last section is the last of its message. Gives the topic's hash.
     pub fn encode(
         &mut self,
         schema: &Schema,
@@ -85,8 +85,8 @@ impl Encoder {
     fn section(&mut self, between: Between<'_>, to_end: bool, out: &mut Vec<u8>) -> u32 {
         let Between { topic, index, base, now, .. } = between;
         let age = base.map_or(0, |base| now.tick.since(base.tick));
-        let age = u32::try_from(age).expect("a baseline is older than what is built on it");
-        // The hash is known when all rows have been looked at.
+        let age = u32::try_from(age).expect("a baseline is older than the snapshot that is built on it");
+        // The hash is known only when all rows have been visited.
         let mut head = SectionHead { topic, index, age, rows_hash: 0, to_end, body: &[] };
         head.encode(out);
         let start = out.len();
@@ -102,7 +102,7 @@ impl Encoder {
         rows_hash
     }
 
-    /// A section starts from the priors.
+    /// Puts the chances back to the priors: every section starts from them.
     fn restart(&mut self, topic: Topic) {
         let contexts = self.plan.contexts(topic);
         self.chances[contexts.clone()].copy_from_slice(&self.priors.chances[contexts]);
@@ -117,8 +117,8 @@ impl Encoder {
         self.context_stats.end_snapshot();
     }
 
-    /// Replaces the priors by what was learnt, if that pays within the next `snapshots`; whether it did. From then
-    /// on, who does not hold what [`Encoder::put_priors`] gives cannot read what is encoded.
+    /// Replaces the priors by the learnt ones, if that pays within the next `snapshots`; gives whether it did. From
+    /// then on only a client that holds the output of [`Encoder::put_priors`] can read the sections.
     pub fn train(&mut self, snapshots: u32) -> bool {
         self.context_stats.train(&mut self.priors, snapshots)
     }
@@ -128,7 +128,7 @@ impl Encoder {
         self.priors.encode(out);
     }
 
-    /// Adds to `cost` what the sections of a topic cost, leaf by leaf.
+    /// Adds the cost of a topic's sections to `cost`, leaf by leaf.
     pub fn account(&mut self, schema: &Schema, topic: Topic, base: &Snapshot, now: &Snapshot, cost: &mut CostReport) {
         for index in 0..section_count(schema, topic, Some(base), now) {
             if !cost.never_restarts {
@@ -141,7 +141,7 @@ impl Encoder {
     }
 }
 
-/// Memory for rows as the topic shows them.
+/// Memory for rows in the form in which the topic shows them.
 #[derive(Debug, Clone)]
 struct RowScratch {
     was: Vec<u32>,
@@ -158,7 +158,7 @@ impl RowScratch {
     }
 }
 
-/// Puts the rows of a section and gives the sum of their hashes.
+/// Puts the rows of a section, and gives the sum of their hashes.
 fn put_section(between: Between<'_>, plans: &[TablePlan], rows: &mut RowScratch, out: &mut impl Decisions) -> u32 {
     let Between { schema, topic, index, base, now } = between;
     let ticks = base.map_or(0, |base| now.tick.since(base.tick));
@@ -181,7 +181,7 @@ struct Span<'a> {
 }
 
 impl Span<'_> {
-    /// Rows of the section in a snapshot; the root's row belongs to section 0.
+    /// The rows of the section in a snapshot; the root's row belongs to section 0.
     fn rows(&self, rows: &Rows) -> Range<usize> {
         rows.in_section(self.table, self.index)
     }
@@ -190,7 +190,7 @@ impl Span<'_> {
         self.topic.has_row(self.table, rows.row(index))
     }
 
-    /// The sum of the hashes of the rows as they are now.
+    /// The sum of the hashes of the section's rows in the snapshot `now`.
     fn hash(&self, now: &Rows) -> u32 {
         let hash = |index: usize| {
             let (row, leaves) = (now.row(index), self.plan.leaves.iter());
@@ -201,7 +201,7 @@ impl Span<'_> {
         self.rows(now).filter(|index| self.seen(now, *index)).map(hash).fold(0, u32::wrapping_add)
     }
 
-    /// Puts the rows and gives the sum of their hashes.
+    /// Puts the rows, and gives the sum of their hashes.
     fn put(&self, base: Option<&Rows>, now: &Rows, rows: &mut RowScratch, out: &mut impl Decisions) -> u32 {
         if self.plan.number == 0 {
             if self.index == 0 {
@@ -210,7 +210,7 @@ impl Span<'_> {
             return self.hash(now);
         }
         if let Some(base) = base {
-            // Mostly the same rows as before, and nothing about them hidden.
+            // In most ticks the rows are the same as before, and nothing of them is hidden.
             let (was, is) = (self.rows(base), self.rows(now));
             if self.topic == Topic::Room && self.plan.groups.is_empty() && base.ids[was.clone()] == now.ids[is.clone()]
             {
@@ -224,7 +224,7 @@ impl Span<'_> {
         self.hash(now)
     }
 
-    /// The rows of the baseline, which all are there, and no others; gives the sum of their hashes.
+    /// Puts the rows of the baseline when all of them are still there, and no others; gives the sum of their hashes.
     fn put_same(
         &self,
         base: &Rows,
@@ -251,7 +251,7 @@ impl Span<'_> {
         hash
     }
 
-    /// The root's row always exists: a keyframe tells it as a new one.
+    /// Puts the root's row. It always exists: a keyframe codes it as a new one.
     fn put_root(&self, base: Option<&Rows>, now: &Rows, rows: &mut RowScratch, out: &mut impl Decisions) {
         if let Some(base) = base {
             self.put_moved(base.row(0), now.row(0), false, rows, out);
@@ -261,7 +261,7 @@ impl Span<'_> {
         }
     }
 
-    /// A row as the topic shows it: what is somebody else's is zero, as it is on the other side.
+    /// A row as the topic shows it: leaves that the topic hides are zero, as they are on the client.
     fn shown<'r>(&self, row: &'r [u32], scratch: &'r mut [u32]) -> &'r [u32] {
         if !self.plan.hides {
             return row;
@@ -274,7 +274,7 @@ impl Span<'_> {
         scratch
     }
 
-    /// A row that is still there; gives whether it is not as expected.
+    /// Puts a row that is still there, and gives whether it differs from the expectation.
     fn put_moved(
         &self,
         was: &[u32],
@@ -297,7 +297,7 @@ impl Span<'_> {
         self.plan.owner.is_some_and(|owner| was[owner] != 0)
     }
 
-    /// The rows of the baseline, in slot order.
+    /// Puts the rows of the baseline, in slot order.
     fn put_kept(&self, base: &Rows, now: &Rows, rows: &mut RowScratch, out: &mut impl Decisions) {
         let (mut next, mut last_changed) = (self.rows(now), false);
         for index in self.rows(base) {
@@ -321,7 +321,7 @@ impl Span<'_> {
         }
     }
 
-    /// The rows that are not in the baseline, in slot order.
+    /// Puts the rows that are not in the baseline, in slot order.
     fn put_fresh(&self, base: Option<&Rows>, now: &Rows, rows: &mut RowScratch, out: &mut impl Decisions) {
         let [count, gap, generation] = self.plan.fresh_counts();
         let span = self.rows(now);

@@ -1,4 +1,4 @@
-//! The head of a section: whose it is, what it leads on from, and what its rows must hash to.
+//! The head of a section: its topic, its baseline, and the hash that its rows must have.
 
 use super::salt;
 use crate::id::Seat;
@@ -14,23 +14,25 @@ const AGE_FOLLOWS: u8 = 2;
 const INDEX_SHIFT: u32 = 4;
 const INDEX_FOLLOWS: u8 = 15;
 
-/// Ticks back to the oldest snapshot that a room keeps. Moving rows takes a client as long as the baseline is old.
+/// Ticks back to the oldest snapshot that a room keeps. A bound is needed because a client takes as long to move rows
+/// as the baseline is old.
 const AGE_MAX: u64 = SNAPSHOT_HISTORY_LEN as u64 - 1;
 
-/// A section as it was received, its body not read yet.
+/// A section as it was received, with its body not read yet.
 #[derive(Debug, Clone, Copy)]
 pub struct SectionHead<'a> {
-    /// The room's topic, or the receiver's own ([`Topic::Seat`] of whatever seat).
+    /// The room's topic, or that of the receiver's own seat ([`Topic::Seat`] of any seat: the wire does not name it).
     pub topic: Topic,
-    /// Which slot range.
+    /// The number of the range of slots.
     pub index: u32,
     /// Ticks back to the baseline; 0 for a keyframe.
     pub age: u32,
-    /// Hash of the section's rows after the delta. Summed over a topic's sections it is what clients acknowledge.
+    /// Hash of the section's rows after the delta. Summed over a topic's sections it is the hash that clients
+    /// acknowledge.
     pub rows_hash: u32,
-    /// Whether the body is the rest of the message.
+    /// Whether the body is the rest of the message, so that it needs no length.
     pub to_end: bool,
-    /// Range-coded decisions.
+    /// The range-coded decisions.
     pub body: &'a [u8],
 }
 
@@ -38,8 +40,8 @@ impl<'a> SectionHead<'a> {
     /// Reads a head and passes over its body.
     ///
     /// # Errors
-    /// [`DecodeError`] for a truncated section, an index over [`SECTIONS_MAX`], or an age that is unknown or beyond
-    /// the room's history.
+    /// [`DecodeError`] for a truncated section, an index of [`SECTIONS_MAX`] or more, or an age that is unknown or
+    /// beyond the room's history.
     pub fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let flags = reader.u8()?;
         let topic = if flags & OWN == 0 { Topic::Room } else { Topic::Seat(Seat::default()) };
@@ -88,7 +90,7 @@ impl<'a> SectionHead<'a> {
         out[end - size_of_val(&hash)..end].copy_from_slice(&hash.to_le_bytes());
     }
 
-    /// Puts the length of the body that starts at `start` and ends `out` in front of it.
+    /// Inserts the length of the body in front of it. The body starts at `start` and ends with `out`.
     pub(super) fn insert_length(start: usize, out: &mut Vec<u8>) {
         let end = out.len();
         put_varint(out, u32::try_from(end - start).expect("a section is far below 4 GiB"));

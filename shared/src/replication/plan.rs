@@ -1,6 +1,13 @@
-//! The plan of a topic: what its coder must know of each table, flat and in the order of coding.
+//! The plan of a topic: everything that its coder must know of each table, flat and in the order of coding.
 //!
 //! Every decision of the coder has a context, a place of its own in one long row of chances; the plan says which.
+//!
+//! A range coder spends on a decision as many bits as it is surprising, by the chance that both ends hold for it. One
+//! chance for all decisions would be right on average and wrong everywhere: a row that rests and a row that a player
+//! steers differ from their expectation at very different rates. So the chance is chosen by facts that both ends know
+//! before the decision: the topic, the table, the leaf, whether the row has an owner, and how some decisions before it
+//! fell. There are no more contexts than that, because each must be learnt from decisions of its own, and its prior be
+//! published.
 
 use crate::state::{Group, Leaf, LeafKind, Motion, Schema, Slide, TableSchema};
 use crate::wire::Chance;
@@ -8,42 +15,43 @@ use crate::world::snapshot::Topic;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Contexts of whether a row is as expected: owned or not, after one that was or was not.
+/// Contexts of the decision whether a row is as expected: owned or not, after a row that was or was not.
 const ROW_CHANGED_CONTEXTS: usize = 4;
 
-/// Contexts of whether what does not drive a row is as expected: when what drives it is, and when it is not.
+/// Contexts of the decision whether the leaves that do not drive a row are as expected: one for when those that drive
+/// it are, and one for when they are not.
 const REST_CHANGED_CONTEXTS: usize = 2;
 
-/// The contexts of a row as such.
+/// The contexts of a row as a whole.
 const ROW_CONTEXTS: usize = ROW_CHANGED_CONTEXTS + REST_CHANGED_CONTEXTS;
 
 /// Bits of counts, gaps and generations.
 pub(super) const COUNT_BITS: u32 = 16;
 
-/// Choices among at most so many bits' worth are learnt value by value.
+/// Choices of at most so many bits are learnt value by value.
 const TREE_BITS_MAX: u32 = 3;
 
-/// The context of a leaf that differs from what was expected; the ones after it say how.
+/// The context of the decision whether a leaf differs from the expected value; the contexts after it say how.
 const LEAF_CHANGED: usize = 0;
-/// The context of a new row's leaf that differs from the last new row's.
+/// The context of the decision whether a leaf of a new row differs from that of the last new row.
 pub(super) const LEAF_FRESH: usize = 1;
 /// The first of the contexts that say how a leaf differs.
 pub(super) const LEAF_VALUE: usize = 2;
 
-/// How a leaf that is not what was expected is told.
+/// The form in which a leaf is coded that differs from the expected value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// It has two values: it is the other one.
+    /// The leaf has two values: it has the other one.
     Toggle,
-    /// One of a few values.
+    /// The leaf has one of a few values.
     Tree,
-    /// One of many values that are not near each other.
+    /// The leaf has one of many values that have no order.
     Raw,
-    /// How far off it is.
+    /// The distance from the expected value.
     Residual,
 }
 
-/// One leaf.
+/// The plan of one leaf.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LeafPlan {
     pub(super) leaf: usize,
@@ -53,79 +61,81 @@ pub(super) struct LeafPlan {
     pub(super) motion: Motion,
     pub(super) form: Form,
     pub(super) contexts: usize,
-    /// Whether it is the first leaf that the topic shows of a field that a function moves: all are moved with it.
+    /// Whether it is the first leaf that the topic shows of a field that a function moves: all of the field is moved
+    /// with it.
     pub(super) leads: bool,
 }
 
-/// What matters of a leaf in rows that are as expected, which are most of them.
+/// The part of a leaf's plan that matters in rows that are as expected, which are most of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StableMask {
-    /// Its factor in the hash of the row; 0 when the topic does not show it.
+    /// The leaf's factor in the hash of the row; 0 when the topic does not show it.
     pub(super) key: u64,
-    /// The bits in which it must not have changed: all if it stays, none if others move it or it is not shown.
+    /// The bits in which the leaf must not have changed: all if it stays, none if others move it or it is not shown.
     pub(super) stays: u32,
 }
 
-/// A leaf that another one moves.
+/// The plan of a leaf that another one moves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SlidePlan {
     pub(super) leaf: usize,
     pub(super) slide: Slide,
-    /// The bits in which two places must agree to be the same.
+    /// The bits in which two places must agree to be the same: all of them, or those of a circle.
     pub(super) wraps: u64,
     pub(super) max: u32,
     pub(super) kind: LeafKind,
 }
 
-/// One table.
+/// The plan of one table.
 #[derive(Debug, Clone)]
 pub(super) struct TablePlan {
     pub(super) number: usize,
     pub(super) leaves: Vec<LeafPlan>,
-    /// How many of the first leaves drive others. Where there are any, what changes in a row is mostly these, and
-    /// what the rest is like is asked at once.
+    /// How many of the first leaves drive others. Where there are any, the changes of a row are mostly in these, and
+    /// one decision covers all the other leaves.
     pub(super) drivers: usize,
-    /// Per leaf of the row, what the coder asks of it in every row.
+    /// Per leaf of the row, the mask that the coder applies to it in every row.
     pub(super) stable_masks: Vec<StableMask>,
     /// The leaves that others move.
     pub(super) slides: Vec<SlidePlan>,
     pub(super) groups: Vec<Group>,
-    /// The leaf that says whose the row is, if the topic shows it: owned rows behave differently.
+    /// The leaf that names the owner of the row, if the topic shows it: owned rows behave differently.
     pub(super) owner: Option<usize>,
-    /// Whether rows have leaves that the coder would see and the topic may not show, or not to everyone.
+    /// Whether rows have leaves that the coder would see and that the topic may not show, or not to everyone.
     pub(super) hides: bool,
-    /// The first of the row's contexts.
+    /// The first of the contexts of the table's rows.
     rows: usize,
 }
 
 impl TablePlan {
-    /// The context of a row that is not as expected. Neighbours are alike, and so are rows of players.
+    /// The context of the decision whether a row is as expected. Rows that are neighbours are alike, and so are rows of
+    /// players.
     #[inline]
     pub(super) const fn row_changed(&self, owned: bool, last_changed: bool) -> usize {
         self.rows + (((owned as usize) << 1) | last_changed as usize)
     }
 
-    /// The context of the leaves after the drivers, any of which may not be as expected.
+    /// The context of the decision whether any of the leaves after the drivers differs.
     #[inline]
     pub(super) const fn rest_changed(&self, drivers_changed: bool) -> usize {
         self.rows + ROW_CHANGED_CONTEXTS + drivers_changed as usize
     }
 
-    /// The contexts of the number of new rows, of the gap before one, and of its generation.
+    /// The first contexts of three numbers: that of new rows, the gap before one, and its generation.
     pub(super) const fn fresh_counts(&self) -> [usize; 3] {
         let first = self.rows + ROW_CONTEXTS;
         [first, first + number_contexts(COUNT_BITS), first + 2 * number_contexts(COUNT_BITS)]
     }
 }
 
-/// Numbers below this are told in a fixed number of decisions, the others by how much larger they are. A loop whose end
-/// depends on the number costs more than its decisions do: no processor foresees where it ends.
+/// Numbers below this are coded in a fixed number of decisions, the others by how much larger they are. A loop with an
+/// end that depends on the number costs more than its decisions do: no processor foresees where it ends.
 pub(super) const LARGE: u32 = (1 << SMALL_BITS) - 1;
 
-/// How many decisions these are.
+/// The number of these decisions.
 pub(super) const SMALL_BITS: u32 = 3;
 
-/// Contexts of a number of so many bits: which small one it is, or by how much it is larger.
+/// How many contexts a number of so many bits has: for the small numbers, and for how much larger a large one is.
 pub(super) const fn number_contexts(bits: u32) -> usize {
     LARGE as usize + bits as usize + mantissa_contexts(bits)
 }
@@ -134,8 +144,8 @@ const fn mantissa_contexts(bits: u32) -> usize {
     mantissa_tree(bits + 1).0
 }
 
-/// Where the contexts of the bits after a number's leading one start, and of how many of these bits there are any:
-/// short ones are learnt whole, of long ones the highest two bits.
+/// Where the contexts of the bits after a number's leading one start, and how many of these bits have any. Short
+/// numbers are learnt whole, of long ones the highest two bits.
 pub(super) const fn mantissa_tree(length: u32) -> (usize, u32) {
     match length {
         0 | 1 => (0, length),
@@ -171,7 +181,7 @@ impl LeafPlan {
             + match self.form {
                 Form::Toggle | Form::Raw => 0,
                 Form::Tree => 1 << self.bits,
-                // A sign, then how far.
+                // A sign, then the distance.
                 Form::Residual => 1 + number_contexts(self.bits),
             }
     }
@@ -181,28 +191,28 @@ impl LeafPlan {
     }
 }
 
-/// What a context's decisions are about.
+/// The subject of a context's decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
     /// Whether a row is as expected.
     Row,
-    /// Which rows are new, and whether what does not drive a row is as expected.
+    /// Which rows are new, and whether the leaves that do not drive a row are as expected.
     Rows,
     /// Whether a leaf of a disturbed row is as expected.
     Leaf(usize),
-    /// What a leaf is.
+    /// The value of a leaf.
     Value(usize),
 }
 
-/// What encoders and mirrors of a world must know of its shape, flat and in the order of coding: made once, and
-/// shared by all rooms of a game.
+/// The plans of all topics of a world, as encoders and replicas need them: made once, and shared by all rooms of a
+/// game.
 #[derive(Debug, Clone)]
 pub struct Plan {
     room: Vec<TablePlan>,
     seat: Vec<TablePlan>,
-    /// Contexts of the room's topic; those of seats' topics follow.
+    /// The number of contexts of the room's topic; those of the seats' topics follow.
     room_contexts: usize,
-    /// What chances are before anything was learnt.
+    /// The chances before anything has been learnt.
     pub(super) untrained: Vec<Chance>,
 }
 
@@ -224,6 +234,9 @@ impl Plan {
 
     fn table(&mut self, number: usize, table: &TableSchema, order: &[usize], is_own: bool) -> TablePlan {
         let rows = self.untrained.len();
+        // Guesses for the time before the first priors. Most rows are undisturbed: at 30,000 of 32,768 such a row costs
+        // an eighth of a bit, and one that differs three and a half. Nothing is known of counts, signs and distances
+        // before a game is played: they start even.
         self.add(ROW_CONTEXTS, Chance::of_no(30_000));
         self.add(3 * number_contexts(COUNT_BITS), Chance::EVEN);
         let mut leaves: Vec<LeafPlan> = order.iter().map(|index| self.leaf(*index, &table.leaves[*index])).collect();
@@ -249,6 +262,8 @@ impl Plan {
 
     fn leaf(&mut self, index: usize, leaf: &Leaf) -> LeafPlan {
         let plan = LeafPlan::of(index, leaf, self.untrained.len());
+        // A row that differs does so in few of its leaves: about three of four are still as expected, or in a new row
+        // as in the last new one.
         self.add(LEAF_VALUE, Chance::of_no(24_000));
         self.add(plan.context_count() - LEAF_VALUE, Chance::EVEN);
         plan
@@ -258,7 +273,7 @@ impl Plan {
         self.untrained.extend(core::iter::repeat_n(chance, count));
     }
 
-    /// Per context the table that it belongs to, and what it is about. Not kept: only who looks for bytes asks.
+    /// Per context the table that it belongs to, and its subject. It is not kept, because only a cost report asks.
     pub(super) fn about(&self) -> Vec<(usize, About)> {
         let mut all = Vec::with_capacity(self.untrained.len());
         for table in self.room.iter().chain(&self.seat) {
@@ -273,7 +288,7 @@ impl Plan {
         all
     }
 
-    /// The tables that a topic shows anything of.
+    /// The plans of the tables of which a topic shows any leaf.
     pub(super) fn of_topic(&self, topic: Topic) -> &[TablePlan] {
         match topic {
             Topic::Room => &self.room,
@@ -281,7 +296,7 @@ impl Plan {
         }
     }
 
-    /// The contexts of a topic.
+    /// The range of a topic's contexts.
     pub(super) fn contexts(&self, topic: Topic) -> Range<usize> {
         match topic {
             Topic::Room => 0..self.room_contexts,

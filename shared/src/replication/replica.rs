@@ -1,4 +1,4 @@
-//! The mirror: what a client holds of the world, section by section.
+//! The replica: a client's copy of the world, section by section.
 
 use super::SectionHead;
 use super::coder::{Reader as Decider, Scratch};
@@ -12,7 +12,7 @@ use crate::world::snapshot::{Snapshot, Topic};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What a client holds of each topic: the newest snapshot, section by section.
+/// A client's copy of each topic: the newest snapshot, to which the next delta is applied.
 #[derive(Debug, Clone)]
 pub struct Replica {
     room: Received,
@@ -21,7 +21,7 @@ pub struct Replica {
     priors: Priors,
     chances: Vec<Chance>,
     memory: Memory,
-    /// Whether anything is ever for the own seat alone; only then `merged` is kept.
+    /// Whether any field is ever for the own seat alone; only then `merged` is kept.
     has_own: bool,
     merged: Snapshot,
 }
@@ -35,7 +35,7 @@ struct Received {
     /// Sum of the hashes of the topic's sections.
     hash: u32,
     next_hash: u32,
-    /// Sections of the message that is being applied.
+    /// Sections that were read of the message that is being applied.
     next_sections: u32,
 }
 
@@ -47,13 +47,13 @@ impl Received {
 }
 
 impl Replica {
-    /// Nothing received yet.
+    /// A replica that has received nothing yet.
     #[must_use]
     pub fn empty(schema: &Schema) -> Self {
         Self::with_plan(schema, Arc::new(Plan::of(schema)))
     }
 
-    /// The same with a plan of that schema that others use too.
+    /// The same with a plan of that schema, which other encoders and replicas share.
     #[must_use]
     pub fn with_plan(schema: &Schema, plan: Arc<Plan>) -> Self {
         let scratch = Scratch::for_rows_of(schema);
@@ -69,35 +69,36 @@ impl Replica {
         }
     }
 
-    /// Takes over what the room has published: the sections of this message and later ones were coded with it.
+    /// Takes over priors that the room has published: the sections of this message and later ones were coded with them.
     ///
     /// # Errors
-    /// Any [`DecodeError`]; the mirror is unchanged then.
+    /// Any [`DecodeError`]; the replica is unchanged then.
     pub fn set_priors(&mut self, published: &[u8]) -> Result<(), DecodeError> {
         self.exchange_priors(published).map(drop)
     }
 
-    /// The same, and gives what was known before.
+    /// The same, and gives the priors that were known before.
     pub(crate) fn exchange_priors(&mut self, published: &[u8]) -> Result<Priors, DecodeError> {
         let priors = Priors::decode(&self.plan, published)?;
         Ok(core::mem::replace(&mut self.priors, priors))
     }
 
-    /// The message that came with the last priors could not be used.
+    /// Puts back the priors that were known before: the message that came with the last ones could not be used.
     pub(crate) fn put_back_priors(&mut self, priors: Priors) {
         self.priors = priors;
     }
 
-    /// Applies all sections of one snapshot message and gives the number whose hash was compared.
+    /// Applies all sections of one snapshot message, and gives the number of sections, each of which had its hash
+    /// compared.
     ///
     /// # Errors
-    /// Any [`DecodeError`]; the mirror is unchanged then.
+    /// Any [`DecodeError`]; the replica is unchanged then.
     pub fn apply(&mut self, schema: &Schema, tick: Tick, sections: &[u8]) -> Result<u32, DecodeError> {
         for received in [&mut self.room, &mut self.own] {
             (received.next_sections, received.next_hash) = (0, 0);
         }
         let mut reader = Reader::new(sections);
-        // A message that was cut between two sections lacks the one that reaches to its end.
+        // A message that was cut between two sections lacks the section that reaches to its end.
         while !self.apply_section(schema, tick, &mut reader)? {}
         for received in [&mut self.room, &mut self.own] {
             if received.next_sections > 0 {
@@ -113,7 +114,7 @@ impl Replica {
         Ok(self.room.next_sections + self.own.next_sections)
     }
 
-    /// Applies one section to the copies and says whether it was the last.
+    /// Applies one section to the copies, and gives whether it was the last.
     fn apply_section(&mut self, schema: &Schema, tick: Tick, reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
         let SectionHead { topic, index, age, rows_hash, to_end, body } = SectionHead::decode(reader)?;
         let received = if topic == Topic::Room { &mut self.room } else { &mut self.own };
@@ -143,14 +144,14 @@ impl Replica {
         Ok(to_end)
     }
 
-    /// The newest world as far as this client may see it.
+    /// The newest world, as far as this client may see it.
     #[must_use]
     pub const fn world(&self) -> &Snapshot {
         if self.has_own { &self.merged } else { &self.room.now }
     }
 
-    /// Sets one leaf of a row that is here; false when there is no such leaf. The hashes stay: it is set as it should
-    /// have been, or damaged on purpose.
+    /// Sets one leaf of a row that is here; false when there is no such leaf. The hashes stay: the leaf is set to the
+    /// value that it should have had, or damaged on purpose.
     pub(crate) fn set_leaf(&mut self, schema: &Schema, table: usize, slot: u16, leaf: usize, value: u32) -> bool {
         let Some(shape) = schema.tables.get(table) else { return false };
         let is_own = shape.private.contains(&leaf);
@@ -168,7 +169,7 @@ impl Replica {
         true
     }
 
-    /// The hash of what the room's topic shows, for the server to compare.
+    /// The hash of the room's topic, for the server to compare.
     #[must_use]
     pub const fn room_hash(&self) -> u32 {
         self.room.hash

@@ -1,26 +1,26 @@
-//! Sparks in flight: what events throw off, drawn over the world until it has died down.
+//! Sparks in flight: the sparks that events throw off, drawn over the world until they have died down.
 //!
-//! Presentation only. A burst is kept as it was thrown; where its sparks are follows from its age.
+//! They are presentation only. A burst is kept as it was thrown; the places of its sparks follow from its age.
 
 use super::{Burst, Scene};
 use crate::math;
 use alloc::collections::VecDeque;
 
-/// Bursts that are drawn at once at the most; the oldest go first.
+/// Bursts that are drawn at once at the most; the oldest bursts are dropped first.
 const BURSTS_MAX: usize = 64;
 
-/// The golden angle, in radians: sparks spread evenly however many there are.
+/// The golden angle, in radians: it spreads any number of sparks evenly.
 const SPREAD: f32 = 2.399_963;
 
 /// The bursts that are still to be seen.
 #[derive(Debug, Clone, Default)]
 pub struct Sparks {
-    /// Each with its event's number and the time it happened.
+    /// Each burst with the number of its event and the time at which it happened, in microseconds.
     bursts: VecDeque<(u32, Burst, u64)>,
 }
 
 impl Sparks {
-    /// Something bursts now, because of the event of this number.
+    /// A burst begins now, because of the event with this number.
     pub fn add(&mut self, id: u32, burst: Burst, now_us: u64) {
         if self.bursts.len() == BURSTS_MAX {
             self.bursts.pop_front();
@@ -28,12 +28,12 @@ impl Sparks {
         self.bursts.push_back((id, burst, now_us));
     }
 
-    /// The event of this number did not happen after all.
+    /// The event with this number was cancelled: it did not happen after all.
     pub fn take_back(&mut self, id: u32) {
         self.bursts.retain(|(known, ..)| *known != id);
     }
 
-    /// Draws what is still glowing, and forgets what is not.
+    /// Draws the bursts that still glow, and forgets the others.
     pub fn draw(&mut self, now_us: u64, scene: &mut Scene) {
         let age = |burst: &Burst, since_us: u64| {
             let lasts_us = f32::from(burst.ms.max(1)) * 1_000.0;
@@ -47,11 +47,11 @@ impl Sparks {
 }
 
 impl Burst {
-    /// Draws the burst at `age`, from 0 to 1.
+    /// Draws the burst at `age`, which goes from 0 to 1.
     fn draw(&self, age: f32, since_us: u64, scene: &mut Scene) {
         let left = 1.0 - age;
         let gone = 1.0 - left * left * left;
-        // No two bursts look alike.
+        // The time of a burst turns it, so that no two bursts look alike.
         let turn = (since_us % 6_283) as f32 / 1_000.0;
         let ink = self.color.fade(self.color.alpha * left);
         scene.glow(self.at, self.reach * (0.3 + 0.3 * gone), ink.fade(0.6 * ink.alpha));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn of_too_many_bursts_the_oldest_are_not_seen() {
+    fn the_oldest_of_too_many_bursts_are_not_seen() {
         let mut sparks = Sparks::default();
         (0..1_000).for_each(|n| sparks.add(n, BURST, u64::from(n)));
         let one = drawn(

@@ -1,11 +1,12 @@
-//! The codecs: how plain values, ranges, angles and owners become wire integers, alone, in options and in arrays.
+//! The codecs of single values: how plain values, ranges, angles and owners become wire integers, alone, in options and
+//! in arrays.
 
 use super::{Codec, Fields, LeafKind, State, TableVisitor};
 use crate::id::Seat;
 use crate::table::Table;
 use glam::{Vec2, Vec3};
 
-/// Types that carry their own wire form: integers, `bool`, [`Seat`], derived states, tables.
+/// The codec of types that carry their own wire form: integers, `bool`, [`Seat`], derived states, tables.
 #[derive(Debug, Clone, Copy)]
 pub struct Plain;
 
@@ -47,9 +48,10 @@ impl<T: State + Default> Codec<Table<T>> for Plain {
     }
 }
 
-/// A float within `min..=max`, rounded to a whole number of `step`s above `min`. Both ends are among them.
+/// The codec of a float within `min..=max`, rounded to a whole number of `step`s above `min`. Both ends are among its
+/// values.
 ///
-/// Values outside saturate; NaN becomes zero, or the end of the range that is nearest to zero.
+/// Values outside of the range saturate; NaN becomes zero, or the end of the range that is nearest to zero.
 #[derive(Debug, Clone, Copy)]
 pub struct Fixed {
     min: f32,
@@ -57,13 +59,15 @@ pub struct Fixed {
     step: f32,
     per_unit: f32,
     levels: u32,
-    /// Above this level is `max`, which arithmetic misses. Where it does not there is nothing above.
+    /// The level above this one is `max`, which the arithmetic of the other levels misses. Where the arithmetic does
+    /// not miss it, no level is above this one.
     computed: u32,
-    /// What NaN becomes: the point that is nearest to zero.
+    /// The level that stands for NaN: the point that is nearest to zero.
     zero: u32,
 }
 
-/// Steps of a grid at the most. 2^21 of them leave three bits of a float's mantissa: rounding returns to the same point.
+/// Steps of a grid at the most. 2^21 of them leave three bits of a float's mantissa, so that rounding a point of the
+/// grid gives the same point.
 const STEPS_MAX: u32 = 1 << 21;
 
 impl Fixed {
@@ -88,7 +92,7 @@ impl Fixed {
         let per_unit = 1.0 / step;
         let zero = (per_unit * -min + 0.5) as u32;
         let zero = if zero < levels { zero } else { levels };
-        // An end of -0 is 0.
+        // An end of -0 becomes 0 by the sum.
         Self { min, max: max + 0.0, step, per_unit, levels, computed, zero }
     }
 
@@ -152,27 +156,27 @@ vectors! {
     Vec3: x 0, y 1, z 2;
 }
 
-/// A type of numbers. What it can hold bounds what the attributes of its fields may ask for.
+/// A type of numbers. Its range bounds the values that the attributes of a field may ask for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no number",
     label = "`range`, `bits` and `angle` are for numbers"
 )]
 pub trait Number {
-    /// The smallest whole number from which all up to 0 are in the type.
+    /// The smallest whole number from which on all whole numbers up to 0 are in the type.
     const MIN: i128;
-    /// The largest whole number up to which all from 0 are in the type.
+    /// The largest whole number up to which all whole numbers from 0 on are in the type.
     const MAX: i128;
 }
 
-/// An angle as one of 2^bits directions: a float in radians is rounded and comes back within `0..2π`, an integer
-/// in steps goes around.
+/// The codec of an angle as one of 2^bits directions. A float in radians is rounded and comes back within `0..2π`; an
+/// integer counts the directions and goes around.
 #[derive(Debug, Clone, Copy)]
 pub struct Angle {
     bits: u32,
 }
 
 impl Angle {
-    /// 2^`bits` directions around the circle, in a field of type `T`.
+    /// A codec of 2^`bits` directions around the circle, for a field of type `T`.
     ///
     /// # Panics
     /// At compile time, unless `bits` is within 1 to 20 and `T` can hold all directions.
@@ -197,7 +201,8 @@ impl Codec<f32> for Angle {
     #[inline]
     fn gather(&self, value: &f32, wire: &mut [u32]) {
         let turns = *value * (1.0 / crate::math::TURN);
-        // Only the fraction of a turn counts; the cast takes NaN and infinity's NaN fraction to zero.
+        // Only the fraction of a turn counts. The cast takes NaN to zero, and so the fraction of infinity, which is
+        // NaN.
         let fraction = turns - crate::math::floor(turns);
         wire[0] = (fraction * self.directions() as f32 + 0.5) as u32 & (self.directions() - 1);
     }
@@ -210,7 +215,7 @@ impl Codec<f32> for Angle {
     }
 }
 
-/// An integer within `min..=max`. Values outside saturate.
+/// The codec of an integer within `min..=max`. Values outside of the range saturate.
 #[derive(Debug, Clone, Copy)]
 pub struct Integer {
     pub(super) min: i128,
@@ -218,10 +223,10 @@ pub struct Integer {
 }
 
 impl Integer {
-    /// Integers from `min` to `max`, both included, in a field of type `T`.
+    /// A codec of the integers from `min` to `max`, both included, for a field of type `T`.
     ///
     /// # Panics
-    /// At compile time, for an empty range, one of more than 2³² numbers or one that is wider than `T`.
+    /// At compile time, for an empty range, a range of more than 2³² numbers or one that is wider than `T`.
     #[must_use]
     pub const fn new<T: Number>(min: i128, max: i128) -> Self {
         assert!(min <= max, "`range` must go from a smaller to a larger number");
@@ -230,7 +235,7 @@ impl Integer {
         Self { min, max }
     }
 
-    /// Integers of `n` bits, from 0, in a field of type `T`.
+    /// A codec of the integers of `n` bits, from 0 on, for a field of type `T`.
     ///
     /// # Panics
     /// At compile time, unless `n` is within 1 to 32 and `T` can hold all of them.
@@ -242,13 +247,14 @@ impl Integer {
     }
 
     pub(super) fn describe(self, fields: &mut Fields<'_>) {
-        // At most 2^32 numbers, by the constructor.
+        // The constructor allows at most 2^32 numbers.
         let span = u32::try_from(self.max - self.min).unwrap_or(u32::MAX);
         fields.leaf_from(self.min as f64, span, LeafKind::Number, 1.0, false);
     }
 }
 
-/// The [`Option<Seat>`] that says whose row or struct this is. One leaf: 0 for nobody, else the seat plus 1.
+/// The codec of the [`Option<Seat>`] that names the owner of a row or struct. One leaf: 0 for nobody, else the seat
+/// plus 1.
 #[derive(Debug, Clone, Copy)]
 pub struct Owner;
 
@@ -354,7 +360,7 @@ mod tests {
             Fixed::new(0.0, 0.9, 0.3),
             Fixed::new(-0.9, -0.0, 0.3),
             Fixed::new(-2.1, -0.7, 0.7),
-            // As many steps as there may be.
+            // These have as many steps as a grid may have.
             Fixed::new(0.0, 209_715.2, 0.1),
             Fixed::new(-8_207_728.5, 8_207_728.5, 7.827_5),
         ] {

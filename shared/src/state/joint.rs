@@ -1,23 +1,24 @@
-//! Leaves that mean something only together: a vector's axes, a rotation's four, and what a tag, a flag or a length governs.
+//! Leaves that mean something only together: the axes of a vector, the four leaves of a rotation, and the leaves that a
+//! tag, a flag or a length governs.
 //!
-//! Between two ticks a leaf may move only while it stays part of the same thing: an option that appears, a variant
-//! that changes or a list that grows is not moved through.
+//! Between two ticks a leaf may move only while it stays part of the same thing. An option that appears, a variant that
+//! changes or a list that grows has no values in between.
 
 use super::rotation::{ROTATION_WIDTH, Rotation};
 use super::{Leaf, TableSchema};
 use core::ops::Range;
 
-/// A leaf that says what others mean.
+/// A leaf that decides the meaning of others.
 #[derive(Debug, Clone)]
 pub struct Governed {
-    /// The tag, flag, key or length.
+    /// The leaf that governs: a tag, flag, key or length.
     pub by: usize,
     /// The leaves that it governs.
     pub leaves: Range<usize>,
 }
 
 impl Leaf {
-    /// The field that this is a part of: the path without the axis, for one axis of a vector.
+    /// The path of the field that this leaf is a part of: the path without the axis, for one axis of a vector.
     #[must_use]
     pub fn field(&self) -> &str {
         let axes = [".x", ".y", ".z"];
@@ -26,7 +27,7 @@ impl Leaf {
 }
 
 impl TableSchema {
-    /// Whether a leaf is a part of different things in two rows, so that there is no way between its values.
+    /// Whether a leaf is part of different things in two rows, so that nothing lies between its two values.
     #[must_use]
     pub fn is_replaced(&self, leaf: usize, one: &[u32], other: &[u32]) -> bool {
         let differs = |governed: &Governed| governed.leaves.contains(&leaf) && one[governed.by] != other[governed.by];
@@ -37,8 +38,8 @@ impl TableSchema {
         self.governed.iter().any(differs) || self.rotations.iter().any(turned)
     }
 
-    /// Completes `out`, which was blended leaf by leaf at `part` (0 to 1) of the way between two rows: rotations
-    /// turn as a whole, and what is not the same thing in both rows stays as it was.
+    /// Completes `out`, which was blended leaf by leaf at `part` (0 to 1) of the way between two rows. Rotations turn
+    /// as a whole, and a leaf that is not part of the same thing in both rows stays as it was.
     pub fn blend_joint(&self, from: &[u32], to: &[u32], part: f32, out: &mut [u32]) {
         for first in self.smooth_rotations() {
             let turned = self.rotation_between(first, from, to, part);
@@ -49,13 +50,13 @@ impl TableSchema {
         }
     }
 
-    /// Whether a leaf is part of a rotation: alone it says nothing.
+    /// Whether a leaf is part of a rotation: alone it has no meaning.
     #[must_use]
     pub fn is_of_rotation(&self, leaf: usize) -> bool {
         self.rotations.iter().any(|first| (*first..first + ROTATION_WIDTH).contains(&leaf))
     }
 
-    /// First leaves of the rotations that are shown between two ticks.
+    /// The first leaves of the rotations that are interpolated between two ticks.
     pub fn smooth_rotations(&self) -> impl Iterator<Item = usize> + '_ {
         self.rotations.iter().copied().filter(|first| self.leaves[first + 1].marks.smooth)
     }

@@ -1,31 +1,31 @@
-//! The codecs of what has a changing number of values: a bounded `Vec`, a map by small keys.
+//! The codecs of values whose number changes: a bounded `Vec`, a map by small keys.
 
 use super::{Codec, Fields, LeafKind, State};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-/// Values that a list or a map can have at the most.
+/// Values in a list or a map at the most.
 const VALUES_MAX: usize = 64;
 
-/// The leaf that says how many there are, and what it governs.
+/// Describes the leaf that holds the number of values, and the leaves that it governs.
 fn counted(fields: &mut Fields<'_>, max: usize, values: impl FnOnce(&mut Fields<'_>)) {
     let max = u32::try_from(max).unwrap_or(u32::MAX);
     fields.governing(|fields| fields.named("len", |fields| fields.leaf(max, LeafKind::Choice, 1.0)), values);
 }
 
-/// How many there are, from the leaf that says it.
+/// The number of values, from the leaf that holds it.
 fn count(leaf: u32, max: usize) -> usize {
     usize::try_from(leaf).unwrap_or(max).min(max)
 }
 
-/// A `Vec` of at most `MAX` values; what is beyond is cut off.
+/// The codec of a `Vec` of at most `MAX` values; further values are cut off.
 #[derive(Debug, Clone, Copy)]
 pub struct List<const MAX: usize, C> {
     inner: C,
 }
 
 impl<const MAX: usize, C> List<MAX, C> {
-    /// A list of values that travel as `inner` says.
+    /// A codec of lists whose values travel by the codec `inner`.
     #[must_use]
     pub const fn new(inner: C) -> Self {
         assert!(MAX >= 1 && MAX <= VALUES_MAX, "a list has a `max` of 1 to 64; more belong into a `Table`");
@@ -66,15 +66,15 @@ impl<T: Default, C: Codec<T>, const MAX: usize> Codec<Vec<T>> for List<MAX, C> {
     }
 }
 
-/// A map of at most `MAX` values, by keys that are one wire integer each. It travels in the order of its keys;
-/// beyond `MAX` the largest are cut off.
+/// The codec of a map of at most `MAX` values, by keys that are one wire integer each. It travels in the order of its
+/// keys. Of more than `MAX` values, those with the largest keys are cut off.
 #[derive(Debug, Clone, Copy)]
 pub struct Map<const MAX: usize, C> {
     inner: C,
 }
 
 impl<const MAX: usize, C> Map<MAX, C> {
-    /// A map of values that travel as `inner` says.
+    /// A codec of maps whose values travel by the codec `inner`.
     #[must_use]
     pub const fn new(inner: C) -> Self {
         assert!(MAX >= 1 && MAX <= VALUES_MAX, "a map has a `max` of 1 to 64; more belong into a `Table`");
@@ -120,7 +120,7 @@ impl<K: State + Default + Ord, T: Default, C: Codec<T>, const MAX: usize> Codec<
         let (len, items) = wire.split_at(1);
         let count = count(len[0], MAX);
         let items = || items.chunks_exact(1 + C::WIDTH).take(count);
-        // Mostly the same keys as last time: keep their memory.
+        // In most ticks the keys are those of the last time: their values keep their memory.
         if value.len() != count || !value.keys().zip(items()).all(|(known, item)| *known == key::<K>(item)) {
             value.retain(|known, _| items().any(|item| *known == key::<K>(item)));
             for item in items() {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_keeps_its_bound() {
+    fn a_list_keeps_its_bounds() {
         let codec = List::<2, _>::new(Integer::new::<i8>(-5, 5));
         let mut wire = [9; 3];
         let none = Vec::<i8>::new();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_comes_back_in_the_order_of_its_keys_whatever_was_there_before() {
+    fn a_map_comes_back_in_the_order_of_its_keys_over_any_other_map() {
         let codec = Map::<3, _>::new(Integer::new::<u8>(0, 9));
         let map = |pairs: &[(i8, u8)]| pairs.iter().copied().collect::<BTreeMap<i8, u8>>();
         let maps = [map(&[]), map(&[(-3, 1)]), map(&[(5, 2), (-3, 4), (0, 9)]), map(&[(5, 3), (6, 4), (7, 5)])];

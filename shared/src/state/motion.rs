@@ -1,43 +1,43 @@
-//! Motion: where an undisturbed row goes in a tick, as both ends of a delta compute it.
+//! Motion: the place of an undisturbed row a tick later, as both ends of a delta compute it.
 //!
-//! A delta holds what differs from this, so motion that follows its rule costs next to nothing. What stays on the
-//! wire's grid can be computed in integers: both ends get the same number, whatever machine they are.
+//! A delta holds the differences from this expectation, so motion that follows its rule costs next to nothing. Values
+//! that stay on the wire's grid can be computed in integers: both ends get the same number on any machine.
 
 use super::{Leaf, LeafKind};
 use core::ops::Range;
 
-/// Gives one field a tick later: from the struct's wire integers as they were, and as they are now as far as they
-/// are known, to the field's own.
+/// Computes one field a tick later. The first argument holds the struct's wire integers as they were; the second holds
+/// those of the present, as far as they are known; the third receives the field's own.
 pub type Advance = fn(&[u32], &[u32], &mut [u32]);
 
-/// Bits behind the point of a [`Slide`]'s factors.
+/// Bits behind the binary point of a [`Slide`]'s factors.
 const FRACTION_BITS: u32 = 16;
 
-/// How a leaf moves from one tick to the next while nothing happens to it.
+/// The way in which a leaf moves from one tick to the next while nothing happens to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Motion {
-    /// It stays.
+    /// The leaf stays.
     #[default]
     Hold,
-    /// It moves by what another leaf says.
+    /// The leaf moves by the value of another leaf.
     By(Slide),
-    /// A function moves it: the group of [`TableSchema::groups`](super::TableSchema::groups) with this number.
+    /// A function moves the leaf: the group of [`TableSchema::groups`](super::TableSchema::groups) with this number.
     With(usize),
 }
 
-/// Motion by another leaf, which says how far in a tick.
+/// Motion by another leaf: its value is the distance per tick, such as a velocity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slide {
-    /// The leaf that says it.
+    /// The index of the leaf that drives the motion.
     pub by: usize,
-    /// Steps of the moving leaf per step of the other, in 1/65,536.
+    /// Steps of the moving leaf per step of the driving leaf, in 1/65,536.
     per_step: i64,
-    /// Steps of the moving leaf per tick when the other leaf is 0, in 1/65,536.
+    /// Steps of the moving leaf per tick while the driving leaf is 0, in 1/65,536.
     at_zero: i64,
 }
 
 impl Slide {
-    /// The motion of `leaf` by the leaf at `by`.
+    /// The motion of `leaf` by the leaf `from`, which has the index `by`.
     pub(super) fn between(by: usize, from: &Leaf, leaf: &Leaf) -> Self {
         let scale = f64::from(1_u32 << FRACTION_BITS) / f64::from(leaf.unit);
         // A cast saturates: a rule that makes no sense predicts badly, and both ends agree on how badly.
@@ -45,7 +45,7 @@ impl Slide {
         Self { by, per_step: fixed(f64::from(from.unit)), at_zero: fixed(from.min) }
     }
 
-    /// Steps per tick, rounded as a world is that is rounded after each tick.
+    /// Steps per tick, rounded in the way of a world that is rounded after each tick.
     #[inline]
     const fn way(&self, speed: u32) -> i64 {
         let exact = self.at_zero.wrapping_add(self.per_step.wrapping_mul(speed as i64));
@@ -53,24 +53,25 @@ impl Slide {
         exact.wrapping_add(half) >> FRACTION_BITS
     }
 
-    /// Not zero when a leaf is not at `now` after so many ticks, the ends of its range left out of account; only the
-    /// bits of `wraps` count. Cheaper than [`Slide::moved`], and mostly all there is to ask.
+    /// Not zero when a leaf is not at `now` after `ticks` ticks, the ends of its range left out of account. Only the
+    /// bits of `wraps` count. It is cheaper than [`Slide::moved`], and for most rows the only question.
     #[inline]
     #[must_use]
     pub const fn off(&self, wraps: u64, was: u32, speed: u32, ticks: u32, now: u32) -> u64 {
-        // In as many bits as `moved` counts in: a way of 2^32 steps is not none.
+        // The sum has as many bits as in `moved`: a way of 2^32 steps is not a way of none.
         let place = (was as i64).wrapping_add(self.way(speed).wrapping_mul(ticks as i64));
         place.wrapping_sub(now as i64) as u64 & wraps
     }
 
-    /// Where a leaf of this kind, within `0..=max`, that was at `was` is after so many ticks, the other leaf being at `speed` throughout.
+    /// The place, `ticks` ticks later, of a leaf of this kind within `0..=max` that was at `was`, while the driving
+    /// leaf is at `speed` throughout.
     #[inline]
     #[must_use]
     pub fn moved(&self, max: u32, kind: LeafKind, was: u32, speed: u32, ticks: u32) -> u32 {
         let now = i64::from(was).wrapping_add(self.way(speed).wrapping_mul(i64::from(ticks)));
         let max = i64::from(max);
         match kind {
-            // The directions of a circle are a power of two.
+            // The number of directions of a circle is a power of two.
             LeafKind::Turn => (now & max) as u32,
             LeafKind::Number | LeafKind::Choice => now.clamp(0, max) as u32,
         }
@@ -80,17 +81,18 @@ impl Slide {
 /// The leaves of one field that a function moves.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// The function.
+    /// The function that moves the field.
     pub advance: Advance,
-    /// The leaves of the struct that the field is in.
+    /// The leaves of the struct that holds the field.
     pub row: Range<usize>,
     /// The leaves of the field.
     pub field: Range<usize>,
 }
 
 impl Group {
-    /// Moves the field on by so many ticks: `was` is the row as it was, `now` holds what is known of it now; `out`
-    /// gets the field's leaves. `before` is memory that is used again. All are as wide as the row.
+    /// Moves the field on by `ticks` ticks. `was` is the row as it was, and `now` holds the part of the present row
+    /// that is known; `out` receives the field's leaves. `before` is memory that is used again. All of them are as wide
+    /// as the row.
     pub fn moved(&self, was: &[u32], now: &[u32], ticks: u32, before: &mut [u32], out: &mut [u32]) {
         let field = self.field.clone();
         before[self.row.clone()].copy_from_slice(&was[self.row.clone()]);
@@ -126,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_slide_moves_as_the_rounded_world_does() {
-        // Velocity is finer than the place, and its range is not centred.
+        // The velocity has a finer grid than the place, and its range is not centred.
         let (place, speed) =
             (leaf(-40.0, 6_400, LeafKind::Number, 0.0625), leaf(-8.0, 1_024, LeafKind::Number, 0.015_625));
         let slide = Slide::between(1, &speed, &place);

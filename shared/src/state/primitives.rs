@@ -31,7 +31,7 @@ macro_rules! ranges {
             const MAX: i128 = Self::MAX as i128;
         }
 
-        // The constructor asked whether the type holds the whole range: no cast here loses anything.
+        // The constructor has checked that the type holds the whole range: no cast here loses anything.
         impl Codec<$int> for Integer {
             const WIDTH: usize = 1;
             fn describe(&self, fields: &mut Fields<'_>) {
@@ -69,7 +69,7 @@ macro_rules! directions {
             }
             #[inline]
             fn scatter(&self, value: &mut $int, wire: &[u32]) {
-                // The constructor asked whether the type holds all directions.
+                // The constructor has checked that the type holds all directions.
                 *value = wire[0] as $int;
             }
         }

@@ -1,35 +1,36 @@
-//! Rotations on the wire: which component of the unit quaternion is the largest, and the other three as parts of it.
+//! Rotations on the wire: the index of the largest component of the unit quaternion, and the ratios of the other three
+//! to it.
 //!
-//! Ratios to the largest component, rather than the components themselves: the point is projected onto a face of
-//! the cube around the sphere. Then every wire value is a rotation, no two are the same one, and each comes back
-//! as itself, at the edges too: the cells tile the face, so that no cell's centre lies where two faces meet. (With
-//! components, the largest follows from the others, and near an edge it comes back as the second largest.) And
-//! the sign, of which a rotation has two, falls out of a ratio.
+//! The wire holds ratios to the largest component, rather than the components themselves: the point is projected onto a
+//! face of the cube around the sphere. Every wire value is then a rotation, no two are the same one, and each comes
+//! back as itself, at the edges too: the cells tile the face, so that no cell's centre lies where two faces meet. (With
+//! components, the largest follows from the others, and near an edge it comes back as the second largest.) The sign, of
+//! which a rotation has two, cancels in a ratio.
 
 use super::{Codec, Fields};
 use glam::Quat;
 
-/// A rotation, rounded to a grid of 2^`bits` − 1 points on each of three axes.
+/// The codec of a rotation, rounded to a grid of 2^`bits` − 1 points on each of three axes.
 ///
-/// Its largest component comes back positive, and the whole with length 1. What is no rotation (NaN, infinity,
-/// all zeros) becomes the identity. With `n` bits the error is at most 3.5 / (2^n − 1) radians.
+/// The largest component comes back positive, and the quaternion with length 1. A value that is no rotation (NaN,
+/// infinity, all zeros) becomes the identity. With `n` bits the error is at most 3.5 / (2^n − 1) radians.
 #[derive(Debug, Clone, Copy)]
 pub struct Rotation {
-    /// Points from the middle of a face to its edge; the edge itself is half a point further.
+    /// Points from the middle of a face to its edge; the edge itself is half a point further out.
     reach: u32,
 }
 
-/// Wire integers of a rotation.
+/// How many wire integers a rotation takes.
 pub(super) const ROTATION_WIDTH: usize = 4;
 
 impl Rotation {
-    /// Rotations with `bits` for each of three components.
+    /// A codec of rotations with `bits` bits for each of three components.
     ///
     /// # Panics
     /// At compile time, unless `bits` is within 2 to 16.
     #[must_use]
     pub const fn new(bits: u32) -> Self {
-        // More than 16, and a float could not tell the last point from the edge.
+        // With more than 16 bits a float could not tell the last point from the edge.
         assert!(bits >= 2 && bits <= 16, "a rotation has 2 to 16 `bits` for each of three components");
         Self { reach: (1 << (bits - 1)) - 1 }
     }
@@ -48,7 +49,7 @@ impl Rotation {
         let mut parts = value.to_array();
         let mut largest = 0;
         for (index, part) in parts.iter().enumerate() {
-            // The first of several equal ones: the same for both signs of the quaternion.
+            // Of several equal components the first one is chosen: the same for both signs of the quaternion.
             if libm::fabsf(*part) > libm::fabsf(parts[largest]) {
                 largest = index;
             }
@@ -59,7 +60,7 @@ impl Rotation {
         let mut wire = [u32::try_from(largest).unwrap_or(0), 0, 0, 0];
         let others = parts.iter().enumerate().filter(|(index, _)| *index != largest);
         for (level, (_, part)) in wire[1..].iter_mut().zip(others) {
-            // From 0, where a cast rounds down, over all points; an edge belongs to the last one.
+            // The points count from 0, where a cast rounds down; a value on the edge belongs to the last one.
             let point = (part / parts[largest] * self.edge() + self.edge()) as u32;
             *level = if point < 2 * self.reach { point } else { 2 * self.reach };
         }
@@ -83,7 +84,7 @@ impl Rotation {
     pub(super) fn between(self, from: &[u32], to: &[u32], part: f32) -> [u32; ROTATION_WIDTH] {
         let (one, other) = (self.dequantize(from).to_array(), self.dequantize(to).to_array());
         let dot: f32 = one.iter().zip(&other).map(|(a, b)| a * b).sum();
-        // Of the two quaternions that mean the other rotation, the nearer one.
+        // Of the two quaternions that mean the other rotation, the nearer one gives the shorter way.
         let sign = if dot < 0.0 { -1.0 } else { 1.0 };
         let mut mixed = one;
         for (mixed, other) in mixed.iter_mut().zip(&other) {
@@ -184,7 +185,7 @@ mod tests {
         }
     }
 
-    /// Components are often equal, opposite, tiny or zero: where a grid has its edges.
+    /// A quaternion whose components are often equal, opposite, tiny or zero: a grid has its edges there.
     fn any_quaternion(dice: &mut Rng) -> Quat {
         let mut parts = [0.0_f32; 4];
         while parts.iter().all(|part| *part == 0.0) {
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rotation_is_the_identity() {
+    fn a_value_that_is_no_rotation_becomes_the_identity() {
         let codec = Rotation::new(10);
         for parts in [[0.0; 4], [-0.0; 4], [f32::NAN, 0.0, 0.0, 1.0], [0.0, f32::INFINITY, 0.0, 0.0]] {
             assert_eq!(codec.dequantize(&codec.quantize(Quat::from_array(parts))), Quat::IDENTITY);

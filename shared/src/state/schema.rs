@@ -1,4 +1,4 @@
-//! The schema: what each wire integer is called and how it behaves.
+//! The schema: the name of each wire integer and the way in which it behaves.
 
 use super::{Advance, Governed, Group, Motion, Slide, State};
 use crate::hash::{Mix, key};
@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// Who may know a field.
+/// The receivers of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Visibility {
     /// Everyone who sees the row.
@@ -19,27 +19,27 @@ pub enum Visibility {
     Server,
 }
 
-/// How a leaf's numbers relate to each other.
+/// The relation of a leaf's values to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeafKind {
-    /// Neighbours are near each other: can be interpolated.
+    /// Neighbours are near each other: the leaf can be interpolated.
     Number,
-    /// Like a number, and the largest is a neighbour of 0.
+    /// Like a number, and the largest value is a neighbour of 0.
     Turn,
-    /// No order: a flag, a tag, an id.
+    /// Values have no order: a flag, a tag, an id.
     Choice,
 }
 
-/// What a field's attributes say; inherited by everything inside the field.
+/// The attributes of a field; everything inside the field inherits them.
 #[derive(Debug, Clone, Copy)]
 pub struct Marks {
-    /// Who may know it.
+    /// The receivers of the field.
     pub visibility: Visibility,
-    /// Shown between two ticks, and eased when a prediction was wrong.
+    /// The field is interpolated between two ticks, and eased when a prediction was wrong.
     pub smooth: bool,
-    /// Predicted by every client, not only by its owner.
+    /// Every client predicts the field, not only its owner's.
     pub predict: bool,
-    /// An input that must not be repeated when the next one is late.
+    /// The field of an input must not be repeated when the next input is late.
     pub once: bool,
 }
 
@@ -63,55 +63,55 @@ impl Marks {
 pub struct Leaf {
     /// The field's path within the row, such as `sides[1].y`.
     pub path: String,
-    /// What 0 means in the game's own unit.
+    /// The value in the game's own unit that 0 stands for.
     pub min: f64,
     /// The largest value; the smallest is 0.
     pub max: u32,
-    /// Bits that `max` takes.
+    /// The number of bits that `max` takes.
     pub bits: u32,
-    /// How values relate to each other.
+    /// The relation of its values to each other.
     pub kind: LeafKind,
-    /// What one step of the integer means in the game's own unit.
+    /// The size of one step of the integer in the game's own unit.
     pub unit: f32,
-    /// Whether the game holds it as a float, which is rounded to the nearest step.
+    /// Whether the game holds the value as a float, which is rounded to the nearest step.
     pub is_float: bool,
-    /// What the attributes say.
+    /// The attributes of the field.
     pub marks: Marks,
-    /// The leaf in the same row that says who owns this one.
+    /// The leaf in the same row that names the owner of this one.
     pub owner: Option<usize>,
-    /// Where it goes while nothing happens to it.
+    /// The way in which the leaf moves while nothing happens to it.
     pub motion: Motion,
 }
 
-/// The rows of one table, or (table 0) the one row that is the world's own fields.
+/// The shape of the rows of one table, or (table 0) of the one row that holds the world's own fields.
 #[derive(Debug, Clone)]
 pub struct TableSchema {
     /// The table's path in the world; empty for the root.
     pub name: String,
     /// The row's wire integers.
     pub leaves: Vec<Leaf>,
-    /// What the attributes on the table itself say.
+    /// The attributes of the table itself.
     pub marks: Marks,
-    /// Indices of the leaves for everyone who sees the row. Those that stay and move others come first, then the
-    /// others that stay, then those that move, each in the order of declaration: what moves a leaf is before it.
+    /// Indices of the leaves for everyone who sees the row. Those that stay and move others come first, then the others
+    /// that stay, then those that move, each in the order of declaration: a leaf that moves another stands before it.
     pub public: Vec<usize>,
     /// Indices of the leaves for the owner alone, in the same order.
     pub private: Vec<usize>,
-    /// Fields that a function moves.
+    /// The fields that a function moves.
     pub groups: Vec<Group>,
-    /// Indices of the leaves that are shown between two ticks.
+    /// Indices of the leaves that are interpolated between two ticks.
     pub smooth: Vec<usize>,
-    /// First leaves of rotations, of four leaves each.
+    /// First leaves of the rotations, which have four leaves each.
     pub rotations: Vec<usize>,
-    /// What tags, flags, keys and lengths govern.
+    /// The leaves that tags, flags, keys and lengths govern.
     pub governed: Vec<Governed>,
-    /// The leaf that says whose the whole row is.
+    /// The leaf that names the owner of the whole row.
     pub owner: Option<usize>,
-    /// Slots that one section spans.
+    /// The number of slots that one section spans; a power of two.
     pub slots_per_section: u16,
     /// One odd factor per leaf, for the hash of a row.
     pub keys: Vec<u64>,
-    /// Leaves that others move, until all leaves are known.
+    /// Pairs of a leaf and the leaf that moves it, until all leaves are known.
     moved_by: Vec<(usize, usize)>,
 }
 
@@ -120,14 +120,14 @@ pub struct TableSchema {
 pub struct Schema {
     /// The root row, then the tables in the order of their fields.
     pub tables: Vec<TableSchema>,
-    /// Differs between any two shapes that cannot talk to each other.
+    /// A hash that differs between any two shapes that cannot talk to each other.
     pub fingerprint: u64,
     /// Whether any field is for its owner alone.
     pub has_private: bool,
 }
 
 impl Schema {
-    /// What can be told of a derived type while compiling.
+    /// Checks what can be known of a derived type at compile time.
     ///
     /// # Panics
     /// At compile time, when one value is wider than [`ROW_WIDTH_MAX`] or holds too many tables.
@@ -139,7 +139,7 @@ impl Schema {
     /// The schema of a world, an input or an event.
     ///
     /// # Panics
-    /// When a row is too wide, there are too many tables or nobody owns a field with `only = owner`.
+    /// When a row is too wide, when there are too many tables, or when a field with `only = owner` has no owner.
     #[must_use]
     pub fn of<S: State>() -> Self {
         let mut tables = alloc::vec![TableSchema::new(String::new(), Marks::NONE)];
@@ -147,7 +147,7 @@ impl Schema {
         Self::finished(tables)
     }
 
-    /// The schema of tables that have been described.
+    /// Completes the schema of tables that have been described.
     #[inline(never)]
     fn finished(mut tables: Vec<TableSchema>) -> Self {
         assert!(tables.len() <= TABLES_MAX, "a world has at most {} tables, not {}", TABLES_MAX - 1, tables.len() - 1);
@@ -207,7 +207,7 @@ impl TableSchema {
         };
         let of = |visibility| {
             let mut order = Vec::new();
-            // Sorting would bring 9 KB into every page.
+            // The sort of the standard library would bring 9 KB into every page.
             for wanted in 0..3 {
                 let seen = |leaf: &usize| self.leaves[*leaf].marks.visibility == visibility;
                 order.extend((0..width).filter(seen).filter(|leaf| place(*leaf) == wanted));
@@ -222,12 +222,12 @@ impl TableSchema {
         self.keys = (0..).take(width).map(|leaf: u32| key(number, leaf)).collect();
         let row_bits: u32 = self.leaves.iter().map(|leaf| leaf.bits).sum();
         let rows = SECTION_KEYFRAME_BYTES * 8 / row_bits.max(1) as usize;
-        // A power of two, so that a slot's section is a shift.
+        // A power of two makes the section of a slot a shift.
         let slots = u16::try_from(rows.clamp(16, 1024)).unwrap_or(1024);
         self.slots_per_section = 1 << slots.ilog2();
     }
 
-    /// Whether the leaf moves others that the same players see.
+    /// Whether the leaf moves other leaves that the same players see.
     #[must_use]
     pub fn drives(&self, leaf: usize) -> bool {
         let visibility = self.leaves[leaf].marks.visibility;
@@ -235,12 +235,12 @@ impl TableSchema {
         seen.into_iter().any(|other| matches!(other.motion, Motion::By(slide) if slide.by == leaf))
     }
 
-    /// The table, in a message.
+    /// The name of the table, for a message.
     fn place(&self) -> String {
         if self.name.is_empty() { "the world itself".to_string() } else { format!("`{}`", self.name) }
     }
 
-    /// What moves a leaf must be known before it, to everyone who knows the leaf.
+    /// A leaf that moves another must be known before it, to everyone who knows the other one.
     fn check_motion(&self, order: &[usize]) {
         for (place, index) in order.iter().enumerate() {
             let leaf = &self.leaves[*index];
@@ -284,8 +284,7 @@ fn fingerprint(tables: &[TableSchema]) -> u64 {
 
 /// Collects the leaves while a state describes itself.
 ///
-/// What is done around an `inner` is in functions of its own, which are not inlined: a page holds each of them once,
-/// and not for every field of every game.
+/// The code around an `inner` is in functions that are not inlined: a page holds each once, not once per field.
 #[derive(Debug)]
 pub struct Fields<'a> {
     tables: &'a mut Vec<TableSchema>,
@@ -303,7 +302,7 @@ impl<'a> Fields<'a> {
         Fields { tables, table, path: String::new(), marks, owner: None, start: 0, depth: 0 }
     }
 
-    /// One struct. `owner_offset` is the place, counted in leaves, of its field that names its owner.
+    /// Describes one struct. `owner_offset` is the place, counted in leaves, of its field that names its owner.
     pub fn group(&mut self, owner_offset: Option<usize>, inner: impl FnOnce(&mut Fields<'_>)) {
         let outer = self.enter_group(owner_offset);
         inner(self);
@@ -336,7 +335,7 @@ impl<'a> Fields<'a> {
         self.depth -= 1;
     }
 
-    /// A field that the leaves from `offset` on (counted within the struct) move each tick, one leaf by one.
+    /// Describes a field that the leaves from `offset` on (counted within the struct) move each tick, one leaf by one.
     pub fn moved_by(&mut self, offset: usize, inner: impl FnOnce(&mut Fields<'_>)) {
         let first = self.width();
         inner(self);
@@ -347,11 +346,11 @@ impl<'a> Fields<'a> {
     fn move_by(&mut self, offset: usize, first: usize) {
         let by = self.start + offset;
         let table = &mut self.tables[self.table];
-        // What moves them may not have been described yet.
+        // The leaves that move them may not have been described yet.
         table.moved_by.extend((first..table.leaves.len()).map(|leaf| (leaf, by + leaf - first)));
     }
 
-    /// A field that a function moves each tick.
+    /// Describes a field that a function moves each tick.
     pub fn moved_with(&mut self, advance: Advance, inner: impl FnOnce(&mut Fields<'_>)) {
         let first = self.width();
         inner(self);
@@ -362,22 +361,22 @@ impl<'a> Fields<'a> {
     fn move_with(&mut self, advance: Advance, first: usize) {
         let table = &mut self.tables[self.table];
         let field = first..table.leaves.len();
-        // The function moves all of it, whatever rules there are inside.
+        // The function moves all of the field, and replaces the rules inside of it.
         table.moved_by.retain(|(leaf, _)| !field.contains(leaf));
         for leaf in &mut table.leaves[field.clone()] {
             leaf.motion = Motion::With(table.groups.len());
         }
-        // The struct's end is known when it has been described.
+        // The struct's end is known only when it has been described.
         table.groups.push(Group { advance, row: self.start..self.start, field });
     }
 
-    /// Leaves of the row so far.
+    /// The number of leaves of the row so far.
     #[inline(never)]
     fn width(&self) -> usize {
         self.tables[self.table].leaves.len()
     }
 
-    /// One field with its attributes.
+    /// Describes one field with its attributes.
     pub fn field(&mut self, name: &'static str, marks: Marks, inner: impl FnOnce(&mut Fields<'_>)) {
         let outer = self.marks;
         self.marks = marks.inside(outer);
@@ -385,7 +384,7 @@ impl<'a> Fields<'a> {
         self.marks = outer;
     }
 
-    /// A part of a field that has a name of its own.
+    /// Describes a part of a field that has a name of its own.
     pub fn named(&mut self, name: &str, inner: impl FnOnce(&mut Fields<'_>)) {
         let outer = self.enter_name(name);
         inner(self);
@@ -407,7 +406,7 @@ impl<'a> Fields<'a> {
         self.path.truncate(outer);
     }
 
-    /// A part of a field that has a number.
+    /// Describes a part of a field that has a number.
     pub fn indexed(&mut self, index: usize, inner: impl FnOnce(&mut Fields<'_>)) {
         let outer = self.enter_index(index);
         inner(self);
@@ -421,8 +420,7 @@ impl<'a> Fields<'a> {
         outer
     }
 
-    /// What `head`, which is one leaf, says about the leaves of `body`: which variant they are of, how many of them
-    /// there are.
+    /// Describes `head`, which is one leaf, and `body`: `head` governs its leaves, as it gives their variant or number.
     pub fn governing(&mut self, head: impl FnOnce(&mut Fields<'_>), body: impl FnOnce(&mut Fields<'_>)) {
         let by = self.width();
         head(self);
@@ -435,7 +433,7 @@ impl<'a> Fields<'a> {
     fn mark_as_governing(&mut self, by: usize) {
         let table = &mut self.tables[self.table];
         assert!(table.leaves.len() == by + 1, "`{}`: what governs other leaves is one leaf", self.path);
-        // Not even a number may be blended here: a key is this one or another.
+        // Not even a number may be blended here: a key is this one or that one.
         (table.leaves[by].kind, table.leaves[by].marks.smooth) = (LeafKind::Choice, false);
     }
 
@@ -445,7 +443,7 @@ impl<'a> Fields<'a> {
         table.governed.push(Governed { by, leaves: by + 1..table.leaves.len() });
     }
 
-    /// The four leaves of a rotation: which component is the largest, and the others, within `0..=max`.
+    /// Describes a rotation's four leaves: the index of the largest component, and the others, within `0..=max`.
     pub fn rotation(&mut self, max: u32, unit: f32) {
         let (first, min) = (self.tables[self.table].leaves.len(), f64::from(max / 2) * f64::from(unit));
         self.tables[self.table].rotations.push(first);
@@ -455,27 +453,27 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The leaf that says which of `variants` an enum is.
+    /// Describes the leaf that says which of `variants` an enum is.
     pub fn tag(&mut self, variants: usize) {
         self.leaf(u32::try_from(variants.saturating_sub(1)).unwrap_or(u32::MAX), LeafKind::Choice, 1.0);
     }
 
-    /// One wire integer within `0..=max`, of which a step means `unit` in the game, and 0 means 0.
+    /// Describes one wire integer within `0..=max`. A step means `unit` in the game, and 0 means 0.
     pub fn leaf(&mut self, max: u32, kind: LeafKind, unit: f32) {
         self.leaf_from(0.0, max, kind, unit, false);
     }
 
-    /// One wire integer within `0..=max`, of which 0 means `min` in the game and a step `unit`.
+    /// Describes one wire integer within `0..=max`. 0 means `min` in the game, and a step means `unit`.
     #[inline(never)]
     pub fn leaf_from(&mut self, min: f64, max: u32, kind: LeafKind, unit: f32, is_float: bool) {
         let (path, bits, owner) = (self.path.clone(), u32::BITS - max.leading_zeros(), self.owner);
-        // There is nothing between two choices.
+        // Nothing lies between two choices.
         let marks = Marks { smooth: self.marks.smooth && kind != LeafKind::Choice, ..self.marks };
         let motion = Motion::Hold;
         self.tables[self.table].leaves.push(Leaf { path, min, max, bits, kind, unit, is_float, marks, owner, motion });
     }
 
-    /// A table of rows `T` at this place.
+    /// Describes a table of rows `T` at this place.
     ///
     /// # Panics
     /// Inside a row: tables hold rows, not tables.
@@ -493,7 +491,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What holds again after a struct inside another.
+/// The context that holds again after a struct inside another.
 struct Outer {
     owner: Option<usize>,
     start: usize,

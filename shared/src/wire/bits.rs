@@ -3,7 +3,7 @@
 use super::DecodeError;
 use alloc::vec::Vec;
 
-/// Packs bits into a buffer that the caller owns and reuses.
+/// Packs bits into a buffer, which the caller owns and reuses.
 #[derive(Debug)]
 pub struct BitWriter<'a> {
     out: &'a mut Vec<u8>,
@@ -12,7 +12,7 @@ pub struct BitWriter<'a> {
 }
 
 impl<'a> BitWriter<'a> {
-    /// A writer that appends to `out` on a byte boundary.
+    /// A writer that appends to `out`, from a byte boundary on.
     pub const fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out, pending: 0, pending_bits: 0 }
     }
@@ -35,8 +35,8 @@ impl<'a> BitWriter<'a> {
         self.put(u32::from(bit), 1);
     }
 
-    /// Appends a number of any size, small ones in few bits: groups of four bits, each with a bit that says
-    /// whether another follows.
+    /// Appends a number of any size, small ones in few bits: groups of four bits, each followed by a bit that says
+    /// whether another group follows.
     pub fn put_small(&mut self, mut value: u32) {
         while value >= 16 {
             self.put((value & 15) | 16, 5);
@@ -45,7 +45,7 @@ impl<'a> BitWriter<'a> {
         self.put(value, 5);
     }
 
-    /// Ends on a byte boundary, padded with zeros.
+    /// Ends the bits on a byte boundary, padded with zeros.
     pub fn finish(mut self) {
         while self.pending_bits > 0 {
             let [low, ..] = self.pending.to_le_bytes();
@@ -56,7 +56,7 @@ impl<'a> BitWriter<'a> {
     }
 }
 
-/// Reads what a [`BitWriter`] packed.
+/// Reads the bits that a [`BitWriter`] packed.
 #[derive(Debug, Clone)]
 pub struct BitReader<'a> {
     rest: &'a [u8],
@@ -74,7 +74,7 @@ impl<'a> BitReader<'a> {
     /// The next `bits` (at most 32) bits as a number.
     ///
     /// # Errors
-    /// [`DecodeError::Truncated`] when fewer are left.
+    /// [`DecodeError::Truncated`] when fewer bits are left.
     pub fn take(&mut self, bits: u32) -> Result<u32, DecodeError> {
         debug_assert!(bits <= 32, "values have at most 32 bits");
         while self.pending_bits < bits {
@@ -90,14 +90,14 @@ impl<'a> BitReader<'a> {
         let value = self.pending & mask;
         self.pending >>= bits;
         self.pending_bits = self.pending_bits.saturating_sub(bits);
-        // Masked to at most 32 bits above.
+        // The mask has left at most 32 bits.
         Ok(u32::try_from(value).unwrap_or(u32::MAX))
     }
 
     /// The next bit.
     ///
     /// # Errors
-    /// [`DecodeError::Truncated`] at the end.
+    /// [`DecodeError::Truncated`] at the end of the bytes.
     pub fn bit(&mut self) -> Result<bool, DecodeError> {
         Ok(self.take(1)? == 1)
     }
@@ -134,7 +134,7 @@ impl<'a> BitReader<'a> {
         Err(DecodeError::OutOfRange { value, max: u64::from(u32::MAX) })
     }
 
-    /// Passes on to the next whole byte: what is left of this one must be zeros.
+    /// Moves on to the next whole byte; the rest of this one must be zeros.
     ///
     /// # Errors
     /// [`DecodeError::Trailing`] otherwise.
@@ -146,13 +146,13 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// Whole bytes that were not begun yet.
+    /// Whole bytes of which no bit has been read yet.
     #[must_use]
     pub const fn remaining(&self) -> usize {
         self.rest.len()
     }
 
-    /// Ends the bits: what is left of the last byte must be zeros, and no byte may follow.
+    /// Ends the bits: the rest of the last byte must be zeros, and no byte may follow.
     ///
     /// # Errors
     /// [`DecodeError::Trailing`] otherwise: a message has one encoding only.

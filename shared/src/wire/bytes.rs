@@ -16,7 +16,7 @@ impl<'a> Reader<'a> {
         Self { rest: message }
     }
 
-    /// Bytes not read yet.
+    /// The number of bytes that have not been read yet.
     #[must_use]
     pub const fn remaining(&self) -> usize {
         self.rest.len()
@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
     /// The next `count` bytes.
     ///
     /// # Errors
-    /// [`DecodeError::Truncated`] when fewer are left.
+    /// [`DecodeError::Truncated`] when fewer bytes are left.
     pub fn slice(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let truncated = DecodeError::Truncated { needed: count, remaining: self.rest.len() };
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(truncated)?;
@@ -36,7 +36,7 @@ impl<'a> Reader<'a> {
     /// The next byte.
     ///
     /// # Errors
-    /// [`DecodeError::Truncated`] at the end.
+    /// [`DecodeError::Truncated`] at the end of the message.
     pub fn u8(&mut self) -> Result<u8, DecodeError> {
         let (first, rest) = self.rest.split_first().ok_or(DecodeError::Truncated { needed: 1, remaining: 0 })?;
         self.rest = rest;
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varints_return_and_refuse_what_is_too_long() {
+    fn varints_return_and_too_long_ones_are_refused() {
         for value in [0, 1, 127, 128, 300, 16_383, 16_384, u32::MAX] {
             let mut out = Vec::new();
             put_varint(&mut out, value);

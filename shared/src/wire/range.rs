@@ -1,35 +1,47 @@
-//! An adaptive binary range coder: bits at the price of their surprise.
+//! An adaptive binary range coder: a decision takes as many bits as it is surprising.
 //!
 //! After G. N. N. Martin's range encoding (1979) with binary decisions as in LZMA; 64 bits of state, written out 32 at
-//! a time. What follows the last byte reads as zeros, and a body never ends in a zero byte: decisions that all went
-//! the way that was expected take no byte at all. Nothing here branches on a decision: one that costs bits is one that
-//! a processor cannot foresee either.
+//! a time. The bytes after the last one read as zeros, and a body never ends in a zero byte: if all decisions fell the
+//! way that was expected, they take no byte at all. No code here branches on a decision: a processor cannot foresee a
+//! decision that costs bits either.
+//!
+//! The encoder holds an interval of numbers, from `low` on and `range` long, and each decision keeps one part of it.
+//! "No" has the lower part, as large as its chance; "yes" has the rest. A likely decision keeps most of the interval,
+//! and any number of the last interval tells all decisions. The interval's top half is written out when it can no
+//! longer change, but for a carry.
 
 use super::DecodeError;
 use alloc::vec::Vec;
 
-/// Bits of a probability.
+/// Bits of a probability: with 15 of them certainty, 32,768, still fits a `u16`.
 const PROBABILITY_BITS: u32 = 15;
 const CERTAIN: u16 = 1 << PROBABILITY_BITS;
 
-/// How fast a probability follows what it sees: by a 32nd of the way.
+/// How fast a probability follows the decisions: by a 32nd of the way.
+///
+/// The rate weighs haste against calm. A section starts from priors and may be only a few dozen decisions long, so that
+/// a chance must move within it: at a 32nd the decisions before the last 22 count for half. A faster rate would pay
+/// more often for one surprise, because the chance would then expect another.
 const RATE: u32 = 5;
 
-/// The state is written out when less than this is left of it.
+/// The upper 32 bits of the state are written out when less than this is left of the range.
 const RENORM: u64 = 1 << 32;
 
-/// Most bits that are coded at once without a probability.
+/// The most bits that are coded at once without a probability.
 const RAW_BITS_MAX: u32 = 16;
 
-/// The chance that a decision is "no", learnt from the decisions before.
+/// The chance that a decision is "no", learnt from the decisions before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chance(u16);
 
 impl Chance {
-    /// Nobody knows.
+    /// Both decisions are equally likely.
     pub const EVEN: Self = Self(CERTAIN / 2);
 
     /// "No" in so many of 32,768 cases, kept away from certainty.
+    ///
+    /// A certain decision would leave its opposite no part of the range, and the opposite could not be coded. The
+    /// bounds are those at which learning ends by itself: below 32 a 32nd of the way is less than one.
     #[must_use]
     pub const fn of_no(cases: u16) -> Self {
         let least = (1 << RATE) - 1;
@@ -43,7 +55,7 @@ impl Chance {
         })
     }
 
-    /// In how many of 32,768 cases it is "no".
+    /// In how many of 32,768 cases the decision is "no".
     #[must_use]
     pub const fn no(self) -> u16 {
         self.0
@@ -59,7 +71,7 @@ impl Chance {
     }
 }
 
-/// Writes decisions into a buffer that the caller owns and reuses.
+/// Writes decisions into a buffer, which the caller owns and reuses.
 #[derive(Debug)]
 pub struct RangeEncoder<'a> {
     out: &'a mut Vec<u8>,
@@ -75,7 +87,7 @@ impl<'a> RangeEncoder<'a> {
         Self { out, start, low: 0, range: u64::MAX }
     }
 
-    /// Appends a decision, at the price that `chance` says.
+    /// Appends a decision, at the price that follows from `chance`.
     #[inline]
     pub fn put(&mut self, yes: bool, chance: Chance) {
         let no = (self.range >> PROBABILITY_BITS).wrapping_mul(u64::from(chance.0));
@@ -125,7 +137,7 @@ impl<'a> RangeEncoder<'a> {
         self.out.get_mut(self.start..).unwrap_or_default()
     }
 
-    /// Ends with as few bytes as tell the decisions apart.
+    /// Ends with as few bytes as tell the decisions apart from all others.
     pub fn finish(mut self) {
         let end = shortest(self.low, self.range);
         if end < self.low {
@@ -138,7 +150,8 @@ impl<'a> RangeEncoder<'a> {
     }
 }
 
-/// Adds one to what has been written. Not a method: whoever knows where a coder is cannot keep it in registers.
+/// Carries one into the bytes that have been written. It is not a method: once a coder's address is known elsewhere, it
+/// cannot stay in registers.
 #[cold]
 fn carry_into(written: &mut [u8]) {
     for byte in written.iter_mut().rev() {
@@ -149,7 +162,7 @@ fn carry_into(written: &mut [u8]) {
     }
 }
 
-/// The number within `range` from `low` on, around the end of 64 bits, that takes the fewest bytes.
+/// The number, within `range` from `low` on and around the end of 64 bits, that takes the fewest bytes.
 fn shortest(low: u64, range: u64) -> u64 {
     let with = |bytes: u32| {
         let rest = u64::MAX.checked_shr(bytes.wrapping_mul(8)).unwrap_or(0);
@@ -158,13 +171,13 @@ fn shortest(low: u64, range: u64) -> u64 {
     (0..8).map(with).find(|end| end.wrapping_sub(low) < range).unwrap_or(low)
 }
 
-/// Reads what a [`RangeEncoder`] wrote.
+/// Reads the decisions that a [`RangeEncoder`] wrote.
 #[derive(Debug, Clone)]
 pub struct RangeDecoder<'a> {
     rest: &'a [u8],
     /// The last eight bytes that were read.
     window: u64,
-    /// How far above the low end the value is.
+    /// How far the value is above the low end of the interval.
     code: u64,
     range: u64,
 }
@@ -173,7 +186,7 @@ impl<'a> RangeDecoder<'a> {
     /// A decoder of the decisions in `body`.
     ///
     /// # Errors
-    /// [`DecodeError::Trailing`] for a last byte of zero: nobody writes it.
+    /// [`DecodeError::Trailing`] for a last byte of zero: no encoder writes it.
     pub fn new(body: &'a [u8]) -> Result<Self, DecodeError> {
         if body.last() == Some(&0) {
             return Err(DecodeError::Trailing(1));
@@ -232,7 +245,7 @@ impl<'a> RangeDecoder<'a> {
     fn take_even(&mut self, bits: u32) -> u32 {
         self.range >>= bits;
         let most = (1_u64 << bits).wrapping_sub(1);
-        // Bytes that nobody wrote may point above the range. The range is never zero.
+        // Bytes that no encoder wrote may point above the range. The range is never zero.
         let value = self.code.checked_div(self.range).unwrap_or(0).min(most);
         self.code = self.code.wrapping_sub(value.wrapping_mul(self.range));
         self.renorm();
@@ -242,8 +255,8 @@ impl<'a> RangeDecoder<'a> {
     /// Ends the decisions.
     ///
     /// # Errors
-    /// [`DecodeError::Trailing`] when the bytes are not the ones that the encoder ends with: decisions have one
-    /// encoding, and what belongs to something else is not swallowed.
+    /// [`DecodeError::Trailing`] when the bytes are not the ones with which the encoder ends: decisions have one
+    /// encoding, and bytes that belong to something else are not swallowed.
     pub fn finish(self) -> Result<(), DecodeError> {
         let end = shortest(self.window.wrapping_sub(self.code), self.range);
         if self.rest.is_empty() && self.window == end { Ok(()) } else { Err(DecodeError::Trailing(self.rest.len())) }
@@ -294,13 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_expected_takes_no_byte_and_carries_run_through() {
+    fn expected_decisions_take_no_byte_and_carries_run_through() {
         let mut out = Vec::new();
         let mut encoder = RangeEncoder::new(&mut out);
         (0..500).for_each(|_| encoder.put(false, Chance::of_no(32_000)));
         encoder.finish();
         assert!(out.is_empty());
-        // The high end of everything: each further step may carry through all bytes before.
+        // The high end of every interval: each further step may carry through all bytes before.
         for length in 1..200 {
             let mut out = Vec::new();
             let mut encoder = RangeEncoder::new(&mut out);

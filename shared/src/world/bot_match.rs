@@ -30,7 +30,8 @@ impl<G: Game> BotMatch<G> {
         let mut stepper = Stepper::new(G::new(options), rng);
         seats.iter().for_each(|seat| stepper.world.join(*seat));
         let mut newest = Snapshot::empty(&schema);
-        newest.capture(&mut stepper.world, Tick(0));
+        // Of a copy: rounding the author's own numbers before the first tick would make another match of the same seed.
+        newest.capture(&mut stepper.world.clone(), Tick(0));
         let (before, inputs, events) = (newest.clone(), [None; SEATS_MAX as usize], Vec::new());
         Self { schema, stepper, dice, seats, inputs, events, before, newest }
     }

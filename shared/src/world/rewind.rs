@@ -116,72 +116,29 @@ impl TableVisitor for Number {
 
 /// Memory for past worlds, reused from tick to tick. It is no state: nothing in it outlives a tick.
 pub struct RewindCache<G> {
-    /// What whom was shown in this tick: the first `used`. The rest keep their memory.
-    shown: Vec<Shown<G>>,
-    used: usize,
-    /// A bit per seat whose view was asked for in this tick.
-    asked: u64,
-    around: Around,
-    played: Played,
-    rows: Snapshot,
+    views: Views,
+    /// One per view that was ever needed in one tick; those beyond the tick's own keep their memory.
+    worlds: Vec<G>,
 }
-
-/// What is seen of others at the moment that was asked for last. On a client everyone is thought to see the same; in a
-/// room only those share it whose views are equally old.
-#[derive(Default)]
-struct Played {
-    /// In ticks.
-    moment: TickTime,
-    /// A bit per table that is what it should be.
-    ready: u32,
-    tables: Vec<Rows>,
-}
-
-struct Shown<G> {
-    /// Who saw it; `None` for all who see the newest world.
-    seat: Option<Seat>,
-    /// A bit per table that is what it should be, the root row's being the lowest.
-    ready: u32,
-    world: G,
-}
-
-const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "there is a bit per seat");
 
 impl<G> Default for RewindCache<G> {
     fn default() -> Self {
-        let (around, played, rows) = (Around::default(), Played::default(), Snapshot::default());
-        Self { shown: Vec::new(), used: 0, asked: 0, around, played, rows }
+        Self { views: Views::default(), worlds: Vec::new() }
     }
 }
 
 impl<G> RewindCache<G> {
     fn start(&mut self) {
-        (self.used, self.asked) = (0, 0);
-        self.around.forget();
-        self.played.ready = 0;
+        self.views.start();
     }
 
     /// Whether the last step asked what this seat saw.
     pub(crate) const fn was_asked(&self, seat: Seat) -> bool {
-        self.asked & (1 << seat.number()) != 0
+        self.views.asked & (1 << seat.number()) != 0
     }
 }
 
 impl<G: State + Default> RewindCache<G> {
-    fn find(&mut self, seat: Option<Seat>) -> usize {
-        if let Some(index) = self.shown[..self.used].iter().position(|shown| shown.seat == seat) {
-            return index;
-        }
-        if self.shown.len() == self.used {
-            let mut world = G::default();
-            world.tables(&mut Number(0));
-            self.shown.push(Shown { seat, ready: 0, world });
-        }
-        (self.shown[self.used].seat, self.shown[self.used].ready) = (seat, 0);
-        self.used += 1;
-        self.used - 1
-    }
-
     /// The world of a view, in which some tables are what they should be. `look` finds the snapshots around a moment.
     fn show<'a>(
         &'a mut self,
@@ -189,67 +146,125 @@ impl<G: State + Default> RewindCache<G> {
         tables: &dyn Fn(&G) -> u32,
         look: impl FnOnce(TickTime, u32, &'a mut Around) -> InterpolationSample<'a>,
     ) -> &'a G {
-        let View { schema, newest, seat, moment } = view;
-        self.asked |= 1 << seat.number();
-        // All who see the newest world share it.
-        let index = self.find(moment.map(|_| seat));
-        let Self { shown, around, played, rows, .. } = self;
-        let shown = &mut shown[index];
-        let missing = tables(&shown.world) & !shown.ready;
-        if missing == 0 {
-            return &shown.world;
+        let Self { views, worlds } = self;
+        let index = views.turn_to(view);
+        if index == worlds.len() {
+            let mut world = G::default();
+            world.tables(&mut Number(0));
+            worlds.push(world);
         }
-        shown.ready |= missing;
-        let Some(moment) = moment else {
-            newest.restore_some(&mut shown.world, missing);
-            return &shown.world;
-        };
-        played.show(schema, moment, missing, |tables| look(moment, tables, around));
-        rows.tables.resize_with(schema.tables.len(), Rows::default);
-        for (number, table) in schema.tables.iter().enumerate().filter(|(number, _)| missing & (1 << number) != 0) {
-            let (newest, played) = (&newest.tables[number], &played.tables[number]);
-            let out = &mut rows.tables[number];
-            if table.marks.predict && number > 0 {
-                out.copy_from(newest);
-            } else if table.owner.is_none() && number > 0 {
-                out.copy_from(played);
-            } else {
-                merge_predicted(table, Some(seat), newest, played, out, |layer, row| match layer {
-                    Layer::Own(index) => row.copy_from_slice(newest.row(index)),
-                    Layer::Other(index) => row.copy_from_slice(played.row(index)),
-                });
+        let missing = views.missing(index, tables(&worlds[index]));
+        if missing != 0 {
+            let Views { around, played, rows, .. } = views;
+            if let Some((moment, unplayed)) = played.unplayed(view.moment, missing) {
+                played.fill(view.schema, unplayed, &look(moment, unplayed, around));
             }
+            lay_over(view, played, missing, rows).restore_some(&mut worlds[index], missing);
         }
-        rows.restore_some(&mut shown.world, missing);
-        &shown.world
+        &worlds[index]
     }
 }
 
+// What follows knows no game: a page with several holds it once.
+
+/// What was shown to which seats in this tick, and memory for what they saw of others.
+#[derive(Default)]
+struct Views {
+    /// By index of its world: the seat that saw it (`None` for all who saw the newest world), and a bit per table that is
+    /// what it should be, the root row's being the lowest.
+    shown: Vec<(Option<Seat>, u32)>,
+    /// A bit per seat whose view was asked for in this tick.
+    asked: u64,
+    around: Around,
+    played: Played,
+    rows: Snapshot,
+}
+
+const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "there is a bit per seat");
+
+impl Views {
+    fn start(&mut self) {
+        self.asked = 0;
+        self.shown.clear();
+        self.around.forget();
+        self.played.ready = 0;
+    }
+
+    /// The index of the world for a view.
+    fn turn_to(&mut self, view: View<'_>) -> usize {
+        self.asked |= 1 << view.seat.number();
+        // All who see the newest world share it.
+        let seat = view.moment.map(|_| view.seat);
+        self.shown.iter().position(|(shown, _)| *shown == seat).unwrap_or_else(|| {
+            self.shown.push((seat, 0));
+            self.shown.len() - 1
+        })
+    }
+
+    /// Those of some tables of a world that are not yet what they should be; counts on their being restored.
+    fn missing(&mut self, index: usize, tables: u32) -> u32 {
+        let (_, ready) = &mut self.shown[index];
+        let missing = tables & !*ready;
+        *ready |= missing;
+        missing
+    }
+}
+
+/// What is seen of others at the moment that was asked for last. On a client everyone is thought to see the same; in a
+/// room only those share it whose views are equally old.
+#[derive(Default)]
+struct Played {
+    moment: TickTime,
+    /// A bit per table that is what it should be.
+    ready: u32,
+    tables: Vec<Rows>,
+}
+
 impl Played {
-    /// Makes some tables what they should be at a moment; those that everyone predicts are never looked at.
-    fn show<'a>(
-        &mut self,
-        schema: &Schema,
-        moment: TickTime,
-        tables: u32,
-        look: impl FnOnce(u32) -> InterpolationSample<'a>,
-    ) {
+    /// Turns to a moment; gives it with those of some tables that are not yet what they should be at it, if there are
+    /// any, and counts on their being filled.
+    fn unplayed(&mut self, moment: Option<TickTime>, tables: u32) -> Option<(TickTime, u32)> {
+        let moment = moment?;
         if self.moment != moment {
             (self.moment, self.ready) = (moment, 0);
         }
         let missing = tables & !self.ready;
-        if missing == 0 {
-            return;
-        }
         self.ready |= missing;
-        let seen = look(missing);
+        (missing != 0).then_some((moment, missing))
+    }
+
+    /// Makes some tables what they are in a sample. Those that everyone predicts are never looked at.
+    fn fill(&mut self, schema: &Schema, tables: u32, sample: &InterpolationSample<'_>) {
         self.tables.resize_with(schema.tables.len(), Rows::default);
         for (number, table) in schema.tables.iter().enumerate() {
-            if missing & (1 << number) != 0 && !table.marks.predict {
-                play_rows(table, number, &seen, &mut self.tables[number]);
+            if tables & (1 << number) != 0 && !table.marks.predict {
+                play_rows(table, number, sample, &mut self.tables[number]);
             }
         }
     }
+}
+
+/// Some tables of a world as the player of a view saw it: own rows of the newest world over what was played.
+fn lay_over<'a>(view: View<'a>, played: &Played, tables: u32, out: &'a mut Snapshot) -> &'a Snapshot {
+    let View { schema, newest, seat, moment } = view;
+    if moment.is_none() {
+        return newest;
+    }
+    out.tables.resize_with(schema.tables.len(), Rows::default);
+    for (number, table) in schema.tables.iter().enumerate().filter(|(number, _)| tables & (1 << number) != 0) {
+        let (newest, played, out) = (&newest.tables[number], &played.tables[number], &mut out.tables[number]);
+        if number > 0 && table.marks.predict {
+            out.copy_from(newest);
+        } else if number > 0 && table.owner.is_none() {
+            out.copy_from(played);
+        } else {
+            merge_predicted(table, Some(seat), newest, played, out, |layer, row| match layer {
+                Layer::Own(index) => row.copy_from_slice(newest.row(index)),
+                Layer::Other(index) => row.copy_from_slice(played.row(index)),
+            });
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -366,7 +381,7 @@ mod tests {
         }
         // What was shown first is still there.
         assert_eq!(full_state(&mut past, seat(0)).clock, 132);
-        assert_eq!(rewind_cache.shown.len(), 2, "one for seat 0, one for the others");
+        assert_eq!(rewind_cache.views.shown.len(), 2, "one for seat 0, one for the others");
         assert!(rewind_cache.was_asked(seat(50)) && !rewind_cache.was_asked(seat(2)));
     }
 
@@ -380,9 +395,9 @@ mod tests {
             let ships = table(&mut past, seat(0), |world| &world.ships);
             assert_eq!(ships.values().nth(index).map(|ship| ship.x), Some(x));
         }
-        assert_eq!(past.cache.shown[0].world.balls.len(), 0, "nobody asked");
+        assert_eq!(past.cache.worlds[0].balls.len(), 0, "nobody asked");
         assert_eq!(table(&mut past, seat(0), |world| &world.balls).values().next().map(|ball| ball.x), Some(160));
-        assert_eq!(past.cache.shown[0].world.clock, 0, "nobody asked");
+        assert_eq!(past.cache.worlds[0].clock, 0, "nobody asked");
         assert_eq!(table(&mut past, seat(3), |world| &world.ships).len(), 2);
         let all = full_state(&mut past, seat(0));
         assert_eq!((all.clock, all.door, all.ships.len(), all.balls.len()), (132, 160, 2, 1));

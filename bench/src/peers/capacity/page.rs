@@ -1,4 +1,4 @@
-//! What both servers hold, as a page.
+//! The numbers of clients that both servers hold, as a page.
 
 use super::INTERVAL_P99_MS_MAX;
 use super::report::{Held, RATIO_MIN, Report, Step};
@@ -6,7 +6,7 @@ use crate::figure::{Curve, Figure, Ink};
 use crate::page::{Page, Section};
 use crate::peers::page::{ACCOUNTING, QUANTIZATION};
 
-/// Lays the reports out, a section for each workload.
+/// Lays out the reports, a section for each workload.
 #[must_use]
 pub fn page(reports: &[Report]) -> Page {
     Page {
@@ -17,7 +17,7 @@ pub fn page(reports: &[Report]) -> Page {
         ),
         sections: reports.iter().map(section).collect(),
         notes: [
-            "\"At least\": the load generator came to its end before the server did.",
+            "\"At least\": the load generator reached its limit before the server did.",
             "A server that does not reach 29.9 Hz with one room is held to its own rate there, less 0.1 Hz.",
             ACCOUNTING,
             QUANTIZATION,
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_says_what_both_hold_and_how_each_step_went() {
+    fn the_page_shows_the_numbers_that_both_hold_and_every_step() {
         let html = page(&[report(4_000, 800)]).html().unwrap();
         for words in [">5.00<", ">4000<", ">800<", "Colyseus, 800 clients", "holds"] {
             assert!(html.contains(words), "{words} is not in the page");

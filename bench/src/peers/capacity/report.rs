@@ -1,4 +1,4 @@
-//! What was found: for machines, and for people.
+//! The results of the search: for machines, and for people.
 
 use super::INTERVAL_P99_MS_MAX;
 use crate::peers::report::Round;
@@ -6,21 +6,21 @@ use crate::report::GENERATOR_LATE_MS;
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 
-/// Times the clients of Colyseus that one shard of ours holds at the least.
+/// One shard of ours holds at least this many times the clients of Colyseus.
 pub(super) const RATIO_MIN: f64 = 3.0;
 
 /// Above this part of its core the generator is at its end.
 const GENERATOR_BUSY_MAX: f64 = 0.9;
 
-/// How a number of clients went.
+/// The outcome of a step with one number of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Rate and intervals are as they should be.
+    /// Rate and intervals are within the bounds.
     Holds,
-    /// They are not.
+    /// Rate or intervals are out of the bounds.
     Breaks,
-    /// They are not, and the generator was at its end: the server may not be.
+    /// Rate or intervals are out of the bounds, but the generator was at its end: the server may not be.
     Unknown,
 }
 
@@ -29,19 +29,19 @@ pub enum Verdict {
 pub struct Step {
     /// Clients, in rooms of eight.
     pub clients: u32,
-    /// How it went.
+    /// The outcome of the step.
     pub verdict: Verdict,
-    /// Snapshots that a client got in a second.
+    /// Snapshots that a client received in a second.
     pub rate_hz: f64,
-    /// One in a hundred intervals was longer.
+    /// One in a hundred intervals was longer, in milliseconds.
     pub interval_p99_ms: f64,
-    /// The server's part of its core, all threads together.
+    /// The part of the time for which the server was on its core, all threads together.
     pub server_busy: f64,
-    /// The generator's part of its core.
+    /// The part of the time for which the generator was on its core.
     pub generator_busy: f64,
-    /// One in a hundred inputs was sent later.
+    /// One in a hundred inputs was later than this, in milliseconds.
     pub generator_late_p99_ms: f64,
-    /// What went wrong, in words.
+    /// The error of the step, in words.
     pub fault: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl Step {
         step
     }
 
-    /// Not everyone got into a room, or the server ended.
+    /// A step in which not every client got into a room, or the server ended.
     pub(super) const fn broken(clients: u32, fault: String) -> Self {
         Self {
             clients,
@@ -92,7 +92,7 @@ impl fmt::Display for Step {
         let verdict = match self.verdict {
             Verdict::Holds => "holds",
             Verdict::Breaks => "breaks",
-            Verdict::Unknown => "generator at its end",
+            Verdict::Unknown => "generator at its limit",
         };
         let (server, generator) = (100.0 * self.server_busy, 100.0 * self.generator_busy);
         write!(out, "{clients:>6} clients{rate_hz:>7.2} Hz{interval_p99_ms:>7.1} ms p99, server {server:.0} %, ")?;
@@ -101,31 +101,31 @@ impl fmt::Display for Step {
     }
 }
 
-/// What one server holds.
+/// The number of clients that one server holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Held {
-    /// Clients.
+    /// Clients that the server holds.
     pub clients: u32,
-    /// Whether it may hold more: the generator came to its end first.
+    /// Whether the server may hold more, because the generator reached its limit first.
     pub is_at_least: bool,
-    /// The rate that was asked of it.
+    /// The rate that was required of the server.
     pub rate_hz_min: f64,
     /// All numbers that were tried, in turn.
     pub steps: Vec<Step>,
 }
 
-/// What both hold.
+/// The numbers of clients that both servers hold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// What was played.
+    /// The name of the workload.
     pub workload: String,
-    /// One in a hundred intervals may be longer.
+    /// One in a hundred intervals may be longer than this.
     pub interval_p99_ms_max: f64,
     /// Our server with one shard.
     pub ours: Held,
     /// One process of Colyseus.
     pub colyseus: Held,
-    /// Ours over theirs: more is better.
+    /// Our number over that of Colyseus: more is better.
     pub ratio: f64,
 }
 
@@ -135,7 +135,7 @@ impl Report {
         Self { workload: workload.into(), interval_p99_ms_max: INTERVAL_P99_MS_MAX, ours, colyseus, ratio }
     }
 
-    /// What was promised and not kept, or cannot be told, in words; empty when all is well.
+    /// The promises that were not kept or could not be checked, in words; empty when all is well.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let (ratio, workload) = (self.ratio, &self.workload);
@@ -144,13 +144,13 @@ impl Report {
         };
         let few = (ratio < RATIO_MIN).then(|| format!("{workload}: {ratio:.2} times as many clients, not {RATIO_MIN}"));
         let untold = self.colyseus.is_at_least.then(|| {
-            format!("{workload}: the generator came to its end before Colyseus did, the ratio may be smaller")
+            format!("{workload}: the generator reached its limit before Colyseus did, so the ratio may be smaller")
         });
         let faults = [nothing("our server", &self.ours), nothing("Colyseus", &self.colyseus), few, untold];
         faults.into_iter().flatten().collect()
     }
 
-    /// The report as people like to read it.
+    /// The report as text for people.
     #[must_use]
     pub fn table(&self) -> String {
         let mut out = String::new();
@@ -204,7 +204,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn fewer_than_three_times_as_many_is_a_fault_and_so_is_what_cannot_be_told() {
+    fn a_ratio_below_three_and_an_unknown_ratio_are_faults() {
         assert!(report(2_400, 800).faults().is_empty());
         assert_eq!(report(2_399, 800).faults().len(), 1);
         assert_eq!(report(0, 800).faults().len(), 2);
@@ -214,7 +214,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_table_says_at_least_where_more_may_be_held() {
+    fn the_table_marks_a_number_as_at_least_where_a_server_may_hold_more() {
         let mut limited = report(4_000, 800);
         assert!(limited.table().contains("5.00") && !limited.table().contains("at least"));
         limited.ours.is_at_least = true;

@@ -1,11 +1,12 @@
-//! Which number of clients is tried next: doubled until one is not held, then halfway between.
+//! The number of clients that is tried next: doubled until one number is not held, then halfway between.
 
 use super::report::Verdict;
 
-/// The gap between what is held and what is not may stay this part of what is held.
+/// The gap between the largest number that is held and the smallest that is not may stay this part of the former.
 const GAP_PART: u32 = 10;
 
-/// A search in progress. It ends: each step doubles what is held or halves the gap, and a repeat comes only once.
+/// A search in progress. It ends: each step doubles the number that is held or halves the gap, and a step is repeated
+/// only once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Search {
     first: u32,
@@ -13,9 +14,9 @@ pub(super) struct Search {
     multiple: u32,
     /// The largest number that is held; 0 before the first.
     held: u32,
-    /// The smallest number that is not held, and why.
+    /// The smallest number that is not held, and the verdict on it.
     broken: Option<(u32, Verdict)>,
-    /// Broke once, and is tried again: what else runs on the machine may have been the reason.
+    /// A number that broke once is tried again, because another load on the machine may have been the reason.
     again: Option<u32>,
 }
 
@@ -25,7 +26,7 @@ impl Search {
         Self { first, most, multiple, held: 0, broken: None, again: None }
     }
 
-    /// The number to try; `None` when it is found.
+    /// The number to try next; `None` when the search is over.
     pub(super) fn next(&self) -> Option<u32> {
         if self.again.is_some() {
             return self.again;
@@ -42,7 +43,7 @@ impl Search {
         (next > self.held).then_some(next)
     }
 
-    /// Takes in how a number went.
+    /// Records the verdict on a number.
     pub(super) fn tell(&mut self, clients: u32, verdict: Verdict) {
         let is_second = self.again.take() == Some(clients);
         match verdict {
@@ -57,7 +58,7 @@ impl Search {
         self.held
     }
 
-    /// Whether the server may hold more than was found.
+    /// Whether the server may hold more than the search has found.
     pub(super) const fn is_at_least(&self) -> bool {
         !matches!(self.broken, Some((_, Verdict::Breaks)))
     }
@@ -67,7 +68,7 @@ impl Search {
 mod tests {
     use super::*;
 
-    /// Searches among servers that hold `limit`, with a generator that can do `generator`.
+    /// Searches with a server that holds `limit` and a generator that can serve `generator`.
     fn search(limit: u32, generator: u32) -> (Search, Vec<u32>) {
         let (mut search, mut tried) = (Search::new(200, 16_384, 8), Vec::new());
         while let Some(clients) = search.next() {
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_found_is_held_and_a_tenth_more_is_not() {
+    fn the_number_found_is_held_and_a_tenth_more_is_not() {
         for limit in [100, 200, 640, 799, 4_711, 12_000] {
             let (search, tried) = search(limit, u32::MAX);
             let found = search.held();
@@ -94,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn where_the_generator_ends_the_result_is_at_least() {
+    fn a_generator_at_its_limit_makes_the_result_at_least() {
         let (search, _) = search(9_000, 5_000);
         assert!(search.is_at_least() && (4_500..=5_000).contains(&search.held()), "{search:?}");
     }
 
     #[test]
-    fn where_nothing_breaks_the_result_is_at_least_the_most() {
+    fn a_search_without_a_broken_step_gives_at_least_the_maximum() {
         let (search, _) = search(u32::MAX, u32::MAX);
         assert!(search.is_at_least());
         assert_eq!(search.held(), 16_384);

@@ -1,9 +1,9 @@
 //! Debian's compiler as plain files: downloaded and unpacked below `target/`, nothing installed.
 //!
-//! Debian keeps `rustc-web` current for its browsers. Compiler, standard library and its sources must
-//! be of one version, and LLVM with whatever it needs comes along as far as the machine lacks it.
-//! A marker written last says that the folder is complete; anything less is unpacked anew. Leaves
-//! out verifying the packages: apt does.
+//! Debian keeps `rustc-web` current for its browsers. Compiler, standard library and its sources must be of one
+//! version, and LLVM with all its dependencies comes along as far as the machine lacks them. A marker that is written
+//! last tells that the folder is complete; an incomplete folder is unpacked anew. Leaves out verifying the packages:
+//! apt does that.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -16,22 +16,22 @@ use super::{QUESTION_LIMIT, ask_rustc};
 use crate::Workspace;
 use crate::command::{self, CommandError, Progress, say};
 
-/// About 140 MB.
+/// Time limit for the download of about 140 MB.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(900);
 
-/// `apt-get update` on a machine that never did.
+/// Time limit for `apt-get update` on a machine that has never run it.
 const UPDATE_LIMIT: Duration = Duration::from_secs(300);
 
-/// Unpacking one package.
+/// Time limit for unpacking one package.
 const UNPACK_LIMIT: Duration = Duration::from_secs(120);
 
-/// Of `rust-web-src` only the standard library: all of it would be 340 MB.
+/// Unpacks only the standard library of `rust-web-src`: the complete package would be 340 MB.
 const EXTRACT_SOURCES: &str = r#"dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards './usr/src/*/library'"#;
 
-/// Why Debian's packages did not make a compiler.
+/// Reasons why Debian's packages did not give a compiler.
 #[derive(Debug, thiserror::Error)]
 pub enum DebianError {
-    /// No package, or one that is too old for this workspace.
+    /// There is no package, or only one that is too old for this workspace.
     #[error(
         "apt knows no rustc-web of version {needed} or newer (found: {}): run `apt-get update` as root, \
          or `rustup target add wasm32-unknown-unknown` on a machine with access to the internet",
@@ -40,7 +40,7 @@ pub enum DebianError {
     NoCandidate {
         /// The oldest version that compiles this workspace.
         needed: &'static str,
-        /// What apt offers.
+        /// The version that apt offers.
         found: Option<String>,
     },
     /// apt or dpkg failed.
@@ -51,7 +51,7 @@ pub enum DebianError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The compiler was unpacked and does not start.
@@ -60,7 +60,7 @@ pub enum DebianError {
     /// The unpacked sources of the standard library are not where cargo looks for them.
     #[error("rust-web-src has no standard library in usr/src")]
     NoSources,
-    /// Nothing can write WebAssembly.
+    /// No program can link WebAssembly.
     #[error("no linker for WebAssembly: rustup's rust-lld, or `apt-get install lld` as root")]
     NoLinker,
 }
@@ -71,7 +71,7 @@ pub(super) struct Unpacked {
     folder: PathBuf,
 }
 
-/// What to download, each as apt wants it: `name` or `name=version`.
+/// The packages to download, each as apt expects it: `name` or `name=version`.
 #[derive(Debug, PartialEq, Eq)]
 struct Packages(Vec<String>);
 
@@ -95,7 +95,7 @@ impl Unpacked {
             && ask_rustc(&self.rustc(), &["--version"]).is_ok()
     }
 
-    /// Downloads and unpacks everything.
+    /// Downloads and unpacks all packages.
     pub(super) fn unpack(&self) -> Result<(), DebianError> {
         let (root, archives) = (self.folder.join("root"), self.folder.join("archives"));
         if self.folder.exists() {
@@ -107,13 +107,13 @@ impl Unpacked {
             let _progress = Progress::start("client: downloading Debian's compiler for WebAssembly (140 MB)");
             let packages = candidates()?;
             if let Err(error) = download(&packages, &archives) {
-                // The usual reason is a list that names versions which the archive has replaced.
+                // The usual reason is an outdated list of versions that the archive has replaced.
                 say(&format!("client: {error}"));
                 update()?;
                 download(&candidates()?, &archives)?;
             }
         }
-        let _progress = Progress::start("client: unpacking it");
+        let _progress = Progress::start("client: unpacking Debian's compiler");
         for archive in entries(&archives)? {
             unpack_one(&archive, &root)?;
         }
@@ -149,7 +149,7 @@ impl Unpacked {
         let sources = sources.ok_or(DebianError::NoSources)?;
         file(&place, fs::create_dir_all(&place))?;
         let link = place.join("rust");
-        // Debian's package may bring a link of its own, which points outside.
+        // Debian's package may contain a link of its own, which points outside.
         if link.symlink_metadata().is_ok() {
             file(&link, fs::remove_file(&link))?;
         }
@@ -174,7 +174,7 @@ fn library_folders(root: &Path) -> Result<Vec<PathBuf>, DebianError> {
         if !folder.is_dir() {
             continue;
         }
-        // The compiler finds what is in its own tree by itself.
+        // The compiler finds the libraries in its own tree by itself.
         if folder.ends_with("rustlib") {
             continue;
         }
@@ -224,7 +224,7 @@ fn candidates() -> Result<Packages, DebianError> {
     let Some(std) = dependency(&depends, "libstd-rust-web-") else {
         return Err(DebianError::NoCandidate { needed, found: Some(version) });
     };
-    // apt itself works out LLVM and the libraries under it that this machine lacks.
+    // apt itself determines which parts of LLVM and of its libraries this machine lacks.
     let std = format!("{std}={version}");
     let mut simulate = apt("apt-get");
     simulate.args(["install", "--simulate", "--no-install-recommends", &std]);
@@ -262,8 +262,8 @@ fn dependency(show: &str, prefix: &str) -> Option<String> {
     names.find(|name| name.starts_with(prefix)).map(str::to_owned)
 }
 
-/// The compiler's packages and, from apt's `plan` to install its library, those that would be new.
-/// What would only be upgraded is there already, and a second C library would break the compiler.
+/// The compiler's packages and, from apt's `plan` to install its library, those that would be new. A package that would
+/// only be upgraded is there already, and a second C library would break the compiler.
 fn packages(version: &str, std: &str, plan: &str) -> Packages {
     let own = ["rustc-web", "libstd-rust-web-dev", "rust-web-src"];
     let mut packages: Vec<String> = own.iter().map(|name| format!("{name}={version}")).collect();
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_compiler_is_not_taken() {
+    fn an_old_compiler_is_refused() {
         assert!(is_at_least("1.96.0+dfsg1-1~deb12u2", "1.95"));
         assert!(is_at_least("1.95.0", "1.95"));
         assert!(is_at_least("2.0.0", "1.95"));

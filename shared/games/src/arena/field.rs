@@ -1,8 +1,8 @@
-//! What lies about in the arena: rocks that stand, debris that drifts, pick-ups that come back.
+//! The objects in the arena: rocks that stand still, debris that drifts, pick-ups that come back.
 //!
-//! A field is laid out from the room's options alone and is the same for both sides, turned by half a turn. Clients
-//! do not know when something comes back ([`Item::wait_ticks`] stays 0 with them), so for them it never does before
-//! the server says so.
+//! A field is laid out from the room's options alone and is the same for both sides, turned by half a turn. A client
+//! does not know when an object comes back ([`Item::wait_ticks`] stays 0 on a client), so on a client no object comes
+//! back before the server sends it.
 
 use super::grid::{Circle, Grid, Near};
 use super::{
@@ -13,15 +13,15 @@ use tickwire::math::{self, Vec2, vec2};
 use tickwire::state::Fields;
 use tickwire::{Rng, State, Step, Table, To};
 
-/// The field for [`PLAYERS`] players; others have as much room for each.
+/// The size of the field for [`PLAYERS`] players; fields for other numbers have as much room for each player.
 const SIZE: Vec2 = vec2(1600.0, 1000.0);
 const PLAYERS: u8 = 8;
-/// The largest field is so many times as wide.
+/// The largest field is this many times as wide.
 const SCALE_MAX: f32 = 2.5;
-/// One rock for so many square units.
+/// There is one rock for this many square units.
 const ROCK_AREA: f32 = 170_000.0;
 const ROCKS_MAX: u16 = 60;
-/// Between two rocks, so that ships fit through.
+/// The gap between two rocks, so that ships fit through.
 const ROCK_GAP: f32 = 90.0;
 
 pub(super) const CHUNK_RADIUS: f32 = 13.0;
@@ -30,12 +30,13 @@ pub(super) const ITEM_RADIUS: f32 = 15.0;
 const ITEM_AWAY_TICKS: u16 = 360;
 const REPAIR: u8 = 60;
 
-/// What is where in this tick: scratch memory of a step, which fills it before it asks, and no part of the state.
+/// The places of all objects in this tick: scratch memory that a step fills before it reads it, and no part of the
+/// state.
 #[derive(Clone, Default)]
 pub(super) struct Ground {
     pub(super) rocks: Grid,
     debris: Grid,
-    /// Flying ships.
+    /// The ships that fly.
     pub(super) ships: Grid,
 }
 
@@ -65,8 +66,8 @@ impl Ground {
         self.debris.near(from, to, reach + CHUNK_RADIUS)
     }
 
-    /// Everything solid that may come nearer than `reach` to the straight way between two points; rocks, which do not
-    /// give way, have the last word.
+    /// Everything solid that may come nearer than `reach` to the straight line between two points. Rocks come last:
+    /// they do not give way, so the place that they push a ship to is the final one.
     pub(super) fn near(&self, from: Vec2, to: Vec2, reach: f32) -> impl Iterator<Item = &Circle> {
         self.debris_near(from, to, reach).chain(self.rocks.near(from, to, reach))
     }
@@ -78,7 +79,7 @@ impl Arena {
         let players = options.players.clamp(2, 64);
         let scale = math::min(math::sqrt(f32::from(players) / f32::from(PLAYERS)), SCALE_MAX);
         self.size = vec2(math::round(SIZE.x * scale), math::round(SIZE.y * scale));
-        // Dice of its own: the same options make the same field.
+        // The field has dice of its own: the same options make the same field.
         let mut dice = Rng::new(u64::from(players));
         let entities = options.entities.clamp(12, ENTITIES_MAX);
         let rocks = ((self.size.x * self.size.y / ROCK_AREA) as u16).min(ROCKS_MAX).min(entities / 2);
@@ -102,7 +103,8 @@ impl Arena {
         }
     }
 
-    /// A place and the one opposite, both with `gap` around them; none if there is hardly any room.
+    /// A place and the one opposite, both with `gap` around them; `None` if there is so little room that no try found
+    /// one.
     fn pair_of_places(&self, radius: f32, gap: f32, dice: &mut Rng) -> Option<[Vec2; 2]> {
         let margin = Vec2::splat(radius + gap);
         let place = |dice: &mut Rng| {
@@ -119,7 +121,7 @@ impl Arena {
         Some([at, self.size - at])
     }
 
-    /// Moves debris on, bounces it off rocks and walls, and enters it in the ground.
+    /// Moves debris on, bounces it off rocks and walls, and enters it in `ground`.
     pub(super) fn drift_debris(&mut self, ground: &mut Ground) {
         ground.debris.clear();
         for (id, chunk) in self.debris.iter_mut() {
@@ -141,7 +143,7 @@ impl Arena {
         }
     }
 
-    /// Gives pick-ups to whoever flies over them, and puts the next ones out.
+    /// Gives pick-ups to the ships that fly over them, and puts the next ones out.
     pub(super) fn hand_out_items(&mut self, ground: &Ground, tick: &mut Step<'_, Self>) {
         for item in self.items.values_mut() {
             if item.wait_ticks > 0 {
@@ -165,7 +167,8 @@ impl Arena {
 }
 
 impl Chunk {
-    /// Is whole again when its time is up. It has drifted on meanwhile: nothing that clients see ever jumps.
+    /// The stone is intact again when its time is up. It has drifted on meanwhile: nothing that clients show ever
+    /// jumps.
     const fn wait(&mut self) {
         if self.wait_ticks > 0 {
             self.wait_ticks -= 1;
@@ -175,7 +178,7 @@ impl Chunk {
         }
     }
 
-    /// Takes a hit, and says whether it burst.
+    /// Takes a hit, and returns whether the stone burst.
     pub(super) const fn suffer(&mut self) -> bool {
         self.hp = self.hp.saturating_sub(1);
         if self.hp == 0 {
@@ -213,13 +216,13 @@ impl Ship {
     }
 }
 
-/// On the wire's grid, so that drifting is exact.
+/// A random velocity on the wire's grid, so that drifting is exact.
 fn any_drift(dice: &mut Rng) -> Vec2 {
     let mut axis = || math::round(dice.range(-1.2, 1.2) * 16.0) / 16.0;
     vec2(axis(), axis())
 }
 
-/// Sends what is outside on one axis back in.
+/// Sends a stone that is outside on one axis back in.
 fn turn_at_wall(at: f32, velocity: &mut f32, size: f32) {
     if at < CHUNK_RADIUS {
         *velocity = velocity.abs();

@@ -1,13 +1,14 @@
-//! A grid over the field that says what is near a place without asking everything.
+//! A grid over the field that finds the circles near a place without a look at all of them.
 //!
-//! It is made anew in every tick, in the memory of the last: a warm room allocates nothing. What is large has an entry in each cell that
-//! it touches, so it may be given twice; in which order depends on nothing but the order of insertion.
+//! The grid is rebuilt in every tick, in the memory of the last one: a warm room allocates nothing. A large circle has
+//! an entry in each cell that it touches, so a search may yield it twice. The order of a search depends on nothing but
+//! the order of insertion.
 
 use alloc::vec::Vec;
 use tickwire::RowId;
 use tickwire::math::{self, Vec2};
 
-/// Width and height of a cell: a shot's way in one tick mostly stays within one.
+/// Width and height of a cell: the path of a shot in one tick mostly stays within one cell.
 const CELL: f32 = 128.0;
 /// Cells in each direction; the largest field is 4,096 units wide.
 const CELLS: usize = 32;
@@ -22,23 +23,23 @@ pub(super) struct Circle {
     pub(super) radius: f32,
 }
 
-/// Circles by the cells that they are in. Nothing is near in a grid that was never cleared.
+/// Circles by the cells that they are in. A search in a grid that was never cleared finds nothing.
 #[derive(Clone, Default)]
 pub(super) struct Grid {
     heads: Vec<u16>,
-    /// Each with the next entry of its cell.
+    /// Each circle with the index of the next entry of its cell.
     entries: Vec<(Circle, u16)>,
 }
 
 impl Grid {
-    /// Makes it empty.
+    /// Makes the grid empty.
     pub(super) fn clear(&mut self) {
         self.heads.clear();
         self.heads.resize(CELLS * CELLS, END);
         self.entries.clear();
     }
 
-    /// Enters a circle in the cell of its centre: whoever looks for it must reach so much farther.
+    /// Enters a circle in the cell of its centre: a search for it must add its radius to the reach.
     pub(super) fn insert_centre(&mut self, circle: Circle) {
         self.enter(circle, cell(circle.at.y) * CELLS + cell(circle.at.x));
     }
@@ -58,7 +59,7 @@ impl Grid {
         }
     }
 
-    /// The circles that may come nearer than `reach` to the straight way between two points, and some others.
+    /// The circles that may come nearer than `reach` to the straight line between two points, and some others.
     pub(super) fn near(&self, from: Vec2, to: Vec2, reach: f32) -> Near<'_> {
         Near { grid: self, cells: Cells::around(from, to, reach), entry: END }
     }
@@ -68,7 +69,7 @@ impl Grid {
 pub(super) struct Near<'a> {
     grid: &'a Grid,
     cells: Cells,
-    /// The next one of this cell.
+    /// The next entry of this cell.
     entry: u16,
 }
 
@@ -85,7 +86,7 @@ impl<'a> Iterator for Near<'a> {
     }
 }
 
-/// The column or the row of a place. The cast saturates: what is outside of the field is in its outermost cells.
+/// The column or the row of a place. The cast saturates: a place outside of the field is in its outermost cells.
 const fn cell(at: f32) -> usize {
     let cell = (at * (1.0 / CELL)) as u32 as usize;
     if cell < CELLS { cell } else { CELLS - 1 }
@@ -101,7 +102,7 @@ struct Cells {
 }
 
 impl Cells {
-    /// Those of the box around two points, `reach` wider on all sides.
+    /// The cells of the box around two points, `reach` wider on all sides.
     fn around(from: Vec2, to: Vec2, reach: f32) -> Self {
         let (left, right) = (cell(math::min(from.x, to.x) - reach), cell(math::max(from.x, to.x) + reach));
         let (top, bottom) = (cell(math::min(from.y, to.y) - reach), cell(math::max(from.y, to.y) + reach));
@@ -130,7 +131,7 @@ mod tests {
     use tickwire::math::vec2;
 
     #[test]
-    fn what_is_near_is_found_wherever_it_is() {
+    fn a_circle_near_a_path_is_found_wherever_it_is() {
         let mut dice = Rng::new(3);
         let mut anywhere = |reach: f32| vec2(dice.range(-reach, 4_096.0), dice.range(-reach, 4_096.0));
         let circles: Vec<Circle> = (0..60_u16)
@@ -157,7 +158,7 @@ mod tests {
                 }
             }
         }
-        assert!(found > 50, "only {found} were to be found");
+        assert!(found > 50, "only {found} circles were near a path");
         assert!(grid.near(Vec2::NAN, Vec2::INFINITY, f32::NAN).count() <= circles.len());
     }
 }

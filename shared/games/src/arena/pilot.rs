@@ -1,7 +1,8 @@
-//! The bot of the arena: hunts what its team can see, leads its aim, goes for repairs when hurt, keeps off rocks.
+//! The bot of the arena: it hunts the enemies that its team can see, leads its aim, goes for repairs when hurt, and
+//! keeps off rocks.
 //!
-//! It knows what a player in its seat knows: nothing here looks at another ship's charge or home, nor at a ship that
-//! is not on its team's radar.
+//! A bot knows no more than a player in its seat: nothing here looks at another ship's charge or home, nor at an enemy
+//! that is not on the team's radar.
 
 use super::ship::SHOT_CHARGE;
 use super::{
@@ -10,22 +11,22 @@ use super::{
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Rng, Seat};
 
-/// Nearer than this it backs off.
+/// A bot backs off from an enemy nearer than this.
 const TOO_NEAR: f32 = 130.0;
-/// Farther than this it closes in.
+/// A bot closes in on an enemy farther away than this.
 const TOO_FAR: f32 = 240.0;
-/// How far ahead it looks for rocks.
+/// The distance ahead at which a bot looks for rocks.
 const CAUTION: f32 = 130.0;
-/// How near it lets a wall come.
+/// The distance to a wall below which a bot turns away from it.
 const WALL_ROOM: f32 = 90.0;
-/// Misses by this part of the distance at the most.
+/// A bot misses by this part of the distance at the most.
 const CLUMSINESS: f32 = 0.4;
-/// How far it goes for a pick-up that it needs badly.
+/// The distance that a bot goes for a pick-up that it needs badly.
 const DETOUR: f32 = 700.0;
-/// Beyond this it does not chase.
+/// A bot does not chase an enemy that costs more than this: its distance and a penalty for shield or health.
 const CHASE: f32 = 1_300.0;
 
-/// What the bot in seat `me` does.
+/// The input of the bot in seat `me`.
 pub(super) fn steer(arena: &Arena, me: Seat, dice: &mut Rng) -> Helm {
     let Some(ship) = arena.ship(me).filter(|ship| ship.is_flying()) else { return Helm::default() };
     let errand = errand(arena, ship).map(|item| item.at - ship.at);
@@ -40,7 +41,7 @@ pub(super) fn steer(arena: &Arena, me: Seat, dice: &mut Rng) -> Helm {
     Helm { stick: avoid(arena, ship, way), aim: Some(aim + blunder), fire: fires(arena, ship, prey, aim, dice) }
 }
 
-/// The enemy that costs least to go for, of those on the radar.
+/// The enemy that costs least to hunt, of those on the radar.
 fn prey<'a>(arena: &'a Arena, ship: &Ship) -> Option<&'a Ship> {
     let mut found: Option<(&Ship, f32)> = None;
     for other in arena.ships.values().filter(|other| other.is_flying() && other.team != ship.team) {
@@ -54,7 +55,7 @@ fn prey<'a>(arena: &'a Arena, ship: &Ship) -> Option<&'a Ship> {
     found.map(|(other, _)| other)
 }
 
-/// The pick-up that is worth leaving a fight for, or just lies near.
+/// The pick-up that is worth leaving a fight for, or that just lies near.
 fn errand<'a>(arena: &'a Arena, ship: &Ship) -> Option<&'a Item> {
     let hurt = f32::from(HP_MAX.saturating_sub(ship.hp)) / f32::from(HP_MAX);
     let worth = |item: &Item| match item.gift {
@@ -69,7 +70,8 @@ fn errand<'a>(arena: &'a Arena, ship: &Ship) -> Option<&'a Item> {
     there.reduce(|a, b| if gain(b) > gain(a) { b } else { a })
 }
 
-/// Where it goes when there is nobody to hunt: to and fro between its side, the middle and the enemy's side.
+/// The place that a bot goes to when there is no enemy to hunt: on an enemy team's side, at a height that depends on
+/// its seat.
 fn beat(arena: &Arena, ship: &Ship, me: Seat) -> Vec2 {
     let enemy = (ship.team + 1 + me.number() % (arena.round.teams.max(2) - 1)) % arena.round.teams.max(2);
     let (low, high) = arena.side(enemy);
@@ -77,7 +79,7 @@ fn beat(arena: &Arena, ship: &Ship, me: Seat) -> Vec2 {
     vec2((low.x + high.x) / 2.0, low.y + (high.y - low.y) * part)
 }
 
-/// Where a shot meets the prey if that flies on as it does.
+/// The place where a shot meets the prey if the prey keeps its velocity.
 fn lead(ship: &Ship, prey: &Ship) -> Vec2 {
     let motion = prey.velocity - ship.velocity;
     let mut aim = prey.at;
@@ -92,7 +94,7 @@ fn fires(arena: &Arena, ship: &Ship, prey: &Ship, aim: Vec2, dice: &mut Rng) -> 
     let way = aim - ship.at;
     let distance = way.length();
     let off = math::turn_between(ship.nose, math::angle_of(way)).abs();
-    // From afar it keeps something back.
+    // From afar a bot keeps a part of its charge back.
     let kept = if distance > TOO_FAR && ship.rapid_ticks == 0 { CHARGE_MAX / 2 } else { SHOT_CHARGE };
     let in_reach = distance < SHOT_SPEED * f32::from(SHOT_TICKS) * 0.9;
     let patience = if ship.rapid_ticks > 0 { 3 } else { 7 };
@@ -104,21 +106,21 @@ fn fires(arena: &Arena, ship: &Ship, prey: &Ship, aim: Vec2, dice: &mut Rng) -> 
         && arena.is_clear(ship.at, prey.at, 0.0)
 }
 
-/// Circles the prey at a distance it likes: farther when wounded.
+/// Circles the prey at a distance that suits the bot: farther away when it is wounded.
 fn approach(arena: &Arena, ship: &Ship, me: Seat, prey: &Ship, distance: f32) -> Vec2 {
     let way = (prey.at - ship.at) / math::max(distance, 1.0);
     let fear = if ship.hp < HP_MAX / 3 { 120.0 } else { 0.0 };
     if distance > TOO_FAR + fear || !arena.is_clear(ship.at, prey.at, 0.0) {
         return way;
     }
-    // Half of the bots circle one way, and each turns round when it is hit.
+    // Half of the bots circle one way, and each bot turns round when it is hit.
     let round = if (me.number() / 2 + ship.hp / 20).is_multiple_of(2) { 1.0 } else { -1.0 };
     let aside = vec2(-way.y, way.x) * round;
     let radial = if distance < TOO_NEAR + fear { -0.7 } else { 0.3 };
     math::limit_length(aside * 0.75 + way * radial, 0.9)
 }
 
-/// Bends the way it would like to go around what is solid and away from walls.
+/// Bends the direction that a bot would like to take around rocks and away from walls.
 fn avoid(arena: &Arena, ship: &Ship, stick: Vec2) -> Vec2 {
     let mut way = stick;
     let ahead = ship.at + math::limit_length(stick * CAUTION + ship.velocity * 6.0, CAUTION);

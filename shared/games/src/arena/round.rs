@@ -1,7 +1,8 @@
-//! Rounds: the clock, the score, who has won, and the pause before the next one.
+//! Rounds: the clock, the score, the winner, and the pause before the next round.
 //!
-//! Kills and the end of a round are the referee's, whom only the server has. The clock and the beginning of the next
-//! round follow from the world, so clients know them too: everyone warps home in the last second of the pause.
+//! Only the referee counts kills, ends a round and begins the next one, and only the server has a referee. The clock
+//! and the warp home follow from the world, so clients know them too: all ships warp home in the last second of the
+//! pause.
 
 use super::{Arena, ArenaEvent, HP_MAX, Options, PLATES_MAX, Phase, Round, SHIELD_TICKS, TEAMS_MAX, What};
 use tickwire::math::Vec2;
@@ -11,7 +12,8 @@ const PAUSE_SECONDS: u16 = 7;
 const SECOND_TICKS: u32 = Arena::RULES.tick_rate_hz;
 /// Ships are away for the last second of a pause, and come back as the round begins.
 const WARP_TICKS: f32 = SHIELD_TICKS + SECOND_TICKS as f32;
-const _: () = assert!(PLATES_MAX < HP_MAX && PAUSE_SECONDS > 1, "there is time to warp");
+const _: () =
+    assert!(PLATES_MAX < HP_MAX && PAUSE_SECONDS > 1, "a pause is longer than the second in which ships warp home");
 
 impl Round {
     pub(super) fn new(options: &Options) -> Self {
@@ -30,7 +32,7 @@ impl Round {
         self.phase != Phase::Play
     }
 
-    /// A kill for a team; after the end of a round it counts no more.
+    /// Counts a kill for a team; a kill after the end of a round does not count.
     pub(super) fn count_kill(&mut self, team: u8) {
         if !self.is_over()
             && let Some(score) = self.scores.get_mut(usize::from(team))
@@ -39,7 +41,7 @@ impl Round {
         }
     }
 
-    /// How the round ends now, if it does.
+    /// The phase with which the round ends now, or `None` while it goes on.
     fn verdict(&self) -> Option<Phase> {
         let best = self.scores.iter().copied().max().unwrap_or(0);
         if best < self.goal && self.left_seconds > 0 {

@@ -10,7 +10,7 @@ use tickwire::{Rng, Seat, Step, To};
 
 const THRUST: f32 = 0.45;
 const DRAG: f32 = 0.955;
-/// Steps on the wire per unit.
+/// Steps of the wire per unit.
 const VELOCITY_STEPS: f32 = 64.0;
 const PUSH_STEPS: f32 = 16.0;
 const BOUNCE: f32 = 0.55;
@@ -18,7 +18,7 @@ const BOUNCE: f32 = 0.55;
 const TURN_MAX: f32 = 0.22;
 const SHOT_DAMAGE: u8 = 20;
 pub(super) const SHOT_CHARGE: u8 = 15;
-/// While the gun fires faster.
+/// The charge of a shot while the gun fires faster.
 const RAPID_CHARGE: u8 = 6;
 const RAPID_RELOAD_TICKS: u8 = 3;
 /// The part of a shot's speed that its victim takes over.
@@ -33,7 +33,7 @@ impl Ship {
         self.is_flying() && self.rebirth_ticks > 0.0
     }
 
-    /// One tick of everything but the gun.
+    /// Plays one tick of everything but the gun.
     pub(super) fn live(&mut self, seat: Seat, size: Vec2, ground: &Ground, tick: &mut Step<'_, Arena>) {
         self.flash_ticks = self.flash_ticks.saturating_sub(1);
         self.reload_ticks = reload(&self.reload_ticks, self);
@@ -81,12 +81,12 @@ impl Ship {
         wants && self.is_flying() && self.reload_ticks == 0 && self.charge >= self.gun().0
     }
 
-    /// What a shot costs: charge, and ticks until the next.
+    /// The cost of a shot: its charge, and the ticks until the next one.
     pub(super) const fn gun(&self) -> (u8, u8) {
         if self.rapid_ticks > 0 { (RAPID_CHARGE, RAPID_RELOAD_TICKS) } else { (SHOT_CHARGE, RELOAD_TICKS) }
     }
 
-    /// The shot that leaves the gun now; it takes the ship's own motion along.
+    /// The shot that leaves the gun now; the ship's own velocity is part of the shot's.
     pub(super) fn shot(&self) -> Shot {
         let way = math::heading(self.nose);
         let velocity = way * SHOT_SPEED + self.velocity;
@@ -94,7 +94,7 @@ impl Ship {
         Shot { seat: self.seat, team: self.team, at, velocity, life_ticks: SHOT_TICKS }
     }
 
-    /// Pays for a shot; the shield is given up too.
+    /// Pays for a shot; the ship gives up its shield as well.
     pub(super) const fn recoil(&mut self) {
         let (charge, reload_ticks) = self.gun();
         self.charge = self.charge.saturating_sub(charge);
@@ -102,7 +102,7 @@ impl Ship {
         self.rebirth_ticks = 0.0;
     }
 
-    /// Takes a hit, and says whether nothing is left.
+    /// Takes a hit, and returns whether no hit points are left.
     pub(super) fn suffer(&mut self, velocity: Vec2) -> bool {
         if self.is_shielded() {
             return false;
@@ -122,16 +122,18 @@ impl Ship {
         (self.plates, self.rapid_ticks, self.home) = (0, 0, None);
     }
 
-    /// Is away from now on, to come back in so many ticks.
+    /// Takes the ship away, until `rebirth_ticks` have counted down to [`SHIELD_TICKS`].
     pub(super) const fn withdraw(&mut self, rebirth_ticks: f32) {
         self.rebirth_ticks = rebirth_ticks;
         (self.velocity, self.push) = (Vec2::ZERO, Vec2::ZERO);
     }
 }
 
-// How a ship's fields go on by themselves: the step, and what deltas are told against.
+// The rules by which a ship's fields change by themselves: the step applies them, and both ends of a connection apply
+// them before a delta.
 
-/// The engine pushes and space drags; on the wire's grid, so that the place is expected exactly.
+/// The engine pushes and space drags; the velocity stays on the wire's grid, so that both ends predict the place
+/// exactly.
 pub(super) fn coast(velocity: &Vec2, ship: &Ship) -> Vec2 {
     on_grid((*velocity + ship.push * THRUST) * DRAG, VELOCITY_STEPS)
 }
@@ -153,8 +155,8 @@ pub(super) const fn reload(ticks: &u8, _: &Ship) -> u8 {
 }
 
 impl Arena {
-    /// Chooses where each ship that is away comes back. Long before it does: a client's dice fall differently, and
-    /// so it has heard from the server by then.
+    /// Chooses the place where each ship that is away comes back. The choice is made long before the return: a client's
+    /// dice fall differently, and by then the client has received the server's choice.
     pub(super) fn choose_homes(&mut self, dice: &mut Rng) {
         loop {
             let homeless = self.ships.iter().find(|(_, ship)| !ship.is_flying() && ship.home.is_none());
@@ -165,7 +167,7 @@ impl Arena {
         }
     }
 
-    /// Of a few clear places on a team's side, the one that is farthest from every other ship.
+    /// Among a few clear places on a team's side, the one that is farthest from every other ship.
     fn lonely_place(&self, team: u8, dice: &mut Rng) -> Vec2 {
         let (low, high) = self.side(team);
         let (mut best, mut loneliest) = ((low + high) / 2.0, -1.0);
@@ -180,7 +182,8 @@ impl Arena {
         vec2(math::round(best.x), math::round(best.y))
     }
 
-    /// Where a team comes back: the corners of its third of the field, or of its quarter when there are more teams.
+    /// The area where a team comes back: the corners of its third of the field, or of its quarter when there are more
+    /// than two teams.
     pub(super) fn side(&self, team: u8) -> (Vec2, Vec2) {
         let (middle, margin) = (self.size / 2.0, Vec2::splat(60.0));
         let part = |low: f32, middle: f32, high: f32, is_low: bool| match is_low {

@@ -1,4 +1,4 @@
-//! A shot in flight: what it meets first, and what that does.
+//! A shot in flight: the first obstacle on its path, and the effect of the hit.
 
 use super::field::Ground;
 use super::{Arena, Chunk, HP_MAX, SHIP_RADIUS, SHIP_SPEED_MAX, Ship, Shot, What, distance, nearest_part, tell};
@@ -8,15 +8,16 @@ use tickwire::{Game, RowId, Step, Table};
 const SHOT_RADIUS: f32 = 2.0;
 /// A kill repairs its winner by this much.
 const KILL_REPAIR: u8 = 40;
-/// How far away along each axis a ship may be now whose shooter sees it in the way of a shot.
+/// A shooter sees a ship where it was up to `past_ticks_max` ticks ago. A ship that the shooter sees in the path of a
+/// shot may be this far away from it now, along each axis.
 const MEMORY: f32 = SHIP_SPEED_MAX * Arena::RULES.past_ticks_max() as f32 + SHIP_RADIUS + SHOT_RADIUS;
 
-/// How a shot's life goes by.
+/// The life of a shot a tick later.
 pub(super) const fn age(ticks: &u8, _: &Shot) -> u8 {
     ticks.saturating_sub(1)
 }
 
-/// What is in the way of a shot.
+/// An obstacle in the path of a shot.
 #[derive(Clone, Copy)]
 enum Target {
     Ship(RowId),
@@ -25,7 +26,7 @@ enum Target {
 }
 
 impl Shot {
-    /// Moves on; false when it hit something or is spent.
+    /// Moves the shot on; false when it hit something or is spent.
     pub(super) fn fly(&mut self, arena: &mut Arena, ground: &Ground, tick: &mut Step<'_, Arena>) -> bool {
         let from = self.at;
         self.at += self.velocity;
@@ -50,8 +51,9 @@ impl Shot {
         false
     }
 
-    /// The ship that the shot meets in this tick, and how far along its way. `seen` are the ships as the shooter
-    /// saw them.
+    /// The ship that the shot meets in this tick, and the part of its path at which it does. `seen` holds the ships as
+    /// the shooter saw them (lag compensation). The grid holds the ships as they are now, so the search reaches farther
+    /// by [`MEMORY`].
     fn victim(&self, from: Vec2, ground: &Ground, seen: &Table<Ship>) -> Option<(f32, Target)> {
         let mut first = None;
         for circle in ground.ships.near(from, self.at, MEMORY) {
@@ -62,7 +64,7 @@ impl Shot {
         first
     }
 
-    /// What stops the shot in this tick, and how far along its way.
+    /// The rock or stone that stops the shot in this tick, and the part of its path at which it does.
     fn stop(&self, from: Vec2, ground: &Ground) -> Option<(f32, Target)> {
         let mut first = None;
         for rock in ground.rocks.near(from, self.at, SHOT_RADIUS) {
@@ -74,7 +76,7 @@ impl Shot {
         first
     }
 
-    /// How far along the way of this tick, 0 to 1, the shot meets a circle.
+    /// The part of this tick's path, 0 to 1, at which the shot meets a circle.
     fn meets(&self, from: Vec2, at: Vec2, radius: f32) -> Option<f32> {
         let reach = radius + SHOT_RADIUS;
         let depth = reach / math::max((self.at - from).length(), 1.0);
@@ -95,7 +97,7 @@ impl Shot {
         round.count_kill(self.team);
         for winner in ships.values_mut().filter(|ship| ship.seat == self.seat) {
             winner.score = winner.score.saturating_add(1);
-            // A wreck's last shot repairs nothing.
+            // The last shot of a ship that is a wreck now repairs nothing.
             if winner.is_flying() {
                 winner.hp = (winner.hp + KILL_REPAIR).min(HP_MAX);
             }
@@ -104,7 +106,7 @@ impl Shot {
     }
 }
 
-/// Keeps what is met first.
+/// Keeps the target that the shot meets first.
 fn sooner(first: &mut Option<(f32, Target)>, part: Option<f32>, target: Target) {
     if let Some(part) = part
         && first.is_none_or(|(best, _)| part < best)

@@ -1,8 +1,9 @@
-//! The arena on screen: a camera that follows the player, what moves, and what that sounds like.
+//! The arena on screen: a camera that follows the player, the objects that move, and the sounds of events.
 //!
-//! `space` draws what stands still, `hud` what is written over it. Nothing is remembered from frame to frame: flames,
-//! flashes and wreckage follow from the world as it is, sparks from events. An enemy that no radar of the player's
-//! team reaches is not drawn; its row travels all the same, as long as the engine knows no such topics.
+//! `space` draws the space around the ships, `hud` the texts and the map over it. No state is kept from frame to frame:
+//! flames, flashes and wreckage follow from the world as it is, sparks follow from events. An enemy that no radar of
+//! the player's team reaches is not drawn; its row is sent all the same, as long as the engine has no topics of that
+//! kind.
 
 mod hud;
 mod space;
@@ -16,9 +17,9 @@ use tickwire::{Burst, Color, Figure, Pad, Scene, Seat, Stage, Tone, Wave};
 
 /// The part of the world around the player that every screen shows.
 const VIEW: Vec2 = vec2(600.0, 400.0);
-/// A tall or wide screen shows up to so many times as much.
+/// A tall or wide screen shows up to this many times as much.
 const REACH: Vec2 = vec2(1.6, 2.6);
-/// So much of the outside is seen from beside a wall.
+/// The width of the outside that is seen from beside a wall.
 const OUTSIDE: f32 = 44.0;
 const INK: Color = Color::new(0xef_e9dc);
 const ALARM: Color = Color::new(0xff_4a3d);
@@ -28,7 +29,7 @@ const STEEL: Color = Color::new(0xcf_e6ff);
 const REPAIR: Color = Color::new(0x7d_ffa0);
 const VOID: Color = Color::new(0x04_050a);
 const BLAST_TICKS: f32 = 30.0;
-/// A wreck's screen stays with the blast until so many ticks before it comes back.
+/// The screen of a destroyed player stays with the blast until this many ticks before the ship comes back.
 const TRAVEL_TICKS: f32 = 30.0;
 
 impl Stage for Arena {
@@ -104,14 +105,14 @@ impl Stage for Arena {
     }
 }
 
-/// What the screen shows.
+/// The part of the world that the screen shows.
 struct Camera {
     center: Vec2,
     view: Vec2,
 }
 
 impl Camera {
-    /// Whether something small there may be on screen.
+    /// Whether a small object there may be on screen.
     fn shows(&self, at: Vec2) -> bool {
         self.shows_around(at, 60.0)
     }
@@ -122,10 +123,11 @@ impl Camera {
 }
 
 impl Arena {
-    /// On the ship; of a wreck, on the way to where it comes back; for a spectator, on everything.
+    /// The camera is on the player's ship; for a wreck, on the way to the place where it comes back; for a spectator,
+    /// on everything.
     fn camera(&self, mine: Option<&Ship>) -> Camera {
         let Some(ship) = mine else {
-            // Above the world is room for the score.
+            // There is room for the score above the world.
             let above = vec2(0.0, self.size.y * 0.05);
             return Camera { center: (self.size - above) / 2.0, view: self.size + above + Vec2::splat(OUTSIDE) };
         };
@@ -138,7 +140,7 @@ impl Arena {
         Camera { center, view: VIEW }
     }
 
-    /// Whether the player may see this ship; a spectator sees all.
+    /// Whether the player may see this ship; a spectator sees all ships.
     fn is_shown(&self, mine: Option<&Ship>, ship: &Ship) -> bool {
         mine.is_none_or(|mine| self.sees(mine.team, ship))
     }
@@ -152,7 +154,7 @@ const fn team_color(team: u8) -> Color {
 
 fn draw_shot(shot: &Shot, scene: &mut Scene) {
     let color = team_color(shot.team);
-    // Its tail grows out of the gun.
+    // The tail of a shot grows out of the gun.
     let flown = math::min(f32::from(SHOT_TICKS - shot.life_ticks), 1.5);
     scene.line(shot.at - shot.velocity * (flown * 0.9), shot.at, 2.0, color.fade(0.45));
     scene.line(shot.at - shot.velocity * (flown * 0.4), shot.at, 2.6, INK);
@@ -190,7 +192,7 @@ fn draw_ship(ship: &Ship, is_me: bool, scene: &mut Scene) {
     }
     if ship.is_shielded() {
         let pulse = 0.5 + 0.3 * math::sin(ship.rebirth_ticks * 0.5);
-        // It opens up when the ship has just arrived.
+        // The shield opens up when the ship has just arrived.
         let opening = math::max(ship.rebirth_ticks - SHIELD_TICKS + 10.0, 0.0) * 6.0;
         scene.ring(ship.at, 22.0 + opening, 1.6, color.fade(pulse));
         scene.glow(ship.at, 46.0 + opening, color.fade(0.5 * pulse));
@@ -198,7 +200,7 @@ fn draw_ship(ship: &Ship, is_me: bool, scene: &mut Scene) {
     draw_bars(ship, is_me, scene);
 }
 
-/// The way it came, as light that fades: as long as it is fast.
+/// The path that the ship came, as light that fades: the faster the ship, the longer the trail.
 fn draw_trail(ship: &Ship, color: Color, scene: &mut Scene) {
     let aside = math::limit_length(vec2(-ship.velocity.y, ship.velocity.x), 1.0);
     for wing in [-1.0, 1.0] {
@@ -209,7 +211,7 @@ fn draw_trail(ship: &Ship, color: Color, scene: &mut Scene) {
     }
 }
 
-/// The engine pushes where the stick says; the flames go the other way.
+/// The engine pushes in the direction of the stick; the flames go the other way.
 fn draw_flames(ship: &Ship, scene: &mut Scene) {
     let power = ship.push.length();
     if power < 0.1 {
@@ -217,7 +219,7 @@ fn draw_flames(ship: &Ship, scene: &mut Scene) {
     }
     let way = -ship.push / power;
     let root = ship.at + way * 7.0;
-    // No clock here: what flickers is the place.
+    // Drawing has no clock: the flicker follows from the place of the ship.
     let flicker = 0.8 + 0.2 * math::sin(ship.at.x * 0.9 + ship.at.y * 1.3);
     let tip = root + way * (26.0 * power * flicker);
     let aside = vec2(-way.y, way.x);
@@ -228,7 +230,7 @@ fn draw_flames(ship: &Ship, scene: &mut Scene) {
     scene.glow(tip, 12.0, FLAME.fade(0.5));
 }
 
-/// Health for everyone to see; what the gun has left only for its owner, who alone knows.
+/// The health bar is drawn for all players; the charge of the gun only for its owner, because no other client knows it.
 fn draw_bars(ship: &Ship, is_me: bool, scene: &mut Scene) {
     let hp = f32::from(ship.hp) / f32::from(HP_MAX);
     let tint = if hp < 0.35 { ALARM } else { team_color(ship.team) };
@@ -257,7 +259,7 @@ fn draw_bar(at: Vec2, part: f32, height: f32, color: Color, scene: &mut Scene) {
     scene.rect(vec2(left, at.y), vec2(WIDTH * part, height), 0.0, color);
 }
 
-/// A ship that has just burst: light and a shock wave; the splinters are the event's.
+/// A ship that has just burst: light and a shock wave; the splinters come from the event.
 fn draw_wreck(ship: &Ship, scene: &mut Scene) {
     let age = REBIRTH_TICKS - ship.rebirth_ticks;
     if !(0.0..BLAST_TICKS).contains(&age) {

@@ -1,4 +1,4 @@
-//! What players can rely on in the arena, with bots or dice at the controls.
+//! The rules that players of the arena can rely on, with bots or dice at the controls.
 
 use super::field::CHUNK_RADIUS;
 use super::*;
@@ -39,7 +39,7 @@ fn assert_valid(world: &Arena) {
     }
 }
 
-/// Two ships of two teams, `distance` apart on a line without anything in between, at rest; the first faces the other.
+/// Two ships of two teams at rest, `distance` apart on a line without anything in between; the first faces the other.
 fn duel(distance: f32) -> Play<Arena> {
     let mut play = Play::<Arena>::new(2, 1);
     play.world.rocks.retain(|_, _| false);
@@ -51,7 +51,7 @@ fn duel(distance: f32) -> Play<Arena> {
     play
 }
 
-/// The first ship fires, the second lets things happen.
+/// The first ship fires and the second does nothing; returns the number of hits in `ticks` ticks.
 fn fire(play: &mut Play<Arena>, ticks: u32) -> u32 {
     let me = play.seats[0];
     (0..ticks)
@@ -188,14 +188,14 @@ fn cover_stops_shots_and_sight() {
     assert!(!sees(&play), "too far away");
     let friend = Ship { at: vec2(400.0 + SIGHT - 100.0, 500.0), hp: HP_MAX, ..Ship::default() };
     play.world.ships.insert(friend);
-    assert!(sees(&play), "told by a friend");
+    assert!(sees(&play), "seen by a friend");
     assert!(play.world.ship(me).is_some());
 }
 
 #[test]
 fn a_ship_that_fled_at_full_speed_is_hit_where_its_shooter_saw_it() {
     let schema = Schema::of::<Arena>();
-    // In every direction, and from a place in every part of the grid's cells.
+    // The ship flees in every direction, and from a place in every part of the grid's cells.
     for n in 0..64_u8 {
         let mut play = duel(100.0);
         let start = vec2(420.0 + f32::from(n) * 8.0, 380.0 + f32::from(n % 7) * 40.0);
@@ -207,10 +207,10 @@ fn a_ship_that_fled_at_full_speed_is_hit_where_its_shooter_saw_it() {
         let (mut events, mut rng, mut rewind_cache) = (Vec::new(), Rng::new(1), RewindCache::default());
         let (last, mut seen) = (Arena::RULES.past_ticks_max() + 1, start);
         for tick in 1..=last {
-            // Again and again, hits push it on.
+            // Hits push the ship on in every tick.
             other(&mut play).velocity = way * (SHIP_SPEED_MAX / math::max(way.x.abs(), way.y.abs()));
             if tick == last {
-                // Grazes its tail.
+                // The shot grazes the tail of the ship.
                 let off = vec2(way.x.signum() * SHIP_RADIUS, SHOT_SPEED / 2.0);
                 let (at, velocity) = (seen - off, vec2(0.0, SHOT_SPEED));
                 play.world.shots.insert(Shot { seat: Some(me), team: 0, at, velocity, life_ticks: 9 });
@@ -241,7 +241,7 @@ fn debris_takes_shots_bursts_and_comes_back() {
         crumbled += count(&play, What::Crumble);
         assert_eq!(other(&mut play).hp, HP_MAX);
     }
-    assert!(crumbled > 0, "it burst");
+    assert!(crumbled > 0, "the stone burst");
     assert!(fire(&mut play, 20) > 0, "the way is free");
     let gone = (0..900).find(|_| {
         play.tick(|_, _, _| Helm::default());
@@ -300,7 +300,7 @@ fn a_round_ends_at_the_goal_or_in_time_and_the_next_one_starts_at_home() {
             over = count(&play, What::Over);
         }
         assert_eq!(play.world.round.phase, Phase::Won { team: 1 });
-        assert_eq!(fire(&mut play, 30), 0, "guns rest while the winners are cheered");
+        assert_eq!(fire(&mut play, 30), 0, "guns rest in the pause after a round");
         let mut begun = 0;
         for _ in 0..8 * 30 {
             play.tick(|_, _, _| Helm::default());
@@ -312,7 +312,10 @@ fn a_round_ends_at_the_goal_or_in_time_and_the_next_one_starts_at_home() {
         let Arena { round, ships, size, .. } = &play.world;
         assert_eq!((begun, round.phase, round.scores), (1, Phase::Play, [0; 4]));
         assert!(ships.values().all(|ship| ship.is_flying() && ship.hp == HP_MAX));
-        assert!(ships.values().all(|ship| (ship.at.x < size.x / 2.0) == (ship.team == 0)), "each on its own side");
+        assert!(
+            ships.values().all(|ship| (ship.at.x < size.x / 2.0) == (ship.team == 0)),
+            "each ship is on its own side"
+        );
     }
 }
 
@@ -329,7 +332,7 @@ fn equal_scores_are_a_draw_and_a_late_kill_counts_no_more() {
 }
 
 #[test]
-fn who_joins_helps_the_weaker_team_and_flies_within_moments() {
+fn a_new_player_helps_the_weaker_team_and_flies_within_two_seconds() {
     let mut play = Play::<Arena>::new(5, 9);
     assert_eq!(play.world.ships.values().filter(|ship| ship.team == 0).count(), 3);
     play.world.leave(play.seats[1], Leave::Quit);
@@ -374,13 +377,14 @@ fn a_client_that_sees_only_its_own_secrets_moves_its_ship_as_the_server_does() {
         client.step(&mut Step::new(Tick(now + 1), &inputs, &mut rng, &mut events).with_past(&mut past));
         snapshot.capture(&mut client, Tick(now + 1));
         let [here, there] = [&client, &play.world].map(|world| world.ship(me).unwrap());
-        // Shots that others fire are news; so is that one was the last, or that a stone came back in the way.
+        // A client cannot know the shots that others fire. It cannot know either that a hit was the last one, or that a
+        // stone came back in the way.
         if here.is_flying() && there.is_flying() && here.hp == there.hp && here.plates == there.plates {
             assert_eq!((here.at, here.velocity, here.nose), (there.at, there.velocity, there.nose));
             assert_eq!((here.charge, here.reload_ticks), (there.charge, there.reload_ticks));
             compared += 1;
         }
-        assert_eq!(client.round.phase, phase, "rounds are the server's");
+        assert_eq!(client.round.phase, phase, "only the server ends rounds");
     }
     assert!(compared > 2 * MINUTE, "only {compared} ticks in flight");
 }
@@ -400,7 +404,7 @@ fn a_gun_runs_dry_and_recovers() {
 }
 
 #[test]
-fn a_leaver_takes_ship_and_shots_along() {
+fn a_player_that_leaves_takes_ship_and_shots_along() {
     let mut play = Play::<Arena>::new(2, 5);
     for _ in 0..90 {
         play.tick(|_, _, _| Helm { fire: true, ..Helm::default() });
@@ -413,7 +417,7 @@ fn a_leaver_takes_ship_and_shots_along() {
 }
 
 #[test]
-fn a_world_of_strangers_rows_is_stepped_without_a_fault() {
+fn a_world_of_arbitrary_rows_is_stepped_without_a_fault() {
     let mut play = Play::<Arena>::new(2, 5);
     let middle = play.world.size / 2.0;
     play.world.ships.insert(Ship { at: middle, nose: f32::NAN, ..Ship::default() });

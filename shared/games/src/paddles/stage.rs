@@ -1,7 +1,7 @@
-//! Paddles on screen: the court, the light that the ball brings with it, and who won.
+//! Paddles on screen: the court, the light that the ball brings with it, and the winner.
 //!
-//! Everything is drawn from the world as it is; even the trail and the sparks of a hit follow from where the
-//! ball is and how it flies.
+//! Everything is drawn from the world as it is; even the trail and the sparks of a hit follow from the place and the
+//! velocity of the ball.
 
 use super::{BALL_RADIUS, FACE, FIELD, Move, Paddles, REACH, SERVE_TICKS, Side, Sound, face, fold, outward};
 use alloc::string::ToString;
@@ -14,13 +14,14 @@ const CHALK: Color = Color::new(0x3d_3b48);
 const INK: Color = Color::new(0xef_e9dc);
 const MARGIN: f32 = 10.0;
 const PADDLE_WIDTH: f32 = 5.0;
-/// How far the ball flies until the sparks of a hit have died.
+/// The distance that the ball flies until the sparks of a hit have died.
 const SPARKS_LAST: f32 = 34.0;
 
 impl Stage for Paddles {
     const TITLE: &'static str = "Paddles";
-    const HINT: &'static str = "W and S, arrow keys or the mouse. First to eleven.";
-    const TOUCH_HINT: &'static str = "Drag up and down on the court, or with the stick. First to eleven.";
+    const HINT: &'static str = "Move with W and S, arrow keys or the mouse. The first to eleven points wins.";
+    const TOUCH_HINT: &'static str =
+        "Drag up and down on the court, or use the stick. The first to eleven points wins.";
 
     fn controls(pad: &Pad) -> Move {
         match pad.aim {
@@ -71,7 +72,7 @@ impl Stage for Paddles {
     }
 }
 
-/// A side's colour: its player's.
+/// The colour of a side is that of its player.
 fn color(index: usize) -> Color {
     u8::try_from(index).ok().and_then(Seat::new).map_or(INK, Color::of_seat)
 }
@@ -106,7 +107,7 @@ impl Paddles {
             return;
         }
         let at = vec2(x, side.y);
-        // It glows at the ball as the ball comes near.
+        // A paddle glows as the ball comes near.
         let near = math::clamp(1.0 - (self.ball.at - at).length() / 110.0, 0.0, 1.0);
         let color = color(index);
         scene.glow(at, 34.0 + 26.0 * near, color.fade(0.22 + 0.5 * near));
@@ -118,11 +119,11 @@ impl Paddles {
         scene.rect(shine, vec2(1.0, 2.0 * REACH - 7.0), 0.0, INK.fade(0.35 + 0.6 * near));
     }
 
-    /// The ball, the light around it, the way it came, and the sparks of what it met last.
+    /// The ball, the light around it, its trail, and the sparks of its last hit.
     fn draw_flight(&self, scene: &mut Scene) {
         let (at, velocity) = (self.ball.at, self.ball.velocity);
         let fast = math::clamp(velocity.length() / 5.0, 0.0, 1.0);
-        // Whoever hit it last lends it their colour.
+        // The ball has the colour of the side that hit it last.
         let hot = color(usize::from(velocity.x < 0.0));
         let hot = if self.ball.rally == 0 { INK } else { hot };
         self.draw_trail(14.0 + 66.0 * fast, hot, scene);
@@ -132,7 +133,7 @@ impl Paddles {
         scene.glow(at, 11.0, INK.fade(0.8));
     }
 
-    /// The way the ball came, narrower and fainter the longer ago.
+    /// The path that the ball came, which gets narrower and fainter with its age.
     fn draw_trail(&self, length: f32, hot: Color, scene: &mut Scene) {
         const PARTS: u8 = 16;
         for step in 0..PARTS {
@@ -146,7 +147,7 @@ impl Paddles {
         }
     }
 
-    /// Where the ball was, so many units ago, both paddles and walls thrown in.
+    /// The place of the ball `back` units of its path ago, with bounces off paddles and walls.
     fn came_from(&self, back: f32) -> Vec2 {
         let velocity = self.ball.velocity;
         let way = self.ball.at - velocity * (back / math::max(velocity.length(), 0.01));

@@ -1,6 +1,7 @@
-//! Who is near: scratch memory of a step, filled from the units at its beginning and no part of the state.
+//! The search for neighbours: scratch memory of a step, filled from the units at its beginning, and no part of the
+//! state.
 //!
-//! Living units are sorted by cell, row by row, so that all that is near lies in a few runs of memory.
+//! Living units are sorted by cell, row by row, so that all neighbours lie in a few runs of memory.
 
 use super::{ARMIES, SIZE, Unit};
 use alloc::vec::Vec;
@@ -8,10 +9,11 @@ use tickwire::math::Vec2;
 use tickwire::state::Fields;
 use tickwire::{State, Table};
 
-/// Nearly twice as wide as two units keep apart: those in the way are mostly found in two rows of two cells.
+/// Nearly twice the distance that two units keep: the units in the way of one are mostly found in two rows of two
+/// cells.
 const CELL: f32 = 16.0;
 const CELLS: usize = (SIZE / CELL) as usize;
-/// Wider than units see: who has no enemy in the blocks around sees none.
+/// Wider than units see: a unit without an enemy in the blocks around it sees none.
 const BLOCK: f32 = 64.0;
 const BLOCKS: usize = (SIZE / BLOCK) as usize;
 
@@ -28,17 +30,17 @@ impl Body {
     }
 }
 
-/// The units of the last tick by cells, and what hits they take in this one.
+/// The units of the last tick by cells, and the hits that they take in this one.
 #[derive(Clone, Default)]
 pub(super) struct Field {
-    /// Where the bodies of each cell begin, and of the last one end.
+    /// The index at which the bodies of each cell begin, and the one at which those of the last cell end.
     starts: Vec<u16>,
     bodies: Vec<Body>,
-    /// By number; the dead are nowhere.
+    /// The place of each unit by its number; a dead unit is at infinity.
     places: Vec<Vec2>,
-    /// By number.
+    /// The hits on each unit by its number.
     pub(super) hits: Vec<u8>,
-    /// Which armies are in each block, a bit for each.
+    /// The armies that are in each block, a bit for each army.
     armies: Vec<u8>,
 }
 
@@ -49,7 +51,7 @@ impl State for Field {
     fn scatter(&mut self, _: &[u32]) {}
 }
 
-/// The casts saturate: what is outside of the world is in its outermost cells.
+/// The casts saturate: a place outside of the world is in its outermost cells.
 fn column(at: f32, width: f32, count: usize) -> usize {
     ((at * (1.0 / width)) as u32 as usize).min(count - 1)
 }
@@ -59,7 +61,9 @@ fn cell(at: Vec2) -> usize {
 }
 
 impl Field {
-    /// Finds out where everyone is.
+    /// Enters the places of all units. This is a counting sort: the first pass counts the units of each cell, the sums
+    /// of the counts are the ends of the cells, and the last pass puts each unit in its cell. Bodies are in the order
+    /// of their numbers within a cell, so that every machine finds the same neighbours in the same order.
     pub(super) fn survey(&mut self, units: &Table<Unit>) {
         self.starts.clear();
         self.starts.resize(CELLS * CELLS + 1, 0);
@@ -83,7 +87,8 @@ impl Field {
         }
         self.bodies.clear();
         self.bodies.resize(living, Body::default());
-        // From behind, so that each cell's start moves down from its end and bodies are in the order of their numbers.
+        // The units are entered from the last to the first: each cell's start moves down from its end, and its bodies
+        // end up in the order of their numbers.
         for (number, at) in (0..u16::MAX).zip(&self.places).rev().filter(|(_, at)| at.is_finite()) {
             let start = &mut self.starts[cell(*at)];
             *start -= 1;
@@ -91,12 +96,12 @@ impl Field {
         }
     }
 
-    /// Where a unit is; far away from everything if it is dead.
+    /// The place of a unit; far away from everything if the unit is dead.
     pub(super) fn place(&self, number: usize) -> Vec2 {
         self.places.get(number).copied().unwrap_or(Vec2::INFINITY)
     }
 
-    /// Everyone in the cells that a square around a place touches, in runs of memory.
+    /// The units in the cells that a square around a place touches, in runs of memory.
     pub(super) fn near(&self, at: Vec2, reach: f32) -> impl Iterator<Item = &[Body]> {
         let (left, right) = (column(at.x - reach, CELL, CELLS), column(at.x + reach, CELL, CELLS));
         let (top, bottom) = (column(at.y - reach, CELL, CELLS), column(at.y + reach, CELL, CELLS));
@@ -106,7 +111,7 @@ impl Field {
         })
     }
 
-    /// Whether anybody of another army may be within [`BLOCK`] of a place.
+    /// Whether a unit of another army may be within [`BLOCK`] of a place.
     pub(super) fn has_enemies(&self, at: Vec2, army: usize) -> bool {
         let (x, y) = (column(at.x, BLOCK, BLOCKS), column(at.y, BLOCK, BLOCKS));
         (y.saturating_sub(1)..(y + 2).min(BLOCKS)).any(|row| {
@@ -129,14 +134,14 @@ impl Field {
         nearest.1
     }
 
-    /// Away from those who are too near, the more the nearer.
+    /// The push away from units that are too near; the nearer they are, the stronger it is.
     pub(super) fn push(&self, at: Vec2, room: f32) -> Vec2 {
         let (mut push, part) = (Vec2::ZERO, 1.0 / (room * room));
         for run in self.near(at, room) {
             for body in run {
                 let way = at - body.at;
                 let near = 1.0 - way.length_squared() * part;
-                // The unit itself is no way off, and moves itself nowhere.
+                // The unit itself is at distance zero, so it does not push itself.
                 if near > 0.0 {
                     push += way * near;
                 }

@@ -1,17 +1,17 @@
-//! What players do: look around, draw boxes, send units.
+//! The actions of players: they look around, draw boxes and send units.
 //!
-//! All points are from the middle of the player's view, as they were drawn: the view moves with the world, a moment later
-//! than the hand.
+//! All points are measured from the middle of the player's view, as they were drawn: the view is part of the world and
+//! moves a moment later than the hand.
 
 use super::{ARMIES, Grip, SIZE, Spot, Sunflower, Swarm, SwarmEvent, Unit, VIEW};
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Seat, Step, To};
 
-/// Units per tick of a view that is panned.
+/// The speed of a view that is panned, in units per tick.
 const PAN: f32 = 26.0;
 /// A finger that moves less does not draw a box: it gives an order.
 const TAP: f32 = 14.0;
-/// A tap without a selection takes hold of units this near.
+/// A tap without a selection selects the units this near.
 const GRAB: f32 = 36.0;
 /// Width and height of the map on screen, and how far it is from the edges of the view.
 pub(super) const MAP: f32 = 92.0;
@@ -19,13 +19,13 @@ const MARGIN: f32 = 8.0;
 /// The middle of the map, from the middle of the view.
 pub(super) const MAP_AT: Vec2 = vec2(MARGIN + MAP / 2.0 - VIEW.x / 2.0, MARGIN + MAP / 2.0 - VIEW.y / 2.0);
 
-/// The place in the world that a point is on the map, if it is.
+/// The place in the world that a point on the map stands for; `None` for a point beside the map.
 fn on_map(point: Vec2) -> Option<Vec2> {
     let way = point - MAP_AT;
     way.abs().cmple(Vec2::splat(MAP / 2.0)).all().then(|| (way / MAP + Vec2::splat(0.5)) * SIZE)
 }
 
-/// The point on the map that a place in the world is.
+/// The point on the map that stands for a place in the world.
 pub(super) fn map_point(place: Vec2) -> Vec2 {
     MAP_AT + (place / SIZE - Vec2::splat(0.5)) * MAP
 }
@@ -35,7 +35,7 @@ fn inside(place: Vec2) -> Vec2 {
 }
 
 impl Swarm {
-    /// One tick of a player's hand.
+    /// Applies one tick of a player's input.
     pub(super) fn obey(&mut self, seat: Seat, tick: &mut Step<'_, Self>) {
         let (number, hand) = (seat.index(), tick.input(seat));
         let army = &mut self.armies[number];
@@ -71,14 +71,14 @@ impl Swarm {
         }
     }
 
-    /// Selects those living units of an army, and no others.
+    /// Selects the living units of an army that `which` accepts, and no others.
     pub(super) fn select(&mut self, army: usize, which: impl Fn(&Unit) -> bool) {
         for unit in self.units.values_mut().skip(army).step_by(ARMIES) {
             unit.is_selected = unit.is_alive() && which(unit);
         }
     }
 
-    /// Sends an army's selected units to a place, where each has a spot of its own; whether there were any.
+    /// Sends an army's selected units to a place, where each has a spot of its own; returns whether there were any.
     pub(super) fn send(&mut self, army: usize, place: Vec2) -> bool {
         let units = self.units.values_mut().skip(army).step_by(ARMIES).filter(|unit| unit.is_selected);
         let mut sent = false;

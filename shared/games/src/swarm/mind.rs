@@ -1,17 +1,18 @@
-//! Armies without a player, and bots: the first send units by themselves, the others have nothing but hands.
+//! Armies without a player, and bots: such an army sends its units by itself, while a bot has nothing but a player's
+//! inputs.
 
 use super::hand::map_point;
 use super::{ARMIES, Grip, Hand, Phase, Swarm, VIEW, home, well_at};
 use tickwire::math::{Vec2, vec2};
 use tickwire::{Rng, Seat, Step};
 
-/// From one order of an army without a player to its next.
+/// Ticks from one order of an army without a player to its next.
 const THINK_TICKS: usize = 100;
-/// A bot rests so long after an order.
+/// A bot rests this long after an order.
 const REST_TICKS: u8 = 50;
 
 impl Swarm {
-    /// The well that is worth a try: near home, in other hands, or as the dice say.
+    /// The well that is worth a try: one near home, one that another army holds, or one that the dice favour.
     fn choose(&self, army: usize, dice: &mut Rng) -> Vec2 {
         let cost = |(number, well): (usize, &super::Well), dice: &mut Rng| {
             let own = if well.owner.is_some_and(|owner| usize::from(owner) == army) { 500.0 } else { 0.0 };
@@ -27,7 +28,7 @@ impl Swarm {
         well_at(best.1)
     }
 
-    /// An army without a player sends a part of itself somewhere, now and then.
+    /// An army without a player sends two thirds of its units somewhere, now and then.
     pub(super) fn fend(&mut self, army: usize, tick: &mut Step<'_, Self>) {
         let is_time = (tick.now().0 as usize + army * THINK_TICKS / ARMIES).is_multiple_of(THINK_TICKS);
         if !is_time || self.phase != Phase::Play {
@@ -42,7 +43,7 @@ impl Swarm {
         self.select(army, |_| false);
     }
 
-    /// What a bot does: the world says how far it has come with what it began.
+    /// The input of a bot: the world shows how far the bot has come with the action that it began.
     pub(super) fn guess(&self, me: Seat, dice: &mut Rng) -> Hand {
         let Some(army) = self.armies.get(me.index()) else { return Hand::default() };
         let hand = |point: Vec2| Hand { point: Some(point), ..Hand::default() };
@@ -52,7 +53,7 @@ impl Swarm {
             }
             Grip::Free if army.order_ticks >= REST_TICKS && dice.one_in(8) => match dice.below(5) {
                 0 => Hand { all: true, ..Hand::default() },
-                // From the lower left, out of the map's way.
+                // The box begins at the lower left, out of the map's way.
                 1 => Hand { press: true, ..hand(VIEW * vec2(-0.4, 0.1)) },
                 2 => Hand { press: true, ..hand(map_point(home(me.index()))) },
                 _ => Hand { order: true, ..hand(map_point(self.choose(me.index(), dice))) },

@@ -1,6 +1,7 @@
-//! The swarm on screen: what the player's view shows, in a few batches of lights, and what it sounds like.
+//! The swarm on screen: the player's view in a few batches of lights, and the sounds of events.
 //!
-//! `hud` is what is written over it. Units off the view are not drawn; those on it cost a few numbers each.
+//! `hud` draws the texts and the map over it. Units outside of the view are not drawn; units in it cost a few numbers
+//! each.
 
 mod hud;
 
@@ -11,7 +12,7 @@ use alloc::vec::Vec;
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Burst, Color, Figure, Pad, Scene, Seat, Stage, Tone, Wave};
 
-/// What a wide screen shows, or below the view a tall one, in units from the middle of the view.
+/// The reach of a wide screen, and of a tall one below the view, in units from the middle of the view.
 const REACH: Vec2 = vec2(490.0, 300.0);
 const REACH_DOWN: f32 = 780.0;
 const INK: Color = Color::new(0xef_e9dc);
@@ -22,7 +23,7 @@ const PING_TICKS: f32 = 16.0;
 impl Stage for Swarm {
     const TITLE: &'static str = "Swarm";
     const HINT: &'static str =
-        "Hold the wells. Drag a box over units, click to send them; E takes all. Look around with WASD or the map.";
+        "Hold the wells. Drag a box over units, click to send them; E selects all. Look around with WASD or the map.";
     const TOUCH_HINT: &'static str =
         "Hold the wells. Drag a box over units, tap to send them. Look around with the stick or the map.";
     const BUTTONS: &'static [&'static str] = &["", "", "All"];
@@ -30,7 +31,7 @@ impl Stage for Swarm {
     fn controls(pad: &Pad) -> Hand {
         let (press, order) = (pad.button(0) || pad.button(Pad::FINGER), pad.button(1));
         let pan = |axis: f32| (axis * 4.0) as i8;
-        // Where a mouse hovers is nobody's business, and would be most of what is sent.
+        // The place of a mouse that hovers has no effect, and would make up most of the bytes that are sent.
         let point = pad.aim_in_view.filter(|_| press || order);
         Hand { pan_x: pan(pad.stick.x), pan_y: pan(pad.stick.y), point, press, order, all: pad.button(2) }
     }
@@ -83,20 +84,20 @@ impl Stage for Swarm {
     }
 }
 
-/// What the screen shows.
+/// The part of the world that the screen shows.
 struct Camera {
     center: Vec2,
     view: Vec2,
-    /// How much more of the world is seen than by a player: what is written must grow with it.
+    /// How much more of the world is seen than by a player: texts must grow with it.
     scale: f32,
 }
 
 impl Camera {
-    /// Around a player's eye; for a spectator, on everything.
+    /// The camera is around a player's eye; for a spectator, it is on everything.
     fn of(eye: Option<Vec2>) -> Self {
         match eye {
             Some(center) => Self { center, view: VIEW, scale: 1.0 },
-            // Above the world is room for the scores.
+            // There is room for the scores above the world.
             None => {
                 let view = vec2(SIZE, SIZE * 1.12);
                 Self { center: MIDDLE - vec2(0.0, SIZE * 0.06), view, scale: view.y / VIEW.y }
@@ -109,7 +110,8 @@ impl Camera {
         self.scale > 1.0 || way.x.abs() < REACH.x + radius && way.y > -REACH.y - radius && way.y < REACH_DOWN + radius
     }
 
-    /// What is this large for a player: no smaller than so for a spectator, who sees much more.
+    /// The size of a mark that is `size` large for a player. A spectator sees much more of the world, so their marks
+    /// are larger, but by less than the scale.
     fn size(&self, size: f32) -> f32 {
         size * math::sqrt(math::sqrt(self.scale))
     }
@@ -161,7 +163,7 @@ impl Swarm {
             scene.glow(at, WELL_RADIUS * 1.7, color.fade(bright));
             scene.ring(at, WELL_RADIUS, camera.size(1.2), color.fade(0.35));
             scene.ring(at, 11.0, camera.size(2.0), color.fade(0.9));
-            // How firmly it is held, around the rim.
+            // Marks around the rim show how firmly the well is held.
             let marks = (0..well.hold).map(|mark| math::heading(f32::from(mark) * math::TURN / f32::from(HOLD_MAX)));
             scene.dashes(camera.size(2.6), color, marks.map(|way| (at + way * 15.0, at + way * 21.0)));
         }
@@ -196,7 +198,7 @@ impl Swarm {
         }
     }
 
-    /// The player's box and where they sent somebody: nobody else sees that.
+    /// The player's box and the place of their last order: no other player sees these.
     fn draw_hand(&self, me: usize, scene: &mut Scene) {
         let army = &self.armies[me];
         if let Grip::Box { from } = army.grip {

@@ -1,4 +1,4 @@
-//! What players can rely on in the swarm, with bots, dice or hands at the controls.
+//! The rules that players of the swarm can rely on, with bots, dice or scripted pads at the controls.
 
 use super::hand::{MAP, MAP_AT, map_point};
 use super::well::GOAL;
@@ -29,7 +29,7 @@ fn units(world: &Swarm, army: usize) -> impl Iterator<Item = &Unit> {
     world.units.values().skip(army).step_by(ARMIES)
 }
 
-/// Plays on with one player's hands in the first seat: the pad, `ticks` long.
+/// Plays on for `ticks` ticks: the player in the first seat holds `pad`, the others do nothing.
 fn hands(play: &mut Play<Swarm>, pad: Pad, ticks: u32) {
     let me = play.seats[0];
     for _ in 0..ticks {
@@ -56,7 +56,7 @@ fn drag(play: &mut Play<Swarm>, from: Vec2, to: Vec2, button: u32) {
     hands(play, Pad::default(), 1);
 }
 
-/// Everybody's armies far apart and at rest, so that nobody disturbs what is tried.
+/// A game with all armies far apart and at rest, so that no other army disturbs a test.
 fn quiet() -> Play<Swarm> {
     let mut play = Play::<Swarm>::new(ARMIES as u8, 1);
     hands(&mut play, Pad::default(), 5 * SECOND);
@@ -69,7 +69,7 @@ fn every_run_gives_the_same_worlds() {
 }
 
 #[test]
-fn who_comes_late_to_the_largest_swarm_goes_on_as_everybody() {
+fn a_late_joiner_of_the_largest_swarm_plays_on_as_the_server_does() {
     use tickwire::world::full_state::FullState;
     use tickwire::world::roster::RosterChange;
     use tickwire::world::simulation::Simulation;
@@ -122,7 +122,7 @@ fn any_input_leaves_the_world_valid() {
 }
 
 #[test]
-fn a_box_selects_what_is_in_it_and_a_tap_sends_that_and_nobody_else() {
+fn a_box_selects_the_units_in_it_and_a_tap_sends_those_and_no_others() {
     for button in [LEFT, FINGER] {
         let mut play = quiet();
         play.world.armies[0].eye = units(&play.world, 0).map(|unit| unit.at).sum::<Vec2>() / 250.0;
@@ -134,32 +134,32 @@ fn a_box_selects_what_is_in_it_and_a_tap_sends_that_and_nobody_else() {
         for (unit, was) in units(&play.world, 0).zip(units(&before, 0)) {
             assert!(unit.is_selected == is_inside(was) || (was.at.x - eye.x).abs() < 3.0, "{} of {eye}", was.at);
         }
-        // A short touch, and what is selected goes there.
+        // A short touch sends the selected units there.
         let target = vec2(120.0, -140.0);
         hands(&mut play, at(target, button), 2);
         hands(&mut play, Pad::default(), 12 * SECOND);
         for (unit, was) in units(&play.world, 0).zip(units(&before, 0)) {
             let (way, moved) = ((unit.at - eye - target).length(), (unit.at - was.at).length());
-            assert!(if unit.is_selected { way < 90.0 } else { moved < 40.0 }, "{way} from it, {moved} moved");
+            assert!(if unit.is_selected { way < 90.0 } else { moved < 40.0 }, "{way} from the target, {moved} moved");
         }
         for army in 1..ARMIES {
             let moved =
                 units(&play.world, army).zip(units(&before, army)).map(|(unit, was)| (unit.at - was.at).length());
-            assert!(moved.fold(0.0, math::max) < 20.0, "others stay where they are");
+            assert!(moved.fold(0.0, math::max) < 20.0, "other armies stay where they are");
         }
     }
 }
 
 #[test]
-fn a_tap_without_a_selection_takes_hold_of_those_nearby() {
+fn a_tap_without_a_selection_selects_the_units_nearby() {
     let mut play = quiet();
     let eye = units(&play.world, 0).next().unwrap().at;
     play.world.armies[0].eye = eye;
     drag(&mut play, Vec2::ZERO, vec2(3.0, -3.0), FINGER);
     let (_, selected) = play.world.count(0);
-    assert!((5..60).contains(&selected), "{selected} taken hold of");
+    assert!((5..60).contains(&selected), "{selected} selected by a tap");
     drag(&mut play, vec2(-190.0, -60.0), vec2(-150.0, 0.0), FINGER);
-    assert_eq!(play.world.count(0).1, 0, "a box around nobody lets go of them");
+    assert_eq!(play.world.count(0).1, 0, "an empty box clears the selection");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn the_map_moves_the_view_and_takes_orders_for_far_away() {
     let far = vec2(1_500.0, 700.0);
     hands(&mut play, at(map_point(far), FINGER), 1);
     assert!((play.world.armies[0].eye - far).length() < 2.0 * SIZE / MAP, "looks at {}", play.world.armies[0].eye);
-    // Dragged on: what counts is where on the map the finger is, wherever the view has gone meanwhile.
+    // The finger is dragged on: its place on the map counts, wherever the view has gone meanwhile.
     hands(&mut play, at(map_point(MIDDLE), FINGER), 20);
     assert!((play.world.armies[0].eye - MIDDLE).length() < 2.0 * SIZE / MAP);
     hands(&mut play, at(MAP_AT + vec2(MAP, 0.0), FINGER), 2);
@@ -214,7 +214,7 @@ fn units_that_were_sent_to_one_place_keep_apart() {
 fn armies_that_meet_fight_and_the_dead_come_back() {
     let mut play = quiet();
     for (number, unit) in play.world.units.values_mut().enumerate() {
-        // Two armies side by side, the others as they are.
+        // Two armies stand side by side, the others stay as they are.
         if number % ARMIES < 2 {
             let place = vec2((number / ARMIES % 16) as f32 * 9.0, (number / ARMIES / 16) as f32 * 9.0);
             unit.at = MIDDLE + place + vec2((number % ARMIES) as f32 * 170.0, 200.0);
@@ -230,7 +230,7 @@ fn armies_that_meet_fight_and_the_dead_come_back() {
         risen += now.saturating_sub(before);
         before = now;
         let told = play.events.iter().filter(|(_, event)| matches!(event, SwarmEvent::Fallen { .. })).count();
-        assert!(told <= 8, "{told} falls told of in one tick");
+        assert!(told <= 8, "{told} falls reported in one tick");
     }
     assert!(fallen > 150 && risen > 100, "{fallen} fell and {risen} came back");
 }
@@ -260,7 +260,7 @@ fn bots_take_wells_and_finish_rounds() {
 }
 
 #[test]
-fn a_new_round_puts_everyone_home_and_keeps_who_plays() {
+fn a_new_round_puts_all_units_home_and_keeps_the_players() {
     let mut play = quiet();
     play.world.armies[3].score = GOAL;
     hands(&mut play, Pad::default(), 1);
@@ -275,7 +275,7 @@ fn a_new_round_puts_everyone_home_and_keeps_who_plays() {
 }
 
 #[test]
-fn an_army_without_a_player_fights_by_itself_until_somebody_takes_it() {
+fn an_army_without_a_player_fights_by_itself_until_a_player_takes_it() {
     let mut play = Play::<Swarm>::new(1, 4);
     let mut rallies = Vec::new();
     for _ in 0..MINUTE / 2 {
@@ -283,7 +283,7 @@ fn an_army_without_a_player_fights_by_itself_until_somebody_takes_it() {
         rallies.push(play.world.armies[5].rally);
     }
     rallies.dedup_by(|a, b| a == b);
-    assert!(rallies.len() > 2, "it goes here and there");
+    assert!(rallies.len() > 2, "it sends units to several places");
     let own = play.world.armies[0].rally;
     assert_eq!(own, Spot::near(home(0).lerp(MIDDLE, 0.12)), "a player's army waits for orders");
     play.world.leave(play.seats[0], Leave::Quit);
@@ -328,7 +328,7 @@ fn options_beyond_their_bounds_still_make_even_armies() {
 }
 
 #[test]
-fn a_picture_of_thousands_is_a_few_batches_and_leaves_out_what_is_not_seen() {
+fn a_picture_of_thousands_is_a_few_batches_and_leaves_out_units_off_the_screen() {
     let mut play = Play::with(Swarm::new(&Options { units: 4_000 }), 2, 6);
     for _ in 0..20 * SECOND {
         play.bots();
@@ -345,7 +345,7 @@ fn a_picture_of_thousands_is_a_few_batches_and_leaves_out_what_is_not_seen() {
 }
 
 #[test]
-fn a_world_of_strangers_rows_is_stepped_without_a_fault() {
+fn a_world_of_arbitrary_rows_is_stepped_without_a_fault() {
     let mut nothing = Swarm::default();
     let inputs = [Some(Hand { all: true, order: true, point: Some(Vec2::ZERO), ..Hand::default() })];
     nothing.step(&mut Step::new(Tick(30), &inputs, &mut Rng::new(1), &mut Vec::new()));

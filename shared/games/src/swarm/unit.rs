@@ -1,7 +1,7 @@
 //! How units march, keep apart, fight, fall and come back.
 //!
-//! Everyone decides by where everyone was in the last tick, and all hits fall at once: nobody is ahead for being
-//! listed earlier.
+//! Every unit decides by the places of all units in the last tick, and all hits take effect at once: no unit is ahead
+//! for being listed earlier.
 
 use super::field::Field;
 use super::{
@@ -13,20 +13,20 @@ use tickwire::{Seat, Step, Tick, To};
 
 /// Units per tick.
 const SPEED: f32 = 3.0;
-/// Two units keep so far apart.
+/// Two units keep this far apart.
 const ROOM: f32 = 9.0;
-/// So near to its spot a unit is content: crowds come to rest as they please, not on a grid.
+/// A unit this near to its spot is content: crowds come to rest as they please, not on a grid.
 const CONTENT: f32 = 9.0;
 const RANGE: f32 = 26.0;
 const SIGHT: f32 = 56.0;
-/// So near to where it was sent a unit goes for whom it sees; farther away it only shoots in passing.
+/// A unit this near to its goal attacks an enemy that it sees; farther away it only shoots in passing.
 const GUARD: f32 = 110.0;
-/// A unit without a foe looks around every so many ticks.
+/// A unit without a foe looks around once in this many ticks.
 const LOOK_TICKS: usize = 6;
 const EDGE: f32 = 6.0;
-/// Falls that are told of in one tick.
+/// The number of fallen units that one tick reports at the most.
 const FALLS_MAX: u8 = 8;
-/// From one sound of fighting to the next.
+/// Ticks from one sound of fighting to the next.
 const CLASH_TICKS: u32 = 6;
 
 impl Unit {
@@ -38,12 +38,12 @@ impl Unit {
         self.foe.checked_sub(1).map(usize::from)
     }
 
-    /// Whether it has just shot.
+    /// Whether the unit has just shot.
     pub(super) fn shoots(&self) -> bool {
         self.is_alive() && self.foe > 0 && self.wait_ticks + 3 > RELOAD_TICKS
     }
 
-    /// One tick of a living unit.
+    /// Plays one tick of a living unit.
     fn live(&mut self, number: usize, now: Tick, is_peace: bool, field: &mut Field) {
         self.wait_ticks = self.wait_ticks.saturating_sub(1);
         let foe = if is_peace { None } else { self.look(number, now, field) };
@@ -69,7 +69,7 @@ impl Unit {
         self.at = vec2(inside(at.x), inside(at.y));
     }
 
-    /// Whom it fights: the foe it had while that is in sight, else the nearest.
+    /// The foe that the unit fights: the one it had while that is in sight, else the nearest.
     fn look(&self, number: usize, now: Tick, field: &Field) -> Option<usize> {
         let kept = self.foe().filter(|foe| (field.place(*foe) - self.at).length_squared() < SIGHT * SIGHT);
         let army = number % ARMIES;
@@ -80,14 +80,14 @@ impl Unit {
         field.nearest_enemy(self.at, army, SIGHT).map(usize::from)
     }
 
-    /// Alive again, at home and on its way to where the army was sent.
+    /// Makes the unit alive again, at home and on its way to the army's last order.
     pub(super) fn rise(&mut self, army: usize, place: Vec2, rally: Spot) {
         let goal = Spot::near(rally.at() + place);
         *self = Self { at: home(army) + place, goal, hp: HP_MAX, ..Self::default() };
     }
 }
 
-/// How fast to go to something so far away: slower on the last steps.
+/// The velocity towards a target that is `way` off: slower on the last steps.
 fn pace(way: Vec2) -> Vec2 {
     math::limit_length(way * 0.2, SPEED)
 }
@@ -109,7 +109,7 @@ impl Swarm {
         }
     }
 
-    /// Takes the hits of this tick, and tells of those who fell.
+    /// Applies the hits of this tick, and emits events for units that fell.
     pub(super) fn bury(&mut self, field: &Field, tick: &mut Step<'_, Self>) {
         let held: [u16; ARMIES] = core::array::from_fn(|army| self.wells_of(army) as u16);
         let (mut told, mut seen) = (0, [false; ARMIES]);
@@ -137,7 +137,7 @@ impl Swarm {
         }
     }
 
-    /// Everyone at home, sent a little way ahead.
+    /// Puts all units home, and sends them a little way ahead.
     pub(super) fn muster(&mut self) {
         let mut places = Sunflower::new().flat_map(|place| [place; ARMIES]);
         for (army, number) in self.armies.iter_mut().zip(0..) {
@@ -149,7 +149,7 @@ impl Swarm {
         }
     }
 
-    /// How many of an army live, and how many of those are selected.
+    /// How many units of an army live, and how many of those are selected.
     pub(super) fn count(&self, army: usize) -> (usize, usize) {
         let living = self.units.values().skip(army).step_by(ARMIES).filter(|unit| unit.is_alive());
         living.fold((0, 0), |(living, selected), unit| (living + 1, selected + usize::from(unit.is_selected)))

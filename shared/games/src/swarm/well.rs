@@ -1,18 +1,18 @@
-//! Wells: who holds them, what that scores, and who wins.
+//! Wells: their owners, the score for holding them, and the winner of a round.
 
 use super::field::{Body, Field};
 use super::{ARMIES, Army, HOLD_MAX, Phase, Swarm, SwarmEvent, WELLS, Well, well_at};
 use tickwire::{Game, Step, To};
 
 pub(super) const WELL_RADIUS: f32 = 64.0;
-/// The score that wins a round; the highest does when time is up.
+/// The score that wins a round; when the time is up, the highest score wins.
 pub(super) const GOAL: u16 = 240;
 const SECOND_TICKS: u16 = Swarm::RULES.tick_rate_hz as u16;
 const ROUND_TICKS: u16 = 240 * SECOND_TICKS;
 const PAUSE_TICKS: u16 = 8 * SECOND_TICKS;
 
 impl Swarm {
-    /// The clock: counts what wells score, ends a round and begins the next.
+    /// The clock: it counts the score of wells, ends a round and begins the next.
     pub(super) fn keep_time(&mut self, tick: &mut Step<'_, Self>) {
         self.left_ticks = self.left_ticks.saturating_sub(1);
         match self.phase {
@@ -24,7 +24,7 @@ impl Swarm {
                 }
                 let best = self.armies.iter().map(|army| army.score).max().unwrap_or(0);
                 if best >= GOAL || self.left_ticks == 0 {
-                    // Of equal ones the first in the list: there is no draw between armies that never rest.
+                    // Among equal armies the first in the list wins: there is no draw between armies that never rest.
                     let army = self.armies.iter().position(|army| army.score == best).unwrap_or(0) as u8;
                     (self.phase, self.left_ticks) = (Phase::Won { army }, PAUSE_TICKS);
                     tick.emit(To::Everyone, SwarmEvent::Won { army });
@@ -38,7 +38,7 @@ impl Swarm {
         }
     }
 
-    /// Everything as in the beginning, apart from who plays.
+    /// Puts everything as it was in the beginning, apart from the players and their views.
     pub(super) fn begin_round(&mut self) {
         (self.phase, self.left_ticks) = (Phase::Play, ROUND_TICKS);
         self.wells = core::array::from_fn(|_| Well { owner: None, hold: HOLD_MAX / 2 });
@@ -48,7 +48,8 @@ impl Swarm {
         self.muster();
     }
 
-    /// One of the wells in each tick: the most numerous army in it loosens the hold of others and firms its own.
+    /// Tends one of the wells in each tick: the most numerous army in it weakens the hold of others and strengthens its
+    /// own.
     pub(super) fn tend_well(&mut self, field: &Field, tick: &mut Step<'_, Self>) {
         let number = tick.now().0 as usize % WELLS;
         let (at, well) = (well_at(number), &mut self.wells[number]);
@@ -56,7 +57,7 @@ impl Swarm {
         let is_inside = |body: &&Body| (body.at - at).length_squared() < WELL_RADIUS * WELL_RADIUS;
         field.near(at, WELL_RADIUS).flatten().filter(is_inside).for_each(|body| counts[body.army()] += 1);
         let most = counts.iter().copied().max().unwrap_or(0);
-        // One who holds it keeps it against as many.
+        // The owner of a well keeps it against an equal number of enemies.
         let owner = well.owner.filter(|owner| counts[usize::from(*owner) % ARMIES] == most);
         let army = owner.or_else(|| counts.iter().position(|count| *count == most).map(|army| army as u8));
         let Some(army) = army.filter(|_| most > 0 && self.phase == Phase::Play) else { return };

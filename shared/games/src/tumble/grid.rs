@@ -1,16 +1,17 @@
-//! Which small boxes may be near a place: a uniform grid of columns, rebuilt in each step that needs it.
+//! The search for small boxes near a place: a uniform grid of columns, rebuilt in each step that needs it.
 
 use super::FIELD_HALF;
 use alloc::vec::Vec;
 use tickwire::math::{self, Vec3};
 
-/// Cells per axis, each about a metre wide; what is outside counts to the outermost ones.
+/// Cells per axis, each about a metre wide; a place outside belongs to the outermost ones.
 const CELLS: usize = 2 * FIELD_HALF as usize;
 
 /// Indices of solids, sorted by the cell of their centres.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Grid {
-    /// Where each cell's part of `members` ends; one more in front, where the first begins.
+    /// The index at which each cell's part of `members` ends; the one in front is the index at which the first part
+    /// begins.
     ends: Vec<u16>,
     members: Vec<u16>,
 }
@@ -25,7 +26,7 @@ impl Grid {
         }
         let mut sum = 0;
         for end in &mut self.ends {
-            // Each cell holds its beginning until all its members are in place.
+            // Each entry holds the beginning of its cell until all members of the cell are in place.
             (*end, sum) = (sum, sum + *end);
         }
         self.members.clear();

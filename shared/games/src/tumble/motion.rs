@@ -1,14 +1,14 @@
 //! How a body moves when nothing touches it, on the wire's own grid.
 //!
-//! The step and the delta's prediction use the same functions. Positions, velocities and gravity are whole
-//! multiples of one [`GRID`], so what the step does to a free body is what the other end predicts, to the bit.
+//! The step and the delta's prediction use the same functions. Positions, velocities and gravity are whole multiples of
+//! one [`GRID`], so the other end predicts to the bit the motion that the step gives a free body.
 
 use super::{Body, Phase};
 use tickwire::math::{self, Quat, Vec3, vec3};
 
 /// Metres, and metres per tick, between two neighbours on the wire.
 pub(super) const GRID: f32 = 1.0 / 1024.0;
-/// What a tick of free fall adds to a velocity: 10.5 m/s².
+/// The velocity that a tick of free fall adds: 10.5 m/s².
 pub(super) const GRAVITY: f32 = 3.0 * GRID;
 /// Metres per tick on each axis: 15 m/s. A small box is twice as wide, so none can pass through another.
 pub(super) const SPEED_MAX: f32 = 0.25;
@@ -22,7 +22,7 @@ pub(super) fn fallen(velocity: Vec3) -> Vec3 {
     vec3(velocity.x, math::max(velocity.y - GRAVITY, -SPEED_MAX), velocity.z)
 }
 
-/// The velocity a tick later, as it is predicted: what touches something is not expected to fall.
+/// The velocity a tick later, as it is predicted: a body that touches something is not expected to fall.
 pub(super) fn fall(was: &Vec3, now: &Body) -> Vec3 {
     match now.phase {
         Phase::Flying => fallen(*was),

@@ -1,8 +1,9 @@
-//! The physics of one step: finds what touches, wakes what is hit, solves the contacts by sequential impulses.
+//! The physics of one step: it finds the bodies that touch, wakes the bodies that are hit, and solves the contacts by
+//! sequential impulses.
 //!
-//! A body rests when a step leaves it as it was. From then on it takes no part, until something hits it, shoves
-//! it harder than friction holds, or moves away from under it. Nothing is remembered from step to step but what
-//! is in the rows: no impulses, no counters.
+//! A body rests when a step leaves it as it was. From then on it takes no part, until something hits it, shoves it
+//! harder than friction holds, or moves away from under it. The rows are all that is kept from step to step: no
+//! impulses, no counters. A client that holds the rows can thus play the step as the server does.
 
 use super::grid::Grid;
 use super::motion::{self, GRAVITY, GRID, SPEED_MAX, SPIN_GRID, SPIN_MAX};
@@ -13,37 +14,37 @@ use alloc::vec::Vec;
 use tickwire::Table;
 use tickwire::math::{self, Vec3};
 
-/// Passes over all contacts; impulses of the last step are not known, so heaps need some.
+/// The number of passes over all contacts; the impulses of the last step are not kept, so heaps need several passes.
 const PASSES: u32 = 10;
 const FRICTION: f32 = 0.55;
 /// The part of a hard blow that comes back.
 const RESTITUTION: f32 = 0.25;
 /// Blows below this do not bounce, in metres per tick.
 const BOUNCE_MIN: f32 = 20.0 * GRID;
-/// The part of an overlap that is pushed out in a tick, and metres per tick at the most.
+/// The part of an overlap that is pushed out in a tick, and the most that is pushed out, in metres per tick.
 const PUSH_OUT: f32 = 0.2;
 const PUSH_OUT_MAX: f32 = 4.0 * GRID;
-/// What is nearer than this, per axis, is looked at for contacts, in metres.
+/// Bodies nearer than this, per axis, are tested for contacts, in metres.
 const MARGIN_MAX: f32 = 0.25;
 /// A blow faster than this wakes a body that rests, in metres per tick.
 const WAKE_MIN: f32 = 3.0 * GRID;
-/// What a tick has to add to the speed of a body that rests, beyond what friction takes. Neighbours that only lean on
-/// one another stay below it, or they would wake each other in turns.
+/// The speed that a shove has to add in a tick, beyond friction, to wake a body that rests. Neighbours that only lean
+/// on one another stay below it, or they would wake each other in turns.
 const SHOVE_MIN: f32 = 2.0 * GRAVITY;
-/// A normal that points up so much says that one body lies on the other.
+/// A normal that points up this much means that one body lies on the other.
 const CARRIES_MIN: f32 = 0.3;
-/// A body on so many points stands; on fewer it may be about to fall over, however slowly.
+/// A body on this many points stands; on fewer it may be about to fall over, however slowly.
 const SUPPORTS_MIN: u8 = 3;
-/// Below these, what stands on enough points stops: the rest of rolling out.
+/// A body that stands on enough points stops below these speeds: they are the remainder of rolling out.
 const STILL_SPEED: f32 = 1.5 * GRID;
 const STILL_SPIN: f32 = 2.5 * SPIN_GRID;
 
-/// Working memory of the step. It is empty of meaning between two steps.
+/// Scratch memory of the step. Its contents mean nothing between two steps.
 #[derive(Debug, Default)]
 pub(super) struct Physics {
-    /// One per row of the table, and [`Solid::STATIC`].
+    /// One solid per row of the table, and [`Solid::STATIC`] at the end.
     solids: Vec<Solid>,
-    /// Those that take part, in the order in which they were found; grows while bodies wake one another.
+    /// The solids that take part, in the order in which they were found; the list grows while bodies wake one another.
     awake: Vec<u16>,
     /// Players' cubes, which are too large for the grid.
     large: Vec<u16>,
@@ -59,9 +60,9 @@ struct Contact {
     arm_b: Vec3,
     /// From `a` to `b`, and two directions across it.
     ways: [Vec3; 3],
-    /// Impulse that changes the speed along each way by one.
+    /// The impulse that changes the speed along each direction by one.
     masses: [f32; 3],
-    /// Impulses so far.
+    /// The sums of the impulses so far.
     impulses: [f32; 3],
     /// The speed along the normal that must be reached.
     parting: f32,
@@ -74,6 +75,8 @@ impl Physics {
             return;
         }
         self.load(bodies);
+        // A body that is woken joins the end of `awake`, so this loop finds its contacts as well, and a blow can wake a
+        // whole heap within one step.
         let mut next = 0;
         while let Some(&index) = self.awake.get(next) {
             self.find_contacts(index);
@@ -120,7 +123,7 @@ impl Physics {
             self.contacts.push(Contact::new(&self.solids, index, ground, point));
         });
         let wide = solid.radius() + BOX_RADIUS + MARGIN_MAX;
-        // Taken out for the loop, which changes everything else.
+        // The grid is taken out for the loop, which changes all other fields.
         let grid = core::mem::take(&mut self.grid);
         for other in grid.near(solid.at, wide) {
             self.meet(index, other);
@@ -132,7 +135,7 @@ impl Physics {
         self.solids[usize::from(index)].is_done = true;
     }
 
-    /// Finds the contacts of two bodies, and wakes the other if this one makes it move.
+    /// Finds the contacts of two bodies, and wakes the body `other` if the body `index` makes it move.
     fn meet(&mut self, index: u16, other: u16) {
         let (a, b) = (&self.solids[usize::from(index)], &self.solids[usize::from(other)]);
         if index == other || b.is_done {
@@ -155,7 +158,7 @@ impl Physics {
         }
     }
 
-    /// Adds up what carries each body, and what bears on those that rest.
+    /// Adds up the points that carry each body, and the impulses that bear on it.
     fn bear(&mut self) {
         for contact in &self.contacts {
             let [along, across, aside] = contact.ways;
@@ -186,7 +189,7 @@ fn gives_way(solid: &Solid) -> bool {
     math::hypot(solid.load.x, solid.load.z) > FRICTION * down + solid.mass() * SHOVE_MIN
 }
 
-/// Takes over what the solver found, on the wire's grid before it moves anything: what is left over would be lost
+/// Takes over the result of the solver, rounded to the wire's grid before it moves anything: a remainder would be lost
 /// after the step.
 fn settle(body: &mut Body, solid: &Solid) {
     let was = (body.velocity, body.spin);
@@ -203,7 +206,7 @@ fn settle(body: &mut Body, solid: &Solid) {
         false => Phase::Touching,
     };
     if body.phase == Phase::Resting {
-        // A spin too slow to turn it by a step of the wire.
+        // The spin is too slow to turn the body by a step of the wire.
         body.spin = Vec3::ZERO;
     }
     body.at += body.velocity;
@@ -239,21 +242,25 @@ impl Contact {
         self.masses = self.ways.map(|way| 1.0 / (a.yielding(self.arm_a, way) + b.yielding(self.arm_b, way)));
     }
 
-    /// How fast the two part along `way`.
+    /// The speed at which the two bodies part along `way`.
     fn speed(&self, solids: &[Solid], way: Vec3) -> f32 {
         let (a, b) = self.solids(solids);
         (b.velocity_at(self.arm_b) - a.velocity_at(self.arm_a)).dot(way)
     }
 
-    /// Whether the first makes the second, which rests, move.
+    /// Whether the first body makes the second one, which rests, move.
     fn wakes(&self, solids: &[Solid]) -> bool {
         let (first, _) = self.solids(solids);
         let normal = self.ways[0];
         let blow = self.parting - self.speed(solids, normal);
-        // The pull of one tick is what a body at rest already bears.
+        // A body at rest already bears the pull of one tick.
         blow > WAKE_MIN + GRAVITY * normal.y.abs() || first.is_stirring && normal.y > CARRIES_MIN
     }
 
+    /// One pass over the three directions of the contact. The sum of the impulses along the normal is never negative: a
+    /// contact pushes and does not pull. The sums across the normal are bounded by friction times that sum, which is
+    /// why the normal comes first. The sums are clamped and not the single impulses, so that a later pass can take back
+    /// a part of an earlier one.
     fn solve(&mut self, solids: &mut [Solid]) {
         let mut bound = f32::MAX;
         for place in 0..3 {
@@ -272,7 +279,7 @@ impl Contact {
     }
 }
 
-/// The speed that two points have to part with, when their gap is `gap` and they part with `speed` now.
+/// The speed at which two points have to part, when their gap is `gap` and they part at `speed` now.
 ///
 /// Within [`SLOP`] of one another they touch and stay as they are; from farther away they may close the gap.
 fn parting(gap: f32, speed: f32) -> f32 {

@@ -4,9 +4,9 @@ use super::motion::fallen;
 use super::{Body, Phase};
 use tickwire::math::Vec3;
 
-/// Mass of a small box; the others' follow from it.
+/// The mass of a small box; other masses are relative to it.
 const BOX_MASS: f32 = 1.0;
-/// A player's cube: heavy enough to plough through a heap.
+/// The mass of a player's cube: heavy enough to plough through a heap.
 const PLAYER_MASS: f32 = 10.0;
 
 /// Half the side of a small box, in metres.
@@ -14,9 +14,9 @@ pub(super) const BOX_HALF: f32 = 0.25;
 /// Half the side of a player's cube, in metres.
 pub(super) const PLAYER_HALF: f32 = 0.7;
 
-/// From a cube's centre to its corner, in half sides.
+/// The distance from a cube's centre to its corner, in half sides.
 const CORNER: f32 = 1.732_050_8;
-/// From a small box's centre to its corner, in metres.
+/// The distance from a small box's centre to its corner, in metres.
 pub(super) const BOX_RADIUS: f32 = BOX_HALF * CORNER;
 
 #[derive(Debug, Clone, Copy)]
@@ -26,17 +26,18 @@ pub(super) struct Solid {
     pub(super) half: f32,
     pub(super) velocity: Vec3,
     pub(super) spin: Vec3,
-    /// Zero for what does not move in this step.
+    /// Zero for a solid that does not move in this step.
     pub(super) inverse_mass: f32,
     pub(super) inverse_inertia: f32,
     pub(super) is_awake: bool,
-    /// Moves, or has just been woken: what lies on it has to wake too.
+    /// The solid moves, or has just been woken: bodies that lie on it have to wake too.
     pub(super) is_stirring: bool,
     /// All its contacts have been found.
     pub(super) is_done: bool,
-    /// Contacts that carry it.
+    /// The number of contacts that carry it.
     pub(super) supports: u8,
-    /// The sum of the impulses from others, for a body that does not move in this step.
+    /// The sum of the impulses from others in this step: a body without any flies, and a body that rests gives way to a
+    /// large one.
     pub(super) load: Vec3,
 }
 
@@ -57,7 +58,7 @@ impl Solid {
         load: Vec3::ZERO,
     };
 
-    /// A body at rest, or one that moves under gravity.
+    /// The solid of a body at rest, or of one that moves under gravity.
     pub(super) fn of(body: &Body) -> Self {
         let rotation = body.rotation;
         let mut solid = Self {
@@ -76,13 +77,13 @@ impl Solid {
         solid
     }
 
-    /// From here on it moves, and gravity pulls at it.
+    /// Wakes the solid: from here on it moves, and gravity pulls at it.
     pub(super) fn wake(&mut self) {
         self.is_awake = true;
         self.velocity = fallen(self.velocity);
         let mass = self.mass();
         self.inverse_mass = 1.0 / mass;
-        // A cube of side s has m s² / 6 about every axis.
+        // A cube of side s has the inertia m s² / 6 about every axis.
         self.inverse_inertia = 1.5 / (mass * self.half * self.half);
     }
 
@@ -90,7 +91,7 @@ impl Solid {
         if self.half > BOX_HALF { PLAYER_MASS } else { BOX_MASS }
     }
 
-    /// From the centre to a corner.
+    /// The distance from the centre to a corner.
     pub(super) const fn radius(&self) -> f32 {
         self.half * CORNER
     }

@@ -5,17 +5,17 @@ use alloc::vec::Vec;
 use tickwire::math::{self, Vec2, Vec3, vec2, vec3};
 use tickwire::{Color, Figure, Pad, Scene, Seat, Stage};
 
-/// What is always visible, in metres of the screen.
+/// The part of the world that is always visible, in metres of the screen.
 const VIEW: Vec2 = vec2(17.0, 10.0);
-/// So many times as much is drawn, for wide and tall screens.
+/// This many times as much is drawn, for wide and tall screens.
 const DRAWN: Vec2 = vec2(1.4, 2.2);
-/// What a metre of depth, and a metre of height, are on the screen: the camera looks down by 45 degrees.
+/// The size of a metre of depth, and of a metre of height, on the screen: the camera looks down by 45 degrees.
 const DEPTH: f32 = 0.72;
 const HEIGHT: f32 = 0.69;
-/// From a face towards the camera, and towards the light.
+/// The directions from a face towards the camera, and towards the light.
 const CAMERA: Vec3 = vec3(0.0, DEPTH, HEIGHT);
 const LIGHT: Vec3 = vec3(-0.45, 0.8, 0.4);
-/// A metre of height throws so much shadow.
+/// The shadow that a metre of height throws.
 const SHADOW: Vec2 = vec2(0.56, -0.36);
 
 const VOID: Color = Color::new(0x0d_1016);
@@ -80,7 +80,7 @@ impl Tumble {
     }
 }
 
-/// Where a point of the world is on the screen.
+/// The place of a point of the world on the screen.
 fn project(at: Vec3) -> Vec2 {
     vec2(at.x, at.z * DEPTH - at.y * HEIGHT)
 }
@@ -162,14 +162,14 @@ fn draw_body(body: &Body, me: Option<Seat>, scene: &mut Scene) {
         let light = 0.55 + 0.45 * out.dot(LIGHT);
         let corners = [middle + u + v, middle - u + v, middle - u - v, middle + u - v].map(project);
         scene.polygon(corners.into_iter(), shade(color, light));
-        // Seams tell which of the many cubes is a player's.
+        // Seams show which of the many cubes is a player's.
         for (from, to) in corners.into_iter().zip(corners.into_iter().cycle().skip(1)).filter(|_| half == PLAYER_HALF) {
             scene.line(from, to, 0.05, INK.fade(0.7));
         }
     }
 }
 
-/// The colour in so much light: 1 is as it is.
+/// The colour in this much light: 1 leaves it as it is.
 fn shade(color: Color, light: f32) -> Color {
     let channel = |shift: u32| {
         let value = (color.rgb >> shift & 0xff) as f32 * math::clamp(light, 0.15, 1.35);

@@ -1,4 +1,4 @@
-//! What the scene promises: boxes behave, rest is rest, and free motion is predicted to the bit.
+//! The promises of the scene: boxes behave, a body at rest stays at rest, and free motion is predicted to the bit.
 
 use super::motion::{fall, turn};
 use super::*;
@@ -39,7 +39,7 @@ fn wire(body: &Body) -> [u32; Body::WIDTH] {
     wire
 }
 
-/// Plays without hands on the controls until everything rests, and gives the ticks that took.
+/// Plays without inputs until everything rests, and returns the number of ticks that it took.
 fn settle(play: &mut Play<Tumble>, ticks_max: u32) -> u32 {
     for tick in 0..ticks_max {
         if play.world.bodies.values().all(|body| body.phase == Phase::Resting) {
@@ -75,7 +75,7 @@ fn the_field_falls_tumbles_and_comes_to_rest() {
 }
 
 #[test]
-fn what_rests_stays_exactly_where_it_is() {
+fn a_body_at_rest_stays_exactly_where_it_is() {
     let mut play: Play<Tumble> = Play::new(1, 5);
     for _ in 0..600 {
         play.bots();
@@ -101,7 +101,7 @@ fn a_box_that_is_woken_for_nothing_does_not_move() {
     assert_eq!(before, bodies(&play));
 }
 
-/// Every integer of a body that nothing touches is what the prediction says from the tick before.
+/// Every wire integer of a body that nothing touches is as the prediction from the tick before gives it.
 #[test]
 fn free_motion_is_predicted_to_the_bit() {
     let mut dice = Rng::new(9);
@@ -113,7 +113,7 @@ fn free_motion_is_predicted_to_the_bit() {
         Body { velocity, spin, rotation, ..dropped(row * 3.0 - 13.5, 12.0, column * 3.0 - 13.5) }
     });
     let mut play = world(thrown);
-    // Onto the wire's grid, as all that follows is.
+    // One tick puts the bodies on the wire's grid, where they stay in the ticks that follow.
     play.tick(|_, _, _| Grip::default());
     let mut predicted = 0;
     for _ in 0..60 {
@@ -144,7 +144,7 @@ fn a_box_beyond_the_edge_tips_over_it_and_lies_flat() {
 }
 
 #[test]
-fn what_lay_on_a_box_falls_when_it_is_taken_away() {
+fn boxes_on_a_box_fall_when_it_is_taken_away() {
     let mut play = world([lying(0.0, 0.25, 0.0), lying(0.0, 0.751, 0.0), lying(0.0, 1.252, 0.0)]);
     play.world.bodies.values_mut().take(1).for_each(|body| body.push(vec3(0.25, 0.0, 0.0)));
     settle(&mut play, 600);
@@ -208,7 +208,7 @@ fn players_roll_pull_blast_and_jump() {
     assert!(cube(&play).at.y > ground + 0.5);
 }
 
-/// What a tick costs on the wire, with the priors of a room that has run for a while.
+/// The cost of a tick on the wire, with the priors of a room that has run for a while.
 struct Scale {
     schema: Schema,
     encoder: Encoder,
@@ -236,7 +236,7 @@ impl Scale {
         now
     }
 
-    /// Bits and surprises of what has happened since the last time: rows as such, and each leaf.
+    /// Bits and surprises of the changes since the last call: those of rows as such, and those of each leaf.
     fn weigh(&mut self, play: &mut Play<Tumble>) -> Vec<(String, f64, u64)> {
         let (now, mut bill) = (self.now(play), CostReport::default());
         self.encoder.account(&self.schema, Topic::Room, &self.before, &now, &mut bill);

@@ -1,7 +1,7 @@
-//! Where two cubes, or a cube and a wall, touch or are about to.
+//! The points at which two cubes, or a cube and a wall, touch or are about to touch.
 //!
-//! Cubes are told apart by the separating axis theorem. What touches with a face gets up to eight points, by
-//! clipping the other's face against it; two edges get one.
+//! The separating axis theorem decides whether two cubes touch. A face that touches another cube gets up to eight
+//! points, by clipping the other's face against it; two edges get one.
 
 use super::solid::Solid;
 use super::{FIELD_HALF, SLOP};
@@ -12,16 +12,16 @@ use tickwire::math::{self, Vec3, vec3};
 pub(super) struct Point {
     pub(super) at: Vec3,
     pub(super) normal: Vec3,
-    /// Metres between the two; negative inside one another.
+    /// Metres between the two; negative when one is inside the other.
     pub(super) gap: f32,
 }
 
-/// Two edges touch only when no face is nearly as good: a face has more points to stand on.
+/// Two edges are chosen only when no face is nearly as good: a face has more points to stand on.
 const EDGE_HANDICAP: f32 = 0.01;
 /// Squared sine below which two edges count as parallel.
 const PARALLEL: f32 = 1e-3;
 
-/// The ground and the four walls: the way in, and how far from the middle.
+/// The ground and the four walls: the direction inwards, and the distance from the middle.
 const WALLS: [(Vec3, f32); 5] = [
     (Vec3::Y, 0.0),
     (Vec3::X, FIELD_HALF),
@@ -71,7 +71,7 @@ enum Axis {
     },
 }
 
-/// The axis along which the two are farthest apart; `None` when that is beyond `margin`.
+/// The axis along which the two are farthest apart; `None` when that distance is beyond `margin`.
 fn best_axis(a: &Solid, b: &Solid, margin: f32) -> Option<Axis> {
     let between = b.at - a.at;
     let cosines = a.axes.map(|a| b.axes.map(|b| a.dot(b)));
@@ -90,7 +90,7 @@ fn best_axis(a: &Solid, b: &Solid, margin: f32) -> Option<Axis> {
         let [x, y, z] = cosines.map(|row| row[j]);
         let along = between.dot(axis);
         let gap = along.abs() - b.half - a.half * (x.abs() + y.abs() + z.abs());
-        // The first one found stays unless it is clearly worse, or two equal faces would take turns.
+        // The first axis found stays unless it is clearly worse, or two equal faces would take turns.
         if gap > best_gap + SLOP {
             best_gap = gap;
             best = Some(Axis::FaceOfB(if along > 0.0 { -axis } else { axis }));
@@ -136,7 +136,7 @@ fn faces(base: &Solid, other: &Solid, out: Vec3, flipped: bool, margin: f32, mut
     let center = other.at + incident * (other.half * towards) - base.at;
     let [p, q] = across(other, incident).map(|side| side * other.half);
     for corner in [center + p + q, center - p + q, center - p - q, center + p - q] {
-        // As seen by the face: x and y along its sides, z away from it.
+        // The corner is seen from the face: x and y are along its sides, z is away from it.
         corners.push(vec3(corner.dot(u), corner.dot(v), corner.dot(out) - base.half));
     }
     let corners = corners.clipped(|p| base.half - p.x).clipped(|p| base.half + p.x);
@@ -218,7 +218,7 @@ fn edges(a: &Solid, b: &Solid, normal: Vec3, gap: f32, (i, j): (usize, usize), m
     let (along_a, along_b) = (a.axes[i], b.axes[j]);
     let between = from_b - from_a;
     let cosine = along_a.dot(along_b);
-    // Where the two lines are nearest; never parallel, or another axis would have been better.
+    // The place where the two lines are nearest; they are never parallel, or another axis would have been better.
     let way = (between.dot(along_a) - cosine * between.dot(along_b)) / (1.0 - cosine * cosine);
     let at = from_a + along_a * math::clamp(way, -a.half, a.half) + normal * (0.5 * gap);
     found(Point { at, normal, gap });

@@ -86,3 +86,101 @@ impl Easing<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::display::interpolation_buffer::InterpolationBuffer;
+    use crate::client::prediction::corrections::Corrections;
+    use crate::game::LagCompensation;
+    use crate::input::ViewAge;
+    use crate::state::{ALL_TABLES, State};
+    use crate::table::Table;
+    use crate::world::history::{History, Recalled};
+    use crate::world::rewind::{RewindCache, RoomViews};
+
+    /// A field of the world for each way that one is seen, and rows that are owned, everybody's and nobody's.
+    #[derive(State, Clone, Default)]
+    struct World {
+        #[state(range = 0..=4_000, smooth)]
+        clock: u16,
+        #[state(range = 0..=4_000, smooth, predict)]
+        door: u16,
+        ships: Table<Ship>,
+        #[state(predict)]
+        balls: Table<Ship>,
+        stones: Table<Stone>,
+    }
+
+    #[derive(State, Clone, Default)]
+    struct Ship {
+        #[state(owner)]
+        seat: Option<Seat>,
+        #[state(range = 0..=4_000, smooth)]
+        x: u16,
+        plates: u8,
+    }
+
+    #[derive(State, Clone, Default)]
+    struct Stone {
+        #[state(range = 0..=4_000, smooth)]
+        x: u16,
+    }
+
+    fn seat(number: u8) -> Seat {
+        Seat::new(number).expect("a seat")
+    }
+
+    /// Twenty ticks in which everything moves by 8, one ship is new and another one's slot changes hands.
+    fn worlds(schema: &Schema) -> History {
+        let mut world = World::default();
+        let mut history = History::new(Snapshot::empty(schema));
+        let first = world.ships.insert(Ship { seat: Some(seat(1)), ..Ship::default() });
+        world.balls.insert(Ship::default());
+        world.stones.insert(Stone::default());
+        for tick in 1..=20 {
+            match tick {
+                12 => drop(world.ships.remove(first)),
+                15 | 18 => drop(world.ships.insert(Ship { seat: Some(seat(tick as u8 % 2)), ..Ship::default() })),
+                _ => {}
+            }
+            (world.clock, world.door) = (world.clock + 8, world.door + 8);
+            for ship in world.ships.values_mut().chain(world.balls.values_mut()) {
+                (ship.x, ship.plates) = (ship.x + 8, ship.plates + 1);
+            }
+            world.stones.values_mut().for_each(|stone| stone.x += 8);
+            history.push(schema, &mut world);
+        }
+        history
+    }
+
+    #[test]
+    fn the_screen_is_what_the_server_judges_by() {
+        let schema = Schema::of::<World>();
+        let (history, mut recalled) = (worlds(&schema), Recalled::default());
+        let mut interpolation = InterpolationBuffer::new(33_333.0);
+        for tick in 4..=20 {
+            let world = history.at(&schema, crate::tick::Tick(tick), &mut recalled).expect("kept");
+            interpolation.push(world, u64::from(tick) * 33_333);
+        }
+        let newest = history.newest();
+        let (before, now, ahead) = (newest.clone(), newest.clone(), newest.clone());
+        let predicted = Predicted { before, now, ahead, part: 0.0, corrections: Corrections::default() };
+        let (mut cache, mut screen, mut judged) =
+            (RewindCache::default(), Snapshot::empty(&schema), Snapshot::empty(&schema));
+        let mut compared = 0;
+        for parts in 16..=200 {
+            let age = ViewAge::from_parts(parts);
+            let sample = interpolation.sample_at(age.before(newest.tick.next())).expect("there are snapshots");
+            for number in 0..3 {
+                compose(&schema, Some(seat(number)), &sample, &predicted, &mut screen);
+                let ages = [age; 3];
+                let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut cache);
+                judged.capture(&mut past.seen_by(seat(number), &|_| ALL_TABLES).clone(), screen.tick);
+                assert_eq!(screen.tables, judged.tables, "seat {number}, {parts} sixteenths of a tick ago");
+                compared += 1;
+            }
+        }
+        assert_eq!(compared, 185 * 3);
+    }
+}

@@ -205,7 +205,9 @@ impl<G: Game> Predictor<G> {
         }
         let mut correction = Correction { ticks, ..Correction::default() };
         if self.tick() == target {
-            self.compare(view_context, me, base.tick, &mut correction);
+            let Self { predicted: Predicted { now, corrections, .. }, replayed, base: last_base, .. } = self;
+            let (worlds, bases) = ((&*now, &*replayed), (&*last_base, base.tick));
+            compare(view_context, me, worlds, bases, corrections, &mut correction);
         }
         self.base.remember(view_context.schema, me, base);
         core::mem::swap(&mut self.predicted.now, &mut self.replayed);
@@ -215,29 +217,6 @@ impl<G: Game> Predictor<G> {
     /// What happened in the ticks of the last replay.
     pub(crate) fn replayed_events(&self) -> &[(Tick, To, G::Event)] {
         &self.replayed_events
-    }
-
-    /// Compares the old prediction with the new one, and keeps the difference to be eased on screen.
-    fn compare(&mut self, context: ViewContext<'_>, me: Option<Seat>, base: Tick, correction: &mut Correction) {
-        let Self { predicted: Predicted { now, corrections, .. }, replayed, base: last_base, .. } = self;
-        for (number, table) in context.schema.tables.iter().enumerate() {
-            let (old, new) = (&now.tables[number], &replayed.tables[number]);
-            let adopted = adopt((number, table), me, (old, new), (last_base, base));
-            correction.wrong |= adopted.refused;
-            for (parent, id) in &adopted.pairs {
-                corrections.rename(number, old.ids[*parent], *id);
-            }
-            for (index, id) in new.ids.iter().enumerate() {
-                let row = new.row(index);
-                let mine = number > 0 && predicts_row(table, row, me);
-                let was = old.find_near(index, *id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
-                let Some(was) = was.filter(|was| *was != row && (mine || number == 0)) else { continue };
-                let corrected = CorrectedRow { number, id: *id, was, is: row };
-                let is_elsewhere = |at, _| is_elsewhere(table, at, corrected, context.interpolation, last_base.tick);
-                let counts = |leaf: &_| mine || predicts_leaf(leaf, row, me);
-                corrections.add_row(table, corrected, correction, counts, is_elsewhere);
-            }
-        }
     }
 
     /// Prepares what is shown at `part` of the way to the next tick, if the input stays as it is.
@@ -250,6 +229,36 @@ impl<G: Game> Predictor<G> {
         self.simulate(tick, me, action, view_context, false);
         self.predicted.ahead.capture(&mut self.world, tick);
         self.predicted.part = part.clamp(0.0, 1.0);
+    }
+}
+
+/// Compares the old prediction with the new one, and keeps the difference to be eased on screen. The old one started
+/// from the first of the bases, the new one from the second. Apart from the predictor, because it knows no game.
+fn compare(
+    context: ViewContext<'_>,
+    me: Option<Seat>,
+    (was, is): (&Snapshot, &Snapshot),
+    (last_base, base): (&Base, Tick),
+    corrections: &mut Corrections,
+    correction: &mut Correction,
+) {
+    for (number, table) in context.schema.tables.iter().enumerate() {
+        let (old, new) = (&was.tables[number], &is.tables[number]);
+        let adopted = adopt((number, table), me, (old, new), (last_base, base));
+        correction.wrong |= adopted.refused;
+        for (parent, id) in &adopted.pairs {
+            corrections.rename(number, old.ids[*parent], *id);
+        }
+        for (index, id) in new.ids.iter().enumerate() {
+            let row = new.row(index);
+            let mine = number > 0 && predicts_row(table, row, me);
+            let was = old.find_near(index, *id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
+            let Some(was) = was.filter(|was| *was != row && (mine || number == 0)) else { continue };
+            let corrected = CorrectedRow { number, id: *id, was, is: row };
+            let is_elsewhere = |at, _| is_elsewhere(table, at, corrected, context.interpolation, last_base.tick);
+            let counts = |leaf: &_| mine || predicts_leaf(leaf, row, me);
+            corrections.add_row(table, corrected, correction, counts, is_elsewhere);
+        }
     }
 }
 

@@ -342,7 +342,8 @@ impl<G: Game> Lockstep<G> {
         }
         let ticks = core::mem::take(&mut self.dropped.1);
         let Some(at) = self.place(tick) else { return };
-        let mut correction = self.correct_shown(at);
+        let new = &self.frames[at].full_state.snapshot;
+        let mut correction = correct_shown(&self.schema, &self.dropped.0, new, &mut self.corrections);
         correction.ticks = ticks;
         stats.count_correction(&correction);
         let first = tick - (ticks - 1);
@@ -351,24 +352,6 @@ impl<G: Game> Lockstep<G> {
             .flat_map(|frame| frame.events.iter().map(|(to, event)| (frame.full_state.tick(), *to, *event)))
             .collect::<Vec<_>>();
         self.events.reconsider(self.me, now, &replayed);
-    }
-
-    /// Finds how far the dropped world was off from that of the frame at `at`, and eases the difference from now on.
-    fn correct_shown(&mut self, at: usize) -> Correction {
-        let Self { schema, dropped: (old, _), frames, corrections, .. } = self;
-        let new = &frames[at].full_state.snapshot;
-        let mut found = Correction { wrong: *old != *new, ..Correction::default() };
-        for (number, table) in schema.tables.iter().enumerate() {
-            let (old, new) = (&old.tables[number], &new.tables[number]);
-            for (index, id) in new.ids.iter().enumerate() {
-                let is = new.row(index);
-                let Some(was) = old.find(*id).filter(|was| *was != is) else { continue };
-                let row = CorrectedRow { number, id: *id, was, is };
-                let is_elsewhere = |at, steps| is_teleport(&table.leaves[at], steps) || table.is_of_rotation(at);
-                corrections.add_row(table, row, &mut found, |_| true, is_elsewhere);
-            }
-        }
-        found
     }
 
     /// Lets go of frames that are neither shown nor needed to find a difference.
@@ -461,4 +444,21 @@ impl<G: Game> Lockstep<G> {
     pub(crate) const fn interpolation(&self) -> &InterpolationBuffer {
         &self.interpolation
     }
+}
+
+/// Finds how far one world was off from another of the same tick, and eases the difference from now on. Apart from the
+/// session, because it knows no game.
+fn correct_shown(schema: &Schema, old: &Snapshot, new: &Snapshot, corrections: &mut Corrections) -> Correction {
+    let mut found = Correction { wrong: old != new, ..Correction::default() };
+    for (number, table) in schema.tables.iter().enumerate() {
+        let (old, new) = (&old.tables[number], &new.tables[number]);
+        for (index, id) in new.ids.iter().enumerate() {
+            let is = new.row(index);
+            let Some(was) = old.find(*id).filter(|was| *was != is) else { continue };
+            let row = CorrectedRow { number, id: *id, was, is };
+            let is_elsewhere = |at, steps| is_teleport(&table.leaves[at], steps) || table.is_of_rotation(at);
+            corrections.add_row(table, row, &mut found, |_| true, is_elsewhere);
+        }
+    }
+    found
 }

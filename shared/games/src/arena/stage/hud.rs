@@ -1,4 +1,4 @@
-//! What is written over the arena: score and clock, the map, pointers at those nearby, and who won.
+//! The display over the arena: score and clock, the map, pointers at ships nearby, and the winner.
 
 use super::{ALARM, CHARGE, Camera, INK, REPAIR, STEEL, VIEW, VOID, space, team_color};
 use crate::arena::{Arena, Gift, Phase, SHIELD_TICKS, Ship};
@@ -7,7 +7,7 @@ use alloc::string::ToString;
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Align, Color, Scene};
 
-/// How far away a ship is pointed at.
+/// The distance up to which a pointer shows a ship.
 const POINTED_AT: f32 = 650.0;
 /// The longer side of the map.
 const MAP_WIDTH: f32 = 104.0;
@@ -23,16 +23,16 @@ pub(super) const fn gift_color(gift: Gift) -> Color {
 
 impl Arena {
     pub(super) fn draw_hud(&self, mine: Option<&Ship>, camera: &Camera, scene: &mut Scene) {
-        // A spectator sees more of the world: what is written must grow with it.
+        // A spectator sees more of the world: texts must grow with it.
         let scale = camera.view.y / VIEW.y;
         if let Some(ship) = mine {
             self.draw_pointers(ship, camera.center, scene);
-            // On a tall screen above the view, not in the midst of it.
+            // On a tall screen the map is above the view, not in the middle of it.
             scene.camera_at_top(camera.center, camera.view);
             self.draw_map(ship, camera.center, scene);
         }
         self.draw_score(mine, camera, scale, scene);
-        // Fingers point into the view.
+        // The camera goes back to the view, because fingers point into it.
         scene.camera(camera.center, camera.view);
         match self.round.phase {
             Phase::Play => draw_wait(mine, camera, scene),
@@ -41,7 +41,7 @@ impl Arena {
         }
     }
 
-    /// Each team's kills and the way that is left to the goal, the clock between them.
+    /// Each team's kills and its progress towards the goal, with the clock between the teams.
     fn draw_score(&self, mine: Option<&Ship>, camera: &Camera, scale: f32, scene: &mut Scene) {
         let top = camera.center + vec2(0.0, 14.0 * scale - camera.view.y / 2.0);
         let plate = |at: Vec2, scene: &mut Scene| scene.rect(at, vec2(40.0, 17.0) * scale, 0.0, VOID.fade(0.45));
@@ -52,7 +52,7 @@ impl Arena {
         scene.text(top, 12.0 * scale, Align::Centre, if is_short { ALARM } else { INK.fade(0.85) }, clock);
         let teams = self.round.teams;
         for team in 0..teams {
-            // Half of the teams on each side of the clock.
+            // Half of the teams are on each side of the clock.
             let half = teams.div_ceil(2);
             let (side, place) = if team < half { (-1.0, half - 1 - team) } else { (1.0, team - half) };
             let at = top + vec2(side * (42.0 + 42.0 * f32::from(place)), 0.0) * scale;
@@ -88,7 +88,7 @@ impl Arena {
         }
     }
 
-    /// The whole world, small, in the upper left corner: what the team's radar knows.
+    /// The map of the world in the upper left corner: it shows the ships on the team's radar.
     fn draw_map(&self, mine: &Ship, center: Vec2, scene: &mut Scene) {
         let scale = MAP_WIDTH / math::max(self.size.x, 1.0);
         let size = self.size * scale;
@@ -111,7 +111,7 @@ impl Arena {
         }
     }
 
-    /// Who won, and the light of it.
+    /// The winner of the round, in a burst of light.
     fn draw_end(&self, team: Option<u8>, mine: Option<&Ship>, camera: &Camera, scale: f32, scene: &mut Scene) {
         let at = camera.center + vec2(0.0, -62.0 * scale);
         let color = team.map_or(INK, team_color);
@@ -141,7 +141,7 @@ impl Arena {
     }
 }
 
-/// When a wreck is back.
+/// The seconds until a wreck is back.
 fn draw_wait(mine: Option<&Ship>, camera: &Camera, scene: &mut Scene) {
     if let Some(ship) = mine.filter(|ship| !ship.is_flying()) {
         let seconds = math::ceil((ship.rebirth_ticks - SHIELD_TICKS) / 30.0) as u8;

@@ -1,5 +1,5 @@
-//! What the arena's ships fly through: stars at three depths, mist, the floor's grid, walls, rocks and the shadows
-//! that they cast on a player's sight, debris and pick-ups.
+//! The space that the arena's ships fly through: stars at three depths, mist, the floor's grid, walls, rocks and the
+//! shadows that they cast on a player's sight, debris and pick-ups.
 
 use super::hud::gift_color;
 use super::{Camera, INK, VOID};
@@ -16,10 +16,11 @@ const GRID: Color = Color::new(0x6f_8fd8);
 const WALL: Color = Color::new(0x6f_d3c7);
 const STAR: Color = Color::new(0xdd_e6ff);
 const GRID_STEP: f32 = 100.0;
-/// How far shadows reach.
+/// The length of shadows.
 const SHADOW: f32 = 1_500.0;
 
-/// Stars of each layer, and how fast it passes: far, middle, near.
+/// The layers of stars, far, middle and near: the number of stars, the part of the camera's speed, the radius and the
+/// opacity.
 const LAYERS: [(u16, f32, f32, f32); 3] = [(260, 0.12, 0.8, 0.45), (140, 0.25, 1.1, 0.65), (60, 0.45, 1.6, 0.9)];
 /// Mist: place in parts of the world, radius in parts of its height, colour.
 const MIST: [(Vec2, f32, u32); 7] = [
@@ -52,7 +53,7 @@ impl Arena {
     }
 }
 
-/// What the rock hides from the player's own eyes.
+/// The area that a rock hides from the player's own ship.
 fn draw_shadow(rock: &Rock, eye: Vec2, scene: &mut Scene) {
     let off = rock.at - eye;
     let side = math::sqrt(math::max(off.length_squared() - rock.radius * rock.radius, 1.0));
@@ -62,7 +63,7 @@ fn draw_shadow(rock: &Rock, eye: Vec2, scene: &mut Scene) {
     scene.polygon(corners.into_iter(), VOID.fade(0.42));
 }
 
-/// A pad, and what lies on it: a cross repairs, arrows fire faster, a shield is armour.
+/// A pad and the pick-up on it: a cross stands for repair, arrows for faster fire, a shield for armour.
 fn draw_item(item: &Item, scene: &mut Scene) {
     let color = gift_color(item.gift);
     if !item.is_there {
@@ -91,7 +92,7 @@ fn draw_item(item: &Item, scene: &mut Scene) {
     }
 }
 
-/// Turns as it drifts: the angle follows from the place.
+/// A stone turns as it drifts: its angle follows from its place.
 fn draw_chunk(chunk: &Chunk, scene: &mut Scene) {
     let turn = (chunk.at.x - chunk.at.y) * 0.03;
     let corner = |corner: u8, size: f32| {
@@ -107,7 +108,7 @@ fn draw_chunk(chunk: &Chunk, scene: &mut Scene) {
     scene.circle(corner(2, 0.4), 2.6, ROCK_DARK);
 }
 
-/// Each layer is a tile that repeats, shifted by its part of the camera's way. The tile is larger than the
+/// Each layer is a tile that repeats, shifted by the layer's part of the camera's path. The tile is larger than the
 /// view, because a tall or wide screen shows more.
 fn draw_stars(center: Vec2, view: Vec2, scene: &mut Scene) {
     let tile = vec2(view.x * 2.0, view.y * 3.4);
@@ -149,7 +150,7 @@ fn draw_walls(size: Vec2, scene: &mut Scene) {
     }
 }
 
-/// Round for ships and shots, a little rough to the eye, lit from the upper left.
+/// A rock is round for ships and shots, a little rough to the eye, and lit from the upper left.
 fn draw_rock(rock: &Rock, seed: f32, scene: &mut Scene) {
     let edge = |shrink: f32, shift: Vec2| {
         (0..28_u8).map(move |corner| {

@@ -1,4 +1,4 @@
-//! What a player sees and hears of the arena, and what cover keeps from them.
+//! The picture and the sounds that a player gets of the arena, and the ships that cover hides from them.
 
 use super::*;
 use crate::arena::{RADAR, Rock, SHOT_SPEED};
@@ -21,7 +21,7 @@ fn without(world: &Arena, me: Option<Seat>) -> Vec<f32> {
     picture(&world, me)
 }
 
-/// Two ships of two teams and a rock in the middle of the way between them.
+/// Two ships of two teams, and a rock in the middle between them.
 fn two_and_a_rock() -> Play<Arena> {
     let mut play = Play::<Arena>::new(2, 1);
     play.world.rocks.retain(|_, _| false);
@@ -37,15 +37,15 @@ fn second(play: &mut Play<Arena>) -> &mut Ship {
 }
 
 #[test]
-fn nothing_on_screen_tells_of_an_enemy_behind_a_rock() {
+fn nothing_on_screen_shows_an_enemy_behind_a_rock() {
     let mut play = two_and_a_rock();
     let me = Some(play.seats[0]);
     let behind = vec2(600.0, 500.0);
-    // On screen, and far beyond its edge, where only the map and a pointer would tell.
+    // One place is on screen, the other far beyond its edge, where only the map and a pointer would show the enemy.
     for at in [behind, vec2(880.0, 500.0)] {
         second(&mut play).at = at;
         assert!(picture(&play.world, me) == without(&play.world, me), "at {at}");
-        // Burning, hit and shielded it is as dark as at rest.
+        // An enemy that burns, is hit or is shielded is as dark as one at rest.
         (second(&mut play).flash_ticks, second(&mut play).plates) = (FLASH_TICKS, 3);
         (second(&mut play).push, second(&mut play).rebirth_ticks) = (Vec2::X, SHIELD_TICKS);
         assert!(picture(&play.world, me) == without(&play.world, me), "at {at}");
@@ -53,13 +53,13 @@ fn nothing_on_screen_tells_of_an_enemy_behind_a_rock() {
         assert!(picture(&play.world, me) != without(&play.world, me), "a friend at {at}");
         second(&mut play).team = 1;
         assert!(picture(&play.world, None) != without(&play.world, None), "spectators see all, at {at}");
-        // The rock is between the two, whoever looks.
+        // The rock hides the two ships from each other.
         let enemy = Some(play.seats[1]);
         assert!(!is_drawn(&picture(&play.world, enemy), vec2(400.0, 500.0)), "from {at}");
     }
 }
 
-/// Whether there is a light in the midst of this place, as of every ship.
+/// Whether there is a light in the middle of this place, as every ship has one.
 fn is_drawn(picture: &[f32], at: Vec2) -> bool {
     const GLOW: f32 = 8.0;
     picture.windows(3).any(|window| window == [GLOW, at.x, at.y])
@@ -76,9 +76,9 @@ fn an_enemy_in_the_open_is_drawn_where_it_is_with_its_health() {
         const RECT: f32 = 3.0;
         let bar = at + vec2(0.0, -24.0);
         assert_eq!(picture.windows(3).any(|window| window == [RECT, bar.x, bar.y]), is_seen, "its bar, at {at}");
-        assert!(is_drawn(&picture, vec2(400.0, 500.0)), "one's own ship");
+        assert!(is_drawn(&picture, vec2(400.0, 500.0)), "the player's own ship");
     }
-    // So near that it is seen through anything.
+    // The enemy is so near that it is seen through anything.
     second(&mut play).at = vec2(400.0 + RADAR - 1.0, 500.0);
     assert!(is_drawn(&picture(&play.world, me), second(&mut play).at));
 }
@@ -90,10 +90,10 @@ fn a_shot_is_seen_wherever_it_flies() {
     let before = picture(&play.world, me).len();
     let shot = Shot { at: vec2(560.0, 500.0), velocity: vec2(SHOT_SPEED, 0.0), team: 1, life_ticks: 9, seat: None };
     play.world.shots.insert(shot);
-    assert!(picture(&play.world, me).len() > before, "behind the rock too: it shines");
+    assert!(picture(&play.world, me).len() > before, "a shot shines behind the rock too");
 }
 
-/// Everything that may happen.
+/// Every kind of event.
 const ALL: [What; 16] = [
     What::Shot,
     What::FarShot,
@@ -114,7 +114,7 @@ const ALL: [What; 16] = [
 ];
 
 #[test]
-fn everything_that_happens_is_heard_and_ones_own_loudest() {
+fn every_event_is_heard_and_a_players_own_events_are_the_loudest() {
     let volume = |what| {
         let tone = Arena::sound(&ArenaEvent { what, who: None, at: Vec2::ZERO }).expect("a sound");
         assert!(tone.volume > 0.0 && tone.volume <= 1.0 && tone.hz > 50.0 && tone.ms > 0, "{what:?}: {tone:?}");
@@ -127,7 +127,7 @@ fn everything_that_happens_is_heard_and_ones_own_loudest() {
 }
 
 #[test]
-fn sparks_fly_where_it_happened() {
+fn sparks_fly_at_the_place_of_an_event() {
     let play = two_and_a_rock();
     let enemy = Some(play.seats[1]);
     let elsewhere = vec2(64.0, 96.0);
@@ -139,11 +139,11 @@ fn sparks_fly_where_it_happened() {
         assert!(burst(enemy).is_none_or(|burst| burst.sparks > 0 && burst.reach > 0.0 && burst.ms > 0), "{what:?}");
     }
     let reach = |what| play.world.burst(&ArenaEvent { what, who: enemy, at: elsewhere }).map(|burst| burst.reach);
-    assert!(reach(What::Kill) > reach(What::Hit), "who bursts is seen from afar");
+    assert!(reach(What::Kill) > reach(What::Hit), "a ship that bursts is seen from afar");
 }
 
 #[test]
-fn what_a_shot_meets_gives_off_sparks_there() {
+fn a_target_that_a_shot_meets_gives_off_sparks_there() {
     let mut play = two_and_a_rock();
     play.world.ships.values_mut().for_each(|ship| (ship.velocity, ship.charge) = (Vec2::ZERO, CHARGE_MAX));
     for (what, clear) in [(What::Chip, false), (What::Hit, true)] {

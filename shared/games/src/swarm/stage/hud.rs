@@ -1,4 +1,4 @@
-//! What is written over the swarm: scores, the map, the selection, and who won.
+//! The display over the swarm: scores, the map, the selection, and the winner.
 
 use super::{Camera, INK, MAP, VOID, color_of};
 use crate::swarm::hand::MAP_AT;
@@ -9,7 +9,7 @@ use alloc::string::ToString;
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Align, Color, Game, Scene};
 
-/// Cells of the map in each direction: each shows the armies that are there.
+/// The number of cells of the map in each direction: each cell shows the armies that are there.
 const CELLS: usize = 46;
 const NAMES: [&str; ARMIES] = ["Cyan", "Coral", "Lime", "Amber", "Violet", "Rose", "Mint", "White"];
 
@@ -31,10 +31,11 @@ impl Swarm {
         }
     }
 
-    /// Each army's score, above it how much of it lives and how many wells it holds; the clock below.
+    /// Each army's score, with its wells above it; below it are bars for its living units and for its way to the goal,
+    /// and below all the clock.
     fn draw_scores(&self, me: Option<usize>, camera: &Camera, scene: &mut Scene) {
         let scale = camera.scale;
-        // Beside the map, for whoever has one.
+        // The scores are beside the map for a player; a spectator has no map.
         let left = if me.is_some() { MAP + 14.0 - VIEW.x / 2.0 } else { -140.0 };
         let width = 280.0 / ARMIES as f32;
         let corner = camera.center + vec2(left, 4.0 - VIEW.y / 2.0) * scale;
@@ -61,7 +62,7 @@ impl Swarm {
         scene.text(corner + vec2(4.0, 31.0) * scale, 8.0 * scale, Align::Left, INK.fade(0.65), clock);
     }
 
-    /// The whole world, small, in the upper left corner of the view.
+    /// The map of the world in the upper left corner of the view.
     fn draw_map(&self, camera: &Camera, scene: &mut Scene) {
         let center = camera.center + MAP_AT;
         let place = |at: Vec2| center + (at / SIZE - Vec2::splat(0.5)) * MAP;
