@@ -11,13 +11,15 @@ import { Pad } from './pad.js';
 import { Room } from './room.js';
 import { mute, muted, play, stop } from './sound.js';
 import { recallInTab, rememberInTab } from './store.js';
-import { WAYS, refusal, repair } from './words.js';
+import { answerTabs, borrowSeat } from './tabs.js';
+import { BLOCKED, WAYS, quiet, refusal, repair } from './words.js';
 
 const HIDDEN_TICK_MS = 100;
 const SAMPLE_MS = 100;
 const SLOW_MS = 250;
 const CONNECTING_MS = 700;
-const BORROW_MS = 250;
+// A match whose seat somebody else took is replaced by another one so many times, without a word.
+const REMATCHES_MAX = 3;
 const SCRIPT_MS = 1000;
 const ROOMY_PX = 880;
 
@@ -39,6 +41,7 @@ let session = null;
 let broken = false;
 let lastSample = 0;
 let lastSlow = 0;
+let rematches = 0;
 // The longest script of a recent frame, in milliseconds, and its time.
 let scriptMs = 0;
 let scriptAt = 0;
@@ -55,6 +58,7 @@ async function boot() {
   try {
     ({ memory } = await init());
   } catch {
+    $('boot').hidden = true;
     return card(['The game could not be loaded', 'The connection broke, or this browser cannot run WebAssembly.', ['reload']], false);
   }
   window.tickwire.ready = true;
@@ -70,8 +74,10 @@ async function boot() {
   lobby = new Lobby(enter, (game) => { if (!session) attract.show(game); });
   lobby.list(JSON.parse(wasm.games()), query.get('game'));
   wireUp();
+  answerTabs(() => session?.seen && !session.over && !session.watch ? { code: session.code, token: session.client.resume_token() } : null);
   showMute();
   for (const button of document.querySelectorAll('#lobby button')) button.disabled = false;
+  $('boot').hidden = true;
   requestAnimationFrame(frame);
   followHash();
   lobby.look();
@@ -93,7 +99,7 @@ function enter({ game, code, via, watch = false }) {
   const now = performance.now();
   const options = { game, code, name: lobby.name, resume: watch ? null : recallInTab(`seat.${code}`), watch, ...link, seed: crypto.getRandomValues(new Uint32Array(1))[0] };
   const client = new wasm.Client(JSON.stringify(options), now);
-  session = { client, wire: new Wire(client), game, code, watch, name: options.name, since: now, seen: false, repairing: false, over: false };
+  session = { client, wire: new Wire(client), game, code, via, watch, code_lost: 0, name: options.name, since: now, seen: false, repairing: false, over: false };
   window.tickwire.client = client;
   setAddress(game, code, watch);
   lobby.choose(game);
@@ -206,10 +212,16 @@ function advance(now) {
 function look(now) {
   const current = stats();
   keepSeat();
+  document.body.dataset.link = current.link;
   if (current.connected) {
     session.seen = true;
     session.repairing = false;
-    room.banner('');
+    rematches = 0;
+    room.banner(quiet(current));
+  } else if (session.wire.blocked) {
+    room.banner(BLOCKED);
+  } else if (session.repairing && !session.over) {
+    room.banner(repair(session.code_lost, current.tries));
   } else if (!session.seen && !session.repairing && !session.over && now - session.since > CONNECTING_MS) {
     room.banner('Connecting…');
   }
@@ -243,7 +255,8 @@ function hear({ kind, text, code }) {
       break;
     case 'reconnecting':
       session.repairing = true;
-      room.banner(repair(code));
+      session.code_lost = code;
+      room.banner(repair(code, 0));
       break;
     case 'reload':
       reloadOnce();
@@ -266,7 +279,14 @@ function reloadOnce() {
 
 /** The end of a session: shows the reason and the next steps. The last picture of the game stays behind the card. */
 function refuse(code) {
-  const { game, code: key, seen } = session;
+  const { game, code: key, seen, via } = session;
+  // The seat of a match was promised to this page, and somebody was faster: that is not the player's business.
+  if (code === 4004 && via === 'match' && !seen && rematches < REMATCHES_MAX) {
+    rematches++;
+    goToLobby();
+    lobby.match();
+    return;
+  }
   session.over = true;
   room.banner('');
   const back = { game, code: key, via: 'code', watch: session.watch };
@@ -306,24 +326,6 @@ function card([title, text, ways], lobbyToo, acts = {}) {
   dialog.oncancel = lobbyToo ? () => goToLobby() : (event) => event.preventDefault();
   if ($('qr').open) $('qr').close();
   if (!dialog.open) dialog.showModal();
-}
-
-// Each use of a seat ticket makes a new one, so the tab that took over a seat has the only valid ticket.
-const tabs = window.BroadcastChannel && new BroadcastChannel('tickwire');
-let lent = null;
-if (tabs) {
-  tabs.onmessage = ({ data: { ask, code, token } }) => {
-    if (ask && session?.code === ask && session.seen && !session.over) tabs.postMessage({ code: ask, token: session.client.resume_token() });
-    else if (token) lent?.(code, token);
-  };
-}
-
-function borrowSeat(wanted) {
-  return new Promise((resolve) => {
-    setTimeout(() => resolve(null), BORROW_MS);
-    lent = (code, token) => { if (code === wanted) resolve(token); };
-    tabs?.postMessage({ ask: wanted });
-  });
 }
 
 /** The part of the window that the bar, an open overlay and, on an upright phone or for a spectator, the controls leave to the game. */

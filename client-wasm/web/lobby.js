@@ -2,20 +2,25 @@
 
 import { Refused, createRoom, findMatch, findRoom, listRooms } from './net.js';
 import { recall, remember } from './store.js';
+import { playingElsewhere } from './tabs.js';
 import { trouble } from './words.js';
 
 const CODE_LEN = 6;
 const ROOMS_SHOWN = 3;
 const ROOMS_MS = 5000;
+// Presses within this time are one wish, the last one: nothing is asked of the server for the others.
+const WISH_MS = 60;
 const MOODS = ['Quiet', 'Lucky', 'Swift', 'Amber', 'Bold', 'Mellow', 'Sunny', 'Nimble', 'Brisk', 'Gentle'];
 const ANIMALS = ['Heron', 'Otter', 'Lynx', 'Finch', 'Marten', 'Puffin', 'Badger', 'Gecko', 'Ibis', 'Hare'];
 
 const $ = (id) => document.getElementById(id);
 const any = (list) => list[Math.floor(Math.random() * list.length)];
 
-/** The code in a text that was typed or pasted: a code with spaces or dashes, or a whole link. */
+/** The code in a text that was typed or pasted: a code with spaces or dashes, a whole link, or our own invitation. */
 export function tidyCode(text) {
-  return text.slice(text.lastIndexOf('#') + 1).toUpperCase().replace(/[^A-Z0-9]/g, '').slice(0, CODE_LEN);
+  const invited = /code is ([A-Za-z0-9]{6})\b/.exec(text)?.[1];
+  const wanted = text.includes('#') ? text.slice(text.lastIndexOf('#') + 1) : invited ?? text;
+  return wanted.toUpperCase().replace(/[^A-Z0-9]/g, '').slice(0, CODE_LEN);
 }
 
 export class Lobby {
@@ -23,6 +28,7 @@ export class Lobby {
   #rooms = [];
   #rows = [];
   #asked = 0;
+  #wish = null;
   #enter;
   #onGame;
 
@@ -100,11 +106,11 @@ export class Lobby {
   }
 
   match() {
-    return this.#go($('quick'), '', async () => ({ ...await findMatch(this.game), via: 'match' }));
+    return this.#go($('quick'), '', async (signal, avoid) => ({ ...await findMatch(this.game, avoid, signal), via: 'match' }));
   }
 
   create() {
-    return this.#go($('create'), '', async () => ({ ...await createRoom(this.game), via: 'create' }));
+    return this.#go($('create'), '', async (signal) => ({ ...await createRoom(this.game, signal), via: 'create' }));
   }
 
   /** Joins a room; with `watch` as a spectator. */
@@ -116,7 +122,7 @@ export class Lobby {
       return false;
     }
     const button = watch ? $('watch') : $('join').querySelector('[type=submit]');
-    return this.#go(button, code, async () => ({ ...await findRoom(code), code, via: 'code', watch }));
+    return this.#go(button, code, async (signal) => ({ ...await findRoom(code, signal), code, via: 'code', watch }));
   }
 
   /** Requests the public rooms, while the list is visible. */
@@ -200,18 +206,26 @@ export class Lobby {
     this.#listRooms(true);
   }
 
+  /** The last wish wins: an earlier one is given up, and if it is recent enough the server never hears of it. */
   async #go(button, code, find) {
     if (button.disabled) return false;
     remember('name', this.name);
     this.say('');
+    this.#wish?.abort();
+    const wish = this.#wish = new AbortController();
     button.disabled = true;
     try {
-      this.#enter(await find());
+      // A match against oneself in another tab is no match.
+      const avoid = await playingElsewhere(WISH_MS);
+      if (wish.signal.aborted) return false;
+      const found = await find(wish.signal, avoid);
+      if (wish.signal.aborted) return false;
+      this.#enter(found);
       $('code').value = '';
       return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.say(trouble(error.status, code));
+      if (!wish.signal.aborted) this.say(trouble(error.status, code));
       return false;
     } finally {
       button.disabled = false;

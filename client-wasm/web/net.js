@@ -2,11 +2,16 @@
 // The client decides when to connect, retry or give up; this file only carries that out.
 
 const SUBPROTOCOL = 'tickwire.1';
+const BLOCKED_TRIES = 3;
 
 /** The socket of one client. Call `pump` after every call that may give the client messages to send. */
 export class Wire {
+  /** Whether the page's address answers requests and yet no WebSocket has opened, time after time. */
+  blocked = false;
   #client;
   #socket = null;
+  #opened = false;
+  #failures = 0;
 
   constructor(client) {
     this.#client = client;
@@ -38,16 +43,26 @@ export class Wire {
     this.#drop();
     const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`, SUBPROTOCOL);
     socket.binaryType = 'arraybuffer';
-    socket.onopen = () => this.#tell((client, now) => client.opened(now));
+    socket.onopen = () => {
+      this.#opened = true;
+      this.blocked = false;
+      this.#tell((client, now) => client.opened(now));
+    };
     // Messages are received and answered here, not in the next frame: a hidden tab has no frames but must acknowledge.
     socket.onmessage = ({ data }) => {
       if (typeof data !== 'string') this.#tell((client, now) => client.receive(new Uint8Array(data), now));
     };
     socket.onclose = ({ code }) => {
       this.#socket = null;
+      if (!this.#opened && ++this.#failures >= BLOCKED_TRIES) this.#suspect();
       this.#tell((client, now) => client.closed(code, now));
     };
     this.#socket = socket;
+  }
+
+  /** A proxy that does not pass on the upgrade answers everything else. */
+  async #suspect() {
+    this.blocked = await listRooms().then(() => !this.#opened, () => false);
   }
 
   #tell(what) {
@@ -76,11 +91,11 @@ export class Refused extends Error {
   }
 }
 
-async function ask(path, body) {
+async function ask(path, body, signal) {
   const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   let status = 0;
   try {
-    const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(8000) });
+    const answer = await fetch(path, { ...options, signal: signal ? AbortSignal.any([signal, AbortSignal.timeout(8000)]) : AbortSignal.timeout(8000) });
     status = answer.status;
     if (answer.ok) return await answer.json();
   } catch {
@@ -90,6 +105,7 @@ async function ask(path, body) {
 }
 
 export const listRooms = () => ask('/api/rooms');
-export const createRoom = (game) => ask('/api/rooms', { game });
-export const findMatch = (game) => ask('/api/match', { game });
-export const findRoom = (code) => ask(`/api/rooms/${encodeURIComponent(code)}`);
+export const createRoom = (game, signal) => ask('/api/rooms', { game }, signal);
+/** A match that is none of the rooms in `avoid`. */
+export const findMatch = (game, avoid, signal) => ask('/api/match', { game, avoid }, signal);
+export const findRoom = (code, signal) => ask(`/api/rooms/${encodeURIComponent(code)}`, undefined, signal);

@@ -13,6 +13,19 @@ const DEAD_ZONE = 0.18;
 const STICK_PX = 52;
 const MOUSE_IDLE_MS = 2000;
 
+let gamepadsForbidden = false;
+
+/** The gamepads. A frame without the permission throws on each question: it is asked once, then left alone. */
+function gamepads() {
+  if (gamepadsForbidden) return [];
+  try {
+    return navigator.getGamepads();
+  } catch {
+    gamepadsForbidden = true;
+    return [];
+  }
+}
+
 /** Reads every device; `poll` fills and returns the same object each frame. */
 export class Pad {
   /** Whether keys belong to the game: false in the lobby, where they belong to the page. */
@@ -183,7 +196,7 @@ export class Pad {
   }
 
   #gamepad(state) {
-    for (const pad of navigator.getGamepads()) {
+    for (const pad of gamepads()) {
       if (!pad?.connected) continue;
       const [x = 0, y = 0] = pad.axes;
       if (Math.hypot(x, y) > DEAD_ZONE) {

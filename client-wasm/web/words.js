@@ -36,8 +36,12 @@ export function refusal(code, room, seen) {
   }
 }
 
-/** One calm line while the client reconnects. */
-export function repair(code) {
+/** One calm line while the client reconnects, with the number of the try from the second on. */
+export function repair(code, tries) {
+  return tries > 1 ? `${reason(code)} Try ${tries}.` : reason(code);
+}
+
+function reason(code) {
   switch (code) {
     case 1011: return 'The room failed. Reconnecting…';
     case 1012: return 'The server is restarting. Your seat is kept.';
@@ -49,9 +53,19 @@ export function repair(code) {
   }
 }
 
+/** One line while nothing arrives although the connection stands; empty while all is well. */
+export function quiet({ link, silent_ms }) {
+  if (link === 'offline') return 'You are offline. Your seat is kept for a while.';
+  return link === 'silent' ? `No word from the server for ${Math.round(silent_ms / 1000)} s…` : '';
+}
+
+/** The page loads over this address, and a WebSocket does not open. */
+export const BLOCKED = 'This address does not carry WebSocket connections. A proxy in front of the server may have to be told to.';
+
 /** The line under the lobby's controls for a failed request; status 0 means no answer. */
 export function trouble(status, room) {
   if (status === 404) return room ? `No room has the code ${room}. Ask your friend for the code again.` : 'The server does not know this game.';
+  if (status === 403) return 'The server does not accept this page: its address and the page\'s differ. A proxy may have to pass on the Host header.';
   if (status === 429) return 'Too many tries. Wait a few seconds.';
   if (status === 503) return 'The server is full or restarting. Try again in a moment.';
   return 'No answer from the server. Try again in a moment.';

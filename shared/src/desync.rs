@@ -1,7 +1,7 @@
 //! Desync: how two machines that disagree find out where, and how the client is corrected without starting over.
 //!
 //! ```text
-//! client  Dispute     its hashes since both last agreed; with snapshots, the tick of the world that the delta misfits
+//! client  Dispute     its hashes since both last agreed; with snapshots, the baseline that a delta did not fit
 //! server  RowHashes   the first tick that differs, with a hash per row
 //! client  RowDump     its rows that differ
 //! server  Correction  the leaves that differ, as they are on the server; or a keyframe when there are too many

@@ -16,6 +16,10 @@ use serde::de::DeserializeOwned;
 /// the determinism check. [`Game::step`] must be a function of the state, the inputs and the context's generator. It
 /// uses no clock, no I/O and no order of a `HashMap`, and of the float operations only `+ - * /`, `sqrt` and the
 /// functions of [`math`](crate::math).
+///
+/// A tick begins with the changes of the roster, as calls of [`Game::join`] and [`Game::leave`] in their order, and
+/// goes on with [`Game::step`]. Afterwards the world is rounded to its wire integers (see [`state`](crate::state)), so
+/// that the server goes on from the same values that a client receives.
 pub trait Game: State + Default + Send + 'static {
     /// The input of one player for one tick. Derive it: `#[derive(Input)]`.
     type Input: Input;
@@ -185,7 +189,7 @@ pub enum Mode {
     },
 }
 
-/// Why a seat became free.
+/// The reason for which a seat became free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leave {
     /// The player left for good.

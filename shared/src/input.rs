@@ -54,7 +54,7 @@ impl ViewAge {
     /// An age of so many ticks, rounded and kept within 1 to 255 sixteenths.
     #[must_use]
     pub fn from_ticks(ticks: f64) -> Self {
-        // The cast makes a value that is no number 0.
+        // A value that is no number becomes 0 by the cast.
         let parts = libm::round(ticks * f64::from(VIEW_AGE_PARTS)) as i64;
         Self(u8::try_from(parts.clamp(1, i64::from(u8::MAX))).unwrap_or(u8::MAX))
     }

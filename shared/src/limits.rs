@@ -18,11 +18,11 @@ pub const TABLES_MAX: usize = 32;
 /// [`PAST_MS_MAX`] ago, lies after the second of them; the first says how fast things moved there.
 pub const SNAPSHOT_HISTORY_LEN: usize = 17;
 
-/// The age, in milliseconds, that the world may have by which a player's input is judged (`Step::past`). No player is
-/// hit for longer than this after they reached cover. It is enough for a round trip of 150 ms with stalls of 200 ms on
-/// both ways, which the input lead and the interpolation delay cover; a view over a good link is a third as old, and
-/// judged as such. A client that claims an older view is given this age. Above 30 Hz the bound is as much as the
-/// history holds, see `Rules::past_ticks_max`.
+/// The age, in milliseconds, of the oldest world by which a player's input is judged (`Step::past`). No player is hit
+/// for longer than this after they reached cover. It is enough for a round trip of 150 ms with stalls of 200 ms on both
+/// ways, which the input lead and the interpolation delay cover; a view over a good link is a third as old, and judged
+/// as such. A client that claims an older view is given this age. Above 30 Hz the bound is as much as the history
+/// holds, see `Rules::past_ticks_max`.
 pub const PAST_MS_MAX: u32 = 530;
 
 /// Encodings of each section that are kept per tick: against the last tick, against two older ones, and the keyframe. A

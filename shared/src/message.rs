@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! client  0x01 hello      bincode          server  0x81 welcome   bincode
-//!         0x02 input      input::Frame             0x82 control   bincode
+//!         0x02 input      InputFrame               0x82 control   bincode
 //!         0x03 control    bincode                  0x83 evidence  bincode
 //!         0x04 evidence   bincode                  0xc0 snapshot  SnapshotHead, priors, events, sections;
 //!                                                                 in lockstep: SnapshotHead, then see lockstep

@@ -84,7 +84,7 @@ pub struct Figure {
     pub color: Color,
 }
 
-/// A short sound, made by one oscillator.
+/// A short sound of one pitch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tone {
     /// Pitch in hertz.
@@ -100,13 +100,13 @@ pub struct Tone {
 /// The shape of a sound's wave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wave {
-    /// Soft.
+    /// A soft sound.
     Sine,
-    /// Hollow.
+    /// A hollow sound.
     Square,
-    /// Round.
+    /// A round sound.
     Triangle,
-    /// Sharp.
+    /// A sharp sound.
     Saw,
     /// A burst of noise.
     Noise,

@@ -36,7 +36,7 @@ pub enum DecodeError {
     /// A first byte that names no message, or a field that names no known kind.
     #[error("unknown message kind {0:#04x}")]
     UnknownKind(u8),
-    /// A delta that names a row its baseline does not have, or a row twice.
+    /// A delta that names a row which its baseline does not have, or a row twice.
     #[error("delta does not fit its baseline")]
     BaselineMismatch,
     /// The hash of the decoded section is not the one that was sent.

@@ -1,9 +1,9 @@
 //! A warm room allocates nothing: not for a tick, not for snapshots, not for inputs that come in. Nor does a client
-//! that makes its world what a snapshot says.
+//! that restores its world from a snapshot.
 //!
-//! Alone in its binary, because the allocator that counts is the whole program's. Counts are per thread, so the
-//! test program's own threads do not disturb them. The world itself may grow: the warm-up begins with a time in which
-//! the players do what makes it as large as it gets.
+//! These tests are alone in their binary, because the allocator that counts is the whole program's. Counts are per
+//! thread, so the test program's own threads do not disturb them. The world itself may grow: the warm-up begins with a
+//! time in which the players give the inputs that make it as large as it gets.
 
 #[cfg(test)]
 #[path = "../it/gallery.rs"]
@@ -25,7 +25,7 @@ mod warm {
 
     const EXCITED_TICKS: u32 = 300;
 
-    /// A room whose players are the game's bots behind messages.
+    /// A room whose players are the game's bots, which send real messages.
     struct Busy<G: Game> {
         room: Room<G>,
         members: Vec<(MemberId, Seat)>,
@@ -33,7 +33,7 @@ mod warm {
         dice: Rng,
         world: G,
         tick: Tick,
-        /// Of the whole world, in lockstep.
+        /// The hash of the full state, in lockstep.
         hash: u32,
         messages: Vec<Vec<u8>>,
         bytes: usize,
@@ -52,11 +52,12 @@ mod warm {
             Self { room, members, codec, dice, world, tick: Tick(0), hash: 0, messages, bytes: 0 }
         }
 
-        /// What the players send before the next tick; not part of what is measured.
+        /// Makes the messages that the players send before the next tick; this is not part of the measurement.
         fn prepare(&mut self, excite: impl Fn(&mut G::Input)) {
             self.room.newest().restore(&mut self.world);
             self.tick = self.room.newest().tick.next();
-            // So old that the room remembers no hash for it: what a client holds is tested elsewhere.
+            // The acknowledged tick is so old that the room remembers no hash for it: the worlds of clients are tested
+            // elsewhere.
             let acked = self.tick.0.checked_sub(u32::try_from(SNAPSHOT_HISTORY_LEN).unwrap() + 2);
             let mut ack = acked.map(|tick| Ack { tick: Tick(tick), hash: 0 });
             if G::RULES.is_lockstep() {
@@ -77,7 +78,7 @@ mod warm {
             }
         }
 
-        /// What a shard does for a room in one tick.
+        /// Does everything that a shard does for a room in one tick.
         fn turn(&mut self) {
             for ((member, _), message) in self.members.iter().zip(&self.messages) {
                 self.room.receive(*member, message).expect("a good message");
@@ -88,7 +89,7 @@ mod warm {
                 match self.room.poll_snapshot(*member) {
                     SnapshotPoll::Frame(frame) => self.bytes += frame.len(),
                     SnapshotPoll::Wait => {}
-                    SnapshotPoll::Close(code) => panic!("closed with {code:?}"),
+                    SnapshotPoll::Close(code) => panic!("the room closed a member with {code:?}"),
                 }
             }
         }
@@ -121,7 +122,7 @@ mod warm {
     }
 
     #[test]
-    fn the_counter_counts() {
+    fn the_allocation_counter_counts() {
         let info = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8; 100])));
         assert_eq!(info.count_total, 1);
     }
@@ -134,7 +135,7 @@ mod warm {
     }
 
     #[test]
-    fn a_warm_tick_in_which_players_look_back_allocates_nothing() {
+    fn a_warm_tick_with_lag_compensation_allocates_nothing() {
         let (allocations, bytes) = measure::<Gallery>(Gallery::RULES.seats, 3_600, 1_200, |_| {});
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
@@ -147,7 +148,7 @@ mod warm {
         assert_eq!(allocations, 0);
     }
 
-    /// A world with everything that has memory of its own.
+    /// A world with every kind of field that has memory of its own.
     #[derive(State, Clone, Default)]
     struct Attic {
         #[state(max = 4)]
@@ -208,7 +209,7 @@ mod warm {
             assert_eq!(restored.count_total, 0);
             let captured = allocation_counter::measure(|| again.capture(&mut world, Tick(1)));
             assert_eq!(captured.count_total, 0);
-            assert_eq!(again, *snapshot, "and it is the same world");
+            assert_eq!(again, *snapshot, "the world is the same");
         }
     }
 
@@ -225,7 +226,7 @@ mod warm {
     }
 
     #[test]
-    fn a_restore_allocates_nothing_for_rows_that_stay_when_others_come_and_go() {
+    fn a_restore_allocates_nothing_for_a_row_that_stays_when_others_come_and_go() {
         const OF_ONE_ROW: u64 = 2;
         let (mut world, mut again) = (Attic::default(), Snapshot::empty(&Schema::of::<Attic>()));
         boxes(1, &[]).restore(&mut world);
@@ -234,7 +235,8 @@ mod warm {
             (&[], OF_ONE_ROW),
             (&[3, 8], 0),
             (&[8], OF_ONE_ROW),
-            // What comes takes over what goes: box 8 fits into box 3's memory, but box 3 not into box 5's.
+            // A row that comes takes the memory of one that goes: box 8 fits into box 3's memory, but box 3 does not
+            // fit into box 5's.
             (&[3], 0),
             (&[5], OF_ONE_ROW),
         ];
@@ -244,7 +246,7 @@ mod warm {
             let is_warm = usize::from(seed) >= 2 + 2 * shapes.len();
             assert!(!is_warm || restored.count_total <= allocations, "{} without {gone:?}", restored.count_total);
             again.capture(&mut world, Tick(1));
-            assert_eq!(again, snapshot, "and it is the same world");
+            assert_eq!(again, snapshot, "the world is the same");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Ways into a room, and words for those who do not get in.
+//! Ways into a room, and the words that a player reads who does not get in.
 
 use crate::page::{Page, Screen};
 use crate::serving::Serving;
@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use tickwire::{Game, Rules};
 use tickwire_games::{Arena, Paddles};
 
-/// An opponent comes within so many seconds of the game's own time: people are waited for in the first two.
+/// A bot comes as an opponent within this many seconds of the game's own time: in the first two the room waits for
+/// people.
 const OPPONENT_SECONDS: u32 = 3;
 
-/// Notes how many snapshots had come when there first was an opponent, looking at each message by itself.
+/// Counts the snapshots until the first opponent is there, and looks at each message by itself.
 const WATCH_FOR_OPPONENT: &str = "(() => { let playing = null; \
     Object.defineProperty(window.tickwire, 'client', { get: () => playing, set: (client) => { \
         playing = client; \
@@ -24,7 +25,8 @@ const WATCH_FOR_OPPONENT: &str = "(() => { let playing = null; \
         }; \
     } }); return true; })()";
 
-/// A quick match, alone: an opponent comes by the tick that is promised, however long a busy browser takes to show it.
+/// Plays a quick match alone. An opponent has to come by the promised tick, and the count of snapshots tells that tick
+/// even when a busy browser takes long to show it.
 async fn quick_match<G: Game>(serving: &Serving, screen: Screen) -> Page {
     let Rules { name, tick_rate_hz, .. } = G::RULES;
     let page = Page::open(serving.address(), &format!("/?game={name}"), screen).await;
@@ -41,7 +43,7 @@ async fn quick_match<G: Game>(serving: &Serving, screen: Screen) -> Page {
 async fn a_quick_match_has_an_opponent_at_once() {
     let serving = Serving::start();
     let paddles = quick_match::<Paddles>(&serving, Screen::Desktop).await;
-    // In lockstep four a second.
+    // A client compares four hashes a second in lockstep.
     paddles.wait_until("window.tickwire.stats().hashes_compared > 12").await;
     paddles.assert_sound().await;
     let arena = quick_match::<Arena>(&serving, Screen::Desktop).await;
@@ -50,7 +52,7 @@ async fn a_quick_match_has_an_opponent_at_once() {
     arena.assert_sound().await;
 }
 
-/// How many people the server counts in a public room; `null` for one that is not listed.
+/// The number of people that the server counts in a public room; `null` for a room that is not listed.
 const COUNTED: &str = "fetch('/api/rooms').then((answer) => answer.json())\
     .then((rooms) => rooms.find(({ code }) => code === CODE)?.players ?? null)";
 
@@ -59,7 +61,7 @@ async fn people_in(page: &Page, code: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_public_match_is_watched_from_the_lobby_and_its_player_notices_nothing() {
+async fn a_spectator_watches_a_public_match_from_the_lobby_and_its_player_notices_nothing() {
     let serving = Serving::start();
     let player = quick_match::<Paddles>(&serving, Screen::Desktop).await;
     let code = player.wait_connected().await;
@@ -70,7 +72,7 @@ async fn a_public_match_is_watched_from_the_lobby_and_its_player_notices_nothing
     watcher.wait_until("window.tickwire.stats().connected && window.tickwire.stats().others.length === 2").await;
     let stats = watcher.stats().await;
     assert_eq!((&stats["code"], &stats["seat"], &stats["players"]), (&json!(code), &Value::Null, &json!(2)), "{stats}");
-    // What the player does is seen.
+    // The spectator sees the player's paddle move.
     for (key, way) in [(Key::Down, 1), (Key::Up, -1)] {
         let seen = "window.tickwire.stats().others.find(({ seat }) => seat === 0).y";
         let before = watcher.eval(seen).await;
@@ -79,8 +81,8 @@ async fn a_public_match_is_watched_from_the_lobby_and_its_player_notices_nothing
         player.key(key, false).await;
     }
     watcher.picture("watching-paddles").await;
-    assert_eq!(people_in(&watcher, &code).await, 1, "who watches is in no seat");
-    // So the other seat is still there for somebody who plays.
+    assert_eq!(people_in(&watcher, &code).await, 1, "a spectator takes no seat");
+    // The other seat is therefore still free for a second player.
     let second = quick_match::<Paddles>(&serving, Screen::Desktop).await;
     assert_eq!(second.wait_connected().await, code);
     player.wait_until("!JSON.parse(window.tickwire.client.players()).some(({ bot }) => bot)").await;
@@ -90,19 +92,26 @@ async fn a_public_match_is_watched_from_the_lobby_and_its_player_notices_nothing
     for page in [&player, &watcher] {
         page.assert_sound().await;
     }
-    // Back in the lobby the match is full, and can be watched all the same.
-    watcher.client.find(Locator::Id("leave")).await.expect("a way out").click().await.expect("it is taken");
+    // The lobby shows the match as full now, and the match can be watched all the same.
+    watcher
+        .client
+        .find(Locator::Id("leave"))
+        .await
+        .expect("a button to leave")
+        .click()
+        .await
+        .expect("the button can be clicked");
     watcher.wait_until("document.querySelector('[data-testid=rooms] li span').textContent === 'full'").await;
     assert_eq!(watcher.eval("document.querySelector('[data-testid=join-public]').hidden").await, true);
     watcher.click("watch-public").await;
     watcher.wait_until("window.tickwire.stats().connected").await;
-    // Who wants to play is told that there is no seat.
+    // A spectator that wants to play is informed that there is no seat.
     watcher.click("play-here").await;
     watcher.wait_until("document.getElementById('card').open && document.body.innerText.includes('full')").await;
 }
 
 #[tokio::test]
-async fn a_typed_code_is_watched_by_keyboard_alone() {
+async fn a_room_is_watched_and_joined_by_its_typed_code_with_the_keyboard_alone() {
     let serving = Serving::start();
     let player = Page::open(serving.address(), "/?game=arena", Screen::Desktop).await;
     player.click("create-room").await;
@@ -113,7 +122,7 @@ async fn a_typed_code_is_watched_by_keyboard_alone() {
     watcher.press_key(Key::Enter).await;
     watcher.wait_until("window.tickwire.stats().connected && window.tickwire.stats().others.length === 1").await;
     assert_eq!(watcher.stats().await["seat"], Value::Null);
-    // Somebody is needed, and a seat is free: one key plays.
+    // The room has a free seat: one key press on the focused button takes it.
     watcher.eval("document.getElementById('play').focus()").await;
     watcher.press_key(Key::Enter).await;
     watcher.wait_connected().await;
@@ -143,7 +152,7 @@ async fn a_phone_plays_with_fingers() {
     );
     page.wait_until(&moved).await;
     let wide = page.eval("document.documentElement.scrollWidth > innerWidth").await;
-    assert_eq!(wide, false, "nothing lies outside of the screen");
+    assert_eq!(wide, false, "the page is not wider than the screen");
     page.picture("phone").await;
     page.assert_sound().await;
 }

@@ -1,4 +1,4 @@
-//! Lockstep in real browsers: rollback on a bad network, thousands of units, spectators, and a world that is damaged.
+//! Lockstep in real browsers: rollback on a bad network, thousands of units, spectators, and a damaged world.
 
 use crate::page::{Page, Screen};
 use crate::serving::Serving;
@@ -7,10 +7,10 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What one frame's script may take, in milliseconds.
+/// The longest time that one frame's script may take, in milliseconds.
 const SCRIPT_MS_MAX: f64 = 20.0;
 
-/// Script times of the frames from now on, for so many seconds, in milliseconds and in order.
+/// The script times of the frames of the next `seconds` seconds, in milliseconds and sorted.
 pub(crate) async fn script_times(page: &Page, seconds: u32) -> Vec<f64> {
     let script = format!(
         "const done = arguments[arguments.length - 1], times = [], end = performance.now() + {seconds} * 1000;
@@ -35,7 +35,7 @@ async fn enter(address: SocketAddr, path: &str) -> Page {
 }
 
 #[tokio::test]
-async fn two_play_paddles_over_a_bad_network_without_a_hitch() {
+async fn two_browsers_play_paddles_over_a_bad_network_without_a_hitch() {
     let serving = Serving::start();
     let link = "latency_ms=120&jitter_ms=20";
     let first = Page::open(serving.address(), &format!("/?game=paddles&{link}"), Screen::Desktop).await;
@@ -43,14 +43,14 @@ async fn two_play_paddles_over_a_bad_network_without_a_hitch() {
     let code = first.wait_connected().await;
     let second = enter(serving.address(), &format!("/?game=paddles&{link}#{code}")).await;
     first.wait_until("window.tickwire.stats().players === 2").await;
-    // Two who cannot guess what the other does: for some seconds, or a minute with `TICKWIRE_SEEDS=5`.
+    // Neither client can guess the other player's keys, for some seconds, or for a minute with `TICKWIRE_SEEDS=5`.
     let factor = std::env::var("TICKWIRE_SEEDS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
     let (mut worst, mut all_late) = (0.0_f64, 0);
     for round in 0..6 * factor {
         let (key, other) = if round % 2 == 0 { (Key::Down, Key::Up) } else { (Key::Up, Key::Down) };
         tokio::join!(first.key(key, true), second.key(other, true));
         let (times, _) = tokio::join!(script_times(&first, 2), script_times(&second, 2));
-        // A browser that has to share two cores with another one is now and then held up for a frame.
+        // A browser that shares two cores with another browser is held up for a frame now and then.
         let late = times.iter().filter(|ms| **ms > SCRIPT_MS_MAX).count();
         assert!(times.len() > 30 && late <= 1, "{late} of {} frames took longer: {:?}", times.len(), times.last());
         all_late += late;
@@ -73,7 +73,7 @@ async fn thousands_of_units_obey_a_mouse() {
     page.click("quick-match").await;
     page.wait_connected().await;
     page.wait_until("window.tickwire.stats().tick > 60").await;
-    // What is heard says what was done: 620 Hz when units were sent somewhere.
+    // The sounds tell which action the game has taken: it plays 620 Hz when units are sent somewhere.
     let listen = "(() => { const client = window.tickwire.client, poll = client.poll_sound.bind(client); \
                   window.heard = []; client.poll_sound = () => { const tone = poll(); \
                   if (tone) window.heard.push(tone[0]); return tone; }; return true; })()";
@@ -94,7 +94,7 @@ async fn thousands_of_units_obey_a_mouse() {
 }
 
 #[tokio::test]
-async fn a_spectator_of_a_running_match_sees_it_at_once() {
+async fn a_spectator_sees_a_running_match_at_once() {
     let serving = Serving::start();
     let player = Page::open(serving.address(), "/?game=swarm", Screen::Desktop).await;
     player.click("quick-match").await;
@@ -102,7 +102,10 @@ async fn a_spectator_of_a_running_match_sees_it_at_once() {
     player.wait_until("window.tickwire.stats().tick > 200").await;
     let watcher = Page::open(serving.address(), &format!("/?game=swarm&watch=1#{code}"), Screen::Phone).await;
     let sees = "window.tickwire.stats().connected && window.tickwire.stats().others.length > 0";
-    assert!(watcher.wait_for(sees, Duration::from_secs(2)).await.is_some(), "within two seconds");
+    assert!(
+        watcher.wait_for(sees, Duration::from_secs(2)).await.is_some(),
+        "the spectator sees the match within two seconds"
+    );
     watcher.wait_until("window.tickwire.stats().hashes_compared > 10").await;
     let stats = watcher.stats().await;
     assert_eq!((&stats["seat"], &stats["keyframes"]), (&Value::Null, &1.into()), "{stats}");
@@ -113,14 +116,15 @@ async fn a_spectator_of_a_running_match_sees_it_at_once() {
 }
 
 #[tokio::test]
-async fn a_damaged_world_is_set_right_while_one_plays_on() {
+async fn a_damaged_world_is_repaired_while_its_player_plays_on() {
     let serving = Serving::start();
     for game in ["paddles", "arena", "swarm"] {
         let page = Page::open(serving.address(), &format!("/?game={game}"), Screen::Desktop).await;
         page.click("create-room").await;
         page.wait_connected().await;
         page.wait_until("window.tickwire.stats().snapshots > 60").await;
-        // One that is overwritten at once does no harm: then another is damaged.
+        // A damaged field that is overwritten at once does no harm, and nothing is repaired: the next seed damages
+        // another one.
         let mut healed = None;
         for seed in 1..=3 {
             assert_eq!(page.eval(&format!("window.tickwire.client.damage({seed})")).await, Value::Bool(true));
@@ -139,19 +143,19 @@ async fn a_damaged_world_is_set_right_while_one_plays_on() {
 }
 
 #[tokio::test]
-async fn a_tunnel_is_come_out_of() {
+async fn a_client_comes_out_of_a_tunnel_without_reconnecting() {
     let serving = Serving::start();
     let page = enter_quick(serving.address(), "/?game=arena&profile=4g-train").await;
-    // The profile has a tunnel of a second or so, four times a minute: nothing comes meanwhile.
+    // The profile has a tunnel of about a second four times a minute, in which no message comes.
     let watch = "(() => { let tick = -1, since = performance.now(); window.longest = 0; \
                  setInterval(() => { const now = performance.now(), newest = window.tickwire.stats().tick; \
                  if (newest === tick) window.longest = Math.max(window.longest, now - since); \
                  else [tick, since] = [newest, now]; }, 50); return true; })()";
     page.eval(watch).await;
-    assert!(page.wait_for("window.longest > 500", Duration::from_secs(50)).await.is_some(), "there is a tunnel");
+    assert!(page.wait_for("window.longest > 500", Duration::from_secs(50)).await.is_some(), "the link has a tunnel");
     let before = page.stats().await["tick"].as_u64().expect("a number");
     page.wait_until(&format!("window.tickwire.stats().tick > {before} + 60")).await;
-    assert_eq!(page.stats().await["welcomes"], 1, "it is ridden out without connecting again");
+    assert_eq!(page.stats().await["welcomes"], 1, "the client rides the tunnel out without reconnecting");
     page.assert_sound().await;
 }
 

@@ -1,7 +1,7 @@
 //! The page in real browsers: headless Chromium, driven through the same buttons and keys that people use.
 //!
-//! Needs Chromium, chromedriver and the built bundle; `cargo verify` sees to all of them. With
-//! `TICKWIRE_SCREENSHOTS` set to a folder, pictures of the running games are left there.
+//! The tests need Chromium, chromedriver and the built bundle; `cargo verify` sees to all of them. With
+//! `TICKWIRE_SCREENSHOTS` set to a folder, the tests leave pictures of the running games there.
 
 #[cfg(test)]
 mod determinism;

@@ -1,4 +1,4 @@
-//! A browser with the page in it, in the words of somebody who plays.
+//! A browser with the page in it; the methods are named after the actions of a player.
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions, MouseActions, PointerAction, TouchActions};
 use fantoccini::key::Key;
@@ -10,21 +10,21 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tickwire_bench::browser::{Browser, Device, Driver};
 
-/// How long anything may take that is not itself about time.
+/// The time that any action may take in a test that is not about time.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// People hold a mouse or finger still for a moment, before they move it and before they let go.
+/// The time for which people hold a mouse or a finger still, before they move it and before they let go.
 const HELD: Duration = Duration::from_millis(150);
 const DRAGGED: Duration = Duration::from_millis(250);
 
-/// The screens the page is made for.
+/// The screens that the page is made for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Screen {
     Desktop,
     Phone,
 }
 
-/// One browser.
+/// One browser and its driver.
 pub(crate) struct Page {
     pub(crate) client: Client,
     pub(crate) driver: Driver,
@@ -54,10 +54,10 @@ impl Page {
         self.client.execute(&format!("return ({expression});"), Vec::new()).await.expect("the expression has a value")
     }
 
-    /// What the promise comes to that an expression stands for.
+    /// The value of the promise that an expression gives.
     pub(crate) async fn settle(&self, expression: &str) -> Value {
         let script = format!("const done = arguments[arguments.length - 1]; ({expression}).then(done);");
-        self.client.execute_async(&script, Vec::new()).await.expect("the promise is kept")
+        self.client.execute_async(&script, Vec::new()).await.expect("the promise has a value")
     }
 
     /// Waits until an expression is true; gives its value.
@@ -65,9 +65,9 @@ impl Page {
         self.wait_for(expression, PATIENCE).await.unwrap_or_else(|| panic!("never true: {expression}"))
     }
 
-    /// Waits until an expression is true, for so long at the most.
+    /// Waits until an expression is true, for `patience` at the most; gives its value.
     pub(crate) async fn wait_for(&self, expression: &str, patience: Duration) -> Option<Value> {
-        // The page looks by itself: asking again and again from here would slow it down.
+        // The loop that waits runs in the page: a command to the browser for every look would slow the page down.
         let script = format!(
             "const done = arguments[arguments.length - 1], end = performance.now() + arguments[0];
              const value = () => {{ try {{ return ({expression}); }} catch {{ return null; }} }};
@@ -83,26 +83,26 @@ impl Page {
             match answer {
                 Ok(Value::Null) => return None,
                 Ok(value) => return Some(value),
-                // The page was loaded anew meanwhile.
+                // A script fails when its page is loaded anew meanwhile: the loop starts again in the new page.
                 Err(_) if Instant::now() < until => {}
                 Err(error) => panic!("{expression}: {error}"),
             }
         }
     }
 
-    /// Clicks what has this `data-testid`.
+    /// Clicks the element with this `data-testid`.
     pub(crate) async fn click(&self, id: &str) {
-        let element = self.client.find(Locator::Css(&format!("[data-testid={id}]"))).await.expect("it is there");
-        element.click().await.expect("it can be clicked");
+        let element = self.client.find(Locator::Css(&format!("[data-testid={id}]"))).await.expect("the element exists");
+        element.click().await.expect("the element can be clicked");
     }
 
-    /// Types into what has this `data-testid`.
+    /// Types into the element with this `data-testid`.
     pub(crate) async fn fill(&self, id: &str, text: &str) {
-        let element = self.client.find(Locator::Css(&format!("[data-testid={id}]"))).await.expect("it is there");
-        element.send_keys(text).await.expect("it takes keys");
+        let element = self.client.find(Locator::Css(&format!("[data-testid={id}]"))).await.expect("the element exists");
+        element.send_keys(text).await.expect("the element takes keys");
     }
 
-    /// What the overlay shows.
+    /// The figures of the overlay.
     pub(crate) async fn stats(&self) -> Value {
         self.eval("window.tickwire.stats()").await
     }
@@ -137,7 +137,7 @@ impl Page {
         self.client.perform_actions(keys).await.expect("keys can be pressed");
     }
 
-    /// Clicks at a place with the mouse, for as long as people do.
+    /// Clicks at a place with the mouse, and holds the button for as long as people do.
     pub(crate) async fn press_mouse(&self, at: (f64, f64)) {
         let actions = MouseActions::new("mouse".into())
             .then(PointerAction::MoveTo { duration: None, x: at.0, y: at.1 })
@@ -180,12 +180,12 @@ impl Page {
         self.client.perform_actions(actions).await.expect("the screen can be touched");
     }
 
-    /// Turns the phone: its screen has this width and height from now on.
+    /// Turns the phone; its screen has this width and height from now on.
     pub(crate) async fn turn(&self, width: u32, height: u32) {
         self.client.issue_cmd(Turn { width, height }).await.expect("the phone can be turned");
     }
 
-    /// Keeps a picture, if pictures are wanted.
+    /// Writes a picture of the page, if `TICKWIRE_SCREENSHOTS` names a folder.
     pub(crate) async fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("TICKWIRE_SCREENSHOTS") else { return };
         let picture = self.client.screenshot().await.expect("a picture");
@@ -193,7 +193,7 @@ impl Page {
         std::fs::write(Path::new(&folder).join(format!("{name}.png")), picture).expect("a file");
     }
 
-    /// Nothing went wrong in the page: no error in its console, no hash that differed.
+    /// Asserts that nothing went wrong in the page: its console has no error, and no hash differed.
     pub(crate) async fn assert_sound(&self) {
         let stats = self.stats().await;
         assert!(stats["hashes_compared"].as_u64() > Some(10), "{stats}");
@@ -202,7 +202,7 @@ impl Page {
         assert!(errors.is_empty(), "{errors:#?}");
     }
 
-    /// Errors in the page's console since they were last asked for.
+    /// The errors in the page's console since the last call.
     pub(crate) async fn console_errors(&self) -> Vec<String> {
         let log = self.client.issue_cmd(ConsoleLog).await.expect("the console can be read");
         let entries = log.as_array().cloned().unwrap_or_default();
@@ -211,7 +211,7 @@ impl Page {
     }
 }
 
-/// chromedriver's own command for the console.
+/// The command of chromedriver that reads the console.
 #[derive(Debug)]
 struct ConsoleLog;
 
@@ -225,7 +225,7 @@ impl WebDriverCompatibleCommand for ConsoleLog {
     }
 }
 
-/// chromedriver's own command for another screen of the emulated device.
+/// The command of chromedriver that gives the emulated device another screen.
 #[derive(Debug)]
 struct Turn {
     width: u32,

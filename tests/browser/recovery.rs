@@ -1,4 +1,5 @@
-//! What people do to a page besides playing: they leave it lying, hide it, and lose the server.
+//! Interruptions of a page: a browser stands still, a tab is hidden or duplicated, a phone is turned, and the server
+//! goes away.
 
 use crate::page::{Page, Screen};
 use crate::serving::Serving;
@@ -9,7 +10,7 @@ use tickwire::{Game, Rules};
 use tickwire_games::{Arena, Paddles};
 
 #[tokio::test]
-async fn a_browser_that_stood_still_for_ten_seconds_is_back_in_its_seat_and_slowed_nobody() {
+async fn a_browser_that_stood_still_for_ten_seconds_is_back_in_its_seat_and_slowed_no_other() {
     let serving = Serving::start();
     let address = serving.address();
     let (sleeper, other) = tokio::join!(
@@ -26,21 +27,21 @@ async fn a_browser_that_stood_still_for_ten_seconds_is_back_in_its_seat_and_slow
     sleeper.driver.signal_browser("STOP");
     let stopped = Instant::now();
     let passed = format!("window.tickwire.stats().tick >= {}", ticks + 300);
-    assert!(other.wait_for(&passed, Duration::from_secs(12)).await.is_some(), "the other plays on at full rate");
+    assert!(other.wait_for(&passed, Duration::from_secs(12)).await.is_some(), "the other player plays on at full rate");
     assert!(stopped.elapsed() > Duration::from_millis(9_500), "300 ticks at 30 Hz are ten seconds");
     sleeper.driver.signal_browser("CONT");
     let woken = Instant::now();
     let tick = other.stats().await["tick"].clone();
     let back = format!("window.tickwire.stats().connected && window.tickwire.stats().tick >= {tick}");
     sleeper.wait_until(&back).await;
-    assert!(woken.elapsed() < Duration::from_secs(2), "back after {:?}", woken.elapsed());
+    assert!(woken.elapsed() < Duration::from_secs(2), "the sleeper was back after {:?}", woken.elapsed());
     assert_eq!(sleeper.stats().await["seat"], seat);
     other.assert_sound().await;
     sleeper.assert_sound().await;
 }
 
 #[tokio::test]
-async fn a_server_that_goes_and_comes_is_explained() {
+async fn a_page_explains_that_its_server_went_away_and_its_room_closed() {
     let mut serving = Serving::start();
     let page = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
     page.click("create-room").await;
@@ -62,7 +63,7 @@ async fn look_away<G: Game>(serving: &Serving) {
     page.wait_connected().await;
     let ticks = |stats: &Value| stats["tick"].as_u64().expect("a number");
     let y = |stats: &Value| stats["own"]["y"].as_f64().expect("a number");
-    // A ship of the arena comes only after two seconds.
+    // A ship of the arena appears two seconds after its player has joined.
     let joined = ticks(&page.stats().await) + u64::from(3 * tick_rate_hz);
     page.wait_until(&format!("window.tickwire.stats().tick > {joined}")).await;
     let game = page.client.window().await.expect("a window");
@@ -71,12 +72,12 @@ async fn look_away<G: Game>(serving: &Serving) {
         if (!document.hidden || window.wasHidden) return; \
         [window.wasHidden, window.yWhenHidden] = [true, window.tickwire.stats().own.y]; })";
     page.eval(watch).await;
-    // Towards the wall that is farther away: who goes on like this is there within seconds.
+    // The key steers towards the wall that is farther away: a ship that goes on like this reaches it within seconds.
     let key = if y(&before) > 500.0 { Key::Up } else { Key::Down };
     page.key(key, true).await;
     let other = page.client.new_window(true).await.expect("another tab");
     page.client.switch_to_window(other.handle).await.expect("the other tab is shown");
-    // Another tab's clock, for as long as a player may look away without losing the connection.
+    // The test waits by the other tab's clock, for as long as a player may look away without losing the connection.
     page.wait_for("performance.now() > 20000", Duration::from_secs(25)).await.expect("time passes");
     page.client.switch_to_window(game).await.expect("the game is shown again");
     let back = Instant::now();
@@ -88,11 +89,11 @@ async fn look_away<G: Game>(serving: &Serving) {
     let after = page.stats().await;
     let received = ticks(&after) - ticks(&before);
     assert!(received > u64::from(17 * tick_rate_hz), "snapshots were received meanwhile: {before}, then {after}");
-    assert_eq!((&after["seat"], &after["welcomes"]), (&before["seat"], &before["welcomes"]), "it never left");
+    assert_eq!((&after["seat"], &after["welcomes"]), (&before["seat"], &before["welcomes"]), "the player never left");
     if name == Arena::RULES.name {
         let drifted = (y(&after) - page.eval("window.yWhenHidden").await.as_f64().expect("a number")).abs();
         // At full speed a ship without thrust comes to rest within 212 units.
-        assert!(drifted < 250.0, "nobody steered, and it went {drifted} units from {before} to {after}");
+        assert!(drifted < 250.0, "without steering the ship went {drifted} units from {before} to {after}");
     }
     page.key(key, false).await;
     page.assert_sound().await;
@@ -122,11 +123,11 @@ async fn a_phone_that_is_turned_plays_on_in_its_seat() {
         page.wait_until(&format!("window.tickwire.stats().tick > {}", ticks + 30)).await;
     }
     let after = page.stats().await;
-    assert_eq!((&after["seat"], &after["welcomes"]), (&before["seat"], &before["welcomes"]), "it never left");
+    assert_eq!((&after["seat"], &after["welcomes"]), (&before["seat"], &before["welcomes"]), "the player never left");
     page.assert_sound().await;
 }
 
-/// Opens a room of game `G` in a second tab, with the ticket of the first one's seat.
+/// Opens a room of game `G` in a second tab, with the resume token of the first tab's seat.
 async fn duplicate_tab<G: Game>(serving: &Serving) {
     let path = format!("/?game={}", G::RULES.name);
     let page = Page::open(serving.address(), &path, Screen::Desktop).await;
@@ -134,7 +135,7 @@ async fn duplicate_tab<G: Game>(serving: &Serving) {
     page.wait_connected().await;
     let (url, first) =
         (page.client.current_url().await.expect("an address"), page.client.window().await.expect("a tab"));
-    // A duplicated tab takes the other's session storage along, and so the ticket of its seat.
+    // A duplicated tab takes the session storage of the other tab along, and with it the resume token of its seat.
     let kept = page.eval("JSON.stringify(Object.entries(sessionStorage))").await;
     let second = page.client.new_window(true).await.expect("another tab");
     page.client.switch_to_window(second.handle).await.expect("the other tab is shown");
@@ -153,7 +154,7 @@ async fn duplicate_tab<G: Game>(serving: &Serving) {
 }
 
 #[tokio::test]
-async fn of_two_tabs_with_one_seat_the_newer_plays_and_the_older_says_so() {
+async fn the_newer_of_two_tabs_with_one_seat_plays_and_the_older_says_so() {
     let serving = Serving::start();
     tokio::join!(duplicate_tab::<Paddles>(&serving), duplicate_tab::<Arena>(&serving));
 }

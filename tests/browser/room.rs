@@ -1,4 +1,4 @@
-//! Two people in two browsers, one room.
+//! Two people in two browsers play in one room.
 
 use crate::page::{Page, Screen};
 use crate::serving::Serving;
@@ -6,14 +6,14 @@ use fantoccini::key::Key;
 use serde_json::Value;
 use std::time::Duration;
 
-/// Where a page shows its own paddle, and the other player's.
+/// The places at which a page shows its own paddle and the other player's.
 async fn heights(page: &Page) -> (f64, f64) {
     let stats = page.stats().await;
     let height = |figure: &Value| figure["y"].as_f64().unwrap_or_else(|| panic!("a figure in {stats}"));
     (height(&stats["own"]), height(&stats["others"][0]))
 }
 
-/// While one holds a key, both pages show it moving.
+/// Asserts that both pages show a player's paddle moving while the player holds a key.
 async fn assert_seen_moving(mover: &Page, watcher: &Page) {
     for (key, way) in [(Key::Down, 1.0), (Key::Up, -1.0)] {
         let (before, seen_before) = (heights(mover).await.0, heights(watcher).await.1);
@@ -33,7 +33,7 @@ async fn scores(page: &Page) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn two_play_a_room_by_its_code_and_a_third_finds_it_full() {
+async fn two_browsers_play_in_a_room_by_its_code_and_a_third_finds_it_full() {
     let serving = Serving::start();
     let address = serving.address();
     let (first, second) =
@@ -58,13 +58,13 @@ async fn two_play_a_room_by_its_code_and_a_third_finds_it_full() {
     let errors = third.console_errors().await;
     assert!(errors.is_empty(), "{errors:#?}");
 
-    // Long enough for somebody to score, as nobody plays well.
+    // A minute is long enough for a score, because neither player plays well.
     let scored = "JSON.parse(window.tickwire.client.players()).some(({ score }) => score > 0)";
-    assert!(second.wait_for(scored, Duration::from_secs(60)).await.is_some(), "somebody scores");
+    assert!(second.wait_for(scored, Duration::from_secs(60)).await.is_some(), "a player scores");
     let (seat, before) = (second.stats().await["seat"].clone(), scores(&second).await);
     second.client.refresh().await.expect("the page loads again");
     second.wait_connected().await;
-    assert_eq!(second.stats().await["seat"], seat, "the same seat after a reload");
+    assert_eq!(second.stats().await["seat"], seat, "the player has the same seat after a reload");
     let after = scores(&second).await;
     assert!(before.iter().zip(&after).all(|(before, after)| before <= after), "{before:?}, then {after:?}");
     assert_eq!(first.stats().await["players"], 2);
@@ -74,7 +74,7 @@ async fn two_play_a_room_by_its_code_and_a_third_finds_it_full() {
 }
 
 #[tokio::test]
-async fn a_link_leads_into_its_room() {
+async fn a_link_leads_into_its_room_and_shows_a_new_player_the_controls() {
     let serving = Serving::start();
     let first = Page::open(serving.address(), "/?game=arena", Screen::Desktop).await;
     first.click("create-room").await;
@@ -84,7 +84,8 @@ async fn a_link_leads_into_its_room() {
     assert!(link.contains("game=arena") && link.ends_with(&format!("#{code}")), "{link}");
     let second = Page::open(serving.address(), link, Screen::Phone).await;
     assert_eq!(second.wait_connected().await, code);
-    // Who comes by a link has not seen the lobby, and is told how to play, each for the hands they have.
+    // A player that comes by a link has not seen the lobby: the page explains the controls, with mouse and keys on a
+    // desktop and with the stick on a phone.
     for (page, word) in [(&first, "mouse"), (&second, "stick")] {
         page.wait_until(&format!("document.querySelector('[data-testid=howto]').innerText.includes('{word}')")).await;
     }
@@ -99,14 +100,14 @@ async fn a_link_leads_into_its_room() {
     first.client.refresh().await.expect("the page loads again");
     assert_eq!(first.wait_connected().await, code);
     let after = first.stats().await;
-    assert_eq!(after["seat"], before["seat"], "the same seat after a reload");
+    assert_eq!(after["seat"], before["seat"], "the player has the same seat after a reload");
     assert_eq!(after["players"], 2);
     first.wait_until("window.tickwire.stats().hashes_compared > 10").await;
     first.assert_sound().await;
 }
 
 #[tokio::test]
-async fn a_bad_network_is_played_through() {
+async fn a_page_on_a_bad_network_plays_on_without_errors() {
     let serving = Serving::start();
     let path = "/?game=arena&latency_ms=200&jitter_ms=60&stall_percent=2";
     let page = Page::open(serving.address(), path, Screen::Desktop).await;
@@ -117,6 +118,6 @@ async fn a_bad_network_is_played_through() {
     page.key(Key::Up, false).await;
     let stats = page.stats().await;
     let rtt_ms = stats["rtt_ms"].as_f64().expect("a number");
-    assert!((180.0..600.0).contains(&rtt_ms), "the link is as bad as was asked for: {stats}");
+    assert!((180.0..600.0).contains(&rtt_ms), "the link is as bad as the test asked for: {stats}");
     page.assert_sound().await;
 }

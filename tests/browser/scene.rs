@@ -1,11 +1,12 @@
-//! What a page has drawn, read from the picture's own commands: where the lights of a kind are, and what is written.
+//! The picture that a page has drawn, read from its own drawing commands: the places of the lights of a kind, and the
+//! texts.
 
 use crate::page::Page;
 use serde_json::Value;
 
 /// Reads the newest picture: `{camera, dots: [{radius, color, at: [[x, y]]}], texts}`.
 ///
-/// The module's memory is where the page itself reads the picture from; importing the module again gives the same one.
+/// The page itself reads the picture from the module's memory. A second import of the module gives the same memory.
 const READ: &str = "(async () => {
     const url = performance.getEntriesByType('resource').find(({ name }) => /tickwire_client\\.[^_]*js$/.test(name)).name;
     const { memory } = await (await import(url)).default();
@@ -31,7 +32,7 @@ pub(crate) type Place = (f64, f64);
 pub(crate) struct Picture(Value);
 
 impl Picture {
-    /// The newest one.
+    /// Reads the newest picture of a page.
     pub(crate) async fn of(page: &Page) -> Self {
         Self(page.settle(READ).await)
     }
@@ -41,7 +42,7 @@ impl Picture {
         place(&self.0["camera"])
     }
 
-    /// Where the lights of this radius and colour are.
+    /// The places of the lights of this radius and colour.
     pub(crate) fn dots(&self, radius: f64, color: u32) -> Vec<Place> {
         let all = self.0["dots"].as_array().into_iter().flatten();
         let alike = |dots: &&Value| {
@@ -50,13 +51,13 @@ impl Picture {
         all.filter(alike).flat_map(|dots| dots["at"].as_array().into_iter().flatten().map(place)).collect()
     }
 
-    /// What is written.
+    /// The texts in the picture.
     pub(crate) fn texts(&self) -> Vec<&str> {
         self.0["texts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     }
 }
 
-/// Where a place of the world is on the page.
+/// The place on the page of a place in the world.
 pub(crate) async fn on_page(page: &Page, (x, y): Place) -> Place {
     place(&page.eval(&format!("window.tickwire.toPage({x}, {y})")).await)
 }

@@ -1,4 +1,4 @@
-//! Swarm in a real browser, by mouse and by finger: boxes, orders, the map, and as many units as there may be.
+//! Swarm in a real browser, by mouse and by finger: boxes, orders, the map, and the greatest number of units.
 
 use crate::lockstep::script_times;
 use crate::page::{Page, Screen};
@@ -8,31 +8,39 @@ use fantoccini::Locator;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
-/// How units of the first army and the halo of selected ones are drawn.
+/// Radius and colour with which a unit of the first army, and the halo of a selected one, is drawn.
 const UNIT: (f64, u32) = (7.0, 0x4d_d8ff);
 const HALO: (f64, u32) = (8.8, 0xef_e9dc);
-/// The middle of the map from the middle of the view, its width, and that of the world that it shows.
+/// The middle of the map relative to the middle of the view, then the width of the map, then the width of the world.
 const MAP_AT: Place = (-166.0, -111.0);
 const MAP: f64 = 92.0;
 const WORLD: f64 = 2_048.0;
-/// A pixel of the map is 26 units of the world on a phone, and hands point to within two of the view's.
+/// The precision with which a press on the map moves the view, in units of the world. A pixel of the map is 26 units on
+/// a phone, and a player's hand points to within two pixels of the view.
 const MAP_UNITS: f64 = 70.0;
 
-/// What half of the frames' scripts may take with 4,000 units, in milliseconds: a few are usual, with a whole core.
+/// The longest median script time of a frame with 4,000 units, in milliseconds: a few milliseconds are usual when the
+/// browser has a core to itself.
 const SCRIPT_MS_MEDIAN_MAX: f64 = 25.0;
 
-/// A room of one's own, without the invitation.
+/// A player alone in a new room, with the invitation closed.
 async fn alone(address: SocketAddr, screen: Screen) -> Page {
     let page = Page::open(address, "/?game=swarm", screen).await;
     page.click("create-room").await;
     page.wait_connected().await;
     page.wait_until("!document.getElementById('waiting').hidden").await;
-    page.client.find(Locator::Id("unwait")).await.expect("it closes").click().await.expect("it is closed");
+    page.client
+        .find(Locator::Id("unwait"))
+        .await
+        .expect("a button to close it")
+        .click()
+        .await
+        .expect("the button can be clicked");
     page.wait_until("window.tickwire.stats().tick > 60").await;
     page
 }
 
-/// Own units: the selected ones, and the others.
+/// The player's own units: the selected ones, and the others.
 async fn units(page: &Page) -> (Vec<Place>, Vec<Place>) {
     let picture = Picture::of(page).await;
     let selected = picture.dots(HALO.0, HALO.1);
@@ -59,7 +67,8 @@ async fn left_half(page: &Page) -> (Place, Place) {
     ((least(|at| at.0) - 12.0, least(|at| at.1) - 12.0), (middle(&all).0, most(|at| at.1) + 12.0))
 }
 
-/// Waits until the game says that some units are selected and some are not, and checks that they are those in the box.
+/// Waits until the game says that some units are selected and some are not, and checks that the selected ones are those
+/// in the box.
 async fn assert_selected(page: &Page, (from, to): (Place, Place)) {
     page.wait_until("window.tickwire.client.texts().some((text) => text.endsWith('selected'))").await;
     let (selected, others) = units(page).await;
@@ -75,19 +84,19 @@ async fn assert_selected(page: &Page, (from, to): (Place, Place)) {
 async fn assert_sent(page: &Page, to: Place, before: &(Vec<Place>, Vec<Place>)) {
     let way = distance(middle(&before.0), to);
     let tick = page.stats().await["tick"].as_u64().expect("a number");
-    // Three units a tick, twenty ticks a second.
+    // The army moves three units a tick, at twenty ticks a second.
     for later in 1..=8 {
         page.wait_until(&format!("window.tickwire.stats().tick > {}", tick + later * 20)).await;
         let now = units(page).await;
-        assert!(distance(middle(&now.1), middle(&before.1)) < 15.0, "who was not sent stays");
+        assert!(distance(middle(&now.1), middle(&before.1)) < 15.0, "the units that were not sent stay");
         if distance(middle(&now.0), to) < way - 60.0 {
             return;
         }
     }
-    panic!("nobody came: from {:?} to {:?} instead of {to:?}", middle(&before.0), middle(&units(page).await.0));
+    panic!("no unit came: from {:?} to {:?} instead of {to:?}", middle(&before.0), middle(&units(page).await.0));
 }
 
-/// Where a place of the world is on the map, on the page.
+/// The place on the page at which the map shows a place of the world.
 async fn on_map(page: &Page, place: Place) -> Place {
     let camera = Picture::of(page).await.camera();
     let point = |camera: f64, at: f64, place: f64| camera + at + (place / WORLD - 0.5) * MAP;
@@ -115,7 +124,7 @@ async fn a_box_drawn_with_the_mouse_selects_units_and_a_click_sends_those_and_no
     page.press_mouse(on_page(&page, goal).await).await;
     assert_sent(&page, goal, &before).await;
     page.picture("swarm-sent").await;
-    // The secondary button sends without a box, too.
+    // A click with the secondary button sends the units as well, without a box.
     let (before, back) = (units(&page).await, middle(&before.0));
     let at = on_page(&page, back).await;
     page.drag_mouse(2, at, at).await;
@@ -125,7 +134,7 @@ async fn a_box_drawn_with_the_mouse_selects_units_and_a_click_sends_those_and_no
 }
 
 #[tokio::test]
-async fn pressing_the_map_moves_the_view_and_an_order_on_it_is_for_there() {
+async fn a_press_on_the_map_moves_the_view_and_an_order_on_the_map_sends_units_there() {
     let serving = Serving::start();
     let page = alone(serving.address(), Screen::Desktop).await;
     let home = Picture::of(&page).await.camera();
@@ -134,24 +143,24 @@ async fn pressing_the_map_moves_the_view_and_an_order_on_it_is_for_there() {
     wait_for_eye_at(&page, beyond).await;
     page.press_mouse(on_map(&page, home).await).await;
     wait_for_eye_at(&page, home).await;
-    // Pressed and let go between two frames, far within a tick: it counts all the same.
+    // A key that is pressed and let go between two frames, far within a tick, counts all the same.
     let tap =
         "['keydown', 'keyup'].forEach((type) => dispatchEvent(new KeyboardEvent(type, { code: 'KeyE', key: 'e' })))";
     page.eval(tap).await;
     page.wait_until("window.tickwire.client.texts().some((text) => text.endsWith('selected'))").await;
     let before = units(&page).await;
-    assert!(before.0.len() > 200 && before.1.is_empty(), "all of them are selected");
+    assert!(before.0.len() > 200 && before.1.is_empty(), "all units are selected");
     let at = on_map(&page, middle_of_world).await;
     page.drag_mouse(2, at, at).await;
     let tick = page.stats().await["tick"].as_u64().expect("a number");
     page.wait_until(&format!("window.tickwire.stats().tick > {}", tick + 60)).await;
-    assert!(middle(&units(&page).await.0).0 > middle(&before.0).0 + 60.0, "they march to the middle of the world");
+    assert!(middle(&units(&page).await.0).0 > middle(&before.0).0 + 60.0, "the units march to the middle of the world");
     page.wait_until("window.tickwire.stats().hashes_compared > 10").await;
     page.assert_sound().await;
 }
 
 #[tokio::test]
-async fn on_a_phone_fingers_draw_boxes_send_units_press_the_map_and_look_around() {
+async fn a_finger_on_a_phone_draws_boxes_sends_units_presses_the_map_and_looks_around() {
     let serving = Serving::start();
     let page = alone(serving.address(), Screen::Phone).await;
     let (from, to) = left_half(&page).await;
@@ -163,8 +172,14 @@ async fn on_a_phone_fingers_draw_boxes_send_units_press_the_map_and_look_around(
     let at = on_page(&page, goal).await;
     page.swipe(at, at).await;
     assert_sent(&page, goal, &before).await;
-    // A button for the whole army.
-    page.client.find(Locator::Css("#buttons button")).await.expect("it is there").click().await.expect("it is pressed");
+    // One button selects the whole army.
+    page.client
+        .find(Locator::Css("#buttons button"))
+        .await
+        .expect("the button exists")
+        .click()
+        .await
+        .expect("the button can be clicked");
     page.wait_until("window.tickwire.client.texts().some((text) => /^([0-9]+) of \\1 selected$/.test(text))").await;
     let at = on_map(&page, (1_024.0, 1_024.0)).await;
     page.swipe(at, at).await;
@@ -183,7 +198,7 @@ async fn on_a_phone_fingers_draw_boxes_send_units_press_the_map_and_look_around(
 }
 
 #[tokio::test]
-async fn four_thousand_units_fight_and_everybody_sees_the_same() {
+async fn four_thousand_units_fight_and_every_page_computes_the_same_world() {
     let serving = Serving::start();
     let page = Page::open(serving.address(), "/?game=swarm", Screen::Desktop).await;
     let wish = "fetch('/api/rooms', { method: 'POST', headers: { 'content-type': 'application/json' }, \
@@ -196,8 +211,8 @@ async fn four_thousand_units_fight_and_everybody_sees_the_same() {
     let watcher = Page::open(serving.address(), &link.replace("game=swarm", "game=swarm&watch=1"), Screen::Phone).await;
     watcher.wait_until("window.tickwire.stats().connected && window.tickwire.stats().others.length > 0").await;
     page.wait_until("window.tickwire.stats().tick > 60").await;
-    assert!(Picture::of(&page).await.texts().contains(&"500 units"), "an eighth of 4,000");
-    // Into the midst of it, where the others fight.
+    assert!(Picture::of(&page).await.texts().contains(&"500 units"), "the player has an eighth of 4,000 units");
+    // The army is sent into the midst of the world, where the others fight.
     page.type_key('e').await;
     page.wait_until("window.tickwire.client.texts().some((text) => text.endsWith('selected'))").await;
     let at = on_map(&page, (1_024.0, 1_024.0)).await;
@@ -208,7 +223,7 @@ async fn four_thousand_units_fight_and_everybody_sees_the_same() {
     let times = script_times(&page, 5).await;
     let (median, p90) = (times[times.len() / 2], times[times.len() * 9 / 10]);
     assert!(median < SCRIPT_MS_MEDIAN_MAX, "half of {} frames take {median} ms or longer, p90 {p90}", times.len());
-    assert!(page.eval("window.tickwire.scriptMs()").await.as_f64() > Some(0.0), "the overlay shows it");
+    assert!(page.eval("window.tickwire.scriptMs()").await.as_f64() > Some(0.0), "the overlay shows the script time");
     page.picture("swarm-4000").await;
     for page in [&page, &watcher] {
         let stats = page.stats().await;

@@ -1,7 +1,7 @@
-//! The architecture as a table: which module may import which, and what the field's words are.
+//! The architecture as a table: the modules that each module may import, and the field's words for types.
 //!
-//! A newcomer may read [`SHARED`] and [`SERVER`] as the map of the two crates. A line that turns an arrow around fails
-//! here and belongs into another module, or the table changes in the same commit, where a reviewer sees it.
+//! A newcomer may read [`SHARED`] and [`SERVER`] as the map of the two crates. An import against the table fails here
+//! and belongs into another module, or the table changes in the same commit, where a reviewer sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -67,7 +67,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("server", &["clock", "config", "games", "limits", "mailbox", "metrics", "net", "shard"]),
 ];
 
-/// Names of types before the field's words came in; none of them comes back.
+/// Former names of types, which have given way to the field's words; no type may have one of them again.
 const RETIRED: [&str; 36] = [
     "Anchor",
     "Arrival",
@@ -107,7 +107,7 @@ const RETIRED: [&str; 36] = [
     "Wish",
 ];
 
-/// Functions of the shard that had names of their own.
+/// Former names of functions in the shard, which have given way to plain ones.
 const RETIRED_FUNCTIONS: [&str; 6] = ["conduct", "forgive", "hear", "obey", "pursue", "testify"];
 
 fn root() -> PathBuf {
@@ -141,7 +141,7 @@ fn module_of(crate_folder: &Path, file: &Path) -> Option<String> {
     (module != "lib" && module != "main").then_some(module)
 }
 
-/// The words that follow `crate::` in some code.
+/// The names that follow `crate::` in a piece of code.
 fn imports(code: &str) -> impl Iterator<Item = &str> {
     code.split("crate::").skip(1).map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -149,7 +149,7 @@ fn imports(code: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What a crate's files import against its table.
+/// The imports of a crate's files that its table does not allow.
 fn offences(folder: &str, table: &[(&str, &[&str])]) -> Vec<String> {
     let folder = root().join(folder);
     let allowed: BTreeMap<&str, &[&str]> = table.iter().copied().collect();
@@ -170,7 +170,7 @@ fn offences(folder: &str, table: &[(&str, &[&str])]) -> Vec<String> {
 #[test]
 fn modules_import_in_one_direction() {
     for table in [SHARED, SERVER] {
-        // Each line names earlier ones alone, so that no circle fits into the table.
+        // Each line may name only the modules of earlier lines, so that no circle fits into the table.
         for (index, (module, may)) in table.iter().enumerate() {
             let earlier: Vec<&str> = table[..index].iter().map(|(name, _)| *name).collect();
             let late: Vec<_> = may.iter().filter(|name| !earlier.contains(name)).collect();
@@ -182,7 +182,7 @@ fn modules_import_in_one_direction() {
 }
 
 #[test]
-fn a_turned_import_is_noticed() {
+fn an_import_against_the_table_is_noticed() {
     // The same check with one arrow taken out of the table finds the files that need it.
     let without: Vec<(&str, &[&str])> = SHARED
         .iter()
@@ -197,7 +197,7 @@ fn nothing_inside_a_crate_uses_its_facade() {
     for folder in ["shared/src", "server/src"] {
         let folder = root().join(folder);
         for (path, code) in code_below(&folder).iter().filter(|(path, _)| module_of(&folder, path).is_some()) {
-            // What the root re-exports are types: their names begin with a capital.
+            // The root re-exports types alone: their names begin with a capital.
             let used: Vec<&str> = imports(code).filter(|name| name.starts_with(|c: char| c.is_uppercase())).collect();
             assert!(used.is_empty(), "{}: import {used:?} from the module that defines it", path.display());
         }

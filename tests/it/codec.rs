@@ -1,4 +1,4 @@
-//! State, sections and mirrors, tried on worlds made by dice: what goes in comes out, and nothing else.
+//! State, sections and replicas, tried on worlds made by dice: a receiver decodes exactly the world that was encoded.
 
 use crate::harness::visible_world;
 use crate::zoo::{Cage, Mood, Zoo, any_successor, any_world, canonical, with_other_secrets};
@@ -18,7 +18,8 @@ fn seat(number: u8) -> Seat {
     Seat::new(number).expect("a seat")
 }
 
-/// All sections of what the player in `seat` may see, as a snapshot message carries them, and the room's hash.
+/// All sections of the world that the player in `seat` may see, as a snapshot message carries them, and the room's
+/// hash.
 fn sections(schema: &Schema, seat: Seat, base: Option<&Snapshot>, now: &Snapshot) -> (Vec<u8>, u32) {
     let (mut bytes, mut encoder) = (Vec::new(), Encoder::new(schema));
     let hash = encoder.encode(schema, Topic::Room, base, now, false, &mut bytes);
@@ -26,7 +27,7 @@ fn sections(schema: &Schema, seat: Seat, base: Option<&Snapshot>, now: &Snapshot
     (bytes, hash)
 }
 
-/// What a client that gets the keyframe of the first world and then deltas to the others holds in the end.
+/// The replica of a client that has received a keyframe of the first world, and then a delta to each of the others.
 fn replay(schema: &Schema, seat: Seat, worlds: &[Snapshot]) -> Replica {
     let mut replica = Replica::empty(schema);
     let mut base = None;
@@ -39,7 +40,7 @@ fn replay(schema: &Schema, seat: Seat, worlds: &[Snapshot]) -> Replica {
     replica
 }
 
-/// Both ends, which dice would hardly find, and anything between.
+/// Both ends of a range, which dice would hardly find, and any number between.
 fn ends<T: Copy + Debug + 'static>(low: T, high: T) -> impl Strategy<Value = T>
 where
     RangeInclusive<T>: Strategy<Value = T>,
@@ -56,7 +57,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
-    fn a_world_on_the_wire_is_the_world(seed: u64, dirt: u64) {
+    fn a_captured_world_that_is_restored_is_the_same_world(seed: u64, dirt: u64) {
         let (schema, world) = (Schema::of::<Zoo>(), any_world(&mut Rng::new(seed)));
         prop_assert_eq!(&canonical(&world), &world, "capturing what was restored changes nothing");
         prop_assert_eq!(canonical(&world).hash(&schema), world.hash(&schema));
@@ -65,7 +66,7 @@ proptest! {
         world.restore(&mut zoo);
         let mut again = Snapshot::empty(&Schema::of::<Zoo>());
         again.capture(&mut zoo, world.tick);
-        prop_assert_eq!(again, world, "whatever was there before");
+        prop_assert_eq!(again, world, "no trace is left of the world that was there before");
     }
 
     #[test]
@@ -92,7 +93,7 @@ proptest! {
     }
 
     #[test]
-    fn a_keyframe_needs_nothing_from_before(seed: u64, number in 0_u8..3) {
+    fn a_keyframe_leads_to_its_world_from_any_other(seed: u64, number in 0_u8..3) {
         let (mut dice, schema, seat) = (Rng::new(seed), Schema::of::<Zoo>(), seat(number));
         let first = any_world(&mut dice);
         let mut replica = replay(&schema, seat, &[first]);
@@ -103,7 +104,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_do_not_depend_on_what_is_hidden(seed: u64, number in 0_u8..3) {
+    fn the_bytes_for_a_player_do_not_depend_on_hidden_fields(seed: u64, number in 0_u8..3) {
         let (mut dice, schema, seat) = (Rng::new(seed), Schema::of::<Zoo>(), seat(number));
         let base = any_world(&mut dice);
         let now = any_successor(&base, &mut dice);
@@ -133,7 +134,7 @@ proptest! {
         low in -2_000_i32..=2_000, steps in 1_i32..=5_000, step in 1_i32..=400, digits in 0_usize..=4, bits: u32,
         part in 0.0_f32..=1.0,
     ) {
-        // As the literals of an attribute: 0.1 and 0.3 are no binary fractions.
+        // The numbers are decimal, as the literals of an attribute are: 0.1 and 0.3 are no binary fractions.
         let decimal = |number: i32| format!("{number}e-{digits}").parse::<f32>().expect("a number");
         let (min, max) = (decimal(low * step), decimal((low + steps) * step));
         let codec = Fixed::new(min, max, decimal(step));
@@ -155,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn integers_come_back_up_to_the_ends_of_their_types(
+    fn any_integer_comes_back_up_to_the_ends_of_its_type(
         code in ends(u64::MIN, u64::MAX), born in ends(i64::MIN, i64::MAX),
         serial in ends(SERIALS.0, SERIALS.1), depth in ends(DEPTHS.0, DEPTHS.1), chill in ends(CHILLS.0, CHILLS.1),
     ) {
@@ -168,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_between_two_ticks_is_a_world(seed: u64, part in 0.0_f32..=1.0) {
+    fn a_blend_of_two_worlds_is_a_world(seed: u64, part in 0.0_f32..=1.0) {
         let (mut dice, schema) = (Rng::new(seed), Schema::of::<Zoo>());
         let before = any_world(&mut dice);
         let after = any_successor(&before, &mut dice);
@@ -178,15 +179,15 @@ proptest! {
             let maxima = table.leaves.iter().map(|leaf| leaf.max).cycle();
             prop_assert!(rows.wire.iter().zip(maxima).all(|(value, max)| *value <= max), "in range");
         }
-        prop_assert_eq!(&canonical(&shown).tables, &shown.tables, "nothing is half there");
+        prop_assert_eq!(&canonical(&shown).tables, &shown.tables, "no row or field is half there");
         blend(&schema, &before, &after, 0.0, &mut shown);
         prop_assert_eq!(&shown.tables, &before.tables);
         blend(&schema, &before, &before, part, &mut shown);
-        prop_assert_eq!(&shown.tables, &before.tables, "what stays is shown as it is");
+        prop_assert_eq!(&shown.tables, &before.tables, "a leaf that stays is shown as it is");
     }
 
     #[test]
-    fn input_frames_come_back(
+    fn any_input_frame_comes_back(
         seed: u64, tick: u32, count in 1_usize..=8, ack: Option<(u32, u32)>, wants: bool, ages: Option<[u8; 8]>,
     ) {
         let (codec, mut dice) = (InputCodec::new(), Rng::new(seed));
@@ -216,12 +217,12 @@ proptest! {
 }
 
 #[test]
-fn rows_that_only_others_know_leave_no_trace() {
+fn a_row_that_only_another_player_may_see_leaves_no_trace() {
     let (schema, mut dice) = (Schema::of::<Zoo>(), Rng::new(5));
     let notes = schema.tables.iter().position(|table| table.name == "notes").expect("a table of notes");
     let mut now = any_world(&mut dice);
     let width = now.tables[notes].width;
-    // One note of seat 0's where only a second section reaches.
+    // One note of seat 0 in a slot that only a second section reaches.
     let far = schema.tables[notes].slots_per_section + 3;
     now.tables[notes] = tickwire::world::snapshot::Rows::new(width);
     let without = now.clone();
@@ -231,7 +232,7 @@ fn rows_that_only_others_know_leave_no_trace() {
 }
 
 #[test]
-fn rotations_turn_the_short_way_and_things_that_change_are_not_moved_through() {
+fn a_blend_turns_rotations_the_short_way_and_holds_fields_whose_kind_changes() {
     let schema = Schema::of::<Zoo>();
     let world = |fill: &dyn Fn(&mut Zoo)| {
         let (mut zoo, mut snapshot) = (Zoo::default(), Snapshot::empty(&schema));
@@ -263,7 +264,7 @@ fn an_input_frame_has_one_encoding() {
         let message = [&plain[..2], &[flags], &plain[3..]].concat();
         assert_eq!(codec.decode(&message), Err(DecodeError::OutOfRange { value: flags.into(), max: 63 }));
     }
-    // The flag says that there are ages, and there is none.
+    // The flag says that there are ages, and all ages are zero: the same frame has a shorter encoding without the flag.
     let bits = Schema::of::<crate::zoo::Control>().tables[0].leaves.iter().map(|leaf| leaf.bits).sum::<u32>();
     for bit in bits..bits + 8 {
         seeing[3 + usize::try_from(bit / 8).unwrap()] &= !(1 << (bit % 8));

@@ -1,4 +1,5 @@
-//! Planted corruptions: noticed within a second, named by field and tick, set right without anybody else noticing.
+//! Planted corruptions: each is noticed within a second, named by field and tick, and repaired without any other client
+//! noticing.
 
 use crate::harness::Play;
 use crate::sessions::{profile, seeds};
@@ -9,16 +10,17 @@ use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles, Swarm};
 use tickwire_server::room::Room;
 
-/// How many corruptions were planted, and how many did harm: others are overwritten before anybody could see them.
+/// How many corruptions were planted, and how many of them did harm: the others are overwritten before any hash could
+/// show them.
 #[derive(Debug, Default)]
 struct Tally {
     planted: u32,
     harmed: u32,
-    /// Of those, the ones settled without a keyframe.
+    /// Of the corruptions that did harm, the number that was repaired without a keyframe.
     healed: u32,
 }
 
-/// Plants one corruption in a game that has run for a while, and follows what becomes of it.
+/// Plants one corruption in a game that has run for a while, and follows it until it is overwritten or repaired.
 fn follow<G: Game>(seed: u64, players: usize, tally: &mut Tally) {
     let mut dice = Rng::new(seed ^ 0xdead);
     let mut play: Play<G> = Play::new(seed, players, profile(&mut dice));
@@ -30,17 +32,18 @@ fn follow<G: Game>(seed: u64, players: usize, tally: &mut Tally) {
     let keyframes: Vec<u64> = play.clients.iter().map(|client| client.session.stats().keyframes).collect();
     let planted = plant(&mut play.clients[victim].session, &mut dice).expect("a world has fields");
     tally.planted += 1;
-    // Noticed and told within a second of the room's time and a round trip.
+    // The corruption is noticed within a second of the room's time, and the dispute about it is settled within a round
+    // trip more.
     play.run_ticks(2 * G::RULES.tick_rate_hz);
     let noticed = play.clients[victim].session.stats().desyncs;
     for (index, client) in play.clients.iter().enumerate() {
         let stats = client.session.stats();
-        assert_eq!(stats.welcomes, 1, "seed {seed}: nobody had to connect again");
+        assert_eq!(stats.welcomes, 1, "seed {seed}: no client had to reconnect");
         if index != victim {
             assert_eq!(
                 (stats.desyncs, stats.keyframes),
                 (0, keyframes[index]),
-                "seed {seed}: {index} is not concerned"
+                "seed {seed}: client {index} is not concerned"
             );
         }
     }
@@ -107,7 +110,7 @@ fn a_client_whose_world_keeps_differing_is_closed() {
     }
     assert_eq!(play.clients[0].closes.first(), Some(&4011));
     assert!(play.autopsies.len() >= 2);
-    assert!(play.clients[1].closes.is_empty(), "the other plays on");
+    assert!(play.clients[1].closes.is_empty(), "the other client plays on");
     play.run_seconds(8);
     play.assert_same_worlds();
 }
@@ -118,7 +121,7 @@ fn a_dispute_about_the_world_before_the_first_tick_finds_nothing() {
     let member = room.enter(&Hello::of::<Paddles>("C4FK9T", "early"), [1; 16]).unwrap().member;
     for hashes in [vec![], vec![7], vec![7; 300]] {
         let dispute = ClientEvidence::Dispute { tick: Tick(0), hashes };
-        // The third in a minute is one too many.
+        // The room refuses the third dispute in a minute; this test does not depend on that.
         let _ = room.receive(member, &dispute.encode());
         let row_dump =
             RowDump { tick: Tick(0), build: String::new(), behaviour_hash: 0, rows: Vec::new(), more: false };
@@ -138,5 +141,5 @@ fn made_up_evidence_is_refused_or_ignored() {
     message[0] = tickwire::message::CLIENT_EVIDENCE;
     assert!(play.room.receive(member, &[tickwire::message::CLIENT_EVIDENCE]).is_err());
     let _ = play.room.receive(member, &message);
-    assert_eq!(play.room.world_hash(), before, "what a client says changes no world");
+    assert_eq!(play.room.world_hash(), before, "a client's evidence changes no world");
 }

@@ -1,7 +1,7 @@
 //! Lag compensation in a real game: the arena's shots fly, its ships have inertia and its rocks are cover.
 //!
-//! Two people duel over links, through the room and their sessions. The judge reads pictures by the names of their
-//! fields, the shooter's and the room's, and knows no more of the arena than how large things are.
+//! Two players duel over links, through the room and their sessions. The judge reads pictures by the names of their
+//! fields, the shooter's pictures and the room's, and knows no more of the arena than the sizes and speeds of bodies.
 
 use crate::harness::{Client, Play};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,29 +19,29 @@ const CHUNK_RADIUS: f32 = 13.0;
 const SHOT_SPEED: f32 = 15.0;
 const SHIP_SPEED: f32 = 9.6;
 const SHOT_TICKS: u32 = 26;
-/// A ship is away as long as more than this is left until it is back.
+/// A ship is away for as long as it has more than this many ticks left until its shield ends.
 const SHIELD_TICKS: f32 = 45.0;
-/// From nearer than this the shooter shoots.
+/// The shooter shoots at a target that is nearer than this.
 const RANGE: f32 = 300.0;
 
-/// A ship, a shot, or something that stands in the way.
+/// A ship, a shot, or an obstacle.
 #[derive(Debug, Clone, Copy)]
 struct Body {
-    /// Whose it is: 0 for nobody's, otherwise one more than the seat.
+    /// The owner: 0 for none, otherwise one more than the seat.
     owner: u32,
     at: Vec2,
     velocity: Vec2,
-    /// Of a shot, the ticks that it has left.
+    /// The ticks that a shot has left.
     life_ticks: u32,
-    /// Of a stone.
+    /// The radius of a stone.
     radius: f32,
 }
 
-/// What a picture shows of a duel.
+/// A duel as one picture shows it.
 #[derive(Debug, Default)]
 struct Sight {
     size: Vec2,
-    /// Those that fly.
+    /// The ships that fly; a ship that is away is left out.
     ships: Vec<Body>,
     shots: Vec<Body>,
     rocks: Vec<Body>,
@@ -81,7 +81,7 @@ impl Sight {
         self.ships.iter().find(|ship| ship.owner == owner(seat))
     }
 
-    /// The ship of whoever is not in this seat.
+    /// The ship of the player in the other seat.
     fn other(&self, seat: Seat) -> Option<&Body> {
         self.ships.iter().find(|ship| ship.owner != owner(seat))
     }
@@ -92,13 +92,13 @@ impl Sight {
         mine.map(move |shot| (now + shot.life_ticks - SHOT_TICKS, shot))
     }
 
-    /// The stone that comes nearer than `room` to the straight way between two points, if any does.
+    /// The stone that lies nearer than `room` to the straight way between two points, if one does.
     fn stone(&self, from: Vec2, to: Vec2, room: f32) -> Option<&Body> {
         let stones = self.rocks.iter().chain(&self.debris);
         stones.into_iter().find(|stone| nearest(from - stone.at, to - stone.at) < stone.radius + room)
     }
 
-    /// How to steer to a place and stop there: past rocks, not through them.
+    /// The stick that steers a ship to a place and stops it there, past rocks and not through them.
     fn way(&self, ship: &Body, goal: Vec2) -> Vec2 {
         let room = 2.0 * SHIP_RADIUS;
         let ahead = ship.at + math::limit_length(goal - ship.at, 150.0);
@@ -117,12 +117,12 @@ const fn owner(seat: Seat) -> u32 {
     seat.number() as u32 + 1
 }
 
-/// The half of the angle under which a circle is seen from so far.
+/// Half of the angle under which a circle is seen from a distance.
 fn half_angle(radius: f32, distance: f32) -> f32 {
     math::atan2(radius, math::sqrt(math::max(distance * distance - radius * radius, 0.01)))
 }
 
-/// How near the straight way between two points comes to the origin.
+/// The least distance of the straight way between two points from the origin.
 fn nearest(from: Vec2, to: Vec2) -> f32 {
     let way = to - from;
     let part = math::clamp(-from.dot(way) / math::max(way.length_squared(), 0.01), 0.0, 1.0);
@@ -158,15 +158,15 @@ fn bodies(schema: &Schema, picture: &Snapshot, table: &str) -> std::vec::IntoIte
     (0..rows.ids.len()).map_while(body).collect::<Vec<Body>>().into_iter()
 }
 
-/// How a shot passed the target on the shooter's screen.
+/// The way in which a shot passed the target on the shooter's screen.
 #[derive(Debug, Clone, Copy)]
 struct Pass {
     nearest: f32,
-    /// The tick on screen when it was nearest.
+    /// The tick on screen when the shot was nearest.
     tick: u32,
 }
 
-/// Who shoots at what is on their screen, and what they saw come of it.
+/// The player that shoots at the target on its screen, and how its shots passed the target there.
 #[derive(Default)]
 struct Shooter {
     /// Each shot that the last frame showed, by the tick in which it was fired: its place and motion, and the place of
@@ -188,7 +188,9 @@ impl Shooter {
             }
             self.seen.insert(fired, (shot.at, shot.velocity, target.at));
         }
-        // What ends in a tick stands still for as long as that tick is on its way; a stone may burst at its end.
+        // A shot that ends in a tick stands still on screen for as long as that tick is on its way, so its last way has
+        // to be computed. A stone that it hits may burst at the end of the tick, so the stones are those of the last
+        // frame.
         for (fired, (at, velocity, target_at)) in before {
             let end = at + velocity;
             if !self.seen.contains_key(&fired) && self.last.stone(at, end, SHOT_RADIUS).is_none() {
@@ -204,7 +206,7 @@ impl Shooter {
         }
     }
 
-    /// Comes near and shoots to where the target will be as things look.
+    /// Comes near and shoots at the place where the target will be if it goes on as the picture shows.
     fn hunt(sight: &Sight, ship: &Body, target: &Body) -> Helm {
         let mut aim = target.at;
         for _ in 0..3 {
@@ -217,10 +219,10 @@ impl Shooter {
         Helm { stick: sight.way(ship, goal), aim: Some(aim), fire: is_clear && far < RANGE }
     }
 
-    /// Stays at a post and shoots through a gap when the target is about to pass it.
+    /// Stays at a post, and shoots through a gap when the target is about to pass that gap.
     fn lurk(sight: &Sight, ship: &Body, target: Option<&Body>, (post, gap): (Vec2, Vec2)) -> Helm {
         let flight_ticks = (gap - ship.at).length() / SHOT_SPEED;
-        // It gains speed as it comes.
+        // The target gains speed as it comes, so a wide margin is left.
         let passes = target.is_some_and(|target| (target.in_ticks(flight_ticks) - gap).length() < 4.0 * SHIP_RADIUS);
         let fire = passes && (post - ship.at).length() < SHIP_RADIUS;
         Helm { stick: sight.way(ship, post), aim: Some(gap), fire }
@@ -235,13 +237,13 @@ impl Shooter {
     }
 }
 
-/// Who flies to and fro, and does not shoot back.
+/// The player that flies to and fro, and does not shoot back.
 struct Target {
     dice: Rng,
     side: f32,
-    /// Where it was when it came back last.
+    /// The place at which the target's ship came back last.
     home: Option<Vec2>,
-    /// Runs between these, or else strafes at home.
+    /// The two places between which the target runs; without them it strafes at home.
     run: Option<[Vec2; 2]>,
 }
 
@@ -270,7 +272,7 @@ impl Target {
         Helm { stick, ..Helm::default() }
     }
 
-    /// Once in a tick: whether to turn round.
+    /// Decides whether the target turns round; called once in a tick.
     fn decide(&mut self, sight: &Sight, me: Seat) {
         let arrived = self.run.zip(sight.ship(me)).map(|(run, ship)| {
             let goal = run[usize::from(self.side > 0.0)];
@@ -282,21 +284,21 @@ impl Target {
     }
 }
 
-/// Two players in an arena: the first shoots, over a link to be tried, and the second is shot at, over a good one.
+/// Two players in an arena: the first shoots over the link under test, and the second is the target over a good link.
 struct Duel {
     play: Play<Arena>,
     schema: Schema,
     shooter: Shooter,
     target: Target,
-    /// The shooter's post and the gap that it shoots through, or else it hunts.
+    /// The shooter's post and the gap that it shoots through; without them it hunts.
     lair: Option<(Vec2, Vec2)>,
     /// The shooter's shots that the room's newest world has, by the tick in which they were fired.
     in_flight: BTreeSet<u32>,
-    /// Those that hit.
+    /// The shots that hit, by the tick in which they were fired.
     hits: BTreeSet<u32>,
-    /// Ticks at whose end the target was away.
+    /// Ticks in which the target was away at the end.
     away: BTreeSet<u32>,
-    /// For how long the target has been behind a rock, and for how long when it was hit, at the worst.
+    /// How long the target has been behind a rock, and in the next field the longest such time at which it was hit.
     covered_ticks: u32,
     hit_covered_ticks: u32,
 }
@@ -348,7 +350,7 @@ impl Duel {
         self.judge();
     }
 
-    /// What the room's newest tick has made of it.
+    /// Notes the hits, the target's absence and its cover in the room's newest tick.
     fn judge(&mut self) {
         let (Some(shooter), Some(target)) = (self.seat(0), self.seat(1)) else { return };
         let newest = self.play.room.newest();
@@ -372,14 +374,14 @@ impl Duel {
         }
     }
 
-    /// What met the target on the shooter's screen, and what the room made of that.
+    /// Compares the shots that met the target on the shooter's screen with the hits in the room.
     fn score(&self, score: &mut Score) {
         let judged = |(_, pass): &(&u32, &Pass)| pass.tick < self.play.room.newest().tick.0;
         for (fired, pass) in self.shooter.passes.iter().filter(judged) {
             let is_hit = self.hits.contains(fired);
             match pass.nearest < SHIP_RADIUS {
                 true if is_hit => score.hits += 1,
-                // A wreck is to be seen flying for as long as the view is old.
+                // The shooter sees a destroyed ship fly on for as long as its view is old.
                 true if self.away.contains(&pass.tick) => {
                     let gone = (0..=pass.tick).find(|back| !self.away.contains(&(pass.tick - back)));
                     score.gone_ticks_max = score.gone_ticks_max.max(gone.unwrap_or(u32::MAX));
@@ -392,21 +394,21 @@ impl Duel {
     }
 }
 
-/// What became of shots that met their target on the shooter's screen, and of others.
+/// The outcome of the shots that met their target on the shooter's screen, and of the others.
 #[derive(Debug, Default)]
 struct Score {
     hits: usize,
     lost: usize,
-    /// For how long a target had been gone that shots still met, at the most.
+    /// The longest time that a target had been gone when a shot still met it on the shooter's screen.
     gone_ticks_max: u32,
-    /// Hits of shots that passed so near that it depends on the moment in a tick.
+    /// Hits of shots that passed so near that a hit depends on the moment within a tick.
     grazed: usize,
-    /// Hits of shots that passed farther away.
+    /// Hits of shots that passed farther away on the shooter's screen.
     unseen: usize,
 }
 
 impl Sight {
-    /// Whether a rock hides a ship wholly from a point.
+    /// Whether a rock hides the whole ship from a point.
     fn covers(&self, eye: Vec2, ship: Vec2) -> bool {
         let off = ship - eye;
         let reach = half_angle(SHIP_RADIUS + SHOT_RADIUS, off.length());
@@ -417,7 +419,8 @@ impl Sight {
         })
     }
 
-    /// A post for a shooter, a target's run into the shadow of a rock, and the last of it that is in the open.
+    /// A post for the shooter, the gap where the target's run is in the open for the last time, and the run, which ends
+    /// in the shadow of a rock.
     fn hideout(&self) -> ((Vec2, Vec2), [Vec2; 2]) {
         let margin = Vec2::splat(4.0 * SHIP_RADIUS);
         let inside = |at: &Vec2| at.cmpgt(margin).all() && at.cmplt(self.size - margin).all();
@@ -458,7 +461,7 @@ fn duel(link: LinkProfile) -> Score {
 }
 
 #[test]
-fn what_meets_a_ship_on_the_shooters_screen_counts() {
+fn a_shot_that_meets_a_ship_on_the_shooters_screen_hits() {
     let links = (0..=150).rev().step_by(25).map(|latency_ms| LinkProfile { latency_ms, ..LinkProfile::default() });
     let stalling = LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 2, ..LinkProfile::default() };
     for link in links.chain([stalling]) {
@@ -472,7 +475,7 @@ fn what_meets_a_ship_on_the_shooters_screen_counts() {
 }
 
 #[test]
-fn nobody_is_hit_longer_behind_a_rock_than_the_window_is() {
+fn a_ship_behind_a_rock_is_hit_for_no_longer_than_the_rewind_window() {
     let mut worst = 0;
     for latency_ms in (0..=600).step_by(50) {
         let link = LinkProfile { latency_ms, jitter_ms: 20, ..LinkProfile::default() };
@@ -482,9 +485,9 @@ fn nobody_is_hit_longer_behind_a_rock_than_the_window_is() {
         duel.run_seconds(60);
         let (covered_ticks, hits) = (duel.hit_covered_ticks, duel.hits.len());
         assert!(covered_ticks <= Arena::RULES.past_ticks_max(), "{covered_ticks} at {latency_ms} ms");
-        // Whose view is older than the window aims at what has long been covered.
+        // A shooter whose view is older than the window aims at a target that has long been covered.
         assert!(hits >= 10 || latency_ms > 450, "{hits} hits at {latency_ms} ms");
         worst = worst.max(covered_ticks);
     }
-    assert!(worst > 10, "nobody was hit behind a rock: {worst}");
+    assert!(worst > 10, "no ship was hit behind a rock: {worst}");
 }

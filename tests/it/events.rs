@@ -1,5 +1,5 @@
-//! Events over links that break: each is told at most once, and what happened is not taken back. The game of shots that
-//! this is tried on is here too.
+//! Events over links that break: a client reports each event at most once, and does not cancel an event that happened.
+//! The game of shots that these tests play is here too.
 
 use crate::harness::Play;
 use crate::sessions::seeds;
@@ -11,10 +11,10 @@ use tickwire::{Event, Game, Input, Leave, Rng, Rules, Seat, State, Step, Table};
 /// Ticks that a gun takes to load.
 const LOADING_TICKS: u8 = 3;
 
-/// Ticks before a cut in which inputs, and after it in which news, may be lost.
+/// Ticks before a cut in which inputs may be lost, and ticks after it in which events may be lost.
 const UNCERTAIN_TICKS: u32 = 30;
 
-/// Players who fire at nothing.
+/// A game of players who fire at nothing.
 #[derive(State, Clone, Default)]
 pub(crate) struct Salute {
     gunners: Table<Gunner>,
@@ -32,7 +32,7 @@ pub(crate) struct Trigger {
     pub(crate) fire: bool,
 }
 
-/// A shot, by whom and in which tick: no two are the same.
+/// A shot, with the seat that fired it and the tick in which it was fired: no two shots are the same.
 #[derive(Event, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fired {
     pub(crate) by: Seat,
@@ -73,12 +73,12 @@ impl Game for Salute {
     }
 }
 
-/// What a player was told of each shot, the last word of it.
+/// The last update that a player's client reported for each shot: its number, and whether it stands.
 #[derive(Default)]
 struct Heard {
     shots: BTreeMap<Fired, (u32, bool)>,
     cancelled: usize,
-    /// Ticks around which the connection was gone.
+    /// Ticks around the times at which the connection was gone.
     cuts: Vec<std::ops::Range<u32>>,
 }
 
@@ -87,11 +87,11 @@ impl Heard {
         match *update {
             EventUpdate::Happened { id, event } => {
                 let last = self.shots.insert(event, (id, true));
-                assert!(last.is_none_or(|(_, stands)| !stands), "{event:?} was told twice");
+                assert!(last.is_none_or(|(_, stands)| !stands), "{event:?} was reported twice");
             }
             EventUpdate::Cancelled { id, event } => {
                 let last = self.shots.insert(event, (id, false));
-                assert_eq!(last, Some((id, true)), "what is taken back was told, under this number");
+                assert_eq!(last, Some((id, true)), "a cancelled event was reported before, with the same number");
                 self.cancelled += 1;
             }
         }
@@ -103,7 +103,7 @@ impl Heard {
 }
 
 #[test]
-fn whatever_breaks_an_event_is_told_at_most_once_and_not_taken_back_if_it_happened() {
+fn an_event_over_a_breaking_link_is_reported_at_most_once_and_not_cancelled_if_it_happened() {
     let link = LinkProfile { latency_ms: 120, jitter_ms: 40, stall_percent: 3, ..LinkProfile::default() };
     let (mut cancelled, mut uncertain, mut certain) = (0, 0, 0);
     for seed in seeds(6) {
@@ -130,12 +130,12 @@ fn whatever_breaks_an_event_is_told_at_most_once_and_not_taken_back_if_it_happen
             let me = client.session.seat().expect("a player");
             for shot in fired.iter().filter(|shot| (90..last).contains(&shot.tick)) {
                 let word = heard.shots.get(shot).map(|(_, stands)| *stands);
-                assert_ne!(word, Some(false), "{shot:?} was fired and taken back");
-                assert!(word.is_some() || !heard.is_certain(shot), "{shot:?} was never told");
+                assert_ne!(word, Some(false), "{shot:?} was fired and cancelled");
+                assert!(word.is_some() || !heard.is_certain(shot), "{shot:?} was never reported");
             }
             let unfired = heard.shots.iter().filter(|(shot, (_, stands))| *stands && !fired.contains(shot));
             for (shot, _) in unfired.filter(|(shot, _)| shot.tick < last) {
-                assert!(shot.by == me && !heard.is_certain(shot), "{shot:?} was not fired and never taken back");
+                assert!(shot.by == me && !heard.is_certain(shot), "{shot:?} was not fired and never cancelled");
                 uncertain += 1;
             }
             cancelled += heard.cancelled;
@@ -143,6 +143,6 @@ fn whatever_breaks_an_event_is_told_at_most_once_and_not_taken_back_if_it_happen
         }
         assert!(play.clients.iter().map(|client| client.session.stats().welcomes).sum::<u64>() > 10);
     }
-    assert!(certain > 5_000 && cancelled > 0, "{certain} shots of which one could be sure, {cancelled} taken back");
+    assert!(certain > 5_000 && cancelled > 0, "{certain} shots away from any cut, {cancelled} cancelled");
     assert!(uncertain > 0, "no shot was lost with its connection");
 }

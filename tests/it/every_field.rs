@@ -1,4 +1,4 @@
-//! A small game with every kind of field, and what players on bad links make of it.
+//! A small game with every kind of field, played over bad links until all players converge.
 
 use crate::harness::Play;
 use crate::sessions::{chaos, profile, seeds};

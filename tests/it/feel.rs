@@ -1,10 +1,10 @@
-//! How it feels, held to bounds: what `cargo feel` measures, for every kind of link, on a small scale.
+//! The feel of the game, held to bounds: the figures of `cargo feel` for every kind of link, on a small scale.
 
 use tickwire::link::PROFILES;
 use tickwire_bench::feel::{BAD, Scene, Size, measure};
 
 #[test]
-fn every_kind_of_link_is_played_over_within_its_bounds() {
+fn a_game_over_every_kind_of_link_feels_as_its_bounds_say() {
     let size = Size { rooms: 2, players: 4, seconds: 40 };
     for (name, link) in PROFILES {
         for scene in Scene::ALL {
@@ -16,7 +16,7 @@ fn every_kind_of_link_is_played_over_within_its_bounds() {
 }
 
 #[test]
-fn a_bad_link_is_not_noticed() {
+fn a_game_over_a_bad_link_stays_within_the_bounds_for_two_minutes() {
     let size = Size { rooms: 3, players: 4, seconds: 120 };
     for scene in Scene::ALL {
         let feel = measure(BAD.0, BAD.1, scene, size, 3);
@@ -30,7 +30,10 @@ fn a_link_that_is_worse_or_better_than_its_name_is_out_of_bounds() {
     for (name, link) in [(BAD.0, PROFILES[0].1), (PROFILES[0].0, BAD.1)] {
         let broken = measure(name, link, Scene::Open, size, 3).broken();
         for what in ["replayed ticks", "inputs come early", "view delay"] {
-            assert!(broken.iter().any(|words| words.contains(what)), "{what} is not missed in {broken:#?}");
+            assert!(
+                broken.iter().any(|words| words.contains(what)),
+                "{what} is not among the broken bounds: {broken:#?}"
+            );
         }
     }
 }

@@ -1,18 +1,18 @@
-//! A shooting gallery: runners who turn when the dice say so, cover to hide behind, and marksmen who shoot at what
-//! they see. What lag compensation is tried on.
+//! A shooting gallery: runners that turn when the dice say so, cover to hide behind, and marksmen that shoot at the
+//! runners on their screens. The tests of lag compensation play it.
 
 use tickwire::{Event, Game, Input, Leave, Rng, Rules, Seat, State, Step, Table, To};
 
-/// Runners, one in each lane.
+/// The number of lanes, with one runner in each.
 const LANES: u8 = 3;
 
-/// Units per tick: a runner who is seen a tick too late is missed.
+/// Units that a runner moves per tick: so many that a runner which is seen a tick too late is missed.
 const SPEED: f32 = 6.0;
 
-/// A shot so near to a runner hits.
+/// A shot hits a runner within this many units.
 const REACH: f32 = 1.0;
 
-/// Behind here nobody can be hit.
+/// The places behind cover, where no runner can be hit.
 const COVER: core::ops::RangeInclusive<f32> = 400.0..=560.0;
 
 /// The world.
@@ -33,7 +33,7 @@ pub(crate) struct Runner {
     /// For how long the runner has been behind cover.
     #[state(only = server)]
     covered_ticks: u8,
-    /// For how long it had been when a shot hit it all the same: the longest such time.
+    /// The longest time that the runner had been behind cover when a shot hit it all the same.
     #[state(only = server)]
     pub(crate) hit_covered_ticks: u8,
 }
@@ -47,7 +47,7 @@ struct Marksman {
     shots: u16,
 }
 
-/// What a marksman does.
+/// A marksman's input.
 #[derive(Input, Clone, Copy, Default, Debug, PartialEq)]
 pub(crate) struct Trigger {
     #[input(once)]
@@ -58,7 +58,7 @@ pub(crate) struct Trigger {
     pub(crate) at: f32,
 }
 
-/// What became of a shot; everyone hears it.
+/// The outcome of a shot; every player receives it.
 #[derive(Event, Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Shot {
     Hit(Seat, #[event(range = 0.0..=1000.0, step = 0.0625)] f32),
@@ -103,7 +103,7 @@ impl Game for Gallery {
         self.play(tick);
     }
 
-    /// Shoots at a runner in the open, now and then, where it is on the screen.
+    /// Shoots now and then at a runner in the open, at the place where it is on the screen.
     fn bot(&self, _: Seat, dice: &mut Rng) -> Trigger {
         let lane = u8::try_from(dice.below(LANES.into())).expect("there are few lanes");
         let seen = self.runners.values().find(|runner| runner.lane == lane && !is_covered(runner.x, REACH));

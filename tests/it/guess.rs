@@ -1,4 +1,5 @@
-//! What a client takes the others to do: they go on as they did last, where the game shows it.
+//! The inputs that a client predicts for the other players: each player repeats the last input, where the game's world
+//! shows it.
 
 use crate::harness::Play;
 use tickwire::link::LinkProfile;
@@ -10,7 +11,8 @@ const SPEED: f32 = 2.0;
 /// How far a kick throws a cart, in units.
 const KICK: f32 = 5.0;
 
-/// Carts that everyone's machine predicts: how far others' have got depends on what the others do.
+/// Carts that every client predicts, the carts of other players included: their places depend on the inputs of those
+/// players.
 #[derive(State, Clone, Default)]
 struct Carts {
     #[state(predict)]
@@ -69,8 +71,8 @@ impl Game for Carts {
     }
 }
 
-/// Runs for some ticks in which the second player does this; how far the first one's predictions were off, in units,
-/// each time that they were.
+/// Runs for some ticks in which the second player's input in each tick is that of `lever`. Gives how far the first
+/// player's predictions were off, in units, each time that they were wrong.
 fn drive(play: &mut Play<Carts>, ticks: u32, lever: impl Fn(u32) -> Lever) -> Vec<f32> {
     let mut corrections = Vec::new();
     let mut rollbacks = play.clients[0].session.stats().rollbacks;
@@ -96,19 +98,22 @@ fn play(seed: u64) -> Play<Carts> {
 }
 
 #[test]
-fn others_are_predicted_to_go_on_as_they_did() {
+fn another_player_is_predicted_to_repeat_the_last_input() {
     let mut play = play(3);
     let steady = Lever { throttle: true, kick: false };
     for (lever, ticks) in [(steady, 300), (Lever::default(), 60), (steady, 300)] {
         let wrong = drive(&mut play, ticks, |_| lever);
-        // Nobody foresees that somebody starts or stops; from the next snapshot on it is known.
+        // No client can foresee that another player starts or stops; from the next snapshot on the client knows it.
         assert_eq!(wrong.len(), 1, "{wrong:?}");
-        assert!(wrong[0] > 2.0 * SPEED, "several ticks of it were predicted: {wrong:?}");
+        assert!(wrong[0] > 2.0 * SPEED, "several ticks were predicted with the old input: {wrong:?}");
     }
 }
 
 #[test]
-fn what_is_done_once_is_not_predicted_to_be_done_again() {
+fn an_input_that_counts_once_is_not_predicted_to_repeat() {
     let wrong = drive(&mut play(4), 300, |tick| Lever { throttle: false, kick: tick % 30 == 0 });
-    assert!(wrong.len() > 4 && wrong.iter().all(|units| *units == KICK), "each kick is news, and news once: {wrong:?}");
+    assert!(
+        wrong.len() > 4 && wrong.iter().all(|units| *units == KICK),
+        "each kick is corrected, and corrected once: {wrong:?}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Lockstep: everyone plays the whole game, nobody waits, and who was away gets what they missed.
+//! Lockstep: every client plays the whole game, no client waits for another, and a client that was away receives the
+//! ticks that it missed.
 
 use crate::harness::Play;
 use crate::sessions::{chaos, profile, seeds};
@@ -7,7 +8,7 @@ use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, T
 use tickwire_games::paddles::Move;
 use tickwire_games::{Arena, Paddles, Swarm};
 
-/// A game in which nothing is ever guessed: rows come and go, and dice decide.
+/// A game in which a client never guesses the inputs of others: rows come and go, and dice decide.
 #[derive(State, Clone, Default)]
 struct Garden {
     flowers: Table<Flower>,
@@ -87,7 +88,7 @@ fn link(latency_ms: u32) -> LinkProfile {
 }
 
 #[test]
-fn without_guesses_nothing_is_ever_taken_back() {
+fn a_client_that_guesses_no_inputs_never_rolls_back() {
     for seed in seeds(20) {
         let mut dice = Rng::new(seed);
         let mut play: Play<Garden> = Play::new(seed, 4, profile(&mut dice));
@@ -98,7 +99,7 @@ fn without_guesses_nothing_is_ever_taken_back() {
 }
 
 #[test]
-fn who_was_away_for_a_moment_gets_what_they_missed_and_who_was_long_away_a_world() {
+fn a_client_that_was_away_for_a_moment_receives_the_ticks_it_missed_and_after_a_long_time_a_keyframe() {
     let mut play: Play<Paddles> = Play::new(3, 2, link(60));
     play.run_seconds(3);
     for (away_seconds, keyframes) in [(1, 1), (2, 1), (9, 2)] {
@@ -112,25 +113,29 @@ fn who_was_away_for_a_moment_gets_what_they_missed_and_who_was_long_away_a_world
         play.heal();
         play.assert_converged();
     }
-    assert!(play.clients[0].session.stats().welcomes >= 4, "it had to connect again each time");
-    assert_eq!(play.clients[1].session.stats().keyframes, 1, "the other noticed nothing");
+    assert!(play.clients[0].session.stats().welcomes >= 4, "the client had to reconnect each time");
+    assert_eq!(play.clients[1].session.stats().keyframes, 1, "the other client needed no second keyframe");
 }
 
 #[test]
-fn a_right_guess_is_never_taken_back_and_a_wrong_one_within_the_games_limit() {
+fn a_right_guess_is_never_rolled_back_and_a_wrong_one_within_the_games_limit() {
     let mut play: Play<Paddles> = Play::new(4, 2, link(120));
     play.clients.iter_mut().for_each(|client| client.hands = Some(Move::Steer(0.25)));
     play.run_seconds(4);
     let before: Vec<u64> = play.clients.iter().map(|client| client.session.stats().rollbacks).collect();
     play.run_seconds(10);
     for (client, before) in play.clients.iter().zip(before) {
-        assert_eq!(client.session.stats().rollbacks, before, "everyone goes on as they did");
+        assert_eq!(
+            client.session.stats().rollbacks,
+            before,
+            "both players repeat their last input, which is the guess"
+        );
     }
     play.clients.iter_mut().for_each(|client| client.hands = None);
     play.run_seconds(10);
     for client in &play.clients {
         let stats = client.session.stats();
-        assert!(stats.rollbacks > 20, "the other's whims cannot be guessed");
+        assert!(stats.rollbacks > 20, "the other player's changes cannot be guessed");
         assert!((2..=8).contains(&stats.rollback_ticks_max), "{} ticks", stats.rollback_ticks_max);
     }
     play.heal();
@@ -138,16 +143,19 @@ fn a_right_guess_is_never_taken_back_and_a_wrong_one_within_the_games_limit() {
 }
 
 #[test]
-fn nobody_waits_for_a_player_who_is_late() {
+fn a_late_player_makes_no_other_wait() {
     let mut play: Play<Paddles> = Play::new(5, 2, link(20));
     play.run_seconds(3);
     let (before, starved) = (play.room.newest().tick, play.clients[1].session.stats().starved_ticks);
     play.stall(0, 3_000);
     play.run_seconds(3);
     assert_eq!(play.room.newest().tick, before + 180);
-    assert_eq!(play.clients[1].session.stats().starved_ticks, starved, "the other is played as they play");
+    assert_eq!(play.clients[1].session.stats().starved_ticks, starved, "the other player's inputs are all used");
     play.run_seconds(4);
-    assert!(play.clients[0].session.stats().starved_ticks > 100, "the late one is told how much was missed");
+    assert!(
+        play.clients[0].session.stats().starved_ticks > 100,
+        "the late client learns how many of its ticks were starved"
+    );
     play.heal();
     play.assert_converged();
 }
@@ -161,7 +169,7 @@ fn watch<G: Game>() {
     play.run_seconds(20);
     let session = &play.clients[spectator].session;
     assert_eq!((session.seat(), session.players().count()), (None, 2));
-    assert_eq!((before, session.stats().keyframes), (1, 1), "one world to start from");
+    assert_eq!((before, session.stats().keyframes), (1, 1), "one keyframe to start from");
     assert_eq!(play.room.summary().players, 2);
     play.heal();
     assert!(play.clients[spectator].session.confirmed().tick + 5 >= play.room.newest().tick);
@@ -176,7 +184,7 @@ fn a_spectator_sees_the_game_without_a_seat() {
 }
 
 #[test]
-fn who_comes_late_is_there_within_two_seconds() {
+fn a_late_joiner_catches_up_within_two_seconds() {
     let mut play: Play<Garden> = Play::new(7, 3, link(30));
     play.run_seconds(600);
     let late = play.join(link(100));
@@ -189,9 +197,9 @@ fn who_comes_late_is_there_within_two_seconds() {
 }
 
 #[test]
-fn a_spectator_of_thousands_of_units_is_there_within_two_seconds_on_a_slow_link() {
+fn a_spectator_of_thousands_of_units_catches_up_within_two_seconds_on_a_slow_link() {
     let mut play: Play<Swarm> = Play::new(9, 1, link(40));
-    // A minute old, or ten in a long run.
+    // The match is a minute old when the spectator comes, and older in a long run: a minute for each seed.
     play.run_seconds(60 * u32::try_from(seeds(1).end).unwrap());
     let two_megabits = LinkProfile { latency_ms: 60, bytes_per_s: 250_000, ..LinkProfile::default() };
     let spectator = play.watch(two_megabits);
@@ -203,16 +211,16 @@ fn a_spectator_of_thousands_of_units_is_there_within_two_seconds_on_a_slow_link(
     while !is_there(&play) {
         play.run_ticks(1);
         ticks += 1;
-        assert!(ticks <= 2 * Swarm::RULES.tick_rate_hz, "not there after two seconds");
+        assert!(ticks <= 2 * Swarm::RULES.tick_rate_hz, "the spectator has not caught up after two seconds");
     }
     play.run_seconds(5);
-    assert!(is_there(&play), "and it keeps up");
-    assert!(play.clients[spectator].session.stats().keyframe_bytes > 15_000, "a whole world was sent");
+    assert!(is_there(&play), "the spectator keeps up");
+    assert!(play.clients[spectator].session.stats().keyframe_bytes > 15_000, "a full state was sent");
     play.assert_sound();
 }
 
 #[test]
-fn events_are_told_once_and_to_everyone() {
+fn an_event_is_reported_once_to_every_player() {
     let mut play: Play<Garden> = Play::new(8, 3, link(90));
     let (mut happened, mut told) = (0, vec![0; 3]);
     for _ in 0..30 * 120 {
@@ -223,6 +231,9 @@ fn events_are_told_once_and_to_everyone() {
         }
     }
     assert!(happened > 20);
-    // Those of the last moments are on their way.
-    assert!(told.iter().all(|told| (happened - 3..=happened).contains(told)), "{told:?} of {happened}");
+    // The events of the last few ticks are still on their way.
+    assert!(
+        told.iter().all(|told| (happened - 3..=happened).contains(told)),
+        "{told:?} of {happened} events were reported"
+    );
 }

@@ -1,4 +1,4 @@
-//! Memory of the server's process: so much for each who plays, and nothing for those who have left.
+//! Memory of the server's process: a bounded amount for each player, and none for a player that has left.
 
 use crate::serving::Serving;
 use crate::socket::{Event, Socket, binary, create_room, create_room_with};
@@ -12,13 +12,14 @@ use tickwire::wire::Reader;
 use tickwire::{Game, Tick};
 use tickwire_games::Crowd;
 
-/// User-space memory for one who plays, its share of a room of eight and a hundred entities included.
+/// User-space memory for one player, with its share of a room of eight seats and a hundred entities.
 const PLAYING_BYTES_MAX: u64 = 10_000;
 
-/// Less than any piece of a connection or room for each of those who have come and gone.
+/// Memory for each player that has come and gone: less than any part of a connection or a room takes, so that a single
+/// part that is kept would be noticed.
 const LEFT_BYTES_MAX: u64 = 100;
 
-/// Somebody in a room of crowd, who reads everything and acknowledges it.
+/// A client in a room of crowd that reads everything and acknowledges it.
 struct Guest {
     socket: Socket,
     newest: Tick,
@@ -30,7 +31,7 @@ impl Guest {
         Self { socket, newest: welcome.tick }
     }
 
-    /// Reads what has come, and acknowledges it when there was anything.
+    /// Reads the messages that have come, and acknowledges the newest snapshot when there was a new one.
     fn play(&mut self) {
         let known = self.newest;
         for event in self.socket.drain() {
@@ -40,13 +41,13 @@ impl Guest {
                         SnapshotHead::decode(&mut Reader::new(&message), self.newest).expect("a snapshot").tick;
                 }
                 Event::Message(_) | Event::Other(_) => {}
-                end => panic!("nobody is sent away: {end:?}"),
+                end => panic!("no guest is closed: {end:?}"),
             }
         }
         if self.newest == known {
             return;
         }
-        // So old that the room remembers no hash of it.
+        // The acknowledged tick is so old that the room remembers no hash of it, so that the false hash is not noticed.
         let old = u32::try_from(SNAPSHOT_HISTORY_LEN).expect("a few") + 4;
         let ack = Ack { tick: Tick(self.newest.0.saturating_sub(old)), hash: 0 };
         let mut message = Vec::new();
@@ -56,14 +57,14 @@ impl Guest {
     }
 }
 
-/// Memory that is in use and belongs to no file: what the program itself needs.
+/// Memory that is in use and belongs to no file: the memory that the program itself needs.
 fn anonymous_bytes(server: &Serving) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the server runs");
     let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB")?.parse().ok());
     kib.map_or(0, |kib: u64| kib * 1_024)
 }
 
-/// Fills rooms of crowd up to so many guests, and plays for a moment.
+/// Fills rooms of crowd up to `wanted` guests, and plays for a second and a half.
 fn fill(server: &Serving, guests: &mut Vec<Guest>, wanted: usize) {
     let mut code = String::new();
     while guests.len() < wanted {
@@ -73,7 +74,7 @@ fn fill(server: &Serving, guests: &mut Vec<Guest>, wanted: usize) {
                 "crowd",
                 &serde_json::json!({ "entities": 100, "motion": "erratic" }),
             );
-            // Those who are here would be given up while others come.
+            // The server would close the guests that are already here if they acknowledged nothing while others come.
             guests.iter_mut().for_each(Guest::play);
         }
         guests.push(Guest::enter(server, &code));
@@ -86,18 +87,18 @@ fn fill(server: &Serving, guests: &mut Vec<Guest>, wanted: usize) {
 }
 
 #[test]
-fn who_plays_costs_ten_kilobytes_at_most() {
+fn a_player_costs_ten_kilobytes_at_most() {
     let server = Serving::start();
     let mut guests = Vec::new();
     fill(&server, &mut guests, 80);
     let few = anonymous_bytes(&server);
     fill(&server, &mut guests, 320);
     let each = anonymous_bytes(&server).saturating_sub(few) / 240;
-    assert!(each > 0 && each <= PLAYING_BYTES_MAX, "{each} bytes for each who plays");
+    assert!(each > 0 && each <= PLAYING_BYTES_MAX, "{each} bytes for each player");
 }
 
 #[test]
-fn nothing_is_left_of_those_who_have_left() {
+fn a_player_that_has_left_costs_no_memory() {
     const ROOMS: u64 = 8;
     const ROUNDS: u64 = 30;
     let server = Serving::start();
@@ -116,5 +117,5 @@ fn nothing_is_left_of_those_who_have_left() {
     let before = anonymous_bytes(&server);
     come_and_go();
     let left = anonymous_bytes(&server).saturating_sub(before) / (8 * ROOMS * ROUNDS);
-    assert!(left <= LEFT_BYTES_MAX, "{left} bytes are left of each");
+    assert!(left <= LEFT_BYTES_MAX, "{left} bytes are kept for each player that has left");
 }

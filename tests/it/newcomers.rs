@@ -1,5 +1,5 @@
-//! Members that skip snapshots, come late or come back, through the real room: each is exact at once, and the
-//! others' bytes do not know of it.
+//! Members that skip snapshots, come late or come back, through the real room: each of them holds the exact world at
+//! once, and the bytes that the other members receive do not depend on it.
 
 use crate::harness::visible_world;
 use crate::sections::Both;
@@ -15,10 +15,10 @@ use tickwire::{Game, Rng, Seat, Tick};
 use tickwire_games::{Arena, Crowd};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
-/// Inputs are sent so far ahead.
+/// Ticks that an input is sent ahead of the tick that plays it.
 const LEAD_TICKS: u32 = 2;
 
-/// One member and what it holds, decoded by both decoders.
+/// One member and the world that it holds, decoded by both decoders.
 struct Guest<'a, G: Game> {
     member: MemberId,
     seat: Seat,
@@ -29,7 +29,7 @@ struct Guest<'a, G: Game> {
     codec: InputCodec<G::Input>,
 }
 
-/// What a guest got of one tick.
+/// The snapshot that a guest received in one tick.
 struct Heard {
     bytes: Vec<u8>,
     /// Ticks back to the baseline; 0 for a keyframe.
@@ -38,7 +38,7 @@ struct Heard {
 }
 
 impl<'a, G: Game> Guest<'a, G> {
-    /// Comes into the room, or comes back with a token.
+    /// Enters the room, or comes back to its seat with a resume token.
     fn enter(room: &mut Room<G>, schema: &'a Schema, number: u8, resume: Option<ResumeToken>) -> Self {
         let token = [number; 16];
         let hello = Hello { resume, ..Hello::of::<G>("C4FK9T", "Ada") };
@@ -56,7 +56,7 @@ impl<'a, G: Game> Guest<'a, G> {
         }
     }
 
-    /// Sends an input, the bot's or none, and acknowledges what was received.
+    /// Sends an input, the bot's or a neutral one, and acknowledges the newest snapshot that the guest has received.
     fn say(&mut self, room: &mut Room<G>, plays: bool) {
         let mut input = G::Input::default();
         if plays && self.told > Tick(0) {
@@ -71,24 +71,24 @@ impl<'a, G: Game> Guest<'a, G> {
         room.receive(self.member, &message).expect("a good message");
     }
 
-    /// Takes in what the room has for it: it must hold what the room does from then on.
+    /// Receives the snapshot that the room has for the guest: the guest must hold the room's world from then on.
     fn hear(&mut self, room: &mut Room<G>) -> Heard {
         self.hear_unless_it_waits(room).expect("a snapshot is due")
     }
 
-    /// The same, or nothing if the room keeps it waiting.
+    /// The same as [`Guest::hear`], or nothing if the room makes the guest wait.
     fn hear_unless_it_waits(&mut self, room: &mut Room<G>) -> Option<Heard> {
         while room.poll_message(self.member).is_some() {}
         let frame = match room.poll_snapshot(self.member) {
             SnapshotPoll::Frame(frame) => frame,
             SnapshotPoll::Wait => return None,
-            SnapshotPoll::Close(code) => panic!("nobody is sent away: {code:?}"),
+            SnapshotPoll::Close(code) => panic!("the room closed a guest: {code:?}"),
         };
         let bytes = [frame.head, frame.shared, frame.own].concat();
         let mut reader = Reader::new(&bytes);
         let head = SnapshotHead::decode(&mut reader, self.told).expect("the room's heads can be read");
         if let Some(priors) = head.priors {
-            assert!(self.both.set_priors(priors), "what is published can be read");
+            assert!(self.both.set_priors(priors), "published priors can be read");
         }
         if head.has_events {
             let skipped = reader.varint().and_then(|_| reader.varint()).map(|length| length as usize);
@@ -96,8 +96,12 @@ impl<'a, G: Game> Guest<'a, G> {
         }
         let sections = reader.slice(reader.remaining()).expect("the rest is there");
         let age = SectionHead::decode(&mut Reader::new(sections)).expect("a section").age;
-        assert!(self.both.apply(head.tick, sections), "what the room sends can be used");
-        assert_eq!(self.both.replica.world(), &visible_world(room.schema(), room.newest(), self.seat), "exact at once");
+        assert!(self.both.apply(head.tick, sections), "the room's sections can be applied");
+        assert_eq!(
+            self.both.replica.world(),
+            &visible_world(room.schema(), room.newest(), self.seat),
+            "the world is exact at once"
+        );
         self.told = head.tick;
         let has_priors = head.priors.is_some();
         Some(Heard { bytes, age, has_priors })
@@ -108,7 +112,8 @@ fn room<G: Game>() -> Room<G> {
     Room::new(9, &G::Options::default(), false)
 }
 
-/// One member takes every snapshot, one skips 1 to 15 between two, one comes when priors are in use.
+/// One member takes every snapshot, the second skips more and more of them up to the length of the history, and the
+/// third comes when priors are in use.
 fn skip_and_come_late<G: Game>() {
     let (schema, mut room) = (Schema::of::<G>(), room::<G>());
     let late = 12 * G::RULES.tick_rate_hz;
@@ -130,13 +135,13 @@ fn skip_and_come_late<G: Game>() {
         if tick == late {
             let mut guest = Guest::enter(&mut room, &schema, 3, None);
             let first = guest.hear(&mut room);
-            assert!(first.age == 0 && first.has_priors, "what comes late starts with a keyframe and the priors");
+            assert!(first.age == 0 && first.has_priors, "a late member starts with a keyframe and the priors");
             newcomer = Some(guest);
         } else if let Some(guest) = &mut newcomer {
             assert_eq!(guest.hear(&mut room).age, 1);
         }
     }
-    // Older baselines than 15 ticks are gone.
+    // No baseline is as old as the history is long: the room has dropped it by then, and sends a keyframe.
     assert_eq!(ages, (0..SNAPSHOT_HISTORY_LEN as u32).collect());
     let counters = room.take_counters();
     assert!(counters.hashes_compared > 800 && counters.hash_mismatches == 0, "{counters:?}");
@@ -148,7 +153,8 @@ fn members_that_skip_snapshots_or_come_late_are_exact_at_once() {
     skip_and_come_late::<Arena>();
 }
 
-/// Snapshots of two members over `ticks`; a third's connection is lost early, and comes back at `back` or never.
+/// Snapshots of two members over `ticks` ticks. The connection of a third member is lost early, and that member comes
+/// back in tick `back`, or never.
 fn bytes_of_others<G: Game>(ticks: u32, back: Option<u32>) -> Vec<Vec<u8>> {
     let (schema, mut room) = (Schema::of::<G>(), room::<G>());
     let mut others: Vec<Guest<'_, G>> = (1..3).map(|number| Guest::enter(&mut room, &schema, number, None)).collect();
@@ -163,7 +169,7 @@ fn bytes_of_others<G: Game>(ticks: u32, back: Option<u32>) -> Vec<Vec<u8>> {
             third = Some(Guest::enter(&mut room, &schema, 4, token));
         }
         room.tick();
-        // The one that comes is served first: whatever it takes, it takes from the others.
+        // The third member is served before the others: if it cost anything, the others' snapshots would show it.
         if let Some(guest) = &mut third {
             let heard = guest.hear(&mut room);
             assert_eq!(heard.age == 0, is_late || tick == 1);
@@ -177,15 +183,16 @@ fn bytes_of_others<G: Game>(ticks: u32, back: Option<u32>) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn who_comes_late_costs_the_others_nothing() {
-    // Well before the priors are trained, and after that.
+fn a_member_that_comes_back_changes_no_byte_of_the_others() {
+    // The member comes back well before the priors are trained, and after that.
     for back in [60, 200] {
         assert!(bytes_of_others::<Crowd>(280, Some(back)) == bytes_of_others::<Crowd>(280, None), "back at {back}");
         assert!(bytes_of_others::<Arena>(500, Some(back)) == bytes_of_others::<Arena>(500, None), "back at {back}");
     }
 }
 
-/// Six members that read now and then, each in a rhythm of its own, and behind them two that read every snapshot.
+/// Six members read now and then, each in a rhythm of its own, and two more members read every snapshot. In each tick
+/// the slow members are served first.
 fn fall_behind_by_themselves<G: Game>() {
     let (schema, mut room) = (Schema::of::<G>(), room::<G>());
     let mut guests: Vec<Guest<'_, G>> = (1..=8).map(|number| Guest::enter(&mut room, &schema, number, None)).collect();
@@ -200,27 +207,31 @@ fn fall_behind_by_themselves<G: Game>() {
             }
             match guest.hear_unless_it_waits(&mut room) {
                 Some(heard) => {
-                    assert_eq!(heard.age == 0, tick == 1, "who is behind gets what it lacks and no keyframe");
+                    assert_eq!(heard.age == 0, tick == 1, "a member that is behind receives a delta and no keyframe");
                     snapshots += 1;
                     *due = tick + rhythm;
                 }
                 None => {
-                    assert!(tick == *due, "nobody waits twice");
+                    assert!(tick == *due, "no member waits twice");
                     waits += 1;
                 }
             }
         }
         for guest in prompt {
-            assert_eq!(guest.hear(&mut room).age, u32::from(tick > 1), "who keeps up is served as ever");
+            assert_eq!(
+                guest.hear(&mut room).age,
+                u32::from(tick > 1),
+                "a member that keeps up is served in every tick"
+            );
         }
     }
     assert!(waits > 20 && snapshots > 500, "{waits} waits, {snapshots} snapshots");
     let counters = room.take_counters();
-    assert_eq!(counters.keyframes, 8, "one for each in the beginning: {counters:?}");
+    assert_eq!(counters.keyframes, 8, "one keyframe for each member in the beginning: {counters:?}");
 }
 
 #[test]
-fn members_with_baselines_of_their_own_wait_a_tick_at_the_most_and_cost_those_who_keep_up_nothing() {
+fn a_member_on_a_baseline_of_its_own_waits_one_tick_at_the_most_and_delays_no_member_that_keeps_up() {
     fall_behind_by_themselves::<Crowd>();
     fall_behind_by_themselves::<Arena>();
 }

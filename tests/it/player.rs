@@ -1,4 +1,4 @@
-//! A player over a real socket: the client session, its hands the game's own bot, in real time.
+//! A player over a real socket: the client session in real time, with inputs from the game's own bot.
 
 use crate::socket::{Event, Socket};
 use std::net::SocketAddr;
@@ -12,15 +12,15 @@ use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
 use tickwire::{Game, Rng, Tick};
 
-/// A page draws about so often.
+/// The time between two frames: about as often does a page draw.
 const FRAME: Duration = Duration::from_millis(8);
 
 /// A player's session and connection.
 pub(crate) struct Player<G: Game> {
     pub(crate) session: Session<G>,
-    /// Ticks of the snapshots that came, and when.
+    /// Ticks of the snapshots that came, and the times at which they came.
     pub(crate) snapshots: Vec<(Tick, Instant)>,
-    /// The code that ended the connection.
+    /// The close code that ended the connection.
     pub(crate) closed: Option<u16>,
     socket: Socket,
     dice: Rng,
@@ -29,7 +29,7 @@ pub(crate) struct Player<G: Game> {
 }
 
 impl<G: Game> Player<G> {
-    /// Connects and says hello.
+    /// Connects; the session sends its hello in the first frame.
     pub(crate) fn join(address: SocketAddr, code: &str) -> Self {
         let mut session = Session::new(code, "witness", None, 1);
         assert!(session.poll_dial(0));
@@ -43,7 +43,7 @@ impl<G: Game> Player<G> {
         u64::try_from(self.start.elapsed().as_micros()).expect("a short test")
     }
 
-    /// Plays until `until` says so, 30 seconds at the most; false when it never did.
+    /// Plays until `until` holds, for 30 seconds at the most; false when it never held.
     pub(crate) fn play_until(&mut self, until: impl Fn(&Self) -> bool) -> bool {
         let end = Instant::now() + Duration::from_secs(30);
         while Instant::now() < end {
@@ -58,7 +58,7 @@ impl<G: Game> Player<G> {
         false
     }
 
-    /// Plays for so long.
+    /// Plays for this long.
     pub(crate) fn play_for(&mut self, time: Duration) {
         let end = Instant::now() + time;
         self.play_until(|_| Instant::now() >= end);
@@ -105,15 +105,15 @@ impl<G: Game> Player<G> {
         }
     }
 
-    /// From the first snapshot to the last.
+    /// The time from the first snapshot to the last.
     pub(crate) fn span(&self) -> Duration {
         let ends = self.snapshots.first().zip(self.snapshots.last());
         ends.map_or(Duration::ZERO, |(first, last)| last.1.duration_since(first.1))
     }
 
-    /// Snapshots came for every tick, hashes were compared, and nothing was ever wrong.
+    /// Asserts that a snapshot came for every tick, that hashes were compared, and that nothing was ever wrong.
     pub(crate) fn assert_undisturbed(&self) {
-        assert_eq!(self.closed, None, "nobody closed the witness");
+        assert_eq!(self.closed, None, "the player's connection was never closed");
         assert!(self.snapshots.len() > 20, "only {} snapshots came", self.snapshots.len());
         let gaps: Vec<_> = self.snapshots.windows(2).filter(|pair| pair[1].0.since(pair[0].0) != 1).collect();
         assert!(gaps.is_empty(), "snapshots are missing: {gaps:?}");
@@ -123,14 +123,15 @@ impl<G: Game> Player<G> {
     }
 }
 
-/// A player on a thread of its own, in a room where nothing happens to it: it must not notice what goes on elsewhere.
+/// A player on a thread of its own, in a room where nothing happens to it: it must not notice anything that goes on in
+/// other rooms.
 pub(crate) struct Witness {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 impl Witness {
-    /// Joins, and plays on until [`Witness::dump_rows`].
+    /// Joins a room, and plays on until [`Witness::dump_rows`].
     pub(crate) fn watch<G: Game>(address: SocketAddr, code: &str) -> Self {
         let (stop, code) = (Arc::new(AtomicBool::new(false)), code.to_owned());
         let stopped = Arc::clone(&stop);
@@ -145,7 +146,7 @@ impl Witness {
         Self { stop, thread }
     }
 
-    /// Ends the watch and says whether anything was noticed.
+    /// Ends the witness's play, and fails if the witness noticed anything.
     pub(crate) fn dump_rows(self) {
         self.stop.store(true, Ordering::Relaxed);
         assert!(self.thread.join().is_ok(), "the witness noticed something");

@@ -1,4 +1,5 @@
-//! Mispredictions by script: what is measured of them, what is shown of them, and what never is.
+//! Mispredictions by script: how large they are measured, how they are eased on screen, and which of them are never
+//! eased.
 
 use crate::harness::{Client, Play};
 use glam::{Quat, Vec2, vec2};
@@ -6,13 +7,15 @@ use tickwire::link::LinkProfile;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Input, Leave, Mode, Rules, Seat, State, Step, Table, Tick};
 
-/// A correction is eased to a third in this time.
+/// The time in which a correction is eased to 1/e of its size, about a third.
 const EASE_US: f32 = 80_000.0;
 
-/// The script: what everybody's puck is moved by, in the step of which tick, and whether clients know of it.
+/// The script: the tick of each move, the vector by which every puck is moved in the step of that tick, and whether the
+/// clients know of the move.
 const SCRIPT: [(u32, Vec2, bool); 3] = [
     (SHOVED, vec2(24.0, 18.0), false),
-    // A twelfth of the range: far for a tick, and less than what is a teleport whatever came before.
+    // A twelfth of the range is far for one tick: it is a leap for a puck that rests or moves slowly. It is less than
+    // the eighth of the range that is a teleport after any motion, so that the client has to look at the puck's speed.
     (PUT_ELSEWHERE, vec2(134.0, -20.0), true),
     (PUT_ELSEWHERE_UNKNOWN, vec2(134.0, 20.0), false),
 ];
@@ -21,7 +24,7 @@ const SHOVED: u32 = 150;
 const PUT_ELSEWHERE: u32 = 240;
 const PUT_ELSEWHERE_UNKNOWN: u32 = 330;
 
-/// How far the shove moves a puck: 24 by 18.
+/// The distance by which the shove moves a puck: 24 by 18.
 const SHOVED_UNITS: f32 = 30.0;
 
 /// Pucks that rest but for the script.
@@ -38,7 +41,7 @@ struct Puck {
     seat: Option<Seat>,
     #[state(range = 0..=1600, step = 0.0625, smooth)]
     at: Vec2,
-    /// Both leap when the puck is shoved, which says nothing of its place.
+    /// This field and the next one leap when the puck is shoved, which says nothing about the puck's place.
     #[state(range = 0..=128, step = 0.125, smooth)]
     dazed_ticks: f32,
     #[state(rotation, smooth)]
@@ -91,7 +94,7 @@ impl Pucks {
     }
 }
 
-/// The same with a snapshot in every third tick.
+/// The same game with a snapshot in every third tick.
 #[derive(State, Clone, Default)]
 struct SparsePucks {
     pucks: Pucks,
@@ -120,16 +123,16 @@ impl Game for SparsePucks {
     }
 }
 
-/// Where the puck of a seat is in a world.
+/// The place of a seat's puck in a world.
 fn place(world: &Pucks, seat: Seat) -> Option<Vec2> {
     world.pucks.values().find(|puck| puck.seat == Some(seat)).map(|puck| puck.at)
 }
 
-/// What one player was shown in a frame, and what was known then.
+/// The places that one player was shown in a frame, and the state that its client knew then.
 #[derive(Debug, Clone, Copy)]
 struct Frame {
     now_us: u64,
-    /// The newest tick that the server has told of.
+    /// The tick of the newest snapshot that the client has received.
     confirmed: Tick,
     confirmed_own: Vec2,
     own: Vec2,
@@ -163,20 +166,20 @@ fn frames(nudge: i8) -> Vec<Frame> {
     play.watch_ticks(PUT_ELSEWHERE_UNKNOWN + 60 - SETTLED, |index, client, now_us| {
         frames.extend((index == 0).then(|| frame(client, now_us)).flatten());
     });
-    assert_eq!(starved(&play), at_first, "every input was there in time: nothing but the script is unforeseen");
+    assert_eq!(starved(&play), at_first, "every input came in time: nothing but the script is unforeseen");
     play.heal();
     play.assert_converged();
     frames
 }
 
-/// The frames from so many ticks after the start of the script's move at `from`, up to the move at `to`.
+/// The frames in which the newest confirmed tick is at least `from` and before `to`.
 fn between(frames: &[Frame], from: u32, to: u32) -> &[Frame] {
     let at = |tick| frames.partition_point(|frame| frame.confirmed < Tick(tick));
     &frames[at(from)..at(to)]
 }
 
 #[test]
-fn a_correction_is_measured_before_smoothing_and_smoothed_on_screen_alone() {
+fn a_correction_is_measured_before_easing_and_eased_on_screen_alone() {
     let frames = frames(0);
     let (old, new) = (vec2(100.0, 100.0), vec2(124.0, 118.0));
     let before = between(&frames, SHOVED - 60, SHOVED);
@@ -196,16 +199,20 @@ fn a_correction_is_measured_before_smoothing_and_smoothed_on_screen_alone() {
         assert!(elapsed_us < 8.0 * EASE_US || frame.own == new, "nothing is left");
     }
     let distances: Vec<f32> = after.iter().map(|frame| new.distance(frame.own)).collect();
-    assert!(distances.is_sorted_by(|before, after| before >= after), "it only comes nearer: {distances:?}");
+    assert!(
+        distances.is_sorted_by(|before, after| before >= after),
+        "the puck on screen only comes nearer: {distances:?}"
+    );
 }
 
 #[test]
-fn what_is_put_elsewhere_is_in_one_place_or_the_other_whoever_knew_of_it() {
+fn a_teleported_puck_is_shown_in_one_place_or_the_other_whether_or_not_its_client_foresaw_it() {
     for nudge in [0, 1, 4] {
         let frames = frames(nudge);
         for at in [PUT_ELSEWHERE, PUT_ELSEWHERE_UNKNOWN] {
             let around = between(&frames, at - 12, at + 12);
-            // Every step on screen is a frame's nudge or the whole leap, on both axes at once.
+            // Every step on screen is a frame's nudge or the whole leap, on both axes at once: a puck between the two
+            // places, or in one of them on one axis alone, would be where it never was.
             let steps = |of: fn(&Frame) -> Vec2| {
                 let steps: Vec<Vec2> = around.windows(2).map(|pair| of(&pair[1]) - of(&pair[0])).collect();
                 let (leaps, others): (Vec<Vec2>, Vec<Vec2>) = steps.iter().partition(|step| step.x >= 130.0);
@@ -216,16 +223,21 @@ fn what_is_put_elsewhere_is_in_one_place_or_the_other_whoever_knew_of_it() {
             steps(|frame| frame.own);
             steps(|frame| frame.other);
             let rollbacks = around[around.len() - 1].rollbacks - around[0].rollbacks;
-            assert_eq!(rollbacks, u64::from(at == PUT_ELSEWHERE_UNKNOWN), "corrected when it was not foreseen");
+            assert_eq!(
+                rollbacks,
+                u64::from(at == PUT_ELSEWHERE_UNKNOWN),
+                "a rollback corrects the teleport that was not foreseen"
+            );
             let mut units = around.iter().map(|frame| frame.correction_units);
-            assert!(units.all(|units| units == SHOVED_UNITS), "it is no error of so many units");
+            assert!(units.all(|units| units == SHOVED_UNITS), "a teleport does not count as a correction");
         }
     }
 }
 
 #[test]
-fn what_is_ones_own_glides_however_fast_it_is() {
-    // More than a part of the range that would be a leap from rest, and never seen by the server before it is shown.
+fn a_players_own_puck_glides_at_any_speed() {
+    // 60 units in a tick are more than the part of the range that is a leap from rest, and the client shows the motion
+    // before any snapshot has it.
     let nudge = 60;
     let mut play: Play<Pucks> = Play::new(5, 2, LinkProfile { latency_ms: 100, ..LinkProfile::default() });
     play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge::default()));
@@ -235,13 +247,13 @@ fn what_is_ones_own_glides_however_fast_it_is() {
     play.watch_ticks(16, |index, client, now_us| {
         places.extend((index == 0).then(|| frame(client, now_us)).flatten().map(|frame| frame.own.x));
     });
-    // The first ticks, in which it starts, apart. A frame is nearly half a tick.
+    // The first ticks, in which the puck starts, are left out. A frame is nearly half a tick.
     let steps: Vec<f32> = places[8..].windows(2).map(|pair| (pair[1] - pair[0]) / f32::from(nudge)).collect();
     assert!(steps.len() > 20 && steps.iter().all(|step| (0.4..=0.56).contains(step)), "uneven: {steps:?}");
 }
 
 #[test]
-fn snapshots_that_are_ticks_apart_show_own_things_at_once_and_others_moving_evenly() {
+fn a_client_with_a_snapshot_every_third_tick_shows_its_own_puck_at_once_and_others_moving_evenly() {
     for jitter_ms in [0, 30] {
         let link = LinkProfile { latency_ms: 100, jitter_ms, ..LinkProfile::default() };
         let mut play: Play<SparsePucks> = Play::new(6, 2, link);
@@ -258,9 +270,13 @@ fn snapshots_that_are_ticks_apart_show_own_things_at_once_and_others_moving_even
             others.push(at(Seat::new(1 - me.number()).expect("the other seat")));
         });
         let stats = play.clients[0].session.stats();
-        assert_eq!(stats.snapshots - before.snapshots, u64::from(SHOVED - 6 - SETTLED) / 3, "every third tick");
+        assert_eq!(
+            stats.snapshots - before.snapshots,
+            u64::from(SHOVED - 6 - SETTLED) / 3,
+            "a snapshot in every third tick"
+        );
         assert_eq!((stats.rollbacks, stats.correction_units_max), (before.rollbacks, before.correction_units_max));
-        assert!(own.iter().all(|(_, ahead)| *ahead >= 3), "own inputs show before the server knows them: {own:?}");
+        assert!(own.iter().all(|(_, ahead)| *ahead >= 3), "own inputs are shown before the server has them: {own:?}");
         // Two units a tick, of which a frame is nearly a half.
         let steps = |places: &[f32]| places.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>();
         let own: Vec<f32> = own.iter().map(|(at, _)| *at).collect();

@@ -1,4 +1,4 @@
-//! The server's program: what it prints, how it ends.
+//! The server's program: the output that it prints, and how it ends.
 
 use crate::player::Player;
 use crate::serving::{Serving, program};
@@ -8,7 +8,7 @@ use std::time::Instant;
 use tickwire_games::Paddles;
 
 #[test]
-fn signals_say_goodbye_to_players_and_end_the_server_well() {
+fn a_signal_closes_the_players_connections_and_ends_the_server_without_an_error() {
     for (signal, code) in [("TERM", 1012), ("INT", 1001)] {
         let mut serving = Serving::start();
         let mut player = Player::<Paddles>::join(serving.address(), &create_room(serving.address(), "paddles"));
@@ -23,7 +23,7 @@ fn signals_say_goodbye_to_players_and_end_the_server_well() {
 }
 
 #[test]
-fn a_second_server_on_the_same_port_says_so_and_ends() {
+fn a_second_server_on_the_same_port_names_the_address_and_exits_with_an_error() {
     let serving = Serving::start();
     let listen = serving.address().to_string();
     let second = Command::new(program()).args(["serve", "--listen", &listen, "--admin-listen", "0"]).output();

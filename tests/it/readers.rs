@@ -1,4 +1,4 @@
-//! Readers that stop: what waits for them is little, they are closed, and nobody else notices.
+//! Readers that stop: few bytes wait for such a reader, its connection is closed, and no other player notices.
 
 use crate::player::Player;
 use crate::socket::{Event, Socket, binary, create_room_with, hello, metric};
@@ -13,13 +13,13 @@ use tickwire_games::Crowd;
 use tickwire_server::limits::{LAG_SECONDS_MAX, WRITE_STALL_MAX};
 use tickwire_server::{Config, Running, Server};
 
-/// What may wait for a reader that stops, in the kernel and outside of it.
+/// Bytes that may wait for a reader that stops, in the kernel and in the server together.
 const QUEUED_BYTES_MAX: usize = 65_536;
 
-/// The least that the kernel makes of a receive buffer: a few snapshots fill it.
+/// The smallest receive buffer that the kernel allows: a few snapshots fill it.
 const TINY_BUFFER_BYTES: usize = 2_304;
 
-/// The busiest snapshots there are, and somebody who gets them all.
+/// A server, the code of a room with the largest snapshots that the games have, and a player that receives all of them.
 fn start() -> (Running, String, Player<Crowd>) {
     let server = Server::new(Config::on_free_ports()).game::<Crowd>().start().expect("a free port");
     let code = create_room_with(server.address(), "crowd", &json!({ "motion": "erratic" }));
@@ -28,7 +28,7 @@ fn start() -> (Running, String, Player<Crowd>) {
     (server, code, player)
 }
 
-/// Somebody with a tiny receive buffer who has said hello, and reads no more.
+/// A client with a tiny receive buffer. It has sent its hello and received the welcome, and reads no more.
 fn deaf(address: SocketAddr, code: &str) -> Socket {
     let raw = RawSocket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     raw.set_recv_buffer_size(TINY_BUFFER_BYTES).expect("a socket option");
@@ -40,9 +40,9 @@ fn deaf(address: SocketAddr, code: &str) -> Socket {
     socket
 }
 
-/// An input of somebody who claims to have received all but the last second.
+/// An input of a client that claims to have received all snapshots but those of about the last second.
 fn claim(newest: Tick) -> Vec<u8> {
-    // So old that the room remembers no hash of it.
+    // The acknowledged tick is so old that the room remembers no hash of it, so that the false hash is not noticed.
     let acked = Tick(newest.0.saturating_sub(u32::try_from(SNAPSHOT_HISTORY_LEN).expect("a few") + 4));
     let mut message = Vec::new();
     let frame = InputFrame::one(newest + 2, Default::default(), Some(Ack { tick: acked, hash: 0 }), false);
@@ -50,7 +50,7 @@ fn claim(newest: Tick) -> Vec<u8> {
     binary(&message)
 }
 
-/// Plays on until so many of the server's connections were closed with 4007; gives the time that it took.
+/// Plays on until the server has closed a connection with 4007; gives the time that it took.
 fn time_until_closed(server: &Running, player: &mut Player<Crowd>, mut meanwhile: impl FnMut(Tick)) -> Duration {
     let start = Instant::now();
     loop {
@@ -59,11 +59,12 @@ fn time_until_closed(server: &Running, player: &mut Player<Crowd>, mut meanwhile
         if metric(server, "tickwire_ws_close_total{code=\"4007\",side=\"server\"}") > 0.0 {
             return start.elapsed();
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "nobody is closed");
+        assert!(start.elapsed() < Duration::from_secs(20), "no connection is closed with 4007");
     }
 }
 
-/// Reads all that was kept for a reader until the connection ends; gives bytes and the close code, if any came.
+/// Reads everything that was kept for a reader until the connection ends; gives the number of bytes, and the close code
+/// if one came.
 fn leftovers(socket: &mut Socket) -> (usize, Option<u16>) {
     let mut bytes = 0;
     loop {
@@ -77,7 +78,7 @@ fn leftovers(socket: &mut Socket) -> (usize, Option<u16>) {
 }
 
 #[test]
-fn who_stops_reading_costs_little_and_is_closed_by_its_lag() {
+fn a_client_that_stops_reading_costs_little_and_is_closed_by_its_lag() {
     let (server, code, mut player) = start();
     let mut deaf = deaf(server.address(), &code);
     let time = time_until_closed(&server, &mut player, |_| {});
@@ -89,7 +90,7 @@ fn who_stops_reading_costs_little_and_is_closed_by_its_lag() {
 }
 
 #[test]
-fn who_acknowledges_what_it_does_not_read_is_closed_when_nothing_leaves() {
+fn a_client_that_acknowledges_without_reading_is_closed_when_its_bytes_stay_with_the_server() {
     let (server, code, mut player) = start();
     let mut deaf = deaf(server.address(), &code);
     let mut silent_since = None;
@@ -97,9 +98,10 @@ fn who_acknowledges_what_it_does_not_read_is_closed_when_nothing_leaves() {
         silent_since.get_or_insert_with(Instant::now);
         deaf.send(&claim(newest));
     });
-    // The buffers fill first; then nothing leaves.
+    // The buffers fill up before anything else happens; from that moment on nothing leaves the server, and the time
+    // limit for a stalled write begins.
     assert!(time > WRITE_STALL_MAX && time < WRITE_STALL_MAX + Duration::from_secs(15), "closed after {time:?}");
-    assert!(metric(&server, "tickwire_writes_incomplete_total") > 0.0, "its bytes did not leave");
+    assert!(metric(&server, "tickwire_writes_incomplete_total") > 0.0, "the client's bytes did not leave");
     let (bytes, _) = leftovers(&mut deaf);
     assert!(bytes > 0 && bytes <= QUEUED_BYTES_MAX, "{bytes} bytes were kept");
     player.assert_undisturbed();

@@ -1,8 +1,8 @@
-//! Sections decoded the slow and plain way: what the product's decoder is held against.
+//! Sections decoded the slow and plain way: the product's decoder is compared with this one.
 //!
-//! Written for reading, from the docs of `tickwire::replication`. It shares nothing with the product's decoder but the
-//! schema: contexts are looked up by what they mean, the range decoder starts from the bytes each time, motion is
-//! computed from the schema's units, rows lie in maps. Whatever is wrong with a message, it gives `None`.
+//! It is written for reading, from the docs of `tickwire::replication`. It shares nothing with the product's decoder
+//! but the schema: contexts are looked up by their meaning, the range decoder starts from the bytes each time, motion
+//! is computed from the schema's units, rows lie in maps. It gives `None` for a message with any fault.
 
 mod chances;
 mod head;
@@ -17,10 +17,10 @@ use tickwire::state::{Leaf, Motion, Schema, TableSchema, Visibility};
 use tickwire::world::snapshot::{Rows, Snapshot};
 use tickwire::{RowId, Tick};
 
-/// Baselines are at most so old: a room keeps 17 snapshots, the newest among them.
+/// The greatest age of a baseline in ticks: a room keeps 17 snapshots, the newest among them.
 const AGE_MAX: u32 = 16;
 
-/// What was received of one topic.
+/// The rows that were received of one topic.
 #[derive(Clone)]
 struct Held {
     tick: Tick,
@@ -32,7 +32,7 @@ struct Held {
 pub(crate) struct Reference<'a> {
     schema: &'a Schema,
     published: Published,
-    /// What everyone sees, and what only this seat does.
+    /// The rows that every player sees, and the rows that only this seat sees.
     topics: [Option<Held>; 2],
     newest: Tick,
 }
@@ -42,7 +42,7 @@ impl<'a> Reference<'a> {
         Self { schema, published: Published::default(), topics: [None, None], newest: Tick(0) }
     }
 
-    /// Takes over published priors.
+    /// Takes published priors over.
     pub(crate) fn set_priors(&mut self, bytes: &[u8]) -> Option<()> {
         self.published = Published::decode(self.schema, bytes)?;
         Some(())
@@ -58,7 +58,8 @@ impl<'a> Reference<'a> {
         Some(())
     }
 
-    /// Puts the right hash into each section of a damaged message: whatever it means now, a hash will not refuse it.
+    /// Puts the right hash into each section of a damaged message, so that no decoder refuses it by its hash. `None` if
+    /// the message cannot be decoded at all.
     pub(crate) fn seal(&self, tick: Tick, message: &mut [u8]) -> Option<()> {
         let mut hashes = Vec::new();
         self.decode(tick, message, |at, hash| {
@@ -69,7 +70,8 @@ impl<'a> Reference<'a> {
         Some(())
     }
 
-    /// What each topic becomes. `is_right` judges a section's hash by its place and what it should be.
+    /// The new rows of each topic. `is_right` judges a section's hash, given its place in the message and its right
+    /// value.
     fn decode(
         &self,
         tick: Tick,
@@ -113,7 +115,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// All that this client knows: rows with the leaves that it was shown, the others zero.
+    /// All that this client knows: rows with the leaves that it has received, and zero for the others.
     pub(crate) fn world(&self) -> Snapshot {
         let mut world = Snapshot::empty(self.schema);
         let [room, own] = &self.topics;
@@ -128,7 +130,7 @@ impl<'a> Reference<'a> {
                 rows.insert(0, Row { generation: 0, wire: vec![0; table.leaves.len()] });
             }
             for (slot, row) in &mut rows {
-                // A slot may have been taken by another row since.
+                // Another row may have taken the slot since the seat's own rows were received.
                 if let Some(mine) = private.get(slot).filter(|mine| mine.generation == row.generation) {
                     leaves(table, true).into_iter().for_each(|leaf| row.wire[leaf] = mine.wire[leaf]);
                 }
@@ -143,15 +145,17 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// Whether a leaf stays where it is and moves others.
+/// Whether a leaf is a driver: it has no motion of its own, and it moves other leaves.
 fn is_driver(table: &TableSchema, leaf: usize) -> bool {
     let moves = |motion: Motion| matches!(motion, Motion::By(slide) if slide.by == leaf);
     let seen_alike = |other: &&Leaf| other.marks.visibility == table.leaves[leaf].marks.visibility;
     table.leaves[leaf].motion == Motion::Hold && table.leaves.iter().filter(seen_alike).any(|other| moves(other.motion))
 }
 
-/// The leaves that a topic tells of a table's rows, in the order in which it does: first those that stay, and of these
-/// first those that move others.
+/// The leaves of a table that a topic codes, in the order in which it codes them: the leaves without a motion first,
+/// and of these the drivers first.
+///
+/// A driver comes before the leaves that it moves, because the expected place of those depends on its new value.
 fn leaves(table: &TableSchema, own: bool) -> Vec<usize> {
     let seen_by = if own { Visibility::Owner } else { Visibility::All };
     let seen = |leaf: &usize| table.leaves[*leaf].marks.visibility == seen_by;

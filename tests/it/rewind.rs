@@ -1,4 +1,5 @@
-//! Lag compensation: what met its target on the shooter's screen counts, within bounds, and can be replayed.
+//! Lag compensation: a shot that met its target on the shooter's screen hits, within bounds, and a replay gives the
+//! same hits.
 
 use crate::gallery::{Gallery, InGallery, Shot, Trigger};
 use crate::harness::Play;
@@ -53,19 +54,19 @@ impl Game for SparseGallery {
     }
 }
 
-/// What marksmen hit in half a minute.
+/// The shots of the marksmen in half a minute.
 struct Score {
     hits: usize,
     misses: usize,
-    /// What the marksmen heard of their own shots: each once, if it was predicted as it came out.
+    /// How many events of their own shots the marksmen's clients reported: one for each shot that was predicted right.
     heard: usize,
-    /// How old their views were, at the most.
+    /// The greatest age of the marksmen's views.
     age_ticks_max: f64,
-    /// For how long a runner had been behind cover when it was hit, at the worst.
+    /// The longest time that a runner had been behind cover when it was hit.
     hit_covered_ticks: u8,
 }
 
-/// Lets two marksmen shoot at what they see, after a while in which their clocks settle.
+/// Lets two marksmen shoot at the runners on their screens, after ten seconds in which their clocks settle.
 fn shoot(seed: u64, latency_ms: u32, jitter_ms: u32) -> Score {
     shoot_over::<Gallery>(seed, LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() })
 }
@@ -102,17 +103,18 @@ fn shoot_over<G: InGallery>(seed: u64, link: LinkProfile) -> Score {
 }
 
 #[test]
-fn what_met_its_target_on_the_shooters_screen_counts() {
+fn a_shot_that_met_its_target_on_the_shooters_screen_hits() {
     for latency_ms in (0..=150).step_by(25) {
         for jitter_ms in [0, 20] {
             let score = shoot(u64::from(latency_ms), latency_ms, jitter_ms);
             let Score { hits, misses, heard, age_ticks_max, .. } = score;
             assert!(hits > 200, "{hits} hits at {latency_ms} ms");
             assert!(misses * 100 <= hits, "{misses} of {} shots missed at {latency_ms} ms", hits + misses);
-            // Each client hears of its own shots when it predicts them; of a few it hears once more.
+            // A client reports its own shots when it predicts them. Of a few shots it reports a second outcome, because
+            // the first was predicted wrong.
             assert!(
                 heard.abs_diff(hits + misses) * 50 <= hits,
-                "{heard} heard of {} at {latency_ms} ms",
+                "{heard} events of {} shots at {latency_ms} ms",
                 hits + misses
             );
             let least = f64::from(latency_ms * Gallery::RULES.tick_rate_hz) / 1_000.0;
@@ -122,7 +124,7 @@ fn what_met_its_target_on_the_shooters_screen_counts() {
 }
 
 #[test]
-fn stalls_make_views_older_and_no_shot_miss() {
+fn a_stalling_link_makes_views_older_and_no_shot_miss() {
     for (latency_ms, jitter_ms, stall_percent) in [(100, 30, 2), (150, 20, 2), (90, 40, 1), (70, 60, 2)] {
         let link = LinkProfile { latency_ms, jitter_ms, stall_percent, ..LinkProfile::default() };
         let Score { hits, misses, age_ticks_max, .. } = shoot_over::<Gallery>(u64::from(latency_ms), link);
@@ -133,7 +135,7 @@ fn stalls_make_views_older_and_no_shot_miss() {
 }
 
 #[test]
-fn what_is_seen_between_snapshots_that_are_ticks_apart_is_hit_too() {
+fn a_runner_that_is_shown_between_two_sparse_snapshots_is_hit_too() {
     for (latency_ms, jitter_ms) in [(0, 0), (50, 20), (100, 0), (150, 20)] {
         let link = LinkProfile { latency_ms, jitter_ms, ..LinkProfile::default() };
         let Score { hits, misses, age_ticks_max, .. } = shoot_over::<SparseGallery>(u64::from(latency_ms), link);
@@ -145,7 +147,7 @@ fn what_is_seen_between_snapshots_that_are_ticks_apart_is_hit_too() {
 }
 
 #[test]
-fn nobody_is_hit_longer_after_reaching_cover_than_the_window_is() {
+fn a_runner_behind_cover_is_hit_for_no_longer_than_the_rewind_window() {
     let window_ticks = Gallery::RULES.past_ticks_max();
     assert_eq!(window_ticks, (PAST_MS_MAX * Gallery::RULES.tick_rate_hz).div_ceil(1_000));
     let mut worst = 0;
@@ -155,7 +157,7 @@ fn nobody_is_hit_longer_after_reaching_cover_than_the_window_is() {
         assert!(score.age_ticks_max <= f64::from(window_ticks), "{} at {latency_ms} ms", score.age_ticks_max);
         worst = worst.max(score.hit_covered_ticks);
     }
-    assert!(worst > 2, "nobody was hit behind cover at all: {worst}");
+    assert!(worst > 2, "no runner was hit behind cover at all: {worst}");
 }
 
 fn enter(room: &mut Room<Gallery>, number: u8) -> MemberId {
@@ -163,7 +165,7 @@ fn enter(room: &mut Room<Gallery>, number: u8) -> MemberId {
     room.enter(&hello, [number; 16]).expect("a free seat").member
 }
 
-/// A shot at where a runner was so many ticks before the newest one.
+/// A shot at the place where a runner was `back` ticks before the newest one.
 fn aim_at(room: &Room<Gallery>, back: u32, dice: &mut Rng) -> Trigger {
     let (history, newest) = (&room.checkpoint().history, room.newest());
     let mut recalled = Recalled::default();
@@ -175,13 +177,13 @@ fn aim_at(room: &Room<Gallery>, back: u32, dice: &mut Rng) -> Trigger {
     Trigger { fire: true, lane, at: runner.expect("a runner in each lane").x }
 }
 
-/// The same for any number of ticks.
+/// The same for a random number of ticks.
 fn aim(room: &Room<Gallery>, dice: &mut Rng) -> Trigger {
     let back = dice.below(16);
     aim_at(room, back, dice)
 }
 
-/// Frames with inputs for any tick and views of any age, and players who come and go: what was recorded.
+/// The records of a room in which players come and go, and send inputs for any tick and with views of any age.
 fn hostile_records(seed: u64, ticks: u32) -> Vec<TickRecord<Gallery>> {
     let (mut dice, codec) = (Rng::new(seed), InputCodec::<Trigger>::new());
     let mut room = Room::new(seed, &(), false);
@@ -198,7 +200,8 @@ fn hostile_records(seed: u64, ticks: u32) -> Vec<TickRecord<Gallery>> {
                 *age = ViewAge::from_parts(parts);
             }
             if let Some(back) = dice.one_in(2).then(|| dice.below(16)) {
-                // Fits what is aimed at: the next tick's input, for the world `back` ticks before the newest.
+                // In every second frame the claimed view fits the shot: it is the next tick's input, aimed in the world
+                // `back` ticks before the newest.
                 frame.tick = tick;
                 frame.inputs[0] = codec.quantize(aim_at(&room, back, &mut dice));
                 frame.ages[0] = ViewAge::from_ticks(f64::from(back + 1));
@@ -217,7 +220,7 @@ fn hostile_records(seed: u64, ticks: u32) -> Vec<TickRecord<Gallery>> {
     records
 }
 
-/// What comes of the records, made once more from `simulation` on.
+/// The simulation after the records, replayed from `simulation` on.
 fn replay<G: Game>(mut simulation: Simulation<G>, records: &[TickRecord<G>]) -> Result<Simulation<G>, ReplayError> {
     records.iter().try_for_each(|record| simulation.replay(record))?;
     Ok(simulation)
@@ -229,13 +232,13 @@ fn hits(records: &[TickRecord<Gallery>]) -> usize {
 }
 
 #[test]
-fn a_recorded_room_gives_the_same_hits_again_whatever_its_players_claimed_to_see() {
+fn a_replayed_room_gives_the_same_hits_for_any_views_that_its_players_claimed() {
     for seed in 0..20 {
         let records = hostile_records(seed, 300);
         assert!(hits(&records) > 20, "{} hits", hits(&records));
         let ages = || records.iter().flat_map(|record| &record.actions).map(|(_, action)| action.age);
         let window = ViewAge::from_parts(u8::MAX).at_most(Gallery::RULES.past_ticks_max());
-        assert!(ages().all(|age| age <= window), "clamped before it is recorded");
+        assert!(ages().all(|age| age <= window), "a view's age is clamped before it is recorded");
         assert!(ages().any(|age| age == window) && ages().any(|age| age.is_none() || age.parts() < 16));
         let replayed = replay(Simulation::new(seed, &()), &records).expect("the same hits");
         assert_eq!(replayed.tick(), Tick(300));
@@ -258,7 +261,7 @@ fn a_replay_notices_a_view_that_was_changed() {
                 assert_eq!(tick, hit.tick, "noticed at once");
                 noticed += 1;
             }
-            // Who stands still is hit whenever one looks.
+            // A runner that stands still is hit in a view of any age.
             None => {}
             Some(gap) => panic!("{gap}"),
         }
@@ -269,7 +272,7 @@ fn a_replay_notices_a_view_that_was_changed() {
 }
 
 #[test]
-fn a_checkpoint_goes_on_with_the_same_hits_and_needs_its_history_for_that() {
+fn a_simulation_from_a_checkpoint_gives_the_same_hits_and_needs_its_history_for_that() {
     for seed in 0..8 {
         let records = hostile_records(seed, 200);
         let (before, after) = records.split_at(100);
@@ -277,11 +280,11 @@ fn a_checkpoint_goes_on_with_the_same_hits_and_needs_its_history_for_that() {
         assert!(replay(Simulation::resume(checkpoint.clone()), after).is_ok());
         let newest = checkpoint.history.newest().clone();
         let forgetful = Checkpoint { history: History::new(newest), ..checkpoint };
-        assert!(replay(Simulation::resume(forgetful), after).is_err(), "these shots looked back beyond it");
+        assert!(replay(Simulation::resume(forgetful), after).is_err(), "these shots looked back beyond the checkpoint");
     }
 }
 
-/// Sessions over bad links with cuts, in a room with a goodbye: replayed.
+/// Replays sessions over bad links, with a cut connection and a player that leaves; gives the records.
 fn assert_replays<G: Game>(seed: u64, players: usize) -> Vec<TickRecord<G>> {
     let link = LinkProfile { latency_ms: 90, jitter_ms: 40, stall_percent: 2, ..LinkProfile::default() };
     let mut play: Play<G> = Play::new(seed, players, link);
@@ -298,7 +301,7 @@ fn assert_replays<G: Game>(seed: u64, players: usize) -> Vec<TickRecord<G>> {
 }
 
 #[test]
-fn whole_sessions_are_replayed() {
+fn a_replay_of_sessions_over_bad_links_gives_the_same_worlds_and_events() {
     for seed in 0..4 {
         assert_replays::<Paddles>(seed, 2);
         assert_replays::<Arena>(seed, 6);
@@ -311,7 +314,7 @@ fn whole_sessions_are_replayed() {
 }
 
 #[test]
-fn only_games_that_look_back_pay_for_it() {
+fn a_game_that_never_looks_back_records_no_view_ages() {
     fn ages<G: Game>() -> usize {
         let mut play: Play<G> = Play::new(1, 2, LinkProfile::default());
         play.keeps_records = true;
@@ -325,7 +328,7 @@ fn only_games_that_look_back_pay_for_it() {
 }
 
 #[test]
-fn the_window_is_within_the_history_at_any_rate() {
+fn the_rewind_window_is_within_the_history_at_any_rate() {
     for rate_hz in 1..=240 {
         let ticks = Rules::new("any", rate_hz).past_ticks_max();
         assert!(ticks >= 1 && ticks < u32::try_from(SNAPSHOT_HISTORY_LEN).expect("a short history"));

@@ -1,5 +1,9 @@
-//! The rhythm of ticks over real sockets: the mean rate is exact, and a room that is too slow disturbs no other as long
-//! as it is.
+//! The rhythm of ticks over real sockets: the mean rate is exact, and a room that is too slow disturbs no other room
+//! for as long as it is slow.
+//!
+//! These tests measure time on a machine that is shared. A late tick may be the server's fault or the machine's, so a
+//! look at the server compares it with a thread that only sleeps to the same number of deadlines at the same time: the
+//! server may be late in a fixed part of its ticks, and in a multiple of the part in which that thread is late.
 
 use crate::player::Player;
 use crate::socket::{Event, Socket, create_room, create_room_with, metric};
@@ -19,14 +23,14 @@ use tickwire_server::{Config, Running, Server};
 const RATE_HZ: u32 = 30;
 const TICK_US: u64 = 1_000_000 / RATE_HZ as u64;
 
-/// Looks at the rhythm at the most: the machine is shared and spoils some.
+/// The greatest number of looks at the rhythm: the machine is shared and spoils some of them.
 const LOOKS: usize = 8;
 
-/// How many of them have to be good: a single one may be luck.
+/// The number of looks that have to be good: a single good look may be luck.
 const GOOD_LOOKS: usize = 2;
 
-/// How late one in ten snapshots may be where other tests have the cores. Beside a room that takes ten ticks per tick,
-/// and is not moved away, most are 100 ms late.
+/// How late one in ten snapshots may be while other tests use the cores. Beside a room that takes ten ticks of time for
+/// each tick, and is not moved away, most snapshots are 100 ms late.
 const LATE_S_MAX: f64 = 0.020;
 
 /// Rooms beside the one that is too slow: enough ticks for one in a hundred of them to mean something.
@@ -35,35 +39,37 @@ const QUIET_ROOMS: usize = 64;
 /// The part of all ticks on a shard that may begin 5 ms late.
 const LATE_PART_MAX: f64 = 0.01;
 
-/// How often 5 ms late a shard may be for each time that a thread is which only sleeps meanwhile: that one has nothing to
-/// do and so is woken sooner than anybody else.
+/// How many times as often as a thread that only sleeps a shard may be 5 ms late. It is more than one, because a thread
+/// that has nothing to do is woken sooner than any other.
 const LATE_PER_SLEEPER_MAX: f64 = 3.0;
 
-/// The part that may be late however late that thread is. A machine that leaves no more time than that shows nothing.
+/// The part of all ticks that may be late at the most, even where that thread is late more often. A machine that leaves
+/// less time than that shows nothing about the server.
 const LATE_PART_SPOILT_MAX: f64 = 0.1;
 
-/// Late is what is late by so much.
+/// The delay from which on a tick counts as late.
 const LATE_NS: u64 = 5_000_000;
 
-/// Deadlines of the thread that only sleeps, in a second: as many as a shard has.
+/// Deadlines per second of the thread that only sleeps: as many as a shard has.
 const SLEEPER_HZ: u64 = 240;
 
-/// How long one look takes.
+/// The duration of one look.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// Rooms that were moved to a slow lane, and those that came back.
+/// The metrics of rooms that were moved to a slow lane, and of rooms that came back.
 const SLOW: &str = "tickwire_rooms_slow_total";
 const RECOVERED: &str = "tickwire_rooms_recovered_total";
 
-/// One test at a time burns a core.
+/// The lock of a test that burns a core: one such test runs at a time.
 static BURNING: Mutex<()> = Mutex::new(());
 
-/// A game whose step takes as long as it is told to: against the rules, and what the server has to live with.
+/// A game whose step takes as long as its options say. This breaks the rules for games, and the server has to cope with
+/// it.
 #[derive(State, Clone, Default)]
 struct Glutton {
     #[state(only = server)]
     step_us: u32,
-    /// The tick from which on it takes nothing; 0 for none.
+    /// The tick from which on a step takes no time; 0 for none.
     #[state(only = server)]
     full_at: u32,
     /// The tick that takes as long as `stall_us` says.
@@ -107,7 +113,7 @@ impl Game for Glutton {
                 std::hint::spin_loop();
             }
         }
-        // What others on the machine do meanwhile must not make it any less greedy.
+        // The loop counts CPU time: other threads on the machine must not make the step use any less of it.
         if self.step_us > 0 && (self.full_at == 0 || tick.now() < Tick(self.full_at)) {
             let end = cpu_time() + Duration::from_micros(u64::from(self.step_us));
             while cpu_time() < end {}
@@ -115,7 +121,7 @@ impl Game for Glutton {
     }
 }
 
-/// For how long this thread has had a core.
+/// The CPU time that this thread has had.
 fn cpu_time() -> Duration {
     clock_gettime(ClockId::ThreadCPUTime).try_into().expect("a time since the thread's start")
 }
@@ -135,7 +141,7 @@ fn player_beside(server: &Running) -> Player<Crowd> {
     player
 }
 
-/// How much later than on time snapshots came, in seconds, sorted; the earliest one says what on time is.
+/// The lateness of snapshots in seconds, sorted; the earliest snapshot says which time counts as on time.
 fn lateness(snapshots: &[(Tick, Instant)]) -> Vec<f64> {
     let (first, start) = snapshots[0];
     let late = |(tick, at): &(Tick, Instant)| {
@@ -147,7 +153,7 @@ fn lateness(snapshots: &[(Tick, Instant)]) -> Vec<f64> {
     all.iter().map(|late| late - earliest).collect()
 }
 
-/// Ticks that rooms have begun, but for those in the slow lane, and how many of them not [`LATE_NS`] late.
+/// The ticks that rooms outside of the slow lane have begun, and how many of them were not [`LATE_NS`] late.
 #[derive(Clone, Copy)]
 struct Begun {
     all: f64,
@@ -160,23 +166,23 @@ impl Begun {
         Self { all: metric(server, "tickwire_tick_late_seconds_count"), in_time }
     }
 
-    /// The part that was late since `earlier`.
+    /// The part of the ticks since `earlier` that was late.
     fn late_since(self, earlier: Self) -> f64 {
         let all = self.all - earlier.all;
         assert!(all > 100.0, "rooms make their ticks");
-        // The two were not read at the same moment.
+        // The two metrics were not read at the same moment, so the part in time may come out above one.
         (1.0 - (self.in_time - earlier.in_time) / all).max(0.0)
     }
 }
 
-/// What one look found.
+/// The findings of one look.
 #[derive(Debug)]
 struct Look {
-    /// The part of all ticks that the server has begun late, by its own account.
+    /// The part of all ticks that the server has begun late, by its own metrics.
     late_part: f64,
-    /// The part of its deadlines at which a thread that only sleeps was late meanwhile.
+    /// The part of its deadlines at which a thread that only sleeps was late during the look.
     sleeper_late_part: f64,
-    /// What one in ten snapshots was later by, in seconds.
+    /// The lateness that one in ten snapshots exceeded, in seconds.
     late_p90_s: f64,
 }
 
@@ -192,14 +198,14 @@ impl Look {
     }
 
     fn is_good(&self) -> bool {
-        // On a machine that has time this is the promise: 99 of 100 ticks are not 5 ms late.
+        // On a machine with time to spare the bound is the server's promise: 99 of 100 ticks are not 5 ms late.
         let late_part_max = LATE_PART_MAX + LATE_PER_SLEEPER_MAX * self.sleeper_late_part;
         let late_part_max = late_part_max.min(LATE_PART_SPOILT_MAX);
         self.late_part <= late_part_max && self.late_p90_s < LATE_S_MAX
     }
 }
 
-/// Does nothing but sleep until its deadlines for as long as a look takes; gives the part of them at which it was late.
+/// Sleeps until each of its deadlines for as long as a look takes; gives the part of them at which the thread was late.
 fn sleeper_late_part() -> f64 {
     tighten_timers();
     let (start_ns, count) = (now_ns(), SLEEPER_HZ * LOOK.as_secs());
@@ -211,7 +217,7 @@ fn sleeper_late_part() -> f64 {
     (1..=count).filter(is_late).count() as f64 / count as f64
 }
 
-/// Looks at the server and at a player until all was well often enough.
+/// Looks at the server and at a player until enough looks were good; fails when too many were bad.
 fn assert_in_time(server: &Running, player: &mut Player<Crowd>) {
     let (mut good, mut bad) = (0, Vec::new());
     while good < GOOD_LOOKS {
@@ -243,12 +249,12 @@ fn open_quiet_rooms(server: &Running) {
 }
 
 #[test]
-fn the_mean_rate_is_exact() {
+fn the_mean_rate_of_a_rooms_ticks_is_exact() {
     let server = start();
     let mut player = player_beside(&server);
     player.play_for(Duration::from_secs(8));
     let snapshots = &player.snapshots;
-    // A snapshot may come late and never early: the earliest of many tell how the ticks themselves move.
+    // A snapshot may come late and never early, so the earliest snapshots of many show how the ticks themselves move.
     let start = snapshots[0].1;
     let earliest = |part: &[(Tick, Instant)]| {
         let off = |(tick, at): &(Tick, Instant)| {
@@ -259,14 +265,14 @@ fn the_mean_rate_is_exact() {
     let third = snapshots.len() / 3;
     assert!(third > 60, "{} snapshots came", snapshots.len());
     let drift = earliest(&snapshots[2 * third..]) - earliest(&snapshots[..third]);
-    // From the middle of the first third to the middle of the last, give or take a third.
+    // The drift lies between the middle of the first third and the middle of the last, give or take a third.
     let seconds = f64::from(RATE_HZ).recip() * f64::from(u32::try_from(2 * third).expect("a few hundred"));
     let rate_hz = f64::from(RATE_HZ) * (1.0 - drift / seconds);
     assert!((rate_hz - f64::from(RATE_HZ)).abs() < 0.01, "{rate_hz} ticks a second");
 }
 
 #[test]
-fn a_room_that_takes_ten_times_its_budget_delays_no_other_and_stays_away() {
+fn a_room_that_takes_ten_times_its_tick_budget_delays_no_other_and_stays_in_the_slow_lane() {
     let _burning = BURNING.lock().unwrap_or_else(PoisonError::into_inner);
     let server = start();
     let step_us = 10 * TICK_US / BUDGETS_PER_TICK;
@@ -276,10 +282,10 @@ fn a_room_that_takes_ten_times_its_budget_delays_no_other_and_stays_away() {
     play_until_metric(&server, &mut player, SLOW, 1.0);
     let moved = Instant::now();
     assert_in_time(&server, &mut player);
-    // Longer than it would have to behave for.
-    assert!(player.play_until(|_| moved.elapsed().as_secs() > SLOW_LANE_SECONDS_MIN + 1), "nobody is thrown out");
-    assert_eq!((metric(&server, SLOW), metric(&server, RECOVERED)), (1.0, 0.0), "it stays in the slow lane");
-    assert!(metric(&server, "tickwire_ticks_dropped_total") < 60.0, "it makes its ticks there");
+    // This is longer than the time for which a room has to keep to its budget before it comes back.
+    assert!(player.play_until(|_| moved.elapsed().as_secs() > SLOW_LANE_SECONDS_MIN + 1), "no player is closed");
+    assert_eq!((metric(&server, SLOW), metric(&server, RECOVERED)), (1.0, 0.0), "the room stays in the slow lane");
+    assert!(metric(&server, "tickwire_ticks_dropped_total") < 60.0, "the room makes its ticks there");
 }
 
 #[test]
@@ -292,13 +298,13 @@ fn a_room_that_takes_ten_times_its_tick_delays_no_other_for_long() {
     let code = create_room_with(server.address(), "glutton", &json!({ "step_us": 10 * TICK_US }));
     let (mut inside, _) = Socket::enter::<Glutton>(server.address(), &code);
     play_until_metric(&server, &mut player, SLOW, 1.0);
-    // What the slow lane is good for: this is how it was before the room was there.
+    // The lateness before the room was moved shows the purpose of the slow lane.
     let late_part = Begun::at(&server).late_since(before);
     assert!(late_part > 10.0 * LATE_PART_MAX, "{late_part} of the ticks were late beside a room that stops the shard");
     assert_in_time(&server, &mut player);
     assert_eq!(metric(&server, SLOW), 1.0);
-    assert!(metric(&server, "tickwire_ticks_dropped_total") > 30.0, "what cannot be made up for is dropped");
-    // The room goes on, as fast as it can, and its code still leads to it.
+    assert!(metric(&server, "tickwire_ticks_dropped_total") > 30.0, "overdue ticks are dropped");
+    // The room goes on as fast as it can, and its code still leads to it.
     let (mut late, _) = Socket::enter::<Glutton>(server.address(), &code);
     for socket in [&mut inside, &mut late] {
         assert!((0..3).all(|_| is_snapshot(&socket.next())));
@@ -316,21 +322,21 @@ fn a_room_that_was_slow_for_a_while_comes_back_with_everyone_in_it() {
     let moved = Instant::now();
     play_until_metric(&server, &mut player, RECOVERED, 1.0);
     let away = moved.elapsed().as_secs();
-    assert!(away >= SLOW_LANE_SECONDS_MIN, "it came back after {away} s");
+    assert!(away >= SLOW_LANE_SECONDS_MIN, "the room came back after {away} s");
     let on_shard = || metric(&server, "tickwire_tick_late_seconds_count");
     let (seen, ticks) = (player.snapshots.len(), on_shard());
     player.play_for(Duration::from_secs(2));
-    assert!(player.snapshots.len() > seen + 30 && on_shard() > ticks + 30.0, "it makes its ticks on the shard");
-    assert_eq!(metric(&server, SLOW), 1.0, "it stays there");
+    assert!(player.snapshots.len() > seen + 30 && on_shard() > ticks + 30.0, "the room makes its ticks on the shard");
+    assert_eq!(metric(&server, SLOW), 1.0, "the room stays there");
     player.assert_undisturbed();
     let (mut late, _) = Socket::enter::<Glutton>(server.address(), &code);
-    assert!(is_snapshot(&late.next()), "its code leads to it");
+    assert!(is_snapshot(&late.next()), "the room's code leads to it");
 }
 
 #[test]
-fn a_long_stall_is_caught_up_by_five_ticks_and_the_rest_is_dropped() {
+fn a_shard_catches_up_five_ticks_after_a_long_stall_and_drops_the_rest() {
     let server = start();
-    // Twenty ticks long, after everyone has come.
+    // The stall is twenty ticks long, and begins after all players have come.
     let stall = json!({ "stall_at": 90, "stall_us": 20 * TICK_US });
     create_room_with(server.address(), "glutton", &stall);
     let mut player = player_beside(&server);
@@ -341,7 +347,7 @@ fn a_long_stall_is_caught_up_by_five_ticks_and_the_rest_is_dropped() {
     assert!((14.0..=21.0).contains(&lost), "{lost} ticks were late or lost");
     let (ran, wall) = (player.snapshots.last().expect("many").0.since(player.snapshots[0].0), player.span());
     let behind = wall.as_secs_f64() * f64::from(RATE_HZ) - f64::from(i32::try_from(ran).expect("a few hundred"));
-    assert!((12.0..=18.0).contains(&behind), "{behind} of 20 ticks were not made up for, of which 5 should be");
+    assert!((12.0..=18.0).contains(&behind), "{behind} of 20 ticks were dropped, where 5 should be caught up");
     let dropped = metric(&server, "tickwire_ticks_dropped_total");
-    assert!(dropped >= 12.0, "what was not made up for is counted, not {dropped}");
+    assert!(dropped >= 12.0, "only {dropped} dropped ticks were counted");
 }

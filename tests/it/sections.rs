@@ -1,5 +1,5 @@
-//! Sections held against a decoder that is slow and plain: over worlds made by dice, over games that bots play,
-//! and over damage.
+//! Sections decoded by the product's decoder and by one that is slow and plain: for worlds made by dice, for games that
+//! bots play, and for damaged messages.
 
 use crate::harness::visible_world;
 use crate::reference::{Reference, undisturbed};
@@ -15,14 +15,14 @@ use tickwire::{Game, Rng, RowId, Seat, Tick};
 use tickwire_games::crowd::{Motion, Options};
 use tickwire_games::{Arena, Crowd};
 
-/// Baselines may be so old.
+/// The greatest age of a baseline in these tests, in ticks.
 const AGE_MAX: u32 = 15;
 
 fn seat(number: u8) -> Seat {
     Seat::new(number).expect("a seat")
 }
 
-/// What one client holds, decoded by both decoders.
+/// The world that one client holds, decoded by both decoders.
 #[derive(Clone)]
 pub(crate) struct Both<'a> {
     schema: &'a Schema,
@@ -35,15 +35,15 @@ impl<'a> Both<'a> {
         Self { schema, replica: Replica::empty(schema), reference: Reference::new(schema) }
     }
 
-    /// Gives both the same priors; whether they took them.
+    /// Gives both decoders the same priors; true if they took them.
     pub(crate) fn set_priors(&mut self, bytes: &[u8]) -> bool {
         let is_taken = self.replica.set_priors(bytes).is_ok();
         assert_eq!(self.reference.set_priors(bytes).is_some(), is_taken, "both take the same priors");
         is_taken
     }
 
-    /// Gives both the same message; whether they took it. Whoever takes it holds the same as the other, and what
-    /// is refused changes nothing.
+    /// Gives both decoders the same message; true if they took it. Both must hold the same world afterwards, and a
+    /// message that is refused must change nothing.
     pub(crate) fn apply(&mut self, tick: Tick, message: &[u8]) -> bool {
         let before = self.replica.world().clone();
         let outcome = self.replica.apply(self.schema, tick, message);
@@ -57,7 +57,7 @@ impl<'a> Both<'a> {
     }
 }
 
-/// All sections of what the player in `seat` may see.
+/// All sections of the world that the player in `seat` may see.
 fn sections(encoder: &mut Encoder, schema: &Schema, seat: Seat, base: Option<&Snapshot>, now: &Snapshot) -> Vec<u8> {
     let mut bytes = Vec::new();
     encoder.encode(schema, Topic::Room, base, now, !schema.has_private, &mut bytes);
@@ -67,7 +67,7 @@ fn sections(encoder: &mut Encoder, schema: &Schema, seat: Seat, base: Option<&Sn
     bytes
 }
 
-/// An encoder that has learnt from a delta as if it were worth it, and what it publishes.
+/// An encoder that has learnt from a delta as if the priors were worth their bytes, and the priors that it publishes.
 fn trained(schema: &Schema, seat: Seat, base: &Snapshot, now: &Snapshot) -> (Encoder, Vec<u8>) {
     let (mut encoder, mut published) = (Encoder::new(schema), Vec::new());
     for _ in 0..9 {
@@ -79,7 +79,7 @@ fn trained(schema: &Schema, seat: Seat, base: &Snapshot, now: &Snapshot) -> (Enc
     (encoder, published)
 }
 
-/// A world in which most rows are where they go by themselves, and some are not.
+/// A world in which most rows are where their motion takes them undisturbed, and some rows are not.
 fn moved_on(world: &Snapshot, ticks: u32, dice: &mut Rng) -> Snapshot {
     let mut next = undisturbed(&Schema::of::<Zoo>(), world, ticks);
     let other = any_successor(world, dice);
@@ -95,7 +95,8 @@ fn moved_on(world: &Snapshot, ticks: u32, dice: &mut Rng) -> Snapshot {
     canonical(&next)
 }
 
-/// The first world, a step of its kind, and a step of so many ticks in which things move as they do.
+/// A random world, a random successor of it, and the successor's own successor after `ticks` ticks of mostly
+/// undisturbed motion.
 fn three_worlds(seed: u64, ticks: u32) -> [Snapshot; 3] {
     let mut dice = Rng::new(seed);
     let first = any_world(&mut dice);
@@ -104,14 +105,14 @@ fn three_worlds(seed: u64, ticks: u32) -> [Snapshot; 3] {
     [first, second, third]
 }
 
-/// The worlds of so many ticks of a game among bots.
+/// The worlds of a game among bots, one for each tick.
 fn played<G: Game>(options: &G::Options, seats: u8, ticks: u32, seed: u64) -> Vec<Snapshot> {
     let (mut stepper, mut dice) = (Stepper::new(G::new(options), Rng::new(seed)), Rng::new(!seed));
     let seats: Vec<Seat> = Seat::first(seats).collect();
     let (schema, mut worlds) = (Schema::of::<G>(), Vec::new());
     let mut snapshot = Snapshot::empty(&schema);
     for tick in 1..=ticks {
-        // Somebody comes and goes.
+        // Players come and go, so that rows do too.
         let world = &mut stepper.world;
         match tick % 97 {
             1 => seats.iter().take(seats.len() - 1).for_each(|seat| world.join(*seat)),
@@ -129,7 +130,8 @@ fn played<G: Game>(options: &G::Options, seats: u8, ticks: u32, seed: u64) -> Ve
     worlds
 }
 
-/// Leads both decoders through a game, each delta another number of ticks long, with priors trained now and then.
+/// Leads both decoders through a game with deltas over random numbers of ticks, and with priors that are trained now
+/// and then.
 fn replay<G: Game>(options: &G::Options, ticks: u32, seed: u64) {
     let (schema, worlds, me) = (Schema::of::<G>(), played::<G>(options, 6, ticks, seed), seat(2));
     let (mut both, mut encoder, mut dice) = (Both::new(&schema), Encoder::new(&schema), Rng::new(seed));
@@ -143,7 +145,7 @@ fn replay<G: Game>(options: &G::Options, ticks: u32, seed: u64) {
         if dice.one_in(6) && encoder.train(1_000) {
             let mut published = Vec::new();
             encoder.put_priors(&mut published);
-            assert!(both.set_priors(&published), "what was published can be read");
+            assert!(both.set_priors(&published), "published priors can be read");
             publications += 1;
         }
         let base_now = base.filter(|_| !dice.one_in(25));
@@ -157,7 +159,8 @@ fn replay<G: Game>(options: &G::Options, ticks: u32, seed: u64) {
     assert!(ages.len() >= 12 && publications > 0, "ages {ages:?}, {publications} publications: too few to show much");
 }
 
-/// Flips bits, cuts, appends, or makes all of it up, but for the first few bytes.
+/// A damaged copy of a message: it is cut, bits of it are flipped, or its bytes are made up. The first `keep` bytes
+/// stay as they are.
 fn damaged(message: &[u8], keep: usize, dice: &mut Rng) -> Vec<u8> {
     let mut damaged = message.to_vec();
     let keep = keep.min(message.len());
@@ -178,8 +181,9 @@ fn damaged(message: &[u8], keep: usize, dice: &mut Rng) -> Vec<u8> {
     damaged
 }
 
-/// Tries damaged messages on copies of `both`, with the hashes that they come with and with right ones. Gives how
-/// many were taken.
+/// Tries damaged messages on copies of `both`, first with the hashes that they come with, then with the right ones. The
+/// right hashes matter: without them nearly every damaged message would be refused by its hash, and nothing behind that
+/// check would be tested. Gives the number of messages that were taken.
 fn try_damage(both: &Both<'_>, tick: Tick, message: &[u8], tries: u32, dice: &mut Rng) -> u32 {
     let mut taken = 0;
     for _ in 0..tries {
@@ -198,7 +202,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
 
     #[test]
-    fn both_decoders_read_any_worlds(seed: u64, number in 0_u8..3, ticks in 1..=AGE_MAX, knows_priors: bool) {
+    fn both_decoders_decode_any_worlds(seed: u64, number in 0_u8..3, ticks in 1..=AGE_MAX, knows_priors: bool) {
         let (schema, worlds) = (Schema::of::<Zoo>(), three_worlds(seed, ticks));
         let mut both = Both::new(&schema);
         let mut encoder = Encoder::new(&schema);
@@ -217,7 +221,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_that_go_where_they_are_expected_take_no_byte(seed: u64, number in 0_u8..3, ticks in 1..=AGE_MAX) {
+    fn a_row_that_moves_as_expected_takes_no_byte(seed: u64, number in 0_u8..3, ticks in 1..=AGE_MAX) {
         let schema = Schema::of::<Zoo>();
         let first = visible_world(&schema, &any_world(&mut Rng::new(seed)), seat(number));
         let second = undisturbed(&schema, &first, ticks);
@@ -225,7 +229,7 @@ proptest! {
         Encoder::new(&schema).encode(&schema, Topic::Room, Some(&first), &second, false, &mut bytes);
         let sections = tickwire::replication::section_count(&schema, Topic::Room, Some(&first), &second);
         let rows: usize = first.tables.iter().map(|rows| rows.ids.len()).sum();
-        // A head each, and well below a bit for each row.
+        // Each section has a head, and each row takes well below a bit.
         prop_assert!(bytes.len() <= sections as usize * 9 + rows / 8 + 8, "{} bytes for {rows} rows", bytes.len());
     }
 
@@ -251,7 +255,7 @@ proptest! {
         for bytes in [made_up, damaged(&published, 0, &mut dice), damaged(&published, 8, &mut dice)] {
             let mut both = Both::new(&schema);
             both.set_priors(&bytes);
-            // What was coded with other priors means something else.
+            // A message that was coded with other priors means something else: both decoders must make the same of it.
             let mut message = sections(&mut encoder, &schema, seat(1), None, &worlds[0]);
             both.apply(worlds[0].tick, &message);
             if both.reference.seal(worlds[0].tick, &mut message).is_some() {
@@ -262,7 +266,7 @@ proptest! {
 }
 
 #[test]
-fn both_decoders_read_what_bots_play() {
+fn both_decoders_decode_games_that_bots_play() {
     replay::<Arena>(&Default::default(), 400, 1);
     for motion in [Motion::Steady, Motion::Erratic, Motion::Still] {
         replay::<Crowd>(&Options { entities: 150, motion }, 300, 2);
@@ -291,11 +295,11 @@ fn both_decoders_agree_on_damaged_games() {
 }
 
 #[test]
-fn motion_that_overflows_ends_at_the_bounds_on_both_ends() {
+fn a_motion_that_overflows_ends_at_the_bounds_for_sender_and_receiver() {
     let (schema, mut dice) = (Schema::of::<Zoo>(), Rng::new(8));
     let meters = schema.tables.iter().position(|table| table.name == "meters").expect("a table of meters");
     let mut first = any_world(&mut dice);
-    // Twice this rate, which stands for 0 less 2^31, is a whole turn of 32 bits.
+    // The rate's wire integer 0 stands for −2^31, and twice that is a whole turn of 32 bits.
     let (total, rate) = (7, 0);
     first.tables[meters] = Rows::new(2);
     first.tables[meters].push(RowId::default()).copy_from_slice(&[total, rate]);
@@ -310,14 +314,14 @@ fn motion_that_overflows_ends_at_the_bounds_on_both_ends() {
 }
 
 #[test]
-fn nobody_is_kept_busy_by_a_baseline_of_long_ago() {
+fn a_section_over_too_old_a_baseline_is_refused_without_much_work() {
     let schema = Schema::of::<Zoo>();
     let first = any_world(&mut Rng::new(3));
     for (ticks, is_taken) in [(AGE_MAX, true), (AGE_MAX + 1, false), (2_000_000_000, false)] {
         let second = Snapshot { tick: first.tick + ticks, ..first.clone() };
         let (mut both, mut encoder) = (Both::new(&schema), Encoder::new(&schema));
         assert!(both.apply(first.tick, &sections(&mut encoder, &schema, seat(0), None, &first)));
-        // Told with an age that is quick to encode, then made older.
+        // The section is encoded with an age that takes little work, and the age in its head is raised afterwards.
         let near = Snapshot { tick: first.tick + 2, ..first.clone() };
         let mut message = sections(&mut encoder, &schema, seat(0), Some(&first), &near);
         if ticks > AGE_MAX {

@@ -1,4 +1,5 @@
-//! The real server over real sockets: what a hostile or unlucky peer meets, and that nobody else notices.
+//! The real server over real sockets: the answers that a hostile or unlucky peer receives, and that no other player
+//! notices that peer.
 
 use crate::player::{Player, Witness};
 use crate::socket::{Event, Socket, api, binary, create_room, frame, hello, http};
@@ -16,7 +17,7 @@ use tickwire_games::{Arena, Paddles};
 use tickwire_server::room::Autopsy;
 use tickwire_server::{Config, Running, Server};
 
-/// A game that fails when a player wants it to.
+/// A game whose step panics when a player asks for it.
 #[derive(State, Clone, Default)]
 struct Fuse {
     ticks: u32,
@@ -50,7 +51,7 @@ fn start() -> (Running, SocketAddr) {
     (running, address)
 }
 
-/// A server with a room in which somebody plays, and who must not notice what the test does.
+/// A server with a room in which a witness plays. The witness must not notice anything that the test does.
 fn start_watched() -> (Running, SocketAddr, Witness) {
     let (running, address) = start();
     let code = create_room(address, "paddles");
@@ -58,21 +59,21 @@ fn start_watched() -> (Running, SocketAddr, Witness) {
     (running, address, witness)
 }
 
-/// The close code after these bytes from a player in a room.
+/// The close code that a player in a room receives after these bytes.
 fn code_after(address: SocketAddr, bytes: &[u8]) -> Option<u16> {
     let (mut socket, _) = Socket::enter::<Arena>(address, &create_room(address, "arena"));
     socket.send(bytes);
     socket.close_code()
 }
 
-/// The close code after these bytes from somebody who has not said hello.
+/// The close code that a peer receives after these bytes when it has not sent a hello.
 fn code_before_hello(address: SocketAddr, bytes: &[u8]) -> Option<u16> {
     let mut socket = Socket::open(address);
     socket.send(bytes);
     socket.close_code()
 }
 
-/// Three inputs for the next ticks, as a message.
+/// The inputs of the three ticks from tick 3 on, as a message.
 fn inputs() -> Vec<u8> {
     let mut message = Vec::new();
     let mut frame = InputFrame::one(Tick(3), Default::default(), None, false);
@@ -82,7 +83,7 @@ fn inputs() -> Vec<u8> {
 }
 
 #[test]
-fn what_is_wrong_with_a_frame_or_message_is_said_by_its_close_code() {
+fn a_bad_frame_or_message_ends_its_connection_with_the_close_code_of_its_fault() {
     let (_running, address, witness) = start_watched();
     let message = inputs();
     let unmasked = [&[0x82, u8::try_from(message.len()).unwrap()], &message[..]].concat();
@@ -115,7 +116,7 @@ fn what_is_wrong_with_a_frame_or_message_is_said_by_its_close_code() {
 }
 
 #[test]
-fn who_may_not_in_is_told_why() {
+fn a_refused_peer_receives_the_close_code_of_the_reason() {
     let (_running, address, witness) = start_watched();
     let code = create_room(address, "paddles");
     let refusal = |hello: Hello| code_before_hello(address, &binary(&hello.encode()));
@@ -126,28 +127,28 @@ fn who_may_not_in_is_told_why() {
     assert_eq!(refusal(Hello { protocol: 99, ..good.clone() }), Some(4009), "another protocol");
     assert_eq!(refusal(Hello { fingerprint: 1, ..good.clone() }), Some(4009), "another build of the game");
     let seated: Vec<Socket> = (0..2).map(|_| Socket::enter::<Paddles>(address, &code).0).collect();
-    assert_eq!(refusal(good.clone()), Some(4004), "the third of two");
+    assert_eq!(refusal(good.clone()), Some(4004), "the third player of two seats");
     let cut = good.encode();
     assert_eq!(code_before_hello(address, &binary(&cut[..cut.len() - 1])), Some(4000));
-    assert_eq!(code_before_hello(address, &binary(&inputs())), Some(4000), "no hello first");
+    assert_eq!(code_before_hello(address, &binary(&inputs())), Some(4000), "inputs before a hello");
     assert_eq!(code_before_hello(address, &frame(0x81, b"hello")), Some(1003));
     drop(seated);
     witness.dump_rows();
 }
 
 #[test]
-fn a_code_is_forgiving_and_a_hello_may_come_with_the_request() {
+fn a_room_code_in_any_case_or_spacing_is_accepted_and_a_hello_may_come_with_the_request() {
     let (_running, address) = start();
     let code = create_room(address, "paddles");
     let sloppy = format!(" {}-{} ", code[..3].to_lowercase(), &code[3..]);
     let mut socket = Socket::open_with(address, &binary(&hello::<Paddles>(&sloppy).encode()));
     assert_eq!(socket.welcome().seat, Some(Seat::default()));
     socket.send(&binary(&ClientControl::Leave.encode()));
-    assert_eq!(socket.close_code(), Some(1000), "a goodbye is answered");
+    assert_eq!(socket.close_code(), Some(1000), "a leave message is answered by a close frame");
 }
 
 #[test]
-fn who_says_nothing_is_let_go() {
+fn a_peer_that_sends_no_hello_is_closed() {
     let (_running, address) = start();
     let asked = Instant::now();
     let mut socket = Socket::open(address);
@@ -156,7 +157,7 @@ fn who_says_nothing_is_let_go() {
 }
 
 #[test]
-fn the_newest_connection_has_the_seat() {
+fn the_newest_connection_takes_the_seat_over() {
     let (_running, address) = start();
     let code = create_room(address, "paddles");
     let (mut first, welcome) = Socket::enter::<Paddles>(address, &code);
@@ -164,7 +165,7 @@ fn the_newest_connection_has_the_seat() {
     second.send(&binary(&Hello { resume: Some(welcome.resume), ..hello::<Paddles>(&code) }.encode()));
     let again = second.welcome();
     assert_eq!((again.seat, again.resumed), (welcome.seat, true));
-    assert_ne!(again.resume, welcome.resume, "the token is another one");
+    assert_ne!(again.resume, welcome.resume, "the resume token is a new one");
     assert_eq!(first.close_code(), Some(4005));
 }
 
@@ -178,7 +179,7 @@ fn ten_thousand_random_frames_end_their_connections_and_nothing_else() {
     for connection in 0..CONNECTIONS {
         let mut socket = match connection % 2 {
             0 => Socket::open(address),
-            // A room each, because the seats are held for who is lost.
+            // Each connection has a room of its own, because a room holds the seat of a player that is lost.
             _ => Socket::enter::<Arena>(address, &create_room(address, "arena")).0,
         };
         let mut bytes = Vec::new();
@@ -195,7 +196,7 @@ fn ten_thousand_random_frames_end_their_connections_and_nothing_else() {
     }
     let stated = |code: &u16| CloseCode::from_number(*code).is_some() || (3000..5000).contains(code);
     assert!(by_code.keys().all(|code| code.as_ref().is_some_and(stated)), "{by_code:?}");
-    assert!(by_code.len() >= 3, "several ways to be wrong: {by_code:?}");
+    assert!(by_code.len() >= 3, "the frames are bad in several ways: {by_code:?}");
     witness.dump_rows();
 }
 
@@ -210,7 +211,7 @@ fn a_panic_in_a_step_closes_that_room_only() {
     InputCodec::<Match>::new().encode(&lit, &mut message);
     first.send(&binary(&message));
     assert_eq!((first.close_code(), second.close_code()), (Some(1011), Some(1011)));
-    // The lobby hears of it a moment after the players.
+    // The lobby hears of the end of the room a moment after the players.
     let asked = Instant::now();
     while api(address, "GET", &format!("/api/rooms/{code}"), "").0 != 404 {
         assert!(asked.elapsed() < Duration::from_secs(2), "the room is still listed");
@@ -223,7 +224,7 @@ fn a_panic_in_a_step_closes_that_room_only() {
 }
 
 #[test]
-fn who_never_reads_is_closed_and_slows_nobody() {
+fn a_client_that_never_reads_is_closed_and_slows_no_other() {
     let (_running, address) = start();
     let code = create_room(address, "arena");
     let (mut deaf, _) = Socket::enter::<Arena>(address, &code);
@@ -245,7 +246,7 @@ fn ticks_come_at_their_rate() {
 }
 
 #[test]
-fn the_api_says_what_there_is() {
+fn the_api_opens_lists_and_finds_rooms_and_refuses_bad_requests() {
     let (running, address) = start();
     let (status, room) = api(address, "POST", "/api/rooms", r#"{"game":"paddles"}"#);
     assert_eq!((status, &room["game"], &room["seats"]), (201, &json!("paddles"), &json!(2)));
@@ -264,7 +265,7 @@ fn the_api_says_what_there_is() {
     let (status, found) = api(address, "POST", "/api/match", r#"{"game":"arena"}"#);
     assert_eq!((status, &found["game"]), (200, &json!("arena")));
     let (status, again) = api(address, "POST", "/api/match", r#"{"game":"arena"}"#);
-    assert_eq!((status, &again["code"]), (200, &found["code"]), "both are sent to the same match");
+    assert_eq!((status, &again["code"]), (200, &found["code"]), "both requests lead to the same match");
     let (_seated, _) = Socket::enter::<Arena>(address, found["code"].as_str().expect("a code"));
     assert!(api(address, "GET", "/api/rooms", "").1.is_array());
     for path in ["/healthz", "/readyz"] {
@@ -295,7 +296,7 @@ fn a_quick_match_has_an_opponent_within_three_seconds() {
 }
 
 #[test]
-fn a_flood_of_inputs_is_cut_off() {
+fn a_client_that_floods_the_server_with_inputs_is_closed() {
     let (_running, address, witness) = start_watched();
     let (mut socket, welcome) = Socket::enter::<Arena>(address, &create_room(address, "arena"));
     let mut message = Vec::new();
@@ -324,7 +325,7 @@ fn a_flood_of_inputs_is_cut_off() {
 }
 
 #[test]
-fn a_client_whose_world_differs_is_set_right_and_leaves_an_autopsy() {
+fn a_client_whose_world_differs_is_repaired_and_leaves_an_autopsy() {
     let folder = std::env::temp_dir().join(format!("tickwire-autopsies-{}", std::process::id()));
     let config = Config { autopsies: Some(folder.clone()), ..Config::on_free_ports() };
     let running = Server::new(config).game::<Paddles>().start().expect("a free port");
@@ -332,15 +333,16 @@ fn a_client_whose_world_differs_is_set_right_and_leaves_an_autopsy() {
     let mut player = Player::<Paddles>::join(address, &create_room(address, "paddles"));
     player.play_for(Duration::from_secs(1));
     let planted = plant(&mut player.session, &mut Rng::new(4)).expect("a world has fields");
-    assert!(player.play_until(|player| player.session.stats().desyncs_healed == 1), "{planted:?} was set right");
+    assert!(player.play_until(|player| player.session.stats().desyncs_healed == 1), "{planted:?} was repaired");
     let files = || std::fs::read_dir(&folder).into_iter().flatten().flatten().collect::<Vec<_>>();
     assert!(player.play_until(|_| !files().is_empty()), "an autopsy is written");
     player.play_for(Duration::from_millis(500));
-    assert_eq!((player.closed, player.session.stats().keyframes), (None, 1), "it plays on");
-    let autopsy: Autopsy = serde_json::from_slice(&std::fs::read(files()[0].path()).unwrap()).expect("whole");
-    let words = explain::<Paddles>(&autopsy).expect("of this build");
+    assert_eq!((player.closed, player.session.stats().keyframes), (None, 1), "the client plays on");
+    let autopsy: Autopsy =
+        serde_json::from_slice(&std::fs::read(files()[0].path()).unwrap()).expect("the autopsy is complete");
+    let words = explain::<Paddles>(&autopsy).expect("the autopsy is of this build");
     assert!(words.contains(&planted.path), "{words}");
     assert!(["as the server says", "damaged afterwards"].iter().any(|verdict| words.contains(verdict)), "{words}");
     assert_eq!(autopsy.tick, planted.tick.0);
-    std::fs::remove_dir_all(folder).expect("it was ours");
+    std::fs::remove_dir_all(folder).expect("the folder belongs to this test");
 }

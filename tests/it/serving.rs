@@ -1,4 +1,4 @@
-//! The server's program as a process, for tests that have to see it from outside.
+//! The server's program as a process, for tests that have to observe it from outside.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,9 +8,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Once;
 use std::time::SystemTime;
 
-/// The program, built anew when its sources are newer.
+/// The path of the program, which is built anew when its sources are newer.
 ///
-/// `cargo verify` has built it along with these tests; a plain `cargo test` builds no other package's programs.
+/// `cargo verify` has built it along with these tests; a plain `cargo test` does not build the programs of other
+/// packages.
 pub(crate) fn program() -> PathBuf {
     static FRESH: Once = Once::new();
     let own = std::env::current_exe().expect("this program has a path");
@@ -32,7 +33,7 @@ fn changed(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-/// When a file, or any below a folder, was last changed.
+/// The time at which a file, or any file below a folder, was last changed.
 fn newest(path: &Path) -> Option<SystemTime> {
     if path.is_file() {
         return changed(path);
@@ -40,19 +41,19 @@ fn newest(path: &Path) -> Option<SystemTime> {
     fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| newest(&entry.path())).max()
 }
 
-/// A server of its own; ended with the test.
+/// A server for one test alone; it is ended with the test.
 pub(crate) struct Serving {
     child: Child,
     address: SocketAddr,
 }
 
 impl Serving {
-    /// A server on a free port.
+    /// Starts a server on a free port.
     pub(crate) fn start() -> Self {
         Self::start_on("127.0.0.1:0")
     }
 
-    /// A server on this address.
+    /// Starts a server on this address.
     pub(crate) fn start_on(listen: &str) -> Self {
         let mut child = Command::new(program())
             .args(["serve", "--listen", listen, "--admin-listen", "0"])
@@ -68,23 +69,23 @@ impl Serving {
         Self { child, address: address.unwrap_or_else(|| panic!("an address in {line:?}")) }
     }
 
-    /// Where it listens.
+    /// The address on which the server listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its process.
+    /// The id of the server's process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends a signal, such as `TERM`.
+    /// Sends the server a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the server is there to get SIG{name}");
+        assert!(sent.is_ok_and(|status| status.success()), "the server is running and receives SIG{name}");
     }
 
-    /// How it ended.
+    /// Waits until the process ends; gives its exit status.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("the server ends")
     }

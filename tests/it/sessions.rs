@@ -1,4 +1,4 @@
-//! Sessions over bad networks: whatever happens in between, everybody ends with the same world.
+//! Sessions over bad networks: after any stalls and cuts, all clients and the room end with the same world.
 
 use crate::events::{Salute, Trigger};
 use crate::harness::Play;
@@ -13,13 +13,13 @@ use tickwire_games::arena::{ArenaEvent, Helm, What};
 use tickwire_games::{Arena, Paddles};
 use tickwire_server::room::TickRecord;
 
-/// Seeds per test; more in a long run.
+/// The seeds of a test: `count` of them, times `TICKWIRE_SEEDS` in a long run.
 pub(crate) fn seeds(count: u64) -> std::ops::Range<u64> {
     let factor = std::env::var("TICKWIRE_SEEDS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1_u64);
     0..count * factor
 }
 
-/// A link of the kind people have, now and then a bad one.
+/// A link such as people have; now and then it is a bad one.
 pub(crate) fn profile(dice: &mut Rng) -> LinkProfile {
     LinkProfile {
         latency_ms: dice.below(250),
@@ -35,7 +35,7 @@ fn players_on_perfect_links_see_the_same_world() {
     play.run_seconds(5);
     play.assert_converged();
     assert!(play.counters.keyframes <= 2, "one keyframe each: {:?}", play.counters);
-    assert!(play.counters.snapshots > 500, "both players got theirs: {:?}", play.counters);
+    assert!(play.counters.snapshots > 500, "both players received their snapshots: {:?}", play.counters);
     assert!(play.counters.encodings <= play.counters.snapshots / 2 + 4, "one encoding for both: {:?}", play.counters);
 }
 
@@ -54,7 +54,7 @@ fn worlds_converge_over_hundreds_of_seeds_with_stalls_and_cuts() {
     }
 }
 
-/// A few seconds of play in which links stall and break, then peace.
+/// A few seconds of play in which links stall and break; after them the links are repaired, and all must converge.
 pub(crate) fn chaos<G: tickwire::Game>(play: &mut Play<G>, dice: &mut Rng) {
     for _ in 0..6 {
         play.run_ticks(dice.below(40) + 1);
@@ -77,30 +77,31 @@ fn a_client_that_stalls_for_a_second_converges() {
     play.run_seconds(3);
     play.heal();
     play.assert_converged();
-    assert!(play.clients.iter().all(|client| client.session.stats().welcomes == 1), "nobody had to reconnect");
+    assert!(play.clients.iter().all(|client| client.session.stats().welcomes == 1), "no client had to reconnect");
 }
 
 #[test]
-fn a_cut_connection_comes_back_to_the_same_seat() {
+fn a_client_whose_connection_is_cut_comes_back_to_the_same_seat() {
     let mut play: Play<Arena> = Play::new(3, 2, LinkProfile { latency_ms: 40, ..LinkProfile::default() });
     play.run_seconds(2);
     let seat = play.clients[1].session.seat();
     play.cut(1);
     play.run_seconds(1);
-    assert_eq!(play.clients[1].session.stats().welcomes, 2, "back within a second");
+    assert_eq!(play.clients[1].session.stats().welcomes, 2, "the client is back within a second");
     assert_eq!(play.clients[1].session.seat(), seat);
     play.heal();
     play.assert_converged();
 }
 
 #[test]
-fn a_welcome_that_is_lost_locks_nobody_out() {
+fn a_client_whose_welcomes_are_lost_still_gets_its_seat_back() {
     let mut play: Play<Paddles> = Play::new(4, 2, LinkProfile { latency_ms: 200, ..LinkProfile::default() });
     play.run_seconds(2);
     let seat = play.clients[0].session.seat();
     for _ in 0..3 {
         play.cut(0);
-        // Until the hello has arrived and the welcome, with the next token, is on its way.
+        // The next cut comes when the hello has arrived and the welcome, with the next token, is on its way: the client
+        // never learns that token.
         while play.clients[0].member.is_none() {
             play.run_ticks(1);
         }
@@ -111,7 +112,7 @@ fn a_welcome_that_is_lost_locks_nobody_out() {
 }
 
 #[test]
-fn a_client_that_stops_acknowledging_is_closed_and_slows_nobody() {
+fn a_client_that_stops_acknowledging_is_closed_and_slows_no_other() {
     let mut play: Play<Arena> = Play::new(5, 3, LinkProfile::default());
     play.run_seconds(2);
     play.clients[0].is_mute = true;
@@ -121,20 +122,21 @@ fn a_client_that_stops_acknowledging_is_closed_and_slows_nobody() {
     assert_eq!(play.clients[1].session.stats().snapshots - before, 180, "a snapshot in every tick");
     assert!(play.counters.superseded_snapshots > 90, "snapshots waited instead of being queued");
     play.clients[0].is_mute = false;
-    // Its next hello was never heard: it gives up waiting for the answer, and dials again.
+    // The hello of its first reconnect was lost while it was mute: it gives up waiting for the answer, and reconnects
+    // once more.
     play.run_seconds(8);
     play.heal();
     play.assert_converged();
 }
 
 #[test]
-fn a_held_seat_is_freed_in_the_end() {
+fn the_held_seat_of_a_lost_player_is_freed_in_the_end() {
     let mut play: Play<Paddles> = Play::new(6, 2, LinkProfile::default());
     play.run_seconds(1);
     assert_eq!(play.room.summary().players, 2);
     play.clients[1].session.leave();
     play.run_seconds(1);
-    assert_eq!(play.room.summary().players, 1, "a goodbye frees the seat at once");
+    assert_eq!(play.room.summary().players, 1, "a leave message frees the seat at once");
     play.clients[0].session.set_reachable(false, 0);
     play.cut(0);
     play.run_seconds(29);
@@ -144,7 +146,7 @@ fn a_held_seat_is_freed_in_the_end() {
 }
 
 #[test]
-fn one_more_player_than_seats_is_refused_and_does_not_try_again() {
+fn a_player_without_a_free_seat_is_refused_and_does_not_try_again() {
     let mut play: Play<Paddles> = Play::new(8, 3, LinkProfile::default());
     play.run_seconds(10);
     let refused: Vec<&[u16]> =
@@ -168,7 +170,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 #[test]
-fn own_movement_is_predicted_right_where_nobody_is_in_the_way() {
+fn the_inputs_of_a_client_on_a_steady_link_come_in_time() {
     let mut play: Play<Paddles> = Play::new(9, 2, LinkProfile { latency_ms: 120, ..LinkProfile::default() });
     play.run_seconds(20);
     for client in &play.clients {
@@ -178,12 +180,12 @@ fn own_movement_is_predicted_right_where_nobody_is_in_the_way() {
     }
 }
 
-/// A player's own shots in a picture: `(x, y)` in wire steps, and how long they have to live.
+/// A player's own shots in a picture: `(x, y)` in wire steps, and the ticks that each shot has left to live.
 fn own_shots(schema: &Schema, picture: &Snapshot, seat: Seat) -> Vec<(i64, i64, i64)> {
     let number = schema.tables.iter().position(|table| table.name == "shots").expect("arena has shots");
     let table = &schema.tables[number];
     let leaf = |name: &str| table.leaves.iter().position(|leaf| leaf.path == name).expect("a shot has a place");
-    let (owner, x, y) = (table.owner.expect("a shot is somebody's"), leaf("at.x"), leaf("at.y"));
+    let (owner, x, y) = (table.owner.expect("a shot has an owner"), leaf("at.x"), leaf("at.y"));
     let life = leaf("life_ticks");
     let rows = &picture.tables[number];
     (0..rows.ids.len())
@@ -222,7 +224,7 @@ fn a_shot_appears_at_once_and_never_twice() {
                     unseen += usize::from(now.is_empty());
                 }
             }
-            // A gun takes three ticks to load at the least: two shots of nearly the same age are one, drawn twice.
+            // A gun takes three ticks to load at the least: two shots of nearly the same age are one shot, drawn twice.
             twins +=
                 (1..now.len()).filter(|at| now[..*at].iter().any(|other| (now[*at].2 - other.2).abs() < 3)).count();
             shots += now.iter().filter(|shot| !before[index].iter().any(|old| near(shot, old, 40 * units))).count();
@@ -231,13 +233,13 @@ fn a_shot_appears_at_once_and_never_twice() {
         });
         assert!(shots > 100, "{shots} shots in {frames} frames");
         // At point-blank range a shot hits in the tick in which it is fired.
-        assert!(unseen * 8 < heard, "{unseen} of {heard} shots were heard before they were seen");
+        assert!(unseen * 8 < heard, "{unseen} of {heard} shots were reported before they were shown");
         assert_eq!(twins, 0, "of {shots} shots in {frames} frames");
         assert!(lost * 1_000 < frames, "{lost} of {frames} frames lost several shots at once");
     }
 }
 
-/// Two gunners over a link of 100 ms who fire as fast as they can, once the game is on.
+/// A game of two gunners over a link of 100 ms. Both have fired as fast as they can for three seconds.
 fn firing() -> Play<Salute> {
     let mut play: Play<Salute> = Play::new(2, 2, LinkProfile { latency_ms: 100, ..LinkProfile::default() });
     play.clients.iter_mut().for_each(|client| client.hands = Some(Trigger { fire: true }));
@@ -247,36 +249,39 @@ fn firing() -> Play<Salute> {
 }
 
 #[test]
-fn a_hidden_page_goes_on_listening_and_keeps_its_hands_off_the_keys() {
+fn a_hidden_page_goes_on_receiving_and_sends_neutral_inputs() {
     let mut play = firing();
     let me = play.clients[0].session.seat().expect("a player");
     play.clients[0].set_hidden(true);
     let (hidden_ticks, before) = (20 * 30, play.clients[0].session.stats().clone());
     play.run_ticks(hidden_ticks);
     let stats = play.clients[0].session.stats();
-    assert_eq!(play.clients[0].closes, [0; 0], "it acknowledged what came");
+    assert_eq!(play.clients[0].closes, [0; 0], "it acknowledged its snapshots");
     assert_eq!(stats.snapshots - before.snapshots, u64::from(hidden_ticks), "and so a snapshot came in every tick");
     assert!(stats.starved_ticks - before.starved_ticks < 10, "its inputs go on: {stats:?}");
     assert_eq!(play.counters.superseded_snapshots, 0);
-    // What was made before it was hidden is under way for some ticks.
+    // The inputs that the client made before it was hidden are under way for some ticks.
     let fires = |seat, records: &[TickRecord<Salute>]| {
         let actions = records.iter().flat_map(|record| &record.actions);
         actions.filter(|(by, action)| *by == seat && action.input.fire).count()
     };
-    assert_eq!(fires(me, &play.records[12..]), 0, "nobody holds the key");
-    assert!(fires(Seat::new(1 - me.number()).expect("a seat"), &play.records[12..]) > 500, "the other one does");
+    assert_eq!(fires(me, &play.records[12..]), 0, "no key is held on the hidden page");
+    assert!(
+        fires(Seat::new(1 - me.number()).expect("a seat"), &play.records[12..]) > 500,
+        "the other player goes on firing"
+    );
 
     play.clients[0].set_hidden(false);
     play.records.clear();
     play.run_seconds(1);
-    assert!(fires(me, &play.records) >= 20, "and is back at once");
+    assert!(fires(me, &play.records) >= 20, "the shown page fires again at once");
     play.heal();
     play.assert_converged();
 }
 
 #[test]
 fn a_page_that_slept_catches_up_a_few_ticks_per_frame() {
-    // Half a second away: many ticks are due at once.
+    // The server is half a second away: many ticks are due at once.
     let mut play: Play<Arena> = Play::new(3, 2, LinkProfile { latency_ms: 500, ..LinkProfile::default() });
     play.run_seconds(5);
     for _ in 0..3 {
@@ -294,7 +299,7 @@ fn a_page_that_slept_catches_up_a_few_ticks_per_frame() {
         let max = u64::from(ADVANCE_TICKS_MAX);
         assert!(made.iter().all(|made| *made <= max), "{made:?} inputs in the first frames");
         assert_eq!(made[0], max, "much was due: {made:?}");
-        // While it slept the room held snapshots back: it predicts from an old one at first.
+        // While the client slept the room held snapshots back: the client predicts from an old snapshot at first.
         assert!(ahead[4] >= 14 && ahead[ahead.len() - 1] >= 14, "as far ahead as before, soon: {ahead:?}");
         play.run_seconds(5);
     }
@@ -322,14 +327,14 @@ fn others_are_shown_later_when_the_link_gets_worse_and_sooner_when_it_gets_bette
     // A page draws 62 frames a second.
     assert!((then - at_first) * 100 < 40 * 62, "{} frames were guessed later on", then - at_first);
     play.clients.iter_mut().for_each(|client| client.set_link(link(5, 0)));
-    // A minute is remembered.
+    // The client remembers the link of the last minute.
     play.run_seconds(65);
     let (again_ticks, _) = state(&play);
     assert!(again_ticks <= good_ticks + 0.5, "from {good_ticks} over {bad_ticks} to {again_ticks} ticks");
 }
 
 #[test]
-fn a_key_press_moves_ones_own_ship_in_the_next_frame() {
+fn a_key_press_moves_the_players_own_ship_in_the_next_frame() {
     let link = LinkProfile { latency_ms: 100, jitter_ms: 30, stall_percent: 2, ..LinkProfile::default() };
     let schema = Schema::of::<Arena>();
     let mut moved = 0;
@@ -359,21 +364,21 @@ fn a_key_press_moves_ones_own_ship_in_the_next_frame() {
         });
         assert_eq!(frame, 2);
     }
-    assert_eq!(moved, 20, "in the first frame after the key went down");
+    assert_eq!(moved, 20, "the ship moves in the first frame after the key went down");
 }
 
-/// What is drawn of a player's own ship: place and nose.
+/// The drawn fields of a player's own ship: its place and its heading.
 fn own_ship(schema: &Schema, picture: &Snapshot, seat: Option<Seat>) -> Vec<u32> {
     let number = schema.tables.iter().position(|table| table.name == "ships").expect("arena has ships");
     let (table, rows) = (&schema.tables[number], &picture.tables[number]);
-    let (owner, seat) = (table.owner.expect("a ship is somebody's"), seat.expect("a player has a seat"));
+    let (owner, seat) = (table.owner.expect("a ship has an owner"), seat.expect("a player has a seat"));
     let mine = (0..rows.ids.len()).find(|index| rows.row(*index)[owner] == u32::from(seat.number()) + 1);
     let row = rows.row(mine.expect("a player has a ship"));
     table.leaves.iter().zip(row).filter(|(leaf, _)| leaf.marks.smooth).map(|(_, value)| *value).collect()
 }
 
 #[test]
-fn events_are_told_at_most_once_and_taken_back_when_they_did_not_happen() {
+fn an_event_is_reported_at_most_once_and_cancelled_when_it_did_not_happen() {
     let link = LinkProfile { latency_ms: 120, jitter_ms: 40, stall_percent: 3, ..LinkProfile::default() };
     let (mut told, mut cancelled, mut happened) = (0_usize, 0_usize, 0_usize);
     for seed in seeds(4) {
@@ -391,14 +396,14 @@ fn events_are_told_at_most_once_and_taken_back_when_they_did_not_happen() {
                     match update {
                         EventUpdate::Happened { id, event } => {
                             told += 1;
-                            assert!(open[index].iter().all(|(known, _)| *known != id), "each has its own number");
+                            assert!(open[index].iter().all(|(known, _)| *known != id), "each event has its own number");
                             open[index].push((id, event));
                         }
                         EventUpdate::Cancelled { id, event } => {
                             cancelled += 1;
                             match open[index].iter().position(|known| *known == (id, event)) {
                                 Some(at) => drop(open[index].remove(at)),
-                                None => assert!(tick < 30, "what is taken back was told, before or now"),
+                                None => assert!(tick < 30, "a cancelled event was reported before"),
                             }
                         }
                     }
@@ -415,10 +420,10 @@ fn events_are_told_at_most_once_and_taken_back_when_they_did_not_happen() {
             let heard = open.iter().filter(|(_, event)| event.what == What::Shot).count();
             let real = usize::try_from(shots).unwrap();
             happened += real;
-            // The last ones may still be on their way, in either direction.
-            assert!(heard.abs_diff(real) <= 3, "{heard} shots were heard and {real} fired");
+            // The last shots may still be on their way, in either direction.
+            assert!(heard.abs_diff(real) <= 3, "{heard} shots were reported and {real} fired");
         }
     }
-    assert!(happened > 200 && told > happened, "{told} told, {happened} shots");
-    assert!(cancelled > 0, "late inputs make some predictions wrong: {told} told");
+    assert!(happened > 200 && told > happened, "{told} events were reported, {happened} shots fired");
+    assert!(cancelled > 0, "late inputs make some predictions wrong: {told} events were reported");
 }

@@ -1,6 +1,6 @@
-//! A bare connection to a server: HTTP requests and WebSocket frames by hand, well-formed or not.
+//! A bare connection to a server: HTTP requests and WebSocket frames made by hand, well-formed or not.
 //!
-//! Nothing waits without a deadline.
+//! Every function that waits has a deadline.
 
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
@@ -11,15 +11,15 @@ use tickwire::message::WELCOME;
 use tickwire::message::control::{Hello, Welcome};
 use tickwire_server::Running;
 
-/// Longer than anything the server takes its time for.
+/// Longer than any of the server's own delays and time limits.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What comes from a server, in the order in which it came.
+/// An event on a connection; events are given in the order in which they came from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A binary message.
     Message(Vec<u8>),
-    /// A ping, pong or anything else.
+    /// A ping, a pong or any other frame: its first byte.
     Other(u8),
     /// A close frame with its code.
     Close(u16),
@@ -41,7 +41,7 @@ pub(crate) struct Socket {
     unread: Vec<u8>,
 }
 
-/// A frame as clients have to send it. The mask is not zero, so that a reader which forgets it is noticed.
+/// A frame as clients have to send it. The mask is not zero, so that a reader that forgets to unmask is noticed.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x12, 0x9a, 0xe4, 0x01];
     let mut out = vec![first];
@@ -109,18 +109,18 @@ impl Socket {
         (socket, welcome)
     }
 
-    /// The welcome, which is the first message.
+    /// Reads the welcome, which is the first message.
     pub(crate) fn welcome(&mut self) -> Welcome {
         match self.next() {
             Event::Message(message) => {
                 assert_eq!(message.first(), Some(&WELCOME));
                 Welcome::decode(&message).expect("a welcome")
             }
-            other => panic!("no welcome but {other:?}"),
+            other => panic!("expected a welcome, got {other:?}"),
         }
     }
 
-    /// The answer's head in lower case; what follows stays unread.
+    /// Reads the answer's head, in lower case; the bytes after it stay unread.
     fn read_head(&mut self) -> String {
         let end = Instant::now() + DEADLINE;
         loop {
@@ -132,17 +132,17 @@ impl Socket {
         }
     }
 
-    /// Sends bytes as they are. A server that has closed already takes none, which is fine.
+    /// Sends bytes as they are. A server that has already closed the connection takes none; that is no error.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Reads more; false at the end of the connection.
+    /// Reads more bytes; false at the end of the connection.
     fn fill(&mut self, end: Instant) -> bool {
         self.try_fill(end).unwrap_or_else(|| panic!("nothing came within {DEADLINE:?}"))
     }
 
-    /// Reads more until `end`; `None` when nothing came.
+    /// Reads more bytes, and waits for them until `end`; `None` when nothing came.
     fn try_fill(&mut self, end: Instant) -> Option<bool> {
         let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         self.stream.set_read_timeout(Some(left)).expect("a timeout above zero");
@@ -158,7 +158,7 @@ impl Socket {
         }
     }
 
-    /// All that has come, without waiting.
+    /// All events that have come by now, without waiting.
     pub(crate) fn drain(&mut self) -> Vec<Event> {
         self.stream.set_nonblocking(true).expect("a socket option");
         let mut bytes = [0; 16_384];
@@ -178,12 +178,12 @@ impl Socket {
         events
     }
 
-    /// What comes next.
+    /// The next event.
     pub(crate) fn next(&mut self) -> Event {
         self.poll(Instant::now() + DEADLINE).unwrap_or_else(|| panic!("nothing came within {DEADLINE:?}"))
     }
 
-    /// What comes next, if anything does before `end`.
+    /// The next event, if one comes before `end`.
     pub(crate) fn poll(&mut self, end: Instant) -> Option<Event> {
         loop {
             if let Some(event) = self.parse() {
@@ -195,7 +195,7 @@ impl Socket {
         }
     }
 
-    /// Takes one whole frame out of what was read.
+    /// Takes one complete frame out of the unread bytes.
     fn parse(&mut self) -> Option<Event> {
         let (first, second) = (*self.unread.first()?, *self.unread.get(1)?);
         assert_eq!(second & 0x80, 0, "a server does not mask");
@@ -219,7 +219,8 @@ impl Socket {
         })
     }
 
-    /// The close code that ends the connection, whatever comes before it; `None` when it ends without.
+    /// The close code that ends the connection, after any events before it; `None` when the connection ends without a
+    /// code.
     pub(crate) fn close_code(&mut self) -> Option<u16> {
         let end = Instant::now() + DEADLINE;
         loop {
@@ -233,7 +234,7 @@ impl Socket {
     }
 }
 
-/// An HTTP request; gives status and body.
+/// Sends an HTTP request; gives status and body.
 pub(crate) fn http(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a timeout above zero");
@@ -251,7 +252,7 @@ pub(crate) fn http(address: SocketAddr, method: &str, path: &str, body: &str) ->
     (status, body.to_owned())
 }
 
-/// A request to the API; gives status and the answer.
+/// Sends a request to the API; gives status and the answer.
 pub(crate) fn api(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16, Value) {
     let (status, body) = http(address, method, path, body);
     (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))

@@ -1,4 +1,5 @@
-//! Messages that were cut, damaged or made up: each gives an error or a value, and an error changes nothing.
+//! Messages that were cut, damaged or made up: a decoder gives an error or a value for each, and an error changes
+//! nothing.
 
 use crate::harness::visible_world;
 use crate::zoo::{Control, Zoo, any_successor, any_world};
@@ -75,7 +76,7 @@ fn server_messages() -> Vec<Vec<u8>> {
     messages
 }
 
-/// A member that has said something: its seat is held when it is lost.
+/// A member that has sent a chat message: the room holds the seat of such a member when it is lost.
 fn enter(room: &mut Room<Zoo>) -> MemberId {
     let member = room.enter(&Hello { resume: None, ..hello() }, [1; 16]).expect("there is room").member;
     room.receive(member, &ClientControl::Chat("hi".into()).encode()).expect("a good message");
@@ -98,7 +99,7 @@ fn damage(message: &[u8], mut try_it: impl FnMut(&[u8])) {
 }
 
 #[test]
-fn control_messages_that_are_damaged_are_refused_or_mean_what_they_say() {
+fn a_damaged_control_message_is_refused_or_is_a_value_that_can_be_encoded_again() {
     fn check<M: std::fmt::Debug + PartialEq>(
         message: &M,
         bytes: &[u8],
@@ -108,7 +109,7 @@ fn control_messages_that_are_damaged_are_refused_or_mean_what_they_say() {
         assert_eq!(decode(bytes).as_ref(), Ok(message));
         damage(bytes, |damaged| {
             if let Ok(other) = decode(damaged) {
-                assert_eq!(decode(&encode(&other)), Ok(other), "what was read can be written");
+                assert_eq!(decode(&encode(&other)), Ok(other), "a decoded value can be encoded again");
             }
         });
     }
@@ -127,7 +128,7 @@ fn control_messages_that_are_damaged_are_refused_or_mean_what_they_say() {
 }
 
 #[test]
-fn the_longest_messages_are_within_their_bounds() {
+fn the_longest_messages_of_a_client_and_a_full_room_are_within_their_bounds() {
     let widest = "\u{1f980}";
     let name = widest.repeat(NAME_CHARS_MAX);
     let longest = Hello { name: name.clone(), fingerprint: u64::MAX, ..hello() }.encode();
@@ -142,7 +143,7 @@ fn the_longest_messages_are_within_their_bounds() {
 }
 
 #[test]
-fn damaged_messages_close_a_member_at_most_and_change_no_world() {
+fn a_damaged_client_message_closes_its_member_at_most_and_changes_no_world() {
     for message in client_messages() {
         damage(&message, |damaged| {
             let (mut room, mut other) = (Room::<Zoo>::new(1, &(), false), Room::<Zoo>::new(1, &(), false));
@@ -156,7 +157,8 @@ fn damaged_messages_close_a_member_at_most_and_change_no_world() {
             room.tick();
             other.tick();
             let (hash, expected) = (room.world_hash(), other.world_hash());
-            // An input that is still one may be played, and a goodbye empties a seat.
+            // A damaged input that still decodes may be played, and a damaged message that decodes as a leave empties a
+            // seat.
             if outcome.is_err() && !is_goodbye(damaged) || outcome.is_ok() && !is_input {
                 assert_eq!(hash, expected, "{damaged:02x?} gave {outcome:?}");
             }
@@ -169,7 +171,7 @@ fn is_goodbye(message: &[u8]) -> bool {
 }
 
 #[test]
-fn damaged_hellos_seat_nobody_unless_they_still_name_the_same_game() {
+fn a_damaged_hello_enters_the_room_only_if_it_still_names_the_same_game() {
     let message = hello().encode();
     damage(&message, |damaged| {
         let Ok(hello) = Hello::decode(damaged) else { return };
@@ -182,7 +184,7 @@ fn damaged_hellos_seat_nobody_unless_they_still_name_the_same_game() {
 }
 
 #[test]
-fn a_damaged_message_from_the_server_leaves_the_confirmed_world_or_is_caught() {
+fn a_damaged_server_message_that_is_refused_leaves_the_confirmed_world_as_it_was() {
     let messages = server_messages();
     for (position, message) in messages.iter().enumerate() {
         damage(message, |damaged| {
@@ -192,7 +194,8 @@ fn a_damaged_message_from_the_server_leaves_the_confirmed_world_or_is_caught() {
             if outcome.is_err() {
                 assert_eq!(session.confirmed(), &before, "{damaged:02x?}");
             }
-            // What follows finds the session alive, whatever it made of the damage.
+            // The session has to live on after the damage, whether it refused the message or not: the next message must
+            // not make it panic.
             session.advance(60_000);
             session.view(60_000);
             let _ = messages.get(position + 1).map(|next| session.handle_frame(next, 70_000));
@@ -201,7 +204,7 @@ fn a_damaged_message_from_the_server_leaves_the_confirmed_world_or_is_caught() {
     }
 }
 
-/// A session that was told these messages.
+/// A session that has received these messages.
 fn session_after(messages: &[Vec<u8>]) -> Session<Zoo> {
     let mut session = Session::new("C4FK9T", "Ada", None, 1);
     assert!(session.poll_dial(0));
@@ -212,7 +215,7 @@ fn session_after(messages: &[Vec<u8>]) -> Session<Zoo> {
     session
 }
 
-/// A world and the one after it, with the sections that lead to each for seat 0.
+/// A world and its successor, each with the sections that lead to it for seat 0.
 fn two_worlds(seed: u64) -> [(Snapshot, Vec<u8>); 2] {
     let (schema, mut dice) = (Schema::of::<Zoo>(), Rng::new(seed));
     let first = any_world(&mut dice);
@@ -229,7 +232,7 @@ fn two_worlds(seed: u64) -> [(Snapshot, Vec<u8>); 2] {
 }
 
 #[test]
-fn a_damaged_section_is_never_taken_for_another_world() {
+fn a_damaged_section_never_leads_to_another_world() {
     let schema = Schema::of::<Zoo>();
     for seed in 0..6 {
         let [(first, keyframe), (second, delta)] = two_worlds(seed);
@@ -253,7 +256,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn made_up_bytes_are_an_error_or_a_value(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_usize..7) {
+    fn made_up_messages_are_errors_or_values(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_usize..7) {
         let kinds = [0x01, 0x02, 0x03, 0x81, 0x82, 0xc0, 0xcf];
         let mut message = vec![kinds[kind]];
         message.extend_from_slice(&bytes);

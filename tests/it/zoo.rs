@@ -1,4 +1,4 @@
-//! A game with one field of every kind, and worlds of it made by dice: what codec and wire tests try things on.
+//! A game with one field of every kind, and worlds of it made by dice: codec and wire tests use them.
 //!
 //! Nothing here is fun to play; the step only keeps the world moving.
 
@@ -102,7 +102,7 @@ pub(crate) struct Bird {
 }
 
 impl Bird {
-    /// A bird rolls as fast as it turns, and faster with what no client knows of.
+    /// A bird rolls as fast as it turns, and faster with its itch, which no client knows.
     fn turned(was: &Quat, now: &Self) -> Quat {
         *was * Quat::from_xyzw(f32::from(now.spin) * 0.002 + f32::from(now.itch), 0.0, 0.0, 1.0).normalize()
     }
@@ -148,11 +148,11 @@ pub(crate) struct Animal {
     mate: Option<RowId>,
 }
 
-/// Small rows, many of them: their table takes several sections.
+/// Small rows, so many of them that their table takes several sections.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 pub(crate) struct Shot(#[state(range = -64..=64, step = 1)] Vec2, #[state(bits = 3)] u8);
 
-/// Rows that only their owner knows of.
+/// Rows that are sent to their owner alone.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 pub(crate) struct Note {
     #[state(owner)]
@@ -160,7 +160,7 @@ pub(crate) struct Note {
     text: [u8; 3],
 }
 
-/// A row that moves by every rule there is.
+/// A row that moves by every rule that a schema can have.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 pub(crate) struct Kite {
     #[state(owner)]
@@ -187,7 +187,7 @@ pub(crate) struct Kite {
     hooks: Vec<u8>,
 }
 
-/// Moves so fast that 32 bits overflow.
+/// A row that moves so fast that 32 bits overflow.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 pub(crate) struct Meter {
     #[state(range = -2_000_000_000..=2_000_000_000, moved_by = rate)]
@@ -195,7 +195,7 @@ pub(crate) struct Meter {
     rate: i32,
 }
 
-/// A struct that a function moves, and of which others see a part only.
+/// A struct that a function moves, and of which other players see only a part.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 pub(crate) struct Crew {
     #[state(only = server)]
@@ -244,7 +244,7 @@ pub(crate) enum Mood {
     Playing(Seat, #[state(angle, bits = 4)] f32),
 }
 
-/// A row of kinds within kinds, and of numbers at the ends of their types.
+/// A row of types nested within types, and of numbers at the ends of their types.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 pub(crate) struct Cage {
     tenant: Option<Mood>,
@@ -271,7 +271,7 @@ impl Cage {
     }
 }
 
-/// An enum whose variants hold another.
+/// An enum with variants that hold another enum.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 pub(crate) enum Trick {
     #[default]
@@ -305,7 +305,7 @@ pub(crate) enum Noise {
 }
 
 impl Zoo {
-    /// A cage of a zoo as it comes back from the wire.
+    /// A cage as it comes back from the wire.
     pub(crate) fn on_the_wire(cage: &Cage) -> Cage {
         let (mut zoo, mut snapshot) = (Self::default(), Snapshot::empty(&Schema::of::<Self>()));
         zoo.cages.insert(cage.clone());
@@ -314,7 +314,7 @@ impl Zoo {
         zoo.cages.values().next().expect("the cage is there").clone()
     }
 
-    /// Something of each kind that is shown between two ticks.
+    /// Sets one field of each kind that is interpolated between two ticks.
     pub(crate) fn place(&mut self, turn: f32, x: f32, tons: Option<f32>, tickets: &[(u8, u16)], mood: Mood) {
         self.camera = Quat::from_rotation_z(turn);
         self.drone = Vec3::new(x, -x, 0.0);
@@ -386,14 +386,14 @@ impl Game for Zoo {
     }
 }
 
-/// Any world of this shape that can be on the wire, made by dice, at a tick from 1 on.
+/// A random world of the zoo, in the form that comes back from the wire, at a tick from 1 on.
 pub(crate) fn any_world(dice: &mut Rng) -> Snapshot {
     let schema = Schema::of::<Zoo>();
     let mut snapshot = Snapshot::empty(&schema);
     snapshot.tables[0] = Rows::new(schema.tables[0].leaves.len());
     push_any(&mut snapshot.tables[0], &schema.tables[0], RowId::default(), dice);
     for (rows, table) in snapshot.tables.iter_mut().zip(&schema.tables).skip(1) {
-        // Now and then far apart, so that a table takes several sections.
+        // The rows are far apart now and then, so that a table takes several sections.
         let gap = [1, 2, 40, 700][usize::try_from(dice.below(4)).unwrap()];
         let mut slot = 0;
         for _ in 0..dice.below(24) {
@@ -429,7 +429,7 @@ pub(crate) fn any_successor(world: &Snapshot, dice: &mut Rng) -> Snapshot {
     next
 }
 
-/// The world that `snapshot` stands for, captured: what is absent or inactive becomes zero.
+/// The world that `snapshot` stands for, captured again: absent and inactive leaves become zero.
 pub(crate) fn canonical(snapshot: &Snapshot) -> Snapshot {
     let mut zoo = Zoo::default();
     snapshot.restore(&mut zoo);
@@ -445,7 +445,7 @@ fn push_any(rows: &mut Rows, table: &TableSchema, id: RowId, dice: &mut Rng) {
     }
 }
 
-/// Bounds are as likely as everything between them.
+/// A random value of a leaf. Each bound comes up in a quarter of the cases, because dice alone would hardly find it.
 fn any_leaf(max: u32, dice: &mut Rng) -> u32 {
     match dice.below(4) {
         0 => 0,
@@ -454,7 +454,7 @@ fn any_leaf(max: u32, dice: &mut Rng) -> u32 {
     }
 }
 
-/// A world that looks the same to the player in `seat`, or to everybody for `None`, and hides other things.
+/// A world that looks the same to the player in `seat`, or to all players for `None`, and differs in its hidden fields.
 pub(crate) fn with_other_secrets(seat: Option<Seat>, world: &Snapshot, dice: &mut Rng) -> Snapshot {
     let schema = Schema::of::<Zoo>();
     let mut other = world.clone();

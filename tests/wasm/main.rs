@@ -1,6 +1,6 @@
-//! The games in node: the same hashes, tick by tick, as natively; and a planted mistake, which is found.
+//! The games in node: they give the same hashes, tick by tick, as natively; and a planted mistake is found.
 //!
-//! Needs node and a compiler for WebAssembly; `cargo verify` sees to both.
+//! The tests need node and a compiler for WebAssembly; `cargo verify` sees to both.
 
 #[cfg(test)]
 mod node {
@@ -9,7 +9,7 @@ mod node {
     use tickwire_determinism::games::{DEMO, Entry};
     use tickwire_determinism::hosts::{self, Built, Host, Node};
 
-    /// What is compared of each game; seeds times `TICKWIRE_SEEDS`.
+    /// The ticks and seeds that are compared of each game; the number of seeds is multiplied by `TICKWIRE_SEEDS`.
     const PLAN: Plan = Plan { ticks: 500, seeds: 2 };
 
     fn in_node(entry: &Entry, plan: Plan) -> Verdict {
@@ -20,7 +20,7 @@ mod node {
     }
 
     #[test]
-    fn every_demo_game_is_the_same_in_node_through_rollbacks_and_keyframes() {
+    fn every_demo_game_gives_the_same_hashes_in_node_through_rollbacks_and_keyframes() {
         let factor: u32 = std::env::var("TICKWIRE_SEEDS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
         let plan = Plan { seeds: PLAN.seeds * factor, ..PLAN };
         for entry in &DEMO {
@@ -35,24 +35,28 @@ mod node {
         let verdict = in_node(&entry, PLAN);
         assert!(!verdict.is_agreement(PLAN));
         let told = verdict.to_string();
-        let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else { panic!("not caught: {told}") };
+        let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else {
+            panic!("the sine was not caught: {told}")
+        };
         let [difference] = &autopsy.differences[..] else { panic!("one field differs: {told}") };
         assert_eq!(difference.path, "noise");
         assert_ne!(difference.here, difference.there);
-        assert_eq!(autopsy.turns[0], autopsy.turns[1], "the same was done on both sides");
-        assert!(!autopsy.detours_differ, "it is not the rollbacks");
+        assert_eq!(autopsy.turns[0], autopsy.turns[1], "both sides had the same inputs");
+        assert!(!autopsy.detours_differ, "the rollbacks are not at fault");
         let head = format!("DIFFERS at tick {} of seed {}\n    noise: natively ", autopsy.tick, autopsy.seed);
         assert!(told.contains(&head) && told.contains("seat 0: neutral"), "{told}");
     }
 
     #[test]
-    fn a_game_that_forgets_a_field_is_told_from_a_host_that_computes_otherwise() {
+    fn a_game_that_forgets_a_field_is_told_apart_from_a_host_that_computes_otherwise() {
         let entry = Entry::named("planted-forgetful").expect("it is planted");
         let verdict = in_node(&entry, PLAN);
         let told = verdict.to_string();
-        let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else { panic!("not caught: {told}") };
+        let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else {
+            panic!("the field was not caught: {told}")
+        };
         assert_eq!(autopsy.differences[0].path, "charge", "{told}");
-        assert!(autopsy.detours_differ, "natively it is the same fault: {told}");
+        assert!(autopsy.detours_differ, "the native run has the same fault: {told}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Display: the moment of the others that is shown, and the world that is made of both.
+//! Display: the moment at which others are shown, and the world that is made of them and of the player's own rows.
 
 pub(crate) mod interpolation_buffer;
 pub(crate) mod view;

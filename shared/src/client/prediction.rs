@@ -1,4 +1,5 @@
-//! Prediction: what is ours, played ahead of the server and corrected by it.
+//! Prediction: own rows, played ahead of the server and corrected by it. Own inputs, events and corrections serve both
+//! modes; the predictor and spawn adoption serve snapshot mode alone.
 
 pub(crate) mod corrections;
 pub(crate) mod events;

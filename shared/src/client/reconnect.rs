@@ -1,24 +1,26 @@
-//! When to dial: the policy of connecting and reconnecting, for pages and bots alike.
+//! Reconnect: the policy of connecting and reconnecting, for pages and bots alike.
 //!
-//! The first retry comes at once, that is within half a second of being reachable (online and visible); later
-//! ones after one to five seconds, at random, so that a thousand clients of a restarted server do not come
-//! together. A refusal that would only be repeated, or two tabs fighting for a seat, is not retried.
+//! The first retry comes at once, that is within half a second of the loss, or of the moment at which the client is
+//! reachable (online and visible) again. Later retries come after one to five seconds, at random, so that a thousand
+//! clients of a restarted server do not come together. A refusal that would only be repeated, or two tabs that compete
+//! for a seat, are not retried.
 
 use crate::message::close::CloseCode;
 use crate::rng::Rng;
 
-/// Silence after which the client takes the connection for dead, in microseconds. A room sends every tick.
+/// Silence after which the client takes the connection for dead, in microseconds. A room sends a message every tick, or
+/// every few ticks.
 pub const SILENCE_US_MAX: u64 = 6_000_000;
 
-/// Latest moment of the first retry, in microseconds.
+/// Latest time of the first retry, in microseconds after the loss; its delay is drawn from the first half of this.
 const FIRST_RETRY_US: u32 = 500_000;
 
-/// Earliest and latest moment of later retries, in microseconds.
+/// Shortest and longest delay of later retries, in microseconds.
 const RETRY_US: (u32, u32) = (1_000_000, 5_000_000);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Dial at this moment.
+    /// A connection is to be opened at this time.
     Waiting {
         until_us: u64,
     },
@@ -37,13 +39,13 @@ pub struct Reconnect {
 }
 
 impl Reconnect {
-    /// Dials at once; the seed spreads the retries.
+    /// A policy that opens the first connection at once; the seed spreads the retries.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { state: State::Waiting { until_us: 0 }, failures: 0, reachable: true, dice: Rng::new(seed) }
     }
 
-    /// True once for every connection that is to be opened now.
+    /// Whether a connection is to be opened now: true once for every connection.
     pub fn poll(&mut self, now_us: u64) -> bool {
         match self.state {
             State::Waiting { until_us } if self.reachable && now_us >= until_us => {
@@ -54,13 +56,13 @@ impl Reconnect {
         }
     }
 
-    /// The server has welcomed us.
+    /// Reports that the server has welcomed the client.
     pub const fn welcomed(&mut self) {
         (self.state, self.failures) = (State::Open, 0);
     }
 
-    /// The connection is gone, with the close code that was seen (1006 and unknown ones are lost connections).
-    /// Gives the code when dialling again would be of no use.
+    /// Reports that the connection is closed, with its close code (1006 and unknown codes are lost connections). Gives
+    /// the code when another attempt would be of no use.
     pub fn closed(&mut self, code: u16, now_us: u64) -> Option<CloseCode> {
         let known = CloseCode::from_number(code);
         if let Some(code) = known.filter(|code| !code.may_retry()) {
@@ -74,7 +76,8 @@ impl Reconnect {
         None
     }
 
-    /// The device is online and the page visible, or not. Coming back starts over with the quick retry.
+    /// Reports whether the device is online and the page visible. A client that becomes reachable starts over with the
+    /// quick retry.
     pub fn set_reachable(&mut self, reachable: bool, now_us: u64) {
         if reachable && !self.reachable {
             self.failures = 0;
@@ -91,13 +94,13 @@ impl Reconnect {
         self.state == State::Open
     }
 
-    /// Whether dialling has ended for good.
+    /// Whether no connection will be opened any more.
     #[must_use]
     pub fn has_given_up(&self) -> bool {
         self.state == State::GivenUp
     }
 
-    /// Ends dialling: the player leaves.
+    /// Opens no more connections: the player leaves.
     pub const fn give_up(&mut self) {
         self.state = State::GivenUp;
     }
@@ -107,7 +110,7 @@ impl Reconnect {
 mod tests {
     use super::*;
 
-    /// When the next dial happens after `now_us`, in steps of 10 ms.
+    /// The time of the next attempt after `now_us`, in steps of 10 ms.
     fn next_dial(dial: &mut Reconnect, now_us: u64) -> Option<u64> {
         (now_us..now_us + 10_000_000).step_by(10_000).find(|at| dial.poll(*at))
     }
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_and_other_tabs_are_not_fought() {
+    fn refusals_and_seats_taken_by_another_tab_are_not_retried() {
         for code in [4001, 4002, 4003, 4004, 4005, 4009] {
             let mut dial = Reconnect::new(1);
             dial.poll(0);
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_dialled_while_away_and_soon_after_coming_back() {
+    fn an_unreachable_client_waits_and_reconnects_soon_after_it_is_reachable() {
         let mut dial = Reconnect::new(1);
         dial.poll(0);
         dial.set_reachable(false, 0);

@@ -19,43 +19,105 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Something the player should be told.
+/// News for the player about the session and the other players.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// We are in the room; `resumed` when the seat was ours before.
+    /// The client is in the room.
     Welcome {
-        /// Whether the seat was ours before.
+        /// Whether the player had the seat before.
         resumed: bool,
     },
-    /// Somebody joined, came back or lost the connection.
+    /// A player joined, came back or lost the connection.
     Player(Player),
-    /// Somebody left for good.
+    /// A player left for good.
     Left(Player),
-    /// Somebody said something.
+    /// A player sent a line of chat.
     Chat {
-        /// Who.
+        /// The player's name; empty for a player who has left.
         name: String,
-        /// What.
+        /// The line.
         text: String,
     },
     /// The connection is lost; another one will be opened.
     Lost {
-        /// The close code that was seen.
+        /// The close code of the connection.
         code: u16,
     },
-    /// The session is over.
+    /// The session is over, for this reason; no other connection will be opened.
     Over(CloseCode),
 }
 
 /// A player's session: bytes and time in, bytes, events and a world to show out.
+///
+/// The session does no I/O and reads no clock. Its caller owns the socket, and the caller owns time: each method that
+/// depends on time takes `now_us`, in microseconds from any start. All calls of one session read the same clock, and
+/// that clock must not run backwards; the session follows its drift against the server's clock.
+///
+/// There are four families of methods:
+///
+/// * **`handle_*` and `set_*`: events from outside.** [`handle_opened`](Self::handle_opened),
+///   [`handle_frame`](Self::handle_frame) and [`handle_closed`](Self::handle_closed) follow the socket,
+///   [`set_reachable`](Self::set_reachable) and [`set_hidden`](Self::set_hidden) follow the device and the page. They
+///   are called when the event occurs, not when the next picture is due: the time of a message's arrival is what the
+///   round trip and the interpolation delay are measured by.
+/// * **Commands of the player.** [`push_input`](Self::push_input) sets the input from now on,
+///   [`advance`](Self::advance) makes the ticks that are due by then, [`chat`](Self::chat) and
+///   [`leave`](Self::leave) put a message into the outbox.
+/// * **`poll_*`: actions for the caller to take.** Each gives one item and is called again until it gives none;
+///   [`poll_dial`](Self::poll_dial) and [`poll_close`](Self::poll_close) are true, or give a code, once for each
+///   connection.
+/// * **Getters.** [`view`](Self::view) makes the world to show. The others take `&self` and change nothing.
+///   [`damage`](Self::damage) belongs to no family: it is for tests.
+///
+/// # In each animation frame
+///
+/// The calls come in this order. A star stands for any number of calls:
+///
+/// ```text
+/// poll_dial → handle_opened → handle_frame* → push_input → advance → poll_transmit* → poll_close
+///           → view → poll_event* → poll_notice*
+/// ```
+///
+/// 1. If [`poll_dial`](Self::poll_dial) is true, the caller opens a connection, and drops any earlier one.
+/// 2. When the connection is open, the caller calls [`handle_opened`](Self::handle_opened), which puts the hello into
+///    the outbox.
+/// 3. Each message that has arrived goes to [`handle_frame`](Self::handle_frame), in the order of arrival.
+/// 4. The player's controls go to [`push_input`](Self::push_input) before the ticks are made: an input that is pushed
+///    after [`advance`](Self::advance) waits for the next frame.
+/// 5. [`advance`](Self::advance) moves the moment at which others are shown, replays the prediction from the newest
+///    snapshot, and makes the ticks that are due. The inputs of these ticks go into one message.
+/// 6. [`poll_transmit`](Self::poll_transmit) empties the outbox. It comes before [`poll_close`](Self::poll_close)
+///    because a client that leaves closes the connection only when its last message has been taken.
+/// 7. If [`poll_close`](Self::poll_close) gives a code, the caller closes the connection with it and calls
+///    [`handle_closed`](Self::handle_closed), without waiting for the other side.
+/// 8. [`view`](Self::view) comes after [`advance`](Self::advance), with the same time. The next input is judged by the
+///    age of the others in the last view, so a view is to be asked for when it is shown.
+/// 9. [`poll_event`](Self::poll_event) and [`poll_notice`](Self::poll_notice) empty their queues, in every frame even
+///    if the caller has no use for them. At most 64 events wait; new ones are dropped while there are so many.
+///
+/// # For each message, and while the page is hidden
+///
+/// A message may arrive between two frames: the caller calls [`handle_frame`](Self::handle_frame) at once, and then
+/// [`poll_transmit`](Self::poll_transmit). A hidden page has no animation frames. Each message then makes the due
+/// ticks by itself, and a timer (ten times a second is enough) does the rest of the list without the view: without the
+/// timer neither a silent connection nor the time of the next attempt would be noticed.
+///
+/// # Which calls may come when
+///
+/// [`handle_opened`](Self::handle_opened) and [`handle_frame`](Self::handle_frame) belong to the connection that
+/// [`poll_dial`](Self::poll_dial) asked for last, and [`handle_closed`](Self::handle_closed) ends it; a connection that
+/// could not be opened is reported by [`handle_closed`](Self::handle_closed) alone. Every other method may be called at
+/// any time. Without a welcome [`advance`](Self::advance) and [`chat`](Self::chat) do nothing. While a connection is lost
+/// [`view`](Self::view) gives the last world, standing still. From the welcome to the first snapshot of the next
+/// connection it gives `None` in snapshot mode, and the caller leaves the last picture where it is.
 pub struct Session<G: Game> {
     hello: Hello,
     dial: Reconnect,
-    /// When the connection was dialled, or opened; `None` without one.
+    /// The time at which the connection was dialled, or opened; `None` without one.
     called_us: Option<u64>,
     heard_us: u64,
     seat: Option<Seat>,
-    /// By seat. A list: a map would be more code than everything that is done with it.
+    /// Sorted by seat. A list, because a map would be more code than all that this list is used for.
     players: Vec<Player>,
     worlds: Worlds<G>,
     hidden: bool,
@@ -66,7 +128,7 @@ pub struct Session<G: Game> {
 }
 
 impl<G: Game> Session<G> {
-    /// A session for the room with this code; `resume` is the token of an earlier one. The seed spreads retries.
+    /// A session for the room with this code; `resume` is the token of an earlier session. The seed spreads retries.
     #[must_use]
     pub fn new(code: &str, name: &str, resume: Option<ResumeToken>, seed: u64) -> Self {
         let hello = Hello { resume, ..Hello::of::<G>(code, name) };
@@ -86,14 +148,14 @@ impl<G: Game> Session<G> {
         }
     }
 
-    /// The same for somebody who only watches.
+    /// The same session for a spectator, who has no seat.
     #[must_use]
     pub const fn watching(mut self) -> Self {
         self.hello.watches = true;
         self
     }
 
-    /// True once for every connection that is to be opened now.
+    /// Whether a connection is to be opened now: true once for every connection.
     pub fn poll_dial(&mut self, now_us: u64) -> bool {
         let dials = self.dial.poll(now_us);
         if dials {
@@ -102,7 +164,7 @@ impl<G: Game> Session<G> {
         dials
     }
 
-    /// A connection is open: says hello.
+    /// Reports that a connection is open: the hello goes into the outbox.
     pub fn handle_opened(&mut self, now_us: u64) {
         self.outbox.clear();
         self.hello.known = self.worlds.known();
@@ -110,7 +172,7 @@ impl<G: Game> Session<G> {
         (self.called_us, self.heard_us) = (Some(now_us), now_us);
     }
 
-    /// The connection is gone, with this close code.
+    /// Reports that the connection is closed, or could not be opened, with this close code.
     pub fn handle_closed(&mut self, code: u16, now_us: u64) {
         self.called_us = None;
         self.outbox.clear();
@@ -123,12 +185,13 @@ impl<G: Game> Session<G> {
         }
     }
 
-    /// The device is online and the page visible, or not.
+    /// Reports whether the device is online and the page visible.
     pub fn set_reachable(&mut self, reachable: bool, now_us: u64) {
         self.dial.set_reachable(reachable, now_us);
     }
 
-    /// A hidden page plays neutral inputs, from the messages it receives instead of animation frames.
+    /// Reports whether the page is hidden. A hidden page plays neutral inputs, and makes its ticks when messages arrive
+    /// instead of in animation frames.
     pub fn set_hidden(&mut self, hidden: bool) {
         self.hidden = hidden;
         self.worlds.set_hidden(hidden);
@@ -137,7 +200,7 @@ impl<G: Game> Session<G> {
     /// Takes in a message from the server.
     ///
     /// # Errors
-    /// [`DecodeError`] when it could not be used; the session goes on and asks for a keyframe.
+    /// [`DecodeError`] when the message could not be used; the session goes on and asks for a keyframe.
     pub fn handle_frame(&mut self, message: &[u8], now_us: u64) -> Result<(), DecodeError> {
         self.heard_us = now_us;
         self.stats.bytes_in += message.len() as u64;
@@ -156,7 +219,7 @@ impl<G: Game> Session<G> {
             self.worlds.ask_for_keyframe();
         }
         if self.hidden {
-            // No animation frame will come: the ack must leave from here.
+            // A hidden page has no animation frame to come, so the ack must leave from here.
             self.advance(now_us);
         }
         outcome
@@ -210,12 +273,12 @@ impl<G: Game> Session<G> {
         self.worlds.set_seats(taken);
     }
 
-    /// What the player does from now on, until the next call.
+    /// Sets the player's input for the ticks from now on, until the next call.
     pub fn push_input(&mut self, input: G::Input) {
         self.worlds.push_input(input);
     }
 
-    /// Makes the ticks that are due: at most a few per call, so that a tab that slept stays responsive.
+    /// Makes the ticks that are due: at most 8 per call, so that a tab that slept stays responsive.
     pub fn advance(&mut self, now_us: u64) {
         if self.dial.is_open() {
             self.worlds.advance(now_us, &mut self.outbox, &mut self.stats);
@@ -229,7 +292,7 @@ impl<G: Game> Session<G> {
         Some(message)
     }
 
-    /// Whether this side should close the connection now, and with which code.
+    /// The code with which the caller is to close the connection now, if it is to be closed.
     pub fn poll_close(&mut self, now_us: u64) -> Option<CloseCode> {
         self.called_us?;
         if self.leaving && self.outbox.is_empty() {
@@ -243,7 +306,7 @@ impl<G: Game> Session<G> {
         None
     }
 
-    /// Says something to everyone in the room.
+    /// Sends a line of chat to everyone in the room.
     pub fn chat(&mut self, text: &str) {
         if self.dial.is_open() {
             self.outbox.push_back(ClientControl::Chat(crate::message::control::clean_chat(text)).encode());
@@ -259,8 +322,8 @@ impl<G: Game> Session<G> {
         self.dial.give_up();
     }
 
-    /// The world to show now: what is ours as predicted, the rest as it was a moment ago. `None` before the
-    /// first snapshot.
+    /// The world to show now: own rows as predicted, all other rows as they were a moment ago. `None` before the first
+    /// snapshot.
     pub fn view(&mut self, now_us: u64) -> Option<&G> {
         self.worlds.view(now_us)
     }
@@ -271,18 +334,18 @@ impl<G: Game> Session<G> {
         self.worlds.confirmed()
     }
 
-    /// The next thing that happened in the game, each at most once, or that turned out not to have happened.
+    /// The next event of the game, each at most once, or the next one that turned out not to have happened.
     pub fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         self.worlds.poll_event()
     }
 
     /// Damages a leaf of the newest world that the server has confirmed, as broken memory or a broken build would, and
-    /// gives the tick of that world; `None` when there is no such leaf. For tests of what happens then.
+    /// gives the tick of that world; `None` when there is no such leaf. It is for tests of how the damage is healed.
     pub fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
         self.worlds.damage(table, row, leaf, value)
     }
 
-    /// The next thing the player should be told.
+    /// The next notice for the player.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
     }
@@ -293,12 +356,13 @@ impl<G: Game> Session<G> {
         self.seat
     }
 
-    /// Everyone in the room, by seat.
+    /// Every player in the room, by seat: seat, name, whether a bot plays, and whether the connection is lost. Place, score
+    /// and colour of a player come from the world, see [`Stage::figure`](crate::stage::Stage::figure).
     pub fn players(&self) -> impl Iterator<Item = &Player> {
         self.players.iter()
     }
 
-    /// Gives the seat back after a reload.
+    /// The token that gives the player their seat back after a reload; each welcome brings another one.
     #[must_use]
     pub const fn resume_token(&self) -> Option<ResumeToken> {
         self.hello.resume
@@ -316,19 +380,20 @@ impl<G: Game> Session<G> {
         self.worlds.predicted_tick()
     }
 
-    /// When the input for `tick` is due by this client's clock, in microseconds, however late it is made.
+    /// The time at which the input for `tick` is due by this client's clock, in microseconds, however late the input is
+    /// made.
     #[must_use]
     pub fn input_due_us(&self, tick: Tick) -> u64 {
         self.worlds.input_due_us(tick)
     }
 
-    /// How the connection and the predictions are doing.
+    /// The numbers of the connection and of the predictions.
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.stats
     }
 
-    /// The buffer of others' worlds.
+    /// The buffer of the snapshots between which others are shown.
     #[must_use]
     pub fn interpolation(&self) -> &InterpolationBuffer {
         self.worlds.interpolation()

@@ -1,4 +1,4 @@
-//! What a session knows about its connection and its predictions.
+//! Stats: the numbers of a session's connection and predictions.
 
 use crate::client::prediction::corrections::Correction;
 use crate::math;
@@ -11,21 +11,21 @@ pub struct Stats {
     pub snapshots: u64,
     /// Snapshots that could not be applied because they or their baseline were wrong.
     pub decode_errors: u64,
-    /// Hashes of sections, or in lockstep of whole worlds, that were the server's.
+    /// Hashes of sections, or in lockstep of full states, that were equal to the server's.
     pub hashes_compared: u64,
-    /// Hashes that differed.
+    /// Hashes that differed from the server's.
     pub hash_mismatches: u64,
-    /// Times that the world turned out to differ from the server's.
+    /// Desyncs: the times that the world turned out to differ from the server's.
     pub desyncs: u64,
-    /// Of those, the ones that were settled by setting single leaves right.
+    /// Desyncs that were settled by the correction of single leaves.
     pub desyncs_healed: u64,
-    /// Tick of the last hash compared.
+    /// Tick of the last hash that was compared.
     pub hash_tick: u32,
     /// Bytes received, WebSocket payload.
     pub bytes_in: u64,
-    /// Bytes of snapshots that were no keyframes.
+    /// Bytes of the snapshots that were deltas, not keyframes.
     pub delta_bytes: u64,
-    /// Snapshots that were no keyframes.
+    /// Snapshots that were deltas, not keyframes.
     pub deltas: u64,
     /// Bytes of keyframes.
     pub keyframe_bytes: u64,
@@ -35,11 +35,11 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Inputs made, one for each tick.
     pub inputs: u64,
-    /// Round-trip time, smoothed, in microseconds; 0 before the first.
+    /// Round-trip time in microseconds, estimated over the last seconds; 0 before the first estimate.
     pub rtt_us: u64,
-    /// Ticks by which the newest input was ahead when it arrived.
+    /// Input lead: the ticks by which the newest input was ahead of the room, as the last snapshot says.
     pub input_lead_ticks: i8,
-    /// Ticks that the server made without our input.
+    /// Ticks that the server made without an input of this player.
     pub starved_ticks: u64,
     /// Times that a prediction was wrong and had to be corrected.
     pub rollbacks: u64,
@@ -47,11 +47,11 @@ pub struct Stats {
     pub rollback_ticks: u32,
     /// The deepest replay, in ticks.
     pub rollback_ticks_max: u32,
-    /// The last correction of a row of ours before smoothing, in the game's units.
+    /// The last correction of an own row before easing, in the game's units.
     pub correction_units: f32,
-    /// The largest one.
+    /// The largest correction, in the game's units.
     pub correction_units_max: f32,
-    /// Welcomes received: 1 and one more for each reconnect.
+    /// Welcomes received: 1, and one more for each reconnect.
     pub welcomes: u64,
 }
 

@@ -1,4 +1,7 @@
 //! Time of a session, the same in both modes: which tick the inputs are for, and how long the round trip is.
+//!
+//! Both are learned from one number, the input lead in the head of each message: it says which input was the newest
+//! when the room made the tick, and by how many ticks it was early.
 
 pub(crate) mod input_clock;
 mod round_trip;
@@ -22,25 +25,30 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// For a game with these rules, before its first connection.
+    /// The clocks for a game with these rules, before its first connection.
     pub(crate) fn new(rules: Rules) -> Self {
         let tick_us = 1_000_000.0 / f64::from(rules.tick_rate_hz);
         Self { rules, clock: InputClock::new(tick_us), round_trip: RoundTrip::new(rules.tick_us()) }
     }
 
-    /// Another connection: the room was at `tick`, and connecting took `waited_us`.
+    /// Starts over for another connection: the room was at `tick`, and the welcome came `waited_us` after the hello.
+    ///
+    /// The wait covers a round trip at the least. The room has gone on for about half of it since the welcome was sent,
+    /// and the first input will travel for about the other half: an input for the tick that lies the whole wait ahead
+    /// arrives in time.
     pub(crate) fn restart(&mut self, tick: Tick, waited_us: u64, now_us: u64) {
         *self = Self::new(self.rules);
         let ahead = FIRST_LEAD_TICKS + waited_us as f64 / self.rules.tick_us() as f64;
         self.clock.set(TickTime::from(tick) + ahead, now_us, waited_us);
     }
 
-    /// An input for `tick` is sent now.
+    /// Notes that an input for `tick` is sent now.
     pub(crate) fn sent(&mut self, tick: Tick, now_us: u64) {
         self.round_trip.sent(tick, now_us);
     }
 
-    /// Learns from the head of a message how early the newest input arrived, and how long the round trip takes.
+    /// Learns from the head of a message how early the newest input arrived, and how long the round trip takes. A head
+    /// without a lead says nothing: no input has reached the room yet.
     pub(crate) fn observe(&mut self, head: &SnapshotHead<'_>, now_us: u64, stats: &mut Stats) {
         let Some(lead) = head.lead else { return };
         let newest = head.tick.offset(i64::from(lead));

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! count   varint  events
-//! length  varint  bytes of what follows
+//! length  varint  bytes of the events
 //! event   small   age: ticks from the one it happened in to that of the snapshot; then its leaves, each in its bits
 //! ```
 

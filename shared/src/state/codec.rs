@@ -71,7 +71,7 @@ pub struct Fixed {
 const STEPS_MAX: u32 = 1 << 21;
 
 impl Fixed {
-    /// A grid from `min` to `max` with `step` between neighbours.
+    /// The codec of a grid from `min` to `max` with `step` between neighbours.
     ///
     /// # Panics
     /// At compile time, for an empty range, one that is no whole number of steps, or a grid too fine for a float to

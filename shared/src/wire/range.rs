@@ -61,7 +61,8 @@ impl Chance {
         self.0
     }
 
-    /// Learns from one decision.
+    /// Learns from one decision. Both steps are computed and a mask keeps one of them: a branch would be foreseen as
+    /// badly as the decision itself.
     #[inline]
     pub fn learn(&mut self, yes: bool) {
         let towards_no = CERTAIN.wrapping_sub(self.0) >> RATE;

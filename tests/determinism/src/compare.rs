@@ -1,4 +1,4 @@
-//! The hashes of every tick, here and in the hosts, and an autopsy of the first tick that differs.
+//! The comparison of the hashes of every tick, here and in the hosts, and an autopsy of the first tick that differs.
 
 use crate::games::{Entry, Run};
 use crate::hosts::{Host, HostError};
@@ -9,14 +9,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use tickwire::world::diff::Named;
 
-/// Ticks that a host plays before it is looked at.
+/// Ticks that a host plays before its hashes are compared.
 const CHUNK_TICKS: u32 = 1_000;
 /// Chunks that the native side may be ahead of a host.
 const CHUNKS_AHEAD_MAX: usize = 64;
 /// Fields that an autopsy lists.
 const FIELDS_SHOWN: usize = 8;
 
-/// How much is compared.
+/// The extent of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     /// Ticks of each seed.
@@ -25,7 +25,7 @@ pub struct Plan {
     pub seeds: u32,
 }
 
-/// What came of one game in one host.
+/// The outcome of the comparison of one game in one host.
 #[derive(Debug)]
 pub struct Verdict {
     /// The game's name.
@@ -34,12 +34,12 @@ pub struct Verdict {
     pub host: &'static str,
     /// Ticks that agreed, over all seeds.
     pub agreed: u64,
-    /// Why it ended before all were compared; boxed, because there rarely is one.
+    /// The reason why the comparison ended before all ticks were compared; it is boxed, because there rarely is one.
     pub trouble: Option<Box<Trouble>>,
 }
 
 impl Verdict {
-    /// What the tests ask: all ticks of the plan agreed, and there were some.
+    /// Whether all ticks of the plan agreed, and the plan had any.
     #[must_use]
     pub fn is_agreement(&self, plan: Plan) -> bool {
         let planned = u64::from(plan.ticks) * u64::from(plan.seeds);
@@ -47,39 +47,39 @@ impl Verdict {
     }
 }
 
-/// Why a comparison ended early.
+/// The reason why a comparison ended early.
 #[derive(Debug)]
 pub enum Trouble {
     /// A tick differs.
     Differs(Autopsy),
-    /// The host gave no hashes.
+    /// The host failed to give hashes.
     Failed {
-        /// The seed it was at.
+        /// The seed that the host played.
         seed: u32,
-        /// The first tick of those it did not give.
+        /// The first tick for which the host gave no hash.
         tick: u32,
-        /// What it said.
+        /// The host's error.
         error: HostError,
     },
 }
 
-/// The first tick that came out differently.
+/// A report about the first tick whose hashes differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Autopsy {
     /// The seed.
     pub seed: u32,
     /// The tick, counted from 1.
     pub tick: u32,
-    /// What differs between native (here) and the host (there), in order.
+    /// The fields that differ between native (here) and the host (there), in order.
     pub differences: Vec<Named>,
-    /// What happened in that tick natively, and in the host.
+    /// The roster changes and inputs of that tick natively, and in the host.
     pub turns: [String; 2],
-    /// Whether the native run differs as well when it takes the same detours: then it is not the host's doing.
+    /// Whether the native run differs as well when it takes the same detours: if so, the host is not at fault.
     pub detours_differ: bool,
 }
 
-/// Plays a game natively, and in all hosts at once with rollbacks and keyframes thrown in, until something differs.
-/// `progress` is told which host agreed on how many ticks more.
+/// Plays a game natively, and in all hosts at once with rollbacks and keyframes thrown in, until a tick differs.
+/// `progress` is called with the index of a host and the number of further ticks on which it agreed.
 pub fn compare(
     entry: &Entry,
     hosts: &mut [Box<dyn Host>],
@@ -103,7 +103,7 @@ pub fn compare(
     })
 }
 
-/// The chunks of the native side, for whoever still listens.
+/// Plays the native side, and sends each chunk of hashes to the comparisons that still run.
 fn play(entry: &Entry, plan: Plan, mut sides: Vec<SyncSender<Arc<Vec<u64>>>>) {
     for seed in 0..plan.seeds {
         let mut run = (entry.start)(u64::from(seed), false);
@@ -166,7 +166,7 @@ fn begin(entry: &Entry, host: &mut dyn Host, seed: u32) -> Result<(), HostError>
     host.eval(&expression).map(drop)
 }
 
-/// As many hashes as were asked for, or an error: one that is left out would be one that agrees.
+/// As many hashes as were asked for, or an error: a hash that is left out would count as one that agrees.
 fn hashes(host: &mut dyn Host, ticks: u32) -> Result<Vec<u64>, HostError> {
     let found = host.eval(&format!("Array.from(run.hashes({ticks}), String)"))?;
     let texts = found.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -175,7 +175,7 @@ fn hashes(host: &mut dyn Host, ticks: u32) -> Result<Vec<u64>, HostError> {
     if is_complete { Ok(hashes) } else { Err(HostError::Thrown(format!("{} hashes of {ticks}", hashes.len()))) }
 }
 
-/// Plays up to the tick once more on both sides, and looks where the worlds differ.
+/// Plays up to the tick once more on both sides, and finds the fields in which the worlds differ.
 fn autopsy(entry: &Entry, host: &mut dyn Host, seed: u32, tick: u32) -> Result<Autopsy, HostError> {
     let start = |detours| {
         let mut run: Box<dyn Run> = (entry.start)(u64::from(seed), detours);
@@ -186,7 +186,7 @@ fn autopsy(entry: &Entry, host: &mut dyn Host, seed: u32, tick: u32) -> Result<A
     begin(entry, host, seed)?;
     hashes(host, tick)?;
     let turn = host.eval("run.turn()")?;
-    let bytes = host.eval("Array.from(run.whole())")?;
+    let bytes = host.eval("Array.from(run.full_state())")?;
     let bytes: Vec<u8> = bytes.as_array().into_iter().flatten().filter_map(byte).collect();
     let differences = native.differences(&bytes).map_err(|error| HostError::Thrown(error.to_string()))?;
     let turns = [native.turn(), turn.as_str().unwrap_or_default().to_owned()];
@@ -240,7 +240,7 @@ impl fmt::Display for Words<'_> {
     }
 }
 
-/// 1234567 as 1,234,567.
+/// A number with its digits in groups of three: 1234567 as 1,234,567.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let parts: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|part| str::from_utf8(part).ok()).collect();

@@ -1,4 +1,4 @@
-//! Which games are compared: the one list of them.
+//! The one list of the games that are compared.
 
 use crate::planted::{Counter, Forgetful, Hidden, NoNumber, Order, Remembering, Sine};
 use tickwire::determinism::{Divergence, Played, Playthrough, Policy, sync_test};
@@ -29,11 +29,11 @@ pub const PLANTED: [Entry; 7] = [
 /// A game without its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    /// Its name and rate.
+    /// The game's rules, with its name and rate.
     pub rules: Rules,
-    /// Begins it from a seed, with or without detours.
+    /// Begins the game from a seed, with or without detours.
     pub start: fn(u64, bool) -> Box<dyn Run>,
-    /// Plays it against itself.
+    /// Plays the game against itself.
     pub sync_test: fn(&Policy) -> Result<Played, Divergence>,
 }
 
@@ -45,7 +45,7 @@ impl Entry {
         Self { rules: G::RULES, start, sync_test: sync_test::<G> }
     }
 
-    /// The game of this name, planted ones included.
+    /// The game of this name; games with a planted mistake are included.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         DEMO.iter().chain(&PLANTED).find(|entry| entry.rules.name == name).copied()
@@ -54,19 +54,19 @@ impl Entry {
 
 /// A game that is being played.
 pub trait Run {
-    /// Plays so many ticks; one hash for each.
+    /// Plays `ticks` ticks; gives one hash for each.
     fn hashes(&mut self, ticks: u32) -> Vec<u64>;
 
-    /// What happened in the newest tick, for people.
+    /// The roster changes and inputs of the newest tick, as text for people.
     fn turn(&self) -> String;
 
-    /// The newest world, as a keyframe's bytes.
+    /// The newest full state, as the bytes of a lockstep keyframe.
     fn full_state(&self) -> Vec<u8>;
 
-    /// Where another world differs from the newest one.
+    /// The fields in which another full state differs from the newest one.
     ///
     /// # Errors
-    /// When `theirs` are not the bytes of a world of this game.
+    /// When `theirs` are not the bytes of a full state of this game.
     fn differences(&self, theirs: &[u8]) -> Result<Vec<Named>, DecodeError>;
 }
 

@@ -1,6 +1,6 @@
-//! Where the module of games runs: node, and headless Chromium. Both evaluate expressions of JavaScript.
+//! The hosts of the module of games: node, and headless Chromium. Both evaluate expressions of JavaScript.
 //!
-//! Guarantees: what is started here is ended with it. Leaves out what is asked.
+//! A host's process ends with the value that started it. The expressions themselves are left to the callers.
 
 use fantoccini::wd::TimeoutConfiguration;
 use serde_json::{Value, json};
@@ -13,10 +13,10 @@ use tickwire_bench::browser::{Browser, Device};
 use tickwire_bundle::{BuildError, Module, Source, Tools, Workspace, build_module};
 use tokio::runtime::Runtime;
 
-/// How long one expression may take in the browser.
+/// The longest time that one expression may take in the browser.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(600);
 
-/// Why a host did not answer.
+/// The reason why a host did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// The module does not compile.
@@ -25,20 +25,20 @@ pub enum HostError {
     /// A program or a file is missing, or ended.
     #[error("{what}")]
     Io {
-        /// What was tried.
+        /// The action that failed.
         what: &'static str,
-        /// What the system said.
+        /// The error that the system gave.
         source: io::Error,
     },
     /// The browser does not start, or is gone.
     #[error("the browser: {0}")]
     Browser(String),
-    /// The expression threw this.
+    /// The expression threw this text.
     #[error("{0}")]
     Thrown(String),
 }
 
-/// Says what was tried when something of the system fails.
+/// Names the action that failed in an error of the system.
 fn tried<T>(what: &'static str, result: io::Result<T>) -> Result<T, HostError> {
     result.map_err(|source| HostError::Io { what, source })
 }
@@ -67,13 +67,13 @@ pub fn build() -> Result<Built, HostError> {
 
 /// A machine of JavaScript with the module in it, as `games`.
 pub trait Host: Send {
-    /// What it is called.
+    /// The host's name, as reports print it.
     fn name(&self) -> &'static str;
 
     /// The value of an expression.
     ///
     /// # Errors
-    /// What it throws, and when the host is gone.
+    /// When the expression throws, and when the host is gone.
     fn eval(&mut self, expression: &str) -> Result<Value, HostError>;
 }
 
@@ -86,10 +86,10 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts it.
+    /// Starts node with the module.
     ///
     /// # Errors
-    /// When there is no node.
+    /// When node is not installed.
     pub fn start(built: &Built) -> Result<Self, HostError> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/hosts/node.mjs");
         let mut node = Command::new("node");
@@ -102,7 +102,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // It may have ended by itself just now, which is as good.
+        // Node may have ended by itself just now; then there is nothing to kill, which is no error.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -128,7 +128,7 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Starts it.
+    /// Starts Chromium, and loads the module into its page.
     ///
     /// # Errors
     /// When chromedriver or the browser does not start.
@@ -175,13 +175,13 @@ impl Host for Chromium {
     }
 }
 
-/// What an answer says: a value, or what was thrown.
+/// The value in an answer, or the error that was thrown.
 fn value_of(answer: Value) -> Result<Value, HostError> {
     match answer {
         Value::Object(mut answer) => match answer.remove("value") {
             Some(value) => Ok(value),
             None => Err(HostError::Thrown(answer.remove("error").unwrap_or_default().to_string())),
         },
-        other => Err(HostError::Thrown(format!("no answer but {other}"))),
+        other => Err(HostError::Thrown(format!("expected an answer, got {other}"))),
     }
 }

@@ -1,14 +1,14 @@
 //! Determinism across machines: every demo game natively, in node and in Chromium.
 //!
 //! This crate is built twice: as a module of WebAssembly that plays games from seeds, and natively, to play the same
-//! and drive the hosts of the module. `cargo determinism` is its program; the tests of node and of the browser call
-//! the same [`compare`](compare::compare).
+//! games and drive the hosts of the module. `cargo determinism` is its program; the tests of node and of the browser
+//! call the same [`compare`](compare::compare).
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
-//! | [`games`] | which games there are, without their types |
+//! | [`games`] | the list of games, without their types |
 //! | [`planted`] | games with one mistake each, which must be found |
-//! | [`module`] | what JavaScript can call |
+//! | [`module`] | the functions that JavaScript can call |
 //! | `hosts` | node and Chromium, with the module in them |
 //! | `compare` | the hashes of every tick, and an autopsy of the first that differs |
 

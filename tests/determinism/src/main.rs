@@ -21,7 +21,7 @@ struct Arguments {
     /// Seeds, counted from 0.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     seeds: u32,
-    /// Only this game; may be one of those with a planted mistake, such as planted-sine.
+    /// Only this game; it may be one with a planted mistake, such as planted-sine.
     #[arg(long)]
     game: Option<String>,
     /// Only in node.
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell when standard error is closed.
+            // When standard error is closed, no reader is left for the message.
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    // A second `--` does no harm.
+    // A second `--` in front of the options does no harm: it is left out.
     let arguments = Arguments::parse_from(env::args_os().filter(|argument| argument != "--"));
     let games = match &arguments.game {
         None => DEMO.to_vec(),
@@ -76,7 +76,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// A bar for each host while it compares.
+/// Compares a game, and shows a progress bar for each host meanwhile.
 fn compare_shown(entry: &Entry, hosts: &mut [Box<dyn Host>], plan: Plan) -> Vec<Verdict> {
     let style = ProgressStyle::with_template("  {prefix:<20}{wide_bar:.cyan/dim} {percent:>3} % {eta:>4}")
         .expect("the template is a constant that is well-formed")

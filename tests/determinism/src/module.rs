@@ -1,4 +1,4 @@
-//! The games for JavaScript: begin one, play on, look at the world.
+//! The games for JavaScript, which can begin a game, play on, and read the world.
 
 use crate::games::{Entry, Run};
 use std::sync::Once;
@@ -23,25 +23,25 @@ impl HostedRun {
         Ok(Self { run: (entry.start)(u64::from(seed), detours) })
     }
 
-    /// Plays so many ticks; one hash for each.
+    /// Plays `ticks` ticks; gives one hash for each.
     pub fn hashes(&mut self, ticks: u32) -> Vec<u64> {
         self.run.hashes(ticks)
     }
 
-    /// What happened in the newest tick, for people.
+    /// The roster changes and inputs of the newest tick, as text for people.
     #[must_use]
     pub fn turn(&self) -> String {
         self.run.turn()
     }
 
-    /// The newest world, as a keyframe's bytes.
+    /// The newest full state, as the bytes of a lockstep keyframe.
     #[must_use]
     pub fn full_state(&self) -> Vec<u8> {
         self.run.full_state()
     }
 }
 
-/// Makes a panic an exception with its message: a trap alone says nothing.
+/// Makes a panic an exception with its message: a trap alone has none.
 fn tell_panics() {
     static TOLD: Once = Once::new();
     if cfg!(target_family = "wasm") {

@@ -6,14 +6,14 @@ use tickwire::math::Vec2;
 use tickwire::state::Fields;
 use tickwire::{Game, Leave, Rules, Seat, State, Step};
 
-/// Asks the standard library for a sine: not the same natively as in WebAssembly.
+/// Asks the standard library for a sine, which is not the same natively as in WebAssembly.
 #[derive(State, Clone, Default)]
 pub struct Sine {
     #[state(range = 0.0..=1.0, step = 0.0009765625)]
     noise: f32,
 }
 
-/// Goes by the order of a hash set.
+/// Depends on the order of a hash set.
 #[derive(State, Clone, Default)]
 pub struct Order {
     first: u8,
@@ -26,14 +26,14 @@ pub struct NoNumber {
     velocity: Vec2,
 }
 
-/// Has a wire form written by hand, which does not put `charge` back.
+/// Has a wire form that is written by hand, and that does not put `charge` back.
 #[derive(Clone, Default)]
 pub struct Forgetful {
     ticks: u8,
     charge: u8,
 }
 
-/// Has a field beside its wire form, on which the others depend.
+/// Has a field beside its wire form, on which the other fields depend.
 #[derive(Clone, Default)]
 pub struct Hidden {
     height: u8,
@@ -46,7 +46,7 @@ pub struct Counter {
     steps: u32,
 }
 
-/// Remembers outside of the world which tick was the newest: right until one is taken back.
+/// Remembers outside of the world which tick was the newest: this is right until a tick is rolled back.
 #[derive(State, Clone, Default)]
 pub struct Remembering {
     ahead: u32,
@@ -57,7 +57,7 @@ thread_local! {
     static NEWEST: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Games that are nothing but a step.
+/// Games that consist of a step alone.
 macro_rules! games {
     ($($game:ident $name:literal: $step:expr;)*) => {$(
         impl Game for $game {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_beside_the_wire_form_is_caught_by_what_depends_on_it() {
+    fn a_field_beside_the_wire_form_is_caught_by_the_field_that_depends_on_it() {
         for seed in 0..20 {
             let divergence = found::<Hidden>(seed);
             assert!(matches!(divergence.check, Check::Restore | Check::Keyframe), "{divergence}");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_outside_of_the_world_is_caught_and_named() {
+    fn a_counter_outside_of_the_world_is_caught_and_named() {
         let divergence = found::<Counter>(1);
         assert_eq!((divergence.tick.0, divergence.check, &*divergence.path), (1, Check::Twin, "steps"));
         assert_eq!(divergence.expected, Reading::Number { value: 1.0, raw: 1 });
@@ -192,13 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_outside_of_the_world_is_caught_by_a_rollback_and_named() {
+    fn a_memory_outside_of_the_world_is_caught_by_a_rollback_and_named() {
         let divergence = found::<Remembering>(1);
         assert_eq!((divergence.check, &*divergence.path), (Check::Rollback, "ahead"), "{divergence}");
     }
 
     #[test]
     fn one_machine_alone_does_not_notice_a_sine_of_the_standard_library() {
-        assert!(sync_test::<Sine>(&Policy::default()).is_ok(), "which is what the other hosts are for");
+        assert!(sync_test::<Sine>(&Policy::default()).is_ok(), "only a comparison with other hosts finds it");
     }
 }

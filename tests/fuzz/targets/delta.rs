@@ -1,25 +1,26 @@
-//! Sections on a client: any bytes, and good ones with a few bytes changed, with any priors, over baselines of any
-//! age, of a game whose rows stay and of one whose rows move; an error leaves the mirror as it was.
+//! Sections on a client: any bytes, and good sections with a few bytes changed, with any priors, over baselines of any
+//! age, of a game whose rows stay and of a game whose rows move. An error leaves the replica as it was.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use tickwire::replication::{Encoder, Replica};
-use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::state::Schema;
 use tickwire::world::bot_match::BotMatch;
+use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::{Game, Rng, Tick};
 use tickwire_games::{Arena, Crowd};
 
-/// Baselines are at most so many ticks old.
+/// The greatest age of a baseline in this target, in ticks.
 const AGE_MAX: usize = 15;
 
-/// The end of a match among bots, with what leads there.
+/// The end of a match among bots, with the keyframes and deltas that lead there.
 struct Played {
     schema: Schema,
     priors: Vec<u8>,
     last: Tick,
-    /// By the age of the baseline, 1 and up: the baseline's keyframe and the delta. Both with priors.
+    /// By the age of the baseline, from 1 on: the baseline's tick, its keyframe, and the delta from it. Both are coded
+    /// with priors.
     steps: Vec<(Tick, Vec<u8>, Vec<u8>)>,
 }
 
@@ -63,7 +64,8 @@ impl Played {
     }
 }
 
-/// What is tried: which game, a baseline of which age, changes, whether they are of the priors, and bytes made up.
+/// One input of the fuzzer: the game, the age of the baseline, the changes, whether they change the priors, and made-up
+/// bytes.
 type Input<'a> = (bool, u8, Vec<(u16, u8)>, bool, &'a [u8]);
 
 fuzz_target!(|input: Input<'_>| {
@@ -79,7 +81,7 @@ fuzz_target!(|input: Input<'_>| {
         bytes
     };
     let mut replica = Replica::empty(&played.schema);
-    // Priors that were made up make sense of other bytes.
+    // Made-up priors make other bytes decodable than good priors do, so the decoder is tried with both.
     let _ = replica.set_priors(made_up);
     played.try_it(&mut replica, Tick(1), made_up);
     played.try_it(&mut replica, Tick(2), delta);

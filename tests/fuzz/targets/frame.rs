@@ -1,10 +1,11 @@
-//! The server's frame reader: any bytes, in pieces of any size, and the pieces do not matter.
+//! The server's frame reader: any bytes, in pieces of any size; the size of the pieces must not matter.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use tickwire_server::websocket::frame::{FrameLimits, FrameReader, Incoming};
 
-/// What came out: a number per kind with the bytes that belong to it, and the code at the end.
+/// The events that the reader gives: a number for each kind with the bytes that belong to it, and the close code at the
+/// end.
 fn read(bytes: &[u8], piece: usize) -> Vec<(u16, Vec<u8>)> {
     let mut reader = FrameReader::new(FrameLimits::CLIENT);
     let mut out = Vec::new();

@@ -1,16 +1,16 @@
-//! Lockstep: true messages with single bytes changed, and any bytes, to a room and to a client that plays along.
+//! Lockstep: real messages with single bytes changed, and any bytes, to a room and to a client that plays in it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use tickwire::client::Session;
-use tickwire::message::evidence::{ClientEvidence, ServerEvidence};
 use tickwire::message::control::Hello;
+use tickwire::message::evidence::{ClientEvidence, ServerEvidence};
 use tickwire::state::Schema;
 use tickwire::world::full_state::FullState;
 use tickwire_games::Paddles;
 use tickwire_server::room::{Room, SnapshotPoll};
 
-/// What happens in a tick: a byte of what the server says is changed, or somebody says something made up.
+/// The mischief of one tick: a byte of the server's message is changed, or room and client receive made-up bytes.
 type Mischief = (u8, u16, u8, Vec<u8>);
 
 fuzz_target!(|ticks: Vec<Mischief>| {

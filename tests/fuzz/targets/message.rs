@@ -1,4 +1,4 @@
-//! Messages of both directions: any bytes to a room and to a client session, ticks and frames in between.
+//! Messages of both directions: any bytes to a room and to a client session, with ticks and frames in between.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

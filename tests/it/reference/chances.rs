@@ -1,21 +1,26 @@
-//! Decisions: what each is about, how likely it is, and how it is read from the bytes.
+//! Decisions: the context of each, its chance, and the way in which it is read from the bytes.
+//!
+//! A body is a sequence of decisions between "no" and "yes". The chance of a decision is learnt from the earlier
+//! decisions in the same context, so that a decision that comes out as usual takes a small part of a bit. Encoder and
+//! decoder learn the same from the same decisions, and therefore never exchange a chance, but for the priors: a section
+//! is too short to learn much by itself, so that each section starts from chances that the room has published.
 
 use super::leaves;
 use std::collections::BTreeMap;
 use tickwire::state::{Leaf, LeafKind, Schema};
 
-/// Chances are counted in so many cases.
+/// A chance is counted in this many cases.
 const CASES: u32 = 32_768;
 
-/// "No" in so many cases, before anything was learnt.
+/// The number of cases in which a decision is "no" before anything was learnt.
 const EVEN: u32 = 16_384;
 const ROW_IS_AS_EXPECTED: u32 = 30_000;
 const LEAF_IS_AS_EXPECTED: u32 = 24_000;
 
-/// Bits of counts, gaps and generations.
+/// The width of counts, gaps and generations.
 const COUNT_BITS: u32 = 16;
 
-/// What a decision is about. Each has a chance of its own.
+/// The context of a decision. Each context has a chance of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Context {
     pub(super) own: bool,
@@ -37,7 +42,7 @@ pub(super) enum About {
 pub(super) enum OfLeaf {
     Differs,
     DiffersFromLastNew,
-    /// The next bit of a choice, highest first, `known` of which were read.
+    /// The next bit of a choice, the highest first; `known` of them were read, and `bits` is their value.
     Choice {
         known: u32,
         bits: u32,
@@ -46,18 +51,23 @@ pub(super) enum OfLeaf {
     Way(Digit),
 }
 
-/// Part of a number: which small one it is; of larger ones by how much they are, one having been added.
+/// A part of a number. A number below seven is coded in three bits of its own. A larger number n escapes to an
+/// Elias-gamma code of n − 6: the length of the code, then the bits behind its leading one.
+///
+/// The bits of a small number form a tree with a chance at each node, which can learn any distribution over the small
+/// numbers. Of a large number the length and the two or three highest bits behind the leading one are learnt as well.
+/// The bits below are spread almost evenly, so that chances for them would save nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Digit {
-    /// The next of the three bits of a small number, of which `known` were read; seven is not small.
+    /// The next of the three bits of a small number, of which `known` were read; the value seven is the escape.
     Small { known: u32, bits: u32 },
-    /// Whether it has more bits than this behind its leading one.
+    /// Whether the number has more than this many bits behind its leading one.
     IsLonger(u32),
-    /// The next of the bits behind the leading one, of which it has `length`, and `known` were read.
+    /// The next of the `length` bits behind the leading one, of which `known` were read.
     Bit { length: u32, known: u32, bits: u32 },
 }
 
-/// How a leaf that differs says what it is.
+/// The way in which the new value of a leaf that differs is coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Telling {
     TheOther,
@@ -77,7 +87,7 @@ impl Telling {
     }
 }
 
-/// Of the bits behind a number's leading one, how many have chances.
+/// The number of bits behind a number's leading one that have chances; the lower bits are coded without.
 const fn learnt_bits(length: u32) -> u32 {
     if length <= 3 { length } else { 2 }
 }
@@ -95,14 +105,14 @@ fn untrained(about: About) -> u32 {
 pub(super) struct Published(BTreeMap<Context, u32>);
 
 impl Published {
-    /// Per context a decision, whether there is a level, then the level in five bits.
+    /// Reads for each context a decision, whether the context has a level, and if so the level in five bits.
     pub(super) fn decode(schema: &Schema, bytes: &[u8]) -> Option<Self> {
         let (mut published, mut bits) = (BTreeMap::new(), Bits::new(bytes)?);
         let mut is_trained = EVEN;
         for context in published_order(schema) {
             if bits.decide(&mut is_trained) {
                 let level = f64::from(bits.plain(5));
-                // Levels are 0.45 apart in log odds, and even around even chances.
+                // Levels are 0.45 apart in log odds, and symmetric around even chances.
                 let no = f64::from(CASES) / (1.0 + (0.45 * (15.5 - level)).exp());
                 context.and_then(|context| published.insert(context, no.round() as u32));
             }
@@ -111,7 +121,7 @@ impl Published {
     }
 }
 
-/// All contexts in the order in which they are published. A place that nothing is learnt at is `None`.
+/// All contexts in the order in which they are published. A place in that order without a context is `None`.
 fn published_order(schema: &Schema) -> Vec<Option<Context>> {
     let mut order = Vec::new();
     for own in [false, true] {
@@ -144,7 +154,7 @@ fn of_leaf(leaf: &Leaf) -> Vec<Option<OfLeaf>> {
     match Telling::of(leaf) {
         Telling::TheOther | Telling::Plain => {}
         Telling::Choice => {
-            // The tree's nodes count from 1.
+            // The tree's nodes are counted from 1, so that place 0 is empty.
             order.push(None);
             for known in 0..leaf.bits {
                 order.extend((0..1 << known).map(|bits| Some(OfLeaf::Choice { known, bits })));
@@ -158,7 +168,7 @@ fn of_leaf(leaf: &Leaf) -> Vec<Option<OfLeaf>> {
     order
 }
 
-/// The contexts of a number of so many bits.
+/// The contexts of a number of `bits` bits, in the order in which they are published.
 fn digits(bits: u32) -> Vec<Digit> {
     let mut order = Vec::new();
     for known in 0..3 {
@@ -196,8 +206,9 @@ impl<'a> Decisions<'a> {
         self.decide(About::Leaf(leaf, about))
     }
 
-    /// A number of at most so many bits. Of seven and more it says how much more: how long that is, then its bits. One
-    /// was added to it, so that it has a leading one. Too large ones wrap at 32 bits.
+    /// Reads a number of at most `bits` bits. A number n of seven and more is coded as n − 6: its length, then its
+    /// bits. The code is n − 6 and not n − 7, so that it is at least 1 and has a leading one. A number that is too
+    /// large wraps at 32 bits.
     pub(super) fn number(&mut self, bits: u32, about: impl Fn(Digit) -> About) -> u32 {
         let mut small = 0;
         for known in 0..3 {
@@ -224,7 +235,7 @@ impl<'a> Decisions<'a> {
         self.number(COUNT_BITS, about)
     }
 
-    /// So many bits that nothing is learnt of; more than 16 in two parts, the higher ones first.
+    /// Reads bits that have no chances; more than 16 bits come in two parts, the higher part first.
     pub(super) fn plain(&mut self, bits: u32) -> u32 {
         let high = if bits > 16 { self.bits.plain(bits - 16) << 16 } else { 0 };
         high + self.bits.plain(bits.min(16))
@@ -236,9 +247,14 @@ impl<'a> Decisions<'a> {
 }
 
 /// The range decoder. It follows the encoder's own interval and compares it with the bytes as they are.
+///
+/// The encoder holds an interval of numbers, and each decision keeps one part of it: "no" the lower part, which is as
+/// large as its chance, "yes" the rest. Any number of the last interval therefore stands for all decisions, and the
+/// bytes are such a number. The product's decoder keeps only the distance of that number above the interval; this one
+/// keeps the interval itself, so that the two have little arithmetic in common.
 struct Bits<'a> {
     bytes: &'a [u8],
-    /// Words of 32 bits that the interval has left behind.
+    /// The number of words of 32 bits that the interval has left behind.
     words: usize,
     low: u128,
     range: u128,
@@ -248,12 +264,12 @@ const WORD: u128 = 1 << 32;
 const WHOLE: u128 = 1 << 64;
 
 impl<'a> Bits<'a> {
-    /// Nobody writes a zero at the end: what follows the end reads as zeros.
+    /// Refuses bytes that end in a zero: the bytes after the end read as zeros, so an encoder leaves such a byte out.
     fn new(bytes: &'a [u8]) -> Option<Self> {
         (bytes.last() != Some(&0)).then_some(Self { bytes, words: 0, low: 0, range: WHOLE - 1 })
     }
 
-    /// How far the bytes are above the low end of the interval.
+    /// The distance of the bytes above the low end of the interval.
     fn above(&self) -> u128 {
         let byte = |place: usize| u128::from(self.bytes.get(4 * self.words + place).copied().unwrap_or(0));
         let value = (0..8).fold(0, |value, place| value * 256 + byte(place));
@@ -268,7 +284,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// A decision that is "no" in `no` of all cases; the chance goes a 32nd of the way towards what it was.
+    /// Reads a decision that is "no" in `no` of all cases. The chance moves a 32nd of the way towards the outcome.
     fn decide(&mut self, no: &mut u32) -> bool {
         let part = self.range / u128::from(CASES) * u128::from(*no);
         let yes = self.above() >= part;
@@ -282,7 +298,7 @@ impl<'a> Bits<'a> {
         yes
     }
 
-    /// At most 16 bits, all values alike. What is above the interval reads as the largest.
+    /// Reads at most 16 bits whose values are all equally likely. Bytes above the interval read as the largest value.
     fn plain(&mut self, bits: u32) -> u32 {
         let part = self.range / (1 << bits);
         let value = (self.above() / part).min((1 << bits) - 1);
@@ -290,8 +306,8 @@ impl<'a> Bits<'a> {
         u32::try_from(value).expect("at most 16 bits")
     }
 
-    /// Whether the bytes are the fewest that lead into the interval: of all numbers in it, the one with the most
-    /// zeros at its end.
+    /// Whether the bytes are the fewest that lead into the interval: of all numbers in it, the number with the most
+    /// zeros at its end. Without this check several messages would stand for the same decisions.
     fn is_read_up(&self) -> bool {
         let units = (0..=8).rev().map(|zeros| 256_u128.pow(zeros));
         let roundest = units.map(|unit| self.low.div_ceil(unit) * unit).find(|end| end - self.low < self.range);

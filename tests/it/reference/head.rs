@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// A section's head, with places in the message.
+/// A section's head; `hash_at` and `body` are places in the message.
 pub(super) struct Head {
     pub(super) own: bool,
     pub(super) to_end: bool,
@@ -35,7 +35,7 @@ impl Head {
         Some(Self { own, to_end, index, age, hash_at, body: at..end })
     }
 
-    /// What is added to the hash of the rows: sections that hold nothing differ in it.
+    /// The number that is added to the hash of the rows, so that the hashes of two empty sections differ.
     pub(super) fn salt(&self) -> u32 {
         let seed = u64::from(self.own) ^ 0x51_7c_c1_b7_27_22_0a_95;
         finish((seed.rotate_left(23) ^ u64::from(self.index)).wrapping_mul(MIX))
@@ -44,7 +44,7 @@ impl Head {
 
 const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The hash of a row of these values, each with its leaf's factor.
+/// The hash of a row with these values, each of which comes with its leaf's factor.
 pub(super) fn row_hash(slot: u16, generation: u16, values: impl Iterator<Item = (u64, u32)>) -> u32 {
     let sum = values.fold(0_u128, |sum, (key, value)| sum + u128::from(key) * u128::from(value));
     let sum = u64::try_from(sum % (1 << 64)).expect("a remainder of 64 bits");
@@ -62,7 +62,7 @@ fn byte(message: &[u8], at: &mut usize) -> Option<u8> {
     message.get(*at - 1).copied()
 }
 
-/// Seven bits a byte, lowest first, at most five bytes and 32 bits.
+/// Reads a number with seven bits in each byte, the lowest first, of at most five bytes and 32 bits.
 fn varint(message: &[u8], at: &mut usize) -> Option<u32> {
     let mut value = 0_u64;
     for place in 0..5 {

@@ -1,12 +1,12 @@
-//! Where undisturbed rows go, computed from what the schema says.
+//! The expected places of undisturbed rows, computed from the schema's units.
 
 use tickwire::state::{Group, LeafKind, Motion, Schema, TableSchema};
 use tickwire::world::snapshot::Snapshot;
 
-/// Parts of a step that speeds are rounded to.
+/// The number of parts of a step; a speed is rounded to such a part.
 const PARTS: f64 = 65_536.0;
 
-/// The leaves of a field that a function moves, as they are expected: `now` is what is known of the row by now.
+/// The expected leaves of a field that a function moves. `now` is the row as far as it has been decoded.
 pub(super) fn run(group: &Group, was: &[u32], now: &[u32], ticks: u32) -> Vec<u32> {
     let (mut before, mut field) = (was[group.row.clone()].to_vec(), was[group.field.clone()].to_vec());
     let start = group.field.start - group.row.start;
@@ -17,11 +17,12 @@ pub(super) fn run(group: &Group, was: &[u32], now: &[u32], ticks: u32) -> Vec<u3
     field
 }
 
-/// Where a leaf is expected that was at `was`, and that the leaf `by` moves, which is at `speed` by now.
+/// The expected value of a leaf that had the value `was`, and that the leaf `by` moves, whose value is `speed` by now.
 pub(super) fn slid(table: &TableSchema, leaf: usize, by: usize, was: u32, speed: u32, ticks: u32) -> u32 {
     let (leaf, by) = (&table.leaves[leaf], &table.leaves[by]);
     let parts = |value: f64| i128::from((value * (PARTS / f64::from(leaf.unit))).round() as i64);
-    // 64 bits that wrap, as nothing sensible ever does.
+    // The sum wraps at 64 bits, as the product's does. No sensible speed comes near that bound, but both decoders have
+    // to agree on the others too.
     let wrap = |value: i128| i128::from(value as i64);
     let speed = wrap(parts(by.min) + parts(f64::from(by.unit)) * i128::from(speed) + 32_768).div_euclid(65_536);
     let now = wrap(i128::from(was) + speed * i128::from(ticks));
@@ -30,7 +31,7 @@ pub(super) fn slid(table: &TableSchema, leaf: usize, by: usize, was: u32, speed:
     u32::try_from(now).expect("a leaf's value is within its range")
 }
 
-/// The world so many ticks later if nothing happens to it.
+/// The world `ticks` ticks later if nothing disturbs it.
 pub(crate) fn undisturbed(schema: &Schema, world: &Snapshot, ticks: u32) -> Snapshot {
     let mut next = world.clone();
     next.tick = world.tick + ticks;

@@ -1,4 +1,4 @@
-//! The rows of a section: those of the baseline moved on and corrected, then the new ones.
+//! The rows of a section: first the baseline's rows, moved on and corrected, then the new rows.
 
 use super::chances::{About, Decisions, OfLeaf, Published, Telling};
 use super::head::row_hash;
@@ -19,7 +19,7 @@ pub(super) struct Row {
 /// Rows by table and slot.
 pub(super) type Tables = BTreeMap<usize, BTreeMap<u16, Row>>;
 
-/// Which section, and what it starts from.
+/// The place of a section in its topic, and the baseline that it starts from.
 pub(super) struct Section<'a> {
     pub(super) schema: &'a Schema,
     pub(super) own: bool,
@@ -65,7 +65,7 @@ impl Section<'_> {
             last_differs = decisions.decide(About::RowDiffers { owned, last_differs });
             let (wire, something_differs) = self.moved(number, &was.wire, last_differs, decisions)?;
             match (last_differs, something_differs) {
-                // It is not as expected, and nothing in it differs: it is gone, which the root's row never is.
+                // A row that is not as expected, and in which nothing differs, is gone. The root's row is never gone.
                 (true, false) if number == 0 => return None,
                 (true, false) => {}
                 _ => {
@@ -76,7 +76,10 @@ impl Section<'_> {
         Some(rows)
     }
 
-    /// A row of the baseline by now, and whether anything in it is not where it was expected.
+    /// A row of the baseline at the section's tick, and whether any leaf in it is not where it was expected.
+    ///
+    /// The drivers are read first, and one more decision says whether any of the remaining leaves differs. A body that
+    /// was pushed has a new velocity and is where that velocity takes it, so that most of its leaves need no decision.
     fn moved(
         &self,
         number: usize,
@@ -135,7 +138,7 @@ impl Section<'_> {
         Some(())
     }
 
-    /// A new row is told against the one before it.
+    /// A new row, which is coded as the difference from the new row before it: rows that appear together are alike.
     fn new_row(&self, number: usize, last: &[u32], decisions: &mut Decisions<'_>) -> Option<Vec<u32>> {
         let (table, mut row) = (&self.schema.tables[number], last.to_vec());
         for leaf in leaves(table, self.own) {
@@ -148,7 +151,7 @@ impl Section<'_> {
     }
 }
 
-/// A leaf of a row that is not as expected.
+/// The value of a leaf in a row that is not as expected.
 fn corrected(shape: &Leaf, leaf: usize, expected: u32, decisions: &mut Decisions<'_>) -> Option<u32> {
     if !decisions.of_leaf(leaf, OfLeaf::Differs) {
         return Some(expected);
@@ -177,7 +180,7 @@ fn within(shape: &Leaf, value: i64) -> Option<u32> {
     u32::try_from(value).ok().filter(|value| *value <= shape.max)
 }
 
-/// The sum of the hashes of all rows.
+/// The sum of the hashes of all rows, which does not depend on their order.
 pub(super) fn hash_of(schema: &Schema, tables: &Tables) -> u32 {
     let mut sum = 0_u32;
     for (number, rows) in tables {

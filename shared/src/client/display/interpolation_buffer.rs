@@ -1,9 +1,29 @@
-//! Playout: other players' worlds, shown as they were a moment ago, between two snapshots.
+//! The interpolation buffer: the rows of others, shown as they were a moment ago, between two snapshots.
 //!
 //! The delay is the smallest one with which, over the last minute, next to no moment would have lacked a snapshot;
 //! so it follows the spacing of snapshots, their jitter and their stalls. It is changed by playing a few percent
-//! faster or slower, and by more only when far off. What is not covered is bridged: for a short while the world is
-//! shown as it would be if everything went on as it did last.
+//! faster or slower, and by more only when far off. A gap that the delay does not cover is bridged: for a short while
+//! the world is shown as it would be if everything went on as it did last.
+//!
+//! # The delay rule
+//!
+//! Each arrival says with which delay the picture would have lacked nothing until then. A snapshot is later than the
+//! promptest ones by some ticks (`late`), and until it arrives the shown moment must not pass the snapshot before it: the
+//! needed delay is `late` plus the ticks between the two. With any shorter delay the picture was without a snapshot
+//! for the difference, but for no longer than the time since the last arrival. Summed up over the arrivals of a
+//! minute, this is the time that a given delay would have left without a snapshot. The rule takes the least delay that
+//! keeps the sum within two budgets: 0.2 % of the time may be shown beyond the newest snapshot, and 0.03 % may stand
+//! still because even that guess has ended.
+//!
+//! Time is counted, not snapshots. A stall that holds back seven snapshots is one interruption for the eye, and it counts
+//! as one: the six that arrive together with the first have waited for nothing. A rule by mean and deviation of the
+//! lateness would not do, as stalls are rare and long: they hardly move the deviation, and a multiple of it that covered
+//! them would be far too much for a link with jitter alone.
+//!
+//! An arrival that no permitted delay would have helped is left out, because a tunnel says nothing about the delay that
+//! the link needs when it works. All others are remembered for a minute, so the delay rises with the first bad stall and
+//! falls only a minute after the last one: a delay that changed with every stall would cost more than it saves, as each
+//! change plays the world of others faster or slower.
 
 use crate::tick::{Tick, TickTime};
 use crate::world::interpolation::{InterpolationSample, within};
@@ -13,57 +33,57 @@ use alloc::collections::VecDeque;
 /// Snapshots kept to show; a second at 30 Hz.
 const KEPT: usize = 32;
 
-/// The playout runs at most so much faster or slower than time.
+/// Part by which the shown moment runs faster or slower than time at the most.
 const DILATION_MAX: f64 = 0.06;
 
-/// Behind by more than this (in ticks), as it is after a tunnel, the playout runs up to twice as fast: a second of
-/// haste is less strange than others who are shown far in the past.
+/// When the shown moment is behind by more than this (in ticks), as after a tunnel, it runs up to twice as fast: a second
+/// of haste is less strange than others who are shown far in the past.
 const HASTE_TICKS: f64 = 3.0;
 
-/// Off by more than this (in ticks) the playout jumps.
+/// When the shown moment is off by more than this (in ticks), it jumps.
 const JUMP_TICKS: f64 = 16.0;
 
 /// How far beyond the newest snapshot the world is shown at the most, in microseconds.
 const BEYOND_US_MAX: f64 = 120_000.0;
 
-/// Arrivals that the delay is judged by; a minute at 30 Hz.
+/// Arrivals that the delay is judged by at the most; a minute at 30 Hz.
 const ARRIVALS: usize = 1_800;
 
-/// The delay is judged anew after so many arrivals.
+/// Arrivals after which the delay is judged again.
 const JUDGED_ARRIVALS: u32 = 8;
 
-/// The part of time that may be shown beyond the newest snapshot, and the part in which the picture may stand.
+/// The part of the time that may be shown beyond the newest snapshot, and the part in which the picture may stand still.
 ///
 /// Jitter and stalls that come again and again are covered, a hiccup in twenty seconds is guessed through: to cover
 /// that too, players on such a link would see everything by half as much later.
 const BEYOND_PART: f64 = 0.002;
 const STILL_PART: f64 = 0.0003;
 
-/// Delays come in steps of this part of a tick.
+/// Delays are multiples of this part of a tick.
 const DELAY_STEP_TICKS: f64 = 0.25;
 
-/// The longest delay, in microseconds: who is further behind is better served by a picture that stops at times. Above
-/// 90 Hz it is what the snapshots hold.
+/// The longest delay, in microseconds: a player on a worse link is better served by a picture that stops at times. Above
+/// 93 Hz the bound is as many ticks as the kept snapshots hold.
 const DELAY_US_MAX: f64 = 300_000.0;
 const DELAY_TICKS_MAX: f64 = (KEPT - 4) as f64;
 
 /// A snapshot's arrival, in ticks.
 #[derive(Debug, Clone, Copy)]
 struct RowArrival {
-    /// The delay with which nothing would have been lacking.
+    /// The delay with which no moment before it would have lacked a snapshot.
     needed: f32,
-    /// Time since the one before.
+    /// Time since the arrival before.
     waited: f32,
 }
 
-/// The buffer of received worlds, and the moment of it that is shown.
+/// The buffer of received snapshots, and the moment between them that is shown.
 #[derive(Debug, Clone)]
 pub struct InterpolationBuffer {
     tick_us: f64,
     kept: VecDeque<Snapshot>,
-    /// Newest tick minus time of arrival in ticks, of the promptest snapshots.
+    /// Tick minus time of arrival in ticks, of the promptest snapshots.
     offset: f64,
-    /// How much later than the promptest snapshots usually are, in ticks: mean and mean deviation.
+    /// How much later than the promptest the snapshots usually are, in ticks: mean and mean deviation.
     lateness: f64,
     deviation: f64,
     arrived_us: u64,
@@ -77,7 +97,7 @@ pub struct InterpolationBuffer {
 }
 
 impl InterpolationBuffer {
-    /// A playout for ticks of this length, in microseconds.
+    /// A buffer for ticks of this length, in microseconds.
     #[must_use]
     pub const fn new(tick_us: f64) -> Self {
         Self {
@@ -97,7 +117,7 @@ impl InterpolationBuffer {
         }
     }
 
-    /// Forgets the worlds: another connection. What is known of the network stays.
+    /// Forgets the snapshots, for another connection. The arrivals, and with them the delay, stay.
     pub fn reset(&mut self) {
         self.kept.clear();
     }
@@ -119,15 +139,16 @@ impl InterpolationBuffer {
         self.kept.push_back(slot);
     }
 
+    /// Learns from an arrival how late snapshots are, and what delay they need.
     fn judge(&mut self, tick: Tick, newest: Tick, observed: f64, now_us: u64) {
-        // A prompter one moves the estimate at once, a later one slowly: clocks drift by far less.
+        // A prompter snapshot moves the estimate at once, a later one slowly: clocks drift by far less.
         self.offset = if observed > self.offset { observed } else { self.offset + (observed - self.offset) * 0.002 };
         let late = self.offset - observed;
         self.deviation += (libm::fabs(late - self.lateness) - self.deviation) * 0.05;
         self.lateness += (late - self.lateness) * 0.05;
         let needed = (late + tick.since(newest) as f64) as f32;
         if f64::from(needed) > self.delay_ticks_max() + self.beyond_ticks_max() {
-            // A tunnel, or this client was asleep: no delay would have helped.
+            // No delay would have helped: the connection was in a tunnel, or this client was asleep.
             return;
         }
         if self.arrivals.len() >= ARRIVALS {
@@ -136,7 +157,7 @@ impl InterpolationBuffer {
         let waited = (now_us.saturating_sub(self.arrived_us) as f64 / self.tick_us) as f32;
         self.arrivals.push_back(RowArrival { needed, waited });
         self.unjudged += 1;
-        // What is lacking now need not wait to be judged.
+        // An arrival so late that the picture stood still is judged at once.
         if self.unjudged >= JUDGED_ARRIVALS || f64::from(needed) > self.delay + self.beyond_ticks_max() {
             self.unjudged = 0;
             self.delay = self.least_delay();
@@ -154,7 +175,7 @@ impl InterpolationBuffer {
         let is_enough = |delay: f64| {
             lacked(delay) <= BEYOND_PART * waited && lacked(delay + self.beyond_ticks_max()) <= STILL_PART * waited
         };
-        // Both parts only shrink with the delay, so the least one is found by halving.
+        // Both parts only shrink as the delay grows, so the least delay is found by halving.
         let (mut low, mut high) = (0_u32, (self.delay_ticks_max() / DELAY_STEP_TICKS) as u32);
         while low < high {
             let middle = u32::midpoint(low, high);
@@ -193,7 +214,7 @@ impl InterpolationBuffer {
         }
         let farthest = newest + self.beyond_ticks_max();
         if self.shown > farthest {
-            // Further on the guess would be wrong more often than right: stand still.
+            // Further on the guess would be wrong more often than right, so the picture stands still.
             self.shown = farthest;
             self.stood_still += u64::from(elapsed > 0.0);
         }
@@ -205,21 +226,21 @@ impl InterpolationBuffer {
         self.delay
     }
 
-    /// The moment that is shown, in ticks. A little beyond the newest snapshot when that is late.
+    /// The moment that is shown, in ticks. It is a little beyond the newest snapshot when the next one is late.
     #[must_use]
     pub const fn shown(&self) -> TickTime {
         self.shown
     }
 
-    /// Frames for which there was no snapshot to interpolate to: others were shown as they would be if everything
-    /// went on, or stood still.
+    /// Animation frames for which there was no snapshot to interpolate to: others were shown as they would be if
+    /// everything went on, or stood still.
     #[must_use]
     pub const fn underruns(&self) -> u64 {
         self.underruns
     }
 
-    /// Those of the [`underruns`](Self::underruns) in which others stood still: the newest snapshot was too old to go
-    /// on from.
+    /// The [`underruns`](Self::underruns) in which others stood still, because the newest snapshot was too old to go on
+    /// from.
     #[must_use]
     pub const fn stood_still(&self) -> u64 {
         self.stood_still
@@ -231,7 +252,7 @@ impl InterpolationBuffer {
         self.sample_at(self.shown)
     }
 
-    /// The same for any moment, in ticks; for one that is not kept any more, the oldest that is.
+    /// The sample at any moment, in ticks; for a moment before the kept snapshots, the oldest one.
     pub(crate) fn sample_at(&self, shown: TickTime) -> Option<InterpolationSample<'_>> {
         let after = self.kept.partition_point(|snapshot| TickTime::from(snapshot.tick) <= shown);
         let index = after.saturating_sub(1);
@@ -267,8 +288,8 @@ mod tests {
 
     const SETTLED_US: u64 = 5_000_000;
 
-    /// Plays frames of 4 ms; also gives the longest step of the shown moment, in ticks, and the part of the frames that
-    /// were guessed, both once it has settled.
+    /// Plays frames of 4 ms. Besides the buffer it gives the longest step of the shown moment, in ticks, and the part of the
+    /// frames that were guessed, both after the buffer has settled.
     fn play(profile: LinkProfile, seconds: u64) -> (InterpolationBuffer, f64, f64) {
         let tick_us = 33_333;
         let mut interpolation = InterpolationBuffer::new(f64::from(tick_us));
@@ -322,6 +343,6 @@ mod tests {
         let tunnels = LinkProfile { jitter_ms: 10, gap_ms: 3_000, gap_every_ms: 10_000, ..LinkProfile::default() };
         let (interpolation, ..) = play(tunnels, 60);
         assert!(interpolation.delay_ticks() < 4.0, "{} ticks", interpolation.delay_ticks());
-        assert!(interpolation.stood_still() > 0, "nothing came for seconds, and that is said");
+        assert!(interpolation.stood_still() > 0, "no snapshot came for seconds, and the buffer reports it");
     }
 }

@@ -1,11 +1,27 @@
-//! The view: one world out of two, own rows from prediction and the rest from interpolation.
+//! The view: one world out of two, own rows from prediction and all other rows from interpolation.
 //!
-//! Own rows are shown between the newest predicted tick and the one after it (if the input stays as it is), moved by
-//! what is left of corrections. Looking one tick ahead instead of interpolating one tick back makes own things answer a
+//! Own rows are shown between the newest predicted tick and the one after it (if the input stays as it is), moved by the
+//! rest of their corrections. Looking one tick ahead instead of interpolating one tick back makes own things answer a
 //! tick earlier; when the input changes, it costs a fraction of a tick's movement.
 //!
+//! # Teleports
+//!
 //! A leap is not shown as movement: a leaf that jumps farther than it could have moved stays where it is until the tick
-//! in which it is elsewhere. All leaves of a row wait together, because half a teleport is a place where nothing was.
+//! in which it is elsewhere. All leaves of a row wait together, because half a teleport is a place where nothing was. The
+//! fields of the world's own row are not one thing, so each of them waits for itself.
+//!
+//! No game says that it teleports a thing: a world is only numbers, and a flag would be one more field that authors
+//! forget. A leap is therefore told from movement by its distance. If the tick before is known, so is the speed, and
+//! a leaf leaps when it moves much farther than that speed allows; a fast thing may then move far, and a thing at rest
+//! may not. Without the tick before, as for a row that is new, only a distance of an eighth of the leaf's range counts.
+//!
+//! # Easing
+//!
+//! Easing adds the offset of a leaf to the place to which the look ahead has moved it, and leaves the predicted world
+//! alone. The two are independent: a row that waits to leap is still eased, and its old correction goes on to fade. A
+//! rotation is the exception. It travels as the index of its largest component and the values of the others, and an
+//! offset of these values is meant for one largest component. Where the look ahead comes to another one, the same
+//! numbers mean another turn, so the offset is not applied there.
 
 use crate::client::prediction::predictor::Predicted;
 use crate::id::Seat;
@@ -14,7 +30,7 @@ use crate::world::interpolation::{InterpolationSample, MotionSegment, difference
 use crate::world::merge::{Layer, merge_predicted, predicts_leaf};
 use crate::world::snapshot::{Rows, Snapshot};
 
-/// Fills `out` with what the player in `me` is to see: others as `sample` has them, own things as predicted.
+/// Fills `out` with the world that the player in `me` is to see: others as `sample` has them, own things as predicted.
 pub(crate) fn compose(
     schema: &Schema,
     me: Option<Seat>,
@@ -50,8 +66,8 @@ struct Easing<'a> {
 }
 
 impl Easing<'_> {
-    /// Moves the predicted leaves of a row on towards the next tick, and by what is left of a correction: those of the
-    /// world's own row that are predicted, and all of another.
+    /// Moves the predicted leaves of a row on towards the next tick, and by the rest of a correction. In the world's own
+    /// row these are the leaves that are marked as predicted, and in any other row all leaves.
     fn ease(&self, index: usize, out: &mut [u32]) {
         let Self { number, table, me, predicted } = *self;
         let predicts = |leaf: &Leaf, row: &[u32]| number > 0 || predicts_leaf(leaf, row, me);
@@ -59,7 +75,7 @@ impl Easing<'_> {
         let (id, row) = (now.ids[index], now.row(index));
         let next = predicted.ahead.tables[number].find_near(index, id).unwrap_or(row);
         if next == row && predicted.corrections.is_empty() {
-            // It is where it stays.
+            // The row rests, and nothing of it is being eased.
             return;
         }
         let earlier = predicted.before.tables[number].find_near(index, id).map(|earlier| (earlier, 1));
@@ -78,7 +94,7 @@ impl Easing<'_> {
         for first in table.smooth_rotations().filter(|first| predicts(&table.leaves[*first], row)) {
             let turned = table.rotation_between(first, row, next, part);
             for (at, (leaf, value)) in (first..).zip(table.leaves[first..].iter().zip(turned)) {
-                // Corrections are relative to a component: they end where another becomes the largest.
+                // An offset belongs to one largest component: it ends where another component becomes the largest.
                 let is_same = turned[0] == row[first];
                 let offset = if is_same { predicted.corrections.offset(number, id, at) } else { 0.0 };
                 out[at] = moved(leaf, value, offset);
@@ -99,7 +115,8 @@ mod tests {
     use crate::world::history::{History, Recalled};
     use crate::world::rewind::{RewindCache, RoomViews};
 
-    /// A field of the world for each way that one is seen, and rows that are owned, everybody's and nobody's.
+    /// A field of the world for each way in which a field is seen, and rows that are owned, predicted by every client, and
+    /// predicted by none.
     #[derive(State, Clone, Default)]
     struct World {
         #[state(range = 0..=4_000, smooth)]
@@ -131,7 +148,7 @@ mod tests {
         Seat::new(number).expect("a seat")
     }
 
-    /// Twenty ticks in which everything moves by 8, one ship is new and another one's slot changes hands.
+    /// Twenty ticks in which everything moves by 8, one ship is new, and the slot of another changes hands.
     fn worlds(schema: &Schema) -> History {
         let mut world = World::default();
         let mut history = History::new(Snapshot::empty(schema));
@@ -155,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_screen_is_what_the_server_judges_by() {
+    fn the_screen_shows_the_world_that_the_server_judges_by() {
         let schema = Schema::of::<World>();
         let (history, mut recalled) = (worlds(&schema), Recalled::default());
         let mut interpolation = InterpolationBuffer::new(33_333.0);

@@ -1,9 +1,16 @@
-//! Corrections: the simulation makes them at once, the screen gets over them in a fraction of a second.
+//! Corrections: the simulation makes them at once, and the screen eases them in a fraction of a second.
 //!
 //! A replay that comes out otherwise than predicted puts things where they belong. On screen that would be a jump, so
-//! each smooth leaf is shown off its place by what it was off, and that offset decays exponentially: most of it is gone
-//! while the eye still follows the movement. A leaf that was put elsewhere on purpose (a teleport, a respawn) has no
-//! offset: easing would draw it through walls.
+//! each smooth leaf is shown off its place by the distance that it was off, and that offset decays exponentially: most of
+//! it is gone while the eye still follows the movement. A leaf that was put elsewhere on purpose (a teleport, a respawn)
+//! has no offset: easing would draw it through walls.
+//!
+//! The offset is added to the value that is shown and never to the value that is predicted. The next tick starts from
+//! the corrected world, as the server's next tick does; if the offset went into it, every correction would cause the
+//! next one. Right after a correction the offset is the whole error, so the first picture is the same as the one before
+//! it. Exponential decay needs no memory of when a correction was made: the offsets of corrections that follow each
+//! other are summed, and the sum decays like each of them. An offset of half a step of the wire integer or less is
+//! dropped, because it would be rounded away.
 
 use crate::id::RowId;
 use crate::math;
@@ -12,20 +19,20 @@ use crate::world::interpolation::{difference, moved};
 use crate::world::snapshot::Snapshot;
 use alloc::vec::Vec;
 
-/// A correction is eased to a third in this time, in microseconds.
+/// Time constant of the decay, in microseconds: in this time an offset shrinks to about a third.
 const EASE_US: f32 = 80_000.0;
 
-/// Offsets at a time; of a world that is wrong all over, the rest is shown as it is.
+/// Offsets at a time at the most. In a world that is wrong all over, all further leaves are shown as they are.
 const OFFSETS_MAX: usize = 2_048;
 
-/// What a replay found.
+/// The result of a replay: how far the prediction was off.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Correction {
     /// Ticks replayed.
     pub(crate) ticks: u32,
-    /// Whether anything of ours came out differently than predicted.
+    /// Whether anything of the player's own came out otherwise than predicted.
     pub(crate) wrong: bool,
-    /// How far the worst smooth field of ours was off, in the game's units; teleports do not count.
+    /// How far the worst own smooth field was off, in the game's units; teleports do not count.
     pub(crate) units: f32,
 }
 
@@ -54,17 +61,17 @@ struct Offset {
     steps: f32,
 }
 
-/// By how much what is shown differs from what is, leaf by leaf.
+/// The offsets by which leaves are shown off their place.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Corrections {
-    /// Sorted by what they are of.
+    /// Sorted by the leaves that they belong to.
     offsets: Vec<Offset>,
 }
 
 impl Corrections {
-    /// Takes in a row that came out otherwise, to be eased from now on, and says so in `found`. `counts` says of a leaf
-    /// whether it was predicted, and `is_elsewhere` whether it was put elsewhere, by its index and the steps that it was
-    /// off.
+    /// Takes in a row that came out otherwise, to be eased from now on, and adds it to `found`. `counts` says of a leaf
+    /// whether it was predicted. `is_elsewhere` says whether a leaf was put elsewhere, by its index and by the steps that
+    /// it was off.
     pub(crate) fn add_row(
         &mut self,
         table: &TableSchema,
@@ -102,9 +109,9 @@ impl Corrections {
         self.offsets.binary_search_by(|offset| offset.of.cmp(&of))
     }
 
-    /// A predicted row has become another one: what is left of its corrections is that one's now.
+    /// A predicted row has become another row, which inherits the rest of its offsets.
     pub(crate) fn rename(&mut self, table: usize, from: RowId, to: RowId) {
-        // Taken out and put in again: sorting anew would be the only sort in a page, and 6 KB of it.
+        // The offsets are taken out and inserted again: a sort would be the only one in a page, and 6 KB of it.
         let is_its = |offset: &mut Offset| offset.of.row == from && offset.of.table == table;
         let renamed: Vec<Offset> = self.offsets.extract_if(.., is_its).collect();
         renamed.into_iter().for_each(|Offset { of, steps }| self.add(LeafPlace { row: to, ..of }, steps));
@@ -115,12 +122,12 @@ impl Corrections {
         self.place(LeafPlace { table, row, leaf }).map_or(0.0, |place| self.offsets[place].steps)
     }
 
-    /// Whether everything is shown where it is.
+    /// Whether every leaf is shown at its place.
     pub(crate) const fn is_empty(&self) -> bool {
         self.offsets.is_empty()
     }
 
-    /// Time passes: what is left becomes less.
+    /// Lets the offsets decay for the time that has passed.
     pub(crate) fn fade(&mut self, elapsed_us: u64) {
         let kept = libm::expf(-(elapsed_us as f32) / EASE_US);
         self.offsets.retain_mut(|offset| {
@@ -129,7 +136,7 @@ impl Corrections {
         });
     }
 
-    /// Moves what is shown by what is left.
+    /// Moves the shown leaves by their offsets.
     pub(crate) fn apply(&self, schema: &Schema, shown: &mut Snapshot) {
         for Offset { of: LeafPlace { table, row, leaf }, steps } in &self.offsets {
             let rows = &mut shown.tables[*table];
@@ -140,13 +147,13 @@ impl Corrections {
         }
     }
 
-    /// Everything is shown where it is from now on.
+    /// Shows every leaf at its place from now on.
     pub(crate) fn clear(&mut self) {
         self.offsets.clear();
     }
 }
 
-/// How far off the fields of one row were: a position's axes together, other fields by themselves.
+/// How far off the fields of one row were: the axes of a position together, other fields by themselves.
 #[derive(Debug, Default)]
 struct FieldError<'a> {
     field: &'a str,

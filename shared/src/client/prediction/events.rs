@@ -1,11 +1,24 @@
-//! What is seen or heard rather than remembered: predicted at once, confirmed by the server, told at most once.
+//! Events: seen or heard rather than remembered, predicted at once, confirmed by the server, reported at most once.
 //!
-//! An event that was predicted and told is expected until the server has it too. A replay that does not come to it
-//! any more takes it back: the page stops the sound. Two events are the same when their kind and subject are and
-//! their ticks are near each other; where exactly it happened, a float or a direction, does not tell them apart.
+//! An event that was predicted and reported is expected until the server has it too. A replay that does not come to the
+//! event any more cancels it: the page stops the sound. Two events are the same when their kinds and subjects are equal
+//! and their ticks are near each other. The exact place, which is a float or a direction, does not tell them apart,
+//! because a prediction is often off by a little.
 //!
-//! When a connection breaks, nobody will ever say what became of the predictions that were on their way: they stay
-//! told, and if they come true after all they are not told again.
+//! # When a connection breaks
+//!
+//! The server sends the events of a tick once, on the connection that is open then. For the ticks up to the welcome of
+//! the next connection (in lockstep: up to a full state that replaces the world) it will never say which predictions
+//! came true. Those predictions are *undecided*: each was
+//! reported, and stays reported. To cancel one would stop the sound of a shot that was most likely fired, and to forget
+//! it at once would play the sound a second time, if the server reaches the event a few ticks later than predicted. So
+//! an undecided prediction is neither expected nor missing: no replay cancels it, a confirmation near it is taken for
+//! it, and it is forgotten when the prediction is more than 8 ticks past it.
+//!
+//! The ticks after the welcome are predicted again, from the new connection's first snapshot, and a client that was
+//! ahead has reported some of their events already. These count as *missing* at first. When the prediction comes to
+//! such an event again, the event is expected as before and not reported twice; when the prediction has passed its
+//! tick without it, the event is cancelled. Nothing is cancelled before its tick has been played again.
 
 use crate::game::{Game, To};
 use crate::id::Seat;
@@ -18,24 +31,24 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-/// Ticks within which a predicted and a confirmed event are taken for the same.
+/// Ticks within which a predicted and a confirmed event are taken for the same one.
 const EVENT_WINDOW_TICKS: i64 = 8;
 
-/// Something that happened in the game, or that turned out not to have.
+/// An event of the game that happened, or that turned out not to have happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventUpdate<E> {
-    /// It happened, or so it is predicted.
+    /// The event happened, or is predicted to happen.
     Happened {
-        /// What a cancellation names it by.
+        /// The number by which a cancellation would name the event.
         id: u32,
-        /// What happened.
+        /// The event.
         event: E,
     },
-    /// It was predicted wrongly: stop its sound, take back its particles.
+    /// The event was predicted wrongly: its sound is to be stopped, and its particles are to be removed.
     Cancelled {
-        /// Which one.
+        /// The number under which the event was reported.
         id: u32,
-        /// What did not happen.
+        /// The event as it was reported.
         event: E,
     },
 }
@@ -48,14 +61,14 @@ struct Predicted {
     outlook: Outlook,
 }
 
-/// What is known of a prediction that was told.
+/// The prospects of a prediction that was reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outlook {
-    /// The newest replay has it.
+    /// The newest replay has the event.
     Expected,
-    /// The replay that is looked through does not have it, so far.
+    /// The replay that is being looked through has not come to the event so far.
     Missing,
-    /// The server will not tell of its tick: it was before this connection.
+    /// The server will not send the events of its tick, which was before this connection.
     Undecided,
 }
 
@@ -70,7 +83,7 @@ impl<G: Game> Events<G> {
         Self { tracker: EventTracker::new(Schema::of::<G::Event>()), game: PhantomData }
     }
 
-    /// Takes in what happened in a tick that was predicted for the first time; what is for other ears is left out.
+    /// Takes in the events of a tick that was predicted for the first time. Events for other players are left out.
     pub(crate) fn predict(&mut self, tick: Tick, me: Option<Seat>, events: &[(To, G::Event)]) {
         for (_, event) in events.iter().filter(|(to, _)| hears(me, *to)) {
             self.tracker.predict(tick, row(event));
@@ -82,18 +95,18 @@ impl<G: Game> Events<G> {
         events::decode(&self.tracker.schema, reader)
     }
 
-    /// An event that the server says happened is news unless it was predicted and told already.
+    /// Takes in an event that the server has sent. It is reported unless it was predicted and reported already.
     pub(crate) fn confirm_row(&mut self, tick: Tick, event: Row) {
         self.tracker.confirm(tick, event);
     }
 
-    /// The same for one that this client came to itself from what the server says.
+    /// Takes in an event that this client has found itself, in a tick that it played from the server's tick inputs.
     pub(crate) fn confirm(&mut self, tick: Tick, event: &G::Event) {
         self.tracker.confirm(tick, row(event));
     }
 
-    /// The prediction was made anew up to the tick `now` and these are its events: takes back what was told and is not
-    /// among them.
+    /// Takes in the events of a prediction that was made anew up to the tick `now`, and cancels those that were reported
+    /// and are not among them.
     pub(crate) fn reconsider(&mut self, me: Option<Seat>, now: Tick, replayed: &[(Tick, To, G::Event)]) {
         self.tracker.mark_unconfirmed(None);
         for (tick, _, event) in replayed.iter().filter(|(_, to, _)| hears(me, *to)) {
@@ -102,8 +115,8 @@ impl<G: Game> Events<G> {
         self.tracker.take_back(now);
     }
 
-    /// Another connection, on which the server tells of the ticks after `told`. What was predicted of them is predicted
-    /// anew; what was predicted of others is left as it is.
+    /// Starts over for another connection, on which the server sends the events of the ticks after `told`. Events of these
+    /// ticks will be predicted again; reported events of earlier ticks become undecided.
     pub(crate) fn restart(&mut self, told: Tick) {
         self.tracker.mark_unconfirmed(Some(told));
     }
@@ -126,7 +139,7 @@ fn row<E: Event>(event: &E) -> Row {
     row
 }
 
-/// What was told, and what is to be told.
+/// The predictions that were reported, and the updates that are to be reported.
 struct EventTracker {
     schema: Schema,
     queue: VecDeque<EventUpdate<Row>>,
@@ -139,7 +152,8 @@ impl EventTracker {
         Self { schema, queue: VecDeque::new(), predicted: Vec::new(), next_id: 0 }
     }
 
-    /// The predictions are to be found in a replay again; those up to the tick `undecided` will be in none.
+    /// Marks every prediction as missing, until a replay comes to it again. Those up to the tick `undecided` become
+    /// undecided instead, because no replay will come to them.
     fn mark_unconfirmed(&mut self, undecided: Option<Tick>) {
         for known in self.predicted.iter_mut().filter(|known| known.outlook != Outlook::Undecided) {
             let is_over = undecided.is_some_and(|tick| known.tick <= tick);
@@ -147,16 +161,18 @@ impl EventTracker {
         }
     }
 
+    /// Takes in an event of a tick that is predicted for the first time on this connection.
     fn predict(&mut self, tick: Tick, event: Row) {
         let is_near = |known: &Predicted| tick.since(known.tick) <= EVENT_WINDOW_TICKS;
         self.predicted.retain(|known| known.outlook == Outlook::Expected || is_near(known));
         if self.expect(tick, &event) {
-            // It was told before the connection broke.
+            // The event was reported before the connection broke.
         } else if let Some(id) = self.tell(event.clone()) {
             self.predicted.push(Predicted { id, tick, event, outlook: Outlook::Expected });
         }
     }
 
+    /// Takes in an event that happened on the server.
     fn confirm(&mut self, tick: Tick, event: Row) {
         match self.nearest(tick, &event, |_| true) {
             Some(index) => drop(self.predicted.remove(index)),
@@ -164,7 +180,7 @@ impl EventTracker {
         }
     }
 
-    /// A replay has come to this event: whether it was told and was missing.
+    /// Takes in an event that a replay has come to, and gives whether it was reported and missing.
     fn expect(&mut self, tick: Tick, event: &[u32]) -> bool {
         let missing = self.nearest(tick, event, |known| known.outlook == Outlook::Missing);
         if let Some(index) = missing {
@@ -174,7 +190,8 @@ impl EventTracker {
         missing.is_some()
     }
 
-    /// Takes back what is missing, up to the tick `now`: what was told of later ones is predicted again when they come.
+    /// Cancels the events that are missing, up to the tick `now`: events of later ticks will be predicted again when those
+    /// ticks are played. An event that still waits in the queue is removed from it instead, and the page never learns of it.
     fn take_back(&mut self, now: Tick) {
         let is_missing = |known: &Predicted| known.outlook == Outlook::Missing && known.tick <= now;
         while let Some(index) = self.predicted.iter().position(is_missing) {
@@ -188,7 +205,7 @@ impl EventTracker {
         }
     }
 
-    /// The told prediction of an event in or near a tick.
+    /// The reported prediction of an event in or near a tick.
     fn nearest(&self, tick: Tick, event: &[u32], counts: impl Fn(&Predicted) -> bool) -> Option<usize> {
         let candidates =
             self.predicted.iter().enumerate().filter(|(_, known)| counts(known) && self.same(&known.event, event));
@@ -196,7 +213,7 @@ impl EventTracker {
         near.filter(|(ticks, _)| *ticks <= EVENT_WINDOW_TICKS).min().map(|(_, index)| index)
     }
 
-    /// Whether kind and subject are the same: everything but floats, directions and rotations.
+    /// Whether kind and subject of two events are the same: all leaves but floats, directions and rotations.
     fn same(&self, one: &[u32], other: &[u32]) -> bool {
         let table = &self.schema.tables[0];
         let is_subject =
@@ -205,6 +222,7 @@ impl EventTracker {
         leaves.all(|(at, leaf)| one[at] == other[at] || !is_subject(at, leaf))
     }
 
+    /// Reports an event and gives its number; `None` when so many events wait already that it is dropped.
     fn tell(&mut self, event: Row) -> Option<u32> {
         if self.queue.len() >= EVENTS_PER_TICK_MAX {
             return None;
@@ -215,7 +233,7 @@ impl EventTracker {
     }
 }
 
-/// Whether the player in `me` hears of an event.
+/// Whether the player in `me` receives an event.
 pub(crate) fn hears(me: Option<Seat>, to: To) -> bool {
     to == To::Everyone || me.map(To::Seat) == Some(to)
 }
@@ -227,7 +245,7 @@ mod tests {
 
     #[derive(Clone, Copy, PartialEq, Debug, crate::state::Event)]
     enum Noise {
-        /// Of whom, and where: in steps of a unit, and of four.
+        /// The player that is hit, and the place: in steps of a unit, and of four.
         Hit(u8, #[event(range = 0..=100, step = 1)] Vec2, #[event(range = 0.0..=100.0, step = 4.0)] f32),
         Honk(#[event(angle, bits = 4)] f32),
         Pose(#[event(rotation, bits = 5)] glam::Quat),
@@ -242,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn where_something_happened_is_no_part_of_what_happened() {
+    fn two_events_that_differ_in_their_place_alone_are_the_same() {
         let hit = |whom, x, y, depth| row(&Noise::Hit(whom, Vec2::new(x, y), depth));
         let pose = |turn: f32| row(&Noise::Pose(glam::Quat::from_rotation_z(turn)));
         let pairs = [
@@ -250,7 +268,7 @@ mod tests {
             (hit(1, 50.0, 50.0, 8.0), hit(2, 50.0, 50.0, 8.0), false),
             (row(&Noise::Honk(0.0)), row(&Noise::Honk(2.0)), true),
             (row(&Noise::Honk(0.0)), hit(0, 0.0, 0.0, 0.0), false),
-            // Another component is the largest.
+            // The largest component of one rotation is not that of the other.
             (pose(0.1), pose(3.0), true),
         ];
         for (predicted, confirmed, is_same) in pairs {
@@ -260,34 +278,34 @@ mod tests {
             tracker.mark_unconfirmed(None);
             tracker.take_back(Tick(9));
             let expected: &[(bool, u32)] = if is_same { &[(true, 1)] } else { &[(true, 2)] };
-            assert_eq!(told(&mut tracker), expected, "told once, or the other one instead");
+            assert_eq!(told(&mut tracker), expected, "the event is reported once, or the other one instead");
         }
     }
 
     #[test]
-    fn what_was_predicted_before_a_connection_broke_is_not_told_again_nor_taken_back_unheard() {
+    fn a_prediction_from_before_a_lost_connection_is_neither_reported_again_nor_cancelled() {
         let honk = || row(&Noise::Honk(0.0));
         let mut tracker = EventTracker::new(Schema::of::<Noise>());
         for tick in [90, 100, 110] {
             tracker.predict(Tick(tick), honk());
         }
         assert_eq!(told(&mut tracker), [(true, 1), (true, 2), (true, 3)]);
-        // The server tells of ticks after 105.
+        // The server sends the events of the ticks after 105.
         tracker.mark_unconfirmed(Some(Tick(105)));
         tracker.confirm(Tick(107), honk());
         assert_eq!(told(&mut tracker), [], "the nearest is the one of tick 110");
         tracker.confirm(Tick(107), honk());
-        assert_eq!(told(&mut tracker), [], "what the server came to a little later");
+        assert_eq!(told(&mut tracker), [], "the server came to the event of tick 100 a little later");
         tracker.mark_unconfirmed(None);
         tracker.take_back(Tick(111));
-        assert_eq!(told(&mut tracker), [], "nobody knows what became of tick 90");
+        assert_eq!(told(&mut tracker), [], "the outcome of tick 90 stays unknown");
         tracker.predict(Tick(112), honk());
-        assert_eq!(told(&mut tracker), [(true, 4)], "this is another one");
-        assert_eq!(tracker.predicted.len(), 1, "and the old one is forgotten");
+        assert_eq!(told(&mut tracker), [(true, 4)], "this is another event");
+        assert_eq!(tracker.predicted.len(), 1, "the old event is forgotten");
     }
 
     #[test]
-    fn ticks_that_are_predicted_anew_on_another_connection_are_not_told_twice() {
+    fn ticks_that_are_predicted_again_on_another_connection_report_no_event_twice() {
         let mut tracker = EventTracker::new(Schema::of::<Noise>());
         tracker.predict(Tick(110), row(&Noise::Honk(0.0)));
         tracker.predict(Tick(111), row(&Noise::Hit(3, Vec2::ZERO, 0.0)));

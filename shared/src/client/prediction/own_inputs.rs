@@ -1,21 +1,21 @@
-//! The player's own inputs: what they do now, and what they did in the ticks that the server has yet to confirm.
+//! The player's own inputs: the present one, and those of the ticks that the server has yet to confirm.
 
 use crate::input::{Ack, Action, INPUTS_PER_FRAME_MAX, InputCodec, InputFrame, ViewAge};
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::state::Input;
 use crate::tick::Tick;
 
-/// Inputs that are kept; more than can be unacknowledged.
+/// Ticks of which the input is kept: more than can be unacknowledged.
 const KEPT: usize = 64;
 const _: () = assert!(KEPT > PREDICTION_TICKS_MAX as usize, "a replay must find its inputs");
 const _: () = assert!(ADVANCE_TICKS_MAX as usize <= INPUTS_PER_FRAME_MAX, "the ticks of one call go in one frame");
 
-/// What the player does and has done.
+/// The player's present input and the recent ones.
 #[derive(Debug)]
 pub(crate) struct OwnInputs<I> {
     current: I,
     hidden: bool,
-    /// By tick, modulo its length.
+    /// By tick, modulo the length of the ring.
     ring: [Option<(Tick, Action<I>)>; KEPT],
 }
 
@@ -24,46 +24,46 @@ impl<I: Input> OwnInputs<I> {
         Self { current: I::default(), hidden: false, ring: [None; KEPT] }
     }
 
-    /// What the player does from now on, rounded to what travels.
+    /// Replaces the present input, rounded to wire precision: the client predicts with the values that the server gets.
     pub(crate) fn set(&mut self, input: I, codec: &InputCodec<I>) {
         self.current = codec.quantize(input);
     }
 
-    /// Whether the page is hidden: a player who sees nothing does nothing.
+    /// Notes whether the page is hidden: a player who sees nothing does nothing.
     pub(crate) const fn set_hidden(&mut self, hidden: bool) {
         self.hidden = hidden;
     }
 
-    /// What the player's hands do now.
+    /// The present input, even while the page is hidden.
     pub(crate) const fn current(&self) -> I {
         self.current
     }
 
-    /// The input for the next tick.
+    /// The input for the next tick: neutral while the page is hidden.
     pub(crate) fn next(&self) -> I {
         if self.hidden { I::default() } else { self.current }
     }
 
-    /// Keeps what was done in a tick.
+    /// Keeps the input of a tick.
     pub(crate) const fn record(&mut self, tick: Tick, action: Action<I>) {
         self.ring[tick.0 as usize % KEPT] = Some((tick, action));
     }
 
-    /// What was done in a tick; `None` for one that is long ago, or that no input was made for.
+    /// The input of a tick; `None` for a tick that is long ago, or that no input was made for.
     pub(crate) fn at(&self, tick: Tick) -> Option<Action<I>> {
         self.ring[tick.0 as usize % KEPT].filter(|(kept, _)| *kept == tick).map(|(_, action)| action)
     }
 
-    /// Forgets what was done.
+    /// Forgets the inputs of all ticks.
     pub(crate) const fn clear(&mut self) {
         self.ring = [None; KEPT];
     }
 
-    /// The message with the inputs from `first` to `newest`: more than one after a frame that took long.
+    /// The message with the inputs from `first` to `newest`: more than one after an animation frame that took long.
     ///
-    /// Inputs that were sent before are not repeated. The stream loses none, so after a stall they all arrive at once
-    /// anyway, and in a frame with older ones they would arrive no sooner. View ages travel only with `ages`: games that
-    /// never ask for them pay no byte.
+    /// Inputs that were sent before are not repeated. The stream loses none, so after a stall all of them arrive at once
+    /// anyway, and in a frame with older inputs they would arrive no sooner. View ages travel only if `ages` is set: a
+    /// game that never asks for them pays no byte.
     pub(crate) fn frame(&self, first: Tick, newest: Tick, ack: Option<Ack>, ages: bool) -> InputFrame<I> {
         let mut frame = InputFrame::one(first, I::default(), ack, false);
         frame.count = (newest.since(first) as usize + 1).min(INPUTS_PER_FRAME_MAX);

@@ -1,4 +1,9 @@
-//! Prediction: the client's own future, replayed from each snapshot with the inputs the server has not seen.
+//! Prediction: the client's own future, replayed from each snapshot with the inputs that the server has not seen.
+//!
+//! Each snapshot restarts the prediction from the server's world, and the inputs that were made for later ticks are
+//! played on top of it, up to the tick that was predicted before. The replay runs for every snapshot, even if the own
+//! rows in it are as predicted: the snapshot has news of the others, and the prediction plays along with them. The replay
+//! is then compared with the last prediction of the same tick, and the difference is eased on screen.
 
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
@@ -24,25 +29,25 @@ use alloc::vec::Vec;
 pub(crate) struct ViewContext<'a> {
     schema: &'a Schema,
     interpolation: &'a InterpolationBuffer,
-    /// By how much what is shown of others is behind what is shown of oneself.
+    /// The age of the others as they are shown: by how much they are behind the player's own rows.
     age: ViewAge,
 }
 
 impl<'a> ViewContext<'a> {
-    /// What is on screen at `now_us`.
+    /// The view that is on screen at `now_us`.
     pub(crate) fn at(now_us: u64, timing: &Timing, schema: &'a Schema, interpolation: &'a InterpolationBuffer) -> Self {
         Self { schema, interpolation, age: ViewAge::from_ticks(timing.tick_at(now_us) - interpolation.shown()) }
     }
 }
 
-/// What is predicted, as wire integers: the newest tick and the one before it, the one after it if the input stays,
-/// and the rest of the corrections that are being eased on screen.
+/// The predicted worlds as wire integers: the newest tick, the tick before it, the tick after it if the input stays, and
+/// the rest of the corrections that are being eased on screen.
 #[derive(Debug, Clone)]
 pub(crate) struct Predicted {
     pub(crate) before: Snapshot,
     pub(crate) now: Snapshot,
     pub(crate) ahead: Snapshot,
-    /// How far between the two the shown moment is.
+    /// How far from `now` to `ahead` the shown moment is, 0 to 1.
     pub(crate) part: f32,
     pub(crate) corrections: Corrections,
 }
@@ -52,7 +57,7 @@ pub(crate) struct Predictor<G: Game> {
     world: G,
     pub(crate) predicted: Predicted,
     inputs: OwnInputs<G::Input>,
-    /// What everyone who sits does in the tick that is being made.
+    /// The input of each taken seat in the tick that is being made.
     seats: [Option<G::Input>; SEATS_MAX as usize],
     codec: InputCodec<G::Input>,
     /// A bit per seat that a person sits in.
@@ -61,11 +66,11 @@ pub(crate) struct Predictor<G: Game> {
     events: Vec<(To, G::Event)>,
     rewind_cache: RewindCache<G>,
     looks_back: bool,
-    /// What the last picture showed of others, in ticks, until an input was made from it.
+    /// The moment at which the last picture showed the others, until an input was made from that picture.
     drawn: Option<TickTime>,
-    /// What happened in the ticks of the last replay.
+    /// The events in the ticks of the last replay.
     replayed_events: Vec<(Tick, To, G::Event)>,
-    /// The world that the last replay started from, as far as it was ours.
+    /// The own rows of the world that the last replay started from.
     base: Base,
 }
 
@@ -118,7 +123,7 @@ impl<G: Game> Predictor<G> {
         self.predicted.now.tick
     }
 
-    /// What the player does from now on.
+    /// Sets the player's input for the ticks from now on.
     pub(crate) fn push_input(&mut self, input: G::Input) {
         self.inputs.set(input, &self.codec);
     }
@@ -128,10 +133,11 @@ impl<G: Game> Predictor<G> {
         self.inputs.set_hidden(hidden);
     }
 
-    /// Makes the next tick with the player's input and gives what happened in it.
+    /// Makes the next tick with the player's input and gives its events.
     pub(crate) fn step(&mut self, me: Option<Seat>, view_context: ViewContext<'_>) -> &[(To, G::Event)] {
         let tick = self.tick().next();
-        // The player reacts to a picture. Without one since the last tick, all has moved on alike.
+        // The player reacts to a picture. If none was drawn since the last tick, the others have moved on as far as the
+        // player has.
         let age = self.drawn.take().map_or(view_context.age, |shown| age_at(tick, shown));
         let action = Action { input: self.inputs.next(), age: age.at_most(G::RULES.past_ticks_max()) };
         self.inputs.record(tick, action);
@@ -142,8 +148,8 @@ impl<G: Game> Predictor<G> {
         &self.events
     }
 
-    /// The message with the inputs from `first` to the newest tick. What the player saw travels from the first time on
-    /// that the game has asked for it.
+    /// The message with the inputs from `first` to the newest tick. View ages travel only after the game has asked for one
+    /// for the first time.
     pub(crate) fn input_frame(&self, first: Tick, ack: Option<Ack>) -> InputFrame<G::Input> {
         self.inputs.frame(first, self.tick(), ack, self.looks_back)
     }
@@ -161,7 +167,7 @@ impl<G: Game> Predictor<G> {
             self.seats[me.index()] = Some(action.input);
         }
         self.world.tables(&mut Provision(tick));
-        // The room's generator never travels: these numbers are a guess.
+        // The room's generator is never sent to a client, so these random numbers are a guess.
         let mut rng = Rng::new(u64::from(tick.0));
         let newest = if replays { &self.replayed } else { &self.predicted.now };
         let people = self.people | me.map_or(0, |me| 1 << me.number());
@@ -174,7 +180,7 @@ impl<G: Game> Predictor<G> {
         self.looks_back |= me.is_some_and(|me| self.rewind_cache.was_asked(me));
     }
 
-    /// Takes everyone to go on as they did, as far as the world shows it.
+    /// Guesses that every player goes on as before, as far as the world shows it.
     fn guess_inputs(&mut self) {
         let (neutral, seats) = (G::Input::default(), (0..).map_while(Seat::new));
         for (seat, input) in seats.zip(&mut self.seats).filter_map(|(seat, input)| Some((seat, input.as_mut()?))) {
@@ -183,7 +189,7 @@ impl<G: Game> Predictor<G> {
         }
     }
 
-    /// Replays from what the server says to the tick that was predicted.
+    /// Replays from the server's world `base` to the tick that was predicted.
     pub(crate) fn reconcile(&mut self, view_context: ViewContext<'_>, base: &Snapshot, me: Option<Seat>) -> Correction {
         let target = self.tick().max(base.tick);
         let ticks = u32::try_from(target.since(base.tick)).unwrap_or(0);
@@ -214,12 +220,12 @@ impl<G: Game> Predictor<G> {
         correction
     }
 
-    /// What happened in the ticks of the last replay.
+    /// The events in the ticks of the last replay.
     pub(crate) fn replayed_events(&self) -> &[(Tick, To, G::Event)] {
         &self.replayed_events
     }
 
-    /// Prepares what is shown at `part` of the way to the next tick, if the input stays as it is.
+    /// Prepares the view at `part` of the way to the next tick, if the input stays as it is.
     pub(crate) fn look_ahead(&mut self, me: Option<Seat>, part: f32, view_context: ViewContext<'_>) {
         let (tick, shown) = (self.tick().next(), view_context.interpolation.shown());
         let age = age_at(tick, shown).at_most(G::RULES.past_ticks_max());
@@ -232,8 +238,9 @@ impl<G: Game> Predictor<G> {
     }
 }
 
-/// Compares the old prediction with the new one, and keeps the difference to be eased on screen. The old one started
-/// from the first of the bases, the new one from the second. Apart from the predictor, because it knows no game.
+/// Compares the old prediction with the new one, and keeps the difference to be eased on screen. The old prediction
+/// started from the first of the bases, the new one from the second. It is apart from the predictor because it knows no
+/// game: a page with several games holds its code once.
 fn compare(
     context: ViewContext<'_>,
     me: Option<Seat>,
@@ -267,12 +274,12 @@ fn age_at(tick: Tick, shown: TickTime) -> ViewAge {
     ViewAge::from_ticks(TickTime::from(tick) - shown)
 }
 
-/// Whether a smooth leaf is far off because it was put elsewhere: snap, do not ease.
+/// Whether a smooth leaf is far off because it was put elsewhere, as by a teleport: snap, do not ease.
 ///
 /// True when the leaf or another axis of the same place is farther off than anything moves, or farther than it could
 /// move from rest in a tick while the snapshots after the tick `since` show that leap. The second rule needs the
-/// snapshots: a wrong prediction of a fast thing can be as far off as a short teleport, and only what the server has
-/// shown tells the two apart.
+/// snapshots: a wrong prediction of a fast thing can be as far off as a short teleport, and only the server's worlds
+/// tell the two apart.
 fn is_elsewhere(
     table: &TableSchema,
     at: usize,
@@ -281,12 +288,12 @@ fn is_elsewhere(
     since: Tick,
 ) -> bool {
     if table.is_of_rotation(at) {
-        // Its parts mean nothing alone.
+        // The components of a rotation mean nothing alone.
         return false;
     }
     let field = Some(table.leaves[at].field());
     let segment = |earlier| MotionSegment { ends: (row.was, row.is), ticks: 1, earlier, part: 0.0 };
-    // Nothing says how fast it was: only what is too far for anything leaps.
+    // The speed of the row is not known here, so only a distance that nothing moves in a tick counts as a leap.
     if segment(None).leaps(table, field) {
         return true;
     }

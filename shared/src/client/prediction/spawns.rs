@@ -1,8 +1,34 @@
-//! Which predicted spawn became which row: so that a shot appears at once and never twice.
+//! Spawn adoption: which predicted row became which row of the server, so that a shot appears at once and never twice.
 //!
 //! A predicted row has an id of its own, by the tick in which it came to be. When the server's row comes, under the
-//! server's id, the two are one: matched by table, owner and order of creation. So are two predictions of what is
-//! one spawn, a tick or two apart, when an input came late.
+//! server's id, the two are one: matched by table, owner and order of creation. So are two predictions of one spawn, a
+//! tick or two apart, when an input came late.
+//!
+//! # Why rows are matched at all
+//!
+//! A client cannot know the id that the server will give to a spawn: the id names a free slot of the table, and no
+//! snapshot shows which slots are free. It cannot guess the slot either, because another player's row may take it
+//! meanwhile. So a predicted row takes a slot from a range of its own, and its slot and generation name the tick and the
+//! order of the spawn: each replay of the same spawn gives the same id. The server does not say which prediction a row
+//! belongs to; that would cost bytes in every new row.
+//!
+//! # How rows are matched
+//!
+//! Two predictions of the same tick are compared: the last one and the one that was just replayed from a newer
+//! snapshot. A row that is in the last one alone, under a predicted id, is *gone*. An own row that is in the new one
+//! alone looks for the gone row that is nearest in time, among those of its table and owner; of two that are equally near,
+//! the older one is taken, because spawns are confirmed in the order in which they were made.
+//!
+//! The time of a row under a predicted id is in its id. The time of a row of the server is known only as a span: it was
+//! not in the snapshot that the last prediction started from, and it is in the snapshot that the new one starts from. The
+//! distance of a prediction from it is the distance from that span, and 0 within.
+//!
+//! A row that was in the snapshot before is never a spawn, even if the last prediction did not have it: the client
+//! had predicted its end, and the server disagrees. A gone row without a match was *refused*: the server's world has no
+//! such spawn, and the prediction was wrong.
+//!
+//! A wrong match does little harm. The world is the replayed one in any case; a match only decides whose remaining
+//! offset a row inherits on screen, and whether it counts as a correction.
 
 use crate::id::{RowId, Seat};
 use crate::state::{Schema, State, TableSchema, TableVisitor};
@@ -12,7 +38,7 @@ use crate::world::merge::predicts_row;
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::vec::Vec;
 
-/// A spawn that comes later or earlier than predicted by more ticks is another one.
+/// Ticks by which a spawn may be later or earlier than predicted; beyond them it is taken for another spawn.
 const SHIFT_TICKS_MAX: i64 = 8;
 
 /// Tells every table which tick is predicted next.
@@ -24,7 +50,7 @@ impl TableVisitor for Provision {
     }
 }
 
-/// What is ours in the world that a prediction starts from.
+/// The own rows of the snapshot that a prediction starts from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Base {
     pub(crate) tick: Tick,
@@ -33,6 +59,7 @@ pub(crate) struct Base {
 }
 
 impl Base {
+    /// Remembers the own rows of `world`.
     pub(crate) fn remember(&mut self, schema: &Schema, me: Option<Seat>, world: &Snapshot) {
         self.tick = world.tick;
         self.rows.clear();
@@ -43,12 +70,12 @@ impl Base {
     }
 }
 
-/// What became of one table's predicted rows.
+/// The outcome for the predicted rows of one table.
 #[derive(Debug, Default)]
 pub(crate) struct Adopted {
-    /// Index of the predicted row, and the id that it has now.
+    /// Index of each predicted row that was matched, and the id that it has now.
     pub(crate) pairs: Vec<(usize, RowId)>,
-    /// Whether a predicted row came to nothing.
+    /// Whether a predicted row was refused: the new prediction has no row for it.
     pub(crate) refused: bool,
 }
 
@@ -59,8 +86,8 @@ impl Adopted {
     }
 }
 
-/// Matches rows of the last prediction that are gone with rows of the new one that were not there. The new one
-/// starts from the tick of the second of the two `bases`, the last one from the first.
+/// Matches the rows of the last prediction that are gone with the rows of the new prediction that were not in the last
+/// one. The last prediction starts from the first of the two `bases`, the new one from the tick of the second.
 pub(crate) fn adopt(
     (number, table): (usize, &TableSchema),
     me: Option<Seat>,
@@ -77,7 +104,7 @@ pub(crate) fn adopt(
     let owner = |row: &[u32]| table.owner.map(|owner| row[owner]);
     for (index, id) in new.ids.iter().enumerate() {
         let row = new.row(index);
-        // A row that was there before, and was predicted to be gone by now, is nobody's child.
+        // A row that was in the last base, and was predicted to be gone by now, comes from no predicted spawn.
         let known = |(table, known): &(usize, RowId)| (*table, known.slot).cmp(&(number, id.slot));
         let at = bases.0.rows.binary_search_by(known);
         let is_old = old.find(*id).is_some() || at.is_ok_and(|at| bases.0.rows[at].1 == *id);
@@ -88,7 +115,7 @@ pub(crate) fn adopt(
             let tick = old.ids[gone[*at]].predicted_in(near)?;
             let shift = match id.predicted_in(near) {
                 Some(predicted) => predicted.since(tick).abs(),
-                // New on the server at some tick after the last base.
+                // The server made the row at some tick after the last base, and not after the new one.
                 None => (bases.0.tick.next().since(tick)).max(tick.since(bases.1)).max(0),
             };
             (shift <= SHIFT_TICKS_MAX && owner(old.row(gone[*at])) == owner(row)).then_some(shift)

@@ -1,57 +1,89 @@
 //! The input clock: which tick the client should be making inputs for.
 //!
 //! Inputs should arrive just before the server needs them. Each snapshot says how many ticks early the newest input
-//! was when its tick was made. The clock looks at the last seconds and keeps all but a few percent of the ticks
-//! supplied, stalls included as far as running ahead can help at all; it gets there by running a few percent
-//! faster or slower (the time dilation of Overwatch, GDC 2017), and jumps only when it is far off.
+//! was when the tick of the snapshot was made: the input lead. The clock looks at the last 5 seconds and keeps all but a
+//! few percent of the ticks supplied, stalls included as far as running ahead can help at all. It gets there by running
+//! a few percent faster or slower (the time dilation of Overwatch, GDC 2017), and jumps only when it is far off.
+//!
+//! # The control law
+//!
+//! The controlled value is the lead of the worst input that still counts. It should be 0.75 ticks, and `behind` is the
+//! difference, positive for a clock that is late. The clock then runs at the rate `1 + 0.02 * behind`, or
+//! `1 + 0.01 * behind` when it is early, within 5 %. Such a proportional law lets the error die down exponentially, with
+//! a time constant of 50 ticks upwards and of 100 ticks downwards; from 2.5 ticks behind on, or 5 ticks ahead, the rate
+//! is at its bound. Upwards it is faster because a late input is lost play, while an early one costs no more than delay.
+//!
+//! **Why the worst and not the mean.** Jitter has a long tail: a mean lead of one tick says nothing about the one input
+//! in twenty that came too late. The worst lead of a window is what decides whether the ticks were supplied. It also
+//! gives the law its memory: late inputs raise the lead within a second or two, and keep it up until they have left
+//! the window.
+//!
+//! **Why the law does not swing.** A change of the clock shows in the leads only a round trip later, and a controller
+//! that waits for its effect overshoots. An observation is therefore kept as the lead *minus* the clock's own offset: how
+//! early the input would have been for a clock that shows 0 at time 0. The present offset is added again when the worst
+//! one is judged, so each step of the clock counts at once, for old observations as well as new ones. The offset of an
+//! observation is the one at its arrival, not the one at which its input was made. Dilation changes it by at most 5 % of
+//! a round trip in between; a jump changes it by all of the jump, and so observations that were on their way during a
+//! jump are left out.
+//!
+//! **Which inputs may be late.** Two kinds are not provided for. One in a hundred observations may starve, because the
+//! last percent would cost the most delay. And a stall that would need a lead of more than 250 ms is left to end by
+//! itself, unless such stalls make up more than one second of the window: that is not a stall any more but a longer way
+//! to the server. Whether a stall is that long shows only as it goes on, and by then its first observations have
+//! already been counted. They are *unproven* until the next input arrives, and are taken out again if the stall turns
+//! out too long.
 
 use crate::tick::{Tick, TickTime};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Part of the ticks that may go without an input: to supply the last ones too would cost everyone more delay
-/// than they are worth.
+/// Part of the observations that may be of late inputs: to supply the last of the ticks too would cost the player more
+/// delay than these ticks are worth.
 const STARVED_PART: f64 = 0.01;
 
-/// How early the worst of the other inputs should be: what the next jitter may take.
+/// Lead that the worst of the other inputs should have, in ticks: a reserve for the next jitter.
 const LEAD_TARGET_TICKS: f64 = 0.75;
 
-/// A stall that would need a longer lead than this, in microseconds, is not provided for.
+/// Longest lead that stalls are provided for with, in microseconds.
 const PROVIDED_US: f64 = 250_000.0;
 
-/// Unless there is more of it than this in the last seconds, in microseconds: then the way to the server is longer.
+/// Longer stalls are provided for after all if they make up more than this of the window, in microseconds: then the way
+/// to the server has become longer.
 const STALLED_US_MAX: f64 = 1_000_000.0;
 
-/// The clock runs at most so much faster or slower.
+/// Part by which the clock runs faster or slower at the most.
 const DILATION_MAX: f64 = 0.05;
 
-/// Behind by more than this the clock jumps: dilation would take too long. Ahead it may be twice as far.
+/// The clock jumps when it is behind by more ticks than this, because dilation would take too long. Ahead it may be by
+/// twice as many.
 const JUMP_TICKS: f64 = 8.0;
 
-/// The last seconds, in microseconds.
+/// Length of the window of observations, in microseconds.
 const WINDOW_US: u64 = 5_000_000;
 
-/// Observations kept of them; more come only from games above 60 Hz.
+/// Observations that the window holds at the most; only games above 60 Hz make more of them in 5 seconds.
 const OBSERVATIONS_MAX: usize = 300;
 
-/// Which tick the client makes inputs for, as a function of local time.
+/// The tick that a client makes inputs for, as a function of local time: a straight line, from a base at a rate.
 #[derive(Debug, Clone)]
 pub struct InputClock {
     tick_us: f64,
     base_us: u64,
     base_tick: TickTime,
     rate: f64,
-    /// When an observation was made, and how early inputs would have been for a clock that shows 0 at time 0.
+    /// The time of each observation, and how many ticks early its input would have been for a clock that shows 0 at time
+    /// 0.
     observations: VecDeque<(u64, f64)>,
-    /// The same by how early, kept in order as they come and go: a sort would be 10 KB of every page.
+    /// The same leads in ascending order. Each is put in its place as it comes and goes, because the code of a sort would
+    /// be 10 KB of every page.
     sorted: Vec<f64>,
-    /// Observations before this were on their way when the clock last jumped.
+    /// Observations before this time were on their way when the clock last jumped.
     settled_us: u64,
-    /// Inputs for ticks before this were made before it did.
+    /// Inputs for ticks before this one were made before the clock last jumped.
     settled_tick: TickTime,
-    /// The newest input that was observed, and how early it was.
+    /// The newest input that was observed, and its lead in ticks.
     newest: (Tick, f64),
-    /// The last so many observations belong to a stall that may turn out too long to be provided for.
+    /// The number of the last observations that belong to a stall which may turn out too long to be provided for.
     unproven: usize,
 }
 
@@ -73,7 +105,7 @@ impl InputClock {
         }
     }
 
-    /// Sets the clock to `tick` now. `round_trip_us` is how long the effect takes to show.
+    /// Sets the clock to `tick` now. `round_trip_us` is the time until the effect shows in the observations.
     pub fn set(&mut self, tick: TickTime, now_us: u64, round_trip_us: u64) {
         (self.base_us, self.base_tick, self.rate) = (now_us, tick, 1.0);
         self.observations.clear();
@@ -82,14 +114,14 @@ impl InputClock {
         (self.settled_us, self.settled_tick) = (now_us + round_trip_us, tick);
     }
 
-    /// The tick, with its fraction, that it is now.
+    /// The tick, with its fraction, that the clock shows now.
     #[must_use]
     pub fn tick_at(&self, now_us: u64) -> TickTime {
         let elapsed_us = now_us.saturating_sub(self.base_us);
         self.base_tick + elapsed_us as f64 * self.rate / self.tick_us
     }
 
-    /// The local time at which it is `tick`, in microseconds: [`tick_at`](Self::tick_at) the other way round.
+    /// The local time at which the clock shows `tick`, in microseconds: the inverse of [`tick_at`](Self::tick_at).
     #[must_use]
     pub fn time_of(&self, tick: Tick) -> u64 {
         let ahead_us = (TickTime::from(tick) - self.base_tick) * self.tick_us / self.rate;
@@ -104,8 +136,8 @@ impl InputClock {
             self.newest = (newest, lead);
         }
         let provided = PROVIDED_US / self.tick_us;
-        // Without a newer input the lead shrinks from tick to tick. That long it does for reasons that no lead
-        // would help against: a tunnel, or this client itself was asleep.
+        // Without a newer input the lead shrinks from tick to tick. When it has shrunk for longer than is provided for,
+        // no lead would have helped: the connection is in a tunnel, or this client itself was asleep.
         if !is_news && self.newest.1 - lead > provided {
             for _ in 0..core::mem::take(&mut self.unproven) {
                 let last = self.observations.pop_back();
@@ -116,8 +148,8 @@ impl InputClock {
         if is_news {
             self.unproven = 0;
         }
-        // An input that this clock has yet to come to was made before it jumped back; one that it has jumped over was
-        // made before or too late.
+        // An input for a tick that the clock has yet to show was made before the clock jumped back. An input for a tick
+        // before the jump was made before it, or too late.
         let known = self.settled_tick..=self.tick_at(now_us);
         if now_us < self.settled_us || !known.contains(&TickTime::from(newest)) {
             return;
@@ -132,7 +164,7 @@ impl InputClock {
             return;
         }
         (self.base_us, self.base_tick) = (now_us, tick);
-        // Late inputs are lost play: catch up fast. Early ones only add delay: give back slowly.
+        // A late input is lost play, so the clock catches up fast. An early one only adds delay: that is given back slowly.
         let wanted = if behind > 0.0 { behind * 0.02 } else { behind * 0.01 };
         self.rate = 1.0 + wanted.clamp(-DILATION_MAX, DILATION_MAX);
     }
@@ -155,7 +187,7 @@ impl InputClock {
         }
     }
 
-    /// Observations at the most that may be of stalls which are not provided for.
+    /// The number of observations that may belong to stalls which are not provided for.
     fn stalled_max(&self) -> usize {
         let known_us = |observation: Option<&(u64, f64)>| observation.map_or(0, |(at_us, _)| *at_us);
         let span_us = known_us(self.observations.back()).saturating_sub(known_us(self.observations.front())) as f64;
@@ -163,7 +195,7 @@ impl InputClock {
         (self.observations.len() as f64 * part) as usize
     }
 
-    /// How early the inputs were, save those that may be late.
+    /// The worst lead of the inputs, apart from those that may be late.
     fn worst(&self, provided: f64) -> f64 {
         let best = self.sorted.last().copied().unwrap_or(0.0);
         let helpless = self.sorted.partition_point(|early| best - early > provided).min(self.stalled_max());
@@ -177,12 +209,12 @@ mod tests {
     use super::*;
     use crate::link::{Link, LinkProfile};
 
-    /// What a clock did against a server.
+    /// The record of a clock that ran against a server.
     #[derive(Default)]
     struct Run {
         /// Each tick's lead and the clock's rate.
         leads: Vec<(i64, f64)>,
-        /// The seconds at which the clock went on by more or less than its rate allows.
+        /// The times, in seconds, at which the clock advanced by more or less than its rate allows.
         jumps: Vec<f64>,
     }
 
@@ -195,18 +227,19 @@ mod tests {
             leads
         }
 
-        /// Jumps after so many seconds.
+        /// The number of jumps after so many seconds.
         fn jumps_after(&self, seconds: f64) -> usize {
             self.jumps.iter().filter(|at| **at > seconds).count()
         }
     }
 
-    /// Runs the clock against a server for some seconds over a link up; gives each tick's lead and the clock's rate.
+    /// Runs the clock against a server for some seconds, with inputs over a link; gives each tick's lead and the clock's
+    /// rate.
     fn run(start_tick: f64, profile: LinkProfile, seconds: u64) -> Vec<(i64, f64)> {
         run_over(start_tick, &[(0, profile)], seconds).leads
     }
 
-    /// The same over links that change, each from a second on.
+    /// The same over links that replace each other, each from a second on.
     fn run_over(start_tick: f64, links: &[(u64, LinkProfile)], seconds: u64) -> Run {
         let tick_us = 33_333_u64;
         let delay_at = |profile: LinkProfile| u64::from(profile.latency_ms) * 500;
@@ -250,7 +283,7 @@ mod tests {
         LinkProfile { latency_ms, jitter_ms, stall_percent, ..LinkProfile::default() }
     }
 
-    /// Percent of the ticks after some seconds that had no input in time.
+    /// Percent of the ticks after some seconds for which no input came in time.
     fn starved(leads: &[(i64, f64)], after_seconds: usize) -> usize {
         let settled = &leads[30 * after_seconds..];
         100 * settled.iter().filter(|(lead, _)| *lead < 0).count() / settled.len()
@@ -283,7 +316,7 @@ mod tests {
     fn time_is_stretched_by_a_few_percent_at_most() {
         let rates = run(3.0, link(100, 60, 3), 60);
         assert!(rates.iter().all(|(_, rate)| (0.95..=1.05).contains(rate)));
-        assert!(rates.iter().any(|(_, rate)| *rate > 1.02), "it does catch up");
+        assert!(rates.iter().any(|(_, rate)| *rate > 1.02), "the clock catches up");
     }
 
     #[test]
@@ -296,7 +329,7 @@ mod tests {
 
     #[test]
     fn the_clock_jumps_once_when_it_is_far_off() {
-        // By 20 ticks each way, and back.
+        // The way to the server grows by 20 ticks, and shrinks again.
         let (near, far) = (link(100, 10, 0), link(100 + 1_333, 10, 0));
         let run = run_over(3.0, &[(0, near), (20, far), (60, near)], 100);
         for (changed, end) in [(20, 60), (60, 100)] {
@@ -306,10 +339,10 @@ mod tests {
             let late = run.sorted(changed as usize + 4, end as usize).into_iter().filter(|lead| *lead < 0).count();
             assert!(late <= 12, "{late} ticks starved from 4 s after the change on");
         }
-        // By 5 ticks it only hastens.
+        // At 5 ticks the clock only runs faster.
         let run = run_over(3.0, &[(0, near), (20, link(100 + 333, 10, 0))], 60);
         assert_eq!(run.jumps_after(5.0), 0, "{:?}", run.jumps);
-        assert!(run.sorted(27, 60)[9] >= 0, "and has caught up after 7 s");
+        assert!(run.sorted(27, 60)[9] >= 0, "the clock has caught up after 7 s");
     }
 
     #[test]
@@ -321,7 +354,7 @@ mod tests {
         assert_eq!(starved(10, 20), 0);
         assert!(starved(20, 22) > 5, "{} % starved at first", starved(20, 22));
         assert!(starved(25, 60) <= 1, "{} % starved from 5 s after the change on", starved(25, 60));
-        assert!(median(25, 60) > median(10, 20), "it took a longer lead");
+        assert!(median(25, 60) > median(10, 20), "a worse link takes a longer lead");
         assert_eq!(median(72, 100), median(10, 20), "12 s after the change back");
         assert_eq!(run.jumps_after(5.0), 0, "{:?}", run.jumps);
     }

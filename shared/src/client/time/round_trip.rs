@@ -1,15 +1,26 @@
 //! The round-trip time, from inputs sent and snapshots received.
 //!
-//! The server reads sockets once per tick and echoes the newest input in that tick's snapshot, so one echo says
-//! only that the round trip is at most what passed, and at least that minus one tick. Inputs and ticks drift
-//! against each other, and over two seconds the bounds close in from both sides.
+//! The server reads sockets once per tick and echoes the newest input in that tick's snapshot. One echo says therefore
+//! only that the round trip is at most the time that passed, and at least that time minus one tick. Inputs and ticks
+//! drift against each other, and over two seconds the bounds close in from both sides.
+//!
+//! A mean over the echoes would not do. Inputs are made at the rate of the ticks, so for many ticks each of them waits in
+//! the server for nearly the same part of a tick, and the mean would take that wait for travel. Bounds keep what an echo
+//! proves: one input that arrived right before its tick lowers the upper bound to the truth, and one that had just
+//! missed a tick raises the lower bound to it. The estimate is the middle of the two, so it is off by half a tick at the
+//! most on an even link, even before they have met. On a link with jitter the bounds cross, because some messages
+//! travel longer than others; their middle lies between the fast round trips and the slow ones.
+//!
+//! The route may change, so bounds expire: the tightest ones of the window that is running and of the window before it
+//! count. Together they span 2 to 4 seconds.
 
 use crate::tick::Tick;
 
-/// Sending times kept.
+/// Inputs of which the sending time is kept, by tick: more than the 30 ticks that a client is ever ahead of the newest
+/// snapshot.
 const KEPT: usize = 64;
 
-/// Bounds older than this are forgotten.
+/// Length of a window of bounds, in microseconds.
 const WINDOW_US: u64 = 2_000_000;
 
 /// Measures the round trip of one connection.
@@ -18,7 +29,7 @@ pub(crate) struct RoundTrip {
     tick_us: u64,
     sent: [(Tick, u64); KEPT],
     echoed: Tick,
-    /// The least upper and greatest lower bound of the window that is running, and of the one before.
+    /// The least upper and the greatest lower bound of the window that is running, and of the one before.
     high_us: [u64; 2],
     low_us: [u64; 2],
     window_end_us: u64,
@@ -30,15 +41,16 @@ impl RoundTrip {
         Self { tick_us, sent, echoed: Tick(0), high_us: [u64::MAX; 2], low_us: [0; 2], window_end_us: 0 }
     }
 
+    /// Notes that the input for `tick` is sent now.
     pub(crate) fn sent(&mut self, tick: Tick, now_us: u64) {
         self.sent[tick.0 as usize % KEPT] = (tick, now_us);
     }
 
-    /// The input for `tick` was echoed as the newest; gives the new estimate.
+    /// Learns that the input for `tick` was echoed as the newest, and gives the new estimate in microseconds.
     pub(crate) fn echoed(&mut self, tick: Tick, now_us: u64) -> Option<u64> {
         let (sent_tick, sent_us) = self.sent[tick.0 as usize % KEPT];
         if sent_tick != tick || tick <= self.echoed {
-            // A second echo of the same input has waited for more than one tick.
+            // An input that is echoed a second time has waited for more than one tick.
             return None;
         }
         self.echoed = tick;
