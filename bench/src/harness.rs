@@ -11,10 +11,27 @@ pub use expected::visible_world;
 use tickwire::link::LinkProfile;
 use tickwire::message::close::CloseCode;
 use tickwire::{Game, Rng, To};
+use tickwire_server::limits::{CATCH_UP_TICKS_MAX, DEBT_TICKS_MAX};
 use tickwire_server::room::{Autopsy, Counters, Room, SnapshotPoll, TickRecord};
 
 /// Simulated time moves in steps of this many microseconds.
 const STEP_US: u64 = 1_000;
+
+/// What stands still in a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// Nothing passes between one player and the server.
+    Network,
+    /// One player's device does nothing: its page is busy, or it sleeps.
+    Device,
+    /// The server does nothing: its machine stands still or is moved.
+    Server,
+}
+
+impl Pause {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Network, Self::Device, Self::Server];
+}
 
 /// One room with its players.
 pub struct Play<G: Game> {
@@ -36,7 +53,10 @@ pub struct Play<G: Game> {
     pub keeps_records: bool,
     dice: Rng,
     now_us: u64,
+    /// Ticks that were due until now, those that the server could not make among them.
     ticks: u64,
+    /// Until when the server stands still.
+    asleep_until_us: u64,
 }
 
 impl<G: Game> Play<G> {
@@ -56,6 +76,7 @@ impl<G: Game> Play<G> {
             dice,
             now_us: 0,
             ticks: 0,
+            asleep_until_us: 0,
         };
         for _ in 0..players {
             play.join(profile);
@@ -88,9 +109,8 @@ impl<G: Game> Play<G> {
         let end = self.ticks + u64::from(ticks);
         while self.ticks < end {
             self.now_us += STEP_US;
-            let due_us = (self.ticks + 1) * 1_000_000 / u64::from(G::RULES.tick_rate_hz);
-            if self.now_us >= due_us {
-                self.tick();
+            if self.now_us >= self.asleep_until_us {
+                self.tick_when_due();
             }
             for (index, client) in self.clients.iter_mut().enumerate() {
                 if client.run(self.now_us) {
@@ -103,6 +123,17 @@ impl<G: Game> Play<G> {
     /// Runs for this many seconds of the game's rate.
     pub fn run_seconds(&mut self, seconds: u32) {
         self.run_ticks(seconds * G::RULES.tick_rate_hz);
+    }
+
+    /// The work of a shard when its schedule says so. Like a shard, it gives up overdue ticks that are too many to make.
+    fn tick_when_due(&mut self) {
+        let due = self.now_us * u64::from(G::RULES.tick_rate_hz) / 1_000_000;
+        self.ticks += due.saturating_sub(self.ticks).saturating_sub(DEBT_TICKS_MAX);
+        for _ in 0..CATCH_UP_TICKS_MAX {
+            if self.ticks < due {
+                self.tick();
+            }
+        }
     }
 
     /// The work of a shard for a room: read every connection, make the tick, write to every connection.
@@ -197,6 +228,21 @@ impl<G: Game> Play<G> {
     pub fn stall(&mut self, index: usize, milliseconds: u32) {
         let until_us = self.now_us + u64::from(milliseconds) * 1_000;
         self.clients[index].stall(until_us);
+    }
+
+    /// Lets something stand still for this many milliseconds, from now on; a server for all players.
+    pub fn pause(&mut self, kind: Pause, index: usize, milliseconds: u32) {
+        let until_us = self.now_us + u64::from(milliseconds) * 1_000;
+        match kind {
+            Pause::Network => self.stall(index, milliseconds),
+            Pause::Device => self.clients[index].asleep_until_us = until_us,
+            Pause::Server => self.asleep_until_us = until_us,
+        }
+    }
+
+    /// Simulated time, in microseconds.
+    pub const fn now_us(&self) -> u64 {
+        self.now_us
     }
 
     /// Makes all links perfect and waits until all messages on their way have arrived.

@@ -230,7 +230,7 @@ impl Client {
         self.scene.texts().to_vec()
     }
 
-    /// All players in the room, by seat: `[{seat, name, score, me, bot, connected}]` in JSON.
+    /// All players in the room, by seat: `[{seat, name, color, score, me, bot, connected}]` in JSON.
     #[must_use]
     pub fn players(&mut self) -> String {
         self.player.report(self.now_us).players().to_string()

@@ -19,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) seat: Option<Seat>,
     pub(crate) resume: Option<ResumeToken>,
     pub(crate) connected: bool,
-    /// All players in the room, and the places where the picture shows them.
+    /// All players in the room, each with place, score and colour in the picture; `None` for a player not in it.
     pub(crate) players: Vec<(Player, Option<Figure>)>,
     /// The newest tick that the server sent.
     pub(crate) tick: Tick,
@@ -51,7 +51,7 @@ impl Report {
         self.seat == Some(player.seat)
     }
 
-    /// `[{seat, name, score, me, bot, connected}]`, by seat.
+    /// `[{seat, name, color, score, me, bot, connected}]`, by seat.
     pub(crate) fn players(&self) -> Json {
         let player = |(player, figure): &(Player, Option<Figure>)| {
             Json::object([

@@ -23,7 +23,7 @@
 //!                               └→ Events (reported once, or cancelled) → poll_event
 //! ```
 //!
-//! The rooms of the module, by what each of them knows:
+//! The rooms of the module:
 //!
 //! | module | what it holds | mode |
 //! | --- | --- | --- |
@@ -37,7 +37,7 @@
 //! | `worlds` | the world of a session in the mode of its game: `snapshots` or `lockstep` | one each |
 //! | | held snapshots, which wait for a corrected world | snapshots |
 //! | | guesses of the others' inputs, and disputes about a full state | lockstep |
-//! | `stats` | [`Stats`]: what the overlay shows and the load test adds up | both |
+//! | `stats` | [`Stats`]: the numbers that the overlay shows and the load test adds up | both |
 //!
 //! Only `session` follows the connection: the other rooms learn no more than that another one has begun. Only `worlds`
 //! chooses by the mode. In lockstep the interpolation buffer holds snapshots without rows: it is there for its clock,

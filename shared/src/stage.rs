@@ -31,7 +31,7 @@ pub trait Stage: Game {
     /// Draws the world for the player in seat `me`, or for a spectator.
     fn draw(&self, me: Option<Seat>, scene: &mut Scene);
 
-    /// The place and the points of the player in `seat`; `None` for a free seat.
+    /// The place, the points and the colour of the player in `seat`; `None` for a free seat.
     fn figure(&self, seat: Seat) -> Option<Figure>;
 
     /// The sound of an event; silent unless overridden.

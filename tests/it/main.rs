@@ -27,6 +27,7 @@ mod memory;
 #[cfg(test)]
 mod newcomers;
 #[cfg(test)]
+mod pauses;
 mod player;
 #[cfg(test)]
 mod prediction;

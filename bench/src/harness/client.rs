@@ -25,6 +25,10 @@ pub struct Client<G: Game> {
     pub is_mute: bool,
     /// While true, nothing runs on the device: messages that arrive wait.
     pub is_asleep: bool,
+    /// The same until this time.
+    pub asleep_until_us: u64,
+    /// Until when nothing passes either way, over any connection.
+    stalled_until_us: u64,
     /// Input of the player; `None` for the game's bot.
     pub hands: Option<G::Input>,
     /// While true, no frame is drawn, and the session knows.
@@ -52,6 +56,8 @@ impl<G: Game> Client<G> {
             closes,
             is_mute: false,
             is_asleep: false,
+            asleep_until_us: 0,
+            stalled_until_us: 0,
             hands,
             is_hidden: false,
             up,
@@ -72,7 +78,7 @@ impl<G: Game> Client<G> {
 
     /// Runs one step of simulated time. Says whether a frame is to be drawn.
     pub fn run(&mut self, now_us: u64) -> bool {
-        if self.is_asleep {
+        if self.is_asleep || now_us < self.asleep_until_us {
             return false;
         }
         if self.session.poll_dial(now_us) {
@@ -109,6 +115,7 @@ impl<G: Game> Client<G> {
                 self.closes.push(code);
                 self.is_open = false;
                 self.up.cut();
+                self.up.stall_until(self.stalled_until_us);
                 self.session.handle_closed(code, now_us);
             }
             _ => {}
@@ -157,6 +164,8 @@ impl<G: Game> Client<G> {
     fn hang_up(&mut self, code: u16, now_us: u64) {
         self.up.cut();
         self.down.cut();
+        self.up.stall_until(self.stalled_until_us);
+        self.down.stall_until(self.stalled_until_us);
         (self.is_open, self.has_hung_up) = (false, true);
         self.session.handle_closed(code, now_us);
     }
@@ -168,6 +177,7 @@ impl<G: Game> Client<G> {
 
     /// Stops both directions of the link until this time.
     pub fn stall(&mut self, until_us: u64) {
+        self.stalled_until_us = until_us;
         self.up.stall_until(until_us);
         self.down.stall_until(until_us);
     }

@@ -58,8 +58,8 @@ pub enum Notice {
 /// * **`handle_*` and `set_*`: events from outside.** [`handle_opened`](Self::handle_opened),
 ///   [`handle_frame`](Self::handle_frame) and [`handle_closed`](Self::handle_closed) follow the socket,
 ///   [`set_reachable`](Self::set_reachable) and [`set_hidden`](Self::set_hidden) follow the device and the page. They
-///   are called when the event occurs, not when the next picture is due: the time of a message's arrival is what the
-///   round trip and the interpolation delay are measured by.
+///   are called when the event occurs, not when the next picture is due: the round trip and the interpolation delay are
+///   measured by the times at which messages arrive.
 /// * **Commands of the player.** [`push_input`](Self::push_input) sets the input from now on,
 ///   [`advance`](Self::advance) makes the ticks that are due by then, [`chat`](Self::chat) and
 ///   [`leave`](Self::leave) put a message into the outbox.
@@ -107,8 +107,8 @@ pub enum Notice {
 /// [`handle_opened`](Self::handle_opened) and [`handle_frame`](Self::handle_frame) belong to the connection that
 /// [`poll_dial`](Self::poll_dial) asked for last, and [`handle_closed`](Self::handle_closed) ends it; a connection that
 /// could not be opened is reported by [`handle_closed`](Self::handle_closed) alone. Every other method may be called at
-/// any time. Without a welcome [`advance`](Self::advance) and [`chat`](Self::chat) do nothing. While a connection is lost
-/// [`view`](Self::view) gives the last world, standing still. From the welcome to the first snapshot of the next
+/// any time. Without a welcome [`advance`](Self::advance) and [`chat`](Self::chat) do nothing. While a connection is
+/// lost [`view`](Self::view) gives the last world, standing still. From the welcome to the first snapshot of the next
 /// connection it gives `None` in snapshot mode, and the caller leaves the last picture where it is.
 pub struct Session<G: Game> {
     hello: Hello,
@@ -148,7 +148,7 @@ impl<G: Game> Session<G> {
         }
     }
 
-    /// The same session for a spectator, who has no seat.
+    /// The same session for a spectator, without a seat.
     #[must_use]
     pub const fn watching(mut self) -> Self {
         self.hello.watches = true;
@@ -356,8 +356,8 @@ impl<G: Game> Session<G> {
         self.seat
     }
 
-    /// Every player in the room, by seat: seat, name, whether a bot plays, and whether the connection is lost. Place, score
-    /// and colour of a player come from the world, see [`Stage::figure`](crate::stage::Stage::figure).
+    /// Every player in the room, by seat: seat, name, whether a bot plays, and whether the connection is lost. Place,
+    /// score and colour of a player come from the world, see [`Stage::figure`](crate::stage::Stage::figure).
     pub fn players(&self) -> impl Iterator<Item = &Player> {
         self.players.iter()
     }

@@ -1,4 +1,7 @@
-//! What a session knows of its room's world, in the mode of the game.
+//! The world of a session's room, in the mode of the game.
+//!
+//! Of the modules here, `snapshots` and `held_snapshots` serve snapshot mode alone, and `lockstep` serves lockstep
+//! alone.
 
 mod held_snapshots;
 pub(crate) mod lockstep;
@@ -19,12 +22,13 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+/// The world of a session in either mode.
 pub(crate) enum Worlds<G: Game> {
     Snapshots(Box<Snapshots<G>>),
     Lockstep(Box<Lockstep<G>>),
 }
 
-/// The same for either mode. The rules are constants: a page has the code of the game's own mode alone.
+/// Does the same in either mode. The rules are constants, so a page has the code of its game's own mode alone.
 macro_rules! either {
     ($worlds:expr, $world:ident => $answer:expr) => {
         match $worlds {
@@ -44,12 +48,14 @@ impl<G: Game> Worlds<G> {
         }
     }
 
-    /// Another connection: `seat` is ours, the room was at `tick`, and dialling took `waited_us`.
+    /// Starts on another connection: the player has `seat`, the room was at `tick`, and the welcome came `waited_us`
+    /// after the hello.
     pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
         either!(self, world => world.start(seat, tick, waited_us, now_us));
     }
 
-    /// The newest tick that the server need not tell again.
+    /// The newest tick that the server need not send again; `None` in snapshot mode, and for a client that needs
+    /// a keyframe.
     pub(crate) fn known(&self) -> Option<Tick> {
         match self {
             Self::Lockstep(lockstep) if G::RULES.is_lockstep() => lockstep.known(),
@@ -57,11 +63,11 @@ impl<G: Game> Worlds<G> {
         }
     }
 
-    /// The seats that are taken, and whether by bots.
+    /// Replaces the seats that are taken, each with whether a bot sits in it.
     pub(crate) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
         match self {
             Self::Snapshots(snapshots) if !G::RULES.is_lockstep() => snapshots.set_seats(taken),
-            // In lockstep that is part of what is played.
+            // In lockstep the roster is part of the tick inputs.
             _ => {}
         }
     }
@@ -78,7 +84,7 @@ impl<G: Game> Worlds<G> {
         either!(self, world => world.handle(message, now_us, stats))
     }
 
-    /// Takes in what the server says of a difference.
+    /// Takes in a message of the server about a difference.
     pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
         match self {
             Self::Snapshots(world) if !G::RULES.is_lockstep() => world.handle_evidence(evidence, now_us, stats),

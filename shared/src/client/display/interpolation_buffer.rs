@@ -8,22 +8,22 @@
 //! # The delay rule
 //!
 //! Each arrival says with which delay the picture would have lacked nothing until then. A snapshot is later than the
-//! promptest ones by some ticks (`late`), and until it arrives the shown moment must not pass the snapshot before it: the
-//! needed delay is `late` plus the ticks between the two. With any shorter delay the picture was without a snapshot
-//! for the difference, but for no longer than the time since the last arrival. Summed up over the arrivals of a
-//! minute, this is the time that a given delay would have left without a snapshot. The rule takes the least delay that
-//! keeps the sum within two budgets: 0.2 % of the time may be shown beyond the newest snapshot, and 0.03 % may stand
-//! still because even that guess has ended.
+//! promptest ones by some ticks (`late`), and until it arrives the shown moment must not pass the snapshot before it:
+//! the needed delay is `late` plus the ticks between the two. With any shorter delay the picture would have lacked one
+//! for the difference, but for no longer than the time since the last arrival. Summed up over the arrivals of a minute,
+//! this is the time that a given delay would have left without a snapshot. The rule takes the least delay that keeps
+//! the sum within two budgets: 0.2 % of the time may be shown beyond the newest snapshot, and 0.03 % may stand still
+//! because even that guess has ended.
 //!
-//! Time is counted, not snapshots. A stall that holds back seven snapshots is one interruption for the eye, and it counts
-//! as one: the six that arrive together with the first have waited for nothing. A rule by mean and deviation of the
-//! lateness would not do, as stalls are rare and long: they hardly move the deviation, and a multiple of it that covered
-//! them would be far too much for a link with jitter alone.
+//! Time is counted, not snapshots. A stall that holds back seven snapshots is one interruption for the eye, and it
+//! counts as one: the six that arrive together with the first have waited for nothing. A rule by mean and deviation of
+//! the lateness would not do, as stalls are rare and long: they hardly move the deviation, and a multiple of it that
+//! covered them would be far too much for a link with jitter alone.
 //!
 //! An arrival that no permitted delay would have helped is left out, because a tunnel says nothing about the delay that
-//! the link needs when it works. All others are remembered for a minute, so the delay rises with the first bad stall and
-//! falls only a minute after the last one: a delay that changed with every stall would cost more than it saves, as each
-//! change plays the world of others faster or slower.
+//! the link needs when it works. All others are remembered for a minute, so the delay rises with the first bad stall
+//! and falls only a minute after the last one: a delay that changed with every stall would cost more than it saves, as
+//! each change plays the world of others faster or slower.
 
 use crate::tick::{Tick, TickTime};
 use crate::world::interpolation::{InterpolationSample, within};
@@ -36,8 +36,8 @@ const KEPT: usize = 32;
 /// Part by which the shown moment runs faster or slower than time at the most.
 const DILATION_MAX: f64 = 0.06;
 
-/// When the shown moment is behind by more than this (in ticks), as after a tunnel, it runs up to twice as fast: a second
-/// of haste is less strange than others who are shown far in the past.
+/// When the shown moment is behind by more than this (in ticks), as after a tunnel, it runs up to twice as fast: a
+/// second of haste is less strange than others who are shown far in the past.
 const HASTE_TICKS: f64 = 3.0;
 
 /// When the shown moment is off by more than this (in ticks), it jumps.
@@ -52,7 +52,8 @@ const ARRIVALS: usize = 1_800;
 /// Arrivals after which the delay is judged again.
 const JUDGED_ARRIVALS: u32 = 8;
 
-/// The part of the time that may be shown beyond the newest snapshot, and the part in which the picture may stand still.
+/// The part of the time that may be shown beyond the newest snapshot, and the part in which the picture may stand
+/// still.
 ///
 /// Jitter and stalls that come again and again are covered, a hiccup in twenty seconds is guessed through: to cover
 /// that too, players on such a link would see everything by half as much later.
@@ -62,8 +63,8 @@ const STILL_PART: f64 = 0.0003;
 /// Delays are multiples of this part of a tick.
 const DELAY_STEP_TICKS: f64 = 0.25;
 
-/// The longest delay, in microseconds: a player on a worse link is better served by a picture that stops at times. Above
-/// 93 Hz the bound is as many ticks as the kept snapshots hold.
+/// The longest delay, in microseconds: a player on a worse link is better served by a picture that stops at times.
+/// Above 90 Hz the bound is as many ticks as the kept snapshots hold.
 const DELAY_US_MAX: f64 = 300_000.0;
 const DELAY_TICKS_MAX: f64 = (KEPT - 4) as f64;
 
@@ -139,7 +140,7 @@ impl InterpolationBuffer {
         self.kept.push_back(slot);
     }
 
-    /// Learns from an arrival how late snapshots are, and what delay they need.
+    /// Learns from an arrival how late snapshots are, and which delay they need.
     fn judge(&mut self, tick: Tick, newest: Tick, observed: f64, now_us: u64) {
         // A prompter snapshot moves the estimate at once, a later one slowly: clocks drift by far less.
         self.offset = if observed > self.offset { observed } else { self.offset + (observed - self.offset) * 0.002 };
@@ -288,8 +289,8 @@ mod tests {
 
     const SETTLED_US: u64 = 5_000_000;
 
-    /// Plays frames of 4 ms. Besides the buffer it gives the longest step of the shown moment, in ticks, and the part of the
-    /// frames that were guessed, both after the buffer has settled.
+    /// Plays frames of 4 ms. Besides the buffer it gives the longest step of the shown moment, in ticks, and the part
+    /// of the frames that were guessed, both after the buffer has settled.
     fn play(profile: LinkProfile, seconds: u64) -> (InterpolationBuffer, f64, f64) {
         let tick_us = 33_333;
         let mut interpolation = InterpolationBuffer::new(f64::from(tick_us));

@@ -1,19 +1,20 @@
 //! The view: one world out of two, own rows from prediction and all other rows from interpolation.
 //!
-//! Own rows are shown between the newest predicted tick and the one after it (if the input stays as it is), moved by the
-//! rest of their corrections. Looking one tick ahead instead of interpolating one tick back makes own things answer a
-//! tick earlier; when the input changes, it costs a fraction of a tick's movement.
+//! Own rows are shown between the newest predicted tick and the one after it (if the input stays as it is), moved by
+//! the rest of their corrections. Looking one tick ahead instead of interpolating one tick back makes own things answer
+//! a tick earlier; when the input changes, it costs a fraction of a tick's movement.
 //!
 //! # Teleports
 //!
 //! A leap is not shown as movement: a leaf that jumps farther than it could have moved stays where it is until the tick
-//! in which it is elsewhere. All leaves of a row wait together, because half a teleport is a place where nothing was. The
-//! fields of the world's own row are not one thing, so each of them waits for itself.
+//! in which it is elsewhere. All leaves of a row wait together, because half a teleport is a place where nothing was.
+//! The fields of the world's own row are not one thing, so each of them waits alone.
 //!
-//! No game says that it teleports a thing: a world is only numbers, and a flag would be one more field that authors
-//! forget. A leap is therefore told from movement by its distance. If the tick before is known, so is the speed, and
-//! a leaf leaps when it moves much farther than that speed allows; a fast thing may then move far, and a thing at rest
-//! may not. Without the tick before, as for a row that is new, only a distance of an eighth of the leaf's range counts.
+//! A game does not say that it puts a thing elsewhere: a world is numbers alone, and the author of a game writes the
+//! same assignment for a step and for a teleport. A leap is therefore told from movement by its distance. If the tick
+//! before is known, so is the speed, and a leaf leaps when it moves much farther than that speed allows: a fast thing
+//! may move far, and a thing at rest may not. Without the tick before, as for a row that is new, only a distance of
+//! more than an eighth of the leaf's range counts.
 //!
 //! # Easing
 //!
@@ -66,8 +67,8 @@ struct Easing<'a> {
 }
 
 impl Easing<'_> {
-    /// Moves the predicted leaves of a row on towards the next tick, and by the rest of a correction. In the world's own
-    /// row these are the leaves that are marked as predicted, and in any other row all leaves.
+    /// Moves the predicted leaves of a row on towards the next tick, and by the rest of a correction. In the world's
+    /// own row these are the leaves that are marked as predicted, and in any other row all leaves.
     fn ease(&self, index: usize, out: &mut [u32]) {
         let Self { number, table, me, predicted } = *self;
         let predicts = |leaf: &Leaf, row: &[u32]| number > 0 || predicts_leaf(leaf, row, me);
@@ -115,8 +116,8 @@ mod tests {
     use crate::world::history::{History, Recalled};
     use crate::world::rewind::{RewindCache, RoomViews};
 
-    /// A field of the world for each way in which a field is seen, and rows that are owned, predicted by every client, and
-    /// predicted by none.
+    /// A field of the world for each way in which a field is seen, and rows that are owned, predicted by every client,
+    /// and predicted by none.
     #[derive(State, Clone, Default)]
     struct World {
         #[state(range = 0..=4_000, smooth)]

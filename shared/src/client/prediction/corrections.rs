@@ -1,9 +1,9 @@
 //! Corrections: the simulation makes them at once, and the screen eases them in a fraction of a second.
 //!
 //! A replay that comes out otherwise than predicted puts things where they belong. On screen that would be a jump, so
-//! each smooth leaf is shown off its place by the distance that it was off, and that offset decays exponentially: most of
-//! it is gone while the eye still follows the movement. A leaf that was put elsewhere on purpose (a teleport, a respawn)
-//! has no offset: easing would draw it through walls.
+//! each smooth leaf is shown off its place by the distance that it was off, and that offset decays exponentially: most
+//! of it is gone while the eye still follows the movement. A leaf that was put elsewhere on purpose (a teleport, a
+//! respawn) has no offset: easing would draw it through walls.
 //!
 //! The offset is added to the value that is shown and never to the value that is predicted. The next tick starts from
 //! the corrected world, as the server's next tick does; if the offset went into it, every correction would cause the
@@ -70,8 +70,8 @@ pub(crate) struct Corrections {
 
 impl Corrections {
     /// Takes in a row that came out otherwise, to be eased from now on, and adds it to `found`. `counts` says of a leaf
-    /// whether it was predicted. `is_elsewhere` says whether a leaf was put elsewhere, by its index and by the steps that
-    /// it was off.
+    /// whether it was predicted. `is_elsewhere` says whether a leaf was put elsewhere, by its index and by the steps
+    /// that it was off.
     pub(crate) fn add_row(
         &mut self,
         table: &TableSchema,

@@ -9,11 +9,11 @@
 //!
 //! The server sends the events of a tick once, on the connection that is open then. For the ticks up to the welcome of
 //! the next connection (in lockstep: up to a full state that replaces the world) it will never say which predictions
-//! came true. Those predictions are *undecided*: each was
-//! reported, and stays reported. To cancel one would stop the sound of a shot that was most likely fired, and to forget
-//! it at once would play the sound a second time, if the server reaches the event a few ticks later than predicted. So
-//! an undecided prediction is neither expected nor missing: no replay cancels it, a confirmation near it is taken for
-//! it, and it is forgotten when the prediction is more than 8 ticks past it.
+//! came true. Those predictions are *undecided*: each was reported, and stays reported. To cancel one would stop the
+//! sound of a shot that may well have been fired, and to forget it at once would play the sound a second time, if the
+//! server reaches the event a few ticks later than predicted. So an undecided prediction is neither expected nor
+//! missing: no replay cancels it, a confirmation near it is taken for it, and it is forgotten when the prediction is
+//! more than 8 ticks past it.
 //!
 //! The ticks after the welcome are predicted again, from the new connection's first snapshot, and a client that was
 //! ahead has reported some of their events already. These count as *missing* at first. When the prediction comes to
@@ -105,8 +105,8 @@ impl<G: Game> Events<G> {
         self.tracker.confirm(tick, row(event));
     }
 
-    /// Takes in the events of a prediction that was made anew up to the tick `now`, and cancels those that were reported
-    /// and are not among them.
+    /// Takes in the events of a prediction that was made anew up to the tick `now`, and cancels those that were
+    /// reported and are not among them.
     pub(crate) fn reconsider(&mut self, me: Option<Seat>, now: Tick, replayed: &[(Tick, To, G::Event)]) {
         self.tracker.mark_unconfirmed(None);
         for (tick, _, event) in replayed.iter().filter(|(_, to, _)| hears(me, *to)) {
@@ -115,8 +115,8 @@ impl<G: Game> Events<G> {
         self.tracker.take_back(now);
     }
 
-    /// Starts over for another connection, on which the server sends the events of the ticks after `told`. Events of these
-    /// ticks will be predicted again; reported events of earlier ticks become undecided.
+    /// Starts over for another connection, on which the server sends the events of the ticks after `told`. Events of
+    /// these ticks will be predicted again; reported events of earlier ticks become undecided.
     pub(crate) fn restart(&mut self, told: Tick) {
         self.tracker.mark_unconfirmed(Some(told));
     }
@@ -172,7 +172,7 @@ impl EventTracker {
         }
     }
 
-    /// Takes in an event that happened on the server.
+    /// Takes in an event that is known to have happened.
     fn confirm(&mut self, tick: Tick, event: Row) {
         match self.nearest(tick, &event, |_| true) {
             Some(index) => drop(self.predicted.remove(index)),
@@ -190,8 +190,9 @@ impl EventTracker {
         missing.is_some()
     }
 
-    /// Cancels the events that are missing, up to the tick `now`: events of later ticks will be predicted again when those
-    /// ticks are played. An event that still waits in the queue is removed from it instead, and the page never learns of it.
+    /// Cancels the events that are missing, up to the tick `now`: events of later ticks will be predicted again when
+    /// those ticks are played. An event that still waits in the queue is removed from it instead, and the page never
+    /// learns of it.
     fn take_back(&mut self, now: Tick) {
         let is_missing = |known: &Predicted| known.outlook == Outlook::Missing && known.tick <= now;
         while let Some(index) = self.predicted.iter().position(is_missing) {

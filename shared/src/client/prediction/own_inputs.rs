@@ -61,9 +61,9 @@ impl<I: Input> OwnInputs<I> {
 
     /// The message with the inputs from `first` to `newest`: more than one after an animation frame that took long.
     ///
-    /// Inputs that were sent before are not repeated. The stream loses none, so after a stall all of them arrive at once
-    /// anyway, and in a frame with older inputs they would arrive no sooner. View ages travel only if `ages` is set: a
-    /// game that never asks for them pays no byte.
+    /// Inputs that were sent before are not repeated. The stream loses none, so after a stall all of them arrive at
+    /// once anyway, and in a frame with older inputs they would arrive no sooner. View ages travel only if `ages` is
+    /// set: a game that never asks for them pays no byte.
     pub(crate) fn frame(&self, first: Tick, newest: Tick, ack: Option<Ack>, ages: bool) -> InputFrame<I> {
         let mut frame = InputFrame::one(first, I::default(), ack, false);
         frame.count = (newest.since(first) as usize + 1).min(INPUTS_PER_FRAME_MAX);

@@ -1,9 +1,10 @@
 //! Prediction: the client's own future, replayed from each snapshot with the inputs that the server has not seen.
 //!
 //! Each snapshot restarts the prediction from the server's world, and the inputs that were made for later ticks are
-//! played on top of it, up to the tick that was predicted before. The replay runs for every snapshot, even if the own
-//! rows in it are as predicted: the snapshot has news of the others, and the prediction plays along with them. The replay
-//! is then compared with the last prediction of the same tick, and the difference is eased on screen.
+//! played on top of it, up to the tick that was predicted before. The replay runs whenever a newer snapshot has come,
+//! even if the own rows in it are as predicted: the snapshot has news of the others, and the prediction plays along
+//! with them. The replay is then compared with the last prediction of the same tick, and the difference is eased on
+//! screen.
 
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
@@ -40,8 +41,8 @@ impl<'a> ViewContext<'a> {
     }
 }
 
-/// The predicted worlds as wire integers: the newest tick, the tick before it, the tick after it if the input stays, and
-/// the rest of the corrections that are being eased on screen.
+/// The predicted worlds as wire integers: the newest tick, the tick before it, the tick after it if the input stays,
+/// and the rest of the corrections that are being eased on screen.
 #[derive(Debug, Clone)]
 pub(crate) struct Predicted {
     pub(crate) before: Snapshot,
@@ -148,8 +149,8 @@ impl<G: Game> Predictor<G> {
         &self.events
     }
 
-    /// The message with the inputs from `first` to the newest tick. View ages travel only after the game has asked for one
-    /// for the first time.
+    /// The message with the inputs from `first` to the newest tick. View ages travel only after the game has asked for
+    /// one for the first time.
     pub(crate) fn input_frame(&self, first: Tick, ack: Option<Ack>) -> InputFrame<G::Input> {
         self.inputs.frame(first, self.tick(), ack, self.looks_back)
     }

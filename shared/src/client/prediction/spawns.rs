@@ -8,27 +8,27 @@
 //!
 //! A client cannot know the id that the server will give to a spawn: the id names a free slot of the table, and no
 //! snapshot shows which slots are free. It cannot guess the slot either, because another player's row may take it
-//! meanwhile. So a predicted row takes a slot from a range of its own, and its slot and generation name the tick and the
-//! order of the spawn: each replay of the same spawn gives the same id. The server does not say which prediction a row
-//! belongs to; that would cost bytes in every new row.
+//! meanwhile. So a predicted row takes a slot from a range of its own, and its slot and generation name the tick and
+//! the order of the spawn: each replay of the same spawn gives the same id. The server does not say which prediction a
+//! row belongs to; that would cost bytes in every new row.
 //!
 //! # How rows are matched
 //!
 //! Two predictions of the same tick are compared: the last one and the one that was just replayed from a newer
 //! snapshot. A row that is in the last one alone, under a predicted id, is *gone*. An own row that is in the new one
-//! alone looks for the gone row that is nearest in time, among those of its table and owner; of two that are equally near,
-//! the older one is taken, because spawns are confirmed in the order in which they were made.
+//! alone looks for the gone row that is nearest in time, among those of its table and owner; of two that are equally
+//! near, the older one is taken, because spawns are confirmed in the order in which they were made.
 //!
 //! The time of a row under a predicted id is in its id. The time of a row of the server is known only as a span: it was
-//! not in the snapshot that the last prediction started from, and it is in the snapshot that the new one starts from. The
-//! distance of a prediction from it is the distance from that span, and 0 within.
+//! not in the snapshot that the last prediction started from, and it is in the snapshot that the new one starts from.
+//! The distance of a prediction from it is the distance from that span, and 0 within.
 //!
 //! A row that was in the snapshot before is never a spawn, even if the last prediction did not have it: the client
 //! had predicted its end, and the server disagrees. A gone row without a match was *refused*: the server's world has no
 //! such spawn, and the prediction was wrong.
 //!
-//! A wrong match does little harm. The world is the replayed one in any case; a match only decides whose remaining
-//! offset a row inherits on screen, and whether it counts as a correction.
+//! A wrong match does little harm. The world is the replayed one in any case; a match only decides from
+//! where a row is eased on screen, and whether the prediction counts as wrong.
 
 use crate::id::{RowId, Seat};
 use crate::state::{Schema, State, TableSchema, TableVisitor};

@@ -1,30 +1,30 @@
 //! The input clock: which tick the client should be making inputs for.
 //!
-//! Inputs should arrive just before the server needs them. Each snapshot says how many ticks early the newest input
-//! was when the tick of the snapshot was made: the input lead. The clock looks at the last 5 seconds and keeps all but a
+//! Inputs should arrive just before the server needs them. Each snapshot says how many ticks early the newest input was
+//! when the tick of the snapshot was made: the input lead. The clock looks at the last 5 seconds and keeps all but a
 //! few percent of the ticks supplied, stalls included as far as running ahead can help at all. It gets there by running
 //! a few percent faster or slower (the time dilation of Overwatch, GDC 2017), and jumps only when it is far off.
 //!
 //! # The control law
 //!
 //! The controlled value is the lead of the worst input that still counts. It should be 0.75 ticks, and `behind` is the
-//! difference, positive for a clock that is late. The clock then runs at the rate `1 + 0.02 * behind`, or
-//! `1 + 0.01 * behind` when it is early, within 5 %. Such a proportional law lets the error die down exponentially, with
-//! a time constant of 50 ticks upwards and of 100 ticks downwards; from 2.5 ticks behind on, or 5 ticks ahead, the rate
-//! is at its bound. Upwards it is faster because a late input is lost play, while an early one costs no more than delay.
+//! difference, positive for a clock that is late. Per tick, a clock that is late gains 2 % of `behind`, and one that is
+//! early gives back 1 % of it, within a bound of 5 % of a tick. Such a proportional law lets the error die down
+//! exponentially, with a time constant of 50 ticks for a late clock and of 100 ticks for an early one; from 2.5 ticks
+//! behind on, or 5 ticks ahead, the rate is at its bound. The late clock is faster because a late input is lost play,
+//! while an early one costs no more than delay.
 //!
 //! **Why the worst and not the mean.** Jitter has a long tail: a mean lead of one tick says nothing about the one input
-//! in twenty that came too late. The worst lead of a window is what decides whether the ticks were supplied. It also
-//! gives the law its memory: late inputs raise the lead within a second or two, and keep it up until they have left
-//! the window.
+//! in twenty that came too late. The worst lead of a window decides whether the ticks were supplied. It also gives the
+//! law its memory: late inputs raise the lead within a second or two, and keep it up until they have left the window.
 //!
 //! **Why the law does not swing.** A change of the clock shows in the leads only a round trip later, and a controller
-//! that waits for its effect overshoots. An observation is therefore kept as the lead *minus* the clock's own offset: how
-//! early the input would have been for a clock that shows 0 at time 0. The present offset is added again when the worst
-//! one is judged, so each step of the clock counts at once, for old observations as well as new ones. The offset of an
-//! observation is the one at its arrival, not the one at which its input was made. Dilation changes it by at most 5 % of
-//! a round trip in between; a jump changes it by all of the jump, and so observations that were on their way during a
-//! jump are left out.
+//! that waits for its effect overshoots. An observation is therefore kept as the lead *minus* the clock's own offset:
+//! how early the input would have been for a clock that shows 0 at time 0. The present offset is added again when the
+//! worst one is judged, so each step of the clock counts at once, for old observations as well as new ones. The offset
+//! of an observation is the one at its arrival, not the one at which its input was made. Dilation changes it by at most
+//! 5 % of a round trip in between; a jump changes it by all of the jump, and so observations that were on their way
+//! during a jump are left out.
 //!
 //! **Which inputs may be late.** Two kinds are not provided for. One in a hundred observations may starve, because the
 //! last percent would cost the most delay. And a stall that would need a lead of more than 250 ms is left to end by
@@ -71,11 +71,11 @@ pub struct InputClock {
     base_us: u64,
     base_tick: TickTime,
     rate: f64,
-    /// The time of each observation, and how many ticks early its input would have been for a clock that shows 0 at time
-    /// 0.
+    /// The time of each observation, and how many ticks early its input would have been for a clock that shows 0 at
+    /// time 0.
     observations: VecDeque<(u64, f64)>,
-    /// The same leads in ascending order. Each is put in its place as it comes and goes, because the code of a sort would
-    /// be 10 KB of every page.
+    /// The same leads in ascending order. Each is put in its place as it comes and goes, because the code of a sort
+    /// would be 10 KB of every page.
     sorted: Vec<f64>,
     /// Observations before this time were on their way when the clock last jumped.
     settled_us: u64,
@@ -164,7 +164,8 @@ impl InputClock {
             return;
         }
         (self.base_us, self.base_tick) = (now_us, tick);
-        // A late input is lost play, so the clock catches up fast. An early one only adds delay: that is given back slowly.
+        // A late input is lost play, so the clock catches up fast. An early one only adds delay: that is given back
+        // slowly.
         let wanted = if behind > 0.0 { behind * 0.02 } else { behind * 0.01 };
         self.rate = 1.0 + wanted.clamp(-DILATION_MAX, DILATION_MAX);
     }
@@ -233,8 +234,8 @@ mod tests {
         }
     }
 
-    /// Runs the clock against a server for some seconds, with inputs over a link; gives each tick's lead and the clock's
-    /// rate.
+    /// Runs the clock against a server for some seconds, with inputs over a link; gives each tick's lead and the
+    /// clock's rate.
     fn run(start_tick: f64, profile: LinkProfile, seconds: u64) -> Vec<(i64, f64)> {
         run_over(start_tick, &[(0, profile)], seconds).leads
     }

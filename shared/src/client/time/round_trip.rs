@@ -4,11 +4,11 @@
 //! only that the round trip is at most the time that passed, and at least that time minus one tick. Inputs and ticks
 //! drift against each other, and over two seconds the bounds close in from both sides.
 //!
-//! A mean over the echoes would not do. Inputs are made at the rate of the ticks, so for many ticks each of them waits in
-//! the server for nearly the same part of a tick, and the mean would take that wait for travel. Bounds keep what an echo
-//! proves: one input that arrived right before its tick lowers the upper bound to the truth, and one that had just
-//! missed a tick raises the lower bound to it. The estimate is the middle of the two, so it is off by half a tick at the
-//! most on an even link, even before they have met. On a link with jitter the bounds cross, because some messages
+//! A mean over the echoes would not do. Inputs are made at the rate of the ticks, so for many ticks each of them waits
+//! in the server for nearly the same part of a tick, and the mean would take that wait for travel. Bounds keep what an
+//! echo proves: one input that arrived right before its tick lowers the upper bound to the truth, and one that had just
+//! missed a tick raises the lower bound to it. The estimate is the middle of the two, so it is off by half a tick at
+//! the most on an even link, even before they have met. On a link with jitter the bounds cross, because some messages
 //! travel longer than others; their middle lies between the fast round trips and the slow ones.
 //!
 //! The route may change, so bounds expire: the tightest ones of the window that is running and of the window before it

@@ -1,13 +1,31 @@
-//! Lockstep of a session: the client plays the whole game itself, from what the server says that everyone did.
+//! Lockstep of a session: the client plays the whole game itself, from the inputs of all players.
 //!
 //! ```text
-//! message → bundles (what everyone did) ┐
-//! own inputs ───────────────────────────┴→ frames: agreed … confirmed … guessed → view
+//! message → tick inputs (of all players) ┐
+//! own inputs ────────────────────────────┴→ frames: agreed … confirmed … guessed → view
 //! ```
 //!
-//! A frame is the world after one tick. Up to the newest bundle frames are confirmed; beyond it they are guessed, each
-//! player going on as before, for as many ticks as the game allows. When a bundle says otherwise, the frames from
-//! there on are dropped and made again. Bundles come in order and none is lost, so a confirmed frame stays as it is.
+//! A frame is the world after one tick. Up to the newest tick inputs frames are confirmed; beyond them they are
+//! guessed, each player going on as before, for as many ticks as the game allows. When tick inputs differ from a guess,
+//! the frames from there on are dropped and made again. Tick inputs come in order and none are lost, so a confirmed
+//! frame stays as it is.
+//!
+//! # Rollback
+//!
+//! A step is deterministic, so a frame that was made from the right inputs is the right frame: a guess is checked by
+//! its inputs alone, and worlds are not compared. Players mostly hold the keys that they held, so most guesses are
+//! right, and confirming them costs no replay. A change of the roster is never guessed; the frame of its tick is always
+//! made again.
+//!
+//! A rollback takes back no changes. Each frame keeps its full state, so the client restores the last frame before the
+//! wrong one (with its free slots and random numbers, on which new rows and later dice depend) and plays again. The
+//! price is one capture per tick; the gain is that games need no way back. The length of a replay is bounded by the
+//! `rollback_ticks_max` of the game: a client that is further ahead of the newest tick inputs goes on making inputs,
+//! but no frames.
+//!
+//! The newest frame is set aside before it is dropped. When the replay has come to its tick again, the two worlds are
+//! compared: the difference is eased on screen like a correction of snapshot mode, and events that were reported and
+//! did not happen are cancelled.
 
 mod dispute;
 mod guess;
@@ -35,26 +53,26 @@ use crate::world::stepper::Stepper;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// Frames kept at the most: what is not agreed on by then never will be.
+/// Frames kept at the most: a hash that is still disputed by then will not be agreed on.
 const FRAMES_MAX: usize = 256;
 
-/// The world after one tick, and what it was made with.
+/// The world after one tick, with the inputs that it was made from and the events that happened.
 pub(crate) struct Frame<G: Game> {
     full_state: FullState,
     last_inputs: LastInputs<G::Input>,
     events: Vec<(To, G::Event)>,
 }
 
-/// What a player knows of a room that they play along with.
+/// A room's world, as one player plays along with it.
 pub(crate) struct Lockstep<G: Game> {
     schema: Schema,
     codec: TickInputsCodec<G::Input>,
     me: Option<Seat>,
     ready: bool,
     wants_keyframe: bool,
-    /// The newest tick that the server has told of, and what everyone did in it.
+    /// The newest tick that was received, and the inputs of all players in it.
     last_received: (Tick, LastInputs<G::Input>),
-    /// Ticks after the oldest frame, up to the newest told.
+    /// The tick inputs after the oldest frame, up to the newest that were received.
     known_ticks: VecDeque<TickInputs<G::Input>>,
     /// Worlds of consecutive ticks, oldest first.
     frames: VecDeque<Frame<G>>,
@@ -69,19 +87,19 @@ pub(crate) struct Lockstep<G: Game> {
     /// The newest tick that an input was made for.
     made: Tick,
     events: Events<G>,
-    /// The newest tick whose events were told as guesses.
+    /// The newest tick whose events were reported as predictions.
     last_predicted_event_tick: Tick,
-    /// The newest world before it was dropped, to be compared with what comes instead; and how many ticks were dropped
-    /// with it, none when there is nothing to compare.
+    /// The newest world before it was dropped, to be compared with the one that replaces it, and the number of ticks
+    /// that were dropped with it: 0 when there is nothing to compare.
     dropped: (Snapshot, u32),
     corrections: Corrections,
-    /// A difference that is being looked into.
+    /// The dispute that is open.
     dispute: Option<dispute::Open>,
     evidence: Vec<Vec<u8>>,
-    /// The newest tick whose events were told as facts.
+    /// The newest tick whose events were reported as confirmed.
     confirmed_event_tick: Tick,
     interpolation: InterpolationBuffer,
-    /// A world without rows, to tell the playout when something came.
+    /// A world without rows, by which the interpolation buffer learns when messages arrive.
     tick_only: Snapshot,
     timing: Timing,
     merged: Snapshot,
@@ -128,7 +146,7 @@ impl<G: Game> Lockstep<G> {
         }
     }
 
-    /// Another connection. What is known of the room stays: the server tells the rest, or starts over.
+    /// Starts on another connection. The frames and tick inputs stay: the server sends the rest, or a keyframe.
     pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
         self.me = seat;
         self.interpolation.reset();
@@ -136,7 +154,7 @@ impl<G: Game> Lockstep<G> {
         self.wants_keyframe = false;
     }
 
-    /// The newest tick that the server need not tell again.
+    /// The newest tick that the server need not send again; `None` for a client that needs a keyframe.
     pub(crate) fn known(&self) -> Option<Tick> {
         (self.ready && !self.wants_keyframe && self.dispute.is_none()).then_some(self.last_received.0)
     }
@@ -146,17 +164,17 @@ impl<G: Game> Lockstep<G> {
         self.inputs.set_hidden(hidden);
     }
 
-    /// A message could not be used: the next one should bring a whole world.
+    /// Asks for a keyframe, because a message could not be used.
     pub(crate) const fn ask_for_keyframe(&mut self) {
         self.wants_keyframe = true;
     }
 
-    /// What the player does from now on, until the next call.
+    /// Sets the player's input for the ticks from now on, until the next call.
     pub(crate) fn push_input(&mut self, input: G::Input) {
         self.inputs.set(input, self.codec.inputs());
     }
 
-    /// Takes in what everyone did.
+    /// Takes in the tick inputs of all ticks since the last message, or a keyframe and the tick inputs since.
     pub(crate) fn handle(&mut self, message: &[u8], now_us: u64, stats: &mut Stats) -> Result<(), DecodeError> {
         let mut reader = Reader::new(message);
         let head = SnapshotHead::decode(&mut reader, self.last_received.0)?;
@@ -172,7 +190,7 @@ impl<G: Game> Lockstep<G> {
         let last_inputs = known_ticks.last().map_or(self.last_received.1, |tick_inputs| tick_inputs.last_inputs);
         self.last_received = (head.tick, last_inputs);
         self.known_ticks.extend(known_ticks);
-        // Which ticks went without an input of ours is seen tick by tick.
+        // The ticks that were made without an own input are counted one by one, when they are confirmed.
         let head_alone = SnapshotHead { starved: false, ..head };
         stats.count_snapshot(message.len() as u64, 0, is_keyframe, &head_alone);
         self.tick_only.tick = head.tick;
@@ -181,7 +199,7 @@ impl<G: Game> Lockstep<G> {
         Ok(())
     }
 
-    /// Goes on from a world that the server has sent.
+    /// Goes on from a full state that the server has sent.
     fn restart(&mut self, start: Start<G::Input>, newest: Tick) {
         let tick = start.full_state.tick();
         self.known_ticks.clear();
@@ -206,8 +224,8 @@ impl<G: Game> Lockstep<G> {
         (self.ready, self.wants_keyframe) = (true, false);
     }
 
-    /// Makes the ticks that are due: at most a few per call, so that who has much to catch up on stays responsive.
-    /// What is to be sent goes to `outbox`.
+    /// Makes the ticks that are due: a bounded number per call, so that a client that has much to catch up on stays
+    /// responsive. The messages for the server go to `outbox`.
     pub(crate) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
         if !self.ready {
             return;
@@ -245,7 +263,7 @@ impl<G: Game> Lockstep<G> {
         self.forget();
     }
 
-    /// A spectator has nothing of their own to see early.
+    /// Ticks that may be guessed: 0 for a spectator, because a spectator has no things of their own to see early.
     fn rollback_ticks_max(&self) -> u32 {
         match G::RULES.mode {
             Mode::Lockstep { rollback_ticks_max } if self.me.is_some() => u32::from(rollback_ticks_max),
@@ -275,14 +293,14 @@ impl<G: Game> Lockstep<G> {
         self.stepper.rng = last.full_state.restore(&mut self.stepper.world);
     }
 
-    /// The frames from `tick` on will be dropped: keeps the newest, to see what it is worth.
+    /// Keeps the newest world before the frames from `tick` on are dropped, to see how far off it was.
     fn set_aside(&mut self, tick: Tick) {
         let newest = self.frames.back().expect("there is a frame from the first world on");
         self.dropped.0.copy_from(&newest.full_state.snapshot);
         self.dropped.1 = u32::try_from(newest.full_state.tick().since(tick)).unwrap_or(0) + 1;
     }
 
-    /// Makes the next tick: as the server says it was, or as it is guessed to be.
+    /// Makes the next tick, from the tick inputs of the server or else from guessed ones.
     fn play(&mut self, stats: &mut Stats) {
         let tick = self.newest().full_state.tick().next();
         let is_known = self.tick_inputs(tick).is_some();
@@ -307,7 +325,8 @@ impl<G: Game> Lockstep<G> {
         self.compare(stats);
     }
 
-    /// The world of `tick` is what everybody has.
+    /// Confirms the frame of `tick`, which was made from the server's tick inputs: reports its events and compares its
+    /// hash.
     fn confirm(&mut self, tick: Tick, stats: &mut Stats) {
         self.confirmed = tick;
         let Some(at) = self.place(tick) else { return };
@@ -321,7 +340,7 @@ impl<G: Game> Lockstep<G> {
         let Some(expected) = self.tick_inputs(tick).and_then(|tick_inputs| tick_inputs.hash) else { return };
         self.hash = self.frames[at].full_state.hash(&self.schema);
         if self.dispute.is_some() {
-            // Of course it differs.
+            // A world that is disputed differs, and that is known.
             return;
         }
         stats.hash_tick = tick.0;
@@ -333,7 +352,8 @@ impl<G: Game> Lockstep<G> {
         }
     }
 
-    /// What was dropped has been made anew: eases the difference, and takes back what did not happen.
+    /// Compares the world that was dropped with the one that was made again, once there is one: eases the difference,
+    /// and cancels the events that did not happen.
     fn compare(&mut self, stats: &mut Stats) {
         let now = self.newest().full_state.tick();
         let tick = self.dropped.0.tick;
@@ -356,7 +376,7 @@ impl<G: Game> Lockstep<G> {
 
     /// Lets go of frames that are neither shown nor needed to find a difference.
     fn forget(&mut self) {
-        // A page that is hidden shows nothing, and lets go of what it would have shown.
+        // A hidden page shows nothing, and lets go of the frames that it would have shown.
         let shown = self.moment.later(self.interpolation.shown() - f64::from(ADVANCE_TICKS_MAX)).tick();
         let oldest = self.agreed.min(shown).min(self.confirmed);
         let is_old = |frame: &Frame<G>| frame.full_state.tick() < oldest;
@@ -368,7 +388,7 @@ impl<G: Game> Lockstep<G> {
         while self.known_ticks.pop_front_if(|tick_inputs| tick_inputs.tick <= first).is_some() {}
     }
 
-    /// The world to show now; `None` before the first one came.
+    /// The world to show now; `None` before the first full state.
     pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
         if !self.ready {
             return None;
@@ -387,8 +407,8 @@ impl<G: Game> Lockstep<G> {
         Some(&self.shown)
     }
 
-    /// The moment to show, in ticks, within the frames there are: a tick behind the player's own inputs at the least,
-    /// and as far ahead of what was told as may be guessed.
+    /// The moment to show, in ticks, within the frames that there are: at least a tick behind the player's own inputs,
+    /// and as far ahead of the received tick inputs as may be guessed.
     fn moment_at(&self, now_us: u64) -> TickTime {
         let ahead = self.interpolation.shown() + f64::from(self.rollback_ticks_max());
         let wanted = match self.me {
@@ -424,7 +444,7 @@ impl<G: Game> Lockstep<G> {
         self.place_of_tick(tick).map(|at| &self.known_ticks[at])
     }
 
-    /// The next thing that happened in the game, or did not.
+    /// The next event that happened in the game, or turned out not to have happened.
     pub(crate) fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         self.events.poll()
     }
@@ -446,8 +466,8 @@ impl<G: Game> Lockstep<G> {
     }
 }
 
-/// Finds how far one world was off from another of the same tick, and eases the difference from now on. Apart from the
-/// session, because it knows no game.
+/// Finds how far one world was off from another of the same tick, and eases the difference from now on. It is apart
+/// from [`Lockstep`] because it knows no game: a page with several games holds its code once.
 fn correct_shown(schema: &Schema, old: &Snapshot, new: &Snapshot, corrections: &mut Corrections) -> Correction {
     let mut found = Correction { wrong: old != new, ..Correction::default() };
     for (number, table) in schema.tables.iter().enumerate() {

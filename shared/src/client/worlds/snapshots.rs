@@ -1,11 +1,11 @@
 //! Snapshot mode of a session: the world that the server sends, and the one that is shown.
 //!
 //! ```text
-//! snapshot → Mirror → Predictor (own rows, replayed from there) ┐
-//!               └→ Playout (a moment ago, between two) ─────────┴→ view
+//! snapshot → Replica → Predictor (own rows, replayed from the replica) ┐
+//!               └→ InterpolationBuffer (a moment ago, between two) ────┴→ view
 //! ```
 //!
-//! The [`Session`](super::Session) around it knows connections and players; this knows ticks.
+//! The [`Session`](crate::client::Session) around it knows connections and players; this module knows ticks.
 
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::display::view::compose;
@@ -31,24 +31,24 @@ use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// What a player knows and predicts of a room's world.
+/// A room's world as one player receives and predicts it.
 pub(crate) struct Snapshots<G: Game> {
     schema: Schema,
     codec: InputCodec<G::Input>,
     me: Option<Seat>,
     replica: Replica,
-    /// The tick of the last snapshot's head: the next one's is completed from it.
+    /// The tick of the last snapshot's head, from which the tick of the next head is completed.
     last_head: Tick,
     interpolation: InterpolationBuffer,
     timing: Timing,
     predictor: Predictor<G>,
     events: Events<G>,
-    /// A snapshot came that the prediction does not start from yet.
+    /// Whether a snapshot came that the prediction does not start from yet.
     unreconciled: bool,
     ready: bool,
     ack: Option<Ack>,
     wants_keyframe: bool,
-    /// A world that is wrong, and what waits for it to be set right.
+    /// The snapshots that wait while the replica is disputed.
     held: Option<HeldSnapshots>,
     evidence: Vec<Vec<u8>>,
     merged: Snapshot,
@@ -83,7 +83,8 @@ impl<G: Game> Snapshots<G> {
         }
     }
 
-    /// Another connection: `seat` is ours, the room was at `tick`, and dialling took `waited_us`.
+    /// Starts on another connection: the player has `seat`, the room was at `tick`, and the welcome came `waited_us`
+    /// after the hello.
     pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
         self.me = seat;
         self.replica = Replica::empty(&self.schema);
@@ -96,7 +97,7 @@ impl<G: Game> Snapshots<G> {
         self.events.restart(tick);
     }
 
-    /// The seats that are taken, and whether by a bot.
+    /// Replaces the seats that are taken, each with whether a bot sits in it.
     pub(crate) fn set_seats(&mut self, taken: impl Iterator<Item = (Seat, bool)>) {
         self.predictor.set_seats(taken);
     }
@@ -138,7 +139,7 @@ impl<G: Game> Snapshots<G> {
         }
     }
 
-    /// Takes in what the server says of a world that a delta did not fit.
+    /// Takes in a message of the server about a world that a delta did not fit.
     pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, now_us: u64, stats: &mut Stats) {
         let world = self.replica.world();
         match evidence {
@@ -156,7 +157,7 @@ impl<G: Game> Snapshots<G> {
                 stats.desyncs_healed += u64::from(fits);
                 self.wants_keyframe |= !fits;
             }
-            // It is of a world that a keyframe has replaced meanwhile.
+            // The message is about a world that a keyframe has replaced meanwhile.
             _ => {}
         }
     }
@@ -182,7 +183,7 @@ impl<G: Game> Snapshots<G> {
         let old = head.priors.map(|priors| self.replica.exchange_priors(priors)).transpose()?;
         let applied = self.replica.apply(&self.schema, head.tick, sections);
         if let (Err(_), Some(old)) = (applied, old) {
-            // What came before this message, and waits, was coded with the old ones.
+            // The snapshots before this message that wait were coded with the old priors.
             self.replica.put_back_priors(old);
         }
         let compared = applied?;
@@ -203,13 +204,13 @@ impl<G: Game> Snapshots<G> {
         Ok(())
     }
 
-    /// What the player does from now on, until the next call.
+    /// Sets the player's input for the ticks from now on, until the next call.
     pub(crate) fn push_input(&mut self, input: G::Input) {
         self.predictor.push_input(input);
     }
 
-    /// Makes the ticks that are due: at most a few per call, so that a tab that slept stays responsive. What is to
-    /// be sent goes to `outbox`.
+    /// Makes the ticks that are due: at most [`ADVANCE_TICKS_MAX`] per call, so that a tab that slept stays responsive.
+    /// The messages for the server go to `outbox`.
     pub(crate) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
         if !self.ready {
             return;
@@ -250,7 +251,8 @@ impl<G: Game> Snapshots<G> {
         self.timing.sent(tick, now_us);
     }
 
-    /// Corrections are eased for the time that has passed since they were shown or made.
+    /// Eases the corrections for the time that has passed since they were shown or made. It must come before a replay:
+    /// a new offset has not been shown yet, and none of it may have faded.
     fn fade(&mut self, now_us: u64) {
         self.predictor.predicted.corrections.fade(now_us.saturating_sub(self.faded_us));
         self.faded_us = now_us;
@@ -268,7 +270,7 @@ impl<G: Game> Snapshots<G> {
         Some(&self.shown)
     }
 
-    /// The next thing that happened in the game, or did not.
+    /// The next event that happened in the game, or turned out not to have happened.
     pub(crate) fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         self.events.poll()
     }

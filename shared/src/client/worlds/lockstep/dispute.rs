@@ -1,4 +1,4 @@
-//! A difference in lockstep: what the client says of it, and how it goes on from a corrected world.
+//! Disputes in lockstep: how the client reports a difference, and how it goes on from a corrected world.
 
 use crate::client::stats::Stats;
 use crate::client::worlds::lockstep::Lockstep;
@@ -10,25 +10,25 @@ use crate::message::evidence::{ClientEvidence, DISPUTED_TICKS_MAX, LeafClaim, Se
 use crate::tick::Tick;
 use alloc::vec::Vec;
 
-/// A difference that is not settled is given up after so long, in microseconds: then a whole world is asked for.
+/// Time after which a dispute that is not settled is given up, in microseconds: then the client asks for a keyframe.
 const SETTLED_US_MAX: u64 = 2_000_000;
 
-/// A difference that was found.
+/// A dispute that is not settled yet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Open {
-    /// When it is given up; `None` until it was told.
+    /// The time at which the client gives it up; `None` until the dispute was sent.
     until_us: Option<u64>,
 }
 
 impl<G: Game> Lockstep<G> {
-    /// The hash of `tick` is not what the server says.
+    /// Opens a dispute: the hash of a confirmed full state is not the server's.
     pub(crate) fn differ(&mut self, stats: &mut Stats) {
         stats.hash_mismatches += 1;
         stats.desyncs += 1;
         self.dispute = Some(Open { until_us: None });
     }
 
-    /// Tells the server of a difference, once, and gives up on one that is not settled.
+    /// Sends the dispute to the server, once, and gives up one that is not settled.
     pub(crate) fn poll_dispute(&mut self, now_us: u64) {
         let Some(Open { until_us }) = &mut self.dispute else { return };
         match until_us {
@@ -48,7 +48,7 @@ impl<G: Game> Lockstep<G> {
         }
     }
 
-    /// Takes in what the server says of a difference.
+    /// Takes in a message of the server about a difference.
     pub(crate) fn handle_evidence(&mut self, evidence: ServerEvidence, stats: &mut Stats) {
         match evidence {
             ServerEvidence::RowHashes { tick, rows } => {
@@ -66,7 +66,8 @@ impl<G: Game> Lockstep<G> {
         }
     }
 
-    /// Sets leaves of the world of `tick` right and drops what was made from it.
+    /// Corrects leaves of the world of `tick` and drops the frames that were made from it. `None` when the frame is not
+    /// kept or not confirmed, or has no such leaf.
     fn correct(&mut self, tick: Tick, leaves: &[LeafClaim]) -> Option<()> {
         let at = self.place(tick).filter(|_| tick <= self.confirmed)?;
         for LeafClaim { table, slot, leaf, value } in leaves {
@@ -79,7 +80,8 @@ impl<G: Game> Lockstep<G> {
         Some(())
     }
 
-    /// Plays on from a corrected world to where everyone is, at once: it is a second's worth of ticks at the most.
+    /// Plays on from a corrected world to the newest tick inputs, at once: that is usually a second's worth of ticks,
+    /// and never more than the frames that are kept.
     fn play_again(&mut self, stats: &mut Stats) {
         for _ in 0..super::FRAMES_MAX {
             if self.confirmed >= self.last_received.0 {
@@ -89,7 +91,7 @@ impl<G: Game> Lockstep<G> {
         }
     }
 
-    /// Damages a leaf of the newest confirmed world, as broken memory or a broken build would, and gives the tick.
+    /// Damages a leaf of the newest confirmed world, as broken memory or a broken build would, and gives its tick.
     pub(crate) fn damage(&mut self, table: usize, row: RowId, leaf: usize, value: u32) -> Option<Tick> {
         let tick = self.confirmed;
         let at = self.place(tick)?;
@@ -100,7 +102,7 @@ impl<G: Game> Lockstep<G> {
         Some(tick)
     }
 
-    /// Sets a leaf of a frame's world; `None` when there is no such leaf, or no such value.
+    /// Replaces a leaf of a frame's world; `None` when there is no such leaf, or no such value.
     fn set_leaf(&mut self, at: usize, (table, slot, leaf): (usize, u16, usize), value: u32) -> Option<()> {
         self.schema.tables.get(table)?.leaves.get(leaf).filter(|leaf| value <= leaf.max)?;
         let rows = self.frames[at].full_state.snapshot.tables.get_mut(table)?;
@@ -109,7 +111,7 @@ impl<G: Game> Lockstep<G> {
         Some(())
     }
 
-    /// What there is to send besides inputs.
+    /// The messages about disputes that are to be sent.
     pub(crate) fn take_evidence(&mut self) -> Vec<Vec<u8>> {
         core::mem::take(&mut self.evidence)
     }

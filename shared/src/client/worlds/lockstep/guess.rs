@@ -1,4 +1,4 @@
-//! What the others are guessed to do, and the step that is made from that and the player's own inputs.
+//! Guesses: the inputs that the others are expected to give, and the step that is made from them and the own inputs.
 
 use crate::client::worlds::lockstep::{Frame, Lockstep};
 use crate::game::Game;
@@ -7,13 +7,13 @@ use crate::tick::Tick;
 use crate::world::stepper::TickCauses;
 
 impl<G: Game> Lockstep<G> {
-    /// What the player has done in a tick; `None` for one that is long ago, or that no input was made for.
+    /// The player's own input in a tick; `None` for a tick that is long ago, or that no input was made for.
     pub(crate) fn mine(&self, tick: Tick) -> Option<G::Input> {
         self.inputs.at(tick).map(|action| action.input)
     }
 
-    /// What everyone does in `tick`, by what they did last: the player's own input where there is one, the others as
-    /// before.
+    /// The inputs of all players in `tick`, guessed from their last ones: the player's own input where there is one,
+    /// and for the others the same as before, without the fields that count once.
     pub(crate) fn guess_inputs(&self, tick: Tick) -> LastInputs<G::Input> {
         let last = &self.newest().last_inputs;
         let mut guess = *last;
@@ -24,7 +24,7 @@ impl<G: Game> Lockstep<G> {
         guess
     }
 
-    /// Makes `tick` from the world of the newest frame and fills `frame` with what comes out.
+    /// Makes `tick` from the world of the newest frame and fills `frame` with the result.
     pub(crate) fn step(&mut self, tick: Tick, frame: &mut Frame<G>) {
         let place = self.place_of_tick(tick);
         let roster = place.map_or(&[][..], |at| &self.known_ticks[at].roster);

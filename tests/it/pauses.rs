@@ -1,0 +1,199 @@
+//! Pauses of the network, of a player's device and of the server, at any moment: play goes on within a second after
+//! the end, and no command is lost or executed twice.
+
+use crate::seeds;
+use tickwire::link::LinkProfile;
+use tickwire::{Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step};
+use tickwire_bench::harness::{Pause, Play};
+
+/// Up to this length a pause is survived on the same connection.
+const SAME_CONNECTION_MS: u32 = 4_000;
+
+/// So soon after the end of a pause everything is as before.
+const RECOVERY_MS: u32 = 1_000;
+
+/// Ticks by which the input lead may differ from its value before the pause.
+const LEAD_TICKS: i64 = 4;
+
+#[derive(Input, Clone, Copy, Default, PartialEq)]
+struct Press {
+    /// A command: not repeated when the next input is late.
+    #[input(once)]
+    pressed: bool,
+    /// Held: repeated when the next input is late.
+    #[input(range = -1..=1)]
+    stick: i8,
+}
+
+#[derive(State, Clone, Default)]
+struct Counter {
+    #[state(owner)]
+    seat: Option<Seat>,
+    presses: u16,
+    #[state(range = 0..=40_000, smooth)]
+    at: u16,
+}
+
+macro_rules! counting_game {
+    ($name:ident, $text:literal, $mode:expr) => {
+        /// Counts each player's commands.
+        #[derive(State, Clone, Default)]
+        struct $name {
+            counters: tickwire::Table<Counter>,
+        }
+
+        impl Game for $name {
+            type Input = Press;
+            type Event = ();
+            type Options = ();
+            const RULES: Rules = Rules::new($text, 30).seats(4).mode($mode);
+
+            fn new((): &()) -> Self {
+                Self::default()
+            }
+
+            fn join(&mut self, seat: Seat) {
+                self.counters.insert(Counter { seat: Some(seat), at: 20_000, ..Counter::default() });
+            }
+
+            fn leave(&mut self, seat: Seat, _: Leave) {
+                self.counters.retain(|_, counter| counter.seat != Some(seat));
+            }
+
+            fn step(&mut self, tick: &mut Step<'_, Self>) {
+                for counter in self.counters.values_mut() {
+                    let input = counter.seat.map(|seat| tick.input(seat)).unwrap_or_default();
+                    counter.presses += u16::from(input.pressed);
+                    counter.at = counter.at.saturating_add_signed(i16::from(input.stick));
+                }
+            }
+        }
+
+        impl Counting for $name {
+            fn presses(&self, seat: Seat) -> Option<u16> {
+                self.counters.values().find(|counter| counter.seat == Some(seat)).map(|counter| counter.presses)
+            }
+        }
+    };
+}
+
+/// A game that knows how often its players have pressed.
+trait Counting: Game<Input = Press> {
+    fn presses(&self, seat: Seat) -> Option<u16>;
+}
+
+counting_game!(Snapped, "pauses-snapshot", Mode::Snapshot { every_ticks: 1 });
+counting_game!(Sparse, "pauses-sparse", Mode::Snapshot { every_ticks: 2 });
+counting_game!(Stepped, "pauses-lockstep", Mode::Lockstep { rollback_ticks_max: 8 });
+
+/// The hands of a player: presses now and then, each in one input.
+struct Hands {
+    dice: Rng,
+    newest: u32,
+    presses: u16,
+    stops: bool,
+}
+
+impl Hands {
+    /// Counts the presses that were made since the last frame, and decides on the next input.
+    fn play<G: Counting>(&mut self, client: &mut tickwire_bench::harness::Client<G>) {
+        let newest = client.session.predicted_tick().0;
+        let made = newest.saturating_sub(self.newest);
+        if made == 0 {
+            return;
+        }
+        let pressed = client.hands.is_some_and(|hands| hands.pressed);
+        // A call that makes several ticks puts what the hands do into each of them.
+        self.presses += if pressed && self.newest > 0 { u16::try_from(made).expect("a few ticks") } else { 0 };
+        self.newest = newest;
+        let (pressed, stick) = (self.dice.below(5) == 0 && !self.stops, self.dice.below(3) as i8 - 1);
+        client.hands = Some(Press { pressed, stick });
+    }
+}
+
+fn play_through_a_pause<G: Counting>(seed: u64, kind: Pause) {
+    let mut dice = Rng::new(seed);
+    let link = LinkProfile { latency_ms: dice.below(120), jitter_ms: dice.below(20), ..LinkProfile::default() };
+    let pause_ms = 300 + dice.below(9_700);
+    let mut play: Play<G> = Play::new(seed, 2, link);
+    let mut hands: Vec<Hands> =
+        (0..2).map(|_| Hands { dice: Rng::new(dice.next_u64()), newest: 0, presses: 0, stops: false }).collect();
+    let run = |play: &mut Play<G>, hands: &mut Vec<Hands>, milliseconds: u32| {
+        let until_us = play.now_us() + u64::from(milliseconds) * 1_000;
+        while play.now_us() < until_us {
+            play.watch_ticks(1, |index, client, _| hands[index].play(client));
+        }
+    };
+    run(&mut play, &mut hands, 3_000 + dice.below(2_000));
+    let context = format!("{} seed {seed}: {kind:?} for {pause_ms} ms, {link}", G::RULES.name);
+    let before: Vec<_> = play.clients.iter().map(|client| client.session.stats().clone()).collect();
+    let seats: Vec<_> = play.clients.iter().map(|client| client.session.seat()).collect();
+    let closes: Vec<_> = play.clients.iter().map(|client| client.closes.len()).collect();
+    play.pause(kind, 0, pause_ms);
+    run(&mut play, &mut hands, pause_ms + RECOVERY_MS);
+    for (index, client) in play.clients.iter().enumerate() {
+        let (session, before) = (&client.session, &before[index]);
+        let stats = session.stats();
+        assert!(session.is_connected(), "client {index} is not back; {context}");
+        assert_eq!(session.seat(), seats[index], "client {index} has another seat; {context}");
+        if pause_ms <= SAME_CONNECTION_MS || index > 0 && kind != Pause::Server {
+            assert_eq!(client.closes.len(), closes[index], "client {index} was closed; {context}");
+            assert_eq!(stats.welcomes, before.welcomes, "client {index} had to reconnect; {context}");
+        }
+        let lead = i64::from(stats.input_lead_ticks);
+        let was = i64::from(before.input_lead_ticks);
+        assert!((lead - was).abs() <= LEAD_TICKS, "client {index}: a lead of {lead} ticks, before {was}; {context}");
+        let age = play.room.summary().tick.since(session.interpolation().newest_tick());
+        let trip_ticks = i64::from((link.latency_ms + 2 * link.jitter_ms) * G::RULES.tick_rate_hz / 1_000) + 3;
+        assert!(age <= trip_ticks, "client {index} is {age} ticks behind; {context}");
+    }
+    // The hands rest, and everything that was given arrives.
+    hands.iter_mut().for_each(|hands| hands.stops = true);
+    run(&mut play, &mut hands, 4_000);
+    play.assert_same_worlds();
+    for (index, client) in play.clients.iter().enumerate() {
+        assert_eq!(client.session.stats().hash_mismatches, 0, "client {index}; {context}");
+        let seat = client.session.seat().expect("a player");
+        let executed = play.room.checkpoint().world.presses(seat).expect("the player has a counter");
+        assert_eq!(executed, hands[index].presses, "client {index}: presses executed, and made; {context}");
+    }
+}
+
+fn play_through_pauses<G: Counting>(kind: Pause) {
+    for seed in 0..u64::from(seeds(12)) {
+        play_through_a_pause::<G>(seed, kind);
+    }
+}
+
+#[test]
+fn a_pause_of_the_network_costs_what_it_lasts() {
+    play_through_pauses::<Snapped>(Pause::Network);
+    play_through_pauses::<Sparse>(Pause::Network);
+}
+
+#[test]
+fn a_pause_of_the_network_costs_what_it_lasts_in_lockstep() {
+    play_through_pauses::<Stepped>(Pause::Network);
+}
+
+#[test]
+fn a_pause_of_the_device_costs_what_it_lasts() {
+    play_through_pauses::<Snapped>(Pause::Device);
+    play_through_pauses::<Sparse>(Pause::Device);
+}
+
+#[test]
+fn a_pause_of_the_device_costs_what_it_lasts_in_lockstep() {
+    play_through_pauses::<Stepped>(Pause::Device);
+}
+
+#[test]
+fn a_pause_of_the_server_costs_what_it_lasts() {
+    play_through_pauses::<Snapped>(Pause::Server);
+    play_through_pauses::<Sparse>(Pause::Server);
+}
+
+#[test]
+fn a_pause_of_the_server_costs_what_it_lasts_in_lockstep() {
+    play_through_pauses::<Stepped>(Pause::Server);
+}
