@@ -329,8 +329,15 @@ mod tests {
 
     fn welcome() -> Vec<u8> {
         let ada = Player { seat: Seat::default(), name: "Ada".into(), bot: false, away: false };
-        Welcome { seat: Some(Seat::default()), tick: Tick(500), resume: [0xa5; 16], resumed: false, players: vec![ada] }
-            .encode()
+        Welcome {
+            seat: Some(Seat::default()),
+            tick: Tick(500),
+            resume: [0xa5; 16],
+            resumed: false,
+            newest_input: None,
+            players: vec![ada],
+        }
+        .encode()
     }
 
     fn line(number: u32) -> Vec<u8> {

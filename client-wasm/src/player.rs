@@ -211,6 +211,7 @@ impl<G: Stage> Play for Player<G> {
             seat: session.seat(),
             resume: session.resume_token(),
             connected: session.is_connected(),
+            link: session.link_state(now_us),
             players,
             tick,
             predicted_tick: session.predicted_tick(),

@@ -2,7 +2,7 @@
 
 use crate::json::Json;
 use std::collections::VecDeque;
-use tickwire::client::Stats;
+use tickwire::client::{LinkState, Stats};
 use tickwire::message::control::{Player, ResumeToken};
 use tickwire::{Color, Figure, Seat, Tick};
 
@@ -19,6 +19,7 @@ pub(crate) struct Report {
     pub(crate) seat: Option<Seat>,
     pub(crate) resume: Option<ResumeToken>,
     pub(crate) connected: bool,
+    pub(crate) link: LinkState,
     /// All players in the room, each with place, score and colour in the picture; `None` for a player not in it.
     pub(crate) players: Vec<(Player, Option<Figure>)>,
     /// The newest tick that the server sent.
@@ -78,6 +79,16 @@ impl Report {
         let other = |(seat, at): (Seat, tickwire::math::Vec2)| {
             Json::object([("seat", seat.number().into()), ("x", at.x.into()), ("y", at.y.into())])
         };
+        let (link, silence_us, tries) = match self.link {
+            LinkState::Connecting => ("connecting", 0, 0),
+            LinkState::Fine => ("fine", 0, 0),
+            LinkState::Quiet { silence_us } => ("quiet", silence_us, 0),
+            LinkState::Silent { silence_us } => ("silent", silence_us, 0),
+            LinkState::Unreachable => ("offline", 0, 0),
+            // The attempt that is under way counts.
+            LinkState::Reconnecting { attempts } => ("reconnecting", 0, attempts),
+            LinkState::Over => ("over", 0, 0),
+        };
         Json::object([
             ("game", wire.game.into()),
             ("code", wire.code.into()),
@@ -99,6 +110,9 @@ impl Report {
             ("desyncs", stats.desyncs.into()),
             ("desyncs_healed", stats.desyncs_healed.into()),
             ("connected", self.connected.into()),
+            ("link", link.into()),
+            ("silent_ms", milliseconds(silence_us).into()),
+            ("tries", tries.into()),
             ("own", own.into()),
             ("others", Json::List(shown(false).map(other).collect())),
             ("bytes_out_per_s", wire.bytes_out_per_s.into()),
@@ -181,6 +195,7 @@ mod tests {
             seat: Seat::new(1),
             resume: None,
             connected: true,
+            link: LinkState::Silent { silence_us: 2_500_000 },
             players: vec![
                 (player(0, true), figure(1.0, -3)),
                 (player(1, false), figure(2.25, 4)),

@@ -14,7 +14,7 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
-    /// Nanoseconds since the start; good for 584 years.
+    /// Nanoseconds since the start; a `u64` is enough for 584 years.
     pub(crate) fn now_ns(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
@@ -24,13 +24,14 @@ impl Clock {
         self.now_ns() / 1_000
     }
 
-    /// From now to a moment since the start; nothing when it is over.
+    /// The time from now to `at_ns`, which counts since the start; zero when `at_ns` has passed.
     pub(crate) fn until(&self, at_ns: u64) -> Duration {
         Duration::from_nanos(at_ns.saturating_sub(self.now_ns()))
     }
 }
 
-/// Nanoseconds that the calling thread has been on a core. A system call: 0.2 to 0.5 us, many times the other clock.
+/// Nanoseconds for which the calling thread has run on a core. Reading them is a system call of 0.2 to 0.5 us, many
+/// times the cost of the other clock.
 pub(crate) fn thread_cpu_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let part = |part: i64| u64::try_from(part).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What an operator chooses: command line over environment over file over default.
+//! The settings of an operator: command line over environment over file over default.
 
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use thiserror::Error;
 
-/// How a server is run.
+/// The configuration of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Where players connect. Default 127.0.0.1:8080; port 0 is any free one.
+    /// The address that players connect to. Default 127.0.0.1:8080; port 0 stands for any free one.
     pub listen: SocketAddr,
-    /// Where metrics are; `None` for nowhere. Default 127.0.0.1:9090; port 0 is any free one.
+    /// The address of the admin listener, which serves metrics; `None` for no such listener. Default 127.0.0.1:9090;
+    /// port 0 stands for any free one.
     pub admin_listen: Option<SocketAddr>,
-    /// Threads that hold rooms, 1 to 256. Default: one per core.
+    /// Shard threads, which own the rooms: 1 to 256. Default: one per core.
     pub shards: usize,
     /// Origins (`https://play.example`) whose pages may connect, besides the server's own. Default: none.
     pub origins: Vec<String>,
-    /// Folder for what is found out about clients whose worlds differ; `None` for nowhere. Default:
-    /// `tickwire-autopsies` in the system's folder for temporary files.
+    /// Folder for autopsies, the reports on clients whose worlds differ from the server's; `None` to write none.
+    /// Default: `tickwire-autopsies` in the system's folder for temporary files.
     pub autopsies: Option<PathBuf>,
 }
 
@@ -36,7 +37,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Any free ports of this machine and one shard: for tests and load tests, several at a time.
+    /// Free ports of the loopback address and one shard: for tests and load tests, of which several may run at once.
     #[must_use]
     pub fn on_free_ports() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -44,7 +45,7 @@ impl Config {
     }
 }
 
-/// Where the admin listener is: an address, or `0` or `off` for nowhere.
+/// The address of the admin listener: `0` or `off` stands for no listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct AdminListen(pub Option<SocketAddr>);
@@ -65,7 +66,7 @@ impl TryFrom<String> for AdminListen {
     }
 }
 
-/// Where autopsies go: a folder, or `off` for nowhere.
+/// The folder of autopsies: `off` stands for none, so that no autopsy is written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub struct AutopsyFolder(pub Option<PathBuf>);
@@ -76,7 +77,8 @@ impl From<String> for AutopsyFolder {
     }
 }
 
-/// Settings that may each be missing: a configuration file, or the command line with the environment.
+/// Settings, each of which may be missing: those of a configuration file, or those of the command line and the
+/// environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -92,23 +94,23 @@ pub struct Settings {
     pub autopsies: Option<AutopsyFolder>,
 }
 
-/// A configuration file could not be used.
+/// The reason for which a configuration file could not be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
-    /// It could not be read.
+    /// The file could not be read.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason that the system gave.
         source: std::io::Error,
     },
-    /// It is not TOML, or names a setting that there is not.
+    /// The file is not TOML, or it names a setting that does not exist.
     #[error("{} is not a configuration", path.display())]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// The place in the file and the reason.
         source: Box<toml::de::Error>,
     },
 }
@@ -117,7 +119,7 @@ impl Settings {
     /// The settings of a TOML file.
     ///
     /// # Errors
-    /// When the file cannot be read or has anything unknown in it.
+    /// When the file cannot be read, or has an unknown setting or an invalid value.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let path = path.to_owned();
         match std::fs::read_to_string(&path) {
@@ -126,7 +128,7 @@ impl Settings {
         }
     }
 
-    /// These settings, and those of `fallback` where there are none.
+    /// These settings; those of `fallback` stand in where a setting is missing.
     #[must_use]
     pub fn or(self, fallback: Self) -> Self {
         Self {
@@ -138,7 +140,7 @@ impl Settings {
         }
     }
 
-    /// The configuration with defaults where nothing was set.
+    /// The configuration, with the default for every setting that is missing.
     #[must_use]
     pub fn into_config(self) -> Config {
         let default = Config::default();
@@ -157,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearer_setting_wins() {
+    fn a_setting_of_the_command_line_wins_over_the_file() {
         let file: Settings = toml::from_str("listen = \"0.0.0.0:80\"\nadmin_listen = \"off\"\nshards = 3").unwrap();
         let command_line = Settings { shards: Some(1), ..Settings::default() };
         let config = command_line.or(file).into_config();
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_setting_is_an_error() {
+    fn a_misspelt_or_invalid_setting_is_an_error() {
         assert!(toml::from_str::<Settings>("lissten = \"0.0.0.0:80\"").is_err());
         assert!(toml::from_str::<Settings>("listen = \"somewhere\"").is_err());
     }

@@ -1,4 +1,4 @@
-//! The one place where games of different types meet: a room behind a trait object. Inside, nothing is dynamic.
+//! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
 use crate::room::{Autopsy, Counters, Entered, GameSchemas, MemberId, Room, SnapshotPoll, Summary};
 use serde_json::Value;
@@ -8,9 +8,9 @@ use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
 use tickwire::{Game, Rules};
 
-/// [`Room`] without its game's type; each method is the room's own.
+/// [`Room`] without the type of its game; each method is that of the room.
 ///
-/// It can move to another thread, with everything in it: to the slow lane.
+/// A room can move to another thread, with everything in it: to the slow lane and back.
 pub(crate) trait DynRoom: Send {
     fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode>;
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode>;
@@ -66,7 +66,8 @@ impl<G: Game> DynRoom for Room<G> {
     }
 }
 
-/// How a room is to be made; it travels to the shard, the room itself never does.
+/// The plan by which a shard makes a room. The plan travels from the net thread to the shard; the room itself never
+/// does.
 #[derive(Debug)]
 pub(crate) struct RoomPlan {
     /// Seed of the room's random numbers.
@@ -84,9 +85,10 @@ type CheckOptions = fn(&Value) -> Result<(), serde_json::Error>;
 #[derive(Clone)]
 pub(crate) struct OfferedGame {
     pub(crate) rules: Rules,
-    /// Makes a room, on the shard's thread. What it shares with other rooms of the game is in here.
+    /// Makes a room, on the shard's thread. The closure holds the schemas that the room shares with other rooms of the
+    /// game.
     pub(crate) make: MakeRoom,
-    /// Whether these are options of the game, before anything is made.
+    /// Checks whether a JSON value is options of the game, before anything is made.
     pub(crate) check: CheckOptions,
 }
 

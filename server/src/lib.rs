@@ -5,9 +5,9 @@
 //! shard thread socket → frame → Room (tick) → snapshot → socket
 //! ```
 //!
-//! * [`room`] is without sockets, clocks and threads.
-//! * A shard owns its rooms and their sockets; nothing is locked or waited for in a tick.
-//! * What a peer does wrong ends its connection; what the server does wrong in a room ends that room.
+//! * [`room`] has no sockets, clocks or threads.
+//! * A shard owns its rooms and their sockets; a tick takes no lock and waits for nothing.
+//! * A peer's fault ends the connection of that peer; a fault of the server in a room ends that room.
 //!
 //! ```no_run
 //! use tickwire_games::{Arena, Paddles};

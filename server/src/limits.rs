@@ -3,22 +3,22 @@
 use std::time::Duration;
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
 
-/// Bytes of a request's head; more is answered with 431. The least that hyper accepts.
+/// Bytes of a request's head; a larger head is answered with 431. This is the least that hyper accepts as a limit.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 8_192;
 
-/// Headers of a request; more is answered with 431.
+/// Headers of a request; a request with more is answered with 431.
 pub const REQUEST_HEADERS_MAX: usize = 32;
 
-/// A request's head has to be complete after so long, an idle connection is closed after so long.
+/// Time within which a request's head has to be complete, and after which an idle connection is closed.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes of a request's body; more is answered with 413.
+/// Bytes of a request's body; a larger body is answered with 413.
 pub const REQUEST_BODY_BYTES_MAX: usize = 4_096;
 
-/// A request's body has to be complete after so long (408).
+/// Time within which a request's body has to be complete (408).
 pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection that is not upgraded ends after so long, however busy: a reader that crawls does not stay.
+/// Lifetime of a connection that is not upgraded, however busy it is: a peer that reads very slowly must not stay.
 pub const HTTP_CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Connections that are not in a room yet; further ones wait in the kernel's backlog.
@@ -30,46 +30,50 @@ pub const PENDING_CONNECTIONS_PER_ADDRESS_MAX: u32 = 20;
 /// Connections of one address in rooms; further ones are refused (1013).
 pub const SEATED_CONNECTIONS_PER_ADDRESS_MAX: u32 = 64;
 
-/// Connections that the kernel keeps while nobody accepts them.
+/// Connections that the kernel keeps until the net thread accepts them.
 pub const LISTEN_BACKLOG: i32 = 1_024;
 
-/// Pause after a failed accept: the usual reason is that the process has no file descriptor left.
+/// Pause after a failed accept, and while [`PENDING_CONNECTIONS_MAX`] connections are pending. The usual reason of a
+/// failure is that the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The hello has to come so soon after the upgrade (4008).
+/// Time after the upgrade within which the hello has to arrive (4008).
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// After a close frame, input is drained for so long: a reset would eat the code.
+/// Time for which input is read and discarded after a close frame: a reset would make the peer lose the close code.
 pub const CLOSE_DRAIN: Duration = Duration::from_secs(1);
 
-/// Frames that one message may be cut into (1009): empty ones cost the sender almost nothing.
+/// Frames that one message may be cut into (1009). The limit in bytes does not stop empty frames, and those cost the
+/// sender almost nothing.
 pub const FRAGMENTS_MAX: u32 = 16;
 
-/// Payload of a control frame in bytes, by RFC 6455 (1002).
+/// Bytes of a control frame's payload, by RFC 6455 (1002).
 pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
 
-/// Control frames a client may send per second in the long run (1008).
+/// Control frames that a client may send per second in the long run (1008).
 pub const CONTROL_FRAMES_PER_SECOND: u32 = 10;
 
-/// Control frames that may come at once.
+/// Control frames that a client may send at once.
 pub const CONTROL_FRAMES_BURST: u32 = 20;
 
-/// Read buffer of a connection in bytes: what one tick takes in of it at the most.
+/// Read buffer of a connection in bytes: a tick reads no more than this from one connection.
 pub const READ_BUFFER_BYTES: usize = 4_096;
 
-/// Messages besides the snapshot that one write carries, in bytes; the rest follows with the next tick.
+/// Bytes of messages besides the snapshot after which a write takes no further message; the rest follows with the next
+/// tick.
 pub const CONTROL_WRITE_BYTES_MAX: usize = 32_768;
 
-/// A connection whose bytes have not left after so long is closed (4007).
+/// Time after which a connection is closed if the kernel has still not taken all bytes of a write (4007).
 pub const WRITE_STALL_MAX: Duration = Duration::from_secs(5);
 
-/// The kernel's send buffer per connection in bytes: it hides what is stale, so it is small.
+/// The kernel's send buffer per connection in bytes. It is small, because snapshots that wait in it become stale
+/// unnoticed.
 pub const SEND_BUFFER_BYTES: usize = 65_536;
 
-/// Bytes that the kernel accepts ahead of what it has sent.
+/// Unsent bytes of a connection up to which the kernel accepts more.
 pub const NOT_SENT_LOW_WATER_BYTES: u32 = 16_384;
 
-/// A peer that acknowledges nothing on the TCP level for so long is gone.
+/// Time without any acknowledgement on the TCP level after which a peer counts as gone.
 pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Rooms of a server; further ones are refused (503).
@@ -87,135 +91,143 @@ pub const MATCHES_PER_MINUTE: u32 = 20;
 /// Codes without a room that one address may ask for per minute (429, and 4006 in a hello).
 pub const FAILED_LOOKUPS_PER_MINUTE: u32 = 10;
 
-/// Addresses whose use is remembered per limit; the memory of a flood from many is bounded by it.
+/// Addresses whose usage is remembered per limit. This bounds the memory that a flood from many addresses takes.
 pub const ADDRESSES_MAX: usize = 65_536;
 
-/// A room's code stays unused for so long after the room is gone: an old link must not lead to strangers.
+/// Time for which a room's code stays unused after the room has ended: an old link must not lead to strangers.
 pub const CODE_REST: Duration = Duration::from_secs(3_600);
 
-/// A seat of a quick match is kept so long for whoever was sent there.
+/// Time for which a quick match keeps a seat for a player that was sent there.
 pub const SEAT_RESERVATION: Duration = Duration::from_secs(5);
 
-/// A lost player's seat is held for so long.
+/// Seconds for which the seat of a player whose connection is lost is held.
 pub const HELD_SEAT_SECONDS: u32 = 30;
 
-/// Snapshots may be so far ahead of what a member acknowledged; then they wait.
+/// Seconds' worth of snapshots that a member may have in flight, sent and not acknowledged; further ones wait.
 pub const SEND_WINDOW_SECONDS: u32 = 1;
 
-/// A member whose acknowledgements lag by more is closed (4007).
+/// Age in seconds of the oldest snapshot in flight; a member for which it is higher is closed (4007).
 pub const LAG_SECONDS_MAX: u32 = 5;
 
-/// A member that says nothing for longer is closed (4008).
+/// Seconds for which a member may send nothing; after that it is closed (4008).
 pub const SILENCE_SECONDS_MAX: u32 = 15;
 
-/// A quick match waits so long for people before bots fill up.
+/// Seconds for which a quick match waits for people before bots take the free seats.
 pub const FILL_SECONDS: u32 = 2;
 
-/// A room without anybody goes after so long.
+/// Seconds after which a room ends in which no person has a seat, a held one included.
 pub const EMPTY_SECONDS: u32 = 60;
 
-/// Messages a member may send per tick in the long run, in halves.
+/// Messages that a member may send per tick in the long run, in halves of a message.
 pub const MESSAGES_PER_TICK_HALVES: i64 = 3;
 
-/// Messages that may come at once after a stalled connection recovers, in seconds' worth of ticks.
+/// Messages that may arrive at once after a stalled connection recovers, in seconds' worth of ticks: one message per
+/// tick.
 pub const MESSAGE_BURST_SECONDS: u32 = 10;
 
-/// What a room has learnt of its bytes is published so soon at the first.
+/// Seconds after which a room first publishes the priors that it has learnt from its messages.
 pub const PRIORS_FIRST_SECONDS: u32 = 4;
 
-/// And so often after that, if it pays.
+/// Seconds between later publications of priors, each of which is made only if it pays for its bytes.
 pub const PRIORS_SECONDS: u32 = 30;
 
-/// Ticks of a lockstep room that are kept as they were sent, in seconds: who missed more starts from a whole world.
+/// Seconds' worth of ticks that a lockstep room keeps as they were sent: a member that missed more starts from a full
+/// state.
 pub const MISSED_SECONDS_MAX: u32 = 6;
 
-/// Whole worlds of a lockstep room that are kept, in seconds: newcomers start there, and differences are looked for.
+/// Seconds' worth of full states that a lockstep room keeps: newcomers start from the newest one, and the search for a
+/// difference starts from one of them.
 pub const KEYFRAME_SECONDS: u32 = 2;
 
-/// Spectators of a room; further ones are told that it is full (4004).
+/// Spectators of a room; a further one is refused because the room is full (4004).
 pub const SPECTATORS_MAX: usize = 64;
 
-/// Fields that an autopsy names; a client in whose world more differs starts over.
+/// Fields that an autopsy names; a client whose world differs in more starts over.
 pub const AUTOPSY_DIFFERENCES_MAX: usize = 64;
 
 /// Inputs that an autopsy lists.
 pub const AUTOPSY_INPUTS_MAX: usize = 512;
 
-/// Bytes of the world that an autopsy can be run again from; of a larger one it has none.
+/// Bytes of the full state and the tick inputs from which an autopsy can be replayed; when they are more, the autopsy
+/// has no replay.
 pub const AUTOPSY_REPLAY_BYTES_MAX: usize = 131_072;
 
-/// Autopsies that wait in a room to be written.
+/// Autopsies that may wait in a room until they are written; further ones are lost.
 pub const AUTOPSIES_WAITING_MAX: usize = 8;
 
-/// Autopsies that a server writes; it is the first ones that say why.
+/// Autopsies that a server writes. The first ones are those that show the cause.
 pub const AUTOPSIES_MAX: usize = 1_000;
 
-/// Keyframes a member may ask for per second.
+/// Keyframes that a member may ask for per second.
 pub const KEYFRAMES_PER_SECOND: u32 = 2;
 
-/// Acknowledged hashes in a row that may differ before a client that says nothing of it starts over from a keyframe.
+/// Acknowledged hashes in a row that may differ before a client that does not dispute them itself starts over from a
+/// keyframe.
 pub const UNDISPUTED_MAX: u32 = 8;
 
-/// Differing worlds within a minute after which a member is closed (4011).
+/// Differences within a minute at which a member is closed, because its world keeps differing (4011).
 pub const MISMATCHES_PER_MINUTE_MAX: u32 = 3;
 
-/// Messages besides snapshots that wait for a member; one more closes it (4007).
+/// Messages besides snapshots that may wait for a member; one more closes the member (4007).
 pub const MEMBER_MESSAGES_MAX: usize = 64;
 
-/// Phases over which rooms of one rate are spread.
+/// Phases over which the rooms of one tick rate are spread.
 pub const PHASES: u32 = 8;
 
 /// Rooms that a phase holds before the next one is opened: about a millisecond of work.
 pub const PHASE_ROOMS: usize = 16;
 
-/// Ticks a room makes at once when it is late.
+/// Ticks that a late room makes at once.
 pub const CATCH_UP_TICKS_MAX: u32 = 2;
 
-/// Ticks a room may be behind; what is beyond is dropped and counted.
+/// Ticks that a room may be behind; ticks beyond that are dropped and counted.
 pub const DEBT_TICKS_MAX: u64 = 5;
 
-/// Rooms that fill a shard, by its phases: a room's budget is its tick's period over so many, at 30 Hz 260 us.
+/// Rooms that fill a shard: as many as its phases hold. The tick budget of a room is the period of its ticks divided by
+/// this number, at 30 Hz 260 us.
 pub const BUDGETS_PER_TICK: u64 = PHASES as u64 * PHASE_ROOMS as u64;
 
-/// Budgets that a room's turn may take; it delays whoever is due meanwhile by that. At 30 Hz 2.1 ms.
+/// Tick budgets that a room's turn may take. A turn delays the rooms that are due meanwhile by as long as it takes, at
+/// 30 Hz by up to 2.1 ms.
 pub const TURN_BUDGETS_MAX: u64 = 8;
 
-/// Turns that may be too long before the room has to leave its shard for the slow lane. One that is n times too long
-/// counts n times, up to [`LONG_TURN_WEIGHT_MAX`]; one that is not too long takes one off.
+/// Turns that may be too long before the room has to leave its shard for the slow lane. A turn that is n times too long
+/// counts n times, up to [`LONG_TURN_WEIGHT_MAX`]; a turn that is not too long takes one off the count.
 pub const LONG_TURNS_MAX: u64 = 30;
 
-/// What one turn counts at the most: a machine that stands still for a moment is not the room's fault.
+/// The most that one turn counts: the room is not at fault when the whole host stands still for a moment.
 pub const LONG_TURN_WEIGHT_MAX: u64 = 10;
 
-/// For so long after a turn that was long by the clock, a room's turns are measured in CPU time.
+/// Seconds for which a room's turns are measured in CPU time after a turn that was long by the clock.
 pub const SUSPICION_SECONDS: u64 = 1;
 
-/// A room in the slow lane comes back after so many seconds' worth of turns without being slow; each time that it has
-/// to go again they are doubled, up to [`SLOW_LANE_SECONDS_MAX`].
+/// Seconds' worth of turns without being slow after which a room comes back from the slow lane. Each further move to
+/// the lane doubles them, up to [`SLOW_LANE_SECONDS_MAX`].
 pub const SLOW_LANE_SECONDS_MIN: u64 = 5;
 
-/// A room that behaves comes back after so long, however often it had to go: eleven minutes.
+/// The longest of these stays, however often the room had to move: eleven minutes.
 pub const SLOW_LANE_SECONDS_MAX: u64 = 640;
 
-/// Who looks for a room is sent to the slow lane so many times: it may leave again while they are on the way.
+/// Times that a joining connection is redirected from a shard to its slow lane. The room may leave the lane again while
+/// the connection is on its way, so one redirection is not always enough.
 pub const DETOURS_MAX: u8 = 3;
 
-/// How much a slow lane gives way to shards where the cores are busy: niceness above that of the process.
+/// Niceness of a slow lane above that of the process: where the cores are busy, a slow lane gives way to shards.
 pub const SLOW_LANE_NICENESS: i32 = 10;
 
-/// Shard threads at the most.
+/// Shard threads of a server at the most.
 pub const SHARDS_MAX: usize = 256;
 
-/// File descriptors that are asked for at the start, if the hard limit allows.
+/// File descriptors that the server asks for at its start, as far as the hard limit allows.
 pub const FILE_DESCRIPTORS: u64 = 65_536;
 
 const _: () = assert!(
     READ_BUFFER_BYTES >= CLIENT_MESSAGE_BYTES_MAX + 14,
     "the largest message fits into the read buffer with its frame head"
 );
-const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a debt is worked off in steps");
-const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn condemns no room");
+const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a late room makes up for its debt in steps");
+const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn alone moves no room to the slow lane");
 const _: () = assert!(SLOW_LANE_SECONDS_MIN <= SLOW_LANE_SECONDS_MAX, "a stay is doubled up to the longest");
-const _: () = assert!(LAG_SECONDS_MAX < MISSED_SECONDS_MAX, "who is not given up misses nothing");
-const _: () = assert!(SEND_WINDOW_SECONDS < LAG_SECONDS_MAX, "snapshots wait before the member is given up");
-const _: () = assert!(LAG_SECONDS_MAX < SILENCE_SECONDS_MAX, "a member that acknowledges nothing is slow first");
+const _: () = assert!(LAG_SECONDS_MAX < MISSED_SECONDS_MAX, "a member that is not closed finds every tick that it missed");
+const _: () = assert!(SEND_WINDOW_SECONDS < LAG_SECONDS_MAX, "snapshots wait before the member is closed");
+const _: () = assert!(LAG_SECONDS_MAX < SILENCE_SECONDS_MAX, "a member that acknowledges nothing is too slow before it is silent");

@@ -1,6 +1,6 @@
-//! The lobby: which rooms there are, under which codes, on which shards, and who is sent where.
+//! The lobby: the rooms that exist, their codes and shards, and the choice of a room for a quick match.
 //!
-//! It lives on the net thread alone and knows rooms from the shards' reports; it holds no socket and no clock.
+//! The lobby lives on the net thread alone and knows rooms from the shards' reports; it holds no socket and no clock.
 
 mod code;
 mod directory;
@@ -8,6 +8,7 @@ mod directory;
 pub use code::{CODE_ALPHABET, Code};
 pub(crate) use directory::{Directory, Place, RoomEntry, Wanted};
 
-/// A room's name inside the server, never given twice. Codes are for people, and rest after use.
+/// The identity of a room inside the server, never given twice. Codes are for people, and a code rests after its room
+/// has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RoomId(pub(crate) u64);

@@ -1,4 +1,4 @@
-//! What the net thread and the shards tell each other.
+//! The messages between the net thread and the shards.
 
 use crate::games::{OfferedGame, RoomPlan};
 use crate::lobby::RoomId;
@@ -10,50 +10,50 @@ use std::net::TcpStream;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
 
-/// What the net thread tells a shard.
+/// A message from the net thread to a shard.
 pub(crate) enum Command {
-    /// A room is to be made.
+    /// The shard is to make a room.
     Open { room: RoomId, game: OfferedGame, plan: RoomPlan },
-    /// Somebody comes, who has been sent to the slow lane so many times.
+    /// A connection is to enter a room; `detours` counts how often it was redirected to the slow lane.
     Enter { room: RoomId, arrival: Box<NewConnection>, detours: u8 },
-    /// All connections are to be closed, then the thread ends.
+    /// The shard is to close all connections and then to end its thread.
     Stop(CloseCode),
 }
 
-/// What a shard tells the net thread.
+/// A message from a shard to the net thread.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// Who is in a room.
+    /// The number of people or bots in a room has changed.
     Room { room: RoomId, summary: Summary },
-    /// A room is gone.
+    /// A room has ended, or could not be made.
     Gone { room: RoomId },
-    /// The world of a client in a room differed.
+    /// The world of a client in a room differed from the server's.
     Differed { room: RoomId, autopsy: Box<Autopsy> },
 }
 
-/// Somebody who was let through to a room's shard.
+/// A connection whose hello was accepted, on its way to the shard of its room.
 #[derive(Debug)]
 pub(crate) struct NewConnection {
-    /// Non-blocking.
+    /// The socket, which is non-blocking.
     pub(crate) stream: TcpStream,
-    /// With what came after the hello, if anything did.
+    /// The reader, with the bytes that arrived after the hello, if any did.
     pub(crate) reader: FrameReader,
     pub(crate) hello: Hello,
-    /// For coming back: fresh and random.
+    /// The token with which the player can come back to the seat: fresh and random.
     pub(crate) token: ResumeToken,
     pub(crate) counted: Counted,
 }
 
-/// The way to a shard, for those who know nothing of shards.
+/// The sender of commands to a shard, for modules that know nothing of shards.
 pub(crate) struct ShardLink(Box<dyn Fn(Command) -> bool + Send>);
 
 impl ShardLink {
-    /// A link over which `send` sends; it says whether anybody is there.
+    /// A link over which `send` sends; `send` returns whether the shard still receives.
     pub(crate) fn new(send: impl Fn(Command) -> bool + Send + 'static) -> Self {
         Self(Box::new(send))
     }
 
-    /// Tells the shard; false when it is not there any more.
+    /// Sends a command to the shard; false when the shard has ended.
     pub(crate) fn send(&self, command: Command) -> bool {
         (self.0)(command)
     }

@@ -1,4 +1,4 @@
-//! `tickwire serve`: the server with the games that come along.
+//! `tickwire serve`: the server with the games of `tickwire_games`.
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -10,7 +10,7 @@ use tickwire_games::for_each_game;
 use tickwire_server::{AdminListen, AutopsyFolder, Running, Server, Settings, Signals};
 use tracing_subscriber::EnvFilter;
 
-/// Exit code when the server could not start as it was asked to.
+/// Exit code of a server that could not start with the settings that it was given.
 const CANNOT_START: u8 = 2;
 
 #[derive(Debug, Parser)]
@@ -22,31 +22,32 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Runs the server until it gets SIGINT or SIGTERM.
+    /// Runs the server until it receives SIGINT or SIGTERM.
     Serve(Serve),
 }
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// Address for players [default: 127.0.0.1:8080].
+    /// Address that players connect to [default: 127.0.0.1:8080].
     #[arg(long, env = "TICKWIRE_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
-    /// Address for metrics, or 0 for none [default: 127.0.0.1:9090].
+    /// Address that serves metrics, or 0 for none [default: 127.0.0.1:9090].
     #[arg(long, env = "TICKWIRE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     admin_listen: Option<AdminListen>,
-    /// Threads that hold rooms [default: one per core].
+    /// Threads that own rooms [default: one per core].
     #[arg(long, env = "TICKWIRE_SHARDS", value_name = "N")]
     shards: Option<usize>,
     /// Another origin whose pages may connect, scheme and port included; repeatable.
     #[arg(long = "origin", env = "TICKWIRE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
     origins: Option<Vec<String>>,
-    /// Folder for autopsies of clients whose worlds differ, or off [default: tickwire-autopsies among temporary files].
+    /// Folder for autopsies, the reports on clients whose worlds differ, or off [default: tickwire-autopsies among
+    /// temporary files].
     #[arg(long, env = "TICKWIRE_AUTOPSIES", value_name = "FOLDER")]
     autopsies: Option<AutopsyFolder>,
-    /// TOML file with any of these settings; what is given here or in the environment comes first.
+    /// TOML file with any of these settings; the command line and the environment take precedence over it.
     #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What is logged: error, warn, info, debug, or filters by module.
+    /// Filter for the log: error, warn, info, debug, or filters by module.
     #[arg(long, env = "TICKWIRE_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
 }
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     match run(serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // With stderr closed there is nobody to tell.
+            // When stderr is closed, there is no place left for the message.
             let _ = writeln!(stderr(), "tickwire: {error:#}");
             ExitCode::from(CANNOT_START)
         }
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn run(serve: Serve) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&serve.log).with_context(|| format!("--log {} is no filter", serve.log))?;
+    let filter = EnvFilter::try_new(&serve.log).with_context(|| format!("--log {} is not a filter", serve.log))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
     let file = serve.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
     let Serve { listen, admin_listen, shards, origins, autopsies, .. } = serve;
@@ -79,7 +80,7 @@ fn run(serve: Serve) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One line for people and programs; everything else goes to the log.
+/// Prints one line for people and programs; everything else goes to the log.
 fn announce(running: &Running) -> anyhow::Result<()> {
     let admin =
         running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));

@@ -1,15 +1,16 @@
-//! A room: one game, its players, and what each of them is told, without a socket or a clock.
+//! A room: one game, its players and the messages for each of them, without a socket or a clock.
 //!
 //! ```text
 //! receive → InputBuffer ┐
-//! enter, lost → roster ─┴→ tick: Simulation → History → poll_snapshot: head + shared sections, or everyone's inputs
+//! enter, lost → roster ─┴→ tick: Simulation → History → poll_snapshot: head + shared sections, or tick inputs
 //! ```
 //!
-//! Whoever holds a room moves it on with [`Room::tick`] and carries the bytes; the same room runs under a shard,
-//! in the seeded tests and in benchmarks. A tick gives everything that happened in it as one value.
+//! The owner of a room advances it with [`Room::tick`] and carries the bytes. The same room runs under a shard, in the
+//! seeded tests and in benchmarks. A tick returns everything that happened in it as one value.
 
 mod autopsy;
 mod disputes;
+mod in_flight;
 mod lockstep;
 mod members;
 mod outgoing;
@@ -50,21 +51,21 @@ use tickwire::{Game, Leave, Rng, Seat, Tick};
 pub struct Entered {
     /// The new member.
     pub member: MemberId,
-    /// The first message for it.
+    /// The first message for the new member.
     pub welcome: Vec<u8>,
-    /// The member whose seat it took over; its connection is to be closed with 4005.
+    /// The member whose seat the new one took over; the connection of that member is to be closed with 4005.
     pub superseded: Option<MemberId>,
 }
 
-/// What there is to write for a member after a tick.
+/// The bytes to write for a member after a tick, or the reason why there are none.
 #[derive(Debug)]
 pub enum SnapshotPoll<'a> {
-    /// These bytes, all of them: the next delta starts from here.
+    /// These bytes, all of them: the next delta starts from this snapshot.
     Frame(SnapshotFrame<'a>),
-    /// Nothing: no snapshot is due, or the member has not acknowledged enough of what it was sent, or it starts from
-    /// another snapshot than others and is served in the next tick.
+    /// Nothing: no snapshot is due, or the member has too many snapshots in flight, or it starts from another baseline
+    /// than others and is served in the next tick.
     Wait,
-    /// Nothing any more: close the connection.
+    /// Nothing any more: the connection is to be closed with this code.
     Close(CloseCode),
 }
 
@@ -73,47 +74,48 @@ pub enum SnapshotPoll<'a> {
 pub struct Summary {
     /// The newest tick.
     pub tick: Tick,
-    /// Seats taken by people, those whose connection is lost included.
+    /// Seats taken by people, including those whose connection is lost.
     pub players: u8,
-    /// Seats played by the server.
+    /// Seats taken by bots, which the server plays.
     pub bots: u8,
     /// Seats in all.
     pub seats: u8,
 }
 
-/// What happened in a room since the counters were last taken.
+/// The counters of a room, counted since they were last taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Inputs that came after their tick.
+    /// Inputs that arrived after their tick.
     pub late_inputs: u64,
     /// Inputs for ticks too far ahead.
     pub early_inputs: u64,
-    /// Second inputs for the same tick.
+    /// Inputs for a tick that already had one.
     pub duplicate_inputs: u64,
-    /// Ticks that a connected player had no input for.
+    /// Ticks for which a connected player had no input in time.
     pub starved_ticks: u64,
-    /// Snapshots that were not written because the member was behind, or others were from other ticks.
+    /// Snapshots that were not written because the member was behind, or because too many others had baselines of their
+    /// own.
     pub superseded_snapshots: u64,
     /// Snapshots written.
     pub snapshots: u64,
-    /// Of those, keyframes.
+    /// Snapshots among them that were keyframes.
     pub keyframes: u64,
-    /// Sections encoded; less than snapshots where members share them.
+    /// Encodings of the room's sections; fewer than snapshots where members share them.
     pub encodings: u64,
     /// Acknowledged hashes that were compared.
     pub hashes_compared: u64,
-    /// Of those, the ones that differed.
+    /// Hashes among them that differed.
     pub hash_mismatches: u64,
     /// Times that a member's world turned out to differ.
     pub desyncs: u64,
-    /// Of those, the ones that were settled by setting single leaves right.
+    /// Desyncs among them that were settled by correcting single leaves.
     pub desyncs_healed: u64,
 }
 
 /// One game with its players.
 pub struct Room<G: Game> {
     simulation: Simulation<G>,
-    /// The bots' dice: what they throw is recorded as inputs.
+    /// Random numbers for the bots. The inputs that bots choose with them are recorded like those of people.
     dice: Rng,
     tick: Tick,
     limits: TickLimits,
@@ -123,28 +125,28 @@ pub struct Room<G: Game> {
     members: SlotMap<MemberId, Member>,
     outgoing: Outgoing<G>,
     disputes: Disputes,
-    /// By seat, whether the last tick was made without its player's input.
+    /// By seat, whether the last tick was made without an input of its player.
     starved: [bool; SEATS_MAX as usize],
     record: TickRecord<G>,
     counters: Counters,
 }
 
 impl<G: Game> Room<G> {
-    /// A room before its first tick. With `fill_with_bots`, free seats are filled up to the rules' number of bots
-    /// two seconds after the first person came.
+    /// A room before its first tick. With `fill_with_bots`, bots take free seats two seconds after the first person
+    /// came, until as many seats are taken as the rules say.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
         Self::with_schemas(&GameSchemas::new(), seed, options, fill_with_bots)
     }
 
-    /// The same, with what it shares with other rooms of the game.
+    /// The same, with the schemas that it shares with other rooms of the game.
     #[must_use]
     pub fn with_schemas(schemas: &GameSchemas<G>, seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
         let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), seed, options);
         Self {
             dice: Rng::new(!seed),
             tick: Tick(0),
-            limits: TickLimits::at(G::RULES.tick_rate_hz),
+            limits: TickLimits::of(&G::RULES),
             schemas: schemas.clone(),
             roster: Roster::new(&G::RULES, fill_with_bots),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
@@ -158,11 +160,11 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Lets a player in: into the seat that the hello's token names, or a free one, or a bot's; or a spectator, who
-    /// needs none. `token` must be fresh and random; it will give the seat back once.
+    /// Lets a player or a spectator in. A player gets the seat that the hello's token names, or a free one, or a bot's;
+    /// a spectator needs none. `token` must be fresh and random; it will give the seat back once.
     ///
     /// # Errors
-    /// The close code that says why not.
+    /// The close code with the reason for the refusal.
     pub fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
         if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.schemas.fingerprint {
             return Err(CloseCode::Version);
@@ -194,7 +196,8 @@ impl<G: Game> Room<G> {
             self.tell_all_but(Some(member), &ServerControl::Player(player.clone()));
         }
         let (tick, resumed) = (self.tick, resumed.is_some());
-        let welcome = Welcome { seat, tick, resume: token, resumed, players }.encode();
+        let newest_input = seat.filter(|_| resumed).and_then(|seat| self.buffers[seat.index()].newest());
+        let welcome = Welcome { seat, tick, resume: token, resumed, newest_input, players }.encode();
         Ok(Entered { member, welcome, superseded })
     }
 
@@ -203,10 +206,10 @@ impl<G: Game> Room<G> {
         if spectators < SPECTATORS_MAX { Ok(()) } else { Err(CloseCode::Full) }
     }
 
-    /// Takes in a member's message.
+    /// Takes in a message of a member.
     ///
     /// # Errors
-    /// The code to close that connection with; [`CloseCode::Normal`] after a goodbye.
+    /// The code with which that connection is to be closed; [`CloseCode::Normal`] after the member has left.
     pub fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {
         let Some(state) = self.members.get_mut(member) else { return Err(CloseCode::Superseded) };
         state.count_message(self.tick)?;
@@ -241,7 +244,7 @@ impl<G: Game> Room<G> {
         if let Some(seat) = member.seat {
             for (tick, Action { input, age }) in frame.iter() {
                 let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
-                match self.buffers[seat.index()].insert(tick, action, next) {
+                match self.buffers[seat.index()].insert(tick, action, next, &self.schemas.inputs) {
                     InputArrival::Accepted => {}
                     InputArrival::Late => self.counters.late_inputs += 1,
                     InputArrival::Early => self.counters.early_inputs += 1,
@@ -258,7 +261,7 @@ impl<G: Game> Room<G> {
                 self.counters.hashes_compared += 1;
                 self.counters.hash_mismatches += u64::from(hash != ack.hash);
                 member.differing = if hash == ack.hash { 0 } else { member.differing + 1 };
-                // A client that notices it says so itself, and is set right.
+                // A client that notices the difference disputes it itself, and the room then corrects it.
                 differs = member.differing > UNDISPUTED_MAX && !is_asked;
             }
         }
@@ -279,7 +282,8 @@ impl<G: Game> Room<G> {
         Ok(())
     }
 
-    /// A member's connection is gone. The seat is held for a while, unless the member said goodbye.
+    /// The connection of a member is lost. Its seat is held for a while, unless the member has left or has never sent a
+    /// message.
     pub fn lost(&mut self, member: MemberId) {
         // A member whose seat was taken over is not known any more.
         let Some(seat) = self.members.remove(member).and_then(|state| state.seat) else { return };
@@ -308,7 +312,7 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Makes the next tick and gives everything that happened in it.
+    /// Makes the next tick and returns everything that happened in it.
     pub fn tick(&mut self) -> &TickRecord<G> {
         self.tick = self.tick.next();
         self.manage_seats();
@@ -323,7 +327,7 @@ impl<G: Game> Room<G> {
         &self.record
     }
 
-    /// Frees seats whose players did not come back, and fills others with bots.
+    /// Frees the seats of players that did not come back in time, and fills others with bots.
     fn manage_seats(&mut self) {
         while let Some(seat) = self.roster.expired(self.tick, self.limits.held_seat_ticks) {
             self.free(seat, Leave::Lost);
@@ -357,8 +361,8 @@ impl<G: Game> Room<G> {
         self.members.get_mut(member)?.outbox.pop_front()
     }
 
-    /// What to write for a member after a tick. The bytes given out count as written: ask only when the
-    /// connection has nothing left to write.
+    /// The snapshot for a member after a tick. The bytes that it returns count as written: the caller must ask only
+    /// when the connection has nothing left to write.
     pub fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_> {
         let Some(state) = self.members.get_mut(member) else { return SnapshotPoll::Close(CloseCode::Superseded) };
         if let Some(code) = state.overdue(self.tick, &self.limits) {
@@ -367,7 +371,7 @@ impl<G: Game> Room<G> {
         if !self.tick.0.is_multiple_of(G::RULES.message_ticks()) {
             return SnapshotPoll::Wait;
         }
-        if state.is_behind(self.tick, &self.limits) {
+        if state.is_behind(&self.limits) {
             self.counters.superseded_snapshots += 1;
             return SnapshotPoll::Wait;
         }
@@ -377,7 +381,9 @@ impl<G: Game> Room<G> {
             None => state.newest,
         };
         let frame = self.outgoing.frame(&self.simulation, state, newest, &mut self.counters);
-        frame.map_or(SnapshotPoll::Wait, SnapshotPoll::Frame)
+        let Some(frame) = frame else { return SnapshotPoll::Wait };
+        state.mark_sent(self.tick);
+        SnapshotPoll::Frame(frame)
     }
 
     /// The room in numbers.
@@ -387,7 +393,7 @@ impl<G: Game> Room<G> {
         Summary { tick: self.tick, players, bots, seats: G::RULES.seats }
     }
 
-    /// Whether nobody is here and nobody's seat is held, for long enough that the room can go.
+    /// Whether no person has had a seat, a held one included, for so long that the room can end.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.roster.empty_for(self.tick) > self.limits.empty_ticks
@@ -398,25 +404,27 @@ impl<G: Game> Room<G> {
         core::mem::take(&mut self.counters)
     }
 
-    /// The newest world as wire integers, everything included.
+    /// The newest world as wire integers, with everything in it, hidden fields included.
     #[must_use]
     pub fn newest(&self) -> &Snapshot {
         self.simulation.history().newest()
     }
 
-    /// What its simulation would go on from: all that the next ticks depend on but the players' inputs.
+    /// The state from which the simulation goes on: everything that the next ticks depend on except the players'
+    /// inputs.
     #[must_use]
     pub const fn checkpoint(&self) -> &Checkpoint<G> {
         self.simulation.checkpoint()
     }
 
-    /// The hash of the whole newest world, hidden fields included. Computed when asked for: a tick needs none.
+    /// The hash of the whole newest world, hidden fields included. It is computed on demand, because a tick does not
+    /// need it.
     #[must_use]
     pub fn world_hash(&self) -> u64 {
         self.newest().hash(self.schema())
     }
 
-    /// The world's shape.
+    /// The schema of the world.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         self.simulation.schema()

@@ -21,7 +21,8 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Reports of shards that may wait for the net thread; further ones are made again later.
+/// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
+/// is an autopsy: that one is lost.
 const REPORTS_MAX: usize = 4_096;
 
 /// A server before it runs: its configuration and its games.
@@ -31,21 +32,21 @@ pub struct Server {
     games: Vec<OfferedGame>,
 }
 
-/// Why a server could not start.
+/// The reason for which a server could not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// An address cannot be listened on; another program may be there.
+    /// The server cannot listen on an address; another program may use it.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The reason that the system gave.
         source: io::Error,
     },
     /// The number of shards is not 1 to 256.
     #[error("a server has 1 to {SHARDS_MAX} shards, not {0}")]
     Shards(usize),
-    /// The system gives no more threads, or no signals.
+    /// The system refused a thread, or the registration of the signals.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
 }
@@ -57,10 +58,10 @@ impl Server {
         Self { config, games: Vec::new() }
     }
 
-    /// The same with one more game.
+    /// The same server with one more game.
     ///
     /// # Panics
-    /// When there is a game of this name already.
+    /// When the server already has a game of this name.
     #[must_use]
     pub fn game<G: Game>(mut self) -> Self {
         let name = G::RULES.name;
@@ -69,7 +70,7 @@ impl Server {
         self
     }
 
-    /// Runs until SIGINT or SIGTERM, then says goodbye to everyone.
+    /// Runs until SIGINT or SIGTERM, then closes all connections with the code for that signal.
     ///
     /// # Errors
     /// When the server cannot start.
@@ -82,7 +83,7 @@ impl Server {
     /// Starts the server's threads and returns.
     ///
     /// # Errors
-    /// When an address is taken or a thread cannot be made.
+    /// When an address is taken, a thread cannot be started, or the number of shards is out of range.
     pub fn start(self) -> Result<Running, StartError> {
         if !(1..=SHARDS_MAX).contains(&self.config.shards) {
             return Err(StartError::Shards(self.config.shards));
@@ -94,7 +95,7 @@ impl Server {
         let (metrics, clock) = (Arc::new(Metrics::new()), Clock::start());
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
-        // Should a thread not start, dropping this ends those that did.
+        // If a thread does not start, `running` is dropped, which ends the threads that did start.
         let (shards, threads) = (Vec::new(), Vec::new());
         let mut running = Running { address, admin_address, shards, stop: Some(stop), threads };
         for index in 0..self.config.shards {
@@ -128,7 +129,8 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<JoinH
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let bind = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        // Sockets of an earlier run may still be closing; a second server on the port is refused all the same.
+        // Sockets of an earlier run may still be closing, and they must not block the port. A second server on the port
+        // is refused all the same.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
@@ -140,7 +142,7 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> 
     bind().map_err(|source| StartError::Listen { address, source })
 }
 
-/// Each player is a file descriptor, and the usual limit is 1,024.
+/// Each player needs a file descriptor, and the usual limit of a process is 1,024.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.map_or(FILE_DESCRIPTORS, |maximum| maximum.min(FILE_DESCRIPTORS));
@@ -161,8 +163,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over. To be called before anybody can know that the server runs: until then a signal
-    /// ends the process at once.
+    /// Takes over the signals. A program must do this before anything outside can know that the server runs: until then
+    /// a signal ends the process at once.
     ///
     /// # Errors
     /// When the system does not allow it.
@@ -174,8 +176,8 @@ impl Signals {
         Ok(Self { runtime, interrupt, terminate })
     }
 
-    /// Waits; gives what players are told then: after SIGINT that the server goes away, after SIGTERM that it
-    /// restarts and they may come back in a moment.
+    /// Waits for a signal and returns the close code for the players. After SIGINT it says that the server goes away;
+    /// after SIGTERM it says that the server restarts and that players may come back in a moment.
     #[must_use]
     pub fn wait(mut self) -> CloseCode {
         let code = self.runtime.block_on(async {
@@ -189,7 +191,7 @@ impl Signals {
     }
 }
 
-/// A server that runs. Dropping it stops it.
+/// A server that runs. Dropping the value stops the server.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
@@ -200,28 +202,29 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where players connect, with the port that was really taken.
+    /// The address that players connect to, with the port that was really taken.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where metrics are.
+    /// The address of the admin listener, with the port that was really taken; `None` when there is no such listener.
     #[must_use]
     pub const fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
     }
 
-    /// Closes all connections with `code` and waits until everything has ended, two seconds at the most.
+    /// Closes all connections with `code` and waits until all threads have ended, two seconds at the most.
     pub fn stop(mut self, code: CloseCode) {
         self.end(code);
     }
 
     fn end(&mut self, code: CloseCode) {
-        // Nobody new first; whoever was on the way finds no shard.
+        // The net thread stops first, so that it accepts no further connection. A connection that is on its way
+        // meanwhile is refused by its shard, or finds no shard.
         self.stop.take();
         for shard in &self.shards {
-            // A shard that is gone needs no telling.
+            // A shard that has already ended needs no command.
             let _ = shard.send(Command::Stop(code).into());
         }
         for thread in self.threads.drain(..) {

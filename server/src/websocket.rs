@@ -1,4 +1,4 @@
-//! WebSocket, below net and shard: frames, how often something may be done, and whose connection it is. No socket.
+//! WebSocket, below net and shard: frames, rate limits, and addresses as limits see them. Nothing here holds a socket.
 
 pub(crate) mod address;
 pub mod frame;

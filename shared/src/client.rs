@@ -54,6 +54,6 @@ mod worlds;
 pub use display::interpolation_buffer::InterpolationBuffer;
 pub use prediction::events::EventUpdate;
 pub use reconnect::{Reconnect, SILENCE_US_MAX};
-pub use session::{Notice, Session};
+pub use session::{LinkState, Notice, Session};
 pub use stats::Stats;
 pub use time::input_clock::InputClock;

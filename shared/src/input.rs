@@ -200,6 +200,33 @@ impl<I: Input> InputCodec<I> {
         held
     }
 
+    /// Whether a command is given: a `once` field that is not neutral.
+    #[must_use]
+    pub fn has_command(&self, input: I) -> bool {
+        self.held(input) != input
+    }
+
+    /// An input that also gives the commands of another one; `None` when both give one in the same field.
+    #[must_use]
+    pub fn with_commands(&self, input: I, commands: I) -> Option<I> {
+        let (mut wire, mut given, mut neutral) = ([0; INPUT_WIDTH_MAX], [0; INPUT_WIDTH_MAX], [0; INPUT_WIDTH_MAX]);
+        input.gather(&mut wire[..I::WIDTH]);
+        commands.gather(&mut given[..I::WIDTH]);
+        I::default().gather(&mut neutral[..I::WIDTH]);
+        for (index, leaf) in self.schema.tables[0].leaves.iter().enumerate() {
+            if !leaf.marks.once || given[index] == neutral[index] {
+                continue;
+            }
+            if wire[index] != neutral[index] {
+                return None;
+            }
+            wire[index] = given[index];
+        }
+        let mut both = input;
+        both.scatter(&wire[..I::WIDTH]);
+        Some(both)
+    }
+
     /// Appends one input.
     pub fn put(&self, input: I, bits: &mut BitWriter<'_>) {
         let mut wire = [0; INPUT_WIDTH_MAX];

@@ -31,6 +31,7 @@ fn welcome() -> Welcome {
         tick: Tick(700),
         resume: [9; 16],
         resumed: false,
+        newest_input: Some(Tick(690)),
         players: vec![player(0), player(1)],
     }
 }

@@ -1,7 +1,8 @@
-//! An autopsy: what two machines disagreed about, for people to read and to run again.
+//! An autopsy: our word for the report of a desync. It says where the worlds of the server and a client differed, for
+//! people to read and, in lockstep, to run again.
 //!
-//! Bounded, whatever the game: so many differences, inputs of so many ticks, and the world before only if it is small
-//! enough. What a client says in it is its own word.
+//! An autopsy is bounded for every game: it lists a limited number of differences and of inputs, and has the full state
+//! before them only if that is small enough. The parts that come from the client are claims of the client.
 
 use super::GameSchemas;
 use crate::limits::{AUTOPSY_DIFFERENCES_MAX, AUTOPSY_INPUTS_MAX, AUTOPSY_REPLAY_BYTES_MAX};
@@ -14,75 +15,76 @@ use tickwire::state::{Schema, State};
 use tickwire::world::diff::{Difference, Reading};
 use tickwire::{Game, Seat, Tick};
 
-/// Changes with the layout of [`Autopsy`].
+/// The version of the layout of [`Autopsy`]: it changes with the layout.
 pub const AUTOPSY_FORMAT: u32 = 1;
 
-/// One of the two machines.
+/// The build of one of the two sides, server or client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
     /// Version, architecture and profile of the library.
     pub build: String,
-    /// What the build makes of the game: see [`behaviour_hash`](tickwire::determinism::behaviour::behaviour_hash). In hexadecimal.
+    /// The hash of the build's behaviour in a short, fixed match, in hexadecimal: see
+    /// [`behaviour_hash`](tickwire::determinism::behaviour::behaviour_hash).
     pub behaviour_hash: String,
 }
 
 /// A field that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldDifference {
-    /// Such as `ships[3#1].velocity.x`: table, slot, generation, field.
+    /// Path of the field, such as `ships[3#1].velocity.x`: table, slot, generation, field.
     pub path: String,
-    /// What the server has, in the game's units and as a wire integer.
+    /// The server's value, in the game's units and as a wire integer.
     pub server: String,
-    /// What the client has.
+    /// The client's value, in the same form.
     pub client: String,
 }
 
-/// What a player did in a tick.
+/// The input of one player in one tick.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TickInput {
-    /// Which tick.
+    /// The tick of the input.
     pub tick: u32,
-    /// Whose.
+    /// The seat of the player.
     pub seat: u8,
-    /// The fields of the input that are not neutral; empty for a neutral one.
+    /// The fields of the input that are not neutral; empty for a neutral input.
     pub input: String,
 }
 
-/// What is known of a difference between the server's world and a client's.
+/// The report on a difference between the server's world and a client's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Autopsy {
     /// [`AUTOPSY_FORMAT`].
     pub format: u32,
     /// The game's name.
     pub game: String,
-    /// Fingerprint of its world, input and events, in hexadecimal: whoever runs this again must have the same.
+    /// Fingerprint of its world, input and events, in hexadecimal: a build that runs the replay must have the same.
     pub fingerprint: String,
     /// `lockstep` or `snapshot`.
     pub mode: String,
     /// The client's seat; `None` for a spectator.
     pub seat: Option<u8>,
-    /// The server.
+    /// The build of the server.
     pub server: Side,
-    /// The client; nothing of it is verified.
+    /// The build of the client, by its own claim; nothing of it is verified.
     pub client: Side,
     /// The first tick that differs.
     pub tick: u32,
     /// The tick at which it was noticed.
     pub noticed_tick: u32,
-    /// What differs at the first tick, the server's and the client's.
+    /// The fields that differ at the first tick, with the values of the server and of the client.
     pub differences: Vec<FieldDifference>,
-    /// Whether more differs than is told.
+    /// Whether more fields differ than are listed.
     pub more: bool,
-    /// Why nothing is named, if nothing is.
+    /// The reason why no field is named, if none is.
     pub note: Option<String>,
-    /// What everyone did in the ticks before, and in that one.
+    /// The inputs of all players in the ticks before the first one that differs, and in that one.
     pub inputs: Vec<TickInput>,
-    /// The world before that tick and what was done in it, as a lockstep message in hexadecimal; `None` when it is too
-    /// large, and in snapshot mode, where clients do not make ticks.
+    /// The full state before that tick and the tick inputs of that tick, as a lockstep message in hexadecimal. `None`
+    /// when they are too large, and in snapshot mode, in which clients do not make ticks.
     pub replay: Option<String>,
 }
 
-/// What is known before the client has testified.
+/// The part of an autopsy that is known before the client has sent its row dump.
 #[derive(Debug, Clone)]
 pub(super) struct Findings {
     pub(super) tick: Tick,
@@ -122,7 +124,7 @@ impl Autopsy {
         }
     }
 
-    /// What is left of a difference that could not be looked into.
+    /// The autopsy of a difference that could not be located.
     pub(super) fn unknown<G: Game>(
         (schemas, behaviour_hash): (&GameSchemas<G>, u64),
         seat: Option<Seat>,
@@ -135,7 +137,7 @@ impl Autopsy {
     }
 }
 
-const NOTHING_NAMED: &str = "all rows agree: free slots or random numbers differ, or the client told of no row";
+const NOTHING_NAMED: &str = "all rows agree: free slots or random numbers differ, or the client sent no row";
 const TOO_OLD: &str = "the worlds of that tick are not kept any more, or do not differ: the client started over";
 
 impl FieldDifference {
@@ -146,7 +148,8 @@ impl FieldDifference {
     }
 }
 
-/// What everyone did in these ticks, the newest first told of, as many as an autopsy has room for.
+/// The inputs of all players in these ticks, in the order of the ticks. Where they are more than an autopsy has room
+/// for, the oldest are left out.
 pub(super) fn inputs_of<G: Game>(known_ticks: &[TickInputs<G::Input>]) -> Vec<TickInput> {
     let schema = Schema::of::<G::Input>();
     let neutral = wire_of(&G::Input::default());
@@ -157,7 +160,7 @@ pub(super) fn inputs_of<G: Game>(known_ticks: &[TickInputs<G::Input>]) -> Vec<Ti
             for ((leaf, value), neutral) in schema.tables[0].leaves.iter().zip(wire_of(&input)).zip(&neutral) {
                 if value != *neutral {
                     let space = if words.is_empty() { "" } else { ", " };
-                    // Writing to a string does not fail.
+                    // Writing to a string cannot fail.
                     let _ = write!(words, "{space}{} = {}", leaf.path, Reading::of(leaf, value));
                 }
             }
@@ -174,7 +177,7 @@ fn wire_of<I: State>(input: &I) -> Vec<u32> {
     wire
 }
 
-/// Bytes in hexadecimal, unless there are too many.
+/// The bytes in hexadecimal; `None` when there are too many.
 pub(super) fn hex(bytes: &[u8]) -> Option<String> {
     (bytes.len() <= AUTOPSY_REPLAY_BYTES_MAX).then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

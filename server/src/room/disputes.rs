@@ -1,5 +1,9 @@
-//! Differences between a member's world and the room's: found, written down, and set right, without the others
-//! noticing.
+//! Desyncs: a difference between a member's world and the room's is located, reported and corrected, without the other
+//! members noticing.
+//!
+//! A member that finds a difference sends a dispute. The room finds the first tick that differs and answers with the
+//! row hashes of that tick; the member compares them and sends a dump of its rows that differ. The room then sends
+//! corrections for single leaves, or a keyframe where that is not enough.
 
 use super::autopsy::{Autopsy, Findings};
 use super::{MemberId, Room};
@@ -13,20 +17,21 @@ use tickwire::world::diff::{Difference, of_snapshots};
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Tick};
 
-/// A difference that a member was asked about.
+/// A dispute in which the room has sent row hashes and waits for the member's row dump.
 #[derive(Debug)]
 pub(super) struct Open {
-    /// What the member should have.
+    /// The world that the member should have at that tick.
     pub(super) world: Snapshot,
     pub(super) findings: Findings,
 }
 
-/// The room's differences.
+/// The disputes of a room, and the autopsies that wait to be written.
 #[derive(Debug, Default)]
 pub(super) struct Disputes {
     open: slotmap::SecondaryMap<MemberId, Open>,
     autopsies: VecDeque<Autopsy>,
-    /// What this build makes of the game. Worked out for the first autopsy: it takes as long as a second of play.
+    /// The behaviour hash of this build. It is computed for the first autopsy, because that takes as long as a second
+    /// of play.
     behaviour_hash: Option<u64>,
 }
 
@@ -43,7 +48,7 @@ impl Disputes {
 }
 
 impl<G: Game> Room<G> {
-    /// Takes in what a member says of a difference.
+    /// Takes in a member's evidence about a difference.
     pub(super) fn receive_evidence(&mut self, member: MemberId, evidence: ClientEvidence) -> Result<(), CloseCode> {
         match evidence {
             ClientEvidence::Dispute { tick, hashes } => self.receive_dispute(member, tick, &hashes),
@@ -51,7 +56,8 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Looks for the first tick that differs, and asks the member what it has there.
+    /// Finds the first tick that differs, and sends the member the row hashes of that tick. A member whose difference
+    /// cannot be located starts over from a keyframe.
     fn receive_dispute(&mut self, id: MemberId, tick: Tick, hashes: &[u32]) -> Result<(), CloseCode> {
         let member = &mut self.members[id];
         member.count_mismatch(self.tick, &self.limits)?;
@@ -70,7 +76,7 @@ impl<G: Game> Room<G> {
         Ok(())
     }
 
-    /// Writes down what differs, and sets it right.
+    /// Keeps an autopsy of the rows that differ, and corrects them or lets the member start over.
     fn receive_row_dump(&mut self, id: MemberId, row_dump: &RowDump) -> Result<(), CloseCode> {
         let asked = |open: &Open| open.findings.tick == row_dump.tick;
         let Some(open) = self.disputes.open.remove(id).filter(asked) else { return Ok(()) };
@@ -97,18 +103,18 @@ impl<G: Game> Room<G> {
         Ok(())
     }
 
-    /// The next autopsy to be kept.
+    /// The next autopsy that is to be written.
     pub fn poll_autopsy(&mut self) -> Option<Autopsy> {
         self.disputes.autopsies.pop_front()
     }
 
-    /// Whether a member was asked about a difference.
+    /// Whether the room waits for a row dump of this member.
     pub(super) fn is_asked(&self, member: MemberId) -> bool {
         self.disputes.open.contains_key(member)
     }
 }
 
-/// The leaves that set it right; `None` when rows are missing, or nothing differs that could be set.
+/// The leaves that correct the differences; `None` when a row is missing on one side, or when no leaf differs.
 fn corrections(differences: &[Difference]) -> Option<Vec<LeafClaim>> {
     let claim = |difference: &Difference| match *difference {
         Difference::Leaf { table, row, leaf, values: [value, _] } => {

@@ -1,8 +1,8 @@
-//! What members of a lockstep room are told: everyone's inputs, tick by tick, in bytes that all of them share.
+//! The messages of a lockstep room: tick inputs, tick by tick, in bytes that all members share.
 //!
-//! The bodies of the last seconds are kept as they were sent, so that a member who was behind gets what it missed
-//! without anything being encoded again. Now and then the whole world is kept too: who is new starts from the newest
-//! of these, and plays the ticks since.
+//! The bodies of the last seconds are kept as they were sent, so that a member that was behind receives the ticks that
+//! it missed without anything being encoded again. At every tick whose hash is sent the full state is kept too. A new
+//! member starts from the newest of these keyframes and plays the ticks since.
 
 use super::Counters;
 use super::autopsy::{Findings, hex, inputs_of};
@@ -20,7 +20,7 @@ use tickwire::world::full_state::FullState;
 use tickwire::world::simulation::{Simulation, TickRecord};
 use tickwire::{Game, Tick};
 
-/// The bodies of the last ticks but the newest, one after another.
+/// The bodies of the last ticks except the newest, one after another.
 #[derive(Debug)]
 struct Sent {
     /// The tick of the last body.
@@ -35,7 +35,7 @@ impl Sent {
         Self { last, bytes, lengths }
     }
 
-    /// Keeps one more body, and no more than `most`.
+    /// Keeps one more body, and no more than `most` in all.
     fn push(&mut self, body: &[u8], most: usize) {
         while self.lengths.len() >= most
             && let Some(length) = self.lengths.pop_front()
@@ -47,12 +47,12 @@ impl Sent {
         self.lengths.push_back(u32::try_from(body.len()).expect("a body has a few bytes per seat"));
     }
 
-    /// Whether every tick after this one is here, or the newest.
+    /// Whether the body of every tick after `tick` is here, that of the newest aside.
     fn has_all_after(&self, tick: Tick) -> bool {
         self.last.since(tick) <= self.lengths.len() as i64
     }
 
-    /// Appends the bodies of the ticks after this one.
+    /// Appends the bodies of the ticks after `tick`.
     fn put_after(&self, tick: Tick, out: &mut Vec<u8>) {
         let count = usize::try_from(self.last.since(tick)).unwrap_or(0);
         let length: u32 = self.lengths.iter().rev().take(count).sum();
@@ -63,10 +63,10 @@ impl Sent {
     }
 }
 
-/// Bytes of a body to have memory for; a lively tick of many seats takes more.
+/// Bytes per body for which memory is reserved; a lively tick of many seats takes more.
 const BODY_BYTES: usize = 8;
 
-/// A world that is kept, and its hash.
+/// A full state that is kept with its last inputs, and its hash.
 #[derive(Debug)]
 struct Keyframe<G: Game> {
     start: Start<G::Input>,
@@ -75,25 +75,25 @@ struct Keyframe<G: Game> {
 
 pub(super) struct Lockstep<G: Game> {
     codec: TickInputsCodec<G::Input>,
-    /// Of the newest tick; its lists keep their memory.
+    /// The tick inputs of the newest tick; its lists keep their memory.
     tick_inputs: TickInputs<G::Input>,
-    /// The newest tick as it is sent.
+    /// The body of the newest tick as it is sent.
     body: Vec<u8>,
     sent: Sent,
-    /// Oldest first, one per tick whose hash travels.
+    /// The keyframes that are kept, oldest first, one per tick whose hash is sent.
     keyframes: VecDeque<Keyframe<G>>,
-    /// The newest anchor as it is sent, once somebody needed it.
+    /// The newest keyframe with its tick as it is sent, once a member has needed it.
     encoded_keyframe: (Option<Tick>, Vec<u8>),
     head: Vec<u8>,
 }
 
-/// So many ticks of a game.
+/// The number of ticks that a game makes in `seconds`.
 const fn ticks<G: Game>(seconds: u32) -> usize {
     (seconds * G::RULES.tick_rate_hz) as usize
 }
 
 impl<G: Game> Lockstep<G> {
-    /// Before the first tick: everyone starts from this world.
+    /// The state before the first tick: all members start from the world of `simulation`.
     pub(super) fn new(simulation: &mut Simulation<G>) -> Self {
         let tick = simulation.tick();
         let tick_inputs = TickInputs { tick, roster: Vec::new(), last_inputs: LastInputs::default(), hash: None };
@@ -110,7 +110,7 @@ impl<G: Game> Lockstep<G> {
         lockstep
     }
 
-    /// Takes over what happened in the tick that the simulation has just made.
+    /// Takes over the record of the tick that the simulation has just made.
     pub(super) fn push(&mut self, simulation: &mut Simulation<G>, record: &TickRecord<G>, counters: &mut Counters) {
         let last = self.tick_inputs.last_inputs;
         self.tick_inputs.tick = record.tick;
@@ -118,7 +118,7 @@ impl<G: Game> Lockstep<G> {
         record.roster.iter().for_each(|change| self.tick_inputs.last_inputs.change(*change));
         record.actions.iter().for_each(|(seat, action)| self.tick_inputs.last_inputs.set(*seat, action.input));
         self.tick_inputs.hash = self.codec.has_hash(record.tick).then(|| self.keyframe(simulation));
-        // Before the first tick there is none to move aside.
+        // Before the first tick there is no body to move aside.
         if !self.body.is_empty() {
             self.sent.push(&self.body, ticks::<G>(MISSED_SECONDS_MAX));
         }
@@ -127,7 +127,7 @@ impl<G: Game> Lockstep<G> {
         counters.encodings += 1;
     }
 
-    /// Keeps the world as it is now and gives its hash.
+    /// Keeps the full state as it is now and returns its hash. The memory of the oldest keyframe is used again.
     fn keyframe(&mut self, simulation: &mut Simulation<G>) -> u32 {
         let most = ticks::<G>(KEYFRAME_SECONDS).div_ceil(G::RULES.hash_ticks() as usize) + 1;
         let oldest = if self.keyframes.len() < most { None } else { self.keyframes.pop_front() };
@@ -142,15 +142,15 @@ impl<G: Game> Lockstep<G> {
         hash
     }
 
-    /// The hash that a client must have found once it has played up to `tick`: of the last world that is compared.
-    /// With the tick of that world; `None` when it is not kept any more.
+    /// The hash that a client must have found once it has played up to `tick`, with the tick of that hash: the last one
+    /// at which full states are compared. `None` when that full state is not kept any more.
     pub(super) fn hash_at(&self, tick: Tick) -> Option<(Tick, u32)> {
         let compared = Tick(tick.0 - tick.0 % G::RULES.hash_ticks());
         let keyframe = self.keyframes.iter().find(|keyframe| keyframe.start.full_state.tick() == compared)?;
         Some((compared, keyframe.hash))
     }
 
-    /// What there is to tell a member, up to the newest tick: marks it as written.
+    /// The message for a member, with all ticks that it has not received up to the newest: they count as written.
     pub(super) fn frame(
         &mut self,
         simulation: &Simulation<G>,
@@ -170,13 +170,18 @@ impl<G: Game> Lockstep<G> {
             self.put_keyframe(simulation)
         });
         (member.baseline, member.events_sent) = (Some(now), now);
-        // The newest body stays where it is, for everyone; what came before it is for those who missed it.
+        // The newest body stays where it is, because all members share it. The bodies before it are copied for a member
+        // that missed them.
         self.sent.put_after(first, &mut self.head);
         let shared = if first < now { self.body.as_slice() } else { &[] };
         SnapshotFrame { head: &self.head, shared, own: &[] }
     }
 
-    /// Plays the last ticks again and finds the first at which a client's hashes are others: one per tick up to `tick`.
+    /// Replays the last ticks and finds the first at which a client's hash differs from the room's; `hashes` has one
+    /// per tick up to `tick`.
+    ///
+    /// The replay starts from the newest keyframe that is not later than the first of these ticks. It keeps the full
+    /// state before the last tick that it has played, because the autopsy's replay begins there.
     pub(super) fn find_difference(&self, simulation: &Simulation<G>, tick: Tick, hashes: &[u32]) -> Option<Open> {
         let ticks =
             u32::try_from(hashes.len()).ok().filter(|ticks| (1..=DISPUTED_TICKS_MAX).contains(&(*ticks as usize)))?;
@@ -188,7 +193,7 @@ impl<G: Game> Lockstep<G> {
         bytes.extend_from_slice(if from < simulation.tick() { &self.body } else { &[] });
         let known = Some((from, &keyframe.start.last_inputs));
         let decoded = self.codec.decode(schema, known, simulation.tick(), Reader::new(&bytes));
-        let known_ticks = decoded.expect("what was sent can be read").known_ticks;
+        let known_ticks = decoded.expect("bodies that were sent can be decoded").known_ticks;
         let mut replay = Replay::<G>::new(&keyframe.start.full_state);
         let mut before = keyframe.start.clone();
         let mut played = 0;
@@ -221,7 +226,7 @@ impl<G: Game> Lockstep<G> {
         Some(Open { world: replay.full_state().snapshot.clone(), findings })
     }
 
-    /// Appends the newest world that is kept, and gives its tick.
+    /// Appends the newest keyframe that is kept, and returns its tick.
     fn put_keyframe(&mut self, simulation: &Simulation<G>) -> Tick {
         let keyframe = self.keyframes.back().expect("the world before the first tick is kept");
         let tick = keyframe.start.full_state.tick();
@@ -237,5 +242,5 @@ impl<G: Game> Lockstep<G> {
 
 const _: () = assert!(
     MISSED_SECONDS_MAX * 240 <= TICKS_PER_MESSAGE_MAX,
-    "all that is kept of the fastest game goes in one message"
+    "all ticks that are kept of the fastest game fit into one message"
 );

@@ -1,5 +1,6 @@
-//! A member: a connection that is in the room, and what it has been sent and has acknowledged.
+//! A member: a connection that is in the room, with the ticks that it was sent and has acknowledged.
 
+use super::in_flight::InFlight;
 use super::tick_limits::TickLimits;
 use crate::limits::{MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
 use std::collections::VecDeque;
@@ -7,36 +8,36 @@ use tickwire::message::close::CloseCode;
 use tickwire::{Seat, Tick};
 
 slotmap::new_key_type! {
-    /// A connection that is in a room. A seat keeps its player through many of them.
+    /// A connection that is in a room. A player keeps a seat through many connections.
     pub struct MemberId;
 }
 
 #[derive(Debug)]
 pub(super) struct Member {
-    /// `None` for a spectator.
+    /// The seat of the member; `None` for a spectator.
     pub(super) seat: Option<Seat>,
-    /// The newest tick that an input came for.
+    /// The newest tick for which an input has arrived.
     pub(super) newest: Option<Tick>,
-    /// The newest tick whose hash was compared, and how many in a row differed.
+    /// The newest tick whose hash was compared, and the number of hashes in a row that differed.
     pub(super) compared: Tick,
     pub(super) differing: u32,
-    /// The snapshot that was last written: the next delta starts from it. `None`: a keyframe is due.
+    /// The tick of the snapshot that was last written: the next delta starts from it. `None` when a keyframe is due.
     pub(super) baseline: Option<Tick>,
-    /// The tick of the last snapshot or welcome whose events were written.
+    /// The tick up to which the member was sent events: that of its last snapshot, or of its welcome.
     pub(super) events_sent: Tick,
-    /// Which of the room's published priors it holds: 0 for none. `None`: it may hold anything.
+    /// The epoch of the published priors that the member holds, 0 for none. `None` when it may hold any.
     pub(super) priors: Option<u32>,
-    /// Whether its snapshot has to wait until the next tick, because others had other baselines.
+    /// Whether its last snapshot was deferred by one tick, because too many others had baselines of their own.
     pub(super) postponed: bool,
-    /// Whether the last tick was made without an input.
+    /// Whether the last tick was made without an input of the member.
     pub(super) starved: bool,
     pub(super) outbox: VecDeque<Vec<u8>>,
-    /// Whether anything was ever heard: then it has its welcome.
+    /// Whether any message of the member has arrived: then it has received its welcome.
     pub(super) confirmed: bool,
     overflown: bool,
-    acked: Tick,
+    in_flight: InFlight,
     heard: Tick,
-    /// Messages it may still send, in halves; refilled each tick.
+    /// Messages that the member may still send, in halves of a message; each tick refills them.
     allowance_halves: i64,
     allowance_max_halves: i64,
     keyframe_asked: Option<Tick>,
@@ -61,7 +62,7 @@ impl Member {
             outbox: VecDeque::new(),
             confirmed: false,
             overflown: false,
-            acked: now,
+            in_flight: InFlight::new(limits.message_ticks),
             heard: now,
             allowance_halves: allowance_max_halves,
             allowance_max_halves,
@@ -72,7 +73,7 @@ impl Member {
         }
     }
 
-    /// A message came: counts it against what a client of this rate may send.
+    /// Counts a message that has arrived against the number that a client of this rate may send.
     pub(super) fn count_message(&mut self, now: Tick) -> Result<(), CloseCode> {
         let refill = now.since(self.heard) * MESSAGES_PER_TICK_HALVES;
         self.heard = now;
@@ -80,16 +81,16 @@ impl Member {
         if self.allowance_halves < 0 { Err(CloseCode::Rate) } else { Ok(()) }
     }
 
-    /// The member has received the snapshot of `tick`, or claims so.
+    /// The member has received the snapshot of `tick`, or claims that it has.
     pub(super) fn acknowledge(&mut self, tick: Tick, now: Tick) -> Result<(), CloseCode> {
         if tick > now {
             return Err(CloseCode::Malformed);
         }
-        self.acked = self.acked.max(tick);
+        self.in_flight.acknowledge(tick);
         Ok(())
     }
 
-    /// What was received could not be used, or differs: starts over from a keyframe, not too often.
+    /// The member could not use a snapshot, or its world differs: it starts over from a keyframe, but not too often.
     pub(super) fn ask_for_keyframe(&mut self, now: Tick, limits: &TickLimits, differs: bool) -> Result<(), CloseCode> {
         let recently = |asked: Tick| now.since(asked) < i64::from(limits.keyframe_ticks);
         if self.keyframe_asked.is_some_and(recently) {
@@ -100,12 +101,12 @@ impl Member {
         if differs { self.count_mismatch(now, limits) } else { Ok(()) }
     }
 
-    /// What it holds is of no use: a keyframe is next.
+    /// The world and the priors that the member holds are of no use: a keyframe is sent next.
     pub(super) const fn start_over(&mut self) {
         (self.baseline, self.priors) = (None, None);
     }
 
-    /// Its world differs from ours, once more.
+    /// The member's world differs from the room's, once more.
     pub(super) fn count_mismatch(&mut self, now: Tick, limits: &TickLimits) -> Result<(), CloseCode> {
         if now.since(self.mismatches_since) > i64::from(limits.minute_ticks) {
             (self.mismatches, self.mismatches_since) = (0, now);
@@ -131,15 +132,25 @@ impl Member {
     }
 
     /// Whether snapshots must wait until more of them are acknowledged.
-    pub(super) fn is_behind(&self, now: Tick, limits: &TickLimits) -> bool {
-        now.since(self.acked) > i64::from(limits.send_ticks)
+    pub(super) fn is_behind(&self, limits: &TickLimits) -> bool {
+        self.in_flight.ticks() > i64::from(limits.send_ticks)
     }
 
-    /// Why the connection has to be closed, if it has to.
+    /// The snapshot of `tick` is written.
+    pub(super) fn mark_sent(&mut self, tick: Tick) {
+        self.in_flight.push(tick);
+    }
+
+    /// Ticks since the oldest snapshot in flight was sent.
+    fn lag_ticks(&self, now: Tick) -> i64 {
+        self.in_flight.oldest().map_or(0, |oldest| now.since(oldest))
+    }
+
+    /// The code with which the connection has to be closed, if it has to be.
     pub(super) fn overdue(&self, now: Tick, limits: &TickLimits) -> Option<CloseCode> {
         if now.since(self.heard) > i64::from(limits.silence_ticks) {
             Some(CloseCode::Silent)
-        } else if self.overflown || now.since(self.acked) > i64::from(limits.lag_ticks) {
+        } else if self.overflown || self.lag_ticks(now) > i64::from(limits.lag_ticks) {
             Some(CloseCode::TooSlow)
         } else {
             None

@@ -1,4 +1,4 @@
-//! What members are told after a tick: snapshots, or everyone's inputs, as the game's rules say.
+//! The messages for members after a tick: snapshots, or tick inputs, as the game's rules say.
 
 use super::Counters;
 use super::GameSchemas;
@@ -18,7 +18,7 @@ pub(super) enum Outgoing<G: Game> {
 }
 
 impl<G: Game> Outgoing<G> {
-    /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
+    /// The state before anything is sent. `stagger` spreads the rare work of rooms over time.
     pub(super) fn new(schemas: &GameSchemas<G>, simulation: &mut Simulation<G>, stagger: u32) -> Self {
         if G::RULES.is_lockstep() {
             Self::Lockstep(Box::new(Lockstep::new(simulation)))
@@ -27,7 +27,7 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// Takes over what happened in the tick that the simulation has just made.
+    /// Takes over the record of the tick that the simulation has just made.
     pub(super) fn push(&mut self, simulation: &mut Simulation<G>, record: &TickRecord<G>, counters: &mut Counters) {
         match self {
             Self::Snapshots(replication) => replication.push(record.tick, &record.events),
@@ -35,7 +35,7 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// The tick whose world a client has hashed that acknowledges `tick`, and the hash that it should have found.
+    /// The tick whose world a client has hashed when it acknowledges `tick`, and the hash that it should have found.
     pub(super) fn hash_at(&self, tick: Tick) -> Option<(Tick, u32)> {
         match self {
             Self::Snapshots(replication) => Some((tick, replication.room_hash(tick)?)),
@@ -43,8 +43,8 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// The first tick at which a member's world differs, and what it should have there: of a dispute about `tick`.
-    /// `None` when that is too long ago, or nothing differs.
+    /// Finds the first tick at which a member's world differs, and the world that it should have there, for a dispute
+    /// about `tick`. `None` when that is too long ago, or nothing differs.
     pub(super) fn find_difference(
         &self,
         simulation: &Simulation<G>,
@@ -63,7 +63,7 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// What there is to tell a member: marks it as written. `None` when it has to wait until the next tick.
+    /// The message for a member: it counts as written. `None` when the member has to wait until the next tick.
     pub(super) fn frame(
         &mut self,
         simulation: &Simulation<G>,

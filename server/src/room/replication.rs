@@ -1,4 +1,5 @@
-//! Replication: deltas from the simulation's recent worlds, encoded once for all who share them, and its events.
+//! Replication: deltas between the simulation's recent worlds, encoded once for all members that share them, and its
+//! events.
 
 use super::Counters;
 use super::GameSchemas;
@@ -16,24 +17,23 @@ use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::{Game, Seat, Tick, To};
 
-/// Deltas that the priors are learnt from: one tick in so many of the room's topic, and of a seat's.
-const SAMPLE_TICKS: u32 = 8;
-const SEAT_SAMPLE_TICKS: u32 = 64;
+/// The priors are learnt from one message in this many.
+const SAMPLE_MESSAGES: u32 = 8;
 
-/// Encodings of a tick besides the keyframe and the one against the snapshots before.
+/// Encodings of a tick besides the keyframe and the one against the snapshots that were written before.
 const UNUSUAL_ENCODINGS_MAX: usize = SECTION_ENCODINGS_MAX - 2;
 
-/// Memory for the head of a snapshot: with the events of a lively tick.
+/// Bytes reserved for the head of a snapshot, with the events of a lively tick.
 const HEAD_BYTES: usize = 512;
 
-/// The bytes of one snapshot for one member, to be written one after another.
+/// The bytes of one snapshot for one member, in three parts that are to be written one after another.
 #[derive(Debug, Clone, Copy)]
 pub struct SnapshotFrame<'a> {
-    /// Head and events: the member's own.
+    /// Head and events, which are the member's own.
     pub head: &'a [u8],
-    /// Sections of what everyone sees: the same bytes for all who start from the same snapshot.
+    /// The sections that everyone sees: the same bytes for all members that start from the same baseline.
     pub shared: &'a [u8],
-    /// The section of what only this member's seat sees; empty in most games.
+    /// The section that only this member's seat sees; empty in most games.
     pub own: &'a [u8],
 }
 
@@ -44,24 +44,25 @@ impl SnapshotFrame<'_> {
         self.head.len() + self.shared.len() + self.own.len()
     }
 
-    /// Whether there is nothing in it; never true for what a room gives out.
+    /// Whether the frame has no bytes; never true for a frame that a room gives out.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What there is to tell of one tick besides its world.
+/// The events of one recent tick, and the hash of its world.
 struct RecentTick<G: Game> {
     tick: Tick,
     events: Vec<(To, G::Event)>,
-    /// Hash of the room's topic, known once it was encoded.
+    /// Hash of the room's topic, known once that was encoded.
     room_hash: Option<u32>,
 }
 
 impl<G: Game> RecentTick<G> {
     fn new() -> Self {
-        // Room for the liveliest tick from the start: a warm room allocates nothing, whenever that tick comes.
+        // There is capacity for the liveliest tick from the start: a warm room must not allocate, whenever that tick
+        // comes.
         Self { tick: Tick(0), events: Vec::with_capacity(EVENTS_PER_TICK_MAX), room_hash: None }
     }
 }
@@ -75,31 +76,32 @@ struct Encoding {
 
 pub(super) struct Replication<G: Game> {
     events: Arc<Schema>,
-    /// Beside the worlds of the simulation's history: oldest first, the newest is the current tick.
+    /// One per world of the simulation's history: oldest first, the newest is that of the current tick.
     recent_ticks: VecDeque<RecentTick<G>>,
     /// Encodings of the current tick; the first `encoded` are valid, the rest keep their memory.
     encodings: Vec<Encoding>,
     encoded: usize,
-    /// The tick of the snapshots that are being written, and of those before: whoever keeps up starts from these.
+    /// The tick of the snapshots that are being written, and that of those before: a member that keeps up starts from
+    /// these.
     written: Option<Tick>,
     usual: Option<Tick>,
     encoder: Encoder,
-    /// The baseline of somebody who has missed a tick, when there is such a one.
+    /// The world of an older baseline, unpacked from the history, when a member has missed a tick.
     recalled: Recalled,
-    /// What was published last, and how many times something was.
+    /// The priors that were published last, and how many times priors were published.
     priors: Vec<u8>,
     epoch: u32,
-    /// When the priors are trained next.
+    /// The tick at which the priors are trained next.
     training: Tick,
     head: Vec<u8>,
     own: Vec<u8>,
-    /// A world without rows, for those who have no seat.
+    /// A world without rows, for members that have no seat.
     nothing: Snapshot,
     event_encoder: EventEncoder,
 }
 
 impl<G: Game> Replication<G> {
-    /// Nothing sent yet. `stagger` spreads what rooms do rarely over time.
+    /// The state before anything is sent. `stagger` spreads the rare work of rooms over time.
     pub(super) fn new(schemas: &GameSchemas<G>, stagger: u32) -> Self {
         Self {
             events: Arc::clone(&schemas.events),
@@ -120,7 +122,7 @@ impl<G: Game> Replication<G> {
         }
     }
 
-    /// Takes over what happened in the tick that the simulation has just made.
+    /// Takes over the events of the tick that the simulation has just made.
     pub(super) fn push(&mut self, tick: Tick, events: &[(To, G::Event)]) {
         let oldest = if self.recent_ticks.len() < SNAPSHOT_HISTORY_LEN { None } else { self.recent_ticks.pop_front() };
         let mut recent = oldest.unwrap_or_else(RecentTick::new);
@@ -133,28 +135,33 @@ impl<G: Game> Replication<G> {
         self.train(tick);
     }
 
-    /// Publishes what was learnt of the room's decisions, now and then, if that pays for its bytes.
+    /// Publishes the priors that were learnt from the room's messages, now and then, if that pays for its bytes.
+    ///
+    /// Every section starts its adaptive probabilities from the priors, so that it can be read without the sections
+    /// before it. Untrained priors know nothing of how the values of this room change, so the first decisions of every
+    /// section would cost more bits than they have to. Each member receives a new epoch once: in the head of its next
+    /// snapshot.
     fn train(&mut self, tick: Tick) {
         if tick < self.training {
             return;
         }
         let period_ticks = PRIORS_SECONDS * G::RULES.tick_rate_hz;
         self.training = tick + period_ticks;
-        if self.encoder.train(period_ticks) {
+        if self.encoder.train(period_ticks / G::RULES.message_ticks()) {
             self.epoch += 1;
             self.priors.clear();
             self.encoder.put_priors(&mut self.priors);
         }
     }
 
-    /// The hash of the room's topic at a tick that was sent and is still remembered.
+    /// The hash of the room's topic at `tick`, if that was sent and is still remembered.
     pub(super) fn room_hash(&self, tick: Tick) -> Option<u32> {
         let index = usize::try_from(tick.since(self.recent_ticks.front()?.tick)).ok()?;
         self.recent_ticks.get(index)?.room_hash
     }
 
-    /// The newest snapshot for a member: marks it as written. `None` when too many others have baselines of their own
-    /// in this tick: then it is served in the next one, whatever its baseline is.
+    /// The newest snapshot for a member: it counts as written. `None` when too many others have baselines of their own
+    /// in this tick: then the member is deferred by one tick and served in the next one, whatever its baseline is.
     pub(super) fn frame(
         &mut self,
         simulation: &Simulation<G>,
@@ -182,9 +189,11 @@ impl<G: Game> Replication<G> {
         Some(SnapshotFrame { head: &self.head, shared: &self.encodings[index].bytes, own: &self.own })
     }
 
-    /// The encoding against `baseline`; `None` when there are enough encodings of this tick against other baselines
-    /// than the usual one. Who was refused in the tick before `must` get one: there are not more of these than ticks
-    /// in the history.
+    /// The index of the encoding against `baseline`; `None` when this tick has enough encodings against other baselines
+    /// than the usual one.
+    ///
+    /// A member that was refused in the tick before must be served (`must`). That is bounded as well: such members have
+    /// no more different baselines than the history has ticks.
     fn encoding(
         &mut self,
         simulation: &Simulation<G>,
@@ -215,7 +224,7 @@ impl<G: Game> Replication<G> {
         encoding.bytes.clear();
         let to_end = !schema.has_private;
         let hash = self.encoder.encode(schema, Topic::Room, base, now, to_end, &mut encoding.bytes);
-        if let Some(base) = base.filter(|base| is_sample(base, now, 0)) {
+        if let Some(base) = base.filter(|base| is_sample::<G>(base, now)) {
             self.encoder.learn(schema, Topic::Room, base, now);
         }
         if let Some(newest) = self.recent_ticks.back_mut() {
@@ -231,7 +240,7 @@ impl<G: Game> Replication<G> {
             return;
         }
         let Some(seat) = member.seat else {
-            // A message ends with the seat's section: a spectator's says that there is nothing.
+            // A message ends with the section of a seat: that of a spectator says that there are no rows.
             let (nobody, nothing) = (Topic::Seat(Seat::default()), &mut self.nothing);
             nothing.tick = simulation.tick();
             self.encoder.encode(schema, nobody, None, nothing, true, &mut self.own);
@@ -241,13 +250,12 @@ impl<G: Game> Replication<G> {
         let base = baseline.and_then(|tick| history.at(schema, tick, &mut self.recalled));
         let now = history.newest();
         self.encoder.encode(schema, topic, base, now, true, &mut self.own);
-        if let Some(base) = base.filter(|base| is_sample(base, now, 1 + seat.number())) {
-            self.encoder.learn(schema, topic, base, now);
-        }
+        // Priors are not learnt here: they are published to everyone, and a world that only one seat sees must not show
+        // in them.
     }
 
     fn encode_head(&mut self, member: &mut Member, now: Tick, newest: Option<Tick>) {
-        // Most members were sent the events of everything up to the last tick.
+        // Most members were sent all events up to the last tick.
         let unsent_ticks = u32::try_from(now.since(member.events_sent)).unwrap_or(u32::MAX).min(EVENT_TICKS_MAX);
         let known = self.recent_ticks.len().saturating_sub(unsent_ticks as usize);
         let seat = member.seat.map(To::Seat);
@@ -269,8 +277,9 @@ impl<G: Game> Replication<G> {
     }
 }
 
-/// Whether a delta is one to learn from: from one tick to the next, now and then, and not of all seats at once.
-fn is_sample(base: &Snapshot, now: &Snapshot, number: u8) -> bool {
-    let period_ticks = if number == 0 { SAMPLE_TICKS } else { SEAT_SAMPLE_TICKS };
-    now.tick.since(base.tick) == 1 && (now.tick.0 + u32::from(number)).is_multiple_of(period_ticks)
+/// Whether the priors are learnt from this delta: it leads from one message to the next, and one in [`SAMPLE_MESSAGES`]
+/// is enough.
+fn is_sample<G: Game>(base: &Snapshot, now: &Snapshot) -> bool {
+    let step = G::RULES.message_ticks();
+    now.tick.since(base.tick) == i64::from(step) && (now.tick.0 / step).is_multiple_of(SAMPLE_MESSAGES)
 }

@@ -1,4 +1,5 @@
-//! Who sits where: people, people whose connection is lost, bots; and the changes the game has not been told yet.
+//! The occupants of the seats: people, people whose connection is lost, and bots; and the changes that the game has not
+//! received yet.
 
 use super::{MemberId, RosterChange};
 use tickwire::message::control::{Player, ResumeToken, clean_name};
@@ -17,12 +18,13 @@ pub(super) enum Occupant {
         name: String,
         /// The connection; `None` while it is lost.
         member: Option<MemberId>,
-        /// When the connection was lost.
+        /// The tick at which the connection was lost.
         away_since: Tick,
         token: ResumeToken,
-        /// The token before, good until the new one has certainly arrived.
+        /// The token before, valid until the new one has certainly arrived.
         old_token: Option<ResumeToken>,
-        /// Whether the player has ever been heard after a welcome, so has a token to come back with.
+        /// Whether a message of the player has ever arrived after a welcome: only then it has a token to come back
+        /// with.
         confirmed: bool,
     },
 }
@@ -31,11 +33,11 @@ pub(super) enum Occupant {
 pub(super) struct Roster {
     seats: Vec<Occupant>,
     changes: Vec<RosterChange>,
-    /// Seats a quick match fills up to with bots; 0 for none.
+    /// Seats up to which a quick match is filled with bots; 0 for none.
     fill_to: u8,
-    /// When the first person came.
+    /// The tick at which the first person came.
     first_came: Option<Tick>,
-    /// The last tick at which a person's seat was taken.
+    /// The last tick at which a person had a seat, a held one included.
     occupied: Tick,
 }
 
@@ -54,8 +56,8 @@ impl Roster {
         (0_u8..).zip(&self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
     }
 
-    /// The seat that a token gives back. The token is replaced; the old one stays good until
-    /// [`Roster::confirm_token`], so that a welcome that was lost locks nobody out.
+    /// The seat that a token gives back. The token is replaced; the old one stays valid until
+    /// [`Roster::confirm_token`], so that a lost welcome does not lock a player out.
     pub(super) fn resume(&mut self, presented: ResumeToken, fresh: ResumeToken) -> Option<Seat> {
         let found = self.iter().find_map(|(seat, occupant)| match occupant {
             Occupant::Person { token, old_token, .. } if *token == presented || *old_token == Some(presented) => {
@@ -69,14 +71,14 @@ impl Roster {
         Some(found)
     }
 
-    /// The player has used what came with the new token: the old one dies.
+    /// A message of the player has arrived after the new token was sent: the old one becomes invalid.
     pub(super) fn confirm_token(&mut self, seat: Seat) {
         if let Occupant::Person { old_token, confirmed, .. } = &mut self.seats[seat.index()] {
             (*old_token, *confirmed) = (None, true);
         }
     }
 
-    /// A seat for a new person: a free one, or a bot's.
+    /// Gives a new person a seat: a free one, or a bot's.
     pub(super) fn take_seat(&mut self, name: &str, token: ResumeToken) -> Option<Seat> {
         let free = self.iter().find(|(_, occupant)| **occupant == Occupant::Free);
         let bots = || self.iter().find(|(_, occupant)| matches!(occupant, Occupant::Bot { .. }));
@@ -89,7 +91,7 @@ impl Roster {
         Some(seat)
     }
 
-    /// Puts a connection on a person's seat and gives the one it replaces.
+    /// Puts a connection on a person's seat and returns the connection that it replaces.
     pub(super) fn seat_member(&mut self, seat: Seat, new: MemberId) -> Option<MemberId> {
         match &mut self.seats[seat.index()] {
             Occupant::Person { member, .. } => member.replace(new),
@@ -97,8 +99,8 @@ impl Roster {
         }
     }
 
-    /// A person's connection is lost; gives how others see the player now. `None` when the seat is not to be
-    /// held: the player never had a token to come back with.
+    /// Notes that a person's connection is lost, and returns the player as others see it now. `None` when the seat is
+    /// not to be held: the player never had a token to come back with.
     pub(super) fn set_away(&mut self, seat: Seat, now: Tick) -> Option<Player> {
         match &mut self.seats[seat.index()] {
             Occupant::Person { member, away_since, confirmed: true, .. } => {
@@ -109,7 +111,7 @@ impl Roster {
         }
     }
 
-    /// Frees a seat; false when it was free.
+    /// Frees a seat; false when it was free already.
     pub(super) fn free(&mut self, seat: Seat, why: Leave) -> bool {
         let was = std::mem::replace(&mut self.seats[seat.index()], Occupant::Free);
         if was == Occupant::Free {
@@ -119,7 +121,7 @@ impl Roster {
         true
     }
 
-    /// A seat that was held for too long.
+    /// A seat that was held for longer than `held_ticks`.
     pub(super) fn expired(&self, now: Tick, held_ticks: u32) -> Option<Seat> {
         let gone = |occupant: &Occupant| match occupant {
             Occupant::Person { member: None, away_since, .. } => now.since(*away_since) > i64::from(held_ticks),
@@ -128,7 +130,7 @@ impl Roster {
         self.iter().find(|(_, occupant)| gone(occupant)).map(|(seat, _)| seat)
     }
 
-    /// Seats one more bot when a quick match has waited long enough; gives how others see it.
+    /// Seats one more bot when a quick match has waited long enough, and returns the bot as others see it.
     pub(super) fn fill(&mut self, now: Tick, fill_ticks: u32) -> Option<Player> {
         let (people, bots) = self.count();
         if people > 0 {
@@ -158,7 +160,7 @@ impl Roster {
         self.iter().filter_map(|(seat, occupant)| player(seat, occupant)).collect()
     }
 
-    /// People and bots.
+    /// The number of people and the number of bots.
     pub(super) fn count(&self) -> (u8, u8) {
         self.seats.iter().fold((0, 0), |(people, bots), occupant| match occupant {
             Occupant::Free => (people, bots),
@@ -167,7 +169,7 @@ impl Roster {
         })
     }
 
-    /// Ticks since anybody's seat was taken or held.
+    /// Ticks since a person last had a seat, a held one included.
     pub(super) fn empty_for(&self, now: Tick) -> u32 {
         u32::try_from(now.since(self.occupied)).unwrap_or(0)
     }

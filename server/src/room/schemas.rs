@@ -1,4 +1,4 @@
-//! The shape of a game: what all its rooms have in common, made once and shared by them.
+//! The schemas of a game: everything that its rooms have in common, made once and shared by them.
 
 use std::sync::Arc;
 use tickwire::Game;
@@ -7,7 +7,7 @@ use tickwire::message::control::fingerprint;
 use tickwire::replication::Plan;
 use tickwire::state::Schema;
 
-/// What rooms of a game need to know of its types. Clones share it.
+/// Everything that rooms of a game need to know of its types. Clones share the schemas.
 #[derive(Debug)]
 pub struct GameSchemas<G: Game> {
     pub(super) world: Arc<Schema>,
@@ -18,7 +18,7 @@ pub struct GameSchemas<G: Game> {
 }
 
 impl<G: Game> GameSchemas<G> {
-    /// The shape of this game.
+    /// The schemas of this game.
     #[must_use]
     pub fn new() -> Self {
         let world = Arc::new(Schema::of::<G>());

@@ -1,13 +1,16 @@
-//! The room's time limits in its own ticks.
+//! The time limits of a room, converted to its own ticks.
 
 use crate::limits::{
     EMPTY_SECONDS, FILL_SECONDS, HELD_SEAT_SECONDS, KEYFRAMES_PER_SECOND, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS,
     SEND_WINDOW_SECONDS, SILENCE_SECONDS_MAX,
 };
+use tickwire::Rules;
 
-/// The limits in ticks, for a room of some rate.
+/// The limits in ticks, for a room of one tick rate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TickLimits {
+    /// Ticks from one message of the room to the next.
+    pub(super) message_ticks: u32,
     /// [`HELD_SEAT_SECONDS`].
     pub(super) held_seat_ticks: u32,
     /// [`SEND_WINDOW_SECONDS`].
@@ -24,24 +27,26 @@ pub(super) struct TickLimits {
     pub(super) message_burst: i64,
     /// Ticks between two keyframes that were asked for.
     pub(super) keyframe_ticks: u32,
-    /// Ticks of a minute.
+    /// Ticks that the room makes in a minute.
     pub(super) minute_ticks: u32,
     /// Ticks between two lines of chat.
     pub(super) chat_ticks: u32,
 }
 
 impl TickLimits {
-    /// The limits at so many ticks a second.
+    /// The limits of a room with these rules.
     #[must_use]
-    pub(super) fn at(tick_rate_hz: u32) -> Self {
+    pub(super) const fn of(rules: &Rules) -> Self {
+        let tick_rate_hz = rules.tick_rate_hz;
         Self {
+            message_ticks: rules.message_ticks(),
             held_seat_ticks: HELD_SEAT_SECONDS * tick_rate_hz,
             send_ticks: SEND_WINDOW_SECONDS * tick_rate_hz,
             lag_ticks: LAG_SECONDS_MAX * tick_rate_hz,
             silence_ticks: SILENCE_SECONDS_MAX * tick_rate_hz,
             fill_ticks: FILL_SECONDS * tick_rate_hz,
             empty_ticks: EMPTY_SECONDS * tick_rate_hz,
-            message_burst: i64::from(MESSAGE_BURST_SECONDS * tick_rate_hz),
+            message_burst: (MESSAGE_BURST_SECONDS * tick_rate_hz) as i64,
             keyframe_ticks: tick_rate_hz / KEYFRAMES_PER_SECOND,
             minute_ticks: 60 * tick_rate_hz,
             chat_ticks: tick_rate_hz / 2,

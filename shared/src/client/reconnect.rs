@@ -15,8 +15,19 @@ pub const SILENCE_US_MAX: u64 = 6_000_000;
 /// Latest time of the first retry, in microseconds after the loss; its delay is drawn from the first half of this.
 const FIRST_RETRY_US: u32 = 500_000;
 
-/// Shortest and longest delay of later retries, in microseconds.
+/// Shortest and longest delay of later retries while a seat is held for the player, in microseconds: the moment at which
+/// a network is back announces itself to nobody.
+const QUICK_RETRY_US: (u32, u32) = (200_000, 700_000);
+
+/// A lost seat is held for about this long, in microseconds.
+const SEAT_HELD_US: u64 = 30_000_000;
+
+/// Shortest and longest delay of retries otherwise, in microseconds.
 const RETRY_US: (u32, u32) = (1_000_000, 5_000_000);
+
+/// An attempt that is not welcomed after this time is given up, in microseconds; the second and third after twice and
+/// four times that, for links on which a handshake takes so long.
+const ATTEMPT_US_MAX: u64 = 3_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -34,6 +45,8 @@ enum State {
 pub struct Reconnect {
     state: State,
     failures: u32,
+    /// When the last connection that had been welcomed was lost.
+    lost_us: Option<u64>,
     reachable: bool,
     dice: Rng,
 }
@@ -42,7 +55,13 @@ impl Reconnect {
     /// A policy that opens the first connection at once; the seed spreads the retries.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { state: State::Waiting { until_us: 0 }, failures: 0, reachable: true, dice: Rng::new(seed) }
+        Self {
+            state: State::Waiting { until_us: 0 },
+            failures: 0,
+            lost_us: None,
+            reachable: true,
+            dice: Rng::new(seed),
+        }
     }
 
     /// Whether a connection is to be opened now: true once for every connection.
@@ -69,7 +88,18 @@ impl Reconnect {
             self.state = State::GivenUp;
             return Some(code);
         }
-        let (low, high) = if self.failures == 0 { (0, FIRST_RETRY_US / 2) } else { RETRY_US };
+        if self.state == State::Open {
+            self.lost_us = Some(now_us);
+        }
+        let is_held = self.lost_us.is_some_and(|lost_us| now_us.saturating_sub(lost_us) < SEAT_HELD_US);
+        // A server that says so has too much to do, or a thousand clients that come back.
+        let is_crowded = matches!(known, Some(CloseCode::Overloaded));
+        let (low, high) = match self.failures {
+            _ if is_crowded => RETRY_US,
+            0 => (0, FIRST_RETRY_US / 2),
+            _ if is_held => QUICK_RETRY_US,
+            _ => RETRY_US,
+        };
         self.failures += 1;
         let delay_us = low + self.dice.below(high - low);
         self.state = State::Waiting { until_us: now_us + u64::from(delay_us) };
@@ -86,6 +116,24 @@ impl Reconnect {
             }
         }
         self.reachable = reachable;
+    }
+
+    /// How long the attempt that is under way may take until the welcome, in microseconds; `None` without one.
+    #[must_use]
+    pub fn attempt_us_max(&self) -> Option<u64> {
+        (self.state == State::Dialling).then(|| ATTEMPT_US_MAX << self.failures.saturating_sub(1).min(2))
+    }
+
+    /// Attempts since the last welcome that failed.
+    #[must_use]
+    pub const fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Whether the device is online and the page visible.
+    #[must_use]
+    pub const fn is_reachable(&self) -> bool {
+        self.reachable
     }
 
     /// Whether a connection is up.
@@ -124,11 +172,15 @@ mod tests {
         let first = next_dial(&mut dial, 1_000_000).unwrap();
         assert!(first <= 1_500_000);
         let mut at = first;
-        for _ in 0..5 {
-            dial.closed(1006, at);
-            let next = next_dial(&mut dial, at).unwrap();
-            assert!((990_000..=5_010_000).contains(&(next - at)), "{}", next - at);
-            at = next;
+        // While the seat is held, a network that is back is noticed soon; later on the attempts are spread.
+        for (pause_us, low_us, high_us) in [(0, 200_000, 700_000), (SEAT_HELD_US, 1_000_000, 5_000_000)] {
+            at += pause_us;
+            for _ in 0..5 {
+                dial.closed(1006, at);
+                let next = next_dial(&mut dial, at).unwrap();
+                assert!((low_us - 10_000..=high_us + 10_000).contains(&(next - at)), "{}", next - at);
+                at = next;
+            }
         }
     }
 

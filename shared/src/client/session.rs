@@ -5,7 +5,7 @@ use crate::client::prediction::events::EventUpdate;
 use crate::client::reconnect::Reconnect;
 use crate::client::reconnect::SILENCE_US_MAX;
 use crate::client::stats::Stats;
-use crate::client::worlds::Worlds;
+use crate::client::worlds::{Begin, Worlds};
 use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::message::close::CloseCode;
@@ -45,6 +45,46 @@ pub enum Notice {
     },
     /// The session is over, for this reason; no other connection will be opened.
     Over(CloseCode),
+}
+
+/// So long without a message a mark is shown, in microseconds; in play one comes every tick, or every few.
+const QUIET_US: u64 = 1_000_000;
+
+/// So long without a message it is said in words, in microseconds.
+const SILENT_US: u64 = 2_000_000;
+
+/// The longest round trip that is assumed before one was measured, in microseconds.
+const FIRST_TRIP_US_MAX: u64 = 1_000_000;
+
+/// What a welcome may take longer than a round trip, in microseconds: the room answers in its tick.
+const MARGIN_US: u64 = 50_000;
+
+/// How the connection of a session is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// The first connection is being opened.
+    Connecting,
+    /// Messages come.
+    Fine,
+    /// None has come for a second: worth a mark.
+    Quiet {
+        /// Microseconds since the newest message.
+        silence_us: u64,
+    },
+    /// None has come for two seconds: worth words. The connection may come back by itself.
+    Silent {
+        /// Microseconds since the newest message.
+        silence_us: u64,
+    },
+    /// The device is offline, or the page hidden.
+    Unreachable,
+    /// The connection is lost, and the session tries to come back into its seat.
+    Reconnecting {
+        /// Attempts that have failed so far.
+        attempts: u32,
+    },
+    /// The session has ended.
+    Over,
 }
 
 /// A player's session: bytes and time in, bytes, events and a world to show out.
@@ -230,8 +270,15 @@ impl<G: Game> Session<G> {
         self.hello.resume = Some(welcome.resume);
         self.players = Vec::new();
         welcome.players.iter().for_each(|player| self.seat_player(player.clone()));
+        // A hello that waited for a network to come back says nothing about the round trip.
         let waited_us = now_us.saturating_sub(self.called_us.unwrap_or(now_us));
-        self.worlds.start(welcome.seat, welcome.tick, waited_us, now_us);
+        let waited_us = waited_us.min(match self.stats.rtt_us {
+            0 => FIRST_TRIP_US_MAX,
+            rtt_us => rtt_us + MARGIN_US,
+        });
+        // Of a seat that was the player's before the room knows the inputs up to this one; the rest is sent again.
+        let newest_input = welcome.newest_input.filter(|_| welcome.resumed);
+        self.worlds.start(Begin { seat: welcome.seat, tick: welcome.tick, waited_us, newest_input }, now_us);
         self.update_seats();
         self.dial.welcomed();
         self.stats.welcomes += 1;
@@ -299,7 +346,8 @@ impl<G: Game> Session<G> {
             self.called_us = None;
             return Some(CloseCode::Normal);
         }
-        if now_us.saturating_sub(self.heard_us) > SILENCE_US_MAX {
+        let silence_us_max = self.dial.attempt_us_max().unwrap_or(SILENCE_US_MAX);
+        if now_us.saturating_sub(self.heard_us) > silence_us_max {
             self.called_us = None;
             return Some(CloseCode::Silent);
         }
@@ -366,6 +414,21 @@ impl<G: Game> Session<G> {
     #[must_use]
     pub const fn resume_token(&self) -> Option<ResumeToken> {
         self.hello.resume
+    }
+
+    /// How the connection is doing, for the player to be told in time.
+    #[must_use]
+    pub fn link_state(&self, now_us: u64) -> LinkState {
+        let silence_us = now_us.saturating_sub(self.heard_us);
+        match self.dial.is_open() {
+            _ if self.dial.has_given_up() => LinkState::Over,
+            _ if !self.dial.is_reachable() => LinkState::Unreachable,
+            false if self.stats.welcomes == 0 => LinkState::Connecting,
+            false => LinkState::Reconnecting { attempts: self.dial.failures() },
+            true if silence_us >= SILENT_US => LinkState::Silent { silence_us },
+            true if silence_us >= QUIET_US => LinkState::Quiet { silence_us },
+            true => LinkState::Fine,
+        }
     }
 
     /// Whether a welcome came over the connection that is open.

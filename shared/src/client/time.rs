@@ -16,19 +16,48 @@ use round_trip::RoundTrip;
 /// How far ahead of the room a new connection starts, in ticks, before anything was measured.
 const FIRST_LEAD_TICKS: f64 = 2.0;
 
+/// For so long after the newest message own things are played ahead, in microseconds. Then they wait: inputs for later
+/// ticks would come too late if the network stands still, and take effect too late if the server does.
+const AHEAD_US_MAX: u64 = 500_000;
+
+/// How far the clock runs ahead of arriving messages is the most of so long, in microseconds, and of the same before.
+const AHEAD_WINDOW_US: u64 = 2_000_000;
+
+/// The newest message, and how far the clock was ahead of it and of those before.
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    tick: Tick,
+    arrived_us: u64,
+    /// The most in the window that is running, and in the one before.
+    ahead: [f64; 2],
+    window_end_us: u64,
+}
+
+/// What is known, when a message arrives, of a pause before it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum AfterPause {
+    /// There was none, or the server went on in it.
+    Past,
+    /// Messages come again, and it is open whether the server went on.
+    Open,
+    /// The server's time stood still for so many ticks. Said once.
+    StoodStill { ticks: f64 },
+}
+
 /// The clocks of one connection.
 #[derive(Debug)]
 pub(crate) struct Timing {
     rules: Rules,
     clock: InputClock,
     round_trip: RoundTrip,
+    newest: Option<Newest>,
 }
 
 impl Timing {
     /// The clocks for a game with these rules, before its first connection.
     pub(crate) fn new(rules: Rules) -> Self {
         let tick_us = 1_000_000.0 / f64::from(rules.tick_rate_hz);
-        Self { rules, clock: InputClock::new(tick_us), round_trip: RoundTrip::new(rules.tick_us()) }
+        Self { rules, clock: InputClock::new(tick_us), round_trip: RoundTrip::new(rules.tick_us()), newest: None }
     }
 
     /// Starts over for another connection: the room was at `tick`, and the welcome came `waited_us` after the hello.
@@ -49,7 +78,13 @@ impl Timing {
 
     /// Learns from the head of a message how early the newest input arrived, and how long the round trip takes. A head
     /// without a lead says nothing: no input has reached the room yet.
-    pub(crate) fn observe(&mut self, head: &SnapshotHead<'_>, now_us: u64, stats: &mut Stats) {
+    pub(crate) fn observe(&mut self, head: &SnapshotHead<'_>, pause: AfterPause, now_us: u64, stats: &mut Stats) {
+        match pause {
+            AfterPause::Past => {}
+            AfterPause::Open => self.clock.forget_before(now_us),
+            AfterPause::StoodStill { ticks } => self.clock.shift_back(ticks),
+        }
+        self.note_arrival(head.tick, pause, now_us);
         let Some(lead) = head.lead else { return };
         let newest = head.tick.offset(i64::from(lead));
         self.clock.observe(newest, head.tick, now_us, stats.rtt_us);
@@ -59,14 +94,35 @@ impl Timing {
         }
     }
 
-    /// The tick, with its fraction, that inputs are made for now.
+    fn note_arrival(&mut self, tick: Tick, pause: AfterPause, now_us: u64) {
+        let ahead = self.clock.tick_at(now_us) - TickTime::from(tick);
+        let fresh = Newest { tick, arrived_us: now_us, ahead: [ahead; 2], window_end_us: now_us + AHEAD_WINDOW_US };
+        let newest = self.newest.get_or_insert(fresh);
+        (newest.tick, newest.arrived_us) = (tick, now_us);
+        // While it is open whether the server's time stood still, the clock may be far ahead of it.
+        if pause == AfterPause::Open {
+            return;
+        }
+        if now_us >= newest.window_end_us {
+            newest.ahead = [ahead, newest.ahead[0]];
+            newest.window_end_us = now_us + AHEAD_WINDOW_US;
+        }
+        newest.ahead[0] = if ahead > newest.ahead[0] { ahead } else { newest.ahead[0] };
+    }
+
+    /// The tick, with its fraction, that inputs are made for now: what the clock shows, but not further ahead of the
+    /// newest message than is usual on this connection, nor for longer than [`AHEAD_US_MAX`] without a message.
     pub(crate) fn tick_at(&self, now_us: u64) -> TickTime {
-        self.clock.tick_at(now_us)
+        let Some(Newest { tick, arrived_us, ahead, .. }) = self.newest else { return self.clock.tick_at(now_us) };
+        let now_us = now_us.min(arrived_us + AHEAD_US_MAX);
+        let passed = now_us.saturating_sub(arrived_us) as f64 / self.clock.tick_us();
+        let usual = if ahead[0] > ahead[1] { ahead[0] } else { ahead[1] };
+        self.clock.tick_at(now_us).earlier(TickTime::from(tick) + (usual + passed))
     }
 
     /// The newest tick that an input is due for.
     pub(crate) fn due(&self, now_us: u64) -> Tick {
-        self.clock.tick_at(now_us).tick()
+        self.tick_at(now_us).tick()
     }
 
     /// The local time at which the input for `tick` is due, in microseconds.

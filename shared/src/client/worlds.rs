@@ -22,6 +22,19 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+/// What a welcome says of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begin {
+    /// The player's seat; `None` for a spectator.
+    pub(crate) seat: Option<Seat>,
+    /// The newest tick of the room.
+    pub(crate) tick: Tick,
+    /// Microseconds from the hello to the welcome.
+    pub(crate) waited_us: u64,
+    /// The newest input of this player that the room has received, over whatever connection; `None` for a new player.
+    pub(crate) newest_input: Option<Tick>,
+}
+
 /// The world of a session in either mode.
 pub(crate) enum Worlds<G: Game> {
     Snapshots(Box<Snapshots<G>>),
@@ -50,8 +63,8 @@ impl<G: Game> Worlds<G> {
 
     /// Starts on another connection: the player has `seat`, the room was at `tick`, and the welcome came `waited_us`
     /// after the hello.
-    pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
-        either!(self, world => world.start(seat, tick, waited_us, now_us));
+    pub(crate) fn start(&mut self, begin: Begin, now_us: u64) {
+        either!(self, world => world.start(begin, now_us));
     }
 
     /// The newest tick that the server need not send again; `None` in snapshot mode, and for a client that needs

@@ -8,6 +8,7 @@ use crate::input::{Action, InputCodec};
 use crate::limits::{INPUT_HOLD_TICKS, INPUT_LEAD_TICKS_MAX};
 use crate::state::Input;
 use crate::tick::Tick;
+use alloc::collections::VecDeque;
 
 const LEN: usize = INPUT_LEAD_TICKS_MAX as usize;
 
@@ -35,6 +36,9 @@ pub struct InputBuffer<I> {
     held_ticks: u32,
     newest: Option<Tick>,
     last: Action<I>,
+    /// Inputs with commands that came after their ticks, oldest first: each command is executed once, in the first tick
+    /// that has room for it. Mostly empty.
+    late_commands: VecDeque<I>,
     /// The input for a tick is in the slot of its number, modulo the length.
     slots: [Action<I>; LEN],
 }
@@ -44,14 +48,22 @@ const _: () = assert!(INPUT_LEAD_TICKS_MAX == u32::BITS, "one bit per tick of le
 impl<I: Input> Default for InputBuffer<I> {
     fn default() -> Self {
         let (last, slots) = (Action::default(), [Action::default(); LEN]);
-        Self { next: Tick(0), waiting: 0, held_ticks: INPUT_HOLD_TICKS, newest: None, last, slots }
+        Self {
+            next: Tick(0),
+            waiting: 0,
+            held_ticks: INPUT_HOLD_TICKS,
+            newest: None,
+            last,
+            late_commands: VecDeque::new(),
+            slots,
+        }
     }
 }
 
 impl<I: Input> InputBuffer<I> {
     /// Keeps the input of a player for `tick`. `next` is the tick that the room makes next, and never before that of
     /// the last call.
-    pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick) -> InputArrival {
+    pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick, codec: &InputCodec<I>) -> InputArrival {
         self.forget_before(next);
         let lead = tick.since(next);
         if lead >= i64::from(INPUT_LEAD_TICKS_MAX) {
@@ -66,6 +78,9 @@ impl<I: Input> InputBuffer<I> {
                 // It is the best guess for the ticks to come.
                 self.last = action;
                 self.held_ticks = 0;
+                if self.late_commands.len() < LEN && codec.has_command(action.input) {
+                    self.late_commands.push_back(action.input);
+                }
             }
             return InputArrival::Late;
         };
@@ -79,6 +94,17 @@ impl<I: Input> InputBuffer<I> {
 
     /// The input of the player for `tick`, and whether it came in time.
     pub fn take(&mut self, tick: Tick, codec: &InputCodec<I>) -> (Action<I>, bool) {
+        let (mut action, in_time) = self.take_own(tick, codec);
+        let late = self.late_commands.front().and_then(|late| codec.with_commands(action.input, *late));
+        if let Some(input) = late {
+            action.input = input;
+            self.late_commands.pop_front();
+        }
+        (action, in_time)
+    }
+
+    /// The input for `tick` by itself, without commands that came late.
+    fn take_own(&mut self, tick: Tick, codec: &InputCodec<I>) -> (Action<I>, bool) {
         self.forget_before(tick);
         if self.waiting & 1 != 0 {
             self.forget_before(tick.next());
@@ -137,9 +163,9 @@ mod tests {
     #[test]
     fn inputs_wait_for_their_tick_and_the_first_counts() {
         let (mut buffer, codec) = buffer();
-        assert_eq!(buffer.insert(Tick(5), press(5), Tick(4)), InputArrival::Accepted);
-        assert_eq!(buffer.insert(Tick(4), press(4), Tick(4)), InputArrival::Accepted);
-        assert_eq!(buffer.insert(Tick(5), press(9), Tick(4)), InputArrival::Duplicate);
+        assert_eq!(buffer.insert(Tick(5), press(5), Tick(4), &codec), InputArrival::Accepted);
+        assert_eq!(buffer.insert(Tick(4), press(4), Tick(4), &codec), InputArrival::Accepted);
+        assert_eq!(buffer.insert(Tick(5), press(9), Tick(4), &codec), InputArrival::Duplicate);
         assert_eq!(buffer.take(Tick(4), &codec), (press(4), true));
         assert_eq!(buffer.take(Tick(5), &codec), (press(5), true));
         assert_eq!(buffer.newest(), Some(Tick(5)));
@@ -148,7 +174,7 @@ mod tests {
     #[test]
     fn a_missing_input_is_held_without_commands_and_then_neutral() {
         let (mut buffer, codec) = buffer();
-        buffer.insert(Tick(0), press(3), Tick(0));
+        buffer.insert(Tick(0), press(3), Tick(0), &codec);
         buffer.take(Tick(0), &codec);
         for tick in 1..=INPUT_HOLD_TICKS {
             assert_eq!(buffer.take(Tick(tick), &codec), (held(3), false));
@@ -159,14 +185,14 @@ mod tests {
     #[test]
     fn an_input_that_was_not_taken_is_not_taken_for_a_later_tick() {
         let (mut buffer, codec) = buffer();
-        buffer.insert(Tick(5), press(5), Tick(4));
-        buffer.insert(Tick(35), press(7), Tick(4));
+        buffer.insert(Tick(5), press(5), Tick(4), &codec);
+        buffer.insert(Tick(35), press(7), Tick(4), &codec);
         let later = Tick(5 + INPUT_LEAD_TICKS_MAX);
-        assert_eq!(buffer.insert(later, press(6), Tick(8)), InputArrival::Accepted);
+        assert_eq!(buffer.insert(later, press(6), Tick(8), &codec), InputArrival::Accepted);
         assert_eq!(buffer.take(Tick(35), &codec), (press(7), true));
         assert_eq!(buffer.take(Tick(36), &codec), (held(7), false));
         assert_eq!(buffer.take(later, &codec), (press(6), true));
-        assert_eq!(buffer.insert(Tick(1_000), press(8), Tick(1_000)), InputArrival::Accepted);
+        assert_eq!(buffer.insert(Tick(1_000), press(8), Tick(1_000), &codec), InputArrival::Accepted);
         assert_eq!(buffer.take(Tick(1_000), &codec), (press(8), true));
     }
 
@@ -174,10 +200,10 @@ mod tests {
     fn inputs_outside_the_window_change_no_tick() {
         let (mut buffer, codec) = buffer();
         for tick in [Tick(132), Tick(100_000), Tick(u32::MAX)] {
-            assert_eq!(buffer.insert(tick, press(1), Tick(100)), InputArrival::Early);
+            assert_eq!(buffer.insert(tick, press(1), Tick(100), &codec), InputArrival::Early);
         }
         assert_eq!(buffer.newest(), None);
-        assert_eq!(buffer.insert(Tick(7), press(2), Tick(100)), InputArrival::Late);
+        assert_eq!(buffer.insert(Tick(7), press(2), Tick(100), &codec), InputArrival::Late);
         assert_eq!(buffer.take(Tick(100), &codec), (held(2), false));
     }
 }

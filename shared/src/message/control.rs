@@ -64,6 +64,9 @@ pub struct Welcome {
     pub resume: ResumeToken,
     /// Whether the player got back the seat that they had before.
     pub resumed: bool,
+    /// The newest tick of an input that the room has received from a player who is back: inputs that were made for later
+    /// ticks are to be sent again.
+    pub newest_input: Option<Tick>,
     /// Everyone in the room, this player included.
     pub players: Vec<Player>,
 }

@@ -1,4 +1,5 @@
-//! A match between a game's own bots, without a network: what the lobby shows, and what bytes and builds are judged by.
+//! A match between a game's own bots, without a network: the lobby shows it, and measurements of bytes and comparisons
+//! of builds play it.
 
 use crate::game::{Game, To};
 use crate::id::Seat;
@@ -30,7 +31,8 @@ impl<G: Game> BotMatch<G> {
         let mut stepper = Stepper::new(G::new(options), rng);
         seats.iter().for_each(|seat| stepper.world.join(*seat));
         let mut newest = Snapshot::empty(&schema);
-        // Of a copy: rounding the author's own numbers before the first tick would make another match of the same seed.
+        // A copy is captured: rounding the author's own numbers before the first tick would make another match of the
+        // same seed.
         newest.capture(&mut stepper.world.clone(), Tick(0));
         let (before, inputs, events) = (newest.clone(), [None; SEATS_MAX as usize], Vec::new());
         Self { schema, stepper, dice, seats, inputs, events, before, newest }
@@ -45,17 +47,17 @@ impl<G: Game> BotMatch<G> {
         let causes = TickCauses { tick: self.newest.tick.next(), roster: &[], inputs: &self.inputs };
         self.stepper.play(&self.schema, &self.newest, &causes, &mut self.events);
         core::mem::swap(&mut self.before, &mut self.newest);
-        // The world is what would be on the wire, here too.
+        // The world is rounded to its wire integers here too, although there is no wire.
         self.newest.capture(&mut self.stepper.world, causes.tick);
     }
 
-    /// The world of now.
+    /// The newest world.
     #[must_use]
     pub const fn world(&self) -> &G {
         &self.stepper.world
     }
 
-    /// The world's shape.
+    /// The schema of the world.
     #[must_use]
     pub const fn schema(&self) -> &Schema {
         &self.schema

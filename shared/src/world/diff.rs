@@ -1,7 +1,8 @@
-//! Where two worlds differ: which leaf of which row, in the words of whoever wrote the game.
+//! The differences of two worlds: which leaf of which row differs, in the words of the game's author.
 //!
-//! Works on wire integers, so that a world may have come from another machine. Guarantees a fixed order: the root row,
-//! then table by table in slot order, then free slots, then the random numbers. Leaves out why they differ.
+//! The comparison works on wire integers, so that a world may have come from another machine. The order of the
+//! differences is fixed: the root row, then table by table in slot order, then the slots, then the random numbers. The
+//! module leaves out the reasons for which worlds differ.
 
 use crate::id::RowId;
 use crate::state::{Leaf, LeafKind, Schema};
@@ -33,10 +34,10 @@ pub enum Difference {
         table: usize,
         /// The row.
         row: RowId,
-        /// Whether it is here; else it is there.
+        /// Whether the row is in the world here; otherwise it is in the world there.
         is_here: bool,
     },
-    /// The generation that a row in a slot has or will have.
+    /// The generation that the row in a slot has, or that the next row there will have.
     Slot {
         /// Index of the table in the schema.
         table: usize,
@@ -45,7 +46,7 @@ pub enum Difference {
         /// The generations here and there; `None` where the slot was never taken.
         generations: [Option<u16>; 2],
     },
-    /// The random numbers.
+    /// The state of the random numbers.
     Random {
         /// Seed and numbers drawn, here and there.
         places: [(u64, u64); 2],
@@ -71,7 +72,7 @@ fn widths_of(schema: &Schema) -> impl Iterator<Item = usize> {
     schema.tables.iter().map(|table| table.leaves.len())
 }
 
-/// Everything in which two whole worlds differ; nothing for equal ones.
+/// Everything in which two full states differ; nothing for equal ones.
 ///
 /// # Panics
 /// As [`of_snapshots`].
@@ -122,50 +123,50 @@ fn of_rows<'a>(table: usize, here: &'a Rows, there: &'a Rows) -> impl Iterator<I
     })
 }
 
-/// A difference with the game's own names and units: to be printed.
+/// A difference with the game's own names and units, to be printed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Named {
-    /// What differs, such as `ships[3#1].velocity.x`: table, slot, generation, leaf.
+    /// The path of the thing that differs, such as `ships[3#1].velocity.x`: table, slot, generation, leaf.
     pub path: String,
-    /// What it is here.
+    /// Its value here.
     pub here: Reading,
-    /// What it is there.
+    /// Its value there.
     pub there: Reading,
 }
 
-/// What something is in one of two worlds.
+/// The value of a thing in one of two worlds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reading {
     /// A number in the game's own unit, and the wire integer that stands for it.
     Number {
-        /// In the game's unit.
+        /// The number in the game's unit.
         value: f64,
-        /// As it travels.
+        /// The wire integer.
         raw: u32,
     },
     /// A flag, tag or id: a wire integer without a unit.
     Choice(u32),
-    /// Floats that are no number, which rounding would hide.
+    /// A float that is no number, which rounding would hide.
     NotANumber,
-    /// A row, or whatever it is, that is there.
+    /// A row or another thing that is present.
     Row,
-    /// It is not there.
+    /// A thing that is absent.
     Nothing,
     /// The generation of a slot.
     Generation(u16),
-    /// A generator.
+    /// The state of a generator of random numbers.
     Random {
         /// Its seed.
         seed: u64,
         /// Numbers drawn from it.
         drawn: u64,
     },
-    /// So many events.
+    /// A number of events.
     Events(usize),
 }
 
 impl Difference {
-    /// The same in the game's own names and units.
+    /// The difference in the game's own names and units.
     #[must_use]
     pub fn name(&self, schema: &Schema) -> Named {
         let presence = |is_there| if is_there { Reading::Row } else { Reading::Nothing };
@@ -202,13 +203,13 @@ pub fn path(schema: &Schema, table: usize, row: RowId, leaf: Option<usize>) -> S
 }
 
 impl Reading {
-    /// What a wire integer means.
+    /// The meaning of a wire integer, as a value of this leaf.
     #[must_use]
     pub fn of(leaf: &Leaf, raw: u32) -> Self {
         let is_whole = leaf.unit.to_bits() == 1.0_f32.to_bits();
         match leaf.kind {
             LeafKind::Choice => Self::Choice(raw),
-            // As the game computes it, so that it prints as the game would print it.
+            // The value is computed as the game computes it, so that it prints as the game would print it.
             _ if !is_whole => Self::Number { value: f64::from(leaf.min as f32 + raw as f32 * leaf.unit), raw },
             _ => Self::Number { value: leaf.min + f64::from(raw), raw },
         }
@@ -225,8 +226,8 @@ impl fmt::Display for Reading {
             }
             Self::Choice(raw) => write!(f, "raw {raw}"),
             Self::NotANumber => f.write_str("NaN"),
-            Self::Row => f.write_str("there"),
-            Self::Nothing => f.write_str("not there"),
+            Self::Row => f.write_str("present"),
+            Self::Nothing => f.write_str("absent"),
             Self::Generation(generation) => write!(f, "{generation}"),
             Self::Random { seed, drawn } => write!(f, "{drawn} drawn from seed {seed}"),
             Self::Events(count) => write!(f, "{count} of them"),
@@ -240,7 +241,8 @@ impl fmt::Display for Named {
     }
 }
 
-/// The first float of a world that is no number, by its path; see [`State::not_a_number`](crate::state::State::not_a_number).
+/// The path of the first float of a world that is no number; see
+/// [`State::not_a_number`](crate::state::State::not_a_number).
 pub fn not_a_number<S: crate::state::State>(schema: &Schema, world: &mut S) -> Option<String> {
     let root = world.not_a_number().map(|leaf| path(schema, 0, RowId::default(), Some(leaf)));
     root.or_else(|| {
@@ -332,14 +334,14 @@ mod tests {
         other.others.insert(Thing::default());
         let expected = [
             "ticks: -3 (raw 32765) here, 7 (raw 32775) there",
-            "things[0#0]: there here, not there there",
+            "things[0#0]: present here, absent there",
             "things[1#0].x: 2 (raw 70) here, 1.9000001 (raw 69) there",
             "things[2#0].held.some: raw 1 here, raw 0 there",
             "things[2#0].held.kind: raw 1 here, raw 0 there",
             "things[2#0].held.Ball.0: 0.5 (raw 1) here, 0 (raw 0) there",
-            "others[0#0]: not there here, there there",
+            "others[0#0]: absent here, present there",
             "the generation of slot 0 of things: 0 here, 1 there",
-            "the generation of slot 0 of others: not there here, 0 there",
+            "the generation of slot 0 of others: absent here, 0 there",
         ];
         assert_eq!(shown(&mut one, &mut other), expected);
         let (schema, one) = (Schema::of::<World>(), full_state(&mut one));
@@ -359,7 +361,7 @@ mod tests {
         assert_eq!(not_a_number(&schema, &mut world).unwrap(), "things[2#0].held.Ball.0");
         world.things.get_mut(last).unwrap().x = -f32::NAN;
         assert_eq!(not_a_number(&schema, &mut world).unwrap(), "things[2#0].x");
-        // Rounding hides it, which is why it is looked for before.
+        // Rounding hides a NaN, which is why the search must come before it.
         full_state(&mut world);
         assert_eq!(not_a_number(&schema, &mut world), None);
         assert_eq!(world.things.get(last).unwrap().x.to_bits(), 0.0_f32.to_bits());

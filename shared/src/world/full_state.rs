@@ -1,7 +1,9 @@
-//! A whole world: everything that the next tick depends on, apart from what players do and a past to look into.
+//! The full state: everything that the next tick depends on, apart from the players' actions and the recent worlds that
+//! a step may look back into.
 //!
-//! What a client in lockstep starts from and rolls back to. Besides the rows it has what no snapshot may show: the
-//! room's random numbers, and which slots of the tables are free.
+//! A client in lockstep starts from a full state, and rolls back to one. Besides the rows it has two things that no
+//! snapshot may show: the room's random numbers, and the slots of the tables that are free. The free slots matter
+//! because they decide which id the next new row gets.
 //!
 //! ```text
 //! tick    varint
@@ -30,7 +32,8 @@ use alloc::vec::Vec;
 pub struct FullState {
     /// All rows, hidden fields included.
     pub snapshot: Snapshot,
-    /// Per table after the root, the generation that the next row in each slot gets, or of the row that is there.
+    /// Per table after the root, and per slot: the generation of the row that is there, or else the one that the next
+    /// row gets.
     pub slots: Vec<Vec<u16>>,
     /// The room's random numbers.
     pub rng: Rng,
@@ -44,7 +47,7 @@ impl FullState {
         Self { snapshot: Snapshot::empty(schema), slots, rng: Rng::new(0) }
     }
 
-    /// What a simulation goes on from, without the recent worlds.
+    /// The full state in a checkpoint, which is all of the checkpoint but the recent worlds.
     #[must_use]
     pub fn of<G: Game>(checkpoint: &Checkpoint<G>) -> Self {
         let mut full_state = Self {
@@ -56,13 +59,13 @@ impl FullState {
         full_state
     }
 
-    /// Rounds `world` to wire precision and keeps all of it, reusing this one's memory.
+    /// Rounds `world` to wire precision and keeps its full state, reusing memory.
     pub fn capture<S: State>(&mut self, world: &mut S, rng: &Rng, tick: Tick) {
         self.snapshot.capture(world, tick);
         self.keep_slots(world, rng);
     }
 
-    /// Keeps a world whose rows were captured already.
+    /// Keeps the full state of a world whose rows were captured already.
     pub fn keep<S: State>(&mut self, captured: &Snapshot, world: &mut S, rng: &Rng) {
         self.snapshot.copy_from(captured);
         self.keep_slots(world, rng);
@@ -73,14 +76,15 @@ impl FullState {
         world.tables(&mut KeepSlots(self.slots.iter_mut()));
     }
 
-    /// Takes over another one's content, reusing this one's memory.
+    /// Takes over another full state's content, reusing memory.
     pub fn copy_from(&mut self, other: &Self) {
         self.snapshot.copy_from(&other.snapshot);
         self.slots.clone_from(&other.slots);
         self.rng = other.rng.clone();
     }
 
-    /// Makes `world` what this one says, reusing its memory, and gives the random numbers that go on from there.
+    /// Makes `world` the one that this full state describes, reusing the world's memory. Gives the random numbers that
+    /// go on from there.
     pub fn restore<S: State>(&self, world: &mut S) -> Rng {
         self.snapshot.restore(world);
         world.tables(&mut RestoreSlots(self.slots.iter()));
@@ -93,14 +97,15 @@ impl FullState {
         self.snapshot.tick
     }
 
-    /// The hash of everything: in lockstep, what both sides compare.
+    /// The hash of everything: in lockstep both sides compare it.
     #[must_use]
     pub fn hash(&self, schema: &Schema) -> u32 {
         let mut mix = Mix::new(self.snapshot.hash(schema));
         let (seed, drawn) = self.rng.place();
         [seed, drawn].iter().for_each(|number| mix.bytes(&number.to_le_bytes()));
         for (rows, slots) in self.snapshot.tables.iter().skip(1).zip(&self.slots) {
-            // A row of zeros in the first slot adds nothing to the sum of rows.
+            // The numbers of rows and slots are hashed too, as a row of zeros in the first slot adds nothing to the sum
+            // of rows.
             let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
             mix.add(count(rows.ids.len()));
             mix.add(count(slots.len()));
@@ -109,7 +114,7 @@ impl FullState {
         narrow(mix.wide())
     }
 
-    /// Appends all of it.
+    /// Appends the full state, in the layout that the module's documentation shows.
     pub fn encode(&self, schema: &Schema, out: &mut Vec<u8>) {
         put_varint(out, self.tick().0);
         let (seed, drawn) = self.rng.place();
@@ -130,10 +135,10 @@ impl FullState {
         bits.finish();
     }
 
-    /// Reads what [`FullState::encode`] wrote, to the end of `bytes`.
+    /// Reads a full state that [`FullState::encode`] wrote, to the end of `bytes`.
     ///
     /// # Errors
-    /// [`DecodeError`] for anything else, a hash that is not that of the content included.
+    /// [`DecodeError`] for any other bytes, also when the hash is not that of the content.
     pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let mut full_state = Self::empty(schema);
@@ -170,7 +175,8 @@ fn take_row(table: &TableSchema, row: &mut [u32], bits: &mut BitReader<'_>) -> R
     Ok(())
 }
 
-/// Memory grows with what was read, not with what is claimed: a slot takes six bits at the least.
+/// Reads the slots and rows of a table. Memory grows with the bits that were read and not with the number that is
+/// claimed, because a slot takes six bits at the least.
 fn take_table(
     table: &TableSchema,
     rows: &mut Rows,
@@ -263,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_restored_goes_on_as_what_was_kept() {
+    fn a_restored_world_goes_on_as_the_kept_one() {
         let (_, mut world, full_state) = captured(1);
         let (mut dirty, _) = worn(2);
         let mut rng = full_state.restore(&mut dirty);
@@ -277,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn it_travels_whole_and_every_damage_is_an_error() {
+    fn a_full_state_round_trips_and_every_damage_is_an_error() {
         let (schema, _, full_state) = captured(3);
         let mut bytes = Vec::new();
         full_state.encode(&schema, &mut bytes);
@@ -310,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_covers_what_no_row_shows() {
+    fn the_hash_covers_free_slots_and_random_numbers() {
         let (schema, _, full_state) = captured(4);
         let hash = full_state.hash(&schema);
         let mut other = full_state.clone();

@@ -1,7 +1,23 @@
-//! The recent worlds of a room, one per tick: baselines of deltas, and what lag compensation looks back into.
+//! The recent worlds of a room, one per tick: they are baselines of deltas, and lag compensation looks back into them.
 //!
-//! The newest two are there to be read, because every tick's delta is between them. The older ones are packed: who
-//! asks for one brings the memory to unpack it into.
+//! The newest two are there to be read, because every tick's delta is between them. The older ones are packed: a caller
+//! that asks for one brings the memory to unpack it into.
+//!
+//! # Why the newest two worlds are not packed
+//!
+//! A room keeps 17 worlds, and most of them are rarely read: where a snapshot is sent each tick, a client that keeps up
+//! receives the delta from the world before the newest to the newest, and a step looks back only when it must judge by
+//! an old view. A packed world takes a third of the memory, so packing the older 15 leaves less than half of it. The
+//! newest two are read in every tick, as the two ends of the delta and as the world that a player predicts from, and
+//! unpacking a world costs a pass over all its leaves. To pack these two as well would save little, and cost that pass
+//! in every tick. A world is packed when it becomes the third newest, and its snapshot is then the memory for the next
+//! world.
+//!
+//! # Why a caller brings the memory
+//!
+//! A history is state, which is cloned and compared, and an unpacked copy is not state. A caller may also need several
+//! old worlds at once, such as those around a moment ([`InterpolationSample`]). So the memory ([`Recalled`]) belongs to
+//! the caller.
 
 mod packed;
 
@@ -14,20 +30,20 @@ use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
 use packed::Packed;
 
-/// The worlds of the last [`SNAPSHOT_HISTORY_LEN`] ticks, or in lockstep two, everything included; never empty.
+/// The worlds of the last [`SNAPSHOT_HISTORY_LEN`] ticks, or of two in lockstep, hidden fields included; never empty.
 ///
-/// A step may ask for the past, so these worlds are state: what a room goes on from holds them too.
+/// A step may look back into these worlds, so they are state: a checkpoint of a room holds them too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
-    /// Oldest first, each a tick after the one before; at most `packed_max`.
+    /// The older worlds, oldest first, each a tick after the one before; at most `packed_max`.
     packed: VecDeque<Packed>,
     packed_max: usize,
-    /// The one before the newest, unless that is the first.
+    /// The world before the newest; `None` while the newest is the first.
     last: Option<Snapshot>,
     newest: Snapshot,
 }
 
-/// Worlds that are not packed.
+/// The number of worlds that are not packed: the newest two.
 const READY_LEN: usize = 2;
 
 impl History {
@@ -38,13 +54,14 @@ impl History {
         Self { packed: VecDeque::with_capacity(packed_max), packed_max, last: None, newest: first }
     }
 
-    /// One that keeps the newest two worlds alone: for rooms in which everyone sees the present.
+    /// A history that keeps the newest two worlds alone: for rooms in which everyone sees the present.
     #[must_use]
     pub const fn of_the_present(first: Snapshot) -> Self {
         Self { packed: VecDeque::new(), packed_max: 0, last: None, newest: first }
     }
 
-    /// Rounds `world` to wire precision and keeps it as the next tick's; the oldest one goes, and lends its memory.
+    /// Rounds `world` to wire precision and keeps it as that of the next tick. The oldest world goes, and its memory is
+    /// used again.
     pub fn push<S: State>(&mut self, schema: &Schema, world: &mut S) {
         let tick = self.newest.tick.next();
         if let Some(last) = self.last.as_ref().filter(|_| self.packed_max > 0) {
@@ -70,7 +87,7 @@ impl History {
         tick >= self.oldest() && tick <= self.newest.tick
     }
 
-    /// The world after `tick`, if it is still kept; one that is packed is unpacked into `recalled`.
+    /// The world after `tick`, if it is still kept; a packed world is unpacked into `recalled`.
     #[must_use]
     pub fn at<'a>(&'a self, schema: &Schema, tick: Tick, recalled: &'a mut Recalled) -> Option<&'a Snapshot> {
         if !self.holds(tick) {
@@ -79,8 +96,9 @@ impl History {
         Some(self.ready(tick).unwrap_or_else(|| recalled.show(self, schema, tick, ALL_TABLES)))
     }
 
-    /// What a client showed at a moment, in ticks, which receives a snapshot every `every_ticks` ticks. Of a moment
-    /// that is not kept, or not sent yet, it is the nearest that is. Only some tables are there, a bit for each.
+    /// The sample that a client showed at a moment, if it receives a snapshot every `every_ticks` ticks. For a moment
+    /// that is not kept any more, or not sent yet, it is the nearest one that is. Only some tables are there: those
+    /// whose bits are set in `tables`.
     #[must_use]
     pub(crate) fn seen_at<'a>(
         &'a self,
@@ -93,12 +111,12 @@ impl History {
         let every = every_ticks.max(1);
         let oldest = self.oldest().0;
         let last = self.newest.tick.0 / every * every;
-        // The cast keeps to the range of a tick, whatever the moment.
+        // `TickTime::tick` keeps even an absurd moment within the range of a tick.
         let before = (moment.tick().0 / every * every).clamp(oldest.next_multiple_of(every).min(last), last);
         let kept = |tick: &u32| self.holds(Tick(*tick));
         let after = before.checked_add(every).filter(|tick| *tick <= last).filter(kept);
         let earlier = before.checked_sub(every).filter(kept);
-        // Those around a moment are neighbours, so they have places of their own.
+        // The three snapshots around a moment are neighbours, so each has a place of its own.
         let place = |tick: u32| tick as usize / every as usize % AROUND_LEN;
         for tick in [earlier, Some(before).filter(kept), after].into_iter().flatten() {
             if self.ready(Tick(tick)).is_none() {
@@ -116,50 +134,51 @@ impl History {
         self.packed.front().map_or(older, |packed| packed.tick)
     }
 
-    /// A world that is not packed.
+    /// The world of a tick, if it is one of those that are not packed.
     fn ready(&self, tick: Tick) -> Option<&Snapshot> {
         if tick == self.newest.tick { Some(&self.newest) } else { self.last.as_ref().filter(|last| last.tick == tick) }
     }
 }
 
-/// Memory to unpack a world of a [`History`] into. It remembers which one it holds: for one history only.
+/// Memory to unpack a world of a [`History`] into. It remembers by its tick which world it holds, so it serves one
+/// history only.
 #[derive(Debug, Default)]
 pub struct Recalled {
     snapshot: Snapshot,
-    /// A bit per table that is what it was at the snapshot's tick.
+    /// A bit per table that is unpacked, as it was at the snapshot's tick.
     ready: u32,
 }
 
 impl Recalled {
-    /// Forgets what it holds and keeps the memory.
+    /// Forgets the world that it holds and keeps the memory.
     pub const fn forget(&mut self) {
         self.ready = 0;
     }
 
-    /// A world that is packed.
+    /// A packed world, with these tables unpacked.
     fn show(&mut self, history: &History, schema: &Schema, tick: Tick, tables: u32) -> &Snapshot {
         if self.snapshot.tick != tick {
             self.ready = 0;
         }
         let index = tick.since(history.oldest());
         let packed = usize::try_from(index).ok().and_then(|index| history.packed.get(index));
-        packed.expect("what is kept and not ready is packed").unpack(schema, tables & !self.ready, &mut self.snapshot);
+        packed.expect("a kept, unready world is packed").unpack(schema, tables & !self.ready, &mut self.snapshot);
         self.ready |= tables;
         &self.snapshot
     }
 }
 
-/// Worlds around a moment: before, after, and the one before these.
+/// Worlds around a moment: the one before it, the one after it, and the one ahead of these two.
 const AROUND_LEN: usize = 3;
 
-/// Memory for the worlds around moments.
+/// Memory for the worlds around a moment.
 #[derive(Debug, Default)]
 pub(crate) struct Around {
     recalled: [Recalled; AROUND_LEN],
 }
 
 impl Around {
-    /// Forgets what it holds and keeps the memory.
+    /// Forgets the worlds that it holds and keeps the memory.
     pub(crate) fn forget(&mut self) {
         self.recalled.iter_mut().for_each(Recalled::forget);
     }
@@ -191,7 +210,7 @@ mod tests {
             recalled.forget();
             for tick in 0..60 {
                 let is_kept = tick <= ticks && tick + SNAPSHOT_HISTORY_LEN as u32 > ticks;
-                // Asked twice: what was unpacked is there.
+                // The second time, the world is unpacked already.
                 for _ in 0..2 {
                     let world = history.at(&schema, Tick(tick), &mut recalled);
                     assert_eq!(
@@ -215,14 +234,14 @@ mod tests {
             for shown in [earlier, Some(before), after].into_iter().flatten() {
                 assert_eq!(shown.tables[0].row(0), [shown.tick.0]);
             }
-            assert!(beyond == 0.0, "the room knows what came");
+            assert!(beyond == 0.0, "a room never looks beyond its newest snapshot");
             let tick = |snapshot: Option<&Snapshot>| snapshot.map(|snapshot| snapshot.tick.0);
             (tick(earlier), before.tick.0, tick(after), part)
         };
         assert_eq!(seen(40, 35.25, 1), (Some(34), 35, Some(36), 0.25));
         assert_eq!(seen(40, 40.0, 1), (Some(39), 40, None, 0.0));
         assert_eq!(seen(40, 35.5, 3), (Some(30), 33, Some(36), (2.5_f64 / 3.0) as f32));
-        // Not made yet, not sent yet, not kept any more, never was.
+        // Moments that are not made yet, not sent yet, not kept any more, or that never were.
         assert_eq!(seen(40, 99.5, 1), (Some(39), 40, None, 0.0));
         assert_eq!(seen(40, 39.5, 3), (Some(36), 39, None, 0.0));
         assert_eq!(seen(40, 3.5, 1), (None, 24, Some(25), 0.0));
@@ -230,7 +249,7 @@ mod tests {
         assert_eq!(seen(2, -7.0, 1), (None, 0, Some(1), 0.0));
         assert_eq!(seen(40, 5.0, 100), (None, 40, None, 0.0));
         assert_eq!(seen(40, 1e30, 0), (Some(39), 40, None, 0.0));
-        // In the oldest view of all it is still known how fast things were.
+        // Even in the oldest view of all, the snapshot before it is kept and says how fast things were.
         for every in 1..=4 {
             let rules = crate::game::Rules::new("rare", 240).mode(crate::game::Mode::Snapshot { every_ticks: every });
             let (every, oldest) = (u32::from(every), f64::from(rules.past_ticks_max()).min(255.0 / 16.0));

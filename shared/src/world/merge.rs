@@ -1,11 +1,27 @@
-//! Own rows over others: which rows and leaves a player's machine predicts, and what the player sees therefore.
+//! The merge of own rows with the rows of others: it decides which rows and leaves a player sees as predicted.
+//!
+//! # Why there is one function for it
+//!
+//! A client draws its picture from two worlds: its prediction of the present, and the interpolated world of a moment
+//! ago. A room that judges a shot must take the same rows from the same side. If the two sides ever chose differently,
+//! a shot that is aimed well on screen would miss in the room, and no test of either side alone would show it. So both
+//! call [`merge_predicted`], and differ only in how they fill a row: the client eases and moves it, and the room copies
+//! it.
+//!
+//! # Rows that are in both worlds, or in neither
+//!
+//! Ownership is read from the row itself, on each side from the row of that side: from a predicted row in the present,
+//! from any other row at the moment of the view. A thing that the player has just taken therefore appears on both
+//! sides, as an own row and as another's, and the own row wins. A thing that the player has just given away appears on
+//! neither side until the shown moment reaches the change. In a slot that went to a new row meanwhile, the own row wins
+//! as well, because it is from the later world.
 
 use crate::id::Seat;
 use crate::state::{Leaf, TableSchema};
 use crate::world::snapshot::Rows;
 use core::cmp::Ordering;
 
-/// Whose row this is, as a leaf says it.
+/// The value of an owner leaf that stands for this seat; for a spectator, a value that no owner leaf has.
 const fn owner_value(seat: Option<Seat>) -> u32 {
     match seat {
         Some(seat) => seat.number() as u32 + 1,
@@ -23,20 +39,20 @@ pub(crate) fn predicts_leaf(leaf: &Leaf, row: &[u32], me: Option<Seat>) -> bool 
     leaf.marks.predict || leaf.owner.is_some_and(|owner| row[owner] == owner_value(me))
 }
 
-/// Where a row of a merged table comes from, by its index there.
+/// The world that a row of a merged table comes from, and the row's index there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layer {
-    /// What the player's own machine predicts.
+    /// The world of the present, as the player's own machine predicts it.
     Own(usize),
-    /// What is shown of others.
+    /// The world in which others are shown, as it was a moment ago.
     Other(usize),
 }
 
-/// Fills `out` with a table as the player in `me` sees it: the rows that they predict as they are in `own`, the rest as
-/// they are in `others`, in slot order. In the world's own row each leaf goes its own way. `fill` is given each row's
-/// origin and place.
+/// Fills `out` with a table as the player in `me` sees it, in slot order: the rows that the player predicts as they are
+/// in `own`, and the rest as they are in `others`. In the world's own row the choice is made leaf by leaf. `fill` is
+/// given the origin of each row and the place to fill.
 ///
-/// This is the one place that says what a player sees: the screen is made by it, and the server judges shots by it.
+/// This is the one place that decides what a player sees: the screen is made by it, and the server judges shots by it.
 pub(crate) fn merge_predicted(
     table: &TableSchema,
     me: Option<Seat>,
@@ -64,7 +80,7 @@ pub(crate) fn merge_predicted(
             (None, Some(_)) => Ordering::Greater,
             (Some(mine), Some(theirs)) => own.ids[*mine].slot.cmp(&others.ids[*theirs].slot),
         };
-        // In a slot that has changed hands, the own row is the newer one.
+        // If both worlds have a row for the slot, it has changed hands, and the own row is the newer one.
         let other = if order.is_lt() { None } else { theirs.next() };
         let (id, layer) = match (if order.is_gt() { None } else { mine.next() }, other) {
             (Some(index), _) => (own.ids[index], Layer::Own(index)),

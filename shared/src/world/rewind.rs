@@ -1,8 +1,23 @@
 //! Lag compensation: the world as a player saw it when they acted.
 //!
-//! A player sees their own things in the present, where they predict them, and everything else as it was a moment
-//! ago, between two snapshots. Both are rebuilt here, by the function with which the client draws, from the
-//! room's [`History`] and the age of the view that came with the input; on the client from what it received.
+//! A player sees their own things in the present, where the client predicts them, and everything else as it was a
+//! moment ago, between two snapshots. Both parts are rebuilt here, by the function with which the client draws. A room
+//! rebuilds them from its [`History`] and from the age of the view, which comes with the input. A client rebuilds them
+//! from the snapshots that it received.
+//!
+//! # Why views are cached for one tick
+//!
+//! To rebuild a view of a large world takes longer than the rest of a step, and a step may ask for the same view once
+//! for each bullet. So the [`RewindCache`] keeps a view until the tick ends, and saves work in three ways:
+//!
+//! * Only the tables that the step asks for are rebuilt; a bit per table remembers which ones are ready.
+//! * The rows of others depend on the moment alone and not on the seat. They are kept for the moment that was asked for
+//!   last, and seats whose views are equally old share them.
+//! * Bots, and players whose view is not known, saw the newest world, and one copy of it serves all of them.
+//!
+//! Nothing but memory lives longer than the tick. The next tick has another newest world, and with it other own rows;
+//! and a client that replays a tick may have received more of the snapshots around the same moment. A cache that is
+//! emptied with every tick is no state: checkpoints do without it, and a room that resumes judges as the old one.
 
 use crate::game::LagCompensation;
 use crate::id::Seat;
@@ -17,7 +32,7 @@ use crate::world::merge::{Layer, merge_predicted};
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::vec::Vec;
 
-/// What players saw, in a room: every seat has told how old its view is.
+/// The views of the players, in a room: the input of each seat says how old its view was.
 pub struct RoomViews<'a, G> {
     schema: &'a Schema,
     history: &'a History,
@@ -27,8 +42,8 @@ pub struct RoomViews<'a, G> {
 }
 
 impl<'a, G> RoomViews<'a, G> {
-    /// For the tick after the newest of `history`, where each seat acted with a view of this age. Members receive a
-    /// snapshot every `every_ticks` ticks.
+    /// The views for the tick after the newest of `history`, in which each seat acted with a view of its age in `ages`.
+    /// Members receive a snapshot every `every_ticks` ticks.
     #[must_use]
     pub fn new(
         schema: &'a Schema,
@@ -53,7 +68,8 @@ impl<G: State + Default> LagCompensation<G> for RoomViews<'_, G> {
     }
 }
 
-/// What players saw, on a client: it knows how old its own view is, and takes those of other people to be as old.
+/// The views of the players, on a client. The client knows how old its own view is, and assumes that the views of other
+/// people are as old.
 pub struct ClientViews<'a, G> {
     schema: &'a Schema,
     newest: &'a Snapshot,
@@ -63,8 +79,8 @@ pub struct ClientViews<'a, G> {
 }
 
 impl<'a, G> ClientViews<'a, G> {
-    /// For a client whose last tick's world, with what it predicts, is `newest`. `seen` is what it shows of others: the
-    /// moment in ticks and the snapshots around it. `people` has a bit per seat that a person sits in.
+    /// The views for a client whose last tick's world, predicted rows included, is `newest`. `seen` is the moment at
+    /// which it shows others, and the sample at that moment. `people` has a bit per seat that a person sits in.
     #[must_use]
     pub fn new(
         schema: &'a Schema,
@@ -77,7 +93,7 @@ impl<'a, G> ClientViews<'a, G> {
         Self { schema, newest, seen, people, cache }
     }
 
-    /// For a world without a network, where everyone sees the last tick's world.
+    /// The views in a world without a network, where everyone sees the last tick's world.
     #[must_use]
     pub fn of_the_present(schema: &'a Schema, newest: &'a Snapshot, cache: &'a mut RewindCache<G>) -> Self {
         Self::new(schema, newest, None, 0, cache)
@@ -93,18 +109,18 @@ impl<G: State + Default> LagCompensation<G> for ClientViews<'_, G> {
     }
 }
 
-/// What is to be shown.
+/// The view that a step asks for.
 #[derive(Clone, Copy)]
 struct View<'a> {
     schema: &'a Schema,
     /// The last tick's world.
     newest: &'a Snapshot,
     seat: Seat,
-    /// The moment of the others that the player saw, in ticks; `None` for somebody who saw the last tick's world.
+    /// The moment at which the player saw the others; `None` for a player who saw the last tick's world.
     moment: Option<TickTime>,
 }
 
-/// Tells every table which of the world's it is.
+/// Gives every table its number in the world, by which a step can ask for that table alone.
 struct Number(u8);
 
 impl TableVisitor for Number {
@@ -114,10 +130,11 @@ impl TableVisitor for Number {
     }
 }
 
-/// Memory for past worlds, reused from tick to tick. It is no state: nothing in it outlives a tick.
+/// Memory for the worlds that players saw, reused from tick to tick. It is no state: no content of it outlives a tick.
 pub struct RewindCache<G> {
     views: Views,
-    /// One per view that was ever needed in one tick; those beyond the tick's own keep their memory.
+    /// One world per view, for as many views as one tick ever needed. Those that this tick does not need keep their
+    /// memory.
     worlds: Vec<G>,
 }
 
@@ -132,14 +149,15 @@ impl<G> RewindCache<G> {
         self.views.start();
     }
 
-    /// Whether the last step asked what this seat saw.
+    /// Whether the last step asked for the view of this seat.
     pub(crate) const fn was_asked(&self, seat: Seat) -> bool {
         self.views.asked & (1 << seat.number()) != 0
     }
 }
 
 impl<G: State + Default> RewindCache<G> {
-    /// The world of a view, in which some tables are what they should be. `look` finds the snapshots around a moment.
+    /// The world of a view, in which the tables that are asked for are rebuilt. `look` finds the snapshots around a
+    /// moment.
     fn show<'a>(
         &'a mut self,
         view: View<'_>,
@@ -165,13 +183,13 @@ impl<G: State + Default> RewindCache<G> {
     }
 }
 
-// What follows knows no game: a page with several holds it once.
+// The code below knows no game, so a page with several games holds it once.
 
-/// What was shown to which seats in this tick, and memory for what they saw of others.
+/// The views that were asked for in this tick, and memory for the rows of others in them.
 #[derive(Default)]
 struct Views {
-    /// By index of its world: the seat that saw it (`None` for all who saw the newest world), and a bit per table that is
-    /// what it should be, the root row's being the lowest.
+    /// By index of its world: the seat that saw it (`None` for all seats that saw the newest world), and a bit per
+    /// table that is rebuilt, the root row's being the lowest.
     shown: Vec<(Option<Seat>, u32)>,
     /// A bit per seat whose view was asked for in this tick.
     asked: u64,
@@ -193,7 +211,7 @@ impl Views {
     /// The index of the world for a view.
     fn turn_to(&mut self, view: View<'_>) -> usize {
         self.asked |= 1 << view.seat.number();
-        // All who see the newest world share it.
+        // All seats that see the newest world share it.
         let seat = view.moment.map(|_| view.seat);
         self.shown.iter().position(|(shown, _)| *shown == seat).unwrap_or_else(|| {
             self.shown.push((seat, 0));
@@ -201,7 +219,8 @@ impl Views {
         })
     }
 
-    /// Those of some tables of a world that are not yet what they should be; counts on their being restored.
+    /// The tables among `tables` that are not rebuilt in a world yet. From now on they count as rebuilt, so the caller
+    /// must restore them.
     fn missing(&mut self, index: usize, tables: u32) -> u32 {
         let (_, ready) = &mut self.shown[index];
         let missing = tables & !*ready;
@@ -210,19 +229,19 @@ impl Views {
     }
 }
 
-/// What is seen of others at the moment that was asked for last. On a client everyone is thought to see the same; in a
-/// room only those share it whose views are equally old.
+/// The rows of others at the moment that was asked for last. On a client all people are assumed to see the same moment;
+/// in a room only seats whose views are equally old share the rows.
 #[derive(Default)]
 struct Played {
     moment: TickTime,
-    /// A bit per table that is what it should be.
+    /// A bit per table whose rows are those at the moment.
     ready: u32,
     tables: Vec<Rows>,
 }
 
 impl Played {
-    /// Turns to a moment; gives it with those of some tables that are not yet what they should be at it, if there are
-    /// any, and counts on their being filled.
+    /// Turns to a moment, and gives it with the tables among `tables` whose rows are not those at the moment yet, if
+    /// there are any. From now on they count as filled, so the caller must fill them.
     fn unplayed(&mut self, moment: Option<TickTime>, tables: u32) -> Option<(TickTime, u32)> {
         let moment = moment?;
         if self.moment != moment {
@@ -233,7 +252,8 @@ impl Played {
         (missing != 0).then_some((moment, missing))
     }
 
-    /// Makes some tables what they are in a sample. Those that everyone predicts are never looked at.
+    /// Fills some tables with the rows of a sample. Tables that everyone predicts are left out, as nobody sees their
+    /// past.
     fn fill(&mut self, schema: &Schema, tables: u32, sample: &InterpolationSample<'_>) {
         self.tables.resize_with(schema.tables.len(), Rows::default);
         for (number, table) in schema.tables.iter().enumerate() {
@@ -244,7 +264,7 @@ impl Played {
     }
 }
 
-/// Some tables of a world as the player of a view saw it: own rows of the newest world over what was played.
+/// Some tables of a world as the player of a view saw it: own rows of the newest world over the played rows of others.
 fn lay_over<'a>(view: View<'a>, played: &Played, tables: u32, out: &'a mut Snapshot) -> &'a Snapshot {
     let View { schema, newest, seat, moment } = view;
     if moment.is_none() {
@@ -279,7 +299,7 @@ mod tests {
     use crate::tick::Tick;
     use crate::world::history::Recalled;
 
-    /// Everything moves by 8 a tick, in lanes of its own.
+    /// A world in which every thing moves by 8 a tick, in a lane of its own.
     #[derive(Clone, Default, crate::state::State)]
     struct World {
         #[state(range = 0..=4_000, smooth)]
@@ -366,7 +386,7 @@ mod tests {
     fn own_things_are_shown_in_the_present_and_others_between_two_ticks() {
         let schema = Schema::of::<World>();
         let (history, mut rewind_cache) = (worlds(&schema), RewindCache::default());
-        // 4.5 ticks before tick 21.
+        // The view of seat 0 is from 4.5 ticks before tick 21.
         let ages = [ViewAge::from_parts(72), ViewAge::NONE];
         let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewind_cache);
         let mine = full_state(&mut past, seat(0));
@@ -379,7 +399,7 @@ mod tests {
             let newest = full_state(&mut past, unseeing);
             assert_eq!((newest.clock, newest.ships.len()), (160, 2), "the last tick's world");
         }
-        // What was shown first is still there.
+        // The view that was rebuilt first is still there.
         assert_eq!(full_state(&mut past, seat(0)).clock, 132);
         assert_eq!(rewind_cache.views.shown.len(), 2, "one for seat 0, one for the others");
         assert!(rewind_cache.was_asked(seat(50)) && !rewind_cache.was_asked(seat(2)));
@@ -395,22 +415,22 @@ mod tests {
             let ships = table(&mut past, seat(0), |world| &world.ships);
             assert_eq!(ships.values().nth(index).map(|ship| ship.x), Some(x));
         }
-        assert_eq!(past.cache.worlds[0].balls.len(), 0, "nobody asked");
+        assert_eq!(past.cache.worlds[0].balls.len(), 0, "nobody asked for it");
         assert_eq!(table(&mut past, seat(0), |world| &world.balls).values().next().map(|ball| ball.x), Some(160));
-        assert_eq!(past.cache.worlds[0].clock, 0, "nobody asked");
+        assert_eq!(past.cache.worlds[0].clock, 0, "nobody asked for it");
         assert_eq!(table(&mut past, seat(3), |world| &world.ships).len(), 2);
         let all = full_state(&mut past, seat(0));
         assert_eq!((all.clock, all.door, all.ships.len(), all.balls.len()), (132, 160, 2, 1));
-        // In the next tick everything is asked for anew.
+        // In the next tick every view is rebuilt.
         let mut past = RoomViews::<World>::new(&schema, &history, &[], 1, &mut rewind_cache);
         assert_eq!(table(&mut past, seat(0), |world| &world.ships).values().next().map(|ship| ship.x), Some(160));
     }
 
     #[test]
-    fn the_same_moment_of_another_past_is_another_world() {
+    fn the_same_moment_of_another_history_is_another_world() {
         let schema = Schema::of::<World>();
         let (ages, mut rewind_cache) = ([ViewAge::from_parts(72)], RewindCache::default());
-        // As when a tick is played again, after more of the worlds around that moment is known.
+        // A client meets this when it replays a tick and knows more of the worlds around that moment by then.
         for (clock, expected) in [(0, 132), (100, 232)] {
             let history = worlds_since(&schema, clock);
             let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewind_cache);
@@ -419,17 +439,17 @@ mod tests {
     }
 
     #[test]
-    fn what_one_seat_was_shown_of_a_moment_leaves_its_mark_on_no_other() {
+    fn the_view_of_one_seat_leaves_no_mark_on_the_views_of_others() {
         let schema = Schema::of::<World>();
         let (history, mut rewind_cache) = (worlds(&schema), RewindCache::default());
-        // Two who saw the same moment, and one who saw a later one.
+        // Seats 0 and 1 saw the same moment, and seat 2 saw a later one.
         let ages = [72, 72, 40].map(ViewAge::from_parts);
         let mut past = RoomViews::<World>::new(&schema, &history, &ages, 1, &mut rewind_cache);
         let x = |ships: &Table<Ship>| ships.values().map(|ship| ship.x).collect::<Vec<_>>();
         for _ in 0..2 {
             assert_eq!(x(table(&mut past, seat(0), |world| &world.ships)), [132, 24]);
             assert_eq!(x(table(&mut past, seat(2), |world| &world.ships)), [148, 12]);
-            assert_eq!(x(table(&mut past, seat(1), |world| &world.ships)), [160], "its own, and nobody else was there");
+            assert_eq!(x(table(&mut past, seat(1), |world| &world.ships)), [160], "its own ship, and no other ship");
         }
         for (number, clock) in [(1, 132), (2, 148), (0, 132)] {
             assert_eq!(full_state(&mut past, seat(number)).clock, clock, "seat {number}");
@@ -447,7 +467,7 @@ mod tests {
         world.ships.remove(theirs);
         let mut snapshot = Snapshot::empty(&schema);
         snapshot.capture(&mut world, Tick(21));
-        // Seat 0's ship, where seat 1's was.
+        // Seat 0's ship, in the slot in which seat 1's ship was.
         let id = RowId { slot: 0, generation: 1 };
         let row = snapshot.tables[1].row(0).to_vec();
         snapshot.tables[1] = Rows::new(row.len());
@@ -460,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_shown_what_the_room_will_show() {
+    fn a_client_rebuilds_the_views_that_the_room_will_rebuild() {
         let schema = Schema::of::<World>();
         let history = worlds(&schema);
         let mut interpolation = InterpolationBuffer::new(33_333.0);
@@ -470,7 +490,7 @@ mod tests {
             interpolation.push(world, u64::from(tick) * 33_333);
         }
         let (mut here, mut there) = (RewindCache::default(), RewindCache::default());
-        // Less than a tick ago nobody can have seen anything.
+        // A view cannot be younger than a tick, unless it is not known at all.
         for parts in [0].into_iter().chain(16..=160) {
             let age = ViewAge::from_parts(parts);
             // Two people whose views are equally old, and a bot.

@@ -1,19 +1,19 @@
-//! Changes of who plays: part of what a tick is made from.
+//! Roster changes: a player joins or leaves. They are among the causes of a tick.
 
 use crate::game::{Game, Leave};
 use crate::id::Seat;
 
-/// A seat that was taken or became free.
+/// A seat that was taken, or that became free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RosterChange {
     /// A player took the seat.
     Joined(Seat),
-    /// The seat is free.
+    /// The seat became free, for this reason.
     Left(Seat, Leave),
 }
 
 impl RosterChange {
-    /// Tells the game, before the step of the tick in which it happens.
+    /// Tells the game about the change, before the step of the tick in which it happens.
     pub fn apply<G: Game>(self, world: &mut G) {
         match self {
             Self::Joined(seat) => world.join(seat),

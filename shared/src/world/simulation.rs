@@ -1,7 +1,8 @@
 //! The simulation of a room: its world with everything that the next tick depends on, and nothing else.
 //!
-//! A room feeds it with what players do; a replay feeds it with what was recorded and finds the same worlds, the
-//! same hits and the same hashes. Who sits behind a seat, and what they are sent, is not its business.
+//! A room feeds it with the actions of its players. A replay feeds it with recorded actions and finds the same worlds,
+//! the same hits and the same hashes. The simulation knows neither whether a person or a bot sits in a seat, nor which
+//! messages a member is sent.
 
 use crate::game::{Game, To};
 use crate::id::Seat;
@@ -19,18 +20,19 @@ use crate::world::stepper::{TickCauses, play_tick};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Everything that happened in one tick: what a journal would write before frames leave.
+/// Everything that happened in one tick: the entry that a journal would write before frames leave.
 #[derive(Clone)]
 pub struct TickRecord<G: Game> {
-    /// Which tick.
+    /// The tick.
     pub tick: Tick,
-    /// Who joined and left, in the order in which the game was told.
+    /// The players that joined and left before it, in the order in which the game was told.
     pub roster: Vec<RosterChange>,
-    /// What every taken seat did and saw, by seat.
+    /// The action of each taken seat, by seat: the input, and the age of the view that the player had.
     pub actions: Vec<(Seat, Action<G::Input>)>,
-    /// What the step emitted.
+    /// The events that the step emitted.
     pub events: Vec<(To, G::Event)>,
-    /// The hash of the whole world after the tick, hidden fields included; once a second, because it is read rarely.
+    /// The hash of the world after the tick, hidden fields included; `None` in most ticks. A room takes the hash once a
+    /// second, because it is read rarely.
     pub hash: Option<u64>,
 }
 
@@ -44,49 +46,49 @@ impl<G: Game> TickRecord<G> {
     }
 }
 
-/// Why a record cannot have happened here.
+/// The reason for which a record cannot have happened here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    /// It is of another tick than the next.
+    /// The record is of another tick than the next one.
     #[error("record of tick {found}, expected {expected}")]
     Gap {
         /// The tick that comes next.
         expected: Tick,
-        /// The record's.
+        /// The record's tick.
         found: Tick,
     },
-    /// The world came out differently.
-    #[error("tick {tick} gives hash {found:#018x}, recorded was {recorded:#018x}")]
+    /// The replayed world differs from the recorded one.
+    #[error("replay of tick {tick} gives hash {found:#018x}, the record has {recorded:#018x}")]
     Hash {
-        /// Which tick.
+        /// The tick.
         tick: Tick,
         /// The record's hash.
         recorded: u64,
-        /// The hash of the world that was made from it.
+        /// The hash of the replayed world.
         found: u64,
     },
-    /// Something else happened on the way to the same world.
-    #[error("tick {tick} gives other events than were recorded")]
+    /// The world is the same, but the step emitted other events.
+    #[error("replay of tick {tick} gives other events than the record has")]
     Events {
-        /// Which tick.
+        /// The tick.
         tick: Tick,
     },
 }
 
-/// What a simulation goes on from, exactly as it would have: all of its state.
+/// All of a simulation's state: from a checkpoint it goes on exactly as it would have.
 ///
 /// The recent worlds belong to it, because the next shots may be judged by them.
 #[derive(Clone)]
 pub struct Checkpoint<G: Game> {
-    /// The world, free lists of its tables included.
+    /// The world, with the free lists of its tables.
     pub world: G,
     /// The room's random numbers.
     pub rng: Rng,
-    /// The recent worlds; the newest says which tick it is.
+    /// The recent worlds; the newest of them holds the tick.
     pub history: History,
 }
 
-/// A world that is being played.
+/// A world that is being played, tick by tick.
 pub struct Simulation<G: Game> {
     state: Checkpoint<G>,
     schema: Arc<Schema>,
@@ -102,7 +104,7 @@ impl<G: Game> Simulation<G> {
         Self::sharing(Arc::new(Schema::of::<G>()), seed, options)
     }
 
-    /// The same with a schema that others use too.
+    /// The simulation before its first tick, with a schema that other rooms of the game use too.
     #[must_use]
     pub fn sharing(schema: Arc<Schema>, seed: u64, options: &G::Options) -> Self {
         let mut world = G::new(options);
@@ -113,13 +115,13 @@ impl<G: Game> Simulation<G> {
         Self::with_schema(Checkpoint { world, rng: Rng::new(seed), history }, schema)
     }
 
-    /// The simulation that goes on from a checkpoint.
+    /// A simulation that goes on from a checkpoint.
     #[must_use]
     pub fn resume(checkpoint: Checkpoint<G>) -> Self {
         Self::with_schema(checkpoint, Arc::new(Schema::of::<G>()))
     }
 
-    /// Goes on from a checkpoint instead.
+    /// Replaces the state by a checkpoint, from which the simulation goes on.
     pub fn rewind(&mut self, checkpoint: Checkpoint<G>) {
         self.state = checkpoint;
     }
@@ -129,17 +131,17 @@ impl<G: Game> Simulation<G> {
         Self { state, schema, inputs, ages, rewind_cache: RewindCache::default() }
     }
 
-    /// Tells the game who joined and left, before the step of the tick in which it happens.
+    /// Tells the game which players joined and left, before the step of the tick in which it happens.
     pub fn tell(&mut self, changes: &[RosterChange]) {
         changes.iter().for_each(|change| change.apply(&mut self.state.world));
     }
 
-    /// Makes the next tick and puts what happened in it into `events`.
+    /// Makes the next tick and puts the events that its step emits into `events`.
     pub fn step(&mut self, actions: &[(Seat, Action<G::Input>)], events: &mut Vec<(To, G::Event)>) {
         self.step_watched(actions, events, |_| ());
     }
 
-    /// The same; `watch` sees the world before it is rounded.
+    /// The same as [`Simulation::step`]; `watch` sees the world before it is rounded.
     pub(crate) fn step_watched(
         &mut self,
         actions: &[(Seat, Action<G::Input>)],
@@ -163,7 +165,7 @@ impl<G: Game> Simulation<G> {
     /// Makes a recorded tick once more.
     ///
     /// # Errors
-    /// [`ReplayError`] when the record is not of the next tick, or when something else came out.
+    /// [`ReplayError`] when the record is not of the next tick, or when the replay gives another world or other events.
     pub fn replay(&mut self, record: &TickRecord<G>) -> Result<(), ReplayError> {
         let (expected, found) = (self.tick().next(), record.tick);
         if found != expected {
@@ -179,25 +181,26 @@ impl<G: Game> Simulation<G> {
         if events == record.events { Ok(()) } else { Err(ReplayError::Events { tick }) }
     }
 
-    /// All of its state: to keep, or to look at.
+    /// All of the simulation's state: to keep, or to look at.
     #[must_use]
     pub const fn checkpoint(&self) -> &Checkpoint<G> {
         &self.state
     }
 
-    /// Keeps all of the newest world but the past it may look into, reusing memory.
+    /// Keeps the full state of the newest tick, reusing memory: all of the state except the recent worlds that a step
+    /// may look back into.
     pub fn keep(&mut self, full_state: &mut FullState) {
         let Checkpoint { world, rng, history } = &mut self.state;
         full_state.keep(history.newest(), world, rng);
     }
 
-    /// The world of now.
+    /// The newest world.
     #[must_use]
     pub const fn world(&self) -> &G {
         &self.state.world
     }
 
-    /// The recent worlds as wire integers, everything included.
+    /// The recent worlds as wire integers, hidden fields included.
     #[must_use]
     pub const fn history(&self) -> &History {
         &self.state.history
@@ -215,7 +218,7 @@ impl<G: Game> Simulation<G> {
         self.state.history.newest().hash(&self.schema)
     }
 
-    /// The world's shape.
+    /// The schema of the world.
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.schema

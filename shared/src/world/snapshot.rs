@@ -1,7 +1,7 @@
 //! A snapshot: the world of one tick as rows of wire integers.
 //!
-//! On the server it holds everything; [`Topic`] says which rows and leaves a section of it may show.
-//! On a client it holds what was received, hidden leaves being zero.
+//! On the server it holds everything; [`Topic`] says which rows and leaves a section of it may show. On a client it
+//! holds the rows and leaves that were received; hidden leaves are zero.
 
 use crate::hash;
 use crate::id::{RowId, Seat};
@@ -34,7 +34,7 @@ impl Rows {
         &self.wire[index * self.width..(index + 1) * self.width]
     }
 
-    /// The same, to be changed.
+    /// The integers of the row at `index`, to be changed.
     pub(crate) fn row_mut(&mut self, index: usize) -> &mut [u32] {
         &mut self.wire[index * self.width..(index + 1) * self.width]
     }
@@ -57,7 +57,7 @@ impl Rows {
         self.wire.clear();
     }
 
-    /// Appends a row of zeros and shows it. Ids are pushed in slot order.
+    /// Appends a row of zeros and gives it to be filled. Ids are pushed in slot order.
     pub fn push(&mut self, id: RowId) -> &mut [u32] {
         debug_assert!(self.ids.last().is_none_or(|last| last.slot < id.slot), "rows are pushed in slot order");
         self.ids.push(id);
@@ -96,7 +96,7 @@ impl Rows {
 /// The world of one tick as wire integers: the root row, then each table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Which tick.
+    /// The tick after which the world was like this.
     pub tick: Tick,
     /// Table 0 is the root: exactly one row with the default id.
     pub tables: Vec<Rows>,
@@ -128,7 +128,10 @@ impl Snapshot {
         }
     }
 
-    /// Rounds `world` to wire precision and takes its integers: from here on they say the same.
+    /// Rounds `world` to wire precision and takes its integers: from here on the world and the snapshot say the same.
+    ///
+    /// The world is rounded and not only read, because it must hold no more than the wire does: so the next step of a
+    /// room starts from the same values as that of a client, which has the integers alone.
     pub fn capture<S: State>(&mut self, world: &mut S, tick: Tick) {
         self.tick = tick;
         let root = &mut self.tables[0];
@@ -141,12 +144,13 @@ impl Snapshot {
         assert!(capture.tables.next().is_none(), "a world shows all tables that it describes");
     }
 
-    /// Makes `world` what this snapshot says, reusing its memory.
+    /// Makes `world` the one that this snapshot describes, reusing the world's memory.
     pub fn restore<S: State>(&self, world: &mut S) {
         self.restore_some(world, ALL_TABLES);
     }
 
-    /// The same for some tables only: those whose bits are set, the root row's being the lowest.
+    /// The same as [`Snapshot::restore`] for some tables only: those whose bits are set, the root row's being the
+    /// lowest.
     pub(crate) fn restore_some<S: State>(&self, world: &mut S, wanted: u32) {
         if wanted & 1 != 0 {
             world.scatter(self.tables[0].row(0));
@@ -162,12 +166,13 @@ impl Snapshot {
     }
 }
 
-/// What a client may see is a set of topics; each is encoded once for all who see it.
+/// A part of the world, by the clients that may see it. A client receives the room's topic, and that of its seat; each
+/// topic is encoded once for all clients that see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
-    /// What everyone in the room sees.
+    /// The part that everyone in the room sees.
     Room,
-    /// What one seat alone sees: the private fields of what it owns.
+    /// The part that one seat alone sees: the private fields of the things that it owns.
     Seat(Seat),
 }
 
@@ -190,7 +195,7 @@ impl Topic {
         }
     }
 
-    /// A leaf as this topic shows it: 0 when it is somebody else's.
+    /// A leaf as this topic shows it: 0 for a leaf that is another seat's.
     #[must_use]
     pub fn value(self, table: &TableSchema, row: &[u32], leaf: usize) -> u32 {
         if self.shows(table, row, leaf) { row[leaf] } else { 0 }
@@ -217,7 +222,8 @@ impl TableVisitor for Capture<'_> {
         make_room(&mut rows.ids, table.len());
         make_room(&mut rows.wire, table.len() * T::WIDTH);
         rows.ids.extend_from_slice(table.ids());
-        // What was there is overwritten: a value writes all its integers. Rows without any have nothing to write.
+        // The former integers need not be zeroed, because a value writes all of its own. A row without leaves has
+        // nothing to write.
         rows.wire.resize(table.len() * T::WIDTH, 0);
         for (value, row) in table.values_mut().zip(rows.wire.chunks_exact_mut(T::WIDTH.max(1))) {
             value.gather(row);
@@ -226,7 +232,8 @@ impl TableVisitor for Capture<'_> {
     }
 }
 
-/// Reserves for so many in all, and an eighth more: each of a history of snapshots would double for one new row.
+/// Reserves memory for so many entries in all, and an eighth more. A `Vec` doubles by itself, and each snapshot of a
+/// history would then double for one new row.
 pub(crate) fn make_room<T>(list: &mut Vec<T>, wanted: usize) {
     if wanted > list.capacity() {
         list.reserve_exact(wanted + wanted / 8 - list.len());
@@ -236,7 +243,7 @@ const _: () = assert!(crate::limits::TABLES_MAX <= u32::BITS as usize, "there is
 
 struct Restore<'a> {
     tables: core::slice::Iter<'a, Rows>,
-    /// A bit per table that is still to come.
+    /// A bit per table that is still to come, the next one's being the lowest; set for a table that is restored.
     wanted: u32,
 }
 

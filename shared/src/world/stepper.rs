@@ -1,4 +1,4 @@
-//! One tick of a game, made in one place: by the room, by clients that predict or play along, by replays and previews.
+//! One tick of a game, made in one place for all: rooms, clients that predict or play along, replays and previews.
 
 use crate::game::{Game, LagCompensation, Step, To};
 use crate::rng::Rng;
@@ -9,18 +9,18 @@ use crate::world::roster::RosterChange;
 use crate::world::snapshot::Snapshot;
 use alloc::vec::Vec;
 
-/// What a tick is made from, besides the world before it and its random numbers.
+/// The causes of a tick, besides the world before it and its random numbers.
 #[derive(Debug)]
 pub struct TickCauses<'a, I> {
     /// The tick that is made.
     pub tick: Tick,
     /// The seats that were taken or became free before it, in the order in which the game is told.
     pub roster: &'a [RosterChange],
-    /// What is done in it: an entry per seat, `None` where nobody sits.
+    /// The inputs in it: an entry per seat, `None` for a free seat.
     pub inputs: &'a [Option<I>],
 }
 
-/// Makes a tick and puts what happened in it into `events`.
+/// Makes a tick and puts the events that its step emits into `events`.
 pub fn play_tick<G: Game>(
     world: &mut G,
     rng: &mut Rng,
@@ -43,13 +43,13 @@ pub struct Stepper<G> {
 }
 
 impl<G: Game> Stepper<G> {
-    /// A world that goes on with these random numbers.
+    /// A stepper for a world that goes on with these random numbers.
     #[must_use]
     pub fn new(world: G, rng: Rng) -> Self {
         Self { world, rng, cache: RewindCache::default() }
     }
 
-    /// Makes a tick; `last` is the world before it as wire integers. What happened is put into `events`.
+    /// Makes a tick; `last` is the world before it as wire integers. The events of the step are put into `events`.
     pub fn play(
         &mut self,
         schema: &Schema,

@@ -25,6 +25,7 @@
 //! and falls only a minute after the last one: a delay that changed with every stall would cost more than it saves, as
 //! each change plays the world of others faster or slower.
 
+use crate::client::time::AfterPause;
 use crate::tick::{Tick, TickTime};
 use crate::world::interpolation::{InterpolationSample, within};
 use crate::world::snapshot::Snapshot;
@@ -77,6 +78,24 @@ struct RowArrival {
     waited: f32,
 }
 
+/// So long without a snapshot is a pause, in ticks: afterwards the server's time may have moved on differently.
+const PAUSE_TICKS: f64 = 8.0;
+
+/// After a pause, the promptest snapshots are known once none has come prompter for so many ticks.
+const SETTLED_TICKS: f64 = 4.0;
+
+/// The server's time stood still in a pause if they are later than those before it by more than this, in ticks.
+const SHIFT_TICKS: f64 = 1.5;
+
+/// The promptness of the snapshots since a pause.
+#[derive(Debug, Clone, Copy)]
+struct Settling {
+    /// Newest tick minus time of arrival in ticks, of the promptest.
+    offset: f64,
+    /// When a snapshot last came prompter than those before it.
+    risen_us: u64,
+}
+
 /// The buffer of received snapshots, and the moment between them that is shown.
 #[derive(Debug, Clone)]
 pub struct InterpolationBuffer {
@@ -95,6 +114,12 @@ pub struct InterpolationBuffer {
     shown_at_us: u64,
     underruns: u64,
     stood_still: u64,
+    /// Set after a pause, until the promptness of snapshots is known again.
+    settling: Option<Settling>,
+    /// Whether the shown moment waits for a target that a pause has put back.
+    waits: bool,
+    /// Ticks for which the server's time stood still, until it was asked for.
+    stood_still_ticks: Option<f64>,
 }
 
 impl InterpolationBuffer {
@@ -115,12 +140,16 @@ impl InterpolationBuffer {
             shown_at_us: 0,
             underruns: 0,
             stood_still: 0,
+            settling: None,
+            waits: false,
+            stood_still_ticks: None,
         }
     }
 
     /// Forgets the snapshots, for another connection. The arrivals, and with them the delay, stay.
     pub fn reset(&mut self) {
         self.kept.clear();
+        (self.settling, self.waits, self.stood_still_ticks) = (None, false, None);
     }
 
     /// Takes in a snapshot that arrived now.
@@ -141,7 +170,45 @@ impl InterpolationBuffer {
     }
 
     /// Learns from an arrival how late snapshots are, and which delay they need.
+    /// Looks at a snapshot after a pause: true while it is not known whether the server's time stood still. Snapshots
+    /// that were on their way come all at once, each prompter than the one before; then they come evenly, as promptly as
+    /// before the pause, or later by the ticks that the server has given up.
+    fn settle_after_pause(&mut self, observed: f64, now_us: u64) -> bool {
+        let waited = now_us.saturating_sub(self.arrived_us) as f64 / self.tick_us;
+        if waited > PAUSE_TICKS {
+            self.settling = Some(Settling { offset: observed, risen_us: now_us });
+        }
+        let Some(after) = &mut self.settling else { return false };
+        if observed > after.offset + 0.5 {
+            after.risen_us = now_us;
+        }
+        after.offset = if observed > after.offset { observed } else { after.offset };
+        if after.offset > self.offset - SHIFT_TICKS {
+            self.settling = None;
+            return false;
+        }
+        if now_us.saturating_sub(after.risen_us) as f64 > SETTLED_TICKS * self.tick_us {
+            self.stood_still_ticks = Some(self.offset - after.offset);
+            self.offset = after.offset;
+            (self.settling, self.waits) = (None, true);
+            return false;
+        }
+        true
+    }
+
+    /// What is known of a pause before the newest snapshot; that the server's time stood still is said once.
+    pub(crate) fn after_pause(&mut self) -> AfterPause {
+        match self.stood_still_ticks.take() {
+            Some(ticks) => AfterPause::StoodStill { ticks },
+            None if self.settling.is_some() => AfterPause::Open,
+            None => AfterPause::Past,
+        }
+    }
+
     fn judge(&mut self, tick: Tick, newest: Tick, observed: f64, now_us: u64) {
+        if self.settle_after_pause(observed, now_us) {
+            return;
+        }
         // A prompter snapshot moves the estimate at once, a later one slowly: clocks drift by far less.
         self.offset = if observed > self.offset { observed } else { self.offset + (observed - self.offset) * 0.002 };
         let late = self.offset - observed;
@@ -204,9 +271,10 @@ impl InterpolationBuffer {
         self.shown_at_us = now_us;
         let target = TickTime(now_us as f64 / self.tick_us + self.offset - self.delay);
         let error = target - (self.shown + elapsed);
-        if libm::fabs(error) > JUMP_TICKS {
+        self.waits &= error < 0.0;
+        if libm::fabs(error) > JUMP_TICKS && !self.waits {
             self.shown = target;
-        } else {
+        } else if !self.waits {
             let fastest = if error > HASTE_TICKS { 1.0 } else { DILATION_MAX };
             self.shown = self.shown + elapsed * (1.0 + within(error * 0.1, -DILATION_MAX, fastest));
         }

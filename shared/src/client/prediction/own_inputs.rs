@@ -4,6 +4,7 @@ use crate::input::{Ack, Action, INPUTS_PER_FRAME_MAX, InputCodec, InputFrame, Vi
 use crate::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use crate::state::Input;
 use crate::tick::Tick;
+use alloc::vec::Vec;
 
 /// Ticks of which the input is kept: more than can be unacknowledged.
 const KEPT: usize = 64;
@@ -54,9 +55,27 @@ impl<I: Input> OwnInputs<I> {
         self.ring[tick.0 as usize % KEPT].filter(|(kept, _)| *kept == tick).map(|(_, action)| action)
     }
 
-    /// Forgets the inputs of all ticks.
-    pub(crate) const fn clear(&mut self) {
-        self.ring = [None; KEPT];
+    /// The newest tick that an input was made for, as far as that is kept.
+    pub(crate) fn newest(&self) -> Option<Tick> {
+        self.ring.iter().flatten().map(|(tick, _)| *tick).max()
+    }
+
+    /// The messages with the inputs that were made after `received`, to be sent again over another connection: the room
+    /// executes their commands once, late as they are. None when the room has all of them.
+    pub(crate) fn frames_after(&self, received: Tick, codec: &InputCodec<I>) -> Vec<Vec<u8>> {
+        let kept = self.ring.iter().flatten().map(|(tick, _)| *tick).filter(|tick| *tick > received);
+        let Some(newest) = kept.clone().max() else { return Vec::new() };
+        // What is older than the ring is lost; nobody makes so many inputs without an acknowledgement.
+        let mut first = kept.min().unwrap_or(newest);
+        let mut messages = Vec::new();
+        while first <= newest {
+            let frame = self.frame(first, newest, None, false);
+            first = first + u32::try_from(frame.count).unwrap_or(1);
+            let mut message = Vec::new();
+            codec.encode(&frame, &mut message);
+            messages.push(message);
+        }
+        messages
     }
 
     /// The message with the inputs from `first` to `newest`: more than one after an animation frame that took long.

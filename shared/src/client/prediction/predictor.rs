@@ -14,7 +14,7 @@ use crate::client::time::Timing;
 use crate::game::{Game, To};
 use crate::id::Seat;
 use crate::input::{Ack, Action, InputCodec, InputFrame, ViewAge};
-use crate::limits::SEATS_MAX;
+use crate::limits::{PREDICTION_TICKS_MAX, SEATS_MAX};
 use crate::rng::Rng;
 use crate::state::{Schema, TableSchema};
 use crate::tick::{Tick, TickTime};
@@ -67,6 +67,8 @@ pub(crate) struct Predictor<G: Game> {
     events: Vec<(To, G::Event)>,
     rewind_cache: RewindCache<G>,
     looks_back: bool,
+    /// Whether nothing was predicted yet since a restart: then there is nothing to compare with.
+    is_fresh: bool,
     /// The moment at which the last picture showed the others, until an input was made from that picture.
     drawn: Option<TickTime>,
     /// The events in the ticks of the last replay.
@@ -92,6 +94,7 @@ impl<G: Game> Predictor<G> {
             events: Vec::new(),
             rewind_cache: RewindCache::default(),
             looks_back: false,
+            is_fresh: false,
             drawn: None,
             replayed_events: Vec::new(),
             base: Base::default(),
@@ -104,10 +107,15 @@ impl<G: Game> Predictor<G> {
         self.predicted.now.copy_from(base);
         self.predicted.ahead.copy_from(base);
         self.predicted.corrections.clear();
-        self.inputs.clear();
         self.replayed_events.clear();
         self.base.tick = base.tick;
         self.base.rows.clear();
+        // The room may have inputs for later ticks: it keeps the first that it gets for a tick, so none is made again.
+        let ahead = base.tick..=base.tick + PREDICTION_TICKS_MAX;
+        if let Some(newest) = self.inputs.newest().filter(|newest| ahead.contains(newest)) {
+            self.predicted.now.tick = newest;
+            self.is_fresh = true;
+        }
     }
 
     /// The seats that are taken, and whether by a bot.
@@ -127,6 +135,11 @@ impl<G: Game> Predictor<G> {
     /// Sets the player's input for the ticks from now on.
     pub(crate) fn push_input(&mut self, input: G::Input) {
         self.inputs.set(input, &self.codec);
+    }
+
+    /// The messages with the inputs that the room has not received; see [`OwnInputs::frames_after`].
+    pub(crate) fn frames_after(&self, received: Tick) -> Vec<Vec<u8>> {
+        self.inputs.frames_after(received, &self.codec)
     }
 
     /// A hidden page plays neutral inputs.
@@ -211,7 +224,7 @@ impl<G: Game> Predictor<G> {
             self.replayed_events.extend(self.events.iter().map(|(to, event)| (tick, *to, *event)));
         }
         let mut correction = Correction { ticks, ..Correction::default() };
-        if self.tick() == target {
+        if self.tick() == target && !core::mem::take(&mut self.is_fresh) {
             let Self { predicted: Predicted { now, corrections, .. }, replayed, base: last_base, .. } = self;
             let (worlds, bases) = ((&*now, &*replayed), (&*last_base, base.tick));
             compare(view_context, me, worlds, bases, corrections, &mut correction);

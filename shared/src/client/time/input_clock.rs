@@ -58,6 +58,10 @@ const DILATION_MAX: f64 = 0.05;
 /// twice as many.
 const JUMP_TICKS: f64 = 8.0;
 
+/// Observations after which the first guess is compared with what came, and how many ticks too far ahead it may be.
+const FIRST_OBSERVATIONS: usize = 5;
+const FIRST_JUMP_TICKS: f64 = 2.0;
+
 /// Length of the window of observations, in microseconds.
 const WINDOW_US: u64 = 5_000_000;
 
@@ -85,6 +89,8 @@ pub struct InputClock {
     newest: (Tick, f64),
     /// The number of the last observations that belong to a stall which may turn out too long to be provided for.
     unproven: usize,
+    /// Whether the guess that the clock was first set by is yet to be compared with what came.
+    is_fresh: bool,
 }
 
 impl InputClock {
@@ -102,7 +108,28 @@ impl InputClock {
             settled_tick: TickTime(0.0),
             newest: (Tick(0), 0.0),
             unproven: 0,
+            is_fresh: true,
         }
+    }
+
+    /// The length of a tick, in microseconds.
+    pub(crate) const fn tick_us(&self) -> f64 {
+        self.tick_us
+    }
+
+    /// There was a pause: inputs that were made before now say nothing of the connection as it is.
+    pub(crate) fn forget_before(&mut self, now_us: u64) {
+        let tick = self.tick_at(now_us);
+        self.settled_tick = self.settled_tick.later(tick);
+    }
+
+    /// The server's time stood still for so many ticks: the clock jumps back by as many, and goes on as if nothing had
+    /// happened. Of an input that was made before, every lead that was observed would have been longer by as many.
+    pub(crate) fn shift_back(&mut self, ticks: f64) {
+        self.base_tick = self.base_tick - ticks;
+        self.settled_tick = self.settled_tick - ticks;
+        self.observations.iter_mut().for_each(|(_, early)| *early += ticks);
+        self.sorted.iter_mut().for_each(|early| *early += ticks);
     }
 
     /// Sets the clock to `tick` now. `round_trip_us` is the time until the effect shows in the observations.
@@ -159,7 +186,12 @@ impl InputClock {
         self.remember(now_us, lead - offset);
         let behind = LEAD_TARGET_TICKS - (self.worst(provided) + offset);
         let tick = self.tick_at(now_us);
-        if !(-2.0 * JUMP_TICKS..=JUMP_TICKS).contains(&behind) {
+        // The first guess is by the time that the welcome took. Where that was too long, every input would come early, and
+        // its effect late, until the clock has slid back: it jumps instead, once.
+        let is_guess_known = self.is_fresh && self.observations.len() >= FIRST_OBSERVATIONS;
+        self.is_fresh &= !is_guess_known;
+        let is_far = !(-2.0 * JUMP_TICKS..=JUMP_TICKS).contains(&behind);
+        if is_far || is_guess_known && behind < -FIRST_JUMP_TICKS {
             self.set(tick + behind, now_us, round_trip_us);
             return;
         }

@@ -36,6 +36,7 @@ use crate::client::prediction::events::{EventUpdate, Events, hears};
 use crate::client::prediction::own_inputs::OwnInputs;
 use crate::client::stats::Stats;
 use crate::client::time::Timing;
+use crate::client::worlds::Begin;
 use crate::game::{Game, Mode, To};
 use crate::id::Seat;
 use crate::input::{Ack, Action, InputFrame};
@@ -147,11 +148,14 @@ impl<G: Game> Lockstep<G> {
     }
 
     /// Starts on another connection. The frames and tick inputs stay: the server sends the rest, or a keyframe.
-    pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
+    pub(crate) fn start(&mut self, begin: Begin, now_us: u64) {
+        let Begin { seat, tick, waited_us, newest_input } = begin;
         self.me = seat;
         self.interpolation.reset();
         self.timing.restart(tick, waited_us, now_us);
         self.wants_keyframe = false;
+        let again = |received| self.inputs.frames_after(received, self.codec.inputs());
+        self.evidence.extend(newest_input.into_iter().flat_map(again));
     }
 
     /// The newest tick that the server need not send again; `None` for a client that needs a keyframe.
@@ -195,7 +199,7 @@ impl<G: Game> Lockstep<G> {
         stats.count_snapshot(message.len() as u64, 0, is_keyframe, &head_alone);
         self.tick_only.tick = head.tick;
         self.interpolation.push(&self.tick_only, now_us);
-        self.timing.observe(&head, now_us, stats);
+        self.timing.observe(&head, self.interpolation.after_pause(), now_us, stats);
         Ok(())
     }
 
@@ -231,6 +235,8 @@ impl<G: Game> Lockstep<G> {
             return;
         }
         self.interpolation.advance(now_us);
+        // Of ticks that were played already no input is asked for: after a pause they are passed over.
+        self.made = self.made.max(self.last_received.0);
         let first = self.made.next();
         let due = self.timing.due(now_us).min(self.last_received.0 + PREDICTION_TICKS_MAX);
         for _ in 0..ADVANCE_TICKS_MAX {
@@ -250,6 +256,8 @@ impl<G: Game> Lockstep<G> {
             }
             self.play(stats);
         }
+        // Inputs that are sent again go before newer ones: of what comes out of order the room keeps the newest alone.
+        outbox.extend(self.take_evidence());
         if self.made >= first {
             let ack = Some(Ack { tick: self.confirmed, hash: self.hash });
             let mut message = Vec::new();

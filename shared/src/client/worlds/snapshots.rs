@@ -14,6 +14,7 @@ use crate::client::prediction::events::Events;
 use crate::client::prediction::predictor::{Predictor, ViewContext};
 use crate::client::stats::Stats;
 use crate::client::time::Timing;
+use crate::client::worlds::Begin;
 use crate::client::worlds::held_snapshots::HeldSnapshots;
 use crate::desync::dump_rows;
 use crate::determinism::behaviour::behaviour_hash;
@@ -50,7 +51,10 @@ pub(crate) struct Snapshots<G: Game> {
     wants_keyframe: bool,
     /// The snapshots that wait while the replica is disputed.
     held: Option<HeldSnapshots>,
-    evidence: Vec<Vec<u8>>,
+    /// Messages besides inputs that are to be sent: evidence, and inputs that are sent again.
+    unsent: Vec<Vec<u8>>,
+    /// The newest tick whose events have been taken in.
+    events_tick: Tick,
     merged: Snapshot,
     shown: G,
     faded_us: u64,
@@ -75,7 +79,8 @@ impl<G: Game> Snapshots<G> {
             ack: None,
             wants_keyframe: false,
             held: None,
-            evidence: Vec::new(),
+            unsent: Vec::new(),
+            events_tick: Tick(0),
             merged: Snapshot::empty(&schema),
             shown: G::default(),
             faded_us: 0,
@@ -85,7 +90,8 @@ impl<G: Game> Snapshots<G> {
 
     /// Starts on another connection: the player has `seat`, the room was at `tick`, and the welcome came `waited_us`
     /// after the hello.
-    pub(crate) fn start(&mut self, seat: Option<Seat>, tick: Tick, waited_us: u64, now_us: u64) {
+    pub(crate) fn start(&mut self, begin: Begin, now_us: u64) {
+        let Begin { seat, tick, waited_us, newest_input } = begin;
         self.me = seat;
         self.replica = Replica::empty(&self.schema);
         self.interpolation.reset();
@@ -93,7 +99,9 @@ impl<G: Game> Snapshots<G> {
         (self.ready, self.unreconciled, self.wants_keyframe) = (false, false, false);
         self.ack = None;
         self.held = None;
-        self.evidence.clear();
+        self.unsent.clear();
+        self.unsent.extend(newest_input.into_iter().flat_map(|received| self.predictor.frames_after(received)));
+        self.events_tick = tick;
         self.events.restart(tick);
     }
 
@@ -132,7 +140,7 @@ impl<G: Game> Snapshots<G> {
                 stats.desyncs += 1;
                 self.held = Some(HeldSnapshots::of(message, last_head));
                 let tick = self.replica.world().tick;
-                self.evidence.push(ClientEvidence::Dispute { tick, hashes: Vec::new() }.encode());
+                self.unsent.push(ClientEvidence::Dispute { tick, hashes: Vec::new() }.encode());
                 Ok(())
             }
             (Err(error), None) => Err(error),
@@ -145,7 +153,7 @@ impl<G: Game> Snapshots<G> {
         match evidence {
             ServerEvidence::RowHashes { tick, rows } if world.tick == tick => {
                 let row_dump = dump_rows(&self.schema, world, &rows, behaviour_hash::<G>());
-                self.evidence.push(ClientEvidence::RowDump(row_dump).encode());
+                self.unsent.push(ClientEvidence::RowDump(row_dump).encode());
             }
             ServerEvidence::Correction { tick, leaves } if world.tick == tick => {
                 let Some(held) = self.held.take() else { return };
@@ -178,6 +186,12 @@ impl<G: Game> Snapshots<G> {
         if head.tick <= newest && self.ready {
             return Err(DecodeError::OutOfRange { value: u64::from(head.tick.0), max: u64::from(newest.0) });
         }
+        // What happened is true even if the world that it happened in cannot be made: it is told once, and not again
+        // when a message that had to wait is looked at a second time.
+        for (age, event) in events.into_iter().filter(|(age, _)| head.tick - *age > self.events_tick) {
+            self.events.confirm_row(head.tick - age, event);
+        }
+        self.events_tick = self.events_tick.max(head.tick);
         let is_keyframe = !self.ready || self.wants_keyframe;
         let sections = reader.slice(reader.remaining())?;
         let old = head.priors.map(|priors| self.replica.exchange_priors(priors)).transpose()?;
@@ -194,13 +208,10 @@ impl<G: Game> Snapshots<G> {
         if self.ready {
             self.unreconciled = true;
         } else {
-            self.ready = true;
+            (self.ready, self.unreconciled) = (true, true);
             self.predictor.restart(self.replica.world());
         }
-        self.timing.observe(&head, now_us, stats);
-        for (age, event) in events {
-            self.events.confirm_row(head.tick - age, event);
-        }
+        self.timing.observe(&head, self.interpolation.after_pause(), now_us, stats);
         Ok(())
     }
 
@@ -215,7 +226,7 @@ impl<G: Game> Snapshots<G> {
         if !self.ready {
             return;
         }
-        outbox.extend(self.evidence.drain(..));
+        outbox.extend(self.unsent.drain(..));
         self.interpolation.advance(now_us);
         if core::mem::take(&mut self.unreconciled) {
             self.fade(now_us);

@@ -1,6 +1,7 @@
-//! A world that is kept and rarely read: each wire integer in as many bytes as its leaf needs.
+//! A packed world, which is kept and rarely read: each wire integer takes as many bytes as its leaf needs.
 //!
-//! Most leaves have far fewer than 32 bits, and a room keeps many worlds: packed, they take a third.
+//! Most leaves have far fewer than 32 bits, and a room keeps many worlds: packed, they take a third of the memory.
+//! A leaf takes whole bytes rather than bits, so that a loop packs it by copying alone.
 
 use crate::id::RowId;
 use crate::state::{Schema, TableSchema};
@@ -8,20 +9,21 @@ use crate::tick::Tick;
 use crate::world::snapshot::{Rows, Snapshot, make_room};
 use alloc::vec::Vec;
 
-/// A world, packed.
+/// A world in its packed form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Packed {
     pub(super) tick: Tick,
-    /// Rows per table.
+    /// The number of rows of each table.
     counts: Vec<u16>,
     /// The ids of all rows, table by table.
     ids: Vec<RowId>,
-    /// Table by table, and in a table leaf by leaf: that leaf of all rows, so that a loop does nothing but copy.
+    /// The leaves, table by table. In a table they stand leaf by leaf: first one leaf of all rows, and then the next
+    /// one, so that a loop over the rows has one width and does nothing but copy.
     bytes: Vec<u8>,
 }
 
 impl Packed {
-    /// Takes over a snapshot's content; what was here goes, and lends its memory.
+    /// Takes over a snapshot's content. The former content goes, and its memory is used again.
     pub(super) fn pack(&mut self, schema: &Schema, snapshot: &Snapshot) {
         self.tick = snapshot.tick;
         self.counts.clear();
@@ -31,7 +33,7 @@ impl Packed {
         make_room(&mut self.ids, snapshot.tables.iter().map(|rows| rows.ids.len()).sum());
         let length = tables().map(|(table, rows)| rows.ids.len() * row_bytes(table)).sum();
         make_room(&mut self.bytes, length);
-        // What was there is overwritten.
+        // The bytes of the former content need not be zeroed: all of them are overwritten below.
         self.bytes.resize(length, 0);
         let mut bytes = &mut self.bytes[..];
         for (table, rows) in tables() {
@@ -49,14 +51,14 @@ impl Packed {
                     2 => pack::<2>(rows, place, own),
                     3 => pack::<3>(rows, place, own),
                     4 => pack::<4>(rows, place, own),
-                    // A leaf with one value: it is zero.
+                    // A leaf that has a single value takes no bytes: its wire integer is zero.
                     _ => {}
                 }
             }
         }
     }
 
-    /// Makes some tables of `out` what they were: those whose bits are set.
+    /// Unpacks some tables into `out`: those whose bits are set in `wanted`, the root row's being the lowest.
     pub(super) fn unpack(&self, schema: &Schema, wanted: u32, out: &mut Snapshot) {
         out.tick = self.tick;
         out.tables.resize_with(schema.tables.len(), Rows::default);
@@ -129,7 +131,7 @@ mod tests {
     use crate::state::ALL_TABLES;
     use crate::table::Table;
 
-    /// Leaves of every number of bytes, and rows without any.
+    /// A world with leaves of every number of bytes, and with rows that have no leaf.
     #[derive(Clone, Default, crate::state::State)]
     struct World {
         flag: bool,
@@ -152,7 +154,7 @@ mod tests {
         four: u32,
     }
 
-    /// Of one value: it takes no bits.
+    /// An enum of a single value, which takes no bits.
     #[derive(Clone, Copy, Default, crate::state::State)]
     enum Only {
         #[default]
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_packed_comes_back_whole_and_table_by_table() {
+    fn a_packed_world_comes_back_complete_and_table_by_table() {
         let (schema, mut dice) = (Schema::of::<World>(), Rng::new(3));
         let (mut packed, mut world, mut again) = (Packed::default(), World::default(), Snapshot::default());
         for tick in 1..200 {
