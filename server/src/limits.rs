@@ -3,22 +3,23 @@
 use std::time::Duration;
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
 
-/// Bytes of a request's head; a larger head is answered with 431. This is the least that hyper accepts as a limit.
+/// Bytes of a request's head; a larger head is answered with 431. This is the smallest limit that hyper accepts.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 8_192;
 
 /// Headers of a request; a request with more is answered with 431.
 pub const REQUEST_HEADERS_MAX: usize = 32;
 
-/// Time within which a request's head has to be complete, and after which an idle connection is closed.
+/// Time within which a request's head has to be complete. An idle connection is closed after the same time.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of a request's body; a larger body is answered with 413.
 pub const REQUEST_BODY_BYTES_MAX: usize = 4_096;
 
-/// Time within which a request's body has to be complete (408).
+/// Time within which a request's body has to be complete; a slower request is answered with 408.
 pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Lifetime of a connection that is not upgraded, however busy it is: a peer that reads very slowly must not stay.
+/// Lifetime of a connection that is not upgraded, however busy it is: a peer that reads very slowly must not hold its
+/// connection for ever.
 pub const HTTP_CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Connections that are not in a room yet; further ones wait in the kernel's backlog.
@@ -33,18 +34,19 @@ pub const SEATED_CONNECTIONS_PER_ADDRESS_MAX: u32 = 64;
 /// Connections that the kernel keeps until the net thread accepts them.
 pub const LISTEN_BACKLOG: i32 = 1_024;
 
-/// Pause after a failed accept, and while [`PENDING_CONNECTIONS_MAX`] connections are pending. The usual reason of a
+/// Pause after a failed accept, and while [`PENDING_CONNECTIONS_MAX`] connections are pending. The usual reason for a
 /// failure is that the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Time after the upgrade within which the hello has to arrive (4008).
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Time for which input is read and discarded after a close frame: a reset would make the peer lose the close code.
+/// Time for which input is read and discarded after a close frame. Unread input would make the kernel reset the
+/// connection, and a reset would make the peer lose the close code.
 pub const CLOSE_DRAIN: Duration = Duration::from_secs(1);
 
-/// Frames that one message may be cut into (1009). The limit in bytes does not stop empty frames, and those cost the
-/// sender almost nothing.
+/// Frames into which one message may be cut (1009). The limit in bytes does not stop empty frames, and a sender can
+/// make empty frames at almost no cost.
 pub const FRAGMENTS_MAX: u32 = 16;
 
 /// Bytes of a control frame's payload, by RFC 6455 (1002).
@@ -59,15 +61,15 @@ pub const CONTROL_FRAMES_BURST: u32 = 20;
 /// Read buffer of a connection in bytes: a tick reads no more than this from one connection.
 pub const READ_BUFFER_BYTES: usize = 4_096;
 
-/// Bytes of messages besides the snapshot after which a write takes no further message; the rest follows with the next
-/// tick.
+/// Bytes of messages besides the snapshot after which a write takes no further message; the other messages follow with
+/// the next tick.
 pub const CONTROL_WRITE_BYTES_MAX: usize = 32_768;
 
 /// Time after which a connection is closed if the kernel has still not taken all bytes of a write (4007).
 pub const WRITE_STALL_MAX: Duration = Duration::from_secs(5);
 
-/// The kernel's send buffer per connection in bytes. It is small, because snapshots that wait in it become stale
-/// unnoticed.
+/// The kernel's send buffer per connection in bytes. It is small, because snapshots that wait in it become stale and
+/// the server does not notice.
 pub const SEND_BUFFER_BYTES: usize = 65_536;
 
 /// Unsent bytes of a connection up to which the kernel accepts more.
@@ -88,13 +90,15 @@ pub const ROOMS_PER_HOUR: u32 = 10;
 /// Quick matches that one address may ask for per minute (429).
 pub const MATCHES_PER_MINUTE: u32 = 20;
 
-/// Codes without a room that one address may ask for per minute (429, and 4006 in a hello).
+/// Codes without a room that one address may ask for per minute (429, and 4006 in a hello). This bounds the guessing of
+/// codes.
 pub const FAILED_LOOKUPS_PER_MINUTE: u32 = 10;
 
 /// Addresses whose usage is remembered per limit. This bounds the memory that a flood from many addresses takes.
 pub const ADDRESSES_MAX: usize = 65_536;
 
-/// Time for which a room's code stays unused after the room has ended: an old link must not lead to strangers.
+/// Time for which a room's code stays unused after the room has ended: an old link must not lead to the room of
+/// strangers.
 pub const CODE_REST: Duration = Duration::from_secs(3_600);
 
 /// Time for which a quick match keeps a seat for a player that was sent there.
@@ -103,10 +107,11 @@ pub const SEAT_RESERVATION: Duration = Duration::from_secs(5);
 /// Seconds for which the seat of a player whose connection is lost is held.
 pub const HELD_SEAT_SECONDS: u32 = 30;
 
-/// Seconds' worth of snapshots that a member may have in flight, sent and not acknowledged; further ones wait.
+/// Seconds' worth of snapshots that a member may have in flight, which are sent and not acknowledged; further ones
+/// wait.
 pub const SEND_WINDOW_SECONDS: u32 = 1;
 
-/// Age in seconds of the oldest snapshot in flight; a member for which it is higher is closed (4007).
+/// Age in seconds that the oldest snapshot in flight may reach; a member whose oldest one is older is closed (4007).
 pub const LAG_SECONDS_MAX: u32 = 5;
 
 /// Seconds for which a member may send nothing; after that it is closed (4008).
@@ -115,14 +120,14 @@ pub const SILENCE_SECONDS_MAX: u32 = 15;
 /// Seconds for which a quick match waits for people before bots take the free seats.
 pub const FILL_SECONDS: u32 = 2;
 
-/// Seconds after which a room ends in which no person has a seat, a held one included.
+/// Seconds for which a room continues while no person has a seat, a held one included; after that the room ends.
 pub const EMPTY_SECONDS: u32 = 60;
 
 /// Messages that a member may send per tick in the long run, in halves of a message.
 pub const MESSAGES_PER_TICK_HALVES: i64 = 3;
 
-/// Messages that may arrive at once after a stalled connection recovers, in seconds' worth of ticks: one message per
-/// tick.
+/// Messages that may arrive at once after a stalled connection recovers, in seconds' worth of ticks with one message
+/// each.
 pub const MESSAGE_BURST_SECONDS: u32 = 10;
 
 /// Seconds after which a room first publishes the priors that it has learnt from its messages.
@@ -131,31 +136,31 @@ pub const PRIORS_FIRST_SECONDS: u32 = 4;
 /// Seconds between later publications of priors, each of which is made only if it pays for its bytes.
 pub const PRIORS_SECONDS: u32 = 30;
 
-/// Seconds' worth of ticks that a lockstep room keeps as they were sent: a member that missed more starts from a full
-/// state.
+/// Seconds' worth of ticks that a lockstep room keeps as they were sent: a member that missed more than these starts
+/// from a keyframe.
 pub const MISSED_SECONDS_MAX: u32 = 6;
 
-/// Seconds' worth of full states that a lockstep room keeps: newcomers start from the newest one, and the search for a
+/// Seconds' worth of keyframes that a lockstep room keeps: new members start from the newest one, and the search for a
 /// difference starts from one of them.
 pub const KEYFRAME_SECONDS: u32 = 2;
 
 /// Spectators of a room; a further one is refused because the room is full (4004).
 pub const SPECTATORS_MAX: usize = 64;
 
-/// Fields that an autopsy names; a client whose world differs in more starts over.
+/// Fields that an autopsy names; a client whose world differs in more fields starts over from a keyframe.
 pub const AUTOPSY_DIFFERENCES_MAX: usize = 64;
 
 /// Inputs that an autopsy lists.
 pub const AUTOPSY_INPUTS_MAX: usize = 512;
 
-/// Bytes of the full state and the tick inputs from which an autopsy can be replayed; when they are more, the autopsy
+/// Bytes of the full state and the tick inputs from which an autopsy can be replayed; when there are more, the autopsy
 /// has no replay.
 pub const AUTOPSY_REPLAY_BYTES_MAX: usize = 131_072;
 
 /// Autopsies that may wait in a room until they are written; further ones are lost.
 pub const AUTOPSIES_WAITING_MAX: usize = 8;
 
-/// Autopsies that a server writes. The first ones are those that show the cause.
+/// Autopsies that a server writes; later ones are dropped. The first autopsies are the ones that show the cause.
 pub const AUTOPSIES_MAX: usize = 1_000;
 
 /// Keyframes that a member may ask for per second.
@@ -171,13 +176,14 @@ pub const MISMATCHES_PER_MINUTE_MAX: u32 = 3;
 /// Messages besides snapshots that may wait for a member; one more closes the member (4007).
 pub const MEMBER_MESSAGES_MAX: usize = 64;
 
-/// Phases over which the rooms of one tick rate are spread.
+/// Phases over which the rooms of one tick rate are spread, so that their ticks are not all due at the same time.
 pub const PHASES: u32 = 8;
 
-/// Rooms that a phase holds before the next one is opened: about a millisecond of work.
+/// Rooms that a phase holds before the next phase is opened: about a millisecond of work.
 pub const PHASE_ROOMS: usize = 16;
 
-/// Ticks that a late room makes at once.
+/// Ticks that a late room makes at once. The rest of its debt waits for the next turns, so that other rooms are not
+/// delayed for long.
 pub const CATCH_UP_TICKS_MAX: u32 = 2;
 
 /// Ticks that a room may be behind; ticks beyond that are dropped and counted.
@@ -195,27 +201,28 @@ pub const TURN_BUDGETS_MAX: u64 = 8;
 /// counts n times, up to [`LONG_TURN_WEIGHT_MAX`]; a turn that is not too long takes one off the count.
 pub const LONG_TURNS_MAX: u64 = 30;
 
-/// The most that one turn counts: the room is not at fault when the whole host stands still for a moment.
+/// The largest weight of one long turn: the room is not at fault when the whole host stands still for a moment.
 pub const LONG_TURN_WEIGHT_MAX: u64 = 10;
 
-/// Seconds for which a room's turns are measured in CPU time after a turn that was long by the clock.
+/// Seconds for which a room's turns are measured in CPU time after a turn that was long by the clock. The measurement
+/// costs a system call, so rooms without long turns go without it.
 pub const SUSPICION_SECONDS: u64 = 1;
 
-/// Seconds' worth of turns without being slow after which a room comes back from the slow lane. Each further move to
-/// the lane doubles them, up to [`SLOW_LANE_SECONDS_MAX`].
+/// Seconds' worth of turns without being slow after which a room returns from the slow lane to its shard. Each further
+/// move to the lane doubles this time, up to [`SLOW_LANE_SECONDS_MAX`].
 pub const SLOW_LANE_SECONDS_MIN: u64 = 5;
 
-/// The longest of these stays, however often the room had to move: eleven minutes.
+/// The longest of these times, however often the room had to move: eleven minutes.
 pub const SLOW_LANE_SECONDS_MAX: u64 = 640;
 
-/// Times that a joining connection is redirected from a shard to its slow lane. The room may leave the lane again while
-/// the connection is on its way, so one redirection is not always enough.
+/// Times that a joining connection is redirected from a shard to its slow lane at the most. The room may leave the lane
+/// again while the connection is on its way, so one redirection is not always enough.
 pub const DETOURS_MAX: u8 = 3;
 
-/// Niceness of a slow lane above that of the process: where the cores are busy, a slow lane gives way to shards.
+/// Niceness of a slow lane above that of the process: on a host whose cores are busy, a slow lane gives way to shards.
 pub const SLOW_LANE_NICENESS: i32 = 10;
 
-/// Shard threads of a server at the most.
+/// The largest number of shard threads of a server.
 pub const SHARDS_MAX: usize = 256;
 
 /// File descriptors that the server asks for at its start, as far as the hard limit allows.
@@ -225,9 +232,9 @@ const _: () = assert!(
     READ_BUFFER_BYTES >= CLIENT_MESSAGE_BYTES_MAX + 14,
     "the largest message fits into the read buffer with its frame head"
 );
-const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a late room makes up for its debt in steps");
+const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a late room works off its debt in steps");
 const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn alone moves no room to the slow lane");
-const _: () = assert!(SLOW_LANE_SECONDS_MIN <= SLOW_LANE_SECONDS_MAX, "a stay is doubled up to the longest");
-const _: () = assert!(LAG_SECONDS_MAX < MISSED_SECONDS_MAX, "a member that is not closed finds every tick that it missed");
-const _: () = assert!(SEND_WINDOW_SECONDS < LAG_SECONDS_MAX, "snapshots wait before the member is closed");
-const _: () = assert!(LAG_SECONDS_MAX < SILENCE_SECONDS_MAX, "a member that acknowledges nothing is too slow before it is silent");
+const _: () = assert!(SLOW_LANE_SECONDS_MIN <= SLOW_LANE_SECONDS_MAX, "a stay is doubled up to the longest one");
+const _: () = assert!(LAG_SECONDS_MAX < MISSED_SECONDS_MAX, "every tick that a member can miss is still kept");
+const _: () = assert!(SEND_WINDOW_SECONDS < LAG_SECONDS_MAX, "snapshots wait before the member is closed as too slow");
+const _: () = assert!(LAG_SECONDS_MAX < SILENCE_SECONDS_MAX, "a member without acknowledgements is too slow first");

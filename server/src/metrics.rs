@@ -1,7 +1,7 @@
-//! What is counted, under which names. Labels have few values: never a room's code, an address or a name.
+//! The metrics of a server and their names. Labels have few values: never a room's code, an address or a name.
 //!
-//! What happens in every tick is counted in a [`Tally`] of plain integers, which a shard hands over when its tick is
-//! done: an atomic for each read, message and write costs more than the head of a snapshot.
+//! Bytes, messages and durations of every tick are counted in a [`Tally`] of plain integers, which a shard hands over
+//! when its tick is done: an atomic for each read, message and write costs more than the head of a snapshot.
 
 mod durations;
 
@@ -11,14 +11,14 @@ use metrics::{Counter, Gauge, counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tickwire::message::close::CloseCode;
 
-/// Who ended a connection.
+/// The side that ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Server,
     Client,
 }
 
-/// One server's metrics. Every server of a process has its own, so that tests do not count each other.
+/// The metrics of one server. Every server of a process has its own, so that the counts of tests stay apart.
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) rooms: Gauge,
@@ -39,7 +39,7 @@ pub(crate) struct Metrics {
     handle: PrometheusHandle,
 }
 
-/// What a shard has counted since it last handed it over.
+/// The counts of a shard since it last handed them over.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tally {
     pub(crate) bytes_in: u64,
@@ -53,14 +53,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// A shard has begun the ticks of a phase, so many nanoseconds too late.
+    /// A shard has begun the ticks of a phase, `late_ns` nanoseconds too late.
     pub(crate) fn began(&mut self, late_ns: u64) {
         self.phase_late.add(late_ns);
     }
 
-    /// A room has made a tick: it was begun so much too late and took so long, in nanoseconds.
+    /// A room has made a tick, which began `late_ns` nanoseconds too late and took `turn_ns`.
     pub(crate) fn ticked(&mut self, late_ns: u64, turn_ns: u64, in_slow_lane: bool) {
-        // Apart, so that one slow room does not hide whether all others are on time.
+        // Rooms in a slow lane are counted apart, so that one slow room does not hide whether all others are on time.
         let late = if in_slow_lane { &mut self.late_in_slow_lane } else { &mut self.late };
         late.add(late_ns);
         self.turn.add(turn_ns);
@@ -125,7 +125,7 @@ impl Metrics {
         }
     }
 
-    /// A connection was closed. Clients may name any code; those that are not ours count together.
+    /// Counts a connection that was closed. Clients may send any code; codes that are not ours are counted together.
     pub(crate) fn closed(&self, code: Option<u16>, side: Side) {
         let code = code.and_then(CloseCode::from_number);
         match (self.closes.iter().find(|(known, ..)| Some(*known) == code), side) {
@@ -135,7 +135,7 @@ impl Metrics {
         }
     }
 
-    /// A request was answered.
+    /// Counts a request that was answered, by the class of its status.
     pub(crate) fn answered(&self, status: u16) {
         let class = usize::from(status / 100).saturating_sub(2);
         if let Some(counter) = self.requests.get(class) {
@@ -143,7 +143,7 @@ impl Metrics {
         }
     }
 
-    /// Takes over what a shard has counted, and starts its tally over.
+    /// Takes over the counts of a shard, and starts its tally over.
     pub(crate) fn take_over(&self, tally: &mut Tally) {
         let tally = std::mem::take(tally);
         let ticking = &self.ticking;
@@ -163,7 +163,7 @@ impl Metrics {
         ticking.turn.add(&tally.turn);
     }
 
-    /// What a room has counted since the last time.
+    /// Takes over the counts of a room since the last call for that room.
     pub(crate) fn add_room(&self, counters: &Counters) {
         let room = &self.room;
         let pairs = [
@@ -185,7 +185,7 @@ impl Metrics {
         }
     }
 
-    /// All metrics as Prometheus reads them.
+    /// All metrics in the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
         let mut out = self.handle.render();
         let TickMetrics { phase_late, late, late_in_slow_lane, turn, .. } = &self.ticking;

@@ -1,7 +1,7 @@
-//! The net thread: accepts connections, answers HTTP, lets players through to the shards.
+//! The net thread: it accepts connections, answers HTTP, and hands players over to the shards.
 //!
-//! One current-thread runtime; what it knows is in one `Net` that no other thread sees. Shards are told with
-//! commands and heard through reports.
+//! It has one current-thread runtime, and its state is one `Net` that no other thread sees. Shards receive commands and
+//! send reports.
 
 mod admin;
 mod answer;
@@ -36,10 +36,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
 
-/// Old entries of limits and resting codes are looked through so often.
+/// Time between two looks through the old entries of limits and the resting codes.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the net thread is given at its start.
+/// The configuration and the links that the net thread receives at its start.
 pub(crate) struct NetSetup {
     pub(crate) config: Config,
     pub(crate) games: Vec<OfferedGame>,
@@ -57,7 +57,7 @@ pub(crate) struct NetIo {
     pub(crate) stop: oneshot::Receiver<()>,
 }
 
-/// What the net thread knows.
+/// The state of the net thread.
 struct Net {
     setup: NetSetup,
     directory: RefCell<Directory>,
@@ -85,7 +85,7 @@ pub(crate) fn run(setup: NetSetup, io: NetIo) -> std::io::Result<()> {
         }
         spawn_local(hear_shards(Rc::clone(&net), io.reports));
         spawn_local(do_chores(net));
-        // An error means that nobody is left who could say stop.
+        // An error means that the sender was dropped, and then the server stops as well.
         let _ = io.stop.await;
         Ok(())
     })
@@ -100,7 +100,7 @@ async fn accept(net: Rc<Net>, listener: TcpListener) {
         match listener.accept().await {
             Ok((stream, peer)) => net.welcome(stream, peer.ip()),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -114,14 +114,14 @@ async fn hear_shards(net: Rc<Net>, mut reports: Receiver<Report>) {
             Report::Room { room, summary } => directory.update(room, summary),
             Report::Gone { room } => directory.close(room, net.setup.clock.now_us()),
             Report::Differed { room, autopsy } => {
-                // It is written on a thread of its own; nobody waits for it.
+                // An autopsy is written on a thread of its own; nothing waits for it.
                 drop(net.autopsies.keep(room, autopsy));
                 continue;
             }
         }
         let (rooms, players, bots) = directory.totals();
         let metrics = &net.setup.metrics;
-        // Lossless: there are never so many.
+        // The conversion is lossless: there are never so many rooms that a float would round them.
         metrics.rooms.set(rooms as f64);
         metrics.players.set(f64::from(players));
         metrics.bots.set(f64::from(bots));
@@ -168,12 +168,12 @@ impl Net {
         }
     }
 
-    /// The game of this name, with its index.
+    /// The game of this name, together with its index.
     fn game(&self, name: &str) -> Option<(usize, &OfferedGame)> {
         self.setup.games.iter().enumerate().find(|(_, game)| game.rules.name == name)
     }
 
-    /// Tells a shard; false when it is not there any more.
+    /// Sends a command to a shard; false when the shard has ended.
     fn command(&self, place: Place, command: Command) -> bool {
         self.setup.shards[place.shard].send(command)
     }

@@ -5,8 +5,9 @@
 //! enter, lost → roster ─┴→ tick: Simulation → History → poll_snapshot: head + shared sections, or tick inputs
 //! ```
 //!
-//! The owner of a room advances it with [`Room::tick`] and carries the bytes. The same room runs under a shard, in the
-//! seeded tests and in benchmarks. A tick returns everything that happened in it as one value.
+//! The owner of a room advances it with [`Room::tick`] and carries the bytes between the room and its members. The same
+//! room runs under a shard, in the seeded tests and in benchmarks. A tick returns everything that happened in it as one
+//! value.
 
 mod autopsy;
 mod disputes;
@@ -60,12 +61,12 @@ pub struct Entered {
 /// The bytes to write for a member after a tick, or the reason why there are none.
 #[derive(Debug)]
 pub enum SnapshotPoll<'a> {
-    /// These bytes, all of them: the next delta starts from this snapshot.
+    /// The caller must write all of these bytes, because the next delta starts from this snapshot.
     Frame(SnapshotFrame<'a>),
-    /// Nothing: no snapshot is due, or the member has too many snapshots in flight, or it starts from another baseline
-    /// than others and is served in the next tick.
+    /// There is nothing to write: no snapshot is due, the member has too many snapshots in flight, or its baseline is
+    /// not that of the other members and it is served in the next tick.
     Wait,
-    /// Nothing any more: the connection is to be closed with this code.
+    /// Nothing is written any more: the connection is to be closed with this code.
     Close(CloseCode),
 }
 
@@ -106,7 +107,7 @@ pub struct Counters {
     pub hashes_compared: u64,
     /// Hashes among them that differed.
     pub hash_mismatches: u64,
-    /// Times that a member's world turned out to differ.
+    /// Times that a member's world turned out to differ and the member disputed the difference.
     pub desyncs: u64,
     /// Desyncs among them that were settled by correcting single leaves.
     pub desyncs_healed: u64,
@@ -125,21 +126,21 @@ pub struct Room<G: Game> {
     members: SlotMap<MemberId, Member>,
     outgoing: Outgoing<G>,
     disputes: Disputes,
-    /// By seat, whether the last tick was made without an input of its player.
+    /// For each seat, whether the last tick was made without an input of its player.
     starved: [bool; SEATS_MAX as usize],
     record: TickRecord<G>,
     counters: Counters,
 }
 
 impl<G: Game> Room<G> {
-    /// A room before its first tick. With `fill_with_bots`, bots take free seats two seconds after the first person
-    /// came, until as many seats are taken as the rules say.
+    /// A room before its first tick. With `fill_with_bots`, bots begin to take free seats two seconds after the first
+    /// person has joined, until as many seats are taken as the rules say.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
         Self::with_schemas(&GameSchemas::new(), seed, options, fill_with_bots)
     }
 
-    /// The same, with the schemas that it shares with other rooms of the game.
+    /// The same as [`Room::new`], with the schemas that the room shares with other rooms of the game.
     #[must_use]
     pub fn with_schemas(schemas: &GameSchemas<G>, seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
         let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), seed, options);
@@ -160,8 +161,9 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Lets a player or a spectator in. A player gets the seat that the hello's token names, or a free one, or a bot's;
-    /// a spectator needs none. `token` must be fresh and random; it will give the seat back once.
+    /// Admits a player or a spectator. A player gets the seat that the token in its hello names, otherwise a free seat,
+    /// otherwise the seat of a bot; a spectator needs no seat. `token` must be fresh and random: the player can reclaim
+    /// its seat with it once.
     ///
     /// # Errors
     /// The close code with the reason for the refusal.
@@ -182,6 +184,8 @@ impl<G: Game> Room<G> {
             resumed => resumed,
         };
         let mut state = Member::new(seat, self.tick, &self.limits);
+        // A lockstep client that reconnects still has the world of its last tick. It receives the tick inputs since
+        // then instead of a keyframe.
         if let Some(known) = hello.known.filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
             (state.baseline, state.events_sent) = (Some(known), known);
         }
@@ -206,7 +210,7 @@ impl<G: Game> Room<G> {
         if spectators < SPECTATORS_MAX { Ok(()) } else { Err(CloseCode::Full) }
     }
 
-    /// Takes in a message of a member.
+    /// Receives a message of a member.
     ///
     /// # Errors
     /// The code with which that connection is to be closed; [`CloseCode::Normal`] after the member has left.
@@ -255,13 +259,16 @@ impl<G: Game> Room<G> {
         let mut differs = false;
         if let Some(ack) = frame.ack {
             member.acknowledge(ack.tick, self.tick)?;
+            // Several acknowledgements may stand for the same hash, because lockstep hashes only some ticks. Each hash
+            // is compared once.
             let compared = self.outgoing.hash_at(ack.tick).filter(|(tick, _)| *tick > member.compared);
             if let Some((tick, hash)) = compared {
                 member.compared = tick;
                 self.counters.hashes_compared += 1;
                 self.counters.hash_mismatches += u64::from(hash != ack.hash);
                 member.differing = if hash == ack.hash { 0 } else { member.differing + 1 };
-                // A client that notices the difference disputes it itself, and the room then corrects it.
+                // A client that notices the difference sends a dispute, and the room then corrects the difference. The
+                // room acts by itself only for a client that sends no dispute, and not while it waits for a row dump.
                 differs = member.differing > UNDISPUTED_MAX && !is_asked;
             }
         }
@@ -274,7 +281,7 @@ impl<G: Game> Room<G> {
     fn receive_chat(&mut self, member: MemberId, text: &str) -> Result<(), CloseCode> {
         let text = clean_chat(text);
         let state = &mut self.members[member];
-        // A spectator has no name that a line could be shown with.
+        // A spectator has no name with which a line of chat could be shown.
         let Some(seat) = state.seat else { return Ok(()) };
         if state.may_chat(self.tick, &self.limits) && !text.is_empty() {
             self.tell_all_but(None, &ServerControl::Chat { seat, text });
@@ -285,7 +292,7 @@ impl<G: Game> Room<G> {
     /// The connection of a member is lost. Its seat is held for a while, unless the member has left or has never sent a
     /// message.
     pub fn lost(&mut self, member: MemberId) {
-        // A member whose seat was taken over is not known any more.
+        // A member whose seat was taken over has been removed already.
         let Some(seat) = self.members.remove(member).and_then(|state| state.seat) else { return };
         match self.roster.set_away(seat, self.tick) {
             Some(player) => self.tell_all_but(None, &ServerControl::Player(player)),
@@ -327,7 +334,7 @@ impl<G: Game> Room<G> {
         &self.record
     }
 
-    /// Frees the seats of players that did not come back in time, and fills others with bots.
+    /// Frees the seats of players that did not reconnect in time, and fills free seats with bots.
     fn manage_seats(&mut self) {
         while let Some(seat) = self.roster.expired(self.tick, self.limits.held_seat_ticks) {
             self.free(seat, Leave::Lost);
@@ -361,8 +368,8 @@ impl<G: Game> Room<G> {
         self.members.get_mut(member)?.outbox.pop_front()
     }
 
-    /// The snapshot for a member after a tick. The bytes that it returns count as written: the caller must ask only
-    /// when the connection has nothing left to write.
+    /// The snapshot for a member after a tick. The bytes that this method returns count as written: the caller must
+    /// call it only when the connection has nothing left to write.
     pub fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_> {
         let Some(state) = self.members.get_mut(member) else { return SnapshotPoll::Close(CloseCode::Superseded) };
         if let Some(code) = state.overdue(self.tick, &self.limits) {
@@ -399,26 +406,26 @@ impl<G: Game> Room<G> {
         self.roster.empty_for(self.tick) > self.limits.empty_ticks
     }
 
-    /// Takes the counters and starts them over.
+    /// Takes the counters and resets them to zero.
     pub fn take_counters(&mut self) -> Counters {
         core::mem::take(&mut self.counters)
     }
 
-    /// The newest world as wire integers, with everything in it, hidden fields included.
+    /// The newest world as wire integers, with all of its fields, hidden ones included.
     #[must_use]
     pub fn newest(&self) -> &Snapshot {
         self.simulation.history().newest()
     }
 
-    /// The state from which the simulation goes on: everything that the next ticks depend on except the players'
+    /// The state from which the simulation continues: everything that the next ticks depend on except the players'
     /// inputs.
     #[must_use]
     pub const fn checkpoint(&self) -> &Checkpoint<G> {
         self.simulation.checkpoint()
     }
 
-    /// The hash of the whole newest world, hidden fields included. It is computed on demand, because a tick does not
-    /// need it.
+    /// The hash of the newest world with all of its fields, hidden ones included. The hash is computed on demand,
+    /// because a tick does not need it.
     #[must_use]
     pub fn world_hash(&self) -> u64 {
         self.newest().hash(self.schema())

@@ -4,9 +4,10 @@
 //! wait for the next deadline → due rooms: read each socket, tick, write each socket → closing sockets → reports
 //! ```
 //!
-//! Nothing in a tick waits: sockets are non-blocking, nothing is locked, other threads are heard of between ticks
-//! through the inbox. A panic inside a room ends that room. A room that takes too much of the thread is moved to the
-//! shard's slow lane, where it delays nobody, and comes back when it has behaved for long enough.
+//! Nothing in a tick waits: sockets are non-blocking, nothing is locked, and messages from other threads are read from
+//! the inbox between ticks. A panic inside a room ends that room. A room that takes too much of the thread is moved to
+//! the shard's slow lane, where it delays no room of the shard, and comes back when it has kept within its budget for
+//! long enough.
 
 mod closing;
 mod connection;
@@ -36,12 +37,12 @@ use tickwire::message::close::CloseCode;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-/// Closing sockets are looked after so often when there is no tick.
+/// Time after which closing sockets are looked after when no tick is due before.
 const CLOSING_STEP: Duration = Duration::from_millis(10);
 
-/// What a shard is told.
+/// A message to a shard.
 pub(crate) enum ShardCommand {
-    /// By the net thread.
+    /// A command of the net thread.
     Net(Command),
     /// A room comes from the shard whose slow lane this is, or back from the slow lane.
     Adopt(Box<RoomHandle>),
@@ -53,15 +54,15 @@ impl From<Command> for ShardCommand {
     }
 }
 
-/// What a shard is given at its start.
+/// The channels and shared values that a shard receives at its start.
 pub(crate) struct ShardSetup {
     pub(crate) inbox: Receiver<ShardCommand>,
-    /// Where the shard is told of rooms that come back; its slow lane has the same.
+    /// The sender to the shard's own inbox, over which rooms come back to it; its slow lane has a clone.
     pub(crate) home: mpsc::Sender<ShardCommand>,
     pub(crate) reports: Sender<Report>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
-    /// Whether it is the slow lane of another shard.
+    /// Whether this is the slow lane of another shard.
     pub(crate) is_slow_lane: bool,
 }
 
@@ -71,7 +72,7 @@ struct PhaseGroup {
     rooms: Vec<RoomHandle>,
 }
 
-/// What the rooms of a shard use in turn.
+/// Memory and counts that the rooms of a shard use in turn.
 #[derive(Default)]
 struct Scratch {
     received: Vec<u8>,
@@ -84,13 +85,13 @@ pub(crate) struct Shard {
     setup: ShardSetup,
     groups: Vec<PhaseGroup>,
     closing: Vec<Closing>,
-    /// Rooms whose end was not reported yet.
+    /// Rooms that have ended and still have to be reported.
     gone: Vec<RoomId>,
     scratch: Scratch,
     drain_buffer: Vec<u8>,
-    /// Why everything is being closed, when it is.
+    /// The code with which all connections are closed, once the shard stops.
     stopping: Option<CloseCode>,
-    /// Where slow rooms have gone, if any has.
+    /// The slow lane, once a room had to move there.
     slow_lane: Option<SlowLane>,
 }
 
@@ -108,9 +109,9 @@ impl Shard {
         }
     }
 
-    /// Runs until it is told to stop.
+    /// Runs until a command stops the shard and all its connections are closed.
     pub(crate) fn run(mut self) {
-        // The kernel's default slack would make every tick up to 50 us late.
+        // The kernel's default timer slack would make every tick up to 50 us late.
         if let Err(error) = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)) {
             tracing::warn!(%error, "ticks will be less precise");
         }
@@ -123,7 +124,8 @@ impl Shard {
                 self.report_gone();
             }
             self.slow_lane.take().into_iter().for_each(SlowLane::join);
-            // Who was on the way here, a room from the slow lane among them, is told as well.
+            // Connections that were on their way here are closed with the code as well, and so are those of a room that
+            // comes back from the slow lane.
             while let Ok(command) = self.setup.inbox.try_recv() {
                 self.handle_command(command);
             }
@@ -133,7 +135,7 @@ impl Shard {
         }
     }
 
-    /// Waits for the next deadline, and does what it is told in the meantime.
+    /// Waits for the next deadline, and handles the commands that arrive in the meantime.
     fn wait_for_commands(&mut self) {
         loop {
             let command = match self.next_wake_ns() {
@@ -143,7 +145,8 @@ impl Shard {
             match command {
                 Ok(command) => self.handle_command(command),
                 Err(RecvTimeoutError::Timeout) => return,
-                // A slow lane whose shard is gone; a shard holds a sender to its own inbox.
+                // Only a slow lane whose shard has ended gets here: a shard holds a sender to its own inbox. While its
+                // last sockets close the lane sleeps, because a disconnected inbox does not wait.
                 Err(RecvTimeoutError::Disconnected) if self.stopping.is_some() => return sleep(CLOSING_STEP),
                 Err(RecvTimeoutError::Disconnected) => return self.stop(CloseCode::Away),
             }
@@ -161,7 +164,7 @@ impl Shard {
             ShardCommand::Net(command) => command,
         };
         match command {
-            // Who would enter it is told why everything is closed.
+            // The room is not made. A connection that is to enter it is closed with the code of the stop.
             Command::Open { .. } if self.stopping.is_some() => {}
             Command::Open { room, game, plan } => self.open(room, game, &plan),
             Command::Enter { room, arrival, detours } => self.enter(room, arrival, detours),
@@ -202,24 +205,25 @@ impl Shard {
 
     /// Gives a room that is not slow any more back to the shard whose lane this is.
     fn give_back(&self, mut room: RoomHandle) {
-        tracing::info!(room = room.id.0, "a room is not slow any more");
+        tracing::info!(room = room.id.0, "a room is not slow any more and moves back to its shard");
         self.setup.metrics.rooms_recovered.increment(1);
         room.budget.start_over();
-        // The shard waits for its lane before it ends, so it hears of it.
+        // The shard waits for its lane before it ends, so it still receives the room.
         let _ = self.setup.home.send(ShardCommand::Adopt(Box::new(room)));
     }
 
-    /// Moves a room to where it delays nobody; without a thread for that it stays.
+    /// Moves a room to the slow lane, where it delays no room of the shard. Without a thread for the lane the room
+    /// stays.
     fn move_to_slow_lane(&mut self, mut room: RoomHandle) {
         if self.slow_lane.is_none() {
             match SlowLane::start(&self.setup) {
                 Ok(lane) => self.slow_lane = Some(lane),
-                Err(error) => tracing::warn!(%error, "a slow room delays others"),
+                Err(error) => tracing::warn!(%error, "the slow lane cannot be started and a slow room delays others"),
             }
         }
         match &self.slow_lane {
             Some(lane) => {
-                tracing::warn!(room = room.id.0, "a room is too slow for its shard");
+                tracing::warn!(room = room.id.0, "a room is too slow for its shard and moves to the slow lane");
                 self.setup.metrics.rooms_slow.increment(1);
                 room.budget.moved_away();
                 lane.take(room);
@@ -248,13 +252,13 @@ impl Shard {
         room.close(code, &setup.context(setup.clock.now_ns(), scratch), closing);
     }
 
-    /// Gives a room its place among the beats.
+    /// Gives a room its place in a phase group.
     fn seat(&mut self, room: RoomHandle) {
         let rate_hz = room.rate_hz;
         let now_ns = self.setup.clock.now_ns();
         let rooms_at =
             |phase| self.groups.iter().find(|group| group.is(rate_hz, phase)).map_or(0, |group| group.rooms.len());
-        // A wake-up costs more than a small room: a phase is filled before the next is opened.
+        // A wake-up costs more than the tick of a small room, so a phase is filled before the next one is opened.
         let has_place = |phase: &u32| rooms_at(*phase) < PHASE_ROOMS;
         let emptiest = || (0..PHASES).min_by_key(|phase| rooms_at(*phase));
         let phase = (0..PHASES).find(has_place).or_else(emptiest).unwrap_or(0);
@@ -264,13 +268,13 @@ impl Shard {
         });
         let group = &mut self.groups[index];
         if group.rooms.is_empty() {
-            // Nobody missed the ticks of a beat without rooms.
+            // A group without rooms owes no ticks, so its schedule starts over.
             group.schedule = TickSchedule::after(rate_hz, phase, now_ns);
         }
         group.rooms.push(room);
     }
 
-    /// Lets somebody into their room, wherever it is.
+    /// Lets a connection into its room, on whichever thread the room is.
     fn enter(&mut self, id: RoomId, arrival: Box<NewConnection>, detours: u8) {
         let Self { setup, closing, scratch, slow_lane, stopping, .. } = self;
         let context = &mut setup.context(setup.clock.now_ns(), scratch);
@@ -280,7 +284,7 @@ impl Shard {
         }
         match slow_lane {
             _ if stopping.is_some() => {}
-            // It may be on its way home: whoever follows finds it there.
+            // The room may be on its way back to the shard. The connection is sent after it and finds it there.
             _ if setup.is_slow_lane => {
                 let _ = setup.home.send(Command::Enter { room: id, arrival, detours }.into());
                 return;
@@ -288,7 +292,7 @@ impl Shard {
             Some(lane) if detours < DETOURS_MAX => return lane.enter(id, arrival, detours + 1),
             _ => {}
         }
-        // It ended while this one was on the way.
+        // The room ended while the connection was on its way.
         let code = stopping.unwrap_or(CloseCode::NoRoom);
         refuse(arrival.stream, arrival.counted, code, context, closing);
     }
@@ -311,7 +315,7 @@ impl Shard {
         self.closing.retain_mut(|closing| closing.step(now_us, &mut self.drain_buffer));
     }
 
-    /// Tells the net thread which rooms are gone; what its queue does not take now is told later.
+    /// Reports to the net thread which rooms have ended. A report that the queue does not take now is sent later.
     fn report_gone(&mut self) {
         let reports = &self.setup.reports;
         self.gone.retain(|room| matches!(reports.try_send(Report::Gone { room: *room }), Err(TrySendError::Full(_))));
@@ -324,19 +328,19 @@ impl ShardSetup {
         TickContext { now_us: now_ns / 1_000, metrics: &self.metrics, tally, received, write_buffer }
     }
 
-    /// The rooms of a phase begin their tick.
+    /// Counts how late the rooms of a phase begin their tick; a slow lane is left out.
     fn begin(&self, deadline_ns: u64, scratch: &mut Scratch) {
         if !self.is_slow_lane {
             scratch.tally.began(self.clock.now_ns().saturating_sub(deadline_ns));
         }
     }
 
-    /// Whether a room that is here belongs to the slow lane, or one that is there does not any more.
+    /// Whether a room of this shard belongs to its slow lane, or a room of this slow lane belongs to its shard again.
     fn is_elsewhere(&self, room: &RoomHandle) -> bool {
         if self.is_slow_lane { room.budget.has_recovered() } else { room.budget.is_slow() }
     }
 
-    /// One tick of one room, and what the directory has to know of it.
+    /// Makes one tick of one room, and reports to the directory how many people and bots are in it.
     fn tick(&self, room: &mut RoomHandle, deadline_ns: u64, scratch: &mut Scratch, closing: &mut Vec<Closing>) {
         let start_ns = self.clock.now_ns();
         let cpu_start_ns = room.budget.is_suspect().then(thread_cpu_ns);
@@ -350,7 +354,7 @@ impl ShardSetup {
             room.reported = summary;
         }
         while let Some(autopsy) = room.poll_autopsy() {
-            // One that the queue does not take is lost: the next incident says the same.
+            // An autopsy that the queue does not take is lost: the next incident shows the same.
             let _ = self.reports.try_send(Report::Differed { room: room.id, autopsy: Box::new(autopsy) });
         }
     }

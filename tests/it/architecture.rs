@@ -1,7 +1,8 @@
-//! The architecture as a table: the modules that each module may import, and the field's words for types.
+//! The architecture as a table of the modules that each module may import, and the former names that no type may have
+//! again.
 //!
-//! A newcomer may read [`SHARED`] and [`SERVER`] as the map of the two crates. An import against the table fails here
-//! and belongs into another module, or the table changes in the same commit, where a reviewer sees it.
+//! A newcomer may read [`SHARED`] and [`SERVER`] as the map of the two crates. An import against the table fails here.
+//! Either the code belongs into another module, or the table changes in the same commit, where a reviewer sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -51,7 +52,7 @@ const SHARED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The same for `server/src`. `net` and `shard` do not know each other: they talk through `mailbox`.
+/// The same for `server/src`. `net` and `shard` do not know each other: they exchange the messages of `mailbox`.
 const SERVER: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("clock", &[]),
@@ -115,7 +116,7 @@ fn root() -> PathBuf {
     tests.parent().expect("tests is a folder of the workspace").to_owned()
 }
 
-/// The Rust files below a folder, with their code alone: no comments, no tests.
+/// The Rust files below a folder, each with its code but without its comments and tests.
 fn code_below(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder of sources").flatten() {
@@ -193,11 +194,11 @@ fn an_import_against_the_table_is_noticed() {
 }
 
 #[test]
-fn nothing_inside_a_crate_uses_its_facade() {
+fn no_module_imports_from_the_facade_of_its_own_crate() {
     for folder in ["shared/src", "server/src"] {
         let folder = root().join(folder);
         for (path, code) in code_below(&folder).iter().filter(|(path, _)| module_of(&folder, path).is_some()) {
-            // The root re-exports types alone: their names begin with a capital.
+            // The root re-exports types alone, and their names begin with a capital.
             let used: Vec<&str> = imports(code).filter(|name| name.starts_with(|c: char| c.is_uppercase())).collect();
             assert!(used.is_empty(), "{}: import {used:?} from the module that defines it", path.display());
         }
@@ -205,7 +206,7 @@ fn nothing_inside_a_crate_uses_its_facade() {
 }
 
 #[test]
-fn retired_names_stay_away() {
+fn no_type_or_function_has_a_retired_name() {
     let mut found = Vec::new();
     for folder in ["shared", "server/src", "client-wasm/src", "bench/src", "bench/benches", "tests"] {
         for (path, code) in code_below(&root().join(folder)) {
@@ -227,7 +228,7 @@ fn retired_names_stay_away() {
             }
         }
     }
-    assert!(found.is_empty(), "the glossary has better words:\n{}", found.join("\n"));
+    assert!(found.is_empty(), "these names have given way to the field's words:\n{}", found.join("\n"));
 }
 
 #[test]

@@ -129,7 +129,9 @@ fn play_through_a_pause<G: Counting>(seed: u64, kind: Pause) {
     let seats: Vec<_> = play.clients.iter().map(|client| client.session.seat()).collect();
     let closes: Vec<_> = play.clients.iter().map(|client| client.closes.len()).collect();
     play.pause(kind, 0, pause_ms);
-    run(&mut play, &mut hands, pause_ms + RECOVERY_MS);
+    // The lead of an input is known a round trip after the input was made.
+    let report_ms = 2 * (link.latency_ms + link.jitter_ms);
+    run(&mut play, &mut hands, pause_ms + RECOVERY_MS + report_ms);
     for (index, client) in play.clients.iter().enumerate() {
         let (session, before) = (&client.session, &before[index]);
         let stats = session.stats();

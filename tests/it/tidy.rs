@@ -1,7 +1,7 @@
 //! Tidiness: the layout, the names and the habits that the design fixes, checked on every file under version control.
 //!
-//! Rules look at lines, not at syntax: cheap, and plain to read when one fails. Exceptions are named here, with
-//! their reason, or not at all.
+//! Rules look at lines and not at syntax: that is cheap, and a rule that fails is plain to read. An exception is named
+//! here together with its reason, or it does not exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use std::process::Command;
 /// Lines of a file before its tests.
 const FILE_LINES_MAX: usize = 500;
 
-/// What may lie at the top besides dot-files.
+/// Files and folders that may be at the top level, besides those whose names begin with a dot.
 const TOP_LEVEL: [&str; 15] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -30,7 +30,7 @@ const TOP_LEVEL: [&str; 15] = [
     "tests",
 ];
 
-/// One file of the project.
+/// One text file of the project.
 struct Source {
     path: String,
     text: String,
@@ -41,7 +41,8 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// The simulated core: what runs in simulated time, without a machine around it.
+    /// Whether the file belongs to the simulated core: code that runs in simulated time, without sockets, clocks or
+    /// threads around it.
     fn is_core(&self) -> bool {
         self.is_rust() && (self.path.starts_with("shared/src/") || self.path.starts_with("server/src/room"))
     }
@@ -50,7 +51,7 @@ impl Source {
         self.path.starts_with("tests/") || self.path.contains("/tests/")
     }
 
-    /// Lines before the module of tests, numbered from 1.
+    /// The lines before the module of tests, numbered from 1. In a `main.rs` all lines count.
     fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().take_while(|line| *line != "#[cfg(test)]" || self.path.ends_with("main.rs"));
         lines.enumerate().map(|(index, line)| (index + 1, line))
@@ -62,7 +63,7 @@ fn root() -> PathBuf {
     tests.parent().expect("tests is a folder of the workspace").to_owned()
 }
 
-/// Every text file that is, or would be, under version control.
+/// Every text file that is under version control, or that a commit of all files would put there.
 fn sources() -> Vec<Source> {
     let list = ["ls-files", "--cached", "--others", "--exclude-standard"];
     let listed = Command::new("git").args(list).current_dir(root()).output().expect("git starts");
@@ -74,11 +75,11 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// Fails with every line that breaks a rule.
+/// Fails when a line breaks a rule, and names all lines that do.
 fn refuse(rule: &str, mut breaks: impl FnMut(&Source, &str) -> bool) {
     let mut found = Vec::new();
     for source in &sources() {
-        // This file names what it looks for.
+        // This file names the very words that it looks for.
         if source.path == "tests/it/tidy.rs" {
             continue;
         }
@@ -94,7 +95,7 @@ fn contains_any(line: &str, words: &[&str]) -> bool {
 }
 
 #[test]
-fn the_top_level_is_what_the_design_says() {
+fn the_top_level_has_the_files_of_the_design_and_no_others() {
     let sources = sources();
     let tops: BTreeSet<&str> = sources.iter().filter_map(|source| source.path.split('/').next()).collect();
     let strangers: Vec<_> = tops.iter().filter(|top| !top.starts_with('.') && !TOP_LEVEL.contains(top)).collect();
@@ -105,7 +106,7 @@ fn the_top_level_is_what_the_design_says() {
 }
 
 #[test]
-fn no_file_outgrows_its_reader() {
+fn no_file_is_longer_than_the_limit() {
     let long = |source: &Source| {
         let is_code = [".rs", ".js", ".css", ".html"].iter().any(|ending| source.path.ends_with(ending));
         is_code && source.lines().count() > FILE_LINES_MAX
@@ -115,9 +116,9 @@ fn no_file_outgrows_its_reader() {
 }
 
 #[test]
-fn every_file_says_first_what_it_is() {
+fn every_file_begins_with_a_header_comment() {
     let silent = |source: &Source| {
-        // The compile-fail cases are each one mistake, named by the file.
+        // Each of the compile-fail cases is one mistake, and the name of its file says which.
         let is_case = source.path.starts_with("shared/derive/tests/errors/");
         let first = source.text.trim_start();
         match source.path.rsplit('.').next() {
@@ -131,7 +132,7 @@ fn every_file_says_first_what_it_is() {
 }
 
 #[test]
-fn files_have_names_that_say_something() {
+fn no_file_has_a_vague_name() {
     let vague = ["util", "utils", "helper", "helpers", "common", "misc", "manager", "types", "prelude", "mod"];
     let is_vague = |path: &str| path.split(['/', '.']).any(|part| vague.contains(&part));
     let found: Vec<String> = sources().into_iter().map(|source| source.path).filter(|path| is_vague(path)).collect();
@@ -139,9 +140,9 @@ fn files_have_names_that_say_something() {
 }
 
 #[test]
-fn types_have_names_that_say_something() {
+fn no_type_has_a_vague_name() {
     let vague = ["Manager", "Helper", "Util", "Handler", "Wrapper", "Info", "Data"];
-    refuse("a type's name says what it is", |source, line| {
+    refuse("a type's name describes the type", |source, line| {
         let name = ["struct ", "enum ", "trait "]
             .iter()
             .find_map(|kind| line.split_once(kind)?.1.split([' ', '<', '(', ';']).next());
@@ -152,8 +153,8 @@ fn types_have_names_that_say_something() {
 }
 
 #[test]
-fn nothing_names_the_machine_it_was_written_on() {
-    // Split, so that this file does not name them either.
+fn no_file_names_a_path_or_a_registry_of_one_machine() {
+    // The names are split, so that this file does not contain them either.
     let places = [
         concat!("/ro", "ot/"),
         concat!("/wo", "rk/"),
@@ -167,7 +168,7 @@ fn nothing_names_the_machine_it_was_written_on() {
         concat!("registry.npm", "js"),
         concat!("pypi", ".org"),
     ];
-    refuse("no path or mirror of one machine", |source, line| {
+    refuse("no file names a path or a package mirror of one machine", |source, line| {
         let is_lock = source.path.ends_with(".lock") || source.path.ends_with("package-lock.json");
         let is_absolute = |at: usize| !line[..at].ends_with(|before: char| before.is_ascii_alphanumeric());
         let place = places.iter().any(|place| line.match_indices(place).any(|(at, _)| is_absolute(at)));
@@ -178,7 +179,7 @@ fn nothing_names_the_machine_it_was_written_on() {
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
     for manifest in sources().iter().filter(|source| source.path.ends_with("/Cargo.toml")) {
-        // A workspace of its own, for another compiler.
+        // The fuzz targets are a workspace of their own, because they need another compiler.
         if manifest.path == "tests/fuzz/Cargo.toml" {
             continue;
         }
@@ -189,7 +190,7 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 #[test]
 fn exceptions_from_lints_are_small_and_expected() {
     let whole = concat!("#![al", "low");
-    refuse("`#[expect(.., reason)]` on the smallest item", |source, line| {
+    refuse("exceptions are `#[expect(.., reason)]` on the smallest item, never `allow`", |source, line| {
         source.is_rust() && (line.contains(whole) || line.contains(concat!("#[al", "low(")))
     });
 }
@@ -206,10 +207,10 @@ fn commands_in_the_readme_exist() {
         if name.is_empty() || known.contains(&&*name) {
             continue;
         }
-        assert!(is_alias, "the README says `cargo {name}`, which is no alias");
+        assert!(is_alias, "the README has `cargo {name}`, which is no alias");
         count += 1;
     }
-    assert!(count >= 3, "play, verify and bots are explained");
+    assert!(count >= 3, "the README explains play, verify and bots");
 }
 
 #[test]
@@ -217,19 +218,20 @@ fn the_page_leaves_decisions_to_rust() {
     let sources = sources();
     let scripts: Vec<&Source> = sources.iter().filter(|source| source.path.starts_with("client-wasm/web/")).collect();
     let sockets = scripts.iter().map(|source| source.text.matches("new WebSocket(").count()).sum::<usize>();
-    assert_eq!(sockets, 1, "one place opens sockets, when the client says so");
+    assert_eq!(sockets, 1, "one place of the page opens sockets, on command of the client");
     for source in &scripts {
-        // What a code means in words, and what the player is offered, is presentation.
+        // The words for a close code and the choices that the page offers after it are presentation, so these two
+        // scripts may know the codes.
         let speaks = ["app.js", "words.js"].iter().any(|name| source.path.ends_with(name));
         let names_a_code =
             |line: &str| line.contains("code") && (4000..4012).any(|code: u16| line.contains(&code.to_string()));
         let found: Vec<&str> = source.text.lines().filter(|line| !speaks && names_a_code(line)).collect();
-        assert!(found.is_empty(), "{} knows close codes: {found:?}", source.path);
+        assert!(found.is_empty(), "{} names close codes: {found:?}", source.path);
     }
 }
 
 #[test]
-fn the_core_has_no_clock_no_socket_no_lock_and_no_dice_but_its_own() {
+fn the_core_has_no_clock_no_socket_no_lock_and_no_random_numbers_but_its_own() {
     let outside = [
         "std::time",
         "std::net",
@@ -251,28 +253,28 @@ fn the_core_has_no_clock_no_socket_no_lock_and_no_dice_but_its_own() {
         "OnceLock",
         "static mut",
     ];
-    refuse("the core is handed time, bytes and seeds", |source, line| {
+    refuse("the core receives time, bytes and seeds as arguments", |source, line| {
         source.is_core() && !line.trim_start().starts_with("//") && contains_any(line, &outside)
     });
 }
 
 #[test]
-fn little_is_shared_between_threads() {
+fn at_most_two_values_are_shared_behind_a_lock() {
     let shared: Vec<String> = sources()
         .iter()
-        // The load test is one thread that is many players.
+        // The load test shares values within one thread, which plays many players.
         .filter(|source| source.is_rust() && !source.is_test() && !source.path.starts_with("bench/"))
         .flat_map(|source| source.lines().map(|(_, line)| format!("{}: {line}", source.path)).collect::<Vec<_>>())
         .filter(|line| contains_any(line, &["Arc<Mutex<", "Arc<RwLock<", "Rc<RefCell<", "lazy_static", "static mut"]))
         .collect();
-    assert!(shared.len() <= 2, "locks around shared things: {shared:#?}");
+    assert!(shared.len() <= 2, "too many values are shared behind a lock or a cell: {shared:#?}");
 }
 
 #[test]
 fn errors_are_values_that_can_be_matched() {
     let prose =
         ["Result<(), String>", "Result<String, String>", ", &'static str>", "Box<dyn Error>", "Box<dyn std::error"];
-    refuse("errors are enums", |source, line| {
+    refuse("errors are enums, and anyhow is for main.rs alone", |source, line| {
         let is_library = ["shared/src", "server/src", "client-wasm/src"].iter().any(|at| source.path.starts_with(at));
         let says_anyhow = line.contains("anyhow") && !source.path.ends_with("main.rs");
         is_library && source.is_rust() && line.contains("fn ") && contains_any(line, &prose)
@@ -303,7 +305,7 @@ fn comments_do_not_narrate() {
         "Step 1",
         "Helper",
     ];
-    refuse("comments say why", |source, line| {
+    refuse("comments give reasons and do not narrate", |source, line| {
         let comment = line.trim_start().strip_prefix("// ");
         let banner = line.contains("=====") || line.contains("-----") && !line.contains("-----BEGIN");
         source.is_rust() && (banner || comment.is_some_and(|text| openings.iter().any(|word| text.starts_with(word))))
@@ -311,22 +313,22 @@ fn comments_do_not_narrate() {
 }
 
 #[test]
-fn nothing_is_left_for_later_or_left_over() {
+fn the_code_has_no_leftovers_no_unbounded_queue_and_no_coarse_timer() {
     let words = ["todo!", "unimplemented!", "dbg!", "TODO", "FIXME", "XXX", "unbounded_channel", "dead_code"];
-    refuse("no leftovers, no queue without a bound, no ticking on a coarse timer", |source, line| {
+    refuse("no leftovers, no queue without a bound, and no ticks on a coarse timer", |source, line| {
         let ticks_coarsely = source.path.starts_with("server/") && line.contains("time::interval");
         source.is_rust() && !line.trim_start().starts_with("//") && (ticks_coarsely || contains_any(line, &words))
     });
 }
 
 #[test]
-fn tests_wait_for_something_and_mock_nothing() {
+fn tests_wait_for_events_and_mock_nothing() {
     let words = ["#[ignore", "should_panic", "mockall", "automock", "struct Mock"];
     let sources = sources();
     for source in sources.iter().filter(|source| source.is_rust() && source.path != "tests/it/tidy.rs") {
         for line in source.text.lines() {
             assert!(!contains_any(line, &words), "{}: {line}", source.path);
-            // A pause hides a race; waiting for what is expected, with a deadline, does not.
+            // A fixed pause hides a race. A test that waits for the expected event, with a deadline, does not.
             assert!(!source.is_test() || !line.contains("sleep("), "{}: {line}", source.path);
         }
     }

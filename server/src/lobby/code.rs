@@ -1,4 +1,4 @@
-//! Room codes: six characters that can be read aloud, typed and not confused.
+//! Room codes: six characters that can be read aloud and typed, and that are hard to confuse.
 
 use std::fmt;
 use tickwire::limits::ROOM_CODE_LEN;
@@ -7,7 +7,7 @@ use tickwire::limits::ROOM_CODE_LEN;
 /// for others.
 pub const CODE_ALPHABET: &[u8; 24] = b"23456789CDFGHJKMNPQRTVWX";
 
-/// Random bytes from here on are thrown away: they would make the first characters likelier.
+/// Random bytes from this value on are thrown away: they would make the first characters of the alphabet likelier.
 const FAIR_BYTES: u8 = 240;
 
 const _: () = assert!((FAIR_BYTES as usize).is_multiple_of(CODE_ALPHABET.len()), "every character is equally likely");
@@ -17,10 +17,10 @@ const _: () = assert!((FAIR_BYTES as usize).is_multiple_of(CODE_ALPHABET.len()),
 pub struct Code([u8; ROOM_CODE_LEN]);
 
 impl Code {
-    /// A code from the operating system's random numbers: 191 million are equally likely.
+    /// A code from the operating system's random numbers: all 191 million codes are equally likely.
     ///
     /// # Panics
-    /// When the operating system has none: nothing secret could be made then.
+    /// When the operating system has no random numbers: nothing secret could be made then.
     #[must_use]
     pub fn random() -> Self {
         Self::from_bytes(|| {
@@ -33,6 +33,7 @@ impl Code {
     fn from_bytes(mut next: impl FnMut() -> u8) -> Self {
         Self(std::array::from_fn(|_| {
             loop {
+                // One byte in sixteen is thrown away, and the next one takes its place.
                 let byte = next();
                 if byte < FAIR_BYTES {
                     return CODE_ALPHABET[usize::from(byte) % CODE_ALPHABET.len()];
@@ -41,7 +42,8 @@ impl Code {
         }))
     }
 
-    /// The code that somebody typed: in either case, with spaces and dashes or without. `None` when it is none.
+    /// The code that a person has typed: in either case, with spaces and dashes or without. `None` when the text is no
+    /// code.
     #[must_use]
     pub fn parse(typed: &str) -> Option<Self> {
         let mut code = [0; ROOM_CODE_LEN];
@@ -66,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_is_read_with_indulgence_but_never_guessed() {
+    fn a_typed_code_is_read_leniently_but_never_guessed() {
         let code = Code::parse("C4FK9T");
         assert_eq!(code.map(|code| code.to_string()), Some("C4FK9T".into()));
         for same in ["c4fk9t", "C4F-K9T", " c4 fk 9t ", "C-4-F-K-9-T"] {
@@ -81,7 +83,7 @@ mod tests {
     fn every_character_is_equally_likely() {
         let mut byte = 0_u8;
         let mut counts = [0_u32; 256];
-        // Forty times every byte value makes 9,600 characters.
+        // Forty times each of the 240 fair byte values makes 9,600 characters.
         for _ in 0..1_600 {
             let code = Code::from_bytes(|| {
                 byte = byte.wrapping_add(1);
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn random_codes_are_codes() {
+    fn a_random_code_reads_back_as_itself() {
         for _ in 0..100 {
             let code = Code::random();
             assert_eq!(Code::parse(&code.to_string()), Some(code));

@@ -1,4 +1,4 @@
-//! The directory: from a code to a room, and the choice of a room for a quick match.
+//! The directory: it finds a room by its code, and chooses a room for a quick match.
 
 use super::{Code, RoomId};
 use crate::limits::{CODE_REST, ROOMS_MAX, SEAT_RESERVATION};
@@ -6,7 +6,7 @@ use crate::room::Summary;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use thiserror::Error;
 
-/// Where a room is.
+/// The place of a room: its identity and the shard that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) room: RoomId,
@@ -14,16 +14,16 @@ pub(crate) struct Place {
     pub(crate) shard: usize,
 }
 
-/// What room somebody wants made.
+/// The kind of room that is to be made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted {
     /// Index in the server's games.
     pub(crate) game: usize,
     /// Seats of that game.
     pub(crate) seats: u8,
-    /// Whether it is listed.
+    /// Whether the room is listed.
     pub(crate) public: bool,
-    /// Whether strangers are sent there.
+    /// Whether quick matches send strangers there.
     pub(crate) quick_match: bool,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct RoomEntry {
     /// Seats of people, held ones included.
     pub(crate) players: u8,
     pub(crate) bots: u8,
-    /// Until when seats are kept for people who were sent here, the earliest first.
+    /// The times until which seats are kept for people who were sent here, the earliest first.
     reserved_until_us: VecDeque<u64>,
 }
 
@@ -45,15 +45,15 @@ impl RoomEntry {
         self.reserved_until_us.iter().filter(|until_us| **until_us > now_us).count()
     }
 
-    /// People who are here or on the way.
+    /// People who are in the room or on the way to it.
     fn expected(&self, now_us: u64) -> usize {
         usize::from(self.players) + self.reserved(now_us)
     }
 }
 
-/// There are as many rooms as there may be.
+/// The server has as many rooms as it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the server has its {ROOMS_MAX} rooms")]
+#[error("the server already has {ROOMS_MAX} rooms, the most that it can hold")]
 pub(crate) struct NoRoomLeft;
 
 /// All rooms of the server.
@@ -61,7 +61,7 @@ pub(crate) struct NoRoomLeft;
 pub(crate) struct Directory {
     rooms: BTreeMap<Code, RoomEntry>,
     codes: BTreeMap<RoomId, Code>,
-    /// Codes that were used, and until when they rest; the earliest first.
+    /// Codes that were used, with the time until which each of them rests; the earliest first.
     resting: VecDeque<(u64, Code)>,
     resting_codes: BTreeSet<Code>,
     rooms_of_shard: Vec<u32>,
@@ -80,10 +80,10 @@ impl Directory {
         }
     }
 
-    /// Enters a room that is about to be made, on the shard with the fewest.
+    /// Enters a room that is about to be made, on the shard with the fewest rooms.
     ///
     /// # Errors
-    /// When there are too many already.
+    /// When there are too many rooms already.
     pub(crate) fn open(&mut self, wanted: Wanted, now_us: u64) -> Result<&RoomEntry, NoRoomLeft> {
         if self.rooms.len() >= ROOMS_MAX {
             return Err(NoRoomLeft);
@@ -107,13 +107,13 @@ impl Directory {
         self.rooms.get(&code)
     }
 
-    /// Rooms that everybody may see.
+    /// The public rooms, which everybody may see.
     pub(crate) fn public(&self) -> impl Iterator<Item = &RoomEntry> {
         self.rooms.values().filter(|entry| entry.wanted.public)
     }
 
-    /// The room for a quick match: the fullest of those with people and a seat that is free or a bot's. The seat
-    /// is kept for a moment.
+    /// The room for a quick match: the fullest of those with people and a seat that is free or a bot's. That seat is
+    /// kept for a moment.
     pub(crate) fn join_match(&mut self, game: usize, now_us: u64) -> Option<&RoomEntry> {
         let suits = |entry: &&mut RoomEntry| {
             let expected = entry.expected(now_us);
@@ -127,24 +127,24 @@ impl Directory {
         Some(entry)
     }
 
-    /// Keeps a seat in a room for somebody who is sent there.
+    /// Keeps a seat in a room for a player that is sent there.
     pub(crate) fn reserve(&mut self, code: Code, now_us: u64) {
         if let Some(entry) = self.rooms.get_mut(&code) {
             reserve(entry, now_us);
         }
     }
 
-    /// A shard says who is in a room.
+    /// Takes over a shard's report of how many people and bots are in a room.
     pub(crate) fn update(&mut self, room: RoomId, summary: Summary) {
         let Some(entry) = self.codes.get(&room).and_then(|code| self.rooms.get_mut(code)) else { return };
-        // Who came was most likely expected.
+        // A player that has entered was most likely one of those for which a seat was kept.
         for _ in entry.players..summary.players {
             entry.reserved_until_us.pop_front();
         }
         (entry.players, entry.bots) = (summary.players, summary.bots);
     }
 
-    /// A shard says that a room is gone. Its code rests.
+    /// Takes over a shard's report that a room has ended. Its code rests from now on.
     pub(crate) fn close(&mut self, room: RoomId, now_us: u64) {
         let Some(entry) = self.codes.remove(&room).and_then(|code| self.rooms.remove(&code)) else { return };
         self.rooms_of_shard[entry.place.shard] -= 1;
@@ -153,14 +153,14 @@ impl Directory {
         self.resting_codes.insert(entry.code);
     }
 
-    /// Lets codes return that have rested long enough.
+    /// Frees codes that have rested long enough.
     pub(crate) fn wake_codes(&mut self, now_us: u64) {
         while let Some((_, code)) = self.resting.pop_front_if(|(until_us, _)| *until_us <= now_us) {
             self.resting_codes.remove(&code);
         }
     }
 
-    /// Rooms, people and bots.
+    /// The numbers of rooms, people and bots.
     pub(crate) fn totals(&self) -> (usize, u32, u32) {
         let add = |(people, bots), entry: &RoomEntry| (people + u32::from(entry.players), bots + u32::from(entry.bots));
         let (people, bots) = self.rooms.values().fold((0, 0), add);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn rooms_are_bounded() {
+    fn the_number_of_rooms_is_bounded() {
         let mut directory = Directory::new(1);
         for _ in 0..ROOMS_MAX {
             assert!(directory.open(QUICK, 0).is_ok());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn two_strangers_meet_and_a_third_does_not() {
+    fn a_quick_match_brings_two_strangers_together_and_no_third() {
         let mut directory = Directory::new(1);
         assert!(directory.join_match(0, 0).is_none());
         let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_is_not_kept_for_ever_and_an_empty_room_is_not_offered() {
+    fn a_kept_seat_expires_and_an_empty_room_is_not_offered() {
         let mut directory = Directory::new(1);
         let code = directory.open(QUICK, 0).unwrap().code;
         directory.reserve(code, 0);

@@ -1,11 +1,11 @@
-//! How long things take, by bucket: plain integers where it is counted, atomics where it is shown.
+//! Durations by bucket: plain integers on the thread that counts, atomics where they are shown.
 //!
-//! The exporter's own histogram keeps every value until somebody sums them up, which allocates.
+//! The exporter's own histogram keeps every value until the values are summed up for a reader, which allocates.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Upper bounds of the buckets in nanoseconds, ten to a decade; what is longer counts in one more.
+/// Upper bounds of the buckets in nanoseconds, ten to a decade; longer durations are counted in one more.
 const BOUNDS_NS: [u64; 38] = [
     10_000, 12_500, 16_000, 20_000, 25_000, 31_500, 40_000, 50_000, 63_000, 80_000, 100_000, 125_000, 160_000, 200_000,
     250_000, 315_000, 400_000, 500_000, 630_000, 800_000, 1_000_000, 1_250_000, 1_600_000, 2_000_000, 2_500_000,
@@ -15,7 +15,7 @@ const BOUNDS_NS: [u64; 38] = [
 
 const SECOND_NS: f64 = 1e9;
 
-/// Durations since they were last handed over.
+/// Durations of one shard since they were last handed over.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Durations {
     counts: [u64; BOUNDS_NS.len() + 1],
@@ -59,13 +59,14 @@ impl DurationsMetric {
         self.sum_ns.fetch_add(durations.sum_ns, Ordering::Relaxed);
     }
 
-    /// Appends what Prometheus reads.
+    /// Appends the histogram in the text format of Prometheus.
     pub(super) fn render(&self, out: &mut String) {
         let (name, mut so_far) = (self.name, 0);
         let bounds = BOUNDS_NS.iter().map(|bound_ns| (*bound_ns as f64 / SECOND_NS).to_string());
         // Writing to a string cannot fail.
         let _ = writeln!(out, "# TYPE {name} histogram");
         for (bound, count) in bounds.chain(["+Inf".into()]).zip(&self.counts) {
+            // The buckets of a Prometheus histogram are cumulative: each one includes all durations up to its bound.
             so_far += count.load(Ordering::Relaxed);
             let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {so_far}");
         }
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_add_up_from_the_shortest_on() {
+    fn a_bucket_counts_the_shorter_durations_too() {
         let (metric, mut durations) = (DurationsMetric::named("t"), Durations::default());
         for ns in [0, 50_000, 50_001, 20_000_000, 90_000_000] {
             durations.add(ns);

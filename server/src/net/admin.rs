@@ -13,13 +13,13 @@ use std::rc::Rc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 
-/// Accepts until the task is dropped.
+/// Accepts connections until the task is dropped.
 pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(spawn_local(serve(Rc::clone(&net), stream))),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept on the admin listener");
+                tracing::warn!(%error, "cannot accept a connection on the admin listener");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -32,7 +32,7 @@ async fn serve(net: Rc<Net>, stream: TcpStream) {
         async move { Ok::<_, Infallible>(answer) }
     });
     let connection = builder().serve_connection(TokioIo::new(stream), service);
-    // Whatever the peer did wrong ends its connection only.
+    // A fault of the peer ends its connection only.
     let _ = tokio::time::timeout(HTTP_CONNECTION_TIMEOUT, connection).await;
 }
 

@@ -1,4 +1,4 @@
-//! Answers to HTTP requests, and refusals that say what to do.
+//! Answers to HTTP requests, and refusals that say how to correct the request.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -6,10 +6,10 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 
-/// Every answer is whole from the start.
+/// An answer to a request: its body is complete from the start.
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// Why a request is not done, for whoever has to correct it.
+/// The reason why a request is refused, for a developer who has to correct it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -42,14 +42,14 @@ impl Refusal {
         Self { allow: Some(allow), ..refusal }
     }
 
-    /// Not now: again after so many seconds.
+    /// A refusal for now: the client may try again after `retry_seconds`.
     pub(super) fn later(status: StatusCode, error: &str, retry_seconds: u64) -> Self {
         let refusal = Self::new(status, error, "try again after the seconds in Retry-After");
         Self { retry_seconds: Some(retry_seconds), ..refusal }
     }
 
     pub(super) fn answer(&self, method: &Method, path: &str) -> Answer {
-        // A path can be long and anything; what is needed of it fits here.
+        // A path can be long and have any characters; as much of it as a reader needs fits here.
         let path: String = path.chars().take(64).collect();
         let body = RefusalBody { error: &self.error, at: format!("{method} {path}"), help: self.help };
         let mut answer = json(self.status, &body);
@@ -74,14 +74,14 @@ pub(super) fn bare(status: StatusCode) -> Answer {
     answer
 }
 
-/// An answer of plain text that is never kept.
+/// An answer of plain text that a cache never keeps.
 pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     with_type(status, text.into(), "text/plain; charset=utf-8")
 }
 
-/// An answer of JSON that is never kept.
+/// An answer of JSON that a cache never keeps.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(body).expect("answers are plain data");
+    let body = serde_json::to_vec(body).expect("answers are plain data that JSON can hold");
     with_type(status, body.into(), "application/json")
 }
 

@@ -38,7 +38,7 @@ struct FindMatch {
     game: String,
 }
 
-/// A room as the API tells of it.
+/// A room as the API shows it.
 #[derive(Debug, Serialize)]
 struct RoomView<'a> {
     code: String,
@@ -59,7 +59,7 @@ pub(super) fn list(net: &Net) -> Answer {
     json(StatusCode::OK, &rooms)
 }
 
-/// `GET /api/rooms/{code}`: one room, for whoever knows its code.
+/// `GET /api/rooms/{code}`: one room, for a client that knows its code.
 pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: IpAddr) -> Result<Answer, Refusal> {
     let address = limited_address(peer, headers);
     let found = net.look_up(address, |net| {
@@ -68,7 +68,7 @@ pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: IpAddr) -> 
     });
     match found {
         Ok(Some(answer)) => Ok(answer),
-        Ok(None) => Err(Refusal::not_found("no such room", "check the code with whoever sent it")),
+        Ok(None) => Err(Refusal::not_found("no such room", "check the code with the person who sent it")),
         Err(seconds) => Err(too_many(net, "too many codes without a room were tried", seconds)),
     }
 }
@@ -79,7 +79,7 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: IpAddr) 
     let wish: CreateRoom = read_json(request).await?;
     let (index, game) = offered(net, &wish.game)?;
     (game.check)(&wish.options).map_err(|error| {
-        let error = format!("these are no options of {}: {error}", wish.game);
+        let error = format!("these are not options of {}: {error}", wish.game);
         Refusal::new(StatusCode::BAD_REQUEST, error, "leave \"options\" out for the default ones")
     })?;
     take(net, &net.room_quota, address, "too many rooms were created from this address")?;
@@ -128,10 +128,11 @@ fn open<T>(
 }
 
 impl Net {
-    /// Looks for a room by code. Looking in vain too often is refused, whether there is such a room or not.
+    /// Looks for a room by code. An address that has looked in vain too often is refused, whether there is such a room
+    /// or not.
     ///
     /// # Errors
-    /// Seconds after which looking is allowed again.
+    /// Seconds after which a look-up is allowed again.
     pub(super) fn look_up<T>(
         &self,
         address: Option<AddressKey>,
@@ -165,7 +166,7 @@ fn too_many(net: &Net, error: &str, seconds: u64) -> Refusal {
     Refusal::later(StatusCode::TOO_MANY_REQUESTS, error, seconds)
 }
 
-/// Whose request it is, if a page of ours or no page at all sent it.
+/// The address that a request counts for, if a page of an allowed origin or no page at all sent it.
 fn admit(net: &Net, request: &Request<Incoming>, peer: IpAddr) -> Result<Option<AddressKey>, Refusal> {
     check_origin(net, request.headers())?;
     Ok(limited_address(peer, request.headers()))
@@ -182,7 +183,7 @@ fn offered<'a>(net: &'a Net, name: &str) -> Result<(usize, &'a OfferedGame), Ref
 async fn read_json<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refusal> {
     let body = read_body(request).await?;
     serde_json::from_slice(&body).map_err(|error| {
-        let error = format!("the body is not what is expected: {error}");
+        let error = format!("the body is not the JSON that this request needs: {error}");
         Refusal::new(StatusCode::BAD_REQUEST, error, "send JSON such as {\"game\":\"paddles\"}")
     })
 }

@@ -1,4 +1,4 @@
-//! Autopsies as files: one per incident, a bounded number, written beside the ticks.
+//! Autopsies as files: one per incident, a bounded number, written on another thread than ticks.
 
 use crate::limits::AUTOPSIES_MAX;
 use crate::lobby::RoomId;
@@ -7,10 +7,10 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Where autopsies are kept.
+/// The folder of autopsies, and how many were written.
 #[derive(Debug)]
 pub(super) struct Autopsies {
-    /// `None` for nowhere.
+    /// The folder; `None` when no autopsy is to be written.
     folder: Option<PathBuf>,
     kept: Cell<usize>,
 }
@@ -20,7 +20,7 @@ impl Autopsies {
         Self { folder, kept: Cell::new(0) }
     }
 
-    /// Writes an autopsy down, unless there are enough.
+    /// Logs the difference and writes its autopsy, unless there are enough.
     pub(super) fn keep(&self, room: RoomId, autopsy: Box<Autopsy>) -> Option<JoinHandle<()>> {
         let fields: Vec<&str> = autopsy.differences.iter().map(|difference| difference.path.as_str()).collect();
         let (game, tick, seat) = (&autopsy.game, autopsy.tick, autopsy.seat);

@@ -1,11 +1,11 @@
-//! For whom a request counts: the peer, or whoever a proxy on this machine names.
+//! The address that a request counts for: that of the peer, or the one that a proxy on this host names.
 
 use crate::websocket::address::AddressKey;
 use hyper::HeaderMap;
 use std::net::IpAddr;
 
-/// The address that a request counts for, or `None` when limits do not apply: from this machine, unless a proxy
-/// on it says for whom. What others claim in such headers is not believed.
+/// The address that a request counts for. `None` when limits do not apply: the request is from this host, and no proxy
+/// on it has added an address. Such a header of any other peer is not believed.
 pub(super) fn limited_address(peer: IpAddr, headers: &HeaderMap) -> Option<AddressKey> {
     if !peer.to_canonical().is_loopback() {
         return Some(AddressKey::of(peer));
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_proxy_on_this_machine_is_believed() {
+    fn only_a_proxy_on_this_host_is_believed() {
         let (local, remote) = (ip("127.0.0.1"), ip("192.0.2.7"));
         let mut headers = HeaderMap::new();
         assert_eq!(limited_address(local, &headers), None);

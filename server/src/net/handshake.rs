@@ -1,7 +1,7 @@
-//! The WebSocket handshake: who may open one, and the switch from HTTP to frames.
+//! The WebSocket handshake: the checks of a request, and the switch from HTTP to frames.
 //!
-//! Browsers show a refusal here only as a failed connection, so whatever a player has to understand is said by
-//! close codes after the switch. No extension is ever agreed to.
+//! Browsers show a refusal here only as a failed connection, so every refusal that a player has to understand is a
+//! close code after the switch. The server never agrees to an extension.
 
 use super::Net;
 use super::answer::{Answer, Refusal};
@@ -30,7 +30,7 @@ pub(super) fn answer(
     check_subprotocol(request.headers())?;
     let address = limited_address(peer, request.headers());
     let (answer, upgrade) = fastwebsockets::upgrade::upgrade(&mut request)
-        .map_err(|_| bad("the request is no WebSocket handshake", "send what RFC 6455 asks for"))?;
+        .map_err(|_| bad("the request is not a WebSocket handshake", "send what RFC 6455 asks for"))?;
     spawn_local(greet(Rc::clone(net), upgrade, Caller { address, _pending: counted }));
     let mut answer = answer.map(|_| Full::default());
     answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
@@ -41,7 +41,7 @@ fn bad(error: &str, help: &'static str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, error, help)
 }
 
-/// A header that may be there once.
+/// The value of a header that may be there only once.
 fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal> {
     let twice = || bad("a header is there twice or is not text", "send it once");
     let mut values = headers.get_all(name).iter();
@@ -49,8 +49,8 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal
     if values.next().is_some() { Err(twice()) } else { Ok(first) }
 }
 
-/// Pages of other sites may not use their visitors' browsers to come here. Programs send no origin, and can send
-/// any: this protects visitors, not the server.
+/// Refuses pages of other sites, which must not use their visitors' browsers to connect here. A program sends no
+/// origin, or any that it likes: this protects visitors, not the server.
 pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
     let (origin, host) = (single(headers, ORIGIN)?, single(headers, HOST)?);
     let Some(origin) = origin else { return Ok(()) };
@@ -62,7 +62,7 @@ pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal
     Err(Refusal::new(StatusCode::FORBIDDEN, "pages of this origin may not connect", help))
 }
 
-/// Whether the page came from the host that it talks to now.
+/// Whether the page came from the host that it now connects to.
 fn is_own(origin: &str, host: Option<&str>) -> bool {
     let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     authority.is_some_and(|authority| host.is_some_and(|host| !host.is_empty() && authority.eq_ignore_ascii_case(host)))
@@ -71,13 +71,13 @@ fn is_own(origin: &str, host: Option<&str>) -> bool {
 fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
     let headers = request.headers();
     if request.version() != Version::HTTP_11 || !fastwebsockets::upgrade::is_upgrade_request(request) {
-        return Err(bad("this address speaks WebSocket only", "connect with a WebSocket"));
+        return Err(bad("this address accepts WebSocket connections only", "connect with a WebSocket"));
     }
     if single(headers, SEC_WEBSOCKET_VERSION)? != Some("13") {
         let help = "use version 13 of the protocol";
-        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "this version of WebSocket is not spoken", help));
+        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "this version of WebSocket is not supported", help));
     }
-    // Sixteen bytes in base64: 22 characters and two of padding.
+    // A key is sixteen bytes in base64: 22 characters and two of padding.
     let is_key = |key: &str| {
         let digits = key.strip_suffix("==").unwrap_or("");
         digits.len() == 22 && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_very_same_host_is_own() {
+    fn only_a_page_of_the_very_same_host_is_own() {
         let own = [
             ("http://play.example", "play.example"),
             ("https://play.example", "play.example"),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upgrade_is_exactly_that_of_the_rfc() {
+    fn an_upgrade_request_has_to_follow_the_rfc_exactly() {
         let request = |change: &dyn Fn(&mut Request<()>)| {
             let mut request = Request::builder()
                 .header("connection", "keep-alive, Upgrade")

@@ -18,24 +18,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Whose connection it is.
+/// The client of a connection, as limits see it.
 pub(super) struct Caller {
-    /// For limits; `None` when they do not apply.
+    /// The address for limits; `None` when they do not apply.
     pub(super) address: Option<AddressKey>,
-    /// Counted as not in a room until the hello was dealt with.
+    /// The connection counts as one that is not in a room until its hello is dealt with.
     pub(super) _pending: Rc<Counted>,
 }
 
-/// How a connection ended before it had said hello.
+/// How a connection ended before it had sent its hello.
 enum NoHello {
     Gone,
     Closed(Option<u16>),
     Refused(CloseCode),
 }
 
-/// Reads the hello and hands the connection to its room, or closes it with the code that says why not.
+/// Reads the hello and hands the connection to its room, or closes it with the code of the reason.
 pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
-    // Either fails when the peer is gone before the answer was written.
+    // Both fail when the peer has gone before the answer was written.
     let Ok(upgraded) = upgrade.await else { return };
     let Ok(parts) = upgraded.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
     let mut stream = parts.io.into_inner();
@@ -60,12 +60,12 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
             net.setup.metrics.closed(Some(code.number()), Side::Server);
         }
     }
-    // When the peer neither reads nor closes, the socket goes all the same.
+    // When the peer neither reads nor closes, the socket is dropped all the same.
     let _ = timeout(CLOSE_DRAIN, say_last(stream, &last)).await;
 }
 
-/// Writes the last frame and throws away what still comes: unread input would reset the connection, and the
-/// reset would eat the code.
+/// Writes the last frame and discards the input that still arrives: unread input would reset the connection, and the
+/// reset would make the peer lose the code.
 async fn say_last(mut stream: TcpStream, last: &[u8]) -> std::io::Result<()> {
     stream.write_all(last).await?;
     stream.shutdown().await?;
@@ -97,13 +97,13 @@ async fn read_hello(net: &Net, stream: &mut TcpStream, reader: &mut FrameReader)
 
 fn decode(message: &[u8]) -> Result<Hello, CloseCode> {
     Hello::decode(message).map_err(|_| match message {
-        // What another version's hello looks like is unknown, but it begins with its version.
+        // The layout of another version's hello is unknown, but it begins with its version.
         [HELLO, version, ..] if u16::from(*version) != PROTOCOL_VERSION => CloseCode::Version,
         _ => CloseCode::Malformed,
     })
 }
 
-/// Finds the room that is asked for. That there is none and that it is of another game are the same answer.
+/// Finds the room that the hello asks for. A room that does not exist and a room of another game have the same answer.
 fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(Place, Counted), CloseCode> {
     if hello.protocol != PROTOCOL_VERSION {
         return Err(CloseCode::Version);
@@ -124,14 +124,15 @@ fn hand_over(net: &Net, place: Place, stream: TcpStream, reader: FrameReader, he
     getrandom::fill(&mut token).expect("the operating system has random numbers");
     let stream = match stream.into_std().and_then(|stream| tune(&stream).map(|()| stream)) {
         Ok(stream) => stream,
-        Err(error) => return tracing::debug!(%error, "a socket was gone before it was handed over"),
+        Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
     let arrival = Box::new(NewConnection { stream, reader, hello, token, counted });
-    // A shard that is gone has taken its rooms along; the socket closes with the command.
+    // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
     net.command(place, Command::Enter { room: place.room, arrival, detours: 0 });
 }
 
-/// Small kernel buffers, because what waits in them is stale; no waiting for more to send.
+/// Makes the kernel's buffers small, because snapshots that wait in them are stale, and lets the kernel send at once
+/// instead of waiting for more.
 fn tune(stream: &std::net::TcpStream) -> std::io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_nodelay(true)?;

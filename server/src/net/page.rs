@@ -1,8 +1,8 @@
 //! The page: the files that `cargo play` has built, inside the program.
 //!
-//! Files with a hash in their name are kept by browsers for ever, the others are asked for again each time and
-//! answered with 304 when nothing has changed. What is there precompressed is sent so. A debug build reads the
-//! files from where they were built.
+//! Browsers keep files with a hash in their name for ever. They ask for the others again each time, and the answer is
+//! 304 when nothing has changed. A file that is there precompressed is sent so. A debug build reads the files from the
+//! folder in which they were built.
 
 use super::answer::{Answer, Refusal, bare, plain};
 use http_body_util::Full;
@@ -77,7 +77,7 @@ fn etag(file: &EmbeddedFile) -> HeaderValue {
     use std::fmt::Write;
     let mut etag = String::from("\"");
     for byte in &file.metadata.sha256_hash()[..12] {
-        write!(etag, "{byte:02x}").expect("a string takes everything");
+        write!(etag, "{byte:02x}").expect("writing to a string cannot fail");
     }
     etag.push('"');
     HeaderValue::try_from(etag).expect("hexadecimal digits are a header value")
@@ -105,7 +105,7 @@ fn mime(name: &str) -> &'static str {
         "html" => "text/html; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
-        // Browsers compile while it loads only with this type.
+        // Only with this type do browsers compile the module while it loads.
         "wasm" => "application/wasm",
         "svg" => "image/svg+xml",
         "png" => "image/png",

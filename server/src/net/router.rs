@@ -1,4 +1,4 @@
-//! HTTP/1.1: one connection, its requests, and where each of them goes.
+//! HTTP/1.1: one connection, its requests, and the route of each of them.
 
 use super::answer::{Answer, Refusal, plain};
 use super::{Net, api, handshake, page};
@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use tokio::net::TcpStream;
 
-/// hyper with our limits. Its header timeout works only with a timer.
+/// The HTTP server of hyper with our limits. Its header timeout works only with a timer.
 pub(super) fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -36,7 +36,7 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr, counted
         }
     });
     let connection = builder().serve_connection(TokioIo::new(stream), service).with_upgrades();
-    // Whatever the peer did wrong ends its connection only.
+    // A fault of the peer ends its connection only.
     let _ = tokio::time::timeout(HTTP_CONNECTION_TIMEOUT, connection).await;
 }
 

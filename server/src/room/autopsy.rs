@@ -1,8 +1,9 @@
-//! An autopsy: our word for the report of a desync. It says where the worlds of the server and a client differed, for
-//! people to read and, in lockstep, to run again.
+//! An autopsy: our word for the report of a desync. It says where the worlds of the server and a client differed. It is
+//! made for people to read and, in lockstep, to run again.
 //!
 //! An autopsy is bounded for every game: it lists a limited number of differences and of inputs, and has the full state
-//! before them only if that is small enough. The parts that come from the client are claims of the client.
+//! before them only if that state is small enough. The parts that come from the client are claims that the server
+//! cannot verify.
 
 use super::GameSchemas;
 use crate::limits::{AUTOPSY_DIFFERENCES_MAX, AUTOPSY_INPUTS_MAX, AUTOPSY_REPLAY_BYTES_MAX};
@@ -57,7 +58,8 @@ pub struct Autopsy {
     pub format: u32,
     /// The game's name.
     pub game: String,
-    /// Fingerprint of its world, input and events, in hexadecimal: a build that runs the replay must have the same.
+    /// Fingerprint of the game's world, input and events, in hexadecimal: a build that runs the replay must have the
+    /// same fingerprint.
     pub fingerprint: String,
     /// `lockstep` or `snapshot`.
     pub mode: String,
@@ -65,22 +67,22 @@ pub struct Autopsy {
     pub seat: Option<u8>,
     /// The build of the server.
     pub server: Side,
-    /// The build of the client, by its own claim; nothing of it is verified.
+    /// The build of the client as the client claims it; the server verifies none of it.
     pub client: Side,
     /// The first tick that differs.
     pub tick: u32,
-    /// The tick at which it was noticed.
+    /// The tick at which the difference was noticed.
     pub noticed_tick: u32,
-    /// The fields that differ at the first tick, with the values of the server and of the client.
+    /// The fields that differ at the first tick that differs, with the values of the server and of the client.
     pub differences: Vec<FieldDifference>,
     /// Whether more fields differ than are listed.
     pub more: bool,
-    /// The reason why no field is named, if none is.
+    /// The reason why no field is named; `None` when at least one is.
     pub note: Option<String>,
-    /// The inputs of all players in the ticks before the first one that differs, and in that one.
+    /// The inputs of all players in the first tick that differs and in the ticks before it.
     pub inputs: Vec<TickInput>,
-    /// The full state before that tick and the tick inputs of that tick, as a lockstep message in hexadecimal. `None`
-    /// when they are too large, and in snapshot mode, in which clients do not make ticks.
+    /// The full state before the first tick that differs and the tick inputs of that tick, as a lockstep message in
+    /// hexadecimal. `None` when they are too large, and in snapshot mode, in which clients do not make ticks.
     pub replay: Option<String>,
 }
 
@@ -148,8 +150,8 @@ impl FieldDifference {
     }
 }
 
-/// The inputs of all players in these ticks, in the order of the ticks. Where they are more than an autopsy has room
-/// for, the oldest are left out.
+/// The inputs of all players in these ticks, in the order of the ticks. When there are more than
+/// [`AUTOPSY_INPUTS_MAX`], the oldest are left out.
 pub(super) fn inputs_of<G: Game>(known_ticks: &[TickInputs<G::Input>]) -> Vec<TickInput> {
     let schema = Schema::of::<G::Input>();
     let neutral = wire_of(&G::Input::default());
@@ -177,7 +179,7 @@ fn wire_of<I: State>(input: &I) -> Vec<u32> {
     wire
 }
 
-/// The bytes in hexadecimal; `None` when there are too many.
+/// The bytes in hexadecimal; `None` when there are more than [`AUTOPSY_REPLAY_BYTES_MAX`].
 pub(super) fn hex(bytes: &[u8]) -> Option<String> {
     (bytes.len() <= AUTOPSY_REPLAY_BYTES_MAX).then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -1,9 +1,9 @@
-//! Desyncs: a difference between a member's world and the room's is located, reported and corrected, without the other
-//! members noticing.
+//! Desyncs: the room locates, reports and corrects a difference between a member's world and its own. The other members
+//! do not notice.
 //!
 //! A member that finds a difference sends a dispute. The room finds the first tick that differs and answers with the
 //! row hashes of that tick; the member compares them and sends a dump of its rows that differ. The room then sends
-//! corrections for single leaves, or a keyframe where that is not enough.
+//! corrections for single leaves, or a keyframe where corrections are not enough.
 
 use super::autopsy::{Autopsy, Findings};
 use super::{MemberId, Room};
@@ -20,7 +20,7 @@ use tickwire::{Game, Tick};
 /// A dispute in which the room has sent row hashes and waits for the member's row dump.
 #[derive(Debug)]
 pub(super) struct Open {
-    /// The world that the member should have at that tick.
+    /// The world that the member should have at the tick of the findings.
     pub(super) world: Snapshot,
     pub(super) findings: Findings,
 }
@@ -30,8 +30,8 @@ pub(super) struct Open {
 pub(super) struct Disputes {
     open: slotmap::SecondaryMap<MemberId, Open>,
     autopsies: VecDeque<Autopsy>,
-    /// The behaviour hash of this build. It is computed for the first autopsy, because that takes as long as a second
-    /// of play.
+    /// The behaviour hash of this build. It is computed only when the first autopsy is made, because the computation
+    /// takes as long as a second of play.
     behaviour_hash: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ impl Disputes {
 }
 
 impl<G: Game> Room<G> {
-    /// Takes in a member's evidence about a difference.
+    /// Receives a member's evidence about a difference.
     pub(super) fn receive_evidence(&mut self, member: MemberId, evidence: ClientEvidence) -> Result<(), CloseCode> {
         match evidence {
             ClientEvidence::Dispute { tick, hashes } => self.receive_dispute(member, tick, &hashes),
@@ -56,8 +56,8 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Finds the first tick that differs, and sends the member the row hashes of that tick. A member whose difference
-    /// cannot be located starts over from a keyframe.
+    /// Finds the first tick that differs, and sends the member the row hashes of that tick. A member for which no such
+    /// tick is found starts over from a keyframe.
     fn receive_dispute(&mut self, id: MemberId, tick: Tick, hashes: &[u32]) -> Result<(), CloseCode> {
         let member = &mut self.members[id];
         member.count_mismatch(self.tick, &self.limits)?;
@@ -76,7 +76,8 @@ impl<G: Game> Room<G> {
         Ok(())
     }
 
-    /// Keeps an autopsy of the rows that differ, and corrects them or lets the member start over.
+    /// Keeps an autopsy of the rows that differ, and corrects them or lets the member start over from a keyframe. A row
+    /// dump is ignored unless it is for the tick whose row hashes the room has sent.
     fn receive_row_dump(&mut self, id: MemberId, row_dump: &RowDump) -> Result<(), CloseCode> {
         let asked = |open: &Open| open.findings.tick == row_dump.tick;
         let Some(open) = self.disputes.open.remove(id).filter(asked) else { return Ok(()) };

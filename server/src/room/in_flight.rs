@@ -1,9 +1,9 @@
-//! Snapshots in flight: those that a member was sent and has not acknowledged. They are the measure of how far it is
-//! behind.
+//! Snapshots in flight: the snapshots that a member was sent and has not acknowledged. They are the measure of how far
+//! the member is behind.
 //!
-//! A member is behind by the acknowledgements that it owes, not by the time since it last acknowledged something. After
-//! a pause of the network it acknowledges all that was sent before the pause, and is up to date with that although the
-//! tick is long past.
+//! A member is behind by the acknowledgements that it owes, not by the time since its last acknowledgement. After a
+//! pause of the network a member acknowledges all snapshots that were sent before the pause. The member is then up to
+//! date, although the tick that it acknowledges is long past.
 
 use std::collections::VecDeque;
 use tickwire::Tick;
@@ -31,6 +31,9 @@ impl InFlight {
     }
 
     /// The snapshot of `tick` is acknowledged, and with it all older ones: the stream keeps the order.
+    ///
+    /// A client may claim any tick, so `tick` need not be one at which a snapshot was sent. The run that contains it is
+    /// therefore cut by a whole number of steps: the rest of the run begins at the first snapshot after `tick`.
     pub(super) fn acknowledge(&mut self, tick: Tick) {
         while self.runs.pop_front_if(|(_, last)| *last <= tick).is_some() {}
         if let Some((first, _)) = self.runs.front_mut().filter(|(first, _)| *first <= tick) {
@@ -39,7 +42,8 @@ impl InFlight {
         }
     }
 
-    /// Ticks that the snapshots in flight stand for.
+    /// Ticks that the snapshots in flight stand for. A gap between two runs does not count, because no snapshot was
+    /// sent in it.
     pub(super) fn ticks(&self) -> i64 {
         self.runs.iter().map(|(first, last)| last.since(*first) + i64::from(self.step)).sum()
     }
@@ -55,13 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_that_acknowledged_all_it_was_sent_owes_nothing_however_long_ago() {
+    fn a_member_that_acknowledged_every_snapshot_is_not_behind_after_a_pause() {
         let mut flight = InFlight::new(1);
         (1..=30).for_each(|tick| flight.push(Tick(tick)));
         assert_eq!((flight.ticks(), flight.oldest()), (30, Some(Tick(1))));
         flight.acknowledge(Tick(12));
         assert_eq!((flight.ticks(), flight.oldest()), (18, Some(Tick(13))));
-        // After a pause.
+        // The acknowledgement of the other snapshots arrives after a pause.
         flight.acknowledge(Tick(30));
         assert_eq!((flight.ticks(), flight.oldest()), (0, None));
         flight.push(Tick(95));
@@ -74,7 +78,7 @@ mod tests {
         let mut flight = InFlight::new(2);
         [2, 4, 6, 20, 22].into_iter().for_each(|tick| flight.push(Tick(tick)));
         assert_eq!(flight.ticks(), 10);
-        // An acknowledgement of a tick without a snapshot covers those before it.
+        // An acknowledgement of a tick without a snapshot covers the snapshots before that tick.
         flight.acknowledge(Tick(5));
         assert_eq!((flight.ticks(), flight.oldest()), (6, Some(Tick(6))));
         flight.acknowledge(Tick(21));

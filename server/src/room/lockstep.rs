@@ -1,8 +1,8 @@
-//! The messages of a lockstep room: tick inputs, tick by tick, in bytes that all members share.
+//! The messages of a lockstep room: the tick inputs of every tick, in bytes that all members share.
 //!
 //! The bodies of the last seconds are kept as they were sent, so that a member that was behind receives the ticks that
-//! it missed without anything being encoded again. At every tick whose hash is sent the full state is kept too. A new
-//! member starts from the newest of these keyframes and plays the ticks since.
+//! it missed and the room encodes nothing again. At every tick whose hash is sent the full state is kept too. A new
+//! member starts from the newest of these keyframes and plays the ticks since then.
 
 use super::Counters;
 use super::autopsy::{Findings, hex, inputs_of};
@@ -20,7 +20,8 @@ use tickwire::world::full_state::FullState;
 use tickwire::world::simulation::{Simulation, TickRecord};
 use tickwire::{Game, Tick};
 
-/// The bodies of the last ticks except the newest, one after another.
+/// The bodies of the last ticks except the newest one, one after another in one ring of bytes. A body has only a few
+/// bytes, and the ring lets a room keep hundreds of them without an allocation for each.
 #[derive(Debug)]
 struct Sent {
     /// The tick of the last body.
@@ -35,7 +36,7 @@ impl Sent {
         Self { last, bytes, lengths }
     }
 
-    /// Keeps one more body, and no more than `most` in all.
+    /// Keeps one more body, and drops the oldest so that there are no more than `most` in all.
     fn push(&mut self, body: &[u8], most: usize) {
         while self.lengths.len() >= most
             && let Some(length) = self.lengths.pop_front()
@@ -47,12 +48,13 @@ impl Sent {
         self.lengths.push_back(u32::try_from(body.len()).expect("a body has a few bytes per seat"));
     }
 
-    /// Whether the body of every tick after `tick` is here, that of the newest aside.
+    /// Whether the body of every tick after `tick` is kept here. The body of the newest tick does not count, because it
+    /// is kept apart.
     fn has_all_after(&self, tick: Tick) -> bool {
         self.last.since(tick) <= self.lengths.len() as i64
     }
 
-    /// Appends the bodies of the ticks after `tick`.
+    /// Appends the bodies of the ticks after `tick`. They are the last bytes of the ring, which may be in two pieces.
     fn put_after(&self, tick: Tick, out: &mut Vec<u8>) {
         let count = usize::try_from(self.last.since(tick)).unwrap_or(0);
         let length: u32 = self.lengths.iter().rev().take(count).sum();
@@ -63,10 +65,10 @@ impl Sent {
     }
 }
 
-/// Bytes per body for which memory is reserved; a lively tick of many seats takes more.
+/// Bytes per body for which memory is reserved; a tick in which many players change their inputs takes more.
 const BODY_BYTES: usize = 8;
 
-/// A full state that is kept with its last inputs, and its hash.
+/// A full state with its last inputs and its hash.
 #[derive(Debug)]
 struct Keyframe<G: Game> {
     start: Start<G::Input>,
@@ -82,7 +84,8 @@ pub(super) struct Lockstep<G: Game> {
     sent: Sent,
     /// The keyframes that are kept, oldest first, one per tick whose hash is sent.
     keyframes: VecDeque<Keyframe<G>>,
-    /// The newest keyframe with its tick as it is sent, once a member has needed it.
+    /// The tick and the bytes of the keyframe that was encoded last. A keyframe is encoded once, when the first member
+    /// needs it.
     encoded_keyframe: (Option<Tick>, Vec<u8>),
     head: Vec<u8>,
 }
@@ -93,7 +96,7 @@ const fn ticks<G: Game>(seconds: u32) -> usize {
 }
 
 impl<G: Game> Lockstep<G> {
-    /// The state before the first tick: all members start from the world of `simulation`.
+    /// The state before the first tick. All members start from the world of `simulation`.
     pub(super) fn new(simulation: &mut Simulation<G>) -> Self {
         let tick = simulation.tick();
         let tick_inputs = TickInputs { tick, roster: Vec::new(), last_inputs: LastInputs::default(), hash: None };
@@ -118,7 +121,7 @@ impl<G: Game> Lockstep<G> {
         record.roster.iter().for_each(|change| self.tick_inputs.last_inputs.change(*change));
         record.actions.iter().for_each(|(seat, action)| self.tick_inputs.last_inputs.set(*seat, action.input));
         self.tick_inputs.hash = self.codec.has_hash(record.tick).then(|| self.keyframe(simulation));
-        // Before the first tick there is no body to move aside.
+        // Before the first tick there is no newest body that could be moved to those that were sent.
         if !self.body.is_empty() {
             self.sent.push(&self.body, ticks::<G>(MISSED_SECONDS_MAX));
         }
@@ -127,7 +130,8 @@ impl<G: Game> Lockstep<G> {
         counters.encodings += 1;
     }
 
-    /// Keeps the full state as it is now and returns its hash. The memory of the oldest keyframe is used again.
+    /// Keeps the full state as it is now and returns its hash. The memory of the oldest keyframe is reused, so that a
+    /// room that has run for a while allocates nothing here.
     fn keyframe(&mut self, simulation: &mut Simulation<G>) -> u32 {
         let most = ticks::<G>(KEYFRAME_SECONDS).div_ceil(G::RULES.hash_ticks() as usize) + 1;
         let oldest = if self.keyframes.len() < most { None } else { self.keyframes.pop_front() };
@@ -142,15 +146,16 @@ impl<G: Game> Lockstep<G> {
         hash
     }
 
-    /// The hash that a client must have found once it has played up to `tick`, with the tick of that hash: the last one
-    /// at which full states are compared. `None` when that full state is not kept any more.
+    /// The hash that a client must have computed once it has played up to `tick`, with the tick of that hash: the last
+    /// tick up to `tick` at which full states are compared. `None` when that full state is not kept any more.
     pub(super) fn hash_at(&self, tick: Tick) -> Option<(Tick, u32)> {
         let compared = Tick(tick.0 - tick.0 % G::RULES.hash_ticks());
         let keyframe = self.keyframes.iter().find(|keyframe| keyframe.start.full_state.tick() == compared)?;
         Some((compared, keyframe.hash))
     }
 
-    /// The message for a member, with all ticks that it has not received up to the newest: they count as written.
+    /// The message for a member, with all ticks up to the newest one that the room has not yet written for this member.
+    /// They count as written afterwards.
     pub(super) fn frame(
         &mut self,
         simulation: &Simulation<G>,
@@ -170,17 +175,19 @@ impl<G: Game> Lockstep<G> {
             self.put_keyframe(simulation)
         });
         (member.baseline, member.events_sent) = (Some(now), now);
-        // The newest body stays where it is, because all members share it. The bodies before it are copied for a member
+        // The newest body is not copied, because all members share it. The bodies before it are copied for a member
         // that missed them.
         self.sent.put_after(first, &mut self.head);
         let shared = if first < now { self.body.as_slice() } else { &[] };
         SnapshotFrame { head: &self.head, shared, own: &[] }
     }
 
-    /// Replays the last ticks and finds the first at which a client's hash differs from the room's; `hashes` has one
-    /// per tick up to `tick`.
+    /// Replays the last ticks and finds the first one at which a client's hash differs from the room's; `hashes` has
+    /// one hash per tick up to `tick`. `None` when no tick differs, or when the room does not keep the ticks any more.
     ///
-    /// The replay starts from the newest keyframe that is not later than the first of these ticks. It keeps the full
+    /// A room keeps no hash per tick, because a full state is hashed only at some ticks: so the room has to compute the
+    /// ticks once more. The replay starts from the newest keyframe that is not later than the first of these ticks. It
+    /// plays the bodies that were sent to the members, so that it has the same inputs as the client. It keeps the full
     /// state before the last tick that it has played, because the autopsy's replay begins there.
     pub(super) fn find_difference(&self, simulation: &Simulation<G>, tick: Tick, hashes: &[u32]) -> Option<Open> {
         let ticks =
@@ -199,6 +206,8 @@ impl<G: Game> Lockstep<G> {
         let mut played = 0;
         loop {
             let now = replay.full_state().tick();
+            // The keyframe may be older than the first hash: the ticks in between have no claim and are only played. A
+            // tick past the last hash ends the search without a difference.
             let claim = usize::try_from(now.since(first)).ok().map(|index| hashes.get(index));
             match claim {
                 Some(None) => return None,
@@ -226,9 +235,9 @@ impl<G: Game> Lockstep<G> {
         Some(Open { world: replay.full_state().snapshot.clone(), findings })
     }
 
-    /// Appends the newest keyframe that is kept, and returns its tick.
+    /// Appends the newest keyframe that is kept to the head, and returns its tick.
     fn put_keyframe(&mut self, simulation: &Simulation<G>) -> Tick {
-        let keyframe = self.keyframes.back().expect("the world before the first tick is kept");
+        let keyframe = self.keyframes.back().expect("the full state before the first tick is kept");
         let tick = keyframe.start.full_state.tick();
         if self.encoded_keyframe.0 != Some(tick) {
             self.encoded_keyframe.0 = Some(tick);
@@ -242,5 +251,5 @@ impl<G: Game> Lockstep<G> {
 
 const _: () = assert!(
     MISSED_SECONDS_MAX * 240 <= TICKS_PER_MESSAGE_MAX,
-    "all ticks that are kept of the fastest game fit into one message"
+    "all ticks that a room of the fastest game keeps fit into one message"
 );

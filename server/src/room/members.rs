@@ -1,4 +1,4 @@
-//! A member: a connection that is in the room, with the ticks that it was sent and has acknowledged.
+//! A member: a connection that is in the room, with the ticks that were sent to it and those that it has acknowledged.
 
 use super::in_flight::InFlight;
 use super::tick_limits::TickLimits;
@@ -8,7 +8,8 @@ use tickwire::message::close::CloseCode;
 use tickwire::{Seat, Tick};
 
 slotmap::new_key_type! {
-    /// A connection that is in a room. A player keeps a seat through many connections.
+    /// A connection that is in a room. A player may keep its seat through many connections, and each of them is another
+    /// member.
     pub struct MemberId;
 }
 
@@ -18,31 +19,42 @@ pub(super) struct Member {
     pub(super) seat: Option<Seat>,
     /// The newest tick for which an input has arrived.
     pub(super) newest: Option<Tick>,
-    /// The newest tick whose hash was compared, and the number of hashes in a row that differed.
+    /// The newest tick whose hash was compared, and the number of hashes in a row up to it that differed.
     pub(super) compared: Tick,
     pub(super) differing: u32,
-    /// The tick of the snapshot that was last written: the next delta starts from it. `None` when a keyframe is due.
+    /// The tick of the snapshot that was last written, from which the next delta starts. `None` when a keyframe is due.
+    ///
+    /// It is the last snapshot that was sent and not the last one that was acknowledged, because the stream loses
+    /// nothing: the client has this snapshot before the delta arrives.
     pub(super) baseline: Option<Tick>,
-    /// The tick up to which the member was sent events: that of its last snapshot, or of its welcome.
+    /// The tick up to which the member was sent events: the tick of its last snapshot, or of its welcome.
     pub(super) events_sent: Tick,
-    /// The epoch of the published priors that the member holds, 0 for none. `None` when it may hold any.
+    /// The epoch of the published priors that the member holds, 0 for none. `None` when the member may hold any, and so
+    /// has to receive them.
     pub(super) priors: Option<u32>,
-    /// Whether its last snapshot was deferred by one tick, because too many others had baselines of their own.
+    /// Whether the last snapshot of the member was deferred by one tick, because too many others had baselines of their
+    /// own.
     pub(super) postponed: bool,
     /// Whether the last tick was made without an input of the member.
     pub(super) starved: bool,
     pub(super) outbox: VecDeque<Vec<u8>>,
-    /// Whether any message of the member has arrived: then it has received its welcome.
+    /// Whether any message of the member has arrived. Its first message shows that it has received its welcome.
     pub(super) confirmed: bool,
+    /// Whether a message found the outbox full.
     overflown: bool,
     in_flight: InFlight,
+    /// The tick at which the last message of the member arrived.
     heard: Tick,
-    /// Messages that the member may still send, in halves of a message; each tick refills them.
+    /// Messages that the member may still send, in halves of a message. Each tick refills the allowance, up to the
+    /// maximum below.
     allowance_halves: i64,
     allowance_max_halves: i64,
+    /// The tick at which a keyframe was last granted.
     keyframe_asked: Option<Tick>,
+    /// The differences since `mismatches_since`, which moves on once it is more than a minute ago.
     mismatches: u32,
     mismatches_since: Tick,
+    /// The tick at which the member's last line of chat was accepted.
     chatted: Option<Tick>,
 }
 
@@ -73,7 +85,11 @@ impl Member {
         }
     }
 
-    /// Counts a message that has arrived against the number that a client of this rate may send.
+    /// Counts a message that has arrived against the number of messages that a client of this tick rate may send.
+    ///
+    /// The refill is computed here from the ticks since the last message, so that a tick does no work for members that
+    /// send nothing. The allowance has a maximum, so that a long silence earns no longer burst than a stalled
+    /// connection needs.
     pub(super) fn count_message(&mut self, now: Tick) -> Result<(), CloseCode> {
         let refill = now.since(self.heard) * MESSAGES_PER_TICK_HALVES;
         self.heard = now;
@@ -81,7 +97,7 @@ impl Member {
         if self.allowance_halves < 0 { Err(CloseCode::Rate) } else { Ok(()) }
     }
 
-    /// The member has received the snapshot of `tick`, or claims that it has.
+    /// Notes that the member has received the snapshot of `tick`, or claims that it has.
     pub(super) fn acknowledge(&mut self, tick: Tick, now: Tick) -> Result<(), CloseCode> {
         if tick > now {
             return Err(CloseCode::Malformed);
@@ -90,7 +106,8 @@ impl Member {
         Ok(())
     }
 
-    /// The member could not use a snapshot, or its world differs: it starts over from a keyframe, but not too often.
+    /// Lets a member start over from a keyframe, because it could not use a snapshot or its world differs. A request
+    /// that comes too soon after the last one is ignored, because a keyframe is much larger than a delta.
     pub(super) fn ask_for_keyframe(&mut self, now: Tick, limits: &TickLimits, differs: bool) -> Result<(), CloseCode> {
         let recently = |asked: Tick| now.since(asked) < i64::from(limits.keyframe_ticks);
         if self.keyframe_asked.is_some_and(recently) {
@@ -101,12 +118,12 @@ impl Member {
         if differs { self.count_mismatch(now, limits) } else { Ok(()) }
     }
 
-    /// The world and the priors that the member holds are of no use: a keyframe is sent next.
+    /// Forgets the world and the priors that the member holds, because they are of no use: a keyframe is sent next.
     pub(super) const fn start_over(&mut self) {
         (self.baseline, self.priors) = (None, None);
     }
 
-    /// The member's world differs from the room's, once more.
+    /// Counts one more difference between the member's world and the room's.
     pub(super) fn count_mismatch(&mut self, now: Tick, limits: &TickLimits) -> Result<(), CloseCode> {
         if now.since(self.mismatches_since) > i64::from(limits.minute_ticks) {
             (self.mismatches, self.mismatches_since) = (0, now);
@@ -136,7 +153,7 @@ impl Member {
         self.in_flight.ticks() > i64::from(limits.send_ticks)
     }
 
-    /// The snapshot of `tick` is written.
+    /// Notes that the snapshot of `tick` is written.
     pub(super) fn mark_sent(&mut self, tick: Tick) {
         self.in_flight.push(tick);
     }

@@ -18,7 +18,7 @@ pub(super) enum Outgoing<G: Game> {
 }
 
 impl<G: Game> Outgoing<G> {
-    /// The state before anything is sent. `stagger` spreads the rare work of rooms over time.
+    /// The state before anything is sent. `stagger` differs between rooms, so that their rare work is spread over time.
     pub(super) fn new(schemas: &GameSchemas<G>, simulation: &mut Simulation<G>, stagger: u32) -> Self {
         if G::RULES.is_lockstep() {
             Self::Lockstep(Box::new(Lockstep::new(simulation)))
@@ -35,7 +35,8 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// The tick whose world a client has hashed when it acknowledges `tick`, and the hash that it should have found.
+    /// The tick whose world a client has hashed when it acknowledges `tick`, and the hash that the client should have
+    /// computed. `None` when the room does not have that hash.
     pub(super) fn hash_at(&self, tick: Tick) -> Option<(Tick, u32)> {
         match self {
             Self::Snapshots(replication) => Some((tick, replication.room_hash(tick)?)),
@@ -43,8 +44,11 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// Finds the first tick at which a member's world differs, and the world that it should have there, for a dispute
-    /// about `tick`. `None` when that is too long ago, or nothing differs.
+    /// Finds the first tick at which a member's world differs, and the world that the member should have at that tick,
+    /// for a dispute about `tick`. `None` when the tick is too long ago, or nothing differs.
+    ///
+    /// In snapshot mode that tick is `tick` itself: a client of that mode does not compute the world from inputs, so
+    /// there is no earlier tick to look for.
     pub(super) fn find_difference(
         &self,
         simulation: &Simulation<G>,
@@ -63,7 +67,7 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// The message for a member: it counts as written. `None` when the member has to wait until the next tick.
+    /// The message for a member, which counts as written. `None` when the member has to wait until the next tick.
     pub(super) fn frame(
         &mut self,
         simulation: &Simulation<G>,

@@ -1,5 +1,5 @@
-//! Replication: deltas between the simulation's recent worlds, encoded once for all members that share them, and its
-//! events.
+//! Replication: deltas between the simulation's recent worlds, encoded once for all members that share them, and the
+//! events of the simulation.
 
 use super::Counters;
 use super::GameSchemas;
@@ -20,18 +20,18 @@ use tickwire::{Game, Seat, Tick, To};
 /// The priors are learnt from one message in this many.
 const SAMPLE_MESSAGES: u32 = 8;
 
-/// Encodings of a tick besides the keyframe and the one against the snapshots that were written before.
+/// Encodings of a tick besides the keyframe and the encoding against the snapshots that were written before.
 const UNUSUAL_ENCODINGS_MAX: usize = SECTION_ENCODINGS_MAX - 2;
 
-/// Bytes reserved for the head of a snapshot, with the events of a lively tick.
+/// Bytes reserved for the head of a snapshot, including the events of a tick with many of them.
 const HEAD_BYTES: usize = 512;
 
 /// The bytes of one snapshot for one member, in three parts that are to be written one after another.
 #[derive(Debug, Clone, Copy)]
 pub struct SnapshotFrame<'a> {
-    /// Head and events, which are the member's own.
+    /// Head and events, which belong to this member alone.
     pub head: &'a [u8],
-    /// The sections that everyone sees: the same bytes for all members that start from the same baseline.
+    /// The sections that everyone sees: the same bytes for all members with the same baseline.
     pub shared: &'a [u8],
     /// The section that only this member's seat sees; empty in most games.
     pub own: &'a [u8],
@@ -55,14 +55,14 @@ impl SnapshotFrame<'_> {
 struct RecentTick<G: Game> {
     tick: Tick,
     events: Vec<(To, G::Event)>,
-    /// Hash of the room's topic, known once that was encoded.
+    /// Hash of the room's topic, known once that topic was encoded.
     room_hash: Option<u32>,
 }
 
 impl<G: Game> RecentTick<G> {
     fn new() -> Self {
-        // There is capacity for the liveliest tick from the start: a warm room must not allocate, whenever that tick
-        // comes.
+        // There is capacity for the largest number of events from the start: a room after its warm-up must not
+        // allocate, in whichever tick that number occurs.
         Self { tick: Tick(0), events: Vec::with_capacity(EVENTS_PER_TICK_MAX), room_hash: None }
     }
 }
@@ -76,19 +76,19 @@ struct Encoding {
 
 pub(super) struct Replication<G: Game> {
     events: Arc<Schema>,
-    /// One per world of the simulation's history: oldest first, the newest is that of the current tick.
+    /// One per world of the simulation's history, oldest first. The newest one is that of the current tick.
     recent_ticks: VecDeque<RecentTick<G>>,
     /// Encodings of the current tick; the first `encoded` are valid, the rest keep their memory.
     encodings: Vec<Encoding>,
     encoded: usize,
-    /// The tick of the snapshots that are being written, and that of those before: a member that keeps up starts from
-    /// these.
+    /// The tick of the snapshots that are being written, and the tick of the snapshots before them. A member that keeps
+    /// up has the latter as its baseline.
     written: Option<Tick>,
     usual: Option<Tick>,
     encoder: Encoder,
-    /// The world of an older baseline, unpacked from the history, when a member has missed a tick.
+    /// The world of an older baseline, unpacked from the history. It is needed when a member has missed a tick.
     recalled: Recalled,
-    /// The priors that were published last, and how many times priors were published.
+    /// The priors that were published last, and the number of times that priors were published.
     priors: Vec<u8>,
     epoch: u32,
     /// The tick at which the priors are trained next.
@@ -101,7 +101,7 @@ pub(super) struct Replication<G: Game> {
 }
 
 impl<G: Game> Replication<G> {
-    /// The state before anything is sent. `stagger` spreads the rare work of rooms over time.
+    /// The state before anything is sent. `stagger` differs between rooms, so that their rare work is spread over time.
     pub(super) fn new(schemas: &GameSchemas<G>, stagger: u32) -> Self {
         Self {
             events: Arc::clone(&schemas.events),
@@ -154,14 +154,14 @@ impl<G: Game> Replication<G> {
         }
     }
 
-    /// The hash of the room's topic at `tick`, if that was sent and is still remembered.
+    /// The hash of the room's topic at `tick`, if that topic was sent at `tick` and the tick is still remembered.
     pub(super) fn room_hash(&self, tick: Tick) -> Option<u32> {
         let index = usize::try_from(tick.since(self.recent_ticks.front()?.tick)).ok()?;
         self.recent_ticks.get(index)?.room_hash
     }
 
-    /// The newest snapshot for a member: it counts as written. `None` when too many others have baselines of their own
-    /// in this tick: then the member is deferred by one tick and served in the next one, whatever its baseline is.
+    /// The newest snapshot for a member, which counts as written. `None` when too many others have baselines of their
+    /// own in this tick: the member is then deferred by one tick, and always served in the next one.
     pub(super) fn frame(
         &mut self,
         simulation: &Simulation<G>,
@@ -189,11 +189,15 @@ impl<G: Game> Replication<G> {
         Some(SnapshotFrame { head: &self.head, shared: &self.encodings[index].bytes, own: &self.own })
     }
 
-    /// The index of the encoding against `baseline`; `None` when this tick has enough encodings against other baselines
+    /// The index of the encoding against `baseline`; `None` when this tick has enough encodings against baselines other
     /// than the usual one.
     ///
-    /// A member that was refused in the tick before must be served (`must`). That is bounded as well: such members have
-    /// no more different baselines than the history has ticks.
+    /// Members that keep up share one encoding, so a tick costs about the same for any number of them. Each further
+    /// baseline costs one more encoding of the room's topic, and after a pause of many connections nearly every member
+    /// could have a baseline of its own. The limit spreads that work over two ticks.
+    ///
+    /// A member that was deferred in the tick before must be served (`must`). That is bounded as well: such members
+    /// have no more different baselines than the history has ticks.
     fn encoding(
         &mut self,
         simulation: &Simulation<G>,
@@ -240,7 +244,7 @@ impl<G: Game> Replication<G> {
             return;
         }
         let Some(seat) = member.seat else {
-            // A message ends with the section of a seat: that of a spectator says that there are no rows.
+            // A message ends with the section of a seat. The section for a spectator says that there are no rows.
             let (nobody, nothing) = (Topic::Seat(Seat::default()), &mut self.nothing);
             nothing.tick = simulation.tick();
             self.encoder.encode(schema, nobody, None, nothing, true, &mut self.own);
@@ -250,12 +254,13 @@ impl<G: Game> Replication<G> {
         let base = baseline.and_then(|tick| history.at(schema, tick, &mut self.recalled));
         let now = history.newest();
         self.encoder.encode(schema, topic, base, now, true, &mut self.own);
-        // Priors are not learnt here: they are published to everyone, and a world that only one seat sees must not show
-        // in them.
+        // Priors are not learnt here. They are published to everyone, and must show nothing of a world that only one
+        // seat sees.
     }
 
     fn encode_head(&mut self, member: &mut Member, now: Tick, newest: Option<Tick>) {
-        // Most members were sent all events up to the last tick.
+        // Most members were sent all events up to the last tick. A member that missed ticks receives their events too,
+        // but only those of the last `EVENT_TICKS_MAX` ticks.
         let unsent_ticks = u32::try_from(now.since(member.events_sent)).unwrap_or(u32::MAX).min(EVENT_TICKS_MAX);
         let known = self.recent_ticks.len().saturating_sub(unsent_ticks as usize);
         let seat = member.seat.map(To::Seat);
@@ -277,8 +282,10 @@ impl<G: Game> Replication<G> {
     }
 }
 
-/// Whether the priors are learnt from this delta: it leads from one message to the next, and one in [`SAMPLE_MESSAGES`]
-/// is enough.
+/// Whether the priors are learnt from this delta. It must lead from one message to the next, and one such delta in
+/// [`SAMPLE_MESSAGES`] is enough.
+///
+/// A delta over a longer time has larger changes than most deltas, so the priors would suit the usual delta less.
 fn is_sample<G: Game>(base: &Snapshot, now: &Snapshot) -> bool {
     let step = G::RULES.message_ticks();
     now.tick.since(base.tick) == i64::from(step) && (now.tick.0 / step).is_multiple_of(SAMPLE_MESSAGES)

@@ -5,7 +5,7 @@ use super::{MemberId, RosterChange};
 use tickwire::message::control::{Player, ResumeToken, clean_name};
 use tickwire::{Leave, Rules, Seat, Tick};
 
-/// Names of bots, in the order in which they come.
+/// Names of bots, in the order in which they are given out.
 const BOT_NAMES: [&str; 8] = ["Tock", "Pixel", "Comet", "Widget", "Biscuit", "Quark", "Noodle", "Turbo"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,15 +16,15 @@ pub(super) enum Occupant {
     },
     Person {
         name: String,
-        /// The connection; `None` while it is lost.
+        /// The connection; `None` while the connection is lost.
         member: Option<MemberId>,
         /// The tick at which the connection was lost.
         away_since: Tick,
         token: ResumeToken,
-        /// The token before, valid until the new one has certainly arrived.
+        /// The token before it, valid until the new one has certainly arrived.
         old_token: Option<ResumeToken>,
-        /// Whether a message of the player has ever arrived after a welcome: only then it has a token to come back
-        /// with.
+        /// Whether a message of the player has ever arrived after a welcome. Only then does the player certainly have
+        /// a token to reconnect with.
         confirmed: bool,
     },
 }
@@ -35,7 +35,7 @@ pub(super) struct Roster {
     changes: Vec<RosterChange>,
     /// Seats up to which a quick match is filled with bots; 0 for none.
     fill_to: u8,
-    /// The tick at which the first person came.
+    /// The tick at which the first person was seen in a seat.
     first_came: Option<Tick>,
     /// The last tick at which a person had a seat, a held one included.
     occupied: Tick,
@@ -56,7 +56,7 @@ impl Roster {
         (0_u8..).zip(&self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
     }
 
-    /// The seat that a token gives back. The token is replaced; the old one stays valid until
+    /// The seat that belongs to a token. The token is replaced by a fresh one. The old token stays valid until
     /// [`Roster::confirm_token`], so that a lost welcome does not lock a player out.
     pub(super) fn resume(&mut self, presented: ResumeToken, fresh: ResumeToken) -> Option<Seat> {
         let found = self.iter().find_map(|(seat, occupant)| match occupant {
@@ -71,14 +71,14 @@ impl Roster {
         Some(found)
     }
 
-    /// A message of the player has arrived after the new token was sent: the old one becomes invalid.
+    /// Notes that a message of the player has arrived after the new token was sent: the old token becomes invalid.
     pub(super) fn confirm_token(&mut self, seat: Seat) {
         if let Occupant::Person { old_token, confirmed, .. } = &mut self.seats[seat.index()] {
             (*old_token, *confirmed) = (None, true);
         }
     }
 
-    /// Gives a new person a seat: a free one, or a bot's.
+    /// Gives a new person a seat: a free one, or else the seat of a bot.
     pub(super) fn take_seat(&mut self, name: &str, token: ResumeToken) -> Option<Seat> {
         let free = self.iter().find(|(_, occupant)| **occupant == Occupant::Free);
         let bots = || self.iter().find(|(_, occupant)| matches!(occupant, Occupant::Bot { .. }));
@@ -100,7 +100,7 @@ impl Roster {
     }
 
     /// Notes that a person's connection is lost, and returns the player as others see it now. `None` when the seat is
-    /// not to be held: the player never had a token to come back with.
+    /// not to be held, because the player may never have received a token to reconnect with.
     pub(super) fn set_away(&mut self, seat: Seat, now: Tick) -> Option<Player> {
         match &mut self.seats[seat.index()] {
             Occupant::Person { member, away_since, confirmed: true, .. } => {
@@ -130,7 +130,8 @@ impl Roster {
         self.iter().find(|(_, occupant)| gone(occupant)).map(|(seat, _)| seat)
     }
 
-    /// Seats one more bot when a quick match has waited long enough, and returns the bot as others see it.
+    /// Seats one more bot when a quick match has waited long enough, and returns the bot as others see it. It is called
+    /// once per tick and seats at most one bot, so bots join one after another.
     pub(super) fn fill(&mut self, now: Tick, fill_ticks: u32) -> Option<Player> {
         let (people, bots) = self.count();
         if people > 0 {

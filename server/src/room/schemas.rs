@@ -7,7 +7,7 @@ use tickwire::message::control::fingerprint;
 use tickwire::replication::Plan;
 use tickwire::state::Schema;
 
-/// Everything that rooms of a game need to know of its types. Clones share the schemas.
+/// Everything that the rooms of a game need to know of its types. Clones share the schemas.
 #[derive(Debug)]
 pub struct GameSchemas<G: Game> {
     pub(super) world: Arc<Schema>,

@@ -11,25 +11,25 @@ use tickwire::Rules;
 pub(super) struct TickLimits {
     /// Ticks from one message of the room to the next.
     pub(super) message_ticks: u32,
-    /// [`HELD_SEAT_SECONDS`].
+    /// [`HELD_SEAT_SECONDS`] in ticks.
     pub(super) held_seat_ticks: u32,
-    /// [`SEND_WINDOW_SECONDS`].
+    /// [`SEND_WINDOW_SECONDS`] in ticks.
     pub(super) send_ticks: u32,
-    /// [`LAG_SECONDS_MAX`].
+    /// [`LAG_SECONDS_MAX`] in ticks.
     pub(super) lag_ticks: u32,
-    /// [`SILENCE_SECONDS_MAX`].
+    /// [`SILENCE_SECONDS_MAX`] in ticks.
     pub(super) silence_ticks: u32,
-    /// [`FILL_SECONDS`].
+    /// [`FILL_SECONDS`] in ticks.
     pub(super) fill_ticks: u32,
-    /// [`EMPTY_SECONDS`].
+    /// [`EMPTY_SECONDS`] in ticks.
     pub(super) empty_ticks: u32,
-    /// [`MESSAGE_BURST_SECONDS`], in messages.
+    /// [`MESSAGE_BURST_SECONDS`] in messages, of which a client sends one per tick.
     pub(super) message_burst: i64,
-    /// Ticks between two keyframes that were asked for.
+    /// Ticks from one keyframe that a member asked for to the next one that it may ask for.
     pub(super) keyframe_ticks: u32,
     /// Ticks that the room makes in a minute.
     pub(super) minute_ticks: u32,
-    /// Ticks between two lines of chat.
+    /// Ticks from one line of chat of a member to the next one that is accepted: half a second.
     pub(super) chat_ticks: u32,
 }
 

@@ -1,7 +1,7 @@
-//! The last second of a connection: the close frame goes out, input is thrown away, then the socket goes.
+//! The last second of a connection: the close frame is sent, input is discarded, then the socket is dropped.
 //!
-//! A socket that is dropped with unread input is reset, and a reset makes the peer forget what it has received,
-//! the close code among it.
+//! A socket that is dropped with unread input is reset, and a reset makes the peer discard the bytes that it has
+//! received, the close code among them.
 
 use super::connection::Unsent;
 use crate::limits::CLOSE_DRAIN;
@@ -12,7 +12,7 @@ use std::net::{Shutdown, TcpStream};
 /// Reads per step: a peer that floods costs no more than this.
 const READS_PER_STEP: u32 = 8;
 
-/// A connection that has been told to go, or is about to be.
+/// A connection whose close frame is sent or about to be sent.
 #[derive(Debug)]
 pub(super) struct Closing {
     stream: TcpStream,
@@ -23,20 +23,20 @@ pub(super) struct Closing {
 }
 
 impl Closing {
-    /// Begins; `unsent` ends with the close frame.
+    /// Begins to close a connection; `unsent` ends with the close frame.
     pub(super) fn new(stream: TcpStream, unsent: Unsent, counted: Counted, now_us: u64) -> Self {
         let drain_us = u64::try_from(CLOSE_DRAIN.as_micros()).unwrap_or(u64::MAX);
         Self { stream, unsent, until_us: now_us.saturating_add(drain_us), said_all: false, _counted: counted }
     }
 
-    /// Goes on; false when the connection is over.
+    /// Goes on with closing; false when the connection is over.
     pub(super) fn step(&mut self, now_us: u64, drain_buffer: &mut [u8]) -> bool {
         if self.unsent.flush(&self.stream).is_err() {
             return false;
         }
         if self.unsent.is_empty() && !self.said_all {
             self.said_all = true;
-            // The peer need not wait for the socket to close: everything was said.
+            // Everything is sent, and the peer must not have to wait for the end of the drain to learn that.
             if self.stream.shutdown(Shutdown::Write).is_err() {
                 return false;
             }
@@ -44,7 +44,7 @@ impl Closing {
         now_us < self.until_us && self.drain(drain_buffer)
     }
 
-    /// Throws input away; false when the peer has closed too.
+    /// Discards input; false when the peer has closed too.
     fn drain(&mut self, drain_buffer: &mut [u8]) -> bool {
         for _ in 0..READS_PER_STEP {
             match self.stream.read(drain_buffer) {

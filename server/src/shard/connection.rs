@@ -1,7 +1,7 @@
-//! A connection of a room: its socket, read once and written once per tick, never waited for.
+//! A connection of a room: its socket is read once and written once per tick, and never waited for.
 //!
-//! What the kernel did not take at once is kept, and nothing newer is asked of the room until it has left: a slow
-//! reader gets the newest world late, never an old one.
+//! Bytes that the kernel does not take at once are kept, and the connection asks the room for nothing newer until they
+//! have left: a slow reader receives the newest world late, but no backlog of old ones.
 
 use crate::games::DynRoom;
 use crate::limits::{CONTROL_WRITE_BYTES_MAX, WRITE_STALL_MAX};
@@ -14,10 +14,10 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::net::TcpStream;
 use tickwire::message::close::CloseCode;
 
-/// Why a connection is over.
+/// The reason why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// The socket is gone.
+    /// The socket is closed or broken.
     Lost,
     /// The server closes it.
     Close(CloseCode),
@@ -25,15 +25,16 @@ pub(super) enum End {
     ClosedByClient(Option<u16>),
 }
 
-/// What a tick needs besides room and connections.
+/// Everything that a tick needs besides room and connections.
 pub(super) struct TickContext<'a> {
     pub(super) now_us: u64,
     pub(super) metrics: &'a Metrics,
-    /// What is counted in every tick.
+    /// The counts that every tick adds to.
     pub(super) tally: &'a mut Tally,
-    /// What one connection has sent. Memory that is used again, as is the next.
+    /// Read buffer: the bytes that one connection has sent. Its memory is used for one connection after another, as is
+    /// that of the next field.
     pub(super) received: &'a mut Vec<u8>,
-    /// What one connection is to be written.
+    /// Write buffer: the bytes that one connection is to be sent.
     pub(super) write_buffer: &'a mut Vec<u8>,
 }
 
@@ -50,7 +51,7 @@ impl Unsent {
         self.bytes.is_empty()
     }
 
-    /// Where bytes are appended that are to be sent after the rest.
+    /// The buffer for further bytes: they are sent after those that are in it.
     pub(super) const fn tail(&mut self, now_us: u64) -> &mut Vec<u8> {
         if self.bytes.is_empty() {
             self.since_us = now_us;
@@ -58,7 +59,7 @@ impl Unsent {
         &mut self.bytes
     }
 
-    /// Writes what the kernel takes; gives how much that was.
+    /// Writes as many bytes as the kernel takes, and returns their number.
     pub(super) fn flush(&mut self, stream: &TcpStream) -> Result<usize, End> {
         if self.is_empty() {
             return Ok(0);
@@ -73,8 +74,9 @@ impl Unsent {
     }
 }
 
-/// Writes what the kernel takes at once; gives how much that was. Straight to the kernel, as is [`read`]: on the way
-/// through the C library each call pays for being a place where a thread could be cancelled.
+/// Writes as many bytes as the kernel takes at once, and returns their number. The call goes straight to the kernel, as
+/// does [`read`]: in the C library it would be a point where the thread can be cancelled, and each call would pay for
+/// that.
 fn write(stream: &TcpStream, bytes: &[u8]) -> Result<usize, End> {
     match send(stream, bytes, SendFlags::NOSIGNAL) {
         Ok(count) => Ok(count),
@@ -83,7 +85,7 @@ fn write(stream: &TcpStream, bytes: &[u8]) -> Result<usize, End> {
     }
 }
 
-/// Reads what is there; `None` when nothing is.
+/// Reads the bytes that are there; `None` when there are none.
 fn read(stream: &TcpStream, space: &mut [u8]) -> Result<Option<usize>, End> {
     match recv(stream, space, RecvFlags::empty()) {
         Ok((0, _)) => Err(End::Lost),
@@ -113,7 +115,7 @@ impl Connection {
         Self { member, stream, unsent, counted, end: None, reader, pong: None }
     }
 
-    /// Reads what has come, once, and gives the room its messages.
+    /// Reads from the socket once, and gives the room the messages that have arrived.
     pub(super) fn read(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) {
         if self.end.is_some() {
             return;
@@ -152,7 +154,7 @@ impl Connection {
         }
     }
 
-    /// Writes what the room has for this member: messages and the newest snapshot in one write.
+    /// Writes everything that the room has for this member: messages and the newest snapshot in one write.
     pub(super) fn write(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) {
         if self.end.is_none() {
             self.end = self.try_write(room, context).err();
@@ -189,7 +191,7 @@ impl Connection {
         }
     }
 
-    /// Writes what is gathered in the lead, and keeps what the kernel does not take.
+    /// Writes the bytes in the write buffer, and keeps those that the kernel does not take.
     fn send(&mut self, context: &mut TickContext<'_>) -> Result<(), End> {
         if context.write_buffer.is_empty() {
             return Ok(());
@@ -213,7 +215,7 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn what_the_kernel_does_not_take_follows_in_order() {
+    fn bytes_that_the_kernel_does_not_take_follow_in_order() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let stream = listener.accept().unwrap().0;
@@ -232,7 +234,7 @@ mod tests {
             write_buffer: &mut write_buffer,
         };
         assert_eq!(connection.send(&mut context), Ok(()));
-        assert!(!connection.unsent.is_empty(), "so much fits into no socket");
+        assert!(!connection.unsent.is_empty(), "a socket does not take so many bytes at once");
         assert_eq!(connection.unsent.since_us, 7);
         let (mut received, mut piece) = (Vec::new(), vec![0; 65_536]);
         while received.len() < expected.len() {

@@ -1,4 +1,4 @@
-//! A room with the sockets of its members, and the life of one tick.
+//! A room with the sockets of its members, and the course of one tick.
 
 use super::closing::Closing;
 use super::connection::{Connection, End, TickContext, Unsent};
@@ -17,9 +17,9 @@ use tickwire::message::close::CloseCode;
 /// A room and its connections.
 pub(crate) struct RoomHandle {
     pub(super) id: RoomId,
-    /// What the directory was told last.
+    /// The summary that was last reported to the directory.
     pub(super) reported: Summary,
-    /// It has panicked: its state may be half changed, so it is not asked for anything any more.
+    /// The room has panicked: its state may be half changed, so none of its methods is called any more.
     pub(super) failed: bool,
     pub(super) rate_hz: u32,
     pub(super) budget: TickBudget,
@@ -34,7 +34,7 @@ impl RoomHandle {
         Self { id, reported, failed: false, rate_hz, budget, room, connections, ticks: 0 }
     }
 
-    /// Lets the room do something. If it panics, it is over, and nothing else is.
+    /// Runs `work` on the room. If it panics, the room is over, and nothing else is.
     pub(super) fn guarded<'a>(
         &mut self,
         context: &mut TickContext<'a>,
@@ -52,7 +52,7 @@ impl RoomHandle {
         }
     }
 
-    /// The life of one tick.
+    /// The course of one tick: every socket is read, the room ticks, every socket is written.
     pub(super) fn context(&mut self, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
         let room = &mut *self.room;
         for connection in &mut self.connections {
@@ -66,7 +66,7 @@ impl RoomHandle {
         self.count(context.metrics);
     }
 
-    /// Hands the room's counters over, once a second.
+    /// Hands over the room's counters to the metrics, once a second.
     fn count(&mut self, metrics: &Metrics) {
         self.ticks += 1;
         if self.ticks.is_multiple_of(u64::from(self.rate_hz)) {
@@ -83,7 +83,7 @@ impl RoomHandle {
         }
     }
 
-    /// Lets somebody in, or says why not.
+    /// Lets a connection into the room, or closes it with the code of the reason.
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
         let NewConnection { stream, reader, hello, token, counted } = arrival;
         let entered = match self.room.enter(&hello, token) {
@@ -107,7 +107,7 @@ impl RoomHandle {
         self.dismiss(context, closing);
     }
 
-    /// Closes all connections; the room is not asked any more.
+    /// Closes all connections; the room is not used any more.
     pub(super) fn close(&mut self, code: CloseCode, context: &TickContext<'_>, closing: &mut Vec<Closing>) {
         for mut connection in self.connections.drain(..) {
             connection.end.get_or_insert(End::Close(code));
@@ -115,7 +115,7 @@ impl RoomHandle {
         }
     }
 
-    /// Who is in the room, when the directory does not know it yet.
+    /// The summary of the room, when the directory does not know it yet.
     pub(super) fn news(&self) -> Option<Summary> {
         if self.failed {
             return None;
@@ -124,7 +124,7 @@ impl RoomHandle {
         (summary != self.reported).then_some(summary)
     }
 
-    /// What is known of a client whose world differed.
+    /// The next autopsy of a client whose world differed.
     pub(super) fn poll_autopsy(&mut self) -> Option<Autopsy> {
         if self.failed { None } else { self.room.poll_autopsy() }
     }
@@ -134,7 +134,7 @@ impl RoomHandle {
     }
 }
 
-/// The last frame of a connection that was in a room.
+/// Sends the last frame of a connection that was in a room.
 fn say_goodbye(mut connection: Connection, metrics: &Metrics, now_us: u64, closing: &mut Vec<Closing>) {
     metrics.connections.decrement(1.0);
     let last = connection.unsent.tail(now_us);
@@ -152,7 +152,7 @@ fn say_goodbye(mut connection: Connection, metrics: &Metrics, now_us: u64, closi
     closing.push(Closing::new(connection.stream, connection.unsent, connection.counted, now_us));
 }
 
-/// The only frame of a connection that was not let into a room.
+/// Sends the only frame of a connection that was not let into a room.
 pub(super) fn refuse(
     stream: TcpStream,
     counted: Counted,

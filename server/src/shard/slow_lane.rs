@@ -1,10 +1,10 @@
 //! The slow lane of a shard: a thread of its own for rooms that take too much of their ticks.
 //!
-//! Nothing interrupts a step, so a slow room makes all others of its shard late. It is moved, sockets and all, to a
-//! thread that the kernel can interrupt and that gives way to shards. There it goes as fast as it can; the ticks that
-//! it cannot make are dropped and counted. Rooms of the lane delay each other and nobody else, but for what the first
-//! long turns have cost before the move. A room that has behaved for long enough comes back, with everything in it; who
-//! looks for it in the lane meanwhile is sent after it.
+//! Nothing interrupts a step, so a slow room makes all others of its shard late. It is moved, with its sockets, to a
+//! thread that the kernel can interrupt and that gives way to shards. There the room ticks as fast as it can; the ticks
+//! that it cannot make are dropped and counted. Rooms of the lane delay each other and no room of a shard, except for
+//! the delay by the first long turns before the move. A room that has kept within its budget for long enough comes
+//! back, with everything in it. A connection that looks for it in the lane meanwhile is sent after it.
 
 use super::room_handle::RoomHandle;
 use super::{Shard, ShardCommand, ShardSetup};
@@ -39,7 +39,7 @@ impl SlowLane {
         Ok(Self { commands, thread })
     }
 
-    // The lane lives until it is told to stop: what it is told before is heard.
+    // The lane runs until it is stopped, so it receives every command that is sent before the stop.
 
     pub(super) fn take(&self, room: RoomHandle) {
         let _ = self.commands.send(ShardCommand::Adopt(Box::new(room)));
@@ -53,9 +53,9 @@ impl SlowLane {
         let _ = self.commands.send(Command::Stop(code).into());
     }
 
-    /// Waits until everything in it has ended, for the longest of its steps at least.
+    /// Waits until everything in the lane has ended, which takes at least as long as the longest of its steps.
     pub(super) fn join(self) {
-        // A lane whose shard is gone ends.
+        // A lane whose inbox is disconnected ends.
         drop(self.commands);
         if self.thread.join().is_err() {
             tracing::error!("a slow lane has panicked");
@@ -63,7 +63,7 @@ impl SlowLane {
     }
 }
 
-/// On Linux the niceness is that of the calling thread.
+/// Raises the niceness of this thread alone: on Linux the niceness is that of the calling thread.
 fn give_way() {
     let lowered = getpriority_process(None).and_then(|own| setpriority_process(None, own + SLOW_LANE_NICENESS));
     if let Err(error) = lowered {

@@ -12,7 +12,7 @@ use tickwire::message::control::Hello;
 use tickwire::message::{SNAPSHOT, WELCOME};
 use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Tick};
 
-/// A game with a mistake.
+/// A game with a mistake: a hard poke makes its step panic.
 #[derive(State, Clone, Default)]
 struct Fragile {
     steps: u32,
@@ -87,7 +87,7 @@ impl Running {
     }
 }
 
-/// Both ends of a connection of somebody who comes.
+/// Both ends of a connection of a player that is about to enter.
 fn arrival() -> (TcpStream, Box<NewConnection>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let player = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -121,14 +121,14 @@ fn poke(player: &mut TcpStream, tick: Tick) {
     let input = InputFrame::one(tick, Poke { hard: true }, None, false);
     InputCodec::new().encode(&input, &mut message);
     put_message(&mut frame, &message);
-    // A mask of zeros: masked, and the same bytes.
+    // A mask of zeros makes the frame a masked one and leaves its bytes as they are.
     frame[1] |= 0x80;
     frame.splice(2..2, [0; 4]);
     player.write_all(&frame).unwrap();
 }
 
 #[test]
-fn a_member_is_welcomed_and_told_of_every_tick() {
+fn a_member_receives_a_welcome_and_every_tick() {
     let shard = run();
     shard.open(RoomId(1));
     let mut player = shard.enter(RoomId(1));
@@ -166,11 +166,11 @@ fn a_panic_ends_its_room_and_no_other() {
 }
 
 #[test]
-fn whoever_finds_their_room_gone_from_the_slow_lane_is_sent_after_it() {
+fn a_connection_whose_room_has_left_the_slow_lane_is_sent_after_it() {
     let ((home, heard_at_home), (to_lane, inbox)) = (mpsc::channel(), mpsc::channel());
     let lane = run_with(to_lane, home, inbox, true);
     let mut player = lane.enter(RoomId(1));
-    let Ok(sent_back) = heard_at_home.recv() else { panic!("nobody is sent home") };
+    let Ok(sent_back) = heard_at_home.recv() else { panic!("the connection is not sent back to the shard") };
     assert!(matches!(sent_back, ShardCommand::Net(Command::Enter { room: RoomId(1), .. })));
     let shard = run();
     shard.open(RoomId(1));
@@ -181,7 +181,7 @@ fn whoever_finds_their_room_gone_from_the_slow_lane_is_sent_after_it() {
 }
 
 #[test]
-fn whoever_looks_for_a_room_that_is_nowhere_is_told_so_in_the_end() {
+fn a_connection_for_a_room_that_is_nowhere_is_refused_in_the_end() {
     let (commands, inbox) = mpsc::channel();
     let (report, reports) = tokio::sync::mpsc::channel(64);
     let (metrics, clock, home) = (Arc::new(Metrics::new()), Clock::start(), commands.clone());
@@ -196,7 +196,7 @@ fn whoever_looks_for_a_room_that_is_nowhere_is_told_so_in_the_end() {
 #[test]
 fn a_shard_that_stops_opens_no_room() {
     let shard = run();
-    // Somebody still has to be told goodbye, which takes a while.
+    // One connection still has to be closed, which takes a while.
     shard.open(RoomId(1));
     let mut player = shard.enter(RoomId(1));
     receive(&mut player).unwrap();
@@ -210,7 +210,7 @@ fn a_shard_that_stops_opens_no_room() {
 }
 
 #[test]
-fn a_room_that_comes_back_to_a_shard_that_stops_says_goodbye() {
+fn a_room_that_comes_back_to_a_shard_that_stops_closes_its_connections() {
     let (commands, inbox) = mpsc::channel();
     let offered = OfferedGame::of::<Fragile>();
     let plan = RoomPlan { seed: 1, options: serde_json::Value::Null, fill_with_bots: false };

@@ -1,19 +1,24 @@
-//! Whether a room takes too much of its shard's thread, and whether it has stopped to.
+//! The tick budget of a room: whether the room takes too much of its shard's thread, and whether it has stopped to do
+//! so.
 //!
-//! Judged is what a turn takes of the CPU. By the clock turns take long on any machine that has too much to do, and no
+//! The measure is the CPU time of a turn. By the clock, turns take long on any host that has too much to do, and no
 //! room is to blame for that. A thread's CPU time costs a system call, so it is only read for rooms that were slow by
 //! the clock a moment ago. A step that waits for something goes unnoticed: the rules forbid it.
+//!
+//! Long turns fill a leaky bucket: a long turn adds its weight, and any other turn takes one off. A room that is over
+//! its budget in every turn fills the bucket within a second at 30 Hz, and a room that stalls only now and then never
+//! fills it. The way back takes longer, and longer each time, so that such a room does not move to and fro.
 
 use crate::limits::{
     BUDGETS_PER_TICK, LONG_TURN_WEIGHT_MAX, LONG_TURNS_MAX, SLOW_LANE_SECONDS_MAX, SLOW_LANE_SECONDS_MIN,
     SUSPICION_SECONDS, TURN_BUDGETS_MAX,
 };
 
-/// What is known of one room's turns.
+/// The record of one room's turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TickBudget {
     rate_hz: u64,
-    /// A turn may take less than this.
+    /// Nanoseconds that a turn has to stay below.
     turn_ns_max: u64,
     /// Turns that were too long, less those that were not; see [`LONG_TURNS_MAX`].
     long_turns: u64,
@@ -26,7 +31,7 @@ pub(super) struct TickBudget {
 }
 
 impl TickBudget {
-    /// Nothing is known yet of a room of this rate.
+    /// The budget of a room of this rate that has made no turn yet.
     pub(super) fn of(rate_hz: u32) -> Self {
         let rate_hz = u64::from(rate_hz);
         let turn_ns_max = 1_000_000_000 * TURN_BUDGETS_MAX / (rate_hz * BUDGETS_PER_TICK);
@@ -38,7 +43,7 @@ impl TickBudget {
         self.suspected_turns > 0
     }
 
-    /// A turn took so long by the clock, and so much of the CPU if that was read.
+    /// Takes over the time of a turn: by the clock, and by the CPU if that was read.
     pub(super) fn took(&mut self, turn_ns: u64, cpu_ns: Option<u64>) {
         let is_long = turn_ns >= self.turn_ns_max;
         self.suspected_turns = match is_long {
@@ -47,7 +52,7 @@ impl TickBudget {
         };
         let ran_ns = match cpu_ns {
             Some(cpu_ns) => cpu_ns,
-            // Whose fault it was is not known.
+            // Without CPU time it is not known whether the room was at fault.
             None if is_long => return,
             None => turn_ns,
         };
@@ -58,26 +63,27 @@ impl TickBudget {
         self.good_turns = if self.is_slow() { 0 } else { self.good_turns + 1 };
     }
 
-    /// Whether the room delays others so much that it has to go where it cannot.
+    /// Whether the room delays others so much that it has to move to where it cannot.
     pub(super) const fn is_slow(&self) -> bool {
         self.long_turns >= LONG_TURNS_MAX
     }
 
-    /// Whether the room has behaved for so long in the slow lane that it may come back. Each time that it had to go it
-    /// stays away for twice as long, so that one which is slow now and then does not swing to and fro.
+    /// Whether the room has kept within its budget in the slow lane for so long that it may come back. Each time that a
+    /// room had to move it stays away for twice as long, so that a room that is slow now and then does not move to and
+    /// fro.
     pub(super) fn has_recovered(&self) -> bool {
         let doublings = self.moves.saturating_sub(1).min(u64::BITS - 1);
         let seconds = SLOW_LANE_SECONDS_MIN.saturating_mul(1 << doublings).min(SLOW_LANE_SECONDS_MAX);
         self.good_turns >= seconds * self.rate_hz
     }
 
-    /// The room goes to the slow lane.
+    /// The room moves to the slow lane.
     pub(super) const fn moved_away(&mut self) {
         self.moves = self.moves.saturating_add(1);
         self.start_over();
     }
 
-    /// The room has come back, or could not go.
+    /// Forgets the turns so far: the room has moved, has come back, or could not move.
     pub(super) const fn start_over(&mut self) {
         (self.long_turns, self.suspected_turns, self.good_turns) = (0, 0, 0);
     }
@@ -89,11 +95,11 @@ mod tests {
 
     const RATE_HZ: u32 = 30;
     const SECOND_TURNS: u64 = RATE_HZ as u64;
-    /// Well over what a turn may take, and well below.
+    /// Well over the time that a turn may take, and well below it.
     const LONG_NS: u64 = 3_000_000;
     const SHORT_NS: u64 = 500_000;
 
-    /// Makes turns the way a shard does until `until`, 30,000 at the most; gives how many it took.
+    /// Makes turns the way a shard does until `until` holds, 30,000 at the most, and returns how many it took.
     fn turns_until(
         budget: &mut TickBudget,
         context: impl Fn(u64) -> (u64, u64),
@@ -116,16 +122,16 @@ mod tests {
     }
 
     #[test]
-    fn a_room_on_an_overloaded_machine_is_not() {
+    fn a_room_on_an_overloaded_host_is_not_slow() {
         let mut budget = TickBudget::of(RATE_HZ);
         assert_eq!(turns_until(&mut budget, |_| (100 * LONG_NS, SHORT_NS), TickBudget::is_slow), None);
-        // Now and then the machine stands still.
+        // Now and then the whole host stands still.
         let spikes = |context: u64| (if context.is_multiple_of(50) { 500 * LONG_NS } else { SHORT_NS }, SHORT_NS);
         assert_eq!(turns_until(&mut TickBudget::of(RATE_HZ), spikes, TickBudget::is_slow), None);
     }
 
     #[test]
-    fn cpu_time_is_not_read_for_rooms_that_are_quick() {
+    fn the_cpu_time_of_quick_rooms_is_not_read() {
         let mut budget = TickBudget::of(RATE_HZ);
         assert_eq!(turns_until(&mut budget, |_| (SHORT_NS, SHORT_NS), TickBudget::is_suspect), None);
         budget.took(LONG_NS, None);
@@ -153,7 +159,7 @@ mod tests {
         for _ in 0..10 {
             budget.moved_away();
             assert!(!budget.has_recovered());
-            // Whatever the machine does meanwhile.
+            // The load of the host meanwhile must not matter.
             let overloaded = |_| (100 * LONG_NS, SHORT_NS);
             stays.push(
                 turns_until(&mut budget, overloaded, TickBudget::has_recovered).map(|turns| turns / SECOND_TURNS),
@@ -169,7 +175,7 @@ mod tests {
         let mut budget = TickBudget::of(RATE_HZ);
         budget.moved_away();
         assert_eq!(turns_until(&mut budget, |_| (LONG_NS, LONG_NS), TickBudget::has_recovered), None);
-        // Good for four seconds of five.
+        // The room is good for four seconds of five.
         let relapses = |context: u64| {
             let ns = if context % (5 * SECOND_TURNS) < SECOND_TURNS { 10 * LONG_NS } else { SHORT_NS };
             (ns, ns)

@@ -1,4 +1,4 @@
-//! When ticks are due: exactly so many a second for ever, whatever the clock's grain.
+//! The deadlines of ticks: exactly as many a second as the rate says for ever, however coarse the clock is.
 
 use crate::limits::{DEBT_TICKS_MAX, PHASES};
 
@@ -6,7 +6,7 @@ const SECOND_NS: u128 = 1_000_000_000;
 
 /// The deadlines of one rate and phase, in nanoseconds of the shard's clock.
 ///
-/// Each is computed from its number, so that nothing adds up: the mean rate is exact.
+/// Each deadline is computed from its number, so that rounding errors do not add up: the mean rate is exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TickSchedule {
     rate_hz: u32,
@@ -31,21 +31,21 @@ impl TickSchedule {
         self.phase
     }
 
-    /// When the next tick is due.
+    /// The time at which the next tick is due.
     pub(super) fn deadline_ns(&self) -> u64 {
         let eighths = u128::from(self.next) * u128::from(PHASES) + u128::from(self.phase);
         let at_ns = (eighths * SECOND_NS).div_ceil(u128::from(self.rate_hz) * u128::from(PHASES));
         u64::try_from(at_ns).unwrap_or(u64::MAX)
     }
 
-    /// Deadlines that are not later than `now_ns`, since the clock's start.
+    /// The number of deadlines since the clock's start that are not later than `now_ns`.
     fn passed(&self, now_ns: u64) -> u64 {
         let eighths = u128::from(now_ns) * u128::from(self.rate_hz) * u128::from(PHASES) / SECOND_NS;
         let count = (eighths + u128::from(PHASES)).saturating_sub(u128::from(self.phase)) / u128::from(PHASES);
         u64::try_from(count).unwrap_or(u64::MAX)
     }
 
-    /// Takes the next tick if it is due; gives when it was.
+    /// Takes the next tick if it is due, and returns its deadline.
     pub(super) fn take(&mut self, now_ns: u64) -> Option<u64> {
         let deadline_ns = self.deadline_ns();
         (deadline_ns <= now_ns).then(|| {
@@ -54,7 +54,7 @@ impl TickSchedule {
         })
     }
 
-    /// Gives up ticks that are too many to catch up with; gives how many.
+    /// Drops ticks that are too many to catch up with, and returns how many.
     pub(super) fn drop_overdue_ticks(&mut self, now_ns: u64) -> u64 {
         let behind = self.passed(now_ns).saturating_sub(self.next);
         let dropped = behind.saturating_sub(DEBT_TICKS_MAX);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn phases_are_apart() {
+    fn phases_are_an_eighth_of_a_period_apart() {
         let mut deadlines: Vec<u64> =
             (0..PHASES).map(|phase| TickSchedule::after(60, phase, SECOND).deadline_ns()).collect();
         assert!(deadlines.iter().all(|at| *at > SECOND && *at <= SECOND + 16_666_667));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_debt_is_made_up_for_but_a_long_sleep_is_not() {
+    fn a_room_makes_up_for_a_short_debt_but_not_for_a_long_sleep() {
         let mut schedule = TickSchedule::after(100, 0, 0);
         let first = schedule.deadline_ns();
         let late = first + 40_000_000;

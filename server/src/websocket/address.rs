@@ -1,19 +1,19 @@
-//! Whose connection it is, for limits per address; and counts of connections that release themselves.
+//! Addresses as limits see them; and counts of connections that release themselves.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What limits per address are kept by: an IPv4 address, or the /64 network of an IPv6 one, because whoever has
-/// one address of it has all of them.
+/// The key of limits per address: an IPv4 address, or the /64 network of an IPv6 one, because a client with one address
+/// of such a network has all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AddressKey(u64);
 
 impl AddressKey {
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
-            // 0:0:.. is no network that anybody calls from, so the two kinds cannot meet.
+            // No client connects from a network 0:0:.., so the keys of the two kinds cannot meet.
             IpAddr::V4(v4) => Self(u64::from(v4.to_bits())),
             IpAddr::V6(v6) => Self(network(v6)),
         }
@@ -25,7 +25,7 @@ fn network(address: Ipv6Addr) -> u64 {
     [a, b, c, d].iter().fold(0, |bits, segment| (bits << 16) | u64::from(*segment))
 }
 
-/// Counts of connections, one in all and one per address.
+/// Counts of connections, one of all and one per address.
 #[derive(Debug)]
 pub(crate) struct ConnectionCounts {
     per_address_max: u32,
@@ -33,7 +33,7 @@ pub(crate) struct ConnectionCounts {
     per_address: BTreeMap<AddressKey, Arc<AtomicU32>>,
 }
 
-/// One connection in the counts, until it is dropped, on whatever thread.
+/// One connection in the counts. It leaves them when it is dropped, on any thread.
 #[derive(Debug)]
 pub(crate) struct Counted(Vec<Arc<AtomicU32>>);
 
@@ -55,7 +55,8 @@ impl ConnectionCounts {
         self.all.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection; `None` when its address has too many. Exempt addresses count in the sum only.
+    /// Counts a connection; `None` when its address has too many. A connection of an exempt address counts in the sum
+    /// only.
     pub(crate) fn count(&mut self, address: Option<AddressKey>) -> Option<Counted> {
         let mut counts = vec![Arc::clone(&self.all)];
         if let Some(key) = address {

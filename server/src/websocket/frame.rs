@@ -1,9 +1,10 @@
 //! WebSocket frames (RFC 6455), without a socket or a clock.
 //!
-//! [`FrameReader`] reads what a client sends and is strict about it: frames are masked, lengths minimal, no
-//! extension is in use, messages are binary. A length is checked before anything is allocated for it, and the sum
-//! over fragments counts. After an error the reader is of no further use: the connection is to be closed with the
-//! code it gave. The `put_` functions write what a server sends: unmasked, never fragmented.
+//! [`FrameReader`] reads the frames of a client and is strict about them: frames are masked, lengths are minimal, no
+//! extension is in use, and messages are binary. A length is checked before anything is allocated for it, and the limit
+//! applies to the sum over all fragments. After an error the reader is of no further use: the connection is to be
+//! closed with the code that it returned. The `put_` functions write the frames of a server: unmasked, never
+//! fragmented.
 
 use super::rate::{Quota, Usage};
 use crate::limits::{
@@ -26,19 +27,19 @@ const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 const MASK_LEN: usize = 4;
 
-/// What a reader accepts.
+/// The limits within which a reader accepts frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameLimits {
     /// Bytes of a message over all its fragments.
     pub message_bytes_max: usize,
     /// Frames that a message may be cut into.
     pub fragments_max: u32,
-    /// Pings and pongs.
+    /// The rate of pings and pongs together.
     pub control_frames: Quota,
 }
 
 impl FrameLimits {
-    /// What clients of a room may send.
+    /// The limits for clients of a room.
     pub const CLIENT: Self = Self {
         message_bytes_max: CLIENT_MESSAGE_BYTES_MAX,
         fragments_max: FRAGMENTS_MAX,
@@ -46,18 +47,18 @@ impl FrameLimits {
     };
 }
 
-/// What a client said.
+/// A message or a control frame of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incoming<'a> {
     /// A whole binary message.
     Message(&'a [u8]),
-    /// A question for a pong with this payload. Only the latest needs an answer.
+    /// A ping, which asks for a pong with this payload. Only the latest ping needs an answer.
     Ping(&'a [u8]),
-    /// A pong, asked for or not.
+    /// A pong, whether a ping asked for it or not.
     Pong,
-    /// The last frame: what follows is ignored.
+    /// The last frame: bytes that follow it are ignored.
     Close {
-        /// The client's reason; `None` when it gave none.
+        /// The client's code for its reason; `None` when it gave none.
         code: Option<u16>,
     },
 }
@@ -77,7 +78,7 @@ impl Head {
         self.opcode >= CLOSE
     }
 
-    /// The head at the start of `bytes`, or `None` when too little of it is here.
+    /// The head at the start of `bytes`, or `None` when too few bytes of it have arrived.
     fn parse(bytes: &[u8]) -> Result<Option<Self>, CloseCode> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         if first & RESERVED != 0 {
@@ -122,7 +123,7 @@ fn big_endian(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte))
 }
 
-/// A frame that was consumed, by its place in the buffers.
+/// A frame that was consumed, given by its place in the buffers.
 enum Consumed {
     Fragment,
     Whole(Range<usize>),
@@ -132,7 +133,7 @@ enum Consumed {
     Close(Option<u16>),
 }
 
-/// Reads a client's frames from bytes as they come.
+/// Reads a client's frames from bytes as they arrive.
 ///
 /// ```text
 /// read into space() → filled(count) → poll() until it gives None
@@ -154,7 +155,7 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// A reader before the first byte. It allocates when the first bytes come.
+    /// A reader before the first byte. It allocates when the first bytes arrive.
     #[must_use]
     pub fn new(limits: FrameLimits) -> Self {
         Self {
@@ -170,14 +171,14 @@ impl FrameReader {
         }
     }
 
-    /// A reader that begins with bytes which came along with something else.
+    /// A reader that begins with bytes that were read together with something else, such as the upgrade request.
     #[must_use]
     pub fn starting_with(limits: FrameLimits, bytes: &[u8]) -> Self {
         Self { buffer: bytes.to_vec(), end: bytes.len(), ..Self::new(limits) }
     }
 
-    /// Takes `spare` as memory for what is to be read, unless there are unread bytes: readers that are read in turn
-    /// share one buffer, which is warm in the caches, and own none in between.
+    /// Takes `spare` as the memory to read into, unless there are unread bytes. Readers that are read in turn share one
+    /// buffer, which is warm in the caches, and own none in between.
     pub fn borrow(&mut self, spare: &mut Vec<u8>) {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -193,10 +194,10 @@ impl FrameReader {
         }
     }
 
-    /// Where the next bytes belong; never empty.
+    /// The memory in which the next bytes belong; never empty.
     ///
     /// # Panics
-    /// When bytes were filled in and [`FrameReader::poll`] was not called until it gave `None`.
+    /// When bytes were filled in and [`FrameReader::poll`] was not called until it returned `None`.
     pub fn space(&mut self) -> &mut [u8] {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
@@ -208,19 +209,19 @@ impl FrameReader {
         &mut self.buffer[self.end..]
     }
 
-    /// So many bytes were written to the start of [`FrameReader::space`].
+    /// Takes note that `count` bytes were written to the start of [`FrameReader::space`].
     pub fn filled(&mut self, count: usize) {
         self.end += count;
-        assert!(self.end <= self.buffer.len(), "no more was filled in than there was space");
+        assert!(self.end <= self.buffer.len(), "no more bytes are filled in than there is space");
     }
 
-    /// The next message or control frame; `None` when more bytes are needed. `now_us` is any clock that does not
-    /// go back.
+    /// The next message or control frame; `None` when more bytes are needed. `now_us` is the time of any clock that
+    /// does not go back.
     ///
     /// # Errors
-    /// The code to close the connection with.
+    /// The code with which the connection is to be closed.
     pub fn poll(&mut self, now_us: u64) -> Result<Option<Incoming<'_>>, CloseCode> {
-        // The last assembled message was given out by the call before.
+        // The previous call has given out the message that was assembled last, so its memory is free.
         if self.fragments == 0 {
             self.message.clear();
         }
@@ -281,13 +282,13 @@ impl FrameReader {
     }
 }
 
-/// Whether a frame may come now, by its head alone; gives the length of its payload.
+/// Checks by its head alone whether a frame is allowed here, and returns the length of its payload.
 fn admit(limits: &FrameLimits, head: Head, fragments: u32, message_len: usize) -> Result<usize, CloseCode> {
     let payload_len = usize::try_from(head.payload_len).map_err(|_| CloseCode::TooBig)?;
     if head.is_control() {
         return Ok(payload_len);
     }
-    // A continuation continues something, and nothing else may come in between.
+    // A continuation continues a message, and no other message may come in between.
     if (head.opcode == CONTINUATION) == (fragments == 0) {
         return Err(CloseCode::Protocol);
     }
@@ -309,7 +310,7 @@ fn close_code(payload: &[u8]) -> Result<Option<u16>, CloseCode> {
         [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
         [_] => return Err(CloseCode::Protocol),
     };
-    // 1004 to 1006 and 1015 never travel; 1016 to 2999 are not assigned.
+    // 1004 to 1006 and 1015 are never sent; 1016 to 2999 are not assigned.
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
         return Err(CloseCode::Protocol);
     }
@@ -328,7 +329,7 @@ pub fn put_message_head(out: &mut Vec<u8>, payload_len: usize) {
         }
         _ => {
             out.push(127);
-            // Lossless: no platform has a usize of more than 64 bits.
+            // The conversion is lossless: no platform has a usize of more than 64 bits.
             out.extend_from_slice(&(payload_len as u64).to_be_bytes());
         }
     }
@@ -343,7 +344,7 @@ pub fn put_message(out: &mut Vec<u8>, payload: &[u8]) {
 /// Appends a pong with the payload of the ping it answers.
 ///
 /// # Panics
-/// For a payload that no ping can have.
+/// When the payload is longer than that of any ping can be.
 pub fn put_pong(out: &mut Vec<u8>, payload: &[u8]) {
     put_control(out, PONG, payload);
 }

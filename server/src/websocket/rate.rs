@@ -1,18 +1,18 @@
-//! How often something may happen: a token bucket without a clock (GCRA), alone or one per address.
+//! Rate limits: a token bucket without a clock (GCRA), alone or one per address.
 //!
-//! Unlike a ready-made limiter it can be asked without being used: a look-up of a code is refused when earlier
-//! ones have failed too often, but a look-up that finds its room costs nothing.
+//! Unlike a ready-made limiter it can be asked without being used: a look-up of a code is refused when earlier ones
+//! have failed too often, but a look-up that finds its room costs nothing.
 
 use super::address::AddressKey;
 use crate::limits::ADDRESSES_MAX;
 use std::collections::BTreeMap;
 
-/// So many per so long, and as many at once.
+/// A number of uses per period, and a number of uses at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     /// Microseconds after which one more is allowed.
     interval_us: u64,
-    /// How many may come at once after a quiet time.
+    /// Uses that are allowed at once after a quiet time.
     burst: u32,
 }
 
@@ -20,10 +20,10 @@ impl Quota {
     /// `count` per `period_us` in the long run, `burst` at once.
     ///
     /// # Panics
-    /// At compile time, for a count of 0.
+    /// At compile time, for a `count` of 0.
     #[must_use]
     pub const fn new(count: u32, period_us: u64, burst: u32) -> Self {
-        assert!(count > 0, "nothing per period is not a rate");
+        assert!(count > 0, "a rate of 0 per period allows nothing");
         Self { interval_us: period_us / count as u64, burst }
     }
 
@@ -46,14 +46,17 @@ impl Quota {
     }
 }
 
-/// What was used of a quota, as one number: when it will be untouched again.
+/// The usage of a quota as one number: the time at which the quota will be untouched again.
+///
+/// Every use moves that time ahead by one interval. A use is refused while the time is further ahead than the burst
+/// allows, so that no count has to be refilled as time passes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     untouched_at_us: u64,
 }
 
 impl Usage {
-    /// Microseconds until one more is allowed; `None` when it is now.
+    /// Microseconds until one more use is allowed; `None` when it is allowed now.
     #[must_use]
     pub fn wait_us(&self, quota: Quota, now_us: u64) -> Option<u64> {
         let slack_us = quota.interval_us.saturating_mul(u64::from(quota.burst.saturating_sub(1)));
@@ -61,7 +64,7 @@ impl Usage {
         (wait_us > 0).then_some(wait_us)
     }
 
-    /// Uses one; false when there is none.
+    /// Takes one use; false when none is left.
     pub fn take(&mut self, quota: Quota, now_us: u64) -> bool {
         let allowed = self.wait_us(quota, now_us).is_none();
         if allowed {
@@ -83,16 +86,17 @@ impl AddressQuota {
         Self { quota, usage: BTreeMap::new() }
     }
 
-    /// Whole seconds until this address is allowed one more; `None` when it is now. Exempt addresses are `None`.
+    /// Whole seconds until this address is allowed one more use; `None` when it is allowed now. An exempt address is
+    /// passed as `None`.
     pub(crate) fn wait_seconds(&self, address: Option<AddressKey>, now_us: u64) -> Option<u64> {
         let wait_us = self.usage.get(&address?)?.wait_us(self.quota, now_us)?;
         Some(wait_us.div_ceil(1_000_000))
     }
 
-    /// Uses one of this address's quota.
+    /// Takes one use of this address's quota.
     ///
     /// # Errors
-    /// Whole seconds until one more is allowed.
+    /// Whole seconds until one more use is allowed; 1 when too many addresses are remembered to take in another.
     pub(crate) fn take(&mut self, address: Option<AddressKey>, now_us: u64) -> Result<(), u64> {
         let Some(key) = address else { return Ok(()) };
         if self.usage.len() >= ADDRESSES_MAX && !self.usage.contains_key(&key) {
@@ -108,7 +112,7 @@ impl AddressQuota {
         }
     }
 
-    /// Drops what says nothing any more.
+    /// Drops entries whose quota is untouched again: they hold no information.
     pub(crate) fn forget_untouched(&mut self, now_us: u64) {
         self.usage.retain(|_, usage| usage.untouched_at_us > now_us);
     }

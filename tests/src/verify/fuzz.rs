@@ -1,4 +1,4 @@
-//! Fuzzing for a while, where there is a nightly compiler; its runner is installed when missing.
+//! Fuzzing for a limited time, on machines with a nightly compiler. The fuzz runner is installed when it is missing.
 
 use crate::run::{command, run};
 use anyhow::{Context, Result};
@@ -6,19 +6,19 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// The runner that the targets were written for.
+/// The version of the fuzz runner that the targets were written for.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
 const TARGETS: [&str; 4] = ["frame", "message", "delta", "lockstep"];
 
-/// For each target.
+/// Time limit of one target, as the argument that libFuzzer takes.
 const SECONDS: &str = "-max_total_time=180";
 
-/// Fuzzes all targets in turn. Without a nightly compiler the log says so, and nothing is done.
+/// Fuzzes all targets in turn. Without a nightly compiler the step does nothing, and the log says so.
 pub(crate) fn run_all(limit: Duration, log: &Path) -> Result<()> {
     if !answers(&["run", "nightly", "cargo", "--version"]) {
-        std::fs::write(log, "left out: `rustup toolchain install nightly` to fuzz\n")
-            .context("the log cannot be written")?;
+        std::fs::write(log, "left out: run `rustup toolchain install nightly` to fuzz\n")
+            .context("cannot write the log")?;
         return Ok(());
     }
     if !answers(&["run", "nightly", "cargo", "fuzz", "--version"]) {

@@ -1,4 +1,5 @@
-//! What the machine must have: named when it is missing, installed on Debian as root.
+//! The programs that the machine must have. A missing one is installed on Debian as root; elsewhere the step fails and
+//! names it.
 
 use crate::run::{command, run};
 use anyhow::{Result, bail};
@@ -7,20 +8,20 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Programs, and the Debian packages that bring them.
+/// Programs, each with the Debian package that contains it.
 pub(crate) type Needs = &'static [(&'static str, &'static str)];
 
-/// For the determinism check outside of a browser, and for a smaller bundle.
+/// Programs for the determinism check outside of a browser, and for a smaller bundle.
 pub(crate) const NODE: Needs = &[("node", "nodejs"), ("npm", "npm")];
 
-/// The same, and a browser that can be driven.
+/// The same programs, and a browser that tests can drive.
 pub(crate) const BROWSER: Needs =
     &[("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("chromedriver", "chromium-driver")];
 
 const UPDATE_LIMIT: Duration = Duration::from_secs(180);
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
-/// Installs what is missing.
+/// Installs the programs that are missing.
 pub(crate) fn prepare(needs: Needs, log: &Path) -> Result<()> {
     let missing: Vec<&str> =
         needs.iter().filter(|(program, _)| !is_there(program)).map(|(_, package)| *package).collect();
@@ -29,17 +30,17 @@ pub(crate) fn prepare(needs: Needs, log: &Path) -> Result<()> {
     }
     let packages = missing.join(" ");
     if !is_there("apt-get") {
-        bail!("these are missing: {packages}; on a machine without apt-get, install them by hand");
+        bail!("these packages are missing: {packages}; there is no apt-get here, so install them by hand");
     }
     if !is_root() {
-        bail!("these are missing: run `apt-get install {packages}` as root, or `cargo verify` itself as root");
+        bail!("these packages are missing: run `apt-get install {packages}` as root, or run `cargo verify` as root");
     }
     apt(&["update"], UPDATE_LIMIT, log)?;
     let mut install = vec!["install", "--yes", "--no-install-recommends"];
     install.extend(&missing);
     apt(&install, INSTALL_LIMIT, log)?;
     match needs.iter().find(|(program, _)| !is_there(program)) {
-        Some((program, package)) => bail!("{package} was installed, but there is no {program}"),
+        Some((program, package)) => bail!("{package} was installed, but the path still has no {program}"),
         None => Ok(()),
     }
 }

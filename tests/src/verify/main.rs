@@ -1,8 +1,8 @@
-//! `cargo verify`: everything that has to hold, from a bare checkout, in one command.
+//! `cargo verify`: checks everything that has to hold, from a bare checkout, in one command.
 //!
-//! Steps run one after another, each with a time limit; the first that fails ends the run and shows its output.
-//! Nothing is asked: standard input is closed. What needs installing is installed on Debian as root, and named
-//! otherwise. Every step's output stays in `target/verify`.
+//! Steps run one after another, each with a time limit. The first step that fails ends the run, and its output is
+//! shown. No step asks a question: standard input is closed. Missing programs are installed on Debian as root, and
+//! named otherwise. The output of every step stays in `target/verify`.
 
 mod fuzz;
 mod machine;
@@ -33,9 +33,9 @@ fn main() -> Result<ExitCode> {
     // `cargo verify -- --quick` arrives with its dashes, `cargo verify --quick` without.
     let options = Options::parse_from(std::env::args().filter(|argument| argument != "--"));
     let root = workspace()?;
-    std::env::set_current_dir(&root).context("the workspace cannot be entered")?;
+    std::env::set_current_dir(&root).context("cannot change to the folder of the workspace")?;
     let logs = run::target_folder()?.join("verify");
-    std::fs::create_dir_all(&logs).context("the folder for logs cannot be made")?;
+    std::fs::create_dir_all(&logs).context("cannot make the folder for logs")?;
     let mut report = Report::default();
     for step in steps::all(options) {
         report.begin(step.name);
@@ -47,8 +47,9 @@ fn main() -> Result<ExitCode> {
     report.close()
 }
 
-/// The folder of the workspace that this program was built from, or is run in.
+/// The folder of the workspace that this program was built from. Every step runs in it, from wherever the program was
+/// started.
 fn workspace() -> Result<PathBuf> {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("tests is a folder of the workspace")?;
-    built.canonicalize().context("the workspace that this was built from is gone")
+    built.canonicalize().context("the workspace that this program was built from is gone")
 }

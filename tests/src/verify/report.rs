@@ -1,4 +1,4 @@
-//! What the person sees: a line per step, the output of one that failed, and a table at the end.
+//! The output on the terminal: a line per step, the log of a step that failed, and a table at the end.
 
 use anyhow::Result;
 use std::fs;
@@ -7,10 +7,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Lines of a failed step's output that are shown; the rest is in its log.
+/// Lines of a failed step's output that are shown, from the end; the earlier ones are in its log.
 const LINES_SHOWN: usize = 150;
 
-/// How a step ended.
+/// The outcome of one step.
 struct Line {
     name: &'static str,
     took: Duration,
@@ -18,7 +18,7 @@ struct Line {
     passed: bool,
 }
 
-/// The run so far.
+/// The outcomes of the run so far.
 pub(crate) struct Report {
     lines: Vec<Line>,
     started: Instant,
@@ -33,7 +33,7 @@ impl Default for Report {
 }
 
 impl Report {
-    /// A step begins.
+    /// Notes that a step begins. A terminal shows its name until the outcome takes the place of that line.
     pub(crate) fn begin(&mut self, name: &str) {
         self.step_started = Instant::now();
         if io::stdout().is_terminal() {
@@ -41,7 +41,7 @@ impl Report {
         }
     }
 
-    /// A step has ended; false when it failed.
+    /// Notes that a step has ended, and prints its outcome. The value is false when the step failed.
     pub(crate) fn end(&mut self, name: &'static str, outcome: Result<()>, logs: &Path) -> Result<bool> {
         let took = self.step_started.elapsed();
         let log = logs.join(format!("{name}.log"));
@@ -63,7 +63,7 @@ impl Report {
         Ok(passed)
     }
 
-    /// The table, and a last line that says it all.
+    /// Prints the table, and a last line with the numbers of steps that passed and failed.
     pub(crate) fn close(self) -> Result<ExitCode> {
         say("", "\n");
         self.lines.iter().for_each(|step| say(&line(step), "\n"));
@@ -84,14 +84,14 @@ fn line(step: &Line) -> String {
     format!("{name:<14} {outcome:<7} {:>6.1} s  {tests}", took.as_secs_f64()).trim_end().to_owned()
 }
 
-/// Tests that passed, by the closing lines of test programs.
+/// The number of tests that passed, summed over the closing lines of the test programs.
 fn tests_in(output: &str) -> usize {
     let results = output.lines().filter_map(|line| line.strip_prefix("test result: ok. "));
     results.filter_map(|rest| rest.split(' ').next()?.parse::<usize>().ok()).sum()
 }
 
 fn say(text: &str, end: &str) {
-    // Nobody is left to tell when standard output is closed.
+    // When standard output is closed, there is no place left where the error could be reported.
     let mut out = io::stdout().lock();
     let _ = write!(out, "{text}{end}").and_then(|()| out.flush());
 }

@@ -1,4 +1,5 @@
-//! Runs a program with a time limit, its output in a file; at the limit it ends with all it started.
+//! Runs a program with a time limit and writes its output to a file. At the limit the program is ended, together with
+//! every process that it started.
 
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
@@ -8,7 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// A cargo below that saw these, which `cargo run` sets, would build crates anew whose build scripts watch them.
+/// Variables that `cargo run` sets. A cargo that is started from here must not see them: it would build those crates
+/// again whose build scripts watch them.
 const CARGO_VARIABLES: [&str; 16] = [
     "CARGO_BIN_NAME",
     "CARGO_CRATE_NAME",
@@ -28,10 +30,10 @@ const CARGO_VARIABLES: [&str; 16] = [
     "CARGO_PKG_VERSION_PRE",
 ];
 
-/// A program with its arguments and further environment.
+/// A program with its arguments and the environment that every step needs.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     let mut command = if program == "cargo" {
-        // The one that runs this, not a wrapper that may choose another toolchain.
+        // The cargo that runs this program, not a wrapper on the path that may choose another toolchain.
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         for variable in CARGO_VARIABLES {
             cargo.env_remove(variable);
@@ -44,13 +46,14 @@ pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// A program of the workspace that was built beside this one, whatever cargo's target folder is.
+/// A program of the workspace that was built into the same folder as this one. So it is found in any target folder that
+/// cargo is configured to use.
 pub(crate) fn own(program: &str, arguments: &[&str]) -> Result<Command> {
     let folder = profile_folder()?;
     Ok(command(&folder.join(program).to_string_lossy(), arguments))
 }
 
-/// Where cargo puts what it builds, by where it has put this program.
+/// Cargo's target folder, derived from the place of this program in it.
 pub(crate) fn target_folder() -> Result<PathBuf> {
     Ok(profile_folder()?.parent().context("this program is in no target folder")?.to_owned())
 }
@@ -60,10 +63,10 @@ fn profile_folder() -> Result<PathBuf> {
     Ok(own.parent().context("this program is in no folder")?.to_owned())
 }
 
-/// Runs `command` for at most `limit`; both of its streams are appended to `log`.
+/// Runs `command` for at most `limit`; its standard output and its standard error are appended to `log`.
 pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<()> {
-    let out = File::options().create(true).append(true).open(log).context("the log cannot be written")?;
-    let both = out.try_clone().context("the log cannot be written")?;
+    let out = File::options().create(true).append(true).open(log).context("cannot write the log")?;
+    let both = out.try_clone().context("cannot write the log")?;
     let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(out).stderr(both);
     let mut child = command.spawn().with_context(|| format!("{name} does not start"))?;
@@ -73,11 +76,11 @@ pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<(
         let _ = ended.send(child.wait());
     });
     let status = match end.recv_timeout(limit) {
-        Ok(status) => status.context("the program cannot be waited for")?,
+        Ok(status) => status.context("cannot wait for the program")?,
         Err(_) => {
             end_tree(pid);
             drop(waiter.join());
-            bail!("{name} was ended after {} s", limit.as_secs());
+            bail!("{name} was ended at its time limit of {} s", limit.as_secs());
         }
     };
     drop(waiter.join());
@@ -87,7 +90,8 @@ pub(crate) fn run(mut command: Command, limit: Duration, log: &Path) -> Result<(
     Ok(())
 }
 
-/// Ends a process and everything below it, by their ids, the topmost first so that it starts nothing new.
+/// Ends a process and all its descendants by their ids. A parent is ended after its children are listed and before they
+/// are ended, so that it cannot start new ones in their place.
 fn end_tree(pid: u32) {
     let mut waiting = vec![pid];
     while let Some(pid) = waiting.pop() {
@@ -102,7 +106,8 @@ fn children(parent: u32) -> Vec<u32> {
     pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
 }
 
-/// The fourth field of `/proc/PID/stat`; the second is a name in parentheses that may contain anything.
+/// The id of a process's parent: the fourth field of `/proc/PID/stat`. The second field is a name in parentheses that
+/// may contain any characters, so fields are counted from the last parenthesis on.
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()

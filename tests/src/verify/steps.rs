@@ -1,4 +1,5 @@
-//! The steps, in order: what fails soonest and most often comes first, and each builds on what is built already.
+//! The steps, in order. Steps that fail quickly or often come first, and each step reuses the crates that earlier ones
+//! have built.
 
 use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
@@ -9,9 +10,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// One step.
+/// One step of a run.
 pub(crate) struct Step {
-    /// Its name, and its log's.
+    /// The name of the step and of its log.
     pub(crate) name: &'static str,
     work: Work,
     limit: Duration,
@@ -22,13 +23,13 @@ enum Work {
     NoStd,
     Bundle,
     Fuzz,
-    /// A program that `build` has built, and its arguments.
+    /// A program that the step `build` has built, and its arguments.
     Own(&'static str, &'static [&'static str]),
     Cargo(Vec<Vec<&'static str>>),
 }
 
 impl Step {
-    /// Does it; the output is in `logs`.
+    /// Runs the step; its output goes to a file in `logs`.
     pub(crate) fn run(&self, options: Options, logs: &Path) -> Result<()> {
         let log = logs.join(format!("{}.log", self.name));
         fs::write(&log, "")?;
@@ -36,10 +37,11 @@ impl Step {
             Work::Machine(needs) => machine::prepare(needs, &log),
             Work::NoStd => no_std::check(self.limit, &log),
             Work::Bundle => {
-                // The program itself rather than `cargo run`, which would build it again with fewer features.
+                // The step starts the program itself: `cargo run` would build it again with fewer features.
                 let cargo = command("cargo", &["build", "--workspace", "--bin", "tickwire-bundle"]);
                 run(cargo, self.limit, &log)?;
-                // With what browser tests need; that is why the page is built anew by `cargo play`.
+                // Browser tests need the test hooks. A page for players has none, and that is why `cargo play` builds
+                // it again.
                 run(own("tickwire-bundle", &["build", "--test-hooks", "--hold-budget"])?, self.limit, &log)
             }
             Work::Fuzz => fuzz::run_all(self.limit, &log),
@@ -54,13 +56,13 @@ impl Step {
     }
 }
 
-/// How many times more seeds a long run tries.
+/// The factor by which a long run tries more seeds.
 const SEEDS_LONG: &str = "10";
 
 /// The steps of a run.
 ///
-/// All of cargo's are for the whole workspace, with the tests' own dependencies: for a part of it, cargo would choose
-/// fewer features and build the same crates again.
+/// Every call of cargo covers the whole workspace, the dependencies of the tests included. For a part of the workspace
+/// cargo would choose fewer features and build the same crates again.
 pub(crate) fn all(options: Options) -> Vec<Step> {
     let Options { quick, long } = options;
     let step = |name, minutes: u64, work| Step { name, work, limit: Duration::from_secs(60 * minutes) };
@@ -70,27 +72,28 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         cargo("format", 2, &["fmt", "--all", "--check"]),
         step("lints", 15, Work::Cargo(lints())),
         step("no-std", 5, Work::NoStd),
-        // Before the build, because the server looks for the page when it is built.
+        // The page is built before the server, because the build of the server looks for it.
         step("bundle", 15, Work::Bundle),
         cargo("build", 20, &["build", "--workspace", "--bins", "--tests"]),
     ];
     if !quick {
         steps.push(cargo("doc", 10, &["doc", "--no-deps", "--workspace"]));
     }
-    // What is about time runs after the rest, one after the other: nothing else may use the cores meanwhile.
+    // Tests about time run after the others, and one after another: nothing else may use the cores meanwhile.
     steps.push(cargo("tests", if long { 60 } else { 10 }, &["test", "--workspace", "--", "--skip", "rhythm::"]));
     let rhythm = ["test", "--workspace", "--test", "it", "--", "rhythm::", "--test-threads=1"];
     steps.push(cargo("rhythm", 5, &rhythm));
     steps.push(cargo("determinism", if long { 30 } else { 10 }, &["test", "--workspace", "--test", "wasm"]));
     if !quick {
-        // What `cargo peers` measures on the other side is the game: npm installs it from the lock file.
+        // `cargo peers` measures the same game on Colyseus, and this checks that game. npm installs Colyseus from the
+        // lock file.
         steps.push(step("peers", 10, Work::Own("peers", &["--check"])));
-        // One browser test after the other: each has two or three browsers on its hands.
+        // Browser tests run one after another: each of them drives two or three browsers.
         let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
         steps.push(cargo("browser", 15, &browsers));
     }
     if long {
-        // What the README promises of feel and of the page's speed, at full length.
+        // The measurements behind the README's claims about feel and about the page's speed, at full length.
         let feel = ["run", "--release", "-p", "tickwire-bench", "--bin", "feel"];
         let browser = [&feel[..], &["--", "--browser"]].concat();
         let wasm = vec!["run", "--release", "-p", "tickwire-wasm-bench"];
@@ -100,7 +103,8 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     steps
 }
 
-/// `--all-targets` leaves out the tests that a plain `cargo test` leaves out.
+/// The calls of clippy. `--all-targets` leaves out the tests that a plain `cargo test` leaves out, so the second call
+/// names them.
 fn lints() -> Vec<Vec<&'static str>> {
     let targets: [&[&'static str]; 2] = [&["--all-targets"], &["--test", "wasm", "--test", "browser"]];
     let lint = |targets: &[&'static str]| [&["clippy", "--workspace"], targets, &["--", "-D", "warnings"]].concat();

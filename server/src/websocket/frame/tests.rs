@@ -5,7 +5,7 @@ use tickwire::Rng;
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// What a reader gave, owned.
+/// A result of a reader, as an owned value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Said {
     Message(Vec<u8>),
@@ -23,7 +23,7 @@ fn masked(first: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A client's frame with the shortest length there is.
+/// A client's frame, with the shortest form of its length.
 fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     put_message_head(&mut plain, payload.len());
@@ -89,7 +89,7 @@ fn conversation() -> (Vec<u8>, Vec<Said>) {
 }
 
 #[test]
-fn frames_return_in_pieces_of_every_size() {
+fn frames_are_read_from_pieces_of_every_size() {
     let (bytes, said) = conversation();
     for step in [1, 2, 3, 5, 7, 64, 1000, usize::MAX] {
         assert_eq!(read(&bytes, step, FrameLimits::CLIENT), (said.clone(), None), "pieces of {step}");
@@ -97,7 +97,7 @@ fn frames_return_in_pieces_of_every_size() {
 }
 
 #[test]
-fn every_truncation_resumes() {
+fn a_stream_cut_at_any_byte_gives_the_frames_before_the_cut() {
     let (bytes, said) = conversation();
     for cut in 0..bytes.len() {
         let (before, error) = read_all(&bytes[..cut]);
@@ -205,7 +205,7 @@ fn random_bytes_give_frames_or_errors_and_nothing_else() {
     let mut dice = Rng::new(11);
     for round in 0..20_000_u32 {
         let mut bytes: Vec<u8> = (0..dice.below(400)).map(|_| dice.below(256) as u8).collect();
-        // Half of the time a plausible start, or almost everything ends at the first byte.
+        // Half of the rounds have a plausible start, because almost all others end at the first byte.
         if round % 2 == 0 && bytes.len() > 2 {
             bytes[0] = [0x82, 0x02, 0x80, 0x88, 0x89, 0x8a][dice.below(6) as usize];
             bytes[1] |= MASKED;
@@ -216,7 +216,7 @@ fn random_bytes_give_frames_or_errors_and_nothing_else() {
 }
 
 #[test]
-fn heads_of_the_server_have_the_shortest_length() {
+fn frame_heads_of_the_server_have_the_shortest_length() {
     for (len, head) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
         let mut out = Vec::new();
         put_message(&mut out, &vec![9; len]);
@@ -251,6 +251,6 @@ fn a_reader_borrows_a_buffer_and_keeps_it_while_a_frame_is_cut() {
         }
         assert_eq!(reader.poll(0), Ok(None));
         reader.give_back(&mut spare);
-        assert_eq!(spare.is_empty(), kept, "its bytes stay with it");
+        assert_eq!(spare.is_empty(), kept, "unread bytes stay with their reader");
     }
 }

@@ -11,6 +11,9 @@ const KEPT: usize = 64;
 const _: () = assert!(KEPT > PREDICTION_TICKS_MAX as usize, "a replay must find its inputs");
 const _: () = assert!(ADVANCE_TICKS_MAX as usize <= INPUTS_PER_FRAME_MAX, "the ticks of one call go in one frame");
 
+/// Ticks that are acknowledged in one go while no input is made.
+const ACK_TICKS: i64 = 4;
+
 /// The player's present input and the recent ones.
 #[derive(Debug)]
 pub(crate) struct OwnInputs<I> {
@@ -18,11 +21,13 @@ pub(crate) struct OwnInputs<I> {
     hidden: bool,
     /// By tick, modulo the length of the ring.
     ring: [Option<(Tick, Action<I>)>; KEPT],
+    /// The newest acknowledgement that was sent.
+    acked: Tick,
 }
 
 impl<I: Input> OwnInputs<I> {
     pub(crate) fn new() -> Self {
-        Self { current: I::default(), hidden: false, ring: [None; KEPT] }
+        Self { current: I::default(), hidden: false, ring: [None; KEPT], acked: Tick(0) }
     }
 
     /// Replaces the present input, rounded to wire precision: the client predicts with the values that the server gets.
@@ -60,6 +65,24 @@ impl<I: Input> OwnInputs<I> {
         self.ring.iter().flatten().map(|(tick, _)| *tick).max()
     }
 
+    /// The message to send after a call in which the inputs from `first` to `newest` were made; none were if `newest` is
+    /// before `first`. Then an acknowledgement still has to leave now and then, for the server sends only so much ahead of
+    /// it: it goes with the last input once more, of which the room keeps the first.
+    pub(crate) fn message(
+        &mut self,
+        (first, newest): (Tick, Tick),
+        ack: Option<Ack>,
+        ages: bool,
+    ) -> Option<InputFrame<I>> {
+        let made = newest >= first;
+        let owed = ack.map_or(0, |ack| ack.tick.since(self.acked));
+        if !made && (owed < ACK_TICKS || newest == Tick(0)) {
+            return None;
+        }
+        self.acked = ack.map_or(self.acked, |ack| ack.tick);
+        Some(self.frame(if made { first } else { newest }, newest, ack, ages))
+    }
+
     /// The messages with the inputs that were made after `received`, to be sent again over another connection: the room
     /// executes their commands once, late as they are. None when the room has all of them.
     pub(crate) fn frames_after(&self, received: Tick, codec: &InputCodec<I>) -> Vec<Vec<u8>> {
@@ -83,7 +106,7 @@ impl<I: Input> OwnInputs<I> {
     /// Inputs that were sent before are not repeated. The stream loses none, so after a stall all of them arrive at
     /// once anyway, and in a frame with older inputs they would arrive no sooner. View ages travel only if `ages` is
     /// set: a game that never asks for them pays no byte.
-    pub(crate) fn frame(&self, first: Tick, newest: Tick, ack: Option<Ack>, ages: bool) -> InputFrame<I> {
+    fn frame(&self, first: Tick, newest: Tick, ack: Option<Ack>, ages: bool) -> InputFrame<I> {
         let mut frame = InputFrame::one(first, I::default(), ack, false);
         frame.count = (newest.since(first) as usize + 1).min(INPUTS_PER_FRAME_MAX);
         for (place, tick) in (0..frame.count).zip((0..).map(|ahead| first + ahead)) {

@@ -162,10 +162,10 @@ impl<G: Game> Predictor<G> {
         &self.events
     }
 
-    /// The message with the inputs from `first` to the newest tick. View ages travel only after the game has asked for
-    /// one for the first time.
-    pub(crate) fn input_frame(&self, first: Tick, ack: Option<Ack>) -> InputFrame<G::Input> {
-        self.inputs.frame(first, self.tick(), ack, self.looks_back)
+    /// The message with the inputs from `first` to the newest tick; see [`OwnInputs::message`]. View ages travel only
+    /// after the game has asked for one for the first time.
+    pub(crate) fn message(&mut self, first: Tick, ack: Option<Ack>) -> Option<InputFrame<G::Input>> {
+        self.inputs.message((first, self.tick()), ack, self.looks_back)
     }
 
     fn simulate(

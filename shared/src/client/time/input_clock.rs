@@ -58,7 +58,8 @@ const DILATION_MAX: f64 = 0.05;
 /// twice as many.
 const JUMP_TICKS: f64 = 8.0;
 
-/// Observations after which the first guess is compared with what came, and how many ticks too far ahead it may be.
+/// Observations after which the first guess is compared with what came, and how many ticks too far ahead it may be. Too
+/// far behind it may be half as many.
 const FIRST_OBSERVATIONS: usize = 5;
 const FIRST_JUMP_TICKS: f64 = 2.0;
 
@@ -186,12 +187,12 @@ impl InputClock {
         self.remember(now_us, lead - offset);
         let behind = LEAD_TARGET_TICKS - (self.worst(provided) + offset);
         let tick = self.tick_at(now_us);
-        // The first guess is by the time that the welcome took. Where that was too long, every input would come early, and
-        // its effect late, until the clock has slid back: it jumps instead, once.
+        // The first guess is by the time that the welcome took. Where that was wrong, inputs would come late, or early and
+        // take effect late, until the clock has slid to its place: it jumps instead, once.
         let is_guess_known = self.is_fresh && self.observations.len() >= FIRST_OBSERVATIONS;
         self.is_fresh &= !is_guess_known;
         let is_far = !(-2.0 * JUMP_TICKS..=JUMP_TICKS).contains(&behind);
-        if is_far || is_guess_known && behind < -FIRST_JUMP_TICKS {
+        if is_far || is_guess_known && !(-FIRST_JUMP_TICKS..=FIRST_JUMP_TICKS / 2.0).contains(&behind) {
             self.set(tick + behind, now_us, round_trip_us);
             return;
         }

@@ -258,11 +258,10 @@ impl<G: Game> Lockstep<G> {
         }
         // Inputs that are sent again go before newer ones: of what comes out of order the room keeps the newest alone.
         outbox.extend(self.take_evidence());
-        if self.made >= first {
-            let ack = Some(Ack { tick: self.confirmed, hash: self.hash });
+        let ack = Some(Ack { tick: self.confirmed, hash: self.hash });
+        if let Some(frame) = self.inputs.message((first, self.made), ack, false) {
+            let frame = InputFrame { wants_keyframe: self.wants_keyframe, ..frame };
             let mut message = Vec::new();
-            let wants_keyframe = self.wants_keyframe;
-            let frame = InputFrame { wants_keyframe, ..self.inputs.frame(first, self.made, ack, false) };
             self.codec.inputs().encode(&frame, &mut message);
             outbox.push_back(message);
         }

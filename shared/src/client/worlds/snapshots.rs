@@ -245,9 +245,8 @@ impl<G: Game> Snapshots<G> {
             self.make_tick(now_us);
             stats.inputs += 1;
         }
-        if self.predictor.tick() >= first {
-            let frame =
-                InputFrame { wants_keyframe: self.wants_keyframe, ..self.predictor.input_frame(first, self.ack) };
+        if let Some(frame) = self.predictor.message(first, self.ack) {
+            let frame = InputFrame { wants_keyframe: self.wants_keyframe, ..frame };
             let mut message = Vec::new();
             self.codec.encode(&frame, &mut message);
             outbox.push_back(message);
