@@ -344,7 +344,7 @@ impl ShardSetup {
     fn tick(&self, room: &mut RoomHandle, deadline_ns: u64, scratch: &mut Scratch, closing: &mut Vec<Closing>) {
         let start_ns = self.clock.now_ns();
         let cpu_start_ns = room.budget.is_suspect().then(thread_cpu_ns);
-        room.guarded(&mut self.context(start_ns, scratch), closing, RoomHandle::context);
+        room.guarded(&mut self.context(start_ns, scratch), closing, RoomHandle::turn);
         let turn_ns = self.clock.now_ns().saturating_sub(start_ns);
         room.budget.took(turn_ns, cpu_start_ns.map(|start_ns| thread_cpu_ns().saturating_sub(start_ns)));
         scratch.tally.ticked(start_ns.saturating_sub(deadline_ns), turn_ns, self.is_slow_lane);
@@ -352,6 +352,10 @@ impl ShardSetup {
             && self.reports.try_send(Report::Room { room: room.id, summary }).is_ok()
         {
             room.reported = summary;
+        }
+        for address in room.diverged.drain(..) {
+            // A report that the queue does not take is lost: the client may come back without a wait this time.
+            let _ = self.reports.try_send(Report::Diverged { room: room.id, address });
         }
         while let Some(autopsy) = room.poll_autopsy() {
             // An autopsy that the queue does not take is lost: the next incident shows the same.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tickwire::client::EventUpdate;
 use tickwire::link::LinkProfile;
 use tickwire::{Event, Game, Input, Leave, Rng, Rules, Seat, State, Step, Table};
+use tickwire_bench::plant::plant;
 
 /// Ticks that a gun takes to load.
 const LOADING_TICKS: u8 = 3;
@@ -145,4 +146,33 @@ fn an_event_over_a_breaking_link_is_reported_at_most_once_and_not_cancelled_if_i
     }
     assert!(certain > 5_000 && cancelled > 0, "{certain} shots away from any cut, {cancelled} cancelled");
     assert!(uncertain > 0, "no shot was lost with its connection");
+}
+
+#[test]
+fn an_event_in_a_message_whose_world_is_refused_is_reported_all_the_same_and_not_cancelled() {
+    let mut refused = 0;
+    for seed in seeds(24) {
+        let mut play: Play<Salute> = Play::new(seed, 3, LinkProfile { latency_ms: 120, ..LinkProfile::default() });
+        let (mut dice, mut heard): (Rng, [Heard; 3]) = (Rng::new(seed), Default::default());
+        let mut fired = Vec::new();
+        for tick in 1..=20 * 30_u32 {
+            play.run_ticks(1);
+            fired.extend(play.events.iter().map(|(_, shot)| *shot));
+            for (client, heard) in play.clients.iter_mut().zip(&mut heard) {
+                std::iter::from_fn(|| client.session.poll_event()).for_each(|update| heard.hear(&update));
+            }
+            // A client that is wrong more often is told to connect anew.
+            if [150, 300].contains(&tick) {
+                plant(&mut play.clients[0].session, &mut dice).expect("a world has fields");
+            }
+        }
+        let stats = play.clients[0].session.stats();
+        refused += stats.hash_mismatches;
+        assert_eq!(stats.welcomes, 1, "seed {seed}: the client was never closed");
+        for shot in fired.iter().filter(|shot| (90..18 * 30).contains(&shot.tick)) {
+            let word = heard[0].shots.get(shot).map(|(_, stands)| *stands);
+            assert_eq!(word, Some(true), "seed {seed}: {shot:?} was fired");
+        }
+    }
+    assert!(refused > 10, "{refused} messages were refused");
 }

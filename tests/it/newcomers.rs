@@ -2,6 +2,7 @@
 //! once, and the bytes that the other members receive do not depend on it.
 
 use crate::harness::visible_world;
+use crate::pauses::{Press, Sparse};
 use crate::sections::Both;
 use std::collections::BTreeSet;
 use tickwire::input::{Ack, InputCodec, InputFrame};
@@ -11,7 +12,7 @@ use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::replication::SectionHead;
 use tickwire::state::Schema;
 use tickwire::wire::Reader;
-use tickwire::{Game, Rng, Seat, Tick};
+use tickwire::{Game, Leave, Rng, Rules, Seat, State, Step, Table, Tick};
 use tickwire_games::{Arena, Crowd};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
@@ -234,4 +235,89 @@ fn fall_behind_by_themselves<G: Game>() {
 fn a_member_on_a_baseline_of_its_own_waits_one_tick_at_the_most_and_delays_no_member_that_keeps_up() {
     fall_behind_by_themselves::<Crowd>();
     fall_behind_by_themselves::<Arena>();
+}
+
+/// The ticks in which a room of `members` published priors, out of 60 seconds.
+fn publications<G: Game>(members: u8) -> Vec<u32> {
+    let (schema, mut room) = (Schema::of::<G>(), room::<G>());
+    let mut guests: Vec<Guest<'_, G>> =
+        (1..=members).map(|number| Guest::enter(&mut room, &schema, number, None)).collect();
+    let mut published = Vec::new();
+    for tick in 1..=60 * G::RULES.tick_rate_hz {
+        // The first member alone plays: the world is the same however many others watch it.
+        guests.iter_mut().enumerate().for_each(|(index, guest)| guest.say(&mut room, index == 0));
+        room.tick();
+        for (index, guest) in guests.iter_mut().enumerate() {
+            let heard = guest.hear_unless_it_waits(&mut room);
+            if index == 0 && heard.is_some_and(|heard| heard.age > 0 && heard.has_priors) {
+                published.push(tick);
+            }
+        }
+    }
+    published
+}
+
+#[test]
+fn a_game_of_sparse_snapshots_learns_priors() {
+    assert!(!publications::<Sparse>(4).is_empty());
+}
+
+/// Lamps that everyone sees, and a note of its own for each seat.
+#[derive(State, Clone, Default)]
+struct Theatre {
+    lamps: Table<Lamp>,
+    #[state(only = owner)]
+    notes: Table<PrivateNote>,
+}
+
+#[derive(State, Clone, Default)]
+struct Lamp {
+    lit: bool,
+}
+
+#[derive(State, Clone, Default)]
+struct PrivateNote {
+    #[state(owner)]
+    seat: Option<Seat>,
+    text: [u8; 8],
+}
+
+impl Game for Theatre {
+    type Input = Press;
+    type Event = ();
+    type Options = ();
+    const RULES: Rules = Rules::new("theatre", 30).seats(9);
+
+    fn new((): &()) -> Self {
+        let mut theatre = Self::default();
+        for _ in 0..24 {
+            theatre.lamps.insert(Lamp::default());
+        }
+        theatre
+    }
+
+    fn join(&mut self, seat: Seat) {
+        self.notes.insert(PrivateNote { seat: Some(seat), ..PrivateNote::default() });
+    }
+
+    fn leave(&mut self, seat: Seat, _: Leave) {
+        self.notes.retain(|_, note| note.seat != Some(seat));
+    }
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        let now = tick.now().0;
+        for (number, lamp) in (0..).zip(self.lamps.values_mut()) {
+            lamp.lit ^= Rng::new(u64::from(now) << 8 | number).one_in(12);
+        }
+        for note in self.notes.values_mut() {
+            note.text = Rng::new(now.into()).next_u64().to_le_bytes();
+        }
+    }
+}
+
+#[test]
+fn private_worlds_of_others_change_neither_when_priors_are_published_nor_what_they_say() {
+    let alone = publications::<Theatre>(1);
+    assert!(!alone.is_empty());
+    assert_eq!(publications::<Theatre>(9), alone);
 }

@@ -2,6 +2,7 @@
 //! the end, and no command is lost or executed twice.
 
 use crate::sessions::seeds;
+use tickwire::client::LinkState;
 use tickwire::link::LinkProfile;
 use tickwire::{Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step};
 use tickwire_bench::harness::{Pause, Play};
@@ -16,7 +17,7 @@ const RECOVERY_MS: u32 = 1_000;
 const LEAD_TICKS: i64 = 4;
 
 #[derive(Input, Clone, Copy, Default, PartialEq)]
-struct Press {
+pub(crate) struct Press {
     /// A command: not repeated when the next input is late.
     #[input(once)]
     pressed: bool,
@@ -26,7 +27,7 @@ struct Press {
 }
 
 #[derive(State, Clone, Default)]
-struct Counter {
+pub(crate) struct Counter {
     #[state(owner)]
     seat: Option<Seat>,
     presses: u16,
@@ -38,7 +39,7 @@ macro_rules! counting_game {
     ($name:ident, $text:literal, $mode:expr) => {
         /// Counts each player's commands.
         #[derive(State, Clone, Default)]
-        struct $name {
+        pub(crate) struct $name {
             counters: tickwire::Table<Counter>,
         }
 
@@ -66,6 +67,10 @@ macro_rules! counting_game {
                     counter.presses += u16::from(input.pressed);
                     counter.at = counter.at.saturating_add_signed(i16::from(input.stick));
                 }
+            }
+
+            fn bot(&self, _: Seat, dice: &mut Rng) -> Press {
+                Press { pressed: dice.one_in(5), stick: dice.below(3) as i8 - 1 }
             }
         }
 
@@ -115,6 +120,7 @@ fn play_through_a_pause<G: Counting>(seed: u64, kind: Pause) {
     let link = LinkProfile { latency_ms: dice.below(120), jitter_ms: dice.below(20), ..LinkProfile::default() };
     let pause_ms = 300 + dice.below(9_700);
     let mut play: Play<G> = Play::new(seed, 2, link);
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Press::default()));
     let mut hands: Vec<Hands> =
         (0..2).map(|_| Hands { dice: Rng::new(dice.next_u64()), inputs: 0, presses: 0, stops: false }).collect();
     let run = |play: &mut Play<G>, hands: &mut Vec<Hands>, milliseconds: u32| {
@@ -203,4 +209,43 @@ fn a_pause_of_the_server_costs_what_it_lasts() {
 #[test]
 fn a_pause_of_the_server_costs_what_it_lasts_in_lockstep() {
     play_through_pauses::<Stepped>(Pause::Server);
+}
+
+#[test]
+fn the_state_of_the_link_says_in_time_what_is_going_on() {
+    let mut play: Play<Snapped> = Play::new(7, 2, LinkProfile { latency_ms: 40, ..LinkProfile::default() });
+    let state = |play: &Play<Snapped>| play.clients[0].session.link_state(play.now_us());
+    play.run_seconds(3);
+    assert_eq!(state(&play), LinkState::Fine);
+    play.pause(Pause::Network, 0, 3_000);
+    for (milliseconds, expected) in [(800, "fine"), (1_500, "quiet"), (2_500, "silent"), (3_300, "fine")] {
+        while play.now_us() < 3_000_000 + milliseconds * 1_000 {
+            play.run_ticks(1);
+        }
+        let is_so = match state(&play) {
+            LinkState::Fine => expected == "fine",
+            LinkState::Quiet { silence_us } => expected == "quiet" && (1_000_000..2_000_000).contains(&silence_us),
+            LinkState::Silent { silence_us } => expected == "silent" && (2_000_000..3_000_000).contains(&silence_us),
+            _ => false,
+        };
+        assert!(is_so, "{milliseconds} ms after the network stood still: {:?}, and not {expected}", state(&play));
+    }
+    play.set_reachable(0, false);
+    assert_eq!(state(&play), LinkState::Unreachable);
+    play.set_reachable(0, true);
+    play.cut(0);
+    assert!(matches!(state(&play), LinkState::Reconnecting { .. }), "{:?}", state(&play));
+    play.run_seconds(2);
+    assert_eq!(state(&play), LinkState::Fine);
+}
+
+#[test]
+fn own_things_are_not_played_ahead_for_long_without_news() {
+    let mut play: Play<Snapped> = Play::new(7, 2, LinkProfile { latency_ms: 40, ..LinkProfile::default() });
+    play.run_seconds(3);
+    let made = play.clients[0].session.predicted_tick();
+    play.pause(Pause::Network, 0, 3_000);
+    play.run_seconds(2);
+    let ahead = play.clients[0].session.predicted_tick().since(made);
+    assert!((10..=18).contains(&ahead), "{ahead} ticks without news at 30 Hz");
 }

@@ -8,7 +8,7 @@ use crate::lobby::RoomId;
 use crate::mailbox::NewConnection;
 use crate::metrics::{Metrics, Side};
 use crate::room::{Autopsy, Summary};
-use crate::websocket::address::Counted;
+use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::{put_close, put_close_answer, put_message};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +23,8 @@ pub(crate) struct RoomHandle {
     pub(super) failed: bool,
     pub(super) rate_hz: u32,
     pub(super) budget: TickBudget,
+    /// Addresses of clients that were closed because their worlds keep differing, and that are not reported yet.
+    pub(super) diverged: Vec<Option<AddressKey>>,
     room: Box<dyn DynRoom>,
     connections: Vec<Connection>,
     ticks: u64,
@@ -31,7 +33,7 @@ pub(crate) struct RoomHandle {
 impl RoomHandle {
     pub(super) fn new(id: RoomId, rate_hz: u32, room: Box<dyn DynRoom>) -> Self {
         let (reported, budget, connections) = (Summary::default(), TickBudget::of(rate_hz), Vec::new());
-        Self { id, reported, failed: false, rate_hz, budget, room, connections, ticks: 0 }
+        Self { id, reported, failed: false, rate_hz, budget, diverged: Vec::new(), room, connections, ticks: 0 }
     }
 
     /// Runs `work` on the room. If it panics, the room is over, and nothing else is.
@@ -53,7 +55,7 @@ impl RoomHandle {
     }
 
     /// The course of one tick: every socket is read, the room ticks, every socket is written.
-    pub(super) fn context(&mut self, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
+    pub(super) fn turn(&mut self, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
         let room = &mut *self.room;
         for connection in &mut self.connections {
             connection.read(room, context);
@@ -79,6 +81,9 @@ impl RoomHandle {
         let room = &mut *self.room;
         for connection in self.connections.extract_if(.., |connection| connection.end.is_some()) {
             room.lost(connection.member);
+            if connection.end == Some(End::Close(CloseCode::Diverged)) {
+                self.diverged.push(connection.counted.address);
+            }
             say_goodbye(connection, context.metrics, context.now_us, closing);
         }
     }

@@ -24,7 +24,7 @@ pub(super) struct TickBudget {
     long_turns: u64,
     /// Turns for which CPU time is still to be read.
     suspected_turns: u64,
-    /// Turns one after another at which the room was not slow.
+    /// Consecutive turns after which the room was not slow.
     good_turns: u64,
     /// Times that the room was moved to the slow lane.
     moves: u32,
@@ -63,7 +63,7 @@ impl TickBudget {
         self.good_turns = if self.is_slow() { 0 } else { self.good_turns + 1 };
     }
 
-    /// Whether the room delays others so much that it has to move to where it cannot.
+    /// Whether the room delays others so much that it has to move to the slow lane, where it cannot delay them.
     pub(super) const fn is_slow(&self) -> bool {
         self.long_turns >= LONG_TURNS_MAX
     }
@@ -102,11 +102,11 @@ mod tests {
     /// Makes turns the way a shard does until `until` holds, 30,000 at the most, and returns how many it took.
     fn turns_until(
         budget: &mut TickBudget,
-        context: impl Fn(u64) -> (u64, u64),
+        turn: impl Fn(u64) -> (u64, u64),
         until: impl Fn(&TickBudget) -> bool,
     ) -> Option<u64> {
         (0..30_000).find(|number| {
-            let (turn_ns, cpu_ns) = context(*number);
+            let (turn_ns, cpu_ns) = turn(*number);
             budget.took(turn_ns, budget.is_suspect().then_some(cpu_ns));
             until(budget)
         })
@@ -126,7 +126,7 @@ mod tests {
         let mut budget = TickBudget::of(RATE_HZ);
         assert_eq!(turns_until(&mut budget, |_| (100 * LONG_NS, SHORT_NS), TickBudget::is_slow), None);
         // Now and then the whole host stands still.
-        let spikes = |context: u64| (if context.is_multiple_of(50) { 500 * LONG_NS } else { SHORT_NS }, SHORT_NS);
+        let spikes = |turn: u64| (if turn.is_multiple_of(50) { 500 * LONG_NS } else { SHORT_NS }, SHORT_NS);
         assert_eq!(turns_until(&mut TickBudget::of(RATE_HZ), spikes, TickBudget::is_slow), None);
     }
 
@@ -142,8 +142,8 @@ mod tests {
     #[test]
     fn a_room_that_is_much_too_slow_every_other_turn_is_slow_and_one_that_stalls_now_and_then_is_not() {
         let every = |period: u64| {
-            move |context: u64| {
-                let ns = if context.is_multiple_of(period) { 10 * LONG_NS } else { SHORT_NS };
+            move |turn: u64| {
+                let ns = if turn.is_multiple_of(period) { 10 * LONG_NS } else { SHORT_NS };
                 (ns, ns)
             }
         };
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_comes_back_when_it_has_behaved_and_later_each_time() {
+    fn a_room_comes_back_when_it_has_kept_within_its_budget_and_later_each_time() {
         let mut budget = TickBudget::of(RATE_HZ);
         let mut stays = Vec::new();
         for _ in 0..10 {
@@ -176,8 +176,8 @@ mod tests {
         budget.moved_away();
         assert_eq!(turns_until(&mut budget, |_| (LONG_NS, LONG_NS), TickBudget::has_recovered), None);
         // The room is good for four seconds of five.
-        let relapses = |context: u64| {
-            let ns = if context % (5 * SECOND_TURNS) < SECOND_TURNS { 10 * LONG_NS } else { SHORT_NS };
+        let relapses = |turn: u64| {
+            let ns = if turn % (5 * SECOND_TURNS) < SECOND_TURNS { 10 * LONG_NS } else { SHORT_NS };
             (ns, ns)
         };
         assert_eq!(turns_until(&mut budget, relapses, TickBudget::has_recovered), None);

@@ -1,4 +1,4 @@
-//! The deadlines of ticks: exactly as many a second as the rate says for ever, however coarse the clock is.
+//! The deadlines of ticks: their number per second is exactly the rate, for ever, however coarse the clock is.
 
 use crate::limits::{DEBT_TICKS_MAX, PHASES};
 

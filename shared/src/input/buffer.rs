@@ -137,6 +137,7 @@ impl<I: Input> InputBuffer<I> {
 mod tests {
     use super::*;
     use crate::input::ViewAge;
+    use alloc::vec::Vec;
 
     fn buffer() -> (InputBuffer<u8Input>, InputCodec<u8Input>) {
         (InputBuffer::default(), InputCodec::new())
@@ -204,6 +205,37 @@ mod tests {
         }
         assert_eq!(buffer.newest(), None);
         assert_eq!(buffer.insert(Tick(7), press(2), Tick(100), &codec), InputArrival::Late);
-        assert_eq!(buffer.take(Tick(100), &codec), (held(2), false));
+        // Its command has yet to be executed.
+        assert_eq!(buffer.take(Tick(100), &codec), (press(2), false));
+        assert_eq!(buffer.take(Tick(101), &codec), (held(2), false));
+    }
+
+    #[test]
+    fn commands_that_come_late_are_executed_once_each_in_their_order() {
+        let (mut buffer, codec) = buffer();
+        for (tick, input) in [(3, press(1)), (4, held(2)), (5, press(3)), (5, press(3)), (4, press(9))] {
+            assert_eq!(buffer.insert(Tick(tick), input, Tick(10), &codec), InputArrival::Late);
+        }
+        let commands: Vec<u8> = (10..16).map(|tick| buffer.take(Tick(tick), &codec).0.input.command).collect();
+        assert_eq!(commands, [1, 3, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_late_command_waits_while_the_tick_has_a_command_of_its_own() {
+        let (mut buffer, codec) = buffer();
+        buffer.insert(Tick(5), press(1), Tick(10), &codec);
+        buffer.insert(Tick(10), press(2), Tick(10), &codec);
+        let commands: Vec<u8> = (10..13).map(|tick| buffer.take(Tick(tick), &codec).0.input.command).collect();
+        assert_eq!(commands, [2, 1, 0]);
+    }
+
+    #[test]
+    fn late_commands_are_bounded() {
+        let (mut buffer, codec) = buffer();
+        for tick in 0..1_000 {
+            buffer.insert(Tick(tick), press(1), Tick(2_000), &codec);
+        }
+        let executed = (2_000..4_000).filter(|tick| buffer.take(Tick(*tick), &codec).0.input.command > 0).count();
+        assert!(executed <= LEN, "{executed} commands");
     }
 }

@@ -169,7 +169,6 @@ impl InterpolationBuffer {
         self.kept.push_back(slot);
     }
 
-    /// Learns from an arrival how late snapshots are, and which delay they need.
     /// Looks at a snapshot after a pause: true while it is not known whether the server's time stood still. Snapshots
     /// that were on their way come all at once, each prompter than the one before; then they come evenly, as promptly as
     /// before the pause, or later by the ticks that the server has given up.
@@ -205,6 +204,7 @@ impl InterpolationBuffer {
         }
     }
 
+    /// Learns from an arrival how late snapshots are, and which delay they need.
     fn judge(&mut self, tick: Tick, newest: Tick, observed: f64, now_us: u64) {
         if self.settle_after_pause(observed, now_us) {
             return;
@@ -354,6 +354,7 @@ impl InterpolationBuffer {
 mod tests {
     use super::*;
     use crate::link::{Link, LinkProfile};
+    use alloc::vec::Vec;
 
     const SETTLED_US: u64 = 5_000_000;
 
@@ -371,7 +372,7 @@ mod tests {
             }
             while let Some(message) = link.poll(now_us) {
                 let tick = Tick(u32::from_le_bytes(message.try_into().unwrap()));
-                interpolation.push(&Snapshot { tick, tables: alloc::vec::Vec::new() }, now_us);
+                interpolation.push(&Snapshot { tick, tables: Vec::new() }, now_us);
             }
             interpolation.advance(now_us);
             if now_us > SETTLED_US {
@@ -413,5 +414,52 @@ mod tests {
         let (interpolation, ..) = play(tunnels, 60);
         assert!(interpolation.delay_ticks() < 4.0, "{} ticks", interpolation.delay_ticks());
         assert!(interpolation.stood_still() > 0, "no snapshot came for seconds, and the buffer reports it");
+    }
+
+    /// What is told of a pause of a second: each answer, in the snapshots after it. Either the network stands still and
+    /// what was sent comes all at once, or the server stands still and goes on with the next tick.
+    fn after_a_pause(server_stands_still: bool) -> Vec<AfterPause> {
+        let tick_us = 33_333_u64;
+        let mut interpolation = InterpolationBuffer::new(tick_us as f64);
+        let mut answers = Vec::new();
+        let pause = 3_000_000..4_000_000;
+        let mut waiting = Vec::new();
+        let mut tick = Tick(0);
+        for now_us in (0..8_000_000).step_by(tick_us as usize) {
+            let is_pause = pause.contains(&now_us);
+            if !(is_pause && server_stands_still) {
+                tick = tick.next();
+                waiting.push(tick);
+            }
+            if is_pause {
+                continue;
+            }
+            for tick in waiting.drain(..) {
+                interpolation.push(&Snapshot { tick, tables: Vec::new() }, now_us);
+                if now_us > pause.end {
+                    answers.push(interpolation.after_pause());
+                }
+            }
+            interpolation.advance(now_us);
+        }
+        answers
+    }
+
+    #[test]
+    fn a_pause_of_the_network_is_over_when_the_messages_are_as_prompt_as_before() {
+        let answers = after_a_pause(false);
+        assert!(answers.iter().all(|answer| !matches!(answer, AfterPause::StoodStill { .. })), "{answers:?}");
+        assert!(answers[40..].iter().all(|answer| *answer == AfterPause::Past), "{answers:?}");
+    }
+
+    #[test]
+    fn that_the_servers_time_stood_still_is_said_once_and_soon() {
+        let answers = after_a_pause(true);
+        let said: Vec<_> = (0..).zip(&answers).filter(|(_, answer)| **answer != AfterPause::Past).collect();
+        let told = said.iter().filter(|(_, answer)| matches!(answer, AfterPause::StoodStill { .. })).count();
+        assert_eq!(told, 1, "{answers:?}");
+        let (at, AfterPause::StoodStill { ticks }) = said[said.len() - 1] else { panic!("{answers:?}") };
+        assert!(at < 10, "after {at} snapshots");
+        assert!((ticks - 30.0).abs() < 1.5, "the server stood still for 30 ticks, said were {ticks}");
     }
 }

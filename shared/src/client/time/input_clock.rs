@@ -392,4 +392,34 @@ mod tests {
         assert_eq!(median(72, 100), median(10, 20), "12 s after the change back");
         assert_eq!(run.jumps_after(5.0), 0, "{:?}", run.jumps);
     }
+
+    #[test]
+    fn a_wrong_first_guess_is_mended_within_a_second() {
+        for start in [0.0, 3.0, 6.0, 12.0] {
+            let leads: Vec<i64> = run(start, link(60, 5, 0), 3).into_iter().map(|(lead, _)| lead).collect();
+            assert!(leads[40..].iter().all(|lead| (0..=3).contains(lead)), "started at {start}: {leads:?}");
+        }
+    }
+
+    #[test]
+    fn a_pause_of_the_server_puts_the_clock_back_by_as_much_and_leaves_the_lead_as_it_was() {
+        let (tick_us, trip_us) = (33_333_u64, 60_000);
+        let mut clock = InputClock::new(tick_us as f64);
+        clock.set(TickTime(4.0), 0, trip_us);
+        let play = |clock: &mut InputClock, from: u32, until: u32, still: u64| {
+            for tick in from..until {
+                let now_us = (u64::from(tick) + still) * tick_us;
+                let newest = clock.tick_at(now_us - now_us.min(trip_us)).tick();
+                clock.observe(newest, Tick(tick), now_us, trip_us);
+            }
+        };
+        play(&mut clock, 1, 300, 0);
+        let ahead = clock.tick_at(300 * tick_us) - TickTime(300.0);
+        clock.shift_back(30.0);
+        let after = clock.tick_at(330 * tick_us) - TickTime(300.0);
+        assert!((after - ahead).abs() < 0.1, "ahead by {after} ticks, before by {ahead}");
+        play(&mut clock, 300, 330, 30);
+        let later = clock.tick_at(360 * tick_us) - TickTime(330.0);
+        assert!((later - ahead).abs() < 1.0, "ahead by {later} ticks a second later, before by {ahead}");
+    }
 }
