@@ -22,6 +22,11 @@ pub struct Config {
     /// Folder for autopsies, the reports on clients whose worlds differ from the server's; `None` to write none.
     /// Default: `tickwire-autopsies` in the system's folder for temporary files.
     pub autopsies: Option<PathBuf>,
+    /// Headers of a request; a request with more is answered with 431. 32 to 1,000, default 100.
+    pub request_headers_max: usize,
+    /// Bytes of a request's head; a larger head is answered with 431. 8,192 to 1,048,576, default 32,768: a browser may
+    /// send the cookies of a whole domain.
+    pub request_head_bytes_max: usize,
 }
 
 impl Default for Config {
@@ -32,6 +37,8 @@ impl Default for Config {
             shards: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             origins: Vec::new(),
             autopsies: Some(std::env::temp_dir().join("tickwire-autopsies")),
+            request_headers_max: 100,
+            request_head_bytes_max: 32_768,
         }
     }
 }
@@ -41,7 +48,7 @@ impl Config {
     #[must_use]
     pub fn on_free_ports() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { listen: any, admin_listen: Some(any), shards: 1, origins: Vec::new(), autopsies: None }
+        Self { listen: any, admin_listen: Some(any), shards: 1, autopsies: None, ..Self::default() }
     }
 }
 
@@ -92,6 +99,10 @@ pub struct Settings {
     pub origins: Option<Vec<String>>,
     /// [`Config::autopsies`].
     pub autopsies: Option<AutopsyFolder>,
+    /// [`Config::request_headers_max`].
+    pub request_headers_max: Option<usize>,
+    /// [`Config::request_head_bytes_max`].
+    pub request_head_bytes_max: Option<usize>,
 }
 
 /// The reason for which a configuration file could not be used.
@@ -137,6 +148,8 @@ impl Settings {
             shards: self.shards.or(fallback.shards),
             origins: self.origins.or(fallback.origins),
             autopsies: self.autopsies.or(fallback.autopsies),
+            request_headers_max: self.request_headers_max.or(fallback.request_headers_max),
+            request_head_bytes_max: self.request_head_bytes_max.or(fallback.request_head_bytes_max),
         }
     }
 
@@ -150,6 +163,8 @@ impl Settings {
             shards: self.shards.unwrap_or(default.shards),
             origins: self.origins.unwrap_or(default.origins),
             autopsies: self.autopsies.map_or(default.autopsies, |folder| folder.0),
+            request_headers_max: self.request_headers_max.unwrap_or(default.request_headers_max),
+            request_head_bytes_max: self.request_head_bytes_max.unwrap_or(default.request_head_bytes_max),
         }
     }
 }
@@ -165,6 +180,16 @@ mod tests {
         let config = command_line.or(file).into_config();
         assert_eq!(config.listen, SocketAddr::from(([0, 0, 0, 0], 80)));
         assert_eq!((config.admin_listen, config.shards), (None, 1));
+    }
+
+    #[test]
+    fn the_limits_of_a_request_head_are_settings_with_defaults() {
+        let config = Settings::default().into_config();
+        assert_eq!((config.request_headers_max, config.request_head_bytes_max), (100, 32_768));
+        let file: Settings = toml::from_str("request_headers_max = 40\nrequest_head_bytes_max = 9000").unwrap();
+        let command_line = Settings { request_headers_max: Some(50), ..Settings::default() };
+        let config = command_line.or(file).into_config();
+        assert_eq!((config.request_headers_max, config.request_head_bytes_max), (50, 9_000));
     }
 
     #[test]

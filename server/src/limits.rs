@@ -1,13 +1,15 @@
 //! Every bound of the server in one place: name, unit, reason. Bounds of messages are in [`tickwire::limits`].
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
 
-/// Bytes of a request's head; a larger head is answered with 431. This is the smallest limit that hyper accepts.
-pub const REQUEST_HEAD_BYTES_MAX: usize = 8_192;
+/// Range of the setting for the bytes of a request's head. Its lower end is the smallest limit that hyper accepts; its
+/// upper end bounds the memory that pending connections take.
+pub const REQUEST_HEAD_BYTES: RangeInclusive<usize> = 8_192..=1_048_576;
 
-/// Headers of a request; a request with more is answered with 431.
-pub const REQUEST_HEADERS_MAX: usize = 32;
+/// Range of the setting for the headers of a request. Browsers and proxies together send up to about thirty.
+pub const REQUEST_HEADERS: RangeInclusive<usize> = 32..=1_000;
 
 /// Time within which a request's head has to be complete. An idle connection is closed after the same time.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -94,6 +96,23 @@ pub const MATCHES_PER_MINUTE: u32 = 20;
 /// codes.
 pub const FAILED_LOOKUPS_PER_MINUTE: u32 = 10;
 
+/// Rooms' codes that the caller of a quick match may name as those that it does not want (400).
+pub const AVOIDED_ROOMS_MAX: usize = 16;
+
+/// Refusals of a foreign origin per minute that are logged. Every page of a misconfigured site is refused, and the log
+/// must not grow with its visitors.
+pub const ORIGIN_WARNINGS_PER_MINUTE: u32 = 10;
+
+/// Time after a client was closed with 4011 for which its address may not enter that room again (4006). Each further
+/// 4011 doubles the time. The first one is short, because an honest client may differ once.
+pub const DIVERGED_WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// The longest of these times.
+pub const DIVERGED_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Time after the last 4011 of an address in a room after which the earlier ones do not count any more.
+pub const DIVERGED_MEMORY: Duration = Duration::from_secs(300);
+
 /// Addresses whose usage is remembered per limit. This bounds the memory that a flood from many addresses takes.
 pub const ADDRESSES_MAX: usize = 65_536;
 
@@ -101,8 +120,9 @@ pub const ADDRESSES_MAX: usize = 65_536;
 /// strangers.
 pub const CODE_REST: Duration = Duration::from_secs(3_600);
 
-/// Time for which a quick match keeps a seat for a player that was sent there.
-pub const SEAT_RESERVATION: Duration = Duration::from_secs(5);
+/// Time for which a quick match keeps a seat for a player that was sent there. Over a slow link a page may need several
+/// seconds for its files and its handshake.
+pub const SEAT_RESERVATION: Duration = Duration::from_secs(15);
 
 /// Seconds for which the seat of a player whose connection is lost is held.
 pub const HELD_SEAT_SECONDS: u32 = 30;
@@ -232,6 +252,9 @@ const _: () = assert!(
     READ_BUFFER_BYTES >= CLIENT_MESSAGE_BYTES_MAX + 14,
     "the largest message fits into the read buffer with its frame head"
 );
+const _: () =
+    assert!(SEAT_RESERVATION.as_secs() < EMPTY_SECONDS as u64, "the room still exists when the player arrives");
+const _: () = assert!(DIVERGED_WAIT_MAX.as_secs() < DIVERGED_MEMORY.as_secs(), "a wait ends before it is forgotten");
 const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a late room works off its debt in steps");
 const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn alone moves no room to the slow lane");
 const _: () = assert!(SLOW_LANE_SECONDS_MIN <= SLOW_LANE_SECONDS_MAX, "a stay is doubled up to the longest one");

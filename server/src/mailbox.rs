@@ -3,7 +3,7 @@
 use crate::games::{OfferedGame, RoomPlan};
 use crate::lobby::RoomId;
 use crate::room::{Autopsy, Summary};
-use crate::websocket::address::Counted;
+use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
 use std::fmt;
 use std::net::TcpStream;
@@ -29,6 +29,8 @@ pub(crate) enum Report {
     Gone { room: RoomId },
     /// The world of a client in a room differed from the server's.
     Differed { room: RoomId, autopsy: Box<Autopsy> },
+    /// A client in a room was closed because its world keeps differing (4011); `address` is the one that limits see.
+    Diverged { room: RoomId, address: Option<AddressKey> },
 }
 
 /// A connection whose hello was accepted, on its way to the shard of its room.

@@ -44,6 +44,12 @@ struct Serve {
     /// temporary files].
     #[arg(long, env = "TICKWIRE_AUTOPSIES", value_name = "FOLDER")]
     autopsies: Option<AutopsyFolder>,
+    /// Headers that a request may have, 32 to 1000 [default: 100].
+    #[arg(long, env = "TICKWIRE_REQUEST_HEADERS_MAX", value_name = "N")]
+    request_headers_max: Option<usize>,
+    /// Bytes that the head of a request may have, 8192 to 1048576 [default: 32768].
+    #[arg(long, env = "TICKWIRE_REQUEST_HEAD_BYTES_MAX", value_name = "BYTES")]
+    request_head_bytes_max: Option<usize>,
     /// TOML file with any of these settings; the command line and the environment take precedence over it.
     #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -68,8 +74,11 @@ fn run(serve: Serve) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&serve.log).with_context(|| format!("--log {} is not a filter", serve.log))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
     let file = serve.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
-    let Serve { listen, admin_listen, shards, origins, autopsies, .. } = serve;
-    let config = Settings { listen, admin_listen, shards, origins, autopsies }.or(file).into_config();
+    let Serve { listen, admin_listen, shards, origins, autopsies, request_headers_max, request_head_bytes_max, .. } =
+        serve;
+    let settings =
+        Settings { listen, admin_listen, shards, origins, autopsies, request_headers_max, request_head_bytes_max };
+    let config = settings.or(file).into_config();
     let signals = Signals::listen()?;
     macro_rules! offer {
         ($($game:ty),*) => { Server::new(config)$(.game::<$game>())* };

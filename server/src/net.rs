@@ -7,6 +7,7 @@ mod admin;
 mod answer;
 mod api;
 mod autopsies;
+mod diverged;
 mod forwarded;
 mod handshake;
 mod hello;
@@ -24,9 +25,10 @@ use crate::lobby::{Directory, Place};
 use crate::mailbox::{Command, Report, ShardLink};
 use crate::metrics::Metrics;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
-use crate::websocket::rate::{AddressQuota, Quota};
+use crate::websocket::rate::{AddressQuota, Quota, Usage};
 use autopsies::Autopsies;
-use std::cell::RefCell;
+use diverged::DivergedWaits;
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -68,6 +70,10 @@ struct Net {
     room_quota: RefCell<AddressQuota>,
     match_quota: RefCell<AddressQuota>,
     lookup_quota: RefCell<AddressQuota>,
+    /// Warnings about origins that were refused.
+    origin_warnings: Cell<Usage>,
+    /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
+    diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
 }
 
@@ -109,10 +115,15 @@ async fn accept(net: Rc<Net>, listener: TcpListener) {
 
 async fn hear_shards(net: Rc<Net>, mut reports: Receiver<Report>) {
     while let Some(report) = reports.recv().await {
+        let now_us = net.setup.clock.now_us();
         let mut directory = net.directory.borrow_mut();
         match report {
-            Report::Room { room, summary } => directory.update(room, summary),
-            Report::Gone { room } => directory.close(room, net.setup.clock.now_us()),
+            Report::Room { room, summary } => directory.update(room, summary, now_us),
+            Report::Gone { room } => directory.close(room, now_us),
+            Report::Diverged { room, address } => {
+                net.diverged.borrow_mut().closed(room, address, now_us);
+                continue;
+            }
             Report::Differed { room, autopsy } => {
                 // An autopsy is written on a thread of its own; nothing waits for it.
                 drop(net.autopsies.keep(room, autopsy));
@@ -139,6 +150,7 @@ async fn do_chores(net: Rc<Net>) {
         for quota in [&net.room_quota, &net.match_quota, &net.lookup_quota] {
             quota.borrow_mut().forget_untouched(now_us);
         }
+        net.diverged.borrow_mut().forget_old(now_us);
     }
 }
 
@@ -152,6 +164,8 @@ impl Net {
             room_quota: quota(Quota::per_hour(ROOMS_PER_HOUR)),
             match_quota: quota(Quota::per_minute(MATCHES_PER_MINUTE)),
             lookup_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
+            origin_warnings: Cell::default(),
+            diverged: RefCell::default(),
             autopsies: Autopsies::new(setup.config.autopsies.clone()),
             setup,
         }

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
-use crate::limits::{FILE_DESCRIPTORS, LISTEN_BACKLOG, SHARDS_MAX};
+use crate::limits::{FILE_DESCRIPTORS, LISTEN_BACKLOG, REQUEST_HEAD_BYTES, REQUEST_HEADERS, SHARDS_MAX};
 use crate::mailbox::{Command, ShardLink};
 use crate::metrics::Metrics;
 use crate::net::{self, NetIo, NetSetup};
@@ -46,6 +46,12 @@ pub enum StartError {
     /// The number of shards is not 1 to 256.
     #[error("a server has 1 to {SHARDS_MAX} shards, not {0}")]
     Shards(usize),
+    /// The limit of headers per request is out of its range.
+    #[error("request_headers_max has to be {low} to {high}, not {0}", low = REQUEST_HEADERS.start(), high = REQUEST_HEADERS.end())]
+    RequestHeaders(usize),
+    /// The limit of bytes of a request's head is out of its range.
+    #[error("request_head_bytes_max has to be {low} to {high}, not {0}", low = REQUEST_HEAD_BYTES.start(), high = REQUEST_HEAD_BYTES.end())]
+    RequestHeadBytes(usize),
     /// The system refused a thread, or the registration of the signals.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
@@ -83,10 +89,16 @@ impl Server {
     /// Starts the server's threads and returns.
     ///
     /// # Errors
-    /// When an address is taken, a thread cannot be started, or the number of shards is out of range.
+    /// When an address is taken, a thread cannot be started, or a number in the configuration is out of its range.
     pub fn start(self) -> Result<Running, StartError> {
         if !(1..=SHARDS_MAX).contains(&self.config.shards) {
             return Err(StartError::Shards(self.config.shards));
+        }
+        if !REQUEST_HEADERS.contains(&self.config.request_headers_max) {
+            return Err(StartError::RequestHeaders(self.config.request_headers_max));
+        }
+        if !REQUEST_HEAD_BYTES.contains(&self.config.request_head_bytes_max) {
+            return Err(StartError::RequestHeadBytes(self.config.request_head_bytes_max));
         }
         raise_descriptor_limit();
         let (listener, address) = listen(self.config.listen)?;

@@ -4,12 +4,14 @@
 use crate::player::{Player, Witness};
 use crate::socket::{Event, Socket, api, binary, create_room, frame, hello, http};
 use serde_json::json;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tickwire::input::{InputCodec, InputFrame};
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::{ClientControl, Hello};
+use tickwire::message::control::{ClientControl, Hello, Welcome};
+use tickwire::message::evidence::ClientEvidence;
 use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Tick};
 use tickwire_bench::autopsy::explain;
 use tickwire_bench::plant::plant;
@@ -276,6 +278,138 @@ fn the_api_opens_lists_and_finds_rooms_and_refuses_bad_requests() {
     let (status, metrics) = http(admin, "GET", "/metrics", "");
     assert!(status == 200 && metrics.contains("tickwire_"), "{metrics}");
     assert!(!metrics.contains(code), "no code, name or address is a label");
+}
+
+#[test]
+fn a_quick_match_leads_to_none_of_the_rooms_that_the_caller_avoids() {
+    let (_running, address) = start();
+    let found = |avoid: &[&str]| {
+        let wish = json!({ "game": "arena", "avoid": avoid });
+        let (status, room) = api(address, "POST", "/api/match", &wish.to_string());
+        assert_eq!(status, 200, "{room}");
+        room["code"].as_str().expect("a code").to_owned()
+    };
+    let first = found(&[]);
+    assert_eq!(found(&["CCCCCC"]), first, "a room that does not exist may be avoided");
+    let second = found(&[&first]);
+    assert_ne!(second, first);
+    let third = found(&[&second, &first.to_lowercase()]);
+    assert!(third != first && third != second);
+    assert_eq!(found(&["CCCCCC"; 16]).len(), 6);
+    for avoid in [json!("CCCCCC"), json!(["nonsense"]), json!([7]), json!(vec!["CCCCCC"; 17])] {
+        let (status, refused) =
+            api(address, "POST", "/api/match", &json!({ "game": "arena", "avoid": avoid }).to_string());
+        assert_eq!(status, 400, "{refused}");
+        assert!(refused["help"].is_string(), "{refused}");
+    }
+    assert_eq!(api(address, "POST", "/api/match", r#"{"game":"arena","avoids":[]}"#).0, 400, "an unknown field");
+}
+
+/// Sends the head of a request as it is; gives the status and everything that came.
+fn answer_to(address: SocketAddr, head: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    stream.write_all(head.as_bytes()).expect("the head is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, answer)
+}
+
+/// A request for `/healthz` with this many headers, two of which are `Host` and `Connection`.
+fn head_with(headers: usize, more: &str) -> String {
+    let fillers: String = (2..headers).map(|number| format!("x-{number}: 1\r\n")).collect();
+    format!("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fillers}{more}\r\n")
+}
+
+#[test]
+fn the_head_of_a_request_is_bounded_by_the_settings() {
+    let (_running, address) = start();
+    assert_eq!(answer_to(address, &head_with(100, "")).0, 200);
+    assert_eq!(answer_to(address, &head_with(101, "")).0, 431);
+    let cookie = |bytes: usize| format!("cookie: {}\r\n", "c".repeat(bytes));
+    assert_eq!(answer_to(address, &head_with(2, &cookie(30_000))).0, 200);
+    // No byte more than the limit: bytes that the server does not read reset the connection, and its answer is lost.
+    assert_eq!(answer_to(address, &head_with(2, &cookie(40_000))[..32_768]).0, 431);
+    let config = Config { request_headers_max: 40, request_head_bytes_max: 50_000, ..Config::on_free_ports() };
+    let running = Server::new(config).game::<Arena>().start().expect("a free port");
+    assert_eq!(answer_to(running.address(), &head_with(40, &cookie(40_000)).replacen("x-2: 1\r\n", "", 1)).0, 200);
+    assert_eq!(answer_to(running.address(), &head_with(41, "")).0, 431);
+    for config in [
+        Config { request_headers_max: 0, ..Config::on_free_ports() },
+        Config { request_head_bytes_max: 8_191, ..Config::on_free_ports() },
+    ] {
+        assert!(Server::new(config).start().is_err(), "a limit out of its range");
+    }
+}
+
+#[test]
+fn a_slash_at_the_end_of_a_path_makes_no_difference_to_the_api() {
+    let (_running, address) = start();
+    let code = create_room(address, "paddles");
+    for path in ["/api/rooms/", "/healthz/", "/readyz/", &format!("/api/rooms/{code}/"), "/"] {
+        assert_eq!(http(address, "GET", path, "").0, 200, "{path}");
+    }
+    assert_eq!(api(address, "GET", "/api/rooms/", ""), api(address, "GET", "/api/rooms", ""));
+    assert_eq!(api(address, "POST", "/api/rooms/", r#"{"game":"arena"}"#).0, 201);
+    assert_eq!(api(address, "POST", "/api/match/", r#"{"game":"arena"}"#).0, 200);
+    assert_eq!(http(address, "PUT", "/api/rooms/", "").0, 405);
+    for path in ["/api/", "/api/rooms//", "/index.html/"] {
+        assert_eq!(http(address, "GET", path, "").0, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_page_whose_origin_is_not_the_host_learns_both_values_and_the_way_out() {
+    let (_running, address) = start();
+    let head = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nOrigin: https://play.example\r\nConnection: close\r\n\r\n";
+    let (status, answer) = answer_to(address, head);
+    assert_eq!(status, 403);
+    for word in ["https://play.example", "127.0.0.1:8080", "proxy_set_header Host $http_host", "--origin"] {
+        assert!(answer.contains(word), "{word} is not in {answer}");
+    }
+}
+
+/// The close code of a client that disputes its world until the server closes it.
+fn diverge(socket: &mut Socket, welcome: &Welcome) -> Option<u16> {
+    let dispute = ClientEvidence::Dispute { tick: welcome.tick, hashes: vec![1, 2] };
+    socket.send(&binary(&dispute.encode()).repeat(3));
+    socket.close_code()
+}
+
+/// Comes back to a room until it is let in; gives the connection and the number of refusals before.
+fn come_back(address: SocketAddr, hello: &Hello) -> (Socket, Welcome, u32) {
+    let end = Instant::now() + Duration::from_secs(20);
+    let mut refusals = 0;
+    while Instant::now() < end {
+        let mut socket = Socket::open(address);
+        socket.send(&binary(&hello.encode()));
+        match socket.next() {
+            Event::Message(message) => return (socket, Welcome::decode(&message).expect("a welcome"), refusals),
+            Event::Close(4006) => refusals += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("the client was never let in again");
+}
+
+#[test]
+fn a_client_whose_world_keeps_differing_waits_longer_each_time_before_it_may_come_back() {
+    let (_running, address) = start();
+    let (code, other) = (create_room(address, "paddles"), create_room(address, "paddles"));
+    let (mut socket, mut welcome) = Socket::enter::<Paddles>(address, &code);
+    for wait_s in [1.0, 2.0] {
+        assert_eq!(diverge(&mut socket, &welcome), Some(4011));
+        let closed = Instant::now();
+        assert_eq!(code_before_hello(address, &binary(&hello::<Paddles>(&code).encode())), Some(4006), "it waits");
+        if wait_s < 1.5 {
+            drop(Socket::enter::<Paddles>(address, &other));
+        }
+        let resumed = Hello { resume: Some(welcome.resume), ..hello::<Paddles>(&code) };
+        let refusals;
+        (socket, welcome, refusals) = come_back(address, &resumed);
+        let waited_s = closed.elapsed().as_secs_f64();
+        assert!(refusals > 0 && (wait_s - 0.2..wait_s + 1.5).contains(&waited_s), "{waited_s} s instead of {wait_s}");
+    }
 }
 
 #[test]

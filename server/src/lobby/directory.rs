@@ -45,6 +45,11 @@ impl RoomEntry {
         self.reserved_until_us.iter().filter(|until_us| **until_us > now_us).count()
     }
 
+    /// Frees the seats whose players have not come in time.
+    fn drop_expired(&mut self, now_us: u64) {
+        while self.reserved_until_us.pop_front_if(|until_us| *until_us <= now_us).is_some() {}
+    }
+
     /// People who are in the room or on the way to it.
     fn expected(&self, now_us: u64) -> usize {
         usize::from(self.players) + self.reserved(now_us)
@@ -112,15 +117,16 @@ impl Directory {
         self.rooms.values().filter(|entry| entry.wanted.public)
     }
 
-    /// The room for a quick match: the fullest of those with people and a seat that is free or a bot's. That seat is
-    /// kept for a moment.
-    pub(crate) fn join_match(&mut self, game: usize, now_us: u64) -> Option<&RoomEntry> {
+    /// The room for a quick match: the fullest of those with people and a seat that is free or a bot's, except the rooms
+    /// in `avoid`. That seat is kept for a moment.
+    pub(crate) fn join_match(&mut self, game: usize, avoid: &[Code], now_us: u64) -> Option<&RoomEntry> {
         let suits = |entry: &&mut RoomEntry| {
             let expected = entry.expected(now_us);
             entry.wanted.quick_match
                 && entry.wanted.game == game
                 && expected > 0
                 && expected < usize::from(entry.wanted.seats)
+                && !avoid.contains(&entry.code)
         };
         let entry = self.rooms.values_mut().filter(suits).max_by_key(|entry| entry.expected(now_us))?;
         reserve(entry, now_us);
@@ -135,9 +141,10 @@ impl Directory {
     }
 
     /// Takes over a shard's report of how many people and bots are in a room.
-    pub(crate) fn update(&mut self, room: RoomId, summary: Summary) {
+    pub(crate) fn update(&mut self, room: RoomId, summary: Summary, now_us: u64) {
         let Some(entry) = self.codes.get(&room).and_then(|code| self.rooms.get_mut(code)) else { return };
-        // A player that has entered was most likely one of those for which a seat was kept.
+        entry.drop_expired(now_us);
+        // A player that has entered was most likely one of those for which a seat is kept.
         for _ in entry.players..summary.players {
             entry.reserved_until_us.pop_front();
         }
@@ -170,7 +177,7 @@ impl Directory {
 
 fn reserve(entry: &mut RoomEntry, now_us: u64) {
     let kept_us = u64::try_from(SEAT_RESERVATION.as_micros()).unwrap_or(u64::MAX);
-    while entry.reserved_until_us.pop_front_if(|until_us| *until_us <= now_us).is_some() {}
+    entry.drop_expired(now_us);
     entry.reserved_until_us.push_back(now_us + kept_us);
 }
 
@@ -221,16 +228,16 @@ mod tests {
     #[test]
     fn a_quick_match_brings_two_strangers_together_and_no_third() {
         let mut directory = Directory::new(1);
-        assert!(directory.join_match(0, 0).is_none());
+        assert!(directory.join_match(0, &[], 0).is_none());
         let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.reserve(code, 0);
-        assert_eq!(directory.join_match(0, 1).map(|entry| entry.code), Some(code));
-        assert!(directory.join_match(0, 2).is_none(), "both seats are kept");
-        directory.update(room, people(2));
-        assert!(directory.join_match(0, 10 * SECOND_US).is_none());
-        directory.update(room, people(1));
-        assert!(directory.join_match(1, 10 * SECOND_US).is_none(), "another game");
-        assert_eq!(directory.join_match(0, 10 * SECOND_US).map(|entry| entry.code), Some(code));
+        assert_eq!(directory.join_match(0, &[], 1).map(|entry| entry.code), Some(code));
+        assert!(directory.join_match(0, &[], 2).is_none(), "both seats are kept");
+        directory.update(room, people(2), 0);
+        assert!(directory.join_match(0, &[], 10 * SECOND_US).is_none());
+        directory.update(room, people(1), 0);
+        assert!(directory.join_match(1, &[], 10 * SECOND_US).is_none(), "another game");
+        assert_eq!(directory.join_match(0, &[], 10 * SECOND_US).map(|entry| entry.code), Some(code));
     }
 
     #[test]
@@ -238,7 +245,45 @@ mod tests {
         let mut directory = Directory::new(1);
         let code = directory.open(QUICK, 0).unwrap().code;
         directory.reserve(code, 0);
-        assert!(directory.join_match(0, 6 * SECOND_US).is_none());
+        assert!(directory.join_match(0, &[], 15 * SECOND_US).is_none());
+    }
+
+    #[test]
+    fn a_reserved_seat_is_kept_for_fifteen_seconds_and_is_free_again_after_that() {
+        let mut directory = Directory::new(1);
+        let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
+        directory.reserve(code, 0);
+        directory.update(room, people(1), SECOND_US);
+        assert!(directory.join_match(0, &[], 2 * SECOND_US).is_some(), "the second seat is reserved");
+        assert!(directory.join_match(0, &[], 17 * SECOND_US - 1).is_none(), "the player may still be loading the page");
+        assert!(directory.join_match(0, &[], 17 * SECOND_US).is_some(), "the player did not come");
+    }
+
+    #[test]
+    fn a_player_that_enters_takes_a_reservation_that_has_not_expired() {
+        let mut directory = Directory::new(1);
+        let large = Wanted { seats: 3, ..QUICK };
+        let (code, room) = directory.open(large, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
+        directory.update(room, people(1), 0);
+        directory.reserve(code, 0);
+        directory.reserve(code, 10 * SECOND_US);
+        directory.update(room, people(2), 16 * SECOND_US);
+        assert!(
+            directory.join_match(0, &[], 16 * SECOND_US).is_some(),
+            "two of three seats are taken, none is reserved"
+        );
+    }
+
+    #[test]
+    fn a_room_that_the_caller_avoids_is_not_offered() {
+        let mut directory = Directory::new(1);
+        let rooms: Vec<_> =
+            (0..2).map(|_| directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap()).collect();
+        rooms.iter().for_each(|(_, room)| directory.update(*room, people(1), 0));
+        let [first, second] = [rooms[0].0, rooms[1].0];
+        assert_eq!(directory.join_match(0, &[second], 0).map(|entry| entry.code), Some(first));
+        assert!(directory.join_match(0, &[first, second], 0).is_none());
+        assert_eq!(directory.join_match(0, &[first], 0).map(|entry| entry.code), Some(second));
     }
 
     #[test]
@@ -248,12 +293,12 @@ mod tests {
         let rooms: Vec<_> =
             (0..3).map(|_| directory.open(large, 0).map(|entry| (entry.code, entry.place.room)).unwrap()).collect();
         for (players, (_, room)) in [2, 5, 3].into_iter().zip(&rooms) {
-            directory.update(*room, people(players));
+            directory.update(*room, people(players), 0);
         }
         let private = Wanted { public: false, quick_match: false, ..large };
         let private = directory.open(private, 0).unwrap().place.room;
-        directory.update(private, people(7));
-        assert_eq!(directory.join_match(0, 0).map(|entry| entry.code), Some(rooms[1].0));
+        directory.update(private, people(7), 0);
+        assert_eq!(directory.join_match(0, &[], 0).map(|entry| entry.code), Some(rooms[1].0));
         assert_eq!(directory.public().count(), 3);
         assert_eq!(directory.totals(), (4, 17, 0));
     }

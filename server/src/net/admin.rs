@@ -27,11 +27,12 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
 }
 
 async fn serve(net: Rc<Net>, stream: TcpStream) {
+    let builder = builder(&net.setup.config);
     let service = service_fn(move |request| {
         let answer = answer(&net, &request);
         async move { Ok::<_, Infallible>(answer) }
     });
-    let connection = builder().serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     // A fault of the peer ends its connection only.
     let _ = tokio::time::timeout(HTTP_CONNECTION_TIMEOUT, connection).await;
 }

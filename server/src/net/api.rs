@@ -5,7 +5,7 @@ use super::answer::{Answer, Refusal, json};
 use super::forwarded::limited_address;
 use super::handshake::check_origin;
 use crate::games::{OfferedGame, RoomPlan};
-use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOMS_LISTED_MAX};
+use crate::limits::{AVOIDED_ROOMS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOMS_LISTED_MAX};
 use crate::lobby::{Code, RoomEntry, Wanted};
 use crate::mailbox::Command;
 use crate::websocket::address::AddressKey;
@@ -36,6 +36,9 @@ struct CreateRoom {
 #[serde(deny_unknown_fields)]
 struct FindMatch {
     game: String,
+    /// Codes of rooms that the caller does not want, such as those of the same browser's other tabs.
+    #[serde(default)]
+    avoid: Vec<String>,
 }
 
 /// A room as the API shows it.
@@ -92,9 +95,10 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
     let address = admit(net, &request, peer)?;
     let wish: FindMatch = read_json(request).await?;
     let (index, game) = offered(net, &wish.game)?;
+    let avoid = avoided(&wish.avoid)?;
     take(net, &net.match_quota, address, "too many matches were asked for from this address")?;
     let now_us = net.setup.clock.now_us();
-    if let Some(entry) = net.directory.borrow_mut().join_match(index, now_us) {
+    if let Some(entry) = net.directory.borrow_mut().join_match(index, &avoid, now_us) {
         return Ok(json(StatusCode::OK, &view(net, entry)));
     }
     let wanted = Wanted { game: index, seats: game.rules.matched, public: true, quick_match: true };
@@ -102,6 +106,21 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
         open(net, game, wanted, Value::Null, |net, entry| (entry.code, json(StatusCode::OK, &view(net, entry))))?;
     net.directory.borrow_mut().reserve(code, now_us);
     Ok(answer)
+}
+
+/// The rooms that a quick match is not to lead to.
+fn avoided(codes: &[String]) -> Result<Vec<Code>, Refusal> {
+    let bad = |error: String| {
+        let help = "name the codes of at most 16 rooms in \"avoid\", or leave it out";
+        Refusal::new(StatusCode::BAD_REQUEST, error, help)
+    };
+    if codes.len() > AVOIDED_ROOMS_MAX {
+        return Err(bad(format!("\"avoid\" has {} codes, more than {AVOIDED_ROOMS_MAX}", codes.len())));
+    }
+    let parse = |(index, code): (usize, &String)| {
+        Code::parse(code).ok_or_else(|| bad(format!("entry {index} of \"avoid\" is not the code of a room")))
+    };
+    codes.iter().enumerate().map(parse).collect()
 }
 
 /// Enters a room into the directory and has its shard make it.

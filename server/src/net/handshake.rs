@@ -7,7 +7,9 @@ use super::Net;
 use super::answer::{Answer, Refusal};
 use super::forwarded::limited_address;
 use super::hello::{Caller, greet};
+use crate::limits::ORIGIN_WARNINGS_PER_MINUTE;
 use crate::websocket::address::Counted;
+use crate::websocket::rate::Quota;
 use http_body_util::Full;
 use hyper::header::{
     HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
@@ -58,8 +60,21 @@ pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal
         return Ok(());
     }
     net.setup.metrics.origins_rejected.increment(1);
-    let help = "an operator can allow an origin with --origin";
-    Err(Refusal::new(StatusCode::FORBIDDEN, "pages of this origin may not connect", help))
+    // Both headers are the peer's words and may be long.
+    let [origin, host] = [origin, host.unwrap_or("(none)")].map(|value| value.chars().take(128).collect::<String>());
+    let mut warnings = net.origin_warnings.get();
+    if warnings.take(Quota::per_minute(ORIGIN_WARNINGS_PER_MINUTE), net.setup.clock.now_us()) {
+        tracing::warn!(origin, host, "a page was refused, because its Origin is not the Host of its request");
+    }
+    net.origin_warnings.set(warnings);
+    let error = format!(
+        "the page is from the origin {origin}, but its request is for the host {host}; \
+         only pages of the same host may connect"
+    );
+    let help = "a proxy in front of the server has to pass on the Host header (nginx: proxy_set_header Host \
+                $http_host); to allow pages of another origin, the operator names it with --origin, \
+                TICKWIRE_ORIGINS or origins in the file";
+    Err(Refusal::new(StatusCode::FORBIDDEN, error, help))
 }
 
 /// Whether the page came from the host that it now connects to.
@@ -102,6 +117,12 @@ fn check_subprotocol(headers: &HeaderMap) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::metrics::Metrics;
+    use crate::net::NetSetup;
+    use std::io::Read;
+    use std::sync::Arc;
 
     #[test]
     fn only_a_page_of_the_very_same_host_is_own() {
@@ -135,6 +156,28 @@ mod tests {
             assert!(!is_own(origin, Some(host)), "{origin} at {host}");
         }
         assert!(!is_own("http://play.example", None));
+    }
+
+    #[test]
+    fn a_refused_origin_is_logged_with_the_host_and_the_log_is_bounded() {
+        let (setup, clock) = (Config::on_free_ports(), Clock::start());
+        let metrics = Arc::new(Metrics::new());
+        let net = Net::new(NetSetup { config: setup, games: Vec::new(), shards: Vec::new(), metrics, clock });
+        let mut headers = HeaderMap::new();
+        headers.insert(ORIGIN, HeaderValue::from_static("https://play.example"));
+        headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8080"));
+        let (mut log, writer) = std::io::pipe().unwrap();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::new(writer)).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            assert!((0..100).all(|_| check_origin(&net, &headers).is_err()));
+        });
+        let mut text = String::new();
+        log.read_to_string(&mut text).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert!((1..=11).contains(&lines.len()), "{text}");
+        for word in ["WARN", "https://play.example", "127.0.0.1:8080"] {
+            assert!(lines[0].contains(word), "{word} is not in {}", lines[0]);
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ enum NoHello {
 
 /// Reads the hello and hands the connection to its room, or closes it with the code of the reason.
 pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
-    // Both fail when the peer has gone before the answer was written.
+    // Both steps fail when the peer has closed the connection before the answer was written.
     let Ok(upgraded) = upgrade.await else { return };
     let Ok(parts) = upgraded.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
     let mut stream = parts.io.into_inner();
@@ -115,6 +115,9 @@ fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(Place, Counted), 
         (game == hello.game).then_some(entry.place)
     });
     let place = found.map_err(|_| CloseCode::Rate)?.ok_or(CloseCode::NoRoom)?;
+    if net.diverged.borrow().must_wait(place.room, caller.address, net.setup.clock.now_us()) {
+        return Err(CloseCode::Rate);
+    }
     let counted = net.seated.borrow_mut().count(caller.address).ok_or(CloseCode::Overloaded)?;
     Ok((place, counted))
 }

@@ -2,7 +2,8 @@
 
 use super::answer::{Answer, Refusal, plain};
 use super::{Net, api, handshake, page};
-use crate::limits::{HTTP_CONNECTION_TIMEOUT, REQUEST_HEAD_BYTES_MAX, REQUEST_HEAD_TIMEOUT, REQUEST_HEADERS_MAX};
+use crate::config::Config;
+use crate::limits::{HTTP_CONNECTION_TIMEOUT, REQUEST_HEAD_TIMEOUT};
 use crate::websocket::address::Counted;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,18 +16,19 @@ use std::rc::Rc;
 use tokio::net::TcpStream;
 
 /// The HTTP server of hyper with our limits. Its header timeout works only with a timer.
-pub(super) fn builder() -> http1::Builder {
+pub(super) fn builder(config: &Config) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD_TIMEOUT)
-        .max_buf_size(REQUEST_HEAD_BYTES_MAX)
-        .max_headers(REQUEST_HEADERS_MAX);
+        .max_buf_size(config.request_head_bytes_max)
+        .max_headers(config.request_headers_max);
     builder
 }
 
 /// Serves a connection until it ends or becomes a WebSocket.
 pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr, counted: Rc<Counted>) {
+    let builder = builder(&net.setup.config);
     let service = service_fn(move |request| {
         let (net, counted) = (Rc::clone(&net), Rc::clone(&counted));
         async move {
@@ -35,7 +37,7 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr, counted
             Ok::<_, Infallible>(answer)
         }
     });
-    let connection = builder().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     // A fault of the peer ends its connection only.
     let _ = tokio::time::timeout(HTTP_CONNECTION_TIMEOUT, connection).await;
 }
@@ -43,7 +45,8 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr, counted
 async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: IpAddr, counted: Rc<Counted>) -> Answer {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let reads = method == Method::GET || method == Method::HEAD;
-    let outcome = match path.as_str() {
+    // A slash at the end makes no difference to a route. Names of files are taken as they are.
+    let outcome = match path.strip_suffix('/').unwrap_or(&path) {
         "/ws" if method == Method::GET => handshake::answer(net, request, peer, counted),
         "/api/rooms" if reads => Ok(api::list(net)),
         "/api/rooms" if method == Method::POST => api::create(net, request, peer).await,
@@ -52,7 +55,7 @@ async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: IpAddr, counted:
         "/api/rooms" => Err(Refusal::method("GET, POST")),
         "/api/match" => Err(Refusal::method("POST")),
         "/ws" => Err(Refusal::method("GET")),
-        _ => match path.strip_prefix("/api/rooms/") {
+        other => match other.strip_prefix("/api/rooms/") {
             Some(code) if reads => api::show(net, code, request.headers(), peer),
             None if reads && !path.starts_with("/api/") => page::answer(&path, request.headers()),
             None if path.starts_with("/api/") => {

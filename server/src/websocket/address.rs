@@ -35,11 +35,15 @@ pub(crate) struct ConnectionCounts {
 
 /// One connection in the counts. It leaves them when it is dropped, on any thread.
 #[derive(Debug)]
-pub(crate) struct Counted(Vec<Arc<AtomicU32>>);
+pub(crate) struct Counted {
+    /// The address of the connection; `None` when it is exempt from limits.
+    pub(crate) address: Option<AddressKey>,
+    counts: Vec<Arc<AtomicU32>>,
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        for count in &self.0 {
+        for count in &self.counts {
             count.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -69,7 +73,7 @@ impl ConnectionCounts {
         for count in &counts {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        Some(Counted(counts))
+        Some(Counted { address, counts })
     }
 
     /// Drops addresses without connections.
