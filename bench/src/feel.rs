@@ -8,13 +8,18 @@
 //!
 //! Two scenes are played. In the open, players only fly: every correction there is caused by the network alone. In
 //! battle the game's own bots fight: a client cannot predict that its own ship is hit or killed.
+//!
+//! Over one of the links, [`PAUSED_LINK`], pauses are played as well: [`PAUSES`], in games that send snapshots and in
+//! games that run in lockstep.
 
 mod bounds;
 pub mod browser;
+mod pauses;
 mod plot;
 mod scene;
 mod table;
 
+pub use pauses::{PAUSED_LINK, PAUSES, PauseFeel, PauseProfile};
 pub use plot::{html, svg};
 pub use scene::Scene;
 pub use table::render;
@@ -43,6 +48,12 @@ const WARM_UP_SECONDS: u32 = 10;
 
 /// A point of the traces is the mean of this many milliseconds.
 const TRACE_MS: u32 = 500;
+
+/// Rooms of each pause and game for each room of a profile: a room with a pause is short, and gives one value.
+const PAUSES_PER_ROOM: u32 = 4;
+
+/// Rooms of a profile below which pauses are not played: there would be too few values for bounds.
+const PAUSED_ROOMS_MIN: u32 = 4;
 
 /// Rooms, players and seconds per profile and scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +105,10 @@ pub struct Feel {
     /// milliseconds).
     #[serde(skip)]
     pub trace: Vec<(f64, f64, f64)>,
+    /// The results of pauses over this link; empty for all links but [`PAUSED_LINK`], in battle, and
+    /// in a run with few rooms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<PauseFeel>,
 }
 
 /// Plays one scene over one kind of link.
@@ -104,7 +119,11 @@ pub fn measure(profile: &str, link: LinkProfile, scene: Scene, size: Size, seed:
     for room in 0..size.rooms {
         play(link, scene, size, dice.next_u64(), &mut sums, room == 0);
     }
-    sums.feel(profile, scene, size)
+    let mut feel = sums.feel(profile, scene, size);
+    if profile == PAUSED_LINK && scene == Scene::Open && size.rooms >= PAUSED_ROOMS_MIN {
+        feel.pauses = pauses::measure(link, PAUSES_PER_ROOM * size.rooms, seed);
+    }
+    feel
 }
 
 fn play(link: LinkProfile, scene: Scene, size: Size, seed: u64, sums: &mut Sums, is_traced: bool) {
@@ -247,6 +266,7 @@ impl Sums {
             hash_mismatches: self.mismatches,
             correction_curve: parts.map(|part| (part, units(self.corrections.quantile(part)))).collect(),
             trace: self.trace,
+            pauses: Vec::new(),
         }
     }
 }

@@ -108,14 +108,27 @@ impl<G: Game> Play<G> {
     pub fn watch_ticks(&mut self, ticks: u32, mut watch: impl FnMut(usize, &mut Client<G>, u64)) {
         let end = self.ticks + u64::from(ticks);
         while self.ticks < end {
-            self.now_us += STEP_US;
-            if self.now_us >= self.asleep_until_us {
-                self.tick_when_due();
-            }
-            for (index, client) in self.clients.iter_mut().enumerate() {
-                if client.run(self.now_us) {
-                    watch(index, client, self.now_us);
-                }
+            self.step(&mut watch);
+        }
+    }
+
+    /// The same for this many milliseconds, in which a server that stands still makes no tick.
+    pub fn watch_milliseconds(&mut self, milliseconds: u32, mut watch: impl FnMut(usize, &mut Client<G>, u64)) {
+        let end_us = self.now_us + u64::from(milliseconds) * 1_000;
+        while self.now_us < end_us {
+            self.step(&mut watch);
+        }
+    }
+
+    /// One step of simulated time: the ticks that are due, and every player.
+    fn step(&mut self, watch: &mut impl FnMut(usize, &mut Client<G>, u64)) {
+        self.now_us += STEP_US;
+        if self.now_us >= self.asleep_until_us {
+            self.tick_when_due();
+        }
+        for (index, client) in self.clients.iter_mut().enumerate() {
+            if client.run(self.now_us) {
+                watch(index, client, self.now_us);
             }
         }
     }

@@ -3,6 +3,9 @@
 
 const BORROW_MS = 250;
 
+/** So many rooms to avoid may be named in a request for a match. */
+const AVOID_MAX = 16;
+
 const channel = window.BroadcastChannel && new BroadcastChannel('tickwire');
 // Called with the answers of other tabs, while a question is open.
 let lent = null;
@@ -34,7 +37,7 @@ export function borrowSeat(wanted) {
 export function playingElsewhere(ms) {
   return new Promise((resolve) => {
     const codes = playing = [];
-    setTimeout(() => resolve(codes), ms);
+    setTimeout(() => resolve([...new Set(codes)].slice(0, AVOID_MAX)), ms);
     channel?.postMessage({ askPlaying: true });
   });
 }

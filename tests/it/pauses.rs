@@ -6,12 +6,16 @@ use tickwire::client::LinkState;
 use tickwire::link::LinkProfile;
 use tickwire::{Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step};
 use tickwire_bench::harness::{Pause, Play};
+use tickwire_bench::plant::plant;
 
 /// Up to this length a pause is survived on the same connection.
 const SAME_CONNECTION_MS: u32 = 4_000;
 
 /// So soon after the end of a pause everything is as before.
 const RECOVERY_MS: u32 = 1_000;
+
+/// The same while a player has yet to enter: an attempt that was under way in the pause is given up first.
+const ENTRY_MS: u32 = 4_000;
 
 /// Ticks by which the input lead may differ from its value before the pause.
 const LEAD_TICKS: i64 = 4;
@@ -115,33 +119,92 @@ impl Hands {
     }
 }
 
+/// Two players and their hands, over a link.
+struct Match<G: Counting> {
+    play: Play<G>,
+    hands: Vec<Hands>,
+    link: LinkProfile,
+}
+
+impl<G: Counting> Match<G> {
+    fn new(seed: u64, dice: &mut Rng) -> Self {
+        let link = LinkProfile { latency_ms: dice.below(120), jitter_ms: dice.below(20), ..LinkProfile::default() };
+        let mut play: Play<G> = Play::new(seed, 2, link);
+        play.clients.iter_mut().for_each(|client| client.hands = Some(Press::default()));
+        let hands =
+            (0..2).map(|_| Hands { dice: Rng::new(dice.next_u64()), inputs: 0, presses: 0, stops: false }).collect();
+        Self { play, hands, link }
+    }
+
+    fn run(&mut self, milliseconds: u32) {
+        let until_us = self.play.now_us() + u64::from(milliseconds) * 1_000;
+        while self.play.now_us() < until_us {
+            self.play.watch_ticks(1, |index, client, _| self.hands[index].play(client));
+        }
+    }
+
+    /// The way there and back, with jitter, in milliseconds.
+    const fn round_trip_ms(&self) -> u32 {
+        2 * (self.link.latency_ms + self.link.jitter_ms)
+    }
+
+    /// Asserts that every player is there and receives the newest world.
+    fn assert_in_play(&self, context: &str) {
+        for (index, client) in self.play.clients.iter().enumerate() {
+            assert!(
+                client.session.is_connected(),
+                "client {index} is not back: {:?}, closes {:?}; {context}",
+                client.session.link_state(self.play.now_us()),
+                client.closes
+            );
+            let age = self.play.room.summary().tick.since(client.session.interpolation().newest_tick());
+            let trip_ms = self.link.latency_ms + 2 * self.link.jitter_ms;
+            let trip_ticks = i64::from(trip_ms * G::RULES.tick_rate_hz / 1_000) + 3;
+            assert!(age <= trip_ticks, "client {index} is {age} ticks behind; {context}");
+        }
+    }
+
+    /// Lets the hands rest until everything has arrived. Then all have the same world.
+    fn assert_same_worlds(&mut self) {
+        self.hands.iter_mut().for_each(|hands| hands.stops = true);
+        self.run(1_000);
+        let play = &mut self.play;
+        play.clients.iter_mut().for_each(|client| client.hands = Some(Press::default()));
+        play.heal();
+        // The newest world is compared when it was sent.
+        while !play.room.summary().tick.0.is_multiple_of(G::RULES.message_ticks()) {
+            play.run_ticks(1);
+        }
+        play.assert_same_worlds();
+    }
+
+    /// The same, and what was given was executed once.
+    fn assert_nothing_is_lost(mut self, context: &str) {
+        self.assert_same_worlds();
+        for (index, client) in self.play.clients.iter().enumerate() {
+            let seat = client.session.seat().expect("a player");
+            let executed = self.play.room.checkpoint().world.presses(seat).expect("the player has a counter");
+            assert_eq!(executed, self.hands[index].presses, "client {index}: presses executed, and made; {context}");
+        }
+    }
+}
+
 fn play_through_a_pause<G: Counting>(seed: u64, kind: Pause) {
     let mut dice = Rng::new(seed);
-    let link = LinkProfile { latency_ms: dice.below(120), jitter_ms: dice.below(20), ..LinkProfile::default() };
     let pause_ms = 300 + dice.below(9_700);
-    let mut play: Play<G> = Play::new(seed, 2, link);
-    play.clients.iter_mut().for_each(|client| client.hands = Some(Press::default()));
-    let mut hands: Vec<Hands> =
-        (0..2).map(|_| Hands { dice: Rng::new(dice.next_u64()), inputs: 0, presses: 0, stops: false }).collect();
-    let run = |play: &mut Play<G>, hands: &mut Vec<Hands>, milliseconds: u32| {
-        let until_us = play.now_us() + u64::from(milliseconds) * 1_000;
-        while play.now_us() < until_us {
-            play.watch_ticks(1, |index, client, _| hands[index].play(client));
-        }
-    };
-    run(&mut play, &mut hands, 3_000 + dice.below(2_000));
-    let context = format!("{} seed {seed}: {kind:?} for {pause_ms} ms, {link}", G::RULES.name);
-    let before: Vec<_> = play.clients.iter().map(|client| client.session.stats().clone()).collect();
-    let seats: Vec<_> = play.clients.iter().map(|client| client.session.seat()).collect();
-    let closes: Vec<_> = play.clients.iter().map(|client| client.closes.len()).collect();
-    play.pause(kind, 0, pause_ms);
+    let mut a_match: Match<G> = Match::new(seed, &mut dice);
+    a_match.run(3_000 + dice.below(2_000));
+    let context = format!("{} seed {seed}: {kind:?} for {pause_ms} ms, {}", G::RULES.name, a_match.link);
+    let before: Vec<_> = a_match.play.clients.iter().map(|client| client.session.stats().clone()).collect();
+    let seats: Vec<_> = a_match.play.clients.iter().map(|client| client.session.seat()).collect();
+    let closes: Vec<_> = a_match.play.clients.iter().map(|client| client.closes.len()).collect();
+    a_match.play.pause(kind, 0, pause_ms);
     // The lead of an input is known a round trip after the input was made.
-    let report_ms = 2 * (link.latency_ms + link.jitter_ms);
-    run(&mut play, &mut hands, pause_ms + RECOVERY_MS + report_ms);
-    for (index, client) in play.clients.iter().enumerate() {
+    a_match.run(pause_ms + RECOVERY_MS + a_match.round_trip_ms());
+    a_match.assert_in_play(&context);
+    for (index, client) in a_match.play.clients.iter().enumerate() {
         let (session, before) = (&client.session, &before[index]);
         let stats = session.stats();
-        assert!(session.is_connected(), "client {index} is not back; {context}");
         assert_eq!(session.seat(), seats[index], "client {index} has another seat; {context}");
         if pause_ms <= SAME_CONNECTION_MS || index > 0 && kind != Pause::Server {
             assert_eq!(client.closes.len(), closes[index], "client {index} was closed; {context}");
@@ -150,32 +213,76 @@ fn play_through_a_pause<G: Counting>(seed: u64, kind: Pause) {
         let lead = i64::from(stats.input_lead_ticks);
         let was = i64::from(before.input_lead_ticks);
         assert!((lead - was).abs() <= LEAD_TICKS, "client {index}: a lead of {lead} ticks, before {was}; {context}");
-        let age = play.room.summary().tick.since(session.interpolation().newest_tick());
-        let trip_ticks = i64::from((link.latency_ms + 2 * link.jitter_ms) * G::RULES.tick_rate_hz / 1_000) + 3;
-        assert!(age <= trip_ticks, "client {index} is {age} ticks behind; {context}");
+        assert_eq!(stats.hash_mismatches, 0, "client {index}; {context}");
     }
-    // The hands rest, and everything that was given arrives.
-    hands.iter_mut().for_each(|hands| hands.stops = true);
-    run(&mut play, &mut hands, 1_000);
-    play.clients.iter_mut().for_each(|client| client.hands = Some(Press::default()));
-    play.heal();
-    // The newest world is compared when it was sent.
-    while !play.room.summary().tick.0.is_multiple_of(G::RULES.message_ticks()) {
-        play.run_ticks(1);
-    }
-    play.assert_same_worlds();
-    for (index, client) in play.clients.iter().enumerate() {
-        assert_eq!(client.session.stats().hash_mismatches, 0, "client {index}; {context}");
-        let seat = client.session.seat().expect("a player");
-        let executed = play.room.checkpoint().world.presses(seat).expect("the player has a counter");
-        assert_eq!(executed, hands[index].presses, "client {index}: presses executed, and made; {context}");
-    }
+    a_match.assert_nothing_is_lost(&context);
 }
 
 fn play_through_pauses<G: Counting>(kind: Pause) {
     for seed in seeds(12) {
         play_through_a_pause::<G>(seed, kind);
     }
+}
+
+/// The moment at which a pause begins, apart from steady play.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// The players are joining: connections open, and keyframes are under way.
+    Joining,
+    /// The first player's connection was cut, and the player is getting back in.
+    Resuming,
+    /// The first player's world was damaged, and the difference is being found and healed.
+    Dispute,
+}
+
+fn play_through_a_pause_at<G: Counting>(seed: u64, kind: Pause, moment: Moment) {
+    let mut dice = Rng::new(seed);
+    let pause_ms = 300 + dice.below(9_700);
+    let mut a_match: Match<G> = Match::new(seed, &mut dice);
+    let moments_ms = match moment {
+        Moment::Joining => 400,
+        Moment::Resuming => {
+            a_match.run(3_000);
+            a_match.play.cut(0);
+            1_200
+        }
+        Moment::Dispute => {
+            a_match.run(3_000);
+            plant(&mut a_match.play.clients[0].session, &mut dice).expect("a world has fields");
+            400
+        }
+    };
+    a_match.run(dice.below(moments_ms));
+    let context = format!("{} seed {seed}: {kind:?} for {pause_ms} ms, {moment:?}, {}", G::RULES.name, a_match.link);
+    a_match.play.pause(kind, 0, pause_ms);
+    a_match.run(pause_ms + ENTRY_MS + a_match.round_trip_ms());
+    a_match.assert_in_play(&context);
+    match moment {
+        // Of a player that has yet to send anything the seat is not kept, so what it does before is not owed to it.
+        Moment::Joining => a_match.assert_same_worlds(),
+        Moment::Resuming | Moment::Dispute => a_match.assert_nothing_is_lost(&context),
+    }
+}
+
+fn play_through_pauses_at_any_moment<G: Counting>() {
+    for seed in seeds(4) {
+        for kind in [Pause::Network, Pause::Device, Pause::Server] {
+            for moment in [Moment::Joining, Moment::Resuming, Moment::Dispute] {
+                play_through_a_pause_at::<G>(seed, kind, moment);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pause_is_survived_at_any_moment() {
+    play_through_pauses_at_any_moment::<Snapped>();
+    play_through_pauses_at_any_moment::<Sparse>();
+}
+
+#[test]
+fn a_pause_is_survived_at_any_moment_in_lockstep() {
+    play_through_pauses_at_any_moment::<Stepped>();
 }
 
 #[test]

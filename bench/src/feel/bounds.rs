@@ -4,7 +4,9 @@
 //! The bounds are as tight as twenty seeds allow. Where the effect of a link cannot be avoided there is a lower bound
 //! too: a measurement that sees nothing would pass everything.
 
-use super::{Feel, Scene};
+mod pauses;
+
+use super::{Feel, PauseFeel, Scene};
 use core::ops::RangeInclusive;
 use tickwire::Game;
 use tickwire_games::Arena;
@@ -135,11 +137,17 @@ impl Feel {
                 ("percent of frames standing still", self.still_percent, bounds.still_percent.clone()),
             ]);
         }
-        let is_broken = |(_, value, bounds): &(&str, f64, RangeInclusive<f64>)| !bounds.contains(value);
-        let words = |(what, value, bounds): (&str, f64, RangeInclusive<f64>)| {
-            let (low, high) = bounds.into_inner();
-            format!("{}, {}: {what}: {value:.3}, not {low} to {high}", self.profile, self.scene)
-        };
-        found.into_iter().filter(is_broken).map(words).collect()
+        let own = out_of_bounds(&format!("{}, {}", self.profile, self.scene), found);
+        own.into_iter().chain(self.pauses.iter().flat_map(PauseFeel::broken)).collect()
     }
+}
+
+/// The values that are out of their bounds, in words that begin with `place`.
+fn out_of_bounds(place: &str, found: Vec<(&str, f64, RangeInclusive<f64>)>) -> Vec<String> {
+    let is_broken = |(_, value, bounds): &(&str, f64, RangeInclusive<f64>)| !bounds.contains(value);
+    let words = |(what, value, bounds): (&str, f64, RangeInclusive<f64>)| {
+        let (low, high) = bounds.into_inner();
+        format!("{place}: {what}: {value:.3}, not {low} to {high}")
+    };
+    found.into_iter().filter(is_broken).map(words).collect()
 }

@@ -1,6 +1,6 @@
 //! The results as text for people.
 
-use super::Feel;
+use super::{Feel, PauseFeel};
 use crate::table::grouped;
 use std::fmt::Write as _;
 
@@ -47,6 +47,61 @@ pub fn render(feels: &[Feel]) -> String {
             feel.view_delay_ms,
             feel.underrun_percent,
             feel.still_percent,
+            grouped(feel.hashes_compared),
+            feel.hash_mismatches
+        )
+        .expect("writing to a string cannot fail");
+    }
+    if feels.iter().any(|feel| !feel.pauses.is_empty()) {
+        out += "\n";
+        out += &pauses(feels.iter().flat_map(|feel| &feel.pauses));
+    }
+    out
+}
+
+/// Lays out the results of pauses in lines, one per pause and game.
+fn pauses<'a>(feels: impl Iterator<Item = &'a PauseFeel>) -> String {
+    let mut out = format!(
+        "  {:<20}│{:>11} │{:>13} │{:>19} │{:>20} │{:>22} │{:>15}\n",
+        "", "connection", "goes on, ms", "executed, ms", "moves, frames", "lead, ticks", "hashes"
+    );
+    out += &format!(
+        "  {:<11} {:<8}│{:>11} │{:>7}{:>6} │{:>7}{:>6}{:>6} │{:>7}{:>6}{:>7} │{:>7}{:>7}{:>8} │{:>10}{:>5}\n",
+        "pause",
+        "game",
+        "kept",
+        "p50",
+        "max",
+        "before",
+        "after",
+        "max",
+        "before",
+        "after",
+        "max",
+        "before",
+        "after",
+        "off by",
+        "compared",
+        "bad"
+    );
+    for feel in feels {
+        writeln!(
+            out,
+            "  {:<11} {:<8}│{:>11} │{:>7}{:>6} │{:>7}{:>6}{:>6} │{:>7}{:>6}{:>7} │{:>7.1}{:>7.1}{:>8} │{:>10}{:>5}",
+            feel.pause,
+            feel.game,
+            format!("{} of {}", feel.connections_kept, feel.pauses),
+            feel.goes_on_ms.p50,
+            feel.goes_on_ms.max,
+            feel.executed_before_ms.p50,
+            feel.executed_after_ms.p50,
+            feel.executed_after_ms.max,
+            feel.frames_before.p50,
+            feel.frames_after.p50,
+            feel.frames_after.max,
+            feel.lead_before_ticks,
+            feel.lead_after_ticks,
+            feel.lead_change_max_ticks,
             grouped(feel.hashes_compared),
             feel.hash_mismatches
         )

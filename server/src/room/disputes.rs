@@ -64,7 +64,7 @@ impl<G: Game> Room<G> {
         self.counters.desyncs += 1;
         let found = self.outgoing.find_difference(&self.simulation, member.seat, tick, hashes);
         let Some(open) = found else {
-            member.start_over();
+            member.start_over_after_dispute();
             let autopsy =
                 Autopsy::unknown((&self.schemas, self.disputes.behaviour_hash::<G>()), member.seat, tick, self.tick);
             self.disputes.keep(autopsy);
@@ -91,7 +91,7 @@ impl<G: Game> Room<G> {
                 member.tell(&ServerEvidence::Correction { tick: row_dump.tick, leaves }.encode());
                 self.counters.desyncs_healed += 1;
             }
-            None => member.start_over(),
+            None => member.start_over_after_dispute(),
         }
         let autopsy = Autopsy::new(
             (&self.schemas, self.disputes.behaviour_hash::<G>()),

@@ -123,6 +123,13 @@ impl Member {
         (self.baseline, self.priors) = (None, None);
     }
 
+    /// The same for a member whose world differs: it lets all that was sent since wait, and will not acknowledge any of
+    /// it. So the keyframe is sent even if that was so much that the member counts as behind.
+    pub(super) fn start_over_after_dispute(&mut self) {
+        self.in_flight.forget();
+        self.start_over();
+    }
+
     /// Counts one more difference between the member's world and the room's.
     pub(super) fn count_mismatch(&mut self, now: Tick, limits: &TickLimits) -> Result<(), CloseCode> {
         if now.since(self.mismatches_since) > i64::from(limits.minute_ticks) {

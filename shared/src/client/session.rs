@@ -277,7 +277,7 @@ impl<G: Game> Session<G> {
             rtt_us => rtt_us + MARGIN_US,
         });
         // Of a seat that was the player's before the room knows the inputs up to this one; the rest is sent again.
-        let newest_input = welcome.newest_input.filter(|_| welcome.resumed);
+        let newest_input = welcome.resumed.then(|| welcome.newest_input.unwrap_or_default());
         self.worlds.start(Begin { seat: welcome.seat, tick: welcome.tick, waited_us, newest_input }, now_us);
         self.update_seats();
         self.dial.welcomed();

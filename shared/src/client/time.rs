@@ -68,7 +68,8 @@ impl Timing {
     pub(crate) fn restart(&mut self, tick: Tick, waited_us: u64, now_us: u64) {
         *self = Self::new(self.rules);
         let ahead = FIRST_LEAD_TICKS + waited_us as f64 / self.rules.tick_us() as f64;
-        self.clock.set(TickTime::from(tick) + ahead, now_us, waited_us);
+        // The room has no older input that could be mistaken for one that is made from now on.
+        self.clock.set(TickTime::from(tick) + ahead, now_us, 0);
     }
 
     /// Notes that an input for `tick` is sent now.

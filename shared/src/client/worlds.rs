@@ -31,7 +31,8 @@ pub(crate) struct Begin {
     pub(crate) tick: Tick,
     /// Microseconds from the hello to the welcome.
     pub(crate) waited_us: u64,
-    /// The newest input of this player that the room has received, over whatever connection; `None` for a new player.
+    /// The newest input of this player that the room has received, over whatever connection, or tick 0 if it has received
+    /// none; `None` for a new player.
     pub(crate) newest_input: Option<Tick>,
 }
 

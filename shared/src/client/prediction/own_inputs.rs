@@ -84,8 +84,13 @@ impl<I: Input> OwnInputs<I> {
     }
 
     /// The messages with the inputs that were made after `received`, to be sent again over another connection: the room
-    /// executes their commands once, late as they are. None when the room has all of them.
-    pub(crate) fn frames_after(&self, received: Tick, codec: &InputCodec<I>) -> Vec<Vec<u8>> {
+    /// executes their commands once, late as they are. There are no such messages when the room has all of them, nor for
+    /// a new player (`None`): the inputs of an earlier seat are forgotten.
+    pub(crate) fn frames_after(&mut self, received: Option<Tick>, codec: &InputCodec<I>) -> Vec<Vec<u8>> {
+        let Some(received) = received else {
+            self.ring = [None; KEPT];
+            return Vec::new();
+        };
         let kept = self.ring.iter().flatten().map(|(tick, _)| *tick).filter(|tick| *tick > received);
         let Some(newest) = kept.clone().max() else { return Vec::new() };
         // What is older than the ring is lost; nobody makes so many inputs without an acknowledgement.

@@ -138,7 +138,7 @@ impl<G: Game> Predictor<G> {
     }
 
     /// The messages with the inputs that the room has not received; see [`OwnInputs::frames_after`].
-    pub(crate) fn frames_after(&self, received: Tick) -> Vec<Vec<u8>> {
+    pub(crate) fn frames_after(&mut self, received: Option<Tick>) -> Vec<Vec<u8>> {
         self.inputs.frames_after(received, &self.codec)
     }
 

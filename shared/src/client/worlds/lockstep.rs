@@ -154,8 +154,7 @@ impl<G: Game> Lockstep<G> {
         self.interpolation.reset();
         self.timing.restart(tick, waited_us, now_us);
         self.wants_keyframe = false;
-        let again = |received| self.inputs.frames_after(received, self.codec.inputs());
-        self.evidence.extend(newest_input.into_iter().flat_map(again));
+        self.evidence.extend(self.inputs.frames_after(newest_input, self.codec.inputs()));
     }
 
     /// The newest tick that the server need not send again; `None` for a client that needs a keyframe.

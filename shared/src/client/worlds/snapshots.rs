@@ -100,7 +100,7 @@ impl<G: Game> Snapshots<G> {
         self.ack = None;
         self.held = None;
         self.unsent.clear();
-        self.unsent.extend(newest_input.into_iter().flat_map(|received| self.predictor.frames_after(received)));
+        self.unsent.extend(self.predictor.frames_after(newest_input));
         self.events_tick = tick;
         self.events.restart(tick);
     }
