@@ -33,14 +33,19 @@ pub(crate) struct Page {
 impl Page {
     /// Opens the page at a path such as `/` or `/?game=arena#CODE`, and waits until it can be used.
     pub(crate) async fn open(address: SocketAddr, path: &str, screen: Screen) -> Self {
+        let page = Self::blank(screen).await;
+        page.visit(address, path).await;
+        page
+    }
+
+    /// Starts a browser that shows nothing yet.
+    pub(crate) async fn blank(screen: Screen) -> Self {
         let device = match screen {
             Screen::Desktop => Device::default(),
             Screen::Phone => Device { screen: (390, 844), pixel_ratio: 2.0, is_phone: true },
         };
         let Browser { client, driver } = Browser::start(device).await.expect("a browser starts");
-        let page = Self { client, driver };
-        page.visit(address, path).await;
-        page
+        Self { client, driver }
     }
 
     /// Goes to another path and waits until the page can be used.
@@ -182,7 +187,26 @@ impl Page {
 
     /// Turns the phone; its screen has this width and height from now on.
     pub(crate) async fn turn(&self, width: u32, height: u32) {
-        self.client.issue_cmd(Turn { width, height }).await.expect("the phone can be turned");
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": true });
+        self.devtools("Emulation.setDeviceMetricsOverride", &screen).await;
+    }
+
+    /// Gives the browser a command of its own protocol, for settings that WebDriver does not know.
+    pub(crate) async fn devtools(&self, command: &str, settings: &Value) {
+        let body = json!({ "cmd": command, "params": settings }).to_string();
+        self.client.issue_cmd(Devtools { body }).await.unwrap_or_else(|error| panic!("{command}: {error}"));
+    }
+
+    /// Waits until this time has passed by the page's clock.
+    pub(crate) async fn let_pass(&self, time: Duration) {
+        let now = self.eval("performance.now()").await;
+        self.wait_until(&format!("performance.now() >= {now} + {}", time.as_millis())).await;
+    }
+
+    /// Lets the page go on for this many ticks of its server.
+    pub(crate) async fn let_tick(&self, ticks: u32) {
+        let tick = self.stats().await["tick"].clone();
+        self.wait_until(&format!("window.tickwire.stats().tick >= {tick} + {ticks}")).await;
     }
 
     /// Writes a picture of the page, if `TICKWIRE_SCREENSHOTS` names a folder.
@@ -191,6 +215,13 @@ impl Page {
         let picture = self.client.screenshot().await.expect("a picture");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(Path::new(&folder).join(format!("{name}.png")), picture).expect("a file");
+    }
+
+    /// Writes figures to a file beside the pictures, if `TICKWIRE_SCREENSHOTS` names a folder.
+    pub(crate) fn note(&self, name: &str, figures: &str) {
+        let Some(folder) = std::env::var_os("TICKWIRE_SCREENSHOTS") else { return };
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(Path::new(&folder).join(format!("{name}.txt")), figures).expect("a file");
     }
 
     /// Asserts that nothing went wrong in the page: its console has no error, and no hash differed.
@@ -225,21 +256,18 @@ impl WebDriverCompatibleCommand for ConsoleLog {
     }
 }
 
-/// The command of chromedriver that gives the emulated device another screen.
+/// The command of chromedriver that passes on a command of the browser's own protocol.
 #[derive(Debug)]
-struct Turn {
-    width: u32,
-    height: u32,
+struct Devtools {
+    body: String,
 }
 
-impl WebDriverCompatibleCommand for Turn {
+impl WebDriverCompatibleCommand for Devtools {
     fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
     }
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        let screen = json!({ "width": self.width, "height": self.height, "deviceScaleFactor": 2, "mobile": true });
-        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
-        (http::Method::POST, Some(command.to_string()))
+        (http::Method::POST, Some(self.body.clone()))
     }
 }

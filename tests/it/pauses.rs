@@ -17,6 +17,9 @@ const RECOVERY_MS: u32 = 1_000;
 /// The same while a player has yet to enter: an attempt that was under way in the pause is given up first.
 const ENTRY_MS: u32 = 4_000;
 
+/// By so much the measured round trip may be longer than before the pause, in microseconds.
+const PING_US: u64 = 80_000;
+
 /// Ticks by which the input lead may differ from its value before the pause.
 const LEAD_TICKS: i64 = 4;
 
@@ -214,6 +217,11 @@ fn play_through_a_pause<G: Counting>(seed: u64, kind: Pause) {
         let was = i64::from(before.input_lead_ticks);
         assert!((lead - was).abs() <= LEAD_TICKS, "client {index}: a lead of {lead} ticks, before {was}; {context}");
         assert_eq!(stats.hash_mismatches, 0, "client {index}; {context}");
+        let (round_trip_us, was_us) = (stats.rtt_us, before.rtt_us);
+        assert!(
+            round_trip_us < was_us + PING_US,
+            "client {index}: a round trip of {round_trip_us} µs, before {was_us}; {context}"
+        );
     }
     a_match.assert_nothing_is_lost(&context);
 }
@@ -226,7 +234,7 @@ fn play_through_pauses<G: Counting>(kind: Pause) {
 
 /// The moment at which a pause begins, apart from steady play.
 #[derive(Debug, Clone, Copy)]
-enum Moment {
+enum PausedAt {
     /// The players are joining: connections open, and keyframes are under way.
     Joining,
     /// The first player's connection was cut, and the player is getting back in.
@@ -235,18 +243,18 @@ enum Moment {
     Dispute,
 }
 
-fn play_through_a_pause_at<G: Counting>(seed: u64, kind: Pause, moment: Moment) {
+fn play_through_a_pause_at<G: Counting>(seed: u64, kind: Pause, moment: PausedAt) {
     let mut dice = Rng::new(seed);
     let pause_ms = 300 + dice.below(9_700);
     let mut a_match: Match<G> = Match::new(seed, &mut dice);
     let moments_ms = match moment {
-        Moment::Joining => 400,
-        Moment::Resuming => {
+        PausedAt::Joining => 400,
+        PausedAt::Resuming => {
             a_match.run(3_000);
             a_match.play.cut(0);
             1_200
         }
-        Moment::Dispute => {
+        PausedAt::Dispute => {
             a_match.run(3_000);
             plant(&mut a_match.play.clients[0].session, &mut dice).expect("a world has fields");
             400
@@ -259,15 +267,15 @@ fn play_through_a_pause_at<G: Counting>(seed: u64, kind: Pause, moment: Moment) 
     a_match.assert_in_play(&context);
     match moment {
         // Of a player that has yet to send anything the seat is not kept, so what it does before is not owed to it.
-        Moment::Joining => a_match.assert_same_worlds(),
-        Moment::Resuming | Moment::Dispute => a_match.assert_nothing_is_lost(&context),
+        PausedAt::Joining => a_match.assert_same_worlds(),
+        PausedAt::Resuming | PausedAt::Dispute => a_match.assert_nothing_is_lost(&context),
     }
 }
 
 fn play_through_pauses_at_any_moment<G: Counting>() {
     for seed in seeds(4) {
         for kind in [Pause::Network, Pause::Device, Pause::Server] {
-            for moment in [Moment::Joining, Moment::Resuming, Moment::Dispute] {
+            for moment in [PausedAt::Joining, PausedAt::Resuming, PausedAt::Dispute] {
                 play_through_a_pause_at::<G>(seed, kind, moment);
             }
         }

@@ -85,6 +85,9 @@ impl Timing {
             AfterPause::Open => self.clock.forget_before(now_us),
             AfterPause::StoodStill { ticks } => self.clock.shift_back(ticks),
         }
+        if pause != AfterPause::Past {
+            self.round_trip.forget_before(now_us);
+        }
         self.note_arrival(head.tick, pause, now_us);
         let Some(lead) = head.lead else { return };
         let newest = head.tick.offset(i64::from(lead));

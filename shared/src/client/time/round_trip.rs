@@ -29,6 +29,8 @@ pub(crate) struct RoundTrip {
     tick_us: u64,
     sent: [(Tick, u64); KEPT],
     echoed: Tick,
+    /// Inputs that were sent earlier have waited in a pause.
+    since_us: u64,
     /// The least upper and the greatest lower bound of the window that is running, and of the one before.
     high_us: [u64; 2],
     low_us: [u64; 2],
@@ -38,12 +40,17 @@ pub(crate) struct RoundTrip {
 impl RoundTrip {
     pub(crate) const fn new(tick_us: u64) -> Self {
         let sent = [(Tick(0), 0); KEPT];
-        Self { tick_us, sent, echoed: Tick(0), high_us: [u64::MAX; 2], low_us: [0; 2], window_end_us: 0 }
+        Self { tick_us, sent, echoed: Tick(0), since_us: 0, high_us: [u64::MAX; 2], low_us: [0; 2], window_end_us: 0 }
     }
 
     /// Notes that the input for `tick` is sent now.
     pub(crate) fn sent(&mut self, tick: Tick, now_us: u64) {
         self.sent[tick.0 as usize % KEPT] = (tick, now_us);
+    }
+
+    /// There was a pause until now: how long inputs took that were sent before says nothing of the way.
+    pub(crate) const fn forget_before(&mut self, now_us: u64) {
+        self.since_us = now_us;
     }
 
     /// Learns that the input for `tick` was echoed as the newest, and gives the new estimate in microseconds.
@@ -54,6 +61,9 @@ impl RoundTrip {
             return None;
         }
         self.echoed = tick;
+        if sent_us < self.since_us {
+            return None;
+        }
         if now_us >= self.window_end_us {
             (self.high_us, self.low_us) = ([u64::MAX, self.high_us[0]], [0, self.low_us[0]]);
             self.window_end_us = now_us + WINDOW_US;
@@ -82,5 +92,19 @@ mod tests {
             estimate_us = round_trip.echoed(Tick(n + 1), read_us + 40_000).unwrap_or(estimate_us);
         }
         assert!((75_000..=85_000).contains(&estimate_us), "{estimate_us}");
+    }
+
+    #[test]
+    fn inputs_that_waited_in_a_pause_do_not_count() {
+        let mut round_trip = RoundTrip::new(33_333);
+        for n in 1..=10_u32 {
+            round_trip.sent(Tick(n), u64::from(n) * 33_333);
+        }
+        // The network stands still for two seconds.
+        round_trip.forget_before(2_400_000);
+        assert_eq!(round_trip.echoed(Tick(10), 2_400_000), None);
+        round_trip.sent(Tick(70), 2_400_000);
+        let estimate_us = round_trip.echoed(Tick(70), 2_450_000);
+        assert!(estimate_us.is_some_and(|us| us <= 50_000), "{estimate_us:?}");
     }
 }

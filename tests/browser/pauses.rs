@@ -1,0 +1,239 @@
+//! Pauses in real browsers: the network, the page or the server stands still for up to four seconds and goes on. A
+//! second later everything is as before, and meanwhile the player is informed in time.
+
+use crate::page::{Page, Screen};
+use crate::relay::Relay;
+use crate::serving::Serving;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::fmt;
+use std::time::Duration;
+
+/// The script that looks at the page from within.
+const PROBE: &str = include_str!("probe.js");
+
+/// The lengths of the pauses. Up to four seconds a pause is survived on the same connection.
+const PAUSES_MS: [u64; 4] = [500, 1_000, 2_500, 4_000];
+
+/// So soon after the end of a pause everything is as before.
+const RECOVERY: Duration = Duration::from_secs(1);
+
+/// The time by which a key may take longer to move the own figure than before the pause, in milliseconds.
+const KEY_MS_MORE_MAX: f64 = 50.0;
+
+/// Presses of which the median counts: a frame that a busy machine held up is not a finding.
+const PRESSES: u32 = 3;
+const PRESSES_BEFORE: u32 = 9;
+
+/// A key that has not moved the figure after this time never will.
+const PRESS_MS_MAX: u32 = 1_500;
+
+/// The silence after which the mark appears, and the silence after which the words appear, in milliseconds. The page
+/// looks four times a second, and a busy machine shows a frame later.
+const MARK_MS: (f64, f64) = (950.0, 1_600.0);
+const WORDS_MS: (f64, f64) = (1_950.0, 2_600.0);
+
+/// The time after the end of a pause by which mark and words are gone, in milliseconds.
+const GONE_MS_MAX: f64 = 700.0;
+
+/// The part that stands still.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Still {
+    Network,
+    Page,
+    Server,
+}
+
+/// A press of a key.
+#[derive(Debug, Deserialize)]
+struct Press {
+    /// Milliseconds and frames until the own figure moved.
+    ms: f64,
+    frames: u32,
+    /// The longest frame meanwhile, in milliseconds: a busy machine shows there.
+    frame_ms: f64,
+}
+
+impl fmt::Display for Press {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} ms in {} frames of up to {:.0} ms", self.ms, self.frames, self.frame_ms)
+    }
+}
+
+fn median_ms(presses: &[Press]) -> f64 {
+    presses[presses.len() / 2].ms
+}
+
+/// A player alone in a room of one game.
+struct Player {
+    game: &'static str,
+    page: Page,
+    /// Two keys that move the own figure to and fro, and the axis.
+    keys: &'static str,
+    /// The page's figures and the milliseconds from key to motion before any pause.
+    before: Value,
+    key_ms: f64,
+}
+
+impl Player {
+    /// Opens a room of its own through the relay, and waits until the figure can be moved.
+    async fn enter(relay: &Relay, game: &'static str) -> Self {
+        let keys = match game {
+            "paddles" => "['ArrowUp', 'ArrowDown'], 'y'",
+            _ => "['ArrowRight', 'ArrowLeft'], 'x'",
+        };
+        let page = Page::open(relay.address(), &format!("/?game={game}"), Screen::Desktop).await;
+        page.click("create-room").await;
+        page.wait_connected().await;
+        // A ship of the arena appears two seconds after its player has joined.
+        page.let_tick(90).await;
+        page.client.execute(PROBE, Vec::new()).await.expect("the probe runs");
+        let before = page.stats().await;
+        Self { game, page, keys, before, key_ms: 0.0 }
+    }
+
+    /// Presses keys so many times; the quickest press is first.
+    async fn feel(&self, presses: u32) -> Vec<Press> {
+        let feel = format!("window.probe.feel({}, {presses}, {PRESS_MS_MAX})", self.keys);
+        let pressed = self.page.settle(&feel).await;
+        serde_json::from_value(pressed).expect("a list of presses")
+    }
+
+    /// Looks at the page a second after the end of a pause: gives the line of a table, and the broken promises.
+    async fn recover(&self, (still, ms): (Still, u64)) -> (String, Vec<String>) {
+        let (presses, after) = (self.feel(PRESSES).await, self.page.stats().await);
+        let silence_ms = self.page.eval("Math.round(window.probe.silence)").await;
+        self.page.eval("window.probe.silence = 0").await;
+        let Self { game, key_ms, before, .. } = self;
+        let shown: Vec<String> = presses.iter().map(Press::to_string).collect();
+        let figures = ["link", "rtt_ms", "input_lead_ticks", "welcomes", "keyframes", "starved_ticks", "mismatches"];
+        let figures = figures.map(|name| format!("{name} {}", after[name])).join(", ");
+        let line = format!(
+            "{still:?} {ms} ms, {game}: silence {silence_ms} ms, key {key_ms:.0} ms, then {}; {figures}",
+            shown.join(", ")
+        );
+        let promises = [
+            ("the same seat", after["seat"] == before["seat"]),
+            ("connected", after["connected"] == true && after["link"] == "fine"),
+            ("the same connection", after["welcomes"] == before["welcomes"]),
+            ("no mismatch", after["mismatches"] == 0 && after["decode_errors"] == 0),
+            ("the key as before", median_ms(&presses) <= key_ms + KEY_MS_MORE_MAX),
+        ];
+        let broken = promises.into_iter().filter(|(_, kept)| !kept);
+        let broken = broken.map(|(promise, _)| format!("not {promise}: {line}")).collect();
+        (line, broken)
+    }
+}
+
+/// Lets one part stand still for this long.
+async fn pause(still: Still, ms: u64, players: &[Player; 3], relay: &Relay, serving: &Serving) {
+    let pages = players.each_ref().map(|player| &player.page);
+    match still {
+        Still::Network => {
+            relay.stand_still();
+            pages[0].let_pass(Duration::from_millis(ms)).await;
+            relay.go_on();
+        }
+        Still::Page => {
+            let spin =
+                format!("(() => {{ const end = performance.now() + {ms}; while (performance.now() < end); }})()");
+            tokio::join!(pages[0].eval(&spin), pages[1].eval(&spin), pages[2].eval(&spin));
+        }
+        Still::Server => {
+            serving.signal("STOP");
+            pages[0].let_pass(Duration::from_millis(ms)).await;
+            serving.signal("CONT");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_after_any_pause_of_up_to_four_seconds_a_player_plays_as_before() {
+    let serving = Serving::start();
+    let relay = Relay::start(serving.address()).await;
+    let entered =
+        tokio::join!(Player::enter(&relay, "arena"), Player::enter(&relay, "paddles"), Player::enter(&relay, "swarm"));
+    let mut players: [Player; 3] = entered.into();
+    let [first, second, third] = &mut players;
+    let feels = tokio::join!(first.feel(PRESSES_BEFORE), second.feel(PRESSES_BEFORE), third.feel(PRESSES_BEFORE));
+    (first.key_ms, second.key_ms, third.key_ms) = (median_ms(&feels.0), median_ms(&feels.1), median_ms(&feels.2));
+    let (mut table, mut broken) = (Vec::new(), Vec::new());
+    for still in [Still::Network, Still::Page, Still::Server] {
+        for ms in PAUSES_MS {
+            pause(still, ms, &players, &relay, &serving).await;
+            players[0].page.let_pass(RECOVERY).await;
+            let [first, second, third] = &players;
+            let pause = (still, ms);
+            let all = tokio::join!(first.recover(pause), second.recover(pause), third.recover(pause));
+            for (line, promises) in <[_; 3]>::from(all) {
+                table.push(line);
+                broken.extend(promises);
+            }
+        }
+    }
+    let table = table.join("\n");
+    players[0].page.note("pauses", &table);
+    assert!(broken.is_empty(), "{broken:#?}, of\n{table}");
+    for player in &players {
+        player.page.assert_sound().await;
+    }
+}
+
+/// A change of the mark or of the words.
+#[derive(Debug, Deserialize)]
+struct Change {
+    /// By the page's clock, in milliseconds.
+    at: f64,
+    /// Milliseconds since the newest tick.
+    silent_ms: f64,
+    marked: bool,
+    words: String,
+}
+
+/// The changes of mark and words that a page has shown; asserts that they came in time and are gone.
+async fn assert_informed(page: &Page, ended_at: f64) {
+    let seen = page.eval("window.probe.changes").await;
+    let changes: Vec<Change> = serde_json::from_value(seen).expect("a list of changes");
+    let mark = changes.iter().find(|change| change.marked).unwrap_or_else(|| panic!("a mark: {changes:?}"));
+    let words = changes.iter().find(|change| !change.words.is_empty()).unwrap_or_else(|| panic!("words: {changes:?}"));
+    assert!((MARK_MS.0..MARK_MS.1).contains(&mark.silent_ms) && mark.words.is_empty(), "{changes:?}");
+    assert!((WORDS_MS.0..WORDS_MS.1).contains(&words.silent_ms) && words.marked, "{changes:?}");
+    assert!(words.words.contains("No word from the server"), "{changes:?}");
+    let last = changes.last().expect("there are changes");
+    assert!(!last.marked && last.words.is_empty(), "mark and words go away: {changes:?}");
+    assert!(last.at - ended_at < GONE_MS_MAX, "gone {} ms after the end: {changes:?}", last.at - ended_at);
+    page.note("words", &format!("{changes:#?}\nended {ended_at}"));
+    page.eval("window.probe.changes = []").await;
+}
+
+#[tokio::test]
+async fn a_silence_of_a_second_is_marked_one_of_two_seconds_is_put_into_words_and_both_go_away() {
+    let serving = Serving::start();
+    let relay = Relay::start(serving.address()).await;
+    let (arena, paddles) = tokio::join!(Player::enter(&relay, "arena"), Player::enter(&relay, "paddles"));
+    let pages = [&arena.page, &paddles.page];
+    // A hitch is not worth a mark: one that came with every hitch would flicker.
+    relay.stand_still();
+    arena.page.let_pass(Duration::from_millis(600)).await;
+    relay.go_on();
+    arena.page.let_pass(RECOVERY).await;
+    for page in pages {
+        assert_eq!(page.eval("window.probe.changes").await, json!([]));
+    }
+    for still in [Still::Network, Still::Server] {
+        match still {
+            Still::Server => serving.signal("STOP"),
+            _ => relay.stand_still(),
+        }
+        arena.page.let_pass(Duration::from_millis(3_500)).await;
+        match still {
+            Still::Server => serving.signal("CONT"),
+            _ => relay.go_on(),
+        }
+        let ended = tokio::join!(pages[0].eval("performance.now()"), pages[1].eval("performance.now()"));
+        arena.page.let_pass(RECOVERY).await;
+        for (page, ended) in pages.into_iter().zip([ended.0, ended.1]) {
+            assert_informed(page, ended.as_f64().expect("a number")).await;
+        }
+    }
+}
