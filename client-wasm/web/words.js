@@ -46,6 +46,7 @@ function reason(code) {
     case 1011: return 'The room failed. Reconnecting…';
     case 1012: return 'The server is restarting. Your seat is kept.';
     case 1013: return 'The server is busy. Waiting for a free place…';
+    case 4006: return 'The server asks for a moment. Reconnecting…';
     case 4007: return 'Your connection fell behind. Catching up…';
     case 4010: return 'The room is moving to another server…';
     case 4011: return 'This page and the server disagreed. Reconnecting…';

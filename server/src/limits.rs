@@ -60,7 +60,8 @@ pub const CONTROL_FRAMES_PER_SECOND: u32 = 10;
 /// Control frames that a client may send at once.
 pub const CONTROL_FRAMES_BURST: u32 = 20;
 
-/// Read buffer of a connection in bytes: a tick reads no more than this from one connection.
+/// Read buffer of a connection in bytes: a tick reads no more than this from one connection, apart from what came with its
+/// handshake.
 pub const READ_BUFFER_BYTES: usize = 4_096;
 
 /// Bytes of messages besides the snapshot after which a write takes no further message; the other messages follow with
@@ -99,7 +100,7 @@ pub const FAILED_LOOKUPS_PER_MINUTE: u32 = 10;
 /// Rooms' codes that the caller of a quick match may name as those that it does not want (400).
 pub const AVOIDED_ROOMS_MAX: usize = 16;
 
-/// Refusals of a foreign origin per minute that are logged. Every page of a misconfigured site is refused, and the log
+/// Refusals of a foreign origin that are logged at once, and then per minute. Every page of a misconfigured site is refused, and the log
 /// must not grow with its visitors.
 pub const ORIGIN_WARNINGS_PER_MINUTE: u32 = 10;
 
@@ -107,8 +108,10 @@ pub const ORIGIN_WARNINGS_PER_MINUTE: u32 = 10;
 /// 4011 doubles the time. The first one is short, because an honest client may differ once.
 pub const DIVERGED_WAIT_MIN: Duration = Duration::from_secs(1);
 
-/// The longest of these times.
-pub const DIVERGED_WAIT_MAX: Duration = Duration::from_secs(60);
+/// The longest of these times. It is shorter than a seat is held, so that nobody loses a seat by waiting: an address may
+/// stand for many players.
+pub const DIVERGED_WAIT_MAX: Duration = Duration::from_secs(20);
+const _: () = assert!(DIVERGED_WAIT_MAX.as_secs() + 5 < HELD_SEAT_SECONDS as u64, "a wait costs nobody a held seat");
 
 /// Time after the last 4011 of an address in a room after which the earlier ones do not count any more.
 pub const DIVERGED_MEMORY: Duration = Duration::from_secs(300);

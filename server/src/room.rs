@@ -191,7 +191,10 @@ impl<G: Game> Room<G> {
         }
         let member = self.members.insert(state);
         let superseded = seat.and_then(|seat| self.roster.seat_member(seat, member));
-        superseded.map(|old| self.members.remove(old));
+        if let Some(old) = superseded {
+            self.members.remove(old);
+            self.drop_dispute(old);
+        }
         if let Some(seat) = seat.filter(|_| resumed.is_none()) {
             self.buffers[seat.index()] = InputBuffer::default();
         }
@@ -292,6 +295,7 @@ impl<G: Game> Room<G> {
     /// The connection of a member is lost. Its seat is held for a while, unless the member has left or has never sent a
     /// message.
     pub fn lost(&mut self, member: MemberId) {
+        self.drop_dispute(member);
         // A member whose seat was taken over has been removed already.
         let Some(seat) = self.members.remove(member).and_then(|state| state.seat) else { return };
         match self.roster.set_away(seat, self.tick) {
@@ -301,6 +305,7 @@ impl<G: Game> Room<G> {
     }
 
     fn remove(&mut self, member: MemberId, why: Leave) {
+        self.drop_dispute(member);
         if let Some(seat) = self.members.remove(member).and_then(|state| state.seat) {
             self.free(seat, why);
         }

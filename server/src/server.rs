@@ -22,7 +22,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
-/// is an autopsy: that one is lost.
+/// is an autopsy or a client that differed: that one is lost.
 const REPORTS_MAX: usize = 4_096;
 
 /// A server before it runs: its configuration and its games.

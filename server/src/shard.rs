@@ -280,7 +280,8 @@ impl Shard {
         let context = &mut setup.context(setup.clock.now_ns(), scratch);
         let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms);
         if let Some(room) = rooms.find(|room| room.id == id && !room.failed) {
-            return room.guarded(context, closing, |room, context, closing| room.enter(*arrival, context, closing));
+            room.guarded(context, closing, |room, context, closing| room.enter(*arrival, context, closing));
+            return setup.report_diverged(room);
         }
         match slow_lane {
             _ if stopping.is_some() => {}
@@ -340,6 +341,14 @@ impl ShardSetup {
         if self.is_slow_lane { room.budget.has_recovered() } else { room.budget.is_slow() }
     }
 
+    /// Reports the clients that were closed because their worlds keep differing.
+    fn report_diverged(&self, room: &mut RoomHandle) {
+        for address in room.diverged.drain(..) {
+            // A report that the queue does not take is lost: the client may come back without a wait this time.
+            let _ = self.reports.try_send(Report::Diverged { room: room.id, address });
+        }
+    }
+
     /// Makes one tick of one room, and reports to the directory how many people and bots are in it.
     fn tick(&self, room: &mut RoomHandle, deadline_ns: u64, scratch: &mut Scratch, closing: &mut Vec<Closing>) {
         let start_ns = self.clock.now_ns();
@@ -353,10 +362,7 @@ impl ShardSetup {
         {
             room.reported = summary;
         }
-        for address in room.diverged.drain(..) {
-            // A report that the queue does not take is lost: the client may come back without a wait this time.
-            let _ = self.reports.try_send(Report::Diverged { room: room.id, address });
-        }
+        self.report_diverged(room);
         while let Some(autopsy) = room.poll_autopsy() {
             // An autopsy that the queue does not take is lost: the next incident shows the same.
             let _ = self.reports.try_send(Report::Differed { room: room.id, autopsy: Box::new(autopsy) });

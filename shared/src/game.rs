@@ -169,6 +169,11 @@ impl Rules {
     pub const fn tick_us(&self) -> u64 {
         1_000_000 / self.tick_rate_hz as u64
     }
+
+    /// Microseconds from one message of the room to the next.
+    pub(crate) const fn message_us(&self) -> u64 {
+        self.message_ticks() as u64 * self.tick_us()
+    }
 }
 
 /// How the worlds of server and clients are kept the same.

@@ -101,6 +101,10 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
     if let Some(entry) = net.directory.borrow_mut().join_match(index, &avoid, now_us) {
         return Ok(json(StatusCode::OK, &view(net, entry)));
     }
+    if !avoid.is_empty() {
+        // Whoever avoids every room makes rooms.
+        take(net, &net.room_quota, address, "too many rooms were created from this address")?;
+    }
     let wanted = Wanted { game: index, seats: game.rules.matched, public: true, quick_match: true };
     let (code, answer) =
         open(net, game, wanted, Value::Null, |net, entry| (entry.code, json(StatusCode::OK, &view(net, entry))))?;

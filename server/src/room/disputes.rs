@@ -64,7 +64,7 @@ impl<G: Game> Room<G> {
         self.counters.desyncs += 1;
         let found = self.outgoing.find_difference(&self.simulation, member.seat, tick, hashes);
         let Some(open) = found else {
-            member.start_over_after_dispute();
+            member.start_over();
             let autopsy =
                 Autopsy::unknown((&self.schemas, self.disputes.behaviour_hash::<G>()), member.seat, tick, self.tick);
             self.disputes.keep(autopsy);
@@ -91,7 +91,7 @@ impl<G: Game> Room<G> {
                 member.tell(&ServerEvidence::Correction { tick: row_dump.tick, leaves }.encode());
                 self.counters.desyncs_healed += 1;
             }
-            None => member.start_over_after_dispute(),
+            None => member.start_over(),
         }
         let autopsy = Autopsy::new(
             (&self.schemas, self.disputes.behaviour_hash::<G>()),
@@ -107,6 +107,11 @@ impl<G: Game> Room<G> {
     /// The next autopsy that is to be written.
     pub fn poll_autopsy(&mut self) -> Option<Autopsy> {
         self.disputes.autopsies.pop_front()
+    }
+
+    /// Drops the dispute of a member that has gone.
+    pub(super) fn drop_dispute(&mut self, member: MemberId) {
+        self.disputes.open.remove(member);
     }
 
     /// Whether the room waits for a row dump of this member.

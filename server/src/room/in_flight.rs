@@ -48,11 +48,6 @@ impl InFlight {
         self.runs.iter().map(|(first, last)| last.since(*first) + i64::from(self.step)).sum()
     }
 
-    /// What is in flight will not be acknowledged, and is not waited for.
-    pub(super) fn forget(&mut self) {
-        self.runs.clear();
-    }
-
     /// The oldest snapshot in flight.
     pub(super) fn oldest(&self) -> Option<Tick> {
         self.runs.front().map(|(first, _)| *first)

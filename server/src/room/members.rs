@@ -123,13 +123,6 @@ impl Member {
         (self.baseline, self.priors) = (None, None);
     }
 
-    /// The same for a member whose world differs: it lets all that was sent since wait, and will not acknowledge any of
-    /// it. So the keyframe is sent even if that was so much that the member counts as behind.
-    pub(super) fn start_over_after_dispute(&mut self) {
-        self.in_flight.forget();
-        self.start_over();
-    }
-
     /// Counts one more difference between the member's world and the room's.
     pub(super) fn count_mismatch(&mut self, now: Tick, limits: &TickLimits) -> Result<(), CloseCode> {
         if now.since(self.mismatches_since) > i64::from(limits.minute_ticks) {
@@ -155,9 +148,10 @@ impl Member {
         }
     }
 
-    /// Whether snapshots must wait until more of them are acknowledged.
+    /// Whether snapshots must wait until more of them are acknowledged. A keyframe does not wait: a member that needs one
+    /// can use nothing that was sent before, and will not acknowledge it. The limit of the lag holds all the same.
     pub(super) fn is_behind(&self, limits: &TickLimits) -> bool {
-        self.in_flight.ticks() > i64::from(limits.send_ticks)
+        self.baseline.is_some() && self.in_flight.ticks() > i64::from(limits.send_ticks)
     }
 
     /// Notes that the snapshot of `tick` is written.

@@ -1,8 +1,9 @@
 //! Reconnect: the policy of connecting and reconnecting, for pages and bots alike.
 //!
 //! The first retry comes at once, that is within half a second of the loss, or of the moment at which the client is
-//! reachable (online and visible) again. Later retries come after one to five seconds, at random, so that a thousand
-//! clients of a restarted server do not come together. A refusal that would only be repeated, or two tabs that compete
+//! reachable (online and visible) again. While the seat is held, later retries come within a second; afterwards, and
+//! when the server restarts or has too much to do, after one to five seconds at random, so that a thousand clients do
+//! not come together. A refusal that would only be repeated, or two tabs that compete
 //! for a seat, are not retried.
 
 use crate::message::close::CloseCode;
@@ -92,8 +93,8 @@ impl Reconnect {
             self.lost_us = Some(now_us);
         }
         let is_held = self.lost_us.is_some_and(|lost_us| now_us.saturating_sub(lost_us) < SEAT_HELD_US);
-        // A server that says so has too much to do, or a thousand clients that come back.
-        let is_crowded = matches!(known, Some(CloseCode::Overloaded));
+        // The server says that it has too much to do, a thousand clients that come back, or too much of this client.
+        let is_crowded = matches!(known, Some(CloseCode::Overloaded | CloseCode::Restart | CloseCode::Rate));
         let (low, high) = match self.failures {
             _ if is_crowded => RETRY_US,
             0 => (0, FIRST_RETRY_US / 2),

@@ -419,14 +419,16 @@ impl<G: Game> Session<G> {
     /// How the connection is doing, for the player to be told in time.
     #[must_use]
     pub fn link_state(&self, now_us: u64) -> LinkState {
+        // A game that sends seldom is silent between its messages. What is said is still the whole silence.
         let silence_us = now_us.saturating_sub(self.heard_us);
+        let (quiet_us, silent_us) = (QUIET_US.max(2 * G::RULES.message_us()), SILENT_US.max(3 * G::RULES.message_us()));
         match self.dial.is_open() {
             _ if self.dial.has_given_up() => LinkState::Over,
             _ if !self.dial.is_reachable() => LinkState::Unreachable,
             false if self.stats.welcomes == 0 => LinkState::Connecting,
             false => LinkState::Reconnecting { attempts: self.dial.failures() },
-            true if silence_us >= SILENT_US => LinkState::Silent { silence_us },
-            true if silence_us >= QUIET_US => LinkState::Quiet { silence_us },
+            true if silence_us >= silent_us => LinkState::Silent { silence_us },
+            true if silence_us >= quiet_us => LinkState::Quiet { silence_us },
             true => LinkState::Fine,
         }
     }

@@ -64,11 +64,17 @@ impl Timing {
     ///
     /// The wait covers a round trip at the least. The room has gone on for about half of it since the welcome was sent,
     /// and the first input will travel for about the other half: an input for the tick that lies the whole wait ahead
-    /// arrives in time.
-    pub(crate) fn restart(&mut self, tick: Tick, waited_us: u64, now_us: u64) {
+    /// arrives in time. `made` is the newest input that was made over an earlier connection.
+    pub(crate) fn restart(&mut self, tick: Tick, waited_us: u64, made: Option<Tick>, now_us: u64) {
         *self = Self::new(self.rules);
+        self.set_clock(tick, waited_us, now_us);
+        if let Some(made) = made {
+            self.clock.forget_until(made);
+        }
+    }
+
+    fn set_clock(&mut self, tick: Tick, waited_us: u64, now_us: u64) {
         let ahead = FIRST_LEAD_TICKS + waited_us as f64 / self.rules.tick_us() as f64;
-        // The room has no older input that could be mistaken for one that is made from now on.
         self.clock.set(TickTime::from(tick) + ahead, now_us, 0);
     }
 
@@ -87,6 +93,11 @@ impl Timing {
         }
         if pause != AfterPause::Past {
             self.round_trip.forget_before(now_us);
+        }
+        if self.clock.tick_at(now_us) < TickTime::from(head.tick) {
+            // No input would be made for ticks that the server has made already, and so none would show how late the
+            // clock is.
+            self.set_clock(head.tick, stats.rtt_us, now_us);
         }
         self.note_arrival(head.tick, pause, now_us);
         let Some(lead) = head.lead else { return };
@@ -118,7 +129,9 @@ impl Timing {
     /// newest message than is usual on this connection, nor for longer than [`AHEAD_US_MAX`] without a message.
     pub(crate) fn tick_at(&self, now_us: u64) -> TickTime {
         let Some(Newest { tick, arrived_us, ahead, .. }) = self.newest else { return self.clock.tick_at(now_us) };
-        let now_us = now_us.min(arrived_us + AHEAD_US_MAX);
+        // A game may send less often than that.
+        let ahead_us_max = AHEAD_US_MAX.max(2 * self.rules.message_us());
+        let now_us = now_us.min(arrived_us + ahead_us_max);
         let passed = now_us.saturating_sub(arrived_us) as f64 / self.clock.tick_us();
         let usual = if ahead[0] > ahead[1] { ahead[0] } else { ahead[1] };
         self.clock.tick_at(now_us).earlier(TickTime::from(tick) + (usual + passed))

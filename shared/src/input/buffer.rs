@@ -37,8 +37,8 @@ pub struct InputBuffer<I> {
     newest: Option<Tick>,
     last: Action<I>,
     /// Inputs with commands that came after their ticks, oldest first: each command is executed once, in the first tick
-    /// that has room for it. Mostly empty.
-    late_commands: VecDeque<I>,
+    /// that has room for it. With each is the tick at which it came. Mostly empty.
+    late_commands: VecDeque<(Tick, I)>,
     /// The input for a tick is in the slot of its number, modulo the length.
     slots: [Action<I>; LEN],
 }
@@ -79,7 +79,7 @@ impl<I: Input> InputBuffer<I> {
                 self.last = action;
                 self.held_ticks = 0;
                 if self.late_commands.len() < LEN && codec.has_command(action.input) {
-                    self.late_commands.push_back(action.input);
+                    self.late_commands.push_back((next, action.input));
                 }
             }
             return InputArrival::Late;
@@ -95,7 +95,10 @@ impl<I: Input> InputBuffer<I> {
     /// The input of the player for `tick`, and whether it came in time.
     pub fn take(&mut self, tick: Tick, codec: &InputCodec<I>) -> (Action<I>, bool) {
         let (mut action, in_time) = self.take_own(tick, codec);
-        let late = self.late_commands.front().and_then(|late| codec.with_commands(action.input, *late));
+        // A command that had to wait for so long would surprise the player who gave it.
+        let is_old = |(came, _): &mut (Tick, I)| tick.since(*came) > i64::from(INPUT_LEAD_TICKS_MAX);
+        while self.late_commands.pop_front_if(is_old).is_some() {}
+        let late = self.late_commands.front().and_then(|(_, late)| codec.with_commands(action.input, *late));
         if let Some(input) = late {
             action.input = input;
             self.late_commands.pop_front();
@@ -227,6 +230,17 @@ mod tests {
         buffer.insert(Tick(10), press(2), Tick(10), &codec);
         let commands: Vec<u8> = (10..13).map(|tick| buffer.take(Tick(tick), &codec).0.input.command).collect();
         assert_eq!(commands, [2, 1, 0]);
+    }
+
+    #[test]
+    fn a_command_that_had_to_wait_for_long_is_dropped() {
+        let (mut buffer, codec) = buffer();
+        buffer.insert(Tick(5), press(1), Tick(10), &codec);
+        for tick in 10..60 {
+            buffer.insert(Tick(tick), press(2), Tick(tick), &codec);
+            assert_eq!(buffer.take(Tick(tick), &codec).0.input.command, 2);
+        }
+        assert_eq!(buffer.take(Tick(60), &codec).0.input.command, 0);
     }
 
     #[test]

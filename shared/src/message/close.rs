@@ -36,7 +36,7 @@ pub enum CloseCode {
     Full = 4004,
     /// 4005: a newer connection has taken over the seat.
     Superseded = 4005,
-    /// 4006: the client sent too many messages.
+    /// 4006: the client sent too many messages, or came back too soon.
     Rate = 4006,
     /// 4007: the client could not keep up.
     TooSlow = 4007,

@@ -333,7 +333,7 @@ mod tests {
         let there = (all[2].tables[1].row(0)[0] as f32 / 16.0, 52.0);
         assert_eq!(shown(&places, 0.0, 3.0), there);
         // The interpolation buffer gives the same where the next snapshot is late.
-        let mut interpolation = InterpolationBuffer::new(33_333.0);
+        let mut interpolation = InterpolationBuffer::new(33_333.0, 1);
         all.iter().for_each(|snapshot| interpolation.push(snapshot, u64::from(snapshot.tick.0) * 33_333));
         let moment = interpolation.sample_at(TickTime(5.0)).expect("there are snapshots");
         assert!(moment.after.is_none() && moment.beyond > 2.0);

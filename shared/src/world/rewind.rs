@@ -483,7 +483,7 @@ mod tests {
     fn a_client_rebuilds_the_views_that_the_room_will_rebuild() {
         let schema = Schema::of::<World>();
         let history = worlds(&schema);
-        let mut interpolation = InterpolationBuffer::new(33_333.0);
+        let mut interpolation = InterpolationBuffer::new(33_333.0, 1);
         let mut recalled = Recalled::default();
         for tick in 10..=20 {
             let world = history.at(&schema, Tick(tick), &mut recalled).expect("kept");

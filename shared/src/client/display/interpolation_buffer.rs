@@ -78,11 +78,15 @@ struct RowArrival {
     waited: f32,
 }
 
-/// So long without a snapshot is a pause, in ticks: afterwards the server's time may have moved on differently.
+/// So long without a snapshot is a pause, in ticks and in microseconds at the least: afterwards the server's time may
+/// have moved on differently.
 const PAUSE_TICKS: f64 = 8.0;
+const PAUSE_US: f64 = 200_000.0;
 
-/// After a pause, the promptest snapshots are known once none has come prompter for so many ticks.
+/// After a pause, the promptest snapshots are known once none has come prompter for so many ticks, and microseconds at
+/// the least.
 const SETTLED_TICKS: f64 = 4.0;
+const SETTLED_US: f64 = 130_000.0;
 
 /// The server's time stood still in a pause if they are later than those before it by more than this, in ticks.
 const SHIFT_TICKS: f64 = 1.5;
@@ -92,7 +96,8 @@ const SHIFT_TICKS: f64 = 1.5;
 struct Settling {
     /// Newest tick minus time of arrival in ticks, of the promptest.
     offset: f64,
-    /// When a snapshot last came prompter than those before it.
+    /// What it was when it last rose by half a tick, and when that was.
+    risen: f64,
     risen_us: u64,
 }
 
@@ -100,6 +105,8 @@ struct Settling {
 #[derive(Debug, Clone)]
 pub struct InterpolationBuffer {
     tick_us: f64,
+    /// Ticks from one snapshot to the next.
+    every_ticks: f64,
     kept: VecDeque<Snapshot>,
     /// Tick minus time of arrival in ticks, of the promptest snapshots.
     offset: f64,
@@ -123,11 +130,12 @@ pub struct InterpolationBuffer {
 }
 
 impl InterpolationBuffer {
-    /// A buffer for ticks of this length, in microseconds.
+    /// A buffer for ticks of this length, in microseconds, and a snapshot every so many ticks.
     #[must_use]
-    pub const fn new(tick_us: f64) -> Self {
+    pub const fn new(tick_us: f64, every_ticks: u32) -> Self {
         Self {
             tick_us,
+            every_ticks: every_ticks as f64,
             kept: VecDeque::new(),
             offset: 0.0,
             lateness: 0.0,
@@ -173,20 +181,24 @@ impl InterpolationBuffer {
     /// that were on their way come all at once, each prompter than the one before; then they come evenly, as promptly as
     /// before the pause, or later by the ticks that the server has given up.
     fn settle_after_pause(&mut self, observed: f64, now_us: u64) -> bool {
-        let waited = now_us.saturating_sub(self.arrived_us) as f64 / self.tick_us;
-        if waited > PAUSE_TICKS {
-            self.settling = Some(Settling { offset: observed, risen_us: now_us });
+        let waited_us = now_us.saturating_sub(self.arrived_us) as f64;
+        let spacing_us = self.every_ticks * self.tick_us;
+        if waited_us > most([PAUSE_TICKS * self.tick_us, PAUSE_US, 2.5 * spacing_us]) {
+            self.settling = Some(Settling { offset: observed, risen: observed, risen_us: now_us });
         }
         let Some(after) = &mut self.settling else { return false };
-        if observed > after.offset + 0.5 {
-            after.risen_us = now_us;
+        // Many small steps count as a rise too: a slow link delivers what has waited little by little.
+        if observed > after.risen + 0.5 {
+            (after.risen, after.risen_us) = (observed, now_us);
         }
         after.offset = if observed > after.offset { observed } else { after.offset };
-        if after.offset > self.offset - SHIFT_TICKS {
+        // On a link with jitter hardly any snapshot is as prompt as the promptest.
+        if after.offset > self.offset - SHIFT_TICKS - self.lateness - 2.0 * self.deviation {
             self.settling = None;
             return false;
         }
-        if now_us.saturating_sub(after.risen_us) as f64 > SETTLED_TICKS * self.tick_us {
+        let settled_us = most([SETTLED_TICKS * self.tick_us, SETTLED_US, 2.0 * spacing_us]);
+        if now_us.saturating_sub(after.risen_us) as f64 > settled_us {
             self.stood_still_ticks = Some(self.offset - after.offset);
             self.offset = after.offset;
             (self.settling, self.waits) = (None, true);
@@ -350,19 +362,25 @@ impl InterpolationBuffer {
     }
 }
 
+/// The greatest of three numbers.
+fn most([a, b, c]: [f64; 3]) -> f64 {
+    let of_two = if a > b { a } else { b };
+    if of_two > c { of_two } else { c }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::link::{Link, LinkProfile};
     use alloc::vec::Vec;
 
-    const SETTLED_US: u64 = 5_000_000;
+    const AT_FIRST_US: u64 = 5_000_000;
 
     /// Plays frames of 4 ms. Besides the buffer it gives the longest step of the shown moment, in ticks, and the part
     /// of the frames that were guessed, both after the buffer has settled.
     fn play(profile: LinkProfile, seconds: u64) -> (InterpolationBuffer, f64, f64) {
         let tick_us = 33_333;
-        let mut interpolation = InterpolationBuffer::new(f64::from(tick_us));
+        let mut interpolation = InterpolationBuffer::new(f64::from(tick_us), 1);
         let mut link = Link::new(profile, 5);
         let (mut longest, mut last, mut at_first) = (0.0_f64, TickTime(f64::NAN), 0);
         for now_us in (0..seconds * 1_000_000).step_by(4_000) {
@@ -375,7 +393,7 @@ mod tests {
                 interpolation.push(&Snapshot { tick, tables: Vec::new() }, now_us);
             }
             interpolation.advance(now_us);
-            if now_us > SETTLED_US {
+            if now_us > AT_FIRST_US {
                 longest = longest.max(interpolation.shown() - last);
             } else {
                 at_first = interpolation.underruns();
@@ -383,7 +401,7 @@ mod tests {
             last = interpolation.shown();
         }
         let guessed =
-            (interpolation.underruns() - at_first) as f64 / ((seconds * 1_000_000 - SETTLED_US) / 4_000) as f64;
+            (interpolation.underruns() - at_first) as f64 / ((seconds * 1_000_000 - AT_FIRST_US) / 4_000) as f64;
         (interpolation, longest, guessed)
     }
 
@@ -416,27 +434,30 @@ mod tests {
         assert!(interpolation.stood_still() > 0, "no snapshot came for seconds, and the buffer reports it");
     }
 
-    /// What is told of a pause of a second: each answer, in the snapshots after it. Either the network stands still and
-    /// what was sent comes all at once, or the server stands still and goes on with the next tick.
-    fn after_a_pause(server_stands_still: bool) -> Vec<AfterPause> {
+    /// What is told of a pause of 30 ticks in a game with a snapshot every so many ticks: each answer, in the snapshots
+    /// after it. Either the network stands still and what was sent comes later, so many snapshots in the time of two, or
+    /// the server stands still and goes on with the next tick.
+    fn after_a_pause(server_stands_still: bool, every_ticks: u32, pace: usize) -> Vec<AfterPause> {
         let tick_us = 33_333_u64;
-        let mut interpolation = InterpolationBuffer::new(tick_us as f64);
-        let mut answers = Vec::new();
-        let pause = 3_000_000..4_000_000;
-        let mut waiting = Vec::new();
-        let mut tick = Tick(0);
-        for now_us in (0..8_000_000).step_by(tick_us as usize) {
-            let is_pause = pause.contains(&now_us);
+        let mut interpolation = InterpolationBuffer::new(tick_us as f64, every_ticks);
+        let (mut answers, mut waiting, mut tick, mut credit) = (Vec::new(), VecDeque::new(), Tick(0), 0);
+        let pause = 90..120;
+        for number in 0..400 {
+            let (is_pause, now_us) = (pause.contains(&number), number * tick_us);
             if !(is_pause && server_stands_still) {
                 tick = tick.next();
-                waiting.push(tick);
+                waiting.extend(tick.0.is_multiple_of(every_ticks).then_some(tick));
             }
             if is_pause {
                 continue;
             }
-            for tick in waiting.drain(..) {
+            credit = (credit + pace).min(2 * pace);
+            while credit >= 2
+                && let Some(tick) = waiting.pop_front()
+            {
+                credit -= 2;
                 interpolation.push(&Snapshot { tick, tables: Vec::new() }, now_us);
-                if now_us > pause.end {
+                if number > pause.end {
                     answers.push(interpolation.after_pause());
                 }
             }
@@ -447,19 +468,30 @@ mod tests {
 
     #[test]
     fn a_pause_of_the_network_is_over_when_the_messages_are_as_prompt_as_before() {
-        let answers = after_a_pause(false);
-        assert!(answers.iter().all(|answer| !matches!(answer, AfterPause::StoodStill { .. })), "{answers:?}");
-        assert!(answers[40..].iter().all(|answer| *answer == AfterPause::Past), "{answers:?}");
+        // All that waited at once; twice as fast as usual; a little faster than usual, over a slow link.
+        for pace in [100, 4, 3] {
+            let answers = after_a_pause(false, 1, pace);
+            assert!(answers.iter().all(|answer| !matches!(answer, AfterPause::StoodStill { .. })), "{answers:?}");
+            assert!(answers[100..].iter().all(|answer| *answer == AfterPause::Past), "{answers:?}");
+        }
     }
 
     #[test]
     fn that_the_servers_time_stood_still_is_said_once_and_soon() {
-        let answers = after_a_pause(true);
+        let answers = after_a_pause(true, 1, 100);
         let said: Vec<_> = (0..).zip(&answers).filter(|(_, answer)| **answer != AfterPause::Past).collect();
         let told = said.iter().filter(|(_, answer)| matches!(answer, AfterPause::StoodStill { .. })).count();
         assert_eq!(told, 1, "{answers:?}");
         let (at, AfterPause::StoodStill { ticks }) = said[said.len() - 1] else { panic!("{answers:?}") };
         assert!(at < 10, "after {at} snapshots");
         assert!((ticks - 30.0).abs() < 1.5, "the server stood still for 30 ticks, said were {ticks}");
+    }
+
+    #[test]
+    fn a_game_of_sparse_snapshots_is_not_paused_between_them_and_learns_of_a_pause_of_the_server() {
+        let answers = after_a_pause(true, 10, 100);
+        let said = answers.iter().filter(|answer| matches!(answer, AfterPause::StoodStill { .. })).count();
+        assert_eq!(said, 1, "{answers:?}");
+        assert_eq!(answers.last(), Some(&AfterPause::Past), "{answers:?}");
     }
 }

@@ -176,7 +176,7 @@ mod tests {
     fn the_screen_shows_the_world_that_the_server_judges_by() {
         let schema = Schema::of::<World>();
         let (history, mut recalled) = (worlds(&schema), Recalled::default());
-        let mut interpolation = InterpolationBuffer::new(33_333.0);
+        let mut interpolation = InterpolationBuffer::new(33_333.0, 1);
         for tick in 4..=20 {
             let world = history.at(&schema, crate::tick::Tick(tick), &mut recalled).expect("kept");
             interpolation.push(world, u64::from(tick) * 33_333);

@@ -74,13 +74,14 @@ impl<I: Input> OwnInputs<I> {
         ack: Option<Ack>,
         ages: bool,
     ) -> Option<InputFrame<I>> {
-        let made = newest >= first;
         let owed = ack.map_or(0, |ack| ack.tick.since(self.acked));
-        if !made && (owed < ACK_TICKS || newest == Tick(0)) {
-            return None;
-        }
+        let (first, newest) = match self.newest() {
+            _ if newest >= first => (first, newest),
+            Some(last) if owed >= ACK_TICKS => (last, last),
+            _ => return None,
+        };
         self.acked = ack.map_or(self.acked, |ack| ack.tick);
-        Some(self.frame(if made { first } else { newest }, newest, ack, ages))
+        Some(self.frame(first, newest, ack, ages))
     }
 
     /// The messages with the inputs that were made after `received`, to be sent again over another connection: the room
@@ -91,14 +92,17 @@ impl<I: Input> OwnInputs<I> {
             self.ring = [None; KEPT];
             return Vec::new();
         };
-        let kept = self.ring.iter().flatten().map(|(tick, _)| *tick).filter(|tick| *tick > received);
-        let Some(newest) = kept.clone().max() else { return Vec::new() };
-        // What is older than the ring is lost; nobody makes so many inputs without an acknowledgement.
-        let mut first = kept.min().unwrap_or(newest);
+        let Some(newest) = self.newest() else { return Vec::new() };
+        // What is older than the ring is lost. Between two inputs there may be ticks for which none was made, because
+        // the player was away.
+        let kept = (0..KEPT as u32).rev().filter_map(|back| newest.0.checked_sub(back).map(Tick));
+        let mut unsent: Vec<Tick> = kept.filter(|tick| *tick > received && self.at(*tick).is_some()).collect();
         let mut messages = Vec::new();
-        while first <= newest {
-            let frame = self.frame(first, newest, None, false);
-            first = first + u32::try_from(frame.count).unwrap_or(1);
+        while let Some(first) = unsent.first().copied() {
+            let run = (0..).zip(&unsent).take_while(|(ahead, tick)| **tick == first + *ahead).count();
+            let run = run.min(INPUTS_PER_FRAME_MAX);
+            let frame = self.frame(first, unsent[run - 1], None, false);
+            unsent.drain(..run);
             let mut message = Vec::new();
             codec.encode(&frame, &mut message);
             messages.push(message);
@@ -120,5 +124,57 @@ impl<I: Input> OwnInputs<I> {
             frame.ages[place] = if ages { age } else { ViewAge::NONE };
         }
         frame
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Input)]
+    struct Held {
+        key: bool,
+    }
+
+    fn made(ticks: impl IntoIterator<Item = u32>) -> (OwnInputs<Held>, InputCodec<Held>) {
+        let mut inputs = OwnInputs::new();
+        ticks.into_iter().for_each(|tick| inputs.record(Tick(tick), Action::from(Held { key: true })));
+        (inputs, InputCodec::new())
+    }
+
+    /// The ticks of the inputs in messages, and whether all of them were made.
+    fn ticks_in(messages: &[Vec<u8>], codec: &InputCodec<Held>) -> Vec<u32> {
+        let frames = messages.iter().map(|message| codec.decode(message).expect("a good message"));
+        frames
+            .flat_map(|frame| {
+                assert!(frame.inputs[..frame.count].iter().all(|input| input.key), "an input that nobody made");
+                (0..frame.count as u32).map(move |ahead| frame.tick.0 + ahead)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn inputs_that_were_not_received_are_sent_again_and_no_others() {
+        let (mut inputs, codec) = made((5..20).chain(600..610));
+        let expected: Vec<u32> = (8..20).chain(600..610).collect();
+        assert_eq!(ticks_in(&inputs.frames_after(Some(Tick(7)), &codec), &codec), expected[12..]);
+        let (mut inputs, codec) = made((5..20).chain(40..50));
+        let expected: Vec<u32> = (8..20).chain(40..50).collect();
+        assert_eq!(ticks_in(&inputs.frames_after(Some(Tick(7)), &codec), &codec), expected);
+        assert!(inputs.frames_after(Some(Tick(49)), &codec).is_empty());
+        assert!(inputs.frames_after(None, &codec).is_empty());
+        assert_eq!(inputs.newest(), None, "a new player has made nothing");
+    }
+
+    #[test]
+    fn without_a_new_input_an_acknowledgement_leaves_with_the_last_one_now_and_then() {
+        let (mut inputs, _) = made(5..20);
+        let ack = |tick| Some(Ack { tick: Tick(tick), hash: 0 });
+        let frame = inputs.message((Tick(19), Tick(19)), ack(10), false).expect("an input was made");
+        assert_eq!((frame.tick, frame.count), (Tick(19), 1));
+        assert_eq!(inputs.message((Tick(20), Tick(19)), ack(12), false), None);
+        let frame = inputs.message((Tick(40), Tick(39)), ack(14), false).expect("4 ticks are owed");
+        assert_eq!((frame.tick, frame.count, frame.inputs[0]), (Tick(19), 1, Held { key: true }));
+        assert_eq!(made([]).0.message((Tick(20), Tick(19)), ack(14), false), None);
     }
 }

@@ -142,6 +142,11 @@ impl<G: Game> Predictor<G> {
         self.inputs.frames_after(received, &self.codec)
     }
 
+    /// The newest tick that an input was made for.
+    pub(crate) fn newest_input(&self) -> Option<Tick> {
+        self.inputs.newest()
+    }
+
     /// A hidden page plays neutral inputs.
     pub(crate) const fn set_hidden(&mut self, hidden: bool) {
         self.inputs.set_hidden(hidden);
@@ -224,7 +229,8 @@ impl<G: Game> Predictor<G> {
             self.replayed_events.extend(self.events.iter().map(|(to, event)| (tick, *to, *event)));
         }
         let mut correction = Correction { ticks, ..Correction::default() };
-        if self.tick() == target && !core::mem::take(&mut self.is_fresh) {
+        let is_fresh = core::mem::take(&mut self.is_fresh);
+        if self.tick() == target && !is_fresh {
             let Self { predicted: Predicted { now, corrections, .. }, replayed, base: last_base, .. } = self;
             let (worlds, bases) = ((&*now, &*replayed), (&*last_base, base.tick));
             compare(view_context, me, worlds, bases, corrections, &mut correction);

@@ -118,6 +118,11 @@ impl InputClock {
         self.tick_us
     }
 
+    /// Inputs up to this one were made before the clock was set, and say nothing of it.
+    pub(crate) fn forget_until(&mut self, made: Tick) {
+        self.settled_tick = self.settled_tick.later(made.next().into());
+    }
+
     /// There was a pause: inputs that were made before now say nothing of the connection as it is.
     pub(crate) fn forget_before(&mut self, now_us: u64) {
         let tick = self.tick_at(now_us);

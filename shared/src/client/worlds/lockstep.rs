@@ -136,7 +136,7 @@ impl<G: Game> Lockstep<G> {
             dispute: None,
             evidence: Vec::new(),
             confirmed_event_tick: Tick(0),
-            interpolation: InterpolationBuffer::new(tick_us),
+            interpolation: InterpolationBuffer::new(tick_us, G::RULES.message_ticks()),
             tick_only: Snapshot::default(),
             timing: Timing::new(G::RULES),
             merged: Snapshot::empty(&schema),
@@ -152,9 +152,11 @@ impl<G: Game> Lockstep<G> {
         let Begin { seat, tick, waited_us, newest_input } = begin;
         self.me = seat;
         self.interpolation.reset();
-        self.timing.restart(tick, waited_us, now_us);
         self.wants_keyframe = false;
+        // What waits here was for the connection before, perhaps for another seat.
+        self.evidence.clear();
         self.evidence.extend(self.inputs.frames_after(newest_input, self.codec.inputs()));
+        self.timing.restart(tick, waited_us, self.inputs.newest(), now_us);
     }
 
     /// The newest tick that the server need not send again; `None` for a client that needs a keyframe.
@@ -424,8 +426,9 @@ impl<G: Game> Lockstep<G> {
         let (oldest, newest) = (self.frames.front(), self.frames.back());
         let tick =
             |frame: Option<&Frame<G>>| frame.map_or_else(TickTime::default, |frame| frame.full_state.tick().into());
-        // Time does not run backwards on a screen.
-        wanted.later(self.moment.earlier(wanted + 2.0)).earlier(tick(newest)).later(tick(oldest))
+        // Time does not run backwards on a screen: after a pause of the server it waits until the server is there.
+        let slack = f64::from(self.rollback_ticks_max().max(2));
+        wanted.later(self.moment.earlier(wanted + slack)).earlier(tick(newest)).later(tick(oldest))
     }
 
     fn newest(&self) -> &Frame<G> {

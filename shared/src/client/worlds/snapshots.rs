@@ -69,7 +69,7 @@ impl<G: Game> Snapshots<G> {
             me: None,
             replica: Replica::empty(&schema),
             last_head: Tick(0),
-            interpolation: InterpolationBuffer::new(tick_us),
+            interpolation: InterpolationBuffer::new(tick_us, G::RULES.message_ticks()),
             timing: Timing::new(G::RULES),
             predictor: Predictor::new(&schema, codec.clone()),
             codec,
@@ -95,12 +95,12 @@ impl<G: Game> Snapshots<G> {
         self.me = seat;
         self.replica = Replica::empty(&self.schema);
         self.interpolation.reset();
-        self.timing.restart(tick, waited_us, now_us);
         (self.ready, self.unreconciled, self.wants_keyframe) = (false, false, false);
         self.ack = None;
         self.held = None;
         self.unsent.clear();
         self.unsent.extend(self.predictor.frames_after(newest_input));
+        self.timing.restart(tick, waited_us, self.predictor.newest_input(), now_us);
         self.events_tick = tick;
         self.events.restart(tick);
     }
