@@ -2,8 +2,8 @@
 //!
 //! The first retry comes at once, that is within half a second of the loss, or of the moment at which the client is
 //! reachable (online and visible) again. While the seat is held, later retries come within a second; afterwards, and
-//! when the server restarts or has too much to do, after one to five seconds at random, so that a thousand clients do
-//! not come together. A refusal that would only be repeated, or two tabs that compete
+//! when the server has too much to do, after one to five seconds at random, so that a thousand clients do not come
+//! together. A refusal that would only be repeated, or two tabs that compete
 //! for a seat, are not retried.
 
 use crate::message::close::CloseCode;
@@ -94,7 +94,7 @@ impl Reconnect {
         }
         let is_held = self.lost_us.is_some_and(|lost_us| now_us.saturating_sub(lost_us) < SEAT_HELD_US);
         // The server says that it has too much to do, a thousand clients that come back, or too much of this client.
-        let is_crowded = matches!(known, Some(CloseCode::Overloaded | CloseCode::Restart | CloseCode::Rate));
+        let is_crowded = matches!(known, Some(CloseCode::Overloaded | CloseCode::Rate));
         let (low, high) = match self.failures {
             _ if is_crowded => RETRY_US,
             0 => (0, FIRST_RETRY_US / 2),
