@@ -415,6 +415,22 @@ fn a_client_whose_world_keeps_differing_waits_longer_each_time_before_it_may_com
 }
 
 #[test]
+fn a_quick_match_does_not_lead_back_to_a_room_that_the_caller_has_to_wait_for() {
+    let (_running, address) = start();
+    let matched = || {
+        let (status, found) = api(address, "POST", "/api/match", r#"{"game":"arena"}"#);
+        assert_eq!(status, 200, "{found}");
+        found["code"].as_str().expect("a code").to_owned()
+    };
+    let code = matched();
+    let (_stays, _) = Socket::enter::<Arena>(address, &code);
+    assert_eq!(matched(), code, "the room has a person and free seats");
+    let (mut socket, welcome) = Socket::enter::<Arena>(address, &code);
+    assert_eq!(diverge(&mut socket, &welcome), Some(4011));
+    assert_ne!(matched(), code);
+}
+
+#[test]
 fn a_quick_match_has_an_opponent_within_three_seconds() {
     let (_running, address) = start();
     for game in ["paddles", "arena"] {

@@ -118,15 +118,20 @@ impl Directory {
     }
 
     /// The room for a quick match: the fullest of those with people and a seat that is free or a bot's, except the rooms
-    /// in `avoid`. That seat is kept for a moment.
-    pub(crate) fn join_match(&mut self, game: usize, avoid: &[Code], now_us: u64) -> Option<&RoomEntry> {
+    /// that do not suit the caller. That seat is kept for a moment.
+    pub(crate) fn join_match(
+        &mut self,
+        game: usize,
+        avoids: impl Fn(&RoomEntry) -> bool,
+        now_us: u64,
+    ) -> Option<&RoomEntry> {
         let suits = |entry: &&mut RoomEntry| {
             let expected = entry.expected(now_us);
             entry.wanted.quick_match
                 && entry.wanted.game == game
                 && expected > 0
                 && expected < usize::from(entry.wanted.seats)
-                && !avoid.contains(&entry.code)
+                && !avoids(entry)
         };
         let entry = self.rooms.values_mut().filter(suits).max_by_key(|entry| entry.expected(now_us))?;
         reserve(entry, now_us);
@@ -228,16 +233,16 @@ mod tests {
     #[test]
     fn a_quick_match_brings_two_strangers_together_and_no_third() {
         let mut directory = Directory::new(1);
-        assert!(directory.join_match(0, &[], 0).is_none());
+        assert!(directory.join_match(0, |_| false, 0).is_none());
         let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.reserve(code, 0);
-        assert_eq!(directory.join_match(0, &[], 1).map(|entry| entry.code), Some(code));
-        assert!(directory.join_match(0, &[], 2).is_none(), "both seats are kept");
+        assert_eq!(directory.join_match(0, |_| false, 1).map(|entry| entry.code), Some(code));
+        assert!(directory.join_match(0, |_| false, 2).is_none(), "both seats are kept");
         directory.update(room, people(2), 0);
-        assert!(directory.join_match(0, &[], 10 * SECOND_US).is_none());
+        assert!(directory.join_match(0, |_| false, 10 * SECOND_US).is_none());
         directory.update(room, people(1), 0);
-        assert!(directory.join_match(1, &[], 10 * SECOND_US).is_none(), "another game");
-        assert_eq!(directory.join_match(0, &[], 10 * SECOND_US).map(|entry| entry.code), Some(code));
+        assert!(directory.join_match(1, |_| false, 10 * SECOND_US).is_none(), "another game");
+        assert_eq!(directory.join_match(0, |_| false, 10 * SECOND_US).map(|entry| entry.code), Some(code));
     }
 
     #[test]
@@ -245,7 +250,7 @@ mod tests {
         let mut directory = Directory::new(1);
         let code = directory.open(QUICK, 0).unwrap().code;
         directory.reserve(code, 0);
-        assert!(directory.join_match(0, &[], 15 * SECOND_US).is_none());
+        assert!(directory.join_match(0, |_| false, 15 * SECOND_US).is_none());
     }
 
     #[test]
@@ -254,9 +259,12 @@ mod tests {
         let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.reserve(code, 0);
         directory.update(room, people(1), SECOND_US);
-        assert!(directory.join_match(0, &[], 2 * SECOND_US).is_some(), "the second seat is reserved");
-        assert!(directory.join_match(0, &[], 17 * SECOND_US - 1).is_none(), "the player may still be loading the page");
-        assert!(directory.join_match(0, &[], 17 * SECOND_US).is_some(), "the player did not come");
+        assert!(directory.join_match(0, |_| false, 2 * SECOND_US).is_some(), "the second seat is reserved");
+        assert!(
+            directory.join_match(0, |_| false, 17 * SECOND_US - 1).is_none(),
+            "the player may still be loading the page"
+        );
+        assert!(directory.join_match(0, |_| false, 17 * SECOND_US).is_some(), "the player did not come");
     }
 
     #[test]
@@ -269,7 +277,7 @@ mod tests {
         directory.reserve(code, 10 * SECOND_US);
         directory.update(room, people(2), 16 * SECOND_US);
         assert!(
-            directory.join_match(0, &[], 16 * SECOND_US).is_some(),
+            directory.join_match(0, |_| false, 16 * SECOND_US).is_some(),
             "two of three seats are taken, none is reserved"
         );
     }
@@ -281,9 +289,9 @@ mod tests {
             (0..2).map(|_| directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap()).collect();
         rooms.iter().for_each(|(_, room)| directory.update(*room, people(1), 0));
         let [first, second] = [rooms[0].0, rooms[1].0];
-        assert_eq!(directory.join_match(0, &[second], 0).map(|entry| entry.code), Some(first));
-        assert!(directory.join_match(0, &[first, second], 0).is_none());
-        assert_eq!(directory.join_match(0, &[first], 0).map(|entry| entry.code), Some(second));
+        assert_eq!(directory.join_match(0, |entry| entry.code == second, 0).map(|entry| entry.code), Some(first));
+        assert!(directory.join_match(0, |_| true, 0).is_none());
+        assert_eq!(directory.join_match(0, |entry| entry.code == first, 0).map(|entry| entry.code), Some(second));
     }
 
     #[test]
@@ -298,7 +306,7 @@ mod tests {
         let private = Wanted { public: false, quick_match: false, ..large };
         let private = directory.open(private, 0).unwrap().place.room;
         directory.update(private, people(7), 0);
-        assert_eq!(directory.join_match(0, &[], 0).map(|entry| entry.code), Some(rooms[1].0));
+        assert_eq!(directory.join_match(0, |_| false, 0).map(|entry| entry.code), Some(rooms[1].0));
         assert_eq!(directory.public().count(), 3);
         assert_eq!(directory.totals(), (4, 17, 0));
     }

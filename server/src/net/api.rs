@@ -98,7 +98,10 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
     let avoid = avoided(&wish.avoid)?;
     take(net, &net.match_quota, address, "too many matches were asked for from this address")?;
     let now_us = net.setup.clock.now_us();
-    if let Some(entry) = net.directory.borrow_mut().join_match(index, &avoid, now_us) {
+    let waits = net.diverged.borrow();
+    // A room that the caller may not come back to yet would refuse it, and keep a seat for nobody.
+    let avoids = |entry: &RoomEntry| avoid.contains(&entry.code) || waits.must_wait(entry.place.room, address, now_us);
+    if let Some(entry) = net.directory.borrow_mut().join_match(index, avoids, now_us) {
         return Ok(json(StatusCode::OK, &view(net, entry)));
     }
     if !avoid.is_empty() {

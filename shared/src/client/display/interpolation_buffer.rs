@@ -71,7 +71,7 @@ const DELAY_TICKS_MAX: f64 = (KEPT - 4) as f64;
 
 /// A snapshot's arrival, in ticks.
 #[derive(Debug, Clone, Copy)]
-struct RowArrival {
+struct SnapshotArrival {
     /// The delay with which no moment before it would have lacked a snapshot.
     needed: f32,
     /// Time since the arrival before.
@@ -114,7 +114,7 @@ pub struct InterpolationBuffer {
     lateness: f64,
     deviation: f64,
     arrived_us: u64,
-    arrivals: VecDeque<RowArrival>,
+    arrivals: VecDeque<SnapshotArrival>,
     unjudged: u32,
     delay: f64,
     shown: TickTime,
@@ -235,7 +235,7 @@ impl InterpolationBuffer {
             self.arrivals.pop_front();
         }
         let waited = (now_us.saturating_sub(self.arrived_us) as f64 / self.tick_us) as f32;
-        self.arrivals.push_back(RowArrival { needed, waited });
+        self.arrivals.push_back(SnapshotArrival { needed, waited });
         self.unjudged += 1;
         // An arrival so late that the picture stood still is judged at once.
         if self.unjudged >= JUDGED_ARRIVALS || f64::from(needed) > self.delay + self.beyond_ticks_max() {
@@ -249,7 +249,7 @@ impl InterpolationBuffer {
         let waited: f64 = self.arrivals.iter().map(|arrival| f64::from(arrival.waited)).sum();
         let lacked = |delay: f64| {
             let lacked =
-                |arrival: &RowArrival| within(f64::from(arrival.needed) - delay, 0.0, f64::from(arrival.waited));
+                |arrival: &SnapshotArrival| within(f64::from(arrival.needed) - delay, 0.0, f64::from(arrival.waited));
             self.arrivals.iter().map(lacked).sum::<f64>()
         };
         let is_enough = |delay: f64| {
