@@ -256,7 +256,7 @@ function hear({ kind, text, code }) {
     case 'reconnecting':
       session.repairing = true;
       session.code_lost = code;
-      room.banner(repair(code, 0));
+      look(performance.now());
       break;
     case 'reload':
       reloadOnce();

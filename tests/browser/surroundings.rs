@@ -2,6 +2,7 @@
 //! a long time.
 
 use crate::page::{Page, Screen};
+use crate::relay::Relay;
 use crate::serving::Serving;
 use fantoccini::Locator;
 use fantoccini::key::Key;
@@ -11,6 +12,9 @@ use std::time::Duration;
 /// The page waits this long for its parts before it offers to reload, in milliseconds, and the test a little longer.
 const BOOT_MS: f64 = 8_000.0;
 const BOOT_PATIENCE: Duration = Duration::from_secs(15);
+
+/// After three attempts the page takes the address for one without WebSocket.
+const BLOCKED_PATIENCE: Duration = Duration::from_secs(25);
 
 /// Whether the line with *Reload* can be seen.
 const OFFERED: &str = "(() => { const line = document.getElementById('boot'); \
@@ -64,6 +68,23 @@ async fn a_page_that_lacks_a_part_offers_to_reload_and_then_enters_the_room_of_i
         assert_eq!(page.wait_connected().await, code, "the room of the link");
         assert_eq!(page.eval(OFFERED).await, false);
     }
+}
+
+#[tokio::test]
+async fn a_page_behind_a_proxy_without_websockets_says_so_and_goes_on_trying() {
+    let serving = Serving::start();
+    let relay = Relay::without_upgrades(serving.address()).await;
+    let page = Page::open(relay.address(), "/?game=arena", Screen::Desktop).await;
+    page.click("create-room").await;
+    let said = "document.getElementById('banner').textContent.includes('does not carry WebSocket')";
+    assert!(page.wait_for(said, BLOCKED_PATIENCE).await.is_some(), "the page names the proxy");
+    page.picture("no-websocket").await;
+    let count = "(() => { const Socket = window.WebSocket; window.dialed = 0; window.WebSocket = class extends Socket { \
+                 constructor(...all) { super(...all); window.dialed += 1; } }; return true; })()";
+    page.eval(count).await;
+    page.wait_until("window.dialed > 0").await;
+    let banner = page.eval("document.getElementById('banner').textContent").await;
+    assert_eq!(page.eval(said).await, true, "the words stay: {banner}");
 }
 
 #[tokio::test]

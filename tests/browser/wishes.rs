@@ -44,6 +44,35 @@ async fn the_last_of_two_presses_counts_and_the_server_hears_of_no_other() {
 }
 
 #[tokio::test]
+async fn a_match_whose_seat_is_taken_meanwhile_is_replaced_by_another_without_a_word() {
+    let serving = Serving::start();
+    let host = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
+    host.click("create-room").await;
+    let full = host.wait_connected().await;
+    let guest = Page::open(serving.address(), &format!("/?game=paddles#{full}"), Screen::Desktop).await;
+    assert_eq!(guest.wait_connected().await, full);
+    let page = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
+    // The first answer names a room in which both seats are taken by the time that the page comes.
+    let mislead = format!(
+        "(() => {{ const send = window.fetch; window.matches = 0; window.fetch = async (path, options) => {{ \
+         const answer = await send(path, options); \
+         if (path !== '/api/match' || window.matches++ > 0) return answer; \
+         return Response.json({{ ...await answer.json(), code: '{full}' }}); }}; \
+         window.cards = 0; new MutationObserver(() => {{ window.cards += document.body.innerText.includes('is full'); }}) \
+         .observe(document.body, {{ subtree: true, childList: true, characterData: true, attributes: true }}); \
+         return true; }})()"
+    );
+    page.eval(&mislead).await;
+    page.click("quick-match").await;
+    let code = page.wait_connected().await;
+    assert_ne!(code, full);
+    assert_eq!(page.eval("[window.matches, window.cards]").await, json!([2, 0]), "asked twice, and nothing was said");
+    // In lockstep the whole world is compared once a second or so.
+    page.wait_until("window.tickwire.stats().hashes_compared > 10").await;
+    page.assert_sound().await;
+}
+
+#[tokio::test]
 async fn a_quick_match_is_not_one_with_another_tab_of_the_same_browser() {
     let serving = Serving::start();
     let page = Page::open(serving.address(), "/?game=paddles", Screen::Desktop).await;
