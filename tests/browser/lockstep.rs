@@ -11,16 +11,23 @@ use std::time::Duration;
 const SCRIPT_MS_MAX: f64 = 20.0;
 
 /// The script times of the frames of the next `seconds` seconds, in milliseconds and sorted.
+///
+/// A frame's callback asks for the next frame before it ends, so that one more callback is timed after the last one.
+/// That one must not put `requestAnimationFrame` back if the next measurement has replaced it meanwhile.
 pub(crate) async fn script_times(page: &Page, seconds: u32) -> Vec<f64> {
     let script = format!(
         "const done = arguments[arguments.length - 1], times = [], end = performance.now() + {seconds} * 1000;
          const request = window.requestAnimationFrame.bind(window);
-         window.requestAnimationFrame = (callback) => request((at) => {{
+         const timed = (callback) => request((at) => {{
              const start = performance.now();
              callback(at);
              times.push(performance.now() - start);
-             if (start > end) {{ window.requestAnimationFrame = request; done(times); }}
-         }});"
+             if (start > end && window.requestAnimationFrame === timed) {{
+                 window.requestAnimationFrame = request;
+                 done(times);
+             }}
+         }});
+         window.requestAnimationFrame = timed;"
     );
     let times = page.client.execute_async(&script, Vec::new()).await.expect("frames are drawn");
     let mut times: Vec<f64> = times.as_array().expect("a list").iter().filter_map(Value::as_f64).collect();
