@@ -1,5 +1,7 @@
 //! The settings of an operator: command line over environment over file over default.
 
+use crate::limits::LOAD_PERCENT_MAX;
+use crate::memory::default_budget_bytes;
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -27,6 +29,11 @@ pub struct Config {
     /// Bytes of a request's head; a larger head is answered with 431. 8,192 to 1,048,576, default 32,768: a browser may
     /// send the cookies of a whole domain.
     pub request_head_bytes_max: usize,
+    /// Bytes of memory that the process may use before it makes no further room. Default: half of the memory of the
+    /// machine, or of the control group in which the server runs.
+    pub memory_bytes_max: u64,
+    /// Percent of a core that a shard may use before it takes in no further room, 1 to 100. Default 80.
+    pub load_percent_max: u32,
 }
 
 impl Default for Config {
@@ -39,6 +46,8 @@ impl Default for Config {
             autopsies: Some(std::env::temp_dir().join("tickwire-autopsies")),
             request_headers_max: 100,
             request_head_bytes_max: 32_768,
+            memory_bytes_max: default_budget_bytes(),
+            load_percent_max: LOAD_PERCENT_MAX,
         }
     }
 }
@@ -165,6 +174,7 @@ impl Settings {
             autopsies: self.autopsies.map_or(default.autopsies, |folder| folder.0),
             request_headers_max: self.request_headers_max.unwrap_or(default.request_headers_max),
             request_head_bytes_max: self.request_head_bytes_max.unwrap_or(default.request_head_bytes_max),
+            ..default
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) trait DynRoom: Send {
     fn poll_autopsy(&mut self) -> Option<Autopsy>;
     fn take_counters(&mut self) -> Counters;
     fn summary(&self) -> Summary;
-    fn is_over(&self) -> bool;
+    fn has_people(&self) -> bool;
 }
 
 impl<G: Game> DynRoom for Room<G> {
@@ -61,13 +61,18 @@ impl<G: Game> DynRoom for Room<G> {
         Self::summary(self)
     }
 
-    fn is_over(&self) -> bool {
-        Self::is_over(self)
+    fn has_people(&self) -> bool {
+        Self::has_people(self)
     }
 }
 
-/// The plan by which a shard makes a room. The plan travels from the net thread to the shard; the room itself never
-/// does.
+/// A room that was made, on its way to its shard.
+pub(crate) struct MadeRoom {
+    pub(crate) rate_hz: u32,
+    pub(crate) room: Box<dyn DynRoom>,
+}
+
+/// The plan by which a room is made.
 #[derive(Debug)]
 pub(crate) struct RoomPlan {
     /// Seed of the room's random numbers.
@@ -85,7 +90,7 @@ type CheckOptions = fn(&Value) -> Result<(), serde_json::Error>;
 #[derive(Clone)]
 pub(crate) struct OfferedGame {
     pub(crate) rules: Rules,
-    /// Makes a room, on the shard's thread. The closure holds the schemas that the room shares with other rooms of the
+    /// Makes a room. The closure holds the schemas that the room shares with other rooms of the
     /// game.
     pub(crate) make: MakeRoom,
     /// Checks whether a JSON value is options of the game, before anything is made.

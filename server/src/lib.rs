@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! net thread   HTTP, handshake, hello → lobby: code → shard
+//! maker thread new rooms → shard
 //! shard thread socket → frame → Room (tick) → snapshot → socket
 //! ```
 //!
@@ -14,7 +15,7 @@
 //! use tickwire_server::{Config, Server};
 //!
 //! Server::new(Config::default()).game::<Paddles>().game::<Arena>().run()?;
-//! # Ok::<(), tickwire_server::StartError>(())
+//! # Ok::<(), tickwire_server::RunError>(())
 //! ```
 
 mod clock;
@@ -23,12 +24,16 @@ mod games;
 pub mod limits;
 pub mod lobby;
 mod mailbox;
+mod maker;
+mod memory;
 mod metrics;
 mod net;
 pub mod room;
 mod server;
 mod shard;
+mod threads;
 pub mod websocket;
 
 pub use config::{AdminListen, AutopsyFolder, Config, ConfigError, Settings};
-pub use server::{Running, Server, Signals, StartError};
+pub use server::{RunError, Running, Server, Signals, StartError};
+pub use threads::ThreadFault;

@@ -143,8 +143,8 @@ pub const SILENCE_SECONDS_MAX: u32 = 15;
 /// Seconds for which a quick match waits for people before bots take the free seats.
 pub const FILL_SECONDS: u32 = 2;
 
-/// Seconds for which a room continues while no person has a seat, a held one included; after that the room ends.
-pub const EMPTY_SECONDS: u32 = 60;
+/// Time for which a room continues while nobody is in it, held seats included; after that the room ends.
+pub const EMPTY_ROOM_MAX: Duration = Duration::from_secs(60);
 
 /// Messages that a member may send per tick in the long run, in halves of a message.
 pub const MESSAGES_PER_TICK_HALVES: i64 = 3;
@@ -196,8 +196,11 @@ pub const UNDISPUTED_MAX: u32 = 8;
 /// Differences within a minute at which a member is closed, because its world keeps differing (4011).
 pub const MISMATCHES_PER_MINUTE_MAX: u32 = 3;
 
-/// Messages besides snapshots that may wait for a member; one more closes the member (4007).
+/// Answers to messages of a member that may wait for it; one more closes the member (4007).
 pub const MEMBER_MESSAGES_MAX: usize = 64;
+
+/// Lines of chat that may wait for a member; one more replaces the oldest line.
+pub const CHAT_LINES_WAITING_MAX: usize = 64;
 
 /// Phases over which the rooms of one tick rate are spread, so that their ticks are not all due at the same time.
 pub const PHASES: u32 = 8;
@@ -245,6 +248,37 @@ pub const DETOURS_MAX: u8 = 3;
 /// Niceness of a slow lane above that of the process: on a host whose cores are busy, a slow lane gives way to shards.
 pub const SLOW_LANE_NICENESS: i32 = 10;
 
+/// Commands that may wait for a shard; further connections and rooms are refused.
+pub const SHARD_INBOX_MAX: usize = 1_024;
+
+/// Commands that a shard that is late handles before the next tick. A connection that enters takes about 30 us.
+pub const COMMANDS_PER_PASS_MAX: u32 = 32;
+
+/// Rooms that may wait to be made; further ones are refused (503).
+pub const ROOMS_WAITING_MAX: usize = 64;
+
+/// Time within which a room has to be made; a request that waits for longer is answered with 503.
+pub const ROOM_MAKING_MAX: Duration = Duration::from_secs(5);
+
+/// Seconds after which a client may ask again for a room that could not be made.
+pub const ROOM_RETRY_SECONDS: u64 = 10;
+
+/// Default of the setting for the part of a core that a shard may use before it takes in no further room, in percent.
+/// Above it the rooms that are there would begin to be late.
+pub const LOAD_PERCENT_MAX: u32 = 80;
+
+/// Time between two looks at the server's threads.
+pub const SUPERVISOR_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Time for which a thread may work on one thing before the process ends. No tick takes so long but an endless one.
+pub const STALL_MAX: Duration = Duration::from_secs(10);
+
+/// The same for a slow lane, which is made for rooms that take their time.
+pub const SLOW_LANE_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// Time within which the threads of a server that stops have to end; one that has not ended is left behind.
+pub const STOP_MAX: Duration = Duration::from_secs(4);
+
 /// The largest number of shard threads of a server.
 pub const SHARDS_MAX: usize = 256;
 
@@ -256,7 +290,7 @@ const _: () = assert!(
     "the largest message fits into the read buffer with its frame head"
 );
 const _: () =
-    assert!(SEAT_RESERVATION.as_secs() < EMPTY_SECONDS as u64, "the room still exists when the player arrives");
+    assert!(SEAT_RESERVATION.as_secs() < EMPTY_ROOM_MAX.as_secs(), "the room still exists when the player arrives");
 const _: () = assert!(DIVERGED_WAIT_MAX.as_secs() < DIVERGED_MEMORY.as_secs(), "a wait ends before it is forgotten");
 const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a late room works off its debt in steps");
 const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn alone moves no room to the slow lane");

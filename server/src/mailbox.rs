@@ -1,19 +1,22 @@
-//! The messages between the net thread and the shards.
+//! The messages between the net thread, the maker of rooms and the shards.
 
-use crate::games::{OfferedGame, RoomPlan};
+use crate::games::MadeRoom;
+use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
 use crate::room::{Autopsy, Summary};
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
 use std::fmt;
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
 
-/// A message from the net thread to a shard.
+/// A message to a shard.
 pub(crate) enum Command {
-    /// The shard is to make a room.
-    Open { room: RoomId, game: OfferedGame, plan: RoomPlan },
+    /// The shard is to run a room that was made.
+    Open { room: RoomId, made: MadeRoom },
     /// A connection is to enter a room; `detours` counts how often it was redirected to the slow lane.
     Enter { room: RoomId, arrival: Box<NewConnection>, detours: u8 },
     /// The shard is to close all connections and then to end its thread.
@@ -46,23 +49,91 @@ pub(crate) struct NewConnection {
     pub(crate) counted: Counted,
 }
 
+/// The reason for which a shard did not receive a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undelivered {
+    /// Too many commands wait for the shard.
+    Full,
+    /// The shard has ended.
+    Gone,
+}
+
+/// The commands that wait for a shard, counted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Waiting(Arc<AtomicUsize>);
+
+/// A command's place among those that wait; it is free again when the shard drops it.
+#[derive(Debug)]
+pub(crate) struct QueuePlace(Arc<AtomicUsize>);
+
+impl Waiting {
+    /// Takes a place; `None` when [`SHARD_INBOX_MAX`] commands wait already.
+    pub(crate) fn take(&self) -> Option<QueuePlace> {
+        let take = |count: usize| (count < SHARD_INBOX_MAX).then_some(count + 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
+        Some(QueuePlace(Arc::clone(&self.0)))
+    }
+}
+
+impl Drop for QueuePlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The sender of commands to a shard, for modules that know nothing of shards.
-pub(crate) struct ShardLink(Box<dyn Fn(Command) -> bool + Send>);
+#[derive(Clone)]
+pub(crate) struct ShardLink {
+    waiting: Waiting,
+    send: Arc<dyn Fn(Command, QueuePlace) -> bool + Send + Sync>,
+}
 
 impl ShardLink {
     /// A link over which `send` sends; `send` returns whether the shard still receives.
-    pub(crate) fn new(send: impl Fn(Command) -> bool + Send + 'static) -> Self {
-        Self(Box::new(send))
+    pub(crate) fn new(send: impl Fn(Command, QueuePlace) -> bool + Send + Sync + 'static) -> Self {
+        Self { waiting: Waiting::default(), send: Arc::new(send) }
     }
 
-    /// Sends a command to the shard; false when the shard has ended.
-    pub(crate) fn send(&self, command: Command) -> bool {
-        (self.0)(command)
+    /// Whether so many commands wait for the shard that it would not receive another one.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.0.load(Ordering::Relaxed) >= SHARD_INBOX_MAX
+    }
+
+    /// Sends a command to the shard.
+    ///
+    /// # Errors
+    /// When the shard does not receive it; the command is dropped.
+    pub(crate) fn send(&self, command: Command) -> Result<(), Undelivered> {
+        let place = self.waiting.take().ok_or(Undelivered::Full)?;
+        if (self.send)(command, place) { Ok(()) } else { Err(Undelivered::Gone) }
     }
 }
 
 impl fmt::Debug for ShardLink {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("ShardLink").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_many_commands_wait_for_a_shard() {
+        let (sender, inbox) = std::sync::mpsc::channel();
+        let link = ShardLink::new(move |command, place| sender.send((command, place)).is_ok());
+        let stop = || link.send(Command::Stop(CloseCode::Away));
+        assert!((0..SHARD_INBOX_MAX).all(|_| stop() == Ok(())));
+        assert_eq!(stop(), Err(Undelivered::Full));
+        drop(inbox.recv());
+        assert_eq!(stop(), Ok(()));
+        assert_eq!(stop(), Err(Undelivered::Full));
+    }
+
+    #[test]
+    fn a_shard_that_has_ended_receives_nothing() {
+        let link = ShardLink::new(|_, _| false);
+        assert!((0..2 * SHARD_INBOX_MAX).all(|_| link.send(Command::Stop(CloseCode::Away)) == Err(Undelivered::Gone)));
     }
 }

@@ -85,8 +85,7 @@ fn run(serve: Serve) -> anyhow::Result<()> {
     }
     let running = for_each_game!(offer).start()?;
     announce(&running)?;
-    running.stop(signals.wait());
-    Ok(())
+    Ok(running.run_until(signals)?)
 }
 
 /// Prints one line for people and programs; everything else goes to the log.

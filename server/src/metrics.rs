@@ -92,6 +92,7 @@ struct RoomMetrics {
     mismatches: Counter,
     desyncs: Counter,
     desyncs_healed: Counter,
+    chat_lines_lost: Counter,
 }
 
 impl Metrics {
@@ -179,6 +180,7 @@ impl Metrics {
             (&room.mismatches, counters.hash_mismatches),
             (&room.desyncs, counters.desyncs),
             (&room.desyncs_healed, counters.desyncs_healed),
+            (&room.chat_lines_lost, counters.chat_lines_lost),
         ];
         for (counter, count) in pairs {
             counter.increment(count);
@@ -228,6 +230,7 @@ impl RoomMetrics {
             mismatches: counter!("tickwire_hash_mismatches_total"),
             desyncs: counter!("tickwire_desyncs_total"),
             desyncs_healed: counter!("tickwire_desyncs_healed_total"),
+            chat_lines_lost: counter!("tickwire_chat_lines_lost_total"),
         }
     }
 }

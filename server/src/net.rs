@@ -22,8 +22,11 @@ use crate::limits::{
     PENDING_CONNECTIONS_PER_ADDRESS_MAX, ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX,
 };
 use crate::lobby::{Directory, Place};
-use crate::mailbox::{Command, Report, ShardLink};
+use crate::mailbox::{Command, Report, ShardLink, Undelivered};
+use crate::maker::Orders;
+use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
+use crate::threads::{Load, ThreadHealth};
 use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, Quota, Usage};
 use autopsies::Autopsies;
@@ -46,6 +49,9 @@ pub(crate) struct NetSetup {
     pub(crate) config: Config,
     pub(crate) games: Vec<OfferedGame>,
     pub(crate) shards: Vec<ShardLink>,
+    /// How busy each shard is.
+    pub(crate) loads: Vec<Arc<Load>>,
+    pub(crate) orders: Orders,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
 }
@@ -75,13 +81,17 @@ struct Net {
     /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
+    /// Held while a quick match is chosen or made, so that two people who come at once meet.
+    matching: tokio::sync::Mutex<()>,
+    /// Whether the process uses as much memory as it may.
+    is_out_of_memory: Cell<bool>,
 }
 
-/// Runs until the server stops.
+/// Runs until the server stops. `ready` is called when connections are accepted.
 ///
 /// # Errors
 /// When the runtime or a listener cannot be set up.
-pub(crate) fn run(setup: NetSetup, io: NetIo) -> std::io::Result<()> {
+pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: impl FnOnce()) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let net = Rc::new(Net::new(setup));
@@ -90,7 +100,8 @@ pub(crate) fn run(setup: NetSetup, io: NetIo) -> std::io::Result<()> {
             spawn_local(admin::accept(Rc::clone(&net), TcpListener::from_std(admin)?));
         }
         spawn_local(hear_shards(Rc::clone(&net), io.reports));
-        spawn_local(do_chores(net));
+        spawn_local(do_chores(net, health));
+        ready();
         // An error means that the sender was dropped, and then the server stops as well.
         let _ = io.stop.await;
         Ok(())
@@ -139,8 +150,9 @@ async fn hear_shards(net: Rc<Net>, mut reports: Receiver<Report>) {
     }
 }
 
-async fn do_chores(net: Rc<Net>) {
+async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
     loop {
+        health.works();
         tokio::time::sleep(CHORES_INTERVAL).await;
         let now_us = net.setup.clock.now_us();
         net.directory.borrow_mut().wake_codes(now_us);
@@ -151,6 +163,7 @@ async fn do_chores(net: Rc<Net>) {
             quota.borrow_mut().forget_untouched(now_us);
         }
         net.diverged.borrow_mut().forget_old(now_us);
+        net.is_out_of_memory.set(resident_bytes() >= net.setup.config.memory_bytes_max);
     }
 }
 
@@ -167,6 +180,8 @@ impl Net {
             origin_warnings: Cell::default(),
             diverged: RefCell::default(),
             autopsies: Autopsies::new(setup.config.autopsies.clone()),
+            matching: tokio::sync::Mutex::default(),
+            is_out_of_memory: Cell::new(false),
             setup,
         }
     }
@@ -187,8 +202,19 @@ impl Net {
         self.setup.games.iter().enumerate().find(|(_, game)| game.rules.name == name)
     }
 
-    /// Sends a command to a shard; false when the shard has ended.
-    fn command(&self, place: Place, command: Command) -> bool {
+    /// Sends a command to a shard.
+    fn command(&self, place: Place, command: Command) -> Result<(), Undelivered> {
         self.setup.shards[place.shard].send(command)
+    }
+
+    /// Whether a shard has time for another room.
+    fn has_time(&self, shard: usize) -> bool {
+        self.setup.loads[shard].percent() < self.setup.config.load_percent_max
+    }
+
+    /// Whether the server takes in no further room.
+    fn is_full(&self) -> bool {
+        let is_busy = !(0..self.setup.loads.len()).any(|shard| self.has_time(shard));
+        is_busy || self.is_out_of_memory.get() || self.directory.borrow().is_full()
     }
 }

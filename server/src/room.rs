@@ -111,6 +111,8 @@ pub struct Counters {
     pub desyncs: u64,
     /// Desyncs among them that were settled by correcting single leaves.
     pub desyncs_healed: u64,
+    /// Lines of chat that a member lost, because it read too slowly.
+    pub chat_lines_lost: u64,
 }
 
 /// One game with its players.
@@ -199,8 +201,8 @@ impl<G: Game> Room<G> {
             self.buffers[seat.index()] = InputBuffer::default();
         }
         let players = self.roster.players();
-        if let Some(player) = players.iter().find(|player| Some(player.seat) == seat) {
-            self.tell_all_but(Some(member), &ServerControl::Player(player.clone()));
+        if let Some(seat) = seat {
+            self.announce(seat, Some(member));
         }
         let (tick, resumed) = (self.tick, resumed.is_some());
         let newest_input = seat.filter(|_| resumed).and_then(|seat| self.buffers[seat.index()].newest());
@@ -287,7 +289,9 @@ impl<G: Game> Room<G> {
         // A spectator has no name with which a line of chat could be shown.
         let Some(seat) = state.seat else { return Ok(()) };
         if state.may_chat(self.tick, &self.limits) && !text.is_empty() {
-            self.tell_all_but(None, &ServerControl::Chat { seat, text });
+            let line = ServerControl::Chat { seat, text }.encode();
+            let lost = self.members.values_mut().map(|member| u64::from(member.queue_chat(&line))).sum::<u64>();
+            self.counters.chat_lines_lost += lost;
         }
         Ok(())
     }
@@ -299,8 +303,8 @@ impl<G: Game> Room<G> {
         // A member whose seat was taken over has been removed already.
         let Some(seat) = self.members.remove(member).and_then(|state| state.seat) else { return };
         match self.roster.set_away(seat, self.tick) {
-            Some(player) => self.tell_all_but(None, &ServerControl::Player(player)),
-            None => self.free(seat, Leave::Lost),
+            true => self.announce(seat, None),
+            false => self.free(seat, Leave::Lost),
         }
     }
 
@@ -313,14 +317,14 @@ impl<G: Game> Room<G> {
 
     fn free(&mut self, seat: Seat, why: Leave) {
         if self.roster.free(seat, why) {
-            self.tell_all_but(None, &ServerControl::Left { seat });
+            self.announce(seat, None);
         }
     }
 
-    fn tell_all_but(&mut self, except: Option<MemberId>, control: &ServerControl) {
-        let message = control.encode();
+    /// Has everyone but `except` told who is in a seat now. The message is made when it is polled for.
+    fn announce(&mut self, seat: Seat, except: Option<MemberId>) {
         for (_, member) in self.members.iter_mut().filter(|(id, _)| Some(*id) != except) {
-            member.tell(&message);
+            member.changed_seats.insert(seat);
         }
     }
 
@@ -344,8 +348,8 @@ impl<G: Game> Room<G> {
         while let Some(seat) = self.roster.expired(self.tick, self.limits.held_seat_ticks) {
             self.free(seat, Leave::Lost);
         }
-        if let Some(player) = self.roster.fill(self.tick, self.limits.fill_ticks) {
-            self.tell_all_but(None, &ServerControl::Player(player));
+        if let Some(seat) = self.roster.fill(self.tick, self.limits.fill_ticks) {
+            self.announce(seat, None);
         }
     }
 
@@ -368,9 +372,13 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// The next message for a member besides snapshots.
+    /// The next message for a member besides snapshots: first who is in which seat now, then answers, then chat.
     pub fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>> {
-        self.members.get_mut(member)?.outbox.pop_front()
+        let state = self.members.get_mut(member)?;
+        match state.changed_seats.pop() {
+            Some(seat) => Some(self.roster.announcement(seat).encode()),
+            None => state.poll_message(),
+        }
     }
 
     /// The snapshot for a member after a tick. The bytes that this method returns count as written: the caller must
@@ -405,10 +413,10 @@ impl<G: Game> Room<G> {
         Summary { tick: self.tick, players, bots, seats: G::RULES.seats }
     }
 
-    /// Whether no person has had a seat, a held one included, for so long that the room can end.
+    /// Whether anyone is in the room: a member, or a person whose seat is held. The room need not tick without.
     #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.roster.empty_for(self.tick) > self.limits.empty_ticks
+    pub fn has_people(&self) -> bool {
+        !self.members.is_empty() || self.roster.count().0 > 0
     }
 
     /// Takes the counters and resets them to zero.

@@ -3,17 +3,23 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
-use crate::limits::{FILE_DESCRIPTORS, LISTEN_BACKLOG, REQUEST_HEAD_BYTES, REQUEST_HEADERS, SHARDS_MAX};
-use crate::mailbox::{Command, ShardLink};
+use crate::limits::{
+    FILE_DESCRIPTORS, LISTEN_BACKLOG, REQUEST_HEAD_BYTES, REQUEST_HEADERS, ROOMS_WAITING_MAX, SHARDS_MAX,
+    SLOW_LANE_STALL_MAX, STALL_MAX, STOP_MAX, SUPERVISOR_INTERVAL,
+};
+use crate::mailbox::{Command, Report, ShardLink};
+use crate::maker::{Maker, Orders};
 use crate::metrics::Metrics;
 use crate::net::{self, NetIo, NetSetup};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
+use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tickwire::Game;
 use tickwire::message::close::CloseCode;
@@ -55,6 +61,20 @@ pub enum StartError {
     /// The system refused a thread, or the registration of the signals.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
+    /// The net thread could not be set up, for example because the process may open no further file.
+    #[error("the net thread cannot be set up")]
+    Net(#[source] io::Error),
+}
+
+/// The reason for which a server did not run until it was told to stop.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// It could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// One of its threads failed.
+    #[error(transparent)]
+    Fault(#[from] ThreadFault),
 }
 
 impl Server {
@@ -79,11 +99,10 @@ impl Server {
     /// Runs until SIGINT or SIGTERM, then closes all connections with the code for that signal.
     ///
     /// # Errors
-    /// When the server cannot start.
-    pub fn run(self) -> Result<(), StartError> {
+    /// When the server cannot start, or when one of its threads fails.
+    pub fn run(self) -> Result<(), RunError> {
         let signals = Signals::listen()?;
-        self.start()?.stop(signals.wait());
-        Ok(())
+        Ok(self.start()?.run_until(signals)?)
     }
 
     /// Starts the server's threads and returns.
@@ -108,34 +127,33 @@ impl Server {
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
-        let (shards, threads) = (Vec::new(), Vec::new());
-        let mut running = Running { address, admin_address, shards, stop: Some(stop), threads };
-        for index in 0..self.config.shards {
-            let (command, inbox) = mpsc::channel();
-            running.shards.push(command.clone());
-            let (reports, metrics) = (report.clone(), Arc::clone(&metrics));
-            let setup = ShardSetup { inbox, home: command, reports, metrics, clock, is_slow_lane: false };
-            running.threads.push(spawn(format!("shard-{index}"), move || Shard::new(setup).run())?);
-        }
-        let link = |shard: &mpsc::Sender<ShardCommand>| {
-            let shard = shard.clone();
-            ShardLink::new(move |command| shard.send(command.into()).is_ok())
+        let mut running = Running {
+            address,
+            admin_address,
+            shards: Vec::new(),
+            stop: Some(stop),
+            threads: Vec::new(),
+            supervisor: Supervisor::default(),
         };
-        let shards = running.shards.iter().map(link).collect();
-        let setup = NetSetup { config: self.config, games: self.games, shards, metrics, clock };
-        let io = NetIo { listener, admin, reports, stop: stopped };
-        running.threads.push(spawn("net".into(), move || {
-            if let Err(error) = net::run(setup, io) {
-                tracing::error!(%error, "the net thread could not be set up");
-            }
-        })?);
+        let seed =
+            ShardSeed { reports: report, metrics: &metrics, clock, load_percent_max: self.config.load_percent_max };
+        let links: Vec<_> =
+            (0..self.config.shards).map(|index| running.start_shard(index, &seed)).collect::<Result<_, _>>()?;
+        let (shards, loads): (Vec<_>, Vec<_>) = links.into_iter().unzip();
+        let orders = running.start_maker(&shards, self.config.memory_bytes_max)?;
+        let setup = NetSetup { config: self.config, games: self.games, shards, loads, orders, metrics, clock };
+        running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
     }
 }
 
-fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(name).spawn(work)
+/// What every shard starts with.
+struct ShardSeed<'a> {
+    reports: tokio::sync::mpsc::Sender<Report>,
+    metrics: &'a Arc<Metrics>,
+    clock: Clock,
+    load_percent_max: u32,
 }
 
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -190,16 +208,16 @@ impl Signals {
 
     /// Waits for a signal and returns the close code for the players. After SIGINT it says that the server goes away;
     /// after SIGTERM it says that the server restarts and that players may come back in a moment.
-    #[must_use]
-    pub fn wait(mut self) -> CloseCode {
-        let code = self.runtime.block_on(async {
-            tokio::select! {
-                _ = self.interrupt.recv() => CloseCode::Away,
-                _ = self.terminate.recv() => CloseCode::Restart,
+    fn wait(mut self, supervisor: &mut Supervisor) -> Result<CloseCode, ThreadFault> {
+        self.runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = self.interrupt.recv() => return Ok(CloseCode::Away),
+                    _ = self.terminate.recv() => return Ok(CloseCode::Restart),
+                    () = tokio::time::sleep(SUPERVISOR_INTERVAL) => supervisor.look()?,
+                }
             }
-        });
-        tracing::info!(code = code.number(), "stopping");
-        code
+        })
     }
 }
 
@@ -210,10 +228,84 @@ pub struct Running {
     admin_address: Option<SocketAddr>,
     shards: Vec<mpsc::Sender<ShardCommand>>,
     stop: Option<oneshot::Sender<()>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<(Arc<ThreadHealth>, JoinHandle<()>)>,
+    supervisor: Supervisor,
 }
 
 impl Running {
+    /// Starts a shard, and returns the link and the load of that shard.
+    fn start_shard(&mut self, index: usize, seed: &ShardSeed<'_>) -> io::Result<(ShardLink, Arc<Load>)> {
+        let (home, inbox) = mpsc::channel();
+        self.shards.push(home.clone());
+        let health = ThreadHealth::new(format!("shard-{index}"), STALL_MAX);
+        let lane_health = ThreadHealth::new(format!("shard-{index}-slow"), SLOW_LANE_STALL_MAX);
+        self.supervisor.watch(&lane_health);
+        let load = Arc::new(Load::default());
+        let setup = ShardSetup {
+            inbox,
+            home: home.clone(),
+            reports: seed.reports.clone(),
+            metrics: Arc::clone(seed.metrics),
+            clock: seed.clock,
+            is_slow_lane: false,
+            health: Arc::clone(&health),
+            lane_health,
+            load: Arc::clone(&load),
+            load_percent_max: seed.load_percent_max,
+        };
+        self.start_thread(health, move || Shard::new(setup).run())?;
+        let send = move |command, place| home.send(ShardCommand::Net(command, Some(place))).is_ok();
+        Ok((ShardLink::new(send), load))
+    }
+
+    /// Starts the thread that makes rooms.
+    fn start_maker(&mut self, shards: &[ShardLink], memory_bytes_max: u64) -> io::Result<Orders> {
+        let (order, orders) = mpsc::sync_channel(ROOMS_WAITING_MAX);
+        let health = ThreadHealth::new("maker", STALL_MAX);
+        let maker = Maker { orders, shards: shards.to_vec(), memory_bytes_max, health: Arc::clone(&health) };
+        self.start_thread(health, move || maker.run())?;
+        Ok(Orders::new(order))
+    }
+
+    /// Starts the net thread, and waits until it accepts connections.
+    fn start_net(&mut self, setup: NetSetup, io: NetIo) -> Result<(), StartError> {
+        let health = ThreadHealth::new("net", STALL_MAX);
+        let (ready, is_ready) = mpsc::channel();
+        let notes = Arc::clone(&health);
+        self.start_thread(health, move || {
+            let failed = ready.clone();
+            if let Err(error) = net::run(setup, io, notes, move || drop(ready.send(Ok(())))) {
+                // After the start nobody waits for the error: the supervisor sees that the thread has ended.
+                tracing::error!(%error, "the net thread has ended");
+                let _ = failed.send(Err(error));
+            }
+        })?;
+        let gone = || Err(io::Error::other("the net thread has ended"));
+        is_ready.recv().unwrap_or_else(|_| gone()).map_err(StartError::Net)
+    }
+
+    fn start_thread(&mut self, health: Arc<ThreadHealth>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = health.spawn(work)?;
+        self.supervisor.watch(&health);
+        self.threads.push((health, thread));
+        Ok(())
+    }
+
+    /// Runs until a signal says to stop, then closes all connections with the code for that signal.
+    ///
+    /// # Errors
+    /// When a thread fails before. Players are told to come back, as far as threads are left that can tell them, and
+    /// the process is to end with an exit code other than 0.
+    pub fn run_until(mut self, signals: Signals) -> Result<(), ThreadFault> {
+        let outcome = signals.wait(&mut self.supervisor);
+        match &outcome {
+            Ok(code) => tracing::info!(code = code.number(), "stopping"),
+            Err(fault) => tracing::error!(%fault, "the server has failed and ends"),
+        }
+        self.end(*outcome.as_ref().unwrap_or(&CloseCode::Restart));
+        outcome.map(drop)
+    }
+
     /// The address that players connect to, with the port that was really taken.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
@@ -239,9 +331,16 @@ impl Running {
             // A shard that has already ended needs no command.
             let _ = shard.send(Command::Stop(code).into());
         }
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread has panicked");
+        let deadline = Instant::now() + STOP_MAX;
+        for (health, thread) in self.threads.drain(..) {
+            while !health.has_ended() && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
+            if !health.has_ended() {
+                // It cannot be stopped from outside. The process takes it along when it ends.
+                tracing::error!(thread = health.name(), "a thread does not end");
+            } else if thread.join().is_err() {
+                tracing::error!(thread = health.name(), "a thread has panicked");
             }
         }
     }

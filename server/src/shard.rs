@@ -11,23 +11,27 @@
 
 mod closing;
 mod connection;
+mod empty_rooms;
+mod load_meter;
 mod room_handle;
 mod slow_lane;
 mod tick_budget;
 mod tick_schedule;
 
 use crate::clock::{Clock, thread_cpu_ns};
-use crate::games::{OfferedGame, RoomPlan};
-use crate::limits::{CATCH_UP_TICKS_MAX, DETOURS_MAX, PHASE_ROOMS, PHASES};
+use crate::games::MadeRoom;
+use crate::limits::{CATCH_UP_TICKS_MAX, COMMANDS_PER_PASS_MAX, DETOURS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
-use crate::mailbox::{Command, NewConnection, Report};
+use crate::mailbox::{Command, NewConnection, QueuePlace, Report};
 use crate::metrics::{Metrics, Tally};
+use crate::threads::{Load, ThreadHealth};
 use closing::Closing;
 use connection::TickContext;
+use empty_rooms::EmptyRooms;
+use load_meter::LoadMeter;
 use room_handle::{RoomHandle, refuse};
 use slow_lane::SlowLane;
 use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::sleep;
@@ -42,15 +46,15 @@ const CLOSING_STEP: Duration = Duration::from_millis(10);
 
 /// A message to a shard.
 pub(crate) enum ShardCommand {
-    /// A command of the net thread.
-    Net(Command),
+    /// A command of another module, with its place among those that wait when it comes from another thread.
+    Net(Command, Option<QueuePlace>),
     /// A room comes from the shard whose slow lane this is, or back from the slow lane.
     Adopt(Box<RoomHandle>),
 }
 
 impl From<Command> for ShardCommand {
     fn from(command: Command) -> Self {
-        Self::Net(command)
+        Self::Net(command, None)
     }
 }
 
@@ -64,6 +68,12 @@ pub(crate) struct ShardSetup {
     pub(crate) clock: Clock,
     /// Whether this is the slow lane of another shard.
     pub(crate) is_slow_lane: bool,
+    pub(crate) health: Arc<ThreadHealth>,
+    /// The health of the slow lane, which the shard starts when it needs one.
+    pub(crate) lane_health: Arc<ThreadHealth>,
+    pub(crate) load: Arc<Load>,
+    /// Percent of a core from which on the shard wakes no empty room.
+    pub(crate) load_percent_max: u32,
 }
 
 /// Rooms that tick together.
@@ -84,6 +94,7 @@ struct Scratch {
 pub(crate) struct Shard {
     setup: ShardSetup,
     groups: Vec<PhaseGroup>,
+    empty_rooms: EmptyRooms,
     closing: Vec<Closing>,
     /// Rooms that have ended and still have to be reported.
     gone: Vec<RoomId>,
@@ -93,13 +104,16 @@ pub(crate) struct Shard {
     stopping: Option<CloseCode>,
     /// The slow lane, once a room had to move there.
     slow_lane: Option<SlowLane>,
+    load_meter: LoadMeter,
 }
 
 impl Shard {
     pub(crate) fn new(setup: ShardSetup) -> Self {
         Self {
+            load_meter: LoadMeter::new(Arc::clone(&setup.load)),
             setup,
             groups: Vec::new(),
+            empty_rooms: EmptyRooms::default(),
             closing: Vec::new(),
             gone: Vec::new(),
             scratch: Scratch::default(),
@@ -120,6 +134,8 @@ impl Shard {
                 self.wait_for_commands();
                 self.tick_due_rooms();
                 self.setup.metrics.take_over(&mut self.scratch.tally);
+                self.load_meter.measure(self.setup.clock);
+                self.empty_rooms.end(self.setup.clock.now_ns(), &mut self.gone);
                 self.look_after_closing();
                 self.report_gone();
             }
@@ -135,13 +151,15 @@ impl Shard {
         }
     }
 
-    /// Waits for the next deadline, and handles the commands that arrive in the meantime.
+    /// Waits for the next deadline, and handles the commands that arrive in the meantime. A shard that is late handles
+    /// a bunch of commands all the same: one command per tick would make a storm of connections wait for seconds.
     fn wait_for_commands(&mut self) {
-        loop {
-            let command = match self.next_wake_ns() {
-                Some(at_ns) => self.setup.inbox.recv_timeout(self.setup.clock.until(at_ns)),
-                None => self.setup.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
+        for handled in 1.. {
+            let ShardSetup { inbox, clock, health, .. } = &self.setup;
+            let command = health.rests(|| match self.next_wake_ns() {
+                Some(at_ns) => inbox.recv_timeout(clock.until(at_ns)),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            });
             match command {
                 Ok(command) => self.handle_command(command),
                 Err(RecvTimeoutError::Timeout) => return,
@@ -150,9 +168,9 @@ impl Shard {
                 Err(RecvTimeoutError::Disconnected) if self.stopping.is_some() => return sleep(CLOSING_STEP),
                 Err(RecvTimeoutError::Disconnected) => return self.stop(CloseCode::Away),
             }
-            // A stream of commands must not keep a tick waiting.
+            // A stream of commands must not keep a tick waiting for long.
             let is_due = || self.next_wake_ns().is_some_and(|at_ns| at_ns <= self.setup.clock.now_ns());
-            if self.stopping.is_some() || is_due() {
+            if self.stopping.is_some() || handled >= COMMANDS_PER_PASS_MAX && is_due() {
                 return;
             }
         }
@@ -161,12 +179,15 @@ impl Shard {
     fn handle_command(&mut self, command: ShardCommand) {
         let command = match command {
             ShardCommand::Adopt(room) => return self.adopt(*room),
-            ShardCommand::Net(command) => command,
+            ShardCommand::Net(command, place) => {
+                drop(place);
+                command
+            }
         };
         match command {
-            // The room is not made. A connection that is to enter it is closed with the code of the stop.
+            // The room is not run. A connection that is to enter it is closed with the code of the stop.
             Command::Open { .. } if self.stopping.is_some() => {}
-            Command::Open { room, game, plan } => self.open(room, game, &plan),
+            Command::Open { room, made } => self.open(room, made),
             Command::Enter { room, arrival, detours } => self.enter(room, arrival, detours),
             Command::Stop(code) => self.stop(code),
         }
@@ -177,11 +198,12 @@ impl Shard {
             self.groups.iter().filter(|group| !group.rooms.is_empty()).map(|group| group.schedule.deadline_ns());
         let chores = !self.closing.is_empty() || !self.gone.is_empty();
         let step_ns = u64::try_from(CLOSING_STEP.as_nanos()).unwrap_or(u64::MAX);
-        ticks.chain(chores.then(|| self.setup.clock.now_ns() + step_ns)).min()
+        let chore_ns = chores.then(|| self.setup.clock.now_ns() + step_ns);
+        ticks.chain(chore_ns).chain(self.empty_rooms.next_end_ns()).chain(self.load_meter.next_ns()).min()
     }
 
     fn tick_due_rooms(&mut self) {
-        let Self { setup, closing, scratch, gone, .. } = self;
+        let Self { setup, closing, scratch, gone, empty_rooms, .. } = self;
         let mut moving = Vec::new();
         for group in self.groups.iter_mut().filter(|group| !group.rooms.is_empty()) {
             let now_ns = setup.clock.now_ns();
@@ -194,7 +216,10 @@ impl Shard {
                     setup.tick(room, deadline_ns, scratch, closing);
                 }
             }
-            gone.extend(group.rooms.extract_if(.., |room| room.failed || room.is_over()).map(|room| room.id));
+            gone.extend(group.rooms.extract_if(.., |room| room.failed).map(|room| room.id));
+            for room in group.rooms.extract_if(.., |room| room.is_empty()) {
+                empty_rooms.put(room);
+            }
             moving.extend(group.rooms.extract_if(.., |room| setup.is_elsewhere(room)));
         }
         match self.setup.is_slow_lane {
@@ -235,14 +260,9 @@ impl Shard {
         }
     }
 
-    fn open(&mut self, id: RoomId, game: OfferedGame, plan: &RoomPlan) {
-        let made = catch_unwind(AssertUnwindSafe(|| (game.make)(plan)));
-        let Ok(Ok(room)) = made else {
-            tracing::error!(game = game.rules.name, "a room could not be made");
-            self.setup.metrics.room_panics.increment(u64::from(made.is_err()));
-            return self.gone.push(id);
-        };
-        self.seat(RoomHandle::new(id, game.rules.tick_rate_hz, room));
+    /// Takes in a room that was made. It begins to tick when somebody enters.
+    fn open(&mut self, id: RoomId, made: MadeRoom) {
+        self.empty_rooms.put(RoomHandle::new(id, made, self.setup.clock.now_ns()));
     }
 
     /// Takes over a room with its sockets.
@@ -276,6 +296,14 @@ impl Shard {
 
     /// Lets a connection into its room, on whichever thread the room is.
     fn enter(&mut self, id: RoomId, arrival: Box<NewConnection>, detours: u8) {
+        if self.empty_rooms.has(id) {
+            if self.setup.load.percent() >= self.setup.load_percent_max {
+                let Self { setup, closing, scratch, .. } = self;
+                let context = &setup.context(setup.clock.now_ns(), scratch);
+                return refuse(arrival.stream, arrival.counted, CloseCode::Overloaded, context, closing);
+            }
+            self.empty_rooms.take(id).into_iter().for_each(|room| self.seat(room));
+        }
         let Self { setup, closing, scratch, slow_lane, stopping, .. } = self;
         let context = &mut setup.context(setup.clock.now_ns(), scratch);
         let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms);
@@ -305,6 +333,7 @@ impl Shard {
             room.close(code, context, closing);
         }
         self.groups.clear();
+        self.empty_rooms.clear();
         if let Some(lane) = &self.slow_lane {
             lane.stop(code);
         }
@@ -354,6 +383,7 @@ impl ShardSetup {
         let start_ns = self.clock.now_ns();
         let cpu_start_ns = room.budget.is_suspect().then(thread_cpu_ns);
         room.guarded(&mut self.context(start_ns, scratch), closing, RoomHandle::turn);
+        room.note_people(start_ns);
         let turn_ns = self.clock.now_ns().saturating_sub(start_ns);
         room.budget.took(turn_ns, cpu_start_ns.map(|start_ns| thread_cpu_ns().saturating_sub(start_ns)));
         scratch.tally.ticked(start_ns.saturating_sub(deadline_ns), turn_ns, self.is_slow_lane);

@@ -131,7 +131,7 @@ pub(crate) struct Witness {
 }
 
 impl Witness {
-    /// Joins a room, and plays on until [`Witness::dump_rows`].
+    /// Joins a room, and plays on until [`Witness::finish`].
     pub(crate) fn watch<G: Game>(address: SocketAddr, code: &str) -> Self {
         let (stop, code) = (Arc::new(AtomicBool::new(false)), code.to_owned());
         let stopped = Arc::clone(&stop);
@@ -147,7 +147,7 @@ impl Witness {
     }
 
     /// Ends the witness's play, and fails if the witness noticed anything.
-    pub(crate) fn dump_rows(self) {
+    pub(crate) fn finish(self) {
         self.stop.store(true, Ordering::Relaxed);
         assert!(self.thread.join().is_ok(), "the witness noticed something");
     }

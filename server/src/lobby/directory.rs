@@ -56,10 +56,16 @@ impl RoomEntry {
     }
 }
 
-/// The server has as many rooms as it may have.
+/// The reason for which there can be no further room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the server already has {ROOMS_MAX} rooms, the most that it can hold")]
-pub(crate) struct NoRoomLeft;
+pub(crate) enum NoRoomLeft {
+    /// The server has as many rooms as it may have.
+    #[error("the server already has {ROOMS_MAX} rooms, the most that it can hold")]
+    Rooms,
+    /// No shard has time left for another room.
+    #[error("the server has as many rooms as it can keep on time")]
+    Work,
+}
 
 /// All rooms of the server.
 #[derive(Debug)]
@@ -85,19 +91,30 @@ impl Directory {
         }
     }
 
-    /// Enters a room that is about to be made, on the shard with the fewest rooms.
+    /// Whether there are as many rooms as there may be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rooms.len() >= ROOMS_MAX
+    }
+
+    /// Enters a room that is about to be made, on the shard with the fewest rooms of those that have time for it.
     ///
     /// # Errors
-    /// When there are too many rooms already.
-    pub(crate) fn open(&mut self, wanted: Wanted, now_us: u64) -> Result<&RoomEntry, NoRoomLeft> {
-        if self.rooms.len() >= ROOMS_MAX {
-            return Err(NoRoomLeft);
+    /// When there are too many rooms already, or no shard has time.
+    pub(crate) fn open(
+        &mut self,
+        wanted: Wanted,
+        has_time: impl Fn(usize) -> bool,
+        now_us: u64,
+    ) -> Result<&RoomEntry, NoRoomLeft> {
+        if self.is_full() {
+            return Err(NoRoomLeft::Rooms);
         }
+        let shards = (0..self.rooms_of_shard.len()).filter(|shard| has_time(*shard));
+        let shard = shards.min_by_key(|shard| self.rooms_of_shard[*shard]).ok_or(NoRoomLeft::Work)?;
         self.wake_codes(now_us);
         let code = std::iter::repeat_with(Code::random)
             .find(|code| !self.rooms.contains_key(code) && !self.resting_codes.contains(code))
             .expect("there are more codes than rooms");
-        let shard = (0..self.rooms_of_shard.len()).min_by_key(|shard| self.rooms_of_shard[*shard]).unwrap_or(0);
         self.rooms_of_shard[shard] += 1;
         let room = RoomId(self.next_id);
         self.next_id += 1;
@@ -201,19 +218,19 @@ mod tests {
     #[test]
     fn a_code_leads_to_its_room_until_the_room_is_gone() {
         let mut directory = Directory::new(2);
-        let (first, place) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place)).unwrap();
-        let second = directory.open(QUICK, 0).unwrap().place;
+        let (first, place) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place)).unwrap();
+        let second = directory.open(QUICK, |_| true, 0).unwrap().place;
         assert_ne!(place.shard, second.shard, "rooms are spread over shards");
         assert_eq!(directory.find(first).map(|entry| entry.place), Some(place));
         directory.close(place.room, 0);
         assert!(directory.find(first).is_none());
-        assert_eq!(directory.open(QUICK, 0).unwrap().place.shard, place.shard);
+        assert_eq!(directory.open(QUICK, |_| true, 0).unwrap().place.shard, place.shard);
     }
 
     #[test]
     fn a_code_rests_for_an_hour() {
         let mut directory = Directory::new(1);
-        let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
+        let (code, room) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.close(room, 5);
         directory.wake_codes(HOUR_US);
         assert!(directory.resting_codes.contains(&code));
@@ -225,16 +242,26 @@ mod tests {
     fn the_number_of_rooms_is_bounded() {
         let mut directory = Directory::new(1);
         for _ in 0..ROOMS_MAX {
-            assert!(directory.open(QUICK, 0).is_ok());
+            assert!(directory.open(QUICK, |_| true, 0).is_ok());
         }
-        assert_eq!(directory.open(QUICK, 0).err(), Some(NoRoomLeft));
+        assert_eq!(directory.open(QUICK, |_| true, 0).err(), Some(NoRoomLeft::Rooms));
+    }
+
+    #[test]
+    fn a_room_goes_to_a_shard_that_has_time_or_nowhere() {
+        let mut directory = Directory::new(3);
+        for _ in 0..5 {
+            assert_eq!(directory.open(QUICK, |shard| shard == 1, 0).unwrap().place.shard, 1);
+        }
+        assert_eq!(directory.open(QUICK, |_| false, 0).err(), Some(NoRoomLeft::Work));
+        assert_eq!(directory.totals().0, 5);
     }
 
     #[test]
     fn a_quick_match_brings_two_strangers_together_and_no_third() {
         let mut directory = Directory::new(1);
         assert!(directory.join_match(0, |_| false, 0).is_none());
-        let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
+        let (code, room) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.reserve(code, 0);
         assert_eq!(directory.join_match(0, |_| false, 1).map(|entry| entry.code), Some(code));
         assert!(directory.join_match(0, |_| false, 2).is_none(), "both seats are kept");
@@ -248,7 +275,7 @@ mod tests {
     #[test]
     fn a_kept_seat_expires_and_an_empty_room_is_not_offered() {
         let mut directory = Directory::new(1);
-        let code = directory.open(QUICK, 0).unwrap().code;
+        let code = directory.open(QUICK, |_| true, 0).unwrap().code;
         directory.reserve(code, 0);
         assert!(directory.join_match(0, |_| false, 15 * SECOND_US).is_none());
     }
@@ -256,7 +283,7 @@ mod tests {
     #[test]
     fn a_reserved_seat_is_kept_for_fifteen_seconds_and_is_free_again_after_that() {
         let mut directory = Directory::new(1);
-        let (code, room) = directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
+        let (code, room) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.reserve(code, 0);
         directory.update(room, people(1), SECOND_US);
         assert!(directory.join_match(0, |_| false, 2 * SECOND_US).is_some(), "the second seat is reserved");
@@ -271,7 +298,7 @@ mod tests {
     fn a_player_that_enters_takes_a_reservation_that_has_not_expired() {
         let mut directory = Directory::new(1);
         let large = Wanted { seats: 3, ..QUICK };
-        let (code, room) = directory.open(large, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
+        let (code, room) = directory.open(large, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.update(room, people(1), 0);
         directory.reserve(code, 0);
         directory.reserve(code, 10 * SECOND_US);
@@ -285,8 +312,9 @@ mod tests {
     #[test]
     fn a_room_that_the_caller_avoids_is_not_offered() {
         let mut directory = Directory::new(1);
-        let rooms: Vec<_> =
-            (0..2).map(|_| directory.open(QUICK, 0).map(|entry| (entry.code, entry.place.room)).unwrap()).collect();
+        let rooms: Vec<_> = (0..2)
+            .map(|_| directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap())
+            .collect();
         rooms.iter().for_each(|(_, room)| directory.update(*room, people(1), 0));
         let [first, second] = [rooms[0].0, rooms[1].0];
         assert_eq!(directory.join_match(0, |entry| entry.code == second, 0).map(|entry| entry.code), Some(first));
@@ -298,13 +326,14 @@ mod tests {
     fn the_fullest_room_is_preferred_and_private_ones_are_not_offered() {
         let mut directory = Directory::new(1);
         let large = Wanted { seats: 8, ..QUICK };
-        let rooms: Vec<_> =
-            (0..3).map(|_| directory.open(large, 0).map(|entry| (entry.code, entry.place.room)).unwrap()).collect();
+        let rooms: Vec<_> = (0..3)
+            .map(|_| directory.open(large, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap())
+            .collect();
         for (players, (_, room)) in [2, 5, 3].into_iter().zip(&rooms) {
             directory.update(*room, people(players), 0);
         }
         let private = Wanted { public: false, quick_match: false, ..large };
-        let private = directory.open(private, 0).unwrap().place.room;
+        let private = directory.open(private, |_| true, 0).unwrap().place.room;
         directory.update(private, people(7), 0);
         assert_eq!(directory.join_match(0, |_| false, 0).map(|entry| entry.code), Some(rooms[1].0));
         assert_eq!(directory.public().count(), 3);

@@ -1,13 +1,15 @@
 //! The API under `/api`: rooms by code, the list of public ones, quick matches.
 
 use super::Net;
-use super::answer::{Answer, Refusal, json};
+use super::answer::{Answer, Refusal, bare, json};
 use super::forwarded::limited_address;
 use super::handshake::check_origin;
 use crate::games::{OfferedGame, RoomPlan};
-use crate::limits::{AVOIDED_ROOMS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOMS_LISTED_MAX};
+use crate::limits::{
+    AVOIDED_ROOMS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX, ROOM_RETRY_SECONDS,
+    ROOMS_LISTED_MAX,
+};
 use crate::lobby::{Code, RoomEntry, Wanted};
-use crate::mailbox::Command;
 use crate::websocket::address::AddressKey;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -87,7 +89,8 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: IpAddr) 
     })?;
     take(net, &net.room_quota, address, "too many rooms were created from this address")?;
     let wanted = Wanted { game: index, seats: game.rules.seats, public: wish.public, quick_match: false };
-    open(net, game, wanted, wish.options, |net, entry| json(StatusCode::CREATED, &view(net, entry)))
+    let code = open(net, game, wanted, wish.options).await?;
+    Ok(shown(net, code, StatusCode::CREATED))
 }
 
 /// `POST /api/match`: a room with people in it, or a new one that bots will fill.
@@ -97,22 +100,38 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
     let (index, game) = offered(net, &wish.game)?;
     let avoid = avoided(&wish.avoid)?;
     take(net, &net.match_quota, address, "too many matches were asked for from this address")?;
-    let now_us = net.setup.clock.now_us();
-    let waits = net.diverged.borrow();
-    // A room that the caller may not come back to yet would refuse it, and keep a seat for nobody.
-    let avoids = |entry: &RoomEntry| avoid.contains(&entry.code) || waits.must_wait(entry.place.room, address, now_us);
-    if let Some(entry) = net.directory.borrow_mut().join_match(index, avoids, now_us) {
-        return Ok(json(StatusCode::OK, &view(net, entry)));
+    // One after another: people who come while a room is made for somebody else meet in that room.
+    let _matching = net.matching.lock().await;
+    if let Some(code) = existing_match(net, index, &avoid, address) {
+        return Ok(shown(net, code, StatusCode::OK));
     }
     if !avoid.is_empty() {
         // Whoever avoids every room makes rooms.
         take(net, &net.room_quota, address, "too many rooms were created from this address")?;
     }
     let wanted = Wanted { game: index, seats: game.rules.matched, public: true, quick_match: true };
-    let (code, answer) =
-        open(net, game, wanted, Value::Null, |net, entry| (entry.code, json(StatusCode::OK, &view(net, entry))))?;
-    net.directory.borrow_mut().reserve(code, now_us);
-    Ok(answer)
+    let code = open(net, game, wanted, Value::Null).await?;
+    net.directory.borrow_mut().reserve(code, net.setup.clock.now_us());
+    Ok(shown(net, code, StatusCode::OK))
+}
+
+/// A match that waits for people and suits the caller, in which a seat is kept from now on.
+fn existing_match(net: &Net, game: usize, avoid: &[Code], address: Option<AddressKey>) -> Option<Code> {
+    let now_us = net.setup.clock.now_us();
+    let waits = net.diverged.borrow();
+    // A room that the caller may not come back to yet would refuse it, and keep a seat for nobody.
+    let avoids = |entry: &RoomEntry| avoid.contains(&entry.code) || waits.must_wait(entry.place.room, address, now_us);
+    net.directory.borrow_mut().join_match(game, avoids, now_us).map(|entry| entry.code)
+}
+
+/// The answer that shows a room.
+fn shown(net: &Net, code: Code, status: StatusCode) -> Answer {
+    let directory = net.directory.borrow();
+    match directory.find(code) {
+        Some(entry) => json(status, &view(net, entry)),
+        // The shard of the room has failed in this very moment, and the server ends.
+        None => bare(StatusCode::SERVICE_UNAVAILABLE),
+    }
 }
 
 /// The rooms that a quick match is not to lead to.
@@ -130,27 +149,25 @@ fn avoided(codes: &[String]) -> Result<Vec<Code>, Refusal> {
     codes.iter().enumerate().map(parse).collect()
 }
 
-/// Enters a room into the directory and has its shard make it.
-fn open<T>(
-    net: &Net,
-    game: &OfferedGame,
-    wanted: Wanted,
-    options: Value,
-    tell: impl FnOnce(&Net, &RoomEntry) -> T,
-) -> Result<T, Refusal> {
-    let full = |_| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the server has as many rooms as it can hold", 10);
+/// Enters a room into the directory, and waits until the room is made.
+async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> Result<Code, Refusal> {
+    let later = |error: &str| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, error, ROOM_RETRY_SECONDS);
+    let now_us = || net.setup.clock.now_us();
     let mut directory = net.directory.borrow_mut();
-    let entry = directory.open(wanted, net.setup.clock.now_us()).map_err(full)?;
-    let place = entry.place;
-    let told = tell(net, entry);
+    let entered = directory.open(wanted, |shard| net.has_time(shard), now_us());
+    let (code, place) = entered.map(|entry| (entry.code, entry.place)).map_err(|full| later(&full.to_string()))?;
+    drop(directory);
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).expect("the operating system has random numbers");
     let plan = RoomPlan { seed: u64::from_le_bytes(seed), options, fill_with_bots: wanted.quick_match };
-    if net.command(place, Command::Open { room: place.room, game: game.clone(), plan }) {
-        return Ok(told);
-    }
-    directory.close(place.room, net.setup.clock.now_us());
-    Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the server is going away", 5))
+    let made = tokio::time::timeout(ROOM_MAKING_MAX, net.setup.orders.make(place, game.clone(), plan)).await;
+    let refused = match made {
+        Ok(Ok(())) => return Ok(code),
+        Ok(Err(error)) => later(&error.to_string()),
+        Err(_) => later("the room takes too long to make"),
+    };
+    net.directory.borrow_mut().close(place.room, now_us());
+    Err(refused)
 }
 
 impl Net {

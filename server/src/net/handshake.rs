@@ -119,6 +119,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::config::Config;
+    use crate::maker::Orders;
     use crate::metrics::Metrics;
     use crate::net::NetSetup;
     use std::io::Read;
@@ -162,7 +163,9 @@ mod tests {
     fn a_refused_origin_is_logged_with_the_host_and_the_log_is_bounded() {
         let (setup, clock) = (Config::on_free_ports(), Clock::start());
         let metrics = Arc::new(Metrics::new());
-        let net = Net::new(NetSetup { config: setup, games: Vec::new(), shards: Vec::new(), metrics, clock });
+        let orders = Orders::new(std::sync::mpsc::sync_channel(1).0);
+        let (games, shards, loads) = (Vec::new(), Vec::new(), Vec::new());
+        let net = Net::new(NetSetup { config: setup, games, shards, loads, orders, metrics, clock });
         let mut headers = HeaderMap::new();
         headers.insert(ORIGIN, HeaderValue::from_static("https://play.example"));
         headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8080"));

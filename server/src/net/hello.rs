@@ -118,6 +118,9 @@ fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(Place, Counted), 
     if net.diverged.borrow().must_wait(place.room, caller.address, net.setup.clock.now_us()) {
         return Err(CloseCode::Rate);
     }
+    if net.setup.shards[place.shard].is_full() {
+        return Err(CloseCode::Overloaded);
+    }
     let counted = net.seated.borrow_mut().count(caller.address).ok_or(CloseCode::Overloaded)?;
     Ok((place, counted))
 }
@@ -130,8 +133,10 @@ fn hand_over(net: &Net, place: Place, stream: TcpStream, reader: FrameReader, he
         Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
     let arrival = Box::new(NewConnection { stream, reader, hello, token, counted });
-    // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
-    net.command(place, Command::Enter { room: place.room, arrival, detours: 0 });
+    if let Err(error) = net.command(place, Command::Enter { room: place.room, arrival, detours: 0 }) {
+        // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
+        tracing::debug!(?error, "a connection could not be handed over");
+    }
 }
 
 /// Makes the kernel's buffers small, because snapshots that wait in them are stale, and lets the kernel send at once

@@ -71,7 +71,7 @@ impl<G: Game> Room<G> {
             return Ok(());
         };
         let rows = row_hashes(self.simulation.schema(), &open.world);
-        member.tell(&ServerEvidence::RowHashes { tick: open.findings.tick, rows }.encode());
+        member.answer(ServerEvidence::RowHashes { tick: open.findings.tick, rows }.encode());
         self.disputes.open.insert(id, open);
         Ok(())
     }
@@ -88,7 +88,7 @@ impl<G: Game> Room<G> {
         let member = &mut self.members[id];
         match corrections(&differences).filter(|_| !row_dump.more && differences.len() <= AUTOPSY_DIFFERENCES_MAX) {
             Some(leaves) => {
-                member.tell(&ServerEvidence::Correction { tick: row_dump.tick, leaves }.encode());
+                member.answer(ServerEvidence::Correction { tick: row_dump.tick, leaves }.encode());
                 self.counters.desyncs_healed += 1;
             }
             None => member.start_over(),

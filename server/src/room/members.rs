@@ -1,8 +1,9 @@
 //! A member: a connection that is in the room, with the ticks that were sent to it and those that it has acknowledged.
 
 use super::in_flight::InFlight;
+use super::roster::SeatSet;
 use super::tick_limits::TickLimits;
-use crate::limits::{MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
+use crate::limits::{CHAT_LINES_WAITING_MAX, MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
 use std::collections::VecDeque;
 use tickwire::message::close::CloseCode;
 use tickwire::{Seat, Tick};
@@ -37,10 +38,16 @@ pub(super) struct Member {
     pub(super) postponed: bool,
     /// Whether the last tick was made without an input of the member.
     pub(super) starved: bool,
-    pub(super) outbox: VecDeque<Vec<u8>>,
+    /// Seats of which the member has yet to be told who is in them now. A seat is in the set once, however often its
+    /// occupant changes: a member that is slow to read is told the newest state and not the way there.
+    pub(super) changed_seats: SeatSet,
+    /// Answers to messages of the member itself.
+    outbox: VecDeque<Vec<u8>>,
+    /// Lines of chat.
+    chat: VecDeque<Vec<u8>>,
     /// Whether any message of the member has arrived. Its first message shows that it has received its welcome.
     pub(super) confirmed: bool,
-    /// Whether a message found the outbox full.
+    /// Whether an answer found the outbox full.
     overflown: bool,
     in_flight: InFlight,
     /// The tick at which the last message of the member arrived.
@@ -71,7 +78,9 @@ impl Member {
             priors: Some(0),
             postponed: false,
             starved: false,
+            changed_seats: SeatSet::default(),
             outbox: VecDeque::new(),
+            chat: VecDeque::new(),
             confirmed: false,
             overflown: false,
             in_flight: InFlight::new(limits.message_ticks),
@@ -140,12 +149,30 @@ impl Member {
         allowed
     }
 
-    pub(super) fn tell(&mut self, message: &[u8]) {
+    /// Queues an answer to a message of the member. Only the member's own messages can fill its outbox, and a member
+    /// that fills it is closed.
+    pub(super) fn answer(&mut self, message: Vec<u8>) {
         if self.outbox.len() < MEMBER_MESSAGES_MAX {
-            self.outbox.push_back(message.to_vec());
+            self.outbox.push_back(message);
         } else {
             self.overflown = true;
         }
+    }
+
+    /// Queues a line of chat, and returns whether the oldest line was lost for it: others decide how much they write,
+    /// so a member that reads slowly loses lines and never its connection.
+    pub(super) fn queue_chat(&mut self, line: &[u8]) -> bool {
+        let is_full = self.chat.len() >= CHAT_LINES_WAITING_MAX;
+        if is_full {
+            self.chat.pop_front();
+        }
+        self.chat.push_back(line.to_vec());
+        is_full
+    }
+
+    /// The next answer or line of chat.
+    pub(super) fn poll_message(&mut self) -> Option<Vec<u8>> {
+        self.outbox.pop_front().or_else(|| self.chat.pop_front())
     }
 
     /// Whether snapshots must wait until more of them are acknowledged. A keyframe does not wait: a member that needs one

@@ -2,7 +2,8 @@
 //! received yet.
 
 use super::{MemberId, RosterChange};
-use tickwire::message::control::{Player, ResumeToken, clean_name};
+use tickwire::limits::SEATS_MAX;
+use tickwire::message::control::{Player, ResumeToken, ServerControl, clean_name};
 use tickwire::{Leave, Rules, Seat, Tick};
 
 /// Names of bots, in the order in which they are given out.
@@ -29,6 +30,24 @@ pub(super) enum Occupant {
     },
 }
 
+/// A set of seats, one bit for each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct SeatSet(u64);
+const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "every seat has a bit");
+
+impl SeatSet {
+    pub(super) const fn insert(&mut self, seat: Seat) {
+        self.0 |= 1 << seat.number();
+    }
+
+    /// Takes out the lowest seat.
+    pub(super) fn pop(&mut self) -> Option<Seat> {
+        let lowest = u8::try_from(self.0.trailing_zeros()).ok().and_then(Seat::new)?;
+        self.0 &= self.0 - 1;
+        Some(lowest)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Roster {
     seats: Vec<Occupant>,
@@ -37,8 +56,6 @@ pub(super) struct Roster {
     fill_to: u8,
     /// The tick at which the first person was seen in a seat.
     first_came: Option<Tick>,
-    /// The last tick at which a person had a seat, a held one included.
-    occupied: Tick,
 }
 
 impl Roster {
@@ -48,7 +65,6 @@ impl Roster {
             changes: Vec::new(),
             fill_to: if fill_with_bots { rules.bots.min(rules.seats) } else { 0 },
             first_came: None,
-            occupied: Tick(0),
         }
     }
 
@@ -99,15 +115,15 @@ impl Roster {
         }
     }
 
-    /// Notes that a person's connection is lost, and returns the player as others see it now. `None` when the seat is
-    /// not to be held, because the player may never have received a token to reconnect with.
-    pub(super) fn set_away(&mut self, seat: Seat, now: Tick) -> Option<Player> {
+    /// Notes that a person's connection is lost. False when the seat is not to be held, because the player may never
+    /// have received a token to reconnect with.
+    pub(super) fn set_away(&mut self, seat: Seat, now: Tick) -> bool {
         match &mut self.seats[seat.index()] {
             Occupant::Person { member, away_since, confirmed: true, .. } => {
                 (*member, *away_since) = (None, now);
-                player(seat, &self.seats[seat.index()])
+                true
             }
-            _ => None,
+            _ => false,
         }
     }
 
@@ -130,12 +146,11 @@ impl Roster {
         self.iter().find(|(_, occupant)| gone(occupant)).map(|(seat, _)| seat)
     }
 
-    /// Seats one more bot when a quick match has waited long enough, and returns the bot as others see it. It is called
-    /// once per tick and seats at most one bot, so bots join one after another.
-    pub(super) fn fill(&mut self, now: Tick, fill_ticks: u32) -> Option<Player> {
+    /// Seats one more bot when a quick match has waited long enough, and returns its seat. It is called once per tick
+    /// and seats at most one bot, so bots join one after another.
+    pub(super) fn fill(&mut self, now: Tick, fill_ticks: u32) -> Option<Seat> {
         let (people, bots) = self.count();
         if people > 0 {
-            self.occupied = now;
             self.first_came.get_or_insert(now);
         }
         let waited = self.first_came.is_some_and(|first| now.since(first) >= i64::from(fill_ticks));
@@ -149,7 +164,7 @@ impl Roster {
         let name = BOT_NAMES.iter().find(|name| !used(name)).unwrap_or(&BOT_NAMES[0]);
         self.seats[seat.index()] = Occupant::Bot { name };
         self.changes.push(RosterChange::Joined(seat));
-        player(seat, &self.seats[seat.index()])
+        Some(seat)
     }
 
     /// Moves the changes since the last tick to `out`.
@@ -170,9 +185,9 @@ impl Roster {
         })
     }
 
-    /// Ticks since a person last had a seat, a held one included.
-    pub(super) fn empty_for(&self, now: Tick) -> u32 {
-        u32::try_from(now.since(self.occupied)).unwrap_or(0)
+    /// The message that tells who is in a seat now.
+    pub(super) fn announcement(&self, seat: Seat) -> ServerControl {
+        player(seat, &self.seats[seat.index()]).map_or(ServerControl::Left { seat }, ServerControl::Player)
     }
 }
 

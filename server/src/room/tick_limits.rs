@@ -1,8 +1,8 @@
 //! The time limits of a room, converted to its own ticks.
 
 use crate::limits::{
-    EMPTY_SECONDS, FILL_SECONDS, HELD_SEAT_SECONDS, KEYFRAMES_PER_SECOND, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS,
-    SEND_WINDOW_SECONDS, SILENCE_SECONDS_MAX,
+    FILL_SECONDS, HELD_SEAT_SECONDS, KEYFRAMES_PER_SECOND, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS, SEND_WINDOW_SECONDS,
+    SILENCE_SECONDS_MAX,
 };
 use tickwire::Rules;
 
@@ -21,8 +21,6 @@ pub(super) struct TickLimits {
     pub(super) silence_ticks: u32,
     /// [`FILL_SECONDS`] in ticks.
     pub(super) fill_ticks: u32,
-    /// [`EMPTY_SECONDS`] in ticks.
-    pub(super) empty_ticks: u32,
     /// [`MESSAGE_BURST_SECONDS`] in messages, of which a client sends one per tick.
     pub(super) message_burst: i64,
     /// Ticks from one keyframe that a member asked for to the next one that it may ask for.
@@ -45,7 +43,6 @@ impl TickLimits {
             lag_ticks: LAG_SECONDS_MAX * tick_rate_hz,
             silence_ticks: SILENCE_SECONDS_MAX * tick_rate_hz,
             fill_ticks: FILL_SECONDS * tick_rate_hz,
-            empty_ticks: EMPTY_SECONDS * tick_rate_hz,
             message_burst: (MESSAGE_BURST_SECONDS * tick_rate_hz) as i64,
             keyframe_ticks: tick_rate_hz / KEYFRAMES_PER_SECOND,
             minute_ticks: 60 * tick_rate_hz,

@@ -3,7 +3,7 @@
 use super::closing::Closing;
 use super::connection::{Connection, End, TickContext, Unsent};
 use super::tick_budget::TickBudget;
-use crate::games::DynRoom;
+use crate::games::{DynRoom, MadeRoom};
 use crate::lobby::RoomId;
 use crate::mailbox::NewConnection;
 use crate::metrics::{Metrics, Side};
@@ -25,15 +25,29 @@ pub(crate) struct RoomHandle {
     pub(super) budget: TickBudget,
     /// Addresses of clients that were closed because their worlds keep differing, and that are not reported yet.
     pub(super) diverged: Vec<Option<AddressKey>>,
+    /// The time since which nobody is in the room; `None` while somebody is.
+    pub(super) empty_since_ns: Option<u64>,
     room: Box<dyn DynRoom>,
     connections: Vec<Connection>,
     ticks: u64,
 }
 
 impl RoomHandle {
-    pub(super) fn new(id: RoomId, rate_hz: u32, room: Box<dyn DynRoom>) -> Self {
-        let (reported, budget, connections) = (Summary::default(), TickBudget::of(rate_hz), Vec::new());
-        Self { id, reported, failed: false, rate_hz, budget, diverged: Vec::new(), room, connections, ticks: 0 }
+    /// A room that nobody has entered yet.
+    pub(super) fn new(id: RoomId, made: MadeRoom, now_ns: u64) -> Self {
+        let MadeRoom { rate_hz, room } = made;
+        Self {
+            id,
+            reported: room.summary(),
+            failed: false,
+            rate_hz,
+            budget: TickBudget::of(rate_hz),
+            diverged: Vec::new(),
+            empty_since_ns: Some(now_ns),
+            room,
+            connections: Vec::new(),
+            ticks: 0,
+        }
     }
 
     /// Runs `work` on the room. If it panics, the room is over, and nothing else is.
@@ -66,6 +80,17 @@ impl RoomHandle {
         }
         self.dismiss(context, closing);
         self.count(context.metrics);
+    }
+
+    /// Notes since when nobody is in the room.
+    pub(super) fn note_people(&mut self, now_ns: u64) {
+        let is_empty = self.connections.is_empty() && !self.failed && !self.room.has_people();
+        self.empty_since_ns = if is_empty { self.empty_since_ns.or(Some(now_ns)) } else { None };
+    }
+
+    /// Whether nobody is in the room, so that it need not tick, and the directory knows that.
+    pub(super) fn is_empty(&self) -> bool {
+        self.empty_since_ns.is_some() && self.news().is_none()
     }
 
     /// Hands over the room's counters to the metrics, once a second.
@@ -132,10 +157,6 @@ impl RoomHandle {
     /// The next autopsy of a client whose world differed.
     pub(super) fn poll_autopsy(&mut self) -> Option<Autopsy> {
         if self.failed { None } else { self.room.poll_autopsy() }
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.connections.is_empty() && self.room.is_over()
     }
 }
 

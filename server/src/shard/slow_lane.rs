@@ -11,11 +11,12 @@ use super::{Shard, ShardCommand, ShardSetup};
 use crate::limits::SLOW_LANE_NICENESS;
 use crate::lobby::RoomId;
 use crate::mailbox::{Command, NewConnection};
-use rustix::process::{getpriority_process, setpriority_process};
+use crate::threads::{Load, ThreadHealth, give_way};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::thread::{self, Builder, JoinHandle};
+use std::thread::JoinHandle;
+use std::time::Duration;
 use tickwire::message::close::CloseCode;
 
 /// The lane's thread; it ends after [`SlowLane::stop`].
@@ -30,10 +31,22 @@ impl SlowLane {
         let (commands, inbox) = channel();
         let (reports, metrics, clock) = (shard.reports.clone(), Arc::clone(&shard.metrics), shard.clock);
         let home = shard.home.clone();
-        let setup = ShardSetup { inbox, home, reports, metrics, clock, is_slow_lane: true };
-        let name = format!("{}-slow", thread::current().name().unwrap_or("shard"));
-        let thread = Builder::new().name(name).spawn(move || {
-            give_way();
+        let health = Arc::clone(&shard.lane_health);
+        let setup = ShardSetup {
+            inbox,
+            home,
+            reports,
+            metrics,
+            clock,
+            is_slow_lane: true,
+            health: Arc::clone(&health),
+            // A lane has no lane.
+            lane_health: ThreadHealth::new("", Duration::MAX),
+            load: Arc::new(Load::default()),
+            load_percent_max: shard.load_percent_max,
+        };
+        let thread = health.spawn(move || {
+            give_way(SLOW_LANE_NICENESS);
             Shard::new(setup).run();
         })?;
         Ok(Self { commands, thread })
@@ -60,13 +73,5 @@ impl SlowLane {
         if self.thread.join().is_err() {
             tracing::error!("a slow lane has panicked");
         }
-    }
-}
-
-/// Raises the niceness of this thread alone: on Linux the niceness is that of the calling thread.
-fn give_way() {
-    let lowered = getpriority_process(None).and_then(|own| setpriority_process(None, own + SLOW_LANE_NICENESS));
-    if let Err(error) = lowered {
-        tracing::warn!(%error, "slow rooms will compete with others for the cores");
     }
 }

@@ -1,6 +1,9 @@
 //! A shard with real sockets: entering, ticking, closing, and rooms that panic.
 
 use super::*;
+use crate::games::{OfferedGame, RoomPlan};
+use crate::limits::{EMPTY_ROOM_MAX, LOAD_PERCENT_MAX, STALL_MAX};
+use crate::room::Summary;
 use crate::websocket::address::ConnectionCounts;
 use crate::websocket::frame::{FrameLimits, FrameReader, put_message};
 use std::io::{Read, Write};
@@ -8,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tickwire::input::{InputCodec, InputFrame};
-use tickwire::message::control::Hello;
+use tickwire::message::control::{Hello, Welcome};
 use tickwire::message::{SNAPSHOT, WELCOME};
 use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Tick};
 
@@ -61,17 +64,41 @@ fn run_with(
     inbox: Receiver<ShardCommand>,
     is_slow_lane: bool,
 ) -> Running {
-    let (report, reports) = tokio::sync::mpsc::channel(64);
-    let (metrics, clock) = (Arc::new(Metrics::new()), Clock::start());
-    let setup = ShardSetup { inbox, home, reports: report, metrics, clock, is_slow_lane };
+    let (setup, reports) = setup(home, inbox, is_slow_lane);
     let thread = std::thread::spawn(move || Shard::new(setup).run());
     Running { commands, reports, thread }
 }
 
+fn setup(
+    home: mpsc::Sender<ShardCommand>,
+    inbox: Receiver<ShardCommand>,
+    is_slow_lane: bool,
+) -> (ShardSetup, tokio::sync::mpsc::Receiver<Report>) {
+    let (reports, receiver) = tokio::sync::mpsc::channel(64);
+    let setup = ShardSetup {
+        inbox,
+        home,
+        reports,
+        metrics: Arc::new(Metrics::new()),
+        clock: Clock::start(),
+        is_slow_lane,
+        health: ThreadHealth::new("shard", STALL_MAX),
+        lane_health: ThreadHealth::new("lane", STALL_MAX),
+        load: Arc::new(Load::default()),
+        load_percent_max: LOAD_PERCENT_MAX,
+    };
+    (setup, receiver)
+}
+
+fn made(seed: u64) -> MadeRoom {
+    let offered = OfferedGame::of::<Fragile>();
+    let plan = RoomPlan { seed, options: serde_json::Value::Null, fill_with_bots: false };
+    MadeRoom { rate_hz: offered.rules.tick_rate_hz, room: (offered.make)(&plan).unwrap() }
+}
+
 impl Running {
     fn open(&self, room: RoomId) {
-        let plan = RoomPlan { seed: room.0, options: serde_json::Value::Null, fill_with_bots: false };
-        self.commands.send(Command::Open { room, game: OfferedGame::of::<Fragile>(), plan }.into()).unwrap();
+        self.commands.send(Command::Open { room, made: made(room.0) }.into()).unwrap();
     }
 
     /// A player's end of a connection to a room.
@@ -171,7 +198,7 @@ fn a_connection_whose_room_has_left_the_slow_lane_is_sent_after_it() {
     let lane = run_with(to_lane, home, inbox, true);
     let mut player = lane.enter(RoomId(1));
     let Ok(sent_back) = heard_at_home.recv() else { panic!("the connection is not sent back to the shard") };
-    assert!(matches!(sent_back, ShardCommand::Net(Command::Enter { room: RoomId(1), .. })));
+    assert!(matches!(sent_back, ShardCommand::Net(Command::Enter { room: RoomId(1), .. }, None)));
     let shard = run();
     shard.open(RoomId(1));
     shard.commands.send(sent_back).unwrap();
@@ -183,9 +210,7 @@ fn a_connection_whose_room_has_left_the_slow_lane_is_sent_after_it() {
 #[test]
 fn a_connection_for_a_room_that_is_nowhere_is_refused_in_the_end() {
     let (commands, inbox) = mpsc::channel();
-    let (report, reports) = tokio::sync::mpsc::channel(64);
-    let (metrics, clock, home) = (Arc::new(Metrics::new()), Clock::start(), commands.clone());
-    let setup = ShardSetup { inbox, home, reports: report, metrics, clock, is_slow_lane: false };
+    let (setup, reports) = setup(commands.clone(), inbox, false);
     let mut shard = Shard::new(setup);
     shard.slow_lane = Some(SlowLane::start(&shard.setup).unwrap());
     let shard = Running { commands, reports, thread: std::thread::spawn(move || shard.run()) };
@@ -212,9 +237,7 @@ fn a_shard_that_stops_opens_no_room() {
 #[test]
 fn a_room_that_comes_back_to_a_shard_that_stops_closes_its_connections() {
     let (commands, inbox) = mpsc::channel();
-    let offered = OfferedGame::of::<Fragile>();
-    let plan = RoomPlan { seed: 1, options: serde_json::Value::Null, fill_with_bots: false };
-    let mut room = RoomHandle::new(RoomId(1), offered.rules.tick_rate_hz, (offered.make)(&plan).unwrap());
+    let mut room = RoomHandle::new(RoomId(1), made(1), 0);
     let (metrics, mut scratch, mut closing) = (Metrics::new(), Scratch::default(), Vec::new());
     let (mut player, arrival) = arrival();
     let Scratch { received, write_buffer, tally } = &mut scratch;
@@ -229,4 +252,74 @@ fn a_room_that_comes_back_to_a_shard_that_stops_closes_its_connections() {
     let shard = run_with(commands, holder, inbox, false);
     shard.thread.join().unwrap();
     assert_eq!(close_code(&mut player), CloseCode::Restart.number());
+}
+
+#[test]
+fn a_room_without_people_does_not_tick_and_goes_on_where_it_was() {
+    let mut shard = run();
+    shard.open(RoomId(1));
+    let mut first = shard.enter(RoomId(1));
+    let welcome = |player: &mut TcpStream| Welcome::decode(&receive(player).unwrap()).unwrap();
+    assert_eq!(welcome(&mut first).tick, Tick(0), "the room has waited for its first player");
+    (0..5).for_each(|_| drop(receive(&mut first)));
+    // It has never sent a message, so that its seat is not held.
+    drop(first);
+    let left = loop {
+        if let Some(Report::Room { summary: Summary { players: 0, tick, .. }, .. }) = shard.reports.blocking_recv() {
+            break tick;
+        }
+    };
+    std::thread::sleep(Duration::from_millis(200));
+    let came = welcome(&mut shard.enter(RoomId(1))).tick;
+    assert!(came.since(left) < 12, "{} ticks of 120 a second were made for nobody", came.since(left));
+    shard.stop(CloseCode::Away);
+}
+
+#[test]
+fn a_busy_shard_wakes_no_room_and_lets_people_into_those_that_tick() {
+    let (commands, inbox) = mpsc::channel();
+    let (setup, reports) = setup(commands.clone(), inbox, false);
+    let load = Arc::clone(&setup.load);
+    let shard = Running { commands, reports, thread: std::thread::spawn(move || Shard::new(setup).run()) };
+    shard.open(RoomId(1));
+    shard.open(RoomId(2));
+    let mut first = shard.enter(RoomId(1));
+    receive(&mut first).unwrap();
+    load.set(95, 100);
+    assert_eq!(close_code(&mut shard.enter(RoomId(2))), CloseCode::Overloaded.number());
+    assert_eq!(receive(&mut shard.enter(RoomId(1))).map(|message| message[0]), Ok(WELCOME));
+    shard.stop(CloseCode::Away);
+}
+
+#[test]
+fn a_shard_that_is_late_handles_a_bunch_of_commands_before_its_next_tick() {
+    let (commands, inbox) = mpsc::channel();
+    let (setup, _reports) = setup(commands.clone(), inbox, false);
+    let mut shard = Shard::new(setup);
+    // A room that ticks, so that a tick is due.
+    shard.seat(RoomHandle::new(RoomId(1), made(1), 0));
+    std::thread::sleep(Duration::from_millis(20));
+    let count = u64::from(COMMANDS_PER_PASS_MAX);
+    (2..2 + 2 * count).for_each(|id| commands.send(Command::Open { room: RoomId(id), made: made(id) }.into()).unwrap());
+    shard.wait_for_commands();
+    let opened = (2..2 + 2 * count).filter(|id| shard.empty_rooms.has(RoomId(*id))).count();
+    assert_eq!(opened as u64, count);
+}
+
+#[test]
+fn an_empty_room_ends_by_the_clock_and_a_visit_that_is_refused_does_not_renew_it() {
+    let minute_ns = u64::try_from(EMPTY_ROOM_MAX.as_nanos()).unwrap();
+    let (mut rooms, mut gone) = (EmptyRooms::default(), Vec::new());
+    for (id, since_ns) in [(1, 5), (2, 3), (3, 9)] {
+        rooms.put(RoomHandle::new(RoomId(id), made(id), since_ns));
+    }
+    assert_eq!(rooms.next_end_ns(), Some(minute_ns + 3));
+    let mut visited = rooms.take(RoomId(2)).unwrap();
+    visited.note_people(minute_ns);
+    rooms.put(visited);
+    rooms.end(minute_ns + 2, &mut gone);
+    assert!(gone.is_empty());
+    rooms.end(minute_ns + 5, &mut gone);
+    assert_eq!(gone, [RoomId(2), RoomId(1)]);
+    assert_eq!(rooms.next_end_ns(), Some(minute_ns + 9));
 }

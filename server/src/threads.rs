@@ -1,0 +1,207 @@
+//! The server's threads: how they start, and whether they go on.
+//!
+//! A thread notes when it begins to work and when it rests. The supervisor looks at these notes from outside and finds
+//! a thread that has ended, and a thread that works on the same thing for ever. It counts its own looks and not the
+//! time: when the whole host stands still the supervisor stands still as well, and no thread is to blame.
+
+use crate::limits::SUPERVISOR_INTERVAL;
+use rustix::process::{getpriority_process, setpriority_process};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+use thiserror::Error;
+
+/// A thread that the server cannot do without has failed. The process is to end: its players are told to come back, and
+/// whatever started the server starts it again.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ThreadFault {
+    /// The thread has ended, most likely by a panic.
+    #[error("the thread {0} has ended")]
+    Ended(String),
+    /// The thread has worked on one thing for too long, most likely in an endless step of a game.
+    #[error("the thread {name} has stood still for {seconds} s")]
+    Stalled {
+        /// The name of the thread.
+        name: String,
+        /// The seconds after which it counts as stalled.
+        seconds: u64,
+    },
+}
+
+/// The notes of one thread about itself.
+#[derive(Debug)]
+pub(crate) struct ThreadHealth {
+    name: String,
+    /// The longest time for which the thread may work without a note.
+    stall_max: Duration,
+    /// The number of notes; odd while the thread works, even while it rests.
+    notes: AtomicU64,
+    ended: AtomicBool,
+}
+
+impl ThreadHealth {
+    /// Notes of a thread that has not started.
+    pub(crate) fn new(name: impl Into<String>, stall_max: Duration) -> Arc<Self> {
+        let (notes, ended) = (AtomicU64::new(0), AtomicBool::new(false));
+        Arc::new(Self { name: name.into(), stall_max, notes, ended })
+    }
+
+    /// Starts the thread.
+    pub(crate) fn spawn(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+        let ends = Ends(Arc::clone(self));
+        Builder::new().name(self.name.clone()).spawn(move || {
+            // Dropped last, also when the work panics.
+            let _ends = ends;
+            work();
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The thread works on something new.
+    pub(crate) fn works(&self) {
+        let notes = self.notes.load(Ordering::Relaxed);
+        self.notes.store((notes + 1) | 1, Ordering::Relaxed);
+    }
+
+    /// Waits in `wait`, which may take as long as it likes.
+    pub(crate) fn rests<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let notes = self.notes.load(Ordering::Relaxed);
+        self.notes.store((notes | 1) + 1, Ordering::Relaxed);
+        let waited = wait();
+        self.works();
+        waited
+    }
+
+    /// Whether the thread has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+}
+
+/// Notes the end of its thread when it is dropped.
+struct Ends(Arc<ThreadHealth>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Looks after threads from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Supervisor {
+    watched: Vec<Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    health: Arc<ThreadHealth>,
+    /// The notes at the last look, and the number of looks since they changed.
+    notes: u64,
+    looks: u32,
+}
+
+impl Supervisor {
+    pub(crate) fn watch(&mut self, health: &Arc<ThreadHealth>) {
+        self.watched.push(Watched { health: Arc::clone(health), notes: 0, looks: 0 });
+    }
+
+    /// Looks at every thread. It is to be called every [`SUPERVISOR_INTERVAL`].
+    ///
+    /// # Errors
+    /// The first thread that has ended, or has stood still for too long.
+    pub(crate) fn look(&mut self) -> Result<(), ThreadFault> {
+        self.watched.iter_mut().try_for_each(Watched::look)
+    }
+}
+
+impl Watched {
+    fn look(&mut self) -> Result<(), ThreadFault> {
+        let name = || self.health.name.clone();
+        if self.health.has_ended() {
+            return Err(ThreadFault::Ended(name()));
+        }
+        let notes = self.health.notes.load(Ordering::Relaxed);
+        let works_on_the_same = notes == self.notes && !notes.is_multiple_of(2);
+        self.looks = if works_on_the_same { self.looks + 1 } else { 0 };
+        self.notes = notes;
+        let stall_max = self.health.stall_max;
+        if SUPERVISOR_INTERVAL * self.looks >= stall_max {
+            return Err(ThreadFault::Stalled { name: name(), seconds: stall_max.as_secs() });
+        }
+        Ok(())
+    }
+}
+
+/// The part of a core that a thread uses, in percent, as it was when last measured.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    percent: AtomicU32,
+}
+
+impl Load {
+    pub(crate) fn percent(&self) -> u32 {
+        self.percent.load(Ordering::Relaxed)
+    }
+
+    /// The thread has run for `cpu_ns` of the last `elapsed_ns` nanoseconds.
+    pub(crate) fn set(&self, cpu_ns: u64, elapsed_ns: u64) {
+        let percent = u128::from(cpu_ns) * 100 / u128::from(elapsed_ns.max(1));
+        self.percent.store(u32::try_from(percent).unwrap_or(100), Ordering::Relaxed);
+    }
+}
+
+/// Raises the niceness of the calling thread by `niceness`: on a host whose cores are busy, the thread gives way to
+/// shards. On Linux the niceness belongs to a thread and not to the process.
+pub(crate) fn give_way(niceness: i32) {
+    let lowered = getpriority_process(None).and_then(|own| setpriority_process(None, own + niceness));
+    if let Err(error) = lowered {
+        tracing::warn!(%error, "a thread beside the shards competes with them for the cores");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STALL: Duration = Duration::from_secs(3);
+    const LOOKS: u32 = (STALL.as_millis() / SUPERVISOR_INTERVAL.as_millis()) as u32;
+
+    fn watched() -> (Arc<ThreadHealth>, Supervisor) {
+        let (health, mut supervisor) = (ThreadHealth::new("shard-0", STALL), Supervisor::default());
+        supervisor.watch(&health);
+        (health, supervisor)
+    }
+
+    #[test]
+    fn a_thread_that_rests_or_goes_on_is_well() {
+        let (health, mut supervisor) = watched();
+        health.rests(|| (0..10 * LOOKS).for_each(|_| assert_eq!(supervisor.look(), Ok(()))));
+        for _ in 0..10 * LOOKS {
+            health.works();
+            assert_eq!(supervisor.look(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_thread_that_works_on_one_thing_for_too_long_is_found() {
+        let (health, mut supervisor) = watched();
+        health.works();
+        assert!((0..LOOKS).all(|_| supervisor.look().is_ok()));
+        let stalled = ThreadFault::Stalled { name: "shard-0".into(), seconds: 3 };
+        assert_eq!(supervisor.look(), Err(stalled));
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_found() {
+        let (health, mut supervisor) = watched();
+        let thread = health.spawn(|| assert!(std::hint::black_box(false), "on purpose")).unwrap();
+        assert!(thread.join().is_err());
+        assert_eq!(supervisor.look(), Err(ThreadFault::Ended("shard-0".into())));
+    }
+}
