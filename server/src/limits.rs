@@ -127,6 +127,10 @@ pub const CODE_REST: Duration = Duration::from_secs(3_600);
 /// seconds for its files and its handshake.
 pub const SEAT_RESERVATION: Duration = Duration::from_secs(15);
 
+/// Seats that quick matches keep for one address at the same time. Friends behind one router may look for matches
+/// together, and one address must not keep the seats of all matches.
+pub const RESERVATIONS_PER_ADDRESS_MAX: usize = 4;
+
 /// Seconds for which the seat of a player whose connection is lost is held.
 pub const HELD_SEAT_SECONDS: u32 = 30;
 

@@ -49,8 +49,8 @@ pub(crate) struct NetSetup {
     pub(crate) config: Config,
     pub(crate) games: Vec<OfferedGame>,
     pub(crate) shards: Vec<ShardLink>,
-    /// How busy each shard is.
-    pub(crate) loads: Vec<Arc<Load>>,
+    /// How busy each shard is, and whether it lives.
+    pub(crate) states: Vec<(Arc<Load>, Arc<ThreadHealth>)>,
     pub(crate) orders: Orders,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
@@ -207,14 +207,15 @@ impl Net {
         self.setup.shards[place.shard].send(command)
     }
 
-    /// Whether a shard has time for another room.
+    /// Whether a shard lives and has time for another room.
     fn has_time(&self, shard: usize) -> bool {
-        self.setup.loads[shard].percent() < self.setup.config.load_percent_max
+        let (load, health) = &self.setup.states[shard];
+        !health.has_ended() && load.percent() < self.setup.config.load_percent_max
     }
 
     /// Whether the server takes in no further room.
     fn is_full(&self) -> bool {
-        let is_busy = !(0..self.setup.loads.len()).any(|shard| self.has_time(shard));
+        let is_busy = !(0..self.setup.states.len()).any(|shard| self.has_time(shard));
         is_busy || self.is_out_of_memory.get() || self.directory.borrow().is_full()
     }
 }

@@ -14,6 +14,7 @@ mod disputes;
 mod in_flight;
 mod lockstep;
 mod members;
+mod origin;
 mod outgoing;
 mod replication;
 mod roster;
@@ -22,6 +23,7 @@ mod tick_limits;
 
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use members::MemberId;
+pub use origin::Origin;
 pub use replication::SnapshotFrame;
 pub use schemas::GameSchemas;
 pub use tickwire::world::roster::RosterChange;

@@ -139,9 +139,9 @@ impl Server {
             ShardSeed { reports: report, metrics: &metrics, clock, load_percent_max: self.config.load_percent_max };
         let links: Vec<_> =
             (0..self.config.shards).map(|index| running.start_shard(index, &seed)).collect::<Result<_, _>>()?;
-        let (shards, loads): (Vec<_>, Vec<_>) = links.into_iter().unzip();
+        let (shards, states): (Vec<_>, Vec<_>) = links.into_iter().unzip();
         let orders = running.start_maker(&shards, self.config.memory_bytes_max)?;
-        let setup = NetSetup { config: self.config, games: self.games, shards, loads, orders, metrics, clock };
+        let setup = NetSetup { config: self.config, games: self.games, shards, states, orders, metrics, clock };
         running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
@@ -233,8 +233,12 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a shard, and returns the link and the load of that shard.
-    fn start_shard(&mut self, index: usize, seed: &ShardSeed<'_>) -> io::Result<(ShardLink, Arc<Load>)> {
+    /// Starts a shard, and returns its link, its load and its health.
+    fn start_shard(
+        &mut self,
+        index: usize,
+        seed: &ShardSeed<'_>,
+    ) -> io::Result<(ShardLink, (Arc<Load>, Arc<ThreadHealth>))> {
         let (home, inbox) = mpsc::channel();
         self.shards.push(home.clone());
         let health = ThreadHealth::new(format!("shard-{index}"), STALL_MAX);
@@ -253,9 +257,9 @@ impl Running {
             load: Arc::clone(&load),
             load_percent_max: seed.load_percent_max,
         };
-        self.start_thread(health, move || Shard::new(setup).run())?;
+        self.start_thread(Arc::clone(&health), move || Shard::new(setup).run())?;
         let send = move |command, place| home.send(ShardCommand::Net(command, Some(place))).is_ok();
-        Ok((ShardLink::new(send), load))
+        Ok((ShardLink::new(send), (load, health)))
     }
 
     /// Starts the thread that makes rooms.

@@ -61,7 +61,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("threads", &["limits"]),
     ("config", &["limits", "memory"]),
     ("room", &["limits"]),
-    ("websocket", &["limits"]),
+    ("websocket", &["limits", "room"]),
     ("games", &["room"]),
     ("lobby", &["limits", "room"]),
     ("metrics", &["room"]),

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod architecture;
+mod bounds;
 mod codec;
 #[cfg(test)]
 mod desync;

@@ -1,8 +1,8 @@
 //! The directory: it finds a room by its code, and chooses a room for a quick match.
 
 use super::{Code, RoomId};
-use crate::limits::{CODE_REST, ROOMS_MAX, SEAT_RESERVATION};
-use crate::room::Summary;
+use crate::limits::{CODE_REST, RESERVATIONS_PER_ADDRESS_MAX, ROOMS_MAX, SEAT_RESERVATION};
+use crate::room::{Origin, Summary};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use thiserror::Error;
 
@@ -36,18 +36,25 @@ pub(crate) struct RoomEntry {
     /// Seats of people, held ones included.
     pub(crate) players: u8,
     pub(crate) bots: u8,
-    /// The times until which seats are kept for people who were sent here, the earliest first.
-    reserved_until_us: VecDeque<u64>,
+    /// The seats that are kept for people who were sent here, the one that expires first at the front.
+    reservations: VecDeque<Reservation>,
+}
+
+/// A seat that is kept for a person who is on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reservation {
+    until_us: u64,
+    by: Origin,
 }
 
 impl RoomEntry {
     fn reserved(&self, now_us: u64) -> usize {
-        self.reserved_until_us.iter().filter(|until_us| **until_us > now_us).count()
+        self.reservations.iter().filter(|seat| seat.until_us > now_us).count()
     }
 
     /// Frees the seats whose players have not come in time.
     fn drop_expired(&mut self, now_us: u64) {
-        while self.reserved_until_us.pop_front_if(|until_us| *until_us <= now_us).is_some() {}
+        while self.reservations.pop_front_if(|seat| seat.until_us <= now_us).is_some() {}
     }
 
     /// People who are in the room or on the way to it.
@@ -120,7 +127,7 @@ impl Directory {
         self.next_id += 1;
         self.codes.insert(room, code);
         let place = Place { room, shard };
-        let entry = RoomEntry { code, place, wanted, players: 0, bots: 0, reserved_until_us: VecDeque::new() };
+        let entry = RoomEntry { code, place, wanted, players: 0, bots: 0, reservations: VecDeque::new() };
         Ok(self.rooms.entry(code).or_insert(entry))
     }
 
@@ -139,10 +146,11 @@ impl Directory {
     pub(crate) fn join_match(
         &mut self,
         game: usize,
+        by: Origin,
         avoids: impl Fn(&RoomEntry) -> bool,
         now_us: u64,
     ) -> Option<&RoomEntry> {
-        let suits = |entry: &&mut RoomEntry| {
+        let suits = |entry: &&RoomEntry| {
             let expected = entry.expected(now_us);
             entry.wanted.quick_match
                 && entry.wanted.game == game
@@ -150,15 +158,38 @@ impl Directory {
                 && expected < usize::from(entry.wanted.seats)
                 && !avoids(entry)
         };
-        let entry = self.rooms.values_mut().filter(suits).max_by_key(|entry| entry.expected(now_us))?;
-        reserve(entry, now_us);
-        Some(entry)
+        let found = self.rooms.values().filter(suits).max_by_key(|entry| entry.expected(now_us))?.code;
+        self.reserve(found, by, now_us);
+        self.find(found)
     }
 
-    /// Keeps a seat in a room for a player that is sent there.
-    pub(crate) fn reserve(&mut self, code: Code, now_us: u64) {
+    /// Keeps a seat in a room for a player that is sent there. An origin that asks for seats without taking them keeps
+    /// [`RESERVATIONS_PER_ADDRESS_MAX`] of them in all: the oldest one is free again.
+    pub(crate) fn reserve(&mut self, code: Code, by: Origin, now_us: u64) {
+        if by != Origin::EXEMPT {
+            self.limit_reservations(by, now_us);
+        }
+        let kept_us = u64::try_from(SEAT_RESERVATION.as_micros()).unwrap_or(u64::MAX);
         if let Some(entry) = self.rooms.get_mut(&code) {
-            reserve(entry, now_us);
+            entry.drop_expired(now_us);
+            entry.reservations.push_back(Reservation { until_us: now_us + kept_us, by });
+        }
+    }
+
+    /// Makes room for another reservation of this origin.
+    fn limit_reservations(&mut self, by: Origin, now_us: u64) {
+        let of_origin = |seat: &Reservation| seat.by == by && seat.until_us > now_us;
+        let kept = self.rooms.values().flat_map(|entry| &entry.reservations).filter(|seat| of_origin(seat));
+        let (count, oldest) = kept.fold((0, None), |(count, oldest): (usize, Option<u64>), seat| {
+            (count + 1, Some(oldest.map_or(seat.until_us, |until_us| until_us.min(seat.until_us))))
+        });
+        let Some(oldest_us) = oldest.filter(|_| count >= RESERVATIONS_PER_ADDRESS_MAX) else { return };
+        let is_oldest = |seat: &Reservation| of_origin(seat) && seat.until_us == oldest_us;
+        for entry in self.rooms.values_mut() {
+            if let Some(place) = entry.reservations.iter().position(is_oldest) {
+                entry.reservations.remove(place);
+                return;
+            }
         }
     }
 
@@ -168,7 +199,7 @@ impl Directory {
         entry.drop_expired(now_us);
         // A player that has entered was most likely one of those for which a seat is kept.
         for _ in entry.players..summary.players {
-            entry.reserved_until_us.pop_front();
+            entry.reservations.pop_front();
         }
         (entry.players, entry.bots) = (summary.players, summary.bots);
     }
@@ -195,12 +226,6 @@ impl Directory {
         let (people, bots) = self.rooms.values().fold((0, 0), add);
         (self.rooms.len(), people, bots)
     }
-}
-
-fn reserve(entry: &mut RoomEntry, now_us: u64) {
-    let kept_us = u64::try_from(SEAT_RESERVATION.as_micros()).unwrap_or(u64::MAX);
-    entry.drop_expired(now_us);
-    entry.reserved_until_us.push_back(now_us + kept_us);
 }
 
 #[cfg(test)]
@@ -260,38 +285,65 @@ mod tests {
     #[test]
     fn a_quick_match_brings_two_strangers_together_and_no_third() {
         let mut directory = Directory::new(1);
-        assert!(directory.join_match(0, |_| false, 0).is_none());
+        assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 0).is_none());
         let (code, room) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
-        directory.reserve(code, 0);
-        assert_eq!(directory.join_match(0, |_| false, 1).map(|entry| entry.code), Some(code));
-        assert!(directory.join_match(0, |_| false, 2).is_none(), "both seats are kept");
+        directory.reserve(code, Origin::EXEMPT, 0);
+        assert_eq!(directory.join_match(0, Origin::EXEMPT, |_| false, 1).map(|entry| entry.code), Some(code));
+        assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 2).is_none(), "both seats are kept");
         directory.update(room, people(2), 0);
-        assert!(directory.join_match(0, |_| false, 10 * SECOND_US).is_none());
+        assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 10 * SECOND_US).is_none());
         directory.update(room, people(1), 0);
-        assert!(directory.join_match(1, |_| false, 10 * SECOND_US).is_none(), "another game");
-        assert_eq!(directory.join_match(0, |_| false, 10 * SECOND_US).map(|entry| entry.code), Some(code));
+        assert!(directory.join_match(1, Origin::EXEMPT, |_| false, 10 * SECOND_US).is_none(), "another game");
+        assert_eq!(
+            directory.join_match(0, Origin::EXEMPT, |_| false, 10 * SECOND_US).map(|entry| entry.code),
+            Some(code)
+        );
+    }
+
+    #[test]
+    fn one_address_keeps_four_seats_however_often_it_asks() {
+        let mut directory = Directory::new(1);
+        let (greedy, other) = (Origin::of(1), Origin::of(2));
+        let large = Wanted { seats: 64, ..QUICK };
+        let code = directory.open(large, |_| true, 0).unwrap().code;
+        directory.reserve(code, other, 0);
+        for now_us in 1..=50 {
+            assert_eq!(directory.join_match(0, greedy, |_| false, now_us).map(|entry| entry.code), Some(code));
+        }
+        let kept = |directory: &Directory| -> Vec<u64> {
+            directory.find(code).unwrap().reservations.iter().map(|seat| seat.until_us - 15 * SECOND_US).collect()
+        };
+        assert_eq!(kept(&directory), [0, 47, 48, 49, 50], "the other's seat and the newest four");
+        (51..=60).for_each(|now_us| directory.reserve(code, Origin::EXEMPT, now_us));
+        assert_eq!(kept(&directory).len(), 15);
     }
 
     #[test]
     fn a_kept_seat_expires_and_an_empty_room_is_not_offered() {
         let mut directory = Directory::new(1);
         let code = directory.open(QUICK, |_| true, 0).unwrap().code;
-        directory.reserve(code, 0);
-        assert!(directory.join_match(0, |_| false, 15 * SECOND_US).is_none());
+        directory.reserve(code, Origin::EXEMPT, 0);
+        assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 15 * SECOND_US).is_none());
     }
 
     #[test]
     fn a_reserved_seat_is_kept_for_fifteen_seconds_and_is_free_again_after_that() {
         let mut directory = Directory::new(1);
         let (code, room) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
-        directory.reserve(code, 0);
+        directory.reserve(code, Origin::EXEMPT, 0);
         directory.update(room, people(1), SECOND_US);
-        assert!(directory.join_match(0, |_| false, 2 * SECOND_US).is_some(), "the second seat is reserved");
         assert!(
-            directory.join_match(0, |_| false, 17 * SECOND_US - 1).is_none(),
+            directory.join_match(0, Origin::EXEMPT, |_| false, 2 * SECOND_US).is_some(),
+            "the second seat is reserved"
+        );
+        assert!(
+            directory.join_match(0, Origin::EXEMPT, |_| false, 17 * SECOND_US - 1).is_none(),
             "the player may still be loading the page"
         );
-        assert!(directory.join_match(0, |_| false, 17 * SECOND_US).is_some(), "the player did not come");
+        assert!(
+            directory.join_match(0, Origin::EXEMPT, |_| false, 17 * SECOND_US).is_some(),
+            "the player did not come"
+        );
     }
 
     #[test]
@@ -300,11 +352,11 @@ mod tests {
         let large = Wanted { seats: 3, ..QUICK };
         let (code, room) = directory.open(large, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.update(room, people(1), 0);
-        directory.reserve(code, 0);
-        directory.reserve(code, 10 * SECOND_US);
+        directory.reserve(code, Origin::EXEMPT, 0);
+        directory.reserve(code, Origin::EXEMPT, 10 * SECOND_US);
         directory.update(room, people(2), 16 * SECOND_US);
         assert!(
-            directory.join_match(0, |_| false, 16 * SECOND_US).is_some(),
+            directory.join_match(0, Origin::EXEMPT, |_| false, 16 * SECOND_US).is_some(),
             "two of three seats are taken, none is reserved"
         );
     }
@@ -317,9 +369,15 @@ mod tests {
             .collect();
         rooms.iter().for_each(|(_, room)| directory.update(*room, people(1), 0));
         let [first, second] = [rooms[0].0, rooms[1].0];
-        assert_eq!(directory.join_match(0, |entry| entry.code == second, 0).map(|entry| entry.code), Some(first));
-        assert!(directory.join_match(0, |_| true, 0).is_none());
-        assert_eq!(directory.join_match(0, |entry| entry.code == first, 0).map(|entry| entry.code), Some(second));
+        assert_eq!(
+            directory.join_match(0, Origin::EXEMPT, |entry| entry.code == second, 0).map(|entry| entry.code),
+            Some(first)
+        );
+        assert!(directory.join_match(0, Origin::EXEMPT, |_| true, 0).is_none());
+        assert_eq!(
+            directory.join_match(0, Origin::EXEMPT, |entry| entry.code == first, 0).map(|entry| entry.code),
+            Some(second)
+        );
     }
 
     #[test]
@@ -335,7 +393,7 @@ mod tests {
         let private = Wanted { public: false, quick_match: false, ..large };
         let private = directory.open(private, |_| true, 0).unwrap().place.room;
         directory.update(private, people(7), 0);
-        assert_eq!(directory.join_match(0, |_| false, 0).map(|entry| entry.code), Some(rooms[1].0));
+        assert_eq!(directory.join_match(0, Origin::EXEMPT, |_| false, 0).map(|entry| entry.code), Some(rooms[1].0));
         assert_eq!(directory.public().count(), 3);
         assert_eq!(directory.totals(), (4, 17, 0));
     }

@@ -10,7 +10,7 @@ use crate::limits::{
     ROOMS_LISTED_MAX,
 };
 use crate::lobby::{Code, RoomEntry, Wanted};
-use crate::websocket::address::AddressKey;
+use crate::websocket::address::{AddressKey, origin};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HeaderMap;
@@ -111,7 +111,7 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
     }
     let wanted = Wanted { game: index, seats: game.rules.matched, public: true, quick_match: true };
     let code = open(net, game, wanted, Value::Null).await?;
-    net.directory.borrow_mut().reserve(code, net.setup.clock.now_us());
+    net.directory.borrow_mut().reserve(code, origin(address), net.setup.clock.now_us());
     Ok(shown(net, code, StatusCode::OK))
 }
 
@@ -121,7 +121,7 @@ fn existing_match(net: &Net, game: usize, avoid: &[Code], address: Option<Addres
     let waits = net.diverged.borrow();
     // A room that the caller may not come back to yet would refuse it, and keep a seat for nobody.
     let avoids = |entry: &RoomEntry| avoid.contains(&entry.code) || waits.must_wait(entry.place.room, address, now_us);
-    net.directory.borrow_mut().join_match(game, avoids, now_us).map(|entry| entry.code)
+    net.directory.borrow_mut().join_match(game, origin(address), avoids, now_us).map(|entry| entry.code)
 }
 
 /// The answer that shows a room.

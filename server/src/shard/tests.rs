@@ -269,7 +269,7 @@ fn a_room_without_people_does_not_tick_and_goes_on_where_it_was() {
             break tick;
         }
     };
-    std::thread::sleep(Duration::from_millis(200));
+    sleep(Duration::from_millis(200));
     let came = welcome(&mut shard.enter(RoomId(1))).tick;
     assert!(came.since(left) < 12, "{} ticks of 120 a second were made for nobody", came.since(left));
     shard.stop(CloseCode::Away);
@@ -298,7 +298,7 @@ fn a_shard_that_is_late_handles_a_bunch_of_commands_before_its_next_tick() {
     let mut shard = Shard::new(setup);
     // A room that ticks, so that a tick is due.
     shard.seat(RoomHandle::new(RoomId(1), made(1), 0));
-    std::thread::sleep(Duration::from_millis(20));
+    sleep(Duration::from_millis(20));
     let count = u64::from(COMMANDS_PER_PASS_MAX);
     (2..2 + 2 * count).for_each(|id| commands.send(Command::Open { room: RoomId(id), made: made(id) }.into()).unwrap());
     shard.wait_for_commands();

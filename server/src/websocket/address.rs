@@ -1,5 +1,6 @@
 //! Addresses as limits see them; and counts of connections that release themselves.
 
+use crate::room::Origin;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -18,6 +19,11 @@ impl AddressKey {
             IpAddr::V6(v6) => Self(network(v6)),
         }
     }
+}
+
+/// What rooms and the lobby know of an address: `None`, which is exempt from limits, is exempt there too.
+pub(crate) fn origin(address: Option<AddressKey>) -> Origin {
+    address.map_or(Origin::EXEMPT, |key| Origin::of(key.0))
 }
 
 fn network(address: Ipv6Addr) -> u64 {

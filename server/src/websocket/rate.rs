@@ -74,31 +74,34 @@ impl Usage {
     }
 }
 
-/// A quota for each address.
+/// A quota for each key, such as an address, or an address in a room.
 #[derive(Debug)]
-pub(crate) struct AddressQuota {
+pub(crate) struct KeyedQuota<K> {
     quota: Quota,
-    usage: BTreeMap<AddressKey, Usage>,
+    usage: BTreeMap<K, Usage>,
 }
 
-impl AddressQuota {
+/// A quota for each address.
+pub(crate) type AddressQuota = KeyedQuota<AddressKey>;
+
+impl<K: Ord + Copy> KeyedQuota<K> {
     pub(crate) const fn new(quota: Quota) -> Self {
         Self { quota, usage: BTreeMap::new() }
     }
 
-    /// Whole seconds until this address is allowed one more use; `None` when it is allowed now. An exempt address is
-    /// passed as `None`.
-    pub(crate) fn wait_seconds(&self, address: Option<AddressKey>, now_us: u64) -> Option<u64> {
-        let wait_us = self.usage.get(&address?)?.wait_us(self.quota, now_us)?;
+    /// Whole seconds until this key is allowed one more use; `None` when it is allowed now. An exempt key is passed as
+    /// `None`.
+    pub(crate) fn wait_seconds(&self, key: Option<K>, now_us: u64) -> Option<u64> {
+        let wait_us = self.usage.get(&key?)?.wait_us(self.quota, now_us)?;
         Some(wait_us.div_ceil(1_000_000))
     }
 
-    /// Takes one use of this address's quota.
+    /// Takes one use of this key's quota.
     ///
     /// # Errors
-    /// Whole seconds until one more use is allowed; 1 when too many addresses are remembered to take in another.
-    pub(crate) fn take(&mut self, address: Option<AddressKey>, now_us: u64) -> Result<(), u64> {
-        let Some(key) = address else { return Ok(()) };
+    /// Whole seconds until one more use is allowed; 1 when too many keys are remembered to take in another.
+    pub(crate) fn take(&mut self, key: Option<K>, now_us: u64) -> Result<(), u64> {
+        let Some(key) = key else { return Ok(()) };
         if self.usage.len() >= ADDRESSES_MAX && !self.usage.contains_key(&key) {
             self.forget_untouched(now_us);
             if self.usage.len() >= ADDRESSES_MAX {
@@ -108,7 +111,7 @@ impl AddressQuota {
         if self.usage.entry(key).or_default().take(self.quota, now_us) {
             Ok(())
         } else {
-            Err(self.wait_seconds(address, now_us).unwrap_or(1))
+            Err(self.wait_seconds(Some(key), now_us).unwrap_or(1))
         }
     }
 

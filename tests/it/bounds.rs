@@ -1,0 +1,205 @@
+//! What one address, one member or one room can do to others: nothing that they notice.
+
+use crate::player::Witness;
+use crate::socket::{Socket, api, binary, create_room, hello, metric};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+use tickwire::message::control::{ClientControl, Hello, ServerControl};
+use tickwire::{Game, Input, Leave, Rules, Seat, State, Step};
+use tickwire_games::{Arena, Paddles};
+use tickwire_server::room::{MemberId, Room, SnapshotPoll};
+use tickwire_server::{Config, Running, Server, Signals, ThreadFault};
+
+/// A game that misbehaves as its options say.
+#[derive(State, Clone, Default)]
+struct Rogue {
+    ticks: u32,
+    hangs: bool,
+}
+
+/// The ways in which [`Rogue`] misbehaves.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RogueOptions {
+    /// Milliseconds that it takes to make a world.
+    making_ms: u64,
+    /// Whether making a world panics.
+    panics: bool,
+    /// Whether a step never ends.
+    hangs: bool,
+}
+
+#[derive(Input, Clone, Copy, Default, PartialEq)]
+struct Nothing {
+    none: bool,
+}
+
+/// Lets a step that never ends come to an end after all, so that the test's process can go on.
+static RELEASED: AtomicBool = AtomicBool::new(false);
+
+impl Game for Rogue {
+    type Input = Nothing;
+    type Event = ();
+    type Options = RogueOptions;
+    const RULES: Rules = Rules::new("rogue", 30);
+
+    fn new(options: &RogueOptions) -> Self {
+        sleep(Duration::from_millis(options.making_ms));
+        assert!(!options.panics, "planted: no world can be made");
+        Self { ticks: 0, hangs: options.hangs }
+    }
+
+    fn join(&mut self, _: Seat) {}
+
+    fn leave(&mut self, _: Seat, _: Leave) {}
+
+    fn step(&mut self, _: &mut Step<'_, Self>) {
+        self.ticks += 1;
+        while self.hangs && !RELEASED.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn start_with(config: Config) -> (Running, SocketAddr) {
+    let server = Server::new(config).game::<Paddles>().game::<Arena>().game::<Rogue>();
+    let running = server.start().expect("a free port");
+    let address = running.address();
+    (running, address)
+}
+
+fn start() -> (Running, SocketAddr) {
+    start_with(Config::on_free_ports())
+}
+
+/// The status of a request for a room with these options.
+fn create(address: SocketAddr, game: &str, options: &str) -> u16 {
+    api(address, "POST", "/api/rooms", &format!("{{\"game\":\"{game}\",\"options\":{options}}}")).0
+}
+
+fn enter(room: &mut Room<Arena>, name: &str, number: u8) -> MemberId {
+    let hello = Hello { name: name.into(), ..hello::<Arena>("222222") };
+    room.enter(&hello, [number; 16]).expect("a free seat").member
+}
+
+fn messages(room: &mut Room<Arena>, member: MemberId) -> Vec<ServerControl> {
+    std::iter::from_fn(|| room.poll_message(member))
+        .map(|message| ServerControl::decode(&message).expect("a control message"))
+        .collect()
+}
+
+#[test]
+fn people_who_come_and_go_in_a_flood_close_nobody() {
+    let (_running, address) = start();
+    let code = create_room(address, "arena");
+    let witness = Witness::watch::<Arena>(address, &code);
+    for _ in 0..3 {
+        let mut visitors: Vec<_> = (0..60).map(|_| Socket::open(address)).collect();
+        let visit = [binary(&hello::<Arena>(&code).encode()), binary(&ClientControl::Leave.encode())].concat();
+        visitors.iter_mut().for_each(|visitor| visitor.send(&visit));
+        visitors.iter_mut().for_each(|visitor| assert_eq!(visitor.close_code(), Some(1000)));
+    }
+    witness.finish();
+}
+
+#[test]
+fn a_member_that_reads_nothing_is_told_who_is_in_which_seat_now_and_not_the_way_there() {
+    let mut room = Room::<Arena>::new(1, &Default::default(), false);
+    let slow = enter(&mut room, "slow", 1);
+    for visit in 0..500_u32 {
+        let guest = enter(&mut room, &format!("guest {visit}"), 2);
+        assert!(room.receive(guest, &ClientControl::Leave.encode()).is_err(), "it leaves");
+    }
+    enter(&mut room, "last", 2);
+    room.tick();
+    let told = messages(&mut room, slow);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(matches!(&told[0], ServerControl::Player(player) if player.name == "last"), "{told:?}");
+    assert!(!matches!(room.poll_snapshot(slow), SnapshotPoll::Close(_)), "nothing of this was its own fault");
+}
+
+#[test]
+fn a_member_that_reads_nothing_loses_the_oldest_lines_of_chat_and_not_its_connection() {
+    let mut room = Room::<Arena>::new(1, &Default::default(), false);
+    let (slow, writer) = (enter(&mut room, "slow", 1), enter(&mut room, "writer", 2));
+    let lines = 200_u32;
+    for line in 0..lines {
+        room.receive(writer, &ClientControl::Chat(format!("line {line}")).encode()).expect("it may write");
+        // One line in half a second is let through.
+        (0..20).for_each(|_| _ = room.tick());
+        messages(&mut room, writer);
+    }
+    let chat: Vec<_> = messages(&mut room, slow)
+        .into_iter()
+        .filter_map(|message| match message {
+            ServerControl::Chat { text, .. } => Some(text),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((chat.len(), chat.last().map(String::as_str)), (64, Some("line 199")));
+    assert_eq!(room.take_counters().chat_lines_lost, u64::from(lines) - 64);
+}
+
+#[test]
+fn rooms_in_which_nobody_is_do_not_tick() {
+    let (running, address) = start();
+    for _ in 0..50 {
+        assert_eq!(create(address, "arena", "null"), 201);
+    }
+    sleep(Duration::from_millis(500));
+    assert_eq!(metric(&running, "tickwire_ticks_total"), 0.0);
+    let (_socket, _) = Socket::enter::<Arena>(address, &create_room(address, "arena"));
+    sleep(Duration::from_millis(500));
+    let ticks = metric(&running, "tickwire_ticks_total");
+    assert!((1.0..60.0).contains(&ticks), "{ticks} ticks of one room in half a second");
+}
+
+#[test]
+fn a_server_without_memory_left_makes_no_room_and_says_so() {
+    let (_running, address) = start_with(Config { memory_bytes_max: 1, ..Config::on_free_ports() });
+    assert_eq!(create(address, "arena", "null"), 503);
+    assert_eq!(api(address, "POST", "/api/match", r#"{"game":"arena"}"#).0, 503);
+    let (_, rooms) = api(address, "GET", "/api/rooms", "");
+    assert_eq!(rooms.as_array().map(Vec::len), Some(0), "{rooms}");
+}
+
+#[test]
+fn a_world_that_takes_long_to_make_delays_no_tick_and_one_that_cannot_be_made_is_an_error() {
+    let (_running, address) = start();
+    let witness = Witness::watch::<Paddles>(address, &create_room(address, "paddles"));
+    let asked = Instant::now();
+    assert_eq!(create(address, "rogue", r#"{"making_ms":1500}"#), 201, "it takes its time");
+    assert!(asked.elapsed() >= Duration::from_millis(1500), "the room is there when the answer is");
+    assert_eq!(create(address, "rogue", r#"{"panics":true}"#), 503);
+    assert_eq!(create(address, "rogue", r#"{"making_ms":7000}"#), 503, "it takes too long");
+    witness.finish();
+}
+
+#[test]
+fn two_people_who_look_for_a_match_at_once_meet_while_its_room_is_made() {
+    let (_running, address) = start();
+    let codes: Vec<_> = thread::scope(|scope| {
+        let ask = || api(address, "POST", "/api/match", r#"{"game":"paddles"}"#).1["code"].to_string();
+        let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    });
+    let rooms: std::collections::BTreeSet<_> = codes.iter().collect();
+    assert_eq!(rooms.len(), 2, "four people, two to a room: {codes:?}");
+}
+
+#[test]
+fn a_step_that_never_ends_ends_the_server_with_the_name_of_the_thread() {
+    let (running, address) = start();
+    let (_, room) = api(address, "POST", "/api/rooms", r#"{"game":"rogue","options":{"hangs":true}}"#);
+    let code = room["code"].as_str().expect("a code").to_owned();
+    let mut socket = Socket::open(address);
+    socket.send(&binary(&hello::<Rogue>(&code).encode()));
+    socket.welcome();
+    let signals = Signals::listen().expect("signals can be taken over");
+    let stalled = ThreadFault::Stalled { name: "shard-0".into(), seconds: 10 };
+    assert_eq!(running.run_until(signals), Err(stalled));
+    RELEASED.store(true, Ordering::Relaxed);
+}
