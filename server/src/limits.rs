@@ -259,7 +259,7 @@ pub const SHARD_INBOX_MAX: usize = 1_024;
 pub const COMMANDS_PER_PASS_MAX: u32 = 32;
 
 /// Rooms that may wait to be made; further ones are refused (503).
-pub const ROOMS_WAITING_MAX: usize = 64;
+pub const ROOMS_WAITING_MAX: usize = 1_024;
 
 /// Time within which a room has to be made; a request that waits for longer is answered with 503.
 pub const ROOM_MAKING_MAX: Duration = Duration::from_secs(5);
