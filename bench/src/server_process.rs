@@ -37,7 +37,7 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Builds the release server and starts it with one shard.
+    /// Builds the release server and starts it with one shard and with the benchmark games.
     ///
     /// # Errors
     /// When the server does not build, does not start, or does not print its address in time.
@@ -53,6 +53,7 @@ impl ServerProcess {
             "127.0.0.1:0",
             "--shards",
             "1",
+            "--benchmark-games",
         ]))
         .await
     }

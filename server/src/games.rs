@@ -3,10 +3,12 @@
 use crate::room::{Autopsy, Counters, Entered, GameSchemas, MemberId, Room, SnapshotPoll, Summary};
 use serde_json::Value;
 use std::fmt;
+use std::panic::catch_unwind;
 use std::sync::Arc;
+use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
-use tickwire::{Game, Rules};
+use tickwire::{Game, OptionsError, Rules};
 
 /// [`Room`] without the type of its game; each method is that of the room.
 ///
@@ -83,8 +85,22 @@ pub(crate) struct RoomPlan {
     pub(crate) fill_with_bots: bool,
 }
 
-type MakeRoom = Arc<dyn Fn(&RoomPlan) -> Result<Box<dyn DynRoom>, serde_json::Error> + Send + Sync>;
-type CheckOptions = fn(&Value) -> Result<(), serde_json::Error>;
+type MakeRoom = Arc<dyn Fn(&RoomPlan) -> Result<Box<dyn DynRoom>, OptionsFault> + Send + Sync>;
+type CheckOptions = fn(&Value) -> Result<(), OptionsFault>;
+
+/// The reason for which a room cannot have these options.
+#[derive(Debug, Error)]
+pub(crate) enum OptionsFault {
+    /// The JSON is not the options of the game.
+    #[error(transparent)]
+    Layout(#[from] serde_json::Error),
+    /// The game refuses a value.
+    #[error(transparent)]
+    Bounds(#[from] OptionsError),
+    /// The game has failed on them.
+    #[error("the game could not judge them")]
+    Panic,
+}
 
 /// A game that the server offers.
 #[derive(Clone)]
@@ -107,15 +123,26 @@ impl OfferedGame {
     pub(crate) fn of<G: Game>() -> Self {
         let schemas = GameSchemas::new();
         let make: MakeRoom = Arc::new(move |plan| make_room::<G>(&schemas, plan));
-        Self { rules: G::RULES, make, check: |options| read_options::<G>(options).map(drop) }
+        Self { rules: G::RULES, make, check: check_options::<G> }
     }
 }
 
-fn make_room<G: Game>(schemas: &GameSchemas<G>, plan: &RoomPlan) -> Result<Box<dyn DynRoom>, serde_json::Error> {
+fn make_room<G: Game>(schemas: &GameSchemas<G>, plan: &RoomPlan) -> Result<Box<dyn DynRoom>, OptionsFault> {
     let options = read_options::<G>(&plan.options)?;
     Ok(Box::new(Room::with_schemas(schemas, plan.seed, &options, plan.fill_with_bots)))
 }
 
-fn read_options<G: Game>(options: &Value) -> Result<G::Options, serde_json::Error> {
-    if options.is_null() { Ok(G::Options::default()) } else { serde::Deserialize::deserialize(options) }
+/// Reads the options and asks the game whether it takes them. A fault of the game ends in a refusal: this runs on the
+/// net thread, which serves everyone.
+fn check_options<G: Game>(options: &Value) -> Result<(), OptionsFault> {
+    catch_unwind(|| read_options::<G>(options).map(drop)).unwrap_or(Err(OptionsFault::Panic))
+}
+
+fn read_options<G: Game>(options: &Value) -> Result<G::Options, OptionsFault> {
+    let options = match options {
+        Value::Null => G::Options::default(),
+        value => serde::Deserialize::deserialize(value)?,
+    };
+    G::check(&options)?;
+    Ok(options)
 }

@@ -28,12 +28,18 @@ mod maker;
 mod memory;
 mod metrics;
 mod net;
+mod own_folder;
+mod readiness;
 pub mod room;
 mod server;
 mod shard;
 mod threads;
 pub mod websocket;
 
-pub use config::{AdminListen, AutopsyFolder, Config, ConfigError, Settings};
-pub use server::{RunError, Running, Server, Signals, StartError};
+pub use config::{
+    AddressError, AdminListen, AutopsyFolder, Config, FileError, ListenAddress, LogFilter, LogFilterError, Nearest,
+    RangeError, Settings, VariableError, check_variables,
+};
+pub use own_folder::FolderError;
+pub use server::{Attempts, RunError, Running, Server, Signals, StartError};
 pub use threads::ThreadFault;

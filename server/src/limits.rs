@@ -24,6 +24,19 @@ pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// connection for ever.
 pub const HTTP_CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// Time for which a server that stops waits for requests, handshakes and shards. Health checks read meanwhile that the
+/// server is not ready.
+pub const DRAIN_MAX: Duration = Duration::from_secs(1);
+
+/// Time for which a connection without a request stays open when the server stops: a request may be on its way.
+pub const DRAIN_GRACE: Duration = Duration::from_millis(100);
+
+/// Time within which the net thread has to take notice of the order to stop, before the shards are stopped all the same.
+pub const STOP_ORDER_MAX: Duration = Duration::from_millis(500);
+
+/// Seconds after which a client may try again what a server that stops has refused (503): the next one is up by then.
+pub const STOPPING_RETRY_SECONDS: u64 = 5;
+
 /// Connections that are not in a room yet; further ones wait in the kernel's backlog.
 pub const PENDING_CONNECTIONS_MAX: u32 = 4_096;
 
@@ -190,6 +203,10 @@ pub const AUTOPSIES_WAITING_MAX: usize = 8;
 /// Autopsies that a server writes; later ones are dropped. The first autopsies are the ones that show the cause.
 pub const AUTOPSIES_MAX: usize = 1_000;
 
+/// Names that are tried for an autopsy, each with another number. A name is taken only if an earlier server has written
+/// an autopsy of the same second, room and tick.
+pub const AUTOPSY_NAMES_MAX: usize = 16;
+
 /// Keyframes that a member may ask for per second.
 pub const KEYFRAMES_PER_SECOND: u32 = 2;
 
@@ -296,6 +313,8 @@ const _: () = assert!(
 const _: () =
     assert!(SEAT_RESERVATION.as_secs() < EMPTY_ROOM_MAX.as_secs(), "the room still exists when the player arrives");
 const _: () = assert!(DIVERGED_WAIT_MAX.as_secs() < DIVERGED_MEMORY.as_secs(), "a wait ends before it is forgotten");
+const _: () =
+    assert!(DRAIN_GRACE.as_millis() < DRAIN_MAX.as_millis(), "a connection is closed before the wait is over");
 const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a late room works off its debt in steps");
 const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn alone moves no room to the slow lane");
 const _: () = assert!(SLOW_LANE_SECONDS_MIN <= SLOW_LANE_SECONDS_MAX, "a stay is doubled up to the longest one");

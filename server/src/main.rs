@@ -1,17 +1,18 @@
-//! `tickwire serve`: the server with the games of `tickwire_games`.
+//! `tickwire`: the server with the games of `tickwire_games`, and the check of its settings.
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use std::io::{IsTerminal, Write, stderr, stdout};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tickwire_games::for_each_game;
-use tickwire_server::{AdminListen, AutopsyFolder, Running, Server, Settings, Signals};
-use tracing_subscriber::EnvFilter;
+use tickwire_games::{for_each_benchmark_game, for_each_page_game};
+use tickwire_server::{Config, Running, Server, Settings, Signals, StartError, ThreadFault, check_variables};
 
 /// Exit code of a server that could not start with the settings that it was given.
 const CANNOT_START: u8 = 2;
+
+/// Exit code of a server that the system did not let start, or that failed while it ran.
+const FAILED: u8 = 1;
 
 #[derive(Debug, Parser)]
 #[command(name = "tickwire", version, about = "Multiplayer games that stay the same on every screen")]
@@ -23,75 +24,103 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Runs the server until it receives SIGINT or SIGTERM.
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Looks at settings without starting a server.
+    #[command(subcommand)]
+    Config(ConfigAction),
 }
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// Address that players connect to [default: 127.0.0.1:8080].
-    #[arg(long, env = "TICKWIRE_LISTEN", value_name = "ADDRESS:PORT")]
-    listen: Option<SocketAddr>,
-    /// Address that serves metrics, or 0 for none [default: 127.0.0.1:9090].
-    #[arg(long, env = "TICKWIRE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
-    admin_listen: Option<AdminListen>,
-    /// Threads that own rooms [default: one per core].
-    #[arg(long, env = "TICKWIRE_SHARDS", value_name = "N")]
-    shards: Option<usize>,
-    /// Another origin whose pages may connect, scheme and port included; repeatable.
-    #[arg(long = "origin", env = "TICKWIRE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
-    origins: Option<Vec<String>>,
-    /// Folder for autopsies, the reports on clients whose worlds differ, or off [default: tickwire-autopsies among
-    /// temporary files].
-    #[arg(long, env = "TICKWIRE_AUTOPSIES", value_name = "FOLDER")]
-    autopsies: Option<AutopsyFolder>,
-    /// Headers that a request may have, 32 to 1000 [default: 100].
-    #[arg(long, env = "TICKWIRE_REQUEST_HEADERS_MAX", value_name = "N")]
-    request_headers_max: Option<usize>,
-    /// Bytes that the head of a request may have, 8192 to 1048576 [default: 32768].
-    #[arg(long, env = "TICKWIRE_REQUEST_HEAD_BYTES_MAX", value_name = "BYTES")]
-    request_head_bytes_max: Option<usize>,
-    /// TOML file with any of these settings; the command line and the environment take precedence over it.
+    #[command(flatten)]
+    settings: Settings,
+    /// TOML file with any of these settings, by the name of the variable in lower case and without TICKWIRE_. The
+    /// command line and the environment take precedence over it.
     #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Filter for the log: error, warn, info, debug, or filters by module.
-    #[arg(long, env = "TICKWIRE_LOG", value_name = "FILTER", default_value = "info")]
-    log: String,
+    /// Prints all settings as such a file, with the defaults for those that are missing, and ends.
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigAction {
+    /// Checks whether a file can be used as --config.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
-    let CommandLine { action: Action::Serve(serve) } = CommandLine::parse();
-    match run(serve) {
+    let done = match CommandLine::parse().action {
+        Action::Serve(serve) => run(*serve),
+        Action::Config(ConfigAction::Check { file }) => check(file),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // When stderr is closed, there is no place left for the message.
             let _ = writeln!(stderr(), "tickwire: {error:#}");
-            ExitCode::from(CANNOT_START)
+            ExitCode::from(exit_code(&error))
         }
     }
 }
 
+/// Whether other settings would help, or not.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let is_of_system = matches!(error.downcast_ref(), Some(StartError::Thread(_) | StartError::Net(_)));
+    if is_of_system || error.is::<ThreadFault>() { FAILED } else { CANNOT_START }
+}
+
 fn run(serve: Serve) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&serve.log).with_context(|| format!("--log {} is not a filter", serve.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal()).init();
-    let file = serve.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
-    let Serve { listen, admin_listen, shards, origins, autopsies, request_headers_max, request_head_bytes_max, .. } =
-        serve;
-    let settings =
-        Settings { listen, admin_listen, shards, origins, autopsies, request_headers_max, request_head_bytes_max };
-    let config = settings.or(file).into_config();
-    let signals = Signals::listen()?;
-    macro_rules! offer {
-        ($($game:ty),*) => { Server::new(config)$(.game::<$game>())* };
+    check_variables(std::env::vars_os())?;
+    let config = read(serve.settings, serve.config)?;
+    if serve.print_config {
+        return say(&config.to_toml());
     }
-    let running = for_each_game!(offer).start()?;
+    let (log, ansi) = (config.log.filter(), stderr().is_terminal());
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(stderr).with_ansi(ansi).init();
+    let signals = Signals::listen()?;
+    let running = server(config).start()?;
     announce(&running)?;
-    Ok(running.run_until(signals)?)
+    Ok(running.run_until_signal(signals)?)
+}
+
+fn check(file: PathBuf) -> anyhow::Result<()> {
+    let said = format!("{} can be used\n", file.display());
+    read(Settings::default(), Some(file))?;
+    say(&said)
+}
+
+/// The configuration of these settings and those of the file.
+fn read(settings: Settings, file: Option<PathBuf>) -> anyhow::Result<Config> {
+    let fallback = file.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let config = settings.or(fallback).into_config();
+    config.check()?;
+    Ok(config)
+}
+
+fn server(config: Config) -> Server {
+    let mut server = Server::new(config);
+    macro_rules! offer {
+        ($($game:ty),*) => { $(server = server.game::<$game>();)* };
+    }
+    macro_rules! offer_benchmarks {
+        ($($game:ty),*) => { $(server = server.benchmark_game::<$game>();)* };
+    }
+    for_each_page_game!(offer);
+    for_each_benchmark_game!(offer_benchmarks);
+    server
 }
 
 /// Prints one line for people and programs; everything else goes to the log.
 fn announce(running: &Running) -> anyhow::Result<()> {
     let admin =
         running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));
-    writeln!(stdout(), "tickwire is listening on http://{}{admin}", running.address())?;
-    Ok(stdout().flush()?)
+    say(&format!("tickwire is listening on http://{}{admin}\n", running.address()))
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    write!(stdout(), "{text}").and_then(|()| stdout().flush()).context("nobody reads the output")
 }

@@ -8,8 +8,10 @@ mod answer;
 mod api;
 mod autopsies;
 mod diverged;
+mod drain;
 mod forwarded;
 mod handshake;
+mod health;
 mod hello;
 mod page;
 mod router;
@@ -26,16 +28,20 @@ use crate::mailbox::{Command, Report, ShardLink, Undelivered};
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
+use crate::own_folder::OwnFolder;
+use crate::readiness::{Readiness, Reason};
 use crate::threads::{Load, ThreadHealth};
 use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, Quota, Usage};
 use autopsies::Autopsies;
 use diverged::DivergedWaits;
+use drain::Drain;
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
+use tickwire::message::close::CloseCode;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
@@ -48,12 +54,17 @@ const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct NetSetup {
     pub(crate) config: Config,
     pub(crate) games: Vec<OfferedGame>,
+    /// Names of games that the server would offer with another setting.
+    pub(crate) withheld: Vec<&'static str>,
     pub(crate) shards: Vec<ShardLink>,
     /// How busy each shard is, and whether it lives.
     pub(crate) states: Vec<(Arc<Load>, Arc<ThreadHealth>)>,
     pub(crate) orders: Orders,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
+    pub(crate) readiness: Arc<Readiness>,
+    /// The folder for autopsies, if any are to be written.
+    pub(crate) autopsies: Option<OwnFolder>,
 }
 
 /// The sockets and channels of the net thread.
@@ -62,7 +73,18 @@ pub(crate) struct NetIo {
     pub(crate) admin: Option<std::net::TcpListener>,
     pub(crate) reports: Receiver<Report>,
     /// Resolves when the server stops.
-    pub(crate) stop: oneshot::Receiver<()>,
+    pub(crate) stop: oneshot::Receiver<StopOrder>,
+}
+
+/// The order to stop.
+#[derive(Debug)]
+pub(crate) struct StopOrder {
+    /// The close code for players.
+    pub(crate) code: CloseCode,
+    /// Dropped when the net thread sends nothing to shards any more.
+    pub(crate) begun: mpsc::Sender<()>,
+    /// Resolves when the net thread is to wait for nobody.
+    pub(crate) hurry: oneshot::Receiver<()>,
 }
 
 /// The state of the net thread.
@@ -81,10 +103,9 @@ struct Net {
     /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
+    drain: Drain,
     /// Held while a quick match is chosen or made, so that two people who come at once meet.
     matching: tokio::sync::Mutex<()>,
-    /// Whether the process uses as much memory as it may.
-    is_out_of_memory: Cell<bool>,
 }
 
 /// Runs until the server stops. `ready` is called when connections are accepted.
@@ -99,11 +120,13 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         if let Some(admin) = io.admin {
             spawn_local(admin::accept(Rc::clone(&net), TcpListener::from_std(admin)?));
         }
-        spawn_local(hear_shards(Rc::clone(&net), io.reports));
-        spawn_local(do_chores(net, health));
+        let shards = spawn_local(hear_shards(Rc::clone(&net), io.reports));
+        spawn_local(do_chores(Rc::clone(&net), health));
         ready();
-        // An error means that the sender was dropped, and then the server stops as well.
-        let _ = io.stop.await;
+        // An error means that the sender was dropped: then nobody waits for anything any more.
+        if let Ok(order) = io.stop.await {
+            drain::drain(&net, order, shards).await;
+        }
         Ok(())
     })
 }
@@ -163,7 +186,7 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
             quota.borrow_mut().forget_untouched(now_us);
         }
         net.diverged.borrow_mut().forget_old(now_us);
-        net.is_out_of_memory.set(resident_bytes() >= net.setup.config.memory_bytes_max);
+        net.note_readiness();
     }
 }
 
@@ -179,9 +202,9 @@ impl Net {
             lookup_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
             origin_warnings: Cell::default(),
             diverged: RefCell::default(),
-            autopsies: Autopsies::new(setup.config.autopsies.clone()),
+            autopsies: Autopsies::new(setup.autopsies.clone()),
+            drain: Drain::default(),
             matching: tokio::sync::Mutex::default(),
-            is_out_of_memory: Cell::new(false),
             setup,
         }
     }
@@ -213,9 +236,11 @@ impl Net {
         !health.has_ended() && load.percent() < self.setup.config.load_percent_max
     }
 
-    /// Whether the server takes in no further room.
-    fn is_full(&self) -> bool {
-        let is_busy = !(0..self.setup.states.len()).any(|shard| self.has_time(shard));
-        is_busy || self.is_out_of_memory.get() || self.directory.borrow().is_full()
+    /// Notes whether the server takes in further rooms.
+    fn note_readiness(&self) {
+        let readiness = &self.setup.readiness;
+        readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
+        readiness.hold(Reason::Memory, resident_bytes() >= self.setup.config.memory_bytes_max);
+        readiness.hold(Reason::Work, !(0..self.setup.states.len()).any(|shard| self.has_time(shard)));
     }
 }

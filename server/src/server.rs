@@ -1,30 +1,32 @@
 //! Starting and stopping: listeners, threads, signals.
 
+mod listening;
+mod signals;
+
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};
 use crate::games::OfferedGame;
-use crate::limits::{
-    FILE_DESCRIPTORS, LISTEN_BACKLOG, REQUEST_HEAD_BYTES, REQUEST_HEADERS, ROOMS_WAITING_MAX, SHARDS_MAX,
-    SLOW_LANE_STALL_MAX, STALL_MAX, STOP_MAX, SUPERVISOR_INTERVAL,
-};
+use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, STOP_MAX, STOP_ORDER_MAX};
 use crate::mailbox::{Command, Report, ShardLink};
 use crate::maker::{Maker, Orders};
 use crate::metrics::Metrics;
-use crate::net::{self, NetIo, NetSetup};
+use crate::net::{self, NetIo, NetSetup, StopOrder};
+use crate::own_folder::{FolderError, OwnFolder};
+use crate::readiness::{Readiness, Reason};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
 use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
+pub use listening::Attempts;
+use listening::listen;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{Domain, Protocol, Socket, Type};
+pub use signals::Signals;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tickwire::Game;
 use tickwire::message::close::CloseCode;
-use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
@@ -36,28 +38,35 @@ const REPORTS_MAX: usize = 4_096;
 pub struct Server {
     config: Config,
     games: Vec<OfferedGame>,
+    /// The names of benchmark games, which the configuration does not offer.
+    withheld: Vec<&'static str>,
 }
 
 /// The reason for which a server could not start.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The server cannot listen on an address; another program may use it.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address} ({attempts})")]
     Listen {
-        /// The address.
-        address: SocketAddr,
+        /// The address, or the name that stands for several.
+        address: ListenAddress,
+        /// The addresses that were tried, with the reasons that the system gave.
+        attempts: Attempts,
+    },
+    /// The name of a host stands for no address.
+    #[error("cannot find the address of {address}")]
+    Name {
+        /// The name with its port.
+        address: ListenAddress,
         /// The reason that the system gave.
         source: io::Error,
     },
-    /// The number of shards is not 1 to 256.
-    #[error("a server has 1 to {SHARDS_MAX} shards, not {0}")]
-    Shards(usize),
-    /// The limit of headers per request is out of its range.
-    #[error("request_headers_max has to be {low} to {high}, not {0}", low = REQUEST_HEADERS.start(), high = REQUEST_HEADERS.end())]
-    RequestHeaders(usize),
-    /// The limit of bytes of a request's head is out of its range.
-    #[error("request_head_bytes_max has to be {low} to {high}, not {0}", low = REQUEST_HEAD_BYTES.start(), high = REQUEST_HEAD_BYTES.end())]
-    RequestHeadBytes(usize),
+    /// A number in the configuration is out of its range.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    /// The folder that is set for autopsies cannot be used.
+    #[error("autopsies cannot be written")]
+    Autopsies(#[from] FolderError),
     /// The system refused a thread, or the registration of the signals.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
@@ -81,7 +90,7 @@ impl Server {
     /// A server without games.
     #[must_use]
     pub const fn new(config: Config) -> Self {
-        Self { config, games: Vec::new() }
+        Self { config, games: Vec::new(), withheld: Vec::new() }
     }
 
     /// The same server with one more game.
@@ -96,36 +105,44 @@ impl Server {
         self
     }
 
-    /// Runs until SIGINT or SIGTERM, then closes all connections with the code for that signal.
+    /// The same server with one more game, if the configuration offers benchmark games. A player who asks for the game
+    /// otherwise learns which setting offers it.
+    ///
+    /// # Panics
+    /// When the server already has a game of this name.
+    #[must_use]
+    pub fn benchmark_game<G: Game>(mut self) -> Self {
+        if self.config.benchmark_games {
+            return self.game::<G>();
+        }
+        self.withheld.push(G::RULES.name);
+        self
+    }
+
+    /// Runs until SIGINT or SIGTERM, then stops as [`Running::run_until_signal`] does.
     ///
     /// # Errors
     /// When the server cannot start, or when one of its threads fails.
     pub fn run(self) -> Result<(), RunError> {
         let signals = Signals::listen()?;
-        Ok(self.start()?.run_until(signals)?)
+        Ok(self.start()?.run_until_signal(signals)?)
     }
 
     /// Starts the server's threads and returns.
     ///
     /// # Errors
-    /// When an address is taken, a thread cannot be started, or a number in the configuration is out of its range.
+    /// When an address is taken, a thread cannot be started, or a setting cannot be used.
     pub fn start(self) -> Result<Running, StartError> {
-        if !(1..=SHARDS_MAX).contains(&self.config.shards) {
-            return Err(StartError::Shards(self.config.shards));
-        }
-        if !REQUEST_HEADERS.contains(&self.config.request_headers_max) {
-            return Err(StartError::RequestHeaders(self.config.request_headers_max));
-        }
-        if !REQUEST_HEAD_BYTES.contains(&self.config.request_head_bytes_max) {
-            return Err(StartError::RequestHeadBytes(self.config.request_head_bytes_max));
-        }
+        self.config.check()?;
+        let autopsies = prepare_autopsies(&self.config.autopsies)?;
         raise_descriptor_limit();
-        let (listener, address) = listen(self.config.listen)?;
-        let admin = self.config.admin_listen.map(listen).transpose()?;
+        let (listener, address) = listen(&self.config.listen)?;
+        let admin = self.config.admin_listen.0.as_ref().map(listen).transpose()?;
         let (admin, admin_address) = admin.unzip();
-        let (metrics, clock) = (Arc::new(Metrics::new()), Clock::start());
+        let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
+        let Self { config, games, withheld } = self;
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
         let mut running = Running {
             address,
@@ -134,21 +151,21 @@ impl Server {
             stop: Some(stop),
             threads: Vec::new(),
             supervisor: Supervisor::default(),
+            readiness: Arc::clone(&readiness),
         };
-        let seed =
-            ShardSeed { reports: report, metrics: &metrics, clock, load_percent_max: self.config.load_percent_max };
-        let links: Vec<_> =
-            (0..self.config.shards).map(|index| running.start_shard(index, &seed)).collect::<Result<_, _>>()?;
-        let (shards, states): (Vec<_>, Vec<_>) = links.into_iter().unzip();
-        let orders = running.start_maker(&shards, self.config.memory_bytes_max)?;
-        let setup = NetSetup { config: self.config, games: self.games, shards, states, orders, metrics, clock };
+        let seed = ShardSeed { reports: report, metrics: &metrics, clock, load_percent_max: config.load_percent_max };
+        let links: io::Result<Vec<_>> = (0..config.shards).map(|index| running.start_shard(index, &seed)).collect();
+        drop(seed);
+        let (shards, states): (Vec<_>, Vec<_>) = links?.into_iter().unzip();
+        let orders = running.start_maker(&shards, config.memory_bytes_max)?;
+        let setup = NetSetup { config, games, withheld, shards, states, orders, metrics, clock, readiness, autopsies };
         running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
     }
 }
 
-/// What every shard starts with.
+/// The part of a shard's setup that is the same for all shards.
 struct ShardSeed<'a> {
     reports: tokio::sync::mpsc::Sender<Report>,
     metrics: &'a Arc<Metrics>,
@@ -156,20 +173,18 @@ struct ShardSeed<'a> {
     load_percent_max: u32,
 }
 
-fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bind = || {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        // Sockets of an earlier run may still be closing, and they must not block the port. A second server on the port
-        // is refused all the same.
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(LISTEN_BACKLOG)?;
-        let listener = TcpListener::from(socket);
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
-    };
-    bind().map_err(|source| StartError::Listen { address, source })
+/// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.
+fn prepare_autopsies(setting: &AutopsyFolder) -> Result<Option<OwnFolder>, FolderError> {
+    let folder = setting.path().map(|path| OwnFolder::prepare(&path)).transpose();
+    match (folder, setting) {
+        (Err(error), AutopsyFolder::Default) => {
+            // The operator has not asked for it, so the server plays on without.
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, source, "no autopsies are written; --autopsies names another folder, or is off");
+            Ok(None)
+        }
+        (folder, _) => folder,
+    }
 }
 
 /// Each player needs a file descriptor, and the usual limit of a process is 1,024.
@@ -184,52 +199,16 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Waits for the signals that end a server.
-#[derive(Debug)]
-pub struct Signals {
-    runtime: Runtime,
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    /// Takes over the signals. A program must do this before anything outside can know that the server runs: until then
-    /// a signal ends the process at once.
-    ///
-    /// # Errors
-    /// When the system does not allow it.
-    pub fn listen() -> Result<Self, StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let entered = runtime.enter();
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        drop(entered);
-        Ok(Self { runtime, interrupt, terminate })
-    }
-
-    /// Waits for a signal and returns the close code for the players. After SIGINT it says that the server goes away;
-    /// after SIGTERM it says that the server restarts and that players may come back in a moment.
-    fn wait(mut self, supervisor: &mut Supervisor) -> Result<CloseCode, ThreadFault> {
-        self.runtime.block_on(async {
-            loop {
-                tokio::select! {
-                    _ = self.interrupt.recv() => return Ok(CloseCode::Away),
-                    _ = self.terminate.recv() => return Ok(CloseCode::Restart),
-                    () = tokio::time::sleep(SUPERVISOR_INTERVAL) => supervisor.look()?,
-                }
-            }
-        })
-    }
-}
-
 /// A server that runs. Dropping the value stops the server.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
     admin_address: Option<SocketAddr>,
     shards: Vec<mpsc::Sender<ShardCommand>>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<StopOrder>>,
     threads: Vec<(Arc<ThreadHealth>, JoinHandle<()>)>,
     supervisor: Supervisor,
+    readiness: Arc<Readiness>,
 }
 
 impl Running {
@@ -279,8 +258,8 @@ impl Running {
         self.start_thread(health, move || {
             let failed = ready.clone();
             if let Err(error) = net::run(setup, io, notes, move || drop(ready.send(Ok(())))) {
-                // After the start nobody waits for the error: the supervisor sees that the thread has ended.
                 tracing::error!(%error, "the net thread has ended");
+                // After the start nobody waits for the error: the supervisor sees that the thread has ended.
                 let _ = failed.send(Err(error));
             }
         })?;
@@ -295,21 +274,6 @@ impl Running {
         Ok(())
     }
 
-    /// Runs until a signal says to stop, then closes all connections with the code for that signal.
-    ///
-    /// # Errors
-    /// When a thread fails before. Players are told to come back, as far as threads are left that can tell them, and
-    /// the process is to end with an exit code other than 0.
-    pub fn run_until(mut self, signals: Signals) -> Result<(), ThreadFault> {
-        let outcome = signals.wait(&mut self.supervisor);
-        match &outcome {
-            Ok(code) => tracing::info!(code = code.number(), "stopping"),
-            Err(fault) => tracing::error!(%fault, "the server has failed and ends"),
-        }
-        self.end(*outcome.as_ref().unwrap_or(&CloseCode::Restart));
-        outcome.map(drop)
-    }
-
     /// The address that players connect to, with the port that was really taken.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
@@ -322,31 +286,85 @@ impl Running {
         self.admin_address
     }
 
-    /// Closes all connections with `code` and waits until all threads have ended, two seconds at the most.
+    /// Closes all connections with `code`, answers the requests that are under way, and waits until all threads have
+    /// ended: two seconds at the most, and not at all when nobody is connected.
     pub fn stop(mut self, code: CloseCode) {
         self.end(code);
     }
 
+    /// Waits for SIGINT or SIGTERM, then stops with the close code for that signal. A second signal ends the server
+    /// without waiting for anybody: everyone has been told by then.
+    ///
+    /// # Errors
+    /// When a thread fails before. Players are told to come back, as far as threads are left that can tell them, and
+    /// the process is to end with an exit code other than 0.
+    pub fn run_until_signal(mut self, mut signals: Signals) -> Result<(), ThreadFault> {
+        let code = signals.wait(&mut self.supervisor).inspect_err(|fault| {
+            tracing::error!(%fault, "the server has failed and ends");
+            self.end(CloseCode::Restart);
+        })?;
+        let (ended, end) = oneshot::channel();
+        let shards = self.shards.clone();
+        let hurry = self.order(code);
+        thread::scope(|scope| {
+            let watch = move || {
+                if signals.wait_until(end) {
+                    tracing::info!("stopping at once");
+                    drop(hurry);
+                    tell(&shards, code);
+                }
+            };
+            if let Err(error) = thread::Builder::new().name("signals".into()).spawn_scoped(scope, watch) {
+                tracing::warn!(%error, "a second signal will not be noticed");
+            }
+            self.join();
+            drop(ended);
+        });
+        Ok(())
+    }
+
     fn end(&mut self, code: CloseCode) {
-        // The net thread stops first, so that it accepts no further connection. A connection that is on its way
-        // meanwhile is refused by its shard, or finds no shard.
-        self.stop.take();
-        for shard in &self.shards {
-            // A shard that has already ended needs no command.
-            let _ = shard.send(Command::Stop(code).into());
+        let _hurry = self.order(code);
+        self.join();
+    }
+
+    /// Orders all threads to stop. When the value is dropped, the net thread waits for nobody any more.
+    fn order(&mut self, code: CloseCode) -> Option<oneshot::Sender<()>> {
+        self.readiness.set(Reason::Draining);
+        let stop = self.stop.take()?;
+        let (hurry, hurried) = oneshot::channel();
+        let (begun, begin) = mpsc::channel();
+        if stop.send(StopOrder { code, begun, hurry: hurried }).is_ok() {
+            // The net thread stops sending to the shards first, so that no connection is on its way to a shard that has
+            // ended. It drops its end of the channel then.
+            let _ = begin.recv_timeout(STOP_ORDER_MAX);
         }
+        tell(&self.shards, code);
+        Some(hurry)
+    }
+
+    /// Waits for all threads, [`STOP_MAX`] at the most. A thread that does not end by then cannot be stopped from
+    /// outside; the process takes it along when it ends.
+    fn join(&mut self) {
         let deadline = Instant::now() + STOP_MAX;
         for (health, thread) in self.threads.drain(..) {
             while !health.has_ended() && Instant::now() < deadline {
-                thread::sleep(Duration::from_millis(1));
+                sleep(Duration::from_millis(1));
             }
             if !health.has_ended() {
-                // It cannot be stopped from outside. The process takes it along when it ends.
                 tracing::error!(thread = health.name(), "a thread does not end");
             } else if thread.join().is_err() {
                 tracing::error!(thread = health.name(), "a thread has panicked");
             }
         }
+    }
+}
+
+/// Tells the shards to stop, or to wait no longer if they have been told before.
+fn tell(shards: &[mpsc::Sender<ShardCommand>], code: CloseCode) {
+    for shard in shards {
+        // A shard that has already ended needs no command.
+        let _ = shard.send(Command::Stop(code).into());
     }
 }
 

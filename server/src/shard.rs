@@ -326,7 +326,12 @@ impl Shard {
         refuse(arrival.stream, arrival.counted, code, context, closing);
     }
 
+    /// Closes all connections; the second time it waits for none of them any more.
     fn stop(&mut self, code: CloseCode) {
+        if self.stopping.is_some() {
+            self.look_after_closing();
+            self.closing.clear();
+        }
         let Self { setup, closing, scratch, .. } = self;
         let context = &setup.context(setup.clock.now_ns(), scratch);
         for room in self.groups.iter_mut().flat_map(|group| &mut group.rooms) {

@@ -1,5 +1,7 @@
 //! The [`Game`] trait: the one deterministic `impl` that the author of a game writes, and the types around it.
 
+mod options;
+
 use crate::id::Seat;
 use crate::limits::{HASHES_PER_SECOND, PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
 use crate::rng::Rng;
@@ -7,6 +9,7 @@ use crate::state::{ALL_TABLES, Event, Input, State};
 use crate::table::Table;
 use crate::tick::Tick;
 use alloc::vec::Vec;
+pub use options::OptionsError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -31,7 +34,18 @@ pub trait Game: State + Default + Send + 'static {
     /// The game's name, tick rate, number of seats and mode.
     const RULES: Rules;
 
-    /// Makes the world before the first tick.
+    /// Refuses options that would make a room too large or of no use. A server asks before it makes anything, and
+    /// tells the player the reason. Everything goes unless this is overridden, and anyone may ask for any value: a game
+    /// whose options say how much there is has to say how much there may be, with [`OptionsError::unless`].
+    ///
+    /// # Errors
+    /// The option that is wrong, and its bounds.
+    fn check(options: &Self::Options) -> Result<(), OptionsError> {
+        let _ = options;
+        Ok(())
+    }
+
+    /// Makes the world before the first tick. On a server, [`Game::check`] has accepted the options.
     fn new(options: &Self::Options) -> Self;
 
     /// A player takes `seat`. The call precedes the step of the tick in which the player joins.

@@ -200,6 +200,6 @@ fn a_step_that_never_ends_ends_the_server_with_the_name_of_the_thread() {
     socket.welcome();
     let signals = Signals::listen().expect("signals can be taken over");
     let stalled = ThreadFault::Stalled { name: "shard-0".into(), seconds: 10 };
-    assert_eq!(running.run_until(signals), Err(stalled));
+    assert_eq!(running.run_until_signal(signals), Err(stalled));
     RELEASED.store(true, Ordering::Relaxed);
 }

@@ -28,6 +28,8 @@ mod memory;
 #[cfg(test)]
 mod newcomers;
 #[cfg(test)]
+mod options;
+#[cfg(test)]
 mod pauses;
 mod player;
 #[cfg(test)]
@@ -50,7 +52,11 @@ mod serving;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod socket;
+#[cfg(test)]
+mod stopping;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

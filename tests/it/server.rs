@@ -17,7 +17,7 @@ use tickwire_bench::autopsy::explain;
 use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles};
 use tickwire_server::room::Autopsy;
-use tickwire_server::{Config, Running, Server};
+use tickwire_server::{AutopsyFolder, Config, Running, Server};
 
 /// A game whose step panics when a player asks for it.
 #[derive(State, Clone, Default)]
@@ -489,7 +489,7 @@ fn a_client_that_floods_the_server_with_inputs_is_closed() {
 #[test]
 fn a_client_whose_world_differs_is_repaired_and_leaves_an_autopsy() {
     let folder = std::env::temp_dir().join(format!("tickwire-autopsies-{}", std::process::id()));
-    let config = Config { autopsies: Some(folder.clone()), ..Config::on_free_ports() };
+    let config = Config { autopsies: AutopsyFolder::At(folder.clone()), ..Config::on_free_ports() };
     let running = Server::new(config).game::<Paddles>().start().expect("a free port");
     let address = running.address();
     let mut player = Player::<Paddles>::join(address, &create_room(address, "paddles"));

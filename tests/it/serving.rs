@@ -41,6 +41,14 @@ fn newest(path: &Path) -> Option<SystemTime> {
     fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| newest(&entry.path())).max()
 }
 
+/// The command that starts a server on this address, without a listener for operators.
+pub(crate) fn serve(listen: &str) -> Command {
+    let mut command = Command::new(program());
+    command.args(["serve", "--listen", listen, "--admin-listen", "0", "--autopsies", "off"]);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
 /// A server for one test alone; it is ended with the test.
 pub(crate) struct Serving {
     child: Child,
@@ -55,13 +63,12 @@ impl Serving {
 
     /// Starts a server on this address.
     pub(crate) fn start_on(listen: &str) -> Self {
-        let mut child = Command::new(program())
-            .args(["serve", "--listen", listen, "--admin-listen", "0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
+        Self::start_by(&mut serve(listen))
+    }
+
+    /// Starts a server by this command, which may have further options and variables.
+    pub(crate) fn start_by(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("a line");

@@ -2,12 +2,11 @@
 
 use super::Net;
 use super::answer::{Answer, bare, plain};
-use super::router::builder;
-use crate::limits::{ACCEPT_PAUSE, HTTP_CONNECTION_TIMEOUT};
+use super::{drain, health};
+use crate::limits::ACCEPT_PAUSE;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::rc::Rc;
 use tokio::net::{TcpListener, TcpStream};
@@ -27,21 +26,20 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
 }
 
 async fn serve(net: Rc<Net>, stream: TcpStream) {
-    let builder = builder(&net.setup.config);
+    let own = Rc::clone(&net);
     let service = service_fn(move |request| {
         let answer = answer(&net, &request);
         async move { Ok::<_, Infallible>(answer) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    // A fault of the peer ends its connection only.
-    let _ = tokio::time::timeout(HTTP_CONNECTION_TIMEOUT, connection).await;
+    drain::serve(&own, stream, service).await;
 }
 
 fn answer(net: &Net, request: &Request<Incoming>) -> Answer {
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => plain(StatusCode::OK, net.setup.metrics.render()),
-        (&Method::GET, "/healthz") => plain(StatusCode::OK, "ok\n"),
-        (_, "/metrics" | "/healthz") => bare(StatusCode::METHOD_NOT_ALLOWED),
+        (&Method::GET | &Method::HEAD, "/healthz") => health::healthz(),
+        (&Method::GET | &Method::HEAD, "/readyz") => health::readyz(&net.setup.readiness),
+        (_, "/metrics" | "/healthz" | "/readyz") => bare(StatusCode::METHOD_NOT_ALLOWED),
         _ => bare(StatusCode::NOT_FOUND),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Net;
 use super::answer::{Answer, Refusal, bare, json};
+use super::drain::stopping;
 use super::forwarded::limited_address;
 use super::handshake::check_origin;
 use crate::games::{OfferedGame, RoomPlan};
@@ -10,10 +11,11 @@ use crate::limits::{
     ROOMS_LISTED_MAX,
 };
 use crate::lobby::{Code, RoomEntry, Wanted};
+use crate::maker::NotMade;
 use crate::websocket::address::{AddressKey, origin};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::HeaderMap;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{EXPECT, HeaderMap};
 use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -81,7 +83,7 @@ pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: IpAddr) -> 
 /// `POST /api/rooms`: a new room.
 pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
     let address = admit(net, &request, peer)?;
-    let wish: CreateRoom = read_json(request).await?;
+    let wish: CreateRoom = read_json(net, request).await?;
     let (index, game) = offered(net, &wish.game)?;
     (game.check)(&wish.options).map_err(|error| {
         let error = format!("these are not options of {}: {error}", wish.game);
@@ -96,7 +98,7 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: IpAddr) 
 /// `POST /api/match`: a room with people in it, or a new one that bots will fill.
 pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
     let address = admit(net, &request, peer)?;
-    let wish: FindMatch = read_json(request).await?;
+    let wish: FindMatch = read_json(net, request).await?;
     let (index, game) = offered(net, &wish.game)?;
     let avoid = avoided(&wish.avoid)?;
     take(net, &net.match_quota, address, "too many matches were asked for from this address")?;
@@ -163,6 +165,7 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
     let made = tokio::time::timeout(ROOM_MAKING_MAX, net.setup.orders.make(place, game.clone(), plan)).await;
     let refused = match made {
         Ok(Ok(())) => return Ok(code),
+        Ok(Err(NotMade::Gone)) => stopping(),
         Ok(Err(error)) => later(&error.to_string()),
         Err(_) => later("the room takes too long to make"),
     };
@@ -217,14 +220,26 @@ fn admit(net: &Net, request: &Request<Incoming>, peer: IpAddr) -> Result<Option<
 
 fn offered<'a>(net: &'a Net, name: &str) -> Result<(usize, &'a OfferedGame), Refusal> {
     net.game(name).ok_or_else(|| {
+        if net.setup.withheld.contains(&name) {
+            let error = format!("{name} is a benchmark game, which this server does not offer");
+            let help = "the operator offers it with --benchmark-games, TICKWIRE_BENCHMARK_GAMES=true or \
+                        benchmark_games = true in the file";
+            return Refusal::not_found(error, help);
+        }
         let games: Vec<_> = net.setup.games.iter().map(|game| game.rules.name).collect();
         let error = format!("this server has no such game; it has {}", games.join(", "));
         Refusal::not_found(error, "name one of the games in \"game\"")
     })
 }
 
-async fn read_json<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refusal> {
-    let body = read_body(request).await?;
+/// Reads the wish of a request that begins something; on a server that stops nothing begins any more.
+async fn read_json<T: DeserializeOwned>(net: &Net, request: Request<Incoming>) -> Result<T, Refusal> {
+    let mut guest = net.drain.guest();
+    let body = tokio::select! {
+        biased;
+        _ = guest.stopped() => return Err(stopping()),
+        body = read_body(request) => body?,
+    };
     serde_json::from_slice(&body).map_err(|error| {
         let error = format!("the body is not the JSON that this request needs: {error}");
         Refusal::new(StatusCode::BAD_REQUEST, error, "send JSON such as {\"game\":\"paddles\"}")
@@ -232,12 +247,16 @@ async fn read_json<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T,
 }
 
 async fn read_body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", "send at most 4096 bytes");
+    // A client that asks first has not sent the body. It is told to as soon as the body is waited for.
+    let announced = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
+    if request.headers().contains_key(EXPECT) && announced > REQUEST_BODY_BYTES_MAX {
+        return Err(too_large());
+    }
     let body = Limited::new(request.into_body(), REQUEST_BODY_BYTES_MAX).collect();
     match tokio::time::timeout(REQUEST_BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", "send at most 4096 bytes"))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "the body broke off", "send it again")),
         Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body took too long", "send it at once")),
     }

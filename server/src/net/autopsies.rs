@@ -1,23 +1,27 @@
 //! Autopsies as files: one per incident, a bounded number, written on another thread than ticks.
 
-use crate::limits::AUTOPSIES_MAX;
+use crate::limits::{AUTOPSIES_MAX, AUTOPSY_NAMES_MAX};
 use crate::lobby::RoomId;
+use crate::own_folder::OwnFolder;
 use crate::room::Autopsy;
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// The folder of autopsies, and how many were written.
 #[derive(Debug)]
 pub(super) struct Autopsies {
     /// The folder; `None` when no autopsy is to be written.
-    folder: Option<PathBuf>,
+    folder: Option<OwnFolder>,
+    /// The second in which the server was started, as part of the names: the files of an earlier run have other ones.
+    run: u64,
     kept: Cell<usize>,
 }
 
 impl Autopsies {
-    pub(super) const fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder, kept: Cell::new(0) }
+    pub(super) fn new(folder: Option<OwnFolder>) -> Self {
+        let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Self { folder, run, kept: Cell::new(0) }
     }
 
     /// Logs the difference and writes its autopsy, unless there are enough.
@@ -27,15 +31,18 @@ impl Autopsies {
         tracing::warn!(game, room = room.0, seat, tick, ?fields, "a client's world differed");
         let folder = self.folder.clone().filter(|_| self.kept.get() < AUTOPSIES_MAX)?;
         self.kept.set(self.kept.get() + 1);
-        let path = folder.join(format!("{game}-{}-{tick}-{}.json", room.0, self.kept.get()));
-        Some(spawn_blocking(move || match write(&folder, &path, &autopsy) {
-            Ok(()) => tracing::info!(path = %path.display(), "an autopsy was written"),
-            Err(error) => tracing::warn!(%error, path = %path.display(), "an autopsy could not be written"),
+        let (stem, first) = (format!("{game}-{}-{}-{tick}", self.run, room.0), self.kept.get());
+        // The client has a say in which tick it is, so the number and not the tick keeps names apart.
+        let names = (first..first + AUTOPSY_NAMES_MAX).map(move |number| format!("{stem}-{number}.json"));
+        Some(spawn_blocking(move || match write(&folder, names, &autopsy) {
+            Ok(name) => tracing::info!(path = %folder.path().join(name).display(), "an autopsy was written"),
+            Err(error) => {
+                tracing::warn!(%error, folder = %folder.path().display(), "an autopsy could not be written");
+            }
         }))
     }
 }
 
-fn write(folder: &Path, path: &Path, autopsy: &Autopsy) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(path, serde_json::to_vec_pretty(autopsy)?)
+fn write(folder: &OwnFolder, names: impl Iterator<Item = String>, autopsy: &Autopsy) -> std::io::Result<String> {
+    folder.write_new(names, &serde_json::to_vec_pretty(autopsy)?)
 }

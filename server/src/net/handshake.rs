@@ -164,8 +164,11 @@ mod tests {
         let (setup, clock) = (Config::on_free_ports(), Clock::start());
         let metrics = Arc::new(Metrics::new());
         let orders = Orders::new(std::sync::mpsc::sync_channel(1).0);
-        let (games, shards, states) = (Vec::new(), Vec::new(), Vec::new());
-        let net = Net::new(NetSetup { config: setup, games, shards, states, orders, metrics, clock });
+        let (games, withheld, shards, states) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (readiness, autopsies) = (Arc::default(), None);
+        let setup =
+            NetSetup { config: setup, games, withheld, shards, states, orders, metrics, clock, readiness, autopsies };
+        let net = Net::new(setup);
         let mut headers = HeaderMap::new();
         headers.insert(ORIGIN, HeaderValue::from_static("https://play.example"));
         headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8080"));

@@ -40,7 +40,12 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
     let Ok(parts) = upgraded.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
     let mut stream = parts.io.into_inner();
     let mut reader = FrameReader::starting_with(FrameLimits::CLIENT, &parts.read_buf);
-    let read = timeout(HELLO_TIMEOUT, read_hello(&net, &mut stream, &mut reader)).await;
+    let mut guest = net.drain.guest();
+    let read = tokio::select! {
+        biased;
+        code = guest.stopped() => Ok(Err(NoHello::Refused(code))),
+        read = timeout(HELLO_TIMEOUT, read_hello(&net, &mut stream, &mut reader)) => read,
+    };
     let refusal = match read.unwrap_or(Err(NoHello::Refused(CloseCode::Silent))) {
         Ok(hello) => match admit(&net, &caller, &hello) {
             Ok((place, counted)) => return hand_over(&net, place, stream, reader, hello, counted),

@@ -1,15 +1,15 @@
 //! HTTP/1.1: one connection, its requests, and the route of each of them.
 
-use super::answer::{Answer, Refusal, plain};
-use super::{Net, api, handshake, page};
+use super::answer::{Answer, Refusal};
+use super::{Net, api, drain, handshake, health, page};
 use crate::config::Config;
-use crate::limits::{HTTP_CONNECTION_TIMEOUT, REQUEST_HEAD_TIMEOUT};
+use crate::limits::REQUEST_HEAD_TIMEOUT;
 use crate::websocket::address::Counted;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Method, Request};
+use hyper_util::rt::TokioTimer;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -28,7 +28,7 @@ pub(super) fn builder(config: &Config) -> http1::Builder {
 
 /// Serves a connection until it ends or becomes a WebSocket.
 pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr, counted: Rc<Counted>) {
-    let builder = builder(&net.setup.config);
+    let own = Rc::clone(&net);
     let service = service_fn(move |request| {
         let (net, counted) = (Rc::clone(&net), Rc::clone(&counted));
         async move {
@@ -37,9 +37,7 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr, counted
             Ok::<_, Infallible>(answer)
         }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    // A fault of the peer ends its connection only.
-    let _ = tokio::time::timeout(HTTP_CONNECTION_TIMEOUT, connection).await;
+    drain::serve(&own, stream, service).await;
 }
 
 async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: IpAddr, counted: Rc<Counted>) -> Answer {
@@ -51,7 +49,8 @@ async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: IpAddr, counted:
         "/api/rooms" if reads => Ok(api::list(net)),
         "/api/rooms" if method == Method::POST => api::create(net, request, peer).await,
         "/api/match" if method == Method::POST => api::find_match(net, request, peer).await,
-        "/healthz" | "/readyz" if reads => Ok(plain(StatusCode::OK, "ok\n")),
+        "/healthz" if reads => Ok(health::healthz()),
+        "/readyz" if reads => Ok(health::readyz(&net.setup.readiness)),
         "/api/rooms" => Err(Refusal::method("GET, POST")),
         "/api/match" => Err(Refusal::method("POST")),
         "/ws" => Err(Refusal::method("GET")),

@@ -19,10 +19,11 @@ mod ship;
 mod shot;
 mod stage;
 
+use core::ops::RangeInclusive;
 use field::Ground;
 use serde::{Deserialize, Serialize};
 use tickwire::math::{self, Vec2};
-use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, Table, To};
+use tickwire::{Event, Game, Input, Leave, Mode, OptionsError, Rng, Rules, Seat, State, Step, Table, To};
 
 const TEAMS_MAX: u8 = 4;
 /// Rocks, pick-ups and debris of one field at the most.
@@ -198,7 +199,7 @@ enum Gift {
     Armour,
 }
 
-/// The options that a room is created with; a value beyond its bounds is taken as the bound.
+/// The options that a room is created with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -209,10 +210,32 @@ pub struct Options {
     pub teams: u8,
     /// The number of rocks, pick-ups and stones of debris together, 12 to 1,000.
     pub entities: u16,
-    /// The number of kills that wins a round.
+    /// The number of kills that wins a round, 1 to 1,000.
     pub goal: u16,
-    /// The length of a round, in seconds.
+    /// The length of a round in seconds, 10 to 3,600.
     pub seconds: u16,
+}
+
+impl Options {
+    const PLAYERS: RangeInclusive<u8> = 2..=64;
+    const TEAMS: RangeInclusive<u8> = 2..=TEAMS_MAX;
+    const ENTITIES: RangeInclusive<u16> = 12..=ENTITIES_MAX;
+    const GOAL: RangeInclusive<u16> = 1..=1_000;
+    const SECONDS: RangeInclusive<u16> = 10..=3_600;
+
+    /// The same options with the bound for each value beyond it: a world that is made without a check is valid, too.
+    fn bounded(self) -> Self {
+        fn within<T: Copy + Ord>(value: T, bounds: &RangeInclusive<T>) -> T {
+            value.clamp(*bounds.start(), *bounds.end())
+        }
+        Self {
+            players: within(self.players, &Self::PLAYERS),
+            teams: within(self.teams, &Self::TEAMS),
+            entities: within(self.entities, &Self::ENTITIES),
+            goal: within(self.goal, &Self::GOAL),
+            seconds: within(self.seconds, &Self::SECONDS),
+        }
+    }
 }
 
 impl Default for Options {
@@ -290,9 +313,18 @@ impl Game for Arena {
     type Options = Options;
     const RULES: Rules = Rules::new("arena", 30).seats(64).matched(12).bots(8).mode(Mode::Snapshot { every_ticks: 1 });
 
+    fn check(options: &Options) -> Result<(), OptionsError> {
+        OptionsError::unless("players", options.players, Options::PLAYERS)?;
+        OptionsError::unless("teams", options.teams, Options::TEAMS)?;
+        OptionsError::unless("entities", options.entities, Options::ENTITIES)?;
+        OptionsError::unless("goal", options.goal, Options::GOAL)?;
+        OptionsError::unless("seconds", options.seconds, Options::SECONDS)
+    }
+
     fn new(options: &Options) -> Self {
-        let mut arena = Self { round: Round::new(options), ..Self::default() };
-        arena.lay_out(options);
+        let options = options.bounded();
+        let mut arena = Self { round: Round::new(&options), ..Self::default() };
+        arena.lay_out(&options);
         arena
     }
 

@@ -6,10 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 use tickwire::math::{self, Vec2, vec2};
-use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Table};
+use tickwire::{Game, Input, Leave, OptionsError, Rng, Rules, Seat, State, Step, Table};
 
 /// Side of the square, in units.
 const SIZE: f32 = 1000.0;
+/// Entities of one room besides players, at the most.
+const ENTITIES_MAX: u16 = 10_000;
 /// Units per tick on each axis.
 const SPEED_MAX: f32 = 2.0;
 /// Directions of an angle: 10 bits.
@@ -90,12 +92,16 @@ impl Game for Crowd {
     type Options = Options;
     const RULES: Rules = Rules::new("crowd", 30).seats(8).bots(8);
 
+    fn check(options: &Options) -> Result<(), OptionsError> {
+        OptionsError::unless("entities", options.entities, 0..=ENTITIES_MAX)
+    }
+
     fn new(options: &Options) -> Self {
         // The first places follow from the options, not from the room's dice: every room has the same ones, so that
         // bytes can be compared.
         let mut dice = Rng::new(u64::from(options.entities));
         let mut world = Self { motion: options.motion as u8, ..Self::default() };
-        for _ in 0..options.entities.min(10_000) {
+        for _ in 0..options.entities.min(ENTITIES_MAX) {
             let velocity = if options.motion == Motion::Still { Vec2::ZERO } else { any_velocity(&mut dice) };
             world.movers.insert(Mover::at_random(None, velocity, &mut dice));
         }

@@ -29,7 +29,7 @@ pub use paddles::Paddles;
 pub use swarm::Swarm;
 pub use tumble::Tumble;
 
-/// Calls a macro with the types of all demo games: the one list of them.
+/// Calls a macro with the types of all demo games: the one list of them. Each is also in one of the two lists below.
 ///
 /// ```
 /// macro_rules! count {
@@ -52,6 +52,14 @@ macro_rules! for_each_page_game {
     };
 }
 
+/// The same for the games that exist to be measured: a server offers them when it is asked to.
+#[macro_export]
+macro_rules! for_each_benchmark_game {
+    ($callback:ident) => {
+        $callback! { $crate::Crowd, $crate::Tumble }
+    };
+}
+
 /// The names of all demo games.
 #[must_use]
 pub fn names() -> alloc::vec::Vec<&'static str> {
@@ -63,3 +71,16 @@ pub fn names() -> alloc::vec::Vec<&'static str> {
 
 #[cfg(test)]
 mod play;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_game_is_played_on_the_page_or_exists_to_be_measured() {
+        macro_rules! names {
+            ($($game:ty),*) => { alloc::vec![$(<$game as tickwire::Game>::RULES.name),*] };
+        }
+        assert_eq!([for_each_page_game!(names), for_each_benchmark_game!(names)].concat(), super::names());
+    }
+}

@@ -19,7 +19,7 @@ mod well;
 use field::Field;
 use serde::{Deserialize, Serialize};
 use tickwire::math::{self, Vec2, vec2};
-use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, Table};
+use tickwire::{Event, Game, Input, Leave, Mode, OptionsError, Rng, Rules, Seat, State, Step, Table};
 
 /// One army for each seat.
 const ARMIES: usize = 8;
@@ -130,7 +130,7 @@ enum Phase {
     },
 }
 
-/// The options that a room is created with; a value beyond its bounds is taken as the bound.
+/// The options that a room is created with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
@@ -207,6 +207,10 @@ impl Game for Swarm {
     type Options = Options;
     const RULES: Rules =
         Rules::new("swarm", 20).seats(ARMIES as u8).matched(4).bots(2).mode(Mode::Lockstep { rollback_ticks_max: 5 });
+
+    fn check(options: &Options) -> Result<(), OptionsError> {
+        OptionsError::unless("units", options.units, UNITS_MIN..=UNITS_MAX)
+    }
 
     fn new(options: &Options) -> Self {
         let mut swarm = Self::default();

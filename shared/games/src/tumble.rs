@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use solid::{BOX_HALF, BOX_RADIUS, PLAYER_HALF};
 use tickwire::math::{self, Quat, Vec2, Vec3, vec2, vec3};
 use tickwire::state::Fields;
-use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Table};
+use tickwire::{Game, Input, Leave, OptionsError, Rng, Rules, Seat, State, Step, Table};
 
 /// The distance from the middle of the field to each wall, in metres.
 const FIELD_HALF: f32 = 18.0;
@@ -154,6 +154,10 @@ impl Game for Tumble {
     type Event = ();
     type Options = Options;
     const RULES: Rules = Rules::new("tumble", 60).seats(4).bots(2);
+
+    fn check(options: &Options) -> Result<(), OptionsError> {
+        OptionsError::unless("bodies", options.bodies, 0..=BODIES_MAX)
+    }
 
     fn new(options: &Options) -> Self {
         let bodies = options.bodies.min(BODIES_MAX);

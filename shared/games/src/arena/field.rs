@@ -6,8 +6,8 @@
 
 use super::grid::{Circle, Grid, Near};
 use super::{
-    Arena, ArenaEvent, CHARGE_MAX, CHUNK_HP, Chunk, ENTITIES_MAX, Gift, HP_MAX, Item, Options, PLATES_MAX, RAPID_TICKS,
-    Rock, SHIP_RADIUS, Ship, What,
+    Arena, ArenaEvent, CHARGE_MAX, CHUNK_HP, Chunk, Gift, HP_MAX, Item, Options, PLATES_MAX, RAPID_TICKS, Rock,
+    SHIP_RADIUS, Ship, What,
 };
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::state::Fields;
@@ -76,12 +76,11 @@ impl Ground {
 impl Arena {
     /// Makes the field that the options ask for.
     pub(super) fn lay_out(&mut self, options: &Options) {
-        let players = options.players.clamp(2, 64);
+        let Options { players, entities, .. } = *options;
         let scale = math::min(math::sqrt(f32::from(players) / f32::from(PLAYERS)), SCALE_MAX);
         self.size = vec2(math::round(SIZE.x * scale), math::round(SIZE.y * scale));
         // The field has dice of its own: the same options make the same field.
         let mut dice = Rng::new(u64::from(players));
-        let entities = options.entities.clamp(12, ENTITIES_MAX);
         let rocks = ((self.size.x * self.size.y / ROCK_AREA) as u16).min(ROCKS_MAX).min(entities / 2);
         self.rocks.insert(Rock { at: self.size / 2.0, radius: 84.0 });
         for _ in 0..rocks / 2 {

@@ -17,12 +17,11 @@ const _: () =
 
 impl Round {
     pub(super) fn new(options: &Options) -> Self {
-        let seconds = options.seconds.clamp(10, 3_600);
         Self {
-            teams: options.teams.clamp(2, TEAMS_MAX),
-            goal: options.goal.clamp(1, 1_000),
-            seconds,
-            left_seconds: seconds,
+            teams: options.teams,
+            goal: options.goal,
+            seconds: options.seconds,
+            left_seconds: options.seconds,
             referee: true,
             ..Self::default()
         }

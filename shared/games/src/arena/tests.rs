@@ -3,6 +3,7 @@
 use super::field::CHUNK_RADIUS;
 use super::*;
 use crate::play::{Play, assert_deterministic};
+use std::string::ToString;
 use std::vec::Vec;
 use tickwire::Tick;
 use tickwire::input::ViewAge;
@@ -141,6 +142,22 @@ fn a_large_room_holds_what_its_options_say() {
     assert!(kills > 20 && shots_max > 20, "{kills} kills, {shots_max} shots at once");
     for team in 0..4 {
         assert_eq!(ships.values().filter(|ship| ship.team == team).count(), 16);
+    }
+}
+
+#[test]
+fn each_option_has_bounds_and_the_bounds_are_told() {
+    assert_eq!((Arena::check(&Options::default()), Arena::check(&LARGE)), (Ok(()), Ok(())));
+    let usual = Options::default();
+    for (options, expected) in [
+        (Options { players: 65, ..usual }, "players has to be 2 to 64, not 65"),
+        (Options { teams: 1, ..usual }, "teams has to be 2 to 4, not 1"),
+        (Options { entities: 1_001, ..usual }, "entities has to be 12 to 1000, not 1001"),
+        (Options { goal: 0, ..usual }, "goal has to be 1 to 1000, not 0"),
+        (Options { seconds: 3_601, ..usual }, "seconds has to be 10 to 3600, not 3601"),
+    ] {
+        let refused = Arena::check(&options).map_err(|error| error.to_string());
+        assert_eq!(refused, Err(expected.to_string()));
     }
 }
 

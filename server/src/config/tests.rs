@@ -1,0 +1,207 @@
+//! The list of settings, and the words that an operator may write.
+
+use super::*;
+use clap::{Command, CommandFactory, FromArgMatches, Parser};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+fn file(text: &str) -> Result<Settings, FileError> {
+    Settings::parse(Path::new("tickwire.toml"), text)
+}
+
+/// The words for an error, those of its source included.
+fn words(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+fn command_line(words: &[&str]) -> Result<Settings, String> {
+    let words = ["tickwire"].iter().chain(words);
+    let matches = Line::command().try_get_matches_from(words).map_err(|error| error.to_string())?;
+    Line::from_arg_matches(&matches).map(|line| line.settings).map_err(|error| error.to_string())
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Result<(), VariableError> {
+    check_variables(pairs.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))))
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    text.parse().ok()
+}
+
+#[test]
+fn every_setting_is_an_option_a_variable_and_a_key() {
+    let command: Command = Line::command();
+    let options: Vec<_> = command.get_arguments().collect();
+    assert_eq!(options.len(), Settings::NAMES.len(), "no option is outside of the list");
+    let defaults: toml::Table = toml::from_str(&Config::default().to_toml()).unwrap();
+    assert_eq!(defaults.len(), Settings::NAMES.len());
+    for (name, option) in Settings::NAMES.iter().zip(options) {
+        assert_eq!(option.get_id(), name);
+        let dashed = name.replace('_', "-");
+        assert!(option.get_long().is_some_and(|long| dashed == long || dashed == format!("{long}s")), "{name}");
+        let variable = format!("TICKWIRE_{}", name.to_uppercase());
+        assert_eq!(option.get_env(), Some(OsString::from(&variable).as_os_str()));
+        assert_eq!(variables(&[(&variable, "")]), Ok(()));
+        assert!(option.get_help().is_some_and(|help| help.to_string().contains("Default:")), "{name}");
+        assert!(defaults.contains_key(*name), "{name}");
+    }
+}
+
+#[test]
+fn a_printed_configuration_is_read_again_as_the_same() {
+    let changed = file(
+        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nautopsies = \"/x\"\n\
+         benchmark_games = true\nlog = \"warn,tickwire_server=debug\"",
+    );
+    for config in [Config::default(), changed.unwrap().into_config()] {
+        assert_eq!(file(&config.to_toml()).unwrap().into_config(), config);
+    }
+}
+
+#[test]
+fn a_setting_of_the_command_line_wins_over_the_file() {
+    let file = file("listen = \"0.0.0.0:80\"\nadmin_listen = \"off\"\nshards = 3").unwrap();
+    let config = command_line(&["--shards", "1"]).unwrap().or(file).into_config();
+    assert_eq!(config.listen.resolve().unwrap(), [SocketAddr::from(([0, 0, 0, 0], 80))]);
+    assert_eq!((config.admin_listen, config.shards), (AdminListen(None), 1));
+}
+
+#[test]
+fn the_limits_of_a_request_head_are_settings_with_defaults() {
+    let config = Settings::default().into_config();
+    assert_eq!((config.request_headers_max, config.request_head_bytes_max), (100, 32_768));
+    let file = file("request_headers_max = 40\nrequest_head_bytes_max = 9000").unwrap();
+    let config = command_line(&["--request-headers-max", "50"]).unwrap().or(file).into_config();
+    assert_eq!((config.request_headers_max, config.request_head_bytes_max), (50, 9_000));
+}
+
+#[test]
+fn a_number_out_of_its_range_is_named_with_its_range() {
+    for (text, expected) in [
+        ("shards = 0", "shards has to be 1 to 256, not 0"),
+        ("request_headers_max = 5", "request_headers_max has to be 32 to 1000, not 5"),
+        ("request_head_bytes_max = 8191", "request_head_bytes_max has to be 8192 to 1048576, not 8191"),
+    ] {
+        let refused = file(text).unwrap().into_config().check();
+        assert_eq!(refused.map_err(|error| error.to_string()), Err(expected.into()));
+    }
+    assert_eq!(Config::default().check(), Ok(()));
+}
+
+#[test]
+fn a_misspelt_key_is_named_with_the_nearest_one_and_a_bad_value_with_its_line() {
+    for (text, expected) in [
+        ("lissten = \"0.0.0.0:80\"", "did you mean listen?"),
+        ("admin-listen = \"off\"", "did you mean admin_listen?"),
+        ("origin = []", "did you mean origins?"),
+        ("colour = 1", "--help lists them all"),
+    ] {
+        let refused = file(text).unwrap_err();
+        assert!(words(&refused).contains(expected), "{text}: {}", words(&refused));
+    }
+    for text in ["shards = 2\nlisten = \"somewhere\"", "shards = 2\nlog = \"loud\"", "shards = 2\nlisten"] {
+        let refused = file(text).unwrap_err();
+        assert!(matches!(refused, FileError::Parse { .. }), "{text}");
+        assert!(words(&refused).contains("line 2"), "{text}: {}", words(&refused));
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_named_with_the_nearest_one() {
+    for (name, expected) in [
+        ("TICKWIRE_LISTN", "TICKWIRE_LISTN, which is no setting: did you mean TICKWIRE_LISTEN?"),
+        ("TICKWIRE_ORIGIN", "did you mean TICKWIRE_ORIGINS?"),
+        ("TICKWIRE_CONFG", "did you mean TICKWIRE_CONFIG?"),
+        ("TICKWIRE_PORT", "TICKWIRE_PORT, which is no setting"),
+    ] {
+        let refused = variables(&[("PATH", "/bin"), (name, "8080")]).unwrap_err();
+        assert!(refused.to_string().contains(expected), "{refused}");
+    }
+}
+
+#[test]
+fn variables_of_tests_and_of_services_in_a_cluster_are_left_alone() {
+    let others = [
+        ("TICKWIRE_CONFIG", "tickwire.toml"),
+        ("TICKWIRE_SEEDS", "5"),
+        ("TICKWIRE_SCREENSHOTS", "pictures"),
+        ("MY_TICKWIRE_LISTN", "x"),
+        ("TICKWIRE_PORT", "tcp://10.0.0.7:8080"),
+        ("TICKWIRE_PORT_8080_TCP", "tcp://10.0.0.7:8080"),
+        ("TICKWIRE_PORT_8080_TCP_ADDR", "10.0.0.7"),
+        ("TICKWIRE_SERVICE_HOST", "10.0.0.7"),
+        ("TICKWIRE_SERVICE_PORT_HTTP", "8080"),
+    ];
+    assert_eq!(variables(&others), Ok(()));
+}
+
+#[test]
+fn an_address_may_have_the_name_of_a_host() {
+    for text in ["127.0.0.1:8080", "[::1]:8080"] {
+        assert_eq!(text.parse::<ListenAddress>().unwrap().resolve().ok(), address(text).map(|address| vec![address]));
+    }
+    let local: ListenAddress = "localhost:8080".parse().unwrap();
+    assert_eq!(local.to_string(), "localhost:8080");
+    let found = local.resolve().unwrap();
+    assert!(!found.is_empty() && found.iter().all(|address| address.ip().is_loopback() && address.port() == 8080));
+    for text in ["8080", "localhost", ":8080", "localhost:", "localhost:http", "a b:1", "1.2.3:80", "localhost:70000"] {
+        assert!(text.parse::<ListenAddress>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_admin_listener_can_be_off_in_each_place() {
+    for text in ["admin_listen = 0", "admin_listen = \"0\"", "admin_listen = \"off\""] {
+        assert_eq!(file(text).unwrap().admin_listen, Some(AdminListen(None)), "{text}");
+    }
+    for text in ["0", "off"] {
+        assert_eq!(command_line(&["--admin-listen", text]).unwrap().admin_listen, Some(AdminListen(None)), "{text}");
+    }
+    assert!(file("admin_listen = \"localhost:0\"").is_ok_and(|settings| settings.admin_listen.unwrap().0.is_some()));
+    assert!(file("admin_listen = 9090").is_err_and(|error| words(&error).contains("9090")));
+    assert!(command_line(&["--admin-listen", "9090"]).is_err());
+}
+
+#[test]
+fn an_unknown_level_of_the_log_is_refused_with_the_known_ones() {
+    for text in ["loud", "tickwire_server", "info,loud", "tickwire_server=loud", "", "info,,warn", "a=b=c"] {
+        let refused = text.parse::<LogFilter>().map_err(|error| error.to_string());
+        assert!(
+            refused.as_ref().is_err_and(|error| error.contains("error, warn, info, debug, trace or off")),
+            "{text}"
+        );
+    }
+    for text in ["info", "WARN", "off", "3", "warn,tickwire_server=debug", "warn, hyper=trace", "[request{id=1}]=debug"]
+    {
+        assert!(text.parse::<LogFilter>().is_ok(), "{text}");
+    }
+    assert!(command_line(&["--log", "loud"]).is_err_and(|error| error.contains("debug")));
+    assert_eq!(file("log = \"debug\"").unwrap().log, "debug".parse().ok());
+}
+
+#[test]
+fn benchmark_games_are_off_unless_asked_for() {
+    assert!(!Config::default().benchmark_games);
+    for words in [&["--benchmark-games"][..], &["--benchmark-games=true"], &["--benchmark-games=1"]] {
+        assert_eq!(command_line(words).unwrap().benchmark_games, Some(true), "{words:?}");
+    }
+    assert_eq!(command_line(&["--benchmark-games=off"]).unwrap().benchmark_games, Some(false));
+    assert_eq!(file("benchmark_games = true").unwrap().benchmark_games, Some(true));
+}
+
+#[test]
+fn autopsies_go_to_a_folder_of_the_user_unless_another_one_is_named() {
+    assert_eq!(file("autopsies = \"off\"").unwrap().autopsies.unwrap().path(), None);
+    let named = command_line(&["--autopsies", "reports"]).unwrap().autopsies;
+    assert_eq!(named.unwrap().path(), Some(PathBuf::from("reports")));
+    let path = AutopsyFolder::default().path().unwrap();
+    assert!(path.is_absolute(), "{}", path.display());
+    assert_ne!(path, std::env::temp_dir().join("tickwire-autopsies"), "that folder is everyone's");
+}

@@ -1,0 +1,49 @@
+//! The sockets that the server listens on.
+
+use super::StartError;
+use crate::config::ListenAddress;
+use crate::limits::LISTEN_BACKLOG;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+/// The addresses that were tried, each with the reason for which the server cannot have it.
+#[derive(Debug)]
+pub struct Attempts(Vec<(SocketAddr, io::Error)>);
+
+impl fmt::Display for Attempts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (address, error)) in self.0.iter().enumerate() {
+            let before = if index == 0 { "" } else { "; " };
+            write!(out, "{before}{address}: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Listens on the first of the addresses that the server can have; gives it with the port that was really taken.
+pub(super) fn listen(address: &ListenAddress) -> Result<(TcpListener, SocketAddr), StartError> {
+    let name = |source| StartError::Name { address: address.clone(), source };
+    let mut attempts = Vec::new();
+    for candidate in address.resolve().map_err(name)? {
+        match bind(candidate) {
+            Ok(bound) => return Ok(bound),
+            Err(error) => attempts.push((candidate, error)),
+        }
+    }
+    Err(StartError::Listen { address: address.clone(), attempts: Attempts(attempts) })
+}
+
+fn bind(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Sockets of an earlier run may still be closing, and they must not block the port. A second server on the port
+    // is refused all the same.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    let listener = TcpListener::from(socket);
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,85 @@
+//! The signals that end a server, and the one that does not.
+
+use super::StartError;
+use crate::limits::SUPERVISOR_INTERVAL;
+use crate::threads::{Supervisor, ThreadFault};
+use tickwire::message::close::CloseCode;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+/// Waits for the signals that end a server.
+#[derive(Debug)]
+pub struct Signals {
+    runtime: Runtime,
+    received: Received,
+}
+
+#[derive(Debug)]
+struct Received {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes over the signals. A program must do this before anything outside can know that the server runs: until then
+    /// a signal ends the process at once.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub fn listen() -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let received = Received {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        };
+        drop(entered);
+        Ok(Self { runtime, received })
+    }
+
+    /// Waits for a signal and returns the close code for the players. After SIGINT it says that the server goes away;
+    /// after SIGTERM it says that the server restarts and that players may come back in a moment. SIGHUP is logged and
+    /// ignored: the end of a terminal session must not end the games of others.
+    ///
+    /// # Errors
+    /// When the supervisor finds a thread that has failed.
+    pub(super) fn wait(&mut self, supervisor: &mut Supervisor) -> Result<CloseCode, ThreadFault> {
+        let code = self.runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    code = self.received.next() => return Ok(code),
+                    () = tokio::time::sleep(SUPERVISOR_INTERVAL) => supervisor.look()?,
+                }
+            }
+        })?;
+        tracing::info!(code = code.number(), "stopping");
+        Ok(code)
+    }
+
+    /// Waits for another signal; false when the server has `ended` before one came.
+    pub(super) fn wait_until(&mut self, ended: oneshot::Receiver<()>) -> bool {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.received.next() => true,
+                _ = ended => false,
+            }
+        })
+    }
+}
+
+impl Received {
+    async fn next(&mut self) -> CloseCode {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return CloseCode::Away,
+                _ = self.terminate.recv() => return CloseCode::Restart,
+                _ = self.hangup.recv() => {
+                    tracing::warn!("SIGHUP is ignored: settings are read when the server starts");
+                }
+            }
+        }
+    }
+}

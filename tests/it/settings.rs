@@ -1,0 +1,183 @@
+//! The words of an operator: what the program says of settings that it cannot use, and the ways to set one.
+
+use crate::serving::{Serving, program, serve};
+use crate::socket::http;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tickwire_games::Paddles;
+use tickwire_server::{Config, Server};
+
+/// A folder for the files of one test, which is removed with the value.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-settings-{name}-{}", std::process::id()));
+        fs::create_dir(&path).expect("the name is free");
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        fs::write(self.0.join(name), text).expect("a file");
+        self.0.join(name)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program with these words, which are expected to end it at once.
+fn said(words: &[&str], variables: &[(&str, &str)]) -> Output {
+    Command::new(program()).args(words).envs(variables.iter().copied()).output().expect("the program starts")
+}
+
+/// Asserts that the program does not start, with the exit code for settings and these words.
+fn assert_refused(output: &Output, words: &[&str]) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(words.iter().all(|word| error.contains(word)), "{words:?} are expected: {error}");
+}
+
+fn utf8(path: &Path) -> &str {
+    path.to_str().expect("the folder for temporary files has a plain name")
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_ends_the_program_with_its_name_and_the_way_on() {
+    let place = Place::new("refused");
+    let serve = |words: &[&str]| said(&[&["serve"], words].concat(), &[]);
+    assert_refused(&serve(&["--log", "loud"]), &["loud", "error, warn, info, debug, trace or off"]);
+    assert_refused(&serve(&["--lisen", "localhost:0"]), &["--listen"]);
+    assert_refused(&serve(&["--shards", "0"]), &["shards has to be 1 to 256, not 0"]);
+    assert_refused(&serve(&["--listen", "nowhere.invalid:0"]), &["cannot find the address of nowhere.invalid:0"]);
+    let misspelt = [("TICKWIRE_LISTN", "127.0.0.1:0")];
+    assert_refused(&said(&["serve"], &misspelt), &["TICKWIRE_LISTN", "did you mean TICKWIRE_LISTEN?"]);
+    assert_refused(&said(&["serve"], &[("TICKWIRE_LOG", "loud")]), &["loud", "debug"]);
+    for (text, expected) in [
+        ("lissten = 1", "did you mean listen?"),
+        ("log = \"loud\"", "debug, trace or off"),
+        ("shards = 300", "shards has to be 1 to 256, not 300"),
+    ] {
+        let file = place.file("wrong.toml", text);
+        assert_refused(&serve(&["--config", utf8(&file)]), &[expected]);
+        assert_refused(&said(&["config", "check", utf8(&file)], &[]), &[expected]);
+    }
+    assert_refused(&said(&["config", "check", utf8(&place.0.join("absent"))], &[]), &["cannot read"]);
+}
+
+#[test]
+fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
+    let place = Place::new("file");
+    let text = "listen = \"localhost:0\"\nadmin_listen = 0\nshards = 1\norigins = [\"https://play.example\"]\n\
+                autopsies = \"off\"\nbenchmark_games = true\nrequest_headers_max = 40\n\
+                request_head_bytes_max = 9000\nlog = \"debug\"\n";
+    let file = place.file("tickwire.toml", text);
+    let checked = said(&["config", "check", utf8(&file)], &[("TICKWIRE_LISTN", "only serve looks at it")]);
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
+    let log = place.0.join("log");
+    let mut command = Command::new(program());
+    command.args(["serve", "--config", utf8(&file)]).stderr(File::create(&log).expect("a file"));
+    let mut serving = Serving::start_by(command.env("TICKWIRE_SEEDS", "5"));
+    let (status, _) = http(serving.address(), "POST", "/api/rooms", r#"{"game":"crowd"}"#);
+    assert_eq!(status, 201, "benchmark games are on, and the line of the server names no admin listener");
+    serving.signal("INT");
+    assert_eq!(serving.wait().code(), Some(0));
+    assert!(fs::read_to_string(log).expect("the log").contains("listening"), "the log is on");
+    let words = ["serve", "--config", utf8(&file), "--shards", "2", "--print-config"];
+    let printed = said(&words, &[("TICKWIRE_LOG", "warn")]);
+    let printed = String::from_utf8(printed.stdout).expect("text");
+    let expected = text.replace("shards = 1", "shards = 2").replace("\"debug\"", "\"warn\"");
+    assert_eq!(printed, expected.replace("admin_listen = 0", "admin_listen = \"off\""));
+}
+
+#[test]
+fn a_server_listens_on_the_first_address_of_a_name_that_it_can_have() {
+    let all: Vec<SocketAddr> = "localhost:0".to_socket_addrs().expect("this host has a name").collect();
+    let config = Config { listen: "localhost:0".parse().expect("an address"), ..Config::on_free_ports() };
+    let running = Server::new(config).game::<Paddles>().start().expect("a free port");
+    assert!(all.iter().any(|address| address.ip() == running.address().ip()), "{}", running.address());
+    assert_eq!(http(running.address(), "GET", "/healthz", "").0, 200);
+    // A port of which every address is taken: the error names them all.
+    let first = TcpListener::bind("localhost:0").expect("a free port");
+    let port = first.local_addr().expect("an address").port();
+    let others: Vec<_> = all.iter().map(|address| TcpListener::bind((address.ip(), port))).collect();
+    let listen = format!("localhost:{port}");
+    let refused = serve(&listen).stderr(std::process::Stdio::piped()).output().expect("the program starts");
+    let addresses: Vec<String> = all.iter().map(|address| SocketAddr::new(address.ip(), port).to_string()).collect();
+    assert_refused(&refused, &[&[&*listen][..], &addresses.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+    drop(others);
+}
+
+#[test]
+fn a_folder_of_autopsies_that_is_not_the_servers_own_is_named_at_the_start() {
+    let place = Place::new("autopsies");
+    let (link, shared) = (place.0.join("link"), place.0.join("shared"));
+    fs::create_dir(place.0.join("elsewhere")).expect("a folder");
+    symlink(place.0.join("elsewhere"), &link).expect("a link");
+    fs::create_dir(&shared).expect("a folder");
+    fs::set_permissions(&shared, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("our own folder");
+    let file = place.file("file", "");
+    for (folder, word) in [(&link, "is a link"), (&shared, "chmod 700"), (&file, "is a link or a file")] {
+        let refused = said(&["serve", "--listen", "127.0.0.1:0", "--autopsies", utf8(folder)], &[]);
+        assert_refused(&refused, &["autopsies cannot be written", utf8(folder), word]);
+    }
+    // A folder that nobody has asked for is no reason not to play.
+    let log = place.0.join("log");
+    let mut command = Command::new(program());
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "0"]).env("XDG_STATE_HOME", &file);
+    let mut serving = Serving::start_by(command.stderr(File::create(&log).expect("a file")));
+    serving.signal("TERM");
+    assert_eq!(serving.wait().code(), Some(0));
+    let words = fs::read_to_string(log).expect("the log");
+    assert!(words.contains("WARN") && words.contains("no autopsies are written"), "{words}");
+}
+
+#[test]
+fn the_default_folder_of_autopsies_is_the_users_own_and_closed_to_others() {
+    let place = Place::new("default");
+    let mut command = Command::new(program());
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "0"]).env("XDG_STATE_HOME", &place.0);
+    let mut serving = Serving::start_by(command.stderr(std::process::Stdio::null()));
+    let folder = fs::metadata(place.0.join("tickwire/autopsies")).expect("the folder is made at the start");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&folder.permissions()) & 0o777, 0o700);
+    serving.signal("TERM");
+    assert_eq!(serving.wait().code(), Some(0));
+}
+
+/// The first bytes of the answer to a request whose body waits for the server.
+fn first_answer(address: SocketAddr, length: usize, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a timeout above zero");
+    let head = format!(
+        "POST /api/rooms HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("the head is sent");
+    let mut bytes = [0; 1_024];
+    let count = stream.read(&mut bytes).expect("an answer");
+    let first = String::from_utf8_lossy(&bytes[..count]).into_owned();
+    if first.starts_with("HTTP/1.1 100 ") {
+        stream.write_all(body.as_bytes()).expect("the body is sent");
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).expect("an answer");
+        return first + &rest;
+    }
+    first
+}
+
+#[test]
+fn a_body_that_is_announced_as_too_large_is_refused_before_it_is_sent() {
+    let running = Server::new(Config::on_free_ports()).game::<Paddles>().start().expect("a free port");
+    let refused = first_answer(running.address(), 99_999, "");
+    assert!(refused.starts_with("HTTP/1.1 413 "), "{refused}");
+    let body = r#"{"game":"paddles"}"#;
+    let accepted = first_answer(running.address(), body.len(), body);
+    assert!(accepted.starts_with("HTTP/1.1 100 ") && accepted.contains("HTTP/1.1 201 "), "{accepted}");
+}
