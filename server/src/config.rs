@@ -7,6 +7,7 @@ mod addresses;
 mod autopsy_folder;
 mod environment;
 mod file;
+mod host_name;
 mod log_filter;
 mod nearest;
 
@@ -18,6 +19,8 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 pub use environment::{VariableError, check_variables};
 pub use file::FileError;
+pub(crate) use host_name::Host;
+pub use host_name::{HostName, HostNameError};
 pub use log_filter::{LogFilter, LogFilterError};
 pub use nearest::Nearest;
 use serde::{Deserialize, Serialize};
@@ -87,6 +90,12 @@ settings! {
     /// Default: none but the server's own.
     origins: Vec<String> = Vec::new(),
         option(long = "origin", env = "TICKWIRE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',');
+
+    /// Name under which the server may be called, without port, such as play.example, besides localhost, addresses in
+    /// figures and the hosts of origins; repeatable. Default: none, which allows every name behind a proxy and on an
+    /// address that is not loopback.
+    hosts: Vec<HostName> = Vec::new(),
+        option(long = "host", env = "TICKWIRE_HOSTS", value_name = "NAME", value_delimiter = ',');
 
     /// Folder for autopsies, the reports on clients whose worlds differ from the server's, or off. It has to belong to
     /// the server's user, and nobody else may write to it. Default: tickwire/autopsies among the user's state files.

@@ -14,6 +14,7 @@ use tickwire::{Game, OptionsError, Rules};
 ///
 /// A room can move to another thread, with everything in it: to the slow lane and back.
 pub(crate) trait DynRoom: Send {
+    fn has_token(&self, token: ResumeToken) -> bool;
     fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode>;
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode>;
     fn lost(&mut self, member: MemberId);
@@ -27,6 +28,10 @@ pub(crate) trait DynRoom: Send {
 }
 
 impl<G: Game> DynRoom for Room<G> {
+    fn has_token(&self, token: ResumeToken) -> bool {
+        Self::has_token(self, token)
+    }
+
     fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
         Self::enter(self, hello, token)
     }

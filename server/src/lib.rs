@@ -37,8 +37,8 @@ mod threads;
 pub mod websocket;
 
 pub use config::{
-    AddressError, AdminListen, AutopsyFolder, Config, FileError, ListenAddress, LogFilter, LogFilterError, Nearest,
-    RangeError, Settings, VariableError, check_variables,
+    AddressError, AdminListen, AutopsyFolder, Config, FileError, HostName, HostNameError, ListenAddress, LogFilter,
+    LogFilterError, Nearest, RangeError, Settings, VariableError, check_variables,
 };
 pub use own_folder::FolderError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};

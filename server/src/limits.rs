@@ -20,8 +20,12 @@ pub const REQUEST_BODY_BYTES_MAX: usize = 4_096;
 /// Time within which a request's body has to be complete; a slower request is answered with 408.
 pub const REQUEST_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Lifetime of a connection that is not upgraded, however busy it is: a peer that reads very slowly must not hold its
-/// connection for ever.
+/// Time for which the kernel may take no byte of an answer, because the peer reads nothing; then the connection is
+/// closed.
+pub const HTTP_WRITE_STALL_MAX: Duration = Duration::from_secs(5);
+
+/// Lifetime of a connection that is not upgraded, however busy it is: a peer that reads a little now and then must not
+/// hold its connection for ever.
 pub const HTTP_CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Time for which a server that stops waits for requests, handshakes and shards. Health checks read meanwhile that the
@@ -37,11 +41,35 @@ pub const STOP_ORDER_MAX: Duration = Duration::from_millis(500);
 /// Seconds after which a client may try again what a server that stops has refused (503): the next one is up by then.
 pub const STOPPING_RETRY_SECONDS: u64 = 5;
 
-/// Connections that are not in a room yet; further ones wait in the kernel's backlog.
-pub const PENDING_CONNECTIONS_MAX: u32 = 4_096;
+/// Connections that have not made a request yet, or are upgraded and have not sent their hello. When there are more, the
+/// oldest one makes room: before its first request it is answered with 503, after the upgrade it is closed with 1013.
+pub const PENDING_CONNECTIONS_MAX: usize = 4_096;
 
-/// Connections of one address that are not in a room yet; further ones are closed at once.
-pub const PENDING_CONNECTIONS_PER_ADDRESS_MAX: u32 = 20;
+/// Such connections of one address. When there are more, the oldest one of that address makes room.
+pub const PENDING_CONNECTIONS_PER_ADDRESS_MAX: usize = 20;
+
+/// Connections that have made requests and are not upgraded. When there are more, the one whose last request is the
+/// oldest is closed. Connections that only load pages are bounded apart from pending ones, so that they never keep a
+/// player out.
+pub const PAGE_CONNECTIONS_MAX: usize = 4_096;
+
+/// Such connections of one address: a browser opens up to six, and an address may stand for many players.
+pub const PAGE_CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
+
+/// Connections that were sent their last bytes and whose end is waited for. When there are more, the oldest one is
+/// dropped.
+pub const LEAVING_CONNECTIONS_MAX: usize = 1_024;
+
+/// File descriptors of the process for each connection that one of the three queues above may hold: together they take
+/// at most three eighths of all descriptors, and the rest is left to players.
+pub const DESCRIPTORS_PER_QUEUED: u64 = 8;
+
+/// Seconds after which a connection that had to make room may be tried again.
+pub const BUSY_RETRY_SECONDS: u32 = 2;
+
+/// Bytes of input that are discarded after the last bytes of a connection that is not in a room. Unread input would make
+/// the kernel reset the connection.
+pub const DISCARDED_BYTES_MAX: usize = 262_144;
 
 /// Connections of one address in rooms; further ones are refused (1013).
 pub const SEATED_CONNECTIONS_PER_ADDRESS_MAX: u32 = 64;
@@ -49,8 +77,7 @@ pub const SEATED_CONNECTIONS_PER_ADDRESS_MAX: u32 = 64;
 /// Connections that the kernel keeps until the net thread accepts them.
 pub const LISTEN_BACKLOG: i32 = 1_024;
 
-/// Pause after a failed accept, and while [`PENDING_CONNECTIONS_MAX`] connections are pending. The usual reason for a
-/// failure is that the process has no file descriptor left.
+/// Pause after a failed accept. The usual reason is that the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Time after the upgrade within which the hello has to arrive (4008).
@@ -97,7 +124,7 @@ pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Rooms of a server; further ones are refused (503).
 pub const ROOMS_MAX: usize = 4_096;
 
-/// Public rooms in one list.
+/// Public rooms on one page of their list.
 pub const ROOMS_LISTED_MAX: usize = 100;
 
 /// Rooms that one address may create per hour (429).
@@ -106,9 +133,16 @@ pub const ROOMS_PER_HOUR: u32 = 10;
 /// Quick matches that one address may ask for per minute (429).
 pub const MATCHES_PER_MINUTE: u32 = 20;
 
-/// Codes without a room that one address may ask for per minute (429, and 4006 in a hello). This bounds the guessing of
-/// codes.
+/// Codes without a room that one address may ask for per minute, in requests (429) and in hellos (4006) apart. This
+/// bounds the guessing of codes.
 pub const FAILED_LOOKUPS_PER_MINUTE: u32 = 10;
+
+/// Times per minute that one address may enter one room in the long run (4006). A player who comes back with a resume
+/// token passes all the same. Every entrance costs the room a keyframe, and the game a `join` and a `leave`.
+pub const JOINS_PER_MINUTE: u32 = 30;
+
+/// Times that one address may enter one room at once: a class behind one router comes together.
+pub const JOINS_BURST: u32 = 24;
 
 /// Rooms' codes that the caller of a quick match may name as those that it does not want (400).
 pub const AVOIDED_ROOMS_MAX: usize = 16;
@@ -128,6 +162,10 @@ const _: () = assert!(DIVERGED_WAIT_MAX.as_secs() + 5 < HELD_SEAT_SECONDS as u64
 
 /// Time after the last 4011 of an address in a room after which the earlier ones do not count any more.
 pub const DIVERGED_MEMORY: Duration = Duration::from_secs(300);
+
+/// Clients of one address and room that were closed with 4011 and whose tokens are remembered: these have to wait, and
+/// other players of the address come back to their seats at once.
+pub const DIVERGED_TOKENS_MAX: usize = 8;
 
 /// Addresses whose usage is remembered per limit. This bounds the memory that a flood from many addresses takes.
 pub const ADDRESSES_MAX: usize = 65_536;

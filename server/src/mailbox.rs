@@ -32,8 +32,9 @@ pub(crate) enum Report {
     Gone { room: RoomId },
     /// The world of a client in a room differed from the server's.
     Differed { room: RoomId, autopsy: Box<Autopsy> },
-    /// A client in a room was closed because its world keeps differing (4011); `address` is the one that limits see.
-    Diverged { room: RoomId, address: Option<AddressKey> },
+    /// A client in a room was closed because its world keeps differing (4011); `address` is the one that limits see,
+    /// and `token` is the one with which the client can come back to its seat.
+    Diverged { room: RoomId, address: Option<AddressKey>, token: ResumeToken },
 }
 
 /// A connection whose hello was accepted, on its way to the shard of its room.
@@ -46,6 +47,8 @@ pub(crate) struct NewConnection {
     pub(crate) hello: Hello,
     /// The token with which the player can come back to the seat: fresh and random.
     pub(crate) token: ResumeToken,
+    /// Whether the connection is let in only with a token of a seat (4006 otherwise).
+    pub(crate) only_by_token: bool,
     pub(crate) counted: Counted,
 }
 

@@ -18,6 +18,16 @@ pub(crate) enum Side {
     Client,
 }
 
+/// The limit that had a connection closed before it was in a room, to make room for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Crowded {
+    PendingOfAddress,
+    Pending,
+    PagesOfAddress,
+    Pages,
+    Descriptors,
+}
+
 /// The metrics of one server. Every server of a process has its own, so that the counts of tests stay apart.
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
@@ -36,6 +46,7 @@ pub(crate) struct Metrics {
     closes: Vec<(CloseCode, Counter, Counter)>,
     closes_other: Counter,
     requests: [Counter; 4],
+    connections_refused: [Counter; 5],
     handle: PrometheusHandle,
 }
 
@@ -122,8 +133,15 @@ impl Metrics {
             closes_other: counter!("tickwire_ws_close_total", "code" => "other", "side" => "client"),
             requests: ["2xx", "3xx", "4xx", "5xx"]
                 .map(|status| counter!("tickwire_http_requests_total", "status" => status)),
+            connections_refused: ["pending_of_address", "pending", "pages_of_address", "pages", "descriptors"]
+                .map(|reason| counter!("tickwire_connections_refused_total", "reason" => reason)),
             handle,
         }
+    }
+
+    /// Counts a connection that was closed to make room for another.
+    pub(crate) fn refused(&self, reason: Crowded) {
+        self.connections_refused[reason as usize].increment(1);
     }
 
     /// Counts a connection that was closed. Clients may send any code; codes that are not ours are counted together.

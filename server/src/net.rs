@@ -9,21 +9,28 @@ mod api;
 mod autopsies;
 mod diverged;
 mod drain;
+mod evictions;
+mod farewell;
 mod forwarded;
 mod handshake;
+mod head_guard;
 mod health;
 mod hello;
+mod hosts;
+mod http_stream;
 mod page;
+mod room_list;
+mod room_search;
 mod router;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
 use crate::limits::{
-    ACCEPT_PAUSE, FAILED_LOOKUPS_PER_MINUTE, MATCHES_PER_MINUTE, PENDING_CONNECTIONS_MAX,
-    PENDING_CONNECTIONS_PER_ADDRESS_MAX, ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX,
+    ACCEPT_PAUSE, FAILED_LOOKUPS_PER_MINUTE, JOINS_BURST, JOINS_PER_MINUTE, MATCHES_PER_MINUTE, ROOMS_PER_HOUR,
+    SEATED_CONNECTIONS_PER_ADDRESS_MAX,
 };
-use crate::lobby::{Directory, Place};
+use crate::lobby::{Directory, Place, RoomId};
 use crate::mailbox::{Command, Report, ShardLink, Undelivered};
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
@@ -32,17 +39,20 @@ use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::threads::{Load, ThreadHealth};
 use crate::websocket::address::{AddressKey, ConnectionCounts};
-use crate::websocket::rate::{AddressQuota, Quota, Usage};
+use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
 use autopsies::Autopsies;
 use diverged::DivergedWaits;
 use drain::Drain;
+use evictions::Evictions;
+use forwarded::ForwardingWarnings;
+use rustix::process::{Resource, getrlimit};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tickwire::message::close::CloseCode;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
@@ -50,9 +60,15 @@ use tokio::task::{LocalSet, spawn_local};
 /// Time between two looks through the old entries of limits and the resting codes.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The times that one address may enter one room.
+const JOINS: Quota = Quota::new(JOINS_PER_MINUTE, 60_000_000, JOINS_BURST);
+
 /// The configuration and the links that the net thread receives at its start.
 pub(crate) struct NetSetup {
     pub(crate) config: Config,
+    /// The address of the players' listener, and that of the operators' one.
+    pub(crate) address: IpAddr,
+    pub(crate) admin_address: Option<IpAddr>,
     pub(crate) games: Vec<OfferedGame>,
     /// Names of games that the server would offer with another setting.
     pub(crate) withheld: Vec<&'static str>,
@@ -91,15 +107,23 @@ pub(crate) struct StopOrder {
 struct Net {
     setup: NetSetup,
     directory: RefCell<Directory>,
-    /// Connections that are not in a room yet.
-    pending: RefCell<ConnectionCounts>,
+    /// Connections that are not in a room.
+    evictions: RefCell<Evictions>,
     /// Connections in rooms.
     seated: RefCell<ConnectionCounts>,
     room_quota: RefCell<AddressQuota>,
     match_quota: RefCell<AddressQuota>,
+    /// Codes without a room in requests. Pages of other sites may cause some of these.
     lookup_quota: RefCell<AddressQuota>,
+    /// Codes without a room in hellos.
+    guess_quota: RefCell<AddressQuota>,
+    /// Hellos for a room from one address.
+    join_quota: RefCell<KeyedQuota<(RoomId, AddressKey)>>,
     /// Warnings about origins that were refused.
     origin_warnings: Cell<Usage>,
+    /// Whether a host that was refused is already in the log.
+    host_warned: Cell<bool>,
+    forwarding_warnings: ForwardingWarnings,
     /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
@@ -133,14 +157,11 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
 
 async fn accept(net: Rc<Net>, listener: TcpListener) {
     loop {
-        if net.pending.borrow().all() >= PENDING_CONNECTIONS_MAX {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        }
         match listener.accept().await {
-            Ok((stream, peer)) => net.welcome(stream, peer.ip()),
+            Ok((stream, peer)) => drop(spawn_local(router::serve(Rc::clone(&net), stream, peer.ip()))),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
+                net.free_descriptor();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -154,8 +175,8 @@ async fn hear_shards(net: Rc<Net>, mut reports: Receiver<Report>) {
         match report {
             Report::Room { room, summary } => directory.update(room, summary, now_us),
             Report::Gone { room } => directory.close(room, now_us),
-            Report::Diverged { room, address } => {
-                net.diverged.borrow_mut().closed(room, address, now_us);
+            Report::Diverged { room, address, token } => {
+                net.diverged.borrow_mut().closed(room, address, token, now_us);
                 continue;
             }
             Report::Differed { room, autopsy } => {
@@ -179,12 +200,11 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         tokio::time::sleep(CHORES_INTERVAL).await;
         let now_us = net.setup.clock.now_us();
         net.directory.borrow_mut().wake_codes(now_us);
-        for counts in [&net.pending, &net.seated] {
-            counts.borrow_mut().forget_absent();
-        }
-        for quota in [&net.room_quota, &net.match_quota, &net.lookup_quota] {
+        net.seated.borrow_mut().forget_absent();
+        for quota in [&net.room_quota, &net.match_quota, &net.lookup_quota, &net.guess_quota] {
             quota.borrow_mut().forget_untouched(now_us);
         }
+        net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
         net.note_readiness();
     }
@@ -195,28 +215,21 @@ impl Net {
         let quota = |quota| RefCell::new(AddressQuota::new(quota));
         Self {
             directory: RefCell::new(Directory::new(setup.shards.len())),
-            pending: RefCell::new(ConnectionCounts::new(PENDING_CONNECTIONS_PER_ADDRESS_MAX)),
+            evictions: RefCell::new(Evictions::new(getrlimit(Resource::Nofile).current)),
             seated: RefCell::new(ConnectionCounts::new(SEATED_CONNECTIONS_PER_ADDRESS_MAX)),
             room_quota: quota(Quota::per_hour(ROOMS_PER_HOUR)),
             match_quota: quota(Quota::per_minute(MATCHES_PER_MINUTE)),
             lookup_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
+            guess_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
+            join_quota: RefCell::new(KeyedQuota::new(JOINS)),
             origin_warnings: Cell::default(),
+            host_warned: Cell::default(),
+            forwarding_warnings: ForwardingWarnings::default(),
             diverged: RefCell::default(),
             autopsies: Autopsies::new(setup.autopsies.clone()),
             drain: Drain::default(),
             matching: tokio::sync::Mutex::default(),
             setup,
-        }
-    }
-
-    /// Serves a new connection, unless its address has too many.
-    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: IpAddr) {
-        let limited = (!peer.to_canonical().is_loopback()).then(|| AddressKey::of(peer));
-        match self.pending.borrow_mut().count(limited) {
-            Some(counted) => {
-                spawn_local(router::serve(Rc::clone(self), stream, peer, Rc::new(counted)));
-            }
-            None => self.setup.metrics.rate_limited.increment(1),
         }
     }
 
@@ -242,5 +255,26 @@ impl Net {
         readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
         readiness.hold(Reason::Memory, resident_bytes() >= self.setup.config.memory_bytes_max);
         readiness.hold(Reason::Work, !(0..self.setup.states.len()).any(|shard| self.has_time(shard)));
+    }
+}
+
+#[cfg(test)]
+impl NetSetup {
+    /// The setup of a net thread without games and shards, whose functions are called directly.
+    fn without_shards(config: Config) -> Self {
+        Self {
+            config,
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            admin_address: None,
+            games: Vec::new(),
+            withheld: Vec::new(),
+            shards: Vec::new(),
+            states: Vec::new(),
+            orders: Orders::new(mpsc::sync_channel(1).0),
+            metrics: Arc::new(Metrics::new()),
+            clock: Clock::start(),
+            readiness: Arc::default(),
+            autopsies: None,
+        }
     }
 }

@@ -165,6 +165,12 @@ impl<G: Game> Room<G> {
         }
     }
 
+    /// Whether a player has this token, with which it can come back to its seat.
+    #[must_use]
+    pub fn has_token(&self, token: ResumeToken) -> bool {
+        self.roster.seat_of(token).is_some()
+    }
+
     /// Admits a player or a spectator. A player gets the seat that the token in its hello names, otherwise a free seat,
     /// otherwise the seat of a bot; a spectator needs no seat. `token` must be fresh and random: the player can reclaim
     /// its seat with it once.

@@ -158,7 +158,20 @@ impl Server {
         drop(seed);
         let (shards, states): (Vec<_>, Vec<_>) = links?.into_iter().unzip();
         let orders = running.start_maker(&shards, config.memory_bytes_max)?;
-        let setup = NetSetup { config, games, withheld, shards, states, orders, metrics, clock, readiness, autopsies };
+        let setup = NetSetup {
+            config,
+            address: address.ip(),
+            admin_address: admin_address.map(|address| address.ip()),
+            games,
+            withheld,
+            shards,
+            states,
+            orders,
+            metrics,
+            clock,
+            readiness,
+            autopsies,
+        };
         running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)

@@ -377,9 +377,9 @@ impl ShardSetup {
 
     /// Reports the clients that were closed because their worlds keep differing.
     fn report_diverged(&self, room: &mut RoomHandle) {
-        for address in room.diverged.drain(..) {
+        for (address, token) in room.diverged.drain(..) {
             // A report that the queue does not take is lost: the client may come back without a wait this time.
-            let _ = self.reports.try_send(Report::Diverged { room: room.id, address });
+            let _ = self.reports.try_send(Report::Diverged { room: room.id, address, token });
         }
     }
 

@@ -1,12 +1,16 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `rhythm`, `readers`, `memory` and `process` open sockets, on the loopback interface.
+//! `addresses`, `connections`, `requests`, `rhythm`, `readers`, `memory` and `process` open sockets, on the loopback interface.
 
+#[cfg(test)]
+mod addresses;
 #[cfg(test)]
 mod architecture;
 mod bounds;
 mod codec;
+#[cfg(test)]
+mod connections;
 #[cfg(test)]
 mod desync;
 #[cfg(test)]
@@ -39,6 +43,8 @@ mod process;
 mod readers;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod requests;
 #[cfg(test)]
 mod rewind;
 #[cfg(test)]

@@ -318,7 +318,7 @@ fn answer_to(address: SocketAddr, head: &str) -> (u16, String) {
 /// A request for `/healthz` with this many headers, two of which are `Host` and `Connection`.
 fn head_with(headers: usize, more: &str) -> String {
     let fillers: String = (2..headers).map(|number| format!("x-{number}: 1\r\n")).collect();
-    format!("GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fillers}{more}\r\n")
+    format!("GET /healthz HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n{fillers}{more}\r\n")
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn a_page_whose_origin_is_not_the_host_learns_both_values_and_the_way_out() {
 }
 
 /// The close code of a client that disputes its world until the server closes it.
-fn diverge(socket: &mut Socket, welcome: &Welcome) -> Option<u16> {
+pub(crate) fn diverge(socket: &mut Socket, welcome: &Welcome) -> Option<u16> {
     let dispute = ClientEvidence::Dispute { tick: welcome.tick, hashes: vec![1, 2] };
     socket.send(&binary(&dispute.encode()).repeat(3));
     socket.close_code()

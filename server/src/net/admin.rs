@@ -1,13 +1,16 @@
 //! The admin listener: metrics and health, on an address of its own that players never see.
 
 use super::Net;
-use super::answer::{Answer, bare, plain};
+use super::answer::{Answer, Refusal, bare, plain};
+use super::hosts::check_host;
+use super::http_stream::HttpStream;
 use super::{drain, health};
 use crate::limits::ACCEPT_PAUSE;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::rc::Rc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
@@ -16,7 +19,7 @@ use tokio::task::spawn_local;
 pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(spawn_local(serve(Rc::clone(&net), stream))),
+            Ok((stream, peer)) => drop(spawn_local(serve(Rc::clone(&net), stream, peer.ip()))),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection on the admin listener");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -25,21 +28,25 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
     }
 }
 
-async fn serve(net: Rc<Net>, stream: TcpStream) {
+async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     let own = Rc::clone(&net);
     let service = service_fn(move |request| {
-        let answer = answer(&net, &request);
+        let answer = answer(&net, &request, peer)
+            .unwrap_or_else(|refusal| refusal.answer(request.method(), request.uri().path()));
         async move { Ok::<_, Infallible>(answer) }
     });
-    drain::serve(&own, stream, service).await;
+    drain::serve(&own, HttpStream::new(stream), service).await;
 }
 
-fn answer(net: &Net, request: &Request<Incoming>) -> Answer {
-    match (request.method(), request.uri().path()) {
+fn answer(net: &Net, request: &Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+    // Pages of other sites are kept from the operators' port as from the players'.
+    let listen = net.setup.admin_address.unwrap_or(peer);
+    check_host(net, request, listen, peer)?;
+    Ok(match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => plain(StatusCode::OK, net.setup.metrics.render()),
         (&Method::GET | &Method::HEAD, "/healthz") => health::healthz(),
         (&Method::GET | &Method::HEAD, "/readyz") => health::readyz(&net.setup.readiness),
         (_, "/metrics" | "/healthz" | "/readyz") => bare(StatusCode::METHOD_NOT_ALLOWED),
         _ => bare(StatusCode::NOT_FOUND),
-    }
+    })
 }

@@ -4,11 +4,10 @@ use super::Net;
 use super::answer::{Answer, Refusal, bare, json};
 use super::drain::stopping;
 use super::forwarded::limited_address;
-use super::handshake::check_origin;
+use super::handshake::{check_origin, check_reader};
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{
     AVOIDED_ROOMS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX, ROOM_RETRY_SECONDS,
-    ROOMS_LISTED_MAX,
 };
 use crate::lobby::{Code, RoomEntry, Wanted};
 use crate::maker::NotMade;
@@ -47,27 +46,21 @@ struct FindMatch {
 
 /// A room as the API shows it.
 #[derive(Debug, Serialize)]
-struct RoomView<'a> {
+pub(super) struct RoomView<'a> {
     code: String,
     game: &'a str,
     players: u8,
     seats: u8,
 }
 
-fn view<'a>(net: &'a Net, entry: &RoomEntry) -> RoomView<'a> {
+pub(super) fn view<'a>(net: &'a Net, entry: &RoomEntry) -> RoomView<'a> {
     let game = net.setup.games[entry.wanted.game].rules.name;
     RoomView { code: entry.code.to_string(), game, players: entry.players, seats: entry.wanted.seats }
 }
 
-/// `GET /api/rooms`: public rooms.
-pub(super) fn list(net: &Net) -> Answer {
-    let directory = net.directory.borrow();
-    let rooms: Vec<_> = directory.public().take(ROOMS_LISTED_MAX).map(|entry| view(net, entry)).collect();
-    json(StatusCode::OK, &rooms)
-}
-
 /// `GET /api/rooms/{code}`: one room, for a client that knows its code.
 pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: IpAddr) -> Result<Answer, Refusal> {
+    check_reader(net, headers)?;
     let address = limited_address(peer, headers);
     let found = net.look_up(address, |net| {
         let directory = net.directory.borrow();
@@ -174,7 +167,7 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
 }
 
 impl Net {
-    /// Looks for a room by code. An address that has looked in vain too often is refused, whether there is such a room
+    /// Looks for a room by code, for a request; guesses in hellos count apart (see [`Net::find_room`]). An address that has looked in vain too often is refused, whether there is such a room
     /// or not.
     ///
     /// # Errors
@@ -218,7 +211,8 @@ fn admit(net: &Net, request: &Request<Incoming>, peer: IpAddr) -> Result<Option<
     Ok(limited_address(peer, request.headers()))
 }
 
-fn offered<'a>(net: &'a Net, name: &str) -> Result<(usize, &'a OfferedGame), Refusal> {
+/// The game of this name, together with its index.
+pub(super) fn offered<'a>(net: &'a Net, name: &str) -> Result<(usize, &'a OfferedGame), Refusal> {
     net.game(name).ok_or_else(|| {
         if net.setup.withheld.contains(&name) {
             let error = format!("{name} is a benchmark game, which this server does not offer");

@@ -5,6 +5,7 @@
 //! request closes after a moment. When everything is answered and the shards have ended, the thread ends.
 
 use super::answer::{Answer, Refusal};
+use super::http_stream::HttpStream;
 use super::router::builder;
 use super::{Net, StopOrder};
 use crate::limits::{DRAIN_GRACE, DRAIN_MAX, HTTP_CONNECTION_TIMEOUT, STOPPING_RETRY_SECONDS};
@@ -15,7 +16,6 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::pin::pin;
 use tickwire::message::close::CloseCode;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
@@ -68,7 +68,7 @@ pub(super) fn stopping() -> Refusal {
 }
 
 /// Answers the requests of a connection until it ends or becomes a WebSocket.
-pub(super) async fn serve<S>(net: &Net, stream: TcpStream, service: S)
+pub(super) async fn serve<S>(net: &Net, stream: HttpStream, service: S)
 where
     S: Service<Request<Incoming>, Response = Answer, Error = Infallible>,
 {

@@ -5,27 +5,31 @@
 
 use super::Net;
 use super::answer::{Answer, Refusal};
+use super::evictions::Phase;
 use super::forwarded::limited_address;
 use super::hello::{Caller, greet};
 use crate::limits::ORIGIN_WARNINGS_PER_MINUTE;
-use crate::websocket::address::Counted;
 use crate::websocket::rate::Quota;
 use http_body_util::Full;
 use hyper::header::{
-    HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,
 };
 use hyper::{Request, StatusCode, Version};
 use std::net::IpAddr;
 use std::rc::Rc;
 use tickwire::message::SUBPROTOCOL;
+use tokio::sync::Notify;
 use tokio::task::spawn_local;
+
+/// The header in which a browser says how the page of a request is related to the server.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Answers `GET /ws`; on success the connection goes on in a task of its own.
 pub(super) fn answer(
     net: &Rc<Net>,
     mut request: Request<hyper::body::Incoming>,
     peer: IpAddr,
-    counted: Rc<Counted>,
 ) -> Result<Answer, Refusal> {
     check_origin(net, request.headers())?;
     check_upgrade(&request)?;
@@ -33,7 +37,9 @@ pub(super) fn answer(
     let address = limited_address(peer, request.headers());
     let (answer, upgrade) = fastwebsockets::upgrade::upgrade(&mut request)
         .map_err(|_| bad("the request is not a WebSocket handshake", "send what RFC 6455 asks for"))?;
-    spawn_local(greet(Rc::clone(net), upgrade, Caller { address, _pending: counted }));
+    let evicted = Rc::new(Notify::new());
+    let caller = Caller { address, _pending: net.queue(Phase::Pending, address, &evicted), evicted };
+    spawn_local(greet(Rc::clone(net), upgrade, caller));
     let mut answer = answer.map(|_| Full::default());
     answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     Ok(answer)
@@ -77,6 +83,20 @@ pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal
     Err(Refusal::new(StatusCode::FORBIDDEN, error, help))
 }
 
+/// Refuses pages of other sites that only read. A browser sends no origin with some of their requests, such as those
+/// for images, but newer ones say for every request whether the page is another site's.
+pub(super) fn check_reader(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
+    check_origin(net, headers)?;
+    let is_foreign =
+        headers.get(SEC_FETCH_SITE).is_some_and(|site| !matches!(site.as_bytes(), b"none" | b"same-origin"));
+    if is_foreign && !headers.contains_key(ORIGIN) {
+        net.setup.metrics.origins_rejected.increment(1);
+        let help = "to allow pages of another origin, the operator names it with --origin; they use fetch()";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "a page of another site may not read this", help));
+    }
+    Ok(())
+}
+
 /// Whether the page came from the host that it now connects to.
 fn is_own(origin: &str, host: Option<&str>) -> bool {
     let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
@@ -87,6 +107,11 @@ fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
     let headers = request.headers();
     if request.version() != Version::HTTP_11 || !fastwebsockets::upgrade::is_upgrade_request(request) {
         return Err(bad("this address accepts WebSocket connections only", "connect with a WebSocket"));
+    }
+    let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| length.as_bytes() != b"0");
+    if has_length || headers.contains_key(TRANSFER_ENCODING) {
+        // Another program on the way may take the first frames for the body.
+        return Err(bad("a WebSocket handshake has no body", "send no body"));
     }
     if single(headers, SEC_WEBSOCKET_VERSION)? != Some("13") {
         let help = "use version 13 of the protocol";
@@ -117,10 +142,7 @@ fn check_subprotocol(headers: &HeaderMap) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
     use crate::config::Config;
-    use crate::maker::Orders;
-    use crate::metrics::Metrics;
     use crate::net::NetSetup;
     use std::io::Read;
     use std::sync::Arc;
@@ -161,14 +183,7 @@ mod tests {
 
     #[test]
     fn a_refused_origin_is_logged_with_the_host_and_the_log_is_bounded() {
-        let (setup, clock) = (Config::on_free_ports(), Clock::start());
-        let metrics = Arc::new(Metrics::new());
-        let orders = Orders::new(std::sync::mpsc::sync_channel(1).0);
-        let (games, withheld, shards, states) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (readiness, autopsies) = (Arc::default(), None);
-        let setup =
-            NetSetup { config: setup, games, withheld, shards, states, orders, metrics, clock, readiness, autopsies };
-        let net = Net::new(setup);
+        let net = Net::new(NetSetup::without_shards(Config::on_free_ports()));
         let mut headers = HeaderMap::new();
         headers.insert(ORIGIN, HeaderValue::from_static("https://play.example"));
         headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8080"));
@@ -213,6 +228,14 @@ mod tests {
                 request.headers_mut().append(name, HeaderValue::from_static(value));
             };
             assert!(!request(&twice), "{name} twice");
+        }
+        for (name, value, is_fine) in
+            [("content-length", "0", true), ("content-length", "1", false), ("transfer-encoding", "chunked", false)]
+        {
+            let with_body = |request: &mut Request<()>| {
+                request.headers_mut().insert(name, HeaderValue::from_static(value));
+            };
+            assert_eq!(request(&with_body), is_fine, "{name}: {value}");
         }
         for key in ["", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZ!==", "dGhlIHNhbXBsZSBub25jZSBhbmQgbW9yZQ=="] {
             let other = |request: &mut Request<()>| {

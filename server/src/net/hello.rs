@@ -1,8 +1,11 @@
 //! The first seconds of a WebSocket: its hello is read here, then the socket belongs to the room's shard.
 
 use super::Net;
-use crate::limits::{CLOSE_DRAIN, HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, TCP_USER_TIMEOUT};
-use crate::lobby::{Code, Place};
+use super::evictions::QueuePlace;
+use super::farewell::say_last;
+use super::http_stream::HttpStream;
+use super::room_search::RoomFound;
+use crate::limits::{HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, TCP_USER_TIMEOUT};
 use crate::mailbox::{Command, NewConnection};
 use crate::metrics::Side;
 use crate::websocket::address::{AddressKey, Counted};
@@ -16,14 +19,17 @@ use tickwire::message::control::Hello;
 use tickwire::message::{HELLO, PROTOCOL_VERSION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// The client of a connection, as limits see it.
 pub(super) struct Caller {
     /// The address for limits; `None` when they do not apply.
     pub(super) address: Option<AddressKey>,
-    /// The connection counts as one that is not in a room until its hello is dealt with.
-    pub(super) _pending: Rc<Counted>,
+    /// The connection is pending until its hello is dealt with.
+    pub(super) _pending: QueuePlace,
+    /// Notified when the connection has to make room for another.
+    pub(super) evicted: Rc<Notify>,
 }
 
 /// How a connection ended before it had sent its hello.
@@ -37,18 +43,20 @@ enum NoHello {
 pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
     // Both steps fail when the peer has closed the connection before the answer was written.
     let Ok(upgraded) = upgrade.await else { return };
-    let Ok(parts) = upgraded.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
-    let mut stream = parts.io.into_inner();
+    let Ok(parts) = upgraded.into_inner().into_inner().downcast::<TokioIo<HttpStream>>() else { return };
+    let mut stream = parts.io.into_inner().into_inner();
     let mut reader = FrameReader::starting_with(FrameLimits::CLIENT, &parts.read_buf);
     let mut guest = net.drain.guest();
     let read = tokio::select! {
         biased;
-        code = guest.stopped() => Ok(Err(NoHello::Refused(code))),
-        read = timeout(HELLO_TIMEOUT, read_hello(&net, &mut stream, &mut reader)) => read,
+        code = guest.stopped() => Err(NoHello::Refused(code)),
+        read = read_hello(&net, &mut stream, &mut reader) => read,
+        () = caller.evicted.notified() => Err(NoHello::Refused(CloseCode::Overloaded)),
+        () = sleep(HELLO_TIMEOUT) => Err(NoHello::Refused(CloseCode::Silent)),
     };
-    let refusal = match read.unwrap_or(Err(NoHello::Refused(CloseCode::Silent))) {
+    let refusal = match read {
         Ok(hello) => match admit(&net, &caller, &hello) {
-            Ok((place, counted)) => return hand_over(&net, place, stream, reader, hello, counted),
+            Ok((found, counted)) => return hand_over(&net, found, stream, reader, hello, counted),
             Err(code) => NoHello::Refused(code),
         },
         Err(refusal) => refusal,
@@ -65,18 +73,8 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
             net.setup.metrics.closed(Some(code.number()), Side::Server);
         }
     }
-    // When the peer neither reads nor closes, the socket is dropped all the same.
-    let _ = timeout(CLOSE_DRAIN, say_last(stream, &last)).await;
-}
-
-/// Writes the last frame and discards the input that still arrives: unread input would reset the connection, and the
-/// reset would make the peer lose the code.
-async fn say_last(mut stream: TcpStream, last: &[u8]) -> std::io::Result<()> {
-    stream.write_all(last).await?;
-    stream.shutdown().await?;
-    let mut ignored = [0; 1_024];
-    while stream.read(&mut ignored).await? > 0 {}
-    Ok(())
+    drop(caller);
+    say_last(&net, stream, &last).await;
 }
 
 async fn read_hello(net: &Net, stream: &mut TcpStream, reader: &mut FrameReader) -> Result<Hello, NoHello> {
@@ -108,37 +106,28 @@ fn decode(message: &[u8]) -> Result<Hello, CloseCode> {
     })
 }
 
-/// Finds the room that the hello asks for. A room that does not exist and a room of another game have the same answer.
-fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(Place, Counted), CloseCode> {
+/// Finds the room that the hello asks for, and a place for the connection among those of its address.
+fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(RoomFound, Counted), CloseCode> {
     if hello.protocol != PROTOCOL_VERSION {
         return Err(CloseCode::Version);
     }
-    let found = net.look_up(caller.address, |net| {
-        let directory = net.directory.borrow();
-        let entry = directory.find(Code::parse(&hello.code)?)?;
-        let game = net.setup.games[entry.wanted.game].rules.name;
-        (game == hello.game).then_some(entry.place)
-    });
-    let place = found.map_err(|_| CloseCode::Rate)?.ok_or(CloseCode::NoRoom)?;
-    if net.diverged.borrow().must_wait(place.room, caller.address, net.setup.clock.now_us()) {
-        return Err(CloseCode::Rate);
-    }
-    if net.setup.shards[place.shard].is_full() {
+    let found = net.find_room(caller.address, hello)?;
+    if net.setup.shards[found.place.shard].is_full() {
         return Err(CloseCode::Overloaded);
     }
     let counted = net.seated.borrow_mut().count(caller.address).ok_or(CloseCode::Overloaded)?;
-    Ok((place, counted))
+    Ok((found, counted))
 }
 
-fn hand_over(net: &Net, place: Place, stream: TcpStream, reader: FrameReader, hello: Hello, counted: Counted) {
+fn hand_over(net: &Net, found: RoomFound, stream: TcpStream, reader: FrameReader, hello: Hello, counted: Counted) {
     let mut token = [0; 16];
     getrandom::fill(&mut token).expect("the operating system has random numbers");
     let stream = match stream.into_std().and_then(|stream| tune(&stream).map(|()| stream)) {
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
-    let arrival = Box::new(NewConnection { stream, reader, hello, token, counted });
-    if let Err(error) = net.command(place, Command::Enter { room: place.room, arrival, detours: 0 }) {
+    let arrival = Box::new(NewConnection { stream, reader, hello, token, only_by_token: found.only_by_token, counted });
+    if let Err(error) = net.command(found.place, Command::Enter { room: found.place.room, arrival, detours: 0 }) {
         // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
         tracing::debug!(?error, "a connection could not be handed over");
     }

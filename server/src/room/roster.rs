@@ -72,15 +72,20 @@ impl Roster {
         (0_u8..).zip(&self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
     }
 
-    /// The seat that belongs to a token. The token is replaced by a fresh one. The old token stays valid until
-    /// [`Roster::confirm_token`], so that a lost welcome does not lock a player out.
-    pub(super) fn resume(&mut self, presented: ResumeToken, fresh: ResumeToken) -> Option<Seat> {
-        let found = self.iter().find_map(|(seat, occupant)| match occupant {
+    /// The seat that belongs to a token.
+    pub(super) fn seat_of(&self, presented: ResumeToken) -> Option<Seat> {
+        self.iter().find_map(|(seat, occupant)| match occupant {
             Occupant::Person { token, old_token, .. } if *token == presented || *old_token == Some(presented) => {
                 Some(seat)
             }
             _ => None,
-        })?;
+        })
+    }
+
+    /// The seat that belongs to a token. The token is replaced by a fresh one. The old token stays valid until
+    /// [`Roster::confirm_token`], so that a lost welcome does not lock a player out.
+    pub(super) fn resume(&mut self, presented: ResumeToken, fresh: ResumeToken) -> Option<Seat> {
+        let found = self.seat_of(presented)?;
         if let Occupant::Person { token, old_token, .. } = &mut self.seats[found.index()] {
             (*token, *old_token) = (fresh, Some(presented));
         }

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::net::TcpStream;
 use tickwire::message::close::CloseCode;
+use tickwire::message::control::ResumeToken;
 
 /// The reason why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +102,8 @@ pub(super) struct Connection {
     pub(super) member: MemberId,
     pub(super) stream: TcpStream,
     pub(super) unsent: Unsent,
+    /// The token with which the player can come back to its seat.
+    pub(super) token: ResumeToken,
     pub(super) counted: Counted,
     /// Set when the connection is over; it is taken out after the tick.
     pub(super) end: Option<End>,
@@ -110,9 +113,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(member: MemberId, stream: TcpStream, reader: FrameReader, counted: Counted) -> Self {
+    pub(super) fn new(
+        member: MemberId,
+        stream: TcpStream,
+        reader: FrameReader,
+        token: ResumeToken,
+        counted: Counted,
+    ) -> Self {
         let unsent = Unsent::default();
-        Self { member, stream, unsent, counted, end: None, reader, pong: None }
+        Self { member, stream, unsent, token, counted, end: None, reader, pong: None }
     }
 
     /// Reads from the socket once, and gives the room the messages that have arrived.
@@ -222,7 +231,7 @@ mod tests {
         stream.set_nonblocking(true).unwrap();
         let reader = FrameReader::new(FrameLimits::CLIENT);
         let counted = ConnectionCounts::new(1).count(None).unwrap();
-        let mut connection = Connection::new(MemberId::default(), stream, reader, counted);
+        let mut connection = Connection::new(MemberId::default(), stream, reader, [1; 16], counted);
         let expected = [vec![1; 70], vec![2; 20_000_000], vec![3; 5_000_000]].concat();
         let (metrics, mut tally) = (Metrics::new(), Tally::default());
         let (mut received, mut write_buffer) = (Vec::new(), expected.clone());

@@ -13,6 +13,7 @@ use crate::websocket::frame::{put_close, put_close_answer, put_message};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tickwire::message::close::CloseCode;
+use tickwire::message::control::ResumeToken;
 
 /// A room and its connections.
 pub(crate) struct RoomHandle {
@@ -23,8 +24,9 @@ pub(crate) struct RoomHandle {
     pub(super) failed: bool,
     pub(super) rate_hz: u32,
     pub(super) budget: TickBudget,
-    /// Addresses of clients that were closed because their worlds keep differing, and that are not reported yet.
-    pub(super) diverged: Vec<Option<AddressKey>>,
+    /// Addresses and tokens of clients that were closed because their worlds keep differing, and that are not reported
+    /// yet.
+    pub(super) diverged: Vec<(Option<AddressKey>, ResumeToken)>,
     /// The time since which nobody is in the room; `None` while somebody is.
     pub(super) empty_since_ns: Option<u64>,
     room: Box<dyn DynRoom>,
@@ -107,7 +109,7 @@ impl RoomHandle {
         for connection in self.connections.extract_if(.., |connection| connection.end.is_some()) {
             room.lost(connection.member);
             if connection.end == Some(End::Close(CloseCode::Diverged)) {
-                self.diverged.push(connection.counted.address);
+                self.diverged.push((connection.counted.address, connection.token));
             }
             say_goodbye(connection, context.metrics, context.now_us, closing);
         }
@@ -115,7 +117,10 @@ impl RoomHandle {
 
     /// Lets a connection into the room, or closes it with the code of the reason.
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
-        let NewConnection { stream, reader, hello, token, counted } = arrival;
+        let NewConnection { stream, reader, hello, token, only_by_token, counted } = arrival;
+        if only_by_token && !hello.resume.is_some_and(|token| self.room.has_token(token)) {
+            return refuse(stream, counted, CloseCode::Rate, context, closing);
+        }
         let entered = match self.room.enter(&hello, token) {
             Ok(entered) => entered,
             Err(code) => return refuse(stream, counted, code, context, closing),
@@ -125,7 +130,7 @@ impl RoomHandle {
                 connection.end = Some(End::Close(CloseCode::Superseded));
             }
         }
-        let mut connection = Connection::new(entered.member, stream, reader, counted);
+        let mut connection = Connection::new(entered.member, stream, reader, token, counted);
         put_message(connection.unsent.tail(context.now_us), &entered.welcome);
         match connection.unsent.flush(&connection.stream) {
             Ok(count) => context.tally.bytes_out += count as u64,

@@ -123,7 +123,7 @@ fn arrival() -> (TcpStream, Box<NewConnection>) {
     let hello = Hello::of::<Fragile>("222222", "Ada");
     let counted = ConnectionCounts::new(1).count(None).unwrap();
     let reader = FrameReader::new(FrameLimits::CLIENT);
-    (player, Box::new(NewConnection { stream, reader, hello, token: [1; 16], counted }))
+    (player, Box::new(NewConnection { stream, reader, hello, token: [1; 16], only_by_token: false, counted }))
 }
 
 /// The next message, or the code of a close frame. Messages here are short.

@@ -31,11 +31,10 @@ fn network(address: Ipv6Addr) -> u64 {
     [a, b, c, d].iter().fold(0, |bits, segment| (bits << 16) | u64::from(*segment))
 }
 
-/// Counts of connections, one of all and one per address.
+/// Counts of connections, one per address.
 #[derive(Debug)]
 pub(crate) struct ConnectionCounts {
     per_address_max: u32,
-    all: Arc<AtomicU32>,
     per_address: BTreeMap<AddressKey, Arc<AtomicU32>>,
 }
 
@@ -44,12 +43,12 @@ pub(crate) struct ConnectionCounts {
 pub(crate) struct Counted {
     /// The address of the connection; `None` when it is exempt from limits.
     pub(crate) address: Option<AddressKey>,
-    counts: Vec<Arc<AtomicU32>>,
+    count: Option<Arc<AtomicU32>>,
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        for count in &self.counts {
+        if let Some(count) = &self.count {
             count.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -57,29 +56,18 @@ impl Drop for Counted {
 
 impl ConnectionCounts {
     pub(crate) fn new(per_address_max: u32) -> Self {
-        Self { per_address_max, all: Arc::default(), per_address: BTreeMap::new() }
+        Self { per_address_max, per_address: BTreeMap::new() }
     }
 
-    /// Connections that are counted at the moment.
-    pub(crate) fn all(&self) -> u32 {
-        self.all.load(Ordering::Relaxed)
-    }
-
-    /// Counts a connection; `None` when its address has too many. A connection of an exempt address counts in the sum
-    /// only.
+    /// Counts a connection; `None` when its address has too many. A connection of an exempt address is not counted.
     pub(crate) fn count(&mut self, address: Option<AddressKey>) -> Option<Counted> {
-        let mut counts = vec![Arc::clone(&self.all)];
-        if let Some(key) = address {
-            let count = self.per_address.entry(key).or_default();
-            if count.load(Ordering::Relaxed) >= self.per_address_max {
-                return None;
-            }
-            counts.push(Arc::clone(count));
+        let Some(key) = address else { return Some(Counted { address, count: None }) };
+        let count = self.per_address.entry(key).or_default();
+        if count.load(Ordering::Relaxed) >= self.per_address_max {
+            return None;
         }
-        for count in &counts {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        Some(Counted { address, counts })
+        count.fetch_add(1, Ordering::Relaxed);
+        Some(Counted { address, count: Some(Arc::clone(count)) })
     }
 
     /// Drops addresses without connections.
@@ -110,12 +98,11 @@ mod tests {
         let first = counts.count(key);
         let second = counts.count(key);
         assert!(first.is_some() && second.is_some() && counts.count(key).is_none());
-        let exempt: Vec<_> = (0..5).map(|_| counts.count(None)).collect();
-        assert_eq!(counts.all(), 7);
-        drop((first, exempt));
+        assert!((0..5).all(|_| counts.count(None).is_some()), "an exempt address has no limit");
+        drop(first);
         assert!(counts.count(key).is_some());
         drop(second);
         counts.forget_absent();
-        assert_eq!((counts.all(), counts.per_address.len()), (0, 0));
+        assert_eq!(counts.per_address.len(), 0);
     }
 }

@@ -1,0 +1,238 @@
+//! Queues of connections that are not in a room: when a queue is full, the connection that has been in it for longest
+//! makes room.
+//!
+//! A limit that refuses the newest connection lets idle ones keep everybody out. Here a peer that does what it came for
+//! stays for a round trip or two, and a peer that does nothing is the first to go.
+
+use super::Net;
+use crate::limits::{
+    DESCRIPTORS_PER_QUEUED, LEAVING_CONNECTIONS_MAX, PAGE_CONNECTIONS_MAX, PAGE_CONNECTIONS_PER_ADDRESS_MAX,
+    PENDING_CONNECTIONS_MAX, PENDING_CONNECTIONS_PER_ADDRESS_MAX,
+};
+use crate::metrics::Crowded;
+use crate::websocket::address::AddressKey;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use tokio::sync::Notify;
+
+/// The phase of a connection that is not in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Its first request is not complete yet, or it is upgraded and its hello has not come yet.
+    Pending,
+    /// It has made a request.
+    Page,
+    /// It was sent its last bytes.
+    Leaving,
+}
+
+/// The connections in one phase.
+#[derive(Debug)]
+struct EvictionQueue {
+    all_max: usize,
+    per_address_max: usize,
+    next: u64,
+    /// The connections in the order in which they came.
+    queued: BTreeMap<u64, Entry>,
+    of_address: BTreeMap<AddressKey, BTreeSet<u64>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    address: Option<AddressKey>,
+    evicted: Rc<Notify>,
+}
+
+impl EvictionQueue {
+    const fn new(all_max: usize, per_address_max: usize) -> Self {
+        Self { all_max, per_address_max, next: 0, queued: BTreeMap::new(), of_address: BTreeMap::new() }
+    }
+
+    /// Takes in a connection and gives its number. When there are too many, of its address or in all, the oldest one of
+    /// them is notified and counts no more. An exempt address is `None` and counts in the sum only.
+    fn push(&mut self, address: Option<AddressKey>, evicted: &Rc<Notify>) -> (u64, Option<Crowding>) {
+        let of_address = address.and_then(|key| self.of_address.get(&key));
+        let crowded = match of_address {
+            Some(numbers) if numbers.len() >= self.per_address_max => {
+                numbers.first().map(|number| (*number, Crowding::Address))
+            }
+            _ if self.queued.len() >= self.all_max => self.oldest().map(|number| (number, Crowding::All)),
+            _ => None,
+        };
+        crowded.inspect(|(number, _)| self.evict(*number));
+        let number = self.next;
+        self.next += 1;
+        self.queued.insert(number, Entry { address, evicted: Rc::clone(evicted) });
+        if let Some(key) = address {
+            self.of_address.entry(key).or_default().insert(number);
+        }
+        (number, crowded.map(|(_, crowding)| crowding))
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        self.queued.first_key_value().map(|(number, _)| *number)
+    }
+
+    fn evict(&mut self, number: u64) {
+        if let Some(entry) = self.remove(number) {
+            entry.evicted.notify_one();
+        }
+    }
+
+    /// Takes out a connection, unless it was evicted already.
+    fn remove(&mut self, number: u64) -> Option<Entry> {
+        let entry = self.queued.remove(&number)?;
+        if let Some(key) = entry.address
+            && let Some(numbers) = self.of_address.get_mut(&key)
+        {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.of_address.remove(&key);
+            }
+        }
+        Some(entry)
+    }
+}
+
+/// The limit that was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Crowding {
+    Address,
+    All,
+}
+
+/// The queues of all phases.
+#[derive(Debug)]
+pub(super) struct Evictions {
+    pending: EvictionQueue,
+    pages: EvictionQueue,
+    leaving: EvictionQueue,
+}
+
+impl Evictions {
+    /// Queues for a process that may have this many file descriptors (`None` for any number): each queue has a share of
+    /// them, and most are left to players.
+    pub(super) fn new(descriptors: Option<u64>) -> Self {
+        let share = descriptors.map_or(usize::MAX, |descriptors| {
+            usize::try_from(descriptors / DESCRIPTORS_PER_QUEUED).unwrap_or(usize::MAX).max(1)
+        });
+        let queue = |all_max: usize, per_address_max| EvictionQueue::new(all_max.min(share), per_address_max);
+        Self {
+            pending: queue(PENDING_CONNECTIONS_MAX, PENDING_CONNECTIONS_PER_ADDRESS_MAX),
+            pages: queue(PAGE_CONNECTIONS_MAX, PAGE_CONNECTIONS_PER_ADDRESS_MAX),
+            leaving: queue(LEAVING_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX),
+        }
+    }
+
+    const fn of(&mut self, phase: Phase) -> &mut EvictionQueue {
+        match phase {
+            Phase::Pending => &mut self.pending,
+            Phase::Page => &mut self.pages,
+            Phase::Leaving => &mut self.leaving,
+        }
+    }
+}
+
+/// The place of a connection in its queue, which it leaves when this is dropped.
+pub(super) struct QueuePlace {
+    net: Rc<Net>,
+    phase: Phase,
+    number: u64,
+}
+
+impl Drop for QueuePlace {
+    fn drop(&mut self) {
+        self.net.evictions.borrow_mut().of(self.phase).remove(self.number);
+    }
+}
+
+impl Net {
+    /// Gives a connection a place in the queue of its phase; `evicted` is notified when the connection has to make room
+    /// for another.
+    pub(super) fn queue(
+        self: &Rc<Self>,
+        phase: Phase,
+        address: Option<AddressKey>,
+        evicted: &Rc<Notify>,
+    ) -> QueuePlace {
+        let (number, crowding) = self.evictions.borrow_mut().of(phase).push(address, evicted);
+        let crowded = match (phase, crowding) {
+            (_, None) | (Phase::Leaving, _) => None,
+            (Phase::Pending, Some(Crowding::Address)) => Some(Crowded::PendingOfAddress),
+            (Phase::Pending, Some(Crowding::All)) => Some(Crowded::Pending),
+            (Phase::Page, Some(Crowding::Address)) => Some(Crowded::PagesOfAddress),
+            (Phase::Page, Some(Crowding::All)) => Some(Crowded::Pages),
+        };
+        crowded.inspect(|reason| self.setup.metrics.refused(*reason));
+        QueuePlace { net: Rc::clone(self), phase, number }
+    }
+
+    /// Closes the connection that can be missed most, because the process has no file descriptor left.
+    pub(super) fn free_descriptor(&self) {
+        let mut evictions = self.evictions.borrow_mut();
+        for phase in [Phase::Leaving, Phase::Page, Phase::Pending] {
+            let queue = evictions.of(phase);
+            if let Some(oldest) = queue.oldest() {
+                self.setup.metrics.refused(Crowded::Descriptors);
+                return queue.evict(oldest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    fn address(last: u8) -> Option<AddressKey> {
+        Some(AddressKey::of(IpAddr::V4(Ipv4Addr::new(203, 0, 113, last))))
+    }
+
+    /// Whether a connection was told to make room.
+    fn is_evicted(notice: &Notify) -> bool {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        std::pin::pin!(notice.notified()).poll(&mut context).is_ready()
+    }
+
+    #[test]
+    fn the_oldest_connection_of_a_full_address_makes_room_and_no_other() {
+        let mut queue = EvictionQueue::new(10, 2);
+        let notices: Vec<Rc<Notify>> = (0..5).map(|_| Rc::default()).collect();
+        assert_eq!(queue.push(address(1), &notices[0]), (0, None));
+        assert_eq!(queue.push(address(2), &notices[1]), (1, None));
+        assert_eq!(queue.push(address(2), &notices[2]), (2, None));
+        assert_eq!(queue.push(address(2), &notices[3]), (3, Some(Crowding::Address)));
+        assert!(queue.remove(2).is_some());
+        assert_eq!(queue.push(address(2), &notices[4]), (4, None), "a connection that leaves makes room as well");
+        let evicted: Vec<bool> = notices.iter().map(|notice| is_evicted(notice)).collect();
+        assert_eq!(evicted, [false, true, false, false, false]);
+        assert!(queue.remove(1).is_none(), "it counts no more");
+    }
+
+    #[test]
+    fn the_oldest_of_all_makes_room_and_exempt_addresses_count_in_the_sum() {
+        let mut queue = EvictionQueue::new(3, 2);
+        let notices: Vec<Rc<Notify>> = (0..5).map(|_| Rc::default()).collect();
+        for (notice, from) in notices.iter().zip([None, None, None, address(1), None]) {
+            queue.push(from, notice);
+        }
+        let evicted: Vec<bool> = notices.iter().map(|notice| is_evicted(notice)).collect();
+        assert_eq!(evicted, [true, true, false, false, false]);
+        assert_eq!(queue.queued.len(), 3);
+        (2..5).for_each(|number| drop(queue.remove(number)));
+        assert!(queue.queued.is_empty() && queue.of_address.is_empty());
+    }
+
+    #[test]
+    fn a_process_with_few_descriptors_leaves_most_of_them_to_players() {
+        let sizes = |descriptors| {
+            let Evictions { pending, pages, leaving } = Evictions::new(descriptors);
+            [pending, pages, leaving].map(|queue| queue.all_max)
+        };
+        assert_eq!(sizes(None), [PENDING_CONNECTIONS_MAX, PAGE_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX]);
+        assert_eq!(sizes(Some(65_536)), sizes(None));
+        assert_eq!(sizes(Some(1_024)), [256 / 2; 3]);
+        assert_eq!(sizes(Some(3)), [1; 3]);
+    }
+}

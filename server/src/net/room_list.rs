@@ -1,0 +1,104 @@
+//! `GET /api/rooms`: the public rooms in which somebody plays, page by page.
+
+use super::Net;
+use super::answer::{Answer, Refusal, json};
+use super::api::{offered, view};
+use crate::limits::{ROOMS_LISTED_MAX, ROOMS_MAX};
+use crate::lobby::RoomEntry;
+use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue, LINK};
+use std::cmp::Reverse;
+
+/// The header with the number of rooms on all pages together.
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// Pages that the rooms of a server can fill.
+const PAGES_MAX: usize = ROOMS_MAX.div_ceil(ROOMS_LISTED_MAX);
+
+/// The rooms that a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Selection<'a> {
+    game: Option<&'a str>,
+    /// Counted from 1.
+    page: usize,
+}
+
+/// Lists rooms with people, the fullest and then the newest first. An empty room is of no use to a stranger: nobody is
+/// in it, and it may never have been entered.
+pub(super) fn list(net: &Net, query: Option<&str>) -> Result<Answer, Refusal> {
+    let selection = Selection::parse(query.unwrap_or_default()).ok_or_else(bad_query)?;
+    let game = selection.game.map(|name| offered(net, name).map(|(index, _)| index)).transpose()?;
+    let directory = net.directory.borrow();
+    let is_wanted = |entry: &&RoomEntry| entry.players > 0 && game.is_none_or(|game| entry.wanted.game == game);
+    let mut rooms: Vec<&RoomEntry> = directory.public().filter(is_wanted).collect();
+    rooms.sort_unstable_by_key(|entry| Reverse((entry.players, entry.place.room)));
+    let before = (selection.page - 1) * ROOMS_LISTED_MAX;
+    let page: Vec<_> = rooms.iter().skip(before).take(ROOMS_LISTED_MAX).map(|entry| view(net, entry)).collect();
+    let mut answer = json(StatusCode::OK, &page);
+    answer.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(rooms.len()));
+    if rooms.len() > before + ROOMS_LISTED_MAX
+        && let Ok(next) = HeaderValue::try_from(selection.next_link())
+    {
+        answer.headers_mut().insert(LINK, next);
+    }
+    Ok(answer)
+}
+
+impl<'a> Selection<'a> {
+    /// The selection of a query such as `game=paddles&page=2`; `None` when it has anything else in it.
+    fn parse(query: &'a str) -> Option<Self> {
+        let (mut game, mut page) = (None, None);
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=')?;
+            let place = match name {
+                "game" => &mut game,
+                "page" => &mut page,
+                _ => return None,
+            };
+            if place.replace(value).is_some() {
+                return None;
+            }
+        }
+        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let page = page.map_or(Some(1), |page| Some(page).filter(is_number)?.parse().ok())?;
+        (1..=PAGES_MAX).contains(&page).then_some(Self { game, page })
+    }
+
+    /// The link to the page after this one, by RFC 8288.
+    fn next_link(&self) -> String {
+        let game = self.game.map_or_else(String::new, |game| format!("game={game}&"));
+        format!("</api/rooms?{game}page={}>; rel=\"next\"", self.page + 1)
+    }
+}
+
+fn bad_query() -> Refusal {
+    let error = format!("the query is not a game and a page from 1 to {PAGES_MAX}");
+    Refusal::new(StatusCode::BAD_REQUEST, error, "ask for /api/rooms, or add ?game=NAME, ?page=2 or both")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_a_game_and_a_page_and_nothing_else() {
+        let parse = |query| Selection::parse(query).map(|selection| (selection.game, selection.page));
+        assert_eq!(parse(""), Some((None, 1)));
+        assert_eq!(parse("game=paddles"), Some((Some("paddles"), 1)));
+        assert_eq!(parse("page=2&game=arena"), Some((Some("arena"), 2)));
+        assert_eq!(parse("page=41"), Some((None, 41)));
+        for query in ["page=0", "page=42", "page=", "page=-1", "page=+1", "page=1.5", "page=99999999999999999999999"] {
+            assert_eq!(parse(query), None, "{query}");
+        }
+        for query in ["page=1&page=2", "game=a&game=a", "sort=name", "game", "page"] {
+            assert_eq!(parse(query), None, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_next_page_has_the_same_filter() {
+        let link = |query| Selection::parse(query).map(|selection| selection.next_link());
+        assert_eq!(link("").as_deref(), Some("</api/rooms?page=2>; rel=\"next\""));
+        assert_eq!(link("game=arena&page=2").as_deref(), Some("</api/rooms?game=arena&page=3>; rel=\"next\""));
+    }
+}
