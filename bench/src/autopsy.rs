@@ -33,9 +33,6 @@ pub fn explain<G: Game>(autopsy: &Autopsy) -> Result<String> {
     for difference in &autopsy.differences {
         writeln!(out, "  {:40} {:>28} {:>28}", difference.path, difference.server, difference.client)?;
     }
-    if let Some(note) = &autopsy.note {
-        writeln!(out, "  {note}")?;
-    }
     if autopsy.more {
         writeln!(out, "  … and more")?;
     }

@@ -309,6 +309,9 @@ fn add(sum: &mut Counters, more: &Counters) {
     sum.snapshots += more.snapshots;
     sum.keyframes += more.keyframes;
     sum.encodings += more.encodings;
+    sum.unpacked_worlds += more.unpacked_worlds;
+    sum.clamped_views += more.clamped_views;
+    sum.disputes_claimed += more.disputes_claimed;
     sum.hashes_compared += more.hashes_compared;
     sum.hash_mismatches += more.hash_mismatches;
     sum.desyncs += more.desyncs;

@@ -1,6 +1,6 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
-use crate::room::{Autopsy, Counters, Entered, GameSchemas, MemberId, Room, SnapshotPoll, Summary};
+use crate::room::{Autopsy, Counters, Entered, GameSchemas, MemberId, Origin, Room, SnapshotPoll, Summary};
 use serde_json::Value;
 use std::fmt;
 use std::panic::catch_unwind;
@@ -15,7 +15,7 @@ use tickwire::{Game, OptionsError, Rules};
 /// A room can move to another thread, with everything in it: to the slow lane and back.
 pub(crate) trait DynRoom: Send {
     fn has_token(&self, token: ResumeToken) -> bool;
-    fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode>;
+    fn enter_from(&mut self, hello: &Hello, token: ResumeToken, origin: Origin) -> Result<Entered, CloseCode>;
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode>;
     fn lost(&mut self, member: MemberId);
     fn tick(&mut self);
@@ -32,8 +32,8 @@ impl<G: Game> DynRoom for Room<G> {
         Self::has_token(self, token)
     }
 
-    fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
-        Self::enter(self, hello, token)
+    fn enter_from(&mut self, hello: &Hello, token: ResumeToken, origin: Origin) -> Result<Entered, CloseCode> {
+        Self::enter_from(self, hello, token, origin)
     }
 
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {

@@ -245,8 +245,57 @@ pub const AUTOPSIES_MAX: usize = 1_000;
 /// an autopsy of the same second, room and tick.
 pub const AUTOPSY_NAMES_MAX: usize = 16;
 
-/// Keyframes that a member may ask for per second.
+/// Autopsies that one room writes; later ones are dropped. One bad build differs again and again.
+pub const AUTOPSIES_PER_ROOM_MAX: usize = 4;
+
+/// Autopsies of clients of one address that a server writes per hour; later ones are dropped, so that one address does not
+/// use up [`AUTOPSIES_MAX`] before the next real difference.
+pub const AUTOPSIES_PER_HOUR: u32 = 16;
+
+/// Keyframes that a member is granted per second.
 pub const KEYFRAMES_PER_SECOND: u32 = 2;
+
+/// Bytes of keyframes that a member can have saved up: its deltas before pay for no more than these. The bound is a few
+/// keyframes of the largest demo game.
+pub const KEYFRAME_SAVINGS_BYTES_MAX: i64 = 262_144;
+
+/// Seconds for which a keyframe may be on its way to a member; a member that asks for another one before is not heard. The
+/// time covers the slowest links.
+pub const KEYFRAME_PATIENCE_SECONDS: u32 = 2;
+
+/// Snapshots over which the lags of a player's acknowledgements are remembered at the least: more than a client remembers
+/// the lateness of snapshots for.
+pub const VIEW_LAGS_MESSAGES: u32 = 2_400;
+
+/// Milliseconds by which a player's view may be older than the snapshots that the player has acknowledged, besides the
+/// lateness of messages: the time to the next picture, and the least delay of the interpolation buffer.
+pub const VIEW_SLACK_MS: u32 = 100;
+
+/// Ticks that a room plays again per tick of its own, to find the first one at which a client differs. An honest dispute
+/// reaches back for half a second, so it is found within a fraction of a second.
+pub const REPLAYED_TICKS_PER_TICK_MAX: u32 = 4;
+
+/// Disputes of a room that wait for a row dump at the same time; further ones wait in line. Each holds a world.
+pub const OPEN_DISPUTES_MAX: usize = 8;
+
+/// Seconds within which a member has to answer row hashes with a row dump; then it gets a keyframe instead.
+pub const DISPUTE_ANSWER_SECONDS_MAX: u32 = 5;
+
+/// Seconds for which the disputes of one origin are counted together, over all of its connections to a room.
+pub const CLAIMS_SECONDS: u32 = 300;
+
+/// Disputes of one origin, within [`CLAIMS_SECONDS`], in which a room looks for the difference; in further ones it sends a
+/// keyframe at once. Several friends behind one router are one origin.
+pub const ORIGIN_DISPUTES_EXAMINED_MAX: u32 = 8;
+
+/// Disputes of one origin within [`CLAIMS_SECONDS`]; with one more the member is closed (4011).
+pub const ORIGIN_DISPUTES_MAX: u32 = 24;
+
+/// Disputes per minute in which a room looks for the difference; in further ones it sends a keyframe at once.
+pub const ROOM_DISPUTES_EXAMINED_MAX: u32 = 16;
+
+/// Origins whose disputes a room remembers; the disputes of others get keyframes meanwhile.
+pub const DISPUTE_ORIGINS_MAX: usize = 128;
 
 /// Acknowledged hashes in a row that may differ before a client that does not dispute them itself starts over from a
 /// keyframe.
@@ -353,6 +402,12 @@ const _: () =
 const _: () = assert!(DIVERGED_WAIT_MAX.as_secs() < DIVERGED_MEMORY.as_secs(), "a wait ends before it is forgotten");
 const _: () =
     assert!(DRAIN_GRACE.as_millis() < DRAIN_MAX.as_millis(), "a connection is closed before the wait is over");
+const _: () = assert!(
+    ORIGIN_DISPUTES_EXAMINED_MAX >= 4 && ORIGIN_DISPUTES_MAX > ORIGIN_DISPUTES_EXAMINED_MAX,
+    "four friends behind one router each get their first difference examined"
+);
+const _: () =
+    assert!(DISPUTE_ANSWER_SECONDS_MAX < SILENCE_SECONDS_MAX, "a silent member's dispute ends before it does");
 const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a late room works off its debt in steps");
 const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn alone moves no room to the slow lane");
 const _: () = assert!(SLOW_LANE_SECONDS_MIN <= SLOW_LANE_SECONDS_MAX, "a stay is doubled up to the longest one");

@@ -3,7 +3,7 @@
 use crate::games::MadeRoom;
 use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
-use crate::room::{Autopsy, Summary};
+use crate::room::{Autopsy, Origin, Summary};
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
 use std::fmt;
@@ -50,6 +50,11 @@ pub(crate) struct NewConnection {
     /// Whether the connection is let in only with a token of a seat (4006 otherwise).
     pub(crate) only_by_token: bool,
     pub(crate) counted: Counted,
+}
+
+/// What rooms and the lobby know of an address. An address that is exempt from limits (`None`) is exempt there too.
+pub(crate) fn origin_of(address: Option<AddressKey>) -> Origin {
+    address.map_or(Origin::EXEMPT, |key| Origin::of(key.number()))
 }
 
 /// The reason for which a shard did not receive a command.

@@ -27,8 +27,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
 use crate::limits::{
-    ACCEPT_PAUSE, FAILED_LOOKUPS_PER_MINUTE, JOINS_BURST, JOINS_PER_MINUTE, MATCHES_PER_MINUTE, ROOMS_PER_HOUR,
-    SEATED_CONNECTIONS_PER_ADDRESS_MAX,
+    ACCEPT_PAUSE, AUTOPSIES_PER_HOUR, FAILED_LOOKUPS_PER_MINUTE, JOINS_BURST, JOINS_PER_MINUTE, MATCHES_PER_MINUTE,
+    ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX,
 };
 use crate::lobby::{Directory, Place, RoomId};
 use crate::mailbox::{Command, Report, ShardLink, Undelivered};
@@ -119,6 +119,7 @@ struct Net {
     guess_quota: RefCell<AddressQuota>,
     /// Hellos for a room from one address.
     join_quota: RefCell<KeyedQuota<(RoomId, AddressKey)>>,
+    autopsy_quota: RefCell<AddressQuota>,
     /// Warnings about origins that were refused.
     origin_warnings: Cell<Usage>,
     /// Whether a host that was refused is already in the log.
@@ -180,8 +181,11 @@ async fn hear_shards(net: Rc<Net>, mut reports: Receiver<Report>) {
                 continue;
             }
             Report::Differed { room, autopsy } => {
-                // An autopsy is written on a thread of its own; nothing waits for it.
-                drop(net.autopsies.keep(room, autopsy));
+                let address = autopsy.origin.number().map(AddressKey::from_number);
+                if net.autopsy_quota.borrow_mut().take(address, now_us).is_ok() {
+                    // An autopsy is written on a thread of its own; nothing waits for it.
+                    drop(net.autopsies.keep(room, autopsy));
+                }
                 continue;
             }
         }
@@ -201,7 +205,7 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         let now_us = net.setup.clock.now_us();
         net.directory.borrow_mut().wake_codes(now_us);
         net.seated.borrow_mut().forget_absent();
-        for quota in [&net.room_quota, &net.match_quota, &net.lookup_quota, &net.guess_quota] {
+        for quota in [&net.room_quota, &net.match_quota, &net.lookup_quota, &net.guess_quota, &net.autopsy_quota] {
             quota.borrow_mut().forget_untouched(now_us);
         }
         net.join_quota.borrow_mut().forget_untouched(now_us);
@@ -219,6 +223,7 @@ impl Net {
             seated: RefCell::new(ConnectionCounts::new(SEATED_CONNECTIONS_PER_ADDRESS_MAX)),
             room_quota: quota(Quota::per_hour(ROOMS_PER_HOUR)),
             match_quota: quota(Quota::per_minute(MATCHES_PER_MINUTE)),
+            autopsy_quota: quota(Quota::per_hour(AUTOPSIES_PER_HOUR)),
             lookup_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
             guess_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
             join_quota: RefCell::new(KeyedQuota::new(JOINS)),

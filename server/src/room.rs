@@ -10,16 +10,21 @@
 //! value.
 
 mod autopsy;
+mod claims;
 mod disputes;
 mod in_flight;
+mod keyframes;
 mod lockstep;
 mod members;
+mod old_worlds;
 mod origin;
 mod outgoing;
 mod replication;
 mod roster;
 mod schemas;
+mod search;
 mod tick_limits;
+mod view_bound;
 
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use members::MemberId;
@@ -37,8 +42,8 @@ use roster::{Occupant, Roster};
 use slotmap::SlotMap;
 use std::sync::Arc;
 use tick_limits::TickLimits;
-use tickwire::input::Action;
 use tickwire::input::buffer::{InputArrival, InputBuffer};
+use tickwire::input::{Ack, Action};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome, clean_chat};
@@ -48,6 +53,7 @@ use tickwire::state::Schema;
 use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Leave, Rng, Seat, Tick};
+use view_bound::ViewBound;
 
 /// A hello that was accepted.
 #[derive(Debug)]
@@ -105,11 +111,17 @@ pub struct Counters {
     pub keyframes: u64,
     /// Encodings of the room's sections; fewer than snapshots where members share them.
     pub encodings: u64,
+    /// Worlds of older baselines that had to be unpacked.
+    pub unpacked_worlds: u64,
+    /// Inputs whose claimed view was older than the member's acknowledgements allow, and was shortened.
+    pub clamped_views: u64,
     /// Acknowledged hashes that were compared.
     pub hashes_compared: u64,
     /// Hashes among them that differed.
     pub hash_mismatches: u64,
-    /// Times that a member's world turned out to differ and the member disputed the difference.
+    /// Disputes that members have sent: claims that their worlds differ.
+    pub disputes_claimed: u64,
+    /// Differences among them that were confirmed: the member has named rows that are not the room's.
     pub desyncs: u64,
     /// Desyncs among them that were settled by correcting single leaves.
     pub desyncs_healed: u64,
@@ -127,9 +139,11 @@ pub struct Room<G: Game> {
     schemas: GameSchemas<G>,
     roster: Roster,
     buffers: Vec<InputBuffer<G::Input>>,
+    /// For each seat, how old a view its player may claim.
+    view_bounds: Vec<ViewBound>,
     members: SlotMap<MemberId, Member>,
     outgoing: Outgoing<G>,
-    disputes: Disputes,
+    disputes: Disputes<G>,
     /// For each seat, whether the last tick was made without an input of its player.
     starved: [bool; SEATS_MAX as usize],
     record: TickRecord<G>,
@@ -155,6 +169,7 @@ impl<G: Game> Room<G> {
             schemas: schemas.clone(),
             roster: Roster::new(&G::RULES, fill_with_bots),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
+            view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
             outgoing: Outgoing::new(schemas, &mut simulation, seed as u32),
             disputes: Disputes::default(),
@@ -178,6 +193,14 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// The close code with the reason for the refusal.
     pub fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
+        self.enter_from(hello, token, Origin::EXEMPT)
+    }
+
+    /// The same as [`Room::enter`], for a connection from `origin`, to which limits apply.
+    ///
+    /// # Errors
+    /// The close code with the reason for the refusal.
+    pub fn enter_from(&mut self, hello: &Hello, token: ResumeToken, origin: Origin) -> Result<Entered, CloseCode> {
         if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.schemas.fingerprint {
             return Err(CloseCode::Version);
         }
@@ -193,7 +216,7 @@ impl<G: Game> Room<G> {
             None => Some(self.roster.take_seat(&hello.name, token).ok_or(CloseCode::Full)?),
             resumed => resumed,
         };
-        let mut state = Member::new(seat, self.tick, &self.limits);
+        let mut state = Member::new(seat, origin, self.tick, &self.limits);
         // A lockstep client that reconnects still has the world of its last tick. It receives the tick inputs since
         // then instead of a keyframe.
         if let Some(known) = hello.known.filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
@@ -205,8 +228,12 @@ impl<G: Game> Room<G> {
             self.members.remove(old);
             self.drop_dispute(old);
         }
+        if let Some(seat) = seat {
+            self.view_bounds[seat.index()].reconnect();
+        }
         if let Some(seat) = seat.filter(|_| resumed.is_none()) {
             self.buffers[seat.index()] = InputBuffer::default();
+            self.view_bounds[seat.index()] = ViewBound::default();
         }
         let players = self.roster.players();
         if let Some(seat) = seat {
@@ -254,41 +281,48 @@ impl<G: Game> Room<G> {
     fn receive_input(&mut self, id: MemberId, message: &[u8]) -> Result<(), CloseCode> {
         let frame = self.schemas.inputs.decode(message).map_err(|_| CloseCode::Malformed)?;
         let next = self.tick.next();
-        let is_asked = self.is_asked(id);
         let member = &mut self.members[id];
         let last = frame.tick + (frame.count as u32 - 1);
         member.newest = member.newest.max(Some(last));
         if let Some(seat) = member.seat {
+            let bound = &mut self.view_bounds[seat.index()];
+            if let Some(ack) = frame.ack.filter(|ack| ack.tick <= self.tick) {
+                bound.observe(ack.tick, self.tick, &self.limits);
+            }
             for (tick, Action { input, age }) in frame.iter() {
-                let action = Action { input, age: age.at_most(G::RULES.past_ticks_max()) };
+                let age = age.at_most(G::RULES.past_ticks_max());
+                let action = Action { input, age: age.at_most(bound.ticks_max(tick, &self.limits)) };
                 match self.buffers[seat.index()].insert(tick, action, next, &self.schemas.inputs) {
-                    InputArrival::Accepted => {}
+                    InputArrival::Accepted => self.counters.clamped_views += u64::from(action.age != age),
                     InputArrival::Late => self.counters.late_inputs += 1,
                     InputArrival::Early => self.counters.early_inputs += 1,
                     InputArrival::Duplicate => self.counters.duplicate_inputs += 1,
                 }
             }
         }
-        let mut differs = false;
-        if let Some(ack) = frame.ack {
-            member.acknowledge(ack.tick, self.tick)?;
-            // Several acknowledgements may stand for the same hash, because lockstep hashes only some ticks. Each hash
-            // is compared once.
-            let compared = self.outgoing.hash_at(ack.tick).filter(|(tick, _)| *tick > member.compared);
-            if let Some((tick, hash)) = compared {
-                member.compared = tick;
-                self.counters.hashes_compared += 1;
-                self.counters.hash_mismatches += u64::from(hash != ack.hash);
-                member.differing = if hash == ack.hash { 0 } else { member.differing + 1 };
-                // A client that notices the difference sends a dispute, and the room then corrects the difference. The
-                // room acts by itself only for a client that sends no dispute, and not while it waits for a row dump.
-                differs = member.differing > UNDISPUTED_MAX && !is_asked;
-            }
-        }
+        let differs = frame.ack.map_or(Ok(false), |ack| self.receive_ack(id, ack))?;
         if frame.wants_keyframe || differs {
-            member.ask_for_keyframe(self.tick, &self.limits, differs)?;
+            self.members[id].ask_for_keyframe(self.tick, &self.limits, differs)?;
         }
         Ok(())
+    }
+
+    /// Receives an acknowledgement. Says whether the room has to act by itself, because the member's world differs and
+    /// the member does not dispute it.
+    fn receive_ack(&mut self, id: MemberId, ack: Ack) -> Result<bool, CloseCode> {
+        let member = &mut self.members[id];
+        member.acknowledge(ack.tick, self.tick)?;
+        // Several acknowledgements may stand for the same hash, because lockstep hashes only some ticks. Each hash is
+        // compared once.
+        let compared = self.outgoing.hash_at(ack.tick).filter(|(tick, _)| *tick > member.compared);
+        let Some((tick, hash)) = compared else { return Ok(false) };
+        member.compared = tick;
+        self.counters.hashes_compared += 1;
+        self.counters.hash_mismatches += u64::from(hash != ack.hash);
+        member.differing = if hash == ack.hash { 0 } else { member.differing + 1 };
+        // A client that notices the difference sends a dispute, and the room then corrects the difference. The room acts
+        // by itself only for a client that sends no dispute, and not while it is at work on one.
+        Ok(member.differing > UNDISPUTED_MAX && !self.disputes.concerns(id))
     }
 
     fn receive_chat(&mut self, member: MemberId, text: &str) -> Result<(), CloseCode> {
@@ -348,6 +382,7 @@ impl<G: Game> Room<G> {
         self.simulation.step(&self.record.actions, &mut self.record.events);
         self.record.hash = self.tick.0.is_multiple_of(G::RULES.tick_rate_hz).then(|| self.simulation.hash());
         self.outgoing.push(&mut self.simulation, &self.record, &mut self.counters);
+        self.work_on_disputes();
         &self.record
     }
 
@@ -399,6 +434,7 @@ impl<G: Game> Room<G> {
         if !self.tick.0.is_multiple_of(G::RULES.message_ticks()) {
             return SnapshotPoll::Wait;
         }
+        state.start_over_if_due(self.tick, &self.limits);
         if state.is_behind(&self.limits) {
             self.counters.superseded_snapshots += 1;
             return SnapshotPoll::Wait;

@@ -63,7 +63,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("threads", &["limits"]),
     ("config", &["limits", "memory"]),
     ("room", &["limits"]),
-    ("websocket", &["limits", "room"]),
+    ("websocket", &["limits"]),
     ("games", &["room"]),
     ("lobby", &["limits", "room"]),
     ("metrics", &["room"]),

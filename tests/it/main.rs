@@ -26,6 +26,8 @@ mod gallery;
 #[cfg(test)]
 mod guess;
 #[cfg(test)]
+mod keyframes;
+#[cfg(test)]
 mod lockstep;
 #[cfg(test)]
 mod memory;
@@ -65,6 +67,8 @@ mod socket;
 mod stopping;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod views;
 #[cfg(test)]
 mod wire;
 #[cfg(test)]

@@ -10,8 +10,9 @@ use crate::limits::{
     AVOIDED_ROOMS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX, ROOM_RETRY_SECONDS,
 };
 use crate::lobby::{Code, RoomEntry, Wanted};
+use crate::mailbox::origin_of;
 use crate::maker::NotMade;
-use crate::websocket::address::{AddressKey, origin};
+use crate::websocket::address::AddressKey;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{EXPECT, HeaderMap};
@@ -106,7 +107,7 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
     }
     let wanted = Wanted { game: index, seats: game.rules.matched, public: true, quick_match: true };
     let code = open(net, game, wanted, Value::Null).await?;
-    net.directory.borrow_mut().reserve(code, origin(address), net.setup.clock.now_us());
+    net.directory.borrow_mut().reserve(code, origin_of(address), net.setup.clock.now_us());
     Ok(shown(net, code, StatusCode::OK))
 }
 
@@ -116,7 +117,7 @@ fn existing_match(net: &Net, game: usize, avoid: &[Code], address: Option<Addres
     let waits = net.diverged.borrow();
     // A room that the caller may not come back to yet would refuse it, and keep a seat for nobody.
     let avoids = |entry: &RoomEntry| avoid.contains(&entry.code) || waits.must_wait(entry.place.room, address, now_us);
-    net.directory.borrow_mut().join_match(game, origin(address), avoids, now_us).map(|entry| entry.code)
+    net.directory.borrow_mut().join_match(game, origin_of(address), avoids, now_us).map(|entry| entry.code)
 }
 
 /// The answer that shows a room.

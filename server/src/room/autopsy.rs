@@ -6,6 +6,7 @@
 //! cannot verify.
 
 use super::GameSchemas;
+use super::origin::Origin;
 use crate::limits::{AUTOPSY_DIFFERENCES_MAX, AUTOPSY_INPUTS_MAX, AUTOPSY_REPLAY_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -17,7 +18,7 @@ use tickwire::world::diff::{Difference, Reading};
 use tickwire::{Game, Seat, Tick};
 
 /// The version of the layout of [`Autopsy`]: it changes with the layout.
-pub const AUTOPSY_FORMAT: u32 = 1;
+pub const AUTOPSY_FORMAT: u32 = 2;
 
 /// The build of one of the two sides, server or client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,13 +78,14 @@ pub struct Autopsy {
     pub differences: Vec<FieldDifference>,
     /// Whether more fields differ than are listed.
     pub more: bool,
-    /// The reason why no field is named; `None` when at least one is.
-    pub note: Option<String>,
     /// The inputs of all players in the first tick that differs and in the ticks before it.
     pub inputs: Vec<TickInput>,
     /// The full state before the first tick that differs and the tick inputs of that tick, as a lockstep message in
     /// hexadecimal. `None` when they are too large, and in snapshot mode, in which clients do not make ticks.
     pub replay: Option<String>,
+    /// The origin of the client, by which autopsies are limited. It is not written.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// The part of an autopsy that is known before the client has sent its row dump.
@@ -96,9 +98,10 @@ pub(super) struct Findings {
 }
 
 impl Autopsy {
+    /// The autopsy of a difference; there is at least one in `differences`.
     pub(super) fn new<G: Game>(
         (schemas, behaviour_hash): (&GameSchemas<G>, u64),
-        seat: Option<Seat>,
+        (seat, origin): (Option<Seat>, Origin),
         findings: Findings,
         row_dump: &RowDump,
         differences: &[Difference],
@@ -120,27 +123,12 @@ impl Autopsy {
             noticed_tick: noticed.0,
             differences: named.map(|difference| FieldDifference::of(&schemas.world, difference)).collect(),
             more: row_dump.more || differences.len() > AUTOPSY_DIFFERENCES_MAX,
-            note: differences.is_empty().then(|| NOTHING_NAMED.into()),
             inputs,
             replay,
+            origin,
         }
     }
-
-    /// The autopsy of a difference that could not be located.
-    pub(super) fn unknown<G: Game>(
-        (schemas, behaviour_hash): (&GameSchemas<G>, u64),
-        seat: Option<Seat>,
-        tick: Tick,
-        noticed: Tick,
-    ) -> Self {
-        let findings = Findings { tick, noticed, inputs: Vec::new(), replay: None };
-        let silence = RowDump { tick, build: "not asked".into(), behaviour_hash: 0, rows: Vec::new(), more: false };
-        Self { note: Some(TOO_OLD.into()), ..Self::new((schemas, behaviour_hash), seat, findings, &silence, &[]) }
-    }
 }
-
-const NOTHING_NAMED: &str = "all rows agree: free slots or random numbers differ, or the client sent no row";
-const TOO_OLD: &str = "the worlds of that tick are not kept any more, or do not differ: the client started over";
 
 impl FieldDifference {
     fn of(schema: &Schema, difference: &Difference) -> Self {

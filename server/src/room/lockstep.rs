@@ -5,14 +5,13 @@
 //! member starts from the newest of these keyframes and plays the ticks since then.
 
 use super::Counters;
-use super::autopsy::{Findings, hex, inputs_of};
-use super::disputes::Open;
 use super::members::Member;
 use super::replication::SnapshotFrame;
+use super::search::{ClaimedHashes, Search};
 use crate::limits::{KEYFRAME_SECONDS, MISSED_SECONDS_MAX};
 use std::collections::VecDeque;
 use tickwire::limits::TICKS_PER_MESSAGE_MAX;
-use tickwire::lockstep::{LastInputs, Replay, Start, TickInputs, TickInputsCodec};
+use tickwire::lockstep::{LastInputs, Start, TickInputs, TickInputsCodec};
 use tickwire::message::evidence::DISPUTED_TICKS_MAX;
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
@@ -179,60 +178,35 @@ impl<G: Game> Lockstep<G> {
         // that missed them.
         self.sent.put_after(first, &mut self.head);
         let shared = if first < now { self.body.as_slice() } else { &[] };
-        SnapshotFrame { head: &self.head, shared, own: &[] }
+        let frame = SnapshotFrame { head: &self.head, shared, own: &[] };
+        member.keyframes.charge(frame.len(), known.is_none());
+        frame
     }
 
-    /// Replays the last ticks and finds the first one at which a client's hash differs from the room's; `hashes` has
-    /// one hash per tick up to `tick`. `None` when no tick differs, or when the room does not keep the ticks any more.
+    /// Begins the search for the first tick at which a client's hash differs from the room's; `hashes` has one hash per
+    /// tick up to `tick`. `None` when the room does not keep the ticks any more.
     ///
     /// A room keeps no hash per tick, because a full state is hashed only at some ticks: so the room has to compute the
     /// ticks once more. The replay starts from the newest keyframe that is not later than the first of these ticks. It
-    /// plays the bodies that were sent to the members, so that it has the same inputs as the client. It keeps the full
-    /// state before the last tick that it has played, because the autopsy's replay begins there.
-    pub(super) fn find_difference(&self, simulation: &Simulation<G>, tick: Tick, hashes: &[u32]) -> Option<Open> {
+    /// plays the bodies that were sent to the members, so that it has the same inputs as the client.
+    pub(super) fn search(&self, simulation: &Simulation<G>, tick: Tick, hashes: Vec<u32>) -> Option<Search<G>> {
         let ticks =
             u32::try_from(hashes.len()).ok().filter(|ticks| (1..=DISPUTED_TICKS_MAX).contains(&(*ticks as usize)))?;
         let first = tick.0.checked_sub(ticks - 1).map(Tick)?;
-        let keyframe = self.keyframes.iter().rfind(|keyframe| keyframe.start.full_state.tick() <= first)?;
-        let (schema, from) = (simulation.schema(), keyframe.start.full_state.tick());
+        let start = &self.keyframes.iter().rfind(|keyframe| keyframe.start.full_state.tick() <= first)?.start;
+        let from = start.full_state.tick();
         let mut bytes = Vec::new();
         self.sent.put_after(from, &mut bytes);
         bytes.extend_from_slice(if from < simulation.tick() { &self.body } else { &[] });
-        let known = Some((from, &keyframe.start.last_inputs));
-        let decoded = self.codec.decode(schema, known, simulation.tick(), Reader::new(&bytes));
+        let known = Some((from, &start.last_inputs));
+        let decoded = self.codec.decode(simulation.schema(), known, simulation.tick(), Reader::new(&bytes));
         let known_ticks = decoded.expect("bodies that were sent can be decoded").known_ticks;
-        let mut replay = Replay::<G>::new(&keyframe.start.full_state);
-        let mut before = keyframe.start.clone();
-        let mut played = 0;
-        loop {
-            let now = replay.full_state().tick();
-            // The keyframe may be older than the first hash: the ticks in between have no claim and are only played. A
-            // tick past the last hash ends the search without a difference.
-            let claim = usize::try_from(now.since(first)).ok().map(|index| hashes.get(index));
-            match claim {
-                Some(None) => return None,
-                Some(Some(claim)) if *claim != replay.hash() => break,
-                _ => {}
-            }
-            let tick_inputs = known_ticks.get(played)?;
-            before.full_state.copy_from(replay.full_state());
-            before.last_inputs =
-                played.checked_sub(1).map_or(keyframe.start.last_inputs, |last| known_ticks[last].last_inputs);
-            replay.play(tick_inputs);
-            played += 1;
-        }
-        let mut message = Vec::new();
-        self.codec.put_start(schema, &before, &mut message);
-        if let Some(last) = played.checked_sub(1) {
-            self.codec.put(&before.last_inputs, &known_ticks[last], &mut message);
-        }
-        let findings = Findings {
-            tick: replay.full_state().tick(),
-            noticed: tick,
-            inputs: inputs_of::<G>(&known_ticks[..played]),
-            replay: hex(&message),
-        };
-        Some(Open { world: replay.full_state().snapshot.clone(), findings })
+        Some(Search::new(ClaimedHashes { first, last: tick, hashes }, start, known_ticks))
+    }
+
+    /// The codec of the bodies that this room sends.
+    pub(super) const fn codec(&self) -> &TickInputsCodec<G::Input> {
+        &self.codec
     }
 
     /// Appends the newest keyframe that is kept to the head, and returns its tick.

@@ -1,6 +1,8 @@
 //! A member: a connection that is in the room, with the ticks that were sent to it and those that it has acknowledged.
 
 use super::in_flight::InFlight;
+use super::keyframes::Keyframes;
+use super::origin::Origin;
 use super::roster::SeatSet;
 use super::tick_limits::TickLimits;
 use crate::limits::{CHAT_LINES_WAITING_MAX, MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
@@ -18,6 +20,8 @@ slotmap::new_key_type! {
 pub(super) struct Member {
     /// The seat of the member; `None` for a spectator.
     pub(super) seat: Option<Seat>,
+    /// Where the member's connection comes from.
+    pub(super) origin: Origin,
     /// The newest tick for which an input has arrived.
     pub(super) newest: Option<Tick>,
     /// The newest tick whose hash was compared, and the number of hashes in a row up to it that differed.
@@ -56,8 +60,10 @@ pub(super) struct Member {
     /// maximum below.
     allowance_halves: i64,
     allowance_max_halves: i64,
-    /// The tick at which a keyframe was last granted.
-    keyframe_asked: Option<Tick>,
+    /// The newest tick that the member has acknowledged.
+    acked: Option<Tick>,
+    /// The keyframes that the member asks for.
+    pub(super) keyframes: Keyframes,
     /// The differences since `mismatches_since`, which moves on once it is more than a minute ago.
     mismatches: u32,
     mismatches_since: Tick,
@@ -66,10 +72,11 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(seat: Option<Seat>, now: Tick, limits: &TickLimits) -> Self {
+    pub(super) fn new(seat: Option<Seat>, origin: Origin, now: Tick, limits: &TickLimits) -> Self {
         let allowance_max_halves = 2 * limits.message_burst;
         Self {
             seat,
+            origin,
             newest: None,
             compared: Tick(0),
             differing: 0,
@@ -87,7 +94,8 @@ impl Member {
             heard: now,
             allowance_halves: allowance_max_halves,
             allowance_max_halves,
-            keyframe_asked: None,
+            acked: None,
+            keyframes: Keyframes::default(),
             mismatches: 0,
             mismatches_since: now,
             chatted: None,
@@ -111,25 +119,27 @@ impl Member {
         if tick > now {
             return Err(CloseCode::Malformed);
         }
+        self.acked = self.acked.max(Some(tick));
         self.in_flight.acknowledge(tick);
         Ok(())
     }
 
-    /// Lets a member start over from a keyframe, because it could not use a snapshot or its world differs. A request
-    /// that comes too soon after the last one is ignored, because a keyframe is much larger than a delta.
+    /// Lets a member start over from a keyframe, because it could not use a snapshot or its world differs. The keyframe
+    /// follows as soon as the member's bytes have paid for it.
     pub(super) fn ask_for_keyframe(&mut self, now: Tick, limits: &TickLimits, differs: bool) -> Result<(), CloseCode> {
-        let recently = |asked: Tick| now.since(asked) < i64::from(limits.keyframe_ticks);
-        if self.keyframe_asked.is_some_and(recently) {
+        if !self.keyframes.is_news(self.acked, now, limits) {
             return Ok(());
         }
-        self.keyframe_asked = Some(now);
-        self.start_over();
+        self.keyframes.want();
         if differs { self.count_mismatch(now, limits) } else { Ok(()) }
     }
 
-    /// Forgets the world and the priors that the member holds, because they are of no use: a keyframe is sent next.
-    pub(super) const fn start_over(&mut self) {
-        (self.baseline, self.priors) = (None, None);
+    /// Forgets the world and the priors that the member holds, because they are of no use, if a keyframe is due to it: a
+    /// keyframe is then sent next.
+    pub(super) fn start_over_if_due(&mut self, now: Tick, limits: &TickLimits) {
+        if self.keyframes.grant(now, limits) {
+            (self.baseline, self.priors) = (None, None);
+        }
     }
 
     /// Counts one more difference between the member's world and the room's.

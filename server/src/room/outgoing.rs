@@ -7,6 +7,8 @@ use super::disputes::Open;
 use super::lockstep::Lockstep;
 use super::members::Member;
 use super::replication::{Replication, SnapshotFrame};
+use super::search::{Progress, Search};
+use crate::limits::REPLAYED_TICKS_PER_TICK_MAX;
 use tickwire::desync::visible;
 use tickwire::world::history::Recalled;
 use tickwire::world::simulation::{Simulation, TickRecord};
@@ -44,26 +46,41 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
-    /// Finds the first tick at which a member's world differs, and the world that the member should have at that tick,
-    /// for a dispute about `tick`. `None` when the tick is too long ago, or nothing differs.
+    /// Begins to look for the first tick at which a member's world differs, for a dispute about `tick`.
     ///
     /// In snapshot mode that tick is `tick` itself: a client of that mode does not compute the world from inputs, so
     /// there is no earlier tick to look for.
-    pub(super) fn find_difference(
+    pub(super) fn search(
         &self,
         simulation: &Simulation<G>,
         seat: Option<Seat>,
         tick: Tick,
-        hashes: &[u32],
-    ) -> Option<Open> {
+        hashes: Vec<u32>,
+    ) -> Progress<G> {
         match self {
             Self::Snapshots(_) => {
                 let (schema, mut recalled) = (simulation.schema(), Recalled::default());
-                let world = visible(schema, simulation.history().at(schema, tick, &mut recalled)?, seat);
+                let Some(world) = simulation.history().at(schema, tick, &mut recalled) else {
+                    return Progress::Nothing;
+                };
                 let (noticed, inputs) = (simulation.tick(), Vec::new());
-                Some(Open { world, findings: Findings { tick, noticed, inputs, replay: None } })
+                let findings = Findings { tick, noticed, inputs, replay: None };
+                Progress::Found(Box::new(Open::new(visible(schema, world, seat), findings)))
             }
-            Self::Lockstep(lockstep) => lockstep.find_difference(simulation, tick, hashes),
+            Self::Lockstep(lockstep) => {
+                let search = lockstep.search(simulation, tick, hashes);
+                search.map_or(Progress::Nothing, |search| Progress::Searching(Box::new(search)))
+            }
+        }
+    }
+
+    /// Goes on with a search, by a bounded number of ticks.
+    pub(super) fn search_on(&self, simulation: &Simulation<G>, search: Box<Search<G>>) -> Progress<G> {
+        match self {
+            Self::Snapshots(_) => Progress::Nothing,
+            Self::Lockstep(lockstep) => {
+                search.advance(lockstep.codec(), simulation.schema(), REPLAYED_TICKS_PER_TICK_MAX)
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 use super::Counters;
 use super::GameSchemas;
 use super::members::Member;
+use super::old_worlds::OldWorlds;
 use crate::limits::{PRIORS_FIRST_SECONDS, PRIORS_SECONDS};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +13,6 @@ use tickwire::message::events::EventEncoder;
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::replication::Encoder;
 use tickwire::state::Schema;
-use tickwire::world::history::Recalled;
 use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::{Game, Seat, Tick, To};
@@ -86,8 +86,8 @@ pub(super) struct Replication<G: Game> {
     written: Option<Tick>,
     usual: Option<Tick>,
     encoder: Encoder,
-    /// The world of an older baseline, unpacked from the history. It is needed when a member has missed a tick.
-    recalled: Recalled,
+    /// The worlds of older baselines, which are needed when members have missed a tick.
+    old_worlds: OldWorlds,
     /// The priors that were published last, and the number of times that priors were published.
     priors: Vec<u8>,
     epoch: u32,
@@ -111,7 +111,7 @@ impl<G: Game> Replication<G> {
             written: None,
             usual: None,
             encoder: Encoder::with_plan(&schemas.world, Arc::clone(&schemas.plan)),
-            recalled: Recalled::default(),
+            old_worlds: OldWorlds::default(),
             priors: Vec::new(),
             epoch: 0,
             training: Tick(PRIORS_FIRST_SECONDS * G::RULES.tick_rate_hz + stagger % G::RULES.tick_rate_hz),
@@ -131,7 +131,7 @@ impl<G: Game> Replication<G> {
         (recent.tick, recent.room_hash) = (tick, None);
         self.recent_ticks.push_back(recent);
         self.encoded = 0;
-        self.recalled.forget();
+        self.old_worlds.forget();
         self.train(tick);
     }
 
@@ -181,12 +181,14 @@ impl<G: Game> Replication<G> {
             return None;
         };
         member.postponed = false;
-        self.encode_own(simulation, member, baseline);
+        self.encode_own(simulation, member, baseline, counters);
         self.encode_head(member, now, newest);
         counters.snapshots += 1;
         counters.keyframes += u64::from(baseline.is_none());
         (member.baseline, member.events_sent) = (Some(now), now);
-        Some(SnapshotFrame { head: &self.head, shared: &self.encodings[index].bytes, own: &self.own })
+        let frame = SnapshotFrame { head: &self.head, shared: &self.encodings[index].bytes, own: &self.own };
+        member.keyframes.charge(frame.len(), baseline.is_none());
+        Some(frame)
     }
 
     /// The index of the encoding against `baseline`; `None` when this tick has enough encodings against baselines other
@@ -221,7 +223,7 @@ impl<G: Game> Replication<G> {
         self.encoded += 1;
         counters.encodings += 1;
         let (schema, history) = (simulation.schema(), simulation.history());
-        let base = baseline.and_then(|tick| history.at(schema, tick, &mut self.recalled));
+        let base = baseline.and_then(|tick| self.old_worlds.at(simulation, tick, counters));
         let now = history.newest();
         let encoding = &mut self.encodings[index];
         encoding.baseline = baseline;
@@ -237,7 +239,13 @@ impl<G: Game> Replication<G> {
         Some(index)
     }
 
-    fn encode_own(&mut self, simulation: &Simulation<G>, member: &Member, baseline: Option<Tick>) {
+    fn encode_own(
+        &mut self,
+        simulation: &Simulation<G>,
+        member: &Member,
+        baseline: Option<Tick>,
+        counters: &mut Counters,
+    ) {
         self.own.clear();
         let (schema, history) = (simulation.schema(), simulation.history());
         if !schema.has_private {
@@ -251,7 +259,7 @@ impl<G: Game> Replication<G> {
             return;
         };
         let topic = Topic::Seat(seat);
-        let base = baseline.and_then(|tick| history.at(schema, tick, &mut self.recalled));
+        let base = baseline.and_then(|tick| self.old_worlds.at(simulation, tick, counters));
         let now = history.newest();
         self.encoder.encode(schema, topic, base, now, true, &mut self.own);
         // Priors are not learnt here. They are published to everyone, and must show nothing of a world that only one

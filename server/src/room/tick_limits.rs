@@ -1,8 +1,9 @@
 //! The time limits of a room, converted to its own ticks.
 
 use crate::limits::{
-    FILL_SECONDS, HELD_SEAT_SECONDS, KEYFRAMES_PER_SECOND, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS, SEND_WINDOW_SECONDS,
-    SILENCE_SECONDS_MAX,
+    CLAIMS_SECONDS, DISPUTE_ANSWER_SECONDS_MAX, FILL_SECONDS, HELD_SEAT_SECONDS, KEYFRAME_PATIENCE_SECONDS,
+    KEYFRAMES_PER_SECOND, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS, SEND_WINDOW_SECONDS, SILENCE_SECONDS_MAX,
+    VIEW_LAGS_MESSAGES, VIEW_SLACK_MS,
 };
 use tickwire::Rules;
 
@@ -25,6 +26,16 @@ pub(super) struct TickLimits {
     pub(super) message_burst: i64,
     /// Ticks from one keyframe that a member asked for to the next one that it may ask for.
     pub(super) keyframe_ticks: u32,
+    /// [`KEYFRAME_PATIENCE_SECONDS`] in ticks.
+    pub(super) keyframe_patience_ticks: u32,
+    /// [`DISPUTE_ANSWER_SECONDS_MAX`] in ticks.
+    pub(super) dispute_answer_ticks: u32,
+    /// [`CLAIMS_SECONDS`] in ticks.
+    pub(super) claims_ticks: u32,
+    /// Ticks in which a client receives [`VIEW_LAGS_MESSAGES`] snapshots.
+    pub(super) lags_window_ticks: u32,
+    /// [`VIEW_SLACK_MS`] in ticks, and the ticks from one message to the next.
+    pub(super) view_slack_ticks: u32,
     /// Ticks that the room makes in a minute.
     pub(super) minute_ticks: u32,
     /// Ticks from one line of chat of a member to the next one that is accepted: half a second.
@@ -45,6 +56,11 @@ impl TickLimits {
             fill_ticks: FILL_SECONDS * tick_rate_hz,
             message_burst: (MESSAGE_BURST_SECONDS * tick_rate_hz) as i64,
             keyframe_ticks: tick_rate_hz / KEYFRAMES_PER_SECOND,
+            keyframe_patience_ticks: KEYFRAME_PATIENCE_SECONDS * tick_rate_hz,
+            dispute_answer_ticks: DISPUTE_ANSWER_SECONDS_MAX * tick_rate_hz,
+            claims_ticks: CLAIMS_SECONDS * tick_rate_hz,
+            lags_window_ticks: VIEW_LAGS_MESSAGES * rules.message_ticks(),
+            view_slack_ticks: (VIEW_SLACK_MS * tick_rate_hz).div_ceil(1_000) + rules.message_ticks(),
             minute_ticks: 60 * tick_rate_hz,
             chat_ticks: tick_rate_hz / 2,
         }

@@ -5,7 +5,7 @@ use super::connection::{Connection, End, TickContext, Unsent};
 use super::tick_budget::TickBudget;
 use crate::games::{DynRoom, MadeRoom};
 use crate::lobby::RoomId;
-use crate::mailbox::NewConnection;
+use crate::mailbox::{NewConnection, origin_of};
 use crate::metrics::{Metrics, Side};
 use crate::room::{Autopsy, Summary};
 use crate::websocket::address::{AddressKey, Counted};
@@ -121,7 +121,7 @@ impl RoomHandle {
         if only_by_token && !hello.resume.is_some_and(|token| self.room.has_token(token)) {
             return refuse(stream, counted, CloseCode::Rate, context, closing);
         }
-        let entered = match self.room.enter(&hello, token) {
+        let entered = match self.room.enter_from(&hello, token, origin_of(counted.address)) {
             Ok(entered) => entered,
             Err(code) => return refuse(stream, counted, code, context, closing),
         };

@@ -1,6 +1,5 @@
 //! Addresses as limits see them; and counts of connections that release themselves.
 
-use crate::room::Origin;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -19,11 +18,16 @@ impl AddressKey {
             IpAddr::V6(v6) => Self(network(v6)),
         }
     }
-}
 
-/// What rooms and the lobby know of an address: `None`, which is exempt from limits, is exempt there too.
-pub(crate) fn origin(address: Option<AddressKey>) -> Origin {
-    address.map_or(Origin::EXEMPT, |key| Origin::of(key.0))
+    /// The key with this number.
+    pub(crate) const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The key as a number.
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 fn network(address: Ipv6Addr) -> u64 {

@@ -11,7 +11,8 @@
 //! newest two are read in every tick, as the two ends of the delta and as the world that a player predicts from, and
 //! unpacking a world costs a pass over all its leaves. To pack these two as well would save little, and cost that pass
 //! in every tick. A world is packed when it becomes the third newest, and its snapshot is then the memory for the next
-//! world.
+//! world. That memory is kept apart until the next world is complete: the code of a game may panic while its world is
+//! taken in, and the history is then as it was before.
 //!
 //! # Why a caller brings the memory
 //!
@@ -33,7 +34,7 @@ use packed::Packed;
 /// The worlds of the last [`SNAPSHOT_HISTORY_LEN`] ticks, or of two in lockstep, hidden fields included; never empty.
 ///
 /// A step may look back into these worlds, so they are state: a checkpoint of a room holds them too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct History {
     /// The older worlds, oldest first, each a tick after the one before; at most `packed_max`.
     packed: VecDeque<Packed>,
@@ -41,7 +42,18 @@ pub struct History {
     /// The world before the newest; `None` while the newest is the first.
     last: Option<Snapshot>,
     newest: Snapshot,
+    /// Memory for the next world; its content is no part of the history.
+    spare: Option<Snapshot>,
 }
+
+impl PartialEq for History {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { packed, packed_max, last, newest, spare: _ } = self;
+        (packed, packed_max, last, newest) == (&other.packed, &other.packed_max, &other.last, &other.newest)
+    }
+}
+
+impl Eq for History {}
 
 /// The number of worlds that are not packed: the newest two.
 const READY_LEN: usize = 2;
@@ -51,34 +63,42 @@ impl History {
     #[must_use]
     pub fn new(first: Snapshot) -> Self {
         let packed_max = SNAPSHOT_HISTORY_LEN - READY_LEN;
-        Self { packed: VecDeque::with_capacity(packed_max), packed_max, last: None, newest: first }
+        Self { packed: VecDeque::with_capacity(packed_max), packed_max, last: None, newest: first, spare: None }
     }
 
     /// A history that keeps the newest two worlds alone: for rooms in which everyone sees the present.
     #[must_use]
     pub const fn of_the_present(first: Snapshot) -> Self {
-        Self { packed: VecDeque::new(), packed_max: 0, last: None, newest: first }
+        Self { packed: VecDeque::new(), packed_max: 0, last: None, newest: first, spare: None }
     }
 
     /// Rounds `world` to wire precision and keeps it as that of the next tick. The oldest world goes, and its memory is
-    /// used again.
+    /// used again. If the code of the game panics meanwhile, the history stays as it is.
     pub fn push<S: State>(&mut self, schema: &Schema, world: &mut S) {
-        let tick = self.newest.tick.next();
-        if let Some(last) = self.last.as_ref().filter(|_| self.packed_max > 0) {
+        let mut snapshot = self.spare.take().unwrap_or_else(|| Snapshot::empty(schema));
+        // Nothing but memory may be taken out before this line: it runs code of the game.
+        snapshot.capture(world, self.newest.tick.next());
+        let second = core::mem::replace(&mut self.newest, snapshot);
+        let Some(third) = self.last.replace(second) else { return };
+        if self.packed_max > 0 {
             let is_full = self.packed.len() == self.packed_max;
             let mut packed = if is_full { self.packed.pop_front() } else { None }.unwrap_or_default();
-            packed.pack(schema, last);
+            packed.pack(schema, &third);
             self.packed.push_back(packed);
         }
-        let mut snapshot = self.last.take().unwrap_or_else(|| Snapshot::empty(schema));
-        snapshot.capture(world, tick);
-        self.last = Some(core::mem::replace(&mut self.newest, snapshot));
+        self.spare = Some(third);
     }
 
     /// The newest world.
     #[must_use]
     pub const fn newest(&self) -> &Snapshot {
         &self.newest
+    }
+
+    /// Whether a caller has to unpack the world after `tick`: it is kept, and it is not one of the newest two.
+    #[must_use]
+    pub fn is_packed(&self, tick: Tick) -> bool {
+        self.holds(tick) && self.ready(tick).is_none()
     }
 
     /// Whether the world after `tick` is still kept.
@@ -186,6 +206,8 @@ impl Around {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     #[derive(Clone, Default, crate::state::State)]
@@ -221,6 +243,45 @@ mod tests {
                 assert_eq!(history.holds(Tick(tick)), is_kept);
             }
             assert_eq!(history.newest().tick, Tick(ticks));
+        }
+    }
+
+    /// A world whose code panics while it is taken in.
+    #[derive(Clone)]
+    struct Brittle(u32);
+
+    impl State for Brittle {
+        const WIDTH: usize = World::WIDTH;
+
+        fn describe(fields: &mut crate::state::Fields<'_>) {
+            World::describe(fields);
+        }
+
+        fn gather(&self, wire: &mut [u32]) {
+            wire[0] = self.0;
+            assert!(self.0 < 1_000, "this world is broken");
+        }
+
+        fn scatter(&mut self, wire: &[u32]) {
+            self.0 = wire[0];
+        }
+    }
+
+    #[test]
+    fn a_panic_while_a_world_is_taken_in_leaves_the_history_as_it_was() {
+        let schema = Schema::of::<World>();
+        for (ticks, mut history) in [0, 1, 2, 5, 17, 40].into_iter().flat_map(|ticks| {
+            let first = Snapshot::empty(&schema);
+            [(ticks, History::new(first.clone())), (ticks, History::of_the_present(first))]
+        }) {
+            (1..=ticks).for_each(|ticks| history.push(&schema, &mut World { ticks }));
+            let mut expected = history.clone();
+            let push = core::panic::AssertUnwindSafe(|| history.push(&schema, &mut Brittle(1_000)));
+            assert!(std::panic::catch_unwind(push).is_err());
+            assert_eq!(history, expected, "after {ticks} ticks");
+            history.push(&schema, &mut World { ticks: 7 });
+            expected.push(&schema, &mut World { ticks: 7 });
+            assert_eq!(history, expected, "the tick after the panic is an ordinary one, after {ticks} ticks");
         }
     }
 

@@ -8,6 +8,12 @@
 //! call [`merge_predicted`], and differ only in how they fill a row: the client eases and moves it, and the room copies
 //! it.
 //!
+//! # Leaves that are predicted apart from their row
+//!
+//! A row may have fields that every client predicts, and structs with an owner of their own, and so has the world's own
+//! row. The other leaves of such a row are shown as they were a moment ago, and these leaves as they are in the present,
+//! if the row is still there.
+//!
 //! # Rows that are in both worlds, or in neither
 //!
 //! Ownership is read from the row itself, on each side from the row of that side: from a predicted row in the present,
@@ -39,6 +45,18 @@ pub(crate) fn predicts_leaf(leaf: &Leaf, row: &[u32], me: Option<Seat>) -> bool 
     leaf.marks.predict || leaf.owner.is_some_and(|owner| row[owner] == owner_value(me))
 }
 
+/// Whether a client may predict a leaf in a row that it does not predict as a whole: the leaf of a field with `predict`, or
+/// of a struct that has an owner of its own. The world's own row belongs to nobody as a whole.
+fn is_apart(table: &TableSchema, leaf: &Leaf) -> bool {
+    let of_row = table.owner.filter(|_| !table.name.is_empty());
+    leaf.marks.predict || (leaf.owner.is_some() && leaf.owner != of_row)
+}
+
+/// Whether a table has leaves that a client may predict apart from their row.
+pub(crate) fn has_leaves_apart(table: &TableSchema) -> bool {
+    table.leaves.iter().any(|leaf| is_apart(table, leaf))
+}
+
 /// The world that a row of a merged table comes from, and the row's index there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layer {
@@ -46,10 +64,13 @@ pub(crate) enum Layer {
     Own(usize),
     /// The world in which others are shown, as it was a moment ago.
     Other(usize),
+    /// The world of the present for some leaves of the row that was just filled from the other world: these leaves are
+    /// in place already.
+    Leaves(usize),
 }
 
 /// Fills `out` with a table as the player in `me` sees it, in slot order: the rows that the player predicts as they are
-/// in `own`, and the rest as they are in `others`. In the world's own row the choice is made leaf by leaf. `fill` is
+/// in `own`, and the rest as they are in `others`, but for the leaves that are predicted apart from their row. `fill` is
 /// given the origin of each row and the place to fill.
 ///
 /// This is the one place that decides what a player sees: the screen is made by it, and the server judges shots by it.
@@ -63,14 +84,9 @@ pub(crate) fn merge_predicted(
 ) {
     out.clear();
     out.width = table.leaves.len();
-    if table.name.is_empty() {
-        let row = out.push(others.ids[0]);
-        fill(Layer::Other(0), row);
-        let now = own.row(0);
-        let predicted = |(index, _): &(usize, &mut u32)| predicts_leaf(&table.leaves[*index], now, me);
-        return row.iter_mut().enumerate().filter(predicted).for_each(|(index, value)| *value = now[index]);
-    }
-    let predicts = |rows: &Rows, index: usize| predicts_row(table, rows.row(index), me);
+    let has_leaves_apart = has_leaves_apart(table);
+    // The world's own row is never predicted as a whole.
+    let predicts = |rows: &Rows, index: usize| !table.name.is_empty() && predicts_row(table, rows.row(index), me);
     let mut mine = (0..own.ids.len()).filter(|index| predicts(own, *index)).peekable();
     let mut theirs = (0..others.ids.len()).filter(|index| !predicts(others, *index)).peekable();
     loop {
@@ -87,6 +103,23 @@ pub(crate) fn merge_predicted(
             (None, Some(index)) => (others.ids[index], Layer::Other(index)),
             (None, None) => return,
         };
-        fill(layer, out.push(id));
+        let row = out.push(id);
+        fill(layer, row);
+        if has_leaves_apart
+            && let Layer::Other(_) = layer
+            && let Ok(index) = own.ids.binary_search(&id)
+        {
+            lay_leaves(table, me, own.row(index), row);
+            fill(Layer::Leaves(index), row);
+        }
+    }
+}
+
+/// Puts the leaves that are predicted apart from their row into the row, as they are in the present.
+fn lay_leaves(table: &TableSchema, me: Option<Seat>, now: &[u32], row: &mut [u32]) {
+    for (at, leaf) in table.leaves.iter().enumerate().filter(|(_, leaf)| is_apart(table, leaf)) {
+        if predicts_leaf(leaf, now, me) {
+            row[at] = now[at];
+        }
     }
 }

@@ -28,7 +28,7 @@ use crate::table::Table;
 use crate::tick::TickTime;
 use crate::world::history::{Around, History};
 use crate::world::interpolation::{InterpolationSample, play_rows};
-use crate::world::merge::{Layer, merge_predicted};
+use crate::world::merge::{Layer, has_leaves_apart, merge_predicted};
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::vec::Vec;
 
@@ -275,12 +275,13 @@ fn lay_over<'a>(view: View<'a>, played: &Played, tables: u32, out: &'a mut Snaps
         let (newest, played, out) = (&newest.tables[number], &played.tables[number], &mut out.tables[number]);
         if number > 0 && table.marks.predict {
             out.copy_from(newest);
-        } else if number > 0 && table.owner.is_none() {
+        } else if table.owner.is_none() && !has_leaves_apart(table) {
             out.copy_from(played);
         } else {
             merge_predicted(table, Some(seat), newest, played, out, |layer, row| match layer {
                 Layer::Own(index) => row.copy_from_slice(newest.row(index)),
                 Layer::Other(index) => row.copy_from_slice(played.row(index)),
+                Layer::Leaves(_) => {}
             });
         }
     }

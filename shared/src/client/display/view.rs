@@ -8,7 +8,8 @@
 //!
 //! A leap is not shown as movement: a leaf that jumps farther than it could have moved stays where it is until the tick
 //! in which it is elsewhere. All leaves of a row wait together, because half a teleport is a place where nothing was.
-//! The fields of the world's own row are not one thing, so each of them waits alone.
+//! The fields of the world's own row are not one thing, nor are fields that are predicted apart from their row, so each
+//! of them waits alone.
 //!
 //! A game does not say that it puts a thing elsewhere: a world is numbers alone, and the author of a game writes the
 //! same assignment for a step and for a teleport. A leap is therefore told from movement by its distance. If the tick
@@ -28,7 +29,7 @@ use crate::client::prediction::predictor::Predicted;
 use crate::id::Seat;
 use crate::state::{Leaf, Schema, TableSchema};
 use crate::world::interpolation::{InterpolationSample, MotionSegment, difference, moved, play_row};
-use crate::world::merge::{Layer, merge_predicted, predicts_leaf};
+use crate::world::merge::{Layer, merge_predicted, predicts_leaf, predicts_row};
 use crate::world::snapshot::{Rows, Snapshot};
 
 /// Fills `out` with the world that the player in `me` is to see: others as `sample` has them, own things as predicted.
@@ -51,10 +52,8 @@ pub(crate) fn compose(
                 row.copy_from_slice(own.row(index));
                 easing.ease(index, row);
             }
+            Layer::Leaves(index) => easing.ease(index, row),
         });
-        if number == 0 {
-            easing.ease(0, rows.row_mut(0));
-        }
     }
 }
 
@@ -67,13 +66,14 @@ struct Easing<'a> {
 }
 
 impl Easing<'_> {
-    /// Moves the predicted leaves of a row on towards the next tick, and by the rest of a correction. In the world's
-    /// own row these are the leaves that are marked as predicted, and in any other row all leaves.
+    /// Moves the predicted leaves of a row on towards the next tick, and by the rest of a correction. In a row that is
+    /// predicted as a whole these are all leaves, and in any other row those that are predicted apart from it.
     fn ease(&self, index: usize, out: &mut [u32]) {
         let Self { number, table, me, predicted } = *self;
-        let predicts = |leaf: &Leaf, row: &[u32]| number > 0 || predicts_leaf(leaf, row, me);
         let now = &predicted.now.tables[number];
         let (id, row) = (now.ids[index], now.row(index));
+        let is_whole = number > 0 && predicts_row(table, row, me);
+        let predicts = |leaf: &Leaf, row: &[u32]| is_whole || predicts_leaf(leaf, row, me);
         let next = predicted.ahead.tables[number].find_near(index, id).unwrap_or(row);
         if next == row && predicted.corrections.is_empty() {
             // The row rests, and nothing of it is being eased.
@@ -81,7 +81,7 @@ impl Easing<'_> {
         }
         let earlier = predicted.before.tables[number].find_near(index, id).map(|earlier| (earlier, 1));
         let segment = MotionSegment { ends: (row, next), ticks: 1, earlier, part: predicted.part };
-        let leaps = number > 0 && segment.leaps(table, None);
+        let leaps = is_whole && segment.leaps(table, None);
         for at in table.smooth.iter().copied() {
             let leaf = &table.leaves[at];
             if !predicts(leaf, row) {
@@ -108,7 +108,7 @@ impl Easing<'_> {
 mod tests {
     use super::*;
     use crate::client::display::interpolation_buffer::InterpolationBuffer;
-    use crate::client::prediction::corrections::Corrections;
+    use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
     use crate::game::LagCompensation;
     use crate::input::ViewAge;
     use crate::state::{ALL_TABLES, State};
@@ -139,10 +139,14 @@ mod tests {
         plates: u8,
     }
 
+    /// A row of nobody, with a field that every client predicts and a part that has an owner of its own.
     #[derive(State, Clone, Default)]
     struct Stone {
         #[state(range = 0..=4_000, smooth)]
         x: u16,
+        #[state(range = 0..=4_000, smooth, predict)]
+        lift: u16,
+        rider: Ship,
     }
 
     fn seat(number: u8) -> Seat {
@@ -155,7 +159,8 @@ mod tests {
         let mut history = History::new(Snapshot::empty(schema));
         let first = world.ships.insert(Ship { seat: Some(seat(1)), ..Ship::default() });
         world.balls.insert(Ship::default());
-        world.stones.insert(Stone::default());
+        let rider = Ship { seat: Some(seat(1)), ..Ship::default() };
+        world.stones.insert(Stone { rider, ..Stone::default() });
         for tick in 1..=20 {
             match tick {
                 12 => drop(world.ships.remove(first)),
@@ -166,7 +171,9 @@ mod tests {
             for ship in world.ships.values_mut().chain(world.balls.values_mut()) {
                 (ship.x, ship.plates) = (ship.x + 8, ship.plates + 1);
             }
-            world.stones.values_mut().for_each(|stone| stone.x += 8);
+            for stone in world.stones.values_mut() {
+                (stone.x, stone.lift, stone.rider.x) = (stone.x + 8, stone.lift + 8, stone.rider.x + 8);
+            }
             history.push(schema, &mut world);
         }
         history
@@ -200,5 +207,38 @@ mod tests {
             }
         }
         assert_eq!(compared, 185 * 3);
+    }
+
+    #[test]
+    fn predicted_fields_of_rows_that_are_not_predicted_are_shown_in_the_present_and_eased() {
+        let schema = Schema::of::<World>();
+        let (history, mut recalled, mut screen) = (worlds(&schema), Recalled::default(), Snapshot::empty(&schema));
+        let mut interpolation = InterpolationBuffer::new(33_333.0, 1);
+        for tick in 4..=20 {
+            let world = history.at(&schema, crate::tick::Tick(tick), &mut recalled).expect("kept");
+            interpolation.push(world, u64::from(tick) * 33_333);
+        }
+        let stones = 3;
+        let newest = history.newest();
+        let (mut now, mut ahead) = (newest.clone(), newest.clone());
+        // The lift was predicted to be 100 higher, and moves on by 8 until the next tick.
+        let (old, id) = (newest.tables[stones].row(0).to_vec(), newest.tables[stones].ids[0]);
+        let lift = 1;
+        now.tables[stones].row_mut(0)[lift] += 100;
+        ahead.tables[stones].row_mut(0)[lift] += 108;
+        let mut corrections = Corrections::default();
+        let corrected = CorrectedRow { number: stones, id, was: &old, is: now.tables[stones].row(0) };
+        let table = &schema.tables[stones];
+        corrections.add_row(table, corrected, &mut Correction::default(), |leaf| leaf.marks.predict, |_, _| false);
+        let predicted = Predicted { before: now.clone(), now, ahead, part: 0.5, corrections };
+        let sample = interpolation.sample_at(ViewAge::from_parts(80).before(newest.tick.next())).expect("a sample");
+        for (me, rider) in [(1, 160), (0, 128)] {
+            compose(&schema, Some(seat(me)), &sample, &predicted, &mut screen);
+            let mut shown = World::default();
+            screen.restore(&mut shown);
+            let stone = shown.stones.values().next().expect("there is a stone");
+            // The row is shown as it was five ticks ago, and its predicted field half a tick ahead, off by the correction.
+            assert_eq!((stone.x, stone.lift, stone.rider.x), (128, 164, rider), "seat {me}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::rng::Rng;
 use crate::state::{Schema, TableSchema};
 use crate::tick::{Tick, TickTime};
 use crate::world::interpolation::MotionSegment;
-use crate::world::merge::{predicts_leaf, predicts_row};
+use crate::world::merge::{has_leaves_apart, predicts_leaf, predicts_row};
 use crate::world::rewind::{ClientViews, RewindCache};
 use crate::world::snapshot::Snapshot;
 use crate::world::stepper::{TickCauses, play_tick};
@@ -271,6 +271,7 @@ fn compare(
 ) {
     for (number, table) in context.schema.tables.iter().enumerate() {
         let (old, new) = (&was.tables[number], &is.tables[number]);
+        let has_apart = has_leaves_apart(table);
         let adopted = adopt((number, table), me, (old, new), (last_base, base));
         correction.wrong |= adopted.refused;
         for (parent, id) in &adopted.pairs {
@@ -280,7 +281,7 @@ fn compare(
             let row = new.row(index);
             let mine = number > 0 && predicts_row(table, row, me);
             let was = old.find_near(index, *id).or_else(|| adopted.parent(*id).map(|parent| old.row(parent)));
-            let Some(was) = was.filter(|was| *was != row && (mine || number == 0)) else { continue };
+            let Some(was) = was.filter(|was| *was != row && (mine || has_apart)) else { continue };
             let corrected = CorrectedRow { number, id: *id, was, is: row };
             let is_elsewhere = |at, _| is_elsewhere(table, at, corrected, context.interpolation, last_base.tick);
             let counts = |leaf: &_| mine || predicts_leaf(leaf, row, me);
