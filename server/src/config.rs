@@ -10,8 +10,9 @@ mod file;
 mod host_name;
 mod log_filter;
 mod nearest;
+mod seat_limit;
 
-use crate::limits::{LOAD_PERCENT_MAX, REQUEST_HEAD_BYTES, REQUEST_HEADERS, SHARDS_MAX};
+use crate::limits::{LOAD_PERCENT_MAX, REQUEST_HEAD_BYTES, REQUEST_HEADERS, SEATS_PER_ADDRESS_LISTED, SHARDS_MAX};
 use crate::memory::default_budget_bytes;
 pub use addresses::{AddressError, AdminListen, ListenAddress};
 pub use autopsy_folder::AutopsyFolder;
@@ -23,6 +24,7 @@ pub(crate) use host_name::Host;
 pub use host_name::{HostName, HostNameError};
 pub use log_filter::{LogFilter, LogFilterError};
 pub use nearest::Nearest;
+pub use seat_limit::{SeatLimit, SeatLimitError};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -108,6 +110,16 @@ settings! {
             long, env = "TICKWIRE_BENCHMARK_GAMES", value_name = "BOOL", value_parser = BoolishValueParser::new(),
             num_args = 0..=1, require_equals = true, default_missing_value = "true"
         );
+
+    /// Seats that people from one address may have in a listed room or a quick match, held seats included: 1 to 255, or
+    /// all-but-one. Default: 4.
+    seats_per_address_listed: SeatLimit = SeatLimit::Seats(SEATS_PER_ADDRESS_LISTED),
+        option(long, env = "TICKWIRE_SEATS_PER_ADDRESS_LISTED", value_name = "N");
+
+    /// The same in a room that is entered by an unlisted code: its players were invited, and friends may be behind one
+    /// router. Default: all-but-one.
+    seats_per_address_unlisted: SeatLimit = SeatLimit::AllButOne,
+        option(long, env = "TICKWIRE_SEATS_PER_ADDRESS_UNLISTED", value_name = "N");
 
     /// Bytes of memory that the process may use before it makes no further room; requests for one are then answered
     /// with 503. Default: half of the memory of the machine, or of the control group in which the server runs.

@@ -1,6 +1,6 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
-use crate::room::{Autopsy, Counters, Entered, GameSchemas, MemberId, Origin, Room, SnapshotPoll, Summary};
+use crate::room::{Autopsy, Counters, Entered, GameSchemas, MemberId, Origin, Room, RoomSetup, SnapshotPoll, Summary};
 use serde_json::Value;
 use std::fmt;
 use std::panic::catch_unwind;
@@ -82,12 +82,9 @@ pub(crate) struct MadeRoom {
 /// The plan by which a room is made.
 #[derive(Debug)]
 pub(crate) struct RoomPlan {
-    /// Seed of the room's random numbers.
-    pub(crate) seed: u64,
+    pub(crate) setup: RoomSetup,
     /// The game's options as JSON; `null` for the default ones.
     pub(crate) options: Value,
-    /// Whether bots take empty seats after a while.
-    pub(crate) fill_with_bots: bool,
 }
 
 type MakeRoom = Arc<dyn Fn(&RoomPlan) -> Result<Box<dyn DynRoom>, OptionsFault> + Send + Sync>;
@@ -134,7 +131,7 @@ impl OfferedGame {
 
 fn make_room<G: Game>(schemas: &GameSchemas<G>, plan: &RoomPlan) -> Result<Box<dyn DynRoom>, OptionsFault> {
     let options = read_options::<G>(&plan.options)?;
-    Ok(Box::new(Room::with_schemas(schemas, plan.seed, &options, plan.fill_with_bots)))
+    Ok(Box::new(Room::with_schemas(schemas, plan.setup, &options)))
 }
 
 /// Reads the options and asks the game whether it takes them. A fault of the game ends in a refusal: this runs on the

@@ -38,7 +38,7 @@ pub mod websocket;
 
 pub use config::{
     AddressError, AdminListen, AutopsyFolder, Config, FileError, HostName, HostNameError, ListenAddress, LogFilter,
-    LogFilterError, Nearest, RangeError, Settings, VariableError, check_variables,
+    LogFilterError, Nearest, RangeError, SeatLimit, SeatLimitError, Settings, VariableError, check_variables,
 };
 pub use own_folder::FolderError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};

@@ -1,5 +1,6 @@
 //! Every bound of the server in one place: name, unit, reason. Bounds of messages are in [`tickwire::limits`].
 
+use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
@@ -90,6 +91,13 @@ pub const CLOSE_DRAIN: Duration = Duration::from_secs(1);
 /// Frames into which one message may be cut (1009). The limit in bytes does not stop empty frames, and a sender can
 /// make empty frames at almost no cost.
 pub const FRAGMENTS_MAX: u32 = 16;
+
+/// Bytes of a message to the echo of the feature `conformance`: the largest of the suite.
+pub const ECHO_MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// Fragments of a message to the echo of the feature `conformance`: the suite cuts its largest message into pieces of
+/// 64 bytes.
+pub const ECHO_FRAGMENTS_MAX: u32 = 65_536;
 
 /// Bytes of a control frame's payload, by RFC 6455 (1002).
 pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
@@ -224,6 +232,30 @@ pub const KEYFRAME_SECONDS: u32 = 2;
 
 /// Spectators of a room; a further one is refused because the room is full (4004).
 pub const SPECTATORS_MAX: usize = 64;
+
+/// Graphemes of a player's name, as others see it. People count a grapheme as one character.
+pub const NAME_GRAPHEMES_MAX: usize = 16;
+
+/// Graphemes of a line of chat, as others see it.
+pub const CHAT_GRAPHEMES_MAX: usize = 200;
+
+/// Marks above and below one letter of a name or a line of chat; further ones are left out. Vietnamese, Thai, Arabic and
+/// Hebrew need two, and Hindi needs three. Unicode's report 39 calls more than four suspicious, but four already reach
+/// the line above.
+pub const MARKS_PER_LETTER_MAX: usize = 3;
+
+/// Spectators of a room from one address; a further one is refused as if the room was full (4004).
+pub const SPECTATORS_PER_ADDRESS_MAX: usize = 16;
+
+/// Times per minute that a player may come back into the seat (4006). Each time costs the room a keyframe.
+pub const COMEBACKS_PER_MINUTE_MAX: u32 = 30;
+
+/// Default of the setting for the seats that one address may have in a listed room or a quick match, held seats
+/// included (4004).
+pub const SEATS_PER_ADDRESS_LISTED: NonZeroU8 = NonZeroU8::new(4).expect("four is not zero");
+
+/// Seats that one address may have in any room: two friends behind one router can always play each other.
+pub const SEATS_PER_ADDRESS_MIN: u8 = 2;
 
 /// Fields that an autopsy names; a client whose world differs in more fields starts over from a keyframe.
 pub const AUTOPSY_DIFFERENCES_MAX: usize = 64;

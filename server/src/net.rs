@@ -9,6 +9,8 @@ mod api;
 mod autopsies;
 mod diverged;
 mod drain;
+#[cfg(feature = "conformance")]
+mod echo;
 mod evictions;
 mod farewell;
 mod forwarded;

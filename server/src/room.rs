@@ -16,6 +16,7 @@ mod in_flight;
 mod keyframes;
 mod lockstep;
 mod members;
+mod names;
 mod old_worlds;
 mod origin;
 mod outgoing;
@@ -34,11 +35,11 @@ pub use schemas::GameSchemas;
 pub use tickwire::world::roster::RosterChange;
 pub use tickwire::world::simulation::{Checkpoint, TickRecord};
 
-use crate::limits::{SPECTATORS_MAX, UNDISPUTED_MAX};
+use crate::limits::{SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX, UNDISPUTED_MAX};
 use disputes::Disputes;
 use members::Member;
 use outgoing::Outgoing;
-use roster::{Occupant, Roster};
+use roster::{Newcomer, Occupant, Roster};
 use slotmap::SlotMap;
 use std::sync::Arc;
 use tick_limits::TickLimits;
@@ -46,7 +47,7 @@ use tickwire::input::buffer::{InputArrival, InputBuffer};
 use tickwire::input::{Ack, Action};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome, clean_chat};
+use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome};
 use tickwire::message::evidence::ClientEvidence;
 use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT, PROTOCOL_VERSION};
 use tickwire::state::Schema;
@@ -54,6 +55,17 @@ use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Leave, Rng, Seat, Tick};
 use view_bound::ViewBound;
+
+/// The way a room is set up, besides the options of its game.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomSetup {
+    /// Seed of the room's random numbers.
+    pub seed: u64,
+    /// Whether bots take free seats when people wait for company.
+    pub fill_with_bots: bool,
+    /// Seats that people of one origin may have, held ones included.
+    pub seats_per_origin_max: u8,
+}
 
 /// A hello that was accepted.
 #[derive(Debug)]
@@ -155,19 +167,21 @@ impl<G: Game> Room<G> {
     /// person has joined, until as many seats are taken as the rules say.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        Self::with_schemas(&GameSchemas::new(), seed, options, fill_with_bots)
+        let setup = RoomSetup { seed, fill_with_bots, seats_per_origin_max: u8::MAX };
+        Self::with_schemas(&GameSchemas::new(), setup, options)
     }
 
-    /// The same as [`Room::new`], with the schemas that the room shares with other rooms of the game.
+    /// A room before its first tick, with the schemas that it shares with other rooms of the game.
     #[must_use]
-    pub fn with_schemas(schemas: &GameSchemas<G>, seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
+    pub fn with_schemas(schemas: &GameSchemas<G>, setup: RoomSetup, options: &G::Options) -> Self {
+        let RoomSetup { seed, fill_with_bots, seats_per_origin_max } = setup;
         let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), seed, options);
         Self {
             dice: Rng::new(!seed),
             tick: Tick(0),
             limits: TickLimits::of(&G::RULES),
             schemas: schemas.clone(),
-            roster: Roster::new(&G::RULES, fill_with_bots),
+            roster: Roster::new(&G::RULES, fill_with_bots, seats_per_origin_max),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
@@ -207,13 +221,18 @@ impl<G: Game> Room<G> {
         if hello.game != G::RULES.name {
             return Err(CloseCode::NoRoom);
         }
-        let resumed = hello.resume.and_then(|old| self.roster.resume(old, token));
+        let now = (self.tick, self.limits.minute_ticks);
+        let resume = |old| self.roster.resume(old, token, origin, now);
+        let resumed = hello.resume.map(resume).transpose()?.flatten();
         let seat = match resumed {
             None if hello.watches => {
-                self.check_spectators()?;
+                self.check_spectators(origin)?;
                 None
             }
-            None => Some(self.roster.take_seat(&hello.name, token).ok_or(CloseCode::Full)?),
+            None => {
+                let newcomer = Newcomer { name: &hello.name, origin, token };
+                Some(self.roster.take_seat(&newcomer).ok_or(CloseCode::Full)?)
+            }
             resumed => resumed,
         };
         let mut state = Member::new(seat, origin, self.tick, &self.limits);
@@ -245,9 +264,11 @@ impl<G: Game> Room<G> {
         Ok(Entered { member, welcome, superseded })
     }
 
-    fn check_spectators(&self) -> Result<(), CloseCode> {
-        let spectators = self.members.values().filter(|member| member.seat.is_none()).count();
-        if spectators < SPECTATORS_MAX { Ok(()) } else { Err(CloseCode::Full) }
+    fn check_spectators(&self, from: Origin) -> Result<(), CloseCode> {
+        let spectators = || self.members.values().filter(|member| member.seat.is_none());
+        let is_full = spectators().count() >= SPECTATORS_MAX;
+        let has_enough = || spectators().filter(|member| member.origin == from).count() >= SPECTATORS_PER_ADDRESS_MAX;
+        if is_full || from != Origin::EXEMPT && has_enough() { Err(CloseCode::Full) } else { Ok(()) }
     }
 
     /// Receives a message of a member.
@@ -326,14 +347,17 @@ impl<G: Game> Room<G> {
     }
 
     fn receive_chat(&mut self, member: MemberId, text: &str) -> Result<(), CloseCode> {
-        let text = clean_chat(text);
         let state = &mut self.members[member];
         // A spectator has no name with which a line of chat could be shown.
         let Some(seat) = state.seat else { return Ok(()) };
-        if state.may_chat(self.tick, &self.limits) && !text.is_empty() {
-            let line = ServerControl::Chat { seat, text }.encode();
-            let lost = self.members.values_mut().map(|member| u64::from(member.queue_chat(&line))).sum::<u64>();
-            self.counters.chat_lines_lost += lost;
+        // A line is cleaned after the check of the rate, because cleaning a hostile one costs the most.
+        if state.may_chat(self.tick, &self.limits) {
+            let text = names::clean_chat(text);
+            if !text.is_empty() {
+                let line = ServerControl::Chat { seat, text }.encode();
+                let lost = self.members.values_mut().map(|member| u64::from(member.queue_chat(&line))).sum::<u64>();
+                self.counters.chat_lines_lost += lost;
+            }
         }
         Ok(())
     }

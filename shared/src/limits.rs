@@ -70,15 +70,22 @@ pub const EVENTS_PER_TICK_MAX: usize = 64;
 /// Ticks of events that a snapshot carries at the most when earlier snapshots were left out.
 pub const EVENT_TICKS_MAX: u32 = 8;
 
-/// Characters of a player's name at the most.
-pub const NAME_CHARS_MAX: usize = 16;
+/// Bytes of a player's name, as others receive it: thirty letters of an Indian script, or three families of emoji.
+pub const NAME_BYTES_MAX: usize = 96;
 
-/// Characters of a chat line at the most.
-pub const CHAT_CHARS_MAX: usize = 200;
+/// Bytes of a line of chat, as others receive it.
+pub const CHAT_BYTES_MAX: usize = 800;
+
+/// Bytes of a name or a line of chat that a client sends; a client cuts a longer text. It is more than others receive,
+/// because the server leaves out invisible characters and cuts between graphemes.
+pub const TEXT_BYTES_MAX: usize = 1_536;
 
 /// Characters of a room code.
 pub const ROOM_CODE_LEN: usize = 6;
 
 const _: () = assert!(SEATS_MAX <= 64, "a seat travels as 6 bits");
 const _: () = assert!(ROWS_MAX < u16::MAX / 2 + 1, "half of the slots are for predicted rows");
+const _: () = assert!(TEXT_BYTES_MAX + 256 <= CLIENT_MESSAGE_BYTES_MAX, "the longest text fits into a message");
+const _: () =
+    assert!(NAME_BYTES_MAX <= TEXT_BYTES_MAX && CHAT_BYTES_MAX <= TEXT_BYTES_MAX, "a client cuts no good text");
 const _: () = assert!(EVENT_TICKS_MAX as usize <= SNAPSHOT_HISTORY_LEN, "events are kept beside snapshots");

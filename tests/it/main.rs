@@ -22,6 +22,8 @@ mod every_field;
 #[cfg(test)]
 mod feel;
 #[cfg(test)]
+mod frames;
+#[cfg(test)]
 mod gallery;
 #[cfg(test)]
 mod guess;
@@ -31,6 +33,8 @@ mod keyframes;
 mod lockstep;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod newcomers;
 #[cfg(test)]

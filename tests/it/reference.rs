@@ -5,6 +5,7 @@
 //! is computed from the schema's units, rows lie in maps. It gives `None` for a message with any fault.
 
 mod chances;
+pub(crate) mod frames;
 mod head;
 mod motion;
 mod rows;

@@ -6,7 +6,7 @@ use crate::zoo::{Control, Zoo, any_successor, any_world};
 use proptest::prelude::*;
 use tickwire::client::Session;
 use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
-use tickwire::limits::{CHAT_CHARS_MAX, CLIENT_MESSAGE_BYTES_MAX, NAME_CHARS_MAX, SEATS_MAX};
+use tickwire::limits::{CLIENT_MESSAGE_BYTES_MAX, NAME_BYTES_MAX, SEATS_MAX, TEXT_BYTES_MAX};
 use tickwire::message::PROTOCOL_VERSION;
 use tickwire::message::control::{ClientControl, Hello, Player, ServerControl, Welcome, fingerprint};
 use tickwire::message::snapshot_head::SnapshotHead;
@@ -131,13 +131,14 @@ fn a_damaged_control_message_is_refused_or_is_a_value_that_can_be_encoded_again(
 #[test]
 fn the_longest_messages_of_a_client_and_a_full_room_are_within_their_bounds() {
     let widest = "\u{1f980}";
-    let name = widest.repeat(NAME_CHARS_MAX);
-    let longest = Hello { name: name.clone(), fingerprint: u64::MAX, ..hello() }.encode();
+    let longest =
+        Hello { name: widest.repeat(TEXT_BYTES_MAX / widest.len()), fingerprint: u64::MAX, ..hello() }.encode();
     assert!(longest.len() <= CLIENT_MESSAGE_BYTES_MAX);
     assert!(Hello::decode(&longest).is_ok());
-    let chat = ClientControl::Chat(widest.repeat(CHAT_CHARS_MAX));
+    let chat = ClientControl::Chat(widest.repeat(TEXT_BYTES_MAX / widest.len()));
     assert!(chat.encode().len() <= CLIENT_MESSAGE_BYTES_MAX);
     assert_eq!(ClientControl::decode(&chat.encode()), Ok(chat));
+    let name = widest.repeat(NAME_BYTES_MAX / widest.len());
     let players = (0..SEATS_MAX).map(|seat| Player { name: name.clone(), ..player(seat) }).collect();
     let full = Welcome { tick: Tick(u32::MAX), players, ..welcome() };
     assert_eq!(Welcome::decode(&full.encode()), Ok(full), "a full room with the longest names");

@@ -12,6 +12,7 @@ use crate::limits::{
 use crate::lobby::{Code, RoomEntry, Wanted};
 use crate::mailbox::origin_of;
 use crate::maker::NotMade;
+use crate::room::RoomSetup;
 use crate::websocket::address::AddressKey;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -155,7 +156,14 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
     drop(directory);
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).expect("the operating system has random numbers");
-    let plan = RoomPlan { seed: u64::from_le_bytes(seed), options, fill_with_bots: wanted.quick_match };
+    let config = &net.setup.config;
+    let limit = if wanted.public { config.seats_per_address_listed } else { config.seats_per_address_unlisted };
+    let setup = RoomSetup {
+        seed: u64::from_le_bytes(seed),
+        fill_with_bots: wanted.quick_match,
+        seats_per_origin_max: limit.of_room(game.rules.seats),
+    };
+    let plan = RoomPlan { setup, options };
     let made = tokio::time::timeout(ROOM_MAKING_MAX, net.setup.orders.make(place, game.clone(), plan)).await;
     let refused = match made {
         Ok(Ok(())) => return Ok(code),

@@ -10,6 +10,7 @@ use super::forwarded::limited_address;
 use super::hello::{Caller, greet};
 use crate::limits::ORIGIN_WARNINGS_PER_MINUTE;
 use crate::websocket::rate::Quota;
+use fastwebsockets::upgrade::UpgradeFut;
 use http_body_util::Full;
 use hyper::header::{
     CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
@@ -26,23 +27,29 @@ use tokio::task::spawn_local;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Answers `GET /ws`; on success the connection goes on in a task of its own.
-pub(super) fn answer(
-    net: &Rc<Net>,
-    mut request: Request<hyper::body::Incoming>,
-    peer: IpAddr,
-) -> Result<Answer, Refusal> {
-    check_origin(net, request.headers())?;
-    check_upgrade(&request)?;
+pub(super) fn answer(net: &Rc<Net>, request: Request<hyper::body::Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+    check(net, &request)?;
     check_subprotocol(request.headers())?;
     let address = limited_address(peer, request.headers());
-    let (answer, upgrade) = fastwebsockets::upgrade::upgrade(&mut request)
-        .map_err(|_| bad("the request is not a WebSocket handshake", "send what RFC 6455 asks for"))?;
+    let (mut answer, upgrade) = switch(request)?;
     let evicted = Rc::new(Notify::new());
     let caller = Caller { address, _pending: net.queue(Phase::Pending, address, &evicted), evicted };
     spawn_local(greet(Rc::clone(net), upgrade, caller));
-    let mut answer = answer.map(|_| Full::default());
     answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     Ok(answer)
+}
+
+/// Checks everything in a request but the subprotocol.
+pub(super) fn check<B>(net: &Net, request: &Request<B>) -> Result<(), Refusal> {
+    check_origin(net, request.headers())?;
+    check_upgrade(request)
+}
+
+/// The answer to a request that was checked, and the connection that goes on after the answer.
+pub(super) fn switch(mut request: Request<hyper::body::Incoming>) -> Result<(Answer, UpgradeFut), Refusal> {
+    let (answer, upgrade) = fastwebsockets::upgrade::upgrade(&mut request)
+        .map_err(|_| bad("the request is not a WebSocket handshake", "send what RFC 6455 asks for"))?;
+    Ok((answer.map(|_| Full::default()), upgrade))
 }
 
 fn bad(error: &str, help: &'static str) -> Refusal {

@@ -41,11 +41,7 @@ enum NoHello {
 
 /// Reads the hello and hands the connection to its room, or closes it with the code of the reason.
 pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
-    // Both steps fail when the peer has closed the connection before the answer was written.
-    let Ok(upgraded) = upgrade.await else { return };
-    let Ok(parts) = upgraded.into_inner().into_inner().downcast::<TokioIo<HttpStream>>() else { return };
-    let mut stream = parts.io.into_inner().into_inner();
-    let mut reader = FrameReader::starting_with(FrameLimits::CLIENT, &parts.read_buf);
+    let Some((mut stream, mut reader)) = take_over(upgrade, FrameLimits::CLIENT).await else { return };
     let mut guest = net.drain.guest();
     let read = tokio::select! {
         biased;
@@ -77,11 +73,20 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
     say_last(&net, stream, &last).await;
 }
 
+/// The socket and the reader of a connection after the switch. `None` when the peer has closed the connection before the
+/// answer was written.
+pub(super) async fn take_over(upgrade: UpgradeFut, limits: FrameLimits) -> Option<(TcpStream, FrameReader)> {
+    let upgraded = upgrade.await.ok()?;
+    let parts = upgraded.into_inner().into_inner().downcast::<TokioIo<HttpStream>>().ok()?;
+    Some((parts.io.into_inner().into_inner(), FrameReader::starting_with(limits, &parts.read_buf)))
+}
+
 async fn read_hello(net: &Net, stream: &mut TcpStream, reader: &mut FrameReader) -> Result<Hello, NoHello> {
     loop {
         while let Some(incoming) = reader.poll(net.setup.clock.now_us()).map_err(NoHello::Refused)? {
             match incoming {
                 Incoming::Message(message) => return decode(message).map_err(NoHello::Refused),
+                Incoming::Text(_) => return Err(NoHello::Refused(CloseCode::Text)),
                 Incoming::Ping(payload) => {
                     let mut pong = Vec::new();
                     put_pong(&mut pong, payload);

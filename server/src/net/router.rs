@@ -2,6 +2,8 @@
 
 use super::answer::{Answer, Refusal};
 use super::drain::Guest;
+#[cfg(feature = "conformance")]
+use super::echo;
 use super::evictions::{Phase, QueuePlace};
 use super::farewell::{busy, say_last};
 use super::forwarded::warn_of_useless_headers;
@@ -147,6 +149,8 @@ async fn answer(net: &Rc<Net>, request: Request<Incoming>, peer: IpAddr) -> Resu
     // A slash at the end makes no difference to a route. Names of files are taken as they are.
     match path.strip_suffix('/').unwrap_or(&path) {
         "/ws" if method == Method::GET => handshake::answer(net, request, peer),
+        #[cfg(feature = "conformance")]
+        "/autobahn" if method == Method::GET => echo::answer(net, request),
         "/api/rooms" if reads => {
             check_reader(net, request.headers())?;
             room_list::list(net, request.uri().query())

@@ -1,9 +1,12 @@
 //! The occupants of the seats: people, people whose connection is lost, and bots; and the changes that the game has not
 //! received yet.
 
-use super::{MemberId, RosterChange};
+use super::names::{are_alike, distinct_name};
+use super::{MemberId, Origin, RosterChange};
+use crate::limits::COMEBACKS_PER_MINUTE_MAX;
 use tickwire::limits::SEATS_MAX;
-use tickwire::message::control::{Player, ResumeToken, ServerControl, clean_name};
+use tickwire::message::close::CloseCode;
+use tickwire::message::control::{Player, ResumeToken, ServerControl};
 use tickwire::{Leave, Rules, Seat, Tick};
 
 /// Names of bots, in the order in which they are given out.
@@ -24,10 +27,38 @@ pub(super) enum Occupant {
         token: ResumeToken,
         /// The token before it, valid until the new one has certainly arrived.
         old_token: Option<ResumeToken>,
+        /// Where the newest connection came from. The seat counts for that origin.
+        origin: Origin,
+        comebacks: Comebacks,
         /// Whether a message of the player has ever arrived after a welcome. Only then does the player certainly have
         /// a token to reconnect with.
         confirmed: bool,
     },
+}
+
+/// The times that a player came back within a minute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Comebacks {
+    since: Tick,
+    count: u32,
+}
+
+impl Comebacks {
+    /// Counts one more; false when there were too many.
+    fn count(&mut self, now: Tick, minute_ticks: u32) -> bool {
+        if now.since(self.since) > i64::from(minute_ticks) {
+            *self = Self { since: now, count: 0 };
+        }
+        self.count += 1;
+        self.count <= COMEBACKS_PER_MINUTE_MAX
+    }
+}
+
+/// A person who takes a seat.
+pub(super) struct Newcomer<'a> {
+    pub(super) name: &'a str,
+    pub(super) origin: Origin,
+    pub(super) token: ResumeToken,
 }
 
 /// A set of seats, one bit for each.
@@ -54,22 +85,34 @@ pub(super) struct Roster {
     changes: Vec<RosterChange>,
     /// Seats up to which a quick match is filled with bots; 0 for none.
     fill_to: u8,
+    /// Seats that people of one origin may have.
+    seats_per_origin_max: u8,
     /// The tick at which the first person was seen in a seat.
     first_came: Option<Tick>,
 }
 
 impl Roster {
-    pub(super) fn new(rules: &Rules, fill_with_bots: bool) -> Self {
+    pub(super) fn new(rules: &Rules, fill_with_bots: bool, seats_per_origin_max: u8) -> Self {
         Self {
             seats: vec![Occupant::Free; usize::from(rules.seats)],
             changes: Vec::new(),
             fill_to: if fill_with_bots { rules.bots.min(rules.seats) } else { 0 },
+            seats_per_origin_max,
             first_came: None,
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Seat, &Occupant)> {
         (0_u8..).zip(&self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
+    }
+
+    /// The names of people and bots.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.seats.iter().filter_map(|occupant| match occupant {
+            Occupant::Free => None,
+            Occupant::Bot { name } => Some(*name),
+            Occupant::Person { name, .. } => Some(&**name),
+        })
     }
 
     /// The seat that belongs to a token.
@@ -82,14 +125,26 @@ impl Roster {
         })
     }
 
-    /// The seat that belongs to a token. The token is replaced by a fresh one. The old token stays valid until
-    /// [`Roster::confirm_token`], so that a lost welcome does not lock a player out.
-    pub(super) fn resume(&mut self, presented: ResumeToken, fresh: ResumeToken) -> Option<Seat> {
-        let found = self.seat_of(presented)?;
-        if let Occupant::Person { token, old_token, .. } = &mut self.seats[found.index()] {
-            (*token, *old_token) = (fresh, Some(presented));
+    /// The seat that belongs to a token; the player comes back from `origin`. The token is replaced by a fresh one. The
+    /// old token stays valid until [`Roster::confirm_token`], so that a lost welcome does not lock a player out.
+    ///
+    /// # Errors
+    /// [`CloseCode::Rate`] when the player comes back too often.
+    pub(super) fn resume(
+        &mut self,
+        presented: ResumeToken,
+        fresh: ResumeToken,
+        from: Origin,
+        (now, minute_ticks): (Tick, u32),
+    ) -> Result<Option<Seat>, CloseCode> {
+        let Some(found) = self.seat_of(presented) else { return Ok(None) };
+        if let Occupant::Person { token, old_token, origin, comebacks, .. } = &mut self.seats[found.index()] {
+            if !comebacks.count(now, minute_ticks) {
+                return Err(CloseCode::Rate);
+            }
+            (*token, *old_token, *origin) = (fresh, Some(presented), from);
         }
-        Some(found)
+        Ok(Some(found))
     }
 
     /// Notes that a message of the player has arrived after the new token was sent: the old token becomes invalid.
@@ -99,17 +154,35 @@ impl Roster {
         }
     }
 
-    /// Gives a new person a seat: a free one, or else the seat of a bot.
-    pub(super) fn take_seat(&mut self, name: &str, token: ResumeToken) -> Option<Seat> {
+    /// Gives a new person a seat: a free one, or else the seat of a bot. `None` when there is no such seat, or when the
+    /// person's origin has all the seats that one origin may have.
+    pub(super) fn take_seat(&mut self, newcomer: &Newcomer<'_>) -> Option<Seat> {
+        let Newcomer { name, origin, token } = *newcomer;
+        if origin != Origin::EXEMPT && self.seats_of(origin) >= usize::from(self.seats_per_origin_max) {
+            return None;
+        }
         let free = self.iter().find(|(_, occupant)| **occupant == Occupant::Free);
         let bots = || self.iter().find(|(_, occupant)| matches!(occupant, Occupant::Bot { .. }));
         let seat = free.or_else(bots)?.0;
         self.free(seat, Leave::Removed);
-        let (name, away_since) = (clean_name(name), Tick(0));
-        let (member, old_token, confirmed) = (None, None, false);
-        self.seats[seat.index()] = Occupant::Person { name, member, away_since, token, old_token, confirmed };
+        self.seats[seat.index()] = Occupant::Person {
+            name: distinct_name(name, self.names()),
+            member: None,
+            away_since: Tick(0),
+            token,
+            old_token: None,
+            origin,
+            comebacks: Comebacks::default(),
+            confirmed: false,
+        };
         self.changes.push(RosterChange::Joined(seat));
         Some(seat)
+    }
+
+    /// The number of seats that people from this origin have, held ones included.
+    fn seats_of(&self, from: Origin) -> usize {
+        let is_from = |occupant: &&Occupant| matches!(occupant, Occupant::Person { origin, .. } if *origin == from);
+        self.seats.iter().filter(is_from).count()
     }
 
     /// Puts a connection on a person's seat and returns the connection that it replaces.
@@ -163,9 +236,7 @@ impl Roster {
             return None;
         }
         let seat = self.iter().find(|(_, occupant)| **occupant == Occupant::Free)?.0;
-        let used = |name: &&&str| {
-            self.seats.iter().any(|occupant| matches!(occupant, Occupant::Bot { name: used } if used == *name))
-        };
+        let used = |name: &&&str| self.names().any(|used| are_alike(used, name));
         let name = BOT_NAMES.iter().find(|name| !used(name)).unwrap_or(&BOT_NAMES[0]);
         self.seats[seat.index()] = Occupant::Bot { name };
         self.changes.push(RosterChange::Joined(seat));
@@ -202,6 +273,27 @@ fn player(seat: Seat, occupant: &Occupant) -> Option<Player> {
         Occupant::Bot { name } => Some(Player { seat, name: (*name).into(), bot: true, away: false }),
         Occupant::Person { name, member, .. } => {
             Some(Player { seat, name: name.clone(), bot: false, away: member.is_none() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_and_bots_of_one_room_have_names_that_look_different() {
+        let rules = Rules { seats: 8, bots: 8, ..Rules::new("crowded", 30) };
+        let mut roster = Roster::new(&rules, true, u8::MAX);
+        for name in ["Tock", "T\u{43e}ck", "Tock\u{2060}", "Pi\u{445}el"] {
+            assert!(roster.take_seat(&Newcomer { name, origin: Origin::EXEMPT, token: [0; 16] }).is_some());
+        }
+        while roster.fill(Tick(0), 0).is_some() {}
+        let names: Vec<String> = roster.players().into_iter().map(|player| player.name).collect();
+        assert_eq!(names.len(), 8);
+        assert_eq!(names[..4], ["Tock", "T\u{43e}ck 2", "Tock 3", "Pi\u{445}el"]);
+        for (index, name) in names.iter().enumerate() {
+            assert!(names[..index].iter().all(|other| !are_alike(name, other)), "{name} in {names:?}");
         }
     }
 }

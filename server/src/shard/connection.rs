@@ -151,6 +151,8 @@ impl Connection {
                     context.tally.messages_in += 1;
                     self.end = room.receive(self.member, message).err().map(End::Close);
                 }
+                // The limits of the reader refuse text already.
+                Ok(Some(Incoming::Text(_))) => self.end = Some(End::Close(CloseCode::Text)),
                 Ok(Some(Incoming::Ping(payload))) => {
                     let pong = self.pong.get_or_insert_default();
                     pong.clear();

@@ -1,10 +1,10 @@
 //! WebSocket frames (RFC 6455), without a socket or a clock.
 //!
 //! [`FrameReader`] reads the frames of a client and is strict about them: frames are masked, lengths are minimal, no
-//! extension is in use, and messages are binary. A length is checked before anything is allocated for it, and the limit
-//! applies to the sum over all fragments. After an error the reader is of no further use: the connection is to be
-//! closed with the code that it returned. The `put_` functions write the frames of a server: unmasked, never
-//! fragmented.
+//! extension is in use, and messages are binary unless the limits allow text. A length is checked before anything is
+//! allocated for it, and the limit applies to the sum over all fragments. After an error the reader is of no further
+//! use: the connection is to be closed with the code that it returned. The `put_` functions write the frames of a
+//! server: unmasked, never fragmented.
 
 use super::rate::{Quota, Usage};
 use crate::limits::{
@@ -36,6 +36,8 @@ pub struct FrameLimits {
     pub fragments_max: u32,
     /// The rate of pings and pongs together.
     pub control_frames: Quota,
+    /// Whether a message may be text; otherwise its first byte is an error.
+    pub text: bool,
 }
 
 impl FrameLimits {
@@ -44,6 +46,7 @@ impl FrameLimits {
         message_bytes_max: CLIENT_MESSAGE_BYTES_MAX,
         fragments_max: FRAGMENTS_MAX,
         control_frames: Quota::per_second(CONTROL_FRAMES_PER_SECOND, CONTROL_FRAMES_BURST),
+        text: false,
     };
 }
 
@@ -52,6 +55,8 @@ impl FrameLimits {
 pub enum Incoming<'a> {
     /// A whole binary message.
     Message(&'a [u8]),
+    /// A whole text message, where the limits allow text.
+    Text(&'a str),
     /// A ping, which asks for a pong with this payload. Only the latest ping needs an answer.
     Ping(&'a [u8]),
     /// A pong, whether a ping asked for it or not.
@@ -79,7 +84,7 @@ impl Head {
     }
 
     /// The head at the start of `bytes`, or `None` when too few bytes of it have arrived.
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, CloseCode> {
+    fn parse(bytes: &[u8], text: bool) -> Result<Option<Self>, CloseCode> {
         let Some(&first) = bytes.first() else { return Ok(None) };
         if first & RESERVED != 0 {
             return Err(CloseCode::Protocol);
@@ -87,6 +92,7 @@ impl Head {
         let (fin, opcode) = (first & FIN != 0, first & OPCODE);
         match opcode {
             CONTINUATION | BINARY => {}
+            TEXT if text => {}
             TEXT => return Err(CloseCode::Text),
             CLOSE | PING | PONG if fin => {}
             _ => return Err(CloseCode::Protocol),
@@ -150,6 +156,9 @@ pub struct FrameReader {
     /// The fragments of a message so far.
     message: Vec<u8>,
     fragments: u32,
+    /// Whether the message is text, and the number of its bytes in `message` that are known to be UTF-8.
+    is_text: bool,
+    checked: usize,
     control_frames: Usage,
     closed: bool,
 }
@@ -166,6 +175,8 @@ impl FrameReader {
             frame_len: 0,
             message: Vec::new(),
             fragments: 0,
+            is_text: false,
+            checked: 0,
             control_frames: Usage::default(),
             closed: false,
         }
@@ -229,8 +240,8 @@ impl FrameReader {
             return Ok(match self.consume(now_us)? {
                 None => None,
                 Some(Consumed::Fragment) => continue,
-                Some(Consumed::Whole(payload)) => Some(Incoming::Message(&self.buffer[payload])),
-                Some(Consumed::Assembled) => Some(Incoming::Message(&self.message)),
+                Some(Consumed::Whole(payload)) => Some(whole(&self.buffer[payload], self.is_text)?),
+                Some(Consumed::Assembled) => Some(whole(&self.message, self.is_text)?),
                 Some(Consumed::Ping(payload)) => Some(Incoming::Ping(&self.buffer[payload])),
                 Some(Consumed::Pong) => Some(Incoming::Pong),
                 Some(Consumed::Close(code)) => Some(Incoming::Close { code }),
@@ -246,7 +257,7 @@ impl FrameReader {
         }
         let unread = &mut self.buffer[self.start..self.end];
         self.frame_len = 0;
-        let Some(head) = Head::parse(unread)? else { return Ok(None) };
+        let Some(head) = Head::parse(unread, self.limits.text)? else { return Ok(None) };
         let payload_len = admit(&self.limits, head, self.fragments, self.message.len())?;
         self.frame_len = head.len + payload_len;
         let Some(frame) = unread.get_mut(..self.frame_len) else { return Ok(None) };
@@ -257,17 +268,27 @@ impl FrameReader {
         if head.is_control() {
             self.control(head, payload, now_us).map(Some)
         } else {
-            Ok(Some(self.fragment(head, payload)))
+            self.fragment(head, payload).map(Some)
         }
     }
 
-    fn fragment(&mut self, head: Head, payload: Range<usize>) -> Consumed {
+    fn fragment(&mut self, head: Head, payload: Range<usize>) -> Result<Consumed, CloseCode> {
+        if head.opcode != CONTINUATION {
+            (self.is_text, self.checked) = (head.opcode == TEXT, 0);
+        }
         if head.fin && self.fragments == 0 {
-            return Consumed::Whole(payload);
+            return Ok(Consumed::Whole(payload));
         }
         self.message.extend_from_slice(&self.buffer[payload]);
         self.fragments = if head.fin { 0 } else { self.fragments + 1 };
-        if head.fin { Consumed::Assembled } else { Consumed::Fragment }
+        if head.fin {
+            return Ok(Consumed::Assembled);
+        }
+        if self.is_text {
+            // Text that is wrong already will not become right, and its sender need not send the rest.
+            self.checked += utf8_prefix(&self.message[self.checked..])?;
+        }
+        Ok(Consumed::Fragment)
     }
 
     fn control(&mut self, head: Head, payload: Range<usize>, now_us: u64) -> Result<Consumed, CloseCode> {
@@ -296,6 +317,24 @@ fn admit(limits: &FrameLimits, head: Head, fragments: u32, message_len: usize) -
     if fits && fragments < limits.fragments_max { Ok(payload_len) } else { Err(CloseCode::TooBig) }
 }
 
+/// A message that is complete.
+fn whole(payload: &[u8], is_text: bool) -> Result<Incoming<'_>, CloseCode> {
+    if is_text {
+        std::str::from_utf8(payload).map(Incoming::Text).map_err(|_| CloseCode::Encoding)
+    } else {
+        Ok(Incoming::Message(payload))
+    }
+}
+
+/// The number of bytes at the start of `bytes` that are whole characters. The last character may still be incomplete.
+fn utf8_prefix(bytes: &[u8]) -> Result<usize, CloseCode> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.len()),
+        Err(cut) if cut.error_len().is_none() => Ok(cut.valid_up_to()),
+        Err(_) => Err(CloseCode::Encoding),
+    }
+}
+
 fn unmask(frame: &mut [u8], head_len: usize) {
     let (head, payload) = frame.split_at_mut(head_len);
     let mask = &head[head_len - MASK_LEN..];
@@ -320,7 +359,11 @@ fn close_code(payload: &[u8]) -> Result<Option<u16>, CloseCode> {
 
 /// Appends the head of a binary message of `payload_len` bytes.
 pub fn put_message_head(out: &mut Vec<u8>, payload_len: usize) {
-    out.push(FIN | BINARY);
+    put_head(out, BINARY, payload_len);
+}
+
+fn put_head(out: &mut Vec<u8>, opcode: u8, payload_len: usize) {
+    out.push(FIN | opcode);
     match (u8::try_from(payload_len), u16::try_from(payload_len)) {
         (Ok(short @ 0..=125), _) => out.push(short),
         (_, Ok(long)) => {
@@ -339,6 +382,12 @@ pub fn put_message_head(out: &mut Vec<u8>, payload_len: usize) {
 pub fn put_message(out: &mut Vec<u8>, payload: &[u8]) {
     put_message_head(out, payload.len());
     out.extend_from_slice(payload);
+}
+
+/// Appends a text message.
+pub fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_head(out, TEXT, text.len());
+    out.extend_from_slice(text.as_bytes());
 }
 
 /// Appends a pong with the payload of the ping it answers.

@@ -9,7 +9,7 @@ use crate::client::worlds::{Begin, Worlds};
 use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::message::close::CloseCode;
-use crate::message::control::{ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome};
+use crate::message::control::{ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome, cut_text};
 use crate::message::evidence::ServerEvidence;
 use crate::message::{SERVER_CONTROL, SERVER_EVIDENCE, SNAPSHOT, WELCOME};
 use crate::tick::Tick;
@@ -357,7 +357,7 @@ impl<G: Game> Session<G> {
     /// Sends a line of chat to everyone in the room.
     pub fn chat(&mut self, text: &str) {
         if self.dial.is_open() {
-            self.outbox.push_back(ClientControl::Chat(crate::message::control::clean_chat(text)).encode());
+            self.outbox.push_back(ClientControl::Chat(cut_text(text).into()).encode());
         }
     }
 

@@ -12,7 +12,7 @@ pub enum CloseCode {
     Protocol = 1002,
     /// 1003: the peer sent a text message; all messages here are binary.
     Text = 1003,
-    /// 1007: the peer sent a close reason that is not UTF-8.
+    /// 1007: the peer sent text that is not UTF-8, such as a close reason.
     Encoding = 1007,
     /// 1008: the peer did something that the server does not allow, such as a flood of pings.
     Policy = 1008,
@@ -96,7 +96,7 @@ impl CloseCode {
             Self::Away => "the server is going away",
             Self::Protocol => "WebSocket protocol error",
             Self::Text => "messages are binary",
-            Self::Encoding => "close reason is not UTF-8",
+            Self::Encoding => "text is not UTF-8",
             Self::Policy => "not allowed",
             Self::TooBig => "message too big",
             Self::RoomFailed => "the room failed",

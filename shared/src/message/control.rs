@@ -4,7 +4,7 @@ use super::{CLIENT_CONTROL, HELLO, PROTOCOL_VERSION, SERVER_CONTROL, WELCOME, co
 use crate::game::{Game, Mode};
 use crate::hash::Mix;
 use crate::id::Seat;
-use crate::limits::{CHAT_CHARS_MAX, CONTROL_BYTES_MAX, NAME_CHARS_MAX, SNAPSHOT_HISTORY_LEN};
+use crate::limits::{CONTROL_BYTES_MAX, SNAPSHOT_HISTORY_LEN, TEXT_BYTES_MAX};
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::wire::DecodeError;
@@ -26,7 +26,7 @@ pub struct Hello {
     pub fingerprint: u64,
     /// The room's code.
     pub code: String,
-    /// The player's name, cut to [`NAME_CHARS_MAX`] characters by the server.
+    /// The player's name, at most [`TEXT_BYTES_MAX`] bytes. The server cleans and shortens it.
     pub name: String,
     /// The token from the last welcome, to get the same seat back.
     pub resume: Option<ResumeToken>,
@@ -45,7 +45,7 @@ impl Hello {
             game: G::RULES.name.into(),
             fingerprint: fingerprint::<G>(),
             code: code.into(),
-            name: name.into(),
+            name: cut_text(name).into(),
             resume: None,
             known: None,
             watches: false,
@@ -76,7 +76,7 @@ pub struct Welcome {
 pub struct Player {
     /// The seat.
     pub seat: Seat,
-    /// The name, cleaned by the server.
+    /// The name, cleaned by the server: at most [`NAME_BYTES_MAX`](crate::limits::NAME_BYTES_MAX) bytes.
     pub name: String,
     /// Whether a bot sits in the seat, so that the server plays.
     pub bot: bool,
@@ -87,7 +87,7 @@ pub struct Player {
 /// The control messages of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ClientControl {
-    /// A line of chat for everyone in the room.
+    /// A line of chat for everyone in the room, at most [`TEXT_BYTES_MAX`] bytes. The server cleans and shortens it.
     Chat(String),
     /// The player leaves for good: the seat is free at once.
     Leave,
@@ -107,32 +107,15 @@ pub enum ServerControl {
     Chat {
         /// The seat of the player.
         seat: Seat,
-        /// The line, at most [`CHAT_CHARS_MAX`] characters.
+        /// The line, at most [`CHAT_BYTES_MAX`](crate::limits::CHAT_BYTES_MAX) bytes.
         text: String,
     },
 }
 
-/// A name without control characters and outer spaces, cut to [`NAME_CHARS_MAX`]; "player" when nothing is left.
+/// The start of a text that is not longer than a client may send.
 #[must_use]
-pub fn clean_name(name: &str) -> String {
-    let cleaned = clean_text(name, NAME_CHARS_MAX);
-    if cleaned.is_empty() { "player".into() } else { cleaned }
-}
-
-/// A chat line without control characters and outer spaces, cut to [`CHAT_CHARS_MAX`].
-#[must_use]
-pub fn clean_chat(text: &str) -> String {
-    clean_text(text, CHAT_CHARS_MAX)
-}
-
-fn clean_text(text: &str, chars_max: usize) -> String {
-    // Direction overrides and joiners would let a name redraw its neighbours.
-    let printable = |c: &char| {
-        !c.is_control()
-            && !matches!(*c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let visible: String = text.chars().filter(printable).collect();
-    visible.trim().chars().take(chars_max).collect::<String>().trim_end().into()
+pub fn cut_text(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
 }
 
 control_message! {
@@ -209,10 +192,11 @@ mod tests {
     }
 
     #[test]
-    fn names_lose_characters_that_could_disturb_others() {
-        assert_eq!(clean_name("  Ada\u{1b}[31m\n "), "Ada[31m");
-        assert_eq!(clean_name("\u{202e}evil"), "evil");
-        assert_eq!(clean_name("\t"), "player");
-        assert_eq!(clean_name("a name that is much too long"), "a name that is m");
+    fn a_client_cuts_texts_that_do_not_fit_into_a_message() {
+        assert_eq!(cut_text("Ada"), "Ada");
+        // The last place is in the middle of a character.
+        let long = alloc::format!("x{}", "\u{1f980}".repeat(TEXT_BYTES_MAX));
+        assert_eq!(cut_text(&long).len(), TEXT_BYTES_MAX - 3);
+        assert!(ClientControl::Chat(cut_text(&long).into()).encode().len() <= crate::limits::CLIENT_MESSAGE_BYTES_MAX);
     }
 }

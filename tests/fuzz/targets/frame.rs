@@ -18,6 +18,7 @@ fn read(bytes: &[u8], piece: usize) -> Vec<(u16, Vec<u8>)> {
                     assert!(payload.len() <= FrameLimits::CLIENT.message_bytes_max);
                     out.push((0, payload.to_vec()));
                 }
+                Ok(Some(Incoming::Text(_))) => unreachable!("the limits of players refuse text"),
                 Ok(Some(Incoming::Ping(payload))) => out.push((1, payload.to_vec())),
                 Ok(Some(Incoming::Pong)) => out.push((2, Vec::new())),
                 Ok(Some(Incoming::Close { code })) => out.push((code.unwrap_or(3), Vec::new())),

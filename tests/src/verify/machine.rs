@@ -28,6 +28,15 @@ pub(crate) fn prepare(needs: Needs, log: &Path) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    install(&missing, log)?;
+    match needs.iter().find(|(program, _)| !is_there(program)) {
+        Some((program, package)) => bail!("{package} was installed, but the path still has no {program}"),
+        None => Ok(()),
+    }
+}
+
+/// Installs Debian packages.
+pub(crate) fn install(missing: &[&str], log: &Path) -> Result<()> {
     let packages = missing.join(" ");
     if !is_there("apt-get") {
         bail!("these packages are missing: {packages}; there is no apt-get here, so install them by hand");
@@ -37,12 +46,8 @@ pub(crate) fn prepare(needs: Needs, log: &Path) -> Result<()> {
     }
     apt(&["update"], UPDATE_LIMIT, log)?;
     let mut install = vec!["install", "--yes", "--no-install-recommends"];
-    install.extend(&missing);
-    apt(&install, INSTALL_LIMIT, log)?;
-    match needs.iter().find(|(program, _)| !is_there(program)) {
-        Some((program, package)) => bail!("{package} was installed, but the path still has no {program}"),
-        None => Ok(()),
-    }
+    install.extend(missing);
+    apt(&install, INSTALL_LIMIT, log)
 }
 
 fn apt(arguments: &[&str], limit: Duration, log: &Path) -> Result<()> {

@@ -4,6 +4,8 @@
 //! shown. No step asks a question: standard input is closed. Missing programs are installed on Debian as root, and
 //! named otherwise. The output of every step stays in `target/verify`.
 
+mod conformance;
+mod deny;
 mod fuzz;
 mod machine;
 mod no_std;
@@ -21,10 +23,10 @@ use std::process::ExitCode;
 #[derive(Debug, Clone, Copy, Parser)]
 #[command(name = "cargo verify")]
 pub(crate) struct Options {
-    /// Leaves out documentation and browsers: about three minutes when warm.
+    /// Leaves out documentation, conformance and browsers: about three minutes when warm.
     #[arg(long, conflicts_with = "long")]
     quick: bool,
-    /// Adds fuzzing and ten times the seeds.
+    /// Adds fuzzing, advisories and ten times the seeds.
     #[arg(long)]
     long: bool,
 }

@@ -15,6 +15,7 @@ struct Line {
     name: &'static str,
     took: Duration,
     tests: usize,
+    cases: usize,
     passed: bool,
 }
 
@@ -47,8 +48,9 @@ impl Report {
         let log = logs.join(format!("{name}.log"));
         let output = fs::read_to_string(&log).unwrap_or_default();
         let tests = tests_in(&output);
+        let cases = cases_in(&output);
         let passed = outcome.is_ok();
-        self.lines.push(Line { name, took, tests, passed });
+        self.lines.push(Line { name, took, tests, cases, passed });
         let start = if io::stdout().is_terminal() { "\r" } else { "" };
         say(&format!("{start}{}", self.lines.last().map(line).unwrap_or_default()), "\n");
         if let Err(error) = outcome {
@@ -78,10 +80,17 @@ impl Report {
 }
 
 fn line(step: &Line) -> String {
-    let Line { name, took, tests, passed } = step;
+    let Line { name, took, tests, cases, passed } = step;
     let outcome = if *passed { "ok" } else { "FAILED" };
-    let tests = if *tests > 0 { format!("{tests} tests") } else { String::new() };
-    format!("{name:<14} {outcome:<7} {:>6.1} s  {tests}", took.as_secs_f64()).trim_end().to_owned()
+    let count = |number: usize, of: &str| if number > 0 { format!("  {number} {of}") } else { String::new() };
+    let counts = count(*tests, "tests") + &count(*cases, "cases");
+    format!("{name:<14} {outcome:<7} {:>6.1} s{counts}", took.as_secs_f64())
+}
+
+/// The number of cases that an outside suite of tests has run.
+fn cases_in(output: &str) -> usize {
+    let counts = output.lines().filter_map(|line| line.strip_prefix("cases that ran: "));
+    counts.filter_map(|count| count.parse::<usize>().ok()).sum()
 }
 
 /// The number of tests that passed, summed over the closing lines of the test programs.

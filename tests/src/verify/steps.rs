@@ -4,7 +4,7 @@
 use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
 use crate::run::{command, own, run};
-use crate::{fuzz, no_std};
+use crate::{conformance, deny, fuzz, no_std};
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
@@ -22,6 +22,9 @@ enum Work {
     Machine(Needs),
     NoStd,
     Bundle,
+    Deny,
+    Advisories,
+    Conformance,
     Fuzz,
     /// A program that the step `build` has built, and its arguments.
     Own(&'static str, &'static [&'static str]),
@@ -44,6 +47,9 @@ impl Step {
                 // it again.
                 run(own("tickwire-bundle", &["build", "--test-hooks", "--hold-budget"])?, self.limit, &log)
             }
+            Work::Deny => deny::check(self.limit, &log),
+            Work::Advisories => deny::check_advisories(self.limit, &log),
+            Work::Conformance => conformance::play(self.limit, &log),
             Work::Fuzz => fuzz::run_all(self.limit, &log),
             Work::Own(program, arguments) => run(own(program, arguments)?, self.limit, &log),
             Work::Cargo(calls) => calls.iter().try_for_each(|arguments| {
@@ -72,6 +78,7 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         cargo("format", 2, &["fmt", "--all", "--check"]),
         step("lints", 15, Work::Cargo(lints())),
         step("no-std", 5, Work::NoStd),
+        step("deny", 10, Work::Deny),
         // The page is built before the server, because the build of the server looks for it.
         step("bundle", 15, Work::Bundle),
         cargo("build", 20, &["build", "--workspace", "--bins", "--tests"]),
@@ -85,6 +92,7 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     steps.push(cargo("rhythm", 5, &rhythm));
     steps.push(cargo("determinism", if long { 30 } else { 10 }, &["test", "--workspace", "--test", "wasm"]));
     if !quick {
+        steps.push(step("conformance", 10, Work::Conformance));
         // `cargo peers` measures the same game on Colyseus, and this checks that game. npm installs Colyseus from the
         // lock file.
         steps.push(step("peers", 10, Work::Own("peers", &["--check"])));
@@ -98,15 +106,18 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         let browser = [&feel[..], &["--", "--browser"]].concat();
         let wasm = vec!["run", "--release", "-p", "tickwire-wasm-bench"];
         steps.push(step("feel", 45, Work::Cargo(vec![feel.to_vec(), browser, wasm])));
+        steps.push(step("advisories", 5, Work::Advisories));
         steps.push(step("fuzz", 30, Work::Fuzz));
     }
     steps
 }
 
 /// The calls of clippy. `--all-targets` leaves out the tests that a plain `cargo test` leaves out, so the second call
-/// names them.
+/// names them. The last
+/// call is for the code that only the feature `conformance` has.
 fn lints() -> Vec<Vec<&'static str>> {
-    let targets: [&[&'static str]; 2] = [&["--all-targets"], &["--test", "wasm", "--test", "browser"]];
+    let conformance = ["--features", "tickwire-server/conformance", "--test", "conformance"];
+    let targets: [&[&'static str]; 3] = [&["--all-targets"], &["--test", "wasm", "--test", "browser"], &conformance];
     let lint = |targets: &[&'static str]| [&["clippy", "--workspace"], targets, &["--", "-D", "warnings"]].concat();
     targets.into_iter().map(lint).collect()
 }

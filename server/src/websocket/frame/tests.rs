@@ -9,6 +9,7 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Said {
     Message(Vec<u8>),
+    Text(String),
     Ping(Vec<u8>),
     Pong,
     Close(Option<u16>),
@@ -39,6 +40,7 @@ fn read(bytes: &[u8], step: usize, limits: FrameLimits) -> (Vec<Said>, Option<Cl
             match reader.poll(0) {
                 Ok(None) => break,
                 Ok(Some(Incoming::Message(message))) => said.push(Said::Message(message.to_vec())),
+                Ok(Some(Incoming::Text(text))) => said.push(Said::Text(text.into())),
                 Ok(Some(Incoming::Ping(payload))) => said.push(Said::Ping(payload.to_vec())),
                 Ok(Some(Incoming::Pong)) => said.push(Said::Pong),
                 Ok(Some(Incoming::Close { code })) => said.push(Said::Close(code)),
@@ -167,6 +169,51 @@ fn fragments_count_together_in_bytes_and_in_number() {
     assert_eq!(read_all(&seventeen), (vec![], Some(CloseCode::TooBig)));
     // The count starts over with the next message.
     assert_eq!(read_all(&sixteen.repeat(3)).0.len(), 3);
+}
+
+#[test]
+fn text_is_taken_where_it_is_allowed_and_has_to_be_utf_8_from_its_first_fragment_on() {
+    let limits = FrameLimits { text: true, ..FrameLimits::CLIENT };
+    let crab = "\u{1f980}".as_bytes();
+    let good = [
+        frame(true, TEXT, b"one"),
+        frame(false, TEXT, &crab[..1]),
+        frame(true, PING, &[0xff]),
+        frame(false, CONTINUATION, &crab[1..3]),
+        frame(true, CONTINUATION, &crab[3..]),
+        frame(false, BINARY, &[0xff]),
+        frame(true, CONTINUATION, &[0xff]),
+        frame(true, TEXT, b""),
+    ]
+    .concat();
+    let said = vec![
+        Said::Text("one".into()),
+        Said::Ping(vec![0xff]),
+        Said::Text("\u{1f980}".into()),
+        Said::Message(vec![0xff; 2]),
+        Said::Text(String::new()),
+    ];
+    for step in [1, 3, usize::MAX] {
+        assert_eq!(read(&good, step, limits), (said.clone(), None), "pieces of {step}");
+    }
+    let bad = [
+        frame(true, TEXT, &[0xff]),
+        frame(true, TEXT, &crab[..3]),
+        frame(false, TEXT, &[0xed, 0xa0, 0x80]),
+        [frame(false, TEXT, b"a"), frame(false, CONTINUATION, &[0xff])].concat(),
+        [frame(false, TEXT, &crab[..2]), frame(true, CONTINUATION, b"")].concat(),
+        [frame(false, BINARY, &[0xff]), frame(true, CONTINUATION, b""), frame(false, TEXT, &[0xff])].concat(),
+    ];
+    for bytes in bad {
+        assert_eq!(read(&bytes, usize::MAX, limits).1, Some(CloseCode::Encoding), "{bytes:?}");
+    }
+}
+
+#[test]
+fn text_of_the_server_returns() {
+    let mut out = Vec::new();
+    put_text(&mut out, "\u{1f980}");
+    assert_eq!(out, [0x81, 4, 0xf0, 0x9f, 0xa6, 0x80]);
 }
 
 #[test]
