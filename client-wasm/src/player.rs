@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::press_latch::PressLatch;
 use crate::report::{Peak, Report};
 use tickwire::client::{EventUpdate, Session};
-use tickwire::limits::EVENTS_PER_TICK_MAX;
+use tickwire::limits::EVENTS_HEARD_PER_TICK_MAX;
 use tickwire::tick::TickTime;
 use tickwire::{Pad, Scene, Sparks, Stage, Tone};
 
@@ -97,7 +97,7 @@ impl<G: Stage> Effects<G> {
         match update {
             EventUpdate::Happened { id, event } => {
                 let tone = G::sound(&event);
-                if self.unseen.len() < EVENTS_PER_TICK_MAX {
+                if self.unseen.len() < EVENTS_HEARD_PER_TICK_MAX {
                     self.unseen.push((id, event));
                 }
                 tone.map(|tone| PageCommand::Sound(id, tone))

@@ -131,7 +131,7 @@ impl OfferedGame {
 
 fn make_room<G: Game>(schemas: &GameSchemas<G>, plan: &RoomPlan) -> Result<Box<dyn DynRoom>, OptionsFault> {
     let options = read_options::<G>(&plan.options)?;
-    Ok(Box::new(Room::with_schemas(schemas, plan.setup, &options)))
+    Ok(Box::new(Room::with_schemas(schemas, plan.setup.clone(), &options)))
 }
 
 /// Reads the options and asks the game whether it takes them. A fault of the game ends in a refusal: this runs on the

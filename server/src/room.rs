@@ -45,22 +45,24 @@ use std::sync::Arc;
 use tick_limits::TickLimits;
 use tickwire::input::buffer::{InputArrival, InputBuffer};
 use tickwire::input::{Ack, Action};
+use tickwire::leak::{Leak, is_planted};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome};
 use tickwire::message::evidence::ClientEvidence;
 use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT, PROTOCOL_VERSION};
+use tickwire::rng::{Purpose, Secret};
 use tickwire::state::Schema;
 use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::Snapshot;
-use tickwire::{Game, Leave, Rng, Seat, Tick};
+use tickwire::{Game, Leave, Seat, Tick};
 use view_bound::ViewBound;
 
 /// The way a room is set up, besides the options of its game.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RoomSetup {
-    /// Seed of the room's random numbers.
-    pub seed: u64,
+    /// The key of the room's random numbers, which nobody can guess.
+    pub secret: Secret,
     /// Whether bots take free seats when people wait for company.
     pub fill_with_bots: bool,
     /// Seats that people of one origin may have, held ones included.
@@ -144,8 +146,9 @@ pub struct Counters {
 /// One game with its players.
 pub struct Room<G: Game> {
     simulation: Simulation<G>,
-    /// Random numbers for the bots. The inputs that bots choose with them are recorded like those of people.
-    dice: Rng,
+    /// The key of the simulation's random numbers in snapshot mode, and of the bots' dice. The inputs that bots choose
+    /// with their dice are recorded like those of people.
+    secret: Secret,
     tick: Tick,
     limits: TickLimits,
     schemas: GameSchemas<G>,
@@ -167,17 +170,17 @@ impl<G: Game> Room<G> {
     /// person has joined, until as many seats are taken as the rules say.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        let setup = RoomSetup { seed, fill_with_bots, seats_per_origin_max: u8::MAX };
+        let setup = RoomSetup { secret: seed.into(), fill_with_bots, seats_per_origin_max: u8::MAX };
         Self::with_schemas(&GameSchemas::new(), setup, options)
     }
 
     /// A room before its first tick, with the schemas that it shares with other rooms of the game.
     #[must_use]
     pub fn with_schemas(schemas: &GameSchemas<G>, setup: RoomSetup, options: &G::Options) -> Self {
-        let RoomSetup { seed, fill_with_bots, seats_per_origin_max } = setup;
-        let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), seed, options);
+        let RoomSetup { secret, fill_with_bots, seats_per_origin_max } = setup;
+        let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), &secret, options);
+        let stagger = secret.rng(Purpose::Stagger, 0, 0).next_u32();
         Self {
-            dice: Rng::new(!seed),
             tick: Tick(0),
             limits: TickLimits::of(&G::RULES),
             schemas: schemas.clone(),
@@ -185,11 +188,12 @@ impl<G: Game> Room<G> {
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
-            outgoing: Outgoing::new(schemas, &mut simulation, seed as u32),
+            outgoing: Outgoing::new(schemas, &mut simulation, stagger),
             disputes: Disputes::default(),
             starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),
             counters: Counters::default(),
+            secret,
             simulation,
         }
     }
@@ -426,7 +430,9 @@ impl<G: Game> Room<G> {
             let action = match occupant {
                 Occupant::Free => continue,
                 Occupant::Bot { .. } => {
-                    self.schemas.inputs.quantize(self.simulation.world().bot(seat, &mut self.dice)).into()
+                    // Dice for each bot and tick: no bot's choices depend on what another one draws.
+                    let mut dice = self.secret.rng(Purpose::Bot, seat.number().into(), self.tick.0);
+                    self.schemas.inputs.quantize(self.simulation.world().bot(seat, &mut dice)).into()
                 }
                 Occupant::Person { member, .. } => {
                     let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.schemas.inputs);
@@ -463,7 +469,9 @@ impl<G: Game> Room<G> {
             self.counters.superseded_snapshots += 1;
             return SnapshotPoll::Wait;
         }
-        state.starved = state.seat.is_some_and(|seat| self.starved[seat.index()]);
+        let is_starved =
+            |seat: Seat| self.starved[seat.index()] || is_planted(Leak::StarvedSeats) && self.starved.contains(&true);
+        state.starved = state.seat.is_some_and(is_starved);
         let newest = match state.seat {
             Some(seat) => self.buffers[seat.index()].newest(),
             None => state.newest,

@@ -13,8 +13,10 @@
 use crate::determinism::behaviour::BUILD;
 use crate::hash;
 use crate::id::{RowId, Seat};
+use crate::leak::{Leak, is_planted};
 use crate::message::evidence::{ROW_DUMP_ROWS_MAX, RowClaim, RowDump};
 use crate::state::{Schema, TableSchema};
+use crate::world::hidden_rows::is_hidden;
 use crate::world::snapshot::{Rows, Snapshot, Topic};
 use alloc::vec::Vec;
 
@@ -108,7 +110,7 @@ pub fn visible(schema: &Schema, world: &Snapshot, seat: Option<Seat>) -> Snapsho
         for (index, id) in rows.ids.iter().enumerate() {
             let row = rows.row(index);
             let own = seat.map(Topic::Seat).filter(|own| own.has_row(table, row));
-            if number > 0 && table.public.is_empty() && own.is_none() {
+            if number > 0 && is_hidden(table) && own.is_none() && !is_planted(Leak::DisputedRowsOfOthers) {
                 continue;
             }
             let out = seen.push(*id);

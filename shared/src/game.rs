@@ -3,7 +3,8 @@
 mod options;
 
 use crate::id::Seat;
-use crate::limits::{HASHES_PER_SECOND, PAST_MS_MAX, SNAPSHOT_HISTORY_LEN};
+use crate::leak::{Leak, is_planted};
+use crate::limits::{EVENTS_PER_TICK_MAX, HASHES_PER_SECOND, PAST_MS_MAX, SEATS_MAX, SNAPSHOT_HISTORY_LEN};
 use crate::rng::Rng;
 use crate::state::{ALL_TABLES, Event, Input, State};
 use crate::table::Table;
@@ -111,7 +112,7 @@ impl Rules {
     /// At compile time, for 0 seats or more than [`SEATS_MAX`](crate::limits::SEATS_MAX).
     #[must_use]
     pub const fn seats(mut self, seats: u8) -> Self {
-        assert!(seats >= 1 && seats <= crate::limits::SEATS_MAX, "a room has 1 to 64 seats");
+        assert!(seats >= 1 && seats <= SEATS_MAX, "a room has 1 to 64 seats");
         (self.seats, self.matched) = (seats, seats);
         self
     }
@@ -228,6 +229,14 @@ pub enum To {
     Seat(Seat),
 }
 
+/// Everyone, and the seats: the audiences that a step counts for.
+const AUDIENCES: usize = SEATS_MAX as usize + 1;
+
+/// 0 for everyone or nobody in particular, else one more than the seat.
+fn audience(seat: Option<Seat>) -> u8 {
+    seat.map_or(0, |seat| seat.number() + 1)
+}
+
 /// The views that the players had when they gave the inputs of this tick: the source that [`Step::past`] looks into.
 ///
 /// There are two implementations: one for a room, which looks into its history, and one for a client, which looks into
@@ -245,7 +254,13 @@ pub struct Step<'a, G: Game> {
     rng: &'a mut Rng,
     events: &'a mut Vec<(To, G::Event)>,
     past: Option<&'a mut dyn LagCompensation<G>>,
+    /// Events of each audience.
+    emitted: [u8; AUDIENCES],
+    /// Generators that were made for each audience.
+    generators: [u16; AUDIENCES],
 }
+
+const _: () = assert!(EVENTS_PER_TICK_MAX <= u8::MAX as usize, "the events of an audience are counted in a byte");
 
 impl<'a, G: Game> Step<'a, G> {
     /// The context of the tick `now`; `inputs` has an entry per seat, which is `None` for a free seat. For a game that
@@ -256,7 +271,7 @@ impl<'a, G: Game> Step<'a, G> {
         rng: &'a mut Rng,
         events: &'a mut Vec<(To, G::Event)>,
     ) -> Self {
-        Self { now, inputs, rng, events, past: None }
+        Self { now, inputs, rng, events, past: None, emitted: [0; AUDIENCES], generators: [0; AUDIENCES] }
     }
 
     /// The same context, with the views of the seats.
@@ -287,8 +302,20 @@ impl<'a, G: Game> Step<'a, G> {
 
     /// The room's random numbers. In snapshot mode a client has a generator of its own: the next snapshot corrects what
     /// the client predicted with it.
+    ///
+    /// What is drawn here for something hidden shifts what the same tick draws afterwards for all to see. The numbers
+    /// themselves tell nothing of each other.
     pub const fn rng(&mut self) -> &mut Rng {
         self.rng
+    }
+
+    /// New random numbers for something that only the player in `seat` may know, or nobody at all. Whether and how many
+    /// are drawn shows in no other numbers. In snapshot mode a client's are a guess, as those of [`Step::rng`] are.
+    pub fn hidden_rng(&mut self, seat: Option<Seat>) -> Rng {
+        let audience = audience(seat);
+        let call = &mut self.generators[usize::from(audience)];
+        *call = call.wrapping_add(1);
+        self.rng.for_audience(audience, *call)
     }
 
     /// The world as the player in `seat` saw it when they gave this tick's input. Judge by it what the player aimed at,
@@ -324,10 +351,14 @@ impl<'a, G: Game> Step<'a, G> {
         &mut **self.past.as_mut().expect("the code that runs a step hands in the past")
     }
 
-    /// Sends an event to the players that `to` names. Of one tick,
-    /// [`EVENTS_PER_TICK_MAX`](crate::limits::EVENTS_PER_TICK_MAX) events are kept; further ones are dropped.
+    /// Sends an event to the players that `to` names. Of one tick, [`EVENTS_PER_TICK_MAX`] events for everyone and as
+    /// many for each seat are kept; further ones are dropped. So no player notices the events of another one.
     pub fn emit(&mut self, to: To, mut event: G::Event) {
-        if self.events.len() < crate::limits::EVENTS_PER_TICK_MAX {
+        let to_seat = if let To::Seat(seat) = to { Some(seat) } else { None };
+        let emitted = &mut self.emitted[usize::from(audience(to_seat))];
+        let count = if is_planted(Leak::CommonEventLimit) { self.events.len() } else { usize::from(*emitted) };
+        if count < EVENTS_PER_TICK_MAX {
+            *emitted += 1;
             // The event is rounded as it will travel: a predicted event must equal the one that confirms it.
             let mut wire = [0; crate::limits::ROW_WIDTH_MAX];
             event.gather(&mut wire[..G::Event::WIDTH]);
@@ -341,4 +372,61 @@ impl Input for () {}
 
 impl Event for () {
     fn blank() -> Self {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Secret;
+
+    #[derive(State, Clone, Default)]
+    struct Empty {}
+
+    impl Game for Empty {
+        type Input = ();
+        type Event = Word;
+        type Options = ();
+        const RULES: Rules = Rules::new("empty", 30);
+        fn new((): &()) -> Self {
+            Self {}
+        }
+        fn join(&mut self, _: Seat) {}
+        fn leave(&mut self, _: Seat, _: Leave) {}
+        fn step(&mut self, _: &mut Step<'_, Self>) {}
+    }
+
+    #[derive(Event, Clone, Copy, Debug, PartialEq)]
+    struct Word(u8);
+
+    #[test]
+    fn the_events_of_a_seat_displace_no_others() {
+        let (mut rng, mut events) = (Rng::new(1), Vec::new());
+        let mut step = Step::<Empty>::new(Tick(1), &[], &mut rng, &mut events);
+        let audiences = [Seat::new(0), Seat::new(63)].map(|seat| To::Seat(seat.expect("a seat")));
+        let audiences = [audiences[0], audiences[1], To::Everyone];
+        for to in audiences {
+            (0..200).for_each(|word| step.emit(to, Word(word)));
+        }
+        for to in audiences {
+            let kept = events.iter().filter(|(other, _)| *other == to).map(|(_, word)| usize::from(word.0));
+            assert!(kept.eq(0..EVENTS_PER_TICK_MAX), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn hidden_dice_shift_no_others() {
+        let rolls = |hidden: u32| {
+            let (mut rng, mut events) = (Rng::of_step(Secret::from(3), 7, 0), Vec::new());
+            let mut step = Step::<Empty>::new(Tick(7), &[], &mut rng, &mut events);
+            for _ in 0..hidden {
+                step.hidden_rng(Seat::new(1)).next_u64();
+                step.hidden_rng(None).next_u64();
+            }
+            [step.rng().next_u64(), step.hidden_rng(Seat::new(0)).next_u64(), step.hidden_rng(Seat::new(0)).next_u64()]
+        };
+        let [one, two, three] = rolls(0);
+        assert!(one != two && two != three);
+        assert_eq!(rolls(1), [one, two, three]);
+        assert_eq!(rolls(50), [one, two, three]);
+    }
 }

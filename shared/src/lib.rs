@@ -177,6 +177,7 @@ pub mod game;
 pub mod hash;
 pub mod id;
 pub mod input;
+pub mod leak;
 pub mod limits;
 pub mod link;
 pub mod lockstep;

@@ -64,8 +64,12 @@ pub const HASHES_PER_SECOND: u32 = 4;
 /// Ticks of inputs that one message carries at the most, in lockstep; a client that missed more receives a full state.
 pub const TICKS_PER_MESSAGE_MAX: u32 = 1_536;
 
-/// Events of one tick that are kept and sent; if a game emits more, the last ones are dropped.
+/// Events of one tick and one audience (everyone, or one seat) that are kept and sent; if a game emits more, the last
+/// ones are dropped.
 pub const EVENTS_PER_TICK_MAX: usize = 64;
+
+/// Events of one tick that one player receives at the most: those for everyone, and those for its seat.
+pub const EVENTS_HEARD_PER_TICK_MAX: usize = 2 * EVENTS_PER_TICK_MAX;
 
 /// Ticks of events that a snapshot carries at the most when earlier snapshots were left out.
 pub const EVENT_TICKS_MAX: u32 = 8;

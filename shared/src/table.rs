@@ -2,27 +2,44 @@
 //!
 //! `slotmap` changes the next key on a serde round trip, so it cannot hold state on which two machines must agree. Here
 //! rows are sorted by slot, a new row takes the lowest free slot, and iteration is in slot order.
+//!
+//! In snapshot mode, a room draws the slots of tables whose rows are hidden from some players; see [`hidden`].
+
+pub(crate) mod hidden;
 
 use crate::id::RowId;
 use crate::limits::ROWS_MAX;
 use crate::tick::Tick;
 use alloc::vec::Vec;
+use hidden::HiddenSlots;
 
 /// A table of rows of one kind: ships, shots, units.
+///
+/// Where all fields of a row are hidden from some players (`only = owner` or `only = server` on each, or on the table),
+/// a room in snapshot mode draws the ids by its secret: ids tell nothing of rows that their reader does not see. For
+/// that, insert a row with its owner already set, and replace a row that changes hands by a new one. Such a table has
+/// room for the same number of rows per seat, [`ROWS_MAX`] in all.
 #[derive(Debug, Clone)]
 pub struct Table<T> {
     slots: Slots,
     /// One row per id, in the order of `Slots::ids`.
     rows: Vec<T>,
+    /// Tells the audience of a row in a table with hidden slots; not part of the state.
+    audience: Option<Audience<T>>,
 }
+
+/// The leaf that names the owner of a row, and the function that reads it: 0 for nobody, else one more than the seat.
+pub(crate) type Audience<T> = (usize, fn(&T, usize) -> u8);
 
 /// All of a table except for the values: one copy of the code serves every kind of row, of which a page holds many.
 #[derive(Debug, Clone, Default)]
 struct Slots {
     /// The ids of the rows, sorted by slot.
     ids: Vec<RowId>,
-    /// Free slots below `generations.len()`, the lowest last.
+    /// Free slots below `generations.len()`, the lowest last; unused in a table with hidden slots.
     free: Vec<u16>,
+    /// The free slots of a table with hidden rows.
+    hidden: Option<HiddenSlots>,
     /// The generation that the next row in each slot gets.
     generations: Vec<u16>,
     /// `Some` in the table of a client, which knows no free list: new rows get slots above [`ROWS_MAX`], derived from
@@ -39,7 +56,7 @@ const NOTHING: RowId = RowId { slot: u16::MAX, generation: u16::MAX };
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { slots: Slots::default(), rows: Vec::new() }
+        Self { slots: Slots::default(), rows: Vec::new(), audience: None }
     }
 }
 
@@ -59,24 +76,28 @@ impl<T> Table<T> {
     /// Adds a row and gives its id. When the table is full ([`ROWS_MAX`] + 1 rows), the row is dropped and the id names
     /// no row.
     pub fn insert(&mut self, row: T) -> RowId {
-        let Some((place, id)) = self.slots.insert() else { return NOTHING };
+        let Some((place, id)) = self.slots.insert(audience_of(self.audience, &row)) else { return NOTHING };
         self.rows.insert(place, row);
         id
     }
 
     /// Removes a row and gives it back; `None` when the id names no row.
     pub fn remove(&mut self, id: RowId) -> Option<T> {
-        Some(self.rows.remove(self.slots.remove(id)?))
+        let place = self.slots.place(id).ok()?;
+        let row = self.rows.remove(place);
+        self.slots.release(place, audience_of(self.audience, &row));
+        self.slots.ids.remove(place);
+        Some(row)
     }
 
     /// Keeps the rows for which `keep` gives true, and removes the others. It is called in slot order.
     pub fn retain(&mut self, mut keep: impl FnMut(RowId, &mut T) -> bool) {
-        let Self { slots, rows } = self;
+        let Self { slots, rows, audience } = self;
         let mut place = 0;
         rows.retain_mut(|row| {
             let kept = keep(slots.ids[place], row);
             if !kept {
-                slots.release(place);
+                slots.release(place, audience_of(*audience, row));
             }
             place += 1;
             kept
@@ -135,15 +156,29 @@ impl<T> Table<T> {
         self.slots.provisional = Some(tick);
     }
 
+    /// From now on the free slots of the table are those that `make` gives for the number of slots that were taken
+    /// before, unless they are hidden already. `audience` tells who sees a row.
+    pub(crate) fn hide(&mut self, audience: Audience<T>, make: impl FnOnce(usize) -> HiddenSlots) {
+        self.audience = Some(audience);
+        let slots = &mut self.slots;
+        slots.hidden.get_or_insert_with(|| make(slots.generations.len()));
+    }
+
     /// Per slot the generation that its next row gets, or that of the row which is there. Together with the rows this
-    /// is all there is to know: the free slots follow from it.
+    /// is all there is to know of a table without hidden slots: the free slots follow from it.
     pub(crate) fn slots(&self) -> &[u16] {
         &self.slots.generations
     }
 
+    /// The free slots of a table with hidden rows.
+    pub(crate) const fn hidden_slots(&self) -> Option<&HiddenSlots> {
+        self.slots.hidden.as_ref()
+    }
+
     /// After [`Table::restore`], gives the table its free slots back, so that new rows get ordinary ids again.
-    pub(crate) fn restore_slots(&mut self, generations: &[u16]) {
+    pub(crate) fn restore_slots(&mut self, generations: &[u16], hidden: Option<&HiddenSlots>) {
         self.slots.restore(generations);
+        self.slots.hidden = hidden.cloned();
     }
 
     /// Makes the rows exactly those of `ids`, which are in slot order, and fills them. Rows that were there before keep
@@ -169,19 +204,26 @@ impl<T> Table<T> {
     }
 }
 
+fn audience_of<T>(audience: Option<Audience<T>>, row: &T) -> u8 {
+    audience.map_or(0, |(leaf, read)| read(row, leaf))
+}
+
 impl Slots {
     /// The place and the id of a new row; `None` when the table is full.
-    fn insert(&mut self) -> Option<(usize, RowId)> {
-        let id = self.next_id()?;
+    fn insert(&mut self, audience: u8) -> Option<(usize, RowId)> {
+        let id = self.next_id(audience)?;
         let place = self.place(id).err()?;
         self.ids.insert(place, id);
         Some((place, id))
     }
 
-    fn next_id(&mut self) -> Option<RowId> {
+    fn next_id(&mut self, audience: u8) -> Option<RowId> {
         if let Some(tick) = self.provisional {
             let mut ids = (0..).map_while(|order| RowId::provisional(tick, order));
             return ids.find(|id| self.place(*id).is_err());
+        }
+        if let Some(hidden) = &mut self.hidden {
+            return hidden.next_id(audience, &mut self.generations);
         }
         if let Some(slot) = self.free.pop() {
             return Some(RowId { slot, generation: self.generations[usize::from(slot)] });
@@ -191,19 +233,14 @@ impl Slots {
         Some(RowId { slot, generation: 0 })
     }
 
-    /// Removes an id and gives the place that its row had; `None` when the id names no row.
-    fn remove(&mut self, id: RowId) -> Option<usize> {
-        let place = self.place(id).ok()?;
-        self.release(place);
-        self.ids.remove(place);
-        Some(place)
-    }
-
-    /// Frees the slot of the row at `place`, which then has no id.
-    fn release(&mut self, place: usize) {
+    /// Frees the slot of the row at `place`, which then has no id; `audience` saw the row last.
+    fn release(&mut self, place: usize, audience: u8) {
         let RowId { slot, .. } = core::mem::replace(&mut self.ids[place], NOTHING);
         let Some(generation) = self.generations.get_mut(usize::from(slot)) else { return };
         *generation = generation.wrapping_add(1);
+        if let Some(hidden) = &mut self.hidden {
+            return hidden.release(audience, slot);
+        }
         let place = self.free.partition_point(|free| *free > slot);
         self.free.insert(place, slot);
     }

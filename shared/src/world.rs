@@ -7,6 +7,7 @@
 //! | [`history`] | the recent worlds of a room |
 //! | [`interpolation`] | the world at a moment between two snapshots |
 //! | `merge` | a player's own rows over the rows of others |
+//! | `hidden_rows` | the tables whose ids a room draws by its secret |
 //! | [`rewind`] | lag compensation: the world as a player saw it |
 //! | [`roster`], [`stepper`] | the causes of a tick, and the tick itself |
 //! | [`simulation`] | a room's world with everything that its next tick depends on; checkpoints and replay |
@@ -20,6 +21,7 @@
 pub mod bot_match;
 pub mod diff;
 pub mod full_state;
+pub(crate) mod hidden_rows;
 pub mod history;
 pub mod interpolation;
 pub(crate) mod merge;

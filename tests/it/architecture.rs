@@ -11,25 +11,26 @@ use std::path::{Path, PathBuf};
 
 /// Per top-level module of `shared/src`, the modules that it may import.
 const SHARED: &[(&str, &[&str])] = &[
+    ("leak", &[]),
     ("limits", &[]),
     ("math", &[]),
-    ("rng", &[]),
+    ("rng", &["leak"]),
     ("tick", &[]),
     ("wire", &[]),
     ("id", &["limits", "tick"]),
     ("hash", &["id"]),
     ("link", &["rng"]),
-    ("table", &["id", "limits", "tick"]),
+    ("table", &["id", "leak", "limits", "rng", "tick"]),
     ("state", &["hash", "id", "limits", "math", "table"]),
-    ("game", &["id", "limits", "rng", "state", "table", "tick"]),
+    ("game", &["id", "leak", "limits", "rng", "state", "table", "tick"]),
     ("stage", &["game", "id", "math"]),
     ("message", &["game", "hash", "id", "limits", "state", "tick", "wire"]),
     ("input", &["limits", "message", "state", "tick", "wire"]),
-    ("world", &["game", "hash", "id", "input", "limits", "rng", "state", "table", "tick", "wire"]),
-    ("replication", &["hash", "id", "limits", "state", "tick", "wire", "world"]),
+    ("world", &["game", "hash", "id", "input", "leak", "limits", "rng", "state", "table", "tick", "wire"]),
+    ("replication", &["hash", "id", "leak", "limits", "state", "tick", "wire", "world"]),
     ("lockstep", &["game", "id", "input", "limits", "state", "tick", "wire", "world"]),
     ("determinism", &["game", "id", "input", "rng", "state", "tick", "world"]),
-    ("desync", &["determinism", "hash", "id", "message", "state", "world"]),
+    ("desync", &["determinism", "hash", "id", "leak", "message", "state", "world"]),
     (
         "client",
         &[

@@ -72,6 +72,8 @@ mod stopping;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod twins;
+#[cfg(test)]
 mod views;
 #[cfg(test)]
 mod wire;

@@ -292,3 +292,75 @@ fn a_client_with_a_snapshot_every_third_tick_shows_its_own_puck_at_once_and_othe
         play.assert_converged();
     }
 }
+
+/// Players who fire two shots a tick while their input is not neutral, seen by nobody but themselves.
+#[derive(State, Clone, Default)]
+struct Volley {
+    /// The ticks of the world: something that everyone sees.
+    ticks: u32,
+    #[state(only = owner)]
+    shots: Table<Bolt>,
+}
+
+#[derive(State, Clone, Default)]
+struct Bolt {
+    #[state(owner)]
+    seat: Option<Seat>,
+    #[state(range = -1024..=1024, step = 0.5, smooth)]
+    at: f32,
+    /// One shot of a tick flies to the left, and one to the right.
+    #[state(range = -8..=8)]
+    speed: i8,
+    flies_ticks: u8,
+}
+
+impl Game for Volley {
+    type Input = Nudge;
+    type Event = ();
+    type Options = ();
+    const RULES: Rules = Rules::new("volley", 30);
+
+    fn new((): &()) -> Self {
+        Self::default()
+    }
+
+    fn join(&mut self, _: Seat) {}
+
+    fn leave(&mut self, seat: Seat, _: Leave) {
+        self.shots.retain(|_, shot| shot.seat != Some(seat));
+    }
+
+    fn step(&mut self, tick: &mut Step<'_, Self>) {
+        self.ticks += 1;
+        self.shots.retain(|_, shot| {
+            shot.at += f32::from(shot.speed);
+            shot.flies_ticks += 1;
+            shot.flies_ticks < 20
+        });
+        for seat in tick.seats().filter(|seat| tick.input(*seat).x != 0) {
+            for speed in [-8, 8] {
+                self.shots.insert(Bolt { seat: Some(seat), at: 0.0, speed, flies_ticks: 0 });
+            }
+        }
+    }
+}
+
+#[test]
+fn own_spawns_under_secretly_drawn_ids_are_the_predicted_ones() {
+    let mut play: Play<Volley> = Play::new(7, 2, LinkProfile { latency_ms: 100, ..LinkProfile::default() });
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge::default()));
+    play.run_ticks(SETTLED);
+    let before = play.clients[0].session.stats().clone();
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge { x: 1 }));
+    let mut shown = 0;
+    play.watch_ticks(90, |_, client, now_us| {
+        let world = client.session.view(now_us).expect("the game is on");
+        shown = shown.max(world.shots.len());
+    });
+    let stats = play.clients[0].session.stats();
+    assert_eq!((stats.rollbacks, stats.correction_units_max), (before.rollbacks, before.correction_units_max));
+    assert_eq!(shown, 40, "each shot is shown once, from the tick of its input on");
+    play.clients.iter_mut().for_each(|client| client.hands = Some(Nudge::default()));
+    play.heal();
+    play.assert_converged();
+}

@@ -154,12 +154,12 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
     let entered = directory.open(wanted, |shard| net.has_time(shard), now_us());
     let (code, place) = entered.map(|entry| (entry.code, entry.place)).map_err(|full| later(&full.to_string()))?;
     drop(directory);
-    let mut seed = [0; 8];
-    getrandom::fill(&mut seed).expect("the operating system has random numbers");
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).expect("the operating system has random numbers");
     let config = &net.setup.config;
     let limit = if wanted.public { config.seats_per_address_listed } else { config.seats_per_address_unlisted };
     let setup = RoomSetup {
-        seed: u64::from_le_bytes(seed),
+        secret: secret.into(),
         fill_with_bots: wanted.quick_match,
         seats_per_origin_max: limit.of_room(game.rules.seats),
     };

@@ -8,6 +8,7 @@ use super::old_worlds::OldWorlds;
 use crate::limits::{PRIORS_FIRST_SECONDS, PRIORS_SECONDS};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use tickwire::leak::{Leak, is_planted};
 use tickwire::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, SECTION_ENCODINGS_MAX, SNAPSHOT_HISTORY_LEN};
 use tickwire::message::events::EventEncoder;
 use tickwire::message::snapshot_head::SnapshotHead;
@@ -262,6 +263,9 @@ impl<G: Game> Replication<G> {
         let base = baseline.and_then(|tick| self.old_worlds.at(simulation, tick, counters));
         let now = history.newest();
         self.encoder.encode(schema, topic, base, now, true, &mut self.own);
+        if let Some(base) = base.filter(|base| is_planted(Leak::PriorsOfSeats) && is_sample::<G>(base, now)) {
+            self.encoder.learn(schema, topic, base, now);
+        }
         // Priors are not learnt here. They are published to everyone, and must show nothing of a world that only one
         // seat sees.
     }
@@ -274,10 +278,12 @@ impl<G: Game> Replication<G> {
         let seat = member.seat.map(To::Seat);
         let events = self.recent_ticks.range(known..).flat_map(|recent| {
             let age = u32::try_from(now.since(recent.tick)).unwrap_or(u32::MAX);
-            let is_for = move |to: To| to == To::Everyone || seat == Some(to);
+            let is_for = move |to: To| to == To::Everyone || seat == Some(to) || is_planted(Leak::EventsForAll);
             recent.events.iter().filter(move |(to, _)| is_for(*to)).map(move |(_, event)| (age, event))
         });
-        let has_events = self.event_encoder.encode(&self.events, events);
+        let mut has_events = self.event_encoder.encode(&self.events, events);
+        has_events |= is_planted(Leak::EventsAnnounced)
+            && self.recent_ticks.back().is_some_and(|recent| !recent.events.is_empty());
         let lead = newest.map(|newest| i8::try_from(newest.since(now).clamp(-127, 127)).unwrap_or(0));
         self.head.clear();
         let priors = (member.priors != Some(self.epoch)).then_some(self.priors.as_slice());

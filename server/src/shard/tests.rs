@@ -92,7 +92,7 @@ fn setup(
 
 fn made(seed: u64) -> MadeRoom {
     let offered = OfferedGame::of::<Fragile>();
-    let setup = RoomSetup { seed, fill_with_bots: false, seats_per_origin_max: 2 };
+    let setup = RoomSetup { secret: seed.into(), fill_with_bots: false, seats_per_origin_max: 2 };
     let plan = RoomPlan { setup, options: serde_json::Value::Null };
     MadeRoom { rate_hz: offered.rules.tick_rate_hz, room: (offered.make)(&plan).unwrap() }
 }

@@ -8,7 +8,7 @@
 //! event   small   age: ticks from the one it happened in to that of the snapshot; then its leaves, each in its bits
 //! ```
 
-use crate::limits::{EVENT_TICKS_MAX, EVENTS_PER_TICK_MAX, ROW_WIDTH_MAX};
+use crate::limits::{EVENT_TICKS_MAX, EVENTS_HEARD_PER_TICK_MAX, ROW_WIDTH_MAX};
 use crate::state::{Event, Schema};
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
 use alloc::vec::Vec;
@@ -62,7 +62,7 @@ impl EventEncoder {
 /// [`DecodeError`] for more events than a snapshot can have, for a truncated list and for values out of range.
 pub fn decode(schema: &Schema, reader: &mut Reader<'_>) -> Result<Vec<(u32, EventRow)>, DecodeError> {
     let count = reader.varint()?;
-    let max = (EVENTS_PER_TICK_MAX as u64) * u64::from(EVENT_TICKS_MAX);
+    let max = (EVENTS_HEARD_PER_TICK_MAX as u64) * u64::from(EVENT_TICKS_MAX);
     if u64::from(count) > max {
         return Err(DecodeError::OutOfRange { value: u64::from(count), max });
     }

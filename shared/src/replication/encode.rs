@@ -6,6 +6,7 @@ use super::cost::CostReport;
 use super::plan::{Plan, TablePlan};
 use super::priors::{ContextStats, Priors};
 use crate::hash;
+use crate::leak::{Leak, is_planted};
 use crate::state::{Schema, TableSchema};
 use crate::wire::{Chance, RangeEncoder};
 use crate::world::snapshot::{Rows, Snapshot, Topic};
@@ -21,7 +22,9 @@ pub fn section_count(schema: &Schema, topic: Topic, base: Option<&Snapshot>, now
     let sections = sections.map(|(number, table)| {
         let last_slot = |snapshot: &Snapshot| {
             let rows = &snapshot.tables[number];
-            let seen = (0..rows.ids.len()).rev().find(|index| topic.has_row(table, rows.row(*index)));
+            let seen = (0..rows.ids.len())
+                .rev()
+                .find(|index| topic.has_row(table, rows.row(*index)) || is_planted(Leak::SectionsOfAllRows));
             seen.map_or(0, |index| rows.ids[index].slot)
         };
         let slot = last_slot(now).max(base.map_or(0, last_slot));
@@ -198,7 +201,8 @@ impl Span<'_> {
             let values = leaves.map(|plan| (self.plan.stable_masks[plan.leaf].key, value(plan.leaf)));
             hash::narrow(hash::row(now.ids[index], values))
         };
-        self.rows(now).filter(|index| self.seen(now, *index)).map(hash).fold(0, u32::wrapping_add)
+        let is_covered = |index: &usize| self.seen(now, *index) || is_planted(Leak::HashOfAllRows);
+        self.rows(now).filter(is_covered).map(hash).fold(0, u32::wrapping_add)
     }
 
     /// Puts the rows, and gives the sum of their hashes.

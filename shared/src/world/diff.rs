@@ -7,6 +7,7 @@
 use crate::id::RowId;
 use crate::state::{Leaf, LeafKind, Schema};
 use crate::table::Table;
+use crate::table::hidden::HiddenSlots;
 use crate::world::full_state::FullState;
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::format;
@@ -46,9 +47,16 @@ pub enum Difference {
         /// The generations here and there; `None` where the slot was never taken.
         generations: [Option<u16>; 2],
     },
+    /// The free slots of a table with hidden rows.
+    FreeSlots {
+        /// Index of the table in the schema.
+        table: usize,
+        /// The slots that were drawn so far, here and there.
+        draws: [u32; 2],
+    },
     /// The state of the random numbers.
     Random {
-        /// Seed and numbers drawn, here and there.
+        /// Seed or stream and numbers drawn, here and there.
         places: [(u64, u64); 2],
     },
 }
@@ -88,9 +96,13 @@ pub fn of_full_states<'a>(
         let differing = slots.filter(|(_, [here, there])| here != there);
         differing.map(move |(slot, generations)| Difference::Slot { table, slot, generations })
     });
+    let pools = (1..).zip(here.hidden().iter().zip(there.hidden())).filter(|(_, (here, there))| here != there);
+    let draws = |hidden: &Option<HiddenSlots>| hidden.as_ref().map_or(0, HiddenSlots::draws);
+    let pools =
+        pools.map(move |(table, (here, there))| Difference::FreeSlots { table, draws: [draws(here), draws(there)] });
     let random = Difference::Random { places: [here.rng.place(), there.rng.place()] };
     let random = (here.rng != there.rng).then_some(random);
-    of_snapshots(schema, &here.snapshot, &there.snapshot).chain(slots).chain(random)
+    of_snapshots(schema, &here.snapshot, &there.snapshot).chain(slots).chain(pools).chain(random)
 }
 
 fn of_rows<'a>(table: usize, here: &'a Rows, there: &'a Rows) -> impl Iterator<Item = Difference> + 'a {
@@ -154,9 +166,11 @@ pub enum Reading {
     Nothing,
     /// The generation of a slot.
     Generation(u16),
+    /// How many free slots were drawn.
+    Draws(u32),
     /// The state of a generator of random numbers.
     Random {
-        /// Its seed.
+        /// Its seed, or the number of its stream.
         seed: u64,
         /// Numbers drawn from it.
         drawn: u64,
@@ -181,6 +195,10 @@ impl Difference {
             Self::Slot { table, slot, generations } => {
                 let [here, there] = generations.map(|known| known.map_or(Reading::Nothing, Reading::Generation));
                 Named { path: format!("the generation of slot {slot} of {}", schema.tables[table].name), here, there }
+            }
+            Self::FreeSlots { table, draws } => {
+                let [here, there] = draws.map(Reading::Draws);
+                Named { path: format!("the free slots of {}", schema.tables[table].name), here, there }
             }
             Self::Random { places } => {
                 let [here, there] = places.map(|(seed, drawn)| Reading::Random { seed, drawn });
@@ -229,6 +247,7 @@ impl fmt::Display for Reading {
             Self::Row => f.write_str("present"),
             Self::Nothing => f.write_str("absent"),
             Self::Generation(generation) => write!(f, "{generation}"),
+            Self::Draws(count) => write!(f, "{count} drawn"),
             Self::Random { seed, drawn } => write!(f, "{drawn} drawn from seed {seed}"),
             Self::Events(count) => write!(f, "{count} of them"),
         }

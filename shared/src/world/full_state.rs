@@ -7,22 +7,29 @@
 //!
 //! ```text
 //! tick    varint
-//! rng     u64 u64   seed, and numbers drawn
+//! rng     u64 u64   seed, and numbers drawn; of a room with a secret its first 8 bytes, and the highest bit is set
+//! secret  24 bytes  the rest of the secret, if there is one
 //! hash    u32       of all of it
 //! bits              the root row, every leaf in its bits; then per table:
 //!                     slots: how many; per slot whether it is taken, and its generation (small numbers)
 //!                     rows in slot order, every leaf in its bits
+//!                     with a secret, if all leaves are hidden: first slot, number of pools; per pool slots made,
+//!                     slots drawn, number of free slots, and the gap before each (small numbers)
 //! ```
+//!
+//! A full state with a secret stays on the server: in a checkpoint or a recording. Lockstep has none.
 
 use crate::game::Game;
 use crate::hash::{Mix, narrow};
 use crate::id::RowId;
 use crate::limits::ROWS_MAX;
-use crate::rng::Rng;
+use crate::rng::{Rng, Secret};
 use crate::state::{Schema, State, TableSchema, TableVisitor};
 use crate::table::Table;
+use crate::table::hidden::HiddenSlots;
 use crate::tick::Tick;
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
+use crate::world::hidden_rows::{is_hidden, mix_slots, put_slots, take_slots};
 use crate::world::simulation::Checkpoint;
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::vec::Vec;
@@ -35,27 +42,32 @@ pub struct FullState {
     /// Per table after the root, and per slot: the generation of the row that is there, or else the one that the next
     /// row gets.
     pub slots: Vec<Vec<u16>>,
-    /// The room's random numbers.
+    /// Per table after the root: the free slots of a table whose rows are hidden.
+    hidden: Vec<Option<HiddenSlots>>,
+    /// The room's random numbers, and with them its secret.
     pub rng: Rng,
 }
+
+/// Set in the number of draws of a generator from a secret.
+const HAS_SECRET: u64 = 1 << 63;
 
 impl FullState {
     /// The empty world of this shape.
     #[must_use]
     pub fn empty(schema: &Schema) -> Self {
-        let slots = alloc::vec![Vec::new(); schema.tables.len() - 1];
-        Self { snapshot: Snapshot::empty(schema), slots, rng: Rng::new(0) }
+        let tables = schema.tables.len() - 1;
+        let (slots, hidden) = (alloc::vec![Vec::new(); tables], alloc::vec![None; tables]);
+        Self { snapshot: Snapshot::empty(schema), slots, hidden, rng: Rng::new(0) }
     }
 
     /// The full state in a checkpoint, which is all of the checkpoint but the recent worlds.
     #[must_use]
     pub fn of<G: Game>(checkpoint: &Checkpoint<G>) -> Self {
-        let mut full_state = Self {
-            snapshot: checkpoint.history.newest().clone(),
-            slots: alloc::vec![Vec::new(); checkpoint.history.newest().tables.len() - 1],
-            rng: checkpoint.rng.clone(),
-        };
-        checkpoint.world.clone().tables(&mut KeepSlots(full_state.slots.iter_mut()));
+        let snapshot = checkpoint.history.newest().clone();
+        let tables = snapshot.tables.len() - 1;
+        let (slots, hidden) = (alloc::vec![Vec::new(); tables], alloc::vec![None; tables]);
+        let mut full_state = Self { snapshot, slots, hidden, rng: checkpoint.rng.clone() };
+        full_state.keep_slots(&mut checkpoint.world.clone(), &checkpoint.rng);
         full_state
     }
 
@@ -73,13 +85,14 @@ impl FullState {
 
     fn keep_slots<S: State>(&mut self, world: &mut S, rng: &Rng) {
         self.rng = rng.clone();
-        world.tables(&mut KeepSlots(self.slots.iter_mut()));
+        world.tables(&mut KeepSlots(self.slots.iter_mut().zip(&mut self.hidden)));
     }
 
     /// Takes over another full state's content, reusing memory.
     pub fn copy_from(&mut self, other: &Self) {
         self.snapshot.copy_from(&other.snapshot);
         self.slots.clone_from(&other.slots);
+        self.hidden.clone_from(&other.hidden);
         self.rng = other.rng.clone();
     }
 
@@ -87,8 +100,13 @@ impl FullState {
     /// go on from there.
     pub fn restore<S: State>(&self, world: &mut S) -> Rng {
         self.snapshot.restore(world);
-        world.tables(&mut RestoreSlots(self.slots.iter()));
+        world.tables(&mut RestoreSlots(self.slots.iter().zip(&self.hidden)));
         self.rng.clone()
+    }
+
+    /// Per table after the root: the free slots of a table whose rows are hidden.
+    pub(crate) fn hidden(&self) -> &[Option<HiddenSlots>] {
+        &self.hidden
     }
 
     /// The tick.
@@ -103,6 +121,7 @@ impl FullState {
         let mut mix = Mix::new(self.snapshot.hash(schema));
         let (seed, drawn) = self.rng.place();
         [seed, drawn].iter().for_each(|number| mix.bytes(&number.to_le_bytes()));
+        self.rng.secret().into_iter().for_each(|secret| mix.bytes(secret.bytes()));
         for (rows, slots) in self.snapshot.tables.iter().skip(1).zip(&self.slots) {
             // The numbers of rows and slots are hashed too, as a row of zeros in the first slot adds nothing to the sum
             // of rows.
@@ -111,19 +130,19 @@ impl FullState {
             mix.add(count(slots.len()));
             slots.iter().for_each(|generation| mix.add(u32::from(*generation)));
         }
+        self.hidden.iter().flatten().for_each(|hidden| mix_slots(hidden, &mut mix));
         narrow(mix.wide())
     }
 
     /// Appends the full state, in the layout that the module's documentation shows.
     pub fn encode(&self, schema: &Schema, out: &mut Vec<u8>) {
         put_varint(out, self.tick().0);
-        let (seed, drawn) = self.rng.place();
-        out.extend_from_slice(&seed.to_le_bytes());
-        out.extend_from_slice(&drawn.to_le_bytes());
+        self.put_rng(out);
         out.extend_from_slice(&self.hash(schema).to_le_bytes());
         let mut bits = BitWriter::new(out);
         put_row(&schema.tables[0], self.snapshot.tables[0].row(0), &mut bits);
-        for ((table, rows), slots) in schema.tables.iter().zip(&self.snapshot.tables).skip(1).zip(&self.slots) {
+        let tables = schema.tables.iter().zip(&self.snapshot.tables).skip(1);
+        for ((table, rows), (slots, hidden)) in tables.zip(self.slots.iter().zip(&self.hidden)) {
             bits.put_small(u32::try_from(slots.len()).unwrap_or(u32::MAX));
             let mut taken = rows.ids.iter().map(|id| id.slot).peekable();
             for (slot, generation) in (0..).zip(slots) {
@@ -131,8 +150,21 @@ impl FullState {
                 bits.put_small(u32::from(*generation));
             }
             (0..rows.ids.len()).for_each(|index| put_row(table, rows.row(index), &mut bits));
+            hidden.iter().for_each(|hidden| put_slots(hidden, &mut bits));
         }
         bits.finish();
+    }
+
+    fn put_rng(&self, out: &mut Vec<u8>) {
+        let (seed, drawn) = self.rng.place();
+        let Some(secret) = self.rng.secret() else {
+            out.extend_from_slice(&seed.to_le_bytes());
+            return out.extend_from_slice(&drawn.to_le_bytes());
+        };
+        let (first, rest) = secret.bytes().split_at(8);
+        out.extend_from_slice(first);
+        out.extend_from_slice(&(drawn | HAS_SECRET).to_le_bytes());
+        out.extend_from_slice(rest);
     }
 
     /// Reads a full state that [`FullState::encode`] wrote, to the end of `bytes`.
@@ -143,18 +175,33 @@ impl FullState {
         let mut reader = Reader::new(bytes);
         let mut full_state = Self::empty(schema);
         full_state.snapshot.tick = Tick(reader.varint()?);
-        full_state.rng = Rng::at(u64_of(&mut reader)?, u64_of(&mut reader)?);
+        full_state.rng = take_rng(full_state.tick(), &mut reader)?;
         let expected = reader.u32()?;
         let mut bits = BitReader::new(reader.slice(reader.remaining())?);
-        let Snapshot { tables, .. } = &mut full_state.snapshot;
+        let Self { snapshot: Snapshot { tables, .. }, slots, hidden, rng } = &mut full_state;
         take_row(&schema.tables[0], &mut tables[0].wire, &mut bits)?;
-        for ((table, rows), slots) in schema.tables.iter().zip(tables).skip(1).zip(&mut full_state.slots) {
+        let tables = (0..).zip(schema.tables.iter().zip(tables)).skip(1);
+        for ((number, (table, rows)), (slots, hidden)) in tables.zip(slots.iter_mut().zip(hidden)) {
             take_table(table, rows, slots, &mut bits)?;
+            if let Some(secret) = rng.secret().filter(|_| is_hidden(table)) {
+                *hidden = Some(take_slots((secret, number), &rows.ids, slots.len(), &mut bits)?);
+            }
         }
         bits.finish()?;
         let found = full_state.hash(schema);
         if found == expected { Ok(full_state) } else { Err(DecodeError::HashMismatch { expected, found }) }
     }
+}
+
+fn take_rng(tick: Tick, reader: &mut Reader<'_>) -> Result<Rng, DecodeError> {
+    let (seed, drawn) = (u64_of(reader)?, u64_of(reader)?);
+    if drawn & HAS_SECRET == 0 {
+        return Ok(Rng::at(seed, drawn));
+    }
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..].copy_from_slice(reader.slice(24)?);
+    Ok(Rng::of_step(Secret::from(bytes), tick.0, drawn & !HAS_SECRET))
 }
 
 fn u64_of(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
@@ -205,21 +252,26 @@ fn take_table(
     Ok(())
 }
 
-struct KeepSlots<'a>(core::slice::IterMut<'a, Vec<u16>>);
+struct KeepSlots<S>(S);
 
-impl TableVisitor for KeepSlots<'_> {
+impl<'a, S: Iterator<Item = (&'a mut Vec<u16>, &'a mut Option<HiddenSlots>)>> TableVisitor for KeepSlots<S> {
     fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
-        let slots = self.0.next().expect("a world shows the tables it described");
+        let (slots, hidden) = self.0.next().expect("a world shows the tables it described");
         slots.clear();
         slots.extend_from_slice(table.slots());
+        match (hidden, table.hidden_slots()) {
+            (Some(hidden), Some(now)) => hidden.clone_from(now),
+            (hidden, now) => *hidden = now.cloned(),
+        }
     }
 }
 
-struct RestoreSlots<'a>(core::slice::Iter<'a, Vec<u16>>);
+struct RestoreSlots<S>(S);
 
-impl TableVisitor for RestoreSlots<'_> {
+impl<'a, S: Iterator<Item = (&'a Vec<u16>, &'a Option<HiddenSlots>)>> TableVisitor for RestoreSlots<S> {
     fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
-        table.restore_slots(self.0.next().expect("a world shows the tables it described"));
+        let (slots, hidden) = self.0.next().expect("a world shows the tables it described");
+        table.restore_slots(slots, hidden.as_ref());
     }
 }
 

@@ -8,10 +8,11 @@ use crate::game::{Game, To};
 use crate::id::Seat;
 use crate::input::{Action, ViewAge};
 use crate::limits::SEATS_MAX;
-use crate::rng::Rng;
+use crate::rng::{Rng, Secret};
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::world::full_state::FullState;
+use crate::world::hidden_rows::hide_slots;
 use crate::world::history::History;
 use crate::world::rewind::{RewindCache, RoomViews};
 use crate::world::roster::RosterChange;
@@ -82,7 +83,7 @@ pub enum ReplayError {
 pub struct Checkpoint<G: Game> {
     /// The world, with the free lists of its tables.
     pub world: G,
-    /// The room's random numbers.
+    /// The room's random numbers, and with them its secret.
     pub rng: Rng,
     /// The recent worlds; the newest of them holds the tick.
     pub history: History,
@@ -101,18 +102,32 @@ impl<G: Game> Simulation<G> {
     /// The simulation before its first tick.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options) -> Self {
-        Self::sharing(Arc::new(Schema::of::<G>()), seed, options)
+        Self::sharing(Arc::new(Schema::of::<G>()), &Secret::from(seed), options)
     }
 
     /// The simulation before its first tick, with a schema that other rooms of the game use too.
     #[must_use]
-    pub fn sharing(schema: Arc<Schema>, seed: u64, options: &G::Options) -> Self {
+    pub fn sharing(schema: Arc<Schema>, secret: &Secret, options: &G::Options) -> Self {
         let mut world = G::new(options);
         let mut first = Snapshot::empty(&schema);
         first.capture(&mut world, Tick(0));
-        let is_present = G::RULES.is_lockstep();
-        let history = if is_present { History::of_the_present(first) } else { History::new(first) };
-        Self::with_schema(Checkpoint { world, rng: Rng::new(seed), history }, schema)
+        // In lockstep everyone has the full state: there is nothing to hide, and the generator is a small one.
+        let (history, rng) = if G::RULES.is_lockstep() {
+            (History::of_the_present(first), Rng::new(secret.seed()))
+        } else {
+            (History::new(first), Rng::of_step(secret.clone(), 0, 0))
+        };
+        let mut simulation = Self::with_schema(Checkpoint { world, rng, history }, schema);
+        simulation.hide();
+        simulation
+    }
+
+    /// Hides what must not show, before the game changes its world.
+    fn hide(&mut self) {
+        let Checkpoint { world, rng, .. } = &mut self.state;
+        if let Some(secret) = rng.secret() {
+            hide_slots(world, &self.schema, secret);
+        }
     }
 
     /// A simulation that goes on from a checkpoint.
@@ -133,6 +148,7 @@ impl<G: Game> Simulation<G> {
 
     /// Tells the game which players joined and left, before the step of the tick in which it happens.
     pub fn tell(&mut self, changes: &[RosterChange]) {
+        self.hide();
         changes.iter().for_each(|change| change.apply(&mut self.state.world));
     }
 
@@ -148,6 +164,7 @@ impl<G: Game> Simulation<G> {
         events: &mut Vec<(To, G::Event)>,
         watch: impl FnOnce(&mut G),
     ) {
+        self.hide();
         self.inputs.fill(None);
         self.ages.fill(ViewAge::NONE);
         for (seat, action) in actions {
@@ -156,6 +173,7 @@ impl<G: Game> Simulation<G> {
         }
         let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewind_cache } = self;
         let causes = TickCauses { tick: history.newest().tick.next(), roster: &[], inputs };
+        rng.begin_step(causes.tick.0);
         let mut past = RoomViews::new(schema, history, ages, G::RULES.message_ticks(), rewind_cache);
         play_tick(world, rng, &causes, &mut past, events);
         watch(world);

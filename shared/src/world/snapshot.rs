@@ -5,6 +5,7 @@
 
 use crate::hash;
 use crate::id::{RowId, Seat};
+use crate::leak::{Leak, is_planted};
 use crate::state::{ALL_TABLES, Schema, State, TableSchema, TableVisitor};
 use crate::table::Table;
 use crate::tick::Tick;
@@ -191,6 +192,7 @@ impl Topic {
     pub fn has_row(self, table: &TableSchema, row: &[u32]) -> bool {
         match self {
             Self::Room => true,
+            Self::Seat(_) if is_planted(Leak::RowsOfOthers) => true,
             Self::Seat(_) => table.name.is_empty() || table.private.iter().any(|leaf| self.shows(table, row, *leaf)),
         }
     }
@@ -204,6 +206,7 @@ impl Topic {
     fn shows(self, table: &TableSchema, row: &[u32], leaf: usize) -> bool {
         match self {
             Self::Room => true,
+            Self::Seat(_) if is_planted(Leak::LeavesOfOthers) => true,
             Self::Seat(seat) => {
                 table.leaves[leaf].owner.is_some_and(|owner| row[owner] == u32::from(seat.number()) + 1)
             }

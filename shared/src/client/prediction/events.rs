@@ -22,7 +22,7 @@
 
 use crate::game::{Game, To};
 use crate::id::Seat;
-use crate::limits::EVENTS_PER_TICK_MAX;
+use crate::limits::EVENTS_HEARD_PER_TICK_MAX;
 use crate::message::events::{self, EventRow as Row};
 use crate::state::{Event, Leaf, LeafKind, Schema, State};
 use crate::tick::Tick;
@@ -225,7 +225,7 @@ impl EventTracker {
 
     /// Reports an event and gives its number; `None` when so many events wait already that it is dropped.
     fn tell(&mut self, event: Row) -> Option<u32> {
-        if self.queue.len() >= EVENTS_PER_TICK_MAX {
+        if self.queue.len() >= EVENTS_HEARD_PER_TICK_MAX {
             return None;
         }
         self.next_id = self.next_id.wrapping_add(1);

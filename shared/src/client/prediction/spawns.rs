@@ -17,7 +17,9 @@
 //! Two predictions of the same tick are compared: the last one and the one that was just replayed from a newer
 //! snapshot. A row that is in the last one alone, under a predicted id, is *gone*. An own row that is in the new one
 //! alone looks for the gone row that is nearest in time, among those of its table and owner; of two that are equally
-//! near, the older one is taken, because spawns are confirmed in the order in which they were made.
+//! near, the older one is taken, because most spawns are confirmed in the order in which they were made. Before that,
+//! rows are matched that are the same in every field, as they are after a right prediction: a room draws the slots of
+//! hidden rows, and then the order of their ids is not that of the spawns.
 //!
 //! The time of a row under a predicted id is in its id. The time of a row of the server is known only as a span: it was
 //! not in the snapshot that the last prediction started from, and it is in the snapshot that the new one starts from.
@@ -102,29 +104,89 @@ pub(crate) fn adopt(
         return adopted;
     }
     let owner = |row: &[u32]| table.owner.map(|owner| row[owner]);
-    for (index, id) in new.ids.iter().enumerate() {
-        let row = new.row(index);
-        // A row that was in the last base, and was predicted to be gone by now, comes from no predicted spawn.
+    // A row that was in the last base, and was predicted to be gone by now, comes from no predicted spawn.
+    let is_in_base = |id: &RowId| {
         let known = |(table, known): &(usize, RowId)| (*table, known.slot).cmp(&(number, id.slot));
-        let at = bases.0.rows.binary_search_by(known);
-        let is_old = old.find(*id).is_some() || at.is_ok_and(|at| bases.0.rows[at].1 == *id);
-        if is_old || !predicts_row(table, row, me) {
-            continue;
-        }
-        let shift = |at: &usize| {
-            let tick = old.ids[gone[*at]].predicted_in(near)?;
-            let shift = match id.predicted_in(near) {
-                Some(predicted) => predicted.since(tick).abs(),
-                // The server made the row at some tick after the last base, and not after the new one.
-                None => (bases.0.tick.next().since(tick)).max(tick.since(bases.1)).max(0),
+        bases.0.rows.binary_search_by(known).is_ok_and(|at| bases.0.rows[at].1 == *id)
+    };
+    let is_new = |index: &usize| {
+        let id = &new.ids[*index];
+        old.find(*id).is_none() && !is_in_base(id) && predicts_row(table, new.row(*index), me)
+    };
+    let mut fresh: Vec<usize> = (0..new.ids.len()).filter(is_new).collect();
+    for is_equal in [true, false] {
+        fresh.retain(|index| {
+            let (id, row) = (new.ids[*index], new.row(*index));
+            let shift = |at: &usize| {
+                let tick = old.ids[gone[*at]].predicted_in(near)?;
+                let shift = match id.predicted_in(near) {
+                    Some(predicted) => predicted.since(tick).abs(),
+                    // The server made the row at some tick after the last base, and not after the new one.
+                    None => (bases.0.tick.next().since(tick)).max(tick.since(bases.1)).max(0),
+                };
+                let was = old.row(gone[*at]);
+                let fits = owner(was) == owner(row) && (was == row || !is_equal);
+                (shift <= SHIFT_TICKS_MAX && fits).then_some(shift)
             };
-            (shift <= SHIFT_TICKS_MAX && owner(old.row(gone[*at])) == owner(row)).then_some(shift)
-        };
-        let nearest = (0..gone.len()).filter_map(|at| Some((shift(&at)?, at))).min();
-        if let Some((_, at)) = nearest {
-            adopted.pairs.push((gone.remove(at), *id));
-        }
+            let nearest = (0..gone.len()).filter_map(|at| Some((shift(&at)?, at))).min();
+            nearest.inspect(|(_, at)| adopted.pairs.push((gone.remove(*at), id))).is_none()
+        });
     }
     adopted.refused = !gone.is_empty();
     adopted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(State, Clone, Default)]
+    struct World {
+        shots: Table<Shot>,
+    }
+
+    #[derive(State, Clone, Default)]
+    struct Shot {
+        #[state(owner)]
+        seat: Option<Seat>,
+        at: u8,
+    }
+
+    /// Rows of seat 0 with these ids, in slot order, and these places.
+    fn rows(rows: &[(RowId, u32)]) -> Rows {
+        let mut found = Rows::new(2);
+        rows.iter().for_each(|(id, at)| found.push(*id).copy_from_slice(&[1, *at]));
+        found
+    }
+
+    /// The ids that the predicted rows of `old` have in `new`, of which the server made those that are not predicted.
+    fn adopted(old: &[(RowId, u32)], new: &[(RowId, u32)]) -> Vec<(usize, RowId)> {
+        let (schema, base) = (Schema::of::<World>(), Base { tick: Tick(4), rows: Vec::new() });
+        let found = adopt((1, &schema.tables[1]), Seat::new(0), (&rows(old), &rows(new)), (&base, Tick(6)));
+        assert!(!found.refused);
+        found.pairs
+    }
+
+    fn predicted(tick: u32) -> RowId {
+        RowId::provisional(Tick(tick), 0).expect("it is the first of its tick")
+    }
+
+    const fn made(slot: u16) -> RowId {
+        RowId { slot, generation: 9 }
+    }
+
+    #[test]
+    fn a_row_adopts_the_prediction_that_equals_it_in_whatever_order_ids_were_drawn() {
+        let old = [(predicted(5), 50), (predicted(6), 60)];
+        assert_eq!(adopted(&old, &[(made(2), 60), (made(8), 50)]), [(1, made(2)), (0, made(8))]);
+        assert_eq!(adopted(&old, &[(made(2), 50), (made(8), 60)]), [(0, made(2)), (1, made(8))]);
+        // The first row is not as predicted, and must leave the other one its prediction.
+        assert_eq!(adopted(&old, &[(made(2), 7), (made(8), 50)]), [(0, made(8)), (1, made(2))]);
+    }
+
+    #[test]
+    fn predictions_that_equal_nothing_are_adopted_in_the_order_of_their_spawns() {
+        let old = [(predicted(5), 50), (predicted(6), 60)];
+        assert_eq!(adopted(&old, &[(made(2), 51), (made(8), 61)]), [(0, made(2)), (1, made(8))]);
+    }
 }
