@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`load`] | bots: real client sessions with each game's own policy, over real sockets |
+//! | [`hostile`] | attacks over raw sockets, with honest players beside them |
 //! | [`browser`] | headless Chromium, for measurements that only a browser can make |
 //! | [`bytes`] | the cost of each field of a game on the wire |
 //! | [`floor`] | our server beside a bare loop with the same clients, bytes and inputs |
@@ -33,6 +34,7 @@ pub mod figure;
 pub mod floor;
 pub mod harness;
 pub mod heads;
+pub mod hostile;
 pub mod lean;
 pub mod load;
 pub mod measure;

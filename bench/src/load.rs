@@ -9,6 +9,7 @@
 //! generator is not counted as the server's, and the generator's own lateness is measured too.
 
 mod bot_client;
+mod bystander;
 mod connection;
 mod crowd;
 mod full;
@@ -19,7 +20,9 @@ mod run;
 mod slow;
 mod thin;
 
+pub use bystander::{Bystander, Fared};
 pub use run::{SLOW_SECONDS_MIN, run};
+pub(crate) use slow::queues::Queues;
 
 use crate::measure::Meter;
 use std::cell::RefCell;

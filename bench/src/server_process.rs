@@ -42,9 +42,7 @@ impl ServerProcess {
     /// # Errors
     /// When the server does not build, does not start, or does not print its address in time.
     pub async fn start() -> Result<Self> {
-        let target = target_folder()?;
-        build(&target).await?;
-        let binary = target.join("release").join("tickwire");
+        let binary = Self::built().await?;
         Self::spawn(Command::new(&binary).args([
             "serve",
             "--listen",
@@ -56,6 +54,16 @@ impl ServerProcess {
             "--benchmark-games",
         ]))
         .await
+    }
+
+    /// Builds the release server, and gives the path of its program.
+    ///
+    /// # Errors
+    /// When the server does not build.
+    pub async fn built() -> Result<PathBuf> {
+        let target = target_folder()?;
+        build(&target).await?;
+        Ok(target.join("release").join("tickwire"))
     }
 
     /// Starts a server that prints its address in the form that ours uses.
@@ -101,6 +109,17 @@ impl ServerProcess {
     #[must_use]
     pub const fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Waits until the server has ended by itself, for this time at the most; `None` when it still runs then.
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub async fn ended(&mut self, patience: Duration) -> Result<Option<ExitStatus>> {
+        match timeout(patience, self.child.wait()).await {
+            Ok(status) => Ok(Some(status?)),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Asks the server to end and waits until it has.

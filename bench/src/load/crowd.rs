@@ -65,6 +65,17 @@ impl<G: Game> Crowd<G> {
         self.players().filter(|player| player.borrow().is_gone()).count() as u64
     }
 
+    /// All clients.
+    pub(super) fn count(&self) -> u64 {
+        self.players().count() as u64
+    }
+
+    /// The largest input lead of a client, as the newest snapshots say.
+    pub(super) fn lead_ticks_max(&self) -> i8 {
+        let leads = self.players().map(|player| player.borrow().client.stats().input_lead_ticks);
+        leads.max().unwrap_or_default()
+    }
+
     /// Sums over all clients.
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals::default();

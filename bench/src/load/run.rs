@@ -21,7 +21,7 @@ use tickwire::{Game, Rng};
 use tokio::time::MissedTickBehavior;
 
 /// The interval at which the driver looks for due work; the runtime's timers are no finer.
-const TURN: Duration = Duration::from_millis(1);
+pub(super) const TURN: Duration = Duration::from_millis(1);
 
 /// Every client must be in a room this long after the last one started to join.
 const JOIN_US_MAX: u64 = 15_000_000;

@@ -6,7 +6,7 @@
 //! own receive buffer is tiny. A slow reader that the server closes reconnects as clients do, but a client that never
 //! reads does not: its test ends with that close.
 
-mod queues;
+pub(super) mod queues;
 mod reader;
 
 use super::{Clock, Plan};

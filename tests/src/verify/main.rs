@@ -7,6 +7,7 @@
 mod conformance;
 mod deny;
 mod fuzz;
+mod hostile;
 mod machine;
 mod no_std;
 mod report;

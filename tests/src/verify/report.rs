@@ -15,7 +15,10 @@ struct Line {
     name: &'static str,
     took: Duration,
     tests: usize,
+    /// Cases of an outside suite.
     cases: usize,
+    /// Right rows of the hostile walk.
+    rows: usize,
     passed: bool,
 }
 
@@ -47,10 +50,9 @@ impl Report {
         let took = self.step_started.elapsed();
         let log = logs.join(format!("{name}.log"));
         let output = fs::read_to_string(&log).unwrap_or_default();
-        let tests = tests_in(&output);
-        let cases = cases_in(&output);
+        let (tests, cases, rows) = (tests_in(&output), cases_in(&output), rows_in(&output));
         let passed = outcome.is_ok();
-        self.lines.push(Line { name, took, tests, cases, passed });
+        self.lines.push(Line { name, took, tests, cases, rows, passed });
         let start = if io::stdout().is_terminal() { "\r" } else { "" };
         say(&format!("{start}{}", self.lines.last().map(line).unwrap_or_default()), "\n");
         if let Err(error) = outcome {
@@ -80,10 +82,10 @@ impl Report {
 }
 
 fn line(step: &Line) -> String {
-    let Line { name, took, tests, cases, passed } = step;
+    let Line { name, took, tests, cases, rows, passed } = step;
     let outcome = if *passed { "ok" } else { "FAILED" };
     let count = |number: usize, of: &str| if number > 0 { format!("  {number} {of}") } else { String::new() };
-    let counts = count(*tests, "tests") + &count(*cases, "cases");
+    let counts = count(*tests, "tests") + &count(*cases, "cases") + &count(*rows, "rows right");
     format!("{name:<14} {outcome:<7} {:>6.1} s{counts}", took.as_secs_f64())
 }
 
@@ -99,8 +101,35 @@ fn tests_in(output: &str) -> usize {
     results.filter_map(|rest| rest.split(' ').next()?.parse::<usize>().ok()).sum()
 }
 
+/// The number of rows that were right, from the last line of the hostile walk.
+fn rows_in(output: &str) -> usize {
+    let counts = output.lines().filter_map(|line| line.split_once(" rows right, ")?.0.parse::<usize>().ok());
+    counts.last().unwrap_or(0)
+}
+
 fn say(text: &str, end: &str) {
     // When standard output is closed, there is no place left where the error could be reported.
     let mut out = io::stdout().lock();
     let _ = write!(out, "{text}{end}").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_come_from_the_closing_lines_alone() {
+        let output = "test a ... ok\ntest result: ok. 12 passed; 0 failed\ntest result: ok. 3 passed; 0 failed\n";
+        assert_eq!((tests_in(output), rows_in(output)), (15, 0));
+        let output = "  ✗ F1  5 rows right, they say\n53 rows right, 2 wrong, 0 left out, 95 s\n";
+        assert_eq!((tests_in(output), rows_in(output)), (0, 53));
+    }
+
+    #[test]
+    fn a_line_shows_what_was_counted_or_nothing() {
+        let took = Duration::ZERO;
+        let step = |tests, cases, rows| line(&Line { name: "x", took, tests, cases, rows, passed: true });
+        assert!(step(7, 0, 0).ends_with(" s  7 tests") && step(0, 9, 0).ends_with(" s  9 cases"));
+        assert!(step(0, 0, 5).ends_with(" s  5 rows right") && step(0, 0, 0).ends_with(" s"));
+    }
 }

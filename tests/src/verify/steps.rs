@@ -4,7 +4,7 @@
 use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
 use crate::run::{command, own, run};
-use crate::{conformance, deny, fuzz, no_std};
+use crate::{conformance, deny, fuzz, hostile, no_std};
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
@@ -26,6 +26,7 @@ enum Work {
     Advisories,
     Conformance,
     Fuzz,
+    Hostile,
     /// A program that the step `build` has built, and its arguments.
     Own(&'static str, &'static [&'static str]),
     Cargo(Vec<Vec<&'static str>>),
@@ -51,6 +52,7 @@ impl Step {
             Work::Advisories => deny::check_advisories(self.limit, &log),
             Work::Conformance => conformance::play(self.limit, &log),
             Work::Fuzz => fuzz::run_all(self.limit, &log),
+            Work::Hostile => hostile::walk(self.limit, &log),
             Work::Own(program, arguments) => run(own(program, arguments)?, self.limit, &log),
             Work::Cargo(calls) => calls.iter().try_for_each(|arguments| {
                 let mut cargo = command("cargo", arguments);
@@ -96,6 +98,8 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         // `cargo peers` measures the same game on Colyseus, and this checks that game. npm installs Colyseus from the
         // lock file.
         steps.push(step("peers", 10, Work::Own("peers", &["--check"])));
+        // The walk watches honest players to the millisecond, so nothing else may run meanwhile.
+        steps.push(step("hostile", 15, Work::Hostile));
         // Browser tests run one after another: each of them drives two or three browsers.
         let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
         steps.push(cargo("browser", 15, &browsers));

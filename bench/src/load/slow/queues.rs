@@ -13,14 +13,14 @@ const ESTABLISHED: &str = "01";
 
 /// The connections of one server.
 #[derive(Debug)]
-pub(super) struct Queues {
+pub(crate) struct Queues {
     /// The server's end, as the kernel writes it.
     local: String,
 }
 
 impl Queues {
     /// The connections of the server that listens on this address.
-    pub(super) fn of(address: SocketAddr) -> Result<Self> {
+    pub(crate) fn of(address: SocketAddr) -> Result<Self> {
         let SocketAddr::V4(address) = address else { bail!("queues are read over IPv4 only, not of {address}") };
         let host = u32::from_ne_bytes(address.ip().octets());
         Ok(Self { local: format!("{host:08X}:{:04X}", address.port()) })
@@ -28,7 +28,7 @@ impl Queues {
 
     /// Bytes that wait in the server for each client, by the client's port. Connections that the server has closed are
     /// left out.
-    pub(super) fn by_port(&self) -> Result<BTreeMap<u16, u64>> {
+    pub(crate) fn by_port(&self) -> Result<BTreeMap<u16, u64>> {
         let table = fs::read_to_string(TABLE).with_context(|| format!("{TABLE} cannot be read"))?;
         Ok(table.lines().filter_map(|line| self.entry(line)).collect())
     }

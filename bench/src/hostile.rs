@@ -1,0 +1,224 @@
+//! The hostile walk: attacks over raw sockets against a server in which honest players play.
+//!
+//! Each row is one attack with the right answer, named as in the lists of threats (S), faults of operation (R) and
+//! faults that were found (F). Rows share a server, in which a bystander plays in rooms that no row attacks; rows about
+//! one room watch further honest members in that room. Rows about signals, settings and budgets start a server of their
+//! own. Every flood is bounded in count and time.
+//!
+//! A loopback peer is exempt from limits per address. A row that needs a foreign address names one in
+//! `X-Forwarded-For`, which a server believes of a loopback peer by default.
+//!
+//! | not here | the reason |
+//! | --- | --- |
+//! | S2, S17, S26, F10 | they need identities and tickets, twelve hours, or another user of the machine |
+//! | S13, F25 to F28, F32, F33 | they are about values within a game or a client, which no frame shows |
+//! | S24, F17, F18, F20 | a leak shows in the comparison of two rooms that differ in one secret |
+//! | F12, F37 to F41, F43, F44, F47, F48 | they are about pages, and need a browser |
+//! | F19, F34 | which event is left out, and which ship is hit, can be seen in the room's world only |
+//! | F23, R19, R20 | a panic has to be planted in the server |
+//! | R12 | the clock of the machine has to be set |
+//! | R1 to R8, R16 to R18, R21 to R23 | they are about a journal, several nodes, or hours |
+
+mod evidence;
+mod floods;
+mod framing;
+mod handshake;
+mod http;
+mod member;
+mod process;
+mod report;
+mod rooms;
+mod row;
+mod socket;
+mod target;
+
+pub use report::{BystanderReport, Report, RowReport, Skipped, line};
+pub use row::{Needs, Row};
+
+use crate::load::{Bystander, Fared};
+use crate::server_process::ServerProcess;
+use anyhow::{Result, ensure};
+use row::Outcome;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::thread::{scope, sleep};
+use std::time::{Duration, Instant};
+use target::{Target, Walk};
+use tickwire_games::{Arena, Paddles};
+use tokio::process::Command;
+use tokio::runtime::Handle;
+
+/// Time for which clocks settle before the bystander's intervals count.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Time for which the bystander's intervals are measured before the first attack.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Players of the bystander in an arena.
+const ARENA_PLAYERS: u32 = 4;
+
+/// The server to attack, and the rows to try.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The address of a server that runs already; otherwise the walk starts one.
+    pub against: Option<SocketAddr>,
+    /// The address of the metrics of that server.
+    pub admin: Option<SocketAddr>,
+    /// The program of the server; by default the release build of this workspace.
+    pub program: Option<PathBuf>,
+    /// Ids of the rows to try; all of them when there are none.
+    pub only: Vec<String>,
+}
+
+/// An event of the walk, for those who watch it.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// The bystander plays, and is measured for this long before the first attack.
+    Quiet(Duration),
+    /// A row begins.
+    Begins(&'static Row),
+    /// A row has ended.
+    Ended(&'a RowReport),
+}
+
+/// All rows.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    let themes = [framing::ROWS, handshake::ROWS, http::ROWS, rooms::ROWS, floods::ROWS, evidence::ROWS, process::ROWS];
+    themes.into_iter().flatten()
+}
+
+/// Tries the rows of the plan, and tells `tell` of each event.
+///
+/// # Errors
+/// When there is no server to attack, when the bystander cannot play in it, or when the plan names an unknown row.
+pub fn walk(plan: &Plan, runtime: &Handle, mut tell: impl FnMut(Event<'_>)) -> Result<Report> {
+    for id in &plan.only {
+        ensure!(rows().any(|row| row.id == id), "there is no row {id}; --list shows all");
+    }
+    let started = Instant::now();
+    let (target, program, _process) = server(plan, runtime)?;
+    let walk = Walk::new(target, program, runtime.clone());
+    let bystander = Crowd::join(&walk)?;
+    sleep(SETTLE);
+    bystander.mark()?;
+    tell(Event::Quiet(QUIET));
+    sleep(QUIET);
+    let quiet = bystander.fared()?;
+    bystander.mark()?;
+    let chosen = |row: &&Row| plan.only.is_empty() || plan.only.iter().any(|id| id == row.id);
+    let (possible, impossible): (Vec<_>, Vec<_>) = rows().filter(chosen).partition(|row| reason(&walk, row).is_none());
+    let skip = |row: &Row| Some(Skipped { id: row.id, why: reason(&walk, row)? });
+    let skipped = impossible.into_iter().filter_map(skip).collect();
+    let rows = try_all(&walk, &possible, &mut tell);
+    let bystander = BystanderReport::new(&quiet, &bystander.fared()?);
+    Ok(Report { rows, skipped, bystander, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// The server to attack: one that runs, or one that is started and ends with the returned process.
+fn server(plan: &Plan, runtime: &Handle) -> Result<(Target, Option<PathBuf>, Option<ServerProcess>)> {
+    if let Some(address) = plan.against {
+        return Ok((Target { address, admin: plan.admin, pid: None }, None, None));
+    }
+    let program = match &plan.program {
+        Some(program) => program.clone(),
+        None => runtime.block_on(ServerProcess::built())?,
+    };
+    let mut command = Command::new(&program);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--shards", "1"]);
+    let process = runtime.block_on(ServerProcess::spawn(&mut command))?;
+    let target = Target { address: process.address(), admin: process.metrics(), pid: Some(process.pid()) };
+    Ok((target, Some(program), Some(process)))
+}
+
+/// The reason why a row cannot be tried.
+fn reason(walk: &Walk, row: &Row) -> Option<&'static str> {
+    match row.needs {
+        Needs::Metrics if walk.target.admin.is_none() => Some("the address of the metrics is not known"),
+        Needs::Process if walk.target.pid.is_none() || walk.program.is_none() => {
+            Some("the server's process is not this walk's own")
+        }
+        _ => None,
+    }
+}
+
+/// Tries all rows; those that mostly wait run beside the others.
+fn try_all(walk: &Walk, rows: &[&'static Row], tell: &mut impl FnMut(Event<'_>)) -> Vec<RowReport> {
+    let mut done = Vec::new();
+    scope(|threads| {
+        let waiting: Vec<_> =
+            rows.iter().filter(|row| row.waits).map(|row| threads.spawn(|| try_row(walk, row))).collect();
+        for row in rows.iter().filter(|row| !row.waits) {
+            tell(Event::Begins(row));
+            let report = try_row(walk, row);
+            tell(Event::Ended(&report));
+            done.push(report);
+        }
+        for thread in waiting {
+            let report = thread.join().expect("a row catches its own errors");
+            tell(Event::Ended(&report));
+            done.push(report);
+        }
+    });
+    done.sort_by_key(|report| rows.iter().position(|row| row.id == report.id));
+    done
+}
+
+fn try_row(walk: &Walk, row: &'static Row) -> RowReport {
+    let started = Instant::now();
+    let outcome = (row.run)(walk).unwrap_or_else(|error| Outcome::new(false, format!("{error:#}")));
+    RowReport {
+        id: row.id,
+        ok: outcome.ok,
+        tried: row.tried,
+        came: outcome.came,
+        want: row.want,
+        seconds: started.elapsed().as_secs_f64(),
+    }
+}
+
+/// The bystander: players of a lockstep game and of a game with snapshots, in rooms that no row attacks.
+#[derive(Debug)]
+struct Crowd {
+    paddles: Bystander,
+    arena: Bystander,
+}
+
+impl Crowd {
+    fn join(walk: &Walk) -> Result<Self> {
+        let (paddles, arena) = (walk.target.room::<Paddles>()?, walk.target.room::<Arena>()?);
+        Ok(Self {
+            paddles: walk.target.honest::<Paddles>(&paddles, 2)?,
+            arena: walk.target.honest::<Arena>(&arena, ARENA_PLAYERS)?,
+        })
+    }
+
+    fn mark(&self) -> Result<()> {
+        self.paddles.mark()?;
+        self.arena.mark()
+    }
+
+    fn fared(&self) -> Result<[Fared; 2]> {
+        Ok([self.paddles.fared()?, self.arena.fared()?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_row_has_an_id_of_its_own() {
+        let ids: BTreeSet<_> = rows().map(|row| row.id).collect();
+        assert_eq!(ids.len(), rows().count());
+        assert!(ids.iter().all(|id| id.starts_with(['S', 'R', 'F'])));
+    }
+
+    #[test]
+    fn an_unknown_row_is_refused_before_a_server_is_started() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let plan = Plan { only: vec!["Z9".into()], program: Some("no-such-program".into()), ..Plan::default() };
+        let error = walk(&plan, runtime.handle(), |_| {}).unwrap_err();
+        assert!(error.to_string().contains("Z9"), "{error:#}");
+    }
+}

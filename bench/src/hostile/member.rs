@@ -1,0 +1,104 @@
+//! A raw member of a room: it is let in like any player, and then sends what a row wants it to send.
+
+use super::socket::{BINARY, End, Event, Peer, frame};
+use super::target::Target;
+use crate::heads::section_heads;
+use anyhow::Result;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tickwire::input::{Ack, InputCodec, InputFrame};
+use tickwire::message::SNAPSHOT;
+use tickwire::message::control::Welcome;
+use tickwire::message::snapshot_head::SnapshotHead;
+use tickwire::wire::Reader;
+use tickwire::{Game, Tick};
+
+/// Inputs are for this many ticks after the newest snapshot: one tick is on its way, one is being made.
+pub(super) const LEAD_TICKS: u32 = 2;
+
+/// Snapshots that a member remembers.
+const ACKS_KEPT: usize = 16;
+
+/// A member of a room of `G` that has no world.
+pub(super) struct Member<G: Game> {
+    pub(super) peer: Peer,
+    pub(super) welcome: Welcome,
+    codec: InputCodec<G::Input>,
+    /// The newest snapshot; `None` before the first.
+    pub(super) ack: Option<Ack>,
+    /// The last snapshots, the newest one first.
+    acks: VecDeque<Ack>,
+    /// The newest tick of the room that is known.
+    pub(super) tick: Tick,
+}
+
+impl<G: Game> Member<G> {
+    /// Joins the room with this code, as a client at the address `from`.
+    pub(super) fn join(target: &Target, code: &str, from: Option<&str>) -> Result<Self> {
+        let (peer, welcome) = target.join::<G>(code, from).member()?;
+        Ok(Self::new(peer, welcome))
+    }
+
+    pub(super) fn new(peer: Peer, welcome: Welcome) -> Self {
+        let tick = welcome.tick;
+        Self { peer, welcome, codec: InputCodec::new(), ack: None, acks: VecDeque::new(), tick }
+    }
+
+    /// A message with the neutral input for one tick.
+    pub(super) fn input(&self, tick: Tick, ack: Option<Ack>, wants_keyframe: bool) -> Vec<u8> {
+        let mut message = Vec::new();
+        self.codec.encode(&InputFrame::one(tick, G::Input::default(), ack, wants_keyframe), &mut message);
+        message
+    }
+
+    /// The snapshot that came so many snapshots before the newest one.
+    pub(super) fn ack_before(&self, snapshots: usize) -> Option<Ack> {
+        self.acks.get(snapshots).copied()
+    }
+
+    /// Sends a message.
+    pub(super) fn say(&mut self, message: &[u8]) -> bool {
+        self.peer.send(&frame(BINARY, message))
+    }
+
+    /// Plays for this long: answers each snapshot with what `answer` makes of the member. Gives the end of the
+    /// connection, if it ended.
+    pub(super) fn play(&mut self, time: Duration, mut answer: impl FnMut(&Self) -> Vec<Vec<u8>>) -> Option<End> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            match self.peer.next(until)? {
+                Event::Message(message) if self.take_in(&message) => {
+                    for message in answer(self) {
+                        self.say(&message);
+                    }
+                }
+                Event::Closed(end) => return Some(end),
+                Event::Message(_) | Event::Pong | Event::Other => {}
+            }
+        }
+        None
+    }
+
+    /// Plays as an honest client without a world does.
+    pub(super) fn play_fair(&mut self, time: Duration) -> Option<End> {
+        self.play(time, |member| vec![member.input(member.tick + LEAD_TICKS, member.ack, false)])
+    }
+
+    /// Takes in a message; says whether it was a snapshot.
+    fn take_in(&mut self, message: &[u8]) -> bool {
+        if message.first().is_none_or(|kind| *kind < SNAPSHOT) {
+            return false;
+        }
+        let mut reader = Reader::new(message);
+        let last = self.ack.map_or(self.tick, |ack| ack.tick);
+        let Ok(head) = SnapshotHead::decode(&mut reader, last) else { return false };
+        self.tick = head.tick;
+        if let Ok(sections) = section_heads(&mut reader, head.has_events) {
+            let ack = Ack { tick: head.tick, hash: sections.room_hash };
+            self.acks.push_front(ack);
+            self.acks.truncate(ACKS_KEPT);
+            self.ack = Some(ack);
+        }
+        true
+    }
+}
