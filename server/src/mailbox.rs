@@ -4,6 +4,7 @@ use crate::games::MadeRoom;
 use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
 use crate::room::{Autopsy, Origin, Summary};
+use crate::threads::{Load, ThreadHealth};
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
 use std::fmt;
@@ -94,12 +95,23 @@ impl Drop for QueuePlace {
 pub(crate) struct ShardLink {
     waiting: Waiting,
     send: Arc<dyn Fn(Command, QueuePlace) -> bool + Send + Sync>,
+    load: Arc<Load>,
+    health: Arc<ThreadHealth>,
 }
 
 impl ShardLink {
-    /// A link over which `send` sends; `send` returns whether the shard still receives.
-    pub(crate) fn new(send: impl Fn(Command, QueuePlace) -> bool + Send + Sync + 'static) -> Self {
-        Self { waiting: Waiting::default(), send: Arc::new(send) }
+    /// A link over which `send` sends to the thread of `health`; `send` returns whether the shard still receives.
+    pub(crate) fn new(
+        send: impl Fn(Command, QueuePlace) -> bool + Send + Sync + 'static,
+        load: Arc<Load>,
+        health: Arc<ThreadHealth>,
+    ) -> Self {
+        Self { waiting: Waiting::default(), send: Arc::new(send), load, health }
+    }
+
+    /// Whether the shard lives and uses less than this part of a core, so that it has time for another room.
+    pub(crate) fn has_time(&self, load_percent_max: u32) -> bool {
+        !self.health.has_ended() && self.load.percent() < load_percent_max
     }
 
     /// Whether so many commands wait for the shard that it would not receive another one.
@@ -126,13 +138,20 @@ impl fmt::Debug for ShardLink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::STALL_MAX;
+    use std::sync::mpsc;
+
+    fn link(send: impl Fn(Command, QueuePlace) -> bool + Send + Sync + 'static) -> ShardLink {
+        ShardLink::new(send, Arc::default(), ThreadHealth::new("shard", STALL_MAX))
+    }
 
     #[test]
     fn only_so_many_commands_wait_for_a_shard() {
-        let (sender, inbox) = std::sync::mpsc::channel();
-        let link = ShardLink::new(move |command, place| sender.send((command, place)).is_ok());
+        let (sender, inbox) = mpsc::channel();
+        let link = link(move |command, place| sender.send((command, place)).is_ok());
         let stop = || link.send(Command::Stop(CloseCode::Away));
         assert!((0..SHARD_INBOX_MAX).all(|_| stop() == Ok(())));
+        assert!(link.is_full());
         assert_eq!(stop(), Err(Undelivered::Full));
         drop(inbox.recv());
         assert_eq!(stop(), Ok(()));
@@ -141,7 +160,20 @@ mod tests {
 
     #[test]
     fn a_shard_that_has_ended_receives_nothing() {
-        let link = ShardLink::new(|_, _| false);
+        let link = link(|_, _| false);
         assert!((0..2 * SHARD_INBOX_MAX).all(|_| link.send(Command::Stop(CloseCode::Away)) == Err(Undelivered::Gone)));
+    }
+
+    #[test]
+    fn a_shard_that_is_busy_or_has_ended_is_given_no_room() {
+        let (load, health) = (Arc::new(Load::default()), ThreadHealth::new("shard", STALL_MAX));
+        let link = ShardLink::new(|_, _| true, Arc::clone(&load), Arc::clone(&health));
+        load.set(79, 100);
+        assert!(link.has_time(80));
+        load.set(80, 100);
+        assert!(!link.has_time(80));
+        load.set(0, 100);
+        health.spawn(|| {}).unwrap().join().unwrap();
+        assert!(!link.has_time(80));
     }
 }

@@ -39,7 +39,7 @@ use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
 use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
-use crate::threads::{Load, ThreadHealth};
+use crate::threads::ThreadHealth;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
 use autopsies::Autopsies;
@@ -49,6 +49,7 @@ use evictions::Evictions;
 use forwarded::ForwardingWarnings;
 use rustix::process::{Resource, getrlimit};
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
@@ -75,8 +76,6 @@ pub(crate) struct NetSetup {
     /// Names of games that the server would offer with another setting.
     pub(crate) withheld: Vec<&'static str>,
     pub(crate) shards: Vec<ShardLink>,
-    /// How busy each shard is, and whether it lives.
-    pub(crate) states: Vec<(Arc<Load>, Arc<ThreadHealth>)>,
     pub(crate) orders: Orders,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
@@ -131,6 +130,7 @@ struct Net {
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
     drain: Drain,
+    reports: RefCell<Receiver<Report>>,
     /// Held while a quick match is chosen or made, so that two people who come at once meet.
     matching: tokio::sync::Mutex<()>,
 }
@@ -142,12 +142,12 @@ struct Net {
 pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: impl FnOnce()) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
-        let net = Rc::new(Net::new(setup));
+        let net = Rc::new(Net::new(setup, io.reports));
         spawn_local(accept(Rc::clone(&net), TcpListener::from_std(io.listener)?));
         if let Some(admin) = io.admin {
             spawn_local(admin::accept(Rc::clone(&net), TcpListener::from_std(admin)?));
         }
-        let shards = spawn_local(hear_shards(Rc::clone(&net), io.reports));
+        let shards = spawn_local(hear_shards(Rc::clone(&net)));
         spawn_local(do_chores(Rc::clone(&net), health));
         ready();
         // An error means that the sender was dropped: then nobody waits for anything any more.
@@ -171,32 +171,10 @@ async fn accept(net: Rc<Net>, listener: TcpListener) {
     }
 }
 
-async fn hear_shards(net: Rc<Net>, mut reports: Receiver<Report>) {
-    while let Some(report) = reports.recv().await {
-        let now_us = net.setup.clock.now_us();
-        let mut directory = net.directory.borrow_mut();
-        match report {
-            Report::Room { room, summary } => directory.update(room, summary, now_us),
-            Report::Gone { room } => directory.close(room, now_us),
-            Report::Diverged { room, address, token } => {
-                net.diverged.borrow_mut().closed(room, address, token, now_us);
-                continue;
-            }
-            Report::Differed { room, autopsy } => {
-                let address = autopsy.origin.number().map(AddressKey::from_number);
-                if net.autopsy_quota.borrow_mut().take(address, now_us).is_ok() {
-                    // An autopsy is written on a thread of its own; nothing waits for it.
-                    drop(net.autopsies.keep(room, autopsy));
-                }
-                continue;
-            }
-        }
-        let (rooms, players, bots) = directory.totals();
-        let metrics = &net.setup.metrics;
-        // The conversion is lossless: there are never so many rooms that a float would round them.
-        metrics.rooms.set(rooms as f64);
-        metrics.players.set(f64::from(players));
-        metrics.bots.set(f64::from(bots));
+/// Waits for reports of shards until no shard can send one any more.
+async fn hear_shards(net: Rc<Net>) {
+    while let Some(report) = poll_fn(|context| net.reports.borrow_mut().poll_recv(context)).await {
+        net.take_in(report);
     }
 }
 
@@ -217,7 +195,7 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
 }
 
 impl Net {
-    fn new(setup: NetSetup) -> Self {
+    fn new(setup: NetSetup, reports: Receiver<Report>) -> Self {
         let quota = |quota| RefCell::new(AddressQuota::new(quota));
         Self {
             directory: RefCell::new(Directory::new(setup.shards.len())),
@@ -235,9 +213,44 @@ impl Net {
             diverged: RefCell::default(),
             autopsies: Autopsies::new(setup.autopsies.clone()),
             drain: Drain::default(),
+            reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),
             setup,
         }
+    }
+
+    /// Takes in the reports that have arrived, before something is decided by them: the task that waits for reports may
+    /// come later.
+    fn take_in_reports(&self) {
+        while let Ok(report) = { self.reports.borrow_mut().try_recv() } {
+            self.take_in(report);
+        }
+    }
+
+    fn take_in(&self, report: Report) {
+        let now_us = self.setup.clock.now_us();
+        let mut directory = self.directory.borrow_mut();
+        match report {
+            Report::Room { room, summary } => directory.update(room, summary, now_us),
+            Report::Gone { room } => directory.close(room, now_us),
+            Report::Diverged { room, address, token } => {
+                return self.diverged.borrow_mut().closed(room, address, token, now_us);
+            }
+            Report::Differed { room, autopsy } => {
+                let address = autopsy.origin.number().map(AddressKey::from_number);
+                if self.autopsy_quota.borrow_mut().take(address, now_us).is_ok() {
+                    // An autopsy is written on a thread of its own; nothing waits for it.
+                    drop(self.autopsies.keep(room, autopsy));
+                }
+                return;
+            }
+        }
+        let (rooms, players, bots) = directory.totals();
+        let metrics = &self.setup.metrics;
+        // The conversion is lossless: there are never so many rooms that a float would round them.
+        metrics.rooms.set(rooms as f64);
+        metrics.players.set(f64::from(players));
+        metrics.bots.set(f64::from(bots));
     }
 
     /// The game of this name, together with its index.
@@ -252,8 +265,7 @@ impl Net {
 
     /// Whether a shard lives and has time for another room.
     fn has_time(&self, shard: usize) -> bool {
-        let (load, health) = &self.setup.states[shard];
-        !health.has_ended() && load.percent() < self.setup.config.load_percent_max
+        self.setup.shards[shard].has_time(self.setup.config.load_percent_max)
     }
 
     /// Notes whether the server takes in further rooms.
@@ -261,27 +273,27 @@ impl Net {
         let readiness = &self.setup.readiness;
         readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
         readiness.hold(Reason::Memory, resident_bytes() >= self.setup.config.memory_bytes_max);
-        readiness.hold(Reason::Work, !(0..self.setup.states.len()).any(|shard| self.has_time(shard)));
+        readiness.hold(Reason::Work, !(0..self.setup.shards.len()).any(|shard| self.has_time(shard)));
     }
 }
 
 #[cfg(test)]
-impl NetSetup {
-    /// The setup of a net thread without games and shards, whose functions are called directly.
+impl Net {
+    /// The state of a net thread without games and shards, whose functions are called directly.
     fn without_shards(config: Config) -> Self {
-        Self {
+        let setup = NetSetup {
             config,
             address: std::net::Ipv4Addr::LOCALHOST.into(),
             admin_address: None,
             games: Vec::new(),
             withheld: Vec::new(),
             shards: Vec::new(),
-            states: Vec::new(),
             orders: Orders::new(mpsc::sync_channel(1).0),
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
             readiness: Arc::default(),
             autopsies: None,
-        }
+        };
+        Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }
 }

@@ -154,9 +154,9 @@ impl Server {
             readiness: Arc::clone(&readiness),
         };
         let seed = ShardSeed { reports: report, metrics: &metrics, clock, load_percent_max: config.load_percent_max };
-        let links: io::Result<Vec<_>> = (0..config.shards).map(|index| running.start_shard(index, &seed)).collect();
+        let shards: Vec<_> =
+            (0..config.shards).map(|index| running.start_shard(index, &seed)).collect::<io::Result<_>>()?;
         drop(seed);
-        let (shards, states): (Vec<_>, Vec<_>) = links?.into_iter().unzip();
         let orders = running.start_maker(&shards, config.memory_bytes_max)?;
         let setup = NetSetup {
             config,
@@ -165,7 +165,6 @@ impl Server {
             games,
             withheld,
             shards,
-            states,
             orders,
             metrics,
             clock,
@@ -225,12 +224,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a shard, and returns its link, its load and its health.
-    fn start_shard(
-        &mut self,
-        index: usize,
-        seed: &ShardSeed<'_>,
-    ) -> io::Result<(ShardLink, (Arc<Load>, Arc<ThreadHealth>))> {
+    /// Starts a shard.
+    fn start_shard(&mut self, index: usize, seed: &ShardSeed<'_>) -> io::Result<ShardLink> {
         let (home, inbox) = mpsc::channel();
         self.shards.push(home.clone());
         let health = ThreadHealth::new(format!("shard-{index}"), STALL_MAX);
@@ -251,7 +246,7 @@ impl Running {
         };
         self.start_thread(Arc::clone(&health), move || Shard::new(setup).run())?;
         let send = move |command, place| home.send(ShardCommand::Net(command, Some(place))).is_ok();
-        Ok((ShardLink::new(send), (load, health)))
+        Ok(ShardLink::new(send, load, health))
     }
 
     /// Starts the thread that makes rooms.

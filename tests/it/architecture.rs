@@ -68,7 +68,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("games", &["room"]),
     ("lobby", &["limits", "room"]),
     ("metrics", &["room"]),
-    ("mailbox", &["games", "limits", "lobby", "room", "websocket"]),
+    ("mailbox", &["games", "limits", "lobby", "room", "threads", "websocket"]),
     ("maker", &["games", "limits", "lobby", "mailbox", "memory", "threads"]),
     ("shard", &["clock", "games", "limits", "lobby", "mailbox", "metrics", "room", "threads", "websocket"]),
     (

@@ -1,7 +1,8 @@
 //! The admin listener: metrics and health, on an address of its own that players never see.
 
 use super::Net;
-use super::answer::{Answer, Refusal, bare, plain};
+use super::answer::{Answer, Refusal, bare, end_connection, plain};
+use super::head_guard::ends_connection;
 use super::hosts::check_host;
 use super::http_stream::HttpStream;
 use super::{drain, health};
@@ -31,8 +32,11 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
 async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     let own = Rc::clone(&net);
     let service = service_fn(move |request| {
-        let answer = answer(&net, &request, peer)
+        let mut answer = answer(&net, &request, peer)
             .unwrap_or_else(|refusal| refusal.answer(request.method(), request.uri().path()));
+        if ends_connection(request.headers()) {
+            end_connection(&mut answer);
+        }
         async move { Ok::<_, Infallible>(answer) }
     });
     drain::serve(&own, HttpStream::new(stream), service).await;

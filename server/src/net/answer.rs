@@ -2,7 +2,7 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 
@@ -64,6 +64,13 @@ impl Refusal {
             headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
         }
         answer
+    }
+}
+
+/// Makes an answer the last one of its connection, unless it has made the connection a WebSocket.
+pub(super) fn end_connection(answer: &mut Answer) {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

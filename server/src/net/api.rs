@@ -9,7 +9,7 @@ use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{
     AVOIDED_ROOMS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX, ROOM_RETRY_SECONDS,
 };
-use crate::lobby::{Code, RoomEntry, Wanted};
+use crate::lobby::{Code, NoRoomLeft, Place, RoomEntry, Wanted};
 use crate::mailbox::origin_of;
 use crate::maker::NotMade;
 use crate::room::RoomSetup;
@@ -114,6 +114,7 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAd
 
 /// A match that waits for people and suits the caller, in which a seat is kept from now on.
 fn existing_match(net: &Net, game: usize, avoid: &[Code], address: Option<AddressKey>) -> Option<Code> {
+    net.take_in_reports();
     let now_us = net.setup.clock.now_us();
     let waits = net.diverged.borrow();
     // A room that the caller may not come back to yet would refuse it, and keep a seat for nobody.
@@ -146,14 +147,18 @@ fn avoided(codes: &[String]) -> Result<Vec<Code>, Refusal> {
     codes.iter().enumerate().map(parse).collect()
 }
 
+/// Enters a room that is to be made into the directory.
+fn enter_directory(net: &Net, wanted: Wanted) -> Result<(Code, Place), NoRoomLeft> {
+    let mut directory = net.directory.borrow_mut();
+    let entry = directory.open(wanted, |shard| net.has_time(shard), net.setup.clock.now_us())?;
+    Ok((entry.code, entry.place))
+}
+
 /// Enters a room into the directory, and waits until the room is made.
 async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> Result<Code, Refusal> {
     let later = |error: &str| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, error, ROOM_RETRY_SECONDS);
     let now_us = || net.setup.clock.now_us();
-    let mut directory = net.directory.borrow_mut();
-    let entered = directory.open(wanted, |shard| net.has_time(shard), now_us());
-    let (code, place) = entered.map(|entry| (entry.code, entry.place)).map_err(|full| later(&full.to_string()))?;
-    drop(directory);
+    let (code, place) = enter_directory(net, wanted).map_err(|full| later(&full.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
     let config = &net.setup.config;

@@ -2,8 +2,8 @@
 //!
 //! A client of another build would come back at once and differ again, and every return costs the room a keyframe and
 //! disputes. So each such close doubles the time for which its address may not enter the same room. Connections from
-//! this machine, which other limits exempt, wait like those of one address. An address may stand for many players: one
-//! that comes back to its seat with another token than those of the closed connections does not wait.
+//! this machine, which other limits exempt, wait like those of one address. An address may stand for many players: a player
+//! with another token than those of the closed connections comes back to its seat at once.
 
 use crate::limits::{ADDRESSES_MAX, DIVERGED_MEMORY, DIVERGED_TOKENS_MAX, DIVERGED_WAIT_MAX, DIVERGED_WAIT_MIN};
 use crate::lobby::RoomId;

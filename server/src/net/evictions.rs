@@ -1,8 +1,8 @@
 //! Queues of connections that are not in a room: when a queue is full, the connection that has been in it for longest
 //! makes room.
 //!
-//! A limit that refuses the newest connection lets idle ones keep everybody out. Here a peer that does what it came for
-//! stays for a round trip or two, and a peer that does nothing is the first to go.
+//! A limit that refuses the newest connection lets idle ones keep everybody out. Here an honest connection needs its
+//! place for a round trip or two, and an idle one is the first to go.
 
 use super::Net;
 use crate::limits::{

@@ -177,7 +177,6 @@ fn is_port(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::net::NetSetup;
     use hyper::header::{HeaderName, HeaderValue};
     use std::io::Read;
     use std::sync::Arc;
@@ -197,7 +196,7 @@ mod tests {
 
     #[test]
     fn headers_that_are_of_no_use_are_in_the_log_once() {
-        let net = Net::new(NetSetup::without_shards(Config::on_free_ports()));
+        let net = Net::without_shards(Config::on_free_ports());
         let (local, remote) = (ip(LOCAL), ip("192.0.2.7"));
         let lines = logged(|| {
             for _ in 0..10 {

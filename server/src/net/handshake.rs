@@ -150,7 +150,6 @@ fn check_subprotocol(headers: &HeaderMap) -> Result<(), Refusal> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::net::NetSetup;
     use std::io::Read;
     use std::sync::Arc;
 
@@ -190,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_refused_origin_is_logged_with_the_host_and_the_log_is_bounded() {
-        let net = Net::new(NetSetup::without_shards(Config::on_free_ports()));
+        let net = Net::without_shards(Config::on_free_ports());
         let mut headers = HeaderMap::new();
         headers.insert(ORIGIN, HeaderValue::from_static("https://play.example"));
         headers.insert(HOST, HeaderValue::from_static("127.0.0.1:8080"));

@@ -3,7 +3,7 @@
 //!
 //! Two programs that read such a head differently disagree about where the next request begins, and a request can be
 //! smuggled past a proxy. The guard follows every head of a connection, over any cuts between reads and over the bodies
-//! between heads. After a request that is an upgrade, or whose body has no stated length, it follows nothing: such a
+//! between heads. After an upgrade, and after a request with a body of unstated length, it follows nothing: such a
 //! request has to be the last of its connection (see [`ends_connection`]).
 
 use hyper::header::{HeaderMap, TRANSFER_ENCODING, UPGRADE};

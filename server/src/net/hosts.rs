@@ -58,7 +58,6 @@ fn host_of<B>(request: &Request<B>) -> Result<Option<Host>, Refusal> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::net::NetSetup;
 
     const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const ANY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
@@ -66,7 +65,7 @@ mod tests {
     fn net(hosts: &[&str], origins: &[&str]) -> Net {
         let hosts = hosts.iter().map(|name| name.parse().unwrap()).collect();
         let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
-        Net::new(NetSetup::without_shards(Config { hosts, origins, ..Config::on_free_ports() }))
+        Net::without_shards(Config { hosts, origins, ..Config::on_free_ports() })
     }
 
     fn request(host: &str, more: &[(&str, &str)]) -> Request<()> {

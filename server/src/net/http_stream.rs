@@ -33,7 +33,7 @@ impl HttpStream {
         self.stream
     }
 
-    /// Passes on what came of a write, and gives up when nothing of it came for too long.
+    /// Passes on the outcome of a write, and gives up when the kernel has taken nothing for too long.
     fn watch_write(&mut self, written: Poll<Result<usize>>, context: &mut Context<'_>) -> Poll<Result<usize>> {
         if written.is_ready() {
             self.stall = None;

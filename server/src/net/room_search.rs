@@ -21,6 +21,7 @@ impl Net {
     /// # Errors
     /// The code with which the connection is to be closed.
     pub(super) fn find_room(&self, address: Option<AddressKey>, hello: &Hello) -> Result<RoomFound, CloseCode> {
+        self.take_in_reports();
         let now_us = self.setup.clock.now_us();
         let mut guesses = self.guess_quota.borrow_mut();
         let Some(place) = self.place_of(hello) else {

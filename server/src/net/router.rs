@@ -1,6 +1,6 @@
 //! HTTP/1.1: one connection, its requests, and the route of each of them.
 
-use super::answer::{Answer, Refusal};
+use super::answer::{Answer, Refusal, end_connection};
 use super::drain::Guest;
 #[cfg(feature = "conformance")]
 use super::echo;
@@ -18,10 +18,9 @@ use crate::limits::{
 };
 use crate::websocket::address::AddressKey;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
 use std::cell::{Cell, RefCell};
@@ -119,8 +118,8 @@ impl HttpConnection {
         self.place.replace(self.net.queue(Phase::Page, peer_address(self.peer), &self.evicted));
         let is_last = ends_connection(request.headers());
         let mut answer = route(&self.net, request, self.peer).await;
-        if is_last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        if is_last {
+            end_connection(&mut answer);
         }
         self.net.setup.metrics.answered(answer.status().as_u16());
         self.stage.set(Stage::Answered);

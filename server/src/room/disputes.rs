@@ -312,7 +312,7 @@ mod tests {
         open.is_empty() && search.is_none() && waiting.is_empty()
     }
 
-    fn row_dump<G: Game>(tick: Tick, world: &Snapshot, is_changed: bool) -> Vec<u8> {
+    fn row_dump(tick: Tick, world: &Snapshot, is_changed: bool) -> Vec<u8> {
         let row = world.tables[0].row(0).to_vec();
         let changed: Vec<u32> = row.iter().map(|value| if is_changed { value ^ 1 } else { *value }).collect();
         let rows = vec![tickwire::message::evidence::RowClaim { table: 0, slot: 0, row: Some((0, changed)) }];
@@ -406,7 +406,7 @@ mod tests {
         open(&mut room, member);
         let (asked, world) =
             room.disputes.open.get(member).map(|open| (open.findings.tick, open.world.clone())).expect("open");
-        room.receive(member, &row_dump::<Arena>(asked, &world, false)).expect("rows like the room's");
+        room.receive(member, &row_dump(asked, &world, false)).expect("rows like the room's");
         assert_eq!((room.counters.disputes_claimed, room.counters.desyncs), (2, 0));
         assert!(room.poll_autopsy().is_none(), "nothing was confirmed");
 
@@ -414,7 +414,7 @@ mod tests {
         open(&mut room, member);
         let (asked, world) =
             room.disputes.open.get(member).map(|open| (open.findings.tick, open.world.clone())).expect("open");
-        room.receive(member, &row_dump::<Arena>(asked, &world, true)).expect("rows that differ");
+        room.receive(member, &row_dump(asked, &world, true)).expect("rows that differ");
         assert_eq!((room.counters.disputes_claimed, room.counters.desyncs), (1, 1));
         let autopsy = room.poll_autopsy().expect("a confirmed difference");
         assert!(!autopsy.differences.is_empty() && autopsy.origin == Origin::of(4));
@@ -439,7 +439,7 @@ mod tests {
                 if (0..20).any(|_| tick(&mut room, member).0) {
                     examined += 1;
                     let open = room.disputes.open.get(member).expect("the room asks");
-                    let message = row_dump::<Paddles>(open.findings.tick, &open.world, true);
+                    let message = row_dump(open.findings.tick, &open.world, true);
                     room.receive(member, &message).expect("rows that differ");
                 }
             }

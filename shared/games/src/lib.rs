@@ -81,6 +81,6 @@ mod tests {
         macro_rules! names {
             ($($game:ty),*) => { alloc::vec![$(<$game as tickwire::Game>::RULES.name),*] };
         }
-        assert_eq!([for_each_page_game!(names), for_each_benchmark_game!(names)].concat(), super::names());
+        assert_eq!([for_each_page_game!(names), for_each_benchmark_game!(names)].concat(), names());
     }
 }
