@@ -37,7 +37,8 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Builds the release server and starts it with one shard and with the benchmark games.
+    /// Builds the release server and starts it with one shard, with the benchmark games, and without a limit on the work
+    /// of the shard: a measurement may go as far as the shard does.
     ///
     /// # Errors
     /// When the server does not build, does not start, or does not print its address in time.
@@ -52,6 +53,8 @@ impl ServerProcess {
             "--shards",
             "1",
             "--benchmark-games",
+            "--load-percent-max",
+            "100",
         ]))
         .await
     }

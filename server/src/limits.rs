@@ -39,6 +39,12 @@ pub const DRAIN_GRACE: Duration = Duration::from_millis(100);
 /// Time within which the net thread has to take notice of the order to stop, before the shards are stopped all the same.
 pub const STOP_ORDER_MAX: Duration = Duration::from_millis(500);
 
+/// Time for which a server that stops waits for its threads. It passes only when a step of a game takes that long.
+pub const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// The same after a second signal.
+pub const HURRIED_STOP_MAX: Duration = Duration::from_millis(500);
+
 /// Seconds after which a client may try again what a server that stops has refused (503): the next one is up by then.
 pub const STOPPING_RETRY_SECONDS: u64 = 5;
 
@@ -239,9 +245,9 @@ pub const NAME_GRAPHEMES_MAX: usize = 16;
 /// Graphemes of a line of chat, as others see it.
 pub const CHAT_GRAPHEMES_MAX: usize = 200;
 
-/// Marks above and below one letter of a name or a line of chat; further ones are left out. Vietnamese, Thai, Arabic and
-/// Hebrew need two, and Hindi needs three. Unicode's report 39 calls more than four suspicious, but four already reach
-/// the line above.
+/// Marks above and below one letter of a name or a line of chat; further ones are left out. Vietnamese, Thai, Arabic
+/// and Hebrew need two, and Hindi needs three. Unicode's report 39 calls more than four suspicious, but four already
+/// reach the line above.
 pub const MARKS_PER_LETTER_MAX: usize = 3;
 
 /// Spectators of a room from one address; a further one is refused as if the room was full (4004).
@@ -298,6 +304,10 @@ pub const KEYFRAME_PATIENCE_SECONDS: u32 = 2;
 /// Snapshots over which the lags of a player's acknowledgements are remembered at the least: more than a client remembers
 /// the lateness of snapshots for.
 pub const VIEW_LAGS_MESSAGES: u32 = 2_400;
+
+/// Seconds after the first acknowledgement of a connection in which a player's clock may still be catching up: its client
+/// makes several ticks at once.
+pub const VIEW_SETTLE_SECONDS: u32 = 1;
 
 /// Milliseconds by which a player's view may be older than the snapshots that the player has acknowledged, besides the
 /// lateness of messages: the time to the next picture, and the least delay of the interpolation buffer.
@@ -416,9 +426,6 @@ pub const STALL_MAX: Duration = Duration::from_secs(10);
 /// The same for a slow lane, which is made for rooms that take their time.
 pub const SLOW_LANE_STALL_MAX: Duration = Duration::from_secs(30);
 
-/// Time within which the threads of a server that stops have to end; one that has not ended is left behind.
-pub const STOP_MAX: Duration = Duration::from_secs(4);
-
 /// The largest number of shard threads of a server.
 pub const SHARDS_MAX: usize = 256;
 
@@ -440,6 +447,7 @@ const _: () = assert!(
 );
 const _: () =
     assert!(DISPUTE_ANSWER_SECONDS_MAX < SILENCE_SECONDS_MAX, "a silent member's dispute ends before it does");
+const _: () = assert!(DRAIN_MAX.as_secs() + CLOSE_DRAIN.as_secs() < STOP_MAX.as_secs(), "connections are waited for");
 const _: () = assert!(CATCH_UP_TICKS_MAX as u64 <= DEBT_TICKS_MAX, "a late room works off its debt in steps");
 const _: () = assert!(LONG_TURN_WEIGHT_MAX < LONG_TURNS_MAX, "one long turn alone moves no room to the slow lane");
 const _: () = assert!(SLOW_LANE_SECONDS_MIN <= SLOW_LANE_SECONDS_MAX, "a stay is doubled up to the longest one");

@@ -11,6 +11,7 @@
 
 mod autopsy;
 mod claims;
+mod counters;
 mod disputes;
 mod in_flight;
 mod keyframes;
@@ -28,6 +29,7 @@ mod tick_limits;
 mod view_bound;
 
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
+pub use counters::{Counters, Summary};
 pub use members::MemberId;
 pub use origin::Origin;
 pub use replication::SnapshotFrame;
@@ -90,57 +92,6 @@ pub enum SnapshotPoll<'a> {
     Wait,
     /// Nothing is written any more: the connection is to be closed with this code.
     Close(CloseCode),
-}
-
-/// A room in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Summary {
-    /// The newest tick.
-    pub tick: Tick,
-    /// Seats taken by people, including those whose connection is lost.
-    pub players: u8,
-    /// Seats taken by bots, which the server plays.
-    pub bots: u8,
-    /// Seats in all.
-    pub seats: u8,
-}
-
-/// The counters of a room, counted since they were last taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Inputs that arrived after their tick.
-    pub late_inputs: u64,
-    /// Inputs for ticks too far ahead.
-    pub early_inputs: u64,
-    /// Inputs for a tick that already had one.
-    pub duplicate_inputs: u64,
-    /// Ticks for which a connected player had no input in time.
-    pub starved_ticks: u64,
-    /// Snapshots that were not written because the member was behind, or because too many others had baselines of their
-    /// own.
-    pub superseded_snapshots: u64,
-    /// Snapshots written.
-    pub snapshots: u64,
-    /// Snapshots among them that were keyframes.
-    pub keyframes: u64,
-    /// Encodings of the room's sections; fewer than snapshots where members share them.
-    pub encodings: u64,
-    /// Worlds of older baselines that had to be unpacked.
-    pub unpacked_worlds: u64,
-    /// Inputs whose claimed view was older than the member's acknowledgements allow, and was shortened.
-    pub clamped_views: u64,
-    /// Acknowledged hashes that were compared.
-    pub hashes_compared: u64,
-    /// Hashes among them that differed.
-    pub hash_mismatches: u64,
-    /// Disputes that members have sent: claims that their worlds differ.
-    pub disputes_claimed: u64,
-    /// Differences among them that were confirmed: the member has named rows that are not the room's.
-    pub desyncs: u64,
-    /// Desyncs among them that were settled by correcting single leaves.
-    pub desyncs_healed: u64,
-    /// Lines of chat that a member lost, because it read too slowly.
-    pub chat_lines_lost: u64,
 }
 
 /// One game with its players.
@@ -316,7 +267,7 @@ impl<G: Game> Room<G> {
             }
             for (tick, Action { input, age }) in frame.iter() {
                 let age = age.at_most(G::RULES.past_ticks_max());
-                let action = Action { input, age: age.at_most(bound.ticks_max(tick, &self.limits)) };
+                let action = Action { input, age: age.at_most(bound.ticks_max(tick, self.tick, &self.limits)) };
                 match self.buffers[seat.index()].insert(tick, action, next, &self.schemas.inputs) {
                     InputArrival::Accepted => self.counters.clamped_views += u64::from(action.age != age),
                     InputArrival::Late => self.counters.late_inputs += 1,
@@ -466,6 +417,7 @@ impl<G: Game> Room<G> {
         }
         state.start_over_if_due(self.tick, &self.limits);
         if state.is_behind(&self.limits) {
+            state.keyframes.save();
             self.counters.superseded_snapshots += 1;
             return SnapshotPoll::Wait;
         }

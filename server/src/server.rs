@@ -2,17 +2,18 @@
 
 mod listening;
 mod signals;
+mod stopping;
 
 use crate::clock::Clock;
 use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};
 use crate::games::OfferedGame;
-use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, STOP_MAX, STOP_ORDER_MAX};
-use crate::mailbox::{Command, Report, ShardLink};
+use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX};
+use crate::mailbox::{Report, ShardLink};
 use crate::maker::{Maker, Orders};
 use crate::metrics::Metrics;
 use crate::net::{self, NetIo, NetSetup, StopOrder};
 use crate::own_folder::{FolderError, OwnFolder};
-use crate::readiness::{Readiness, Reason};
+use crate::readiness::Readiness;
 use crate::shard::{Shard, ShardCommand, ShardSetup};
 use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
 pub use listening::Attempts;
@@ -22,11 +23,9 @@ pub use signals::Signals;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle, sleep};
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
 use thiserror::Error;
 use tickwire::Game;
-use tickwire::message::close::CloseCode;
 use tokio::sync::oneshot;
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
@@ -218,7 +217,7 @@ pub struct Running {
     admin_address: Option<SocketAddr>,
     shards: Vec<mpsc::Sender<ShardCommand>>,
     stop: Option<oneshot::Sender<StopOrder>>,
-    threads: Vec<(Arc<ThreadHealth>, JoinHandle<()>)>,
+    threads: Vec<JoinHandle<()>>,
     supervisor: Supervisor,
     readiness: Arc<Readiness>,
 }
@@ -278,7 +277,7 @@ impl Running {
     fn start_thread(&mut self, health: Arc<ThreadHealth>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let thread = health.spawn(work)?;
         self.supervisor.watch(&health);
-        self.threads.push((health, thread));
+        self.threads.push(thread);
         Ok(())
     }
 
@@ -292,92 +291,5 @@ impl Running {
     #[must_use]
     pub const fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
-    }
-
-    /// Closes all connections with `code`, answers the requests that are under way, and waits until all threads have
-    /// ended: two seconds at the most, and not at all when nobody is connected.
-    pub fn stop(mut self, code: CloseCode) {
-        self.end(code);
-    }
-
-    /// Waits for SIGINT or SIGTERM, then stops with the close code for that signal. A second signal ends the server
-    /// without waiting for anybody: everyone has been told by then.
-    ///
-    /// # Errors
-    /// When a thread fails before. Players are told to come back, as far as threads are left that can tell them, and
-    /// the process is to end with an exit code other than 0.
-    pub fn run_until_signal(mut self, mut signals: Signals) -> Result<(), ThreadFault> {
-        let code = signals.wait(&mut self.supervisor).inspect_err(|fault| {
-            tracing::error!(%fault, "the server has failed and ends");
-            self.end(CloseCode::Restart);
-        })?;
-        let (ended, end) = oneshot::channel();
-        let shards = self.shards.clone();
-        let hurry = self.order(code);
-        thread::scope(|scope| {
-            let watch = move || {
-                if signals.wait_until(end) {
-                    tracing::info!("stopping at once");
-                    drop(hurry);
-                    tell(&shards, code);
-                }
-            };
-            if let Err(error) = thread::Builder::new().name("signals".into()).spawn_scoped(scope, watch) {
-                tracing::warn!(%error, "a second signal will not be noticed");
-            }
-            self.join();
-            drop(ended);
-        });
-        Ok(())
-    }
-
-    fn end(&mut self, code: CloseCode) {
-        let _hurry = self.order(code);
-        self.join();
-    }
-
-    /// Orders all threads to stop. When the value is dropped, the net thread waits for nobody any more.
-    fn order(&mut self, code: CloseCode) -> Option<oneshot::Sender<()>> {
-        self.readiness.set(Reason::Draining);
-        let stop = self.stop.take()?;
-        let (hurry, hurried) = oneshot::channel();
-        let (begun, begin) = mpsc::channel();
-        if stop.send(StopOrder { code, begun, hurry: hurried }).is_ok() {
-            // The net thread stops sending to the shards first, so that no connection is on its way to a shard that has
-            // ended. It drops its end of the channel then.
-            let _ = begin.recv_timeout(STOP_ORDER_MAX);
-        }
-        tell(&self.shards, code);
-        Some(hurry)
-    }
-
-    /// Waits for all threads, [`STOP_MAX`] at the most. A thread that does not end by then cannot be stopped from
-    /// outside; the process takes it along when it ends.
-    fn join(&mut self) {
-        let deadline = Instant::now() + STOP_MAX;
-        for (health, thread) in self.threads.drain(..) {
-            while !health.has_ended() && Instant::now() < deadline {
-                sleep(Duration::from_millis(1));
-            }
-            if !health.has_ended() {
-                tracing::error!(thread = health.name(), "a thread does not end");
-            } else if thread.join().is_err() {
-                tracing::error!(thread = health.name(), "a thread has panicked");
-            }
-        }
-    }
-}
-
-/// Tells the shards to stop, or to wait no longer if they have been told before.
-fn tell(shards: &[mpsc::Sender<ShardCommand>], code: CloseCode) {
-    for shard in shards {
-        // A shard that has already ended needs no command.
-        let _ = shard.send(Command::Stop(code).into());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.end(CloseCode::Away);
     }
 }

@@ -58,10 +58,6 @@ impl ThreadHealth {
         })
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// The thread works on something new.
     pub(crate) fn works(&self) {
         let notes = self.notes.load(Ordering::Relaxed);

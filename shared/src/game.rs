@@ -303,8 +303,8 @@ impl<'a, G: Game> Step<'a, G> {
     /// The room's random numbers. In snapshot mode a client has a generator of its own: the next snapshot corrects what
     /// the client predicted with it.
     ///
-    /// What is drawn here for something hidden shifts what the same tick draws afterwards for all to see. The numbers
-    /// themselves tell nothing of each other.
+    /// Numbers that are drawn here for something hidden shift the visible draws that follow in the same tick; use
+    /// [`Step::hidden_rng`] for them. The numbers themselves tell nothing of each other.
     pub const fn rng(&mut self) -> &mut Rng {
         self.rng
     }

@@ -22,7 +22,7 @@ pub enum Leak {
     EventsAnnounced,
     /// The dice of one audience come from those of all.
     CommonDice,
-    /// The priors learn from what single seats see.
+    /// The priors learn from the topics of single seats.
     PriorsOfSeats,
     /// The number of sections counts rows that the topic does not show.
     SectionsOfAllRows,

@@ -1,7 +1,7 @@
 //! Random numbers: seeded, the same natively and in WASM.
 //!
-//! There are two kinds. A generator from a seed is small and fast, and whoever sees enough of its numbers can tell the
-//! rest. A generator from the room's [`Secret`] tells nothing: a room in snapshot mode draws all its numbers from it.
+//! There are two kinds. A generator from a seed is small and fast, and a few of its numbers give away the rest. A
+//! generator from the room's [`Secret`] tells nothing: a room in snapshot mode draws all its numbers from it.
 
 mod secret;
 
@@ -11,6 +11,7 @@ use crate::leak::{Leak, is_planted};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::Rng as _;
 use chacha20::rand_core::SeedableRng as _;
+use core::fmt;
 use rand_pcg::Pcg32;
 
 /// The numbers that a generator from a secret makes at a time.
@@ -40,7 +41,7 @@ struct Seeded {
 }
 
 /// A stream of ChaCha8 from a secret.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Keyed {
     secret: Secret,
     stream: u64,
@@ -48,6 +49,18 @@ struct Keyed {
     drawn: u64,
     /// The numbers of the block that `drawn` is in, unless it is at the start of one.
     block: [u32; BLOCK_WORDS],
+    /// [`fill`], which only a room names: a page, which has no secret, need not contain the cipher.
+    fill: Fill,
+}
+
+/// Makes the block of this number in a stream.
+type Fill = fn(&Secret, u64, u64, &mut [u32; BLOCK_WORDS]);
+
+fn fill(secret: &Secret, stream: u64, block: u64, words: &mut [u32; BLOCK_WORDS]) {
+    let mut chacha = ChaCha8Rng::from_seed(*secret.bytes());
+    chacha.set_stream(stream);
+    chacha.set_block_pos(block);
+    words.fill_with(|| chacha.next_u32());
 }
 
 /// The block follows from the rest, and is filled only when a number of it is drawn.
@@ -59,6 +72,13 @@ impl PartialEq for Keyed {
 
 impl Eq for Keyed {}
 
+/// The numbers of the block do not print themselves, and no more does the secret.
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyed").field("stream", &self.stream).field("drawn", &self.drawn).finish_non_exhaustive()
+    }
+}
+
 impl Seeded {
     fn new(seed: u64) -> Self {
         Self { seed, drawn: 0, pcg: Pcg32::seed_from_u64(seed) }
@@ -66,22 +86,19 @@ impl Seeded {
 }
 
 impl Keyed {
+    /// Another stream of the same secret, from its start.
+    fn stream(&self, stream: u64) -> Self {
+        Self { secret: self.secret.clone(), stream, drawn: 0, block: [0; BLOCK_WORDS], fill: self.fill }
+    }
+
+    #[inline(never)]
     fn next_u32(&mut self) -> u32 {
         let place = (self.drawn % BLOCK_WORDS as u64) as usize;
         if place == 0 {
-            self.fill();
+            (self.fill)(&self.secret, self.stream, self.drawn / BLOCK_WORDS as u64, &mut self.block);
         }
         self.drawn = self.drawn.wrapping_add(1);
         self.block[place]
-    }
-
-    /// Makes the block that `drawn` is in.
-    #[inline(never)]
-    fn fill(&mut self) {
-        let mut chacha = ChaCha8Rng::from_seed(*self.secret.bytes());
-        chacha.set_stream(self.stream);
-        chacha.set_block_pos(self.drawn / BLOCK_WORDS as u64);
-        self.block.fill_with(|| chacha.next_u32());
     }
 }
 
@@ -103,11 +120,11 @@ impl Rng {
 
     /// The stream of this number after it has given out `drawn` numbers of 32 bits.
     fn of_secret(secret: Secret, stream: u64, drawn: u64) -> Self {
-        let mut keyed = Keyed { secret, stream, drawn, block: [0; BLOCK_WORDS] };
+        let mut block = [0; BLOCK_WORDS];
         if !drawn.is_multiple_of(BLOCK_WORDS as u64) {
-            keyed.fill();
+            fill(&secret, stream, drawn / BLOCK_WORDS as u64, &mut block);
         }
-        Self(Source::Keyed(keyed))
+        Self(Source::Keyed(Keyed { secret, stream, drawn, block, fill }))
     }
 
     /// The random numbers of the step at `when`, after `drawn` numbers of 32 bits.
@@ -138,7 +155,7 @@ impl Rng {
     /// depend on all that were drawn before, which everyone knows in lockstep.
     pub(crate) fn begin_step(&mut self, when: u32) {
         if let Source::Keyed(keyed) = &self.0 {
-            *self = keyed.secret.rng(Purpose::Step, 0, when);
+            *self = Self(Source::Keyed(keyed.stream(Purpose::Step.stream(0, when))));
         }
     }
 
@@ -151,13 +168,13 @@ impl Rng {
             Source::Seeded(_) => Self::new(self.next_u64()),
             Source::Keyed(keyed) => {
                 let (who, when) = (u32::from(call) << 8 | u32::from(audience), keyed.stream as u32);
-                keyed.secret.rng(Purpose::Hidden, who, when)
+                Self(Source::Keyed(keyed.stream(Purpose::Hidden.stream(who, when))))
             }
         }
     }
 
     /// Any `u32`, evenly.
-    #[inline]
+    #[inline(never)]
     pub fn next_u32(&mut self) -> u32 {
         match &mut self.0 {
             Source::Seeded(seeded) => {
@@ -169,7 +186,6 @@ impl Rng {
     }
 
     /// Any `u64`, evenly.
-    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         let low = u64::from(self.next_u32());
         u64::from(self.next_u32()) << 32 | low

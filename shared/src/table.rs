@@ -17,8 +17,9 @@ use hidden::HiddenSlots;
 ///
 /// Where all fields of a row are hidden from some players (`only = owner` or `only = server` on each, or on the table),
 /// a room in snapshot mode draws the ids by its secret: ids tell nothing of rows that their reader does not see. For
-/// that, insert a row with its owner already set, and replace a row that changes hands by a new one. Such a table has
-/// room for the same number of rows per seat, [`ROWS_MAX`] in all.
+/// that, insert a row with its owner already set, replace a row that changes hands by a new one, and empty the table
+/// with [`Table::retain`] instead of putting a new table in its place. Such a table has room for the same number of rows
+/// per seat, [`ROWS_MAX`] in all.
 #[derive(Debug, Clone)]
 pub struct Table<T> {
     slots: Slots,
@@ -28,11 +29,37 @@ pub struct Table<T> {
     audience: Option<Audience<T>>,
 }
 
-/// The leaf that names the owner of a row, and the function that reads it: 0 for nobody, else one more than the seat.
-pub(crate) type Audience<T> = (usize, fn(&T, usize) -> u8);
+/// How a table with hidden slots finds the audience of a row.
+#[derive(Debug)]
+pub(crate) struct Audience<T> {
+    /// The leaf that names the owner of a row.
+    pub(crate) leaf: usize,
+    /// Reads the leaf: 0 for nobody, else one more than the seat.
+    pub(crate) read: fn(&T, usize) -> u8,
+}
+
+impl<T> Clone for Audience<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Audience<T> {}
+
+/// The functions that take slots from pools and give them back. Only a room names them, so a page need not contain them.
+#[derive(Debug, Clone, Copy)]
+struct PoolUse {
+    next_id: fn(&mut HiddenSlots, u8, &mut Vec<u16>) -> Option<RowId>,
+    release: fn(&mut HiddenSlots, u8, u16),
+}
+
+impl PoolUse {
+    /// Those of [`HiddenSlots`].
+    const ROOM: Self = Self { next_id: HiddenSlots::next_id, release: HiddenSlots::release };
+}
 
 /// All of a table except for the values: one copy of the code serves every kind of row, of which a page holds many.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Slots {
     /// The ids of the rows, sorted by slot.
     ids: Vec<RowId>,
@@ -40,6 +67,8 @@ struct Slots {
     free: Vec<u16>,
     /// The free slots of a table with hidden rows.
     hidden: Option<HiddenSlots>,
+    /// What to do with them; not part of the state.
+    pools: Option<PoolUse>,
     /// The generation that the next row in each slot gets.
     generations: Vec<u16>,
     /// `Some` in the table of a client, which knows no free list: new rows get slots above [`ROWS_MAX`], derived from
@@ -49,6 +78,24 @@ struct Slots {
     number: u8,
     /// Pairs of rows that change places in a merge, one pair after another; memory that is used again.
     swaps: Vec<(usize, usize)>,
+}
+
+impl Clone for Slots {
+    /// Not derived, so that it is there once and not within the clone of every table.
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        let Self { ids, free, hidden, pools, generations, provisional, number, swaps } = self;
+        Self {
+            ids: ids.clone(),
+            free: free.clone(),
+            hidden: hidden.clone(),
+            pools: *pools,
+            generations: generations.clone(),
+            provisional: *provisional,
+            number: *number,
+            swaps: swaps.clone(),
+        }
+    }
 }
 
 /// An id that names no row.
@@ -161,6 +208,7 @@ impl<T> Table<T> {
     pub(crate) fn hide(&mut self, audience: Audience<T>, make: impl FnOnce(usize) -> HiddenSlots) {
         self.audience = Some(audience);
         let slots = &mut self.slots;
+        slots.pools = Some(PoolUse::ROOM);
         slots.hidden.get_or_insert_with(|| make(slots.generations.len()));
     }
 
@@ -171,14 +219,13 @@ impl<T> Table<T> {
     }
 
     /// The free slots of a table with hidden rows.
-    pub(crate) const fn hidden_slots(&self) -> Option<&HiddenSlots> {
-        self.slots.hidden.as_ref()
+    pub(crate) fn hidden_slots(&self) -> Option<HiddenSlots> {
+        self.slots.hidden.clone()
     }
 
     /// After [`Table::restore`], gives the table its free slots back, so that new rows get ordinary ids again.
     pub(crate) fn restore_slots(&mut self, generations: &[u16], hidden: Option<&HiddenSlots>) {
-        self.slots.restore(generations);
-        self.slots.hidden = hidden.cloned();
+        self.slots.restore(generations, hidden);
     }
 
     /// Makes the rows exactly those of `ids`, which are in slot order, and fills them. Rows that were there before keep
@@ -204,12 +251,14 @@ impl<T> Table<T> {
     }
 }
 
+/// The audience of a row; 0 in a table without hidden slots.
 fn audience_of<T>(audience: Option<Audience<T>>, row: &T) -> u8 {
-    audience.map_or(0, |(leaf, read)| read(row, leaf))
+    audience.map_or(0, |Audience { leaf, read }| read(row, leaf))
 }
 
 impl Slots {
     /// The place and the id of a new row; `None` when the table is full.
+    #[inline(never)]
     fn insert(&mut self, audience: u8) -> Option<(usize, RowId)> {
         let id = self.next_id(audience)?;
         let place = self.place(id).err()?;
@@ -222,8 +271,8 @@ impl Slots {
             let mut ids = (0..).map_while(|order| RowId::provisional(tick, order));
             return ids.find(|id| self.place(*id).is_err());
         }
-        if let Some(hidden) = &mut self.hidden {
-            return hidden.next_id(audience, &mut self.generations);
+        if let (Some(pools), Some(hidden)) = (self.pools, &mut self.hidden) {
+            return (pools.next_id)(hidden, audience, &mut self.generations);
         }
         if let Some(slot) = self.free.pop() {
             return Some(RowId { slot, generation: self.generations[usize::from(slot)] });
@@ -234,12 +283,13 @@ impl Slots {
     }
 
     /// Frees the slot of the row at `place`, which then has no id; `audience` saw the row last.
+    #[inline(never)]
     fn release(&mut self, place: usize, audience: u8) {
         let RowId { slot, .. } = core::mem::replace(&mut self.ids[place], NOTHING);
         let Some(generation) = self.generations.get_mut(usize::from(slot)) else { return };
         *generation = generation.wrapping_add(1);
-        if let Some(hidden) = &mut self.hidden {
-            return hidden.release(audience, slot);
+        if let (Some(pools), Some(hidden)) = (self.pools, &mut self.hidden) {
+            return (pools.release)(hidden, audience, slot);
         }
         let place = self.free.partition_point(|free| *free > slot);
         self.free.insert(place, slot);
@@ -258,8 +308,10 @@ impl Slots {
         }
     }
 
-    fn restore(&mut self, generations: &[u16]) {
+    #[inline(never)]
+    fn restore(&mut self, generations: &[u16], hidden: Option<&HiddenSlots>) {
         self.provisional = None;
+        self.hidden = hidden.cloned();
         self.generations.clear();
         self.generations.extend_from_slice(generations);
         self.free.clear();

@@ -1,16 +1,17 @@
 //! What one address, one member or one room can do to others: nothing that they notice.
 
-use crate::player::Witness;
+use crate::player::{Player, Witness};
 use crate::socket::{Socket, api, binary, create_room, hello, metric};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, sleep};
+use std::thread;
 use std::time::{Duration, Instant};
+use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, ServerControl};
 use tickwire::{Game, Input, Leave, Rules, Seat, State, Step};
 use tickwire_games::{Arena, Paddles};
-use tickwire_server::room::{MemberId, Room, SnapshotPoll};
+use tickwire_server::room::{GameSchemas, MemberId, Origin, Room, RoomSetup, SnapshotPoll};
 use tickwire_server::{Config, Running, Server, Signals, ThreadFault};
 
 /// A game that misbehaves as its options say.
@@ -47,7 +48,10 @@ impl Game for Rogue {
     const RULES: Rules = Rules::new("rogue", 30);
 
     fn new(options: &RogueOptions) -> Self {
-        sleep(Duration::from_millis(options.making_ms));
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(options.making_ms) {
+            thread::yield_now();
+        }
         assert!(!options.panics, "planted: no world can be made");
         Self { ticks: 0, hangs: options.hangs }
     }
@@ -59,7 +63,7 @@ impl Game for Rogue {
     fn step(&mut self, _: &mut Step<'_, Self>) {
         self.ticks += 1;
         while self.hangs && !RELEASED.load(Ordering::Relaxed) {
-            sleep(Duration::from_millis(1));
+            thread::yield_now();
         }
     }
 }
@@ -102,6 +106,87 @@ fn people_who_come_and_go_in_a_flood_close_nobody() {
         visitors.iter_mut().for_each(|visitor| visitor.send(&visit));
         visitors.iter_mut().for_each(|visitor| assert_eq!(visitor.close_code(), Some(1000)));
     }
+    witness.finish();
+}
+
+/// A hello of somebody else, from another address.
+fn come(room: &mut Room<Arena>, number: u8, from: u64, watches: bool) -> Result<MemberId, CloseCode> {
+    let hello = Hello { watches, ..hello::<Arena>("222222") };
+    room.enter_from(&hello, [number; 16], Origin::of(from)).map(|entered| entered.member)
+}
+
+fn room_for(seats_per_origin_max: u8) -> Room<Arena> {
+    let setup = RoomSetup { secret: 1.into(), fill_with_bots: false, seats_per_origin_max };
+    Room::with_schemas(&GameSchemas::new(), setup, &Default::default())
+}
+
+#[test]
+fn one_address_has_so_many_seats_held_ones_included_and_leaves_the_others_to_others() {
+    let mut room = room_for(4);
+    let members: Vec<_> = (0..4).map(|number| come(&mut room, number, 7, false).expect("a seat")).collect();
+    assert_eq!(come(&mut room, 9, 7, false), Err(CloseCode::Full));
+    let acknowledged = ClientControl::Chat("hi".into()).encode();
+    members.iter().for_each(|member| room.receive(*member, &acknowledged).expect("a line of chat"));
+    members.iter().for_each(|member| room.lost(*member));
+    room.tick();
+    assert_eq!(come(&mut room, 9, 7, false), Err(CloseCode::Full), "the seats are held");
+    assert!(come(&mut room, 10, 8, false).is_ok(), "another address has seats of its own");
+    let resumed = Hello { resume: Some([0; 16]), ..hello::<Arena>("222222") };
+    let back = room.enter_from(&resumed, [20; 16], Origin::of(7)).expect("its own seat").member;
+    assert!(room.receive(back, &ClientControl::Leave.encode()).is_err(), "it leaves");
+    assert!(come(&mut room, 11, 7, false).is_ok(), "a seat that was left counts no more");
+    assert!((0..8).all(|number| enter_exempt(&mut room, number + 30)), "this machine is exempt");
+}
+
+fn enter_exempt(room: &mut Room<Arena>, number: u8) -> bool {
+    room.enter(&hello::<Arena>("222222"), [number; 16]).is_ok()
+}
+
+#[test]
+fn one_address_does_not_take_all_places_of_spectators() {
+    let mut room = room_for(4);
+    assert!((0..16).all(|number| come(&mut room, number, 7, true).is_ok()));
+    assert_eq!(come(&mut room, 16, 7, true), Err(CloseCode::Full));
+    assert!(come(&mut room, 17, 8, true).is_ok());
+}
+
+#[test]
+fn a_player_who_comes_back_again_and_again_has_to_wait() {
+    let mut room = room_for(4);
+    let mut token = [1; 16];
+    let entered = room.enter_from(&hello::<Arena>("222222"), token, Origin::of(7)).expect("a seat");
+    room.receive(entered.member, &ClientControl::Chat("hi".into()).encode()).expect("a line of chat");
+    for number in 2..32 {
+        let resumed = Hello { resume: Some(token), ..hello::<Arena>("222222") };
+        token = [number; 16];
+        assert!(room.enter_from(&resumed, token, Origin::of(7)).is_ok(), "time {number}");
+    }
+    let resumed = Hello { resume: Some(token), ..hello::<Arena>("222222") };
+    assert_eq!(room.enter_from(&resumed, [40; 16], Origin::of(7)).err(), Some(CloseCode::Rate));
+    (0..61 * Arena::RULES.tick_rate_hz).for_each(|_| _ = room.tick());
+    let late = room.enter_from(&resumed, [41; 16], Origin::of(7));
+    assert!(late.is_ok(), "a minute later: {late:?}");
+}
+
+#[test]
+fn one_address_enters_a_room_only_so_often() {
+    let (_running, address) = start();
+    let code = create_room(address, "arena");
+    let witness = Witness::watch::<Arena>(address, &code);
+    let visit = [binary(&hello::<Arena>(&code).encode()), binary(&ClientControl::Leave.encode())].concat();
+    let codes: Vec<_> = (0..40)
+        .map(|_| {
+            let mut socket = Socket::open_from(address, "X-Forwarded-For: 198.51.100.7\r\n");
+            socket.send(&visit);
+            socket.close_code()
+        })
+        .collect();
+    let entered = codes.iter().filter(|code| **code == Some(1000)).count();
+    let refused = codes.iter().filter(|code| **code == Some(4006)).count();
+    assert!((24..32).contains(&entered) && entered + refused == 40, "{codes:?}");
+    let mut other = Socket::open_from(address, "X-Forwarded-For: 198.51.100.8\r\n");
+    other.send(&visit);
+    assert_eq!(other.close_code(), Some(1000), "another address may enter");
     witness.finish();
 }
 
@@ -149,12 +234,10 @@ fn rooms_in_which_nobody_is_do_not_tick() {
     for _ in 0..50 {
         assert_eq!(create(address, "arena", "null"), 201);
     }
-    sleep(Duration::from_millis(500));
-    assert_eq!(metric(&running, "tickwire_ticks_total"), 0.0);
-    let (_socket, _) = Socket::enter::<Arena>(address, &create_room(address, "arena"));
-    sleep(Duration::from_millis(500));
+    let mut player = Player::<Arena>::join(address, &create_room(address, "arena"));
+    assert!(player.play_until(|player| player.snapshots.len() >= 60), "two seconds pass");
     let ticks = metric(&running, "tickwire_ticks_total");
-    assert!((1.0..60.0).contains(&ticks), "{ticks} ticks of one room in half a second");
+    assert!((60.0..120.0).contains(&ticks), "{ticks} ticks, where one room in which somebody is has made 60");
 }
 
 #[test]

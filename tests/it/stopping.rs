@@ -2,13 +2,41 @@
 
 use crate::player::Player;
 use crate::serving::{Serving, serve};
-use crate::socket::{Event, Socket, create_room, http};
+use crate::socket::{Event, Socket, binary, create_room, hello, http};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tickwire::message::close::CloseCode;
+use tickwire::{Game, Leave, Rules, Seat, State, Step};
 use tickwire_games::Paddles;
 use tickwire_server::{Config, Server};
+
+/// A game with a step that does not end before [`ENOUGH`] is set, or half a minute has passed.
+#[derive(State, Clone, Default)]
+struct Endless;
+
+static BEGUN: AtomicBool = AtomicBool::new(false);
+static ENOUGH: AtomicBool = AtomicBool::new(false);
+
+impl Game for Endless {
+    type Input = ();
+    type Event = ();
+    type Options = ();
+    const RULES: Rules = Rules::new("endless", 60);
+    fn new((): &()) -> Self {
+        Self
+    }
+    fn join(&mut self, _: Seat) {}
+    fn leave(&mut self, _: Seat, _: Leave) {}
+    fn step(&mut self, _: &mut Step<'_, Self>) {
+        BEGUN.store(true, Ordering::Relaxed);
+        let begun = Instant::now();
+        while !ENOUGH.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_secs(30) {
+            std::thread::yield_now();
+        }
+    }
+}
 
 /// The end of a stop is waited for at most this long; it takes a second at the most.
 const STOP_MAX: Duration = Duration::from_secs(5);
@@ -28,12 +56,12 @@ fn answer(mut stream: TcpStream) -> String {
 }
 
 fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
 }
 
 fn post(path: &str) -> String {
     let body = r#"{"game":"paddles"}"#;
-    format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// Whether everything of an answer is as it has to be: the status and the words.
@@ -130,6 +158,23 @@ fn a_second_signal_ends_the_server_at_once_with_the_same_goodbyes() {
     // Without the second signal it is a second.
     assert!(asked.elapsed() < Duration::from_millis(900), "after {:?}", asked.elapsed());
     assert!(players.iter_mut().all(|socket| socket.drain().iter().all(|event| *event == Event::End)));
+}
+
+#[test]
+fn a_step_that_never_ends_does_not_keep_a_server_that_stops() {
+    let running = Server::new(Config::on_free_ports()).game::<Endless>().start().expect("a free port");
+    let address = running.address();
+    let mut socket = Socket::open(address);
+    socket.send(&binary(&hello::<Endless>(&create_room(address, "endless")).encode()));
+    let asked = Instant::now();
+    while !BEGUN.load(Ordering::Relaxed) && asked.elapsed() < STOP_MAX {
+        std::thread::yield_now();
+    }
+    assert!(BEGUN.load(Ordering::Relaxed), "the step has begun");
+    let asked = Instant::now();
+    running.stop(CloseCode::Away);
+    ENOUGH.store(true, Ordering::Relaxed);
+    assert!(asked.elapsed() < Duration::from_secs(20), "after {:?}", asked.elapsed());
 }
 
 #[test]

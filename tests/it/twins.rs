@@ -2,8 +2,8 @@
 //!
 //! The rooms have the same secret, and the same inputs for all that is visible. They differ in hidden rows, their
 //! numbers and values, in the hidden part of the inputs of unseen seats, in the ticks in which such inputs are missing,
-//! in hidden events, and in the dice for hidden things. Whatever the seat is sent must be equal: welcome, roster,
-//! snapshots with their sections, events and priors, the answers to disputes, and all of it again after a reconnect.
+//! in hidden events, and in the dice for hidden things. All bytes to the seat must be equal: welcome, roster, snapshots
+//! with their sections, events and priors, the answers to disputes, and all of it again after a reconnect.
 //! The same holds for a spectator. Planted leaks show that the comparison would notice.
 
 mod veil;
@@ -114,7 +114,7 @@ fn frame(codec: &InputCodec<Plan>, tick: Tick, plan: Plan, ack: Option<Ack>) -> 
 struct Twins {
     twins: [Twin; 2],
     session: Session<Veil>,
-    /// What the observed player does.
+    /// Dice for the inputs of the observed player.
     visible: Rng,
     codec: InputCodec<Plan>,
     /// The acknowledgement that the client sent last; the others have received the same snapshots.
@@ -156,7 +156,7 @@ impl Twins {
                 twin.room.tick();
             }
             self.compare_messages("a spectator's message", |twin| twin.spectator)?;
-            // The unseen player is served as well: what it is sent may differ.
+            // The unseen player is served as well, and its messages may differ.
             self.twins.iter_mut().for_each(|twin| drop(twin.messages(twin.other)));
             for message in self.compare_messages("a message", |twin| twin.me)? {
                 let head = SnapshotHead::decode(&mut Reader::new(&message), Tick(self.tick));
@@ -292,6 +292,5 @@ fn every_planted_leak_is_found() {
         let _planted = Planted::new(leak);
         let found = (0..LEAK_SEEDS).find_map(|seed| Some((seed, Twins::new(seed).run().err()?)));
         assert!(found.is_some(), "{leak:?} is not found within {LEAK_SEEDS} seeds");
-        println!("{leak:?}: {found:?}");
     }
 }

@@ -5,6 +5,9 @@
 //! the next one waits until the deltas since have made up for it. Keyframes on demand therefore never have more bytes
 //! than all other messages and one keyframe together, and a connection that needs one from time to time gets it at once.
 //!
+//! A member that can use none of its deltas acknowledges none, and is soon sent nothing more. The deltas that it misses
+//! pay as well, or it would wait for ever.
+//!
 //! A request that has to wait is not lost. The first snapshot of a connection is free. The keyframe of a member that was
 //! behind for too long is sent at once, because nothing else could be sent, but it is charged like the others: a client
 //! that holds back its acknowledgements gains nothing.
@@ -18,6 +21,8 @@ use tickwire::Tick;
 pub(super) struct Keyframes {
     /// Bytes of deltas that no keyframe was charged to yet; below 0 while the last keyframe is not paid.
     savings_bytes: i64,
+    /// Bytes of the last delta: as many as the next one would have.
+    delta_bytes: i64,
     /// Whether a keyframe was asked for and is not granted yet.
     is_wanted: bool,
     /// The tick at which a keyframe was last granted.
@@ -60,7 +65,48 @@ impl Keyframes {
         if is_keyframe && !is_free {
             self.savings_bytes -= bytes;
         } else if !is_keyframe {
-            self.savings_bytes = (self.savings_bytes + bytes).min(KEYFRAME_SAVINGS_BYTES_MAX);
+            self.delta_bytes = bytes;
+            self.save();
         }
+    }
+
+    /// Accounts for a delta that was not sent, because the member is behind.
+    pub(super) fn save(&mut self) {
+        self.savings_bytes = (self.savings_bytes + self.delta_bytes).min(KEYFRAME_SAVINGS_BYTES_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::room::{Room, SnapshotPoll};
+    use tickwire::Game;
+    use tickwire::input::{Ack, InputCodec, InputFrame};
+    use tickwire::message::control::Hello;
+    use tickwire_games::Arena;
+
+    #[test]
+    fn a_member_that_can_use_no_delta_gets_a_keyframe_before_it_is_closed() {
+        let mut room = Room::<Arena>::new(3, &<Arena as Game>::Options::default(), false);
+        let member = room.enter(&Hello::of::<Arena>("C4FK9T", "member"), [1; 16]).expect("a free seat").member;
+        let (mut acked, ill) = (None, Arena::RULES.tick_rate_hz);
+        for tick in 1..6 * Arena::RULES.tick_rate_hz {
+            if tick < ill {
+                acked = room.outgoing.hash_at(room.tick).map(|(tick, hash)| Ack { tick, hash });
+            } else if tick == ill {
+                // Two seconds' worth of deltas have to pay for an earlier keyframe, and only one second's are sent to a
+                // member that acknowledges none of them.
+                let keyframes = &mut room.members[member].keyframes;
+                keyframes.savings_bytes = -i64::from(2 * Arena::RULES.tick_rate_hz) * keyframes.delta_bytes;
+            }
+            let frame = InputFrame::one(room.tick + 2, <Arena as Game>::Input::default(), acked, tick >= ill);
+            let mut message = Vec::new();
+            InputCodec::new().encode(&frame, &mut message);
+            room.receive(member, &message).expect("to ask is no mistake");
+            room.tick();
+            if matches!(room.poll_snapshot(member), SnapshotPoll::Close(_)) {
+                break;
+            }
+        }
+        assert!(room.counters.keyframes >= 2, "the first snapshot, and one that the missed deltas have paid for");
     }
 }

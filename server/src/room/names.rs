@@ -4,8 +4,8 @@
 //! annex 29 defines the grapheme, which people count as one character, and report 39 lists the characters that look
 //! alike.
 //!
-//! * Characters that show nothing or change the direction of the text are left out. A joiner stays inside of a grapheme,
-//!   where it makes one picture of several, and so does the selector that asks for the picture of a character.
+//! * Characters that show nothing or change the direction of the text are left out. A joiner stays inside of a
+//!   grapheme, where it makes one picture of several, and so does the selector that asks for a character's picture.
 //! * A letter has at most [`MARKS_PER_LETTER_MAX`] marks above and below it.
 //! * A text is cut between graphemes: a family stays whole, or is left out.
 //! * Two people of one room have names that look different; the later one gets a number.
@@ -58,8 +58,10 @@ pub(super) fn distinct_name<'a>(name: &str, others: impl Iterator<Item = &'a str
     if is_free(&name) {
         return name;
     }
-    let numbered = (2_u32..).map(|number| numbered(&name, number));
-    numbered.into_iter().find(is_free).expect("a room has fewer people than there are numbers")
+    (2_u32..)
+        .map(|number| numbered(&name, number))
+        .find(is_free)
+        .expect("a room has fewer people than there are numbers")
 }
 
 /// Whether two names look the same to people.
@@ -121,7 +123,7 @@ fn visible(character: char) -> Option<char> {
         blank if BLANK.contains(&blank) => None,
         // Controls, formats, private use, and code points without a character.
         other if other.general_category_group() == GeneralCategoryGroup::Other => None,
-        // By its definition a skeleton leaves out characters that the standard calls ignorable, such as the Hangul filler.
+        // A skeleton leaves out characters that the standard calls ignorable, such as the Hangul filler.
         _ if is_ignored() => None,
         _ => Some(character),
     }

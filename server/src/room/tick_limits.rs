@@ -3,7 +3,7 @@
 use crate::limits::{
     CLAIMS_SECONDS, DISPUTE_ANSWER_SECONDS_MAX, FILL_SECONDS, HELD_SEAT_SECONDS, KEYFRAME_PATIENCE_SECONDS,
     KEYFRAMES_PER_SECOND, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS, SEND_WINDOW_SECONDS, SILENCE_SECONDS_MAX,
-    VIEW_LAGS_MESSAGES, VIEW_SLACK_MS,
+    VIEW_LAGS_MESSAGES, VIEW_SETTLE_SECONDS, VIEW_SLACK_MS,
 };
 use tickwire::Rules;
 
@@ -36,6 +36,8 @@ pub(super) struct TickLimits {
     pub(super) lags_window_ticks: u32,
     /// [`VIEW_SLACK_MS`] in ticks, and the ticks from one message to the next.
     pub(super) view_slack_ticks: u32,
+    /// [`VIEW_SETTLE_SECONDS`] in ticks.
+    pub(super) view_settle_ticks: u32,
     /// Ticks that the room makes in a minute.
     pub(super) minute_ticks: u32,
     /// Ticks from one line of chat of a member to the next one that is accepted: half a second.
@@ -61,6 +63,7 @@ impl TickLimits {
             claims_ticks: CLAIMS_SECONDS * tick_rate_hz,
             lags_window_ticks: VIEW_LAGS_MESSAGES * rules.message_ticks(),
             view_slack_ticks: (VIEW_SLACK_MS * tick_rate_hz).div_ceil(1_000) + rules.message_ticks(),
+            view_settle_ticks: VIEW_SETTLE_SECONDS * tick_rate_hz,
             minute_ticks: 60 * tick_rate_hz,
             chat_ticks: tick_rate_hz / 2,
         }

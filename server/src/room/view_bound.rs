@@ -14,7 +14,8 @@
 //! ```
 //!
 //! The lag is counted when a message arrives, before and after its acknowledgement, so that a gap in the messages counts
-//! in full. Lags are remembered for longer than a client remembers late snapshots.
+//! in full. Lags are remembered for longer than a client remembers late snapshots. A client that has just entered makes
+//! several ticks at once, until its clock is ahead of the room's, so the slack is larger at first.
 //!
 //! # What remains possible
 //!
@@ -25,6 +26,7 @@
 
 use super::tick_limits::TickLimits;
 use tickwire::Tick;
+use tickwire::limits::ADVANCE_TICKS_MAX;
 
 /// The least and the most of some lags, in ticks.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +39,8 @@ struct Lags {
 #[derive(Debug, Clone, Default)]
 pub(super) struct ViewBound {
     acked: Option<Tick>,
+    /// The tick of the first acknowledgement over this connection.
+    begun: Tick,
     /// The lags in the window that is running, and in the one before.
     lags: [Option<Lags>; 2],
     window_end: Tick,
@@ -48,6 +52,9 @@ impl ViewBound {
         if now >= self.window_end {
             self.lags = [None, self.lags[0]];
             self.window_end = now + limits.lags_window_ticks;
+        }
+        if self.acked.is_none() {
+            self.begun = now;
         }
         let acked = self.acked.map_or(ack, |acked| acked.max(ack));
         // Before this message the player may have had no more than it had acknowledged.
@@ -64,14 +71,16 @@ impl ViewBound {
         self.acked = None;
     }
 
-    /// The age, in whole ticks, of the oldest view that an input for `tick` may claim; 0 before the first
-    /// acknowledgement, when the player has seen nothing yet.
-    pub(super) fn ticks_max(&self, tick: Tick, limits: &TickLimits) -> u32 {
+    /// The age, in whole ticks, of the oldest view that an input for `tick` may claim, if it arrives before the tick after
+    /// `now`; 0 before the first acknowledgement, when the player has seen nothing yet.
+    pub(super) fn ticks_max(&self, tick: Tick, now: Tick, limits: &TickLimits) -> u32 {
         let Some(acked) = self.acked else { return 0 };
         let known = || self.lags.iter().flatten();
         let least = known().map(|lags| lags.least).min().unwrap_or(0);
         let most = known().map(|lags| lags.most).max().unwrap_or(0);
-        let ticks = tick.since(acked) + (most - least) + i64::from(limits.view_slack_ticks);
+        let has_settled = now.since(self.begun) >= i64::from(limits.view_settle_ticks);
+        let catch_up = if has_settled { 0 } else { i64::from(ADVANCE_TICKS_MAX) };
+        let ticks = tick.since(acked) + (most - least) + i64::from(limits.view_slack_ticks) + catch_up;
         u32::try_from(ticks).unwrap_or(0)
     }
 }

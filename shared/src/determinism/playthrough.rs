@@ -68,7 +68,7 @@ impl<G: Game> Playthrough<G> {
         let schema = self.simulation.schema();
         self.keyframe.clear();
         FullState::of(&kept).encode(schema, &mut self.keyframe);
-        let full_state = FullState::decode(schema, &self.keyframe).expect("a written keyframe can be read");
+        let full_state = FullState::decode_kept(schema, &self.keyframe).expect("a written keyframe can be read");
         let mut world = self.simulation.world().clone();
         let rng = full_state.restore(&mut world);
         self.simulation.rewind(Checkpoint { world, rng, history: kept.history });

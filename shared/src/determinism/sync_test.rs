@@ -222,7 +222,7 @@ impl<G: Game> SyncTest<G> {
         self.keyframe.clear();
         FullState::of(before).encode(schema, &mut self.keyframe);
         self.keyframe_bytes_max = self.keyframe_bytes_max.max(self.keyframe.len());
-        let full_state = FullState::decode(schema, &self.keyframe).map_err(|error| {
+        let full_state = FullState::decode_kept(schema, &self.keyframe).map_err(|error| {
             let what = Named { path: format!("the keyframe ({error})"), here: Reading::Row, there: Reading::Nothing };
             self.divergence(before.history.newest().tick, Check::Keyframe, what, 0)
         })?;

@@ -24,7 +24,7 @@ const FREE_SLOTS_MIN: u16 = POOL_SLOTS_MIN / 2;
 const FIRST_SLOT_STEP: usize = 64;
 
 /// The free slots of one table with hidden rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HiddenSlots {
     secret: Secret,
     /// The number of the table within its world.
@@ -33,6 +33,14 @@ pub(crate) struct HiddenSlots {
     pub(crate) first: u16,
     /// One pool per audience: nobody, then the seats.
     pub(crate) pools: Vec<Pool>,
+}
+
+impl Clone for HiddenSlots {
+    /// Not derived, so that a page has it once.
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        Self::from_parts(&self.secret, self.table, self.first, self.pools.clone())
+    }
 }
 
 /// The free slots of one audience.
@@ -137,7 +145,7 @@ fn start_of(secret: &Secret, table: u8, slot: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Table;
+    use crate::table::{Audience, Table};
 
     type Card = (u8, u32);
 
@@ -145,11 +153,12 @@ mod tests {
     fn table(seed: u64, seats: u16, before: u32) -> Table<Card> {
         let mut table = Table::default();
         (0..before).for_each(|face| assert!(table.insert((0, face)).slot < 64));
-        table.hide((0, |card: &Card, _| card.0), |taken| HiddenSlots::new(&Secret::from(seed), 1, taken, seats + 1));
+        let audience = Audience { leaf: 0, read: |card: &Card, _| card.0 };
+        table.hide(audience, |taken| HiddenSlots::new(&Secret::from(seed), 1, taken, seats + 1));
         table
     }
 
-    /// The ids of what seat 1 does in `table`, between what the other seats do `others` times.
+    /// The ids that seat 1 gets in a fixed script, while the other seats make rows, the more the larger `others` is.
     fn ids(table: &mut Table<Card>, others: u32) -> Vec<RowId> {
         let (mut ids, mut dice) = (Vec::new(), crate::rng::Rng::new(3));
         for round in 0..200 {

@@ -167,15 +167,28 @@ impl FullState {
         out.extend_from_slice(rest);
     }
 
-    /// Reads a full state that [`FullState::encode`] wrote, to the end of `bytes`.
+    /// Reads a full state without a secret that [`FullState::encode`] wrote, to the end of `bytes`.
     ///
     /// # Errors
     /// [`DecodeError`] for any other bytes, also when the hash is not that of the content.
     pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_as::<false>(schema, bytes)
+    }
+
+    /// The same for a full state that a server has kept, which may have a secret.
+    ///
+    /// # Errors
+    /// As [`FullState::decode`].
+    pub fn decode_kept(schema: &Schema, bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_as::<true>(schema, bytes)
+    }
+
+    /// Reads a full state. The code for secrets is in programs alone that ask for it, and so in no page.
+    fn decode_as<const KEPT: bool>(schema: &Schema, bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let mut full_state = Self::empty(schema);
         full_state.snapshot.tick = Tick(reader.varint()?);
-        full_state.rng = take_rng(full_state.tick(), &mut reader)?;
+        full_state.rng = take_rng::<KEPT>(full_state.tick(), &mut reader)?;
         let expected = reader.u32()?;
         let mut bits = BitReader::new(reader.slice(reader.remaining())?);
         let Self { snapshot: Snapshot { tables, .. }, slots, hidden, rng } = &mut full_state;
@@ -183,7 +196,7 @@ impl FullState {
         let tables = (0..).zip(schema.tables.iter().zip(tables)).skip(1);
         for ((number, (table, rows)), (slots, hidden)) in tables.zip(slots.iter_mut().zip(hidden)) {
             take_table(table, rows, slots, &mut bits)?;
-            if let Some(secret) = rng.secret().filter(|_| is_hidden(table)) {
+            if KEPT && let Some(secret) = rng.secret().filter(|_| is_hidden(table)) {
                 *hidden = Some(take_slots((secret, number), &rows.ids, slots.len(), &mut bits)?);
             }
         }
@@ -193,10 +206,13 @@ impl FullState {
     }
 }
 
-fn take_rng(tick: Tick, reader: &mut Reader<'_>) -> Result<Rng, DecodeError> {
+fn take_rng<const KEPT: bool>(tick: Tick, reader: &mut Reader<'_>) -> Result<Rng, DecodeError> {
     let (seed, drawn) = (u64_of(reader)?, u64_of(reader)?);
     if drawn & HAS_SECRET == 0 {
         return Ok(Rng::at(seed, drawn));
+    }
+    if !KEPT {
+        return Err(DecodeError::OutOfRange { value: drawn, max: HAS_SECRET - 1 });
     }
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -259,10 +275,7 @@ impl<'a, S: Iterator<Item = (&'a mut Vec<u16>, &'a mut Option<HiddenSlots>)>> Ta
         let (slots, hidden) = self.0.next().expect("a world shows the tables it described");
         slots.clear();
         slots.extend_from_slice(table.slots());
-        match (hidden, table.hidden_slots()) {
-            (Some(hidden), Some(now)) => hidden.clone_from(now),
-            (hidden, now) => *hidden = now.cloned(),
-        }
+        *hidden = table.hidden_slots();
     }
 }
 

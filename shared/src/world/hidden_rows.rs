@@ -8,8 +8,8 @@ use crate::leak::{Leak, is_planted};
 use crate::limits::{ROW_WIDTH_MAX, ROWS_MAX, SEATS_MAX};
 use crate::rng::Secret;
 use crate::state::{Schema, State, TableSchema, TableVisitor};
-use crate::table::Table;
 use crate::table::hidden::{HiddenSlots, Pool};
+use crate::table::{Audience, Table};
 use crate::wire::{BitReader, BitWriter, DecodeError};
 use alloc::vec::Vec;
 
@@ -43,7 +43,8 @@ impl<'a, I: Iterator<Item = (u8, &'a TableSchema)>> TableVisitor for Hide<'_, I>
         let owner = owner.filter(|_| !schema.private.is_empty() && !is_planted(Leak::OnePool));
         let pools = owner.map_or(1, |_| u16::from(self.seats) + 1);
         let read = if owner.is_some() { owner_of } else { |_: &T, _| 0 };
-        table.hide((owner.unwrap_or(0), read), |taken| HiddenSlots::new(self.secret, number, taken, pools));
+        let audience = Audience { leaf: owner.unwrap_or(0), read };
+        table.hide(audience, |taken| HiddenSlots::new(self.secret, number, taken, pools));
     }
 }
 
@@ -220,14 +221,15 @@ mod tests {
         assert!(full_state.rng.secret() == Some(&Secret::from(4)));
         let mut bytes = Vec::new();
         full_state.encode(schema, &mut bytes);
-        assert_eq!(FullState::decode(schema, &bytes), Ok(full_state));
+        assert_eq!(FullState::decode_kept(schema, &bytes).as_ref(), Ok(&full_state));
+        assert!(FullState::decode(schema, &bytes).is_err(), "no client takes a secret");
         for cut in 0..bytes.len() {
-            assert!(FullState::decode(schema, &bytes[..cut]).is_err(), "cut at {cut}");
+            assert!(FullState::decode_kept(schema, &bytes[..cut]).is_err(), "cut at {cut}");
         }
         for bit in 8..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(FullState::decode(schema, &damaged).is_err(), "bit {bit}");
+            assert!(FullState::decode_kept(schema, &damaged).is_err(), "bit {bit}");
         }
     }
 

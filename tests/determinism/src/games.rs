@@ -87,7 +87,7 @@ impl<G: Game> Run for Playthrough<G> {
 
     fn differences(&self, theirs: &[u8]) -> Result<Vec<Named>, DecodeError> {
         let schema = self.simulation().schema();
-        let (ours, theirs) = (FullState::of(self.simulation().checkpoint()), FullState::decode(schema, theirs)?);
+        let (ours, theirs) = (FullState::of(self.simulation().checkpoint()), FullState::decode_kept(schema, theirs)?);
         Ok(of_full_states(schema, &ours, &theirs).map(|difference| difference.name(schema)).collect())
     }
 }

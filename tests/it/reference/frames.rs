@@ -1,8 +1,8 @@
 //! The server's frame reader against tungstenite's, an implementation of RFC 6455 that shares nothing with ours.
 //!
 //! Any bytes, cut anywhere, have to give the same messages and control frames, and the same verdict at the end. The
-//! differences that are meant are [`limits_of_both`], [`first_padded_length`] and [`named`]. The fuzz target `peer` uses
-//! this file, too.
+//! differences that are meant are [`limits_of_both`], [`first_padded_length`] and [`named`]. The fuzz target `peer`
+//! uses this file, too.
 
 use std::io::{self, ErrorKind, Read, Write};
 use tickwire::message::close::CloseCode;
@@ -228,8 +228,8 @@ pub(crate) fn compare(bytes: &[u8], cuts: &[u8]) -> Vec<Said> {
     ours_say
 }
 
-/// With the limits of players, the reader says the same or stops earlier, by one of the rules that only it has: no text,
-/// sixteen fragments at the most, twenty control frames at once.
+/// With the limits of players, the reader says the same or stops earlier, by one of the rules that only it has: no
+/// text, sixteen fragments at the most, twenty control frames at once.
 fn check_players(stream: &[u8], cuts: &[u8], wide: &[Said]) {
     let strict = ours(stream, cuts, FrameLimits::CLIENT);
     if strict == wide {

@@ -1,4 +1,4 @@
-//! A game in which nothing visible depends on anything hidden: what a seat sees follows from what it may know.
+//! A game in which nothing visible depends on anything hidden: the part that a seat sees follows from that part alone.
 
 use tickwire::{Event, Game, Input, Leave, Rng, Rules, Seat, State, Step, Table, To};
 
@@ -106,7 +106,7 @@ impl Game for Veil {
     }
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {
-        // The seats act in turn, from the last one on: what is hidden comes before what is seen, and after it.
+        // The seats act in turn, from the last one on: hidden acts come before visible ones, and after them.
         let seats: Vec<Seat> = tick.seats().collect();
         for seat in seats.into_iter().rev() {
             self.act_unseen(tick, seat);
@@ -117,7 +117,7 @@ impl Game for Veil {
 
     fn bot(&self, me: Seat, dice: &mut Rng) -> Plan {
         let steer = dice.between(-3, 3) as i8;
-        // A bot looks at what others do not see, and thinks the longer the more there is.
+        // A bot looks at hidden rows, and thinks the longer the more there are.
         let thoughts = self.traps.len() + self.hands.iter().filter(|(_, card)| card.seat == Some(me)).count();
         let last = (0..thoughts).map(|_| dice.below(100)).last().unwrap_or(0) as u8;
         Plan { steer, takes: last % 3, discards: last % 4, whispers: last }
@@ -125,7 +125,7 @@ impl Game for Veil {
 }
 
 impl Veil {
-    /// What everyone sees.
+    /// Plays the part that everyone sees.
     fn act(&mut self, tick: &mut Step<'_, Self>, seat: Seat) {
         let steer = tick.input(seat).steer;
         let dice = tick.rng();
@@ -145,7 +145,7 @@ impl Veil {
         });
     }
 
-    /// What one seat knows.
+    /// Plays the part that one seat alone knows.
     fn act_unseen(&mut self, tick: &mut Step<'_, Self>, seat: Seat) {
         let plan = tick.input(seat);
         let mut dice = tick.hidden_rng(Some(seat));
@@ -170,7 +170,7 @@ impl Veil {
         }
     }
 
-    /// What nobody sees.
+    /// Plays the part that nobody sees.
     fn lay_traps(&mut self, tick: &mut Step<'_, Self>) {
         let mut dice = tick.hidden_rng(None);
         let cards = u16::try_from(self.hands.len()).unwrap_or(u16::MAX);

@@ -1,5 +1,5 @@
-//! The WebSocket code of the server against the cases of the Autobahn test suite. The suite is installed from the Python
-//! package index when it is missing; the test itself is `server/tests/conformance.rs`.
+//! The WebSocket code of the server against the cases of the Autobahn test suite. The suite is installed from the
+//! Python package index when it is missing; the test itself is `server/tests/conformance.rs`.
 
 use crate::machine::{install, is_there};
 use crate::run::{command, run, target_folder};

@@ -1,5 +1,5 @@
-//! The crates that the workspace depends on, against `deny.toml`: bans, licences and sources, and advisories where their
-//! database can be had. The checking tool is built when it is missing.
+//! The crates that the workspace depends on, against `deny.toml`: bans, licences and sources, and advisories where
+//! their database can be had. The checking tool is built when it is missing.
 
 use crate::run::{command, run, target_folder};
 use anyhow::{Context, Result, bail};

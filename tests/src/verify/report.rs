@@ -104,7 +104,7 @@ fn tests_in(output: &str) -> usize {
 /// The number of rows that were right, from the last line of the hostile walk.
 fn rows_in(output: &str) -> usize {
     let counts = output.lines().filter_map(|line| line.split_once(" rows right, ")?.0.parse::<usize>().ok());
-    counts.last().unwrap_or(0)
+    counts.into_iter().next_back().unwrap_or(0)
 }
 
 fn say(text: &str, end: &str) {

@@ -104,33 +104,31 @@ pub(crate) fn adopt(
         return adopted;
     }
     let owner = |row: &[u32]| table.owner.map(|owner| row[owner]);
-    // A row that was in the last base, and was predicted to be gone by now, comes from no predicted spawn.
-    let is_in_base = |id: &RowId| {
+    for turn in 0..2 * new.ids.len() {
+        let (is_equal, index) = (turn < new.ids.len(), turn % new.ids.len());
+        let (id, row) = (new.ids[index], new.row(index));
+        // A row that was in the last base, and was predicted to be gone by now, comes from no predicted spawn.
         let known = |(table, known): &(usize, RowId)| (*table, known.slot).cmp(&(number, id.slot));
-        bases.0.rows.binary_search_by(known).is_ok_and(|at| bases.0.rows[at].1 == *id)
-    };
-    let is_new = |index: &usize| {
-        let id = &new.ids[*index];
-        old.find(*id).is_none() && !is_in_base(id) && predicts_row(table, new.row(*index), me)
-    };
-    let mut fresh: Vec<usize> = (0..new.ids.len()).filter(is_new).collect();
-    for is_equal in [true, false] {
-        fresh.retain(|index| {
-            let (id, row) = (new.ids[*index], new.row(*index));
-            let shift = |at: &usize| {
-                let tick = old.ids[gone[*at]].predicted_in(near)?;
-                let shift = match id.predicted_in(near) {
-                    Some(predicted) => predicted.since(tick).abs(),
-                    // The server made the row at some tick after the last base, and not after the new one.
-                    None => (bases.0.tick.next().since(tick)).max(tick.since(bases.1)).max(0),
-                };
-                let was = old.row(gone[*at]);
-                let fits = owner(was) == owner(row) && (was == row || !is_equal);
-                (shift <= SHIFT_TICKS_MAX && fits).then_some(shift)
+        let at = bases.0.rows.binary_search_by(known);
+        let is_old = old.find(id).is_some() || at.is_ok_and(|at| bases.0.rows[at].1 == id);
+        if is_old || !predicts_row(table, row, me) || adopted.parent(id).is_some() {
+            continue;
+        }
+        let shift = |at: &usize| {
+            let tick = old.ids[gone[*at]].predicted_in(near)?;
+            let shift = match id.predicted_in(near) {
+                Some(predicted) => predicted.since(tick).abs(),
+                // The server made the row at some tick after the last base, and not after the new one.
+                None => (bases.0.tick.next().since(tick)).max(tick.since(bases.1)).max(0),
             };
-            let nearest = (0..gone.len()).filter_map(|at| Some((shift(&at)?, at))).min();
-            nearest.inspect(|(_, at)| adopted.pairs.push((gone.remove(*at), id))).is_none()
-        });
+            let was = old.row(gone[*at]);
+            let fits = owner(was) == owner(row) && (was == row || !is_equal);
+            (shift <= SHIFT_TICKS_MAX && fits).then_some(shift)
+        };
+        let nearest = (0..gone.len()).filter_map(|at| Some((shift(&at)?, at))).min();
+        if let Some((_, at)) = nearest {
+            adopted.pairs.push((gone.remove(at), id));
+        }
     }
     adopted.refused = !gone.is_empty();
     adopted
