@@ -1,7 +1,7 @@
 //! Rows about the search for differences: evidence that is made up must cost only the client that sends it.
 
 use super::member::{LEAD_TICKS, Member};
-use super::row::{Cases, Needs, Outcome, Row};
+use super::row::{Cases, Outcome, Row};
 use super::socket::End;
 use super::target::{Entry, Target, Walk};
 use anyhow::{Context, Result};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tickwire::input::Ack;
 use tickwire::message::evidence::ClientEvidence;
 use tickwire::{Game, Tick};
-use tickwire_games::{Arena, Swarm};
+use tickwire_games::Arena;
 
 pub(super) const ROWS: &[Row] = &[
     Row::new("R24", "a client whose hashes never fit", "keyframes, then 4011 within 20 s", diverged),
@@ -29,20 +29,12 @@ pub(super) const ROWS: &[Row] = &[
         "at most 8 files; others play on",
         made_up,
     )
-    .needs(Needs::Process),
-    Row::new("F21", "a dispute about tick 0 from each of 8 addresses", "no file", tick_zero).needs(Needs::Process),
-    Row::new("F22", "60 members open a dispute and leave", "memory grows by less than 12 MiB", leave_disputing)
-        .needs(Needs::Process),
+    .apart(),
+    Row::new("F21", "a dispute about tick 0 from each of 8 addresses", "no file", tick_zero).apart(),
 ];
 
 /// Autopsies that one address may cause in one room at once.
 const FILES_MAX: usize = 8;
-
-/// Memory that may stay after disputes whose members have left.
-const LEFT_BYTES_MAX: u64 = 12 << 20;
-
-/// Members that dispute and leave.
-const LEAVERS: usize = 60;
 
 /// Plays with wrong hashes until the server has had enough of it.
 fn differ(member: &mut Member<Arena>, time: Duration) -> Option<End> {
@@ -149,38 +141,6 @@ fn tick_zero(walk: &Walk) -> Result<Outcome> {
     sleep(Duration::from_millis(500));
     let written = files(&folder.0);
     Ok(Outcome::new(written == 0 && disputes > 0, format!("{written} files after {disputes} disputes")))
-}
-
-fn leave_disputing(walk: &Walk) -> Result<Outcome> {
-    let folder = Folder::new("f22")?;
-    let own = walk.serve(&["--autopsies", folder.text()?])?;
-    let mut cases = Cases::default();
-    let rooms = (0..2).map(|_| own.target.room::<Swarm>()).collect::<Result<Vec<_>>>()?;
-    let honest = own.target.honest::<Swarm>(&rooms[0], 1)?;
-    let mut opened = 0;
-    let mut before = 0;
-    for number in 0..LEAVERS {
-        if number == 10 {
-            before = own.target.rss_bytes()?;
-        }
-        opened += usize::from(dispute_openly(&own.target, &rooms[number % rooms.len()], &walk.stranger()));
-    }
-    let grown = own.target.rss_bytes()?.saturating_sub(before);
-    cases.check("disputes", opened > 0, opened);
-    cases.check("memory", grown <= LEFT_BYTES_MAX, format!("grew by {} KiB after {opened} disputes", grown >> 10));
-    cases.check_honest(&honest)?;
-    Ok(cases.outcome())
-}
-
-/// Joins, disputes the newest tick with hashes that do not fit, waits for the room's answer, and is gone.
-fn dispute_openly(target: &Target, code: &str, from: &str) -> bool {
-    let Ok(mut member) = Member::<Swarm>::join(target, code, Some(from)) else { return false };
-    member.play(Duration::from_millis(60), |_| Vec::new());
-    let hashes = vec![0x5eed; 8];
-    let dispute = ClientEvidence::Dispute { tick: member.tick, hashes };
-    member.say(&dispute.encode());
-    member.play(Duration::from_millis(40), |_| Vec::new());
-    member.say(&tickwire::message::control::ClientControl::Leave.encode())
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 use super::member::{LEAD_TICKS, Member};
 use super::row::{Cases, Needs, Outcome, Row};
 use super::socket::{BINARY, End, PATIENCE, Peer, frame};
-use super::target::{Entry, Target, Walk, answered, code, welcomed};
+use super::target::{Entry, Target, Walk, answered, welcomed};
 use crate::load::Queues;
 use anyhow::Result;
-use serde_json::json;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 use tickwire::input::Ack;
@@ -24,8 +23,6 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("S25", "random acknowledgements", "at most twice the bytes, no room fails", random_acks)
         .needs(Needs::Metrics),
     Row::new("F30", "a member asks for a keyframe with every input", "at most twice the bytes", keyframes),
-    Row::new("F31", "8 members acknowledge two old snapshots in turn", "at most 2.5 times the work", old_baselines)
-        .needs(Needs::Process),
     Row::new("R10", "12 members that read 200 bytes a second, 4 that never read", "others do not notice", slow_readers)
         .waits(),
     Row::new(
@@ -255,32 +252,6 @@ fn random_acks(walk: &Walk) -> Result<Outcome> {
     let failed = walk.target.metric("tickwire_room_panics_total")? - panics;
     cases.check("rooms that failed", failed == 0.0, failed);
     Ok(cases.outcome())
-}
-
-/// The share of a core that the server takes for 8 members in a large arena, which acknowledge in turn the snapshots
-/// that came so many before the newest one.
-fn work(own: &Target, lag: fn(usize) -> usize) -> Result<f64> {
-    let code = code(&own.ask_room("arena", false, &json!({ "entities": 1_000 }), None))?;
-    let mut members = (0..8).map(|_| Member::<Arena>::join(own, &code, None)).collect::<Result<Vec<_>>>()?;
-    scope(|threads| {
-        for (number, member) in members.iter_mut().enumerate() {
-            threads.spawn(move || {
-                member.play(Duration::from_secs(4), |member| {
-                    let ack = member.ack_before(lag(number)).or(member.ack);
-                    vec![member.input(member.tick + LEAD_TICKS, ack, false)]
-                })
-            });
-        }
-        sleep(Duration::from_millis(1_500));
-        own.cpu_share(Duration::from_secs(2))
-    })
-}
-
-fn old_baselines(walk: &Walk) -> Result<Outcome> {
-    let own = walk.serve(&[])?;
-    let (usual, more) = (work(&own.target, |_| 0)?, work(&own.target, |number| 4 + number)?);
-    let came = format!("{:.1} % of a core, {:.1} % when they acknowledge the newest", 100.0 * more, 100.0 * usual);
-    Ok(Outcome::new(usual > 0.0 && more <= 2.5 * usual, came))
 }
 
 fn half_open(walk: &Walk) -> Result<Outcome> {

@@ -1,6 +1,6 @@
 //! Rows about the WebSocket handshake: the page that asks, the host that is asked, and the form of the request.
 
-use super::row::{Cases, Needs, Outcome, Row};
+use super::row::{Cases, Outcome, Row};
 use super::socket::{PATIENCE, Peer, Reply, UPGRADE, request};
 use super::target::Walk;
 use anyhow::Result;
@@ -9,8 +9,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("S1", "20 origins of other sites, null and look-alikes among them", "403 before 101", origins),
     Row::new("S6", "30 requests for an upgrade, each with one mistake", "400, 405, 426 or 505, never 101", upgrades),
     Row::new("F16", "no Host, bad Hosts, an upgrade with a body, two lengths, bare LF", "400", malformed),
-    Row::new("F16/hosts", "a page whose own name leads to this server", "403 or 421; listed hosts pass", hosts)
-        .needs(Needs::Process),
+    Row::new("F16/hosts", "a page whose own name leads to this server", "403 or 421; listed hosts pass", hosts).apart(),
     Row::new("F42", "a proxy that passes another Host on", "403 that names Origin, Host and the way out", proxied_host),
 ];
 

@@ -27,9 +27,9 @@ pub(super) const ROWS: &[Row] = &[
         "the page, or 503 with Retry-After",
         idle,
     )
-    .needs(Needs::Process),
+    .apart(),
     Row::new("F7", "4,200 connections that say nothing, then a join", "in or 503 with Retry-After within 1 s", silent)
-        .needs(Needs::Process),
+        .apart(),
     Row::new("F29", "a body of 99,999 bytes, with and without Expect", "413 before the body", expect),
     Row::new("F46", "a slash at the end; 33 headers; a cookie of 9 KB", "as without", long_ways),
 ];
@@ -190,10 +190,11 @@ fn silent(walk: &Walk) -> Result<Outcome> {
 fn expect(walk: &Walk) -> Result<Outcome> {
     let host = walk.target.address.to_string();
     let mut cases = Cases::default();
-    for more in [&[("Expect", "100-continue")][..], &[]] {
+    // A client that does not ask first has sent some of the body before it hears of the refusal.
+    for (more, sent) in [(&[("Expect", "100-continue")][..], 0), (&[], 10_000)] {
         let headers = [&[("Content-Type", "application/json"), ("Content-Length", "99999")][..], more].concat();
         let mut peer = Peer::connect(walk.target.address)?;
-        peer.send(request("POST", "/api/rooms", &host, &headers).as_bytes());
+        peer.send((request("POST", "/api/rooms", &host, &headers) + &"x".repeat(sent)).as_bytes());
         let reply = peer.reply(Duration::from_secs(2));
         cases.check(format!("99,999 bytes, {more:?}"), reply.status() == 413, reply);
     }

@@ -4,7 +4,6 @@ use super::socket::{BINARY, End, Event, Peer, frame};
 use super::target::Target;
 use crate::heads::section_heads;
 use anyhow::Result;
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::message::SNAPSHOT;
@@ -16,9 +15,6 @@ use tickwire::{Game, Tick};
 /// Inputs are for this many ticks after the newest snapshot: one tick is on its way, one is being made.
 pub(super) const LEAD_TICKS: u32 = 2;
 
-/// Snapshots that a member remembers.
-const ACKS_KEPT: usize = 16;
-
 /// A member of a room of `G` that has no world.
 pub(super) struct Member<G: Game> {
     pub(super) peer: Peer,
@@ -26,8 +22,6 @@ pub(super) struct Member<G: Game> {
     codec: InputCodec<G::Input>,
     /// The newest snapshot; `None` before the first.
     pub(super) ack: Option<Ack>,
-    /// The last snapshots, the newest one first.
-    acks: VecDeque<Ack>,
     /// The newest tick of the room that is known.
     pub(super) tick: Tick,
 }
@@ -41,7 +35,7 @@ impl<G: Game> Member<G> {
 
     pub(super) fn new(peer: Peer, welcome: Welcome) -> Self {
         let tick = welcome.tick;
-        Self { peer, welcome, codec: InputCodec::new(), ack: None, acks: VecDeque::new(), tick }
+        Self { peer, welcome, codec: InputCodec::new(), ack: None, tick }
     }
 
     /// A message with the neutral input for one tick.
@@ -49,11 +43,6 @@ impl<G: Game> Member<G> {
         let mut message = Vec::new();
         self.codec.encode(&InputFrame::one(tick, G::Input::default(), ack, wants_keyframe), &mut message);
         message
-    }
-
-    /// The snapshot that came so many snapshots before the newest one.
-    pub(super) fn ack_before(&self, snapshots: usize) -> Option<Ack> {
-        self.acks.get(snapshots).copied()
     }
 
     /// Sends a message.
@@ -94,10 +83,7 @@ impl<G: Game> Member<G> {
         let Ok(head) = SnapshotHead::decode(&mut reader, last) else { return false };
         self.tick = head.tick;
         if let Ok(sections) = section_heads(&mut reader, head.has_events) {
-            let ack = Ack { tick: head.tick, hash: sections.room_hash };
-            self.acks.push_front(ack);
-            self.acks.truncate(ACKS_KEPT);
-            self.ack = Some(ack);
+            self.ack = Some(Ack { tick: head.tick, hash: sections.room_hash });
         }
         true
     }

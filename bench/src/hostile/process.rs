@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 const fn own(id: &'static str, tried: &'static str, want: &'static str, run: fn(&Walk) -> Result<Outcome>) -> Row {
-    Row::new(id, tried, want, run).needs(Needs::Process)
+    Row::new(id, tried, want, run).apart()
 }
 
 /// The share of a core that rooms without people may take together.

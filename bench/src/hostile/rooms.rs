@@ -1,7 +1,7 @@
 //! Rows about rooms, seats, codes and names: one address must not empty a room, fill it, or find it by guessing.
 
 use super::member::Member;
-use super::row::{Cases, Needs, Outcome, Row};
+use super::row::{Cases, Outcome, Row};
 use super::socket::{BINARY, End, Event, PATIENCE, Peer, Reply, UPGRADE, frame, request};
 use super::target::{Entry, Target, Walk, answered, code, forwarded};
 use anyhow::{Context, Result};
@@ -10,14 +10,14 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tickwire::Game;
 use tickwire::message::control::{ClientControl, Hello, ResumeToken};
-use tickwire_games::{Arena, Paddles};
+use tickwire_games::{Arena, Paddles, Swarm};
 
 pub(super) const ROWS: &[Row] = &[
     Row::new("F1", "60 members leave within a tick, 20 more come and leave", "nobody else notices", leave_at_once),
     Row::new("F2", "join, one input, close, again and again from one address", "others still get a seat", hold_seats),
     Row::new("F13", "ten wrong codes, then a resume; guesses by pages of other sites", "the seat; 403", tokens_first),
     Row::new("F14", "300 empty public rooms beside 8 that are played", "all 8 listed, no empty room before", lists)
-        .needs(Needs::Process),
+        .apart(),
     Row::new("F15", "names of invisible, turning and stacked characters", "none of them reaches others", names),
     Row::new("S18", "a resume token used twice, and after its use", "4005 for the older; the used one is dead", tokens),
     Row::new("S20", "1,000 guesses of codes from 20 addresses, over HTTP and hello", "at most 12 per address", guesses),
@@ -82,16 +82,14 @@ fn hold_seats(walk: &Walk) -> Result<Outcome> {
     let entry = walk.target.join::<Arena>(&listed, Some(&walk.stranger()));
     cases.check("an honest player of that arena", entry.is_in(), entry);
 
-    let unlisted = walk.target.room::<Paddles>()?;
+    // A duel is no example: two friends behind one router may always play each other.
+    let unlisted = walk.target.room::<Swarm>()?;
     let from = walk.stranger();
-    let seats = (0..6).filter(|_| touch::<Paddles>(&walk.target, &unlisted, &from)).count();
-    cases.check(
-        "seats in an unlisted duel",
-        seats < usize::from(Paddles::RULES.seats),
-        format!("{seats} of one address"),
-    );
-    let entry = walk.target.join::<Paddles>(&unlisted, Some(&walk.stranger()));
-    cases.check("an honest player of that duel", entry.is_in(), entry);
+    let seats_all = usize::from(Swarm::RULES.seats);
+    let seats = (0..seats_all + 4).filter(|_| touch::<Swarm>(&walk.target, &unlisted, &from)).count();
+    cases.check("seats in an unlisted swarm", seats < seats_all, format!("{seats} of one address"));
+    let entry = walk.target.join::<Swarm>(&unlisted, Some(&walk.stranger()));
+    cases.check("an honest player of that swarm", entry.is_in(), entry);
 
     let body = json!({ "game": "arena" }).to_string();
     let from = walk.stranger();

@@ -45,6 +45,8 @@ pub struct Row {
     pub needs: Needs,
     /// Whether the row mostly waits, so that it may run beside all others.
     pub waits: bool,
+    /// Whether the row attacks a server of its own, and leaves the shared one alone.
+    pub apart: bool,
     pub(super) run: fn(&Walk) -> Result<Outcome>,
 }
 
@@ -55,11 +57,16 @@ impl Row {
         want: &'static str,
         run: fn(&Walk) -> Result<Outcome>,
     ) -> Self {
-        Self { id, tried, want, needs: Needs::Socket, waits: false, run }
+        Self { id, tried, want, needs: Needs::Socket, waits: false, apart: false, run }
     }
 
     pub(super) const fn needs(self, needs: Needs) -> Self {
         Self { needs, ..self }
+    }
+
+    /// The same row against a server that it starts itself.
+    pub(super) const fn apart(self) -> Self {
+        Self { needs: Needs::Process, apart: true, ..self }
     }
 
     pub(super) const fn waits(self) -> Self {

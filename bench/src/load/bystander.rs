@@ -46,7 +46,7 @@ pub struct Fared {
     pub snapshots: u64,
     /// Ticks that the server made without an input of a player.
     pub starved_ticks: u64,
-    /// The 99th percentile of the time from one snapshot to the next since the last mark, in milliseconds.
+    /// The 99th percentile of the time from one snapshot to the next since the last mark, in milliseconds, while intervals counted.
     pub interval_p99_ms: f64,
     /// The largest input lead among the players at the moment, in ticks.
     pub lead_ticks_max: i8,
@@ -58,6 +58,7 @@ pub struct Fared {
 enum Order {
     Tell(Sender<Fared>),
     Mark,
+    Count(bool),
     Rest(Duration),
 }
 
@@ -132,6 +133,14 @@ impl Bystander {
         self.order(Order::Mark)
     }
 
+    /// Intervals count from now on, or not, besides those that were counted before.
+    ///
+    /// # Errors
+    /// When the thread has ended.
+    pub fn count_intervals(&self, counts: bool) -> Result<()> {
+        self.order(Order::Count(counts))
+    }
+
     /// Lets all players stand still for this time, as pages do that get no time from their browser.
     ///
     /// # Errors
@@ -182,6 +191,10 @@ fn obey<G: Game>(inbox: &Receiver<Order>, crowd: &Crowd<G>, shared: &Shared) -> 
                 let mut meter = shared.meter.borrow_mut();
                 meter.window_us = shared.clock.now_us()..u64::MAX;
                 meter.intervals_us = Distribution::default();
+            }
+            Ok(Order::Count(counts)) => {
+                let start_us = if counts { shared.clock.now_us() } else { u64::MAX };
+                shared.meter.borrow_mut().window_us = start_us..u64::MAX;
             }
             // The whole thread stands still: nothing is read meanwhile either.
             Ok(Order::Rest(time)) => sleep(time),

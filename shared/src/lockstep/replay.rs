@@ -41,6 +41,6 @@ impl<G: Game> Replay<G> {
     /// The hash of the newest full state.
     #[must_use]
     pub fn hash(&self) -> u32 {
-        self.full_state.hash(&self.schema)
+        self.full_state.hash_sent(&self.schema)
     }
 }

@@ -7,7 +7,6 @@
 use crate::id::RowId;
 use crate::state::{Leaf, LeafKind, Schema};
 use crate::table::Table;
-use crate::table::hidden::HiddenSlots;
 use crate::world::full_state::FullState;
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::format;
@@ -96,10 +95,11 @@ pub fn of_full_states<'a>(
         let differing = slots.filter(|(_, [here, there])| here != there);
         differing.map(move |(slot, generations)| Difference::Slot { table, slot, generations })
     });
-    let pools = (1..).zip(here.hidden().iter().zip(there.hidden())).filter(|(_, (here, there))| here != there);
-    let draws = |hidden: &Option<HiddenSlots>| hidden.as_ref().map_or(0, HiddenSlots::draws);
-    let pools =
-        pools.map(move |(table, (here, there))| Difference::FreeSlots { table, draws: [draws(here), draws(there)] });
+    let pools = here.hidden().iter().zip(there.hidden()).filter(|(here, there)| here != there);
+    let pools = pools.map(|((place, here), (_, there))| Difference::FreeSlots {
+        table: place + 1,
+        draws: [here.draws(), there.draws()],
+    });
     let random = Difference::Random { places: [here.rng.place(), there.rng.place()] };
     let random = (here.rng != there.rng).then_some(random);
     of_snapshots(schema, &here.snapshot, &there.snapshot).chain(slots).chain(pools).chain(random)

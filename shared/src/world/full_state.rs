@@ -42,8 +42,8 @@ pub struct FullState {
     /// Per table after the root, and per slot: the generation of the row that is there, or else the one that the next
     /// row gets.
     pub slots: Vec<Vec<u16>>,
-    /// Per table after the root: the free slots of a table whose rows are hidden.
-    hidden: Vec<Option<HiddenSlots>>,
+    /// The free slots of the tables whose rows are hidden, each with its place among the tables after the root.
+    hidden: Vec<(usize, HiddenSlots)>,
     /// The room's random numbers, and with them its secret.
     pub rng: Rng,
 }
@@ -56,7 +56,7 @@ impl FullState {
     #[must_use]
     pub fn empty(schema: &Schema) -> Self {
         let tables = schema.tables.len() - 1;
-        let (slots, hidden) = (alloc::vec![Vec::new(); tables], alloc::vec![None; tables]);
+        let (slots, hidden) = (alloc::vec![Vec::new(); tables], Vec::new());
         Self { snapshot: Snapshot::empty(schema), slots, hidden, rng: Rng::new(0) }
     }
 
@@ -65,7 +65,7 @@ impl FullState {
     pub fn of<G: Game>(checkpoint: &Checkpoint<G>) -> Self {
         let snapshot = checkpoint.history.newest().clone();
         let tables = snapshot.tables.len() - 1;
-        let (slots, hidden) = (alloc::vec![Vec::new(); tables], alloc::vec![None; tables]);
+        let (slots, hidden) = (alloc::vec![Vec::new(); tables], Vec::new());
         let mut full_state = Self { snapshot, slots, hidden, rng: checkpoint.rng.clone() };
         full_state.keep_slots(&mut checkpoint.world.clone(), &checkpoint.rng);
         full_state
@@ -85,7 +85,8 @@ impl FullState {
 
     fn keep_slots<S: State>(&mut self, world: &mut S, rng: &Rng) {
         self.rng = rng.clone();
-        world.tables(&mut KeepSlots(self.slots.iter_mut().zip(&mut self.hidden)));
+        self.hidden.clear();
+        world.tables(&mut KeepSlots { slots: self.slots.iter_mut().enumerate(), hidden: &mut self.hidden });
     }
 
     /// Takes over another full state's content, reusing memory.
@@ -100,12 +101,12 @@ impl FullState {
     /// go on from there.
     pub fn restore<S: State>(&self, world: &mut S) -> Rng {
         self.snapshot.restore(world);
-        world.tables(&mut RestoreSlots(self.slots.iter().zip(&self.hidden)));
+        world.tables(&mut RestoreSlots { slots: self.slots.iter().enumerate(), hidden: &self.hidden });
         self.rng.clone()
     }
 
-    /// Per table after the root: the free slots of a table whose rows are hidden.
-    pub(crate) fn hidden(&self) -> &[Option<HiddenSlots>] {
+    /// The free slots of the tables whose rows are hidden, each with its place among the tables after the root.
+    pub(crate) fn hidden(&self) -> &[(usize, HiddenSlots)] {
         &self.hidden
     }
 
@@ -118,10 +119,22 @@ impl FullState {
     /// The hash of everything: in lockstep both sides compare it.
     #[must_use]
     pub fn hash(&self, schema: &Schema) -> u32 {
+        self.hash_as::<true>(schema)
+    }
+
+    /// The same hash of a full state without a secret, such as a client has: a page contains no code for secrets.
+    pub(crate) fn hash_sent(&self, schema: &Schema) -> u32 {
+        self.hash_as::<false>(schema)
+    }
+
+    fn hash_as<const KEPT: bool>(&self, schema: &Schema) -> u32 {
         let mut mix = Mix::new(self.snapshot.hash(schema));
         let (seed, drawn) = self.rng.place();
         [seed, drawn].iter().for_each(|number| mix.bytes(&number.to_le_bytes()));
-        self.rng.secret().into_iter().for_each(|secret| mix.bytes(secret.bytes()));
+        if KEPT && let Some(secret) = self.rng.secret() {
+            mix.bytes(secret.bytes());
+            self.hidden.iter().for_each(|(_, hidden)| mix_slots(hidden, &mut mix));
+        }
         for (rows, slots) in self.snapshot.tables.iter().skip(1).zip(&self.slots) {
             // The numbers of rows and slots are hashed too, as a row of zeros in the first slot adds nothing to the sum
             // of rows.
@@ -130,7 +143,6 @@ impl FullState {
             mix.add(count(slots.len()));
             slots.iter().for_each(|generation| mix.add(u32::from(*generation)));
         }
-        self.hidden.iter().flatten().for_each(|hidden| mix_slots(hidden, &mut mix));
         narrow(mix.wide())
     }
 
@@ -142,7 +154,7 @@ impl FullState {
         let mut bits = BitWriter::new(out);
         put_row(&schema.tables[0], self.snapshot.tables[0].row(0), &mut bits);
         let tables = schema.tables.iter().zip(&self.snapshot.tables).skip(1);
-        for ((table, rows), (slots, hidden)) in tables.zip(self.slots.iter().zip(&self.hidden)) {
+        for (place, ((table, rows), slots)) in tables.zip(&self.slots).enumerate() {
             bits.put_small(u32::try_from(slots.len()).unwrap_or(u32::MAX));
             let mut taken = rows.ids.iter().map(|id| id.slot).peekable();
             for (slot, generation) in (0..).zip(slots) {
@@ -150,7 +162,8 @@ impl FullState {
                 bits.put_small(u32::from(*generation));
             }
             (0..rows.ids.len()).for_each(|index| put_row(table, rows.row(index), &mut bits));
-            hidden.iter().for_each(|hidden| put_slots(hidden, &mut bits));
+            let hidden = self.hidden.iter().find(|(other, _)| *other == place);
+            hidden.into_iter().for_each(|(_, hidden)| put_slots(hidden, &mut bits));
         }
         bits.finish();
     }
@@ -194,14 +207,14 @@ impl FullState {
         let Self { snapshot: Snapshot { tables, .. }, slots, hidden, rng } = &mut full_state;
         take_row(&schema.tables[0], &mut tables[0].wire, &mut bits)?;
         let tables = (0..).zip(schema.tables.iter().zip(tables)).skip(1);
-        for ((number, (table, rows)), (slots, hidden)) in tables.zip(slots.iter_mut().zip(hidden)) {
+        for ((number, (table, rows)), (place, slots)) in tables.zip(slots.iter_mut().enumerate()) {
             take_table(table, rows, slots, &mut bits)?;
             if KEPT && let Some(secret) = rng.secret().filter(|_| is_hidden(table)) {
-                *hidden = Some(take_slots((secret, number), &rows.ids, slots.len(), &mut bits)?);
+                hidden.push((place, take_slots((secret, number), &rows.ids, slots.len(), &mut bits)?));
             }
         }
         bits.finish()?;
-        let found = full_state.hash(schema);
+        let found = full_state.hash_as::<KEPT>(schema);
         if found == expected { Ok(full_state) } else { Err(DecodeError::HashMismatch { expected, found }) }
     }
 }
@@ -240,6 +253,7 @@ fn take_row(table: &TableSchema, row: &mut [u32], bits: &mut BitReader<'_>) -> R
 
 /// Reads the slots and rows of a table. Memory grows with the bits that were read and not with the number that is
 /// claimed, because a slot takes six bits at the least.
+#[inline(always)]
 fn take_table(
     table: &TableSchema,
     rows: &mut Rows,
@@ -268,23 +282,30 @@ fn take_table(
     Ok(())
 }
 
-struct KeepSlots<S>(S);
+struct KeepSlots<'a, S> {
+    slots: S,
+    hidden: &'a mut Vec<(usize, HiddenSlots)>,
+}
 
-impl<'a, S: Iterator<Item = (&'a mut Vec<u16>, &'a mut Option<HiddenSlots>)>> TableVisitor for KeepSlots<S> {
+impl<'a, S: Iterator<Item = (usize, &'a mut Vec<u16>)>> TableVisitor for KeepSlots<'_, S> {
     fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
-        let (slots, hidden) = self.0.next().expect("a world shows the tables it described");
+        let (place, slots) = self.slots.next().expect("a world shows the tables it described");
         slots.clear();
         slots.extend_from_slice(table.slots());
-        *hidden = table.hidden_slots();
+        self.hidden.extend(table.hidden_slots().map(|hidden| (place, hidden)));
     }
 }
 
-struct RestoreSlots<S>(S);
+struct RestoreSlots<'a, S> {
+    slots: S,
+    hidden: &'a [(usize, HiddenSlots)],
+}
 
-impl<'a, S: Iterator<Item = (&'a Vec<u16>, &'a Option<HiddenSlots>)>> TableVisitor for RestoreSlots<S> {
+impl<'a, S: Iterator<Item = (usize, &'a Vec<u16>)>> TableVisitor for RestoreSlots<'_, S> {
     fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
-        let (slots, hidden) = self.0.next().expect("a world shows the tables it described");
-        table.restore_slots(slots, hidden.as_ref());
+        let (place, slots) = self.slots.next().expect("a world shows the tables it described");
+        let hidden = self.hidden.iter().find(|(other, _)| *other == place);
+        table.restore_slots(slots, hidden.map(|(_, hidden)| hidden));
     }
 }
 

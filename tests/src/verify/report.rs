@@ -103,8 +103,8 @@ fn tests_in(output: &str) -> usize {
 
 /// The number of rows that were right, from the last line of the hostile walk.
 fn rows_in(output: &str) -> usize {
-    let counts = output.lines().filter_map(|line| line.split_once(" rows right, ")?.0.parse::<usize>().ok());
-    counts.into_iter().next_back().unwrap_or(0)
+    let mut counts = output.lines().filter_map(|line| line.split_once(" rows right, ")?.0.parse::<usize>().ok());
+    counts.next_back().unwrap_or(0)
 }
 
 fn say(text: &str, end: &str) {

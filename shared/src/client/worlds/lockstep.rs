@@ -210,7 +210,7 @@ impl<G: Game> Lockstep<G> {
         self.known_ticks.clear();
         self.spare.extend(self.frames.drain(..));
         self.stepper.rng = start.full_state.restore(&mut self.stepper.world);
-        self.hash = start.full_state.hash(&self.schema);
+        self.hash = start.full_state.hash_sent(&self.schema);
         (self.confirmed, self.agreed, self.last_predicted_event_tick, self.confirmed_event_tick) =
             (tick, tick, tick, tick);
         self.dispute = None;
@@ -346,7 +346,7 @@ impl<G: Game> Lockstep<G> {
         let played = self.me.and_then(|me| self.tick_inputs(tick)?.last_inputs.inputs()[me.index()]);
         stats.starved_ticks += u64::from(played.is_some_and(|played| self.mine(tick) != Some(played)));
         let Some(expected) = self.tick_inputs(tick).and_then(|tick_inputs| tick_inputs.hash) else { return };
-        self.hash = self.frames[at].full_state.hash(&self.schema);
+        self.hash = self.frames[at].full_state.hash_sent(&self.schema);
         if self.dispute.is_some() {
             // A world that is disputed differs, and that is known.
             return;

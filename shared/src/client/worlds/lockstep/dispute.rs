@@ -42,7 +42,7 @@ impl<G: Game> Lockstep<G> {
                 let tick = self.confirmed;
                 let from = self.agreed.max(tick - (DISPUTED_TICKS_MAX as u32 - 1));
                 let disputed = self.frames.iter().filter(|frame| (from..=tick).contains(&frame.full_state.tick()));
-                let hashes = disputed.map(|frame| frame.full_state.hash(&self.schema)).collect();
+                let hashes = disputed.map(|frame| frame.full_state.hash_sent(&self.schema)).collect();
                 self.evidence.push(ClientEvidence::Dispute { tick, hashes }.encode());
             }
         }
