@@ -11,8 +11,7 @@
 //! newest two are read in every tick, as the two ends of the delta and as the world that a player predicts from, and
 //! unpacking a world costs a pass over all its leaves. To pack these two as well would save little, and cost that pass
 //! in every tick. A world is packed when it becomes the third newest, and its snapshot is then the memory for the next
-//! world. That memory is kept apart until the next world is complete: the code of a game may panic while its world is
-//! taken in, and the history is then as it was before.
+//! world. It is packed first: the code of a game may panic while its world is taken in, and no other world is lost then.
 //!
 //! # Why a caller brings the memory
 //!
@@ -34,26 +33,16 @@ use packed::Packed;
 /// The worlds of the last [`SNAPSHOT_HISTORY_LEN`] ticks, or of two in lockstep, hidden fields included; never empty.
 ///
 /// A step may look back into these worlds, so they are state: a checkpoint of a room holds them too.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
     /// The older worlds, oldest first, each a tick after the one before; at most `packed_max`.
     packed: VecDeque<Packed>,
     packed_max: usize,
-    /// The world before the newest; `None` while the newest is the first.
+    /// The world before the newest; `None` while the newest is the first, and after a panic of the game, when that world is
+    /// packed.
     last: Option<Snapshot>,
     newest: Snapshot,
-    /// Memory for the next world; its content is no part of the history.
-    spare: Option<Snapshot>,
 }
-
-impl PartialEq for History {
-    fn eq(&self, other: &Self) -> bool {
-        let Self { packed, packed_max, last, newest, spare: _ } = self;
-        (packed, packed_max, last, newest) == (&other.packed, &other.packed_max, &other.last, &other.newest)
-    }
-}
-
-impl Eq for History {}
 
 /// The number of worlds that are not packed: the newest two.
 const READY_LEN: usize = 2;
@@ -63,30 +52,38 @@ impl History {
     #[must_use]
     pub fn new(first: Snapshot) -> Self {
         let packed_max = SNAPSHOT_HISTORY_LEN - READY_LEN;
-        Self { packed: VecDeque::with_capacity(packed_max), packed_max, last: None, newest: first, spare: None }
+        Self { packed: VecDeque::with_capacity(packed_max), packed_max, last: None, newest: first }
     }
 
     /// A history that keeps the newest two worlds alone: for rooms in which everyone sees the present.
     #[must_use]
     pub const fn of_the_present(first: Snapshot) -> Self {
-        Self { packed: VecDeque::new(), packed_max: 0, last: None, newest: first, spare: None }
+        Self { packed: VecDeque::new(), packed_max: 0, last: None, newest: first }
     }
 
     /// Rounds `world` to wire precision and keeps it as that of the next tick. The oldest world goes, and its memory is
-    /// used again. If the code of the game panics meanwhile, the history stays as it is.
+    /// used again. If the code of the game panics meanwhile, all other worlds are still there.
     pub fn push<S: State>(&mut self, schema: &Schema, world: &mut S) {
-        let mut snapshot = self.spare.take().unwrap_or_else(|| Snapshot::empty(schema));
-        // Nothing but memory may be taken out before this line: it runs code of the game.
+        // The older of the two worlds is packed before its memory is used again: the next line runs code of the game, and
+        // a world of which nothing is left but its memory could not be given to a caller any more.
+        let mut snapshot = match self.last.take() {
+            Some(third) => {
+                self.pack(schema, &third);
+                third
+            }
+            None => Snapshot::empty(schema),
+        };
         snapshot.capture(world, self.newest.tick.next());
-        let second = core::mem::replace(&mut self.newest, snapshot);
-        let Some(third) = self.last.replace(second) else { return };
+        self.last = Some(core::mem::replace(&mut self.newest, snapshot));
+    }
+
+    fn pack(&mut self, schema: &Schema, snapshot: &Snapshot) {
         if self.packed_max > 0 {
             let is_full = self.packed.len() == self.packed_max;
             let mut packed = if is_full { self.packed.pop_front() } else { None }.unwrap_or_default();
-            packed.pack(schema, &third);
+            packed.pack(schema, snapshot);
             self.packed.push_back(packed);
         }
-        self.spare = Some(third);
     }
 
     /// The newest world.
@@ -268,21 +265,35 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_while_a_world_is_taken_in_leaves_the_history_as_it_was() {
-        let schema = Schema::of::<World>();
-        for (ticks, mut history) in [0, 1, 2, 5, 17, 40].into_iter().flat_map(|ticks| {
-            let first = Snapshot::empty(&schema);
-            [(ticks, History::new(first.clone())), (ticks, History::of_the_present(first))]
-        }) {
+    fn a_panic_while_a_world_is_taken_in_leaves_every_other_world() {
+        let (schema, kept) = (Schema::of::<World>(), SNAPSHOT_HISTORY_LEN as u32);
+        for ticks in [0, 1, 2, 5, 17, 40] {
+            let mut history = History::new(Snapshot::empty(&schema));
+            let mut recalled = Recalled::default();
             (1..=ticks).for_each(|ticks| history.push(&schema, &mut World { ticks }));
-            let mut expected = history.clone();
             let push = core::panic::AssertUnwindSafe(|| history.push(&schema, &mut Brittle(1_000)));
             assert!(std::panic::catch_unwind(push).is_err());
-            assert_eq!(history, expected, "after {ticks} ticks");
-            history.push(&schema, &mut World { ticks: 7 });
-            expected.push(&schema, &mut World { ticks: 7 });
-            assert_eq!(history, expected, "the tick after the panic is an ordinary one, after {ticks} ticks");
+            assert_eq!(history.newest().tick, Tick(ticks));
+            history.push(&schema, &mut World { ticks: ticks + 1 });
+            for tick in 0..=ticks + 1 {
+                let world = history.at(&schema, Tick(tick), &mut recalled);
+                let shown = world.map(|world| (world.tick, world.tables[0].row(0)[0]));
+                let expected = (tick + kept > ticks + 1).then_some((Tick(tick), tick));
+                assert_eq!(shown, expected, "tick {tick} after a panic in tick {}", ticks + 1);
+            }
         }
+    }
+
+    #[test]
+    fn a_panic_in_a_room_that_sees_the_present_leaves_the_newest_world() {
+        let schema = Schema::of::<World>();
+        let mut history = History::of_the_present(Snapshot::empty(&schema));
+        (1..=5).for_each(|ticks| history.push(&schema, &mut World { ticks }));
+        let push = core::panic::AssertUnwindSafe(|| history.push(&schema, &mut Brittle(1_000)));
+        assert!(std::panic::catch_unwind(push).is_err());
+        assert!(history.newest().tick == Tick(5) && history.holds(Tick(5)) && !history.holds(Tick(4)));
+        history.push(&schema, &mut World { ticks: 6 });
+        assert!(history.newest().tick == Tick(6) && history.holds(Tick(5)));
     }
 
     #[test]
