@@ -34,7 +34,7 @@ mod row;
 mod socket;
 mod target;
 
-pub use report::{BystanderReport, Report, RowReport, Skipped, line};
+pub use report::{BystanderReport, LATE_MS_MAX, Report, RowReport, Skipped, line};
 pub use row::{Needs, Row};
 
 use crate::load::{Bystander, Fared};
@@ -64,7 +64,7 @@ const NICENESS: i32 = 10;
 const ARENA_PLAYERS: u32 = 4;
 
 /// The server to attack, and the rows to try.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// The address of a server that runs already; otherwise the walk starts one.
     pub against: Option<SocketAddr>,
@@ -74,6 +74,8 @@ pub struct Plan {
     pub program: Option<PathBuf>,
     /// Ids of the rows to try; all of them when there are none.
     pub only: Vec<String>,
+    /// Milliseconds that the attacks may add to the 99th percentile of the bystander's intervals.
+    pub late_ms_max: f64,
 }
 
 /// An event of the walk, for those who watch it.
@@ -117,7 +119,7 @@ pub fn walk(plan: &Plan, runtime: &Handle, mut tell: impl FnMut(Event<'_>)) -> R
     let skipped = impossible.into_iter().filter_map(skip).collect();
     give_way();
     let rows = try_all(&walk, &possible, &bystander, &mut tell)?;
-    let bystander = BystanderReport::new(&quiet, &bystander.fared()?);
+    let bystander = BystanderReport::new(&quiet, &bystander.fared()?, plan.late_ms_max);
     Ok(Report { rows, skipped, bystander, seconds: started.elapsed().as_secs_f64() })
 }
 

@@ -63,7 +63,7 @@ pub const PAGE_CONNECTIONS_MAX: usize = 4_096;
 /// Such connections of one address: a browser opens up to six, and an address may stand for many players.
 pub const PAGE_CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 
-/// Connections that were sent their last bytes and whose end is waited for. When there are more, the oldest one is
+/// Connections that have their last bytes and are about to end. When there are more, the oldest one is
 /// dropped.
 pub const LEAVING_CONNECTIONS_MAX: usize = 1_024;
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use tickwire_bench::descriptors;
-use tickwire_bench::hostile::{Event, Needs, Plan, line, rows, walk};
+use tickwire_bench::hostile::{Event, LATE_MS_MAX, Needs, Plan, line, rows, walk};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -30,6 +30,10 @@ struct Args {
     /// Tries only the rows with these ids.
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
     only: Vec<String>,
+    /// Milliseconds that the attacks may add to the 99th percentile of the honest players' intervals. Attackers, players
+    /// and server share the cores of this machine: on a busy one a millisecond says nothing.
+    #[arg(long, value_name = "MS", default_value_t = LATE_MS_MAX)]
+    late_ms: f64,
     /// Lists all rows and tries none.
     #[arg(long)]
     list: bool,
@@ -77,7 +81,13 @@ fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn attack(args: Args, runtime: &Handle) -> Result<ExitCode> {
-    let plan = Plan { against: args.against, admin: args.admin, program: args.server, only: args.only };
+    let plan = Plan {
+        against: args.against,
+        admin: args.admin,
+        program: args.server,
+        only: args.only,
+        late_ms_max: args.late_ms,
+    };
     let colours = stdout().is_terminal();
     let report = walk(&plan, runtime, |event| show(event, colours))?;
     if let Some(path) = &args.json {

@@ -4,8 +4,8 @@ use crate::load::Fared;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What attacks may add to the 99th percentile of the bystander's intervals, in milliseconds.
-const INTERVAL_MS_MAX: f64 = 1.0;
+/// Default of the milliseconds that attacks may add to the 99th percentile of the bystander's intervals.
+pub const LATE_MS_MAX: f64 = 1.0;
 
 /// Columns of the part of a line that says what came.
 const CAME_COLUMNS: usize = 110;
@@ -50,12 +50,14 @@ pub struct BystanderReport {
     pub interval_p99_ms: f64,
     /// The same before the attacks, in the same game.
     pub quiet_interval_p99_ms: f64,
+    /// Milliseconds by which the one may be longer than the other.
+    pub late_ms_max: f64,
 }
 
 impl BystanderReport {
     /// The report on players of several games, each as it was before the attacks and after them.
     #[must_use]
-    pub fn new(quiet: &[Fared; 2], after: &[Fared; 2]) -> Self {
+    pub fn new(quiet: &[Fared; 2], after: &[Fared; 2], late_ms_max: f64) -> Self {
         let sum = |count: fn(&Fared) -> u64| after.iter().map(count).sum();
         let pairs = quiet.iter().zip(after).map(|(quiet, after)| (quiet.interval_p99_ms, after.interval_p99_ms));
         let moved = |(quiet, after): (f64, f64)| after - quiet;
@@ -66,6 +68,7 @@ impl BystanderReport {
             hashes_compared: sum(|fared| fared.hashes_compared),
             interval_p99_ms: worst.1,
             quiet_interval_p99_ms: worst.0,
+            late_ms_max,
         }
     }
 
@@ -74,7 +77,7 @@ impl BystanderReport {
     pub fn is_harmed(&self) -> bool {
         self.hash_mismatches + self.disconnects > 0
             || self.hashes_compared == 0
-            || self.interval_p99_ms > self.quiet_interval_p99_ms + INTERVAL_MS_MAX
+            || self.interval_p99_ms > self.quiet_interval_p99_ms + self.late_ms_max
     }
 }
 
@@ -160,20 +163,20 @@ mod tests {
     fn report(ok: bool) -> Report {
         let row = RowReport { id: "S7", ok, tried: "t", came: "1000".into(), want: "1002", seconds: 0.5 };
         let calm = [fared(5, 17.0), fared(5, 34.0)];
-        let bystander = BystanderReport::new(&calm, &calm);
+        let bystander = BystanderReport::new(&calm, &calm, LATE_MS_MAX);
         Report { rows: vec![row], skipped: Vec::new(), bystander, seconds: 1.0 }
     }
 
     #[test]
     fn the_game_that_moved_most_decides_on_the_bystander() {
         let quiet = [fared(0, 17.0), fared(0, 34.0)];
-        let report = BystanderReport::new(&quiet, &[fared(9, 18.5), fared(9, 34.2)]);
+        let report = BystanderReport::new(&quiet, &[fared(9, 18.5), fared(9, 34.2)], LATE_MS_MAX);
         assert_eq!((report.quiet_interval_p99_ms, report.interval_p99_ms, report.hashes_compared), (17.0, 18.5, 18));
         assert!(report.is_harmed(), "1.5 ms are too much");
-        assert!(!BystanderReport::new(&quiet, &[fared(9, 17.9), fared(9, 34.2)]).is_harmed());
-        assert!(BystanderReport::new(&quiet, &quiet).is_harmed(), "nothing was compared");
+        assert!(!BystanderReport::new(&quiet, &[fared(9, 17.9), fared(9, 34.2)], LATE_MS_MAX).is_harmed());
+        assert!(BystanderReport::new(&quiet, &quiet, LATE_MS_MAX).is_harmed(), "nothing was compared");
         let lost = Fared { disconnects: 1, ..fared(9, 17.0) };
-        assert!(BystanderReport::new(&quiet, &[lost, fared(9, 34.0)]).is_harmed());
+        assert!(BystanderReport::new(&quiet, &[lost, fared(9, 34.0)], LATE_MS_MAX).is_harmed());
     }
 
     #[test]
