@@ -88,7 +88,7 @@ settings! {
     shards: usize = std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         option(long, env = "TICKWIRE_SHARDS", value_name = "N");
 
-    /// Another origin whose pages may connect, scheme and port included, such as https://play.example; repeatable.
+    /// Another origin whose pages may connect, scheme and port included, such as `https://play.example`; repeatable.
     /// Default: none but the server's own.
     origins: Vec<String> = Vec::new(),
         option(long = "origin", env = "TICKWIRE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',');

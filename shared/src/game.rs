@@ -85,7 +85,7 @@ pub struct Rules {
     pub name: &'static str,
     /// Ticks per second, 1 to 240.
     pub tick_rate_hz: u32,
-    /// Seats of one room, 1 to [`SEATS_MAX`](crate::limits::SEATS_MAX): no more players fit in.
+    /// Seats of one room, 1 to [`SEATS_MAX`]: no more players fit in.
     pub seats: u8,
     /// Players that a quick match brings together in one room at the most; 1 to the number of seats.
     pub matched: u8,
@@ -109,7 +109,7 @@ impl Rules {
     /// The same rules with `seats` seats; quick matches then bring that many players together, too.
     ///
     /// # Panics
-    /// At compile time, for 0 seats or more than [`SEATS_MAX`](crate::limits::SEATS_MAX).
+    /// At compile time, for 0 seats or more than [`SEATS_MAX`].
     #[must_use]
     pub const fn seats(mut self, seats: u8) -> Self {
         assert!(seats >= 1 && seats <= SEATS_MAX, "a room has 1 to 64 seats");

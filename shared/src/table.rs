@@ -3,7 +3,7 @@
 //! `slotmap` changes the next key on a serde round trip, so it cannot hold state on which two machines must agree. Here
 //! rows are sorted by slot, a new row takes the lowest free slot, and iteration is in slot order.
 //!
-//! In snapshot mode, a room draws the slots of tables whose rows are hidden from some players; see [`hidden`].
+//! In snapshot mode, a room draws the slots of tables whose rows are hidden from some players.
 
 pub(crate) mod hidden;
 
