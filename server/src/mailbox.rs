@@ -73,18 +73,18 @@ pub(crate) struct Waiting(Arc<AtomicUsize>);
 
 /// A command's place among those that wait; it is free again when the shard drops it.
 #[derive(Debug)]
-pub(crate) struct QueuePlace(Arc<AtomicUsize>);
+pub(crate) struct InboxPlace(Arc<AtomicUsize>);
 
 impl Waiting {
     /// Takes a place; `None` when [`SHARD_INBOX_MAX`] commands wait already.
-    pub(crate) fn take(&self) -> Option<QueuePlace> {
+    pub(crate) fn take(&self) -> Option<InboxPlace> {
         let take = |count: usize| (count < SHARD_INBOX_MAX).then_some(count + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
-        Some(QueuePlace(Arc::clone(&self.0)))
+        Some(InboxPlace(Arc::clone(&self.0)))
     }
 }
 
-impl Drop for QueuePlace {
+impl Drop for InboxPlace {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -94,7 +94,7 @@ impl Drop for QueuePlace {
 #[derive(Clone)]
 pub(crate) struct ShardLink {
     waiting: Waiting,
-    send: Arc<dyn Fn(Command, QueuePlace) -> bool + Send + Sync>,
+    send: Arc<dyn Fn(Command, InboxPlace) -> bool + Send + Sync>,
     load: Arc<Load>,
     health: Arc<ThreadHealth>,
 }
@@ -102,7 +102,7 @@ pub(crate) struct ShardLink {
 impl ShardLink {
     /// A link over which `send` sends to the thread of `health`; `send` returns whether the shard still receives.
     pub(crate) fn new(
-        send: impl Fn(Command, QueuePlace) -> bool + Send + Sync + 'static,
+        send: impl Fn(Command, InboxPlace) -> bool + Send + Sync + 'static,
         load: Arc<Load>,
         health: Arc<ThreadHealth>,
     ) -> Self {
@@ -141,7 +141,7 @@ mod tests {
     use crate::limits::STALL_MAX;
     use std::sync::mpsc;
 
-    fn link(send: impl Fn(Command, QueuePlace) -> bool + Send + Sync + 'static) -> ShardLink {
+    fn link(send: impl Fn(Command, InboxPlace) -> bool + Send + Sync + 'static) -> ShardLink {
         ShardLink::new(send, Arc::default(), ThreadHealth::new("shard", STALL_MAX))
     }
 

@@ -41,17 +41,12 @@ impl fmt::Display for Reason {
 pub(crate) struct Readiness(AtomicU8);
 
 impl Readiness {
-    /// A reason begins to hold.
-    pub(crate) fn set(&self, reason: Reason) {
-        self.0.fetch_or(reason.bit(), Ordering::Relaxed);
-    }
-
     /// A reason holds from now on, or does not.
     pub(crate) fn hold(&self, reason: Reason, holds: bool) {
         match holds {
-            true => self.set(reason),
-            false => _ = self.0.fetch_and(!reason.bit(), Ordering::Relaxed),
-        }
+            true => self.0.fetch_or(reason.bit(), Ordering::Relaxed),
+            false => self.0.fetch_and(!reason.bit(), Ordering::Relaxed),
+        };
     }
 
     /// The reasons that hold; the server is ready when there is none.
@@ -69,8 +64,8 @@ mod tests {
     fn a_server_is_ready_until_a_reason_is_set() {
         let readiness = Readiness::default();
         assert_eq!(readiness.reasons().count(), 0);
-        readiness.set(Reason::Draining);
-        readiness.set(Reason::Draining);
+        readiness.hold(Reason::Draining, true);
+        readiness.hold(Reason::Draining, true);
         assert_eq!(readiness.reasons().collect::<Vec<_>>(), [Reason::Draining]);
         assert!(Reason::Draining.to_string().starts_with("draining"));
         readiness.hold(Reason::Memory, true);

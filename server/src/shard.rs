@@ -22,7 +22,7 @@ use crate::clock::{Clock, thread_cpu_ns};
 use crate::games::MadeRoom;
 use crate::limits::{CATCH_UP_TICKS_MAX, COMMANDS_PER_PASS_MAX, DETOURS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
-use crate::mailbox::{Command, NewConnection, QueuePlace, Report};
+use crate::mailbox::{Command, InboxPlace, NewConnection, Report};
 use crate::metrics::{Metrics, Tally};
 use crate::threads::{Load, ThreadHealth};
 use closing::Closing;
@@ -47,7 +47,7 @@ const CLOSING_STEP: Duration = Duration::from_millis(10);
 /// A message to a shard.
 pub(crate) enum ShardCommand {
     /// A command of another module, with its place among those that wait when it comes from another thread.
-    Net(Command, Option<QueuePlace>),
+    Net(Command, Option<InboxPlace>),
     /// A room comes from the shard whose slow lane this is, or back from the slow lane.
     Adopt(Box<RoomHandle>),
 }

@@ -147,18 +147,41 @@ fn avoided(codes: &[String]) -> Result<Vec<Code>, Refusal> {
     codes.iter().enumerate().map(parse).collect()
 }
 
-/// Enters a room that is to be made into the directory.
-fn enter_directory(net: &Net, wanted: Wanted) -> Result<(Code, Place), NoRoomLeft> {
-    let mut directory = net.directory.borrow_mut();
-    let entry = directory.open(wanted, |shard| net.has_time(shard), net.setup.clock.now_us())?;
-    Ok((entry.code, entry.place))
+/// A room that is in the directory and is not made yet. Dropped, it leaves the directory: the room was refused, or the
+/// client hung up, which drops the request wherever it waits. A room that is made all the same ends by itself.
+struct Unmade<'a> {
+    net: &'a Net,
+    code: Code,
+    place: Place,
+    is_made: bool,
+}
+
+impl<'a> Unmade<'a> {
+    fn enter(net: &'a Net, wanted: Wanted) -> Result<Self, NoRoomLeft> {
+        let mut directory = net.directory.borrow_mut();
+        let entry = directory.open(wanted, |shard| net.has_time(shard), net.setup.clock.now_us())?;
+        Ok(Self { net, code: entry.code, place: entry.place, is_made: false })
+    }
+
+    /// The room exists: it stays in the directory until its shard says otherwise.
+    fn made(mut self) -> Code {
+        self.is_made = true;
+        self.code
+    }
+}
+
+impl Drop for Unmade<'_> {
+    fn drop(&mut self) {
+        if !self.is_made {
+            self.net.directory.borrow_mut().close(self.place.room, self.net.setup.clock.now_us());
+        }
+    }
 }
 
 /// Enters a room into the directory, and waits until the room is made.
 async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> Result<Code, Refusal> {
     let later = |error: &str| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, error, ROOM_RETRY_SECONDS);
-    let now_us = || net.setup.clock.now_us();
-    let (code, place) = enter_directory(net, wanted).map_err(|full| later(&full.to_string()))?;
+    let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
     let config = &net.setup.config;
@@ -169,20 +192,18 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
         seats_per_origin_max: limit.of_room(game.rules.seats),
     };
     let plan = RoomPlan { setup, options };
-    let made = tokio::time::timeout(ROOM_MAKING_MAX, net.setup.orders.make(place, game.clone(), plan)).await;
-    let refused = match made {
-        Ok(Ok(())) => return Ok(code),
-        Ok(Err(NotMade::Gone)) => stopping(),
-        Ok(Err(error)) => later(&error.to_string()),
-        Err(_) => later("the room takes too long to make"),
-    };
-    net.directory.borrow_mut().close(place.room, now_us());
-    Err(refused)
+    let made = tokio::time::timeout(ROOM_MAKING_MAX, net.setup.orders.make(entry.place, game.clone(), plan)).await;
+    match made {
+        Ok(Ok(())) => Ok(entry.made()),
+        Ok(Err(NotMade::Gone)) => Err(stopping()),
+        Ok(Err(error)) => Err(later(&error.to_string())),
+        Err(_) => Err(later("the room takes too long to make")),
+    }
 }
 
 impl Net {
-    /// Looks for a room by code, for a request; guesses in hellos count apart (see [`Net::find_room`]). An address that has looked in vain too often is refused, whether there is such a room
-    /// or not.
+    /// Looks for a room by code, for a request; guesses in hellos count apart (see [`Net::find_room`]). An address that
+    /// has looked in vain too often is refused, whether there is such a room or not.
     ///
     /// # Errors
     /// Seconds after which a look-up is allowed again.
@@ -267,5 +288,37 @@ async fn read_body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "the body broke off", "send it again")),
         Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body took too long", "send it at once")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::limits::STALL_MAX;
+    use crate::mailbox::ShardLink;
+    use crate::maker::Orders;
+    use crate::threads::ThreadHealth;
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+    use tickwire_games::Paddles;
+
+    #[test]
+    fn a_client_that_hangs_up_while_its_room_is_made_leaves_nothing_in_the_directory() {
+        let (order, _orders) = mpsc::sync_channel(1);
+        let mut net = Net::without_shards(Config::on_free_ports());
+        let health = ThreadHealth::new("shard", STALL_MAX);
+        net.setup.shards = vec![ShardLink::new(|_, _| true, Arc::default(), health)];
+        net.setup.orders = Orders::new(order);
+        net.directory = crate::lobby::Directory::new(1).into();
+        let wanted = Wanted { game: 0, seats: 2, public: false, quick_match: false };
+        let game = OfferedGame::of::<Paddles>();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            // The room is never made, and the request is dropped meanwhile.
+            let asked = open(&net, &game, wanted, Value::Null);
+            assert!(tokio::time::timeout(Duration::from_millis(10), asked).await.is_err());
+        });
+        assert_eq!(net.directory.borrow().totals().0, 0);
     }
 }

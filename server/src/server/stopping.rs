@@ -74,7 +74,7 @@ impl Running {
 
     /// Orders all threads to stop. When the value is dropped, the net thread waits for nobody any more.
     fn order(&mut self, code: CloseCode) -> Option<oneshot::Sender<()>> {
-        self.readiness.set(Reason::Draining);
+        self.readiness.hold(Reason::Draining, true);
         let stop = self.stop.take()?;
         let (hurry, hurried) = oneshot::channel();
         let (begun, begin) = mpsc::channel();
