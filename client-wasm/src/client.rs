@@ -4,10 +4,12 @@
 //! sorts the player's commands into the queues that the page polls. Without an imitated delay no message waits: it goes
 //! through in the call that brought it.
 
+mod values;
+
 use crate::json::Json;
+use crate::module;
 use crate::options::{Options, OptionsError, link_profile, token_hex};
 use crate::player::{PageCommand, PageEvent, Play};
-use crate::registry;
 use crate::report::{Rate, Wire};
 use std::collections::VecDeque;
 use tickwire::link::{Link, LinkProfile, PROFILES};
@@ -19,11 +21,15 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 pub struct Client {
     options: Options,
+    game: &'static str,
     player: Box<dyn Play>,
     inbound: Link,
     outbound: Link,
     scene: Scene,
-    pad: Pad,
+    /// The player's controls; `None` while the input is given by values.
+    pad: Option<Pad>,
+    /// The input that [`Client::set_input`] takes, a number per leaf.
+    input: Vec<f64>,
     now_us: u64,
     dial: bool,
     close: Option<u16>,
@@ -46,16 +52,19 @@ pub(crate) const fn microseconds(now_ms: f64) -> u64 {
 impl Client {
     fn open(json: &str, now_us: u64) -> Result<Self, OptionsError> {
         let options = Options::parse(json)?;
-        let game = registry::find(&options.game).ok_or(OptionsError::UnknownGame)?;
+        let game = module::game().ok_or(OptionsError::NoGame)?;
         let Options { link, seed, .. } = options;
         let (inbound, outbound) = Link::pair(link, seed);
+        let player = (game.play)(&options);
         Ok(Self {
-            player: (game.play)(&options),
+            input: player.neutral_input(),
+            player,
+            game: game.name(),
             inbound,
             outbound,
             options,
             scene: Scene::default(),
-            pad: Pad::default(),
+            pad: Some(Pad::default()),
             now_us,
             dial: false,
             close: None,
@@ -121,11 +130,12 @@ pub fn profiles() -> String {
 
 #[wasm_bindgen]
 impl Client {
-    /// A player who wants to join a room: `{game, code, name, resume, latency_ms, jitter_ms, stall_percent, profile,
-    /// watch, seed}` in JSON. The first three are needed; `resume` is an earlier [`Client::resume_token`].
+    /// A player who wants to join a room of this module's game: `{code, name, resume, latency_ms, jitter_ms,
+    /// stall_percent, profile, watch, seed}` in JSON. The first two are needed; `resume` is an earlier
+    /// [`Client::resume_token`].
     ///
     /// # Errors
-    /// When the options are not this JSON, or name a game that the module does not export.
+    /// When the options are not this JSON, or the module exports no game.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &str, now: f64) -> Result<Self, JsError> {
         Self::open(options, microseconds(now)).map_err(|error| JsError::new(error.words()))
@@ -174,20 +184,21 @@ impl Client {
         self.tell(PageEvent::Hidden(hidden));
     }
 
-    /// The player's controls from now on: see [`Pad`]. `aimed` tells whether there is a pointer.
+    /// The player's controls from now on, in place of any [`Client::set_input`]: see [`Pad`]. `aimed` tells whether
+    /// there is a pointer.
     pub fn set_pad(&mut self, stick_x: f32, stick_y: f32, aim_x: f32, aim_y: f32, aimed: bool, buttons: u32) {
         let aim = aimed.then_some(vec2(aim_x, aim_y));
         // The page's pointer refers to the picture that was drawn last.
         let aim_in_view = aim.zip(self.scene.camera_center()).map(|(aim, center)| aim - center);
         let stick = vec2(stick_x, stick_y).clamp(vec2(-1.0, -1.0), vec2(1.0, 1.0));
-        self.pad = Pad { stick, aim, aim_in_view, buttons };
+        self.pad = Some(Pad { stick, aim, aim_in_view, buttons });
     }
 
     /// Makes the ticks that are due. Call in every animation frame, and ten times a second while hidden.
     pub fn advance(&mut self, now: f64) {
         self.arrive(now);
         let pad = self.pad;
-        self.tell(PageEvent::Advance(&pad));
+        self.tell(PageEvent::Advance(pad.as_ref()));
     }
 
     /// The next message to send; call until there is none, after every other call.
@@ -197,6 +208,19 @@ impl Client {
         let message = self.outbound.poll(until_us)?;
         self.sent.add(message.len(), self.now_us);
         Some(message)
+    }
+
+    /// Whether [`Client::poll_transmit`] has a message. Every poll that gives a list or a text makes an object in
+    /// JavaScript, even for nothing: a page asks before it polls.
+    #[must_use]
+    pub fn has_message(&self) -> bool {
+        self.outbound.next_arrival_us().is_some_and(|arrival_us| self.leaving || arrival_us <= self.now_us)
+    }
+
+    /// Whether a sound, a silence, a notice or an event waits to be polled.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !(self.sounds.is_empty() && self.silences.is_empty() && self.notices.is_empty()) || self.player.has_event()
     }
 
     /// The code to close the WebSocket with, if it is to be closed; [`Client::closed`] may follow at once,
@@ -240,7 +264,7 @@ impl Client {
     #[must_use]
     pub fn stats(&mut self) -> String {
         let wire = Wire {
-            game: &self.options.game,
+            game: self.game,
             code: &self.options.code,
             bytes_in_per_s: self.received.per_s(self.now_us),
             bytes_out_per_s: self.sent.per_s(self.now_us),
@@ -317,13 +341,13 @@ impl Client {
 mod tests {
     use super::*;
     use crate::dot::Dot;
-    use crate::registry::{Entry, register};
+    use crate::module::register;
     use tickwire::message::control::{Hello, Player, ServerControl, Welcome};
     use tickwire::{Seat, Tick};
 
     fn client(link: &str) -> Client {
-        register(&[Entry::of::<Dot>()]);
-        let json = format!(r#"{{"game":"dot","code":"C4FK9T","name":"Ada","seed":7{link}}}"#);
+        register::<Dot>();
+        let json = format!(r#"{{"code":"C4FK9T","name":"Ada","seed":7{link}}}"#);
         Client::open(&json, 0).unwrap()
     }
 
@@ -357,10 +381,10 @@ mod tests {
     }
 
     #[test]
-    fn options_that_name_no_game_open_nothing() {
+    fn options_that_are_no_options_open_nothing_nor_does_a_module_without_a_game() {
         assert_eq!(Client::open("{}", 0).err(), Some(OptionsError::Malformed));
-        let unknown = r#"{"game":"nothing","code":"C4FK9T","name":"Ada"}"#;
-        assert_eq!(Client::open(unknown, 0).err(), Some(OptionsError::UnknownGame));
+        let options = r#"{"code":"C4FK9T","name":"Ada"}"#;
+        assert_eq!(Client::open(options, 0).err(), Some(OptionsError::NoGame));
     }
 
     #[test]

@@ -23,6 +23,7 @@ struct Walker {
 pub(crate) struct Walk {
     #[input(range = -1..=1)]
     x: i8,
+    #[input(once)]
     jump: bool,
 }
 

@@ -7,12 +7,10 @@ use tickwire::message::control::ResumeToken;
 /// The slowest imitated link, in milliseconds: no game can be played over a slower one.
 const LINK_MS_MAX: f64 = 10_000.0;
 
-/// `{game, code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?}`; other fields are
+/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?}`; other fields are
 /// ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
-    /// The game's name.
-    pub(crate) game: String,
     /// The room's code.
     pub(crate) code: String,
     /// The player's name.
@@ -32,15 +30,15 @@ pub(crate) struct Options {
 pub(crate) enum OptionsError {
     /// The options are not the expected JSON.
     Malformed,
-    /// The module exports no game of that name.
-    UnknownGame,
+    /// The module has no game.
+    NoGame,
 }
 
 impl OptionsError {
     pub(crate) const fn words(self) -> &'static str {
         match self {
-            Self::Malformed => "the client's options are {game, code, name, ..} in JSON",
-            Self::UnknownGame => "this module does not export that game",
+            Self::Malformed => "the client's options are {code, name, ..} in JSON",
+            Self::NoGame => "this module exports no game",
         }
     }
 }
@@ -59,7 +57,6 @@ impl Options {
             Some(_) => Err(OptionsError::Malformed),
         };
         Ok(Self {
-            game: text("game")?,
             code: text("code")?,
             name: text("name")?,
             resume: text("resume").ok().as_deref().and_then(token),
@@ -112,11 +109,11 @@ mod tests {
 
     #[test]
     fn the_page_s_options_are_understood() {
-        let json = r#"{"game":"dot","code":"C4FK9T","name":"Ada \"A\"","resume":"000102030405060708090a0b0c0d0eff",
+        let json = r#"{"game":"any","code":"C4FK9T","name":"Ada \"A\"","resume":"000102030405060708090a0b0c0d0eff",
             "latency_ms":100,"jitter_ms":30.5,"stall_percent":2,"seed":4294967295}"#;
         let options = Options::parse(json).unwrap();
-        assert_eq!((options.game.as_str(), options.code.as_str()), ("dot", "C4FK9T"));
-        assert_eq!((options.name.as_str(), options.seed), ("Ada \"A\"", u64::from(u32::MAX)));
+        assert_eq!((options.code.as_str(), options.name.as_str()), ("C4FK9T", "Ada \"A\""));
+        assert_eq!(options.seed, u64::from(u32::MAX));
         assert_eq!(options.link, link_profile(100.0, 30.0, 2.0));
         let token = options.resume.unwrap();
         assert_eq!(token, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
@@ -126,7 +123,7 @@ mod tests {
     #[test]
     fn a_network_is_imitated_by_its_name() {
         let link = |name: &str| {
-            let json = format!(r#"{{"game":"dot","code":"","name":"","latency_ms":7,"profile":"{name}"}}"#);
+            let json = format!(r#"{{"code":"","name":"","latency_ms":7,"profile":"{name}"}}"#);
             Options::parse(&json).unwrap().link
         };
         assert_eq!(Some(link("4g-train")), LinkProfile::named("4g-train"));
@@ -136,14 +133,14 @@ mod tests {
 
     #[test]
     fn optional_fields_have_neutral_defaults() {
-        let options = Options::parse(r#"{"game":"dot","code":"C4FK9T","name":"Ada","resume":null}"#).unwrap();
+        let options = Options::parse(r#"{"code":"C4FK9T","name":"Ada","resume":null}"#).unwrap();
         assert_eq!((options.resume, options.link, options.seed), (None, LinkProfile::default(), 0));
     }
 
     #[test]
     fn nonsense_is_an_error_and_a_broken_token_is_none() {
-        let wrong_seed = r#"{"game":"dot","code":"","name":"","seed":"x"}"#;
-        for json in ["", "{}", "[1]", r#"{"game":1,"code":"","name":""}"#, wrong_seed] {
+        let wrong_seed = r#"{"code":"","name":"","seed":"x"}"#;
+        for json in ["", "{}", "[1]", r#"{"code":1,"name":""}"#, wrong_seed] {
             assert_eq!(Options::parse(json).unwrap_err(), OptionsError::Malformed);
         }
         for hex in

@@ -3,15 +3,18 @@
 //! Calls are data in both directions, [`PageEvent`] in and [`PageCommand`] out, so that the class that the page drives
 //! stays the same for every game.
 
+use crate::columns::Columns;
 use crate::json::Json;
 use crate::notice::Roster;
 use crate::options::Options;
 use crate::press_latch::PressLatch;
 use crate::report::{Peak, Report};
-use tickwire::client::{EventUpdate, Session};
+use crate::values::{ValueEvents, ValueInput};
+use tickwire::client::{EventUpdate, LinkState, Session};
 use tickwire::limits::EVENTS_HEARD_PER_TICK_MAX;
+use tickwire::state::Schema;
 use tickwire::tick::TickTime;
-use tickwire::{Pad, Scene, Sparks, Stage, Tone};
+use tickwire::{Pad, Scene, Seat, Sparks, Stage, Tone};
 
 /// Fields that are tried until one can be damaged.
 #[cfg(feature = "test-hooks")]
@@ -30,8 +33,10 @@ pub(crate) enum PageEvent<'a> {
     Reachable(bool),
     /// Whether the page is hidden.
     Hidden(bool),
-    /// Time has passed, and these are the player's controls.
-    Advance(&'a Pad),
+    /// From now on the player's input is this one, a number per leaf.
+    Values(&'a [f64]),
+    /// Time has passed, and these are the player's controls; `None` for a player whose input is given by values.
+    Advance(Option<&'a Pad>),
     /// Send this chat text to everyone in the room.
     Chat(&'a str),
     /// Leave for good.
@@ -66,6 +71,30 @@ pub(crate) trait Play {
     /// Draws the world as it is to be seen now.
     fn draw(&mut self, now_us: u64, scene: &mut Scene);
 
+    /// Puts the world as it is to be seen now into the columns; false while there is none.
+    fn view(&mut self, now_us: u64) -> bool;
+
+    /// The columns of the last view.
+    fn columns(&self) -> &Columns;
+
+    /// The moment at which the last view showed the others.
+    fn shown(&self) -> TickTime;
+
+    /// The neutral input, a number per leaf.
+    fn neutral_input(&self) -> Vec<f64>;
+
+    /// The next event as numbers: see [`ValueEvents::poll`].
+    fn poll_event(&mut self) -> Option<Vec<f64>>;
+
+    /// Whether [`Play::poll_event`] has one.
+    fn has_event(&self) -> bool;
+
+    /// How the connection is doing.
+    fn link(&self, now_us: u64) -> LinkState;
+
+    /// The player's seat.
+    fn seat(&self) -> Option<Seat>;
+
     /// The state of the session, for the overlay and the list of players.
     fn report(&mut self, now_us: u64) -> Report;
 
@@ -81,6 +110,9 @@ pub(crate) struct Player<G: Stage> {
     press_latch: PressLatch,
     correction: Peak,
     effects: Effects<G>,
+    columns: Columns,
+    values: ValueInput<G::Input>,
+    events: ValueEvents<G::Event>,
 }
 
 /// Sounds and sparks of events, until they are over or their event turns out not to have happened.
@@ -130,7 +162,36 @@ impl<G: Stage> Player<G> {
         }
         let (roster, correction, sparks) = Default::default();
         let press_latch = PressLatch::new(G::RULES.tick_us());
-        Self { session, roster, press_latch, correction, effects: Effects { unseen: Vec::new(), sparks } }
+        Self {
+            session,
+            roster,
+            press_latch,
+            correction,
+            effects: Effects { unseen: Vec::new(), sparks },
+            columns: Columns::new(Schema::of::<G>()),
+            values: ValueInput::new(G::RULES.tick_us()),
+            events: ValueEvents::new(),
+        }
+    }
+
+    /// Gives the session the player's input and makes the ticks that are due.
+    fn advance(&mut self, pad: Option<&Pad>, now_us: u64) {
+        let Self { session, press_latch, values, correction, .. } = self;
+        let before = session.stats().inputs;
+        match pad {
+            Some(pad) => session.push_input(G::controls(&press_latch.add(pad))),
+            None => session.push_command(values.input()),
+        }
+        session.advance(now_us);
+        let made = session.stats().inputs != before;
+        match pad {
+            Some(pad) => {
+                press_latch.advanced(pad, made, now_us);
+                values.drop_commands();
+            }
+            None => values.advanced(made, now_us),
+        }
+        correction.add(session.stats().correction_units, now_us);
     }
 }
 
@@ -144,20 +205,15 @@ impl<G: Stage> Play for Player<G> {
             PageEvent::Closed(code) => session.handle_closed(code, now_us),
             PageEvent::Reachable(reachable) => session.set_reachable(reachable, now_us),
             PageEvent::Hidden(hidden) => session.set_hidden(hidden),
-            PageEvent::Advance(pad) => {
-                let before = session.stats().inputs;
-                session.push_input(G::controls(&self.press_latch.add(pad)));
-                session.advance(now_us);
-                self.press_latch.advanced(pad, session.stats().inputs != before, now_us);
-                self.correction.add(session.stats().correction_units, now_us);
-            }
+            PageEvent::Values(values) => self.values.set(values),
+            PageEvent::Advance(pad) => self.advance(pad, now_us),
             PageEvent::Chat(text) => session.chat(text),
             PageEvent::Leave => session.leave(),
         }
     }
 
     fn poll(&mut self, now_us: u64) -> Option<PageCommand> {
-        let Self { session, roster, effects, .. } = self;
+        let Self { session, roster, effects, events, .. } = self;
         if session.poll_dial(now_us) {
             return Some(PageCommand::Reconnect);
         }
@@ -173,6 +229,7 @@ impl<G: Stage> Play for Player<G> {
             }
         }
         while let Some(update) = session.poll_event() {
+            events.add(update);
             let wish = effects.hear(update);
             if wish.is_some() {
                 return wish;
@@ -195,6 +252,39 @@ impl<G: Stage> Play for Player<G> {
             None if scene.commands().is_empty() => G::new(&G::Options::default()).draw(None, scene),
             None => {}
         }
+    }
+
+    fn view(&mut self, now_us: u64) -> bool {
+        let world = self.session.view_rows(now_us);
+        world.map(|world| self.columns.show(world)).is_some()
+    }
+
+    fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    fn shown(&self) -> TickTime {
+        self.session.shown()
+    }
+
+    fn neutral_input(&self) -> Vec<f64> {
+        self.values.neutral()
+    }
+
+    fn poll_event(&mut self) -> Option<Vec<f64>> {
+        self.events.poll()
+    }
+
+    fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    fn link(&self, now_us: u64) -> LinkState {
+        self.session.link_state(now_us)
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        self.session.seat()
     }
 
     fn report(&mut self, now_us: u64) -> Report {

@@ -20,16 +20,36 @@ pub(crate) struct PressLatch {
     held: u32,
     aim: Option<Vec2>,
     aim_in_view: Option<Vec2>,
+    patience: Patience,
+}
+
+/// How long a press waits for a tick to count in.
+#[derive(Debug)]
+pub(crate) struct Patience {
     /// The time at which the last tick was made.
     ticked_us: u64,
     patience_us: u64,
 }
 
+impl Patience {
+    /// The patience of a game with ticks of this length.
+    pub(crate) fn new(tick_us: u64) -> Self {
+        Self { ticked_us: 0, patience_us: PATIENCE_US.max(PATIENCE_TICKS * tick_us) }
+    }
+
+    /// Whether presses end here: a tick has taken them (`made`), or there was none for too long.
+    pub(crate) const fn ends(&mut self, made: bool, now_us: u64) -> bool {
+        if made {
+            self.ticked_us = now_us;
+        }
+        made || now_us.saturating_sub(self.ticked_us) > self.patience_us
+    }
+}
+
 impl PressLatch {
     /// A latch without presses, for a game with ticks of this length.
     pub(crate) fn new(tick_us: u64) -> Self {
-        let patience_us = PATIENCE_US.max(PATIENCE_TICKS * tick_us);
-        Self { pressed: 0, held: 0, aim: None, aim_in_view: None, ticked_us: 0, patience_us }
+        Self { pressed: 0, held: 0, aim: None, aim_in_view: None, patience: Patience::new(tick_us) }
     }
 
     /// The controls as they are now, together with the presses since the last tick.
@@ -53,10 +73,7 @@ impl PressLatch {
     /// Notes that the due ticks have been made with the result of the last [`PressLatch::add`]; `made` tells whether
     /// there were any.
     pub(crate) fn advanced(&mut self, pad: &Pad, made: bool, now_us: u64) {
-        if made {
-            self.ticked_us = now_us;
-        }
-        if made || now_us.saturating_sub(self.ticked_us) > self.patience_us {
+        if self.patience.ends(made, now_us) {
             (self.pressed, self.held, self.aim, self.aim_in_view) = (0, pad.buttons, None, None);
         }
     }

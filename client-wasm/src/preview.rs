@@ -1,7 +1,7 @@
 //! The match in the lobby: bots play all seats, in the page, without a server.
 
 use crate::client::microseconds;
-use crate::registry;
+use crate::module;
 use tickwire::limits::ADVANCE_TICKS_MAX;
 use tickwire::world::bot_match::BotMatch;
 use tickwire::world::interpolation::blend;
@@ -9,7 +9,7 @@ use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Rng, Scene, Stage};
 use wasm_bindgen::prelude::*;
 
-/// A match of any game that plays itself.
+/// A match that plays itself.
 pub(crate) trait Show {
     /// Makes the ticks that are due, a few at the most.
     fn advance(&mut self, now_us: u64);
@@ -69,12 +69,12 @@ pub struct Preview {
 
 #[wasm_bindgen]
 impl Preview {
-    /// The match of this game that follows from a seed. A game that the module does not export gives an empty scene.
+    /// The match of this module's game that follows from a seed.
     #[must_use]
     #[wasm_bindgen(constructor)]
-    pub fn new(game: &str, seed: u32) -> Self {
-        let mut preview =
-            Self { show: registry::find(game).map(|game| (game.show)(u64::from(seed))), scene: Scene::default() };
+    pub fn new(seed: u32) -> Self {
+        let show = module::game().map(|game| (game.show)(u64::from(seed)));
+        let mut preview = Self { show, scene: Scene::default() };
         preview.draw();
         preview
     }
@@ -117,7 +117,7 @@ impl Preview {
 mod tests {
     use super::*;
     use crate::dot::Dot;
-    use crate::registry::{Entry, register};
+    use crate::module::register;
     use tickwire::{Seat, Tick};
 
     #[test]
@@ -145,13 +145,13 @@ mod tests {
 
     #[test]
     fn a_preview_shows_a_scene_from_the_start() {
-        register(&[Entry::of::<Dot>()]);
-        let mut preview = Preview::new("dot", 7);
+        assert_eq!(Preview::new(7).scene_len(), 0, "without a game");
+        register::<Dot>();
+        let mut preview = Preview::new(7);
         let before = preview.scene.commands().to_vec();
         assert!(preview.scene_len() > 5);
         (0..100).for_each(|step| preview.advance(f64::from(step) * 16.0));
         assert_eq!(preview.scene_len(), before.len());
         assert_ne!(preview.scene.commands(), before);
-        assert_eq!(Preview::new("nothing", 7).scene_len(), 0);
     }
 }

@@ -38,6 +38,19 @@ pub(crate) struct Report {
     pub(crate) stats: Stats,
 }
 
+/// The word for the state of a connection, as the page knows it.
+pub(crate) const fn link_word(link: LinkState) -> &'static str {
+    match link {
+        LinkState::Connecting => "connecting",
+        LinkState::Fine => "fine",
+        LinkState::Quiet { .. } => "quiet",
+        LinkState::Silent { .. } => "silent",
+        LinkState::Unreachable => "offline",
+        LinkState::Reconnecting { .. } => "reconnecting",
+        LinkState::Over => "over",
+    }
+}
+
 /// The page's own knowledge of the connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wire<'a> {
@@ -79,15 +92,11 @@ impl Report {
         let other = |(seat, at): (Seat, tickwire::math::Vec2)| {
             Json::object([("seat", seat.number().into()), ("x", at.x.into()), ("y", at.y.into())])
         };
-        let (link, silence_us, tries) = match self.link {
-            LinkState::Connecting => ("connecting", 0, 0),
-            LinkState::Fine => ("fine", 0, 0),
-            LinkState::Quiet { silence_us } => ("quiet", silence_us, 0),
-            LinkState::Silent { silence_us } => ("silent", silence_us, 0),
-            LinkState::Unreachable => ("offline", 0, 0),
+        let (silence_us, tries) = match self.link {
+            LinkState::Quiet { silence_us } | LinkState::Silent { silence_us } => (silence_us, 0),
             // The attempt that is under way counts.
-            LinkState::Reconnecting { attempts } => ("reconnecting", 0, attempts),
-            LinkState::Over => ("over", 0, 0),
+            LinkState::Reconnecting { attempts } => (0, attempts),
+            LinkState::Connecting | LinkState::Fine | LinkState::Unreachable | LinkState::Over => (0, 0),
         };
         Json::object([
             ("game", wire.game.into()),
@@ -110,7 +119,7 @@ impl Report {
             ("desyncs", stats.desyncs.into()),
             ("desyncs_healed", stats.desyncs_healed.into()),
             ("connected", self.connected.into()),
-            ("link", link.into()),
+            ("link", link_word(self.link).into()),
             ("silent_ms", milliseconds(silence_us).into()),
             ("tries", tries.into()),
             ("own", own.into()),

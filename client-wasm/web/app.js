@@ -1,20 +1,21 @@
 // The page: boots the client, moves between lobby and room, runs the frame, and shows errors. It decides nothing about
 // the game or the connection; the client in WASM does.
 
-import init, * as wasm from './tickwire_client.js';
 import { Attract } from './attract.js';
-import { Painter } from './draw.js';
+import { keepAwake } from './awake.js';
+import { games } from './games.js';
 import { Lobby, tidyCode } from './lobby.js';
-import { Wire } from './net.js';
 import { Overlay } from './overlay.js';
 import { Pad } from './pad.js';
+import { Painter } from './painter.js';
+import { query, server, setAddress } from './place.js';
 import { Room } from './room.js';
 import { mute, muted, play, stop } from './sound.js';
-import { recallInTab, rememberInTab } from './store.js';
+import { recall, recallInTab, remember, rememberInTab } from './store.js';
 import { answerTabs, borrowSeat } from './tabs.js';
-import { BLOCKED, WAYS, quiet, refusal, repair } from './words.js';
+import { open } from './tickwire.js';
+import { BLOCKED, NO_GAME, NO_SERVER, NOT_LOADED, WAYS, quiet, refusal, repair } from './words.js';
 
-const HIDDEN_TICK_MS = 100;
 const SAMPLE_MS = 100;
 const SLOW_MS = 250;
 const CONNECTING_MS = 700;
@@ -24,7 +25,6 @@ const SCRIPT_MS = 1000;
 const ROOMY_PX = 880;
 
 const $ = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
 const link = {
   profile: query.get('profile') ?? '',
   latency_ms: Number(query.get('latency_ms')) || 0,
@@ -35,49 +35,43 @@ const aim = { x: 0, y: 0 };
 const area = { x: 0, y: 0, w: 1, h: 1 };
 
 let painter, attract, lobby, room, pad, overlay;
-// The room being played: {client, wire, game, code, name, since, seen, repairing, over}; null in the lobby.
-// `seen`: it has been connected. `over`: it was refused, and a card offers the next steps.
-let session = null;
+// The room being played: {session, game, code, name, since, seen, repairing, over}; null in the lobby.
+// `session`: null until the game is loaded. `seen`: it has been connected. `over`: it was refused, and a card offers the
+// next steps.
+let visit = null;
 let broken = false;
 let lastSample = 0;
 let lastSlow = 0;
 let rematches = 0;
+// Whether a person chooses, or the address has chosen: then the game of the lobby's picture is loaded.
+let attended = query.has('game');
 // The longest script of a recent frame, in milliseconds, and its time.
 let scriptMs = 0;
 let scriptAt = 0;
 
-const stats = () => (session ? JSON.parse(session.client.stats()) : { connected: false });
-const reachable = () => navigator.onLine && !document.hidden;
+const stats = () => visit?.session?.stats() ?? { connected: false };
 
-async function boot() {
+function boot() {
   window.tickwire = {
-    client: null, stats, ready: false, scriptMs: () => scriptMs,
-    toPage: (x, y) => painter.toPage(x, y),
+    session: null, client: null, memory: null, stats, ready: false, scriptMs: () => scriptMs,
+    toPage: (x, y) => painter.toCanvas(x, y),
   };
-  let memory;
-  try {
-    ({ memory } = await init());
-  } catch {
-    $('boot').hidden = true;
-    return card(['The game could not be loaded', 'The connection broke, or this browser cannot run WebAssembly.', ['reload']], false);
-  }
-  window.tickwire.ready = true;
-  painter = new Painter($('game'), memory);
-  attract = new Attract(painter, wasm.Preview);
-  room = new Room(wasm.qr);
-  pad = new Pad($('game'), $('stick'), $('buttons'));
-  overlay = new Overlay((wanted) => {
-    const { profile, latency_ms, jitter_ms, stall_percent } = Object.assign(link, wanted);
-    session?.client.set_link(profile, latency_ms, jitter_ms, stall_percent, performance.now());
-  }, JSON.parse(wasm.profiles()));
+  $('boot').hidden = true;
+  if (!server) return card(NO_SERVER, false);
+  painter = new Painter($('game'));
+  attract = new Attract(painter);
+  room = new Room();
+  pad = new Pad($('game'), { stick: $('stick'), buttons: $('buttons'), onTouch: () => { document.body.dataset.touch = ''; } });
+  overlay = new Overlay((wanted) => visit?.session?.setLink(Object.assign(link, wanted)));
   overlay.showLink(link);
-  lobby = new Lobby(enter, (game) => { if (!session) attract.show(game); });
-  lobby.list(JSON.parse(wasm.games()), query.get('game'));
+  lobby = new Lobby(enter, (game) => { if (!visit) attract.show(game, attended); });
+  lobby.list(games, query.get('game'));
   wireUp();
-  answerTabs(() => session?.seen && !session.over && !session.watch ? { code: session.code, token: session.client.resume_token() } : null);
+  answerTabs(() => (visit?.seen && !visit.over && !visit.watch ? { code: visit.code, token: visit.session.token } : null));
+  mute(recall('muted') === '1');
   showMute();
   for (const button of document.querySelectorAll('#lobby button')) button.disabled = false;
-  $('boot').hidden = true;
+  window.tickwire.ready = true;
   requestAnimationFrame(frame);
   followHash();
   lobby.look();
@@ -86,57 +80,72 @@ async function boot() {
 /** Joins the room that the address names. A seat kept for this tab needs no request to the server first. */
 async function followHash() {
   const code = tidyCode(location.hash);
-  if (!code || session?.code === code) return;
-  const game = new URLSearchParams(location.search).get('game');
-  const watch = new URLSearchParams(location.search).has('watch');
+  if (!code || visit?.code === code) return;
+  const now = new URLSearchParams(location.search);
+  const [game, watch] = [now.get('game'), now.has('watch')];
   if (watch && lobby.about(game)) enter({ game, code, via: 'code', watch: true });
   else if (lobby.about(game) && recallInTab(`seat.${code}`)) enter({ game, code, via: 'code' });
   else await lobby.join(code);
 }
 
-function enter({ game, code, via, watch = false }) {
+/** Shows the room, loads its game, and joins. */
+async function enter({ game, code, via, watch = false }) {
+  const about = lobby.about(game);
+  if (!about) return lobby.say(NO_GAME);
   leave();
-  const now = performance.now();
-  const options = { game, code, name: lobby.name, resume: watch ? null : recallInTab(`seat.${code}`), watch, ...link, seed: crypto.getRandomValues(new Uint32Array(1))[0] };
-  const client = new wasm.Client(JSON.stringify(options), now);
-  session = { client, wire: new Wire(client), game, code, via, watch, code_lost: 0, name: options.name, since: now, seen: false, repairing: false, over: false };
-  window.tickwire.client = client;
+  const mine = visit = { session: null, game, code, via, watch, code_lost: 0, name: lobby.name, since: performance.now(), seen: false, repairing: false, over: false };
   setAddress(game, code, watch);
   lobby.choose(game);
   attract.stop();
-  const about = lobby.about(game);
   room.open(code, via, watch, lobby.hint(game));
-  pad.label(about?.buttons ?? []);
+  pad.label(about.buttons);
   pad.release();
   pad.active = !watch;
   document.body.dataset.screen = 'room';
   document.body.classList.toggle('watching', watch);
-  document.title = `${about?.title ?? game} ${code}`;
-  $('game').setAttribute('aria-label', `${about?.title ?? game}. ${lobby.hint(game)}`);
+  document.title = `${about.title} ${code}`;
+  $('game').setAttribute('aria-label', `${about.title}. ${lobby.hint(game)}`);
   $('game').focus({ preventScroll: true });
   measure();
-  client.set_reachable(reachable(), now);
-  client.set_hidden(document.hidden);
-  session.wire.pump(now);
+  painter.clear();
+  const token = watch ? null : recallInTab(`seat.${code}`);
+  let session;
+  try {
+    session = await open({ server, game: await about.load(), code, name: mine.name, watch, token, link });
+  } catch (error) {
+    console.warn(error);
+    if (visit !== mine) return;
+    mine.over = true;
+    return card(NOT_LOADED, true);
+  }
+  if (visit !== mine) return session.close();
+  mine.session = session;
+  const { client, memory } = session;
+  Object.assign(window.tickwire, { session, client, memory });
+  overlay.offer(session.links);
+  overlay.showLink(link);
+  room.loaded((text) => session.qr(text));
+  session.on('sound', play);
+  session.on('silence', stop);
+  session.on('notice', hear);
+  if (!watch) keepAwake(true);
 }
 
 /** Gives up the connection, and with `free` the seat too. */
 function leave(free = false) {
-  if (!session) return;
-  const { client, wire, code } = session;
-  if (free) {
-    client.leave();
-    // A spectator may have a seat here from before.
-    if (!session.watch) rememberInTab(`seat.${code}`, null);
-  }
-  wire.hangUp(performance.now());
-  session = null;
-  window.tickwire.client = null;
-  client.free();
+  if (!visit) return;
+  const { session, code, watch } = visit;
+  visit = null;
+  Object.assign(window.tickwire, { session: null, client: null, memory: null });
+  keepAwake(false);
+  // A spectator may have a seat here from before.
+  if (free && !watch) rememberInTab(`seat.${code}`, null);
+  if (free) session?.leave();
+  else session?.close();
 }
 
 function goToLobby(words = '') {
-  const game = session?.game ?? lobby.game;
+  const game = visit?.game ?? lobby.game;
   leave(true);
   pad.active = false;
   pad.release();
@@ -151,34 +160,32 @@ function goToLobby(words = '') {
   $('quick').focus({ preventScroll: true });
 }
 
-/** `watch` stays in the address for a reload; a friend who opens the link watches too. */
-function setAddress(game, code, watch = false) {
-  const url = new URL(location.href);
-  url.searchParams.set('game', game);
-  if (watch) url.searchParams.set('watch', '1');
-  else url.searchParams.delete('watch');
-  url.hash = code;
-  history.replaceState(null, '', url);
-}
-
 function frame() {
   if (broken) return;
   requestAnimationFrame(frame);
   const now = performance.now();
-  if (!session) return attract.draw(now);
+  if (!visit) return attract.draw(now);
   if (painter.fit()) measure();
-  const { client } = session;
+  const { session } = visit;
+  if (!session) {
+    if (now - lastSlow >= SLOW_MS) look(now);
+    return;
+  }
   const started = performance.now();
-  const { x, y, pageX, pageY, aimed, buttons } = pad.poll();
-  if (aimed) painter.toWorld(pageX, pageY, aim);
-  client.set_pad(x, y, aim.x, aim.y, aimed, buttons);
+  const { x, y, pointX, pointY, aimed, buttons } = pad.poll();
+  if (aimed) painter.toWorld(pointX, pointY, aim);
+  session.controls(x, y, aim.x, aim.y, aimed, buttons);
   if (x || y || buttons) room.played();
-  advance(now);
+  const scene = session.frame(now);
   // A notice may have ended the session.
-  if (session?.client !== client) return;
-  client.draw(now);
-  painter.paint(client, area);
+  if (visit?.session !== session || !scene) return;
+  painter.paint(scene, area);
   noteScript(performance.now() - started, now);
+  if (now - lastSample >= SAMPLE_MS) {
+    lastSample = now;
+    overlay.sample(stats());
+  }
+  if (now - lastSlow >= SLOW_MS) look(now);
 }
 
 /** Keeps the longest script of about the last second. */
@@ -188,61 +195,43 @@ function noteScript(ms, now) {
   scriptAt = now;
 }
 
-function advance(now) {
-  const { client, wire } = session;
-  client.advance(now);
-  wire.pump(now);
-  for (let tone; (tone = client.poll_sound()) !== undefined;) play(tone);
-  for (let id; (id = client.poll_silence()) !== undefined;) stop(id);
-  for (let notice; (notice = client.poll_notice()) !== undefined;) {
-    hear(JSON.parse(notice));
-    if (session?.client !== client) return;
-  }
-  if (now - lastSample >= SAMPLE_MS) {
-    lastSample = now;
-    overlay.sample(stats());
-  }
-  if (now - lastSlow >= SLOW_MS) {
-    lastSlow = now;
-    look(now);
-  }
-}
-
 /** Updates the parts that need no update in every frame. */
 function look(now) {
+  lastSlow = now;
   const current = stats();
+  const { session } = visit;
   keepSeat();
-  document.body.dataset.link = current.link;
+  document.body.dataset.link = current.link ?? 'connecting';
   if (current.connected) {
-    session.seen = true;
-    session.repairing = false;
+    visit.seen = true;
+    visit.repairing = false;
     rematches = 0;
     room.banner(quiet(current));
-  } else if (session.wire.blocked) {
+  } else if (session?.blocked) {
     room.banner(BLOCKED);
-  } else if (session.repairing && !session.over) {
-    room.banner(repair(session.code_lost, current.tries));
-  } else if (!session.seen && !session.repairing && !session.over && now - session.since > CONNECTING_MS) {
-    room.banner('Connecting…');
+  } else if (visit.repairing && !visit.over) {
+    room.banner(repair(visit.code_lost, current.tries));
+  } else if (!visit.seen && !visit.repairing && !visit.over && now - visit.since > CONNECTING_MS) {
+    room.banner(session ? 'Connecting…' : 'Loading the game…');
   }
-  room.update(session.client.players(), current, now);
+  if (session) room.update(session.players(), current, now);
 }
 
 function keepSeat() {
   // After a refusal the client still knows its last ticket, but that ticket is dead.
-  const token = !session.over && !session.watch && session.client.resume_token();
-  if (token) rememberInTab(`seat.${session.code}`, token);
+  const token = visit && !visit.over && !visit.watch && visit.session?.token;
+  if (token) rememberInTab(`seat.${visit.code}`, token);
 }
 
 function hear({ kind, text, code }) {
   switch (kind) {
     case 'joined':
     case 'resumed':
-      session.seen = true;
+      visit.seen = true;
       keepSeat();
       rememberInTab('reloaded', null);
       room.banner('');
-      if (kind === 'joined' && text && text !== session.name) room.toast(`${text} joined`);
+      if (kind === 'joined' && text && text !== visit.name) room.toast(`${text} joined`);
       break;
     case 'left':
       room.toast(`${text} left`);
@@ -254,8 +243,8 @@ function hear({ kind, text, code }) {
       room.toast(`${text} is back`);
       break;
     case 'reconnecting':
-      session.repairing = true;
-      session.code_lost = code;
+      visit.repairing = true;
+      visit.code_lost = code;
       look(performance.now());
       break;
     case 'reload':
@@ -279,7 +268,7 @@ function reloadOnce() {
 
 /** The end of a session: shows the reason and the next steps. The last picture of the game stays behind the card. */
 function refuse(code) {
-  const { game, code: key, seen, via } = session;
+  const { game, code: key, seen, via, watch } = visit;
   // The seat of a match was promised to this page, and somebody was faster: that is not the player's business.
   if (code === 4004 && via === 'match' && !seen && rematches < REMATCHES_MAX) {
     rematches++;
@@ -287,9 +276,10 @@ function refuse(code) {
     lobby.match();
     return;
   }
-  session.over = true;
+  visit.over = true;
+  keepAwake(false);
   room.banner('');
-  const back = { game, code: key, via: 'code', watch: session.watch };
+  const back = { game, code: key, via: 'code', watch };
   if (code === 4001 || code === 4002 || code === 4003) rememberInTab(`seat.${key}`, null);
   card(refusal(code, key, seen), true, {
     again: () => enter(back),
@@ -338,7 +328,7 @@ function measure() {
   const listed = roomy ? bar : $('players').getBoundingClientRect().bottom + 8;
   const top = panel.height && !roomy && upright ? panel.bottom + 8 : Math.max(bar, listed);
   const beside = panel.width && roomy ? panel.width + 8 : 0;
-  const foot = session?.watch ? $('foot') : touch.height && upright ? $('touch') : null;
+  const foot = visit?.watch ? $('foot') : touch.height && upright ? $('touch') : null;
   const below = foot ? innerHeight - foot.getBoundingClientRect().top + 12 : 8;
   Object.assign(area, { x: 8, y: top, w: innerWidth - 16 - beside, h: Math.max(innerHeight - top - below, 80) });
   document.body.style.setProperty('--under', `${listed}px`);
@@ -350,17 +340,21 @@ function showMute() {
 
 function toggleMute() {
   mute(!muted());
+  remember('muted', muted() ? '1' : null);
   showMute();
 }
 
+/** A person is about to choose and to play: from here on the lobby's picture is the chosen game. */
 function attend() {
-  session?.client.set_hidden(document.hidden);
-  session?.client.set_reachable(reachable(), performance.now());
+  if (attended) return;
+  attended = true;
+  const game = lobby.about(lobby.game);
+  if (!visit && game) attract.show(game, true);
 }
 
 function wireUp() {
   $('leave').onclick = () => goToLobby();
-  $('play').onclick = () => enter({ game: session.game, code: session.code, via: 'code' });
+  $('play').onclick = () => enter({ game: visit.game, code: visit.code, via: 'code' });
   $('mute').onclick = toggleMute;
   for (const close of document.querySelectorAll('[data-close]')) close.onclick = () => close.closest('dialog').close();
   // A mouse click must not leave the focus on a button, where the next Space would press it again.
@@ -371,26 +365,23 @@ function wireUp() {
   for (const id of ['players', 'touch', 'overlay']) sizes.observe($(id));
   addEventListener('keydown', shortcut);
   // For another room's link in the same tab a reload is the simplest way out of this room.
-  addEventListener('hashchange', () => (session ? location.reload() : followHash()));
-  addEventListener('online', attend);
-  addEventListener('offline', attend);
-  document.addEventListener('visibilitychange', attend);
-  addEventListener('pagehide', () => session && keepSeat());
-  // No frames run in a hidden tab; the session goes on all the same.
-  setInterval(() => { if (document.hidden && session && !broken) advance(performance.now()); }, HIDDEN_TICK_MS);
+  addEventListener('hashchange', () => (visit ? location.reload() : followHash()));
+  for (const sign of ['pointerover', 'focusin', 'pointerdown']) $('desk').addEventListener(sign, attend, { passive: true });
+  addEventListener('pagehide', keepSeat);
   // Safari pinches and zooms on a double tap even where the style forbids it.
   for (const name of ['gesturestart', 'dblclick']) {
-    document.addEventListener(name, (event) => { if (session) event.preventDefault(); }, { passive: false });
+    document.addEventListener(name, (event) => { if (visit) event.preventDefault(); }, { passive: false });
   }
   addEventListener('error', ({ error }) => {
     if (!(error instanceof WebAssembly.RuntimeError) || broken) return;
     broken = true;
+    keepAwake(false);
     card(['This page ran into an error', 'The game stopped here, but the room goes on. Your seat is kept for a while.', ['reload']], false);
   });
 }
 
 function shortcut(event) {
-  if (!session || event.repeat || event.ctrlKey || event.metaKey || event.altKey || $('card').open || $('qr').open) return;
+  if (!visit || event.repeat || event.ctrlKey || event.metaKey || event.altKey || $('card').open || $('qr').open) return;
   const key = event.key.toLowerCase();
   if (key === 'n') overlay.toggle();
   else if (key === 'm') toggleMute();

@@ -1,5 +1,8 @@
 // The picture in the lobby: one match on two screens, and the wires from both to the server's ticks.
-// The match is the chosen game itself, played by bots in WASM, when the client offers `Preview`.
+// The match is the chosen game itself, played by bots in WASM. A game is loaded for it when a person begins to
+// choose; until then, and while it loads, a ball goes to and fro.
+
+import { preview } from './tickwire.js';
 
 const GROUND = '#0e0d0b';
 const LINE = '#4a463d';
@@ -21,32 +24,44 @@ const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class Attract {
   #painter;
-  #Preview;
   #spot = document.getElementById('showcase');
   #preview = null;
   #game = null;
+  #asked = 0;
   #stale = true;
   #top = 0;
   #start = performance.now();
 
-  constructor(painter, Preview) {
+  constructor(painter) {
     this.#painter = painter;
-    this.#Preview = Preview;
   }
 
-  show(game) {
-    if (game.name === this.#game?.name && this.#preview) return;
+  /** Shows a game, by bots if `live`: then the game is loaded. */
+  async show(game, live) {
+    if (game.name === this.#game?.name && (this.#preview || !live)) return;
     this.stop();
     this.#game = game;
     this.#stale = true;
     this.#start = performance.now();
-    if (this.#Preview) this.#preview = new this.#Preview(game.name, SEED);
-    if (still.matches) for (let ms = 0; ms < STILL_MS; ms += STILL_STEP_MS) this.#preview?.advance(this.#start + ms);
+    if (!live) return;
+    const asked = ++this.#asked;
+    // A game that does not load is told when it is to be played; until then the lobby goes on without its picture.
+    const bots = await game.load().then((loaded) => preview(loaded, SEED)).catch((error) => console.warn(error));
+    if (asked !== this.#asked) {
+      bots?.close();
+      return;
+    }
+    this.#preview = bots ?? null;
+    this.#stale = true;
+    this.#start = performance.now();
+    if (still.matches) for (let ms = 0; ms < STILL_MS; ms += STILL_STEP_MS) bots?.advance(this.#start + ms);
   }
 
   /** Frees the match while a real one is played. */
   stop() {
-    this.#preview?.free();
+    this.#asked++;
+    this.#game = null;
+    this.#preview?.close();
     this.#preview = null;
   }
 
@@ -84,7 +99,7 @@ export class Attract {
     ctx.fillStyle = '#13110f';
     ctx.fillRect(box.x, box.y, box.w, box.h);
     if (this.#preview) {
-      this.#painter.paint(this.#preview, box);
+      this.#painter.paint(this.#preview.scene(), box);
     } else {
       drift(ctx, box, age);
     }
@@ -161,7 +176,7 @@ function drawWire(ctx, at, top, rail, age, phase) {
   }
 }
 
-/** A ball between two walls, for a client without a preview. */
+/** A ball between two walls, until the match is there. */
 function drift(ctx, { x, y, w, h }, age) {
   const fold = (v) => Math.abs(((v % 2) + 2) % 2 - 1);
   const r = w * 0.018;

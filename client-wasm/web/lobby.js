@@ -1,8 +1,9 @@
 // The lobby: the choice of game and name, and the ways into a room: as a player, or to watch.
 
-import { Refused, createRoom, findMatch, findRoom, listRooms } from './net.js';
+import { server } from './place.js';
 import { recall, remember } from './store.js';
 import { playingElsewhere } from './tabs.js';
+import { Refused, createRoom, findRoom, match, rooms } from './tickwire.js';
 import { trouble } from './words.js';
 
 const CODE_LEN = 6;
@@ -106,11 +107,11 @@ export class Lobby {
   }
 
   match() {
-    return this.#go($('quick'), '', async (signal, avoid) => ({ ...await findMatch(this.game, avoid, signal), via: 'match' }));
+    return this.#go($('quick'), '', async (signal, avoid) => ({ ...await match(server, this.game, { avoid, signal }), via: 'match' }));
   }
 
   create() {
-    return this.#go($('create'), '', async (signal) => ({ ...await createRoom(this.game, signal), via: 'create' }));
+    return this.#go($('create'), '', async (signal) => ({ ...await createRoom(server, this.game, { signal }), via: 'create' }));
   }
 
   /** Joins a room; with `watch` as a spectator. */
@@ -122,16 +123,16 @@ export class Lobby {
       return false;
     }
     const button = watch ? $('watch') : $('join').querySelector('[type=submit]');
-    return this.#go(button, code, async (signal) => ({ ...await findRoom(code, signal), code, via: 'code', watch }));
+    return this.#go(button, code, async (signal) => ({ ...await findRoom(server, code, { signal }), code, via: 'code', watch }));
   }
 
   /** Requests the public rooms, while the list is visible. */
   async look() {
     if (document.hidden || document.body.dataset.screen !== 'lobby') return;
     const asked = ++this.#asked;
-    let rooms;
+    let listed;
     try {
-      rooms = await listRooms();
+      listed = await rooms(server);
     } catch (error) {
       // Without an answer the list stays as it is: the lobby works without it.
       if (!(error instanceof Refused)) throw error;
@@ -139,7 +140,7 @@ export class Lobby {
     }
     // The answer to a later request is newer, even if it arrived first.
     if (asked !== this.#asked) return;
-    this.#rooms = rooms;
+    this.#rooms = listed;
     this.#listRooms();
   }
 

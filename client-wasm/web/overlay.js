@@ -27,13 +27,13 @@ export class Overlay {
   #numbers;
   #next = 0;
   #setLink;
-  #presets;
+  #presets = new Map();
 
   /**
    * `setLink({profile, latency_ms, jitter_ms, stall_percent})` is called when the player changes the imitated
-   * network; `profiles` are the networks with a name.
+   * network.
    */
-  constructor(setLink, profiles) {
+  constructor(setLink) {
     this.#setLink = setLink;
     this.#lanes = [...document.querySelectorAll('#lanes p')].map((row, i) => ({
       ...LANES[i], canvas: row.querySelector('canvas'), value: row.querySelector('b'), samples: new Float32Array(SAMPLES).fill(NaN),
@@ -46,15 +46,20 @@ export class Overlay {
       return { read: typeof read === 'string' ? (s) => s[read] : read, show, bad, value, text: '' };
     });
     this.#button.onclick = () => this.toggle();
+    this.#form.oninput = () => this.#choose(this.#read());
+    this.#form.onsubmit = (event) => event.preventDefault();
+  }
+
+  /** Offers the networks with a name, once a game has told of them. */
+  offer(profiles) {
+    if (this.#presets.size > 0) return;
     const perfect = { name: 'off', latency_ms: 0, jitter_ms: 0, stall_percent: 0 };
-    this.#presets = new Map([perfect, ...profiles].map(({ name, ...link }) => {
+    for (const { name, ...link } of [perfect, ...profiles]) {
       const button = Object.assign(document.createElement('button'), { type: 'button', textContent: name });
       button.onclick = () => this.#choose({ profile: name, ...link });
       this.#form.querySelector('.presets').append(button);
-      return [name, { button, link }];
-    }));
-    this.#form.oninput = () => this.#choose(this.#read());
-    this.#form.onsubmit = (event) => event.preventDefault();
+      this.#presets.set(name, { button, link });
+    }
   }
 
   get open() {

@@ -30,9 +30,9 @@ function element(kind, className, text) {
 }
 
 export class Room {
-  #qr;
+  #qr = null;
   #code = '';
-  #shown = '';
+  #shown = null;
   #alone = false;
   #dismissed = false;
   #looking = false;
@@ -41,9 +41,7 @@ export class Room {
   #played = false;
   #howTo = false;
 
-  /** `qr(text)` is the client's code maker. */
-  constructor(qr) {
-    this.#qr = qr;
+  constructor() {
     $('copy').onclick = () => copy(this.#code).then(() => this.toast('Code copied'));
     $('share').onclick = $('invite').onclick = () => this.#share();
     $('show-qr').onclick = () => this.#showQr();
@@ -51,13 +49,15 @@ export class Room {
       this.#dismissed = true;
       $('waiting').hidden = true;
     };
-    wide.onchange = () => { this.#shown = ''; };
+    wide.onchange = () => { this.#shown = null; };
   }
 
   /** `howTo` explains the controls; a spectator needs neither them nor an invitation. */
   open(code, via, watch, howTo) {
     this.#code = code;
-    this.#shown = '';
+    this.#qr = null;
+    $('show-qr').disabled = true;
+    this.#shown = null;
     this.#dismissed = watch;
     this.#played = false;
     $('howto').textContent = howTo;
@@ -72,6 +72,12 @@ export class Room {
     $('ping').textContent = '·';
     $('waiting').hidden = true;
     this.banner('');
+  }
+
+  /** The game has been loaded: `qr(text)` makes codes from here on. */
+  loaded(qr) {
+    this.#qr = qr;
+    $('show-qr').disabled = false;
     this.#paintQr($('waiting-qr'));
   }
 
@@ -93,15 +99,14 @@ export class Room {
     setTimeout(() => toast.remove(), 4000);
   }
 
-  /** Players as the client lists them, in JSON, and the round trip. */
-  update(json, stats, now) {
+  /** Players as the session lists them, and the round trip. */
+  update(players, stats, now) {
     const ping = stats.connected ? String(Math.round(stats.rtt_ms)) : '·';
     if ($('ping').textContent !== ping) $('ping').textContent = ping;
-    if (json !== this.#shown) {
-      this.#shown = json;
-      const players = JSON.parse(json);
+    if (players !== this.#shown) {
+      this.#shown = players;
       this.#alone = !players.some((player) => !player.me && player.connected);
-      this.#list(players);
+      this.#list([...players]);
     }
     this.#invite(stats.connected && this.#alone, now);
     if (stats.connected) this.#connected ??= now;
@@ -161,7 +166,7 @@ export class Room {
   }
 
   #paintQr(svg) {
-    const { size, path } = JSON.parse(this.#qr(location.href));
+    const { size, path } = this.#qr(location.href);
     const side = size + QUIET_ZONE * 2;
     svg.setAttribute('viewBox', `${-QUIET_ZONE} ${-QUIET_ZONE} ${side} ${side}`);
     const modules = document.createElementNS('http://www.w3.org/2000/svg', 'path');

@@ -1,18 +1,27 @@
-// The page's memory: the name and the sound across visits, seats across reloads.
+// The page's memory: the name and the sound across visits, seats across reloads. It is kept by server: a page that can
+// choose its server tells none of them anything about another.
 // A browser that forbids storage is treated as an empty one.
+
+import { server } from './place.js';
+
+/**
+ * Storage belongs to an origin, and below its paths may be several servers. The server at its root was there first, and
+ * has no address in its keys.
+ */
+const prefix = server === `${location.origin}/` ? 'tickwire' : `tickwire@${server}`;
 
 const area = (name) => {
   try { return window[name]; } catch { return null; }
 };
 
 const read = (store, key) => {
-  try { return store?.getItem(`tickwire.${key}`) ?? null; } catch { return null; }
+  try { return store?.getItem(`${prefix}.${key}`) ?? null; } catch { return null; }
 };
 
 const write = (store, key, value) => {
   try {
-    if (value === null) store?.removeItem(`tickwire.${key}`);
-    else store?.setItem(`tickwire.${key}`, value);
+    if (value === null) store?.removeItem(`${prefix}.${key}`);
+    else store?.setItem(`${prefix}.${key}`, value);
   } catch { /* storage is full or forbidden: the page works without it */ }
 };
 

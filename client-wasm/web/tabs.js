@@ -1,12 +1,14 @@
 // The other tabs of this browser: which rooms they play in, and a seat that one of them lends to this one.
 // A browser without BroadcastChannel has no other tabs, as far as this page is concerned.
 
+import { server } from './place.js';
+
 const BORROW_MS = 250;
 
 /** So many rooms to avoid may be named in a request for a match. */
 const AVOID_MAX = 16;
 
-const channel = window.BroadcastChannel && new BroadcastChannel('tickwire');
+const channel = window.BroadcastChannel && new BroadcastChannel(`tickwire ${server}`);
 // Called with the answers of other tabs, while a question is open.
 let lent = null;
 let playing = null;

@@ -60,13 +60,19 @@ export function quiet({ link, silent_ms }) {
   return link === 'silent' ? `No word from the server for ${Math.round(silent_ms / 1000)} s…` : '';
 }
 
+/** A game that does not load, and a page that names no server. */
+// Only a reload helps: some browsers remember a script that did not arrive.
+export const NOT_LOADED = ['The game could not be loaded', 'The connection broke, the game was just updated, or this browser cannot run WebAssembly.', ['reload']];
+export const NO_GAME = 'This page does not have the game of that room.';
+export const NO_SERVER = ['This page has no server', 'Its address names one that cannot be read. It looks like ?server=wss://play.example/', []];
+
 /** The page loads over this address, and a WebSocket does not open. */
 export const BLOCKED = 'This address does not carry WebSocket connections. A proxy in front of the server may have to be told to.';
 
 /** The line under the lobby's controls for a failed request; status 0 means no answer. */
 export function trouble(status, room) {
   if (status === 404) return room ? `No room has the code ${room}. Ask your friend for the code again.` : 'The server does not know this game.';
-  if (status === 403) return 'The server does not accept this page: its address and the page\'s differ. A proxy may have to pass on the Host header.';
+  if (status === 403) return 'The server does not accept this page, because their addresses differ. A proxy may have to pass on the Host header, or the operator has to allow the page\'s origin.';
   if (status === 429) return 'Too many tries. Wait a few seconds.';
   if (status === 503) return 'The server is full or restarting. Try again in a moment.';
   return 'No answer from the server. Try again in a moment.';

@@ -5,17 +5,29 @@
 
 mod addresses;
 mod autopsy_folder;
+mod base_path;
 mod environment;
 mod file;
 mod host_name;
 mod log_filter;
 mod nearest;
+mod page_origin;
 mod seat_limit;
+mod trusted_proxies;
 
-use crate::limits::{LOAD_PERCENT_MAX, REQUEST_HEAD_BYTES, REQUEST_HEADERS, SEATS_PER_ADDRESS_LISTED, SHARDS_MAX};
+use crate::limits::{
+    ADDRESSES, ADDRESSES_MAX, AUTOPSIES_MAX, AUTOPSIES_PER_HOUR, COMEBACKS_PER_MINUTE_MAX, CONNECTIONS,
+    DIVERGED_WAIT_SECONDS, DIVERGED_WAIT_SECONDS_MAX, FAILED_LOOKUPS_PER_MINUTE, JOINS_BURST, JOINS_PER_MINUTE,
+    LOAD_PERCENT_MAX, MATCHES_PER_MINUTE, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX, PAGE_CONNECTIONS_MAX,
+    PAGE_CONNECTIONS_PER_ADDRESS_MAX, PENDING_CONNECTIONS_MAX, PENDING_CONNECTIONS_PER_ADDRESS_MAX, PER_ADDRESS,
+    REQUEST_HEAD_BYTES, REQUEST_HEADERS, RESERVATIONS_PER_ADDRESS_MAX, ROOMS, ROOMS_MAX, ROOMS_PER_HOUR,
+    SEATED_CONNECTIONS_PER_ADDRESS_MAX, SEATS_PER_ADDRESS_LISTED, SHARDS_MAX, SPECTATORS, SPECTATORS_MAX,
+    SPECTATORS_PER_ADDRESS_MAX,
+};
 use crate::memory::default_budget_bytes;
 pub use addresses::{AddressError, AdminListen, ListenAddress};
 pub use autopsy_folder::AutopsyFolder;
+pub use base_path::{BasePath, BasePathError};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 pub use environment::{VariableError, check_variables};
@@ -24,11 +36,13 @@ pub(crate) use host_name::Host;
 pub use host_name::{HostName, HostNameError};
 pub use log_filter::{LogFilter, LogFilterError};
 pub use nearest::Nearest;
+pub use page_origin::{PageOrigin, PageOriginError};
 pub use seat_limit::{SeatLimit, SeatLimitError};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use thiserror::Error;
+pub use trusted_proxies::{Network, NetworkError, TrustedProxies};
 
 /// Makes [`Config`] and [`Settings`] of one list: documentation, name, type, default, and the arguments of clap.
 macro_rules! settings {
@@ -90,14 +104,40 @@ settings! {
 
     /// Another origin whose pages may connect, scheme and port included, such as `https://play.example`; repeatable.
     /// Default: none but the server's own.
-    origins: Vec<String> = Vec::new(),
+    origins: Vec<PageOrigin> = Vec::new(),
         option(long = "origin", env = "TICKWIRE_ORIGINS", value_name = "ORIGIN", value_delimiter = ',');
+
+    /// Whether pages without an origin of their own may connect: those in a sandboxed frame, and those that are opened
+    /// from a file. Anybody can make such a page. Default: false.
+    allow_null_origin: bool = false,
+        option(
+            long, env = "TICKWIRE_ALLOW_NULL_ORIGIN", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+            num_args = 0..=1, require_equals = true, default_missing_value = "true"
+        );
 
     /// Name under which the server may be called, without port, such as play.example, besides localhost, addresses in
     /// figures and the hosts of origins; repeatable. Default: none, which allows every name behind a proxy and on an
     /// address that is not loopback.
     hosts: Vec<HostName> = Vec::new(),
         option(long = "host", env = "TICKWIRE_HOSTS", value_name = "NAME", value_delimiter = ',');
+
+    /// Path under which the page, the API and the WebSocket are, such as /play. The checks of health stay at the root.
+    /// Default: /.
+    base_path: BasePath = BasePath::default(),
+        option(long, env = "TICKWIRE_BASE_PATH", value_name = "PATH");
+
+    /// Networks of the proxies that are believed when they name a client's address, in X-Forwarded-For, Forwarded,
+    /// X-Real-IP or the PROXY protocol, separated by commas; or none. Default: 127.0.0.0/8,::1.
+    trusted_proxies: TrustedProxies = TrustedProxies::default(),
+        option(long, env = "TICKWIRE_TRUSTED_PROXIES", value_name = "CIDR,...");
+
+    /// Whether every connection of a trusted proxy begins with a header of the PROXY protocol, version 1 or 2, as with
+    /// send-proxy of HAProxy. Default: false.
+    proxy_protocol: bool = false,
+        option(
+            long, env = "TICKWIRE_PROXY_PROTOCOL", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+            num_args = 0..=1, require_equals = true, default_missing_value = "true"
+        );
 
     /// Folder for autopsies, the reports on clients whose worlds differ from the server's, or off. It has to belong to
     /// the server's user, and nobody else may write to it. Default: tickwire/autopsies among the user's state files.
@@ -120,6 +160,100 @@ settings! {
     /// router. Default: all-but-one.
     seats_per_address_unlisted: SeatLimit = SeatLimit::AllButOne,
         option(long, env = "TICKWIRE_SEATS_PER_ADDRESS_UNLISTED", value_name = "N");
+
+    /// Spectators that a room may have, 0 to 1024. Default: 64.
+    spectators_max: usize = SPECTATORS_MAX,
+        option(long, env = "TICKWIRE_SPECTATORS_MAX", value_name = "N");
+
+    /// Spectators of one room that one address may have, 0 to 1024. Default: 16.
+    spectators_per_address: usize = SPECTATORS_PER_ADDRESS_MAX,
+        option(long, env = "TICKWIRE_SPECTATORS_PER_ADDRESS", value_name = "N");
+
+    /// Seats that quick matches keep at the same time for one address whose players are on the way, 1 to 1000000.
+    /// Default: 4.
+    reservations_per_address: usize = RESERVATIONS_PER_ADDRESS_MAX,
+        option(long, env = "TICKWIRE_RESERVATIONS_PER_ADDRESS", value_name = "N");
+
+    /// Times per minute that one address may enter one room in the long run, 1 to 1000000. Default: 30.
+    joins_per_address_per_minute: u32 = JOINS_PER_MINUTE,
+        option(long, env = "TICKWIRE_JOINS_PER_ADDRESS_PER_MINUTE", value_name = "N");
+
+    /// Times that one address may enter one room at once, 1 to 1000000. Default: 24.
+    joins_per_address_burst: u32 = JOINS_BURST,
+        option(long, env = "TICKWIRE_JOINS_PER_ADDRESS_BURST", value_name = "N");
+
+    /// Times per minute that a player may come back into the seat, 1 to 1000000. Default: 30.
+    comebacks_per_seat_per_minute: u32 = COMEBACKS_PER_MINUTE_MAX,
+        option(long, env = "TICKWIRE_COMEBACKS_PER_SEAT_PER_MINUTE", value_name = "N");
+
+    /// Rooms that one address may create per hour, 1 to 1000000. Default: 10.
+    rooms_per_address_per_hour: u32 = ROOMS_PER_HOUR,
+        option(long, env = "TICKWIRE_ROOMS_PER_ADDRESS_PER_HOUR", value_name = "N");
+
+    /// Quick matches that one address may ask for per minute, 1 to 1000000. Default: 20.
+    matches_per_address_per_minute: u32 = MATCHES_PER_MINUTE,
+        option(long, env = "TICKWIRE_MATCHES_PER_ADDRESS_PER_MINUTE", value_name = "N");
+
+    /// Codes without a room that one address may ask for per minute, in requests and in hellos apart, 1 to 1000000. It
+    /// bounds the guessing of codes. Default: 10.
+    failed_lookups_per_address_per_minute: u32 = FAILED_LOOKUPS_PER_MINUTE,
+        option(long, env = "TICKWIRE_FAILED_LOOKUPS_PER_ADDRESS_PER_MINUTE", value_name = "N");
+
+    /// Disputes of one address in one room within five minutes in which the room looks for the difference, 1 to
+    /// 1000000; in further ones it sends a keyframe at once. Default: 8.
+    examined_disputes_per_address: u32 = ORIGIN_DISPUTES_EXAMINED_MAX,
+        option(long, env = "TICKWIRE_EXAMINED_DISPUTES_PER_ADDRESS", value_name = "N");
+
+    /// Disputes of one address in one room within five minutes, 1 to 1000000; with one more the client is closed.
+    /// Default: 24.
+    disputes_per_address: u32 = ORIGIN_DISPUTES_MAX,
+        option(long, env = "TICKWIRE_DISPUTES_PER_ADDRESS", value_name = "N");
+
+    /// The longest time in seconds for which an address may not enter a room again whose clients there keep differing,
+    /// 1 to 24. Default: 20.
+    diverged_wait_seconds_max: u32 = DIVERGED_WAIT_SECONDS_MAX,
+        option(long, env = "TICKWIRE_DIVERGED_WAIT_SECONDS_MAX", value_name = "SECONDS");
+
+    /// Autopsies of clients of one address that the server writes per hour, 1 to 1000000. Default: 16.
+    autopsies_per_address_per_hour: u32 = AUTOPSIES_PER_HOUR,
+        option(long, env = "TICKWIRE_AUTOPSIES_PER_ADDRESS_PER_HOUR", value_name = "N");
+
+    /// Autopsies that the server writes in all, 1 to 1000000. Default: 1000.
+    autopsies_max: usize = AUTOPSIES_MAX,
+        option(long, env = "TICKWIRE_AUTOPSIES_MAX", value_name = "N");
+
+    /// Connections in rooms that one address may have, 1 to 1000000. Default: 64.
+    seated_connections_per_address: u32 = SEATED_CONNECTIONS_PER_ADDRESS_MAX,
+        option(long, env = "TICKWIRE_SEATED_CONNECTIONS_PER_ADDRESS", value_name = "N");
+
+    /// Connections without a request or a hello that one address may have, 1 to 1000000; with one more the oldest makes
+    /// room. Default: 20.
+    pending_connections_per_address: usize = PENDING_CONNECTIONS_PER_ADDRESS_MAX,
+        option(long, env = "TICKWIRE_PENDING_CONNECTIONS_PER_ADDRESS", value_name = "N");
+
+    /// Such connections of all addresses, 16 to 1000000, and at most an eighth of the files that the process may have.
+    /// Default: 4096.
+    pending_connections_max: usize = PENDING_CONNECTIONS_MAX,
+        option(long, env = "TICKWIRE_PENDING_CONNECTIONS_MAX", value_name = "N");
+
+    /// Connections that load pages that one address may have, 1 to 1000000; with one more the oldest makes room.
+    /// Default: 256.
+    page_connections_per_address: usize = PAGE_CONNECTIONS_PER_ADDRESS_MAX,
+        option(long, env = "TICKWIRE_PAGE_CONNECTIONS_PER_ADDRESS", value_name = "N");
+
+    /// Such connections of all addresses, 16 to 1000000, and at most an eighth of the files that the process may have.
+    /// Default: 4096.
+    page_connections_max: usize = PAGE_CONNECTIONS_MAX,
+        option(long, env = "TICKWIRE_PAGE_CONNECTIONS_MAX", value_name = "N");
+
+    /// Addresses whose usage is remembered per limit, 256 to 16777216. It bounds the memory that a flood from many
+    /// addresses takes. Default: 65536.
+    addresses_max: usize = ADDRESSES_MAX,
+        option(long, env = "TICKWIRE_ADDRESSES_MAX", value_name = "N");
+
+    /// Rooms that the server may have, 1 to 65536; requests for a further one are answered with 503. Default: 4096.
+    rooms_max: usize = ROOMS_MAX,
+        option(long, env = "TICKWIRE_ROOMS_MAX", value_name = "N");
 
     /// Bytes of memory that the process may use before it makes no further room; requests for one are then answered
     /// with 503. Default: half of the memory of the machine, or of the control group in which the server runs.
@@ -176,7 +310,40 @@ impl Config {
         within("shards", self.shards, &(1..=SHARDS_MAX))?;
         within("load_percent_max", self.load_percent_max as usize, &(1..=100))?;
         within("request_headers_max", self.request_headers_max, &REQUEST_HEADERS)?;
-        within("request_head_bytes_max", self.request_head_bytes_max, &REQUEST_HEAD_BYTES)
+        within("request_head_bytes_max", self.request_head_bytes_max, &REQUEST_HEAD_BYTES)?;
+        within("rooms_max", self.rooms_max, &ROOMS)?;
+        within("spectators_max", self.spectators_max, &SPECTATORS)?;
+        within("spectators_per_address", self.spectators_per_address, &SPECTATORS)?;
+        within("diverged_wait_seconds_max", self.diverged_wait_seconds_max as usize, &DIVERGED_WAIT_SECONDS)?;
+        within("pending_connections_max", self.pending_connections_max, &CONNECTIONS)?;
+        within("page_connections_max", self.page_connections_max, &CONNECTIONS)?;
+        within("addresses_max", self.addresses_max, &ADDRESSES)?;
+        self.counts().into_iter().try_for_each(|(name, value)| within(name, value, &PER_ADDRESS))
+    }
+
+    /// The counts that have no range but the common one.
+    const fn counts(&self) -> [(&'static str, usize); 14] {
+        [
+            ("reservations_per_address", self.reservations_per_address),
+            ("joins_per_address_per_minute", self.joins_per_address_per_minute as usize),
+            ("joins_per_address_burst", self.joins_per_address_burst as usize),
+            ("comebacks_per_seat_per_minute", self.comebacks_per_seat_per_minute as usize),
+            ("rooms_per_address_per_hour", self.rooms_per_address_per_hour as usize),
+            ("matches_per_address_per_minute", self.matches_per_address_per_minute as usize),
+            ("failed_lookups_per_address_per_minute", self.failed_lookups_per_address_per_minute as usize),
+            ("examined_disputes_per_address", self.examined_disputes_per_address as usize),
+            ("disputes_per_address", self.disputes_per_address as usize),
+            ("autopsies_per_address_per_hour", self.autopsies_per_address_per_hour as usize),
+            ("autopsies_max", self.autopsies_max),
+            ("seated_connections_per_address", self.seated_connections_per_address as usize),
+            ("pending_connections_per_address", self.pending_connections_per_address),
+            ("page_connections_per_address", self.page_connections_per_address),
+        ]
+    }
+
+    /// Whether pages with this `Origin` header may connect from elsewhere.
+    pub(crate) fn admits_origin(&self, header: &str) -> bool {
+        self.origins.iter().any(|origin| origin.is(header)) || self.allow_null_origin && header == "null"
     }
 }
 

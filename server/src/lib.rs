@@ -37,8 +37,9 @@ mod threads;
 pub mod websocket;
 
 pub use config::{
-    AddressError, AdminListen, AutopsyFolder, Config, FileError, HostName, HostNameError, ListenAddress, LogFilter,
-    LogFilterError, Nearest, RangeError, SeatLimit, SeatLimitError, Settings, VariableError, check_variables,
+    AddressError, AdminListen, AutopsyFolder, BasePath, BasePathError, Config, FileError, HostName, HostNameError,
+    ListenAddress, LogFilter, LogFilterError, Nearest, Network, NetworkError, PageOrigin, PageOriginError, RangeError,
+    SeatLimit, SeatLimitError, Settings, TrustedProxies, VariableError, check_variables,
 };
 pub use own_folder::FolderError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};

@@ -1,4 +1,7 @@
 //! Every bound of the server in one place: name, unit, reason. Bounds of messages are in [`tickwire::limits`].
+//!
+//! A bound that depends on where a server stands (per address, rooms, memory) is the default of a setting; the list is in
+//! [`Config`](crate::Config).
 
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
@@ -11,6 +14,32 @@ pub const REQUEST_HEAD_BYTES: RangeInclusive<usize> = 8_192..=1_048_576;
 
 /// Range of the setting for the headers of a request. Browsers and proxies together send up to about thirty.
 pub const REQUEST_HEADERS: RangeInclusive<usize> = 32..=1_000;
+
+/// Range of the settings that count something of one address, and of a few other counts.
+pub const PER_ADDRESS: RangeInclusive<usize> = 1..=1_000_000;
+
+/// Range of the setting for the rooms of a server.
+pub const ROOMS: RangeInclusive<usize> = 1..=65_536;
+
+/// Range of the settings for the spectators of a room.
+pub const SPECTATORS: RangeInclusive<usize> = 0..=1_024;
+
+/// Range of the settings for the connections of all addresses that are not in rooms. With fewer, a few silent peers
+/// would keep everybody out.
+pub const CONNECTIONS: RangeInclusive<usize> = 16..=1_000_000;
+
+/// Range of the setting for the addresses whose usage is remembered.
+pub const ADDRESSES: RangeInclusive<usize> = 256..=16_777_216;
+
+/// Bytes of a header of the PROXY protocol. The addresses take at most 232 bytes; the rest is for fields such as the names
+/// of certificates.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4_096;
+
+/// Time within which the header of the PROXY protocol has to be complete.
+pub const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Seconds for which a browser may remember that a page of another origin is allowed to send a request.
+pub const PREFLIGHT_SECONDS: u64 = 7_200;
 
 /// Time within which a request's head has to be complete. An idle connection is closed after the same time.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -171,8 +200,11 @@ pub const DIVERGED_WAIT_MIN: Duration = Duration::from_secs(1);
 
 /// The longest of these times. It is shorter than a seat is held, so that nobody loses a seat by waiting: an address may
 /// stand for many players.
-pub const DIVERGED_WAIT_MAX: Duration = Duration::from_secs(20);
-const _: () = assert!(DIVERGED_WAIT_MAX.as_secs() + 5 < HELD_SEAT_SECONDS as u64, "a wait costs nobody a held seat");
+pub const DIVERGED_WAIT_SECONDS_MAX: u32 = 20;
+
+/// Range of the setting for the longest of these times.
+pub const DIVERGED_WAIT_SECONDS: RangeInclusive<usize> = 1..=24;
+const _: () = assert!(*DIVERGED_WAIT_SECONDS.end() + 5 < HELD_SEAT_SECONDS as usize, "a wait costs nobody a held seat");
 
 /// Time after the last 4011 of an address in a room after which the earlier ones do not count any more.
 pub const DIVERGED_MEMORY: Duration = Duration::from_secs(300);
@@ -438,7 +470,8 @@ const _: () = assert!(
 );
 const _: () =
     assert!(SEAT_RESERVATION.as_secs() < EMPTY_ROOM_MAX.as_secs(), "the room still exists when the player arrives");
-const _: () = assert!(DIVERGED_WAIT_MAX.as_secs() < DIVERGED_MEMORY.as_secs(), "a wait ends before it is forgotten");
+const _: () =
+    assert!((*DIVERGED_WAIT_SECONDS.end() as u64) < DIVERGED_MEMORY.as_secs(), "a wait ends before it is forgotten");
 const _: () =
     assert!(DRAIN_GRACE.as_millis() < DRAIN_MAX.as_millis(), "a connection is closed before the wait is over");
 const _: () = assert!(

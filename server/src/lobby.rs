@@ -6,7 +6,7 @@ mod code;
 mod directory;
 
 pub use code::{CODE_ALPHABET, Code};
-pub(crate) use directory::{Directory, NoRoomLeft, Place, RoomEntry, Wanted};
+pub(crate) use directory::{Directory, DirectoryLimits, NoRoomLeft, Place, RoomEntry, Wanted};
 
 /// The identity of a room inside the server, never given twice. Codes are for people, and a code rests after its room
 /// has ended.

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tickwire_games::{for_each_benchmark_game, for_each_page_game};
-use tickwire_server::{Config, Running, Server, Settings, Signals, StartError, ThreadFault, check_variables};
+use tickwire_server::{BasePath, Config, Running, Server, Settings, Signals, StartError, ThreadFault, check_variables};
 
 /// Exit code of a server that could not start with the settings that it was given.
 const CANNOT_START: u8 = 2;
@@ -82,8 +82,9 @@ fn run(serve: Serve) -> anyhow::Result<()> {
     let (log, ansi) = (config.log.filter(), stderr().is_terminal());
     tracing_subscriber::fmt().with_env_filter(log).with_writer(stderr).with_ansi(ansi).init();
     let signals = Signals::listen()?;
+    let base = config.base_path.clone();
     let running = server(config).start()?;
-    announce(&running)?;
+    announce(&running, &base)?;
     Ok(running.run_until_signal(signals)?)
 }
 
@@ -115,10 +116,12 @@ fn server(config: Config) -> Server {
 }
 
 /// Prints one line for people and programs; everything else goes to the log.
-fn announce(running: &Running) -> anyhow::Result<()> {
+fn announce(running: &Running, base: &BasePath) -> anyhow::Result<()> {
     let admin =
         running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));
-    say(&format!("tickwire is listening on http://{}{admin}\n", running.address()))
+    // Relative addresses of the page need the slash at the end, which the root has by itself.
+    let path = if *base == BasePath::default() { String::new() } else { format!("{base}/") };
+    say(&format!("tickwire is listening on http://{}{path}{admin}\n", running.address()))
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ mod admin;
 mod answer;
 mod api;
 mod autopsies;
+mod cross_origin;
 mod diverged;
 mod drain;
 #[cfg(feature = "conformance")]
@@ -21,6 +22,8 @@ mod hello;
 mod hosts;
 mod http_stream;
 mod page;
+mod peer;
+mod proxy_header;
 mod room_list;
 mod room_search;
 mod router;
@@ -28,11 +31,8 @@ mod router;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
-use crate::limits::{
-    ACCEPT_PAUSE, AUTOPSIES_PER_HOUR, FAILED_LOOKUPS_PER_MINUTE, JOINS_BURST, JOINS_PER_MINUTE, MATCHES_PER_MINUTE,
-    ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX,
-};
-use crate::lobby::{Directory, Place, RoomId};
+use crate::limits::ACCEPT_PAUSE;
+use crate::lobby::{Directory, DirectoryLimits, Place, RoomId};
 use crate::mailbox::{Command, Report, ShardLink, Undelivered};
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
@@ -62,9 +62,6 @@ use tokio::task::{LocalSet, spawn_local};
 
 /// Time between two looks through the old entries of limits and the resting codes.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The times that one address may enter one room.
-const JOINS: Quota = Quota::new(JOINS_PER_MINUTE, 60_000_000, JOINS_BURST);
 
 /// The configuration and the links that the net thread receives at its start.
 pub(crate) struct NetSetup {
@@ -125,6 +122,10 @@ struct Net {
     origin_warnings: Cell<Usage>,
     /// Whether a host that was refused is already in the log.
     host_warned: Cell<bool>,
+    /// Whether an upgrade that a proxy dropped is already in the log.
+    upgrade_warned: Cell<bool>,
+    /// Whether a connection without its header of the PROXY protocol is already in the log.
+    proxy_header_warned: Cell<bool>,
     forwarding_warnings: ForwardingWarnings,
     /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
     diverged: RefCell<DivergedWaits>,
@@ -196,22 +197,32 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
 
 impl Net {
     fn new(setup: NetSetup, reports: Receiver<Report>) -> Self {
-        let quota = |quota| RefCell::new(AddressQuota::new(quota));
+        let config = &setup.config;
+        let quota = |quota| RefCell::new(AddressQuota::new(quota, config.addresses_max));
+        let lookups = Quota::per_minute(config.failed_lookups_per_address_per_minute);
+        let joins = Quota::new(config.joins_per_address_per_minute, 60_000_000, config.joins_per_address_burst);
+        let wait_max = Duration::from_secs(config.diverged_wait_seconds_max.into());
+        let limits = DirectoryLimits {
+            rooms_max: config.rooms_max,
+            reservations_per_origin_max: config.reservations_per_address,
+        };
         Self {
-            directory: RefCell::new(Directory::new(setup.shards.len())),
-            evictions: RefCell::new(Evictions::new(getrlimit(Resource::Nofile).current)),
-            seated: RefCell::new(ConnectionCounts::new(SEATED_CONNECTIONS_PER_ADDRESS_MAX)),
-            room_quota: quota(Quota::per_hour(ROOMS_PER_HOUR)),
-            match_quota: quota(Quota::per_minute(MATCHES_PER_MINUTE)),
-            autopsy_quota: quota(Quota::per_hour(AUTOPSIES_PER_HOUR)),
-            lookup_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
-            guess_quota: quota(Quota::per_minute(FAILED_LOOKUPS_PER_MINUTE)),
-            join_quota: RefCell::new(KeyedQuota::new(JOINS)),
+            directory: RefCell::new(Directory::new(setup.shards.len(), limits)),
+            evictions: RefCell::new(Evictions::new(config, getrlimit(Resource::Nofile).current)),
+            seated: RefCell::new(ConnectionCounts::new(config.seated_connections_per_address)),
+            room_quota: quota(Quota::per_hour(config.rooms_per_address_per_hour)),
+            match_quota: quota(Quota::per_minute(config.matches_per_address_per_minute)),
+            autopsy_quota: quota(Quota::per_hour(config.autopsies_per_address_per_hour)),
+            lookup_quota: quota(lookups),
+            guess_quota: quota(lookups),
+            join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
             origin_warnings: Cell::default(),
             host_warned: Cell::default(),
+            upgrade_warned: Cell::default(),
+            proxy_header_warned: Cell::default(),
             forwarding_warnings: ForwardingWarnings::default(),
-            diverged: RefCell::default(),
-            autopsies: Autopsies::new(setup.autopsies.clone()),
+            diverged: RefCell::new(DivergedWaits::new(config.addresses_max, wait_max)),
+            autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
             reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),

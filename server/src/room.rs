@@ -22,6 +22,7 @@ mod old_worlds;
 mod origin;
 mod outgoing;
 mod replication;
+mod room_limits;
 mod roster;
 mod schemas;
 mod search;
@@ -33,11 +34,12 @@ pub use counters::{Counters, Summary};
 pub use members::MemberId;
 pub use origin::Origin;
 pub use replication::SnapshotFrame;
+pub use room_limits::RoomLimits;
 pub use schemas::GameSchemas;
 pub use tickwire::world::roster::RosterChange;
 pub use tickwire::world::simulation::{Checkpoint, TickRecord};
 
-use crate::limits::{SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX, UNDISPUTED_MAX};
+use crate::limits::UNDISPUTED_MAX;
 use disputes::Disputes;
 use members::Member;
 use outgoing::Outgoing;
@@ -67,8 +69,8 @@ pub struct RoomSetup {
     pub secret: Secret,
     /// Whether bots take free seats when people wait for company.
     pub fill_with_bots: bool,
-    /// Seats that people of one origin may have, held ones included.
-    pub seats_per_origin_max: u8,
+    /// How much of the room one origin may take.
+    pub limits: RoomLimits,
 }
 
 /// A hello that was accepted.
@@ -102,6 +104,7 @@ pub struct Room<G: Game> {
     secret: Secret,
     tick: Tick,
     limits: TickLimits,
+    room_limits: RoomLimits,
     schemas: GameSchemas<G>,
     roster: Roster,
     buffers: Vec<InputBuffer<G::Input>>,
@@ -121,21 +124,22 @@ impl<G: Game> Room<G> {
     /// person has joined, until as many seats are taken as the rules say.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        let setup = RoomSetup { secret: seed.into(), fill_with_bots, seats_per_origin_max: u8::MAX };
+        let setup = RoomSetup { secret: seed.into(), fill_with_bots, limits: RoomLimits::default() };
         Self::with_schemas(&GameSchemas::new(), setup, options)
     }
 
     /// A room before its first tick, with the schemas that it shares with other rooms of the game.
     #[must_use]
     pub fn with_schemas(schemas: &GameSchemas<G>, setup: RoomSetup, options: &G::Options) -> Self {
-        let RoomSetup { secret, fill_with_bots, seats_per_origin_max } = setup;
+        let RoomSetup { secret, fill_with_bots, limits } = setup;
         let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), &secret, options);
         let stagger = secret.rng(Purpose::Stagger, 0, 0).next_u32();
         Self {
             tick: Tick(0),
             limits: TickLimits::of(&G::RULES),
+            room_limits: limits,
             schemas: schemas.clone(),
-            roster: Roster::new(&G::RULES, fill_with_bots, seats_per_origin_max),
+            roster: Roster::new(&G::RULES, fill_with_bots, &limits),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
@@ -221,8 +225,9 @@ impl<G: Game> Room<G> {
 
     fn check_spectators(&self, from: Origin) -> Result<(), CloseCode> {
         let spectators = || self.members.values().filter(|member| member.seat.is_none());
-        let is_full = spectators().count() >= SPECTATORS_MAX;
-        let has_enough = || spectators().filter(|member| member.origin == from).count() >= SPECTATORS_PER_ADDRESS_MAX;
+        let of_origin = || spectators().filter(|member| member.origin == from).count();
+        let is_full = spectators().count() >= self.room_limits.spectators_max;
+        let has_enough = || of_origin() >= self.room_limits.spectators_per_origin_max;
         if is_full || from != Origin::EXEMPT && has_enough() { Err(CloseCode::Full) } else { Ok(()) }
     }
 

@@ -34,9 +34,10 @@
 //! | | the predictor, and the spawns that it adopts | snapshots |
 //! | `display` | [`InterpolationBuffer`]: the moment at which others are shown | both |
 //! | | the view: predicted rows and interpolated rows in one world | snapshots |
+//! | | [`ShownRows`]: the ids under which predicted rows were shown first | snapshots |
 //! | `worlds` | the world of a session in the mode of its game: `snapshots` or `lockstep` | one each |
 //! | | held snapshots, which wait for a corrected world | snapshots |
-//! | | guesses of the others' inputs, and disputes about a full state | lockstep |
+//! | | guesses of the others' inputs, the view, and disputes about a full state | lockstep |
 //! | `stats` | [`Stats`]: the numbers that the overlay shows and the load test adds up | both |
 //!
 //! Only `session` follows the connection: the other rooms learn no more than that another one has begun. Only `worlds`
@@ -51,6 +52,7 @@ mod stats;
 mod time;
 mod worlds;
 
+pub use display::first_ids::{FirstId, ShownRows};
 pub use display::interpolation_buffer::InterpolationBuffer;
 pub use prediction::events::EventUpdate;
 pub use reconnect::{Reconnect, SILENCE_US_MAX};

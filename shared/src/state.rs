@@ -16,6 +16,8 @@ mod motion;
 mod primitives;
 mod rotation;
 mod schema;
+pub mod shape;
+mod values;
 
 pub use codec::{Angle, Fixed, Integer, Number, Owner, Plain};
 pub use joint::Governed;
@@ -26,6 +28,7 @@ pub use schema::{Fields, Leaf, LeafKind, Marks, Schema, TableSchema, Visibility}
 pub use tickwire_derive::{Event, Input, State};
 
 use crate::table::Table;
+use shape::TypeShape;
 
 /// A mask with a bit per table, the root row's being the lowest: all tables are named.
 pub const ALL_TABLES: u32 = u32::MAX;
@@ -46,6 +49,13 @@ pub trait State: Clone + Sized {
 
     /// Names the leaves, in the order in which [`State::gather`] writes them.
     fn describe(fields: &mut Fields<'_>);
+
+    /// The type as a tree of fields, for programs that describe a game in another language. A derived type gives its
+    /// fields with their comments; this is the shape of a type that was implemented by hand.
+    #[must_use]
+    fn shape() -> TypeShape {
+        TypeShape::of_leaves::<Self>()
+    }
 
     /// Writes the value as wire integers, each at most the `max` of its leaf. `wire` is [`State::WIDTH`] long.
     fn gather(&self, wire: &mut [u32]);
@@ -88,6 +98,9 @@ pub trait Codec<T> {
 
     /// Names the field's leaves, in the order in which they are gathered.
     fn describe(&self, fields: &mut Fields<'_>);
+
+    /// The shape of the field; see [`State::shape`].
+    fn shape(&self) -> TypeShape;
 
     /// Writes the field as wire integers, each at most the `max` of its leaf.
     fn gather(&self, value: &T, wire: &mut [u32]);

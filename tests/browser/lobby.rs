@@ -1,7 +1,7 @@
 //! Ways into a room, and the words that a player reads who does not get in.
 
 use crate::page::{Page, Screen};
-use crate::serving::Serving;
+use crate::serving::{Serving, serve};
 use fantoccini::Locator;
 use fantoccini::key::Key;
 use serde_json::{Value, json};
@@ -155,6 +155,22 @@ async fn a_phone_plays_with_fingers() {
     assert_eq!(wide, false, "the page is not wider than the screen");
     page.picture("phone").await;
     page.assert_sound().await;
+}
+
+#[tokio::test]
+async fn a_room_of_a_game_that_the_page_does_not_have_is_explained() {
+    let serving = Serving::start_by(serve("127.0.0.1:0").arg("--benchmark-games"));
+    let page = Page::open(serving.address(), "/?game=arena", Screen::Desktop).await;
+    let made = "fetch('/api/rooms', { method: 'POST', headers: { 'content-type': 'application/json' }, \
+        body: '{\"game\":\"crowd\"}' }).then((answer) => answer.json())";
+    let code = page.settle(made).await["code"].as_str().expect("a code").to_owned();
+    page.fill("join-code", &code).await;
+    page.click("join-room").await;
+    page.wait_until("document.getElementById('trouble').textContent.includes('does not have the game')").await;
+    assert_eq!(page.eval("document.body.dataset.screen").await, "lobby");
+    assert_eq!(page.console_errors().await, Vec::<String>::new());
+    page.click("create-room").await;
+    page.wait_connected().await;
 }
 
 #[tokio::test]

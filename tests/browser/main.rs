@@ -1,20 +1,32 @@
-//! The page in real browsers: headless Chromium, driven through the same buttons and keys that people use.
+//! The page in real browsers, driven through the same buttons and keys that people use: Chromium, and in
+//! [`engines`] also Firefox and WebKit.
 //!
-//! The tests need Chromium, chromedriver and the built bundle; `cargo verify` sees to all of them. With
+//! The tests need the browsers, their drivers and the built bundle; `cargo verify` sees to all of them. With
+//! `TICKWIRE_ENGINE=firefox` or `webkit` all tests run in that engine; the few that give Chromium's own commands fail
+//! there, and so `cargo verify -- --long` leaves them out. With
 //! `TICKWIRE_SCREENSHOTS` set to a folder, the tests leave pictures of the running games and tables of figures there.
 
 #[cfg(test)]
-mod determinism;
+mod anywhere;
+#[cfg(test)]
+mod engines;
 #[cfg(test)]
 mod feel;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod lobby;
 #[cfg(test)]
 mod lockstep;
 #[cfg(test)]
+mod package;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod pauses;
+#[cfg(test)]
+#[path = "../it/proxy.rs"]
+mod proxy;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]

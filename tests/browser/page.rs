@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tickwire_bench::browser::{Browser, Device, Driver};
+use tickwire_bench::browser::{Browser, Device, Driver, Engine};
 
 /// The time that any action may take in a test that is not about time.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -16,6 +16,19 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The time for which people hold a mouse or a finger still, before they move it and before they let go.
 const HELD: Duration = Duration::from_millis(150);
 const DRAGGED: Duration = Duration::from_millis(250);
+
+/// Notes the errors of a page in `window.failures`. WebKit's driver has no command that reads the console.
+const COLLECT: &str = "(() => {
+    if (window.failures) return true;
+    window.failures = [];
+    const note = (...all) => window.failures.push(all.map((each) => String(each?.stack ?? each)).join(' '));
+    addEventListener('error', ({ message, error, target }) => note(message ?? target?.src, error ?? ''), true);
+    addEventListener('unhandledrejection', ({ reason }) => note('unhandled', reason));
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => note(violatedDirective, blockedURI));
+    const tell = console.error;
+    console.error = (...all) => { note(...all); tell.apply(console, all); };
+    return true;
+})()";
 
 /// The screens that the page is made for.
 #[derive(Debug, Clone, Copy)]
@@ -33,24 +46,37 @@ pub(crate) struct Page {
 impl Page {
     /// Opens the page at a path such as `/` or `/?game=arena#CODE`, and waits until it can be used.
     pub(crate) async fn open(address: SocketAddr, path: &str, screen: Screen) -> Self {
-        let page = Self::blank(screen).await;
+        Self::open_in(usual_engine(), address, path, screen).await
+    }
+
+    /// Opens the page in a browser of this engine.
+    pub(crate) async fn open_in(engine: Engine, address: SocketAddr, path: &str, screen: Screen) -> Self {
+        let page = Self::blank_in(engine, screen).await;
         page.visit(address, path).await;
         page
     }
 
     /// Starts a browser that shows nothing yet.
     pub(crate) async fn blank(screen: Screen) -> Self {
+        Self::blank_in(usual_engine(), screen).await
+    }
+
+    pub(crate) async fn blank_in(engine: Engine, screen: Screen) -> Self {
         let device = match screen {
             Screen::Desktop => Device::default(),
             Screen::Phone => Device { screen: (390, 844), pixel_ratio: 2.0, is_phone: true },
         };
-        let Browser { client, driver } = Browser::start(device).await.expect("a browser starts");
+        let Browser { client, driver } = Browser::start(engine, device).await.expect("a browser starts");
         Self { client, driver }
     }
 
     /// Goes to another path and waits until the page can be used.
     pub(crate) async fn visit(&self, address: SocketAddr, path: &str) {
         self.client.goto(&format!("http://{address}{path}")).await.expect("the page loads");
+        if self.driver.engine() == Engine::WebKit {
+            // An error before this shows in a page that is never ready.
+            self.eval(COLLECT).await;
+        }
         self.wait_until("window.tickwire && window.tickwire.ready").await;
     }
 
@@ -61,13 +87,22 @@ impl Page {
 
     /// The value of the promise that an expression gives.
     pub(crate) async fn settle(&self, expression: &str) -> Value {
-        let script = format!("const done = arguments[arguments.length - 1]; ({expression}).then(done);");
-        self.client.execute_async(&script, Vec::new()).await.expect("the promise has a value")
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             ({expression}).then((value) => done({{ value }}), (error) => done({{ error: String(error) }}));"
+        );
+        let mut answer = self.client.execute_async(&script, Vec::new()).await.expect("the promise settles");
+        assert!(answer.get("error").is_none(), "{expression}: {answer}");
+        answer["value"].take()
     }
 
     /// Waits until an expression is true; gives its value.
     pub(crate) async fn wait_until(&self, expression: &str) -> Value {
-        self.wait_for(expression, PATIENCE).await.unwrap_or_else(|| panic!("never true: {expression}"))
+        if let Some(value) = self.wait_for(expression, PATIENCE).await {
+            return value;
+        }
+        let place = self.eval("location.href + document.body.innerText").await;
+        panic!("never true: {expression}; {place}; the console: {:#?}", self.console_errors().await)
     }
 
     /// Waits until an expression is true, for `patience` at the most; gives its value.
@@ -191,10 +226,10 @@ impl Page {
         self.devtools("Emulation.setDeviceMetricsOverride", &screen).await;
     }
 
-    /// Gives the browser a command of its own protocol, for settings that WebDriver does not know.
-    pub(crate) async fn devtools(&self, command: &str, settings: &Value) {
+    /// Gives the browser a command of its own protocol, for what WebDriver does not know; gives its answer.
+    pub(crate) async fn devtools(&self, command: &str, settings: &Value) -> Value {
         let body = json!({ "cmd": command, "params": settings }).to_string();
-        self.client.issue_cmd(Devtools { body }).await.unwrap_or_else(|error| panic!("{command}: {error}"));
+        self.client.issue_cmd(Devtools { body }).await.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     /// Waits until this time has passed by the page's clock.
@@ -235,11 +270,22 @@ impl Page {
 
     /// The errors in the page's console since the last call.
     pub(crate) async fn console_errors(&self) -> Vec<String> {
-        let log = self.client.issue_cmd(ConsoleLog).await.expect("the console can be read");
-        let entries = log.as_array().cloned().unwrap_or_default();
-        let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        errors.map(|entry| entry["message"].to_string()).collect()
+        let told = match self.driver.engine() {
+            Engine::Chromium => self.client.issue_cmd(ConsoleLog).await.expect("the console can be read"),
+            Engine::Firefox => return self.driver.errors_written(),
+            Engine::WebKit => self.eval("(window.failures ?? []).splice(0)").await,
+        };
+        let entries = told.as_array().cloned().unwrap_or_default();
+        let errors = entries.iter().filter(|entry| entry.is_string() || entry["level"] == "SEVERE");
+        errors.map(|entry| if entry.is_string() { entry } else { &entry["message"] }.to_string()).collect()
     }
+}
+
+/// The engine of the tests that name none: Chromium, or the one that `TICKWIRE_ENGINE` names.
+pub(crate) fn usual_engine() -> Engine {
+    let Ok(name) = std::env::var("TICKWIRE_ENGINE") else { return Engine::Chromium };
+    let named = Engine::ALL.into_iter().find(|engine| engine.name().eq_ignore_ascii_case(&name));
+    named.unwrap_or_else(|| panic!("no engine is called {name}"))
 }
 
 /// The command of chromedriver that reads the console.

@@ -6,11 +6,9 @@ use serde_json::Value;
 
 /// Reads the newest picture: `{camera, dots: [{radius, color, at: [[x, y]]}], texts}`.
 ///
-/// The page itself reads the picture from the module's memory. A second import of the module gives the same memory.
-const READ: &str = "(async () => {
-    const url = performance.getEntriesByType('resource').find(({ name }) => /tickwire_client\\.[^_]*js$/.test(name)).name;
-    const { memory } = await (await import(url)).default();
-    const { client } = window.tickwire, texts = client.texts();
+/// The page itself reads the picture from the module's memory in the same way.
+const READ: &str = "(() => {
+    const { client, memory } = window.tickwire, texts = client.texts();
     const scene = new Float32Array(memory.buffer, client.scene_ptr(), client.scene_len());
     const fixed = [5, 3, 6, 8, 7, 8, 0, 8, 6, 0, 0, 5], counted = { 6: [4, 2], 9: [5, 2], 10: [5, 4] };
     const dots = []; let camera = null;
@@ -34,7 +32,7 @@ pub(crate) struct Picture(Value);
 impl Picture {
     /// Reads the newest picture of a page.
     pub(crate) async fn of(page: &Page) -> Self {
-        Self(page.settle(READ).await)
+        Self(page.eval(READ).await)
     }
 
     /// The middle of the camera.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// Notes every request for a room and every WebSocket of the page from now on.
 const LISTEN: &str = "(() => { [window.asked, window.dialed] = [[], 0]; \
     const send = window.fetch, Socket = window.WebSocket; \
-    window.fetch = (path, options) => { if (options?.body) window.asked.push(path); return send(path, options); }; \
+    window.fetch = (path, options) => { if (options?.body) window.asked.push(new URL(path, location).pathname); return send(path, options); }; \
     window.WebSocket = class extends Socket { constructor(...all) { super(...all); window.dialed += 1; } }; \
     return true; })()";
 
@@ -56,7 +56,7 @@ async fn a_match_whose_seat_is_taken_meanwhile_is_replaced_by_another_without_a_
     let mislead = format!(
         "(() => {{ const send = window.fetch; window.matches = 0; window.fetch = async (path, options) => {{ \
          const answer = await send(path, options); \
-         if (path !== '/api/match' || window.matches++ > 0) return answer; \
+         if (new URL(path, location).pathname !== '/api/match' || window.matches++ > 0) return answer; \
          return Response.json({{ ...await answer.json(), code: '{full}' }}); }}; \
          window.cards = 0; new MutationObserver(() => {{ window.cards += document.body.innerText.includes('is full'); }}) \
          .observe(document.body, {{ subtree: true, childList: true, characterData: true, attributes: true }}); \

@@ -6,21 +6,33 @@ use crate::socket::{Event, Socket, binary, create_room, hello};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
-use tickwire::message::control::Hello;
+use tickwire::message::control::{Hello, Welcome};
 use tickwire_games::Paddles;
 use tickwire_server::limits::{DIVERGED_WAIT_MIN, FAILED_LOOKUPS_PER_MINUTE};
 use tickwire_server::{Config, Running, Server};
 
 fn start() -> (Running, SocketAddr) {
-    let running = Server::new(Config::on_free_ports()).game::<Paddles>().start().expect("a free port");
+    start_with(Config::on_free_ports())
+}
+
+fn start_with(config: Config) -> (Running, SocketAddr) {
+    let running = Server::new(config).game::<Paddles>().start().expect("a free port");
     let address = running.address();
     (running, address)
 }
 
 /// The status of a look-up of a code with these headers, each of which ends with its line.
 fn look_up(address: SocketAddr, code: &str, headers: &str) -> u16 {
+    ask(address, &format!("GET /api/rooms/{code}"), headers, "")
+}
+
+/// The status of a request with these headers.
+fn ask(address: SocketAddr, line: &str, headers: &str, body: &str) -> u16 {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    let request = format!("GET /api/rooms/{code} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
     stream.write_all(request.as_bytes()).expect("the request is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
@@ -142,4 +154,46 @@ fn a_player_with_a_token_does_not_wait_because_another_one_of_its_address_was_cl
         true
     });
     assert!(in_time, "no try was quick enough");
+}
+
+#[test]
+fn limits_per_address_and_of_rooms_are_those_of_the_settings() {
+    let (_running, address) = start_with(Config {
+        rooms_max: 4,
+        rooms_per_address_per_hour: 2,
+        matches_per_address_per_minute: 1,
+        failed_lookups_per_address_per_minute: 3,
+        joins_per_address_burst: 2,
+        spectators_per_address: 1,
+        comebacks_per_seat_per_minute: 1,
+        ..Config::on_free_ports()
+    });
+    let client = |last: u8| format!("X-Forwarded-For: 198.51.100.{last}\r\n");
+    let create = |last| ask(address, "POST /api/rooms", &client(last), r#"{"game":"paddles"}"#);
+    assert_eq!([create(1), create(1), create(1)], [201, 201, 429]);
+    let find = |last| ask(address, "POST /api/match", &client(last), r#"{"game":"paddles"}"#);
+    assert_eq!([find(1), find(1)], [200, 429]);
+    assert_eq!([(); 4].map(|()| look_up(address, "CCCCCC", &client(1))), [404, 404, 404, 429]);
+    let code = create_room(address, "paddles");
+    assert_eq!(create(2), 503, "two rooms, a match, and one more are all that there may be");
+    let watching = Hello { watches: true, ..hello::<Paddles>(&code) };
+    let mut watcher = Socket::open_from(address, &client(3));
+    watcher.send(&binary(&watching.encode()));
+    watcher.welcome();
+    assert_eq!(refusal(address, &client(3), &watching), Some(4004), "a second spectator");
+    assert_eq!(refusal(address, &client(3), &watching), Some(4006), "a third entrance");
+    let (_player, mut welcome) = Socket::enter::<Paddles>(address, &code);
+    let mut comes_back = || {
+        let mut socket = Socket::open(address);
+        socket.send(&binary(&Hello { resume: Some(welcome.resume), ..hello::<Paddles>(&code) }.encode()));
+        match socket.next() {
+            Event::Message(message) => {
+                welcome = Welcome::decode(&message).expect("a welcome");
+                None
+            }
+            Event::Close(code) => Some(code),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!([comes_back(), comes_back()], [None, Some(4006)]);
 }

@@ -11,7 +11,7 @@ use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, ServerControl};
 use tickwire::{Game, Input, Leave, Rules, Seat, State, Step};
 use tickwire_games::{Arena, Paddles};
-use tickwire_server::room::{GameSchemas, MemberId, Origin, Room, RoomSetup, SnapshotPoll};
+use tickwire_server::room::{GameSchemas, MemberId, Origin, Room, RoomLimits, RoomSetup, SnapshotPoll};
 use tickwire_server::{Config, Running, Server, Signals, ThreadFault};
 
 /// A game that misbehaves as its options say.
@@ -116,7 +116,8 @@ fn come(room: &mut Room<Arena>, number: u8, from: u64, watches: bool) -> Result<
 }
 
 fn room_for(seats_per_origin_max: u8) -> Room<Arena> {
-    let setup = RoomSetup { secret: 1.into(), fill_with_bots: false, seats_per_origin_max };
+    let limits = RoomLimits { seats_per_origin_max, ..RoomLimits::default() };
+    let setup = RoomSetup { secret: 1.into(), fill_with_bots: false, limits };
     Room::with_schemas(&GameSchemas::new(), setup, &Default::default())
 }
 

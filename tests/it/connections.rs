@@ -112,7 +112,7 @@ fn the_oldest_connection_of_a_crowded_address_that_has_not_sent_its_hello_makes_
 }
 
 /// An address of this machine that is not a loopback address, if the machine has one.
-fn own_address() -> Option<IpAddr> {
+pub(crate) fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     // This sends nothing; the system only chooses the address that it would send from.
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;

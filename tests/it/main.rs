@@ -1,7 +1,8 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `addresses`, `connections`, `requests`, `rhythm`, `readers`, `memory` and `process` open sockets, on the loopback interface.
+//! `addresses`, `connections`, `elsewhere`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process` open sockets,
+//! on the loopback interface.
 
 #[cfg(test)]
 mod addresses;
@@ -15,6 +16,8 @@ mod connections;
 mod desync;
 #[cfg(test)]
 mod duel;
+#[cfg(test)]
+mod elsewhere;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
@@ -48,6 +51,10 @@ mod player;
 mod prediction;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod proxies;
+#[cfg(test)]
+mod proxy;
 mod readers;
 #[cfg(test)]
 mod reference;
@@ -67,6 +74,8 @@ mod serving;
 mod sessions;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod shapes;
 #[cfg(test)]
 mod socket;
 #[cfg(test)]

@@ -31,9 +31,14 @@ pub(crate) struct Player<G: Game> {
 impl<G: Game> Player<G> {
     /// Connects; the session sends its hello in the first frame.
     pub(crate) fn join(address: SocketAddr, code: &str) -> Self {
+        Self::join_below(address, "", code)
+    }
+
+    /// The same on a server below a path such as `/play`.
+    pub(crate) fn join_below(address: SocketAddr, base: &str, code: &str) -> Self {
         let mut session = Session::new(code, "witness", None, 1);
         assert!(session.poll_dial(0));
-        let socket = Socket::open(address);
+        let socket = Socket::open_below(address, base, "");
         session.handle_opened(0);
         let (snapshots, start) = (Vec::new(), Instant::now());
         Self { session, snapshots, closed: None, socket, dice: Rng::new(1), start, decided: Tick(0) }

@@ -139,7 +139,7 @@ fn a_page_whose_name_leads_to_this_machine_is_refused() {
 #[test]
 fn a_list_of_hosts_and_allowed_origins_name_the_server() {
     let hosts = vec!["play.example".parse().expect("a host")];
-    let origins = vec!["https://club.example".to_owned()];
+    let origins = vec!["https://club.example".parse().expect("an origin")];
     let (_running, address) = start_with(Config { hosts, origins, ..Config::on_free_ports() });
     for (host, status) in [("play.example", 101), ("club.example", 101), ("localhost", 101), ("evil.example", 421)] {
         for more in ["", "X-Forwarded-For: 198.51.100.7\r\n"] {

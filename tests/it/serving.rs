@@ -72,7 +72,7 @@ impl Serving {
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.split("http://").nth(1).and_then(|rest| rest.trim().parse().ok());
+        let address = line.split("http://").nth(1).and_then(|rest| rest.split(['/', ',']).next()?.trim().parse().ok());
         Self { child, address: address.unwrap_or_else(|| panic!("an address in {line:?}")) }
     }
 

@@ -56,6 +56,12 @@ fn a_setting_that_cannot_be_used_ends_the_program_with_its_name_and_the_way_on()
     assert_refused(&serve(&["--log", "loud"]), &["loud", "error, warn, info, debug, trace or off"]);
     assert_refused(&serve(&["--lisen", "localhost:0"]), &["--listen"]);
     assert_refused(&serve(&["--shards", "0"]), &["shards has to be 1 to 256, not 0"]);
+    for origin in ["*", "play.example", "https://play.example/", "https://play.example/game", "null"] {
+        assert_refused(&serve(&["--origin", origin]), &[origin, "such as https://play.example"]);
+    }
+    assert_refused(&serve(&["--base-path", "play"]), &["\"play\"", "such as /play"]);
+    assert_refused(&serve(&["--trusted-proxies", "10.0.0.0/8,proxy"]), &["\"proxy\"", "such as 10.0.0.0/8"]);
+    assert_refused(&serve(&["--rooms-max", "0"]), &["rooms_max has to be 1 to 65536, not 0"]);
     assert_refused(&serve(&["--listen", "nowhere.invalid:0"]), &["cannot find the address of nowhere.invalid:0"]);
     let misspelt = [("TICKWIRE_LISTN", "127.0.0.1:0")];
     assert_refused(&said(&["serve"], &misspelt), &["TICKWIRE_LISTN", "did you mean TICKWIRE_LISTEN?"]);
@@ -76,9 +82,18 @@ fn a_setting_that_cannot_be_used_ends_the_program_with_its_name_and_the_way_on()
 fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
     let place = Place::new("file");
     let text = "listen = \"localhost:0\"\nadmin_listen = 0\nshards = 1\norigins = [\"https://play.example\"]\n\
-                hosts = [\"play.example\"]\nautopsies = \"off\"\nbenchmark_games = true\n\
-                seats_per_address_listed = 3\nseats_per_address_unlisted = \"all-but-one\"\n\
-                memory_bytes_max = 8000000000\nload_percent_max = 70\nrequest_headers_max = 40\n\
+                allow_null_origin = true\nhosts = [\"play.example\"]\nbase_path = \"/play\"\n\
+                trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\nproxy_protocol = true\nautopsies = \"off\"\n\
+                benchmark_games = true\n\
+                seats_per_address_listed = 3\nseats_per_address_unlisted = \"all-but-one\"\nspectators_max = 20\n\
+                spectators_per_address = 0\nreservations_per_address = 5\njoins_per_address_per_minute = 40\n\
+                joins_per_address_burst = 30\ncomebacks_per_seat_per_minute = 20\nrooms_per_address_per_hour = 11\n\
+                matches_per_address_per_minute = 21\nfailed_lookups_per_address_per_minute = 12\n\
+                examined_disputes_per_address = 9\ndisputes_per_address = 25\ndiverged_wait_seconds_max = 10\n\
+                autopsies_per_address_per_hour = 17\nautopsies_max = 500\nseated_connections_per_address = 65\n\
+                pending_connections_per_address = 22\npending_connections_max = 1000\n\
+                page_connections_per_address = 100\npage_connections_max = 2000\naddresses_max = 1024\n\
+                rooms_max = 100\nmemory_bytes_max = 8000000000\nload_percent_max = 70\nrequest_headers_max = 40\n\
                 request_head_bytes_max = 9000\nlog = \"debug\"\n";
     let file = place.file("tickwire.toml", text);
     let checked = said(&["config", "check", utf8(&file)], &[("TICKWIRE_LISTN", "only serve looks at it")]);
@@ -87,7 +102,7 @@ fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
     let mut command = Command::new(program());
     command.args(["serve", "--config", utf8(&file)]).stderr(File::create(&log).expect("a file"));
     let mut serving = Serving::start_by(command.env("TICKWIRE_SEEDS", "5"));
-    let (status, _) = http(serving.address(), "POST", "/api/rooms", r#"{"game":"crowd"}"#);
+    let (status, _) = http(serving.address(), "POST", "/play/api/rooms", r#"{"game":"crowd"}"#);
     assert_eq!(status, 201, "benchmark games are on, and the line of the server names no admin listener");
     serving.signal("INT");
     assert_eq!(serving.wait().code(), Some(0));

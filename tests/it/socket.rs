@@ -79,18 +79,23 @@ impl Socket {
 
     /// Connects and upgrades with further headers, each of which ends with its line.
     pub(crate) fn open_from(address: SocketAddr, headers: &str) -> Self {
-        Self::upgrade_with(TcpStream::connect(address).expect("the server listens"), address, headers, &[])
+        Self::open_below(address, "", headers)
+    }
+
+    /// The same for a server below a path such as `/play`.
+    pub(crate) fn open_below(address: SocketAddr, base: &str, headers: &str) -> Self {
+        Self::upgrade_with(TcpStream::connect(address).expect("the server listens"), (address, base), headers, &[])
     }
 
     /// Upgrades a connection; `more` is sent in the same segment as the request.
     pub(crate) fn upgrade(stream: TcpStream, address: SocketAddr, more: &[u8]) -> Self {
-        Self::upgrade_with(stream, address, "", more)
+        Self::upgrade_with(stream, (address, ""), "", more)
     }
 
-    fn upgrade_with(mut stream: TcpStream, address: SocketAddr, headers: &str, more: &[u8]) -> Self {
+    fn upgrade_with(mut stream: TcpStream, (address, base): (SocketAddr, &str), headers: &str, more: &[u8]) -> Self {
         stream.set_nodelay(true).expect("a socket option");
         let mut request = format!(
-            "GET /ws HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET {base}/ws HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              Sec-WebSocket-Protocol: tickwire.1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
         )

@@ -216,7 +216,8 @@ fn commands_in_the_readme_exist() {
 #[test]
 fn the_page_leaves_decisions_to_rust() {
     let sources = sources();
-    let scripts: Vec<&Source> = sources.iter().filter(|source| source.path.starts_with("client-wasm/web/")).collect();
+    let is_script = |path: &str| ["client-wasm/web/", "client-wasm/js/"].iter().any(|folder| path.starts_with(folder));
+    let scripts: Vec<&Source> = sources.iter().filter(|source| is_script(&source.path)).collect();
     let sockets = scripts.iter().map(|source| source.text.matches("new WebSocket(").count()).sum::<usize>();
     assert_eq!(sockets, 1, "one place of the page opens sockets, on command of the client");
     for source in &scripts {

@@ -1,111 +1,134 @@
-//! chromedriver as a child process: it has its own port and its own profile, and leaves nothing behind.
+//! The driver of an engine as a child process: it has its own port and its own folder, and leaves nothing behind.
 
-use anyhow::{Context, Result};
-use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use super::{Device, Engine, chromium, firefox, processes, webkit};
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
-/// A chromedriver that drives one browser.
+/// Bound for the time until a program says that it is ready, and the pause between two looks.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A driver of one browser.
 #[derive(Debug)]
 pub struct Driver {
-    child: Child,
+    engine: Engine,
+    /// The driver is the last one: the programs before it must outlive it.
+    children: Vec<Child>,
     port: u16,
-    profile: PathBuf,
+    folder: PathBuf,
+    errors_read: AtomicUsize,
 }
 
 impl Driver {
-    /// Starts chromedriver on a free port.
+    /// Starts the driver of an engine on a free port.
     ///
     /// # Errors
-    /// When chromedriver is not installed, or prints no port.
-    pub fn start() -> Result<Self> {
+    /// When a program that the engine needs is not installed, or is not ready within half a minute.
+    pub async fn start(engine: Engine, device: Device) -> Result<Self> {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let profile = std::env::temp_dir().join(format!("tickwire-browser-{}-{number}", std::process::id()));
-        fs::create_dir_all(&profile).context("there is no folder for the browser's profile")?;
-        let mut child = Command::new("chromedriver")
-            .arg("--port=0")
-            // Files that the browser leaves there are removed with the profile.
-            .env("TMPDIR", &profile)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("chromedriver does not start: is Debian's chromium-driver installed?")?;
-        let stdout = BufReader::new(child.stdout.take().context("chromedriver's output is piped")?);
-        let port = stdout.lines().map_while(Result::ok).find_map(|line| {
-            let (_, rest) = line.split_once("started successfully on port ")?;
-            rest.trim_end_matches('.').parse().ok()
-        });
-        Ok(Self { child, port: port.context("chromedriver printed no port")?, profile })
+        let folder = std::env::temp_dir().join(format!("tickwire-browser-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).context("there is no folder for the browser's profile")?;
+        let mut driver = Self { engine, children: Vec::new(), port: 0, folder, errors_read: AtomicUsize::new(0) };
+        driver.port = match engine {
+            Engine::Chromium => chromium::start(&mut driver).await?,
+            Engine::Firefox => firefox::start(&mut driver).await?,
+            Engine::WebKit => webkit::start(&mut driver, device).await?,
+        };
+        Ok(driver)
     }
 
-    /// The address at which chromedriver takes commands.
+    /// The engine that is driven.
+    #[must_use]
+    pub const fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// The address at which the driver takes commands.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The arguments that the browser is started with.
+    /// The capabilities that a browser with the screen of this device is asked for.
+    pub(super) fn capabilities(&self, device: Device) -> Map<String, Value> {
+        match self.engine {
+            Engine::Chromium => chromium::capabilities(&self.folder, device),
+            Engine::Firefox => firefox::capabilities(&self.folder, device),
+            Engine::WebKit => webkit::capabilities(),
+        }
+    }
+
+    /// The errors that the browser itself wrote about its page since the last call. Chromium keeps them for a command
+    /// of its driver, and WebKit does not write any.
     #[must_use]
-    pub fn arguments(&self) -> Vec<String> {
-        let flags = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--disable-dev-shm-usage",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-        ];
-        let mut arguments: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        arguments.push(format!("--user-data-dir={}", self.profile.display()));
-        arguments
+    pub fn errors_written(&self) -> Vec<String> {
+        let text = self.written(firefox::PROGRAM);
+        let errors: Vec<String> = text.lines().filter(|line| firefox::is_error_of_page(line)).map(Into::into).collect();
+        let read = self.errors_read.swap(errors.len(), Ordering::Relaxed);
+        errors.into_iter().skip(read).collect()
     }
 
     /// Sends a signal to every process of the browser, such as `STOP`.
     pub fn signal_browser(&self, name: &str) {
-        for pid in descendants(self.child.id()) {
-            signal(pid, name);
+        if let Some(driver) = self.children.last() {
+            processes::signal_below(driver.id(), name);
         }
+    }
+
+    /// The folder for everything that the browser writes; it is removed with the driver.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts a program. Its temporary files and its output go into the folder.
+    pub(super) fn spawn(&mut self, command: &mut Command) -> Result<()> {
+        let program = Path::new(command.get_program()).to_owned();
+        let log = self.folder.join(program.file_name().unwrap_or_default()).with_extension("log");
+        let out = File::create(log).context("no file for output")?;
+        let both = out.try_clone().context("no file for output")?;
+        let spawned = command.env("TMPDIR", &self.folder).stdin(Stdio::null()).stdout(out).stderr(both).spawn();
+        self.children.push(spawned.with_context(|| format!("{} does not start", program.display()))?);
+        Ok(())
+    }
+
+    /// Waits until the program that was started last is ready, as `find` sees from its output.
+    pub(super) async fn wait_for<T>(&mut self, program: &str, find: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let until = Instant::now() + START_TIMEOUT;
+        loop {
+            let text = self.written(program);
+            if let Some(found) = find(&text) {
+                return Ok(found);
+            }
+            let child = self.children.last_mut().context("no program was started")?;
+            if Instant::now() > until || !matches!(child.try_wait(), Ok(None)) {
+                bail!("{program} is not ready; it wrote: {text}");
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    fn written(&self, program: &str) -> String {
+        let bytes = fs::read(self.folder.join(program).with_extension("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
         self.signal_browser("KILL");
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.profile);
+        while let Some(mut child) = self.children.pop() {
+            processes::end(&mut child);
+        }
+        processes::kill_all_of(&self.folder);
+        let _ = fs::remove_dir_all(&self.folder);
     }
-}
-
-fn signal(pid: u32, name: &str) {
-    // The signal may fail for a process that has ended by itself.
-    let _ = Command::new("kill").args(["-s", name, &pid.to_string()]).stderr(Stdio::null()).status();
-}
-
-/// Every process below one, the upper ones first.
-fn descendants(pid: u32) -> Vec<u32> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let parents: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
-    let mut found = vec![pid];
-    let mut at = 0;
-    while let Some(above) = found.get(at).copied() {
-        found.extend(parents.iter().filter(|(_, parent)| *parent == above).map(|(pid, _)| *pid));
-        at += 1;
-    }
-    found.split_off(1)
-}
-
-/// The fourth field of `/proc/PID/stat`; the second is a name in parentheses that may contain anything.
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }

@@ -5,7 +5,7 @@
 //! are counted until the ship is seen to move. In the second part the ship flies in open space for minutes, and every
 //! frame is examined.
 
-use crate::browser::{Browser, Device};
+use crate::browser::{Browser, Device, Engine};
 use crate::measure::Distribution;
 use crate::report::Extent;
 use anyhow::{Context, Result, ensure};
@@ -105,7 +105,7 @@ pub async fn watch(address: SocketAddr, link: LinkProfile, sitting: Sitting) -> 
     let url = format!(
         "http://{address}/?game=arena&latency_ms={latency_ms}&jitter_ms={jitter_ms}&stall_percent={stall_percent}"
     );
-    let browser = Browser::start(Device::default()).await?;
+    let browser = Browser::start(Engine::Chromium, Device::default()).await?;
     let mut frames_to_move = Vec::new();
     enter(&browser, &url).await?;
     while frames_to_move.len() < sitting.presses as usize {

@@ -2,7 +2,7 @@
 
 use super::row::{Cases, Needs, Outcome, Row};
 use super::socket::{PATIENCE, Peer, Reply, UPGRADE, request};
-use super::target::{Walk, forwarded};
+use super::target::{Target, Walk, forwarded};
 use anyhow::{Context, Result};
 use std::net::{IpAddr, UdpSocket};
 use std::thread::sleep;
@@ -21,6 +21,15 @@ pub(super) const ROWS: &[Row] = &[
     Row::new("S5", "heads of 80 KB and 1 MB, 1,100 headers", "431 or the end, within 0.5 s each", header_bombs),
     Row::new("S27", "the operators' paths on the players' port", "404", operators_paths).needs(Needs::Metrics),
     Row::new("F5", "addresses in every form in which proxies name them", "each address has its own limits", addresses),
+    Row::new(
+        "F5/proxies",
+        "forged headers of a stranger; two proxies in a row",
+        "429; the client's own limit",
+        foreign_proxies,
+    )
+    .apart(),
+    Row::new("F5/PROXY", "PROXY headers, also malformed, long and missing ones", "own limits; 400", proxy_headers)
+        .apart(),
     Row::new(
         "F6",
         "40 idle connections of one address, then a page from it",
@@ -137,6 +146,54 @@ fn addresses(walk: &Walk) -> Result<Outcome> {
         let reply = guess(&other);
         cases.check(format!("{name}: {other}, its first guess"), reply.status() == 404, reply);
     }
+    Ok(cases.outcome())
+}
+
+/// The status of guesses over connections that begin with these bytes: the first one, and the thirteenth.
+fn guesses(target: &Target, header: &str, headers: &[(&str, &str)]) -> [u16; 2] {
+    let guess = header.to_owned() + &request("GET", "/api/rooms/QQQQQQ", &target.address.to_string(), headers);
+    let first = target.send(guess.as_bytes()).status();
+    (0..11).for_each(|_| drop(target.send(guess.as_bytes())));
+    [first, target.send(guess.as_bytes()).status()]
+}
+
+fn foreign_proxies(walk: &Walk) -> Result<Outcome> {
+    let own = walk.serve(&["--trusted-proxies", "192.0.2.0/24"])?;
+    let mut cases = Cases::default();
+    let forged = |last: usize| format!("203.0.113.{last}");
+    let ask = |last: usize| own.target.get("/api/rooms/QQQQQQ", &[("X-Forwarded-For", &*forged(last))]);
+    let limited = (1..=20).map(ask).filter(|reply| reply.status() == 429).count();
+    cases.check("20 forged addresses", limited > 0, "never 429: each was a client of its own");
+    let own = walk.serve(&["--trusted-proxies", "127.0.0.1,192.0.2.0/24"])?;
+    let through_two = guesses(&own.target, "", &[("X-Forwarded-For", "203.0.113.9, 198.51.100.7, 192.0.2.1")]);
+    let other = guesses(&own.target, "", &[("X-Forwarded-For", "203.0.113.9, 198.51.100.8, 192.0.2.1")]);
+    cases.check(
+        "two proxies in a row",
+        through_two == [404, 429] && other[0] == 404,
+        format!("{through_two:?} {other:?}"),
+    );
+    Ok(cases.outcome())
+}
+
+fn proxy_headers(walk: &Walk) -> Result<Outcome> {
+    let own = walk.serve(&["--proxy-protocol"])?;
+    let mut cases = Cases::default();
+    let client = |last: u8| format!("PROXY TCP4 198.51.100.{last} 127.0.0.1 51234 8080\r\n");
+    let (first, second) = (guesses(&own.target, &client(7), &[]), guesses(&own.target, &client(8), &[]));
+    cases.check("two clients", first == [404, 429] && second == [404, 429], format!("{first:?} {second:?}"));
+    let forged = guesses(&own.target, &client(7), &[("X-Forwarded-For", "203.0.113.9")]);
+    cases.check("a client that forges a header", forged[0] == 429, format!("{forged:?}"));
+    let long = format!("PROXY UNKNOWN {}\r\n", "a".repeat(200));
+    for (name, header) in
+        [("none", ""), ("half", "PROXY TCP4\r\n"), ("long", &long), ("v2", "\r\n\r\n\0\r\nQUIT\n!\u{11}AAAA")]
+    {
+        let text = header.to_owned() + &request("GET", "/healthz", &own.target.address.to_string(), &[]);
+        let reply = own.target.send(text.as_bytes());
+        cases.check(format!("header: {name}"), reply.status() == 400, reply);
+    }
+    let plain = client(9) + &request("GET", "/healthz", &walk.target.address.to_string(), &[]);
+    let reply = walk.target.send(plain.as_bytes());
+    cases.check("a header that nobody asked for", reply.status() == 400, reply);
     Ok(cases.outcome())
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tickwire_bench::browser::{Browser, Device};
+use tickwire_bench::browser::{Browser, Device, Engine};
 use tickwire_wasm_bench::Findings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -81,7 +81,7 @@ impl Chromium {
                 let _ = answer(stream, &files).await;
             }
         });
-        let browser = Browser::start(Device::default()).await?;
+        let browser = Browser::start(Engine::Chromium, Device::default()).await?;
         browser.visit(&url).await?;
         let is_isolated = browser.settle(READY).await?;
         ensure!(is_isolated == true, "the page's clock is too coarse");

@@ -1,10 +1,12 @@
 //! Names of the page's files: each carries a hash of its content, so a browser may keep it for ever.
 //!
 //! The rule is plain. A reference is the name of another file of the bundle in quotes or in the parentheses of a CSS
-//! `url()`, with or without a leading `./` or `/`, and with or without a `#part` or `?query` behind it. Files are
+//! `url()`, with or without a leading `./`, and with or without a `#part` or `?query` behind it. Files are
 //! renamed in the order of their references, so a changed leaf changes the name of every file that leads to it. Pages,
 //! and the files that browsers request by a fixed name, keep their names. Leaves out folders, minifying and names that
 //! are put together at run time.
+//!
+//! A page shall work below any path, so a reference with a leading `/` to a file of the bundle is an error.
 
 use std::collections::BTreeMap;
 use std::str::Utf8Error;
@@ -47,7 +49,7 @@ pub enum AssetError {
         source: Utf8Error,
     },
     /// Two files have the same name.
-    #[error("{name}: the page and wasm-bindgen both have a file of this name")]
+    #[error("{name}: two of the page, the package and the games have a file of this name")]
     Twice {
         /// The name.
         name: String,
@@ -58,6 +60,14 @@ pub enum AssetError {
         /// The file with the reference.
         name: String,
         /// The reference as written.
+        reference: String,
+    },
+    /// A file refers to another by a path from the root of the host.
+    #[error("{name}: refers to /{reference}, which is missing where the page is not at the root: write ./{reference}")]
+    Absolute {
+        /// The file with the reference.
+        name: String,
+        /// The file that is meant.
         reference: String,
     },
     /// Files refer to each other in a ring, so none can be named first.
@@ -184,8 +194,19 @@ struct Reference<'a> {
     at: usize,
     /// The name without `./`, `#part` and `?query`.
     name: &'a str,
-    /// Whether the reference is written as a path, as in `./app.js`.
-    relative: bool,
+    /// The path before the name.
+    start: Start,
+}
+
+/// The path before the name of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// `app.js`: a name, or a word that looks like one.
+    Nothing,
+    /// `./app.js`
+    Folder,
+    /// `/app.js`
+    Root,
 }
 
 /// Every quoted or parenthesised word in `text` that looks like the name of a file.
@@ -198,12 +219,16 @@ fn references(text: &str) -> impl Iterator<Item = Reference<'_>> {
         };
         let start = at + open.len_utf8();
         let inside = &text[start..];
-        let path = inside.strip_prefix("./").or_else(|| inside.strip_prefix('/')).unwrap_or(inside);
-        let start = start + inside.len() - path.len();
+        let (path, prefix) = match (inside.strip_prefix("./"), inside.strip_prefix('/')) {
+            (Some(path), _) => (path, Start::Folder),
+            (_, Some(path)) => (path, Start::Root),
+            _ => (inside, Start::Nothing),
+        };
+        let at = start + inside.len() - path.len();
         let end = path.find(|c: char| !is_name_character(c))?;
         let (name, rest) = path.split_at(end);
         let ends = rest.starts_with(close) || rest.starts_with(['#', '?']);
-        (ends && name.contains('.')).then_some(Reference { at: start, name, relative: inside.starts_with("./") })
+        (ends && name.contains('.')).then_some(Reference { at, name, start: prefix })
     })
 }
 
@@ -211,16 +236,25 @@ fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
 }
 
-/// A path to a file that does not exist is an error here instead of a page that does not load.
+/// A path that leads nowhere is an error here instead of a page that does not load.
 fn check_references(name: &str, text: &str, sources: &BTreeMap<String, Content>) -> Result<(), AssetError> {
-    let missing = references(text).find(|reference| {
-        let extension = extension(reference.name);
-        let known = TEXT_EXTENSIONS.contains(&extension) || BINARY_EXTENSIONS.contains(&extension);
-        reference.relative && known && !sources.contains_key(reference.name) && !is_import_module(reference.name)
-    });
-    missing.map_or(Ok(()), |reference| {
-        Err(AssetError::Missing { name: name.to_owned(), reference: format!("./{}", reference.name) })
+    references(text).try_for_each(|reference| {
+        let (name, there) = (name.to_owned(), sources.contains_key(reference.name));
+        match reference.start {
+            Start::Root if there => Err(AssetError::Absolute { name, reference: reference.name.to_owned() }),
+            Start::Folder if !there && is_file(reference.name) => {
+                Err(AssetError::Missing { name, reference: format!("./{}", reference.name) })
+            }
+            _ => Ok(()),
+        }
     })
+}
+
+/// Whether a name with `./` before it is that of a file.
+fn is_file(name: &str) -> bool {
+    let extension = extension(name);
+    let known = TEXT_EXTENSIONS.contains(&extension) || BINARY_EXTENSIONS.contains(&extension);
+    known && !is_import_module(name)
 }
 
 /// wasm-bindgen uses `./…_bg.js` as the name of the module that the .wasm imports; it is a key and not a file.
@@ -242,6 +276,17 @@ fn final_name(name: &str, content: &[u8]) -> String {
         Some((stem, extension)) if !keeps_name(name) => {
             // 32 bits: two versions of one file that a browser knows at the same time must differ, no more.
             format!("{stem}.{:08x}.{extension}", xxh3_64(content) >> 32)
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// `app.3fa9c1d2.js` becomes `app.js` again.
+pub(crate) fn name_without_hash(name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        [stem, hash, extension] if hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            format!("{stem}.{extension}")
         }
         _ => name.to_owned(),
     }
@@ -286,6 +331,39 @@ mod tests {
         let wasm = name(&named, "client_bg.");
         assert_eq!(text(&named, "client."), format!("new URL('{wasm}', import.meta.url)"));
         assert_eq!(text(&named, "page."), format!("a {{ background: url({}) }}", name(&named, "icon.")));
+    }
+
+    #[test]
+    fn references_between_the_files_of_a_game_follow_the_new_names() {
+        let named = name_by_content(vec![
+            asset("games.js", "[{ load: () => import('./arena.js').then((m) => m.default) }]"),
+            asset("arena.js", "import init, * as module from './arena_wasm.js';"),
+            asset("arena_wasm.js", r#"new URL('arena_wasm_bg.wasm', import.meta.url); { "./arena_wasm_bg.js": x }"#),
+            asset("arena_wasm_bg.wasm", "\0asm"),
+        ]);
+        let named = named.unwrap();
+        let [game, glue, wasm] = ["arena.", "arena_wasm.", "arena_wasm_bg."].map(|start| name(&named, start));
+        assert_eq!(text(&named, "games."), format!("[{{ load: () => import('./{game}').then((m) => m.default) }}]"));
+        assert_eq!(text(&named, "arena."), format!("import init, * as module from './{glue}';"));
+        let expected = format!(r#"new URL('{wasm}', import.meta.url); {{ "./arena_wasm_bg.js": x }}"#);
+        assert_eq!(text(&named, "arena_wasm."), expected);
+    }
+
+    #[test]
+    fn a_name_without_its_hash_is_the_name_of_the_source() {
+        for source in page() {
+            assert_eq!(name_without_hash(&final_name(&source.name, &source.content)), source.name);
+        }
+        assert_eq!(name_without_hash("three.min.js"), "three.min.js");
+    }
+
+    #[test]
+    fn a_path_from_the_root_is_an_error_unless_it_is_no_file_of_the_page() {
+        let error = name_by_content(vec![asset("app.js", "'/app.css'"), asset("app.css", "")]).unwrap_err();
+        let expected =
+            "app.js: refers to /app.css, which is missing where the page is not at the root: write ./app.css";
+        assert_eq!(error.to_string(), expected);
+        assert!(name_by_content(vec![asset("app.js", "'/other.css'")]).is_ok());
     }
 
     #[test]

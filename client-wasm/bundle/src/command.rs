@@ -139,14 +139,15 @@ pub(crate) fn say(line: &str) {
 /// A line that names the current work; on a terminal it also shows the progress of it.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    what: &'static str,
+    what: String,
     terminal: bool,
     crates: u32,
 }
 
 impl Progress {
     /// Starts the line `what…`.
-    pub(crate) fn start(what: &'static str) -> Self {
+    pub(crate) fn start(what: impl Into<String>) -> Self {
+        let what = what.into();
         let terminal = io::stderr().is_terminal();
         let end = if terminal { "" } else { "\n" };
         let _ = write!(io::stderr(), "{what}…{end}");
@@ -160,7 +161,7 @@ impl Progress {
         };
         self.crates += 1;
         if self.terminal {
-            let (what, crates) = (self.what, self.crates);
+            let (what, crates) = (&self.what, self.crates);
             let _ = write!(io::stderr(), "\r\x1b[2K{what}… {crates} crates ({name})");
         }
     }

@@ -1,13 +1,27 @@
-//! Builds the browser client: Rust to WebAssembly, the page around it, hashed names, compressed files.
+//! Builds the browser client: Rust to WebAssembly, one module per game, the page around them, hashed names, compressed
+//! files.
 //!
-//! `client-wasm` and `client-wasm/web` in, `client-wasm/dist` out; a fresh machine needs nothing but cargo. Guarantees:
-//! a warm build only compares hashes, two builds at once do not disturb each other, and a page over [`BUDGET_BYTES`] is
-//! an error where the caller asks for that. Leaves out serving the files.
+//! `client-wasm`, `client-wasm/js` and `client-wasm/web` in, `client-wasm/dist` out; a fresh machine needs nothing but
+//! cargo. Guarantees: a warm build only compares hashes, a change of one game leaves the others as they are, two builds
+//! at once do not disturb each other, and a page over its budget is an error where the caller asks for that. On demand
+//! the page also goes into a folder for a static host, and client and games into packages for npm. Leaves out serving
+//! the files.
 
 mod assets;
+mod budget;
 mod command;
+mod describe;
 mod dist;
+mod esbuild;
+mod link;
+mod npm;
+mod npm_tool;
+mod own_folder;
+mod page;
 mod play;
+#[cfg(test)]
+mod scratch;
+mod static_site;
 mod toolchain;
 mod wasm;
 
@@ -18,14 +32,24 @@ use std::process::Command;
 use std::time::Duration;
 
 pub use crate::assets::AssetError;
+pub use crate::budget::{GAME_BUDGET_BYTES, LOBBY_BUDGET_BYTES, OverBudget, PACKAGE_BUDGET_BYTES, Part, Report};
 pub use crate::command::CommandError;
-pub use crate::dist::{BUDGET_BYTES, DistError, Report};
+pub use crate::describe::DescribeError;
+pub use crate::dist::DistError;
+pub use crate::esbuild::EsbuildError;
+pub use crate::link::LinkError;
+pub use crate::npm::NpmError;
+pub use crate::own_folder::FolderError;
+pub use crate::page::PageError;
 pub use crate::play::{Listen, open_later, open_when_up, serve};
+pub use crate::static_site::{AddressError, ServerAddress, StaticError, StaticSite};
 pub use crate::toolchain::{DebianError, Source, ToolchainError};
 pub use crate::wasm::{Module, WasmError};
 
 use crate::assets::Asset;
 use crate::dist::Dist;
+use crate::esbuild::Esbuild;
+use crate::page::Page;
 
 /// cargo must answer with its target folder within this time.
 const METADATA_LIMIT: Duration = Duration::from_secs(60);
@@ -65,15 +89,36 @@ pub enum BuildError {
     /// No compiler for the browser.
     #[error("there is no compiler for WebAssembly")]
     Toolchain(#[from] ToolchainError),
+    /// No list of games.
+    #[error("the games could not be described")]
+    Describe(#[from] DescribeError),
     /// No client.
     #[error("the client could not be built")]
     Wasm(#[from] WasmError),
+    /// A module that could not be made ready for a page.
+    #[error("the client could not be linked")]
+    Link(#[from] LinkError),
+    /// The scripts could not be made ready for browsers.
+    #[error("the page's scripts could not be joined")]
+    Esbuild(#[from] EsbuildError),
+    /// The files could not be read.
+    #[error("the page could not be read")]
+    Page(#[from] PageError),
     /// The files do not fit together.
     #[error("the page in client-wasm/web does not fit together")]
     Assets(#[from] AssetError),
-    /// The result could not be written, or is too large.
+    /// The result could not be written.
     #[error("the bundle could not be written")]
     Dist(#[from] DistError),
+    /// The result is too large.
+    #[error("the page is too large")]
+    Budget(#[from] OverBudget),
+    /// The folder for a static host could not be written.
+    #[error("there is no folder for a static host")]
+    Static(#[from] StaticError),
+    /// The packages for npm could not be written.
+    #[error("there are no packages for npm")]
+    Npm(#[from] NpmError),
     /// The server did not compile or start.
     #[error("the server could not be built or started")]
     Server(#[from] CommandError),
@@ -142,61 +187,79 @@ impl Workspace {
 }
 
 /// Options of a bundle.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuildOptions {
     /// Whether the client has the hooks with which tests damage its world; never for players.
     pub test_hooks: bool,
-    /// Whether a page over [`BUDGET_BYTES`] is an error.
+    /// Whether a part of the page over its budget is an error.
     pub hold_budget: bool,
+    /// A folder for a static host, to be written besides.
+    pub static_site: Option<StaticSite>,
+    /// The folder below which the packages for npm are written besides.
+    pub npm: Option<PathBuf>,
 }
 
 /// Builds the bundle where it is not up to date.
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn build(workspace: &Workspace, source: Source, options: BuildOptions) -> Result<Report, BuildError> {
-    let report = build_dist(workspace, source, options)?;
+pub fn build(workspace: &Workspace, source: Source, options: &BuildOptions) -> Result<Report, BuildError> {
+    let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
+    let toolchain = toolchain::prepare(workspace, source)?;
+    let page = Page::gather(workspace, &toolchain, options.test_hooks)?;
+    let assets = page.assets();
+    let dist = dist_of(workspace, options);
+    let (files, written) = match dist.up_to_date(dist::hash_inputs(&assets, true)) {
+        Some(files) => (files, false),
+        None => write_dist(workspace, &dist, assets)?,
+    };
+    let report = page.division().report(&files, esbuild::sizes(workspace, &page.package)?, written);
     if options.hold_budget {
-        dist(workspace).check_budget()?;
+        report.check_budget()?;
+    }
+    if let Some(site) = &options.static_site {
+        site.write(files)?;
+    }
+    if let Some(folder) = &options.npm {
+        npm::write(&workspace.root, &page, folder)?;
     }
     Ok(report)
 }
 
-fn dist(workspace: &Workspace) -> Dist {
-    Dist::new(workspace.root.join("client-wasm/dist"), workspace.target().join("wasm/bundle.stamp"))
-}
-
-fn build_dist(workspace: &Workspace, source: Source, options: BuildOptions) -> Result<Report, BuildError> {
-    let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
-    let toolchain = toolchain::prepare(workspace, source)?;
-    let features: &[&str] = if options.test_hooks { &["test-hooks"] } else { &[] };
-    let module = wasm::compile(workspace, &toolchain, wasm::CLIENT, features)?;
-    let mut assets = wasm::read_folder(&workspace.root.join("client-wasm/web"))?;
-    let inputs = {
-        let content = fs::read(&module).map_err(|source| WasmError::File { path: module.clone(), source })?;
-        let compiled = Asset { name: "client".to_owned(), content };
-        assets.push(compiled);
-        let inputs = dist::hash_inputs(&assets);
-        assets.pop();
-        inputs
-    };
-    let dist = dist(workspace);
-    if let Some(report) = dist.up_to_date(inputs) {
-        return Ok(report);
+/// The folder of the page. A page or package for elsewhere leaves that of this workspace's server alone.
+fn dist_of(workspace: &Workspace, options: &BuildOptions) -> Dist {
+    let built = workspace.target().join("wasm");
+    if options.static_site.is_none() && options.npm.is_none() {
+        Dist::new(workspace.root.join("client-wasm/dist"), built.join("bundle.stamp"))
+    } else {
+        Dist::new(built.join("elsewhere"), built.join("elsewhere.stamp"))
     }
-    assets.extend(wasm::read_folder(&wasm::link(workspace, wasm::CLIENT, &module)?)?);
-    Ok(dist.write(inputs, assets::name_by_content(assets)?)?)
 }
 
-/// Builds another module as the client is built, and gives the folder with its `.js` and `_bg.wasm`.
+/// Writes the page, unless it is there already as it is without esbuild.
+fn write_dist(workspace: &Workspace, dist: &Dist, assets: Vec<Asset>) -> Result<(Vec<Asset>, bool), BuildError> {
+    let esbuild = Esbuild::install(workspace);
+    let inputs = dist::hash_inputs(&assets, esbuild.is_some());
+    if let Some(files) = dist.up_to_date(inputs) {
+        return Ok((files, false));
+    }
+    let assets = match esbuild {
+        Some(esbuild) => esbuild.join(assets)?,
+        None => assets,
+    };
+    Ok((dist.write(inputs, assets::name_by_content(assets)?)?, true))
+}
+
+/// Builds another module as those of the games are built, and gives the folder with its `.js` and `_bg.wasm`.
 ///
 /// # Errors
 /// See [`BuildError`].
 pub fn build_module(workspace: &Workspace, source: Source, module: Module) -> Result<PathBuf, BuildError> {
     let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
     let toolchain = toolchain::prepare(workspace, source)?;
-    let compiled = wasm::compile(workspace, &toolchain, module, &[])?;
-    Ok(wasm::link(workspace, module, &compiled)?)
+    let compiled = wasm::compile(workspace, &toolchain, module)?;
+    let folders = link::link(workspace, "bindgen", &[compiled])?;
+    Ok(folders.into_iter().next().expect("one module has one folder"))
 }
 
 /// The folder into which cargo builds: `CARGO_TARGET_DIR`, `build.target-dir` or `target`.

@@ -1,50 +1,26 @@
-//! From the client's crate to a small `.wasm` and the module that loads it.
+//! From Rust to WebAssembly as cargo leaves it.
 //!
-//! cargo compiles, wasm-bindgen writes the glue, wasm-opt shrinks. cargo alone decides whether anything must be
-//! compiled. wasm-opt comes from npm; without npm the client is somewhat larger and otherwise the same. Leaves out
-//! snippets of JavaScript inside Rust: the page's modules are files.
+//! cargo alone decides whether anything must be compiled, and one call of it compiles the modules of all games. Leaves
+//! out what follows on that: the glue, and the smaller module.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use wasm_bindgen_cli_support::Bindgen;
-
 use crate::Workspace;
-use crate::assets::Asset;
-use crate::command::{self, CommandError, Progress, say};
+use crate::command::{self, CommandError, Progress};
 use crate::toolchain::{TARGET, Toolchain};
 
 /// Time limit for a complete compilation on a slow machine.
 pub(crate) const COMPILE_LIMIT: Duration = Duration::from_secs(3600);
 
-/// Time limit for the download of wasm-opt, 25 MB.
-const INSTALL_LIMIT: Duration = Duration::from_secs(120);
-
-/// Time limit for shrinking one module.
-const OPTIMIZE_LIMIT: Duration = Duration::from_secs(300);
-
-/// The npm package with wasm-opt.
-const BINARYEN: &str = "binaryen@132.0.0";
-
 /// The cargo profile that modules are compiled with.
 const PROFILE: &str = "wasm";
 
-/// The page's module.
-pub(crate) const CLIENT: Module = Module { package: "tickwire-client", stem: "tickwire_client" };
+/// The crate of the client; each of its examples is the module of one game.
+const CLIENT: &str = "tickwire-client";
 
-/// Features that rustc emits for the target by default and that every browser of the last years supports. wasm-opt may
-/// use no others.
-const FEATURES: [&str; 6] = [
-    "--enable-bulk-memory",
-    "--enable-multivalue",
-    "--enable-mutable-globals",
-    "--enable-nontrapping-float-to-int",
-    "--enable-reference-types",
-    "--enable-sign-ext",
-];
+/// The feature with which tests damage a client's world.
+const TEST_HOOKS: &str = "test-hooks";
 
 /// A library crate of the workspace that becomes a module for browsers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,59 +31,74 @@ pub struct Module {
     pub stem: &'static str,
 }
 
-/// Reasons why there is no client.
+/// Reasons why a module was not compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum WasmError {
-    /// cargo or wasm-opt failed.
+    /// cargo failed.
     #[error("the client could not be compiled")]
     Compile(#[from] CommandError),
-    /// wasm-bindgen refused the module.
-    #[error("wasm-bindgen could not write the client's module: {reason}")]
-    Bindgen {
-        /// Its error message.
-        reason: String,
-    },
-    /// A folder where only files are expected.
+    /// A game without a module of its own.
     #[error(
-        "{}: folders are not served; JavaScript of the client belongs into files of client-wasm/web",
-        path.display()
+        "the game {game} is on the page's list, but {CLIENT} has no example {game}: client-wasm/modules/{game}.rs and \
+         its entry in client-wasm/Cargo.toml are needed"
     )]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A file operation failed.
-    #[error("{}: cannot be written or read", path.display())]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
+    NoModule {
+        /// The game.
+        game: String,
     },
 }
 
-/// Compiles a module and returns its path as cargo left it.
+/// A module as cargo left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Compiled {
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// The stem of the names of the files that are made from it.
+    pub(crate) stem: String,
+}
+
+/// Compiles a library crate.
 ///
 /// # Errors
 /// When it does not compile.
-pub(crate) fn compile(
+pub(crate) fn compile(workspace: &Workspace, toolchain: &Toolchain, module: Module) -> Result<Compiled, WasmError> {
+    let folder = cargo_build(workspace, toolchain, &["-p", module.package, "--lib"])?;
+    Ok(Compiled { path: folder.join(module.stem).with_extension("wasm"), stem: module.stem.to_owned() })
+}
+
+/// Compiles the modules of all `games`, in the order of the names.
+///
+/// # Errors
+/// When one does not compile, or a game has no module.
+pub(crate) fn compile_games(
     workspace: &Workspace,
     toolchain: &Toolchain,
-    module: Module,
-    features: &[&str],
-) -> Result<PathBuf, WasmError> {
+    games: &[String],
+    test_hooks: bool,
+) -> Result<Vec<Compiled>, WasmError> {
+    let hooks: &[&str] = if test_hooks { &["--features", TEST_HOOKS] } else { &[] };
+    let folder = cargo_build(workspace, toolchain, &[&["-p", CLIENT, "--examples"], hooks].concat())?.join("examples");
+    let compiled = games.iter().map(|game| {
+        let path = folder.join(game).with_extension("wasm");
+        let there = path.is_file();
+        there
+            .then(|| Compiled { path, stem: format!("{game}_wasm") })
+            .ok_or_else(|| WasmError::NoModule { game: game.clone() })
+    });
+    compiled.collect()
+}
+
+/// Has cargo build `what` for browsers, and gives the folder of the results.
+fn cargo_build(workspace: &Workspace, toolchain: &Toolchain, what: &[&str]) -> Result<PathBuf, CommandError> {
     let target = workspace.target().join("wasm");
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--profile", PROFILE, "-p", module.package, "--lib", "--target", TARGET]);
-    if !features.is_empty() {
-        cargo.arg("--features").arg(features.join(","));
-    }
+    cargo.args(["build", "--profile", PROFILE, "--target", TARGET]).args(what);
     cargo.env("CARGO_TARGET_DIR", &target);
     cargo.arg("--config").arg(path_setting(workspace));
     toolchain.apply(&mut cargo);
     let mut progress = Progress::start("client: compiling to WebAssembly");
     command::run(&mut cargo, COMPILE_LIMIT, |line| progress.watch_cargo(line))?;
-    Ok(target.join(TARGET).join(PROFILE).join(module.stem).with_extension("wasm"))
+    Ok(target.join(TARGET).join(PROFILE))
 }
 
 /// Replaces the folders of this machine in the client's panic messages: the page is public, and equal sources shall
@@ -119,91 +110,25 @@ fn path_setting(workspace: &Workspace) -> String {
     format!("target.{TARGET}.rustflags={:?}", flags.collect::<Vec<_>>())
 }
 
-/// Turns the `compiled` module into the two files that a page loads, and gives their folder.
-///
-/// # Errors
-/// See [`WasmError`].
-pub(crate) fn link(workspace: &Workspace, module: Module, compiled: &Path) -> Result<PathBuf, WasmError> {
-    let _progress = Progress::start("client: linking and shrinking");
-    let folder = workspace.target().join("wasm/bindgen").join(module.stem);
-    if folder.exists() {
-        file(&folder, fs::remove_dir_all(&folder))?;
-    }
-    let mut bindgen = Bindgen::new();
-    bindgen
-        .input_path(compiled)
-        .out_name(module.stem)
-        .typescript(false)
-        // Without the default path the page could not call `init()`.
-        .omit_default_module_path(false)
-        .remove_name_section(true)
-        .remove_producers_section(true);
-    let written = bindgen.web(true).and_then(|bindgen| bindgen.generate(&folder));
-    written.map_err(|error| WasmError::Bindgen { reason: format!("{error:#}") })?;
-    shrink(workspace, &folder.join(format!("{}_bg.wasm", module.stem)))?;
-    Ok(folder)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::{Scratch, workspace_with_cargo};
+    use std::fs;
 
-/// The files of a folder that has no folders, hidden files apart.
-///
-/// # Errors
-/// When an entry cannot be read, or is a folder.
-pub(crate) fn read_folder(folder: &Path) -> Result<Vec<Asset>, WasmError> {
-    let mut assets = Vec::new();
-    for entry in file(folder, fs::read_dir(folder))? {
-        let entry = file(folder, entry)?;
-        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            return Err(WasmError::Folder { path });
-        }
-        let content = file(&path, fs::read(&path))?;
-        assets.push(Asset { name, content });
-    }
-    Ok(assets)
-}
-
-fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, WasmError> {
-    result.map_err(|source| WasmError::File { path: path.to_owned(), source })
-}
-
-/// Replaces `module` by a smaller one with the same behaviour.
-fn shrink(workspace: &Workspace, module: &Path) -> Result<(), WasmError> {
-    let Some(wasm_opt) = install_wasm_opt(workspace) else {
-        return Ok(());
-    };
-    let mut command = Command::new(wasm_opt);
-    command.args(["-Oz", "--converge"]).args(FEATURES).arg("--strip-debug").arg("--strip-target-features");
-    command.arg(module).arg("-o").arg(module);
-    command::run(&mut command, OPTIMIZE_LIMIT, |_| ())?;
-    Ok(())
-}
-
-/// The path of wasm-opt. `None`, with a note, where npm is missing or fails.
-fn install_wasm_opt(workspace: &Workspace) -> Option<PathBuf> {
-    let folder = workspace.target().join("wasm-opt").join(BINARYEN);
-    let (program, marker) = (folder.join("node_modules/.bin/wasm-opt"), folder.join("complete"));
-    if marker.is_file() {
-        return Some(program);
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=1"]);
-    npm.arg("--prefix").arg(&folder).arg(BINARYEN);
-    let installed = fs::create_dir_all(&folder)
-        .map_err(|source| CommandError::Start { program: "npm".to_owned(), source })
-        .and_then(|()| command::run(&mut npm, INSTALL_LIMIT, |_| ()))
-        .and_then(|_| command::run(Command::new(&program).arg("--version"), OPTIMIZE_LIMIT, |_| ()));
-    match installed {
-        Ok(_) => {
-            // Without the marker the next build installs again, which does no harm.
-            let _ = fs::write(marker, BINARYEN);
-            Some(program)
-        }
-        Err(error) => {
-            say(&format!("client: not shrunk, because wasm-opt could not be installed with npm: {error}"));
-            None
-        }
+    #[test]
+    fn a_game_without_a_module_is_named() {
+        let scratch = Scratch::new("modules");
+        // As `run` is for `cargo run`, the file `build` is the script for `cargo build`.
+        let workspace = workspace_with_cargo(&scratch, "");
+        fs::write(scratch.path().join("build"), "").unwrap();
+        let folder = workspace.target().join("wasm").join(TARGET).join(PROFILE).join("examples");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("arena.wasm"), "").unwrap();
+        let games = ["arena".to_owned(), "swarm".to_owned()];
+        let compiled = compile_games(&workspace, &Toolchain::Installed, &games[..1], false).unwrap();
+        assert_eq!(compiled, [Compiled { path: folder.join("arena.wasm"), stem: "arena_wasm".to_owned() }]);
+        let error = compile_games(&workspace, &Toolchain::Installed, &games, false).unwrap_err();
+        assert!(matches!(&error, WasmError::NoModule { game } if game == "swarm"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ const PREFIX: &str = "TICKWIRE_";
 
 /// Variables with this prefix that are no settings in the file: the file itself, and the settings of the project's own
 /// tests, which start servers.
-const OTHERS: [&str; 3] = ["TICKWIRE_CONFIG", "TICKWIRE_SCREENSHOTS", "TICKWIRE_SEEDS"];
+const OTHERS: [&str; 4] = ["TICKWIRE_CONFIG", "TICKWIRE_ENGINE", "TICKWIRE_SCREENSHOTS", "TICKWIRE_SEEDS"];
 
 /// A variable of the environment looks like a setting and is none.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -57,8 +57,8 @@ fn every_setting_is_an_option_a_variable_and_a_key() {
 #[test]
 fn a_printed_configuration_is_read_again_as_the_same() {
     let changed = file(
-        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nautopsies = \"/x\"\n\
-         benchmark_games = true\nlog = \"warn,tickwire_server=debug\"",
+        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nbase_path = \"/a/\"\nautopsies = \"/x\"\n\
+         benchmark_games = true\ntrusted_proxies = []\nallow_null_origin = true\nlog = \"warn,tickwire_server=debug\"",
     );
     for config in [Config::default(), changed.unwrap().into_config()] {
         assert_eq!(file(&config.to_toml()).unwrap().into_config(), config);
@@ -87,12 +87,60 @@ fn a_number_out_of_its_range_is_named_with_its_range() {
     for (text, expected) in [
         ("shards = 0", "shards has to be 1 to 256, not 0"),
         ("request_headers_max = 5", "request_headers_max has to be 32 to 1000, not 5"),
+        ("rooms_max = 65537", "rooms_max has to be 1 to 65536, not 65537"),
+        ("spectators_max = 1025", "spectators_max has to be 0 to 1024, not 1025"),
+        ("pending_connections_max = 15", "pending_connections_max has to be 16 to 1000000, not 15"),
+        ("addresses_max = 255", "addresses_max has to be 256 to 16777216, not 255"),
+        ("diverged_wait_seconds_max = 25", "diverged_wait_seconds_max has to be 1 to 24, not 25"),
         ("request_head_bytes_max = 8191", "request_head_bytes_max has to be 8192 to 1048576, not 8191"),
     ] {
         let refused = file(text).unwrap().into_config().check();
         assert_eq!(refused.map_err(|error| error.to_string()), Err(expected.into()));
     }
     assert_eq!(Config::default().check(), Ok(()));
+}
+
+#[test]
+fn every_limit_per_address_is_at_least_one() {
+    let limits = Settings::NAMES.iter().filter(|name| name.contains("_per_address") || name.contains("_per_seat"));
+    // Of spectators there may be none, and a limit of seats has its own words.
+    let limits: Vec<_> = limits.filter(|name| !name.starts_with("seats_") && !name.starts_with("spectators")).collect();
+    assert_eq!(limits.len(), 13, "{limits:?}");
+    for name in limits {
+        for (value, is_fine) in [(0, false), (1, true), (1_000_000, true), (1_000_001, false)] {
+            let checked = file(&format!("{name} = {value}")).unwrap().into_config().check();
+            assert_eq!(checked.is_ok(), is_fine, "{name} = {value}");
+            assert!(checked.is_ok() || checked.is_err_and(|error| error.to_string().starts_with(name)));
+        }
+    }
+}
+
+#[test]
+fn proxies_may_be_a_list_or_words_or_none() {
+    let expected: TrustedProxies = "10.0.0.0/8,::1".parse().unwrap();
+    for text in ["trusted_proxies = [\"10.0.0.0/8\", \"::1\"]", "trusted_proxies = \"10.0.0.0/8, ::1\""] {
+        assert_eq!(file(text).unwrap().trusted_proxies, Some(expected.clone()), "{text}");
+    }
+    assert_eq!(command_line(&["--trusted-proxies", "10.0.0.0/8,::1"]).unwrap().trusted_proxies, Some(expected));
+    let none = "none".parse().ok();
+    assert_eq!(file("trusted_proxies = []").unwrap().trusted_proxies, none);
+    assert_eq!(command_line(&["--trusted-proxies", "none"]).unwrap().trusted_proxies, none);
+    for text in ["trusted_proxies = [\"proxy\"]", "trusted_proxies = \"\"", "trusted_proxies = 10"] {
+        assert!(file(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn an_origin_of_another_form_is_refused_everywhere() {
+    for text in ["*", "play.example", "https://play.example/", "https://play.example/game"] {
+        let refused = command_line(&["--origin", text]);
+        assert!(refused.is_err_and(|error| error.contains("such as https://play.example")), "{text}");
+        let refused = file(&format!("origins = [\"{text}\"]")).unwrap_err();
+        assert!(words(&refused).contains("such as https://play.example"), "{text}: {}", words(&refused));
+    }
+    assert!(command_line(&["--origin", "null"]).is_err_and(|error| error.contains("--allow-null-origin")));
+    let origins = command_line(&["--origin", "https://a,https://b:443"]).unwrap().origins.unwrap();
+    assert_eq!(origins.iter().map(ToString::to_string).collect::<Vec<_>>(), ["https://a", "https://b"]);
 }
 
 #[test]
@@ -130,6 +178,7 @@ fn a_misspelt_variable_is_named_with_the_nearest_one() {
 fn variables_of_tests_and_of_services_in_a_cluster_are_left_alone() {
     let others = [
         ("TICKWIRE_CONFIG", "tickwire.toml"),
+        ("TICKWIRE_ENGINE", "firefox"),
         ("TICKWIRE_SEEDS", "5"),
         ("TICKWIRE_SCREENSHOTS", "pictures"),
         ("MY_TICKWIRE_LISTN", "x"),

@@ -1,7 +1,7 @@
 //! The directory: it finds a room by its code, and chooses a room for a quick match.
 
 use super::{Code, RoomId};
-use crate::limits::{CODE_REST, RESERVATIONS_PER_ADDRESS_MAX, ROOMS_MAX, SEAT_RESERVATION};
+use crate::limits::{CODE_REST, SEAT_RESERVATION};
 use crate::room::{Origin, Summary};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use thiserror::Error;
@@ -67,16 +67,29 @@ impl RoomEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum NoRoomLeft {
     /// The server has as many rooms as it may have.
-    #[error("the server already has {ROOMS_MAX} rooms, the most that it can hold")]
-    Rooms,
+    #[error("the server already has {rooms_max} rooms, the most that it can hold")]
+    Rooms {
+        /// The most that it may have.
+        rooms_max: usize,
+    },
     /// No shard has time left for another room.
     #[error("the server has as many rooms as it can keep on time")]
     Work,
 }
 
+/// The limits of a directory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DirectoryLimits {
+    /// Rooms of the server.
+    pub(crate) rooms_max: usize,
+    /// Seats that quick matches keep for one origin at the same time.
+    pub(crate) reservations_per_origin_max: usize,
+}
+
 /// All rooms of the server.
 #[derive(Debug)]
 pub(crate) struct Directory {
+    limits: DirectoryLimits,
     rooms: BTreeMap<Code, RoomEntry>,
     codes: BTreeMap<RoomId, Code>,
     /// Codes that were used, with the time until which each of them rests; the earliest first.
@@ -87,8 +100,9 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn new(shards: usize) -> Self {
+    pub(crate) fn new(shards: usize, limits: DirectoryLimits) -> Self {
         Self {
+            limits,
             rooms: BTreeMap::new(),
             codes: BTreeMap::new(),
             resting: VecDeque::new(),
@@ -100,7 +114,7 @@ impl Directory {
 
     /// Whether there are as many rooms as there may be.
     pub(crate) fn is_full(&self) -> bool {
-        self.rooms.len() >= ROOMS_MAX
+        self.rooms.len() >= self.limits.rooms_max
     }
 
     /// Enters a room that is about to be made, on the shard with the fewest rooms of those that have time for it.
@@ -114,7 +128,7 @@ impl Directory {
         now_us: u64,
     ) -> Result<&RoomEntry, NoRoomLeft> {
         if self.is_full() {
-            return Err(NoRoomLeft::Rooms);
+            return Err(NoRoomLeft::Rooms { rooms_max: self.limits.rooms_max });
         }
         let shards = (0..self.rooms_of_shard.len()).filter(|shard| has_time(*shard));
         let shard = shards.min_by_key(|shard| self.rooms_of_shard[*shard]).ok_or(NoRoomLeft::Work)?;
@@ -164,7 +178,7 @@ impl Directory {
     }
 
     /// Keeps a seat in a room for a player that is sent there. An origin that asks for seats without taking them keeps
-    /// [`RESERVATIONS_PER_ADDRESS_MAX`] of them in all: the oldest one is free again.
+    /// a limited number of them in all: the oldest one is free again.
     pub(crate) fn reserve(&mut self, code: Code, by: Origin, now_us: u64) {
         if by != Origin::EXEMPT {
             self.limit_reservations(by, now_us);
@@ -183,7 +197,7 @@ impl Directory {
         let (count, oldest) = kept.fold((0, None), |(count, oldest): (usize, Option<u64>), seat| {
             (count + 1, Some(oldest.map_or(seat.until_us, |until_us| until_us.min(seat.until_us))))
         });
-        let Some(oldest_us) = oldest.filter(|_| count >= RESERVATIONS_PER_ADDRESS_MAX) else { return };
+        let Some(oldest_us) = oldest.filter(|_| count >= self.limits.reservations_per_origin_max) else { return };
         let is_oldest = |seat: &Reservation| of_origin(seat) && seat.until_us == oldest_us;
         for entry in self.rooms.values_mut() {
             if let Some(place) = entry.reservations.iter().position(is_oldest) {
@@ -232,6 +246,7 @@ impl Directory {
 mod tests {
     use super::*;
 
+    const LIMITS: DirectoryLimits = DirectoryLimits { rooms_max: 500, reservations_per_origin_max: 4 };
     const SECOND_US: u64 = 1_000_000;
     const HOUR_US: u64 = 3_600 * SECOND_US;
     const QUICK: Wanted = Wanted { game: 0, seats: 2, public: true, quick_match: true };
@@ -242,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_code_leads_to_its_room_until_the_room_is_gone() {
-        let mut directory = Directory::new(2);
+        let mut directory = Directory::new(2, LIMITS);
         let (first, place) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place)).unwrap();
         let second = directory.open(QUICK, |_| true, 0).unwrap().place;
         assert_ne!(place.shard, second.shard, "rooms are spread over shards");
@@ -254,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_code_rests_for_an_hour() {
-        let mut directory = Directory::new(1);
+        let mut directory = Directory::new(1, LIMITS);
         let (code, room) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.close(room, 5);
         directory.wake_codes(HOUR_US);
@@ -265,16 +280,16 @@ mod tests {
 
     #[test]
     fn the_number_of_rooms_is_bounded() {
-        let mut directory = Directory::new(1);
-        for _ in 0..ROOMS_MAX {
+        let mut directory = Directory::new(1, LIMITS);
+        for _ in 0..LIMITS.rooms_max {
             assert!(directory.open(QUICK, |_| true, 0).is_ok());
         }
-        assert_eq!(directory.open(QUICK, |_| true, 0).err(), Some(NoRoomLeft::Rooms));
+        assert_eq!(directory.open(QUICK, |_| true, 0).err(), Some(NoRoomLeft::Rooms { rooms_max: LIMITS.rooms_max }));
     }
 
     #[test]
     fn a_room_goes_to_a_shard_that_has_time_or_nowhere() {
-        let mut directory = Directory::new(3);
+        let mut directory = Directory::new(3, LIMITS);
         for _ in 0..5 {
             assert_eq!(directory.open(QUICK, |shard| shard == 1, 0).unwrap().place.shard, 1);
         }
@@ -284,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_quick_match_brings_two_strangers_together_and_no_third() {
-        let mut directory = Directory::new(1);
+        let mut directory = Directory::new(1, LIMITS);
         assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 0).is_none());
         let (code, room) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.reserve(code, Origin::EXEMPT, 0);
@@ -302,7 +317,7 @@ mod tests {
 
     #[test]
     fn one_address_keeps_four_seats_however_often_it_asks() {
-        let mut directory = Directory::new(1);
+        let mut directory = Directory::new(1, LIMITS);
         let (greedy, other) = (Origin::of(1), Origin::of(2));
         let large = Wanted { seats: 64, ..QUICK };
         let code = directory.open(large, |_| true, 0).unwrap().code;
@@ -320,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_kept_seat_expires_and_an_empty_room_is_not_offered() {
-        let mut directory = Directory::new(1);
+        let mut directory = Directory::new(1, LIMITS);
         let code = directory.open(QUICK, |_| true, 0).unwrap().code;
         directory.reserve(code, Origin::EXEMPT, 0);
         assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 15 * SECOND_US).is_none());
@@ -328,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_reserved_seat_is_kept_for_fifteen_seconds_and_is_free_again_after_that() {
-        let mut directory = Directory::new(1);
+        let mut directory = Directory::new(1, LIMITS);
         let (code, room) = directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.reserve(code, Origin::EXEMPT, 0);
         directory.update(room, people(1), SECOND_US);
@@ -348,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_player_that_enters_takes_a_reservation_that_has_not_expired() {
-        let mut directory = Directory::new(1);
+        let mut directory = Directory::new(1, LIMITS);
         let large = Wanted { seats: 3, ..QUICK };
         let (code, room) = directory.open(large, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.update(room, people(1), 0);
@@ -363,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_room_that_the_caller_avoids_is_not_offered() {
-        let mut directory = Directory::new(1);
+        let mut directory = Directory::new(1, LIMITS);
         let rooms: Vec<_> = (0..2)
             .map(|_| directory.open(QUICK, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap())
             .collect();
@@ -382,7 +397,7 @@ mod tests {
 
     #[test]
     fn the_fullest_room_is_preferred_and_private_ones_are_not_offered() {
-        let mut directory = Directory::new(1);
+        let mut directory = Directory::new(1, LIMITS);
         let large = Wanted { seats: 8, ..QUICK };
         let rooms: Vec<_> = (0..3)
             .map(|_| directory.open(large, |_| true, 0).map(|entry| (entry.code, entry.place.room)).unwrap())

@@ -3,8 +3,9 @@
 use super::Net;
 use super::answer::{Answer, Refusal, bare, end_connection, plain};
 use super::head_guard::ends_connection;
-use super::hosts::check_host;
+use super::hosts::check_operators_host;
 use super::http_stream::HttpStream;
+use super::peer::Peer;
 use super::{drain, health};
 use crate::limits::ACCEPT_PAUSE;
 use hyper::body::Incoming;
@@ -30,6 +31,7 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
 }
 
 async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
+    let peer = Peer::of_socket(peer);
     let own = Rc::clone(&net);
     let service = service_fn(move |request| {
         let mut answer = answer(&net, &request, peer)
@@ -42,10 +44,10 @@ async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     drain::serve(&own, HttpStream::new(stream), service).await;
 }
 
-fn answer(net: &Net, request: &Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+fn answer(net: &Net, request: &Request<Incoming>, peer: Peer) -> Result<Answer, Refusal> {
     // Pages of other sites are kept from the operators' port as from the players'.
-    let listen = net.setup.admin_address.unwrap_or(peer);
-    check_host(net, request, listen, peer)?;
+    let listen = net.setup.admin_address.unwrap_or(peer.address);
+    check_operators_host(net, request, listen)?;
     Ok(match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => plain(StatusCode::OK, net.setup.metrics.render()),
         (&Method::GET | &Method::HEAD, "/healthz") => health::healthz(),

@@ -5,6 +5,7 @@ use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// An answer to a request: its body is complete from the start.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -14,7 +15,7 @@ pub(super) type Answer = Response<Full<Bytes>>;
 pub(super) struct Refusal {
     status: StatusCode,
     error: String,
-    help: &'static str,
+    help: Cow<'static, str>,
     retry_seconds: Option<u64>,
     allow: Option<&'static str>,
 }
@@ -28,11 +29,11 @@ struct RefusalBody<'a> {
 }
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, error: impl Into<String>, help: &'static str) -> Self {
-        Self { status, error: error.into(), help, retry_seconds: None, allow: None }
+    pub(super) fn new(status: StatusCode, error: impl Into<String>, help: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, error: error.into(), help: help.into(), retry_seconds: None, allow: None }
     }
 
-    pub(super) fn not_found(error: impl Into<String>, help: &'static str) -> Self {
+    pub(super) fn not_found(error: impl Into<String>, help: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, error, help)
     }
 
@@ -51,7 +52,7 @@ impl Refusal {
     pub(super) fn answer(&self, method: &Method, path: &str) -> Answer {
         // A path can be long and have any characters; as much of it as a reader needs fits here.
         let path: String = path.chars().take(64).collect();
-        let body = RefusalBody { error: &self.error, at: format!("{method} {path}"), help: self.help };
+        let body = RefusalBody { error: &self.error, at: format!("{method} {path}"), help: &self.help };
         let mut answer = json(self.status, &body);
         let headers = answer.headers_mut();
         if let Some(seconds) = self.retry_seconds {

@@ -5,6 +5,8 @@ use super::answer::{Answer, Refusal, bare, json};
 use super::drain::stopping;
 use super::forwarded::limited_address;
 use super::handshake::{check_origin, check_reader};
+use super::peer::Peer;
+use crate::config::Config;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{
     AVOIDED_ROOMS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX, ROOM_RETRY_SECONDS,
@@ -12,7 +14,7 @@ use crate::limits::{
 use crate::lobby::{Code, NoRoomLeft, Place, RoomEntry, Wanted};
 use crate::mailbox::origin_of;
 use crate::maker::NotMade;
-use crate::room::RoomSetup;
+use crate::room::{RoomLimits, RoomSetup};
 use crate::websocket::address::AddressKey;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -21,7 +23,6 @@ use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::net::IpAddr;
 
 /// Body of `POST /api/rooms`.
 #[derive(Debug, Deserialize)]
@@ -61,9 +62,9 @@ pub(super) fn view<'a>(net: &'a Net, entry: &RoomEntry) -> RoomView<'a> {
 }
 
 /// `GET /api/rooms/{code}`: one room, for a client that knows its code.
-pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: IpAddr) -> Result<Answer, Refusal> {
+pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer) -> Result<Answer, Refusal> {
     check_reader(net, headers)?;
-    let address = limited_address(peer, headers);
+    let address = limited_address(net, peer, headers);
     let found = net.look_up(address, |net| {
         let directory = net.directory.borrow();
         Code::parse(code).and_then(|code| directory.find(code)).map(|entry| json(StatusCode::OK, &view(net, entry)))
@@ -76,7 +77,7 @@ pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: IpAddr) -> 
 }
 
 /// `POST /api/rooms`: a new room.
-pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) -> Result<Answer, Refusal> {
     let address = admit(net, &request, peer)?;
     let wish: CreateRoom = read_json(net, request).await?;
     let (index, game) = offered(net, &wish.game)?;
@@ -91,7 +92,7 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: IpAddr) 
 }
 
 /// `POST /api/match`: a room with people in it, or a new one that bots will fill.
-pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer) -> Result<Answer, Refusal> {
     let address = admit(net, &request, peer)?;
     let wish: FindMatch = read_json(net, request).await?;
     let (index, game) = offered(net, &wish.game)?;
@@ -184,13 +185,8 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
     let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
-    let config = &net.setup.config;
-    let limit = if wanted.public { config.seats_per_address_listed } else { config.seats_per_address_unlisted };
-    let setup = RoomSetup {
-        secret: secret.into(),
-        fill_with_bots: wanted.quick_match,
-        seats_per_origin_max: limit.of_room(game.rules.seats),
-    };
+    let limits = room_limits(&net.setup.config, wanted.public, game.rules.seats);
+    let setup = RoomSetup { secret: secret.into(), fill_with_bots: wanted.quick_match, limits };
     let plan = RoomPlan { setup, options };
     let made = tokio::time::timeout(ROOM_MAKING_MAX, net.setup.orders.make(entry.place, game.clone(), plan)).await;
     match made {
@@ -198,6 +194,19 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
         Ok(Err(NotMade::Gone)) => Err(stopping()),
         Ok(Err(error)) => Err(later(&error.to_string())),
         Err(_) => Err(later("the room takes too long to make")),
+    }
+}
+
+/// The limits of a room with so many seats.
+fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
+    let of_address = if is_listed { config.seats_per_address_listed } else { config.seats_per_address_unlisted };
+    RoomLimits {
+        seats_per_origin_max: of_address.of_room(seats),
+        spectators_max: config.spectators_max,
+        spectators_per_origin_max: config.spectators_per_address,
+        comebacks_per_minute_max: config.comebacks_per_seat_per_minute,
+        examined_disputes_per_origin_max: config.examined_disputes_per_address,
+        disputes_per_origin_max: config.disputes_per_address,
     }
 }
 
@@ -241,9 +250,9 @@ fn too_many(net: &Net, error: &str, seconds: u64) -> Refusal {
 }
 
 /// The address that a request counts for, if a page of an allowed origin or no page at all sent it.
-fn admit(net: &Net, request: &Request<Incoming>, peer: IpAddr) -> Result<Option<AddressKey>, Refusal> {
+fn admit(net: &Net, request: &Request<Incoming>, peer: Peer) -> Result<Option<AddressKey>, Refusal> {
     check_origin(net, request.headers())?;
-    Ok(limited_address(peer, request.headers()))
+    Ok(limited_address(net, peer, request.headers()))
 }
 
 /// The game of this name, together with its index.
@@ -294,8 +303,8 @@ async fn read_body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use crate::limits::STALL_MAX;
+    use crate::lobby::{Directory, DirectoryLimits};
     use crate::mailbox::ShardLink;
     use crate::maker::Orders;
     use crate::threads::ThreadHealth;
@@ -310,7 +319,8 @@ mod tests {
         let health = ThreadHealth::new("shard", STALL_MAX);
         net.setup.shards = vec![ShardLink::new(|_, _| true, Arc::default(), health)];
         net.setup.orders = Orders::new(order);
-        net.directory = crate::lobby::Directory::new(1).into();
+        let limits = DirectoryLimits { rooms_max: 1, reservations_per_origin_max: 1 };
+        net.directory = Directory::new(1, limits).into();
         let wanted = Wanted { game: 0, seats: 2, public: false, quick_match: false };
         let game = OfferedGame::of::<Paddles>();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,6 +1,6 @@
 //! Autopsies as files: one per incident, a bounded number, written on another thread than ticks.
 
-use crate::limits::{AUTOPSIES_MAX, AUTOPSY_NAMES_MAX};
+use crate::limits::AUTOPSY_NAMES_MAX;
 use crate::lobby::RoomId;
 use crate::own_folder::OwnFolder;
 use crate::room::Autopsy;
@@ -16,12 +16,13 @@ pub(super) struct Autopsies {
     /// The second in which the server was started, as part of the names: the files of an earlier run have other ones.
     run: u64,
     kept: Cell<usize>,
+    kept_max: usize,
 }
 
 impl Autopsies {
-    pub(super) fn new(folder: Option<OwnFolder>) -> Self {
+    pub(super) fn new(folder: Option<OwnFolder>, kept_max: usize) -> Self {
         let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self { folder, run, kept: Cell::new(0) }
+        Self { folder, run, kept: Cell::new(0), kept_max }
     }
 
     /// Logs the difference and writes its autopsy, unless there are enough.
@@ -29,7 +30,7 @@ impl Autopsies {
         let fields: Vec<&str> = autopsy.differences.iter().map(|difference| difference.path.as_str()).collect();
         let (game, tick, seat) = (&autopsy.game, autopsy.tick, autopsy.seat);
         tracing::warn!(game, room = room.0, seat, tick, ?fields, "a client's world differed");
-        let folder = self.folder.clone().filter(|_| self.kept.get() < AUTOPSIES_MAX)?;
+        let folder = self.folder.clone().filter(|_| self.kept.get() < self.kept_max)?;
         self.kept.set(self.kept.get() + 1);
         let (stem, first) = (format!("{game}-{}-{}-{tick}", self.run, room.0), self.kept.get());
         // The client has a say in which tick it is, so the number and not the tick keeps names apart.

@@ -5,7 +5,7 @@
 //! this machine, which other limits exempt, wait like those of one address. An address may stand for many players: a player
 //! with another token than those of the closed connections comes back to its seat at once.
 
-use crate::limits::{ADDRESSES_MAX, DIVERGED_MEMORY, DIVERGED_TOKENS_MAX, DIVERGED_WAIT_MAX, DIVERGED_WAIT_MIN};
+use crate::limits::{DIVERGED_MEMORY, DIVERGED_TOKENS_MAX, DIVERGED_WAIT_MIN};
 use crate::lobby::RoomId;
 use crate::websocket::address::AddressKey;
 use std::collections::{BTreeMap, VecDeque};
@@ -22,15 +22,22 @@ struct Closes {
 }
 
 /// The rooms that addresses may not enter for a while.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct DivergedWaits {
+    /// Addresses and rooms that are remembered.
+    addresses_max: usize,
+    wait_max: Duration,
     closes: BTreeMap<(RoomId, Option<AddressKey>), Closes>,
 }
 
 impl DivergedWaits {
+    pub(super) const fn new(addresses_max: usize, wait_max: Duration) -> Self {
+        Self { addresses_max, wait_max, closes: BTreeMap::new() }
+    }
+
     /// Counts a close. When too many addresses are remembered to take in another, it is not counted.
     pub(super) fn closed(&mut self, room: RoomId, address: Option<AddressKey>, token: ResumeToken, now_us: u64) {
-        if self.closes.len() >= ADDRESSES_MAX && !self.closes.contains_key(&(room, address)) {
+        if self.closes.len() >= self.addresses_max && !self.closes.contains_key(&(room, address)) {
             return;
         }
         let closes = self.closes.entry((room, address)).or_default();
@@ -43,7 +50,8 @@ impl DivergedWaits {
 
     /// Whether this address may not enter the room yet.
     pub(super) fn must_wait(&self, room: RoomId, address: Option<AddressKey>, now_us: u64) -> bool {
-        let wait = |closes: &Closes| now_us < closes.last_us.saturating_add(micros(wait_after(closes.count)));
+        let wait =
+            |closes: &Closes| now_us < closes.last_us.saturating_add(micros(wait_after(closes.count, self.wait_max)));
         self.closes.get(&(room, address)).is_some_and(wait)
     }
 
@@ -66,8 +74,8 @@ impl DivergedWaits {
 }
 
 /// The wait after this many closes.
-fn wait_after(count: u32) -> Duration {
-    DIVERGED_WAIT_MIN.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1))).min(DIVERGED_WAIT_MAX)
+fn wait_after(count: u32, wait_max: Duration) -> Duration {
+    DIVERGED_WAIT_MIN.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1))).min(wait_max)
 }
 
 fn micros(time: Duration) -> u64 {
@@ -77,11 +85,16 @@ fn micros(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{ADDRESSES_MAX, DIVERGED_WAIT_SECONDS_MAX};
     use std::net::{IpAddr, Ipv4Addr};
 
     const SECOND_US: u64 = 1_000_000;
     const ROOM: RoomId = RoomId(7);
     const TOKEN: ResumeToken = [7; 16];
+
+    fn remembered() -> DivergedWaits {
+        DivergedWaits::new(ADDRESSES_MAX, Duration::from_secs(DIVERGED_WAIT_SECONDS_MAX.into()))
+    }
 
     fn address(last: u8) -> Option<AddressKey> {
         Some(AddressKey::of(IpAddr::V4(Ipv4Addr::new(203, 0, 113, last))))
@@ -89,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_wait_of_a_client_that_keeps_differing_doubles_up_to_twenty_seconds() {
-        let (mut waits, mut now_us) = (DivergedWaits::default(), 0);
+        let (mut waits, mut now_us) = (remembered(), 0);
         for seconds in [1, 2, 4, 8, 16, 20, 20] {
             waits.closed(ROOM, address(1), TOKEN, now_us);
             now_us += seconds * SECOND_US;
@@ -101,7 +114,7 @@ mod tests {
 
     #[test]
     fn another_address_or_another_room_does_not_wait() {
-        let mut waits = DivergedWaits::default();
+        let mut waits = remembered();
         waits.closed(ROOM, address(1), TOKEN, 0);
         assert!(waits.must_wait(ROOM, address(1), 0));
         assert!(!waits.must_wait(ROOM, address(2), 0));
@@ -111,7 +124,7 @@ mod tests {
 
     #[test]
     fn closes_are_forgotten_after_five_minutes_and_bounded_in_number() {
-        let mut waits = DivergedWaits::default();
+        let mut waits = remembered();
         waits.closed(ROOM, address(1), TOKEN, 0);
         waits.closed(ROOM, address(1), TOKEN, SECOND_US);
         waits.forget_old(301 * SECOND_US);
@@ -126,7 +139,7 @@ mod tests {
 
     #[test]
     fn another_player_of_the_address_does_not_wait_with_a_token() {
-        let mut waits = DivergedWaits::default();
+        let mut waits = remembered();
         for number in 1..=u8::try_from(DIVERGED_TOKENS_MAX + 1).unwrap() {
             waits.closed(ROOM, address(1), [number; 16], 0);
         }

@@ -5,10 +5,8 @@
 //! place for a round trip or two, and an idle one is the first to go.
 
 use super::Net;
-use crate::limits::{
-    DESCRIPTORS_PER_QUEUED, LEAVING_CONNECTIONS_MAX, PAGE_CONNECTIONS_MAX, PAGE_CONNECTIONS_PER_ADDRESS_MAX,
-    PENDING_CONNECTIONS_MAX, PENDING_CONNECTIONS_PER_ADDRESS_MAX,
-};
+use crate::config::Config;
+use crate::limits::{DESCRIPTORS_PER_QUEUED, LEAVING_CONNECTIONS_MAX};
 use crate::metrics::Crowded;
 use crate::websocket::address::AddressKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,14 +110,14 @@ pub(super) struct Evictions {
 impl Evictions {
     /// Queues for a process that may have this many file descriptors (`None` for any number): each queue has a share of
     /// them, and most are left to players.
-    pub(super) fn new(descriptors: Option<u64>) -> Self {
+    pub(super) fn new(config: &Config, descriptors: Option<u64>) -> Self {
         let share = descriptors.map_or(usize::MAX, |descriptors| {
             usize::try_from(descriptors / DESCRIPTORS_PER_QUEUED).unwrap_or(usize::MAX).max(1)
         });
         let queue = |all_max: usize, per_address_max| EvictionQueue::new(all_max.min(share), per_address_max);
         Self {
-            pending: queue(PENDING_CONNECTIONS_MAX, PENDING_CONNECTIONS_PER_ADDRESS_MAX),
-            pages: queue(PAGE_CONNECTIONS_MAX, PAGE_CONNECTIONS_PER_ADDRESS_MAX),
+            pending: queue(config.pending_connections_max, config.pending_connections_per_address),
+            pages: queue(config.page_connections_max, config.page_connections_per_address),
             leaving: queue(LEAVING_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX),
         }
     }
@@ -183,6 +181,7 @@ impl Net {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{PAGE_CONNECTIONS_MAX, PENDING_CONNECTIONS_MAX};
     use std::net::{IpAddr, Ipv4Addr};
 
     fn address(last: u8) -> Option<AddressKey> {
@@ -227,7 +226,7 @@ mod tests {
     #[test]
     fn a_process_with_few_descriptors_leaves_most_of_them_to_players() {
         let sizes = |descriptors| {
-            let Evictions { pending, pages, leaving } = Evictions::new(descriptors);
+            let Evictions { pending, pages, leaving } = Evictions::new(&Config::default(), descriptors);
             [pending, pages, leaving].map(|queue| queue.all_max)
         };
         assert_eq!(sizes(None), [PENDING_CONNECTIONS_MAX, PAGE_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX]);

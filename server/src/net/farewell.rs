@@ -40,10 +40,21 @@ async fn write_and_drain(stream: &mut TcpStream, last: &[u8]) -> std::io::Result
 
 /// The whole answer to a connection that has to make room for others before it has had an answer.
 pub(super) fn busy() -> String {
-    let body = r#"{"error":"the server has too many open connections","where":"","help":"try again after the seconds in Retry-After"}"#;
+    let status = format!("503 Service Unavailable\r\nretry-after: {BUSY_RETRY_SECONDS}");
+    whole(&status, "the server has too many open connections", "try again after the seconds in Retry-After")
+}
+
+/// The whole answer to a connection that does not begin as it has to.
+pub(super) fn malformed(error: &str, help: &str) -> String {
+    whole("400 Bad Request", error, help)
+}
+
+/// A refusal with its status line, for a connection of which no request was read. The words have no quotes.
+fn whole(status: &str, error: &str, help: &str) -> String {
+    let body = format!(r#"{{"error":"{error}","where":"","help":"{help}"}}"#);
     let length = body.len();
     format!(
-        "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: {BUSY_RETRY_SECONDS}\r\n\
-         cache-control: no-store\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncache-control: no-store\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     )
 }

@@ -1,10 +1,14 @@
-//! The address that a request counts for: that of the peer, or the one that a proxy on this host names.
+//! The address that a request counts for: that of the peer, or the one that a trusted proxy names.
 //!
-//! `X-Forwarded-For` and `Forwarded` (RFC 7239) count by their last entry, which is the one that our own proxy has added;
-//! `X-Real-IP` has one address. A client may send such a header too, and a proxy passes on those that it does not write
-//! itself. So all that are there have to name the same address; otherwise the request counts for the proxy.
+//! `X-Forwarded-For` and `Forwarded` (RFC 7239) are read from the right: each proxy adds the address that the request came
+//! from, so the last entry is the word of the peer, and the entry before it that of the proxy which the last one names, if
+//! that one is trusted too. The first entry from the right that is no trusted proxy is the client. `X-Real-IP` has one
+//! address. A client may send such a header too, and a proxy passes on those that it does not write itself. So all that
+//! are there have to name the same client; otherwise the request counts for the proxy.
 
 use super::Net;
+use super::peer::Peer;
+use crate::config::TrustedProxies;
 use crate::websocket::address::AddressKey;
 use hyper::HeaderMap;
 use std::cell::Cell;
@@ -28,83 +32,108 @@ pub(super) struct ForwardingWarnings {
 enum Forwarding {
     /// No proxy has named a client.
     None,
-    /// A proxy on this host named this client.
+    /// A trusted proxy named this client.
     Client(IpAddr),
-    /// A proxy on this host named no client that can be read, or several.
+    /// A trusted proxy named no client that can be read, or several.
     Unreadable,
-    /// The peer is on another host, and is not believed.
+    /// The peer is no trusted proxy, and is not believed.
     NotBelieved,
 }
 
 /// The address that a request counts for. `None` when limits do not apply: the request is from this host, and no proxy
-/// on it has added an address. Such a header of any other peer is not believed.
-pub(super) fn limited_address(peer: IpAddr, headers: &HeaderMap) -> Option<AddressKey> {
-    match Forwarding::of(peer, headers) {
-        Forwarding::None if peer.to_canonical().is_loopback() => None,
+/// on it has added an address. Such a header of a peer that is not trusted is not believed.
+pub(super) fn limited_address(net: &Net, peer: Peer, headers: &HeaderMap) -> Option<AddressKey> {
+    match Forwarding::of(net, peer, headers) {
+        Forwarding::None if peer.is_local() => None,
         Forwarding::Client(client) => Some(AddressKey::of(client)),
-        Forwarding::None | Forwarding::Unreadable | Forwarding::NotBelieved => Some(AddressKey::of(peer)),
+        Forwarding::None | Forwarding::Unreadable | Forwarding::NotBelieved => Some(AddressKey::of(peer.address)),
     }
 }
 
-/// Whether a proxy on this host has forwarded a request.
-pub(super) fn is_forwarded(peer: IpAddr, headers: &HeaderMap) -> bool {
-    matches!(Forwarding::of(peer, headers), Forwarding::Client(_) | Forwarding::Unreadable)
+/// Whether a trusted proxy has forwarded a request.
+pub(super) fn is_forwarded(net: &Net, peer: Peer, headers: &HeaderMap) -> bool {
+    peer.is_named || matches!(Forwarding::of(net, peer, headers), Forwarding::Client(_) | Forwarding::Unreadable)
 }
 
 /// Says in the log that forwarding headers are of no use, once for each way of it.
-pub(super) fn warn_of_useless_headers(net: &Net, peer: IpAddr, headers: &HeaderMap) {
+pub(super) fn warn_of_useless_headers(net: &Net, peer: Peer, headers: &HeaderMap) {
     let warnings = &net.forwarding_warnings;
-    match Forwarding::of(peer, headers) {
-        Forwarding::None | Forwarding::Client(_) => {}
+    match Forwarding::of(net, peer, headers) {
+        // The clients of a proxy that speaks the PROXY protocol are told apart without such headers.
+        Forwarding::NotBelieved if peer.is_named => {}
         Forwarding::NotBelieved if !warnings.not_believed.replace(true) => tracing::warn!(
-            %peer,
+            peer = %peer.address,
             "forwarding headers of this peer are not believed, so all of its clients count as one address; a proxy is \
-             believed when it runs on this machine and connects to a loopback address"
+             believed when --trusted-proxies has its address"
         ),
         Forwarding::Unreadable if !warnings.unreadable.replace(true) => tracing::warn!(
-            "the proxy on this machine does not name one client in X-Forwarded-For, Forwarded or X-Real-IP, so its \
-             clients count as one address; let it set one of them and delete the others"
+            proxy = %peer.address,
+            "a trusted proxy does not name one client in X-Forwarded-For, Forwarded or X-Real-IP, so its clients count \
+             as one address; let it set one of them and delete the others"
         ),
-        Forwarding::NotBelieved | Forwarding::Unreadable => {}
+        Forwarding::None | Forwarding::Client(_) | Forwarding::NotBelieved | Forwarding::Unreadable => {}
     }
 }
 
 impl Forwarding {
-    fn of(peer: IpAddr, headers: &HeaderMap) -> Self {
+    fn of(net: &Net, peer: Peer, headers: &HeaderMap) -> Self {
         if !NAMES.iter().any(|name| headers.contains_key(*name)) {
             return Self::None;
         }
-        if !peer.to_canonical().is_loopback() {
+        if !peer.is_trusted(net) {
             return Self::NotBelieved;
         }
-        let named = NAMES.iter().filter_map(|name| {
-            let value = headers.get_all(*name).iter().next_back()?;
-            Some(value.to_str().ok().and_then(|value| client_of(name, value)))
-        });
-        let agreed = named.reduce(|one, other| if same(one, other) { one } else { None });
-        agreed.flatten().map_or(Self::Unreadable, Self::Client)
+        agreed_client(&net.setup.config.trusted_proxies, headers).map_or(Self::Unreadable, Self::Client)
     }
 }
 
-/// Whether limits see two clients as the same.
-fn same(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
-    one.is_some() && one.map(AddressKey::of) == other.map(AddressKey::of)
+/// The client that all forwarding headers name.
+fn agreed_client(trusted: &TrustedProxies, headers: &HeaderMap) -> Option<IpAddr> {
+    let named = NAMES.iter().filter(|name| headers.contains_key(**name));
+    let named: Vec<IpAddr> = named.map(|name| client_of(trusted, name, headers)).collect::<Option<_>>()?;
+    // Where several proxies are in a row, the one that has only the address of the one before names a proxy.
+    let clients = || named.iter().filter(|address| !trusted.contains(**address));
+    let first = *clients().next().or_else(|| named.first())?;
+    let is_same = |other: &IpAddr| AddressKey::of(*other) == AddressKey::of(first);
+    let agree = if trusted.contains(first) { named.iter().all(is_same) } else { clients().all(is_same) };
+    agree.then_some(first)
 }
 
-/// The client that the value of a forwarding header names.
-fn client_of(name: &str, value: &str) -> Option<IpAddr> {
+/// The client that the lines of a forwarding header name.
+fn client_of(trusted: &TrustedProxies, name: &str, headers: &HeaderMap) -> Option<IpAddr> {
+    let lines = headers.get_all(name).iter().rev().map(|line| line.to_str().unwrap_or_default());
     match name {
-        "forwarded" => last_for(value).and_then(|node| parse_node(&node)),
-        "x-forwarded-for" => parse_node(value.rsplit(',').next()?.trim()),
-        _ => parse_node(value.trim()),
+        "forwarded" => first_untrusted(trusted, lines.flat_map(forwarded_nodes)),
+        "x-forwarded-for" => {
+            let entries = lines.flat_map(|line| line.rsplit(','));
+            first_untrusted(trusted, entries.map(|entry| parse_node(entry.trim())))
+        }
+        _ => parse_node(lines.take(1).next()?.trim()),
     }
 }
 
-/// The `for` of the last element of a `Forwarded` header, without quotes. `None` when the header is malformed anywhere:
-/// an earlier element may be the client's, and an open quote in it would swallow the proxy's.
-fn last_for(value: &str) -> Option<String> {
-    let mut rest = value;
+/// The first address that is no trusted proxy; the last one when all are. `None` when an entry before it is no address.
+fn first_untrusted(trusted: &TrustedProxies, entries: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
     let mut found = None;
+    for entry in entries {
+        found = Some(entry?);
+        if found.is_some_and(|address| !trusted.contains(address)) {
+            break;
+        }
+    }
+    found
+}
+
+/// The nodes of a line of `Forwarded`, the last one first. A line that is malformed has one node that is no address.
+fn forwarded_nodes(line: &str) -> Vec<Option<IpAddr>> {
+    let Some(elements) = elements(line) else { return vec![None] };
+    elements.into_iter().rev().map(|node| parse_node(&node?)).collect()
+}
+
+/// The `for` of each element of a line of `Forwarded`, without quotes. `None` when the line is malformed anywhere: an
+/// earlier element may be the client's, and an open quote in it would swallow the proxy's.
+fn elements(line: &str) -> Option<Vec<Option<String>>> {
+    let (mut rest, mut elements, mut found) = (line, Vec::new(), None);
     loop {
         let (name, after_name) = rest.split_once('=')?;
         let (parameter, after) = parameter_value(after_name)?;
@@ -116,9 +145,12 @@ fn last_for(value: &str) -> Option<String> {
         }
         let after = after.trim_start();
         match after.chars().next() {
-            None => return found,
+            None => {
+                elements.push(found);
+                return Some(elements);
+            }
             Some(';') => {}
-            Some(',') => found = None,
+            Some(',') => elements.push(found.take()),
             Some(_) => return None,
         }
         rest = &after[1..];
@@ -197,11 +229,11 @@ mod tests {
     #[test]
     fn headers_that_are_of_no_use_are_in_the_log_once() {
         let net = Net::without_shards(Config::on_free_ports());
-        let (local, remote) = (ip(LOCAL), ip("192.0.2.7"));
+        let (local, remote) = (peer(LOCAL), peer("192.0.2.7"));
         let lines = logged(|| {
             for _ in 0..10 {
-                for (peer, value) in [(local, "198.51.100.7"), (local, "nonsense"), (remote, "198.51.100.7")] {
-                    warn_of_useless_headers(&net, peer, &headers(&[("x-forwarded-for", value)]));
+                for (from, value) in [(local, "198.51.100.7"), (local, "nonsense"), (remote, "198.51.100.7")] {
+                    warn_of_useless_headers(&net, from, &headers(&[("x-forwarded-for", value)]));
                 }
                 warn_of_useless_headers(&net, remote, &HeaderMap::new());
             }
@@ -209,11 +241,20 @@ mod tests {
         assert_eq!(lines.len(), 2, "{lines:#?}");
         assert!(lines.iter().all(|line| line.contains("WARN")), "{lines:#?}");
         assert!(lines[0].contains("X-Real-IP") && lines[0].contains("set one of them"), "{lines:#?}");
-        assert!(lines[1].contains("192.0.2.7") && lines[1].contains("on this machine"), "{lines:#?}");
+        assert!(lines[1].contains("192.0.2.7") && lines[1].contains("--trusted-proxies"), "{lines:#?}");
     }
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    fn peer(text: &str) -> Peer {
+        Peer::of_socket(ip(text))
+    }
+
+    /// A server that believes these proxies.
+    fn net(trusted: &str) -> Net {
+        Net::without_shards(Config { trusted_proxies: trusted.parse().unwrap(), ..Config::on_free_ports() })
     }
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -226,25 +267,82 @@ mod tests {
 
     /// The client that a proxy on this host names by these headers.
     fn named(lines: &[(&str, &str)]) -> Option<IpAddr> {
-        match Forwarding::of(ip(LOCAL), &headers(lines)) {
-            Forwarding::Client(client) => Some(client),
-            Forwarding::Unreadable => None,
-            other => panic!("{other:?}"),
-        }
+        agreed_client(&TrustedProxies::default(), &headers(lines))
     }
 
     #[test]
-    fn only_a_proxy_on_this_host_is_believed() {
-        let (local, remote) = (ip(LOCAL), ip("192.0.2.7"));
+    fn only_a_trusted_proxy_is_believed() {
+        let net = net("127.0.0.0/8, 10.0.0.0/8");
+        let (local, proxy, remote) = (peer(LOCAL), peer("10.1.2.3"), peer("192.0.2.7"));
         let forwarded = headers(&[("x-forwarded-for", "10.0.0.1, 198.51.100.4")]);
-        assert_eq!(limited_address(local, &HeaderMap::new()), None);
-        assert_eq!(limited_address(local, &forwarded), Some(AddressKey::of(ip("198.51.100.4"))));
-        assert_eq!(limited_address(remote, &forwarded), Some(AddressKey::of(remote)));
-        assert_eq!(limited_address(remote, &HeaderMap::new()), Some(AddressKey::of(remote)));
+        assert_eq!(limited_address(&net, local, &HeaderMap::new()), None);
+        for from in [local, proxy, peer("::ffff:10.1.2.3")] {
+            assert_eq!(limited_address(&net, from, &forwarded), Some(AddressKey::of(ip("198.51.100.4"))));
+        }
+        for lines in [&forwarded, &HeaderMap::new()] {
+            assert_eq!(limited_address(&net, remote, lines), Some(AddressKey::of(remote.address)));
+        }
         let nonsense = headers(&[("x-forwarded-for", "nonsense")]);
-        assert_eq!(limited_address(local, &nonsense), Some(AddressKey::of(local)), "limits apply all the same");
-        assert!(is_forwarded(local, &forwarded) && is_forwarded(local, &nonsense));
-        assert!(!is_forwarded(remote, &forwarded) && !is_forwarded(local, &HeaderMap::new()));
+        for from in [local, proxy] {
+            let counts_for = limited_address(&net, from, &nonsense);
+            assert_eq!(counts_for, Some(AddressKey::of(from.address)), "limits apply all the same");
+            assert!(is_forwarded(&net, from, &forwarded) && is_forwarded(&net, from, &nonsense));
+        }
+        assert!(!is_forwarded(&net, remote, &forwarded) && !is_forwarded(&net, local, &HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_named_is_not_believed_even_on_this_machine() {
+        let net = net("10.0.0.0/8");
+        let forwarded = headers(&[("x-forwarded-for", "198.51.100.4")]);
+        let local = peer(LOCAL);
+        assert_eq!(
+            limited_address(&net, local, &forwarded),
+            Some(AddressKey::of(local.address)),
+            "one address for all"
+        );
+        assert!(!is_forwarded(&net, local, &forwarded));
+        assert_eq!(limited_address(&net, local, &HeaderMap::new()), None, "programs of this machine are exempt");
+    }
+
+    #[test]
+    fn a_client_of_the_proxy_protocol_counts_for_itself_whatever_it_sends() {
+        let net = net("127.0.0.0/8, 10.0.0.0/8");
+        let forged = headers(&[("x-forwarded-for", "203.0.113.9")]);
+        let client = Peer::named(ip("198.51.100.7"));
+        for lines in [&forged, &HeaderMap::new()] {
+            assert_eq!(limited_address(&net, client, lines), Some(AddressKey::of(client.address)));
+            assert!(is_forwarded(&net, client, lines));
+        }
+        assert!(logged(|| warn_of_useless_headers(&net, client, &forged)).is_empty());
+        let local = Peer::named(ip(LOCAL));
+        assert!(limited_address(&net, local, &HeaderMap::new()).is_some(), "a proxy has named it");
+        let (inner, of_inner) = (Peer::named(ip("10.0.0.9")), headers(&[("x-forwarded-for", "203.0.113.9")]));
+        assert_eq!(limited_address(&net, inner, &of_inner), Some(AddressKey::of(ip("203.0.113.9"))), "a further proxy");
+    }
+
+    #[test]
+    fn trusted_proxies_in_a_row_are_skipped_from_the_right() {
+        let trusted = "127.0.0.1, 10.0.0.0/8, fd00::/8".parse().unwrap();
+        let client = |lines: &[(&str, &str)]| agreed_client(&trusted, &headers(lines));
+        for (name, value) in [
+            ("x-forwarded-for", "203.0.113.9, 198.51.100.7, 10.0.0.2, 10.0.0.1"),
+            ("x-forwarded-for", "forged, 198.51.100.7:443, [fd00::1]:80, ::ffff:10.0.0.1"),
+            ("forwarded", "for=203.0.113.9, for=198.51.100.7;proto=https, for=10.0.0.2, for=\"[fd00::2]:1\""),
+        ] {
+            assert_eq!(client(&[(name, value)]), Some(ip("198.51.100.7")), "{name}: {value}");
+        }
+        let lines = [("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "10.0.0.2"), ("x-real-ip", "10.0.0.1")];
+        assert_eq!(client(&lines), Some(ip("198.51.100.7")), "the lines are one list, and a proxy is no client");
+        let forged = [("x-forwarded-for", "198.51.100.7, 10.0.0.2"), ("x-real-ip", "203.0.113.9")];
+        assert_eq!(client(&forged), None);
+        assert_eq!(
+            client(&[("x-forwarded-for", "10.0.0.3, 10.0.0.2")]),
+            Some(ip("10.0.0.3")),
+            "a client among proxies"
+        );
+        assert_eq!(client(&[("x-forwarded-for", "198.51.100.7, unknown, 10.0.0.2")]), None);
+        assert_eq!(client(&[("x-forwarded-for", "10.0.0.3"), ("x-real-ip", "10.0.0.2")]), None);
     }
 
     #[test]
@@ -325,10 +423,17 @@ mod tests {
     fn every_truncation_and_a_thousand_damaged_values_are_read_without_a_panic() {
         let whole = "for=\"[2001:db8::1]:443\";proto=https, for=\"198.51.100.7:_a\\\"b\" , FOR=198.51.100.7";
         let names = ["forwarded", "x-forwarded-for", "x-real-ip"];
+        let trusted: TrustedProxies = "0.0.0.0/0, ::/0".parse().unwrap();
+        // Every proxy is trusted, so that all entries are read.
+        let client = |name: &str, text: &str| {
+            let value = HeaderValue::from_str(text).ok()?;
+            client_of(&trusted, name, &HeaderMap::from_iter([(HeaderName::try_from(name).unwrap(), value)]))
+        };
         for end in 0..=whole.len() {
-            assert!(names.iter().filter_map(|name| client_of(name, &whole[..end])).count() <= 3);
+            assert!(names.iter().filter_map(|name| client(name, &whole[..end])).count() <= 3);
         }
-        assert_eq!(client_of("forwarded", whole), Some(ip("198.51.100.7")));
+        assert_eq!(client("forwarded", whole), None, "a port that is no port");
+        assert_eq!(client("forwarded", &whole.replace("\\\"b", "")), Some(ip("2001:db8::1")));
         let (mut dice, letters) = (Rng::new(5), b"\"\\;,=:[]_ .0a\xc3\xa9");
         for _ in 0..1_000 {
             let mut bytes = whole.as_bytes().to_vec();
@@ -337,7 +442,7 @@ mod tests {
                 bytes[at] = letters[usize::try_from(dice.below(u32::try_from(letters.len()).unwrap())).unwrap()];
             }
             let text = String::from_utf8_lossy(&bytes);
-            assert!(names.iter().filter_map(|name| client_of(name, &text)).count() <= 3);
+            assert!(names.iter().filter_map(|name| client(name, &text)).count() <= 3);
         }
     }
 }

@@ -8,29 +8,45 @@ use super::answer::{Answer, Refusal};
 use super::evictions::Phase;
 use super::forwarded::limited_address;
 use super::hello::{Caller, greet};
+use super::peer::Peer;
 use crate::limits::ORIGIN_WARNINGS_PER_MINUTE;
 use crate::websocket::rate::Quota;
 use fastwebsockets::upgrade::UpgradeFut;
 use http_body_util::Full;
 use hyper::header::{
     CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{Request, StatusCode, Version};
-use std::net::IpAddr;
 use std::rc::Rc;
 use tickwire::message::SUBPROTOCOL;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
+/// The way on when a page is refused.
+const ORIGIN_HELP: &str = "a proxy in front of the server has to pass on the Host header (nginx: proxy_set_header Host \
+                           $http_host; HAProxy and Caddy do so unless they are told otherwise); to allow pages of \
+                           another origin, the operator names it with --origin, TICKWIRE_ORIGINS or origins in the file";
+
+/// The way on when a page without an origin is refused.
+const NULL_HELP: &str = "pages in a sandboxed frame and those that are opened from a file have no origin; the operator \
+                         admits them with --allow-null-origin, TICKWIRE_ALLOW_NULL_ORIGIN or allow_null_origin in the \
+                         file";
+
+/// The way on when a proxy has dropped the upgrade of a connection.
+const UPGRADE_HELP: &str = "the proxy in front of the server has to pass on the upgrade; nginx: proxy_http_version 1.1; \
+                            proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; \
+                            HAProxy: mode http, without http-request del-header Upgrade; Caddy: reverse_proxy, without \
+                            header_up; whole files are in server/deploy";
+
 /// The header in which a browser says how the page of a request is related to the server.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Answers `GET /ws`; on success the connection goes on in a task of its own.
-pub(super) fn answer(net: &Rc<Net>, request: Request<hyper::body::Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+pub(super) fn answer(net: &Rc<Net>, request: Request<hyper::body::Incoming>, peer: Peer) -> Result<Answer, Refusal> {
     check(net, &request)?;
     check_subprotocol(request.headers())?;
-    let address = limited_address(peer, request.headers());
+    let address = limited_address(net, peer, request.headers());
     let (mut answer, upgrade) = switch(request)?;
     let evicted = Rc::new(Notify::new());
     let caller = Caller { address, _pending: net.queue(Phase::Pending, address, &evicted), evicted };
@@ -42,7 +58,7 @@ pub(super) fn answer(net: &Rc<Net>, request: Request<hyper::body::Incoming>, pee
 /// Checks everything in a request but the subprotocol.
 pub(super) fn check<B>(net: &Net, request: &Request<B>) -> Result<(), Refusal> {
     check_origin(net, request.headers())?;
-    check_upgrade(request)
+    check_upgrade(request).inspect_err(|_| warn_of_dropped_upgrade(net, request))
 }
 
 /// The answer to a request that was checked, and the connection that goes on after the answer.
@@ -69,7 +85,7 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal
 pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
     let (origin, host) = (single(headers, ORIGIN)?, single(headers, HOST)?);
     let Some(origin) = origin else { return Ok(()) };
-    if is_own(origin, host) || net.setup.config.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+    if is_own(origin, host) || net.setup.config.admits_origin(origin) {
         return Ok(());
     }
     net.setup.metrics.origins_rejected.increment(1);
@@ -84,9 +100,7 @@ pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal
         "the page is from the origin {origin}, but its request is for the host {host}; \
          only pages of the same host may connect"
     );
-    let help = "a proxy in front of the server has to pass on the Host header (nginx: proxy_set_header Host \
-                $http_host); to allow pages of another origin, the operator names it with --origin, \
-                TICKWIRE_ORIGINS or origins in the file";
+    let help = if origin == "null" { NULL_HELP } else { ORIGIN_HELP };
     Err(Refusal::new(StatusCode::FORBIDDEN, error, help))
 }
 
@@ -110,10 +124,29 @@ fn is_own(origin: &str, host: Option<&str>) -> bool {
     authority.is_some_and(|authority| host.is_some_and(|host| !host.is_empty() && authority.eq_ignore_ascii_case(host)))
 }
 
+/// Whether a client has asked for a WebSocket, and a program on the way has dropped the upgrade: the headers of an
+/// upgrade are for the next program alone, and those of the WebSocket are not.
+fn is_dropped<B>(request: &Request<B>) -> bool {
+    let upgrades = request.version() == Version::HTTP_11 && request.headers().contains_key(UPGRADE);
+    !upgrades && request.headers().contains_key(SEC_WEBSOCKET_KEY)
+}
+
+/// Says once in the log that a proxy drops upgrades: a browser does not show the refusal.
+fn warn_of_dropped_upgrade<B>(net: &Net, request: &Request<B>) {
+    if is_dropped(request) && !net.upgrade_warned.replace(true) {
+        tracing::warn!("a WebSocket was refused, because a proxy has dropped its upgrade; {UPGRADE_HELP}");
+    }
+}
+
 fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
     let headers = request.headers();
+    if is_dropped(request) {
+        let error = "the request has lost its Upgrade header or HTTP/1.1 on the way, so it opens no WebSocket";
+        return Err(bad(error, UPGRADE_HELP));
+    }
     if request.version() != Version::HTTP_11 || !fastwebsockets::upgrade::is_upgrade_request(request) {
-        return Err(bad("this address accepts WebSocket connections only", "connect with a WebSocket"));
+        let help = "connect with a WebSocket, over HTTP/1.1; a proxy on the way has to pass on Upgrade and Connection";
+        return Err(bad("this address accepts WebSocket connections only", help));
     }
     let has_length = headers.get_all(CONTENT_LENGTH).iter().any(|length| length.as_bytes() != b"0");
     if has_length || headers.contains_key(TRANSFER_ENCODING) {

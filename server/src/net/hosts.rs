@@ -7,23 +7,34 @@
 use super::Net;
 use super::answer::Refusal;
 use super::forwarded::is_forwarded;
-use crate::config::{Host, HostName};
+use super::peer::Peer;
+use crate::config::{Host, HostName, PageOrigin};
 use hyper::header::HOST;
 use hyper::{Request, StatusCode, Version};
 use std::net::IpAddr;
 
 /// Refuses a request without one valid `Host`, and a request for a host that is none of this server's. `listen` is the
 /// address that the request came to.
-pub(super) fn check_host<B>(net: &Net, request: &Request<B>, listen: IpAddr, peer: IpAddr) -> Result<(), Refusal> {
+pub(super) fn check_host<B>(net: &Net, request: &Request<B>, listen: IpAddr, peer: Peer) -> Result<(), Refusal> {
+    check_name(net, request, || !listen.to_canonical().is_loopback() || is_forwarded(net, peer, request.headers()))
+}
+
+/// The same for the operators' port, which no proxy has a reason to forward: a page could write the headers of one.
+pub(super) fn check_operators_host<B>(net: &Net, request: &Request<B>, listen: IpAddr) -> Result<(), Refusal> {
+    check_name(net, request, || !listen.to_canonical().is_loopback())
+}
+
+fn check_name<B>(net: &Net, request: &Request<B>, is_exposed: impl FnOnce() -> bool) -> Result<(), Refusal> {
     let Some(Host::Name(name)) = host_of(request)? else { return Ok(()) };
-    if is_own(net, &name, || !listen.to_canonical().is_loopback() || is_forwarded(peer, request.headers())) {
+    if is_own(net, &name, is_exposed) {
         return Ok(());
     }
     if !net.host_warned.replace(true) {
         tracing::warn!(host = %name, "a request was refused, because its Host is not a name of this server; see --host");
     }
     let error = format!("this server is not called {name}");
-    let help = "the operator names the hosts of the server with --host, TICKWIRE_HOSTS or hosts in the file";
+    let help = "the operator names the hosts of the server with --host, TICKWIRE_HOSTS or hosts in the file; a proxy in \
+                front of it has to pass on the Host header (nginx: proxy_set_header Host $http_host)";
     Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, error, help))
 }
 
@@ -31,7 +42,7 @@ pub(super) fn check_host<B>(net: &Net, request: &Request<B>, listen: IpAddr, pee
 /// origin is a name of the server too. Without a list, `is_exposed` says whether any name will do.
 fn is_own(net: &Net, name: &HostName, is_exposed: impl FnOnce() -> bool) -> bool {
     let config = &net.setup.config;
-    let is_origin = |origin: &String| matches!(Host::of_origin(origin), Some(Host::Name(of)) if of == *name);
+    let is_origin = |origin: &PageOrigin| matches!(origin.host(), Some(Host::Name(of)) if of == *name);
     name.is_loopback()
         || config.hosts.contains(name)
         || config.origins.iter().any(is_origin)
@@ -59,12 +70,13 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    const LOCAL_PEER: Peer = Peer::of_socket(LOCAL);
     const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const ANY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
     fn net(hosts: &[&str], origins: &[&str]) -> Net {
         let hosts = hosts.iter().map(|name| name.parse().unwrap()).collect();
-        let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        let origins = origins.iter().map(|origin| origin.parse().unwrap()).collect();
         Net::without_shards(Config { hosts, origins, ..Config::on_free_ports() })
     }
 
@@ -76,7 +88,8 @@ mod tests {
     #[test]
     fn a_server_for_this_machine_has_no_other_name_unless_a_proxy_is_in_front() {
         let net = net(&[], &["https://club.example:444"]);
-        let passes = |host: &str, more: &[(&str, &str)]| check_host(&net, &request(host, more), LOCAL, LOCAL).is_ok();
+        let passes =
+            |host: &str, more: &[(&str, &str)]| check_host(&net, &request(host, more), LOCAL, LOCAL_PEER).is_ok();
         for host in ["localhost:8080", "127.0.0.1:8080", "[::1]:8080", "192.0.2.7", "a.localhost", "club.example"] {
             assert!(passes(host, &[]), "{host}");
         }
@@ -84,7 +97,16 @@ mod tests {
             assert!(!passes(host, &[]), "{host}");
             assert!(passes(host, &[("x-forwarded-for", "198.51.100.7")]), "{host} behind a proxy");
         }
-        assert!(check_host(&net, &request("play.example", &[]), ANY, LOCAL).is_ok(), "it is there for others");
+        assert!(check_host(&net, &request("play.example", &[]), ANY, LOCAL_PEER).is_ok(), "it is there for others");
+    }
+
+    #[test]
+    fn the_operators_port_believes_no_header_of_a_proxy() {
+        let net = net(&[], &[]);
+        let forwarded = request("evil.example", &[("x-forwarded-for", "198.51.100.7")]);
+        assert!(check_operators_host(&net, &forwarded, LOCAL).is_err());
+        assert!(check_operators_host(&net, &request("localhost:9090", &[]), LOCAL).is_ok());
+        assert!(check_operators_host(&net, &request("metrics.example", &[]), ANY).is_ok(), "it is there for others");
     }
 
     #[test]
@@ -92,7 +114,7 @@ mod tests {
         let net = net(&["play.example"], &[]);
         let proxied = &[("x-forwarded-for", "198.51.100.7")][..];
         for listen in [LOCAL, ANY] {
-            let passes = |host: &str| check_host(&net, &request(host, proxied), listen, LOCAL).is_ok();
+            let passes = |host: &str| check_host(&net, &request(host, proxied), listen, LOCAL_PEER).is_ok();
             assert!(["play.example", "PLAY.EXAMPLE.:80", "localhost", "192.0.2.7"].into_iter().all(passes));
             assert!(!["evil.example", "a.play.example"].into_iter().any(passes));
         }

@@ -5,6 +5,7 @@
 //! folder in which they were built.
 
 use super::answer::{Answer, Refusal, bare, plain};
+use crate::config::BasePath;
 use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -26,8 +27,8 @@ const NOT_BUILT: &str = "Tickwire is running, but its page is not built.\n\
 /// Encodings by preference, with the endings of their files.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-/// Answers a request for a file.
-pub(super) fn answer(path: &str, headers: &HeaderMap) -> Result<Answer, Refusal> {
+/// Answers a request for a file; the page of the server is at `base`.
+pub(super) fn answer(base: &BasePath, path: &str, headers: &HeaderMap) -> Result<Answer, Refusal> {
     let name = match path.trim_start_matches('/') {
         "" => "index.html",
         name => name,
@@ -36,7 +37,7 @@ pub(super) fn answer(path: &str, headers: &HeaderMap) -> Result<Answer, Refusal>
         return if name == "index.html" {
             Ok(plain(StatusCode::OK, NOT_BUILT))
         } else {
-            Err(Refusal::not_found("no such file", "the page is at /"))
+            Err(Refusal::not_found("no such file", format!("the page is at {base}/")))
         };
     };
     let etag = etag(&file);
@@ -147,9 +148,10 @@ mod tests {
 
     #[test]
     fn files_outside_the_page_are_not_found() {
+        let base = BasePath::default();
         for path in ["/../Cargo.toml", "/..%2fCargo.toml", "//etc/passwd", "/nothing.js", "/index.html/"] {
-            assert!(answer(path, &HeaderMap::new()).is_err(), "{path}");
+            assert!(answer(&base, path, &HeaderMap::new()).is_err(), "{path}");
         }
-        assert!(answer("/", &HeaderMap::new()).is_ok());
+        assert!(answer(&base, "/", &HeaderMap::new()).is_ok());
     }
 }

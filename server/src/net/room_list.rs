@@ -3,7 +3,8 @@
 use super::Net;
 use super::answer::{Answer, Refusal, json};
 use super::api::{offered, view};
-use crate::limits::{ROOMS_LISTED_MAX, ROOMS_MAX};
+use crate::config::BasePath;
+use crate::limits::ROOMS_LISTED_MAX;
 use crate::lobby::RoomEntry;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue, LINK};
@@ -11,9 +12,6 @@ use std::cmp::Reverse;
 
 /// The header with the number of rooms on all pages together.
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
-
-/// Pages that the rooms of a server can fill.
-const PAGES_MAX: usize = ROOMS_MAX.div_ceil(ROOMS_LISTED_MAX);
 
 /// The rooms that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +24,9 @@ struct Selection<'a> {
 /// Lists rooms with people, the fullest and then the newest first. An empty room is of no use to a stranger: nobody is
 /// in it, and it may never have been entered.
 pub(super) fn list(net: &Net, query: Option<&str>) -> Result<Answer, Refusal> {
-    let selection = Selection::parse(query.unwrap_or_default()).ok_or_else(bad_query)?;
+    let config = &net.setup.config;
+    let pages_max = config.rooms_max.div_ceil(ROOMS_LISTED_MAX);
+    let selection = Selection::parse(query.unwrap_or_default(), pages_max).ok_or_else(|| bad_query(pages_max))?;
     let game = selection.game.map(|name| offered(net, name).map(|(index, _)| index)).transpose()?;
     let directory = net.directory.borrow();
     let is_wanted = |entry: &&RoomEntry| entry.players > 0 && game.is_none_or(|game| entry.wanted.game == game);
@@ -37,7 +37,7 @@ pub(super) fn list(net: &Net, query: Option<&str>) -> Result<Answer, Refusal> {
     let mut answer = json(StatusCode::OK, &page);
     answer.headers_mut().insert(TOTAL_COUNT, HeaderValue::from(rooms.len()));
     if rooms.len() > before + ROOMS_LISTED_MAX
-        && let Ok(next) = HeaderValue::try_from(selection.next_link())
+        && let Ok(next) = HeaderValue::try_from(selection.next_link(&config.base_path))
     {
         answer.headers_mut().insert(LINK, next);
     }
@@ -46,7 +46,7 @@ pub(super) fn list(net: &Net, query: Option<&str>) -> Result<Answer, Refusal> {
 
 impl<'a> Selection<'a> {
     /// The selection of a query such as `game=paddles&page=2`; `None` when it has anything else in it.
-    fn parse(query: &'a str) -> Option<Self> {
+    fn parse(query: &'a str, pages_max: usize) -> Option<Self> {
         let (mut game, mut page) = (None, None);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=')?;
@@ -61,18 +61,18 @@ impl<'a> Selection<'a> {
         }
         let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
         let page = page.map_or(Some(1), |page| Some(page).filter(is_number)?.parse().ok())?;
-        (1..=PAGES_MAX).contains(&page).then_some(Self { game, page })
+        (1..=pages_max).contains(&page).then_some(Self { game, page })
     }
 
     /// The link to the page after this one, by RFC 8288.
-    fn next_link(&self) -> String {
+    fn next_link(&self, base: &BasePath) -> String {
         let game = self.game.map_or_else(String::new, |game| format!("game={game}&"));
-        format!("</api/rooms?{game}page={}>; rel=\"next\"", self.page + 1)
+        format!("<{base}/api/rooms?{game}page={}>; rel=\"next\"", self.page + 1)
     }
 }
 
-fn bad_query() -> Refusal {
-    let error = format!("the query is not a game and a page from 1 to {PAGES_MAX}");
+fn bad_query(pages_max: usize) -> Refusal {
+    let error = format!("the query is not a game and a page from 1 to {pages_max}");
     Refusal::new(StatusCode::BAD_REQUEST, error, "ask for /api/rooms, or add ?game=NAME, ?page=2 or both")
 }
 
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_query_is_a_game_and_a_page_and_nothing_else() {
-        let parse = |query| Selection::parse(query).map(|selection| (selection.game, selection.page));
+        let parse = |query| Selection::parse(query, 41).map(|selection| (selection.game, selection.page));
         assert_eq!(parse(""), Some((None, 1)));
         assert_eq!(parse("game=paddles"), Some((Some("paddles"), 1)));
         assert_eq!(parse("page=2&game=arena"), Some((Some("arena"), 2)));
@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn the_next_page_has_the_same_filter() {
-        let link = |query| Selection::parse(query).map(|selection| selection.next_link());
+        let base = BasePath::default();
+        let link = |query| Selection::parse(query, 41).map(|selection| selection.next_link(&base));
         assert_eq!(link("").as_deref(), Some("</api/rooms?page=2>; rel=\"next\""));
         assert_eq!(link("game=arena&page=2").as_deref(), Some("</api/rooms?game=arena&page=3>; rel=\"next\""));
     }

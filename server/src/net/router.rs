@@ -1,6 +1,6 @@
 //! HTTP/1.1: one connection, its requests, and the route of each of them.
 
-use super::answer::{Answer, Refusal, end_connection};
+use super::answer::{Answer, Refusal, bare, end_connection};
 use super::drain::Guest;
 #[cfg(feature = "conformance")]
 use super::echo;
@@ -11,16 +11,17 @@ use super::handshake::check_reader;
 use super::head_guard::ends_connection;
 use super::hosts::check_host;
 use super::http_stream::HttpStream;
-use super::{Net, api, handshake, health, page, room_list};
-use crate::config::Config;
+use super::peer::Peer;
+use super::{Net, api, cross_origin, handshake, health, page, proxy_header, room_list};
+use crate::config::{BasePath, Config};
 use crate::limits::{
     CLOSE_DRAIN, DRAIN_GRACE, HTTP_CONNECTION_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, REQUEST_HEAD_TIMEOUT,
 };
-use crate::websocket::address::AddressKey;
 use hyper::body::Incoming;
+use hyper::header::{HeaderValue, LOCATION, ORIGIN};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
 use std::cell::{Cell, RefCell};
@@ -55,7 +56,7 @@ enum Stage {
 /// A connection that is not upgraded, as its requests see it.
 struct HttpConnection {
     net: Rc<Net>,
-    peer: IpAddr,
+    peer: Peer,
     stage: Cell<Stage>,
     place: RefCell<QueuePlace>,
     /// Notified when the connection has to make room for another.
@@ -68,6 +69,7 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(NOT_SENT_LOW_WATER_BYTES) {
         return tracing::debug!(%error, "a socket was closed before its first request");
     }
+    let Some((stream, peer)) = identify(&net, stream, peer).await else { return };
     let builder = builder(&net.setup.config);
     let connection = Rc::new(HttpConnection::new(Rc::clone(&net), peer));
     let service = {
@@ -100,22 +102,32 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     }
 }
 
+/// The peer of a connection: the one that its proxy names first, if proxies do so. `None` when the connection has ended.
+async fn identify(net: &Rc<Net>, stream: TcpStream, address: IpAddr) -> Option<(TcpStream, Peer)> {
+    let peer = Peer::of_socket(address);
+    if net.setup.config.proxy_protocol && peer.is_trusted(net) {
+        // In a box, because its buffer would make the task of every connection larger.
+        return Box::pin(proxy_header::read(net, stream, address)).await;
+    }
+    Some((stream, peer))
+}
+
 /// Waits until the server stops, and then for a moment: a request may be on its way.
-async fn stopped(guest: &mut Guest) {
+pub(super) async fn stopped(guest: &mut Guest) {
     guest.stopped().await;
     sleep(DRAIN_GRACE).await;
 }
 
 impl HttpConnection {
-    fn new(net: Rc<Net>, peer: IpAddr) -> Self {
+    fn new(net: Rc<Net>, peer: Peer) -> Self {
         let evicted = Rc::new(Notify::new());
-        let place = RefCell::new(net.queue(Phase::Pending, peer_address(peer), &evicted));
+        let place = RefCell::new(net.queue(Phase::Pending, peer.connection_key(&net), &evicted));
         Self { net, peer, stage: Cell::new(Stage::Asking), place, evicted }
     }
 
     async fn respond(self: Rc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
         self.stage.set(Stage::Asking);
-        self.place.replace(self.net.queue(Phase::Page, peer_address(self.peer), &self.evicted));
+        self.place.replace(self.net.queue(Phase::Page, self.peer.connection_key(&self.net), &self.evicted));
         let is_last = ends_connection(request.headers());
         let mut answer = route(&self.net, request, self.peer).await;
         if is_last {
@@ -127,26 +139,69 @@ impl HttpConnection {
     }
 }
 
-/// The address of a peer for the limits on connections; `None` for this machine, on which a proxy may be.
-fn peer_address(peer: IpAddr) -> Option<AddressKey> {
-    (!peer.to_canonical().is_loopback()).then(|| AddressKey::of(peer))
-}
-
-async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: IpAddr) -> Answer {
+async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: Peer) -> Answer {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let origin = request.headers().get(ORIGIN).cloned();
+    let place = Place::of(&net.setup.config.base_path, &path);
     let outcome = match check_host(net, &request, net.setup.address, peer) {
-        Ok(()) => answer(net, request, peer).await,
+        Ok(()) => answer(net, request, peer, place).await,
         Err(refusal) => Err(refusal),
     };
-    outcome.unwrap_or_else(|refusal| refusal.answer(&method, &path))
+    let mut answer = outcome.unwrap_or_else(|refusal| refusal.answer(&method, &path));
+    if matches!(place, Place::Below(path) if path.starts_with("/api/") || path == "/ws") {
+        cross_origin::share(net, origin.as_ref(), &mut answer);
+    }
+    answer
 }
 
-async fn answer(net: &Rc<Net>, request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Refusal> {
+/// The place that a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place<'a> {
+    /// A check of health, which is at the root whatever the path of the server is.
+    Health(&'a str),
+    /// The path of the server without the slash at its end.
+    Base,
+    /// This path below the path of the server.
+    Below(&'a str),
+    Outside,
+}
+
+impl<'a> Place<'a> {
+    fn of(base: &BasePath, path: &'a str) -> Self {
+        match (path.strip_suffix('/').unwrap_or(path), base.strip(path)) {
+            (health @ ("/healthz" | "/readyz"), _) => Self::Health(health),
+            (_, Some("")) if !base.is_root() => Self::Base,
+            (_, Some(below)) => Self::Below(below),
+            (_, None) => Self::Outside,
+        }
+    }
+}
+
+async fn answer(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, place: Place<'_>) -> Result<Answer, Refusal> {
     warn_of_useless_headers(net, peer, request.headers());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let reads = method == Method::GET || method == Method::HEAD;
+    let base = &net.setup.config.base_path;
+    let reads = is_read(request.method());
+    match place {
+        Place::Below(path) => answer_below(net, request, peer, path).await,
+        Place::Health("/healthz") if reads => Ok(health::healthz()),
+        Place::Health(_) if reads => Ok(health::readyz(&net.setup.readiness)),
+        Place::Health(_) => Err(Refusal::method("GET, HEAD")),
+        Place::Base => Ok(redirect(base, request.uri().query())),
+        Place::Outside => Err(Refusal::not_found("nothing is here", format!("the page is at {base}/"))),
+    }
+}
+
+async fn answer_below(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, path: &str) -> Result<Answer, Refusal> {
+    let (method, reads) = (request.method().clone(), is_read(request.method()));
     // A slash at the end makes no difference to a route. Names of files are taken as they are.
-    match path.strip_suffix('/').unwrap_or(&path) {
+    let route = path.strip_suffix('/').unwrap_or(path);
+    if method == Method::OPTIONS
+        && cross_origin::is_preflight(request.headers())
+        && let Some(methods) = api_methods(route)
+    {
+        return cross_origin::answer_preflight(net, request.headers(), methods);
+    }
+    match route {
         "/ws" if method == Method::GET => handshake::answer(net, request, peer),
         #[cfg(feature = "conformance")]
         "/autobahn" if method == Method::GET => echo::answer(net, request),
@@ -156,18 +211,69 @@ async fn answer(net: &Rc<Net>, request: Request<Incoming>, peer: IpAddr) -> Resu
         }
         "/api/rooms" if method == Method::POST => api::create(net, request, peer).await,
         "/api/match" if method == Method::POST => api::find_match(net, request, peer).await,
-        "/healthz" if reads => Ok(health::healthz()),
-        "/readyz" if reads => Ok(health::readyz(&net.setup.readiness)),
         "/api/rooms" => Err(Refusal::method("GET, POST")),
         "/api/match" => Err(Refusal::method("POST")),
         "/ws" => Err(Refusal::method("GET")),
         other => match other.strip_prefix("/api/rooms/") {
             Some(code) if reads => api::show(net, code, request.headers(), peer),
-            None if reads && !path.starts_with("/api/") => page::answer(&path, request.headers()),
+            None if reads && !path.starts_with("/api/") => {
+                page::answer(&net.setup.config.base_path, path, request.headers()).map(cross_origin::share_file)
+            }
             None if path.starts_with("/api/") => {
                 Err(Refusal::not_found("no such API", "GET /api/rooms lists public rooms"))
             }
             _ => Err(Refusal::method("GET, HEAD")),
         },
+    }
+}
+
+/// The methods of a path of the API, for pages of other origins.
+fn api_methods(route: &str) -> Option<&'static str> {
+    match route {
+        "/api/rooms" => Some("GET, POST"),
+        "/api/match" => Some("POST"),
+        other => other.starts_with("/api/rooms/").then_some("GET"),
+    }
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Sends a request for the path of the server to the page, whose relative addresses need the slash.
+fn redirect(base: &BasePath, query: Option<&str>) -> Answer {
+    let mut answer = bare(StatusCode::PERMANENT_REDIRECT);
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    if let Ok(location) = HeaderValue::try_from(format!("{base}/{query}")) {
+        answer.headers_mut().insert(LOCATION, location);
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_is_at_the_root_and_everything_else_below_the_path_of_the_server() {
+        let (root, play) = (BasePath::default(), "/play".parse().unwrap());
+        for (base, path, place) in [
+            (&root, "/", Place::Below("/")),
+            (&root, "/ws", Place::Below("/ws")),
+            (&root, "/healthz/", Place::Health("/healthz")),
+            // Requests of OPTIONS and CONNECT may have no path at all.
+            (&root, "*", Place::Below("*")),
+            (&root, "", Place::Below("")),
+            (&play, "/readyz", Place::Health("/readyz")),
+            (&play, "/play", Place::Base),
+            (&play, "/play/", Place::Below("/")),
+            (&play, "/play/api/rooms", Place::Below("/api/rooms")),
+            (&play, "/play/readyz", Place::Below("/readyz")),
+            (&play, "/", Place::Outside),
+            (&play, "/api/rooms", Place::Outside),
+            (&play, "/playground/", Place::Outside),
+        ] {
+            assert_eq!(Place::of(base, path), place, "{path} at {base}");
+        }
     }
 }

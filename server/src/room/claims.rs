@@ -6,10 +6,9 @@
 //! is of the origin and not of the connection: a client that leaves and comes back goes on where it was.
 
 use super::origin::Origin;
+use super::room_limits::RoomLimits;
 use super::tick_limits::TickLimits;
-use crate::limits::{
-    DISPUTE_ORIGINS_MAX, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX, ROOM_DISPUTES_EXAMINED_MAX,
-};
+use crate::limits::{DISPUTE_ORIGINS_MAX, ROOM_DISPUTES_EXAMINED_MAX};
 use std::collections::BTreeMap;
 use tickwire::Tick;
 use tickwire::message::close::CloseCode;
@@ -54,12 +53,18 @@ impl Claims {
     ///
     /// # Errors
     /// [`CloseCode::Diverged`] when the origin claims far more often than an honest client differs.
-    pub(super) fn count(&mut self, origin: Origin, now: Tick, limits: &TickLimits) -> Result<Response, CloseCode> {
+    pub(super) fn count(
+        &mut self,
+        origin: Origin,
+        now: Tick,
+        (limits, of_room): (&TickLimits, &RoomLimits),
+    ) -> Result<Response, CloseCode> {
         let of_origin = self.count_origin(origin, now, limits.claims_ticks);
-        if of_origin.is_some_and(|claims| claims > ORIGIN_DISPUTES_MAX) {
+        if of_origin.is_some_and(|claims| claims > of_room.disputes_per_origin_max) {
             return Err(CloseCode::Diverged);
         }
-        if of_origin.is_none_or(|claims| claims > ORIGIN_DISPUTES_EXAMINED_MAX) && origin != Origin::EXEMPT {
+        let is_examined = |claims| claims <= of_room.examined_disputes_per_origin_max;
+        if !of_origin.is_some_and(is_examined) && origin != Origin::EXEMPT {
             return Ok(Response::Keyframe);
         }
         let examined = self.examined.get_or_insert(Count { since: now, claims: 0 });

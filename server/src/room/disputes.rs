@@ -129,7 +129,7 @@ impl<G: Game> Room<G> {
         self.counters.disputes_claimed += 1;
         let member = &mut self.members[id];
         member.count_mismatch(self.tick, &self.limits)?;
-        match self.disputes.claims.count(member.origin, self.tick, &self.limits)? {
+        match self.disputes.claims.count(member.origin, self.tick, (&self.limits, &self.room_limits))? {
             Response::Examine if self.disputes.concerns(id) => {}
             Response::Examine => self.disputes.waiting.push_back(Waiting { member: id, tick, hashes }),
             Response::Keyframe => member.keyframes.want(),

@@ -2,8 +2,8 @@
 //! received yet.
 
 use super::names::{are_alike, distinct_name};
+use super::room_limits::RoomLimits;
 use super::{MemberId, Origin, RosterChange};
-use crate::limits::COMEBACKS_PER_MINUTE_MAX;
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Player, ResumeToken, ServerControl};
@@ -45,12 +45,12 @@ pub(super) struct Comebacks {
 
 impl Comebacks {
     /// Counts one more; false when there were too many.
-    fn count(&mut self, now: Tick, minute_ticks: u32) -> bool {
+    fn count(&mut self, now: Tick, minute_ticks: u32, per_minute_max: u32) -> bool {
         if now.since(self.since) > i64::from(minute_ticks) {
             *self = Self { since: now, count: 0 };
         }
-        self.count += 1;
-        self.count <= COMEBACKS_PER_MINUTE_MAX
+        self.count = self.count.saturating_add(1);
+        self.count <= per_minute_max
     }
 }
 
@@ -87,17 +87,20 @@ pub(super) struct Roster {
     fill_to: u8,
     /// Seats that people of one origin may have.
     seats_per_origin_max: u8,
+    /// Times per minute that a player may come back into the seat.
+    comebacks_per_minute_max: u32,
     /// The tick at which the first person was seen in a seat.
     first_came: Option<Tick>,
 }
 
 impl Roster {
-    pub(super) fn new(rules: &Rules, fill_with_bots: bool, seats_per_origin_max: u8) -> Self {
+    pub(super) fn new(rules: &Rules, fill_with_bots: bool, limits: &RoomLimits) -> Self {
         Self {
             seats: vec![Occupant::Free; usize::from(rules.seats)],
             changes: Vec::new(),
             fill_to: if fill_with_bots { rules.bots.min(rules.seats) } else { 0 },
-            seats_per_origin_max,
+            seats_per_origin_max: limits.seats_per_origin_max,
+            comebacks_per_minute_max: limits.comebacks_per_minute_max,
             first_came: None,
         }
     }
@@ -138,8 +141,9 @@ impl Roster {
         (now, minute_ticks): (Tick, u32),
     ) -> Result<Option<Seat>, CloseCode> {
         let Some(found) = self.seat_of(presented) else { return Ok(None) };
+        let per_minute_max = self.comebacks_per_minute_max;
         if let Occupant::Person { token, old_token, origin, comebacks, .. } = &mut self.seats[found.index()] {
-            if !comebacks.count(now, minute_ticks) {
+            if !comebacks.count(now, minute_ticks, per_minute_max) {
                 return Err(CloseCode::Rate);
             }
             (*token, *old_token, *origin) = (fresh, Some(presented), from);
@@ -284,7 +288,7 @@ mod tests {
     #[test]
     fn people_and_bots_of_one_room_have_names_that_look_different() {
         let rules = Rules { seats: 8, bots: 8, ..Rules::new("crowded", 30) };
-        let mut roster = Roster::new(&rules, true, u8::MAX);
+        let mut roster = Roster::new(&rules, true, &RoomLimits::default());
         for name in ["Tock", "T\u{43e}ck", "Tock\u{2060}", "Pi\u{445}el"] {
             assert!(roster.take_seat(&Newcomer { name, origin: Origin::EXEMPT, token: [0; 16] }).is_some());
         }

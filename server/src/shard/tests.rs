@@ -3,7 +3,7 @@
 use super::*;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{EMPTY_ROOM_MAX, LOAD_PERCENT_MAX, STALL_MAX};
-use crate::room::{RoomSetup, Summary};
+use crate::room::{RoomLimits, RoomSetup, Summary};
 use crate::websocket::address::ConnectionCounts;
 use crate::websocket::frame::{FrameLimits, FrameReader, put_message};
 use std::io::{Read, Write};
@@ -92,7 +92,11 @@ fn setup(
 
 fn made(seed: u64) -> MadeRoom {
     let offered = OfferedGame::of::<Fragile>();
-    let setup = RoomSetup { secret: seed.into(), fill_with_bots: false, seats_per_origin_max: 2 };
+    let setup = RoomSetup {
+        secret: seed.into(),
+        fill_with_bots: false,
+        limits: RoomLimits { seats_per_origin_max: 2, ..RoomLimits::default() },
+    };
     let plan = RoomPlan { setup, options: serde_json::Value::Null };
     MadeRoom { rate_hz: offered.rules.tick_rate_hz, room: (offered.make)(&plan).unwrap() }
 }

@@ -4,7 +4,6 @@
 //! have failed too often, but a look-up that finds its room costs nothing.
 
 use super::address::AddressKey;
-use crate::limits::ADDRESSES_MAX;
 use std::collections::BTreeMap;
 
 /// A number of uses per period, and a number of uses at once.
@@ -20,7 +19,7 @@ impl Quota {
     /// `count` per `period_us` in the long run, `burst` at once.
     ///
     /// # Panics
-    /// At compile time, for a `count` of 0.
+    /// For a `count` of 0.
     #[must_use]
     pub const fn new(count: u32, period_us: u64, burst: u32) -> Self {
         assert!(count > 0, "a rate of 0 per period allows nothing");
@@ -78,6 +77,8 @@ impl Usage {
 #[derive(Debug)]
 pub(crate) struct KeyedQuota<K> {
     quota: Quota,
+    /// Keys whose usage is remembered.
+    keys_max: usize,
     usage: BTreeMap<K, Usage>,
 }
 
@@ -85,8 +86,8 @@ pub(crate) struct KeyedQuota<K> {
 pub(crate) type AddressQuota = KeyedQuota<AddressKey>;
 
 impl<K: Ord + Copy> KeyedQuota<K> {
-    pub(crate) const fn new(quota: Quota) -> Self {
-        Self { quota, usage: BTreeMap::new() }
+    pub(crate) const fn new(quota: Quota, keys_max: usize) -> Self {
+        Self { quota, keys_max, usage: BTreeMap::new() }
     }
 
     /// Whole seconds until this key is allowed one more use; `None` when it is allowed now. An exempt key is passed as
@@ -102,9 +103,9 @@ impl<K: Ord + Copy> KeyedQuota<K> {
     /// Whole seconds until one more use is allowed; 1 when too many keys are remembered to take in another.
     pub(crate) fn take(&mut self, key: Option<K>, now_us: u64) -> Result<(), u64> {
         let Some(key) = key else { return Ok(()) };
-        if self.usage.len() >= ADDRESSES_MAX && !self.usage.contains_key(&key) {
+        if self.usage.len() >= self.keys_max && !self.usage.contains_key(&key) {
             self.forget_untouched(now_us);
-            if self.usage.len() >= ADDRESSES_MAX {
+            if self.usage.len() >= self.keys_max {
                 return Err(1);
             }
         }
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn asking_costs_nothing_and_exempt_addresses_are_never_refused() {
-        let mut quota = AddressQuota::new(Quota::per_minute(2));
+        let mut quota = AddressQuota::new(Quota::per_minute(2), 8);
         let key = AddressKey::of(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)));
         assert!((0..50).all(|_| quota.wait_seconds(Some(key), 0).is_none()));
         assert_eq!(quota.take(Some(key), 0), Ok(()));

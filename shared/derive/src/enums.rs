@@ -3,22 +3,26 @@
 
 use crate::attributes;
 use crate::codec::here;
+use crate::docs::first_paragraph;
 use crate::fields::{Field, Run};
 use crate::kind::Kind;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use std::ops::Range;
-use syn::{DataEnum, Error, Result};
+use syn::ext::IdentExt;
+use syn::{DataEnum, DeriveInput, Error, Result};
 
-/// One variant: its name, its tag and which fields of the run are its own.
+/// One variant: its name, comment and tag, and which fields of the run are its own.
 struct Variant<'a> {
     name: &'a Ident,
+    docs: String,
     tag: u32,
     fields: Range<usize>,
 }
 
 /// The impls of an enum.
-pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenStream> {
+pub(crate) fn expand(kind: Kind, input: &DeriveInput, data: &DataEnum) -> Result<TokenStream> {
+    let name = &input.ident;
     let mut run = Run::after(1);
     let mut variants = Vec::new();
     for (tag, variant) in (0..).zip(&data.variants) {
@@ -27,7 +31,8 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
         }
         let start = run.fields.len();
         run.add(kind, Some(&variant.ident), &variant.fields);
-        variants.push(Variant { name: &variant.ident, tag, fields: start..run.fields.len() });
+        let docs = first_paragraph(&variant.attrs);
+        variants.push(Variant { name: &variant.ident, docs, tag, fields: start..run.fields.len() });
     }
     run.check()?;
     let Some(first) = variants.first() else {
@@ -37,6 +42,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
 
     let (constants, checks, width) = (run.constants(), table_checks(&run), run.width());
     let marker = kind.marker(name, &first.blank(&run));
+    let shape = shape(input, &run, &variants);
     let (describe, gather, scatter, numbers) = if run.fields.is_empty() {
         let none = TokenStream::new();
         (describe_units(&variants), gather_units(&variants), scatter_units(&variants), none)
@@ -53,6 +59,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, data: &DataEnum) -> Result<TokenS
             fn describe(fields: &mut ::tickwire::state::Fields<'_>) {
                 #describe
             }
+            #shape
             #[inline]
             fn gather(&self, wire: &mut [u32]) {
                 let wire = &mut wire[..#width];
@@ -77,6 +84,21 @@ fn table_checks(run: &Run) -> TokenStream {
         Some(quote_spanned! { at_type=> const _: () = ::core::assert!(#count == 0, #message); })
     });
     quote! { #(#checks)* }
+}
+
+/// `shape` of an enum: the variants with their comments and fields.
+fn shape(input: &DeriveInput, run: &Run, variants: &[Variant<'_>]) -> TokenStream {
+    let (name, docs) = (input.ident.unraw().to_string(), first_paragraph(&input.attrs));
+    let variants = variants.iter().map(|variant| {
+        let (name, docs) = (variant.name.unraw().to_string(), &variant.docs);
+        let fields = variant.of(run).map(Field::shape);
+        quote! { ::tickwire::state::shape::VariantShape::new(#name, #docs, [#(#fields),*]) }
+    });
+    quote! {
+        fn shape() -> ::tickwire::state::shape::TypeShape {
+            ::tickwire::state::shape::TypeShape::of_enum(#name, #docs, [#(#variants),*])
+        }
+    }
 }
 
 fn describe_units(variants: &[Variant<'_>]) -> TokenStream {

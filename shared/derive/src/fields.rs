@@ -5,6 +5,7 @@
 
 use crate::attributes::{Attributes, Audience};
 use crate::codec::{Codec, here, innermost, is_table, may_hold_tables};
+use crate::docs::first_paragraph;
 use crate::kind::Kind;
 use crate::motion::Motion;
 use proc_macro2::{Ident, TokenStream};
@@ -26,6 +27,10 @@ pub(crate) struct Field {
     pub(crate) index: usize,
     /// Its path in the schema.
     pub(crate) name: String,
+    /// Its name in the struct or variant.
+    own_name: String,
+    /// The first paragraph of its comment.
+    docs: String,
 }
 
 /// Fields whose leaves lie one after another.
@@ -143,16 +148,17 @@ impl Field {
         }
         let codec = Codec::choose(kind, &attributes, &field.ty)?;
         let motion = Motion::of(kind, variant, &attributes, &field.ty)?;
-        let own = match &member {
+        let own_name = match &member {
             Member::Named(ident) => ident.unraw().to_string(),
             Member::Unnamed(place) => place.index.to_string(),
         };
-        let name = variant.map_or_else(|| own.clone(), |variant| format!("{}.{own}", variant.unraw()));
+        let name = variant.map_or_else(|| own_name.clone(), |variant| format!("{}.{own_name}", variant.unraw()));
+        let docs = first_paragraph(&field.attrs);
         let (marks, audience) = (attributes.marks(), attributes.audience());
         let owner = attributes.owner.map(|owner| owner.key);
         let may_hold_tables = codec.unit && may_hold_tables(&field.ty);
         let ty = field.ty.clone();
-        Ok(Self { member, ty, codec, marks, owner, audience, motion, may_hold_tables, index, name })
+        Ok(Self { member, ty, codec, marks, owner, audience, motion, may_hold_tables, index, name, own_name, docs })
     }
 
     pub(crate) const fn ty(&self) -> &Type {
@@ -184,6 +190,13 @@ impl Field {
             quote! { #name }
         };
         quote_spanned! { here=> ::tickwire::state::Codec::<#ty>::#function(&#codec, #arguments) }
+    }
+
+    /// The field's part of `shape`.
+    pub(crate) fn shape(&self) -> TokenStream {
+        let (name, docs, marks) = (&self.own_name, &self.docs, &self.marks);
+        let shape = self.call("shape", &TokenStream::new());
+        quote! { ::tickwire::state::shape::FieldShape::new(#name, #docs, #marks, #shape) }
     }
 
     /// Shows the tables inside, with `self` and `visitor` in scope; `None` where there can be none.

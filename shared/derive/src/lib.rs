@@ -6,6 +6,7 @@
 
 mod attributes;
 mod codec;
+mod docs;
 mod enums;
 mod fields;
 mod kind;
@@ -76,8 +77,8 @@ fn expand(kind: Kind, input: &DeriveInput) -> syn::Result<proc_macro2::TokenStre
     }
     attributes::refuse(kind, &input.attrs)?;
     let impls = match &input.data {
-        Data::Struct(data) => structs::expand(kind, &input.ident, &data.fields)?,
-        Data::Enum(data) => enums::expand(kind, &input.ident, data)?,
+        Data::Struct(data) => structs::expand(kind, input, &data.fields)?,
+        Data::Enum(data) => enums::expand(kind, input, data)?,
         Data::Union(data) => {
             let message = format!("`{kind}` cannot be derived for a union: its current field is unknown");
             return Err(Error::new_spanned(data.union_token, message));

@@ -1,13 +1,16 @@
 //! Structs: the leaves of their fields lie one after another.
 
+use crate::docs::first_paragraph;
 use crate::fields::{Field, Run};
 use crate::kind::Kind;
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, Fields, Result};
+use syn::ext::IdentExt;
+use syn::{DeriveInput, Error, Fields, Result};
 
 /// The impls of a struct.
-pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenStream> {
+pub(crate) fn expand(kind: Kind, input: &DeriveInput, fields: &Fields) -> Result<TokenStream> {
+    let name = &input.ident;
     let mut run = Run::after(0);
     run.add(kind, None, fields);
     let owner = owner(&mut run);
@@ -23,6 +26,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenS
         }
         None => quote! { ::core::option::Option::None },
     };
+    let shape = shape(input, &run);
     let describe = run.fields.iter().map(|field| run.describe(field));
     let gather = run.fields.iter().map(|field| {
         let member = &field.member;
@@ -49,6 +53,7 @@ pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenS
                     #(#describe)*
                 });
             }
+            #shape
             #[inline]
             fn gather(&self, wire: &mut [u32]) {
                 let wire = &mut wire[..#width];
@@ -66,6 +71,17 @@ pub(crate) fn expand(kind: Kind, name: &Ident, fields: &Fields) -> Result<TokenS
         }
         #marker
     })
+}
+
+/// `shape` of a struct: the fields with their comments.
+fn shape(input: &DeriveInput, run: &Run) -> TokenStream {
+    let (name, docs) = (input.ident.unraw().to_string(), first_paragraph(&input.attrs));
+    let fields = run.fields.iter().map(Field::shape);
+    quote! {
+        fn shape() -> ::tickwire::state::shape::TypeShape {
+            ::tickwire::state::shape::TypeShape::of_struct(#name, #docs, [#(#fields),*])
+        }
+    }
 }
 
 /// The index of the field that holds the owner of the struct.

@@ -2,9 +2,13 @@
 //!
 //! Mistakes in attributes are the compile-fail cases of `errors.rs`, beside this file.
 
+#[path = "shape/leaves.rs"]
+mod leaves;
+
 use glam::{Quat, Vec2, Vec3};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use tickwire::state::shape::TypeShape;
 use tickwire::state::{Motion, Schema, Visibility};
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Event, Input, RowId, Seat, State, Table, Tick};
@@ -110,6 +114,8 @@ struct Nested {
 }
 
 /// One field of each kind that the other types lack.
+///
+/// Nobody carries it.
 #[derive(State, Clone, Default, Debug, PartialEq)]
 struct Chest {
     #[state(range = 0..=8, step = 1)]
@@ -143,6 +149,8 @@ struct Chest {
 
 #[derive(State, Clone, Copy, Default, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Coin {
+    /// Green
+    /// with age.
     #[default]
     Copper,
     Gold,
@@ -345,6 +353,34 @@ fn attributes_reach_the_schema() {
     let stick = &Schema::of::<Stick>().tables[0].leaves;
     assert_eq!([stick[0].max, stick[1].max], [2, 1]);
     assert_eq!([stick[0].marks.once, stick[1].marks.once], [false, true]);
+}
+
+#[test]
+fn the_tree_of_a_type_has_the_leaves_of_its_schema() {
+    leaves::assert_shape_is_schema::<World>();
+    leaves::assert_shape_is_schema::<Ship>();
+    leaves::assert_shape_is_schema::<Body>();
+    leaves::assert_shape_is_schema::<Drop>();
+    leaves::assert_shape_is_schema::<Chest>();
+    leaves::assert_shape_is_schema::<Stick>();
+    leaves::assert_shape_is_schema::<Sound>();
+    leaves::assert_shape_is_schema::<Flash>();
+    leaves::assert_shape_is_schema::<ByHand<Chest, 3, 2>>();
+    let TypeShape::Struct(flags) = ByHand::<u8, 3, 0>::shape() else { panic!("several leaves are fields") };
+    assert_eq!(flags.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
+    assert_eq!(ByHand::<u8, 1, 0>::shape(), TypeShape::Integer { min: 0, max: 1 });
+}
+
+#[test]
+fn the_tree_of_a_type_holds_the_first_paragraphs_of_its_comments() {
+    let TypeShape::Struct(chest) = Chest::shape() else { panic!("a chest is a struct") };
+    assert_eq!((chest.name, chest.docs), ("Chest", "One field of each kind that the other types lack."));
+    let TypeShape::Map { key, .. } = &chest.fields[3].shape else { panic!("coins are a map") };
+    let TypeShape::Enum(coin) = &**key else { panic!("a coin is an enum") };
+    let docs: Vec<_> = coin.variants.iter().map(|variant| (variant.name, variant.docs)).collect();
+    assert_eq!(docs, [("Copper", "Green with age."), ("Gold", "")]);
+    let TypeShape::Struct(ship) = Ship::shape() else { panic!("a ship is a struct") };
+    assert_eq!(ship.fields[8].name, "type", "a raw name loses its r#");
 }
 
 #[test]

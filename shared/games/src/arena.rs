@@ -59,20 +59,27 @@ pub struct Arena {
     /// The vector from the upper left corner to the lower right one.
     #[state(range = 0.0..=4095.0, step = 1.0)]
     size: Vec2,
+    /// The clock and the score.
     round: Round,
     /// One ship for each seat that is taken.
     ships: Table<Ship>,
+    /// The shots in flight.
     shots: Table<Shot>,
+    /// The cover: rocks stay where they are.
     rocks: Table<Rock>,
+    /// Drifting stones.
     #[state(predict)]
     debris: Table<Chunk>,
+    /// Pick-ups, and the places where they will be.
     #[state(predict)]
     items: Table<Item>,
     ground: Ground,
 }
 
+/// A round, and the pause after it.
 #[derive(State, Clone, Default)]
 struct Round {
+    /// The number of teams.
     #[state(range = 2..=TEAMS_MAX)]
     teams: u8,
     /// The number of kills that wins a round; when the time is up, the highest score wins.
@@ -80,50 +87,64 @@ struct Round {
     /// The length of a round, in seconds.
     #[state(only = server)]
     seconds: u16,
+    /// Whether the round goes on, or how it ended.
     phase: Phase,
     /// Seconds until the phase ends.
     left_seconds: u16,
+    /// The kills of each team in this round.
     scores: [u16; TEAMS_MAX as usize],
     /// Only the server has a referee: a client never decides that a player is dead or that a team has won.
     #[state(only = server)]
     referee: bool,
 }
 
+/// A round, or the pause after one.
 #[derive(State, Clone, Copy, Default, PartialEq, Debug)]
 enum Phase {
+    /// The round goes on.
     #[default]
     Play,
+    /// A team won.
     Won {
+        /// The number of the team.
         #[state(range = 0..=3)]
         team: u8,
     },
+    /// Nobody won.
     Drawn,
 }
 
+/// A player's ship: a circle of radius 12.
 #[derive(State, Clone, Default)]
 struct Ship {
+    /// The player who flies it.
     #[state(owner)]
     seat: Option<Seat>,
+    /// The number of its team.
     #[state(range = 0..=3)]
     team: u8,
     /// Units per tick.
     #[state(range = -SHIP_SPEED_MAX..=SHIP_SPEED_MAX, step = 0.015625, moved_with = ship::coast)]
     velocity: Vec2,
+    /// Its middle.
     #[state(range = 0.0..=4095.9375, step = 0.0625, smooth, moved_by = velocity)]
     at: Vec2,
+    /// The direction in which it points and shoots: 0 is right, a quarter turn is down.
     #[state(angle, bits = 10, smooth)]
     nose: f32,
     /// The direction in which the engine pushes; its flames are drawn from this.
     #[state(range = -1.0..=1.0, step = 0.0625)]
     push: Vec2,
+    /// Hit points: a ship without any is destroyed.
     #[state(range = 0..=HP_MAX)]
     hp: u8,
     /// The number of hits that the armour still absorbs.
     #[state(range = 0..=PLATES_MAX)]
     plates: u8,
+    /// The player's kills in this round.
     score: u16,
-    /// Above [`SHIELD_TICKS`] the ship is away, above 0 it is shielded. Fractions appear on screen only, between two
-    /// ticks.
+    /// Above 45 ([`SHIELD_TICKS`]) the ship is away, above 0 it is shielded. Fractions appear on screen only, between
+    /// two ticks.
     #[state(range = 0.0..=128.0, step = 0.125, smooth, moved_with = ship::count_down)]
     rebirth_ticks: f32,
     /// Counts down after a hit.
@@ -132,6 +153,7 @@ struct Ship {
     /// The charge that the gun has left: an enemy has to guess it.
     #[state(range = 0..=CHARGE_MAX, only = owner, moved_with = ship::recharge)]
     charge: u8,
+    /// Ticks until the gun can fire again.
     #[state(range = 0..=RELOAD_TICKS, only = owner, moved_with = ship::reload)]
     reload_ticks: u8,
     /// Ticks for which the gun still fires faster.
@@ -142,16 +164,22 @@ struct Ship {
     home: Option<Vec2>,
 }
 
+/// A shot in flight.
 #[derive(State, Clone, Default)]
 struct Shot {
+    /// The player who shot it.
     #[state(owner)]
     seat: Option<Seat>,
+    /// The number of the team that it does no harm to.
     #[state(range = 0..=3)]
     team: u8,
+    /// Its place.
     #[state(range = 0.0..=4095.9375, step = 0.0625, smooth, moved_by = velocity)]
     at: Vec2,
+    /// Units per tick.
     #[state(range = -32.0..=32.0, step = 0.015625)]
     velocity: Vec2,
+    /// Ticks until it is spent.
     #[state(range = 0..=SHOT_TICKS, moved_with = shot::age)]
     life_ticks: u8,
 }
@@ -159,8 +187,10 @@ struct Shot {
 /// Cover: a rock stops ships and shots, and blocks sight.
 #[derive(State, Clone, Default)]
 struct Rock {
+    /// Its middle.
     #[state(range = 0.0..=4095.0, step = 1.0)]
     at: Vec2,
+    /// Its size.
     #[state(range = 16.0..=143.0, step = 1.0)]
     radius: f32,
 }
@@ -168,13 +198,16 @@ struct Rock {
 /// A drifting stone: it stops ships and shots until it bursts, and it comes back after a while.
 #[derive(State, Clone, Default)]
 struct Chunk {
+    /// Its middle.
     #[state(range = 0.0..=4095.9375, step = 0.0625, smooth, moved_by = velocity)]
     at: Vec2,
+    /// Units per tick.
     #[state(range = -2.0..=2.0, step = 0.0625)]
     velocity: Vec2,
     /// 0 while the stone is away and nothing can meet it.
     #[state(range = 0..=CHUNK_HP)]
     hp: u8,
+    /// Ticks until it comes back.
     #[state(only = server)]
     wait_ticks: u16,
 }
@@ -182,10 +215,14 @@ struct Chunk {
 /// A pick-up, and the place where the next one will be.
 #[derive(State, Clone, Default)]
 struct Item {
+    /// Its middle.
     #[state(range = 0.0..=4095.0, step = 1.0)]
     at: Vec2,
+    /// The effect of the pick-up that is there, or of the next one.
     gift: Gift,
+    /// Whether the pick-up is there.
     is_there: bool,
+    /// Ticks until the next one is there.
     #[state(only = server)]
     wait_ticks: u16,
 }
@@ -193,9 +230,12 @@ struct Item {
 /// The effect of a pick-up. The effects take turns, so that no dice decide which one comes next.
 #[derive(State, Clone, Copy, Default, PartialEq, Eq, Debug)]
 enum Gift {
+    /// Hit points.
     #[default]
     Repair,
+    /// A gun that fires faster for a while.
     Rapid,
+    /// Plates that absorb hits.
     Armour,
 }
 

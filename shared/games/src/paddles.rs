@@ -39,6 +39,7 @@ const CHEER_TICKS: u8 = 240;
 pub struct Paddles {
     /// Left, then right.
     sides: [Side; 2],
+    /// The ball.
     #[state(predict)]
     ball: Ball,
     /// Ticks until the ball flies; 0 while it does.
@@ -46,6 +47,7 @@ pub struct Paddles {
     pause_ticks: u8,
 }
 
+/// One end of the field.
 #[derive(State, Clone, Default)]
 struct Side {
     /// The player of this side: the player's machine predicts it. A side without a player is a wall to practise
@@ -55,11 +57,14 @@ struct Side {
     /// The middle of the paddle.
     #[state(range = 0.0..=180.0, step = 0.0625, smooth)]
     y: f32,
+    /// The points of this side.
     score: u8,
 }
 
+/// The ball, a circle of radius 3.
 #[derive(State, Clone, Default)]
 struct Ball {
+    /// Its middle.
     #[state(range = -40.0..=360.0, step = 0.0625, smooth, moved_by = velocity)]
     at: Vec2,
     /// Zero until the direction of the next serve is drawn.

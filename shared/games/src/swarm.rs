@@ -45,8 +45,11 @@ const VIEW: Vec2 = vec2(440.0, 330.0);
 pub struct Swarm {
     /// All units there will ever be, the dead included: unit number `n` belongs to army `n % 8`.
     units: Table<Unit>,
+    /// One army for each seat.
     armies: [Army; ARMIES],
+    /// The places that armies fight for.
     wells: [Well; WELLS],
+    /// Whether the round goes on, or how it ended.
     phase: Phase,
     /// Ticks until the phase ends.
     left_ticks: u16,
@@ -56,8 +59,10 @@ pub struct Swarm {
 /// One unit of thousands: nine numbers.
 #[derive(State, Clone, Default)]
 struct Unit {
+    /// Its place.
     #[state(range = 0.0..=2047.9375, step = 0.0625, smooth)]
     at: Vec2,
+    /// Units of length per tick.
     #[state(range = -4.0..=4.0, step = 0.0625)]
     velocity: Vec2,
     /// The place that the unit was sent to.
@@ -71,6 +76,7 @@ struct Unit {
     /// Ticks until the next shot, or until the unit comes back.
     #[state(range = 0..=REBIRTH_TICKS)]
     wait_ticks: u16,
+    /// Whether its army's player has selected it.
     is_selected: bool,
 }
 
@@ -81,7 +87,9 @@ struct Spot(u16);
 /// An army, with the view and the pointer of its player.
 #[derive(State, Clone, Default)]
 struct Army {
+    /// Whether a player leads it.
     is_taken: bool,
+    /// The points of the round so far.
     score: u16,
     /// The middle of the player's view.
     #[state(range = 0.0..=2048.0, step = 1.0, smooth)]
@@ -89,6 +97,7 @@ struct Army {
     /// The place in the world where the finger or mouse was last.
     #[state(range = 0.0..=2048.0, step = 1.0)]
     cursor: Vec2,
+    /// The effect of the player's finger or mouse button.
     grip: Grip,
     /// The place of the last order: units that come back go there.
     rally: Spot,
@@ -99,10 +108,12 @@ struct Army {
 /// The effect of a finger or mouse button that is down.
 #[derive(State, Clone, Copy, Default, PartialEq, Debug)]
 enum Grip {
+    /// It is up.
     #[default]
     Free,
     /// It draws a box from here to the cursor.
     Box {
+        /// The corner where the box began.
         #[state(range = 0.0..=2048.0, step = 1.0)]
         from: Vec2,
     },
@@ -113,6 +124,7 @@ enum Grip {
 /// A place that scores for the army that holds it.
 #[derive(State, Clone, Default)]
 struct Well {
+    /// The number of the army that holds it.
     #[state(range = 0..=7)]
     owner: Option<u8>,
     /// How firmly the owner holds it.
@@ -120,11 +132,15 @@ struct Well {
     hold: u8,
 }
 
+/// A round, or the pause after one.
 #[derive(State, Clone, Copy, Default, PartialEq, Debug)]
 enum Phase {
+    /// The round goes on.
     #[default]
     Play,
+    /// An army won.
     Won {
+        /// The number of the army.
         #[state(range = 0..=7)]
         army: u8,
     },

@@ -1,5 +1,6 @@
 //! One player's session in one room, through any number of connections.
 
+use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::prediction::events::EventUpdate;
 use crate::client::reconnect::Reconnect;
@@ -12,7 +13,7 @@ use crate::message::close::CloseCode;
 use crate::message::control::{ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome, cut_text};
 use crate::message::evidence::ServerEvidence;
 use crate::message::{SERVER_CONTROL, SERVER_EVIDENCE, SNAPSHOT, WELCOME};
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use crate::wire::DecodeError;
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
@@ -322,7 +323,13 @@ impl<G: Game> Session<G> {
 
     /// Sets the player's input for the ticks from now on, until the next call.
     pub fn push_input(&mut self, input: G::Input) {
-        self.worlds.push_input(input);
+        self.worlds.push_input(input, false);
+    }
+
+    /// The same for an input that a caller gives once and not in each frame: its commands, which are the fields with
+    /// `#[input(once)]`, are neutral again after the next tick, however many ticks are due.
+    pub fn push_command(&mut self, input: G::Input) {
+        self.worlds.push_input(input, true);
     }
 
     /// Makes the ticks that are due: at most 8 per call, so that a tab that slept stays responsive.
@@ -374,6 +381,21 @@ impl<G: Game> Session<G> {
     /// snapshot.
     pub fn view(&mut self, now_us: u64) -> Option<&G> {
         self.worlds.view(now_us)
+    }
+
+    /// The same world as rows of wire integers, for a caller that reads it by the game's
+    /// [`Schema`](crate::state::Schema). Own rows are those of the snapshot's tick and the way towards the next one.
+    ///
+    /// A row that the client predicts to be new has a predicted id, and goes on under the server's id when the server
+    /// has confirmed it; its first id is listed beside the rows from then on.
+    pub fn view_rows(&mut self, now_us: u64) -> Option<ShownRows<'_>> {
+        self.worlds.view_rows(now_us)
+    }
+
+    /// The moment at which the last view showed the others, in ticks. In lockstep it is that of the whole view.
+    #[must_use]
+    pub fn shown(&self) -> TickTime {
+        self.worlds.shown()
     }
 
     /// The newest world as the server has it, as far as this client may see it.

@@ -7,6 +7,7 @@ mod held_snapshots;
 pub(crate) mod lockstep;
 pub(crate) mod snapshots;
 
+use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::prediction::events::EventUpdate;
 use crate::client::stats::Stats;
@@ -15,7 +16,7 @@ use crate::client::worlds::snapshots::Snapshots;
 use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::message::evidence::ServerEvidence;
-use crate::tick::Tick;
+use crate::tick::{Tick, TickTime};
 use crate::wire::DecodeError;
 use crate::world::snapshot::Snapshot;
 use alloc::boxed::Box;
@@ -112,8 +113,9 @@ impl<G: Game> Worlds<G> {
         either!(self, world => world.damage(table, row, leaf, value))
     }
 
-    pub(crate) fn push_input(&mut self, input: G::Input) {
-        either!(self, world => world.push_input(input));
+    /// Sets the player's input, with commands for the next tick alone or with none.
+    pub(crate) fn push_input(&mut self, input: G::Input, is_command: bool) {
+        either!(self, world => world.push_input(input, is_command));
     }
 
     pub(crate) fn advance(&mut self, now_us: u64, outbox: &mut VecDeque<Vec<u8>>, stats: &mut Stats) {
@@ -122,6 +124,16 @@ impl<G: Game> Worlds<G> {
 
     pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
         either!(self, world => world.view(now_us))
+    }
+
+    /// The world to show now as rows.
+    pub(crate) fn view_rows(&mut self, now_us: u64) -> Option<ShownRows<'_>> {
+        either!(self, world => world.view_rows(now_us))
+    }
+
+    /// The moment at which others are shown.
+    pub(crate) fn shown(&self) -> TickTime {
+        either!(self, world => world.shown())
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {

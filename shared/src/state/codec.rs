@@ -1,9 +1,11 @@
 //! The codecs of single values: how plain values, ranges, angles and owners become wire integers, alone, in options and
 //! in arrays.
 
+use super::shape::{Grid, TypeShape};
 use super::{Codec, Fields, LeafKind, State, TableVisitor};
 use crate::id::Seat;
 use crate::table::Table;
+use alloc::boxed::Box;
 use glam::{Vec2, Vec3};
 
 /// The codec of types that carry their own wire form: integers, `bool`, [`Seat`], derived states, tables.
@@ -15,6 +17,9 @@ impl<T: State> Codec<T> for Plain {
     const TABLES: usize = T::TABLES;
     fn describe(&self, fields: &mut Fields<'_>) {
         T::describe(fields);
+    }
+    fn shape(&self) -> TypeShape {
+        T::shape()
     }
     #[inline]
     fn gather(&self, value: &T, wire: &mut [u32]) {
@@ -40,6 +45,9 @@ impl<T: State + Default> Codec<Table<T>> for Plain {
     const TABLES: usize = 1;
     fn describe(&self, fields: &mut Fields<'_>) {
         fields.table::<T>();
+    }
+    fn shape(&self) -> TypeShape {
+        TypeShape::Table(Box::new(T::shape()))
     }
     fn gather(&self, _: &Table<T>, _: &mut [u32]) {}
     fn scatter(&self, _: &mut Table<T>, _: &[u32]) {}
@@ -96,6 +104,10 @@ impl Fixed {
         Self { min, max: max + 0.0, step, per_unit, levels, computed, zero }
     }
 
+    const fn grid(&self) -> Grid {
+        Grid { min: self.min, max: self.max, step: self.step }
+    }
+
     #[inline]
     fn quantize(&self, value: f32) -> u32 {
         if value.is_nan() {
@@ -117,6 +129,9 @@ impl Codec<f32> for Fixed {
     fn describe(&self, fields: &mut Fields<'_>) {
         fields.leaf_from(f64::from(self.min), self.levels, LeafKind::Number, self.step, true);
     }
+    fn shape(&self) -> TypeShape {
+        TypeShape::Float(self.grid())
+    }
     #[inline]
     fn gather(&self, value: &f32, wire: &mut [u32]) {
         wire[0] = self.quantize(*value);
@@ -136,6 +151,9 @@ macro_rules! vectors {
             const WIDTH: usize = [$($at),*].len();
             fn describe(&self, fields: &mut Fields<'_>) {
                 $(fields.named(stringify!($axis), |fields| Codec::<f32>::describe(self, fields));)*
+            }
+            fn shape(&self) -> TypeShape {
+                TypeShape::Vector { axes: &[$(stringify!($axis)),*], grid: self.grid() }
             }
             #[inline]
             fn gather(&self, value: &$vector, wire: &mut [u32]) {
@@ -197,6 +215,9 @@ impl Codec<f32> for Angle {
     fn describe(&self, fields: &mut Fields<'_>) {
         let step = crate::math::TURN / self.directions() as f32;
         fields.leaf(self.directions() - 1, LeafKind::Turn, step);
+    }
+    fn shape(&self) -> TypeShape {
+        TypeShape::Angle { directions: self.directions(), is_radians: true }
     }
     #[inline]
     fn gather(&self, value: &f32, wire: &mut [u32]) {
@@ -263,6 +284,9 @@ impl Codec<Option<Seat>> for Owner {
     fn describe(&self, fields: &mut Fields<'_>) {
         fields.leaf(u32::from(crate::limits::SEATS_MAX), LeafKind::Choice, 1.0);
     }
+    fn shape(&self) -> TypeShape {
+        TypeShape::Owner
+    }
     #[inline]
     fn gather(&self, value: &Option<Seat>, wire: &mut [u32]) {
         wire[0] = value.map_or(0, |seat| u32::from(seat.number()) + 1);
@@ -283,6 +307,9 @@ impl<T: Default, C: Codec<T>> Codec<Option<T>> for C {
             |fields| fields.named("some", |fields| fields.leaf(1, LeafKind::Choice, 1.0)),
             |fields| C::describe(self, fields),
         );
+    }
+    fn shape(&self) -> TypeShape {
+        TypeShape::Option(Box::new(C::shape(self)))
     }
     #[inline]
     fn gather(&self, value: &Option<T>, wire: &mut [u32]) {
@@ -313,6 +340,9 @@ impl<T, C: Codec<T>, const N: usize> Codec<[T; N]> for C {
         for index in 0..N {
             fields.indexed(index, |fields| C::describe(self, fields));
         }
+    }
+    fn shape(&self) -> TypeShape {
+        TypeShape::Array(Box::new(C::shape(self)), N)
     }
     #[inline]
     fn gather(&self, value: &[T; N], wire: &mut [u32]) {

@@ -1,6 +1,8 @@
 //! The codecs of values whose number changes: a bounded `Vec`, a map by small keys.
 
+use super::shape::TypeShape;
 use super::{Codec, Fields, LeafKind, State};
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -44,6 +46,9 @@ impl<T: Default, C: Codec<T>, const MAX: usize> Codec<Vec<T>> for List<MAX, C> {
                 fields.indexed(index, |fields| self.inner.describe(fields));
             }
         });
+    }
+    fn shape(&self) -> TypeShape {
+        TypeShape::List(Box::new(self.inner.shape()), MAX)
     }
     fn gather(&self, value: &Vec<T>, wire: &mut [u32]) {
         let (len, items) = wire.split_at_mut(1);
@@ -105,6 +110,9 @@ impl<K: State + Default + Ord, T: Default, C: Codec<T>, const MAX: usize> Codec<
                 });
             }
         });
+    }
+    fn shape(&self) -> TypeShape {
+        TypeShape::Map { key: Box::new(K::shape()), value: Box::new(self.inner.shape()), max: MAX }
     }
     fn gather(&self, value: &BTreeMap<K, T>, wire: &mut [u32]) {
         let (len, items) = wire.split_at_mut(1);

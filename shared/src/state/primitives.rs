@@ -1,5 +1,6 @@
 //! Wire forms of the types that Rust and this crate bring: integers, `bool`, seats, row ids.
 
+use super::shape::TypeShape;
 use super::{Angle, Codec, Fields, Integer, LeafKind, Number, State};
 use crate::id::{RowId, Seat};
 use crate::limits::SEATS_MAX;
@@ -10,6 +11,9 @@ macro_rules! integers {
             const WIDTH: usize = 1;
             fn describe(fields: &mut Fields<'_>) {
                 Integer::new::<Self>(Self::MIN as i128, Self::MAX as i128).describe(fields);
+            }
+            fn shape() -> TypeShape {
+                TypeShape::Integer { min: Self::MIN as i128, max: Self::MAX as i128 }
             }
             #[inline]
             fn gather(&self, wire: &mut [u32]) {
@@ -37,6 +41,9 @@ macro_rules! ranges {
             fn describe(&self, fields: &mut Fields<'_>) {
                 Self::describe(*self, fields);
             }
+            fn shape(&self) -> TypeShape {
+                TypeShape::Integer { min: self.min, max: self.max }
+            }
             #[inline]
             fn gather(&self, value: &$int, wire: &mut [u32]) {
                 let (min, max) = (self.min as $int, self.max as $int);
@@ -63,6 +70,9 @@ macro_rules! directions {
             fn describe(&self, fields: &mut Fields<'_>) {
                 fields.leaf(self.directions() - 1, LeafKind::Turn, 1.0);
             }
+            fn shape(&self) -> TypeShape {
+                TypeShape::Angle { directions: self.directions(), is_radians: false }
+            }
             #[inline]
             fn gather(&self, value: &$int, wire: &mut [u32]) {
                 wire[0] = u32::from(*value) & (self.directions() - 1);
@@ -86,6 +96,9 @@ macro_rules! wide_integers {
                     fields.named(half, |fields| fields.leaf(u32::MAX, LeafKind::Choice, 1.0));
                 }
             }
+            fn shape() -> TypeShape {
+                TypeShape::Wide { is_signed: Self::MIN != 0 }
+            }
             #[inline]
             fn gather(&self, wire: &mut [u32]) {
                 let [a, b, c, d, e, f, g, h] = self.to_le_bytes();
@@ -108,6 +121,9 @@ impl State for bool {
     fn describe(fields: &mut Fields<'_>) {
         fields.leaf(1, LeafKind::Choice, 1.0);
     }
+    fn shape() -> TypeShape {
+        TypeShape::Bool
+    }
     #[inline]
     fn gather(&self, wire: &mut [u32]) {
         wire[0] = u32::from(*self);
@@ -121,6 +137,9 @@ impl State for bool {
 impl State for () {
     const WIDTH: usize = 0;
     fn describe(_: &mut Fields<'_>) {}
+    fn shape() -> TypeShape {
+        TypeShape::of_struct("", "", [])
+    }
     fn gather(&self, _: &mut [u32]) {}
     fn scatter(&mut self, _: &[u32]) {}
 }
@@ -129,6 +148,9 @@ impl State for Seat {
     const WIDTH: usize = 1;
     fn describe(fields: &mut Fields<'_>) {
         fields.leaf(u32::from(SEATS_MAX - 1), LeafKind::Choice, 1.0);
+    }
+    fn shape() -> TypeShape {
+        TypeShape::Seat
     }
     #[inline]
     fn gather(&self, wire: &mut [u32]) {
@@ -144,6 +166,9 @@ impl State for RowId {
     const WIDTH: usize = 1;
     fn describe(fields: &mut Fields<'_>) {
         fields.leaf(u32::MAX, LeafKind::Choice, 1.0);
+    }
+    fn shape() -> TypeShape {
+        TypeShape::RowId
     }
     #[inline]
     fn gather(&self, wire: &mut [u32]) {

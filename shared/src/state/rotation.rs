@@ -7,6 +7,7 @@
 //! components, the largest follows from the others, and near an edge it comes back as the second largest.) The sign, of
 //! which a rotation has two, cancels in a ratio.
 
+use super::shape::TypeShape;
 use super::{Codec, Fields};
 use glam::Quat;
 
@@ -99,6 +100,10 @@ impl Codec<Quat> for Rotation {
     fn describe(&self, fields: &mut Fields<'_>) {
         // Near the middle of a face, half the angle is the ratio.
         fields.rotation(2 * self.reach, 2.0 / self.edge());
+    }
+    fn shape(&self) -> TypeShape {
+        // The reach is 2^(bits - 1) - 1.
+        TypeShape::Rotation { bits: (self.reach + 1).ilog2() + 1 }
     }
     #[inline]
     fn gather(&self, value: &Quat, wire: &mut [u32]) {

@@ -31,7 +31,7 @@ pub enum LeafKind {
 }
 
 /// The attributes of a field; everything inside the field inherits them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Marks {
     /// The receivers of the field.
     pub visibility: Visibility,
@@ -168,7 +168,7 @@ impl Schema {
 }
 
 impl TableSchema {
-    const fn new(name: String, marks: Marks) -> Self {
+    pub(super) const fn new(name: String, marks: Marks) -> Self {
         Self {
             name,
             leaves: Vec::new(),
@@ -298,7 +298,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn new(tables: &'a mut Vec<TableSchema>, table: usize, marks: Marks) -> Self {
+    pub(super) fn new(tables: &'a mut Vec<TableSchema>, table: usize, marks: Marks) -> Self {
         Fields { tables, table, path: String::new(), marks, owner: None, start: 0, depth: 0 }
     }
 

@@ -1,4 +1,4 @@
-//! The hosts of the module of games: node, and headless Chromium. Both evaluate expressions of JavaScript.
+//! The hosts of the module of games: node, and a browser of each engine. All evaluate expressions of JavaScript.
 //!
 //! A host's process ends with the value that started it. The expressions themselves are left to the callers.
 
@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
-use tickwire_bench::browser::{Browser, Device};
+use tickwire_bench::browser::{Browser, Device, Engine};
 use tickwire_bundle::{BuildError, Module, Source, Tools, Workspace, build_module};
 use tokio::runtime::Runtime;
 
@@ -121,37 +121,45 @@ impl Host for Node {
     }
 }
 
-/// Headless Chromium with an empty page.
-pub struct Chromium {
+/// Puts the module into the page, and answers when it is there.
+///
+/// A script of the page does this, because Firefox runs the scripts of its driver in surroundings of their own, where
+/// objects are not those of the page.
+const LOAD: &str = "const [script, wasm, done] = arguments;
+    window.wasm = wasm;
+    const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+    const element = document.createElement('script');
+    element.textContent = `window.loading = import('${url}').then(async (games) => {
+        await games.default({ module_or_path: Uint8Array.from(window.wasm) });
+        window.games = games;
+    })`;
+    document.head.append(element);
+    window.loading.then(() => done({ value: true }), (error) => done({ error: String(error) }));";
+
+/// A browser with an empty page.
+pub struct EmptyPage {
     browser: Browser,
     runtime: Runtime,
 }
 
-impl Chromium {
-    /// Starts Chromium, and loads the module into its page.
+impl EmptyPage {
+    /// Starts a browser of this engine, and loads the module into its page.
     ///
     /// # Errors
-    /// When chromedriver or the browser does not start.
-    pub fn start(built: &Built) -> Result<Self, HostError> {
+    /// When the driver or the browser does not start.
+    pub fn start(engine: Engine, built: &Built) -> Result<Self, HostError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = tried("a runtime could not be made", runtime)?;
         let script = tried("the module's script could not be read", std::fs::read_to_string(&built.script))?;
         let wasm = tried("the module could not be read", std::fs::read(&built.wasm))?;
         let browser = runtime.block_on(async {
-            let started = Browser::start(Device::default()).await;
+            let started = Browser::start(engine, Device::default()).await;
             let started = started.map_err(|error| HostError::Browser(format!("{error:#}")))?;
             let client = &started.client;
             let timeouts = TimeoutConfiguration::new(Some(SCRIPT_LIMIT), Some(Duration::from_secs(30)), None);
             client.update_timeouts(timeouts).await.map_err(browser)?;
             client.goto("about:blank").await.map_err(browser)?;
-            let load = "const [script, wasm, done] = arguments;
-                const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-                import(url).then(async (games) => {
-                    await games.default({ module_or_path: Uint8Array.from(wasm) });
-                    globalThis.games = games;
-                    done({ value: true });
-                }).catch((error) => done({ error: String(error) }));";
-            let loaded = client.execute_async(load, vec![json!(script), json!(wasm)]).await.map_err(browser)?;
+            let loaded = client.execute_async(LOAD, vec![json!(script), json!(wasm)]).await.map_err(browser)?;
             value_of(loaded).map(|_| started)
         })?;
         Ok(Self { browser, runtime })
@@ -162,13 +170,13 @@ fn browser(error: fantoccini::error::CmdError) -> HostError {
     HostError::Browser(error.to_string())
 }
 
-impl Host for Chromium {
+impl Host for EmptyPage {
     fn name(&self) -> &'static str {
-        "Chromium"
+        self.browser.driver.engine().name()
     }
 
     fn eval(&mut self, expression: &str) -> Result<Value, HostError> {
-        let script = "try { return { value: (0, eval)(arguments[0]) ?? null }; } \
+        let script = "try { return { value: window.eval(arguments[0]) ?? null }; } \
                       catch (error) { return { error: String(error) }; }";
         let answer = self.runtime.block_on(self.browser.client.execute(script, vec![json!(expression)]));
         value_of(answer.map_err(browser)?)

@@ -1,4 +1,4 @@
-//! `cargo determinism`: every demo game natively, in node and in Chromium; exits with an error where two differ.
+//! `cargo determinism`: every demo game natively, in node and in browsers; exits with an error where two differ.
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -7,11 +7,12 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
+use tickwire_bench::browser::Engine;
 use tickwire_determinism::compare::{Plan, Verdict, compare};
 use tickwire_determinism::games::{DEMO, Entry};
-use tickwire_determinism::hosts::{self, Chromium, Host, Node};
+use tickwire_determinism::hosts::{self, EmptyPage, Host, Node};
 
-/// Plays every demo game natively, in node and in Chromium, and compares every tick.
+/// Plays every demo game natively, in node and in browsers, and compares every tick.
 #[derive(Debug, Parser)]
 #[command(name = "determinism", version)]
 struct Arguments {
@@ -24,8 +25,11 @@ struct Arguments {
     /// Only this game; it may be one with a planted mistake, such as planted-sine.
     #[arg(long)]
     game: Option<String>,
+    /// The engines of browsers to play in, besides node; several are separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "chromium")]
+    engines: Vec<Engine>,
     /// Only in node.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "engines")]
     node_only: bool,
 }
 
@@ -50,11 +54,7 @@ fn run() -> Result<()> {
             None => bail!("no game is called {name}"),
         },
     };
-    let built = hosts::build()?;
-    let mut hosts: Vec<Box<dyn Host>> = vec![Box::new(Node::start(&built)?)];
-    if !arguments.node_only {
-        hosts.push(Box::new(Chromium::start(&built)?));
-    }
+    let mut hosts = start_hosts(&arguments)?;
     let plan = Plan { ticks: arguments.ticks, seeds: arguments.seeds };
     say(&format!(
         "{} seeds of {} ticks; natively plain, in the hosts with rollbacks and keyframes",
@@ -74,6 +74,17 @@ fn run() -> Result<()> {
         bail!("{troubles} of {} comparisons did not agree", games.len() * hosts.len());
     }
     Ok(())
+}
+
+/// Node, and a browser of each engine that was asked for.
+fn start_hosts(arguments: &Arguments) -> Result<Vec<Box<dyn Host>>> {
+    let built = hosts::build()?;
+    let mut hosts: Vec<Box<dyn Host>> = vec![Box::new(Node::start(&built)?)];
+    let engines: &[Engine] = if arguments.node_only { &[] } else { &arguments.engines };
+    for engine in Engine::ALL.into_iter().filter(|engine| engines.contains(engine)) {
+        hosts.push(Box::new(EmptyPage::start(engine, &built)?));
+    }
+    Ok(hosts)
 }
 
 /// Compares a game, and shows a progress bar for each host meanwhile.

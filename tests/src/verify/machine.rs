@@ -11,12 +11,25 @@ use std::time::Duration;
 /// Programs, each with the Debian package that contains it.
 pub(crate) type Needs = &'static [(&'static str, &'static str)];
 
-/// Programs for the determinism check outside of a browser, and for a smaller bundle.
-pub(crate) const NODE: Needs = &[("node", "nodejs"), ("npm", "npm")];
+/// Proxies that tests put in front of the server.
+const PROXIES: [(&str, &str); 2] = [("nginx", "nginx"), ("haproxy", "haproxy")];
 
-/// The same programs, and a browser that tests can drive.
-pub(crate) const BROWSER: Needs =
-    &[("node", "nodejs"), ("npm", "npm"), ("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+/// Programs for the tests of every run, for the determinism check outside of a browser, and for a smaller bundle.
+pub(crate) const NODE: Needs = &[("node", "nodejs"), ("npm", "npm"), PROXIES[0], PROXIES[1]];
+
+/// The same programs, and browsers that tests can drive. Debian has no driver of Firefox: it is built.
+pub(crate) const BROWSER: Needs = &[
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    PROXIES[0],
+    PROXIES[1],
+    ("python3", "python3"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("firefox-esr", "firefox-esr"),
+    ("WebKitWebDriver", "webkit2gtk-driver"),
+    ("Xvfb", "xvfb"),
+];
 
 const UPDATE_LIMIT: Duration = Duration::from_secs(180);
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
@@ -56,10 +69,11 @@ fn apt(arguments: &[&str], limit: Duration, log: &Path) -> Result<()> {
     run(apt, limit, log)
 }
 
-/// Whether a program is on the path.
+/// Whether a program is on the path, or where Debian puts programs of the system.
 pub(crate) fn is_there(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let system = Path::new("/usr/sbin").to_owned();
+    env::split_paths(&path).chain([system]).any(|folder| folder.join(program).is_file())
 }
 
 fn is_root() -> bool {

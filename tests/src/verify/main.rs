@@ -13,6 +13,7 @@ mod no_std;
 mod report;
 mod run;
 mod steps;
+mod tools;
 
 use anyhow::{Context, Result};
 use clap::Parser;

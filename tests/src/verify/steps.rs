@@ -4,6 +4,7 @@
 use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
 use crate::run::{command, own, run};
+use crate::tools::Tool;
 use crate::{conformance, deny, fuzz, hostile, no_std};
 use anyhow::Result;
 use std::fs;
@@ -22,11 +23,14 @@ enum Work {
     Machine(Needs),
     NoStd,
     Bundle,
+    Tool(Tool),
     Deny,
     Advisories,
     Conformance,
     Fuzz,
     Hostile,
+    /// The browser tests in this engine, without those whose names contain one of these.
+    Engine(&'static str, &'static [&'static str]),
     /// A program that the step `build` has built, and its arguments.
     Own(&'static str, &'static [&'static str]),
     Cargo(Vec<Vec<&'static str>>),
@@ -48,11 +52,19 @@ impl Step {
                 // it again.
                 run(own("tickwire-bundle", &["build", "--test-hooks", "--hold-budget"])?, self.limit, &log)
             }
+            Work::Tool(tool) => tool.path(self.limit, &log).map(drop),
             Work::Deny => deny::check(self.limit, &log),
             Work::Advisories => deny::check_advisories(self.limit, &log),
             Work::Conformance => conformance::play(self.limit, &log),
             Work::Fuzz => fuzz::run_all(self.limit, &log),
             Work::Hostile => hostile::walk(self.limit, &log),
+            Work::Engine(engine, without) => {
+                let tests = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
+                let skipped = CHROMIUM_ONLY.iter().chain(*without).flat_map(|name| ["--skip", name]);
+                let mut cargo = command("cargo", &tests.into_iter().chain(skipped).collect::<Vec<_>>());
+                cargo.env("TICKWIRE_ENGINE", engine);
+                run(cargo, self.limit, &log)
+            }
             Work::Own(program, arguments) => run(own(program, arguments)?, self.limit, &log),
             Work::Cargo(calls) => calls.iter().try_for_each(|arguments| {
                 let mut cargo = command("cargo", arguments);
@@ -63,6 +75,9 @@ impl Step {
         }
     }
 }
+
+/// The driver of Firefox.
+const GECKODRIVER: Tool = Tool { name: "geckodriver", version: "0.37.1", options: &[] };
 
 /// The factor by which a long run tries more seeds.
 const SEEDS_LONG: &str = "10";
@@ -92,7 +107,12 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     steps.push(cargo("tests", if long { 60 } else { 10 }, &["test", "--workspace", "--", "--skip", "rhythm::"]));
     let rhythm = ["test", "--workspace", "--test", "it", "--", "rhythm::", "--test-threads=1"];
     steps.push(cargo("rhythm", 5, &rhythm));
-    steps.push(cargo("determinism", if long { 30 } else { 10 }, &["test", "--workspace", "--test", "wasm"]));
+    if !quick {
+        steps.push(step("geckodriver", 20, Work::Tool(GECKODRIVER)));
+    }
+    let determinism: &[&str] = &["test", "--workspace", "--test", "wasm", "--", "node::"];
+    let hosts = if quick { determinism } else { &determinism[..4] };
+    steps.push(cargo("determinism", if long { 30 } else { 10 }, hosts));
     if !quick {
         steps.push(step("conformance", 10, Work::Conformance));
         // `cargo peers` measures the same game on Colyseus, and this checks that game. npm installs Colyseus from the
@@ -105,6 +125,8 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         steps.push(cargo("browser", 15, &browsers));
     }
     if long {
+        steps.push(step("firefox", 30, Work::Engine("firefox", &[])));
+        steps.push(step("webkit", 30, Work::Engine("webkit", &WEBKIT_LACKS)));
         // The measurements behind the README's claims about feel and about the page's speed, at full length.
         let feel = ["run", "--release", "-p", "tickwire-bench", "--bin", "feel"];
         let browser = [&feel[..], &["--", "--browser"]].concat();
@@ -115,6 +137,37 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     }
     steps
 }
+
+/// Parts of the names of browser tests that are of Chromium alone.
+const CHROMIUM_ONLY: [&str; 11] = [
+    // They name their engines themselves, and have run.
+    "engines::",
+    "feel::",
+    // They block a part of the page, turn the phone, slow the network and measure the heap by Chromium's own protocol.
+    "a_page_that_lacks_a_part",
+    "on_a_slow_network",
+    "a_view_of_the_world",
+    "a_phone_that_is_turned",
+    // Firefox shows the document around the frame in a viewer that has no frames.
+    "in_a_frame_that_forbids",
+    // They hold Chromium to figures in milliseconds. WebKit draws without a graphics card here, ten times slower.
+    "a_second_after_any_pause",
+    "thousand_units",
+    "thousands_of_units",
+    "over_a_bad_network",
+];
+
+/// Parts of the names of browser tests that the driver of WebKit cannot play: it has no fingers, and a new tab stays
+/// hidden behind the first one.
+const WEBKIT_LACKS: [&str; 7] = [
+    "a_phone_plays_with_fingers",
+    "a_finger_on_a_phone",
+    "shows_a_new_player_the_controls",
+    "a_hidden_tab",
+    "the_newer_of_two_tabs",
+    "another_tab_of_the_same_browser",
+    "a_shared_invitation",
+];
 
 /// The calls of clippy. `--all-targets` leaves out the tests that a plain `cargo test` leaves out, so the second call
 /// names them. The last

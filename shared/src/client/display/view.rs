@@ -107,6 +107,7 @@ impl Easing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::display::first_ids::FirstIds;
     use crate::client::display::interpolation_buffer::InterpolationBuffer;
     use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
     use crate::game::LagCompensation;
@@ -190,7 +191,8 @@ mod tests {
         }
         let newest = history.newest();
         let (before, now, ahead) = (newest.clone(), newest.clone(), newest.clone());
-        let predicted = Predicted { before, now, ahead, part: 0.0, corrections: Corrections::default() };
+        let (corrections, first_ids) = (Corrections::default(), FirstIds::default());
+        let predicted = Predicted { before, now, ahead, part: 0.0, corrections, first_ids };
         let (mut cache, mut screen, mut judged) =
             (RewindCache::default(), Snapshot::empty(&schema), Snapshot::empty(&schema));
         let mut compared = 0;
@@ -230,7 +232,8 @@ mod tests {
         let corrected = CorrectedRow { number: stones, id, was: &old, is: now.tables[stones].row(0) };
         let table = &schema.tables[stones];
         corrections.add_row(table, corrected, &mut Correction::default(), |leaf| leaf.marks.predict, |_, _| false);
-        let predicted = Predicted { before: now.clone(), now, ahead, part: 0.5, corrections };
+        let first_ids = FirstIds::default();
+        let predicted = Predicted { before: now.clone(), now, ahead, part: 0.5, corrections, first_ids };
         let sample = interpolation.sample_at(ViewAge::from_parts(80).before(newest.tick.next())).expect("a sample");
         for (me, rider) in [(1, 160), (0, 128)] {
             compose(&schema, Some(seat(me)), &sample, &predicted, &mut screen);

@@ -18,6 +18,8 @@ const ACK_TICKS: i64 = 4;
 #[derive(Debug)]
 pub(crate) struct OwnInputs<I> {
     current: I,
+    /// The present input once a tick has taken its commands.
+    after_command: Option<I>,
     hidden: bool,
     /// By tick, modulo the length of the ring.
     ring: [Option<(Tick, Action<I>)>; KEPT],
@@ -27,12 +29,14 @@ pub(crate) struct OwnInputs<I> {
 
 impl<I: Input> OwnInputs<I> {
     pub(crate) fn new() -> Self {
-        Self { current: I::default(), hidden: false, ring: [None; KEPT], acked: Tick(0) }
+        Self { current: I::default(), after_command: None, hidden: false, ring: [None; KEPT], acked: Tick(0) }
     }
 
     /// Replaces the present input, rounded to wire precision: the client predicts with the values that the server gets.
-    pub(crate) fn set(&mut self, input: I, codec: &InputCodec<I>) {
+    /// If it is a command, its fields that count once are neutral again after the next tick.
+    pub(crate) fn push(&mut self, input: I, is_command: bool, codec: &InputCodec<I>) {
         self.current = codec.quantize(input);
+        self.after_command = is_command.then(|| codec.held(self.current));
     }
 
     /// Notes whether the page is hidden: a player who sees nothing does nothing.
@@ -53,6 +57,9 @@ impl<I: Input> OwnInputs<I> {
     /// Keeps the input of a tick.
     pub(crate) const fn record(&mut self, tick: Tick, action: Action<I>) {
         self.ring[tick.0 as usize % KEPT] = Some((tick, action));
+        if let Some(held) = self.after_command.take() {
+            self.current = held;
+        }
     }
 
     /// The input of a tick; `None` for a tick that is long ago, or that no input was made for.
@@ -134,6 +141,30 @@ mod tests {
     #[derive(Debug, Clone, Copy, Default, PartialEq, Input)]
     struct Held {
         key: bool,
+    }
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Input)]
+    struct Order {
+        key: bool,
+        #[input(once)]
+        buys: u8,
+    }
+
+    #[test]
+    fn a_command_goes_into_one_tick_and_an_input_into_all() {
+        let (mut inputs, codec) = (OwnInputs::new(), InputCodec::new());
+        let mut bought = |order: Order, is_command: bool| {
+            inputs.push(order, is_command, &codec);
+            [1, 2, 3].map(|tick| {
+                let input = inputs.next();
+                inputs.record(Tick(tick), Action::from(input));
+                (input.key, input.buys)
+            })
+        };
+        let order = Order { key: true, buys: 7 };
+        assert_eq!(bought(order, true), [(true, 7), (true, 0), (true, 0)]);
+        assert_eq!(bought(order, false), [(true, 7); 3]);
+        assert_eq!(bought(Order { buys: 1, ..order }, true), [(true, 1), (true, 0), (true, 0)]);
     }
 
     fn made(ticks: impl IntoIterator<Item = u32>) -> (OwnInputs<Held>, InputCodec<Held>) {

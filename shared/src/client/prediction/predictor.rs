@@ -6,6 +6,7 @@
 //! with them. The replay is then compared with the last prediction of the same tick, and the difference is eased on
 //! screen.
 
+use crate::client::display::first_ids::FirstIds;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
 use crate::client::prediction::own_inputs::OwnInputs;
@@ -42,7 +43,7 @@ impl<'a> ViewContext<'a> {
 }
 
 /// The predicted worlds as wire integers: the newest tick, the tick before it, the tick after it if the input stays,
-/// and the rest of the corrections that are being eased on screen.
+/// the rest of the corrections that are being eased on screen, and the ids under which rows were shown first.
 #[derive(Debug, Clone)]
 pub(crate) struct Predicted {
     pub(crate) before: Snapshot,
@@ -51,6 +52,7 @@ pub(crate) struct Predicted {
     /// How far from `now` to `ahead` the shown moment is, 0 to 1.
     pub(crate) part: f32,
     pub(crate) corrections: Corrections,
+    pub(crate) first_ids: FirstIds,
 }
 
 /// The predicted world of one player.
@@ -75,13 +77,16 @@ pub(crate) struct Predictor<G: Game> {
     replayed_events: Vec<(Tick, To, G::Event)>,
     /// The own rows of the world that the last replay started from.
     base: Base,
+    /// The prediction before a restart, and the own rows of the world that it started from, until the next replay.
+    lost: Option<(Snapshot, Base)>,
 }
 
 impl<G: Game> Predictor<G> {
     pub(crate) fn new(schema: &Schema, codec: InputCodec<G::Input>) -> Self {
         let empty = Snapshot::empty(schema);
         let (before, now, ahead) = (empty.clone(), empty.clone(), empty.clone());
-        let predicted = Predicted { before, now, ahead, part: 0.0, corrections: Corrections::default() };
+        let (corrections, first_ids) = Default::default();
+        let predicted = Predicted { before, now, ahead, part: 0.0, corrections, first_ids };
         let seats = [None; SEATS_MAX as usize];
         Self {
             world: G::default(),
@@ -98,11 +103,15 @@ impl<G: Game> Predictor<G> {
             drawn: None,
             replayed_events: Vec::new(),
             base: Base::default(),
+            lost: None,
         }
     }
 
     /// Starts over from a snapshot, without a prediction.
     pub(crate) fn restart(&mut self, base: &Snapshot) {
+        if self.lost.is_none() {
+            self.lost = Some((self.predicted.now.clone(), self.base.clone()));
+        }
         self.predicted.before.copy_from(base);
         self.predicted.now.copy_from(base);
         self.predicted.ahead.copy_from(base);
@@ -133,8 +142,8 @@ impl<G: Game> Predictor<G> {
     }
 
     /// Sets the player's input for the ticks from now on.
-    pub(crate) fn push_input(&mut self, input: G::Input) {
-        self.inputs.set(input, &self.codec);
+    pub(crate) fn push_input(&mut self, input: G::Input, is_command: bool) {
+        self.inputs.push(input, is_command, &self.codec);
     }
 
     /// The messages with the inputs that the room has not received; see [`OwnInputs::frames_after`].
@@ -164,6 +173,7 @@ impl<G: Game> Predictor<G> {
         self.predicted.now.restore(&mut self.world);
         self.simulate(tick, me, action, view_context, false);
         self.predicted.now.capture(&mut self.world, tick);
+        self.predicted.first_ids.release(&self.predicted.now);
         &self.events
     }
 
@@ -230,13 +240,19 @@ impl<G: Game> Predictor<G> {
         }
         let mut correction = Correction { ticks, ..Correction::default() };
         let is_fresh = core::mem::take(&mut self.is_fresh);
-        if self.tick() == target && !is_fresh {
-            let Self { predicted: Predicted { now, corrections, .. }, replayed, base: last_base, .. } = self;
-            let (worlds, bases) = ((&*now, &*replayed), (&*last_base, base.tick));
-            compare(view_context, me, worlds, bases, corrections, &mut correction);
+        let is_same_tick = self.tick() == target && !is_fresh;
+        let Self { predicted, replayed, base: last_base, .. } = self;
+        let lost = self.lost.take();
+        if is_same_tick && lost.is_none() {
+            compare(view_context, me, (predicted, replayed), (last_base, base.tick), &mut correction);
+        } else {
+            let Predicted { now, first_ids, .. } = predicted;
+            let (was, last_base) = lost.as_ref().map_or((&*now, &*last_base), |(world, base)| (world, base));
+            follow(view_context.schema, me, (was, replayed), (last_base, base.tick), first_ids);
         }
         self.base.remember(view_context.schema, me, base);
         core::mem::swap(&mut self.predicted.now, &mut self.replayed);
+        self.predicted.first_ids.keep(base, &self.predicted.now);
         correction
     }
 
@@ -264,11 +280,11 @@ impl<G: Game> Predictor<G> {
 fn compare(
     context: ViewContext<'_>,
     me: Option<Seat>,
-    (was, is): (&Snapshot, &Snapshot),
+    (predicted, is): (&mut Predicted, &Snapshot),
     (last_base, base): (&Base, Tick),
-    corrections: &mut Corrections,
     correction: &mut Correction,
 ) {
+    let Predicted { now: was, corrections, first_ids, .. } = predicted;
     for (number, table) in context.schema.tables.iter().enumerate() {
         let (old, new) = (&was.tables[number], &is.tables[number]);
         let has_apart = has_leaves_apart(table);
@@ -276,6 +292,7 @@ fn compare(
         correction.wrong |= adopted.refused;
         for (parent, id) in &adopted.pairs {
             corrections.rename(number, old.ids[*parent], *id);
+            first_ids.rename(number, (old.ids[*parent], *id), base);
         }
         for (index, id) in new.ids.iter().enumerate() {
             let row = new.row(index);
@@ -286,6 +303,23 @@ fn compare(
             let is_elsewhere = |at, _| is_elsewhere(table, at, corrected, context.interpolation, last_base.tick);
             let counts = |leaf: &_| mine || predicts_leaf(leaf, row, me);
             corrections.add_row(table, corrected, correction, counts, is_elsewhere);
+        }
+    }
+}
+
+/// Finds the rows that the predicted rows of `was` have become, where the two worlds are not predictions of one tick and
+/// nothing in them can be compared: after a restart, and when the server is ahead of the prediction.
+fn follow(
+    schema: &Schema,
+    me: Option<Seat>,
+    (was, is): (&Snapshot, &Snapshot),
+    bases: (&Base, Tick),
+    first_ids: &mut FirstIds,
+) {
+    for (number, table) in schema.tables.iter().enumerate() {
+        let (old, new) = (&was.tables[number], &is.tables[number]);
+        for (parent, id) in adopt((number, table), me, (old, new), bases).pairs {
+            first_ids.rename(number, (old.ids[parent], id), bases.1);
         }
     }
 }

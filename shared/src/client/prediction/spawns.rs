@@ -30,7 +30,7 @@
 //! such spawn, and the prediction was wrong.
 //!
 //! A wrong match does little harm. The world is the replayed one in any case; a match only decides from
-//! where a row is eased on screen, and whether the prediction counts as wrong.
+//! where a row is eased on screen, under which id a page sees it, and whether the prediction counts as wrong.
 
 use crate::id::{RowId, Seat};
 use crate::state::{Schema, State, TableSchema, TableVisitor};

@@ -29,6 +29,7 @@
 
 mod dispute;
 mod guess;
+mod view;
 
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
@@ -48,7 +49,7 @@ use crate::state::Schema;
 use crate::tick::{Tick, TickTime};
 use crate::wire::{DecodeError, Reader};
 use crate::world::full_state::FullState;
-use crate::world::interpolation::{blend, is_teleport};
+use crate::world::interpolation::is_teleport;
 use crate::world::snapshot::Snapshot;
 use crate::world::stepper::Stepper;
 use alloc::collections::VecDeque;
@@ -175,8 +176,8 @@ impl<G: Game> Lockstep<G> {
     }
 
     /// Sets the player's input for the ticks from now on, until the next call.
-    pub(crate) fn push_input(&mut self, input: G::Input) {
-        self.inputs.set(input, self.codec.inputs());
+    pub(crate) fn push_input(&mut self, input: G::Input, is_command: bool) {
+        self.inputs.push(input, is_command, self.codec.inputs());
     }
 
     /// Takes in the tick inputs of all ticks since the last message, or a keyframe and the tick inputs since.
@@ -394,41 +395,6 @@ impl<G: Game> Lockstep<G> {
         self.spare.truncate(ADVANCE_TICKS_MAX as usize);
         let first = self.frames.front().map_or(Tick(0), |frame| frame.full_state.tick());
         while self.known_ticks.pop_front_if(|tick_inputs| tick_inputs.tick <= first).is_some() {}
-    }
-
-    /// The world to show now; `None` before the first full state.
-    pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
-        if !self.ready {
-            return None;
-        }
-        let elapsed_us = now_us.saturating_sub(self.shown_us);
-        self.shown_us = now_us;
-        self.corrections.fade(elapsed_us);
-        self.moment = self.moment_at(now_us);
-        let before = self.moment.tick();
-        let at = self.place(before)?;
-        let part = (self.moment - TickTime::from(before)) as f32;
-        let after = self.frames.get(at + 1).unwrap_or(&self.frames[at]);
-        blend(&self.schema, &self.frames[at].full_state.snapshot, &after.full_state.snapshot, part, &mut self.merged);
-        self.corrections.apply(&self.schema, &mut self.merged);
-        self.merged.restore(&mut self.shown);
-        Some(&self.shown)
-    }
-
-    /// The moment to show, in ticks, within the frames that there are: at least a tick behind the player's own inputs,
-    /// and as far ahead of the received tick inputs as may be guessed.
-    fn moment_at(&self, now_us: u64) -> TickTime {
-        let ahead = self.interpolation.shown() + f64::from(self.rollback_ticks_max());
-        let wanted = match self.me {
-            Some(_) => ahead.earlier(self.timing.tick_at(now_us) - 1.0),
-            None => ahead,
-        };
-        let (oldest, newest) = (self.frames.front(), self.frames.back());
-        let tick =
-            |frame: Option<&Frame<G>>| frame.map_or_else(TickTime::default, |frame| frame.full_state.tick().into());
-        // Time does not run backwards on a screen: after a pause of the server it waits until the server is there.
-        let slack = f64::from(self.rollback_ticks_max().max(2));
-        wanted.later(self.moment.earlier(wanted + slack)).earlier(tick(newest)).later(tick(oldest))
     }
 
     fn newest(&self) -> &Frame<G> {

@@ -7,6 +7,7 @@
 //!
 //! The [`Session`](crate::client::Session) around it knows connections and players; this module knows ticks.
 
+use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::display::view::compose;
 use crate::client::prediction::events::EventUpdate;
@@ -216,8 +217,8 @@ impl<G: Game> Snapshots<G> {
     }
 
     /// Sets the player's input for the ticks from now on, until the next call.
-    pub(crate) fn push_input(&mut self, input: G::Input) {
-        self.predictor.push_input(input);
+    pub(crate) fn push_input(&mut self, input: G::Input, is_command: bool) {
+        self.predictor.push_input(input, is_command);
     }
 
     /// Makes the ticks that are due: at most [`ADVANCE_TICKS_MAX`] per call, so that a tab that slept stays responsive.
@@ -270,14 +271,25 @@ impl<G: Game> Snapshots<G> {
 
     /// The world to show now; `None` before the first snapshot.
     pub(crate) fn view(&mut self, now_us: u64) -> Option<&G> {
+        self.view_rows(now_us)?;
+        self.merged.restore(&mut self.shown);
+        Some(&self.shown)
+    }
+
+    /// The same world as rows.
+    pub(crate) fn view_rows(&mut self, now_us: u64) -> Option<ShownRows<'_>> {
         self.fade(now_us);
         let sample = self.interpolation.sample()?;
         let ahead = self.timing.tick_at(now_us) - TickTime::from(self.predictor.tick());
         let view_context = ViewContext::at(now_us, &self.timing, &self.schema, &self.interpolation);
         self.predictor.look_ahead(self.me, ahead as f32, view_context);
         compose(&self.schema, self.me, &sample, &self.predictor.predicted, &mut self.merged);
-        self.merged.restore(&mut self.shown);
-        Some(&self.shown)
+        Some(ShownRows { world: &self.merged, first_ids: self.predictor.predicted.first_ids.entries() })
+    }
+
+    /// The moment at which others are shown.
+    pub(crate) const fn shown(&self) -> TickTime {
+        self.interpolation.shown()
     }
 
     /// The next event that happened in the game, or turned out not to have happened.

@@ -1,4 +1,5 @@
-// Draws a scene (a flat row of numbers and a list of strings, see `Scene` in the game library) on a 2D canvas.
+// Draws the picture of a game's own stage (a flat row of numbers and a list of strings, see `Scene` in the game library)
+// on a 2D canvas.
 // Successive shapes of one style become one path; glows are sprites kept per colour.
 
 const RATIO_MAX = 2.5;
@@ -8,6 +9,7 @@ const DOTS_MAX = 256;
 // Lights this large have a white core.
 const HOT_PX = 9;
 const TAU = Math.PI * 2;
+const BLANK = '#0e0d0b';
 const [CAMERA, CLEAR, CIRCLE, RECT, RING, LINE, POLYGON, TEXT, GLOW, DOTS, DASHES, CAMERA_AT_TOP] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 const ALIGN = ['left', 'center', 'right'];
 const FACE = 'Bahnschrift, "DIN Alternate", "Roboto Condensed", "DejaVu Sans Condensed", system-ui, sans-serif';
@@ -66,7 +68,6 @@ function dot(rgb, px) {
 export class Painter {
   ratio = 1;
   #canvas;
-  #memory;
   #ctx;
   #scale = 1;
   #x = 0;
@@ -78,13 +79,13 @@ export class Painter {
   #width = 0;
   #light = false;
 
-  /** `memory` is the client module's memory, where scenes are read in place. */
-  constructor(canvas, memory) {
+  constructor(canvas) {
     this.#canvas = canvas;
-    this.#memory = memory;
     this.#ctx = canvas.getContext('2d', { alpha: false });
     new ResizeObserver(() => { this.width = 0; }).observe(canvas);
     this.width = 0;
+    // Until the first picture, an opaque canvas would be black.
+    this.clear();
   }
 
   get ctx() {
@@ -103,26 +104,32 @@ export class Painter {
     return true;
   }
 
-  /** Writes the world point under a page point into `out`. */
-  toWorld(pageX, pageY, out) {
-    out.x = (pageX * this.ratio - this.#x) / this.#scale;
-    out.y = (pageY * this.ratio - this.#y) / this.#scale;
+  /** Empties the picture, for a game that has not drawn yet. */
+  clear() {
+    const { width, height } = this.#canvas;
+    this.#ctx.setTransform(1, 0, 0, 1, 0, 0);
+    this.#ctx.globalAlpha = 1;
+    this.#ctx.fillStyle = BLANK;
+    this.#ctx.fillRect(0, 0, width, height);
   }
 
-  /** The page point of a world point. */
-  toPage(x, y) {
+  /** Writes the world point under a point of the canvas into `out`. */
+  toWorld(pointX, pointY, out) {
+    out.x = (pointX * this.ratio - this.#x) / this.#scale;
+    out.y = (pointY * this.ratio - this.#y) / this.#scale;
+  }
+
+  /** The point of the canvas for a world point. */
+  toCanvas(x, y) {
     return [(x * this.#scale + this.#x) / this.ratio, (y * this.#scale + this.#y) / this.ratio];
   }
 
-  /** Paints the scene of a client or preview so that its camera rectangle fills `box` (page pixels); the world around it is drawn too. */
-  paint(source, box) {
-    // The texts come first: making them may grow the memory, and a view of the old memory would be empty.
-    const texts = source.texts();
-    const scene = new Float32Array(this.#memory.buffer, source.scene_ptr(), source.scene_len());
+  /** Paints a scene so that its camera rectangle fills `box` (CSS pixels of the canvas); the world around it is drawn too. */
+  paint({ numbers, texts }, box) {
     const ctx = this.#ctx;
     ctx.lineCap = ctx.lineJoin = 'round';
     let i = 0;
-    while (i < scene.length) i = this.#command(ctx, scene, texts, box, i);
+    while (i < numbers.length) i = this.#command(ctx, numbers, texts, box, i);
     this.#flush();
     if (this.#light) this.#lighten(false);
     ctx.globalAlpha = 1;

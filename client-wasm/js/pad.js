@@ -1,4 +1,5 @@
 // Keyboard, mouse, touch and gamepad as one pad: a stick, a pointer and buttons. The game decides on their meaning.
+// The pointer's place is counted from the upper left corner of the canvas, in CSS pixels.
 
 const STEER = {
   ArrowLeft: [-1, 0], KeyA: [-1, 0], ArrowRight: [1, 0], KeyD: [1, 0],
@@ -30,7 +31,7 @@ function gamepads() {
 export class Pad {
   /** Whether keys belong to the game: false in the lobby, where they belong to the page. */
   active = false;
-  state = { x: 0, y: 0, pageX: 0, pageY: 0, aimed: false, buttons: 0 };
+  state = { x: 0, y: 0, pointX: 0, pointY: 0, aimed: false, buttons: 0 };
   #held = new Set();
   #mouse = 0;
   #touched = 0;
@@ -41,23 +42,42 @@ export class Pad {
   #pointer = null;
   #pointed = 0;
   #plugged = false;
+  #buttons;
+  #ends = new AbortController();
 
-  constructor(canvas, stick, buttons) {
+  /**
+   * `canvas` takes mouse and fingers; `stick` (an element with a knob in it) and `buttons` (an empty one) are the
+   * controls on the screen, for pages that have them. `onTouch` is called for a device with a touch screen.
+   */
+  constructor(canvas, { stick, buttons, onTouch } = {}) {
     this.#keyboard();
     this.#point(canvas);
-    this.#steer(stick);
-    this.buttons = buttons;
-    addEventListener('gamepadconnected', () => { this.#plugged = true; });
-    addEventListener('pointerdown', ({ pointerType }) => {
-      if (pointerType === 'touch') document.body.dataset.touch = '';
+    if (stick) this.#steer(stick);
+    this.#buttons = buttons;
+    // The browser tells of a gamepad once, and a later pad has to look.
+    this.#plugged = gamepads().some(Boolean);
+    this.#listen(window, 'gamepadconnected', () => { this.#plugged = true; });
+    this.#listen(window, 'pointerdown', ({ pointerType }) => {
+      if (pointerType === 'touch') onTouch?.();
     }, { capture: true, passive: true });
-    if (matchMedia('(pointer: coarse)').matches) document.body.dataset.touch = '';
+    if (matchMedia('(pointer: coarse)').matches) onTouch?.();
+  }
+
+  /** Lets go of all devices for good. */
+  close() {
+    this.#ends.abort();
+    this.release();
+  }
+
+  #listen(target, kind, listener, options) {
+    target.addEventListener(kind, listener, { ...options, signal: this.#ends.signal });
   }
 
   /** Releases all keys and buttons, as when the window loses the keyboard. */
   release() {
     this.#held.clear();
     this.#mouse = this.#touched = this.#tapped = 0;
+    Object.assign(this.#stick, { id: null, x: 0, y: 0 });
     this.#lifted = false;
     this.state.aimed = false;
     this.#pointer = null;
@@ -66,7 +86,7 @@ export class Pad {
   /** Shows the game's on-screen buttons: bit 0 is the first label. A button without a label is left out. */
   label(labels) {
     this.#touched = 0;
-    this.buttons.replaceChildren(...labels.flatMap((text, bit) => {
+    this.#buttons?.replaceChildren(...labels.flatMap((text, bit) => {
       if (!text) return [];
       const button = document.createElement('button');
       button.type = 'button';
@@ -113,7 +133,7 @@ export class Pad {
   }
 
   #keyboard() {
-    addEventListener('keydown', (event) => {
+    this.#listen(window, 'keydown', (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || !this.active) return;
       if (!STEER[event.code] && !BUTTON[event.code]) return;
       // A focused button or slider keeps its own keys.
@@ -125,23 +145,23 @@ export class Pad {
       const idle = this.#mouse === 0 && performance.now() - this.#pointed > MOUSE_IDLE_MS;
       if (STEER[event.code] && this.#pointer === null && idle) this.state.aimed = false;
     });
-    addEventListener('keyup', ({ code }) => this.#held.delete(code));
-    addEventListener('blur', () => this.release());
+    this.#listen(window, 'keyup', ({ code }) => this.#held.delete(code));
+    this.#listen(window, 'blur', () => this.release());
   }
 
   #point(canvas) {
-    const at = ({ clientX, clientY }) => {
-      this.state.pageX = clientX;
-      this.state.pageY = clientY;
+    const at = ({ offsetX, offsetY }) => {
+      this.state.pointX = offsetX;
+      this.state.pointY = offsetY;
       this.state.aimed = true;
       this.#lifted = false;
       this.#pointed = performance.now();
     };
-    canvas.addEventListener('pointermove', (event) => {
+    this.#listen(canvas, 'pointermove', (event) => {
       if (event.pointerType === 'mouse') this.#mouse = event.buttons & MOUSE_BUTTONS;
       if (event.pointerType === 'mouse' || event.pointerId === this.#pointer) at(event);
     });
-    canvas.addEventListener('pointerdown', (event) => {
+    this.#listen(canvas, 'pointerdown', (event) => {
       canvas.setPointerCapture(event.pointerId);
       if (event.pointerType === 'mouse') this.#tapped |= this.#mouse = event.buttons & MOUSE_BUTTONS;
       else this.#pointer ??= event.pointerId;
@@ -156,13 +176,13 @@ export class Pad {
         this.#lifted = true;
       }
     };
-    canvas.addEventListener('pointerup', up);
-    canvas.addEventListener('pointercancel', (event) => {
+    this.#listen(canvas, 'pointerup', up);
+    this.#listen(canvas, 'pointercancel', (event) => {
       // The browser uses the finger for a gesture of its own.
       if (event.pointerId === this.#pointer) this.#tapped &= ~FINGER;
       up(event);
     });
-    canvas.addEventListener('contextmenu', (event) => { if (this.active) event.preventDefault(); });
+    this.#listen(canvas, 'contextmenu', (event) => { if (this.active) event.preventDefault(); });
   }
 
   #steer(element) {
@@ -179,34 +199,52 @@ export class Pad {
       stick.y = (dy / pull) * (reach / STICK_PX) * push;
       knob.style.transform = `translate(${(dx / pull) * reach}px, ${(dy / pull) * reach}px)`;
     };
-    element.onpointerdown = (event) => {
+    this.#listen(element, 'pointerdown', (event) => {
       event.preventDefault();
       if (stick.id !== null) return;
       stick.id = event.pointerId;
       element.setPointerCapture(event.pointerId);
       move(event);
-    };
-    element.onpointermove = (event) => { if (event.pointerId === stick.id) move(event); };
-    element.onpointerup = element.onpointercancel = element.onlostpointercapture = (event) => {
-      if (event.pointerId !== stick.id) return;
-      stick.id = null;
-      stick.x = stick.y = 0;
-      knob.style.transform = '';
-    };
+    });
+    this.#listen(element, 'pointermove', (event) => { if (event.pointerId === stick.id) move(event); });
+    for (const end of ['pointerup', 'pointercancel', 'lostpointercapture']) {
+      this.#listen(element, end, (event) => {
+        if (event.pointerId !== stick.id) return;
+        stick.id = null;
+        stick.x = stick.y = 0;
+        knob.style.transform = '';
+      });
+    }
   }
 
   #gamepad(state) {
     for (const pad of gamepads()) {
       if (!pad?.connected) continue;
+      const down = (i) => (pad.buttons[i]?.pressed ? 1 : 0);
       const [x = 0, y = 0] = pad.axes;
       if (Math.hypot(x, y) > DEAD_ZONE) {
         state.x += x;
         state.y += y;
       }
-      const down = (i) => (pad.buttons[i]?.pressed ? 1 : 0);
-      state.x += down(15) - down(14);
-      state.y += down(13) - down(12);
-      state.buttons |= (down(0) | down(7)) | (down(1) << 1) | (down(2) << 2) | (down(3) << 3);
+      const [dx, dy] = pad.mapping === 'standard' ? [down(15) - down(14), down(13) - down(12)] : cross(pad.axes);
+      state.x += dx;
+      state.y += dy;
+      // The first four buttons are the same on every pad; the trigger has its number on a standard one alone.
+      state.buttons |= (down(0) | (pad.mapping === 'standard' ? down(7) : 0)) | (down(1) << 1) | (down(2) << 2) | (down(3) << 3);
     }
   }
+}
+
+/**
+ * The direction cross of a gamepad without the standard mapping. It is a pair of axes (6 and 7), or one (9) that goes
+ * round in eighths from -1, which is up, and rests beyond 1. Values between are those of a stick or a trigger.
+ */
+function cross(axes) {
+  const whole = (value) => (Math.abs(value) === 1 ? value : 0);
+  const round = axes.length > 9 ? Math.round((axes[9] + 1) * 3.5) : 8;
+  if (round >= 0 && round < 8 && Math.abs(axes[9] - (round / 3.5 - 1)) < 0.02) {
+    const turn = (round * Math.PI) / 4;
+    return [Math.round(Math.sin(turn)), -Math.round(Math.cos(turn))];
+  }
+  return axes.length > 7 && axes.length < 10 ? [whole(axes[6]), whole(axes[7])] : [0, 0];
 }

@@ -1,27 +1,35 @@
-// Carries bytes between a WebSocket and the client in WASM, and calls the HTTP API.
+// Carries bytes between a WebSocket and the client in WASM.
 // The client decides when to connect, retry or give up; this file only carries that out.
+
+import { rooms } from './api.js';
 
 const SUBPROTOCOL = 'tickwire.1';
 const BLOCKED_TRIES = 3;
+/** The code of a connection that ended without a close frame. */
+const LOST = 1006;
 
 /** The socket of one client. Call `pump` after every call that may give the client messages to send. */
 export class Wire {
-  /** Whether the page's address answers requests and yet no WebSocket has opened, time after time. */
+  /** Whether the server's address answers requests and yet no WebSocket has opened, time after time. */
   blocked = false;
   #client;
+  #server;
   #socket = null;
   #opened = false;
   #failures = 0;
 
-  constructor(client) {
+  /** `server`: what `serverAddress` gave. */
+  constructor(client, server) {
     this.#client = client;
+    this.#server = server;
   }
 
   pump(now) {
     const client = this.#client;
     if (!client) return;
     if (client.poll_dial(now)) this.#dial();
-    for (let bytes; (bytes = client.poll_transmit()) !== undefined;) {
+    while (client.has_message()) {
+      const bytes = client.poll_transmit();
       if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes);
     }
     const code = client.poll_close();
@@ -30,6 +38,13 @@ export class Wire {
       this.#drop(closable(code));
       client.closed(code, now);
     }
+  }
+
+  /** Closes the socket because the page is put aside: a page with an open socket is not kept by the browser. */
+  putAside(now) {
+    if (!this.#socket) return;
+    this.#drop();
+    this.#client?.closed(LOST, now);
   }
 
   /** Sends the remaining messages, closes, and releases the client: none of its callbacks run afterwards. */
@@ -41,7 +56,7 @@ export class Wire {
 
   #dial() {
     this.#drop();
-    const socket = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`, SUBPROTOCOL);
+    const socket = new WebSocket(this.#server.socket, SUBPROTOCOL);
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       this.#opened = true;
@@ -62,7 +77,7 @@ export class Wire {
 
   /** A proxy that does not pass on the upgrade answers everything else. */
   async #suspect() {
-    this.blocked = await listRooms().then(() => !this.#opened, () => false);
+    this.blocked = await rooms(this.#server.http).then(() => !this.#opened, () => false);
   }
 
   #tell(what) {
@@ -82,30 +97,3 @@ export class Wire {
 
 // A page may only close with 1000 or an application code; any other number throws.
 const closable = (code) => (code === 1000 || (code >= 3000 && code <= 4999) ? code : 1000);
-
-/** A failed request; status 0 means that no answer arrived. */
-export class Refused extends Error {
-  constructor(status) {
-    super(`http ${status}`);
-    this.status = status;
-  }
-}
-
-async function ask(path, body, signal) {
-  const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-  let status = 0;
-  try {
-    const answer = await fetch(path, { ...options, signal: signal ? AbortSignal.any([signal, AbortSignal.timeout(8000)]) : AbortSignal.timeout(8000) });
-    status = answer.status;
-    if (answer.ok) return await answer.json();
-  } catch {
-    status = 0;
-  }
-  throw new Refused(status);
-}
-
-export const listRooms = () => ask('/api/rooms');
-export const createRoom = (game, signal) => ask('/api/rooms', { game }, signal);
-/** A match that is none of the rooms in `avoid`. */
-export const findMatch = (game, avoid, signal) => ask('/api/match', { game, avoid }, signal);
-export const findRoom = (code, signal) => ask(`/api/rooms/${encodeURIComponent(code)}`, undefined, signal);

@@ -1,7 +1,5 @@
 // Plays a game's tones. No tone sounds before the first key or touch (browsers forbid it) or while muted.
 
-import { recall, remember } from './store.js';
-
 const WAVES = ['sine', 'square', 'triangle', 'sawtooth'];
 const NOISE = 4;
 const ATTACK_S = 0.004;
@@ -10,20 +8,19 @@ const MASTER = 0.35;
 let context = null;
 let out = null;
 let noise = null;
-let silent = recall('muted') === '1';
+let silent = false;
 
 export const muted = () => silent;
 
 export function mute(on) {
   silent = on;
-  remember('muted', on ? '1' : null);
   if (!on) wake();
 }
 
 function wake() {
   if (silent) return;
   if (!context) {
-    const Context = window.AudioContext;
+    const Context = window.AudioContext ?? window.webkitAudioContext;
     if (!Context) return;
     context = new Context();
     out = new GainNode(context, { gain: MASTER });
@@ -32,7 +29,8 @@ function wake() {
     const samples = noise.getChannelData(0);
     for (let i = 0; i < samples.length; i++) samples[i] = Math.random() * 2 - 1;
   }
-  if (context.state !== 'running') context.resume();
+  // Without a device, and on the way to another page, a browser refuses.
+  if (context.state !== 'running') context.resume().catch(() => {});
 }
 // A touch counts as a gesture only when the finger lifts.
 for (const gesture of ['pointerup', 'keydown']) addEventListener(gesture, wake, { capture: true, passive: true });

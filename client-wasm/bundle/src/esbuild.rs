@@ -1,0 +1,210 @@
+//! Scripts and styles as browsers load them: joined and minified by esbuild, which comes from npm.
+//!
+//! A browser asks for one script of the lobby and one of each game, not for twenty: over HTTP/1.1 each six of them cost a
+//! round trip. Without npm the page has its scripts as they were written, side by side, and is otherwise the same. The
+//! package for npm stays as it was written. Names of files are literals in quotes before and after, so that the
+//! renaming finds them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Workspace;
+use crate::assets::Asset;
+use crate::command::{self, CommandError};
+use crate::dist::brotli;
+use crate::npm_tool::NpmTool;
+
+const ESBUILD: NpmTool = NpmTool { package: "esbuild@0.25.10", program: "esbuild" };
+
+/// Time limit for all files together; it takes about 50 ms.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The oldest browsers that load the page: those of 2022 know WebAssembly, modules, private fields and `dvh`.
+const TARGET: &str = "--target=es2022";
+
+/// The scripts of `index.html`. All others are joined to those that import them; a script that is imported on demand, such
+/// as a game, becomes a file of its own.
+const ENTRIES: [&str; 2] = ["app.js", "boot.js"];
+
+/// Lines of a page with this start ask for scripts that are joined to others.
+const PRELOAD: &str = "<link rel=\"modulepreload\"";
+
+/// Reasons why scripts could not be made ready for browsers.
+#[derive(Debug, thiserror::Error)]
+pub enum EsbuildError {
+    /// esbuild refused a script, or did not start.
+    #[error("esbuild could not join the page's scripts")]
+    Refused(#[from] CommandError),
+    /// A file operation failed.
+    #[error("{}: cannot be written or read", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+/// The place of the scripts as they were written, and as esbuild makes them.
+#[derive(Debug)]
+struct Folders {
+    written: PathBuf,
+    /// Each file by itself.
+    small: PathBuf,
+    joined: PathBuf,
+}
+
+impl Folders {
+    fn of(workspace: &Workspace) -> Self {
+        let folder = |name| workspace.target().join("wasm/scripts").join(name);
+        Self { written: folder("written"), small: folder("small"), joined: folder("joined") }
+    }
+}
+
+/// esbuild, if npm has it.
+#[derive(Debug)]
+pub(crate) struct Esbuild {
+    program: PathBuf,
+    folders: Folders,
+}
+
+impl Esbuild {
+    /// `None`, with a note, where npm is missing or fails.
+    pub(crate) fn install(workspace: &Workspace) -> Option<Self> {
+        let program = ESBUILD.install(workspace)?;
+        Some(Self { program, folders: Folders::of(workspace) })
+    }
+
+    /// The files of a page, with fewer and smaller scripts that do the same.
+    ///
+    /// # Errors
+    /// When esbuild refuses a script, as it does with a mistake of syntax.
+    pub(crate) fn join(&self, assets: Vec<Asset>) -> Result<Vec<Asset>, EsbuildError> {
+        let Folders { written, small, joined } = &self.folders;
+        for folder in [written, small, joined] {
+            let _ = fs::remove_dir_all(folder);
+            file(folder, fs::create_dir_all(folder))?;
+        }
+        let mut paths = Vec::new();
+        for asset in assets.iter().filter(|asset| is_script(&asset.name) || is_style(&asset.name)) {
+            let path = written.join(&asset.name);
+            file(&path, fs::write(&path, &asset.content))?;
+            paths.push(path);
+        }
+        self.run(&[], small, paths)?;
+        let entries = ENTRIES.iter().map(|name| written.join(name)).collect();
+        self.run(&["--bundle", "--splitting", "--format=esm", "--chunk-names=[name]"], joined, entries)?;
+        let mut page: Vec<Asset> =
+            assets.into_iter().filter(|asset| !is_script(&asset.name)).map(without_preloads).collect();
+        for style in page.iter_mut().filter(|asset| is_style(&asset.name)) {
+            style.content = read(&small.join(&style.name))?;
+        }
+        for entry in file(joined, fs::read_dir(joined))? {
+            let entry = file(joined, entry)?;
+            page.push(Asset { name: entry.file_name().to_string_lossy().into_owned(), content: read(&entry.path())? });
+        }
+        Ok(page)
+    }
+
+    fn run(&self, options: &[&str], folder: &Path, files: Vec<PathBuf>) -> Result<(), CommandError> {
+        let mut esbuild = Command::new(&self.program);
+        esbuild.args(["--minify", "--charset=utf8", "--log-level=warning", TARGET]).args(options);
+        esbuild.arg(format!("--outdir={}", folder.display())).args(files);
+        command::run(&mut esbuild, LIMIT, |_| ()).map(drop)
+    }
+}
+
+/// The sizes of a package's scripts with brotli, by name: minified, as a page's own bundler makes them, where esbuild has
+/// been there.
+///
+/// # Errors
+/// When a script cannot be compressed.
+pub(crate) fn sizes(workspace: &Workspace, package: &[Asset]) -> Result<Vec<(String, usize)>, EsbuildError> {
+    let small = Folders::of(workspace).small;
+    let size = |script: &Asset| {
+        let minified = ESBUILD.installed(workspace).and_then(|_| fs::read(small.join(&script.name)).ok());
+        let compressed = brotli(minified.as_ref().unwrap_or(&script.content));
+        Ok((script.name.clone(), file(&small, compressed)?.len()))
+    };
+    package.iter().filter(|script| is_script(&script.name)).map(size).collect()
+}
+
+fn without_preloads(asset: Asset) -> Asset {
+    let text = str::from_utf8(&asset.content).ok().filter(|_| asset.name.ends_with(".html"));
+    let Some(text) = text else { return asset };
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with(PRELOAD)).collect();
+    Asset { content: (lines.join("\n") + "\n").into_bytes(), name: asset.name }
+}
+
+fn is_script(name: &str) -> bool {
+    name.ends_with(".js")
+}
+
+fn is_style(name: &str) -> bool {
+    name.ends_with(".css")
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, EsbuildError> {
+    file(path, fs::read(path))
+}
+
+fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, EsbuildError> {
+    result.map_err(|source| EsbuildError::File { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::{Scratch, workspace_with_cargo};
+
+    fn asset(name: &str, content: &str) -> Asset {
+        Asset { name: name.to_owned(), content: content.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_page_does_not_ask_for_scripts_that_are_joined_to_others() {
+        let page = "<head>\n<link rel=\"modulepreload\" href=\"./api.js\">\n<script src=\"./app.js\"></script>\n";
+        let expected = "<head>\n<script src=\"./app.js\"></script>\n";
+        assert_eq!(without_preloads(asset("index.html", page)).content, expected.as_bytes());
+        assert_eq!(without_preloads(asset("app.js", page)).content, page.as_bytes());
+    }
+
+    #[test]
+    fn scripts_are_joined_and_a_game_stays_a_file_of_its_own() {
+        let scratch = Scratch::new("esbuild");
+        let workspace = workspace_with_cargo(&scratch, "");
+        let Some(esbuild) = Esbuild::install(&workspace) else { return };
+        let page = esbuild
+            .join(vec![
+                asset(
+                    "app.js",
+                    "import { name } from './api.js'; // a comment\nimport('./arena.js').then(() => name);",
+                ),
+                asset("api.js", "export const name = 'tickwire api';"),
+                asset("arena.js", "import init from './arena_wasm.js'; export default init;"),
+                asset("arena_wasm.js", "export default () => new URL('arena_wasm_bg.wasm', import.meta.url);"),
+                asset("boot.js", "document.title = 'boot';"),
+                asset("style.css", "a {\n  color: red; /* a comment */\n}"),
+                asset("index.html", "<script type=\"module\" src=\"./app.js\"></script>\n"),
+            ])
+            .unwrap();
+        let text = |name: &str| {
+            let asset = page.iter().find(|asset| asset.name == name).unwrap();
+            String::from_utf8(asset.content.clone()).unwrap()
+        };
+        let mut names: Vec<&str> = page.iter().map(|asset| asset.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["app.js", "arena.js", "boot.js", "index.html", "style.css"]);
+        assert!(text("app.js").contains("tickwire api") && text("app.js").contains("import(\"./arena.js\")"));
+        assert!(!text("app.js").contains("comment") && !text("style.css").contains("comment"));
+        assert!(text("arena.js").contains("\"arena_wasm_bg.wasm\""));
+        let package = [asset("api.js", "export const name = 'tickwire api';")];
+        let sizes = sizes(&workspace, &package).unwrap();
+        assert!(sizes[0].0 == "api.js" && sizes[0].1 > 0, "{sizes:?}");
+        let mistake = esbuild.join(vec![asset("app.js", "const = 1;"), asset("boot.js", "")]);
+        assert!(matches!(mistake, Err(EsbuildError::Refused(_))), "{mistake:?}");
+    }
+}

@@ -1,0 +1,219 @@
+//! Folders for npm: the package `tickwire`, and one package for each game.
+//!
+//! Guarantees: what `npm pack` makes of a folder is complete, with types and both licences, and its version is that of
+//! the workspace. Leaves out publishing.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::assets::Asset;
+use crate::own_folder::{self, FolderError};
+use crate::page::{self, Page, PageError};
+
+/// The package that plays, whichever the game: its name, and so the start of the names of the games' packages.
+const PACKAGE: &str = "tickwire";
+
+/// The version of all crates of the workspace, and so of all packages.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The licences at the top of the workspace.
+const LICENSES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
+/// Reasons why there are no packages.
+#[derive(Debug, thiserror::Error)]
+pub enum NpmError {
+    /// The package's own description is missing or does not fit the workspace.
+    #[error("client-wasm/js/package.json must be JSON with `\"{field}\": {expected}`, and it has {found}")]
+    Description {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        expected: Value,
+        /// The value in the file.
+        found: Value,
+    },
+    /// A folder could not be read.
+    #[error("the files of a package could not be read")]
+    Files(#[from] PageError),
+    /// A folder could not be written.
+    #[error("the packages could not be written")]
+    Folder(#[from] FolderError),
+}
+
+/// Writes the packages' folders below `folder`.
+///
+/// # Errors
+/// See [`NpmError`].
+pub(crate) fn write(root: &Path, page: &Page, folder: &Path) -> Result<(), NpmError> {
+    let licenses: Vec<Asset> =
+        LICENSES.into_iter().map(|name| page::read_file(&root.join(name))).collect::<Result<_, _>>()?;
+    let mut files = Vec::new();
+    put(&mut files, PACKAGE, own_package(&page.package)?, &licenses);
+    for game in &page.games {
+        put(&mut files, &package_name(game), game_package(game, &page.generated), &licenses);
+    }
+    Ok(own_folder::replace(folder, files)?)
+}
+
+/// The name of the package of a game.
+fn package_name(game: &str) -> String {
+    format!("{PACKAGE}-{}", game.replace('_', "-"))
+}
+
+/// Puts `package` and the licences into the folder `name`.
+fn put(files: &mut Vec<Asset>, name: &str, package: Vec<Asset>, licenses: &[Asset]) {
+    for Asset { name: file, content } in package.into_iter().chain(licenses.iter().cloned()) {
+        files.push(Asset { name: format!("{name}/{file}"), content });
+    }
+}
+
+/// The package `tickwire` as it is, once its description fits.
+fn own_package(files: &[Asset]) -> Result<Vec<Asset>, NpmError> {
+    let description = files.iter().find(|file| file.name == "package.json");
+    let description: Value =
+        description.and_then(|file| serde_json::from_slice(&file.content).ok()).unwrap_or_default();
+    for (field, expected) in [("name", PACKAGE), ("version", VERSION), ("type", "module")] {
+        if description[field] != expected {
+            let found = description[field].clone();
+            return Err(NpmError::Description { field, expected: expected.into(), found });
+        }
+    }
+    Ok(files.to_vec())
+}
+
+/// The files of the package of a game.
+fn game_package(game: &str, generated: &[Asset]) -> Vec<Asset> {
+    let names = [".js", ".d.ts", "_wasm.js", "_wasm.d.ts", "_wasm_bg.wasm"].map(|end| format!("{game}{end}"));
+    let mut files: Vec<Asset> = generated.iter().filter(|file| names.contains(&file.name)).cloned().collect();
+    let description = describe(game, &files);
+    files.push(Asset { name: "package.json".to_owned(), content: description.into_bytes() });
+    files.push(Asset { name: "README.md".to_owned(), content: readme(game).into_bytes() });
+    files
+}
+
+/// The description as text, because the order counts: programs take the first condition of `exports` that fits them.
+fn describe(game: &str, files: &[Asset]) -> String {
+    let names = files.iter().map(|file| file.name.as_str()).chain(LICENSES);
+    let names: Vec<String> = names.map(|name| format!("{name:?}")).collect();
+    let (package, names, license) = (package_name(game), names.join(", "), env!("CARGO_PKG_LICENSE"));
+    // The script needs nothing, but its types name those of the other package: npm shall not fetch that by itself.
+    format!(
+        r#"{{
+  "name": "{package}",
+  "version": "{VERSION}",
+  "description": "The game {game} for the package {PACKAGE}: rules and client in WebAssembly, and types",
+  "license": "{license}",
+  "type": "module",
+  "sideEffects": false,
+  "types": "./{game}.d.ts",
+  "exports": {{
+    ".": {{ "types": "./{game}.d.ts", "default": "./{game}.js" }},
+    "./{game}_wasm_bg.wasm": "./{game}_wasm_bg.wasm",
+    "./package.json": "./package.json"
+  }},
+  "files": [{names}],
+  "peerDependencies": {{ "{PACKAGE}": "{VERSION}" }},
+  "peerDependenciesMeta": {{ "{PACKAGE}": {{ "optional": true }} }}
+}}
+"#
+    )
+}
+
+fn readme(game: &str) -> String {
+    let package = package_name(game);
+    format!(
+        "# {package}\n\n\
+         The game `{game}` for the package `{PACKAGE}`, compiled to WebAssembly, with the types of its world, input and\n\
+         events. Both packages have the same version, and so has the server.\n\n\
+         ```js\n\
+         import {{ connect }} from '{PACKAGE}';\n\
+         import {game} from '{package}';\n\n\
+         const session = await connect({{ server: 'wss://play.example/', game: {game}, name: 'Ada' }});\n\
+         ```\n\n\
+         A bundler such as Vite finds `{game}_wasm_bg.wasm` by `new URL(…, import.meta.url)`; a plain\n\
+         `<script type=\"module\">` finds it beside the script.\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+    use serde_json::json;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::process::Command;
+
+    fn asset(name: &str, text: &str) -> Asset {
+        Asset { name: name.to_owned(), content: text.as_bytes().to_vec() }
+    }
+
+    fn description(version: &str) -> Asset {
+        let text = json!({ "name": "tickwire", "version": version, "type": "module", "exports": "./tickwire.js" });
+        asset("package.json", &text.to_string())
+    }
+
+    fn page(version: &str) -> Page {
+        let generated = ["arena.js", "arena.d.ts", "arena_wasm.js", "arena_wasm.d.ts", "arena_wasm_bg.wasm"]
+            .into_iter()
+            .chain(["games.js", "arena_wasm_bg.wasm.d.ts", "arena_2.js"]);
+        Page {
+            games: vec!["arena".to_owned()],
+            web: vec![],
+            package: vec![description(version), asset("tickwire.js", "1"), asset("tickwire.d.ts", "")],
+            generated: generated.map(|name| asset(name, "0")).collect(),
+        }
+    }
+
+    /// Writes the packages into a folder of the test.
+    fn write_to(scratch: &Scratch, version: &str) -> Result<(), NpmError> {
+        for license in LICENSES {
+            fs::write(scratch.path().join(license), "").unwrap();
+        }
+        write(scratch.path(), &page(version), &scratch.path().join("npm"))
+    }
+
+    #[test]
+    fn there_is_a_package_for_the_client_and_one_for_each_game() {
+        let scratch = Scratch::new("npm");
+        write_to(&scratch, VERSION).unwrap();
+        assert_eq!(scratch.names("npm"), [own_folder::MARKER, "tickwire", "tickwire-arena"]);
+        let own = ["LICENSE-APACHE", "LICENSE-MIT", "package.json", "tickwire.d.ts", "tickwire.js"];
+        assert_eq!(scratch.names("npm/tickwire"), own);
+        let text = fs::read_to_string(scratch.path().join("npm/tickwire-arena/package.json")).unwrap();
+        let description: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(description["version"], VERSION);
+        assert_eq!(description["exports"]["."], json!({ "types": "./arena.d.ts", "default": "./arena.js" }));
+        assert!(
+            text.find(r#"{ "types""#) < text.find(r#""default""#),
+            "the first condition that fits is taken: {text}"
+        );
+    }
+
+    #[test]
+    fn a_description_of_another_version_is_an_error() {
+        let scratch = Scratch::new("npm-version");
+        let error = write_to(&scratch, "9.9.9").unwrap_err();
+        assert!(error.to_string().contains("and it has \"9.9.9\""), "{error}");
+        assert!(!scratch.path().join("npm").exists());
+    }
+
+    #[test]
+    fn npm_packs_every_file_of_a_game() {
+        if Command::new("npm").arg("--version").output().is_err() {
+            return;
+        }
+        let scratch = Scratch::new("npm-pack");
+        write_to(&scratch, VERSION).unwrap();
+        let mut npm = Command::new("npm");
+        npm.args(["pack", "--dry-run", "--json", "--offline"]).current_dir(scratch.path().join("npm/tickwire-arena"));
+        let output = npm.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let packed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let files = packed[0]["files"].as_array().unwrap().iter();
+        let packed: BTreeSet<&str> = files.map(|file| file["path"].as_str().unwrap()).collect();
+        let there = scratch.names("npm/tickwire-arena");
+        assert_eq!(packed, there.iter().map(String::as_str).collect());
+    }
+}

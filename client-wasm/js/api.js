@@ -1,0 +1,62 @@
+// The server's HTTP API: rooms and matches. Every call names its server, and nothing of one server reaches another.
+
+const TIMEOUT_MS = 8000;
+
+/** A request or a connection that was refused. `status`: of HTTP, or the close code; 0 means that no answer came. */
+export class Refused extends Error {
+  constructor(status, message = status ? `refused with ${status}` : 'no answer') {
+    super(message);
+    this.name = 'Refused';
+    this.status = status;
+  }
+}
+
+/**
+ * The addresses of a server: a URL or its text, of http(s) or ws(s), with a path where the server has one. Without a
+ * server it is the folder of the page.
+ */
+export function serverAddress(server) {
+  const text = String(server || '.');
+  const wrong = () => new TypeError(`${text}: a server's address is like wss://play.example/path/`);
+  // A name alone would be taken for a file beside the page.
+  if (!/^[./]|:\/\//.test(text)) throw wrong();
+  const url = new URL(text, document.baseURI);
+  const secure = { 'https:': 's', 'wss:': 's', 'http:': '', 'ws:': '' }[url.protocol];
+  if (secure === undefined) throw wrong();
+  const rest = `://${url.host}${url.pathname.replace(/\/*$/, '/')}`;
+  return { http: `http${secure}${rest}`, socket: `ws${secure}${rest}ws` };
+}
+
+async function ask(server, path, { body, signal } = {}) {
+  const url = serverAddress(server).http + path;
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), TIMEOUT_MS);
+  const abort = () => giveUp.abort();
+  signal?.addEventListener('abort', abort);
+  if (signal?.aborted) abort();
+  const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  let status = 0;
+  try {
+    const answer = await fetch(url, { ...options, signal: giveUp.signal });
+    ({ status } = answer);
+    if (answer.ok) return await answer.json();
+  } catch {
+    status = 0;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+  throw new Refused(status);
+}
+
+/** The listed rooms, the fullest first: `[{code, game, players, seats}]`. */
+export const rooms = (server, options) => ask(server, 'api/rooms', options);
+
+/** The room of a code: `{code, game, players, seats}`. */
+export const findRoom = (server, code, options) => ask(server, `api/rooms/${encodeURIComponent(code)}`, options);
+
+/** A new room, which only its code leads to: `{code, game}`. `game` is a name. */
+export const createRoom = (server, game, { signal, ...rest } = {}) => ask(server, 'api/rooms', { body: { game, ...rest }, signal });
+
+/** A room with people and a free seat: `{code, game}`. It is none of the rooms in `avoid`. */
+export const match = (server, game, { signal, avoid = [] } = {}) => ask(server, 'api/match', { body: { game, avoid }, signal });

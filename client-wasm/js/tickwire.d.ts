@@ -1,0 +1,263 @@
+/**
+ * The id of a row: the same for as long as the row lives, and never that of another row. A field that holds an id may
+ * name a row that your own prediction has made by another id than `ids` does: `get` and `indexOf` find it by both.
+ */
+export type Id = number;
+/** A player's place in a room, counted from 0. */
+export type Seat = number;
+
+/** The rows of one table as they are to be seen now: your own as predicted, all others as interpolated. */
+export interface Table<Columns, Row> {
+  /** The number of rows. Only the first `count` entries of `ids` and of each column are valid. */
+  readonly count: number;
+  /** One id per row, in the order of the rows. */
+  readonly ids: Uint32Array;
+  /** The rows that were not there when the world was read last. */
+  readonly arrived: Uint32Array;
+  /**
+   * The rows that are gone since the world was read last. If your prediction has ended a row and the server has not, the
+   * row comes back, most often under the same id.
+   */
+  readonly gone: Uint32Array;
+  /** A typed array per field over the memory of the game: read it in this frame, and do not keep it. */
+  readonly columns: Columns;
+  /** The place of a row among the first `count`; −1 when it is gone. */
+  indexOf(id: Id): number;
+  /** The values of the row at a place, as a new object. */
+  at(index: number): Row | null;
+  /** The values of the row with this id, as a new object. */
+  get(id: Id): Row | null;
+  /** All rows, each as a new object. */
+  [Symbol.iterator](): IterableIterator<Row>;
+}
+
+/** The inside of a loaded game: its WebAssembly module and memory. */
+export interface Loaded {
+  readonly module: unknown;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** A game, as its own package exports it. `World`, `Input` and `Event` are the types of its fields. */
+export interface Game<World = unknown, Input = unknown, Event = unknown> {
+  /** The name by which servers know it. */
+  readonly name: string;
+  readonly title: string;
+  /** How to play with keys and mouse, and with touch. */
+  readonly hint: string;
+  readonly touch_hint: string;
+  /** Labels of the buttons, bit 0 first. */
+  readonly buttons: readonly string[];
+  readonly seats: number;
+  readonly tick_rate_hz: number;
+  /** The fingerprint of its rules: server and page play together only when it is the same. */
+  readonly fingerprint: string;
+  /** How values lie in the module's memory. */
+  readonly layout: { readonly world: unknown; readonly input: unknown; readonly event: unknown };
+  /** The input of a player who does nothing, one number per leaf. */
+  readonly neutral: readonly number[];
+  /** Loads the module, once. */
+  load(): Promise<Loaded>;
+  /** Only for types: never there at run time. */
+  readonly types?: { world: World; input: Input; event: Event };
+}
+
+/** A network to imitate: one of `Session.links` by name, or its properties. */
+export interface Link {
+  profile?: string;
+  latency_ms?: number;
+  jitter_ms?: number;
+  stall_percent?: number;
+}
+
+export interface Options<World, Input, Event> {
+  /** The server's address, such as `wss://play.example/path/`; without one, the folder of the page. */
+  server?: string | URL;
+  game: Game<World, Input, Event>;
+  /** The room's code; without one, a quick match. */
+  code?: string;
+  /** The player's name, 1 to 16 characters. */
+  name?: string;
+  /** Whether to watch only, without a seat. */
+  watch?: boolean;
+  /** The token of an earlier session in this room, which gets the seat back. */
+  token?: string | null;
+  link?: Link;
+  /** Spreads retries and drives the imitated network; any by default. */
+  seed?: number;
+  /** Gives up while the game loads or a match is looked for. */
+  signal?: AbortSignal;
+}
+
+export interface Player {
+  readonly seat: Seat;
+  readonly name: string;
+  /** The colour in which the game draws the player, as `#rrggbb`. */
+  readonly color: string;
+  readonly score: number;
+  /** Whether it is the player of this session. */
+  readonly me: boolean;
+  readonly bot: boolean;
+  /** False while the player has lost the connection and the seat is kept. */
+  readonly connected: boolean;
+}
+
+/** State of the connection: `connecting` before the first welcome; `quiet` and `silent` when nothing has arrived for a while; `over` after a refusal or the end. */
+export type State = 'connecting' | 'fine' | 'quiet' | 'silent' | 'offline' | 'reconnecting' | 'over';
+
+/** The numbers of a session. Ticks, units and bytes are those of the game and the wire. */
+export interface Stats {
+  readonly connected: boolean;
+  readonly link: State;
+  readonly game: string;
+  readonly code: string;
+  readonly seat: Seat | null;
+  /** Players in the room, bots included. */
+  readonly players: number;
+  /** The newest tick from the server, and the tick that is predicted. */
+  readonly tick: number;
+  readonly predicted_tick: number;
+  /** The round trip, and how unevenly snapshots arrive. */
+  readonly rtt_ms: number;
+  readonly jitter_ms: number;
+  /** How early inputs reach the server, in ticks; negative is late. */
+  readonly input_lead_ticks: number;
+  /** Predictions that were computed again, and the most ticks for one of them. */
+  readonly rollbacks: number;
+  readonly rollback_ticks_max: number;
+  /** The largest correction of a predicted place in the last 150 ms, and of all time, in units of the game. */
+  readonly correction_units: number | null;
+  readonly correction_units_max: number;
+  readonly snapshots: number;
+  readonly keyframes: number;
+  readonly bytes_in_per_s: number;
+  readonly bytes_out_per_s: number;
+  /** How far the view of others is behind the newest tick. */
+  readonly margin_ticks: number;
+  /** Ticks for which the server had no input of this player. */
+  readonly starved_ticks: number;
+  /** Frames that showed others beyond the newest snapshot, and those in which others stood still. */
+  readonly underruns: number;
+  readonly stood_still: number;
+  /** Hashes of the world that were compared with the server's, the newest of them, and those that differed. */
+  readonly hashes_compared: number;
+  readonly hash_tick: number;
+  readonly mismatches: number;
+  readonly desyncs: number;
+  readonly desyncs_healed: number;
+  readonly decode_errors: number;
+  /** Connections that the room has welcomed. */
+  readonly welcomes: number;
+  /** Milliseconds for which nothing has arrived, while `link` is `quiet` or `silent`. */
+  readonly silent_ms: number;
+  /** Attempts to connect again, the current one included. */
+  readonly tries: number;
+  /** Where the game's stage shows this player and the others; null for a player without a place. */
+  readonly own: { readonly x: number; readonly y: number } | null;
+  readonly others: readonly { readonly seat: Seat; readonly x: number; readonly y: number }[];
+}
+
+/**
+ * News for the player. `joined` without a text: this player is in the room; with one: another player came, by name.
+ * `resumed`: the seat is back. `away`, `returned`, `left`: another player, by name. `chat`: `name: text`.
+ * `reconnecting`: the connection broke with `code`. `refused`: the session is over, with `code` (the close codes are in
+ * the README). `reload`: the server has another version of the game than this page.
+ */
+export interface Notice {
+  readonly kind: 'joined' | 'resumed' | 'returned' | 'away' | 'left' | 'chat' | 'reconnecting' | 'refused' | 'reload';
+  readonly text: string;
+  readonly code: number | null;
+}
+
+/** An event of the game. A client predicts its own; one that did not happen after all is told again with `happened: false` and the same `id`. */
+export interface GameEvent<Event> {
+  readonly id: number;
+  readonly happened: boolean;
+  readonly event: Event;
+}
+
+/** Pitch in hertz, length in milliseconds, wave (0 sine, 1 square, 2 triangle, 3 saw, 4 noise), loudness 0 to 1, and an id. */
+export type Tone = Float32Array;
+
+/** The picture of a game's own stage, for `Painter`: paint it before the next call. */
+export interface Scene {
+  readonly numbers: Float32Array;
+  readonly texts: readonly string[];
+}
+
+/** A player in a room. It goes on by itself, in hidden tabs too; read it as often as you draw. */
+export class Session<World = unknown, Input = unknown, Event = unknown> {
+  readonly game: Game<World, Input, Event>;
+  readonly code: string;
+  readonly name: string;
+  readonly watch: boolean;
+  /** Resolves once the player is in the room; rejects with `Refused` when the room refuses. */
+  readonly joined: Promise<void>;
+  /** The state of the connection. */
+  readonly state: State;
+  /** The player's seat; undefined for a spectator and before the room has answered. */
+  readonly seat: Seat | undefined;
+  /** Gets the seat back after a reload. It changes with each connection: keep the newest, by server and room. */
+  readonly token: string | undefined;
+  /** Whether the server answers requests and no WebSocket can be opened: a proxy that does not pass on the upgrade. */
+  readonly blocked: boolean;
+  /** The networks that can be imitated by name. */
+  readonly links: readonly Required<Omit<Link, 'profile'> & { name: string }>[];
+  /** The world to be drawn now, or null while there is none: the same object each time, valid until the next call. `now` is `performance.now()`. */
+  world(now?: number): World | null;
+  /** The picture of the game's own stage. */
+  frame(now?: number): Scene | null;
+  /** Makes the ticks that are due. `world` and `frame` do it too. */
+  advance(now?: number): void;
+  /** The player's input from now on. */
+  input(fields: Input): void;
+  /** The player's controls from now on, for the game's own stage to make an input of: see `tickwire/pad`. The aim is in the world's units. */
+  controls(x: number, y: number, aimX: number, aimY: number, aimed: boolean, buttons: number): void;
+  /** Everyone in the room, by seat; the same list as before while nothing has changed. */
+  players(): readonly Player[];
+  stats(): Stats;
+  /** Sends a line to everyone in the room. */
+  chat(text: string): void;
+  /** Imitates a network. */
+  setLink(link: Link): void;
+  /** A text as a QR code: its side in modules, and an SVG path. */
+  qr(text: string): { readonly size: number; readonly path: string };
+  on(kind: 'event', listener: (event: GameEvent<Event>) => void): () => void;
+  on(kind: 'notice' | Notice['kind'], listener: (notice: Notice) => void): () => void;
+  on(kind: 'sound', listener: (tone: Tone) => void): () => void;
+  on(kind: 'silence', listener: (id: number) => void): () => void;
+  /** Leaves for good: the seat is free at once. */
+  leave(): void;
+  /** Ends the session here; the seat is kept for a while. */
+  close(): void;
+}
+
+/** Loads the game, joins a room, and waits until the player is in it. Throws `Refused`. */
+export function connect<World, Input, Event>(options: Options<World, Input, Event>): Promise<Session<World, Input, Event>>;
+/** The same without waiting for the room: its state can be shown meanwhile. */
+export function open<World, Input, Event>(options: Options<World, Input, Event>): Promise<Session<World, Input, Event>>;
+
+/** A match between bots, without a server. */
+export function preview(game: Game, seed?: number): Promise<{ advance(now: number): void; scene(): Scene; close(): void }>;
+
+/** A request or a connection that was refused; `status` is that of HTTP or the close code, 0 when no answer came. */
+export class Refused extends Error {
+  constructor(status: number, message?: string);
+  readonly status: number;
+}
+
+export interface RoomAnswer { readonly code: string; readonly game: string }
+export interface RoomInfo extends RoomAnswer { readonly players: number; readonly seats: number }
+
+type Server = string | URL | undefined;
+type Giving = { signal?: AbortSignal };
+
+/** The listed rooms, the fullest first. */
+export function rooms(server: Server, options?: Giving): Promise<RoomInfo[]>;
+/** The room of a code. */
+export function findRoom(server: Server, code: string, options?: Giving): Promise<RoomInfo>;
+/** Makes a room, which only its code leads to. `game` is a name. */
+export function createRoom(server: Server, game: string, options?: Giving & Record<string, unknown>): Promise<RoomAnswer>;
+/** A room with people and a free seat, none of those in `avoid`. */
+export function match(server: Server, game: string, options?: Giving & { avoid?: readonly string[] }): Promise<RoomAnswer>;
+/** The addresses of a server's API (its folder) and socket. Throws TypeError when it is no address of one. */
+export function serverAddress(server?: string | URL): { readonly http: string; readonly socket: string };
