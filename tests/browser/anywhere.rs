@@ -228,6 +228,33 @@ async fn a_page_that_its_browser_puts_aside_gives_up_its_socket_and_comes_back_t
     assert_plays(&page).await;
 }
 
+/// How far the own ship's nose is from pointing up, in radians.
+const OFF_UP: &str = "(() => { const { session } = window.tickwire, { ships: { count, columns } } = session.world(); \
+    const nose = columns.nose[columns.seat.subarray(0, count).indexOf(session.seat)]; \
+    return Math.abs(Math.atan2(Math.sin(nose + Math.PI / 2), Math.cos(nose + Math.PI / 2))); })()";
+
+#[tokio::test]
+async fn a_page_that_is_zoomed_stays_sharp_and_its_pointer_points_where_it_is() {
+    let serving = Serving::start();
+    let page = Page::open(serving.address(), "/?game=arena", Screen::Desktop).await;
+    page.click("create-room").await;
+    page.wait_connected().await;
+    page.let_tick(60).await;
+    // A zoom of 150 % as a page sees it: fewer pixels of CSS, and more of the screen for each.
+    let zoomed = json!({ "width": 853, "height": 533, "deviceScaleFactor": 1.5, "mobile": false });
+    page.devtools("Emulation.setDeviceMetricsOverride", &zoomed).await;
+    page.wait_until(
+        "(({ width, clientWidth }) => innerWidth === 853 && devicePixelRatio === 1.5 && width === Math.round(clientWidth * 1.5))\
+         (document.getElementById('game'))",
+    )
+    .await;
+    let above = "(({ x, y }) => window.tickwire.toPage(x, y - 70))(window.tickwire.stats().own)";
+    let at: (f64, f64) = serde_json::from_value(page.eval(above).await).expect("a place on the page");
+    page.press_mouse(at).await;
+    page.wait_until(&format!("{OFF_UP} < 0.15")).await;
+    page.picture("zoomed").await;
+}
+
 /// A gamepad without the standard mapping: a stick, and the cross on the tenth axis.
 const ODD_GAMEPAD: &str = "(() => { window.gamepad = { connected: true, mapping: '', axes: [0, 0, -1, 0, 0, -1, 0, 0, 0, 9 / 7], \
     buttons: Array.from({ length: 12 }, () => ({ pressed: false })) }; \

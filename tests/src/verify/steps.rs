@@ -122,7 +122,7 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         steps.push(step("hostile", 15, Work::Hostile));
         // Browser tests run one after another: each of them drives two or three browsers.
         let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
-        steps.push(cargo("browser", 15, &browsers));
+        steps.push(cargo("browser", 25, &browsers));
     }
     if long {
         steps.push(step("firefox", 30, Work::Engine("firefox", &[])));
@@ -139,13 +139,14 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
 }
 
 /// Parts of the names of browser tests that are of Chromium alone.
-const CHROMIUM_ONLY: [&str; 11] = [
+const CHROMIUM_ONLY: [&str; 12] = [
     // They name their engines themselves, and have run.
     "engines::",
     "feel::",
     // They block a part of the page, turn the phone, slow the network and measure the heap by Chromium's own protocol.
     "a_page_that_lacks_a_part",
     "on_a_slow_network",
+    "a_page_that_is_zoomed",
     "a_view_of_the_world",
     "a_phone_that_is_turned",
     // Firefox shows the document around the frame in a viewer that has no frames.
