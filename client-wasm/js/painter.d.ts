@@ -13,6 +13,8 @@ export class Painter {
   fit(): boolean;
   /** Paints a scene so that its camera fills `box`. */
   paint(scene: Scene, box: Box): void;
+  /** Lets go of the canvas for good. */
+  close(): void;
   /** Empties the picture. */
   clear(): void;
   /** Writes the world point under a point of the canvas into `out`. */

@@ -69,6 +69,7 @@ export class Painter {
   ratio = 1;
   #canvas;
   #ctx;
+  #sizes = new ResizeObserver(() => { this.width = 0; });
   #scale = 1;
   #x = 0;
   #y = 0;
@@ -82,7 +83,7 @@ export class Painter {
   constructor(canvas) {
     this.#canvas = canvas;
     this.#ctx = canvas.getContext('2d', { alpha: false });
-    new ResizeObserver(() => { this.width = 0; }).observe(canvas);
+    this.#sizes.observe(canvas);
     this.width = 0;
     // Until the first picture, an opaque canvas would be black.
     this.clear();
@@ -102,6 +103,11 @@ export class Painter {
     this.#canvas.width = Math.round(this.width * ratio);
     this.#canvas.height = Math.round(this.height * ratio);
     return true;
+  }
+
+  /** Lets go of the canvas for good. */
+  close() {
+    this.#sizes.disconnect();
   }
 
   /** Empties the picture, for a game that has not drawn yet. */

@@ -13,7 +13,7 @@ const LEFT = 1000;
 const anySeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 /** The picture that a client or a match of bots has drawn: numbers and texts, to be painted before the next one. */
-export function scene(source, memory) {
+function scene(source, memory) {
   // The texts come first: making them may grow the memory, and a view of the old memory would be empty.
   const texts = source.texts();
   return { texts, numbers: new Float32Array(memory.buffer, source.scene_ptr(), source.scene_len()) };
@@ -44,6 +44,8 @@ export async function connect(options) {
   const { signal } = options;
   const giveUp = () => session.close();
   signal?.addEventListener('abort', giveUp);
+  // An event of the past is not told again.
+  if (signal?.aborted) giveUp();
   try {
     await session.joined;
     return session;
@@ -89,7 +91,6 @@ export class Session {
     // A page that does not wait is told of a refusal by a notice.
     this.joined.catch(() => {});
     this.#attend();
-    this.#wire.pump(now);
     this.#timer = setInterval(() => {
       const time = performance.now();
       if (time - this.#advanced >= IDLE_MS) this.advance(time);
@@ -157,6 +158,15 @@ export class Session {
   /** The state of the connection in one word. */
   get state() {
     return this.#client?.state() ?? 'over';
+  }
+
+  /** The tick at which own rows were shown last, and the moment at which others were, in ticks. */
+  get tick() {
+    return this.#client?.own_tick() ?? 0;
+  }
+
+  get tickShown() {
+    return this.#client?.tick_shown() ?? 0;
   }
 
   /** The player's seat; undefined for a spectator and before the room has answered. */
@@ -228,9 +238,10 @@ export class Session {
   #attend() {
     const { signal } = this.#ends;
     const look = () => {
+      const now = performance.now();
       this.#client.set_hidden(document.hidden);
-      this.#client.set_reachable(navigator.onLine && !document.hidden, performance.now());
-      this.#wire.pump(performance.now());
+      this.#client.set_reachable(navigator.onLine && !document.hidden, now);
+      this.#wire.pump(now);
     };
     for (const name of ['online', 'offline', 'pageshow']) addEventListener(name, look, { signal });
     document.addEventListener('visibilitychange', look, { signal });
@@ -239,8 +250,7 @@ export class Session {
       this.#client.set_reachable(false, performance.now());
       this.#wire.putAside(performance.now());
     }, { signal });
-    this.#client.set_hidden(document.hidden);
-    this.#client.set_reachable(navigator.onLine && !document.hidden, performance.now());
+    look();
   }
 
   /** Passes on what the client has to say. A listener may close the session: then nothing more is said. */

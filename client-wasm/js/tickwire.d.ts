@@ -196,10 +196,17 @@ export class Session<World = unknown, Input = unknown, Event = unknown> {
   readonly state: State;
   /** The player's seat; undefined for a spectator and before the room has answered. */
   readonly seat: Seat | undefined;
+  /** The tick at which `world` showed your own rows last. */
+  readonly tick: number;
+  /** The moment at which it showed all others, in ticks: a little before, and a fraction. */
+  readonly tickShown: number;
   /** Gets the seat back after a reload. It changes with each connection: keep the newest, by server and room. */
   readonly token: string | undefined;
   /** Whether the server answers requests and no WebSocket can be opened: a proxy that does not pass on the upgrade. */
   readonly blocked: boolean;
+  /** The class of the game's module, and its memory: for measurements. Null after the end. */
+  readonly client: unknown;
+  readonly memory: WebAssembly.Memory;
   /** The networks that can be imitated by name. */
   readonly links: readonly Required<Omit<Link, 'profile'> & { name: string }>[];
   /** The world to be drawn now, or null while there is none: the same object each time, valid until the next call. `now` is `performance.now()`. */

@@ -56,7 +56,8 @@ export class Wire {
 
   #dial() {
     this.#drop();
-    const socket = new WebSocket(this.#server.socket, SUBPROTOCOL);
+    const socket = this.#open();
+    if (!socket) return;
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
       this.#opened = true;
@@ -73,6 +74,17 @@ export class Wire {
       this.#tell((client, now) => client.closed(code, now));
     };
     this.#socket = socket;
+  }
+
+  /** A browser forbids some addresses, such as one without TLS for a page with it: that is a connection that failed. */
+  #open() {
+    try {
+      return new WebSocket(this.#server.socket, SUBPROTOCOL);
+    } catch (error) {
+      console.warn(error);
+      this.#client.closed(LOST, performance.now());
+      return null;
+    }
   }
 
   /** A proxy that does not pass on the upgrade answers everything else. */

@@ -57,7 +57,7 @@ impl Client {
         let (inbound, outbound) = Link::pair(link, seed);
         let player = (game.play)(&options);
         Ok(Self {
-            input: player.neutral_input(),
+            input: vec![0.0; player.input_len()],
             player,
             game: game.name(),
             inbound,

@@ -1,6 +1,5 @@
 //! The game of this module. [`export!`](crate::export) names it once, before JavaScript calls anything.
 
-use crate::json::Json;
 use crate::options::Options;
 use crate::player::{Play, Player};
 use crate::preview::{Match, Show};
@@ -14,14 +13,11 @@ thread_local! {
     static GAME: Cell<Option<Entry>> = const { Cell::new(None) };
 }
 
-/// A game without its type: its name and texts, and the functions that play and show it.
+/// A game without its type: its rules, and the functions that play and show it. Its texts are in the script that is
+/// generated beside the module.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
     rules: Rules,
-    title: &'static str,
-    hint: &'static str,
-    touch_hint: &'static str,
-    buttons: &'static [&'static str],
     fingerprint: fn() -> u64,
     pub(crate) play: fn(&Options) -> Box<dyn Play>,
     pub(crate) show: fn(u64) -> Box<dyn Show>,
@@ -37,10 +33,6 @@ impl Entry {
     fn of<G: Stage>() -> Self {
         Self {
             rules: G::RULES,
-            title: G::TITLE,
-            hint: G::HINT,
-            touch_hint: G::TOUCH_HINT,
-            buttons: G::BUTTONS,
             fingerprint: control::fingerprint::<G>,
             play: |options| Box::new(Player::<G>::new(options)),
             show: |seed| Box::new(Match::<G>::new(seed)),
@@ -50,18 +42,6 @@ impl Entry {
     /// The name of the game, by which rooms know it.
     pub(crate) const fn name(&self) -> &'static str {
         self.rules.name
-    }
-
-    fn about(&self) -> Json {
-        Json::object([
-            ("name", self.rules.name.into()),
-            ("title", self.title.into()),
-            ("hint", self.hint.into()),
-            ("touch_hint", self.touch_hint.into()),
-            ("buttons", Json::List(self.buttons.iter().map(|label| (*label).into()).collect())),
-            ("seats", self.rules.seats.into()),
-            ("tick_rate_hz", self.rules.tick_rate_hz.into()),
-        ])
     }
 }
 
@@ -74,14 +54,6 @@ pub fn register<G: Stage>() {
 /// The game of this module; `None` in a crate that has not called [`export!`](crate::export).
 pub(crate) fn game() -> Option<Entry> {
     GAME.get()
-}
-
-/// The game of this module, as JSON `{name, title, hint, touch_hint, buttons, seats, tick_rate_hz}`; `null` when there is
-/// none.
-#[must_use]
-#[wasm_bindgen]
-pub fn about() -> String {
-    game().map_or(Json::Null, |game| game.about()).to_string()
 }
 
 /// The fingerprint of the game, as 16 hexadecimal digits; empty when there is none. A server that was built from another
@@ -99,13 +71,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn the_exported_game_tells_about_itself() {
-        assert_eq!((about().as_str(), fingerprint().as_str()), ("null", ""));
+    fn the_exported_game_has_a_name_and_a_fingerprint() {
+        assert!(game().is_none() && fingerprint().is_empty());
         register::<Dot>();
-        let game: serde_json::Value = serde_json::from_str(&about()).unwrap();
-        assert_eq!((&game["name"], &game["title"]), (&"dot".into(), &"Dot".into()));
-        assert_eq!(game["buttons"], serde_json::json!(["Jump"]));
-        assert_eq!((&game["seats"], &game["tick_rate_hz"]), (&4.into(), &50.into()));
+        assert_eq!(game().map(|game| game.name()), Some("dot"));
         let digits = fingerprint();
         assert_eq!((digits.len(), u64::from_str_radix(&digits, 16)), (16, Ok(control::fingerprint::<Dot>())));
     }

@@ -80,8 +80,8 @@ pub(crate) trait Play {
     /// The moment at which the last view showed the others.
     fn shown(&self) -> TickTime;
 
-    /// The neutral input, a number per leaf.
-    fn neutral_input(&self) -> Vec<f64>;
+    /// The number of the input's leaves.
+    fn input_len(&self) -> usize;
 
     /// The next event as numbers: see [`ValueEvents::poll`].
     fn poll_event(&mut self) -> Option<Vec<f64>>;
@@ -267,8 +267,8 @@ impl<G: Stage> Play for Player<G> {
         self.session.shown()
     }
 
-    fn neutral_input(&self) -> Vec<f64> {
-        self.values.neutral()
+    fn input_len(&self) -> usize {
+        <G::Input as tickwire::State>::WIDTH
     }
 
     fn poll_event(&mut self) -> Option<Vec<f64>> {

@@ -44,6 +44,7 @@ impl<I: Input> ValueInput<I> {
     }
 
     /// The neutral input's numbers.
+    #[cfg(test)]
     pub(crate) fn neutral(&self) -> Vec<f64> {
         let mut values = vec![0.0; self.neutral.len()];
         self.schema.values(&self.neutral, &mut values);

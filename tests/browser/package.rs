@@ -116,7 +116,7 @@ const RECORD: &str = "(() => { const session = SESSION; window.samples = []; con
             const { ids, count, columns: { at, seat } } = world.ships; \
             const ships = []; \
             for (let i = 0; i < count; i++) if (seat[i] >= 0) ships.push([ids[i], seat[i], at.x[i], at.y[i]]); \
-            window.samples.push([session.client.tick_shown(), ships]); \
+            window.samples.push([session.tickShown, ships]); \
         } \
         if (performance.now() < end) requestAnimationFrame(look); else window.recorded = true; \
     })(); return session.seat; })()";

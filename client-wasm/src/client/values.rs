@@ -64,7 +64,8 @@ impl Client {
     }
 
     /// Address of the input's numbers: one `f64` per leaf, in the game's own unit, to be written before
-    /// [`Client::set_input`]. At first they are those of the neutral input. The address never changes.
+    /// [`Client::set_input`]. At first all are 0; the game's script has those of the neutral input. The address
+    /// never changes.
     #[must_use]
     pub fn input_ptr(&mut self) -> *mut f64 {
         self.input.as_mut_ptr()
