@@ -37,8 +37,6 @@ mod target;
 pub use report::{BystanderReport, LATE_MS_MAX, Report, RowReport, Skipped, line};
 pub use row::{Needs, Row};
 
-use crate::load::{Bystander, Fared};
-use crate::server_process::ServerProcess;
 use anyhow::{Result, ensure};
 use row::Outcome;
 use rustix::process::{getpriority_process, setpriority_process};
@@ -48,6 +46,8 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 use target::{Target, Walk};
 use tickwire_games::{Arena, Paddles};
+use tickwire_tools::load::{Bystander, Fared};
+use tickwire_tools::server_process::ServerProcess;
 use tokio::process::Command;
 use tokio::runtime::Handle;
 
@@ -136,7 +136,7 @@ fn server(plan: &Plan, runtime: &Handle) -> Result<(Target, Option<PathBuf>, Opt
     }
     let program = match &plan.program {
         Some(program) => program.clone(),
-        None => runtime.block_on(ServerProcess::built())?,
+        None => runtime.block_on(crate::server().program())?,
     };
     let mut command = Command::new(&program);
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--shards", "1"]);

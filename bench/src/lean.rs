@@ -14,8 +14,6 @@
 
 mod client;
 mod colyseus;
-pub mod frame;
-pub mod http;
 pub mod rooms;
 mod talk;
 mod tally;
@@ -26,15 +24,15 @@ pub use talk::{Bare, Heard, Talk};
 pub use tally::Tally;
 pub use thin::{Thin, ThinKind};
 
-use crate::measure::Distribution;
 use crate::precise::{due_ns, next_number, now_ns, sleep_until};
 use anyhow::{Context, Result, ensure};
 use client::Client;
-use http::Upgraded;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::time::Timespec;
+use tickwire_tools::http::Upgraded;
+use tickwire_tools::measure::Distribution;
 
 /// Time between two looks at the sockets, in nanoseconds; arrival times are exact to this.
 pub const STEP_NS: u64 = 250_000;
@@ -242,6 +240,7 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use tickwire_tools::{frame, http};
 
     #[test]
     fn snapshots_are_counted_and_inputs_keep_their_rate() {

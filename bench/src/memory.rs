@@ -4,19 +4,19 @@
 //! The anonymous memory of the process is counted, as the kernel finds it page by page. The buffers of sockets belong
 //! to the kernel and are not in it.
 
-use crate::accounting::{rss_bytes, user_bytes};
 use crate::figure::{Curve, Figure, Ink};
 use crate::lean::Load;
 use crate::lean::rooms::{Scene, join};
 use crate::page::{Page, Section};
 use crate::precise::tighten_timers;
-use crate::table::grouped;
 use anyhow::{Result, bail};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use tickwire::Game;
 use tickwire_games::Crowd;
+use tickwire_tools::accounting::{rss_bytes, user_bytes};
+use tickwire_tools::table::grouped;
 
 /// The numbers of connections at which memory is read.
 pub const CONNECTIONS: [u32; 4] = [500, 1_000, 2_000, 4_000];

@@ -17,17 +17,18 @@ pub use colyseus::{MOTIONS, check, install};
 pub use page::page;
 pub use report::{Comparison, Measured, Ratio, Side, render};
 
-use crate::accounting::{CpuTimes, rss_bytes};
 use crate::lean::rooms::{JOIN_GAP_NS, SEATS, Scene, join, seed_of};
-use crate::lean::{Colyseus, Load, Talk, http};
+use crate::lean::{Colyseus, Load, Talk};
 use crate::pinning::{GENERATOR_CORE, MEASURED_CORE, Threads, own_times, pin_this_thread};
 use crate::precise::{now_ns, tighten_timers};
-use crate::server_process::ServerProcess;
 use anyhow::{Context, Result, ensure};
 use report::Round;
 use std::net::SocketAddr;
 use tickwire::Game;
 use tickwire_games::Crowd;
+use tickwire_tools::accounting::{CpuTimes, rss_bytes};
+use tickwire_tools::http;
+use tickwire_tools::server_process::ServerProcess;
 use tokio::task::spawn_blocking;
 
 /// Every client must be in a room this long after the last one has connected.
@@ -118,7 +119,7 @@ pub async fn compare(workload: Workload, plan: &Plan, mut progress: impl FnMut(&
 async fn play_round(contestant: Contestant, turn: Turn) -> Result<Round> {
     let Workload { entities, motion, .. } = turn.workload;
     let server = match contestant {
-        Contestant::Ours => ServerProcess::start().await?,
+        Contestant::Ours => ServerProcess::start(&crate::server()).await?,
         Contestant::Colyseus => colyseus::start(entities, motion).await?,
     };
     let (pid, address) = (server.pid(), server.address());

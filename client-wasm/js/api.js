@@ -36,17 +36,20 @@ async function ask(server, path, { body, signal } = {}) {
   if (signal?.aborted) abort();
   const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   let status = 0;
+  let words;
   try {
     const answer = await fetch(url, { ...options, signal: giveUp.signal });
     ({ status } = answer);
     if (answer.ok) return await answer.json();
+    // A server of ours says what is wrong and what to do; a proxy before it may say anything.
+    words = await answer.json().then(({ error, help }) => [error, help].filter(Boolean).join(': ') || undefined, () => undefined);
   } catch {
     status = 0;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
   }
-  throw new Refused(status);
+  throw new Refused(status, status ? words : undefined);
 }
 
 /** The listed rooms, the fullest first: `[{code, game, players, seats}]`. */

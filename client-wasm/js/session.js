@@ -61,6 +61,8 @@ export async function connect(options) {
 export class Session {
   /** Resolves once the player is in the room for the first time; rejects with `Refused` when the room refuses. */
   joined;
+  /** The id of the server's build while it is another one than this page's, or null. */
+  oldBuild = null;
   #client;
   #module;
   #memory;
@@ -82,7 +84,7 @@ export class Session {
     Object.assign(this, { game, code, name, watch });
     this.#module = module;
     this.#memory = memory;
-    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, watch, ...link, seed }), now);
+    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, watch, ...link, seed, build: game.build }), now);
     this.#wire = new Wire(this.#client, serverAddress(server));
     this.#world = new World(this.#client, memory, game.layout.world);
     this.#writeInput = inputWriter(this.#client, memory, game.layout.input, game.neutral);
@@ -271,7 +273,11 @@ export class Session {
   #notice(notice) {
     const { kind, code, text } = notice;
     if (kind === 'refused' || kind === 'reload') this.#settle.reject(new Refused(code, text));
-    else if ((kind === 'joined' && !text) || kind === 'resumed') this.#settle.resolve();
+    else if (kind === 'old_build') this.oldBuild = text;
+    else if ((kind === 'joined' && !text) || kind === 'resumed') {
+      this.oldBuild = null;
+      this.#settle.resolve();
+    }
     this.#emit(kind, notice);
     this.#emit('notice', notice);
   }

@@ -51,6 +51,8 @@ export interface Game<World = unknown, Input = unknown, Event = unknown> {
   readonly tick_rate_hz: number;
   /** The fingerprint of its rules: server and page play together only when it is the same. */
   readonly fingerprint: string;
+  /** The id of the sources that it was built from, 16 hexadecimal digits; undefined when the build did not tell. */
+  readonly build?: string;
   /** How values lie in the module's memory. */
   readonly layout: { readonly world: unknown; readonly input: unknown; readonly event: unknown };
   /** The input of a player who does nothing, one number per leaf. */
@@ -105,6 +107,20 @@ export interface Player {
 export type State = 'connecting' | 'fine' | 'quiet' | 'silent' | 'offline' | 'reconnecting' | 'over';
 
 /** The numbers of a session. Ticks, units and bytes are those of the game and the wire. */
+/** How wrong the prediction of one field of the game was. */
+export interface CorrectedField {
+  /** Its path in the game's state, such as `ships.shown`. */
+  readonly field: string;
+  /** Snapshots in which it came out otherwise than predicted, of so many. */
+  readonly snapshots: number;
+  readonly of: number;
+  /** Its mean error in these snapshots and its largest, in units of the game; 0 for a flag, a choice or a rotation. */
+  readonly units_mean: number;
+  readonly units_max: number;
+  /** It is wrong nearly each time that it changes: the server computes it from what this client does not have. */
+  readonly unpredictable: boolean;
+}
+
 export interface Stats {
   readonly connected: boolean;
   readonly link: State;
@@ -127,6 +143,8 @@ export interface Stats {
   /** The largest correction of a predicted place in the last 150 ms, and of all time, in units of the game. */
   readonly correction_units: number | null;
   readonly correction_units_max: number;
+  /** The fields that came out otherwise than predicted, the worst first; at most 8. */
+  readonly corrected_fields: readonly CorrectedField[];
   readonly snapshots: number;
   readonly keyframes: number;
   readonly bytes_in_per_s: number;
@@ -151,7 +169,7 @@ export interface Stats {
   readonly silent_ms: number;
   /** Attempts to connect again, the current one included. */
   readonly tries: number;
-  /** Where the game's stage shows this player and the others; null for a player without a place. */
+  /** Where the game's stage shows this player and the others. A player without a place, as in a game of cards, is null here and not among `others`. */
   readonly own: { readonly x: number; readonly y: number } | null;
   readonly others: readonly { readonly seat: Seat; readonly x: number; readonly y: number }[];
 }
@@ -160,10 +178,12 @@ export interface Stats {
  * News for the player. `joined` without a text: this player is in the room; with one: another player came, by name.
  * `resumed`: the seat is back. `away`, `returned`, `left`: another player, by name. `chat`: `name: text`.
  * `reconnecting`: the connection broke with `code`. `refused`: the session is over, with `code` (the close codes are in
- * the README). `reload`: the server has another version of the game than this page.
+ * the README) and the reason in words. `reload`: the session is over too, because the server has another version of the
+ * game than this page; the words are for the game's author. `old_build`: the session goes on, although server and page
+ * were built from other sources; the text is the id of the server's build, as in `Session.oldBuild`.
  */
 export interface Notice {
-  readonly kind: 'joined' | 'resumed' | 'returned' | 'away' | 'left' | 'chat' | 'reconnecting' | 'refused' | 'reload';
+  readonly kind: 'joined' | 'resumed' | 'old_build' | 'returned' | 'away' | 'left' | 'chat' | 'reconnecting' | 'refused' | 'reload';
   readonly text: string;
   readonly code: number | null;
 }
@@ -192,6 +212,11 @@ export class Session<World = unknown, Input = unknown, Event = unknown> {
   readonly watch: boolean;
   /** Resolves once the player is in the room; rejects with `Refused` when the room refuses. */
   readonly joined: Promise<void>;
+  /**
+   * The id of the server's build while it is another one than `game.build`, or null: the rules may differ, and then
+   * predictions are wrong more often. A reload brings the server's own page, if there is one: reload once for each id.
+   */
+  readonly oldBuild: string | null;
   /** The state of the connection. */
   readonly state: State;
   /** The player's seat; undefined for a spectator and before the room has answered. */
@@ -246,7 +271,7 @@ export function open<World, Input, Event>(options: Options<World, Input, Event>)
 /** A match between bots, without a server. */
 export function preview(game: Game, seed?: number): Promise<{ advance(now: number): void; scene(): Scene; close(): void }>;
 
-/** A request or a connection that was refused; `status` is that of HTTP or the close code, 0 when no answer came. */
+/** A request or a connection that was refused; `status` is that of HTTP or the close code, 0 when no answer came. The message says what was refused and what to do. */
 export class Refused extends Error {
   constructor(status: number, message?: string);
   readonly status: number;

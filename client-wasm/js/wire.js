@@ -68,10 +68,10 @@ export class Wire {
     socket.onmessage = ({ data }) => {
       if (typeof data !== 'string') this.#tell((client, now) => client.receive(new Uint8Array(data), now));
     };
-    socket.onclose = ({ code }) => {
+    socket.onclose = ({ code, reason }) => {
       this.#socket = null;
       if (!this.#opened && ++this.#failures >= BLOCKED_TRIES) this.#suspect();
-      this.#tell((client, now) => client.closed(code, now));
+      this.#tell((client, now) => client.closed(code, now, reason));
     };
     this.#socket = socket;
   }

@@ -2,7 +2,7 @@
 // fields, and plain values for events, inputs and single rows.
 //
 // The layout of a game says how values lie in leaves, one number each. A layout is an object of fields, or a list whose
-// first entry is the kind; `client-wasm/src/describe` lists the kinds and writes the layouts.
+// first entry is the kind; `client-wasm/describe/src` lists the kinds and writes the layouts.
 
 const isStruct = (node) => !Array.isArray(node);
 const fieldsOf = (node) => Object.entries(node);

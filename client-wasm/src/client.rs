@@ -131,7 +131,7 @@ pub fn profiles() -> String {
 #[wasm_bindgen]
 impl Client {
     /// A player who wants to join a room of this module's game: `{code, name, resume, latency_ms, jitter_ms,
-    /// stall_percent, profile, watch, seed}` in JSON. The first two are needed; `resume` is an earlier
+    /// stall_percent, profile, watch, seed, build}` in JSON. The first two are needed; `resume` is an earlier
     /// [`Client::resume_token`].
     ///
     /// # Errors
@@ -165,12 +165,13 @@ impl Client {
         self.settle();
     }
 
-    /// Reports that the WebSocket is closed, or failed to open, with this code.
-    pub fn closed(&mut self, code: u16, now: f64) {
+    /// Reports that the WebSocket is closed, or failed to open, with this code, and with the server's reason if there
+    /// is one.
+    pub fn closed(&mut self, code: u16, now: f64, reason: Option<String>) {
         self.arrive(now);
         self.cut();
         self.close = None;
-        self.tell(PageEvent::Closed(code));
+        self.tell(PageEvent::Closed(code, &reason.unwrap_or_default()));
     }
 
     /// Reports whether the device is online and the page visible; the client does not connect while it is not.
@@ -269,11 +270,12 @@ impl Client {
             bytes_in_per_s: self.received.per_s(self.now_us),
             bytes_out_per_s: self.sent.per_s(self.now_us),
         };
-        self.player.report(self.now_us).stats(&wire).to_string()
+        self.player.report(self.now_us).stats(&wire, &self.player.corrected_fields()).to_string()
     }
 
     /// The next notice for the player, as JSON `{kind, text, code}`. `kind` is `joined` (without a text: the player
-    /// itself), `resumed`, `returned`, `away`, `left`, `chat`, `reconnecting`, `refused` or `reload`.
+    /// itself), `resumed`, `old_build` (with the id of the server's build), `returned`, `away`, `left`, `chat`,
+    /// `reconnecting`, `refused` or `reload`.
     pub fn poll_notice(&mut self) -> Option<String> {
         self.notices.pop_front().map(|notice| notice.to_string())
     }
@@ -342,7 +344,8 @@ mod tests {
     use super::*;
     use crate::dot::Dot;
     use crate::module::register;
-    use tickwire::message::control::{Hello, Player, ServerControl, Welcome};
+    use tickwire::message::close::version_reason;
+    use tickwire::message::control::{Hello, Player, ServerControl, Welcome, fingerprint};
     use tickwire::{Seat, Tick};
 
     fn client(link: &str) -> Client {
@@ -360,6 +363,7 @@ mod tests {
             resumed: false,
             newest_input: None,
             players: vec![ada],
+            build: 0x0b,
         }
         .encode()
     }
@@ -431,12 +435,29 @@ mod tests {
     }
 
     #[test]
+    fn a_page_learns_with_each_welcome_that_the_server_is_of_another_build() {
+        for (option, told) in [("", false), (r#","build":"000000000000000b""#, false), (r#","build":"0c""#, true)] {
+            let mut client = client(option);
+            for connection in 0..2 {
+                let now = f64::from(connection) * 10_000.0;
+                assert!(client.poll_dial(now));
+                client.opened(now);
+                client.receive(welcome(), now);
+                let expected = ["joined ", "old_build 000000000000000b"];
+                assert_eq!(notices(&mut client), expected[..1 + usize::from(told)], "{option}");
+                client.closed(1012, now, None);
+                assert_eq!(notices(&mut client), ["reconnecting "]);
+            }
+        }
+    }
+
+    #[test]
     fn a_closed_connection_loses_the_messages_on_their_way() {
         let mut client = client(r#","latency_ms":100"#);
         assert!(client.poll_dial(0.0));
         client.opened(0.0);
         client.receive(welcome(), 0.0);
-        client.closed(1012, 10.0);
+        client.closed(1012, 10.0, None);
         client.advance(400.0);
         assert_eq!(client.poll_transmit(), None);
         assert_eq!(notices(&mut client), ["reconnecting "]);
@@ -454,7 +475,7 @@ mod tests {
         assert_eq!(client.poll_close(), None);
         client.advance(6_500.0);
         assert_eq!(client.poll_close(), Some(4008));
-        client.closed(4008, 6_500.0);
+        client.closed(4008, 6_500.0, None);
         assert_eq!(client.poll_close(), None);
         assert!(client.poll_dial(7_100.0));
     }
@@ -471,18 +492,31 @@ mod tests {
         client.leave();
         assert!(client.poll_transmit().is_some());
         assert_eq!(client.poll_close(), Some(1000));
-        client.closed(1000, 501.0);
+        client.closed(1000, 501.0, None);
         assert!(!client.poll_dial(9_000.0));
         assert_eq!(notices(&mut client), ["joined "], "a client that leaves gets no notice of it");
     }
 
     #[test]
     fn refusals_end_the_session_and_an_old_page_is_to_reload() {
-        for (code, kind) in [(4003, "refused no such room"), (4009, "reload client and server versions differ")] {
+        let ours = fingerprint::<Dot>();
+        let version = version_reason(0x0b);
+        for (code, reason, expected) in [
+            (4003, "no such room", "refused no such room of `dot` on this server".to_owned()),
+            (
+                4009,
+                version.as_str(),
+                format!(
+                    "reload the page's `dot` was built from another version of the game than the server's (fingerprint {ours:016x}, the server has 000000000000000b)"
+                ),
+            ),
+            (4009, "", format!("reload the page's `dot` and the server do not fit (fingerprint {ours:016x}")),
+        ] {
             let mut client = client("");
             assert!(client.poll_dial(0.0));
-            client.closed(code, 10.0);
-            assert_eq!(notices(&mut client), [kind]);
+            client.closed(code, 10.0, Some(reason.to_owned()));
+            let told = notices(&mut client);
+            assert!(told.len() == 1 && told[0].starts_with(&expected), "{told:?}");
             assert!(!client.poll_dial(60_000.0));
         }
     }

@@ -212,8 +212,8 @@ mod tests {
     use tickwire::world::bot_match::BotMatch;
     use tickwire::world::snapshot::Snapshot;
     use tickwire::{Game, Rng, Table};
-    use tickwire_bench::harness::Play;
     use tickwire_games::{Arena, Paddles, Swarm, Tumble};
+    use tickwire_tools::harness::Play;
 
     /// A word as JavaScript reads it.
     fn read(table: &TableSchema, at: usize, bits: u32) -> f64 {

@@ -1,7 +1,9 @@
 //! The smallest game, for the tests of this crate: dots that walk and jump.
 
 use tickwire::math::{Vec2, vec2};
-use tickwire::{Burst, Color, Event, Figure, Game, Input, Leave, Pad, Rng, Rules, Scene, Seat, Stage, State, Step, To};
+use tickwire::{
+    Align, Burst, Color, Event, Figure, Game, Input, Leave, Pad, Rng, Rules, Scene, Seat, Stage, State, Step, To,
+};
 use tickwire::{Tone, Wave};
 
 /// Four places, each taken or free.
@@ -82,13 +84,15 @@ impl Stage for Dot {
             if let Some(seat) = dot.seat {
                 let radius = if me == Some(seat) { 3.0 } else { 2.0 };
                 scene.circle(dot.at, radius, Color::of_seat(seat));
+                let name = scene.name(seat).to_owned();
+                scene.text(dot.at, 4.0, Align::Centre, Color::of_seat(seat), name);
             }
         }
     }
 
     fn figure(&self, seat: Seat) -> Option<Figure> {
         let dot = self.dots.get(seat.index())?;
-        dot.seat.map(|seat| Figure { at: dot.at, score: i32::from(dot.jumps), color: Color::of_seat(seat) })
+        dot.seat.map(|seat| Figure { at: Some(dot.at), score: i32::from(dot.jumps), color: Color::of_seat(seat) })
     }
 
     fn sound(event: &Noise) -> Option<Tone> {

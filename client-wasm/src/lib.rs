@@ -1,16 +1,15 @@
 //! The browser client: the only code that names `wasm_bindgen`.
 //!
 //! JavaScript carries bytes, times and keys in, and bytes, a picture or a world of numbers, sounds and words out;
-//! everything in between is [`tickwire::client::Session`]. A module for the browser holds one game. It is a `cdylib`
-//! crate of one line:
+//! everything in between is [`tickwire::client::Session`]. A module for the browser holds one game. A crate becomes that
+//! module by one line in its library, which `cargo tickwire` compiles as a `cdylib`:
 //!
 //! ```
 //! # use tickwire_games::Paddles as MyGame;
+//! #[cfg(target_family = "wasm")]
 //! tickwire_client::export!(MyGame);
 //! # fn main() {}
 //! ```
-//!
-//! The modules of the demo games are in `modules/`.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -20,7 +19,7 @@
 //! | [`preview`] | the match that bots play in the lobby |
 //! | [`module`] | the game of the module; `export!` names it |
 //! | `notice`, `report`, `json`, `options` | the data that the page receives, and the options that it gives |
-//! | `describe` | a game's script and types for JavaScript and TypeScript, written by a native build step |
+//! | `determinism` | with the feature of this name: the game played from seeds, to compare machines |
 //! | [`qr`] | a link as a code for a phone's camera |
 //!
 //! Leaves out: sockets, frames, canvas, sound and keys. They are in `web/`.
@@ -28,8 +27,8 @@
 pub mod client;
 mod columns;
 mod console;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod describe;
+#[cfg(feature = "determinism")]
+pub mod determinism;
 mod json;
 pub mod module;
 mod notice;
@@ -49,7 +48,14 @@ pub use preview::Preview;
 #[doc(hidden)]
 pub use wasm_bindgen;
 
-/// Makes a game playable from JavaScript: `export!(Paddles);`, once in a `cdylib` crate.
+/// Nothing without the feature `determinism`: games that are only compared are in no other module.
+#[cfg(not(feature = "determinism"))]
+#[macro_export]
+macro_rules! export_runs {
+    ($($game:ty),+ $(,)?) => {};
+}
+
+/// Makes a game playable from JavaScript: `export!(Paddles);`, once in a crate.
 ///
 /// JavaScript cannot call generic code, so the game becomes that of the [`module`] when the module starts, and the
 /// exported classes find it there.
@@ -64,3 +70,8 @@ macro_rules! export {
         };
     };
 }
+
+/// The page of the package in a registry: its examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../CRATE.md")]
+struct CratePage;

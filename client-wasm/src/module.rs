@@ -49,6 +49,8 @@ impl Entry {
 pub fn register<G: Stage>() {
     crate::console::report_panics();
     GAME.set(Some(Entry::of::<G>()));
+    #[cfg(feature = "determinism")]
+    crate::determinism::register::<G>();
 }
 
 /// The game of this module; `None` in a crate that has not called [`export!`](crate::export).
@@ -68,7 +70,6 @@ pub fn fingerprint() -> String {
 mod tests {
     use super::*;
     use crate::dot::Dot;
-    use std::collections::BTreeSet;
 
     #[test]
     fn the_exported_game_has_a_name_and_a_fingerprint() {
@@ -77,17 +78,5 @@ mod tests {
         assert_eq!(game().map(|game| game.name()), Some("dot"));
         let digits = fingerprint();
         assert_eq!((digits.len(), u64::from_str_radix(&digits, 16)), (16, Ok(control::fingerprint::<Dot>())));
-    }
-
-    #[test]
-    fn every_game_of_the_page_has_a_module() {
-        macro_rules! names {
-            ($($game:ty),*) => { [$(<$game as tickwire::Game>::RULES.name),*] };
-        }
-        let games = BTreeSet::from(tickwire_games::for_each_page_game!(names).map(|name| format!("{name}.rs")));
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("modules");
-        let files = std::fs::read_dir(folder).unwrap();
-        let files = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect::<BTreeSet<_>>();
-        assert_eq!(games, files);
     }
 }

@@ -14,12 +14,14 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// A notice in the form that the page takes, `{kind, text, code}`; `None` when there is nothing to show.
+    /// A notice in the form that the page takes, `{kind, text, code}`; `None` when there is nothing to show. `words` are
+    /// those for the end of a session.
     pub(crate) fn tell<'a>(
         &mut self,
         notice: Notice,
         me: Option<Seat>,
         players: impl Iterator<Item = &'a Player>,
+        words: impl FnOnce(CloseCode) -> String,
     ) -> Option<Json> {
         let mine = |player: &Player| me == Some(player.seat);
         match notice {
@@ -27,6 +29,7 @@ impl Roster {
                 self.away = players.filter(|player| player.away).fold(0, |away, player| away | bit(player));
                 Some(line(if resumed { "resumed" } else { "joined" }, String::new(), None))
             }
+            Notice::OldBuild { server } => Some(line("old_build", format!("{server:016x}"), None)),
             Notice::Player(player) => {
                 let was_away = self.away & bit(&player) != 0;
                 self.away = if player.away { self.away | bit(&player) } else { self.away & !bit(&player) };
@@ -49,7 +52,7 @@ impl Roster {
             Notice::Lost { code } => Some(line("reconnecting", String::new(), Some(code))),
             Notice::Over(code) => {
                 let kind = if code == CloseCode::Version { "reload" } else { "refused" };
-                Some(line(kind, code.reason().into(), Some(code.number())))
+                Some(line(kind, words(code), Some(code.number())))
             }
         }
     }
@@ -74,7 +77,7 @@ mod tests {
     /// Gives one notice to the player in seat 0, while Ada is away in seat 1 from the start.
     fn tell(roster: &mut Roster, notice: Notice) -> Option<String> {
         let players = [player(0, "me"), Player { away: true, ..player(1, "Ada") }];
-        roster.tell(notice, Seat::new(0), players.iter()).map(|json| json.to_string())
+        roster.tell(notice, Seat::new(0), players.iter(), |code| code.reason().into()).map(|json| json.to_string())
     }
 
     fn line(kind: &str, text: &str, code: &str) -> Option<String> {
@@ -109,6 +112,8 @@ mod tests {
         let chat = Notice::Chat { name: "Ada".into(), text: "hi".into() };
         assert_eq!(tell(&mut roster, chat), line("chat", "Ada: hi", "null"));
         assert_eq!(tell(&mut roster, Notice::Welcome { resumed: true }), line("resumed", "", "null"));
+        let old = Notice::OldBuild { server: 0x00dc_ba98_7654_3210 };
+        assert_eq!(tell(&mut roster, old), line("old_build", "00dcba9876543210", "null"));
         assert_eq!(tell(&mut roster, Notice::Lost { code: 1012 }), line("reconnecting", "", "1012"));
         let full = line("refused", "the room is full", "4004");
         assert_eq!(tell(&mut roster, Notice::Over(CloseCode::Full)), full);

@@ -7,7 +7,7 @@ use tickwire::message::control::ResumeToken;
 /// The slowest imitated link, in milliseconds: no game can be played over a slower one.
 const LINK_MS_MAX: f64 = 10_000.0;
 
-/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?}`; other fields are
+/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?, build?}`; other fields are
 /// ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
@@ -23,6 +23,9 @@ pub(crate) struct Options {
     pub(crate) watch: bool,
     /// Seed that spreads retries and drives the imitated network.
     pub(crate) seed: u64,
+    /// The id of the sources that the module was built from, in 16 hexadecimal digits; 0 when it is not known, and for
+    /// a text that is no id.
+    pub(crate) build: u64,
 }
 
 /// The reason why there is no client.
@@ -67,6 +70,7 @@ impl Options {
             watch: matches!(find("watch"), Some(Json::Bool(true))),
             // The cast saturates; any number is a seed.
             seed: number("seed")? as u64,
+            build: text("build").ok().and_then(|build| u64::from_str_radix(&build, 16).ok()).unwrap_or(0),
         })
     }
 }
@@ -135,6 +139,17 @@ mod tests {
     fn optional_fields_have_neutral_defaults() {
         let options = Options::parse(r#"{"code":"C4FK9T","name":"Ada","resume":null}"#).unwrap();
         assert_eq!((options.resume, options.link, options.seed), (None, LinkProfile::default(), 0));
+    }
+
+    #[test]
+    fn a_build_is_known_by_its_id_alone() {
+        let build = |json: &str| Options::parse(&format!(r#"{{"code":"","name":""{json}}}"#)).unwrap().build;
+        assert_eq!(build(r#","build":"fedcba9876543210""#), 0xfedc_ba98_7654_3210);
+        for unknown in
+            ["", r#","build":null"#, r#","build":7"#, r#","build":"newest""#, r#","build":"10000000000000000""#]
+        {
+            assert_eq!(build(unknown), 0, "{unknown}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::press_latch::PressLatch;
 use crate::report::{Peak, Report};
 use crate::values::{ValueEvents, ValueInput};
-use tickwire::client::{EventUpdate, LinkState, Session};
+use tickwire::client::{CorrectedField, EventUpdate, LinkState, Session, refusal_words};
 use tickwire::limits::EVENTS_HEARD_PER_TICK_MAX;
 use tickwire::state::Schema;
 use tickwire::tick::TickTime;
@@ -27,8 +27,8 @@ pub(crate) enum PageEvent<'a> {
     Opened,
     /// A message arrived.
     Message(&'a [u8]),
-    /// The connection is closed, with this code.
-    Closed(u16),
+    /// The connection is closed, with this code and reason.
+    Closed(u16, &'a str),
     /// Whether the device is online and the page visible.
     Reachable(bool),
     /// Whether the page is hidden.
@@ -98,6 +98,9 @@ pub(crate) trait Play {
     /// The state of the session, for the overlay and the list of players.
     fn report(&mut self, now_us: u64) -> Report;
 
+    /// The fields that were predicted wrongly, the worst first.
+    fn corrected_fields(&self) -> Vec<CorrectedField>;
+
     /// Damages a random field of the world; false when there is none.
     #[cfg(feature = "test-hooks")]
     fn damage(&mut self, dice: &mut tickwire::Rng) -> bool;
@@ -107,6 +110,8 @@ pub(crate) trait Play {
 pub(crate) struct Player<G: Stage> {
     session: Session<G>,
     roster: Roster,
+    /// The words with which the server closed the last connection.
+    close_reason: String,
     press_latch: PressLatch,
     correction: Peak,
     effects: Effects<G>,
@@ -160,11 +165,13 @@ impl<G: Stage> Player<G> {
         if options.watch {
             session = session.watching();
         }
+        session.set_build(options.build);
         let (roster, correction, sparks) = Default::default();
         let press_latch = PressLatch::new(G::RULES.tick_us());
         Self {
             session,
             roster,
+            close_reason: String::new(),
             press_latch,
             correction,
             effects: Effects { unseen: Vec::new(), sparks },
@@ -202,7 +209,10 @@ impl<G: Stage> Play for Player<G> {
             PageEvent::Opened => session.handle_opened(now_us),
             // The session counts messages that it cannot use, and asks for a keyframe.
             PageEvent::Message(message) => drop(session.handle_frame(message, now_us)),
-            PageEvent::Closed(code) => session.handle_closed(code, now_us),
+            PageEvent::Closed(code, reason) => {
+                self.close_reason = reason.to_owned();
+                session.handle_closed(code, now_us);
+            }
             PageEvent::Reachable(reachable) => session.set_reachable(reachable, now_us),
             PageEvent::Hidden(hidden) => session.set_hidden(hidden),
             PageEvent::Values(values) => self.values.set(values),
@@ -213,7 +223,7 @@ impl<G: Stage> Play for Player<G> {
     }
 
     fn poll(&mut self, now_us: u64) -> Option<PageCommand> {
-        let Self { session, roster, effects, events, .. } = self;
+        let Self { session, roster, close_reason, effects, events, .. } = self;
         if session.poll_dial(now_us) {
             return Some(PageCommand::Reconnect);
         }
@@ -224,7 +234,8 @@ impl<G: Stage> Play for Player<G> {
             return Some(PageCommand::Close(code.number()));
         }
         while let Some(notice) = session.poll_notice() {
-            if let Some(notice) = roster.tell(notice, session.seat(), session.players()) {
+            let words = |code| refusal_words::<G>(code, close_reason);
+            if let Some(notice) = roster.tell(notice, session.seat(), session.players(), words) {
                 return Some(PageCommand::Notice(notice));
             }
         }
@@ -241,6 +252,7 @@ impl<G: Stage> Play for Player<G> {
     fn draw(&mut self, now_us: u64, scene: &mut Scene) {
         let me = self.session.seat();
         let Self { session, effects, .. } = self;
+        scene.set_names(session.players().map(|player| (player.seat, player.name.as_str())));
         match session.view(now_us) {
             Some(world) => {
                 scene.clear();
@@ -312,6 +324,10 @@ impl<G: Stage> Play for Player<G> {
             correction_units: self.correction.value(),
             stats: session.stats().clone(),
         }
+    }
+
+    fn corrected_fields(&self) -> Vec<CorrectedField> {
+        self.session.corrected_fields()
     }
 
     #[cfg(feature = "test-hooks")]

@@ -5,6 +5,7 @@ use crate::module;
 use tickwire::limits::ADVANCE_TICKS_MAX;
 use tickwire::world::bot_match::BotMatch;
 use tickwire::world::interpolation::blend;
+use tickwire::world::roster::BOT_NAMES;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Rng, Scene, Stage};
 use wasm_bindgen::prelude::*;
@@ -56,6 +57,7 @@ impl<G: Stage> Show for Match<G> {
     }
 
     fn draw(&self, scene: &mut Scene) {
+        scene.set_names(self.bots.seats().iter().copied().zip(BOT_NAMES.into_iter().cycle()));
         self.shown.draw(None, scene);
     }
 }
@@ -150,6 +152,7 @@ mod tests {
         let mut preview = Preview::new(7);
         let before = preview.scene.commands().to_vec();
         assert!(preview.scene_len() > 5);
+        assert_eq!(preview.texts(), ["Tock", "Pixel", "Comet"], "bots have the names that rooms give them");
         (0..100).for_each(|step| preview.advance(f64::from(step) * 16.0));
         assert_eq!(preview.scene_len(), before.len());
         assert_ne!(preview.scene.commands(), before);

@@ -2,7 +2,7 @@
 
 use crate::json::Json;
 use std::collections::VecDeque;
-use tickwire::client::{LinkState, Stats};
+use tickwire::client::{CorrectedField, LinkState, Stats};
 use tickwire::message::control::{Player, ResumeToken};
 use tickwire::{Color, Figure, Seat, Tick};
 
@@ -12,6 +12,9 @@ const RATE_US: u64 = 1_000_000;
 /// A correction counts as recent for this long, in microseconds, unless a larger one follows: the overlay reads it ten
 /// times a second, and should miss none.
 const RECENT_US: u64 = 150_000;
+
+/// Corrected fields that the page is told at the most, the worst first: an author mends one after the other.
+const CORRECTED_FIELDS_MAX: usize = 8;
 
 /// The state of a session at one moment.
 #[derive(Debug, Clone)]
@@ -81,11 +84,11 @@ impl Report {
         Json::List(self.players.iter().map(player).collect())
     }
 
-    /// The object of `window.tickwire.stats()`.
-    pub(crate) fn stats(&self, wire: &Wire<'_>) -> Json {
+    /// The object of `window.tickwire.stats()`; `corrected` are the fields that were predicted wrongly, the worst first.
+    pub(crate) fn stats(&self, wire: &Wire<'_>, corrected: &[CorrectedField]) -> Json {
         let stats = &self.stats;
         let shown = |me: bool| {
-            let placed = |(player, figure): &(Player, Option<Figure>)| figure.map(|figure| (player.seat, figure.at));
+            let placed = |(player, figure): &(Player, Option<Figure>)| Some((player.seat, (*figure)?.at?));
             self.players.iter().filter(move |(player, _)| self.is_me(player) == me).filter_map(placed)
         };
         let own = shown(true).next().map(|(_, at)| Json::object([("x", at.x.into()), ("y", at.y.into())]));
@@ -133,8 +136,23 @@ impl Report {
             ("keyframes", stats.keyframes.into()),
             ("decode_errors", stats.decode_errors.into()),
             ("welcomes", stats.welcomes.into()),
+            (
+                "corrected_fields",
+                Json::List(corrected.iter().take(CORRECTED_FIELDS_MAX).map(corrected_field).collect()),
+            ),
         ])
     }
+}
+
+fn corrected_field(corrected: &CorrectedField) -> Json {
+    Json::object([
+        ("field", corrected.field.as_str().into()),
+        ("snapshots", corrected.snapshots.into()),
+        ("of", corrected.of.into()),
+        ("units_mean", corrected.units_mean.into()),
+        ("units_max", corrected.units_max.into()),
+        ("unpredictable", corrected.is_unpredictable().into()),
+    ])
 }
 
 /// The value is far below 2⁵³ µs, which is three centuries.
@@ -199,15 +217,16 @@ mod tests {
             bot: number == 2,
             away,
         };
-        let figure = |x, score| Some(Figure { at: vec2(x, -0.5), score, color: Color::new(0x0b_70ff) });
+        let figure =
+            |x: Option<f32>, score| Some(Figure { at: x.map(|x| vec2(x, -0.5)), score, color: Color::new(0x0b_70ff) });
         Report {
             seat: Seat::new(1),
             resume: None,
             connected: true,
             link: LinkState::Silent { silence_us: 2_500_000 },
             players: vec![
-                (player(0, true), figure(1.0, -3)),
-                (player(1, false), figure(2.25, 4)),
+                (player(0, true), figure(Some(1.0), -3)),
+                (player(1, false), figure(Some(2.25), 4)),
                 (player(2, false), None),
             ],
             tick: Tick(100),
@@ -224,13 +243,26 @@ mod tests {
     #[test]
     fn the_overlay_gets_every_number_that_it_shows() {
         let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 900, bytes_out_per_s: 300 };
-        let stats: serde_json::Value = serde_json::from_str(&report().stats(&wire).to_string()).unwrap();
+        let corrected = CorrectedField {
+            field: "dots.shown".into(),
+            snapshots: 40,
+            of: 50,
+            units_mean: 5.4,
+            units_max: 9.25,
+            changes: 50,
+            wrong_changes: 40,
+        };
+        let stats: serde_json::Value = serde_json::from_str(&report().stats(&wire, &[corrected]).to_string()).unwrap();
         let promised = serde_json::json!({
             "game": "dot", "code": "C4FK9T", "seat": 1, "players": 3, "tick": 100, "predicted_tick": 104,
             "rtt_ms": 40.25, "jitter_ms": 1.5, "input_lead_ticks": -2, "rollbacks": 0, "rollback_ticks_max": 0,
             "correction_units_max": 0.0, "snapshots": 90, "bytes_in_per_s": 900, "hash_tick": 100,
             "hashes_compared": 0, "mismatches": 0, "connected": true, "own": { "x": 2.25, "y": -0.5 },
             "others": [{ "seat": 0, "x": 1.0, "y": -0.5 }],
+            "corrected_fields": [{
+                "field": "dots.shown", "snapshots": 40, "of": 50, "units_mean": 5.4, "units_max": 9.25,
+                "unpredictable": true,
+            }],
         });
         for (name, value) in promised.as_object().unwrap() {
             assert_eq!(stats[name], *value, "{name}");
@@ -242,9 +274,21 @@ mod tests {
     fn before_the_first_welcome_no_player_has_a_position() {
         let nobody = Report { seat: None, connected: false, players: Vec::new(), ..report() };
         let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 0, bytes_out_per_s: 0 };
-        let stats: serde_json::Value = serde_json::from_str(&nobody.stats(&wire).to_string()).unwrap();
+        let stats: serde_json::Value = serde_json::from_str(&nobody.stats(&wire, &[]).to_string()).unwrap();
         assert!(stats["own"].is_null() && stats["seat"].is_null());
         assert_eq!((&stats["others"], &stats["connected"]), (&serde_json::json!([]), &false.into()));
+    }
+
+    #[test]
+    fn a_player_without_a_place_has_a_score_all_the_same() {
+        let nowhere = |score| Some(Figure { at: None, score, color: Color::new(0x0b_70ff) });
+        let mut cards = report();
+        cards.players.iter_mut().for_each(|(player, figure)| *figure = nowhere(10 + i32::from(player.seat.number())));
+        let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 0, bytes_out_per_s: 0 };
+        let stats: serde_json::Value = serde_json::from_str(&cards.stats(&wire, &[]).to_string()).unwrap();
+        assert_eq!((&stats["own"], &stats["others"]), (&serde_json::Value::Null, &serde_json::json!([])));
+        let players: serde_json::Value = serde_json::from_str(&cards.players().to_string()).unwrap();
+        assert_eq!((&players[1]["score"], &players[1]["color"]), (&11.into(), &"#0b70ff".into()));
     }
 
     #[test]

@@ -8,13 +8,13 @@ import { Lobby, tidyCode } from './lobby.js';
 import { Overlay } from './overlay.js';
 import { Pad } from './pad.js';
 import { Painter } from './painter.js';
-import { query, server, setAddress } from './place.js';
+import { query, server, setAddress, title } from './place.js';
 import { Room } from './room.js';
 import { mute, muted, play, stop } from './sound.js';
 import { recall, recallInTab, remember, rememberInTab } from './store.js';
 import { answerTabs, borrowSeat } from './tabs.js';
 import { open } from './tickwire.js';
-import { BLOCKED, NO_GAME, NO_SERVER, NOT_LOADED, WAYS, quiet, refusal, repair } from './words.js';
+import { BLOCKED, NO_SERVER, NOT_LOADED, OLD_BUILD, WAYS, noGame, quiet, refusal, repair } from './words.js';
 
 const SAMPLE_MS = 100;
 const SLOW_MS = 250;
@@ -35,7 +35,7 @@ const aim = { x: 0, y: 0 };
 const area = { x: 0, y: 0, w: 1, h: 1 };
 
 let painter, attract, lobby, room, pad, overlay;
-// The room being played: {session, game, code, name, since, seen, repairing, over}; null in the lobby.
+// The room being played: {session, game, code, name, since, seen, repairing, warned, over}; null in the lobby.
 // `session`: null until the game is loaded. `seen`: it has been connected. `over`: it was refused, and a card offers the
 // next steps.
 let visit = null;
@@ -91,9 +91,9 @@ async function followHash() {
 /** Shows the room, loads its game, and joins. */
 async function enter({ game, code, via, watch = false }) {
   const about = lobby.about(game);
-  if (!about) return lobby.say(NO_GAME);
+  if (!about) return lobby.say(noGame(game));
   leave();
-  const mine = visit = { session: null, game, code, via, watch, code_lost: 0, name: lobby.name, since: performance.now(), seen: false, repairing: false, over: false };
+  const mine = visit = { session: null, game, code, via, watch, code_lost: 0, name: lobby.name, since: performance.now(), seen: false, repairing: false, warned: false, over: false };
   setAddress(game, code, watch);
   lobby.choose(game);
   attract.stop();
@@ -152,7 +152,7 @@ function goToLobby(words = '') {
   overlay.toggle(false);
   document.body.dataset.screen = 'lobby';
   document.body.classList.remove('watching');
-  document.title = 'Tickwire';
+  document.title = title;
   setAddress(game, '');
   lobby.choose(game);
   lobby.say(words);
@@ -247,27 +247,41 @@ function hear({ kind, text, code }) {
       visit.code_lost = code;
       look(performance.now());
       break;
+    case 'old_build':
+      renew(text);
+      break;
     case 'reload':
-      reloadOnce();
+      // A newer server comes with a newer page.
+      if (!reloadOnce('reloaded')) refuse(code, text);
       break;
     case 'refused':
-      if (code === 4009) reloadOnce();
-      else refuse(code);
+      refuse(code, text);
       break;
     default:
       if (text) room.toast(text);
   }
 }
 
-/** A newer server comes with a newer page; one reload shows whether reloading helps. */
-function reloadOnce() {
-  if (recallInTab('reloaded')) return refuse(4009);
-  rememberInTab('reloaded', '1');
+/** Reloads the page, once for each reason: that shows whether reloading helps. False when it has not. */
+function reloadOnce(reason) {
+  if (recallInTab(reason)) return false;
+  rememberInTab(reason, '1');
+  // A browser that forbids storage would reload for ever.
+  if (!recallInTab(reason)) return false;
   location.reload();
+  return true;
+}
+
+/** The server was built from other sources than this page. If no newer page is to be had, people play with this one. */
+function renew(serverBuild) {
+  if (visit.warned || reloadOnce(`renewed.${visit.session.game.build}.${serverBuild}`)) return;
+  visit.warned = true;
+  room.warn(OLD_BUILD);
+  measure();
 }
 
 /** The end of a session: shows the reason and the next steps. The last picture of the game stays behind the card. */
-function refuse(code) {
+function refuse(code, words) {
   const { game, code: key, seen, via, watch } = visit;
   // The seat of a match was promised to this page, and somebody was faster: that is not the player's business.
   if (code === 4004 && via === 'match' && !seen && rematches < REMATCHES_MAX) {
@@ -281,7 +295,7 @@ function refuse(code) {
   room.banner('');
   const back = { game, code: key, via: 'code', watch };
   if (code === 4001 || code === 4002 || code === 4003) rememberInTab(`seat.${key}`, null);
-  card(refusal(code, key, seen), true, {
+  card(refusal(code, key, seen, words), true, {
     again: () => enter(back),
     watch: () => enter({ ...back, watch: true }),
     afresh: () => enter(back),

@@ -226,7 +226,7 @@ export class Lobby {
       return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (!wish.signal.aborted) this.say(trouble(error.status, code));
+      if (!wish.signal.aborted) this.say(trouble(error.status, code, error.message));
       return false;
     } finally {
       button.disabled = false;

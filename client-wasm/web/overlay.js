@@ -17,6 +17,14 @@ const NUMBERS = [
   ['healed', (s) => `${s.desyncs_healed} of ${s.desyncs}`], ['script', () => window.tickwire.scriptMs(), (v) => `${v.toFixed(1)} ms`],
 ];
 
+// Fields that are named when they were corrected; the worst first.
+const CORRECTED = 3;
+const corrected = ({ field, snapshots, of, units_mean: units, unpredictable }) => {
+  const percent = Math.floor((100 * snapshots) / of);
+  const far = units > 0 ? `${units < 9.5 ? units.toPrecision(2) : units.toFixed(0)} units ` : '';
+  return `${field}: ${far}in ${percent < 1 ? 'under 1' : percent} % of snapshots${unpredictable ? ': computed on the server only?' : ''}`;
+};
+
 const $ = (id) => document.getElementById(id);
 
 export class Overlay {
@@ -25,6 +33,7 @@ export class Overlay {
   #form = $('link');
   #lanes;
   #numbers;
+  #corrected = $('corrected');
   #next = 0;
   #setLink;
   #presets = new Map();
@@ -96,6 +105,19 @@ export class Overlay {
       number.value.textContent = number.text = text;
       if (number.bad) number.value.classList.toggle('bad', number.bad(value));
     }
+    this.#name(stats.corrected_fields ?? []);
+  }
+
+  /** Names the fields that were corrected most. */
+  #name(fields) {
+    const worst = fields.slice(0, CORRECTED);
+    while (this.#corrected.childElementCount > worst.length) this.#corrected.lastElementChild.remove();
+    worst.forEach((field, i) => {
+      const line = this.#corrected.children[i] ?? this.#corrected.appendChild(document.createElement('li'));
+      const text = corrected(field);
+      if (line.textContent !== text) line.textContent = text;
+      line.classList.toggle('bad', field.unpredictable);
+    });
   }
 
   #trace({ canvas, samples, floor, colour, show, value }) {

@@ -4,6 +4,9 @@ import { serverAddress } from './tickwire.js';
 
 const { server: built, serverChoice } = document.documentElement.dataset;
 
+/** The name of the page: a game of one's own has its own. */
+export const title = document.title;
+
 export const query = new URLSearchParams(location.search);
 
 /** The address of the server's API; `null` when the page's address names none. */

@@ -1,5 +1,7 @@
 // The parts over the game: code and ways to share it, players, ping, banner, notices, the invitation while alone.
 
+import { title } from './place.js';
+
 const PLAYERS_NARROW = 4;
 const PLAYERS_WIDE = 10;
 const QUIET_ZONE = 4;
@@ -49,6 +51,7 @@ export class Room {
       this.#dismissed = true;
       $('waiting').hidden = true;
     };
+    $('unstale').onclick = () => { $('stale').hidden = true; };
     wide.onchange = () => { this.#shown = null; };
   }
 
@@ -71,6 +74,7 @@ export class Room {
     $('toasts').replaceChildren();
     $('ping').textContent = '·';
     $('waiting').hidden = true;
+    this.warn('');
     this.banner('');
   }
 
@@ -89,6 +93,12 @@ export class Room {
   banner(words) {
     $('banner').hidden = !words;
     $('banner').textContent = words;
+  }
+
+  /** A line that stays until the player puts it away. */
+  warn(words) {
+    $('stale').hidden = !words;
+    $('stale').firstChild.textContent = words;
   }
 
   toast(words) {
@@ -149,7 +159,7 @@ export class Room {
   async #share() {
     const url = location.href;
     try {
-      await navigator.share({ title: 'Tickwire', text: `Play with me. The code is ${this.#code}.`, url });
+      await navigator.share({ title, text: `Play with me. The code is ${this.#code}.`, url });
     } catch (error) {
       // A player who cancels caused no failure; in a browser that cannot share, the link is copied.
       if (error.name === 'AbortError') return;

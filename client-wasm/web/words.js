@@ -3,8 +3,8 @@
 
 const SERVER_AWAY = ['No answer from the server', 'It may be restarting, or your connection is down.', ['again']];
 
-/** Title, text and next steps for a refusal. `seen`: this page was in the room before. */
-export function refusal(code, room, seen) {
+/** Title, text and next steps for a refusal. `seen`: this page was in the room before. `words`: the client's own. */
+export function refusal(code, room, seen, words) {
   switch (code) {
     case 4001:
     case 4002:
@@ -22,7 +22,7 @@ export function refusal(code, room, seen) {
     case 4007:
       return ['Your connection fell behind', 'It could not keep up with the game, so the server closed it. Nobody else was slowed down.', ['again']];
     case 4009:
-      return ['This page is out of date', 'The server has a newer version, but reloading did not load it. Close the tab and open it again, or reload once more.', ['reload']];
+      return ['This page is out of date', `The server has another version, and reloading did not load it. Close the tab and open it again, or reload once more.${author(words)}`, ['reload']];
     case 1011:
       return ['The room failed', 'An error on the server ended this room. It was not your fault, and other rooms go on.', ['create', 'match']];
     case 1012:
@@ -35,6 +35,9 @@ export function refusal(code, room, seen) {
       return SERVER_AWAY;
   }
 }
+
+/** What a developer needs to know; players may skip it. */
+const author = (words) => (words ? `\nFor the game's author: ${words}.` : '');
 
 /** One calm line while the client reconnects, with the number of the try from the second on. */
 export function repair(code, tries) {
@@ -63,15 +66,18 @@ export function quiet({ link, silent_ms }) {
 /** A game that does not load, and a page that names no server. */
 // Only a reload helps: some browsers remember a script that did not arrive.
 export const NOT_LOADED = ['The game could not be loaded', 'The connection broke, the game was just updated, or this browser cannot run WebAssembly.', ['reload']];
-export const NO_GAME = 'This page does not have the game of that room.';
+export const noGame = (game) => `This page does not have the game of that room, ${game}.${author('build the page together with the server, by `cargo tickwire build`')}`;
 export const NO_SERVER = ['This page has no server', 'Its address names one that cannot be read. It looks like ?server=wss://play.example/', []];
+
+/** Server and page were built from other sources, and a reload did not help. */
+export const OLD_BUILD = 'The server has another version of this game than this page. You can play, but things may jump. Try a reload later.';
 
 /** The page loads over this address, and a WebSocket does not open. */
 export const BLOCKED = 'This address does not carry WebSocket connections. A proxy in front of the server may have to be told to.';
 
-/** The line under the lobby's controls for a failed request; status 0 means no answer. */
-export function trouble(status, room) {
-  if (status === 404) return room ? `No room has the code ${room}. Ask your friend for the code again.` : 'The server does not know this game.';
+/** The line under the lobby's controls for a failed request; status 0 means no answer. `words`: those of the server. */
+export function trouble(status, room, words) {
+  if (status === 404) return room ? `No room has the code ${room}. Ask your friend for the code again.` : `The server does not have this game.${author(words)}`;
   if (status === 403) return 'The server does not accept this page, because their addresses differ. A proxy may have to pass on the Host header, or the operator has to allow the page\'s origin.';
   if (status === 429) return 'Too many tries. Wait a few seconds.';
   if (status === 503) return 'The server is full or restarting. Try again in a moment.';

@@ -11,6 +11,7 @@ mod file;
 mod host_name;
 mod log_filter;
 mod nearest;
+mod page_folder;
 mod page_origin;
 mod seat_limit;
 mod trusted_proxies;
@@ -36,6 +37,7 @@ pub(crate) use host_name::Host;
 pub use host_name::{HostName, HostNameError};
 pub use log_filter::{LogFilter, LogFilterError};
 pub use nearest::Nearest;
+pub use page_folder::PageFolder;
 pub use page_origin::{PageOrigin, PageOriginError};
 pub use seat_limit::{SeatLimit, SeatLimitError};
 use serde::{Deserialize, Serialize};
@@ -138,6 +140,10 @@ settings! {
             long, env = "TICKWIRE_PROXY_PROTOCOL", value_name = "BOOL", value_parser = BoolishValueParser::new(),
             num_args = 0..=1, require_equals = true, default_missing_value = "true"
         );
+
+    /// Folder of the page that people play on, or built-in for the one in the program. Default: built-in.
+    page: PageFolder = PageFolder::BuiltIn,
+        option(long, env = "TICKWIRE_PAGE", value_name = "FOLDER");
 
     /// Folder for autopsies, the reports on clients whose worlds differ from the server's, or off. It has to belong to
     /// the server's user, and nobody else may write to it. Default: tickwire/autopsies among the user's state files.

@@ -1,14 +1,16 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
-use crate::room::{Autopsy, Counters, Entered, GameSchemas, MemberId, Origin, Room, RoomSetup, SnapshotPoll, Summary};
+use crate::room::{
+    Autopsy, Counters, Entered, GameCall, GameSchemas, MemberId, Origin, Room, RoomSetup, SnapshotPoll, Summary,
+};
 use serde_json::Value;
 use std::fmt;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use thiserror::Error;
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::{Hello, ResumeToken};
-use tickwire::{Game, OptionsError, Rules};
+use tickwire::message::control::{Hello, ResumeToken, fingerprint};
+use tickwire::{Game, OptionsError, Rules, Tick};
 
 /// [`Room`] without the type of its game; each method is that of the room.
 ///
@@ -25,6 +27,7 @@ pub(crate) trait DynRoom: Send {
     fn take_counters(&mut self) -> Counters;
     fn summary(&self) -> Summary;
     fn has_people(&self) -> bool;
+    fn at_work(&self) -> (&'static str, Tick, Option<GameCall>);
 }
 
 impl<G: Game> DynRoom for Room<G> {
@@ -71,6 +74,10 @@ impl<G: Game> DynRoom for Room<G> {
     fn has_people(&self) -> bool {
         Self::has_people(self)
     }
+
+    fn at_work(&self) -> (&'static str, Tick, Option<GameCall>) {
+        Self::at_work(self)
+    }
 }
 
 /// A room that was made, on its way to its shard.
@@ -108,6 +115,8 @@ pub(crate) enum OptionsFault {
 #[derive(Clone)]
 pub(crate) struct OfferedGame {
     pub(crate) rules: Rules,
+    /// The fingerprint that a client of the game has to have.
+    pub(crate) fingerprint: u64,
     /// Makes a room. The closure holds the schemas that the room shares with other rooms of the
     /// game.
     pub(crate) make: MakeRoom,
@@ -124,8 +133,9 @@ impl fmt::Debug for OfferedGame {
 impl OfferedGame {
     pub(crate) fn of<G: Game>() -> Self {
         let schemas = GameSchemas::new();
+        let fingerprint = fingerprint::<G>();
         let make: MakeRoom = Arc::new(move |plan| make_room::<G>(&schemas, plan));
-        Self { rules: G::RULES, make, check: check_options::<G> }
+        Self { rules: G::RULES, fingerprint, make, check: check_options::<G> }
     }
 }
 

@@ -10,6 +10,8 @@
 //! * A shard owns its rooms and their sockets; a tick takes no lock and waits for nothing.
 //! * A peer's fault ends the connection of that peer; a fault of the server in a room ends that room.
 //!
+//! A program with a game is one line, `tickwire_server::main!(MyGame);`, see [`main!`]. The same by hand:
+//!
 //! ```no_run
 //! use tickwire_games::{Arena, Paddles};
 //! use tickwire_server::{Config, Server};
@@ -18,8 +20,10 @@
 //! # Ok::<(), tickwire_server::RunError>(())
 //! ```
 
+pub mod cli;
 mod clock;
 mod config;
+mod game_panic;
 mod games;
 pub mod limits;
 pub mod lobby;
@@ -38,9 +42,15 @@ pub mod websocket;
 
 pub use config::{
     AddressError, AdminListen, AutopsyFolder, BasePath, BasePathError, Config, FileError, HostName, HostNameError,
-    ListenAddress, LogFilter, LogFilterError, Nearest, Network, NetworkError, PageOrigin, PageOriginError, RangeError,
-    SeatLimit, SeatLimitError, Settings, TrustedProxies, VariableError, check_variables,
+    ListenAddress, LogFilter, LogFilterError, Nearest, Network, NetworkError, PageFolder, PageOrigin, PageOriginError,
+    RangeError, SeatLimit, SeatLimitError, Settings, TrustedProxies, VariableError, check_variables,
 };
+pub use net::{PageError, PageFile};
 pub use own_folder::FolderError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};
 pub use threads::ThreadFault;
+
+/// The page of the package in a registry: its examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../CRATE.md")]
+struct CratePage;

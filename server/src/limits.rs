@@ -190,6 +190,9 @@ pub const JOINS_BURST: u32 = 24;
 /// Rooms' codes that the caller of a quick match may name as those that it does not want (400).
 pub const AVOIDED_ROOMS_MAX: usize = 16;
 
+/// Bytes of the name of an unknown game that the refusal repeats.
+pub const GAME_NAME_SHOWN_BYTES_MAX: usize = 64;
+
 /// Refusals of a foreign origin that are logged at once, and then per minute. Every page of a misconfigured site is refused, and the log
 /// must not grow with its visitors.
 pub const ORIGIN_WARNINGS_PER_MINUTE: u32 = 10;

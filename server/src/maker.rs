@@ -3,13 +3,13 @@
 //! A game may take its time to make a world. Beside the shards this costs no tick, and the memory of one room is known
 //! before the next one is begun. The thread gives way to shards.
 
+use crate::game_panic;
 use crate::games::{MadeRoom, OfferedGame, RoomPlan};
 use crate::limits::SLOW_LANE_NICENESS;
 use crate::lobby::Place;
 use crate::mailbox::{Command, ShardLink, Undelivered};
 use crate::memory::resident_bytes;
 use crate::threads::{ThreadHealth, give_way};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use thiserror::Error;
@@ -86,10 +86,17 @@ impl Maker {
         if resident_bytes() >= self.memory_bytes_max {
             return Err(NotMade::NoMemory);
         }
-        let made = catch_unwind(AssertUnwindSafe(|| (game.make)(plan)));
-        let Ok(Ok(room)) = made else {
-            tracing::error!(game = game.rules.name, "a room could not be made");
-            return Err(NotMade::Failed);
+        let room = match game_panic::catch(|| (game.make)(plan)) {
+            Ok(Ok(room)) => room,
+            Ok(Err(fault)) => {
+                tracing::error!("no room of the game `{}` could be made: {fault}", game.rules.name);
+                return Err(NotMade::Failed);
+            }
+            Err(panic) => {
+                let name = game.rules.name;
+                tracing::error!("the game `{name}` has panicked in `new`, so no room was made of it: {panic}");
+                return Err(NotMade::Failed);
+            }
         };
         let made = MadeRoom { rate_hz: game.rules.tick_rate_hz, room };
         self.shards[place.shard].send(Command::Open { room: place.room, made }).map_err(|error| match error {

@@ -106,6 +106,7 @@ struct RoomMetrics {
     disputes_claimed: Counter,
     desyncs: Counter,
     desyncs_healed: Counter,
+    other_builds: Counter,
     chat_lines_lost: Counter,
 }
 
@@ -204,6 +205,7 @@ impl Metrics {
             (&room.disputes_claimed, counters.disputes_claimed),
             (&room.desyncs, counters.desyncs),
             (&room.desyncs_healed, counters.desyncs_healed),
+            (&room.other_builds, counters.other_builds),
             (&room.chat_lines_lost, counters.chat_lines_lost),
         ];
         for (counter, count) in pairs {
@@ -257,6 +259,7 @@ impl RoomMetrics {
             disputes_claimed: counter!("tickwire_disputes_claimed_total"),
             desyncs: counter!("tickwire_desyncs_total"),
             desyncs_healed: counter!("tickwire_desyncs_healed_total"),
+            other_builds: counter!("tickwire_other_builds_total"),
             chat_lines_lost: counter!("tickwire_chat_lines_lost_total"),
         }
     }

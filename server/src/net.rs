@@ -47,6 +47,8 @@ use diverged::DivergedWaits;
 use drain::Drain;
 use evictions::Evictions;
 use forwarded::ForwardingWarnings;
+pub(crate) use page::Page;
+pub use page::{PageError, PageFile};
 use rustix::process::{Resource, getrlimit};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -72,11 +74,15 @@ pub(crate) struct NetSetup {
     pub(crate) games: Vec<OfferedGame>,
     /// Names of games that the server would offer with another setting.
     pub(crate) withheld: Vec<&'static str>,
+    /// The id of the sources that the server was built from; 0 when it is not known.
+    pub(crate) build: u64,
     pub(crate) shards: Vec<ShardLink>,
     pub(crate) orders: Orders,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) readiness: Arc<Readiness>,
+    /// The page that people play on.
+    pub(crate) page: Page,
     /// The folder for autopsies, if any are to be written.
     pub(crate) autopsies: Option<OwnFolder>,
 }
@@ -298,11 +304,13 @@ impl Net {
             admin_address: None,
             games: Vec::new(),
             withheld: Vec::new(),
+            build: 0,
             shards: Vec::new(),
             orders: Orders::new(mpsc::sync_channel(1).0),
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
             readiness: Arc::default(),
+            page: Page::BuiltIn(|_| None),
             autopsies: None,
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)

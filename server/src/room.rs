@@ -13,6 +13,7 @@ mod autopsy;
 mod claims;
 mod counters;
 mod disputes;
+mod game_call;
 mod in_flight;
 mod keyframes;
 mod lockstep;
@@ -31,13 +32,13 @@ mod view_bound;
 
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use counters::{Counters, Summary};
+pub use game_call::GameCall;
 pub use members::MemberId;
 pub use origin::Origin;
 pub use replication::SnapshotFrame;
 pub use room_limits::RoomLimits;
 pub use schemas::GameSchemas;
-pub use tickwire::world::roster::RosterChange;
-pub use tickwire::world::simulation::{Checkpoint, TickRecord};
+pub use tickwire::world::{roster::RosterChange, simulation::Checkpoint, simulation::TickRecord};
 
 use crate::limits::UNDISPUTED_MAX;
 use disputes::Disputes;
@@ -47,12 +48,9 @@ use roster::{Newcomer, Occupant, Roster};
 use slotmap::SlotMap;
 use std::sync::Arc;
 use tick_limits::TickLimits;
-use tickwire::input::buffer::{InputArrival, InputBuffer};
-use tickwire::input::{Ack, Action};
-use tickwire::leak::{Leak, is_planted};
-use tickwire::limits::SEATS_MAX;
+use tickwire::input::{Ack, Action, buffer::InputArrival, buffer::InputBuffer};
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome};
+use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome, builds_differ};
 use tickwire::message::evidence::ClientEvidence;
 use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT, PROTOCOL_VERSION};
 use tickwire::rng::{Purpose, Secret};
@@ -60,6 +58,7 @@ use tickwire::state::Schema;
 use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Leave, Seat, Tick};
+use tickwire::{leak::Leak, leak::is_planted, limits::SEATS_MAX};
 use view_bound::ViewBound;
 
 /// The way a room is set up, besides the options of its game.
@@ -71,6 +70,8 @@ pub struct RoomSetup {
     pub fill_with_bots: bool,
     /// How much of the room one origin may take.
     pub limits: RoomLimits,
+    /// The id of the sources that the server was built from, for clients to compare; 0 when it is not known.
+    pub build: u64,
 }
 
 /// A hello that was accepted.
@@ -105,6 +106,7 @@ pub struct Room<G: Game> {
     tick: Tick,
     limits: TickLimits,
     room_limits: RoomLimits,
+    build: u64,
     schemas: GameSchemas<G>,
     roster: Roster,
     buffers: Vec<InputBuffer<G::Input>>,
@@ -117,6 +119,8 @@ pub struct Room<G: Game> {
     starved: [bool; SEATS_MAX as usize],
     record: TickRecord<G>,
     counters: Counters,
+    /// The call of the game that is being made.
+    call: Option<GameCall>,
 }
 
 impl<G: Game> Room<G> {
@@ -124,20 +128,21 @@ impl<G: Game> Room<G> {
     /// person has joined, until as many seats are taken as the rules say.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        let setup = RoomSetup { secret: seed.into(), fill_with_bots, limits: RoomLimits::default() };
+        let setup = RoomSetup { secret: seed.into(), fill_with_bots, limits: RoomLimits::default(), build: 0 };
         Self::with_schemas(&GameSchemas::new(), setup, options)
     }
 
     /// A room before its first tick, with the schemas that it shares with other rooms of the game.
     #[must_use]
     pub fn with_schemas(schemas: &GameSchemas<G>, setup: RoomSetup, options: &G::Options) -> Self {
-        let RoomSetup { secret, fill_with_bots, limits } = setup;
+        let RoomSetup { secret, fill_with_bots, limits, build } = setup;
         let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), &secret, options);
         let stagger = secret.rng(Purpose::Stagger, 0, 0).next_u32();
         Self {
             tick: Tick(0),
             limits: TickLimits::of(&G::RULES),
             room_limits: limits,
+            build,
             schemas: schemas.clone(),
             roster: Roster::new(&G::RULES, fill_with_bots, &limits),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
@@ -148,6 +153,7 @@ impl<G: Game> Room<G> {
             starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),
             counters: Counters::default(),
+            call: None,
             secret,
             simulation,
         }
@@ -219,7 +225,8 @@ impl<G: Game> Room<G> {
         }
         let (tick, resumed) = (self.tick, resumed.is_some());
         let newest_input = seat.filter(|_| resumed).and_then(|seat| self.buffers[seat.index()].newest());
-        let welcome = Welcome { seat, tick, resume: token, resumed, newest_input, players }.encode();
+        self.counters.other_builds += u64::from(builds_differ(hello.build, self.build));
+        let welcome = Welcome { seat, tick, resume: token, resumed, newest_input, players, build: self.build }.encode();
         Ok(Entered { member, welcome, superseded })
     }
 
@@ -361,9 +368,14 @@ impl<G: Game> Room<G> {
         self.record.tick = self.tick;
         self.record.roster.clear();
         self.roster.drain_changes(&mut self.record.roster);
-        self.simulation.tell(&self.record.roster);
+        for change in &self.record.roster {
+            self.call = Some(change.into());
+            self.simulation.tell(std::slice::from_ref(change));
+        }
         self.collect_actions();
+        self.call = Some(GameCall::Step);
         self.simulation.step(&self.record.actions, &mut self.record.events);
+        self.call = None;
         self.record.hash = self.tick.0.is_multiple_of(G::RULES.tick_rate_hz).then(|| self.simulation.hash());
         self.outgoing.push(&mut self.simulation, &self.record, &mut self.counters);
         self.work_on_disputes();
@@ -387,8 +399,11 @@ impl<G: Game> Room<G> {
                 Occupant::Free => continue,
                 Occupant::Bot { .. } => {
                     // Dice for each bot and tick: no bot's choices depend on what another one draws.
+                    self.call = Some(GameCall::Bot(seat));
                     let mut dice = self.secret.rng(Purpose::Bot, seat.number().into(), self.tick.0);
-                    self.schemas.inputs.quantize(self.simulation.world().bot(seat, &mut dice)).into()
+                    let input = self.simulation.world().bot(seat, &mut dice);
+                    self.call = None;
+                    self.schemas.inputs.quantize(input).into()
                 }
                 Occupant::Person { member, .. } => {
                     let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.schemas.inputs);

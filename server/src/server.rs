@@ -11,7 +11,7 @@ use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, ST
 use crate::mailbox::{Report, ShardLink};
 use crate::maker::{Maker, Orders};
 use crate::metrics::Metrics;
-use crate::net::{self, NetIo, NetSetup, StopOrder};
+use crate::net::{self, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
 use crate::own_folder::{FolderError, OwnFolder};
 use crate::readiness::Readiness;
 use crate::shard::{Shard, ShardCommand, ShardSetup};
@@ -39,6 +39,10 @@ pub struct Server {
     games: Vec<OfferedGame>,
     /// The names of benchmark games, which the configuration does not offer.
     withheld: Vec<&'static str>,
+    /// The page in the program.
+    page: PageFile,
+    /// The id of the sources that the server was built from; 0 when it is not known.
+    build: u64,
 }
 
 /// The reason for which a server could not start.
@@ -63,6 +67,9 @@ pub enum StartError {
     /// A number in the configuration is out of its range.
     #[error(transparent)]
     Range(#[from] RangeError),
+    /// The folder that is set for the page has none.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// The folder that is set for autopsies cannot be used.
     #[error("autopsies cannot be written")]
     Autopsies(#[from] FolderError),
@@ -89,7 +96,15 @@ impl Server {
     /// A server without games.
     #[must_use]
     pub const fn new(config: Config) -> Self {
-        Self { config, games: Vec::new(), withheld: Vec::new() }
+        Self { config, games: Vec::new(), withheld: Vec::new(), page: |_| None, build: 0 }
+    }
+
+    /// The same server with a page that is in the program: the function gives the file of a name. A folder in the
+    /// configuration comes before it.
+    #[must_use]
+    pub const fn page(mut self, page: PageFile) -> Self {
+        self.page = page;
+        self
     }
 
     /// The same server with one more game.
@@ -118,6 +133,14 @@ impl Server {
         self
     }
 
+    /// The same server, built from the sources with this id. Each welcome tells the id, and a page that knows its own
+    /// can tell whether it was built from the same sources. Default: 0, which is not known.
+    #[must_use]
+    pub const fn build_id(mut self, build: u64) -> Self {
+        self.build = build;
+        self
+    }
+
     /// Runs until SIGINT or SIGTERM, then stops as [`Running::run_until_signal`] does.
     ///
     /// # Errors
@@ -133,6 +156,7 @@ impl Server {
     /// When an address is taken, a thread cannot be started, or a setting cannot be used.
     pub fn start(self) -> Result<Running, StartError> {
         self.config.check()?;
+        let page = Page::open(self.page, &self.config.page)?;
         let autopsies = prepare_autopsies(&self.config.autopsies)?;
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
@@ -141,7 +165,7 @@ impl Server {
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
-        let Self { config, games, withheld } = self;
+        let Self { config, games, withheld, build, .. } = self;
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
         let mut running = Running {
             address,
@@ -163,11 +187,13 @@ impl Server {
             admin_address: admin_address.map(|address| address.ip()),
             games,
             withheld,
+            build,
             shards,
             orders,
             metrics,
             clock,
             readiness,
+            page,
             autopsies,
         };
         running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;

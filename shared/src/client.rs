@@ -29,8 +29,10 @@
 //! | --- | --- | --- |
 //! | `session` | [`Session`]: the connection, the players in the room, the queues of messages and notices | both |
 //! | `reconnect` | [`Reconnect`]: when a connection is opened, and when the client gives up | both |
+//! | `notice` | [`Notice`]: news for the player | both |
+//! | `refusal` | [`refusal_words`]: why a session is over, for the author of the game | both |
 //! | `time` | [`InputClock`]: the tick that inputs are made for; the estimate of the round trip | both |
-//! | `prediction` | own inputs, events and eased corrections | both |
+//! | `prediction` | own inputs, events and eased corrections; [`CorrectedField`]: how wrong each field was | both |
 //! | | the predictor, and the spawns that it adopts | snapshots |
 //! | `display` | [`InterpolationBuffer`]: the moment at which others are shown | both |
 //! | | the view: predicted rows and interpolated rows in one world | snapshots |
@@ -45,8 +47,10 @@
 //! which says how far the shown moment may advance.
 
 mod display;
+mod notice;
 mod prediction;
 mod reconnect;
+mod refusal;
 mod session;
 mod stats;
 mod time;
@@ -54,8 +58,11 @@ mod worlds;
 
 pub use display::first_ids::{FirstId, ShownRows};
 pub use display::interpolation_buffer::InterpolationBuffer;
+pub use notice::Notice;
+pub use prediction::corrected_fields::CorrectedField;
 pub use prediction::events::EventUpdate;
 pub use reconnect::{Reconnect, SILENCE_US_MAX};
-pub use session::{LinkState, Notice, Session};
+pub use refusal::refusal_words;
+pub use session::{LinkState, Session};
 pub use stats::Stats;
 pub use time::input_clock::InputClock;

@@ -35,21 +35,32 @@
 //!
 //! // In a test of yours:
 //! match sync_test::<MyGame>(&Policy::default()) {
-//!     Ok(played) => assert_eq!(played.ticks, 1_000),
+//!     Ok(played) => assert!(played.unpredictable.is_empty(), "{played}"),
 //!     Err(divergence) => panic!("{divergence}"),
 //! }
 //! ```
 //!
-//! [`Playthrough`] gives one hash per tick, to compare machines, builds and hosts. `cargo determinism` does that for
-//! the demo games, because a `std` sine agrees with itself on one machine.
+//! The test also plays the client's side of the game, and [`Played::unpredictable`] names the fields that a client shows
+//! as it predicts them but can never predict: they are computed from hidden fields, or by the room's dice. The test
+//! passes all the same, because such a field is no desync. It is corrected with each snapshot, though, and players see
+//! that.
+//!
+//! [`Playthrough`] gives one hash per tick, to compare machines, builds and hosts; a [`Run`] is one without the game's
+//! type. The tool `determinism` of an author's game compares them, because a `std` sine agrees with itself on one
+//! machine.
 
 pub mod behaviour;
+mod client_side;
 mod divergence;
 mod playthrough;
+mod run;
 mod script;
 mod sync_test;
+mod unpredictable;
 
 pub use divergence::{Check, Divergence};
 pub use playthrough::{Playthrough, hashes};
+pub use run::Run;
 pub use script::{Script, Turn};
 pub use sync_test::{Played, Policy, sync_test, sync_test_with};
+pub use unpredictable::{Unknown, Unpredictable};

@@ -35,6 +35,7 @@
 //! | [`replication`] | deltas between two snapshots, in sections that are encoded once for all who see them |
 //! | [`lockstep`] | the inputs of all players in each tick, for clients that play the whole game |
 //! | [`determinism`] | [`sync_test`](determinism::sync_test), which hunts for the causes of disagreeing machines |
+//! | [`testing`] | [`Play`](testing::Play) and [`assert_deterministic`](testing::assert_deterministic), for an author's own tests |
 //! | [`desync`] | the steps by which two machines find out where they differ, and agree again |
 //! | [`client`] | the client session: clock, prediction, reconciliation, interpolation, reconnecting |
 //!
@@ -188,6 +189,7 @@ pub mod rng;
 pub mod stage;
 pub mod state;
 pub mod table;
+pub mod testing;
 pub mod tick;
 pub mod wire;
 pub mod world;
@@ -199,3 +201,8 @@ pub use stage::{Align, Burst, Color, Figure, Pad, Scene, Sparks, Stage, Tone, Wa
 pub use state::{Event, Input, State};
 pub use table::Table;
 pub use tick::Tick;
+
+/// The page of the package in a registry: its examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../CRATE.md")]
+struct CratePage;

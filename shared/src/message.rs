@@ -26,7 +26,7 @@ use bincode::{Decode, Encode};
 pub const SUBPROTOCOL: &str = "tickwire.1";
 
 /// The version of the messages. It changes with every change of their layout, or of the meaning of their bytes.
-pub const PROTOCOL_VERSION: u16 = 4;
+pub const PROTOCOL_VERSION: u16 = 5;
 
 /// First byte of a [`Hello`](control::Hello).
 pub const HELLO: u8 = 0x01;

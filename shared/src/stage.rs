@@ -1,7 +1,8 @@
 //! How a game is controlled and drawn, without any type of the web.
 //!
 //! The page, the dashboard and replays show a game through the same [`Stage`]: it turns a [`Pad`] into an input and a
-//! world into a [`Scene`]. Coordinates are the world's own, with y pointing down.
+//! world into a [`Scene`]. Coordinates are the world's own, with y pointing down. Names of players are no part of the
+//! world: the caller gives them to the scene before the world is drawn.
 
 mod sparks;
 
@@ -28,7 +29,7 @@ pub trait Stage: Game {
     /// Turns the state of the controls into the player's input.
     fn controls(pad: &Pad) -> Self::Input;
 
-    /// Draws the world for the player in seat `me`, or for a spectator.
+    /// Draws the world for the player in seat `me`, or for a spectator. [`Scene::name`] knows the players' names.
     fn draw(&self, me: Option<Seat>, scene: &mut Scene);
 
     /// The place, the points and the colour of the player in `seat`; `None` for a free seat.
@@ -76,8 +77,8 @@ impl Pad {
 /// A player as lists and overlays of the page show them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figure {
-    /// The player's place in the world.
-    pub at: Vec2,
+    /// The player's place in the world; `None` for a player without one, as in a game of cards, or after a defeat.
+    pub at: Option<Vec2>,
     /// The player's points.
     pub score: i32,
     /// The colour of the player's name: in most games [`Color::of_seat`], or that of a team.
@@ -194,10 +195,11 @@ pub struct Scene {
     commands: Vec<f32>,
     camera: Option<Vec2>,
     texts: Vec<String>,
+    names: Vec<(Seat, String)>,
 }
 
 impl Scene {
-    /// Empties the picture and keeps the memory.
+    /// Empties the picture, and keeps the names and the memory.
     pub fn clear(&mut self) {
         self.commands.clear();
         self.camera = None;
@@ -208,6 +210,41 @@ impl Scene {
     #[must_use]
     pub fn commands(&self) -> &[f32] {
         &self.commands
+    }
+
+    /// Names the room's players, people and bots: the caller does it before each [`Stage::draw`]. As long as seats and
+    /// names are those of the last call, this allocates nothing.
+    pub fn set_names<'a>(&mut self, players: impl Iterator<Item = (Seat, &'a str)> + Clone) {
+        let (known, wanted) = (self.names.iter(), players.clone());
+        let is_known = known.len() == players.clone().count()
+            && known.zip(wanted).all(|((seat, name), wanted)| (*seat, name.as_str()) == wanted);
+        if !is_known {
+            self.names.clear();
+            self.names.extend(players.map(|(seat, name)| (seat, name.into())));
+        }
+    }
+
+    /// The name of the player in `seat`, of a bot too; empty for a free seat.
+    ///
+    /// ```
+    /// use tickwire::math::vec2;
+    /// use tickwire::{Align, Color, Scene, Seat};
+    ///
+    /// fn draw_label(scene: &mut Scene, seat: Seat) {
+    ///     let name = scene.name(seat).to_owned();
+    ///     scene.text(vec2(0.0, -12.0), 9.0, Align::Centre, Color::of_seat(seat), name);
+    /// }
+    ///
+    /// let mut scene = Scene::default();
+    /// let seat = Seat::default();
+    /// assert_eq!(scene.name(seat), "");
+    /// scene.set_names([(seat, "Ada")].into_iter());
+    /// draw_label(&mut scene, seat);
+    /// assert_eq!(scene.texts(), ["Ada"]);
+    /// ```
+    #[must_use]
+    pub fn name(&self, seat: Seat) -> &str {
+        self.names.iter().find(|(named, _)| *named == seat).map_or("", |(_, name)| name)
     }
 
     /// The middle of the camera, or `None` before a camera was given.
@@ -324,5 +361,31 @@ impl Scene {
         } else {
             self.commands[start + 1] = count as f32;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_outlast_a_picture_and_a_free_seat_has_none() {
+        let mut scene = Scene::default();
+        let [ada, bob, eve] = [0, 1, 2].map(|number| Seat::new(number).expect("a seat"));
+        scene.set_names([(ada, "Ada"), (bob, "Bob")].into_iter());
+        scene.clear();
+        assert_eq!([ada, bob, eve].map(|seat| scene.name(seat)), ["Ada", "Bob", ""]);
+        scene.set_names([(bob, "Tock"), (eve, "Eve")].into_iter());
+        assert_eq!([ada, bob, eve].map(|seat| scene.name(seat)), ["", "Tock", "Eve"]);
+    }
+
+    #[test]
+    fn the_same_names_once_more_are_not_copied() {
+        let mut scene = Scene::default();
+        let place = |scene: &Scene| scene.name(Seat::default()).as_ptr();
+        scene.set_names([(Seat::default(), "Ada")].into_iter());
+        let before = place(&scene);
+        scene.set_names([(Seat::default(), "Ada")].into_iter());
+        assert_eq!(place(&scene), before);
     }
 }

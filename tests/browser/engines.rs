@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tickwire_bench::browser::Engine;
+use tickwire_tools::browser::Engine;
 
 /// A game, and how a new figure is moved in it.
 struct Game {

@@ -37,13 +37,19 @@ impl Drop for Folder {
     }
 }
 
-/// Runs the bundle as `cargo verify` has built it. Its output is for players: without hooks for tests.
-pub(crate) fn bundle(arguments: &[&str]) {
+/// `cargo tickwire` as `cargo verify` has built it.
+pub(crate) fn tool() -> Command {
     let own = std::env::current_exe().expect("this program has a path");
-    let program = own.parent().and_then(Path::parent).expect("target/PROFILE/deps/NAME").join("tickwire-bundle");
+    let program = own.parent().and_then(Path::parent).expect("target/PROFILE/deps/NAME").join("cargo-tickwire");
     let mut command = Command::new(program);
-    command.arg("build").args(arguments).env("CARGO", env!("CARGO"));
-    run(&mut command);
+    command.env("CARGO", env!("CARGO"));
+    command
+}
+
+/// Builds the demo games by the tool. Its output is for players: without hooks for tests.
+pub(crate) fn bundle(arguments: &[&str]) {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    run(tool().args(["build", "-p", "tickwire-demo", "--manifest-path"]).arg(manifest).args(arguments));
 }
 
 /// A folder of the tests for programs of the web, with the packages of npm that they need, and those of Tickwire as

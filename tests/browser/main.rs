@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod anywhere;
 #[cfg(test)]
+mod builds;
+#[cfg(test)]
 mod engines;
 #[cfg(test)]
 mod feel;
@@ -18,6 +20,8 @@ mod files;
 mod lobby;
 #[cfg(test)]
 mod lockstep;
+#[cfg(test)]
+mod own_crate;
 #[cfg(test)]
 mod package;
 #[cfg(test)]

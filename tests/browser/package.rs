@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use tickwire_bench::browser::Engine;
+use tickwire_tools::browser::Engine;
 
 /// A page's view of the world costs at most this much per frame, with 300 entities in arena.
 const WORLD_MS_MAX: f64 = 0.2;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tickwire_bench::browser::{Browser, Device, Driver, Engine};
+use tickwire_tools::browser::{Browser, Device, Driver, Engine};
 
 /// The time that any action may take in a test that is not about time.
 const PATIENCE: Duration = Duration::from_secs(15);

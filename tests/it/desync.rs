@@ -6,9 +6,9 @@ use crate::sessions::{profile, seeds};
 use tickwire::message::control::{ClientControl, Hello};
 use tickwire::message::evidence::{ClientEvidence, RowDump};
 use tickwire::{Game, Rng, Tick};
-use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles, Swarm};
 use tickwire_server::room::Room;
+use tickwire_tools::plant::plant;
 
 /// How many corruptions were planted, and how many of them did harm: the others are overwritten before any hash could
 /// show them.

@@ -1,17 +1,21 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `addresses`, `connections`, `elsewhere`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process` open sockets,
-//! on the loopback interface.
+//! `addresses`, `builds`, `connections`, `elsewhere`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
+//! open sockets, on the loopback interface.
 
 #[cfg(test)]
 mod addresses;
 #[cfg(test)]
 mod architecture;
 mod bounds;
+#[cfg(test)]
+mod builds;
 mod codec;
 #[cfg(test)]
 mod connections;
+#[cfg(test)]
+mod corrected_fields;
 #[cfg(test)]
 mod desync;
 #[cfg(test)]
@@ -65,6 +69,8 @@ mod rewind;
 #[cfg(test)]
 mod rhythm;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod sections;
 #[cfg(test)]
 mod server;
@@ -89,7 +95,9 @@ mod views;
 #[cfg(test)]
 mod wire;
 #[cfg(test)]
+mod words;
+#[cfg(test)]
 mod zoo;
 
 #[cfg(test)]
-use tickwire_bench::harness;
+use tickwire_tools::harness;

@@ -90,5 +90,5 @@ fn benchmark_games_are_offered_on_request_alone_and_the_refusal_names_the_settin
     }
     let (status, refused) = wish(address, "chess", Value::Null);
     assert_eq!(status, 404);
-    assert_eq!(refused["error"], "this server has no such game; it has paddles, arena, swarm, picky");
+    assert_eq!(refused["error"], "this server has no game chess; it has paddles, arena, swarm, picky");
 }

@@ -5,8 +5,8 @@ use crate::sessions::seeds;
 use tickwire::client::LinkState;
 use tickwire::link::LinkProfile;
 use tickwire::{Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step};
-use tickwire_bench::harness::{Pause, Play};
-use tickwire_bench::plant::plant;
+use tickwire_tools::harness::{Pause, Play};
+use tickwire_tools::plant::plant;
 
 /// Up to this length a pause is survived on the same connection.
 const SAME_CONNECTION_MS: u32 = 4_000;
@@ -108,7 +108,7 @@ struct Hands {
 
 impl Hands {
     /// Counts the presses that were made since the last frame, and decides on the next input.
-    fn play<G: Counting>(&mut self, client: &mut tickwire_bench::harness::Client<G>) {
+    fn play<G: Counting>(&mut self, client: &mut tickwire_tools::harness::Client<G>) {
         let made = client.session.stats().inputs - self.inputs;
         if made == 0 {
             return;

@@ -13,11 +13,11 @@ use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, Welcome};
 use tickwire::message::evidence::ClientEvidence;
 use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Tick};
-use tickwire_bench::autopsy::explain;
-use tickwire_bench::plant::plant;
 use tickwire_games::{Arena, Paddles};
+use tickwire_server::cli::explain;
 use tickwire_server::room::Autopsy;
 use tickwire_server::{AutopsyFolder, Config, Running, Server};
+use tickwire_tools::plant::plant;
 
 /// A game whose step panics when a player asks for it.
 #[derive(State, Clone, Default)]

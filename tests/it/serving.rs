@@ -41,11 +41,21 @@ fn newest(path: &Path) -> Option<SystemTime> {
     fs::read_dir(path).into_iter().flatten().flatten().filter_map(|entry| newest(&entry.path())).max()
 }
 
+/// The folder of the page, as `cargo tickwire build` leaves it.
+fn page() -> PathBuf {
+    let own = std::env::current_exe().expect("this program has a path");
+    own.ancestors().nth(3).expect("target/PROFILE/deps/NAME").join("wasm/tickwire-demo/page")
+}
+
 /// The command that starts a server on this address, without a listener for operators.
 pub(crate) fn serve(listen: &str) -> Command {
     let mut command = Command::new(program());
     command.args(["serve", "--listen", listen, "--admin-listen", "0", "--autopsies", "off"]);
     command.stdin(Stdio::null()).stderr(Stdio::null());
+    let page = page();
+    if page.join("index.html").is_file() {
+        command.arg("--page").arg(page);
+    }
     command
 }
 

@@ -39,6 +39,8 @@ pub(crate) fn metric(server: &Running, series: &str) -> f64 {
 pub(crate) struct Socket {
     stream: TcpStream,
     unread: Vec<u8>,
+    /// The reason in the server's close frame, once that has come.
+    pub(crate) close_reason: String,
 }
 
 /// A frame as clients have to send it. The mask is not zero, so that a reader that forgets to unmask is noticed.
@@ -102,7 +104,7 @@ impl Socket {
         .into_bytes();
         request.extend_from_slice(more);
         stream.write_all(&request).expect("the request is sent");
-        let mut socket = Self { stream, unread: Vec::new() };
+        let mut socket = Self { stream, unread: Vec::new(), close_reason: String::new() };
         let head = socket.read_head();
         assert!(head.starts_with("http/1.1 101 "), "{head}");
         assert!(head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
@@ -226,6 +228,9 @@ impl Socket {
         }
         let frame: Vec<u8> = self.unread.drain(..head + length).collect();
         let payload = &frame[head..];
+        if first == 0x88 {
+            self.close_reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
+        }
         Some(match first {
             0x82 => Event::Message(payload.to_vec()),
             0x88 => Event::Close(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))),

@@ -9,9 +9,9 @@ use tickwire::limits::PAST_MS_MAX;
 use tickwire::link::{LinkProfile, PROFILES};
 use tickwire::message::control::Hello;
 use tickwire::{Game, Rng, Seat, Tick};
-use tickwire_bench::feel::BAD;
 use tickwire_games::Arena;
 use tickwire_server::room::Room;
+use tickwire_tools::feel::BAD;
 
 /// Plays a minute over a link, with a cut connection and pauses, and counts the views that were shortened.
 fn clamped<G: Game>(seed: u64, link: LinkProfile) -> u64 {

@@ -18,7 +18,7 @@ use tickwire::{Rng, Seat, Tick};
 use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
 fn hello() -> Hello {
-    Hello { resume: Some([7; 16]), known: Some(Tick(700)), ..Hello::of::<Zoo>("C4FK9T", "Ada") }
+    Hello { resume: Some([7; 16]), known: Some(Tick(700)), build: 0xb0b, ..Hello::of::<Zoo>("C4FK9T", "Ada") }
 }
 
 fn player(number: u8) -> Player {
@@ -33,6 +33,7 @@ fn welcome() -> Welcome {
         resumed: false,
         newest_input: Some(Tick(690)),
         players: vec![player(0), player(1)],
+        build: 0xada,
     }
 }
 
@@ -132,7 +133,8 @@ fn a_damaged_control_message_is_refused_or_is_a_value_that_can_be_encoded_again(
 fn the_longest_messages_of_a_client_and_a_full_room_are_within_their_bounds() {
     let widest = "\u{1f980}";
     let longest =
-        Hello { name: widest.repeat(TEXT_BYTES_MAX / widest.len()), fingerprint: u64::MAX, ..hello() }.encode();
+        Hello { name: widest.repeat(TEXT_BYTES_MAX / widest.len()), fingerprint: u64::MAX, build: u64::MAX, ..hello() }
+            .encode();
     assert!(longest.len() <= CLIENT_MESSAGE_BYTES_MAX);
     assert!(Hello::decode(&longest).is_ok());
     let chat = ClientControl::Chat(widest.repeat(TEXT_BYTES_MAX / widest.len()));
@@ -140,7 +142,7 @@ fn the_longest_messages_of_a_client_and_a_full_room_are_within_their_bounds() {
     assert_eq!(ClientControl::decode(&chat.encode()), Ok(chat));
     let name = widest.repeat(NAME_BYTES_MAX / widest.len());
     let players = (0..SEATS_MAX).map(|seat| Player { name: name.clone(), ..player(seat) }).collect();
-    let full = Welcome { tick: Tick(u32::MAX), players, ..welcome() };
+    let full = Welcome { tick: Tick(u32::MAX), players, build: u64::MAX, ..welcome() };
     assert_eq!(Welcome::decode(&full.encode()), Ok(full), "a full room with the longest names");
 }
 

@@ -4,22 +4,50 @@
 //! The tests need node, a compiler for WebAssembly, and those of `engines` three browsers; `cargo verify` sees to all.
 
 #[cfg(test)]
+use cargo_tickwire::{Flavour, Modules, Project, Selection, Source, build_others, tools_of_environment};
+#[cfg(test)]
+use std::path::Path;
+#[cfg(test)]
 use std::sync::OnceLock;
 #[cfg(test)]
-use tickwire_determinism::compare::{Plan, Trouble, compare};
+use tickwire_planted::{Forgetful, Sine};
 #[cfg(test)]
-use tickwire_determinism::games::{DEMO, Entry};
+use tickwire_tools::determinism::{Entry, Host, Module, Plan, Trouble, Verdict, compare};
+
 #[cfg(test)]
-use tickwire_determinism::hosts::{self, Built, Host};
+macro_rules! entries {
+    ($($game:ty),*) => { [$(Entry::of::<$game>()),*] };
+}
+
+/// The demo games.
+#[cfg(test)]
+const DEMO: [Entry; 5] = tickwire_games::for_each_game!(entries);
 
 /// The ticks and seeds that are compared of each game; the number of seeds is multiplied by `TICKWIRE_SEEDS`.
 #[cfg(test)]
 const PLAN: Plan = Plan { ticks: 500, seeds: 2 };
 
+/// The module with all games, which is built once.
 #[cfg(test)]
-fn built() -> &'static Built {
-    static BUILT: OnceLock<Built> = OnceLock::new();
-    BUILT.get_or_init(|| hosts::build().expect("the module can be built"))
+fn module() -> &'static Module {
+    static BUILT: OnceLock<Module> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+        let selection = Selection { manifest: Some(manifest), package: Some("tickwire-demo".to_owned()) };
+        let project = Project::find(&selection, tools_of_environment()).expect("the package of the demo games");
+        let (package, stem) = ("tickwire-planted", "tickwire_planted");
+        let module = Modules::Library { name: stem.to_owned() };
+        let folder = build_others(&project, Source::Auto, package, &module, Flavour::Players);
+        let folder = folder.expect("the module can be built").join(stem);
+        let file = |end: &str| folder.join(format!("{stem}{end}"));
+        Module { script: file(".js"), wasm: file("_bg.wasm") }
+    })
+}
+
+/// Compares one game in one host.
+#[cfg(test)]
+fn verdict(entry: &Entry, host: &mut [Box<dyn Host>; 1], plan: Plan) -> Verdict {
+    compare(entry, module(), host, plan, &|_, _| ()).pop().expect("a verdict for each host")
 }
 
 #[cfg(test)]
@@ -30,19 +58,18 @@ fn plan() -> Plan {
 
 #[cfg(test)]
 mod engines {
-    use super::{DEMO, Entry, Host, Trouble, built, compare, plan};
-    use tickwire_bench::browser::Engine;
-    use tickwire_determinism::hosts::EmptyPage;
+    use super::{DEMO, Entry, Host, Sine, Trouble, plan, verdict};
+    use tickwire_tools::browser::Engine;
+    use tickwire_tools::determinism::EmptyPage;
 
     fn assert_deterministic(engine: Engine) {
-        let mut page: [Box<dyn Host>; 1] = [Box::new(EmptyPage::start(engine, built()).expect("a browser starts"))];
+        let mut page: [Box<dyn Host>; 1] = [Box::new(EmptyPage::start(engine).expect("a browser starts"))];
         let plan = plan();
-        let mut verdict_of = |entry: &Entry| compare(entry, &mut page, plan, &|_, _| ()).pop().expect("a verdict");
         for entry in &DEMO {
-            let verdict = verdict_of(entry);
+            let verdict = verdict(entry, &mut page, plan);
             assert!(verdict.is_agreement(plan), "{verdict}");
         }
-        let verdict = verdict_of(&Entry::named("planted-sine").expect("it is planted"));
+        let verdict = verdict(&Entry::of::<Sine>(), &mut page, plan);
         let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else {
             panic!("the sine was not caught: {verdict}")
         };
@@ -67,13 +94,14 @@ mod engines {
 
 #[cfg(test)]
 mod node {
-    use super::{DEMO, Entry, Host, PLAN, Plan, Trouble, built, compare, plan};
-    use tickwire_determinism::compare::Verdict;
-    use tickwire_determinism::hosts::Node;
+    use super::{DEMO, Entry, Forgetful, Host, PLAN, Plan, Sine, Trouble, Verdict, module, plan, verdict};
+    use std::fs;
+    use tickwire_tools::cli::{Extras, GameTools, Origin, run_with};
+    use tickwire_tools::determinism::Node;
 
     fn in_node(entry: &Entry, plan: Plan) -> Verdict {
-        let mut node: [Box<dyn Host>; 1] = [Box::new(Node::start(built()).expect("node starts"))];
-        compare(entry, &mut node, plan, &|_, _| ()).pop().expect("a verdict for each host")
+        let mut node: [Box<dyn Host>; 1] = [Box::new(Node::start().expect("node starts"))];
+        verdict(entry, &mut node, plan)
     }
 
     #[test]
@@ -87,8 +115,7 @@ mod node {
 
     #[test]
     fn a_sine_of_the_standard_library_is_caught_with_its_tick_field_and_values() {
-        let entry = Entry::named("planted-sine").expect("it is planted");
-        let verdict = in_node(&entry, PLAN);
+        let verdict = in_node(&Entry::of::<Sine>(), PLAN);
         assert!(!verdict.is_agreement(PLAN));
         let told = verdict.to_string();
         let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else {
@@ -105,8 +132,7 @@ mod node {
 
     #[test]
     fn a_game_that_forgets_a_field_is_told_apart_from_a_host_that_computes_otherwise() {
-        let entry = Entry::named("planted-forgetful").expect("it is planted");
-        let verdict = in_node(&entry, PLAN);
+        let verdict = in_node(&Entry::of::<Forgetful>(), PLAN);
         let told = verdict.to_string();
         let Some(Trouble::Differs(autopsy)) = verdict.trouble.as_deref() else {
             panic!("the field was not caught: {told}")
@@ -127,6 +153,57 @@ mod node {
         entry.rules.name = "nothing";
         let verdict = in_node(&entry, PLAN);
         assert!(!verdict.is_agreement(PLAN));
-        assert!(verdict.to_string().contains("no game is called nothing"), "{verdict}");
+        assert!(verdict.to_string().contains("the module has no game nothing"), "{verdict}");
+    }
+    #[test]
+    fn a_module_of_another_version_is_no_agreement_and_says_what_to_do() {
+        let mut entry = DEMO[0];
+        entry.fingerprint = || 1;
+        let verdict = in_node(&entry, PLAN);
+        assert!(!verdict.is_agreement(PLAN));
+        assert!(
+            verdict.to_string().contains("another version of the game or of Tickwire: build it again"),
+            "{verdict}"
+        );
+    }
+
+    #[test]
+    fn one_node_plays_one_module_after_the_other() {
+        let mut node: [Box<dyn Host>; 1] = [Box::new(Node::start().expect("node starts"))];
+        let plan = Plan { ticks: 50, seeds: 1 };
+        for entry in &DEMO[..2] {
+            let verdict = verdict(entry, &mut node, plan);
+            assert!(verdict.is_agreement(plan), "{verdict}");
+        }
+    }
+
+    /// Runs an author's tools on a folder with the modules of these games.
+    fn run_tools(games: Vec<GameTools>, with_module: &[&str]) -> anyhow::Result<()> {
+        let name = with_module.join("-");
+        let folder = std::env::temp_dir().join(format!("tickwire-modules-{}-{name}", std::process::id()));
+        for game in with_module {
+            let inner = folder.join(game);
+            fs::create_dir_all(&inner)?;
+            fs::copy(&module().script, inner.join(format!("{game}_wasm.js")))?;
+            fs::copy(&module().wasm, inner.join(format!("{game}_wasm_bg.wasm")))?;
+        }
+        let modules = folder.to_str().expect("the path is text");
+        let arguments = ["tools", "determinism", "--node-only", "--ticks", "200", "--seeds", "1", "--modules", modules];
+        let origin = Origin { program: "tools", version: "0", folder: "nowhere" };
+        let outcome = run_with(arguments, &origin, games, Extras::default());
+        fs::remove_dir_all(&folder)?;
+        outcome.map(drop)
+    }
+
+    #[test]
+    fn the_tools_of_an_author_compare_every_game_and_fail_where_one_differs_or_has_no_module() {
+        let paddles = GameTools::of::<tickwire_games::Paddles>;
+        run_tools(vec![paddles()], &["paddles"]).expect("the game agrees");
+        let error = run_tools(vec![GameTools::of::<Sine>(), paddles()], &["paddles"]);
+        let error = error.expect_err("one has no module").to_string();
+        assert!(error.starts_with("there is no module of planted-sine in "), "{error}");
+        let error = run_tools(vec![paddles(), GameTools::of::<Sine>()], &["paddles", "planted-sine"]);
+        let error = error.expect_err("the sine differs").to_string();
+        assert_eq!(error, "1 of 2 comparisons did not agree");
     }
 }

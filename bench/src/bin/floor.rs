@@ -7,12 +7,12 @@ use std::fs;
 use std::io::{Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tickwire_bench::descriptors;
 use tickwire_bench::floor::{Hosted, Plan, Report, Round, page, rhythm, run};
 use tickwire_bench::lean::rooms::Scene;
 use tickwire_bench::memory;
 use tickwire_bench::page::{Page, page_path};
-use tickwire_bench::server_process::ServerProcess;
+use tickwire_tools::descriptors;
+use tickwire_tools::server_process::ServerProcess;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -110,7 +110,7 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
     let numbers = if args.clients.is_empty() { &[CLIENTS][..] } else { &args.clients };
     let mut processes = Vec::new();
     for _ in numbers {
-        processes.push(ServerProcess::start().await?);
+        processes.push(ServerProcess::start(&tickwire_bench::server()).await?);
     }
     let hosted = |(process, clients): (&ServerProcess, &u32)| {
         let (address, pid) = (process.address(), process.pid());
@@ -141,7 +141,7 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
 /// Measures the rhythm, prints and writes the report; gives the promises that were not kept.
 async fn measure_rhythm(args: &Args, scene: Scene) -> Result<Vec<String>> {
     ensure!(args.clients.len() <= 1, "the rhythm is measured with one number of clients");
-    let process = ServerProcess::start().await?;
+    let process = ServerProcess::start(&tickwire_bench::server()).await?;
     writeln!(stdout(), "\n  crowd, {} · {} entities a room", scene.motion, scene.entities)?;
     let plan = rhythm::Plan {
         seconds: args.seconds.unwrap_or(RHYTHM_SECONDS),
@@ -170,7 +170,7 @@ async fn measure_rhythm(args: &Args, scene: Scene) -> Result<Vec<String>> {
 
 /// Measures memory, prints and writes the report; gives the promises that were not kept.
 async fn measure_memory(args: &Args, scene: Scene) -> Result<Vec<String>> {
-    let process = ServerProcess::start().await?;
+    let process = ServerProcess::start(&tickwire_bench::server()).await?;
     let plan = memory::Plan { scene, address: process.address(), server_pid: process.pid() };
     let report = on_generator(move || {
         memory::run(&plan, |point| {

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
-use tickwire_bench::descriptors;
 use tickwire_bench::hostile::{Event, LATE_MS_MAX, Needs, Plan, line, rows, walk};
+use tickwire_tools::descriptors;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 

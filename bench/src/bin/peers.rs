@@ -7,13 +7,13 @@ use std::fs;
 use std::io::{Write as _, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tickwire_bench::descriptors;
 use tickwire_bench::lean::rooms::SEATS;
 use tickwire_bench::page::{Page, page_path};
 use tickwire_bench::peers::{
     Comparison, MOTIONS, Plan, WORKLOADS, Workload, capacity, check, compare, install, page, render,
 };
 use tickwire_bench::pinning::has_two_cores;
+use tickwire_tools::descriptors;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Seconds that count per round of a comparison.

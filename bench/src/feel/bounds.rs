@@ -6,10 +6,13 @@
 
 mod pauses;
 
-use super::{Feel, PauseFeel, Scene};
+pub use pauses::broken_pause;
+
+use super::BATTLE;
 use core::ops::RangeInclusive;
 use tickwire::Game;
 use tickwire_games::Arena;
+use tickwire_tools::feel::Feel;
 
 /// Hashes of sections that are compared per client and tick: the room's and the player's own, except those that are
 /// lost while a link is down.
@@ -104,42 +107,40 @@ const BOUNDS: [Bounds; 6] = [
     },
 ];
 
-impl Feel {
-    /// Whether this kind of link has bounds.
-    #[must_use]
-    pub fn is_bounded(&self) -> bool {
-        BOUNDS.iter().any(|bounds| bounds.profile == self.profile)
-    }
+/// Whether this kind of link has bounds.
+#[must_use]
+pub fn is_bounded(feel: &Feel) -> bool {
+    BOUNDS.iter().any(|bounds| bounds.profile == feel.profile)
+}
 
-    /// The checks that failed: hashes, the usual correction and, if the play was long enough, every value out of the
-    /// profile's bounds, where the profile has bounds.
-    #[must_use]
-    pub fn broken(&self) -> Vec<String> {
-        let ticks = f64::from(self.clients * self.seconds * Arena::RULES.tick_rate_hz);
-        let [p50, p99, max] = [self.correction_units.p50, self.correction_units.p99, self.correction_units.max];
-        let scene = usize::from(self.scene == Scene::Battle.name());
-        let mut found = vec![
-            ("hashes that differ", self.hash_mismatches as f64, 0.0..=0.0),
-            ("hashes compared per tick", self.hashes_compared as f64 / ticks, HASHES_PER_TICK_MIN..=f64::INFINITY),
-            ("usual correction, units", p50, 0.0..=0.0),
-        ];
-        let is_long = self.clients * self.seconds >= LENGTH_MIN;
-        if let Some(bounds) = BOUNDS.iter().find(|bounds| is_long && bounds.profile == self.profile) {
-            let p99_bounds = [0.0..=0.0, bounds.battle_p99_units.clone()];
-            found.extend([
-                ("correction p99, units", p99, p99_bounds[scene].clone()),
-                ("worst correction, units", max, bounds.correction_max_units[scene].clone()),
-                ("replayed ticks p99", self.rollback_ticks.p99 as f64, bounds.rollback_p99_ticks.clone()),
-                ("ticks that inputs come early", self.input_lead_ticks, bounds.lead_ticks.clone()),
-                ("percent of ticks without input", self.starved_percent, bounds.starved_percent.clone()),
-                ("view delay, ms", self.view_delay_ms, bounds.view_delay_ms.clone()),
-                ("percent of frames guessed", self.underrun_percent, bounds.underrun_percent.clone()),
-                ("percent of frames standing still", self.still_percent, bounds.still_percent.clone()),
-            ]);
-        }
-        let own = out_of_bounds(&format!("{}, {}", self.profile, self.scene), found);
-        own.into_iter().chain(self.pauses.iter().flat_map(PauseFeel::broken)).collect()
+/// The checks that failed: hashes, the usual correction and, if the play was long enough, every value out of the
+/// profile's bounds, where the profile has bounds.
+#[must_use]
+pub fn broken(feel: &Feel) -> Vec<String> {
+    let ticks = f64::from(feel.clients * feel.seconds * Arena::RULES.tick_rate_hz);
+    let [p50, p99, max] = [feel.correction_units.p50, feel.correction_units.p99, feel.correction_units.max];
+    let scene = usize::from(feel.scene == BATTLE);
+    let mut found = vec![
+        ("hashes that differ", feel.hash_mismatches as f64, 0.0..=0.0),
+        ("hashes compared per tick", feel.hashes_compared as f64 / ticks, HASHES_PER_TICK_MIN..=f64::INFINITY),
+        ("usual correction, units", p50, 0.0..=0.0),
+    ];
+    let is_long = feel.clients * feel.seconds >= LENGTH_MIN;
+    if let Some(bounds) = BOUNDS.iter().find(|bounds| is_long && bounds.profile == feel.profile) {
+        let p99_bounds = [0.0..=0.0, bounds.battle_p99_units.clone()];
+        found.extend([
+            ("correction p99, units", p99, p99_bounds[scene].clone()),
+            ("worst correction, units", max, bounds.correction_max_units[scene].clone()),
+            ("replayed ticks p99", feel.rollback_ticks.p99 as f64, bounds.rollback_p99_ticks.clone()),
+            ("ticks that inputs come early", feel.input_lead_ticks, bounds.lead_ticks.clone()),
+            ("percent of ticks without input", feel.starved_percent, bounds.starved_percent.clone()),
+            ("view delay, ms", feel.view_delay_ms, bounds.view_delay_ms.clone()),
+            ("percent of frames guessed", feel.underrun_percent, bounds.underrun_percent.clone()),
+            ("percent of frames standing still", feel.still_percent, bounds.still_percent.clone()),
+        ]);
     }
+    let own = out_of_bounds(&format!("{}, {}", feel.profile, feel.scene), found);
+    own.into_iter().chain(feel.pauses.iter().flat_map(broken_pause)).collect()
 }
 
 /// The values that are out of their bounds, in words that begin with `place`.

@@ -5,15 +5,22 @@
 //! are counted until the ship is seen to move. In the second part the ship flies in open space for minutes, and every
 //! frame is examined.
 
-use crate::browser::{Browser, Device, Engine};
-use crate::measure::Distribution;
-use crate::report::Extent;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::fmt::Write as _;
+use std::fs;
+use std::io::{Write as _, stdout};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 use tickwire::link::LinkProfile;
+use tickwire_tools::browser::{Browser, Device, Engine};
+use tickwire_tools::feel::{BAD, BrowserRun};
+use tickwire_tools::measure::Distribution;
+use tickwire_tools::report::Extent;
+use tickwire_tools::server_process::{ServerProcess, ServerSource};
 use tokio::time::sleep;
 
 /// The script that examines the page from within.
@@ -94,6 +101,35 @@ struct Flown {
     hashes_compared: u64,
     hash_mismatches: u64,
     rtt_ms: f64,
+}
+
+/// Builds the page and the server, plays there, and prints the results.
+///
+/// # Errors
+/// When page or server cannot be built, or when the page does not play.
+pub async fn play(run: &BrowserRun) -> Result<ExitCode> {
+    let server = ServerProcess::start(&ServerSource::Program(build()?)).await?;
+    let link = run.link.unwrap_or(BAD.1);
+    let seen = watch(server.address(), link, Sitting { presses: run.presses, seconds: run.seconds }).await?;
+    server.stop().await?;
+    if let Some(path) = &run.json {
+        let json = serde_json::to_string_pretty(&json!({ "link": link.to_string(), "seen": seen }))? + "\n";
+        fs::write(path, json).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    write!(stdout().lock(), "\n  {link}, {} s in headless Chromium\n\n{}", run.seconds, seen.render())?;
+    Ok(if seen.broken().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the server with its page inside, and gives its path.
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let mut bundle = Command::new(cargo);
+    bundle.args(["run", "--release", "--quiet", "-p", "cargo-tickwire", "--manifest-path"]).arg(&manifest);
+    bundle.args(["--", "-p", "tickwire-demo", "build", "--manifest-path"]).arg(&manifest).stderr(Stdio::inherit());
+    let output = bundle.output().context("cargo does not start")?;
+    ensure!(output.status.success(), "page and server cannot be built");
+    Ok(String::from_utf8(output.stdout).context("a path in words")?.trim_end().into())
 }
 
 /// Plays in a browser, over a link of this kind, on the server at `address`.

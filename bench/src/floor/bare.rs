@@ -8,7 +8,6 @@
 //! read and written one right after the other, while it is warm in the caches. All ticks of a second are at the same
 //! time for all clients, because waking up more often would only cost more. The loop is meant to be hard to beat.
 
-use crate::lean::frame::blank_frame;
 use crate::precise::{due_ns, next_number, now_ns, sleep_until, tighten_timers};
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{ErrorKind, Read, Write};
@@ -17,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
+use tickwire_tools::frame::blank_frame;
 
 /// Every client must have connected within this time.
 const CONNECT_NS_MAX: u64 = 30_000_000_000;

@@ -4,8 +4,6 @@ use super::bare::BareLoop;
 use super::paused::Pausable;
 use super::report::{Report, Round, Side, median};
 use super::{Hosted, ROUND_SECONDS, SHARD_NAME};
-use crate::accounting::rss_bytes;
-use crate::lean::http::{Upgraded, connect};
 use crate::lean::rooms::{Scene, join};
 use crate::lean::{Bare, Load, Talk, Tally};
 use crate::pinning::{MEASURED_CORE, Threads};
@@ -13,6 +11,8 @@ use crate::precise::now_ns;
 use anyhow::{Context, Result, bail};
 use tickwire::Game;
 use tickwire_games::Crowd;
+use tickwire_tools::accounting::rss_bytes;
+use tickwire_tools::http::{Upgraded, connect};
 
 const SECOND_NS: u64 = 1_000_000_000;
 

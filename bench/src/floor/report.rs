@@ -1,8 +1,8 @@
 //! The report of `cargo floor`: its fields are an interface.
 
-use crate::report::{DELIVERED_MIN, GENERATOR_LATE_MS, Spread, words_of_true};
 use serde::Serialize;
 use std::fmt::Write as _;
+use tickwire_tools::report::{DELIVERED_MIN, GENERATOR_LATE_MS, Spread, words_of_true};
 
 /// One side in one round, or over all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -19,8 +19,7 @@ pub use report::{Lateness, Report, Round};
 
 use super::{Pausable, SHARD_NAME, own_name};
 use crate::lean::rooms::{SEATS, Scene, join};
-use crate::lean::{CLIENTS_MAX, Load, Tally, http};
-use crate::measure::Distribution;
+use crate::lean::{CLIENTS_MAX, Load, Tally};
 use crate::pinning::{GENERATOR_CORE, MEASURED_CORE, Threads, Times, has_two_cores, pin_this_thread};
 use crate::precise::tighten_timers;
 use anyhow::{Context, Result, bail, ensure};
@@ -29,6 +28,8 @@ use std::net::SocketAddr;
 use tickwire::Game;
 use tickwire_games::Crowd;
 use tickwire_server::limits::{PHASE_ROOMS, PHASES};
+use tickwire_tools::http;
+use tickwire_tools::measure::Distribution;
 use timer::BareTimer;
 
 const SECOND_NS: u64 = 1_000_000_000;

@@ -4,7 +4,6 @@ use super::member::{LEAD_TICKS, Member};
 use super::row::{Cases, Needs, Outcome, Row};
 use super::socket::{BINARY, End, PATIENCE, Peer, frame};
 use super::target::{Entry, Target, Walk, answered, welcomed};
-use crate::load::Queues;
 use anyhow::Result;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use tickwire::input::Ack;
 use tickwire::message::control::Hello;
 use tickwire::{Game, Rng, Tick};
 use tickwire_games::{Arena, Paddles};
+use tickwire_tools::load::Queues;
 
 pub(super) const ROWS: &[Row] = &[
     Row::new("S14", "inputs at ten times the rate", "4006; the room's others do not notice", too_many_inputs),

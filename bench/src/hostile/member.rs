@@ -2,7 +2,6 @@
 
 use super::socket::{BINARY, End, Event, Peer, frame};
 use super::target::Target;
-use crate::heads::section_heads;
 use anyhow::Result;
 use std::time::{Duration, Instant};
 use tickwire::input::{Ack, InputCodec, InputFrame};
@@ -11,6 +10,7 @@ use tickwire::message::control::Welcome;
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
 use tickwire::{Game, Tick};
+use tickwire_tools::heads::section_heads;
 
 /// Inputs are for this many ticks after the newest snapshot: one tick is on its way, one is being made.
 pub(super) const LEAD_TICKS: u32 = 2;

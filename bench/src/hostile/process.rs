@@ -4,7 +4,6 @@ use super::member::Member;
 use super::row::{Cases, Needs, Outcome, Row, in_words, is_unharmed};
 use super::socket::{End, PATIENCE, Peer, Reply, request};
 use super::target::{Own, Target, Walk};
-use crate::load::Bystander;
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tickwire::Game;
 use tickwire_games::{Arena, Paddles, Swarm, Tumble};
+use tickwire_tools::load::Bystander;
 use tokio::process::Command;
 
 pub(super) const ROWS: &[Row] = &[

@@ -1,8 +1,8 @@
 //! The result of a walk: for machines as JSON, for people as a table.
 
-use crate::load::Fared;
 use serde::Serialize;
 use std::fmt::Write as _;
+use tickwire_tools::load::Fared;
 
 /// Default of the milliseconds that attacks may add to the 99th percentile of the bystander's intervals.
 pub const LATE_MS_MAX: f64 = 1.0;

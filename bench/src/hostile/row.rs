@@ -1,9 +1,9 @@
 //! One row of the walk: its name, the attack in words, the right answer, and the code that tries it.
 
 use super::target::Walk;
-use crate::load::{Bystander, Fared};
 use anyhow::Result;
 use std::fmt::Display;
+use tickwire_tools::load::{Bystander, Fared};
 
 /// Wrong cases that the outcome of a row spells out; the others are counted.
 const CASES_SHOWN: usize = 4;

@@ -2,13 +2,13 @@
 //!
 //! Every wait has an end. A peer that the server has closed is no error: the close is the answer that rows look at.
 
-use crate::lean::frame::{Kind, first_frame, put_masked};
 use socket2::SockRef;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tickwire::message::SUBPROTOCOL;
+use tickwire_tools::frame::{Kind, first_frame, put_masked};
 
 /// Longer than the server's own time limits for a head, a body or a hello.
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);

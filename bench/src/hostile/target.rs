@@ -1,9 +1,6 @@
 //! The server under attack: requests to it, rooms in it, and what its process and its metrics tell.
 
 use super::socket::{BINARY, End, Event, PATIENCE, Peer, Reply, UPGRADE, frame, request};
-use crate::accounting::{CpuTimes, rss_bytes};
-use crate::load::Bystander;
-use crate::server_process::ServerProcess;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::fmt;
@@ -14,6 +11,9 @@ use std::time::{Duration, Instant};
 use tickwire::Game;
 use tickwire::message::WELCOME;
 use tickwire::message::control::{Hello, Welcome};
+use tickwire_tools::accounting::{CpuTimes, rss_bytes};
+use tickwire_tools::load::Bystander;
+use tickwire_tools::server_process::ServerProcess;
 use tokio::process::Command;
 use tokio::runtime::Handle;
 

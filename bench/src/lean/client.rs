@@ -1,11 +1,11 @@
 //! One client of a lean load: a socket, the frames that arrive on it, and the messages that are due.
 
-use super::frame::{Frame, Kind, first_frame, put_masked};
 use super::talk::{Heard, Talk};
 use super::tally::Tally;
-use crate::measure::Distribution;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use tickwire_tools::frame::{Frame, Kind, first_frame, put_masked};
+use tickwire_tools::measure::Distribution;
 
 /// One connection.
 #[derive(Debug)]

@@ -1,6 +1,5 @@
 //! Rooms of `crowd` full of lean clients, on our own server.
 
-use super::http::{post_json, upgrade};
 use super::{Load, Talk, Thin};
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -10,6 +9,7 @@ use std::rc::Rc;
 use tickwire::Game;
 use tickwire::message::SUBPROTOCOL;
 use tickwire_games::Crowd;
+use tickwire_tools::http::{post_json, upgrade};
 
 /// Players in every room.
 pub const SEATS: u32 = Crowd::RULES.seats as u32;

@@ -1,9 +1,9 @@
 //! The protocols that lean clients speak: one variant per server that is measured.
 
 use super::colyseus::Colyseus;
-use super::frame::INPUT_HEAD_BYTES;
 use super::thin::Thin;
 use anyhow::Result;
+use tickwire_tools::frame::INPUT_HEAD_BYTES;
 
 /// The kind of a message from the server, as far as counting cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 //! server sent: it compares nothing.
 
 use super::talk::Heard;
-use crate::heads::section_heads;
 use std::fmt;
 use std::rc::Rc;
 use tickwire::input::{Ack, InputCodec, InputFrame};
@@ -15,6 +14,7 @@ use tickwire::message::{SERVER_CONTROL, SNAPSHOT, WELCOME};
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Rng, Seat, Tick};
 use tickwire_games::Crowd;
+use tickwire_tools::heads::section_heads;
 
 /// Inputs are for this many ticks after the newest snapshot: one tick is on its way, one is being made.
 const LEAD_TICKS: u32 = 2;

@@ -1,11 +1,11 @@
 //! The Colyseus server: installed from the lock file in `bench/peers`, started as a process of its own.
 
-use crate::server_process::ServerProcess;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
+use tickwire_tools::server_process::ServerProcess;
 use tokio::process::Command;
 use tokio::time::timeout;
 

@@ -1,9 +1,9 @@
 //! Seats in rooms of Colyseus, reserved as its SDK reserves them: one client creates a room, the others join it.
 
-use crate::lean::http::post_json;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::net::SocketAddr;
+use tickwire_tools::http::post_json;
 
 /// A seat that is kept for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

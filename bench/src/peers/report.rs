@@ -1,10 +1,10 @@
 //! The results of both servers with the same game: for machines, and for people.
 
 use crate::lean::Tally;
-use crate::measure::Distribution;
-use crate::report::{GENERATOR_LATE_MS, Spread};
 use serde::Serialize;
 use std::fmt::Write as _;
+use tickwire_tools::measure::Distribution;
+use tickwire_tools::report::{GENERATOR_LATE_MS, Spread};
 
 /// One server in one round.
 #[derive(Debug, Clone)]

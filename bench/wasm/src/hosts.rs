@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use tickwire_bench::browser::{Browser, Device, Engine};
+use tickwire_tools::browser::{Browser, Device, Engine};
 use tickwire_wasm_bench::Findings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

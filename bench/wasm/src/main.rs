@@ -8,6 +8,7 @@ mod record;
 mod verdict;
 
 use anyhow::{Context, Result, ensure};
+use cargo_tickwire::{Flavour, Modules, Project, Selection, Source, build_others, tools_of_environment};
 use clap::Parser;
 use hosts::{Chromium, Node};
 use serde_json::json;
@@ -15,12 +16,11 @@ use std::fs;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tickwire_bundle::{Module, Source, Tools, Workspace};
 use tickwire_wasm_bench::{Findings, measure};
 use verdict::{Host, Verdict};
 
 /// The module with the measured code.
-const MODULE: Module = Module { package: env!("CARGO_PKG_NAME"), stem: "tickwire_wasm_bench" };
+const STEM: &str = "tickwire_wasm_bench";
 
 /// Passes through the recording per host and round; the first passes are slow in WebAssembly, until the host has
 /// compiled the code that is used most.
@@ -69,19 +69,18 @@ async fn run(args: &Args) -> Result<ExitCode> {
 
 /// Builds the module; gives the folder with it and its loader.
 fn build() -> Result<PathBuf> {
-    let path = |name: &str, otherwise: &str| std::env::var_os(name).unwrap_or_else(|| otherwise.into()).into();
-    let tools = Tools {
-        cargo: path("CARGO", "cargo"),
-        rustc: path("RUSTC", "rustc"),
-        cargo_home: std::env::var_os("CARGO_HOME").map(PathBuf::from),
-    };
-    let workspace = Workspace::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), tools)?;
-    tickwire_bundle::build_module(&workspace, Source::Auto, MODULE).context("the module cannot be built")
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
+    // The demo games' package lends its settings; the module is built beside those of the games.
+    let selection = Selection { manifest: Some(manifest), package: Some("tickwire-demo".to_owned()) };
+    let project = Project::find(&selection, tools_of_environment())?;
+    let module = Modules::Library { name: STEM.to_owned() };
+    let built = build_others(&project, Source::Auto, env!("CARGO_PKG_NAME"), &module, Flavour::Players);
+    Ok(built.context("the module cannot be built")?.join(STEM))
 }
 
 async fn measure_all(args: &Args, folder: &Path, recording: &[u8]) -> Result<[(Host, Findings); 3]> {
-    let node = Node::new(folder, MODULE.stem, recording)?;
-    let chromium = Chromium::start(folder, MODULE.stem, recording).await?;
+    let node = Node::new(folder, STEM, recording)?;
+    let chromium = Chromium::start(folder, STEM, recording).await?;
     let mut found: Option<[(Host, Findings); 3]> = None;
     for _ in 0..args.rounds {
         let round = [

@@ -42,6 +42,17 @@ pub enum CommandError {
     },
 }
 
+impl CommandError {
+    /// The same error with the part of the program's output that `choose` gives.
+    pub(crate) fn with_output(self, choose: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Failed { line, status, output } => Self::Failed { line, status, output: choose(&output) },
+            Self::TimedOut { line, limit_s, output } => Self::TimedOut { line, limit_s, output: choose(&output) },
+            start @ Self::Start { .. } => start,
+        }
+    }
+}
+
 /// One line of a running program.
 struct Line {
     stdout: bool,

@@ -1,34 +1,35 @@
-//! The demo games as the client's program `describe` tells of them: a script for each game, its types, and the list.
+//! The games as the server's program tells of them: a script for each game, its types, and the list.
 //!
-//! Guarantees: the list of games exists once, in the crate of the games, and a page never lists a game that it cannot
+//! Guarantees: the list of games exists once, in the `main!` of the server, and a page never lists a game that it cannot
 //! load. Leaves out the modules themselves.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
-use crate::Workspace;
+use crate::Project;
 use crate::assets::Asset;
-use crate::command::{self, CommandError, Progress};
-use crate::wasm::COMPILE_LIMIT;
-
-/// The program, as arguments of cargo.
-const DESCRIBE: [&str; 4] = ["-p", "tickwire-client", "--bin", "describe"];
+use crate::command::{self, CommandError};
 
 /// The script with the list of all games.
 const LIST: &str = "games.js";
 
+/// Time limit for the program; it takes a few milliseconds.
+const DESCRIBE_LIMIT: Duration = Duration::from_secs(60);
+
 /// Reasons why there are no descriptions of games.
 #[derive(Debug, thiserror::Error)]
 pub enum DescribeError {
-    /// The program does not compile, or it failed.
-    #[error("the program `describe` of the client failed")]
+    /// The program failed.
+    #[error("the server's program could not describe its games")]
     Program(#[from] CommandError),
     /// The program wrote no list of games.
-    #[error("the program `describe` of the client has not written {LIST}")]
+    #[error("the server's program has not written {LIST}")]
     NoList,
     /// The program described no game at all.
-    #[error("the program `describe` of the client has not described a single game")]
+    #[error("the server's program has not described a single game")]
     NoGames,
     /// A name that cannot be the name of a file on every machine.
     #[error("{name:?} is no name for a game: lower-case letters, digits and `_`, with a letter first")]
@@ -55,27 +56,18 @@ pub(crate) struct Described {
     pub(crate) files: Vec<Asset>,
 }
 
-/// Runs the program and reads the files that it has written.
+/// Runs the program of the server and reads the files that it has written.
 ///
 /// # Errors
 /// See [`DescribeError`].
-pub(crate) fn run(workspace: &Workspace) -> Result<Described, DescribeError> {
-    let folder = workspace.target().join("wasm/described");
+pub(crate) fn run(project: &Project, mut server: Command, build_id: &str) -> Result<Described, DescribeError> {
+    let folder = project.output().join("described");
     // A game that is gone shall not come back from the last run.
     if folder.exists() {
         file(&folder, fs::remove_dir_all(&folder))?;
     }
     file(&folder, fs::create_dir_all(&folder))?;
-    let mut cargo = workspace.cargo();
-    cargo.arg("run");
-    // A release build of this program shares its crates with the release build of the server, a debug build with those
-    // of the tests.
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    cargo.args(DESCRIBE).arg("--").arg(&folder);
-    let mut progress = Progress::start("client: describing the games");
-    command::run(&mut cargo, COMPILE_LIMIT, |line| progress.watch_cargo(line))?;
+    command::run(server.arg("describe").arg(&folder).args(["--build", build_id]), DESCRIBE_LIMIT, |_| ())?;
     read(&folder)
 }
 
@@ -121,7 +113,14 @@ fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, DescribeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scratch::{Scratch, workspace_with_cargo};
+    use crate::scratch::Scratch;
+
+    /// A server that is this script of a shell; its arguments are `describe` and the folder.
+    fn server(script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, "sh"]);
+        shell
+    }
 
     fn described(files: &[(&str, &str)]) -> Result<Described, DescribeError> {
         let scratch = Scratch::new("described");
@@ -158,8 +157,8 @@ mod tests {
     #[test]
     fn the_words_of_a_program_that_fails_are_quoted() {
         let scratch = Scratch::new("failing");
-        let workspace = workspace_with_cargo(&scratch, "echo no seats for arena >&2; exit 1");
-        let error = run(&workspace).unwrap_err();
+        let project = Project::of_test(scratch.path(), "cargo");
+        let error = run(&project, server("echo no seats for arena >&2; exit 1"), "0").unwrap_err();
         let DescribeError::Program(CommandError::Failed { output, .. }) = &error else { panic!("{error}") };
         assert_eq!(output, "no seats for arena");
     }
@@ -167,12 +166,11 @@ mod tests {
     #[test]
     fn a_game_that_is_gone_does_not_come_back_from_the_last_run() {
         let scratch = Scratch::new("gone");
-        let script =
-            r#"for folder; do :; done; echo "import './arena_wasm.js'" > "$folder/arena.js"; : > "$folder/games.js""#;
-        let workspace = workspace_with_cargo(&scratch, script);
-        assert_eq!(run(&workspace).unwrap().games, ["arena"]);
-        let folder = workspace.target().join("wasm/described");
+        let script = r#"echo "import './arena_wasm.js'" > "$2/arena.js"; : > "$2/games.js""#;
+        let project = Project::of_test(scratch.path(), "cargo");
+        assert_eq!(run(&project, server(script), "0").unwrap().games, ["arena"]);
+        let folder = project.output().join("described");
         fs::write(folder.join("swarm.js"), "import './swarm_wasm.js'").unwrap();
-        assert_eq!(run(&workspace).unwrap().games, ["arena"]);
+        assert_eq!(run(&project, server(script), "0").unwrap().games, ["arena"]);
     }
 }

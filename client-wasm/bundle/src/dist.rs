@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::assets::Asset;
+use crate::project::Project;
 
 /// Brotli's best quality; a few hundred milliseconds for a module.
 const BROTLI_QUALITY: i32 = 11;
@@ -67,11 +68,28 @@ fn hash_code() -> u64 {
 pub(crate) struct Dist {
     folder: PathBuf,
     stamp: PathBuf,
+    is_compressed: bool,
 }
 
 impl Dist {
     pub(crate) fn new(folder: PathBuf, stamp: PathBuf) -> Self {
-        Self { folder, stamp }
+        Self { folder, stamp, is_compressed: true }
+    }
+
+    /// The folder that the server of a package serves.
+    pub(crate) fn of(project: &Project) -> Self {
+        Self::new(project.page(), project.output().join("page.stamp"))
+    }
+
+    /// The same folder, with compressed siblings or without: a page for its author alone is there sooner without.
+    pub(crate) fn compressed(mut self, is_compressed: bool) -> Self {
+        self.is_compressed = is_compressed;
+        self
+    }
+
+    /// A word that is another one after each change of the folder.
+    pub(crate) fn id(&self) -> String {
+        format!("{:016x}", xxh3_64(&fs::read(&self.stamp).unwrap_or_default()))
     }
 
     /// The folder's files, if they came from `inputs` and have not been changed since.
@@ -86,7 +104,11 @@ impl Dist {
     /// # Errors
     /// When a file cannot be written.
     pub(crate) fn write(&self, inputs: u64, assets: Vec<Asset>) -> Result<Vec<Asset>, DistError> {
-        let mut files = with_siblings(assets, &self.known()).map_err(|source| self.error(&self.folder, source))?;
+        let mut files = if self.is_compressed {
+            with_siblings(assets, &self.known()).map_err(|source| self.error(&self.folder, source))?
+        } else {
+            assets
+        };
         self.file(&self.folder, fs::create_dir_all(&self.folder))?;
         files.sort_by_key(|file| page_last(&file.name));
         for file in &files {

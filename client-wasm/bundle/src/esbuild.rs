@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::Workspace;
+use crate::Project;
 use crate::assets::Asset;
 use crate::command::{self, CommandError};
 use crate::dist::brotli;
@@ -24,10 +24,6 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// The oldest browsers that load the page: those of 2022 know WebAssembly, modules, private fields and `dvh`.
 const TARGET: &str = "--target=es2022";
-
-/// The scripts of `index.html`. All others are joined to those that import them; a script that is imported on demand, such
-/// as a game, becomes a file of its own.
-const ENTRIES: [&str; 2] = ["app.js", "boot.js"];
 
 /// Lines of a page with this start ask for scripts that are joined to others.
 const PRELOAD: &str = "<link rel=\"modulepreload\"";
@@ -58,8 +54,8 @@ struct Folders {
 }
 
 impl Folders {
-    fn of(workspace: &Workspace) -> Self {
-        let folder = |name| workspace.target().join("wasm/scripts").join(name);
+    fn of(project: &Project) -> Self {
+        let folder = |name| project.output().join("scripts").join(name);
         Self { written: folder("written"), small: folder("small"), joined: folder("joined") }
     }
 }
@@ -69,13 +65,15 @@ impl Folders {
 pub(crate) struct Esbuild {
     program: PathBuf,
     folders: Folders,
+    /// The folder with packages from npm that scripts may name.
+    modules: Option<PathBuf>,
 }
 
 impl Esbuild {
     /// `None`, with a note, where npm is missing or fails.
-    pub(crate) fn install(workspace: &Workspace) -> Option<Self> {
-        let program = ESBUILD.install(workspace)?;
-        Some(Self { program, folders: Folders::of(workspace) })
+    pub(crate) fn install(project: &Project, modules: Option<PathBuf>) -> Option<Self> {
+        let program = ESBUILD.install(project)?;
+        Some(Self { program, folders: Folders::of(project), modules })
     }
 
     /// The files of a page, with fewer and smaller scripts that do the same.
@@ -95,7 +93,7 @@ impl Esbuild {
             paths.push(path);
         }
         self.run(&[], small, paths)?;
-        let entries = ENTRIES.iter().map(|name| written.join(name)).collect();
+        let entries = entries(&assets).iter().map(|name| written.join(name)).collect();
         self.run(&["--bundle", "--splitting", "--format=esm", "--chunk-names=[name]"], joined, entries)?;
         let mut page: Vec<Asset> =
             assets.into_iter().filter(|asset| !is_script(&asset.name)).map(without_preloads).collect();
@@ -113,6 +111,9 @@ impl Esbuild {
         let mut esbuild = Command::new(&self.program);
         esbuild.args(["--minify", "--charset=utf8", "--log-level=warning", TARGET]).args(options);
         esbuild.arg(format!("--outdir={}", folder.display())).args(files);
+        if let Some(modules) = &self.modules {
+            esbuild.env("NODE_PATH", modules);
+        }
         command::run(&mut esbuild, LIMIT, |_| ()).map(drop)
     }
 }
@@ -122,14 +123,30 @@ impl Esbuild {
 ///
 /// # Errors
 /// When a script cannot be compressed.
-pub(crate) fn sizes(workspace: &Workspace, package: &[Asset]) -> Result<Vec<(String, usize)>, EsbuildError> {
-    let small = Folders::of(workspace).small;
+pub(crate) fn sizes(project: &Project, package: &[Asset]) -> Result<Vec<(String, usize)>, EsbuildError> {
+    let small = Folders::of(project).small;
     let size = |script: &Asset| {
-        let minified = ESBUILD.installed(workspace).and_then(|_| fs::read(small.join(&script.name)).ok());
+        let minified = ESBUILD.installed(project).and_then(|_| fs::read(small.join(&script.name)).ok());
         let compressed = brotli(minified.as_ref().unwrap_or(&script.content));
         Ok((script.name.clone(), file(&small, compressed)?.len()))
     };
     package.iter().filter(|script| is_script(&script.name)).map(size).collect()
+}
+
+/// The scripts that pages ask for. All others are joined to those that import them; a script that is imported on demand,
+/// such as a game, becomes a file of its own.
+fn entries(assets: &[Asset]) -> Vec<String> {
+    let mut entries = Vec::new();
+    for page in assets.iter().filter(|asset| asset.name.ends_with(".html")) {
+        let text = String::from_utf8_lossy(&page.content);
+        let tags = text.split("<script").skip(1).filter_map(|rest| Some(rest.split_once('>')?.0));
+        let sources = tags.filter_map(|tag| tag.split_once("src=\"")?.1.split_once('"'));
+        let names = sources.map(|(source, _)| source.trim_start_matches("./").to_owned());
+        entries.extend(names.filter(|name| assets.iter().any(|asset| asset.name == *name)));
+    }
+    entries.sort_unstable();
+    entries.dedup();
+    entries
 }
 
 fn without_preloads(asset: Asset) -> Asset {
@@ -158,7 +175,7 @@ fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, EsbuildError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scratch::{Scratch, workspace_with_cargo};
+    use crate::scratch::{Scratch, project_with_cargo};
 
     fn asset(name: &str, content: &str) -> Asset {
         Asset { name: name.to_owned(), content: content.as_bytes().to_vec() }
@@ -175,8 +192,8 @@ mod tests {
     #[test]
     fn scripts_are_joined_and_a_game_stays_a_file_of_its_own() {
         let scratch = Scratch::new("esbuild");
-        let workspace = workspace_with_cargo(&scratch, "");
-        let Some(esbuild) = Esbuild::install(&workspace) else { return };
+        let project = project_with_cargo(&scratch, "run", "");
+        let Some(esbuild) = Esbuild::install(&project, None) else { return };
         let page = esbuild
             .join(vec![
                 asset(
@@ -188,7 +205,10 @@ mod tests {
                 asset("arena_wasm.js", "export default () => new URL('arena_wasm_bg.wasm', import.meta.url);"),
                 asset("boot.js", "document.title = 'boot';"),
                 asset("style.css", "a {\n  color: red; /* a comment */\n}"),
-                asset("index.html", "<script type=\"module\" src=\"./app.js\"></script>\n"),
+                asset(
+                    "index.html",
+                    "<script src=\"./boot.js\"></script>\n<script type=\"module\" src=\"./app.js\"></script>\n",
+                ),
             ])
             .unwrap();
         let text = |name: &str| {
@@ -202,9 +222,10 @@ mod tests {
         assert!(!text("app.js").contains("comment") && !text("style.css").contains("comment"));
         assert!(text("arena.js").contains("\"arena_wasm_bg.wasm\""));
         let package = [asset("api.js", "export const name = 'tickwire api';")];
-        let sizes = sizes(&workspace, &package).unwrap();
+        let sizes = sizes(&project, &package).unwrap();
         assert!(sizes[0].0 == "api.js" && sizes[0].1 > 0, "{sizes:?}");
-        let mistake = esbuild.join(vec![asset("app.js", "const = 1;"), asset("boot.js", "")]);
+        let page = "<script type=\"module\" src=\"./app.js\"></script>";
+        let mistake = esbuild.join(vec![asset("app.js", "const = 1;"), asset("index.html", page)]);
         assert!(matches!(mistake, Err(EsbuildError::Refused(_))), "{mistake:?}");
     }
 }

@@ -1,27 +1,32 @@
-//! Builds the browser client: Rust to WebAssembly, one module per game, the page around them, hashed names, compressed
-//! files.
+//! `cargo tickwire`: from a package with a game to a server with its page inside.
 //!
-//! `client-wasm`, `client-wasm/js` and `client-wasm/web` in, `client-wasm/dist` out; a fresh machine needs nothing but
-//! cargo. Guarantees: a warm build only compares hashes, a change of one game leaves the others as they are, two builds
-//! at once do not disturb each other, and a page over its budget is an error where the caller asks for that. On demand
-//! the page also goes into a folder for a static host, and client and games into packages for npm. Leaves out serving
-//! the files.
+//! A package comes in, wherever it is: its games become WebAssembly modules, one each, the page around them gets hashed
+//! names and compressed files, and the server's program is built with that page inside. A fresh machine needs nothing
+//! but cargo. Guarantees: a warm build only compares hashes, a change of one game leaves the others as they are, two
+//! builds at once do not disturb each other, and a page over its budget is an error where the caller asks for that. On
+//! demand the page also goes into a folder for a static host, and client and games into packages for npm. Leaves out
+//! serving the files.
 
 mod assets;
 mod budget;
 mod command;
 mod describe;
+mod dev;
 mod dist;
 mod esbuild;
 mod link;
+mod new;
 mod npm;
 mod npm_tool;
 mod own_folder;
 mod page;
 mod play;
+mod program;
+mod project;
 #[cfg(test)]
 mod scratch;
 mod static_site;
+mod test;
 mod toolchain;
 mod wasm;
 
@@ -29,63 +34,42 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 pub use crate::assets::AssetError;
 pub use crate::budget::{GAME_BUDGET_BYTES, LOBBY_BUDGET_BYTES, OverBudget, PACKAGE_BUDGET_BYTES, Part, Report};
 pub use crate::command::CommandError;
 pub use crate::describe::DescribeError;
+pub use crate::dev::{DevError, develop};
 pub use crate::dist::DistError;
 pub use crate::esbuild::EsbuildError;
-pub use crate::link::LinkError;
+pub use crate::link::{BindgenError, LinkError};
+pub use crate::new::{GameName, Made, NameError, NewError, NewGame, Template};
 pub use crate::npm::NpmError;
+pub use crate::npm_tool::NpmToolError;
 pub use crate::own_folder::FolderError;
 pub use crate::page::PageError;
-pub use crate::play::{Listen, open_later, open_when_up, serve};
+pub use crate::play::{Listen, become_server, open_later, open_when_up};
+pub use crate::program::{Profile, ProgramError, build as build_program, build_server};
+pub use crate::project::{Modules, Project, ProjectError, Selection, Tools, tools_of_environment};
 pub use crate::static_site::{AddressError, ServerAddress, StaticError, StaticSite};
+pub use crate::test::{TestError, determinism, test};
 pub use crate::toolchain::{DebianError, Source, ToolchainError};
-pub use crate::wasm::{Module, WasmError};
+pub use crate::wasm::{Flavour, WasmError};
 
 use crate::assets::Asset;
 use crate::dist::Dist;
 use crate::esbuild::Esbuild;
 use crate::page::Page;
 
-/// cargo must answer with its target folder within this time.
-const METADATA_LIMIT: Duration = Duration::from_secs(60);
-
-/// Variables that `cargo run` sets for the program that it runs. If a cargo below it saw them, it would rebuild crates
-/// whose build scripts watch them, and so would the next cargo above.
-const CARGO_VARIABLES: [&str; 18] = [
-    "CARGO_BIN_NAME",
-    "CARGO_CRATE_NAME",
-    "CARGO_MANIFEST_DIR",
-    "CARGO_MANIFEST_PATH",
-    "CARGO_PKG_AUTHORS",
-    "CARGO_PKG_DESCRIPTION",
-    "CARGO_PKG_HOMEPAGE",
-    "CARGO_PKG_LICENSE",
-    "CARGO_PKG_LICENSE_FILE",
-    "CARGO_PKG_NAME",
-    "CARGO_PKG_README",
-    "CARGO_PKG_REPOSITORY",
-    "CARGO_PKG_RUST_VERSION",
-    "CARGO_PKG_VERSION",
-    "CARGO_PKG_VERSION_MAJOR",
-    "CARGO_PKG_VERSION_MINOR",
-    "CARGO_PKG_VERSION_PATCH",
-    "CARGO_PKG_VERSION_PRE",
-];
-
 /// Reasons why there is no bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The path given does not lead to the workspace.
-    #[error("{}: not the folder of the Tickwire workspace", path.display())]
-    NotAWorkspace {
-        /// The path.
-        path: PathBuf,
-    },
+    /// No game.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// No server.
+    #[error("the server could not be built")]
+    Program(#[from] ProgramError),
     /// No compiler for the browser.
     #[error("there is no compiler for WebAssembly")]
     Toolchain(#[from] ToolchainError),
@@ -105,7 +89,7 @@ pub enum BuildError {
     #[error("the page could not be read")]
     Page(#[from] PageError),
     /// The files do not fit together.
-    #[error("the page in client-wasm/web does not fit together")]
+    #[error("the page does not fit together")]
     Assets(#[from] AssetError),
     /// The result could not be written.
     #[error("the bundle could not be written")]
@@ -116,15 +100,15 @@ pub enum BuildError {
     /// The folder for a static host could not be written.
     #[error("there is no folder for a static host")]
     Static(#[from] StaticError),
+    /// The packages that the page needs are missing.
+    #[error("the page lacks its packages")]
+    Modules(#[from] NpmToolError),
     /// The packages for npm could not be written.
     #[error("there are no packages for npm")]
     Npm(#[from] NpmError),
-    /// The server did not compile or start.
-    #[error("the server could not be built or started")]
+    /// The server did not start.
+    #[error("the server could not be started")]
     Server(#[from] CommandError),
-    /// cargo does not name its target folder.
-    #[error("`cargo metadata` names no target folder: is `cargo` a wrapper with output of its own?")]
-    Metadata,
     /// The lock that keeps two builds apart could not be taken.
     #[error("{}: cannot be locked", path.display())]
     Lock {
@@ -135,85 +119,70 @@ pub enum BuildError {
     },
 }
 
-/// The programs that build, and the folder where cargo keeps its downloads.
-#[derive(Debug, Clone)]
-pub struct Tools {
-    /// cargo.
-    pub cargo: PathBuf,
-    /// The compiler that this cargo uses.
-    pub rustc: PathBuf,
-    /// cargo's own folder, where known: its path does not get into the client.
-    pub cargo_home: Option<PathBuf>,
-}
-
-/// The workspace, and the tools to build it with.
-#[derive(Debug, Clone)]
-pub struct Workspace {
-    root: PathBuf,
-    /// cargo's own target folder, wherever cargo's settings put it.
-    target: PathBuf,
-    tools: Tools,
-}
-
-impl Workspace {
-    /// The workspace in the folder `root`, built by `tools`.
-    ///
-    /// # Errors
-    /// When `root` has no `Cargo.toml` and no `client-wasm/web`.
-    pub fn new(root: &Path, tools: Tools) -> Result<Self, BuildError> {
-        let not_a_workspace = || BuildError::NotAWorkspace { path: root.to_owned() };
-        let root = root.canonicalize().map_err(|_| not_a_workspace())?;
-        if !root.join("Cargo.toml").is_file() || !root.join("client-wasm/web").is_dir() {
-            return Err(not_a_workspace());
-        }
-        let target = target_folder(&tools.cargo, &root)?;
-        Ok(Self { root, target, tools })
-    }
-
-    fn target(&self) -> &Path {
-        &self.target
-    }
-
-    /// cargo, with an environment as if no other cargo had started it.
-    fn cargo(&self) -> Command {
-        let mut cargo = Command::new(&self.tools.cargo);
-        for variable in CARGO_VARIABLES {
-            cargo.env_remove(variable);
-        }
-        // Settings in `.cargo` are found from the current folder, not from the manifest.
-        cargo.current_dir(&self.root);
-        cargo
-    }
-}
-
 /// Options of a bundle.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildOptions {
-    /// Whether the client has the hooks with which tests damage its world; never for players.
-    pub test_hooks: bool,
+    /// The kind of modules.
+    pub flavour: Flavour,
     /// Whether a part of the page over its budget is an error.
     pub hold_budget: bool,
     /// A folder for a static host, to be written besides.
     pub static_site: Option<StaticSite>,
     /// The folder below which the packages for npm are written besides.
     pub npm: Option<PathBuf>,
+    /// A server of the package that is built already and shall tell of the games.
+    pub program: Option<PathBuf>,
 }
 
-/// Builds the bundle where it is not up to date.
+impl Default for BuildOptions {
+    /// For players.
+    fn default() -> Self {
+        Self { flavour: Flavour::Players, hold_budget: false, static_site: None, npm: None, program: None }
+    }
+}
+
+impl BuildOptions {
+    /// Whether the page is not for the package's own server.
+    const fn is_for_elsewhere(&self) -> bool {
+        self.static_site.is_some() || self.npm.is_some()
+    }
+
+    /// The profile of the server. One for players has the page inside; the others shall be built fast.
+    const fn profile(&self) -> Profile {
+        match self.flavour {
+            Flavour::Players | Flavour::Determinism => Profile::Release,
+            Flavour::TestHooks | Flavour::Dev => Profile::Dev,
+        }
+    }
+}
+
+/// The results of a build.
+#[derive(Debug)]
+pub struct Built {
+    /// The sizes of the page.
+    pub report: Report,
+    /// The server's program; the page is inside when the page is for players of that server.
+    pub server: PathBuf,
+}
+
+/// Builds page and server where they are not up to date.
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn build(workspace: &Workspace, source: Source, options: &BuildOptions) -> Result<Report, BuildError> {
-    let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
-    let toolchain = toolchain::prepare(workspace, source)?;
-    let page = Page::gather(workspace, &toolchain, options.test_hooks)?;
+pub fn build(project: &Project, source: Source, options: &BuildOptions) -> Result<Built, BuildError> {
+    let lock = lock(&project.wasm().join("bundle.lock"))?;
+    let toolchain = toolchain::prepare(project, source)?;
+    let server = teller(project, options)?;
+    let build_id = project.build_id()?;
+    let page = Page::gather(project, &toolchain, (&server, &build_id), options.flavour)?;
     let assets = page.assets();
-    let dist = dist_of(workspace, options);
-    let (files, written) = match dist.up_to_date(dist::hash_inputs(&assets, true)) {
+    let dist = dist_of(project, options);
+    let joins = options.flavour != Flavour::Dev || page.modules.is_some();
+    let (files, written) = match dist.up_to_date(dist::hash_inputs(&assets, joins)) {
         Some(files) => (files, false),
-        None => write_dist(workspace, &dist, assets)?,
+        None => write_dist(project, &dist, &page, joins)?,
     };
-    let report = page.division().report(&files, esbuild::sizes(workspace, &page.package)?, written);
+    let report = page.division().report(&files, esbuild::sizes(project, &page.package)?, written);
     if options.hold_budget {
         report.check_budget()?;
     }
@@ -221,24 +190,49 @@ pub fn build(workspace: &Workspace, source: Source, options: &BuildOptions) -> R
         site.write(files)?;
     }
     if let Some(folder) = &options.npm {
-        npm::write(&workspace.root, &page, folder)?;
+        npm::write(project, &page, folder)?;
     }
-    Ok(report)
+    drop(lock);
+    // The program that has told of the games does not have this page inside yet.
+    let has_page = options.profile() == Profile::Release && options.program.is_none() && !options.is_for_elsewhere();
+    let server = if has_page {
+        write_build_id(project, &build_id)?;
+        build_server(project, Profile::Release)?
+    } else {
+        server
+    };
+    Ok(Built { report, server })
 }
 
-/// The folder of the page. A page or package for elsewhere leaves that of this workspace's server alone.
-fn dist_of(workspace: &Workspace, options: &BuildOptions) -> Dist {
-    let built = workspace.target().join("wasm");
-    if options.static_site.is_none() && options.npm.is_none() {
-        Dist::new(workspace.root.join("client-wasm/dist"), built.join("bundle.stamp"))
-    } else {
-        Dist::new(built.join("elsewhere"), built.join("elsewhere.stamp"))
+/// Keeps the id of the sources of the page, which the server's program has inside together with that page.
+fn write_build_id(project: &Project, id: &str) -> Result<(), BuildError> {
+    let path = project.page_build();
+    fs::write(&path, id).map_err(|source| PageError::File { path, source }.into())
+}
+
+/// The program that tells of the games: the server.
+fn teller(project: &Project, options: &BuildOptions) -> Result<PathBuf, ProgramError> {
+    options.program.clone().map_or_else(|| build_server(project, options.profile()), Ok)
+}
+
+/// The folder of the page. A page or package for elsewhere leaves that of the package's own server alone.
+fn dist_of(project: &Project, options: &BuildOptions) -> Dist {
+    if options.flavour == Flavour::Dev {
+        return Dist::new(project.dev_page(), project.output().join("dev.stamp")).compressed(false);
     }
+    if !options.is_for_elsewhere() {
+        return Dist::of(project);
+    }
+    Dist::new(project.output().join("elsewhere"), project.output().join("elsewhere.stamp"))
 }
 
 /// Writes the page, unless it is there already as it is without esbuild.
-fn write_dist(workspace: &Workspace, dist: &Dist, assets: Vec<Asset>) -> Result<(Vec<Asset>, bool), BuildError> {
-    let esbuild = Esbuild::install(workspace);
+fn write_dist(project: &Project, dist: &Dist, page: &Page, joins: bool) -> Result<(Vec<Asset>, bool), BuildError> {
+    let assets = page.assets();
+    let esbuild = joins.then(|| Esbuild::install(project, page.modules.clone())).flatten();
+    if esbuild.is_none() && page.modules.is_some() {
+        return Err(PageError::NoBundler.into());
+    }
     let inputs = dist::hash_inputs(&assets, esbuild.is_some());
     if let Some(files) = dist.up_to_date(inputs) {
         return Ok((files, false));
@@ -250,25 +244,46 @@ fn write_dist(workspace: &Workspace, dist: &Dist, assets: Vec<Asset>) -> Result<
     Ok((dist.write(inputs, assets::name_by_content(assets)?)?, true))
 }
 
-/// Builds another module as those of the games are built, and gives the folder with its `.js` and `_bg.wasm`.
+/// Builds the modules of a package in another flavour, and gives the folder with a folder for each of them, with its `.js`
+/// and `_bg.wasm`; the names of all these begin with the game's.
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn build_module(workspace: &Workspace, source: Source, module: Module) -> Result<PathBuf, BuildError> {
-    let _lock = lock(&workspace.target().join("wasm/bundle.lock"))?;
-    let toolchain = toolchain::prepare(workspace, source)?;
-    let compiled = wasm::compile(workspace, &toolchain, module)?;
-    let folders = link::link(workspace, "bindgen", &[compiled])?;
-    Ok(folders.into_iter().next().expect("one module has one folder"))
+pub fn build_modules(project: &Project, source: Source, flavour: Flavour) -> Result<PathBuf, BuildError> {
+    let _lock = lock(&project.wasm().join("bundle.lock"))?;
+    let toolchain = toolchain::prepare(project, source)?;
+    let server = build_server(project, if flavour.is_shrunk() { Profile::Release } else { Profile::Dev })?;
+    let described = describe::run(project, Command::new(server), &project.build_id()?)?;
+    let games = match project.modules() {
+        // Machines are compared by all games, those without a page included.
+        Modules::Examples(all) if flavour == Flavour::Determinism => all,
+        _ => &described.games,
+    };
+    let compiled = wasm::compile_games(project, &toolchain, games, flavour)?;
+    link::link(project, flavour, &compiled)?;
+    Ok(project.output().join(flavour.folder()))
 }
 
-/// The folder into which cargo builds: `CARGO_TARGET_DIR`, `build.target-dir` or `target`.
-fn target_folder(cargo: &Path, root: &Path) -> Result<PathBuf, BuildError> {
-    let mut metadata = Command::new(cargo);
-    metadata.args(["metadata", "--format-version", "1", "--no-deps", "--offline"]).current_dir(root);
-    let answer = command::run(&mut metadata, METADATA_LIMIT, |_| ())?;
-    let answer: serde_json::Value = serde_json::from_str(&answer).map_err(|_| BuildError::Metadata)?;
-    answer["target_directory"].as_str().map(PathBuf::from).ok_or(BuildError::Metadata)
+/// Builds modules that are no games of the package, from another package of its workspace, and gives the folder with a
+/// folder for each of them.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn build_others(
+    project: &Project,
+    source: Source,
+    package: &str,
+    modules: &Modules,
+    flavour: Flavour,
+) -> Result<PathBuf, BuildError> {
+    let _lock = lock(&project.wasm().join("bundle.lock"))?;
+    let toolchain = toolchain::prepare(project, source)?;
+    let compiled = match modules {
+        Modules::Library { name } => vec![wasm::compile_library(project, &toolchain, package, name, flavour)?],
+        Modules::Examples(games) => wasm::compile_examples(project, &toolchain, package, games, flavour)?,
+    };
+    link::link(project, flavour, &compiled)?;
+    Ok(project.output().join(flavour.folder()))
 }
 
 /// The lock is held until the file is closed; the system closes it for a process that dies.

@@ -11,13 +11,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use rayon::prelude::*;
-use wasm_bindgen_cli_support::Bindgen;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::Workspace;
+mod bindgen;
+
+pub use bindgen::BindgenError;
+
+use crate::Project;
 use crate::command::{self, CommandError, Progress};
 use crate::npm_tool::NpmTool;
-use crate::wasm::Compiled;
+use crate::wasm::{Compiled, Flavour};
 
 /// Time limit for shrinking one module.
 const OPTIMIZE_LIMIT: Duration = Duration::from_secs(300);
@@ -39,13 +42,8 @@ const FEATURES: [&str; 6] = [
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// wasm-bindgen refused the module.
-    #[error("wasm-bindgen could not write the files of {stem}: {reason}")]
-    Bindgen {
-        /// The module's name.
-        stem: String,
-        /// The error message of wasm-bindgen.
-        reason: String,
-    },
+    #[error(transparent)]
+    Bindgen(#[from] BindgenError),
     /// wasm-opt failed.
     #[error("wasm-opt could not shrink a module")]
     Shrink(#[from] CommandError),
@@ -67,21 +65,23 @@ struct Job<'a> {
     folder: PathBuf,
 }
 
-/// Links the modules that have changed below the folder `variant`, and gives the folder of each: with the glue, its
+/// Links the modules that have changed, and gives the folder of each: with the glue, its
 /// types and the module.
 ///
 /// # Errors
 /// See [`LinkError`].
-pub(crate) fn link(workspace: &Workspace, variant: &str, modules: &[Compiled]) -> Result<Vec<PathBuf>, LinkError> {
-    let folder = workspace.target().join("wasm").join(variant);
+pub(crate) fn link(project: &Project, flavour: Flavour, modules: &[Compiled]) -> Result<Vec<PathBuf>, LinkError> {
+    let folder = project.output().join(flavour.folder());
     let jobs = modules.iter().map(|compiled| Job::new(&folder, compiled)).collect::<Result<Vec<_>, _>>()?;
-    let known = WASM_OPT.installed(workspace).map(Shrinker);
+    let wants = flavour.is_shrunk();
+    let known = wants.then(|| WASM_OPT.installed(project)).flatten().map(Shrinker);
     let stale: Vec<&Job<'_>> = jobs.iter().filter(|job| !job.is_done(known.is_some())).collect();
     if !stale.is_empty() {
         let names: Vec<&str> = stale.iter().map(|job| job.compiled.stem.as_str()).collect();
-        let _progress = Progress::start(format!("client: linking and shrinking {}", names.join(", ")));
-        let shrinker = known.or_else(|| WASM_OPT.install(workspace).map(Shrinker));
-        stale.par_iter().try_for_each(|job| job.link(shrinker.as_ref()))?;
+        let does = if wants { "linking and shrinking" } else { "linking" };
+        let _progress = Progress::start(format!("client: {does} {}", names.join(", ")));
+        let shrinker = known.or_else(|| wants.then(|| WASM_OPT.install(project)).flatten().map(Shrinker));
+        stale.par_iter().try_for_each(|job| job.link(project, shrinker.as_ref()))?;
     }
     Ok(jobs.into_iter().map(|job| job.folder).collect())
 }
@@ -116,7 +116,7 @@ impl<'a> Job<'a> {
         done && self.files().iter().all(|file| file.is_file())
     }
 
-    fn link(&self, shrinker: Option<&Shrinker>) -> Result<(), LinkError> {
+    fn link(&self, project: &Project, shrinker: Option<&Shrinker>) -> Result<(), LinkError> {
         let (folder, stamp) = (&self.folder, self.stamp());
         // Without its stamp, half a folder is no result.
         if stamp.exists() {
@@ -125,26 +125,11 @@ impl<'a> Job<'a> {
         if folder.exists() {
             file(folder, fs::remove_dir_all(folder))?;
         }
-        bind(self.compiled, folder)?;
+        bindgen::bind(project, self.compiled, folder)?;
         let [_, module] = self.files();
         shrinker.map_or(Ok(()), |shrinker| shrinker.shrink(&module))?;
         file(&stamp, fs::write(&stamp, self.stamp_text(shrinker.is_some())))
     }
-}
-
-/// Writes the glue, its types and the module into `folder`.
-fn bind(compiled: &Compiled, folder: &Path) -> Result<(), LinkError> {
-    let mut bindgen = Bindgen::new();
-    bindgen
-        .input_path(&compiled.path)
-        .out_name(&compiled.stem)
-        .typescript(true)
-        // Without the default path a page could not call `init()`.
-        .omit_default_module_path(false)
-        .remove_name_section(true)
-        .remove_producers_section(true);
-    let written = bindgen.web(true).and_then(|bindgen| bindgen.generate(folder));
-    written.map_err(|error| LinkError::Bindgen { stem: compiled.stem.clone(), reason: format!("{error:#}") })
 }
 
 fn file<T>(path: &Path, result: io::Result<T>) -> Result<T, LinkError> {
@@ -184,9 +169,10 @@ mod tests {
 
     /// Links what is stale without wasm-opt, and gives the stems of that.
     fn link_stale(scratch: &Scratch, modules: &[Compiled]) -> Vec<String> {
+        let project = Project::of_test(scratch.path(), "cargo");
         let jobs = modules.iter().map(|compiled| Job::new(scratch.path(), compiled).unwrap());
         let stale = jobs.filter(|job| !job.is_done(false));
-        stale.inspect(|job| job.link(None).unwrap()).map(|job| job.compiled.stem.clone()).collect()
+        stale.inspect(|job| job.link(&project, None).unwrap()).map(|job| job.compiled.stem.clone()).collect()
     }
 
     #[test]

@@ -5,21 +5,34 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::assets::Asset;
 use crate::budget::Division;
 use crate::toolchain::Toolchain;
-use crate::{BuildError, Workspace, describe, link, wasm};
+use crate::wasm::Flavour;
+use crate::{BuildError, Project, describe, link, npm_tool, wasm};
+
+/// The folder in which npm puts packages; the one of an author is left alone.
+const NODE_MODULES: &str = "node_modules";
+
+/// Files of a page that are for npm and not for browsers.
+const OF_NPM: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// Reasons why the files of the page could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// A folder where only files are expected.
-    #[error("{}: folders are not served; the page's scripts belong into files of client-wasm/web", path.display())]
+    #[error("{}: folders are not served; all files of the page belong into the folder web itself", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
     },
+    /// The page names packages, and there is no program that joins them to it.
+    #[error(
+        "web/package.json names packages from npm, and npm could not install esbuild, which joins them to the page"
+    )]
+    NoBundler,
     /// A file operation failed.
     #[error("{}: cannot be read", path.display())]
     File {
@@ -35,36 +48,50 @@ pub enum PageError {
 pub(crate) struct Page {
     /// The names of the games.
     pub(crate) games: Vec<String>,
-    /// `client-wasm/web`.
+    /// The folder `web` of the package, or else that of the client.
     pub(crate) web: Vec<Asset>,
-    /// `client-wasm/js`, without its folders and tests.
+    /// The folder `js` of the client, without its folders and tests.
     pub(crate) package: Vec<Asset>,
     /// The games: their descriptions, glue, types and modules.
     pub(crate) generated: Vec<Asset>,
+    /// The folder with the packages from npm that the page needs, if it needs any.
+    pub(crate) modules: Option<PathBuf>,
 }
 
 impl Page {
-    /// Describes, compiles and links the games where that is not done yet, and reads all files.
+    /// Describes, compiles and links the games where that is not done yet, and reads all files. The server tells of the
+    /// games; the scripts carry the build id.
     ///
     /// # Errors
     /// See [`BuildError`].
-    pub(crate) fn gather(workspace: &Workspace, toolchain: &Toolchain, test_hooks: bool) -> Result<Self, BuildError> {
-        let client = workspace.root.join("client-wasm");
-        let web = read_files(&client.join("web"))?;
-        if let Some(path) = web.folders.into_iter().next() {
+    pub(crate) fn gather(
+        project: &Project,
+        toolchain: &Toolchain,
+        (server, build_id): (&Path, &str),
+        flavour: Flavour,
+    ) -> Result<Self, BuildError> {
+        let own = project.root().join("web");
+        let web = read_files(&if own.is_dir() { own } else { project.client().join("web") })?;
+        let folders = web.folders.into_iter().filter(|path| !path.ends_with(NODE_MODULES));
+        if let Some(path) = folders.into_iter().next() {
             return Err(PageError::Folder { path }.into());
         }
-        let package = read_files(&client.join("js"))?.files;
-        let described = describe::run(workspace)?;
-        let compiled = wasm::compile_games(workspace, toolchain, &described.games, test_hooks)?;
-        // Both kinds of modules are kept, because tests and people take turns.
-        let variant = if test_hooks { "bindgen-test-hooks" } else { "bindgen" };
+        let package = read_files(&project.client().join("js"))?.files;
+        let described = describe::run(project, Command::new(server), build_id)?;
+        let compiled = wasm::compile_games(project, toolchain, &described.games, flavour)?;
         let mut generated = described.files;
-        for folder in link::link(workspace, variant, &compiled)? {
+        for folder in link::link(project, flavour, &compiled)? {
             generated.extend(read_files(&folder)?.files);
         }
         let package = package.into_iter().filter(|file| !is_test(&file.name)).collect();
-        Ok(Self { games: described.games, web: web.files, package, generated })
+        let title = project.metadata()["title"].as_str();
+        let (description, web): (Vec<Asset>, Vec<Asset>) = web
+            .files
+            .into_iter()
+            .map(|file| with_title(file, title))
+            .partition(|file| OF_NPM.contains(&file.name.as_str()));
+        let modules = npm_tool::install_dependencies(project, &description)?;
+        Ok(Self { games: described.games, web, package, generated, modules })
     }
 
     /// The files that browsers load.
@@ -78,6 +105,17 @@ impl Page {
     pub(crate) fn division(&self) -> Division {
         Division { games: self.games.clone() }
     }
+}
+
+/// The page under the name of the author's game, where there is one: in the browser's title and above the lobby.
+fn with_title(file: Asset, title: Option<&str>) -> Asset {
+    let (Some(title), "index.html") = (title, file.name.as_str()) else { return file };
+    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    let mut page = String::from_utf8_lossy(&file.content).into_owned();
+    for tag in ["title", "h1"] {
+        page = page.replace(&format!("<{tag}>Tickwire</{tag}>"), &format!("<{tag}>{title}</{tag}>"));
+    }
+    Asset { content: page.into_bytes(), ..file }
 }
 
 fn is_script(name: &str) -> bool {
@@ -140,6 +178,7 @@ mod tests {
             web: assets(&["index.html", "app.js"]),
             package: assets(&["tickwire.js", "tickwire.d.ts", "package.json", "README.md"]),
             generated: assets(&["games.js", "arena.js", "arena.d.ts", "arena_wasm_bg.wasm", "arena_wasm_bg.wasm.d.ts"]),
+            modules: None,
         }
     }
 
@@ -147,6 +186,19 @@ mod tests {
     fn browsers_get_scripts_and_modules_but_no_types_and_no_description() {
         let names: Vec<String> = page().assets().into_iter().map(|file| file.name).collect();
         assert_eq!(names, ["index.html", "app.js", "tickwire.js", "games.js", "arena.js", "arena_wasm_bg.wasm"]);
+    }
+
+    #[test]
+    fn a_page_has_the_name_of_its_game_as_text() {
+        let page =
+            || Asset { name: "index.html".to_owned(), content: b"<title>Tickwire</title><h1>Tickwire</h1>".to_vec() };
+        let titled = with_title(page(), Some("Cut & <Run>")).content;
+        assert_eq!(titled, b"<title>Cut &amp; &lt;Run></title><h1>Cut &amp; &lt;Run></h1>");
+        assert_eq!(with_title(page(), None), page());
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/index.html")).unwrap();
+        for part in ["<title>Tickwire</title>", "<h1>Tickwire</h1>"] {
+            assert_eq!(page.matches(part).count(), 1, "{part}");
+        }
     }
 
     #[test]

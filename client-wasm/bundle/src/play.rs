@@ -1,4 +1,4 @@
-//! The server in place of the bundle: built, then run in this very process.
+//! The server in place of this program, in this very process.
 //!
 //! Because the server replaces the process, every signal reaches it and its exit code is the one that the caller sees.
 //! Leaves out the check whether the port is free: the server reports that.
@@ -8,16 +8,12 @@ use std::env;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command::{self, CommandError, Progress, say};
-use crate::wasm::COMPILE_LIMIT;
-use crate::{BuildError, Workspace};
-
-/// The server's binary, as arguments of cargo.
-const SERVER: [&str; 5] = ["--release", "-p", "tickwire-server", "--bin", "tickwire"];
+use crate::command::{CommandError, say};
 
 /// An address that no machine has (RFC 5737): a query for the route to it sends nothing.
 const ELSEWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
@@ -65,27 +61,14 @@ impl Listen {
     }
 }
 
-/// Builds the server.
-fn build_server(workspace: &Workspace) -> Result<(), CommandError> {
-    let mut cargo = workspace.cargo();
-    cargo.arg("build").args(SERVER);
-    let mut progress = Progress::start("server: compiling");
-    command::run(&mut cargo, COMPILE_LIMIT, |line| progress.watch_cargo(line))?;
-    Ok(())
-}
-
-/// Builds the server, calls `before_start`, and becomes the server: this process does not return from
-/// here unless that is impossible.
+/// Becomes the server: this process does not return from here unless that is impossible.
 ///
 /// # Errors
-/// When the server does not compile or cannot be started.
-pub fn serve(workspace: &Workspace, listen: Listen, before_start: impl FnOnce()) -> Result<Infallible, BuildError> {
-    build_server(workspace)?;
-    before_start();
-    let mut cargo = workspace.cargo();
-    cargo.args(["run", "--quiet"]).args(SERVER).args(["--", "serve", "--listen"]);
-    let source = cargo.arg(listen.address().to_string()).exec();
-    Err(CommandError::Start { program: workspace.tools.cargo.display().to_string(), source }.into())
+/// When the server cannot be started.
+pub fn become_server(server: &Path, listen: Listen) -> Result<Infallible, CommandError> {
+    let mut command = Command::new(server);
+    let source = command.args(["serve", "--listen"]).arg(listen.address().to_string()).exec();
+    Err(CommandError::Start { program: server.display().to_string(), source })
 }
 
 /// Starts this program once more, in the background, to run [`open_when_up`].

@@ -1,9 +1,9 @@
-//! Folders and workspaces of one unit test alone.
+//! Folders and packages of one unit test alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Tools, Workspace};
+use crate::project::Project;
 
 /// An empty folder of one test, removed at its end.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(crate) struct Scratch(PathBuf);
 impl Scratch {
     /// The folder of the test with this name.
     pub(crate) fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tickwire-bundle-{}-{test}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("cargo-tickwire-{}-{test}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -38,12 +38,11 @@ impl Drop for Scratch {
     }
 }
 
-/// A workspace in `scratch` whose `cargo run` is this script of a shell.
-pub(crate) fn workspace_with_cargo(scratch: &Scratch, script: &str) -> Workspace {
-    let root = scratch.path().to_owned();
-    // The shell takes the first argument, `run`, for the name of a script. An own program would have to be written
-    // first, and no file may be started while a fork of another test still has it open.
-    fs::write(root.join("run"), script).unwrap();
-    let tools = Tools { cargo: "sh".into(), rustc: "rustc".into(), cargo_home: None };
-    Workspace { target: root.join("target"), root, tools }
+/// A package in `scratch`, with the module of a game `arena` in an example, whose `cargo COMMAND` is this script of a
+/// shell.
+pub(crate) fn project_with_cargo(scratch: &Scratch, command: &str, script: &str) -> Project {
+    // The shell takes the first argument, the command of cargo, for the name of a script. An own program would have to
+    // be written first, and no file may be started while a fork of another test still has it open.
+    fs::write(scratch.path().join(command), script).unwrap();
+    Project::of_test(scratch.path(), "sh")
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::Workspace;
+use crate::Project;
 use crate::command::{self, CommandError, Progress, say};
 
 mod debian;
@@ -123,10 +123,10 @@ fn choose(source: Source, findings: Findings) -> Option<Way> {
 ///
 /// # Errors
 /// See [`ToolchainError`].
-pub(crate) fn prepare(workspace: &Workspace, source: Source) -> Result<Toolchain, ToolchainError> {
-    let debian = debian::Unpacked::below(workspace);
+pub(crate) fn prepare(project: &Project, source: Source) -> Result<Toolchain, ToolchainError> {
+    let debian = debian::Unpacked::below(project);
     let mut findings = Findings {
-        target_installed: source == Source::Auto && has_target(workspace)?,
+        target_installed: source == Source::Auto && has_target(project)?,
         debian_unpacked: false,
         rustup: true,
         apt: true,
@@ -139,11 +139,11 @@ pub(crate) fn prepare(workspace: &Workspace, source: Source) -> Result<Toolchain
         match choose(source, findings).ok_or(ToolchainError::NoWay)? {
             Way::UseInstalled => return Ok(Toolchain::Installed),
             Way::UseUnpacked => {
-                let (rustc, linker) = (debian.rustc(), debian::find_linker(workspace)?);
+                let (rustc, linker) = (debian.rustc(), debian::find_linker(project)?);
                 return Ok(Toolchain::Debian { rustc, linker });
             }
             Way::AskRustup => {
-                findings.target_installed = ask_rustup() && has_target(workspace)?;
+                findings.target_installed = ask_rustup() && has_target(project)?;
                 findings.rustup = false;
                 findings.apt = answers("apt-get") && answers("dpkg-deb");
             }
@@ -156,8 +156,8 @@ pub(crate) fn prepare(workspace: &Workspace, source: Source) -> Result<Toolchain
 }
 
 /// Whether the compiler in use has the standard library of the target.
-fn has_target(workspace: &Workspace) -> Result<bool, CommandError> {
-    let folder = ask_rustc(&workspace.tools.rustc, &["--print", "target-libdir", "--target", TARGET])?;
+fn has_target(project: &Project) -> Result<bool, CommandError> {
+    let folder = ask_rustc(&project.tools().rustc, &["--print", "target-libdir", "--target", TARGET])?;
     let Ok(entries) = fs::read_dir(folder.trim_end()) else {
         return Ok(false);
     };

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
     use crate::dot::Dot;
     use crate::module::register;
-    use tickwire::message::control::Hello;
+    use tickwire::message::control::{ClientControl, Hello};
     use tickwire::world::snapshot::Snapshot;
     use tickwire_server::room::{MemberId, Room, SnapshotPoll};
 
@@ -232,6 +232,23 @@ mod tests {
         played.client.set_pad(1.0, 0.0, 0.0, 0.0, false, 0);
         played.run(40, 1);
         assert!(played.dot().0 > left + 20.0, "a step to the right in each tick");
+    }
+
+    #[test]
+    fn a_game_draws_the_names_of_the_room_s_players() {
+        let mut played = Played::new("");
+        played.run(30, 1);
+        let drawn = |played: &mut Played| {
+            played.client.draw(played.now_ms.into());
+            played.client.texts()
+        };
+        assert_eq!(drawn(&mut played), ["Ada"]);
+        let eve = played.room.enter(&Hello::of::<Dot>("C4FK9T", "Eve"), [2; 16]).unwrap().member;
+        played.run(30, 1);
+        assert_eq!(drawn(&mut played), ["Ada", "Eve"]);
+        played.room.receive(eve, &ClientControl::Leave.encode()).unwrap_err();
+        played.run(30, 1);
+        assert_eq!(drawn(&mut played), ["Ada"]);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use super::*;
 use std::collections::{BTreeMap, BTreeSet};
 use tickwire::Seat;
 use tickwire::link::LinkProfile;
-use tickwire_bench::harness::{Client, Pause, Play};
 use tickwire_games::Arena;
+use tickwire_tools::harness::{Client, Pause, Play};
 
 /// The index of the table of shots.
 fn shots_table(schema: &Schema) -> usize {

@@ -8,9 +8,17 @@ use thiserror::Error;
 /// The beginning of the name of every variable that is a setting.
 const PREFIX: &str = "TICKWIRE_";
 
-/// Variables with this prefix that are no settings in the file: the file itself, and the settings of the project's own
-/// tests, which start servers.
-const OTHERS: [&str; 4] = ["TICKWIRE_CONFIG", "TICKWIRE_ENGINE", "TICKWIRE_SCREENSHOTS", "TICKWIRE_SEEDS"];
+/// Variables with this prefix that are no settings in the file: the file itself, what a program gets inside when it
+/// is compiled, and the settings of the project's own tests, which start servers.
+const OTHERS: [&str; 7] = [
+    "TICKWIRE_BUILT_IN_BUILD",
+    "TICKWIRE_BUILT_IN_PAGE",
+    "TICKWIRE_BUILT_IN_PAGE_ID",
+    "TICKWIRE_CONFIG",
+    "TICKWIRE_ENGINE",
+    "TICKWIRE_SCREENSHOTS",
+    "TICKWIRE_SEEDS",
+];
 
 /// A variable of the environment looks like a setting and is none.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

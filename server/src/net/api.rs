@@ -9,7 +9,8 @@ use super::peer::Peer;
 use crate::config::Config;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{
-    AVOIDED_ROOMS_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX, ROOM_RETRY_SECONDS,
+    AVOIDED_ROOMS_MAX, GAME_NAME_SHOWN_BYTES_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX,
+    ROOM_RETRY_SECONDS,
 };
 use crate::lobby::{Code, NoRoomLeft, Place, RoomEntry, Wanted};
 use crate::mailbox::origin_of;
@@ -186,7 +187,8 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
     let limits = room_limits(&net.setup.config, wanted.public, game.rules.seats);
-    let setup = RoomSetup { secret: secret.into(), fill_with_bots: wanted.quick_match, limits };
+    let build = net.setup.build;
+    let setup = RoomSetup { secret: secret.into(), fill_with_bots: wanted.quick_match, limits, build };
     let plan = RoomPlan { setup, options };
     let made = tokio::time::timeout(ROOM_MAKING_MAX, net.setup.orders.make(entry.place, game.clone(), plan)).await;
     match made {
@@ -265,8 +267,9 @@ pub(super) fn offered<'a>(net: &'a Net, name: &str) -> Result<(usize, &'a Offere
             return Refusal::not_found(error, help);
         }
         let games: Vec<_> = net.setup.games.iter().map(|game| game.rules.name).collect();
-        let error = format!("this server has no such game; it has {}", games.join(", "));
-        Refusal::not_found(error, "name one of the games in \"game\"")
+        let name = &name[..name.floor_char_boundary(GAME_NAME_SHOWN_BYTES_MAX)];
+        let error = format!("this server has no game {name}; it has {}", games.join(", "));
+        Refusal::not_found(error, "name one of its games, or start the server whose main! has this game")
     })
 }
 

@@ -9,12 +9,14 @@ use crate::limits::{HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, 
 use crate::mailbox::{Command, NewConnection};
 use crate::metrics::Side;
 use crate::websocket::address::{AddressKey, Counted};
-use crate::websocket::frame::{FrameLimits, FrameReader, Incoming, put_close, put_close_answer, put_pong};
+use crate::websocket::frame::{
+    FrameLimits, FrameReader, Incoming, put_close, put_close_answer, put_close_with, put_pong,
+};
 use fastwebsockets::upgrade::UpgradeFut;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use std::rc::Rc;
-use tickwire::message::close::CloseCode;
+use tickwire::message::close::{CloseCode, version_reason};
 use tickwire::message::control::Hello;
 use tickwire::message::{HELLO, PROTOCOL_VERSION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,6 +39,8 @@ enum NoHello {
     Gone,
     Closed(Option<u16>),
     Refused(CloseCode),
+    /// The client has another version of the game than this one of the server.
+    OtherGame(u64),
 }
 
 /// Reads the hello and hands the connection to its room, or closes it with the code of the reason.
@@ -53,7 +57,7 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
     let refusal = match read {
         Ok(hello) => match admit(&net, &caller, &hello) {
             Ok((found, counted)) => return hand_over(&net, found, stream, reader, hello, counted),
-            Err(code) => NoHello::Refused(code),
+            Err(refusal) => refusal,
         },
         Err(refusal) => refusal,
     };
@@ -67,6 +71,10 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
         NoHello::Refused(code) => {
             put_close(&mut last, code);
             net.setup.metrics.closed(Some(code.number()), Side::Server);
+        }
+        NoHello::OtherGame(fingerprint) => {
+            put_close_with(&mut last, CloseCode::Version, &version_reason(fingerprint));
+            net.setup.metrics.closed(Some(CloseCode::Version.number()), Side::Server);
         }
     }
     drop(caller);
@@ -112,16 +120,21 @@ fn decode(message: &[u8]) -> Result<Hello, CloseCode> {
 }
 
 /// Finds the room that the hello asks for, and a place for the connection among those of its address.
-fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(RoomFound, Counted), CloseCode> {
+fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(RoomFound, Counted), NoHello> {
     if hello.protocol != PROTOCOL_VERSION {
-        return Err(CloseCode::Version);
+        return Err(NoHello::Refused(CloseCode::Version));
     }
-    let found = net.find_room(caller.address, hello)?;
+    let found = net.find_room(caller.address, hello).map_err(NoHello::Refused)?;
+    // The room would refuse the client too, without the fingerprint that its author needs.
+    let fingerprint = net.setup.games[found.game].fingerprint;
+    if hello.fingerprint != fingerprint {
+        return Err(NoHello::OtherGame(fingerprint));
+    }
     if net.setup.shards[found.place.shard].is_full() {
-        return Err(CloseCode::Overloaded);
+        return Err(NoHello::Refused(CloseCode::Overloaded));
     }
-    let counted = net.seated.borrow_mut().count(caller.address).ok_or(CloseCode::Overloaded)?;
-    Ok((found, counted))
+    let counted = net.seated.borrow_mut().count(caller.address);
+    Ok((found, counted.ok_or(NoHello::Refused(CloseCode::Overloaded))?))
 }
 
 fn hand_over(net: &Net, found: RoomFound, stream: TcpStream, reader: FrameReader, hello: Hello, counted: Counted) {

@@ -10,6 +10,8 @@ use tickwire::message::control::Hello;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RoomFound {
     pub(super) place: Place,
+    /// The index of its game.
+    pub(super) game: usize,
     /// Whether only a client that has a seat in the room may enter: its address has used up a limit, and a resume token
     /// shows that the client is none of those that have used it up. Only the room knows its tokens.
     pub(super) only_by_token: bool,
@@ -24,7 +26,7 @@ impl Net {
         self.take_in_reports();
         let now_us = self.setup.clock.now_us();
         let mut guesses = self.guess_quota.borrow_mut();
-        let Some(place) = self.place_of(hello) else {
+        let Some((game, place)) = self.place_of(hello) else {
             return Err(guesses.take(address, now_us).map_or(CloseCode::Rate, |()| CloseCode::NoRoom));
         };
         let diverged = self.diverged.borrow();
@@ -33,13 +35,13 @@ impl Net {
             || guesses.wait_seconds(address, now_us).is_some()
             || diverged.must_wait(place.room, address, now_us);
         let may_pass = hello.resume.is_some_and(|token| !diverged.must_wait_with(place.room, address, token, now_us));
-        if only_by_token && !may_pass { Err(CloseCode::Rate) } else { Ok(RoomFound { place, only_by_token }) }
+        if only_by_token && !may_pass { Err(CloseCode::Rate) } else { Ok(RoomFound { place, game, only_by_token }) }
     }
 
-    fn place_of(&self, hello: &Hello) -> Option<Place> {
+    fn place_of(&self, hello: &Hello) -> Option<(usize, Place)> {
         let directory = self.directory.borrow();
         let entry = directory.find(Code::parse(&hello.code)?)?;
-        let game = self.setup.games[entry.wanted.game].rules.name;
-        (game == hello.game).then_some(entry.place)
+        let game = entry.wanted.game;
+        (self.setup.games[game].rules.name == hello.game).then_some((game, entry.place))
     }
 }

@@ -12,7 +12,7 @@ use super::head_guard::ends_connection;
 use super::hosts::check_host;
 use super::http_stream::HttpStream;
 use super::peer::Peer;
-use super::{Net, api, cross_origin, handshake, health, page, proxy_header, room_list};
+use super::{Net, api, cross_origin, handshake, health, proxy_header, room_list};
 use crate::config::{BasePath, Config};
 use crate::limits::{
     CLOSE_DRAIN, DRAIN_GRACE, HTTP_CONNECTION_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, REQUEST_HEAD_TIMEOUT,
@@ -216,9 +216,11 @@ async fn answer_below(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, pat
         "/ws" => Err(Refusal::method("GET")),
         other => match other.strip_prefix("/api/rooms/") {
             Some(code) if reads => api::show(net, code, request.headers(), peer),
-            None if reads && !path.starts_with("/api/") => {
-                page::answer(&net.setup.config.base_path, path, request.headers()).map(cross_origin::share_file)
-            }
+            None if reads && !path.starts_with("/api/") => net
+                .setup
+                .page
+                .answer(&net.setup.config.base_path, path, request.headers())
+                .map(cross_origin::share_file),
             None if path.starts_with("/api/") => {
                 Err(Refusal::not_found("no such API", "GET /api/rooms lists public rooms"))
             }

@@ -49,6 +49,8 @@ pub struct Counters {
     pub desyncs: u64,
     /// Desyncs among them that were settled by correcting single leaves.
     pub desyncs_healed: u64,
+    /// Connections of clients that were built from other sources than the server.
+    pub other_builds: u64,
     /// Lines of chat that a member lost, because it read too slowly.
     pub chat_lines_lost: u64,
 }

@@ -7,10 +7,8 @@ use super::{MemberId, Origin, RosterChange};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Player, ResumeToken, ServerControl};
+use tickwire::world::roster::BOT_NAMES;
 use tickwire::{Leave, Rules, Seat, Tick};
-
-/// Names of bots, in the order in which they are given out.
-const BOT_NAMES: [&str; 8] = ["Tock", "Pixel", "Comet", "Widget", "Biscuit", "Quark", "Noodle", "Turbo"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Occupant {

@@ -3,24 +3,26 @@
 use super::closing::Closing;
 use super::connection::{Connection, End, TickContext, Unsent};
 use super::tick_budget::TickBudget;
+use crate::game_panic::{self, GamePanic};
 use crate::games::{DynRoom, MadeRoom};
-use crate::lobby::RoomId;
+use crate::lobby::{Code, RoomId};
 use crate::mailbox::{NewConnection, origin_of};
 use crate::metrics::{Metrics, Side};
 use crate::room::{Autopsy, Summary};
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::{put_close, put_close_answer, put_message};
 use std::net::TcpStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ResumeToken;
 
 /// A room and its connections.
 pub(crate) struct RoomHandle {
     pub(super) id: RoomId,
+    /// The code that the members came with; `None` before the first one.
+    code: Option<Code>,
     /// The summary that was last reported to the directory.
     pub(super) reported: Summary,
-    /// The room has panicked: its state may be half changed, so none of its methods is called any more.
+    /// The room has panicked: its state may be half changed, so it is asked what it was at, and nothing more.
     pub(super) failed: bool,
     pub(super) rate_hz: u32,
     pub(super) budget: TickBudget,
@@ -40,6 +42,7 @@ impl RoomHandle {
         let MadeRoom { rate_hz, room } = made;
         Self {
             id,
+            code: None,
             reported: room.summary(),
             failed: false,
             rate_hz,
@@ -62,12 +65,26 @@ impl RoomHandle {
         if self.failed {
             return;
         }
-        if catch_unwind(AssertUnwindSafe(|| work(self, context, closing))).is_err() {
-            tracing::error!(room = self.id.0, "a room has panicked and is closed");
+        if let Err(panic) = game_panic::catch(|| work(self, context, closing)) {
+            self.report(&panic);
             self.failed = true;
             context.metrics.room_panics.increment(1);
             self.close(CloseCode::RoomFailed, context, closing);
         }
+    }
+
+    /// Says in the log what has panicked, where, and what becomes of the room: once, for the operator and for the author
+    /// of the game.
+    fn report(&self, panic: &GamePanic) {
+        let (game, tick, call) = self.room.at_work();
+        let place = call.map_or_else(|| "outside of the game's own code".to_owned(), |call| format!("in {call}"));
+        let code = self.code.map_or_else(String::new, |code| format!(" {code}"));
+        tracing::error!(
+            room = self.id.0,
+            "the game `{game}` has panicked {place}, in tick {tick} of room{code}. The room is closed ({}), its players \
+             are told, and other rooms go on: {panic}",
+            CloseCode::RoomFailed.number()
+        );
     }
 
     /// The course of one tick: every socket is read, the room ticks, every socket is written.
@@ -125,6 +142,7 @@ impl RoomHandle {
             Ok(entered) => entered,
             Err(code) => return refuse(stream, counted, code, context, closing),
         };
+        self.code = self.code.or_else(|| Code::parse(&hello.code));
         if let Some(old) = entered.superseded {
             for connection in self.connections.iter_mut().filter(|connection| connection.member == old) {
                 connection.end = Some(End::Close(CloseCode::Superseded));

@@ -96,6 +96,7 @@ fn made(seed: u64) -> MadeRoom {
         secret: seed.into(),
         fill_with_bots: false,
         limits: RoomLimits { seats_per_origin_max: 2, ..RoomLimits::default() },
+        build: 0,
     };
     let plan = RoomPlan { setup, options: serde_json::Value::Null };
     MadeRoom { rate_hz: offered.rules.tick_rate_hz, room: (offered.make)(&plan).unwrap() }
@@ -195,6 +196,47 @@ fn a_panic_ends_its_room_and_no_other() {
     assert_eq!(close_code(&mut shard.enter(RoomId(1))), CloseCode::NoRoom.number());
     drop(careful);
     shard.stop(CloseCode::Away);
+}
+
+/// A log that a test can read.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_panic_in_a_game_is_told_once_with_game_room_tick_function_and_place() {
+    let log = Log::default();
+    let writer = log.clone();
+    let logger = tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+    let (commands, inbox) = mpsc::channel();
+    let (setup, reports) = setup(commands.clone(), inbox, false);
+    let work = move || tracing::subscriber::with_default(logger, || Shard::new(setup).run());
+    let shard = Running { commands, reports, thread: std::thread::spawn(work) };
+    shard.open(RoomId(7));
+    let mut player = shard.enter(RoomId(7));
+    receive(&mut player).unwrap();
+    player.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    poke(&mut player, Tick(30));
+    assert_eq!(close_code(&mut player), CloseCode::RoomFailed.number());
+    shard.stop(CloseCode::Away);
+
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("ERROR")).collect();
+    let [told] = told[..] else { panic!("one line: {told:?}") };
+    let begin = "the game `fragile` has panicked in `step`, in tick 30 of room 222222. The room is closed (1011), its \
+                 players are told, and other rooms go on: poked too hard (";
+    assert!(told.contains(begin), "{told}");
+    // With RUST_BACKTRACE a backtrace follows, and the number of the room after it.
+    assert!(told.contains("tests.rs:") && text.contains("room=7"), "{text}");
 }
 
 #[test]

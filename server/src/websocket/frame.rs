@@ -400,8 +400,14 @@ pub fn put_pong(out: &mut Vec<u8>, payload: &[u8]) {
 
 /// Appends a close frame with the code and its constant reason.
 pub fn put_close(out: &mut Vec<u8>, code: CloseCode) {
+    put_close_with(out, code, code.reason());
+}
+
+/// Appends a close frame with the code and a reason of at most
+/// [`REASON_BYTES_MAX`](tickwire::message::close::REASON_BYTES_MAX).
+pub fn put_close_with(out: &mut Vec<u8>, code: CloseCode, reason: &str) {
     let mut payload = code.number().to_be_bytes().to_vec();
-    payload.extend_from_slice(code.reason().as_bytes());
+    payload.extend_from_slice(reason.as_bytes());
     put_control(out, CLOSE, &payload);
 }
 

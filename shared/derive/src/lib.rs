@@ -90,3 +90,8 @@ fn expand(kind: Kind, input: &DeriveInput) -> syn::Result<proc_macro2::TokenStre
     // The block keeps the constants of one derive out of the way of the next.
     Ok(quote! { const _: () = { #impls #check }; })
 }
+
+/// The page of the package in a registry: its examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../CRATE.md")]
+struct CratePage;

@@ -187,11 +187,12 @@ fn bell(bits: u32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::play::{Play, assert_deterministic};
+    use tickwire::testing::{Play, assert_deterministic, assert_predictable};
 
     #[test]
     fn every_run_is_the_same() {
         assert_deterministic::<Crowd>();
+        assert_predictable::<Crowd>();
     }
 
     #[test]

@@ -60,6 +60,14 @@ macro_rules! for_each_benchmark_game {
     };
 }
 
+/// Calls a macro with both lists, as the `main!` of a program takes them.
+#[macro_export]
+macro_rules! with_demo_games {
+    ($($callback:tt)+) => {
+        $($callback)+! { $crate::Paddles, $crate::Arena, $crate::Swarm; benchmarks: $crate::Crowd, $crate::Tumble }
+    };
+}
+
 /// The names of all demo games.
 #[must_use]
 pub fn names() -> alloc::vec::Vec<&'static str> {
@@ -68,9 +76,6 @@ pub fn names() -> alloc::vec::Vec<&'static str> {
     }
     for_each_game!(names)
 }
-
-#[cfg(test)]
-mod play;
 
 #[cfg(test)]
 mod tests {
@@ -82,5 +87,9 @@ mod tests {
             ($($game:ty),*) => { alloc::vec![$(<$game as tickwire::Game>::RULES.name),*] };
         }
         assert_eq!([for_each_page_game!(names), for_each_benchmark_game!(names)].concat(), names());
+        macro_rules! both {
+            ($($game:ty),*; benchmarks: $($benchmark:ty),*) => { [names!($($game),*), names!($($benchmark),*)] };
+        }
+        assert_eq!(with_demo_games!(both), [for_each_page_game!(names), for_each_benchmark_game!(names)]);
     }
 }

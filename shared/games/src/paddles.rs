@@ -272,11 +272,15 @@ fn fold(y: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::play::{Play, assert_deterministic};
+    use std::string::String;
+    use std::vec::Vec;
+    use tickwire::testing::{Play, assert_deterministic, assert_predictable};
+    use tickwire::{Scene, Stage};
 
     #[test]
     fn every_run_gives_the_same_worlds() {
         assert_deterministic::<Paddles>();
+        assert_predictable::<Paddles>();
     }
 
     #[test]
@@ -340,6 +344,27 @@ mod tests {
         }
         assert_eq!(play.world.sides.each_ref().map(|side| side.score), [0, 0]);
         assert!(play.world.pause_ticks > 0);
+    }
+
+    #[test]
+    fn players_read_who_plays_beside_the_paddles_and_who_has_won() {
+        let mut play = Play::<Paddles>::new(2, 3);
+        let [left, right] = [play.seats[0], play.seats[1]];
+        let texts = |world: &Paddles, me| {
+            let mut scene = Scene::default();
+            scene.set_names([(left, "Ada"), (right, "Tock")].into_iter());
+            world.draw(me, &mut scene);
+            scene.texts().iter().filter(|text| text.parse::<u8>().is_err()).cloned().collect::<Vec<_>>()
+        };
+        assert!(play.world.pause_ticks > 0, "before the ball flies");
+        assert_eq!(texts(&play.world, Some(left)), ["you", "Tock"]);
+        assert_eq!(texts(&play.world, Some(right)), ["Ada", "you"]);
+        assert_eq!(texts(&play.world, None), ["Ada", "Tock"]);
+        play.world.sides[1].score = POINTS_TO_WIN;
+        assert_eq!(texts(&play.world, None), ["Ada", "Tock", "Tock wins"]);
+        assert_eq!(texts(&play.world, Some(left)).last().map(String::as_str), Some("You lose"));
+        play.world.pause_ticks = 0;
+        assert_eq!(texts(&play.world, None), [""; 0], "nothing is written over the court while the ball flies");
     }
 
     #[test]

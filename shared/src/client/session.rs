@@ -2,6 +2,8 @@
 
 use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
+use crate::client::notice::Notice;
+use crate::client::prediction::corrected_fields::CorrectedField;
 use crate::client::prediction::events::EventUpdate;
 use crate::client::reconnect::Reconnect;
 use crate::client::reconnect::SILENCE_US_MAX;
@@ -10,43 +12,16 @@ use crate::client::worlds::{Begin, Worlds};
 use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::message::close::CloseCode;
-use crate::message::control::{ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome, cut_text};
+use crate::message::control::{
+    ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome, builds_differ, cut_text,
+};
 use crate::message::evidence::ServerEvidence;
 use crate::message::{SERVER_CONTROL, SERVER_EVIDENCE, SNAPSHOT, WELCOME};
 use crate::tick::{Tick, TickTime};
 use crate::wire::DecodeError;
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
-
-/// News for the player about the session and the other players.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// The client is in the room.
-    Welcome {
-        /// Whether the player had the seat before.
-        resumed: bool,
-    },
-    /// A player joined, came back or lost the connection.
-    Player(Player),
-    /// A player left for good.
-    Left(Player),
-    /// A player sent a line of chat.
-    Chat {
-        /// The player's name; empty for a player who has left.
-        name: String,
-        /// The line.
-        text: String,
-    },
-    /// The connection is lost; another one will be opened.
-    Lost {
-        /// The close code of the connection.
-        code: u16,
-    },
-    /// The session is over, for this reason; no other connection will be opened.
-    Over(CloseCode),
-}
 
 /// So long without a message a mark is shown, in microseconds; in play one comes every tick, or every few.
 const QUIET_US: u64 = 1_000_000;
@@ -196,6 +171,12 @@ impl<G: Game> Session<G> {
         self
     }
 
+    /// Names the sources that this client was built from, before it connects; 0 when they are not known. A server of
+    /// another build is then told by [`Notice::OldBuild`].
+    pub const fn set_build(&mut self, build: u64) {
+        self.hello.build = build;
+    }
+
     /// Whether a connection is to be opened now: true once for every connection.
     pub fn poll_dial(&mut self, now_us: u64) -> bool {
         let dials = self.dial.poll(now_us);
@@ -284,6 +265,9 @@ impl<G: Game> Session<G> {
         self.dial.welcomed();
         self.stats.welcomes += 1;
         self.notices.push_back(Notice::Welcome { resumed: welcome.resumed });
+        if builds_differ(self.hello.build, welcome.build) {
+            self.notices.push_back(Notice::OldBuild { server: welcome.build });
+        }
         Ok(())
     }
 
@@ -428,7 +412,7 @@ impl<G: Game> Session<G> {
 
     /// Every player in the room, by seat: seat, name, whether a bot plays, and whether the connection is lost. Place,
     /// score and colour of a player come from the world, see [`Stage::figure`](crate::stage::Stage::figure).
-    pub fn players(&self) -> impl Iterator<Item = &Player> {
+    pub fn players(&self) -> impl Iterator<Item = &Player> + Clone {
         self.players.iter()
     }
 
@@ -478,6 +462,12 @@ impl<G: Game> Session<G> {
     #[must_use]
     pub const fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// The fields that came out otherwise than predicted, the worst first.
+    #[must_use]
+    pub fn corrected_fields(&self) -> Vec<CorrectedField> {
+        self.worlds.corrected_fields()
     }
 
     /// The buffer of the snapshots between which others are shown.

@@ -9,6 +9,7 @@ pub(crate) mod snapshots;
 
 use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
+use crate::client::prediction::corrected_fields::CorrectedField;
 use crate::client::prediction::events::EventUpdate;
 use crate::client::stats::Stats;
 use crate::client::worlds::lockstep::Lockstep;
@@ -138,6 +139,10 @@ impl<G: Game> Worlds<G> {
 
     pub(crate) fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         either!(self, world => world.poll_event())
+    }
+
+    pub(crate) fn corrected_fields(&self) -> Vec<CorrectedField> {
+        either!(self, world => world.corrected_fields())
     }
 
     pub(crate) fn confirmed(&self) -> &Snapshot {

@@ -36,6 +36,28 @@ impl Check {
     }
 }
 
+impl Check {
+    /// The way out when this check alone complains.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Numbers => {
+                "follow the field back through `step`, and handle the case before it divides, takes a root or normalizes \
+                 (`normalize_or_zero`)"
+            }
+            Self::Twin => {
+                "take order from a `Vec`, a `BTreeMap` or a `Table`, chance from `Step::rng`, time from `Step::now`, and \
+                 all else from the world and its inputs"
+            }
+            Self::Rollback => "make what `step` remembers a field of the world; with `only = server` no client sees it",
+            Self::Restore | Self::Keyframe => {
+                "derive `State`; where it is written by hand, `describe`, `gather` and `scatter` must treat every field \
+                 that `step` reads, in one order, and within the range that is described"
+            }
+        }
+    }
+}
+
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -52,7 +74,10 @@ impl fmt::Display for Check {
 ///
 /// It prints as a few lines for the author who has to mend it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{game}: {check}\n  tick {tick} of seed {seed}: {}\n{}  often: {}", Phrase(path, expected, found), More(*others), check.hint())]
+#[error(
+    "{game}: {check}\n  {} seed {seed}: {}\n{}  often: {}\n  to do: {}",
+    When(*tick), Phrase(*check, path, expected, found), More(*others), self.hint(), check.advice()
+)]
 pub struct Divergence {
     /// The game's name.
     pub game: &'static str,
@@ -78,17 +103,51 @@ impl Divergence {
         let Named { path, here: expected, there: found } = what;
         Self { game, seed, tick, check, path, expected, found, others }
     }
+
+    /// The usual cause.
+    const fn hint(&self) -> &'static str {
+        match self.expected {
+            Reading::Error => "a wire form that is written by hand, and writes more than it describes",
+            _ => self.check.hint(),
+        }
+    }
 }
 
-struct Phrase<'a>(&'a str, &'a Reading, &'a Reading);
+struct When(Tick);
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Tick(0) => f.write_str("before the first tick (`new`) of"),
+            tick => write!(f, "tick {tick} of"),
+        }
+    }
+}
+
+struct Phrase<'a>(Check, &'a str, &'a Reading, &'a Reading);
 
 impl fmt::Display for Phrase<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(path, expected, found) = self;
-        if **found == Reading::NotANumber {
-            write!(f, "{path} is NaN")
-        } else {
-            write!(f, "{path} was {expected} and is now {found}")
+        let Self(check, path, expected, found) = *self;
+        // The other instance is not later than the first one.
+        let (was, and, now) = match check {
+            Check::Twin => ("is", " in the one and", "in the other"),
+            _ => ("was", ", and is", "now"),
+        };
+        match (expected, found) {
+            (_, Reading::NotANumber) => write!(f, "{path} is NaN"),
+            // The path says why the keyframe cannot be read.
+            (Reading::Error, _) => f.write_str(path),
+            (Reading::Events(one), Reading::Events(other)) if one == other => {
+                write!(f, "the {one} events of the step are others {now}")
+            }
+            (Reading::Events(one), Reading::Events(other)) => {
+                write!(f, "the number of the step's events {was} {one}{and} {other} {now}")
+            }
+            (Reading::Random { seed, drawn: one }, Reading::Random { seed: same, drawn: other }) if seed == same => {
+                write!(f, "the number of random numbers that were drawn {was} {one}{and} {other} {now}")
+            }
+            _ => write!(f, "{path} {was} {expected}{and} {found} {now}"),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The sync test: plays a game against itself, with a twin, rollbacks, restores over dirty worlds, and keyframes.
 
+use super::client_side::ClientSide;
 use super::divergence::{Check, Divergence};
 use super::script::{Script, Turn};
+use super::unpredictable::Unpredictable;
 use crate::game::{Game, To};
 use crate::rng::Rng;
 use crate::tick::Tick;
@@ -41,7 +43,7 @@ impl Default for Policy {
 }
 
 /// The extent of a test that found no difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
     /// Ticks that were played, each of them checked in every way.
     pub ticks: u32,
@@ -51,16 +53,20 @@ pub struct Played {
     pub keyframe_bytes_max: usize,
     /// The hash of the last world: another seed gives another hash, unless nothing ever happens in the game.
     pub hash: u64,
+    /// The fields that a client shows as it predicts them, and can never predict; the worst first. Empty in lockstep,
+    /// where a client has everything.
+    pub unpredictable: Vec<Unpredictable>,
 }
 
 impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ticks, ticks_taken_back, keyframe_bytes_max, hash } = self;
+        let Self { ticks, ticks_taken_back, keyframe_bytes_max, hash, unpredictable } = self;
         write!(
             f,
             "{ticks} ticks agree, {ticks_taken_back} more were taken back, keyframes of up to {keyframe_bytes_max} \
              bytes, last hash {hash:#018x}"
-        )
+        )?;
+        unpredictable.iter().try_for_each(|field| write!(f, "\n  a client can never predict {field}"))
     }
 }
 
@@ -70,6 +76,10 @@ impl fmt::Display for Played {
 /// again after some ticks with other inputs that are rolled back; from a world that was played elsewhere and made this
 /// one from wire integers; and from the bytes of a keyframe. All results must agree: rows, free slots, random numbers,
 /// events.
+///
+/// In snapshot mode two of the players also make the tick as their clients do: from the part of the world that they may
+/// see, with random numbers of their own. A field that they predict, and have wrong nearly each time that it changes, is
+/// in [`Played::unpredictable`]. A game must not panic there: it would on a player's device, too.
 ///
 /// # Errors
 /// The first [`Divergence`].
@@ -87,8 +97,10 @@ pub fn sync_test_with<G: Game>(options: &G::Options, policy: &Policy) -> Result<
     for _ in 0..policy.ticks {
         test.tick()?;
     }
-    let SyncTest { reference, ticks_taken_back, keyframe_bytes_max, .. } = test;
-    Ok(Played { ticks: reference.tick().0, ticks_taken_back, keyframe_bytes_max, hash: reference.hash() })
+    let SyncTest { reference, ticks_taken_back, keyframe_bytes_max, client_side, .. } = test;
+    let (ticks, hash) = (reference.tick().0, reference.hash());
+    let unpredictable = client_side.map_or_else(Vec::new, |side| side.unpredictable(reference.schema()));
+    Ok(Played { ticks, ticks_taken_back, keyframe_bytes_max, hash, unpredictable })
 }
 
 /// The result of a tick, by which ticks are compared.
@@ -109,6 +121,8 @@ struct SyncTest<G: Game> {
     trial: Simulation<G>,
     /// A game that is played from another seed: the others are restored over its worlds.
     elsewhere: (Simulation<G>, Script<G>),
+    /// `None` in lockstep.
+    client_side: Option<ClientSide<G>>,
     events: Vec<(To, G::Event)>,
     keyframe: Vec<u8>,
     ticks_taken_back: u64,
@@ -117,14 +131,16 @@ struct SyncTest<G: Game> {
 
 impl<G: Game> SyncTest<G> {
     fn new(options: &G::Options, policy: &Policy) -> Self {
-        let simulation = |seed| Simulation::new(seed, options);
+        let simulation = |seed| Simulation::<G>::new(seed, options);
+        let reference = simulation(policy.seed);
         let script = |seed| Script::new(seed, policy.wild_percent);
         Self {
             policy: *policy,
             script: script(policy.seed ^ 0xd1ce),
             turn: Turn::empty(),
             dice: Rng::new(policy.seed.rotate_left(17)),
-            reference: simulation(policy.seed),
+            client_side: (!G::RULES.is_lockstep()).then(|| ClientSide::new(reference.schema())),
+            reference,
             twin: simulation(policy.seed),
             trial: simulation(policy.seed),
             elsewhere: (simulation(!policy.seed), script(!policy.seed)),
@@ -158,7 +174,11 @@ impl<G: Game> SyncTest<G> {
             .and_then(|()| self.check_rollback(&before, &expected))
             .and_then(|()| self.check_restore(&before, &expected))
             .and_then(|()| self.check_keyframe(&before, &expected));
-        checked.map_err(|divergence| self.blame(&before, divergence))
+        checked.map_err(|divergence| self.blame(&before, divergence))?;
+        if let Some(client_side) = &mut self.client_side {
+            client_side.compare(&schema, &before, &self.turn, &expected.full_state.snapshot);
+        }
+        Ok(())
     }
 
     /// Finds the check that is to blame. A game that differs from one time to the next may pass the first checks by
@@ -223,7 +243,8 @@ impl<G: Game> SyncTest<G> {
         FullState::of(before).encode(schema, &mut self.keyframe);
         self.keyframe_bytes_max = self.keyframe_bytes_max.max(self.keyframe.len());
         let full_state = FullState::decode_kept(schema, &self.keyframe).map_err(|error| {
-            let what = Named { path: format!("the keyframe ({error})"), here: Reading::Row, there: Reading::Nothing };
+            let path = format!("the keyframe of the world cannot be read ({error})");
+            let what = Named { path, here: Reading::Error, there: Reading::Error };
             self.divergence(before.history.newest().tick, Check::Keyframe, what, 0)
         })?;
         self.replay(Check::Keyframe, &full_state, G::default(), &before.history, expected)

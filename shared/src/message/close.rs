@@ -1,5 +1,8 @@
 //! Close codes: the reason for which a connection ended, and whether a client may reconnect.
 
+use alloc::format;
+use alloc::string::String;
+
 /// The reason for which a connection was closed, as the WebSocket close code gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
@@ -88,7 +91,8 @@ impl CloseCode {
         Self::ALL.into_iter().find(|code| code.number() == number)
     }
 
-    /// The reason that travels with the code: a constant, at most 123 bytes.
+    /// The reason that travels with the code: a constant, at most [`REASON_BYTES_MAX`]. Only
+    /// [`version_reason`] says more.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
@@ -134,15 +138,43 @@ impl CloseCode {
     }
 }
 
+/// Bytes of a reason at the most: a frame that closes has 125, two of them for the code.
+pub const REASON_BYTES_MAX: usize = 123;
+
+/// The reason with which a server closes a client whose game has another fingerprint: it ends with the server's own.
+#[must_use]
+pub fn version_reason(fingerprint: u64) -> String {
+    format!("{}, the server's game is {fingerprint:016x}", CloseCode::Version.reason())
+}
+
+/// The fingerprint at the end of such a reason.
+#[must_use]
+pub fn fingerprint_in(reason: &str) -> Option<u64> {
+    let (_, digits) = reason.rsplit_once(' ')?;
+    if digits.len() == 16 { u64::from_str_radix(digits, 16).ok() } else { None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn a_fingerprint_returns_from_the_reason_and_no_other_text_is_one() {
+        for fingerprint in [0, 0x0b, u64::MAX] {
+            let reason = version_reason(fingerprint);
+            assert!(reason.len() <= REASON_BYTES_MAX, "{reason}");
+            assert_eq!(fingerprint_in(&reason), Some(fingerprint));
+        }
+        for other in ["", " ", "is 0b", "is 000000000000000g", "is 00000000000000000", CloseCode::Version.reason()] {
+            assert_eq!(fingerprint_in(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn close_codes_return_by_number() {
         for code in CloseCode::ALL {
             assert_eq!(CloseCode::from_number(code.number()), Some(code));
-            assert!(code.reason().len() <= 123);
+            assert!(code.reason().len() <= REASON_BYTES_MAX);
         }
         assert_eq!(CloseCode::from_number(1005), None);
     }

@@ -34,6 +34,9 @@ pub struct Hello {
     pub known: Option<Tick>,
     /// Whether the player is a spectator, without a seat.
     pub watches: bool,
+    /// The id of the sources that the client's module was built from; 0 when it is not known. It is no condition: the
+    /// fingerprint does not cover the code of the rules, and a client of other rules may play.
+    pub build: u64,
 }
 
 impl Hello {
@@ -49,6 +52,7 @@ impl Hello {
             resume: None,
             known: None,
             watches: false,
+            build: 0,
         }
     }
 }
@@ -69,6 +73,14 @@ pub struct Welcome {
     pub newest_input: Option<Tick>,
     /// Everyone in the room, this player included.
     pub players: Vec<Player>,
+    /// The id of the sources that the server was built from; 0 when it is not known.
+    pub build: u64,
+}
+
+/// Whether two ids of builds are known, and differ.
+#[must_use]
+pub const fn builds_differ(one: u64, other: u64) -> bool {
+    one != 0 && other != 0 && one != other
 }
 
 /// A player as others see them.
@@ -168,6 +180,7 @@ mod tests {
             resume: Some([3; 16]),
             known: Some(Tick(900)),
             watches: false,
+            build: u64::MAX,
         }
     }
 
@@ -181,6 +194,12 @@ mod tests {
         let mut longer = message;
         longer.push(0);
         assert_eq!(Hello::decode(&longer), Err(DecodeError::Trailing(1)));
+    }
+
+    #[test]
+    fn builds_differ_only_when_both_are_known() {
+        assert!(builds_differ(1, 2));
+        assert!(![(1, 1), (0, 1), (1, 0), (0, 0)].into_iter().any(|(one, other)| builds_differ(one, other)));
     }
 
     #[test]

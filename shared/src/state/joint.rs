@@ -20,6 +20,7 @@ pub struct Governed {
 impl Leaf {
     /// The path of the field that this leaf is a part of: the path without the axis, for one axis of a vector.
     #[must_use]
+    #[inline(never)]
     pub fn field(&self) -> &str {
         let axes = [".x", ".y", ".z"];
         axes.into_iter().find_map(|axis| self.path.strip_suffix(axis)).unwrap_or(&self.path)
@@ -27,6 +28,25 @@ impl Leaf {
 }
 
 impl TableSchema {
+    /// The leaves of the field that a leaf is a part of: all axes of a vector, and all components of a rotation.
+    #[must_use]
+    #[inline]
+    pub fn leaves_of_field(&self, leaf: usize) -> Range<usize> {
+        let rotation = self.rotations.iter().map(|first| *first..first + ROTATION_WIDTH);
+        if let Some(rotation) = rotation.into_iter().find(|rotation| rotation.contains(&leaf)) {
+            return rotation;
+        }
+        let is_same = |other: usize| self.leaves[other].field() == self.leaves[leaf].field();
+        let (mut start, mut end) = (leaf, leaf + 1);
+        while start > 0 && is_same(start - 1) {
+            start -= 1;
+        }
+        while end < self.leaves.len() && is_same(end) {
+            end += 1;
+        }
+        start..end
+    }
+
     /// Whether a leaf is part of different things in two rows, so that nothing lies between its two values.
     #[must_use]
     pub fn is_replaced(&self, leaf: usize, one: &[u32], other: &[u32]) -> bool {

@@ -177,6 +177,8 @@ pub enum Reading {
     },
     /// A number of events.
     Events(usize),
+    /// A thing that has no value, because it cannot be read.
+    Error,
 }
 
 impl Difference {
@@ -220,6 +222,21 @@ pub fn path(schema: &Schema, table: usize, row: RowId, leaf: Option<usize>) -> S
     leaf.map_or_else(|| format!("{name}[{slot}#{generation}]"), |leaf| format!("{name}[{slot}#{generation}].{leaf}"))
 }
 
+/// The path of a field in the world, such as `ships.velocity`, by its first leaf: see
+/// [`leaves_of_field`](crate::state::TableSchema::leaves_of_field).
+#[must_use]
+#[inline]
+pub fn path_of_field(schema: &Schema, table: usize, leaf: usize) -> String {
+    let shape = &schema.tables[table];
+    // A field of one leaf may have the name of an axis.
+    let is_alone = shape.leaves_of_field(leaf).len() == 1;
+    let field = if is_alone { &shape.leaves[leaf].path } else { shape.leaves[leaf].field() };
+    // The components of a rotation have names of their own, and this is the first one's.
+    let field = if shape.is_of_rotation(leaf) { field.strip_suffix(".largest").unwrap_or(field) } else { field };
+    let dot = if shape.name.is_empty() { "" } else { "." };
+    format!("{}{dot}{field}", shape.name)
+}
+
 impl Reading {
     /// The meaning of a wire integer, as a value of this leaf.
     #[must_use]
@@ -250,6 +267,7 @@ impl fmt::Display for Reading {
             Self::Draws(count) => write!(f, "{count} drawn"),
             Self::Random { seed, drawn } => write!(f, "{drawn} drawn from seed {seed}"),
             Self::Events(count) => write!(f, "{count} of them"),
+            Self::Error => f.write_str("unreadable"),
         }
     }
 }

@@ -23,8 +23,8 @@
 //! as well, because it is from the later world.
 
 use crate::id::Seat;
-use crate::state::{Leaf, TableSchema};
-use crate::world::snapshot::Rows;
+use crate::state::{Leaf, Schema, TableSchema, Visibility};
+use crate::world::snapshot::{Rows, Snapshot};
 use core::cmp::Ordering;
 
 /// The value of an owner leaf that stands for this seat; for a spectator, a value that no owner leaf has.
@@ -43,6 +43,49 @@ pub(crate) fn predicts_row(table: &TableSchema, row: &[u32], me: Option<Seat>) -
 /// Whether this client shows a leaf of a row as it predicts it.
 pub(crate) fn predicts_leaf(leaf: &Leaf, row: &[u32], me: Option<Seat>) -> bool {
     leaf.marks.predict || leaf.owner.is_some_and(|owner| row[owner] == owner_value(me))
+}
+
+/// Whether a row belongs to a player other than this client's.
+pub(crate) fn belongs_to_other(table: &TableSchema, row: &[u32], me: Option<Seat>) -> bool {
+    // The world's own row belongs to nobody as a whole.
+    let owner = table.owner.filter(|_| !table.name.is_empty());
+    owner.is_some_and(|owner| row[owner] != 0 && row[owner] != owner_value(me))
+}
+
+/// Whether this client receives a leaf of a row that it sees.
+pub(crate) fn receives_leaf(leaf: &Leaf, row: &[u32], me: Option<Seat>) -> bool {
+    match leaf.marks.visibility {
+        Visibility::All => true,
+        Visibility::Owner => leaf.owner.is_some_and(|owner| row[owner] == owner_value(me)),
+        Visibility::Server => false,
+    }
+}
+
+/// The part of a room's world that this client holds, put into `out`: the rows and leaves that it receives. All other
+/// leaves are zero.
+pub(crate) fn receive_world(schema: &Schema, me: Option<Seat>, world: &Snapshot, out: &mut Snapshot) {
+    out.tick = world.tick;
+    for (number, table) in schema.tables.iter().enumerate() {
+        let (from, kept) = (&world.tables[number], &mut out.tables[number]);
+        kept.clear();
+        for (index, id) in from.ids.iter().enumerate() {
+            let row = from.row(index);
+            let receives = |leaf: &Leaf| receives_leaf(leaf, row, me);
+            // The world's own row is there for everyone.
+            if number == 0 || table.leaves.iter().any(receives) {
+                let leaves = table.leaves.iter().zip(row).zip(kept.push(*id));
+                leaves.filter(|((leaf, _), _)| receives(leaf)).for_each(|((_, value), out)| *out = *value);
+            }
+        }
+    }
+}
+
+/// Whether this client shows a leaf of a row as it predicts it, and is told the truth by the next snapshot. The world's
+/// own row is not predicted as a whole.
+#[inline]
+pub(crate) fn shows_predicted(table: &TableSchema, leaf: &Leaf, row: &[u32], me: Option<Seat>) -> bool {
+    let of_row = !table.name.is_empty() && predicts_row(table, row, me);
+    (of_row || predicts_leaf(leaf, row, me)) && receives_leaf(leaf, row, me)
 }
 
 /// Whether a client may predict a leaf in a row that it does not predict as a whole: the leaf of a field with `predict`, or

@@ -3,6 +3,9 @@
 use crate::game::{Game, Leave};
 use crate::id::Seat;
 
+/// Names of bots, in the order in which rooms give them out.
+pub const BOT_NAMES: [&str; 8] = ["Tock", "Pixel", "Comet", "Widget", "Biscuit", "Quark", "Noodle", "Turbo"];
+
 /// A seat that was taken, or that became free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RosterChange {

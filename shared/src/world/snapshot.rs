@@ -47,6 +47,7 @@ impl Rows {
 
     /// The integers of the row with this id.
     #[must_use]
+    #[inline(never)]
     pub fn find(&self, id: RowId) -> Option<&[u32]> {
         let index = self.ids.partition_point(|row| row.slot < id.slot);
         (self.ids.get(index) == Some(&id)).then(|| self.row(index))

@@ -2,7 +2,8 @@
 
 use crate::game::{Game, LagCompensation, Step, To};
 use crate::rng::Rng;
-use crate::state::Schema;
+use crate::state::{Schema, State, TableVisitor};
+use crate::table::Table;
 use crate::tick::Tick;
 use crate::world::rewind::{ClientViews, RewindCache};
 use crate::world::roster::RosterChange;
@@ -31,6 +32,33 @@ pub fn play_tick<G: Game>(
     causes.roster.iter().for_each(|change| change.apply(world));
     events.clear();
     world.step(&mut Step::new(causes.tick, causes.inputs, rng, events).with_past(past));
+}
+
+/// Makes a tick as a client does that has only a part of the world, and no generator of the room: rows that come to be
+/// get predicted ids, and `rng` is a guess.
+pub(crate) fn predict_tick<G: Game>(
+    world: &mut G,
+    rng: &mut Rng,
+    causes: &TickCauses<'_, G::Input>,
+    past: &mut dyn LagCompensation<G>,
+    events: &mut Vec<(To, G::Event)>,
+) {
+    world.tables(&mut Provision(causes.tick));
+    play_tick(world, rng, causes, past, events);
+}
+
+/// The random numbers that a client predicts a tick with: the room's generator is never sent to it.
+pub(crate) fn guessed_rng(tick: Tick) -> Rng {
+    Rng::new(u64::from(tick.0))
+}
+
+/// Tells every table which tick is predicted next.
+struct Provision(Tick);
+
+impl TableVisitor for Provision {
+    fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
+        table.predict(self.0);
+    }
 }
 
 /// A world that is played where everyone sees the present: in lockstep, in a replay, in a preview.

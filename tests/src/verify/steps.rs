@@ -46,11 +46,15 @@ impl Step {
             Work::NoStd => no_std::check(self.limit, &log),
             Work::Bundle => {
                 // The step starts the program itself: `cargo run` would build it again with fewer features.
-                let cargo = command("cargo", &["build", "--workspace", "--bin", "tickwire-bundle"]);
+                let programs = ["--bin", "cargo-tickwire", "--bin", "tickwire"];
+                let cargo = command("cargo", &[&["build", "--workspace"], &programs[..]].concat());
                 run(cargo, self.limit, &log)?;
                 // Browser tests need the test hooks. A page for players has none, and that is why `cargo play` builds
                 // it again.
-                run(own("tickwire-bundle", &["build", "--test-hooks", "--hold-budget"])?, self.limit, &log)
+                let mut build =
+                    own("cargo-tickwire", &["build", "-p", "tickwire-demo", "--test-hooks", "--hold-budget"])?;
+                build.arg("--program").arg(own("tickwire", &[])?.get_program());
+                run(build, self.limit, &log)
             }
             Work::Tool(tool) => tool.path(self.limit, &log).map(drop),
             Work::Deny => deny::check(self.limit, &log),
@@ -96,12 +100,13 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         step("lints", 15, Work::Cargo(lints())),
         step("no-std", 5, Work::NoStd),
         step("deny", 10, Work::Deny),
-        // The page is built before the server, because the build of the server looks for it.
         step("bundle", 15, Work::Bundle),
         cargo("build", 20, &["build", "--workspace", "--bins", "--tests"]),
+        cargo("package", 5, &["test", "--workspace", "--test", "publish", "--", "package::a_", "manifest::"]),
     ];
     if !quick {
         steps.push(cargo("doc", 10, &["doc", "--no-deps", "--workspace"]));
+        steps.push(cargo("api", 10, &["test", "--workspace", "--test", "publish", "--", "api::"]));
     }
     // Tests about time run after the others, and one after another: nothing else may use the cores meanwhile.
     steps.push(cargo("tests", if long { 60 } else { 10 }, &["test", "--workspace", "--", "--skip", "rhythm::"]));
@@ -122,16 +127,22 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         steps.push(step("hostile", 15, Work::Hostile));
         // Browser tests run one after another: each of them drives two or three browsers.
         let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
-        steps.push(cargo("browser", 25, &browsers));
+        // Each template of a game is built and tested for minutes: one does in a usual run.
+        let browsers = [&browsers[..], if long { &[] } else { &["--skip", "own_crate::others"] }].concat();
+        steps.push(cargo("browser", if long { 60 } else { 30 }, &browsers));
     }
     if long {
         steps.push(step("firefox", 30, Work::Engine("firefox", &[])));
         steps.push(step("webkit", 30, Work::Engine("webkit", &WEBKIT_LACKS)));
         // The measurements behind the README's claims about feel and about the page's speed, at full length.
-        let feel = ["run", "--release", "-p", "tickwire-bench", "--bin", "feel"];
-        let browser = [&feel[..], &["--", "--browser"]].concat();
+        let feel =
+            ["run", "--release", "-p", "tickwire-demo", "--features", "tools", "--bin", "tickwire-tools", "--", "feel"];
+        let browser = [&feel[..], &["--browser"]].concat();
         let wasm = vec!["run", "--release", "-p", "tickwire-wasm-bench"];
         steps.push(step("feel", 45, Work::Cargo(vec![feel.to_vec(), browser, wasm])));
+        // Every published crate from its package alone: their dependencies are built anew.
+        let packages = ["test", "--workspace", "--test", "publish", "--", "the_packages_build"];
+        steps.push(cargo("package-builds", 30, &packages));
         steps.push(step("advisories", 5, Work::Advisories));
         steps.push(step("fuzz", 30, Work::Fuzz));
     }
@@ -139,9 +150,10 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
 }
 
 /// Parts of the names of browser tests that are of Chromium alone.
-const CHROMIUM_ONLY: [&str; 12] = [
+const CHROMIUM_ONLY: [&str; 13] = [
     // They name their engines themselves, and have run.
     "engines::",
+    "own_crate::",
     "feel::",
     // They block a part of the page, turn the phone, slow the network and measure the heap by Chromium's own protocol.
     "a_page_that_lacks_a_part",
@@ -175,7 +187,8 @@ const WEBKIT_LACKS: [&str; 7] = [
 /// call is for the code that only the feature `conformance` has.
 fn lints() -> Vec<Vec<&'static str>> {
     let conformance = ["--features", "tickwire-server/conformance", "--test", "conformance"];
-    let targets: [&[&'static str]; 3] = [&["--all-targets"], &["--test", "wasm", "--test", "browser"], &conformance];
+    let targets: [&[&'static str]; 3] =
+        [&["--all-targets"], &["--test", "wasm", "--test", "browser", "--test", "publish"], &conformance];
     let lint = |targets: &[&'static str]| [&["clippy", "--workspace"], targets, &["--", "-D", "warnings"]].concat();
     targets.into_iter().map(lint).collect()
 }

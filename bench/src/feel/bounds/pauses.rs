@@ -4,8 +4,8 @@
 //! effect sooner than a message can travel was not measured.
 
 use super::out_of_bounds;
-use crate::feel::PauseFeel;
 use core::ops::RangeInclusive;
+use tickwire_tools::feel::PauseFeel;
 
 /// Ticks by which the input lead one second after the end of a pause may differ from its value before the pause.
 const LEAD_CHANGE_MAX_TICKS: f64 = 4.0;
@@ -91,45 +91,75 @@ const PAUSES: [PauseBounds; 5] = [
     },
 ];
 
-impl PauseFeel {
-    /// The checks that failed for this pause in this game.
-    #[must_use]
-    pub fn broken(&self) -> Vec<String> {
-        let pause = PAUSES.iter().find(|bounds| bounds.pause == self.pause).expect("every pause has bounds");
-        let place = GAMES.iter().position(|bounds| bounds.game == self.game).expect("every game has bounds");
-        let (game, (goes_on_p50, goes_on_max)) = (&GAMES[place], pause.goes_on_ms[place].clone());
-        let pauses = f64::from(self.pauses);
-        let kept = if pause.reconnects.contains(&0.0) { pauses } else { 0.0 };
+/// The checks that failed for a pause in a game.
+///
+/// # Panics
+/// When the pause or the game has no bounds.
+#[must_use]
+pub fn broken_pause(feel: &PauseFeel) -> Vec<String> {
+    let pause = PAUSES.iter().find(|bounds| bounds.pause == feel.pause).expect("every pause has bounds");
+    let place = GAMES.iter().position(|bounds| bounds.game == feel.game).expect("every game has bounds");
+    let (game, (goes_on_p50, goes_on_max)) = (&GAMES[place], pause.goes_on_ms[place].clone());
+    let pauses = f64::from(feel.pauses);
+    let kept = if pause.reconnects.contains(&0.0) { pauses } else { 0.0 };
+    let found = vec![
+        ("hashes that differ", feel.hash_mismatches as f64, 0.0..=0.0),
+        ("hashes compared per room", feel.hashes_compared as f64 / pauses, HASHES_PER_PAUSE_MIN..=f64::INFINITY),
+        ("pauses after which play went on", f64::from(feel.gone_on), pauses..=pauses),
+        ("connections that were kept", f64::from(feel.connections_kept), kept..=kept),
+        ("reconnects in one pause", feel.reconnects_max as f64, pause.reconnects.clone()),
+        ("reconnects of others", feel.other_reconnects as f64, 0.0..=0.0),
+        ("part of the presses that moved a figure", f64::from(feel.moved) / (2.0 * pauses), MOVED_PART),
+        ("ms until play goes on, p50", feel.goes_on_ms.p50 as f64, goes_on_p50),
+        ("ms until play goes on, worst", feel.goes_on_ms.max as f64, goes_on_max),
+        ("input lead before, ticks", feel.lead_before_ticks, game.lead_ticks.clone()),
+        ("input lead after, ticks", feel.lead_after_ticks, game.lead_ticks.clone()),
+        ("change of the lead, ticks", feel.lead_change_max_ticks as f64, 0.0..=LEAD_CHANGE_MAX_TICKS),
+    ];
+    let place = format!("{}, {}", feel.pause, feel.game);
+    let mut broken = out_of_bounds(&place, found);
+    let sides = [
+        ("before", &feel.executed_before_ms, &feel.frames_before),
+        ("after", &feel.executed_after_ms, &feel.frames_after),
+    ];
+    for (side, ms, frames) in sides {
+        let ((ms_p50, ms_max), (frames_p50, frames_max)) = (game.executed_ms.clone(), game.frames.clone());
         let found = vec![
-            ("hashes that differ", self.hash_mismatches as f64, 0.0..=0.0),
-            ("hashes compared per room", self.hashes_compared as f64 / pauses, HASHES_PER_PAUSE_MIN..=f64::INFINITY),
-            ("pauses after which play went on", f64::from(self.gone_on), pauses..=pauses),
-            ("connections that were kept", f64::from(self.connections_kept), kept..=kept),
-            ("reconnects in one pause", self.reconnects_max as f64, pause.reconnects.clone()),
-            ("reconnects of others", self.other_reconnects as f64, 0.0..=0.0),
-            ("part of the presses that moved a figure", f64::from(self.moved) / (2.0 * pauses), MOVED_PART),
-            ("ms until play goes on, p50", self.goes_on_ms.p50 as f64, goes_on_p50),
-            ("ms until play goes on, worst", self.goes_on_ms.max as f64, goes_on_max),
-            ("input lead before, ticks", self.lead_before_ticks, game.lead_ticks.clone()),
-            ("input lead after, ticks", self.lead_after_ticks, game.lead_ticks.clone()),
-            ("change of the lead, ticks", self.lead_change_max_ticks as f64, 0.0..=LEAD_CHANGE_MAX_TICKS),
+            ("ms to execution, p50", ms.p50 as f64, ms_p50),
+            ("ms to execution, worst", ms.max as f64, ms_max),
+            ("frames to motion, p50", frames.p50 as f64, frames_p50),
+            ("frames to motion, worst", frames.max as f64, frames_max),
         ];
-        let place = format!("{}, {}", self.pause, self.game);
-        let mut broken = out_of_bounds(&place, found);
-        let sides = [
-            ("before", &self.executed_before_ms, &self.frames_before),
-            ("after", &self.executed_after_ms, &self.frames_after),
-        ];
-        for (side, ms, frames) in sides {
-            let ((ms_p50, ms_max), (frames_p50, frames_max)) = (game.executed_ms.clone(), game.frames.clone());
-            let found = vec![
-                ("ms to execution, p50", ms.p50 as f64, ms_p50),
-                ("ms to execution, worst", ms.max as f64, ms_max),
-                ("frames to motion, p50", frames.p50 as f64, frames_p50),
-                ("frames to motion, worst", frames.max as f64, frames_max),
-            ];
-            broken.extend(out_of_bounds(&format!("{place}, {side}"), found));
+        broken.extend(out_of_bounds(&format!("{place}, {side}"), found));
+    }
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tickwire::link::LinkProfile;
+    use tickwire_games::Paddles;
+    use tickwire_tools::feel::{PAUSED_LINK, PAUSES, PauseProfile, measure_pauses};
+
+    #[test]
+    fn a_pause_over_a_better_or_a_worse_link_is_out_of_bounds() {
+        let broken = |link| broken_pause(&measure_pauses::<Paddles>(PAUSES[1], link, 16, 1));
+        let usual = LinkProfile::named(PAUSED_LINK).expect("pauses are played over a link that has a name");
+        assert_eq!(broken(usual), Vec::<String>::new());
+        for latency_ms in [0, 150] {
+            let broken = broken(LinkProfile { latency_ms, ..LinkProfile::default() });
+            for what in ["until play goes on", "before: ms to execution", "after: ms to execution"] {
+                assert!(broken.iter().any(|words| words.contains(what)), "{latency_ms} ms: no {what} in {broken:#?}");
+            }
         }
-        broken
+    }
+
+    #[test]
+    fn a_pause_that_is_not_survived_as_expected_is_out_of_bounds() {
+        let link = LinkProfile { latency_ms: 35, ..LinkProfile::default() };
+        let longer = PauseProfile { milliseconds: PAUSES[2].milliseconds, ..PAUSES[1] };
+        let broken = broken_pause(&measure_pauses::<Paddles>(longer, link, 3, 7));
+        assert!(broken.iter().any(|words| words.contains("connections that were kept")), "{broken:#?}");
     }
 }

@@ -1,10 +1,10 @@
 //! The report of `cargo floor -- --rhythm` and the promises that it is held to: its fields are an interface.
 
 use super::{BUSY_MEANT, BUSY_OFF_MAX};
-use crate::measure::Distribution;
-use crate::report::{DELIVERED_THIN_MIN, GENERATOR_LATE_MS, words_of_true};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
+use tickwire_tools::measure::Distribution;
+use tickwire_tools::report::{DELIVERED_THIN_MIN, GENERATOR_LATE_MS, words_of_true};
 
 /// The mean rate may differ from the meant rate by this much, in Hz.
 const RATE_OFF_HZ_MAX: f64 = 0.01;

@@ -1,11 +1,11 @@
 //! A thread that only sleeps until one deadline after the other, and notes how late it woke.
 
-use crate::measure::Distribution;
 use crate::pinning::{MEASURED_CORE, Times, own_times, pin_this_thread};
 use crate::precise::{due_ns, now_ns, sleep_until, tighten_timers};
 use anyhow::{Context, Result};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
+use tickwire_tools::measure::Distribution;
 
 /// The measurement of one turn: how late the thread woke, in nanoseconds, and its CPU times.
 type Slept = (Distribution, Times);

@@ -2,9 +2,9 @@
 
 use super::INTERVAL_P99_MS_MAX;
 use crate::peers::report::Round;
-use crate::report::GENERATOR_LATE_MS;
 use serde::Serialize;
 use std::fmt::{self, Write as _};
+use tickwire_tools::report::GENERATOR_LATE_MS;
 
 /// One shard of ours holds at least this many times the clients of Colyseus.
 pub(super) const RATIO_MIN: f64 = 3.0;

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{QUESTION_LIMIT, ask_rustc};
-use crate::Workspace;
+use crate::Project;
 use crate::command::{self, CommandError, Progress, say};
 
 /// Time limit for the download of about 140 MB.
@@ -76,8 +76,8 @@ pub(super) struct Unpacked {
 struct Packages(Vec<String>);
 
 impl Unpacked {
-    pub(super) fn below(workspace: &Workspace) -> Self {
-        Self { folder: workspace.target().join("wasm-toolchain") }
+    pub(super) fn below(project: &Project) -> Self {
+        Self { folder: project.target().join("wasm-toolchain") }
     }
 
     pub(super) fn rustc(&self) -> PathBuf {
@@ -305,8 +305,8 @@ fn unpack_one(archive: &Path, root: &Path) -> Result<(), DebianError> {
 }
 
 /// A linker that writes WebAssembly: rustup's own, or one on the path.
-pub(super) fn find_linker(workspace: &Workspace) -> Result<PathBuf, DebianError> {
-    let sysroot = ask_rustc(&workspace.tools.rustc, &["--print", "sysroot"])?;
+pub(super) fn find_linker(project: &Project) -> Result<PathBuf, DebianError> {
+    let sysroot = ask_rustc(&project.tools().rustc, &["--print", "sysroot"])?;
     let hosts = Path::new(sysroot.trim_end()).join("lib/rustlib");
     let own = fs::read_dir(hosts).into_iter().flatten().flatten();
     let own = own.map(|host| host.path().join("bin/rust-lld")).find(|linker| linker.is_file());

@@ -61,7 +61,8 @@ impl Stage for Arena {
     }
 
     fn figure(&self, seat: Seat) -> Option<Figure> {
-        let figure = |ship: &Ship| Figure { at: ship.at, score: i32::from(ship.score), color: team_color(ship.team) };
+        let figure =
+            |ship: &Ship| Figure { at: Some(ship.at), score: i32::from(ship.score), color: team_color(ship.team) };
         self.ship(seat).map(figure)
     }
 

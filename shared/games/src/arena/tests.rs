@@ -2,13 +2,13 @@
 
 use super::field::CHUNK_RADIUS;
 use super::*;
-use crate::play::{Play, assert_deterministic};
 use std::string::ToString;
 use std::vec::Vec;
 use tickwire::Tick;
-use tickwire::input::ViewAge;
+use tickwire::input::{InputCodec, ViewAge};
 use tickwire::math::vec2;
 use tickwire::state::Schema;
+use tickwire::testing::{Play, assert_deterministic, assert_predictable};
 use tickwire::world::history::History;
 use tickwire::world::rewind::{ClientViews, RewindCache, RoomViews};
 use tickwire::world::snapshot::Snapshot;
@@ -70,6 +70,7 @@ fn other(play: &mut Play<Arena>) -> &mut Ship {
 #[test]
 fn every_run_gives_the_same_worlds() {
     assert_deterministic::<Arena>();
+    assert_predictable::<Arena>();
 }
 
 #[test]
@@ -382,7 +383,7 @@ fn a_client_that_sees_only_its_own_secrets_moves_its_ship_as_the_server_does() {
         play.tick(|world, seat, dice| {
             let helm = world.bot(seat, dice);
             if seat == me {
-                inputs[me.index()] = Some(helm);
+                inputs[me.index()] = Some(InputCodec::new().quantize(helm));
             }
             helm
         });

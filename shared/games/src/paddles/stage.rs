@@ -4,6 +4,7 @@
 //! velocity of the ball.
 
 use super::{BALL_RADIUS, FACE, FIELD, Move, Paddles, REACH, SERVE_TICKS, Side, Sound, face, fold, outward};
+use alloc::format;
 use alloc::string::ToString;
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Align, Color, Figure, Pad, Scene, Seat, Stage, Tone, Wave};
@@ -42,12 +43,7 @@ impl Stage for Paddles {
             self.draw_flight(scene);
             return;
         }
-        if let Some(seat) = me
-            && let Some(side) = self.sides.get(seat.index())
-        {
-            let at = vec2(face(seat.index()) - outward(seat.index()) * 12.0, side.y);
-            scene.text(at, 9.0, if at.x < FIELD.x / 2.0 { Align::Left } else { Align::Right }, INK.fade(0.7), "you");
-        }
+        self.draw_names(me, scene);
         match self.winner() {
             Some(index) => self.draw_winner(index, me, scene),
             None => self.draw_serve(scene),
@@ -57,7 +53,7 @@ impl Stage for Paddles {
     fn figure(&self, seat: Seat) -> Option<Figure> {
         let index = seat.index();
         let side = self.sides.get(index).filter(|side| side.seat.is_some())?;
-        Some(Figure { at: vec2(face(index), side.y), score: i32::from(side.score), color: color(index) })
+        Some(Figure { at: Some(vec2(face(index), side.y)), score: i32::from(side.score), color: color(index) })
     }
 
     fn sound(event: &Sound) -> Option<Tone> {
@@ -196,12 +192,24 @@ impl Paddles {
         }
     }
 
+    /// The name of each player, beside the paddle.
+    fn draw_names(&self, me: Option<Seat>, scene: &mut Scene) {
+        for (index, side) in self.sides.iter().enumerate() {
+            let Some(seat) = side.seat else { continue };
+            let name = if me == Some(seat) { "you".to_string() } else { scene.name(seat).to_string() };
+            let at = vec2(face(index) - outward(index) * 12.0, side.y);
+            let align = if at.x < FIELD.x / 2.0 { Align::Left } else { Align::Right };
+            scene.text(at, 9.0, align, INK.fade(0.7), name);
+        }
+    }
+
     fn draw_winner(&self, index: usize, me: Option<Seat>, scene: &mut Scene) {
+        let winner = self.sides.get(index).and_then(|side| side.seat).map_or("", |seat| scene.name(seat));
         let words = match me.map(Seat::index) {
-            Some(mine) if mine == index => "You win",
-            Some(mine) if mine < self.sides.len() => "You lose",
-            _ if index == 0 => "Left wins",
-            _ => "Right wins",
+            Some(mine) if mine == index => "You win".to_string(),
+            Some(mine) if mine < self.sides.len() => "You lose".to_string(),
+            _ if winner.is_empty() => ["Left wins", "Right wins"][index % 2].to_string(),
+            _ => format!("{winner} wins"),
         };
         let center = FIELD / 2.0;
         let sway = f32::from(self.pause_ticks) * 0.05;

@@ -55,7 +55,7 @@ impl Stage for Swarm {
 
     fn figure(&self, seat: Seat) -> Option<Figure> {
         let army = self.armies.get(seat.index()).filter(|army| army.is_taken)?;
-        Some(Figure { at: army.eye, score: i32::from(army.score), color: Color::of_seat(seat) })
+        Some(Figure { at: Some(army.eye), score: i32::from(army.score), color: Color::of_seat(seat) })
     }
 
     fn sound(event: &SwarmEvent) -> Option<Tone> {

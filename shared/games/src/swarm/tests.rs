@@ -3,9 +3,9 @@
 use super::hand::{MAP, MAP_AT, map_point};
 use super::well::GOAL;
 use super::*;
-use crate::play::{Play, assert_deterministic_for};
 use std::vec::Vec;
 use tickwire::input::{InputCodec, InputFrame};
+use tickwire::testing::{Play, assert_deterministic_for};
 use tickwire::{Pad, Scene, Stage, Tick, To};
 
 const SECOND: u32 = Swarm::RULES.tick_rate_hz;
@@ -286,8 +286,7 @@ fn an_army_without_a_player_fights_by_itself_until_a_player_takes_it() {
     assert!(rallies.len() > 2, "it sends units to several places");
     let own = play.world.armies[0].rally;
     assert_eq!(own, Spot::near(home(0).lerp(MIDDLE, 0.12)), "a player's army waits for orders");
-    play.world.leave(play.seats[0], Leave::Quit);
-    play.seats.clear();
+    play.leave(play.seats[0], Leave::Quit);
     for _ in 0..10 * SECOND {
         play.bots();
     }

@@ -56,7 +56,11 @@ impl Stage for Tumble {
     }
 
     fn figure(&self, seat: Seat) -> Option<Figure> {
-        self.cube(seat).map(|cube| Figure { at: vec2(cube.at.x, cube.at.z), score: 0, color: Color::of_seat(seat) })
+        self.cube(seat).map(|cube| Figure {
+            at: Some(vec2(cube.at.x, cube.at.z)),
+            score: 0,
+            color: Color::of_seat(seat),
+        })
     }
 }
 

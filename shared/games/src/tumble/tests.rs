@@ -2,12 +2,12 @@
 
 use super::motion::{fall, turn};
 use super::*;
-use crate::play::{Play, assert_deterministic_for};
 use std::string::String;
 use std::vec::Vec;
 use tickwire::Tick;
 use tickwire::replication::{CostReport, Encoder, Line};
 use tickwire::state::Schema;
+use tickwire::testing::{Play, assert_deterministic_for, assert_predictable_for};
 use tickwire::world::snapshot::{Snapshot, Topic};
 
 /// A world of these bodies alone.
@@ -61,6 +61,7 @@ fn tilt(body: &Body) -> f32 {
 #[test]
 fn every_run_is_the_same() {
     assert_deterministic_for::<Tumble>(150);
+    assert_predictable_for::<Tumble>(150);
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn a_push_goes_through_a_row_of_boxes() {
 
 #[test]
 fn nothing_leaves_the_field_or_sinks_into_the_ground() {
-    let mut play: Play<Tumble> = Play::new(4, 8);
+    let mut play: Play<Tumble> = Play::new(4, 9);
     for _ in 0..900 {
         play.bots();
         for body in play.world.bodies.values() {
@@ -251,7 +252,7 @@ impl Scale {
 
 #[test]
 fn nine_hundred_boxes_at_rest_take_a_few_bits_together() {
-    let mut play: Play<Tumble> = Play::new(1, 4);
+    let mut play: Play<Tumble> = Play::new(1, 9);
     let mut scale = Scale::trained(&mut play);
     settle(&mut play, 600);
     scale.weigh(&mut play);

@@ -343,6 +343,11 @@ impl InterpolationBuffer {
         Some(InterpolationSample { earliest: back(2), ..moment })
     }
 
+    /// The snapshot of this tick, if it is kept.
+    pub(crate) fn snapshot_of(&self, tick: Tick) -> Option<&Snapshot> {
+        (0..self.kept.len()).rev().map(|place| &self.kept[place]).find(|snapshot| snapshot.tick == tick)
+    }
+
     /// The newest snapshot.
     #[must_use]
     pub fn newest(&self) -> Option<&Snapshot> {

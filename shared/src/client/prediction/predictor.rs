@@ -8,22 +8,22 @@
 
 use crate::client::display::first_ids::FirstIds;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
+use crate::client::prediction::corrected_fields::CorrectedFields;
 use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
 use crate::client::prediction::own_inputs::OwnInputs;
-use crate::client::prediction::spawns::{Base, Provision, adopt};
+use crate::client::prediction::spawns::{Base, adopt};
 use crate::client::time::Timing;
 use crate::game::{Game, To};
 use crate::id::Seat;
 use crate::input::{Ack, Action, InputCodec, InputFrame, ViewAge};
 use crate::limits::{PREDICTION_TICKS_MAX, SEATS_MAX};
-use crate::rng::Rng;
 use crate::state::{Schema, TableSchema};
 use crate::tick::{Tick, TickTime};
 use crate::world::interpolation::MotionSegment;
-use crate::world::merge::{has_leaves_apart, predicts_leaf, predicts_row};
+use crate::world::merge::{has_leaves_apart, predicts_leaf, predicts_row, shows_predicted};
 use crate::world::rewind::{ClientViews, RewindCache};
 use crate::world::snapshot::Snapshot;
-use crate::world::stepper::{TickCauses, play_tick};
+use crate::world::stepper::{TickCauses, guessed_rng, predict_tick};
 use alloc::vec::Vec;
 
 /// How the player sees others while a tick is predicted.
@@ -77,6 +77,8 @@ pub(crate) struct Predictor<G: Game> {
     replayed_events: Vec<(Tick, To, G::Event)>,
     /// The own rows of the world that the last replay started from.
     base: Base,
+    /// The fields that came out otherwise than predicted.
+    pub(crate) corrected_fields: CorrectedFields,
     /// The prediction before a restart, and the own rows of the world that it started from, until the next replay.
     lost: Option<(Snapshot, Base)>,
 }
@@ -103,6 +105,7 @@ impl<G: Game> Predictor<G> {
             drawn: None,
             replayed_events: Vec::new(),
             base: Base::default(),
+            corrected_fields: CorrectedFields::default(),
             lost: None,
         }
     }
@@ -117,6 +120,7 @@ impl<G: Game> Predictor<G> {
         self.predicted.ahead.copy_from(base);
         self.predicted.corrections.clear();
         self.replayed_events.clear();
+        self.corrected_fields.forget();
         self.base.tick = base.tick;
         self.base.rows.clear();
         // The room may have inputs for later ticks: it keeps the first that it gets for a tick, so none is made again.
@@ -195,9 +199,7 @@ impl<G: Game> Predictor<G> {
         if let Some(me) = me {
             self.seats[me.index()] = Some(action.input);
         }
-        self.world.tables(&mut Provision(tick));
-        // The room's generator is never sent to a client, so these random numbers are a guess.
-        let mut rng = Rng::new(u64::from(tick.0));
+        let mut rng = guessed_rng(tick);
         let newest = if replays { &self.replayed } else { &self.predicted.now };
         let people = self.people | me.map_or(0, |me| 1 << me.number());
         let at = action.age.before(tick);
@@ -205,7 +207,7 @@ impl<G: Game> Predictor<G> {
             view_context.interpolation.sample_at(at).filter(|_| !action.age.is_none()).map(|moment| (at, moment));
         let mut past = ClientViews::new(view_context.schema, newest, seen, people, &mut self.rewind_cache);
         let causes = TickCauses { tick, roster: &[], inputs: &self.seats };
-        play_tick(&mut self.world, &mut rng, &causes, &mut past, &mut self.events);
+        predict_tick(&mut self.world, &mut rng, &causes, &mut past, &mut self.events);
         self.looks_back |= me.is_some_and(|me| self.rewind_cache.was_asked(me));
     }
 
@@ -220,6 +222,9 @@ impl<G: Game> Predictor<G> {
 
     /// Replays from the server's world `base` to the tick that was predicted.
     pub(crate) fn reconcile(&mut self, view_context: ViewContext<'_>, base: &Snapshot, me: Option<Seat>) -> Correction {
+        self.corrected_fields.begin();
+        let last = view_context.interpolation.snapshot_of(self.base.tick);
+        self.corrected_fields.compare(view_context.schema, me, last, base);
         let target = self.tick().max(base.tick);
         let ticks = u32::try_from(target.since(base.tick)).unwrap_or(0);
         base.restore(&mut self.world);
@@ -236,15 +241,24 @@ impl<G: Game> Predictor<G> {
             }
             self.simulate(tick, me, last, view_context, true);
             self.replayed.capture(&mut self.world, tick);
+            if tick == base.tick + G::RULES.message_ticks() {
+                self.corrected_fields.expect(&self.replayed);
+            }
             self.replayed_events.extend(self.events.iter().map(|(to, event)| (tick, *to, *event)));
         }
         let mut correction = Correction { ticks, ..Correction::default() };
         let is_fresh = core::mem::take(&mut self.is_fresh);
         let is_same_tick = self.tick() == target && !is_fresh;
-        let Self { predicted, replayed, base: last_base, .. } = self;
+        let Self { predicted, replayed, base: last_base, corrected_fields, .. } = self;
         let lost = self.lost.take();
         if is_same_tick && lost.is_none() {
-            compare(view_context, me, (predicted, replayed), (last_base, base.tick), &mut correction);
+            compare(
+                view_context,
+                me,
+                (predicted, replayed),
+                (last_base, base.tick),
+                (&mut correction, corrected_fields),
+            );
         } else {
             let Predicted { now, first_ids, .. } = predicted;
             let (was, last_base) = lost.as_ref().map_or((&*now, &*last_base), |(world, base)| (world, base));
@@ -277,12 +291,13 @@ impl<G: Game> Predictor<G> {
 /// Compares the old prediction with the new one, and keeps the difference to be eased on screen. The old prediction
 /// started from the first of the bases, the new one from the second. It is apart from the predictor because it knows no
 /// game: a page with several games holds its code once.
+#[inline]
 fn compare(
     context: ViewContext<'_>,
     me: Option<Seat>,
     (predicted, is): (&mut Predicted, &Snapshot),
     (last_base, base): (&Base, Tick),
-    correction: &mut Correction,
+    (correction, corrected_fields): (&mut Correction, &mut CorrectedFields),
 ) {
     let Predicted { now: was, corrections, first_ids, .. } = predicted;
     for (number, table) in context.schema.tables.iter().enumerate() {
@@ -303,6 +318,7 @@ fn compare(
             let is_elsewhere = |at, _| is_elsewhere(table, at, corrected, context.interpolation, last_base.tick);
             let counts = |leaf: &_| mine || predicts_leaf(leaf, row, me);
             corrections.add_row(table, corrected, correction, counts, is_elsewhere);
+            corrected_fields.add_row((number, table), (was, row), &|leaf| shows_predicted(table, leaf, row, me));
         }
     }
 }

@@ -33,8 +33,7 @@
 //! where a row is eased on screen, under which id a page sees it, and whether the prediction counts as wrong.
 
 use crate::id::{RowId, Seat};
-use crate::state::{Schema, State, TableSchema, TableVisitor};
-use crate::table::Table;
+use crate::state::{Schema, TableSchema};
 use crate::tick::Tick;
 use crate::world::merge::predicts_row;
 use crate::world::snapshot::{Rows, Snapshot};
@@ -42,15 +41,6 @@ use alloc::vec::Vec;
 
 /// Ticks by which a spawn may be later or earlier than predicted; beyond them it is taken for another spawn.
 const SHIFT_TICKS_MAX: i64 = 8;
-
-/// Tells every table which tick is predicted next.
-pub(crate) struct Provision(pub(crate) Tick);
-
-impl TableVisitor for Provision {
-    fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
-        table.predict(self.0);
-    }
-}
 
 /// The own rows of the snapshot that a prediction starts from.
 #[derive(Debug, Clone, Default)]
@@ -137,6 +127,7 @@ pub(crate) fn adopt(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{State, Table};
 
     #[derive(State, Clone, Default)]
     struct World {

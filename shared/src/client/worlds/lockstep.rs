@@ -32,6 +32,7 @@ mod guess;
 mod view;
 
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
+use crate::client::prediction::corrected_fields::{CorrectedField, CorrectedFields};
 use crate::client::prediction::corrections::{CorrectedRow, Correction, Corrections};
 use crate::client::prediction::events::{EventUpdate, Events, hears};
 use crate::client::prediction::own_inputs::OwnInputs;
@@ -95,6 +96,7 @@ pub(crate) struct Lockstep<G: Game> {
     /// that were dropped with it: 0 when there is nothing to compare.
     dropped: (Snapshot, u32),
     corrections: Corrections,
+    corrected_fields: CorrectedFields,
     /// The dispute that is open.
     dispute: Option<dispute::Open>,
     evidence: Vec<Vec<u8>>,
@@ -134,6 +136,7 @@ impl<G: Game> Lockstep<G> {
             last_predicted_event_tick: Tick(0),
             dropped: (Snapshot::default(), 0),
             corrections: Corrections::default(),
+            corrected_fields: CorrectedFields::default(),
             dispute: None,
             evidence: Vec::new(),
             confirmed_event_tick: Tick(0),
@@ -199,6 +202,7 @@ impl<G: Game> Lockstep<G> {
         // The ticks that were made without an own input are counted one by one, when they are confirmed.
         let head_alone = SnapshotHead { starved: false, ..head };
         stats.count_snapshot(message.len() as u64, 0, is_keyframe, &head_alone);
+        self.corrected_fields.begin();
         self.tick_only.tick = head.tick;
         self.interpolation.push(&self.tick_only, now_us);
         self.timing.observe(&head, self.interpolation.after_pause(), now_us, stats);
@@ -372,7 +376,8 @@ impl<G: Game> Lockstep<G> {
         let ticks = core::mem::take(&mut self.dropped.1);
         let Some(at) = self.place(tick) else { return };
         let new = &self.frames[at].full_state.snapshot;
-        let mut correction = correct_shown(&self.schema, &self.dropped.0, new, &mut self.corrections);
+        let found = (&mut self.corrections, &mut self.corrected_fields);
+        let mut correction = correct_shown(&self.schema, &self.dropped.0, new, found);
         correction.ticks = ticks;
         stats.count_correction(&correction);
         let first = tick - (ticks - 1);
@@ -424,6 +429,11 @@ impl<G: Game> Lockstep<G> {
         self.events.poll()
     }
 
+    /// The fields that rollbacks have changed, the worst first.
+    pub(crate) fn corrected_fields(&self) -> Vec<CorrectedField> {
+        self.corrected_fields.fields(&self.schema)
+    }
+
     pub(crate) fn confirmed(&self) -> &Snapshot {
         self.frame(self.confirmed).map_or(&self.merged, |frame| &frame.full_state.snapshot)
     }
@@ -443,7 +453,13 @@ impl<G: Game> Lockstep<G> {
 
 /// Finds how far one world was off from another of the same tick, and eases the difference from now on. It is apart
 /// from [`Lockstep`] because it knows no game: a page with several games holds its code once.
-fn correct_shown(schema: &Schema, old: &Snapshot, new: &Snapshot, corrections: &mut Corrections) -> Correction {
+#[inline]
+fn correct_shown(
+    schema: &Schema,
+    old: &Snapshot,
+    new: &Snapshot,
+    (corrections, corrected_fields): (&mut Corrections, &mut CorrectedFields),
+) -> Correction {
     let mut found = Correction { wrong: old != new, ..Correction::default() };
     for (number, table) in schema.tables.iter().enumerate() {
         let (old, new) = (&old.tables[number], &new.tables[number]);
@@ -453,6 +469,7 @@ fn correct_shown(schema: &Schema, old: &Snapshot, new: &Snapshot, corrections: &
             let row = CorrectedRow { number, id: *id, was, is };
             let is_elsewhere = |at, steps| is_teleport(&table.leaves[at], steps) || table.is_of_rotation(at);
             corrections.add_row(table, row, &mut found, |_| true, is_elsewhere);
+            corrected_fields.add_row((number, table), (was, is), &|_| true);
         }
     }
     found

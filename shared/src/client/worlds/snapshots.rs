@@ -10,6 +10,7 @@
 use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::display::view::compose;
+use crate::client::prediction::corrected_fields::CorrectedField;
 use crate::client::prediction::events::EventUpdate;
 use crate::client::prediction::events::Events;
 use crate::client::prediction::predictor::{Predictor, ViewContext};
@@ -295,6 +296,11 @@ impl<G: Game> Snapshots<G> {
     /// The next event that happened in the game, or turned out not to have happened.
     pub(crate) fn poll_event(&mut self) -> Option<EventUpdate<G::Event>> {
         self.events.poll()
+    }
+
+    /// The fields that came out otherwise than predicted, the worst first.
+    pub(crate) fn corrected_fields(&self) -> Vec<CorrectedField> {
+        self.predictor.corrected_fields.fields(&self.schema)
     }
 
     pub(crate) const fn confirmed(&self) -> &Snapshot {

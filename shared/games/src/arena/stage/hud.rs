@@ -3,7 +3,7 @@
 use super::{ALARM, CHARGE, Camera, INK, REPAIR, STEEL, VIEW, VOID, space, team_color};
 use crate::arena::{Arena, Gift, Phase, SHIELD_TICKS, Ship};
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Align, Color, Scene};
 
@@ -129,15 +129,25 @@ impl Arena {
             _ => format!("{name} wins"),
         };
         scene.text(at, 40.0 * scale, Align::Centre, color, words);
-        let best = self.ships.values().map(|ship| ship.score).max().unwrap_or(0);
-        let own = match mine {
-            Some(ship) if ship.score == best && best > 0 => format!("Best pilot: you, with {best}"),
-            Some(ship) => format!("You: {}   Best pilot: {best}", ship.score),
-            None => format!("Best pilot: {best}"),
-        };
+        let own = self.best_pilot(mine, scene);
         scene.text(at + vec2(0.0, 34.0) * scale, 15.0 * scale, Align::Centre, INK, own);
         let next = format!("Next round in {}", self.round.left_seconds);
         scene.text(at + vec2(0.0, 56.0) * scale, 12.0 * scale, Align::Centre, INK.fade(0.7), next);
+    }
+
+    /// The best pilot by name, and the points of this player.
+    fn best_pilot(&self, mine: Option<&Ship>, scene: &Scene) -> String {
+        let best = self.ships.values().map(|ship| ship.score).max().unwrap_or(0);
+        if let Some(ship) = mine.filter(|ship| ship.score == best && best > 0) {
+            return format!("Best pilot: you, with {}", ship.score);
+        }
+        let pilot = self.ships.values().find(|ship| ship.score == best && best > 0).and_then(|ship| ship.seat);
+        let name = pilot.map_or("", |seat| scene.name(seat));
+        let words = if name.is_empty() { format!("Best pilot: {best}") } else { format!("Best pilot: {name}, {best}") };
+        match mine {
+            Some(ship) => format!("You: {}   {words}", ship.score),
+            None => words,
+        }
     }
 }
 

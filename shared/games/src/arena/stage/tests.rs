@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::arena::{RADAR, Rock, SHOT_SPEED};
-use crate::play::Play;
 use std::vec::Vec;
 use tickwire::To;
+use tickwire::testing::Play;
 
 /// The picture for a seat.
 fn picture(world: &Arena, me: Option<Seat>) -> Vec<f32> {

@@ -1,0 +1,78 @@
+//! The load test: rooms full of bots, where each bot is a client session with a socket of its own.
+//!
+//! ```text
+//! socket → connection → Link → Player: Full (the browser's Session) or Thin (heads only) → Meter
+//! socket ← connection ← Link ← Player ← Game::bot on what the session shows, when the input is due
+//! ```
+//!
+//! One thread, one runtime: a task per connection reads, and one driver makes the ticks that are due. The cost of the
+//! generator is not counted as the server's, and the generator's own lateness is measured too.
+
+mod bot_client;
+mod bystander;
+mod connection;
+mod crowd;
+mod full;
+mod lobby;
+mod player;
+mod progress;
+mod run;
+mod slow;
+mod thin;
+
+pub use bystander::{Bystander, Fared};
+pub use run::{SLOW_SECONDS_MIN, run};
+pub use slow::queues::Queues;
+
+use crate::measure::Meter;
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::time::Instant;
+use tickwire::link::LinkProfile;
+
+/// The server, the load, and the length of the measurement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// The server's process, if its CPU time and memory are to be accounted.
+    pub server_pid: Option<u32>,
+    /// Rooms to create.
+    pub rooms: u32,
+    /// The options that the rooms are created with; `null` for the game's own options.
+    pub options: serde_json::Value,
+    /// Players in each.
+    pub players: u32,
+    /// Seconds to measure, after everyone has joined and warmed up.
+    pub seconds: u32,
+    /// Only the first player of each room is a full client; the others are thin ones.
+    pub thin: bool,
+    /// Additional clients, spread over the rooms, that read slowly; they join and leave in turns.
+    pub slow_readers: u32,
+    /// Additional clients that never read; they join and leave with the slow readers.
+    pub never_readers: u32,
+    /// Fields of clients' worlds that are damaged, spread over the measured time.
+    pub corruptions: u32,
+    /// The kind of link that each client has.
+    pub link: LinkProfile,
+    /// Seed of the run; the clients' names, bot policies and links follow from it.
+    pub seed: u64,
+}
+
+/// Microseconds since the start of the run.
+#[derive(Debug, Clone, Copy)]
+struct Clock(Instant);
+
+impl Clock {
+    fn now_us(self) -> u64 {
+        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// State that all players of a run share.
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    address: SocketAddr,
+    meter: RefCell<Meter>,
+}

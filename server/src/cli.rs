@@ -1,0 +1,319 @@
+//! The program of a game: what `main!` makes of a list of games.
+//!
+//! The program's name, version, games and page are the author's; subcommands, settings and exit codes are those of every
+//! Tickwire server.
+
+mod autopsy;
+mod overflow;
+
+use crate::config::{BasePath, Config, FileError, RangeError, Settings, VariableError, check_variables};
+use crate::net::PageFile;
+use crate::room::Autopsy;
+use crate::server::{Running, Server, Signals, StartError};
+use crate::threads::ThreadFault;
+pub use autopsy::{ExplainError, explain};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use overflow::warn_of_profile;
+#[doc(hidden)]
+pub use rust_embed;
+use std::error::Error as _;
+use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{fs, iter};
+use thiserror::Error;
+#[doc(hidden)]
+pub use tickwire_describe::Description;
+
+/// Exit code of a server that could not start with the settings that it was given.
+const CANNOT_START: u8 = 2;
+
+/// Exit code of a server that the system did not let start, or that failed while it ran.
+const FAILED: u8 = 1;
+
+/// Makes the program of a server with these games: `tickwire_server::main!(MyGame);` is all of a `main.rs`.
+///
+/// The program has the subcommands `serve`, `config check` and `autopsy`, all settings of a server, and the name and
+/// version of the author's crate. Its page is the one in the folder that the variable `TICKWIRE_BUILT_IN_PAGE` names
+/// when the program is compiled, as `cargo tickwire build` does; `serve --page FOLDER` serves another one.
+///
+/// People play the games of the first list, and so each of them is a [`Stage`](tickwire::Stage). Games that exist to be
+/// measured follow in a second list: `main!(Paddles, Arena; benchmarks: Crowd)`. A server offers them when it is asked
+/// to.
+#[macro_export]
+macro_rules! main {
+    ($($game:ty),+ $(,)? $(; benchmarks: $($benchmark:ty),* $(,)?)?) => {
+        fn main() -> ::std::process::ExitCode {
+            // Cargo compiles the program again when a variable that is named here has changed.
+            const _: [Option<&str>; 2] =
+                [option_env!("TICKWIRE_BUILT_IN_PAGE"), option_env!("TICKWIRE_BUILT_IN_PAGE_ID")];
+
+            #[derive($crate::cli::rust_embed::RustEmbed)]
+            #[crate_path = "tickwire_server::cli::rust_embed"]
+            #[folder = "$TICKWIRE_BUILT_IN_PAGE"]
+            #[allow_missing = true]
+            struct Page;
+
+            $crate::cli::run(&$crate::cli::Program {
+                name: env!("CARGO_PKG_NAME"),
+                binary: option_env!("CARGO_BIN_NAME").unwrap_or(env!("CARGO_PKG_NAME")),
+                version: env!("CARGO_PKG_VERSION"),
+                build: option_env!("TICKWIRE_BUILT_IN_BUILD"),
+                page: Page::get,
+                offer: |server| server $(.game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)?,
+                describe: |build| ::std::vec![$($crate::cli::Description::of_build::<$game>(build)),+],
+                explain: |autopsy| match autopsy.game.as_str() {
+                    $(name if name == <$game as $crate::cli::Game>::RULES.name => {
+                        $crate::cli::explain::<$game>(autopsy).map(Some)
+                    })+
+                    $($(name if name == <$benchmark as $crate::cli::Game>::RULES.name => {
+                        $crate::cli::explain::<$benchmark>(autopsy).map(Some)
+                    })*)?
+                    _ => Ok(None),
+                },
+            })
+        }
+    };
+}
+
+#[doc(hidden)]
+pub use tickwire::Game;
+
+/// The parts of a program that are its author's. `main!` fills them in.
+#[derive(Debug)]
+pub struct Program {
+    /// The name of the author's crate.
+    pub name: &'static str,
+    /// The name of the program's file.
+    pub binary: &'static str,
+    /// The version of the author's crate.
+    pub version: &'static str,
+    /// The id of the sources of the page that was compiled in, as 16 hexadecimal digits; `None` when it is unknown.
+    pub build: Option<&'static str>,
+    /// The file of this name in the page that was compiled in.
+    pub page: PageFile,
+    /// Adds the games to a server.
+    pub offer: fn(Server) -> Server,
+    /// Describes the games that people play to JavaScript and TypeScript; given the id of the sources, 0 for none.
+    pub describe: fn(u64) -> Vec<Description>,
+    /// An autopsy in words; `None` when it is of no game of this program.
+    pub explain: fn(&Autopsy) -> Result<Option<String>, ExplainError>,
+}
+
+#[derive(Debug, Parser)]
+#[command(about = "Multiplayer games that stay the same on every screen")]
+struct CommandLine {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Runs the server until it receives SIGINT or SIGTERM.
+    Serve(Box<Serve>),
+    /// Looks at settings without starting a server.
+    #[command(subcommand)]
+    Config(ConfigAction),
+    /// Prints an autopsy that a server has written, and simulates its tick again.
+    Autopsy {
+        /// A file from the server's folder of autopsies.
+        file: PathBuf,
+    },
+    /// Writes the scripts and types of the games, by which pages load them, into a folder.
+    #[command(hide = true)]
+    Describe {
+        /// The folder.
+        folder: PathBuf,
+        /// The id of the sources of the page, as 16 hexadecimal digits.
+        #[arg(long, default_value = "0")]
+        build: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    #[command(flatten)]
+    settings: Settings,
+    /// TOML file with any of these settings, by the name of the variable in lower case and without TICKWIRE_. The
+    /// command line and the environment take precedence over it.
+    #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Prints all settings as such a file, with the defaults for those that are missing, and ends.
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigAction {
+    /// Checks whether a file can be used as --config.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+impl Program {
+    /// The id of the sources; 0 when they are unknown.
+    fn build_id(&self) -> u64 {
+        self.build.map_or(0, id_of)
+    }
+}
+
+/// The id that these digits stand for; 0, which is none, for anything else.
+fn id_of(digits: &str) -> u64 {
+    u64::from_str_radix(digits, 16).unwrap_or_default()
+}
+
+/// Reasons for which a program ended without having done its work.
+#[derive(Debug, Error)]
+enum CliError {
+    /// The environment has a setting that does not exist.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    /// The file of settings cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    /// The server could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The server failed while it ran.
+    #[error(transparent)]
+    Fault(#[from] ThreadFault),
+    /// The file of an autopsy cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The reason that the system gave.
+        source: io::Error,
+    },
+    /// The file is something else.
+    #[error("{} is no autopsy", path.display())]
+    NoAutopsy {
+        /// The file.
+        path: PathBuf,
+        /// The first thing that does not fit.
+        source: serde_json::Error,
+    },
+    /// The autopsy cannot be told.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
+    /// The autopsy is of a game of another program.
+    #[error("{} is of the game {game}, which {program} does not have", path.display())]
+    OtherGame {
+        /// The file.
+        path: PathBuf,
+        /// The game.
+        game: String,
+        /// This program.
+        program: &'static str,
+    },
+    /// The scripts of the games cannot be written.
+    #[error(transparent)]
+    Describe(#[from] tickwire_describe::WriteError),
+    /// Standard output is closed.
+    #[error("nobody reads the output")]
+    Output(#[source] io::Error),
+}
+
+impl CliError {
+    /// The exit code: whether other settings would help, or not.
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Start(StartError::Thread(_) | StartError::Net(_)) | Self::Fault(_) => FAILED,
+            _ => CANNOT_START,
+        }
+    }
+}
+
+/// Runs a program.
+#[must_use]
+pub fn run(program: &Program) -> ExitCode {
+    let done = match command_line(program) {
+        Action::Serve(serve) => serve_games(program, *serve),
+        Action::Config(ConfigAction::Check { file }) => check(&file),
+        Action::Autopsy { file } => print_autopsy(program, file),
+        Action::Describe { folder, build } => describe(program, &folder, &build),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let causes = iter::successors(error.source(), |cause| (*cause).source());
+            let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+            // When stderr is closed, there is no place left for the message.
+            let _ = writeln!(stderr(), "{}: {error}{causes}", program.binary);
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+/// The command line, read under the program's own name. With a mistake in it, the process ends.
+fn command_line(program: &Program) -> Action {
+    let command = CommandLine::command().name(program.binary).bin_name(program.binary).version(program.version);
+    let matches = command.get_matches();
+    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).action
+}
+
+fn serve_games(program: &Program, serve: Serve) -> Result<(), CliError> {
+    check_variables(std::env::vars_os())?;
+    let config = read(serve.settings, serve.config.as_deref())?;
+    if serve.print_config {
+        return say(&config.to_toml());
+    }
+    let (log, ansi) = (config.log.filter(), stderr().is_terminal());
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(stderr).with_ansi(ansi).init();
+    warn_of_profile(program.name);
+    let signals = Signals::listen()?;
+    let base = config.base_path.clone();
+    let running = (program.offer)(Server::new(config).page(program.page).build_id(program.build_id())).start()?;
+    announce(program, &running, &base)?;
+    Ok(running.run_until_signal(signals)?)
+}
+
+fn check(file: &Path) -> Result<(), CliError> {
+    read(Settings::default(), Some(file))?;
+    say(&format!("{} can be used\n", file.display()))
+}
+
+/// The configuration of these settings and those of the file.
+fn read(settings: Settings, file: Option<&Path>) -> Result<Config, CliError> {
+    let fallback = file.map(Settings::read).transpose()?.unwrap_or_default();
+    let config = settings.or(fallback).into_config();
+    config.check()?;
+    Ok(config)
+}
+
+fn print_autopsy(program: &Program, path: PathBuf) -> Result<(), CliError> {
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(CliError::Read { path, source }),
+    };
+    let autopsy: Autopsy = match serde_json::from_slice(&text) {
+        Ok(autopsy) => autopsy,
+        Err(source) => return Err(CliError::NoAutopsy { path, source }),
+    };
+    match (program.explain)(&autopsy)? {
+        Some(words) => say(&words),
+        None => Err(CliError::OtherGame { path, game: autopsy.game, program: program.binary }),
+    }
+}
+
+fn describe(program: &Program, folder: &Path, build: &str) -> Result<(), CliError> {
+    Ok(tickwire_describe::write(folder, &(program.describe)(id_of(build)))?)
+}
+
+/// Prints one line for people and programs; everything else goes to the log.
+fn announce(program: &Program, running: &Running, base: &BasePath) -> Result<(), CliError> {
+    let admin =
+        running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));
+    // Relative addresses of the page need the slash at the end, which the root has by itself.
+    let path = if *base == BasePath::default() { String::new() } else { format!("{base}/") };
+    say(&format!("{} is listening on http://{}{path}{admin}\n", program.binary, running.address()))
+}
+
+fn say(text: &str) -> Result<(), CliError> {
+    write!(stdout(), "{text}").and_then(|()| stdout().flush()).map_err(CliError::Output)
+}

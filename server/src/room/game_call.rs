@@ -1,0 +1,48 @@
+//! The call of the game that a room is making: a room that has panicked is named with it.
+
+use super::Room;
+use std::fmt;
+use tickwire::world::roster::RosterChange;
+use tickwire::{Game, Seat, Tick};
+
+/// A call of one of the game's functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GameCall {
+    /// [`Game::join`].
+    Join(Seat),
+    /// [`Game::leave`].
+    Leave(Seat),
+    /// [`Game::bot`].
+    Bot(Seat),
+    /// [`Game::step`].
+    Step,
+}
+
+impl From<&RosterChange> for GameCall {
+    fn from(change: &RosterChange) -> Self {
+        match change {
+            RosterChange::Joined(seat) => Self::Join(*seat),
+            RosterChange::Left(seat, _) => Self::Leave(*seat),
+        }
+    }
+}
+
+impl fmt::Display for GameCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Join(seat) => write!(f, "`join` of seat {seat}"),
+            Self::Leave(seat) => write!(f, "`leave` of seat {seat}"),
+            Self::Bot(seat) => write!(f, "`bot` of seat {seat}"),
+            Self::Step => f.write_str("`step`"),
+        }
+    }
+}
+
+impl<G: Game> Room<G> {
+    /// The game's name, the tick that the room has begun last, and the call of the game that is being made. After a
+    /// panic it is the call that has panicked; `None` when the room's own code has.
+    #[must_use]
+    pub const fn at_work(&self) -> (&'static str, Tick, Option<GameCall>) {
+        (G::RULES.name, self.tick, self.call)
+    }
+}

@@ -1,0 +1,39 @@
+//! News of a session, for the page or program that shows it to the player.
+
+use crate::message::close::CloseCode;
+use crate::message::control::Player;
+use alloc::string::String;
+
+/// News for the player about the session and the other players.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The client is in the room.
+    Welcome {
+        /// Whether the player had the seat before.
+        resumed: bool,
+    },
+    /// Server and client were built from different sources of the game with the same types: predictions may be wrong
+    /// more often than they have to be. It follows the welcome of each such connection.
+    OldBuild {
+        /// The id of the server's build.
+        server: u64,
+    },
+    /// A player joined, came back or lost the connection.
+    Player(Player),
+    /// A player left for good.
+    Left(Player),
+    /// A player sent a line of chat.
+    Chat {
+        /// The player's name; empty for a player who has left.
+        name: String,
+        /// The line.
+        text: String,
+    },
+    /// The connection is lost; another one will be opened.
+    Lost {
+        /// The close code of the connection.
+        code: u16,
+    },
+    /// The session is over, for this reason; no other connection will be opened.
+    Over(CloseCode),
+}
