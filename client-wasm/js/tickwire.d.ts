@@ -106,7 +106,6 @@ export interface Player {
 /** State of the connection: `connecting` before the first welcome; `quiet` and `silent` when nothing has arrived for a while; `over` after a refusal or the end. */
 export type State = 'connecting' | 'fine' | 'quiet' | 'silent' | 'offline' | 'reconnecting' | 'over';
 
-/** The numbers of a session. Ticks, units and bytes are those of the game and the wire. */
 /** How wrong the prediction of one field of the game was. */
 export interface CorrectedField {
   /** Its path in the game's state, such as `ships.shown`. */
@@ -121,6 +120,7 @@ export interface CorrectedField {
   readonly unpredictable: boolean;
 }
 
+/** The numbers of a session. Ticks, units and bytes are those of the game and the wire. */
 export interface Stats {
   readonly connected: boolean;
   readonly link: State;
