@@ -44,7 +44,7 @@ fn newest(path: &Path) -> Option<SystemTime> {
 /// The folder of the page, as `cargo tickwire build` leaves it.
 fn page() -> PathBuf {
     let own = std::env::current_exe().expect("this program has a path");
-    own.ancestors().nth(3).expect("target/PROFILE/deps/NAME").join("wasm/tickwire-demo/page")
+    own.ancestors().nth(3).expect("target/PROFILE/deps/NAME").join("wasm/tickwire-demo/page-test-hooks")
 }
 
 /// The command that starts a server on this address, without a listener for operators.

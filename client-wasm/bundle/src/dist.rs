@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::assets::Asset;
 use crate::project::Project;
+use crate::wasm::Flavour;
 
 /// Brotli's best quality; a few hundred milliseconds for a module.
 const BROTLI_QUALITY: i32 = 11;
@@ -76,15 +77,12 @@ impl Dist {
         Self { folder, stamp, is_compressed: true }
     }
 
-    /// The folder that the server of a package serves.
-    pub(crate) fn of(project: &Project) -> Self {
-        Self::new(project.page(), project.output().join("page.stamp"))
-    }
-
-    /// The same folder, with compressed siblings or without: a page for its author alone is there sooner without.
-    pub(crate) fn compressed(mut self, is_compressed: bool) -> Self {
-        self.is_compressed = is_compressed;
-        self
+    /// The folder that the server of a package serves. Without compressed siblings a page for its author alone is there
+    /// sooner.
+    pub(crate) fn of(project: &Project, flavour: Flavour) -> Self {
+        let folder = project.page_of(flavour);
+        let stamp = folder.with_extension("stamp");
+        Self { folder, stamp, is_compressed: flavour != Flavour::Dev }
     }
 
     /// A word that is another one after each change of the folder.

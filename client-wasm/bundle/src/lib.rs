@@ -196,18 +196,12 @@ pub fn build(project: &Project, source: Source, options: &BuildOptions) -> Resul
     // The program that has told of the games does not have this page inside yet.
     let has_page = options.profile() == Profile::Release && options.program.is_none() && !options.is_for_elsewhere();
     let server = if has_page {
-        write_build_id(project, &build_id)?;
+        program::keep_built_in(project, &build_id)?;
         build_server(project, Profile::Release)?
     } else {
         server
     };
     Ok(Built { report, server })
-}
-
-/// Keeps the id of the sources of the page, which the server's program has inside together with that page.
-fn write_build_id(project: &Project, id: &str) -> Result<(), BuildError> {
-    let path = project.page_build();
-    fs::write(&path, id).map_err(|source| PageError::File { path, source }.into())
 }
 
 /// The program that tells of the games: the server.
@@ -217,11 +211,8 @@ fn teller(project: &Project, options: &BuildOptions) -> Result<PathBuf, ProgramE
 
 /// The folder of the page. A page or package for elsewhere leaves that of the package's own server alone.
 fn dist_of(project: &Project, options: &BuildOptions) -> Dist {
-    if options.flavour == Flavour::Dev {
-        return Dist::new(project.dev_page(), project.output().join("dev.stamp")).compressed(false);
-    }
     if !options.is_for_elsewhere() {
-        return Dist::of(project);
+        return Dist::of(project, options.flavour);
     }
     Dist::new(project.output().join("elsewhere"), project.output().join("elsewhere.stamp"))
 }

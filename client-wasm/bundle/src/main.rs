@@ -205,7 +205,7 @@ fn build(place: &Place, options: &BuildOptions) -> Result<(), BuildError> {
             // The one line on standard output, for scripts. When nobody reads it, it is of no use.
             let _ = writeln!(io::stdout(), "{}", server.display());
         }
-        _ => say(&format!("page: {}", project.page().display())),
+        flavour => say(&format!("page: {}", project.page_of(flavour).display())),
     }
     Ok(())
 }

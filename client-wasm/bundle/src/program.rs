@@ -3,15 +3,18 @@
 //! Guarantees: a program for players has the page inside that was built last, with the id of that page's sources, and
 //! cargo builds it again when either has changed. Leaves out running it.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::{self, CommandError, Progress};
 use crate::dist::Dist;
 use crate::project::{BUILT_IN_BUILD, BUILT_IN_PAGE, BUILT_IN_PAGE_ID, Project};
+use crate::wasm::Flavour;
 
 /// Time limit for a complete compilation on a slow machine.
 pub(crate) const COMPILE_LIMIT: Duration = Duration::from_secs(3600);
@@ -36,12 +39,39 @@ pub enum ProgramError {
         /// cargo's own words.
         source: CommandError,
     },
+    /// The note of what the program gets inside could not be written.
+    #[error("{}: cannot be written", path.display())]
+    BuiltIn {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// cargo did not tell where the program is.
     #[error("cargo has built {program} and names no file of it")]
     NoFile {
         /// The program.
         program: String,
     },
+}
+
+/// The variables with which the server is compiled, so that it has the page inside that was built last; none before
+/// there was one.
+fn built_in(project: &Project) -> BTreeMap<String, String> {
+    let text = fs::read(project.built_in()).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// Keeps these variables for all later builds. `build_id` is that of the page's sources.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn keep_built_in(project: &Project, build_id: &str) -> Result<(), ProgramError> {
+    let page = project.page().to_string_lossy().into_owned();
+    let id = Dist::of(project, Flavour::Players).id();
+    let variables = json!({ BUILT_IN_PAGE: page, BUILT_IN_PAGE_ID: id, BUILT_IN_BUILD: build_id });
+    let path = project.built_in();
+    fs::write(&path, variables.to_string()).map_err(|source| ProgramError::BuiltIn { path, source })
 }
 
 /// Builds the server of a package, and gives its path.
@@ -65,10 +95,7 @@ pub fn build(project: &Project, program: &str, features: &[&str], profile: Profi
     if profile == Profile::Release {
         cargo.arg("--release");
         // In a program for development these would only have cargo build it again.
-        cargo.env(BUILT_IN_PAGE, project.page()).env(BUILT_IN_PAGE_ID, Dist::of(project).id());
-        if let Ok(id) = fs::read_to_string(project.page_build()) {
-            cargo.env(BUILT_IN_BUILD, id);
-        }
+        cargo.envs(built_in(project));
     }
     let mut progress = Progress::start(format!("{program}: compiling"));
     let built = command::run(&mut cargo, COMPILE_LIMIT, |line| progress.watch_cargo(line));

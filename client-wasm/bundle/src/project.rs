@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::command::{self, CommandError};
 use crate::toolchain::TARGET;
+use crate::wasm::Flavour;
 use metadata::{choose, folder_of, list, local_sources, modules, server, targets, text};
 
 /// cargo must answer with its metadata within this time; the first time it downloads what it does not have yet.
@@ -278,16 +279,21 @@ impl Project {
         self.output().join("page")
     }
 
-    /// The folder of the page of a game that is being developed.
+    /// The folder of a page with modules of this flavour. Only the page for players gets into a server's program.
     #[must_use]
-    pub fn dev_page(&self) -> PathBuf {
-        self.output().join("dev")
+    pub fn page_of(&self, flavour: Flavour) -> PathBuf {
+        match flavour {
+            Flavour::Dev => self.output().join("dev"),
+            Flavour::TestHooks => self.output().join("page-test-hooks"),
+            Flavour::Players | Flavour::Determinism => self.page(),
+        }
     }
 
-    /// The file with the build id of the page.
+    /// The file with the variables by which a release build of the server has the last page inside, as a JSON object.
+    /// The tools read it too, so that a server that they build is the same program.
     #[must_use]
-    pub fn page_build(&self) -> PathBuf {
-        self.output().join("page.build")
+    pub fn built_in(&self) -> PathBuf {
+        self.output().join("built-in.json")
     }
 
     /// The name of the server's program.

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::process::Command;
@@ -42,7 +44,7 @@ async fn build(folder: &Path) -> Result<PathBuf> {
     let manifest = folder.join("Cargo.toml");
     let ways = "; --server-program FILE names a server that is built, and --url one that runs";
     ensure!(manifest.is_file(), "{} is gone, so that the server cannot be built{ways}", manifest.display());
-    let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps"], &manifest).await?;
+    let metadata = cargo(&["metadata", "--format-version", "1", "--no-deps"], &manifest, &BTreeMap::new()).await?;
     let metadata: Value = serde_json::from_str(&metadata).context("`cargo metadata` gave no JSON")?;
     let bin = server_bin(&metadata, &manifest)?;
     // Its messages as JSON name the program's place, whatever settings there are.
@@ -53,15 +55,32 @@ async fn build(folder: &Path) -> Result<PathBuf> {
     if let Some(target) = own_target_folder() {
         arguments.extend(["--target-dir".into(), target.into()]);
     }
-    let messages =
-        cargo(&arguments, &manifest).await.with_context(|| format!("the server {bin} does not build{ways}"))?;
+    let variables = built_in(&metadata, &manifest);
+    let messages = cargo(&arguments, &manifest, &variables)
+        .await
+        .with_context(|| format!("the server {bin} does not build{ways}"))?;
     executable(&messages, &bin).with_context(|| format!("cargo names no program {bin}"))
 }
 
-async fn cargo(arguments: &[impl AsRef<std::ffi::OsStr>], manifest: &Path) -> Result<String> {
+/// The variables by which `cargo tickwire build` has put a page into the server: with the same ones cargo leaves that
+/// program as it is, and without them it would be built again without its page.
+fn built_in(metadata: &Value, manifest: &Path) -> BTreeMap<String, String> {
+    let target = own_target_folder().or_else(|| metadata["target_directory"].as_str().map(PathBuf::from));
+    let name = package(metadata, manifest).and_then(|package| package["name"].as_str());
+    let file = target.zip(name).map(|(target, name)| target.join("wasm").join(name).join("built-in.json"));
+    let text = file.and_then(|file| fs::read(file).ok()).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+async fn cargo(
+    arguments: &[impl AsRef<std::ffi::OsStr>],
+    manifest: &Path,
+    variables: &BTreeMap<String, String>,
+) -> Result<String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Command::new(program);
     cargo.args(arguments).arg("--manifest-path").arg(manifest).stdin(Stdio::null()).stderr(Stdio::inherit());
+    cargo.envs(variables);
     let output = cargo.output().await.context("cargo does not start")?;
     ensure!(output.status.success(), "cargo ended with {}", output.status);
     String::from_utf8(output.stdout).context("cargo's answer is no text")
@@ -70,14 +89,7 @@ async fn cargo(arguments: &[impl AsRef<std::ffi::OsStr>], manifest: &Path) -> Re
 /// The name of the package's server: its `default-run`, else the program with the package's name, else its only program
 /// besides its tools.
 fn server_bin(metadata: &Value, manifest: &Path) -> Result<String> {
-    let at = manifest.canonicalize().unwrap_or_else(|_| manifest.to_owned());
-    let is_wanted = |package: &&Value| {
-        package["manifest_path"]
-            .as_str()
-            .is_some_and(|path| Path::new(path).canonicalize().is_ok_and(|path| path == at))
-    };
-    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let package = packages.iter().find(is_wanted);
+    let package = package(metadata, manifest);
     let package = package.ok_or_else(|| anyhow!("{} is the manifest of no package", manifest.display()))?;
     let targets = package["targets"].as_array().into_iter().flatten();
     let is_bin =
@@ -94,6 +106,16 @@ fn server_bin(metadata: &Value, manifest: &Path) -> Result<String> {
             several.join(", ")
         ),
     }
+}
+
+/// The package of a manifest.
+fn package<'a>(metadata: &'a Value, manifest: &Path) -> Option<&'a Value> {
+    let at = manifest.canonicalize().unwrap_or_else(|_| manifest.to_owned());
+    let is_wanted = |package: &&Value| {
+        let path = package["manifest_path"].as_str();
+        path.is_some_and(|path| Path::new(path).canonicalize().is_ok_and(|path| path == at))
+    };
+    metadata["packages"].as_array()?.iter().find(is_wanted)
 }
 
 /// The path of a program in cargo's messages.

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::Project;
+use crate::wasm::Flavour;
 
 const INDEX: &str = "index.html";
 const SCRIPT: &str = "dev.js";
@@ -18,7 +19,7 @@ pub(super) fn folder(project: &Project) -> PathBuf {
 
 /// Makes the folder hold the page that was built last, with the script that listens on this port.
 pub(super) fn make(project: &Project, port: u16) -> io::Result<()> {
-    copy(&project.dev_page(), &folder(project), port)
+    copy(&project.page_of(Flavour::Dev), &folder(project), port)
 }
 
 /// The page itself is written last: files that it names are there when it is.

@@ -39,9 +39,11 @@ pub(super) fn modules(package: &Value) -> Option<Modules> {
     library.map(|target| Modules::Library { name: text(&target["name"]).replace('-', "_") })
 }
 
-/// The program of the server: the default one, or the only one that is not the program with the tools.
+/// The program of the server: the default one, or the one with the package's name, or the only one that is not the
+/// program with the tools.
 pub(super) fn server(package: &Value, bins: &[String]) -> Option<String> {
-    if let Some(name) = package["default_run"].as_str() {
+    let named = |field: &str| package[field].as_str().filter(|name| bins.iter().any(|bin| bin == name));
+    if let Some(name) = named("default_run").or_else(|| named("name")) {
         return Some(name.to_owned());
     }
     let mut others = bins.iter().filter(|name| !name.ends_with(TOOLS_END));
