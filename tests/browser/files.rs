@@ -41,9 +41,7 @@ impl Drop for Folder {
 pub(crate) fn tool() -> Command {
     let own = std::env::current_exe().expect("this program has a path");
     let program = own.parent().and_then(Path::parent).expect("target/PROFILE/deps/NAME").join("cargo-tickwire");
-    let mut command = Command::new(program);
-    command.env("CARGO", env!("CARGO"));
-    command
+    Command::new(program)
 }
 
 /// Builds the demo games by the tool. Its output is for players: without hooks for tests.

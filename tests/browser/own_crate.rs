@@ -10,18 +10,26 @@ use crate::serving::Serving;
 use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+use tickwire::message::control::{Hello, Welcome};
+use tickwire::message::{PROTOCOL_VERSION, SUBPROTOCOL, WELCOME};
+use tungstenite::Message;
+use tungstenite::client::IntoClientRequest;
+use tungstenite::http::HeaderValue;
 
 /// The longest time for the first build of a game, with all crates below it.
 const BUILD_LIMIT: Duration = Duration::from_secs(1_200);
 
 /// The longest time from a change to the page that shows it: the promise is ten seconds, and this machine may be busy.
 const CHANGE_LIMIT: Duration = Duration::from_secs(60);
+
+/// The longest time for an answer of a server.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The programs of a game that was made by `cargo tickwire new`.
 struct Author {
@@ -192,6 +200,54 @@ async fn build_and_play(author: &Author, template: &str) {
         page.assert_sound().await;
         assert_eq!(page.stats().await["mismatches"], json!(0));
     }
+    assert_one_build(&first, serving.address()).await;
+}
+
+/// The fingerprint of the game and the build id in the script that a page has loaded.
+const SCRIPT: &str = "(async () => {
+    for (const { name } of performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.js'))) {
+        const text = await (await fetch(name)).text();
+        const [, print] = text.match(/fingerprint:\\s*[\"'`]([0-9a-f]{16})/) ?? [];
+        const [, build] = text.match(/build:\\s*[\"'`]([0-9a-f]{16})/) ?? [];
+        if (print) return [print, build ?? ''];
+    }
+})()";
+
+/// The program and the page inside were built from the same sources, and both know it: by this an older page is noticed.
+async fn assert_one_build(page: &Page, address: SocketAddr) {
+    let found = page.settle(SCRIPT).await;
+    let number = |index: usize| {
+        let digits = found[index].as_str().unwrap_or_else(|| panic!("two ids in {found}"));
+        u64::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("the page has both ids: {found}"))
+    };
+    let (fingerprint, build) = (number(0), number(1));
+    let game = page.eval("new URLSearchParams(location.search).get('game')").await;
+    let code = page.stats().await["code"].as_str().expect("a code").to_owned();
+    let hello = Hello {
+        protocol: PROTOCOL_VERSION,
+        game: game.as_str().expect("the page's address names its game").to_owned(),
+        fingerprint,
+        code,
+        name: "tester".to_owned(),
+        resume: None,
+        known: None,
+        watches: true,
+        build: 0,
+    };
+    let mut request = format!("ws://{address}/ws").into_client_request().expect("a request");
+    request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+    let stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+    let (mut socket, _) = tungstenite::client(request, stream).expect("a connection");
+    socket.send(Message::binary(hello.encode())).expect("the server listens");
+    let welcome = loop {
+        match socket.read().expect("an answer") {
+            Message::Binary(bytes) if bytes.first() == Some(&WELCOME) => break Welcome::decode(&bytes),
+            Message::Close(why) => panic!("refused: {why:?}"),
+            _ => {}
+        }
+    };
+    assert_eq!(welcome.map(|welcome| welcome.build), Ok(build), "the server tells the build of its page");
 }
 
 #[tokio::test]

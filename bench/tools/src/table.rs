@@ -76,7 +76,7 @@ pub fn render(report: &Report, asides: &Asides) -> String {
             report.keyframe_bytes
         ),
     );
-    for (index, field) in report.corrected_fields.iter().enumerate() {
+    for (index, field) in report.corrected_fields.iter().filter(|field| field.is_notable()).enumerate() {
         line(if index == 0 { "corrected fields" } else { "" }, field.words.clone());
     }
     report.slow_readers.iter().for_each(|found| slow_lines(found, &mut line));
@@ -190,23 +190,26 @@ mod tests {
 
     #[test]
     fn the_table_names_the_fields_that_clients_predict_wrong() {
-        let field = |words: &str| Corrections {
+        let field = |words: &str, snapshots| Corrections {
             field: "ships.shown".into(),
-            snapshots: 80,
+            snapshots,
             of: 100,
             units_mean: 5.4,
             units_max: 9.0,
             unpredictable: false,
             words: words.into(),
         };
-        let wrong =
-            Report { corrected_fields: vec![field("ships.shown: often"), field("ships.at: rarely")], ..report() };
+        let wrong = Report {
+            corrected_fields: vec![field("ships.shown: often", 80), field("ships.at: now and then", 1)],
+            ..report()
+        };
         let table = render(&wrong, &Asides::default());
         assert!(
-            table.contains("  corrected fields ships.shown: often\n                   ships.at: rarely\n"),
+            table.contains("  corrected fields ships.shown: often\n                   ships.at: now and then\n"),
             "{table}"
         );
-        assert!(!render(&report(), &Asides::default()).contains("corrected fields"));
+        let rarely = Report { corrected_fields: vec![field("ships.hp: rarely", 0)], ..report() };
+        assert!(!render(&rarely, &Asides::default()).contains("corrected fields"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod words;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -26,6 +27,9 @@ use crate::program::{Profile, build_server};
 use crate::toolchain::Source;
 use crate::wasm::Flavour;
 use crate::{BuildError, BuildOptions, Project};
+
+/// The words for a fault of this program itself.
+const PANICKED: &str = "cargo tickwire itself has failed, see the terminal; the next change is built again";
 
 /// Reasons why a game cannot be developed.
 #[derive(Debug, thiserror::Error)]
@@ -125,20 +129,23 @@ impl Develop {
     fn carry_out(&mut self, orders: Vec<Order>) {
         for order in orders {
             match order {
-                Order::Build(work) => self.build(work),
+                Order::Build(work, number) => self.build(work, number),
                 Order::StartServer => self.start_server(),
                 Order::Show(status) => self.show(&status),
             }
         }
     }
 
-    fn build(&mut self, work: Work) {
+    fn build(&mut self, work: Work, number: u64) {
         self.begun = Instant::now();
-        let (project, source, sender, port) = (self.project.clone(), self.source, self.sender.clone(), self.hub.port());
+        let (project, source, sender) = (self.project.clone(), self.source, self.sender.clone());
+        let script = page::Script { port: self.hub.port(), number };
         // Without new rules the program is the one of the last build.
         let program = self.program.clone().filter(|_| !work.rules);
         thread::spawn(move || {
-            let built = build(&project, source, program, port);
+            let work = || build(&project, source, program, script);
+            // Without an end of this build there would never be another one.
+            let built = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(PANICKED.to_owned()));
             // When nobody listens any more, the program ends already.
             let _ = sender.send(Message::Built(built));
         });
@@ -182,12 +189,14 @@ impl Develop {
 }
 
 /// Builds what has changed, and gives the server's program.
-fn build(project: &Project, source: Source, program: Option<PathBuf>, port: u16) -> Result<PathBuf, String> {
+fn build(project: &Project, source: Source, program: Option<PathBuf>, script: page::Script) -> Result<PathBuf, String> {
+    // The manifest and the lock file may be what has changed.
+    let project = &project.renewed().map_err(|error| words::of_error(&error))?;
     let built = program.map_or_else(|| build_server(project, Profile::Dev), Ok);
     let program = built.map_err(|error| words::of_error(&error))?;
     let options = BuildOptions { flavour: Flavour::Dev, program: Some(program.clone()), ..BuildOptions::default() };
     let page = crate::build(project, source, &options);
     page.map_err(|error: BuildError| words::of_error(&error))?;
-    page::make(project, port).map_err(|error| words::of_error(&error))?;
+    page::make(project, script).map_err(|error| words::of_error(&error))?;
     Ok(program)
 }

@@ -62,7 +62,7 @@ pub enum NewError {
         path: PathBuf,
     },
     /// cargo refuses what was written.
-    #[error("the crate is written, and cargo does not take it")]
+    #[error("cargo does not take the crate, so it is removed again")]
     Cargo(#[from] CommandError),
     /// A file operation failed.
     #[error("{}: cannot be written or read", path.display())]
@@ -115,10 +115,11 @@ impl NewGame {
             // The game begins with the versions that Tickwire was tried with; cargo drops those that it does not need.
             files.push(TemplateFile { path: "Cargo.lock".into(), content: lock.into_bytes() });
         }
-        for TemplateFile { path, content } in &files {
-            write(&folder.join(path), content)?;
-        }
-        let workspace = fit_into_workspace(&folder, tools)?;
+        let made = files.iter().try_for_each(|TemplateFile { path, content }| write(&folder.join(path), content));
+        let workspace = made.and_then(|()| fit_into_workspace(&folder, tools)).inspect_err(|_| {
+            // The folder was empty or not there: half a game would only be in the way of the next attempt.
+            let _ = fs::remove_dir_all(&folder);
+        })?;
         start_repository(&folder);
         Ok(Made { folder, files: files.len(), workspace })
     }

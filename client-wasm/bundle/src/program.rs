@@ -106,13 +106,42 @@ pub fn build(project: &Project, program: &str, features: &[&str], profile: Profi
     file(&messages, program).ok_or_else(|| ProgramError::NoFile { program: program.to_owned() })
 }
 
+/// Words with which cargo begins its lines while all is well.
+const PROGRESS: [&str; 10] = [
+    "Adding",
+    "Blocking",
+    "Checking",
+    "Compiling",
+    "Downloaded",
+    "Downloading",
+    "Finished",
+    "Fresh",
+    "Locking",
+    "Updating",
+];
+
 /// The part of cargo's output that a person wants to read after a failure: without the messages for programs, and without
 /// the names of all that did compile.
 pub(crate) fn words_of_cargo(output: &str) -> String {
-    let progress = ["Compiling", "Checking", "Downloading", "Downloaded", "Finished", "Updating", "Locking", "Adding"];
-    let is_progress = |line: &str| line.split_whitespace().next().is_some_and(|word| progress.contains(&word));
+    let output = without_colours(output);
+    let is_progress = |line: &str| line.split_whitespace().next().is_some_and(|word| PROGRESS.contains(&word));
     let lines = output.lines().filter(|line| !line.starts_with("{\"reason\":") && !is_progress(line));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The text without the sequences that colour it in a terminal.
+fn without_colours(text: &str) -> String {
+    let mut plain = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\u{1b}' {
+            // The sequence ends with a letter.
+            let _ = letters.by_ref().find(char::is_ascii_alphabetic);
+        } else if letter != '\r' {
+            plain.push(letter);
+        }
+    }
+    plain
 }
 
 /// The file of a program in the messages of cargo.
@@ -128,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_failure_shows_the_compilers_words_and_no_others() {
-        let output = "   Compiling duel v0.1.0\n{\"reason\":\"compiler-artifact\"}\nerror[E0433]: no `alloc`\n --> src/stage.rs:7:5\n";
+        let output = "   Compiling duel v0.1.0\n{\"reason\":\"compiler-artifact\"}\n\u{1b}[1m\u{1b}[38;5;9merror[E0433]\u{1b}[0m: no `alloc`\n --> src/stage.rs:7:5\n";
         assert_eq!(words_of_cargo(output), "error[E0433]: no `alloc`\n --> src/stage.rs:7:5");
     }
 

@@ -10,7 +10,7 @@ mod metadata;
 use std::env;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use crate::command::{self, CommandError};
 use crate::toolchain::TARGET;
 use crate::wasm::Flavour;
-use metadata::{choose, folder_of, list, local_sources, modules, server, targets, text};
+use metadata::{choose, folder_of, list, local_sources, modules, needed, server, targets, text};
 
 /// cargo must answer with its metadata within this time; the first time it downloads what it does not have yet.
 const METADATA_LIMIT: Duration = Duration::from_secs(600);
@@ -33,6 +33,9 @@ const WASM_BINDGEN: &str = "wasm-bindgen";
 
 /// The end of the name of the program with bots and measurements.
 const TOOLS_END: &str = "-tools";
+
+/// The files and folders of a package that are its sources.
+const SOURCES: [&str; 4] = ["Cargo.toml", "build.rs", "modules", "src"];
 
 /// Variables that `cargo run` and `cargo tickwire` set for the program that they run. If a cargo below it saw them, it
 /// would rebuild crates whose build scripts watch them, and so would the next cargo above.
@@ -197,8 +200,10 @@ impl Project {
     fn read(metadata: &Value, selection: &Selection, tools: Tools) -> Result<Self, ProjectError> {
         let package = choose(metadata, selection)?;
         let name = text(&package["name"]);
+        let needed = needed(metadata, package);
         let library = |wanted: &str| {
-            let found = list(&metadata["packages"]).find(|package| package["name"] == wanted);
+            let mut packages = list(&metadata["packages"]).filter(|package| needed.contains(&text(&package["id"])));
+            let found = packages.find(|package| package["name"] == wanted);
             found.map(|package| Library { folder: folder_of(package), version: text(&package["version"]) })
         };
         let missing = || ProjectError::NotAGame { package: name.clone() };
@@ -206,7 +211,6 @@ impl Project {
         let modules = modules(package).ok_or_else(|| ProjectError::NoModule { package: name.clone() })?;
         let bins = targets(package, "bin").map(|target| text(&target["name"])).collect::<Vec<_>>();
         let server = server(package, &bins).ok_or_else(|| ProjectError::NoServer { package: name.clone() })?;
-        let with_examples = matches!(modules, Modules::Examples(_));
         Ok(Self {
             root: folder_of(package),
             workspace_root: text(&metadata["workspace_root"]).into(),
@@ -219,7 +223,7 @@ impl Project {
             metadata: package["metadata"]["tickwire"].clone(),
             client,
             wasm_bindgen: wasm_bindgen.version,
-            sources: local_sources(metadata, package, with_examples),
+            sources: local_sources(metadata, &needed),
             package: name,
             tools,
         })
@@ -359,6 +363,21 @@ impl Project {
         cargo
     }
 
+    /// The same package as cargo describes it now, after a change of its manifest.
+    ///
+    /// # Errors
+    /// See [`ProjectError`].
+    pub fn renewed(&self) -> Result<Self, ProjectError> {
+        let (manifest, package) = (Some(self.root.join("Cargo.toml")), Some(self.package.clone()));
+        Self::find(&Selection { manifest, package }, self.tools.clone())
+    }
+
+    /// The lock file of the workspace.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.workspace_root.join("Cargo.lock")
+    }
+
     /// The id of the sources of the game: the same on every machine, and another one after every change of them, of
     /// Tickwire's included where it is a local package.
     ///
@@ -366,10 +385,12 @@ impl Project {
     /// When a source cannot be read.
     pub fn build_id(&self) -> Result<String, ProjectError> {
         let mut hash = Xxh3::new();
-        hash.update(&xxh3_64(self.client.version.as_bytes()).to_le_bytes());
+        // The versions of all other packages.
+        let lock = fs::read(self.lock_file()).unwrap_or_default();
+        hash.update(&xxh3_64(&lock).to_le_bytes());
         for (name, folder) in &self.sources {
-            let mut files = vec![folder.join("Cargo.toml")];
-            for part in ["src", "modules"] {
+            let mut files = Vec::new();
+            for part in SOURCES {
                 collect(&folder.join(part), &mut files)?;
             }
             files.sort();
@@ -385,24 +406,36 @@ impl Project {
     }
 }
 
-/// Adds all files below a folder, hidden ones apart; none when the folder does not exist.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in read(folder, fs::read_dir(folder))? {
-        let path = read(folder, entry)?.path();
-        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if is_hidden {
-            continue;
+/// Adds a file, or all files below a folder, those of editors apart; none when there is nothing of this path.
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), ProjectError> {
+    if path.is_dir() {
+        for entry in read(path, fs::read_dir(path))? {
+            let path = read(path, entry)?.path();
+            if !is_aside(path.file_name().map(Path::new).unwrap_or(&path)) {
+                collect(&path, files)?;
+            }
         }
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else {
-            files.push(path);
-        }
+    } else if path.is_file() {
+        files.push(path.to_owned());
     }
     Ok(())
+}
+
+/// Whether a file, by its path inside a package, is a source of the package.
+pub(crate) fn is_source(inside: &Path) -> bool {
+    SOURCES.iter().any(|part| inside.starts_with(part)) && !is_aside(inside)
+}
+
+/// Whether a file is the own affair of an editor, of npm or of git.
+pub(crate) fn is_aside(path: &Path) -> bool {
+    let hidden = |part: Component<'_>| {
+        let name = part.as_os_str().to_string_lossy();
+        name.starts_with('.') || name == "node_modules"
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_backup = name.ends_with('~') || name.ends_with(".swp") || name.ends_with(".tmp") || name.starts_with('#');
+    // Vim tries with this name whether a folder can be written to.
+    is_backup || name == "4913" || path.components().any(hidden)
 }
 
 fn read<T>(path: &Path, result: io::Result<T>) -> Result<T, ProjectError> {

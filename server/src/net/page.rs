@@ -142,6 +142,10 @@ impl File {
     /// A file of a folder. Its age and size are enough to tell whether a browser has it already.
     fn read(path: &Path) -> io::Result<Self> {
         let about = fs::metadata(path)?;
+        if !about.is_file() {
+            // A pipe would never end.
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let changed = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         let etag = etag(&format!("{:x}-{:x}", changed.as_nanos(), about.len()));
         Ok(Self { bytes: fs::read(path)?.into(), etag })

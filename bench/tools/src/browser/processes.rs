@@ -87,15 +87,19 @@ mod tests {
         let shell =
             Command::new("sh").args(["-c", "sleep 60 >/dev/null 2>&1 & echo $!"]).env("TMPDIR", &folder).output();
         let pid = String::from_utf8(shell.unwrap().stdout).unwrap();
-        // A process that has ended has no environment, also while nobody has asked how it ended.
+        // A process that has ended has no environment, also while nobody has asked how it ended; nor has one that is
+        // about to become another program.
         let is_there =
             || fs::read(format!("/proc/{}/environ", pid.trim())).is_ok_and(|variables| !variables.is_empty());
-        assert!(is_there());
+        let within_time = |is_wanted: bool, otherwise: &str| {
+            let until = Instant::now() + END_TIMEOUT;
+            while is_there() != is_wanted {
+                assert!(Instant::now() < until, "{pid} {otherwise}");
+                sleep(LOOK);
+            }
+        };
+        within_time(true, "does not start");
         kill_all_of(&folder);
-        let until = Instant::now() + END_TIMEOUT;
-        while is_there() {
-            assert!(Instant::now() < until, "{pid} goes on");
-            sleep(LOOK);
-        }
+        within_time(false, "goes on");
     }
 }

@@ -50,6 +50,13 @@ pub fn worst(clients: impl IntoIterator<Item = (u64, Vec<CorrectedField>)>) -> V
 }
 
 impl Corrections {
+    /// Whether an author should look at the field: predictions of what other players do are wrong now and then in every
+    /// game.
+    #[must_use]
+    pub const fn is_notable(&self) -> bool {
+        self.unpredictable || self.snapshots * 100 >= self.of
+    }
+
     fn of(sum: &CorrectedField) -> Self {
         Self {
             field: sum.field.clone(),

@@ -4,7 +4,9 @@
 //! is built after it, work that has failed is done again with the next change, and pages reload only once the server
 //! that they need is up.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
+
+use crate::project::{is_aside, is_source};
 
 /// The parts of a game that are built anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,22 +54,8 @@ impl Places {
         // Of two packages, one of which is in the other's folder, the inner one has the file.
         let inside = self.packages.iter().filter_map(|folder| path.strip_prefix(folder).ok());
         let Some(inside) = inside.min_by_key(|inside| inside.components().count()) else { return Work::default() };
-        let is_source = inside.starts_with("src") || inside.starts_with("modules");
-        let rules = is_source || inside == Path::new("Cargo.toml") || inside == Path::new("build.rs");
-        Work { rules: rules && !is_aside(inside), page: false }
+        Work { rules: is_source(inside), page: false }
     }
-}
-
-/// Whether a file is the own affair of an editor, of npm or of git.
-fn is_aside(path: &Path) -> bool {
-    let hidden = |part: Component<'_>| {
-        let name = part.as_os_str().to_string_lossy();
-        name.starts_with('.') || name == "node_modules"
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_backup = name.ends_with('~') || name.ends_with(".swp") || name.ends_with(".tmp") || name.starts_with('#');
-    // Vim tries with this name whether a folder can be written to.
-    is_backup || name == "4913" || path.components().any(hidden)
 }
 
 /// Something that has happened.
@@ -86,8 +74,8 @@ pub(crate) enum News {
 /// Something that is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Build this; [`News::Built`] tells the end.
-    Build(Work),
+    /// Build this, under this number; [`News::Built`] tells the end.
+    Build(Work, u64),
     /// Stop the server if there is one, and start the new one; [`News::Listening`] or [`News::ServerEnded`] follows.
     StartServer,
     /// Show this on the pages.
@@ -101,7 +89,7 @@ pub(crate) enum Status {
     Building,
     /// There is something to be read.
     Failed(String),
-    /// The newest build is served. Another number than before is a reason to reload.
+    /// The build of this number is served: a page of another one reloads.
     Good(u64),
 }
 
@@ -115,14 +103,14 @@ pub(crate) struct Core {
     /// Work that is not shown yet, because it has failed or a newer change is built first.
     unshown: Work,
     is_server_up: bool,
-    /// The number of the newest build that is served.
-    served: u64,
+    /// The number of the build that has begun last.
+    number: u64,
 }
 
 impl Core {
-    /// A game of which nothing is built yet, and the first orders. `first`: the number of its first build.
-    pub(crate) fn new(first: u64) -> (Self, Vec<Order>) {
-        let mut core = Self { served: first, ..Self::default() };
+    /// A game of which nothing is built yet, and the first orders. All builds have numbers above `before`.
+    pub(crate) fn new(before: u64) -> (Self, Vec<Order>) {
+        let mut core = Self { number: before, ..Self::default() };
         let orders = core.handle(News::Changed(Work::ALL));
         (core, orders)
     }
@@ -154,7 +142,8 @@ impl Core {
         // Work that has failed before is part of the next build, of the page too.
         let work = work.with(self.unshown);
         (self.building, self.unshown) = (Some(work), work);
-        vec![Order::Show(Status::Building), Order::Build(work)]
+        self.number += 1;
+        vec![Order::Show(Status::Building), Order::Build(work, self.number)]
     }
 
     fn end_build(&mut self, result: Result<(), String>) -> Vec<Order> {
@@ -173,10 +162,9 @@ impl Core {
         self.show_good()
     }
 
-    fn show_good(&mut self) -> Vec<Order> {
-        self.served += 1;
+    fn show_good(&self) -> Vec<Order> {
         // A build that has begun meanwhile will tell its own end.
-        if self.building.is_some() { Vec::new() } else { vec![Order::Show(Status::Good(self.served))] }
+        if self.building.is_some() { Vec::new() } else { vec![Order::Show(Status::Good(self.number))] }
     }
 }
 
@@ -233,7 +221,7 @@ mod tests {
     #[test]
     fn pages_reload_when_the_new_server_is_up_and_not_before() {
         let (mut core, orders) = Core::new(7);
-        assert_eq!(orders, [Order::Show(Status::Building), Order::Build(Work::ALL)]);
+        assert_eq!(orders, [Order::Show(Status::Building), Order::Build(Work::ALL, 8)]);
         assert_eq!(core.handle(News::Built(Ok(()))), [Order::StartServer]);
         assert_eq!(core.handle(News::Listening), [Order::Show(Status::Good(8))]);
         core.handle(News::Changed(RULES));
@@ -244,7 +232,7 @@ mod tests {
     #[test]
     fn a_change_of_the_page_alone_leaves_the_server_and_its_rooms() {
         let mut core = up();
-        assert_eq!(core.handle(News::Changed(PAGE)), [Order::Show(Status::Building), Order::Build(PAGE)]);
+        assert_eq!(core.handle(News::Changed(PAGE)), [Order::Show(Status::Building), Order::Build(PAGE, 2)]);
         assert_eq!(core.handle(News::Built(Ok(()))), [Order::Show(Status::Good(2))]);
     }
 
@@ -254,7 +242,7 @@ mod tests {
         core.handle(News::Changed(RULES));
         assert_eq!(core.handle(News::Changed(PAGE)), []);
         let next = core.handle(News::Built(Ok(())));
-        assert_eq!(next, [Order::Show(Status::Building), Order::Build(Work::ALL)]);
+        assert_eq!(next, [Order::Show(Status::Building), Order::Build(Work::ALL, 3)]);
         assert_eq!(core.handle(News::Built(Ok(()))), [Order::StartServer]);
     }
 
@@ -265,7 +253,7 @@ mod tests {
         let failed = Order::Show(Status::Failed("error".to_owned()));
         assert_eq!(core.handle(News::Built(Err("error".to_owned()))), [failed]);
         // The page is another matter; without the rules it would go out beside an old server.
-        assert_eq!(core.handle(News::Changed(PAGE))[1], Order::Build(Work::ALL));
+        assert_eq!(core.handle(News::Changed(PAGE))[1], Order::Build(Work::ALL, 3));
         assert_eq!(core.handle(News::Built(Ok(()))), [Order::StartServer]);
     }
 

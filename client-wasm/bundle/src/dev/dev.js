@@ -7,8 +7,9 @@
   const LOOK_MS = 300;
   const COME_BACK_MS = 20000;
   const KEY = 'tickwire.dev.playing';
+  // The build that this page is of.
+  const MADE = NUMBER;
 
-  let served = null;
   const box = document.createElement('div');
   const head = document.createElement('b');
   const words = document.createElement('pre');
@@ -36,9 +37,7 @@
       words.textContent = text;
       document.body.append(box);
     }
-    if (state !== 'good') return;
-    if (served !== null && id !== served) location.reload();
-    served = id;
+    if (state === 'good' && id !== MADE) location.reload();
   }
 
   function listen() {

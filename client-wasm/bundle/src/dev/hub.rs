@@ -51,9 +51,11 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// Listens on a free port, for pages that are served on `page_port`.
+    /// Listens for pages that are served on `page_port`: on the port after it, or on any free one.
     pub(crate) fn start(page_port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // A page that was opened under an earlier call of this tool still knows the port next to its own.
+        let next = page_port.checked_add(1).and_then(|next| TcpListener::bind((Ipv4Addr::LOCALHOST, next)).ok());
+        let listener = next.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok)?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared::default());
         let hub = Self { shared: Arc::clone(&shared), port };
@@ -85,16 +87,29 @@ impl Hub {
 
 fn accept_pages(listener: &TcpListener, page_port: u16, shared: &Arc<Shared>) {
     for stream in listener.incoming().filter_map(Result::ok) {
-        if shared.pages.fetch_add(1, Ordering::Relaxed) >= PAGES_MAX {
-            shared.pages.fetch_sub(1, Ordering::Relaxed);
-            continue;
-        }
-        let shared = Arc::clone(shared);
-        thread::spawn(move || {
+        let place = Place::of(shared);
+        if place.number <= PAGES_MAX {
             // A page that is gone needs no more words.
-            let _ = tell_page(stream, page_port, &shared);
-            shared.pages.fetch_sub(1, Ordering::Relaxed);
-        });
+            thread::spawn(move || drop(tell_page(stream, page_port, &place.shared)));
+        }
+    }
+}
+
+/// A page's place among those that are told; it is free again with the value.
+struct Place {
+    shared: Arc<Shared>,
+    number: usize,
+}
+
+impl Place {
+    fn of(shared: &Arc<Shared>) -> Self {
+        Self { number: shared.pages.fetch_add(1, Ordering::Relaxed) + 1, shared: Arc::clone(shared) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.pages.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -125,7 +140,9 @@ struct Admission {
 impl Callback for Admission {
     fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let is_own_page = HOSTS.iter().any(|host| header("origin") == format!("http://{host}:{}", self.page_port));
+        // Browsers leave out the usual port.
+        let port = if self.page_port == 80 { String::new() } else { format!(":{}", self.page_port) };
+        let is_own_page = HOSTS.iter().any(|host| header("origin") == format!("http://{host}{port}"));
         // A name that another site has pointed at this machine is no name of it.
         let host = header("host");
         let is_this_machine = HOSTS.contains(&host.rsplit_once(':').map_or(host, |(host, _)| host));

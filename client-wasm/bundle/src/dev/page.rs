@@ -17,13 +17,28 @@ pub(super) fn folder(project: &Project) -> PathBuf {
     project.output().join("dev-page")
 }
 
-/// Makes the folder hold the page that was built last, with the script that listens on this port.
-pub(super) fn make(project: &Project, port: u16) -> io::Result<()> {
-    copy(&project.page_of(Flavour::Dev), &folder(project), port)
+/// What the script on the page has to know.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Script {
+    /// The port of the news.
+    pub(super) port: u16,
+    /// The number of the build that the page is of.
+    pub(super) number: u64,
+}
+
+impl Script {
+    fn text(self) -> String {
+        SCRIPT_TEXT.replace("PORT", &self.port.to_string()).replace("NUMBER", &self.number.to_string())
+    }
+}
+
+/// Makes the folder hold the page that was built last, with the script.
+pub(super) fn make(project: &Project, script: Script) -> io::Result<()> {
+    copy(&project.page_of(Flavour::Dev), &folder(project), script)
 }
 
 /// The page itself is written last: files that it names are there when it is.
-fn copy(from: &Path, to: &Path, port: u16) -> io::Result<()> {
+fn copy(from: &Path, to: &Path, script: Script) -> io::Result<()> {
     fs::create_dir_all(to)?;
     let mut names = BTreeSet::from([SCRIPT.into(), INDEX.into()]);
     for entry in fs::read_dir(from)? {
@@ -33,7 +48,7 @@ fn copy(from: &Path, to: &Path, port: u16) -> io::Result<()> {
         }
         names.insert(name);
     }
-    fs::write(to.join(SCRIPT), SCRIPT_TEXT.replace("PORT", &port.to_string()))?;
+    fs::write(to.join(SCRIPT), script.text())?;
     let page = fs::read_to_string(from.join(INDEX))?;
     let fresh = to.join(".fresh");
     fs::write(&fresh, with_script(&page))?;
@@ -62,6 +77,8 @@ mod tests {
     use super::*;
     use crate::scratch::Scratch;
 
+    const SCRIPT_OF_TEST: Script = Script { port: 4711, number: 12 };
+
     #[test]
     fn the_page_gets_the_script_and_loses_files_that_are_gone() {
         let scratch = Scratch::new("dev-page");
@@ -70,16 +87,17 @@ mod tests {
         fs::write(from.join(INDEX), "<title>Duel</title>\n<link rel=\"icon\">\n<script src=\"./app.js\"></script>")
             .unwrap();
         fs::write(from.join("app.js"), "1").unwrap();
-        copy(&from, &to, 4711).unwrap();
+        copy(&from, &to, SCRIPT_OF_TEST).unwrap();
         let page = fs::read_to_string(to.join(INDEX)).unwrap();
         assert!(page.find("./dev.js").unwrap() < page.find("./app.js").unwrap(), "{page}");
-        assert!(fs::read_to_string(to.join(SCRIPT)).unwrap().contains(":4711/"));
+        let script = fs::read_to_string(to.join(SCRIPT)).unwrap();
+        assert!(script.contains(":4711/") && script.contains("const MADE = 12;"));
         fs::write(from.join("app.js"), "2").unwrap();
         fs::write(from.join("new.js"), "").unwrap();
-        copy(&from, &to, 4711).unwrap();
+        copy(&from, &to, SCRIPT_OF_TEST).unwrap();
         assert_eq!(fs::read_to_string(to.join("app.js")).unwrap(), "2");
         fs::remove_file(from.join("new.js")).unwrap();
-        copy(&from, &to, 4711).unwrap();
+        copy(&from, &to, SCRIPT_OF_TEST).unwrap();
         assert_eq!(scratch.names("dev-page"), ["app.js", "dev.js", "index.html"]);
     }
 }

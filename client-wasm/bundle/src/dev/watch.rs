@@ -49,7 +49,7 @@ fn places(project: &Project) -> Places {
     Places {
         packages: project.sources().iter().map(|(_, folder)| folder.clone()).collect(),
         page: vec![web, project.client().join("js")],
-        lock: project.workspace_root().join("Cargo.lock"),
+        lock: project.lock_file(),
     }
 }
 

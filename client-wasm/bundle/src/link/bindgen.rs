@@ -11,7 +11,7 @@ use std::time::Duration;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::Project;
-use crate::command::{self, CommandError, Progress};
+use crate::command::{self, CommandError, Progress, say};
 use crate::wasm::Compiled;
 
 /// Time limit for building the program; it takes about two minutes.
@@ -63,7 +63,7 @@ pub(super) fn bind(project: &Project, compiled: &Compiled, folder: &Path) -> Res
     match bind_here(compiled, folder) {
         Ok(()) => return Ok(()),
         Err(error) if wanted == own_version() => return Err(error),
-        Err(_) => (),
+        Err(error) => say(&format!("client: {error}")),
     }
     let program = install(project, wanted)?;
     let mut bindgen = Command::new(program);
@@ -102,11 +102,15 @@ fn install(project: &Project, version: &str) -> Result<PathBuf, BindgenError> {
     let _progress = Progress::start(format!("client: building wasm-bindgen {version}, once"));
     let mut cargo = project.cargo();
     cargo.args(["install", "wasm-bindgen-cli", "--locked", "--version", version, "--root"]).arg(&root);
-    cargo.env("CARGO_TARGET_DIR", root.join("target"));
+    // The program runs here, whatever the game is built for.
+    let target = root.join("target");
+    cargo.env("CARGO_TARGET_DIR", &target).env_remove("CARGO_BUILD_TARGET").current_dir(std::env::temp_dir());
     command::run(&mut cargo, INSTALL_LIMIT, |_| ()).map_err(|source| BindgenError::Version {
         wanted: version.to_owned(),
         own: own_version(),
         source,
     })?;
+    // Half a gigabyte that nobody needs again.
+    let _ = std::fs::remove_dir_all(target);
     Ok(program)
 }

@@ -50,13 +50,13 @@ pub(super) fn server(package: &Value, bins: &[String]) -> Option<String> {
     others.next().filter(|_| others.next().is_none()).cloned()
 }
 
-/// The local packages that the modules consist of: the package itself, and all that it needs in a browser.
-pub(super) fn local_sources(metadata: &Value, package: &Value, with_examples: bool) -> Vec<(String, PathBuf)> {
-    let nodes = || list(&metadata["resolve"]["nodes"]);
+/// The ids of the packages that the modules consist of: the package itself, and all that it needs in a browser.
+pub(super) fn needed(metadata: &Value, package: &Value) -> BTreeSet<String> {
+    let with_examples = matches!(modules(package), Some(Modules::Examples(_)));
     let root = text(&package["id"]);
     let (mut seen, mut waiting) = (BTreeSet::from([root.clone()]), vec![root.clone()]);
     while let Some(id) = waiting.pop() {
-        let node = nodes().find(|node| node["id"] == id.as_str());
+        let node = list(&metadata["resolve"]["nodes"]).find(|node| node["id"] == id.as_str());
         for dependency in node.into_iter().flat_map(|node| list(&node["deps"])) {
             // Only examples see what the package needs for its development.
             let counts = |kind: &Value| kind["kind"].is_null() || kind["kind"] == "dev" && with_examples && id == root;
@@ -66,7 +66,12 @@ pub(super) fn local_sources(metadata: &Value, package: &Value, with_examples: bo
             }
         }
     }
-    let is_local = |package: &&Value| package["source"].is_null() && seen.contains(&text(&package["id"]));
+    seen
+}
+
+/// The names and folders of those of these packages that are no downloads.
+pub(super) fn local_sources(metadata: &Value, needed: &BTreeSet<String>) -> Vec<(String, PathBuf)> {
+    let is_local = |package: &&Value| package["source"].is_null() && needed.contains(&text(&package["id"]));
     let local = list(&metadata["packages"]).filter(is_local);
     let mut sources: Vec<_> = local.map(|package| (text(&package["name"]), folder_of(package))).collect();
     sources.sort();
