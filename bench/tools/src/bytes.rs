@@ -5,9 +5,11 @@ mod budget;
 pub use budget::{Budget, BudgetError, BudgetLine, render_budget};
 
 use std::fmt::Write as _;
+use tickwire::lockstep::{LastInputs, TickInputs, TickInputsCodec};
 use tickwire::replication::{CostReport, Encoder, Line};
 use tickwire::state::Schema;
 use tickwire::world::bot_match::BotMatch;
+use tickwire::world::roster::RosterChange;
 use tickwire::world::snapshot::{Snapshot, Topic};
 use tickwire::{Game, Rng, Tick};
 
@@ -50,7 +52,10 @@ pub struct BytesReport {
     pub game: String,
     /// Deltas that were counted.
     pub deltas: u64,
-    /// Bytes of the shared sections of a delta, heads of sections included.
+    /// Bytes of everyone's inputs of a tick, the hashes included: all that a game in lockstep sends. `None` in snapshot
+    /// mode, where inputs stay between a player and the server.
+    pub bytes_per_tick_inputs: Option<f64>,
+    /// Bytes of the shared sections of a delta, heads of sections included. A game in lockstep sends none.
     pub bytes_per_delta: f64,
     /// Bytes of the shared sections of a delta without priors: each section starts with untrained probabilities.
     pub bytes_without_priors: f64,
@@ -73,11 +78,15 @@ struct Account<G: Game> {
     trained: Encoder,
     untrained: Encoder,
     endless: Encoder,
+    /// The inputs of the ticks before, as every member of a lockstep room has them.
+    inputs: LastInputs<G::Input>,
+    inputs_codec: TickInputsCodec<G::Input>,
 }
 
 #[derive(Default)]
 struct Sums {
     deltas: u64,
+    inputs_bytes: usize,
     bytes: usize,
     untrained_bytes: usize,
     keyframe_bytes: usize,
@@ -90,12 +99,31 @@ impl<G: Game> Account<G> {
     fn new(options: &G::Options, players: u8, seed: u64) -> Self {
         let bots = BotMatch::new(options, players, Rng::new(seed), Rng::new(!seed));
         let encoder = Encoder::new(bots.schema());
-        Self { bots, trained: encoder.clone(), untrained: encoder.clone(), endless: encoder }
+        let mut inputs = LastInputs::default();
+        bots.seats().iter().for_each(|seat| inputs.change(RosterChange::Joined(*seat)));
+        let inputs_codec = TickInputsCodec::new(G::RULES.hash_ticks());
+        Self { bots, trained: encoder.clone(), untrained: encoder.clone(), endless: encoder, inputs, inputs_codec }
     }
 
     fn step(&mut self) -> Tick {
         self.bots.step();
         self.bots.newest().tick
+    }
+
+    /// The bytes of the newest tick's inputs in lockstep.
+    fn inputs_bytes(&mut self, bytes: &mut Vec<u8>) -> usize {
+        let (last, tick) = (self.inputs, self.bots.newest().tick);
+        for seat in self.bots.seats() {
+            self.bots.inputs()[seat.index()].into_iter().for_each(|input| {
+                self.inputs.set(*seat, self.inputs_codec.inputs().quantize(input));
+            });
+        }
+        // Any hash has the same bytes.
+        let hash = self.inputs_codec.has_hash(tick).then_some(0);
+        bytes.clear();
+        let now = TickInputs { tick, roster: Vec::new(), last_inputs: self.inputs, hash };
+        self.inputs_codec.put(&last, &now, bytes);
+        bytes.len()
     }
 
     fn play(&mut self, plan: &Plan, sums: &mut Sums) {
@@ -113,7 +141,10 @@ impl<G: Game> Account<G> {
         sums.priors_bytes += bytes.len();
         for _ in 0..plan.seconds * rate_hz {
             self.step();
-            let Self { bots, trained, untrained, endless } = self;
+            if G::RULES.is_lockstep() {
+                sums.inputs_bytes += self.inputs_bytes(&mut bytes);
+            }
+            let Self { bots, trained, untrained, endless, .. } = self;
             let (schema, base, now) = (bots.schema(), bots.before(), bots.newest());
             let length = |encoder: &mut Encoder, base: Option<&Snapshot>, bytes: &mut Vec<u8>| {
                 bytes.clear();
@@ -145,6 +176,7 @@ pub fn measure<G: Game>(options: &G::Options, plan: &Plan) -> BytesReport {
     BytesReport {
         game: G::RULES.name.into(),
         deltas: sums.deltas,
+        bytes_per_tick_inputs: G::RULES.is_lockstep().then(|| sums.inputs_bytes as f64 / deltas),
         bytes_per_delta: sums.bytes as f64 / deltas,
         bytes_without_priors: sums.untrained_bytes as f64 / deltas,
         body_bytes: sums.cost.bits() / 8.0 / deltas,
@@ -181,6 +213,9 @@ const BAR: usize = 24;
 pub fn render(report: &BytesReport) -> String {
     let mut out = String::new();
     let mut line = |words: String| writeln!(out, "  {words}").expect("writing to a string cannot fail");
+    if let Some(bytes) = report.bytes_per_tick_inputs {
+        line(format!("{}: {bytes:.1} bytes for the inputs of a tick, which is all that lockstep sends", report.game));
+    }
     line(format!("{}: {:.1} bytes per delta, {} deltas", report.game, report.bytes_per_delta, report.deltas));
     line(format!(
         "without priors {:.1}; bodies {:.1}, and {:.1} if chances never restarted; priors {}, keyframe {:.0} bytes",
@@ -210,7 +245,16 @@ pub fn render(report: &BytesReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tickwire_games::Crowd;
+    use tickwire_games::{Crowd, Paddles};
+
+    #[test]
+    fn lockstep_sends_the_inputs_of_a_tick_and_snapshots_do_not() {
+        let plan = Plan { rooms: 1, players: 2, seconds: 10 };
+        let bytes = measure::<Paddles>(&(), &plan).bytes_per_tick_inputs.expect("paddles runs in lockstep");
+        // A byte says that neither input has changed, and one tick in fifteen has a hash of four bytes.
+        assert!((1.2..4.0).contains(&bytes), "{bytes}");
+        assert_eq!(measure::<Crowd>(&Default::default(), &plan).bytes_per_tick_inputs, None);
+    }
 
     #[test]
     fn the_cost_report_adds_up_to_the_bytes_of_a_delta() {

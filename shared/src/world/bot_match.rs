@@ -69,6 +69,12 @@ impl<G: Game> BotMatch<G> {
         &self.seats
     }
 
+    /// The inputs of the newest tick, by seat.
+    #[must_use]
+    pub const fn inputs(&self) -> &[Option<G::Input>; SEATS_MAX as usize] {
+        &self.inputs
+    }
+
     /// The world of the tick before the newest, as wire integers.
     #[must_use]
     pub const fn before(&self) -> &Snapshot {

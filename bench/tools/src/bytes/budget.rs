@@ -1,4 +1,5 @@
-//! A budget for the bytes of a game: the most that a mean delta and its fields may take.
+//! A budget for the bytes of a game: the most that a mean delta and its fields may take, or in lockstep the inputs of a
+//! mean tick.
 //!
 //! `{ "delta": 40, "ships.at": 6.0 }` allows 40 bytes for a mean delta and 6 of them for the field `at` of the table
 //! `ships`. A name covers everything below it: `ships.at` is the sum of `ships.at.x` and `ships.at.y`, and `ships` the
@@ -11,7 +12,7 @@ use std::fmt::Write as _;
 use std::{fs, io};
 use thiserror::Error;
 
-/// The name of the whole delta in a budget.
+/// The name of the whole delta in a budget: of all that is sent for a tick.
 const DELTA: &str = "delta";
 
 /// The end of the name of a table's line for rows that come and go.
@@ -105,7 +106,8 @@ impl Budget {
     pub fn compare(&self, report: &BytesReport) -> Result<Vec<BudgetLine>, BudgetError> {
         let names = names(report);
         let line = |(field, budget): (&String, &f64)| {
-            let bytes = if field == DELTA { Some(report.bytes_per_delta) } else { bytes_of(report, field) };
+            let whole = report.bytes_per_tick_inputs.unwrap_or(report.bytes_per_delta);
+            let bytes = if field == DELTA { Some(whole) } else { bytes_of(report, field) };
             let bytes = bytes.ok_or_else(|| BudgetError::Unknown {
                 game: report.game.clone(),
                 field: field.clone(),
@@ -166,6 +168,7 @@ mod tests {
         BytesReport {
             game: "duel".into(),
             deltas: 1,
+            bytes_per_tick_inputs: None,
             bytes_per_delta: 12.5,
             bytes_without_priors: 14.0,
             body_bytes: 10.0,
@@ -200,6 +203,13 @@ mod tests {
             ("ships.at.x", 3.0, true),
         ];
         assert_eq!(found, expected.map(|(field, bytes, is_over)| (field.to_owned(), bytes, is_over)));
+    }
+
+    #[test]
+    fn in_lockstep_the_budget_is_for_the_inputs_which_are_all_that_is_sent() {
+        let report = BytesReport { bytes_per_tick_inputs: Some(3.5), ..report() };
+        let lines = Budget::read(r#"{ "delta": 4 }"#).unwrap().compare(&report).unwrap();
+        assert_eq!((lines[0].bytes, lines[0].is_over()), (3.5, false));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pad.label(game.buttons);
 /** The room that is played, or null in the menu. */
 let session = null;
 // For the console, for tests, and for `cargo tickwire dev`, which brings a player back into play.
-window.tickwire = { get session() { return session; }, stats: () => session?.stats() ?? { connected: false } };
+window.tickwire = { ready: false, get session() { return session; }, stats: () => session?.stats() ?? { connected: false } };
 
 let looked = 0;
 const eye = new THREE.Vector3(0, 150, 230);
@@ -147,3 +147,4 @@ function resize() {
 addEventListener('resize', resize);
 resize();
 requestAnimationFrame(frame);
+window.tickwire.ready = true;
