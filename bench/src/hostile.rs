@@ -33,6 +33,7 @@ mod rooms;
 mod row;
 mod socket;
 mod target;
+mod topics;
 
 pub use report::{BystanderReport, LATE_MS_MAX, Report, RowReport, Skipped, line};
 pub use row::{Needs, Row};
@@ -91,8 +92,8 @@ pub enum Event<'a> {
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    let themes = [framing::ROWS, handshake::ROWS, http::ROWS, rooms::ROWS, floods::ROWS, evidence::ROWS, process::ROWS];
-    themes.into_iter().flatten()
+    let rooms = [rooms::ROWS, floods::ROWS, evidence::ROWS, topics::ROWS];
+    [framing::ROWS, handshake::ROWS, http::ROWS].into_iter().chain(rooms).chain([process::ROWS]).flatten()
 }
 
 /// Tries the rows of the plan, and tells `tell` of each event.

@@ -33,8 +33,9 @@ use rustix::fd::OwnedFd;
 use rustix::time::Timespec;
 use tickwire_tools::http::Upgraded;
 use tickwire_tools::measure::Distribution;
+use tickwire_tools::topic_ear::TopicCounts;
 
-/// Time between two looks at the sockets, in nanoseconds; arrival times are exact to this.
+/// Time between two looks at the sockets by default, in nanoseconds; arrival times are exact to this.
 pub const STEP_NS: u64 = 250_000;
 
 /// Sockets that one look can report; the next look reports any further ones.
@@ -42,6 +43,11 @@ const EVENTS_MAX: usize = 1_024;
 
 /// Bytes that one read accepts at the most.
 const READ_BYTES: usize = 65_536;
+
+/// Clients that subscribe at once, and the time that is played after them: thousands at once would be a measurement of
+/// its own.
+const LISTEN_CLIENTS: usize = 50;
+const LISTEN_GAP_NS: u64 = 10_000_000;
 
 /// Clients of one load at the most.
 pub const CLIENTS_MAX: u32 = 16_384;
@@ -55,6 +61,7 @@ pub struct Load {
     expected: u32,
     rate_hz: u32,
     start_ns: u64,
+    step_ns: u64,
     /// Number of the next input of any client since the start.
     next_input: u64,
     is_measuring: bool,
@@ -79,6 +86,7 @@ impl Load {
             expected: clients,
             rate_hz,
             start_ns: now_ns(),
+            step_ns: STEP_NS,
             next_input: 0,
             is_measuring: false,
             tally: Tally::default(),
@@ -86,6 +94,13 @@ impl Load {
             lateness_us: Distribution::default(),
             scratch: vec![0; READ_BYTES],
         })
+    }
+
+    /// The same load with another time between two looks at the sockets: a shorter one costs more, and finds smaller
+    /// differences of arrival times.
+    #[must_use]
+    pub fn looking_every(self, step_ns: u64) -> Self {
+        Self { step_ns, ..self }
     }
 
     /// Announces that the load will have more clients than were expected, this many in all.
@@ -114,7 +129,7 @@ impl Load {
         Ok(())
     }
 
-    /// Clients that have received a snapshot and are still connected.
+    /// Clients that have received a snapshot, and the topic that they hear, and are still connected.
     #[must_use]
     pub fn up(&self) -> u32 {
         u32::try_from(self.clients.iter().filter(|client| client.is_up()).count()).unwrap_or(u32::MAX)
@@ -126,6 +141,30 @@ impl Load {
         let ended = self.clients.iter().filter(|client| client.end().is_some());
         let (count, first) = (ended.clone().count(), ended.filter_map(Client::end).next()?);
         Some(format!("{count} connections ended, the first one because {first}"))
+    }
+
+    /// Lets this many clients subscribe to a topic beside their rooms, a few at a time.
+    pub fn listen(&mut self, clients: u32, topic: &str) {
+        let clients = (clients as usize).min(self.clients.len());
+        for first in (0..clients).step_by(LISTEN_CLIENTS) {
+            let last = (first + LISTEN_CLIENTS).min(clients);
+            self.clients[first..last].iter_mut().for_each(|client| client.listen(topic));
+            self.play(LISTEN_GAP_NS);
+        }
+    }
+
+    /// The messages of topics that all clients together have heard in the whole time, measured or not.
+    #[must_use]
+    pub fn heard(&self) -> TopicCounts {
+        let mut sum = TopicCounts::default();
+        self.clients.iter().filter_map(Client::ear).for_each(|ear| sum += ear.counts());
+        sum
+    }
+
+    /// Takes the times from one snapshot to the next of the same client that were measured since the last call, in
+    /// microseconds.
+    pub fn take_intervals_us(&mut self) -> Distribution {
+        std::mem::take(&mut self.intervals_us)
     }
 
     /// Times from one snapshot to the next of the same client in the whole measurement, in microseconds.
@@ -147,7 +186,7 @@ impl Load {
         self.pump(now_ns() + length_ns);
     }
 
-    /// Plays until every client that was added has a snapshot.
+    /// Plays until every client that was added has a snapshot, and the topic that it hears.
     ///
     /// # Errors
     /// When the time is over before that.
@@ -186,7 +225,7 @@ impl Load {
         while wake_ns < end_ns {
             self.read_all();
             self.write_due();
-            wake_ns = (wake_ns + STEP_NS).max(now_ns());
+            wake_ns = (wake_ns + self.step_ns).max(now_ns());
             sleep_until(wake_ns);
         }
     }

@@ -5,6 +5,7 @@
 //! | [`hostile`] | attacks over raw sockets, with honest players beside them |
 //! | [`feel`] | the scenes of arena that `cargo feel` plays, and their bounds |
 //! | [`floor`] | our server beside a bare loop with the same clients, bytes and inputs |
+//! | [`topics`] | the price of a busy topic for those who play beside it |
 //! | [`peers`] | our server beside Colyseus with the same game, clients and inputs |
 //! | [`memory`] | the cost of a connection in our server's memory |
 //! | [`lean`] | the load generator for comparisons: nothing but sockets, frames and counts |
@@ -27,6 +28,7 @@ pub mod page;
 pub mod peers;
 pub mod pinning;
 pub mod precise;
+pub mod topics;
 
 /// The folder of the package whose server is measured.
 pub const SERVER_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/demo");

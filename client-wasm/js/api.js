@@ -11,6 +11,14 @@ export class Refused extends Error {
   }
 }
 
+/** A message that the server refused, and why in a word; `waitMs` is 0 when waiting is of no use. */
+export class TopicRefused extends Error {
+  constructor(why, waitMs = 0) {
+    super(`refused: ${why}`);
+    Object.assign(this, { name: 'TopicRefused', why, waitMs });
+  }
+}
+
 /**
  * The addresses of a server: a URL or its text, of http(s) or ws(s), with a path where the server has one. Without a
  * server it is the folder of the page.
@@ -52,8 +60,14 @@ async function ask(server, path, { body, signal } = {}) {
   throw new Refused(status, status ? words : undefined);
 }
 
-/** The listed rooms, the fullest first: `[{code, game, players, seats}]`. */
-export const rooms = (server, options) => ask(server, 'api/rooms', options);
+/**
+ * The listed rooms, the fullest first: `[{code, game, players, seats}]`, of one game, with a free seat, or those of a
+ * further page.
+ */
+export function rooms(server, { game, free, page, signal } = {}) {
+  const wanted = Object.entries({ game, free: free && 1, page }).filter(([, value]) => value);
+  return ask(server, `api/rooms?${new URLSearchParams(wanted)}`, { signal });
+}
 
 /** The room of a code: `{code, game, players, seats}`. */
 export const findRoom = (server, code, options) => ask(server, `api/rooms/${encodeURIComponent(code)}`, options);

@@ -2,6 +2,7 @@
 // The client decides everything about game and connection; this file calls it and passes on what it says.
 
 import { Refused, match, serverAddress } from './api.js';
+import { RoomTopics } from './roomtopics.js';
 import { Wire } from './wire.js';
 import { World, inputWriter, valueReader } from './world.js';
 
@@ -11,6 +12,10 @@ const IDLE_MS = 100;
 const LEFT = 1000;
 
 const anySeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
+/** The secret of a player whom nobody shall know again: without one, each connection would be somebody else. */
+const anyKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+/** The number of a session's first message in topics: above all of earlier sessions, and below 2⁵³ for centuries. */
+const firstSeq = () => Date.now() * 1024 + anySeed() % 1024;
 
 /** The picture that a client or a match of bots has drawn: numbers and texts, to be painted before the next one. */
 function scene(source, memory) {
@@ -27,7 +32,7 @@ export async function preview(game, seed = anySeed()) {
 }
 
 /** Loads the game and starts to connect: the session is there before the room has answered. */
-export async function open({ server, game, code, name = 'Player', watch = false, token = null, link = {}, seed = anySeed(), signal }) {
+export async function open({ server, game, code, name = 'Player', watch = false, token = null, key = anyKey(), link = {}, seed = anySeed(), signal }) {
   // A wrong address is told before anything is loaded.
   serverAddress(server);
   signal?.throwIfAborted();
@@ -35,7 +40,7 @@ export async function open({ server, game, code, name = 'Player', watch = false,
   // Of two failures the one that came first is told; a caller who gave up is told just that.
   const [{ module, memory }, found] = await Promise.all([game.load(), room]).catch((error) => { throw signal?.aborted ? signal.reason : error; });
   signal?.throwIfAborted();
-  return new Session({ server, game, code: found.code, name, watch, token, link, seed }, module, memory);
+  return new Session({ server, game, code: found.code, name, watch, token, key, link, seed }, module, memory);
 }
 
 /** Like `open`, and waits until the player is in the room. A refusal is an error, and so is a signal to give up. */
@@ -63,6 +68,12 @@ export class Session {
   joined;
   /** The id of the server's build while it is another one than this page's, or null. */
   oldBuild = null;
+  /** What is said beside the game: see `Topics` in the types. */
+  topics = new RoomTopics((op, topic, text) => {
+    const result = this.#client?.topic(op, String(topic), String(text));
+    this.#wire.pump(performance.now());
+    return result;
+  });
   #client;
   #module;
   #memory;
@@ -79,12 +90,12 @@ export class Session {
   #settle;
   #lastStats = null;
 
-  constructor({ server, game, code, name, watch, token, link, seed }, module, memory) {
+  constructor({ server, game, code, name, watch, token, key, link, seed }, module, memory) {
     const now = performance.now();
     Object.assign(this, { game, code, name, watch });
     this.#module = module;
     this.#memory = memory;
-    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, watch, ...link, seed, build: game.build }), now);
+    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, watch, ...link, seed, build: game.build, key, seq: firstSeq() }), now);
     this.#wire = new Wire(this.#client, serverAddress(server));
     this.#world = new World(this.#client, memory, game.layout.world);
     this.#writeInput = inputWriter(this.#client, memory, game.layout.input, game.neutral);
@@ -210,10 +221,12 @@ export class Session {
     this.#client?.set_link(profile, latency_ms, jitter_ms, stall_percent, performance.now());
   }
 
-  /** Sends a line to everyone in the room. */
+  /** Says a line to everyone who hears the room's chat, the topic `room/CODE`: see `topics.publish`. */
   chat(text) {
-    this.#client?.chat(text);
-    this.#wire.pump(performance.now());
+    const said = this.topics.publish(`room/${this.code.replace(/[ -]/g, '').toUpperCase()}`, text);
+    // A page that does not wait for the receipt is not told of a refusal.
+    said.catch(() => {});
+    return said;
   }
 
   /** Leaves for good: the seat is free at once. */
@@ -233,6 +246,7 @@ export class Session {
     this.#client = null;
     this.#world.release();
     client.free();
+    this.topics.end();
     this.#settle.reject(new Refused(LEFT, 'the session was closed'));
   }
 
@@ -261,7 +275,7 @@ export class Session {
       for (let tone; (tone = this.#client?.poll_sound());) this.#emit('sound', tone);
       for (let id; (id = this.#client?.poll_silence()) !== undefined;) this.#emit('silence', id);
       for (let values; (values = this.#client?.poll_event());) this.#event(values);
-      for (let text; (text = this.#client?.poll_notice()) !== undefined;) this.#notice(JSON.parse(text));
+      for (let text; (text = this.#client?.poll_notice()) !== undefined;) this.#news(JSON.parse(text));
     }
   }
 
@@ -270,10 +284,17 @@ export class Session {
     this.#emit('event', { id, happened: happened === 1, event: this.#readEvent((leaf) => leaves[leaf]) });
   }
 
+  #news(notice) {
+    if (notice.op) this.topics.take(notice);
+    else this.#notice(notice);
+  }
+
   #notice(notice) {
     const { kind, code, text } = notice;
-    if (kind === 'refused' || kind === 'reload') this.#settle.reject(new Refused(code, text));
-    else if (kind === 'old_build') this.oldBuild = text;
+    if (kind === 'refused' || kind === 'reload') {
+      this.#settle.reject(new Refused(code, text));
+      this.topics.end();
+    } else if (kind === 'old_build') this.oldBuild = text;
     else if ((kind === 'joined' && !text) || kind === 'resumed') {
       this.oldBuild = null;
       this.#settle.resolve();

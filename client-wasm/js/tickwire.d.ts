@@ -83,6 +83,11 @@ export interface Options<World, Input, Event> {
   watch?: boolean;
   /** The token of an earlier session in this room, which gets the seat back. */
   token?: string | null;
+  /**
+   * The player's secret, 32 hexadecimal digits. A player who keeps it is the same to others in all rooms and topics, by the
+   * id that the server makes of it. By default another one for each session.
+   */
+  key?: string;
   link?: Link;
   /** Spreads retries and drives the imitated network; any by default. */
   seed?: number;
@@ -176,16 +181,85 @@ export interface Stats {
 
 /**
  * News for the player. `joined` without a text: this player is in the room; with one: another player came, by name.
- * `resumed`: the seat is back. `away`, `returned`, `left`: another player, by name. `chat`: `name: text`.
+ * `resumed`: the seat is back. `away`, `returned`, `left`: another player, by name.
  * `reconnecting`: the connection broke with `code`. `refused`: the session is over, with `code` (the close codes are in
  * the README) and the reason in words. `reload`: the session is over too, because the server has another version of the
  * game than this page; the words are for the game's author. `old_build`: the session goes on, although server and page
  * were built from other sources; the text is the id of the server's build, as in `Session.oldBuild`.
  */
 export interface Notice {
-  readonly kind: 'joined' | 'resumed' | 'old_build' | 'returned' | 'away' | 'left' | 'chat' | 'reconnecting' | 'refused' | 'reload';
+  readonly kind: 'joined' | 'resumed' | 'old_build' | 'returned' | 'away' | 'left' | 'reconnecting' | 'refused' | 'reload';
   readonly text: string;
   readonly code: number | null;
+}
+
+/** A player as others know it: 16 characters, the same as long as the player keeps its key. */
+export type PlayerId = string;
+/** The id of a message in its topic, a decimal number above 2⁵³. */
+export type MessageId = string;
+/** Why something was refused; `over` when the session ended before the answer. */
+export type TopicWhy = 'no_topic' | 'rate' | 'text' | 'muted' | 'blocked' | 'too_many' | 'busy' | 'over';
+
+/** The server has a message; `kept` tells whether those who come later will see it. */
+export interface TopicReceipt {
+  readonly id: MessageId;
+  readonly kept: boolean;
+}
+
+/** A message that the server refused; `waitMs` is 0 when waiting is of no use. */
+export class TopicRefused extends Error {
+  constructor(why: TopicWhy, waitMs?: number);
+  readonly why: TopicWhy;
+  readonly waitMs: number;
+}
+
+/** News of topics, by kind. */
+export interface TopicNews {
+  /** Who this is for others, with each connection. */
+  you: { readonly player: PlayerId; readonly name: string };
+  /**
+   * The topic is heard from now on, or again after a lost connection. What was missed follows; of a topic with keys, all
+   * keys.
+   */
+  granted: { readonly topic: string; readonly newest: MessageId; readonly may_publish: boolean; readonly bytes_max: number };
+  /** The topic is not heard. */
+  refused: { readonly topic: string; readonly why: TopicWhy; readonly wait_ms: number };
+  /** Something was said, by the server or a service if `from` is missing. With a key and no body, the key is gone. */
+  message: {
+    readonly topic: string;
+    readonly id: MessageId;
+    readonly key?: string;
+    readonly from?: { readonly player: PlayerId; readonly name: string };
+    readonly at_ms: number;
+    readonly body: string;
+  };
+  /** The messages from one id to the other were lost, or are not kept any more. */
+  gap: { readonly topic: string; readonly from: MessageId; readonly to: MessageId };
+  /** Another player has received, and seen, the messages up to these ids. */
+  read: { readonly topic: string; readonly player: PlayerId; readonly delivered: MessageId; readonly read: MessageId };
+  /** The topic is no more, or may not be heard any longer. */
+  ended: { readonly topic: string };
+}
+
+/**
+ * What is said beside the game: chat, presence, lists. Subscriptions and messages outlive the connection: after it is lost,
+ * each topic goes on where it was, and a message without a receipt is sent again, without being said twice. Names and texts
+ * are of other people: show them as text, never as HTML.
+ */
+export interface Topics {
+  /** Who this is for others; null before the server has said so. */
+  readonly you: TopicNews['you'] | null;
+  /** Hears a topic: what comes after a message, or all that is kept. */
+  subscribe(topic: string, options?: { after?: MessageId }): void;
+  leave(topic: string): void;
+  /** Says something. Resolves once the server has it; rejects with `TopicRefused`. */
+  publish(topic: string, body: string): Promise<TopicReceipt>;
+  /** The player has seen the messages of a topic up to this one. */
+  read(topic: string, id: MessageId): void;
+  /** Nothing of another player from now on, or everything again. False for a text that is no player, and beyond 64 players. */
+  block(player: PlayerId, blocked: boolean): boolean;
+  /** Calls `listener` with all news of a kind. Gives a function that ends it. */
+  on<Kind extends keyof TopicNews>(what: Kind, listener: (news: TopicNews[Kind]) => void): () => void;
 }
 
 /** An event of the game. A client predicts its own; one that did not happen after all is told again with `happened: false` and the same `id`. */
@@ -247,8 +321,10 @@ export class Session<World = unknown, Input = unknown, Event = unknown> {
   /** Everyone in the room, by seat; the same list as before while nothing has changed. */
   players(): readonly Player[];
   stats(): Stats;
-  /** Sends a line to everyone in the room. */
-  chat(text: string): void;
+  /** What is said beside the game. */
+  readonly topics: Topics;
+  /** Says a line in the room's chat: `topics.publish('room/CODE', text)`. To hear the chat, subscribe to that topic. */
+  chat(text: string): Promise<TopicReceipt>;
   /** Imitates a network. */
   setLink(link: Link): void;
   /** A text as a QR code: its side in modules, and an SVG path. */
@@ -283,8 +359,8 @@ export interface RoomInfo extends RoomAnswer { readonly players: number; readonl
 type Server = string | URL | undefined;
 type Giving = { signal?: AbortSignal };
 
-/** The listed rooms, the fullest first. */
-export function rooms(server: Server, options?: Giving): Promise<RoomInfo[]>;
+/** The listed rooms, the fullest first: of one game, those with a free seat, or a further page. */
+export function rooms(server: Server, options?: Giving & { game?: string; free?: boolean; page?: number }): Promise<RoomInfo[]>;
 /** The room of a code. */
 export function findRoom(server: Server, code: string, options?: Giving): Promise<RoomInfo>;
 /** Makes a room, which only its code leads to. `game` is a name. */
@@ -293,3 +369,78 @@ export function createRoom(server: Server, game: string, options?: Giving & Reco
 export function match(server: Server, game: string, options?: Giving & { avoid?: readonly string[] }): Promise<RoomAnswer>;
 /** The addresses of a server's API (its folder) and socket. Throws TypeError when it is no address of one. */
 export function serverAddress(server?: string | URL): { readonly http: string; readonly socket: string };
+
+export interface TopicOptions {
+  /** The server's address; without one, the folder of the page. */
+  server?: string | URL;
+  /** The player's name; `guest` by default. */
+  name?: string;
+  /** The player's secret, 32 hexadecimal digits; without one, the player is another one with each connection. */
+  key?: string;
+}
+
+/** A connection for topics alone, without a game. It connects by itself, and again when the connection is lost. */
+export interface TopicConnection extends Topics {
+  readonly state: 'connecting' | 'open' | 'over';
+  on<Kind extends keyof TopicNews>(what: Kind, listener: (news: TopicNews[Kind]) => void): () => void;
+  on(what: 'state', listener: (news: { readonly state: TopicConnection['state'] }) => void): () => void;
+  /** Ends the connection for good. What has no receipt yet is refused as `over`. */
+  close(): void;
+}
+
+/** A connection for topics alone: it is there at once. */
+export function connectTopics(options?: TopicOptions): TopicConnection;
+
+/** The newest value of each key of a topic, such as `lobby/GAME` and `room/CODE/presence`. */
+export class Values<Value = unknown> {
+  /** `changed` is called after each change, once for several at a time. */
+  constructor(topics: Topics, topic: string, changed?: (view: Values<Value>) => void);
+  readonly topic: string;
+  readonly entries: ReadonlyMap<string, Value>;
+  /** Leaves the topic. */
+  close(): void;
+}
+
+/** The value of a player in `room/CODE/presence`. */
+export interface Presence {
+  readonly player: PlayerId;
+  readonly name: string;
+  /** Null for a spectator. */
+  readonly seat: Seat | null;
+  readonly state: 'here' | 'typing' | 'away';
+}
+
+/** A line of a `History`: a message, or the place where messages were lost. */
+export interface Line {
+  /** Undefined while the server does not have the message. */
+  readonly id?: MessageId;
+  readonly from?: { readonly player: PlayerId; readonly name: string };
+  readonly at_ms?: number;
+  readonly body?: string;
+  /** Of one's own lines alone. */
+  readonly state?: 'sending' | 'sent' | 'refused';
+  readonly why?: TopicWhy;
+  /** So many messages are missing here. */
+  readonly lost?: number;
+}
+
+/** The lines of a topic in order, each once: for chat. */
+export class History {
+  /** `changed` is called after each change, once for several at a time. */
+  constructor(topics: Topics, topic: string, changed?: (view: History) => void);
+  readonly topic: string;
+  /** The lines, the oldest first; at most 256. */
+  readonly lines: readonly Line[];
+  /** The id of the newest message, or null. */
+  readonly newest: MessageId | null;
+  /** What others have received and read, by player. */
+  readonly marks: ReadonlyMap<PlayerId, { readonly delivered: MessageId; readonly read: MessageId }>;
+  /** Says something: the line is there at once, and its state follows. Resolves once it is sent or refused. */
+  say(body: string): Promise<Line>;
+  /** The player has seen all lines. */
+  seen(): void;
+  /** How many others have received, or read, a line. */
+  marked(kind: 'delivered' | 'read', line: Line): number;
+  /** Leaves the topic. */
+  close(): void;
+}

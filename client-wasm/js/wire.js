@@ -8,6 +8,19 @@ const BLOCKED_TRIES = 3;
 /** The code of a connection that ended without a close frame. */
 const LOST = 1006;
 
+/**
+ * A socket to a server, as `serverAddress` gave it; null when it failed at once. A browser forbids some addresses, such as
+ * one without TLS for a page with it.
+ */
+export function openSocket({ socket }, subprotocol) {
+  try {
+    return new WebSocket(socket, subprotocol);
+  } catch (error) {
+    console.warn(error);
+    return null;
+  }
+}
+
 /** The socket of one client. Call `pump` after every call that may give the client messages to send. */
 export class Wire {
   /** Whether the server's address answers requests and yet no WebSocket has opened, time after time. */
@@ -76,15 +89,10 @@ export class Wire {
     this.#socket = socket;
   }
 
-  /** A browser forbids some addresses, such as one without TLS for a page with it: that is a connection that failed. */
   #open() {
-    try {
-      return new WebSocket(this.#server.socket, SUBPROTOCOL);
-    } catch (error) {
-      console.warn(error);
-      this.#client.closed(LOST, performance.now());
-      return null;
-    }
+    const socket = openSocket(this.#server, SUBPROTOCOL);
+    if (!socket) this.#client.closed(LOST, performance.now());
+    return socket;
   }
 
   /** A proxy that does not pass on the upgrade answers everything else. */

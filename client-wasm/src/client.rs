@@ -11,6 +11,7 @@ use crate::module;
 use crate::options::{Options, OptionsError, link_profile, token_hex};
 use crate::player::{PageCommand, PageEvent, Play};
 use crate::report::{Rate, Wire};
+use crate::topics;
 use std::collections::VecDeque;
 use tickwire::link::{Link, LinkProfile, PROFILES};
 use tickwire::math::vec2;
@@ -34,12 +35,16 @@ pub struct Client {
     dial: bool,
     close: Option<u16>,
     leaving: bool,
-    notices: VecDeque<Json>,
+    /// Notices and news of topics, as JSON.
+    notices: VecDeque<String>,
     sounds: VecDeque<(u32, Tone)>,
     silences: VecDeque<u32>,
     received: Rate,
     sent: Rate,
 }
+
+/// Notices that wait for the page at the most; further news of topics wait where they are bounded.
+const NOTICES_MAX: usize = 256;
 
 /// Whole numbers up to here are exact as `f32`.
 const SOUND_ID_MAX: u32 = (1 << 24) - 1;
@@ -100,10 +105,15 @@ impl Client {
                 PageCommand::Reconnect => self.dial = true,
                 PageCommand::Transmit(message) => self.outbound.send(message, self.now_us),
                 PageCommand::Close(code) => self.close = Some(code),
-                PageCommand::Notice(notice) => self.notices.push_back(notice),
+                PageCommand::Notice(notice) => self.notices.push_back(notice.to_string()),
                 PageCommand::Sound(id, tone) => self.sounds.push_back((id, tone)),
                 PageCommand::Silence(id) => self.silences.push_back(id),
             }
+        }
+        while self.notices.len() < NOTICES_MAX
+            && let Some(news) = self.player.topics().poll()
+        {
+            self.notices.push_back(topics::words(&news));
         }
     }
 
@@ -131,7 +141,7 @@ pub fn profiles() -> String {
 #[wasm_bindgen]
 impl Client {
     /// A player who wants to join a room of this module's game: `{code, name, resume, latency_ms, jitter_ms,
-    /// stall_percent, profile, watch, seed, build}` in JSON. The first two are needed; `resume` is an earlier
+    /// stall_percent, profile, watch, seed, build, key, seq}` in JSON. The first two are needed; `resume` is an earlier
     /// [`Client::resume_token`].
     ///
     /// # Errors
@@ -274,10 +284,10 @@ impl Client {
     }
 
     /// The next notice for the player, as JSON `{kind, text, code}`. `kind` is `joined` (without a text: the player
-    /// itself), `resumed`, `old_build` (with the id of the server's build), `returned`, `away`, `left`, `chat`,
-    /// `reconnecting`, `refused` or `reload`.
+    /// itself), `resumed`, `old_build` (with the id of the server's build), `returned`, `away`, `left`, `reconnecting`,
+    /// `refused` or `reload`. News of topics are messages of `tickwire.json.1` instead, with `op` in place of `kind`.
     pub fn poll_notice(&mut self) -> Option<String> {
-        self.notices.pop_front().map(|notice| notice.to_string())
+        self.notices.pop_front()
     }
 
     /// The next sound: pitch in hertz, length in milliseconds, wave (0 sine, 1 square, 2 triangle, 3 saw,
@@ -317,9 +327,20 @@ impl Client {
         self.outbound.set_profile(profile);
     }
 
-    /// Sends a chat text to everyone in the room.
-    pub fn chat(&mut self, text: &str) {
-        self.tell(PageEvent::Chat(text));
+    /// Hears and says something beside the game:
+    ///
+    /// | op | does | text | gives |
+    /// | --- | --- | --- | --- |
+    /// | 0 | subscribes to the topic | the id after which, or nothing | 0 |
+    /// | 1 | leaves it | nothing | 0 |
+    /// | 2 | publishes to it | the body | the number that the receipt names |
+    /// | 3 | reports what the player has seen | the newest id | 0 |
+    /// | 4 | blocks the player whose id is in place of the topic | nothing, to hear the player again | 1 if done |
+    pub fn topic(&mut self, op: u8, topic: &str, text: &str) -> f64 {
+        let result = topics::call(self.player.topics(), op, topic, text);
+        self.settle();
+        // Numbers of messages start below 2⁵³, and 1 is exact too.
+        result as f64
     }
 
     /// Leaves the room for good: the seat is free at once.
@@ -345,7 +366,8 @@ mod tests {
     use crate::dot::Dot;
     use crate::module::register;
     use tickwire::message::close::version_reason;
-    use tickwire::message::control::{Hello, Player, ServerControl, Welcome, fingerprint};
+    use tickwire::message::control::{Hello, Player, Welcome, fingerprint};
+    use tickwire::message::topics::{Author, ClientTopic, PlayerId, PlayerKey, Receipt, ServerTopic, TopicRefusal};
     use tickwire::{Seat, Tick};
 
     fn client(link: &str) -> Client {
@@ -368,16 +390,49 @@ mod tests {
         .encode()
     }
 
-    fn line(number: u32) -> Vec<u8> {
-        ServerControl::Chat { seat: Seat::default(), text: number.to_string() }.encode()
+    const CHAT: &str = "room/C4FK9T";
+
+    fn granted() -> Vec<u8> {
+        let topic = CHAT.to_owned();
+        ServerTopic::Granted { number: 3, topic, newest: 1 << 60, may_publish: true, bytes_max: 512 }.encode()
+    }
+
+    fn line(number: u64) -> Vec<u8> {
+        let from = Some(Author { player: PlayerId([1; 10]), name: "Ada".into() });
+        let (id, body) = ((1 << 60) + 1 + number, number.to_string());
+        ServerTopic::Message { number: 3, id, key: String::new(), from, at_ms: 1 << 41, body }.encode()
+    }
+
+    /// The notices and news of topics that wait, as JSON.
+    fn news(client: &mut Client) -> Vec<serde_json::Value> {
+        std::iter::from_fn(|| client.poll_notice()).map(|json| serde_json::from_str(&json).unwrap()).collect()
     }
 
     fn notices(client: &mut Client) -> Vec<String> {
-        let read = |json: String| {
-            let notice: serde_json::Value = serde_json::from_str(&json).unwrap();
-            format!("{} {}", notice["kind"].as_str().unwrap(), notice["text"].as_str().unwrap())
+        let word = |notice: &serde_json::Value, name: &str| notice[name].as_str().unwrap_or_default().to_owned();
+        let read = |notice: &serde_json::Value| match word(notice, "op") {
+            op if op.is_empty() => format!("{} {}", word(notice, "kind"), word(notice, "text")),
+            op => format!("{op} {}", word(notice, "body")),
         };
-        std::iter::from_fn(|| client.poll_notice()).map(read).collect()
+        news(client).iter().map(read).collect()
+    }
+
+    /// What the client sends now about topics.
+    fn said(client: &mut Client) -> Vec<ClientTopic> {
+        std::iter::from_fn(|| client.poll_transmit()).filter_map(|bytes| ClientTopic::decode(&bytes).ok()).collect()
+    }
+
+    /// A client that is welcomed, with a key, and has sent what it had to say by then.
+    fn player_with_key() -> Client {
+        let mut client = client(r#","key":"000102030405060708090a0b0c0d0eff","seq":9007199254740000"#);
+        assert!(client.poll_dial(0.0));
+        client.opened(0.0);
+        let hello = Hello::decode(&client.poll_transmit().unwrap()).unwrap();
+        assert_eq!(hello.player, Some(PlayerKey([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255])));
+        client.receive(welcome(), 0.0);
+        assert!(said(&mut client).is_empty());
+        news(&mut client);
+        client
     }
 
     fn stats(client: &mut Client) -> serde_json::Value {
@@ -421,17 +476,107 @@ mod tests {
         assert!(client.poll_transmit().is_some());
         client.receive(welcome(), 1_000.0);
         assert_eq!(client.resume_token(), None, "the welcome is on its way");
+        client.topic(0, CHAT, "");
         let mut heard = Vec::new();
+        client.receive(granted(), 1_000.5);
         for step in 0..400_u32 {
             let now = 1_001.0 + f64::from(step) * 16.0;
             if step < 200 {
-                client.receive(line(step), now);
+                client.receive(line(step.into()), now);
             }
             client.advance(now);
             heard.extend(notices(&mut client));
         }
-        let expected = (0..200).map(|number| format!("chat Ada: {number}"));
-        assert!(heard.into_iter().eq(std::iter::once("joined ".to_string()).chain(expected)));
+        let expected = (0..200).map(|number| format!("message {number}"));
+        assert!(heard.into_iter().eq(["joined ".to_string(), "granted ".to_string()].into_iter().chain(expected)));
+    }
+
+    #[test]
+    fn a_page_subscribes_publishes_reads_and_blocks() {
+        let mut client = player_with_key();
+        let bob = PlayerId([2; 10]);
+        client.topic(0, CHAT, "7");
+        assert_eq!(client.topic(2, CHAT, "hi"), 9_007_199_254_740_000.0);
+        assert_eq!(client.topic(4, &bob.to_string(), "1"), 1.0);
+        assert_eq!(client.topic(4, "nobody", "1"), 0.0);
+        let expected = [
+            ClientTopic::Subscribe { topic: CHAT.into(), after: Some(7) },
+            ClientTopic::Publish { topic: CHAT.into(), seq: 9_007_199_254_740_000, body: "hi".into() },
+            ClientTopic::Block { player: bob, blocked: true },
+        ];
+        assert_eq!(said(&mut client), expected);
+        client.receive(granted(), 1.0);
+        client.receive(line(0), 1.0);
+        client.topic(3, CHAT, &(1_u64 << 60).to_string());
+        client.topic(3, CHAT, "no id");
+        client.topic(4, &bob.to_string(), "");
+        client.topic(1, CHAT, "");
+        let expected = [ClientTopic::Block { player: bob, blocked: false }, ClientTopic::Leave { number: 3 }];
+        let said = said(&mut client);
+        assert!(matches!(said[0], ClientTopic::Mark { number: 3, id, read: false } if id == (1 << 60) + 1), "{said:?}");
+        assert!(matches!(said[1], ClientTopic::Mark { number: 3, id, read: true } if id == 1 << 60), "{said:?}");
+        assert_eq!(said[2..], expected);
+    }
+
+    #[test]
+    fn news_of_topics_are_in_the_words_of_the_protocol() {
+        let mut client = player_with_key();
+        client.topic(0, CHAT, "");
+        let (seq, player) = (client.topic(2, CHAT, "one") as u64, PlayerId([1; 10]));
+        client.topic(2, CHAT, "two");
+        let topic = || CHAT.to_owned();
+        client.receive(granted(), 1.0);
+        client.receive(line(0), 1.0);
+        let list =
+            ServerTopic::Message { number: 3, id: 1 << 61, key: "k".into(), from: None, at_ms: 7, body: "".into() };
+        let taken = Receipt::Taken { id: 1 << 60, kept: false };
+        let refused = Receipt::Refused { refusal: TopicRefusal::Muted, wait_ms: 9 };
+        for message in [
+            ServerTopic::You { player, name: "Ada".into() },
+            list,
+            ServerTopic::Gap { number: 3, from: (1 << 61) + 1, to: (1 << 61) + 2 },
+            ServerTopic::Marked { number: 3, player, delivered: 1 << 60, read: 0 },
+            ServerTopic::Receipt { seq, receipt: taken },
+            ServerTopic::Receipt { seq: seq + 1, receipt: refused },
+            ServerTopic::Ended { number: 3 },
+        ] {
+            client.receive(message.encode(), 1.0);
+        }
+        client.topic(0, CHAT, "");
+        let refusal = TopicRefusal::TooMany;
+        client.receive(ServerTopic::Refused { topic: topic(), refusal, wait_ms: 0 }.encode(), 1.0);
+        let who = "040g2081040g2081";
+        let expected = serde_json::json!([
+            {"op": "granted", "topic": CHAT, "newest": "1152921504606846976", "may_publish": true, "bytes_max": 512},
+            {"op": "message", "topic": CHAT, "id": "1152921504606846977", "from": {"player": who, "name": "Ada"},
+             "at_ms": 2_199_023_255_552_u64, "body": "0"},
+            {"op": "you", "player": who, "name": "Ada"},
+            {"op": "message", "topic": CHAT, "id": "2305843009213693952", "key": "k", "at_ms": 7, "body": ""},
+            {"op": "gap", "topic": CHAT, "from": "2305843009213693953", "to": "2305843009213693954"},
+            {"op": "read", "topic": CHAT, "player": who, "delivered": "1152921504606846976", "read": "0"},
+            {"op": "receipt", "seq": 9_007_199_254_740_000_u64, "id": "1152921504606846976", "kept": false},
+            {"op": "receipt", "seq": 9_007_199_254_740_001_u64, "why": "muted", "wait_ms": 9},
+            {"op": "ended", "topic": CHAT},
+            {"op": "refused", "topic": CHAT, "why": "too_many", "wait_ms": 0},
+        ]);
+        assert_eq!(serde_json::Value::from(news(&mut client)), expected);
+    }
+
+    #[test]
+    fn a_page_that_does_not_ask_for_news_leaves_them_where_they_are_bounded() {
+        let mut client = player_with_key();
+        client.topic(0, CHAT, "");
+        client.receive(granted(), 1.0);
+        (0..3_000).for_each(|number| client.receive(line(number), 2.0));
+        assert_eq!(client.notices.len(), NOTICES_MAX);
+        let mut heard = 0;
+        while client.has_news() {
+            heard += news(&mut client).len();
+            client.advance(3.0);
+        }
+        assert!((1_000..1_500).contains(&heard), "{heard}");
+        client.receive(line(3_000), 4.0);
+        assert_eq!(notices(&mut client), ["gap ", "message 3000"]);
     }
 
     #[test]

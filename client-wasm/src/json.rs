@@ -66,7 +66,9 @@ fn decimal(value: f64, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "{sign}{whole}.{part:03}")
 }
 
-fn quote(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
+/// Writes a text in quotes.
+#[inline(never)]
+pub(crate) fn quote(text: &str, f: &mut dyn fmt::Write) -> fmt::Result {
     f.write_char('"')?;
     for c in text.chars() {
         match c {

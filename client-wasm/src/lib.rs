@@ -18,6 +18,7 @@
 //! | `columns`, `values` | the shown world, inputs and events as numbers, for pages that draw without a stage |
 //! | [`preview`] | the match that bots play in the lobby |
 //! | [`module`] | the game of the module; `export!` names it |
+//! | `topics` | what is said beside the game |
 //! | `notice`, `report`, `json`, `options` | the data that the page receives, and the options that it gives |
 //! | `determinism` | with the feature of this name: the game played from seeds, to compare machines |
 //! | [`qr`] | a link as a code for a phone's camera |
@@ -38,6 +39,7 @@ mod press_latch;
 pub mod preview;
 pub mod qr;
 mod report;
+mod topics;
 mod values;
 
 #[cfg(test)]

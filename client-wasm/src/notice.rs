@@ -48,7 +48,6 @@ impl Roster {
                 self.away &= !bit(&player);
                 (!player.bot && !mine(&player)).then(|| line("left", player.name, None))
             }
-            Notice::Chat { name, text } => Some(line("chat", format!("{name}: {text}"), None)),
             Notice::Lost { code } => Some(line("reconnecting", String::new(), Some(code))),
             Notice::Over(code) => {
                 let kind = if code == CloseCode::Version { "reload" } else { "refused" };
@@ -107,10 +106,8 @@ mod tests {
     }
 
     #[test]
-    fn notices_of_connections_and_chat_have_their_codes() {
+    fn notices_of_connections_have_their_codes() {
         let mut roster = Roster::default();
-        let chat = Notice::Chat { name: "Ada".into(), text: "hi".into() };
-        assert_eq!(tell(&mut roster, chat), line("chat", "Ada: hi", "null"));
         assert_eq!(tell(&mut roster, Notice::Welcome { resumed: true }), line("resumed", "", "null"));
         let old = Notice::OldBuild { server: 0x00dc_ba98_7654_3210 };
         assert_eq!(tell(&mut roster, old), line("old_build", "00dcba9876543210", "null"));

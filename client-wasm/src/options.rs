@@ -3,12 +3,13 @@
 use crate::json::{Json, read_flat};
 use tickwire::link::LinkProfile;
 use tickwire::message::control::ResumeToken;
+use tickwire::message::topics::PlayerKey;
 
 /// The slowest imitated link, in milliseconds: no game can be played over a slower one.
 const LINK_MS_MAX: f64 = 10_000.0;
 
-/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?, build?}`; other fields are
-/// ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
+/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?, build?, key?, seq?}`; other
+/// fields are ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The room's code.
@@ -26,6 +27,10 @@ pub(crate) struct Options {
     /// The id of the sources that the module was built from, in 16 hexadecimal digits; 0 when it is not known, and for
     /// a text that is no id.
     pub(crate) build: u64,
+    /// The secret of the player, in 32 hexadecimal digits; a text that is no key counts as none.
+    pub(crate) key: Option<PlayerKey>,
+    /// The number of the first message that the player says in a topic.
+    pub(crate) seq: u64,
 }
 
 /// The reason why there is no client.
@@ -71,6 +76,8 @@ impl Options {
             // The cast saturates; any number is a seed.
             seed: number("seed")? as u64,
             build: text("build").ok().and_then(|build| u64::from_str_radix(&build, 16).ok()).unwrap_or(0),
+            key: text("key").ok().as_deref().and_then(token).map(PlayerKey),
+            seq: number("seq")? as u64,
         })
     }
 }
@@ -87,6 +94,7 @@ pub(crate) fn link_profile(latency_ms: f64, jitter_ms: f64, stall_percent: f64) 
     }
 }
 
+#[inline(never)]
 fn token(hex: &str) -> Option<ResumeToken> {
     let mut token = ResumeToken::default();
     if hex.len() != token.len() * 2 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -114,10 +122,12 @@ mod tests {
     #[test]
     fn the_page_s_options_are_understood() {
         let json = r#"{"game":"any","code":"C4FK9T","name":"Ada \"A\"","resume":"000102030405060708090a0b0c0d0eff",
-            "latency_ms":100,"jitter_ms":30.5,"stall_percent":2,"seed":4294967295}"#;
+            "latency_ms":100,"jitter_ms":30.5,"stall_percent":2,"seed":4294967295,
+            "key":"07070707070707070707070707070707","seq":9007199254740991}"#;
         let options = Options::parse(json).unwrap();
         assert_eq!((options.code.as_str(), options.name.as_str()), ("C4FK9T", "Ada \"A\""));
         assert_eq!(options.seed, u64::from(u32::MAX));
+        assert_eq!((options.key, options.seq), (Some(PlayerKey([7; 16])), (1 << 53) - 1));
         assert_eq!(options.link, link_profile(100.0, 30.0, 2.0));
         let token = options.resume.unwrap();
         assert_eq!(token, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
@@ -139,6 +149,7 @@ mod tests {
     fn optional_fields_have_neutral_defaults() {
         let options = Options::parse(r#"{"code":"C4FK9T","name":"Ada","resume":null}"#).unwrap();
         assert_eq!((options.resume, options.link, options.seed), (None, LinkProfile::default(), 0));
+        assert_eq!((options.key, options.seq), (None, 0));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::press_latch::PressLatch;
 use crate::report::{Peak, Report};
 use crate::values::{ValueEvents, ValueInput};
-use tickwire::client::{CorrectedField, EventUpdate, LinkState, Session, refusal_words};
+use tickwire::client::{CorrectedField, EventUpdate, LinkState, Session, Topics, refusal_words};
 use tickwire::limits::EVENTS_HEARD_PER_TICK_MAX;
 use tickwire::state::Schema;
 use tickwire::tick::TickTime;
@@ -37,8 +37,6 @@ pub(crate) enum PageEvent<'a> {
     Values(&'a [f64]),
     /// Time has passed, and these are the player's controls; `None` for a player whose input is given by values.
     Advance(Option<&'a Pad>),
-    /// Send this chat text to everyone in the room.
-    Chat(&'a str),
     /// Leave for good.
     Leave,
 }
@@ -88,6 +86,9 @@ pub(crate) trait Play {
 
     /// Whether [`Play::poll_event`] has one.
     fn has_event(&self) -> bool;
+
+    /// What is said beside the game.
+    fn topics(&mut self) -> &mut Topics;
 
     /// How the connection is doing.
     fn link(&self, now_us: u64) -> LinkState;
@@ -166,6 +167,9 @@ impl<G: Stage> Player<G> {
             session = session.watching();
         }
         session.set_build(options.build);
+        if let Some(key) = options.key {
+            session.set_player(key, options.seq);
+        }
         let (roster, correction, sparks) = Default::default();
         let press_latch = PressLatch::new(G::RULES.tick_us());
         Self {
@@ -217,7 +221,6 @@ impl<G: Stage> Play for Player<G> {
             PageEvent::Hidden(hidden) => session.set_hidden(hidden),
             PageEvent::Values(values) => self.values.set(values),
             PageEvent::Advance(pad) => self.advance(pad, now_us),
-            PageEvent::Chat(text) => session.chat(text),
             PageEvent::Leave => session.leave(),
         }
     }
@@ -289,6 +292,10 @@ impl<G: Stage> Play for Player<G> {
 
     fn has_event(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    fn topics(&mut self) -> &mut Topics {
+        self.session.topics_mut()
     }
 
     fn link(&self, now_us: u64) -> LinkState {

@@ -3,15 +3,18 @@
 
 import { Attract } from './attract.js';
 import { keepAwake } from './awake.js';
+import { Chat } from './chat.js';
 import { games } from './games.js';
+import { announce } from './live.js';
 import { Lobby, tidyCode } from './lobby.js';
 import { Overlay } from './overlay.js';
 import { Pad } from './pad.js';
 import { Painter } from './painter.js';
+import { blockAll } from './people.js';
 import { query, server, setAddress, title } from './place.js';
 import { Room } from './room.js';
 import { mute, muted, play, stop } from './sound.js';
-import { recall, recallInTab, remember, rememberInTab } from './store.js';
+import { playerKey, recall, recallInTab, remember, rememberInTab } from './store.js';
 import { answerTabs, borrowSeat } from './tabs.js';
 import { open } from './tickwire.js';
 import { BLOCKED, NO_SERVER, NOT_LOADED, OLD_BUILD, WAYS, noGame, quiet, refusal, repair } from './words.js';
@@ -34,7 +37,7 @@ const link = {
 const aim = { x: 0, y: 0 };
 const area = { x: 0, y: 0, w: 1, h: 1 };
 
-let painter, attract, lobby, room, pad, overlay;
+let painter, attract, lobby, room, pad, overlay, chat;
 // The room being played: {session, game, code, name, since, seen, repairing, warned, over}; null in the lobby.
 // `session`: null until the game is loaded. `seen`: it has been connected. `over`: it was refused, and a card offers the
 // next steps.
@@ -60,11 +63,12 @@ function boot() {
   if (!server) return card(NO_SERVER, false);
   painter = new Painter($('game'));
   attract = new Attract(painter);
-  room = new Room();
+  chat = new Chat({ onOpen: takeKeys, onPresence: () => room.refresh() });
+  room = new Room(chat);
   pad = new Pad($('game'), { stick: $('stick'), buttons: $('buttons'), onTouch: () => { document.body.dataset.touch = ''; } });
   overlay = new Overlay((wanted) => visit?.session?.setLink(Object.assign(link, wanted)));
   overlay.showLink(link);
-  lobby = new Lobby(enter, (game) => { if (!visit) attract.show(game, attended); });
+  lobby = new Lobby(enter, (game) => { if (!visit) attract.show(game, attended); }, chat);
   lobby.list(games, query.get('game'));
   wireUp();
   answerTabs(() => (visit?.seen && !visit.over && !visit.watch ? { code: visit.code, token: visit.session.token } : null));
@@ -93,6 +97,7 @@ async function enter({ game, code, via, watch = false }) {
   const about = lobby.about(game);
   if (!about) return lobby.say(noGame(game));
   leave();
+  lobby.away();
   const mine = visit = { session: null, game, code, via, watch, code_lost: 0, name: lobby.name, since: performance.now(), seen: false, repairing: false, warned: false, over: false };
   setAddress(game, code, watch);
   lobby.choose(game);
@@ -111,7 +116,7 @@ async function enter({ game, code, via, watch = false }) {
   const token = watch ? null : recallInTab(`seat.${code}`);
   let session;
   try {
-    session = await open({ server, game: await about.load(), code, name: mine.name, watch, token, link });
+    session = await open({ server, game: await about.load(), code, name: mine.name, watch, token, link, key: playerKey() });
   } catch (error) {
     console.warn(error);
     if (visit !== mine) return;
@@ -122,6 +127,10 @@ async function enter({ game, code, via, watch = false }) {
   mine.session = session;
   const { client, memory } = session;
   Object.assign(window.tickwire, { session, client, memory });
+  const { topics } = session;
+  blockAll(topics);
+  announce(topics);
+  chat.attach(topics, `room/${code}`, 'Room', `room/${code}/presence`);
   overlay.offer(session.links);
   overlay.showLink(link);
   room.loaded((text) => session.qr(text));
@@ -136,6 +145,7 @@ function leave(free = false) {
   if (!visit) return;
   const { session, code, watch } = visit;
   visit = null;
+  chat.detach();
   Object.assign(window.tickwire, { session: null, client: null, memory: null });
   keepAwake(false);
   // A spectator may have a seat here from before.
@@ -329,6 +339,7 @@ function card([title, text, ways], lobbyToo, acts = {}) {
   }));
   dialog.oncancel = lobbyToo ? () => goToLobby() : (event) => event.preventDefault();
   if ($('qr').open) $('qr').close();
+  chat?.toggle(false);
   if (!dialog.open) dialog.showModal();
 }
 
@@ -346,6 +357,12 @@ function measure() {
   const below = foot ? innerHeight - foot.getBoundingClientRect().top + 12 : 8;
   Object.assign(area, { x: 8, y: top, w: innerWidth - 16 - beside, h: Math.max(innerHeight - top - below, 80) });
   document.body.style.setProperty('--under', `${listed}px`);
+}
+
+/** While the chat is open, keys are text: none of them is held any more. */
+function takeKeys(open) {
+  pad.release();
+  if (!open && visit) $('game').focus({ preventScroll: true });
 }
 
 function showMute() {
@@ -400,6 +417,10 @@ function shortcut(event) {
   if (key === 'n') overlay.toggle();
   else if (key === 'm') toggleMute();
   else if (key === 'escape') overlay.toggle(false);
+  else if (key === 'enter' && !event.target.closest('button, input')) {
+    event.preventDefault();
+    chat.show();
+  }
 }
 
 boot();

@@ -1,5 +1,6 @@
 // The lobby: the choice of game and name, and the ways into a room: as a player, or to watch.
 
+import { Live } from './live.js';
 import { server } from './place.js';
 import { recall, remember } from './store.js';
 import { playingElsewhere } from './tabs.js';
@@ -8,7 +9,14 @@ import { trouble } from './words.js';
 
 const CODE_LEN = 6;
 const ROOMS_SHOWN = 3;
+const ROOMS_MORE = 8;
+// Rooms on a page of the server's list.
+const PAGE_ROOMS = 100;
+// Without a connection that tells of changes, the list is asked for at this interval; the connection has a moment first.
 const ROOMS_MS = 5000;
+const LIVE_MS = 1500;
+// A name is used once it has rested for so long.
+const NAME_MS = 600;
 // Presses within this time are one wish, the last one: nothing is asked of the server for the others.
 const WISH_MS = 60;
 const MOODS = ['Quiet', 'Lucky', 'Swift', 'Amber', 'Bold', 'Mellow', 'Sunny', 'Nimble', 'Brisk', 'Gentle'];
@@ -27,22 +35,32 @@ export function tidyCode(text) {
 export class Lobby {
   #games = [];
   #rooms = [];
+  /** Rooms of further pages, which no other list has. */
+  #further = [];
+  #page = 0;
+  #places = ROOMS_SHOWN;
   #rows = [];
   #asked = 0;
   #wish = null;
   #enter;
   #onGame;
+  #chat;
+  #live = new Live(() => this.#news());
+  #renamed;
 
-  /** `enter({game, code, via, watch})` opens a room; `onGame(game)` is called on every choice. */
-  constructor(enter, onGame) {
+  /** `enter({game, code, via, watch})` opens a room; `onGame(game)` is called on every choice; `chat` is for the lobby too. */
+  constructor(enter, onGame, chat) {
     this.#enter = enter;
     this.#onGame = onGame;
+    this.#chat = chat;
     $('name').value = recall('name') || `${any(MOODS)} ${any(ANIMALS)}`;
-    $('name').onchange = () => remember('name', this.name);
+    $('name').onchange = () => this.#rename();
     $('rename').onclick = () => {
       $('name').value = `${any(MOODS)} ${any(ANIMALS)}`;
-      remember('name', this.name);
+      this.#rename();
     };
+    for (const filter of ['only-game', 'only-free']) $(filter).onchange = () => this.#filter();
+    $('more').onclick = () => this.#more();
     $('code').oninput = ({ target }) => {
       const tidy = tidyCode(target.value);
       if (tidy !== target.value) target.value = tidy;
@@ -55,7 +73,7 @@ export class Lobby {
       this.join(tidyCode($('code').value));
     };
     $('watch').onclick = () => this.join(tidyCode($('code').value), true);
-    setInterval(() => this.look(), ROOMS_MS);
+    setInterval(() => this.#ask(), ROOMS_MS);
     document.addEventListener('visibilitychange', () => this.look());
   }
 
@@ -126,22 +144,92 @@ export class Lobby {
     return this.#go(button, code, async (signal) => ({ ...await findRoom(server, code, { signal }), code, via: 'code', watch }));
   }
 
-  /** Requests the public rooms, while the list is visible. */
-  async look() {
+  /** The lobby is shown: it hears of the public rooms, and of what people say. */
+  look() {
     if (document.hidden || document.body.dataset.screen !== 'lobby') return;
-    const asked = ++this.#asked;
-    let listed;
-    try {
-      listed = await rooms(server);
-    } catch (error) {
-      // Without an answer the list stays as it is: the lobby works without it.
-      if (!(error instanceof Refused)) throw error;
-      return;
-    }
-    // The answer to a later request is newer, even if it arrived first.
-    if (asked !== this.#asked) return;
-    this.#rooms = listed;
+    this.#talk(this.#live.start(this.name, this.#games));
+    setTimeout(() => this.#ask(), LIVE_MS);
+  }
+
+  /** A room is shown. */
+  away() {
+    this.#chat.detach();
+    this.#live.stop();
+  }
+
+  #talk(topics) {
+    const game = this.about(this.game);
+    if (topics && game) this.#chat.attach(topics, `lobby/${game.name}/chat`, game.title);
+  }
+
+  #rename() {
+    remember('name', this.name);
+    clearTimeout(this.#renamed);
+    this.#renamed = setTimeout(() => this.look(), NAME_MS);
+  }
+
+  #news() {
+    const rooms = this.#live.rooms();
+    if (!rooms) return;
+    this.#rooms = rooms;
     this.#listRooms();
+  }
+
+  /** Requests the public rooms where nothing tells of them, while the list is visible. */
+  async #ask() {
+    if (document.hidden || document.body.dataset.screen !== 'lobby' || this.#live.rooms()) return;
+    const asked = ++this.#asked;
+    const listed = await this.#listed();
+    // The answer to a later request is newer, even if it arrived first. Without an answer the list stays as it is.
+    if (!listed || asked !== this.#asked || this.#live.rooms()) return;
+    this.#rooms = listed;
+    this.#page ||= 1;
+    this.#listRooms();
+  }
+
+  /** Whether the server may have rooms that no list here has. */
+  get #partial() {
+    return this.#page !== null && (this.#live.rooms() ? this.#live.partial : this.#rooms.length >= PAGE_ROOMS);
+  }
+
+  async #listed(wanted) {
+    try {
+      return await rooms(server, wanted);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      return null;
+    }
+  }
+
+  #filter() {
+    this.#further = [];
+    this.#page = 0;
+    this.#places = ROOMS_SHOWN;
+    this.#listRooms(true);
+  }
+
+  /** Shows more rooms: those that are known, then those of a further page of the server's list. */
+  async #more() {
+    this.#places += ROOMS_MORE;
+    this.#listRooms();
+    if (this.#suitable().length >= this.#places || !this.#partial) return;
+    const page = ++this.#page;
+    const listed = await this.#listed({ game: $('only-game').checked ? this.game : '', free: $('only-free').checked, page });
+    if (page !== this.#page) return;
+    if (listed?.length) this.#further.push(...listed);
+    else this.#page = null;
+    this.#listRooms();
+  }
+
+  /** The rooms with people that the filters let through, those of the chosen game first. */
+  #suitable() {
+    const game = this.game;
+    const known = new Set(this.#rooms.map(({ code }) => code));
+    const all = [...this.#rooms, ...this.#further.filter(({ code }) => !known.has(code))].filter((room) => room.players > 0 && this.about(room.game));
+    $('rooms').hidden = all.length === 0;
+    const [onlyGame, onlyFree] = [$('only-game').checked, $('only-free').checked];
+    const suitable = all.filter((room) => (!onlyGame || room.game === game) && (!onlyFree || room.players < room.seats));
+    return suitable.sort((a, b) => (b.game === game) - (a.game === game) || b.players - a.players);
   }
 
   /**
@@ -150,16 +238,14 @@ export class Lobby {
    * no gap closes.
    */
   #listRooms(afresh = false) {
-    const game = this.game;
-    const open = this.#rooms.filter((room) => room.players > 0 && this.about(room.game));
-    open.sort((a, b) => (b.game === game) - (a.game === game) || b.players - a.players);
+    const open = this.#suitable();
     if (afresh || open.length === 0) {
       $('rooms').querySelector('ul').replaceChildren();
       this.#rows = [];
     }
     const listed = new Map(open.map((room) => [room.code, room]));
     const waiting = open.filter(({ code }) => !this.#rows.some((row) => row.code === code));
-    for (let place = 0; place < ROOMS_SHOWN; place++) {
+    for (let place = 0; place < this.#places; place++) {
       const row = this.#rows[place];
       const room = listed.get(row?.code) ?? waiting.shift();
       if (room) {
@@ -169,7 +255,8 @@ export class Lobby {
         row.line.inert = true;
       }
     }
-    $('rooms').hidden = open.length === 0;
+    $('no-rooms').hidden = open.length > 0;
+    $('more').hidden = waiting.length === 0 && !this.#partial;
   }
 
   #showRoom(room, place) {
@@ -204,7 +291,9 @@ export class Lobby {
     if (!game) return;
     $('hint').textContent = this.hint(game.name);
     this.#onGame(game);
-    this.#listRooms(true);
+    this.#talk(this.#live.topics);
+    $('only-game').nextElementSibling.textContent = `Only ${game.title}`;
+    this.#filter();
   }
 
   /** The last wish wins: an earlier one is given up, and if it is recent enough the server never hears of it. */

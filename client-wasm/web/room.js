@@ -42,8 +42,11 @@ export class Room {
   #connected = null;
   #played = false;
   #howTo = false;
+  #chat;
 
-  constructor() {
+  /** The chat knows the people of the room, and their states. */
+  constructor(chat) {
+    this.#chat = chat;
     $('copy').onclick = () => copy(this.#code).then(() => this.toast('Code copied'));
     $('share').onclick = $('invite').onclick = () => this.#share();
     $('show-qr').onclick = () => this.#showQr();
@@ -109,6 +112,11 @@ export class Room {
     setTimeout(() => toast.remove(), 4000);
   }
 
+  /** The list of players is made anew: the state of one of them has changed. */
+  refresh() {
+    this.#shown = null;
+  }
+
   /** Players as the session lists them, and the round trip. */
   update(players, stats, now) {
     const ping = stats.connected ? String(Math.round(stats.rtt_ms)) : '·';
@@ -116,6 +124,7 @@ export class Room {
     if (players !== this.#shown) {
       this.#shown = players;
       this.#alone = !players.some((player) => !player.me && player.connected);
+      this.#chat.players = players;
       this.#list([...players]);
     }
     this.#invite(stats.connected && this.#alone, now);
@@ -135,15 +144,23 @@ export class Room {
     list.replaceChildren(...shown.map((player) => {
       const row = element('li', player.me ? 'me' : '', '');
       row.classList.toggle('gone', !player.connected);
-      const who = element('span', 'who', player.name);
+      const person = player.bot ? null : this.#chat.inSeat(player.seat);
+      const who = element(person && !player.me ? 'button' : 'span', 'who', player.name);
       who.style.color = player.color;
+      if (person) who.onclick = (event) => this.#offer(event, person);
       row.append(who);
-      const kind = player.bot ? 'bot' : player.connected ? '' : 'away';
+      const kind = player.bot ? 'bot' : !player.connected ? 'away' : person?.state === 'here' || player.me ? '' : person?.state;
       if (kind) row.append(element('span', 'kind', kind));
       row.append(element('span', 'score', player.score));
       return row;
     }));
     if (players.length > limit) list.append(element('li', 'more', `and ${players.length - limit} more`));
+  }
+
+  #offer(event, person) {
+    // The click does not lead back to the game.
+    event.stopPropagation();
+    this.#chat.menu(event.currentTarget, person);
   }
 
   #invite(alone, now) {

@@ -32,3 +32,18 @@ export const recall = (key) => read(lasting, key);
 export const remember = (key, value) => write(lasting, key, value);
 export const recallInTab = (key) => read(tab, key);
 export const rememberInTab = (key, value) => write(tab, key, value);
+
+let key;
+
+/**
+ * The secret by which a server knows the player again: 32 hexadecimal digits, made once. Others see only an id that the
+ * server makes of it.
+ */
+export function playerKey() {
+  key ??= recall('key');
+  if (!/^[0-9a-f]{32}$/.test(key)) {
+    key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    remember('key', key);
+  }
+  return key;
+}

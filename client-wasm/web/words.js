@@ -84,6 +84,26 @@ export function trouble(status, room, words) {
   return 'No answer from the server. Try again in a moment.';
 }
 
+/** The line in the place of messages that were lost. A server that began anew cannot count them. */
+export const GAP = (lost) => (lost > 999 ? 'Some messages were lost' : lost > 1 ? `${lost} messages were lost` : '1 message was lost');
+
+/** The people who are typing. */
+export function typing(names) {
+  if (names.length > 2) return 'Several people are typing…';
+  return names.length ? `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} typing…` : '';
+}
+
+/** A line of chat that was not sent, by the server's word for the reason. */
+export function refusedLine(why) {
+  switch (why) {
+    case 'rate': return 'Not sent: too many lines';
+    case 'text': return 'Not sent: too long, or empty';
+    case 'muted': return 'Not sent: you are muted';
+    case 'blocked': return 'Not sent: this player does not want messages';
+    default: return 'Not sent';
+  }
+}
+
 /** The button labels of the next steps. */
 export const WAYS = {
   again: 'Try again',

@@ -14,6 +14,7 @@ mod nearest;
 mod page_folder;
 mod page_origin;
 mod seat_limit;
+mod token_file;
 mod trusted_proxies;
 
 use crate::limits::{
@@ -44,6 +45,7 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use thiserror::Error;
+pub use token_file::TokenFile;
 pub use trusted_proxies::{Network, NetworkError, TrustedProxies};
 
 /// Makes [`Config`] and [`Settings`] of one list: documentation, name, type, default, and the arguments of clap.
@@ -149,6 +151,11 @@ settings! {
     /// the server's user, and nobody else may write to it. Default: tickwire/autopsies among the user's state files.
     autopsies: AutopsyFolder = AutopsyFolder::Default,
         option(long, env = "TICKWIRE_AUTOPSIES", value_name = "FOLDER");
+
+    /// File with the token by which services publish to topics and mute players on the operators' port, or off. It has
+    /// at least 16 characters, and other users may not read it. Default: off.
+    topics_token_file: TokenFile = TokenFile::Off,
+        option(long, env = "TICKWIRE_TOPICS_TOKEN_FILE", value_name = "FILE");
 
     /// Whether to offer the games that exist to be measured. One room of them can take a whole core. Default: false.
     benchmark_games: bool = false,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken, fingerprint};
-use tickwire::{Game, OptionsError, Rules, Tick};
+use tickwire::{Game, OptionsError, Publication, Rules, Tick};
 
 /// [`Room`] without the type of its game; each method is that of the room.
 ///
@@ -24,6 +24,7 @@ pub(crate) trait DynRoom: Send {
     fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>>;
     fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_>;
     fn poll_autopsy(&mut self) -> Option<Autopsy>;
+    fn publications(&self) -> Vec<Publication>;
     fn take_counters(&mut self) -> Counters;
     fn summary(&self) -> Summary;
     fn has_people(&self) -> bool;
@@ -61,6 +62,10 @@ impl<G: Game> DynRoom for Room<G> {
 
     fn poll_autopsy(&mut self) -> Option<Autopsy> {
         Self::poll_autopsy(self)
+    }
+
+    fn publications(&self) -> Vec<Publication> {
+        Self::publications(self)
     }
 
     fn take_counters(&mut self) -> Counters {

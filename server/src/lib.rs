@@ -4,6 +4,7 @@
 //! net thread   HTTP, handshake, hello → lobby: code → shard
 //! maker thread new rooms → shard
 //! shard thread socket → frame → Room (tick) → snapshot → socket
+//! topics       what is said beside the game: Hub → lanes of connections
 //! ```
 //!
 //! * [`room`] has no sockets, clocks or threads.
@@ -23,6 +24,7 @@
 pub mod cli;
 mod clock;
 mod config;
+mod exchange;
 mod game_panic;
 mod games;
 pub mod limits;
@@ -31,23 +33,28 @@ mod mailbox;
 mod maker;
 mod memory;
 mod metrics;
+mod names;
 mod net;
 mod own_folder;
+mod player_key;
 mod readiness;
 pub mod room;
 mod server;
+mod service_token;
 mod shard;
 mod threads;
+pub mod topics;
 pub mod websocket;
 
 pub use config::{
     AddressError, AdminListen, AutopsyFolder, BasePath, BasePathError, Config, FileError, HostName, HostNameError,
     ListenAddress, LogFilter, LogFilterError, Nearest, Network, NetworkError, PageFolder, PageOrigin, PageOriginError,
-    RangeError, SeatLimit, SeatLimitError, Settings, TrustedProxies, VariableError, check_variables,
+    RangeError, SeatLimit, SeatLimitError, Settings, TokenFile, TrustedProxies, VariableError, check_variables,
 };
 pub use net::{PageError, PageFile};
 pub use own_folder::FolderError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};
+pub use service_token::TokenError;
 pub use threads::ThreadFault;
 
 /// The page of the package in a registry: its examples compile.

@@ -3,10 +3,13 @@
 //! A bound that depends on where a server stands (per address, rooms, memory) is the default of a setting; the list is in
 //! [`Config`](crate::Config).
 
+mod topics;
+
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
+pub use topics::*;
 
 /// Range of the setting for the bytes of a request's head. Its lower end is the smallest limit that hyper accepts; its
 /// upper end bounds the memory that pending connections take.
@@ -383,9 +386,6 @@ pub const MISMATCHES_PER_MINUTE_MAX: u32 = 3;
 
 /// Answers to messages of a member that may wait for it; one more closes the member (4007).
 pub const MEMBER_MESSAGES_MAX: usize = 64;
-
-/// Lines of chat that may wait for a member; one more replaces the oldest line.
-pub const CHAT_LINES_WAITING_MAX: usize = 64;
 
 /// Phases over which the rooms of one tick rate are spread, so that their ticks are not all due at the same time.
 pub const PHASES: u32 = 8;

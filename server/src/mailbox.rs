@@ -1,10 +1,13 @@
-//! The messages between the net thread, the maker of rooms and the shards.
+//! The messages between the net thread, the maker of rooms, the shards and the thread of topics.
+
+mod topics;
 
 use crate::games::MadeRoom;
 use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
-use crate::room::{Autopsy, Origin, Summary};
+use crate::room::{Autopsy, MemberId, Origin, Summary};
 use crate::threads::{Load, ThreadHealth};
+use crate::topics::Delivery;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
 use std::fmt;
@@ -13,6 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
+use tickwire::message::topics::PlayerId;
+pub(crate) use topics::{
+    Form, FromShard, HeardTopics, MemberAt, NewVisitor, Publication, TopicsInbox, TopicsLink, TopicsOrder,
+};
 
 /// A message to a shard.
 pub(crate) enum Command {
@@ -20,8 +27,21 @@ pub(crate) enum Command {
     Open { room: RoomId, made: MadeRoom },
     /// A connection is to enter a room; `detours` counts how often it was redirected to the slow lane.
     Enter { room: RoomId, arrival: Box<NewConnection>, detours: u8 },
+    /// Members are to be told something about a topic; `detours` as above.
+    Tell { to: Listeners, delivery: Arc<Delivery>, detours: u8 },
     /// The shard is to close all connections and then to end its thread.
     Stop(CloseCode),
+}
+
+/// The members that are to be told something about a topic, if they hear it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listeners {
+    /// One member of a room.
+    Member(RoomId, MemberId),
+    /// All members of a room.
+    Room(RoomId),
+    /// All members of all rooms of the shard.
+    All,
 }
 
 /// A message from a shard to the net thread.
@@ -50,6 +70,8 @@ pub(crate) struct NewConnection {
     pub(crate) token: ResumeToken,
     /// Whether the connection is let in only with a token of a seat (4006 otherwise).
     pub(crate) only_by_token: bool,
+    /// The player, for topics.
+    pub(crate) player: PlayerId,
     pub(crate) counted: Counted,
 }
 
@@ -112,6 +134,11 @@ impl ShardLink {
     /// Whether the shard lives and uses less than this part of a core, so that it has time for another room.
     pub(crate) fn has_time(&self, load_percent_max: u32) -> bool {
         !self.health.has_ended() && self.load.percent() < load_percent_max
+    }
+
+    /// The part of a core that the shard uses, in percent.
+    pub(crate) fn load_percent(&self) -> u32 {
+        self.load.percent()
     }
 
     /// Whether so many commands wait for the shard that it would not receive another one.

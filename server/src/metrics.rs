@@ -39,6 +39,10 @@ pub(crate) struct Metrics {
     pub(crate) rooms_recovered: Counter,
     pub(crate) room_panics: Counter,
     pub(crate) connections_lost: Counter,
+    /// Messages of topics that a connection lost, because it read too slowly.
+    pub(crate) topic_messages_lost: Counter,
+    /// Connections without a room.
+    pub(crate) visitors: Gauge,
     pub(crate) origins_rejected: Counter,
     pub(crate) rate_limited: Counter,
     ticking: TickMetrics,
@@ -107,7 +111,6 @@ struct RoomMetrics {
     desyncs: Counter,
     desyncs_healed: Counter,
     other_builds: Counter,
-    chat_lines_lost: Counter,
 }
 
 impl Metrics {
@@ -129,6 +132,8 @@ impl Metrics {
             rooms_recovered: counter!("tickwire_rooms_recovered_total"),
             room_panics: counter!("tickwire_room_panics_total"),
             connections_lost: counter!("tickwire_connections_lost_total"),
+            topic_messages_lost: counter!("tickwire_topic_messages_lost_total"),
+            visitors: gauge!("tickwire_visitors"),
             origins_rejected: counter!("tickwire_origins_rejected_total"),
             rate_limited: counter!("tickwire_rate_limited_total"),
             ticking: TickMetrics::register(),
@@ -206,7 +211,6 @@ impl Metrics {
             (&room.desyncs, counters.desyncs),
             (&room.desyncs_healed, counters.desyncs_healed),
             (&room.other_builds, counters.other_builds),
-            (&room.chat_lines_lost, counters.chat_lines_lost),
         ];
         for (counter, count) in pairs {
             counter.increment(count);
@@ -260,7 +264,6 @@ impl RoomMetrics {
             desyncs: counter!("tickwire_desyncs_total"),
             desyncs_healed: counter!("tickwire_desyncs_healed_total"),
             other_builds: counter!("tickwire_other_builds_total"),
-            chat_lines_lost: counter!("tickwire_chat_lines_lost_total"),
         }
     }
 }

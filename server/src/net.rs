@@ -21,24 +21,27 @@ mod health;
 mod hello;
 mod hosts;
 mod http_stream;
+mod live;
 mod page;
 mod peer;
 mod proxy_header;
 mod room_list;
 mod room_search;
 mod router;
+mod services;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
 use crate::limits::ACCEPT_PAUSE;
 use crate::lobby::{Directory, DirectoryLimits, Place, RoomId};
-use crate::mailbox::{Command, Report, ShardLink, Undelivered};
+use crate::mailbox::{Command, Report, ShardLink, TopicsLink, TopicsOrder, Undelivered};
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
 use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
+use crate::service_token::ServiceToken;
 use crate::threads::ThreadHealth;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
@@ -78,6 +81,7 @@ pub(crate) struct NetSetup {
     pub(crate) build: u64,
     pub(crate) shards: Vec<ShardLink>,
     pub(crate) orders: Orders,
+    pub(crate) topics: TopicsLink,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) readiness: Arc<Readiness>,
@@ -85,6 +89,8 @@ pub(crate) struct NetSetup {
     pub(crate) page: Page,
     /// The folder for autopsies, if any are to be written.
     pub(crate) autopsies: Option<OwnFolder>,
+    /// The token of services, if there are to be any.
+    pub(crate) token: Option<ServiceToken>,
 }
 
 /// The sockets and channels of the net thread.
@@ -137,6 +143,8 @@ struct Net {
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
     drain: Drain,
+    /// Whether the public rooms have changed since they were last published.
+    lists_changed: Cell<bool>,
     reports: RefCell<Receiver<Report>>,
     /// Held while a quick match is chosen or made, so that two people who come at once meet.
     matching: tokio::sync::Mutex<()>,
@@ -156,9 +164,11 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         }
         let shards = spawn_local(hear_shards(Rc::clone(&net)));
         spawn_local(do_chores(Rc::clone(&net), health));
+        spawn_local(live::publish(Rc::clone(&net)));
         ready();
         // An error means that the sender was dropped: then nobody waits for anything any more.
         if let Ok(order) = io.stop.await {
+            net.setup.topics.order(TopicsOrder::Stop(order.code));
             drain::drain(&net, order, shards).await;
         }
         Ok(())
@@ -230,6 +240,7 @@ impl Net {
             diverged: RefCell::new(DivergedWaits::new(config.addresses_max, wait_max)),
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
+            lists_changed: Cell::new(true),
             reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),
             setup,
@@ -246,10 +257,12 @@ impl Net {
 
     fn take_in(&self, report: Report) {
         let now_us = self.setup.clock.now_us();
-        let mut directory = self.directory.borrow_mut();
         match report {
-            Report::Room { room, summary } => directory.update(room, summary, now_us),
-            Report::Gone { room } => directory.close(room, now_us),
+            Report::Room { room, summary } => {
+                self.directory.borrow_mut().update(room, summary, now_us);
+                self.lists_changed.set(true);
+            }
+            Report::Gone { room } => self.close_room(room),
             Report::Diverged { room, address, token } => {
                 return self.diverged.borrow_mut().closed(room, address, token, now_us);
             }
@@ -262,7 +275,7 @@ impl Net {
                 return;
             }
         }
-        let (rooms, players, bots) = directory.totals();
+        let (rooms, players, bots) = self.directory.borrow().totals();
         let metrics = &self.setup.metrics;
         // The conversion is lossless: there are never so many rooms that a float would round them.
         metrics.rooms.set(rooms as f64);
@@ -307,11 +320,13 @@ impl Net {
             build: 0,
             shards: Vec::new(),
             orders: Orders::new(mpsc::sync_channel(1).0),
+            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0, heard: Arc::default() },
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
             readiness: Arc::default(),
             page: Page::BuiltIn(|_| None),
             autopsies: None,
+            token: None,
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

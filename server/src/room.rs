@@ -18,10 +18,10 @@ mod in_flight;
 mod keyframes;
 mod lockstep;
 mod members;
-mod names;
 mod old_worlds;
 mod origin;
 mod outgoing;
+mod publications;
 mod replication;
 mod room_limits;
 mod roster;
@@ -41,6 +41,7 @@ pub use schemas::GameSchemas;
 pub use tickwire::world::{roster::RosterChange, simulation::Checkpoint, simulation::TickRecord};
 
 use crate::limits::UNDISPUTED_MAX;
+use crate::names::clean_name;
 use disputes::Disputes;
 use members::Member;
 use outgoing::Outgoing;
@@ -50,7 +51,7 @@ use std::sync::Arc;
 use tick_limits::TickLimits;
 use tickwire::input::{Ack, Action, buffer::InputArrival, buffer::InputBuffer};
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::{ClientControl, Hello, ResumeToken, ServerControl, Welcome, builds_differ};
+use tickwire::message::control::{ClientControl, Hello, ResumeToken, Welcome, builds_differ};
 use tickwire::message::evidence::ClientEvidence;
 use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT, PROTOCOL_VERSION};
 use tickwire::rng::{Purpose, Secret};
@@ -83,6 +84,10 @@ pub struct Entered {
     pub welcome: Vec<u8>,
     /// The member whose seat the new one took over; the connection of that member is to be closed with 4005.
     pub superseded: Option<MemberId>,
+    /// The seat; `None` for a spectator.
+    pub seat: Option<Seat>,
+    /// The name that others see.
+    pub name: String,
 }
 
 /// The bytes to write for a member after a tick, or the reason why there are none.
@@ -227,7 +232,8 @@ impl<G: Game> Room<G> {
         let newest_input = seat.filter(|_| resumed).and_then(|seat| self.buffers[seat.index()].newest());
         self.counters.other_builds += u64::from(builds_differ(hello.build, self.build));
         let welcome = Welcome { seat, tick, resume: token, resumed, newest_input, players, build: self.build }.encode();
-        Ok(Entered { member, welcome, superseded })
+        let name = seat.and_then(|seat| self.roster.name_of(seat)).unwrap_or_else(|| clean_name(&hello.name));
+        Ok(Entered { member, welcome, superseded, seat, name })
     }
 
     fn check_spectators(&self, from: Origin) -> Result<(), CloseCode> {
@@ -256,7 +262,6 @@ impl<G: Game> Room<G> {
                 self.receive_evidence(member, evidence)
             }
             Some(&CLIENT_CONTROL) => match ClientControl::decode(message).map_err(|_| CloseCode::Malformed)? {
-                ClientControl::Chat(text) => self.receive_chat(member, &text),
                 ClientControl::Leave => {
                     self.remove(member, Leave::Quit);
                     Err(CloseCode::Normal)
@@ -311,22 +316,6 @@ impl<G: Game> Room<G> {
         // A client that notices the difference sends a dispute, and the room then corrects the difference. The room acts
         // by itself only for a client that sends no dispute, and not while it is at work on one.
         Ok(member.differing > UNDISPUTED_MAX && !self.disputes.concerns(id))
-    }
-
-    fn receive_chat(&mut self, member: MemberId, text: &str) -> Result<(), CloseCode> {
-        let state = &mut self.members[member];
-        // A spectator has no name with which a line of chat could be shown.
-        let Some(seat) = state.seat else { return Ok(()) };
-        // A line is cleaned after the check of the rate, because cleaning a hostile one costs the most.
-        if state.may_chat(self.tick, &self.limits) {
-            let text = names::clean_chat(text);
-            if !text.is_empty() {
-                let line = ServerControl::Chat { seat, text }.encode();
-                let lost = self.members.values_mut().map(|member| u64::from(member.queue_chat(&line))).sum::<u64>();
-                self.counters.chat_lines_lost += lost;
-            }
-        }
-        Ok(())
     }
 
     /// The connection of a member is lost. Its seat is held for a while, unless the member has left or has never sent a
@@ -416,7 +405,7 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// The next message for a member besides snapshots: first who is in which seat now, then answers, then chat.
+    /// The next message for a member besides snapshots: first who is in which seat now, then answers.
     pub fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>> {
         let state = self.members.get_mut(member)?;
         match state.changed_seats.pop() {

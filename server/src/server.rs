@@ -6,16 +6,21 @@ mod stopping;
 
 use crate::clock::Clock;
 use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};
+use crate::exchange::{self, ExchangeSetup};
 use crate::games::OfferedGame;
-use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX};
-use crate::mailbox::{Report, ShardLink};
+use crate::limits::{
+    FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX,
+};
+use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox, TopicsLink};
 use crate::maker::{Maker, Orders};
 use crate::metrics::Metrics;
 use crate::net::{self, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
 use crate::own_folder::{FolderError, OwnFolder};
 use crate::readiness::Readiness;
+use crate::service_token::{ServiceToken, TokenError};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
 use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
+use crate::topics::{ChatFilter, GameTopics};
 pub use listening::Attempts;
 use listening::listen;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -43,6 +48,8 @@ pub struct Server {
     page: PageFile,
     /// The id of the sources that the server was built from; 0 when it is not known.
     build: u64,
+    /// Looks at each line of chat.
+    chat_filter: Option<ChatFilter>,
 }
 
 /// The reason for which a server could not start.
@@ -73,6 +80,9 @@ pub enum StartError {
     /// The folder that is set for autopsies cannot be used.
     #[error("autopsies cannot be written")]
     Autopsies(#[from] FolderError),
+    /// The file that is set for the token of services cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The system refused a thread, or the registration of the signals.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
@@ -96,7 +106,7 @@ impl Server {
     /// A server without games.
     #[must_use]
     pub const fn new(config: Config) -> Self {
-        Self { config, games: Vec::new(), withheld: Vec::new(), page: |_| None, build: 0 }
+        Self { config, games: Vec::new(), withheld: Vec::new(), page: |_| None, build: 0, chat_filter: None }
     }
 
     /// The same server with a page that is in the program: the function gives the file of a name. A folder in the
@@ -141,6 +151,14 @@ impl Server {
         self
     }
 
+    /// The same server with a filter of words, which each line of chat and each announcement of a player passes before
+    /// others see it.
+    #[must_use]
+    pub const fn chat_filter(mut self, filter: ChatFilter) -> Self {
+        self.chat_filter = Some(filter);
+        self
+    }
+
     /// Runs until SIGINT or SIGTERM, then stops as [`Running::run_until_signal`] does.
     ///
     /// # Errors
@@ -158,6 +176,7 @@ impl Server {
         self.config.check()?;
         let page = Page::open(self.page, &self.config.page)?;
         let autopsies = prepare_autopsies(&self.config.autopsies)?;
+        let token = self.config.topics_token_file.path().map(ServiceToken::read).transpose()?;
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
         let admin = self.config.admin_listen.0.as_ref().map(listen).transpose()?;
@@ -165,7 +184,7 @@ impl Server {
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
-        let Self { config, games, withheld, build, .. } = self;
+        let Self { config, games, withheld, build, chat_filter, .. } = self;
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
         let mut running = Running {
             address,
@@ -176,10 +195,26 @@ impl Server {
             supervisor: Supervisor::default(),
             readiness: Arc::clone(&readiness),
         };
-        let seed = ShardSeed { reports: report, metrics: &metrics, clock, load_percent_max: config.load_percent_max };
+        let (member, members) = tokio::sync::mpsc::channel(TOPICS_INBOX_MAX);
+        let load_percent_max = config.load_percent_max;
+        let seed = ShardSeed { reports: report, members: member, metrics: &metrics, clock, load_percent_max };
         let shards: Vec<_> =
             (0..config.shards).map(|index| running.start_shard(index, &seed)).collect::<io::Result<_>>()?;
         drop(seed);
+        let (order, orders) = tokio::sync::mpsc::channel(TOPICS_ORDERS_MAX);
+        let topics = TopicsLink { send: order, heard: Arc::default() };
+        let health = ThreadHealth::new("topics", STALL_MAX);
+        running.start_exchange(ExchangeSetup {
+            games: games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect(),
+            filter: chat_filter,
+            members,
+            orders,
+            shards: shards.clone(),
+            heard: Arc::clone(&topics.heard),
+            metrics: Arc::clone(&metrics),
+            clock,
+            health,
+        })?;
         let orders = running.start_maker(&shards, config.memory_bytes_max)?;
         let setup = NetSetup {
             config,
@@ -190,11 +225,13 @@ impl Server {
             build,
             shards,
             orders,
+            topics,
             metrics,
             clock,
             readiness,
             page,
             autopsies,
+            token,
         };
         running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
@@ -205,6 +242,7 @@ impl Server {
 /// The part of a shard's setup that is the same for all shards.
 struct ShardSeed<'a> {
     reports: tokio::sync::mpsc::Sender<Report>,
+    members: tokio::sync::mpsc::Sender<(usize, FromShard)>,
     metrics: &'a Arc<Metrics>,
     clock: Clock,
     load_percent_max: u32,
@@ -261,6 +299,7 @@ impl Running {
             inbox,
             home: home.clone(),
             reports: seed.reports.clone(),
+            topics: TopicsInbox::new(index, seed.members.clone()),
             metrics: Arc::clone(seed.metrics),
             clock: seed.clock,
             is_slow_lane: false,
@@ -281,6 +320,15 @@ impl Running {
         let maker = Maker { orders, shards: shards.to_vec(), memory_bytes_max, health: Arc::clone(&health) };
         self.start_thread(health, move || maker.run())?;
         Ok(Orders::new(order))
+    }
+
+    /// Starts the thread of topics.
+    fn start_exchange(&mut self, setup: ExchangeSetup) -> io::Result<()> {
+        self.start_thread(Arc::clone(&setup.health), move || {
+            if let Err(error) = exchange::run(setup) {
+                tracing::error!(%error, "the thread of topics has ended");
+            }
+        })
     }
 
     /// Starts the net thread, and waits until it accepts connections.

@@ -22,9 +22,10 @@ use crate::clock::{Clock, thread_cpu_ns};
 use crate::games::MadeRoom;
 use crate::limits::{CATCH_UP_TICKS_MAX, COMMANDS_PER_PASS_MAX, DETOURS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
-use crate::mailbox::{Command, InboxPlace, NewConnection, Report};
+use crate::mailbox::{Command, InboxPlace, Listeners, NewConnection, Report, TopicsInbox};
 use crate::metrics::{Metrics, Tally};
 use crate::threads::{Load, ThreadHealth};
+use crate::topics::Delivery;
 use closing::Closing;
 use connection::TickContext;
 use empty_rooms::EmptyRooms;
@@ -64,6 +65,7 @@ pub(crate) struct ShardSetup {
     /// The sender to the shard's own inbox, over which rooms come back to it; its slow lane has a clone.
     pub(crate) home: mpsc::Sender<ShardCommand>,
     pub(crate) reports: Sender<Report>,
+    pub(crate) topics: TopicsInbox,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     /// Whether this is the slow lane of another shard.
@@ -87,6 +89,7 @@ struct PhaseGroup {
 struct Scratch {
     received: Vec<u8>,
     write_buffer: Vec<u8>,
+    topic_message: Vec<u8>,
     tally: Tally,
 }
 
@@ -189,6 +192,7 @@ impl Shard {
             Command::Open { .. } if self.stopping.is_some() => {}
             Command::Open { room, made } => self.open(room, made),
             Command::Enter { room, arrival, detours } => self.enter(room, arrival, detours),
+            Command::Tell { to, delivery, detours } => self.tell(to, &delivery, detours),
             Command::Stop(code) => self.stop(code),
         }
     }
@@ -326,6 +330,33 @@ impl Shard {
         refuse(arrival.stream, arrival.counted, code, context, closing);
     }
 
+    /// Tells members about a topic, on whichever thread their room is.
+    fn tell(&mut self, to: Listeners, delivery: &Arc<Delivery>, detours: u8) {
+        let (room, member) = match to {
+            Listeners::Member(room, member) => (Some(room), Some(member)),
+            Listeners::Room(room) => (Some(room), None),
+            Listeners::All => (None, None),
+        };
+        let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).filter(|room| !room.failed);
+        match room {
+            None => rooms.for_each(|room| room.tell(None, delivery)),
+            Some(id) => {
+                if let Some(room) = rooms.find(|room| room.id == id) {
+                    return room.tell(member, delivery);
+                }
+            }
+        }
+        // The room may be on the slow lane, or on its way back from there.
+        let tell = |detours| Command::Tell { to, delivery: Arc::clone(delivery), detours }.into();
+        match &self.slow_lane {
+            _ if self.setup.is_slow_lane && room.is_some() && detours < DETOURS_MAX => {
+                let _ = self.setup.home.send(tell(detours));
+            }
+            Some(lane) if detours < DETOURS_MAX => lane.send(tell(detours + 1)),
+            _ => {}
+        }
+    }
+
     /// Closes all connections; the second time it waits for none of them any more.
     fn stop(&mut self, code: CloseCode) {
         if self.stopping.is_some() {
@@ -359,8 +390,9 @@ impl Shard {
 
 impl ShardSetup {
     fn context<'a>(&'a self, now_ns: u64, scratch: &'a mut Scratch) -> TickContext<'a> {
-        let Scratch { received, write_buffer, tally } = scratch;
-        TickContext { now_us: now_ns / 1_000, metrics: &self.metrics, tally, received, write_buffer }
+        let Scratch { received, write_buffer, topic_message, tally } = scratch;
+        let (now_us, metrics, topics) = (now_ns / 1_000, &*self.metrics, &self.topics);
+        TickContext { now_us, metrics, topics, tally, received, write_buffer, topic_message }
     }
 
     /// Counts how late the rooms of a phase begin their tick; a slow lane is left out.

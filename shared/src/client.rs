@@ -29,6 +29,8 @@
 //! | --- | --- | --- |
 //! | `session` | [`Session`]: the connection, the players in the room, the queues of messages and notices | both |
 //! | `reconnect` | [`Reconnect`]: when a connection is opened, and when the client gives up | both |
+//! | `link_state` | [`LinkState`]: how the connection is doing, in the words that a player is told | both |
+//! | `topics` | [`Topics`]: chat, presence and lists beside the game; [`TopicClient`]: the same without a room | both |
 //! | `notice` | [`Notice`]: news for the player | both |
 //! | `refusal` | [`refusal_words`]: why a session is over, for the author of the game | both |
 //! | `time` | [`InputClock`]: the tick that inputs are made for; the estimate of the round trip | both |
@@ -42,11 +44,13 @@
 //! | | guesses of the others' inputs, the view, and disputes about a full state | lockstep |
 //! | `stats` | [`Stats`]: the numbers that the overlay shows and the load test adds up | both |
 //!
-//! Only `session` follows the connection: the other rooms learn no more than that another one has begun. Only `worlds`
+//! Only `session` follows the connection: the other rooms learn no more than that another one has begun, and `topics`
+//! that it has ended. Only `worlds`
 //! chooses by the mode. In lockstep the interpolation buffer holds snapshots without rows: it is there for its clock,
 //! which says how far the shown moment may advance.
 
 mod display;
+mod link_state;
 mod notice;
 mod prediction;
 mod reconnect;
@@ -54,15 +58,19 @@ mod refusal;
 mod session;
 mod stats;
 mod time;
+mod topics;
 mod worlds;
 
 pub use display::first_ids::{FirstId, ShownRows};
 pub use display::interpolation_buffer::InterpolationBuffer;
+pub use link_state::LinkState;
 pub use notice::Notice;
 pub use prediction::corrected_fields::CorrectedField;
 pub use prediction::events::EventUpdate;
 pub use reconnect::{Reconnect, SILENCE_US_MAX};
 pub use refusal::refusal_words;
-pub use session::{LinkState, Session};
+pub use session::Session;
 pub use stats::Stats;
 pub use time::input_clock::InputClock;
+pub use topics::topic_client::TopicClient;
+pub use topics::{BLOCKED_MAX, TopicNews, TopicStats, Topics};

@@ -1,6 +1,7 @@
 //! The [`Game`] trait: the one deterministic `impl` that the author of a game writes, and the types around it.
 
 mod options;
+mod topics;
 
 use crate::id::Seat;
 use crate::leak::{Leak, is_planted};
@@ -13,6 +14,7 @@ use alloc::vec::Vec;
 pub use options::OptionsError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+pub use topics::{OwnTopic, Publication, Publishers};
 
 /// A game: its world, and the rules by which a tick changes the world.
 ///
@@ -71,6 +73,14 @@ pub trait Game: State + Default + Send + 'static {
         Self::Input::default()
     }
 
+    /// Something to be said in one of the room's own topics ([`Rules::topics`]) because of an event: on the page of a
+    /// tournament, in a studio's statistics. The server asks after the tick, and a client never does; what is said
+    /// changes nothing in the world. `None`, unless overridden.
+    fn publish(&self, to: To, event: &Self::Event) -> Option<Publication> {
+        let _ = (to, event);
+        None
+    }
+
     /// The input that a bot in the seat `me` gives: for empty seats and for load tests. Neutral unless overridden.
     fn bot(&self, me: Seat, dice: &mut Rng) -> Self::Input {
         let _ = (me, dice);
@@ -93,6 +103,8 @@ pub struct Rules {
     pub bots: u8,
     /// How the worlds of the server and the clients are kept the same.
     pub mode: Mode,
+    /// The topics that each room has beside its chat and its presence. Default: none.
+    pub topics: &'static [OwnTopic],
 }
 
 impl Rules {
@@ -103,7 +115,7 @@ impl Rules {
     #[must_use]
     pub const fn new(name: &'static str, tick_rate_hz: u32) -> Self {
         assert!(tick_rate_hz >= 1 && tick_rate_hz <= 240, "a game runs at 1 to 240 ticks a second");
-        Self { name, tick_rate_hz, seats: 2, matched: 2, bots: 0, mode: Mode::Snapshot { every_ticks: 1 } }
+        Self { name, tick_rate_hz, seats: 2, matched: 2, bots: 0, mode: Mode::Snapshot { every_ticks: 1 }, topics: &[] }
     }
 
     /// The same rules with `seats` seats; quick matches then bring that many players together, too.
@@ -140,6 +152,13 @@ impl Rules {
     #[must_use]
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// The same rules, with topics that each room has beside its chat and its presence.
+    #[must_use]
+    pub const fn topics(mut self, topics: &'static [OwnTopic]) -> Self {
+        self.topics = topics;
         self
     }
 

@@ -46,6 +46,15 @@ pub const SERVER_MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// 64 long names.
 pub const CONTROL_BYTES_MAX: usize = 16_384;
 
+/// Bytes of the name of a topic.
+pub const TOPIC_BYTES_MAX: usize = 64;
+
+/// Bytes of a message of a topic, at the most: the text of chat with its author, and a room of a list.
+pub const TOPIC_MESSAGE_BYTES_MAX: usize = 1_536;
+
+/// Topics that one connection may hear at the same time.
+pub const TOPICS_HEARD_MAX: usize = 16;
+
 /// Ticks by which a client's inputs may be ahead of the server's tick; inputs further ahead are dropped and counted.
 pub const INPUT_LEAD_TICKS_MAX: u32 = 32;
 

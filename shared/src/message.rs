@@ -1,14 +1,15 @@
 //! Messages: the content of the WebSocket binary messages of subprotocol `tickwire.1`.
 //!
-//! The first byte is the kind. Control messages (hello, welcome, roster, chat) and evidence are `bincode` behind this
-//! one module; input frames ([`input`](crate::input)) and snapshots are bit-packed. Decoding is total: any bytes give a
-//! value or a [`DecodeError`].
+//! The first byte is the kind. Control messages (hello, welcome, roster), evidence and topics are `bincode` behind this
+//! one module, topics by a codec of their own; input frames ([`input`](crate::input)) and snapshots are bit-packed.
+//! Decoding is total: any bytes give a value or a [`DecodeError`].
 //!
 //! ```text
 //! client  0x01 hello      bincode          server  0x81 welcome   bincode
 //!         0x02 input      InputFrame               0x82 control   bincode
 //!         0x03 control    bincode                  0x83 evidence  bincode
-//!         0x04 evidence   bincode                  0xc0 snapshot  SnapshotHead, priors, events, sections;
+//!         0x04 evidence   bincode                  0x84 topic     bincode
+//!         0x05 topic      bincode                  0xc0 snapshot  SnapshotHead, priors, events, sections;
 //!                                                                 in lockstep: SnapshotHead, then see lockstep
 //! ```
 
@@ -17,6 +18,7 @@ pub mod control;
 pub mod events;
 pub mod evidence;
 pub mod snapshot_head;
+pub mod topics;
 
 use crate::wire::DecodeError;
 use alloc::vec::Vec;
@@ -25,8 +27,11 @@ use bincode::{Decode, Encode};
 /// The WebSocket subprotocol, which both sides name in the handshake.
 pub const SUBPROTOCOL: &str = "tickwire.1";
 
+/// The WebSocket subprotocol of topics as JSON text, for clients without a game's module.
+pub const JSON_SUBPROTOCOL: &str = "tickwire.json.1";
+
 /// The version of the messages. It changes with every change of their layout, or of the meaning of their bytes.
-pub const PROTOCOL_VERSION: u16 = 5;
+pub const PROTOCOL_VERSION: u16 = 6;
 
 /// First byte of a [`Hello`](control::Hello).
 pub const HELLO: u8 = 0x01;
@@ -36,12 +41,16 @@ pub const INPUT: u8 = 0x02;
 pub const CLIENT_CONTROL: u8 = 0x03;
 /// First byte of a [`ClientEvidence`](evidence::ClientEvidence).
 pub const CLIENT_EVIDENCE: u8 = 0x04;
+/// First byte of a [`ClientTopic`](topics::ClientTopic).
+pub const CLIENT_TOPIC: u8 = 0x05;
 /// First byte of a [`Welcome`](control::Welcome).
 pub const WELCOME: u8 = 0x81;
 /// First byte of a [`ServerControl`](control::ServerControl).
 pub const SERVER_CONTROL: u8 = 0x82;
 /// First byte of a [`ServerEvidence`](evidence::ServerEvidence).
 pub const SERVER_EVIDENCE: u8 = 0x83;
+/// First byte of a [`ServerTopic`](topics::ServerTopic).
+pub const SERVER_TOPIC: u8 = 0x84;
 /// The least first byte of a snapshot; its lower six bits are flags.
 pub const SNAPSHOT: u8 = 0xc0;
 

@@ -11,6 +11,8 @@ mod anywhere;
 #[cfg(test)]
 mod builds;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod engines;
 #[cfg(test)]
 mod feel;
@@ -46,5 +48,7 @@ mod serving;
 mod surroundings;
 #[cfg(test)]
 mod swarm;
+#[cfg(test)]
+mod tile;
 #[cfg(test)]
 mod wishes;

@@ -233,6 +233,7 @@ async fn assert_one_build(page: &Page, address: SocketAddr) {
         known: None,
         watches: true,
         build: 0,
+        player: None,
     };
     let mut request = format!("ws://{address}/ws").into_client_request().expect("a request");
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));

@@ -78,11 +78,21 @@ async fn wait_for_world(page: &Page) -> String {
     page.eval("window.session.code").await.as_str().expect("a code").to_owned()
 }
 
+/// Runs the tests of a file by node; all of them have to pass, and to be there.
+fn run_tests(file: &str, count: u32) {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/web").join(file);
+    let told = run(Command::new("node").args(["--test", "--test-reporter=tap"]).arg(tests));
+    assert!(told.contains(&format!("# pass {count}\n")) && told.contains("# fail 0"), "{told}");
+}
+
 #[test]
 fn values_of_every_kind_are_read_and_written() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser/web/world.test.mjs");
-    let told = run(Command::new("node").args(["--test", "--test-reporter=tap"]).arg(tests));
-    assert!(told.contains("# pass 6") && told.contains("# fail 0"), "{told}");
+    run_tests("world.test.mjs", 6);
+}
+
+#[test]
+fn topics_without_a_game_lose_and_double_nothing_over_connections_that_break() {
+    run_tests("topics.test.mjs", 9);
 }
 
 #[tokio::test]
@@ -292,6 +302,11 @@ async fn a_fresh_vite_project_installs_builds_checks_and_plays() {
     page.wait_until(&format!("Math.abs(JSON.parse(document.getElementById('seen').textContent).x - {earlier}) > 10"))
         .await;
     assert_eq!(page.wait_until("document.getElementById('seen').dataset.listed").await, "1");
+    for (what, value) in
+        [("said", "sent"), ("heard", "hello from Vite"), ("live", "1"), ("state", "open"), ("refused", "no_topic")]
+    {
+        page.wait_until(&format!("document.getElementById('seen').dataset.{what} === '{value}'")).await;
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What one address, one member or one room can do to others: nothing that they notice.
 
 use crate::player::{Player, Witness};
-use crate::socket::{Socket, api, binary, create_room, hello, metric};
+use crate::socket::{Socket, api, binary, create_room, hello, metric, neutral_input};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -126,8 +126,8 @@ fn one_address_has_so_many_seats_held_ones_included_and_leaves_the_others_to_oth
     let mut room = room_for(4);
     let members: Vec<_> = (0..4).map(|number| come(&mut room, number, 7, false).expect("a seat")).collect();
     assert_eq!(come(&mut room, 9, 7, false), Err(CloseCode::Full));
-    let acknowledged = ClientControl::Chat("hi".into()).encode();
-    members.iter().for_each(|member| room.receive(*member, &acknowledged).expect("a line of chat"));
+    let acknowledged = neutral_input::<Arena>();
+    members.iter().for_each(|member| room.receive(*member, &acknowledged).expect("an input"));
     members.iter().for_each(|member| room.lost(*member));
     room.tick();
     assert_eq!(come(&mut room, 9, 7, false), Err(CloseCode::Full), "the seats are held");
@@ -156,7 +156,7 @@ fn a_player_who_comes_back_again_and_again_has_to_wait() {
     let mut room = room_for(4);
     let mut token = [1; 16];
     let entered = room.enter_from(&hello::<Arena>("222222"), token, Origin::of(7)).expect("a seat");
-    room.receive(entered.member, &ClientControl::Chat("hi".into()).encode()).expect("a line of chat");
+    room.receive(entered.member, &neutral_input::<Arena>()).expect("an input");
     for number in 2..32 {
         let resumed = Hello { resume: Some(token), ..hello::<Arena>("222222") };
         token = [number; 16];
@@ -205,28 +205,6 @@ fn a_member_that_reads_nothing_is_told_who_is_in_which_seat_now_and_not_the_way_
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(matches!(&told[0], ServerControl::Player(player) if player.name == "last"), "{told:?}");
     assert!(!matches!(room.poll_snapshot(slow), SnapshotPoll::Close(_)), "nothing of this was its own fault");
-}
-
-#[test]
-fn a_member_that_reads_nothing_loses_the_oldest_lines_of_chat_and_not_its_connection() {
-    let mut room = Room::<Arena>::new(1, &Default::default(), false);
-    let (slow, writer) = (enter(&mut room, "slow", 1), enter(&mut room, "writer", 2));
-    let lines = 200_u32;
-    for line in 0..lines {
-        room.receive(writer, &ClientControl::Chat(format!("line {line}")).encode()).expect("it may write");
-        // One line in half a second is let through.
-        (0..20).for_each(|_| _ = room.tick());
-        messages(&mut room, writer);
-    }
-    let chat: Vec<_> = messages(&mut room, slow)
-        .into_iter()
-        .filter_map(|message| match message {
-            ServerControl::Chat { text, .. } => Some(text),
-            _ => None,
-        })
-        .collect();
-    assert_eq!((chat.len(), chat.last().map(String::as_str)), (64, Some("line 199")));
-    assert_eq!(room.take_counters().chat_lines_lost, u64::from(lines) - 64);
 }
 
 #[test]

@@ -72,7 +72,12 @@ fn preflight(address: SocketAddr, path: &str, origin: &str, method: &str) -> Ans
 #[test]
 fn a_browser_is_told_that_a_page_of_an_allowed_origin_may_use_the_api() {
     let (_running, address) = with_club();
-    for (path, methods) in [("/api/rooms", "get, post"), ("/api/match", "post"), ("/api/rooms/CCCCCC", "get")] {
+    for (path, methods) in [
+        ("/api/rooms", "get, post"),
+        ("/api/match", "post"),
+        ("/api/rooms/CCCCCC", "get"),
+        ("/api/topics.schema.json", "get"),
+    ] {
         let allowed = preflight(address, path, CLUB, "POST");
         assert_eq!((allowed.status, allowed.header("vary")), (204, Some("origin")), "{}", allowed.head);
         assert!(allowed.is_for(CLUB), "{}", allowed.head);

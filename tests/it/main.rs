@@ -69,11 +69,15 @@ mod rewind;
 #[cfg(test)]
 mod rhythm;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod sections;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod services;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
@@ -88,6 +92,8 @@ mod socket;
 mod stopping;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod topics;
 #[cfg(test)]
 mod twins;
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use crate::socket::{Event, Socket, binary, create_room};
 use tickwire::Game;
-use tickwire::message::SERVER_CONTROL;
-use tickwire::message::control::{ClientControl, Hello, ServerControl};
+use tickwire::message::control::{Hello, ServerControl};
+use tickwire::message::topics::{ClientTopic, ServerTopic};
+use tickwire::message::{SERVER_CONTROL, SERVER_TOPIC};
 use tickwire_games::Arena;
 use tickwire_server::{Config, Server};
 
@@ -18,6 +19,22 @@ fn next_control(socket: &mut Socket) -> ServerControl {
             }
             Event::Message(_) | Event::Other(_) => {}
             other => panic!("expected a control message, got {other:?}"),
+        }
+    }
+}
+
+/// The next message about topics that is wanted.
+fn next_topic<T>(socket: &mut Socket, wanted: impl Fn(&ServerTopic) -> Option<T>) -> T {
+    loop {
+        match socket.next() {
+            Event::Message(message) if message.first() == Some(&SERVER_TOPIC) => {
+                let message = ServerTopic::decode(&message).expect("a message about topics");
+                if let Some(found) = wanted(&message) {
+                    return found;
+                }
+            }
+            Event::Message(_) | Event::Other(_) => {}
+            other => panic!("expected a message about topics, got {other:?}"),
         }
     }
 }
@@ -43,9 +60,15 @@ fn a_neighbour_with_an_invisible_twin_of_a_name_is_told_apart_and_covers_nothing
         other => panic!("expected the neighbour, got {other:?}"),
     }
     let marks: String = ('\u{300}'..='\u{30f}').collect();
-    twin.send(&binary(&ClientControl::Chat(format!("\u{202e}x{marks}\u{2800} {FAMILY}")).encode()));
-    match next_control(&mut alice) {
-        ServerControl::Chat { text, .. } => assert_eq!(text, format!("x\u{300}\u{301}\u{302} {FAMILY}")),
-        other => panic!("expected chat, got {other:?}"),
-    }
+    let topic = format!("room/{code}");
+    alice.send(&binary(&ClientTopic::Subscribe { topic: topic.clone(), after: None }.encode()));
+    let is_granted = |message: &ServerTopic| matches!(message, ServerTopic::Granted { .. }).then_some(());
+    next_topic(&mut alice, is_granted);
+    let body = format!("\u{202e}x{marks}\u{2800} {FAMILY}");
+    twin.send(&binary(&ClientTopic::Publish { topic, seq: 1, body }.encode()));
+    let (name, body) = next_topic(&mut alice, |message| match message {
+        ServerTopic::Message { from: Some(author), body, .. } => Some((author.name.clone(), body.clone())),
+        _ => None,
+    });
+    assert_eq!((&*name, body), ("Ali\u{441}e 2", format!("x\u{300}\u{301}\u{302} {FAMILY}")));
 }

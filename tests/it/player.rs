@@ -74,7 +74,7 @@ impl<G: Game> Player<G> {
         while let Some(event) = self.socket.poll(end) {
             match event {
                 Event::Message(message) => self.receive(&message),
-                Event::Other(_) => {}
+                Event::Text(_) | Event::Other(_) => {}
                 Event::Close(code) => self.closed = Some(code),
                 Event::End => self.closed = self.closed.or(Some(1006)),
             }

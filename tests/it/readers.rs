@@ -70,7 +70,7 @@ fn leftovers(socket: &mut Socket) -> (usize, Option<u16>) {
     loop {
         match socket.next() {
             Event::Message(message) => bytes += message.len(),
-            Event::Other(_) => {}
+            Event::Text(_) | Event::Other(_) => {}
             Event::Close(code) => return (bytes, Some(code)),
             Event::End => return (bytes, None),
         }

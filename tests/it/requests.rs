@@ -203,7 +203,11 @@ fn the_list_has_the_fullest_rooms_first_and_no_empty_or_unlisted_one() {
     assert_eq!(list(address, "?page=1"), (expected, 4, None));
     assert_eq!(list(address, "?game=arena"), (vec![code(3), code(4), code(0)], 3, None));
     assert_eq!(list(address, "?game=paddles&page=2"), (vec![], 1, None), "a page behind the last one is empty");
-    for (query, status) in [("?page=0", 400), ("?page=x", 400), ("?sort=name", 400), ("?game=chess", 404)] {
+    assert_eq!(list(address, "?free=1"), (vec![code(3), code(4), code(0)], 3, None), "a full duel is left out");
+    assert_eq!(list(address, "?free=1&game=paddles"), (vec![], 0, None));
+    for (query, status) in
+        [("?free=0", 400), ("?page=0", 400), ("?page=x", 400), ("?sort=name", 400), ("?game=chess", 404)]
+    {
         let (found, refusal) = api(address, "GET", &format!("/api/rooms{query}"), "");
         assert_eq!(found, status, "{query}: {refusal}");
         assert!(refusal["error"].is_string() && refusal["help"].is_string(), "{refusal}");

@@ -6,7 +6,7 @@
 //! server may be late in a fixed part of its ticks, and in a multiple of the part in which that thread is late.
 
 use crate::player::Player;
-use crate::socket::{Event, Socket, binary, create_room, create_room_with, metric};
+use crate::socket::{Event, Socket, binary, create_room, create_room_with, metric, neutral_input};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,7 +14,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tickwire::message::SNAPSHOT;
-use tickwire::message::control::ClientControl;
 use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Tick};
 use tickwire_bench::precise::{due_ns, now_ns, sleep_until, tighten_timers};
 use tickwire_games::Crowd;
@@ -255,10 +254,10 @@ fn open_quiet_rooms(server: &Running) -> Vec<String> {
     codes
 }
 
-/// Has a room tick for half a minute: somebody takes a seat, says a word and is gone, and the seat is held.
+/// Has a room tick for half a minute: somebody takes a seat, plays for a tick and is gone, and the seat is held.
 fn hold_seat<G: Game>(server: &Running, code: &str) {
     let (mut socket, _) = Socket::enter::<G>(server.address(), code);
-    socket.send(&binary(&ClientControl::Chat("hi".into()).encode()));
+    socket.send(&binary(&neutral_input::<G>()));
 }
 
 #[test]

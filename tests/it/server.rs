@@ -124,7 +124,7 @@ fn a_refused_peer_receives_the_close_code_of_the_reason() {
     let refusal = |hello: Hello| code_before_hello(address, &binary(&hello.encode()));
     let good = hello::<Paddles>(&code);
     assert_eq!(refusal(hello::<Paddles>("ZZZZZZ")), Some(4003), "no such room");
-    assert_eq!(refusal(hello::<Paddles>("")), Some(4003), "no code at all");
+    assert_eq!(refusal(hello::<Paddles>("")), Some(4003), "a game and no code");
     assert_eq!(refusal(hello::<Arena>(&code)), Some(4003), "a room of another game");
     assert_eq!(refusal(Hello { protocol: 99, ..good.clone() }), Some(4009), "another protocol");
     assert_eq!(refusal(Hello { fingerprint: 1, ..good.clone() }), Some(4009), "another build of the game");

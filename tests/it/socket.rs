@@ -6,9 +6,10 @@ use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
-use tickwire::Game;
+use tickwire::input::{InputCodec, InputFrame};
 use tickwire::message::WELCOME;
 use tickwire::message::control::{Hello, Welcome};
+use tickwire::{Game, Tick};
 use tickwire_server::Running;
 
 /// Longer than any of the server's own delays and time limits.
@@ -19,6 +20,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) enum Event {
     /// A binary message.
     Message(Vec<u8>),
+    /// A text message.
+    Text(String),
     /// A ping, a pong or any other frame: its first byte.
     Other(u8),
     /// A close frame with its code.
@@ -73,6 +76,13 @@ pub(crate) fn hello<G: Game>(code: &str) -> Hello {
     Hello::of::<G>(code, "tester")
 }
 
+/// A message of a player who does nothing: with it the player shows that its welcome has arrived.
+pub(crate) fn neutral_input<G: Game>() -> Vec<u8> {
+    let mut message = Vec::new();
+    InputCodec::<G::Input>::new().encode(&InputFrame::one(Tick(1), Default::default(), None, false), &mut message);
+    message
+}
+
 impl Socket {
     /// Connects and upgrades; `more` is sent in the same segment as the request.
     pub(crate) fn open_with(address: SocketAddr, more: &[u8]) -> Self {
@@ -94,12 +104,49 @@ impl Socket {
         Self::upgrade_with(stream, (address, ""), "", more)
     }
 
-    fn upgrade_with(mut stream: TcpStream, (address, base): (SocketAddr, &str), headers: &str, more: &[u8]) -> Self {
+    /// Connects and upgrades to topics as JSON.
+    pub(crate) fn open_json(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
+        Self::upgrade_to("tickwire.json.1", stream, (address, ""), "", &[])
+    }
+
+    /// Sends a message as JSON.
+    pub(crate) fn say(&mut self, message: &Value) {
+        self.send(&frame(0x81, message.to_string().as_bytes()));
+    }
+
+    /// Reads messages of JSON until one has this `op`.
+    pub(crate) fn wait_for(&mut self, op: &str) -> Value {
+        loop {
+            match self.next() {
+                Event::Text(text) => {
+                    let message: Value = serde_json::from_str(&text).expect("JSON");
+                    if message["op"] == op {
+                        return message;
+                    }
+                }
+                Event::Other(_) => {}
+                other => panic!("{op} is expected, and {other:?} came"),
+            }
+        }
+    }
+
+    fn upgrade_with(stream: TcpStream, to: (SocketAddr, &str), headers: &str, more: &[u8]) -> Self {
+        Self::upgrade_to("tickwire.1", stream, to, headers, more)
+    }
+
+    fn upgrade_to(
+        subprotocol: &str,
+        mut stream: TcpStream,
+        (address, base): (SocketAddr, &str),
+        headers: &str,
+        more: &[u8],
+    ) -> Self {
         stream.set_nodelay(true).expect("a socket option");
         let mut request = format!(
             "GET {base}/ws HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Protocol: tickwire.1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+             Sec-WebSocket-Protocol: {subprotocol}\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
         )
         .into_bytes();
         request.extend_from_slice(more);
@@ -232,6 +279,7 @@ impl Socket {
             self.close_reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
         }
         Some(match first {
+            0x81 => Event::Text(String::from_utf8(payload.to_vec()).expect("text is UTF-8")),
             0x82 => Event::Message(payload.to_vec()),
             0x88 => Event::Close(payload.get(..2).map_or(1005, |code| u16::from_be_bytes([code[0], code[1]]))),
             other => Event::Other(other),

@@ -6,10 +6,11 @@ use crate::zoo::{Control, Zoo, any_successor, any_world};
 use proptest::prelude::*;
 use tickwire::client::Session;
 use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
-use tickwire::limits::{CLIENT_MESSAGE_BYTES_MAX, NAME_BYTES_MAX, SEATS_MAX, TEXT_BYTES_MAX};
+use tickwire::limits::{CLIENT_MESSAGE_BYTES_MAX, NAME_BYTES_MAX, SEATS_MAX, TEXT_BYTES_MAX, TOPIC_BYTES_MAX};
 use tickwire::message::PROTOCOL_VERSION;
 use tickwire::message::control::{ClientControl, Hello, Player, ServerControl, Welcome, fingerprint};
 use tickwire::message::snapshot_head::SnapshotHead;
+use tickwire::message::topics::{Author, ClientTopic, PlayerId, Receipt, ServerTopic};
 use tickwire::replication::{Encoder, Replica};
 use tickwire::state::Schema;
 use tickwire::wire::{DecodeError, Reader};
@@ -55,7 +56,7 @@ fn seat(number: u8) -> Seat {
 
 /// Every message a client sends after its hello.
 fn client_messages() -> Vec<Vec<u8>> {
-    vec![input_frame(), ClientControl::Chat("hi, all".into()).encode(), ClientControl::Leave.encode()]
+    vec![input_frame(), ClientControl::Leave.encode()]
 }
 
 /// Every message a room sends, snapshots with and without a baseline among them, in order.
@@ -63,12 +64,9 @@ fn server_messages() -> Vec<Vec<u8>> {
     let mut room = Room::<Zoo>::new(1, &(), false);
     let member = enter(&mut room);
     let mut messages = vec![welcome().encode()];
-    let controls = [
-        ServerControl::Player(player(2)),
-        ServerControl::Left { seat: seat(2) },
-        ServerControl::Chat { seat: seat(0), text: "hi".into() },
-    ];
+    let controls = [ServerControl::Player(player(2)), ServerControl::Left { seat: seat(2) }];
     messages.extend(controls.iter().map(ServerControl::encode));
+    messages.extend(server_topics().iter().map(ServerTopic::encode));
     for _ in 0..3 {
         room.receive(member, &input_frame()).expect("a good message");
         room.tick();
@@ -78,10 +76,25 @@ fn server_messages() -> Vec<Vec<u8>> {
     messages
 }
 
-/// A member that has sent a chat message: the room holds the seat of such a member when it is lost.
+/// What a server says about topics to a session that has asked for `announce`.
+fn server_topics() -> [ServerTopic; 6] {
+    let (number, player) = (3, PlayerId([1; 10]));
+    let from = Some(Author { player, name: "Ada".into() });
+    let (topic, bytes_max, may_publish) = ("announce".into(), 512, false);
+    [
+        ServerTopic::You { player, name: "Ada".into() },
+        ServerTopic::Granted { number, topic, newest: 7, may_publish, bytes_max },
+        ServerTopic::Message { number, id: 8, key: "".into(), from, at_ms: 1 << 41, body: "hi".into() },
+        ServerTopic::Gap { number, from: 9, to: 11 },
+        ServerTopic::Marked { number, player, delivered: 8, read: 7 },
+        ServerTopic::Receipt { seq: 0, receipt: Receipt::Taken { id: 12, kept: true } },
+    ]
+}
+
+/// A member that has sent an input: the room holds the seat of such a member when it is lost.
 fn enter(room: &mut Room<Zoo>) -> MemberId {
     let member = room.enter(&Hello { resume: None, ..hello() }, [1; 16]).expect("there is room").member;
-    room.receive(member, &ClientControl::Chat("hi".into()).encode()).expect("a good message");
+    room.receive(member, &input_frame()).expect("a good message");
     member
 }
 
@@ -117,15 +130,21 @@ fn a_damaged_control_message_is_refused_or_is_a_value_that_can_be_encoded_again(
     }
     check(&hello(), &hello().encode(), Hello::encode, Hello::decode);
     check(&welcome(), &welcome().encode(), Welcome::encode, Welcome::decode);
-    for control in [ClientControl::Chat("hi".into()), ClientControl::Leave] {
-        check(&control, &control.encode(), ClientControl::encode, ClientControl::decode);
-    }
-    for control in [
-        ServerControl::Player(player(3)),
-        ServerControl::Left { seat: seat(3) },
-        ServerControl::Chat { seat: seat(3), text: "hi".into() },
-    ] {
+    check(&ClientControl::Leave, &ClientControl::Leave.encode(), ClientControl::encode, ClientControl::decode);
+    for control in [ServerControl::Player(player(3)), ServerControl::Left { seat: seat(3) }] {
         check(&control, &control.encode(), ServerControl::encode, ServerControl::decode);
+    }
+    for topic in server_topics() {
+        check(&topic, &topic.encode(), ServerTopic::encode, ServerTopic::decode);
+    }
+    for topic in [
+        ClientTopic::Subscribe { topic: "announce".into(), after: Some(7) },
+        ClientTopic::Publish { topic: "room/C4FK9T".into(), seq: 1 << 40, body: "hi, all".into() },
+        ClientTopic::Mark { number: 3, id: 8, read: true },
+        ClientTopic::Block { player: PlayerId([2; 10]), blocked: true },
+        ClientTopic::Leave { number: 3 },
+    ] {
+        check(&topic, &topic.encode(), ClientTopic::encode, ClientTopic::decode);
     }
 }
 
@@ -137,9 +156,10 @@ fn the_longest_messages_of_a_client_and_a_full_room_are_within_their_bounds() {
             .encode();
     assert!(longest.len() <= CLIENT_MESSAGE_BYTES_MAX);
     assert!(Hello::decode(&longest).is_ok());
-    let chat = ClientControl::Chat(widest.repeat(TEXT_BYTES_MAX / widest.len()));
+    let (topic, body) = ("x".repeat(TOPIC_BYTES_MAX), widest.repeat(TEXT_BYTES_MAX / widest.len()));
+    let chat = ClientTopic::Publish { topic, seq: u64::MAX, body };
     assert!(chat.encode().len() <= CLIENT_MESSAGE_BYTES_MAX);
-    assert_eq!(ClientControl::decode(&chat.encode()), Ok(chat));
+    assert_eq!(ClientTopic::decode(&chat.encode()), Ok(chat));
     let name = widest.repeat(NAME_BYTES_MAX / widest.len());
     let players = (0..SEATS_MAX).map(|seat| Player { name: name.clone(), ..player(seat) }).collect();
     let full = Welcome { tick: Tick(u32::MAX), players, build: u64::MAX, ..welcome() };
@@ -211,6 +231,7 @@ fn a_damaged_server_message_that_is_refused_leaves_the_confirmed_world_as_it_was
 /// A session that has received these messages.
 fn session_after(messages: &[Vec<u8>]) -> Session<Zoo> {
     let mut session = Session::new("C4FK9T", "Ada", None, 1);
+    session.topics_mut().subscribe("announce");
     assert!(session.poll_dial(0));
     session.handle_opened(0);
     for message in messages {

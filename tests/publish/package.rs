@@ -134,10 +134,16 @@ fn the_packages_build() {
     let manifest = format!("[workspace]\nresolver = \"3\"\nmembers = [{members}]\n\n[patch.crates-io]\n{patches}");
     fs::write(folder.join("Cargo.toml"), manifest).expect("a manifest");
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).expect("the versions of this workspace");
-    let mut build = cargo(&["build"]);
     // Apart from the programs of this workspace, which have the same names.
-    build.current_dir(folder).env("CARGO_TARGET_DIR", folder.with_file_name("packages-build"));
-    output(build);
+    let target = folder.with_file_name("packages-build");
+    let of_packages = |arguments: &[&str]| {
+        let mut cargo = cargo(arguments);
+        cargo.current_dir(folder).env("CARGO_TARGET_DIR", &target);
+        output(cargo);
+    };
+    // All files of an archive have the same time, by which cargo would take what it built of an earlier one for new.
+    UNPACKED.iter().for_each(|(name, _)| of_packages(&["clean", "--package", name]));
+    of_packages(&["build"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! ticks in a second is counted at the clients. The timer's lateness is the share of the kernel and the machine: the
 //! server is responsible for its lateness beyond that.
 
-mod lateness;
+pub(crate) mod lateness;
 mod page;
 mod report;
 mod timer;

@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow};
 use std::time::{Duration, Instant};
 use tickwire::message::control::{ClientControl, Hello};
 use tickwire::message::evidence::ClientEvidence;
+use tickwire::message::topics::ClientTopic;
 use tickwire::{Game, Tick};
 use tickwire_games::Arena;
 
@@ -210,7 +211,7 @@ fn pings(walk: &Walk) -> Result<Outcome> {
 fn messages(member: &Member<Arena>) -> [Vec<u8>; 4] {
     [
         member.input(member.tick + 2, Some(tickwire::input::Ack { tick: member.tick, hash: 7 }), true),
-        ClientControl::Chat("hello".into()).encode(),
+        ClientTopic::Publish { topic: "announce".into(), seq: 1, body: "hello".into() }.encode(),
         ClientControl::Leave.encode(),
         ClientEvidence::Dispute { tick: Tick(3), hashes: vec![1, 2, 70_000] }.encode(),
     ]
@@ -238,7 +239,7 @@ fn malformed(walk: &Walk) -> Result<Outcome> {
         Ok(())
     };
     let sample = messages(&Member::<Arena>::join(&walk.target, &walk.target.room::<Arena>()?, None)?);
-    for (index, kind) in ["input", "chat", "leave", "dispute"].iter().enumerate() {
+    for (index, kind) in ["input", "topic", "leave", "dispute"].iter().enumerate() {
         // A cut of an input may be an input of fewer parts, so that only cuts in its head are sure to be wrong.
         let cuts = if index == 0 { 1..2 } else { 1..sample[index].len() };
         for cut in cuts {

@@ -53,16 +53,25 @@ impl<G: Game> Member<G> {
     /// Plays for this long: answers each snapshot with what `answer` makes of the member. Gives the end of the
     /// connection, if it ended.
     pub(super) fn play(&mut self, time: Duration, mut answer: impl FnMut(&Self) -> Vec<Vec<u8>>) -> Option<End> {
+        self.play_hearing(time, |member, message| if is_snapshot(message) { answer(member) } else { Vec::new() })
+    }
+
+    /// The same with an answer to every message.
+    pub(super) fn play_hearing(
+        &mut self,
+        time: Duration,
+        mut answer: impl FnMut(&Self, &[u8]) -> Vec<Vec<u8>>,
+    ) -> Option<End> {
         let until = Instant::now() + time;
         while Instant::now() < until {
             match self.peer.next(until)? {
-                Event::Message(message) if self.take_in(&message) => {
-                    for message in answer(self) {
+                Event::Message(message) if self.take_in(&message) || !is_snapshot(&message) => {
+                    for message in answer(self, &message) {
                         self.say(&message);
                     }
                 }
                 Event::Closed(end) => return Some(end),
-                Event::Message(_) | Event::Pong | Event::Other => {}
+                Event::Message(_) | Event::Text(_) | Event::Pong | Event::Other => {}
             }
         }
         None
@@ -75,7 +84,7 @@ impl<G: Game> Member<G> {
 
     /// Takes in a message; says whether it was a snapshot.
     fn take_in(&mut self, message: &[u8]) -> bool {
-        if message.first().is_none_or(|kind| *kind < SNAPSHOT) {
+        if !is_snapshot(message) {
             return false;
         }
         let mut reader = Reader::new(message);
@@ -87,4 +96,9 @@ impl<G: Game> Member<G> {
         }
         true
     }
+}
+
+/// Whether a message of the server is a snapshot.
+pub(super) fn is_snapshot(message: &[u8]) -> bool {
+    message.first().is_some_and(|kind| *kind >= SNAPSHOT)
 }

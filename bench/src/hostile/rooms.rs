@@ -112,8 +112,11 @@ fn is_back(entry: &Entry) -> bool {
 fn tokens_first(walk: &Walk) -> Result<Outcome> {
     let mut cases = Cases::default();
     let (room, from) = (walk.target.room::<Arena>()?, walk.stranger());
-    let (peer, welcome) = walk.target.join::<Arena>(&room, Some(&from)).member()?;
-    drop(peer);
+    // A seat is held for a player who has shown that its welcome arrived.
+    let mut member = Member::<Arena>::join(&walk.target, &room, Some(&from))?;
+    let welcome = member.welcome.clone();
+    member.say(&member.input(welcome.tick, None, false));
+    drop(member);
     let wrong = (0..12).map(|_| walk.target.join::<Arena>("QQQQQQ", Some(&from)));
     let limited = wrong.filter(|entry| matches!(entry, Entry::Out(End::Code(4006)))).count();
     cases.check("12 wrong codes", limited > 0, "never 4006");

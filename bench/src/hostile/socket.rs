@@ -28,6 +28,9 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// First byte of a binary message in one frame.
 pub(super) const BINARY: u8 = 0x82;
 
+/// First byte of a text message in one frame.
+pub(super) const TEXT: u8 = 0x81;
+
 /// First byte of a ping.
 pub(super) const PING: u8 = 0x89;
 
@@ -141,6 +144,8 @@ impl fmt::Display for End {
 pub(super) enum Event {
     /// A binary message.
     Message(Vec<u8>),
+    /// A text message.
+    Text(String),
     /// A pong.
     Pong,
     /// Any other frame.
@@ -282,7 +287,8 @@ fn event(kind: Kind, payload: &[u8]) -> Event {
         Kind::Close => {
             Event::Closed(payload.first_chunk().map_or(End::Silence, |code| End::Code(u16::from_be_bytes(*code))))
         }
-        Kind::Text | Kind::Ping => Event::Other,
+        Kind::Text => Event::Text(String::from_utf8_lossy(payload).into_owned()),
+        Kind::Ping => Event::Other,
     }
 }
 
@@ -304,13 +310,18 @@ pub(super) fn request(method: &str, path: &str, host: &str, headers: &[(&str, &s
 }
 
 /// The headers with which a client asks for a WebSocket of our subprotocol.
-pub(super) const UPGRADE: [(&str, &str); 5] = [
-    ("Connection", "Upgrade"),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ("Sec-WebSocket-Protocol", SUBPROTOCOL),
-];
+pub(super) const UPGRADE: [(&str, &str); 5] = upgrade_to(SUBPROTOCOL);
+
+/// The headers with which a client asks for a WebSocket of a subprotocol.
+pub(super) const fn upgrade_to(subprotocol: &str) -> [(&str, &str); 5] {
+    [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Sec-WebSocket-Protocol", subprotocol),
+    ]
+}
 
 #[cfg(test)]
 mod tests {

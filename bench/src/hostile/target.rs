@@ -1,6 +1,6 @@
 //! The server under attack: requests to it, rooms in it, and what its process and its metrics tell.
 
-use super::socket::{BINARY, End, Event, PATIENCE, Peer, Reply, UPGRADE, frame, request};
+use super::socket::{BINARY, End, Event, PATIENCE, Peer, Reply, UPGRADE, frame, request, upgrade_to};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::fmt;
@@ -126,6 +126,17 @@ impl Target {
     /// The answer, if it is not the switch to frames.
     pub(super) fn upgrade(&self, from: Option<&str>) -> Result<Peer, Reply> {
         let mut peer = self.ask_upgrade(from).map_err(|_| Reply::Silence)?;
+        match peer.reply(PATIENCE) {
+            Reply::Answer(answer) if answer.status == 101 => Ok(peer),
+            other => Err(other),
+        }
+    }
+
+    /// The same for another subprotocol.
+    pub(super) fn upgrade_to(&self, subprotocol: &str, from: Option<&str>) -> Result<Peer, Reply> {
+        let mut peer = Peer::connect(self.address).map_err(|_| Reply::Silence)?;
+        let headers = [&upgrade_to(subprotocol)[..], &forwarded(from)].concat();
+        peer.send(request("GET", "/ws", &self.address.to_string(), &headers).as_bytes());
         match peer.reply(PATIENCE) {
             Reply::Answer(answer) if answer.status == 101 => Ok(peer),
             other => Err(other),

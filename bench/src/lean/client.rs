@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use tickwire_tools::frame::{Frame, Kind, first_frame, put_masked};
 use tickwire_tools::measure::Distribution;
+use tickwire_tools::topic_ear::TopicEar;
 
 /// One connection.
 #[derive(Debug)]
@@ -37,8 +38,22 @@ impl Client {
         }
     }
 
-    pub(super) const fn is_up(&self) -> bool {
-        self.snapshots > 0 && self.end.is_none()
+    /// Whether the client has all that it came for: snapshots of its room, and its topic.
+    pub(super) fn is_up(&self) -> bool {
+        let plays = self.snapshots > 0 || !self.talk.has_room();
+        plays && self.ear().is_none_or(TopicEar::is_granted) && self.end.is_none()
+    }
+
+    /// Subscribes to a topic, where the client is in a room.
+    pub(super) fn listen(&mut self, topic: &str) {
+        self.message.clear();
+        if self.end.is_none() && self.talk.listen(topic, &mut self.message) {
+            self.send(Kind::Binary);
+        }
+    }
+
+    pub(super) fn ear(&self) -> Option<&TopicEar> {
+        self.talk.ear()
     }
 
     pub(super) fn end(&self) -> Option<&str> {

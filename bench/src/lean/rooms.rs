@@ -10,6 +10,7 @@ use tickwire::Game;
 use tickwire::message::SUBPROTOCOL;
 use tickwire_games::Crowd;
 use tickwire_tools::http::{post_json, upgrade};
+use tickwire_tools::topic_ear::TopicEar;
 
 /// Players in every room.
 pub const SEATS: u32 = Crowd::RULES.seats as u32;
@@ -45,6 +46,20 @@ pub fn join(load: &mut Load, address: SocketAddr, scene: &Scene, clients: u32, s
         }
         let thin = Thin::new(Rc::clone(&kind), &code, seed_of(seed, number));
         load.add(upgrade(address, "/ws", Some(SUBPROTOCOL))?, Talk::Tickwire(Box::new(thin)))?;
+    }
+    Ok(())
+}
+
+/// Lets so many clients hear a topic without being in a room. Clients that are already in play on.
+///
+/// # Errors
+/// When the server refuses a connection, or takes too long.
+pub fn visit(load: &mut Load, address: SocketAddr, visitors: u32, topic: &str) -> Result<()> {
+    for number in 0..visitors {
+        if number % SEATS == 0 {
+            load.play(JOIN_GAP_NS);
+        }
+        load.add(upgrade(address, "/ws", Some(SUBPROTOCOL))?, Talk::Visitor(Box::new(TopicEar::new(topic))))?;
     }
     Ok(())
 }

@@ -3,18 +3,19 @@
 //! To the server, its traffic looks like that of a full client. The hash that it acknowledges is the one that the
 //! server sent: it compares nothing.
 
-use super::talk::Heard;
+use super::talk::{Heard, hear_topic};
 use std::fmt;
 use std::rc::Rc;
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::PREDICTION_TICKS_MAX;
 use tickwire::message::control::Hello;
 use tickwire::message::snapshot_head::SnapshotHead;
-use tickwire::message::{SERVER_CONTROL, SNAPSHOT, WELCOME};
+use tickwire::message::{SERVER_CONTROL, SERVER_TOPIC, SNAPSHOT, WELCOME};
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Rng, Seat, Tick};
 use tickwire_games::Crowd;
 use tickwire_tools::heads::section_heads;
+use tickwire_tools::topic_ear::TopicEar;
 
 /// Inputs are for this many ticks after the newest snapshot: one tick is on its way, one is being made.
 const LEAD_TICKS: u32 = 2;
@@ -52,6 +53,8 @@ pub struct Thin {
     made: Tick,
     /// The newest snapshot; `None` before the first.
     ack: Option<Ack>,
+    /// The topic that the client hears beside its room.
+    pub(super) ear: Option<TopicEar>,
 }
 
 impl Thin {
@@ -60,7 +63,13 @@ impl Thin {
     pub fn new(kind: Rc<ThinKind>, code: &str, seed: u64) -> Self {
         let mut dice = Rng::new(seed);
         let way = kind.empty.bot(Seat::default(), &mut dice);
-        Self { kind, code: code.into(), dice, way, made: Tick(0), ack: None }
+        Self { kind, code: code.into(), dice, way, made: Tick(0), ack: None, ear: None }
+    }
+
+    /// Appends the wish to hear a topic too. The client is in its room.
+    pub(super) fn listen(&mut self, topic: &str, message: &mut Vec<u8>) {
+        let ear = self.ear.insert(TopicEar::new(topic));
+        message.extend_from_slice(&ear.subscribe().encode());
     }
 
     pub(super) fn greet(&self, message: &mut Vec<u8>) {
@@ -68,9 +77,12 @@ impl Thin {
         message.extend_from_slice(&hello.encode());
     }
 
-    pub(super) fn hear(&mut self, message: &[u8]) -> Result<Heard, DecodeError> {
+    pub(super) fn hear(&mut self, message: &[u8], answer: &mut Vec<u8>) -> Result<Heard, DecodeError> {
         match message.first() {
             Some(&(SNAPSHOT..)) => {}
+            Some(&SERVER_TOPIC) => {
+                return self.ear.as_mut().map_or(Ok(Heard::Other), |ear| hear_topic(ear, message, answer));
+            }
             Some(&WELCOME | &SERVER_CONTROL) => return Ok(Heard::Other),
             Some(&kind) => return Err(DecodeError::UnknownKind(kind)),
             None => return Err(DecodeError::Truncated { needed: 1, remaining: 0 }),
@@ -118,13 +130,13 @@ mod tests {
         let mut hello = Vec::new();
         thin.greet(&mut hello);
         let entered = room.enter(&Hello::decode(&hello).unwrap(), [0; 16]).unwrap();
-        assert_eq!(thin.hear(&entered.welcome), Ok(Heard::Other));
+        assert_eq!(thin.hear(&entered.welcome, &mut Vec::new()), Ok(Heard::Other));
         assert!(!thin.input(&mut Vec::new()), "no snapshot has arrived that an input could follow");
         let mut keyframes = 0;
         for _ in 0..300 {
             room.tick();
             let message = snapshot(&mut room, entered.member).expect("the send window stays open");
-            let heard = thin.hear(&message).unwrap();
+            let heard = thin.hear(&message, &mut Vec::new()).unwrap();
             keyframes += u32::from(heard == Heard::Snapshot { is_keyframe: true });
             let mut input = Vec::new();
             assert!(thin.input(&mut input));
@@ -140,7 +152,9 @@ mod tests {
     #[test]
     fn a_message_that_is_cut_off_is_an_error() {
         let mut thin = Thin::new(Rc::default(), "C4FK9T", 7);
-        assert!(thin.hear(&[]).is_err() && thin.hear(&[SNAPSHOT, 0]).is_err() && thin.hear(&[7]).is_err());
+        for cut in [&[][..], &[SNAPSHOT, 0], &[7]] {
+            assert!(thin.hear(cut, &mut Vec::new()).is_err());
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Plan {
     pub never_readers: u32,
     /// Fields of clients' worlds that are damaged, spread over the measured time.
     pub corruptions: u32,
+    /// The topic that every client hears, with `CODE` for the code of its room.
+    pub topic: Option<String>,
     /// The kind of link that each client has.
     pub link: LinkProfile,
     /// Seed of the run; the clients' names, bot policies and links follow from it.

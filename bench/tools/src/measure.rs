@@ -1,6 +1,7 @@
 //! Measurements that clients report while they play: distributions in bounded memory, and counts.
 
 use crate::report::{Extent, Spread};
+use crate::topic_ear::TopicCounts;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -196,6 +197,8 @@ pub struct Totals {
     pub starved_ticks: u64,
     /// Times at which a client had no newer snapshot to show.
     pub underruns: u64,
+    /// Messages of the topic that the clients hear.
+    pub topic: TopicCounts,
 }
 
 impl Totals {

@@ -3,11 +3,13 @@
 pub mod corrections;
 pub mod corruptions;
 pub mod slow;
+pub mod topic;
 
 use corrections::Corrections;
 use corruptions::Corruptions;
 use serde::Serialize;
 use slow::SlowReaders;
+use topic::Topic;
 
 /// Part of the expected ticks that must be delivered.
 pub const DELIVERED_MIN: f64 = 0.99;
@@ -115,6 +117,9 @@ pub struct Report {
     /// Results of planted corruptions, if the run damaged its clients' worlds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corruptions: Option<Corruptions>,
+    /// The topic that the clients heard, if they heard one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Topic>,
 }
 
 impl Report {
@@ -147,6 +152,7 @@ impl Report {
         ];
         let broken = checks.into_iter().filter(|(broken, _)| *broken).map(|(_, words)| words);
         let broken = broken.chain(self.slow_readers.iter().flat_map(SlowReaders::broken_promises));
+        let broken = broken.chain(self.topic.iter().flat_map(Topic::broken_promises));
         broken.chain(self.corruptions.into_iter().flat_map(Corruptions::broken_promises)).collect()
     }
 }
@@ -186,6 +192,7 @@ pub(crate) mod tests {
             slow_readers: None,
             corrected_fields: Vec::new(),
             corruptions: None,
+            topic: None,
         }
     }
 

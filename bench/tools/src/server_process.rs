@@ -8,6 +8,7 @@ pub use source::ServerSource;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -47,19 +48,18 @@ impl ServerProcess {
     /// # Errors
     /// When the server does not build, does not start, or does not print its address in time.
     pub async fn start(source: &ServerSource) -> Result<Self> {
-        Self::spawn(Command::new(source.program().await?).args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--admin-listen",
-            "127.0.0.1:0",
-            "--shards",
-            "1",
-            "--benchmark-games",
-            "--load-percent-max",
-            "100",
-        ]))
-        .await
+        Self::start_with(source, &[]).await
+    }
+
+    /// The same with further options.
+    ///
+    /// # Errors
+    /// When the server does not build, does not start, or does not print its address in time.
+    pub async fn start_with(source: &ServerSource, options: &[&OsStr]) -> Result<Self> {
+        let mut command = Command::new(source.program().await?);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--shards", "1"]);
+        command.args(["--benchmark-games", "--load-percent-max", "100"]).args(options);
+        Self::spawn(&mut command).await
     }
 
     /// Starts a server that prints its address in the form that ours uses.

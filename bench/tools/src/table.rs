@@ -2,6 +2,7 @@
 
 use crate::report::corruptions::Corruptions;
 use crate::report::slow::{CLOSED_SECONDS_MAX, QUEUED_BYTES_MAX, SHIFT_MS_MAX, SlowReaders};
+use crate::report::topic::Topic;
 use crate::report::{GENERATOR_LATE_MS, Report, Spread};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -76,12 +77,25 @@ pub fn render(report: &Report, asides: &Asides) -> String {
             report.keyframe_bytes
         ),
     );
+    report.topic.iter().for_each(|heard| topic_line(heard, &mut line));
     for (index, field) in report.corrected_fields.iter().filter(|field| field.is_notable()).enumerate() {
         line(if index == 0 { "corrected fields" } else { "" }, field.words.clone());
     }
     report.slow_readers.iter().for_each(|found| slow_lines(found, &mut line));
     server_lines(report, asides, &mut line);
     out
+}
+
+fn topic_line(heard: &Topic, line: &mut impl FnMut(&str, String)) {
+    let Topic { topic, messages, messages_per_client_per_s, missed, lost, doubles, .. } = heard;
+    let messages = grouped(*messages);
+    line(
+        "topic",
+        format!(
+            "{topic}: {messages_per_client_per_s:.1} messages/s per client, {messages} in all; {missed} missed, {lost} \
+             lost without a gap, {doubles} doubles"
+        ),
+    );
 }
 
 fn slow_lines(found: &SlowReaders, line: &mut impl FnMut(&str, String)) {
@@ -160,6 +174,7 @@ mod tests {
     use super::*;
     use crate::report::corrections::Corrections;
     use crate::report::tests::report;
+    use crate::topic_ear::TopicCounts;
 
     #[test]
     fn commas_separate_thousands() {
@@ -210,6 +225,15 @@ mod tests {
         );
         let rarely = Report { corrected_fields: vec![field("ships.hp: rarely", 0)], ..report() };
         assert!(!render(&rarely, &Asides::default()).contains("corrected fields"));
+    }
+
+    #[test]
+    fn the_table_says_what_was_heard_of_a_topic() {
+        let counts = TopicCounts { messages: 4_000, missed: 2, ..TopicCounts::default() };
+        let heard = Report { topic: Some(Topic::new("announce", counts, 49.9)), ..report() };
+        let words = "topic            announce: 49.9 messages/s per client, 4,000 in all; 2 missed, 0 lost";
+        assert!(render(&heard, &Asides::default()).contains(words));
+        assert!(!render(&report(), &Asides::default()).contains("announce"));
     }
 
     #[test]

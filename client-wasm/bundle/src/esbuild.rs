@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::Project;
 use crate::assets::Asset;
 use crate::command::{self, CommandError};
@@ -24,6 +26,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// The oldest browsers that load the page: those of 2022 know WebAssembly, modules, private fields and `dvh`.
 const TARGET: &str = "--target=es2022";
+
+/// Options that join scripts into those that are asked for and those that are imported on demand.
+const JOINED: [&str; 4] = ["--bundle", "--splitting", "--format=esm", "--chunk-names=[name]"];
 
 /// Lines of a page with this start ask for scripts that are joined to others.
 const PRELOAD: &str = "<link rel=\"modulepreload\"";
@@ -51,12 +56,21 @@ struct Folders {
     /// Each file by itself.
     small: PathBuf,
     joined: PathBuf,
+    /// The scripts of the package as they were written, and joined.
+    package: PathBuf,
+    package_joined: PathBuf,
 }
 
 impl Folders {
     fn of(project: &Project) -> Self {
         let folder = |name| project.output().join("scripts").join(name);
-        Self { written: folder("written"), small: folder("small"), joined: folder("joined") }
+        Self {
+            written: folder("written"),
+            small: folder("small"),
+            joined: folder("joined"),
+            package: folder("package"),
+            package_joined: folder("package-joined"),
+        }
     }
 }
 
@@ -81,7 +95,7 @@ impl Esbuild {
     /// # Errors
     /// When esbuild refuses a script, as it does with a mistake of syntax.
     pub(crate) fn join(&self, assets: Vec<Asset>) -> Result<Vec<Asset>, EsbuildError> {
-        let Folders { written, small, joined } = &self.folders;
+        let Folders { written, small, joined, .. } = &self.folders;
         for folder in [written, small, joined] {
             let _ = fs::remove_dir_all(folder);
             file(folder, fs::create_dir_all(folder))?;
@@ -94,17 +108,30 @@ impl Esbuild {
         }
         self.run(&[], small, paths)?;
         let entries = entries(&assets).iter().map(|name| written.join(name)).collect();
-        self.run(&["--bundle", "--splitting", "--format=esm", "--chunk-names=[name]"], joined, entries)?;
+        self.run(&JOINED, joined, entries)?;
         let mut page: Vec<Asset> =
             assets.into_iter().filter(|asset| !is_script(&asset.name)).map(without_preloads).collect();
         for style in page.iter_mut().filter(|asset| is_style(&asset.name)) {
             style.content = read(&small.join(&style.name))?;
         }
-        for entry in file(joined, fs::read_dir(joined))? {
-            let entry = file(joined, entry)?;
-            page.push(Asset { name: entry.file_name().to_string_lossy().into_owned(), content: read(&entry.path())? });
-        }
+        page.extend(read_scripts(joined)?);
         Ok(page)
+    }
+
+    /// The scripts of a package as the bundler of a page makes them.
+    fn join_package(&self, package: &[Asset]) -> Result<Vec<Asset>, EsbuildError> {
+        let Folders { package: written, package_joined: joined, .. } = &self.folders;
+        for folder in [written, joined] {
+            let _ = fs::remove_dir_all(folder);
+            file(folder, fs::create_dir_all(folder))?;
+        }
+        for script in package.iter().filter(|file| is_script(&file.name)) {
+            let path = written.join(&script.name);
+            file(&path, fs::write(&path, &script.content))?;
+        }
+        let entries = exports(package).iter().map(|name| written.join(name)).collect();
+        self.run(&JOINED, joined, entries)?;
+        read_scripts(joined)
     }
 
     fn run(&self, options: &[&str], folder: &Path, files: Vec<PathBuf>) -> Result<(), CommandError> {
@@ -118,19 +145,30 @@ impl Esbuild {
     }
 }
 
-/// The sizes of a package's scripts with brotli, by name: minified, as a page's own bundler makes them, where esbuild has
-/// been there.
+/// The sizes of a package's scripts with brotli, by name: joined and minified, as the bundler of a page makes them of the
+/// files that the package exports. Without esbuild they count as they were written.
 ///
 /// # Errors
-/// When a script cannot be compressed.
+/// When esbuild refuses a script, or a script cannot be compressed.
 pub(crate) fn sizes(project: &Project, package: &[Asset]) -> Result<Vec<(String, usize)>, EsbuildError> {
-    let small = Folders::of(project).small;
-    let size = |script: &Asset| {
-        let minified = ESBUILD.installed(project).and_then(|_| fs::read(small.join(&script.name)).ok());
-        let compressed = brotli(minified.as_ref().unwrap_or(&script.content));
-        Ok((script.name.clone(), file(&small, compressed)?.len()))
+    let scripts = match ESBUILD.installed(project) {
+        Some(program) => {
+            let esbuild = Esbuild { program, folders: Folders::of(project), modules: None };
+            esbuild.join_package(package)?
+        }
+        None => package.iter().filter(|file| is_script(&file.name)).cloned().collect(),
     };
-    package.iter().filter(|script| is_script(&script.name)).map(size).collect()
+    let size = |script: Asset| Ok((script.name, file(Path::new("a script"), brotli(&script.content))?.len()));
+    scripts.into_iter().map(size).collect()
+}
+
+/// The scripts that a package exports: the others are joined to them.
+fn exports(package: &[Asset]) -> Vec<String> {
+    let description = package.iter().find(|file| file.name == "package.json");
+    let description: Option<Value> = description.and_then(|file| serde_json::from_slice(&file.content).ok());
+    let exports = description.as_ref().and_then(|description| description["exports"].as_object()).into_iter().flatten();
+    let names = exports.filter_map(|(_, export)| Some(export["default"].as_str()?.trim_start_matches("./").to_owned()));
+    names.filter(|name| is_script(name)).collect()
 }
 
 /// The scripts that pages ask for. All others are joined to those that import them; a script that is imported on demand,
@@ -162,6 +200,17 @@ fn is_script(name: &str) -> bool {
 
 fn is_style(name: &str) -> bool {
     name.ends_with(".css")
+}
+
+/// All files of a folder, by name.
+fn read_scripts(folder: &Path) -> Result<Vec<Asset>, EsbuildError> {
+    let mut scripts = Vec::new();
+    for entry in file(folder, fs::read_dir(folder))? {
+        let entry = file(folder, entry)?;
+        scripts.push(Asset { name: entry.file_name().to_string_lossy().into_owned(), content: read(&entry.path())? });
+    }
+    scripts.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(scripts)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, EsbuildError> {
@@ -221,11 +270,29 @@ mod tests {
         assert!(text("app.js").contains("tickwire api") && text("app.js").contains("import(\"./arena.js\")"));
         assert!(!text("app.js").contains("comment") && !text("style.css").contains("comment"));
         assert!(text("arena.js").contains("\"arena_wasm_bg.wasm\""));
-        let package = [asset("api.js", "export const name = 'tickwire api';")];
-        let sizes = sizes(&project, &package).unwrap();
-        assert!(sizes[0].0 == "api.js" && sizes[0].1 > 0, "{sizes:?}");
-        let page = "<script type=\"module\" src=\"./app.js\"></script>";
-        let mistake = esbuild.join(vec![asset("app.js", "const = 1;"), asset("index.html", page)]);
+        let mistake_in_page = "<script type=\"module\" src=\"./app.js\"></script>";
+        let mistake = esbuild.join(vec![asset("app.js", "const = 1;"), asset("index.html", mistake_in_page)]);
         assert!(matches!(mistake, Err(EsbuildError::Refused(_))), "{mistake:?}");
+    }
+
+    #[test]
+    fn a_package_costs_what_it_exports_with_all_that_this_imports() {
+        let scratch = Scratch::new("esbuild-package");
+        let project = project_with_cargo(&scratch, "run", "");
+        if Esbuild::install(&project, None).is_none() {
+            return;
+        }
+        let package = |api: &str| {
+            vec![
+                asset("package.json", r#"{ "exports": { ".": { "default": "./tickwire.js" } } }"#),
+                asset("tickwire.js", "export { name } from './api.js';"),
+                asset("api.js", api),
+                asset("unused.js", "export const unused = 'nobody imports this';"),
+            ]
+        };
+        let small = sizes(&project, &package("export const name = 'tickwire api';")).unwrap();
+        assert!(small.len() == 1 && small[0].0 == "tickwire.js" && small[0].1 > 0, "{small:?}");
+        let large = sizes(&project, &package("export const name = 'abcdefghijklmnopqrstuvwxyz0123456789';")).unwrap();
+        assert!(large[0].1 > small[0].1, "{small:?}, then {large:?}");
     }
 }

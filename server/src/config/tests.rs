@@ -57,7 +57,7 @@ fn every_setting_is_an_option_a_variable_and_a_key() {
 #[test]
 fn a_printed_configuration_is_read_again_as_the_same() {
     let changed = file(
-        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nbase_path = \"/a/\"\nautopsies = \"/x\"\n\
+        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nbase_path = \"/a/\"\nautopsies = \"/x\"\ntopics_token_file = \"/y\"\n\
          benchmark_games = true\ntrusted_proxies = []\nallow_null_origin = true\nlog = \"warn,tickwire_server=debug\"",
     );
     for config in [Config::default(), changed.unwrap().into_config()] {
@@ -243,6 +243,15 @@ fn benchmark_games_are_off_unless_asked_for() {
     }
     assert_eq!(command_line(&["--benchmark-games=off"]).unwrap().benchmark_games, Some(false));
     assert_eq!(file("benchmark_games = true").unwrap().benchmark_games, Some(true));
+}
+
+#[test]
+fn services_have_no_token_unless_its_file_is_named() {
+    assert_eq!(Config::default().topics_token_file, TokenFile::Off);
+    let named = command_line(&["--topics-token-file", "/run/token"]).unwrap().topics_token_file.unwrap();
+    assert_eq!(named.path(), Some(Path::new("/run/token")));
+    assert_eq!(file("topics_token_file = \"/run/token\"").unwrap().topics_token_file, Some(named));
+    assert_eq!(file("topics_token_file = \"off\"").unwrap().topics_token_file.unwrap().path(), None);
 }
 
 #[test]

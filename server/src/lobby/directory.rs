@@ -218,13 +218,14 @@ impl Directory {
         (entry.players, entry.bots) = (summary.players, summary.bots);
     }
 
-    /// Takes over a shard's report that a room has ended. Its code rests from now on.
-    pub(crate) fn close(&mut self, room: RoomId, now_us: u64) {
-        let Some(entry) = self.codes.remove(&room).and_then(|code| self.rooms.remove(&code)) else { return };
+    /// Takes over a shard's report that a room has ended. Its code, which is returned, rests from now on.
+    pub(crate) fn close(&mut self, room: RoomId, now_us: u64) -> Option<Code> {
+        let entry = self.codes.remove(&room).and_then(|code| self.rooms.remove(&code))?;
         self.rooms_of_shard[entry.place.shard] -= 1;
         let rest_us = u64::try_from(CODE_REST.as_micros()).unwrap_or(u64::MAX);
         self.resting.push_back((now_us + rest_us, entry.code));
         self.resting_codes.insert(entry.code);
+        Some(entry.code)
     }
 
     /// Frees codes that have rested long enough.

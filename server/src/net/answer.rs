@@ -2,7 +2,7 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Response, StatusCode};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -61,6 +61,9 @@ impl Refusal {
         if let Some(allow) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.status == StatusCode::UPGRADE_REQUIRED {
             headers.insert("sec-websocket-version", HeaderValue::from_static("13"));
         }
@@ -90,7 +93,12 @@ pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
 /// An answer of JSON that a cache never keeps.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(body).expect("answers are plain data that JSON can hold");
-    with_type(status, body.into(), "application/json")
+    json_text(status, body)
+}
+
+/// The same of text that is JSON already.
+pub(super) fn json_text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    with_type(status, text.into(), "application/json")
 }
 
 fn with_type(status: StatusCode, body: Bytes, content_type: &'static str) -> Answer {

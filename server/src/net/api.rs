@@ -25,6 +25,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The way on when the body of a request for a room is not understood.
+const WISH: &str = "send JSON such as {\"game\":\"paddles\"}";
+
 /// Body of `POST /api/rooms`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,7 +83,7 @@ pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer) -> Re
 /// `POST /api/rooms`: a new room.
 pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) -> Result<Answer, Refusal> {
     let address = admit(net, &request, peer)?;
-    let wish: CreateRoom = read_json(net, request).await?;
+    let wish: CreateRoom = read_json(net, request, WISH).await?;
     let (index, game) = offered(net, &wish.game)?;
     (game.check)(&wish.options).map_err(|error| {
         let error = format!("these are not options of {}: {error}", wish.game);
@@ -95,7 +98,7 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) ->
 /// `POST /api/match`: a room with people in it, or a new one that bots will fill.
 pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer) -> Result<Answer, Refusal> {
     let address = admit(net, &request, peer)?;
-    let wish: FindMatch = read_json(net, request).await?;
+    let wish: FindMatch = read_json(net, request, WISH).await?;
     let (index, game) = offered(net, &wish.game)?;
     let avoid = avoided(&wish.avoid)?;
     take(net, &net.match_quota, address, "too many matches were asked for from this address")?;
@@ -162,6 +165,7 @@ impl<'a> Unmade<'a> {
     fn enter(net: &'a Net, wanted: Wanted) -> Result<Self, NoRoomLeft> {
         let mut directory = net.directory.borrow_mut();
         let entry = directory.open(wanted, |shard| net.has_time(shard), net.setup.clock.now_us())?;
+        net.open_topics(entry);
         Ok(Self { net, code: entry.code, place: entry.place, is_made: false })
     }
 
@@ -175,7 +179,7 @@ impl<'a> Unmade<'a> {
 impl Drop for Unmade<'_> {
     fn drop(&mut self) {
         if !self.is_made {
-            self.net.directory.borrow_mut().close(self.place.room, self.net.setup.clock.now_us());
+            self.net.close_room(self.place.room);
         }
     }
 }
@@ -274,7 +278,11 @@ pub(super) fn offered<'a>(net: &'a Net, name: &str) -> Result<(usize, &'a Offere
 }
 
 /// Reads the wish of a request that begins something; on a server that stops nothing begins any more.
-async fn read_json<T: DeserializeOwned>(net: &Net, request: Request<Incoming>) -> Result<T, Refusal> {
+pub(super) async fn read_json<T: DeserializeOwned>(
+    net: &Net,
+    request: Request<Incoming>,
+    help: &'static str,
+) -> Result<T, Refusal> {
     let mut guest = net.drain.guest();
     let body = tokio::select! {
         biased;
@@ -283,7 +291,7 @@ async fn read_json<T: DeserializeOwned>(net: &Net, request: Request<Incoming>) -
     };
     serde_json::from_slice(&body).map_err(|error| {
         let error = format!("the body is not the JSON that this request needs: {error}");
-        Refusal::new(StatusCode::BAD_REQUEST, error, "send JSON such as {\"game\":\"paddles\"}")
+        Refusal::new(StatusCode::BAD_REQUEST, error, help)
     })
 }
 

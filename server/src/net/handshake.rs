@@ -7,9 +7,10 @@ use super::Net;
 use super::answer::{Answer, Refusal};
 use super::evictions::Phase;
 use super::forwarded::limited_address;
-use super::hello::{Caller, greet};
+use super::hello::{Caller, greet, receive_visitor};
 use super::peer::Peer;
 use crate::limits::ORIGIN_WARNINGS_PER_MINUTE;
+use crate::mailbox::Form;
 use crate::websocket::rate::Quota;
 use fastwebsockets::upgrade::UpgradeFut;
 use http_body_util::Full;
@@ -19,7 +20,7 @@ use hyper::header::{
 };
 use hyper::{Request, StatusCode, Version};
 use std::rc::Rc;
-use tickwire::message::SUBPROTOCOL;
+use tickwire::message::{JSON_SUBPROTOCOL, SUBPROTOCOL};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
@@ -45,13 +46,42 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Answers `GET /ws`; on success the connection goes on in a task of its own.
 pub(super) fn answer(net: &Rc<Net>, request: Request<hyper::body::Incoming>, peer: Peer) -> Result<Answer, Refusal> {
     check(net, &request)?;
-    check_subprotocol(request.headers())?;
+    let form = check_subprotocol(request.headers())?;
     let address = limited_address(net, peer, request.headers());
     let (mut answer, upgrade) = switch(request)?;
     let evicted = Rc::new(Notify::new());
     let caller = Caller { address, _pending: net.queue(Phase::Pending, address, &evicted), evicted };
-    spawn_local(greet(Rc::clone(net), upgrade, caller));
-    answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let subprotocol = match form {
+        Form::Binary => {
+            spawn_local(greet(Rc::clone(net), upgrade, caller));
+            SUBPROTOCOL
+        }
+        Form::Json => {
+            spawn_local(receive_visitor(Rc::clone(net), upgrade, caller, false));
+            JSON_SUBPROTOCOL
+        }
+    };
+    answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+    Ok(answer)
+}
+
+/// Answers `GET /ws` on the operators' listener, where topics of operators may be heard and no room may be entered.
+pub(super) fn answer_operator(
+    net: &Rc<Net>,
+    request: Request<hyper::body::Incoming>,
+    peer: Peer,
+) -> Result<Answer, Refusal> {
+    check(net, &request)?;
+    if check_subprotocol(request.headers())? != Form::Json {
+        let help = "offer tickwire.json.1 in Sec-WebSocket-Protocol";
+        return Err(bad("this listener has topics as JSON only", help));
+    }
+    let (mut answer, upgrade) = switch(request)?;
+    let evicted = Rc::new(Notify::new());
+    let address = peer.connection_key(net);
+    let caller = Caller { address, _pending: net.queue(Phase::Pending, address, &evicted), evicted };
+    spawn_local(receive_visitor(Rc::clone(net), upgrade, caller, true));
+    answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(JSON_SUBPROTOCOL));
     Ok(answer)
 }
 
@@ -169,14 +199,17 @@ fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
     }
 }
 
-fn check_subprotocol(headers: &HeaderMap) -> Result<(), Refusal> {
+/// The form of the messages: that of the first subprotocol which the client offers and the server has.
+fn check_subprotocol(headers: &HeaderMap) -> Result<Form, Refusal> {
     let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-    let mut names = offered.flat_map(|list| list.split(',')).map(str::trim);
-    if names.any(|name| name == SUBPROTOCOL) {
-        Ok(())
-    } else {
-        Err(bad("the subprotocol is not offered", "offer tickwire.1 in Sec-WebSocket-Protocol"))
-    }
+    let names = offered.flat_map(|list| list.split(',')).map(str::trim);
+    let known = names.filter_map(|name| match name {
+        SUBPROTOCOL => Some(Form::Binary),
+        JSON_SUBPROTOCOL => Some(Form::Json),
+        _ => None,
+    });
+    let help = "offer tickwire.1 in Sec-WebSocket-Protocol, or tickwire.json.1 for topics as JSON";
+    known.into_iter().next().ok_or_else(|| bad("the subprotocol is not offered", help))
 }
 
 #[cfg(test)]
@@ -291,6 +324,8 @@ mod tests {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("tickwire.10, chat"));
         assert!(check_subprotocol(&headers).is_err());
         headers.append(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("other ,tickwire.1"));
-        assert!(check_subprotocol(&headers).is_ok());
+        assert_eq!(check_subprotocol(&headers).ok(), Some(Form::Binary));
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("chat, tickwire.json.1, tickwire.1"));
+        assert_eq!(check_subprotocol(&headers).ok(), Some(Form::Json), "the client's order counts");
     }
 }

@@ -6,8 +6,10 @@ use super::farewell::say_last;
 use super::http_stream::HttpStream;
 use super::room_search::RoomFound;
 use crate::limits::{HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, TCP_USER_TIMEOUT};
-use crate::mailbox::{Command, NewConnection};
+use crate::mailbox::{Command, Form, NewConnection, NewVisitor, TopicsOrder, origin_of};
 use crate::metrics::Side;
+use crate::player_key::known_or_random;
+use crate::topics::player_id;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::{
     FrameLimits, FrameReader, Incoming, put_close, put_close_answer, put_close_with, put_pong,
@@ -18,6 +20,7 @@ use socket2::SockRef;
 use std::rc::Rc;
 use tickwire::message::close::{CloseCode, version_reason};
 use tickwire::message::control::Hello;
+use tickwire::message::topics::PlayerKey;
 use tickwire::message::{HELLO, PROTOCOL_VERSION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -55,6 +58,10 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
         () = sleep(HELLO_TIMEOUT) => Err(NoHello::Refused(CloseCode::Silent)),
     };
     let refusal = match read {
+        Ok(hello) if hello.code.is_empty() && hello.game.is_empty() && hello.protocol == PROTOCOL_VERSION => {
+            let known = Some((hello.name, hello.player));
+            return hand_over_visitor(&net, stream, reader, Form::Binary, known, &caller, false).await;
+        }
         Ok(hello) => match admit(&net, &caller, &hello) {
             Ok((found, counted)) => return hand_over(&net, found, stream, reader, hello, counted),
             Err(refusal) => refusal,
@@ -144,11 +151,45 @@ fn hand_over(net: &Net, found: RoomFound, stream: TcpStream, reader: FrameReader
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
-    let arrival = Box::new(NewConnection { stream, reader, hello, token, only_by_token: found.only_by_token, counted });
+    let (only_by_token, player) = (found.only_by_token, player_id(known_or_random(hello.player)));
+    let arrival = Box::new(NewConnection { stream, reader, hello, token, only_by_token, player, counted });
     if let Err(error) = net.command(found.place, Command::Enter { room: found.place.room, arrival, detours: 0 }) {
         // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
         tracing::debug!(?error, "a connection could not be handed over");
     }
+}
+
+/// Takes over a connection of the JSON subprotocol, which is in no room and whose hello may come later.
+pub(super) async fn receive_visitor(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller, is_operator: bool) {
+    if let Some((stream, reader)) = take_over(upgrade, FrameLimits::JSON).await {
+        hand_over_visitor(&net, stream, reader, Form::Json, None, &caller, is_operator).await;
+    }
+}
+
+/// Hands a connection without a room over to the thread of topics.
+async fn hand_over_visitor(
+    net: &Rc<Net>,
+    stream: TcpStream,
+    reader: FrameReader,
+    form: Form,
+    hello: Option<(String, Option<PlayerKey>)>,
+    caller: &Caller,
+    is_operator: bool,
+) {
+    let counted = net.seated.borrow_mut().count(caller.address);
+    let Some(counted) = counted else {
+        let mut last = Vec::new();
+        put_close(&mut last, CloseCode::Overloaded);
+        net.setup.metrics.closed(Some(CloseCode::Overloaded.number()), Side::Server);
+        return say_last(net, stream, &last).await;
+    };
+    let stream = match stream.into_std().and_then(|stream| tune(&stream).map(|()| stream)) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
+    };
+    let origin = origin_of(caller.address);
+    let visitor = NewVisitor { stream, reader, form, hello, is_operator, origin, counted };
+    net.setup.topics.order(TopicsOrder::Visit(Box::new(visitor)));
 }
 
 /// Makes the kernel's buffers small, because snapshots that wait in them are stale, and lets the kernel send at once

@@ -1,14 +1,14 @@
-//! `GET /api/rooms`: the public rooms in which somebody plays, page by page.
+//! `GET /api/rooms`: the public rooms in which somebody plays, page by page; all, or those with a free seat.
 
 use super::Net;
 use super::answer::{Answer, Refusal, json};
 use super::api::{offered, view};
+use super::live::by_people;
 use crate::config::BasePath;
 use crate::limits::ROOMS_LISTED_MAX;
 use crate::lobby::RoomEntry;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue, LINK};
-use std::cmp::Reverse;
 
 /// The header with the number of rooms on all pages together.
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
@@ -19,6 +19,8 @@ struct Selection<'a> {
     game: Option<&'a str>,
     /// Counted from 1.
     page: usize,
+    /// Whether only rooms with a seat for a person are wanted: a bot gives its seat up.
+    free: bool,
 }
 
 /// Lists rooms with people, the fullest and then the newest first. An empty room is of no use to a stranger: nobody is
@@ -29,9 +31,12 @@ pub(super) fn list(net: &Net, query: Option<&str>) -> Result<Answer, Refusal> {
     let selection = Selection::parse(query.unwrap_or_default(), pages_max).ok_or_else(|| bad_query(pages_max))?;
     let game = selection.game.map(|name| offered(net, name).map(|(index, _)| index)).transpose()?;
     let directory = net.directory.borrow();
-    let is_wanted = |entry: &&RoomEntry| entry.players > 0 && game.is_none_or(|game| entry.wanted.game == game);
+    let is_wanted = |entry: &&RoomEntry| {
+        let has_seat = entry.players < entry.wanted.seats;
+        entry.players > 0 && game.is_none_or(|game| entry.wanted.game == game) && (has_seat || !selection.free)
+    };
     let mut rooms: Vec<&RoomEntry> = directory.public().filter(is_wanted).collect();
-    rooms.sort_unstable_by_key(|entry| Reverse((entry.players, entry.place.room)));
+    rooms.sort_unstable_by_key(by_people);
     let before = (selection.page - 1) * ROOMS_LISTED_MAX;
     let page: Vec<_> = rooms.iter().skip(before).take(ROOMS_LISTED_MAX).map(|entry| view(net, entry)).collect();
     let mut answer = json(StatusCode::OK, &page);
@@ -45,14 +50,15 @@ pub(super) fn list(net: &Net, query: Option<&str>) -> Result<Answer, Refusal> {
 }
 
 impl<'a> Selection<'a> {
-    /// The selection of a query such as `game=paddles&page=2`; `None` when it has anything else in it.
+    /// The selection of a query such as `game=paddles&free=1&page=2`; `None` when it has anything else in it.
     fn parse(query: &'a str, pages_max: usize) -> Option<Self> {
-        let (mut game, mut page) = (None, None);
+        let (mut game, mut page, mut free) = (None, None, None);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=')?;
             let place = match name {
                 "game" => &mut game,
                 "page" => &mut page,
+                "free" if value == "1" => &mut free,
                 _ => return None,
             };
             if place.replace(value).is_some() {
@@ -61,19 +67,20 @@ impl<'a> Selection<'a> {
         }
         let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
         let page = page.map_or(Some(1), |page| Some(page).filter(is_number)?.parse().ok())?;
-        (1..=pages_max).contains(&page).then_some(Self { game, page })
+        (1..=pages_max).contains(&page).then_some(Self { game, page, free: free.is_some() })
     }
 
     /// The link to the page after this one, by RFC 8288.
     fn next_link(&self, base: &BasePath) -> String {
         let game = self.game.map_or_else(String::new, |game| format!("game={game}&"));
-        format!("<{base}/api/rooms?{game}page={}>; rel=\"next\"", self.page + 1)
+        let free = if self.free { "free=1&" } else { "" };
+        format!("<{base}/api/rooms?{game}{free}page={}>; rel=\"next\"", self.page + 1)
     }
 }
 
 fn bad_query(pages_max: usize) -> Refusal {
-    let error = format!("the query is not a game and a page from 1 to {pages_max}");
-    Refusal::new(StatusCode::BAD_REQUEST, error, "ask for /api/rooms, or add ?game=NAME, ?page=2 or both")
+    let error = format!("the query is not a game, free=1 and a page from 1 to {pages_max}");
+    Refusal::new(StatusCode::BAD_REQUEST, error, "ask for /api/rooms, and add some of game=NAME, free=1 and page=2")
 }
 
 #[cfg(test)]
@@ -81,8 +88,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_a_game_and_a_page_and_nothing_else() {
+    fn a_query_is_a_game_and_free_seats_and_a_page_and_nothing_else() {
         let parse = |query| Selection::parse(query, 41).map(|selection| (selection.game, selection.page));
+        let free = |query| Selection::parse(query, 41).map(|selection| selection.free);
+        assert_eq!((free(""), free("free=1"), free("game=a&free=1&page=2")), (Some(false), Some(true), Some(true)));
         assert_eq!(parse(""), Some((None, 1)));
         assert_eq!(parse("game=paddles"), Some((Some("paddles"), 1)));
         assert_eq!(parse("page=2&game=arena"), Some((Some("arena"), 2)));
@@ -90,7 +99,9 @@ mod tests {
         for query in ["page=0", "page=42", "page=", "page=-1", "page=+1", "page=1.5", "page=99999999999999999999999"] {
             assert_eq!(parse(query), None, "{query}");
         }
-        for query in ["page=1&page=2", "game=a&game=a", "sort=name", "game", "page"] {
+        for query in
+            ["page=1&page=2", "game=a&game=a", "free=1&free=1", "free=0", "free=", "sort=name", "game", "page", "free"]
+        {
             assert_eq!(parse(query), None, "{query}");
         }
     }
@@ -101,5 +112,6 @@ mod tests {
         let link = |query| Selection::parse(query, 41).map(|selection| selection.next_link(&base));
         assert_eq!(link("").as_deref(), Some("</api/rooms?page=2>; rel=\"next\""));
         assert_eq!(link("game=arena&page=2").as_deref(), Some("</api/rooms?game=arena&page=3>; rel=\"next\""));
+        assert_eq!(link("free=1").as_deref(), Some("</api/rooms?free=1&page=2>; rel=\"next\""));
     }
 }

@@ -1,6 +1,6 @@
 //! HTTP/1.1: one connection, its requests, and the route of each of them.
 
-use super::answer::{Answer, Refusal, bare, end_connection};
+use super::answer::{Answer, Refusal, bare, end_connection, json_text};
 use super::drain::Guest;
 #[cfg(feature = "conformance")]
 use super::echo;
@@ -17,6 +17,7 @@ use crate::config::{BasePath, Config};
 use crate::limits::{
     CLOSE_DRAIN, DRAIN_GRACE, HTTP_CONNECTION_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, REQUEST_HEAD_TIMEOUT,
 };
+use crate::topics::json::SCHEMA;
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, LOCATION, ORIGIN};
 use hyper::server::conn::http1;
@@ -211,9 +212,14 @@ async fn answer_below(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, pat
         }
         "/api/rooms" if method == Method::POST => api::create(net, request, peer).await,
         "/api/match" if method == Method::POST => api::find_match(net, request, peer).await,
+        "/api/topics.schema.json" if reads => {
+            check_reader(net, request.headers())?;
+            Ok(json_text(StatusCode::OK, SCHEMA))
+        }
         "/api/rooms" => Err(Refusal::method("GET, POST")),
         "/api/match" => Err(Refusal::method("POST")),
         "/ws" => Err(Refusal::method("GET")),
+        "/api/topics.schema.json" => Err(Refusal::method("GET, HEAD")),
         other => match other.strip_prefix("/api/rooms/") {
             Some(code) if reads => api::show(net, code, request.headers(), peer),
             None if reads && !path.starts_with("/api/") => net
@@ -234,6 +240,7 @@ fn api_methods(route: &str) -> Option<&'static str> {
     match route {
         "/api/rooms" => Some("GET, POST"),
         "/api/match" => Some("POST"),
+        "/api/topics.schema.json" => Some("GET"),
         other => other.starts_with("/api/rooms/").then_some("GET"),
     }
 }

@@ -51,6 +51,4 @@ pub struct Counters {
     pub desyncs_healed: u64,
     /// Connections of clients that were built from other sources than the server.
     pub other_builds: u64,
-    /// Lines of chat that a member lost, because it read too slowly.
-    pub chat_lines_lost: u64,
 }

@@ -5,7 +5,7 @@ use super::keyframes::Keyframes;
 use super::origin::Origin;
 use super::roster::SeatSet;
 use super::tick_limits::TickLimits;
-use crate::limits::{CHAT_LINES_WAITING_MAX, MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
+use crate::limits::{MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
 use std::collections::VecDeque;
 use tickwire::message::close::CloseCode;
 use tickwire::{Seat, Tick};
@@ -47,8 +47,6 @@ pub(super) struct Member {
     pub(super) changed_seats: SeatSet,
     /// Answers to messages of the member itself.
     outbox: VecDeque<Vec<u8>>,
-    /// Lines of chat.
-    chat: VecDeque<Vec<u8>>,
     /// Whether any message of the member has arrived. Its first message shows that it has received its welcome.
     pub(super) confirmed: bool,
     /// Whether an answer found the outbox full.
@@ -67,8 +65,6 @@ pub(super) struct Member {
     /// The differences since `mismatches_since`, which moves on once it is more than a minute ago.
     mismatches: u32,
     mismatches_since: Tick,
-    /// The tick at which the member's last line of chat was accepted.
-    chatted: Option<Tick>,
 }
 
 impl Member {
@@ -87,7 +83,6 @@ impl Member {
             starved: false,
             changed_seats: SeatSet::default(),
             outbox: VecDeque::new(),
-            chat: VecDeque::new(),
             confirmed: false,
             overflown: false,
             in_flight: InFlight::new(limits.message_ticks),
@@ -98,7 +93,6 @@ impl Member {
             keyframes: Keyframes::default(),
             mismatches: 0,
             mismatches_since: now,
-            chatted: None,
         }
     }
 
@@ -151,14 +145,6 @@ impl Member {
         if self.mismatches >= MISMATCHES_PER_MINUTE_MAX { Err(CloseCode::Diverged) } else { Ok(()) }
     }
 
-    pub(super) fn may_chat(&mut self, now: Tick, limits: &TickLimits) -> bool {
-        let allowed = self.chatted.is_none_or(|last| now.since(last) >= i64::from(limits.chat_ticks));
-        if allowed {
-            self.chatted = Some(now);
-        }
-        allowed
-    }
-
     /// Queues an answer to a message of the member. Only the member's own messages can fill its outbox, and a member
     /// that fills it is closed.
     pub(super) fn answer(&mut self, message: Vec<u8>) {
@@ -169,20 +155,9 @@ impl Member {
         }
     }
 
-    /// Queues a line of chat, and returns whether the oldest line was lost for it: others decide how much they write,
-    /// so a member that reads slowly loses lines and never its connection.
-    pub(super) fn queue_chat(&mut self, line: &[u8]) -> bool {
-        let is_full = self.chat.len() >= CHAT_LINES_WAITING_MAX;
-        if is_full {
-            self.chat.pop_front();
-        }
-        self.chat.push_back(line.to_vec());
-        is_full
-    }
-
-    /// The next answer or line of chat.
+    /// The next answer.
     pub(super) fn poll_message(&mut self) -> Option<Vec<u8>> {
-        self.outbox.pop_front().or_else(|| self.chat.pop_front())
+        self.outbox.pop_front()
     }
 
     /// Whether snapshots must wait until more of them are acknowledged. A keyframe does not wait: a member that needs one

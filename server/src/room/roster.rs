@@ -1,9 +1,9 @@
 //! The occupants of the seats: people, people whose connection is lost, and bots; and the changes that the game has not
 //! received yet.
 
-use super::names::{are_alike, distinct_name};
 use super::room_limits::RoomLimits;
 use super::{MemberId, Origin, RosterChange};
+use crate::names::{are_alike, distinct_name};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Player, ResumeToken, ServerControl};
@@ -105,6 +105,15 @@ impl Roster {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Seat, &Occupant)> {
         (0_u8..).zip(&self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
+    }
+
+    /// The name of the occupant of a seat.
+    pub(super) fn name_of(&self, seat: Seat) -> Option<String> {
+        match self.seats.get(seat.index())? {
+            Occupant::Free => None,
+            Occupant::Bot { name } => Some((*name).into()),
+            Occupant::Person { name, .. } => Some(name.clone()),
+        }
     }
 
     /// The names of people and bots.

@@ -40,8 +40,6 @@ pub(super) struct TickLimits {
     pub(super) view_settle_ticks: u32,
     /// Ticks that the room makes in a minute.
     pub(super) minute_ticks: u32,
-    /// Ticks from one line of chat of a member to the next one that is accepted: half a second.
-    pub(super) chat_ticks: u32,
 }
 
 impl TickLimits {
@@ -65,7 +63,6 @@ impl TickLimits {
             view_slack_ticks: (VIEW_SLACK_MS * tick_rate_hz).div_ceil(1_000) + rules.message_ticks(),
             view_settle_ticks: VIEW_SETTLE_SECONDS * tick_rate_hz,
             minute_ticks: 60 * tick_rate_hz,
-            chat_ticks: tick_rate_hz / 2,
         }
     }
 }

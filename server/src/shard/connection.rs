@@ -4,16 +4,23 @@
 //! have left: a slow reader receives the newest world late, but no backlog of old ones.
 
 use crate::games::DynRoom;
-use crate::limits::{CONTROL_WRITE_BYTES_MAX, WRITE_STALL_MAX};
+use crate::limits::{CONTROL_WRITE_BYTES_MAX, LANE_WRITE_BYTES_MAX, WRITE_STALL_MAX};
+use crate::mailbox::{FromShard, MemberAt, TopicsInbox};
 use crate::metrics::{Metrics, Tally};
-use crate::room::{MemberId, SnapshotPoll};
+use crate::room::SnapshotPoll;
+use crate::topics::{Delivery, Flood, Intake, Lane, LaneItem, refuse};
 use crate::websocket::address::Counted;
 use crate::websocket::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::net::TcpStream;
+use std::sync::Arc;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ResumeToken;
+use tickwire::message::topics::{ClientTopic, TopicRefusal};
+
+/// The wait that a member is asked for when its message about topics cannot be taken now.
+const BUSY_WAIT_MS: u64 = 500;
 
 /// The reason why a connection is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +37,8 @@ pub(super) enum End {
 pub(super) struct TickContext<'a> {
     pub(super) now_us: u64,
     pub(super) metrics: &'a Metrics,
+    /// The way to the thread of topics.
+    pub(super) topics: &'a TopicsInbox,
     /// The counts that every tick adds to.
     pub(super) tally: &'a mut Tally,
     /// Read buffer: the bytes that one connection has sent. Its memory is used for one connection after another, as is
@@ -37,6 +46,8 @@ pub(super) struct TickContext<'a> {
     pub(super) received: &'a mut Vec<u8>,
     /// Write buffer: the bytes that one connection is to be sent.
     pub(super) write_buffer: &'a mut Vec<u8>,
+    /// One message about topics, before its frame.
+    pub(super) topic_message: &'a mut Vec<u8>,
 }
 
 /// Bytes that the kernel has not taken yet.
@@ -99,7 +110,7 @@ fn read(stream: &TcpStream, space: &mut [u8]) -> Result<Option<usize>, End> {
 /// One member's socket with its buffers.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) member: MemberId,
+    pub(super) at: MemberAt,
     pub(super) stream: TcpStream,
     pub(super) unsent: Unsent,
     /// The token with which the player can come back to its seat.
@@ -110,18 +121,35 @@ pub(super) struct Connection {
     reader: FrameReader,
     /// The payload of the latest ping, when it is not answered yet.
     pong: Option<Vec<u8>>,
+    /// The messages about topics that are still to be written.
+    pub(super) lane: Lane,
+    flood: Flood,
+    /// Whether the thread of topics knows the member: before, it would not know who speaks.
+    pub(super) is_known: bool,
 }
 
 impl Connection {
     pub(super) fn new(
-        member: MemberId,
+        at: MemberAt,
         stream: TcpStream,
         reader: FrameReader,
         token: ResumeToken,
         counted: Counted,
     ) -> Self {
         let unsent = Unsent::default();
-        Self { member, stream, unsent, token, counted, end: None, reader, pong: None }
+        Self {
+            at,
+            stream,
+            unsent,
+            token,
+            counted,
+            end: None,
+            reader,
+            pong: None,
+            lane: Lane::default(),
+            flood: Flood::default(),
+            is_known: false,
+        }
     }
 
     /// Reads from the socket once, and gives the room the messages that have arrived.
@@ -149,7 +177,19 @@ impl Connection {
                 Ok(None) => return,
                 Ok(Some(Incoming::Message(message))) => {
                     context.tally.messages_in += 1;
-                    self.end = room.receive(self.member, message).err().map(End::Close);
+                    self.end = match ClientTopic::is_one(message) {
+                        true => Self::receive_topic(
+                            &mut self.lane,
+                            &mut self.flood,
+                            self.at,
+                            self.is_known,
+                            message,
+                            context,
+                        ),
+                        false => room.receive(self.at.member, message),
+                    }
+                    .err()
+                    .map(End::Close);
                 }
                 // The limits of the reader refuse text already.
                 Ok(Some(Incoming::Text(_))) => self.end = Some(End::Close(CloseCode::Text)),
@@ -163,6 +203,32 @@ impl Connection {
                 Err(code) => self.end = Some(End::Close(code)),
             }
         }
+    }
+
+    /// Sends a message about topics to their thread, which nobody waits for.
+    fn receive_topic(
+        lane: &mut Lane,
+        flood: &mut Flood,
+        at: MemberAt,
+        is_known: bool,
+        message: &[u8],
+        context: &TickContext<'_>,
+    ) -> Result<(), CloseCode> {
+        let message = ClientTopic::decode(message).map_err(|_| CloseCode::Malformed)?;
+        let intake = match flood.judge(&message, context.now_us) {
+            Intake::Pass if !is_known => refuse(&message, TopicRefusal::Busy, BUSY_WAIT_MS),
+            Intake::Pass => match context.topics.send(FromShard::Message(at, message)) {
+                Err(FromShard::Message(_, message)) => refuse(&message, TopicRefusal::Busy, BUSY_WAIT_MS),
+                _ => Intake::Pass,
+            },
+            other => other,
+        };
+        match intake {
+            Intake::Answer(answer) => lane.push(&Arc::new(Delivery::answer(answer))),
+            Intake::Close => return Err(CloseCode::Rate),
+            Intake::Pass | Intake::Ignore => {}
+        }
+        Ok(())
     }
 
     /// Writes everything that the room has for this member: messages and the newest snapshot in one write.
@@ -184,11 +250,14 @@ impl Connection {
             put_pong(context.write_buffer, &payload);
         }
         while context.write_buffer.len() < CONTROL_WRITE_BYTES_MAX
-            && let Some(message) = room.poll_message(self.member)
+            && let Some(message) = room.poll_message(self.at.member)
         {
             put_message(context.write_buffer, &message);
         }
-        match room.poll_snapshot(self.member) {
+        if !self.lane.is_empty() {
+            self.put_lane(context);
+        }
+        match room.poll_snapshot(self.at.member) {
             SnapshotPoll::Frame(frame) => {
                 put_message_head(context.write_buffer, frame.len());
                 // Copying a snapshot costs less than the kernel's bookkeeping for a vectored write.
@@ -200,6 +269,17 @@ impl Connection {
             SnapshotPoll::Wait => self.send(context),
             SnapshotPoll::Close(code) => Err(End::Close(code)),
         }
+    }
+
+    /// Appends what the member is to be told about topics, up to a limit for each tick.
+    fn put_lane(&mut self, context: &mut TickContext<'_>) {
+        let end = context.write_buffer.len() + LANE_WRITE_BYTES_MAX;
+        while context.write_buffer.len() < end
+            && let Some(item) = self.lane.poll()
+        {
+            put_item(&item, context);
+        }
+        context.metrics.topic_messages_lost.increment(self.lane.take_lost());
     }
 
     /// Writes the bytes in the write buffer, and keeps those that the kernel does not take.
@@ -217,9 +297,18 @@ impl Connection {
     }
 }
 
+/// Appends the frame of a message about topics. The read buffer is free while sockets are written.
+fn put_item(item: &LaneItem, context: &mut TickContext<'_>) {
+    context.topic_message.clear();
+    item.put(context.topic_message);
+    put_message(context.write_buffer, context.topic_message);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lobby::RoomId;
+    use crate::room::MemberId;
     use crate::websocket::address::ConnectionCounts;
     use crate::websocket::frame::FrameLimits;
     use std::io::Read;
@@ -233,13 +322,17 @@ mod tests {
         stream.set_nonblocking(true).unwrap();
         let reader = FrameReader::new(FrameLimits::CLIENT);
         let counted = ConnectionCounts::new(1).count(None).unwrap();
-        let mut connection = Connection::new(MemberId::default(), stream, reader, [1; 16], counted);
+        let at = MemberAt { room: RoomId(0), member: MemberId::default() };
+        let mut connection = Connection::new(at, stream, reader, [1; 16], counted);
         let expected = [vec![1; 70], vec![2; 20_000_000], vec![3; 5_000_000]].concat();
         let (metrics, mut tally) = (Metrics::new(), Tally::default());
+        let topics = TopicsInbox::new(0, tokio::sync::mpsc::channel(1).0);
         let (mut received, mut write_buffer) = (Vec::new(), expected.clone());
         let mut context = TickContext {
             now_us: 7,
             metrics: &metrics,
+            topics: &topics,
+            topic_message: &mut Vec::new(),
             tally: &mut tally,
             received: &mut received,
             write_buffer: &mut write_buffer,

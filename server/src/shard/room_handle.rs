@@ -6,14 +6,22 @@ use super::tick_budget::TickBudget;
 use crate::game_panic::{self, GamePanic};
 use crate::games::{DynRoom, MadeRoom};
 use crate::lobby::{Code, RoomId};
-use crate::mailbox::{NewConnection, origin_of};
+use crate::mailbox::{FromShard, MemberAt, NewConnection, TopicsInbox, origin_of};
 use crate::metrics::{Metrics, Side};
-use crate::room::{Autopsy, Summary};
+use crate::room::{Autopsy, Entered, MemberId, Summary};
+use crate::topics::{Delivery, Farewell, Identity};
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::{put_close, put_close_answer, put_message};
+use std::collections::VecDeque;
 use std::net::TcpStream;
+use std::sync::Arc;
+use tickwire::Publication;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ResumeToken;
+use tickwire::message::topics::PlayerId;
+
+/// Messages about topics that wait for a tick of a room; beyond that they go to the lanes at once.
+const TOLD_MAX: usize = 256;
 
 /// A room and its connections.
 pub(crate) struct RoomHandle {
@@ -34,6 +42,10 @@ pub(crate) struct RoomHandle {
     room: Box<dyn DynRoom>,
     connections: Vec<Connection>,
     ticks: u64,
+    /// The messages about topics for the next tick; each is for one member, or for all of them.
+    told: Vec<(Option<MemberId>, Arc<Delivery>)>,
+    /// Comings and goings that the thread of topics does not know yet.
+    untold: VecDeque<FromShard>,
 }
 
 impl RoomHandle {
@@ -52,6 +64,8 @@ impl RoomHandle {
             room,
             connections: Vec::new(),
             ticks: 0,
+            told: Vec::new(),
+            untold: VecDeque::new(),
         }
     }
 
@@ -94,10 +108,18 @@ impl RoomHandle {
             connection.read(room, context);
         }
         room.tick();
+        self.publish(context.topics);
+        if !self.told.is_empty() {
+            self.tell_members();
+        }
+        let room = &mut *self.room;
         for connection in &mut self.connections {
             connection.write(room, context);
         }
         self.dismiss(context, closing);
+        if !self.untold.is_empty() {
+            self.tell_topics(context.topics);
+        }
         self.count(context.metrics);
     }
 
@@ -124,7 +146,10 @@ impl RoomHandle {
     fn dismiss(&mut self, context: &TickContext<'_>, closing: &mut Vec<Closing>) {
         let room = &mut *self.room;
         for connection in self.connections.extract_if(.., |connection| connection.end.is_some()) {
-            room.lost(connection.member);
+            room.lost(connection.at.member);
+            let has_left = connection.end == Some(End::Close(CloseCode::Normal));
+            let how = if has_left { Farewell::Left } else { Farewell::Lost };
+            self.untold.push_back(FromShard::Gone(connection.at, how));
             if connection.end == Some(End::Close(CloseCode::Diverged)) {
                 self.diverged.push((connection.counted.address, connection.token));
             }
@@ -134,7 +159,7 @@ impl RoomHandle {
 
     /// Lets a connection into the room, or closes it with the code of the reason.
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
-        let NewConnection { stream, reader, hello, token, only_by_token, counted } = arrival;
+        let NewConnection { stream, reader, hello, token, only_by_token, player, counted } = arrival;
         if only_by_token && !hello.resume.is_some_and(|token| self.room.has_token(token)) {
             return refuse(stream, counted, CloseCode::Rate, context, closing);
         }
@@ -144,11 +169,16 @@ impl RoomHandle {
         };
         self.code = self.code.or_else(|| Code::parse(&hello.code));
         if let Some(old) = entered.superseded {
-            for connection in self.connections.iter_mut().filter(|connection| connection.member == old) {
+            for connection in self.connections.iter_mut().filter(|connection| connection.at.member == old) {
                 connection.end = Some(End::Close(CloseCode::Superseded));
             }
         }
-        let mut connection = Connection::new(entered.member, stream, reader, token, counted);
+        let at = MemberAt { room: self.id, member: entered.member };
+        let may_return = hello.player.is_some();
+        self.introduce(at, &entered, player, may_return, counted.address);
+        self.tell_topics(context.topics);
+        let mut connection = Connection::new(at, stream, reader, token, counted);
+        connection.is_known = self.untold.is_empty();
         put_message(connection.unsent.tail(context.now_us), &entered.welcome);
         match connection.unsent.flush(&connection.stream) {
             Ok(count) => context.tally.bytes_out += count as u64,
@@ -158,6 +188,67 @@ impl RoomHandle {
         context.metrics.connections.increment(1.0);
         self.connections.push(connection);
         self.dismiss(context, closing);
+    }
+
+    /// Has the thread of topics told who has entered.
+    fn introduce(
+        &mut self,
+        at: MemberAt,
+        entered: &Entered,
+        player: PlayerId,
+        may_return: bool,
+        address: Option<AddressKey>,
+    ) {
+        let Some(code) = self.code else { return };
+        let (room, name) = (Some((code, entered.seat)), entered.name.clone());
+        let identity = Identity {
+            player,
+            may_return,
+            name,
+            room,
+            is_operator: false,
+            reads_json: false,
+            origin: origin_of(address),
+        };
+        self.untold.push_back(FromShard::Entered(at, Box::new(identity)));
+    }
+
+    /// Passes on the messages of the game for its topics. Those that are too many now are left out.
+    fn publish(&self, topics: &TopicsInbox) {
+        for Publication { topic, body } in self.room.publications() {
+            if let Some(code) = self.code {
+                let _ = topics.send(FromShard::Said { code, topic, body });
+            }
+        }
+    }
+
+    /// Tells the thread of topics who has come and gone, as far as it takes that now.
+    fn tell_topics(&mut self, topics: &TopicsInbox) {
+        while let Some(news) = self.untold.pop_front() {
+            if let Err(news) = topics.send(news) {
+                return self.untold.push_front(news);
+            }
+        }
+        self.connections.iter_mut().for_each(|connection| connection.is_known = true);
+    }
+
+    /// Notes what members are to be told about a topic with the next tick: one member, or all of them.
+    pub(super) fn tell(&mut self, member: Option<MemberId>, delivery: &Arc<Delivery>) {
+        if self.connections.is_empty() {
+            return;
+        }
+        self.told.push((member, Arc::clone(delivery)));
+        if self.told.len() >= TOLD_MAX {
+            self.tell_members();
+        }
+    }
+
+    /// Puts what members are to be told into their lanes, which are bounded.
+    fn tell_members(&mut self) {
+        for (member, delivery) in self.told.drain(..) {
+            let is_meant = |connection: &&mut Connection| member.is_none_or(|member| connection.at.member == member);
+            self.connections.iter_mut().filter(is_meant).for_each(|connection| connection.lane.push(&delivery));
+        }
     }
 
     /// Closes all connections; the room is not used any more.

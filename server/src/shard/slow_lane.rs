@@ -36,6 +36,7 @@ impl SlowLane {
             inbox,
             home,
             reports,
+            topics: shard.topics.clone(),
             metrics,
             clock,
             is_slow_lane: true,
@@ -59,7 +60,11 @@ impl SlowLane {
     }
 
     pub(super) fn enter(&self, room: RoomId, arrival: Box<NewConnection>, detours: u8) {
-        let _ = self.commands.send(Command::Enter { room, arrival, detours }.into());
+        self.send(Command::Enter { room, arrival, detours }.into());
+    }
+
+    pub(super) fn send(&self, command: ShardCommand) {
+        let _ = self.commands.send(command);
     }
 
     pub(super) fn stop(&self, code: CloseCode) {

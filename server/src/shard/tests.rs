@@ -4,6 +4,7 @@ use super::*;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{EMPTY_ROOM_MAX, LOAD_PERCENT_MAX, STALL_MAX};
 use crate::room::{RoomLimits, RoomSetup, Summary};
+use crate::topics::player_id;
 use crate::websocket::address::ConnectionCounts;
 use crate::websocket::frame::{FrameLimits, FrameReader, put_message};
 use std::io::{Read, Write};
@@ -12,6 +13,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tickwire::input::{InputCodec, InputFrame};
 use tickwire::message::control::{Hello, Welcome};
+use tickwire::message::topics::PlayerKey;
 use tickwire::message::{SNAPSHOT, WELCOME};
 use tickwire::{Game, Input, Leave, Rules, Seat, State, Step, Tick};
 
@@ -76,6 +78,7 @@ fn setup(
 ) -> (ShardSetup, tokio::sync::mpsc::Receiver<Report>) {
     let (reports, receiver) = tokio::sync::mpsc::channel(64);
     let setup = ShardSetup {
+        topics: TopicsInbox::new(0, tokio::sync::mpsc::channel(64).0),
         inbox,
         home,
         reports,
@@ -129,7 +132,18 @@ fn arrival() -> (TcpStream, Box<NewConnection>) {
     let hello = Hello::of::<Fragile>("222222", "Ada");
     let counted = ConnectionCounts::new(1).count(None).unwrap();
     let reader = FrameReader::new(FrameLimits::CLIENT);
-    (player, Box::new(NewConnection { stream, reader, hello, token: [1; 16], only_by_token: false, counted }))
+    (
+        player,
+        Box::new(NewConnection {
+            stream,
+            reader,
+            hello,
+            token: [1; 16],
+            only_by_token: false,
+            player: player_id(PlayerKey([1; 16])),
+            counted,
+        }),
+    )
 }
 
 /// The next message, or the code of a close frame. Messages here are short.
@@ -287,10 +301,19 @@ fn a_room_that_comes_back_to_a_shard_that_stops_closes_its_connections() {
     let mut room = RoomHandle::new(RoomId(1), made(1), 0);
     let (metrics, mut scratch, mut closing) = (Metrics::new(), Scratch::default(), Vec::new());
     let (mut player, arrival) = arrival();
-    let Scratch { received, write_buffer, tally } = &mut scratch;
+    let Scratch { received, write_buffer, topic_message, tally } = &mut scratch;
+    let topics = TopicsInbox::new(0, tokio::sync::mpsc::channel(64).0);
     room.enter(
         *arrival,
-        &mut TickContext { now_us: 0, metrics: &metrics, tally, received, write_buffer },
+        &mut TickContext {
+            now_us: 0,
+            metrics: &metrics,
+            topics: &topics,
+            tally,
+            received,
+            write_buffer,
+            topic_message,
+        },
         &mut closing,
     );
     let holder = commands.clone();

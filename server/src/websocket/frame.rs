@@ -8,7 +8,8 @@
 
 use super::rate::{Quota, Usage};
 use crate::limits::{
-    CONTROL_FRAMES_BURST, CONTROL_FRAMES_PER_SECOND, CONTROL_PAYLOAD_BYTES_MAX, FRAGMENTS_MAX, READ_BUFFER_BYTES,
+    CONTROL_FRAMES_BURST, CONTROL_FRAMES_PER_SECOND, CONTROL_PAYLOAD_BYTES_MAX, FRAGMENTS_MAX, JSON_MESSAGE_BYTES_MAX,
+    READ_BUFFER_BYTES,
 };
 use std::ops::Range;
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
@@ -48,6 +49,9 @@ impl FrameLimits {
         control_frames: Quota::per_second(CONTROL_FRAMES_PER_SECOND, CONTROL_FRAMES_BURST),
         text: false,
     };
+
+    /// The limits for clients of `tickwire.json.1`.
+    pub const JSON: Self = Self { message_bytes_max: JSON_MESSAGE_BYTES_MAX, text: true, ..Self::CLIENT };
 }
 
 /// A message or a control frame of a client.
@@ -396,6 +400,11 @@ pub fn put_text(out: &mut Vec<u8>, text: &str) {
 /// When the payload is longer than that of any ping can be.
 pub fn put_pong(out: &mut Vec<u8>, payload: &[u8]) {
     put_control(out, PONG, payload);
+}
+
+/// Appends a ping without a payload: the peer answers it, and so shows that it is there.
+pub fn put_ping(out: &mut Vec<u8>) {
+    put_control(out, PING, &[]);
 }
 
 /// Appends a close frame with the code and its constant reason.

@@ -26,6 +26,12 @@ impl Quota {
         Self { interval_us: period_us / count as u64, burst }
     }
 
+    /// The same quota `factor` times over.
+    #[must_use]
+    pub const fn times(self, factor: u32) -> Self {
+        Self { interval_us: self.interval_us / factor as u64, burst: self.burst * factor }
+    }
+
     /// `count` per second.
     #[must_use]
     pub const fn per_second(count: u32, burst: u32) -> Self {

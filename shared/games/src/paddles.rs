@@ -5,8 +5,9 @@
 
 mod stage;
 
+use alloc::format;
 use tickwire::math::{self, Vec2, vec2};
-use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, To};
+use tickwire::{Event, Game, Input, Leave, Mode, OwnTopic, Publication, Rng, Rules, Seat, State, Step, To};
 
 /// The field, in units; y points down.
 const FIELD: Vec2 = vec2(320.0, 180.0);
@@ -99,11 +100,15 @@ pub enum Sound {
     Win,
 }
 
+/// The score after each point, for pages that follow a match without playing it.
+const POINTS: OwnTopic = OwnTopic::new("points").by_services().kept(16, 600);
+
 impl Game for Paddles {
     type Input = Move;
     type Event = Sound;
     type Options = ();
-    const RULES: Rules = Rules::new("paddles", 60).seats(2).bots(2).mode(Mode::Lockstep { rollback_ticks_max: 8 });
+    const RULES: Rules =
+        Rules::new("paddles", 60).seats(2).bots(2).mode(Mode::Lockstep { rollback_ticks_max: 8 }).topics(&[POINTS]);
 
     fn new(_: &()) -> Self {
         let mut game = Self::default();
@@ -123,6 +128,17 @@ impl Game for Paddles {
             side.seat = None;
         }
         self.start();
+    }
+
+    fn publish(&self, _: To, event: &Sound) -> Option<Publication> {
+        let over = match event {
+            Sound::Goal => false,
+            Sound::Win => true,
+            Sound::Bounce | Sound::Hit(_) => return None,
+        };
+        let [left, right] = [&self.sides[0], &self.sides[1]].map(|side| side.score);
+        let body = format!(r#"{{"score":[{left},{right}],"over":{over}}}"#);
+        Some(Publication { topic: POINTS.name, body })
     }
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {

@@ -2,7 +2,6 @@
 
 use crate::message::close::CloseCode;
 use crate::message::control::Player;
-use alloc::string::String;
 
 /// News for the player about the session and the other players.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +21,6 @@ pub enum Notice {
     Player(Player),
     /// A player left for good.
     Left(Player),
-    /// A player sent a line of chat.
-    Chat {
-        /// The player's name; empty for a player who has left.
-        name: String,
-        /// The line.
-        text: String,
-    },
     /// The connection is lost; another one will be opened.
     Lost {
         /// The close code of the connection.

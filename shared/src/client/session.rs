@@ -2,12 +2,14 @@
 
 use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
+use crate::client::link_state::LinkState;
 use crate::client::notice::Notice;
 use crate::client::prediction::corrected_fields::CorrectedField;
 use crate::client::prediction::events::EventUpdate;
 use crate::client::reconnect::Reconnect;
 use crate::client::reconnect::SILENCE_US_MAX;
 use crate::client::stats::Stats;
+use crate::client::topics::Topics;
 use crate::client::worlds::{Begin, Worlds};
 use crate::game::Game;
 use crate::id::{RowId, Seat};
@@ -16,52 +18,20 @@ use crate::message::control::{
     ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome, builds_differ, cut_text,
 };
 use crate::message::evidence::ServerEvidence;
-use crate::message::{SERVER_CONTROL, SERVER_EVIDENCE, SNAPSHOT, WELCOME};
+use crate::message::topics::PlayerKey;
+use crate::message::{SERVER_CONTROL, SERVER_EVIDENCE, SERVER_TOPIC, SNAPSHOT, WELCOME};
 use crate::tick::{Tick, TickTime};
 use crate::wire::DecodeError;
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
-
-/// So long without a message a mark is shown, in microseconds; in play one comes every tick, or every few.
-const QUIET_US: u64 = 1_000_000;
-
-/// So long without a message it is said in words, in microseconds.
-const SILENT_US: u64 = 2_000_000;
 
 /// The longest round trip that is assumed before one was measured, in microseconds.
 const FIRST_TRIP_US_MAX: u64 = 1_000_000;
 
 /// What a welcome may take longer than a round trip, in microseconds: the room answers in its tick.
 const MARGIN_US: u64 = 50_000;
-
-/// How the connection of a session is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkState {
-    /// The first connection is being opened.
-    Connecting,
-    /// Messages come.
-    Fine,
-    /// None has come for a second: worth a mark.
-    Quiet {
-        /// Microseconds since the newest message.
-        silence_us: u64,
-    },
-    /// None has come for two seconds: worth words. The connection may come back by itself.
-    Silent {
-        /// Microseconds since the newest message.
-        silence_us: u64,
-    },
-    /// The device is offline, or the page hidden.
-    Unreachable,
-    /// The connection is lost, and the session tries to come back into its seat.
-    Reconnecting {
-        /// Attempts that have failed so far.
-        attempts: u32,
-    },
-    /// The session has ended.
-    Over,
-}
 
 /// A player's session: bytes and time in, bytes, events and a world to show out.
 ///
@@ -77,8 +47,8 @@ pub enum LinkState {
 ///   are called when the event occurs, not when the next picture is due: the round trip and the interpolation delay are
 ///   measured by the times at which messages arrive.
 /// * **Commands of the player.** [`push_input`](Self::push_input) sets the input from now on,
-///   [`advance`](Self::advance) makes the ticks that are due by then, [`chat`](Self::chat) and
-///   [`leave`](Self::leave) put a message into the outbox.
+///   [`advance`](Self::advance) makes the ticks that are due by then, [`leave`](Self::leave) puts a message into the
+///   outbox, and [`chat`](Self::chat) and [`topics_mut`](Self::topics_mut) say something beside the game.
 /// * **`poll_*`: actions for the caller to take.** Each gives one item and is called again until it gives none;
 ///   [`poll_dial`](Self::poll_dial) and [`poll_close`](Self::poll_close) are true, or give a code, once for each
 ///   connection.
@@ -123,7 +93,7 @@ pub enum LinkState {
 /// [`handle_opened`](Self::handle_opened) and [`handle_frame`](Self::handle_frame) belong to the connection that
 /// [`poll_dial`](Self::poll_dial) asked for last, and [`handle_closed`](Self::handle_closed) ends it; a connection that
 /// could not be opened is reported by [`handle_closed`](Self::handle_closed) alone. Every other method may be called at
-/// any time. Without a welcome [`advance`](Self::advance) and [`chat`](Self::chat) do nothing. While a connection is
+/// any time. Without a welcome [`advance`](Self::advance) does nothing, and chat waits for it. While a connection is
 /// lost [`view`](Self::view) gives the last world, standing still. From the welcome to the first snapshot of the next
 /// connection it gives `None` in snapshot mode, and the caller leaves the last picture where it is.
 pub struct Session<G: Game> {
@@ -136,6 +106,7 @@ pub struct Session<G: Game> {
     /// Sorted by seat. A list, because a map would be more code than all that this list is used for.
     players: Vec<Player>,
     worlds: Worlds<G>,
+    topics: Topics,
     hidden: bool,
     leaving: bool,
     outbox: VecDeque<Vec<u8>>,
@@ -156,6 +127,7 @@ impl<G: Game> Session<G> {
             seat: None,
             players: Vec::new(),
             worlds: Worlds::new(),
+            topics: Topics::new(0),
             hidden: false,
             leaving: false,
             outbox: VecDeque::new(),
@@ -175,6 +147,14 @@ impl<G: Game> Session<G> {
     /// another build is then told by [`Notice::OldBuild`].
     pub const fn set_build(&mut self, build: u64) {
         self.hello.build = build;
+    }
+
+    /// Names the player by its secret, before it connects. Others know it by the same id in all rooms and over all
+    /// connections, and a message that it sends twice because a connection was lost counts once. Its messages have
+    /// numbers from `first_seq` on, see [`Topics::new`]. Without a key each connection is somebody new.
+    pub fn set_player(&mut self, key: PlayerKey, first_seq: u64) {
+        self.hello.player = Some(key);
+        self.topics = Topics::new(first_seq);
     }
 
     /// Whether a connection is to be opened now: true once for every connection.
@@ -198,6 +178,7 @@ impl<G: Game> Session<G> {
     pub fn handle_closed(&mut self, code: u16, now_us: u64) {
         self.called_us = None;
         self.outbox.clear();
+        self.topics.handle_closed();
         if self.leaving || self.dial.has_given_up() {
             return;
         }
@@ -231,6 +212,7 @@ impl<G: Game> Session<G> {
             Some(&SERVER_CONTROL) => ServerControl::decode(message).and_then(|control| self.handle_control(control)),
             Some(&SERVER_EVIDENCE) => ServerEvidence::decode(message)
                 .map(|evidence| self.worlds.handle_evidence(evidence, now_us, &mut self.stats)),
+            Some(&SERVER_TOPIC) => self.topics.handle(message, now_us),
             Some(&(SNAPSHOT..)) => self.worlds.handle(message, now_us, &mut self.stats),
             Some(&kind) => Err(DecodeError::UnknownKind(kind)),
             None => Err(DecodeError::Truncated { needed: 1, remaining: 0 }),
@@ -263,6 +245,7 @@ impl<G: Game> Session<G> {
         self.worlds.start(Begin { seat: welcome.seat, tick: welcome.tick, waited_us, newest_input }, now_us);
         self.update_seats();
         self.dial.welcomed();
+        self.topics.handle_opened();
         self.stats.welcomes += 1;
         self.notices.push_back(Notice::Welcome { resumed: welcome.resumed });
         if builds_differ(self.hello.build, welcome.build) {
@@ -282,11 +265,6 @@ impl<G: Game> Session<G> {
                     let player = self.players.remove(place);
                     self.notices.push_back(Notice::Left(player));
                 }
-            }
-            ServerControl::Chat { seat, text } => {
-                let name = self.players().find(|player| player.seat == seat);
-                let name = name.map(|player| player.name.clone()).unwrap_or_default();
-                self.notices.push_back(Notice::Chat { name, text });
             }
         }
         self.update_seats();
@@ -320,12 +298,13 @@ impl<G: Game> Session<G> {
     pub fn advance(&mut self, now_us: u64) {
         if self.dial.is_open() {
             self.worlds.advance(now_us, &mut self.outbox, &mut self.stats);
+            self.topics.advance(now_us);
         }
     }
 
-    /// The next message for the server.
+    /// The next message for the server. Inputs come before messages of topics.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        let message = self.outbox.pop_front()?;
+        let message = self.outbox.pop_front().or_else(|| self.topics.poll_transmit())?;
         self.stats.bytes_out += message.len() as u64;
         Some(message)
     }
@@ -345,18 +324,39 @@ impl<G: Game> Session<G> {
         None
     }
 
-    /// Sends a line of chat to everyone in the room.
-    pub fn chat(&mut self, text: &str) {
-        if self.dial.is_open() {
-            self.outbox.push_back(ClientControl::Chat(cut_text(text).into()).encode());
-        }
+    /// Says a line in the chat of the room, the topic `room/CODE`, and gives the number of its receipt. To hear the
+    /// chat a client subscribes to the topic.
+    pub fn chat(&mut self, text: &str) -> u64 {
+        let topic = self.chat_topic();
+        self.topics.publish(&topic, cut_text(text))
+    }
+
+    /// The topic of the room's chat. A code may be typed in several ways, and the name of a topic may not.
+    #[must_use]
+    pub fn chat_topic(&self) -> String {
+        let letters = self.hello.code.chars().filter(|letter| !matches!(letter, ' ' | '-'));
+        "room/".chars().chain(letters.map(|letter| letter.to_ascii_uppercase())).collect()
+    }
+
+    /// The topics beside the game: the client's subscriptions and messages.
+    #[must_use]
+    pub const fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// The same, to subscribe and to publish, and to be polled for news.
+    pub const fn topics_mut(&mut self) -> &mut Topics {
+        &mut self.topics
     }
 
     /// Leaves the room for good: the seat is free at once.
     pub fn leave(&mut self) {
         if self.dial.is_open() {
+            // The last words of the player go out before the goodbye.
+            self.outbox.extend(core::iter::from_fn(|| self.topics.poll_transmit()));
             self.outbox.push_back(ClientControl::Leave.encode());
         }
+        self.topics.handle_closed();
         self.leaving = true;
         self.dial.give_up();
     }
@@ -425,17 +425,13 @@ impl<G: Game> Session<G> {
     /// How the connection is doing, for the player to be told in time.
     #[must_use]
     pub fn link_state(&self, now_us: u64) -> LinkState {
-        // A game that sends seldom is silent between its messages. What is said is still the whole silence.
         let silence_us = now_us.saturating_sub(self.heard_us);
-        let (quiet_us, silent_us) = (QUIET_US.max(2 * G::RULES.message_us()), SILENT_US.max(3 * G::RULES.message_us()));
         match self.dial.is_open() {
             _ if self.dial.has_given_up() => LinkState::Over,
             _ if !self.dial.is_reachable() => LinkState::Unreachable,
             false if self.stats.welcomes == 0 => LinkState::Connecting,
             false => LinkState::Reconnecting { attempts: self.dial.failures() },
-            true if silence_us >= silent_us => LinkState::Silent { silence_us },
-            true if silence_us >= quiet_us => LinkState::Quiet { silence_us },
-            true => LinkState::Fine,
+            true => LinkState::of_open(silence_us, G::RULES.message_us()),
         }
     }
 

@@ -1,5 +1,6 @@
-//! Control messages: hello, welcome, roster and chat, each a plain value in `bincode` behind its kind byte.
+//! Control messages: hello, welcome and roster, each a plain value in `bincode` behind its kind byte.
 
+use super::topics::PlayerKey;
 use super::{CLIENT_CONTROL, HELLO, PROTOCOL_VERSION, SERVER_CONTROL, WELCOME, control_message};
 use crate::game::{Game, Mode};
 use crate::hash::Mix;
@@ -37,6 +38,8 @@ pub struct Hello {
     /// The id of the sources that the client's module was built from; 0 when it is not known. It is no condition: the
     /// fingerprint does not cover the code of the rules, and a client of other rules may play.
     pub build: u64,
+    /// The secret with which the player is known over connections and rooms; without it the player is somebody new.
+    pub player: Option<PlayerKey>,
 }
 
 impl Hello {
@@ -53,6 +56,24 @@ impl Hello {
             known: None,
             watches: false,
             build: 0,
+            player: None,
+        }
+    }
+
+    /// The hello of a connection that hears topics and is in no room.
+    #[must_use]
+    pub fn without_room(name: &str) -> Self {
+        Self {
+            protocol: PROTOCOL_VERSION,
+            game: String::new(),
+            fingerprint: 0,
+            code: String::new(),
+            name: cut_text(name).into(),
+            resume: None,
+            known: None,
+            watches: false,
+            build: 0,
+            player: None,
         }
     }
 }
@@ -99,8 +120,6 @@ pub struct Player {
 /// The control messages of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ClientControl {
-    /// A line of chat for everyone in the room, at most [`TEXT_BYTES_MAX`] bytes. The server cleans and shortens it.
-    Chat(String),
     /// The player leaves for good: the seat is free at once.
     Leave,
 }
@@ -114,13 +133,6 @@ pub enum ServerControl {
     Left {
         /// The seat.
         seat: Seat,
-    },
-    /// A player sent a line of chat.
-    Chat {
-        /// The seat of the player.
-        seat: Seat,
-        /// The line, at most [`CHAT_BYTES_MAX`](crate::limits::CHAT_BYTES_MAX) bytes.
-        text: String,
     },
 }
 
@@ -181,6 +193,7 @@ mod tests {
             known: Some(Tick(900)),
             watches: false,
             build: u64::MAX,
+            player: Some(PlayerKey([7; 16])),
         }
     }
 
@@ -204,10 +217,10 @@ mod tests {
 
     #[test]
     fn a_claimed_length_is_refused_before_it_is_allocated() {
-        // A string that claims 2^63 bytes in a message of eleven.
-        let mut message = alloc::vec![CLIENT_CONTROL, 0, 253];
+        // The name of a game that claims 2^63 bytes in a message of eleven.
+        let mut message = alloc::vec![HELLO, 0, 253];
         message.extend_from_slice(&(1_u64 << 63).to_le_bytes());
-        assert_eq!(ClientControl::decode(&message), Err(DecodeError::Control));
+        assert_eq!(Hello::decode(&message), Err(DecodeError::Control));
     }
 
     #[test]
@@ -216,6 +229,7 @@ mod tests {
         // The last place is in the middle of a character.
         let long = alloc::format!("x{}", "\u{1f980}".repeat(TEXT_BYTES_MAX));
         assert_eq!(cut_text(&long).len(), TEXT_BYTES_MAX - 3);
-        assert!(ClientControl::Chat(cut_text(&long).into()).encode().len() <= crate::limits::CLIENT_MESSAGE_BYTES_MAX);
+        let hello = Hello { name: cut_text(&long).into(), ..hello() };
+        assert!(hello.encode().len() <= crate::limits::CLIENT_MESSAGE_BYTES_MAX);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The version of the fuzz runner that the targets were written for.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
-const TARGETS: [&str; 5] = ["frame", "peer", "message", "delta", "lockstep"];
+const TARGETS: [&str; 6] = ["frame", "peer", "message", "delta", "lockstep", "topics"];
 
 /// Time limit of one target, as the argument that libFuzzer takes.
 const SECONDS: &str = "-max_total_time=180";

@@ -10,6 +10,7 @@ mod fuzz;
 mod hostile;
 mod machine;
 mod no_std;
+mod python;
 mod report;
 mod run;
 mod steps;

@@ -5,7 +5,7 @@ use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
 use crate::run::{command, own, run};
 use crate::tools::Tool;
-use crate::{conformance, deny, fuzz, hostile, no_std};
+use crate::{conformance, deny, fuzz, hostile, no_std, python};
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
@@ -27,6 +27,7 @@ enum Work {
     Deny,
     Advisories,
     Conformance,
+    Python,
     Fuzz,
     Hostile,
     /// The browser tests in this engine, without those whose names contain one of these.
@@ -60,6 +61,7 @@ impl Step {
             Work::Deny => deny::check(self.limit, &log),
             Work::Advisories => deny::check_advisories(self.limit, &log),
             Work::Conformance => conformance::play(self.limit, &log),
+            Work::Python => python::try_examples(self.limit, &log),
             Work::Fuzz => fuzz::run_all(self.limit, &log),
             Work::Hostile => hostile::walk(self.limit, &log),
             Work::Engine(engine, without) => {
@@ -120,6 +122,7 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     steps.push(cargo("determinism", if long { 30 } else { 10 }, hosts));
     if !quick {
         steps.push(step("conformance", 10, Work::Conformance));
+        steps.push(step("python", 10, Work::Python));
         // `cargo peers` measures the same game on Colyseus, and this checks that game. npm installs Colyseus from the
         // lock file.
         steps.push(step("peers", 10, Work::Own("peers", &["--check"])));
@@ -187,8 +190,11 @@ const WEBKIT_LACKS: [&str; 7] = [
 /// call is for the code that only the feature `conformance` has.
 fn lints() -> Vec<Vec<&'static str>> {
     let conformance = ["--features", "tickwire-server/conformance", "--test", "conformance"];
-    let targets: [&[&'static str]; 3] =
-        [&["--all-targets"], &["--test", "wasm", "--test", "browser", "--test", "publish"], &conformance];
+    let targets: [&[&'static str]; 3] = [
+        &["--all-targets"],
+        &["--test", "wasm", "--test", "browser", "--test", "publish", "--test", "python"],
+        &conformance,
+    ];
     let lint = |targets: &[&'static str]| [&["clippy", "--workspace"], targets, &["--", "-D", "warnings"]].concat();
     targets.into_iter().map(lint).collect()
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 
 /// Counts by bucket, from the shortest on. An empty set of buckets stands for a metric that was not read yet.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Buckets {
+pub(crate) struct Buckets {
     /// Upper bounds in microseconds; the last one is infinite.
     bounds_us: Vec<f64>,
     counts: Vec<u64>,
@@ -13,7 +13,7 @@ pub(super) struct Buckets {
 
 impl Buckets {
     /// The histogram of this name, in seconds.
-    pub(super) fn in_metrics(metrics: &str, name: &str) -> Result<Self> {
+    pub(crate) fn in_metrics(metrics: &str, name: &str) -> Result<Self> {
         let start = format!("{name}_bucket{{le=\"");
         let (mut buckets, mut before) = (Self::default(), 0);
         for line in metrics.lines().filter_map(|line| line.strip_prefix(&start)) {
@@ -32,13 +32,13 @@ impl Buckets {
     }
 
     /// The counts that were added since `earlier`.
-    pub(super) fn since(mut self, earlier: &Self) -> Self {
+    pub(crate) fn since(mut self, earlier: &Self) -> Self {
         self.counts.iter_mut().zip(&earlier.counts).for_each(|(count, before)| *count = count.saturating_sub(*before));
         self
     }
 
     /// Adds the counts of another time.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         if self.counts.is_empty() {
             self.clone_from(other);
         } else {
@@ -46,12 +46,12 @@ impl Buckets {
         }
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
     /// The spread, as if the values of a bucket were spread evenly over it.
-    pub(super) fn lateness(&self) -> Lateness {
+    pub(crate) fn lateness(&self) -> Lateness {
         let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|part| self.quantile_us(part));
         Lateness { p50, p99, p999 }
     }
@@ -72,7 +72,7 @@ impl Buckets {
 }
 
 /// The value of a counter without labels.
-pub(super) fn count_of(metrics: &str, name: &str) -> Result<u64> {
+pub(crate) fn count_of(metrics: &str, name: &str) -> Result<u64> {
     let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
     value.with_context(|| format!("the server's metrics have no {name}"))
 }

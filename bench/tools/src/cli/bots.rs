@@ -63,6 +63,10 @@ pub struct Options {
     /// Fields of clients' worlds that are damaged, spread over the time: each must be noticed and healed.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     corruptions: u32,
+    /// A topic that every bot hears, such as announce, lobby/arena or room/CODE/presence; CODE stands for the code of
+    /// the bot's own room.
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
     /// Round trip of each client's link, half each way.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     latency_ms: u32,
@@ -174,6 +178,7 @@ fn plan(args: &Options, address: SocketAddr, server_pid: Option<u32>, players: u
         slow_readers: args.slow_readers,
         never_readers: args.never_readers,
         corruptions: args.corruptions,
+        topic: args.topic.clone(),
         link: link(args)?,
         seed: args.seed,
     })

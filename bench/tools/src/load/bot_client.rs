@@ -124,10 +124,11 @@ impl<G: Game> BotClient<G> {
     }
 
     pub(super) fn add_to(&self, totals: &mut Totals) {
-        let underruns = match self {
-            Self::Full(bot) => bot.session.interpolation().underruns(),
-            Self::Thin(..) => 0,
+        let (underruns, ear) = match self {
+            Self::Full(bot) => (bot.session.interpolation().underruns(), &bot.ear),
+            Self::Thin(bot, _) => (0, &bot.ear),
         };
         totals.add(self.stats(), underruns);
+        ear.iter().for_each(|ear| totals.topic += ear.counts());
     }
 }

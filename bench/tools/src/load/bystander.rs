@@ -86,6 +86,7 @@ impl Bystander {
             slow_readers: 0,
             never_readers: 0,
             corruptions: 0,
+            topic: None,
             link: LinkProfile::default(),
             seed,
         };

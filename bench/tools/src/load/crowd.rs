@@ -8,6 +8,7 @@ use super::{Plan, Shared};
 use crate::measure::Totals;
 use crate::plant::plant;
 use crate::report::corrections::{Corrections, worst};
+use crate::topic_ear::TopicEar;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tickwire::{Game, Rng};
@@ -35,10 +36,11 @@ impl<G: Game> Crowd<G> {
         let mut seat = |code: &String, place: u32| {
             let seed = dice.next_u64();
             let name = format!("{} {number}", NAMES[seed as usize % NAMES.len()]);
+            let ear = plan.topic.as_ref().map(|topic| TopicEar::new(&topic.replace("CODE", code)));
             let client = if plan.thin && place > 0 {
-                BotClient::Thin(Box::new(ThinBot::new(code, &name, seed)), G::Input::default())
+                BotClient::Thin(Box::new(ThinBot::new(code, &name, seed, ear)), G::Input::default())
             } else {
-                BotClient::Full(Box::new(FullBot::new(code, &name, seed)))
+                BotClient::Full(Box::new(FullBot::new(code, &name, seed, ear)))
             };
             number += 1;
             Rc::new(RefCell::new(Player::new(client, now_us + number * JOIN_GAP_US, plan, seed)))

@@ -2,7 +2,9 @@
 
 use super::bot_client::Made;
 use crate::measure::Meter;
+use crate::topic_ear::TopicEar;
 use tickwire::client::Session;
+use tickwire::message::SERVER_TOPIC;
 use tickwire::wire::DecodeError;
 use tickwire::{Game, Rng, Tick};
 
@@ -11,17 +13,26 @@ pub(super) struct FullBot<G: Game> {
     pub(super) session: Session<G>,
     /// Snapshots that the prediction started from or passed over.
     reconciled: u64,
+    /// The topic that the session hears, as it arrives.
+    pub(super) ear: Option<TopicEar>,
 }
 
 impl<G: Game> FullBot<G> {
-    pub(super) fn new(code: &str, name: &str, seed: u64) -> Self {
-        Self { session: Session::new(code, name, None, seed), reconciled: 0 }
+    pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>) -> Self {
+        let mut session = Session::new(code, name, None, seed);
+        ear.iter().for_each(|ear| session.topics_mut().subscribe(ear.topic()));
+        Self { session, reconciled: 0, ear }
     }
 
     /// Applies a message; gives the tick when it was a snapshot.
     pub(super) fn receive(&mut self, message: &[u8], now_us: u64) -> Result<Option<Tick>, DecodeError> {
         let before = self.session.stats().snapshots;
+        if let Some(ear) = self.ear.as_mut().filter(|_| message.first() == Some(&SERVER_TOPIC)) {
+            // The session subscribes by itself: the ear only listens.
+            ear.hear(message)?;
+        }
         self.session.handle_frame(message, now_us)?;
+        while self.session.topics_mut().poll().is_some() {}
         Ok((self.session.stats().snapshots > before).then(|| self.session.interpolation().newest_tick()))
     }
 

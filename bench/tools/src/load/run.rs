@@ -10,6 +10,7 @@ use crate::measure::{Beside, Meter, Totals};
 use crate::report::Report;
 use crate::report::corruptions::Corruptions;
 use crate::report::slow::SlowReaders;
+use crate::report::topic::Topic;
 use crate::table::Asides;
 use anyhow::{Result, ensure};
 use std::cell::RefCell;
@@ -259,6 +260,10 @@ impl<G: Game> Run<'_, G> {
                 planted: self.planted,
                 noticed: whole.desyncs.0,
                 healed: whole.desyncs.1,
+            }),
+            topic: self.plan.topic.as_ref().map(|topic| {
+                let messages = after.topic.since(before.topic).messages;
+                Topic::new(topic, whole.topic, ratio(messages, self.clients) / seconds)
             }),
         };
         let asides = Asides {

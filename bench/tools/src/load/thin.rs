@@ -9,13 +9,14 @@
 
 use super::bot_client::Made;
 use crate::heads::{SectionHeads, section_heads};
+use crate::topic_ear::TopicEar;
 use std::collections::VecDeque;
 use tickwire::client::{InputClock, Reconnect, Stats};
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
 use tickwire::message::control::{ClientControl, Hello, ServerControl, Welcome};
 use tickwire::message::snapshot_head::SnapshotHead;
-use tickwire::message::{SERVER_CONTROL, SNAPSHOT, WELCOME};
+use tickwire::message::{SERVER_CONTROL, SERVER_TOPIC, SNAPSHOT, WELCOME};
 use tickwire::tick::TickTime;
 use tickwire::wire::{DecodeError, Reader};
 use tickwire::{Game, Seat, Tick};
@@ -34,10 +35,12 @@ pub(super) struct ThinBot<G: Game> {
     pub(super) made: Tick,
     /// The newest snapshot; `None` before the first of a connection.
     ack: Option<Ack>,
+    /// The topic that the client hears beside its room.
+    pub(super) ear: Option<TopicEar>,
 }
 
 impl<G: Game> ThinBot<G> {
-    pub(super) fn new(code: &str, name: &str, seed: u64) -> Self {
+    pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>) -> Self {
         let hello = Hello::of::<G>(code, name);
         Self {
             hello,
@@ -50,6 +53,7 @@ impl<G: Game> ThinBot<G> {
             leaving: false,
             made: Tick(0),
             ack: None,
+            ear,
         }
     }
 
@@ -64,6 +68,11 @@ impl<G: Game> ThinBot<G> {
         match message.first() {
             Some(&WELCOME) => self.receive_welcome(&Welcome::decode(message)?, now_us).map(|()| None),
             Some(&SERVER_CONTROL) => ServerControl::decode(message).map(|_| None),
+            Some(&SERVER_TOPIC) => {
+                let wish = self.ear.as_mut().map(|ear| ear.hear(message)).transpose()?;
+                self.outbox.extend(wish.flatten().map(|wish| wish.encode()));
+                Ok(None)
+            }
             Some(&(SNAPSHOT..)) => self.receive_snapshot(message, now_us).map(Some),
             Some(&kind) => Err(DecodeError::UnknownKind(kind)),
             None => Err(DecodeError::Truncated { needed: 1, remaining: 0 }),

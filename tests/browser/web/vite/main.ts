@@ -1,6 +1,6 @@
 // What a web developer writes first, checked by the TypeScript compiler: every use of a wrong name or type is an error.
 
-import { connect, rooms, type Id, type Session } from 'tickwire';
+import { History, TopicRefused, Values, connect, connectTopics, rooms, type Id, type RoomInfo, type Session } from 'tickwire';
 import { Pad } from 'tickwire/pad';
 import { mute, play } from 'tickwire/sound';
 import arena, { type Event, type Input, type World } from 'tickwire-arena';
@@ -17,7 +17,7 @@ session.on('event', ({ happened, event }) => {
   if (event.what === 'Dance') kills++;
 });
 session.on('sound', play);
-session.on('chat', ({ text }) => console.info(text));
+session.on('left', ({ text }) => console.info(text));
 mute(true);
 
 function frame(now: number): void {
@@ -43,3 +43,21 @@ requestAnimationFrame(frame);
 
 const listed: number = (await rooms(server)).filter(({ players, seats }) => players < seats).length;
 seen.dataset.listed = String(listed);
+
+// Topics: over the session, and over a connection without a game.
+const chat = new History(session.topics, `room/${session.code}`, ({ lines }) => {
+  const last: string | undefined = lines.at(-1)?.body;
+  seen.dataset.heard = last;
+});
+seen.dataset.said = (await chat.say('hello from Vite')).state;
+const topics = connectTopics({ server, name: 'Vite' });
+new Values<RoomInfo>(topics, 'lobby/arena', ({ entries }) => {
+  seen.dataset.live = String([...entries.values()].filter(({ players, seats }) => players < seats).length);
+});
+topics.on('state', ({ state }) => { seen.dataset.state = state; });
+topics.on('message', ({ body, from }) => console.info(from?.name, body));
+// @ts-expect-error there is no such kind of news
+topics.on('gossip', () => {});
+await topics.publish('lobby/arena', 'only the server may').catch((error: unknown) => {
+  if (error instanceof TopicRefused) seen.dataset.refused = error.why;
+});

@@ -40,18 +40,18 @@ const VIRAMA: u8 = 9;
 const BLANK: [char; 6] = ['\u{2800}', '\u{1d159}', '\u{fffc}', '\u{13441}', '\u{13442}', '\u{16fe4}'];
 
 /// A name as others see it: visible, and at most [`NAME_GRAPHEMES_MAX`] graphemes and [`NAME_BYTES_MAX`] bytes.
-pub(super) fn clean_name(name: &str) -> String {
+pub(crate) fn clean_name(name: &str) -> String {
     let cleaned = clean(name, NAME_GRAPHEMES_MAX, NAME_BYTES_MAX);
     if cleaned.is_empty() { NAMELESS.into() } else { cleaned }
 }
 
 /// A line of chat as others see it; empty when it shows nothing.
-pub(super) fn clean_chat(text: &str) -> String {
+pub(crate) fn clean_chat(text: &str) -> String {
     clean(text, CHAT_GRAPHEMES_MAX, CHAT_BYTES_MAX)
 }
 
 /// The clean name, with a number behind it when it looks like one of `others`.
-pub(super) fn distinct_name<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn distinct_name<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> String {
     let taken: Vec<String> = others.map(look).collect();
     let is_free = |name: &String| !taken.contains(&look(name));
     let name = clean_name(name);
@@ -65,7 +65,7 @@ pub(super) fn distinct_name<'a>(name: &str, others: impl Iterator<Item = &'a str
 }
 
 /// Whether two names look the same to people.
-pub(super) fn are_alike(one: &str, other: &str) -> bool {
+pub(crate) fn are_alike(one: &str, other: &str) -> bool {
     look(one) == look(other)
 }
 
@@ -85,6 +85,27 @@ fn numbered(name: &str, number: u32) -> String {
 /// Leaving something out can bring together what was apart before. So the text is cleaned until that makes it no
 /// shorter: it is then the same whenever it is cleaned.
 fn clean(text: &str, graphemes_max: usize, bytes_max: usize) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return clean_plain(text, graphemes_max.min(bytes_max));
+    }
+    clean_all(text, graphemes_max, bytes_max)
+}
+
+/// The same for a text of visible ASCII, where each character is a grapheme and a byte: most lines are such, and the
+/// tables take thirty times as long.
+fn clean_plain(text: &str, characters_max: usize) -> String {
+    let mut cleaned = String::with_capacity(text.len().min(characters_max));
+    for character in text.chars() {
+        if cleaned.len() == characters_max {
+            break;
+        }
+        put_plain(&mut cleaned, character);
+    }
+    cleaned.truncate(cleaned.trim_end().len());
+    cleaned
+}
+
+fn clean_all(text: &str, graphemes_max: usize, bytes_max: usize) -> String {
     let mut cleaned = clean_once(text, graphemes_max, bytes_max);
     loop {
         let again = clean_once(&cleaned, graphemes_max, bytes_max);
@@ -150,13 +171,17 @@ fn connected(characters: impl Iterator<Item = char>) -> impl Iterator<Item = cha
     })
 }
 
-/// Appends a grapheme without the characters that may not be in it. A space is appended only between others.
+/// Appends a character of visible ASCII; a space only between others, and only one.
+fn put_plain(cleaned: &mut String, character: char) {
+    if character != ' ' || !cleaned.is_empty() && !cleaned.ends_with(' ') {
+        cleaned.push(character);
+    }
+}
+
+/// Appends a grapheme without the characters that may not be in it.
 fn put_grapheme(cleaned: &mut String, grapheme: &str) {
     if grapheme.starts_with(' ') {
-        if !cleaned.is_empty() && !cleaned.ends_with(' ') {
-            cleaned.push(' ');
-        }
-        return;
+        return put_plain(cleaned, ' ');
     }
     let (mut last, mut marks) = (None, 0);
     let mut characters = grapheme.chars().peekable();

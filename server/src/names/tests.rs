@@ -186,3 +186,18 @@ fn a_clean_text_is_within_its_limits_and_stays_the_same_when_it_is_cleaned_again
         }
     }
 }
+
+#[test]
+fn a_plain_text_is_cleaned_as_the_tables_would() {
+    let mut dice = Rng::new(3);
+    for _ in 0..3_000 {
+        // Every third character is a space, so that there are runs of them everywhere.
+        let mut character = || if dice.one_in(3) { ' ' } else { char::from(b' ' + (dice.next_u64() % 95) as u8) };
+        let text: String = (0..40).map(|_| character()).collect();
+        let text = &text[..dice.next_u64() as usize % 41];
+        for (graphemes_max, bytes_max) in [(16, 64), (200, 12), (200, 400)] {
+            let plain = clean_plain(text, graphemes_max.min(bytes_max));
+            assert_eq!(plain, clean_all(text, graphemes_max, bytes_max), "{text:?}");
+        }
+    }
+}

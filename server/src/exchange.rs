@@ -1,0 +1,347 @@
+//! The thread of topics: it owns the hub, and the sockets of everybody who hears topics without being in a room.
+//!
+//! ```text
+//! shard: message of a member ─┐                        ┌→ shard: lane of each member
+//! net: orders, visitors ──────┴→ Hub (sans-IO) → routes ┴→ lane of each visitor → socket
+//! ```
+//!
+//! A shard is told once per message, however many of its members hear the topic. Nobody waits for this
+//! thread: a shard that finds its inbox full refuses the message.
+
+mod routes;
+mod visitor;
+
+use crate::clock::Clock;
+use crate::limits::{HUB_PASS, SHARD_BACKLOG_MAX};
+use crate::lobby::RoomId;
+use crate::mailbox::{Command, FromShard, HeardTopics, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
+use crate::metrics::Metrics;
+use crate::threads::{ThreadHealth, give_way};
+use crate::topics::policy::Role;
+use crate::topics::{ChatFilter, ClientId, Delivery, Farewell, GameTopics, Hub, Lane, Output, TopicId};
+use routes::Routes;
+use slotmap::SecondaryMap;
+use std::cell::{RefCell, RefMut};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tickwire::message::close::CloseCode;
+use tickwire::message::topics::ServerTopic;
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::{Notify, watch};
+use tokio::task::{LocalSet, spawn_local};
+use tokio::time::{Instant, sleep_until};
+
+/// The niceness of the thread: on a busy host it gives way to shards.
+const NICENESS: i32 = 5;
+
+/// The topics whose publishers ask first whether anybody hears them.
+const COSTLY: &str = "admin/metrics";
+
+/// The channels and shared values that the thread receives at its start.
+pub(crate) struct ExchangeSetup {
+    pub(crate) games: Vec<GameTopics>,
+    pub(crate) filter: Option<ChatFilter>,
+    pub(crate) members: Receiver<(usize, FromShard)>,
+    pub(crate) orders: Receiver<TopicsOrder>,
+    pub(crate) shards: Vec<ShardLink>,
+    pub(crate) heard: HeardTopics,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
+    pub(crate) health: Arc<ThreadHealth>,
+}
+
+/// Where a client is.
+#[derive(Debug, Clone)]
+enum Place {
+    /// In a room of a shard.
+    Room(usize, MemberAt),
+    /// A visitor, with its lane.
+    Visit(Rc<Seat>),
+}
+
+/// The place of a visitor: the messages for it, and the bell that wakes its task.
+#[derive(Debug, Default)]
+struct Seat {
+    lane: RefCell<Lane>,
+    bell: Notify,
+}
+
+/// A shard, and the messages that it could not take at once.
+struct ShardQueue {
+    link: ShardLink,
+    backlog: VecDeque<(Listeners, Arc<Delivery>)>,
+}
+
+impl ShardQueue {
+    fn tell(&mut self, to: Listeners, delivery: Arc<Delivery>) {
+        self.flush();
+        if !self.backlog.is_empty() || !self.try_tell(to, &delivery) {
+            if self.backlog.len() >= SHARD_BACKLOG_MAX {
+                // The oldest are lost, and the ids of those that follow say so.
+                self.backlog.pop_front();
+            }
+            self.backlog.push_back((to, delivery));
+        }
+    }
+
+    /// Whether the shard has taken it, or never will.
+    fn try_tell(&self, to: Listeners, delivery: &Arc<Delivery>) -> bool {
+        let tell = Command::Tell { to, delivery: Arc::clone(delivery), detours: 0 };
+        self.link.send(tell) != Err(Undelivered::Full)
+    }
+
+    fn flush(&mut self) {
+        while let Some((to, delivery)) = self.backlog.front() {
+            if !self.try_tell(*to, delivery) {
+                return;
+            }
+            self.backlog.pop_front();
+        }
+    }
+}
+
+/// The state of the thread.
+struct Exchange {
+    hub: Hub,
+    places: SecondaryMap<ClientId, Place>,
+    members: BTreeMap<MemberAt, ClientId>,
+    routes: Routes,
+    shards: Vec<ShardQueue>,
+    heard: HeardTopics,
+    costly: Option<TopicId>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    /// The time at which the clock stood at zero, in milliseconds since 1970.
+    started_ms: u64,
+    stop: watch::Sender<Option<CloseCode>>,
+    visitors: usize,
+}
+
+/// The state, as the tasks of the thread share it: no task keeps it over a wait.
+struct Shared(RefCell<Exchange>);
+
+impl Shared {
+    fn get(&self) -> RefMut<'_, Exchange> {
+        self.0.borrow_mut()
+    }
+}
+
+/// Runs until an order stops the thread and all visitors are gone.
+pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
+    give_way(NICENESS);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async move {
+        let ExchangeSetup { games, filter, mut members, mut orders, shards, heard, metrics, clock, health } = setup;
+        let exchange = Rc::new(Shared(RefCell::new(Exchange {
+            hub: Hub::new(games, filter, wall_ms()),
+            started_ms: wall_ms().saturating_sub(clock.now_us() / 1_000),
+            places: SecondaryMap::new(),
+            members: BTreeMap::new(),
+            routes: Routes::default(),
+            shards: shards.into_iter().map(|link| ShardQueue { link, backlog: VecDeque::new() }).collect(),
+            heard,
+            costly: None,
+            metrics,
+            clock,
+            stop: watch::Sender::new(None),
+            visitors: 0,
+        })));
+        let mut pass_at = Instant::now() + HUB_PASS;
+        loop {
+            tokio::select! {
+                biased;
+                // A room is opened before anybody enters it: so orders come before messages of members.
+                order = orders.recv() => match order {
+                    Some(TopicsOrder::Stop(code)) => break stop(&exchange, code).await,
+                    Some(TopicsOrder::Visit(new)) => drop(spawn_local(visitor::serve(Rc::clone(&exchange), *new))),
+                    Some(order) => exchange.get().obey(order),
+                    None => break stop(&exchange, CloseCode::Away).await,
+                },
+                () = sleep_until(pass_at) => {
+                    pass_at = Instant::now() + HUB_PASS;
+                    health.works();
+                    exchange.get().pass();
+                }
+                told = members.recv() => match told {
+                    Some((shard, told)) => exchange.get().hear_member(shard, told),
+                    // All shards have ended; the order to stop follows.
+                    None => sleep_until(pass_at).await,
+                },
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Tells all visitors that the server stops, and waits until they are gone, for a moment at the most.
+async fn stop(exchange: &Shared, code: CloseCode) {
+    let stop = exchange.get().stop.clone();
+    stop.send_replace(Some(code));
+    let _ = tokio::time::timeout(crate::limits::CLOSE_DRAIN, stop.closed()).await;
+}
+
+/// Milliseconds since 1970, by the clock of the machine.
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Exchange {
+    /// Milliseconds since 1970. The clock of the machine is read once, because somebody may set it back, and rates would
+    /// then stand still for as long.
+    fn now_ms(&self) -> u64 {
+        self.started_ms + self.clock.now_us() / 1_000
+    }
+
+    fn obey(&mut self, order: TopicsOrder) {
+        let now_ms = self.now_ms();
+        match order {
+            TopicsOrder::OpenRoom { code, game } => self.hub.open_room(code, game),
+            TopicsOrder::CloseRoom { room, code } => self.close_room(room, code, now_ms),
+            TopicsOrder::List { game, rooms } => self.hub.list(game, &rooms, now_ms),
+            TopicsOrder::Publish(publication, answer) => {
+                let receipt = self.hub.publish(&publication.topic, publication.by, "", &publication.body, now_ms);
+                // A publisher that has given up waiting does not need the receipt.
+                answer.map(|answer| answer.send(receipt));
+            }
+            TopicsOrder::Mute { player, minutes } => {
+                let until_ms = if minutes == 0 { 0 } else { now_ms + u64::from(minutes) * 60_000 };
+                self.hub.mute(player, until_ms, now_ms);
+            }
+            // The loop above takes these two.
+            TopicsOrder::Visit(_) | TopicsOrder::Stop(_) => {}
+        }
+        self.deliver();
+    }
+
+    /// Ends a room. A message that one of its members is gone may have been lost with the room.
+    fn close_room(&mut self, room: RoomId, code: crate::lobby::Code, now_ms: u64) {
+        let members: Vec<_> = self.members.keys().filter(|at| at.room == room).copied().collect();
+        members.into_iter().for_each(|at| self.member_gone(at, Farewell::Left, now_ms));
+        self.hub.close_room(code);
+    }
+
+    fn hear_member(&mut self, shard: usize, told: FromShard) {
+        let now_ms = self.now_ms();
+        match told {
+            FromShard::Entered(at, identity) => {
+                let client = self.hub.enter(*identity, now_ms);
+                self.places.insert(client, Place::Room(shard, at));
+                self.members.insert(at, client);
+            }
+            FromShard::Message(at, message) => {
+                if let Some(client) = self.members.get(&at) {
+                    self.hub.handle(*client, message, now_ms);
+                }
+            }
+            FromShard::Gone(at, how) => self.member_gone(at, how, now_ms),
+            FromShard::Said { code, topic, body } => {
+                let name = format!("room/{code}/{topic}");
+                if let Err(refusal) = self.hub.publish(&name, Role::Server, "", &body, now_ms) {
+                    tracing::debug!(topic, ?refusal, "a message of a game was refused");
+                }
+            }
+        }
+        self.deliver();
+    }
+
+    fn member_gone(&mut self, at: MemberAt, how: Farewell, now_ms: u64) {
+        if let Some(client) = self.members.remove(&at) {
+            self.gone(client, how, now_ms);
+        }
+    }
+
+    fn gone(&mut self, client: ClientId, how: Farewell, now_ms: u64) {
+        let at = self.room_of(client);
+        self.routes.forget_client(client, at);
+        self.places.remove(client);
+        self.hub.leave(client, how, now_ms);
+    }
+
+    /// The shard and the room that a client is in.
+    fn room_of(&self, client: ClientId) -> Option<(usize, RoomId)> {
+        match self.places.get(client)? {
+            Place::Room(shard, at) => Some((*shard, at.room)),
+            Place::Visit(_) => None,
+        }
+    }
+
+    fn pass(&mut self) {
+        self.hub.advance(self.now_ms());
+        self.shards.iter_mut().for_each(ShardQueue::flush);
+        self.deliver();
+        self.note_heard();
+    }
+
+    /// Delivers everything that the hub has for others.
+    fn deliver(&mut self) {
+        while let Some(output) = self.hub.poll() {
+            match output {
+                Output::Client { client, delivery } => self.tell_client(client, delivery),
+                Output::Topic { topic, delivery } => self.tell_topic(topic, &delivery),
+                Output::Over { topic } => self.routes.forget_topic(topic),
+            }
+        }
+    }
+
+    fn tell_client(&mut self, client: ClientId, delivery: Arc<Delivery>) {
+        self.note_route(client, &delivery);
+        match self.places.get(client) {
+            Some(Place::Room(shard, at)) => {
+                self.shards[*shard].tell(Listeners::Member(at.room, at.member), delivery);
+            }
+            Some(Place::Visit(seat)) => {
+                seat.lane.borrow_mut().push(&delivery);
+                seat.bell.notify_one();
+            }
+            None => {}
+        }
+    }
+
+    /// Notes that a client begins or ceases to hear a topic.
+    fn note_route(&mut self, client: ClientId, delivery: &Delivery) {
+        let Some(topic) = delivery.topic else { return };
+        let at = self.room_of(client);
+        match delivery.message {
+            ServerTopic::Granted { .. } => self.routes.add(topic, client, at),
+            ServerTopic::Ended { .. } => self.routes.remove(topic, client, at),
+            _ => return,
+        }
+        if &*delivery.name == COSTLY {
+            self.costly = Some(topic);
+        }
+    }
+
+    fn tell_topic(&mut self, topic: TopicId, delivery: &Arc<Delivery>) {
+        let Some(route) = self.routes.get(topic) else { return };
+        for (shard, rooms) in &route.shards {
+            let mut rooms = rooms.keys();
+            let to = match (rooms.next(), rooms.next()) {
+                (Some(room), None) => Listeners::Room(*room),
+                _ => Listeners::All,
+            };
+            self.shards[*shard].tell(to, Arc::clone(delivery));
+        }
+        for client in &route.visitors {
+            if let Some(Place::Visit(seat)) = self.places.get(*client) {
+                seat.lane.borrow_mut().push(delivery);
+                seat.bell.notify_one();
+            }
+        }
+    }
+
+    /// Lets publishers know whether anybody hears what costs them something.
+    fn note_heard(&self) {
+        let is_heard = self.costly.is_some_and(|topic| self.routes.is_heard(topic));
+        if self.heard.read().contains(COSTLY) != is_heard {
+            let mut heard = self.heard.write();
+            if is_heard {
+                heard.insert(COSTLY)
+            } else {
+                heard.remove(COSTLY)
+            };
+        }
+    }
+}

