@@ -39,10 +39,21 @@ const FAILED: u8 = 1;
 ///
 /// People play the games of the first list, and so each of them is a [`Stage`](tickwire::Stage). Games that exist to be
 /// measured follow in a second list: `main!(Paddles, Arena; benchmarks: Crowd)`. A server offers them when it is asked
-/// to.
+/// to. A filter of words comes last, see [`Server::chat_filter`](crate::Server::chat_filter):
+///
+/// ```no_run
+/// # use tickwire_games::Paddles;
+/// use tickwire_server::topics::Verdict;
+///
+/// fn polite(_name: &str, line: &str) -> Verdict {
+///     if line.contains("darn") { Verdict::Replace(line.replace("darn", "****")) } else { Verdict::Pass }
+/// }
+///
+/// tickwire_server::main!(Paddles; chat_filter: polite);
+/// ```
 #[macro_export]
 macro_rules! main {
-    ($($game:ty),+ $(,)? $(; benchmarks: $($benchmark:ty),* $(,)?)?) => {
+    ($($game:ty),+ $(,)? $(; benchmarks: $($benchmark:ty),* $(,)?)? $(; chat_filter: $filter:expr)?) => {
         fn main() -> ::std::process::ExitCode {
             // Cargo compiles the program again when a variable that is named here has changed.
             const _: [Option<&str>; 2] =
@@ -60,7 +71,7 @@ macro_rules! main {
                 version: env!("CARGO_PKG_VERSION"),
                 build: option_env!("TICKWIRE_BUILT_IN_BUILD"),
                 page: Page::get,
-                offer: |server| server $(.game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)?,
+                offer: |server| server $(.game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
                 describe: |build| ::std::vec![$($crate::cli::Description::of_build::<$game>(build)),+],
                 explain: |autopsy| match autopsy.game.as_str() {
                     $(name if name == <$game as $crate::cli::Game>::RULES.name => {

@@ -12,8 +12,8 @@ mod routes;
 mod visitor;
 
 use crate::clock::Clock;
-use crate::limits::{HUB_PASS, SHARD_BACKLOG_MAX};
-use crate::lobby::RoomId;
+use crate::limits::{CLOSE_DRAIN, HUB_PASS, SHARD_BACKLOG_MAX};
+use crate::lobby::{Code, RoomId};
 use crate::mailbox::{Command, FromShard, HeardTopics, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
 use crate::metrics::Metrics;
 use crate::threads::{ThreadHealth, give_way};
@@ -31,7 +31,7 @@ use tickwire::message::topics::ServerTopic;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Notify, watch};
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// The niceness of the thread: on a busy host it gives way to shards.
 const NICENESS: i32 = 5;
@@ -179,7 +179,7 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
 async fn stop(exchange: &Shared, code: CloseCode) {
     let stop = exchange.get().stop.clone();
     stop.send_replace(Some(code));
-    let _ = tokio::time::timeout(crate::limits::CLOSE_DRAIN, stop.closed()).await;
+    let _ = timeout(CLOSE_DRAIN, stop.closed()).await;
 }
 
 /// Milliseconds since 1970, by the clock of the machine.
@@ -217,7 +217,7 @@ impl Exchange {
     }
 
     /// Ends a room. A message that one of its members is gone may have been lost with the room.
-    fn close_room(&mut self, room: RoomId, code: crate::lobby::Code, now_ms: u64) {
+    fn close_room(&mut self, room: RoomId, code: Code, now_ms: u64) {
         let members: Vec<_> = self.members.keys().filter(|at| at.room == room).copied().collect();
         members.into_iter().for_each(|at| self.member_gone(at, Farewell::Left, now_ms));
         self.hub.close_room(code);
@@ -273,6 +273,8 @@ impl Exchange {
         self.shards.iter_mut().for_each(ShardQueue::flush);
         self.deliver();
         self.note_heard();
+        // The conversion is lossless: far fewer bytes are kept than a float would round.
+        self.metrics.topic_bytes.set(self.hub.kept_bytes() as f64);
     }
 
     /// Delivers everything that the hub has for others.

@@ -43,6 +43,8 @@ pub(crate) struct Metrics {
     pub(crate) topic_messages_lost: Counter,
     /// Connections without a room.
     pub(crate) visitors: Gauge,
+    /// Bytes of the messages of topics that are kept.
+    pub(crate) topic_bytes: Gauge,
     pub(crate) origins_rejected: Counter,
     pub(crate) rate_limited: Counter,
     ticking: TickMetrics,
@@ -134,6 +136,7 @@ impl Metrics {
             connections_lost: counter!("tickwire_connections_lost_total"),
             topic_messages_lost: counter!("tickwire_topic_messages_lost_total"),
             visitors: gauge!("tickwire_visitors"),
+            topic_bytes: gauge!("tickwire_topic_bytes"),
             origins_rejected: counter!("tickwire_origins_rejected_total"),
             rate_limited: counter!("tickwire_rate_limited_total"),
             ticking: TickMetrics::register(),

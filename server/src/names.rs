@@ -50,6 +50,11 @@ pub(crate) fn clean_chat(text: &str) -> String {
     clean(text, CHAT_GRAPHEMES_MAX, CHAT_BYTES_MAX)
 }
 
+/// Whether a line of chat is cut, because it has too many graphemes or bytes.
+pub(crate) fn is_cut(text: &str) -> bool {
+    text.len() > CHAT_BYTES_MAX || text.graphemes(true).count() > CHAT_GRAPHEMES_MAX
+}
+
 /// The clean name, with a number behind it when it looks like one of `others`.
 pub(crate) fn distinct_name<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> String {
     let taken: Vec<String> = others.map(look).collect();

@@ -7,7 +7,6 @@
 use crate::files::{Folder, run, tool};
 use crate::page::{Page, Screen};
 use crate::serving::Serving;
-use serde_json::json;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -196,9 +195,8 @@ async fn build_and_play(author: &Author, template: &str) {
     let serving = Serving::start_by(&mut command);
     let (first, second) = meet(serving.address()).await;
     for page in [&first, &second] {
-        page.wait_until("window.tickwire.stats().hashes_compared > 4").await;
+        page.wait_until("window.tickwire.stats().hashes_compared > 10").await;
         page.assert_sound().await;
-        assert_eq!(page.stats().await["mismatches"], json!(0));
     }
     assert_one_build(&first, serving.address()).await;
 }
@@ -221,11 +219,11 @@ async fn assert_one_build(page: &Page, address: SocketAddr) {
         u64::from_str_radix(digits, 16).unwrap_or_else(|_| panic!("the page has both ids: {found}"))
     };
     let (fingerprint, build) = (number(0), number(1));
-    let game = page.eval("new URLSearchParams(location.search).get('game')").await;
-    let code = page.stats().await["code"].as_str().expect("a code").to_owned();
+    let stats = page.stats().await;
+    let (game, code) = (&stats["game"], stats["code"].as_str().expect("a code").to_owned());
     let hello = Hello {
         protocol: PROTOCOL_VERSION,
-        game: game.as_str().expect("the page's address names its game").to_owned(),
+        game: game.as_str().expect("a page knows its game").to_owned(),
         fingerprint,
         code,
         name: "tester".to_owned(),

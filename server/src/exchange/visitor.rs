@@ -2,7 +2,7 @@
 
 use super::{Place, Seat, Shared};
 use crate::limits::{
-    CLOSE_DRAIN, GUEST_PING_INTERVAL, GUEST_SILENCE_MAX, GUEST_WRITE_BYTES_MAX, GUESTS_MAX, WRITE_STALL_MAX,
+    CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, VISITORS_MAX, WRITE_STALL_MAX,
 };
 use crate::mailbox::{Form, NewVisitor};
 use crate::metrics::Side;
@@ -56,7 +56,7 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
         let mut all = exchange.get();
         all.visitors += 1;
         all.metrics.visitors.increment(1.0);
-        all.visitors > GUESTS_MAX
+        all.visitors > VISITORS_MAX
     };
     let mut visitor = Visitor {
         exchange: Rc::clone(&exchange),
@@ -105,7 +105,7 @@ async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
 impl Visitor {
     async fn run(&mut self, stream: &mut TcpStream, reader: &mut FrameReader) -> End {
         let mut stop = self.exchange.get().stop.subscribe();
-        let mut pings = interval_at(Instant::now() + GUEST_PING_INTERVAL, GUEST_PING_INTERVAL);
+        let mut pings = interval_at(Instant::now() + VISITOR_PING_INTERVAL, VISITOR_PING_INTERVAL);
         let mut heard_at = Instant::now();
         let seat = Rc::clone(&self.seat);
         loop {
@@ -121,7 +121,7 @@ impl Visitor {
                     return End::Close(code.ok().and_then(|code| *code).unwrap_or(CloseCode::Away));
                 }
                 _ = pings.tick() => {
-                    if heard_at.elapsed() > GUEST_SILENCE_MAX {
+                    if heard_at.elapsed() > VISITOR_SILENCE_MAX {
                         return End::Close(CloseCode::Silent);
                     }
                     put_ping(&mut self.frames);
@@ -142,14 +142,19 @@ impl Visitor {
     fn take_in(&mut self, reader: &mut FrameReader) -> Result<(), End> {
         loop {
             let now_us = self.exchange.get().clock.now_us();
-            match (reader.poll(now_us).map_err(End::Close)?, self.form) {
+            let incoming = reader.poll(now_us).map_err(End::Close)?;
+            let is_message = matches!(incoming, Some(Incoming::Message(_) | Incoming::Text(_)));
+            if is_message && !self.flood.count(now_us) {
+                return Err(End::Close(CloseCode::Rate));
+            }
+            match (incoming, self.form) {
                 (None, _) => return Ok(()),
                 (Some(Incoming::Message(message)), Form::Binary) => {
                     let message = ClientTopic::decode(message).map_err(|_| End::Close(CloseCode::Malformed))?;
-                    self.hear(message)?;
+                    self.hear(message);
                 }
                 (Some(Incoming::Text(text)), Form::Json) => match JsonRequest::parse(text) {
-                    Ok(request) => self.hear_json(request)?,
+                    Ok(request) => self.hear_json(request),
                     Err(fault) => return Err(self.explain(&fault)),
                 },
                 (Some(Incoming::Message(_) | Incoming::Text(_)), _) => return Err(End::Close(CloseCode::Malformed)),
@@ -205,7 +210,7 @@ impl Visitor {
         }
     }
 
-    fn hear_json(&mut self, request: JsonRequest) -> Result<(), End> {
+    fn hear_json(&mut self, request: JsonRequest) {
         let number_of = |visitor: &Self, topic: &str| {
             let exchange = visitor.exchange.get();
             visitor.client.and_then(|client| exchange.hub.number_of(client, topic))
@@ -214,24 +219,24 @@ impl Visitor {
             JsonRequest::Hello { name, key } => {
                 // A hello that comes later changes nothing: others know the player by then.
                 self.enter(name.as_deref().unwrap_or_default(), key);
-                return Ok(());
+                return;
             }
             JsonRequest::Subscribe { topic, after } => ClientTopic::Subscribe { topic, after },
             JsonRequest::Publish { topic, seq, body } => ClientTopic::Publish { topic, seq, body },
             JsonRequest::Block { player, blocked } => ClientTopic::Block { player, blocked },
             JsonRequest::Leave { topic } => match number_of(self, &topic) {
                 Some(number) => ClientTopic::Leave { number },
-                None => return Ok(()),
+                None => return,
             },
             JsonRequest::Mark { topic, id, read } => match number_of(self, &topic) {
                 Some(number) => ClientTopic::Mark { number, id, read },
-                None => return Ok(()),
+                None => return,
             },
         };
-        self.hear(message)
+        self.hear(message);
     }
 
-    fn hear(&mut self, message: ClientTopic) -> Result<(), End> {
+    fn hear(&mut self, message: ClientTopic) {
         let client = self.enter("", None);
         let now_us = self.exchange.get().clock.now_us();
         match self.flood.judge(&message, now_us) {
@@ -243,16 +248,14 @@ impl Visitor {
             }
             Intake::Answer(answer) => self.seat.lane.borrow_mut().push(&Arc::new(Delivery::answer(answer))),
             Intake::Ignore => {}
-            Intake::Close => return Err(End::Close(CloseCode::Rate)),
         }
-        Ok(())
     }
 
     /// The bytes that wait, up to the limit of one write.
     fn waiting(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.frames);
         let mut lane = self.seat.lane.borrow_mut();
-        while bytes.len() < GUEST_WRITE_BYTES_MAX
+        while bytes.len() < VISITOR_WRITE_BYTES_MAX
             && let Some(item) = lane.poll()
         {
             put_item(&item, self.form, &mut bytes);

@@ -62,16 +62,16 @@ pub const TOPICS_INBOX_MAX: usize = 4_096;
 pub const TOPICS_ORDERS_MAX: usize = 65_536;
 
 /// Connections without a room.
-pub const GUESTS_MAX: usize = 8_192;
+pub const VISITORS_MAX: usize = 8_192;
 
 /// Time after which a connection without a room is closed if nothing was heard of it (4008).
-pub const GUEST_SILENCE_MAX: Duration = Duration::from_secs(60);
+pub const VISITOR_SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Time from one ping to a connection without a room to the next.
-pub const GUEST_PING_INTERVAL: Duration = Duration::from_secs(20);
+pub const VISITOR_PING_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Bytes that one write to a connection without a room has at the most.
-pub const GUEST_WRITE_BYTES_MAX: usize = 16_384;
+pub const VISITOR_WRITE_BYTES_MAX: usize = 16_384;
 
 /// Time from one pass of the hub to the next, in which old messages are forgotten and marks are told.
 pub const HUB_PASS: Duration = Duration::from_millis(250);

@@ -107,6 +107,38 @@ fn read(stream: &TcpStream, space: &mut [u8]) -> Result<Option<usize>, End> {
     }
 }
 
+/// The part of topics in a connection.
+#[derive(Debug, Default)]
+pub(super) struct Talk {
+    /// The messages about topics that are still to be written.
+    pub(super) lane: Lane,
+    flood: Flood,
+    /// Whether the thread of topics knows the member: before, it would not know who speaks.
+    pub(super) is_known: bool,
+}
+
+impl Talk {
+    /// Sends a message about topics to their thread, which nobody waits for.
+    fn receive(&mut self, at: MemberAt, message: &[u8], context: &TickContext<'_>) -> Result<(), CloseCode> {
+        if !self.flood.count(context.now_us) {
+            return Err(CloseCode::Rate);
+        }
+        let message = ClientTopic::decode(message).map_err(|_| CloseCode::Malformed)?;
+        let intake = match self.flood.judge(&message, context.now_us) {
+            Intake::Pass if !self.is_known => refuse(&message, TopicRefusal::Busy, BUSY_WAIT_MS),
+            Intake::Pass => match context.topics.send(FromShard::Message(at, message)) {
+                Err(FromShard::Message(_, message)) => refuse(&message, TopicRefusal::Busy, BUSY_WAIT_MS),
+                _ => Intake::Pass,
+            },
+            other => other,
+        };
+        if let Intake::Answer(answer) = intake {
+            self.lane.push(&Arc::new(Delivery::answer(answer)));
+        }
+        Ok(())
+    }
+}
+
 /// One member's socket with its buffers.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -121,11 +153,7 @@ pub(super) struct Connection {
     reader: FrameReader,
     /// The payload of the latest ping, when it is not answered yet.
     pong: Option<Vec<u8>>,
-    /// The messages about topics that are still to be written.
-    pub(super) lane: Lane,
-    flood: Flood,
-    /// Whether the thread of topics knows the member: before, it would not know who speaks.
-    pub(super) is_known: bool,
+    pub(super) talk: Talk,
 }
 
 impl Connection {
@@ -137,19 +165,7 @@ impl Connection {
         counted: Counted,
     ) -> Self {
         let unsent = Unsent::default();
-        Self {
-            at,
-            stream,
-            unsent,
-            token,
-            counted,
-            end: None,
-            reader,
-            pong: None,
-            lane: Lane::default(),
-            flood: Flood::default(),
-            is_known: false,
-        }
+        Self { at, stream, unsent, token, counted, end: None, reader, pong: None, talk: Talk::default() }
     }
 
     /// Reads from the socket once, and gives the room the messages that have arrived.
@@ -178,14 +194,7 @@ impl Connection {
                 Ok(Some(Incoming::Message(message))) => {
                     context.tally.messages_in += 1;
                     self.end = match ClientTopic::is_one(message) {
-                        true => Self::receive_topic(
-                            &mut self.lane,
-                            &mut self.flood,
-                            self.at,
-                            self.is_known,
-                            message,
-                            context,
-                        ),
+                        true => self.talk.receive(self.at, message, context),
                         false => room.receive(self.at.member, message),
                     }
                     .err()
@@ -203,32 +212,6 @@ impl Connection {
                 Err(code) => self.end = Some(End::Close(code)),
             }
         }
-    }
-
-    /// Sends a message about topics to their thread, which nobody waits for.
-    fn receive_topic(
-        lane: &mut Lane,
-        flood: &mut Flood,
-        at: MemberAt,
-        is_known: bool,
-        message: &[u8],
-        context: &TickContext<'_>,
-    ) -> Result<(), CloseCode> {
-        let message = ClientTopic::decode(message).map_err(|_| CloseCode::Malformed)?;
-        let intake = match flood.judge(&message, context.now_us) {
-            Intake::Pass if !is_known => refuse(&message, TopicRefusal::Busy, BUSY_WAIT_MS),
-            Intake::Pass => match context.topics.send(FromShard::Message(at, message)) {
-                Err(FromShard::Message(_, message)) => refuse(&message, TopicRefusal::Busy, BUSY_WAIT_MS),
-                _ => Intake::Pass,
-            },
-            other => other,
-        };
-        match intake {
-            Intake::Answer(answer) => lane.push(&Arc::new(Delivery::answer(answer))),
-            Intake::Close => return Err(CloseCode::Rate),
-            Intake::Pass | Intake::Ignore => {}
-        }
-        Ok(())
     }
 
     /// Writes everything that the room has for this member: messages and the newest snapshot in one write.
@@ -254,7 +237,7 @@ impl Connection {
         {
             put_message(context.write_buffer, &message);
         }
-        if !self.lane.is_empty() {
+        if !self.talk.lane.is_empty() {
             self.put_lane(context);
         }
         match room.poll_snapshot(self.at.member) {
@@ -275,11 +258,11 @@ impl Connection {
     fn put_lane(&mut self, context: &mut TickContext<'_>) {
         let end = context.write_buffer.len() + LANE_WRITE_BYTES_MAX;
         while context.write_buffer.len() < end
-            && let Some(item) = self.lane.poll()
+            && let Some(item) = self.talk.lane.poll()
         {
             put_item(&item, context);
         }
-        context.metrics.topic_messages_lost.increment(self.lane.take_lost());
+        context.metrics.topic_messages_lost.increment(self.talk.lane.take_lost());
     }
 
     /// Writes the bytes in the write buffer, and keeps those that the kernel does not take.

@@ -178,7 +178,7 @@ impl RoomHandle {
         self.introduce(at, &entered, player, may_return, counted.address);
         self.tell_topics(context.topics);
         let mut connection = Connection::new(at, stream, reader, token, counted);
-        connection.is_known = self.untold.is_empty();
+        connection.talk.is_known = self.untold.is_empty();
         put_message(connection.unsent.tail(context.now_us), &entered.welcome);
         match connection.unsent.flush(&connection.stream) {
             Ok(count) => context.tally.bytes_out += count as u64,
@@ -229,7 +229,7 @@ impl RoomHandle {
                 return self.untold.push_front(news);
             }
         }
-        self.connections.iter_mut().for_each(|connection| connection.is_known = true);
+        self.connections.iter_mut().for_each(|connection| connection.talk.is_known = true);
     }
 
     /// Notes what members are to be told about a topic with the next tick: one member, or all of them.
@@ -247,7 +247,7 @@ impl RoomHandle {
     fn tell_members(&mut self) {
         for (member, delivery) in self.told.drain(..) {
             let is_meant = |connection: &&mut Connection| member.is_none_or(|member| connection.at.member == member);
-            self.connections.iter_mut().filter(is_meant).for_each(|connection| connection.lane.push(&delivery));
+            self.connections.iter_mut().filter(is_meant).for_each(|connection| connection.talk.lane.push(&delivery));
         }
     }
 

@@ -14,8 +14,6 @@ pub enum Intake {
     Answer(ServerTopic),
     /// It is left out, because it needs no answer.
     Ignore,
-    /// The connection is to be closed: it floods the server.
-    Close,
 }
 
 /// The messages that a connection has sent lately.
@@ -26,11 +24,14 @@ pub struct Flood {
 }
 
 impl Flood {
-    /// Judges one more message.
+    /// Counts one more message, whatever it asks for; false when the connection is to be closed, because it floods the
+    /// server.
+    pub fn count(&mut self, now_us: u64) -> bool {
+        self.flood.take(FLOOD, now_us)
+    }
+
+    /// Judges a message that is for the hub.
     pub fn judge(&mut self, message: &ClientTopic, now_us: u64) -> Intake {
-        if !self.flood.take(FLOOD, now_us) {
-            return Intake::Close;
-        }
         match self.messages.wait_us(MESSAGES, now_us) {
             None => {
                 self.messages.take(MESSAGES, now_us);

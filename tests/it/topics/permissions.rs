@@ -2,6 +2,7 @@
 
 use tickwire::message::topics::{ClientTopic, PlayerId, Receipt, ServerTopic, TopicRefusal};
 use tickwire::{OwnTopic, Seat};
+use tickwire_server::limits::{KEPT_BYTES_MAX, NEWS_KEPT_MS};
 use tickwire_server::lobby::Code;
 use tickwire_server::room::Origin;
 use tickwire_server::topics::policy::{Policy, Role};
@@ -225,4 +226,37 @@ fn a_filter_sees_each_line_of_chat_and_replaces_or_refuses_it() {
         }));
     }
     assert_eq!(said, ["Ada is cross", "fine"]);
+}
+
+#[test]
+fn kept_messages_are_bounded_and_one_that_is_not_kept_says_so() {
+    let mut hub = Hub::new(vec![GameTopics { game: "paddles", own: OWN }], None, NOW_MS);
+    let (body, mut unkept) = ("x".repeat(200), 0);
+    let cut = hub.publish("announce", Role::Service, "", &"x".repeat(201), NOW_MS);
+    assert_eq!(cut, Err(TopicRefusal::Text), "a program is told, because nobody would see that its text was cut");
+    for number in 0_u32..3_000 {
+        let mut player = [0; 10];
+        player[..4].copy_from_slice(&number.to_le_bytes());
+        let player = PlayerId(player);
+        hub.enter(
+            Identity {
+                player,
+                may_return: true,
+                name: "Ada".into(),
+                room: None,
+                is_operator: false,
+                reads_json: false,
+                origin: Origin::EXEMPT,
+            },
+            NOW_MS,
+        );
+        for _ in 0..64 {
+            let receipt = hub.publish(&format!("player/{player}"), Role::Service, "", &body, NOW_MS);
+            unkept += u32::from(matches!(receipt, Ok(Receipt::Taken { kept: false, .. })));
+        }
+        while hub.poll().is_some() {}
+    }
+    assert!(unkept > 0 && hub.kept_bytes() < KEPT_BYTES_MAX + 1_024, "{unkept} {}", hub.kept_bytes());
+    hub.advance(NOW_MS + NEWS_KEPT_MS);
+    assert_eq!(hub.kept_bytes(), 0, "a day later");
 }

@@ -2,7 +2,7 @@
 
 use super::{Hub, Identity, Refused};
 use crate::limits::{ADDRESS_RATE_FACTOR, KEPT_BYTES_MAX, ORIGINS_MAX};
-use crate::names::clean_chat;
+use crate::names::{clean_chat, is_cut};
 use crate::room::Origin;
 use crate::topics::policy::{self, Keeps, Policy, Role};
 use crate::topics::presence::State;
@@ -121,7 +121,7 @@ impl Hub {
             return Err(TopicRefusal::NoTopic);
         }
         // A program is told that its text is too long: nobody would see that it was cut.
-        let is_long = body.len() > policy.bytes_max;
+        let is_long = body.len() > policy.bytes_max || policy.is_chat && is_cut(body);
         let body = if policy.is_chat { clean_chat(body) } else { body.to_owned() };
         let needs_text = !matches!(policy.keeps, Keeps::Newest { .. });
         if is_long || body.is_empty() && needs_text {

@@ -149,10 +149,4 @@ impl Hub {
         let topic = self.by_name.get(&TopicName::parse(name)?)?;
         TopicNumber::try_from(self.clients.get(client)?.number_of(*topic)?).ok()
     }
-
-    /// Whether anybody hears a topic.
-    #[must_use]
-    pub fn has_subscribers(&self, name: &TopicName) -> bool {
-        self.by_name.get(name).is_some_and(|id| !self.topics[*id].subscribers.is_empty())
-    }
 }
