@@ -13,7 +13,7 @@ mod visitor;
 
 use crate::clock::Clock;
 use crate::limits::{CLOSE_DRAIN, HUB_PASS, SHARD_BACKLOG_MAX};
-use crate::lobby::{Code, RoomId};
+use crate::lobby::{Code, Place, RoomId};
 use crate::mailbox::{Command, FromShard, HeardTopics, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
 use crate::metrics::Metrics;
 use crate::threads::{ThreadHealth, give_way};
@@ -54,7 +54,7 @@ pub(crate) struct ExchangeSetup {
 
 /// Where a client is.
 #[derive(Debug, Clone)]
-enum Place {
+enum Position {
     /// In a room of a shard.
     Room(usize, MemberAt),
     /// A visitor, with its lane.
@@ -105,7 +105,8 @@ impl ShardQueue {
 /// The state of the thread.
 struct Exchange {
     hub: Hub,
-    places: SecondaryMap<ClientId, Place>,
+    places: SecondaryMap<ClientId, Position>,
+    rooms: BTreeMap<Code, Place>,
     members: BTreeMap<MemberAt, ClientId>,
     routes: Routes,
     shards: Vec<ShardQueue>,
@@ -138,6 +139,7 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
             hub: Hub::new(games, filter, wall_ms()),
             started_ms: wall_ms().saturating_sub(clock.now_us() / 1_000),
             places: SecondaryMap::new(),
+            rooms: BTreeMap::new(),
             members: BTreeMap::new(),
             routes: Routes::default(),
             shards: shards.into_iter().map(|link| ShardQueue { link, backlog: VecDeque::new() }).collect(),
@@ -198,7 +200,10 @@ impl Exchange {
     fn obey(&mut self, order: TopicsOrder) {
         let now_ms = self.now_ms();
         match order {
-            TopicsOrder::OpenRoom { code, game } => self.hub.open_room(code, game),
+            TopicsOrder::OpenRoom { code, place, game } => {
+                self.hub.open_room(code, game);
+                self.rooms.insert(code, place);
+            }
             TopicsOrder::CloseRoom { room, code } => self.close_room(room, code, now_ms),
             TopicsOrder::List { game, rooms } => self.hub.list(game, &rooms, now_ms),
             TopicsOrder::Publish(publication, answer) => {
@@ -221,6 +226,7 @@ impl Exchange {
         let members: Vec<_> = self.members.keys().filter(|at| at.room == room).copied().collect();
         members.into_iter().for_each(|at| self.member_gone(at, Farewell::Left, now_ms));
         self.hub.close_room(code);
+        self.rooms.remove(&code);
     }
 
     fn hear_member(&mut self, shard: usize, told: FromShard) {
@@ -228,7 +234,7 @@ impl Exchange {
         match told {
             FromShard::Entered(at, identity) => {
                 let client = self.hub.enter(*identity, now_ms);
-                self.places.insert(client, Place::Room(shard, at));
+                self.places.insert(client, Position::Room(shard, at));
                 self.members.insert(at, client);
             }
             FromShard::Message(at, message) => {
@@ -263,8 +269,8 @@ impl Exchange {
     /// The shard and the room that a client is in.
     fn room_of(&self, client: ClientId) -> Option<(usize, RoomId)> {
         match self.places.get(client)? {
-            Place::Room(shard, at) => Some((*shard, at.room)),
-            Place::Visit(_) => None,
+            Position::Room(shard, at) => Some((*shard, at.room)),
+            Position::Visit(_) => None,
         }
     }
 
@@ -283,6 +289,11 @@ impl Exchange {
             match output {
                 Output::Client { client, delivery } => self.tell_client(client, delivery),
                 Output::Topic { topic, delivery } => self.tell_topic(topic, &delivery),
+                Output::Game { code, delivery } => {
+                    if let Some(place) = self.rooms.get(&code) {
+                        self.shards[place.shard].tell(Listeners::Game(place.room), delivery);
+                    }
+                }
                 Output::Over { topic } => self.routes.forget_topic(topic),
             }
         }
@@ -291,10 +302,10 @@ impl Exchange {
     fn tell_client(&mut self, client: ClientId, delivery: Arc<Delivery>) {
         self.note_route(client, &delivery);
         match self.places.get(client) {
-            Some(Place::Room(shard, at)) => {
+            Some(Position::Room(shard, at)) => {
                 self.shards[*shard].tell(Listeners::Member(at.room, at.member), delivery);
             }
-            Some(Place::Visit(seat)) => {
+            Some(Position::Visit(seat)) => {
                 seat.lane.borrow_mut().push(&delivery);
                 seat.bell.notify_one();
             }
@@ -327,7 +338,7 @@ impl Exchange {
             self.shards[*shard].tell(to, Arc::clone(delivery));
         }
         for client in &route.visitors {
-            if let Some(Place::Visit(seat)) = self.places.get(*client) {
+            if let Some(Position::Visit(seat)) = self.places.get(*client) {
                 seat.lane.borrow_mut().push(delivery);
                 seat.bell.notify_one();
             }

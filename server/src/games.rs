@@ -25,6 +25,7 @@ pub(crate) trait DynRoom: Send {
     fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_>;
     fn poll_autopsy(&mut self) -> Option<Autopsy>;
     fn publications(&self) -> Vec<Publication>;
+    fn hear(&mut self, topic: &str, body: &str) -> bool;
     fn take_counters(&mut self) -> Counters;
     fn summary(&self) -> Summary;
     fn has_people(&self) -> bool;
@@ -66,6 +67,10 @@ impl<G: Game> DynRoom for Room<G> {
 
     fn publications(&self) -> Vec<Publication> {
         Self::publications(self)
+    }
+
+    fn hear(&mut self, topic: &str, body: &str) -> bool {
+        Self::hear(self, topic, body)
     }
 
     fn take_counters(&mut self) -> Counters {

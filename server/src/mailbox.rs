@@ -42,6 +42,8 @@ pub(crate) enum Listeners {
     Room(RoomId),
     /// All members of all rooms of the shard.
     All,
+    /// The game of a room.
+    Game(RoomId),
 }
 
 /// A message from a shard to the net thread.

@@ -47,6 +47,7 @@ use members::Member;
 use outgoing::Outgoing;
 use roster::{Newcomer, Occupant, Roster};
 use slotmap::SlotMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use tick_limits::TickLimits;
 use tickwire::input::{Ack, Action, buffer::InputArrival, buffer::InputBuffer};
@@ -56,6 +57,7 @@ use tickwire::message::evidence::ClientEvidence;
 use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT, PROTOCOL_VERSION};
 use tickwire::rng::{Purpose, Secret};
 use tickwire::state::Schema;
+use tickwire::world::heard::Heard;
 use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::Snapshot;
 use tickwire::{Game, Leave, Seat, Tick};
@@ -126,6 +128,8 @@ pub struct Room<G: Game> {
     counters: Counters,
     /// The call of the game that is being made.
     call: Option<GameCall>,
+    /// What services have said to the game since the last tick, the oldest first.
+    unheard: VecDeque<Heard>,
 }
 
 impl<G: Game> Room<G> {
@@ -159,6 +163,7 @@ impl<G: Game> Room<G> {
             record: TickRecord::empty(),
             counters: Counters::default(),
             call: None,
+            unheard: VecDeque::new(),
             secret,
             simulation,
         }
@@ -361,6 +366,7 @@ impl<G: Game> Room<G> {
             self.call = Some(change.into());
             self.simulation.tell(std::slice::from_ref(change));
         }
+        self.listen();
         self.collect_actions();
         self.call = Some(GameCall::Step);
         self.simulation.step(&self.record.actions, &mut self.record.events);

@@ -334,7 +334,7 @@ impl Shard {
     fn tell(&mut self, to: Listeners, delivery: &Arc<Delivery>, detours: u8) {
         let (room, member) = match to {
             Listeners::Member(room, member) => (Some(room), Some(member)),
-            Listeners::Room(room) => (Some(room), None),
+            Listeners::Room(room) | Listeners::Game(room) => (Some(room), None),
             Listeners::All => (None, None),
         };
         let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).filter(|room| !room.failed);
@@ -342,6 +342,9 @@ impl Shard {
             None => rooms.for_each(|room| room.tell(None, delivery)),
             Some(id) => {
                 if let Some(room) = rooms.find(|room| room.id == id) {
+                    if matches!(to, Listeners::Game(_)) {
+                        return room.tell_game(delivery);
+                    }
                     return room.tell(member, delivery);
                 }
             }

@@ -22,6 +22,7 @@ pub mod policy;
 mod presence;
 mod topic;
 
+use crate::lobby::Code;
 pub use broker::{Broker, LocalBroker};
 pub use delivery::Delivery;
 pub use hub::{Farewell, GameTopics, Hub, Identity};
@@ -52,6 +53,13 @@ pub enum Output {
     Topic {
         /// The topic.
         topic: TopicId,
+        /// The message.
+        delivery: Arc<Delivery>,
+    },
+    /// A message that the game of a room hears.
+    Game {
+        /// The room.
+        code: Code,
         /// The message.
         delivery: Arc<Delivery>,
     },

@@ -24,7 +24,7 @@ pub use topics::{OwnTopic, Publication, Publishers};
 /// functions of [`math`](crate::math).
 ///
 /// A tick begins with the changes of the roster, as calls of [`Game::join`] and [`Game::leave`] in their order, and
-/// goes on with [`Game::step`]. Afterwards the world is rounded to its wire integers (see [`state`](crate::state)), so
+/// with what services said, as calls of [`Game::hear`]; it goes on with [`Game::step`]. Afterwards the world is rounded to its wire integers (see [`state`](crate::state)), so
 /// that the server goes on from the same values that a client receives.
 pub trait Game: State + Default + Send + 'static {
     /// The input of one player for one tick. Derive it: `#[derive(Input)]`.
@@ -79,6 +79,14 @@ pub trait Game: State + Default + Send + 'static {
     fn publish(&self, to: To, event: &Self::Event) -> Option<Publication> {
         let _ = (to, event);
         None
+    }
+
+    /// A service of the studio has said something in a topic that the game hears ([`OwnTopic::heard_by_game`]): an
+    /// audience cheers, a tournament begins its next round. Called before the step, in the order of the messages, 4 of
+    /// them at the most in a tick. The text is whatever the service wrote: a game ignores what it does not understand.
+    /// Ignored, unless overridden.
+    fn hear(&mut self, topic: &str, body: &str) {
+        let _ = (topic, body);
     }
 
     /// The input that a bot in the seat `me` gives: for empty seats and for load tests. Neutral unless overridden.

@@ -6,9 +6,11 @@
 //! state first.
 //!
 //! ```text
-//! body      2 bits   0: inputs; 1: roster, then inputs; 2: last inputs, then a full state
-//! roster    small    changes; per change 6 bits of seat, 2 bits: joined, quit, lost, removed        (with 1)
-//! inputs    per taken seat 1 bit: whether it differs from the seat's last; then its wire integers   (with 0, 1)
+//! body      2 bits   0: inputs; 1: roster, then inputs; 2: last inputs, then a full state;
+//!                    3: roster, which may be empty, then what the game hears, then inputs
+//! roster    small    changes; per change 6 bits of seat, 2 bits: joined, quit, lost, removed        (with 1, 3)
+//! heard     small    messages, 1 to 4; per message 8 bits of topic, small: bytes, 8 bits each       (with 3)
+//! inputs    per taken seat 1 bit: whether it differs from the seat's last; then its wire integers   (with 0, 1, 3)
 //! hash      32 bits  of the full state after the tick, if its number is a multiple of `Rules::hash_ticks`
 //! last      per seat 1 bit: whether it is taken; then the wire integers of its last input           (with 2)
 //! state     varint   length, then a `FullState`, from a byte boundary                               (with 2)
@@ -21,17 +23,20 @@ pub use replay::Replay;
 use crate::game::Leave;
 use crate::id::Seat;
 use crate::input::InputCodec;
-use crate::limits::{SEATS_MAX, TICKS_PER_MESSAGE_MAX};
+use crate::limits::{SEATS_MAX, TICKS_PER_MESSAGE_MAX, TOPIC_MESSAGE_BYTES_MAX};
 use crate::state::{Input, Schema};
 use crate::tick::Tick;
 use crate::wire::{BitReader, BitWriter, DecodeError, Reader, put_varint};
 use crate::world::full_state::FullState;
+use crate::world::heard::{HEARD_PER_TICK_MAX, Heard};
 use crate::world::roster::RosterChange;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 const INPUTS: u32 = 0;
 const ROSTER: u32 = 1;
 const WORLD: u32 = 2;
+const HEARD: u32 = 3;
 
 /// The last input of each player, by seat: the next body holds the differences from these.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,10 +83,20 @@ pub struct TickInputs<I> {
     pub tick: Tick,
     /// The players that joined and left before it, in the order in which the game is told.
     pub roster: Vec<RosterChange>,
+    /// The messages that the game hears before it, in their order.
+    pub heard: Vec<Heard>,
     /// Everyone's inputs in it.
     pub last_inputs: LastInputs<I>,
     /// The hash of the full state after it; `None` in most ticks, see [`Rules::hash_ticks`](crate::Rules::hash_ticks).
     pub hash: Option<u32>,
+}
+
+impl<I> TickInputs<I> {
+    /// Whether the tick has causes besides inputs, which nobody can guess.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.roster.is_empty() || !self.heard.is_empty()
+    }
 }
 
 /// The state from which a client starts, or starts over.
@@ -131,14 +146,22 @@ impl<I: Input> TickInputsCodec<I> {
     /// Appends the body of a tick; `last` holds the inputs of the tick before it.
     pub fn put(&self, last: &LastInputs<I>, tick_inputs: &TickInputs<I>, out: &mut Vec<u8>) {
         let mut bits = BitWriter::new(out);
-        bits.put(if tick_inputs.roster.is_empty() { INPUTS } else { ROSTER }, 2);
+        let form = match (tick_inputs.roster.is_empty(), tick_inputs.heard.is_empty()) {
+            (_, false) => HEARD,
+            (false, true) => ROSTER,
+            (true, true) => INPUTS,
+        };
+        bits.put(form, 2);
         let mut expected = *last;
-        if !tick_inputs.roster.is_empty() {
+        if form != INPUTS {
             bits.put_small(u32::try_from(tick_inputs.roster.len()).unwrap_or(u32::MAX));
             for change in &tick_inputs.roster {
                 put_change(*change, &mut bits);
                 expected.change(*change);
             }
+        }
+        if form == HEARD {
+            put_heard(&tick_inputs.heard, &mut bits);
         }
         for (seat, input) in tick_inputs.last_inputs.iter() {
             let differs = expected.0[seat.index()] != Some(input);
@@ -205,9 +228,14 @@ impl<I: Input> TickInputsCodec<I> {
 
     fn take(&self, tick: Tick, last: &LastInputs<I>, bits: &mut BitReader<'_>) -> Result<TickInputs<I>, DecodeError> {
         let (mut last_inputs, mut roster) = (*last, Vec::new());
-        if bits.take_max(2, ROSTER)? == ROSTER {
+        let form = bits.take(2)?;
+        if form == WORLD {
+            // A state to start from comes before all ticks.
+            return Err(DecodeError::OutOfRange { value: WORLD.into(), max: ROSTER.into() });
+        }
+        if form != INPUTS {
             let (count, max) = (bits.small()?, 2 * u32::from(SEATS_MAX));
-            if count == 0 || count > max {
+            if count == 0 && form == ROSTER || count > max {
                 return Err(DecodeError::OutOfRange { value: u64::from(count), max: u64::from(max) });
             }
             for _ in 0..count {
@@ -216,6 +244,7 @@ impl<I: Input> TickInputsCodec<I> {
                 roster.push(change);
             }
         }
+        let heard = if form == HEARD { take_heard(bits)? } else { Vec::new() };
         for input in last_inputs.0.iter_mut().flatten() {
             if bits.bit()? {
                 let changed = self.inputs.take(bits)?;
@@ -228,7 +257,7 @@ impl<I: Input> TickInputsCodec<I> {
         }
         let hash = if self.has_hash(tick) { Some(bits.take(u32::BITS)?) } else { None };
         bits.align()?;
-        Ok(TickInputs { tick, roster, last_inputs, hash })
+        Ok(TickInputs { tick, roster, heard, last_inputs, hash })
     }
 
     fn take_start(&self, schema: &Schema, bytes: &mut Reader<'_>) -> Result<Option<Start<I>>, DecodeError> {
@@ -253,6 +282,36 @@ impl<I: Input> TickInputsCodec<I> {
         let full_state = FullState::decode(schema, bytes.slice(length as usize)?)?;
         Ok(Some(Start { full_state, last_inputs }))
     }
+}
+
+fn put_heard(heard: &[Heard], bits: &mut BitWriter<'_>) {
+    bits.put_small(u32::try_from(heard.len()).unwrap_or(u32::MAX));
+    for heard in heard {
+        let (topic, body) = heard.parts();
+        bits.put(topic.into(), u8::BITS);
+        bits.put_small(u32::try_from(body.len()).unwrap_or(u32::MAX));
+        body.bytes().for_each(|byte| bits.put(byte.into(), u8::BITS));
+    }
+}
+
+fn take_heard(bits: &mut BitReader<'_>) -> Result<Vec<Heard>, DecodeError> {
+    let (count, max) = (bits.small()?, HEARD_PER_TICK_MAX as u32);
+    if count == 0 || count > max {
+        return Err(DecodeError::OutOfRange { value: u64::from(count), max: u64::from(max) });
+    }
+    let byte = |bits: &mut BitReader<'_>| bits.take(u8::BITS).map(|byte| byte as u8);
+    let mut heard = Vec::new();
+    for _ in 0..count {
+        let topic = byte(bits)?;
+        let (length, max) = (bits.small()?, TOPIC_MESSAGE_BYTES_MAX as u32 / 2);
+        if length > max {
+            return Err(DecodeError::OutOfRange { value: u64::from(length), max: u64::from(max) });
+        }
+        let body = (0..length).map(|_| byte(bits)).collect::<Result<Vec<u8>, _>>()?;
+        let body = String::from_utf8(body).map_err(|_| DecodeError::Control)?;
+        heard.extend(Heard::from_parts(topic, body));
+    }
+    Ok(heard)
 }
 
 fn put_change(change: RosterChange, bits: &mut BitWriter<'_>) {
@@ -326,8 +385,12 @@ mod tests {
                     last_inputs.set(seat(number), Order { held: dice.one_in(2), place: dice.below(1_000) as u16 });
                 }
             }
+            let said = ["", "left", "\u{1f3d3} both"];
+            let heard = (0..if dice.one_in(8) { dice.below(5) } else { 0 })
+                .filter_map(|n| Heard::from_parts(n as u8, said[dice.below(3) as usize].into()))
+                .collect();
             let hash = codec.has_hash(tick).then(|| dice.next_u32());
-            let tick_inputs = TickInputs { tick, roster, last_inputs, hash };
+            let tick_inputs = TickInputs { tick, roster, heard, last_inputs, hash };
             let mut body = Vec::new();
             codec.put(&last, &tick_inputs, &mut body);
             known_ticks.push(tick_inputs);
@@ -368,7 +431,7 @@ mod tests {
         let mut last_inputs = LastInputs::default();
         (0..6).for_each(|number| last_inputs.change(RosterChange::Joined(seat(number))));
         let mut body = Vec::new();
-        codec.put(&last_inputs, &TickInputs { tick: Tick(7), roster: Vec::new(), last_inputs, hash: None }, &mut body);
+        codec.put(&last_inputs, &TickInputs { tick: Tick(7), ..tick_inputs(last_inputs) }, &mut body);
         assert_eq!(body, [0]);
     }
 
@@ -396,7 +459,7 @@ mod tests {
     }
 
     const fn tick_inputs(last_inputs: LastInputs<Order>) -> TickInputs<Order> {
-        TickInputs { tick: Tick(41), roster: Vec::new(), last_inputs, hash: None }
+        TickInputs { tick: Tick(41), roster: Vec::new(), heard: Vec::new(), last_inputs, hash: None }
     }
 
     #[test]

@@ -68,6 +68,7 @@ use crate::limits::SEATS_MAX;
 use crate::rng::Rng;
 use crate::state::Schema;
 use crate::tick::Tick;
+use crate::world::heard::Heard;
 use crate::world::rewind::{ClientViews, RewindCache};
 use crate::world::snapshot::Snapshot;
 use crate::world::stepper::{TickCauses, play_tick};
@@ -158,6 +159,16 @@ impl<G: Game> Play<G> {
         self.world.leave(seat, why);
     }
 
+    /// Lets the game hear what a service says in one of its topics.
+    ///
+    /// # Panics
+    /// When the game hears no such topic, or the text is too long for it.
+    pub fn hear(&mut self, topic: &str, body: &str) {
+        let heard = Heard::new::<G>(topic, body);
+        assert!(heard.is_some(), "{} does not hear this in a topic {topic}: {body}", G::RULES.name);
+        heard.expect("it was checked").apply(&mut self.world);
+    }
+
     /// The last tick that was played; 0 before the first.
     #[must_use]
     pub const fn now(&self) -> Tick {
@@ -173,7 +184,7 @@ impl<G: Game> Play<G> {
         }
         let tick = self.snapshot.tick.next();
         let mut past = ClientViews::of_the_present(&self.schema, &self.snapshot, &mut self.cache);
-        let causes = TickCauses { tick, roster: &[], inputs: &inputs };
+        let causes = TickCauses { tick, roster: &[], heard: &[], inputs: &inputs };
         play_tick(&mut self.world, &mut self.rng, &causes, &mut past, &mut self.events);
         self.snapshot.capture(&mut self.world, tick);
     }

@@ -9,7 +9,7 @@
 //! | `merge` | a player's own rows over the rows of others |
 //! | `hidden_rows` | the tables whose ids a room draws by its secret |
 //! | [`rewind`] | lag compensation: the world as a player saw it |
-//! | [`roster`], [`stepper`] | the causes of a tick, and the tick itself |
+//! | [`roster`], [`heard`], [`stepper`] | the causes of a tick, and the tick itself |
 //! | [`simulation`] | a room's world with everything that its next tick depends on; checkpoints and replay |
 //! | [`bot_match`] | a match between bots, without a network |
 //! | [`diff`] | where two worlds differ: table, row, field, both values |
@@ -21,6 +21,7 @@
 pub mod bot_match;
 pub mod diff;
 pub mod full_state;
+pub mod heard;
 pub(crate) mod hidden_rows;
 pub mod history;
 pub mod interpolation;

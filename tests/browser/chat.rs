@@ -1,5 +1,6 @@
 //! Words beside the game: chat in rooms, in the lobby and to one person, and the list that changes by itself.
 
+use crate::guest::Guest;
 use crate::page::{Page, Screen};
 use crate::relay::Relay;
 use crate::serving::Serving;
@@ -90,6 +91,11 @@ async fn texts(page: &Page) -> Vec<String> {
     let lines = page.eval(LINES).await;
     let text = |line: &Value| line[2].as_str().expect("a text").to_owned();
     lines.as_array().expect("a list").iter().map(text).collect()
+}
+
+/// An id or a mark of a message to the guest, as a number.
+fn ids(message: &Value, field: &str) -> u64 {
+    message[field].as_str().and_then(|id| id.parse().ok()).expect("an id")
 }
 
 /// Asserts that people's words were text everywhere, and that the page did nothing that its policy forbids.
@@ -184,7 +190,7 @@ async fn script_in_names_and_lines_is_text_and_the_policy_has_nothing_to_report(
 }
 
 #[tokio::test]
-async fn after_ten_seconds_without_a_network_nothing_is_lost_or_doubled_and_a_late_player_reads_it_all() {
+async fn after_ten_seconds_without_a_network_nothing_is_lost_or_doubled_and_a_late_one_reads_it_all() {
     let serving = Serving::start();
     let relay = Relay::start(serving.address()).await;
     let (ada, bob) = tokio::join!(
@@ -195,9 +201,23 @@ async fn after_ten_seconds_without_a_network_nothing_is_lost_or_doubled_and_a_la
     for page in [&ada, &bob] {
         open_chat(page).await;
     }
+    // A program takes part: it knows the code.
+    let mut guest = Guest::enter(serving.address(), "Pi", &format!("room/{code}"));
+    guest.wait_for(|message| message["op"] == "granted");
     say(&ada, "before").await;
     wait_for_line(&bob, "before").await;
+    let before = guest.wait_for(|message| message["body"] == "before");
+    guest.say("good evening");
+    wait_for_line(&ada, "good evening").await;
+    guest.order(&json!({ "read": true }));
+    wait_for_state(&ada, "before", "read").await;
+    let is_read = |mark: &Value| {
+        mark["op"] == "read" && mark["player"] != before["from"]["player"] && ids(mark, "read") > ids(&before, "id")
+    };
+    guest.wait_for(is_read);
     relay.stand_still();
+    guest.order(&json!({ "online": false }));
+    guest.say("from Pi");
     for text in ["first", "second", "third"] {
         say(&ada, text).await;
         wait_for_state(&ada, text, "sent").await;
@@ -208,20 +228,32 @@ async fn after_ten_seconds_without_a_network_nothing_is_lost_or_doubled_and_a_la
         wait_for_state(&bob, text, "sending").await;
     }
     bob.let_pass(OFFLINE.saturating_sub(Duration::from_secs(3))).await;
-    assert_eq!(texts(&ada).await, ["before", "first", "second", "third"]);
+    let first = ["before", "good evening", "first", "second", "third"];
+    assert_eq!(texts(&ada).await, first);
     relay.go_on();
-    let all = ["before", "first", "second", "third", "from Bob", "and more"];
+    let mut all = [&first[..], &["from Bob", "and more"]].concat();
     let has_all = format!("({LINES}).length === {}", all.len());
     for page in [&ada, &bob] {
         assert!(page.wait_for(&has_all, BACK).await.is_some(), "{:?}", texts(page).await);
     }
     bob.wait_for(&format!("!({LINES}).some(([state]) => state === 'sending')"), BACK).await.expect("all is sent");
+    guest.order(&json!({ "online": true }));
+    all.push("from Pi");
+    for page in [&ada, &bob] {
+        wait_for_line(page, "from Pi").await;
+    }
+    guest.wait_for(|message| message["body"] == "from Pi");
+    let has_all = format!("({LINES}).length === {}", all.len());
     // A doubled line would come a moment later.
     ada.let_pass(Duration::from_secs(2)).await;
     for page in [&ada, &bob] {
         assert_eq!(texts(page).await, all);
         assert_eq!(page.eval("document.querySelectorAll('[data-testid=chat-gap]').length").await, 0);
     }
+    assert_eq!(guest.texts(), all);
+    let mut reader = Guest::enter(serving.address(), "Later", &format!("room/{code}"));
+    reader.wait_for(|message| message["body"] == "from Pi");
+    assert_eq!(reader.texts(), all);
     let late = open_as("Cay", serving.address(), "/?game=arena", Screen::Phone).await;
     join(&late, &code).await;
     open_chat(&late).await;

@@ -19,6 +19,8 @@ mod feel;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod guest;
+#[cfg(test)]
 mod lobby;
 #[cfg(test)]
 mod lockstep;

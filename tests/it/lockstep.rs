@@ -4,7 +4,7 @@
 use crate::harness::Play;
 use crate::sessions::{chaos, profile, seeds};
 use tickwire::link::LinkProfile;
-use tickwire::{Event, Game, Input, Leave, Mode, Rng, Rules, Seat, State, Step, Table, To};
+use tickwire::{Event, Game, Input, Leave, Mode, OwnTopic, Rng, Rules, Seat, State, Step, Table, To};
 use tickwire_games::paddles::Move;
 use tickwire_games::{Arena, Paddles, Swarm};
 
@@ -14,6 +14,8 @@ struct Garden {
     flowers: Table<Flower>,
     #[state(range = 0..=1_000_000)]
     picked: u32,
+    #[state(range = 0..=1_000_000)]
+    rains: u32,
 }
 
 #[derive(State, Clone, Default)]
@@ -41,7 +43,10 @@ impl Game for Garden {
     type Input = Hand;
     type Event = Picked;
     type Options = ();
-    const RULES: Rules = Rules::new("garden", 30).seats(4).mode(Mode::Lockstep { rollback_ticks_max: 0 });
+    const RULES: Rules = Rules::new("garden", 30)
+        .seats(4)
+        .mode(Mode::Lockstep { rollback_ticks_max: 0 })
+        .topics(&[OwnTopic::new("chatter"), OwnTopic::new("rain").heard_by_game()]);
 
     fn new(_: &()) -> Self {
         Self::default()
@@ -53,6 +58,13 @@ impl Game for Garden {
 
     fn leave(&mut self, seat: Seat, _: Leave) {
         self.flowers.retain(|_, flower| flower.planter != Some(seat));
+    }
+
+    fn hear(&mut self, topic: &str, body: &str) {
+        assert_eq!(topic, "rain", "the only topic that is heard");
+        let inches: u8 = body.parse().unwrap_or_default();
+        self.flowers.values_mut().for_each(|flower| flower.height += f32::from(inches) * 0.25);
+        self.rains += u32::from(inches);
     }
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {
@@ -81,6 +93,45 @@ impl Game for Garden {
     fn bot(&self, _: Seat, dice: &mut Rng) -> Hand {
         Hand { waters: !dice.one_in(3), plants: dice.one_in(20) }
     }
+}
+
+#[test]
+fn what_a_service_says_to_a_game_is_heard_in_one_and_the_same_tick_by_all() {
+    for seed in seeds(20) {
+        let mut dice = Rng::new(seed);
+        let mut play: Play<Garden> = Play::new(seed, 3, profile(&mut dice));
+        let mut inches = 0;
+        for _ in 0..30 {
+            play.run_ticks(dice.below(9));
+            let rain = dice.below(4);
+            assert!(play.room.hear("rain", &rain.to_string()));
+            inches += rain;
+        }
+        chaos(&mut play, &mut dice);
+        let late = play.join(link(40));
+        play.heal();
+        play.assert_converged();
+        // All clients have the room's world, as far as wire integers tell.
+        assert_eq!(play.room.checkpoint().world.rains, inches, "seed {seed}");
+        assert_eq!(play.clients[late].session.stats().keyframes, 1);
+    }
+}
+
+#[test]
+fn a_game_hears_only_so_much_in_a_tick_and_never_what_it_did_not_want_to_hear() {
+    let mut play: Play<Garden> = Play::new(3, 1, link(20));
+    for (topic, body) in [("chatter", "1"), ("presence", "1"), ("", "1"), ("rain", &"1".repeat(257))] {
+        assert!(!play.room.hear(topic, body), "{topic}");
+    }
+    let taken = (0..1_000).filter(|_| play.room.hear("rain", "1")).count();
+    assert_eq!(taken, 64, "a service that says too much loses the rest");
+    for heard in [4, 8, 12] {
+        play.run_ticks(1);
+        assert_eq!(play.room.checkpoint().world.rains, heard);
+    }
+    play.heal();
+    play.assert_converged();
+    assert_eq!(play.room.checkpoint().world.rains, 64);
 }
 
 fn link(latency_ms: u32) -> LinkProfile {

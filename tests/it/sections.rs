@@ -122,7 +122,7 @@ fn played<G: Game>(options: &G::Options, seats: u8, ticks: u32, seed: u64) -> Ve
         }
         let mut inputs = [None; SEATS_MAX as usize];
         seats.iter().for_each(|seat| inputs[seat.index()] = Some(world.bot(*seat, &mut dice)));
-        let causes = TickCauses { tick: Tick(tick), roster: &[], inputs: &inputs };
+        let causes = TickCauses { tick: Tick(tick), roster: &[], heard: &[], inputs: &inputs };
         stepper.play(&schema, &snapshot, &causes, &mut Vec::new());
         snapshot.capture(&mut stepper.world, Tick(tick));
         worlds.push(snapshot.clone());

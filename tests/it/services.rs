@@ -1,7 +1,8 @@
 //! Services on the operators' port: the token in its file, publications and mutes.
 
+use crate::player::Player;
 use crate::serving::{Serving, serve};
-use crate::socket::{Event, Socket, http};
+use crate::socket::{Event, Socket, create_room, http};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
@@ -9,6 +10,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
+use tickwire::state::Schema;
 use tickwire_games::Paddles;
 use tickwire_server::{Config, Running, Server, TokenFile};
 
@@ -165,6 +168,42 @@ fn what_a_service_announces_reaches_those_who_listen_and_a_muted_player_is_told_
         let request = format!("POST /players/{id}/mute");
         let (status, _) = ask(operators, &request, &bearer(TOKEN), &json!({ "minutes": minutes }).to_string());
         assert_eq!((status, &say(2 + minutes)["why"]), (204, &why));
+    }
+}
+
+#[test]
+fn what_a_service_says_to_the_game_of_a_room_changes_its_world_for_every_player_alike() {
+    let token = Token::file("wind", TOKEN, 0o600);
+    let (running, operators) = start(Some(&token));
+    let code = create_room(running.address(), "paddles");
+    let mut players = [0, 1].map(|_| Player::<Paddles>::join(running.address(), &code));
+    let wind = format!("POST /topics/room/{code}/wind");
+    let mut follower = Socket::open_json(running.address());
+    follower.say(&json!({ "op": "subscribe", "topic": format!("room/{code}/wind") }));
+    assert_eq!(follower.wait_for("granted")["may_publish"], false, "players steer by their inputs");
+    // The value of a field of the root as this player's machine has computed it, as a wire integer.
+    let leaves = &Schema::of::<Paddles>().tables[0].leaves;
+    let value = |player: &Player<Paddles>, path: &str| {
+        let leaf = leaves.iter().position(|leaf| leaf.path == path).expect("a field of the world");
+        player.session.confirmed().tables[0].wire.get(leaf).copied().unwrap_or_default()
+    };
+    // A serve flies down at 1.2 units a tick at the most, and no early hit makes it as steep as the wind does. Zero is
+    // in the middle of the range, 8 units are 512 steps.
+    let is_blown = |player: &Player<Paddles>| value(player, "ball.velocity.y") >= 512 + 3 * 64;
+    for _ in 0..200 {
+        assert_eq!(ask(operators, &wind, &bearer(TOKEN), r#"{"body":"down"}"#).0, 201);
+        players.iter_mut().for_each(|player| player.play_for(Duration::from_millis(40)));
+        if players.iter().all(is_blown) {
+            break;
+        }
+    }
+    for player in &players {
+        assert!(is_blown(player) && value(player, "ball.rally") < 3, "{:?}", player.session.confirmed());
+    }
+    assert_eq!(follower.wait_for("message")["body"], "down");
+    for player in &mut players {
+        assert!(player.play_until(|player| player.session.stats().hashes_compared > 5));
+        assert_eq!(player.session.stats().hash_mismatches, 0);
     }
 }
 

@@ -121,7 +121,7 @@ impl<G: Game> Account<G> {
         // Any hash has the same bytes.
         let hash = self.inputs_codec.has_hash(tick).then_some(0);
         bytes.clear();
-        let now = TickInputs { tick, roster: Vec::new(), last_inputs: self.inputs, hash };
+        let now = TickInputs { tick, roster: Vec::new(), heard: Vec::new(), last_inputs: self.inputs, hash };
         self.inputs_codec.put(&last, &now, bytes);
         bytes.len()
     }

@@ -179,6 +179,7 @@ fn variables_of_tests_and_of_services_in_a_cluster_are_left_alone() {
     let others = [
         ("TICKWIRE_CONFIG", "tickwire.toml"),
         ("TICKWIRE_ENGINE", "firefox"),
+        ("TICKWIRE_PYTHON", "python3"),
         ("TICKWIRE_SEEDS", "5"),
         ("TICKWIRE_SCREENSHOTS", "pictures"),
         ("MY_TICKWIRE_LISTN", "x"),

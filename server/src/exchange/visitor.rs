@@ -1,6 +1,6 @@
 //! A visitor: a connection that hears topics and is in no room.
 
-use super::{Place, Seat, Shared};
+use super::{Position, Seat, Shared};
 use crate::limits::{
     CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, VISITORS_MAX, WRITE_STALL_MAX,
 };
@@ -191,7 +191,7 @@ impl Visitor {
         let mut exchange = self.exchange.get();
         let now_ms = exchange.now_ms();
         let client = exchange.hub.enter(identity, now_ms);
-        exchange.places.insert(client, Place::Visit(Rc::clone(&self.seat)));
+        exchange.places.insert(client, Position::Visit(Rc::clone(&self.seat)));
         exchange.deliver();
         self.client = Some(client);
         client

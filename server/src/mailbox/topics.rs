@@ -1,6 +1,6 @@
 //! The messages between the thread of topics and the others.
 
-use crate::lobby::{Code, RoomId};
+use crate::lobby::{Code, Place, RoomId};
 use crate::room::{MemberId, Origin};
 use crate::topics::policy::Role;
 use crate::topics::{Farewell, Identity};
@@ -95,7 +95,7 @@ pub(crate) struct Publication {
 #[derive(Debug)]
 pub(crate) enum TopicsOrder {
     /// A room of the game with this index has been opened.
-    OpenRoom { code: Code, game: usize },
+    OpenRoom { code: Code, place: Place, game: usize },
     /// A room has ended.
     CloseRoom { room: RoomId, code: Code },
     /// The public rooms of a game as a lobby shows them: code and JSON.

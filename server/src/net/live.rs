@@ -39,8 +39,8 @@ pub(super) fn by_people(entry: &&RoomEntry) -> Reverse<(u8, RoomId)> {
 impl Net {
     /// A room is in the directory from now on: its topics may begin before anybody enters it.
     pub(super) fn open_topics(&self, entry: &RoomEntry) {
-        let (code, game) = (entry.code, entry.wanted.game);
-        self.setup.topics.order(TopicsOrder::OpenRoom { code, game });
+        let (code, place, game) = (entry.code, entry.place, entry.wanted.game);
+        self.setup.topics.order(TopicsOrder::OpenRoom { code, place, game });
     }
 
     /// Takes a room out of the directory, and ends its topics.

@@ -12,6 +12,8 @@ pub enum GameCall {
     Join(Seat),
     /// [`Game::leave`].
     Leave(Seat),
+    /// [`Game::hear`], for a message in this topic.
+    Hear(&'static str),
     /// [`Game::bot`].
     Bot(Seat),
     /// [`Game::step`].
@@ -32,6 +34,7 @@ impl fmt::Display for GameCall {
         match self {
             Self::Join(seat) => write!(f, "`join` of seat {seat}"),
             Self::Leave(seat) => write!(f, "`leave` of seat {seat}"),
+            Self::Hear(topic) => write!(f, "`hear` of a message in `{topic}`"),
             Self::Bot(seat) => write!(f, "`bot` of seat {seat}"),
             Self::Step => f.write_str("`step`"),
         }

@@ -98,7 +98,8 @@ impl<G: Game> Lockstep<G> {
     /// The state before the first tick. All members start from the world of `simulation`.
     pub(super) fn new(simulation: &mut Simulation<G>) -> Self {
         let tick = simulation.tick();
-        let tick_inputs = TickInputs { tick, roster: Vec::new(), last_inputs: LastInputs::default(), hash: None };
+        let tick_inputs =
+            TickInputs { tick, roster: Vec::new(), heard: Vec::new(), last_inputs: LastInputs::default(), hash: None };
         let mut lockstep = Self {
             codec: TickInputsCodec::new(G::RULES.hash_ticks()),
             tick_inputs,
@@ -117,6 +118,7 @@ impl<G: Game> Lockstep<G> {
         let last = self.tick_inputs.last_inputs;
         self.tick_inputs.tick = record.tick;
         self.tick_inputs.roster.clone_from(&record.roster);
+        self.tick_inputs.heard.clone_from(&record.heard);
         record.roster.iter().for_each(|change| self.tick_inputs.last_inputs.change(*change));
         record.actions.iter().for_each(|(seat, action)| self.tick_inputs.last_inputs.set(*seat, action.input));
         self.tick_inputs.hash = self.codec.has_hash(record.tick).then(|| self.keyframe(simulation));

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tickwire::Publication;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ResumeToken;
-use tickwire::message::topics::PlayerId;
+use tickwire::message::topics::{PlayerId, ServerTopic};
 
 /// Messages about topics that wait for a tick of a room; beyond that they go to the lanes at once.
 const TOLD_MAX: usize = 256;
@@ -240,6 +240,19 @@ impl RoomHandle {
         self.told.push((member, Arc::clone(delivery)));
         if self.told.len() >= TOLD_MAX {
             self.tell_members();
+        }
+    }
+
+    /// Takes a message that the game hears, for one of the next ticks.
+    pub(super) fn tell_game(&mut self, delivery: &Delivery) {
+        let ServerTopic::Message { body, .. } = &delivery.message else { return };
+        let topic = delivery.name.rsplit('/').next().unwrap_or_default();
+        if !self.room.hear(topic, body) {
+            tracing::debug!(
+                room = self.id.0,
+                topic,
+                "a room's game has too much to hear: a message of a service is lost"
+            );
         }
     }
 

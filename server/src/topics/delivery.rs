@@ -16,6 +16,8 @@ pub struct Delivery {
     pub message: ServerTopic,
     /// The id of the first message that follows a grant.
     pub next: u64,
+    /// Whether the game of the topic's room hears the message.
+    pub is_for_game: bool,
     /// Whether ids of the topic's kept messages are apart, because only the newest message of each key is kept.
     pub keyed: bool,
     binary: Box<[u8]>,
@@ -25,7 +27,7 @@ pub struct Delivery {
 impl Delivery {
     pub(super) fn new(topic: Option<TopicId>, name: &Arc<str>, message: ServerTopic) -> Self {
         let binary = message.encode().into();
-        Self { topic, name: Arc::clone(name), message, next: 0, keyed: false, binary, json: None }
+        Self { topic, name: Arc::clone(name), message, next: 0, is_for_game: false, keyed: false, binary, json: None }
     }
 
     /// A message that is about no topic that is heard: a receipt, a refusal, or the client's own name.

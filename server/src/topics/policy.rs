@@ -73,6 +73,8 @@ pub struct Policy {
     pub has_marks: bool,
     /// Whether texts are lines of people, which are cleaned.
     pub is_chat: bool,
+    /// The roles that the game of the topic's room hears.
+    pub heard: &'static [Role],
 }
 
 const PEOPLE_PER_ROOM_MAX: usize = 4 * SEATS_MAX as usize;
@@ -92,6 +94,7 @@ impl Policy {
             keeps: CHAT,
             has_marks: false,
             is_chat: false,
+            heard: &[],
         };
         Some(match topic {
             TopicName::Room(_) => Self {
@@ -151,6 +154,7 @@ impl Policy {
                 Publishers::Members => &[Role::Member, Role::Service, Role::Server],
                 Publishers::Services => &[Role::Service, Role::Server],
             },
+            heard: if own.is_heard { &[Role::Service] } else { &[] },
             rate: Quota::per_second(own.per_second, 3 * own.per_second),
             bytes_max: usize::from(own.bytes_max),
             keeps: Keeps::Last { count: own.kept.into(), ms: u64::from(own.kept_seconds) * 1_000 },

@@ -24,6 +24,13 @@ impl Marks {
     }
 }
 
+/// The form of a delivery.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    pub(super) is_for_game: bool,
+    pub(super) with_json: bool,
+}
+
 /// A topic with its messages.
 #[derive(Debug)]
 pub(super) struct Topic {
@@ -83,7 +90,7 @@ impl Topic {
         own: TopicId,
         mut message: ServerTopic,
         may_keep: bool,
-        with_json: bool,
+        form: Form,
     ) -> (Arc<Delivery>, bool, isize) {
         self.newest += 1;
         self.words_left = WORDS;
@@ -93,7 +100,9 @@ impl Topic {
             is_gone = body.is_empty();
         }
         let delivery = Delivery::new(Some(own), &self.text, message);
-        let delivery = Arc::new(if with_json { delivery.with_json() } else { delivery });
+        let mut delivery = if form.with_json { delivery.with_json() } else { delivery };
+        delivery.is_for_game = form.is_for_game;
+        let delivery = Arc::new(delivery);
         let before = self.kept_bytes();
         let kept = match self.policy.keeps {
             Keeps::Last { count, .. } => {

@@ -27,6 +27,9 @@ const HIT_SPEED: f32 = 2.5;
 const SPEED_PER_HIT: f32 = 0.15625;
 /// In a tick a ball flies less than its own width, so that it never jumps past a paddle.
 const SPEED_MAX: f32 = 5.0;
+/// A gust of wind makes the ball faster or slower by this, up to [`GUST_SPEED_MAX`] upwards or downwards.
+const GUST: f32 = 0.5;
+const GUST_SPEED_MAX: f32 = 4.0;
 /// A ball that hits the tip of a paddle leaves it at this angle, in radians.
 const SPIN: f32 = 0.95;
 
@@ -102,13 +105,18 @@ pub enum Sound {
 
 /// The score after each point, for pages that follow a match without playing it.
 const POINTS: OwnTopic = OwnTopic::new("points").by_services().kept(16, 600);
+/// The wind that an audience makes, by a service of the studio: the words `up` and `down`.
+const WIND: OwnTopic = OwnTopic::new("wind").heard_by_game().bytes_max(16);
 
 impl Game for Paddles {
     type Input = Move;
     type Event = Sound;
     type Options = ();
-    const RULES: Rules =
-        Rules::new("paddles", 60).seats(2).bots(2).mode(Mode::Lockstep { rollback_ticks_max: 8 }).topics(&[POINTS]);
+    const RULES: Rules = Rules::new("paddles", 60)
+        .seats(2)
+        .bots(2)
+        .mode(Mode::Lockstep { rollback_ticks_max: 8 })
+        .topics(&[POINTS, WIND]);
 
     fn new(_: &()) -> Self {
         let mut game = Self::default();
@@ -139,6 +147,17 @@ impl Game for Paddles {
         let [left, right] = [&self.sides[0], &self.sides[1]].map(|side| side.score);
         let body = format!(r#"{{"score":[{left},{right}],"over":{over}}}"#);
         Some(Publication { topic: POINTS.name, body })
+    }
+
+    fn hear(&mut self, _: &str, body: &str) {
+        let gust = match body {
+            "up" => -GUST,
+            "down" => GUST,
+            _ => return,
+        };
+        if self.pause_ticks == 0 {
+            self.ball.velocity.y = math::clamp(self.ball.velocity.y + gust, -GUST_SPEED_MAX, GUST_SPEED_MAX);
+        }
     }
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {
@@ -297,6 +316,24 @@ mod tests {
     fn every_run_gives_the_same_worlds() {
         assert_deterministic::<Paddles>();
         assert_predictable::<Paddles>();
+    }
+
+    #[test]
+    fn the_wind_of_the_audience_moves_a_flying_ball_and_no_other() {
+        let mut play = Play::<Paddles>::new(2, 4);
+        play.bots();
+        let before = play.world.ball.velocity;
+        play.hear("wind", "up");
+        assert_eq!(play.world.ball.velocity, before, "a ball that waits keeps the direction of its serve");
+        play.bots_until(600, |play| play.world.pause_ticks == 0);
+        let before = play.world.ball.velocity;
+        play.hear("wind", "sideways");
+        assert_eq!(play.world.ball.velocity, before);
+        play.hear("wind", "up");
+        assert_eq!(play.world.ball.velocity, vec2(before.x, before.y - GUST));
+        (0..20).for_each(|_| play.hear("wind", "down"));
+        assert_eq!(play.world.ball.velocity, vec2(before.x, GUST_SPEED_MAX));
+        play.bots_until(6_000, |play| play.events.iter().any(|(_, sound)| matches!(sound, Sound::Goal | Sound::Win)));
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl<G: Game> ClientSide<G> {
     /// Makes the tick that led from `before` to `after` once more, as clients of some of its players.
     pub(super) fn compare(&mut self, schema: &Schema, before: &Checkpoint<G>, turn: &Turn<G>, after: &Snapshot) {
         // A client is not told which players join and leave in a tick that it predicts.
-        if !turn.roster.is_empty() || turn.actions.is_empty() {
+        if !turn.roster.is_empty() || !turn.heard.is_empty() || turn.actions.is_empty() {
             return;
         }
         let first = after.tick.0 as usize * SEATS_PER_TICK;
@@ -132,7 +132,7 @@ impl<G: Game> ClientSide<G> {
         let every_ticks = G::RULES.message_ticks();
         let past = RoomViews::new(schema, &before.history, &ages, every_ticks, &mut self.cache);
         let mut past = Veiled { past, schema, me, veil: &mut self.veil };
-        let causes = TickCauses { tick, roster: &[], inputs: &inputs };
+        let causes = TickCauses { tick, roster: &[], heard: &[], inputs: &inputs };
         predict_tick(&mut self.world, &mut rng, &causes, &mut past, &mut self.events);
         self.guess.capture(&mut self.world, tick);
     }

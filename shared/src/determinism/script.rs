@@ -6,6 +6,7 @@ use crate::id::Seat;
 use crate::input::{Action, INPUT_WIDTH_MAX, ViewAge};
 use crate::rng::Rng;
 use crate::state::{Schema, State};
+use crate::world::heard::Heard;
 use crate::world::roster::RosterChange;
 use crate::world::simulation::Simulation;
 use alloc::format;
@@ -24,11 +25,16 @@ const MOOD_TICKS_MAX: u32 = 64;
 /// Dice hold an input for at most so many ticks.
 const HELD_TICKS_MAX: u32 = 12;
 
-/// The roster changes and inputs that a simulation receives for one tick.
+/// One tick in so many has a message that the game hears, if it hears any.
+const HEAR_ONE_IN: u32 = 50;
+
+/// The roster changes, heard messages and inputs that a simulation receives for one tick.
 #[derive(Clone)]
 pub struct Turn<G: Game> {
     /// The players that joined and left before the step.
     pub roster: Vec<RosterChange>,
+    /// The messages that the game hears before the step.
+    pub heard: Vec<Heard>,
     /// The input and view of every taken seat, by seat.
     pub actions: Vec<(Seat, Action<G::Input>)>,
 }
@@ -36,12 +42,13 @@ pub struct Turn<G: Game> {
 impl<G: Game> Turn<G> {
     /// A tick without players.
     pub(super) const fn empty() -> Self {
-        Self { roster: Vec::new(), actions: Vec::new() }
+        Self { roster: Vec::new(), heard: Vec::new(), actions: Vec::new() }
     }
 
     /// Plays the tick in `simulation`; `events` receives its events.
     pub(super) fn play(&self, simulation: &mut Simulation<G>, events: &mut Vec<(To, G::Event)>) {
         simulation.tell(&self.roster);
+        self.heard.iter().for_each(|heard| simulation.hear(heard));
         simulation.step(&self.actions, events);
     }
 }
@@ -55,6 +62,10 @@ impl<G: Game> fmt::Display for Turn<G> {
                 RosterChange::Joined(seat) => writeln!(f, "seat {seat} joins")?,
                 RosterChange::Left(seat, why) => writeln!(f, "seat {seat} leaves ({why:?})")?,
             }
+        }
+        for heard in &self.heard {
+            let topic = heard.topic::<G>().map_or("", |topic| topic.name);
+            writeln!(f, "hears in {topic}: {:?}", heard.body())?;
         }
         for (seat, action) in &self.actions {
             let (mut wire, mut neutral) = ([0; INPUT_WIDTH_MAX], [0; INPUT_WIDTH_MAX]);
@@ -120,6 +131,8 @@ impl<G: Game> Script<G> {
     ) {
         self.change_roster(&mut turn.roster);
         simulation.tell(&turn.roster);
+        self.say(&mut turn.heard);
+        turn.heard.iter().for_each(|heard| simulation.hear(heard));
         turn.actions.clear();
         for (seat, index) in Seat::first(G::RULES.seats).zip(0..) {
             if let Some(action) = self.act(seat, index, simulation.world()) {
@@ -127,6 +140,20 @@ impl<G: Game> Script<G> {
             }
         }
         simulation.step_watched(&turn.actions, events, watch);
+    }
+
+    /// Chooses what the game hears: words that a game may know are the author's to test, so these are any.
+    fn say(&mut self, heard: &mut Vec<Heard>) {
+        heard.clear();
+        let hears = G::RULES.topics.iter().filter(|topic| topic.is_heard);
+        let count = u32::try_from(hears.clone().count()).unwrap_or(u32::MAX);
+        if count == 0 || !self.dice.one_in(HEAR_ONE_IN) {
+            return;
+        }
+        let Some(topic) = hears.clone().nth(self.dice.below(count) as usize) else { return };
+        let length = self.dice.below(u32::from(topic.bytes_max) + 1);
+        let body: String = (0..length).map(|_| char::from(self.dice.below(95) as u8 + b' ')).collect();
+        heard.extend(Heard::new::<G>(topic.name, body));
     }
 
     fn change_roster(&mut self, roster: &mut Vec<RosterChange>) {

@@ -4,7 +4,7 @@ use crate::limits::TOPIC_MESSAGE_BYTES_MAX;
 use alloc::string::String;
 
 /// A topic of a game: each of its rooms has one, `room/CODE/NAME`. Its messages are no part of the world: a message
-/// changes no tick and is in no recording.
+/// changes no tick and is in no recording, unless the game hears the topic ([`OwnTopic::heard_by_game`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnTopic {
     /// The name: lower case letters, digits, `-` and `_`; not `presence`, which every room has.
@@ -19,6 +19,8 @@ pub struct OwnTopic {
     pub bytes_max: u16,
     /// Messages a second that one player may publish in the long run, and three times as many at once. Default 4.
     pub per_second: u32,
+    /// Whether the game hears what services say. Default: no.
+    pub is_heard: bool,
 }
 
 /// A message of a game to one of its topics.
@@ -47,7 +49,15 @@ impl OwnTopic {
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         assert!(is_name(name.as_bytes()), "a topic is named by lower case letters, digits, - and _, not `presence`");
-        Self { name, publishers: Publishers::Members, kept: 0, kept_seconds: 600, bytes_max: 256, per_second: 4 }
+        Self {
+            name,
+            publishers: Publishers::Members,
+            kept: 0,
+            kept_seconds: 600,
+            bytes_max: 256,
+            per_second: 4,
+            is_heard: false,
+        }
     }
 
     /// The same topic, to which only the server and services publish.
@@ -55,6 +65,15 @@ impl OwnTopic {
     pub const fn by_services(mut self) -> Self {
         self.publishers = Publishers::Services;
         self
+    }
+
+    /// The same topic, which services alone publish to and which the room's game hears too: each message becomes a cause
+    /// of a tick, as a call of [`Game::hear`](crate::Game::hear), and is recorded with it. Players need no such topic:
+    /// what they say to the game are inputs.
+    #[must_use]
+    pub const fn heard_by_game(mut self) -> Self {
+        self.is_heard = true;
+        self.by_services()
     }
 
     /// The same topic, of which the last `count` messages are kept for so many seconds.

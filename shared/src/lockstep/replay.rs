@@ -26,8 +26,8 @@ impl<G: Game> Replay<G> {
 
     /// Plays a tick, which is the one after the newest.
     pub fn play(&mut self, tick_inputs: &TickInputs<G::Input>) {
-        let TickInputs { tick, roster, last_inputs, .. } = tick_inputs;
-        let causes = TickCauses { tick: *tick, roster, inputs: last_inputs.inputs() };
+        let TickInputs { tick, roster, heard, last_inputs, .. } = tick_inputs;
+        let causes = TickCauses { tick: *tick, roster, heard, inputs: last_inputs.inputs() };
         self.stepper.play(&self.schema, &self.full_state.snapshot, &causes, &mut Vec::new());
         self.full_state.capture(&mut self.stepper.world, &self.stepper.rng, *tick);
     }

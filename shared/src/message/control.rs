@@ -172,6 +172,10 @@ pub fn fingerprint<G: Game>() -> u64 {
     ] {
         hash.add(number);
     }
+    for (place, topic) in (0_u32..).zip(G::RULES.topics).filter(|(_, topic)| topic.is_heard) {
+        hash.add(place);
+        hash.bytes(topic.name.as_bytes());
+    }
     for schema in schemas {
         hash.bytes(&schema.fingerprint.to_le_bytes());
     }

@@ -44,7 +44,7 @@ impl<G: Game> BotMatch<G> {
         for seat in seats {
             inputs[seat.index()] = Some(stepper.world.bot(*seat, dice));
         }
-        let causes = TickCauses { tick: self.newest.tick.next(), roster: &[], inputs: &self.inputs };
+        let causes = TickCauses { tick: self.newest.tick.next(), roster: &[], heard: &[], inputs: &self.inputs };
         self.stepper.play(&self.schema, &self.newest, &causes, &mut self.events);
         core::mem::swap(&mut self.before, &mut self.newest);
         // The world is rounded to its wire integers here too, although there is no wire.

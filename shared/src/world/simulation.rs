@@ -12,6 +12,7 @@ use crate::rng::{Rng, Secret};
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::world::full_state::FullState;
+use crate::world::heard::Heard;
 use crate::world::hidden_rows::hide_slots;
 use crate::world::history::History;
 use crate::world::rewind::{RewindCache, RoomViews};
@@ -28,6 +29,8 @@ pub struct TickRecord<G: Game> {
     pub tick: Tick,
     /// The players that joined and left before it, in the order in which the game was told.
     pub roster: Vec<RosterChange>,
+    /// The messages that the game heard before it, in their order.
+    pub heard: Vec<Heard>,
     /// The action of each taken seat, by seat: the input, and the age of the view that the player had.
     pub actions: Vec<(Seat, Action<G::Input>)>,
     /// The events that the step emitted.
@@ -43,7 +46,7 @@ impl<G: Game> TickRecord<G> {
     pub fn empty() -> Self {
         let events = Vec::with_capacity(crate::limits::EVENTS_PER_TICK_MAX);
         let actions = Vec::with_capacity(usize::from(G::RULES.seats));
-        Self { tick: Tick(0), roster: Vec::new(), actions, events, hash: None }
+        Self { tick: Tick(0), roster: Vec::new(), heard: Vec::new(), actions, events, hash: None }
     }
 }
 
@@ -152,6 +155,12 @@ impl<G: Game> Simulation<G> {
         changes.iter().for_each(|change| change.apply(&mut self.state.world));
     }
 
+    /// Tells the game a message that it hears, after the changes of the roster and before the step.
+    pub fn hear(&mut self, heard: &Heard) {
+        self.hide();
+        heard.apply(&mut self.state.world);
+    }
+
     /// Makes the next tick and puts the events that its step emits into `events`.
     pub fn step(&mut self, actions: &[(Seat, Action<G::Input>)], events: &mut Vec<(To, G::Event)>) {
         self.step_watched(actions, events, |_| ());
@@ -172,7 +181,7 @@ impl<G: Game> Simulation<G> {
             self.ages[seat.index()] = action.age;
         }
         let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewind_cache } = self;
-        let causes = TickCauses { tick: history.newest().tick.next(), roster: &[], inputs };
+        let causes = TickCauses { tick: history.newest().tick.next(), roster: &[], heard: &[], inputs };
         rng.begin_step(causes.tick.0);
         let mut past = RoomViews::new(schema, history, ages, G::RULES.message_ticks(), rewind_cache);
         play_tick(world, rng, &causes, &mut past, events);
@@ -191,6 +200,7 @@ impl<G: Game> Simulation<G> {
         }
         let mut events = Vec::with_capacity(record.events.len());
         self.tell(&record.roster);
+        record.heard.iter().for_each(|heard| self.hear(heard));
         self.step(&record.actions, &mut events);
         let (tick, found) = (record.tick, self.hash());
         if let Some(recorded) = record.hash.filter(|recorded| *recorded != found) {

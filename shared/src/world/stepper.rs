@@ -5,6 +5,7 @@ use crate::rng::Rng;
 use crate::state::{Schema, State, TableVisitor};
 use crate::table::Table;
 use crate::tick::Tick;
+use crate::world::heard::Heard;
 use crate::world::rewind::{ClientViews, RewindCache};
 use crate::world::roster::RosterChange;
 use crate::world::snapshot::Snapshot;
@@ -17,6 +18,8 @@ pub struct TickCauses<'a, I> {
     pub tick: Tick,
     /// The seats that were taken or became free before it, in the order in which the game is told.
     pub roster: &'a [RosterChange],
+    /// The messages that the game hears before it, in their order.
+    pub heard: &'a [Heard],
     /// The inputs in it: an entry per seat, `None` for a free seat.
     pub inputs: &'a [Option<I>],
 }
@@ -30,6 +33,7 @@ pub fn play_tick<G: Game>(
     events: &mut Vec<(To, G::Event)>,
 ) {
     causes.roster.iter().for_each(|change| change.apply(world));
+    causes.heard.iter().for_each(|heard| heard.apply(world));
     events.clear();
     world.step(&mut Step::new(causes.tick, causes.inputs, rng, events).with_past(past));
 }

@@ -8,7 +8,8 @@ use tickwire_server::room::Origin;
 use tickwire_server::topics::policy::{Policy, Role};
 use tickwire_server::topics::{ClientId, GameTopics, Hub, Identity, Output, TopicName, Verdict};
 
-const OWN: &[OwnTopic] = &[OwnTopic::new("pings"), OwnTopic::new("points").by_services()];
+const OWN: &[OwnTopic] =
+    &[OwnTopic::new("pings"), OwnTopic::new("points").by_services(), OwnTopic::new("wind").heard_by_game()];
 const CODE: &str = "C4FK9T";
 const OWNER: PlayerId = PlayerId([7; 10]);
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -22,6 +23,7 @@ fn names() -> Vec<String> {
         room("/presence"),
         room("/pings"),
         room("/points"),
+        room("/wind"),
         lobby(""),
         lobby("/chat"),
         format!("player/{OWNER}"),
@@ -111,6 +113,23 @@ fn every_role_may_do_what_the_table_says_and_nothing_else() {
         }
     }
     assert!(allowed > 15 && refused > 15, "{allowed} {refused}");
+}
+
+#[test]
+fn a_game_hears_what_services_say_in_the_topics_that_it_wants_to_hear_and_nothing_else() {
+    for name in names() {
+        for role in Role::ALL {
+            let mut hub = hub();
+            if matches!(role, Role::Service | Role::Server) {
+                let _ = hub.publish(&name, role, "", "here", NOW_MS);
+            } else {
+                let client = enter(&mut hub, role);
+                hub.handle(client, ClientTopic::Publish { topic: name.clone(), seq: 1, body: "here".into() }, NOW_MS);
+            }
+            let heard = std::iter::from_fn(|| hub.poll()).any(|output| matches!(output, Output::Game { .. }));
+            assert_eq!(heard, role == Role::Service && name.ends_with("/wind"), "{role:?} in {name}");
+        }
+    }
 }
 
 #[test]

@@ -239,7 +239,7 @@ impl World {
                     }
                     self.clients[0].connection.iter_mut().for_each(|open| open.lane.push(&delivery));
                 }
-                Output::Over { .. } => {}
+                Output::Over { .. } | Output::Game { .. } => {}
             }
         }
     }

@@ -69,12 +69,14 @@ impl Step {
                 let skipped = CHROMIUM_ONLY.iter().chain(*without).flat_map(|name| ["--skip", name]);
                 let mut cargo = command("cargo", &tests.into_iter().chain(skipped).collect::<Vec<_>>());
                 cargo.env("TICKWIRE_ENGINE", engine);
+                python::offer(&mut cargo)?;
                 run(cargo, self.limit, &log)
             }
             Work::Own(program, arguments) => run(own(program, arguments)?, self.limit, &log),
             Work::Cargo(calls) => calls.iter().try_for_each(|arguments| {
                 let mut cargo = command("cargo", arguments);
                 cargo.env("RUSTDOCFLAGS", "-D warnings");
+                python::offer(&mut cargo)?;
                 cargo.env("TICKWIRE_SEEDS", if options.long { SEEDS_LONG } else { "1" });
                 run(cargo, self.limit, &log)
             }),

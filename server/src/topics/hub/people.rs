@@ -1,5 +1,6 @@
 //! People: presence in rooms, delivered and read marks, and muted players.
 
+use super::publish::Saying;
 use super::{Client, Hub, Identity};
 use crate::limits::MARKS_MAX;
 use crate::lobby::Code;
@@ -54,7 +55,7 @@ impl Hub {
 
     pub(super) fn publish_presence(&mut self, code: Code, (key, body): Change, now_ms: u64) {
         if let Some(id) = self.by_name.get(&TopicName::Presence(code)) {
-            self.say(*id, key, None, body, now_ms);
+            self.say(*id, Saying::of_server(key, body), now_ms);
         }
     }
 

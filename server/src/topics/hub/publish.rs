@@ -6,11 +6,29 @@ use crate::names::{clean_chat, is_cut};
 use crate::room::Origin;
 use crate::topics::policy::{self, Keeps, Policy, Role};
 use crate::topics::presence::State;
+use crate::topics::topic::Form;
 use crate::topics::{ClientId, Output, TopicId, TopicName, Verdict};
 use crate::websocket::rate::KeyedQuota;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tickwire::limits::TEXT_BYTES_MAX;
 use tickwire::message::topics::{Author, Receipt, ServerTopic, TopicRefusal};
+
+/// A message before it has an id.
+#[derive(Debug)]
+pub(super) struct Saying {
+    key: String,
+    from: Option<Author>,
+    body: String,
+    is_for_game: bool,
+}
+
+impl Saying {
+    /// What the server itself says, about something with this key.
+    pub(super) const fn of_server(key: String, body: String) -> Self {
+        Self { key, from: None, body, is_for_game: false }
+    }
+}
 
 impl Hub {
     /// Takes in the publications of a client, once for each of its numbers.
@@ -48,7 +66,8 @@ impl Hub {
         if !self.topics[id].usage.take(policy::TOPIC, now_ms * 1_000) {
             return Err(Refused::for_ms(TopicRefusal::Busy, 1_000));
         }
-        Ok(self.say(id, String::new(), from, body, now_ms))
+        let saying = Saying { key: String::new(), from, body, is_for_game: policy.heard.contains(&role) };
+        Ok(self.say(id, saying, now_ms))
     }
 
     /// Whether a player may say something in a topic now: it is not muted, not blocked by the one it speaks to, and
@@ -131,14 +150,17 @@ impl Hub {
             self.players.find(*id).ok_or(TopicRefusal::NoTopic)?;
         }
         let id = self.topic(topic, policy, now_ms);
-        Ok(self.say(id, key.to_owned(), None, body, now_ms))
+        let saying = Saying { key: key.to_owned(), from: None, body, is_for_game: policy.heard.contains(&by) };
+        Ok(self.say(id, saying, now_ms))
     }
 
-    pub(super) fn say(&mut self, id: TopicId, key: String, from: Option<Author>, body: String, now_ms: u64) -> Receipt {
+    pub(super) fn say(&mut self, id: TopicId, saying: Saying, now_ms: u64) -> Receipt {
+        let Saying { key, from, body, is_for_game } = saying;
         let may_keep = self.kept_bytes < KEPT_BYTES_MAX;
         let message = ServerTopic::Message { number: 0, id: 0, key, from, at_ms: now_ms, body };
         let topic = &mut self.topics[id];
-        let (delivery, kept, more) = topic.add(id, message, may_keep, self.json_clients > 0);
+        let (delivery, kept, more) =
+            topic.add(id, message, may_keep, Form { is_for_game, with_json: self.json_clients > 0 });
         self.kept_bytes = self.kept_bytes.saturating_add_signed(more);
         self.broker.publish(delivery);
         self.drain_broker();
@@ -148,6 +170,10 @@ impl Hub {
     fn drain_broker(&mut self) {
         while let Some(delivery) = self.broker.poll() {
             let topic = delivery.topic.filter(|topic| self.topics.contains_key(*topic));
+            if let Some(code) = topic.and_then(|topic| self.topics[topic].name.room()).filter(|_| delivery.is_for_game)
+            {
+                self.output.push_back(Output::Game { code, delivery: Arc::clone(&delivery) });
+            }
             if let Some(topic) = topic.filter(|topic| !self.topics[*topic].subscribers.is_empty()) {
                 self.output.push_back(Output::Topic { topic, delivery });
             }
@@ -163,10 +189,10 @@ impl Hub {
             self.topics[id].keys().map(|(key, body)| (key.to_owned(), body.to_owned())).collect();
         let is_listed = |key: &String| rooms.iter().any(|(code, _)| code == key);
         for key in known.keys().filter(|key| !is_listed(key)) {
-            self.say(id, key.clone(), None, String::new(), now_ms);
+            self.say(id, Saying::of_server(key.clone(), String::new()), now_ms);
         }
         for (code, body) in rooms.iter().filter(|(code, body)| known.get(code) != Some(body)) {
-            self.say(id, code.clone(), None, body.clone(), now_ms);
+            self.say(id, Saying::of_server(code.clone(), body.clone()), now_ms);
         }
     }
 }

@@ -206,7 +206,7 @@ impl<G: Game> Predictor<G> {
         let seen =
             view_context.interpolation.sample_at(at).filter(|_| !action.age.is_none()).map(|moment| (at, moment));
         let mut past = ClientViews::new(view_context.schema, newest, seen, people, &mut self.rewind_cache);
-        let causes = TickCauses { tick, roster: &[], inputs: &self.seats };
+        let causes = TickCauses { tick, roster: &[], heard: &[], inputs: &self.seats };
         predict_tick(&mut self.world, &mut rng, &causes, &mut past, &mut self.events);
         self.looks_back |= me.is_some_and(|me| self.rewind_cache.was_asked(me));
     }

@@ -289,7 +289,7 @@ impl<G: Game> Lockstep<G> {
         while self.confirmed < self.newest().full_state.tick() {
             let tick = self.confirmed.next();
             let (Some(tick_inputs), Some(frame)) = (self.tick_inputs(tick), self.frame(tick)) else { return };
-            if !tick_inputs.roster.is_empty() || tick_inputs.last_inputs != frame.last_inputs {
+            if tick_inputs.has_news() || tick_inputs.last_inputs != frame.last_inputs {
                 return self.roll_back(tick);
             }
             self.confirm(tick, stats);

@@ -26,10 +26,10 @@ impl<G: Game> Lockstep<G> {
 
     /// Makes `tick` from the world of the newest frame and fills `frame` with the result.
     pub(crate) fn step(&mut self, tick: Tick, frame: &mut Frame<G>) {
-        let place = self.place_of_tick(tick);
-        let roster = place.map_or(&[][..], |at| &self.known_ticks[at].roster);
+        let known = self.place_of_tick(tick).map(|at| &self.known_ticks[at]);
+        let (roster, heard) = known.map_or((&[][..], &[][..]), |known| (&known.roster, &known.heard));
         let last = self.frames.back().expect("there is a frame from the first world on");
-        let causes = TickCauses { tick, roster, inputs: frame.last_inputs.inputs() };
+        let causes = TickCauses { tick, roster, heard, inputs: frame.last_inputs.inputs() };
         self.stepper.play(&self.schema, &last.full_state.snapshot, &causes, &mut frame.events);
         frame.full_state.capture(&mut self.stepper.world, &self.stepper.rng, tick);
     }
