@@ -1,7 +1,7 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
 use crate::room::{
-    Autopsy, Counters, Entered, GameCall, GameSchemas, MemberId, Origin, Room, RoomSetup, SnapshotPoll, Summary,
+    Autopsy, Counters, Entered, Entrant, GameCall, GameSchemas, MemberId, Room, RoomSetup, SnapshotPoll, Summary,
 };
 use serde_json::Value;
 use std::fmt;
@@ -17,7 +17,8 @@ use tickwire::{Game, OptionsError, Publication, Rules, Tick};
 /// A room can move to another thread, with everything in it: to the slow lane and back.
 pub(crate) trait DynRoom: Send {
     fn has_token(&self, token: ResumeToken) -> bool;
-    fn enter_from(&mut self, hello: &Hello, token: ResumeToken, origin: Origin) -> Result<Entered, CloseCode>;
+    fn enter_from(&mut self, hello: &Hello, token: ResumeToken, entrant: Entrant) -> Result<Entered, CloseCode>;
+    fn poll_dismissed(&mut self) -> Option<(MemberId, CloseCode)>;
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode>;
     fn lost(&mut self, member: MemberId);
     fn tick(&mut self);
@@ -37,8 +38,12 @@ impl<G: Game> DynRoom for Room<G> {
         Self::has_token(self, token)
     }
 
-    fn enter_from(&mut self, hello: &Hello, token: ResumeToken, origin: Origin) -> Result<Entered, CloseCode> {
-        Self::enter_from(self, hello, token, origin)
+    fn enter_from(&mut self, hello: &Hello, token: ResumeToken, entrant: Entrant) -> Result<Entered, CloseCode> {
+        Self::enter_from(self, hello, token, entrant)
+    }
+
+    fn poll_dismissed(&mut self) -> Option<(MemberId, CloseCode)> {
+        Self::poll_dismissed(self)
     }
 
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {

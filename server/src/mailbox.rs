@@ -5,7 +5,7 @@ mod topics;
 use crate::games::MadeRoom;
 use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
-use crate::room::{Autopsy, MemberId, Origin, Summary};
+use crate::room::{Autopsy, Entrant, MemberId, Origin, Summary};
 use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
 use crate::websocket::address::{AddressKey, Counted};
@@ -70,10 +70,11 @@ pub(crate) struct NewConnection {
     pub(crate) hello: Hello,
     /// The token with which the player can come back to the seat: fresh and random.
     pub(crate) token: ResumeToken,
-    /// Whether the connection is let in only with a token of a seat (4006 otherwise).
-    pub(crate) only_by_token: bool,
-    /// The player, for topics.
-    pub(crate) player: PlayerId,
+    /// The code with which the connection is refused unless it has the token of a seat; `None` for one that needs none.
+    pub(crate) only_by_token: Option<CloseCode>,
+    pub(crate) entrant: Entrant,
+    /// The player for topics, for somebody who is new each time.
+    pub(crate) guest: PlayerId,
     pub(crate) counted: Counted,
 }
 

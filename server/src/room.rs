@@ -13,6 +13,7 @@ mod autopsy;
 mod claims;
 mod counters;
 mod disputes;
+mod entrant;
 mod game_call;
 mod in_flight;
 mod keyframes;
@@ -32,6 +33,7 @@ mod view_bound;
 
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use counters::{Counters, Summary};
+pub use entrant::{Admitted, Entrant};
 pub use game_call::GameCall;
 pub use members::MemberId;
 pub use origin::Origin;
@@ -54,6 +56,7 @@ use tickwire::input::{Ack, Action, buffer::InputArrival, buffer::InputBuffer};
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, ResumeToken, Welcome, builds_differ};
 use tickwire::message::evidence::ClientEvidence;
+use tickwire::message::topics::PlayerId;
 use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT, PROTOCOL_VERSION};
 use tickwire::rng::{Purpose, Secret};
 use tickwire::state::Schema;
@@ -90,6 +93,8 @@ pub struct Entered {
     pub seat: Option<Seat>,
     /// The name that others see.
     pub name: String,
+    /// The player in the seat, if it is known over connections.
+    pub player: Option<PlayerId>,
 }
 
 /// The bytes to write for a member after a tick, or the reason why there are none.
@@ -130,6 +135,8 @@ pub struct Room<G: Game> {
     call: Option<GameCall>,
     /// What services have said to the game since the last tick, the oldest first.
     unheard: VecDeque<Heard>,
+    /// Members that the room has dismissed: their connections are to be closed with these codes.
+    dismissed: Vec<(MemberId, CloseCode)>,
 }
 
 impl<G: Game> Room<G> {
@@ -164,6 +171,7 @@ impl<G: Game> Room<G> {
             counters: Counters::default(),
             call: None,
             unheard: VecDeque::new(),
+            dismissed: Vec::new(),
             secret,
             simulation,
         }
@@ -185,11 +193,19 @@ impl<G: Game> Room<G> {
         self.enter_from(hello, token, Origin::EXEMPT)
     }
 
-    /// The same as [`Room::enter`], for a connection from `origin`, to which limits apply.
+    /// The same as [`Room::enter`], for somebody to whom limits apply. A player whom a ticket names has one seat in the
+    /// room: its newest connection gets that seat, and an older one is superseded.
     ///
     /// # Errors
     /// The close code with the reason for the refusal.
-    pub fn enter_from(&mut self, hello: &Hello, token: ResumeToken, origin: Origin) -> Result<Entered, CloseCode> {
+    pub fn enter_from(
+        &mut self,
+        hello: &Hello,
+        token: ResumeToken,
+        entrant: impl Into<Entrant>,
+    ) -> Result<Entered, CloseCode> {
+        let entrant = entrant.into();
+        let origin = entrant.origin;
         if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.schemas.fingerprint {
             return Err(CloseCode::Version);
         }
@@ -198,14 +214,17 @@ impl<G: Game> Room<G> {
         }
         let now = (self.tick, self.limits.minute_ticks);
         let resume = |old| self.roster.resume(old, token, origin, now);
-        let resumed = hello.resume.map(resume).transpose()?.flatten();
+        let resumed = match hello.resume.map(resume).transpose()?.flatten() {
+            None if !hello.watches => self.roster.resume_as(&entrant, token, now)?,
+            resumed => resumed,
+        };
         let seat = match resumed {
             None if hello.watches => {
                 self.check_spectators(origin)?;
                 None
             }
             None => {
-                let newcomer = Newcomer { name: &hello.name, origin, token };
+                let newcomer = Newcomer { name: &hello.name, entrant, token, now: self.tick };
                 Some(self.roster.take_seat(&newcomer).ok_or(CloseCode::Full)?)
             }
             resumed => resumed,
@@ -238,7 +257,8 @@ impl<G: Game> Room<G> {
         self.counters.other_builds += u64::from(builds_differ(hello.build, self.build));
         let welcome = Welcome { seat, tick, resume: token, resumed, newest_input, players, build: self.build }.encode();
         let name = seat.and_then(|seat| self.roster.name_of(seat)).unwrap_or_else(|| clean_name(&hello.name));
-        Ok(Entered { member, welcome, superseded, seat, name })
+        let player = seat.map_or(entrant.player, |seat| self.roster.player_of(seat));
+        Ok(Entered { member, welcome, superseded, seat, name, player })
     }
 
     fn check_spectators(&self, from: Origin) -> Result<(), CloseCode> {
@@ -377,10 +397,18 @@ impl<G: Game> Room<G> {
         &self.record
     }
 
-    /// Frees the seats of players that did not reconnect in time, and fills free seats with bots.
+    /// Frees the seats of players that did not reconnect in time or have stayed for too long, and fills free seats with bots.
     fn manage_seats(&mut self) {
         while let Some(seat) = self.roster.expired(self.tick, self.limits.held_seat_ticks) {
             self.free(seat, Leave::Lost);
+        }
+        while let Some((seat, member)) = self.roster.overstayed(self.tick) {
+            self.dismissed.extend(member.map(|member| (member, CloseCode::Auth)));
+            if let Some(member) = member {
+                self.drop_dispute(member);
+                self.members.remove(member);
+            }
+            self.free(seat, Leave::Removed);
         }
         if let Some(seat) = self.roster.fill(self.tick, self.limits.fill_ticks) {
             self.announce(seat, None);
@@ -409,6 +437,11 @@ impl<G: Game> Room<G> {
             };
             self.record.actions.push((seat, action));
         }
+    }
+
+    /// A connection that is to be closed because the room has dismissed its member, and the code.
+    pub fn poll_dismissed(&mut self) -> Option<(MemberId, CloseCode)> {
+        self.dismissed.pop()
     }
 
     /// The next message for a member besides snapshots: first who is in which seat now, then answers.

@@ -96,9 +96,22 @@ pub const TEXT_BYTES_MAX: usize = 1_536;
 /// Characters of a room code.
 pub const ROOM_CODE_LEN: usize = 6;
 
+/// Bytes of the name in a hello, which has room for a ticket beside it.
+pub const HELLO_NAME_BYTES_MAX: usize = 512;
+
+/// Bytes of a ticket, the proof of a player's identity.
+pub const TICKET_BYTES_MAX: usize = 1_024;
+
+/// Bytes of the secret of a private room: an invitation or a password.
+pub const ROOM_SECRET_BYTES_MAX: usize = 128;
+
 const _: () = assert!(SEATS_MAX <= 64, "a seat travels as 6 bits");
 const _: () = assert!(ROWS_MAX < u16::MAX / 2 + 1, "half of the slots are for predicted rows");
 const _: () = assert!(TEXT_BYTES_MAX + 256 <= CLIENT_MESSAGE_BYTES_MAX, "the longest text fits into a message");
+const _: () = assert!(
+    HELLO_NAME_BYTES_MAX + TICKET_BYTES_MAX + ROOM_SECRET_BYTES_MAX + 256 <= CLIENT_MESSAGE_BYTES_MAX,
+    "the longest hello fits into a message"
+);
 const _: () =
-    assert!(NAME_BYTES_MAX <= TEXT_BYTES_MAX && CHAT_BYTES_MAX <= TEXT_BYTES_MAX, "a client cuts no good text");
+    assert!(NAME_BYTES_MAX <= HELLO_NAME_BYTES_MAX && CHAT_BYTES_MAX <= TEXT_BYTES_MAX, "a client cuts no good text");
 const _: () = assert!(EVENT_TICKS_MAX as usize <= SNAPSHOT_HISTORY_LEN, "events are kept beside snapshots");

@@ -232,6 +232,8 @@ async fn assert_one_build(page: &Page, address: SocketAddr) {
         watches: true,
         build: 0,
         player: None,
+        ticket: None,
+        secret: None,
     };
     let mut request = format!("ws://{address}/ws").into_client_request().expect("a request");
     request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));

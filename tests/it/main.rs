@@ -35,6 +35,8 @@ mod gallery;
 #[cfg(test)]
 mod guess;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod keyframes;
 #[cfg(test)]
 mod lockstep;

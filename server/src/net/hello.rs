@@ -9,6 +9,7 @@ use crate::limits::{HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, 
 use crate::mailbox::{Command, Form, NewConnection, NewVisitor, TopicsOrder, origin_of};
 use crate::metrics::Side;
 use crate::player_key::known_or_random;
+use crate::room::Entrant;
 use crate::topics::player_id;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::{
@@ -151,8 +152,10 @@ fn hand_over(net: &Net, found: RoomFound, stream: TcpStream, reader: FrameReader
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
-    let (only_by_token, player) = (found.only_by_token, player_id(known_or_random(hello.player)));
-    let arrival = Box::new(NewConnection { stream, reader, hello, token, only_by_token, player, counted });
+    let only_by_token = found.only_by_token.then_some(CloseCode::Rate);
+    let entrant = Entrant { origin: origin_of(counted.address), player: hello.player.map(player_id), admitted: None };
+    let guest = player_id(known_or_random(None));
+    let arrival = Box::new(NewConnection { stream, reader, hello, token, only_by_token, entrant, guest, counted });
     if let Err(error) = net.command(found.place, Command::Enter { room: found.place.room, arrival, detours: 0 }) {
         // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
         tracing::debug!(?error, "a connection could not be handed over");

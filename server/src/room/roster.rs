@@ -2,11 +2,12 @@
 //! received yet.
 
 use super::room_limits::RoomLimits;
-use super::{MemberId, Origin, RosterChange};
+use super::{Entrant, MemberId, Origin, RosterChange};
 use crate::names::{are_alike, distinct_name};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Player, ResumeToken, ServerControl};
+use tickwire::message::topics::PlayerId;
 use tickwire::world::roster::BOT_NAMES;
 use tickwire::{Leave, Rules, Seat, Tick};
 
@@ -27,6 +28,10 @@ pub(super) enum Occupant {
         old_token: Option<ResumeToken>,
         /// Where the newest connection came from. The seat counts for that origin.
         origin: Origin,
+        /// The player, if it is known over connections.
+        player: Option<PlayerId>,
+        /// The tick at which the player has to leave; `None` for one that may stay.
+        leaves_at: Option<Tick>,
         comebacks: Comebacks,
         /// Whether a message of the player has ever arrived after a welcome. Only then does the player certainly have
         /// a token to reconnect with.
@@ -55,8 +60,9 @@ impl Comebacks {
 /// A person who takes a seat.
 pub(super) struct Newcomer<'a> {
     pub(super) name: &'a str,
-    pub(super) origin: Origin,
+    pub(super) entrant: Entrant,
     pub(super) token: ResumeToken,
+    pub(super) now: Tick,
 }
 
 /// A set of seats, one bit for each.
@@ -148,14 +154,64 @@ impl Roster {
         (now, minute_ticks): (Tick, u32),
     ) -> Result<Option<Seat>, CloseCode> {
         let Some(found) = self.seat_of(presented) else { return Ok(None) };
+        self.come_back(found, Some(presented), fresh, from, (now, minute_ticks)).map(|()| Some(found))
+    }
+
+    /// The seat of a player whom a ticket names, who comes back without the token of the seat or from a second place.
+    ///
+    /// # Errors
+    /// [`CloseCode::Rate`] when the player comes back too often.
+    pub(super) fn resume_as(
+        &mut self,
+        entrant: &Entrant,
+        fresh: ResumeToken,
+        now: (Tick, u32),
+    ) -> Result<Option<Seat>, CloseCode> {
+        let identity = entrant.identity();
+        let is_seat = |occupant: &Occupant| matches!(occupant, Occupant::Person { player, .. } if *player == identity);
+        let found = self.iter().find(|(_, occupant)| identity.is_some() && is_seat(occupant)).map(|(seat, _)| seat);
+        let Some(found) = found else { return Ok(None) };
+        self.come_back(found, None, fresh, entrant.origin, now)?;
+        if let Occupant::Person { leaves_at, .. } = &mut self.seats[found.index()] {
+            *leaves_at = entrant.leaves_at(now.0);
+        }
+        Ok(Some(found))
+    }
+
+    /// Gives a seat a fresh token; the one that was presented stays valid until the fresh one has arrived, and all
+    /// others become invalid.
+    fn come_back(
+        &mut self,
+        found: Seat,
+        presented: Option<ResumeToken>,
+        fresh: ResumeToken,
+        from: Origin,
+        (now, minute_ticks): (Tick, u32),
+    ) -> Result<(), CloseCode> {
         let per_minute_max = self.comebacks_per_minute_max;
         if let Occupant::Person { token, old_token, origin, comebacks, .. } = &mut self.seats[found.index()] {
             if !comebacks.count(now, minute_ticks, per_minute_max) {
                 return Err(CloseCode::Rate);
             }
-            (*token, *old_token, *origin) = (fresh, Some(presented), from);
+            (*token, *old_token, *origin) = (fresh, presented, from);
         }
-        Ok(Some(found))
+        Ok(())
+    }
+
+    /// The player in a seat, if it is known over connections.
+    pub(super) fn player_of(&self, seat: Seat) -> Option<PlayerId> {
+        match self.seats.get(seat.index())? {
+            Occupant::Person { player, .. } => *player,
+            Occupant::Free | Occupant::Bot { .. } => None,
+        }
+    }
+
+    /// A seat whose player has to leave by now, with its connection.
+    pub(super) fn overstayed(&self, now: Tick) -> Option<(Seat, Option<MemberId>)> {
+        self.iter().find_map(|(seat, occupant)| match occupant {
+            Occupant::Person { leaves_at: Some(at), member, .. } if *at <= now => Some((seat, *member)),
+            _ => None,
+        })
     }
 
     /// Notes that a message of the player has arrived after the new token was sent: the old token becomes invalid.
@@ -168,7 +224,8 @@ impl Roster {
     /// Gives a new person a seat: a free one, or else the seat of a bot. `None` when there is no such seat, or when the
     /// person's origin has all the seats that one origin may have.
     pub(super) fn take_seat(&mut self, newcomer: &Newcomer<'_>) -> Option<Seat> {
-        let Newcomer { name, origin, token } = *newcomer;
+        let Newcomer { name, entrant, token, now } = *newcomer;
+        let origin = entrant.origin;
         if origin != Origin::EXEMPT && self.seats_of(origin) >= usize::from(self.seats_per_origin_max) {
             return None;
         }
@@ -183,6 +240,8 @@ impl Roster {
             token,
             old_token: None,
             origin,
+            player: entrant.player,
+            leaves_at: entrant.leaves_at(now),
             comebacks: Comebacks::default(),
             confirmed: false,
         };
@@ -297,7 +356,11 @@ mod tests {
         let rules = Rules { seats: 8, bots: 8, ..Rules::new("crowded", 30) };
         let mut roster = Roster::new(&rules, true, &RoomLimits::default());
         for name in ["Tock", "T\u{43e}ck", "Tock\u{2060}", "Pi\u{445}el"] {
-            assert!(roster.take_seat(&Newcomer { name, origin: Origin::EXEMPT, token: [0; 16] }).is_some());
+            assert!(
+                roster
+                    .take_seat(&Newcomer { name, entrant: Entrant::default(), token: [0; 16], now: Tick(0) })
+                    .is_some()
+            );
         }
         while roster.fill(Tick(0), 0).is_some() {}
         let names: Vec<String> = roster.players().into_iter().map(|player| player.name).collect();

@@ -108,6 +108,10 @@ impl RoomHandle {
             connection.read(room, context);
         }
         room.tick();
+        while let Some((member, code)) = room.poll_dismissed() {
+            let connections = self.connections.iter_mut().filter(|connection| connection.at.member == member);
+            connections.for_each(|connection| connection.end = Some(End::Close(code)));
+        }
         self.publish(context.topics);
         if !self.told.is_empty() {
             self.tell_members();
@@ -159,11 +163,12 @@ impl RoomHandle {
 
     /// Lets a connection into the room, or closes it with the code of the reason.
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
-        let NewConnection { stream, reader, hello, token, only_by_token, player, counted } = arrival;
-        if only_by_token && !hello.resume.is_some_and(|token| self.room.has_token(token)) {
-            return refuse(stream, counted, CloseCode::Rate, context, closing);
+        let NewConnection { stream, reader, hello, token, only_by_token, entrant, guest, counted } = arrival;
+        if let Some(code) = only_by_token.filter(|_| !hello.resume.is_some_and(|token| self.room.has_token(token))) {
+            return refuse(stream, counted, code, context, closing);
         }
-        let entered = match self.room.enter_from(&hello, token, origin_of(counted.address)) {
+        let may_return = entrant.player.is_some();
+        let entered = match self.room.enter_from(&hello, token, entrant) {
             Ok(entered) => entered,
             Err(code) => return refuse(stream, counted, code, context, closing),
         };
@@ -174,8 +179,7 @@ impl RoomHandle {
             }
         }
         let at = MemberAt { room: self.id, member: entered.member };
-        let may_return = hello.player.is_some();
-        self.introduce(at, &entered, player, may_return, counted.address);
+        self.introduce(at, &entered, entered.player.unwrap_or(guest), may_return, counted.address);
         self.tell_topics(context.topics);
         let mut connection = Connection::new(at, stream, reader, token, counted);
         connection.talk.is_known = self.untold.is_empty();

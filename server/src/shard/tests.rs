@@ -3,7 +3,7 @@
 use super::*;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{EMPTY_ROOM_MAX, LOAD_PERCENT_MAX, STALL_MAX};
-use crate::room::{RoomLimits, RoomSetup, Summary};
+use crate::room::{Entrant, RoomLimits, RoomSetup, Summary};
 use crate::topics::player_id;
 use crate::websocket::address::ConnectionCounts;
 use crate::websocket::frame::{FrameLimits, FrameReader, put_message};
@@ -139,8 +139,9 @@ fn arrival() -> (TcpStream, Box<NewConnection>) {
             reader,
             hello,
             token: [1; 16],
-            only_by_token: false,
-            player: player_id(PlayerKey([1; 16])),
+            only_by_token: None,
+            entrant: Entrant::default(),
+            guest: player_id(PlayerKey([1; 16])),
             counted,
         }),
     )

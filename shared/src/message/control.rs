@@ -5,7 +5,7 @@ use super::{CLIENT_CONTROL, HELLO, PROTOCOL_VERSION, SERVER_CONTROL, WELCOME, co
 use crate::game::{Game, Mode};
 use crate::hash::Mix;
 use crate::id::Seat;
-use crate::limits::{CONTROL_BYTES_MAX, SNAPSHOT_HISTORY_LEN, TEXT_BYTES_MAX};
+use crate::limits::{CONTROL_BYTES_MAX, HELLO_NAME_BYTES_MAX, SNAPSHOT_HISTORY_LEN, TEXT_BYTES_MAX};
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::wire::DecodeError;
@@ -27,7 +27,7 @@ pub struct Hello {
     pub fingerprint: u64,
     /// The room's code.
     pub code: String,
-    /// The player's name, at most [`TEXT_BYTES_MAX`] bytes. The server cleans and shortens it.
+    /// The player's name, at most [`HELLO_NAME_BYTES_MAX`] bytes. The server cleans and shortens it.
     pub name: String,
     /// The token from the last welcome, to get the same seat back.
     pub resume: Option<ResumeToken>,
@@ -40,6 +40,12 @@ pub struct Hello {
     pub build: u64,
     /// The secret with which the player is known over connections and rooms; without it the player is somebody new.
     pub player: Option<PlayerKey>,
+    /// The ticket that says who the player is, made by the studio's backend: at most
+    /// [`TICKET_BYTES_MAX`](crate::limits::TICKET_BYTES_MAX) bytes.
+    pub ticket: Option<String>,
+    /// The secret of a private room, its invitation or its password: at most
+    /// [`ROOM_SECRET_BYTES_MAX`](crate::limits::ROOM_SECRET_BYTES_MAX) bytes.
+    pub secret: Option<String>,
 }
 
 impl Hello {
@@ -51,12 +57,14 @@ impl Hello {
             game: G::RULES.name.into(),
             fingerprint: fingerprint::<G>(),
             code: code.into(),
-            name: cut_text(name).into(),
+            name: cut(name, HELLO_NAME_BYTES_MAX).into(),
             resume: None,
             known: None,
             watches: false,
             build: 0,
             player: None,
+            ticket: None,
+            secret: None,
         }
     }
 
@@ -68,12 +76,14 @@ impl Hello {
             game: String::new(),
             fingerprint: 0,
             code: String::new(),
-            name: cut_text(name).into(),
+            name: cut(name, HELLO_NAME_BYTES_MAX).into(),
             resume: None,
             known: None,
             watches: false,
             build: 0,
             player: None,
+            ticket: None,
+            secret: None,
         }
     }
 }
@@ -139,7 +149,11 @@ pub enum ServerControl {
 /// The start of a text that is not longer than a client may send.
 #[must_use]
 pub fn cut_text(text: &str) -> &str {
-    &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
+    cut(text, TEXT_BYTES_MAX)
+}
+
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 control_message! {
@@ -198,6 +212,8 @@ mod tests {
             watches: false,
             build: u64::MAX,
             player: Some(PlayerKey([7; 16])),
+            ticket: Some("v4.public.".into()),
+            secret: Some("sesame".into()),
         }
     }
 

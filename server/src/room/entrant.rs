@@ -1,0 +1,43 @@
+//! Somebody who wants to enter a room, as far as the room has to know.
+
+use super::Origin;
+use tickwire::Tick;
+use tickwire::message::topics::PlayerId;
+
+/// Where somebody comes from, and who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Entrant {
+    /// Where the connection comes from.
+    pub origin: Origin,
+    /// The player; `None` for somebody who brings neither a key nor a ticket and so is new each time.
+    pub player: Option<PlayerId>,
+    /// The rights that a ticket gives; `None` without one.
+    pub admitted: Option<Admitted>,
+}
+
+/// What a ticket says about its bearer besides the identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admitted {
+    /// Ticks for which the player may stay, over all connections.
+    pub stay_ticks: u32,
+    /// Whether the player owns the room.
+    pub is_host: bool,
+}
+
+impl From<Origin> for Entrant {
+    fn from(origin: Origin) -> Self {
+        Self { origin, ..Self::default() }
+    }
+}
+
+impl Entrant {
+    /// The tick at which the player has to leave; `None` for one that may stay.
+    pub(super) fn leaves_at(&self, now: Tick) -> Option<Tick> {
+        self.admitted.map(|admitted| now + admitted.stay_ticks)
+    }
+
+    /// The identity that may have one seat in a room: only a ticket proves one.
+    pub(super) fn identity(&self) -> Option<PlayerId> {
+        self.player.filter(|_| self.admitted.is_some())
+    }
+}
