@@ -391,6 +391,8 @@ impl<G: Game> Room<G> {
         self.call = Some(GameCall::Step);
         self.simulation.step(&self.record.actions, &mut self.record.events);
         self.call = None;
+        self.record.results.clear();
+        self.record.results.extend_from_slice(self.simulation.results());
         self.record.hash = self.tick.0.is_multiple_of(G::RULES.tick_rate_hz).then(|| self.simulation.hash());
         self.outgoing.push(&mut self.simulation, &self.record, &mut self.counters);
         self.work_on_disputes();

@@ -1,10 +1,13 @@
 //! The [`Game`] trait: the one deterministic `impl` that the author of a game writes, and the types around it.
 
 mod options;
+mod result;
 mod topics;
 
 use crate::id::Seat;
 use crate::leak::{Leak, is_planted};
+#[cfg(not(target_family = "wasm"))]
+use crate::limits::RESULTS_PER_TICK_MAX;
 use crate::limits::{EVENTS_PER_TICK_MAX, HASHES_PER_SECOND, PAST_MS_MAX, SEATS_MAX, SNAPSHOT_HISTORY_LEN};
 use crate::rng::Rng;
 use crate::state::{ALL_TABLES, Event, Input, State};
@@ -12,6 +15,7 @@ use crate::table::Table;
 use crate::tick::Tick;
 use alloc::vec::Vec;
 pub use options::OptionsError;
+pub use result::MatchResult;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 pub use topics::{OwnTopic, Publication, Publishers};
@@ -281,6 +285,8 @@ pub struct Step<'a, G: Game> {
     rng: &'a mut Rng,
     events: &'a mut Vec<(To, G::Event)>,
     past: Option<&'a mut dyn LagCompensation<G>>,
+    /// The results of matches, where somebody wants to know them.
+    results: Option<&'a mut Vec<MatchResult>>,
     /// Events of each audience.
     emitted: [u8; AUDIENCES],
     /// Generators that were made for each audience.
@@ -298,13 +304,29 @@ impl<'a, G: Game> Step<'a, G> {
         rng: &'a mut Rng,
         events: &'a mut Vec<(To, G::Event)>,
     ) -> Self {
-        Self { now, inputs, rng, events, past: None, emitted: [0; AUDIENCES], generators: [0; AUDIENCES] }
+        Self {
+            now,
+            inputs,
+            rng,
+            events,
+            past: None,
+            results: None,
+            emitted: [0; AUDIENCES],
+            generators: [0; AUDIENCES],
+        }
     }
 
     /// The same context, with the views of the seats.
     #[must_use]
     pub fn with_past(mut self, past: &'a mut dyn LagCompensation<G>) -> Self {
         self.past = Some(past);
+        self
+    }
+
+    /// The same context, with a list for the results of matches.
+    #[must_use]
+    pub const fn with_results(mut self, results: &'a mut Vec<MatchResult>) -> Self {
+        self.results = Some(results);
         self
     }
 
@@ -376,6 +398,24 @@ impl<'a, G: Game> Step<'a, G> {
 
     fn look_back(&mut self) -> &mut (dyn LagCompensation<G> + 'a) {
         &mut **self.past.as_mut().expect("the code that runs a step hands in the past")
+    }
+
+    /// Ends a match with its result, which the server tells the studio ([webhooks]). The room goes on: the game begins
+    /// its next match when it likes. Only the server tells a result, once, and a client that predicts the same tick
+    /// tells nobody.
+    ///
+    /// A result is at most [`RESULT_BYTES_MAX`](crate::limits::RESULT_BYTES_MAX) bytes of JSON, and a tick ends at most
+    /// [`RESULTS_PER_TICK_MAX`](crate::limits::RESULTS_PER_TICK_MAX) matches; further ones are dropped.
+    ///
+    /// [webhooks]: https://docs.rs/tickwire-server
+    pub fn finish<R: Serialize>(&mut self, result: &R) {
+        // A page has no use for the code that writes JSON.
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(results) = self.results.as_deref_mut().filter(|results| results.len() < RESULTS_PER_TICK_MAX) {
+            results.push(MatchResult::of(result));
+        }
+        #[cfg(target_family = "wasm")]
+        let _ = result;
     }
 
     /// Sends an event to the players that `to` names. Of one tick, [`EVENTS_PER_TICK_MAX`] events for everyone and as

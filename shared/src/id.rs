@@ -7,6 +7,7 @@ use bincode::enc::Encoder;
 use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 use core::fmt;
+use serde::Serialize;
 
 /// The new rows of one tick and table that a client predicts, and the ticks until their ids come again (with another
 /// generation). Together they fill the slots above [`ROWS_MAX`].
@@ -18,7 +19,9 @@ const _: () = assert!(PREDICTED_ROWS * PREDICTED_TICKS == u16::MAX as u32 - ROWS
 ///
 /// A seat belongs to one player from joining to leaving, through lost connections and reloads. The game knows players
 /// by nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+///
+/// In the JSON of a result it is its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct Seat(u8);
 
 impl Seat {

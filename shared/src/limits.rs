@@ -96,6 +96,12 @@ pub const TEXT_BYTES_MAX: usize = 1_536;
 /// Characters of a room code.
 pub const ROOM_CODE_LEN: usize = 6;
 
+/// Bytes of the result of a match, as JSON.
+pub const RESULT_BYTES_MAX: usize = 2_048;
+
+/// Matches that one tick of a room can end; further results are dropped.
+pub const RESULTS_PER_TICK_MAX: usize = 4;
+
 /// Bytes of the name in a hello, which has room for a ticket beside it.
 pub const HELLO_NAME_BYTES_MAX: usize = 512;
 

@@ -61,7 +61,7 @@
 //! ```
 
 use crate::determinism::{Played, Policy, sync_test_with};
-use crate::game::{Game, Leave, To};
+use crate::game::{Game, Leave, MatchResult, To};
 use crate::id::Seat;
 use crate::input::InputCodec;
 use crate::limits::SEATS_MAX;
@@ -71,7 +71,7 @@ use crate::tick::Tick;
 use crate::world::heard::Heard;
 use crate::world::rewind::{ClientViews, RewindCache};
 use crate::world::snapshot::Snapshot;
-use crate::world::stepper::{TickCauses, play_tick};
+use crate::world::stepper::{TickCauses, play_match_tick};
 use alloc::vec::Vec;
 
 /// Ticks that [`assert_deterministic`] plays.
@@ -91,6 +91,8 @@ pub struct Play<G: Game> {
     pub seats: Vec<Seat>,
     /// The events of the last tick, in the order in which the step emitted them.
     pub events: Vec<(To, G::Event)>,
+    /// The results of the matches that the last tick ended.
+    pub results: Vec<MatchResult>,
     /// The dice of the bots.
     pub dice: Rng,
     rng: Rng,
@@ -134,7 +136,7 @@ impl<G: Game> Play<G> {
         let snapshot = Snapshot::empty(&schema);
         let (dice, rng, cache) = (Rng::new(!seed), Rng::new(seed), RewindCache::default());
         let codec = InputCodec::new();
-        Self { world, seats, events: Vec::new(), dice, rng, codec, schema, snapshot, cache }
+        Self { world, seats, events: Vec::new(), results: Vec::new(), dice, rng, codec, schema, snapshot, cache }
     }
 
     /// Lets a player take a free seat.
@@ -185,7 +187,8 @@ impl<G: Game> Play<G> {
         let tick = self.snapshot.tick.next();
         let mut past = ClientViews::of_the_present(&self.schema, &self.snapshot, &mut self.cache);
         let causes = TickCauses { tick, roster: &[], heard: &[], inputs: &inputs };
-        play_tick(&mut self.world, &mut self.rng, &causes, &mut past, &mut self.events);
+        let Self { world, rng, events, results, .. } = self;
+        play_match_tick(world, rng, &causes, &mut past, events, results);
         self.snapshot.capture(&mut self.world, tick);
     }
 

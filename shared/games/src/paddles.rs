@@ -6,6 +6,7 @@
 mod stage;
 
 use alloc::format;
+use serde::Serialize;
 use tickwire::math::{self, Vec2, vec2};
 use tickwire::{Event, Game, Input, Leave, Mode, OwnTopic, Publication, Rng, Rules, Seat, State, Step, To};
 
@@ -101,6 +102,13 @@ pub enum Sound {
     Goal,
     /// A side won the last point, and with it the game.
     Win,
+}
+
+/// The result of a match.
+#[derive(Serialize)]
+struct Outcome {
+    winner: Option<Seat>,
+    score: [u8; 2],
 }
 
 /// The score after each point, for pages that follow a match without playing it.
@@ -250,6 +258,13 @@ impl Paddles {
         let over = self.winner().is_some();
         self.rest(if over { CHEER_TICKS } else { SERVE_TICKS });
         tick.emit(To::Everyone, if over { Sound::Win } else { Sound::Goal });
+        if over {
+            let [left, right] = [&self.sides[0], &self.sides[1]].map(|side| side.score);
+            tick.finish(&Outcome {
+                winner: self.winner().and_then(|side| self.sides[side].seat),
+                score: [left, right],
+            });
+        }
     }
 
     /// The side that has won, until the next game starts.
@@ -334,6 +349,25 @@ mod tests {
         (0..20).for_each(|_| play.hear("wind", "down"));
         assert_eq!(play.world.ball.velocity, vec2(before.x, GUST_SPEED_MAX));
         play.bots_until(6_000, |play| play.events.iter().any(|(_, sound)| matches!(sound, Sound::Goal | Sound::Win)));
+    }
+
+    #[test]
+    fn a_match_ends_once_with_its_winner_and_the_score() {
+        let mut play = Play::<Paddles>::new(2, 4);
+        let mut results = Vec::new();
+        for _ in 0..60 * 60 * 15 {
+            play.bots();
+            results.extend(play.results.iter().map(|result| String::from(result.json())));
+            if results.len() == 2 {
+                break;
+            }
+        }
+        for result in &results {
+            let is_won =
+                |winner: u8, score: &str| result.starts_with(&format!("{{\"winner\":{winner},\"score\":{score}"));
+            assert!(is_won(0, "[11,") || is_won(1, "[") && result.ends_with(",11]}"), "{result}");
+        }
+        assert_eq!(results.len(), 2, "{results:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! the same hits and the same hashes. The simulation knows neither whether a person or a bot sits in a seat, nor which
 //! messages a member is sent.
 
-use crate::game::{Game, To};
+use crate::game::{Game, MatchResult, To};
 use crate::id::Seat;
 use crate::input::{Action, ViewAge};
 use crate::limits::SEATS_MAX;
@@ -18,7 +18,7 @@ use crate::world::history::History;
 use crate::world::rewind::{RewindCache, RoomViews};
 use crate::world::roster::RosterChange;
 use crate::world::snapshot::Snapshot;
-use crate::world::stepper::{TickCauses, play_tick};
+use crate::world::stepper::{TickCauses, play_match_tick};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -35,6 +35,8 @@ pub struct TickRecord<G: Game> {
     pub actions: Vec<(Seat, Action<G::Input>)>,
     /// The events that the step emitted.
     pub events: Vec<(To, G::Event)>,
+    /// The results of the matches that the step ended.
+    pub results: Vec<MatchResult>,
     /// The hash of the world after the tick, hidden fields included; `None` in most ticks. A room takes the hash once a
     /// second, because it is read rarely.
     pub hash: Option<u64>,
@@ -46,7 +48,7 @@ impl<G: Game> TickRecord<G> {
     pub fn empty() -> Self {
         let events = Vec::with_capacity(crate::limits::EVENTS_PER_TICK_MAX);
         let actions = Vec::with_capacity(usize::from(G::RULES.seats));
-        Self { tick: Tick(0), roster: Vec::new(), heard: Vec::new(), actions, events, hash: None }
+        Self { tick: Tick(0), roster: Vec::new(), heard: Vec::new(), actions, events, results: Vec::new(), hash: None }
     }
 }
 
@@ -99,6 +101,7 @@ pub struct Simulation<G: Game> {
     inputs: [Option<G::Input>; SEATS_MAX as usize],
     ages: [ViewAge; SEATS_MAX as usize],
     rewind_cache: RewindCache<G>,
+    results: Vec<MatchResult>,
 }
 
 impl<G: Game> Simulation<G> {
@@ -146,7 +149,7 @@ impl<G: Game> Simulation<G> {
 
     fn with_schema(state: Checkpoint<G>, schema: Arc<Schema>) -> Self {
         let (inputs, ages) = ([None; SEATS_MAX as usize], [ViewAge::NONE; SEATS_MAX as usize]);
-        Self { state, schema, inputs, ages, rewind_cache: RewindCache::default() }
+        Self { state, schema, inputs, ages, rewind_cache: RewindCache::default(), results: Vec::new() }
     }
 
     /// Tells the game which players joined and left, before the step of the tick in which it happens.
@@ -180,13 +183,19 @@ impl<G: Game> Simulation<G> {
             self.inputs[seat.index()] = Some(action.input);
             self.ages[seat.index()] = action.age;
         }
-        let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewind_cache } = self;
+        let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewind_cache, results } = self;
         let causes = TickCauses { tick: history.newest().tick.next(), roster: &[], heard: &[], inputs };
         rng.begin_step(causes.tick.0);
         let mut past = RoomViews::new(schema, history, ages, G::RULES.message_ticks(), rewind_cache);
-        play_tick(world, rng, &causes, &mut past, events);
+        play_match_tick(world, rng, &causes, &mut past, events, results);
         watch(world);
         history.push(schema, world);
+    }
+
+    /// The results of the matches that the last step ended.
+    #[must_use]
+    pub fn results(&self) -> &[MatchResult] {
+        &self.results
     }
 
     /// Makes a recorded tick once more.

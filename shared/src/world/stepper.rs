@@ -1,6 +1,6 @@
 //! One tick of a game, made in one place for all: rooms, clients that predict or play along, replays and previews.
 
-use crate::game::{Game, LagCompensation, Step, To};
+use crate::game::{Game, LagCompensation, MatchResult, Step, To};
 use crate::rng::Rng;
 use crate::state::{Schema, State, TableVisitor};
 use crate::table::Table;
@@ -32,10 +32,23 @@ pub fn play_tick<G: Game>(
     past: &mut dyn LagCompensation<G>,
     events: &mut Vec<(To, G::Event)>,
 ) {
+    play_match_tick(world, rng, causes, past, events, &mut Vec::new());
+}
+
+/// The same, for somebody who wants to know the results of the matches that end.
+pub fn play_match_tick<G: Game>(
+    world: &mut G,
+    rng: &mut Rng,
+    causes: &TickCauses<'_, G::Input>,
+    past: &mut dyn LagCompensation<G>,
+    events: &mut Vec<(To, G::Event)>,
+    results: &mut Vec<MatchResult>,
+) {
     causes.roster.iter().for_each(|change| change.apply(world));
     causes.heard.iter().for_each(|heard| heard.apply(world));
     events.clear();
-    world.step(&mut Step::new(causes.tick, causes.inputs, rng, events).with_past(past));
+    results.clear();
+    world.step(&mut Step::new(causes.tick, causes.inputs, rng, events).with_past(past).with_results(results));
 }
 
 /// Makes a tick as a client does that has only a part of the world, and no generator of the room: rows that come to be

@@ -1,36 +1,32 @@
-//! Fuzzing for a limited time, on machines with a nightly compiler. The fuzz runner is installed when it is missing.
+//! Fuzzing for a limited time, by the compiler that builds everything else. The fuzz runner is installed when it is
+//! missing.
+//!
+//! The runner asks for unstable options of a compiler, which the variable `RUSTC_BOOTSTRAP` allows to a stable one. Of the
+//! sanitizers none is used: the crates have no unsafe code, and so the targets run ten times as often.
 
 use crate::run::{command, run};
+use crate::tools::Tool;
 use anyhow::{Context, Result};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-/// The version of the fuzz runner that the targets were written for.
-const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+/// The fuzz runner, at the version that the targets were written for.
+const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2", options: &[] };
 
 const TARGETS: [&str; 6] = ["frame", "peer", "message", "delta", "lockstep", "topics"];
 
 /// Time limit of one target, as the argument that libFuzzer takes.
 const SECONDS: &str = "-max_total_time=180";
 
-/// Fuzzes all targets in turn. Without a nightly compiler the step does nothing, and the log says so.
+/// Fuzzes all targets in turn.
 pub(crate) fn run_all(limit: Duration, log: &Path) -> Result<()> {
-    if !answers(&["run", "nightly", "cargo", "--version"]) {
-        std::fs::write(log, "left out: run `rustup toolchain install nightly` to fuzz\n")
-            .context("cannot write the log")?;
-        return Ok(());
-    }
-    if !answers(&["run", "nightly", "cargo", "fuzz", "--version"]) {
-        run(command("cargo", &["install", "--locked", CARGO_FUZZ]), limit, log)?;
-    }
+    let runner = CARGO_FUZZ.path(limit, log)?;
+    let runner = runner.to_str().context("the path of the fuzz runner is no text")?;
     for target in TARGETS {
-        let arguments = ["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", "tests/fuzz", target, "--", SECONDS];
-        run(command("rustup", &arguments), limit, log)?;
+        let arguments = ["fuzz", "run", "--sanitizer", "none", "--fuzz-dir", "tests/fuzz", target, "--", SECONDS];
+        let mut fuzz = command(runner, &arguments);
+        fuzz.env("RUSTC_BOOTSTRAP", "1");
+        run(fuzz, limit, log)?;
     }
     Ok(())
-}
-
-fn answers(arguments: &[&str]) -> bool {
-    Command::new("rustup").args(arguments).output().is_ok_and(|output| output.status.success())
 }

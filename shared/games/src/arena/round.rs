@@ -5,6 +5,7 @@
 //! pause.
 
 use super::{Arena, ArenaEvent, HP_MAX, Options, PLATES_MAX, Phase, Round, SHIELD_TICKS, TEAMS_MAX, What};
+use serde::Serialize;
 use tickwire::math::Vec2;
 use tickwire::{Game, Step, To};
 
@@ -14,6 +15,13 @@ const SECOND_TICKS: u32 = Arena::RULES.tick_rate_hz;
 const WARP_TICKS: f32 = SHIELD_TICKS + SECOND_TICKS as f32;
 const _: () =
     assert!(PLATES_MAX < HP_MAX && PAUSE_SECONDS > 1, "a pause is longer than the second in which ships warp home");
+
+/// The result of a round: the team that won it, unless it is a draw, and the scores.
+#[derive(Serialize)]
+struct Outcome {
+    winner: Option<u8>,
+    scores: [u16; TEAMS_MAX as usize],
+}
 
 impl Round {
     pub(super) fn new(options: &Options) -> Self {
@@ -65,6 +73,8 @@ impl Arena {
                 (self.round.phase, self.round.left_seconds) = (phase, PAUSE_SECONDS);
                 self.shots.retain(|_, _| false);
                 tick.emit(To::Everyone, ArenaEvent { what: What::Over, who: None, at: Vec2::ZERO });
+                let winner = if let Phase::Won { team } = phase { Some(team) } else { None };
+                tick.finish(&Outcome { winner, scores: self.round.scores });
             }
         } else if is_second && self.round.left_seconds == 1 {
             self.ships.values_mut().for_each(|ship| ship.withdraw(WARP_TICKS));

@@ -2,6 +2,7 @@
 
 use super::field::{Body, Field};
 use super::{ARMIES, Army, HOLD_MAX, Phase, Swarm, SwarmEvent, WELLS, Well, well_at};
+use serde::Serialize;
 use tickwire::{Game, Step, To};
 
 pub(super) const WELL_RADIUS: f32 = 64.0;
@@ -10,6 +11,13 @@ pub(super) const GOAL: u16 = 240;
 const SECOND_TICKS: u16 = Swarm::RULES.tick_rate_hz as u16;
 const ROUND_TICKS: u16 = 240 * SECOND_TICKS;
 const PAUSE_TICKS: u16 = 8 * SECOND_TICKS;
+
+/// The result of a round: the army that won it, and the scores of all.
+#[derive(Serialize)]
+struct Outcome {
+    winner: u8,
+    scores: [u16; ARMIES],
+}
 
 impl Swarm {
     /// The clock: it counts the score of wells, ends a round and begins the next.
@@ -28,6 +36,7 @@ impl Swarm {
                     let army = self.armies.iter().position(|army| army.score == best).unwrap_or(0) as u8;
                     (self.phase, self.left_ticks) = (Phase::Won { army }, PAUSE_TICKS);
                     tick.emit(To::Everyone, SwarmEvent::Won { army });
+                    tick.finish(&Outcome { winner: army, scores: self.armies.each_ref().map(|army| army.score) });
                 }
             }
             Phase::Won { .. } if self.left_ticks == 0 => {
