@@ -78,6 +78,7 @@ impl Crowded {
         let identity = Identity {
             player: player_id(key),
             may_return: true,
+            is_guest: false,
             name: format!("Ada {number}"),
             room: None,
             is_operator: false,

@@ -35,14 +35,15 @@ export function serverAddress(server) {
   return { http: `http${secure}${rest}`, socket: `ws${secure}${rest}ws` };
 }
 
-async function ask(server, path, { body, signal } = {}) {
+async function ask(server, path, { body, signal, ticket } = {}) {
   const url = serverAddress(server).http + path;
   const giveUp = new AbortController();
   const timer = setTimeout(() => giveUp.abort(), TIMEOUT_MS);
   const abort = () => giveUp.abort();
   signal?.addEventListener('abort', abort);
   if (signal?.aborted) abort();
-  const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const headers = { 'content-type': 'application/json', ...ticket && { authorization: `Bearer ${ticket}` } };
+  const options = body && { method: 'POST', headers, body: JSON.stringify(body) };
   let status = 0;
   let words;
   try {
@@ -73,7 +74,7 @@ export function rooms(server, { game, free, page, signal } = {}) {
 export const findRoom = (server, code, options) => ask(server, `api/rooms/${encodeURIComponent(code)}`, options);
 
 /** A new room, which only its code leads to: `{code, game}`. `game` is a name. */
-export const createRoom = (server, game, { signal, ...rest } = {}) => ask(server, 'api/rooms', { body: { game, ...rest }, signal });
+export const createRoom = (server, game, { signal, ticket, ...rest } = {}) => ask(server, 'api/rooms', { body: { game, ...rest }, signal, ticket });
 
 /** A room with people and a free seat: `{code, game}`. It is none of the rooms in `avoid`. */
-export const match = (server, game, { signal, avoid = [] } = {}) => ask(server, 'api/match', { body: { game, avoid }, signal });
+export const match = (server, game, { signal, ticket, avoid = [] } = {}) => ask(server, 'api/match', { body: { game, avoid }, signal, ticket });

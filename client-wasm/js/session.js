@@ -32,15 +32,16 @@ export async function preview(game, seed = anySeed()) {
 }
 
 /** Loads the game and starts to connect: the session is there before the room has answered. */
-export async function open({ server, game, code, name = 'Player', watch = false, token = null, key = anyKey(), link = {}, seed = anySeed(), signal }) {
+export async function open({ server, game, code, name = 'Player', watch = false, token = null, ticket = null, key = anyKey(), link = {}, seed = anySeed(), signal }) {
   // A wrong address is told before anything is loaded.
   serverAddress(server);
   signal?.throwIfAborted();
-  const room = code ? { code } : match(server, game.name, { signal });
+  const shown = typeof ticket === 'function' ? await ticket() : ticket;
+  const room = code ? { code } : match(server, game.name, { signal, ticket: shown });
   // Of two failures the one that came first is told; a caller who gave up is told just that.
   const [{ module, memory }, found] = await Promise.all([game.load(), room]).catch((error) => { throw signal?.aborted ? signal.reason : error; });
   signal?.throwIfAborted();
-  return new Session({ server, game, code: found.code, name, watch, token, key, link, seed }, module, memory);
+  return new Session({ server, game, code: found.code, name, watch, token, ticket: shown, key, link, seed }, module, memory);
 }
 
 /** Like `open`, and waits until the player is in the room. A refusal is an error, and so is a signal to give up. */
@@ -90,12 +91,12 @@ export class Session {
   #settle;
   #lastStats = null;
 
-  constructor({ server, game, code, name, watch, token, key, link, seed }, module, memory) {
+  constructor({ server, game, code, name, watch, token, ticket, key, link, seed }, module, memory) {
     const now = performance.now();
     Object.assign(this, { game, code, name, watch });
     this.#module = module;
     this.#memory = memory;
-    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, watch, ...link, seed, build: game.build, key, seq: firstSeq() }), now);
+    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, ticket, watch, ...link, seed, build: game.build, key, seq: firstSeq() }), now);
     this.#wire = new Wire(this.#client, serverAddress(server));
     this.#world = new World(this.#client, memory, game.layout.world);
     this.#writeInput = inputWriter(this.#client, memory, game.layout.input, game.neutral);

@@ -83,6 +83,8 @@ export interface Options<World, Input, Event> {
   watch?: boolean;
   /** The token of an earlier session in this room, which gets the seat back. */
   token?: string | null;
+  /** The player's ticket from your backend, or a function that gets one, where the server asks for tickets. It is used up. */
+  ticket?: string | (() => string | Promise<string>) | null;
   /**
    * The player's secret, 32 hexadecimal digits. A player who keeps it is the same to others in all rooms and topics, by the
    * id that the server makes of it. By default another one for each session.
@@ -364,9 +366,9 @@ export function rooms(server: Server, options?: Giving & { game?: string; free?:
 /** The room of a code. */
 export function findRoom(server: Server, code: string, options?: Giving): Promise<RoomInfo>;
 /** Makes a room, which only its code leads to. `game` is a name. */
-export function createRoom(server: Server, game: string, options?: Giving & Record<string, unknown>): Promise<RoomAnswer>;
+export function createRoom(server: Server, game: string, options?: Giving & { ticket?: string } & Record<string, unknown>): Promise<RoomAnswer>;
 /** A room with people and a free seat, none of those in `avoid`. */
-export function match(server: Server, game: string, options?: Giving & { avoid?: readonly string[] }): Promise<RoomAnswer>;
+export function match(server: Server, game: string, options?: Giving & { ticket?: string; avoid?: readonly string[] }): Promise<RoomAnswer>;
 /** The addresses of a server's API (its folder) and socket. Throws TypeError when it is no address of one. */
 export function serverAddress(server?: string | URL): { readonly http: string; readonly socket: string };
 
@@ -377,6 +379,8 @@ export interface TopicOptions {
   name?: string;
   /** The player's secret, 32 hexadecimal digits; without one, the player is another one with each connection. */
   key?: string;
+  /** Gets a ticket from your backend, where the server asks for tickets: each connection uses one up. */
+  ticket?: () => string | Promise<string>;
 }
 
 /** A connection for topics alone, without a game. It connects by itself, and again when the connection is lost. */

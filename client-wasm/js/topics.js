@@ -41,6 +41,7 @@ class TopicConnection extends RoomTopics {
   state = 'connecting';
   #server;
   #hello;
+  #ticket;
   #socket = null;
   // When the socket was opened, or the server was asked for an answer; 0 when none is awaited.
   #asked = 0;
@@ -54,9 +55,10 @@ class TopicConnection extends RoomTopics {
   #ends = new AbortController();
   #timer = setInterval(() => this.#look(), BEAT_MS);
 
-  constructor({ server, name, key } = {}) {
+  constructor({ server, name, key, ticket } = {}) {
     super((_, topic, body) => this.#say(topic, body));
     this.#server = serverAddress(server);
+    this.#ticket = ticket;
     this.#hello = { op: 'hello', name, key };
     const { signal } = this.#ends;
     // A device that is back online, and a page that is seen again, do not wait for their turn.
@@ -132,8 +134,11 @@ class TopicConnection extends RoomTopics {
     this.#asked = now;
     if (!socket) return this.#lose();
     // The server learns everything at once, without a question for each.
-    socket.onopen = () => {
-      this.#send(this.#hello);
+    socket.onopen = async () => {
+      // Each connection uses up a ticket.
+      const ticket = await this.#ticket?.();
+      if (socket !== this.#socket) return;
+      this.#send({ ...this.#hello, ticket });
       for (const player of this.#blocked) this.block(player, true);
       for (const [topic, heard] of this.#heard) {
         const { marks } = heard;

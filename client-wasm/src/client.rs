@@ -141,7 +141,7 @@ pub fn profiles() -> String {
 #[wasm_bindgen]
 impl Client {
     /// A player who wants to join a room of this module's game: `{code, name, resume, latency_ms, jitter_ms,
-    /// stall_percent, profile, watch, seed, build, key, seq}` in JSON. The first two are needed; `resume` is an earlier
+    /// stall_percent, profile, watch, seed, build, key, seq, ticket}` in JSON. The first two are needed; `resume` is an earlier
     /// [`Client::resume_token`].
     ///
     /// # Errors

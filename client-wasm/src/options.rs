@@ -8,8 +8,8 @@ use tickwire::message::topics::PlayerKey;
 /// The slowest imitated link, in milliseconds: no game can be played over a slower one.
 const LINK_MS_MAX: f64 = 10_000.0;
 
-/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?, build?, key?, seq?}`; other
-/// fields are ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
+/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?, build?, key?, seq?, ticket?}`;
+/// other fields are ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The room's code.
@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) key: Option<PlayerKey>,
     /// The number of the first message that the player says in a topic.
     pub(crate) seq: u64,
+    /// The ticket of the player, where the server asks for tickets.
+    pub(crate) ticket: Option<String>,
 }
 
 /// The reason why there is no client.
@@ -78,6 +80,7 @@ impl Options {
             build: text("build").ok().and_then(|build| u64::from_str_radix(&build, 16).ok()).unwrap_or(0),
             key: text("key").ok().as_deref().and_then(token).map(PlayerKey),
             seq: number("seq")? as u64,
+            ticket: text("ticket").ok(),
         })
     }
 }

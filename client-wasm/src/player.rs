@@ -170,6 +170,9 @@ impl<G: Stage> Player<G> {
         if let Some(key) = options.key {
             session.set_player(key, options.seq);
         }
+        if let Some(ticket) = &options.ticket {
+            session.set_ticket(ticket);
+        }
         let (roster, correction, sparks) = Default::default();
         let press_latch = PressLatch::new(G::RULES.tick_us());
         Self {

@@ -6,7 +6,9 @@
 mod autopsy;
 mod overflow;
 
+use crate::clock::unix_s;
 use crate::config::{BasePath, Config, FileError, RangeError, Settings, VariableError, check_variables};
+use crate::identity::mint_command::{Mint, MintCommandError};
 use crate::net::PageFile;
 use crate::room::Autopsy;
 use crate::server::{Running, Server, Signals, StartError};
@@ -125,6 +127,8 @@ enum Action {
     /// Looks at settings without starting a server.
     #[command(subcommand)]
     Config(ConfigAction),
+    /// Makes tickets for trying a server out, and the keys of tickets.
+    Mint(Mint),
     /// Prints an autopsy that a server has written, and simulates its tick again.
     Autopsy {
         /// A file from the server's folder of autopsies.
@@ -193,6 +197,9 @@ enum CliError {
     /// The server failed while it ran.
     #[error(transparent)]
     Fault(#[from] ThreadFault),
+    /// No ticket or key was made.
+    #[error(transparent)]
+    Mint(#[from] MintCommandError),
     /// The file of an autopsy cannot be read.
     #[error("{} cannot be read", path.display())]
     Read {
@@ -246,6 +253,7 @@ pub fn run(program: &Program) -> ExitCode {
     let done = match command_line(program) {
         Action::Serve(serve) => serve_games(program, *serve),
         Action::Config(ConfigAction::Check { file }) => check(&file),
+        Action::Mint(mint) => mint.run(unix_s(), &mut stdout()).map_err(CliError::Mint),
         Action::Autopsy { file } => print_autopsy(program, file),
         Action::Describe { folder, build } => describe(program, &folder, &build),
     };

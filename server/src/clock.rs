@@ -1,7 +1,7 @@
 //! The server's clock: time since its start, the same on all threads.
 
 use rustix::time::{ClockId, clock_gettime};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Monotonic time since the server's start.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,17 @@ impl Clock {
     pub(crate) fn until(&self, at_ns: u64) -> Duration {
         Duration::from_nanos(at_ns.saturating_sub(self.now_ns()))
     }
+}
+
+/// Seconds since 1970, by the clock of the machine.
+pub(crate) fn unix_s() -> u64 {
+    unix_ms() / 1_000
+}
+
+/// Milliseconds since 1970, by the clock of the machine.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Nanoseconds for which the calling thread has run on a core. Reading them is a system call of 0.2 to 0.5 us, many

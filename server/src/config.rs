@@ -4,17 +4,18 @@
 //! option of the command line, a variable of the environment and a key in the file.
 
 mod addresses;
+mod auth;
 mod autopsy_folder;
 mod base_path;
 mod environment;
 mod file;
+mod file_setting;
 mod host_name;
 mod log_filter;
 mod nearest;
 mod page_folder;
 mod page_origin;
 mod seat_limit;
-mod token_file;
 mod trusted_proxies;
 
 use crate::limits::{
@@ -28,12 +29,14 @@ use crate::limits::{
 };
 use crate::memory::default_budget_bytes;
 pub use addresses::{AddressError, AdminListen, ListenAddress};
+pub use auth::{Auth, AuthError};
 pub use autopsy_folder::AutopsyFolder;
 pub use base_path::{BasePath, BasePathError};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 pub use environment::{VariableError, check_variables};
 pub use file::FileError;
+pub use file_setting::FileSetting;
 pub(crate) use host_name::Host;
 pub use host_name::{HostName, HostNameError};
 pub use log_filter::{LogFilter, LogFilterError};
@@ -45,7 +48,6 @@ use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use thiserror::Error;
-pub use token_file::TokenFile;
 pub use trusted_proxies::{Network, NetworkError, TrustedProxies};
 
 /// Makes [`Config`] and [`Settings`] of one list: documentation, name, type, default, and the arguments of clap.
@@ -154,8 +156,18 @@ settings! {
 
     /// File with the token by which services publish to topics and mute players on the operators' port, or off. It has
     /// at least 16 characters, and other users may not read it. Default: off.
-    topics_token_file: TokenFile = TokenFile::Off,
+    topics_token_file: FileSetting = FileSetting::Off,
         option(long, env = "TICKWIRE_TOPICS_TOKEN_FILE", value_name = "FILE");
+
+    /// Proof of identity that players bring: open for none, under any name; ticket for tickets of your backend, which
+    /// need ticket_keys. Default: open.
+    auth: Auth = Auth::Open,
+        option(long, env = "TICKWIRE_AUTH", value_name = "MODE");
+
+    /// File with the public keys of tickets, one in a line, as `mint --new-key` prints it; or off. It is read again when
+    /// it changes and on SIGHUP. Default: off.
+    ticket_keys: FileSetting = FileSetting::Off,
+        option(long, env = "TICKWIRE_TICKET_KEYS", value_name = "FILE");
 
     /// Whether to offer the games that exist to be measured. One room of them can take a whole core. Default: false.
     benchmark_games: bool = false,

@@ -11,7 +11,8 @@
 mod routes;
 mod visitor;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, unix_ms};
+use crate::gate::Gate;
 use crate::limits::{CLOSE_DRAIN, HUB_PASS, SHARD_BACKLOG_MAX};
 use crate::lobby::{Code, Place, RoomId};
 use crate::mailbox::{Command, FromShard, HeardTopics, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
@@ -21,13 +22,12 @@ use crate::topics::policy::Role;
 use crate::topics::{ChatFilter, ClientId, Delivery, Farewell, GameTopics, Hub, Lane, Output, TopicId};
 use routes::Routes;
 use slotmap::SecondaryMap;
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tickwire::message::close::CloseCode;
-use tickwire::message::topics::ServerTopic;
+use tickwire::message::topics::{PlayerId, ServerTopic};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Notify, watch};
 use tokio::task::{LocalSet, spawn_local};
@@ -43,6 +43,7 @@ const COSTLY: &str = "admin/metrics";
 pub(crate) struct ExchangeSetup {
     pub(crate) games: Vec<GameTopics>,
     pub(crate) filter: Option<ChatFilter>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) members: Receiver<(usize, FromShard)>,
     pub(crate) orders: Receiver<TopicsOrder>,
     pub(crate) shards: Vec<ShardLink>,
@@ -66,6 +67,8 @@ enum Position {
 struct Seat {
     lane: RefCell<Lane>,
     bell: Notify,
+    /// Whether the visitor has to go (4001).
+    is_expelled: Cell<bool>,
 }
 
 /// A shard, and the messages that it could not take at once.
@@ -105,6 +108,7 @@ impl ShardQueue {
 /// The state of the thread.
 struct Exchange {
     hub: Hub,
+    gate: Arc<Gate>,
     places: SecondaryMap<ClientId, Position>,
     rooms: BTreeMap<Code, Place>,
     members: BTreeMap<MemberAt, ClientId>,
@@ -134,10 +138,12 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
     give_way(NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async move {
-        let ExchangeSetup { games, filter, mut members, mut orders, shards, heard, metrics, clock, health } = setup;
+        let ExchangeSetup { games, filter, gate, mut members, mut orders, shards, heard, metrics, clock, health } =
+            setup;
         let exchange = Rc::new(Shared(RefCell::new(Exchange {
-            hub: Hub::new(games, filter, wall_ms()),
-            started_ms: wall_ms().saturating_sub(clock.now_us() / 1_000),
+            hub: Hub::new(games, filter, unix_ms()),
+            gate,
+            started_ms: unix_ms().saturating_sub(clock.now_us() / 1_000),
             places: SecondaryMap::new(),
             rooms: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -184,12 +190,6 @@ async fn stop(exchange: &Shared, code: CloseCode) {
     let _ = timeout(CLOSE_DRAIN, stop.closed()).await;
 }
 
-/// Milliseconds since 1970, by the clock of the machine.
-fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl Exchange {
     /// Milliseconds since 1970. The clock of the machine is read once, because somebody may set it back, and rates would
     /// then stand still for as long.
@@ -215,6 +215,7 @@ impl Exchange {
                 let until_ms = if minutes == 0 { 0 } else { now_ms + u64::from(minutes) * 60_000 };
                 self.hub.mute(player, until_ms, now_ms);
             }
+            TopicsOrder::Expel { player } => self.expel(player),
             // The loop above takes these two.
             TopicsOrder::Visit(_) | TopicsOrder::Stop(_) => {}
         }
@@ -251,6 +252,18 @@ impl Exchange {
             }
         }
         self.deliver();
+    }
+
+    /// Has the connections of a player without a room closed.
+    fn expel(&self, player: PlayerId) {
+        for (client, position) in &self.places {
+            if let Position::Visit(seat) = position
+                && self.hub.player_of(client) == Some(player)
+            {
+                seat.is_expelled.set(true);
+                seat.bell.notify_one();
+            }
+        }
     }
 
     fn member_gone(&mut self, at: MemberAt, how: Farewell, now_ms: u64) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken, fingerprint};
+use tickwire::message::topics::PlayerId;
 use tickwire::{Game, OptionsError, Publication, Rules, Tick};
 
 /// [`Room`] without the type of its game; each method is that of the room.
@@ -19,6 +20,7 @@ pub(crate) trait DynRoom: Send {
     fn has_token(&self, token: ResumeToken) -> bool;
     fn enter_from(&mut self, hello: &Hello, token: ResumeToken, entrant: Entrant) -> Result<Entered, CloseCode>;
     fn poll_dismissed(&mut self) -> Option<(MemberId, CloseCode)>;
+    fn expel(&mut self, player: PlayerId);
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode>;
     fn lost(&mut self, member: MemberId);
     fn tick(&mut self);
@@ -44,6 +46,10 @@ impl<G: Game> DynRoom for Room<G> {
 
     fn poll_dismissed(&mut self) -> Option<(MemberId, CloseCode)> {
         Self::poll_dismissed(self)
+    }
+
+    fn expel(&mut self, player: PlayerId) {
+        Self::expel(self, player);
     }
 
     fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {

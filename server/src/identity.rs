@@ -16,7 +16,7 @@ mod key_ring;
 mod mint;
 pub mod mint_command;
 mod revocations;
-mod secret_file;
+pub(crate) mod secret_file;
 mod ticket;
 mod timestamp;
 mod used_tickets;
@@ -30,6 +30,6 @@ pub use mint::{MintError, MintedKey, SecretKey, SecretKeyError, TICKET_LIFETIME_
 pub use revocations::{REVOCATION_AGE_S, REVOCATIONS_MAX, RevocationError, Revocations};
 pub use secret_file::SecretFileError;
 pub use ticket::{
-    CLOCK_LEEWAY_S, IMPLICIT_ASSERTION, TICKET_LIFETIME_S_MAX, TOKEN_BYTES_MAX, Ticket, TicketError, check,
+    CLOCK_LEEWAY_S, IMPLICIT_ASSERTION, TICKET_LIFETIME_S_MAX, TOKEN_BYTES_MAX, Ticket, TicketError, check, read_ticket,
 };
 pub use used_tickets::{TicketId, USED_TICKETS_MAX, UseError, UsedTickets};

@@ -27,6 +27,8 @@ mod config;
 mod exchange;
 mod game_panic;
 mod games;
+mod gate;
+pub mod identity;
 pub mod limits;
 pub mod lobby;
 mod mailbox;
@@ -47,10 +49,12 @@ pub mod topics;
 pub mod websocket;
 
 pub use config::{
-    AddressError, AdminListen, AutopsyFolder, BasePath, BasePathError, Config, FileError, HostName, HostNameError,
-    ListenAddress, LogFilter, LogFilterError, Nearest, Network, NetworkError, PageFolder, PageOrigin, PageOriginError,
-    RangeError, SeatLimit, SeatLimitError, Settings, TokenFile, TrustedProxies, VariableError, check_variables,
+    AddressError, AdminListen, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Config, FileError, FileSetting,
+    HostName, HostNameError, ListenAddress, LogFilter, LogFilterError, Nearest, Network, NetworkError, PageFolder,
+    PageOrigin, PageOriginError, RangeError, SeatLimit, SeatLimitError, Settings, TrustedProxies, VariableError,
+    check_variables,
 };
+pub use gate::GateError;
 pub use net::{PageError, PageFile};
 pub use own_folder::FolderError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};

@@ -18,7 +18,7 @@ use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
 use tickwire::message::topics::PlayerId;
 pub(crate) use topics::{
-    Form, FromShard, HeardTopics, MemberAt, NewVisitor, Publication, TopicsInbox, TopicsLink, TopicsOrder,
+    Form, FromShard, HeardTopics, MemberAt, NewVisitor, Publication, TopicsInbox, TopicsLink, TopicsOrder, VisitorHello,
 };
 
 /// A message to a shard.
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Enter { room: RoomId, arrival: Box<NewConnection>, detours: u8 },
     /// Members are to be told something about a topic; `detours` as above.
     Tell { to: Listeners, delivery: Arc<Delivery>, detours: u8 },
+    /// Connections of a player are to be closed (4001), whichever rooms they are in; `detours` as above.
+    Expel { player: PlayerId, detours: u8 },
     /// The shard is to close all connections and then to end its thread.
     Stop(CloseCode),
 }

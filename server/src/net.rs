@@ -33,6 +33,7 @@ mod services;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
+use crate::gate::Gate;
 use crate::limits::ACCEPT_PAUSE;
 use crate::lobby::{Directory, DirectoryLimits, Place, RoomId};
 use crate::mailbox::{Command, Report, ShardLink, TopicsLink, TopicsOrder, Undelivered};
@@ -91,6 +92,8 @@ pub(crate) struct NetSetup {
     pub(crate) autopsies: Option<OwnFolder>,
     /// The token of services, if there are to be any.
     pub(crate) token: Option<ServiceToken>,
+    /// Who may come in.
+    pub(crate) gate: Arc<Gate>,
 }
 
 /// The sockets and channels of the net thread.
@@ -207,6 +210,7 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         }
         net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
+        net.setup.gate.reload(false);
         net.note_readiness();
     }
 }
@@ -327,6 +331,7 @@ impl Net {
             page: Page::BuiltIn(|_| None),
             autopsies: None,
             token: None,
+            gate: Arc::new(Gate::Open),
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

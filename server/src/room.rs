@@ -229,7 +229,7 @@ impl<G: Game> Room<G> {
             }
             resumed => resumed,
         };
-        let mut state = Member::new(seat, origin, self.tick, &self.limits);
+        let mut state = Member::new(seat, &entrant, self.tick, &self.limits);
         // A lockstep client that reconnects still has the world of its last tick. It receives the tick inputs since
         // then instead of a keyframe.
         if let Some(known) = hello.known.filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
@@ -404,13 +404,8 @@ impl<G: Game> Room<G> {
         while let Some(seat) = self.roster.expired(self.tick, self.limits.held_seat_ticks) {
             self.free(seat, Leave::Lost);
         }
-        while let Some((seat, member)) = self.roster.overstayed(self.tick) {
-            self.dismissed.extend(member.map(|member| (member, CloseCode::Auth)));
-            if let Some(member) = member {
-                self.drop_dispute(member);
-                self.members.remove(member);
-            }
-            self.free(seat, Leave::Removed);
+        while let Some(seat) = self.roster.overstayed(self.tick) {
+            self.dismiss(seat, CloseCode::Auth);
         }
         if let Some(seat) = self.roster.fill(self.tick, self.limits.fill_ticks) {
             self.announce(seat, None);
@@ -439,6 +434,30 @@ impl<G: Game> Room<G> {
             };
             self.record.actions.push((seat, action));
         }
+    }
+
+    /// Takes the seats of a player away, and lets it watch no more: its connections are to be closed.
+    pub fn expel(&mut self, player: PlayerId) {
+        let seats = self.roster.iter().map(|(seat, _)| seat);
+        let seats: Vec<_> = seats.filter(|seat| self.roster.player_of(*seat) == Some(player)).collect();
+        seats.into_iter().for_each(|seat| self.dismiss(seat, CloseCode::Auth));
+        let watches = |member: &Member| member.seat.is_none() && member.player == Some(player);
+        let spectators: Vec<_> = self.members.iter().filter(|(_, member)| watches(member)).map(|(id, _)| id).collect();
+        for member in spectators {
+            self.drop_dispute(member);
+            self.members.remove(member);
+            self.dismissed.push((member, CloseCode::Auth));
+        }
+    }
+
+    /// Frees the seat of a person, whose connection is to be closed with this code.
+    fn dismiss(&mut self, seat: Seat, code: CloseCode) {
+        if let Some(member) = self.roster.member_of(seat) {
+            self.dismissed.push((member, code));
+            self.drop_dispute(member);
+            self.members.remove(member);
+        }
+        self.free(seat, Leave::Removed);
     }
 
     /// A connection that is to be closed because the room has dismissed its member, and the code.

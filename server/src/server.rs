@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};
 use crate::exchange::{self, ExchangeSetup};
 use crate::games::OfferedGame;
+use crate::gate::{Gate, GateError};
 use crate::limits::{
     FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX,
 };
@@ -83,6 +84,9 @@ pub enum StartError {
     /// The file that is set for the token of services cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The settings of tickets do not fit together, or their keys cannot be used.
+    #[error(transparent)]
+    Gate(#[from] GateError),
     /// The system refused a thread, or the registration of the signals.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
@@ -177,6 +181,7 @@ impl Server {
         let page = Page::open(self.page, &self.config.page)?;
         let autopsies = prepare_autopsies(&self.config.autopsies)?;
         let token = self.config.topics_token_file.path().map(ServiceToken::read).transpose()?;
+        let gate = Arc::new(Gate::new(self.config.auth, self.config.ticket_keys.path())?);
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
         let admin = self.config.admin_listen.0.as_ref().map(listen).transpose()?;
@@ -194,6 +199,7 @@ impl Server {
             threads: Vec::new(),
             supervisor: Supervisor::default(),
             readiness: Arc::clone(&readiness),
+            gate: Arc::clone(&gate),
         };
         let (member, members) = tokio::sync::mpsc::channel(TOPICS_INBOX_MAX);
         let load_percent_max = config.load_percent_max;
@@ -207,6 +213,7 @@ impl Server {
         running.start_exchange(ExchangeSetup {
             games: games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect(),
             filter: chat_filter,
+            gate: Arc::clone(&gate),
             members,
             orders,
             shards: shards.clone(),
@@ -232,6 +239,7 @@ impl Server {
             page,
             autopsies,
             token,
+            gate,
         };
         running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
@@ -284,6 +292,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     supervisor: Supervisor,
     readiness: Arc<Readiness>,
+    gate: Arc<Gate>,
 }
 
 impl Running {

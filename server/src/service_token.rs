@@ -3,10 +3,8 @@
 //! The file belongs to the server's user or to root, and users besides them and the file's group may not read it. It may
 //! be a link, as secrets that a cluster mounts are.
 
-use rustix::fs::fstat;
+use crate::identity::{SecretFileError, secret_file};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -16,9 +14,6 @@ const TOKEN_LEN_MIN: usize = 16;
 
 /// Characters of a token at the most: a request head has room for them.
 const TOKEN_LEN_MAX: usize = 1_024;
-
-/// Permissions that a file may not give: to write for the group, and anything for other users.
-const OTHERS: u32 = 0o027;
 
 /// The scheme of the header `Authorization` that carries the token.
 const SCHEME: &str = "Bearer";
@@ -37,36 +32,9 @@ impl fmt::Debug for ServiceToken {
 /// The reason for which a file cannot be used as that of a token. No reason has the file's content in it.
 #[derive(Debug, Error)]
 pub enum TokenError {
-    /// The file is missing or cannot be read.
-    #[error("the token file {} cannot be read", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The reason that the system gave.
-        source: io::Error,
-    },
-    /// The path leads to something else than a file.
-    #[error("{} is not a file", path.display())]
-    NoFile {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The file belongs to another user.
-    #[error("the token file {} belongs to the user {owner}, and not to the server's user or to root", path.display())]
-    Owner {
-        /// The file.
-        path: PathBuf,
-        /// The number of the user that it belongs to.
-        owner: u32,
-    },
-    /// Other users may read or change the file.
-    #[error("other users may use the token file {} (mode {mode:o}); chmod 600 takes that from them", path.display())]
-    Shared {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    /// The file cannot be read, or is open to other users.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     /// The token is too short or too long.
     #[error("the token in {} has {len} characters; it has to have {TOKEN_LEN_MIN} to {TOKEN_LEN_MAX}", path.display())]
     Length {
@@ -90,21 +58,7 @@ impl ServiceToken {
     /// When the file cannot be read, is open to other users, or has no good token in it.
     pub(crate) fn read(path: &Path) -> Result<Self, TokenError> {
         let own = || path.to_owned();
-        let unread = |source| TokenError::Read { path: own(), source };
-        let file = File::open(path).map_err(unread)?;
-        let found = fstat(&file).map_err(|error| unread(error.into()))?;
-        if !file.metadata().map_err(unread)?.is_file() {
-            return Err(TokenError::NoFile { path: own() });
-        }
-        if found.st_uid != 0 && found.st_uid != rustix::process::geteuid().as_raw() {
-            return Err(TokenError::Owner { path: own(), owner: found.st_uid });
-        }
-        if found.st_mode & OTHERS != 0 {
-            return Err(TokenError::Shared { path: own(), mode: found.st_mode & 0o7777 });
-        }
-        let mut content = Vec::new();
-        // Twice the longest token: whatever is longer has no good token in it.
-        file.take(2 * TOKEN_LEN_MAX as u64).read_to_end(&mut content).map_err(unread)?;
+        let content = secret_file::read(path, 2 * TOKEN_LEN_MAX)?;
         let token = content.trim_ascii();
         if !(TOKEN_LEN_MIN..=TOKEN_LEN_MAX).contains(&token.len()) {
             return Err(TokenError::Length { path: own(), len: token.len() });
@@ -160,19 +114,22 @@ mod tests {
             ("others", TOKEN, 0o644, "mode 644"),
             ("group", TOKEN, 0o620, "mode 620"),
             ("others-write", TOKEN, 0o602, "mode 602"),
-            ("short", "secret-of-fifte", 0o600, "15 characters"),
+            ("short", "hidden-of-fifte", 0o600, "15 characters"),
             ("empty", "\n", 0o600, "0 characters"),
             ("long", &long, 0o600, "1025 characters"),
-            ("space", "secret with a space", 0o600, "other characters"),
-            ("accent", "sécret-with-an-accent", 0o600, "other characters"),
+            ("space", "hidden with a space", 0o600, "other characters"),
+            ("accent", "hiddén-with-an-accent", 0o600, "other characters"),
         ] {
             let error = read(name, content, mode).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
-            assert!(!error.contains("secret") && !error.contains(TOKEN), "{error}");
+            assert!(!error.contains("hidd") && !error.contains(TOKEN), "{error}");
         }
         let folder = std::env::temp_dir();
-        assert!(matches!(ServiceToken::read(&folder), Err(TokenError::NoFile { .. })));
-        assert!(matches!(ServiceToken::read(&folder.join("tickwire-no-such-token")), Err(TokenError::Read { .. })));
+        assert!(matches!(ServiceToken::read(&folder), Err(TokenError::File(SecretFileError::NoFile { .. }))));
+        assert!(matches!(
+            ServiceToken::read(&folder.join("tickwire-no-such-token")),
+            Err(TokenError::File(SecretFileError::Read { .. }))
+        ));
     }
 
     #[test]

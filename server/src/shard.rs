@@ -39,6 +39,7 @@ use std::thread::sleep;
 use std::time::Duration;
 use tick_schedule::TickSchedule;
 use tickwire::message::close::CloseCode;
+use tickwire::message::topics::PlayerId;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -193,6 +194,7 @@ impl Shard {
             Command::Open { room, made } => self.open(room, made),
             Command::Enter { room, arrival, detours } => self.enter(room, arrival, detours),
             Command::Tell { to, delivery, detours } => self.tell(to, &delivery, detours),
+            Command::Expel { player, detours } => self.expel(player, detours),
             Command::Stop(code) => self.stop(code),
         }
     }
@@ -357,6 +359,15 @@ impl Shard {
             }
             Some(lane) if detours < DETOURS_MAX => lane.send(tell(detours + 1)),
             _ => {}
+        }
+    }
+
+    /// Closes the connections of a player, here and on the slow lane.
+    fn expel(&mut self, player: PlayerId, detours: u8) {
+        let rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).filter(|room| !room.failed);
+        rooms.for_each(|room| room.expel(player));
+        if let Some(lane) = self.slow_lane.as_ref().filter(|_| detours < DETOURS_MAX) {
+            lane.send(Command::Expel { player, detours: detours + 1 }.into());
         }
     }
 

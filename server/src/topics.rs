@@ -29,7 +29,7 @@ pub use hub::{Farewell, GameTopics, Hub, Identity};
 pub use intake::{Flood, Intake, refuse};
 pub use lane::{Lane, LaneItem};
 pub use name::TopicName;
-pub use player_id::player_id;
+pub use player_id::{identity_id, player_id};
 use std::sync::Arc;
 
 slotmap::new_key_type! {

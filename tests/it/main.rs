@@ -93,6 +93,8 @@ mod socket;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
+mod tickets;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod topics;

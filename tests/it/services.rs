@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tickwire::state::Schema;
 use tickwire_games::Paddles;
-use tickwire_server::{Config, Running, Server, TokenFile};
+use tickwire_server::{Config, FileSetting, Running, Server};
 
 const TOKEN: &str = "sesame-0123456789";
 
@@ -40,7 +40,7 @@ impl Drop for Token {
 }
 
 fn start(token: Option<&Token>) -> (Running, SocketAddr) {
-    let topics_token_file = token.map_or(TokenFile::Off, |token| TokenFile::At(token.0.clone()));
+    let topics_token_file = token.map_or(FileSetting::Off, |token| FileSetting::At(token.0.clone()));
     let server = Server::new(Config { topics_token_file, ..Config::on_free_ports() }).game::<Paddles>();
     let running = server.start().expect("a free port");
     let operators = running.admin_address().expect("on a free port");
@@ -221,9 +221,9 @@ fn json_that_is_malformed_is_explained_before_the_connection_closes() {
 #[test]
 fn a_token_file_that_cannot_be_used_ends_the_start_without_its_content() {
     for (name, content, mode, expected) in [
-        ("open", "a-secret-of-some-length", 0o644, "chmod 600"),
-        ("short", "short-secret", 0o600, "12 characters"),
-        ("spaces", "secret words in a row", 0o600, "other characters"),
+        ("open", "a-hidden-word-of-some-length", 0o644, "chmod 600"),
+        ("short", "short-hidden", 0o600, "12 characters"),
+        ("spaces", "hidden words in a row", 0o600, "other characters"),
     ] {
         let token = Token::file(name, content, mode);
         let mut command = serve("127.0.0.1:0");
@@ -232,7 +232,7 @@ fn a_token_file_that_cannot_be_used_ends_the_start_without_its_content() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(expected) && said.contains(token.0.to_str().expect("a path")), "{said}");
-        assert!(!said.contains("secret"), "{said}");
+        assert!(!said.contains("hidden"), "{said}");
     }
     let missing = serve("127.0.0.1:0").args(["--topics-token-file", "no-such-file"]).stderr(Stdio::piped()).output();
     let missing = missing.expect("the program starts");

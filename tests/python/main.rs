@@ -14,7 +14,7 @@ use std::process::Command;
 #[cfg(test)]
 use tickwire_games::Paddles;
 #[cfg(test)]
-use tickwire_server::{Config, Server, TokenFile};
+use tickwire_server::{Config, FileSetting, Server};
 
 /// A token in a file that only its owner may read.
 #[cfg(test)]
@@ -28,7 +28,7 @@ fn token_file() -> PathBuf {
 #[test]
 fn every_example_works() {
     let token = token_file();
-    let config = Config { topics_token_file: TokenFile::At(token.clone()), ..Config::on_free_ports() };
+    let config = Config { topics_token_file: FileSetting::At(token.clone()), ..Config::on_free_ports() };
     let server = Server::new(config).game::<Paddles>().start().expect("a server on free ports");
     let operators = server.admin_address().expect("on a free port");
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

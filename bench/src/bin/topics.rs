@@ -116,7 +116,7 @@ async fn measure_all(args: &Args) -> Result<Vec<Report>> {
 }
 
 async fn measure(args: &Args, hearers: Hearers) -> Result<Report> {
-    let token = TokenFile::new()?;
+    let token = FileSetting::new()?;
     let options = ["--topics-token-file".as_ref(), token.path.as_os_str()];
     let process = ServerProcess::start_with(&tickwire_bench::server(), &options).await?;
     let plan = Plan {
@@ -148,12 +148,12 @@ async fn measure(args: &Args, hearers: Hearers) -> Result<Report> {
 }
 
 /// A token of services in a file that only this user may read.
-struct TokenFile {
+struct FileSetting {
     path: PathBuf,
     token: String,
 }
 
-impl TokenFile {
+impl FileSetting {
     fn new() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("tickwire-topics-{}.token", std::process::id()));
         // It guards a server on loopback for a few minutes: it has to be long, and nobody else's.
@@ -169,7 +169,7 @@ impl TokenFile {
     }
 }
 
-impl Drop for TokenFile {
+impl Drop for FileSetting {
     fn drop(&mut self) {
         // A file that stays behind is the token of a server that has ended.
         let _ = fs::remove_file(&self.path);

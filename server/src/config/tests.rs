@@ -248,7 +248,7 @@ fn benchmark_games_are_off_unless_asked_for() {
 
 #[test]
 fn services_have_no_token_unless_its_file_is_named() {
-    assert_eq!(Config::default().topics_token_file, TokenFile::Off);
+    assert_eq!(Config::default().topics_token_file, FileSetting::Off);
     let named = command_line(&["--topics-token-file", "/run/token"]).unwrap().topics_token_file.unwrap();
     assert_eq!(named.path(), Some(Path::new("/run/token")));
     assert_eq!(file("topics_token_file = \"/run/token\"").unwrap().topics_token_file, Some(named));

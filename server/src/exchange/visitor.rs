@@ -1,23 +1,23 @@
 //! A visitor: a connection that hears topics and is in no room.
 
 use super::{Position, Seat, Shared};
+use crate::gate::Visit;
 use crate::limits::{
     CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, VISITORS_MAX, WRITE_STALL_MAX,
 };
-use crate::mailbox::{Form, NewVisitor};
+use crate::mailbox::{Form, NewVisitor, VisitorHello};
 use crate::metrics::Side;
 use crate::names::clean_name;
-use crate::player_key::known_or_random;
 use crate::room::Origin;
 use crate::topics::json::{self, JsonFault, JsonMessage, JsonRequest};
-use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem, player_id};
+use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem};
 use crate::websocket::frame::{
     FrameReader, Incoming, put_close, put_close_answer, put_message, put_ping, put_pong, put_text,
 };
 use std::rc::Rc;
 use std::sync::Arc;
 use tickwire::message::close::CloseCode;
-use tickwire::message::topics::{ClientTopic, PlayerKey, ServerTopic};
+use tickwire::message::topics::{ClientTopic, ServerTopic};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, timeout};
@@ -68,10 +68,12 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
         flood: Flood::default(),
         frames: Vec::new(),
     };
-    if let Some((name, key)) = hello {
-        visitor.enter(&name, key);
-    }
-    let end = if is_full { End::Close(CloseCode::Overloaded) } else { visitor.run(&mut stream, &mut reader).await };
+    let entered = hello.map_or(Ok(()), |hello| visitor.enter(hello).map(drop));
+    let end = match entered {
+        _ if is_full => End::Close(CloseCode::Overloaded),
+        Err(end) => end,
+        Ok(()) => visitor.run(&mut stream, &mut reader).await,
+    };
     visitor.leave(&end);
     drop(counted);
     say_goodbye(&mut stream, &end, &visitor).await;
@@ -109,6 +111,9 @@ impl Visitor {
         let mut heard_at = Instant::now();
         let seat = Rc::clone(&self.seat);
         loop {
+            if seat.is_expelled.get() {
+                return End::Close(CloseCode::Auth);
+            }
             if let Err(end) = self.take_in(reader) {
                 return end;
             }
@@ -151,10 +156,10 @@ impl Visitor {
                 (None, _) => return Ok(()),
                 (Some(Incoming::Message(message)), Form::Binary) => {
                     let message = ClientTopic::decode(message).map_err(|_| End::Close(CloseCode::Malformed))?;
-                    self.hear(message);
+                    self.hear(message)?;
                 }
                 (Some(Incoming::Text(text)), Form::Json) => match JsonRequest::parse(text) {
-                    Ok(request) => self.hear_json(request),
+                    Ok(request) => self.hear_json(request)?,
                     Err(fault) => return Err(self.explain(&fault)),
                 },
                 (Some(Incoming::Message(_) | Incoming::Text(_)), _) => return Err(End::Close(CloseCode::Malformed)),
@@ -172,29 +177,28 @@ impl Visitor {
         End::Close(CloseCode::Malformed)
     }
 
-    fn enter(&mut self, name: &str, key: Option<PlayerKey>) -> ClientId {
+    fn enter(&mut self, hello: VisitorHello) -> Result<ClientId, End> {
         if let Some(client) = self.client {
-            return client;
+            return Ok(client);
         }
-        let name = if name.is_empty() { NAMELESS.into() } else { clean_name(name) };
+        let VisitorHello { name, key, ticket } = hello;
+        let gate = Arc::clone(&self.exchange.get().gate);
+        let Visit { player, name: vouched, may_return, is_guest } =
+            gate.visit(key, ticket.as_deref()).map_err(End::Close)?;
+        let name = vouched.unwrap_or(name);
+        let name = if name.is_empty() { NAMELESS.into() } else { clean_name(&name) };
         let (is_operator, origin) = (self.is_operator, self.origin);
         let reads_json = self.form == Form::Json;
-        let identity = Identity {
-            player: player_id(known_or_random(key)),
-            may_return: key.is_some(),
-            name,
-            room: None,
-            is_operator,
-            reads_json,
-            origin,
-        };
+        // The listener of operators is for those who run the server: nobody has to vouch for them.
+        let is_guest = is_guest && !is_operator;
+        let identity = Identity { player, may_return, is_guest, name, room: None, is_operator, reads_json, origin };
         let mut exchange = self.exchange.get();
         let now_ms = exchange.now_ms();
         let client = exchange.hub.enter(identity, now_ms);
         exchange.places.insert(client, Position::Visit(Rc::clone(&self.seat)));
         exchange.deliver();
         self.client = Some(client);
-        client
+        Ok(client)
     }
 
     fn leave(&self, end: &End) {
@@ -210,34 +214,34 @@ impl Visitor {
         }
     }
 
-    fn hear_json(&mut self, request: JsonRequest) {
+    fn hear_json(&mut self, request: JsonRequest) -> Result<(), End> {
         let number_of = |visitor: &Self, topic: &str| {
             let exchange = visitor.exchange.get();
             visitor.client.and_then(|client| exchange.hub.number_of(client, topic))
         };
         let message = match request {
-            JsonRequest::Hello { name, key } => {
+            JsonRequest::Hello { name, key, ticket } => {
                 // A hello that comes later changes nothing: others know the player by then.
-                self.enter(name.as_deref().unwrap_or_default(), key);
-                return;
+                let name = name.unwrap_or_default();
+                return self.enter(VisitorHello { name, key, ticket }).map(drop);
             }
             JsonRequest::Subscribe { topic, after } => ClientTopic::Subscribe { topic, after },
             JsonRequest::Publish { topic, seq, body } => ClientTopic::Publish { topic, seq, body },
             JsonRequest::Block { player, blocked } => ClientTopic::Block { player, blocked },
             JsonRequest::Leave { topic } => match number_of(self, &topic) {
                 Some(number) => ClientTopic::Leave { number },
-                None => return,
+                None => return Ok(()),
             },
             JsonRequest::Mark { topic, id, read } => match number_of(self, &topic) {
                 Some(number) => ClientTopic::Mark { number, id, read },
-                None => return,
+                None => return Ok(()),
             },
         };
-        self.hear(message);
+        self.hear(message)
     }
 
-    fn hear(&mut self, message: ClientTopic) {
-        let client = self.enter("", None);
+    fn hear(&mut self, message: ClientTopic) -> Result<(), End> {
+        let client = self.enter(VisitorHello::default())?;
         let now_us = self.exchange.get().clock.now_us();
         match self.flood.judge(&message, now_us) {
             Intake::Pass => {
@@ -249,6 +253,7 @@ impl Visitor {
             Intake::Answer(answer) => self.seat.lane.borrow_mut().push(&Arc::new(Delivery::answer(answer))),
             Intake::Ignore => {}
         }
+        Ok(())
     }
 
     /// The bytes that wait, up to the limit of one write.

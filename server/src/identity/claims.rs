@@ -6,6 +6,7 @@
 use super::timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tickwire::limits::ROOM_CODE_LEN;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Characters of an identity at the most.
@@ -13,9 +14,6 @@ pub const IDENTITY_LEN_MAX: usize = 64;
 
 /// Characters of a name, a party or the id of a ticket at the most.
 pub const TEXT_LEN_MAX: usize = 64;
-
-/// Characters of a room code.
-const ROOM_CODE_LEN: usize = 6;
 
 /// The part that a player has in a room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]

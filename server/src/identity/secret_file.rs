@@ -58,7 +58,7 @@ pub enum SecretFileError {
 ///
 /// # Errors
 /// When the file cannot be read, is open to other users, or has more than `bytes_max` bytes.
-pub(super) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, SecretFileError> {
+pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, SecretFileError> {
     let own = || path.to_owned();
     let unread = |source| SecretFileError::Read { path: own(), source };
     // A pipe would let the open wait for a writer: it is seen to be no file before.

@@ -171,6 +171,19 @@ impl Ticket {
         self.expires_at_s
     }
 
+    /// Uses the ticket up at the unix time `now_s`.
+    ///
+    /// # Errors
+    /// When it was used before, or when so many tickets are remembered that this one would be forgotten.
+    pub fn use_up(&self, used: &mut UsedTickets, now_s: u64) -> Result<(), TicketError> {
+        used.advance(now_s);
+        used.use_once(self.id, self.forget_at_s()).map_err(|error| match error {
+            UseError::Used => TicketError::Used,
+            UseError::Forgotten { .. } => TicketError::Expired { late_s: now_s.saturating_sub(self.expires_at_s) },
+            UseError::Busy => TicketError::Busy,
+        })
+    }
+
     /// The unix time until which it has to be remembered as used.
     #[must_use]
     pub const fn forget_at_s(&self) -> u64 {
@@ -183,26 +196,27 @@ impl Ticket {
 /// # Errors
 /// When the token lets nobody in. It is not used up then.
 pub fn check(token: &str, ring: &KeyRing, used: &mut UsedTickets, now_s: u64) -> Result<Ticket, TicketError> {
+    let ticket = read_ticket(token, ring, now_s)?;
+    ticket.use_up(used, now_s)?;
+    Ok(ticket)
+}
+
+/// Checks a token at the unix time `now_s` in everything but whether its ticket was used before.
+///
+/// # Errors
+/// When the token lets nobody in.
+pub fn read_ticket(token: &str, ring: &KeyRing, now_s: u64) -> Result<Ticket, TicketError> {
     let (json, key) = verify(token, ring, IMPLICIT_ASSERTION)?;
     let read: ReadPayload = serde_json::from_str(&json).map_err(|_| TicketError::Malformed)?;
     let payload = Payload::parse(read)?;
     check_times(&payload, now_s)?;
-    let ticket = Ticket {
+    Ok(Ticket {
         id: TicketId::new(key.public.as_bytes(), &payload.jti),
         claims: payload.claims,
         key_id: key.id.clone(),
         issued_at_s: payload.issued_at_s,
         expires_at_s: payload.expires_at_s,
-    };
-    used.advance(now_s);
-    match used.use_once(ticket.id, ticket.forget_at_s()) {
-        Ok(()) => Ok(ticket),
-        Err(UseError::Used) => Err(TicketError::Used),
-        Err(UseError::Forgotten { .. }) => {
-            Err(TicketError::Expired { late_s: now_s.saturating_sub(ticket.expires_at_s) })
-        }
-        Err(UseError::Busy) => Err(TicketError::Busy),
-    }
+    })
 }
 
 /// The JSON that a key of the ring has signed, and that key.

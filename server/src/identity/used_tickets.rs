@@ -96,6 +96,12 @@ impl UsedTickets {
         Ok(())
     }
 
+    /// Whether a ticket was used and is not forgotten.
+    #[must_use]
+    pub fn has(&self, ticket: TicketId) -> bool {
+        self.forget_at_s.contains_key(&ticket)
+    }
+
     /// Forgets the tickets that have ended by the unix time `now_s`.
     pub fn advance(&mut self, now_s: u64) {
         while let Some(&(end_s, ticket)) = self.by_end.first().filter(|(end_s, _)| *end_s <= now_s) {

@@ -76,11 +76,19 @@ pub(crate) struct NewVisitor {
     /// The reader, with the bytes that have arrived already.
     pub(crate) reader: FrameReader,
     pub(crate) form: Form,
-    /// The name and the key of its hello; `None` when its hello may still come.
-    pub(crate) hello: Option<(String, Option<PlayerKey>)>,
+    /// Its hello; `None` when it may still come.
+    pub(crate) hello: Option<VisitorHello>,
     pub(crate) is_operator: bool,
     pub(crate) origin: Origin,
     pub(crate) counted: Counted,
+}
+
+/// What somebody without a room says about itself.
+#[derive(Debug, Default)]
+pub(crate) struct VisitorHello {
+    pub(crate) name: String,
+    pub(crate) key: Option<PlayerKey>,
+    pub(crate) ticket: Option<String>,
 }
 
 /// A message that a program publishes.
@@ -106,6 +114,8 @@ pub(crate) enum TopicsOrder {
     Publish(Publication, Option<oneshot::Sender<Result<Receipt, TopicRefusal>>>),
     /// A player is muted for so many minutes; 0 ends that.
     Mute { player: PlayerId, minutes: u32 },
+    /// Connections of a player without a room are closed (4001).
+    Expel { player: PlayerId },
     /// All connections are closed with this code, and the thread ends.
     Stop(CloseCode),
 }

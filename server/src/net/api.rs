@@ -19,7 +19,7 @@ use crate::room::{RoomLimits, RoomSetup};
 use crate::websocket::address::AddressKey;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{EXPECT, HeaderMap};
+use hyper::header::{AUTHORIZATION, EXPECT, HeaderMap};
 use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,10 @@ use serde_json::Value;
 
 /// The way on when the body of a request for a room is not understood.
 const WISH: &str = "send JSON such as {\"game\":\"paddles\"}";
+
+/// The way on when a request shows no good ticket.
+const TICKET_HELP: &str = "send the header Authorization: Bearer TICKET, with a ticket of your backend that is valid and \
+                           was not used; the request does not use it up, so the player enters the room with the same one";
 
 /// Body of `POST /api/rooms`.
 #[derive(Debug, Deserialize)]
@@ -258,7 +262,16 @@ fn too_many(net: &Net, error: &str, seconds: u64) -> Refusal {
 /// The address that a request counts for, if a page of an allowed origin or no page at all sent it.
 fn admit(net: &Net, request: &Request<Incoming>, peer: Peer) -> Result<Option<AddressKey>, Refusal> {
     check_origin(net, request.headers())?;
+    if !net.setup.gate.knows(bearer(request.headers())) {
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "a room is made for players with a ticket", TICKET_HELP));
+    }
     Ok(limited_address(net, peer, request.headers()))
+}
+
+/// What the header `Authorization` carries.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, ticket) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| ticket.trim())
 }
 
 /// The game of this name, together with its index.

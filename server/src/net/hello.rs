@@ -4,9 +4,9 @@ use super::Net;
 use super::evictions::QueuePlace;
 use super::farewell::say_last;
 use super::http_stream::HttpStream;
-use super::room_search::RoomFound;
 use crate::limits::{HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, TCP_USER_TIMEOUT};
-use crate::mailbox::{Command, Form, NewConnection, NewVisitor, TopicsOrder, origin_of};
+use crate::lobby::Place;
+use crate::mailbox::{Command, Form, NewConnection, NewVisitor, TopicsOrder, VisitorHello, origin_of};
 use crate::metrics::Side;
 use crate::player_key::known_or_random;
 use crate::room::Entrant;
@@ -21,7 +21,6 @@ use socket2::SockRef;
 use std::rc::Rc;
 use tickwire::message::close::{CloseCode, version_reason};
 use tickwire::message::control::Hello;
-use tickwire::message::topics::PlayerKey;
 use tickwire::message::{HELLO, PROTOCOL_VERSION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -47,6 +46,15 @@ enum NoHello {
     OtherGame(u64),
 }
 
+/// A player who may knock at a room.
+struct AdmittedPlayer {
+    place: Place,
+    entrant: Entrant,
+    /// The code of the refusal, unless the player has the token of a seat.
+    only_by_token: Option<CloseCode>,
+    counted: Counted,
+}
+
 /// Reads the hello and hands the connection to its room, or closes it with the code of the reason.
 pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
     let Some((mut stream, mut reader)) = take_over(upgrade, FrameLimits::CLIENT).await else { return };
@@ -60,11 +68,11 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
     };
     let refusal = match read {
         Ok(hello) if hello.code.is_empty() && hello.game.is_empty() && hello.protocol == PROTOCOL_VERSION => {
-            let known = Some((hello.name, hello.player));
+            let known = Some(VisitorHello { name: hello.name, key: hello.player, ticket: hello.ticket });
             return hand_over_visitor(&net, stream, reader, Form::Binary, known, &caller, false).await;
         }
-        Ok(hello) => match admit(&net, &caller, &hello) {
-            Ok((found, counted)) => return hand_over(&net, found, stream, reader, hello, counted),
+        Ok(mut hello) => match admit(&net, &caller, &mut hello) {
+            Ok(admitted) => return hand_over(&net, admitted, stream, reader, hello),
             Err(refusal) => refusal,
         },
         Err(refusal) => refusal,
@@ -128,7 +136,7 @@ fn decode(message: &[u8]) -> Result<Hello, CloseCode> {
 }
 
 /// Finds the room that the hello asks for, and a place for the connection among those of its address.
-fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(RoomFound, Counted), NoHello> {
+fn admit(net: &Net, caller: &Caller, hello: &mut Hello) -> Result<AdmittedPlayer, NoHello> {
     if hello.protocol != PROTOCOL_VERSION {
         return Err(NoHello::Refused(CloseCode::Version));
     }
@@ -142,21 +150,26 @@ fn admit(net: &Net, caller: &Caller, hello: &Hello) -> Result<(RoomFound, Counte
         return Err(NoHello::Refused(CloseCode::Overloaded));
     }
     let counted = net.seated.borrow_mut().count(caller.address);
-    Ok((found, counted.ok_or(NoHello::Refused(CloseCode::Overloaded))?))
+    let counted = counted.ok_or(NoHello::Refused(CloseCode::Overloaded))?;
+    // The ticket comes last: it is used up by this.
+    let rate_hz = net.setup.games[found.game].rules.tick_rate_hz;
+    let pass = net.setup.gate.pass(hello, origin_of(caller.address), rate_hz).map_err(NoHello::Refused)?;
+    let rate = found.only_by_token.then_some(CloseCode::Rate);
+    let only_by_token = rate.or_else(|| pass.only_by_token.then_some(CloseCode::Auth));
+    Ok(AdmittedPlayer { place: found.place, entrant: pass.entrant, only_by_token, counted })
 }
 
-fn hand_over(net: &Net, found: RoomFound, stream: TcpStream, reader: FrameReader, hello: Hello, counted: Counted) {
+fn hand_over(net: &Net, player: AdmittedPlayer, stream: TcpStream, reader: FrameReader, hello: Hello) {
     let mut token = [0; 16];
     getrandom::fill(&mut token).expect("the operating system has random numbers");
     let stream = match stream.into_std().and_then(|stream| tune(&stream).map(|()| stream)) {
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
-    let only_by_token = found.only_by_token.then_some(CloseCode::Rate);
-    let entrant = Entrant { origin: origin_of(counted.address), player: hello.player.map(player_id), admitted: None };
+    let AdmittedPlayer { place, entrant, only_by_token, counted } = player;
     let guest = player_id(known_or_random(None));
     let arrival = Box::new(NewConnection { stream, reader, hello, token, only_by_token, entrant, guest, counted });
-    if let Err(error) = net.command(found.place, Command::Enter { room: found.place.room, arrival, detours: 0 }) {
+    if let Err(error) = net.command(place, Command::Enter { room: place.room, arrival, detours: 0 }) {
         // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
         tracing::debug!(?error, "a connection could not be handed over");
     }
@@ -175,7 +188,7 @@ async fn hand_over_visitor(
     stream: TcpStream,
     reader: FrameReader,
     form: Form,
-    hello: Option<(String, Option<PlayerKey>)>,
+    hello: Option<VisitorHello>,
     caller: &Caller,
     is_operator: bool,
 ) {

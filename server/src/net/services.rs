@@ -7,7 +7,7 @@ use super::Net;
 use super::answer::{Answer, Refusal, bare, json};
 use super::api::read_json;
 use super::drain::stopping;
-use crate::mailbox::{Publication, TopicsOrder};
+use crate::mailbox::{Command, Publication, TopicsOrder};
 use crate::topics::policy::Role;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderMap};
@@ -20,6 +20,9 @@ const MUTE_MINUTES_MAX: u32 = 525_600;
 
 /// The path below which topics are.
 const TOPICS: &str = "/topics/";
+
+/// The path at which identities lose their tickets.
+const REVOKE: &str = "/identities/revoke";
 
 /// The path below which players are.
 const PLAYERS: &str = "/players/";
@@ -47,6 +50,13 @@ struct Mute {
     minutes: u32,
 }
 
+/// Body of `POST /identities/revoke`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revoke {
+    identity: String,
+}
+
 /// The answer to a publication: its id is text, because it passes the integers of JavaScript.
 #[derive(Debug, Serialize)]
 struct Published {
@@ -56,7 +66,7 @@ struct Published {
 
 /// Whether a path is one of these.
 pub(super) fn are_at(path: &str) -> bool {
-    path.starts_with(TOPICS) || path.starts_with(PLAYERS)
+    path.starts_with(TOPICS) || path.starts_with(PLAYERS) || path == REVOKE
 }
 
 /// Answers a request for one of these paths.
@@ -69,10 +79,33 @@ pub(super) async fn answer(net: &Net, request: Request<Incoming>) -> Result<Answ
     if let Some(topic) = path.strip_prefix(TOPICS) {
         return publish(net, topic, request).await;
     }
+    if path == REVOKE {
+        return revoke(net, request).await;
+    }
     match path.strip_prefix(PLAYERS).and_then(|rest| rest.strip_suffix("/mute")) {
         Some(player) => mute(net, player, request).await,
         None => Err(Refusal::not_found("no such path", "POST /players/ID/mute mutes a player")),
     }
+}
+
+/// `POST /identities/revoke`: tickets of an identity that were issued before now are good no more, and its connections
+/// are closed.
+async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    let Revoke { identity } = read_json(net, request, "send JSON such as {\"identity\":\"ada\"}").await?;
+    if !net.setup.gate.needs_tickets() {
+        let help = "start the server with --auth ticket";
+        return Err(Refusal::new(StatusCode::CONFLICT, "this server asks nobody for a ticket", help));
+    }
+    let Some(player) = net.setup.gate.revoke(&identity) else {
+        return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too many identities were revoked", 60));
+    };
+    for shard in &net.setup.shards {
+        if shard.send(Command::Expel { player, detours: 0 }).is_err() {
+            tracing::error!("a shard has too much to do to look for a player whose tickets were revoked");
+        }
+    }
+    net.setup.topics.order(TopicsOrder::Expel { player });
+    Ok(bare(StatusCode::NO_CONTENT))
 }
 
 fn check_token(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {

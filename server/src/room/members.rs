@@ -1,5 +1,6 @@
 //! A member: a connection that is in the room, with the ticks that were sent to it and those that it has acknowledged.
 
+use super::entrant::Entrant;
 use super::in_flight::InFlight;
 use super::keyframes::Keyframes;
 use super::origin::Origin;
@@ -8,6 +9,7 @@ use super::tick_limits::TickLimits;
 use crate::limits::{MEMBER_MESSAGES_MAX, MESSAGES_PER_TICK_HALVES, MISMATCHES_PER_MINUTE_MAX};
 use std::collections::VecDeque;
 use tickwire::message::close::CloseCode;
+use tickwire::message::topics::PlayerId;
 use tickwire::{Seat, Tick};
 
 slotmap::new_key_type! {
@@ -22,6 +24,8 @@ pub(super) struct Member {
     pub(super) seat: Option<Seat>,
     /// Where the member's connection comes from.
     pub(super) origin: Origin,
+    /// The player, if it is known over connections.
+    pub(super) player: Option<PlayerId>,
     /// The newest tick for which an input has arrived.
     pub(super) newest: Option<Tick>,
     /// The newest tick whose hash was compared, and the number of hashes in a row up to it that differed.
@@ -68,11 +72,12 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(seat: Option<Seat>, origin: Origin, now: Tick, limits: &TickLimits) -> Self {
+    pub(super) fn new(seat: Option<Seat>, entrant: &Entrant, now: Tick, limits: &TickLimits) -> Self {
         let allowance_max_halves = 2 * limits.message_burst;
         Self {
             seat,
-            origin,
+            origin: entrant.origin,
+            player: entrant.player,
             newest: None,
             compared: Tick(0),
             differing: 0,

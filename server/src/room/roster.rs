@@ -206,12 +206,19 @@ impl Roster {
         }
     }
 
-    /// A seat whose player has to leave by now, with its connection.
-    pub(super) fn overstayed(&self, now: Tick) -> Option<(Seat, Option<MemberId>)> {
-        self.iter().find_map(|(seat, occupant)| match occupant {
-            Occupant::Person { leaves_at: Some(at), member, .. } if *at <= now => Some((seat, *member)),
-            _ => None,
-        })
+    /// The connection of the person in a seat.
+    pub(super) fn member_of(&self, seat: Seat) -> Option<MemberId> {
+        match self.seats.get(seat.index())? {
+            Occupant::Person { member, .. } => *member,
+            Occupant::Free | Occupant::Bot { .. } => None,
+        }
+    }
+
+    /// A seat whose player has to leave by now.
+    pub(super) fn overstayed(&self, now: Tick) -> Option<Seat> {
+        let is_over =
+            |occupant: &Occupant| matches!(occupant, Occupant::Person { leaves_at: Some(at), .. } if *at <= now);
+        self.iter().find(|(_, occupant)| is_over(occupant)).map(|(seat, _)| seat)
     }
 
     /// Notes that a message of the player has arrived after the new token was sent: the old token becomes invalid.

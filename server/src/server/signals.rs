@@ -41,18 +41,18 @@ impl Signals {
     }
 
     /// Waits for a signal and returns the close code for the players. After SIGINT it says that the server goes away;
-    /// after SIGTERM it says that the server restarts and that players may come back in a moment. SIGHUP is logged and
-    /// ignored: the end of a terminal session must not end the games of others.
+    /// after SIGTERM it says that the server restarts and that players may come back in a moment. SIGHUP has
+    /// what can be read again read again by `reload`; the end of a terminal session must not end the games of others.
     ///
     /// # Errors
     /// When the supervisor finds a thread that has failed.
-    pub(super) fn wait(&mut self, supervisor: &mut Supervisor) -> Result<CloseCode, ThreadFault> {
+    pub(super) fn wait(&mut self, supervisor: &mut Supervisor, reload: impl Fn()) -> Result<CloseCode, ThreadFault> {
         let code = self.runtime.block_on(async {
             loop {
                 tokio::select! {
-                    code = self.received.next() => return Ok(code),
-                    () = tokio::time::sleep(SUPERVISOR_INTERVAL) => supervisor.look()?,
-                }
+                code = self.received.next(&reload) => return Ok(code),
+                                () = tokio::time::sleep(SUPERVISOR_INTERVAL) => supervisor.look()?,
+                            }
             }
         })?;
         tracing::info!(code = code.number(), "stopping");
@@ -63,7 +63,7 @@ impl Signals {
     pub(super) fn wait_until(&mut self, ended: oneshot::Receiver<()>) -> bool {
         self.runtime.block_on(async {
             tokio::select! {
-                _ = self.received.next() => true,
+                _ = self.received.next(|| ()) => true,
                 _ = ended => false,
             }
         })
@@ -71,14 +71,12 @@ impl Signals {
 }
 
 impl Received {
-    async fn next(&mut self) -> CloseCode {
+    async fn next(&mut self, reload: impl Fn()) -> CloseCode {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => return CloseCode::Away,
                 _ = self.terminate.recv() => return CloseCode::Restart,
-                _ = self.hangup.recv() => {
-                    tracing::warn!("SIGHUP is ignored: settings are read when the server starts");
-                }
+                _ = self.hangup.recv() => reload(),
             }
         }
     }

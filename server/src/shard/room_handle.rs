@@ -208,6 +208,7 @@ impl RoomHandle {
         let identity = Identity {
             player,
             may_return,
+            is_guest: false,
             name,
             room,
             is_operator: false,
@@ -245,6 +246,11 @@ impl RoomHandle {
         if self.told.len() >= TOLD_MAX {
             self.tell_members();
         }
+    }
+
+    /// Lets a player go whose tickets are good no more.
+    pub(super) fn expel(&mut self, player: PlayerId) {
+        self.room.expel(player);
     }
 
     /// Takes a message that the game hears, for one of the next ticks.

@@ -39,6 +39,8 @@ pub struct Identity {
     pub player: PlayerId,
     /// Whether the player has a key, and so can come back as the same one.
     pub may_return: bool,
+    /// Whether nobody vouches for the player, where somebody has to.
+    pub is_guest: bool,
     /// The name that others see.
     pub name: String,
     /// The room that the client is a member of, and its seat there.
@@ -164,6 +166,12 @@ impl Hub {
     /// A room has been opened.
     pub fn open_room(&mut self, code: Code, game: usize) {
         self.rooms.insert(code, OpenRoom { game });
+    }
+
+    /// The player behind a client.
+    #[must_use]
+    pub fn player_of(&self, client: ClientId) -> Option<PlayerId> {
+        self.clients.get(client).map(|client| client.identity.player)
     }
 
     /// A room has ended, and with it its topics.

@@ -20,7 +20,9 @@ pub const FLOOD: Quota = Quota::per_second(200, 600);
 /// The role of somebody at a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Anybody with a connection.
+    /// Somebody for whom nobody vouches, where players need tickets.
+    Guest,
+    /// Anybody with a connection and, where it is needed, a ticket.
     Anyone,
     /// A member of the room that the topic belongs to, or somebody who knows the room's code.
     Member,
@@ -36,7 +38,8 @@ pub enum Role {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 6] = [Self::Anyone, Self::Member, Self::Owner, Self::Service, Self::Operator, Self::Server];
+    pub const ALL: [Self; 7] =
+        [Self::Guest, Self::Anyone, Self::Member, Self::Owner, Self::Service, Self::Operator, Self::Server];
 }
 
 /// The messages of a topic that those who come later still receive.
@@ -85,9 +88,9 @@ impl Policy {
     /// declares no such topic.
     #[must_use]
     pub fn of(topic: &TopicName, own: &[OwnTopic]) -> Option<Self> {
-        use Role::{Anyone, Member, Operator, Owner, Server, Service};
+        use Role::{Anyone, Guest, Member, Operator, Owner, Server, Service};
         let base = Self {
-            subscribe: &[Anyone, Member, Owner, Service, Operator],
+            subscribe: &[Guest, Anyone, Member, Owner, Service, Operator],
             publish: &[Server],
             rate: Quota::per_second(1, 4),
             bytes_max: CHAT_BYTES_MAX,

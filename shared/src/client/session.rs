@@ -157,6 +157,12 @@ impl<G: Game> Session<G> {
         self.topics = Topics::new(first_seq);
     }
 
+    /// Hands in the ticket of the player, before it connects, for a server that asks for one. It is shown until the
+    /// first welcome; after that the player comes back to its seat without it.
+    pub fn set_ticket(&mut self, ticket: &str) {
+        self.hello.ticket = Some(ticket.into());
+    }
+
     /// Whether a connection is to be opened now: true once for every connection.
     pub fn poll_dial(&mut self, now_us: u64) -> bool {
         let dials = self.dial.poll(now_us);
@@ -232,6 +238,8 @@ impl<G: Game> Session<G> {
     fn handle_welcome(&mut self, welcome: &Welcome, now_us: u64) -> Result<(), DecodeError> {
         self.seat = welcome.seat;
         self.hello.resume = Some(welcome.resume);
+        // The ticket is used up, and from now on the token of the seat opens the door.
+        self.hello.ticket = None;
         self.players = Vec::new();
         welcome.players.iter().for_each(|player| self.seat_player(player.clone()));
         // A hello that waited for a network to come back says nothing about the round trip.

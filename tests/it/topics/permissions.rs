@@ -45,6 +45,7 @@ fn enter(hub: &mut Hub, role: Role) -> ClientId {
     let identity = Identity {
         player: if role == Role::Owner { OWNER } else { PlayerId([1; 10]) },
         may_return: true,
+        is_guest: false,
         name: "Ada".into(),
         room: (role == Role::Member).then(|| (Code::parse(CODE).unwrap(), Seat::new(0))),
         is_operator: role == Role::Operator,
@@ -199,6 +200,7 @@ fn codes_cannot_be_guessed_by_subscribing() {
     let identity = |player| Identity {
         player: PlayerId([player; 10]),
         may_return: false,
+        is_guest: false,
         name: "guess".into(),
         room: None,
         is_operator: false,
@@ -261,6 +263,7 @@ fn kept_messages_are_bounded_and_one_that_is_not_kept_says_so() {
             Identity {
                 player,
                 may_return: true,
+                is_guest: false,
                 name: "Ada".into(),
                 room: None,
                 is_operator: false,

@@ -191,6 +191,7 @@ impl World {
         let identity = Identity {
             player: client.player,
             may_return: true,
+            is_guest: false,
             name: format!("client {index}"),
             room: Some((Code::parse(CODE).unwrap(), seat)),
             is_operator: false,

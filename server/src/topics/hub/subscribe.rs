@@ -51,6 +51,7 @@ impl Hub {
     /// The role of a client at a topic. A client that names the code of an open room knows it, as a spectator would.
     fn role(&self, identity: &Identity, topic: &TopicName) -> Role {
         match topic {
+            _ if identity.is_guest => Role::Guest,
             TopicName::Metrics | TopicName::Announce if identity.is_operator => Role::Operator,
             TopicName::Player(id) if *id == identity.player => Role::Owner,
             other if other.room().is_some() => Role::Member,

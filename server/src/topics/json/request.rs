@@ -3,7 +3,7 @@
 use crate::limits::JSON_MESSAGE_BYTES_MAX;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
-use tickwire::limits::{NAME_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_MESSAGE_BYTES_MAX};
+use tickwire::limits::{NAME_BYTES_MAX, TICKET_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_MESSAGE_BYTES_MAX};
 use tickwire::message::topics::{PlayerId, PlayerKey};
 
 /// The greatest number of a publication: numbers above are not exact in JavaScript.
@@ -21,6 +21,8 @@ pub enum JsonRequest {
         name: Option<String>,
         /// The secret of the player; `None` for a new player.
         key: Option<PlayerKey>,
+        /// The ticket of the player, where tickets are needed.
+        ticket: Option<String>,
     },
     /// The client wants to hear a topic.
     Subscribe {
@@ -148,6 +150,8 @@ enum Raw {
         name: Option<String>,
         #[serde(default, deserialize_with = "present")]
         key: Option<String>,
+        #[serde(default, deserialize_with = "present")]
+        ticket: Option<String>,
     },
     Subscribe {
         topic: String,
@@ -199,9 +203,10 @@ impl JsonRequest {
 
     fn check(raw: Raw) -> Result<Self, JsonFault> {
         Ok(match raw {
-            Raw::Hello { name, key } => Self::Hello {
+            Raw::Hello { name, key, ticket } => Self::Hello {
                 name: name.map(|name| short("name", name, NAME_BYTES_MAX)).transpose()?,
                 key: key.as_deref().map(parse_key).transpose()?,
+                ticket: ticket.map(|ticket| short("ticket", ticket, TICKET_BYTES_MAX)).transpose()?,
             },
             Raw::Subscribe { topic, after } => Self::Subscribe {
                 topic: check_topic(topic)?,
@@ -258,10 +263,10 @@ mod tests {
         let chat = || "lobby/paddles/chat".to_owned();
         let key = PlayerKey([0xa0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
         vec![
-            (r#"{"op":"hello"}"#.into(), JsonRequest::Hello { name: None, key: None }),
+            (r#"{"op":"hello"}"#.into(), JsonRequest::Hello { name: None, key: None, ticket: None }),
             (
                 r#"{"op":"hello","name":"Ada","key":"A00102030405060708090a0b0c0d0e0f"}"#.into(),
-                JsonRequest::Hello { name: Some("Ada".into()), key: Some(key) },
+                JsonRequest::Hello { name: Some("Ada".into()), key: Some(key), ticket: None },
             ),
             (
                 r#"{"op":"subscribe","topic":"lobby/paddles/chat"}"#.into(),

@@ -73,6 +73,12 @@ impl TopicClient {
         }
     }
 
+    /// Hands in the ticket for the next connection, for a server that asks for tickets: each connection uses one up.
+    /// Without a ticket the client may only listen.
+    pub fn set_ticket(&mut self, ticket: &str) {
+        self.hello.ticket = Some(ticket.into());
+    }
+
     /// The subscriptions and messages.
     #[must_use]
     pub const fn topics(&self) -> &Topics {

@@ -1,20 +1,20 @@
-//! The file with the token of services, as an operator names it.
+//! A file that the server may be given or not, as an operator names it.
 
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// The file with the token by which services publish.
+/// A file, or `off`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-pub enum TokenFile {
-    /// `off`: no service may publish.
+pub enum FileSetting {
+    /// `off`: there is none.
     #[default]
     Off,
     /// A file. A server that cannot use it does not start.
     At(PathBuf),
 }
 
-impl TokenFile {
+impl FileSetting {
     /// The path of the file, `None` when it is off.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
@@ -25,17 +25,17 @@ impl TokenFile {
     }
 }
 
-impl From<String> for TokenFile {
+impl From<String> for FileSetting {
     fn from(text: String) -> Self {
         if text == "off" { Self::Off } else { Self::At(text.into()) }
     }
 }
 
-impl From<TokenFile> for String {
-    fn from(file: TokenFile) -> Self {
+impl From<FileSetting> for String {
+    fn from(file: FileSetting) -> Self {
         match file {
-            TokenFile::Off => "off".into(),
-            TokenFile::At(path) => path.to_string_lossy().into_owned(),
+            FileSetting::Off => "off".into(),
+            FileSetting::At(path) => path.to_string_lossy().into_owned(),
         }
     }
 }
