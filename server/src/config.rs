@@ -169,6 +169,11 @@ settings! {
     ticket_keys: FileSetting = FileSetting::Off,
         option(long, env = "TICKWIRE_TICKET_KEYS", value_name = "FILE");
 
+    /// File with the addresses that are told about rooms, players and results, one in a line with the secrets that sign
+    /// for it, as in https://studio.example/hook whsec_…; or off. Other users may not read it. Default: off.
+    webhooks_file: FileSetting = FileSetting::Off,
+        option(long, env = "TICKWIRE_WEBHOOKS_FILE", value_name = "FILE");
+
     /// Whether to offer the games that exist to be measured. One room of them can take a whole core. Default: false.
     benchmark_games: bool = false,
         option(

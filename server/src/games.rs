@@ -1,7 +1,9 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
+use crate::chronicle::Chronicle;
 use crate::room::{
-    Autopsy, Counters, Entered, Entrant, GameCall, GameSchemas, MemberId, Room, RoomSetup, SnapshotPoll, Summary,
+    Autopsy, Counters, Entered, Entrant, GameCall, GameSchemas, MemberId, Room, RoomSetup, RosterChange, SnapshotPoll,
+    Summary,
 };
 use serde_json::Value;
 use std::fmt;
@@ -11,7 +13,7 @@ use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken, fingerprint};
 use tickwire::message::topics::PlayerId;
-use tickwire::{Game, OptionsError, Publication, Rules, Tick};
+use tickwire::{Game, MatchResult, OptionsError, Publication, Rules, Tick};
 
 /// [`Room`] without the type of its game; each method is that of the room.
 ///
@@ -29,6 +31,7 @@ pub(crate) trait DynRoom: Send {
     fn poll_autopsy(&mut self) -> Option<Autopsy>;
     fn publications(&self) -> Vec<Publication>;
     fn hear(&mut self, topic: &str, body: &str) -> bool;
+    fn record(&self) -> (&[RosterChange], &[MatchResult]);
     fn take_counters(&mut self) -> Counters;
     fn summary(&self) -> Summary;
     fn has_people(&self) -> bool;
@@ -84,6 +87,10 @@ impl<G: Game> DynRoom for Room<G> {
         Self::hear(self, topic, body)
     }
 
+    fn record(&self) -> (&[RosterChange], &[MatchResult]) {
+        Self::record(self)
+    }
+
     fn take_counters(&mut self) -> Counters {
         Self::take_counters(self)
     }
@@ -105,6 +112,7 @@ impl<G: Game> DynRoom for Room<G> {
 pub(crate) struct MadeRoom {
     pub(crate) rate_hz: u32,
     pub(crate) room: Box<dyn DynRoom>,
+    pub(crate) chronicle: Option<Chronicle>,
 }
 
 /// The plan by which a room is made.

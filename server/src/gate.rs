@@ -69,6 +69,8 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Pass {
     pub(crate) entrant: Entrant,
+    /// The identity in the ticket.
+    pub(crate) identity: Option<Box<str>>,
     /// Whether only the token of a seat lets the player in: it has brought no ticket.
     pub(crate) only_by_token: bool,
 }
@@ -120,12 +122,12 @@ impl Gate {
     pub(crate) fn pass(&self, hello: &mut Hello, origin: Origin, tick_rate_hz: u32) -> Result<Pass, CloseCode> {
         let Self::Tickets(tickets) = self else {
             let entrant = Entrant { origin, player: hello.player.map(player_id), admitted: None };
-            return Ok(Pass { entrant, only_by_token: false });
+            return Ok(Pass { entrant, identity: None, only_by_token: false });
         };
         let Some(token) = hello.ticket.take() else {
             // The room knows the player by the token of its seat.
             return match hello.resume {
-                Some(_) => Ok(Pass { entrant: origin.into(), only_by_token: true }),
+                Some(_) => Ok(Pass { entrant: origin.into(), identity: None, only_by_token: true }),
                 None => Err(CloseCode::Auth),
             };
         };
@@ -137,7 +139,7 @@ impl Gate {
         let stay_ticks = SESSION_S_MAX.saturating_mul(tick_rate_hz);
         let admitted = Some(Admitted { stay_ticks, is_host: ticket.role() == Role::Host });
         let entrant = Entrant { origin, player: Some(identity_id(ticket.identity())), admitted };
-        Ok(Pass { entrant, only_by_token: false })
+        Ok(Pass { entrant, identity: Some(ticket.identity().into()), only_by_token: false })
     }
 
     /// Judges somebody without a room, who hears topics. Without a ticket it may listen where tickets are needed.

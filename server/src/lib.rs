@@ -21,6 +21,7 @@
 //! # Ok::<(), tickwire_server::RunError>(())
 //! ```
 
+mod chronicle;
 pub mod cli;
 mod clock;
 mod config;
@@ -46,6 +47,7 @@ mod service_token;
 mod shard;
 mod threads;
 pub mod topics;
+mod webhooks;
 pub mod websocket;
 
 pub use config::{
@@ -60,6 +62,7 @@ pub use own_folder::FolderError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};
 pub use service_token::TokenError;
 pub use threads::ThreadFault;
+pub use webhooks::file::WebhookFileError;
 
 /// The page of the package in a registry: its examples compile.
 #[cfg(doctest)]

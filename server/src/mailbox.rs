@@ -75,6 +75,8 @@ pub(crate) struct NewConnection {
     /// The code with which the connection is refused unless it has the token of a seat; `None` for one that needs none.
     pub(crate) only_by_token: Option<CloseCode>,
     pub(crate) entrant: Entrant,
+    /// The identity in its ticket.
+    pub(crate) identity: Option<Box<str>>,
     /// The player for topics, for somebody who is new each time.
     pub(crate) guest: PlayerId,
     pub(crate) counted: Counted,

@@ -3,6 +3,7 @@
 //! A game may take its time to make a world. Beside the shards this costs no tick, and the memory of one room is known
 //! before the next one is begun. The thread gives way to shards.
 
+use crate::chronicle::Chronicle;
 use crate::game_panic;
 use crate::games::{MadeRoom, OfferedGame, RoomPlan};
 use crate::limits::SLOW_LANE_NICENESS;
@@ -37,6 +38,7 @@ pub(crate) struct Order {
     pub(crate) place: Place,
     pub(crate) game: OfferedGame,
     pub(crate) plan: RoomPlan,
+    pub(crate) chronicle: Option<Chronicle>,
     pub(crate) answer: oneshot::Sender<Result<(), NotMade>>,
 }
 
@@ -52,9 +54,15 @@ impl Orders {
     ///
     /// # Errors
     /// When the room is not made.
-    pub(crate) async fn make(&self, place: Place, game: OfferedGame, plan: RoomPlan) -> Result<(), NotMade> {
+    pub(crate) async fn make(
+        &self,
+        place: Place,
+        game: OfferedGame,
+        plan: RoomPlan,
+        chronicle: Option<Chronicle>,
+    ) -> Result<(), NotMade> {
         let (answer, made) = oneshot::channel();
-        match self.0.try_send(Order { place, game, plan, answer }) {
+        match self.0.try_send(Order { place, game, plan, chronicle, answer }) {
             Ok(()) => made.await.unwrap_or(Err(NotMade::Gone)),
             Err(TrySendError::Full(_)) => Err(NotMade::Busy),
             Err(TrySendError::Disconnected(_)) => Err(NotMade::Gone),
@@ -76,13 +84,19 @@ impl Maker {
     pub(crate) fn run(self) {
         give_way(SLOW_LANE_NICENESS);
         while let Ok(order) = self.health.rests(|| self.orders.recv()) {
-            let Order { place, game, plan, answer } = order;
+            let Order { place, game, plan, chronicle, answer } = order;
             // The receiver may have gone with its connection. The room ends by itself when nobody enters.
-            let _ = answer.send(self.make(place, &game, &plan));
+            let _ = answer.send(self.make(place, &game, &plan, chronicle));
         }
     }
 
-    fn make(&self, place: Place, game: &OfferedGame, plan: &RoomPlan) -> Result<(), NotMade> {
+    fn make(
+        &self,
+        place: Place,
+        game: &OfferedGame,
+        plan: &RoomPlan,
+        chronicle: Option<Chronicle>,
+    ) -> Result<(), NotMade> {
         if resident_bytes() >= self.memory_bytes_max {
             return Err(NotMade::NoMemory);
         }
@@ -98,7 +112,7 @@ impl Maker {
                 return Err(NotMade::Failed);
             }
         };
-        let made = MadeRoom { rate_hz: game.rules.tick_rate_hz, room };
+        let made = MadeRoom { rate_hz: game.rules.tick_rate_hz, room, chronicle };
         self.shards[place.shard].send(Command::Open { room: place.room, made }).map_err(|error| match error {
             Undelivered::Full => NotMade::Busy,
             Undelivered::Gone => NotMade::Gone,

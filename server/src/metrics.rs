@@ -6,9 +6,11 @@
 mod durations;
 
 use crate::room::Counters;
+use crate::webhooks::feed::WebhookMetrics;
 use durations::{Durations, DurationsMetric};
 use metrics::{Counter, Gauge, counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::sync::atomic::Ordering;
 use tickwire::message::close::CloseCode;
 
 /// The side that ended a connection.
@@ -45,6 +47,7 @@ pub(crate) struct Metrics {
     pub(crate) visitors: Gauge,
     /// Bytes of the messages of topics that are kept.
     pub(crate) topic_bytes: Gauge,
+    webhooks: WebhookCounts,
     pub(crate) origins_rejected: Counter,
     pub(crate) rate_limited: Counter,
     ticking: TickMetrics,
@@ -137,6 +140,7 @@ impl Metrics {
             topic_messages_lost: counter!("tickwire_topic_messages_lost_total"),
             visitors: gauge!("tickwire_visitors"),
             topic_bytes: gauge!("tickwire_topic_bytes"),
+            webhooks: WebhookCounts::register(),
             origins_rejected: counter!("tickwire_origins_rejected_total"),
             rate_limited: counter!("tickwire_rate_limited_total"),
             ticking: TickMetrics::register(),
@@ -273,6 +277,38 @@ impl RoomMetrics {
 
 fn close(code: CloseCode, side: &'static str) -> Counter {
     counter!("tickwire_ws_close_total", "code" => code.number().to_string(), "side" => side)
+}
+
+/// Deliveries of webhooks.
+struct WebhookCounts {
+    counters: [Counter; 4],
+    waiting: Gauge,
+    paused: Gauge,
+}
+
+impl WebhookCounts {
+    fn register() -> Self {
+        let counter = |outcome| counter!("tickwire_webhooks_total", "outcome" => outcome);
+        Self {
+            counters: ["sent", "retried", "failed", "lost"].map(counter),
+            waiting: gauge!("tickwire_webhooks_waiting"),
+            paused: gauge!("tickwire_webhook_endpoints_paused"),
+        }
+    }
+}
+
+impl Metrics {
+    /// Takes over the counts of the thread of webhooks.
+    pub(crate) fn note_webhooks(&self, counts: &WebhookMetrics) {
+        let WebhookMetrics { sent, retried, failed, lost, waiting, paused } = counts;
+        for (counter, count) in self.webhooks.counters.iter().zip([sent, retried, failed, lost]) {
+            counter.absolute(count.load(Ordering::Relaxed));
+        }
+        for (gauge, count) in [(&self.webhooks.waiting, waiting), (&self.webhooks.paused, paused)] {
+            // The conversion is lossless: a float rounds no number that fits into memory.
+            gauge.set(count.load(Ordering::Relaxed) as f64);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::service_token::ServiceToken;
 use crate::threads::ThreadHealth;
+use crate::webhooks::feed::Webhooks;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
 use autopsies::Autopsies;
@@ -94,6 +95,8 @@ pub(crate) struct NetSetup {
     pub(crate) token: Option<ServiceToken>,
     /// Who may come in.
     pub(crate) gate: Arc<Gate>,
+    /// The way to the studio's services, if there are to be any.
+    pub(crate) webhooks: Option<Webhooks>,
 }
 
 /// The sockets and channels of the net thread.
@@ -211,6 +214,9 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
         net.setup.gate.reload(false);
+        if let Some(webhooks) = &net.setup.webhooks {
+            net.setup.metrics.note_webhooks(webhooks.metrics());
+        }
         net.note_readiness();
     }
 }
@@ -332,6 +338,7 @@ impl Net {
             autopsies: None,
             token: None,
             gate: Arc::new(Gate::Open),
+            webhooks: None,
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

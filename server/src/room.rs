@@ -63,7 +63,7 @@ use tickwire::state::Schema;
 use tickwire::world::heard::Heard;
 use tickwire::world::simulation::Simulation;
 use tickwire::world::snapshot::Snapshot;
-use tickwire::{Game, Leave, Seat, Tick};
+use tickwire::{Game, Leave, MatchResult, Seat, Tick};
 use tickwire::{leak::Leak, leak::is_planted, limits::SEATS_MAX};
 use view_bound::ViewBound;
 
@@ -95,6 +95,8 @@ pub struct Entered {
     pub name: String,
     /// The player in the seat, if it is known over connections.
     pub player: Option<PlayerId>,
+    /// Whether the player had the seat before.
+    pub resumed: bool,
 }
 
 /// The bytes to write for a member after a tick, or the reason why there are none.
@@ -258,7 +260,7 @@ impl<G: Game> Room<G> {
         let welcome = Welcome { seat, tick, resume: token, resumed, newest_input, players, build: self.build }.encode();
         let name = seat.and_then(|seat| self.roster.name_of(seat)).unwrap_or_else(|| clean_name(&hello.name));
         let player = seat.map_or(entrant.player, |seat| self.roster.player_of(seat));
-        Ok(Entered { member, welcome, superseded, seat, name, player })
+        Ok(Entered { member, welcome, superseded, seat, name, player, resumed })
     }
 
     fn check_spectators(&self, from: Origin) -> Result<(), CloseCode> {
@@ -397,6 +399,12 @@ impl<G: Game> Room<G> {
         self.outgoing.push(&mut self.simulation, &self.record, &mut self.counters);
         self.work_on_disputes();
         &self.record
+    }
+
+    /// The comings and goings before the last tick, and the results of the matches that it ended.
+    #[must_use]
+    pub fn record(&self) -> (&[RosterChange], &[MatchResult]) {
+        (&self.record.roster, &self.record.results)
     }
 
     /// Frees the seats of players that did not reconnect in time or have stayed for too long, and fills free seats with bots.

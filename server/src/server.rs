@@ -22,6 +22,10 @@ use crate::service_token::{ServiceToken, TokenError};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
 use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
 use crate::topics::{ChatFilter, GameTopics};
+use crate::webhooks;
+use crate::webhooks::feed::Webhooks;
+use crate::webhooks::file::WebhookFileError;
+use crate::webhooks::sender::{WebhookSender, WebhookSetup, prepare};
 pub use listening::Attempts;
 use listening::listen;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -29,7 +33,7 @@ pub use signals::Signals;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 use thiserror::Error;
 use tickwire::Game;
 use tokio::sync::oneshot;
@@ -87,6 +91,9 @@ pub enum StartError {
     /// The settings of tickets do not fit together, or their keys cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The endpoints of webhooks cannot be used.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookFileError),
     /// The system refused a thread, or the registration of the signals.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
@@ -182,6 +189,7 @@ impl Server {
         let autopsies = prepare_autopsies(&self.config.autopsies)?;
         let token = self.config.topics_token_file.path().map(ServiceToken::read).transpose()?;
         let gate = Arc::new(Gate::new(self.config.auth, self.config.ticket_keys.path())?);
+        let (webhooks, sender) = prepare_webhooks(&self.config)?.unzip();
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
         let admin = self.config.admin_listen.0.as_ref().map(listen).transpose()?;
@@ -200,7 +208,9 @@ impl Server {
             supervisor: Supervisor::default(),
             readiness: Arc::clone(&readiness),
             gate: Arc::clone(&gate),
+            webhooks: None,
         };
+        sender.map(|sender| running.start_webhooks(sender)).transpose()?;
         let (member, members) = tokio::sync::mpsc::channel(TOPICS_INBOX_MAX);
         let load_percent_max = config.load_percent_max;
         let seed = ShardSeed { reports: report, members: member, metrics: &metrics, clock, load_percent_max };
@@ -240,6 +250,7 @@ impl Server {
             autopsies,
             token,
             gate,
+            webhooks,
         };
         running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
@@ -293,6 +304,18 @@ pub struct Running {
     supervisor: Supervisor,
     readiness: Arc<Readiness>,
     gate: Arc<Gate>,
+    /// The thread of webhooks, and the order to it to stop. The server goes on without it.
+    webhooks: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+/// The way of events to the studio's services, if the settings name any.
+fn prepare_webhooks(config: &Config) -> Result<Option<(Webhooks, WebhookSender)>, WebhookFileError> {
+    let Some(path) = config.webhooks_file.path() else { return Ok(None) };
+    let endpoints = webhooks::file::read(path)?;
+    let mut process = [0; 8];
+    getrandom::fill(&mut process).expect("the operating system has random numbers");
+    let setup = WebhookSetup::new(endpoints, u64::from_le_bytes(process));
+    prepare(setup).map(Some).map_err(|error| WebhookFileError::Setup { reason: error.to_string() })
 }
 
 impl Running {
@@ -338,6 +361,18 @@ impl Running {
                 tracing::error!(%error, "the thread of topics has ended");
             }
         })
+    }
+
+    /// Starts the thread of webhooks. Nobody watches it: a server plays on when it has ended.
+    fn start_webhooks(&mut self, sender: WebhookSender) -> io::Result<()> {
+        let (stop, stopped) = oneshot::channel();
+        let work = move || {
+            if let Err(error) = sender.run(stopped) {
+                tracing::error!(%error, "the thread of webhooks has ended");
+            }
+        };
+        self.webhooks = Some((stop, Builder::new().name("webhooks".into()).spawn(work)?));
+        Ok(())
     }
 
     /// Starts the net thread, and waits until it accepts connections.

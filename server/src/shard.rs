@@ -18,6 +18,7 @@ mod slow_lane;
 mod tick_budget;
 mod tick_schedule;
 
+use crate::chronicle::end;
 use crate::clock::{Clock, thread_cpu_ns};
 use crate::games::MadeRoom;
 use crate::limits::{CATCH_UP_TICKS_MAX, COMMANDS_PER_PASS_MAX, DETOURS_MAX, PHASE_ROOMS, PHASES};
@@ -380,8 +381,10 @@ impl Shard {
         let Self { setup, closing, scratch, .. } = self;
         let context = &setup.context(setup.clock.now_ns(), scratch);
         for room in self.groups.iter_mut().flat_map(|group| &mut group.rooms) {
+            room.ends_with(end::STOPPED);
             room.close(code, context, closing);
         }
+        self.empty_rooms.all().for_each(|room| room.ends_with(end::STOPPED));
         self.groups.clear();
         self.empty_rooms.clear();
         if let Some(lane) = &self.slow_lane {

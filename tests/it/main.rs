@@ -103,6 +103,8 @@ mod twins;
 #[cfg(test)]
 mod views;
 #[cfg(test)]
+mod webhooks;
+#[cfg(test)]
 mod wire;
 #[cfg(test)]
 mod words;

@@ -6,6 +6,7 @@ use super::drain::stopping;
 use super::forwarded::limited_address;
 use super::handshake::{check_origin, check_reader};
 use super::peer::Peer;
+use crate::chronicle::Chronicle;
 use crate::config::Config;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{
@@ -16,6 +17,7 @@ use crate::lobby::{Code, NoRoomLeft, Place, RoomEntry, Wanted};
 use crate::mailbox::origin_of;
 use crate::maker::NotMade;
 use crate::room::{RoomLimits, RoomSetup};
+use crate::webhooks::event::{EventError, RoomSerial};
 use crate::websocket::address::AddressKey;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -198,13 +200,22 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
     let build = net.setup.build;
     let setup = RoomSetup { secret: secret.into(), fill_with_bots: wanted.quick_match, limits, build };
     let plan = RoomPlan { setup, options };
-    let made = tokio::time::timeout(ROOM_MAKING_MAX, net.setup.orders.make(entry.place, game.clone(), plan)).await;
+    let chronicle = chronicle(net, &entry, game.rules.name);
+    let making = net.setup.orders.make(entry.place, game.clone(), plan, chronicle);
+    let made = tokio::time::timeout(ROOM_MAKING_MAX, making).await;
     match made {
         Ok(Ok(())) => Ok(entry.made()),
         Ok(Err(NotMade::Gone)) => Err(stopping()),
         Ok(Err(error)) => Err(later(&error.to_string())),
         Err(_) => Err(later("the room takes too long to make")),
     }
+}
+
+/// The chronicle of a room, where somebody wants to hear it.
+fn chronicle(net: &Net, room: &Unmade<'_>, game: &str) -> Option<Chronicle> {
+    let feed = net.setup.webhooks.as_ref()?.feed(RoomSerial(room.place.room.0), &room.code.to_string(), game);
+    let failed = |error: &EventError| tracing::error!(%error, "a room is missing from the webhooks");
+    feed.inspect_err(failed).ok().map(Chronicle::open)
 }
 
 /// The limits of a room with so many seats.

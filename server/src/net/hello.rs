@@ -50,6 +50,7 @@ enum NoHello {
 struct AdmittedPlayer {
     place: Place,
     entrant: Entrant,
+    identity: Option<Box<str>>,
     /// The code of the refusal, unless the player has the token of a seat.
     only_by_token: Option<CloseCode>,
     counted: Counted,
@@ -156,7 +157,7 @@ fn admit(net: &Net, caller: &Caller, hello: &mut Hello) -> Result<AdmittedPlayer
     let pass = net.setup.gate.pass(hello, origin_of(caller.address), rate_hz).map_err(NoHello::Refused)?;
     let rate = found.only_by_token.then_some(CloseCode::Rate);
     let only_by_token = rate.or_else(|| pass.only_by_token.then_some(CloseCode::Auth));
-    Ok(AdmittedPlayer { place: found.place, entrant: pass.entrant, only_by_token, counted })
+    Ok(AdmittedPlayer { place: found.place, entrant: pass.entrant, identity: pass.identity, only_by_token, counted })
 }
 
 fn hand_over(net: &Net, player: AdmittedPlayer, stream: TcpStream, reader: FrameReader, hello: Hello) {
@@ -166,9 +167,10 @@ fn hand_over(net: &Net, player: AdmittedPlayer, stream: TcpStream, reader: Frame
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
-    let AdmittedPlayer { place, entrant, only_by_token, counted } = player;
+    let AdmittedPlayer { place, entrant, identity, only_by_token, counted } = player;
     let guest = player_id(known_or_random(None));
-    let arrival = Box::new(NewConnection { stream, reader, hello, token, only_by_token, entrant, guest, counted });
+    let arrival =
+        Box::new(NewConnection { stream, reader, hello, token, only_by_token, entrant, identity, guest, counted });
     if let Err(error) = net.command(place, Command::Enter { room: place.room, arrival, detours: 0 }) {
         // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
         tracing::debug!(?error, "a connection could not be handed over");

@@ -116,6 +116,11 @@ impl Running {
         if next == Err(RecvTimeoutError::Timeout) {
             tracing::error!("a thread has not ended in time and is left behind: a step of a game takes too long");
         }
+        // The rooms have told their ends by now, and the thread sends for two seconds more.
+        if let Some((stop, thread)) = self.webhooks.take() {
+            let _ = stop.send(());
+            join([thread].into());
+        }
     }
 }
 

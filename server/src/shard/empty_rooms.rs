@@ -24,6 +24,11 @@ impl EmptyRooms {
         self.rooms.insert(room.id, room);
     }
 
+    /// All rooms.
+    pub(super) fn all(&mut self) -> impl Iterator<Item = &mut RoomHandle> {
+        self.rooms.values_mut()
+    }
+
     pub(super) fn has(&self, id: RoomId) -> bool {
         self.rooms.contains_key(&id)
     }

@@ -3,6 +3,7 @@
 use super::closing::Closing;
 use super::connection::{Connection, End, TickContext, Unsent};
 use super::tick_budget::TickBudget;
+use crate::chronicle::{Chronicle, end};
 use crate::game_panic::{self, GamePanic};
 use crate::games::{DynRoom, MadeRoom};
 use crate::lobby::{Code, RoomId};
@@ -10,6 +11,7 @@ use crate::mailbox::{FromShard, MemberAt, NewConnection, TopicsInbox, origin_of}
 use crate::metrics::{Metrics, Side};
 use crate::room::{Autopsy, Entered, MemberId, Summary};
 use crate::topics::{Delivery, Farewell, Identity};
+use crate::webhooks::event::Reason;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::{put_close, put_close_answer, put_message};
 use std::collections::VecDeque;
@@ -46,12 +48,15 @@ pub(crate) struct RoomHandle {
     told: Vec<(Option<MemberId>, Arc<Delivery>)>,
     /// Comings and goings that the thread of topics does not know yet.
     untold: VecDeque<FromShard>,
+    /// What the studio is told about the room, if it wants to hear it.
+    chronicle: Option<Chronicle>,
 }
 
 impl RoomHandle {
     /// A room that nobody has entered yet.
     pub(super) fn new(id: RoomId, made: MadeRoom, now_ns: u64) -> Self {
-        let MadeRoom { rate_hz, room } = made;
+        let MadeRoom { rate_hz, room, mut chronicle } = made;
+        chronicle.as_mut().into_iter().for_each(|chronicle| chronicle.ends_with(end::EMPTY));
         Self {
             id,
             code: None,
@@ -66,6 +71,7 @@ impl RoomHandle {
             ticks: 0,
             told: Vec::new(),
             untold: VecDeque::new(),
+            chronicle,
         }
     }
 
@@ -82,6 +88,7 @@ impl RoomHandle {
         if let Err(panic) = game_panic::catch(|| work(self, context, closing)) {
             self.report(&panic);
             self.failed = true;
+            self.ends_with(end::FAILED);
             context.metrics.room_panics.increment(1);
             self.close(CloseCode::RoomFailed, context, closing);
         }
@@ -112,6 +119,7 @@ impl RoomHandle {
             let connections = self.connections.iter_mut().filter(|connection| connection.at.member == member);
             connections.for_each(|connection| connection.end = Some(End::Close(code)));
         }
+        self.tell_studio();
         self.publish(context.topics);
         if !self.told.is_empty() {
             self.tell_members();
@@ -163,7 +171,7 @@ impl RoomHandle {
 
     /// Lets a connection into the room, or closes it with the code of the reason.
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
-        let NewConnection { stream, reader, hello, token, only_by_token, entrant, guest, counted } = arrival;
+        let NewConnection { stream, reader, hello, token, only_by_token, entrant, identity, guest, counted } = arrival;
         if let Some(code) = only_by_token.filter(|_| !hello.resume.is_some_and(|token| self.room.has_token(token))) {
             return refuse(stream, counted, code, context, closing);
         }
@@ -179,7 +187,11 @@ impl RoomHandle {
             }
         }
         let at = MemberAt { room: self.id, member: entered.member };
-        self.introduce(at, &entered, entered.player.unwrap_or(guest), may_return, counted.address);
+        let player = entered.player.unwrap_or(guest);
+        if let (Some(chronicle), Some(seat), false) = (&mut self.chronicle, entered.seat, entered.resumed) {
+            chronicle.arrives(seat, &identity.map_or_else(|| player.to_string(), String::from), &entered.name);
+        }
+        self.introduce(at, &entered, player, may_return, counted.address);
         self.tell_topics(context.topics);
         let mut connection = Connection::new(at, stream, reader, token, counted);
         connection.talk.is_known = self.untold.is_empty();
@@ -245,6 +257,23 @@ impl RoomHandle {
         self.told.push((member, Arc::clone(delivery)));
         if self.told.len() >= TOLD_MAX {
             self.tell_members();
+        }
+    }
+
+    /// Sets the reason that the studio is told when the room ends.
+    pub(super) const fn ends_with(&mut self, reason: Reason) {
+        if let Some(chronicle) = &mut self.chronicle {
+            chronicle.ends_with(reason);
+        }
+    }
+
+    /// Tells the studio what has happened in the tick.
+    fn tell_studio(&mut self) {
+        if let Some(chronicle) = &mut self.chronicle {
+            let (roster, results) = self.room.record();
+            if !roster.is_empty() || !results.is_empty() {
+                chronicle.tick(roster, results);
+            }
         }
     }
 

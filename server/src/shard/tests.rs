@@ -102,7 +102,7 @@ fn made(seed: u64) -> MadeRoom {
         build: 0,
     };
     let plan = RoomPlan { setup, options: serde_json::Value::Null };
-    MadeRoom { rate_hz: offered.rules.tick_rate_hz, room: (offered.make)(&plan).unwrap() }
+    MadeRoom { rate_hz: offered.rules.tick_rate_hz, room: (offered.make)(&plan).unwrap(), chronicle: None }
 }
 
 impl Running {
@@ -141,6 +141,7 @@ fn arrival() -> (TcpStream, Box<NewConnection>) {
             token: [1; 16],
             only_by_token: None,
             entrant: Entrant::default(),
+            identity: None,
             guest: player_id(PlayerKey([1; 16])),
             counted,
         }),

@@ -1,0 +1,97 @@
+//! What a room tells the studio: that it opens, who comes and goes, the results of its matches, and that it ends.
+//!
+//! The chronicle of a room exists before the room, and outlives it: so a room that could not be made has its end told
+//! too. Without endpoints there is none, and a tick has nothing to do for it.
+
+use crate::clock::unix_ms;
+use crate::room::RosterChange;
+use crate::webhooks::event::{self, Player, Reason, RoomEvent};
+use crate::webhooks::feed::RoomFeed;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, VecDeque};
+use tickwire::{Leave, MatchResult, Seat};
+
+/// The reasons for which a room ends.
+pub(crate) mod end {
+    use super::Reason;
+
+    /// It could not be made.
+    pub(crate) const NOT_MADE: Reason = Reason::new("not_made");
+    /// Nobody was there.
+    pub(crate) const EMPTY: Reason = Reason::new("empty");
+    /// The game has panicked.
+    pub(crate) const FAILED: Reason = Reason::new("failed");
+    /// The server stops.
+    pub(crate) const STOPPED: Reason = Reason::new("stopped");
+}
+
+/// The chronicle of a room.
+#[derive(Debug)]
+pub(crate) struct Chronicle {
+    feed: RoomFeed,
+    /// Players of whom the game is told with the next tick, in this order.
+    arriving: VecDeque<(Seat, Player)>,
+    people: BTreeMap<Seat, Player>,
+    end: Reason,
+}
+
+impl Chronicle {
+    /// The chronicle of a room that is about to be made.
+    pub(crate) fn open(mut feed: RoomFeed) -> Self {
+        feed.tell(RoomEvent::RoomOpened, unix_ms());
+        Self { feed, arriving: VecDeque::new(), people: BTreeMap::new(), end: end::NOT_MADE }
+    }
+
+    /// Sets the reason that is told when the room ends from here on.
+    pub(crate) const fn ends_with(&mut self, end: Reason) {
+        self.end = end;
+    }
+
+    /// Notes a player who has taken a seat.
+    pub(crate) fn arrives(&mut self, seat: Seat, id: &str, name: &str) {
+        match Player::new(id, name, seat.number().into()) {
+            Ok(player) => self.arriving.push_back((seat, player)),
+            Err(error) => tracing::error!(%error, "a player is missing from the webhooks"),
+        }
+    }
+
+    /// Tells what has happened in a tick.
+    pub(crate) fn tick(&mut self, roster: &[RosterChange], results: &[MatchResult]) {
+        for change in roster {
+            match *change {
+                RosterChange::Joined(seat) => self.joined(seat),
+                RosterChange::Left(seat, why) => self.left(seat, why),
+            }
+        }
+        for result in results {
+            let raw = serde_json::from_str::<&RawValue>(result.json()).expect("a result is JSON");
+            let result = event::MatchResult::new(raw).expect("a result is short enough");
+            self.feed.tell(RoomEvent::MatchEnded { result }, unix_ms());
+        }
+    }
+
+    /// A bot arrives without a word, and so does its seat here.
+    fn joined(&mut self, seat: Seat) {
+        if let Some((_, player)) = self.arriving.pop_front_if(|(arriving, _)| *arriving == seat) {
+            self.feed.tell(RoomEvent::PlayerJoined { player: player.clone() }, unix_ms());
+            self.people.insert(seat, player);
+        }
+    }
+
+    fn left(&mut self, seat: Seat, why: Leave) {
+        let reason = match why {
+            Leave::Quit => const { Reason::new("left") },
+            Leave::Lost => const { Reason::new("lost") },
+            Leave::Removed => const { Reason::new("removed") },
+        };
+        if let Some(player) = self.people.remove(&seat) {
+            self.feed.tell(RoomEvent::PlayerLeft { player, reason }, unix_ms());
+        }
+    }
+}
+
+impl Drop for Chronicle {
+    fn drop(&mut self) {
+        self.feed.tell(RoomEvent::RoomClosed { reason: self.end }, unix_ms());
+    }
+}
