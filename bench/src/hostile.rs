@@ -33,6 +33,7 @@ mod rooms;
 mod row;
 mod socket;
 mod target;
+mod tickets;
 mod topics;
 
 pub use report::{BystanderReport, LATE_MS_MAX, Report, RowReport, Skipped, line};
@@ -92,7 +93,7 @@ pub enum Event<'a> {
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    let rooms = [rooms::ROWS, floods::ROWS, evidence::ROWS, topics::ROWS];
+    let rooms = [rooms::ROWS, floods::ROWS, evidence::ROWS, tickets::ROWS, topics::ROWS];
     [framing::ROWS, handshake::ROWS, http::ROWS].into_iter().chain(rooms).chain([process::ROWS]).flatten()
 }
 

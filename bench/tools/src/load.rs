@@ -19,6 +19,7 @@ mod progress;
 mod run;
 mod slow;
 mod thin;
+mod tickets;
 
 pub use bystander::{Bystander, Fared};
 pub use run::{SLOW_SECONDS_MIN, run};
@@ -27,6 +28,7 @@ pub use slow::queues::Queues;
 use crate::measure::Meter;
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Instant;
 use tickwire::link::LinkProfile;
 
@@ -55,6 +57,8 @@ pub struct Plan {
     pub corruptions: u32,
     /// The topic that every client hears, with `CODE` for the code of its room.
     pub topic: Option<String>,
+    /// The file of the key that signs the bots' tickets, for a server that asks for them.
+    pub ticket_key: Option<PathBuf>,
     /// The kind of link that each client has.
     pub link: LinkProfile,
     /// Seed of the run; the clients' names, bot policies and links follow from it.

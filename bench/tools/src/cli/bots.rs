@@ -67,6 +67,10 @@ pub struct Options {
     /// the bot's own room.
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
+    /// The file of the secret key that signs the bots' tickets, for a server that asks for them; `mint --new-key` of the
+    /// server's program makes one.
+    #[arg(long, value_name = "FILE", requires = "url", conflicts_with_all = ["slow_readers", "never_readers"])]
+    ticket_key: Option<PathBuf>,
     /// Round trip of each client's link, half each way.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     latency_ms: u32,
@@ -179,6 +183,7 @@ fn plan(args: &Options, address: SocketAddr, server_pid: Option<u32>, players: u
         never_readers: args.never_readers,
         corruptions: args.corruptions,
         topic: args.topic.clone(),
+        ticket_key: args.ticket_key.clone(),
         link: link(args)?,
         seed: args.seed,
     })

@@ -5,6 +5,7 @@
 
 use super::crowd::Crowd;
 use super::run::TURN;
+use super::tickets::Tickets;
 use super::{Clock, Plan, Shared};
 use crate::measure::{Distribution, Meter};
 use anyhow::{Context, Result, anyhow, ensure};
@@ -87,6 +88,7 @@ impl Bystander {
             never_readers: 0,
             corruptions: 0,
             topic: None,
+            ticket_key: None,
             link: LinkProfile::default(),
             seed,
         };
@@ -169,7 +171,7 @@ fn play<G: Game>(codes: &[String], plan: &Plan, inbox: &Receiver<Order>) -> Resu
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let meter = RefCell::new(Meter::default());
     let shared = Rc::new(Shared { clock: Clock(Instant::now()), address: plan.address, meter });
-    let crowd = Crowd::<G>::new(codes, plan, shared.clone(), 0);
+    let crowd = Crowd::<G>::new(codes, plan, &Tickets::none(), shared.clone(), 0)?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let mut turns = tokio::time::interval(TURN);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);

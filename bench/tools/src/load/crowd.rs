@@ -4,11 +4,13 @@ use super::bot_client::BotClient;
 use super::full::FullBot;
 use super::player::{Player, dial};
 use super::thin::ThinBot;
+use super::tickets::Tickets;
 use super::{Plan, Shared};
 use crate::measure::Totals;
 use crate::plant::plant;
 use crate::report::corrections::{Corrections, worst};
 use crate::topic_ear::TopicEar;
+use anyhow::Result;
 use std::cell::RefCell;
 use std::rc::Rc;
 use tickwire::{Game, Rng};
@@ -30,23 +32,30 @@ pub(super) struct Crowd<G: Game> {
 
 impl<G: Game> Crowd<G> {
     /// A crowd for rooms with these codes, which joins from `now_us` on.
-    pub(super) fn new(codes: &[String], plan: &Plan, shared: Rc<Shared>, now_us: u64) -> Self {
+    pub(super) fn new(
+        codes: &[String],
+        plan: &Plan,
+        tickets: &Tickets,
+        shared: Rc<Shared>,
+        now_us: u64,
+    ) -> Result<Self> {
         let mut dice = Rng::new(plan.seed);
         let mut number = 0_u64;
         let mut seat = |code: &String, place: u32| {
             let seed = dice.next_u64();
             let name = format!("{} {number}", NAMES[seed as usize % NAMES.len()]);
             let ear = plan.topic.as_ref().map(|topic| TopicEar::new(&topic.replace("CODE", code)));
+            let ticket = tickets.mint(&name)?;
             let client = if plan.thin && place > 0 {
-                BotClient::Thin(Box::new(ThinBot::new(code, &name, seed, ear)), G::Input::default())
+                BotClient::Thin(Box::new(ThinBot::new(code, &name, seed, ear, ticket)), G::Input::default())
             } else {
-                BotClient::Full(Box::new(FullBot::new(code, &name, seed, ear)))
+                BotClient::Full(Box::new(FullBot::new(code, &name, seed, ear, ticket.as_deref())))
             };
             number += 1;
-            Rc::new(RefCell::new(Player::new(client, now_us + number * JOIN_GAP_US, plan, seed)))
+            Ok(Rc::new(RefCell::new(Player::new(client, now_us + number * JOIN_GAP_US, plan, seed))))
         };
-        let rooms = codes.iter().map(|code| (0..plan.players).map(|place| seat(code, place)).collect()).collect();
-        Self { rooms, shared }
+        let rooms = codes.iter().map(|code| (0..plan.players).map(|place| seat(code, place)).collect());
+        Ok(Self { rooms: rooms.collect::<Result<_>>()?, shared })
     }
 
     fn players(&self) -> impl Iterator<Item = &Shareable<G>> {

@@ -18,8 +18,9 @@ pub(super) struct FullBot<G: Game> {
 }
 
 impl<G: Game> FullBot<G> {
-    pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>) -> Self {
+    pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>, ticket: Option<&str>) -> Self {
         let mut session = Session::new(code, name, None, seed);
+        ticket.into_iter().for_each(|ticket| session.set_ticket(ticket));
         ear.iter().for_each(|ear| session.topics_mut().subscribe(ear.topic()));
         Self { session, reconciled: 0, ear }
     }

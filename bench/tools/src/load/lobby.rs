@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -25,22 +25,29 @@ struct Created {
 }
 
 /// Creates a room of this game with these options (`null` for the game's own) and gives its code.
-pub(super) async fn create_room(address: SocketAddr, game: &str, options: &Value) -> Result<String> {
-    timeout(CREATE_TIMEOUT, post_room(address, game, options))
+pub(super) async fn create_room(
+    address: SocketAddr,
+    game: &str,
+    options: &Value,
+    ticket: Option<&str>,
+) -> Result<String> {
+    timeout(CREATE_TIMEOUT, post_room(address, game, options, ticket))
         .await
         .context("the server did not create a room in time")?
 }
 
-async fn post_room(address: SocketAddr, game: &str, options: &Value) -> Result<String> {
+async fn post_room(address: SocketAddr, game: &str, options: &Value, ticket: Option<&str>) -> Result<String> {
     let stream = TcpStream::connect(address).await.with_context(|| format!("no server listens on {address}"))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     // The connection ends with its sender; an error in it shows as a failed request.
     tokio::spawn(connection);
     let body = serde_json::json!({ "game": game, "options": options }).to_string();
-    let request = Request::post("/api/rooms")
-        .header(HOST, address.to_string())
-        .header(CONTENT_TYPE, "application/json")
-        .body(Full::<Bytes>::from(body))?;
+    let mut request =
+        Request::post("/api/rooms").header(HOST, address.to_string()).header(CONTENT_TYPE, "application/json");
+    if let Some(ticket) = ticket {
+        request = request.header(AUTHORIZATION, format!("Bearer {ticket}"));
+    }
+    let request = request.body(Full::<Bytes>::from(body))?;
     let response = sender.send_request(request).await?;
     let status = response.status();
     let answer = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;

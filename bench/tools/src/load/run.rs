@@ -4,6 +4,7 @@ use super::crowd::Crowd;
 use super::lobby::create_room;
 use super::progress::Progress;
 use super::slow::{Found, SlowCrowd};
+use super::tickets::Tickets;
 use super::{Clock, Plan, Shared};
 use crate::accounting::{CpuTimes, rss_bytes};
 use crate::measure::{Beside, Meter, Totals};
@@ -58,13 +59,14 @@ pub async fn run<G: Game>(plan: &Plan) -> Result<(Report, Asides)> {
         plan.players >= 1 && plan.rooms >= 1 && plan.seconds >= 1,
         "the run needs at least one player, one room and one second"
     );
-    let mut codes = Vec::new();
+    let (mut codes, tickets) = (Vec::new(), Tickets::new(plan.ticket_key.as_deref())?);
     for _ in 0..plan.rooms {
-        codes.push(create_room(plan.address, G::RULES.name, &plan.options).await?);
+        let ticket = tickets.mint("rooms")?;
+        codes.push(create_room(plan.address, G::RULES.name, &plan.options, ticket.as_deref()).await?);
     }
     let meter = RefCell::new(Meter::default());
     let shared = Rc::new(Shared { clock: Clock(Instant::now()), address: plan.address, meter });
-    let crowd = Crowd::<G>::new(&codes, plan, shared.clone(), 0);
+    let crowd = Crowd::<G>::new(&codes, plan, &tickets, shared.clone(), 0)?;
     let clients = u64::from(plan.rooms) * u64::from(plan.players);
     let total_us = crowd.join_us() + WARM_UP_US + u64::from(plan.seconds) * 1_000_000 + STRAGGLERS_US;
     let progress = Progress::new(clients, total_us);

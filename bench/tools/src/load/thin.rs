@@ -40,8 +40,8 @@ pub(super) struct ThinBot<G: Game> {
 }
 
 impl<G: Game> ThinBot<G> {
-    pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>) -> Self {
-        let hello = Hello::of::<G>(code, name);
+    pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>, ticket: Option<String>) -> Self {
+        let hello = Hello { ticket, ..Hello::of::<G>(code, name) };
         Self {
             hello,
             codec: InputCodec::new(),
