@@ -16,7 +16,6 @@ mod key_ring;
 mod mint;
 pub mod mint_command;
 mod revocations;
-pub(crate) mod secret_file;
 mod ticket;
 mod timestamp;
 mod used_tickets;
@@ -28,7 +27,6 @@ pub use claims::{Claims, IDENTITY_LEN_MAX, Role, TEXT_LEN_MAX};
 pub use key_ring::{KEY_ID_LEN_MAX, KEY_RING_BYTES_MAX, KEYS_MAX, KeyRing, KeyRingError, KeyRingFileError};
 pub use mint::{MintError, MintedKey, SecretKey, SecretKeyError, TICKET_LIFETIME_S_DEFAULT, mint, new_key};
 pub use revocations::{REVOCATION_AGE_S, REVOCATIONS_MAX, RevocationError, Revocations};
-pub use secret_file::SecretFileError;
 pub use ticket::{
     CLOCK_LEEWAY_S, IMPLICIT_ASSERTION, TICKET_LIFETIME_S_MAX, TOKEN_BYTES_MAX, Ticket, TicketError, check, read_ticket,
 };

@@ -42,6 +42,7 @@ mod own_folder;
 mod player_key;
 mod readiness;
 pub mod room;
+mod secret_file;
 mod server;
 mod service_token;
 mod shard;
@@ -59,6 +60,7 @@ pub use config::{
 pub use gate::GateError;
 pub use net::{PageError, PageFile};
 pub use own_folder::FolderError;
+pub use secret_file::SecretFileError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};
 pub use service_token::TokenError;
 pub use threads::ThreadFault;

@@ -3,7 +3,7 @@
 //! The file belongs to the server's user or to root, and users besides them and the file's group may not read it. It may
 //! be a link, as secrets that a cluster mounts are.
 
-use crate::identity::{SecretFileError, secret_file};
+use crate::secret_file::{self, SecretFileError};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use subtle::ConstantTimeEq;

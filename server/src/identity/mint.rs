@@ -4,8 +4,8 @@
 
 use super::claims::{BadClaim, Claims, Payload};
 use super::key_ring::is_key_id;
-use super::secret_file::{self, SecretFileError};
 use super::ticket::{IMPLICIT_ASSERTION, TICKET_LIFETIME_S_MAX, TOKEN_BYTES_MAX};
+use crate::secret_file::{self, SecretFileError};
 use pasetors::keys::{AsymmetricKeyPair, AsymmetricPublicKey, AsymmetricSecretKey, Generate};
 use pasetors::paserk::FormatAsPaserk;
 use pasetors::version4::{PublicToken, V4};

@@ -18,6 +18,11 @@ const KEY_ID_DIGITS: usize = 8;
 
 const _: () = assert!(TICKET_LIFETIME_S_MAX == 600, "the help of --seconds names the limit");
 
+/// The word is no role.
+#[derive(Debug, Clone, Copy, Error)]
+#[error("a role is player, spectator or host")]
+struct RoleError;
+
 /// Makes a ticket, or with --new-key a pair of keys.
 #[derive(Debug, Args)]
 pub struct Mint {
@@ -155,8 +160,8 @@ impl Mint {
 }
 
 /// The role of this name.
-fn role(name: &str) -> Result<Role, &'static str> {
-    Role::parse(name).ok_or("a role is player, spectator or host")
+fn role(name: &str) -> Result<Role, RoleError> {
+    Role::parse(name).ok_or(RoleError)
 }
 
 /// A text that nobody else has.

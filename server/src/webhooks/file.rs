@@ -9,7 +9,7 @@
 use super::sender::{ENDPOINTS_MAX, EndpointSetup};
 use super::signature::{SECRETS_MAX, Secret, SecretError};
 use super::url::{EndpointUrl, UrlError};
-use crate::identity::{SecretFileError, secret_file};
+use crate::secret_file::{self, SecretFileError};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
