@@ -35,15 +35,17 @@ export function serverAddress(server) {
   return { http: `http${secure}${rest}`, socket: `ws${secure}${rest}ws` };
 }
 
-async function ask(server, path, { body, signal, ticket } = {}) {
+async function ask(server, path, { body, secret, signal, ticket } = {}) {
   const url = serverAddress(server).http + path;
   const giveUp = new AbortController();
   const timer = setTimeout(() => giveUp.abort(), TIMEOUT_MS);
   const abort = () => giveUp.abort();
   signal?.addEventListener('abort', abort);
   if (signal?.aborted) abort();
-  const headers = { 'content-type': 'application/json', ...ticket && { authorization: `Bearer ${ticket}` } };
-  const options = body && { method: 'POST', headers, body: JSON.stringify(body) };
+  const headers = { ...body && { 'content-type': 'application/json' }, ...ticket && { authorization: `Bearer ${ticket}` } };
+  // A header holds no text of every language.
+  if (secret) headers['room-secret'] = encodeURIComponent(secret);
+  const options = { headers, ...body && { method: 'POST', body: JSON.stringify(body) } };
   let status = 0;
   let words;
   try {
@@ -70,10 +72,10 @@ export function rooms(server, { game, free, page, signal } = {}) {
   return ask(server, `api/rooms?${new URLSearchParams(wanted)}`, { signal });
 }
 
-/** The room of a code: `{code, game, players, seats}`. */
+/** The room of a code: `{code, game, players, seats}`; a private one for those who have its secret. */
 export const findRoom = (server, code, options) => ask(server, `api/rooms/${encodeURIComponent(code)}`, options);
 
-/** A new room, which only its code leads to: `{code, game}`. `game` is a name. */
+/** A new room, which only its code leads to: `{code, game, invite}`. `game` is a name. */
 export const createRoom = (server, game, { signal, ticket, ...rest } = {}) => ask(server, 'api/rooms', { body: { game, ...rest }, signal, ticket });
 
 /** A room with people and a free seat: `{code, game}`. It is none of the rooms in `avoid`. */

@@ -32,7 +32,7 @@ export async function preview(game, seed = anySeed()) {
 }
 
 /** Loads the game and starts to connect: the session is there before the room has answered. */
-export async function open({ server, game, code, name = 'Player', watch = false, token = null, ticket = null, key = anyKey(), link = {}, seed = anySeed(), signal }) {
+export async function open({ server, game, code, name = 'Player', watch = false, token = null, ticket = null, secret, key = anyKey(), link = {}, seed = anySeed(), signal }) {
   // A wrong address is told before anything is loaded.
   serverAddress(server);
   signal?.throwIfAborted();
@@ -41,7 +41,7 @@ export async function open({ server, game, code, name = 'Player', watch = false,
   // Of two failures the one that came first is told; a caller who gave up is told just that.
   const [{ module, memory }, found] = await Promise.all([game.load(), room]).catch((error) => { throw signal?.aborted ? signal.reason : error; });
   signal?.throwIfAborted();
-  return new Session({ server, game, code: found.code, name, watch, token, ticket: shown, key, link, seed }, module, memory);
+  return new Session({ server, game, code: found.code, name, watch, token, ticket: shown, secret, key, link, seed }, module, memory);
 }
 
 /** Like `open`, and waits until the player is in the room. A refusal is an error, and so is a signal to give up. */
@@ -69,6 +69,9 @@ export class Session {
   joined;
   /** The id of the server's build while it is another one than this page's, or null. */
   oldBuild = null;
+  /** The seat of the room's owner, or null; and whether newcomers are refused. */
+  owner = null;
+  locked = false;
   /** What is said beside the game: see `Topics` in the types. */
   topics = new RoomTopics((op, topic, text) => {
     const result = this.#client?.topic(op, String(topic), String(text));
@@ -91,12 +94,12 @@ export class Session {
   #settle;
   #lastStats = null;
 
-  constructor({ server, game, code, name, watch, token, ticket, key, link, seed }, module, memory) {
+  constructor({ server, game, code, name, watch, token, ticket, secret, key, link, seed }, module, memory) {
     const now = performance.now();
     Object.assign(this, { game, code, name, watch });
     this.#module = module;
     this.#memory = memory;
-    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, ticket, watch, ...link, seed, build: game.build, key, seq: firstSeq() }), now);
+    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, ticket, secret, watch, ...link, seed, build: game.build, key, seq: firstSeq() }), now);
     this.#wire = new Wire(this.#client, serverAddress(server));
     this.#world = new World(this.#client, memory, game.layout.world);
     this.#writeInput = inputWriter(this.#client, memory, game.layout.input, game.neutral);
@@ -230,6 +233,28 @@ export class Session {
     return said;
   }
 
+  /** Orders of the room's owner; those of anybody else change nothing. */
+  lock(locked = true) {
+    this.#order(locked ? 1 : 0, 0);
+  }
+
+  kick(seat) {
+    this.#order(2, seat);
+  }
+
+  ban(seat) {
+    this.#order(3, seat);
+  }
+
+  handOver(seat) {
+    this.#order(4, seat);
+  }
+
+  #order(op, seat) {
+    this.#client?.order(op, seat);
+    this.#wire.pump(performance.now());
+  }
+
   /** Leaves for good: the seat is free at once. */
   leave() {
     this.#client?.leave();
@@ -296,6 +321,7 @@ export class Session {
       this.#settle.reject(new Refused(code, text));
       this.topics.end();
     } else if (kind === 'old_build') this.oldBuild = text;
+    else if (kind === 'room') Object.assign(this, { owner: code, locked: !!text });
     else if ((kind === 'joined' && !text) || kind === 'resumed') {
       this.oldBuild = null;
       this.#settle.resolve();

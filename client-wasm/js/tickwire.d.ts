@@ -85,6 +85,8 @@ export interface Options<World, Input, Event> {
   token?: string | null;
   /** The player's ticket from your backend, or a function that gets one, where the server asks for tickets. It is used up. */
   ticket?: string | (() => string | Promise<string>) | null;
+  /** The secret of a private room: its invitation or its password. */
+  secret?: string;
   /**
    * The player's secret, 32 hexadecimal digits. A player who keeps it is the same to others in all rooms and topics, by the
    * id that the server makes of it. By default another one for each session.
@@ -187,10 +189,11 @@ export interface Stats {
  * `reconnecting`: the connection broke with `code`. `refused`: the session is over, with `code` (the close codes are in
  * the README) and the reason in words. `reload`: the session is over too, because the server has another version of the
  * game than this page; the words are for the game's author. `old_build`: the session goes on, although server and page
- * were built from other sources; the text is the id of the server's build, as in `Session.oldBuild`.
+ * were built from other sources; the text is the id of the server's build, as in `Session.oldBuild`. `room`:
+ * `Session.owner` or `Session.locked` has changed.
  */
 export interface Notice {
-  readonly kind: 'joined' | 'resumed' | 'old_build' | 'returned' | 'away' | 'left' | 'reconnecting' | 'refused' | 'reload';
+  readonly kind: 'joined' | 'resumed' | 'old_build' | 'returned' | 'away' | 'left' | 'reconnecting' | 'refused' | 'reload' | 'room';
   readonly text: string;
   readonly code: number | null;
 }
@@ -293,6 +296,10 @@ export class Session<World = unknown, Input = unknown, Event = unknown> {
    * predictions are wrong more often. A reload brings the server's own page, if there is one: reload once for each id.
    */
   readonly oldBuild: string | null;
+  /** The seat of the room's owner; null without one, as in a quick match. */
+  readonly owner: Seat | null;
+  /** Whether the owner has locked the room: newcomers are refused (4004). */
+  readonly locked: boolean;
   /** The state of the connection. */
   readonly state: State;
   /** The player's seat; undefined for a spectator and before the room has answered. */
@@ -335,6 +342,14 @@ export class Session<World = unknown, Input = unknown, Event = unknown> {
   on(kind: 'notice' | Notice['kind'], listener: (notice: Notice) => void): () => void;
   on(kind: 'sound', listener: (tone: Tone) => void): () => void;
   on(kind: 'silence', listener: (id: number) => void): () => void;
+  /** Lets nobody else in, or everybody again. This and the three below are for the room's owner; of anybody else they change nothing. */
+  lock(locked?: boolean): void;
+  /** Removes a player (4012), who may not come back for a minute. */
+  kick(seat: Seat): void;
+  /** Removes a player, who may not come back while the room lasts. */
+  ban(seat: Seat): void;
+  /** Makes another player the owner. */
+  handOver(seat: Seat): void;
   /** Leaves for good: the seat is free at once. */
   leave(): void;
   /** Ends the session here; the seat is kept for a while. */
@@ -363,10 +378,17 @@ type Giving = { signal?: AbortSignal };
 
 /** The listed rooms, the fullest first: of one game, those with a free seat, or a further page. */
 export function rooms(server: Server, options?: Giving & { game?: string; free?: boolean; page?: number }): Promise<RoomInfo[]>;
-/** The room of a code. */
-export function findRoom(server: Server, code: string, options?: Giving): Promise<RoomInfo>;
-/** Makes a room, which only its code leads to. `game` is a name. */
-export function createRoom(server: Server, game: string, options?: Giving & { ticket?: string } & Record<string, unknown>): Promise<RoomAnswer>;
+/** The room of a code; a private one with its `secret`. */
+export function findRoom(server: Server, code: string, options?: Giving & { secret?: string }): Promise<RoomInfo>;
+/**
+ * Makes a room, which only its code leads to. `game` is a name. A `private` room needs the `invite` of the answer too, and
+ * one with a `password` of 1 to 128 bytes needs that: it is the `secret` for `connect`.
+ */
+export function createRoom(
+  server: Server,
+  game: string,
+  options?: Giving & { private?: boolean; password?: string; public?: boolean; options?: unknown; ticket?: string },
+): Promise<RoomAnswer & { readonly invite?: string }>;
 /** A room with people and a free seat, none of those in `avoid`. */
 export function match(server: Server, game: string, options?: Giving & { ticket?: string; avoid?: readonly string[] }): Promise<RoomAnswer>;
 /** The addresses of a server's API (its folder) and socket. Throws TypeError when it is no address of one. */

@@ -15,7 +15,8 @@ use crate::topics;
 use std::collections::VecDeque;
 use tickwire::link::{Link, LinkProfile, PROFILES};
 use tickwire::math::vec2;
-use tickwire::{Pad, Scene, Tone, Wave};
+use tickwire::message::control::ClientControl;
+use tickwire::{Pad, Scene, Seat, Tone, Wave};
 use wasm_bindgen::prelude::*;
 
 /// A player in a room. Times are `performance.now()`, in milliseconds.
@@ -141,7 +142,8 @@ pub fn profiles() -> String {
 #[wasm_bindgen]
 impl Client {
     /// A player who wants to join a room of this module's game: `{code, name, resume, latency_ms, jitter_ms,
-    /// stall_percent, profile, watch, seed, build, key, seq, ticket}` in JSON. The first two are needed; `resume` is an earlier
+    /// stall_percent, profile, watch, seed, build, key, seq, ticket, secret}` in JSON. The first two are needed; `resume` is an
+    /// earlier
     /// [`Client::resume_token`].
     ///
     /// # Errors
@@ -285,7 +287,7 @@ impl Client {
 
     /// The next notice for the player, as JSON `{kind, text, code}`. `kind` is `joined` (without a text: the player
     /// itself), `resumed`, `old_build` (with the id of the server's build), `returned`, `away`, `left`, `reconnecting`,
-    /// `refused` or `reload`. News of topics are messages of `tickwire.json.1` instead, with `op` in place of `kind`.
+    /// `refused` or `reload`. `room` has the seat of the owner as code, and says `locked` or nothing. News of topics are messages of `tickwire.json.1` instead, with `op` in place of `kind`.
     pub fn poll_notice(&mut self) -> Option<String> {
         self.notices.pop_front()
     }
@@ -343,6 +345,19 @@ impl Client {
         result as f64
     }
 
+    /// Gives the room an order, which it obeys if this player owns it: 0 unlocks it, 1 locks it, and the player in a seat
+    /// is 2 kicked, 3 banned or 4 made the owner.
+    pub fn order(&mut self, op: u8, seat: u8) {
+        let Some(seat) = Seat::new(seat) else { return };
+        self.tell(PageEvent::Order(match op {
+            0 | 1 => ClientControl::Lock(op == 1),
+            2 => ClientControl::Kick(seat),
+            3 => ClientControl::Ban(seat),
+            4 => ClientControl::HandOver(seat),
+            _ => return,
+        }));
+    }
+
     /// Leaves the room for good: the seat is free at once.
     pub fn leave(&mut self) {
         self.leaving = true;
@@ -365,10 +380,10 @@ mod tests {
     use super::*;
     use crate::dot::Dot;
     use crate::module::register;
+    use tickwire::Tick;
     use tickwire::message::close::version_reason;
-    use tickwire::message::control::{Hello, Player, Welcome, fingerprint};
+    use tickwire::message::control::{Hello, Player, RoomSecret, ServerControl, Welcome, fingerprint};
     use tickwire::message::topics::{Author, ClientTopic, PlayerId, PlayerKey, Receipt, ServerTopic, TopicRefusal};
-    use tickwire::{Seat, Tick};
 
     fn client(link: &str) -> Client {
         register::<Dot>();
@@ -516,6 +531,42 @@ mod tests {
         assert!(matches!(said[0], ClientTopic::Mark { number: 3, id, read: false } if id == (1 << 60) + 1), "{said:?}");
         assert!(matches!(said[1], ClientTopic::Mark { number: 3, id, read: true } if id == 1 << 60), "{said:?}");
         assert_eq!(said[2..], expected);
+    }
+
+    #[test]
+    fn a_page_hears_of_the_owner_and_gives_the_orders_of_one() {
+        let mut client = player_with_key();
+        client.receive(ServerControl::Room { owner: Seat::new(3), locked: true }.encode(), 1.0);
+        client.receive(ServerControl::Room { owner: None, locked: false }.encode(), 1.0);
+        let expected = serde_json::json!([
+            {"kind": "room", "text": "locked", "code": 3},
+            {"kind": "room", "text": "", "code": null},
+        ]);
+        assert_eq!(serde_json::Value::from(news(&mut client)), expected);
+        (0..6).for_each(|op| client.order(op, 2));
+        client.order(2, 200);
+        let sent = std::iter::from_fn(|| client.poll_transmit()).filter_map(|bytes| ClientControl::decode(&bytes).ok());
+        let seat = Seat::new(2).unwrap();
+        let expected = [
+            ClientControl::Lock(false),
+            ClientControl::Lock(true),
+            ClientControl::Kick(seat),
+            ClientControl::Ban(seat),
+            ClientControl::HandOver(seat),
+        ];
+        assert_eq!(sent.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_secret_of_a_room_is_in_the_hello_of_every_connection() {
+        let mut client = client(r#","secret":"sesame""#);
+        for now in [0.0, 10_000.0] {
+            assert!(client.poll_dial(now));
+            client.opened(now);
+            let hello = Hello::decode(&client.poll_transmit().unwrap()).unwrap();
+            assert_eq!(hello.secret, Some(RoomSecret("sesame".into())));
+            client.closed(1012, now, None);
+        }
     }
 
     #[test]

@@ -48,6 +48,10 @@ impl Roster {
                 self.away &= !bit(&player);
                 (!player.bot && !mine(&player)).then(|| line("left", player.name, None))
             }
+            Notice::Room { owner, locked } => {
+                let text = if locked { "locked" } else { "" };
+                Some(line("room", text.into(), owner.map(|seat| seat.number().into())))
+            }
             Notice::Lost { code } => Some(line("reconnecting", String::new(), Some(code))),
             Notice::Over(code) => {
                 let kind = if code == CloseCode::Version { "reload" } else { "refused" };

@@ -2,14 +2,15 @@
 
 use crate::json::{Json, read_flat};
 use tickwire::link::LinkProfile;
-use tickwire::message::control::ResumeToken;
+use tickwire::message::control::{ResumeToken, RoomSecret};
 use tickwire::message::topics::PlayerKey;
 
 /// The slowest imitated link, in milliseconds: no game can be played over a slower one.
 const LINK_MS_MAX: f64 = 10_000.0;
 
-/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?, build?, key?, seq?, ticket?}`;
-/// other fields are ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three numbers before it.
+/// `{code, name, resume?, latency_ms?, jitter_ms?, stall_percent?, profile?, watch?, seed?, build?, key?, seq?, ticket?,
+/// secret?}`; other fields are ignored. A `profile` that names one of `tickwire::link::PROFILES` replaces the three
+/// numbers before it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// The room's code.
@@ -33,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) seq: u64,
     /// The ticket of the player, where the server asks for tickets.
     pub(crate) ticket: Option<String>,
+    /// The secret of a private room.
+    pub(crate) secret: Option<RoomSecret>,
 }
 
 /// The reason why there is no client.
@@ -81,6 +84,7 @@ impl Options {
             key: text("key").ok().as_deref().and_then(token).map(PlayerKey),
             seq: number("seq")? as u64,
             ticket: text("ticket").ok(),
+            secret: text("secret").ok().map(RoomSecret),
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::report::{Peak, Report};
 use crate::values::{ValueEvents, ValueInput};
 use tickwire::client::{CorrectedField, EventUpdate, LinkState, Session, Topics, refusal_words};
 use tickwire::limits::EVENTS_HEARD_PER_TICK_MAX;
+use tickwire::message::control::ClientControl;
 use tickwire::state::Schema;
 use tickwire::tick::TickTime;
 use tickwire::{Pad, Scene, Seat, Sparks, Stage, Tone};
@@ -21,7 +22,7 @@ use tickwire::{Pad, Scene, Seat, Sparks, Stage, Tone};
 const DAMAGE_TRIES: u32 = 100;
 
 /// An event that the page reports to a player.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) enum PageEvent<'a> {
     /// The connection that was asked for is open.
     Opened,
@@ -37,6 +38,8 @@ pub(crate) enum PageEvent<'a> {
     Values(&'a [f64]),
     /// Time has passed, and these are the player's controls; `None` for a player whose input is given by values.
     Advance(Option<&'a Pad>),
+    /// Give the room an order, as its owner.
+    Order(ClientControl),
     /// Leave for good.
     Leave,
 }
@@ -173,6 +176,9 @@ impl<G: Stage> Player<G> {
         if let Some(ticket) = &options.ticket {
             session.set_ticket(ticket);
         }
+        if let Some(secret) = &options.secret {
+            session.set_secret(secret.clone());
+        }
         let (roster, correction, sparks) = Default::default();
         let press_latch = PressLatch::new(G::RULES.tick_us());
         Self {
@@ -224,6 +230,7 @@ impl<G: Stage> Play for Player<G> {
             PageEvent::Hidden(hidden) => session.set_hidden(hidden),
             PageEvent::Values(values) => self.values.set(values),
             PageEvent::Advance(pad) => self.advance(pad, now_us),
+            PageEvent::Order(order) => session.order(&order),
             PageEvent::Leave => session.leave(),
         }
     }

@@ -6,7 +6,7 @@ import { keepAwake } from './awake.js';
 import { Chat } from './chat.js';
 import { games } from './games.js';
 import { announce } from './live.js';
-import { Lobby, tidyCode } from './lobby.js';
+import { Lobby, secretIn, tidyCode } from './lobby.js';
 import { Overlay } from './overlay.js';
 import { Pad } from './pad.js';
 import { Painter } from './painter.js';
@@ -85,24 +85,30 @@ function boot() {
 async function followHash() {
   const code = tidyCode(location.hash);
   if (!code || visit?.code === code) return;
+  const secret = secretIn(location.hash);
   const now = new URLSearchParams(location.search);
   const [game, watch] = [now.get('game'), now.has('watch')];
-  if (watch && lobby.about(game)) enter({ game, code, via: 'code', watch: true });
-  else if (lobby.about(game) && recallInTab(`seat.${code}`)) enter({ game, code, via: 'code' });
-  else await lobby.join(code);
+  if (watch && lobby.about(game)) enter({ game, code, via: 'code', watch: true, secret });
+  else if (lobby.about(game) && recallInTab(`seat.${code}`)) enter({ game, code, via: 'code', secret });
+  else await lobby.join(code, false, secret);
 }
 
-/** Shows the room, loads its game, and joins. */
-async function enter({ game, code, via, watch = false }) {
+/**
+ * Shows the room, loads its game, and joins. `secret` is that of a private room: an invitation after a dot, or a password
+ * after an equals sign, as it is kept for a reload.
+ */
+async function enter({ game, code, via, watch = false, secret = recallInTab(`secret.${code}`) ?? '' }) {
   const about = lobby.about(game);
   if (!about) return lobby.say(noGame(game));
   leave();
   lobby.away();
-  const mine = visit = { session: null, game, code, via, watch, code_lost: 0, name: lobby.name, since: performance.now(), seen: false, repairing: false, warned: false, over: false };
-  setAddress(game, code, watch);
+  const mine = visit = { session: null, game, code, via, watch, secret, code_lost: 0, name: lobby.name, since: performance.now(), seen: false, repairing: false, warned: false, over: false };
+  rememberInTab(`secret.${code}`, secret || null);
+  const invitation = secret.startsWith('.') ? secret : '';
+  setAddress(game, code + invitation, watch);
   lobby.choose(game);
   attract.stop();
-  room.open(code, via, watch, lobby.hint(game));
+  room.open(code, via, watch, lobby.hint(game), invitation);
   pad.label(about.buttons);
   pad.release();
   pad.active = !watch;
@@ -116,7 +122,7 @@ async function enter({ game, code, via, watch = false }) {
   const token = watch ? null : recallInTab(`seat.${code}`);
   let session;
   try {
-    session = await open({ server, game: await about.load(), code, name: mine.name, watch, token, link, key: playerKey() });
+    session = await open({ server, game: await about.load(), code, name: mine.name, watch, token, secret: secret.slice(1) || undefined, link, key: playerKey() });
   } catch (error) {
     console.warn(error);
     if (visit !== mine) return;
@@ -224,7 +230,7 @@ function look(now) {
   } else if (!visit.seen && !visit.repairing && !visit.over && now - visit.since > CONNECTING_MS) {
     room.banner(session ? 'Connecting…' : 'Loading the game…');
   }
-  if (session) room.update(session.players(), current, now);
+  if (session) room.update(session, current, now);
 }
 
 function keepSeat() {
@@ -267,6 +273,9 @@ function hear({ kind, text, code }) {
     case 'refused':
       refuse(code, text);
       break;
+    case 'room':
+      room.refresh();
+      break;
     default:
       if (text) room.toast(text);
   }
@@ -292,7 +301,7 @@ function renew(serverBuild) {
 
 /** The end of a session: shows the reason and the next steps. The last picture of the game stays behind the card. */
 function refuse(code, words) {
-  const { game, code: key, seen, via, watch } = visit;
+  const { game, code: key, seen, via, watch, secret } = visit;
   // The seat of a match was promised to this page, and somebody was faster: that is not the player's business.
   if (code === 4004 && via === 'match' && !seen && rematches < REMATCHES_MAX) {
     rematches++;
@@ -303,8 +312,8 @@ function refuse(code, words) {
   visit.over = true;
   keepAwake(false);
   room.banner('');
-  const back = { game, code: key, via: 'code', watch };
-  if (code === 4001 || code === 4002 || code === 4003) rememberInTab(`seat.${key}`, null);
+  const back = { game, code: key, via: 'code', watch, secret };
+  if (code === 4001 || code === 4002 || code === 4003 || code === 4012) rememberInTab(`seat.${key}`, null);
   card(refusal(code, key, seen, words), true, {
     again: () => enter(back),
     watch: () => enter({ ...back, watch: true }),
@@ -385,7 +394,7 @@ function attend() {
 
 function wireUp() {
   $('leave').onclick = () => goToLobby();
-  $('play').onclick = () => enter({ game: visit.game, code: visit.code, via: 'code' });
+  $('play').onclick = () => enter({ game: visit.game, code: visit.code, via: 'code', secret: visit.secret });
   $('mute').onclick = toggleMute;
   for (const close of document.querySelectorAll('[data-close]')) close.onclick = () => close.closest('dialog').close();
   // A mouse click must not leave the focus on a button, where the next Space would press it again.

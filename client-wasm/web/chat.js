@@ -159,10 +159,10 @@ export class Chat {
     $('chat-log').scrollTop = $('chat-log').scrollHeight;
   }
 
-  /** Offers to write to a player, or to hear nothing from it. */
-  menu(at, author) {
-    const { player, name } = author;
-    if (player === this.#topics?.you?.player) return;
+  /** Offers to write to a player, or to hear nothing from it, and `more`. */
+  menu(at, author, more = []) {
+    const { player, name } = author ?? {};
+    if (!author || player === this.#topics?.you?.player) return more.length && showMenu(at, more);
     const isBlocked = blocked.has(player);
     const change = () => {
       block(this.#topics, author, !isBlocked);
@@ -171,6 +171,7 @@ export class Chat {
     showMenu(at, [
       ...(isBlocked ? [] : [[`Message ${name}`, () => this.#turnTo(this.#peer(author))]]),
       [`${isBlocked ? 'Unblock' : 'Block'} ${name}`, change],
+      ...more,
     ]);
   }
 

@@ -2,7 +2,7 @@
 
 import { Live } from './live.js';
 import { server } from './place.js';
-import { recall, remember } from './store.js';
+import { recall, recallInTab, remember } from './store.js';
 import { playingElsewhere } from './tabs.js';
 import { Refused, createRoom, findRoom, match, rooms } from './tickwire.js';
 import { trouble } from './words.js';
@@ -32,6 +32,9 @@ export function tidyCode(text) {
   return wanted.toUpperCase().replace(/[^A-Z0-9]/g, '').slice(0, CODE_LEN);
 }
 
+/** The invitation in the link to a private room, with the dot before it. */
+export const secretIn = (text) => /#\w{6}(\.[\w-]{22})$/.exec(text)?.[1];
+
 export class Lobby {
   #games = [];
   #rooms = [];
@@ -47,6 +50,8 @@ export class Lobby {
   #chat;
   #live = new Live(() => this.#news());
   #renamed;
+  /** The invitation in a link that was pasted. */
+  #invitation;
 
   /** `enter({game, code, via, watch})` opens a room; `onGame(game)` is called on every choice; `chat` is for the lobby too. */
   constructor(enter, onGame, chat) {
@@ -61,7 +66,11 @@ export class Lobby {
     };
     for (const filter of ['only-game', 'only-free']) $(filter).onchange = () => this.#filter();
     $('more').onclick = () => this.#more();
+    $('access').onchange = () => { $('password').hidden = $('access').value !== 'password'; };
+    $('password').onkeydown = ({ key }) => { if (key === 'Enter') this.create(); };
     $('code').oninput = ({ target }) => {
+      this.#invitation = secretIn(target.value);
+      this.#askSecret(false);
       const tidy = tidyCode(target.value);
       if (tidy !== target.value) target.value = tidy;
       this.say('');
@@ -129,19 +138,38 @@ export class Lobby {
   }
 
   create() {
-    return this.#go($('create'), '', async (signal) => ({ ...await createRoom(server, this.game, { signal }), via: 'create' }));
+    const access = $('access').value;
+    const password = $('password').value;
+    if (access === 'password' && !password) {
+      this.say('Choose a password first.');
+      return $('password').focus();
+    }
+    return this.#go($('create'), '', async (signal) => {
+      const wish = access === 'password' ? { password } : access && { [access]: true };
+      const room = await createRoom(server, this.game, { ...wish, signal });
+      return { ...room, via: 'create', secret: room.invite ? `.${room.invite}` : wish.password ? `=${password}` : '' };
+    });
   }
 
   /** Joins a room; with `watch` as a spectator. */
-  async join(code, watch = false) {
+  async join(code, watch = false, secret = this.#invitation) {
     $('code').value = code;
+    const typed = $('secret').value;
+    const wanted = typed ? `=${typed}` : secret ?? recallInTab(`secret.${code}`) ?? '';
     if (code.length !== CODE_LEN) {
       this.say('A code has six characters, like K7M2QX.');
       $('code').focus();
       return false;
     }
     const button = watch ? $('watch') : $('join').querySelector('[type=submit]');
-    return this.#go(button, code, async (signal) => ({ ...await findRoom(server, code, { signal }), code, via: 'code', watch }));
+    return this.#go(button, code, async (signal) => ({ ...await findRoom(server, code, { signal, secret: wanted.slice(1) }), code, via: 'code', watch, secret: wanted }));
+  }
+
+  /** Asks for the password of a room, or does not. */
+  #askSecret(asks) {
+    $('locked').hidden = !asks;
+    if (asks) $('secret').focus();
+    else $('secret').value = '';
   }
 
   /** The lobby is shown: it hears of the public rooms, and of what people say. */
@@ -312,10 +340,13 @@ export class Lobby {
       if (wish.signal.aborted) return false;
       this.#enter(found);
       $('code').value = '';
+      this.#askSecret(false);
       return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (!wish.signal.aborted) this.say(trouble(error.status, code, error.message));
+      if (wish.signal.aborted) return false;
+      this.say(trouble(error.status, code, error.message));
+      if (error.status === 404 && code) this.#askSecret(true);
       return false;
     } finally {
       button.disabled = false;

@@ -19,7 +19,7 @@ export const server = (() => {
   }
 })();
 
-/** Puts game and code into the address. `watch` stays there for a reload; a friend who opens the link watches too. */
+/** Puts game and code into the address, and the invitation of a private room behind the code: no server sees it there. `watch` stays there for a reload; a friend who opens the link watches too. */
 export function setAddress(game, code, watch = false) {
   const url = new URL(location.href);
   url.searchParams.set('game', game);

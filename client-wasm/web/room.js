@@ -43,11 +43,15 @@ export class Room {
   #played = false;
   #howTo = false;
   #chat;
+  #invitation = '';
+  #session = null;
 
   /** The chat knows the people of the room, and their states. */
   constructor(chat) {
     this.#chat = chat;
-    $('copy').onclick = () => copy(this.#code).then(() => this.toast('Code copied'));
+    // The code alone leads nobody into a room that is for those with the link.
+    $('copy').onclick = () => (this.#invitation ? this.#copyLink() : copy(this.#code).then(() => this.toast('Code copied')));
+    $('lock').onclick = () => this.#turnLock();
     $('share').onclick = $('invite').onclick = () => this.#share();
     $('show-qr').onclick = () => this.#showQr();
     $('unwait').onclick = () => {
@@ -59,8 +63,10 @@ export class Room {
   }
 
   /** `howTo` explains the controls; a spectator needs neither them nor an invitation. */
-  open(code, via, watch, howTo) {
+  open(code, via, watch, howTo, invitation) {
     this.#code = code;
+    this.#invitation = invitation;
+    $('lock').hidden = true;
     this.#qr = null;
     $('show-qr').disabled = true;
     this.#shown = null;
@@ -118,7 +124,9 @@ export class Room {
   }
 
   /** Players as the session lists them, and the round trip. */
-  update(players, stats, now) {
+  update(session, stats, now) {
+    this.#session = session;
+    const players = session.players();
     const ping = stats.connected ? String(Math.round(stats.rtt_ms)) : '·';
     if ($('ping').textContent !== ping) $('ping').textContent = ping;
     if (players !== this.#shown) {
@@ -141,15 +149,22 @@ export class Room {
     const order = duel ? players.sort((a, b) => a.seat - b.seat) : players.sort((a, b) => b.me - a.me || b.score - a.score);
     const shown = order.slice(0, limit);
     if (!duel) shown.sort((a, b) => b.score - a.score || a.seat - b.seat);
+    const { owner, seat, locked } = this.#session;
+    const owns = owner !== null && owner === seat;
+    $('lock').hidden = !owns;
+    $('lock').setAttribute('aria-pressed', String(locked));
     list.replaceChildren(...shown.map((player) => {
       const row = element('li', player.me ? 'me' : '', '');
       row.classList.toggle('gone', !player.connected);
       const person = player.bot ? null : this.#chat.inSeat(player.seat);
-      const who = element(person && !player.me ? 'button' : 'span', 'who', player.name);
+      const orders = owns ? this.#orders(player) : [];
+      const acts = orders.length > 0 || (person && !player.me);
+      const who = element(acts ? 'button' : 'span', 'who', player.name);
       who.style.color = player.color;
-      if (person) who.onclick = (event) => this.#offer(event, person);
+      if (acts) who.onclick = (event) => this.#offer(event, person, orders);
       row.append(who);
-      const kind = player.bot ? 'bot' : !player.connected ? 'away' : person?.state === 'here' || player.me ? '' : person?.state;
+      if (player.seat === owner) row.append(Object.assign(element('span', 'crown', '\u265b'), { title: 'Owner of the room' }));
+      const kind = player.bot ? 'bot' : player.seat === owner && locked ? 'locked' : !player.connected ? 'away' : person?.state === 'here' || player.me ? '' : person?.state;
       if (kind) row.append(element('span', 'kind', kind));
       row.append(element('span', 'score', player.score));
       return row;
@@ -157,10 +172,25 @@ export class Room {
     if (players.length > limit) list.append(element('li', 'more', `and ${players.length - limit} more`));
   }
 
-  #offer(event, person) {
+  #offer(event, person, orders) {
     // The click does not lead back to the game.
     event.stopPropagation();
-    this.#chat.menu(event.currentTarget, person);
+    this.#chat.menu(event.currentTarget, person, orders);
+  }
+
+  /** What the owner of the room may do about a player: `[[label, act], …]`. */
+  #orders({ seat, name, me }) {
+    const session = this.#session;
+    if (me) return [[session.locked ? 'Unlock the room' : 'Lock the room', () => this.#turnLock()]];
+    return [
+      [`Remove ${name}`, () => session.kick(seat)],
+      [`Ban ${name}`, () => session.ban(seat)],
+      [`Make ${name} the owner`, () => session.handOver(seat)],
+    ];
+  }
+
+  #turnLock() {
+    this.#session.lock(!this.#session.locked);
   }
 
   #invite(alone, now) {
@@ -169,20 +199,24 @@ export class Room {
     const card = $('waiting');
     card.hidden = !alone || this.#dismissed;
     card.classList.toggle('looking', this.#looking);
-    const words = this.#looking ? 'Finding you an opponent…' : 'You have the room to yourself. Send this code to a friend, or let them scan it.';
+    const words = this.#looking ? 'Finding you an opponent…' : `You have the room to yourself. Send ${this.#invitation ? 'the link' : 'this code'} to a friend, or let them scan it.`;
     if ($('waiting-words').textContent !== words) $('waiting-words').textContent = words;
   }
 
   async #share() {
     const url = location.href;
     try {
-      await navigator.share({ title, text: `Play with me. The code is ${this.#code}.`, url });
+      await navigator.share({ title, text: this.#invitation ? 'Play with me.' : `Play with me. The code is ${this.#code}.`, url });
     } catch (error) {
       // A player who cancels caused no failure; in a browser that cannot share, the link is copied.
       if (error.name === 'AbortError') return;
-      await copy(url);
-      this.toast('Link copied');
+      await this.#copyLink();
     }
+  }
+
+  async #copyLink() {
+    await copy(location.href);
+    this.toast('Link copied');
   }
 
   #showQr() {

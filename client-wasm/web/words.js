@@ -12,9 +12,9 @@ export function refusal(code, room, seen, words) {
     case 4003:
       return seen
         ? ['This room has closed', `${room} is no longer there. Everyone left, its time was up, or the server was restarted.`, ['create', 'match']]
-        : ['No room with that code', `${room} does not exist, or has closed. Ask your friend for the code again.`, ['match']];
+        : ['No room with that code', `${room} does not exist, has closed, or is private. Ask your friend for the code again, for the link or for the password.`, ['match']];
     case 4004:
-      return ['This room is full', `Every seat in ${room} is taken. Watch the game, try again when somebody leaves, or play elsewhere.`, ['watch', 'again', 'match']];
+      return ['This room is full', `Every seat in ${room} is taken, or its owner has locked it. Watch the game, try again when somebody leaves, or play elsewhere.`, ['watch', 'again', 'match']];
     case 4005:
       return ['You are playing in another tab', 'A seat belongs to one tab at a time, and the other tab has it now.', ['takeback']];
     case 4006:
@@ -23,6 +23,8 @@ export function refusal(code, room, seen, words) {
       return ['Your connection fell behind', 'It could not keep up with the game, so the server closed it. Nobody else was slowed down.', ['again']];
     case 4009:
       return ['This page is out of date', `The server has another version, and reloading did not load it. Close the tab and open it again, or reload once more.${author(words)}`, ['reload']];
+    case 4012:
+      return ['You were removed', `The owner of ${room} has removed you.`, ['match', 'create']];
     case 1011:
       return ['The room failed', 'An error on the server ended this room. It was not your fault, and other rooms go on.', ['create', 'match']];
     case 1012:
@@ -77,7 +79,7 @@ export const BLOCKED = 'This address does not carry WebSocket connections. A pro
 
 /** The line under the lobby's controls for a failed request; status 0 means no answer. `words`: those of the server. */
 export function trouble(status, room, words) {
-  if (status === 404) return room ? `No room has the code ${room}. Ask your friend for the code again.` : `The server does not have this game.${author(words)}`;
+  if (status === 404) return room ? `No room has the code ${room}, or it needs a password. Ask your friend, or enter the password.` : `The server does not have this game.${author(words)}`;
   if (status === 403) return 'The server does not accept this page, because their addresses differ. A proxy may have to pass on the Host header, or the operator has to allow the page\'s origin.';
   if (status === 429) return 'Too many tries. Wait a few seconds.';
   if (status === 503) return 'The server is full or restarting. Try again in a moment.';

@@ -24,8 +24,8 @@ use crate::limits::{
     LOAD_PERCENT_MAX, MATCHES_PER_MINUTE, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX, PAGE_CONNECTIONS_MAX,
     PAGE_CONNECTIONS_PER_ADDRESS_MAX, PENDING_CONNECTIONS_MAX, PENDING_CONNECTIONS_PER_ADDRESS_MAX, PER_ADDRESS,
     REQUEST_HEAD_BYTES, REQUEST_HEADERS, RESERVATIONS_PER_ADDRESS_MAX, ROOMS, ROOMS_MAX, ROOMS_PER_HOUR,
-    SEATED_CONNECTIONS_PER_ADDRESS_MAX, SEATS_PER_ADDRESS_LISTED, SHARDS_MAX, SPECTATORS, SPECTATORS_MAX,
-    SPECTATORS_PER_ADDRESS_MAX,
+    SEATED_CONNECTIONS_PER_ADDRESS_MAX, SEATS_PER_ADDRESS_LISTED, SECRET_GUESSES_PER_SECOND, SHARDS_MAX, SPECTATORS,
+    SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX,
 };
 use crate::memory::default_budget_bytes;
 pub use addresses::{AddressError, AdminListen, ListenAddress};
@@ -229,6 +229,11 @@ settings! {
     failed_lookups_per_address_per_minute: u32 = FAILED_LOOKUPS_PER_MINUTE,
         option(long, env = "TICKWIRE_FAILED_LOOKUPS_PER_ADDRESS_PER_MINUTE", value_name = "N");
 
+    /// Wrong secrets of private rooms that the server looks at per second, from all addresses, 1 to 1000000.
+    /// Default: 10.
+    secret_guesses_per_second: u32 = SECRET_GUESSES_PER_SECOND,
+        option(long, env = "TICKWIRE_SECRET_GUESSES_PER_SECOND", value_name = "N");
+
     /// Disputes of one address in one room within five minutes in which the room looks for the difference, 1 to
     /// 1000000; in further ones it sends a keyframe at once. Default: 8.
     examined_disputes_per_address: u32 = ORIGIN_DISPUTES_EXAMINED_MAX,
@@ -352,7 +357,7 @@ impl Config {
     }
 
     /// The counts that have no range but the common one.
-    const fn counts(&self) -> [(&'static str, usize); 14] {
+    const fn counts(&self) -> [(&'static str, usize); 15] {
         [
             ("reservations_per_address", self.reservations_per_address),
             ("joins_per_address_per_minute", self.joins_per_address_per_minute as usize),
@@ -361,6 +366,7 @@ impl Config {
             ("rooms_per_address_per_hour", self.rooms_per_address_per_hour as usize),
             ("matches_per_address_per_minute", self.matches_per_address_per_minute as usize),
             ("failed_lookups_per_address_per_minute", self.failed_lookups_per_address_per_minute as usize),
+            ("secret_guesses_per_second", self.secret_guesses_per_second as usize),
             ("examined_disputes_per_address", self.examined_disputes_per_address as usize),
             ("disputes_per_address", self.disputes_per_address as usize),
             ("autopsies_per_address_per_hour", self.autopsies_per_address_per_hour as usize),

@@ -200,8 +200,8 @@ impl Exchange {
     fn obey(&mut self, order: TopicsOrder) {
         let now_ms = self.now_ms();
         match order {
-            TopicsOrder::OpenRoom { code, place, game } => {
-                self.hub.open_room(code, game);
+            TopicsOrder::OpenRoom { code, place, game, is_private } => {
+                self.hub.open_room(code, game, is_private);
                 self.rooms.insert(code, place);
             }
             TopicsOrder::CloseRoom { room, code } => self.close_room(room, code, now_ms),

@@ -3,8 +3,10 @@
 //! A bound that depends on where a server stands (per address, rooms, memory) is the default of a setting; the list is in
 //! [`Config`](crate::Config).
 
+mod doors;
 mod topics;
 
+pub use doors::*;
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 use std::time::Duration;

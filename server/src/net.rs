@@ -9,6 +9,7 @@ mod api;
 mod autopsies;
 mod cross_origin;
 mod diverged;
+mod doorkeeper;
 mod drain;
 #[cfg(feature = "conformance")]
 mod echo;
@@ -49,6 +50,7 @@ use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
 use autopsies::Autopsies;
 use diverged::DivergedWaits;
+use doorkeeper::Doorkeeper;
 use drain::Drain;
 use evictions::Evictions;
 use forwarded::ForwardingWarnings;
@@ -133,6 +135,8 @@ struct Net {
     lookup_quota: RefCell<AddressQuota>,
     /// Codes without a room in hellos.
     guess_quota: RefCell<AddressQuota>,
+    /// The look at the doors of private rooms.
+    doorkeeper: Doorkeeper,
     /// Hellos for a room from one address.
     join_quota: RefCell<KeyedQuota<(RoomId, AddressKey)>>,
     autopsy_quota: RefCell<AddressQuota>,
@@ -241,6 +245,7 @@ impl Net {
             autopsy_quota: quota(Quota::per_hour(config.autopsies_per_address_per_hour)),
             lookup_quota: quota(lookups),
             guess_quota: quota(lookups),
+            doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
             join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
             origin_warnings: Cell::default(),
             host_warned: Cell::default(),

@@ -13,6 +13,7 @@ mod autopsy;
 mod claims;
 mod counters;
 mod disputes;
+mod entrance;
 mod entrant;
 mod game_call;
 mod in_flight;
@@ -22,6 +23,7 @@ mod members;
 mod old_worlds;
 mod origin;
 mod outgoing;
+mod ownership;
 mod publications;
 mod replication;
 mod room_limits;
@@ -33,6 +35,7 @@ mod view_bound;
 
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use counters::{Counters, Summary};
+pub use entrance::Entered;
 pub use entrant::{Admitted, Entrant};
 pub use game_call::GameCall;
 pub use members::MemberId;
@@ -43,21 +46,21 @@ pub use schemas::GameSchemas;
 pub use tickwire::world::{roster::RosterChange, simulation::Checkpoint, simulation::TickRecord};
 
 use crate::limits::UNDISPUTED_MAX;
-use crate::names::clean_name;
 use disputes::Disputes;
 use members::Member;
 use outgoing::Outgoing;
-use roster::{Newcomer, Occupant, Roster};
+use ownership::Ownership;
+use roster::{Occupant, Roster};
 use slotmap::SlotMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tick_limits::TickLimits;
 use tickwire::input::{Ack, Action, buffer::InputArrival, buffer::InputBuffer};
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::{ClientControl, Hello, ResumeToken, Welcome, builds_differ};
+use tickwire::message::control::ClientControl;
 use tickwire::message::evidence::ClientEvidence;
 use tickwire::message::topics::PlayerId;
-use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT, PROTOCOL_VERSION};
+use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT};
 use tickwire::rng::{Purpose, Secret};
 use tickwire::state::Schema;
 use tickwire::world::heard::Heard;
@@ -74,29 +77,13 @@ pub struct RoomSetup {
     pub secret: Secret,
     /// Whether bots take free seats when people wait for company.
     pub fill_with_bots: bool,
+    /// Whether the room has an owner, who may lock it and remove others. It sees to who is in a seat, bots included; a
+    /// room that fills with bots too seats another bot with the next tick.
+    pub has_owner: bool,
     /// How much of the room one origin may take.
     pub limits: RoomLimits,
     /// The id of the sources that the server was built from, for clients to compare; 0 when it is not known.
     pub build: u64,
-}
-
-/// A hello that was accepted.
-#[derive(Debug)]
-pub struct Entered {
-    /// The new member.
-    pub member: MemberId,
-    /// The first message for the new member.
-    pub welcome: Vec<u8>,
-    /// The member whose seat the new one took over; the connection of that member is to be closed with 4005.
-    pub superseded: Option<MemberId>,
-    /// The seat; `None` for a spectator.
-    pub seat: Option<Seat>,
-    /// The name that others see.
-    pub name: String,
-    /// The player in the seat, if it is known over connections.
-    pub player: Option<PlayerId>,
-    /// Whether the player had the seat before.
-    pub resumed: bool,
 }
 
 /// The bytes to write for a member after a tick, or the reason why there are none.
@@ -123,6 +110,7 @@ pub struct Room<G: Game> {
     build: u64,
     schemas: GameSchemas<G>,
     roster: Roster,
+    ownership: Ownership,
     buffers: Vec<InputBuffer<G::Input>>,
     /// For each seat, how old a view its player may claim.
     view_bounds: Vec<ViewBound>,
@@ -146,14 +134,15 @@ impl<G: Game> Room<G> {
     /// person has joined, until as many seats are taken as the rules say.
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
-        let setup = RoomSetup { secret: seed.into(), fill_with_bots, limits: RoomLimits::default(), build: 0 };
+        let limits = RoomLimits::default();
+        let setup = RoomSetup { secret: seed.into(), fill_with_bots, has_owner: false, limits, build: 0 };
         Self::with_schemas(&GameSchemas::new(), setup, options)
     }
 
     /// A room before its first tick, with the schemas that it shares with other rooms of the game.
     #[must_use]
     pub fn with_schemas(schemas: &GameSchemas<G>, setup: RoomSetup, options: &G::Options) -> Self {
-        let RoomSetup { secret, fill_with_bots, limits, build } = setup;
+        let RoomSetup { secret, fill_with_bots, has_owner, limits, build } = setup;
         let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), &secret, options);
         let stagger = secret.rng(Purpose::Stagger, 0, 0).next_u32();
         Self {
@@ -163,6 +152,7 @@ impl<G: Game> Room<G> {
             build,
             schemas: schemas.clone(),
             roster: Roster::new(&G::RULES, fill_with_bots, &limits),
+            ownership: Ownership::new(has_owner),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
@@ -177,98 +167,6 @@ impl<G: Game> Room<G> {
             secret,
             simulation,
         }
-    }
-
-    /// Whether a player has this token, with which it can come back to its seat.
-    #[must_use]
-    pub fn has_token(&self, token: ResumeToken) -> bool {
-        self.roster.seat_of(token).is_some()
-    }
-
-    /// Admits a player or a spectator. A player gets the seat that the token in its hello names, otherwise a free seat,
-    /// otherwise the seat of a bot; a spectator needs no seat. `token` must be fresh and random: the player can reclaim
-    /// its seat with it once.
-    ///
-    /// # Errors
-    /// The close code with the reason for the refusal.
-    pub fn enter(&mut self, hello: &Hello, token: ResumeToken) -> Result<Entered, CloseCode> {
-        self.enter_from(hello, token, Origin::EXEMPT)
-    }
-
-    /// The same as [`Room::enter`], for somebody to whom limits apply. A player whom a ticket names has one seat in the
-    /// room: its newest connection gets that seat, and an older one is superseded.
-    ///
-    /// # Errors
-    /// The close code with the reason for the refusal.
-    pub fn enter_from(
-        &mut self,
-        hello: &Hello,
-        token: ResumeToken,
-        entrant: impl Into<Entrant>,
-    ) -> Result<Entered, CloseCode> {
-        let entrant = entrant.into();
-        let origin = entrant.origin;
-        if hello.protocol != PROTOCOL_VERSION || hello.fingerprint != self.schemas.fingerprint {
-            return Err(CloseCode::Version);
-        }
-        if hello.game != G::RULES.name {
-            return Err(CloseCode::NoRoom);
-        }
-        let now = (self.tick, self.limits.minute_ticks);
-        let resume = |old| self.roster.resume(old, token, origin, now);
-        let resumed = match hello.resume.map(resume).transpose()?.flatten() {
-            None if !hello.watches => self.roster.resume_as(&entrant, token, now)?,
-            resumed => resumed,
-        };
-        let seat = match resumed {
-            None if hello.watches => {
-                self.check_spectators(origin)?;
-                None
-            }
-            None => {
-                let newcomer = Newcomer { name: &hello.name, entrant, token, now: self.tick };
-                Some(self.roster.take_seat(&newcomer).ok_or(CloseCode::Full)?)
-            }
-            resumed => resumed,
-        };
-        let mut state = Member::new(seat, &entrant, self.tick, &self.limits);
-        // A lockstep client that reconnects still has the world of its last tick. It receives the tick inputs since
-        // then instead of a keyframe.
-        if let Some(known) = hello.known.filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
-            (state.baseline, state.events_sent) = (Some(known), known);
-        }
-        let member = self.members.insert(state);
-        let superseded = seat.and_then(|seat| self.roster.seat_member(seat, member));
-        if let Some(old) = superseded {
-            self.members.remove(old);
-            self.drop_dispute(old);
-        }
-        if let Some(seat) = seat {
-            self.view_bounds[seat.index()].reconnect();
-        }
-        if let Some(seat) = seat.filter(|_| resumed.is_none()) {
-            self.buffers[seat.index()] = InputBuffer::default();
-            self.view_bounds[seat.index()] = ViewBound::default();
-        }
-        let players = self.roster.players();
-        if let Some(seat) = seat {
-            self.announce(seat, Some(member));
-        }
-        let (tick, resumed) = (self.tick, resumed.is_some());
-        let newest_input = seat.filter(|_| resumed).and_then(|seat| self.buffers[seat.index()].newest());
-        self.counters.other_builds += u64::from(builds_differ(hello.build, self.build));
-        let welcome = Welcome { seat, tick, resume: token, resumed, newest_input, players, build: self.build }.encode();
-        let name = seat.and_then(|seat| self.roster.name_of(seat)).unwrap_or_else(|| clean_name(&hello.name));
-        let player = seat.map_or(entrant.player, |seat| self.roster.player_of(seat));
-        Ok(Entered { member, welcome, superseded, seat, name, player, resumed })
-    }
-
-    fn check_spectators(&self, from: Origin) -> Result<(), CloseCode> {
-        let spectators = || self.members.values().filter(|member| member.seat.is_none());
-        let of_origin = || spectators().filter(|member| member.origin == from).count();
-        let is_full = spectators().count() >= self.room_limits.spectators_max;
-        let has_enough = || of_origin() >= self.room_limits.spectators_per_origin_max;
-        if is_full || from != Origin::EXEMPT && has_enough() { Err(CloseCode::Full) } else { Ok(()) }
     }
 
     /// Receives a message of a member.
@@ -292,6 +190,10 @@ impl<G: Game> Room<G> {
                 ClientControl::Leave => {
                     self.remove(member, Leave::Quit);
                     Err(CloseCode::Normal)
+                }
+                order => {
+                    self.obey(member, &order);
+                    Ok(())
                 }
             },
             _ => Err(CloseCode::Malformed),
@@ -367,6 +269,7 @@ impl<G: Game> Room<G> {
     fn free(&mut self, seat: Seat, why: Leave) {
         if self.roster.free(seat, why) {
             self.announce(seat, None);
+            self.settle_owner(None);
         }
     }
 
@@ -473,11 +376,13 @@ impl<G: Game> Room<G> {
         self.dismissed.pop()
     }
 
-    /// The next message for a member besides snapshots: first who is in which seat now, then answers.
+    /// The next message for a member besides snapshots: first who is in which seat now, then who owns the room, then
+    /// answers.
     pub fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>> {
         let state = self.members.get_mut(member)?;
         match state.changed_seats.pop() {
             Some(seat) => Some(self.roster.announcement(seat).encode()),
+            None if std::mem::take(&mut state.room_changed) => Some(self.ownership.announcement().encode()),
             None => state.poll_message(),
         }
     }

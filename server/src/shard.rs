@@ -329,7 +329,7 @@ impl Shard {
             _ => {}
         }
         // The room ended while the connection was on its way.
-        let code = stopping.unwrap_or(CloseCode::NoRoom);
+        let code = stopping.or(arrival.only_by_token).unwrap_or(CloseCode::NoRoom);
         refuse(arrival.stream, arrival.counted, code, context, closing);
     }
 

@@ -27,6 +27,8 @@ mod lockstep;
 #[cfg(test)]
 mod own_crate;
 #[cfg(test)]
+mod owner;
+#[cfg(test)]
 mod package;
 #[cfg(test)]
 mod page;

@@ -10,7 +10,7 @@ use tickwire_server::room::{Admitted, Entered, Entrant, GameSchemas, Origin, Roo
 
 fn room() -> Room<Arena> {
     let limits = RoomLimits { seats_per_origin_max: 3, ..RoomLimits::default() };
-    let setup = RoomSetup { secret: 1.into(), fill_with_bots: false, limits, build: 0 };
+    let setup = RoomSetup { secret: 1.into(), fill_with_bots: false, has_owner: false, limits, build: 0 };
     Room::with_schemas(&GameSchemas::new(), setup, &Default::default())
 }
 

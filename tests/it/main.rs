@@ -1,7 +1,7 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `addresses`, `builds`, `connections`, `elsewhere`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
+//! `addresses`, `builds`, `connections`, `elsewhere`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
 //! open sockets, on the loopback interface.
 
 #[cfg(test)]
@@ -51,10 +51,14 @@ mod newcomers;
 #[cfg(test)]
 mod options;
 #[cfg(test)]
+mod owners;
+#[cfg(test)]
 mod pauses;
 mod player;
 #[cfg(test)]
 mod prediction;
+#[cfg(test)]
+mod private_rooms;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The directory: it finds a room by its code, and chooses a room for a quick match.
 
-use super::{Code, RoomId};
+use super::{Code, Door, RoomId};
 use crate::limits::{CODE_REST, SEAT_RESERVATION};
 use crate::room::{Origin, Summary};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +25,8 @@ pub(crate) struct Wanted {
     pub(crate) public: bool,
     /// Whether quick matches send strangers there.
     pub(crate) quick_match: bool,
+    /// What somebody has to bring to enter.
+    pub(crate) door: Door,
 }
 
 /// A room as the directory knows it, from the last report of its shard.
@@ -250,7 +252,7 @@ mod tests {
     const LIMITS: DirectoryLimits = DirectoryLimits { rooms_max: 500, reservations_per_origin_max: 4 };
     const SECOND_US: u64 = 1_000_000;
     const HOUR_US: u64 = 3_600 * SECOND_US;
-    const QUICK: Wanted = Wanted { game: 0, seats: 2, public: true, quick_match: true };
+    const QUICK: Wanted = Wanted { game: 0, seats: 2, public: true, quick_match: true, door: Door::Open };
 
     fn people(players: u8) -> Summary {
         Summary { players, seats: 2, ..Summary::default() }

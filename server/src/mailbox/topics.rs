@@ -103,7 +103,7 @@ pub(crate) struct Publication {
 #[derive(Debug)]
 pub(crate) enum TopicsOrder {
     /// A room of the game with this index has been opened.
-    OpenRoom { code: Code, place: Place, game: usize },
+    OpenRoom { code: Code, place: Place, game: usize, is_private: bool },
     /// A room has ended.
     CloseRoom { room: RoomId, code: Code },
     /// The public rooms of a game as a lobby shows them: code and JSON.

@@ -2,6 +2,7 @@
 
 use super::Net;
 use super::answer::{Answer, Refusal, bare, json};
+use super::doorkeeper::Shut;
 use super::drain::stopping;
 use super::forwarded::limited_address;
 use super::handshake::{check_origin, check_reader};
@@ -13,7 +14,7 @@ use crate::limits::{
     AVOIDED_ROOMS_MAX, GAME_NAME_SHOWN_BYTES_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX,
     ROOM_RETRY_SECONDS,
 };
-use crate::lobby::{Code, NoRoomLeft, Place, RoomEntry, Wanted};
+use crate::lobby::{Code, Door, NoRoomLeft, Place, RoomEntry, Wanted};
 use crate::mailbox::origin_of;
 use crate::maker::NotMade;
 use crate::room::{RoomLimits, RoomSetup};
@@ -26,6 +27,7 @@ use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tickwire::message::control::RoomSecret;
 
 /// The way on when the body of a request for a room is not understood.
 const WISH: &str = "send JSON such as {\"game\":\"paddles\"}";
@@ -34,14 +36,23 @@ const WISH: &str = "send JSON such as {\"game\":\"paddles\"}";
 const TICKET_HELP: &str = "send the header Authorization: Bearer TICKET, with a ticket of your backend that is valid and \
                            was not used; the request does not use it up, so the player enters the room with the same one";
 
-/// Body of `POST /api/rooms`.
-#[derive(Debug, Deserialize)]
+/// The header that carries the secret of a private room, percent-encoded like a part of an address.
+const SECRET_HEADER: &str = "room-secret";
+
+/// Body of `POST /api/rooms`. It has no `Debug`, because a log must not show the password.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateRoom {
     game: String,
     /// Whether the room is listed.
     #[serde(default)]
     public: bool,
+    /// Whether the room is private, with an invitation that the server makes.
+    #[serde(default)]
+    private: bool,
+    /// The password of a private room. Any JSON is taken here, because an error that serde makes repeats a value.
+    #[serde(default)]
+    password: Value,
     /// The game's own options.
     #[serde(default)]
     options: Value,
@@ -64,26 +75,54 @@ pub(super) struct RoomView<'a> {
     game: &'a str,
     players: u8,
     seats: u8,
+    /// The invitation of a private room, which its maker is told and nobody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invite: Option<String>,
 }
 
 pub(super) fn view<'a>(net: &'a Net, entry: &RoomEntry) -> RoomView<'a> {
     let game = net.setup.games[entry.wanted.game].rules.name;
-    RoomView { code: entry.code.to_string(), game, players: entry.players, seats: entry.wanted.seats }
+    RoomView { code: entry.code.to_string(), game, players: entry.players, seats: entry.wanted.seats, invite: None }
 }
 
-/// `GET /api/rooms/{code}`: one room, for a client that knows its code.
-pub(super) fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer) -> Result<Answer, Refusal> {
+/// `GET /api/rooms/{code}`: one room, for a client that knows its code, and its secret if it has one.
+pub(super) async fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer) -> Result<Answer, Refusal> {
     check_reader(net, headers)?;
     let address = limited_address(net, peer, headers);
-    let found = net.look_up(address, |net| {
-        let directory = net.directory.borrow();
-        Code::parse(code).and_then(|code| directory.find(code)).map(|entry| json(StatusCode::OK, &view(net, entry)))
-    });
-    match found {
-        Ok(Some(answer)) => Ok(answer),
-        Ok(None) => Err(Refusal::not_found("no such room", "check the code with the person who sent it")),
-        Err(seconds) => Err(too_many(net, "too many codes without a room were tried", seconds)),
+    if let Some(seconds) = net.lookup_quota.borrow().wait_seconds(address, net.setup.clock.now_us()) {
+        return Err(too_many(net, TOO_MANY_CODES, seconds));
     }
+    let code = Code::parse(code);
+    let door = code.and_then(|code| net.directory.borrow().find(code).map(|entry| entry.wanted.door));
+    let opened = net.open_door(door, secret_of(headers).as_ref(), &net.lookup_quota, address).await;
+    let no_room = || Refusal::not_found("no such room", "check the code with the person who sent it");
+    opened.map_err(|shut| match shut {
+        Shut::Wrong => no_room(),
+        Shut::Guesses(seconds) => too_many(net, TOO_MANY_CODES, seconds),
+        Shut::Busy => busy_hashing(),
+    })?;
+    let directory = net.directory.borrow();
+    code.and_then(|code| directory.find(code)).map(|entry| json(StatusCode::OK, &view(net, entry))).ok_or_else(no_room)
+}
+
+/// The refusal of an address that has looked in vain too often.
+const TOO_MANY_CODES: &str = "too many codes without a room were tried";
+
+fn busy_hashing() -> Refusal {
+    Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too many passwords are being checked", 1)
+}
+
+/// The secret in the header of a request. A value that cannot be read counts as a wrong secret.
+fn secret_of(headers: &HeaderMap) -> Option<RoomSecret> {
+    let mut rest = headers.get(SECRET_HEADER)?.as_bytes();
+    let mut secret = Vec::new();
+    while let Some((byte, after)) = rest.split_first() {
+        let escaped = after.get(..2).filter(|_| *byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte_of = |digits| u8::from_str_radix(digits, 16).ok();
+        secret.push(escaped.and_then(byte_of).unwrap_or(*byte));
+        rest = if escaped.and_then(byte_of).is_some() { &after[2..] } else { after };
+    }
+    Some(RoomSecret(String::from_utf8(secret).unwrap_or_default()))
 }
 
 /// `POST /api/rooms`: a new room.
@@ -95,10 +134,43 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) ->
         let error = format!("these are not options of {}: {error}", wish.game);
         Refusal::new(StatusCode::BAD_REQUEST, error, "leave \"options\" out for the default ones")
     })?;
+    let password = wished_password(&wish)?;
     take(net, &net.room_quota, address, "too many rooms were created from this address")?;
-    let wanted = Wanted { game: index, seats: game.rules.seats, public: wish.public, quick_match: false };
+    let (door, invitation) = match password {
+        Some(password) => (net.doorkeeper.lock_with(password).await.map_err(|_| busy_hashing())?, None),
+        None if wish.private => {
+            let (door, invitation) = Door::with_invitation();
+            (Some(door), Some(invitation.0))
+        }
+        None => (Some(Door::Open), None),
+    };
+    let door = door.ok_or_else(bad_password)?;
+    let wanted = Wanted { game: index, seats: game.rules.seats, public: wish.public, quick_match: false, door };
     let code = open(net, game, wanted, wish.options).await?;
-    Ok(shown(net, code, StatusCode::CREATED))
+    Ok(shown(net, code, StatusCode::CREATED, invitation))
+}
+
+/// The password that the maker of a room wishes for, if it goes with the rest of the wish.
+fn wished_password(wish: &CreateRoom) -> Result<Option<RoomSecret>, Refusal> {
+    let refused = |error: &str, help| Err(Refusal::new(StatusCode::BAD_REQUEST, error, help));
+    if wish.public && (wish.private || !wish.password.is_null()) {
+        let help = "leave out \"public\", or leave out \"private\" and \"password\"";
+        return refused("a room cannot be both public and private", help);
+    }
+    if wish.private && !wish.password.is_null() {
+        let help = "send \"private\" for an invitation, or \"password\" for a password";
+        return refused("a room has either an invitation or a password", help);
+    }
+    match &wish.password {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(RoomSecret(text.clone()))),
+        _ => Err(bad_password()),
+    }
+}
+
+fn bad_password() -> Refusal {
+    let error = "this is not the password of a room";
+    Refusal::new(StatusCode::BAD_REQUEST, error, "send a text of 1 to 128 bytes in \"password\"")
 }
 
 /// `POST /api/match`: a room with people in it, or a new one that bots will fill.
@@ -111,16 +183,17 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer
     // One after another: people who come while a room is made for somebody else meet in that room.
     let _matching = net.matching.lock().await;
     if let Some(code) = existing_match(net, index, &avoid, address) {
-        return Ok(shown(net, code, StatusCode::OK));
+        return Ok(shown(net, code, StatusCode::OK, None));
     }
     if !avoid.is_empty() {
         // Whoever avoids every room makes rooms.
         take(net, &net.room_quota, address, "too many rooms were created from this address")?;
     }
-    let wanted = Wanted { game: index, seats: game.rules.matched, public: true, quick_match: true };
+    let (seats, door) = (game.rules.matched, Door::Open);
+    let wanted = Wanted { game: index, seats, public: true, quick_match: true, door };
     let code = open(net, game, wanted, Value::Null).await?;
     net.directory.borrow_mut().reserve(code, origin_of(address), net.setup.clock.now_us());
-    Ok(shown(net, code, StatusCode::OK))
+    Ok(shown(net, code, StatusCode::OK, None))
 }
 
 /// A match that waits for people and suits the caller, in which a seat is kept from now on.
@@ -134,10 +207,10 @@ fn existing_match(net: &Net, game: usize, avoid: &[Code], address: Option<Addres
 }
 
 /// The answer that shows a room.
-fn shown(net: &Net, code: Code, status: StatusCode) -> Answer {
+fn shown(net: &Net, code: Code, status: StatusCode, invite: Option<String>) -> Answer {
     let directory = net.directory.borrow();
     match directory.find(code) {
-        Some(entry) => json(status, &view(net, entry)),
+        Some(entry) => json(status, &RoomView { invite, ..view(net, entry) }),
         // The shard of the room has failed in this very moment, and the server ends.
         None => bare(StatusCode::SERVICE_UNAVAILABLE),
     }
@@ -198,7 +271,8 @@ async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> 
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
     let limits = room_limits(&net.setup.config, wanted.public, game.rules.seats);
     let build = net.setup.build;
-    let setup = RoomSetup { secret: secret.into(), fill_with_bots: wanted.quick_match, limits, build };
+    let (fill_with_bots, has_owner) = (wanted.quick_match, !wanted.quick_match);
+    let setup = RoomSetup { secret: secret.into(), fill_with_bots, has_owner, limits, build };
     let plan = RoomPlan { setup, options };
     let chronicle = chronicle(net, &entry, game.rules.name);
     let making = net.setup.orders.make(entry.place, game.clone(), plan, chronicle);
@@ -228,30 +302,6 @@ fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
         comebacks_per_minute_max: config.comebacks_per_seat_per_minute,
         examined_disputes_per_origin_max: config.examined_disputes_per_address,
         disputes_per_origin_max: config.disputes_per_address,
-    }
-}
-
-impl Net {
-    /// Looks for a room by code, for a request; guesses in hellos count apart (see [`Net::find_room`]). An address that
-    /// has looked in vain too often is refused, whether there is such a room or not.
-    ///
-    /// # Errors
-    /// Seconds after which a look-up is allowed again.
-    pub(super) fn look_up<T>(
-        &self,
-        address: Option<AddressKey>,
-        find: impl FnOnce(&Self) -> Option<T>,
-    ) -> Result<Option<T>, u64> {
-        let now_us = self.setup.clock.now_us();
-        let mut quota = self.lookup_quota.borrow_mut();
-        if let Some(seconds) = quota.wait_seconds(address, now_us) {
-            return Err(seconds);
-        }
-        let found = find(self);
-        if found.is_none() {
-            quota.take(address, now_us)?;
-        }
-        Ok(found)
     }
 }
 
@@ -356,7 +406,7 @@ mod tests {
         net.setup.orders = Orders::new(order);
         let limits = DirectoryLimits { rooms_max: 1, reservations_per_origin_max: 1 };
         net.directory = Directory::new(1, limits).into();
-        let wanted = Wanted { game: 0, seats: 2, public: false, quick_match: false };
+        let wanted = Wanted { game: 0, seats: 2, public: false, quick_match: false, door: Door::Open };
         let game = OfferedGame::of::<Paddles>();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

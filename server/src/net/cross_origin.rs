@@ -28,7 +28,7 @@ pub(super) fn answer_preflight(net: &Net, headers: &HeaderMap, methods: &'static
     let mut answer = bare(StatusCode::NO_CONTENT);
     let out = answer.headers_mut();
     out.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
-    out.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, authorization"));
+    out.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, authorization, room-secret"));
     out.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(PREFLIGHT_SECONDS));
     Ok(answer)
 }

@@ -72,7 +72,7 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
             let known = Some(VisitorHello { name: hello.name, key: hello.player, ticket: hello.ticket });
             return hand_over_visitor(&net, stream, reader, Form::Binary, known, &caller, false).await;
         }
-        Ok(mut hello) => match admit(&net, &caller, &mut hello) {
+        Ok(mut hello) => match admit(&net, &caller, &mut hello).await {
             Ok(admitted) => return hand_over(&net, admitted, stream, reader, hello),
             Err(refusal) => refusal,
         },
@@ -137,15 +137,16 @@ fn decode(message: &[u8]) -> Result<Hello, CloseCode> {
 }
 
 /// Finds the room that the hello asks for, and a place for the connection among those of its address.
-fn admit(net: &Net, caller: &Caller, hello: &mut Hello) -> Result<AdmittedPlayer, NoHello> {
+async fn admit(net: &Net, caller: &Caller, hello: &mut Hello) -> Result<AdmittedPlayer, NoHello> {
     if hello.protocol != PROTOCOL_VERSION {
         return Err(NoHello::Refused(CloseCode::Version));
     }
-    let found = net.find_room(caller.address, hello).map_err(NoHello::Refused)?;
+    let found = net.find_room(caller.address, hello).await.map_err(NoHello::Refused)?;
     // The room would refuse the client too, without the fingerprint that its author needs.
     let fingerprint = net.setup.games[found.game].fingerprint;
     if hello.fingerprint != fingerprint {
-        return Err(NoHello::OtherGame(fingerprint));
+        // Only a client that may know of the room reads this of its game.
+        return Err(found.only_by_token.map_or(NoHello::OtherGame(fingerprint), NoHello::Refused));
     }
     if net.setup.shards[found.place.shard].is_full() {
         return Err(NoHello::Refused(CloseCode::Overloaded));
@@ -155,8 +156,7 @@ fn admit(net: &Net, caller: &Caller, hello: &mut Hello) -> Result<AdmittedPlayer
     // The ticket comes last: it is used up by this.
     let rate_hz = net.setup.games[found.game].rules.tick_rate_hz;
     let pass = net.setup.gate.pass(hello, origin_of(caller.address), rate_hz).map_err(NoHello::Refused)?;
-    let rate = found.only_by_token.then_some(CloseCode::Rate);
-    let only_by_token = rate.or_else(|| pass.only_by_token.then_some(CloseCode::Auth));
+    let only_by_token = found.only_by_token.or_else(|| pass.only_by_token.then_some(CloseCode::Auth));
     Ok(AdmittedPlayer { place: found.place, entrant: pass.entrant, identity: pass.identity, only_by_token, counted })
 }
 

@@ -40,7 +40,8 @@ impl Net {
     /// A room is in the directory from now on: its topics may begin before anybody enters it.
     pub(super) fn open_topics(&self, entry: &RoomEntry) {
         let (code, place, game) = (entry.code, entry.place, entry.wanted.game);
-        self.setup.topics.order(TopicsOrder::OpenRoom { code, place, game });
+        let is_private = !entry.wanted.door.is_open();
+        self.setup.topics.order(TopicsOrder::OpenRoom { code, place, game, is_private });
     }
 
     /// Takes a room out of the directory, and ends its topics.

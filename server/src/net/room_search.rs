@@ -1,7 +1,8 @@
 //! The room of a hello: by its code, under the limits on guessing and on coming back.
 
 use super::Net;
-use crate::lobby::{Code, Place};
+use super::doorkeeper::Shut;
+use crate::lobby::{Code, Door, Place, RoomId};
 use crate::websocket::address::AddressKey;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::Hello;
@@ -12,36 +13,77 @@ pub(super) struct RoomFound {
     pub(super) place: Place,
     /// The index of its game.
     pub(super) game: usize,
-    /// Whether only a client that has a seat in the room may enter: its address has used up a limit, and a resume token
-    /// shows that the client is none of those that have used it up. Only the room knows its tokens.
-    pub(super) only_by_token: bool,
+    /// Given when only a client that has a seat in the room may enter: the code for all others. Its address has used up
+    /// a limit, or it has not brought the secret of the room, and a resume token shows that it may enter all the same.
+    /// Only the room knows its tokens.
+    pub(super) only_by_token: Option<CloseCode>,
+}
+
+impl Shut {
+    const fn close_code(self) -> CloseCode {
+        match self {
+            Self::Wrong => CloseCode::NoRoom,
+            Self::Guesses(_) => CloseCode::Rate,
+            Self::Busy => CloseCode::Overloaded,
+        }
+    }
 }
 
 impl Net {
-    /// Finds the room that a hello asks for. A room that does not exist and a room of another game have the same answer.
+    /// Finds the room that a hello asks for. A room that does not exist, a room of another game and a private room whose
+    /// secret the hello does not have all have the same answer.
     ///
     /// # Errors
     /// The code with which the connection is to be closed.
-    pub(super) fn find_room(&self, address: Option<AddressKey>, hello: &Hello) -> Result<RoomFound, CloseCode> {
+    pub(super) async fn find_room(&self, address: Option<AddressKey>, hello: &Hello) -> Result<RoomFound, CloseCode> {
         self.take_in_reports();
-        let now_us = self.setup.clock.now_us();
-        let mut guesses = self.guess_quota.borrow_mut();
-        let Some((game, place)) = self.place_of(hello) else {
-            return Err(guesses.take(address, now_us).map_or(CloseCode::Rate, |()| CloseCode::NoRoom));
-        };
-        let diverged = self.diverged.borrow();
-        let join = self.join_quota.borrow_mut().take(address.map(|key| (place.room, key)), now_us);
-        let only_by_token = join.is_err()
-            || guesses.wait_seconds(address, now_us).is_some()
-            || diverged.must_wait(place.room, address, now_us);
-        let may_pass = hello.resume.is_some_and(|token| !diverged.must_wait_with(place.room, address, token, now_us));
-        if only_by_token && !may_pass { Err(CloseCode::Rate) } else { Ok(RoomFound { place, game, only_by_token }) }
+        let door = self.room_of(hello).map(|(.., door)| door);
+        let opened = self.open_door(door, hello.secret.as_ref(), &self.guess_quota, address).await;
+        // The room may have ended meanwhile.
+        let found = self.room_of(hello).map(|(game, place, _)| (game, place));
+        match (opened.map_err(Shut::close_code), hello.resume, found) {
+            (Err(code), None, _) => Err(code),
+            // A token is shown to a shard even if there is no room: the answer has to come from there either way.
+            (Err(code), Some(_), None) => self.nowhere(hello, code).ok_or(code),
+            (Ok(()), _, None) => Err(CloseCode::NoRoom),
+            (opened, _, Some(found)) => self.come_in(address, hello, found, opened.err()),
+        }
     }
 
-    fn place_of(&self, hello: &Hello) -> Option<(usize, Place)> {
+    /// The room that was found, for a client within its limits.
+    fn come_in(
+        &self,
+        address: Option<AddressKey>,
+        hello: &Hello,
+        (game, place): (usize, Place),
+        shut: Option<CloseCode>,
+    ) -> Result<RoomFound, CloseCode> {
+        let now_us = self.setup.clock.now_us();
+        let diverged = self.diverged.borrow();
+        let join = self.join_quota.borrow_mut().take(address.map(|key| (place.room, key)), now_us);
+        let is_limited = join.is_err()
+            || self.guess_quota.borrow().wait_seconds(address, now_us).is_some()
+            || diverged.must_wait(place.room, address, now_us);
+        let only_by_token = shut.or_else(|| is_limited.then_some(CloseCode::Rate));
+        let may_pass = hello.resume.is_some_and(|token| !diverged.must_wait_with(place.room, address, token, now_us));
+        match only_by_token {
+            Some(_) if !may_pass => Err(CloseCode::Rate),
+            only_by_token => Ok(RoomFound { place, game, only_by_token }),
+        }
+    }
+
+    /// The place of a room that does not exist, on a shard that will say so.
+    fn nowhere(&self, hello: &Hello, code: CloseCode) -> Option<RoomFound> {
+        let (game, _) = self.game(&hello.game)?;
+        let sum = hello.code.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let shard = sum.checked_rem(self.setup.shards.len())?;
+        Some(RoomFound { place: Place { room: RoomId::NOWHERE, shard }, game, only_by_token: Some(code) })
+    }
+
+    fn room_of(&self, hello: &Hello) -> Option<(usize, Place, Door)> {
         let directory = self.directory.borrow();
         let entry = directory.find(Code::parse(&hello.code)?)?;
         let game = entry.wanted.game;
-        (self.setup.games[game].rules.name == hello.game).then_some((game, entry.place))
+        (self.setup.games[game].rules.name == hello.game).then_some((game, entry.place, entry.wanted.door))
     }
 }

@@ -221,7 +221,7 @@ async fn answer_below(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, pat
         "/ws" => Err(Refusal::method("GET")),
         "/api/topics.schema.json" => Err(Refusal::method("GET, HEAD")),
         other => match other.strip_prefix("/api/rooms/") {
-            Some(code) if reads => api::show(net, code, request.headers(), peer),
+            Some(code) if reads => api::show(net, code, request.headers(), peer).await,
             None if reads && !path.starts_with("/api/") => net
                 .setup
                 .page

@@ -36,6 +36,11 @@ impl Entrant {
         self.admitted.map(|admitted| now + admitted.stay_ticks)
     }
 
+    /// Whether a ticket says that the player owns the room.
+    pub(super) fn is_host(&self) -> bool {
+        self.admitted.is_some_and(|admitted| admitted.is_host)
+    }
+
     /// The identity that may have one seat in a room: only a ticket proves one.
     pub(super) fn identity(&self) -> Option<PlayerId> {
         self.player.filter(|_| self.admitted.is_some())

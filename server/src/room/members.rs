@@ -49,6 +49,8 @@ pub(super) struct Member {
     /// Seats of which the member has yet to be told who is in them now. A seat is in the set once, however often its
     /// occupant changes: a member that is slow to read is told the newest state and not the way there.
     pub(super) changed_seats: SeatSet,
+    /// Whether the member has yet to be told who owns the room and whether it is locked.
+    pub(super) room_changed: bool,
     /// Answers to messages of the member itself.
     outbox: VecDeque<Vec<u8>>,
     /// Whether any message of the member has arrived. Its first message shows that it has received its welcome.
@@ -87,6 +89,7 @@ impl Member {
             postponed: false,
             starved: false,
             changed_seats: SeatSet::default(),
+            room_changed: false,
             outbox: VecDeque::new(),
             confirmed: false,
             overflown: false,

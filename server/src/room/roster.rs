@@ -30,6 +30,8 @@ pub(super) enum Occupant {
         origin: Origin,
         /// The player, if it is known over connections.
         player: Option<PlayerId>,
+        /// Its place among all that have ever come.
+        arrival: u64,
         /// The tick at which the player has to leave; `None` for one that may stay.
         leaves_at: Option<Tick>,
         comebacks: Comebacks,
@@ -93,6 +95,8 @@ pub(super) struct Roster {
     seats_per_origin_max: u8,
     /// Times per minute that a player may come back into the seat.
     comebacks_per_minute_max: u32,
+    /// People that have ever come.
+    arrivals: u64,
     /// The tick at which the first person was seen in a seat.
     first_came: Option<Tick>,
 }
@@ -105,6 +109,7 @@ impl Roster {
             fill_to: if fill_with_bots { rules.bots.min(rules.seats) } else { 0 },
             seats_per_origin_max: limits.seats_per_origin_max,
             comebacks_per_minute_max: limits.comebacks_per_minute_max,
+            arrivals: 0,
             first_came: None,
         }
     }
@@ -221,6 +226,24 @@ impl Roster {
         self.iter().find(|(_, occupant)| is_over(occupant)).map(|(seat, _)| seat)
     }
 
+    /// What is in a seat; `None` when the game has no such seat.
+    pub(super) fn occupant(&self, seat: Seat) -> Option<&Occupant> {
+        self.seats.get(seat.index())
+    }
+
+    pub(super) fn is_person(&self, seat: Seat) -> bool {
+        matches!(self.occupant(seat), Some(Occupant::Person { .. }))
+    }
+
+    /// The seat of the person who has been there longest.
+    pub(super) fn longest_there(&self) -> Option<Seat> {
+        let arrivals = self.iter().filter_map(|(seat, occupant)| match occupant {
+            Occupant::Person { arrival, .. } => Some((*arrival, seat)),
+            Occupant::Free | Occupant::Bot { .. } => None,
+        });
+        arrivals.min_by_key(|(arrival, _)| *arrival).map(|(_, seat)| seat)
+    }
+
     /// Notes that a message of the player has arrived after the new token was sent: the old token becomes invalid.
     pub(super) fn confirm_token(&mut self, seat: Seat) {
         if let Occupant::Person { old_token, confirmed, .. } = &mut self.seats[seat.index()] {
@@ -240,6 +263,7 @@ impl Roster {
         let bots = || self.iter().find(|(_, occupant)| matches!(occupant, Occupant::Bot { .. }));
         let seat = free.or_else(bots)?.0;
         self.free(seat, Leave::Removed);
+        self.arrivals += 1;
         self.seats[seat.index()] = Occupant::Person {
             name: distinct_name(name, self.names()),
             member: None,
@@ -248,6 +272,7 @@ impl Roster {
             old_token: None,
             origin,
             player: entrant.player,
+            arrival: self.arrivals,
             leaves_at: entrant.leaves_at(now),
             comebacks: Comebacks::default(),
             confirmed: false,

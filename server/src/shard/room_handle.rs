@@ -159,7 +159,7 @@ impl RoomHandle {
         let room = &mut *self.room;
         for connection in self.connections.extract_if(.., |connection| connection.end.is_some()) {
             room.lost(connection.at.member);
-            let has_left = connection.end == Some(End::Close(CloseCode::Normal));
+            let has_left = matches!(connection.end, Some(End::Close(CloseCode::Normal | CloseCode::Removed)));
             let how = if has_left { Farewell::Left } else { Farewell::Lost };
             self.untold.push_back(FromShard::Gone(connection.at, how));
             if connection.end == Some(End::Close(CloseCode::Diverged)) {

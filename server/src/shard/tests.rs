@@ -98,6 +98,7 @@ fn made(seed: u64) -> MadeRoom {
     let setup = RoomSetup {
         secret: seed.into(),
         fill_with_bots: false,
+        has_owner: false,
         limits: RoomLimits { seats_per_origin_max: 2, ..RoomLimits::default() },
         build: 0,
     };

@@ -113,6 +113,8 @@ impl From<TopicRefusal> for Refused {
 #[derive(Debug, Clone, Copy)]
 struct OpenRoom {
     game: usize,
+    /// Whether the topics of the room are those of its members alone.
+    is_private: bool,
 }
 
 /// The hub.
@@ -163,9 +165,9 @@ impl Hub {
         }
     }
 
-    /// A room has been opened.
-    pub fn open_room(&mut self, code: Code, game: usize) {
-        self.rooms.insert(code, OpenRoom { game });
+    /// A room has been opened; the topics of a private one are there for its members and for nobody else.
+    pub fn open_room(&mut self, code: Code, game: usize, is_private: bool) {
+        self.rooms.insert(code, OpenRoom { game, is_private });
     }
 
     /// The player behind a client.

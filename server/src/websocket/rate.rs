@@ -77,6 +77,11 @@ impl Usage {
         }
         allowed
     }
+
+    /// Gives back a use that was taken.
+    pub fn give_back(&mut self, quota: Quota) {
+        self.untouched_at_us = self.untouched_at_us.saturating_sub(quota.interval_us);
+    }
 }
 
 /// A quota for each key, such as an address, or an address in a room.
@@ -119,6 +124,13 @@ impl<K: Ord + Copy> KeyedQuota<K> {
             Ok(())
         } else {
             Err(self.wait_seconds(Some(key), now_us).unwrap_or(1))
+        }
+    }
+
+    /// Gives back a use of this key's quota.
+    pub(crate) fn give_back(&mut self, key: Option<K>) {
+        if let Some(usage) = key.and_then(|key| self.usage.get_mut(&key)) {
+            usage.give_back(self.quota);
         }
     }
 

@@ -1,5 +1,6 @@
 //! News of a session, for the page or program that shows it to the player.
 
+use crate::id::Seat;
 use crate::message::close::CloseCode;
 use crate::message::control::Player;
 
@@ -21,6 +22,13 @@ pub enum Notice {
     Player(Player),
     /// A player left for good.
     Left(Player),
+    /// The owner of the room or its lock has changed, or a newcomer learns of both.
+    Room {
+        /// The seat of the owner; `None` while there is no player in the room.
+        owner: Option<Seat>,
+        /// Whether newcomers are refused.
+        locked: bool,
+    },
     /// The connection is lost; another one will be opened.
     Lost {
         /// The close code of the connection.

@@ -1,5 +1,7 @@
 //! One player's session in one room, through any number of connections.
 
+mod owner;
+
 use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
 use crate::client::link_state::LinkState;
@@ -15,7 +17,7 @@ use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::message::close::CloseCode;
 use crate::message::control::{
-    ClientControl, Hello, Player, ResumeToken, ServerControl, Welcome, builds_differ, cut_text,
+    ClientControl, Hello, Player, ResumeToken, RoomSecret, ServerControl, Welcome, builds_differ, cut_text,
 };
 use crate::message::evidence::ServerEvidence;
 use crate::message::topics::PlayerKey;
@@ -105,6 +107,8 @@ pub struct Session<G: Game> {
     seat: Option<Seat>,
     /// Sorted by seat. A list, because a map would be more code than all that this list is used for.
     players: Vec<Player>,
+    owner: Option<Seat>,
+    locked: bool,
     worlds: Worlds<G>,
     topics: Topics,
     hidden: bool,
@@ -126,6 +130,8 @@ impl<G: Game> Session<G> {
             heard_us: 0,
             seat: None,
             players: Vec::new(),
+            owner: None,
+            locked: false,
             worlds: Worlds::new(),
             topics: Topics::new(0),
             hidden: false,
@@ -161,6 +167,11 @@ impl<G: Game> Session<G> {
     /// first welcome; after that the player comes back to its seat without it.
     pub fn set_ticket(&mut self, ticket: &str) {
         self.hello.ticket = Some(ticket.into());
+    }
+
+    /// Names the secret of a private room, its invitation or its password, before the session connects.
+    pub fn set_secret(&mut self, secret: RoomSecret) {
+        self.hello.secret = Some(secret);
     }
 
     /// Whether a connection is to be opened now: true once for every connection.
@@ -273,6 +284,10 @@ impl<G: Game> Session<G> {
                     let player = self.players.remove(place);
                     self.notices.push_back(Notice::Left(player));
                 }
+            }
+            ServerControl::Room { owner, locked } => {
+                (self.owner, self.locked) = (owner, locked);
+                self.notices.push_back(Notice::Room { owner, locked });
             }
         }
         self.update_seats();

@@ -35,7 +35,7 @@ pub enum CloseCode {
     TicketReplayed = 4002,
     /// 4003: there is no such room, or the player is not allowed in it. Both have one code on purpose.
     NoRoom = 4003,
-    /// 4004: all seats are taken.
+    /// 4004: all seats are taken, or the owner has locked the room.
     Full = 4004,
     /// 4005: a newer connection has taken over the seat.
     Superseded = 4005,
@@ -51,10 +51,12 @@ pub enum CloseCode {
     Moved = 4010,
     /// 4011: the client's world keeps differing from the server's.
     Diverged = 4011,
+    /// 4012: the owner of the room has removed the player.
+    Removed = 4012,
 }
 
 impl CloseCode {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Normal,
         Self::Away,
         Self::Protocol,
@@ -77,6 +79,7 @@ impl CloseCode {
         Self::Version,
         Self::Moved,
         Self::Diverged,
+        Self::Removed,
     ];
 
     /// The code as it travels.
@@ -118,6 +121,7 @@ impl CloseCode {
             Self::Version => "client and server versions differ",
             Self::Moved => "the room has moved",
             Self::Diverged => "the worlds keep differing",
+            Self::Removed => "removed by the owner of the room",
         }
     }
 
@@ -134,6 +138,7 @@ impl CloseCode {
                 | Self::Full
                 | Self::Superseded
                 | Self::Version
+                | Self::Removed
         )
     }
 }

@@ -12,9 +12,21 @@ use crate::wire::DecodeError;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bincode::{Decode, Encode};
+use core::fmt;
 
 /// The token that lets a player back into the seat. It is secret, and replaced by another one after each use.
 pub type ResumeToken = [u8; 16];
+
+/// The secret of a private room, its invitation or its password: everybody who knows it may enter.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RoomSecret(pub String);
+
+impl fmt::Debug for RoomSecret {
+    /// Without the text: a log must not show it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoomSecret(..)")
+    }
+}
 
 /// The first message of a connection: the player's name, the game, the room, and the seat to come back to.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -45,7 +57,7 @@ pub struct Hello {
     pub ticket: Option<String>,
     /// The secret of a private room, its invitation or its password: at most
     /// [`ROOM_SECRET_BYTES_MAX`](crate::limits::ROOM_SECRET_BYTES_MAX) bytes.
-    pub secret: Option<String>,
+    pub secret: Option<RoomSecret>,
 }
 
 impl Hello {
@@ -132,6 +144,15 @@ pub struct Player {
 pub enum ClientControl {
     /// The player leaves for good: the seat is free at once.
     Leave,
+    /// The owner of the room lets nobody else in from now on, or everybody again. A room obeys this and the orders below
+    /// when they come from its owner, and leaves them alone otherwise.
+    Lock(bool),
+    /// The player in this seat has to leave, and may not come back for a minute.
+    Kick(Seat),
+    /// The player in this seat has to leave, and may not come back while the room lasts.
+    Ban(Seat),
+    /// The player in this seat owns the room from now on.
+    HandOver(Seat),
 }
 
 /// The control messages of a room.
@@ -143,6 +164,14 @@ pub enum ServerControl {
     Left {
         /// The seat.
         seat: Seat,
+    },
+    /// The owner of the room and whether it is locked: to a newcomer, and to everybody on a change. A room that has no
+    /// owner at any time, such as a quick match, sends none.
+    Room {
+        /// The seat of the owner; `None` while there is no player in the room.
+        owner: Option<Seat>,
+        /// Whether newcomers are refused (4004).
+        locked: bool,
     },
 }
 
@@ -213,7 +242,7 @@ mod tests {
             build: u64::MAX,
             player: Some(PlayerKey([7; 16])),
             ticket: Some("v4.public.".into()),
-            secret: Some("sesame".into()),
+            secret: Some(RoomSecret("sesame".into())),
         }
     }
 
@@ -227,6 +256,12 @@ mod tests {
         let mut longer = message;
         longer.push(0);
         assert_eq!(Hello::decode(&longer), Err(DecodeError::Trailing(1)));
+    }
+
+    #[test]
+    fn a_hello_in_a_log_shows_no_secret_of_a_room() {
+        assert!(hello().encode().windows(6).any(|bytes| bytes == b"sesame"));
+        assert!(!alloc::format!("{:?} {:#?}", hello(), hello()).contains("sesame"));
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn names() -> Vec<String> {
 
 fn hub() -> Hub {
     let mut hub = Hub::new(vec![GameTopics { game: "paddles", own: OWN }], None, NOW_MS);
-    hub.open_room(Code::parse(CODE).unwrap(), 0);
+    hub.open_room(Code::parse(CODE).unwrap(), 0, false);
     // The owner of a topic has been here.
     enter(&mut hub, Role::Owner);
     hub
@@ -138,6 +138,31 @@ fn a_room_that_is_not_there_and_a_topic_that_no_game_declares_are_refused_alike(
     for name in ["room/K7M2QX", "room/K7M2QX/presence", "room/C4FK9T/other", "lobby/chess", "lobby/chess/chat", "x"] {
         assert!(!may_subscribe(Role::Anyone, name) && !may_publish(Role::Anyone, name), "{name}");
         assert!(!may_publish(Role::Server, name), "{name}");
+    }
+}
+
+#[test]
+fn the_topics_of_a_private_room_are_there_for_its_members_alone() {
+    for name in names().iter().filter(|name| name.starts_with("room/")) {
+        for role in [Role::Anyone, Role::Owner, Role::Operator, Role::Member] {
+            let mut hub = hub();
+            hub.open_room(Code::parse(CODE).unwrap(), 0, true);
+            let client = enter(&mut hub, role);
+            answers(&mut hub, client);
+            let mut ask = |topic: String| {
+                hub.handle(client, ClientTopic::Subscribe { topic: topic.clone(), after: None }, NOW_MS);
+                hub.handle(client, ClientTopic::Publish { topic, seq: 7, body: "here".into() }, NOW_MS);
+                answers(&mut hub, client)
+            };
+            let answers = ask(name.clone());
+            let is_granted = answers.iter().any(|answer| matches!(answer, ServerTopic::Granted { .. }));
+            assert_eq!(is_granted, role == Role::Member, "{role:?} in {name}: {answers:?}");
+            if !is_granted {
+                let refused = ServerTopic::Refused { topic: name.clone(), refusal: TopicRefusal::NoTopic, wait_ms: 0 };
+                let receipt = Receipt::Refused { refusal: TopicRefusal::NoTopic, wait_ms: 0 };
+                assert_eq!(answers, [refused, ServerTopic::Receipt { seq: 7, receipt }], "{role:?} in {name}");
+            }
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) struct World {
 
 fn hub(now_ms: u64) -> Hub {
     let mut hub = Hub::new(vec![GameTopics { game: "paddles", own: &[] }], None, now_ms);
-    hub.open_room(Code::parse(CODE).unwrap(), 0);
+    hub.open_room(Code::parse(CODE).unwrap(), 0, false);
     hub
 }
 

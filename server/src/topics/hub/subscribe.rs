@@ -26,7 +26,9 @@ impl Hub {
         if guesses && let Some(seconds) = self.guesses.wait_seconds(guesser, now_ms * 1_000) {
             return Err(Refused::for_ms(TopicRefusal::Rate, seconds * 1_000));
         }
-        let Some(policy) = self.policy(&topic) else {
+        let is_private = |code| self.rooms.get(&code).is_some_and(|room| room.is_private);
+        let is_hidden = guesses && topic.room().is_some_and(is_private);
+        let Some(policy) = self.policy(&topic).filter(|_| !is_hidden) else {
             if guesses {
                 let _ = self.guesses.take(guesser, now_ms * 1_000);
             }
@@ -48,7 +50,8 @@ impl Hub {
         Policy::of(topic, own)
     }
 
-    /// The role of a client at a topic. A client that names the code of an open room knows it, as a spectator would.
+    /// The role of a client at a topic. A client that names the code of a room that is not
+    /// private knows it, as a spectator would.
     fn role(&self, identity: &Identity, topic: &TopicName) -> Role {
         match topic {
             _ if identity.is_guest => Role::Guest,

@@ -1,0 +1,131 @@
+//! The owner of a room: who it is, what it may do, and who may not come back.
+//!
+//! The first player with a seat owns the room, or a host whom a ticket names. When the seat of the owner becomes free,
+//! the player who has been there longest owns the room. Orders of anybody else are left alone: a page may have sent them
+//! before it knew that its player owns the room no more.
+
+use super::members::MemberId;
+use super::origin::Origin;
+use super::roster::Occupant;
+use super::{Entrant, Room};
+use crate::limits::KEPT_OUT_MAX;
+use std::collections::VecDeque;
+use tickwire::message::close::CloseCode;
+use tickwire::message::control::{ClientControl, ServerControl};
+use tickwire::message::topics::PlayerId;
+use tickwire::{Game, Leave, Seat, Tick};
+
+/// Somebody who may not come in.
+#[derive(Debug, Clone, Copy)]
+struct KeptOut {
+    whom: Whom,
+    /// The tick from which on the person may; `None` for one who may not until the room ends.
+    until: Option<Tick>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Player(PlayerId),
+    Origin(Origin),
+}
+
+/// The owner of a room and its orders that last.
+#[derive(Debug, Default)]
+pub(super) struct Ownership {
+    /// Whether the room can have an owner.
+    is_owned: bool,
+    owner: Option<Seat>,
+    is_locked: bool,
+    /// The newest ones at the back.
+    kept_out: VecDeque<KeptOut>,
+}
+
+impl Ownership {
+    pub(super) fn new(is_owned: bool) -> Self {
+        Self { is_owned, ..Self::default() }
+    }
+
+    /// Whether members are told of an owner.
+    pub(super) const fn is_owned(&self) -> bool {
+        self.is_owned
+    }
+
+    /// Checks whether somebody without a seat may come in. A host may always.
+    pub(super) fn check(&self, entrant: &Entrant, watches: bool, now: Tick) -> Result<(), CloseCode> {
+        if self.is_owned && entrant.is_host() {
+            return Ok(());
+        }
+        let is_meant = |whom: Whom| match whom {
+            Whom::Player(player) => entrant.player == Some(player),
+            Whom::Origin(origin) => entrant.origin == origin,
+        };
+        if self.kept_out.iter().any(|kept| is_meant(kept.whom) && kept.until.is_none_or(|until| now < until)) {
+            return Err(CloseCode::NoRoom);
+        }
+        if self.is_locked && !watches { Err(CloseCode::Full) } else { Ok(()) }
+    }
+
+    /// Keeps somebody out until this tick. An origin that is exempt from limits stands for nobody.
+    fn keep_out(&mut self, player: Option<PlayerId>, origin: Origin, until: Option<Tick>, now: Tick) {
+        let of_origin = Some(Whom::Origin(origin)).filter(|_| origin != Origin::EXEMPT);
+        let Some(whom) = player.map(Whom::Player).or(of_origin) else { return };
+        self.kept_out.retain(|kept| kept.whom != whom && kept.until.is_none_or(|until| now < until));
+        if self.kept_out.len() >= KEPT_OUT_MAX {
+            self.kept_out.pop_front();
+        }
+        self.kept_out.push_back(KeptOut { whom, until });
+    }
+
+    pub(super) const fn announcement(&self) -> ServerControl {
+        ServerControl::Room { owner: self.owner, locked: self.is_locked }
+    }
+}
+
+impl<G: Game> Room<G> {
+    /// Carries out an order of a member, if it is the owner.
+    pub(super) fn obey(&mut self, by: MemberId, order: &ClientControl) {
+        let own = self.members[by].seat;
+        let Some(own) = own.filter(|_| own == self.ownership.owner) else { return };
+        match *order {
+            ClientControl::Leave => {}
+            ClientControl::Lock(is_locked) => self.set_room(Some(own), is_locked),
+            ClientControl::Kick(seat) => self.throw_out(own, seat, Some(self.tick + self.limits.kicked_ticks)),
+            ClientControl::Ban(seat) => self.throw_out(own, seat, None),
+            ClientControl::HandOver(seat) if self.roster.is_person(seat) => {
+                self.set_room(Some(seat), self.ownership.is_locked);
+            }
+            ClientControl::HandOver(_) => {}
+        }
+    }
+
+    /// Frees the seat of somebody else, and keeps a person out until this tick.
+    fn throw_out(&mut self, by: Seat, seat: Seat, until: Option<Tick>) {
+        let occupant = if seat == by { None } else { self.roster.occupant(seat) };
+        match occupant {
+            None | Some(Occupant::Free) => {}
+            Some(Occupant::Bot { .. }) => self.free(seat, Leave::Removed),
+            Some(&Occupant::Person { player, origin, .. }) => {
+                self.ownership.keep_out(player, origin, until, self.tick);
+                self.dismiss(seat, CloseCode::Removed);
+            }
+        }
+    }
+
+    /// Finds the owner anew after somebody has come or gone; `host` is the seat of a host who has come.
+    pub(super) fn settle_owner(&mut self, host: Option<Seat>) {
+        if self.ownership.is_owned {
+            let stays = self.ownership.owner.filter(|seat| self.roster.is_person(*seat));
+            let owner = host.or(stays).or_else(|| self.roster.longest_there());
+            // A lock without anybody who could take it off would keep everybody out.
+            self.set_room(owner, self.ownership.is_locked && owner.is_some());
+        }
+    }
+
+    /// Sets owner and lock, and has everybody told of a change.
+    fn set_room(&mut self, owner: Option<Seat>, is_locked: bool) {
+        if (owner, is_locked) != (self.ownership.owner, self.ownership.is_locked) {
+            (self.ownership.owner, self.ownership.is_locked) = (owner, is_locked);
+            self.members.values_mut().for_each(|member| member.room_changed = true);
+        }
+    }
+}
