@@ -82,7 +82,7 @@ fn a_browser_is_told_that_a_page_of_an_allowed_origin_may_use_the_api() {
         assert_eq!((allowed.status, allowed.header("vary")), (204, Some("origin")), "{}", allowed.head);
         assert!(allowed.is_for(CLUB), "{}", allowed.head);
         assert_eq!(allowed.header("access-control-allow-methods"), Some(methods));
-        assert_eq!(allowed.header("access-control-allow-headers"), Some("content-type, authorization"));
+        assert_eq!(allowed.header("access-control-allow-headers"), Some("content-type, authorization, room-secret"));
         assert!(allowed.header("access-control-max-age").is_some_and(|age| age.parse::<u32>().is_ok()));
     }
     for origin in ["https://evil.example", "https://club.example.evil", "http://club.example", "null"] {
