@@ -24,7 +24,7 @@ export function refusal(code, room, seen, words) {
     case 4009:
       return ['This page is out of date', `The server has another version, and reloading did not load it. Close the tab and open it again, or reload once more.${author(words)}`, ['reload']];
     case 4012:
-      return ['You were removed', `The owner of ${room} has removed you.`, ['match', 'create']];
+      return ['You were removed', `The owner of ${room} has removed you, or you did nothing for very long.`, ['match', 'create']];
     case 1011:
       return ['The room failed', 'An error on the server ended this room. It was not your fault, and other rooms go on.', ['create', 'match']];
     case 1012:

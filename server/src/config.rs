@@ -19,13 +19,14 @@ mod seat_limit;
 mod trusted_proxies;
 
 use crate::limits::{
-    ADDRESSES, ADDRESSES_MAX, AUTOPSIES_MAX, AUTOPSIES_PER_HOUR, COMEBACKS_PER_MINUTE_MAX, CONNECTIONS,
-    DIVERGED_WAIT_SECONDS, DIVERGED_WAIT_SECONDS_MAX, FAILED_LOOKUPS_PER_MINUTE, JOINS_BURST, JOINS_PER_MINUTE,
-    LOAD_PERCENT_MAX, MATCHES_PER_MINUTE, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX, PAGE_CONNECTIONS_MAX,
-    PAGE_CONNECTIONS_PER_ADDRESS_MAX, PENDING_CONNECTIONS_MAX, PENDING_CONNECTIONS_PER_ADDRESS_MAX, PER_ADDRESS,
-    REQUEST_HEAD_BYTES, REQUEST_HEADERS, RESERVATIONS_PER_ADDRESS_MAX, ROOMS, ROOMS_MAX, ROOMS_PER_HOUR,
-    SEATED_CONNECTIONS_PER_ADDRESS_MAX, SEATS_PER_ADDRESS_LISTED, SECRET_GUESSES_PER_SECOND, SHARDS_MAX, SPECTATORS,
-    SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX,
+    ADDRESSES, ADDRESSES_MAX, AFK, AFK_MINUTES, AUTOPSIES_MAX, AUTOPSIES_PER_HOUR, COMEBACKS_PER_MINUTE_MAX,
+    CONNECTIONS, DIVERGED_WAIT_SECONDS, DIVERGED_WAIT_SECONDS_MAX, FAILED_LOOKUPS_PER_MINUTE, JOINS_BURST,
+    JOINS_PER_MINUTE, LOAD_PERCENT_MAX, MATCHES_PER_MINUTE, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX,
+    PAGE_CONNECTIONS_MAX, PAGE_CONNECTIONS_PER_ADDRESS_MAX, PENDING_CONNECTIONS_MAX,
+    PENDING_CONNECTIONS_PER_ADDRESS_MAX, PER_ADDRESS, REQUEST_HEAD_BYTES, REQUEST_HEADERS,
+    RESERVATIONS_PER_ADDRESS_MAX, ROOMS, ROOMS_MAX, ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX,
+    SEATS_PER_ADDRESS_LISTED, SECRET_GUESSES_PER_SECOND, SHARDS_MAX, SPECTATORS, SPECTATORS_MAX,
+    SPECTATORS_PER_ADDRESS_MAX,
 };
 use crate::memory::default_budget_bytes;
 pub use addresses::{AddressError, AdminListen, ListenAddress};
@@ -229,6 +230,11 @@ settings! {
     failed_lookups_per_address_per_minute: u32 = FAILED_LOOKUPS_PER_MINUTE,
         option(long, env = "TICKWIRE_FAILED_LOOKUPS_PER_ADDRESS_PER_MINUTE", value_name = "N");
 
+    /// Minutes for which the input of a player may stay the same while others are in the room, 0 to 1440; then the player
+    /// is removed. 0 for no such limit. Default: 10.
+    afk_minutes: u32 = AFK_MINUTES,
+        option(long, env = "TICKWIRE_AFK_MINUTES", value_name = "MINUTES");
+
     /// Wrong secrets of private rooms that the server looks at per second, from all addresses, 1 to 1000000.
     /// Default: 10.
     secret_guesses_per_second: u32 = SECRET_GUESSES_PER_SECOND,
@@ -349,6 +355,7 @@ impl Config {
         within("rooms_max", self.rooms_max, &ROOMS)?;
         within("spectators_max", self.spectators_max, &SPECTATORS)?;
         within("spectators_per_address", self.spectators_per_address, &SPECTATORS)?;
+        within("afk_minutes", self.afk_minutes as usize, &AFK)?;
         within("diverged_wait_seconds_max", self.diverged_wait_seconds_max as usize, &DIVERGED_WAIT_SECONDS)?;
         within("pending_connections_max", self.pending_connections_max, &CONNECTIONS)?;
         within("page_connections_max", self.page_connections_max, &CONNECTIONS)?;

@@ -16,6 +16,7 @@ mod disputes;
 mod entrance;
 mod entrant;
 mod game_call;
+mod idleness;
 mod in_flight;
 mod keyframes;
 mod lockstep;
@@ -47,6 +48,7 @@ pub use tickwire::world::{roster::RosterChange, simulation::Checkpoint, simulati
 
 use crate::limits::UNDISPUTED_MAX;
 use disputes::Disputes;
+use idleness::Idle;
 use members::Member;
 use outgoing::Outgoing;
 use ownership::Ownership;
@@ -112,6 +114,10 @@ pub struct Room<G: Game> {
     roster: Roster,
     ownership: Ownership,
     buffers: Vec<InputBuffer<G::Input>>,
+    /// For each seat, the input that is the same since a tick.
+    idle: Vec<Idle<G::Input>>,
+    /// The newest tick at which a player was seen in the room.
+    last_player: Tick,
     /// For each seat, how old a view its player may claim.
     view_bounds: Vec<ViewBound>,
     members: SlotMap<MemberId, Member>,
@@ -154,6 +160,8 @@ impl<G: Game> Room<G> {
             roster: Roster::new(&G::RULES, fill_with_bots, &limits),
             ownership: Ownership::new(has_owner),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
+            idle: vec![Idle::default(); usize::from(G::RULES.seats)],
+            last_player: Tick(0),
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
             members: SlotMap::with_key(),
             outgoing: Outgoing::new(schemas, &mut simulation, stagger),
@@ -318,6 +326,7 @@ impl<G: Game> Room<G> {
         while let Some(seat) = self.roster.overstayed(self.tick) {
             self.dismiss(seat, CloseCode::Auth);
         }
+        self.remove_idle();
         if let Some(seat) = self.roster.fill(self.tick, self.limits.fill_ticks) {
             self.announce(seat, None);
         }
@@ -339,6 +348,7 @@ impl<G: Game> Room<G> {
                 Occupant::Person { member, .. } => {
                     let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.schemas.inputs);
                     self.starved[seat.index()] = !in_time;
+                    self.idle[seat.index()].note(action.input, self.tick);
                     self.counters.starved_ticks += u64::from(!in_time && member.is_some());
                     action
                 }

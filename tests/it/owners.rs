@@ -1,14 +1,15 @@
 //! The owner of a room: who it is, and what its orders do, through the real room.
 
 use crate::socket::{hello, neutral_input};
+use tickwire::input::{InputCodec, InputFrame};
 use tickwire::message::SERVER_CONTROL;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, ServerControl};
 use tickwire::message::topics::PlayerId;
 use tickwire::world::roster::RosterChange;
-use tickwire::{Game, Leave, Seat};
+use tickwire::{Game, Leave, Pad, Seat, Stage};
 use tickwire_games::{Arena, Paddles};
-use tickwire_server::limits::{KEPT_OUT_MAX, KICKED_SECONDS};
+use tickwire_server::limits::{AFK_MINUTES, KEPT_OUT_MAX, KICKED_SECONDS};
 use tickwire_server::room::{
     Admitted, Entered, Entrant, GameSchemas, MemberId, Origin, Room, RoomLimits, RoomSetup, SnapshotPoll,
 };
@@ -252,4 +253,59 @@ fn a_bot_that_is_kicked_makes_room_and_another_one_comes_where_rooms_fill_with_b
     assert_eq!((room.summary().bots, room.poll_dismissed()), (bots - 1, None));
     room.tick();
     assert_eq!(room.summary().bots, bots, "the next tick seats another one");
+}
+
+/// Ticks the room for so many minutes; each of these members sends its input, another one in every second, or none.
+fn minutes(room: &mut Room<Arena>, minutes: u32, active: &[MemberId], idle: &[MemberId]) {
+    let codec = InputCodec::<<Arena as Game>::Input>::new();
+    for number in 0..minutes * 60 * Arena::RULES.tick_rate_hz {
+        let tick = room.tick().tick;
+        for member in active {
+            let input = Arena::controls(&Pad { buttons: u32::from(number % 60 < 30), ..Pad::default() });
+            let mut message = Vec::new();
+            codec.encode(&InputFrame::one(tick + 2, input, None, false), &mut message);
+            room.receive(*member, &message).expect("a player that plays stays");
+        }
+        for member in idle {
+            let _ = room.receive(*member, &neutral_input::<Arena>());
+        }
+    }
+}
+
+#[test]
+fn a_player_who_does_nothing_for_ten_minutes_is_removed_and_one_who_plays_is_not() {
+    let mut room = room();
+    let [active, idle] = [1, 2].map(|number| enter(&mut room, number));
+    minutes(&mut room, AFK_MINUTES, &[active.member], &[idle.member]);
+    assert_eq!((room.summary().players, room.poll_dismissed()), (2, None));
+    minutes(&mut room, 1, &[active.member], &[idle.member]);
+    assert_eq!((room.summary().players, room.poll_dismissed()), (1, Some((idle.member, CloseCode::Removed))));
+    // It is no punishment: the player may come back at once.
+    enter(&mut room, 2);
+}
+
+#[test]
+fn a_player_who_is_alone_may_do_nothing_and_of_two_one_stays() {
+    let mut alone = room_with(true, true);
+    let only = enter(&mut alone, 1);
+    minutes(&mut alone, 2 * AFK_MINUTES, &[], &[only.member]);
+    assert!(alone.summary().players == 1 && alone.summary().bots > 0 && alone.poll_dismissed().is_none());
+    let mut room = room();
+    let [first, second] = [1, 2].map(|number| enter(&mut room, number));
+    minutes(&mut room, 2 * AFK_MINUTES, &[], &[first.member, second.member]);
+    assert_eq!(room.summary().players, 1);
+}
+
+#[test]
+fn spectators_are_closed_when_no_player_has_been_there_for_five_minutes() {
+    let mut room = room();
+    let watcher = watch(&mut room, person(9)).expect("a place").member;
+    minutes(&mut room, 4, &[], &[watcher]);
+    let other = enter(&mut room, 2);
+    seconds(&mut room, 2, &[watcher, other.member]);
+    room.receive(other.member, &ClientControl::Leave.encode()).expect_err("gone");
+    minutes(&mut room, 4, &[], &[watcher]);
+    assert!(room.has_people() && room.poll_dismissed().is_none());
+    minutes(&mut room, 2, &[], &[watcher]);
+    assert_eq!((room.has_people(), room.poll_dismissed()), (false, Some((watcher, CloseCode::NoRoom))));
 }

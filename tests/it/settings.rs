@@ -90,7 +90,7 @@ fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
                 spectators_per_address = 0\nreservations_per_address = 5\njoins_per_address_per_minute = 40\n\
                 joins_per_address_burst = 30\ncomebacks_per_seat_per_minute = 20\nrooms_per_address_per_hour = 11\n\
                 matches_per_address_per_minute = 21\nfailed_lookups_per_address_per_minute = 12\n\
-                secret_guesses_per_second = 13\n\
+                afk_minutes = 7\nsecret_guesses_per_second = 13\n\
                 examined_disputes_per_address = 9\ndisputes_per_address = 25\ndiverged_wait_seconds_max = 10\n\
                 autopsies_per_address_per_hour = 17\nautopsies_max = 500\nseated_connections_per_address = 65\n\
                 pending_connections_per_address = 22\npending_connections_max = 1000\n\

@@ -1,4 +1,6 @@
-//! Bounds of the doors of rooms: secrets, and who may not come back.
+//! Bounds of the doors of rooms: secrets, who may not come back, and who has to go.
+
+use std::ops::RangeInclusive;
 
 /// Wrong secrets of private rooms that a server looks at per second, from all addresses; further ones are refused (429,
 /// and 4006 in a hello). Each costs an Argon2id, about 20 ms of a core.
@@ -15,3 +17,13 @@ pub const KICKED_SECONDS: u32 = 60;
 
 /// Players and addresses that a room keeps out at the same time; with one more the oldest may come back.
 pub const KEPT_OUT_MAX: usize = 64;
+
+/// Seconds for which a room goes on with spectators alone; after that they are closed (4003), and the room ends like any
+/// that is empty.
+pub const SPECTATORS_ALONE_SECONDS: u32 = 300;
+
+/// Default of the setting for the minutes for which the input of a player may stay the same (4012).
+pub const AFK_MINUTES: u32 = 10;
+
+/// Range of that setting; 0 for no limit.
+pub const AFK: RangeInclusive<usize> = 0..=1_440;

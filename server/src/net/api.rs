@@ -299,6 +299,7 @@ fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
         seats_per_origin_max: of_address.of_room(seats),
         spectators_max: config.spectators_max,
         spectators_per_origin_max: config.spectators_per_address,
+        afk_minutes: config.afk_minutes,
         comebacks_per_minute_max: config.comebacks_per_seat_per_minute,
         examined_disputes_per_origin_max: config.examined_disputes_per_address,
         disputes_per_origin_max: config.disputes_per_address,

@@ -1,5 +1,6 @@
 //! The way into a room: who gets which seat, who may watch, and who is refused.
 
+use super::idleness::Idle;
 use super::members::{Member, MemberId};
 use super::origin::Origin;
 use super::roster::Newcomer;
@@ -106,6 +107,7 @@ impl<G: Game> Room<G> {
         }
         if let Some(seat) = seat.filter(|_| resumed.is_none()) {
             self.buffers[seat.index()] = InputBuffer::default();
+            self.idle[seat.index()] = Idle::new(self.tick);
             self.view_bounds[seat.index()] = ViewBound::default();
         }
         let players = self.roster.players();

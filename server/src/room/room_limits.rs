@@ -1,7 +1,7 @@
 //! The limits of a room that depend on where its server stands: how many people one origin may stand for.
 
 use crate::limits::{
-    COMEBACKS_PER_MINUTE_MAX, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX, SPECTATORS_MAX,
+    AFK_MINUTES, COMEBACKS_PER_MINUTE_MAX, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX, SPECTATORS_MAX,
     SPECTATORS_PER_ADDRESS_MAX,
 };
 
@@ -14,6 +14,9 @@ pub struct RoomLimits {
     pub spectators_max: usize,
     /// Spectators from one origin. Default: [`SPECTATORS_PER_ADDRESS_MAX`].
     pub spectators_per_origin_max: usize,
+    /// Minutes for which the input of a player may stay the same while others are in the room; 0 for no limit. Default:
+    /// [`AFK_MINUTES`].
+    pub afk_minutes: u32,
     /// Times per minute that a player may come back into the seat. Default: [`COMEBACKS_PER_MINUTE_MAX`].
     pub comebacks_per_minute_max: u32,
     /// Disputes of one origin in which the room looks for the difference. Default: [`ORIGIN_DISPUTES_EXAMINED_MAX`].
@@ -28,6 +31,7 @@ impl Default for RoomLimits {
             seats_per_origin_max: u8::MAX,
             spectators_max: SPECTATORS_MAX,
             spectators_per_origin_max: SPECTATORS_PER_ADDRESS_MAX,
+            afk_minutes: AFK_MINUTES,
             comebacks_per_minute_max: COMEBACKS_PER_MINUTE_MAX,
             examined_disputes_per_origin_max: ORIGIN_DISPUTES_EXAMINED_MAX,
             disputes_per_origin_max: ORIGIN_DISPUTES_MAX,

@@ -3,7 +3,7 @@
 use crate::limits::{
     CLAIMS_SECONDS, DISPUTE_ANSWER_SECONDS_MAX, FILL_SECONDS, HELD_SEAT_SECONDS, KEYFRAME_PATIENCE_SECONDS,
     KEYFRAMES_PER_SECOND, KICKED_SECONDS, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS, SEND_WINDOW_SECONDS,
-    SILENCE_SECONDS_MAX, VIEW_LAGS_MESSAGES, VIEW_SETTLE_SECONDS, VIEW_SLACK_MS,
+    SILENCE_SECONDS_MAX, SPECTATORS_ALONE_SECONDS, VIEW_LAGS_MESSAGES, VIEW_SETTLE_SECONDS, VIEW_SLACK_MS,
 };
 use tickwire::Rules;
 
@@ -38,6 +38,8 @@ pub(super) struct TickLimits {
     pub(super) view_slack_ticks: u32,
     /// [`VIEW_SETTLE_SECONDS`] in ticks.
     pub(super) view_settle_ticks: u32,
+    /// [`SPECTATORS_ALONE_SECONDS`] in ticks.
+    pub(super) spectators_alone_ticks: u32,
     /// [`KICKED_SECONDS`] in ticks.
     pub(super) kicked_ticks: u32,
     /// Ticks that the room makes in a minute.
@@ -64,6 +66,7 @@ impl TickLimits {
             lags_window_ticks: VIEW_LAGS_MESSAGES * rules.message_ticks(),
             view_slack_ticks: (VIEW_SLACK_MS * tick_rate_hz).div_ceil(1_000) + rules.message_ticks(),
             view_settle_ticks: VIEW_SETTLE_SECONDS * tick_rate_hz,
+            spectators_alone_ticks: SPECTATORS_ALONE_SECONDS * tick_rate_hz,
             kicked_ticks: KICKED_SECONDS * tick_rate_hz,
             minute_ticks: 60 * tick_rate_hz,
         }

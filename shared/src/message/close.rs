@@ -51,7 +51,7 @@ pub enum CloseCode {
     Moved = 4010,
     /// 4011: the client's world keeps differing from the server's.
     Diverged = 4011,
-    /// 4012: the owner of the room has removed the player.
+    /// 4012: the owner of the room has removed the player, or the room has, because the player did nothing for long.
     Removed = 4012,
 }
 
@@ -121,7 +121,7 @@ impl CloseCode {
             Self::Version => "client and server versions differ",
             Self::Moved => "the room has moved",
             Self::Diverged => "the worlds keep differing",
-            Self::Removed => "removed by the owner of the room",
+            Self::Removed => "removed by the owner of the room, or for doing nothing",
         }
     }
 
