@@ -195,7 +195,7 @@ async fn the_owner_locks_the_room_on_a_phone_and_hands_it_over() {
     other.eval("(document.querySelector('[data-testid=lock]').focus(), true)").await;
     other.press_key(Key::Enter).await;
     owner.wait_until("window.tickwire.session.locked").await;
-    assert_eq!(other.eval("document.querySelector('[data-testid=lock]').ariaPressed").await, json!("true"));
+    other.wait_until("document.querySelector('[data-testid=lock]').ariaPressed === 'true'").await;
     let errors: Vec<Value> = other.console_errors().await.into_iter().map(Into::into).collect();
     assert!(errors.is_empty(), "{errors:#?}");
 }
