@@ -171,7 +171,7 @@ settings! {
         option(long, env = "TICKWIRE_TICKET_KEYS", value_name = "FILE");
 
     /// File with the addresses that are told about rooms, players and results, one in a line with the secrets that sign
-    /// for it, as in https://studio.example/hook whsec_…; or off. Other users may not read it. Default: off.
+    /// for it, as in `https://studio.example/hook whsec_…`; or off. Other users may not read it. Default: off.
     webhooks_file: FileSetting = FileSetting::Off,
         option(long, env = "TICKWIRE_WEBHOOKS_FILE", value_name = "FILE");
 

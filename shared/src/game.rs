@@ -405,7 +405,7 @@ impl<'a, G: Game> Step<'a, G> {
     /// tells nobody.
     ///
     /// A result is at most [`RESULT_BYTES_MAX`](crate::limits::RESULT_BYTES_MAX) bytes of JSON, and a tick ends at most
-    /// [`RESULTS_PER_TICK_MAX`](crate::limits::RESULTS_PER_TICK_MAX) matches; further ones are dropped.
+    /// [`RESULTS_PER_TICK_MAX`] matches; further ones are dropped.
     ///
     /// [webhooks]: https://docs.rs/tickwire-server
     pub fn finish<R: Serialize>(&mut self, result: &R) {
