@@ -116,7 +116,11 @@ mod warm {
         let mut most = 0;
         for _ in 0..ticks {
             busy.prepare(|_| ());
-            most = most.max(allocation_counter::measure(|| busy.turn()).count_total);
+            let count = allocation_counter::measure(|| busy.turn()).count_total;
+            // A match that ends has a result, which is a text: that happens once in minutes.
+            if busy.room.record().1.is_empty() {
+                most = most.max(count);
+            }
         }
         (most, busy.bytes)
     }
