@@ -133,21 +133,10 @@ class TopicConnection extends RoomTopics {
     const socket = this.#socket = openSocket(this.#server, SUBPROTOCOL);
     this.#asked = now;
     if (!socket) return this.#lose();
-    // The server learns everything at once, without a question for each.
-    socket.onopen = async () => {
-      // Each connection uses up a ticket.
-      const ticket = await this.#ticket?.();
-      if (socket !== this.#socket) return;
-      this.#send({ ...this.#hello, ticket });
-      for (const player of this.#blocked) this.block(player, true);
-      for (const [topic, heard] of this.#heard) {
-        const { marks } = heard;
-        heard.granted = false;
-        this.#ask(topic);
-        marks.delivered.sent = marks.read.sent = false;
-      }
-      for (const line of this.#waiting.values()) line.sent = false;
-      this.#sendDue();
+    // Each connection uses up a ticket.
+    socket.onopen = () => {
+      if (this.#ticket) (async () => this.#ticket())().then((ticket) => this.#greet(socket, ticket), () => this.#lose());
+      else this.#greet(socket);
     };
     socket.onmessage = ({ data }) => {
       this.#told = performance.now();
@@ -155,6 +144,21 @@ class TopicConnection extends RoomTopics {
       this.#hear(JSON.parse(data));
     };
     socket.onclose = () => this.#lose();
+  }
+
+  /** The server learns everything at once, without a question for each. */
+  #greet(socket, ticket) {
+    if (socket !== this.#socket) return;
+    this.#send({ ...this.#hello, ticket });
+    for (const player of this.#blocked) this.block(player, true);
+    for (const [topic, heard] of this.#heard) {
+      const { marks } = heard;
+      heard.granted = false;
+      this.#ask(topic);
+      marks.delivered.sent = marks.read.sent = false;
+    }
+    for (const line of this.#waiting.values()) line.sent = false;
+    this.#sendDue();
   }
 
   #lose() {
