@@ -6,6 +6,7 @@ use fantoccini::Locator;
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The card that ends a visit.
 const CARD: &str = "document.getElementById('card').open && document.getElementById('card').innerText";
@@ -41,13 +42,40 @@ async fn open_two(address: SocketAddr, screen: Screen) -> (Page, Page) {
     tokio::join!(Page::open(address, "/?game=arena", screen), Page::open(address, "/?game=arena", Screen::Desktop))
 }
 
+/// The time that a menu may take to open.
+const MENU_WAIT: Duration = Duration::from_secs(2);
+
+/// How often a menu is opened that does not come: somebody who comes or goes has the list of players drawn anew.
+const TRIES: usize = 5;
+
 /// Opens the menu at the name of another player, with the keyboard, and takes the entry.
 async fn take(page: &Page, entry: &str) {
     let other = "document.querySelector('#players li:not(.me) button.who')";
-    page.wait_until(&format!("{other} && ({other}.focus(), document.activeElement === {other})")).await;
-    page.press_key(Key::Enter).await;
-    page.wait_until(&format!("document.querySelector('[data-testid={entry}]')")).await;
-    page.click(entry).await;
+    let shown = format!("document.querySelector('[data-testid={entry}]')");
+    for _ in 0..TRIES {
+        page.wait_until(&format!("{other} && ({other}.focus(), document.activeElement === {other})")).await;
+        page.press_key(Key::Enter).await;
+        if page.wait_for(&shown, MENU_WAIT).await.is_some() {
+            return page.click(entry).await;
+        }
+        // Without the name in focus the key has opened the chat.
+        page.press_key(Key::Escape).await;
+    }
+    panic!("the menu never had {entry}")
+}
+
+/// Opens the menu at one's own name, with a finger or the mouse, and takes the entry.
+async fn take_own(page: &Page, entry: &str) {
+    let shown = format!("document.querySelector('[data-testid={entry}]')");
+    for _ in 0..TRIES {
+        page.wait_until("document.querySelector('#players li.me button.who')").await;
+        let name = page.client.find(Locator::Css("#players li.me button.who")).await;
+        let tapped = if let Ok(name) = name { name.click().await.is_ok() } else { false };
+        if tapped && page.wait_for(&shown, MENU_WAIT).await.is_some() {
+            return page.click(entry).await;
+        }
+    }
+    panic!("the menu never had {entry}")
 }
 
 #[tokio::test]
@@ -157,24 +185,7 @@ async fn the_owner_locks_the_room_on_a_phone_and_hands_it_over() {
     let serving = Serving::start();
     let (owner, other) = open_two(serving.address(), Screen::Phone).await;
     let code = room_of_two(&owner, &other).await;
-    let own = "document.querySelector('#players li.me button.who')";
-    let turn = |word: &'static str| {
-        let owner = &owner;
-        async move {
-            owner.wait_until(own).await;
-            owner
-                .client
-                .find(Locator::Css("#players li.me button.who"))
-                .await
-                .expect("a name")
-                .click()
-                .await
-                .expect("a tap");
-            owner.wait_until(&format!("document.querySelector('[data-testid=menu-{word}]')")).await;
-            owner.click(&format!("menu-{word}")).await;
-        }
-    };
-    turn("lock").await;
+    take_own(&owner, "menu-lock").await;
     for page in [&owner, &other] {
         page.wait_until(
             "window.tickwire.session.locked && document.querySelector('#players').innerText.includes('locked')",
@@ -186,7 +197,7 @@ async fn the_owner_locks_the_room_on_a_phone_and_hands_it_over() {
     third.wait_until(&format!("({CARD}).includes('locked')")).await;
     other.client.refresh().await.expect("the page loads again");
     other.wait_connected().await;
-    turn("unlock").await;
+    take_own(&owner, "menu-unlock").await;
     other.wait_until("window.tickwire.session.locked === false").await;
     take(&owner, "menu-make").await;
     other.wait_until("window.tickwire.session.owner === window.tickwire.stats().seat").await;
