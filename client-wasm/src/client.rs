@@ -142,9 +142,8 @@ pub fn profiles() -> String {
 #[wasm_bindgen]
 impl Client {
     /// A player who wants to join a room of this module's game: `{code, name, resume, latency_ms, jitter_ms,
-    /// stall_percent, profile, watch, seed, build, key, seq, ticket, secret}` in JSON. The first two are needed; `resume` is an
-    /// earlier
-    /// [`Client::resume_token`].
+    /// stall_percent, profile, watch, seed, build, key, seq, ticket, secret}` in JSON. The first two are needed;
+    /// `resume` is an earlier [`Client::resume_token`].
     ///
     /// # Errors
     /// When the options are not this JSON, or the module exports no game.
@@ -287,7 +286,8 @@ impl Client {
 
     /// The next notice for the player, as JSON `{kind, text, code}`. `kind` is `joined` (without a text: the player
     /// itself), `resumed`, `old_build` (with the id of the server's build), `returned`, `away`, `left`, `reconnecting`,
-    /// `refused` or `reload`. `room` has the seat of the owner as code, and says `locked` or nothing. News of topics are messages of `tickwire.json.1` instead, with `op` in place of `kind`.
+    /// `refused`, `reload` or `room` (with the seat of the owner as code, and `locked` or nothing as text). News of
+    /// topics are messages of `tickwire.json.1` instead, with `op` in place of `kind`.
     pub fn poll_notice(&mut self) -> Option<String> {
         self.notices.pop_front()
     }
@@ -382,7 +382,7 @@ mod tests {
     use crate::module::register;
     use tickwire::Tick;
     use tickwire::message::close::version_reason;
-    use tickwire::message::control::{Hello, Player, RoomSecret, ServerControl, Welcome, fingerprint};
+    use tickwire::message::control::{Hello, Player, SecretText, ServerControl, Welcome, fingerprint};
     use tickwire::message::topics::{Author, ClientTopic, PlayerId, PlayerKey, Receipt, ServerTopic, TopicRefusal};
 
     fn client(link: &str) -> Client {
@@ -564,7 +564,7 @@ mod tests {
             assert!(client.poll_dial(now));
             client.opened(now);
             let hello = Hello::decode(&client.poll_transmit().unwrap()).unwrap();
-            assert_eq!(hello.secret, Some(RoomSecret("sesame".into())));
+            assert_eq!(hello.secret, Some(SecretText("sesame".into())));
             client.closed(1012, now, None);
         }
     }

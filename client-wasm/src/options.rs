@@ -2,7 +2,7 @@
 
 use crate::json::{Json, read_flat};
 use tickwire::link::LinkProfile;
-use tickwire::message::control::{ResumeToken, RoomSecret};
+use tickwire::message::control::{ResumeToken, SecretText};
 use tickwire::message::topics::PlayerKey;
 
 /// The slowest imitated link, in milliseconds: no game can be played over a slower one.
@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// The ticket of the player, where the server asks for tickets.
     pub(crate) ticket: Option<String>,
     /// The secret of a private room.
-    pub(crate) secret: Option<RoomSecret>,
+    pub(crate) secret: Option<SecretText>,
 }
 
 /// The reason why there is no client.
@@ -84,7 +84,7 @@ impl Options {
             key: text("key").ok().as_deref().and_then(token).map(PlayerKey),
             seq: number("seq")? as u64,
             ticket: text("ticket").ok(),
-            secret: text("secret").ok().map(RoomSecret),
+            secret: text("secret").ok().map(SecretText),
         })
     }
 }

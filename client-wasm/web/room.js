@@ -37,6 +37,9 @@ export class Room {
   #shown = null;
   #alone = false;
   #dismissed = false;
+  /** What the list of players shows, by seat. */
+  #rows = new Map();
+  #more = element('li', 'more', '');
   #looking = false;
   #since = 0;
   #connected = null;
@@ -153,23 +156,45 @@ export class Room {
     const owns = owner !== null && owner === seat;
     $('lock').hidden = !owns;
     $('lock').setAttribute('aria-pressed', String(locked));
-    list.replaceChildren(...shown.map((player) => {
-      const row = element('li', player.me ? 'me' : '', '');
-      row.classList.toggle('gone', !player.connected);
-      const person = player.bot ? null : this.#chat.inSeat(player.seat);
-      const orders = owns ? this.#orders(player) : [];
-      const acts = orders.length > 0 || (person && !player.me);
-      const who = element(acts ? 'button' : 'span', 'who', player.name);
-      who.style.color = player.color;
-      if (acts) who.onclick = (event) => this.#offer(event, person, orders);
-      row.append(who);
-      if (player.seat === owner) row.append(Object.assign(element('span', 'crown', '\u265b'), { title: 'Owner of the room' }));
-      const kind = player.bot ? 'bot' : player.seat === owner && locked ? 'locked' : !player.connected ? 'away' : person?.state === 'here' || player.me ? '' : person?.state;
-      if (kind) row.append(element('span', 'kind', kind));
-      row.append(element('span', 'score', player.score));
-      return row;
-    }));
-    if (players.length > limit) list.append(element('li', 'more', `and ${players.length - limit} more`));
+    const rows = shown.map((player) => this.#row(player, owner, owns, locked));
+    this.#rows = new Map(rows.map((row) => [row.seat, row]));
+    const entries = rows.map(({ entry }) => entry);
+    if (players.length > limit) {
+      this.#more.textContent = `and ${players.length - limit} more`;
+      entries.push(this.#more);
+    }
+    // An entry that is put in again would lose the keyboard and a finger that is on it.
+    if (entries.length !== list.children.length || entries.some((entry, i) => entry !== list.children[i])) list.replaceChildren(...entries);
+  }
+
+  /** The entry of a player: the one of before with new words, because somebody may be about to press the name. */
+  #row(player, owner, owns, locked) {
+    const person = player.bot ? null : this.#chat.inSeat(player.seat);
+    const orders = owns ? this.#orders(player) : [];
+    const tag = orders.length > 0 || (person && !player.me) ? 'button' : 'span';
+    let row = this.#rows.get(player.seat);
+    if (row?.tag !== tag) {
+      const parts = ['who', 'crown', 'kind', 'score'].map((name) => element(name === 'who' ? tag : 'span', name, ''));
+      const entry = element('li', '', '');
+      entry.append(...parts);
+      const [who, crown, kind, score] = parts;
+      crown.textContent = '\u265b';
+      crown.title = 'Owner of the room';
+      row = { seat: player.seat, tag, entry, who, crown, kind, score };
+    }
+    const { entry, who, crown, kind, score } = row;
+    const isOwner = player.seat === owner;
+    entry.className = player.me ? 'me' : '';
+    entry.classList.toggle('gone', !player.connected);
+    who.style.color = player.color;
+    who.onclick = tag === 'button' ? (event) => this.#offer(event, person, orders) : null;
+    crown.hidden = !isOwner;
+    const word = player.bot ? 'bot' : isOwner && locked ? 'locked' : !player.connected ? 'away' : person?.state === 'here' || player.me ? '' : person?.state;
+    kind.hidden = !word;
+    for (const [part, text] of [[who, player.name], [kind, word ?? ''], [score, String(player.score)]]) {
+      if (part.textContent !== text) part.textContent = text;
+    }
+    return row;
   }
 
   #offer(event, person, orders) {

@@ -5,9 +5,8 @@
 
 use crate::clock::unix_ms;
 use crate::room::RosterChange;
-use crate::webhooks::event::{self, Player, Reason, RoomEvent};
+use crate::webhooks::event::{Participant, Reason, RoomEvent};
 use crate::webhooks::feed::RoomFeed;
-use serde_json::value::RawValue;
 use std::collections::{BTreeMap, VecDeque};
 use tickwire::{Leave, MatchResult, Seat};
 
@@ -30,8 +29,8 @@ pub(crate) mod end {
 pub(crate) struct Chronicle {
     feed: RoomFeed,
     /// Players of whom the game is told with the next tick, in this order.
-    arriving: VecDeque<(Seat, Player)>,
-    people: BTreeMap<Seat, Player>,
+    arriving: VecDeque<(Seat, Participant)>,
+    people: BTreeMap<Seat, Participant>,
     end: Reason,
 }
 
@@ -49,7 +48,7 @@ impl Chronicle {
 
     /// Notes a player who has taken a seat.
     pub(crate) fn arrives(&mut self, seat: Seat, id: &str, name: &str) {
-        match Player::new(id, name, seat.number().into()) {
+        match Participant::new(id, name, seat.number().into()) {
             Ok(player) => self.arriving.push_back((seat, player)),
             Err(error) => tracing::error!(%error, "a player is missing from the webhooks"),
         }
@@ -64,9 +63,7 @@ impl Chronicle {
             }
         }
         for result in results {
-            let raw = serde_json::from_str::<&RawValue>(result.json()).expect("a result is JSON");
-            let result = event::MatchResult::new(raw).expect("a result is short enough");
-            self.feed.tell(RoomEvent::MatchEnded { result }, unix_ms());
+            self.feed.tell(RoomEvent::MatchEnded { result: result.clone() }, unix_ms());
         }
     }
 

@@ -7,7 +7,7 @@
 use crate::clock::unix_s;
 use crate::config::Auth;
 use crate::identity::{
-    CLOCK_LEEWAY_S, KeyRing, KeyRingFileError, Revocations, Role, Ticket, TicketError, UsedTickets, read_ticket,
+    CLOCK_LEEWAY_S, KeyRing, KeyRingFileError, Revocations, Ticket, TicketError, TicketRole, UsedTickets, read_ticket,
 };
 use crate::lobby::Code;
 use crate::player_key::known_or_random;
@@ -19,7 +19,7 @@ use std::time::SystemTime;
 use std::{fmt, fs};
 use thiserror::Error;
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::Hello;
+use tickwire::message::control::{Hello, SecretText};
 use tickwire::message::topics::{PlayerId, PlayerKey};
 
 /// Seconds that a player may stay with one ticket, over all connections: a backend that has changed its mind about
@@ -131,13 +131,13 @@ impl Gate {
                 None => Err(CloseCode::Auth),
             };
         };
-        let ticket = tickets.use_up(&token, Code::parse(&hello.code))?;
+        let ticket = tickets.use_up(&token.0, Code::parse(&hello.code))?;
         if let Some(name) = ticket.name() {
             name.clone_into(&mut hello.name);
         }
-        hello.watches |= ticket.role() == Role::Spectator;
+        hello.watches |= ticket.role() == TicketRole::Spectator;
         let stay_ticks = SESSION_S_MAX.saturating_mul(tick_rate_hz);
-        let admitted = Some(Admitted { stay_ticks, is_host: ticket.role() == Role::Host });
+        let admitted = Some(Admitted { stay_ticks, is_host: ticket.role() == TicketRole::Host });
         let entrant = Entrant { origin, player: Some(identity_id(ticket.identity())), admitted };
         Ok(Pass { entrant, identity: Some(ticket.identity().into()), only_by_token: false })
     }
@@ -146,7 +146,7 @@ impl Gate {
     ///
     /// # Errors
     /// The code with which the connection is to be closed.
-    pub(crate) fn visit(&self, key: Option<PlayerKey>, ticket: Option<&str>) -> Result<Visit, CloseCode> {
+    pub(crate) fn visit(&self, key: Option<PlayerKey>, ticket: Option<&SecretText>) -> Result<Visit, CloseCode> {
         let anybody = |is_guest, key| Visit {
             player: player_id(known_or_random(key)),
             name: None,
@@ -157,7 +157,7 @@ impl Gate {
             (Self::Open, _) => Ok(anybody(false, key)),
             (Self::Tickets(_), None) => Ok(anybody(true, None)),
             (Self::Tickets(tickets), Some(token)) => {
-                let ticket = tickets.use_up(token, None)?;
+                let ticket = tickets.use_up(&token.0, None)?;
                 let (player, name) = (identity_id(ticket.identity()), ticket.name().map(str::to_owned));
                 Ok(Visit { player, name, may_return: true, is_guest: false })
             }

@@ -103,10 +103,11 @@ pub const RESULT_BYTES_MAX: usize = 2_048;
 pub const RESULTS_PER_TICK_MAX: usize = 4;
 
 /// Bytes of the name in a hello, which has room for a ticket beside it.
-pub const HELLO_NAME_BYTES_MAX: usize = 512;
+pub const HELLO_NAME_BYTES_MAX: usize = 384;
 
-/// Bytes of a ticket, the proof of a player's identity.
-pub const TICKET_BYTES_MAX: usize = 1_024;
+/// Bytes of a ticket, the proof of a player's identity. The longest claims fit, when a backend does not write characters
+/// as `\u…` escapes.
+pub const TICKET_BYTES_MAX: usize = 1_280;
 
 /// Bytes of the secret of a private room: an invitation or a password.
 pub const ROOM_SECRET_BYTES_MAX: usize = 128;

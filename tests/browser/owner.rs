@@ -161,7 +161,8 @@ async fn the_owner_removes_a_player_who_is_told_so_and_does_not_come_back() {
     let serving = Serving::start();
     let (owner, other) = open_two(serving.address(), Screen::Desktop).await;
     let code = room_of_two(&owner, &other).await;
-    let crowns = "[...document.querySelectorAll('#players li')].filter((row) => row.querySelector('.crown'))";
+    let crowns =
+        "[...document.querySelectorAll('#players li')].filter((row) => row.querySelector('.crown:not([hidden])'))";
     owner.wait_until(&format!("({crowns}).length === 1 && ({crowns})[0].classList.contains('me')")).await;
     other.wait_until(&format!("({crowns}).length === 1 && !({crowns})[0].classList.contains('me')")).await;
     other.wait_until("document.querySelector('[data-testid=lock]').hidden").await;

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
-use tickwire::message::control::{Hello, RoomSecret, Welcome};
+use tickwire::message::control::{Hello, SecretText, Welcome};
 use tickwire_games::Arena;
 use tickwire_server::limits::FAILED_LOOKUPS_PER_MINUTE;
 use tickwire_server::{Config, Running, Server};
@@ -47,7 +47,7 @@ fn look_up(address: SocketAddr, code: &str, headers: &str) -> (u16, String) {
 }
 
 fn with(code: &str, secret: Option<&str>) -> Hello {
-    Hello { secret: secret.map(|secret| RoomSecret(secret.into())), ..hello::<Arena>(code) }
+    Hello { secret: secret.map(|secret| SecretText(secret.into())), ..hello::<Arena>(code) }
 }
 
 /// Says hello with these headers: the welcome, or the close code with its reason.

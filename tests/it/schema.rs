@@ -141,7 +141,7 @@ fn what_is_wrong_is_refused_by_schema_and_server_alike() {
                 }
                 "player" => ["", "Ada", "000000000000000i"].map(|id| change(json!(id))).into_iter().collect(),
                 "name" => change(json!("x".repeat(97))),
-                "ticket" => change(json!("x".repeat(1_025))),
+                "ticket" => change(json!("x".repeat(1_281))),
                 _ => {}
             }
             let mut without = example.clone();

@@ -10,9 +10,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tickwire::message::WELCOME;
-use tickwire::message::control::{Hello, Welcome};
+use tickwire::message::control::{Hello, SecretText, Welcome};
 use tickwire_games::Arena;
-use tickwire_server::identity::{Claims, MintedKey, Role, mint, new_key};
+use tickwire_server::identity::{MintedKey, TicketClaims, TicketRole, mint, new_key};
 use tickwire_server::{Auth, Config, FileSetting, Running, Server};
 
 const SERVICES: &str = "sesame-0123456789";
@@ -55,7 +55,7 @@ impl Studio {
     }
 
     /// A ticket that begins so many seconds from now.
-    fn ticket_at(&self, claims: &Claims, from_s: i64) -> String {
+    fn ticket_at(&self, claims: &TicketClaims, from_s: i64) -> String {
         self.minted.set(self.minted.get() + 1);
         mint(&self.key.secret, claims, 60, now_s().saturating_add_signed(from_s), &self.minted.get().to_string())
             .expect("claims that keep the rules")
@@ -76,8 +76,8 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs()
 }
 
-fn claims(identity: &str) -> Claims {
-    Claims { identity: identity.into(), ..Claims::default() }
+fn claims(identity: &str) -> TicketClaims {
+    TicketClaims { identity: identity.into(), ..TicketClaims::default() }
 }
 
 /// Sends a request with this header; gives status and body.
@@ -103,7 +103,7 @@ fn room(studio: &Studio, address: SocketAddr) -> String {
 
 /// Enters a room with a ticket: the welcome, or the code of the refusal.
 fn enter(address: SocketAddr, code: &str, ticket: Option<String>) -> Result<(Welcome, Socket), u16> {
-    knock(address, &Hello { ticket, ..hello::<Arena>(code) })
+    knock(address, &Hello { ticket: ticket.map(SecretText), ..hello::<Arena>(code) })
 }
 
 fn knock(address: SocketAddr, hello: &Hello) -> Result<(Welcome, Socket), u16> {
@@ -136,7 +136,7 @@ fn a_ticket_lets_its_player_in_once_and_its_claims_are_what_others_see() {
     let (_running, address, _) = studio.start();
     let code = room(&studio, address);
     assert_eq!(enter(address, &code, None).err(), Some(4001), "nobody comes in without a ticket");
-    let ada = studio.ticket_at(&Claims { name: Some("Ada L.".into()), ..claims("ada") }, 0);
+    let ada = studio.ticket_at(&TicketClaims { name: Some("Ada L.".into()), ..claims("ada") }, 0);
     let (welcome, _socket) = enter(address, &code, Some(ada.clone())).expect("a seat");
     assert_eq!(welcome.players.iter().map(|player| &*player.name).collect::<Vec<_>>(), ["Ada L."]);
     assert_eq!(enter(address, &code, Some(ada)).err(), Some(4002), "a ticket is good once");
@@ -145,7 +145,7 @@ fn a_ticket_lets_its_player_in_once_and_its_claims_are_what_others_see() {
     let (again, _socket) = knock(address, &back).expect("the seat");
     assert_eq!((again.seat, again.resumed), (welcome.seat, true));
     assert_eq!(knock(address, &Hello { resume: Some([9; 16]), ..back }).err(), Some(4001));
-    let watcher = studio.ticket_at(&Claims { role: Role::Spectator, ..claims("eve") }, 0);
+    let watcher = studio.ticket_at(&TicketClaims { role: TicketRole::Spectator, ..claims("eve") }, 0);
     assert_eq!(enter(address, &code, Some(watcher)).expect("a place").0.seat, None, "a spectator has no seat");
 }
 
@@ -157,7 +157,7 @@ fn tickets_that_are_not_good_are_refused_each_for_its_reason_and_are_not_used_up
     let stranger = new_key("login-1").expect("a name of a key");
     let other = new_key("login-2").expect("a name of a key");
     let by = |key: &MintedKey| mint(&key.secret, &claims("ada"), 60, now_s(), "1").expect("a ticket");
-    let bound = Claims { room: Some(code.clone()), ..claims("ada") };
+    let bound = TicketClaims { room: Some(code.clone()), ..claims("ada") };
     for (ticket, expected, why) in [
         (studio.ticket_at(&claims("ada"), -200), 4001, "it has expired"),
         (studio.ticket_at(&claims("ada"), 200), 4001, "it is not valid yet"),
@@ -241,7 +241,7 @@ fn somebody_without_a_ticket_hears_the_lobby_and_neither_speaks_nor_listens_in_r
     assert_eq!(guest.wait_for("refused")["why"], "no_topic");
     guest.say(&json!({ "op": "publish", "topic": chat, "seq": 1, "body": "hi" }));
     assert_eq!(guest.wait_for("receipt")["why"], "no_topic");
-    let ticket = studio.ticket_at(&Claims { name: Some("Ada L.".into()), ..claims("ada") }, 0);
+    let ticket = studio.ticket_at(&TicketClaims { name: Some("Ada L.".into()), ..claims("ada") }, 0);
     let enter = |ticket: &str| {
         let mut player = Socket::open_json(address);
         player.say(&json!({ "op": "hello", "name": "Somebody", "ticket": ticket }));
@@ -293,7 +293,7 @@ fn an_identity_whose_tickets_are_revoked_is_out_everywhere_and_stays_out() {
     let kept = studio.ticket("ada");
     let mut seats = codes.each_ref().map(|code| enter(address, code, Some(studio.ticket("ada"))).expect("a seat").1);
     let (_, mut other) = enter(address, &codes[0], Some(studio.ticket("bob"))).expect("a seat");
-    let watcher = studio.ticket_at(&Claims { role: Role::Spectator, ..claims("ada") }, 0);
+    let watcher = studio.ticket_at(&TicketClaims { role: TicketRole::Spectator, ..claims("ada") }, 0);
     let (_, mut watcher) = enter(address, &codes[0], Some(watcher)).expect("a place");
     let mut visitor = Socket::open_json(address);
     visitor.say(&json!({ "op": "hello", "ticket": studio.ticket("ada") }));

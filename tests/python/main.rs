@@ -1,6 +1,6 @@
-//! The examples in Python against the real server.
+//! The examples in Python against the real server, and the backends that mint tickets.
 //!
-//! They need a WebSocket package for Python, which `cargo verify` installs; it names its interpreter in
+//! They need packages for WebSockets and for tickets, which `cargo verify` installs; it names its interpreter in
 //! `TICKWIRE_PYTHON`.
 
 #[cfg(test)]
@@ -12,7 +12,11 @@ use std::path::{Path, PathBuf};
 #[cfg(test)]
 use std::process::Command;
 #[cfg(test)]
+use std::time::{SystemTime, UNIX_EPOCH};
+#[cfg(test)]
 use tickwire_games::Paddles;
+#[cfg(test)]
+use tickwire_server::identity::{KeyRing, TicketError, TicketRole, UsedTickets, new_key, read_ticket};
 #[cfg(test)]
 use tickwire_server::{Config, FileSetting, Server};
 
@@ -25,6 +29,37 @@ fn token_file() -> PathBuf {
     path
 }
 
+/// The interpreter that has the packages.
+#[cfg(test)]
+fn python() -> Command {
+    Command::new(std::env::var_os("TICKWIRE_PYTHON").unwrap_or_else(|| "python3".into()))
+}
+
+#[test]
+fn backends_in_node_and_python_mint_tickets_that_the_server_takes() {
+    let minted = new_key("login-1").expect("a name of a key");
+    let key = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mint.key");
+    fs::write(&key, minted.secret.to_line()).expect("a file");
+    let ring = KeyRing::parse(&minted.public_line).expect("the line of a key");
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/examples");
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
+    for (mut program, example) in [(Command::new("node"), "mint.mjs"), (python(), "mint.py")] {
+        let script = examples.join(example);
+        let text = fs::read_to_string(&script).expect("the example");
+        assert!(text.lines().count() <= 20, "{example} is short");
+        let claims = r#"{"sub":"zoë-42","name":"Zoë 🚀","room":"CDF234","role":"spectator","level":7}"#;
+        let output = program.arg(&script).arg(&key).arg(claims).output().expect("node and python3 are installed");
+        assert!(output.status.success(), "{example}: {}", String::from_utf8_lossy(&output.stderr));
+        let token = String::from_utf8(output.stdout).expect("text");
+        let ticket = read_ticket(token.trim_end(), &ring, now_s).expect("a ticket that the server takes");
+        let said = (ticket.identity(), ticket.name(), ticket.room(), ticket.role());
+        assert_eq!(said, ("zoë-42", Some("Zoë 🚀"), Some("CDF234"), TicketRole::Spectator), "{example}");
+        assert_eq!(ticket.expires_at_s() - ticket.issued_at_s(), 60, "{example}");
+        let mut used = UsedTickets::new();
+        assert_eq!([(); 2].map(|()| ticket.use_up(&mut used, now_s)), [Ok(()), Err(TicketError::Used)], "{example}");
+    }
+}
+
 #[test]
 fn every_example_works() {
     let token = token_file();
@@ -32,7 +67,7 @@ fn every_example_works() {
     let server = Server::new(config).game::<Paddles>().start().expect("a server on free ports");
     let operators = server.admin_address().expect("on a free port");
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut python = Command::new(std::env::var_os("TICKWIRE_PYTHON").unwrap_or_else(|| "python3".into()));
+    let mut python = python();
     python.arg(here.join("python/examples.py")).args([server.address(), operators].map(|address| address.to_string()));
     python.arg(token).arg(here.join("../server/examples"));
     let outcome = python.output().expect("`cargo verify` installs the package, and TICKWIRE_PYTHON names its python");

@@ -12,9 +12,9 @@ use std::thread::scope;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tickwire::Game;
 use tickwire::message::WELCOME;
-use tickwire::message::control::{Hello, Welcome};
+use tickwire::message::control::{Hello, SecretText, Welcome};
 use tickwire_games::Arena;
-use tickwire_server::identity::{Claims, MintedKey, mint, new_key};
+use tickwire_server::identity::{MintedKey, TicketClaims, mint, new_key};
 
 pub(super) const ROWS: &[Row] = &[
     Row::new("S2", "the right Origin and no ticket, or none that is good", "4001 within 3 s", forged).apart(),
@@ -75,7 +75,7 @@ impl Gated {
     /// A ticket by this key that is issued so many seconds from now.
     fn ticket_of(&self, key: &MintedKey, identity: &str, from_s: i64) -> Result<String> {
         self.minted.set(self.minted.get() + 1);
-        let claims = Claims { identity: identity.into(), ..Claims::default() };
+        let claims = TicketClaims { identity: identity.into(), ..TicketClaims::default() };
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs().saturating_add_signed(from_s);
         Ok(mint(&key.secret, &claims, 60, now_s, &self.minted.get().to_string())?)
     }
@@ -109,7 +109,7 @@ impl Answer {
 }
 
 fn knock(target: &Target, room: &str, ticket: Option<String>) -> Answer {
-    let hello = Hello { ticket, ..Hello::of::<Arena>(room, "walk") };
+    let hello = Hello { ticket: ticket.map(SecretText), ..Hello::of::<Arena>(room, "walk") };
     let Ok(mut peer) = target.upgrade(None) else { return Answer::Nothing };
     peer.send(&frame(BINARY, &hello.encode()));
     match peer.next(Instant::now() + PATIENCE) {

@@ -184,7 +184,7 @@ impl Visitor {
         let VisitorHello { name, key, ticket } = hello;
         let gate = Arc::clone(&self.exchange.get().gate);
         let Visit { player, name: vouched, may_return, is_guest } =
-            gate.visit(key, ticket.as_deref()).map_err(End::Close)?;
+            gate.visit(key, ticket.as_ref()).map_err(End::Close)?;
         let name = vouched.unwrap_or(name);
         let name = if name.is_empty() { NAMELESS.into() } else { clean_name(&name) };
         let (is_operator, origin) = (self.is_operator, self.origin);

@@ -1,24 +1,21 @@
-//! Claims: the things that a backend says about a player, and the rules that they keep.
+//! TicketClaims: the things that a backend says about a player, and the rules that they keep.
 //!
-//! The rules are in the table of [`Claims`]. Whether a room or a party exists is not known here, and neither is whether
-//! the times are right now.
+//! The rules are in the table of [`TicketClaims`]. Whether a room exists is not known here, and neither is whether the times
+//! are right now.
 
 use super::timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tickwire::limits::ROOM_CODE_LEN;
+use tickwire::limits::{NAME_BYTES_MAX, ROOM_CODE_LEN};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// Characters of an identity at the most.
-pub const IDENTITY_LEN_MAX: usize = 64;
-
-/// Characters of a name, a party or the id of a ticket at the most.
-pub const TEXT_LEN_MAX: usize = 64;
+/// Bytes of an identity and of the id of a ticket at the most.
+pub const IDENTITY_BYTES_MAX: usize = 64;
 
 /// The part that a player has in a room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub enum TicketRole {
     /// Takes a seat.
     #[default]
     Player,
@@ -28,7 +25,7 @@ pub enum Role {
     Host,
 }
 
-impl Role {
+impl TicketRole {
     /// The role of this name, as tickets and the command line have it; `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
@@ -45,13 +42,11 @@ impl Role {
 ///
 /// | claim | JSON | rule |
 /// | --- | --- | --- |
-/// | `sub` | string | identity: 1 to 64 printable characters |
-/// | `name` | string, optional | display name: 1 to 64 characters, no control characters |
+/// | `sub` | string | identity: printable characters, 1 to 64 bytes |
+/// | `name` | string, optional | display name: no control characters, 1 to 96 bytes |
 /// | `room` | string, optional | room code: 6 characters of `A` to `Z` and `2` to `9` |
 /// | `role` | string, optional | `player` (default), `spectator` or `host` |
-/// | `rating` | integer, optional | 0 to 65535 |
-/// | `party` | string, optional | 1 to 64 printable characters |
-/// | `jti` | string | id of the ticket: 1 to 64 printable characters |
+/// | `jti` | string | id of the ticket: printable characters, 1 to 64 bytes |
 /// | `iat`, `exp` | string | RFC 3339 |
 /// | `nbf` | string, optional | RFC 3339 |
 ///
@@ -62,20 +57,15 @@ impl Role {
 /// The fields are open to a backend that fills them in: [`mint`](super::mint()) refuses those that break a rule. The
 /// claims of a [`Ticket`](super::Ticket) keep all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Claims {
-    /// The player: 1 to [`IDENTITY_LEN_MAX`] printable characters.
+pub struct TicketClaims {
+    /// The player: printable characters, 1 to [`IDENTITY_BYTES_MAX`] bytes.
     pub identity: String,
-    /// The display name: 1 to [`TEXT_LEN_MAX`] characters, none of them a control character. The server still cleans
-    /// it, as it does with names that players choose.
+    /// The display name: 1 to [`NAME_BYTES_MAX`] bytes without control characters. The server still cleans it, as it does with names that players choose.
     pub name: Option<String>,
     /// The code of the only room that the ticket is for: 6 characters of `A` to `Z` and `2` to `9`.
     pub room: Option<String>,
     /// The part in the room.
-    pub role: Role,
-    /// The strength for matchmaking, in whatever unit the studio uses.
-    pub rating: Option<u16>,
-    /// The party that the player came with: 1 to [`TEXT_LEN_MAX`] printable characters.
-    pub party: Option<String>,
+    pub role: TicketRole,
 }
 
 /// A claim that is missing, has another type, or breaks its rule.
@@ -89,8 +79,6 @@ pub(super) struct ReadPayload {
     name: Option<Value>,
     room: Option<Value>,
     role: Option<Value>,
-    rating: Option<Value>,
-    party: Option<Value>,
     jti: Option<Value>,
     iat: Option<Value>,
     nbf: Option<Value>,
@@ -105,11 +93,7 @@ struct WrittenPayload<'a> {
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<&'a str>,
-    role: Role,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rating: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    party: Option<&'a str>,
+    role: TicketRole,
     jti: &'a str,
     iat: String,
     exp: String,
@@ -118,7 +102,7 @@ struct WrittenPayload<'a> {
 /// All claims of a payload. Each keeps its rule; whether the times are right now is left to the ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Payload {
-    pub(super) claims: Claims,
+    pub(super) claims: TicketClaims,
     pub(super) jti: String,
     pub(super) issued_at_s: u64,
     pub(super) not_before_s: Option<u64>,
@@ -128,21 +112,15 @@ pub(super) struct Payload {
 impl Payload {
     /// The claims that were read, when each of them keeps its rule.
     pub(super) fn parse(read: ReadPayload) -> Result<Self, BadClaim> {
-        let rating = match read.rating {
-            Some(rating) => Some(rating.as_u64().and_then(|rating| rating.try_into().ok()).ok_or(BadClaim("rating"))?),
-            None => None,
-        };
         let role = match text("role", read.role)? {
-            Some(name) => Role::parse(&name).ok_or(BadClaim("role"))?,
-            None => Role::default(),
+            Some(name) => TicketRole::parse(&name).ok_or(BadClaim("role"))?,
+            None => TicketRole::default(),
         };
-        let claims = Claims {
+        let claims = TicketClaims {
             identity: text("sub", read.sub)?.ok_or(BadClaim("sub"))?,
             name: text("name", read.name)?,
             room: text("room", read.room)?,
             role,
-            rating,
-            party: text("party", read.party)?,
         };
         let payload = Self {
             claims,
@@ -163,8 +141,6 @@ impl Payload {
             name: self.claims.name.as_deref(),
             room: self.claims.room.as_deref(),
             role: self.claims.role,
-            rating: self.claims.rating,
-            party: self.claims.party.as_deref(),
             jti: &self.jti,
             iat: timestamp::format(self.issued_at_s).ok_or(BadClaim("iat"))?,
             exp: timestamp::format(self.expires_at_s).ok_or(BadClaim("exp"))?,
@@ -176,11 +152,10 @@ impl Payload {
         let claims = &self.claims;
         let is_absent_or = |claim: &Option<String>, rule: fn(&str) -> bool| claim.as_deref().is_none_or(rule);
         for (claim, holds) in [
-            ("sub", is_printable(&claims.identity, IDENTITY_LEN_MAX)),
+            ("sub", is_printable(&claims.identity)),
             ("name", is_absent_or(&claims.name, is_name)),
             ("room", is_absent_or(&claims.room, is_room_code)),
-            ("party", is_absent_or(&claims.party, |party| is_printable(party, TEXT_LEN_MAX))),
-            ("jti", is_printable(&self.jti, TEXT_LEN_MAX)),
+            ("jti", is_printable(&self.jti)),
             ("exp", self.expires_at_s > self.issued_at_s),
         ] {
             if !holds {
@@ -212,15 +187,15 @@ fn is_room_code(text: &str) -> bool {
 /// Whether a text can be a display name. Joiners are invisible, and yet they are a part of names: of a family, and of
 /// scripts that join letters.
 fn is_name(text: &str) -> bool {
-    (1..=TEXT_LEN_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
-/// Whether a text has 1 to `len_max` characters and all of them may stand in a line of a log: none controls a terminal,
-/// is invisible, turns the direction of the text or ends the line.
-fn is_printable(text: &str, len_max: usize) -> bool {
+/// Whether a text is an identity or the id of a ticket, so that it may stand in a line of a log: no character controls a
+/// terminal, is invisible, turns the direction of the text or ends the line.
+fn is_printable(text: &str) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator, Surrogate};
     let is_shown = |character: char| {
         !matches!(character.general_category(), Control | Format | LineSeparator | ParagraphSeparator | Surrogate)
     };
-    (1..=len_max).contains(&text.chars().count()) && text.chars().all(is_shown)
+    (1..=IDENTITY_BYTES_MAX).contains(&text.len()) && text.chars().all(is_shown)
 }

@@ -2,9 +2,9 @@
 //!
 //! The file of a secret key has one line, the id of the key and the key as PASERK: `KEY-ID k4.secret.…`.
 
-use super::claims::{BadClaim, Claims, Payload};
+use super::claims::{BadClaim, Payload, TicketClaims};
 use super::key_ring::is_key_id;
-use super::ticket::{IMPLICIT_ASSERTION, TICKET_LIFETIME_S_MAX, TOKEN_BYTES_MAX};
+use super::ticket::{IMPLICIT_ASSERTION, TICKET_LIFETIME_S_MAX};
 use crate::secret_file::{self, SecretFileError};
 use pasetors::keys::{AsymmetricKeyPair, AsymmetricPublicKey, AsymmetricSecretKey, Generate};
 use pasetors::paserk::FormatAsPaserk;
@@ -12,6 +12,7 @@ use pasetors::version4::{PublicToken, V4};
 use std::fmt;
 use std::path::Path;
 use thiserror::Error;
+use tickwire::limits::TICKET_BYTES_MAX;
 
 /// Seconds from the issue of a ticket to its end unless others are asked for: the time to open a page and join.
 pub const TICKET_LIFETIME_S_DEFAULT: u64 = 60;
@@ -155,7 +156,13 @@ pub fn new_key(id: &str) -> Option<MintedKey> {
 ///
 /// # Errors
 /// When the server would refuse a claim or the lifetime.
-pub fn mint(secret: &SecretKey, claims: &Claims, seconds: u64, now_s: u64, jti: &str) -> Result<String, MintError> {
+pub fn mint(
+    secret: &SecretKey,
+    claims: &TicketClaims,
+    seconds: u64,
+    now_s: u64,
+    jti: &str,
+) -> Result<String, MintError> {
     if !(1..=TICKET_LIFETIME_S_MAX).contains(&seconds) {
         return Err(MintError::Lifetime { seconds });
     }
@@ -167,7 +174,7 @@ pub fn mint(secret: &SecretKey, claims: &Claims, seconds: u64, now_s: u64, jti: 
         expires_at_s: now_s.saturating_add(seconds),
     };
     let token = sign(secret, &payload.to_json()?, true);
-    assert!(token.len() <= TOKEN_BYTES_MAX, "claims that keep their rules fit into a token");
+    assert!(token.len() <= TICKET_BYTES_MAX, "claims that keep their rules fit into a token");
     Ok(token)
 }
 
@@ -187,7 +194,7 @@ fn line(id: &str, key: &impl FormatAsPaserk) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Role;
+    use super::super::TicketRole;
     use super::*;
 
     #[test]
@@ -238,15 +245,14 @@ mod tests {
     #[test]
     fn nothing_is_minted_that_the_server_would_refuse() {
         let secret = new_key("a").unwrap().secret;
-        let good = Claims { identity: "ada".into(), ..Claims::default() };
+        let good = TicketClaims { identity: "ada".into(), ..TicketClaims::default() };
         for seconds in [0, TICKET_LIFETIME_S_MAX + 1, u64::MAX] {
             assert_eq!(mint(&secret, &good, seconds, 0, "1"), Err(MintError::Lifetime { seconds }));
         }
         for (name, claims, now_s, jti) in [
-            ("sub", Claims::default(), 0, "1"),
-            ("name", Claims { name: Some("a\nb".into()), ..good.clone() }, 0, "1"),
-            ("room", Claims { room: Some("abc234".into()), ..good.clone() }, 0, "1"),
-            ("party", Claims { party: Some("p".repeat(65)), ..good.clone() }, 0, "1"),
+            ("sub", TicketClaims::default(), 0, "1"),
+            ("name", TicketClaims { name: Some("a\nb".into()), ..good.clone() }, 0, "1"),
+            ("room", TicketClaims { room: Some("abc234".into()), ..good.clone() }, 0, "1"),
             ("jti", good.clone(), 0, ""),
             ("iat", good, u64::MAX / 4, "1"),
         ] {
@@ -259,16 +265,14 @@ mod tests {
     fn the_longest_claims_fit_into_a_token() {
         let secret = new_key(&"k".repeat(64)).unwrap().secret;
         for character in ["😀", "\"", "\\"] {
-            let text = character.repeat(64);
-            let claims = Claims {
+            let [text, name] = [64, 96].map(|bytes| character.repeat(bytes / character.len()));
+            let claims = TicketClaims {
                 identity: text.clone(),
-                name: Some(text.clone()),
+                name: Some(name),
                 room: Some("ABC234".into()),
-                role: Role::Spectator,
-                rating: Some(u16::MAX),
-                party: Some(text.clone()),
+                role: TicketRole::Spectator,
             };
-            assert!(mint(&secret, &claims, 60, 253_000_000_000, &text).unwrap().len() <= TOKEN_BYTES_MAX);
+            assert!(mint(&secret, &claims, 60, 253_000_000_000, &text).unwrap().len() <= TICKET_BYTES_MAX);
         }
     }
 }

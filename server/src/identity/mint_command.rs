@@ -1,6 +1,6 @@
 //! The subcommand `mint`: a ticket or a new pair of keys, for trying a server out and for its operator.
 
-use super::claims::{Claims, Role};
+use super::claims::{TicketClaims, TicketRole};
 use super::mint::{MintError, SecretKey, SecretKeyError, TICKET_LIFETIME_S_DEFAULT, mint, new_key};
 use super::ticket::TICKET_LIFETIME_S_MAX;
 use clap::Args;
@@ -31,15 +31,15 @@ pub struct Mint {
     key: Option<PathBuf>,
     /// Makes a pair of keys instead: writes the secret one into this new file, and prints the line for the key ring.
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["key", "identity", "name", "room", "role", "rating", "party", "seconds"])]
+    #[arg(conflicts_with_all = ["key", "identity", "name", "room", "role", "seconds"])]
     new_key: Option<PathBuf>,
     /// Id of the new key; a random one by default.
     #[arg(long, value_name = "ID", requires = "new_key", conflicts_with = "key")]
     kid: Option<String>,
-    /// The player: 1 to 64 printable characters.
+    /// The player: printable characters, 1 to 64 bytes.
     #[arg(long, value_name = "ID")]
     identity: Option<String>,
-    /// Name that others see: 1 to 64 characters, no control characters.
+    /// Name that others see: 1 to 96 bytes, no control characters.
     #[arg(long)]
     name: Option<String>,
     /// Code of the only room that the ticket is for: 6 characters of A to Z and 2 to 9.
@@ -47,13 +47,7 @@ pub struct Mint {
     room: Option<String>,
     /// Part in the room: player, spectator or host.
     #[arg(long, value_parser = role, default_value = "player")]
-    role: Role,
-    /// Strength for matchmaking, 0 to 65535.
-    #[arg(long)]
-    rating: Option<u16>,
-    /// Party that the player comes with: 1 to 64 printable characters.
-    #[arg(long, value_name = "ID")]
-    party: Option<String>,
+    role: TicketRole,
     /// Seconds for which the ticket is valid, 1 to 600.
     #[arg(
         long,
@@ -125,13 +119,11 @@ impl Mint {
     fn mint_ticket(&self, path: &Path, now_s: u64) -> Result<String, MintCommandError> {
         let unusable = |source| MintCommandError::Key { path: path.to_owned(), source };
         let secret = SecretKey::read(path).map_err(unusable)?;
-        let claims = Claims {
+        let claims = TicketClaims {
             identity: self.identity.clone().unwrap_or_default(),
             name: self.name.clone(),
             room: self.room.clone(),
             role: self.role,
-            rating: self.rating,
-            party: self.party.clone(),
         };
         Ok(mint(&secret, &claims, self.seconds, now_s, &random_digits())?)
     }
@@ -160,8 +152,8 @@ impl Mint {
 }
 
 /// The role of this name.
-fn role(name: &str) -> Result<Role, RoleError> {
-    Role::parse(name).ok_or(RoleError)
+fn role(name: &str) -> Result<TicketRole, RoleError> {
+    TicketRole::parse(name).ok_or(RoleError)
 }
 
 /// A text that nobody else has.
@@ -221,15 +213,15 @@ mod tests {
         assert_eq!(fs::metadata(&path.0).unwrap().permissions().mode() & 0o7777, 0o600);
         let ring = KeyRing::parse(&public).unwrap();
         let mut used = UsedTickets::new();
-        let all = ["--name", "Ada", "--room", "CDF234", "--role", "host", "--rating", "1500", "--party", "p"];
+        let all = ["--name", "Ada", "--room", "CDF234", "--role", "host"];
         let key = ["--key", path.as_str(), "--identity", "ada"];
         let ticket = check(run(&[&key[..], &all].concat()).unwrap().trim_end(), &ring, &mut used, NOW_S).unwrap();
         assert_eq!((ticket.identity(), ticket.name(), ticket.room()), ("ada", Some("Ada"), Some("CDF234")));
-        assert_eq!((ticket.role(), ticket.rating(), ticket.party()), (Role::Host, Some(1500), Some("p")));
+        assert_eq!(ticket.role(), TicketRole::Host);
         assert_eq!(ticket.expires_at_s(), NOW_S + 60);
         let second = run(&[&key[..], &["--seconds", "5"]].concat()).unwrap();
         let second = check(second.trim_end(), &ring, &mut used, NOW_S).unwrap();
-        assert_eq!((second.expires_at_s(), second.role()), (NOW_S + 5, Role::Player));
+        assert_eq!((second.expires_at_s(), second.role()), (NOW_S + 5, TicketRole::Player));
         // An old file is not touched.
         let content = fs::read_to_string(&path.0).unwrap();
         assert!(run(&["--new-key", path.as_str()]).unwrap_err().contains("is there already"));
@@ -263,7 +255,6 @@ mod tests {
             (vec!["--key", file, "--identity", "ada", "--seconds", "601"], "601"),
             (vec!["--key", file, "--identity", "ada", "--seconds", "0"], "0"),
             (vec!["--key", file, "--identity", "ada", "--role", "admin"], "player, spectator or host"),
-            (vec!["--key", file, "--identity", "ada", "--rating", "65536"], "65536"),
             (vec!["--key", file, "--identity", "ada"], "mint --new-key"),
             (vec!["--new-key", file, "--kid", "a b"], "--kid"),
             (vec!["--new-key", "/no/such/folder/key"], "name a file in a folder"),

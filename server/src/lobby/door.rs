@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::{Choice, ConstantTimeEq};
 use tickwire::limits::ROOM_SECRET_BYTES_MAX;
-use tickwire::message::control::RoomSecret;
+use tickwire::message::control::SecretText;
 
 /// Memory of one Argon2id in KiB, 19 MiB; it and the two numbers below are the figures of OWASP.
 const ARGON2_KIB: u32 = 19 * 1_024;
@@ -60,7 +60,7 @@ impl Door {
     ///
     /// # Panics
     /// When the operating system has no random numbers: nothing secret could be made then.
-    pub(crate) fn with_invitation() -> (Self, RoomSecret) {
+    pub(crate) fn with_invitation() -> (Self, SecretText) {
         let mut random = [0; INVITATION_BYTES];
         getrandom::fill(&mut random).expect("the operating system has random numbers");
         let bits = u128::from_be_bytes(random);
@@ -69,7 +69,7 @@ impl Door {
             let shifted = if place == 21 { bits << 4 } else { bits >> (128 - 6 * (place + 1)) };
             char::from(BASE64URL[(shifted & 63) as usize])
         };
-        let invitation = RoomSecret((0..22).map(letter).collect());
+        let invitation = SecretText((0..22).map(letter).collect());
         (Self::Invitation(digest(&invitation)), invitation)
     }
 
@@ -78,7 +78,7 @@ impl Door {
     ///
     /// # Panics
     /// As [`Door::with_invitation`].
-    pub(crate) fn with_password(password: &RoomSecret) -> Option<Self> {
+    pub(crate) fn with_password(password: &SecretText) -> Option<Self> {
         if !(1..=ROOM_SECRET_BYTES_MAX).contains(&password.0.len()) {
             return None;
         }
@@ -101,26 +101,26 @@ pub(crate) enum Look {
     /// The newcomer may not: it has brought no secret.
     Shut,
     /// A hash has to be computed before that is known.
-    Hash(Attempt),
+    Hash(HashCheck),
 }
 
 /// The hash that a secret has to have, at a door or at a place without one.
 #[derive(Clone, Copy)]
-pub(crate) struct Attempt {
+pub(crate) struct HashCheck {
     expected: PasswordHash,
     /// Whether there is such a password.
     is_real: Choice,
 }
 
-impl fmt::Debug for Attempt {
+impl fmt::Debug for HashCheck {
     /// Without the hash.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Attempt(..)")
+        f.write_str("HashCheck(..)")
     }
 }
 
 /// Looks at the door of a room; `None` where there is no room. The time of a look says nothing about the door.
-pub(crate) fn look(door: Option<Door>, secret: Option<&RoomSecret>) -> Look {
+pub(crate) fn look(door: Option<Door>, secret: Option<&SecretText>) -> Look {
     let none = PasswordHash { salt: [0x5a; 16], hash: [0; 32] };
     let (invitation, password) = match door {
         Some(Door::Open) => return Look::Enter,
@@ -134,22 +134,22 @@ pub(crate) fn look(door: Option<Door>, secret: Option<&RoomSecret>) -> Look {
     if (is_invited & Choice::from(u8::from(invitation.is_some()))).into() {
         return Look::Enter;
     }
-    Look::Hash(Attempt { expected: password, is_real })
+    Look::Hash(HashCheck { expected: password, is_real })
 }
 
-impl Attempt {
+impl HashCheck {
     /// Whether the secret is the password of the room. It takes the time and the memory of an Argon2id.
-    pub(crate) fn is_right(&self, secret: &RoomSecret) -> bool {
+    pub(crate) fn is_right(&self, secret: &SecretText) -> bool {
         let is_equal = argon2id(secret, &self.expected.salt).ct_eq(&self.expected.hash);
         (is_equal & self.is_real).into()
     }
 }
 
-fn digest(secret: &RoomSecret) -> [u8; 32] {
+fn digest(secret: &SecretText) -> [u8; 32] {
     Sha256::digest(secret.0.as_bytes()).into()
 }
 
-fn argon2id(secret: &RoomSecret, salt: &[u8; 16]) -> [u8; 32] {
+fn argon2id(secret: &SecretText, salt: &[u8; 16]) -> [u8; 32] {
     let params = Params::new(ARGON2_KIB, ARGON2_PASSES, ARGON2_LANES, Some(32)).expect("the figures are in range");
     let mut hash = [0; 32];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -163,8 +163,8 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    fn secret(text: &str) -> RoomSecret {
-        RoomSecret(text.into())
+    fn secret(text: &str) -> SecretText {
+        SecretText(text.into())
     }
 
     fn enters(door: Option<Door>, text: Option<&str>) -> bool {
@@ -197,7 +197,7 @@ mod tests {
     fn an_invitation_is_128_random_bits_in_22_characters() {
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..1_000 {
-            let (_, RoomSecret(text)) = Door::with_invitation();
+            let (_, SecretText(text)) = Door::with_invitation();
             assert_eq!(text.len(), 22);
             let last = text.as_bytes()[21];
             assert_eq!(
@@ -243,10 +243,10 @@ mod tests {
         let password = Door::with_password(&secret("sesame")).unwrap();
         let (_, wrong) = Door::with_invitation();
         // One look takes less than the clock can tell apart, and a busy machine spoils a few tries.
-        let look_at = |door: Option<Door>, secret: &RoomSecret| {
+        let look_at = |door: Option<Door>, secret: &SecretText| {
             (0..100).for_each(|_| _ = std::hint::black_box(look(std::hint::black_box(door), Some(secret))));
         };
-        let is_alike = |one: (Option<Door>, &RoomSecret), other: (Option<Door>, &RoomSecret)| {
+        let is_alike = |one: (Option<Door>, &SecretText), other: (Option<Door>, &SecretText)| {
             let tries = || medians(2_000, || look_at(one.0, one.1), || look_at(other.0, other.1));
             (0..5).any(|_| differ_by_percent(tries()) < 5)
         };
@@ -254,7 +254,7 @@ mod tests {
         assert!(is_alike((Some(door), &wrong), (Some(password), &wrong)), "an invitation and a password");
         assert!(is_alike((Some(door), &wrong), (None, &wrong)), "a private room and none");
         let hashes = |door| {
-            move |secret: &RoomSecret| {
+            move |secret: &SecretText| {
                 let Look::Hash(attempt) = look(door, Some(secret)) else { panic!("a hash is due") };
                 attempt.is_right(secret);
             }

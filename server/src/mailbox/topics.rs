@@ -12,6 +12,7 @@ use std::fmt;
 use std::net::TcpStream;
 use std::sync::Arc;
 use tickwire::message::close::CloseCode;
+use tickwire::message::control::SecretText;
 use tickwire::message::topics::{ClientTopic, PlayerId, PlayerKey, Receipt, TopicRefusal};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
@@ -88,7 +89,7 @@ pub(crate) struct NewVisitor {
 pub(crate) struct VisitorHello {
     pub(crate) name: String,
     pub(crate) key: Option<PlayerKey>,
-    pub(crate) ticket: Option<String>,
+    pub(crate) ticket: Option<SecretText>,
 }
 
 /// A message that a program publishes.

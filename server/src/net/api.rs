@@ -27,7 +27,7 @@ use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tickwire::message::control::RoomSecret;
+use tickwire::message::control::SecretText;
 
 /// The way on when the body of a request for a room is not understood.
 const WISH: &str = "send JSON such as {\"game\":\"paddles\"}";
@@ -113,7 +113,7 @@ fn busy_hashing() -> Refusal {
 }
 
 /// The secret in the header of a request. A value that cannot be read counts as a wrong secret.
-fn secret_of(headers: &HeaderMap) -> Option<RoomSecret> {
+fn secret_of(headers: &HeaderMap) -> Option<SecretText> {
     let mut rest = headers.get(SECRET_HEADER)?.as_bytes();
     let mut secret = Vec::new();
     while let Some((byte, after)) = rest.split_first() {
@@ -122,7 +122,7 @@ fn secret_of(headers: &HeaderMap) -> Option<RoomSecret> {
         secret.push(escaped.and_then(byte_of).unwrap_or(*byte));
         rest = if escaped.and_then(byte_of).is_some() { &after[2..] } else { after };
     }
-    Some(RoomSecret(String::from_utf8(secret).unwrap_or_default()))
+    Some(SecretText(String::from_utf8(secret).unwrap_or_default()))
 }
 
 /// `POST /api/rooms`: a new room.
@@ -151,7 +151,7 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) ->
 }
 
 /// The password that the maker of a room wishes for, if it goes with the rest of the wish.
-fn wished_password(wish: &CreateRoom) -> Result<Option<RoomSecret>, Refusal> {
+fn wished_password(wish: &CreateRoom) -> Result<Option<SecretText>, Refusal> {
     let refused = |error: &str, help| Err(Refusal::new(StatusCode::BAD_REQUEST, error, help));
     if wish.public && (wish.private || !wish.password.is_null()) {
         let help = "leave out \"public\", or leave out \"private\" and \"password\"";
@@ -163,7 +163,7 @@ fn wished_password(wish: &CreateRoom) -> Result<Option<RoomSecret>, Refusal> {
     }
     match &wish.password {
         Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(RoomSecret(text.clone()))),
+        Value::String(text) => Ok(Some(SecretText(text.clone()))),
         _ => Err(bad_password()),
     }
 }

@@ -10,7 +10,7 @@ use crate::lobby::{Door, Look, look};
 use crate::websocket::address::AddressKey;
 use crate::websocket::rate::{AddressQuota, Quota, Usage};
 use std::cell::{Cell, RefCell};
-use tickwire::message::control::RoomSecret;
+use tickwire::message::control::SecretText;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
@@ -64,7 +64,7 @@ impl Doorkeeper {
     }
 
     /// The door of a new room with this password. A password that is empty or too long makes none.
-    pub(super) async fn lock_with(&self, password: RoomSecret) -> Result<Option<Door>, Shut> {
+    pub(super) async fn lock_with(&self, password: SecretText) -> Result<Option<Door>, Shut> {
         let _turn = self.turn().await.ok_or(Shut::Busy)?;
         spawn_blocking(move || Door::with_password(&password)).await.map_err(|_| Shut::Busy)
     }
@@ -78,7 +78,7 @@ impl Net {
     pub(super) async fn open_door(
         &self,
         door: Option<Door>,
-        secret: Option<&RoomSecret>,
+        secret: Option<&SecretText>,
         guesses: &RefCell<AddressQuota>,
         address: Option<AddressKey>,
     ) -> Result<(), Shut> {
@@ -137,13 +137,13 @@ mod tests {
     #[test]
     fn ten_thousand_guesses_from_a_hundred_addresses_are_looked_at_within_the_budget() {
         let net = Rc::new(net());
-        let door = Door::with_password(&RoomSecret("sesame".into()));
+        let door = Door::with_password(&SecretText("sesame".into()));
         let begun = Instant::now();
         let outcomes = run(async {
             let guess = |number: u32| {
                 let net = Rc::clone(&net);
                 tokio::task::spawn_local(async move {
-                    let secret = RoomSecret(number.to_string());
+                    let secret = SecretText(number.to_string());
                     net.open_door(door, Some(&secret), &net.guess_quota, address((number % 100) as u8)).await
                 })
             };
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn right_secrets_use_up_no_guesses_and_a_right_invitation_passes_though_none_is_left() {
         let net = net();
-        let password = RoomSecret("sesame".into());
+        let password = SecretText("sesame".into());
         let door = Door::with_password(&password);
         let (invited, invitation) = Door::with_invitation();
         run(async {
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn passwords_that_wait_are_bounded_and_leave_no_trace_when_their_client_hangs_up() {
         let net = net();
-        let secret = RoomSecret("sesame".into());
+        let secret = SecretText("sesame".into());
         run(async {
             let _both = net.doorkeeper.hashing.acquire_many(2).await.unwrap();
             for _ in 0..2 {

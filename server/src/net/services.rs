@@ -7,6 +7,7 @@ use super::Net;
 use super::answer::{Answer, Refusal, bare, json};
 use super::api::read_json;
 use super::drain::stopping;
+use crate::limits::ROOM_RETRY_SECONDS;
 use crate::mailbox::{Command, Publication, TopicsOrder};
 use crate::topics::policy::Role;
 use hyper::body::Incoming;
@@ -99,12 +100,14 @@ async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answer, Refusal
     let Some(player) = net.setup.gate.revoke(&identity) else {
         return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too many identities were revoked", 60));
     };
-    for shard in &net.setup.shards {
-        if shard.send(Command::Expel { player, detours: 0 }).is_err() {
-            tracing::error!("a shard has too much to do to look for a player whose tickets were revoked");
-        }
-    }
     net.setup.topics.order(TopicsOrder::Expel { player });
+    let expel = || Command::Expel { player, detours: 0 };
+    let missed = net.setup.shards.iter().filter(|shard| shard.send(expel()).is_err()).count();
+    if missed > 0 {
+        // The tickets are refused by now, and an order that is given again changes nothing else.
+        let error = "not all connections could be closed, because the server has too much to do";
+        return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, error, ROOM_RETRY_SECONDS));
+    }
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

@@ -11,9 +11,9 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::io::{self, Write};
 use std::sync::Arc;
 use thiserror::Error;
+use tickwire::MatchResult;
 use tickwire::limits::RESULT_BYTES_MAX;
 
 /// Bytes of a body at the most.
@@ -63,12 +63,6 @@ pub(crate) enum EventError {
         /// The bytes that are allowed.
         max: usize,
     },
-    /// The result of a match is too long.
-    #[error("the result of a match has more than {max} bytes of JSON")]
-    ResultTooLong {
-        /// The bytes that are allowed.
-        max: usize,
-    },
 }
 
 /// A text, unless it is too long.
@@ -101,13 +95,13 @@ impl Reason {
 
 /// A player of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Player {
+pub(crate) struct Participant {
     id: Box<str>,
     name: Box<str>,
     seat: u16,
 }
 
-impl Player {
+impl Participant {
     /// A player with its id, the name that others see, and its seat.
     ///
     /// # Errors
@@ -116,45 +110,6 @@ impl Player {
         let id = bounded("the player's id", id, PLAYER_ID_BYTES_MAX)?;
         let name = bounded("the player's name", name, PLAYER_NAME_BYTES_MAX)?;
         Ok(Self { id: id.into(), name: name.into(), seat })
-    }
-}
-
-/// The result of a match: any JSON, of [`RESULT_BYTES_MAX`] bytes at the most.
-#[derive(Debug, Clone)]
-pub(crate) struct MatchResult(Box<RawValue>);
-
-/// A buffer that takes a bounded number of bytes.
-struct BoundedBuffer {
-    bytes: Vec<u8>,
-    bytes_max: usize,
-}
-
-impl Write for BoundedBuffer {
-    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + more.len() > self.bytes_max {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.bytes.extend_from_slice(more);
-        Ok(more.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MatchResult {
-    /// A result. The text is made here, so that an event in a queue takes no more memory than its bytes; the work ends
-    /// where the text becomes too long.
-    ///
-    /// # Errors
-    /// When the text is too long.
-    pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, EventError> {
-        let too_long = EventError::ResultTooLong { max: RESULT_BYTES_MAX };
-        let mut buffer = BoundedBuffer { bytes: Vec::new(), bytes_max: RESULT_BYTES_MAX };
-        serde_json::to_writer(&mut buffer, value).map_err(|_| too_long)?;
-        let text = String::from_utf8(buffer.bytes).expect("JSON is UTF-8");
-        RawValue::from_string(text).map(Self).map_err(|_| too_long)
     }
 }
 
@@ -171,12 +126,12 @@ pub(crate) enum RoomEvent {
     /// A player has joined.
     PlayerJoined {
         /// The player.
-        player: Player,
+        player: Participant,
     },
     /// A player has left.
     PlayerLeft {
         /// The player.
-        player: Player,
+        player: Participant,
         /// The reason.
         reason: Reason,
     },
@@ -200,7 +155,7 @@ impl RoomEvent {
         }
     }
 
-    const fn player(&self) -> Option<&Player> {
+    const fn player(&self) -> Option<&Participant> {
         match self {
             Self::PlayerJoined { player } | Self::PlayerLeft { player, .. } => Some(player),
             _ => None,
@@ -214,9 +169,12 @@ impl RoomEvent {
         }
     }
 
+    /// The result, which is JSON as it is.
     fn result(&self) -> Option<&RawValue> {
         match self {
-            Self::MatchEnded { result } => Some(&result.0),
+            Self::MatchEnded { result } => {
+                Some(serde_json::from_str(result.json()).expect("the result of a match is JSON"))
+            }
             _ => None,
         }
     }
@@ -249,7 +207,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     missed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    player: Option<&'a Player>,
+    player: Option<&'a Participant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -321,9 +279,9 @@ mod tests {
 
     #[test]
     fn each_kind_of_event_has_its_own_fields() {
-        let player = Player::new("9f86d081", "Ada", 0).unwrap();
+        let player = Participant::new("9f86d081", "Ada", 0).unwrap();
         let reason = Reason::new("left");
-        let result = MatchResult::new(&json!({ "winner": "9f86d081", "scores": [3, 1] })).unwrap();
+        let result = MatchResult::of(&json!({ "winner": "9f86d081", "scores": [3, 1] }));
         let told = json!({ "id": "9f86d081", "name": "Ada", "seat": 0 });
         for (kind, own) in [
             (RoomEvent::RoomOpened, json!({ "type": "room.opened" })),
@@ -353,8 +311,8 @@ mod tests {
     fn the_longest_event_of_each_kind_fits_into_a_body() {
         let text = |len: usize| "\0".repeat(len);
         const REASON: Reason = Reason::new("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
-        let player = Player::new(&text(PLAYER_ID_BYTES_MAX), &text(PLAYER_NAME_BYTES_MAX), u16::MAX).unwrap();
-        let result = MatchResult::new(&json!("r".repeat(RESULT_BYTES_MAX - 2))).unwrap();
+        let player = Participant::new(&text(PLAYER_ID_BYTES_MAX), &text(PLAYER_NAME_BYTES_MAX), u16::MAX).unwrap();
+        let result = MatchResult::of(&json!("r".repeat(RESULT_BYTES_MAX - 2)));
         for kind in [RoomEvent::PlayerLeft { player, reason: REASON }, RoomEvent::MatchEnded { result }] {
             let mut event = event(kind);
             (event.process, event.serial, event.order, event.at_ms) =
@@ -367,20 +325,19 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_results_that_are_too_long_are_refused() {
+    fn texts_that_are_too_long_are_refused_and_a_result_takes_its_bytes() {
         let long = "n".repeat(PLAYER_NAME_BYTES_MAX + 1);
-        let error = Player::new("9f86d081", &long, 0).unwrap_err();
+        let error = Participant::new("9f86d081", &long, 0).unwrap_err();
         assert_eq!(error.to_string(), "the player's name has 129 bytes, and 128 are allowed");
-        assert!(Player::new(&long, "Ada", 0).is_err());
-        assert!(MatchResult::new(&json!("r".repeat(RESULT_BYTES_MAX - 1))).is_err());
-        let zeros = MatchResult::new(&json!(vec![0; RESULT_BYTES_MAX / 2 - 1])).unwrap();
+        assert!(Participant::new(&long, "Ada", 0).is_err());
+        let zeros = MatchResult::of(&json!(vec![0; RESULT_BYTES_MAX / 2 - 1]));
         assert!(event(RoomEvent::MatchEnded { result: zeros }).bytes() <= EVENT_OVERHEAD_BYTES + RESULT_BYTES_MAX);
     }
 
     #[test]
     fn a_players_name_cannot_break_out_of_the_json() {
         let name = "\",\"type\":\"match.result\"}\u{2028}\n";
-        let event = event(RoomEvent::PlayerJoined { player: Player::new("1", name, 1).unwrap() });
+        let event = event(RoomEvent::PlayerJoined { player: Participant::new("1", name, 1).unwrap() });
         let json = json_of(&event, 0);
         assert_eq!((json["player"]["name"].as_str(), json["type"].as_str()), (Some(name), Some("player.joined")));
         assert!(!event.id().contains('.'));

@@ -7,7 +7,7 @@
 //! ```
 
 use super::sender::{ENDPOINTS_MAX, EndpointSetup};
-use super::signature::{SECRETS_MAX, Secret, SecretError};
+use super::signature::{SECRETS_MAX, SecretError, SigningSecret};
 use super::url::{EndpointUrl, UrlError};
 use crate::secret_file::{self, SecretFileError};
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ enum LineError {
     #[error(transparent)]
     Url(#[from] UrlError),
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    SigningSecret(#[from] SecretError),
     #[error("the address is to be followed by 1 to {SECRETS_MAX} secrets, each like whsec_…")]
     Count,
 }
@@ -82,7 +82,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<EndpointSetup>, WebhookFileError> 
 fn parse(line: &str) -> Result<EndpointSetup, LineError> {
     let mut words = line.split_whitespace();
     let url = EndpointUrl::parse(words.next().unwrap_or_default(), false)?;
-    let secrets = words.map(Secret::parse).collect::<Result<Vec<_>, _>>()?;
+    let secrets = words.map(SigningSecret::parse).collect::<Result<Vec<_>, _>>()?;
     if !(1..=SECRETS_MAX).contains(&secrets.len()) {
         return Err(LineError::Count);
     }

@@ -2,12 +2,12 @@
 //! clock or thread.
 //!
 //! ```text
-//! push → one EndpointQueue for each endpoint → poll: Delivery → POST → answered
+//! push → one EndpointQueue for each endpoint → poll: Posting → POST → answered
 //! ```
 //!
 //! * **Order.** An event is not sent before the earlier ones of its room were answered with 2xx or given up. Rooms do
 //!   not wait for each other, and endpoints share nothing: each has its own bounds.
-//! * **Failures.** Standard Webhooks 1.0.0, "Delivery success and failure": 2xx is success, and everything else failure.
+//! * **Failures.** Standard Webhooks 1.0.0, "Posting success and failure": 2xx is success, and everything else failure.
 //!   - `410 Gone` ends the endpoint: all that waits for it is given up, and it is sent nothing until the next start.
 //!   - `429`, and `502` to `504` with `Retry-After`, hold back the whole endpoint for the time it asks for, within bounds.
 //!   - All others are tried again, `404` and the rest of 4xx as well: the specification names 404 as an example of a
@@ -74,7 +74,7 @@ pub(crate) struct EndpointId(pub(crate) usize);
 /// An attempt that is to be made now. It goes back to the outbox with its outcome, and only once: it cannot be cloned.
 #[derive(Debug)]
 #[must_use = "an attempt without an outcome holds back its room for ever"]
-pub(crate) struct Delivery {
+pub(crate) struct Posting {
     /// The endpoint.
     pub(crate) endpoint: EndpointId,
     /// The idempotency key: the same on every attempt.
@@ -183,7 +183,7 @@ impl Outbox {
 
     /// The next attempt that may be made; `None` when there is nothing to do before [`Self::wake_at_ms`]. Endpoints take
     /// turns.
-    pub(crate) fn poll(&mut self, now_ms: u64) -> Option<Delivery> {
+    pub(crate) fn poll(&mut self, now_ms: u64) -> Option<Posting> {
         let count = self.endpoints.len();
         for step in 0..count {
             let index = (self.turn + step) % count;
@@ -191,14 +191,14 @@ impl Outbox {
                 self.turn = (index + 1) % count;
                 let (id, body) = (attempt.event.id(), attempt.event.body(attempt.missed));
                 let (endpoint, room) = (EndpointId(index), attempt.event.serial);
-                return Some(Delivery { endpoint, id, body, attempt: attempt.number, room });
+                return Some(Posting { endpoint, id, body, attempt: attempt.number, room });
             }
         }
         None
     }
 
     /// Takes in the outcome of an attempt.
-    pub(crate) fn answered(&mut self, delivery: Delivery, outcome: Outcome, now_ms: u64) {
+    pub(crate) fn answered(&mut self, delivery: Posting, outcome: Outcome, now_ms: u64) {
         self.endpoints[delivery.endpoint.0].answered(delivery.room, outcome, now_ms, &mut self.shared);
     }
 

@@ -7,8 +7,8 @@ mod post;
 
 use super::event::Event;
 use super::feed::{CHANNEL_EVENTS_MAX, WebhookMetrics, Webhooks};
-use super::outbox::{Delivery, EndpointId, Health, Outbox, OutboxSettings, Outcome};
-use super::signature::{SECRETS_MAX, Secret, sign};
+use super::outbox::{EndpointId, Health, Outbox, OutboxSettings, Outcome, Posting};
+use super::signature::{SECRETS_MAX, SigningSecret, sign};
 use super::url::EndpointUrl;
 use post::{Client, Post};
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(crate) struct EndpointSetup {
     pub(crate) url: EndpointUrl,
     /// The secrets that it shares with the server, the newest first; 1 to [`SECRETS_MAX`]. Each endpoint has its own: a
     /// receiver that knows another's could forge events for it.
-    pub(crate) secrets: Vec<Secret>,
+    pub(crate) secrets: Vec<SigningSecret>,
 }
 
 /// The settings of webhooks.
@@ -151,7 +151,7 @@ struct Work {
     outbox: Outbox,
     attempts: JoinSet<Outcome>,
     /// The deliveries of the attempts. They stay here, so that an attempt that panics has an outcome as well.
-    under_way: BTreeMap<Id, Delivery>,
+    under_way: BTreeMap<Id, Posting>,
     health: Vec<Health>,
     /// Losses of the outbox that are part of the metrics already.
     lost_published: u64,

@@ -29,12 +29,12 @@ pub(crate) const SIGNATURE_HEADER: &str = "webhook-signature";
 
 /// A secret that an endpoint and the server share.
 #[derive(Clone)]
-pub(crate) struct Secret(Hmac<Sha256>);
+pub(crate) struct SigningSecret(Hmac<Sha256>);
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for SigningSecret {
     /// Without the key: a log must not show it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
+        f.write_str("SigningSecret(..)")
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) enum SecretError {
     },
 }
 
-impl Secret {
+impl SigningSecret {
     /// Reads `whsec_` and the base64 of the key. Spaces and lines around it do not count.
     ///
     /// # Errors
@@ -79,8 +79,8 @@ impl Secret {
 
 /// The value of the header with the signatures: one for each secret, with spaces between.
 #[must_use]
-pub(crate) fn sign(secrets: &[Secret], id: &str, timestamp_s: u64, body: &[u8]) -> String {
-    let signature = |secret: &Secret| {
+pub(crate) fn sign(secrets: &[SigningSecret], id: &str, timestamp_s: u64, body: &[u8]) -> String {
+    let signature = |secret: &SigningSecret| {
         let mac = secret.mac(id, timestamp_s, body).finalize().into_bytes();
         format!("v1,{}", STANDARD.encode(mac))
     };
@@ -89,7 +89,7 @@ pub(crate) fn sign(secrets: &[Secret], id: &str, timestamp_s: u64, body: &[u8]) 
 
 /// Whether a receiver that knows this secret accepts the request at the time `now_s`.
 #[cfg(test)]
-pub(super) fn accepts(secret: &Secret, headers: (&str, u64, &str), body: &[u8], now_s: u64) -> bool {
+pub(super) fn accepts(secret: &SigningSecret, headers: (&str, u64, &str), body: &[u8], now_s: u64) -> bool {
     const TOLERANCE_S: u64 = 300;
     let (id, timestamp_s, signatures) = headers;
     let mut given = signatures.split(' ').filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
@@ -111,15 +111,15 @@ mod tests {
 
     #[test]
     fn the_published_vector_is_signed_as_published() {
-        let secret = Secret::parse(SECRET).unwrap();
+        let secret = SigningSecret::parse(SECRET).unwrap();
         assert_eq!(sign(&[secret], ID, TIMESTAMP_S, BODY), SIGNATURE);
     }
 
     #[test]
     fn each_secret_signs_and_a_receiver_with_either_accepts() {
-        let new = Secret::parse("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0").unwrap();
-        let old = Secret::parse(SECRET).unwrap();
-        let other = Secret::parse("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM1").unwrap();
+        let new = SigningSecret::parse("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0").unwrap();
+        let old = SigningSecret::parse(SECRET).unwrap();
+        let other = SigningSecret::parse("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM1").unwrap();
         let both = sign(&[new.clone(), old.clone()], ID, TIMESTAMP_S, BODY);
         assert_eq!(both.split(' ').nth(1), Some(SIGNATURE));
         for (secret, accepted) in [(&new, true), (&old, true), (&other, false)] {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_changed_body_id_time_or_signature_is_not_accepted() {
-        let secret = Secret::parse(SECRET).unwrap();
+        let secret = SigningSecret::parse(SECRET).unwrap();
         let accepts = |headers, body: &[u8], now_s| accepts(&secret, headers, body, now_s);
         assert!(accepts((ID, TIMESTAMP_S, SIGNATURE), BODY, TIMESTAMP_S + 300));
         assert!(!accepts((ID, TIMESTAMP_S, SIGNATURE), BODY, TIMESTAMP_S + 301), "an old request");
@@ -157,10 +157,10 @@ mod tests {
             ("whsec_", SecretError::Length { len: 0 }),
             ("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM=", SecretError::Length { len: 23 }),
         ] {
-            assert_eq!(Secret::parse(text).unwrap_err(), expected, "{text}");
+            assert_eq!(SigningSecret::parse(text).unwrap_err(), expected, "{text}");
         }
-        let longest = |len| Secret::parse(&format!("{PREFIX}{}", STANDARD.encode(vec![7; len])));
+        let longest = |len| SigningSecret::parse(&format!("{PREFIX}{}", STANDARD.encode(vec![7; len])));
         assert!(longest(64).is_ok() && longest(65).is_err());
-        assert_eq!(format!("{:?}", Secret::parse(&format!(" {SECRET}\n")).unwrap()), "Secret(..)");
+        assert_eq!(format!("{:?}", SigningSecret::parse(&format!(" {SECRET}\n")).unwrap()), "SigningSecret(..)");
     }
 }

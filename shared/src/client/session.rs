@@ -17,7 +17,7 @@ use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::message::close::CloseCode;
 use crate::message::control::{
-    ClientControl, Hello, Player, ResumeToken, RoomSecret, ServerControl, Welcome, builds_differ, cut_text,
+    ClientControl, Hello, Player, ResumeToken, SecretText, ServerControl, Welcome, builds_differ, cut_text,
 };
 use crate::message::evidence::ServerEvidence;
 use crate::message::topics::PlayerKey;
@@ -166,11 +166,11 @@ impl<G: Game> Session<G> {
     /// Hands in the ticket of the player, before it connects, for a server that asks for one. It is shown until the
     /// first welcome; after that the player comes back to its seat without it.
     pub fn set_ticket(&mut self, ticket: &str) {
-        self.hello.ticket = Some(ticket.into());
+        self.hello.ticket = Some(SecretText(ticket.into()));
     }
 
     /// Names the secret of a private room, its invitation or its password, before the session connects.
-    pub fn set_secret(&mut self, secret: RoomSecret) {
+    pub fn set_secret(&mut self, secret: SecretText) {
         self.hello.secret = Some(secret);
     }
 

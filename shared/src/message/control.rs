@@ -17,14 +17,15 @@ use core::fmt;
 /// The token that lets a player back into the seat. It is secret, and replaced by another one after each use.
 pub type ResumeToken = [u8; 16];
 
-/// The secret of a private room, its invitation or its password: everybody who knows it may enter.
+/// A text that no log shows: a ticket, or the invitation or the password of a private room. Everybody who knows it may
+/// enter.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
-pub struct RoomSecret(pub String);
+pub struct SecretText(pub String);
 
-impl fmt::Debug for RoomSecret {
+impl fmt::Debug for SecretText {
     /// Without the text: a log must not show it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RoomSecret(..)")
+        f.write_str("SecretText(..)")
     }
 }
 
@@ -54,10 +55,10 @@ pub struct Hello {
     pub player: Option<PlayerKey>,
     /// The ticket that says who the player is, made by the studio's backend: at most
     /// [`TICKET_BYTES_MAX`](crate::limits::TICKET_BYTES_MAX) bytes.
-    pub ticket: Option<String>,
+    pub ticket: Option<SecretText>,
     /// The secret of a private room, its invitation or its password: at most
     /// [`ROOM_SECRET_BYTES_MAX`](crate::limits::ROOM_SECRET_BYTES_MAX) bytes.
-    pub secret: Option<RoomSecret>,
+    pub secret: Option<SecretText>,
 }
 
 impl Hello {
@@ -241,8 +242,8 @@ mod tests {
             watches: false,
             build: u64::MAX,
             player: Some(PlayerKey([7; 16])),
-            ticket: Some("v4.public.".into()),
-            secret: Some(RoomSecret("sesame".into())),
+            ticket: Some(SecretText("v4.public.".into())),
+            secret: Some(SecretText("sesame".into())),
         }
     }
 
@@ -259,9 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hello_in_a_log_shows_no_secret_of_a_room() {
+    fn a_hello_in_a_log_shows_neither_ticket_nor_secret() {
         assert!(hello().encode().windows(6).any(|bytes| bytes == b"sesame"));
-        assert!(!alloc::format!("{:?} {:#?}", hello(), hello()).contains("sesame"));
+        let shown = alloc::format!("{:?} {:#?}", hello(), hello());
+        assert!(!shown.contains("sesame") && !shown.contains("v4.public"), "{shown}");
     }
 
     #[test]

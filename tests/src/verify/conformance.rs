@@ -15,7 +15,7 @@ const SUITE: &str = "kosoku==0.1.0";
 /// As every call of cargo, this one covers the whole workspace, so that only the crates with the feature are built
 /// again.
 pub(crate) fn play(limit: Duration, log: &Path) -> Result<()> {
-    let suite = environment(SUITE, "bin/kosoku", limit, log)?;
+    let suite = environment(&[SUITE], "bin/kosoku", limit, log)?;
     let test = ["test", "--workspace", "--features", "tickwire-server/conformance", "--test", "conformance"];
     let mut cargo = command("cargo", &test);
     cargo.env("TICKWIRE_KOSOKU", suite);

@@ -15,7 +15,7 @@ pub(crate) type Needs = &'static [(&'static str, &'static str)];
 const PROXIES: [(&str, &str); 2] = [("nginx", "nginx"), ("haproxy", "haproxy")];
 
 /// Programs for the tests of every run, for the determinism check outside of a browser, and for a smaller bundle.
-pub(crate) const NODE: Needs = &[("node", "nodejs"), ("npm", "npm"), PROXIES[0], PROXIES[1]];
+pub(crate) const NODE: Needs = &[("node", "nodejs"), ("npm", "npm"), PROXIES[0], PROXIES[1], ("python3", "python3")];
 
 /// The same programs, and browsers that tests can drive. Debian has no driver of Firefox: it is built.
 pub(crate) const BROWSER: Needs = &[

@@ -7,32 +7,37 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// The WebSocket package that the examples in Python use.
-const WEBSOCKETS: &str = "websockets==17.4";
+/// The packages that the examples in Python use: for WebSockets, and for tickets.
+const PACKAGES: [&str; 2] = ["websockets==17.4", "pyseto==1.10.0"];
 const PYTHON: &str = "bin/python3";
 
 /// Runs the examples in Python.
 ///
 /// As every call of cargo, this one covers the whole workspace.
 pub(crate) fn try_examples(limit: Duration, log: &Path) -> Result<()> {
-    environment(WEBSOCKETS, PYTHON, limit, log)?;
+    environment(&PACKAGES, PYTHON, limit, log)?;
     let mut cargo = command("cargo", &["test", "--workspace", "--test", "python"]);
     offer(&mut cargo)?;
     run(cargo, limit, log)
 }
 
-/// Tells tests where the Python with the WebSocket package is, once it is there.
+/// Tells tests where the Python with these packages is, once it is there.
 pub(crate) fn offer(cargo: &mut Command) -> Result<()> {
-    let python = target_folder()?.join("tools").join(WEBSOCKETS).join(PYTHON);
+    let python = folder_of(&PACKAGES)?.join(PYTHON);
     if python.is_file() {
         cargo.env("TICKWIRE_PYTHON", python);
     }
     Ok(())
 }
 
-/// A program in the environment of a package, which is made when it is missing.
-pub(crate) fn environment(package: &str, program: &str, limit: Duration, log: &Path) -> Result<PathBuf> {
-    let folder = target_folder()?.join("tools").join(package);
+/// The folder of the environment of these packages.
+fn folder_of(packages: &[&str]) -> Result<PathBuf> {
+    Ok(target_folder()?.join("tools").join(packages.join("+")))
+}
+
+/// A program in the environment of these packages, which is made when it is missing.
+pub(crate) fn environment(packages: &[&str], program: &str, limit: Duration, log: &Path) -> Result<PathBuf> {
+    let folder = folder_of(packages)?;
     // The mark stands for an environment that is complete.
     let (program, mark) = (folder.join(program), folder.join("installed"));
     if program.is_file() && mark.is_file() {
@@ -42,9 +47,9 @@ pub(crate) fn environment(package: &str, program: &str, limit: Duration, log: &P
         install(&["python3-venv"], log)?;
     }
     run(command("python3", &["-m", "venv", "--clear", &folder.to_string_lossy()]), limit, log)?;
-    run(command(&folder.join("bin/pip").to_string_lossy(), &["install", package]), limit, log)?;
+    run(command(&folder.join("bin/pip").to_string_lossy(), &[&["install"], packages].concat()), limit, log)?;
     if !program.is_file() {
-        bail!("{package} was installed, and yet there is no {}", program.display());
+        bail!("{} was installed, and yet there is no {}", packages.join(" "), program.display());
     }
     std::fs::write(mark, "")?;
     Ok(program)

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use tickwire::client::{InputClock, Reconnect, Stats};
 use tickwire::input::{Ack, InputCodec, InputFrame};
 use tickwire::limits::{ADVANCE_TICKS_MAX, PREDICTION_TICKS_MAX};
-use tickwire::message::control::{ClientControl, Hello, ServerControl, Welcome};
+use tickwire::message::control::{ClientControl, Hello, SecretText, ServerControl, Welcome};
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::message::{SERVER_CONTROL, SERVER_TOPIC, SNAPSHOT, WELCOME};
 use tickwire::tick::TickTime;
@@ -41,7 +41,7 @@ pub(super) struct ThinBot<G: Game> {
 
 impl<G: Game> ThinBot<G> {
     pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>, ticket: Option<String>) -> Self {
-        let hello = Hello { ticket, ..Hello::of::<G>(code, name) };
+        let hello = Hello { ticket: ticket.map(SecretText), ..Hello::of::<G>(code, name) };
         Self {
             hello,
             codec: InputCodec::new(),

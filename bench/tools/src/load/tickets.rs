@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::cell::Cell;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tickwire_server::identity::{Claims, SecretKey, mint};
+use tickwire_server::identity::{SecretKey, TicketClaims, mint};
 
 /// Seconds for which a ticket is good: bots join within this time.
 const TICKET_S: u64 = 600;
@@ -34,7 +34,7 @@ impl Tickets {
     pub(super) fn mint(&self, name: &str) -> Result<Option<String>> {
         let Some(key) = &self.key else { return Ok(None) };
         self.minted.set(self.minted.get() + 1);
-        let claims = Claims { identity: name.into(), name: Some(name.into()), ..Claims::default() };
+        let claims = TicketClaims { identity: name.into(), name: Some(name.into()), ..TicketClaims::default() };
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Ok(Some(mint(key, &claims, TICKET_S, now_s, &format!("{}-{}", self.run, self.minted.get()))?))
     }

@@ -4,6 +4,7 @@ use crate::limits::JSON_MESSAGE_BYTES_MAX;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 use tickwire::limits::{NAME_BYTES_MAX, TICKET_BYTES_MAX, TOPIC_BYTES_MAX, TOPIC_MESSAGE_BYTES_MAX};
+use tickwire::message::control::SecretText;
 use tickwire::message::topics::{PlayerId, PlayerKey};
 
 /// The greatest number of a publication: numbers above are not exact in JavaScript.
@@ -22,7 +23,7 @@ pub enum JsonRequest {
         /// The secret of the player; `None` for a new player.
         key: Option<PlayerKey>,
         /// The ticket of the player, where tickets are needed.
-        ticket: Option<String>,
+        ticket: Option<SecretText>,
     },
     /// The client wants to hear a topic.
     Subscribe {
@@ -206,7 +207,7 @@ impl JsonRequest {
             Raw::Hello { name, key, ticket } => Self::Hello {
                 name: name.map(|name| short("name", name, NAME_BYTES_MAX)).transpose()?,
                 key: key.as_deref().map(parse_key).transpose()?,
-                ticket: ticket.map(|ticket| short("ticket", ticket, TICKET_BYTES_MAX)).transpose()?,
+                ticket: ticket.map(|ticket| short("ticket", ticket, TICKET_BYTES_MAX).map(SecretText)).transpose()?,
             },
             Raw::Subscribe { topic, after } => Self::Subscribe {
                 topic: check_topic(topic)?,

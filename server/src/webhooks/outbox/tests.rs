@@ -25,17 +25,17 @@ fn closed(room: u64, order: u64) -> Event {
 /// Room, order and missed of a delivery.
 type Place = (u64, u64, u64);
 
-fn place(delivery: &Delivery) -> Place {
+fn place(delivery: &Posting) -> Place {
     let body: Value = serde_json::from_slice(&delivery.body).unwrap();
     assert_eq!(body["id"], delivery.id.as_str());
     (delivery.room.0, body["order"].as_u64().unwrap(), body["missed"].as_u64().unwrap_or(0))
 }
 
-fn polled(outbox: &mut Outbox, now_ms: u64) -> Vec<Delivery> {
+fn polled(outbox: &mut Outbox, now_ms: u64) -> Vec<Posting> {
     std::iter::from_fn(|| outbox.poll(now_ms)).collect()
 }
 
-fn places(deliveries: &[Delivery]) -> Vec<Place> {
+fn places(deliveries: &[Posting]) -> Vec<Place> {
     deliveries.iter().map(place).collect()
 }
 

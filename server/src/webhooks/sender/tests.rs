@@ -3,7 +3,7 @@
 mod examples;
 mod server;
 
-use super::super::event::{MatchResult, Player, Reason, RoomEvent, RoomSerial};
+use super::super::event::{Participant, Reason, RoomEvent, RoomSerial};
 use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -63,7 +63,7 @@ impl Drop for Thread {
 
 /// Settings with short waits.
 fn setup(urls: &[String]) -> WebhookSetup {
-    let secrets = vec![Secret::parse(SECRET).unwrap(), Secret::parse(OTHER_SECRET).unwrap()];
+    let secrets = vec![SigningSecret::parse(SECRET).unwrap(), SigningSecret::parse(OTHER_SECRET).unwrap()];
     let endpoint =
         |url: &String| EndpointSetup { url: EndpointUrl::parse(url, false).unwrap(), secrets: secrets.clone() };
     let mut setup = WebhookSetup::new(urls.iter().map(endpoint).collect(), 0xc0ffee);
@@ -80,12 +80,12 @@ fn url(server: &Server) -> String {
 /// Tells one event of each kind for each of so many rooms.
 fn tell_all(webhooks: &Webhooks, rooms: std::ops::Range<u64>) {
     const LEFT: Reason = Reason::new("left");
-    let player = Player::new("9f86d081", "Ada \u{1f4a1}", 0).unwrap();
+    let player = Participant::new("9f86d081", "Ada \u{1f4a1}", 0).unwrap();
     for room in rooms {
         let mut feed = webhooks.feed(RoomSerial(room), &format!("ROOM{room}"), "arena").unwrap();
         feed.tell(RoomEvent::RoomOpened, 1);
         feed.tell(RoomEvent::PlayerJoined { player: player.clone() }, 2);
-        feed.tell(RoomEvent::MatchEnded { result: MatchResult::new(&json!({ "scores": [3, 1] })).unwrap() }, 3);
+        feed.tell(RoomEvent::MatchEnded { result: tickwire::MatchResult::of(&json!({ "scores": [3, 1] })) }, 3);
         feed.tell(RoomEvent::PlayerLeft { player: player.clone(), reason: LEFT }, 4);
         feed.tell(RoomEvent::RoomClosed { reason: LEFT }, 5);
     }

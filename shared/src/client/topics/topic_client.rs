@@ -3,7 +3,7 @@
 use crate::client::reconnect::Reconnect;
 use crate::client::topics::Topics;
 use crate::message::close::CloseCode;
-use crate::message::control::Hello;
+use crate::message::control::{Hello, SecretText};
 use crate::message::topics::PlayerKey;
 use crate::wire::DecodeError;
 use alloc::vec::Vec;
@@ -76,7 +76,7 @@ impl TopicClient {
     /// Hands in the ticket for the next connection, for a server that asks for tickets: each connection uses one up.
     /// Without a ticket the client may only listen.
     pub fn set_ticket(&mut self, ticket: &str) {
-        self.hello.ticket = Some(ticket.into());
+        self.hello.ticket = Some(SecretText(ticket.into()));
     }
 
     /// The subscriptions and messages.

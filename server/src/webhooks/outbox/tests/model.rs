@@ -2,7 +2,7 @@
 
 use super::super::super::event::RoomEvent;
 use super::super::{Health, Outbox, OutboxCounts, OutboxSettings, Outcome};
-use super::{Delivery, Place, place, refused, told};
+use super::{Place, Posting, place, refused, told};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest event that these tests make.
@@ -131,7 +131,7 @@ fn play(seed: u64, endpoints: u64) -> Played {
     let mut outbox = Outbox::new(endpoints as usize, model_settings(), seed);
     let mut models: Vec<_> = (0..endpoints).map(|endpoint| Model::new(seed, endpoint)).collect();
     let mut orders = vec![(0_u64, 0_u64); 2 + script.below(12) as usize];
-    let mut under_way: BTreeMap<(u64, u64), (Delivery, Place, Outcome)> = BTreeMap::new();
+    let mut under_way: BTreeMap<(u64, u64), (Posting, Place, Outcome)> = BTreeMap::new();
     let (mut now_ms, mut next_event_ms, mut pushed, mut first, mut attempts) = (0, 0, 0, Vec::new(), 0);
     loop {
         let next = [

@@ -1,6 +1,6 @@
 //! The receivers of the folder `examples`, as processes.
 
-use super::super::{Secret, sign};
+use super::super::{SigningSecret, sign};
 use super::{PATIENCE, SECRET, Thread, setup, tell_all};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -63,10 +63,12 @@ fn the_receivers_of_the_examples_accept_events_and_refuse_forged_ones() {
             assert_eq!(line, format!("{event} ROOM7 {order}"), "{program}");
         }
         let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let (own, other) =
-            (Secret::parse(SECRET).unwrap(), Secret::parse("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM1").unwrap());
+        let (own, other) = (
+            SigningSecret::parse(SECRET).unwrap(),
+            SigningSecret::parse("whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM1").unwrap(),
+        );
         let body = r#"{"type":"room.opened","room":"FORGED","order":1}"#;
-        let signed = |secret: &Secret, at_s| sign(std::slice::from_ref(secret), "evt_1", at_s, body.as_bytes());
+        let signed = |secret: &SigningSecret, at_s| sign(std::slice::from_ref(secret), "evt_1", at_s, body.as_bytes());
         let (good, wrong, old) = (signed(&own, now_s), signed(&other, now_s), signed(&own, now_s - 400));
         assert_eq!(status_of(port, now_s, &wrong, body), 401, "{program}: a wrong secret");
         assert_eq!(status_of(port, now_s, &good, &body.replace('1', "2")), 401, "{program}: a changed body");

@@ -1,7 +1,7 @@
 //! A small HTTP server on threads of its own, which answers as a test wants.
 
 use super::super::super::signature::accepts;
-use super::super::Secret;
+use super::super::SigningSecret;
 use super::PATIENCE;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ impl Received {
 
     pub(super) fn is_accepted_by(&self, secret: &str) -> bool {
         let headers = (self.id.as_str(), self.timestamp_s, self.signatures.as_str());
-        accepts(&Secret::parse(secret).unwrap(), headers, &self.body, self.timestamp_s)
+        accepts(&SigningSecret::parse(secret).unwrap(), headers, &self.body, self.timestamp_s)
     }
 }
 
