@@ -48,6 +48,8 @@ export interface Game<World = unknown, Input = unknown, Event = unknown> {
   /** Labels of the buttons, bit 0 first. */
   readonly buttons: readonly string[];
   readonly seats: number;
+  /** The names of its queues. */
+  readonly queues: readonly string[];
   readonly tick_rate_hz: number;
   /** The fingerprint of its rules: server and page play together only when it is the same. */
   readonly fingerprint: string;
@@ -246,6 +248,25 @@ export interface TopicNews {
   ended: { readonly topic: string };
 }
 
+/** News of queues and parties, by kind. */
+export interface MatchNews {
+  /** The place in a queue, with each change; `estimate_ms` from the entry to a match, while it is known. */
+  queued: { readonly game: string; readonly queue: string; readonly place: number; readonly of: number; readonly estimate_ms?: number };
+  /** A seat in a match is held for `hold_ms`. A connection that comes within this time is told again. */
+  matched: { readonly game: string; readonly queue: string; readonly code: string; readonly seat: Seat; readonly bots: number; readonly hold_ms: number };
+  /** In the queue no longer; `player` is the one because of whom. */
+  unqueued: { readonly why: 'asked' | 'lost' | 'replaced' | 'party' | 'no_room'; readonly player?: PlayerId };
+  /** Not entered. */
+  not_queued: { readonly why: 'no_queue' | 'party_too_large' | 'not_leader' | 'full' | 'nobody' | 'rate' };
+  /** The party, with each change; others join it by its code. */
+  party: {
+    readonly party: string;
+    readonly leader: PlayerId;
+    readonly members: readonly { readonly player: PlayerId; readonly name: string }[];
+  };
+  no_party: { readonly why: 'left' | 'replaced' | 'unknown' | 'full' };
+}
+
 /**
  * What is said beside the game: chat, presence, lists. Subscriptions and messages outlive the connection: after it is lost,
  * each topic goes on where it was, and a message without a receipt is sent again, without being said twice. Names and texts
@@ -410,6 +431,18 @@ export interface TopicConnection extends Topics {
   readonly state: 'connecting' | 'open' | 'over';
   on<Kind extends keyof TopicNews>(what: Kind, listener: (news: TopicNews[Kind]) => void): () => void;
   on(what: 'state', listener: (news: { readonly state: TopicConnection['state'] }) => void): () => void;
+  on<Kind extends keyof MatchNews>(what: Kind, listener: (news: MatchNews[Kind]) => void): () => void;
+  /**
+   * Enters a queue of a game, by default its first one, together with the party that this player leads. News are
+   * `queued`, and in the end `matched`: `connect` with its `code` and the same `key`, or a ticket of the same identity.
+   * The connection has to have a `key` or a `ticket`. After a lost connection it enters again, at the end.
+   */
+  queue(game: string, queue?: string): void;
+  /** Leaves the queue, and the party with it. */
+  unqueue(): void;
+  /** Joins the party with this code, or begins one. News are `party` or `no_party`. */
+  party(code?: string): void;
+  leaveParty(): void;
   /** Ends the connection for good. What has no receipt yet is refused as `over`. */
   close(): void;
 }

@@ -52,6 +52,9 @@ class TopicConnection extends RoomTopics {
   #heard = new Map();
   #waiting = new Map();
   #blocked = new Set();
+  // What the server is asked for again on a new connection.
+  #wish = null;
+  #party = null;
   #ends = new AbortController();
   #timer = setInterval(() => this.#look(), BEAT_MS);
 
@@ -91,6 +94,28 @@ class TopicConnection extends RoomTopics {
     this.#blocked[blocked ? 'add' : 'delete'](player);
     this.#send({ op: 'block', player, blocked });
     return true;
+  }
+
+  /** Enters a queue, together with the party. After a lost connection it enters again, at the end. */
+  queue(game, queue) {
+    this.#wish = { op: 'queue', game, queue };
+    this.#send(this.#wish);
+  }
+
+  unqueue() {
+    this.#wish = null;
+    this.#send({ op: 'unqueue' });
+  }
+
+  /** Joins a party, or begins one. */
+  party(party) {
+    this.#party = { op: 'party', party };
+    this.#send(this.#party);
+  }
+
+  leaveParty() {
+    this.#party = null;
+    this.#send({ op: 'leave_party' });
   }
 
   /** Ends the connection for good. */
@@ -151,6 +176,7 @@ class TopicConnection extends RoomTopics {
     if (socket !== this.#socket) return;
     this.#send({ ...this.#hello, ticket });
     for (const player of this.#blocked) this.block(player, true);
+    for (const ask of [this.#party, this.#wish]) if (ask) this.#send(ask);
     for (const [topic, heard] of this.#heard) {
       const { marks } = heard;
       heard.granted = false;
@@ -213,6 +239,15 @@ class TopicConnection extends RoomTopics {
         this.#waiting.delete(seq);
         break;
       }
+      case 'party':
+        this.#party = { op, party: news.party };
+        break;
+      case 'no_party':
+        this.#party = null;
+        break;
+      case 'matched': case 'unqueued': case 'not_queued':
+        this.#wish = null;
+        break;
       case 'error':
         console.warn(news.what, news.help);
         // The server has something against this client: it is not asked again soon, and not told the same again.

@@ -83,6 +83,8 @@ function boot() {
 
 /** Joins the room that the address names. A seat kept for this tab needs no request to the server first. */
 async function followHash() {
+  // A link into a party leads to the lobby.
+  if (location.hash.startsWith('#party-')) return lobby.look();
   const code = tidyCode(location.hash);
   if (!code || visit?.code === code) return;
   const secret = secretIn(location.hash);

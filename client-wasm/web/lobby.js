@@ -2,6 +2,7 @@
 
 import { Live } from './live.js';
 import { server } from './place.js';
+import { Queue } from './queue.js';
 import { recall, recallInTab, remember } from './store.js';
 import { playingElsewhere } from './tabs.js';
 import { Refused, createRoom, findRoom, match, rooms } from './tickwire.js';
@@ -49,6 +50,7 @@ export class Lobby {
   #onGame;
   #chat;
   #live = new Live(() => this.#news());
+  #queue;
   #renamed;
   /** The invitation in a link that was pasted. */
   #invitation;
@@ -58,6 +60,7 @@ export class Lobby {
     this.#enter = enter;
     this.#onGame = onGame;
     this.#chat = chat;
+    this.#queue = new Queue(() => this.game, (found) => this.#enter(found), (words) => this.say(words));
     $('name').value = recall('name') || `${any(MOODS)} ${any(ANIMALS)}`;
     $('name').onchange = () => this.#rename();
     $('rename').onclick = () => {
@@ -175,7 +178,9 @@ export class Lobby {
   /** The lobby is shown: it hears of the public rooms, and of what people say. */
   look() {
     if (document.hidden || document.body.dataset.screen !== 'lobby') return;
-    this.#talk(this.#live.start(this.name, this.#games));
+    const topics = this.#live.start(this.name, this.#games);
+    this.#talk(topics);
+    this.#queue.attach(topics);
     setTimeout(() => this.#ask(), LIVE_MS);
   }
 
@@ -318,6 +323,7 @@ export class Lobby {
     const game = this.about(this.game);
     if (!game) return;
     $('hint').textContent = this.hint(game.name);
+    $('fair').hidden = !game.queues.length;
     this.#onGame(game);
     this.#talk(this.#live.topics);
     $('only-game').nextElementSibling.textContent = `Only ${game.title}`;

@@ -1,6 +1,7 @@
 // The parts over the game: code and ways to share it, players, ping, banner, notices, the invitation while alone.
 
 import { title } from './place.js';
+import { copy } from './store.js';
 
 const PLAYERS_NARROW = 4;
 const PLAYERS_WIDE = 10;
@@ -13,19 +14,6 @@ const HOWTO_MS_MAX = 15000;
 
 const $ = (id) => document.getElementById(id);
 const wide = matchMedia('(min-width: 880px)');
-
-/** Copies a text, also where the page has no access to the clipboard: on plain HTTP in a local network. */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const field = Object.assign(document.createElement('textarea'), { value: text });
-    document.body.append(field);
-    field.select();
-    document.execCommand('copy');
-    field.remove();
-  }
-}
 
 function element(kind, className, text) {
   return Object.assign(document.createElement(kind), { className, textContent: text });
@@ -65,7 +53,7 @@ export class Room {
     wide.onchange = () => { this.#shown = null; };
   }
 
-  /** `howTo` explains the controls; a spectator needs neither them nor an invitation. */
+  /** `howTo` explains the controls; a spectator needs neither them nor an invitation, and nobody can be invited into a match. */
   open(code, via, watch, howTo, invitation) {
     this.#code = code;
     this.#invitation = invitation;
@@ -73,7 +61,7 @@ export class Room {
     this.#qr = null;
     $('show-qr').disabled = true;
     this.#shown = null;
-    this.#dismissed = watch;
+    this.#dismissed = watch || via === 'queue';
     this.#played = false;
     $('howto').textContent = howTo;
     $('howto').hidden = true;

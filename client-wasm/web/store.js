@@ -47,3 +47,16 @@ export function playerKey() {
   }
   return key;
 }
+
+/** Copies a text, also where the page has no access to the clipboard: on plain HTTP in a local network. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const field = Object.assign(document.createElement('textarea'), { value: text });
+    document.body.append(field);
+    field.select();
+    document.execCommand('copy');
+    field.remove();
+  }
+}

@@ -8,6 +8,7 @@
 //! A shard is told once per message, however many of its members hear the topic. Nobody waits for this
 //! thread: a shard that finds its inbox full refuses the message.
 
+mod news_box;
 mod routes;
 mod visitor;
 
@@ -15,11 +16,15 @@ use crate::clock::{Clock, unix_ms};
 use crate::gate::Gate;
 use crate::limits::{CLOSE_DRAIN, HUB_PASS, SHARD_BACKLOG_MAX};
 use crate::lobby::{Code, Place, RoomId};
-use crate::mailbox::{Command, FromShard, HeardTopics, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
+use crate::mailbox::{
+    Command, FromShard, HeardTopics, Listeners, MatchOrder, MatchOrders, MemberAt, ShardLink, TopicsOrder, Undelivered,
+};
+use crate::matchmaking::{GameQueue, Matchmaking, Output as Matched};
 use crate::metrics::Metrics;
 use crate::threads::{ThreadHealth, give_way};
 use crate::topics::policy::Role;
 use crate::topics::{ChatFilter, ClientId, Delivery, Farewell, GameTopics, Hub, Lane, Output, TopicId};
+use news_box::NewsBox;
 use routes::Routes;
 use slotmap::SecondaryMap;
 use std::cell::{Cell, RefCell, RefMut};
@@ -29,6 +34,7 @@ use std::sync::Arc;
 use tickwire::message::close::CloseCode;
 use tickwire::message::topics::{PlayerId, ServerTopic};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -43,6 +49,8 @@ const COSTLY: &str = "admin/metrics";
 pub(crate) struct ExchangeSetup {
     pub(crate) games: Vec<GameTopics>,
     pub(crate) filter: Option<ChatFilter>,
+    pub(crate) queues: Vec<GameQueue>,
+    pub(crate) matches: MatchOrders,
     pub(crate) gate: Arc<Gate>,
     pub(crate) members: Receiver<(usize, FromShard)>,
     pub(crate) orders: Receiver<TopicsOrder>,
@@ -59,13 +67,14 @@ enum Position {
     /// In a room of a shard.
     Room(usize, MemberAt),
     /// A visitor, with its lane.
-    Visit(Rc<Seat>),
+    Visit(Rc<Stall>),
 }
 
-/// The place of a visitor: the messages for it, and the bell that wakes its task.
+/// The place of a visitor: the messages and the news for it, and the bell that wakes its task.
 #[derive(Debug, Default)]
-struct Seat {
+struct Stall {
     lane: RefCell<Lane>,
+    news: RefCell<NewsBox>,
     bell: Notify,
     /// Whether the visitor has to go (4001).
     is_expelled: Cell<bool>,
@@ -108,6 +117,8 @@ impl ShardQueue {
 /// The state of the thread.
 struct Exchange {
     hub: Hub,
+    matchmaking: Matchmaking,
+    match_orders: MatchOrders,
     gate: Arc<Gate>,
     places: SecondaryMap<ClientId, Position>,
     rooms: BTreeMap<Code, Place>,
@@ -138,10 +149,12 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
     give_way(NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async move {
-        let ExchangeSetup { games, filter, gate, mut members, mut orders, shards, heard, metrics, clock, health } =
-            setup;
+        let ExchangeSetup { games, filter, queues, matches, gate, shards, heard, metrics, clock, health, .. } = setup;
+        let (mut members, mut orders) = (setup.members, setup.orders);
         let exchange = Rc::new(Shared(RefCell::new(Exchange {
             hub: Hub::new(games, filter, unix_ms()),
+            matchmaking: Matchmaking::new(queues),
+            match_orders: matches,
             gate,
             started_ms: unix_ms().saturating_sub(clock.now_us() / 1_000),
             places: SecondaryMap::new(),
@@ -216,6 +229,8 @@ impl Exchange {
                 self.hub.mute(player, until_ms, now_ms);
             }
             TopicsOrder::Expel { player } => self.expel(player),
+            TopicsOrder::MatchMade { id, room } => self.matchmaking.made(id, room, now_ms),
+            TopicsOrder::SeatsGiven { room, seats } => self.matchmaking.invited(room, seats, now_ms),
             // The loop above takes these two.
             TopicsOrder::Visit(_) | TopicsOrder::Stop(_) => {}
         }
@@ -228,12 +243,16 @@ impl Exchange {
         members.into_iter().for_each(|at| self.member_gone(at, Farewell::Left, now_ms));
         self.hub.close_room(code);
         self.rooms.remove(&code);
+        self.matchmaking.room_closed(room);
     }
 
     fn hear_member(&mut self, shard: usize, told: FromShard) {
         let now_ms = self.now_ms();
         match told {
             FromShard::Entered(at, identity) => {
+                if let Some((_, Some(seat))) = identity.room {
+                    self.matchmaking.entered(at.room, seat, identity.player);
+                }
                 let client = self.hub.enter(*identity, now_ms);
                 self.places.insert(client, Position::Room(shard, at));
                 self.members.insert(at, client);
@@ -257,22 +276,28 @@ impl Exchange {
     /// Has the connections of a player without a room closed.
     fn expel(&self, player: PlayerId) {
         for (client, position) in &self.places {
-            if let Position::Visit(seat) = position
+            if let Position::Visit(stall) = position
                 && self.hub.player_of(client) == Some(player)
             {
-                seat.is_expelled.set(true);
-                seat.bell.notify_one();
+                stall.is_expelled.set(true);
+                stall.bell.notify_one();
             }
         }
     }
 
     fn member_gone(&mut self, at: MemberAt, how: Farewell, now_ms: u64) {
         if let Some(client) = self.members.remove(&at) {
+            if let Some(seat) = self.hub.seat_of(client) {
+                self.matchmaking.left(at.room, seat, how, now_ms);
+            }
             self.gone(client, how, now_ms);
         }
     }
 
     fn gone(&mut self, client: ClientId, how: Farewell, now_ms: u64) {
+        if let Some(player) = self.hub.player_of(client) {
+            self.matchmaking.gone(client, player);
+        }
         let at = self.room_of(client);
         self.routes.forget_client(client, at);
         self.places.remove(client);
@@ -288,7 +313,9 @@ impl Exchange {
     }
 
     fn pass(&mut self) {
-        self.hub.advance(self.now_ms());
+        let now_ms = self.now_ms();
+        self.hub.advance(now_ms);
+        self.matchmaking.advance(now_ms);
         self.shards.iter_mut().for_each(ShardQueue::flush);
         self.deliver();
         self.note_heard();
@@ -310,6 +337,32 @@ impl Exchange {
                 Output::Over { topic } => self.routes.forget_topic(topic),
             }
         }
+        while let Some(output) = self.matchmaking.poll() {
+            self.carry_out(output);
+        }
+    }
+
+    /// Tells those who want a match how it stands, and has the rooms of matches made.
+    fn carry_out(&mut self, output: Matched) {
+        let order = match output {
+            Matched::News { client, news } => {
+                if let Some(Position::Visit(stall)) = self.places.get(client) {
+                    stall.news.borrow_mut().put(&news);
+                    stall.bell.notify_one();
+                }
+                return;
+            }
+            Matched::Make { id, game, rules, seats, with_bots } => {
+                MatchOrder::Make { id, game, rules, seats, with_bots }
+            }
+            Matched::Invite { code, seats } => MatchOrder::Invite { code, seats },
+        };
+        let now_ms = self.now_ms();
+        match self.match_orders.try_send(order).map_err(TrySendError::into_inner) {
+            Ok(()) => {}
+            Err(MatchOrder::Make { id, .. }) => self.matchmaking.made(id, None, now_ms),
+            Err(MatchOrder::Invite { seats, .. }) => self.matchmaking.invited(None, seats, now_ms),
+        }
     }
 
     fn tell_client(&mut self, client: ClientId, delivery: Arc<Delivery>) {
@@ -318,9 +371,9 @@ impl Exchange {
             Some(Position::Room(shard, at)) => {
                 self.shards[*shard].tell(Listeners::Member(at.room, at.member), delivery);
             }
-            Some(Position::Visit(seat)) => {
-                seat.lane.borrow_mut().push(&delivery);
-                seat.bell.notify_one();
+            Some(Position::Visit(stall)) => {
+                stall.lane.borrow_mut().push(&delivery);
+                stall.bell.notify_one();
             }
             None => {}
         }
@@ -351,9 +404,9 @@ impl Exchange {
             self.shards[*shard].tell(to, Arc::clone(delivery));
         }
         for client in &route.visitors {
-            if let Some(Position::Visit(seat)) = self.places.get(*client) {
-                seat.lane.borrow_mut().push(delivery);
-                seat.bell.notify_one();
+            if let Some(Position::Visit(stall)) = self.places.get(*client) {
+                stall.lane.borrow_mut().push(delivery);
+                stall.bell.notify_one();
             }
         }
     }

@@ -85,6 +85,8 @@ pub(crate) struct Visit {
     pub(crate) may_return: bool,
     /// Whether nobody vouches for it, where somebody has to.
     pub(crate) is_guest: bool,
+    /// The rating in the ticket.
+    pub(crate) rating: Option<u16>,
 }
 
 impl Gate {
@@ -121,7 +123,7 @@ impl Gate {
     /// The code with which the connection is to be closed.
     pub(crate) fn pass(&self, hello: &mut Hello, origin: Origin, tick_rate_hz: u32) -> Result<Pass, CloseCode> {
         let Self::Tickets(tickets) = self else {
-            let entrant = Entrant { origin, player: hello.player.map(player_id), admitted: None };
+            let entrant = Entrant { origin, player: hello.player.map(player_id), ..Entrant::default() };
             return Ok(Pass { entrant, identity: None, only_by_token: false });
         };
         let Some(token) = hello.ticket.take() else {
@@ -138,8 +140,16 @@ impl Gate {
         hello.watches |= ticket.role() == TicketRole::Spectator;
         let stay_ticks = SESSION_S_MAX.saturating_mul(tick_rate_hz);
         let admitted = Some(Admitted { stay_ticks, is_host: ticket.role() == TicketRole::Host });
-        let entrant = Entrant { origin, player: Some(identity_id(ticket.identity())), admitted };
+        let entrant = Entrant { origin, player: Some(identity_id(ticket.identity())), admitted, seat: None };
         Ok(Pass { entrant, identity: Some(ticket.identity().into()), only_by_token: false })
+    }
+
+    /// The player behind a hello, if it shows who that is. A ticket is not used up by this.
+    pub(crate) fn player_of(&self, hello: &Hello) -> Option<PlayerId> {
+        match self {
+            Self::Open => hello.player.map(player_id),
+            Self::Tickets(tickets) => tickets.identity_of(&hello.ticket.as_ref()?.0),
+        }
     }
 
     /// Judges somebody without a room, who hears topics. Without a ticket it may listen where tickets are needed.
@@ -152,6 +162,7 @@ impl Gate {
             name: None,
             may_return: key.is_some(),
             is_guest,
+            rating: None,
         };
         match (self, ticket) {
             (Self::Open, _) => Ok(anybody(false, key)),
@@ -159,7 +170,7 @@ impl Gate {
             (Self::Tickets(tickets), Some(token)) => {
                 let ticket = tickets.use_up(&token.0, None)?;
                 let (player, name) = (identity_id(ticket.identity()), ticket.name().map(str::to_owned));
-                Ok(Visit { player, name, may_return: true, is_guest: false })
+                Ok(Visit { player, name, may_return: true, is_guest: false, rating: ticket.rating() })
             }
         }
     }
@@ -223,10 +234,15 @@ impl TicketGate {
     }
 
     fn is_good(&self, token: &str) -> bool {
+        self.identity_of(token).is_some()
+    }
+
+    /// The player of a ticket that is good now.
+    fn identity_of(&self, token: &str) -> Option<PlayerId> {
         let (now_s, state) = (unix_s(), self.state.lock());
-        read_ticket(token, &state.ring, now_s).is_ok_and(|ticket| {
-            !state.used.has(ticket.id()) && !state.revoked.refuses(ticket.identity(), ticket.issued_at_s())
-        })
+        let ticket = read_ticket(token, &state.ring, now_s).ok()?;
+        let is_good = !state.used.has(ticket.id()) && !state.revoked.refuses(ticket.identity(), ticket.issued_at_s());
+        is_good.then(|| identity_id(ticket.identity()))
     }
 
     fn reload(&self, in_any_case: bool) {

@@ -34,6 +34,7 @@ pub mod limits;
 pub mod lobby;
 mod mailbox;
 mod maker;
+mod matchmaking;
 mod memory;
 mod metrics;
 mod names;

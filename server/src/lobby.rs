@@ -1,4 +1,5 @@
-//! The lobby: the rooms that exist, their codes and shards, and the choice of a room for a quick match.
+//! The lobby: the rooms that exist, their codes and shards, who may enter them, and the choice of a room for a quick
+//! match.
 //!
 //! The lobby lives on the net thread alone and knows rooms from the shards' reports; it holds no socket and no clock.
 

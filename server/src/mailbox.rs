@@ -1,5 +1,6 @@
 //! The messages between the net thread, the maker of rooms, the shards and the thread of topics.
 
+mod matches;
 mod topics;
 
 use crate::games::MadeRoom;
@@ -10,6 +11,7 @@ use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
+pub(crate) use matches::{MatchOrder, MatchOrders};
 use std::fmt;
 use std::net::TcpStream;
 use std::sync::Arc;

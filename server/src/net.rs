@@ -23,6 +23,7 @@ mod hello;
 mod hosts;
 mod http_stream;
 mod live;
+mod matches;
 mod page;
 mod peer;
 mod proxy_header;
@@ -37,7 +38,7 @@ use crate::games::OfferedGame;
 use crate::gate::Gate;
 use crate::limits::ACCEPT_PAUSE;
 use crate::lobby::{Directory, DirectoryLimits, Place, RoomId};
-use crate::mailbox::{Command, Report, ShardLink, TopicsLink, TopicsOrder, Undelivered};
+use crate::mailbox::{Command, MatchOrder, Report, ShardLink, TopicsLink, TopicsOrder, Undelivered};
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
@@ -106,6 +107,8 @@ pub(crate) struct NetIo {
     pub(crate) listener: std::net::TcpListener,
     pub(crate) admin: Option<std::net::TcpListener>,
     pub(crate) reports: Receiver<Report>,
+    /// The orders of those who wait for matches.
+    pub(crate) matches: Receiver<MatchOrder>,
     /// Resolves when the server stops.
     pub(crate) stop: oneshot::Receiver<StopOrder>,
 }
@@ -175,6 +178,7 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         let shards = spawn_local(hear_shards(Rc::clone(&net)));
         spawn_local(do_chores(Rc::clone(&net), health));
         spawn_local(live::publish(Rc::clone(&net)));
+        spawn_local(matches::serve(Rc::clone(&net), io.matches));
         ready();
         // An error means that the sender was dropped: then nobody waits for anything any more.
         if let Ok(order) = io.stop.await {

@@ -77,8 +77,8 @@ use view_bound::ViewBound;
 pub struct RoomSetup {
     /// The key of the room's random numbers, which nobody can guess.
     pub secret: Secret,
-    /// Whether bots take free seats when people wait for company.
-    pub fill_with_bots: bool,
+    /// Seats up to which bots take free ones when people wait for company; 0 for none.
+    pub bots: u8,
     /// Whether the room has an owner, who may lock it and remove others. It sees to who is in a seat, bots included; a
     /// room that fills with bots too seats another bot with the next tick.
     pub has_owner: bool,
@@ -141,14 +141,15 @@ impl<G: Game> Room<G> {
     #[must_use]
     pub fn new(seed: u64, options: &G::Options, fill_with_bots: bool) -> Self {
         let limits = RoomLimits::default();
-        let setup = RoomSetup { secret: seed.into(), fill_with_bots, has_owner: false, limits, build: 0 };
+        let bots = if fill_with_bots { G::RULES.bots } else { 0 };
+        let setup = RoomSetup { secret: seed.into(), bots, has_owner: false, limits, build: 0 };
         Self::with_schemas(&GameSchemas::new(), setup, options)
     }
 
     /// A room before its first tick, with the schemas that it shares with other rooms of the game.
     #[must_use]
     pub fn with_schemas(schemas: &GameSchemas<G>, setup: RoomSetup, options: &G::Options) -> Self {
-        let RoomSetup { secret, fill_with_bots, has_owner, limits, build } = setup;
+        let RoomSetup { secret, bots, has_owner, limits, build } = setup;
         let mut simulation = Simulation::sharing(Arc::clone(&schemas.world), &secret, options);
         let stagger = secret.rng(Purpose::Stagger, 0, 0).next_u32();
         Self {
@@ -157,7 +158,7 @@ impl<G: Game> Room<G> {
             room_limits: limits,
             build,
             schemas: schemas.clone(),
-            roster: Roster::new(&G::RULES, fill_with_bots, &limits),
+            roster: Roster::new(&G::RULES, bots, &limits),
             ownership: Ownership::new(has_owner),
             buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
             idle: vec![Idle::default(); usize::from(G::RULES.seats)],

@@ -7,13 +7,14 @@ mod stopping;
 use crate::clock::Clock;
 use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};
 use crate::exchange::{self, ExchangeSetup};
-use crate::games::OfferedGame;
+use crate::games::{OfferedGame, OptionsFault};
 use crate::gate::{Gate, GateError};
 use crate::limits::{
     FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX,
 };
 use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox, TopicsLink};
 use crate::maker::{Maker, Orders};
+use crate::matchmaking::GameQueue;
 use crate::metrics::Metrics;
 use crate::net::{self, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
 use crate::own_folder::{FolderError, OwnFolder};
@@ -131,12 +132,18 @@ impl Server {
     /// The same server with one more game.
     ///
     /// # Panics
-    /// When the server already has a game of this name.
+    /// When the server already has a game of this name, and when a queue has options that the game does not take.
     #[must_use]
     pub fn game<G: Game>(mut self) -> Self {
         let name = G::RULES.name;
         assert!(self.games.iter().all(|game| game.rules.name != name), "two games are named {name}");
-        self.games.push(OfferedGame::of::<G>());
+        let game = OfferedGame::of::<G>();
+        for queue in G::RULES.queues.iter().filter(|queue| !queue.options.is_empty()) {
+            let options = serde_json::from_str(queue.options).map_err(OptionsFault::from);
+            let fault = options.and_then(|options| (game.check)(&options)).err();
+            assert!(fault.is_none(), "queue {} of {name} has options that are none: {fault:?}", queue.name);
+        }
+        self.games.push(game);
         self
     }
 
@@ -192,8 +199,7 @@ impl Server {
         let (webhooks, sender) = prepare_webhooks(&self.config)?.unzip();
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
-        let admin = self.config.admin_listen.0.as_ref().map(listen).transpose()?;
-        let (admin, admin_address) = admin.unzip();
+        let (admin, admin_address) = self.config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
@@ -212,17 +218,18 @@ impl Server {
         };
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
         let (member, members) = tokio::sync::mpsc::channel(TOPICS_INBOX_MAX);
-        let load_percent_max = config.load_percent_max;
-        let seed = ShardSeed { reports: report, members: member, metrics: &metrics, clock, load_percent_max };
+        let seed = ShardSeed::new(&config, report, member, &metrics, clock);
         let shards: Vec<_> =
             (0..config.shards).map(|index| running.start_shard(index, &seed)).collect::<io::Result<_>>()?;
         drop(seed);
         let (order, orders) = tokio::sync::mpsc::channel(TOPICS_ORDERS_MAX);
         let topics = TopicsLink { send: order, heard: Arc::default() };
-        let health = ThreadHealth::new("topics", STALL_MAX);
+        let (match_order, match_orders) = tokio::sync::mpsc::channel(ROOMS_WAITING_MAX);
         running.start_exchange(ExchangeSetup {
-            games: games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect(),
+            games: topics_of(&games),
             filter: chat_filter,
+            queues: queues_of(&games),
+            matches: match_order,
             gate: Arc::clone(&gate),
             members,
             orders,
@@ -230,7 +237,7 @@ impl Server {
             heard: Arc::clone(&topics.heard),
             metrics: Arc::clone(&metrics),
             clock,
-            health,
+            health: ThreadHealth::new("topics", STALL_MAX),
         })?;
         let orders = running.start_maker(&shards, config.memory_bytes_max)?;
         let setup = NetSetup {
@@ -252,10 +259,24 @@ impl Server {
             gate,
             webhooks,
         };
-        running.start_net(setup, NetIo { listener, admin, reports, stop: stopped })?;
+        running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
     }
+}
+
+/// The topics of all games.
+fn topics_of(games: &[OfferedGame]) -> Vec<GameTopics> {
+    games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect()
+}
+
+/// The queues of all games.
+fn queues_of(games: &[OfferedGame]) -> Vec<GameQueue> {
+    let of_game = |(game, offered): (usize, &OfferedGame)| {
+        let name = offered.rules.name;
+        offered.rules.queues.iter().map(move |rules| GameQueue { game, name, rules: *rules })
+    };
+    games.iter().enumerate().flat_map(of_game).collect()
 }
 
 /// The part of a shard's setup that is the same for all shards.
@@ -265,6 +286,18 @@ struct ShardSeed<'a> {
     metrics: &'a Arc<Metrics>,
     clock: Clock,
     load_percent_max: u32,
+}
+
+impl<'a> ShardSeed<'a> {
+    const fn new(
+        config: &Config,
+        reports: tokio::sync::mpsc::Sender<Report>,
+        members: tokio::sync::mpsc::Sender<(usize, FromShard)>,
+        metrics: &'a Arc<Metrics>,
+        clock: Clock,
+    ) -> Self {
+        Self { reports, members, metrics, clock, load_percent_max: config.load_percent_max }
+    }
 }
 
 /// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.

@@ -1,6 +1,7 @@
 //! The [`Game`] trait: the one deterministic `impl` that the author of a game writes, and the types around it.
 
 mod options;
+mod queue;
 mod result;
 mod topics;
 
@@ -15,6 +16,7 @@ use crate::table::Table;
 use crate::tick::Tick;
 use alloc::vec::Vec;
 pub use options::OptionsError;
+pub use queue::QueueRules;
 pub use result::MatchResult;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -117,6 +119,9 @@ pub struct Rules {
     pub mode: Mode,
     /// The topics that each room has beside its chat and its presence. Default: none.
     pub topics: &'static [OwnTopic],
+    /// The queues in which people wait for a match; the first one is the one that is meant where none is named. Default:
+    /// none.
+    pub queues: &'static [QueueRules],
 }
 
 impl Rules {
@@ -127,7 +132,8 @@ impl Rules {
     #[must_use]
     pub const fn new(name: &'static str, tick_rate_hz: u32) -> Self {
         assert!(tick_rate_hz >= 1 && tick_rate_hz <= 240, "a game runs at 1 to 240 ticks a second");
-        Self { name, tick_rate_hz, seats: 2, matched: 2, bots: 0, mode: Mode::Snapshot { every_ticks: 1 }, topics: &[] }
+        let mode = Mode::Snapshot { every_ticks: 1 };
+        Self { name, tick_rate_hz, seats: 2, matched: 2, bots: 0, mode, topics: &[], queues: &[] }
     }
 
     /// The same rules with `seats` seats; quick matches then bring that many players together, too.
@@ -171,6 +177,17 @@ impl Rules {
     #[must_use]
     pub const fn topics(mut self, topics: &'static [OwnTopic]) -> Self {
         self.topics = topics;
+        self
+    }
+
+    /// The same rules, with queues for matches. It comes after `seats`, which bounds the seats of a match.
+    ///
+    /// # Panics
+    /// At compile time, for two queues with one name, and for a match with more seats than a room.
+    #[must_use]
+    pub const fn queues(mut self, queues: &'static [QueueRules]) -> Self {
+        assert!(queue::go_together(queues, self.seats), "queues have names of their own, and seats that a room has");
+        self.queues = queues;
         self
     }
 

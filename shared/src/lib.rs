@@ -194,7 +194,9 @@ pub mod tick;
 pub mod wire;
 pub mod world;
 
-pub use game::{Game, Leave, MatchResult, Mode, OptionsError, OwnTopic, Publication, Publishers, Rules, Step, To};
+pub use game::{
+    Game, Leave, MatchResult, Mode, OptionsError, OwnTopic, Publication, Publishers, QueueRules, Rules, Step, To,
+};
 pub use id::{RowId, Seat};
 pub use rng::Rng;
 pub use stage::{Align, Burst, Color, Figure, Pad, Scene, Sparks, Stage, Tone, Wave};

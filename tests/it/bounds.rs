@@ -117,7 +117,7 @@ fn come(room: &mut Room<Arena>, number: u8, from: u64, watches: bool) -> Result<
 
 fn room_for(seats_per_origin_max: u8) -> Room<Arena> {
     let limits = RoomLimits { seats_per_origin_max, ..RoomLimits::default() };
-    let setup = RoomSetup { secret: 1.into(), fill_with_bots: false, has_owner: false, limits, build: 0 };
+    let setup = RoomSetup { secret: 1.into(), bots: 0, has_owner: false, limits, build: 0 };
     Room::with_schemas(&GameSchemas::new(), setup, &Default::default())
 }
 

@@ -10,14 +10,14 @@ use tickwire_server::room::{Admitted, Entered, Entrant, GameSchemas, Origin, Roo
 
 fn room() -> Room<Arena> {
     let limits = RoomLimits { seats_per_origin_max: 3, ..RoomLimits::default() };
-    let setup = RoomSetup { secret: 1.into(), fill_with_bots: false, has_owner: false, limits, build: 0 };
+    let setup = RoomSetup { secret: 1.into(), bots: 0, has_owner: false, limits, build: 0 };
     Room::with_schemas(&GameSchemas::new(), setup, &Default::default())
 }
 
 /// A player with a ticket, from an address of its own.
 fn named(number: u8, stay_ticks: u32) -> Entrant {
     let admitted = Some(Admitted { stay_ticks, is_host: false });
-    Entrant { origin: Origin::of(number.into()), player: Some(PlayerId([number; 10])), admitted }
+    Entrant { origin: Origin::of(number.into()), player: Some(PlayerId([number; 10])), admitted, seat: None }
 }
 
 fn enter(room: &mut Room<Arena>, entrant: Entrant, token: u8) -> Result<Entered, CloseCode> {

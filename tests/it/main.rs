@@ -65,6 +65,8 @@ mod process;
 mod proxies;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod queues;
 mod readers;
 #[cfg(test)]
 mod reference;

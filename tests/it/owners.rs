@@ -16,7 +16,8 @@ use tickwire_server::room::{
 
 fn room_with(fill_with_bots: bool, has_owner: bool) -> Room<Arena> {
     let limits = RoomLimits { seats_per_origin_max: 32, ..RoomLimits::default() };
-    let setup = RoomSetup { secret: 1.into(), fill_with_bots, has_owner, limits, build: 0 };
+    let bots = if fill_with_bots { Arena::RULES.bots } else { 0 };
+    let setup = RoomSetup { secret: 1.into(), bots, has_owner, limits, build: 0 };
     Room::with_schemas(&GameSchemas::new(), setup, &Default::default())
 }
 
@@ -137,7 +138,7 @@ fn nobody_but_the_owner_is_obeyed_and_a_free_seat_is_nothing() {
 #[test]
 fn a_seat_that_the_game_does_not_have_is_nothing() {
     let limits = RoomLimits::default();
-    let setup = RoomSetup { secret: 1.into(), fill_with_bots: false, has_owner: true, limits, build: 0 };
+    let setup = RoomSetup { secret: 1.into(), bots: 0, has_owner: true, limits, build: 0 };
     let mut room = Room::<Paddles>::with_schemas(&GameSchemas::new(), setup, &Default::default());
     let owner = room.enter_from(&hello::<Paddles>("222222"), [1; 16], person(1)).expect("a seat");
     let beyond = Seat::new(63).expect("a seat");

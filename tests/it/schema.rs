@@ -5,9 +5,13 @@ use crate::socket::{api, http};
 use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use tickwire::Seat;
+use tickwire::limits::SEATS_MAX;
 use tickwire::message::topics::{Author, PlayerId, Receipt, ServerTopic, TopicRefusal};
 use tickwire_games::Paddles;
-use tickwire_server::topics::json::{JsonMessage, JsonRequest, SCHEMA, write};
+use tickwire_server::topics::json::{
+    JsonMessage, JsonRequest, News, NoParty, NotQueued, PartyMember, SCHEMA, Unqueued, write,
+};
 use tickwire_server::{Config, Server};
 
 const PLAYER: PlayerId = PlayerId([255, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -78,7 +82,29 @@ fn messages() -> Vec<String> {
     }
     let mut texts: Vec<String> = all.iter().map(|message| write("room/C4FK9T", message)).collect();
     texts.push(JsonMessage::Error { what: script, help: script }.to_text());
+    texts.extend(news(script).iter().map(News::to_text));
     texts
+}
+
+/// Every message about matches.
+fn news(script: &str) -> Vec<News> {
+    let (game, queue, player) = ("arena", "skirmish", Some(PLAYER));
+    let seat = Seat::new(SEATS_MAX - 1).expect("a seat");
+    let members = vec![PartyMember { player: PLAYER, name: script.into() }; 16];
+    let mut all = vec![
+        News::Queued { game, queue, place: u32::MAX, of: u32::MAX, estimate_ms: Some(600_000) },
+        News::Queued { game, queue, place: 1, of: 1, estimate_ms: None },
+        News::Matched { game, queue, code: "C4FK9T".into(), seat, bots: SEATS_MAX - 1, hold_ms: 45_000 },
+        News::Party { party: "K7DQ2M9FXC".into(), leader: PLAYER, members },
+    ];
+    for why in [Unqueued::Asked, Unqueued::Lost, Unqueued::Replaced, Unqueued::Party, Unqueued::NoRoom] {
+        all.extend([News::Unqueued { why, player }, News::Unqueued { why, player: None }]);
+    }
+    use NotQueued::{Full, NoQueue, Nobody, NotLeader, PartyTooLarge, Rate};
+    all.extend([Full, NoQueue, Nobody, NotLeader, PartyTooLarge, Rate].map(|why| News::NotQueued { why }));
+    let none = [NoParty::Left, NoParty::Replaced, NoParty::Unknown, NoParty::Full];
+    all.extend(none.map(|why| News::NoParty { why }));
+    all
 }
 
 /// The names of the fields of a message, and its `op`.
@@ -142,11 +168,12 @@ fn what_is_wrong_is_refused_by_schema_and_server_alike() {
                 "player" => ["", "Ada", "000000000000000i"].map(|id| change(json!(id))).into_iter().collect(),
                 "name" => change(json!("x".repeat(97))),
                 "ticket" => change(json!("x".repeat(1_281))),
+                "game" | "queue" | "party" => change(json!("x".repeat(65))),
                 _ => {}
             }
             let mut without = example.clone();
             without.as_object_mut().expect("an object").remove(field);
-            if !["after", "name", "key", "ticket"].contains(&field.as_str()) {
+            if !["after", "name", "key", "ticket", "queue", "party"].contains(&field.as_str()) {
                 wrong.push(without);
             }
         }

@@ -21,7 +21,7 @@ const SERVICES: &str = "sesame-0123456789";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The keys of a studio and the files that its server reads; they are removed with the value.
-struct Studio {
+pub(crate) struct Studio {
     key: MintedKey,
     keys: PathBuf,
     token: PathBuf,
@@ -29,7 +29,7 @@ struct Studio {
 }
 
 impl Studio {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = |what| std::env::temp_dir().join(format!("tickwire-{what}-{name}-{}", std::process::id()));
         let (keys, token) = (path("ticket-keys"), path("services-token"));
         let key = new_key("login-1").expect("a name of a key");
@@ -39,7 +39,7 @@ impl Studio {
         Self { key, keys, token, minted: 0.into() }
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         Config {
             auth: Auth::Ticket,
             ticket_keys: FileSetting::At(self.keys.clone()),
@@ -55,13 +55,13 @@ impl Studio {
     }
 
     /// A ticket that begins so many seconds from now.
-    fn ticket_at(&self, claims: &TicketClaims, from_s: i64) -> String {
+    pub(crate) fn ticket_at(&self, claims: &TicketClaims, from_s: i64) -> String {
         self.minted.set(self.minted.get() + 1);
         mint(&self.key.secret, claims, 60, now_s().saturating_add_signed(from_s), &self.minted.get().to_string())
             .expect("claims that keep the rules")
     }
 
-    fn ticket(&self, identity: &str) -> String {
+    pub(crate) fn ticket(&self, identity: &str) -> String {
         self.ticket_at(&claims(identity), 0)
     }
 }
@@ -76,7 +76,7 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs()
 }
 
-fn claims(identity: &str) -> TicketClaims {
+pub(crate) fn claims(identity: &str) -> TicketClaims {
     TicketClaims { identity: identity.into(), ..TicketClaims::default() }
 }
 

@@ -133,6 +133,7 @@ fn entry<G: Stage>() -> Vec<(String, Js)> {
         ("touch_hint", Js::text(G::TOUCH_HINT)),
         ("buttons", Js::List(buttons)),
         ("seats", Js::number(G::RULES.seats)),
+        ("queues", Js::List(G::RULES.queues.iter().map(|queue| Js::text(queue.name)).collect())),
         ("tick_rate_hz", Js::number(G::RULES.tick_rate_hz)),
     ]
     .map(|(key, value)| (key.to_owned(), value))

@@ -1,15 +1,16 @@
 //! A visitor: a connection that hears topics and is in no room.
 
-use super::{Position, Seat, Shared};
+use super::{Position, Shared, Stall};
 use crate::gate::Visit;
 use crate::limits::{
     CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, VISITORS_MAX, WRITE_STALL_MAX,
 };
 use crate::mailbox::{Form, NewVisitor, VisitorHello};
+use crate::matchmaking::{Ask, RATING_UNKNOWN, Seeker};
 use crate::metrics::Side;
 use crate::names::clean_name;
 use crate::room::Origin;
-use crate::topics::json::{self, JsonFault, JsonMessage, JsonRequest};
+use crate::topics::json::{self, JsonFault, JsonMessage, JsonRequest, News, NotQueued};
 use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem};
 use crate::websocket::frame::{
     FrameReader, Incoming, put_close, put_close_answer, put_message, put_ping, put_pong, put_text,
@@ -39,9 +40,11 @@ struct Visitor {
     form: Form,
     is_operator: bool,
     origin: Origin,
-    seat: Rc<Seat>,
+    stall: Rc<Stall>,
     /// `None` until the hello has come, or the first message without one.
     client: Option<ClientId>,
+    /// The player as one who may wait for a match; `None` for one that nobody could find again.
+    seeker: Option<Seeker>,
     flood: Flood,
     /// Frames that answer the visitor's own and are no message: pongs, and the words before a close.
     frames: Vec<u8>,
@@ -51,7 +54,7 @@ struct Visitor {
 pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
     let NewVisitor { stream, mut reader, form, hello, is_operator, origin, counted } = new;
     let Ok(mut stream) = TcpStream::from_std(stream) else { return };
-    let seat = Rc::new(Seat::default());
+    let stall = Rc::new(Stall::default());
     let is_full = {
         let mut all = exchange.get();
         all.visitors += 1;
@@ -63,8 +66,9 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
         form,
         is_operator,
         origin,
-        seat,
+        stall,
         client: None,
+        seeker: None,
         flood: Flood::default(),
         frames: Vec::new(),
     };
@@ -109,9 +113,9 @@ impl Visitor {
         let mut stop = self.exchange.get().stop.subscribe();
         let mut pings = interval_at(Instant::now() + VISITOR_PING_INTERVAL, VISITOR_PING_INTERVAL);
         let mut heard_at = Instant::now();
-        let seat = Rc::clone(&self.seat);
+        let stall = Rc::clone(&self.stall);
         loop {
-            if seat.is_expelled.get() {
+            if stall.is_expelled.get() {
                 return End::Close(CloseCode::Auth);
             }
             if let Err(end) = self.take_in(reader) {
@@ -138,7 +142,7 @@ impl Visitor {
                         heard_at = Instant::now();
                     }
                 },
-                () = seat.bell.notified() => {}
+                () = stall.bell.notified() => {}
             }
         }
     }
@@ -183,7 +187,7 @@ impl Visitor {
         }
         let VisitorHello { name, key, ticket } = hello;
         let gate = Arc::clone(&self.exchange.get().gate);
-        let Visit { player, name: vouched, may_return, is_guest } =
+        let Visit { player, name: vouched, may_return, is_guest, rating } =
             gate.visit(key, ticket.as_ref()).map_err(End::Close)?;
         let name = vouched.unwrap_or(name);
         let name = if name.is_empty() { NAMELESS.into() } else { clean_name(&name) };
@@ -191,11 +195,17 @@ impl Visitor {
         let reads_json = self.form == Form::Json;
         // The listener of operators is for those who run the server: nobody has to vouch for them.
         let is_guest = is_guest && !is_operator;
-        let identity = Identity { player, may_return, is_guest, name, room: None, is_operator, reads_json, origin };
+        let identity =
+            Identity { player, may_return, is_guest, name: name.clone(), room: None, is_operator, reads_json, origin };
         let mut exchange = self.exchange.get();
         let now_ms = exchange.now_ms();
         let client = exchange.hub.enter(identity, now_ms);
-        exchange.places.insert(client, Position::Visit(Rc::clone(&self.seat)));
+        exchange.places.insert(client, Position::Visit(Rc::clone(&self.stall)));
+        if may_return && reads_json {
+            let seeker = Seeker { client, player, name, rating: rating.unwrap_or(RATING_UNKNOWN) };
+            exchange.matchmaking.here(&seeker, now_ms);
+            self.seeker = Some(seeker);
+        }
         exchange.deliver();
         self.client = Some(client);
         Ok(client)
@@ -205,7 +215,7 @@ impl Visitor {
         let mut exchange = self.exchange.get();
         exchange.visitors -= 1;
         exchange.metrics.visitors.decrement(1.0);
-        exchange.metrics.topic_messages_lost.increment(self.seat.lane.borrow_mut().take_lost());
+        exchange.metrics.topic_messages_lost.increment(self.stall.lane.borrow_mut().take_lost());
         if let Some(client) = self.client {
             let how = if matches!(end, End::Lost) { Farewell::Lost } else { Farewell::Left };
             let now_ms = exchange.now_ms();
@@ -225,6 +235,10 @@ impl Visitor {
                 let name = name.unwrap_or_default();
                 return self.enter(VisitorHello { name, key, ticket }).map(drop);
             }
+            JsonRequest::Queue { game, queue } => return self.want_match(Ask::Queue { game, queue }),
+            JsonRequest::Unqueue => return self.want_match(Ask::Unqueue),
+            JsonRequest::Party { party } => return self.want_match(Ask::Party { party }),
+            JsonRequest::LeaveParty => return self.want_match(Ask::LeaveParty),
             JsonRequest::Subscribe { topic, after } => ClientTopic::Subscribe { topic, after },
             JsonRequest::Publish { topic, seq, body } => ClientTopic::Publish { topic, seq, body },
             JsonRequest::Block { player, blocked } => ClientTopic::Block { player, blocked },
@@ -240,6 +254,23 @@ impl Visitor {
         self.hear(message)
     }
 
+    fn want_match(&mut self, ask: Ask) -> Result<(), End> {
+        self.enter(VisitorHello::default())?;
+        let mut exchange = self.exchange.get();
+        let (now_us, now_ms) = (exchange.clock.now_us(), exchange.now_ms());
+        let refused = match &self.seeker {
+            None => NotQueued::Nobody,
+            Some(_) if !self.flood.take(now_us) => NotQueued::Rate,
+            Some(seeker) => {
+                exchange.matchmaking.ask(seeker.clone(), ask, now_ms);
+                exchange.deliver();
+                return Ok(());
+            }
+        };
+        self.stall.news.borrow_mut().put(&News::NotQueued { why: refused });
+        Ok(())
+    }
+
     fn hear(&mut self, message: ClientTopic) -> Result<(), End> {
         let client = self.enter(VisitorHello::default())?;
         let now_us = self.exchange.get().clock.now_us();
@@ -250,7 +281,7 @@ impl Visitor {
                 exchange.hub.handle(client, message, now_ms);
                 exchange.deliver();
             }
-            Intake::Answer(answer) => self.seat.lane.borrow_mut().push(&Arc::new(Delivery::answer(answer))),
+            Intake::Answer(answer) => self.stall.lane.borrow_mut().push(&Arc::new(Delivery::answer(answer))),
             Intake::Ignore => {}
         }
         Ok(())
@@ -259,11 +290,15 @@ impl Visitor {
     /// The bytes that wait, up to the limit of one write.
     fn waiting(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.frames);
-        let mut lane = self.seat.lane.borrow_mut();
+        let mut lane = self.stall.lane.borrow_mut();
         while bytes.len() < VISITOR_WRITE_BYTES_MAX
             && let Some(item) = lane.poll()
         {
             put_item(&item, self.form, &mut bytes);
+        }
+        let mut news = self.stall.news.borrow_mut();
+        while let Some(text) = news.take() {
+            put_text(&mut bytes, &text);
         }
         bytes
     }

@@ -46,6 +46,7 @@ impl TicketRole {
 /// | `name` | string, optional | display name: no control characters, 1 to 96 bytes |
 /// | `room` | string, optional | room code: 6 characters of `A` to `Z` and `2` to `9` |
 /// | `role` | string, optional | `player` (default), `spectator` or `host` |
+/// | `rating` | integer, optional | points in queues: 0 to 65,535 |
 /// | `jti` | string | id of the ticket: printable characters, 1 to 64 bytes |
 /// | `iat`, `exp` | string | RFC 3339 |
 /// | `nbf` | string, optional | RFC 3339 |
@@ -66,6 +67,8 @@ pub struct TicketClaims {
     pub room: Option<String>,
     /// The part in the room.
     pub role: TicketRole,
+    /// The points by which queues compare players.
+    pub rating: Option<u16>,
 }
 
 /// A claim that is missing, has another type, or breaks its rule.
@@ -79,6 +82,7 @@ pub(super) struct ReadPayload {
     name: Option<Value>,
     room: Option<Value>,
     role: Option<Value>,
+    rating: Option<Value>,
     jti: Option<Value>,
     iat: Option<Value>,
     nbf: Option<Value>,
@@ -94,6 +98,8 @@ struct WrittenPayload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<&'a str>,
     role: TicketRole,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rating: Option<u16>,
     jti: &'a str,
     iat: String,
     exp: String,
@@ -121,6 +127,7 @@ impl Payload {
             name: text("name", read.name)?,
             room: text("room", read.room)?,
             role,
+            rating: points("rating", read.rating)?,
         };
         let payload = Self {
             claims,
@@ -141,6 +148,7 @@ impl Payload {
             name: self.claims.name.as_deref(),
             room: self.claims.room.as_deref(),
             role: self.claims.role,
+            rating: self.claims.rating,
             jti: &self.jti,
             iat: timestamp::format(self.issued_at_s).ok_or(BadClaim("iat"))?,
             exp: timestamp::format(self.expires_at_s).ok_or(BadClaim("exp"))?,
@@ -173,6 +181,12 @@ fn text(claim: &'static str, value: Option<Value>) -> Result<Option<String>, Bad
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(BadClaim(claim)),
     }
+}
+
+/// The points of a claim; `None` when it is absent.
+fn points(claim: &'static str, value: Option<Value>) -> Result<Option<u16>, BadClaim> {
+    let read = |value: Value| value.as_u64().and_then(|points| points.try_into().ok()).ok_or(BadClaim(claim));
+    value.map(read).transpose()
 }
 
 /// The unix seconds of a claim; `None` when it is absent.

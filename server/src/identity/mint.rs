@@ -271,6 +271,7 @@ mod tests {
                 name: Some(name),
                 room: Some("ABC234".into()),
                 role: TicketRole::Spectator,
+                rating: Some(u16::MAX),
             };
             assert!(mint(&secret, &claims, 60, 253_000_000_000, &text).unwrap().len() <= TICKET_BYTES_MAX);
         }

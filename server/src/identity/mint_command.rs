@@ -31,7 +31,7 @@ pub struct Mint {
     key: Option<PathBuf>,
     /// Makes a pair of keys instead: writes the secret one into this new file, and prints the line for the key ring.
     #[arg(long, value_name = "FILE")]
-    #[arg(conflicts_with_all = ["key", "identity", "name", "room", "role", "seconds"])]
+    #[arg(conflicts_with_all = ["key", "identity", "name", "room", "role", "rating", "seconds"])]
     new_key: Option<PathBuf>,
     /// Id of the new key; a random one by default.
     #[arg(long, value_name = "ID", requires = "new_key", conflicts_with = "key")]
@@ -48,6 +48,9 @@ pub struct Mint {
     /// Part in the room: player, spectator or host.
     #[arg(long, value_parser = role, default_value = "player")]
     role: TicketRole,
+    /// Points by which queues compare players, 0 to 65,535.
+    #[arg(long, value_name = "POINTS")]
+    rating: Option<u16>,
     /// Seconds for which the ticket is valid, 1 to 600.
     #[arg(
         long,
@@ -124,6 +127,7 @@ impl Mint {
             name: self.name.clone(),
             room: self.room.clone(),
             role: self.role,
+            rating: self.rating,
         };
         Ok(mint(&secret, &claims, self.seconds, now_s, &random_digits())?)
     }
@@ -213,11 +217,11 @@ mod tests {
         assert_eq!(fs::metadata(&path.0).unwrap().permissions().mode() & 0o7777, 0o600);
         let ring = KeyRing::parse(&public).unwrap();
         let mut used = UsedTickets::new();
-        let all = ["--name", "Ada", "--room", "CDF234", "--role", "host"];
+        let all = ["--name", "Ada", "--room", "CDF234", "--role", "host", "--rating", "1650"];
         let key = ["--key", path.as_str(), "--identity", "ada"];
         let ticket = check(run(&[&key[..], &all].concat()).unwrap().trim_end(), &ring, &mut used, NOW_S).unwrap();
         assert_eq!((ticket.identity(), ticket.name(), ticket.room()), ("ada", Some("Ada"), Some("CDF234")));
-        assert_eq!(ticket.role(), TicketRole::Host);
+        assert_eq!((ticket.role(), ticket.rating()), (TicketRole::Host, Some(1_650)));
         assert_eq!(ticket.expires_at_s(), NOW_S + 60);
         let second = run(&[&key[..], &["--seconds", "5"]].concat()).unwrap();
         let second = check(second.trim_end(), &ring, &mut used, NOW_S).unwrap();

@@ -133,6 +133,12 @@ impl Ticket {
         self.claims.role
     }
 
+    /// The points by which queues compare players.
+    #[must_use]
+    pub const fn rating(&self) -> Option<u16> {
+        self.claims.rating
+    }
+
     /// The id for a log: with it, the ticket stays used after a restart or on another node.
     #[must_use]
     pub const fn id(&self) -> TicketId {
@@ -297,6 +303,7 @@ mod tests {
             name: Some("Ada 👩\u{200d}🚀".into()),
             room: Some("CDF234".into()),
             role: TicketRole::Host,
+            rating: Some(1_500),
         }
     }
 

@@ -5,6 +5,8 @@ use crate::limits::{CODE_REST, SEAT_RESERVATION};
 use crate::room::{Origin, Summary};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use thiserror::Error;
+use tickwire::Seat;
+use tickwire::message::topics::PlayerId;
 
 /// The place of a room: its identity and the shard that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub(crate) struct RoomEntry {
     pub(crate) bots: u8,
     /// The seats that are kept for people who were sent here, the one that expires first at the front.
     reservations: VecDeque<Reservation>,
+    /// The players of a match, by their seats.
+    match_seats: BTreeMap<Seat, PlayerId>,
 }
 
 /// A seat that is kept for a person who is on the way.
@@ -50,6 +54,11 @@ struct Reservation {
 }
 
 impl RoomEntry {
+    /// The seat that a player has in the match of this room.
+    pub(crate) fn seat_in_match(&self, player: PlayerId) -> Option<Seat> {
+        self.match_seats.iter().find(|(_, own)| **own == player).map(|(seat, _)| *seat)
+    }
+
     fn reserved(&self, now_us: u64) -> usize {
         self.reservations.iter().filter(|seat| seat.until_us > now_us).count()
     }
@@ -143,13 +152,22 @@ impl Directory {
         self.next_id += 1;
         self.codes.insert(room, code);
         let place = Place { room, shard };
-        let entry = RoomEntry { code, place, wanted, players: 0, bots: 0, reservations: VecDeque::new() };
+        let reservations = VecDeque::new();
+        let entry = RoomEntry { code, place, wanted, players: 0, bots: 0, reservations, match_seats: BTreeMap::new() };
         Ok(self.rooms.entry(code).or_insert(entry))
     }
 
     /// The room of a code.
     pub(crate) fn find(&self, code: Code) -> Option<&RoomEntry> {
         self.rooms.get(&code)
+    }
+
+    /// Seats of a match are for these players from now on, and no longer for those who had them. Gives the room.
+    pub(crate) fn give_seats(&mut self, code: Code, seats: &BTreeMap<Seat, PlayerId>) -> Option<RoomId> {
+        let entry = self.rooms.get_mut(&code)?;
+        entry.match_seats.retain(|_, player| !seats.values().any(|new| new == player));
+        entry.match_seats.extend(seats);
+        Some(entry.place.room)
     }
 
     /// The public rooms, which everybody may see.

@@ -35,6 +35,8 @@ pub(crate) enum Door {
     Invitation([u8; 32]),
     /// The Argon2id of a password, which people choose.
     Password(PasswordHash),
+    /// No secret opens it: it is there for the players of a match alone.
+    Match,
 }
 
 /// The Argon2id of a password, with its salt.
@@ -51,6 +53,7 @@ impl fmt::Debug for Door {
             Self::Open => "Open",
             Self::Invitation(_) => "Invitation(..)",
             Self::Password(_) => "Password(..)",
+            Self::Match => "Match",
         })
     }
 }
@@ -126,7 +129,7 @@ pub(crate) fn look(door: Option<Door>, secret: Option<&SecretText>) -> Look {
         Some(Door::Open) => return Look::Enter,
         Some(Door::Invitation(digest)) => (Some(digest), none),
         Some(Door::Password(password)) => (None, password),
-        None => (None, none),
+        Some(Door::Match) | None => (None, none),
     };
     let is_real = Choice::from(u8::from(matches!(door, Some(Door::Password(_)))));
     let Some(secret) = secret.filter(|secret| secret.0.len() <= ROOM_SECRET_BYTES_MAX) else { return Look::Shut };

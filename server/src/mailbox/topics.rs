@@ -1,16 +1,18 @@
 //! The messages between the thread of topics and the others.
 
 use crate::lobby::{Code, Place, RoomId};
+use crate::matchmaking::MatchId;
 use crate::room::{MemberId, Origin};
 use crate::topics::policy::Role;
 use crate::topics::{Farewell, Identity};
 use crate::websocket::address::Counted;
 use crate::websocket::frame::FrameReader;
 use parking_lot::RwLock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::TcpStream;
 use std::sync::Arc;
+use tickwire::Seat;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::SecretText;
 use tickwire::message::topics::{ClientTopic, PlayerId, PlayerKey, Receipt, TopicRefusal};
@@ -117,6 +119,10 @@ pub(crate) enum TopicsOrder {
     Mute { player: PlayerId, minutes: u32 },
     /// Connections of a player without a room are closed (4001).
     Expel { player: PlayerId },
+    /// The room of a match is made; `None` when none could be.
+    MatchMade { id: MatchId, room: Option<(RoomId, Code)> },
+    /// Seats of a running match are given away; `None` when the room has ended.
+    SeatsGiven { room: Option<RoomId>, seats: BTreeMap<Seat, PlayerId> },
     /// All connections are closed with this code, and the thread ends.
     Stop(CloseCode),
 }

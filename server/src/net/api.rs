@@ -146,7 +146,7 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) ->
     };
     let door = door.ok_or_else(bad_password)?;
     let wanted = Wanted { game: index, seats: game.rules.seats, public: wish.public, quick_match: false, door };
-    let code = open(net, game, wanted, wish.options).await?;
+    let code = open(net, game, wanted, wish.options, 0).await?;
     Ok(shown(net, code, StatusCode::CREATED, invitation))
 }
 
@@ -191,7 +191,7 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer
     }
     let (seats, door) = (game.rules.matched, Door::Open);
     let wanted = Wanted { game: index, seats, public: true, quick_match: true, door };
-    let code = open(net, game, wanted, Value::Null).await?;
+    let code = open(net, game, wanted, Value::Null, game.rules.bots).await?;
     net.directory.borrow_mut().reserve(code, origin_of(address), net.setup.clock.now_us());
     Ok(shown(net, code, StatusCode::OK, None))
 }
@@ -263,16 +263,23 @@ impl Drop for Unmade<'_> {
     }
 }
 
-/// Enters a room into the directory, and waits until the room is made.
-async fn open(net: &Net, game: &OfferedGame, wanted: Wanted, options: Value) -> Result<Code, Refusal> {
+/// Enters a room into the directory, and waits until the room is made. Bots fill so many of its seats.
+pub(super) async fn open(
+    net: &Net,
+    game: &OfferedGame,
+    wanted: Wanted,
+    options: Value,
+    bots: u8,
+) -> Result<Code, Refusal> {
     let later = |error: &str| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, error, ROOM_RETRY_SECONDS);
     let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
     let limits = room_limits(&net.setup.config, wanted.public, game.rules.seats);
     let build = net.setup.build;
-    let (fill_with_bots, has_owner) = (wanted.quick_match, !wanted.quick_match);
-    let setup = RoomSetup { secret: secret.into(), fill_with_bots, has_owner, limits, build };
+    // Strangers have nobody among them who could decide for the others.
+    let has_owner = !wanted.quick_match && !matches!(wanted.door, Door::Match);
+    let setup = RoomSetup { secret: secret.into(), bots, has_owner, limits, build };
     let plan = RoomPlan { setup, options };
     let chronicle = chronicle(net, &entry, game.rules.name);
     let making = net.setup.orders.make(entry.place, game.clone(), plan, chronicle);
@@ -412,7 +419,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             // The room is never made, and the request is dropped meanwhile.
-            let asked = open(&net, &game, wanted, Value::Null);
+            let asked = open(&net, &game, wanted, Value::Null, 0);
             assert!(tokio::time::timeout(Duration::from_millis(10), asked).await.is_err());
         });
         assert_eq!(net.directory.borrow().totals().0, 0);

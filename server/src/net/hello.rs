@@ -157,7 +157,8 @@ async fn admit(net: &Net, caller: &Caller, hello: &mut Hello) -> Result<Admitted
     let rate_hz = net.setup.games[found.game].rules.tick_rate_hz;
     let pass = net.setup.gate.pass(hello, origin_of(caller.address), rate_hz).map_err(NoHello::Refused)?;
     let only_by_token = found.only_by_token.or_else(|| pass.only_by_token.then_some(CloseCode::Auth));
-    Ok(AdmittedPlayer { place: found.place, entrant: pass.entrant, identity: pass.identity, only_by_token, counted })
+    let entrant = Entrant { seat: found.seat, ..pass.entrant };
+    Ok(AdmittedPlayer { place: found.place, entrant, identity: pass.identity, only_by_token, counted })
 }
 
 fn hand_over(net: &Net, player: AdmittedPlayer, stream: TcpStream, reader: FrameReader, hello: Hello) {

@@ -4,6 +4,7 @@ use super::Net;
 use super::doorkeeper::Shut;
 use crate::lobby::{Code, Door, Place, RoomId};
 use crate::websocket::address::AddressKey;
+use tickwire::Seat;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::Hello;
 
@@ -17,6 +18,8 @@ pub(super) struct RoomFound {
     /// a limit, or it has not brought the secret of the room, and a resume token shows that it may enter all the same.
     /// Only the room knows its tokens.
     pub(super) only_by_token: Option<CloseCode>,
+    /// The seat that is kept for the player, in a match.
+    pub(super) seat: Option<Seat>,
 }
 
 impl Shut {
@@ -38,7 +41,11 @@ impl Net {
     pub(super) async fn find_room(&self, address: Option<AddressKey>, hello: &Hello) -> Result<RoomFound, CloseCode> {
         self.take_in_reports();
         let door = self.room_of(hello).map(|(.., door)| door);
-        let opened = self.open_door(door, hello.secret.as_ref(), &self.guess_quota, address).await;
+        let seat = self.seat_in_match(hello, door);
+        let opened = match seat {
+            Some(_) => Ok(()),
+            None => self.open_door(door, hello.secret.as_ref(), &self.guess_quota, address).await,
+        };
         // The room may have ended meanwhile.
         let found = self.room_of(hello).map(|(game, place, _)| (game, place));
         match (opened.map_err(Shut::close_code), hello.resume, found) {
@@ -46,8 +53,20 @@ impl Net {
             // A token is shown to a shard even if there is no room: the answer has to come from there either way.
             (Err(code), Some(_), None) => self.nowhere(hello, code).ok_or(code),
             (Ok(()), _, None) => Err(CloseCode::NoRoom),
-            (opened, _, Some(found)) => self.come_in(address, hello, found, opened.err()),
+            (opened, _, Some(found)) => {
+                self.come_in(address, hello, found, opened.err()).map(|found| RoomFound { seat, ..found })
+            }
         }
+    }
+
+    /// The seat that the player of a hello has in the match of a room. Who the player is takes time to find out, so it is
+    /// asked for every room that is not open to everybody, whether there is one or not.
+    fn seat_in_match(&self, hello: &Hello, door: Option<Door>) -> Option<Seat> {
+        if door.is_some_and(|door| door.is_open()) {
+            return None;
+        }
+        let player = self.setup.gate.player_of(hello)?;
+        self.directory.borrow().find(Code::parse(&hello.code)?)?.seat_in_match(player)
     }
 
     /// The room that was found, for a client within its limits.
@@ -68,7 +87,7 @@ impl Net {
         let may_pass = hello.resume.is_some_and(|token| !diverged.must_wait_with(place.room, address, token, now_us));
         match only_by_token {
             Some(_) if !may_pass => Err(CloseCode::Rate),
-            only_by_token => Ok(RoomFound { place, game, only_by_token }),
+            only_by_token => Ok(RoomFound { place, game, only_by_token, seat: None }),
         }
     }
 
@@ -77,7 +96,7 @@ impl Net {
         let (game, _) = self.game(&hello.game)?;
         let sum = hello.code.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let shard = sum.checked_rem(self.setup.shards.len())?;
-        Some(RoomFound { place: Place { room: RoomId::NOWHERE, shard }, game, only_by_token: Some(code) })
+        Some(RoomFound { place: Place { room: RoomId::NOWHERE, shard }, game, only_by_token: Some(code), seat: None })
     }
 
     fn room_of(&self, hello: &Hello) -> Option<(usize, Place, Door)> {

@@ -1,8 +1,8 @@
 //! Somebody who wants to enter a room, as far as the room has to know.
 
 use super::Origin;
-use tickwire::Tick;
 use tickwire::message::topics::PlayerId;
+use tickwire::{Seat, Tick};
 
 /// Where somebody comes from, and who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +13,8 @@ pub struct Entrant {
     pub player: Option<PlayerId>,
     /// The rights that a ticket gives; `None` without one.
     pub admitted: Option<Admitted>,
+    /// The seat that is kept for the player, in a match.
+    pub seat: Option<Seat>,
 }
 
 /// What a ticket says about its bearer besides the identity.
@@ -41,8 +43,8 @@ impl Entrant {
         self.admitted.is_some_and(|admitted| admitted.is_host)
     }
 
-    /// The identity that may have one seat in a room: only a ticket proves one.
+    /// The player that may have one seat in the room: one whom a ticket names, or for whom a seat is kept.
     pub(super) fn identity(&self) -> Option<PlayerId> {
-        self.player.filter(|_| self.admitted.is_some())
+        self.player.filter(|_| self.admitted.is_some() || self.seat.is_some())
     }
 }

@@ -89,7 +89,7 @@ impl SeatSet {
 pub(super) struct Roster {
     seats: Vec<Occupant>,
     changes: Vec<RosterChange>,
-    /// Seats up to which a quick match is filled with bots; 0 for none.
+    /// Seats up to which a match is filled with bots; 0 for none.
     fill_to: u8,
     /// Seats that people of one origin may have.
     seats_per_origin_max: u8,
@@ -102,11 +102,11 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    pub(super) fn new(rules: &Rules, fill_with_bots: bool, limits: &RoomLimits) -> Self {
+    pub(super) fn new(rules: &Rules, fill_to: u8, limits: &RoomLimits) -> Self {
         Self {
             seats: vec![Occupant::Free; usize::from(rules.seats)],
             changes: Vec::new(),
-            fill_to: if fill_with_bots { rules.bots.min(rules.seats) } else { 0 },
+            fill_to: fill_to.min(rules.seats),
             seats_per_origin_max: limits.seats_per_origin_max,
             comebacks_per_minute_max: limits.comebacks_per_minute_max,
             arrivals: 0,
@@ -259,8 +259,10 @@ impl Roster {
         if origin != Origin::EXEMPT && self.seats_of(origin) >= usize::from(self.seats_per_origin_max) {
             return None;
         }
-        let free = self.iter().find(|(_, occupant)| **occupant == Occupant::Free);
-        let bots = || self.iter().find(|(_, occupant)| matches!(occupant, Occupant::Bot { .. }));
+        let may_have = |seat: &Seat| entrant.seat.is_none_or(|kept| kept == *seat);
+        let seats = || self.iter().filter(|(seat, _)| may_have(seat));
+        let free = seats().find(|(_, occupant)| **occupant == Occupant::Free);
+        let bots = || seats().find(|(_, occupant)| matches!(occupant, Occupant::Bot { .. }));
         let seat = free.or_else(bots)?.0;
         self.free(seat, Leave::Removed);
         self.arrivals += 1;
@@ -386,7 +388,7 @@ mod tests {
     #[test]
     fn people_and_bots_of_one_room_have_names_that_look_different() {
         let rules = Rules { seats: 8, bots: 8, ..Rules::new("crowded", 30) };
-        let mut roster = Roster::new(&rules, true, &RoomLimits::default());
+        let mut roster = Roster::new(&rules, 8, &RoomLimits::default());
         for name in ["Tock", "T\u{43e}ck", "Tock\u{2060}", "Pi\u{445}el"] {
             assert!(
                 roster

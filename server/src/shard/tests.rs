@@ -97,7 +97,7 @@ fn made(seed: u64) -> MadeRoom {
     let offered = OfferedGame::of::<Fragile>();
     let setup = RoomSetup {
         secret: seed.into(),
-        fill_with_bots: false,
+        bots: 0,
         has_owner: false,
         limits: RoomLimits { seats_per_origin_max: 2, ..RoomLimits::default() },
         build: 0,

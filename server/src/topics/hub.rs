@@ -176,6 +176,18 @@ impl Hub {
         self.clients.get(client).map(|client| client.identity.player)
     }
 
+    /// The seat of a client in its room.
+    #[must_use]
+    pub fn seat_of(&self, client: ClientId) -> Option<Seat> {
+        self.clients.get(client)?.identity.room?.1
+    }
+
+    /// The name of a client, as others see it.
+    #[must_use]
+    pub fn name_of(&self, client: ClientId) -> Option<&str> {
+        self.clients.get(client).map(|client| client.identity.name.as_str())
+    }
+
     /// A room has ended, and with it its topics.
     pub fn close_room(&mut self, code: Code) {
         self.rooms.remove(&code);

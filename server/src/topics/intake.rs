@@ -32,13 +32,16 @@ impl Flood {
 
     /// Judges a message that is for the hub.
     pub fn judge(&mut self, message: &ClientTopic, now_us: u64) -> Intake {
-        match self.messages.wait_us(MESSAGES, now_us) {
-            None => {
-                self.messages.take(MESSAGES, now_us);
-                Intake::Pass
-            }
-            Some(wait_us) => refuse(message, TopicRefusal::Rate, wait_us.div_ceil(1_000)),
+        if self.take(now_us) {
+            return Intake::Pass;
         }
+        let wait_us = self.messages.wait_us(MESSAGES, now_us).unwrap_or_default();
+        refuse(message, TopicRefusal::Rate, wait_us.div_ceil(1_000))
+    }
+
+    /// Counts a message that somebody has to deal with; false when there are too many.
+    pub fn take(&mut self, now_us: u64) -> bool {
+        self.messages.take(MESSAGES, now_us)
     }
 }
 

@@ -1,7 +1,7 @@
-//! The subprotocol `tickwire.json.1`: topics as JSON text, for pages, bots and services without a game's module.
+//! The subprotocol `tickwire.json.1`: topics and matchmaking as JSON text, for pages, bots and services without a game's module.
 //!
 //! ```text
-//! text → JsonRequest::parse → JsonRequest      ServerTopic → write → text
+//! text → JsonRequest::parse → JsonRequest      ServerTopic → write → text      News → to_text → text
 //! ```
 //!
 //! Parsing is total and strict: a text gives a request whose values are in their ranges, or a [`JsonFault`] with the way
@@ -9,9 +9,11 @@
 //! published description of both is [`SCHEMA`]; a test holds it against this code.
 
 mod message;
+mod news;
 mod request;
 
 pub use message::{JsonFrom, JsonMessage};
+pub use news::{News, NewsKind, NoParty, NotQueued, PartyMember, Unqueued};
 pub use request::{JsonFault, JsonRequest};
 use tickwire::message::topics::ServerTopic;
 

@@ -23,7 +23,7 @@ use core::ops::RangeInclusive;
 use field::Ground;
 use serde::{Deserialize, Serialize};
 use tickwire::math::{self, Vec2};
-use tickwire::{Event, Game, Input, Leave, Mode, OptionsError, Rng, Rules, Seat, State, Step, Table, To};
+use tickwire::{Event, Game, Input, Leave, Mode, OptionsError, QueueRules, Rng, Rules, Seat, State, Step, Table, To};
 
 const TEAMS_MAX: u8 = 4;
 /// Rocks, pick-ups and debris of one field at the most.
@@ -351,7 +351,12 @@ impl Game for Arena {
     type Input = Helm;
     type Event = ArenaEvent;
     type Options = Options;
-    const RULES: Rules = Rules::new("arena", 30).seats(64).matched(12).bots(8).mode(Mode::Snapshot { every_ticks: 1 });
+    const RULES: Rules = Rules::new("arena", 30)
+        .seats(64)
+        .matched(12)
+        .bots(8)
+        .mode(Mode::Snapshot { every_ticks: 1 })
+        .queues(&[QueueRules::free_for_all("skirmish", 8).seats_min(2).bots_after_ms(20_000)]);
 
     fn check(options: &Options) -> Result<(), OptionsError> {
         OptionsError::unless("players", options.players, Options::PLAYERS)?;

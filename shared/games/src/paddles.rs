@@ -8,7 +8,7 @@ mod stage;
 use alloc::format;
 use serde::Serialize;
 use tickwire::math::{self, Vec2, vec2};
-use tickwire::{Event, Game, Input, Leave, Mode, OwnTopic, Publication, Rng, Rules, Seat, State, Step, To};
+use tickwire::{Event, Game, Input, Leave, Mode, OwnTopic, Publication, QueueRules, Rng, Rules, Seat, State, Step, To};
 
 /// The field, in units; y points down.
 const FIELD: Vec2 = vec2(320.0, 180.0);
@@ -124,7 +124,8 @@ impl Game for Paddles {
         .seats(2)
         .bots(2)
         .mode(Mode::Lockstep { rollback_ticks_max: 8 })
-        .topics(&[POINTS, WIND]);
+        .topics(&[POINTS, WIND])
+        .queues(&[QueueRules::free_for_all("duel", 2).bots_after_ms(20_000)]);
 
     fn new(_: &()) -> Self {
         let mut game = Self::default();

@@ -19,7 +19,7 @@ mod well;
 use field::Field;
 use serde::{Deserialize, Serialize};
 use tickwire::math::{self, Vec2, vec2};
-use tickwire::{Event, Game, Input, Leave, Mode, OptionsError, Rng, Rules, Seat, State, Step, Table};
+use tickwire::{Event, Game, Input, Leave, Mode, OptionsError, QueueRules, Rng, Rules, Seat, State, Step, Table};
 
 /// One army for each seat.
 const ARMIES: usize = 8;
@@ -221,8 +221,12 @@ impl Game for Swarm {
     type Input = Hand;
     type Event = SwarmEvent;
     type Options = Options;
-    const RULES: Rules =
-        Rules::new("swarm", 20).seats(ARMIES as u8).matched(4).bots(2).mode(Mode::Lockstep { rollback_ticks_max: 5 });
+    const RULES: Rules = Rules::new("swarm", 20)
+        .seats(ARMIES as u8)
+        .matched(4)
+        .bots(2)
+        .mode(Mode::Lockstep { rollback_ticks_max: 5 })
+        .queues(&[QueueRules::free_for_all("battle", 4).bots_after_ms(20_000)]);
 
     fn check(options: &Options) -> Result<(), OptionsError> {
         OptionsError::unless("units", options.units, UNITS_MIN..=UNITS_MAX)

@@ -10,6 +10,9 @@ use tickwire::message::topics::{PlayerId, PlayerKey};
 /// The greatest number of a publication: numbers above are not exact in JavaScript.
 const SEQ_MAX: u64 = (1 << 53) - 1;
 
+/// Bytes of the name of a game or a queue, and of the code of a party.
+const MATCH_NAME_BYTES_MAX: usize = 64;
+
 /// Bytes of a parser's words that a fault repeats: they may have words of the client in them.
 const WORDS_BYTES_MAX: usize = 200;
 
@@ -55,6 +58,22 @@ pub enum JsonRequest {
         /// Whether the messages were also seen.
         read: bool,
     },
+    /// The player wants a match, together with its party.
+    Queue {
+        /// The name of the game.
+        game: String,
+        /// The name of the queue; `None` for the first one of the game.
+        queue: Option<String>,
+    },
+    /// The player wants no match any more.
+    Unqueue,
+    /// The player joins a party.
+    Party {
+        /// The code of the party; `None` for a new one.
+        party: Option<String>,
+    },
+    /// The player leaves its party.
+    LeaveParty,
     /// The player wants to hear nothing from another one, or wants to hear it again.
     Block {
         /// The other player.
@@ -179,6 +198,17 @@ enum Raw {
         player: String,
         blocked: bool,
     },
+    Queue {
+        game: String,
+        #[serde(default, deserialize_with = "present")]
+        queue: Option<String>,
+    },
+    Unqueue {},
+    Party {
+        #[serde(default, deserialize_with = "present")]
+        party: Option<String>,
+    },
+    LeaveParty {},
 }
 
 /// A field that may be missing, and is a text when it is there: `null` is none.
@@ -225,6 +255,15 @@ impl JsonRequest {
             Raw::Block { player, blocked } => {
                 Self::Block { player: player.parse().map_err(|_| JsonFault::Player)?, blocked }
             }
+            Raw::Queue { game, queue } => Self::Queue {
+                game: short("game", game, MATCH_NAME_BYTES_MAX)?,
+                queue: queue.map(|queue| short("queue", queue, MATCH_NAME_BYTES_MAX)).transpose()?,
+            },
+            Raw::Unqueue {} => Self::Unqueue,
+            Raw::Party { party } => {
+                Self::Party { party: party.map(|party| short("party", party, MATCH_NAME_BYTES_MAX)).transpose()? }
+            }
+            Raw::LeaveParty {} => Self::LeaveParty,
         })
     }
 }
