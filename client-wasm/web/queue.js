@@ -44,6 +44,11 @@ export class Queue {
     this.#topics = topics;
     this.#party = null;
     this.#wait(false);
+    const ready = () => {
+      for (const id of ['queue', 'party']) $(id).disabled = topics.state !== 'open';
+    };
+    topics.on('state', ready);
+    ready();
     topics.on('queued', ({ place, of, estimate_ms }) => {
       this.#wait(true, `${place} of ${of}${estimate_ms ? `, about ${Math.ceil(estimate_ms / 1000)} s` : ''}`);
     });

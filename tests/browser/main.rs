@@ -38,6 +38,8 @@ mod pauses;
 #[path = "../it/proxy.rs"]
 mod proxy;
 #[cfg(test)]
+mod queue;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod relay;

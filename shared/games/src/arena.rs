@@ -356,7 +356,7 @@ impl Game for Arena {
         .matched(12)
         .bots(8)
         .mode(Mode::Snapshot { every_ticks: 1 })
-        .queues(&[QueueRules::free_for_all("skirmish", 8).seats_min(2).bots_after_ms(20_000)]);
+        .queues(&[QueueRules::free_for_all("skirmish", 8).seats_min(2).window(100, 60, 400).bots_after_ms(20_000)]);
 
     fn check(options: &Options) -> Result<(), OptionsError> {
         OptionsError::unless("players", options.players, Options::PLAYERS)?;
