@@ -16,6 +16,7 @@ mod full;
 mod lobby;
 mod player;
 mod progress;
+mod queue;
 mod run;
 mod slow;
 mod thin;
@@ -31,6 +32,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 use tickwire::link::LinkProfile;
+use tickwire::message::topics::PlayerKey;
 
 /// The server, the load, and the length of the measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +59,33 @@ pub struct Plan {
     pub corruptions: u32,
     /// The topic that every client hears, with `CODE` for the code of its room.
     pub topic: Option<String>,
+    /// The queue in which the bots wait for their matches, instead of rooms that are created; empty for the first one of
+    /// the game.
+    pub queue: Option<String>,
+    /// Bots in a party.
+    pub party: u32,
     /// The file of the key that signs the bots' tickets, for a server that asks for them.
     pub ticket_key: Option<PathBuf>,
     /// The kind of link that each client has.
     pub link: LinkProfile,
     /// Seed of the run; the clients' names, bot policies and links follow from it.
     pub seed: u64,
+}
+
+/// A bot, before it plays.
+#[derive(Debug, Clone)]
+struct Bot {
+    name: String,
+    seed: u64,
+    /// The secret of its player, when it has waited for its match.
+    key: Option<PlayerKey>,
+}
+
+/// A room and the bots that are to play in it.
+#[derive(Debug)]
+struct Room {
+    code: String,
+    bots: Vec<Bot>,
 }
 
 /// Microseconds since the start of the run.

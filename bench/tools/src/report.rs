@@ -2,11 +2,13 @@
 
 pub mod corrections;
 pub mod corruptions;
+pub mod queue;
 pub mod slow;
 pub mod topic;
 
 use corrections::Corrections;
 use corruptions::Corruptions;
+use queue::QueueWaits;
 use serde::Serialize;
 use slow::SlowReaders;
 use topic::Topic;
@@ -120,6 +122,9 @@ pub struct Report {
     /// The topic that the clients heard, if they heard one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
+    /// How long the clients waited for their matches, if they waited for any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueWaits>,
 }
 
 impl Report {
@@ -193,6 +198,7 @@ pub(crate) mod tests {
             corrected_fields: Vec::new(),
             corruptions: None,
             topic: None,
+            queue: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The report as text for people.
 
 use crate::report::corruptions::Corruptions;
+use crate::report::queue::QueueWaits;
 use crate::report::slow::{CLOSED_SECONDS_MAX, QUEUED_BYTES_MAX, SHIFT_MS_MAX, SlowReaders};
 use crate::report::topic::Topic;
 use crate::report::{GENERATOR_LATE_MS, Report, Spread};
@@ -78,12 +79,19 @@ pub fn render(report: &Report, asides: &Asides) -> String {
         ),
     );
     report.topic.iter().for_each(|heard| topic_line(heard, &mut line));
+    report.queue.iter().for_each(|waits| queue_line(waits, &mut line));
     for (index, field) in report.corrected_fields.iter().filter(|field| field.is_notable()).enumerate() {
         line(if index == 0 { "corrected fields" } else { "" }, field.words.clone());
     }
     report.slow_readers.iter().for_each(|found| slow_lines(found, &mut line));
     server_lines(report, asides, &mut line);
     out
+}
+
+fn queue_line(waits: &QueueWaits, line: &mut impl FnMut(&str, String)) {
+    let QueueWaits { wait_ms, matches, seconds, .. } = waits;
+    let (p50, p99) = (wait_ms.p50 / 1_000.0, wait_ms.p99 / 1_000.0);
+    line("queue", format!("{matches} matches in {seconds:.1} s; waits of {p50:.1} s p50, {p99:.1} s p99"));
 }
 
 fn topic_line(heard: &Topic, line: &mut impl FnMut(&str, String)) {

@@ -71,6 +71,14 @@ pub struct Options {
     /// server's program makes one.
     #[arg(long, value_name = "FILE", requires = "url", conflicts_with_all = ["slow_readers", "never_readers"])]
     ticket_key: Option<PathBuf>,
+    /// The bots wait in this queue of the game, or in its first one when none is named, and play in the rooms of their
+    /// matches; no rooms are created.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    #[arg(conflicts_with_all = ["options", "slow_readers", "never_readers"])]
+    queue: Option<String>,
+    /// Bots in a party, which wait together.
+    #[arg(long, default_value_t = 1, requires = "queue", value_parser = clap::value_parser!(u32).range(1..=16))]
+    party: u32,
     /// Round trip of each client's link, half each way.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     latency_ms: u32,
@@ -164,6 +172,11 @@ fn players<G: Game>(args: &Options) -> Result<u32> {
         "a client is closed when its world differs too often: at most one corruption per client and {CORRUPTION_SECONDS} s"
     );
     ensure!(
+        args.queue.is_none() || !G::RULES.queues.is_empty(),
+        "{} has no queue: a game says in Rules::queues how people meet",
+        G::RULES.name
+    );
+    ensure!(
         !args.thin || !G::RULES.is_lockstep(),
         "--thin is not possible in lockstep: every client needs the whole world"
     );
@@ -183,6 +196,8 @@ fn plan(args: &Options, address: SocketAddr, server_pid: Option<u32>, players: u
         never_readers: args.never_readers,
         corruptions: args.corruptions,
         topic: args.topic.clone(),
+        queue: args.queue.clone(),
+        party: args.party,
         ticket_key: args.ticket_key.clone(),
         link: link(args)?,
         seed: args.seed,

@@ -3,7 +3,7 @@
 //! Each of them is a full client session over a socket, played by the game's own bot policy, as in the load test. The
 //! thread is asked from outside and answers between two turns.
 
-use super::crowd::Crowd;
+use super::crowd::{Crowd, bots, in_rooms};
 use super::run::TURN;
 use super::tickets::Tickets;
 use super::{Clock, Plan, Shared};
@@ -88,6 +88,8 @@ impl Bystander {
             never_readers: 0,
             corruptions: 0,
             topic: None,
+            queue: None,
+            party: 1,
             ticket_key: None,
             link: LinkProfile::default(),
             seed,
@@ -171,7 +173,8 @@ fn play<G: Game>(codes: &[String], plan: &Plan, inbox: &Receiver<Order>) -> Resu
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let meter = RefCell::new(Meter::default());
     let shared = Rc::new(Shared { clock: Clock(Instant::now()), address: plan.address, meter });
-    let crowd = Crowd::<G>::new(codes, plan, &Tickets::none(), shared.clone(), 0)?;
+    let rooms = in_rooms(codes.to_vec(), &bots(plan), plan);
+    let crowd = Crowd::<G>::new(rooms, plan, &Tickets::none(), shared.clone(), 0)?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let mut turns = tokio::time::interval(TURN);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);

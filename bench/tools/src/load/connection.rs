@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
-use fastwebsockets::{Frame, OpCode, Payload, Role, WebSocketError, WebSocketRead, handshake};
+use fastwebsockets::{Frame, OpCode, Payload, Role, WebSocket, WebSocketError, WebSocketRead, handshake};
 use http_body_util::Empty;
 use hyper::header::{CONNECTION, HOST, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::rt::Executor;
+use hyper::upgrade::Upgraded;
 use hyper::{Request, header::SEC_WEBSOCKET_KEY};
 use hyper_util::rt::TokioIo;
 use std::io::{self, Cursor, ErrorKind};
@@ -111,8 +112,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for OnRuntime {
     }
 }
 
-/// Connects and upgrades to a WebSocket of our subprotocol.
-pub(super) async fn open(address: SocketAddr) -> Result<(Ear, Mouth)> {
+/// Connects and upgrades to a WebSocket of a subprotocol.
+pub(super) async fn upgrade(address: SocketAddr, subprotocol: &str) -> Result<WebSocket<TokioIo<Upgraded>>> {
     let stream = TcpStream::connect(address).await.context("no connection")?;
     stream.set_nodelay(true)?;
     let request = Request::get("/ws")
@@ -121,11 +122,17 @@ pub(super) async fn open(address: SocketAddr) -> Result<(Ear, Mouth)> {
         .header(CONNECTION, "upgrade")
         .header(SEC_WEBSOCKET_KEY, handshake::generate_key())
         .header(SEC_WEBSOCKET_VERSION, "13")
-        .header(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+        .header(SEC_WEBSOCKET_PROTOCOL, subprotocol)
         .body(Empty::<Bytes>::new())?;
     let (socket, response) = handshake::client(&OnRuntime, request, stream).await.context("no upgrade")?;
     let protocol = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
-    ensure!(protocol.is_some_and(|name| name == SUBPROTOCOL), "the server does not speak {SUBPROTOCOL}");
+    ensure!(protocol.is_some_and(|name| name == subprotocol), "the server does not speak {subprotocol}");
+    Ok(socket)
+}
+
+/// Connects to play.
+pub(super) async fn open(address: SocketAddr) -> Result<(Ear, Mouth)> {
+    let socket = upgrade(address, SUBPROTOCOL).await?;
     let upgraded = socket.into_inner().into_inner();
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().map_err(|_| anyhow!("the connection is plain TCP"))?;
     let (read, write) = parts.io.into_inner().into_split();

@@ -5,7 +5,7 @@ use super::full::FullBot;
 use super::player::{Player, dial};
 use super::thin::ThinBot;
 use super::tickets::Tickets;
-use super::{Plan, Shared};
+use super::{Bot, Plan, Room, Shared};
 use crate::measure::Totals;
 use crate::plant::plant;
 use crate::report::corrections::{Corrections, worst};
@@ -13,6 +13,7 @@ use crate::topic_ear::TopicEar;
 use anyhow::Result;
 use std::cell::RefCell;
 use std::rc::Rc;
+use tickwire::message::topics::PlayerKey;
 use tickwire::{Game, Rng};
 
 /// Time between two clients that join, in microseconds.
@@ -20,6 +21,23 @@ const JOIN_GAP_US: u64 = 4_000;
 
 /// Names of the bots; a number distinguishes bots that share a name.
 const NAMES: [&str; 12] = ["Ada", "Bea", "Cleo", "Dag", "Enzo", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lou"];
+
+/// The bots of a run; those that wait for matches have keys by which the matches find them.
+pub(super) fn bots(plan: &Plan) -> Vec<Bot> {
+    let mut dice = Rng::new(plan.seed);
+    let bot = |number| {
+        let seed = dice.next_u64();
+        let key = plan.queue.is_some().then(|| PlayerKey((u128::from(seed) << 64 | u128::from(number)).to_be_bytes()));
+        Bot { name: format!("{} {number}", NAMES[seed as usize % NAMES.len()]), seed, key }
+    };
+    (0..plan.rooms * plan.players).map(bot).collect()
+}
+
+/// These bots in rooms with these codes, as many in each.
+pub(super) fn in_rooms(codes: Vec<String>, bots: &[Bot], plan: &Plan) -> Vec<Room> {
+    let room = |(code, bots): (String, &[Bot])| Room { code, bots: bots.to_vec() };
+    codes.into_iter().zip(bots.chunks(plan.players as usize)).map(room).collect()
+}
 
 /// A client of the run; the task of its connection holds it too.
 type Shareable<G> = Rc<RefCell<Player<G>>>;
@@ -31,31 +49,30 @@ pub(super) struct Crowd<G: Game> {
 }
 
 impl<G: Game> Crowd<G> {
-    /// A crowd for rooms with these codes, which joins from `now_us` on.
+    /// A crowd for these rooms, which joins from `now_us` on.
     pub(super) fn new(
-        codes: &[String],
+        rooms: Vec<Room>,
         plan: &Plan,
         tickets: &Tickets,
         shared: Rc<Shared>,
         now_us: u64,
     ) -> Result<Self> {
-        let mut dice = Rng::new(plan.seed);
         let mut number = 0_u64;
-        let mut seat = |code: &String, place: u32| {
-            let seed = dice.next_u64();
-            let name = format!("{} {number}", NAMES[seed as usize % NAMES.len()]);
+        let mut player = |code: &str, bot: &Bot, is_thin: bool| {
             let ear = plan.topic.as_ref().map(|topic| TopicEar::new(&topic.replace("CODE", code)));
-            let ticket = tickets.mint(&name)?;
-            let client = if plan.thin && place > 0 {
-                BotClient::Thin(Box::new(ThinBot::new(code, &name, seed, ear, ticket)), G::Input::default())
+            let ticket = tickets.mint(&bot.name)?;
+            let client = if is_thin {
+                BotClient::Thin(Box::new(ThinBot::new(code, bot, ear, ticket)), G::Input::default())
             } else {
-                BotClient::Full(Box::new(FullBot::new(code, &name, seed, ear, ticket.as_deref())))
+                BotClient::Full(Box::new(FullBot::new(code, bot, ear, ticket.as_deref())))
             };
             number += 1;
-            Ok(Rc::new(RefCell::new(Player::new(client, now_us + number * JOIN_GAP_US, plan, seed))))
+            Ok(Rc::new(RefCell::new(Player::new(client, now_us + number * JOIN_GAP_US, plan, bot.seed))))
         };
-        let rooms = codes.iter().map(|code| (0..plan.players).map(|place| seat(code, place)).collect());
-        Ok(Self { rooms: rooms.collect::<Result<_>>()?, shared })
+        let mut players_of = |Room { code, bots }: Room| {
+            bots.iter().enumerate().map(|(place, bot)| player(&code, bot, plan.thin && place > 0)).collect()
+        };
+        Ok(Self { rooms: rooms.into_iter().map(&mut players_of).collect::<Result<_>>()?, shared })
     }
 
     fn players(&self) -> impl Iterator<Item = &Shareable<G>> {

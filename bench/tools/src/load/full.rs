@@ -1,5 +1,6 @@
 //! A full client: the browser's session, played by the game's own bot policy.
 
+use super::Bot;
 use super::bot_client::Made;
 use crate::measure::Meter;
 use crate::topic_ear::TopicEar;
@@ -18,8 +19,9 @@ pub(super) struct FullBot<G: Game> {
 }
 
 impl<G: Game> FullBot<G> {
-    pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>, ticket: Option<&str>) -> Self {
-        let mut session = Session::new(code, name, None, seed);
+    pub(super) fn new(code: &str, bot: &Bot, ear: Option<TopicEar>, ticket: Option<&str>) -> Self {
+        let mut session = Session::new(code, &bot.name, None, bot.seed);
+        bot.key.into_iter().for_each(|key| session.set_player(key, 1));
         ticket.into_iter().for_each(|ticket| session.set_ticket(ticket));
         ear.iter().for_each(|ear| session.topics_mut().subscribe(ear.topic()));
         Self { session, reconciled: 0, ear }

@@ -1,8 +1,9 @@
 //! A run: join, warm up, measure, wait for stragglers, leave. Each part is bounded in time.
 
-use super::crowd::Crowd;
+use super::crowd::{Crowd, bots, in_rooms};
 use super::lobby::create_room;
 use super::progress::Progress;
+use super::queue::find_matches;
 use super::slow::{Found, SlowCrowd};
 use super::tickets::Tickets;
 use super::{Clock, Plan, Shared};
@@ -10,6 +11,7 @@ use crate::accounting::{CpuTimes, rss_bytes};
 use crate::measure::{Beside, Meter, Totals};
 use crate::report::Report;
 use crate::report::corruptions::Corruptions;
+use crate::report::queue::QueueWaits;
 use crate::report::slow::SlowReaders;
 use crate::report::topic::Topic;
 use crate::table::Asides;
@@ -60,19 +62,25 @@ pub async fn run<G: Game>(plan: &Plan) -> Result<(Report, Asides)> {
         "the run needs at least one player, one room and one second"
     );
     let (mut codes, tickets) = (Vec::new(), Tickets::new(plan.ticket_key.as_deref())?);
-    for _ in 0..plan.rooms {
-        let ticket = tickets.mint("rooms")?;
-        codes.push(create_room(plan.address, G::RULES.name, &plan.options, ticket.as_deref()).await?);
-    }
+    let (rooms, waits) = if plan.queue.is_some() {
+        let (rooms, waits) = find_matches(G::RULES.name, bots(plan), plan, &tickets).await?;
+        (rooms, Some(waits))
+    } else {
+        for _ in 0..plan.rooms {
+            let ticket = tickets.mint("rooms")?;
+            codes.push(create_room(plan.address, G::RULES.name, &plan.options, ticket.as_deref()).await?);
+        }
+        (in_rooms(codes.clone(), &bots(plan), plan), None)
+    };
     let meter = RefCell::new(Meter::default());
     let shared = Rc::new(Shared { clock: Clock(Instant::now()), address: plan.address, meter });
-    let crowd = Crowd::<G>::new(&codes, plan, &tickets, shared.clone(), 0)?;
+    let crowd = Crowd::<G>::new(rooms, plan, &tickets, shared.clone(), 0)?;
     let clients = u64::from(plan.rooms) * u64::from(plan.players);
     let total_us = crowd.join_us() + WARM_UP_US + u64::from(plan.seconds) * 1_000_000 + STRAGGLERS_US;
     let progress = Progress::new(clients, total_us);
     let has_slow = plan.slow_readers + plan.never_readers > 0;
     let slow = has_slow.then(|| SlowCrowd::start::<G>(&codes, plan, shared.clock)).transpose()?;
-    let mut run = Run { plan, crowd, shared, progress, clients, slow, planted: 0 };
+    let mut run = Run { plan, crowd, shared, progress, clients, slow, planted: 0, waits };
     let outcome = run.play().await;
     run.progress.clear();
     outcome.map(|measured| run.report(&measured))
@@ -92,6 +100,8 @@ struct Run<'a, G: Game> {
     slow: Option<SlowCrowd>,
     /// Fields that were damaged.
     planted: u64,
+    /// How long the bots have waited for their matches.
+    waits: Option<QueueWaits>,
 }
 
 /// Counters at the ends of the measured seconds.
@@ -263,6 +273,7 @@ impl<G: Game> Run<'_, G> {
                 noticed: whole.desyncs.0,
                 healed: whole.desyncs.1,
             }),
+            queue: self.waits.clone(),
             topic: self.plan.topic.as_ref().map(|topic| {
                 let messages = after.topic.since(before.topic).messages;
                 Topic::new(topic, whole.topic, ratio(messages, self.clients) / seconds)

@@ -7,6 +7,7 @@
 //! private to the thin client's seat, so where a policy depends on them (the arena's guns), thin players are more timid
 //! than full ones.
 
+use super::Bot;
 use super::bot_client::Made;
 use crate::heads::{SectionHeads, section_heads};
 use crate::topic_ear::TopicEar;
@@ -40,12 +41,13 @@ pub(super) struct ThinBot<G: Game> {
 }
 
 impl<G: Game> ThinBot<G> {
-    pub(super) fn new(code: &str, name: &str, seed: u64, ear: Option<TopicEar>, ticket: Option<String>) -> Self {
-        let hello = Hello { ticket: ticket.map(SecretText), ..Hello::of::<G>(code, name) };
+    pub(super) fn new(code: &str, bot: &Bot, ear: Option<TopicEar>, ticket: Option<String>) -> Self {
+        let (ticket, player) = (ticket.map(SecretText), bot.key);
+        let hello = Hello { ticket, player, ..Hello::of::<G>(code, &bot.name) };
         Self {
             hello,
             codec: InputCodec::new(),
-            dial: Reconnect::new(seed),
+            dial: Reconnect::new(bot.seed),
             clock: InputClock::new(1e6 / f64::from(G::RULES.tick_rate_hz)),
             seat: None,
             stats: Stats::default(),

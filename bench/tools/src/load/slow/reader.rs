@@ -1,5 +1,6 @@
 //! One client that hardly reads.
 
+use super::super::Bot;
 use super::Found;
 use crate::frame::{Kind, first_frame, put_masked};
 use crate::http::{self, Upgraded};
@@ -50,7 +51,7 @@ impl<G: Game> Reader<G> {
     /// A client that will join the room with this code; it waits for the order to come.
     pub(super) fn new(code: &str, pace: u32, seed: u64, address: SocketAddr) -> Self {
         let name = if pace == 0 { "Never" } else { "Slow" };
-        let mut bot = ThinBot::new(code, name, seed, None, None);
+        let mut bot = ThinBot::new(code, &Bot { name: name.into(), seed, key: None }, None, None);
         bot.dial.set_reachable(false, 0);
         Self { bot, address, pace, line: None, is_done: false }
     }
