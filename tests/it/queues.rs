@@ -3,14 +3,18 @@
 use crate::socket::{Event, Socket, api, binary, hello};
 use crate::tickets::{Studio, claims};
 use serde_json::{Value, json};
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 use tickwire::Game;
+use tickwire::link::LinkProfile;
 use tickwire::message::control::{Hello, SecretText, Welcome};
 use tickwire::message::topics::PlayerKey;
 use tickwire_games::{Arena, Paddles};
 use tickwire_server::identity::TicketClaims;
 use tickwire_server::{Config, Running, Server};
+use tickwire_tools::load::{Plan, run};
 
 fn start() -> (Running, SocketAddr) {
     let server = Server::new(Config::on_free_ports()).game::<Paddles>().game::<Arena>();
@@ -255,4 +259,37 @@ fn with_tickets_the_identity_has_the_seat_and_the_rating_chooses_the_opponent() 
     assert_eq!(try_enter(address, &with("strong")).1.err(), Some(4003));
     let (_socket, entered) = try_enter(address, &with("weak"));
     assert_eq!(entered.expect("a seat").seat.map(tickwire::Seat::number), one["seat"].as_u64().map(|seat| seat as u8));
+}
+
+#[test]
+fn bots_wait_in_parties_with_tickets_and_play_in_the_rooms_of_their_matches() {
+    let studio = Studio::new("queue-bots");
+    let key = std::env::temp_dir().join(format!("tickwire-queue-bots-{}.key", std::process::id()));
+    std::fs::write(&key, studio.key.secret.to_line()).expect("a file");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("its permissions");
+    let server = Server::new(studio.config()).game::<Arena>().start().expect("a server on free ports");
+    let plan = Plan {
+        address: server.address(),
+        server_pid: None,
+        rooms: 2,
+        options: Value::Null,
+        players: 8,
+        seconds: 2,
+        thin: false,
+        slow_readers: 0,
+        never_readers: 0,
+        corruptions: 0,
+        topic: None,
+        queue: Some(String::new()),
+        party: 4,
+        ticket_key: Some(key.clone()),
+        link: LinkProfile::default(),
+        seed: 1,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let outcome = tokio::task::LocalSet::new().block_on(&runtime, run::<Arena>(&plan));
+    std::fs::remove_file(key).expect("it is there");
+    let (report, _) = outcome.expect("all bots have a match");
+    assert_eq!(report.queue.map(|waits| waits.matches), Some(2));
+    assert_eq!((report.hash_mismatches, report.disconnects), (0, 0));
 }

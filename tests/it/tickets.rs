@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The keys of a studio and the files that its server reads; they are removed with the value.
 pub(crate) struct Studio {
-    key: MintedKey,
+    pub(crate) key: MintedKey,
     keys: PathBuf,
     token: PathBuf,
     minted: std::cell::Cell<u32>,

@@ -1,3 +1,5 @@
+//! What people are told from their wish to their seat.
+
 use super::*;
 use slotmap::SlotMap;
 

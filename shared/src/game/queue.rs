@@ -245,14 +245,12 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "within ten minutes")]
-    fn a_window_that_never_opens_is_refused() {
-        let _ = QueueRules::free_for_all("quick", 2).window(10, 0, 20);
-    }
-
-    #[test]
-    #[should_panic(expected = "1 to 32 lower case letters")]
-    fn a_name_is_for_addresses() {
-        let _ = QueueRules::free_for_all("Quick", 2);
+    fn a_name_is_for_addresses_and_a_window_opens_some_day() {
+        assert!(is_name(b"duos-2_x") && is_name(&[b'a'; 32]));
+        for name in [&b""[..], b"Quick", b"a b", &[b'a'; 33]] {
+            assert!(!is_name(name));
+        }
+        let never = QueueRules { window_per_second: 0, ..QueueRules::free_for_all("quick", 2) };
+        assert_eq!(never.open_after_ms(), u64::MAX);
     }
 }
