@@ -6,7 +6,10 @@
 mod admin;
 mod answer;
 mod api;
+mod asked;
 mod autopsies;
+mod budgets;
+mod compression;
 mod cross_origin;
 mod diverged;
 mod doorkeeper;
@@ -23,9 +26,14 @@ mod hello;
 mod hosts;
 mod http_stream;
 mod live;
+mod openapi;
+mod operation;
 mod page;
 mod peer;
+mod percent;
+mod problem;
 mod proxy_header;
+mod request_id;
 mod room_list;
 mod room_search;
 mod router;
@@ -49,11 +57,13 @@ use crate::webhooks::feed::Webhooks;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
 use autopsies::Autopsies;
+use compression::Gzipped;
 use diverged::DivergedWaits;
 use doorkeeper::Doorkeeper;
 use drain::Drain;
 use evictions::Evictions;
 use forwarded::ForwardingWarnings;
+use hyper::body::Bytes;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
 use rustix::process::{Resource, getrlimit};
@@ -140,6 +150,12 @@ struct Net {
     /// Hellos for a room from one address.
     join_quota: RefCell<KeyedQuota<(RoomId, AddressKey)>>,
     autopsy_quota: RefCell<AddressQuota>,
+    /// Requests that have failed and are in the log.
+    failures_logged: Cell<Usage>,
+    /// The description of the HTTP API.
+    document: Bytes,
+    /// The newest answers that were compressed.
+    gzipped: Gzipped,
     /// Warnings about origins that were refused.
     origin_warnings: Cell<Usage>,
     /// Whether a host that was refused is already in the log.
@@ -247,6 +263,9 @@ impl Net {
             guess_quota: quota(lookups),
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
             join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
+            failures_logged: Cell::default(),
+            document: openapi::document(&config.base_path),
+            gzipped: Gzipped::default(),
             origin_warnings: Cell::default(),
             host_warned: Cell::default(),
             upgrade_warned: Cell::default(),
