@@ -53,6 +53,7 @@ use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::service_token::ServiceToken;
 use crate::threads::ThreadHealth;
+use crate::topics::json::SCHEMA;
 use crate::webhooks::feed::Webhooks;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
@@ -154,7 +155,7 @@ struct Net {
     failures_logged: Cell<Usage>,
     /// The description of the HTTP API.
     document: Bytes,
-    /// The newest answers that were compressed.
+    /// Answers that are kept compressed.
     gzipped: Gzipped,
     /// Warnings about origins that were refused.
     origin_warnings: Cell<Usage>,
@@ -244,6 +245,7 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
 impl Net {
     fn new(setup: NetSetup, reports: Receiver<Report>) -> Self {
         let config = &setup.config;
+        let document = openapi::document(&config.base_path);
         let quota = |quota| RefCell::new(AddressQuota::new(quota, config.addresses_max));
         let lookups = Quota::per_minute(config.failed_lookups_per_address_per_minute);
         let joins = Quota::new(config.joins_per_address_per_minute, 60_000_000, config.joins_per_address_burst);
@@ -264,8 +266,8 @@ impl Net {
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
             join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
             failures_logged: Cell::default(),
-            document: openapi::document(&config.base_path),
-            gzipped: Gzipped::default(),
+            gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
+            document,
             origin_warnings: Cell::default(),
             host_warned: Cell::default(),
             upgrade_warned: Cell::default(),

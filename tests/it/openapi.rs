@@ -142,10 +142,11 @@ struct Servers {
 }
 
 impl Servers {
-    fn start() -> Self {
-        let token = TokenFile::new("openapi", TOKEN);
+    /// Starts them; the name tells the files of one test from those of another.
+    fn start(name: &str) -> Self {
+        let token = TokenFile::new(&format!("openapi-{name}"), TOKEN);
         let key = new_key("login-1").expect("a name of a key");
-        let keys = TokenFile::new("openapi-keys", &key.public_line);
+        let keys = TokenFile::new(&format!("openapi-{name}-keys"), &key.public_line);
         let at = |file: &TokenFile| FileSetting::At(PathBuf::from(&file.0));
         let open = Config { topics_token_file: at(&token), ..Config::on_free_ports() };
         let full = Config { rooms_max: 1, ..Config::on_free_ports() };
@@ -282,7 +283,7 @@ fn special_replies(id: &str, servers: &Servers) -> Vec<Reply> {
 
 #[test]
 fn every_described_status_is_given_and_every_answer_is_as_it_is_described() {
-    let servers = Servers::start();
+    let servers = Servers::start("statuses");
     let document = Document::of(servers.open.address());
     let operations = document.operations();
     let mut seen: BTreeMap<&str, BTreeSet<u16>> = BTreeMap::new();
@@ -333,7 +334,7 @@ fn stopped(servers: &Servers, document: &Document) -> Vec<(&'static str, u16)> {
 
 #[test]
 fn examples_of_bodies_are_what_the_server_takes_and_gives() {
-    let servers = Servers::start();
+    let servers = Servers::start("examples");
     let document = Document::of(servers.open.address());
     let mut count = 0;
     for (id, (path, method)) in document.operations() {

@@ -1,7 +1,8 @@
 //! gzip for JSON that is longer than a packet or so, when the client takes it.
 //!
-//! Most answers of that size are the same for everybody: the descriptions, and the list of rooms until it changes. So
-//! the newest few are kept compressed, and an answer that is equal to one of them costs a comparison.
+//! Most answers of that size are the same for everybody: the descriptions, and the list of rooms until it changes. The
+//! descriptions are compressed at the start and for good; of the others the newest few are kept compressed. An answer that
+//! is equal to one of them costs a comparison.
 
 use super::Net;
 use super::answer::{Answer, JSON_TYPE};
@@ -15,26 +16,41 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
-/// The answers that were compressed last, each with its compressed form; the newest is the last one.
+/// Answers with their compressed forms.
 #[derive(Debug, Default)]
-pub(super) struct Gzipped(RefCell<VecDeque<(Bytes, Bytes)>>);
+pub(super) struct Gzipped {
+    /// Those that stay the same as long as the server runs: they are long, and nobody can push them out.
+    constant: Vec<(Bytes, Bytes)>,
+    /// Those that were compressed last, the newest at the end.
+    newest: RefCell<VecDeque<(Bytes, Bytes)>>,
+}
 
 impl Gzipped {
+    /// Compresses these answers for good. One that cannot be compressed is sent as it is.
+    pub(super) fn of_constants(plain: impl IntoIterator<Item = Bytes>) -> Self {
+        let with_gzipped = |plain: Bytes| gzip(&plain).ok().map(|gzipped| (plain, gzipped));
+        Self { constant: plain.into_iter().filter_map(with_gzipped).collect(), newest: RefCell::default() }
+    }
+
     /// The compressed form of an answer.
     fn of(&self, plain: &Bytes) -> io::Result<Bytes> {
-        let mut kept = self.0.borrow_mut();
-        if let Some((_, gzipped)) = kept.iter().find(|(of, _)| of == plain) {
+        let mut kept = self.newest.borrow_mut();
+        if let Some((_, gzipped)) = self.constant.iter().chain(&*kept).find(|(of, _)| of == plain) {
             return Ok(gzipped.clone());
         }
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(plain)?;
-        let gzipped = Bytes::from(encoder.finish()?);
+        let gzipped = gzip(plain)?;
         if kept.len() >= GZIPPED_ANSWERS_MAX {
             kept.pop_front();
         }
         kept.push_back((plain.clone(), gzipped.clone()));
         Ok(gzipped)
     }
+}
+
+fn gzip(plain: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(plain)?;
+    encoder.finish().map(Bytes::from)
 }
 
 /// Compresses an answer of enough JSON for a client that takes gzip.
@@ -63,7 +79,9 @@ mod tests {
 
     #[test]
     fn equal_answers_are_compressed_once_and_few_are_kept() {
-        let gzipped = Gzipped::default();
+        let constant = Bytes::from("constant".repeat(1_000));
+        let gzipped = Gzipped::of_constants([constant.clone()]);
+        let for_good = gzipped.of(&constant).unwrap();
         let plain = |number: usize| Bytes::from(format!("{number}").repeat(2_000));
         let first = gzipped.of(&plain(0)).unwrap();
         let mut text = String::new();
@@ -74,7 +92,8 @@ mod tests {
         for number in 1..=GZIPPED_ANSWERS_MAX {
             gzipped.of(&plain(number)).unwrap();
         }
-        assert_eq!(gzipped.0.borrow().len(), GZIPPED_ANSWERS_MAX);
+        assert_eq!(gzipped.newest.borrow().len(), GZIPPED_ANSWERS_MAX);
+        assert_eq!(gzipped.of(&constant).unwrap().as_ptr(), for_good.as_ptr(), "nothing pushes a constant out");
         assert_ne!(gzipped.of(&plain(0)).unwrap().as_ptr(), first.as_ptr(), "the oldest has made room");
     }
 }
