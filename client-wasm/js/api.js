@@ -53,7 +53,7 @@ async function ask(server, path, { body, secret, signal, ticket } = {}) {
     ({ status } = answer);
     if (answer.ok) return await answer.json();
     // A server of ours says what is wrong and what to do; a proxy before it may say anything.
-    words = await answer.json().then(({ error, help }) => [error, help].filter(Boolean).join(': ') || undefined, () => undefined);
+    words = await answer.json().then(({ detail }) => detail).catch(() => undefined);
   } catch {
     status = 0;
   } finally {

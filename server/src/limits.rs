@@ -3,9 +3,11 @@
 //! A bound that depends on where a server stands (per address, rooms, memory) is the default of a setting; the list is in
 //! [`Config`](crate::Config).
 
+mod api;
 mod doors;
 mod topics;
 
+pub use api::*;
 pub use doors::*;
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;

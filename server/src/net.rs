@@ -6,7 +6,10 @@
 mod admin;
 mod answer;
 mod api;
+mod asked;
 mod autopsies;
+mod budgets;
+mod compression;
 mod cross_origin;
 mod diverged;
 mod doorkeeper;
@@ -24,9 +27,14 @@ mod hosts;
 mod http_stream;
 mod live;
 mod matches;
+mod openapi;
+mod operation;
 mod page;
 mod peer;
+mod percent;
+mod problem;
 mod proxy_header;
+mod request_id;
 mod room_list;
 mod room_search;
 mod router;
@@ -46,15 +54,18 @@ use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::service_token::ServiceToken;
 use crate::threads::ThreadHealth;
+use crate::topics::json::SCHEMA;
 use crate::webhooks::feed::Webhooks;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
 use autopsies::Autopsies;
+use compression::Gzipped;
 use diverged::DivergedWaits;
 use doorkeeper::Doorkeeper;
 use drain::Drain;
 use evictions::Evictions;
 use forwarded::ForwardingWarnings;
+use hyper::body::Bytes;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
 use rustix::process::{Resource, getrlimit};
@@ -143,6 +154,12 @@ struct Net {
     /// Hellos for a room from one address.
     join_quota: RefCell<KeyedQuota<(RoomId, AddressKey)>>,
     autopsy_quota: RefCell<AddressQuota>,
+    /// Requests that have failed and are in the log.
+    failures_logged: Cell<Usage>,
+    /// The description of the HTTP API.
+    document: Bytes,
+    /// Answers that are kept compressed.
+    gzipped: Gzipped,
     /// Warnings about origins that were refused.
     origin_warnings: Cell<Usage>,
     /// Whether a host that was refused is already in the log.
@@ -232,6 +249,7 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
 impl Net {
     fn new(setup: NetSetup, reports: Receiver<Report>) -> Self {
         let config = &setup.config;
+        let document = openapi::document(&config.base_path);
         let quota = |quota| RefCell::new(AddressQuota::new(quota, config.addresses_max));
         let lookups = Quota::per_minute(config.failed_lookups_per_address_per_minute);
         let joins = Quota::new(config.joins_per_address_per_minute, 60_000_000, config.joins_per_address_burst);
@@ -251,6 +269,9 @@ impl Net {
             guess_quota: quota(lookups),
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
             join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
+            failures_logged: Cell::default(),
+            gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
+            document,
             origin_warnings: Cell::default(),
             host_warned: Cell::default(),
             upgrade_warned: Cell::default(),

@@ -82,8 +82,9 @@ fn a_game_that_the_server_does_not_have_is_named_with_those_that_it_has() {
     let wish = serde_json::json!({ "game": <Arena as tickwire::Game>::RULES.name }).to_string();
     let (status, answer) = http(server.address(), "POST", "/api/match", &wish);
     let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
-    assert_eq!((status, &answer["error"]), (404, &"this server has no game arena; it has paddles".into()));
-    assert_eq!(answer["help"], "name one of its games, or start the server whose main! has this game");
+    let says = "this server has no game arena; it has paddles: name one of its games, or start the server whose main! \
+                has this game";
+    assert_eq!((status, &answer["detail"]), (404, &says.into()));
     let long = serde_json::json!({ "game": "é".repeat(500) }).to_string();
     let (status, answer) = http(server.address(), "POST", "/api/rooms", &long);
     assert!(status == 404 && answer.len() < 400, "{answer}");

@@ -77,12 +77,16 @@ fn a_browser_is_told_that_a_page_of_an_allowed_origin_may_use_the_api() {
         ("/api/match", "post"),
         ("/api/rooms/CCCCCC", "get"),
         ("/api/topics.schema.json", "get"),
+        ("/api/openapi.json", "get"),
     ] {
         let allowed = preflight(address, path, CLUB, "POST");
         assert_eq!((allowed.status, allowed.header("vary")), (204, Some("origin")), "{}", allowed.head);
         assert!(allowed.is_for(CLUB), "{}", allowed.head);
         assert_eq!(allowed.header("access-control-allow-methods"), Some(methods));
-        assert_eq!(allowed.header("access-control-allow-headers"), Some("content-type, authorization, room-secret"));
+        assert_eq!(
+            allowed.header("access-control-allow-headers"),
+            Some("content-type, authorization, room-secret, x-request-id")
+        );
         assert!(allowed.header("access-control-max-age").is_some_and(|age| age.parse::<u32>().is_ok()));
     }
     for origin in ["https://evil.example", "https://club.example.evil", "http://club.example", "null"] {
@@ -92,7 +96,8 @@ fn a_browser_is_told_that_a_page_of_an_allowed_origin_may_use_the_api() {
         assert_eq!(refused.header("vary"), Some("origin"));
     }
     let plain = ask(address, "OPTIONS", "/api/rooms", &of(CLUB), "");
-    assert_eq!((plain.status, plain.header("allow")), (405, Some("get, post")), "no question about another request");
+    let allow = Some("get, head, post, options");
+    assert_eq!((plain.status, plain.header("allow")), (204, allow), "no question about another request");
 }
 
 #[test]
@@ -100,7 +105,8 @@ fn a_page_of_an_allowed_origin_reads_answers_and_refusals() {
     let (_running, address) = with_club();
     let created = ask(address, "POST", "/api/rooms", &of(CLUB), r#"{"game":"paddles"}"#);
     assert_eq!((created.status, created.is_for(CLUB)), (201, true), "{}", created.head);
-    assert_eq!(created.header("access-control-expose-headers"), Some("retry-after, link, x-total-count"));
+    let readable = "retry-after, link, x-total-count, x-request-id, ratelimit, ratelimit-policy";
+    assert_eq!(created.header("access-control-expose-headers"), Some(readable));
     for (method, path, body, status) in [
         ("GET", "/api/rooms", "", 200),
         ("GET", "/api/rooms?page=0", "", 400),

@@ -1,7 +1,7 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `addresses`, `builds`, `connections`, `elsewhere`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
+//! `addresses`, `builds`, `connections`, `elsewhere`, `http_headers`, `openapi`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
 //! open sockets, on the loopback interface.
 
 #[cfg(test)]
@@ -35,6 +35,8 @@ mod gallery;
 #[cfg(test)]
 mod guess;
 #[cfg(test)]
+mod http_headers;
+#[cfg(test)]
 mod identities;
 #[cfg(test)]
 mod keyframes;
@@ -48,6 +50,8 @@ mod memory;
 mod names;
 #[cfg(test)]
 mod newcomers;
+#[cfg(test)]
+mod openapi;
 #[cfg(test)]
 mod options;
 #[cfg(test)]

@@ -28,7 +28,7 @@ fn a_quick_match_leads_to_none_of_the_rooms_that_the_caller_avoids() {
         let (status, refused) =
             api(address, "POST", "/api/match", &json!({ "game": "arena", "avoid": avoid }).to_string());
         assert_eq!(status, 400, "{refused}");
-        assert!(refused["help"].is_string(), "{refused}");
+        assert!(refused["detail"].is_string(), "{refused}");
     }
     assert_eq!(api(address, "POST", "/api/match", r#"{"game":"arena","avoids":[]}"#).0, 400, "an unknown field");
 }

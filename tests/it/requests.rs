@@ -210,7 +210,7 @@ fn the_list_has_the_fullest_rooms_first_and_no_empty_or_unlisted_one() {
     {
         let (found, refusal) = api(address, "GET", &format!("/api/rooms{query}"), "");
         assert_eq!(found, status, "{query}: {refusal}");
-        assert!(refusal["error"].is_string() && refusal["help"].is_string(), "{refusal}");
+        assert!(refusal["type"].is_string() && refusal["detail"].is_string(), "{refusal}");
     }
 }
 
@@ -221,16 +221,73 @@ fn a_long_list_comes_in_pages_that_have_every_room_once() {
     for (code, _) in &rooms {
         wait_for_people(address, code, 1);
     }
-    let (first, total, next) = list(address, "");
+    let mut codes: Vec<_> = rooms.iter().map(|(code, _)| code.clone()).collect();
+    codes.sort();
+    let (first, total, next) = list(address, "?page=1");
     assert_eq!((first.len(), total), (ROOMS_LISTED_MAX, rooms.len()));
     assert_eq!(next.as_deref(), Some("</api/rooms?page=2>; rel=\"next\""));
     let (second, total, next) = list(address, "?page=2");
     assert_eq!((second.len(), total, next), (5, rooms.len(), None));
     let mut listed = [first, second].concat();
     listed.sort();
-    let mut codes: Vec<_> = rooms.iter().map(|(code, _)| code.clone()).collect();
-    codes.sort();
     assert_eq!(listed, codes);
+    for limit in ["", "&limit=40", "&limit=1"] {
+        let (mut listed, mut query) = (Vec::new(), format!("?free=1{limit}"));
+        loop {
+            let (page, total, next) = list(address, &query);
+            assert_eq!(total, rooms.len());
+            listed.extend(page);
+            let Some(next) = next else { break };
+            query = next_query(&next);
+            assert!(query.starts_with(&format!("?free=1{limit}&after=")), "{query}");
+        }
+        listed.sort();
+        assert_eq!(listed, codes, "{limit}");
+    }
+}
+
+/// The query of the page that a link leads to.
+fn next_query(link: &str) -> String {
+    let path = link.strip_prefix("</api/rooms").and_then(|rest| rest.strip_suffix(">; rel=\"next\""));
+    path.expect("a link to the next page").to_owned()
+}
+
+#[test]
+fn a_walk_by_cursors_meets_every_room_once_that_stays_as_it_is_while_others_come_and_go() {
+    let (_running, address) = start();
+    let room = |people: usize| {
+        let (code, sockets) = room_with(address, "arena", true, people);
+        wait_for_people(address, &code, people);
+        (code, sockets)
+    };
+    let mut rooms: Vec<_> = [2, 2, 2, 1, 1, 1].map(room).into();
+    let (first, _, next) = list(address, "?limit=2");
+    assert_eq!(first, [rooms[2].0.clone(), rooms[1].0.clone()]);
+    // The last room of the page ends, another comes in front of the next page, and one behind all.
+    let (gone, sockets) = rooms.remove(1);
+    drop(sockets);
+    let asked = std::time::Instant::now();
+    while list(address, "").0.contains(&gone) {
+        assert!(asked.elapsed().as_secs() < 10, "the lobby has not heard that {gone} is empty");
+    }
+    let front = room(3);
+    let (second, _, next) = list(address, &next_query(&next.expect("another page")));
+    assert_eq!(second, [rooms[0].0.clone(), rooms[4].0.clone()], "{} is not listed again", front.0);
+    let (third, _, next) = list(address, &next_query(&next.expect("another page")));
+    assert_eq!((third, next), (vec![rooms[3].0.clone(), rooms[2].0.clone()], None));
+}
+
+#[test]
+fn rooms_are_filtered_by_the_seats_that_are_free() {
+    let (_running, address) = start();
+    let (duel, _one) = room_with(address, "paddles", true, 1);
+    let (arena, _other) = room_with(address, "arena", true, 1);
+    for code in [&duel, &arena] {
+        wait_for_people(address, code, 1);
+    }
+    assert_eq!(list(address, "?free=1").0, [arena.clone(), duel]);
+    assert_eq!(list(address, "?free=2").0, [arena], "a party of two");
+    assert_eq!(list(address, "?free=64").0, [""; 0]);
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn the_api_opens_lists_and_finds_rooms_and_refuses_bad_requests() {
     let (status, same) = api(address, "GET", &format!("/api/rooms/{}", code.to_lowercase()), "");
     assert_eq!((status, &same["code"], &same["game"]), (200, &json!(code), &json!("paddles")));
     let (status, missing) = api(address, "GET", "/api/rooms/CCCCCC", "");
-    assert!(status == 404 && missing["error"].is_string(), "{missing}");
+    assert!(status == 404 && missing["detail"].is_string(), "{missing}");
     assert_eq!(api(address, "POST", "/api/rooms", r#"{"game":"chess"}"#).0, 404);
     for body in ["", "{", "[]", r#"{"game":7}"#] {
         assert_eq!(api(address, "POST", "/api/rooms", body).0, 400, "{body:?}");

@@ -301,6 +301,104 @@ impl Socket {
     }
 }
 
+/// A request with headers of its own; each header ends with its line.
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: String,
+    pub(crate) body: String,
+    host: String,
+}
+
+/// An answer in full.
+#[derive(Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Request {
+    pub(crate) fn new(method: &str, path: &str) -> Self {
+        let [method, path, host] = [method, path, "localhost"].map(str::to_owned);
+        Self { method, path, host, headers: String::new(), body: String::new() }
+    }
+
+    pub(crate) fn headers(mut self, more: &str) -> Self {
+        self.headers += more;
+        self
+    }
+
+    pub(crate) fn body(mut self, body: &str) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.host);
+        self
+    }
+
+    /// Sends the request without the last byte of its body.
+    pub(crate) fn begin(&self, address: SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout above zero");
+        let text = self.text();
+        stream.write_all(&text.as_bytes()[..text.len() - 1]).expect("the request is sent");
+        stream
+    }
+
+    pub(crate) fn send(&self, address: SocketAddr) -> Reply {
+        let mut stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a timeout above zero");
+        // A server that refuses the head may have closed before the body is sent.
+        let _ = stream.write_all(self.text().as_bytes());
+        Reply::read(stream)
+    }
+
+    fn text(&self) -> String {
+        let Self { method, path, host, headers, body } = self;
+        let end = if headers.contains("Upgrade") { "" } else { "Connection: close\r\n" };
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{end}{length}{headers}\r\n{body}")
+    }
+}
+
+impl Reply {
+    /// Reads an answer up to the end of the connection, or to the end of a head that makes it a WebSocket.
+    pub(crate) fn read(mut stream: TcpStream) -> Self {
+        let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
+        while !bytes.starts_with(b"HTTP/1.1 101 ") {
+            match stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(count) => bytes.extend_from_slice(&piece[..count]),
+                Err(error) if bytes.is_empty() => panic!("no answer: {error}"),
+                Err(_) => break,
+            }
+        }
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").expect("a head");
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let bytes = bytes.split_off(end + 4);
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Self { status, head, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
+    }
+
+    /// The values of a header, with commas between them.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let values: Vec<&str> = lines.filter(|(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
 /// Sends an HTTP request; gives status and body.
 pub(crate) fn http(address: SocketAddr, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server listens");

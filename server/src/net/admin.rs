@@ -1,11 +1,14 @@
 //! The admin listener: metrics, health and the requests of services, on an address of its own that players never see.
 
 use super::Net;
-use super::answer::{Answer, Refusal, bare, end_connection, plain};
+use super::answer::{Answer, Refusal, end_connection, plain};
+use super::asked::{Asked, options};
 use super::head_guard::ends_connection;
 use super::hosts::check_operators_host;
 use super::http_stream::HttpStream;
+use super::operation::{Port, Route, Task};
 use super::peer::Peer;
+use super::problem::Problem;
 use super::{drain, handshake, health, services};
 use crate::limits::ACCEPT_PAUSE;
 use hyper::body::Incoming;
@@ -38,30 +41,53 @@ async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
 }
 
 async fn respond(net: Rc<Net>, request: Request<Incoming>, peer: Peer) -> Result<Answer, Infallible> {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let asked = Asked::of(&request);
+    let route = Route::of(Port::Operators, &asked.path);
     let is_last = ends_connection(request.headers());
-    let mut answer = answer(&net, request, peer).await.unwrap_or_else(|refusal| refusal.answer(&method, &path));
+    let outcome = answer(&net, request, peer, route).await;
+    let mut answer = asked.answer(&net, route, outcome).await;
     if is_last {
         end_connection(&mut answer);
     }
     Ok(answer)
 }
 
-async fn answer(net: &Rc<Net>, request: Request<Incoming>, peer: Peer) -> Result<Answer, Refusal> {
+async fn answer(
+    net: &Rc<Net>,
+    request: Request<Incoming>,
+    peer: Peer,
+    route: Option<Route<'_>>,
+) -> Result<Answer, Refusal> {
     // Pages of other sites are kept from the operators' port as from the players'.
     let listen = net.setup.admin_address.unwrap_or(peer.address);
     check_operators_host(net, &request, listen)?;
+    if let Some(route) = route.filter(|_| request.method() == Method::OPTIONS) {
+        return Ok(options(&route.allow()));
+    }
     if services::are_at(request.uri().path()) {
-        return services::answer(net, request).await;
+        services::check_token(net, request.headers())?;
     }
-    if request.uri().path() == "/ws" && request.method() == Method::GET {
-        return handshake::answer_operator(net, request, peer);
+    let route = route.ok_or_else(no_path)?;
+    let operation = route.operation(request.method()).ok_or_else(|| Refusal::method(route.allow()))?;
+    match operation.task {
+        Task::ReadMetrics => Ok(plain(StatusCode::OK, net.setup.metrics.render())),
+        Task::CheckHealth => Ok(health::healthz()),
+        Task::CheckReadiness => Ok(health::readyz(&net.setup.readiness)),
+        Task::OpenSocket => handshake::answer_operator(net, request, peer),
+        Task::PublishMessage => services::publish(net, route.parameter, request).await,
+        Task::MutePlayer => services::mute(net, route.parameter, request).await,
+        Task::RevokeIdentity => services::revoke(net, request).await,
+        // The table gives these no place on the operators' port.
+        Task::ListRooms
+        | Task::CreateRoom
+        | Task::GetRoom
+        | Task::FindMatch
+        | Task::GetOpenApi
+        | Task::GetTopicsSchema => Err(no_path()),
     }
-    Ok(match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => plain(StatusCode::OK, net.setup.metrics.render()),
-        (&Method::GET | &Method::HEAD, "/healthz") => health::healthz(),
-        (&Method::GET | &Method::HEAD, "/readyz") => health::readyz(&net.setup.readiness),
-        (_, "/metrics" | "/healthz" | "/readyz" | "/ws") => bare(StatusCode::METHOD_NOT_ALLOWED),
-        _ => bare(StatusCode::NOT_FOUND),
-    })
+}
+
+fn no_path() -> Refusal {
+    let help = "GET /api/openapi.json on the players' port describes both ports";
+    Refusal::new(Problem::NoPath, "nothing is at this path of the operators' port", help)
 }

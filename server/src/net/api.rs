@@ -1,12 +1,15 @@
 //! The API under `/api`: rooms by code, the list of public ones, quick matches.
 
 use super::Net;
-use super::answer::{Answer, Refusal, bare, json};
+use super::answer::{Answer, Refusal, json};
 use super::doorkeeper::Shut;
 use super::drain::stopping;
 use super::forwarded::limited_address;
 use super::handshake::{check_origin, check_reader};
+use super::operation::Budget;
 use super::peer::Peer;
+use super::percent::decoded;
+use super::problem::Problem;
 use crate::chronicle::Chronicle;
 use crate::config::Config;
 use crate::games::{OfferedGame, RoomPlan};
@@ -90,15 +93,15 @@ pub(super) async fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer)
     check_reader(net, headers)?;
     let address = limited_address(net, peer, headers);
     if let Some(seconds) = net.lookup_quota.borrow().wait_seconds(address, net.setup.clock.now_us()) {
-        return Err(too_many(net, TOO_MANY_CODES, seconds));
+        return Err(too_many_codes(net, seconds));
     }
     let code = Code::parse(code);
     let door = code.and_then(|code| net.directory.borrow().find(code).map(|entry| entry.wanted.door));
     let opened = net.open_door(door, secret_of(headers).as_ref(), &net.lookup_quota, address).await;
-    let no_room = || Refusal::not_found("no such room", "check the code with the person who sent it");
+    let no_room = || Refusal::new(Problem::NoRoom, "no such room", "check the code with the person who sent it");
     opened.map_err(|shut| match shut {
         Shut::Wrong => no_room(),
-        Shut::Guesses(seconds) => too_many(net, TOO_MANY_CODES, seconds),
+        Shut::Guesses(seconds) => too_many_codes(net, seconds),
         Shut::Busy => busy_hashing(),
     })?;
     let directory = net.directory.borrow();
@@ -106,22 +109,17 @@ pub(super) async fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer)
 }
 
 /// The refusal of an address that has looked in vain too often.
-const TOO_MANY_CODES: &str = "too many codes without a room were tried";
+fn too_many_codes(net: &Net, seconds: u64) -> Refusal {
+    too_many(net, Problem::TooManyCodes, "too many codes without a room were tried", seconds)
+}
 
 fn busy_hashing() -> Refusal {
-    Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too many passwords are being checked", 1)
+    Refusal::later(Problem::Busy, "too many passwords are being checked", 1)
 }
 
 /// The secret in the header of a request. A value that cannot be read counts as a wrong secret.
 fn secret_of(headers: &HeaderMap) -> Option<SecretText> {
-    let mut rest = headers.get(SECRET_HEADER)?.as_bytes();
-    let mut secret = Vec::new();
-    while let Some((byte, after)) = rest.split_first() {
-        let escaped = after.get(..2).filter(|_| *byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte_of = |digits| u8::from_str_radix(digits, 16).ok();
-        secret.push(escaped.and_then(byte_of).unwrap_or(*byte));
-        rest = if escaped.and_then(byte_of).is_some() { &after[2..] } else { after };
-    }
+    let secret = decoded(headers.get(SECRET_HEADER)?.as_bytes());
     Some(SecretText(String::from_utf8(secret).unwrap_or_default()))
 }
 
@@ -132,10 +130,10 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) ->
     let (index, game) = offered(net, &wish.game)?;
     (game.check)(&wish.options).map_err(|error| {
         let error = format!("these are not options of {}: {error}", wish.game);
-        Refusal::new(StatusCode::BAD_REQUEST, error, "leave \"options\" out for the default ones")
+        Refusal::new(Problem::BadOptions, error, "leave \"options\" out for the default ones")
     })?;
     let password = wished_password(&wish)?;
-    take(net, &net.room_quota, address, "too many rooms were created from this address")?;
+    take_room(net, address)?;
     let (door, invitation) = match password {
         Some(password) => (net.doorkeeper.lock_with(password).await.map_err(|_| busy_hashing())?, None),
         None if wish.private => {
@@ -147,12 +145,12 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) ->
     let door = door.ok_or_else(bad_password)?;
     let wanted = Wanted { game: index, seats: game.rules.seats, public: wish.public, quick_match: false, door };
     let code = open(net, game, wanted, wish.options, 0).await?;
-    Ok(shown(net, code, StatusCode::CREATED, invitation))
+    shown(net, code, StatusCode::CREATED, invitation)
 }
 
 /// The password that the maker of a room wishes for, if it goes with the rest of the wish.
 fn wished_password(wish: &CreateRoom) -> Result<Option<SecretText>, Refusal> {
-    let refused = |error: &str, help| Err(Refusal::new(StatusCode::BAD_REQUEST, error, help));
+    let refused = |error: &str, help| Err(Refusal::new(Problem::BadBody, error, help));
     if wish.public && (wish.private || !wish.password.is_null()) {
         let help = "leave out \"public\", or leave out \"private\" and \"password\"";
         return refused("a room cannot be both public and private", help);
@@ -170,7 +168,7 @@ fn wished_password(wish: &CreateRoom) -> Result<Option<SecretText>, Refusal> {
 
 fn bad_password() -> Refusal {
     let error = "this is not the password of a room";
-    Refusal::new(StatusCode::BAD_REQUEST, error, "send a text of 1 to 128 bytes in \"password\"")
+    Refusal::new(Problem::BadBody, error, "send a text of 1 to 128 bytes in \"password\"")
 }
 
 /// `POST /api/match`: a room with people in it, or a new one that bots will fill.
@@ -179,21 +177,21 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer
     let wish: FindMatch = read_json(net, request, WISH).await?;
     let (index, game) = offered(net, &wish.game)?;
     let avoid = avoided(&wish.avoid)?;
-    take(net, &net.match_quota, address, "too many matches were asked for from this address")?;
+    take(net, Budget::Matches, Problem::TooManyMatches, address, "too many matches were asked for from this address")?;
     // One after another: people who come while a room is made for somebody else meet in that room.
     let _matching = net.matching.lock().await;
     if let Some(code) = existing_match(net, index, &avoid, address) {
-        return Ok(shown(net, code, StatusCode::OK, None));
+        return shown(net, code, StatusCode::OK, None);
     }
     if !avoid.is_empty() {
         // Whoever avoids every room makes rooms.
-        take(net, &net.room_quota, address, "too many rooms were created from this address")?;
+        take_room(net, address)?;
     }
     let (seats, door) = (game.rules.matched, Door::Open);
     let wanted = Wanted { game: index, seats, public: true, quick_match: true, door };
     let code = open(net, game, wanted, Value::Null, game.rules.bots).await?;
     net.directory.borrow_mut().reserve(code, origin_of(address), net.setup.clock.now_us());
-    Ok(shown(net, code, StatusCode::OK, None))
+    shown(net, code, StatusCode::OK, None)
 }
 
 /// A match that waits for people and suits the caller, in which a seat is kept from now on.
@@ -207,12 +205,12 @@ fn existing_match(net: &Net, game: usize, avoid: &[Code], address: Option<Addres
 }
 
 /// The answer that shows a room.
-fn shown(net: &Net, code: Code, status: StatusCode, invite: Option<String>) -> Answer {
+fn shown(net: &Net, code: Code, status: StatusCode, invite: Option<String>) -> Result<Answer, Refusal> {
     let directory = net.directory.borrow();
     match directory.find(code) {
-        Some(entry) => json(status, &RoomView { invite, ..view(net, entry) }),
+        Some(entry) => Ok(json(status, &RoomView { invite, ..view(net, entry) })),
         // The shard of the room has failed in this very moment, and the server ends.
-        None => bare(StatusCode::SERVICE_UNAVAILABLE),
+        None => Err(stopping()),
     }
 }
 
@@ -220,7 +218,7 @@ fn shown(net: &Net, code: Code, status: StatusCode, invite: Option<String>) -> A
 fn avoided(codes: &[String]) -> Result<Vec<Code>, Refusal> {
     let bad = |error: String| {
         let help = "name the codes of at most 16 rooms in \"avoid\", or leave it out";
-        Refusal::new(StatusCode::BAD_REQUEST, error, help)
+        Refusal::new(Problem::BadBody, error, help)
     };
     if codes.len() > AVOIDED_ROOMS_MAX {
         return Err(bad(format!("\"avoid\" has {} codes, more than {AVOIDED_ROOMS_MAX}", codes.len())));
@@ -271,7 +269,7 @@ pub(super) async fn open(
     options: Value,
     bots: u8,
 ) -> Result<Code, Refusal> {
-    let later = |error: &str| Refusal::later(StatusCode::SERVICE_UNAVAILABLE, error, ROOM_RETRY_SECONDS);
+    let later = |error: &str| Refusal::later(Problem::Full, error, ROOM_RETRY_SECONDS);
     let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
@@ -313,26 +311,26 @@ fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
     }
 }
 
-fn take(
-    net: &Net,
-    quota: &std::cell::RefCell<crate::websocket::rate::AddressQuota>,
-    address: Option<AddressKey>,
-    error: &str,
-) -> Result<(), Refusal> {
-    let taken = quota.borrow_mut().take(address, net.setup.clock.now_us());
-    taken.map_err(|seconds| too_many(net, error, seconds))
+/// Takes a room out of what the address may create.
+fn take_room(net: &Net, address: Option<AddressKey>) -> Result<(), Refusal> {
+    take(net, Budget::Rooms, Problem::TooManyRooms, address, "too many rooms were created from this address")
 }
 
-fn too_many(net: &Net, error: &str, seconds: u64) -> Refusal {
+fn take(net: &Net, budget: Budget, problem: Problem, address: Option<AddressKey>, error: &str) -> Result<(), Refusal> {
+    let taken = budget.quota(net).borrow_mut().take(address, net.setup.clock.now_us());
+    taken.map_err(|seconds| too_many(net, problem, error, seconds))
+}
+
+fn too_many(net: &Net, problem: Problem, error: &str, seconds: u64) -> Refusal {
     net.setup.metrics.rate_limited.increment(1);
-    Refusal::later(StatusCode::TOO_MANY_REQUESTS, error, seconds)
+    Refusal::later(problem, error, seconds)
 }
 
 /// The address that a request counts for, if a page of an allowed origin or no page at all sent it.
 fn admit(net: &Net, request: &Request<Incoming>, peer: Peer) -> Result<Option<AddressKey>, Refusal> {
     check_origin(net, request.headers())?;
     if !net.setup.gate.knows(bearer(request.headers())) {
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "a room is made for players with a ticket", TICKET_HELP));
+        return Err(Refusal::new(Problem::NoTicket, "a room is made for players with a ticket", TICKET_HELP));
     }
     Ok(limited_address(net, peer, request.headers()))
 }
@@ -350,12 +348,12 @@ pub(super) fn offered<'a>(net: &'a Net, name: &str) -> Result<(usize, &'a Offere
             let error = format!("{name} is a benchmark game, which this server does not offer");
             let help = "the operator offers it with --benchmark-games, TICKWIRE_BENCHMARK_GAMES=true or \
                         benchmark_games = true in the file";
-            return Refusal::not_found(error, help);
+            return Refusal::new(Problem::NoGame, error, help);
         }
         let games: Vec<_> = net.setup.games.iter().map(|game| game.rules.name).collect();
         let name = &name[..name.floor_char_boundary(GAME_NAME_SHOWN_BYTES_MAX)];
         let error = format!("this server has no game {name}; it has {}", games.join(", "));
-        Refusal::not_found(error, "name one of its games, or start the server whose main! has this game")
+        Refusal::new(Problem::NoGame, error, "name one of its games, or start the server whose main! has this game")
     })
 }
 
@@ -373,12 +371,12 @@ pub(super) async fn read_json<T: DeserializeOwned>(
     };
     serde_json::from_slice(&body).map_err(|error| {
         let error = format!("the body is not the JSON that this request needs: {error}");
-        Refusal::new(StatusCode::BAD_REQUEST, error, help)
+        Refusal::new(Problem::BadBody, error, help)
     })
 }
 
 async fn read_body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", "send at most 4096 bytes");
+    let too_large = || Refusal::new(Problem::LargeBody, "the body is too large", "send at most 4096 bytes");
     // A client that asks first has not sent the body. It is told to as soon as the body is waited for.
     let announced = usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX);
     if request.headers().contains_key(EXPECT) && announced > REQUEST_BODY_BYTES_MAX {
@@ -388,8 +386,8 @@ async fn read_body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
     match tokio::time::timeout(REQUEST_BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "the body broke off", "send it again")),
-        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body took too long", "send it at once")),
+        Ok(Err(_)) => Err(Refusal::new(Problem::BadBody, "the body broke off", "send it again")),
+        Err(_) => Err(Refusal::new(Problem::SlowBody, "the body took too long", "send it at once")),
     }
 }
 

@@ -17,18 +17,26 @@ use hyper::header::{
 /// The header by which a page of any origin may show an answer in itself.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// The headers that a page of an allowed origin may send.
+const REQUEST_HEADERS: &str = "content-type, authorization, room-secret, x-request-id";
+
+/// The headers of an answer that such a page may read.
+const ANSWER_HEADERS: &str = "retry-after, link, x-total-count, x-request-id, ratelimit, ratelimit-policy";
+
 /// Whether a request asks whether a page may send another one.
 pub(super) fn is_preflight(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Answers such a question about a path with these methods.
-pub(super) fn answer_preflight(net: &Net, headers: &HeaderMap, methods: &'static str) -> Result<Answer, Refusal> {
+pub(super) fn answer_preflight(net: &Net, headers: &HeaderMap, methods: &str) -> Result<Answer, Refusal> {
     check_origin(net, headers)?;
     let mut answer = bare(StatusCode::NO_CONTENT);
     let out = answer.headers_mut();
-    out.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
-    out.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type, authorization, room-secret"));
+    if let Ok(methods) = HeaderValue::from_str(methods) {
+        out.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+    }
+    out.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(REQUEST_HEADERS));
     out.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(PREFLIGHT_SECONDS));
     Ok(answer)
 }
@@ -41,7 +49,7 @@ pub(super) fn share(net: &Net, origin: Option<&HeaderValue>, answer: &mut Answer
     let Some(origin) = origin else { return };
     if origin.to_str().is_ok_and(|origin| net.setup.config.admits_origin(origin)) {
         out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        out.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after, link, x-total-count"));
+        out.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(ANSWER_HEADERS));
     }
 }
 

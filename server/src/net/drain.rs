@@ -6,12 +6,13 @@
 
 use super::answer::{Answer, Refusal};
 use super::http_stream::HttpStream;
+use super::problem::Problem;
 use super::router::builder;
 use super::{Net, StopOrder};
 use crate::limits::{DRAIN_GRACE, DRAIN_MAX, HTTP_CONNECTION_TIMEOUT, STOPPING_RETRY_SECONDS};
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::service::Service;
-use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::pin::pin;
@@ -64,7 +65,7 @@ pub(super) async fn drain(net: &Net, order: StopOrder, shards: JoinHandle<()>) {
 
 /// The refusal of a request that would begin something.
 pub(super) fn stopping() -> Refusal {
-    Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping", STOPPING_RETRY_SECONDS)
+    Refusal::later(Problem::Stopping, "the server is stopping", STOPPING_RETRY_SECONDS)
 }
 
 /// Answers the requests of a connection until it ends or becomes a WebSocket.

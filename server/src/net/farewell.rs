@@ -1,7 +1,10 @@
 //! The last bytes of a connection: they have to arrive, and the peer has to be let go all the same.
 
 use super::Net;
+use super::answer::{PROBLEM_TYPE, Refusal};
 use super::evictions::Phase;
+use super::problem::Problem;
+use super::request_id::RequestId;
 use crate::limits::{BUSY_RETRY_SECONDS, CLOSE_DRAIN, DISCARDED_BYTES_MAX};
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,21 +43,23 @@ async fn write_and_drain(stream: &mut TcpStream, last: &[u8]) -> std::io::Result
 
 /// The whole answer to a connection that has to make room for others before it has had an answer.
 pub(super) fn busy() -> String {
-    let status = format!("503 Service Unavailable\r\nretry-after: {BUSY_RETRY_SECONDS}");
-    whole(&status, "the server has too many open connections", "try again after the seconds in Retry-After")
+    let error = "the server has too many open connections";
+    whole(&Refusal::later(Problem::TooManyConnections, error, BUSY_RETRY_SECONDS.into()))
 }
 
 /// The whole answer to a connection that does not begin as it has to.
-pub(super) fn malformed(error: &str, help: &str) -> String {
-    whole("400 Bad Request", error, help)
+pub(super) fn malformed(error: &str, help: &'static str) -> String {
+    whole(&Refusal::new(Problem::BadProxyHeader, error, help))
 }
 
-/// A refusal with its status line, for a connection of which no request was read. The words have no quotes.
-fn whole(status: &str, error: &str, help: &str) -> String {
-    let body = format!(r#"{{"error":"{error}","where":"","help":"{help}"}}"#);
-    let length = body.len();
+/// A refusal with its head, for a connection of which no request was read.
+fn whole(refusal: &Refusal) -> String {
+    let id = RequestId::made();
+    let body = String::from_utf8(refusal.to_json(None, &id)).expect("JSON is UTF-8");
+    let retry = refusal.retry_seconds().map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+    let (status, length, id) = (refusal.problem.status(), body.len(), id.as_str());
     format!(
-        "HTTP/1.1 {status}\r\nconnection: close\r\ncache-control: no-store\r\n\
-         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncache-control: no-store\r\nx-request-id: {id}\r\n{retry}\
+         content-type: {PROBLEM_TYPE}\r\ncontent-length: {length}\r\n\r\n{body}"
     )
 }

@@ -9,6 +9,7 @@ use super::evictions::Phase;
 use super::forwarded::limited_address;
 use super::hello::{Caller, greet, receive_visitor};
 use super::peer::Peer;
+use super::problem::Problem;
 use crate::limits::ORIGIN_WARNINGS_PER_MINUTE;
 use crate::mailbox::Form;
 use crate::websocket::rate::Quota;
@@ -18,7 +19,7 @@ use hyper::header::{
     CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::{Request, StatusCode, Version};
+use hyper::{Request, Version};
 use std::rc::Rc;
 use tickwire::message::{JSON_SUBPROTOCOL, SUBPROTOCOL};
 use tokio::sync::Notify;
@@ -99,12 +100,12 @@ pub(super) fn switch(mut request: Request<hyper::body::Incoming>) -> Result<(Ans
 }
 
 fn bad(error: &str, help: &'static str) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, error, help)
+    Refusal::new(Problem::BadHandshake, error, help)
 }
 
 /// The value of a header that may be there only once.
 fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal> {
-    let twice = || bad("a header is there twice or is not text", "send it once");
+    let twice = || Refusal::new(Problem::BadHeader, "a header is there twice or is not text", "send it once");
     let mut values = headers.get_all(name).iter();
     let first = values.next().map(|value| value.to_str().map_err(|_| twice())).transpose()?;
     if values.next().is_some() { Err(twice()) } else { Ok(first) }
@@ -131,7 +132,7 @@ pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal
          only pages of the same host may connect"
     );
     let help = if origin == "null" { NULL_HELP } else { ORIGIN_HELP };
-    Err(Refusal::new(StatusCode::FORBIDDEN, error, help))
+    Err(Refusal::new(Problem::ForeignPage, error, help))
 }
 
 /// Refuses pages of other sites that only read. A browser sends no origin with some of their requests, such as those
@@ -143,7 +144,7 @@ pub(super) fn check_reader(net: &Net, headers: &HeaderMap) -> Result<(), Refusal
     if is_foreign && !headers.contains_key(ORIGIN) {
         net.setup.metrics.origins_rejected.increment(1);
         let help = "to allow pages of another origin, the operator names it with --origin; they use fetch()";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "a page of another site may not read this", help));
+        return Err(Refusal::new(Problem::ForeignPage, "a page of another site may not read this", help));
     }
     Ok(())
 }
@@ -185,7 +186,7 @@ fn check_upgrade<B>(request: &Request<B>) -> Result<(), Refusal> {
     }
     if single(headers, SEC_WEBSOCKET_VERSION)? != Some("13") {
         let help = "use version 13 of the protocol";
-        return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, "this version of WebSocket is not supported", help));
+        return Err(Refusal::new(Problem::WebSocketVersion, "this version of WebSocket is not supported", help));
     }
     // A key is sixteen bytes in base64: 22 characters and two of padding.
     let is_key = |key: &str| {

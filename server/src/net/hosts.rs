@@ -8,9 +8,10 @@ use super::Net;
 use super::answer::Refusal;
 use super::forwarded::is_forwarded;
 use super::peer::Peer;
+use super::problem::Problem;
 use crate::config::{Host, HostName, PageOrigin};
 use hyper::header::HOST;
-use hyper::{Request, StatusCode, Version};
+use hyper::{Request, Version};
 use std::net::IpAddr;
 
 /// Refuses a request without one valid `Host`, and a request for a host that is none of this server's. `listen` is the
@@ -35,7 +36,7 @@ fn check_name<B>(net: &Net, request: &Request<B>, is_exposed: impl FnOnce() -> b
     let error = format!("this server is not called {name}");
     let help = "the operator names the hosts of the server with --host, TICKWIRE_HOSTS or hosts in the file; a proxy in \
                 front of it has to pass on the Host header (nginx: proxy_set_header Host $http_host)";
-    Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, error, help))
+    Err(Refusal::new(Problem::WrongHost, error, help))
 }
 
 /// Whether a name is one of the server's: every machine has `localhost`, and a name that the operator allows as an
@@ -51,7 +52,7 @@ fn is_own(net: &Net, name: &HostName, is_exposed: impl FnOnce() -> bool) -> bool
 
 /// The host that a request names; `None` for a request of HTTP/1.0, which may name none.
 fn host_of<B>(request: &Request<B>) -> Result<Option<Host>, Refusal> {
-    let bad = || Refusal::new(StatusCode::BAD_REQUEST, "the Host header is missing or malformed", "send one Host");
+    let bad = || Refusal::new(Problem::BadHost, "the Host header is missing or malformed", "send one Host");
     let mut values = request.headers().get_all(HOST).iter();
     let first = match values.next() {
         None if request.version() == Version::HTTP_10 => return Ok(None),

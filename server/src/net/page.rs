@@ -4,6 +4,7 @@
 //! 304 when nothing has changed. A file that is there precompressed is sent so.
 
 use super::answer::{Answer, Refusal, bare, plain};
+use super::problem::Problem;
 use crate::config::{BasePath, PageFolder};
 use http_body_util::Full;
 use hyper::StatusCode;
@@ -89,7 +90,7 @@ impl Page {
             return if name == INDEX {
                 Ok(plain(StatusCode::OK, NOT_BUILT))
             } else {
-                Err(Refusal::not_found("no such file", format!("the page is at {base}/")))
+                Err(Refusal::new(Problem::NoPath, "no such file", format!("the page is at {base}/")))
             };
         };
         let etag = file.etag.clone();
@@ -164,7 +165,7 @@ fn is_hashed(name: &str) -> bool {
 }
 
 /// Whether `Accept-Encoding` names the encoding and does not refuse it.
-fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
+pub(super) fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|entry| {
         let (name, quality) = entry.split_once(';').unwrap_or((entry, "q=1"));

@@ -1,18 +1,21 @@
 //! HTTP/1.1: one connection, its requests, and the route of each of them.
 
 use super::answer::{Answer, Refusal, bare, end_connection, json_text};
+use super::asked::{Asked, options};
 use super::drain::Guest;
 #[cfg(feature = "conformance")]
 use super::echo;
 use super::evictions::{Phase, QueuePlace};
 use super::farewell::{busy, say_last};
-use super::forwarded::warn_of_useless_headers;
+use super::forwarded::{limited_address, warn_of_useless_headers};
 use super::handshake::check_reader;
 use super::head_guard::ends_connection;
 use super::hosts::check_host;
 use super::http_stream::HttpStream;
+use super::operation::{Port, Route, Task};
 use super::peer::Peer;
-use super::{Net, api, cross_origin, handshake, health, proxy_header, room_list};
+use super::problem::Problem;
+use super::{Net, api, budgets, cross_origin, handshake, health, proxy_header, room_list};
 use crate::config::{BasePath, Config};
 use crate::limits::{
     CLOSE_DRAIN, DRAIN_GRACE, HTTP_CONNECTION_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, REQUEST_HEAD_TIMEOUT,
@@ -141,14 +144,18 @@ impl HttpConnection {
 }
 
 async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: Peer) -> Answer {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let asked = Asked::of(&request);
     let origin = request.headers().get(ORIGIN).cloned();
-    let place = Place::of(&net.setup.config.base_path, &path);
+    let place = Place::of(&net.setup.config.base_path, &asked.path);
+    let route = place.route();
+    let budgets = route.and_then(|route| route.operation(&asked.method)).map_or(&[][..], |operation| operation.budgets);
+    let address = if budgets.is_empty() { None } else { limited_address(net, peer, request.headers()) };
     let outcome = match check_host(net, &request, net.setup.address, peer) {
         Ok(()) => answer(net, request, peer, place).await,
         Err(refusal) => Err(refusal),
     };
-    let mut answer = outcome.unwrap_or_else(|refusal| refusal.answer(&method, &path));
+    let mut answer = asked.answer(net, route, outcome).await;
+    budgets::tell(net, budgets, address, &mut answer);
     if matches!(place, Place::Below(path) if path.starts_with("/api/") || path == "/ws") {
         cross_origin::share(net, origin.as_ref(), &mut answer);
     }
@@ -176,77 +183,90 @@ impl<'a> Place<'a> {
             (_, None) => Self::Outside,
         }
     }
+
+    /// The route of the API, for a place that has one.
+    fn route(self) -> Option<Route<'a>> {
+        match self {
+            Self::Health(path) => Route::of(Port::Players, path),
+            // A slash at the end makes no difference to a route. Names of files are taken as they are.
+            Self::Below(path) => {
+                Route::of(Port::Players, path.strip_suffix('/').unwrap_or(path)).filter(|route| !route.is_at_the_root())
+            }
+            Self::Base | Self::Outside => None,
+        }
+    }
 }
 
 async fn answer(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, place: Place<'_>) -> Result<Answer, Refusal> {
     warn_of_useless_headers(net, peer, request.headers());
+    #[cfg(feature = "conformance")]
+    if matches!(place, Place::Below("/autobahn")) && request.method() == Method::GET {
+        return echo::answer(net, request);
+    }
     let base = &net.setup.config.base_path;
-    let reads = is_read(request.method());
-    match place {
-        Place::Below(path) => answer_below(net, request, peer, path).await,
-        Place::Health("/healthz") if reads => Ok(health::healthz()),
-        Place::Health(_) if reads => Ok(health::readyz(&net.setup.readiness)),
-        Place::Health(_) => Err(Refusal::method("GET, HEAD")),
-        Place::Base => Ok(redirect(base, request.uri().query())),
-        Place::Outside => Err(Refusal::not_found("nothing is here", format!("the page is at {base}/"))),
+    match (place, place.route()) {
+        (_, Some(route)) => answer_api(net, request, peer, route).await,
+        (Place::Base, None) => Ok(redirect(base, request.uri().query())),
+        (Place::Below(path), None) => answer_page(net, &request, path),
+        (Place::Outside | Place::Health(_), None) => {
+            Err(Refusal::new(Problem::NoPath, "nothing is here", format!("the page is at {base}/")))
+        }
     }
 }
 
-async fn answer_below(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, path: &str) -> Result<Answer, Refusal> {
-    let (method, reads) = (request.method().clone(), is_read(request.method()));
-    // A slash at the end makes no difference to a route. Names of files are taken as they are.
-    let route = path.strip_suffix('/').unwrap_or(path);
-    if method == Method::OPTIONS
-        && cross_origin::is_preflight(request.headers())
-        && let Some(methods) = api_methods(route)
-    {
-        return cross_origin::answer_preflight(net, request.headers(), methods);
+async fn answer_api(
+    net: &Rc<Net>,
+    request: Request<Incoming>,
+    peer: Peer,
+    route: Route<'_>,
+) -> Result<Answer, Refusal> {
+    let headers = request.headers();
+    if request.method() == Method::OPTIONS {
+        return if cross_origin::is_preflight(headers) {
+            cross_origin::answer_preflight(net, headers, &route.methods())
+        } else {
+            Ok(options(&route.allow()))
+        };
     }
-    match route {
-        "/ws" if method == Method::GET => handshake::answer(net, request, peer),
-        #[cfg(feature = "conformance")]
-        "/autobahn" if method == Method::GET => echo::answer(net, request),
-        "/api/rooms" if reads => {
-            check_reader(net, request.headers())?;
+    let operation = route.operation(request.method()).ok_or_else(|| Refusal::method(route.allow()))?;
+    match operation.task {
+        Task::ListRooms => {
+            check_reader(net, headers)?;
             room_list::list(net, request.uri().query())
         }
-        "/api/rooms" if method == Method::POST => api::create(net, request, peer).await,
-        "/api/match" if method == Method::POST => api::find_match(net, request, peer).await,
-        "/api/topics.schema.json" if reads => {
-            check_reader(net, request.headers())?;
+        Task::CreateRoom => api::create(net, request, peer).await,
+        Task::GetRoom => api::show(net, route.parameter, headers, peer).await,
+        Task::FindMatch => api::find_match(net, request, peer).await,
+        Task::GetOpenApi => {
+            check_reader(net, headers)?;
+            Ok(json_text(StatusCode::OK, net.document.clone()))
+        }
+        Task::GetTopicsSchema => {
+            check_reader(net, headers)?;
             Ok(json_text(StatusCode::OK, SCHEMA))
         }
-        "/api/rooms" => Err(Refusal::method("GET, POST")),
-        "/api/match" => Err(Refusal::method("POST")),
-        "/ws" => Err(Refusal::method("GET")),
-        "/api/topics.schema.json" => Err(Refusal::method("GET, HEAD")),
-        other => match other.strip_prefix("/api/rooms/") {
-            Some(code) if reads => api::show(net, code, request.headers(), peer).await,
-            None if reads && !path.starts_with("/api/") => net
-                .setup
-                .page
-                .answer(&net.setup.config.base_path, path, request.headers())
-                .map(cross_origin::share_file),
-            None if path.starts_with("/api/") => {
-                Err(Refusal::not_found("no such API", "GET /api/rooms lists public rooms"))
-            }
-            _ => Err(Refusal::method("GET, HEAD")),
-        },
+        Task::OpenSocket => handshake::answer(net, request, peer),
+        Task::CheckHealth => Ok(health::healthz()),
+        Task::CheckReadiness => Ok(health::readyz(&net.setup.readiness)),
+        // The table gives these no place on the players' port.
+        Task::ReadMetrics | Task::PublishMessage | Task::MutePlayer | Task::RevokeIdentity => Err(no_api()),
     }
 }
 
-/// The methods of a path of the API, for pages of other origins.
-fn api_methods(route: &str) -> Option<&'static str> {
-    match route {
-        "/api/rooms" => Some("GET, POST"),
-        "/api/match" => Some("POST"),
-        "/api/topics.schema.json" => Some("GET"),
-        other => other.starts_with("/api/rooms/").then_some("GET"),
+/// Answers a request for a file of the page.
+fn answer_page(net: &Net, request: &Request<Incoming>, path: &str) -> Result<Answer, Refusal> {
+    if path.starts_with("/api/") {
+        return Err(no_api());
     }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(Refusal::method("GET, HEAD"));
+    }
+    let page = net.setup.page.answer(&net.setup.config.base_path, path, request.headers());
+    page.map(cross_origin::share_file)
 }
 
-fn is_read(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
+fn no_api() -> Refusal {
+    Refusal::new(Problem::NoPath, "no such API", "GET /api/openapi.json describes what there is")
 }
 
 /// Sends a request for the path of the server to the page, whose relative addresses need the slash.

@@ -7,17 +7,19 @@ use super::Net;
 use super::answer::{Answer, Refusal, bare, json};
 use super::api::read_json;
 use super::drain::stopping;
+use super::percent::decoded;
+use super::problem::Problem;
 use crate::limits::ROOM_RETRY_SECONDS;
 use crate::mailbox::{Command, Publication, TopicsOrder};
 use crate::topics::policy::Role;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderMap};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use serde::{Deserialize, Serialize};
 use tickwire::message::topics::{PlayerId, Receipt, TopicRefusal};
 
 /// Minutes for which a service may mute a player: a year.
-const MUTE_MINUTES_MAX: u32 = 525_600;
+pub(super) const MUTE_MINUTES_MAX: u32 = 525_600;
 
 /// The path below which topics are.
 const TOPICS: &str = "/topics/";
@@ -65,40 +67,21 @@ struct Published {
     kept: bool,
 }
 
-/// Whether a path is one of these.
+/// Whether a path is one of these, for which the token is looked at before anything else.
 pub(super) fn are_at(path: &str) -> bool {
     path.starts_with(TOPICS) || path.starts_with(PLAYERS) || path == REVOKE
 }
 
-/// Answers a request for one of these paths.
-pub(super) async fn answer(net: &Net, request: Request<Incoming>) -> Result<Answer, Refusal> {
-    check_token(net, request.headers())?;
-    if request.method() != Method::POST {
-        return Err(Refusal::method("POST"));
-    }
-    let path = request.uri().path().to_owned();
-    if let Some(topic) = path.strip_prefix(TOPICS) {
-        return publish(net, topic, request).await;
-    }
-    if path == REVOKE {
-        return revoke(net, request).await;
-    }
-    match path.strip_prefix(PLAYERS).and_then(|rest| rest.strip_suffix("/mute")) {
-        Some(player) => mute(net, player, request).await,
-        None => Err(Refusal::not_found("no such path", "POST /players/ID/mute mutes a player")),
-    }
-}
-
 /// `POST /identities/revoke`: tickets of an identity that were issued before now are good no more, and its connections
 /// are closed.
-async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answer, Refusal> {
+pub(super) async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answer, Refusal> {
     let Revoke { identity } = read_json(net, request, "send JSON such as {\"identity\":\"ada\"}").await?;
     if !net.setup.gate.needs_tickets() {
         let help = "start the server with --auth ticket";
-        return Err(Refusal::new(StatusCode::CONFLICT, "this server asks nobody for a ticket", help));
+        return Err(Refusal::new(Problem::TicketsOff, "this server asks nobody for a ticket", help));
     }
     let Some(player) = net.setup.gate.revoke(&identity) else {
-        return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "too many identities were revoked", 60));
+        return Err(Refusal::later(Problem::Busy, "too many identities were revoked", 60));
     };
     net.setup.topics.order(TopicsOrder::Expel { player });
     let expel = || Command::Expel { player, detours: 0 };
@@ -106,30 +89,30 @@ async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answer, Refusal
     if missed > 0 {
         // The tickets are refused by now, and an order that is given again changes nothing else.
         let error = "not all connections could be closed, because the server has too much to do";
-        return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, error, ROOM_RETRY_SECONDS));
+        return Err(Refusal::later(Problem::Busy, error, ROOM_RETRY_SECONDS));
     }
     Ok(bare(StatusCode::NO_CONTENT))
 }
 
-fn check_token(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Refuses a request without the token of services.
+pub(super) fn check_token(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
     let Some(token) = &net.setup.token else {
         let error = "this server has no token for services";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, error, NO_TOKEN_HELP));
+        return Err(Refusal::new(Problem::NoServices, error, NO_TOKEN_HELP));
     };
     let mut given = headers.get_all(AUTHORIZATION).iter();
     // Two headers are none: another program on the way may look at the other one.
     let is_right = given.next().is_some_and(|value| token.is_in(value.as_bytes())) && given.next().is_none();
-    if is_right {
-        Ok(())
-    } else {
-        Err(Refusal::new(StatusCode::UNAUTHORIZED, "the token is missing or wrong", TOKEN_HELP))
-    }
+    if is_right { Ok(()) } else { Err(Refusal::new(Problem::NoToken, "the token is missing or wrong", TOKEN_HELP)) }
 }
 
 /// `POST /topics/{name}`: a message of a service.
-async fn publish(net: &Net, topic: &str, request: Request<Incoming>) -> Result<Answer, Refusal> {
+///
+/// A client that is made from the description of the API escapes the slashes in the name of a topic.
+pub(super) async fn publish(net: &Net, topic: &str, request: Request<Incoming>) -> Result<Answer, Refusal> {
+    let topic = String::from_utf8(decoded(topic.as_bytes())).unwrap_or_default();
     let said: Publish = read_json(net, request, "send JSON such as {\"body\":\"The server restarts at noon\"}").await?;
-    let publication = Publication { topic: topic.to_owned(), by: Role::Service, body: said.body };
+    let publication = Publication { topic, by: Role::Service, body: said.body };
     match net.setup.topics.publish(publication).await {
         Some(Ok(Receipt::Taken { id, kept })) => Ok(json(StatusCode::CREATED, &Published { id: id.to_string(), kept })),
         Some(Ok(Receipt::Refused { refusal, wait_ms })) => Err(refused(refusal, wait_ms)),
@@ -143,30 +126,30 @@ fn refused(refusal: TopicRefusal, wait_ms: u32) -> Refusal {
     let seconds = u64::from(wait_ms.div_ceil(1_000).max(1));
     match refusal {
         TopicRefusal::NoTopic => {
-            Refusal::not_found("there is no such topic, or services may not publish to it", TOPIC_HELP)
+            Refusal::new(Problem::NoTopic, "there is no such topic, or services may not publish to it", TOPIC_HELP)
         }
-        TopicRefusal::Rate => Refusal::later(StatusCode::TOO_MANY_REQUESTS, "services say too much here", seconds),
-        TopicRefusal::Busy => Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "the topics are too busy", seconds),
+        TopicRefusal::Rate => Refusal::later(Problem::TooManyMessages, "services say too much here", seconds),
+        TopicRefusal::Busy => Refusal::later(Problem::Busy, "the topics are too busy", seconds),
         TopicRefusal::Text => {
             let error = "the text is too long for the topic, or shows nothing";
-            Refusal::new(StatusCode::BAD_REQUEST, error, "send a shorter text with visible characters")
+            Refusal::new(Problem::BadText, error, "send a shorter text with visible characters")
         }
         TopicRefusal::Muted | TopicRefusal::Blocked | TopicRefusal::TooMany => {
-            Refusal::new(StatusCode::FORBIDDEN, format!("the topic refuses this: {}", refusal.name()), TOPIC_HELP)
+            Refusal::new(Problem::TopicRefused, format!("the topic refuses this: {}", refusal.name()), TOPIC_HELP)
         }
     }
 }
 
 /// `POST /players/{id}/mute`: a player that may say nothing for some time.
-async fn mute(net: &Net, player: &str, request: Request<Incoming>) -> Result<Answer, Refusal> {
+pub(super) async fn mute(net: &Net, player: &str, request: Request<Incoming>) -> Result<Answer, Refusal> {
     let player: PlayerId = player.parse().map_err(|_| {
         let help = "name the player by the id that its messages have, such as /players/0123456789abcdef/mute";
-        Refusal::not_found("this is not the id of a player", help)
+        Refusal::new(Problem::NoPlayer, "this is not the id of a player", help)
     })?;
     let wish: Mute = read_json(net, request, "send JSON such as {\"minutes\":10}; 0 ends it").await?;
     if wish.minutes > MUTE_MINUTES_MAX {
         let error = format!("minutes is {}, more than {MUTE_MINUTES_MAX}", wish.minutes);
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, error, "mute for a year at the most"));
+        return Err(Refusal::new(Problem::BadBody, error, "mute for a year at the most"));
     }
     net.setup.topics.order(TopicsOrder::Mute { player, minutes: wish.minutes });
     Ok(bare(StatusCode::NO_CONTENT))
@@ -175,10 +158,11 @@ async fn mute(net: &Net, player: &str, request: Request<Incoming>) -> Result<Ans
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::request_id::RequestId;
 
     #[test]
     fn every_refusal_of_the_hub_has_a_status() {
-        let answer = |refusal, wait_ms| refused(refusal, wait_ms).answer(&Method::POST, "/topics/announce");
+        let answer = |refusal, wait_ms| refused(refusal, wait_ms).answer("/topics/announce", &RequestId::made());
         let statuses = TopicRefusal::ALL.map(|refusal| answer(refusal, 0).status().as_u16());
         assert_eq!(statuses, [404, 429, 400, 403, 403, 403, 503]);
         for (wait_ms, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2")] {

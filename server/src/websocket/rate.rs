@@ -84,6 +84,19 @@ impl Usage {
     }
 }
 
+/// A quota of one key, as its owner may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QuotaState {
+    /// Uses that are allowed at once after a quiet time.
+    pub(crate) burst: u32,
+    /// Seconds of quiet after which all of them are allowed again.
+    pub(crate) window_seconds: u64,
+    /// Uses that are allowed now.
+    pub(crate) left: u32,
+    /// Seconds until all are allowed again; with nothing left, until one more is.
+    pub(crate) reset_seconds: u64,
+}
+
 /// A quota for each key, such as an address, or an address in a room.
 #[derive(Debug)]
 pub(crate) struct KeyedQuota<K> {
@@ -106,6 +119,23 @@ impl<K: Ord + Copy> KeyedQuota<K> {
     pub(crate) fn wait_seconds(&self, key: Option<K>, now_us: u64) -> Option<u64> {
         let wait_us = self.usage.get(&key?)?.wait_us(self.quota, now_us)?;
         Some(wait_us.div_ceil(1_000_000))
+    }
+
+    /// The state of this key's quota.
+    pub(crate) fn state(&self, key: K, now_us: u64) -> QuotaState {
+        let Quota { interval_us, burst } = self.quota;
+        let usage = self.usage.get(&key).copied().unwrap_or_default();
+        let ahead_us = usage.untouched_at_us.saturating_sub(now_us);
+        // A quota that is faster than the clock counts as untouched.
+        let used = ahead_us.div_ceil(interval_us.max(1));
+        let left = burst.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
+        let reset_us = if left > 0 { ahead_us } else { usage.wait_us(self.quota, now_us).unwrap_or(0) };
+        QuotaState {
+            burst,
+            window_seconds: interval_us.saturating_mul(burst.into()).div_ceil(1_000_000),
+            left,
+            reset_seconds: reset_us.div_ceil(1_000_000),
+        }
     }
 
     /// Takes one use of this key's quota.
@@ -169,5 +199,25 @@ mod tests {
         assert!((0..50).all(|_| quota.take(None, 0).is_ok()));
         quota.forget_untouched(61 * SECOND_US);
         assert!(quota.usage.is_empty());
+    }
+
+    #[test]
+    fn a_state_says_what_is_left_and_when_there_is_more() {
+        let mut quota = AddressQuota::new(Quota::per_minute(3), 8);
+        let key = AddressKey::of(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)));
+        let left = |quota: &AddressQuota, now_us| {
+            let state = quota.state(key, now_us);
+            assert_eq!((state.burst, state.window_seconds), (3, 60));
+            (state.left, state.reset_seconds)
+        };
+        assert_eq!(left(&quota, 5), (3, 0));
+        for expected in [(2, 20), (1, 40), (0, 20)] {
+            assert_eq!(quota.take(Some(key), 0), Ok(()));
+            assert_eq!(left(&quota, 0), expected);
+        }
+        assert_eq!(quota.take(Some(key), 0), Err(20), "it is the time that a refusal names");
+        assert_eq!(left(&quota, 19 * SECOND_US + 1), (0, 1));
+        assert_eq!(left(&quota, 20 * SECOND_US), (1, 40));
+        assert_eq!(left(&quota, 60 * SECOND_US), (3, 0));
     }
 }
