@@ -56,7 +56,8 @@ pub const SNAPSHOT: u8 = 0xc0;
 
 fn encode<T: Encode>(kind: u8, message: &T) -> Vec<u8> {
     let config = bincode::config::standard();
-    let body = bincode::encode_to_vec(message, config).expect("control messages are plain data");
+    // `expect` would bring the words for each error of the encoder into every page.
+    let Ok(body) = bincode::encode_to_vec(message, config) else { unreachable!("control messages are plain data") };
     let mut out = Vec::with_capacity(1 + body.len());
     out.push(kind);
     out.extend_from_slice(&body);
