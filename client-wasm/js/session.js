@@ -99,7 +99,8 @@ export class Session {
     Object.assign(this, { game, code, name, watch });
     this.#module = module;
     this.#memory = memory;
-    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, ticket, secret, watch, ...link, seed, build: game.build, key, seq: firstSeq() }), now);
+    const options = Object.entries({ code, name, resume: token, ticket, secret, watch, ...link, seed, build: game.build, key, seq: firstSeq() });
+    this.#client = new module.Client(`${new URLSearchParams(options.filter(([, value]) => value != null))}`, now);
     this.#wire = new Wire(this.#client, serverAddress(server));
     this.#world = new World(this.#client, memory, game.layout.world);
     this.#writeInput = inputWriter(this.#client, memory, game.layout.input, game.neutral);
