@@ -65,6 +65,7 @@ impl Object {
         self.raw(name, &format!("{sign}{whole}.{part:03}"));
     }
 
+    #[inline(never)]
     pub(crate) fn end(mut self) -> String {
         self.0.push('}');
         self.0
