@@ -3,7 +3,7 @@
 
 import { Refused, match, serverAddress } from './api.js';
 import { RoomTopics } from './roomtopics.js';
-import { Wire } from './wire.js';
+import { Wire, attend } from './wire.js';
 import { World, inputWriter, valueReader } from './world.js';
 
 /** A session that no frame has moved on for so long moves itself on: a hidden tab has no frames. */
@@ -279,20 +279,17 @@ export class Session {
 
   /** Follows the page: hidden or not, online or not, put aside by the browser or shown again. */
   #attend() {
-    const { signal } = this.#ends;
     const look = () => {
       const now = performance.now();
       this.#client.set_hidden(document.hidden);
       this.#client.set_reachable(navigator.onLine && !document.hidden, now);
       this.#wire.pump(now);
     };
-    for (const name of ['online', 'offline', 'pageshow']) addEventListener(name, look, { signal });
-    document.addEventListener('visibilitychange', look, { signal });
-    addEventListener('pagehide', ({ persisted }) => {
+    attend(look, ({ persisted }) => {
       if (!persisted) return;
       this.#client.set_reachable(false, performance.now());
       this.#wire.putAside(performance.now());
-    }, { signal });
+    }, this.#ends);
     look();
   }
 

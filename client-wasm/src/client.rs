@@ -235,8 +235,8 @@ impl Client {
         !(self.sounds.is_empty() && self.silences.is_empty() && self.notices.is_empty()) || self.player.has_event()
     }
 
-    /// The code to close the WebSocket with, if it is to be closed; [`Client::closed`] may follow at once,
-    /// without waiting for the other side.
+    /// The code to close the WebSocket with, if it is to be closed: 1000 or one of an application, because a browser
+    /// closes with no other. [`Client::closed`] may follow at once, without waiting for the other side.
     pub fn poll_close(&mut self) -> Option<u16> {
         self.close.take()
     }
