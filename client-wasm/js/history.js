@@ -1,13 +1,13 @@
 // Two views of a topic, for pages that show one: the newest value of each key, and the lines of a chat in order. They
 // work with `connectTopics` and with `session.topics`.
 
+import { newer } from './roomtopics.js';
+
 /** A change is told once for all news that arrive within this time. */
 const CHANGED_MS = 50;
 /** A list that has lost a value is asked for again after this time. */
 const AGAIN_MS = 1000;
 const LINES_MAX = 256;
-
-const follows = (id, other) => BigInt(id) > BigInt(other ?? -1);
 
 /** What both views have in common: they hear one topic, and tell of changes. */
 class View {
@@ -76,14 +76,14 @@ export class History extends View {
     super(topics, topic, changed, {
       you: ({ player }) => { this.#you = player; },
       granted: ({ newest }) => {
-        if (!follows(this.newest ?? 0, newest)) return;
+        if (!newer(this.newest ?? 0, newest)) return;
         // The topic has begun anew: its lines come before all that follows.
         this.newest = null;
         this.marks.clear();
         for (const line of this.lines) line.order &&= '0';
       },
       message: ({ topic: _, key, ...line }) => {
-        if (follows(line.id, this.newest)) this.newest = line.id;
+        if (newer(line.id, this.newest)) this.newest = line.id;
         this.#put(line.from?.player === this.#you ? this.#own(line) : line, line.id);
       },
       gap: ({ from, to }) => {
@@ -120,7 +120,7 @@ export class History extends View {
 
   /** How many others have received (`delivered`), or `read`, a line of one's own. */
   marked(kind, { id }) {
-    return id ? [...this.marks].filter(([player, mark]) => player !== this.#you && !follows(id, mark[kind])).length : 0;
+    return id ? [...this.marks].filter(([player, mark]) => player !== this.#you && !newer(id, mark[kind])).length : 0;
   }
 
   /** A message of one's own, in the line that waits for it if there is one. */
@@ -137,7 +137,7 @@ export class History extends View {
   #put(line, order) {
     this.#drop(line);
     line.order = order;
-    const place = this.lines.findLastIndex((other) => other.order && !follows(other.order, order)) + 1;
+    const place = this.lines.findLastIndex((other) => other.order && !newer(other.order, order)) + 1;
     this.lines.splice(place, 0, line);
     this.lines.splice(0, this.lines.length - LINES_MAX);
   }

@@ -21,48 +21,31 @@ function css(rgb) {
   return text;
 }
 
-const glows = new Map();
-function glow(rgb) {
-  let sprite = glows.get(rgb);
-  if (sprite) return sprite;
-  if (glows.size >= GLOWS_MAX) glows.clear();
-  sprite = document.createElement('canvas');
-  sprite.width = sprite.height = GLOW_PX;
-  const ctx = sprite.getContext('2d');
-  const half = GLOW_PX / 2;
-  const fade = ctx.createRadialGradient(half, half, 0, half, half, half);
-  for (const [at, alpha] of [[0, 'ff'], [0.25, '8c'], [0.5, '38'], [0.75, '0e'], [1, '00']]) fade.addColorStop(at, css(rgb) + alpha);
-  ctx.fillStyle = fade;
-  ctx.fillRect(0, 0, GLOW_PX, GLOW_PX);
-  glows.set(rgb, sprite);
-  return sprite;
+/** Lights of one kind, drawn once per colour and size: thousands of them are then copied. Large ones have a white core. */
+function lights(max, stops, hotPx) {
+  const known = new Map();
+  return (rgb, px) => {
+    const key = rgb * 1024 + px;
+    let sprite = known.get(key);
+    if (sprite) return sprite;
+    if (known.size >= max) known.clear();
+    known.set(key, sprite = document.createElement('canvas'));
+    sprite.width = sprite.height = px;
+    const ctx = sprite.getContext('2d');
+    const half = px / 2;
+    const fill = (radius, colour, alphas) => {
+      const fade = ctx.createRadialGradient(half, half, 0, half, half, radius);
+      for (const [at, alpha] of alphas) fade.addColorStop(at, colour + alpha);
+      ctx.fillStyle = fade;
+      ctx.fillRect(0, 0, px, px);
+    };
+    fill(half, css(rgb), stops);
+    if (px >= hotPx) fill(half * 0.3, '#ffffff', [[0, 'd0'], [1, '00']]);
+    return sprite;
+  };
 }
-
-const dots = new Map();
-/** A small light, drawn once per size: thousands of them are then copied, not scaled. */
-function dot(rgb, px) {
-  const key = rgb * 1024 + px;
-  let sprite = dots.get(key);
-  if (sprite) return sprite;
-  if (dots.size >= DOTS_MAX) dots.clear();
-  sprite = document.createElement('canvas');
-  sprite.width = sprite.height = px;
-  const ctx = sprite.getContext('2d');
-  const half = px / 2;
-  const fade = ctx.createRadialGradient(half, half, 0, half, half, half);
-  for (const [at, alpha] of [[0, 'ff'], [0.38, 'f0'], [0.5, '58'], [0.72, '20'], [1, '00']]) fade.addColorStop(at, css(rgb) + alpha);
-  ctx.fillStyle = fade;
-  ctx.fillRect(0, 0, px, px);
-  if (px >= HOT_PX) {
-    const hot = ctx.createRadialGradient(half, half, 0, half, half, half * 0.3);
-    hot.addColorStop(0, '#ffffffd0');
-    hot.addColorStop(1, '#ffffff00');
-    ctx.fillStyle = hot;
-    ctx.fillRect(0, 0, px, px);
-  }
-  dots.set(key, sprite);
-  return sprite;
-}
+const glow = lights(GLOWS_MAX, [[0, 'ff'], [0.25, '8c'], [0.5, '38'], [0.75, '0e'], [1, '00']], Infinity);
+const dot = lights(DOTS_MAX, [[0, 'ff'], [0.38, 'f0'], [0.5, '58'], [0.72, '20'], [1, '00']], HOT_PX);
 
 /** Owns the canvas: its size in device pixels, and the mapping from the world to the screen and back. */
 export class Painter {
@@ -136,8 +119,7 @@ export class Painter {
     ctx.lineCap = ctx.lineJoin = 'round';
     let i = 0;
     while (i < numbers.length) i = this.#command(ctx, numbers, texts, box, i);
-    this.#flush();
-    if (this.#light) this.#lighten(false);
+    this.#lighten(false);
     ctx.globalAlpha = 1;
     ctx.setTransform(1, 0, 0, 1, 0, 0);
   }
@@ -182,10 +164,9 @@ export class Painter {
         this.#text(ctx, s, texts[s[i + 7]] ?? '', i);
         return i + 8;
       case GLOW:
-        this.#flush();
-        if (!this.#light) this.#lighten(true);
+        this.#lighten(true);
         ctx.globalAlpha = s[i + 5];
-        ctx.drawImage(glow(s[i + 4]), s[i + 1] - s[i + 3], s[i + 2] - s[i + 3], s[i + 3] * 2, s[i + 3] * 2);
+        ctx.drawImage(glow(s[i + 4], GLOW_PX), s[i + 1] - s[i + 3], s[i + 2] - s[i + 3], s[i + 3] * 2, s[i + 3] * 2);
         return i + 6;
       case DOTS:
         return this.#dots(ctx, s, i);
@@ -239,9 +220,8 @@ export class Painter {
     const sprite = dot(s[i + 3], px);
     const x = this.#x - px / 2;
     const y = this.#y - px / 2;
-    this.#flush();
     // Dots are not added up: crowds would turn white and lose their colour.
-    if (this.#light) this.#lighten(false);
+    this.#lighten(false);
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.globalAlpha = s[i + 4];
     const { width, height } = this.#canvas;
@@ -265,8 +245,7 @@ export class Painter {
   }
 
   #text(ctx, s, text, i) {
-    this.#flush();
-    if (this.#light) this.#lighten(false);
+    this.#lighten(false);
     const px = s[i + 3] * this.#scale;
     // Text is drawn in device pixels: a font of two world units scaled up would be hinted for two pixels.
     ctx.setTransform(1, 0, 0, 1, 0, 0);
@@ -281,8 +260,7 @@ export class Painter {
 
   #begin(op, rgb, alpha, width) {
     if (op === this.#op && rgb === this.#rgb && alpha === this.#alpha && width === this.#width) return;
-    this.#flush();
-    if (this.#light) this.#lighten(false);
+    this.#lighten(false);
     this.#op = op;
     this.#rgb = rgb;
     this.#alpha = alpha;
@@ -306,7 +284,10 @@ export class Painter {
     this.#op = 0;
   }
 
+  /** Ends the current path; whether what follows is added to the light of the picture. */
   #lighten(on) {
+    this.#flush();
+    if (on === this.#light) return;
     this.#light = on;
     this.#ctx.globalCompositeOperation = on ? 'lighter' : 'source-over';
   }

@@ -6,6 +6,9 @@ import { TopicRefused } from './api.js';
 // The numbers of the module's calls.
 const [SUBSCRIBE, LEAVE, PUBLISH, READ, BLOCK] = [0, 1, 2, 3, 4];
 
+/** Whether one id follows another; every id follows none. */
+export const newer = (id, than) => BigInt(id) > BigInt(than ?? -1);
+
 export class RoomTopics {
   /** Who this is for others, `{player, name}`; null before the server has said so. */
   you = null;

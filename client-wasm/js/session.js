@@ -3,7 +3,7 @@
 
 import { Refused, match, serverAddress } from './api.js';
 import { RoomTopics } from './roomtopics.js';
-import { Wire } from './wire.js';
+import { Wire, attend } from './wire.js';
 import { World, inputWriter, valueReader } from './world.js';
 
 /** A session that no frame has moved on for so long moves itself on: a hidden tab has no frames. */
@@ -99,7 +99,8 @@ export class Session {
     Object.assign(this, { game, code, name, watch });
     this.#module = module;
     this.#memory = memory;
-    this.#client = new module.Client(JSON.stringify({ code, name, resume: token, ticket, secret, watch, ...link, seed, build: game.build, key, seq: firstSeq() }), now);
+    const options = Object.entries({ code, name, resume: token, ticket, secret, watch, ...link, seed, build: game.build, key, seq: firstSeq() });
+    this.#client = new module.Client(`${new URLSearchParams(options.filter(([, value]) => value != null))}`, now);
     this.#wire = new Wire(this.#client, serverAddress(server));
     this.#world = new World(this.#client, memory, game.layout.world);
     this.#writeInput = inputWriter(this.#client, memory, game.layout.input, game.neutral);
@@ -278,20 +279,17 @@ export class Session {
 
   /** Follows the page: hidden or not, online or not, put aside by the browser or shown again. */
   #attend() {
-    const { signal } = this.#ends;
     const look = () => {
       const now = performance.now();
       this.#client.set_hidden(document.hidden);
       this.#client.set_reachable(navigator.onLine && !document.hidden, now);
       this.#wire.pump(now);
     };
-    for (const name of ['online', 'offline', 'pageshow']) addEventListener(name, look, { signal });
-    document.addEventListener('visibilitychange', look, { signal });
-    addEventListener('pagehide', ({ persisted }) => {
+    attend(look, ({ persisted }) => {
       if (!persisted) return;
       this.#client.set_reachable(false, performance.now());
       this.#wire.putAside(performance.now());
-    }, { signal });
+    }, this.#ends);
     look();
   }
 

@@ -5,8 +5,8 @@
 // receipt is published again under the same number. So nothing is told twice, and nothing is lost without a gap that says so.
 
 import { serverAddress } from './api.js';
-import { RoomTopics } from './roomtopics.js';
-import { openSocket } from './wire.js';
+import { RoomTopics, newer } from './roomtopics.js';
+import { attend, openSocket } from './wire.js';
 
 const SUBPROTOCOL = 'tickwire.json.1';
 /** How often a connection looks at what is due. */
@@ -27,7 +27,6 @@ const TRIES_MAX = 8;
 /** The topics in which others see who has received and read what. */
 const MARKED = /^(room|player)\/[^/]+$/;
 
-const newer = (id, than) => BigInt(id) > BigInt(than ?? -1);
 /** Numbers of messages begin anywhere, so that two tabs of one player do not use the same ones. */
 const anySeq = () => Number(crypto.getRandomValues(new BigUint64Array(1))[0] >> 12n);
 /** What is known of a topic that is heard from here on. */
@@ -63,17 +62,14 @@ class TopicConnection extends RoomTopics {
     this.#server = serverAddress(server);
     this.#ticket = ticket;
     this.#hello = { op: 'hello', name, key };
-    const { signal } = this.#ends;
     // A device that is back online, and a page that is seen again, do not wait for their turn.
     const look = () => {
       if (!navigator.onLine) return this.#lose();
       this.#failures = 0;
       this.#due = Math.min(this.#due, performance.now() + RETRY_MS_MIN * Math.random());
     };
-    for (const kind of ['online', 'offline', 'pageshow']) addEventListener(kind, look, { signal });
-    document.addEventListener('visibilitychange', look, { signal });
     // A page with an open socket is not kept for the back button.
-    addEventListener('pagehide', () => this.#lose(), { signal });
+    attend(look, () => this.#lose(), this.#ends);
     this.#look();
   }
 

@@ -21,6 +21,13 @@ export function openSocket({ socket }, subprotocol) {
   }
 }
 
+/** Calls `look` when the device is online or not, or the page hidden or seen, and `away` when it is put aside, until `ends`. */
+export function attend(look, away, { signal }) {
+  for (const kind of ['online', 'offline', 'pageshow']) addEventListener(kind, look, { signal });
+  document.addEventListener('visibilitychange', look, { signal });
+  addEventListener('pagehide', away, { signal });
+}
+
 /** The socket of one client. Call `pump` after every call that may give the client messages to send. */
 export class Wire {
   /** Whether the server's address answers requests and yet no WebSocket has opened, time after time. */
@@ -48,7 +55,7 @@ export class Wire {
     const code = client.poll_close();
     if (code !== undefined) {
       // Over a dead connection the other side's close takes a minute, or never arrives.
-      this.#drop(closable(code));
+      this.#drop(code);
       client.closed(code, now);
     }
   }
@@ -114,6 +121,3 @@ export class Wire {
     this.#socket = null;
   }
 }
-
-// A page may only close with 1000 or an application code; any other number throws.
-const closable = (code) => (code === 1000 || (code >= 3000 && code <= 4999) ? code : 1000);

@@ -8,24 +8,15 @@ const isStruct = (node) => !Array.isArray(node);
 const fieldsOf = (node) => Object.entries(node);
 
 /** Leaves of one value; a table has none. */
-function width(node) {
-  if (isStruct(node)) return fieldsOf(node).reduce((sum, [, inner]) => sum + width(inner), 0);
-  const [kind, inner, count] = node;
-  switch (kind) {
-    case 't': return 0;
-    case 'u64': case 'i64': return 2;
-    case 'q': return 4;
-    case 'v': return 1 + width(inner);
-    case 'o': return 1 + width(inner);
-    case 'n': return width(inner) * count;
-    case 'l': return 1 + width(inner) * count;
-    case 'm': return 1 + (width(inner) + width(count)) * node[3];
-    default: return 1;
-  }
-}
+const width = (node) => arrays(node).length;
+/** A map is a list of pairs. */
+const pairs = ([, key, value, max]) => ['l', { key, value }, max];
 
 /** Calls `place(node, at)` for `count` values of one layout that lie one after another. */
-const each = (node, at, count, place) => Array.from({ length: count }, (_, i) => place(node, at + i * width(node)));
+function each(node, at, count, place) {
+  const step = width(node);
+  return Array.from({ length: count }, (_, i) => place(node, at + i * step));
+}
 
 /** Calls `place` for each field of a struct, and gives an object of what it gave; tables are left out. */
 function struct(node, at, place) {
@@ -76,8 +67,8 @@ export function valueReader(node, at = 0) {
       return (leaf) => items.slice(0, leaf(at)).map((read) => read(leaf));
     }
     case 'm': {
-      const pairs = each({ key: inner, value: count }, at + 1, node[3], valueReader);
-      return (leaf) => pairs.slice(0, leaf(at)).map((read) => Object.values(read(leaf)));
+      const read = valueReader(pairs(node), at);
+      return (leaf) => read(leaf).map(Object.values);
     }
     default: return (leaf) => leaf(at);
   }
@@ -136,11 +127,8 @@ function valueWriter(node, at, path) {
       };
     }
     case 'm': {
-      const writers = each({ key: inner, value: count }, at + 1, node[3], (pair, place) => valueWriter(pair, place, path));
-      return (leaves, entries) => {
-        leaves[at] = Math.min(entries.length, node[3]);
-        writers.forEach((write, i) => { if (i < entries.length) write(leaves, { key: entries[i][0], value: entries[i][1] }); });
-      };
+      const write = valueWriter(pairs(node), at, path);
+      return (leaves, entries) => write(leaves, entries.map(([key, value]) => ({ key, value })));
     }
     default: return (leaves, value) => {
       leaves[at] = Number(value);
@@ -176,7 +164,7 @@ function arrays(node) {
     case 'v': case 'o': return [Int32Array, ...arrays(inner)];
     case 'n': return times(arrays(inner), count);
     case 'l': return [Int32Array, ...times(arrays(inner), count)];
-    case 'm': return [Int32Array, ...times([...arrays(inner), ...arrays(count)], node[3])];
+    case 'm': return arrays(pairs(node));
     default: return [Int32Array];
   }
 }
@@ -193,10 +181,7 @@ function columns(node, at, views) {
     case 'o': return { some: views[at], value: inside(inner, at + 1) };
     case 'n': return each(inner, at, count, inside);
     case 'l': return { length: views[at], items: each(inner, at + 1, count, inside) };
-    case 'm': {
-      const pairs = { key: inner, value: count };
-      return { length: views[at], items: each(pairs, at + 1, node[3], inside) };
-    }
+    case 'm': return inside(pairs(node), at);
     default: return views[at];
   }
 }

@@ -6,7 +6,7 @@
 
 mod values;
 
-use crate::json::Json;
+use crate::json::{Object, list};
 use crate::module;
 use crate::options::{Options, OptionsError, link_profile, token_hex};
 use crate::player::{PageCommand, PageEvent, Play};
@@ -56,8 +56,8 @@ pub(crate) const fn microseconds(now_ms: f64) -> u64 {
 }
 
 impl Client {
-    fn open(json: &str, now_us: u64) -> Result<Self, OptionsError> {
-        let options = Options::parse(json)?;
+    fn open(form: &str, now_us: u64) -> Result<Self, OptionsError> {
+        let options = Options::parse(form)?;
         let game = module::game().ok_or(OptionsError::NoGame)?;
         let Options { link, seed, .. } = options;
         let (inbound, outbound) = Link::pair(link, seed);
@@ -106,7 +106,7 @@ impl Client {
                 PageCommand::Reconnect => self.dial = true,
                 PageCommand::Transmit(message) => self.outbound.send(message, self.now_us),
                 PageCommand::Close(code) => self.close = Some(code),
-                PageCommand::Notice(notice) => self.notices.push_back(notice.to_string()),
+                PageCommand::Notice(notice) => self.notices.push_back(notice),
                 PageCommand::Sound(id, tone) => self.sounds.push_back((id, tone)),
                 PageCommand::Silence(id) => self.silences.push_back(id),
             }
@@ -129,24 +129,24 @@ impl Client {
 #[wasm_bindgen]
 pub fn profiles() -> String {
     let profile = |(name, link): &(&str, LinkProfile)| {
-        Json::object([
-            ("name", (*name).into()),
-            ("latency_ms", link.latency_ms.into()),
-            ("jitter_ms", link.jitter_ms.into()),
-            ("stall_percent", link.stall_percent.into()),
-        ])
+        let mut json = Object::new();
+        json.text("name", name);
+        json.number("latency_ms", link.latency_ms.into());
+        json.number("jitter_ms", link.jitter_ms.into());
+        json.number("stall_percent", link.stall_percent.into());
+        json.end()
     };
-    Json::List(PROFILES.iter().map(profile).collect()).to_string()
+    list(PROFILES.iter().map(profile))
 }
 
 #[wasm_bindgen]
 impl Client {
-    /// A player who wants to join a room of this module's game: `{code, name, resume, latency_ms, jitter_ms,
-    /// stall_percent, profile, watch, seed, build, key, seq, ticket, secret}` in JSON. The first two are needed;
-    /// `resume` is an earlier [`Client::resume_token`].
+    /// A player who wants to join a room of this module's game. The options are the text of a form, as `URLSearchParams`
+    /// writes it: `code`, `name`, and where they are known `resume` (an earlier [`Client::resume_token`]), `latency_ms`,
+    /// `jitter_ms`, `stall_percent`, `profile`, `watch`, `seed`, `build`, `key`, `seq`, `ticket` and `secret`.
     ///
     /// # Errors
-    /// When the options are not this JSON, or the module exports no game.
+    /// When the options are not this form, or the module exports no game.
     #[wasm_bindgen(constructor)]
     pub fn new(options: &str, now: f64) -> Result<Self, JsError> {
         Self::open(options, microseconds(now)).map_err(|error| JsError::new(error.words()))
@@ -235,8 +235,8 @@ impl Client {
         !(self.sounds.is_empty() && self.silences.is_empty() && self.notices.is_empty()) || self.player.has_event()
     }
 
-    /// The code to close the WebSocket with, if it is to be closed; [`Client::closed`] may follow at once,
-    /// without waiting for the other side.
+    /// The code to close the WebSocket with, if it is to be closed: 1000 or one of an application, because a browser
+    /// closes with no other. [`Client::closed`] may follow at once, without waiting for the other side.
     pub fn poll_close(&mut self) -> Option<u16> {
         self.close.take()
     }
@@ -269,7 +269,7 @@ impl Client {
     /// All players in the room, by seat: `[{seat, name, color, score, me, bot, connected}]` in JSON.
     #[must_use]
     pub fn players(&mut self) -> String {
-        self.player.report(self.now_us).players().to_string()
+        self.player.report(self.now_us).players()
     }
 
     /// The numbers for the network overlay, in JSON.
@@ -281,7 +281,7 @@ impl Client {
             bytes_in_per_s: self.received.per_s(self.now_us),
             bytes_out_per_s: self.sent.per_s(self.now_us),
         };
-        self.player.report(self.now_us).stats(&wire, &self.player.corrected_fields()).to_string()
+        self.player.report(self.now_us).stats(&wire, &self.player.corrected_fields())
     }
 
     /// The next notice for the player, as JSON `{kind, text, code}`. `kind` is `joined` (without a text: the player
@@ -387,8 +387,7 @@ mod tests {
 
     fn client(link: &str) -> Client {
         register::<Dot>();
-        let json = format!(r#"{{"code":"C4FK9T","name":"Ada","seed":7{link}}}"#);
-        Client::open(&json, 0).unwrap()
+        Client::open(&format!("code=C4FK9T&name=Ada&seed=7{link}"), 0).unwrap()
     }
 
     fn welcome() -> Vec<u8> {
@@ -439,7 +438,7 @@ mod tests {
 
     /// A client that is welcomed, with a key, and has sent what it had to say by then.
     fn player_with_key() -> Client {
-        let mut client = client(r#","key":"000102030405060708090a0b0c0d0eff","seq":9007199254740000"#);
+        let mut client = client("&key=000102030405060708090a0b0c0d0eff&seq=9007199254740000");
         assert!(client.poll_dial(0.0));
         client.opened(0.0);
         let hello = Hello::decode(&client.poll_transmit().unwrap()).unwrap();
@@ -456,9 +455,8 @@ mod tests {
 
     #[test]
     fn options_that_are_no_options_open_nothing_nor_does_a_module_without_a_game() {
-        assert_eq!(Client::open("{}", 0).err(), Some(OptionsError::Malformed));
-        let options = r#"{"code":"C4FK9T","name":"Ada"}"#;
-        assert_eq!(Client::open(options, 0).err(), Some(OptionsError::NoGame));
+        assert_eq!(Client::open("", 0).err(), Some(OptionsError::Malformed));
+        assert_eq!(Client::open("code=C4FK9T&name=Ada", 0).err(), Some(OptionsError::NoGame));
     }
 
     #[test]
@@ -483,7 +481,7 @@ mod tests {
 
     #[test]
     fn the_imitated_link_delays_both_ways_and_keeps_order() {
-        let mut client = client(r#","latency_ms":100,"jitter_ms":40,"stall_percent":5"#);
+        let mut client = client("&latency_ms=100&jitter_ms=40&stall_percent=5");
         assert!(client.poll_dial(0.0));
         client.opened(0.0);
         assert_eq!(client.poll_transmit(), None, "the hello is on its way");
@@ -559,7 +557,7 @@ mod tests {
 
     #[test]
     fn the_secret_of_a_room_is_in_the_hello_of_every_connection() {
-        let mut client = client(r#","secret":"sesame""#);
+        let mut client = client("&secret=sesame");
         for now in [0.0, 10_000.0] {
             assert!(client.poll_dial(now));
             client.opened(now);
@@ -632,7 +630,7 @@ mod tests {
 
     #[test]
     fn a_page_learns_with_each_welcome_that_the_server_is_of_another_build() {
-        for (option, told) in [("", false), (r#","build":"000000000000000b""#, false), (r#","build":"0c""#, true)] {
+        for (option, told) in [("", false), ("&build=000000000000000b", false), ("&build=0c", true)] {
             let mut client = client(option);
             for connection in 0..2 {
                 let now = f64::from(connection) * 10_000.0;
@@ -649,7 +647,7 @@ mod tests {
 
     #[test]
     fn a_closed_connection_loses_the_messages_on_their_way() {
-        let mut client = client(r#","latency_ms":100"#);
+        let mut client = client("&latency_ms=100");
         assert!(client.poll_dial(0.0));
         client.opened(0.0);
         client.receive(welcome(), 0.0);
@@ -678,7 +676,7 @@ mod tests {
 
     #[test]
     fn a_client_that_leaves_sends_its_goodbye_even_on_a_slow_link() {
-        let mut client = client(r#","latency_ms":1000"#);
+        let mut client = client("&latency_ms=1000");
         assert!(client.poll_dial(0.0));
         client.opened(0.0);
         client.receive(welcome(), 0.0);

@@ -1,6 +1,6 @@
 //! Notices for the player in words: arrivals and departures of others, and the state of the connection.
 
-use crate::json::Json;
+use crate::json::Object;
 use tickwire::Seat;
 use tickwire::client::Notice;
 use tickwire::message::close::CloseCode;
@@ -14,7 +14,7 @@ pub(crate) struct Roster {
 }
 
 impl Roster {
-    /// A notice in the form that the page takes, `{kind, text, code}`; `None` when there is nothing to show. `words` are
+    /// A notice in the form that the page takes, `{kind, text, code}` in JSON; `None` when there is nothing to show. `words` are
     /// those for the end of a session.
     pub(crate) fn tell<'a>(
         &mut self,
@@ -22,14 +22,14 @@ impl Roster {
         me: Option<Seat>,
         players: impl Iterator<Item = &'a Player>,
         words: impl FnOnce(CloseCode) -> String,
-    ) -> Option<Json> {
+    ) -> Option<String> {
         let mine = |player: &Player| me == Some(player.seat);
         match notice {
             Notice::Welcome { resumed } => {
                 self.away = players.filter(|player| player.away).fold(0, |away, player| away | bit(player));
-                Some(line(if resumed { "resumed" } else { "joined" }, String::new(), None))
+                Some(line(if resumed { "resumed" } else { "joined" }, "", None))
             }
-            Notice::OldBuild { server } => Some(line("old_build", format!("{server:016x}"), None)),
+            Notice::OldBuild { server } => Some(line("old_build", &format!("{server:016x}"), None)),
             Notice::Player(player) => {
                 let was_away = self.away & bit(&player) != 0;
                 self.away = if player.away { self.away | bit(&player) } else { self.away & !bit(&player) };
@@ -42,27 +42,31 @@ impl Roster {
                     (false, true) => "returned",
                     (false, false) => "joined",
                 };
-                Some(line(kind, player.name, None))
+                Some(line(kind, &player.name, None))
             }
             Notice::Left(player) => {
                 self.away &= !bit(&player);
-                (!player.bot && !mine(&player)).then(|| line("left", player.name, None))
+                (!player.bot && !mine(&player)).then(|| line("left", &player.name, None))
             }
             Notice::Room { owner, locked } => {
                 let text = if locked { "locked" } else { "" };
-                Some(line("room", text.into(), owner.map(|seat| seat.number().into())))
+                Some(line("room", text, owner.map(|seat| seat.number().into())))
             }
-            Notice::Lost { code } => Some(line("reconnecting", String::new(), Some(code))),
+            Notice::Lost { code } => Some(line("reconnecting", "", Some(code))),
             Notice::Over(code) => {
                 let kind = if code == CloseCode::Version { "reload" } else { "refused" };
-                Some(line(kind, words(code), Some(code.number())))
+                Some(line(kind, &words(code), Some(code.number())))
             }
         }
     }
 }
 
-fn line(kind: &'static str, text: String, code: Option<u16>) -> Json {
-    Json::object([("kind", kind.into()), ("text", text.into()), ("code", code.into())])
+fn line(kind: &str, text: &str, code: Option<u16>) -> String {
+    let mut json = Object::new();
+    json.text("kind", kind);
+    json.text("text", text);
+    json.number_or_null("code", code.map(u64::from));
+    json.end()
 }
 
 const fn bit(player: &Player) -> u64 {
@@ -80,7 +84,7 @@ mod tests {
     /// Gives one notice to the player in seat 0, while Ada is away in seat 1 from the start.
     fn tell(roster: &mut Roster, notice: Notice) -> Option<String> {
         let players = [player(0, "me"), Player { away: true, ..player(1, "Ada") }];
-        roster.tell(notice, Seat::new(0), players.iter(), |code| code.reason().into()).map(|json| json.to_string())
+        roster.tell(notice, Seat::new(0), players.iter(), |code| code.reason().into())
     }
 
     fn line(kind: &str, text: &str, code: &str) -> Option<String> {

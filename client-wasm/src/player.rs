@@ -4,7 +4,6 @@
 //! stays the same for every game.
 
 use crate::columns::Columns;
-use crate::json::Json;
 use crate::notice::Roster;
 use crate::options::Options;
 use crate::press_latch::PressLatch;
@@ -53,8 +52,8 @@ pub(crate) enum PageCommand {
     Transmit(Vec<u8>),
     /// Close the connection with this code.
     Close(u16),
-    /// Show this notice to the person.
-    Notice(Json),
+    /// Show this notice, as JSON, to the person.
+    Notice(String),
     /// Play this sound, under this number.
     Sound(u32, Tone),
     /// Stop the sound of this number: its event did not happen after all.

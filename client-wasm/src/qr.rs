@@ -1,6 +1,6 @@
 //! A link as a QR code, for the phone next to the screen.
 
-use crate::json::Json;
+use crate::json::Object;
 use qrcodegen::{QrCode, QrCodeEcc, QrSegment};
 use std::fmt::Write as _;
 use wasm_bindgen::prelude::*;
@@ -17,7 +17,10 @@ pub fn qr(text: &str) -> String {
         Ok(code) => (code.size(), path(&code)),
         Err(_) => (0, String::new()),
     };
-    Json::object([("size", size.into()), ("path", path.into())]).to_string()
+    let mut json = Object::new();
+    json.signed("size", size);
+    json.text("path", &path);
+    json.end()
 }
 
 /// A rectangle for each run of dark modules in a row.

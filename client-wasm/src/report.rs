@@ -1,8 +1,9 @@
 //! Numbers for the network overlay and the list of players.
 
-use crate::json::Json;
+use crate::json::{Object, list};
 use std::collections::VecDeque;
 use tickwire::client::{CorrectedField, LinkState, Stats};
+use tickwire::math::Vec2;
 use tickwire::message::control::{Player, ResumeToken};
 use tickwire::{Color, Figure, Seat, Tick};
 
@@ -69,31 +70,26 @@ impl Report {
     }
 
     /// `[{seat, name, color, score, me, bot, connected}]`, by seat.
-    pub(crate) fn players(&self) -> Json {
-        let player = |(player, figure): &(Player, Option<Figure>)| {
-            Json::object([
-                ("seat", player.seat.number().into()),
-                ("name", player.name.as_str().into()),
-                ("color", color(player.seat, *figure).into()),
-                ("score", figure.map_or(0, |figure| figure.score).into()),
-                ("me", self.is_me(player).into()),
-                ("bot", player.bot.into()),
-                ("connected", (!player.away).into()),
-            ])
-        };
-        Json::List(self.players.iter().map(player).collect())
+    pub(crate) fn players(&self) -> String {
+        list(self.players.iter().map(|(player, figure)| {
+            let mut json = Object::new();
+            json.number("seat", player.seat.number().into());
+            json.text("name", &player.name);
+            json.text("color", &color(player.seat, *figure));
+            json.signed("score", figure.map_or(0, |figure| figure.score));
+            json.flag("me", self.is_me(player));
+            json.flag("bot", player.bot);
+            json.flag("connected", !player.away);
+            json.end()
+        }))
     }
 
     /// The object of `window.tickwire.stats()`; `corrected` are the fields that were predicted wrongly, the worst first.
-    pub(crate) fn stats(&self, wire: &Wire<'_>, corrected: &[CorrectedField]) -> Json {
+    pub(crate) fn stats(&self, wire: &Wire<'_>, corrected: &[CorrectedField]) -> String {
         let stats = &self.stats;
         let shown = |me: bool| {
             let placed = |(player, figure): &(Player, Option<Figure>)| Some((player.seat, (*figure)?.at?));
             self.players.iter().filter(move |(player, _)| self.is_me(player) == me).filter_map(placed)
-        };
-        let own = shown(true).next().map(|(_, at)| Json::object([("x", at.x.into()), ("y", at.y.into())]));
-        let other = |(seat, at): (Seat, tickwire::math::Vec2)| {
-            Json::object([("seat", seat.number().into()), ("x", at.x.into()), ("y", at.y.into())])
         };
         let (silence_us, tries) = match self.link {
             LinkState::Quiet { silence_us } | LinkState::Silent { silence_us } => (silence_us, 0),
@@ -101,58 +97,66 @@ impl Report {
             LinkState::Reconnecting { attempts } => (0, attempts),
             LinkState::Connecting | LinkState::Fine | LinkState::Unreachable | LinkState::Over => (0, 0),
         };
-        Json::object([
-            ("game", wire.game.into()),
-            ("code", wire.code.into()),
-            ("seat", self.seat.map(Seat::number).into()),
-            ("players", self.players.len().try_into().unwrap_or(u32::MAX).into()),
-            ("tick", self.tick.0.into()),
-            ("predicted_tick", self.predicted_tick.0.into()),
-            ("rtt_ms", milliseconds(stats.rtt_us).into()),
-            ("jitter_ms", (self.jitter_us / 1_000.0).into()),
-            ("input_lead_ticks", stats.input_lead_ticks.into()),
-            ("rollbacks", stats.rollbacks.into()),
-            ("rollback_ticks_max", stats.rollback_ticks_max.into()),
-            ("correction_units_max", stats.correction_units_max.into()),
-            ("snapshots", stats.snapshots.into()),
-            ("bytes_in_per_s", wire.bytes_in_per_s.into()),
-            ("hash_tick", stats.hash_tick.into()),
-            ("hashes_compared", stats.hashes_compared.into()),
-            ("mismatches", stats.hash_mismatches.into()),
-            ("desyncs", stats.desyncs.into()),
-            ("desyncs_healed", stats.desyncs_healed.into()),
-            ("connected", self.connected.into()),
-            ("link", link_word(self.link).into()),
-            ("silent_ms", milliseconds(silence_us).into()),
-            ("tries", tries.into()),
-            ("own", own.into()),
-            ("others", Json::List(shown(false).map(other).collect())),
-            ("bytes_out_per_s", wire.bytes_out_per_s.into()),
-            ("margin_ticks", self.margin_ticks.into()),
-            ("correction_units", self.correction_units.into()),
-            ("starved_ticks", stats.starved_ticks.into()),
-            ("underruns", self.underruns.into()),
-            ("stood_still", self.stood_still.into()),
-            ("keyframes", stats.keyframes.into()),
-            ("decode_errors", stats.decode_errors.into()),
-            ("welcomes", stats.welcomes.into()),
-            (
-                "corrected_fields",
-                Json::List(corrected.iter().take(CORRECTED_FIELDS_MAX).map(corrected_field).collect()),
-            ),
-        ])
+        let mut json = Object::new();
+        json.text("game", wire.game);
+        json.text("code", wire.code);
+        json.number_or_null("seat", self.seat.map(|seat| seat.number().into()));
+        json.number("players", self.players.len() as u64);
+        json.number("tick", self.tick.0.into());
+        json.number("predicted_tick", self.predicted_tick.0.into());
+        json.decimal("rtt_ms", milliseconds(stats.rtt_us));
+        json.decimal("jitter_ms", self.jitter_us / 1_000.0);
+        json.signed("input_lead_ticks", stats.input_lead_ticks.into());
+        json.number("rollbacks", stats.rollbacks);
+        json.number("rollback_ticks_max", stats.rollback_ticks_max.into());
+        json.decimal("correction_units_max", stats.correction_units_max.into());
+        json.number("snapshots", stats.snapshots);
+        json.number("bytes_in_per_s", wire.bytes_in_per_s);
+        json.number("hash_tick", stats.hash_tick.into());
+        json.number("hashes_compared", stats.hashes_compared);
+        json.number("mismatches", stats.hash_mismatches);
+        json.number("desyncs", stats.desyncs);
+        json.number("desyncs_healed", stats.desyncs_healed);
+        json.flag("connected", self.connected);
+        json.text("link", link_word(self.link));
+        json.decimal("silent_ms", milliseconds(silence_us));
+        json.number("tries", tries.into());
+        json.raw("own", &shown(true).next().map_or_else(|| "null".into(), |(_, at)| place(None, at)));
+        json.raw("others", &list(shown(false).map(|(seat, at)| place(Some(seat), at))));
+        json.number("bytes_out_per_s", wire.bytes_out_per_s);
+        json.decimal("margin_ticks", self.margin_ticks);
+        json.decimal("correction_units", self.correction_units.into());
+        json.number("starved_ticks", stats.starved_ticks);
+        json.number("underruns", self.underruns);
+        json.number("stood_still", self.stood_still);
+        json.number("keyframes", stats.keyframes);
+        json.number("decode_errors", stats.decode_errors);
+        json.number("welcomes", stats.welcomes);
+        json.raw("corrected_fields", &list(corrected.iter().take(CORRECTED_FIELDS_MAX).map(corrected_field)));
+        json.end()
     }
 }
 
-fn corrected_field(corrected: &CorrectedField) -> Json {
-    Json::object([
-        ("field", corrected.field.as_str().into()),
-        ("snapshots", corrected.snapshots.into()),
-        ("of", corrected.of.into()),
-        ("units_mean", corrected.units_mean.into()),
-        ("units_max", corrected.units_max.into()),
-        ("unpredictable", corrected.is_unpredictable().into()),
-    ])
+/// `{seat, x, y}`, without a seat for the player itself.
+fn place(seat: Option<Seat>, at: Vec2) -> String {
+    let mut json = Object::new();
+    if let Some(seat) = seat {
+        json.number("seat", seat.number().into());
+    }
+    json.decimal("x", at.x.into());
+    json.decimal("y", at.y.into());
+    json.end()
+}
+
+fn corrected_field(corrected: &CorrectedField) -> String {
+    let mut json = Object::new();
+    json.text("field", &corrected.field);
+    json.number("snapshots", corrected.snapshots);
+    json.number("of", corrected.of);
+    json.decimal("units_mean", corrected.units_mean.into());
+    json.decimal("units_max", corrected.units_max.into());
+    json.flag("unpredictable", corrected.is_unpredictable());
+    json.end()
 }
 
 /// The value is far below 2⁵³ µs, which is three centuries.
@@ -252,7 +256,7 @@ mod tests {
             changes: 50,
             wrong_changes: 40,
         };
-        let stats: serde_json::Value = serde_json::from_str(&report().stats(&wire, &[corrected]).to_string()).unwrap();
+        let stats: serde_json::Value = serde_json::from_str(&report().stats(&wire, &[corrected])).unwrap();
         let promised = serde_json::json!({
             "game": "dot", "code": "C4FK9T", "seat": 1, "players": 3, "tick": 100, "predicted_tick": 104,
             "rtt_ms": 40.25, "jitter_ms": 1.5, "input_lead_ticks": -2, "rollbacks": 0, "rollback_ticks_max": 0,
@@ -274,7 +278,7 @@ mod tests {
     fn before_the_first_welcome_no_player_has_a_position() {
         let nobody = Report { seat: None, connected: false, players: Vec::new(), ..report() };
         let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 0, bytes_out_per_s: 0 };
-        let stats: serde_json::Value = serde_json::from_str(&nobody.stats(&wire, &[]).to_string()).unwrap();
+        let stats: serde_json::Value = serde_json::from_str(&nobody.stats(&wire, &[])).unwrap();
         assert!(stats["own"].is_null() && stats["seat"].is_null());
         assert_eq!((&stats["others"], &stats["connected"]), (&serde_json::json!([]), &false.into()));
     }
@@ -285,15 +289,15 @@ mod tests {
         let mut cards = report();
         cards.players.iter_mut().for_each(|(player, figure)| *figure = nowhere(10 + i32::from(player.seat.number())));
         let wire = Wire { game: "dot", code: "C4FK9T", bytes_in_per_s: 0, bytes_out_per_s: 0 };
-        let stats: serde_json::Value = serde_json::from_str(&cards.stats(&wire, &[]).to_string()).unwrap();
+        let stats: serde_json::Value = serde_json::from_str(&cards.stats(&wire, &[])).unwrap();
         assert_eq!((&stats["own"], &stats["others"]), (&serde_json::Value::Null, &serde_json::json!([])));
-        let players: serde_json::Value = serde_json::from_str(&cards.players().to_string()).unwrap();
+        let players: serde_json::Value = serde_json::from_str(&cards.players()).unwrap();
         assert_eq!((&players[1]["score"], &players[1]["color"]), (&11.into(), &"#0b70ff".into()));
     }
 
     #[test]
     fn players_are_listed_with_score_and_state() {
-        let players: serde_json::Value = serde_json::from_str(&report().players().to_string()).unwrap();
+        let players: serde_json::Value = serde_json::from_str(&report().players()).unwrap();
         let expected = serde_json::json!([
             { "seat": 0, "name": "p\"0", "color": "#0b70ff", "score": -3, "me": false, "bot": false, "connected": false },
             { "seat": 1, "name": "p\"1", "color": "#0b70ff", "score": 4, "me": true, "bot": false, "connected": true },

@@ -2,7 +2,7 @@
 //!
 //! Ids are texts, because they do not fit into the numbers of JavaScript.
 
-use crate::json::quote;
+use crate::json::Object;
 use tickwire::client::{TopicNews, Topics};
 use tickwire::message::topics::{Author, PlayerId, Receipt, ServerTopic};
 
@@ -25,50 +25,50 @@ pub(crate) fn call(topics: &mut Topics, op: u8, topic: &str, text: &str) -> u64 
 
 /// News in the form that the page takes, `{op, topic, ..}`.
 pub(crate) fn words(news: &TopicNews) -> String {
-    let mut words = Words(String::from("{"));
-    words.text("op", op(&news.message));
+    let mut json = Object::new();
+    json.text("op", op(&news.message));
     if !news.topic.is_empty() {
-        words.text("topic", &news.topic);
+        json.text("topic", &news.topic);
     }
     match &news.message {
-        ServerTopic::You { player, name } => words.player(player, name),
+        ServerTopic::You { player, name } => put_player(&mut json, player, name),
         ServerTopic::Granted { newest, may_publish, bytes_max, .. } => {
-            words.id("newest", *newest);
-            words.raw("may_publish", if *may_publish { "true" } else { "false" });
-            words.number("bytes_max", (*bytes_max).into());
+            put_id(&mut json, "newest", *newest);
+            json.flag("may_publish", *may_publish);
+            json.number("bytes_max", (*bytes_max).into());
         }
         ServerTopic::Message { id, key, from, at_ms, body, .. } => {
-            words.id("id", *id);
+            put_id(&mut json, "id", *id);
             if !key.is_empty() {
-                words.text("key", key);
+                json.text("key", key);
             }
             if let Some(Author { player, name }) = from {
-                let mut author = Words(String::from("{"));
-                author.player(player, name);
-                words.raw("from", &author.end());
+                let mut author = Object::new();
+                put_player(&mut author, player, name);
+                json.raw("from", &author.end());
             }
-            words.number("at_ms", *at_ms);
-            words.text("body", body);
+            json.number("at_ms", *at_ms);
+            json.text("body", body);
         }
         ServerTopic::Gap { from, to, .. } => {
-            words.id("from", *from);
-            words.id("to", *to);
+            put_id(&mut json, "from", *from);
+            put_id(&mut json, "to", *to);
         }
         ServerTopic::Marked { player, delivered, read, .. } => {
-            words.text("player", &player.to_string());
-            words.id("delivered", *delivered);
-            words.id("read", *read);
+            json.text("player", &player.to_string());
+            put_id(&mut json, "delivered", *delivered);
+            put_id(&mut json, "read", *read);
         }
         ServerTopic::Receipt { seq, receipt } => {
-            words.number("seq", *seq);
-            words.receipt(*receipt);
+            json.number("seq", *seq);
+            put_receipt(&mut json, *receipt);
         }
         ServerTopic::Refused { refusal, wait_ms, .. } => {
-            words.receipt(Receipt::Refused { refusal: *refusal, wait_ms: *wait_ms })
+            put_receipt(&mut json, Receipt::Refused { refusal: *refusal, wait_ms: *wait_ms })
         }
         ServerTopic::Ended { .. } => {}
     }
-    words.end()
+    json.end()
 }
 
 const fn op(message: &ServerTopic) -> &'static str {
@@ -84,56 +84,25 @@ const fn op(message: &ServerTopic) -> &'static str {
     }
 }
 
-/// The text of an object, without its end. A tree of values would be three times as much code, and so would functions
-/// that are inlined.
-struct Words(String);
+fn put_player(json: &mut Object, player: &PlayerId, name: &str) {
+    json.text("player", &player.to_string());
+    json.text("name", name);
+}
 
-impl Words {
-    #[inline(never)]
-    fn raw(&mut self, name: &str, value: &str) {
-        let comma = if self.0.len() > 1 { ",\"" } else { "\"" };
-        [comma, name, "\":", value].into_iter().for_each(|part| self.0.push_str(part));
-    }
-
-    #[inline(never)]
-    fn text(&mut self, name: &str, value: &str) {
-        self.raw(name, "");
-        // A text takes everything that is written to it.
-        _ = quote(value, &mut self.0);
-    }
-
-    #[inline(never)]
-    fn number(&mut self, name: &str, value: u64) {
-        self.raw(name, &value.to_string());
-    }
-
-    #[inline(never)]
-    fn id(&mut self, name: &str, value: u64) {
-        self.text(name, &value.to_string());
-    }
-
-    #[inline(never)]
-    fn player(&mut self, player: &PlayerId, name: &str) {
-        self.text("player", &player.to_string());
-        self.text("name", name);
-    }
-
-    #[inline(never)]
-    fn receipt(&mut self, receipt: Receipt) {
-        match receipt {
-            Receipt::Taken { id, kept } => {
-                self.id("id", id);
-                self.raw("kept", if kept { "true" } else { "false" });
-            }
-            Receipt::Refused { refusal, wait_ms } => {
-                self.text("why", refusal.name());
-                self.number("wait_ms", wait_ms.into());
-            }
+fn put_receipt(json: &mut Object, receipt: Receipt) {
+    match receipt {
+        Receipt::Taken { id, kept } => {
+            put_id(json, "id", id);
+            json.flag("kept", kept);
+        }
+        Receipt::Refused { refusal, wait_ms } => {
+            json.text("why", refusal.name());
+            json.number("wait_ms", wait_ms.into());
         }
     }
+}
 
-    fn end(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
+#[inline(never)]
+fn put_id(json: &mut Object, name: &str, id: u64) {
+    json.text(name, &id.to_string());
 }

@@ -254,7 +254,7 @@ impl<I: Input> InputCodec<I> {
     pub fn encode(&self, frame: &InputFrame<I>, out: &mut Vec<u8>) {
         out.push(INPUT);
         put_varint(out, frame.tick.0);
-        let count = u8::try_from(frame.count - 1).expect("a frame has 1 to 8 inputs");
+        let Ok(count) = u8::try_from(frame.count - 1) else { unreachable!("a frame has 1 to 8 inputs") };
         let (has_ack, has_ages) = (u8::from(frame.ack.is_some()) << 3, u8::from(frame.has_ages()) << 5);
         out.push(count | has_ack | (u8::from(frame.wants_keyframe) << 4) | has_ages);
         if let Some(ack) = frame.ack {

@@ -21,7 +21,11 @@ pub mod snapshot_head;
 pub mod topics;
 
 use crate::wire::DecodeError;
+use alloc::vec;
 use alloc::vec::Vec;
+use bincode::enc::EncoderImpl;
+use bincode::enc::write::Writer;
+use bincode::error::EncodeError;
 use bincode::{Decode, Encode};
 
 /// The WebSocket subprotocol, which both sides name in the handshake.
@@ -54,13 +58,23 @@ pub const SERVER_TOPIC: u8 = 0x84;
 /// The least first byte of a snapshot; its lower six bits are flags.
 pub const SNAPSHOT: u8 = 0xc0;
 
+/// A message that is being written, kind byte first.
+struct Out(Vec<u8>);
+
+impl Writer for Out {
+    /// Not inlined: each field of each message is written by it, in every page.
+    #[inline(never)]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 fn encode<T: Encode>(kind: u8, message: &T) -> Vec<u8> {
-    let config = bincode::config::standard();
-    let body = bincode::encode_to_vec(message, config).expect("control messages are plain data");
-    let mut out = Vec::with_capacity(1 + body.len());
-    out.push(kind);
-    out.extend_from_slice(&body);
-    out
+    let mut out = EncoderImpl::new(Out(vec![kind]), bincode::config::standard());
+    // `expect` would bring the words for each error of the encoder into every page.
+    let Ok(()) = message.encode(&mut out) else { unreachable!("control messages are plain data") };
+    out.into_writer().0
 }
 
 fn decode<T: Decode<()>, const BYTES_MAX: usize>(kind: u8, message: &[u8]) -> Result<T, DecodeError> {

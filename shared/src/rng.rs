@@ -105,6 +105,7 @@ impl Keyed {
 impl Rng {
     /// A generator that gives the same numbers for the same seed.
     #[must_use]
+    #[inline(never)]
     pub fn new(seed: u64) -> Self {
         Self(Source::Seeded(Seeded::new(seed)))
     }

@@ -214,13 +214,22 @@ impl Scene {
 
     /// Names the room's players, people and bots: the caller does it before each [`Stage::draw`]. As long as seats and
     /// names are those of the last call, this allocates nothing.
-    pub fn set_names<'a>(&mut self, players: impl Iterator<Item = (Seat, &'a str)> + Clone) {
-        let (known, wanted) = (self.names.iter(), players.clone());
-        let is_known = known.len() == players.clone().count()
-            && known.zip(wanted).all(|((seat, name), wanted)| (*seat, name.as_str()) == wanted);
-        if !is_known {
-            self.names.clear();
-            self.names.extend(players.map(|(seat, name)| (seat, name.into())));
+    pub fn set_names<'a>(&mut self, players: impl Iterator<Item = (Seat, &'a str)>) {
+        let mut places = 0;
+        for (seat, name) in players {
+            self.set_name(places, seat, name);
+            places += 1;
+        }
+        self.names.truncate(places);
+    }
+
+    /// Not inlined: a page holds it once, and its caller for a session and for a match of bots.
+    #[inline(never)]
+    fn set_name(&mut self, place: usize, seat: Seat, name: &str) {
+        match self.names.get_mut(place) {
+            Some(known) if known.0 == seat && known.1 == name => {}
+            Some(known) => *known = (seat, name.into()),
+            None => self.names.push((seat, name.into())),
         }
     }
 

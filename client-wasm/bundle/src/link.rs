@@ -143,7 +143,10 @@ impl Shrinker {
     /// Replaces `module` by a smaller one with the same behaviour.
     fn shrink(&self, module: &Path) -> Result<(), LinkError> {
         let mut command = Command::new(&self.0);
-        command.args(["-Oz", "--converge"]).args(FEATURES).arg("--strip-debug").arg("--strip-target-features");
+        // The first kilobyte is the far end of the stack, so a sum of an address and a small number never wraps into it:
+        // the number becomes a part of the load or store.
+        command.args(["-Oz", "--converge", "--low-memory-unused"]).args(FEATURES);
+        command.args(["--strip-debug", "--strip-target-features"]);
         command.arg(module).arg("-o").arg(module);
         command::run(&mut command, OPTIMIZE_LIMIT, |_| ())?;
         Ok(())

@@ -128,8 +128,7 @@ mod tests {
     impl Played {
         fn new(more: &str) -> Self {
             register::<Dot>();
-            let options = format!(r#"{{"code":"C4FK9T","name":"Ada","seed":7{more}}}"#);
-            let client = Client::open(&options, 0).unwrap();
+            let client = Client::open(&format!("code=C4FK9T&name=Ada&seed=7{more}"), 0).unwrap();
             Self { room: Room::new(7, &(), false), client, member: None, now_ms: 0 }
         }
 
@@ -253,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_spectator_has_a_view_and_no_seat() {
-        let mut played = Played::new(r#","watch":true"#);
+        let mut played = Played::new("&watch=true");
         played.run(30, 1);
         assert!(played.client.view(played.now_ms.into()));
         assert_eq!(played.client.seat(), None);
