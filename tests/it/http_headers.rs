@@ -1,8 +1,9 @@
 //! What every answer of the HTTP API has beside its body: the id of the request, budgets, encodings, and the methods of
 //! its path.
 
-use crate::serving::{Serving, TokenFile, serve};
+use crate::serving::{Serving, serve};
 use crate::socket::{Reply, Request, create_room};
+use crate::token_file::TokenFile;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::fs;

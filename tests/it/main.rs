@@ -107,6 +107,8 @@ mod tickets;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod token_file;
+#[cfg(test)]
 mod topics;
 #[cfg(test)]
 mod twins;

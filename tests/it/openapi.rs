@@ -1,8 +1,8 @@
 //! The description of the HTTP API against a real server: every status that is described is provoked, and every answer
 //! is as it is described.
 
-use crate::serving::TokenFile;
 use crate::socket::{Reply, Request, api, create_room};
+use crate::token_file::TokenFile;
 use boon::{Compiler, Draft, Schemas};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Once;
@@ -58,24 +57,6 @@ pub(crate) fn serve(listen: &str) -> Command {
         command.arg("--page").arg(page);
     }
     command
-}
-
-/// A file that only its owner may read, such as one with a token; it is removed with the value.
-pub(crate) struct TokenFile(pub(crate) PathBuf);
-
-impl TokenFile {
-    pub(crate) fn new(name: &str, content: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tickwire-token-{name}-{}", std::process::id()));
-        fs::write(&path, content).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its permissions");
-        Self(path)
-    }
-}
-
-impl Drop for TokenFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 /// A server for one test alone; it is ended with the test.
