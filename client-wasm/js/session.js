@@ -251,6 +251,12 @@ export class Session {
     this.#order(4, seat);
   }
 
+  /** A match begins anew, with these options of the game. */
+  startMatch(options) {
+    this.#client?.start_match(options ? JSON.stringify(options) : '');
+    this.#wire.pump(performance.now());
+  }
+
   #order(op, seat) {
     this.#client?.order(op, seat);
     this.#wire.pump(performance.now());

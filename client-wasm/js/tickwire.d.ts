@@ -59,6 +59,8 @@ export interface Game<World = unknown, Input = unknown, Event = unknown> {
   readonly layout: { readonly world: unknown; readonly input: unknown; readonly event: unknown };
   /** The input of a player who does nothing, one number per leaf. */
   readonly neutral: readonly number[];
+  /** The options of its rooms by default; null for a game without. */
+  readonly options: unknown;
   /** Loads the module, once. */
   load(): Promise<Loaded>;
   /** Only for types: never there at run time. */
@@ -195,7 +197,7 @@ export interface Stats {
  * `Session.owner` or `Session.locked` has changed.
  */
 export interface Notice {
-  readonly kind: 'joined' | 'resumed' | 'old_build' | 'returned' | 'away' | 'left' | 'reconnecting' | 'refused' | 'reload' | 'room';
+  readonly kind: 'joined' | 'resumed' | 'old_build' | 'returned' | 'away' | 'left' | 'reconnecting' | 'refused' | 'reload' | 'room' | 'started' | 'not_started';
   readonly text: string;
   readonly code: number | null;
 }
@@ -371,6 +373,11 @@ export class Session<World = unknown, Input = unknown, Event = unknown> {
   ban(seat: Seat): void;
   /** Makes another player the owner. */
   handOver(seat: Seat): void;
+  /**
+   * A match begins anew with these options of the game, by default its own: everybody stays, in a new world. All are told
+   * `started`; the owner is told `not_started`, with the reason, if the game refuses the options.
+   */
+  startMatch(options?: unknown): void;
   /** Leaves for good: the seat is free at once. */
   leave(): void;
   /** Ends the session here; the seat is kept for a while. */

@@ -358,6 +358,11 @@ impl Client {
         }));
     }
 
+    /// Starts a match anew with these options, as JSON, if this player owns the room; empty for the default ones.
+    pub fn start_match(&mut self, options: &str) {
+        self.tell(PageEvent::Order(ClientControl::Start(options.into())));
+    }
+
     /// Leaves the room for good: the seat is free at once.
     pub fn leave(&mut self) {
         self.leaving = true;
@@ -534,8 +539,8 @@ mod tests {
     #[test]
     fn a_page_hears_of_the_owner_and_gives_the_orders_of_one() {
         let mut client = player_with_key();
-        client.receive(ServerControl::Room { owner: Seat::new(3), locked: true }.encode(), 1.0);
-        client.receive(ServerControl::Room { owner: None, locked: false }.encode(), 1.0);
+        client.receive(ServerControl::Room { owner: Seat::new(3), locked: true, matches: 0 }.encode(), 1.0);
+        client.receive(ServerControl::Room { owner: None, locked: false, matches: 1 }.encode(), 1.0);
         let expected = serde_json::json!([
             {"kind": "room", "text": "locked", "code": 3},
             {"kind": "room", "text": "", "code": null},

@@ -52,6 +52,8 @@ impl Roster {
                 let text = if locked { "locked" } else { "" };
                 Some(line("room", text, owner.map(|seat| seat.number().into())))
             }
+            Notice::Started => Some(line("started", "", None)),
+            Notice::NotStarted { fault } => Some(line("not_started", &fault, None)),
             Notice::Lost { code } => Some(line("reconnecting", "", Some(code))),
             Notice::Over(code) => {
                 let kind = if code == CloseCode::Version { "reload" } else { "refused" };

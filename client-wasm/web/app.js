@@ -275,8 +275,13 @@ function hear({ kind, text, code }) {
     case 'refused':
       refuse(code, text);
       break;
+    case 'started':
+      room.toast('A new match has begun');
+      break;
     case 'room':
       room.refresh();
+      break;
+    case 'not_started':
       break;
     default:
       if (text) room.toast(text);

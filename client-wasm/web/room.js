@@ -194,7 +194,12 @@ export class Room {
   /** What the owner of the room may do about a player: `[[label, act], …]`. */
   #orders({ seat, name, me }) {
     const session = this.#session;
-    if (me) return [[session.locked ? 'Unlock the room' : 'Lock the room', () => this.#turnLock()]];
+    if (me) {
+      return [
+        ['Start a new match', async () => (await import('./match.js')).askForMatch(session, session.game.title)],
+        [session.locked ? 'Unlock the room' : 'Lock the room', () => this.#turnLock()],
+      ];
+    }
     return [
       [`Remove ${name}`, () => session.kick(seat)],
       [`Ban ${name}`, () => session.ban(seat)],

@@ -20,6 +20,7 @@ mod idleness;
 mod in_flight;
 mod keyframes;
 mod lockstep;
+mod matches;
 mod members;
 mod old_worlds;
 mod origin;
@@ -122,6 +123,10 @@ pub struct Room<G: Game> {
     view_bounds: Vec<ViewBound>,
     members: SlotMap<MemberId, Member>,
     outgoing: Outgoing<G>,
+    /// The options of the match that begins with the next tick.
+    restart: Option<G::Options>,
+    /// The tick at which a match was last started.
+    restarted: Tick,
     disputes: Disputes<G>,
     /// For each seat, whether the last tick was made without an input of its player.
     starved: [bool; SEATS_MAX as usize],
@@ -166,7 +171,9 @@ impl<G: Game> Room<G> {
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
             // By itself it would grow to twice the seats.
             members: SlotMap::with_capacity_and_key(usize::from(G::RULES.seats)),
-            outgoing: Outgoing::new(schemas, &mut simulation, stagger),
+            outgoing: Outgoing::new(schemas, &mut simulation, stagger, &[]),
+            restart: None,
+            restarted: Tick(0),
             disputes: Disputes::default(),
             starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),
@@ -297,6 +304,7 @@ impl<G: Game> Room<G> {
         self.record.tick = self.tick;
         self.record.roster.clear();
         self.roster.drain_changes(&mut self.record.roster);
+        self.begin_anew();
         for change in &self.record.roster {
             self.call = Some(change.into());
             self.simulation.tell(std::slice::from_ref(change));

@@ -38,7 +38,7 @@ pub trait Game: State + Default + Send + 'static {
     /// Things that happen in a tick and are seen or heard rather than remembered. `()` for a game without events.
     type Event: Event;
     /// The options with which a room of this game can be created. `()` for a game without options.
-    type Options: Serialize + DeserializeOwned + Default + Clone + 'static;
+    type Options: Serialize + DeserializeOwned + Default + Clone + Send + 'static;
 
     /// The game's name, tick rate, number of seats and mode.
     const RULES: Rules;

@@ -105,6 +105,9 @@ pub const RESULTS_PER_TICK_MAX: usize = 4;
 /// Bytes of the name in a hello, which has room for a ticket beside it.
 pub const HELLO_NAME_BYTES_MAX: usize = 384;
 
+/// Bytes of the options with which the owner of a room starts a match.
+pub const OPTIONS_BYTES_MAX: usize = 1_024;
+
 /// Bytes of a ticket, the proof of a player's identity. The longest claims fit, when a backend does not write characters
 /// as `\u…` escapes.
 pub const TICKET_BYTES_MAX: usize = 1_280;

@@ -211,3 +211,34 @@ async fn the_owner_locks_the_room_on_a_phone_and_hands_it_over() {
     let errors: Vec<Value> = other.console_errors().await.into_iter().map(Into::into).collect();
     assert!(errors.is_empty(), "{errors:#?}");
 }
+
+#[tokio::test]
+async fn the_owner_starts_a_match_with_options_and_a_wrong_one_is_explained_in_the_dialog() {
+    let serving = Serving::start();
+    let (first, second) = open_two(serving.address(), Screen::Phone).await;
+    room_of_two(&first, &second).await;
+    take_own(&first, "menu-start").await;
+    first.wait_until("document.getElementById('match').open").await;
+    let names = "[...document.querySelectorAll('#match input')].map(({ name }) => name)";
+    assert_eq!(first.eval(names).await, json!(["players", "teams", "entities", "goal", "seconds"]));
+    let teams = first.client.find(Locator::Css("[data-testid=option-teams]")).await.expect("a field");
+    teams.clear().await.expect("it can be cleared");
+    first.fill("option-teams", "9").await;
+    first.picture("match-phone").await;
+    first.click("match-start").await;
+    first.wait_until("document.querySelector('#match [role=alert]').textContent.includes('teams')").await;
+    teams.clear().await.expect("it can be cleared");
+    first.fill("option-teams", "3").await;
+    first.click("match-start").await;
+    first.wait_until("!document.getElementById('match')").await;
+    for page in [&first, &second] {
+        page.wait_until("document.getElementById('toasts').textContent.includes('A new match has begun')").await;
+    }
+    // Both play on in the new world, which has the teams that were chosen.
+    let now = "window.tickwire.stats().snapshots";
+    let before = second.eval(now).await.as_u64().expect("a number");
+    second.wait_until(&format!("{now} > {before} + 30 && window.tickwire.stats().players === 2")).await;
+    let desyncs = "window.tickwire.stats().desyncs ?? 0";
+    assert_eq!((first.eval(desyncs).await, second.eval(desyncs).await), (json!(0), json!(0)));
+    first.assert_sound().await;
+}

@@ -43,6 +43,8 @@ mod keyframes;
 #[cfg(test)]
 mod lockstep;
 #[cfg(test)]
+mod match_start;
+#[cfg(test)]
 mod matches;
 #[cfg(test)]
 mod memory;

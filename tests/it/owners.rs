@@ -57,7 +57,7 @@ fn told(room: &mut Room<Arena>, member: MemberId) -> Vec<(Option<u8>, bool)> {
     let messages = std::iter::from_fn(|| room.poll_message(member));
     let control = messages.filter(|message| message[0] == SERVER_CONTROL);
     let read = |message: Vec<u8>| match ServerControl::decode(&message).expect("a control message") {
-        ServerControl::Room { owner, locked } => Some((owner.map(Seat::number), locked)),
+        ServerControl::Room { owner, locked, .. } => Some((owner.map(Seat::number), locked)),
         _ => None,
     };
     control.filter_map(read).collect()

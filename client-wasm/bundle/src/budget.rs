@@ -10,6 +10,12 @@ use crate::assets::{Asset, name_without_hash};
 /// The largest cost of the lobby, which loads no game, in bytes.
 pub const LOBBY_BUDGET_BYTES: usize = 35_000;
 
+/// The largest cost of what a page loads when somebody opens it, in bytes.
+pub const DIALOGS_BUDGET_BYTES: usize = 2_000;
+
+/// The scripts of the page that it loads when somebody opens them.
+const DIALOGS: [&str; 1] = ["match.js"];
+
 /// The largest cost of one game on top of the lobby, in bytes.
 pub const GAME_BUDGET_BYTES: usize = 120_000;
 
@@ -32,7 +38,7 @@ pub struct OverBudget {
 /// One part of the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// `lobby`, `package`, or the name of a game.
+    /// `lobby`, `dialogs`, `package`, or the name of a game.
     pub name: String,
     /// Its budget in bytes.
     pub budget_bytes: usize,
@@ -66,7 +72,7 @@ pub struct Report {
     pub files: usize,
     /// Their size in bytes.
     pub raw_bytes: usize,
-    /// The lobby, the package, and each game by its name.
+    /// The lobby, the dialogs, the package, and each game by its name.
     pub parts: Vec<Part>,
     /// False when the folder was up to date.
     pub written: bool,
@@ -118,15 +124,18 @@ impl Division {
     /// The sizes of `files`, the compressed ones among them, and of the scripts of the package.
     pub(crate) fn report(&self, files: &[Asset], package: Vec<(String, usize)>, written: bool) -> Report {
         let mut lobby = Part::new("lobby", LOBBY_BUDGET_BYTES);
+        let mut dialogs = Part::new("dialogs", DIALOGS_BUDGET_BYTES);
         let package = Part { files: package, ..Part::new("package", PACKAGE_BUDGET_BYTES) };
         let mut games: Vec<Part> = self.games.iter().map(|game| Part::new(game, GAME_BUDGET_BYTES)).collect();
         for (file, bytes) in files.iter().filter_map(|file| Some((file.name.strip_suffix(".br")?, file.content.len())))
         {
             let name = name_without_hash(file);
             let game = games.iter_mut().find(|game| is_of_game(&name, &game.name));
-            game.unwrap_or(&mut lobby).files.push((name, bytes));
+            let rest = if DIALOGS.contains(&name.as_str()) { &mut dialogs } else { &mut lobby };
+            game.unwrap_or(rest).files.push((name, bytes));
         }
-        let mut parts: Vec<Part> = [lobby, package].into_iter().chain(games).collect();
+        let dialogs = Some(dialogs).filter(|part| !part.files.is_empty());
+        let mut parts: Vec<Part> = [Some(lobby), dialogs, Some(package)].into_iter().flatten().chain(games).collect();
         for part in &mut parts {
             part.files.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         }

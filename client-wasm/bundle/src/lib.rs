@@ -36,7 +36,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub use crate::assets::AssetError;
-pub use crate::budget::{GAME_BUDGET_BYTES, LOBBY_BUDGET_BYTES, OverBudget, PACKAGE_BUDGET_BYTES, Part, Report};
+pub use crate::budget::{
+    DIALOGS_BUDGET_BYTES, GAME_BUDGET_BYTES, LOBBY_BUDGET_BYTES, OverBudget, PACKAGE_BUDGET_BYTES, Part, Report,
+};
 pub use crate::command::CommandError;
 pub use crate::describe::DescribeError;
 pub use crate::dev::{DevError, develop};

@@ -151,10 +151,16 @@ fn script<G: Stage>(entry: &[(String, Js)], build: u64) -> String {
         ("fingerprint".to_owned(), Js::Text(format!("{:016x}", fingerprint::<G>()))),
         ("layout".to_owned(), layout),
         ("neutral".to_owned(), neutral::of::<<G as Game>::Input>()),
+        ("options".to_owned(), Js::Code(default_options::<G>())),
         ("load".to_owned(), Js::Code("load".to_owned())),
     ];
     let game = Js::Object([entry, build.as_slice(), &own].concat()).to_text(0);
     SCRIPT.replace("NAME", G::RULES.name).replacen("GAME", &game, 1)
+}
+
+/// The default options of the game as JSON, which is JavaScript too; options that JSON cannot say are none.
+fn default_options<G: Game>() -> String {
+    serde_json::to_string(&G::Options::default()).unwrap_or_else(|_| "null".to_owned())
 }
 
 /// `NAME.js`, where `GAME` stands for the object of the game.

@@ -16,8 +16,9 @@ use tickwire::message::evidence::DISPUTED_TICKS_MAX;
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
 use tickwire::world::full_state::FullState;
+use tickwire::world::roster::RosterChange;
 use tickwire::world::simulation::{Simulation, TickRecord};
-use tickwire::{Game, Tick};
+use tickwire::{Game, Seat, Tick};
 
 /// The bodies of the last ticks except the newest one, one after another in one ring of bytes. A body has only a few
 /// bytes, and the ring lets a room keep hundreds of them without an allocation for each.
@@ -95,11 +96,13 @@ const fn ticks<G: Game>(seconds: u32) -> usize {
 }
 
 impl<G: Game> Lockstep<G> {
-    /// The state before the first tick. All members start from the world of `simulation`.
-    pub(super) fn new(simulation: &mut Simulation<G>) -> Self {
+    /// The state before the first tick of a match. All members start from the world of `simulation`, in which these
+    /// seats are taken.
+    pub(super) fn new(simulation: &mut Simulation<G>, seats: &[Seat]) -> Self {
         let tick = simulation.tick();
-        let tick_inputs =
-            TickInputs { tick, roster: Vec::new(), heard: Vec::new(), last_inputs: LastInputs::default(), hash: None };
+        let mut last_inputs = LastInputs::default();
+        seats.iter().for_each(|seat| last_inputs.change(RosterChange::Joined(*seat)));
+        let tick_inputs = TickInputs { tick, roster: Vec::new(), heard: Vec::new(), last_inputs, hash: None };
         let mut lockstep = Self {
             codec: TickInputsCodec::new(G::RULES.hash_ticks()),
             tick_inputs,

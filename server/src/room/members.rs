@@ -144,6 +144,13 @@ impl Member {
         }
     }
 
+    /// The world of `tick` is a new one: nothing that the member holds is of use, and it is told that a match has begun.
+    pub(super) fn begin_anew(&mut self, tick: Tick) {
+        (self.baseline, self.priors) = (None, None);
+        (self.compared, self.differing, self.events_sent) = (tick, 0, tick);
+        self.room_changed = true;
+    }
+
     /// Counts one more difference between the member's world and the room's.
     pub(super) fn count_mismatch(&mut self, now: Tick, limits: &TickLimits) -> Result<(), CloseCode> {
         if now.since(self.mismatches_since) > i64::from(limits.minute_ticks) {

@@ -21,9 +21,9 @@ pub(super) enum Outgoing<G: Game> {
 
 impl<G: Game> Outgoing<G> {
     /// The state before anything is sent. `stagger` differs between rooms, so that their rare work is spread over time.
-    pub(super) fn new(schemas: &GameSchemas<G>, simulation: &mut Simulation<G>, stagger: u32) -> Self {
+    pub(super) fn new(schemas: &GameSchemas<G>, simulation: &mut Simulation<G>, stagger: u32, seats: &[Seat]) -> Self {
         if G::RULES.is_lockstep() {
-            Self::Lockstep(Box::new(Lockstep::new(simulation)))
+            Self::Lockstep(Box::new(Lockstep::new(simulation, seats)))
         } else {
             Self::Snapshots(Box::new(Replication::new(schemas, stagger)))
         }

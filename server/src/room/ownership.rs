@@ -36,6 +36,8 @@ pub(super) struct Ownership {
     is_owned: bool,
     owner: Option<Seat>,
     is_locked: bool,
+    /// Matches that owners have started.
+    matches: u16,
     /// The newest ones at the back.
     kept_out: VecDeque<KeptOut>,
 }
@@ -77,7 +79,17 @@ impl Ownership {
     }
 
     pub(super) const fn announcement(&self) -> ServerControl {
-        ServerControl::Room { owner: self.owner, locked: self.is_locked }
+        ServerControl::Room { owner: self.owner, locked: self.is_locked, matches: self.matches }
+    }
+
+    /// Whether a match was started here.
+    pub(super) const fn has_matches(&self) -> bool {
+        self.matches > 0
+    }
+
+    /// Counts one more match.
+    pub(super) const fn count_match(&mut self) {
+        self.matches = self.matches.wrapping_add(1);
     }
 }
 
@@ -95,6 +107,7 @@ impl<G: Game> Room<G> {
                 self.set_room(Some(seat), self.ownership.is_locked);
             }
             ClientControl::HandOver(_) => {}
+            ClientControl::Start(ref options) => self.order_match(by, options),
         }
     }
 

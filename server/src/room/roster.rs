@@ -118,6 +118,11 @@ impl Roster {
         (0_u8..).zip(&self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
     }
 
+    /// The seats that are not free.
+    pub(super) fn taken(&self) -> impl Iterator<Item = Seat> {
+        self.iter().filter(|(_, occupant)| **occupant != Occupant::Free).map(|(seat, _)| seat)
+    }
+
     /// The name of the occupant of a seat.
     pub(super) fn name_of(&self, seat: Seat) -> Option<String> {
         match self.seats.get(seat.index())? {

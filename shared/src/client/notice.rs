@@ -3,6 +3,7 @@
 use crate::id::Seat;
 use crate::message::close::CloseCode;
 use crate::message::control::Player;
+use alloc::string::String;
 
 /// News for the player about the session and the other players.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,13 @@ pub enum Notice {
         owner: Option<Seat>,
         /// Whether newcomers are refused.
         locked: bool,
+    },
+    /// The owner has started a match: the world is a new one.
+    Started,
+    /// The match that this player wanted to start has not begun.
+    NotStarted {
+        /// What is wrong with its options.
+        fault: String,
     },
     /// The connection is lost; another one will be opened.
     Lost {

@@ -109,6 +109,8 @@ pub struct Session<G: Game> {
     players: Vec<Player>,
     owner: Option<Seat>,
     locked: bool,
+    /// Matches that the owners have started; `None` before the room has said so.
+    matches: Option<u16>,
     worlds: Worlds<G>,
     topics: Topics,
     hidden: bool,
@@ -132,6 +134,7 @@ impl<G: Game> Session<G> {
             players: Vec::new(),
             owner: None,
             locked: false,
+            matches: None,
             worlds: Worlds::new(),
             topics: Topics::new(0),
             hidden: false,
@@ -285,10 +288,14 @@ impl<G: Game> Session<G> {
                     self.notices.push_back(Notice::Left(player));
                 }
             }
-            ServerControl::Room { owner, locked } => {
+            ServerControl::Room { owner, locked, matches } => {
                 (self.owner, self.locked) = (owner, locked);
                 self.notices.push_back(Notice::Room { owner, locked });
+                if self.matches.replace(matches).is_some_and(|before| before != matches) {
+                    self.notices.push_back(Notice::Started);
+                }
             }
+            ServerControl::NotStarted { fault } => self.notices.push_back(Notice::NotStarted { fault }),
         }
         self.update_seats();
         Ok(())

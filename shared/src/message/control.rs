@@ -154,6 +154,9 @@ pub enum ClientControl {
     Ban(Seat),
     /// The player in this seat owns the room from now on.
     HandOver(Seat),
+    /// A match begins anew, with these options: JSON of the game's options, empty for the default ones, at most
+    /// [`OPTIONS_BYTES_MAX`](crate::limits::OPTIONS_BYTES_MAX) bytes. Everybody stays in their seats.
+    Start(String),
 }
 
 /// The control messages of a room.
@@ -173,6 +176,13 @@ pub enum ServerControl {
         owner: Option<Seat>,
         /// Whether newcomers are refused (4004).
         locked: bool,
+        /// Matches that the owner has started, modulo 2^16.
+        matches: u16,
+    },
+    /// The match that this member wanted to start has not begun.
+    NotStarted {
+        /// What is wrong with its options.
+        fault: String,
     },
 }
 

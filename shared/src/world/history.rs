@@ -21,6 +21,7 @@
 
 mod packed;
 
+use crate::game::Game;
 use crate::limits::SNAPSHOT_HISTORY_LEN;
 use crate::state::ALL_TABLES;
 use crate::state::{Schema, State};
@@ -53,6 +54,13 @@ impl History {
     pub fn new(first: Snapshot) -> Self {
         let packed_max = SNAPSHOT_HISTORY_LEN - READY_LEN;
         Self { packed: VecDeque::with_capacity(packed_max), packed_max, last: None, newest: first }
+    }
+
+    /// The history that rooms of this game have, beginning with this world. In lockstep everyone sees the present, and
+    /// nobody looks back.
+    #[must_use]
+    pub fn beginning_with<G: Game>(first: Snapshot) -> Self {
+        if G::RULES.is_lockstep() { Self::of_the_present(first) } else { Self::new(first) }
     }
 
     /// A history that keeps the newest two worlds alone: for rooms in which everyone sees the present.

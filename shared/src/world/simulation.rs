@@ -22,11 +22,22 @@ use crate::world::stepper::{TickCauses, play_match_tick};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+/// A match that begins anew: the world is made from these options, and the players in these seats join it.
+#[derive(Clone)]
+pub struct Restart<G: Game> {
+    /// The options.
+    pub options: G::Options,
+    /// The seats that are taken, in ascending order.
+    pub seats: Vec<Seat>,
+}
+
 /// Everything that happened in one tick: the entry that a journal would write before frames leave.
 #[derive(Clone)]
 pub struct TickRecord<G: Game> {
     /// The tick.
     pub tick: Tick,
+    /// The match that began anew before everything else.
+    pub restart: Option<Restart<G>>,
     /// The players that joined and left before it, in the order in which the game was told.
     pub roster: Vec<RosterChange>,
     /// The messages that the game heard before it, in their order.
@@ -48,7 +59,8 @@ impl<G: Game> TickRecord<G> {
     pub fn empty() -> Self {
         let events = Vec::with_capacity(crate::limits::EVENTS_PER_TICK_MAX);
         let actions = Vec::with_capacity(usize::from(G::RULES.seats));
-        Self { tick: Tick(0), roster: Vec::new(), heard: Vec::new(), actions, events, results: Vec::new(), hash: None }
+        let (roster, heard, results) = (Vec::new(), Vec::new(), Vec::new());
+        Self { tick: Tick(0), restart: None, roster, heard, actions, events, results, hash: None }
     }
 }
 
@@ -118,11 +130,8 @@ impl<G: Game> Simulation<G> {
         let mut first = Snapshot::empty(&schema);
         first.capture(&mut world, Tick(0));
         // In lockstep everyone has the full state: there is nothing to hide, and the generator is a small one.
-        let (history, rng) = if G::RULES.is_lockstep() {
-            (History::of_the_present(first), Rng::new(secret.seed()))
-        } else {
-            (History::new(first), Rng::of_step(secret.clone(), 0, 0))
-        };
+        let rng = if G::RULES.is_lockstep() { Rng::new(secret.seed()) } else { Rng::of_step(secret.clone(), 0, 0) };
+        let history = History::beginning_with::<G>(first);
         let mut simulation = Self::with_schema(Checkpoint { world, rng, history }, schema);
         simulation.hide();
         simulation
@@ -150,6 +159,19 @@ impl<G: Game> Simulation<G> {
     fn with_schema(state: Checkpoint<G>, schema: Arc<Schema>) -> Self {
         let (inputs, ages) = ([None; SEATS_MAX as usize], [ViewAge::NONE; SEATS_MAX as usize]);
         Self { state, schema, inputs, ages, rewind_cache: RewindCache::default(), results: Vec::new() }
+    }
+
+    /// Makes the world anew, as a match begins: from its options, with the players who are there. The tick and the random
+    /// numbers go on, and nobody sees anything of the world before.
+    pub fn restart(&mut self, Restart { options, seats }: &Restart<G>) {
+        let tick = self.tick();
+        self.state.world = G::new(options);
+        self.hide();
+        seats.iter().for_each(|seat| self.state.world.join(*seat));
+        let mut first = Snapshot::empty(&self.schema);
+        first.capture(&mut self.state.world, tick);
+        self.state.history = History::beginning_with::<G>(first);
+        self.rewind_cache = RewindCache::default();
     }
 
     /// Tells the game which players joined and left, before the step of the tick in which it happens.
@@ -208,6 +230,7 @@ impl<G: Game> Simulation<G> {
             return Err(ReplayError::Gap { expected, found });
         }
         let mut events = Vec::with_capacity(record.events.len());
+        record.restart.iter().for_each(|restart| self.restart(restart));
         self.tell(&record.roster);
         record.heard.iter().for_each(|heard| self.hear(heard));
         self.step(&record.actions, &mut events);

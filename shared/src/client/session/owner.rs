@@ -3,6 +3,7 @@
 use super::Session;
 use crate::game::Game;
 use crate::id::Seat;
+use crate::limits::OPTIONS_BYTES_MAX;
 use crate::message::control::ClientControl;
 
 impl<G: Game> Session<G> {
@@ -37,6 +38,13 @@ impl<G: Game> Session<G> {
     /// Makes the player in this seat the owner of the room.
     pub fn hand_over(&mut self, seat: Seat) {
         self.order(&ClientControl::HandOver(seat));
+    }
+
+    /// Starts a match anew with these options: JSON of the game's options, empty for the default ones. A longer text than
+    /// a room takes is cut, and no options any more.
+    pub fn start_match(&mut self, options: &str) {
+        let options = &options[..options.floor_char_boundary(OPTIONS_BYTES_MAX)];
+        self.order(&ClientControl::Start(options.into()));
     }
 
     /// Sends one of the orders above. One that is given while the connection is lost is not sent: the room may be
@@ -85,7 +93,7 @@ mod tests {
         let welcome = Welcome { seat, tick, resume, resumed: false, newest_input: None, players, build: 0 };
         session.handle_frame(&welcome.encode(), 0).unwrap();
         assert_eq!((session.owner(), session.locked()), (None, false));
-        session.handle_frame(&ServerControl::Room { owner: seat, locked: true }.encode(), 0).unwrap();
+        session.handle_frame(&ServerControl::Room { owner: seat, locked: true, matches: 0 }.encode(), 0).unwrap();
         assert_eq!((session.owner(), session.locked()), (seat, true));
         let notices: alloc::vec::Vec<_> = core::iter::from_fn(|| session.poll_notice()).collect();
         assert_eq!(notices[1..], [Notice::Room { owner: seat, locked: true }]);
