@@ -120,12 +120,17 @@ fn a_slow_page_finds_its_seat_and_one_that_loads_again_is_told_of_it_again() {
     let (_socket, entered) = try_enter(address, &of::<Paddles>(&ben.matched().code, ben.key));
     entered.expect("a seat");
     drop(ada);
-    std::thread::sleep(Duration::from_secs(3));
-    let mut again = Page::open(address, 1);
-    let told = again.matched();
-    assert_eq!((&told.code, told.seat), (&first.code, first.seat));
-    let hold_ms = told.told["hold_ms"].as_u64().expect("a time");
-    assert!((30_000..43_000).contains(&hold_ms), "{hold_ms}");
+    let begun = Instant::now();
+    let (again, told) = loop {
+        let mut again = Page::open(address, 1);
+        let told = again.matched();
+        assert_eq!((&told.code, told.seat), (&first.code, first.seat));
+        let hold_ms = told.told["hold_ms"].as_u64().expect("a time");
+        assert!(hold_ms <= 45_000 && begun.elapsed() < Duration::from_secs(20), "{hold_ms}");
+        if hold_ms < 43_000 {
+            break (again, told);
+        }
+    };
     let (_socket, entered) = try_enter(address, &of::<Paddles>(&told.code, again.key));
     assert_eq!(entered.expect("a seat").seat.map(tickwire::Seat::number), Some(0));
 }

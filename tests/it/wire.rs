@@ -56,7 +56,8 @@ fn seat(number: u8) -> Seat {
 
 /// Every message a client sends after its hello.
 fn client_messages() -> Vec<Vec<u8>> {
-    vec![input_frame(), ClientControl::Leave.encode()]
+    let start = ClientControl::Start(r#"{"teams":3}"#.into());
+    vec![input_frame(), ClientControl::Leave.encode(), start.encode()]
 }
 
 /// Every message a room sends, snapshots with and without a baseline among them, in order.
@@ -64,7 +65,9 @@ fn server_messages() -> Vec<Vec<u8>> {
     let mut room = Room::<Zoo>::new(1, &(), false);
     let member = enter(&mut room);
     let mut messages = vec![welcome().encode()];
-    let controls = [ServerControl::Player(player(2)), ServerControl::Left { seat: seat(2) }];
+    let owned = ServerControl::Room { owner: Some(seat(2)), locked: true, matches: 300 };
+    let fault = ServerControl::NotStarted { fault: "teams is 9, and has to be 2 to 4".into() };
+    let controls = [ServerControl::Player(player(2)), ServerControl::Left { seat: seat(2) }, owned, fault];
     messages.extend(controls.iter().map(ServerControl::encode));
     messages.extend(server_topics().iter().map(ServerTopic::encode));
     for _ in 0..3 {
@@ -131,7 +134,9 @@ fn a_damaged_control_message_is_refused_or_is_a_value_that_can_be_encoded_again(
     check(&hello(), &hello().encode(), Hello::encode, Hello::decode);
     check(&welcome(), &welcome().encode(), Welcome::encode, Welcome::decode);
     check(&ClientControl::Leave, &ClientControl::Leave.encode(), ClientControl::encode, ClientControl::decode);
-    for control in [ServerControl::Player(player(3)), ServerControl::Left { seat: seat(3) }] {
+    let room = ServerControl::Room { owner: None, locked: false, matches: u16::MAX };
+    let fault = ServerControl::NotStarted { fault: "no options".into() };
+    for control in [ServerControl::Player(player(3)), ServerControl::Left { seat: seat(3) }, room, fault] {
         check(&control, &control.encode(), ServerControl::encode, ServerControl::decode);
     }
     for topic in server_topics() {

@@ -288,13 +288,7 @@ impl<G: Game> Session<G> {
                     self.notices.push_back(Notice::Left(player));
                 }
             }
-            ServerControl::Room { owner, locked, matches } => {
-                (self.owner, self.locked) = (owner, locked);
-                self.notices.push_back(Notice::Room { owner, locked });
-                if self.matches.replace(matches).is_some_and(|before| before != matches) {
-                    self.notices.push_back(Notice::Started);
-                }
-            }
+            ServerControl::Room { owner, locked, matches } => self.hear_of_room(owner, locked, matches),
             ServerControl::NotStarted { fault } => self.notices.push_back(Notice::NotStarted { fault }),
         }
         self.update_seats();

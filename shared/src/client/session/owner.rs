@@ -1,6 +1,7 @@
 //! The owner of the room: who it is, and its orders.
 
 use super::Session;
+use crate::client::notice::Notice;
 use crate::game::Game;
 use crate::id::Seat;
 use crate::limits::OPTIONS_BYTES_MAX;
@@ -17,6 +18,15 @@ impl<G: Game> Session<G> {
     #[must_use]
     pub const fn locked(&self) -> bool {
         self.locked
+    }
+
+    /// The room has said who owns it, whether it is locked, and how many matches were started in it.
+    pub(super) fn hear_of_room(&mut self, owner: Option<Seat>, locked: bool, matches: u16) {
+        (self.owner, self.locked) = (owner, locked);
+        self.notices.push_back(Notice::Room { owner, locked });
+        if self.matches.replace(matches).is_some_and(|before| before != matches) {
+            self.notices.push_back(Notice::Started);
+        }
     }
 
     /// Lets nobody else into the room from now on, or everybody again. The room obeys this, and the orders below, when
@@ -59,7 +69,6 @@ impl<G: Game> Session<G> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::notice::Notice;
     use crate::game::{Leave, Rules, Step};
     use crate::message::control::{ServerControl, Welcome};
     use crate::tick::Tick;
