@@ -541,13 +541,17 @@ mod tests {
         let mut client = player_with_key();
         client.receive(ServerControl::Room { owner: Seat::new(3), locked: true, matches: 0 }.encode(), 1.0);
         client.receive(ServerControl::Room { owner: None, locked: false, matches: 1 }.encode(), 1.0);
+        client.receive(ServerControl::NotStarted { fault: "teams is 9".into() }.encode(), 1.0);
         let expected = serde_json::json!([
             {"kind": "room", "text": "locked", "code": 3},
             {"kind": "room", "text": "", "code": null},
+            {"kind": "started", "text": "", "code": null},
+            {"kind": "not_started", "text": "teams is 9", "code": null},
         ]);
         assert_eq!(serde_json::Value::from(news(&mut client)), expected);
         (0..6).for_each(|op| client.order(op, 2));
         client.order(2, 200);
+        client.start_match(r#"{"teams":3}"#);
         let sent = std::iter::from_fn(|| client.poll_transmit()).filter_map(|bytes| ClientControl::decode(&bytes).ok());
         let seat = Seat::new(2).unwrap();
         let expected = [
@@ -556,6 +560,7 @@ mod tests {
             ClientControl::Kick(seat),
             ClientControl::Ban(seat),
             ClientControl::HandOver(seat),
+            ClientControl::Start(r#"{"teams":3}"#.into()),
         ];
         assert_eq!(sent.collect::<Vec<_>>(), expected);
     }
