@@ -60,6 +60,11 @@ async fn people_in(page: &Page, code: &str) -> Value {
     page.settle(&COUNTED.replace("CODE", &format!("'{code}'"))).await
 }
 
+/// Scrolls to the list of rooms, as on a phone, where the button of the chat lies over the end of the page.
+async fn scroll_to_rooms(page: &Page) {
+    page.eval("(document.querySelector('#rooms li').scrollIntoView({ block: 'center' }), true)").await;
+}
+
 #[tokio::test]
 async fn a_spectator_watches_a_public_match_from_the_lobby_and_its_player_notices_nothing() {
     let serving = Serving::start();
@@ -68,6 +73,7 @@ async fn a_spectator_watches_a_public_match_from_the_lobby_and_its_player_notice
     let watcher = Page::open(serving.address(), "/?game=arena", Screen::Phone).await;
     watcher.wait_until("document.querySelector('[data-testid=rooms] li span').textContent === '1 playing'").await;
     watcher.picture("rooms").await;
+    scroll_to_rooms(&watcher).await;
     watcher.click("watch-public").await;
     watcher.wait_until("window.tickwire.stats().connected && window.tickwire.stats().others.length === 2").await;
     let stats = watcher.stats().await;
@@ -103,6 +109,7 @@ async fn a_spectator_watches_a_public_match_from_the_lobby_and_its_player_notice
         .expect("the button can be clicked");
     watcher.wait_until("document.querySelector('[data-testid=rooms] li span').textContent === 'full'").await;
     assert_eq!(watcher.eval("document.querySelector('[data-testid=join-public]').hidden").await, true);
+    scroll_to_rooms(&watcher).await;
     watcher.click("watch-public").await;
     watcher.wait_until("window.tickwire.stats().connected").await;
     // A spectator that wants to play is informed that there is no seat.
