@@ -16,10 +16,8 @@ use crate::clock::{Clock, unix_ms};
 use crate::gate::Gate;
 use crate::limits::{CLOSE_DRAIN, HUB_PASS, SHARD_BACKLOG_MAX};
 use crate::lobby::{Code, Place, RoomId};
-use crate::mailbox::{
-    Command, FromShard, HeardTopics, Listeners, MatchOrder, MatchOrders, MemberAt, ShardLink, TopicsOrder, Undelivered,
-};
-use crate::matchmaking::{GameQueue, Matchmaking, Output as Matched};
+use crate::mailbox::{Command, FromShard, HeardTopics, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
+use crate::matchmaking::{GameQueue, MatchOrder, Matchmaking, Output as Matched};
 use crate::metrics::Metrics;
 use crate::threads::{ThreadHealth, give_way};
 use crate::topics::policy::Role;
@@ -33,8 +31,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tickwire::message::close::CloseCode;
 use tickwire::message::topics::{PlayerId, ServerTopic};
-use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::{Notify, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -50,7 +48,7 @@ pub(crate) struct ExchangeSetup {
     pub(crate) games: Vec<GameTopics>,
     pub(crate) filter: Option<ChatFilter>,
     pub(crate) queues: Vec<GameQueue>,
-    pub(crate) matches: MatchOrders,
+    pub(crate) matches: Sender<MatchOrder>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) members: Receiver<(usize, FromShard)>,
     pub(crate) orders: Receiver<TopicsOrder>,
@@ -118,7 +116,7 @@ impl ShardQueue {
 struct Exchange {
     hub: Hub,
     matchmaking: Matchmaking,
-    match_orders: MatchOrders,
+    match_orders: Sender<MatchOrder>,
     gate: Arc<Gate>,
     places: SecondaryMap<ClientId, Position>,
     rooms: BTreeMap<Code, Place>,
@@ -342,7 +340,7 @@ impl Exchange {
         }
     }
 
-    /// Tells those who want a match how it stands, and has the rooms of matches made.
+    /// Tells the news of a match to its clients, and has rooms of matches made.
     fn carry_out(&mut self, output: Matched) {
         let order = match output {
             Matched::News { client, news } => {
@@ -352,10 +350,7 @@ impl Exchange {
                 }
                 return;
             }
-            Matched::Make { id, game, rules, seats, with_bots } => {
-                MatchOrder::Make { id, game, rules, seats, with_bots }
-            }
-            Matched::Invite { code, seats } => MatchOrder::Invite { code, seats },
+            Matched::Order(order) => order,
         };
         let now_ms = self.now_ms();
         match self.match_orders.try_send(order).map_err(TrySendError::into_inner) {

@@ -47,7 +47,7 @@ pub enum GateError {
 pub(crate) enum Gate {
     /// Everybody, under any name.
     Open,
-    /// Whoever has a ticket.
+    /// People with tickets.
     Tickets(Box<TicketGate>),
 }
 

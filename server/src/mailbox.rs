@@ -1,17 +1,16 @@
 //! The messages between the net thread, the maker of rooms, the shards and the thread of topics.
 
-mod matches;
 mod topics;
 
 use crate::games::MadeRoom;
 use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
+pub(crate) use crate::matchmaking::MatchOrder;
 use crate::room::{Autopsy, Entrant, MemberId, Origin, Summary};
 use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
-pub(crate) use matches::{MatchOrder, MatchOrders};
 use std::fmt;
 use std::net::TcpStream;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! * A player is known over connections and is in one queue and one party at a time; the newest connection that asks
-//!   stands for the player. Whoever loses that connection leaves both.
+//!   stands for the player. A player that loses it leaves both.
 //! * A match is a room whose seats are bound to players. A seat is held for `HOLD_MS`: a page that loads slowly, or
 //!   again, finds it. Afterwards, and when a player has left, the seat goes to the next one in the queue, if the queue
 //!   says so.
@@ -19,9 +19,9 @@ mod parties;
 mod tests;
 
 use crate::lobby::{Code, RoomId};
-use crate::topics::json::{News, NoParty, NotQueued, PartyMember, Unqueued};
+use crate::topics::json::{Ask, News, NoParty, NotQueued, PartyMember, Unqueued};
 use crate::topics::{ClientId, Farewell};
-use matches::{HeldSeat, Matches};
+use matches::{Drawn, HeldSeat, Matches};
 use matchmaker::{EnterError, Entrant, GroupId, Matchmaker, Output as Outcome, QueueId, RunningRoom, WhyLeft};
 use parties::Parties;
 use std::collections::{BTreeMap, VecDeque};
@@ -55,28 +55,7 @@ pub(crate) struct Seeker {
     pub rating: u16,
 }
 
-/// Something that a client asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// To enter a queue, together with its party.
-    Queue {
-        /// The name of the game.
-        game: String,
-        /// The name of the queue; `None` for the first one of the game.
-        queue: Option<String>,
-    },
-    /// To leave the queue.
-    Unqueue,
-    /// To join the party with this code; `None` for a new party.
-    Party {
-        /// The code.
-        party: Option<String>,
-    },
-    /// To leave the party.
-    LeaveParty,
-}
-
-/// Something to tell or to do.
+/// Something to tell or to have done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Output {
     /// News for a client.
@@ -86,7 +65,14 @@ pub(crate) enum Output {
         /// The news.
         news: News,
     },
-    /// A room is to be made for a match; the answer goes to [`Matchmaking::made`].
+    /// Seats for the players of a match.
+    Order(MatchOrder),
+}
+
+/// An order of seats for the players of a match, to the place where rooms are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MatchOrder {
+    /// A room is to be made; the answer goes to [`Matchmaking::made`].
     Make {
         /// The match.
         id: MatchId,
@@ -112,15 +98,6 @@ pub(crate) enum Output {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MatchId(u64);
 
-/// A match that waits for its room.
-#[derive(Debug)]
-struct Ordered {
-    queue: QueueId,
-    seats: BTreeMap<Seat, PlayerId>,
-    bots: u8,
-    rating: u16,
-}
-
 /// The matchmaking of all games.
 #[derive(Debug)]
 pub(crate) struct Matchmaking {
@@ -129,7 +106,8 @@ pub(crate) struct Matchmaking {
     /// The connection of each player that is in a queue or in a party, or has a seat that is held for it.
     seekers: BTreeMap<PlayerId, Seeker>,
     parties: Parties,
-    ordered: BTreeMap<MatchId, Ordered>,
+    /// The matches whose rooms are being made.
+    ordered: BTreeMap<MatchId, Drawn>,
     next_match: u64,
     matches: Matches,
     output: VecDeque<Output>,
@@ -176,8 +154,8 @@ impl Matchmaking {
         self.settle();
     }
 
-    /// From now on this connection stands for its player. What the player asked for over another one is over, because
-    /// that page would go on to show it.
+    /// From now on this connection stands for its player. The wishes of an older one are over, because its page would go
+    /// on to show them.
     fn stand_for(&mut self, seeker: Seeker) {
         let player = seeker.player;
         if self.seekers.get(&player).is_some_and(|known| known.client != seeker.client) {
@@ -198,10 +176,12 @@ impl Matchmaking {
         };
         let rating_of = |member: &PlayerId| self.seekers.get(member).map_or(RATING_UNKNOWN, |seeker| seeker.rating);
         let entrants = members.iter().map(|member| Entrant { player: *member, rating: rating_of(member) }).collect();
-        // A seat that is held from an earlier match goes to somebody else.
-        members.iter().for_each(|member| self.matches.give_up(*member));
         match self.matchmaker.enter(queue, entrants, now_ms) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                // A seat that is held from an earlier match goes to somebody else.
+                members.iter().for_each(|member| self.matches.give_up(*member));
+                Ok(())
+            }
             Err(EnterError::PartyTooLarge { .. }) => Err(NotQueued::PartyTooLarge),
             Err(EnterError::Full) => Err(NotQueued::Full),
             Err(EnterError::NoQueue { .. } | EnterError::Nobody | EnterError::Twice { .. }) => Err(NotQueued::NoQueue),
@@ -310,25 +290,27 @@ impl Matchmaking {
 
     /// The room of a match has been made; `None` when it could not be.
     pub(crate) fn made(&mut self, id: MatchId, room: Option<(RoomId, Code)>, now_ms: u64) {
-        let Some(Ordered { queue, seats, bots, rating }) = self.ordered.remove(&id) else { return };
+        let Some(drawn) = self.ordered.remove(&id) else { return };
+        let players: Vec<_> = drawn.seats.values().copied().collect();
         let Some((room, code)) = room else {
-            return self.fail(seats.into_values());
+            return self.fail(players);
         };
-        let rules = self.queues[queue.0].rules;
-        self.matches.open(room, code, queue, &rules, &seats, bots, rating, now_ms);
-        self.tell_matched(room, seats.into_values(), now_ms);
+        self.matches.open(room, code, &self.queues[drawn.queue.0].rules, &drawn, now_ms);
+        self.tell_matched(room, players, now_ms);
         self.offer(room);
     }
 
-    /// The room of a running match has been told for whom its seats are; or it has ended.
+    /// The room of a running match knows the players of these seats; `None` when it has ended.
     pub(crate) fn invited(&mut self, room: Option<RoomId>, seats: BTreeMap<Seat, PlayerId>, now_ms: u64) {
-        match room.filter(|room| self.matches.hold(*room, &seats, now_ms)) {
-            Some(room) => self.tell_matched(room, seats.into_values(), now_ms),
-            None => self.fail(seats.into_values()),
-        }
+        let players = seats.values().copied().collect();
+        let Some(room) = room else { return self.fail(players) };
+        self.matches.hold(room, &seats, now_ms);
+        self.tell_matched(room, players, now_ms);
+        self.offer(room);
     }
 
-    fn fail(&mut self, players: impl Iterator<Item = PlayerId>) {
+    /// Tells players that there is no room for their match.
+    fn fail(&mut self, players: Vec<PlayerId>) {
         for player in players {
             if let Some(client) = self.client_of(player) {
                 self.tell(client, News::Unqueued { why: Unqueued::NoRoom, player: None });
@@ -337,15 +319,21 @@ impl Matchmaking {
         }
     }
 
-    fn tell_matched(&mut self, room: RoomId, players: impl Iterator<Item = PlayerId>, now_ms: u64) {
+    /// Tells players where their seats are. One who has come back to a seat meanwhile keeps it, and the player who was to
+    /// have it has none.
+    fn tell_matched(&mut self, room: RoomId, players: Vec<PlayerId>, now_ms: u64) {
         for player in players {
             if self.matchmaker.group_of(player).is_some() {
                 // It did not wait for the room, and has entered a queue again.
                 self.matches.give_up(player);
-            } else if let Some((queue, place)) = self.matches.held_in(room, player)
-                && let Some(client) = self.client_of(player)
-            {
-                let news = self.matched(queue, place, now_ms);
+                continue;
+            }
+            let Some((queue, held)) = self.matches.held_in(room, player) else {
+                self.fail(vec![player]);
+                continue;
+            };
+            if let Some(client) = self.client_of(player) {
+                let news = self.matched(queue, held, now_ms);
                 self.tell(client, news);
             }
             self.forget_idle(player);
@@ -439,15 +427,15 @@ impl Matchmaking {
         let rating = u16::try_from(mean).unwrap_or(RATING_UNKNOWN);
         let id = MatchId(self.next_match);
         self.next_match += 1;
-        self.ordered.insert(id, Ordered { queue, seats: seats.clone(), bots, rating });
-        self.output.push_back(Output::Make { id, game, rules, seats, with_bots: bots > 0 });
+        self.ordered.insert(id, Drawn { queue, seats: seats.clone(), bots, rating });
+        self.output.push_back(Output::Order(MatchOrder::Make { id, game, rules, seats, with_bots: bots > 0 }));
     }
 
     /// Orders seats in a running match.
     fn order_seats(&mut self, room: RoomId, players: &[PlayerId]) {
         match self.matches.choose(room, players) {
-            Some((code, seats)) => self.output.push_back(Output::Invite { code, seats }),
-            None => self.fail(players.iter().copied()),
+            Some((code, seats)) => self.output.push_back(Output::Order(MatchOrder::Invite { code, seats })),
+            None => self.fail(players.to_vec()),
         }
     }
 

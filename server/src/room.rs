@@ -125,8 +125,8 @@ pub struct Room<G: Game> {
     outgoing: Outgoing<G>,
     /// The options of the match that begins with the next tick.
     restart: Option<G::Options>,
-    /// The tick at which a match was last started.
-    restarted: Tick,
+    /// The tick at which the owner has last started a match.
+    restarted: Option<Tick>,
     disputes: Disputes<G>,
     /// For each seat, whether the last tick was made without an input of its player.
     starved: [bool; SEATS_MAX as usize],
@@ -134,7 +134,7 @@ pub struct Room<G: Game> {
     counters: Counters,
     /// The call of the game that is being made.
     call: Option<GameCall>,
-    /// What services have said to the game since the last tick, the oldest first.
+    /// The words of services to the game since the last tick, the oldest first.
     unheard: VecDeque<Heard>,
     /// Members that the room has dismissed: their connections are to be closed with these codes.
     dismissed: Vec<(MemberId, CloseCode)>,
@@ -173,7 +173,7 @@ impl<G: Game> Room<G> {
             members: SlotMap::with_capacity_and_key(usize::from(G::RULES.seats)),
             outgoing: Outgoing::new(schemas, &mut simulation, stagger, &[]),
             restart: None,
-            restarted: Tick(0),
+            restarted: None,
             disputes: Disputes::default(),
             starved: [false; SEATS_MAX as usize],
             record: TickRecord::empty(),

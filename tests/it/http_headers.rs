@@ -1,4 +1,4 @@
-//! What every answer of the HTTP API has beside its body: the id of the request, budgets, encodings, and the methods of
+//! The parts of every answer of the HTTP API beside its body: the id of the request, budgets, encodings, and the methods of
 //! its path.
 
 use crate::serving::{Serving, serve};

@@ -1,4 +1,4 @@
-//! Private rooms over real sockets: who has the secret comes in, and to all others there is no such room.
+//! Private rooms over real sockets: people with the secret come in, and to all others there is no such room.
 
 use crate::serving::{Serving, serve};
 use crate::socket::{Event, Socket, api, binary, create_room, hello, neutral_input};

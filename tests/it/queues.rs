@@ -90,7 +90,7 @@ fn two_strangers_meet_in_a_room_that_is_theirs_alone() {
     assert_eq!(one.code, other.code);
     assert_eq!((one.seat, other.seat), (0, 1));
     assert_eq!((&one.told["game"], &one.told["bots"]), (&json!("paddles"), &json!(0)));
-    // A stranger has no use for the code, whatever it tries.
+    // A stranger has no use for the code.
     let stranger = of::<Paddles>(&one.code, PlayerKey([9; 16]));
     let secret = Some(SecretText("sesame".into()));
     let (watcher, guesser) = (Hello { watches: true, ..stranger.clone() }, Hello { secret, ..stranger.clone() });
@@ -99,7 +99,7 @@ fn two_strangers_meet_in_a_room_that_is_theirs_alone() {
     }
     assert_eq!(api(address, "GET", &format!("/api/rooms/{}", one.code), "").0, 404);
     assert_eq!(api(address, "GET", "/api/rooms", "").1, json!([]));
-    // Each has its own seat, whoever comes first, and comes back to it from another connection.
+    // Each has its own seat, in any order, and comes back to it from another connection.
     let (mut second, welcome) = try_enter(address, &of::<Paddles>(&one.code, ben.key));
     assert_eq!(welcome.expect("a seat").seat.map(tickwire::Seat::number), Some(1));
     let (_first, welcome) = try_enter(address, &of::<Paddles>(&one.code, ada.key));

@@ -10,7 +10,7 @@ use crate::assets::{Asset, name_without_hash};
 /// The largest cost of the lobby, which loads no game, in bytes.
 pub const LOBBY_BUDGET_BYTES: usize = 35_000;
 
-/// The largest cost of what a page loads when somebody opens it, in bytes.
+/// The largest cost of the dialogs, which a page loads when somebody opens them, in bytes.
 pub const DIALOGS_BUDGET_BYTES: usize = 2_000;
 
 /// The scripts of the page that it loads when somebody opens them.

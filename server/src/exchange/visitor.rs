@@ -6,11 +6,11 @@ use crate::limits::{
     CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, VISITORS_MAX, WRITE_STALL_MAX,
 };
 use crate::mailbox::{Form, NewVisitor, VisitorHello};
-use crate::matchmaking::{Ask, RATING_UNKNOWN, Seeker};
+use crate::matchmaking::{RATING_UNKNOWN, Seeker};
 use crate::metrics::Side;
 use crate::names::clean_name;
 use crate::room::Origin;
-use crate::topics::json::{self, JsonFault, JsonMessage, JsonRequest, News, NotQueued};
+use crate::topics::json::{self, Ask, JsonFault, JsonMessage, JsonRequest, News, NotQueued};
 use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem};
 use crate::websocket::frame::{
     FrameReader, Incoming, put_close, put_close_answer, put_message, put_ping, put_pong, put_text,
@@ -235,10 +235,7 @@ impl Visitor {
                 let name = name.unwrap_or_default();
                 return self.enter(VisitorHello { name, key, ticket }).map(drop);
             }
-            JsonRequest::Queue { game, queue } => return self.want_match(Ask::Queue { game, queue }),
-            JsonRequest::Unqueue => return self.want_match(Ask::Unqueue),
-            JsonRequest::Party { party } => return self.want_match(Ask::Party { party }),
-            JsonRequest::LeaveParty => return self.want_match(Ask::LeaveParty),
+            JsonRequest::Match(ask) => return self.want_match(ask),
             JsonRequest::Subscribe { topic, after } => ClientTopic::Subscribe { topic, after },
             JsonRequest::Publish { topic, seq, body } => ClientTopic::Publish { topic, seq, body },
             JsonRequest::Block { player, blocked } => ClientTopic::Block { player, blocked },

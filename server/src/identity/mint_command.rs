@@ -201,7 +201,7 @@ mod tests {
         }
     }
 
-    /// What the command prints, or the reason for which it fails.
+    /// The line that the command prints, or the reason for which it fails.
     fn run(arguments: &[&str]) -> Result<String, String> {
         let command = ["mint"].iter().chain(arguments);
         let CommandLine { mint } = CommandLine::try_parse_from(command).map_err(|error| error.to_string())?;

@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
     pub(crate) public: bool,
     /// Whether quick matches send strangers there.
     pub(crate) quick_match: bool,
-    /// What somebody has to bring to enter.
+    /// The door, with the secret for it if there is one.
     pub(crate) door: Door,
 }
 

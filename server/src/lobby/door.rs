@@ -29,7 +29,7 @@ const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 /// The door of a room.
 #[derive(Clone, Copy)]
 pub(crate) enum Door {
-    /// Whoever knows the code may enter.
+    /// Everybody with the code may enter.
     Open,
     /// The SHA-256 of an invitation, which has too many random bits to be guessed.
     Invitation([u8; 32]),
@@ -96,7 +96,7 @@ impl Door {
     }
 }
 
-/// What a first look at a door has shown.
+/// The outcome of a first look at a door.
 #[derive(Debug)]
 pub(crate) enum Look {
     /// The newcomer may enter.

@@ -1,4 +1,4 @@
-//! The matches that have a room: who sits where, for whom a seat is held, and which seats can be given away.
+//! The matches that have a room: the people in their seats, the seats that are held for others, and the free ones.
 
 use super::matchmaker::QueueId;
 use crate::lobby::{Code, RoomId};
@@ -8,7 +8,7 @@ use tickwire::limits::SEATS_MAX;
 use tickwire::message::topics::PlayerId;
 use tickwire::{QueueRules, Seat};
 
-/// Milliseconds for which a seat is held for a player who is on the way, or whose connection is lost. An empty room lasts
+/// Milliseconds for which a seat is held for a player on the way, and after the connection of a player is lost. An empty room lasts
 /// for longer.
 pub(super) const HOLD_MS: u64 = 45_000;
 
@@ -34,6 +34,16 @@ struct Match {
     bots: u8,
     rating: u16,
     places: Vec<Place>,
+}
+
+/// A match before it has a room.
+#[derive(Debug)]
+pub(super) struct Drawn {
+    pub(super) queue: QueueId,
+    pub(super) seats: BTreeMap<Seat, PlayerId>,
+    pub(super) bots: u8,
+    /// The mean rating of its people.
+    pub(super) rating: u16,
 }
 
 /// The place to which a player is to come.
@@ -79,33 +89,23 @@ pub(super) struct Matches {
 }
 
 impl Matches {
-    #[expect(clippy::too_many_arguments, reason = "a match as it begins")]
-    pub(super) fn open(
-        &mut self,
-        room: RoomId,
-        code: Code,
-        queue: QueueId,
-        rules: &QueueRules,
-        seats: &BTreeMap<Seat, PlayerId>,
-        bots: u8,
-        rating: u16,
-        now_ms: u64,
-    ) {
+    /// The room of a match has been made.
+    pub(super) fn open(&mut self, room: RoomId, code: Code, rules: &QueueRules, drawn: &Drawn, now_ms: u64) {
+        let Drawn { queue, bots, rating, .. } = *drawn;
         let places = vec![Place::Free; usize::from(rules.seats)];
         self.rooms.insert(room, Match { code, queue, team_size: rules.team_size, bots, rating, places });
-        self.hold(room, seats, now_ms);
+        self.hold(room, &drawn.seats, now_ms);
     }
 
-    /// Holds seats for players. False when the match is over.
-    pub(super) fn hold(&mut self, room: RoomId, seats: &BTreeMap<Seat, PlayerId>, now_ms: u64) -> bool {
-        let Some(open) = self.rooms.get_mut(&room) else { return false };
+    /// Holds seats for players, as far as they are free: somebody may have come back to one meanwhile.
+    pub(super) fn hold(&mut self, room: RoomId, seats: &BTreeMap<Seat, PlayerId>, now_ms: u64) {
+        let Some(open) = self.rooms.get_mut(&room) else { return };
         for (seat, player) in seats {
-            if let Some(place) = open.places.get_mut(seat.index()) {
+            if let Some(place) = open.places.get_mut(seat.index()).filter(|place| **place == Place::Free) {
                 *place = Place::Held(*player, now_ms + HOLD_MS);
                 self.held.insert(*player, room);
             }
         }
-        true
     }
 
     /// The seat that is held for a player somewhere, and its queue.

@@ -1,4 +1,4 @@
-//! What people are told from their wish to their seat.
+//! The news for people from their wish to their seat.
 
 use super::*;
 use slotmap::SlotMap;
@@ -6,7 +6,7 @@ use slotmap::SlotMap;
 const DUEL: QueueRules = QueueRules::free_for_all("duel", 2).bots_after_ms(20_000);
 const DUOS: QueueRules = QueueRules::teams("duos", 2, 2);
 
-/// The matchmaking of a game with two queues, and what it has said.
+/// The matchmaking of a game with two queues, and its players.
 struct Case {
     matchmaking: Matchmaking,
     clients: SlotMap<ClientId, u8>,
@@ -52,12 +52,12 @@ impl Case {
         while let Some(output) = self.matchmaking.poll() {
             match output {
                 Output::News { client, news } => all.push((self.clients[client], news)),
-                Output::Make { id, .. } => {
+                Output::Order(MatchOrder::Make { id, .. }) => {
                     self.rooms += 1;
                     let room = self.has_rooms.then(|| (RoomId(self.rooms), Code::random()));
                     self.matchmaking.made(id, room, self.now_ms);
                 }
-                Output::Invite { seats, .. } => {
+                Output::Order(MatchOrder::Invite { seats, .. }) => {
                     let room = self.has_rooms.then_some(RoomId(self.rooms));
                     self.matchmaking.invited(room, seats, self.now_ms);
                 }
@@ -260,6 +260,37 @@ fn seats_that_nobody_comes_to_and_seats_of_leavers_go_to_the_next_in_the_queue()
     assert_eq!(Case::matched(&case.wait(1_000)), BTreeMap::from([(4, seat(0))]));
     case.matchmaking.room_closed(RoomId(1));
     assert!(case.matchmaking.matches.is_empty());
+}
+
+#[test]
+fn a_seat_to_which_its_player_comes_back_in_time_is_not_taken_away() {
+    let mut case = Case::new();
+    let people: Vec<Seeker> = (1..=3).map(|number| case.connect(number)).collect();
+    case.queue(&people[0], "duel");
+    case.queue(&people[1], "duel");
+    case.wait(300);
+    case.matchmaking.entered(RoomId(1), seat(0), player(1));
+    case.wait(45_000);
+    case.matchmaking.ask(people[2].clone(), Ask::Queue { game: "arena".into(), queue: None }, case.now_ms);
+    case.now_ms += 100;
+    case.matchmaking.advance(case.now_ms);
+    // The late one arrives while the room is told of another one.
+    case.matchmaking.entered(RoomId(1), seat(1), player(2));
+    let news = case.news();
+    assert!(news.contains(&(3, News::Unqueued { why: Unqueued::NoRoom, player: None })), "{news:?}");
+    assert_eq!(Case::matched(&news), BTreeMap::new());
+}
+
+#[test]
+fn a_refused_wish_takes_no_seat_away() {
+    let mut case = Case::new();
+    let people: Vec<Seeker> = (1..=2).map(|number| case.connect(number)).collect();
+    case.queue(&people[0], "duel");
+    case.queue(&people[1], "duel");
+    case.wait(300);
+    case.queue(&people[0], "trio");
+    case.matchmaking.here(&people[0], case.now_ms);
+    assert!(matches!(case.news()[..], [(1, News::Matched { .. })]), "the seat is still held");
 }
 
 #[test]

@@ -38,7 +38,7 @@ struct ProblemDetails<'a> {
     kind: String,
     title: &'a str,
     status: u16,
-    /// What is wrong and what to do about it, in one text: generic clients show this one alone.
+    /// The mistake and the way on, in one text: generic clients show this one alone.
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'a str>,

@@ -184,7 +184,7 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer
         return shown(net, code, StatusCode::OK, None);
     }
     if !avoid.is_empty() {
-        // Whoever avoids every room makes rooms.
+        // A caller that avoids every room makes rooms.
         take_room(net, address)?;
     }
     let (seats, door) = (game.rules.matched, Door::Open);
@@ -335,7 +335,7 @@ fn admit(net: &Net, request: &Request<Incoming>, peer: Peer) -> Result<Option<Ad
     Ok(limited_address(net, peer, request.headers()))
 }
 
-/// What the header `Authorization` carries.
+/// The ticket in the header `Authorization`.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, ticket) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| ticket.trim())

@@ -14,7 +14,7 @@ pub(super) enum Port {
     Operators,
 }
 
-/// What an operation does.
+/// The work of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
     ListRooms,

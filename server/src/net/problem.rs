@@ -5,7 +5,7 @@
 
 use hyper::StatusCode;
 
-/// What every problem type begins with.
+/// The beginning of every problem type.
 const TYPE_PREFIX: &str = "urn:tickwire:problem:";
 
 /// A kind of refusal.
@@ -151,7 +151,7 @@ impl Problem {
         self.row().1
     }
 
-    /// What the problem is, in the same words each time.
+    /// The problem in words, the same ones each time.
     pub(super) const fn title(self) -> &'static str {
         self.row().2
     }

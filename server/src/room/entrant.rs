@@ -17,7 +17,7 @@ pub struct Entrant {
     pub seat: Option<Seat>,
 }
 
-/// What a ticket says about its bearer besides the identity.
+/// The rights in a ticket, besides the identity of its bearer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Admitted {
     /// Ticks for which the player may stay, over all connections.

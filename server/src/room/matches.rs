@@ -22,7 +22,7 @@ impl<G: Game> Room<G> {
     /// Has a match begin with the next tick, if the options are some of the game; the member is told if they are not.
     pub(super) fn order_match(&mut self, by: MemberId, options: &str) {
         let pause = i64::from(MATCH_STARTS_SECONDS * G::RULES.tick_rate_hz);
-        let is_soon = self.ownership.has_matches() && self.tick.since(self.restarted) < pause;
+        let is_soon = self.restarted.is_some_and(|last| self.tick.since(last) < pause);
         let wanted = if is_soon { Err(TOO_SOON.to_owned()) } else { read_options::<G>(options) };
         match wanted {
             Ok(options) => self.restart = Some(options),
@@ -41,7 +41,7 @@ impl<G: Game> Room<G> {
         let stagger = self.secret.rng(Purpose::Stagger, 0, 0).next_u32();
         self.outgoing = Outgoing::new(&self.schemas, &mut self.simulation, stagger, &restart.seats);
         self.disputes = Disputes::default();
-        self.restarted = self.tick;
+        self.restarted = Some(self.tick);
         self.ownership.count_match();
         let before = self.simulation.tick();
         for member in self.members.values_mut() {

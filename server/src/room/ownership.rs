@@ -82,11 +82,6 @@ impl Ownership {
         ServerControl::Room { owner: self.owner, locked: self.is_locked, matches: self.matches }
     }
 
-    /// Whether a match was started here.
-    pub(super) const fn has_matches(&self) -> bool {
-        self.matches > 0
-    }
-
     /// Counts one more match.
     pub(super) const fn count_match(&mut self) {
         self.matches = self.matches.wrapping_add(1);

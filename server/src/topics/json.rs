@@ -14,7 +14,7 @@ mod request;
 
 pub use message::{JsonFrom, JsonMessage};
 pub use news::{News, NewsKind, NoParty, NotQueued, PartyMember, Unqueued};
-pub use request::{JsonFault, JsonRequest};
+pub use request::{Ask, JsonFault, JsonRequest};
 use tickwire::message::topics::ServerTopic;
 
 /// A message of the server as text; `topic` is the name of the topic that it is about, if it is about one.

@@ -34,7 +34,7 @@ pub enum Notice {
     Started,
     /// The match that this player wanted to start has not begun.
     NotStarted {
-        /// What is wrong with its options.
+        /// The mistake in its options.
         fault: String,
     },
     /// The connection is lost; another one will be opened.

@@ -181,7 +181,7 @@ pub enum ServerControl {
     },
     /// The match that this member wanted to start has not begun.
     NotStarted {
-        /// What is wrong with its options.
+        /// The mistake in its options.
         fault: String,
     },
 }

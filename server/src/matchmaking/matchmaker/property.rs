@@ -29,7 +29,7 @@ fn any_rules(rng: &mut Rng, name: &'static str) -> QueueRules {
     }
 }
 
-/// What a reader of the outputs alone knows.
+/// The knowledge of a reader of the outputs alone.
 struct Reader {
     rules: Vec<QueueRules>,
     waiting: BTreeMap<GroupId, (QueueId, Vec<PlayerId>)>,

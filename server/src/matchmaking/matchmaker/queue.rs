@@ -59,7 +59,7 @@ enum Served {
     Waits(Vec<GroupId>),
 }
 
-/// What one call works with.
+/// The state of one call.
 struct Pass<'a> {
     groups: &'a mut Groups,
     output: &'a mut VecDeque<Output>,

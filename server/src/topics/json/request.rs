@@ -58,22 +58,8 @@ pub enum JsonRequest {
         /// Whether the messages were also seen.
         read: bool,
     },
-    /// The player wants a match, together with its party.
-    Queue {
-        /// The name of the game.
-        game: String,
-        /// The name of the queue; `None` for the first one of the game.
-        queue: Option<String>,
-    },
-    /// The player wants no match any more.
-    Unqueue,
-    /// The player joins a party.
-    Party {
-        /// The code of the party; `None` for a new one.
-        party: Option<String>,
-    },
-    /// The player leaves its party.
-    LeaveParty,
+    /// The player wants a match, or a party to play with.
+    Match(Ask),
     /// The player wants to hear nothing from another one, or wants to hear it again.
     Block {
         /// The other player.
@@ -81,6 +67,27 @@ pub enum JsonRequest {
         /// Whether the other player is blocked from now on.
         blocked: bool,
     },
+}
+
+/// A wish of a player who wants a match, or a party to play with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// To enter a queue, together with its party.
+    Queue {
+        /// The name of the game.
+        game: String,
+        /// The name of the queue; `None` for the first one of the game.
+        queue: Option<String>,
+    },
+    /// To leave the queue.
+    Unqueue,
+    /// To join the party with this code; `None` for a new party.
+    Party {
+        /// The code.
+        party: Option<String>,
+    },
+    /// To leave the party.
+    LeaveParty,
 }
 
 /// The reason for which a text is not a request.
@@ -255,15 +262,16 @@ impl JsonRequest {
             Raw::Block { player, blocked } => {
                 Self::Block { player: player.parse().map_err(|_| JsonFault::Player)?, blocked }
             }
-            Raw::Queue { game, queue } => Self::Queue {
+            Raw::Queue { game, queue } => Self::Match(Ask::Queue {
                 game: short("game", game, MATCH_NAME_BYTES_MAX)?,
                 queue: queue.map(|queue| short("queue", queue, MATCH_NAME_BYTES_MAX)).transpose()?,
-            },
-            Raw::Unqueue {} => Self::Unqueue,
+            }),
+            Raw::Unqueue {} => Self::Match(Ask::Unqueue),
             Raw::Party { party } => {
-                Self::Party { party: party.map(|party| short("party", party, MATCH_NAME_BYTES_MAX)).transpose()? }
+                let party = party.map(|party| short("party", party, MATCH_NAME_BYTES_MAX)).transpose()?;
+                Self::Match(Ask::Party { party })
             }
-            Raw::LeaveParty {} => Self::LeaveParty,
+            Raw::LeaveParty {} => Self::Match(Ask::LeaveParty),
         })
     }
 }
