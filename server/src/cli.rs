@@ -327,10 +327,14 @@ fn describe(program: &Program, folder: &Path, build: &str) -> Result<(), CliErro
 /// Prints one line for people and programs; everything else goes to the log.
 fn announce(program: &Program, running: &Running, base: &BasePath) -> Result<(), CliError> {
     let admin =
-        running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));
+        running.admin_address().map_or_else(String::new, |admin| {
+            let scheme = if running.has_tls() && !admin.ip().to_canonical().is_loopback() { "https" } else { "http" };
+            format!(", metrics on {scheme}://{admin}/metrics")
+        });
     // Relative addresses of the page need the slash at the end, which the root has by itself.
     let path = if *base == BasePath::default() { String::new() } else { format!("{base}/") };
-    say(&format!("{} is listening on http://{}{path}{admin}\n", program.binary, running.address()))
+    let scheme = if running.has_tls() { "https" } else { "http" };
+    say(&format!("{} is listening on {scheme}://{}{path}{admin}\n", program.binary, running.address()))
 }
 
 fn say(text: &str) -> Result<(), CliError> {

@@ -47,13 +47,15 @@ mod secret_file;
 mod server;
 mod service_token;
 mod shard;
+mod socket;
 mod threads;
+mod tls;
 pub mod topics;
 mod webhooks;
 pub mod websocket;
 
 pub use config::{
-    AddressError, AdminListen, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Config, FileError, FileSetting,
+    AddressError, AdminListen, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Config, Exposed, FileError, FileSetting,
     HostName, HostNameError, ListenAddress, LogFilter, LogFilterError, Nearest, Network, NetworkError, PageFolder,
     PageOrigin, PageOriginError, RangeError, SeatLimit, SeatLimitError, Settings, TrustedProxies, VariableError,
     check_variables,
@@ -65,6 +67,7 @@ pub use secret_file::SecretFileError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};
 pub use service_token::TokenError;
 pub use threads::ThreadFault;
+pub use tls::TlsError;
 pub use webhooks::file::WebhookFileError;
 
 /// The page of the package in a registry: its examples compile.

@@ -30,6 +30,18 @@ pub(crate) enum Crowded {
     Descriptors,
 }
 
+/// The end of a handshake of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Done,
+    /// The peer and the server have nothing in common, or the peer has gone.
+    Failed,
+    /// It took too long.
+    Late,
+    /// The peer does not speak TLS.
+    Plain,
+}
+
 /// The metrics of one server. Every server of a process has its own, so that the counts of tests stay apart.
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
@@ -56,6 +68,8 @@ pub(crate) struct Metrics {
     closes_other: Counter,
     requests: [Counter; 4],
     connections_refused: [Counter; 5],
+    handshakes: [Counter; 4],
+    certificate_expires: Gauge,
     handle: PrometheusHandle,
 }
 
@@ -151,6 +165,9 @@ impl Metrics {
                 .map(|status| counter!("tickwire_http_requests_total", "status" => status)),
             connections_refused: ["pending_of_address", "pending", "pages_of_address", "pages", "descriptors"]
                 .map(|reason| counter!("tickwire_connections_refused_total", "reason" => reason)),
+            handshakes: ["done", "failed", "late", "plain"]
+                .map(|outcome| counter!("tickwire_tls_handshakes_total", "outcome" => outcome)),
+            certificate_expires: gauge!("tickwire_tls_certificate_expires_seconds"),
             handle,
         }
     }
@@ -158,6 +175,17 @@ impl Metrics {
     /// Counts a connection that was closed to make room for another.
     pub(crate) fn refused(&self, reason: Crowded) {
         self.connections_refused[reason as usize].increment(1);
+    }
+
+    /// Counts the end of a handshake of TLS.
+    pub(crate) fn shook_hands(&self, outcome: Handshake) {
+        self.handshakes[outcome as usize].increment(1);
+    }
+
+    /// Notes the time at which the certificate expires, in seconds since 1970.
+    pub(crate) fn note_certificate(&self, expires_unix_s: i64) {
+        // The conversion is lossless for thousands of years.
+        self.certificate_expires.set(expires_unix_s as f64);
     }
 
     /// Counts a connection that was closed. Clients may send any code; codes that are not ours are counted together.

@@ -38,10 +38,11 @@ mod request_id;
 mod room_list;
 mod room_search;
 mod router;
+mod secure;
 mod services;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, is_private};
 use crate::games::OfferedGame;
 use crate::gate::Gate;
 use crate::limits::ACCEPT_PAUSE;
@@ -54,6 +55,7 @@ use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::service_token::ServiceToken;
 use crate::threads::ThreadHealth;
+use crate::tls::Tls;
 use crate::topics::json::SCHEMA;
 use crate::webhooks::feed::Webhooks;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
@@ -66,6 +68,7 @@ use drain::Drain;
 use evictions::Evictions;
 use forwarded::ForwardingWarnings;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
 use rustix::process::{Resource, getrlimit};
@@ -109,6 +112,8 @@ pub(crate) struct NetSetup {
     pub(crate) token: Option<ServiceToken>,
     /// Who may come in.
     pub(crate) gate: Arc<Gate>,
+    /// TLS of the server's own, if there is to be any.
+    pub(crate) tls: Option<Tls>,
     /// The way to the studio's services, if there are to be any.
     pub(crate) webhooks: Option<Webhooks>,
 }
@@ -158,6 +163,8 @@ struct Net {
     failures_logged: Cell<Usage>,
     /// The description of the HTTP API.
     document: Bytes,
+    /// The sites that may show pages in a frame; `None` when all may.
+    frame_policy: Option<HeaderValue>,
     /// Answers that are kept compressed.
     gzipped: Gzipped,
     /// Warnings about origins that were refused.
@@ -168,6 +175,8 @@ struct Net {
     upgrade_warned: Cell<bool>,
     /// Whether a connection without its header of the PROXY protocol is already in the log.
     proxy_header_warned: Cell<bool>,
+    /// Whether a stranger to a server of private networks is already in the log.
+    stranger_warned: Cell<bool>,
     forwarding_warnings: ForwardingWarnings,
     /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
     diverged: RefCell<DivergedWaits>,
@@ -239,6 +248,10 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
         net.setup.gate.reload(false);
+        if let Some(tls) = &net.setup.tls {
+            tls.reload(false);
+            net.setup.metrics.note_certificate(tls.expires_unix_s());
+        }
         if let Some(webhooks) = &net.setup.webhooks {
             net.setup.metrics.note_webhooks(webhooks.metrics());
         }
@@ -270,12 +283,14 @@ impl Net {
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
             join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
             failures_logged: Cell::default(),
+            frame_policy: frame_policy(config),
             gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
             document,
             origin_warnings: Cell::default(),
             host_warned: Cell::default(),
             upgrade_warned: Cell::default(),
             proxy_header_warned: Cell::default(),
+            stranger_warned: Cell::default(),
             forwarding_warnings: ForwardingWarnings::default(),
             diverged: RefCell::new(DivergedWaits::new(config.addresses_max, wait_max)),
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
@@ -328,6 +343,21 @@ impl Net {
         self.setup.games.iter().enumerate().find(|(_, game)| game.rules.name == name)
     }
 
+    /// Whether an address may connect; a stranger to a server of private networks is named once in the log.
+    fn takes_in(&self, address: IpAddr) -> bool {
+        let takes_in = !self.setup.config.lan || is_private(address);
+        if !takes_in && !self.stranger_warned.replace(true) {
+            tracing::warn!(%address, "a connection from the internet was closed, because of --lan");
+        }
+        takes_in
+    }
+
+    /// The TLS of the operators' listener: programs on this machine, which scrape it, need none.
+    fn operators_tls(&self) -> Option<&Tls> {
+        let is_local = self.setup.admin_address.is_none_or(|address| address.to_canonical().is_loopback());
+        self.setup.tls.as_ref().filter(|_| !is_local)
+    }
+
     /// Sends a command to a shard.
     fn command(&self, place: Place, command: Command) -> Result<(), Undelivered> {
         self.setup.shards[place.shard].send(command)
@@ -345,6 +375,13 @@ impl Net {
         readiness.hold(Reason::Memory, resident_bytes() >= self.setup.config.memory_bytes_max);
         readiness.hold(Reason::Work, !(0..self.setup.shards.len()).any(|shard| self.has_time(shard)));
     }
+}
+
+/// The header that names the sites which may show pages in a frame.
+fn frame_policy(config: &Config) -> Option<HeaderValue> {
+    let sites: String = config.frame_ancestors.iter().map(|origin| format!(" {origin}")).collect();
+    // An origin is text of ASCII.
+    (!sites.is_empty()).then(|| HeaderValue::try_from(format!("frame-ancestors 'self'{sites}")).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -368,6 +405,7 @@ impl Net {
             autopsies: None,
             token: None,
             gate: Arc::new(Gate::Open),
+            tls: None,
             webhooks: None,
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)

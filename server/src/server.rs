@@ -5,7 +5,7 @@ mod signals;
 mod stopping;
 
 use crate::clock::Clock;
-use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};
+use crate::config::{AutopsyFolder, Config, Exposed, ListenAddress, RangeError};
 use crate::exchange::{self, ExchangeSetup};
 use crate::games::{OfferedGame, OptionsFault};
 use crate::gate::{Gate, GateError};
@@ -21,6 +21,7 @@ use crate::own_folder::{FolderError, OwnFolder};
 use crate::readiness::Readiness;
 use crate::service_token::{ServiceToken, TokenError};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
+use crate::tls::{Tls, TlsError};
 use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
 use crate::topics::{ChatFilter, GameTopics};
 use crate::webhooks;
@@ -92,6 +93,12 @@ pub enum StartError {
     /// The settings of tickets do not fit together, or their keys cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// TLS cannot be offered.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Everybody could reach the server, and nothing between it and its players would be encrypted.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     /// The endpoints of webhooks cannot be used.
     #[error(transparent)]
     Webhooks(#[from] WebhookFileError),
@@ -191,15 +198,12 @@ impl Server {
     /// # Errors
     /// When an address is taken, a thread cannot be started, or a setting cannot be used.
     pub fn start(self) -> Result<Running, StartError> {
-        self.config.check()?;
-        let page = Page::open(self.page, &self.config.page)?;
-        let autopsies = prepare_autopsies(&self.config.autopsies)?;
-        let token = self.config.topics_token_file.path().map(ServiceToken::read).transpose()?;
-        let gate = Arc::new(Gate::new(self.config.auth, self.config.ticket_keys.path())?);
-        let (webhooks, sender) = prepare_webhooks(&self.config)?.unzip();
+        let files = Files::open(&self.config, self.page)?;
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
         let (admin, admin_address) = self.config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
+        self.config.check_exposure("listen", address)?;
+        admin_address.map_or(Ok(()), |address| self.config.check_exposure("admin_listen", address))?;
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
@@ -213,9 +217,11 @@ impl Server {
             threads: Vec::new(),
             supervisor: Supervisor::default(),
             readiness: Arc::clone(&readiness),
-            gate: Arc::clone(&gate),
+            gate: Arc::clone(&files.gate),
+            has_tls: files.tls.is_some(),
             webhooks: None,
         };
+        let (webhooks, sender) = files.webhooks.unzip();
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
         let (member, members) = tokio::sync::mpsc::channel(TOPICS_INBOX_MAX);
         let seed = ShardSeed::new(&config, report, member, &metrics, clock);
@@ -230,7 +236,7 @@ impl Server {
             filter: chat_filter,
             queues: queues_of(&games),
             matches: match_order,
-            gate: Arc::clone(&gate),
+            gate: Arc::clone(&files.gate),
             members,
             orders,
             shards: shards.clone(),
@@ -253,15 +259,41 @@ impl Server {
             metrics,
             clock,
             readiness,
-            page,
-            autopsies,
-            token,
-            gate,
+            page: files.page,
+            autopsies: files.autopsies,
+            token: files.token,
+            gate: files.gate,
+            tls: files.tls,
             webhooks,
         };
         running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
+    }
+}
+
+/// Everything that the settings name, read before anything runs.
+struct Files {
+    page: Page,
+    autopsies: Option<OwnFolder>,
+    token: Option<ServiceToken>,
+    gate: Arc<Gate>,
+    tls: Option<Tls>,
+    /// The way of events to the studio's services, if the settings name any.
+    webhooks: Option<(Webhooks, WebhookSender)>,
+}
+
+impl Files {
+    fn open(config: &Config, page: PageFile) -> Result<Self, StartError> {
+        config.check()?;
+        Ok(Self {
+            page: Page::open(page, &config.page)?,
+            autopsies: prepare_autopsies(&config.autopsies)?,
+            token: config.topics_token_file.path().map(ServiceToken::read).transpose()?,
+            gate: Arc::new(Gate::new(config.auth, config.ticket_keys.path())?),
+            tls: Tls::open(config)?,
+            webhooks: prepare_webhooks(config)?,
+        })
     }
 }
 
@@ -337,6 +369,7 @@ pub struct Running {
     supervisor: Supervisor,
     readiness: Arc<Readiness>,
     gate: Arc<Gate>,
+    has_tls: bool,
     /// The thread of webhooks, and the order to it to stop. The server goes on without it.
     webhooks: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
@@ -430,6 +463,12 @@ impl Running {
         self.supervisor.watch(&health);
         self.threads.push(thread);
         Ok(())
+    }
+
+    /// Whether the server speaks TLS itself; on a listener of operators that is on loopback it never does.
+    #[must_use]
+    pub const fn has_tls(&self) -> bool {
+        self.has_tls
     }
 
     /// The address that players connect to, with the port that was really taken.

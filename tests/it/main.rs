@@ -106,6 +106,7 @@ mod socket;
 mod stopping;
 #[cfg(test)]
 mod tickets;
+mod tls;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

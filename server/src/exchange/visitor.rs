@@ -10,6 +10,7 @@ use crate::matchmaking::{RATING_UNKNOWN, Seeker};
 use crate::metrics::Side;
 use crate::names::clean_name;
 use crate::room::Origin;
+use crate::socket::Stream;
 use crate::topics::json::{self, Ask, JsonFault, JsonMessage, JsonRequest, News, NotQueued};
 use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem};
 use crate::websocket::frame::{
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use tickwire::message::close::CloseCode;
 use tickwire::message::topics::{ClientTopic, ServerTopic};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, timeout};
 
 /// The name of a visitor who gives none.
@@ -52,8 +52,8 @@ struct Visitor {
 
 /// Serves a visitor until its connection ends.
 pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
-    let NewVisitor { stream, mut reader, form, hello, is_operator, origin, counted } = new;
-    let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+    let NewVisitor { socket, mut reader, form, hello, is_operator, origin, counted } = new;
+    let Ok(mut stream) = socket.into_stream() else { return };
     let stall = Rc::new(Stall::default());
     let is_full = {
         let mut all = exchange.get();
@@ -84,7 +84,7 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
 }
 
 /// Writes the last frame and waits for the peer to close, for a moment.
-async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
+async fn say_goodbye(stream: &mut Stream, end: &End, visitor: &Visitor) {
     let mut last = visitor.frames.clone();
     let metrics = Arc::clone(&visitor.exchange.get().metrics);
     match end {
@@ -109,7 +109,7 @@ async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
 }
 
 impl Visitor {
-    async fn run(&mut self, stream: &mut TcpStream, reader: &mut FrameReader) -> End {
+    async fn run(&mut self, stream: &mut Stream, reader: &mut FrameReader) -> End {
         let mut stop = self.exchange.get().stop.subscribe();
         let mut pings = interval_at(Instant::now() + VISITOR_PING_INTERVAL, VISITOR_PING_INTERVAL);
         let mut heard_at = Instant::now();
@@ -301,13 +301,17 @@ impl Visitor {
     }
 
     /// Writes what waits: until nothing does, or the peer does not take it.
-    async fn write(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+    async fn write(&mut self, stream: &mut Stream) -> Result<(), End> {
         loop {
             let bytes = self.waiting();
             if bytes.is_empty() {
                 return Ok(());
             }
-            match timeout(WRITE_STALL_MAX, stream.write_all(&bytes)).await {
+            let written = async {
+                stream.write_all(&bytes).await?;
+                stream.flush().await
+            };
+            match timeout(WRITE_STALL_MAX, written).await {
                 Err(_) => return Err(End::Close(CloseCode::TooSlow)),
                 Ok(Err(_)) => return Err(End::Lost),
                 Ok(Ok(())) => {}

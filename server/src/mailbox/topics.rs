@@ -3,6 +3,7 @@
 use crate::lobby::{Code, Place, RoomId};
 use crate::matchmaking::MatchId;
 use crate::room::{MemberId, Origin};
+use crate::socket::Socket;
 use crate::topics::policy::Role;
 use crate::topics::{Farewell, Identity};
 use crate::websocket::address::Counted;
@@ -10,7 +11,6 @@ use crate::websocket::frame::FrameReader;
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::TcpStream;
 use std::sync::Arc;
 use tickwire::Seat;
 use tickwire::message::close::CloseCode;
@@ -74,8 +74,7 @@ pub(crate) enum Form {
 /// A connection without a room, on its way to the thread of topics.
 #[derive(Debug)]
 pub(crate) struct NewVisitor {
-    /// The socket, which is non-blocking.
-    pub(crate) stream: TcpStream,
+    pub(crate) socket: Socket,
     /// The reader, with the bytes that have arrived already.
     pub(crate) reader: FrameReader,
     pub(crate) form: Form,

@@ -9,7 +9,7 @@ use super::http_stream::HttpStream;
 use super::operation::{Port, Route, Task};
 use super::peer::Peer;
 use super::problem::Problem;
-use super::{drain, handshake, health, services};
+use super::{drain, handshake, health, secure, services};
 use crate::limits::ACCEPT_PAUSE;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -35,6 +35,10 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
 
 async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     let peer = Peer::of_socket(peer);
+    if !net.takes_in(peer.address) {
+        return;
+    }
+    let Some(stream) = secure::accept(&net, net.operators_tls(), stream, peer).await else { return };
     let own = Rc::clone(&net);
     let service = service_fn(move |request| respond(Rc::clone(&net), request, peer));
     drain::serve(&own, HttpStream::new(stream), service).await;
