@@ -1,34 +1,39 @@
 //! Starting and stopping: listeners, threads, signals.
 
+mod files;
 mod listening;
+mod reloading;
 mod signals;
 mod stopping;
 
 use crate::clock::Clock;
-use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};
+use crate::config::{AutopsyFolder, Config, ConfigFaults, ListenAddress, SettingsSource};
 use crate::exchange::{self, ExchangeSetup};
 use crate::games::{OfferedGame, OptionsFault};
 use crate::gate::{Gate, GateError};
 use crate::limits::{
     FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX,
 };
+use crate::logging::Log;
 use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox, TopicsLink};
 use crate::maker::{Maker, Orders};
 use crate::matchmaking::GameQueue;
 use crate::metrics::Metrics;
-use crate::net::{self, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
+use crate::net::{self, LiveSettings, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
 use crate::own_folder::{FolderError, OwnFolder};
 use crate::readiness::Readiness;
 use crate::service_token::{ServiceToken, TokenError};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
 use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
-use crate::topics::{ChatFilter, GameTopics};
+use crate::topics::{ChatFilter, GameTopics, HubLimits};
 use crate::webhooks;
 use crate::webhooks::feed::Webhooks;
 use crate::webhooks::file::WebhookFileError;
 use crate::webhooks::sender::{WebhookSender, WebhookSetup, prepare};
+pub(crate) use files::{FileUse, file_faults};
 pub use listening::Attempts;
 use listening::listen;
+use reloading::Reloading;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use signals::Signals;
 use std::io;
@@ -37,7 +42,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use thiserror::Error;
 use tickwire::Game;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
 /// is an autopsy or a client that differed: that one is lost.
@@ -56,6 +61,10 @@ pub struct Server {
     build: u64,
     /// Looks at each line of chat.
     chat_filter: Option<ChatFilter>,
+    /// Where the configuration comes from.
+    source: Option<SettingsSource>,
+    /// The log of the program.
+    log: Option<Log>,
 }
 
 /// The reason for which a server could not start.
@@ -77,9 +86,9 @@ pub enum StartError {
         /// The reason that the system gave.
         source: io::Error,
     },
-    /// A number in the configuration is out of its range.
+    /// The configuration is one that no server can have.
     #[error(transparent)]
-    Range(#[from] RangeError),
+    Config(#[from] ConfigFaults),
     /// The folder that is set for the page has none.
     #[error(transparent)]
     Page(#[from] PageError),
@@ -118,7 +127,16 @@ impl Server {
     /// A server without games.
     #[must_use]
     pub const fn new(config: Config) -> Self {
-        Self { config, games: Vec::new(), withheld: Vec::new(), page: |_| None, build: 0, chat_filter: None }
+        Self {
+            config,
+            games: Vec::new(),
+            withheld: Vec::new(),
+            page: |_| None,
+            build: 0,
+            chat_filter: None,
+            source: None,
+            log: None,
+        }
     }
 
     /// The same server with a page that is in the program: the function gives the file of a name. A folder in the
@@ -177,6 +195,22 @@ impl Server {
         self
     }
 
+    /// The same server with the place that its configuration comes from, which SIGHUP has read again. Without it,
+    /// SIGHUP has the keys and tokens read again.
+    #[must_use]
+    pub fn settings_from(mut self, source: SettingsSource) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// The same server with the log of the program: the server counts the lines that are missing in it, and SIGHUP
+    /// changes its filter.
+    #[must_use]
+    pub fn log(mut self, log: Log) -> Self {
+        self.log = Some(log);
+        self
+    }
+
     /// Runs until SIGINT or SIGTERM, then stops as [`Running::run_until_signal`] does.
     ///
     /// # Errors
@@ -203,7 +237,9 @@ impl Server {
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
-        let Self { config, games, withheld, build, chat_filter, .. } = self;
+        let Self { config, games, withheld, build, chat_filter, source, log, .. } = self;
+        let config = Arc::new(config);
+        let (live, settings) = watch::channel(LiveSettings { config: Arc::clone(&config), token });
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
         let mut running = Running {
             address,
@@ -213,7 +249,7 @@ impl Server {
             threads: Vec::new(),
             supervisor: Supervisor::default(),
             readiness: Arc::clone(&readiness),
-            gate: Arc::clone(&gate),
+            reloading: Reloading { source, log: log.clone(), gate: Arc::clone(&gate), live },
             webhooks: None,
         };
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
@@ -228,6 +264,12 @@ impl Server {
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
             filter: chat_filter,
+            hub_limits: HubLimits {
+                kept_bytes_max: config.topic_bytes_max,
+                publishers_per_origin: config.publishers_per_address,
+                guesses_per_minute: config.topic_guesses_per_address_per_minute,
+            },
+            visitors_max: config.visitors_max,
             queues: queues_of(&games),
             matches: match_order,
             gate: Arc::clone(&gate),
@@ -241,7 +283,8 @@ impl Server {
         })?;
         let orders = running.start_maker(&shards, config.memory_bytes_max)?;
         let setup = NetSetup {
-            config,
+            settings,
+            log,
             address: address.ip(),
             admin_address: admin_address.map(|address| address.ip()),
             games,
@@ -255,7 +298,6 @@ impl Server {
             readiness,
             page,
             autopsies,
-            token,
             gate,
             webhooks,
         };
@@ -336,7 +378,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     supervisor: Supervisor,
     readiness: Arc<Readiness>,
-    gate: Arc<Gate>,
+    reloading: Reloading,
     /// The thread of webhooks, and the order to it to stop. The server goes on without it.
     webhooks: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::net::TcpStream;
 use std::sync::Arc;
+use tickwire::Seat;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ResumeToken;
 use tickwire::message::topics::{ClientTopic, TopicRefusal};
@@ -148,6 +149,8 @@ pub(super) struct Connection {
     /// The token with which the player can come back to its seat.
     pub(super) token: ResumeToken,
     pub(super) counted: Counted,
+    /// The seat; `None` for a spectator.
+    pub(super) seat: Option<Seat>,
     /// Set when the connection is over; it is taken out after the tick.
     pub(super) end: Option<End>,
     reader: FrameReader,
@@ -165,7 +168,7 @@ impl Connection {
         counted: Counted,
     ) -> Self {
         let unsent = Unsent::default();
-        Self { at, stream, unsent, token, counted, end: None, reader, pong: None, talk: Talk::default() }
+        Self { at, stream, unsent, token, counted, seat: None, end: None, reader, pong: None, talk: Talk::default() }
     }
 
     /// Reads from the socket once, and gives the room the messages that have arrived.

@@ -2,6 +2,7 @@
 
 use super::closing::Closing;
 use super::connection::{Connection, End, TickContext, Unsent};
+use super::notices;
 use super::tick_budget::TickBudget;
 use crate::chronicle::{Chronicle, end};
 use crate::game_panic::{self, GamePanic};
@@ -173,12 +174,12 @@ impl RoomHandle {
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
         let NewConnection { stream, reader, hello, token, only_by_token, entrant, identity, guest, counted } = arrival;
         if let Some(code) = only_by_token.filter(|_| !hello.resume.is_some_and(|token| self.room.has_token(token))) {
-            return refuse(stream, counted, code, context, closing);
+            return refuse(self.id, stream, counted, code, context, closing);
         }
         let may_return = entrant.player.is_some();
         let entered = match self.room.enter_from(&hello, token, entrant) {
             Ok(entered) => entered,
-            Err(code) => return refuse(stream, counted, code, context, closing),
+            Err(code) => return refuse(self.id, stream, counted, code, context, closing),
         };
         self.code = self.code.or_else(|| Code::parse(&hello.code));
         if let Some(old) = entered.superseded {
@@ -193,7 +194,9 @@ impl RoomHandle {
         }
         self.introduce(at, &entered, player, may_return, counted.address);
         self.tell_topics(context.topics);
+        notices::joined(self.id, &entered, counted.address);
         let mut connection = Connection::new(at, stream, reader, token, counted);
+        connection.seat = entered.seat;
         connection.talk.is_known = self.untold.is_empty();
         put_message(connection.unsent.tail(context.now_us), &entered.welcome);
         match connection.unsent.flush(&connection.stream) {
@@ -329,6 +332,7 @@ impl RoomHandle {
 /// Sends the last frame of a connection that was in a room.
 fn say_goodbye(mut connection: Connection, metrics: &Metrics, now_us: u64, closing: &mut Vec<Closing>) {
     metrics.connections.decrement(1.0);
+    notices::left(&connection);
     let last = connection.unsent.tail(now_us);
     match connection.end {
         None | Some(End::Lost) => return metrics.connections_lost.increment(1),
@@ -346,12 +350,14 @@ fn say_goodbye(mut connection: Connection, metrics: &Metrics, now_us: u64, closi
 
 /// Sends the only frame of a connection that was not let into a room.
 pub(super) fn refuse(
+    room: RoomId,
     stream: TcpStream,
     counted: Counted,
     code: CloseCode,
     context: &TickContext<'_>,
     closing: &mut Vec<Closing>,
 ) {
+    notices::refused(room, counted.address, code);
     let mut unsent = Unsent::default();
     put_close(unsent.tail(context.now_us), code);
     context.metrics.closed(Some(code.number()), Side::Server);
