@@ -8,7 +8,8 @@ mod overflow;
 
 use crate::clock::unix_s;
 use crate::config::{
-    BasePath, Config, Faults, FileError, SettingFault, Settings, SettingsError, SettingsSource, VariableError, check_variables,
+    BasePath, Config, Faults, FileError, SettingFault, Settings, SettingsError, SettingsSource, VariableError,
+    check_variables,
 };
 use crate::identity::mint_command::{Mint, MintCommandError};
 use crate::logging::{Log, say_last};

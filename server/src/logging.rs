@@ -71,7 +71,8 @@ impl Log {
             LogFormat::Json => form.json().flatten_event(true).with_span_list(false).boxed(),
         };
         let dispatch = Dispatch::new(registry().with(filter).with(flood::Gate(Arc::clone(&flood))).with(form));
-        let writer = Writer { counts: Arc::clone(&lines.counts), flood: Arc::clone(&flood), log: dispatch.downgrade(), waiting };
+        let writer =
+            Writer { counts: Arc::clone(&lines.counts), flood: Arc::clone(&flood), log: dispatch.downgrade(), waiting };
         Builder::new().name("log".into()).spawn(move || writer.run(out))?;
         Ok((Self(Arc::new(Parts { filter: handle, flood, lines })), dispatch))
     }

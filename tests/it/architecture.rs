@@ -68,6 +68,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("game_panic", &[]),
     ("threads", &["limits"]),
     ("config", &["limits", "memory"]),
+    ("logging", &["clock", "config", "limits", "websocket"]),
     ("names", &["limits"]),
     ("player_key", &[]),
     ("room", &["limits", "names"]),
@@ -128,6 +129,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "gate",
             "limits",
             "lobby",
+            "logging",
             "mailbox",
             "maker",
             "memory",
@@ -152,6 +154,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "games",
             "gate",
             "limits",
+            "logging",
             "mailbox",
             "maker",
             "matchmaking",
@@ -166,7 +169,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("cli", &["clock", "config", "identity", "net", "room", "server", "threads"]),
+    ("cli", &["clock", "config", "identity", "logging", "net", "room", "server", "threads"]),
 ];
 
 /// Former names of types, which have given way to the field's words; no type may have one of them again.

@@ -5,7 +5,7 @@
 
 use super::{Config, TrustedProxies};
 use crate::limits::{
-    ADDRESSES, AFK, CONNECTIONS, DIVERGED_WAIT_SECONDS, FILL, KEPT_BYTES, PER_ADDRESS, PUBLISHERS, REQUEST_HEAD_BYTES,
+    ADDRESSES, AFK, CONNECTIONS, DIVERGED_WAIT_SECONDS, FILL, KEPT_BYTES, PER_ADDRESS, REQUEST_HEAD_BYTES,
     REQUEST_HEADERS, ROOMS, SHARDS_MAX, SPECTATORS,
 };
 use std::fmt;
@@ -96,7 +96,7 @@ impl Config {
     }
 
     /// The numbers with ranges of their own.
-    fn ranged(&self) -> [(&'static str, usize, RangeInclusive<usize>); 16] {
+    fn ranged(&self) -> [(&'static str, usize, RangeInclusive<usize>); 15] {
         [
             ("shards", self.shards, 1..=SHARDS_MAX),
             ("load_percent_max", self.load_percent_max as usize, 1..=100),
@@ -112,13 +112,12 @@ impl Config {
             ("addresses_max", self.addresses_max, ADDRESSES),
             ("visitors_max", self.visitors_max, CONNECTIONS),
             ("topic_bytes_max", self.topic_bytes_max, KEPT_BYTES),
-            ("publishers_per_address", self.publishers_per_address as usize, PUBLISHERS),
             ("fill_seconds", self.fill_seconds as usize, FILL),
         ]
     }
 
     /// The counts that have no range but the common one.
-    const fn counts(&self) -> [(&'static str, usize); 17] {
+    const fn counts(&self) -> [(&'static str, usize); 18] {
         [
             ("reservations_per_address", self.reservations_per_address),
             ("joins_per_address_per_minute", self.joins_per_address_per_minute as usize),
@@ -135,6 +134,7 @@ impl Config {
             ("seated_connections_per_address", self.seated_connections_per_address as usize),
             ("pending_connections_per_address", self.pending_connections_per_address),
             ("page_connections_per_address", self.page_connections_per_address),
+            ("publishers_per_address", self.publishers_per_address as usize),
             ("topic_guesses_per_address_per_minute", self.topic_guesses_per_address_per_minute as usize),
             ("log_lines_per_second", self.log_lines_per_second as usize),
         ]

@@ -117,7 +117,9 @@ impl SettingsSource {
 
     fn origin(&self, name: &str, in_file: &[&str]) -> SettingOrigin {
         match &self.file {
-            _ if self.from_variables.contains(&name) => SettingOrigin::Variable(format!("TICKWIRE_{}", name.to_uppercase())),
+            _ if self.from_variables.contains(&name) => {
+                SettingOrigin::Variable(format!("TICKWIRE_{}", name.to_uppercase()))
+            }
             _ if self.given.present().contains(&name) => SettingOrigin::CommandLine,
             Some(path) if in_file.contains(&name) => SettingOrigin::File(path.clone()),
             _ => SettingOrigin::Default,

@@ -45,9 +45,6 @@ pub const PUBLISHERS_PER_ADDRESS: u32 = 5;
 /// Addresses whose rates are remembered for each kind of topic.
 pub const ORIGINS_MAX: usize = 16_384;
 
-/// Range of that setting.
-pub const PUBLISHERS: RangeInclusive<usize> = 1..=10_000;
-
 /// Default of the setting for the codes of rooms that one address may try in vain, per minute.
 pub const TOPIC_GUESSES_PER_MINUTE: u32 = 20;
 

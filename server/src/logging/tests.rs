@@ -67,14 +67,17 @@ fn hostile_words_stay_in_one_line_in_both_forms() {
     for format in [LogFormat::Text, LogFormat::Json] {
         for name in HOSTILE {
             let (log, dispatch, pipe) = open(&config(format, "info", 50));
-            with_default(&dispatch, || tracing::info!(room = 7, name, %name, "a player has joined"));
+            with_default(&dispatch, || tracing::info!(room = 7, name, shown = %name, "a player has joined"));
             log.flush();
             let text = pipe.text();
             if format == LogFormat::Json {
                 assert!(is_tame(&text), "{name:?}: {text:?}");
                 let line: serde_json::Value = serde_json::from_str(&text).unwrap();
                 assert_eq!((line["name"].as_str(), line["room"].as_u64()), (Some(name), Some(7)), "{text}");
-                assert_eq!((line["level"].as_str(), line["message"].as_str()), (Some("INFO"), Some("a player has joined")));
+                assert_eq!(
+                    (line["level"].as_str(), line["message"].as_str()),
+                    (Some("INFO"), Some("a player has joined"))
+                );
                 assert!(line["timestamp"].is_string() && line["target"].is_string(), "{text}");
             } else {
                 // What is shown without quotes may have breaks; what follows one does not look like a line.

@@ -43,10 +43,7 @@ impl Rates {
 }
 
 pub(super) const fn directory_limits(config: &Config) -> DirectoryLimits {
-    DirectoryLimits {
-        rooms_max: config.rooms_max,
-        reservations_per_origin_max: config.reservations_per_address,
-    }
+    DirectoryLimits { rooms_max: config.rooms_max, reservations_per_origin_max: config.reservations_per_address }
 }
 
 /// Takes over the settings whenever there are new ones.
