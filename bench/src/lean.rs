@@ -293,8 +293,11 @@ mod tests {
             peers.push(listener.accept().unwrap().0);
         }
         assert!(
-            load.add(Upgraded { stream: Wire::Plain(peers[0].try_clone().unwrap()), unread: Vec::new() }, Talk::Bare(Bare::new(20)))
-                .is_err()
+            load.add(
+                Upgraded { stream: Wire::Plain(peers[0].try_clone().unwrap()), unread: Vec::new() },
+                Talk::Bare(Bare::new(20))
+            )
+            .is_err()
         );
         for peer in &mut peers {
             // The first frame is complete; the second half of the other comes later.

@@ -32,6 +32,7 @@ mod gate;
 pub mod identity;
 pub mod limits;
 pub mod lobby;
+mod logging;
 mod mailbox;
 mod maker;
 mod matchmaking;
@@ -55,12 +56,14 @@ mod webhooks;
 pub mod websocket;
 
 pub use config::{
-    AddressError, AdminListen, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Config, Exposed, FileError, FileSetting,
-    HostName, HostNameError, ListenAddress, LogFilter, LogFilterError, Nearest, Network, NetworkError, PageFolder,
-    PageOrigin, PageOriginError, RangeError, SeatLimit, SeatLimitError, Settings, TrustedProxies, VariableError,
-    check_variables,
+    AddressError, AdminListen, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Change, Config, ConfigFault,
+    ConfigFaults, Exposed, Faults, FileError, FileFault, FileSetting, HostName, HostNameError, ListenAddress,
+    LogFilter, LogFilterError, LogFormat, LogFormatError, Nearest, Network, NetworkError, PageFolder, PageOrigin,
+    PageOriginError, RangeError, SeatLimit, SeatLimitError, SettingFault, SettingOrigin, Settings, SettingsError,
+    SettingsSource, TrustedProxies, VariableError, check_variables,
 };
 pub use gate::GateError;
+pub use logging::Log;
 pub use net::{PageError, PageFile};
 pub use own_folder::FolderError;
 pub use secret_file::SecretFileError;

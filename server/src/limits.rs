@@ -5,10 +5,12 @@
 
 mod api;
 mod doors;
+mod log;
 mod topics;
 
 pub use api::*;
 pub use doors::*;
+pub use log::*;
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -256,9 +258,6 @@ pub const LAG_SECONDS_MAX: u32 = 5;
 
 /// Seconds for which a member may send nothing; after that it is closed (4008).
 pub const SILENCE_SECONDS_MAX: u32 = 15;
-
-/// Seconds for which a quick match waits for people before bots take the free seats.
-pub const FILL_SECONDS: u32 = 2;
 
 /// Time for which a room continues while nobody is in it, held seats included; after that the room ends.
 pub const EMPTY_ROOM_MAX: Duration = Duration::from_secs(60);

@@ -62,6 +62,7 @@ pub(crate) struct Metrics {
     webhooks: WebhookCounts,
     pub(crate) origins_rejected: Counter,
     pub(crate) rate_limited: Counter,
+    log_lines_missing: [Counter; 2],
     ticking: TickMetrics,
     room: RoomMetrics,
     closes: Vec<(CloseCode, Counter, Counter)>,
@@ -157,6 +158,8 @@ impl Metrics {
             webhooks: WebhookCounts::register(),
             origins_rejected: counter!("tickwire_origins_rejected_total"),
             rate_limited: counter!("tickwire_rate_limited_total"),
+            log_lines_missing: ["flood", "blocked"]
+                .map(|reason| counter!("tickwire_log_lines_missing_total", "reason" => reason)),
             ticking: TickMetrics::register(),
             room: RoomMetrics::register(),
             closes: codes.map(|code| (code, close(code, "server"), close(code, "client"))).collect(),
@@ -170,6 +173,11 @@ impl Metrics {
             certificate_expires: gauge!("tickwire_tls_certificate_expires_seconds"),
             handle,
         }
+    }
+
+    /// Notes how many lines are missing in the log: left out of a flood, and lost because it is read too slowly.
+    pub(crate) fn note_log(&self, left_out: u64, lost: u64) {
+        self.log_lines_missing.iter().zip([left_out, lost]).for_each(|(counter, count)| counter.absolute(count));
     }
 
     /// Counts a connection that was closed to make room for another.

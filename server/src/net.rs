@@ -40,26 +40,27 @@ mod room_search;
 mod router;
 mod secure;
 mod services;
+mod settings;
 
 use crate::clock::Clock;
 use crate::config::{Config, is_private};
 use crate::games::OfferedGame;
 use crate::gate::Gate;
 use crate::limits::ACCEPT_PAUSE;
-use crate::lobby::{Directory, DirectoryLimits, Place, RoomId};
+use crate::lobby::{Directory, Place, RoomId};
+use crate::logging::{Log, Missing};
 use crate::mailbox::{Command, MatchOrder, Report, ShardLink, TopicsLink, TopicsOrder, Undelivered};
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
 use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
-use crate::service_token::ServiceToken;
 use crate::threads::ThreadHealth;
 use crate::tls::Tls;
 use crate::topics::json::SCHEMA;
 use crate::webhooks::feed::Webhooks;
 use crate::websocket::address::{AddressKey, ConnectionCounts};
-use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
+use crate::websocket::rate::{AddressQuota, KeyedQuota, Usage};
 use autopsies::Autopsies;
 use compression::Gzipped;
 use diverged::DivergedWaits;
@@ -71,7 +72,8 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
-use rustix::process::{Resource, getrlimit};
+pub(crate) use settings::LiveSettings;
+use settings::Rates;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -81,7 +83,7 @@ use std::time::Duration;
 use tickwire::message::close::CloseCode;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 
 /// Time between two looks through the old entries of limits and the resting codes.
@@ -89,7 +91,10 @@ const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The configuration and the links that the net thread receives at its start.
 pub(crate) struct NetSetup {
-    pub(crate) config: Config,
+    /// The settings, and news of them.
+    pub(crate) settings: watch::Receiver<LiveSettings>,
+    /// The log of the program, if the server knows it.
+    pub(crate) log: Option<Log>,
     /// The address of the players' listener, and that of the operators' one.
     pub(crate) address: IpAddr,
     pub(crate) admin_address: Option<IpAddr>,
@@ -108,12 +113,10 @@ pub(crate) struct NetSetup {
     pub(crate) page: Page,
     /// The folder for autopsies, if any are to be written.
     pub(crate) autopsies: Option<OwnFolder>,
-    /// The token of services, if there are to be any.
-    pub(crate) token: Option<ServiceToken>,
     /// Who may come in.
     pub(crate) gate: Arc<Gate>,
     /// TLS of the server's own, if there is to be any.
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<Arc<Tls>>,
     /// The way to the studio's services, if there are to be any.
     pub(crate) webhooks: Option<Webhooks>,
 }
@@ -143,6 +146,8 @@ pub(crate) struct StopOrder {
 /// The state of the net thread.
 struct Net {
     setup: NetSetup,
+    /// The settings in force.
+    live: RefCell<LiveSettings>,
     directory: RefCell<Directory>,
     /// Connections that are not in a room.
     evictions: RefCell<Evictions>,
@@ -205,6 +210,7 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         spawn_local(do_chores(Rc::clone(&net), health));
         spawn_local(live::publish(Rc::clone(&net)));
         spawn_local(matches::serve(Rc::clone(&net), io.matches));
+        spawn_local(settings::follow(Rc::clone(&net)));
         ready();
         // An error means that the sender was dropped: then nobody waits for anything any more.
         if let Ok(order) = io.stop.await {
@@ -255,33 +261,31 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         if let Some(webhooks) = &net.setup.webhooks {
             net.setup.metrics.note_webhooks(webhooks.metrics());
         }
+        if let Some(log) = &net.setup.log {
+            let Missing { left_out, lost } = log.missing();
+            net.setup.metrics.note_log(left_out, lost);
+        }
         net.note_readiness();
     }
 }
 
 impl Net {
     fn new(setup: NetSetup, reports: Receiver<Report>) -> Self {
-        let config = &setup.config;
-        let document = openapi::document(&config.base_path);
+        let live = setup.settings.borrow().clone();
+        let config = Arc::clone(&live.config);
+        let (document, rates) = (openapi::document(&config.base_path), Rates::of(&config));
         let quota = |quota| RefCell::new(AddressQuota::new(quota, config.addresses_max));
-        let lookups = Quota::per_minute(config.failed_lookups_per_address_per_minute);
-        let joins = Quota::new(config.joins_per_address_per_minute, 60_000_000, config.joins_per_address_burst);
-        let wait_max = Duration::from_secs(config.diverged_wait_seconds_max.into());
-        let limits = DirectoryLimits {
-            rooms_max: config.rooms_max,
-            reservations_per_origin_max: config.reservations_per_address,
-        };
         Self {
-            directory: RefCell::new(Directory::new(setup.shards.len(), limits)),
-            evictions: RefCell::new(Evictions::new(config, getrlimit(Resource::Nofile).current)),
+            directory: RefCell::new(Directory::new(setup.shards.len(), settings::directory_limits(&config))),
+            evictions: RefCell::new(settings::evictions(&config)),
             seated: RefCell::new(ConnectionCounts::new(config.seated_connections_per_address)),
-            room_quota: quota(Quota::per_hour(config.rooms_per_address_per_hour)),
-            match_quota: quota(Quota::per_minute(config.matches_per_address_per_minute)),
-            autopsy_quota: quota(Quota::per_hour(config.autopsies_per_address_per_hour)),
-            lookup_quota: quota(lookups),
-            guess_quota: quota(lookups),
+            room_quota: quota(rates.rooms),
+            match_quota: quota(rates.matches),
+            autopsy_quota: quota(rates.autopsies),
+            lookup_quota: quota(rates.lookups),
+            guess_quota: quota(rates.lookups),
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
-            join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
+            join_quota: RefCell::new(KeyedQuota::new(rates.joins, config.addresses_max)),
             failures_logged: Cell::default(),
             frame_policy: frame_policy(config),
             gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
@@ -292,12 +296,13 @@ impl Net {
             proxy_header_warned: Cell::default(),
             stranger_warned: Cell::default(),
             forwarding_warnings: ForwardingWarnings::default(),
-            diverged: RefCell::new(DivergedWaits::new(config.addresses_max, wait_max)),
+            diverged: RefCell::new(DivergedWaits::new(config.addresses_max, rates.diverged_wait_max)),
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
             lists_changed: Cell::new(true),
             reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),
+            live: RefCell::new(live),
             setup,
         }
     }
@@ -345,7 +350,7 @@ impl Net {
 
     /// Whether an address may connect; a stranger to a server of private networks is named once in the log.
     fn takes_in(&self, address: IpAddr) -> bool {
-        let takes_in = !self.setup.config.lan || is_private(address);
+        let takes_in = !self.config().lan || is_private(address);
         if !takes_in && !self.stranger_warned.replace(true) {
             tracing::warn!(%address, "a connection from the internet was closed, because of --lan");
         }
@@ -355,7 +360,7 @@ impl Net {
     /// The TLS of the operators' listener: programs on this machine, which scrape it, need none.
     fn operators_tls(&self) -> Option<&Tls> {
         let is_local = self.setup.admin_address.is_none_or(|address| address.to_canonical().is_loopback());
-        self.setup.tls.as_ref().filter(|_| !is_local)
+        self.setup.tls.as_deref().filter(|_| !is_local)
     }
 
     /// Sends a command to a shard.
@@ -365,14 +370,14 @@ impl Net {
 
     /// Whether a shard lives and has time for another room.
     fn has_time(&self, shard: usize) -> bool {
-        self.setup.shards[shard].has_time(self.setup.config.load_percent_max)
+        self.setup.shards[shard].has_time(self.config().load_percent_max)
     }
 
     /// Notes whether the server takes in further rooms.
     fn note_readiness(&self) {
         let readiness = &self.setup.readiness;
         readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
-        readiness.hold(Reason::Memory, resident_bytes() >= self.setup.config.memory_bytes_max);
+        readiness.hold(Reason::Memory, resident_bytes() >= self.config().memory_bytes_max);
         readiness.hold(Reason::Work, !(0..self.setup.shards.len()).any(|shard| self.has_time(shard)));
     }
 }
@@ -385,11 +390,16 @@ fn frame_policy(config: &Config) -> Option<HeaderValue> {
 }
 
 #[cfg(test)]
+use crate::config::Config;
+
+#[cfg(test)]
 impl Net {
     /// The state of a net thread without games and shards, whose functions are called directly.
     fn without_shards(config: Config) -> Self {
+        let settings = watch::channel(LiveSettings { config: Arc::new(config), token: None }).1;
         let setup = NetSetup {
-            config,
+            settings,
+            log: None,
             address: std::net::Ipv4Addr::LOCALHOST.into(),
             admin_address: None,
             games: Vec::new(),
@@ -403,7 +413,6 @@ impl Net {
             readiness: Arc::default(),
             page: Page::BuiltIn(|_| None),
             autopsies: None,
-            token: None,
             gate: Arc::new(Gate::Open),
             tls: None,
             webhooks: None,

@@ -1,35 +1,39 @@
 //! Starting and stopping: listeners, threads, signals.
 
+mod files;
 mod listening;
+mod reloading;
 mod signals;
 mod stopping;
 
 use crate::clock::Clock;
-use crate::config::{AutopsyFolder, Config, Exposed, ListenAddress, RangeError};
+use crate::config::{Config, ConfigFaults, Exposed, ListenAddress, SettingsSource};
 use crate::exchange::{self, ExchangeSetup};
 use crate::games::{OfferedGame, OptionsFault};
-use crate::gate::{Gate, GateError};
+use crate::gate::GateError;
 use crate::limits::{
     FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX,
 };
+use crate::logging::Log;
 use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox, TopicsLink};
 use crate::maker::{Maker, Orders};
 use crate::matchmaking::GameQueue;
 use crate::metrics::Metrics;
-use crate::net::{self, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
-use crate::own_folder::{FolderError, OwnFolder};
+use crate::net::{self, LiveSettings, NetIo, NetSetup, PageError, PageFile, StopOrder};
+use crate::own_folder::FolderError;
 use crate::readiness::Readiness;
-use crate::service_token::{ServiceToken, TokenError};
+use crate::service_token::TokenError;
 use crate::shard::{Shard, ShardCommand, ShardSetup};
-use crate::tls::{Tls, TlsError};
 use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
-use crate::topics::{ChatFilter, GameTopics};
-use crate::webhooks;
-use crate::webhooks::feed::Webhooks;
+use crate::tls::TlsError;
+use crate::topics::{ChatFilter, GameTopics, HubLimits};
 use crate::webhooks::file::WebhookFileError;
-use crate::webhooks::sender::{WebhookSender, WebhookSetup, prepare};
+use crate::webhooks::sender::WebhookSender;
+use files::Files;
+pub(crate) use files::{FileUse, file_faults};
 pub use listening::Attempts;
 use listening::listen;
+use reloading::Reloading;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use signals::Signals;
 use std::io;
@@ -38,7 +42,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use thiserror::Error;
 use tickwire::Game;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
 /// is an autopsy or a client that differed: that one is lost.
@@ -57,6 +61,10 @@ pub struct Server {
     build: u64,
     /// Looks at each line of chat.
     chat_filter: Option<ChatFilter>,
+    /// Where the configuration comes from.
+    source: Option<SettingsSource>,
+    /// The log of the program.
+    log: Option<Log>,
 }
 
 /// The reason for which a server could not start.
@@ -78,9 +86,9 @@ pub enum StartError {
         /// The reason that the system gave.
         source: io::Error,
     },
-    /// A number in the configuration is out of its range.
+    /// The configuration is one that no server can have.
     #[error(transparent)]
-    Range(#[from] RangeError),
+    Config(#[from] ConfigFaults),
     /// The folder that is set for the page has none.
     #[error(transparent)]
     Page(#[from] PageError),
@@ -125,7 +133,16 @@ impl Server {
     /// A server without games.
     #[must_use]
     pub const fn new(config: Config) -> Self {
-        Self { config, games: Vec::new(), withheld: Vec::new(), page: |_| None, build: 0, chat_filter: None }
+        Self {
+            config,
+            games: Vec::new(),
+            withheld: Vec::new(),
+            page: |_| None,
+            build: 0,
+            chat_filter: None,
+            source: None,
+            log: None,
+        }
     }
 
     /// The same server with a page that is in the program: the function gives the file of a name. A folder in the
@@ -184,6 +201,22 @@ impl Server {
         self
     }
 
+    /// The same server with the place that its configuration comes from, which SIGHUP has read again. Without it,
+    /// SIGHUP has the keys and tokens read again.
+    #[must_use]
+    pub fn settings_from(mut self, source: SettingsSource) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// The same server with the log of the program: the server counts the lines that are missing in it, and SIGHUP
+    /// changes its filter.
+    #[must_use]
+    pub fn log(mut self, log: Log) -> Self {
+        self.log = Some(log);
+        self
+    }
+
     /// Runs until SIGINT or SIGTERM, then stops as [`Running::run_until_signal`] does.
     ///
     /// # Errors
@@ -207,7 +240,9 @@ impl Server {
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
-        let Self { config, games, withheld, build, chat_filter, .. } = self;
+        let Self { config, games, withheld, build, chat_filter, source, log, .. } = self;
+        let config = Arc::new(config);
+        let (live, settings) = watch::channel(LiveSettings { config: Arc::clone(&config), token: files.token });
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
         let mut running = Running {
             address,
@@ -217,7 +252,13 @@ impl Server {
             threads: Vec::new(),
             supervisor: Supervisor::default(),
             readiness: Arc::clone(&readiness),
-            gate: Arc::clone(&files.gate),
+            reloading: Reloading {
+                source,
+                log: log.clone(),
+                gate: Arc::clone(&files.gate),
+                tls: files.tls.clone(),
+                live,
+            },
             has_tls: files.tls.is_some(),
             webhooks: None,
         };
@@ -234,6 +275,12 @@ impl Server {
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
             filter: chat_filter,
+            hub_limits: HubLimits {
+                kept_bytes_max: config.topic_bytes_max,
+                publishers_per_origin: config.publishers_per_address,
+                guesses_per_minute: config.topic_guesses_per_address_per_minute,
+            },
+            visitors_max: config.visitors_max,
             queues: queues_of(&games),
             matches: match_order,
             gate: Arc::clone(&files.gate),
@@ -247,7 +294,8 @@ impl Server {
         })?;
         let orders = running.start_maker(&shards, config.memory_bytes_max)?;
         let setup = NetSetup {
-            config,
+            settings,
+            log,
             address: address.ip(),
             admin_address: admin_address.map(|address| address.ip()),
             games,
@@ -261,7 +309,6 @@ impl Server {
             readiness,
             page: files.page,
             autopsies: files.autopsies,
-            token: files.token,
             gate: files.gate,
             tls: files.tls,
             webhooks,
@@ -269,31 +316,6 @@ impl Server {
         running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
-    }
-}
-
-/// Everything that the settings name, read before anything runs.
-struct Files {
-    page: Page,
-    autopsies: Option<OwnFolder>,
-    token: Option<ServiceToken>,
-    gate: Arc<Gate>,
-    tls: Option<Tls>,
-    /// The way of events to the studio's services, if the settings name any.
-    webhooks: Option<(Webhooks, WebhookSender)>,
-}
-
-impl Files {
-    fn open(config: &Config, page: PageFile) -> Result<Self, StartError> {
-        config.check()?;
-        Ok(Self {
-            page: Page::open(page, &config.page)?,
-            autopsies: prepare_autopsies(&config.autopsies)?,
-            token: config.topics_token_file.path().map(ServiceToken::read).transpose()?,
-            gate: Arc::new(Gate::new(config.auth, config.ticket_keys.path())?),
-            tls: Tls::open(config)?,
-            webhooks: prepare_webhooks(config)?,
-        })
     }
 }
 
@@ -332,20 +354,6 @@ impl<'a> ShardSeed<'a> {
     }
 }
 
-/// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.
-fn prepare_autopsies(setting: &AutopsyFolder) -> Result<Option<OwnFolder>, FolderError> {
-    let folder = setting.path().map(|path| OwnFolder::prepare(&path)).transpose();
-    match (folder, setting) {
-        (Err(error), AutopsyFolder::Default) => {
-            // The operator has not asked for it, so the server plays on without.
-            let source = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%error, source, "no autopsies are written; --autopsies names another folder, or is off");
-            Ok(None)
-        }
-        (folder, _) => folder,
-    }
-}
-
 /// Each player needs a file descriptor, and the usual limit of a process is 1,024.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -368,20 +376,10 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     supervisor: Supervisor,
     readiness: Arc<Readiness>,
-    gate: Arc<Gate>,
     has_tls: bool,
+    reloading: Reloading,
     /// The thread of webhooks, and the order to it to stop. The server goes on without it.
     webhooks: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-}
-
-/// The way of events to the studio's services, if the settings name any.
-fn prepare_webhooks(config: &Config) -> Result<Option<(Webhooks, WebhookSender)>, WebhookFileError> {
-    let Some(path) = config.webhooks_file.path() else { return Ok(None) };
-    let endpoints = webhooks::file::read(path)?;
-    let mut process = [0; 8];
-    getrandom::fill(&mut process).expect("the operating system has random numbers");
-    let setup = WebhookSetup::new(endpoints, u64::from_le_bytes(process));
-    prepare(setup).map(Some).map_err(|error| WebhookFileError::Setup { reason: error.to_string() })
 }
 
 impl Running {

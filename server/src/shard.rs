@@ -13,6 +13,7 @@ mod closing;
 mod connection;
 mod empty_rooms;
 mod load_meter;
+mod notices;
 mod room_handle;
 mod slow_lane;
 mod tick_budget;
@@ -307,7 +308,7 @@ impl Shard {
             if self.setup.load.percent() >= self.setup.load_percent_max {
                 let Self { setup, closing, scratch, .. } = self;
                 let context = &setup.context(setup.clock.now_ns(), scratch);
-                return refuse(arrival.socket, arrival.counted, CloseCode::Overloaded, context, closing);
+                return refuse(id, arrival.socket, arrival.counted, CloseCode::Overloaded, context, closing);
             }
             self.empty_rooms.take(id).into_iter().for_each(|room| self.seat(room));
         }
@@ -330,7 +331,7 @@ impl Shard {
         }
         // The room ended while the connection was on its way.
         let code = stopping.or(arrival.only_by_token).unwrap_or(CloseCode::NoRoom);
-        refuse(arrival.socket, arrival.counted, code, context, closing);
+        refuse(id, arrival.socket, arrival.counted, code, context, closing);
     }
 
     /// Tells members about a topic, on whichever thread their room is.

@@ -70,6 +70,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("config", &["limits", "memory"]),
     ("socket", &[]),
     ("tls", &["clock", "config", "secret_file"]),
+    ("logging", &["clock", "config", "limits", "websocket"]),
     ("names", &["limits"]),
     ("player_key", &[]),
     ("room", &["limits", "names"]),
@@ -132,6 +133,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "gate",
             "limits",
             "lobby",
+            "logging",
             "mailbox",
             "maker",
             "memory",
@@ -158,6 +160,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "games",
             "gate",
             "limits",
+            "logging",
             "mailbox",
             "maker",
             "matchmaking",
@@ -173,7 +176,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("cli", &["clock", "config", "identity", "net", "room", "server", "threads"]),
+    ("cli", &["clock", "config", "identity", "logging", "net", "room", "server", "threads"]),
 ];
 
 /// Former names of types, which have given way to the field's words; no type may have one of them again.

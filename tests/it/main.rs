@@ -43,11 +43,15 @@ mod keyframes;
 #[cfg(test)]
 mod lockstep;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod match_start;
 #[cfg(test)]
 mod matches;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
+mod mistakes;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
@@ -76,6 +80,8 @@ mod queues;
 mod readers;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod reloading;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
@@ -106,9 +112,9 @@ mod socket;
 mod stopping;
 #[cfg(test)]
 mod tickets;
-mod tls;
 #[cfg(test)]
 mod tidy;
+mod tls;
 #[cfg(test)]
 mod token_file;
 #[cfg(test)]

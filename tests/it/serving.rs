@@ -63,6 +63,7 @@ pub(crate) fn serve(listen: &str) -> Command {
 pub(crate) struct Serving {
     child: Child,
     address: SocketAddr,
+    operators: Option<SocketAddr>,
 }
 
 impl Serving {
@@ -82,13 +83,22 @@ impl Serving {
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split(['/', ',']).next()?.trim().parse().ok());
-        Self { child, address: address.unwrap_or_else(|| panic!("an address in {line:?}")) }
+        let mut addresses = line
+            .split("http://")
+            .skip(1)
+            .map(|rest| rest.split(['/', ',']).next().and_then(|at| at.trim().parse().ok()));
+        let (address, operators) = (addresses.next().flatten(), addresses.next().flatten());
+        Self { child, address: address.unwrap_or_else(|| panic!("an address in {line:?}")), operators }
     }
 
     /// The address on which the server listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of the listener for operators, if there is one.
+    pub(crate) const fn operators(&self) -> Option<SocketAddr> {
+        self.operators
     }
 
     /// The id of the server's process.

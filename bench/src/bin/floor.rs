@@ -139,7 +139,11 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
         let ratio = pair[1].ours_cpu_us / pair[0].ours_cpu_us;
         let bytes = i64::try_from(pair[1].ours_rss_bytes)? - i64::try_from(pair[0].ours_rss_bytes)?;
         let kib = bytes / 1_024 / i64::from(pair[0].clients);
-        writeln!(out, "\n  {} clients: TLS takes {ratio:.3} times the CPU, and {kib} KiB more a client", pair[0].clients)?;
+        writeln!(
+            out,
+            "\n  {} clients: TLS takes {ratio:.3} times the CPU, and {kib} KiB more a client",
+            pair[0].clients
+        )?;
     }
     for report in &reports {
         writeln!(out, "\n{}", report.table())?;

@@ -10,8 +10,8 @@ use tickwire::Game;
 use tickwire::message::SUBPROTOCOL;
 use tickwire_games::Crowd;
 use tickwire_tools::http::{post_json, upgrade};
-use tickwire_tools::wire::Trust;
 use tickwire_tools::topic_ear::TopicEar;
+use tickwire_tools::wire::Trust;
 
 /// Players in every room.
 pub const SEATS: u32 = Crowd::RULES.seats as u32;

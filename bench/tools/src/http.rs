@@ -78,12 +78,7 @@ fn read_answer(mut stream: impl Read, path: &str) -> Result<String> {
 ///
 /// # Errors
 /// When the server does not switch to frames, or does not do so in time.
-pub fn upgrade(
-    address: SocketAddr,
-    trust: Option<&Trust>,
-    path: &str,
-    subprotocol: Option<&str>,
-) -> Result<Upgraded> {
+pub fn upgrade(address: SocketAddr, trust: Option<&Trust>, path: &str, subprotocol: Option<&str>) -> Result<Upgraded> {
     upgrade_stream(Wire::over(connect(address)?, trust)?, address, path, subprotocol)
 }
 
@@ -96,12 +91,7 @@ pub fn upgrade_over(stream: TcpStream, address: SocketAddr, trust: Option<&Trust
     upgrade_stream(Wire::over(stream, trust)?, address, "/ws", Some(SUBPROTOCOL))
 }
 
-fn upgrade_stream(
-    mut stream: Wire,
-    address: SocketAddr,
-    path: &str,
-    subprotocol: Option<&str>,
-) -> Result<Upgraded> {
+fn upgrade_stream(mut stream: Wire, address: SocketAddr, path: &str, subprotocol: Option<&str>) -> Result<Upgraded> {
     let protocol = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
     write!(
         stream,

@@ -47,7 +47,9 @@ impl Trust {
     /// When the file has none, or the name is none that a certificate can be for.
     pub fn of_file(path: &Path, name: &str) -> Result<Self> {
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(path).with_context(|| format!("cannot read {}", path.display()))? {
+        for certificate in
+            CertificateDer::pem_file_iter(path).with_context(|| format!("cannot read {}", path.display()))?
+        {
             roots.add(certificate?)?;
         }
         ensure!(!roots.is_empty(), "{} has no certificate in PEM form", path.display());

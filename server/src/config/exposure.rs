@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn private_networks_are_told_from_the_internet() {
-        for private in ["127.0.0.1", "10.9.8.7", "172.31.0.1", "192.168.1.9", "169.254.3.4", "::1", "fd00::7", "fe80::1"]
+        for private in
+            ["127.0.0.1", "10.9.8.7", "172.31.0.1", "192.168.1.9", "169.254.3.4", "::1", "fd00::7", "fe80::1"]
         {
             assert!(is_private(private.parse().unwrap()), "{private}");
         }

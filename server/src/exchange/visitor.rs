@@ -3,7 +3,7 @@
 use super::{Position, Shared, Stall};
 use crate::gate::Visit;
 use crate::limits::{
-    CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, VISITORS_MAX, WRITE_STALL_MAX,
+    CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, WRITE_STALL_MAX,
 };
 use crate::mailbox::{Form, NewVisitor, VisitorHello};
 use crate::matchmaking::{RATING_UNKNOWN, Seeker};
@@ -13,6 +13,7 @@ use crate::room::Origin;
 use crate::socket::Stream;
 use crate::topics::json::{self, Ask, JsonFault, JsonMessage, JsonRequest, News, NotQueued};
 use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem};
+use crate::websocket::address::{AddressClass, AddressKey};
 use crate::websocket::frame::{
     FrameReader, Incoming, put_close, put_close_answer, put_message, put_ping, put_pong, put_text,
 };
@@ -40,6 +41,8 @@ struct Visitor {
     form: Form,
     is_operator: bool,
     origin: Origin,
+    /// The address for the log; `None` for one that limits exempt.
+    address: Option<AddressKey>,
     stall: Rc<Stall>,
     /// `None` until the hello has come, or the first message without one.
     client: Option<ClientId>,
@@ -59,13 +62,14 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
         let mut all = exchange.get();
         all.visitors += 1;
         all.metrics.visitors.increment(1.0);
-        all.visitors > VISITORS_MAX
+        all.visitors > all.visitors_max
     };
     let mut visitor = Visitor {
         exchange: Rc::clone(&exchange),
         form,
         is_operator,
         origin,
+        address: counted.address,
         stall,
         client: None,
         seeker: None,
@@ -90,6 +94,8 @@ async fn say_goodbye(stream: &mut Stream, end: &End, visitor: &Visitor) {
     match end {
         End::Lost => return metrics.connections_lost.increment(1),
         End::Close(code) => {
+            let from = AddressClass::of(visitor.address);
+            tracing::debug!(%from, code = code.number(), reason = code.reason(), "a visitor was closed");
             put_close(&mut last, *code);
             metrics.closed(Some(code.number()), Side::Server);
         }

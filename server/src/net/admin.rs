@@ -11,6 +11,7 @@ use super::peer::Peer;
 use super::problem::Problem;
 use super::{drain, handshake, health, secure, services};
 use crate::limits::ACCEPT_PAUSE;
+use crate::websocket::address::AddressKey;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -45,7 +46,8 @@ async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
 }
 
 async fn respond(net: Rc<Net>, request: Request<Incoming>, peer: Peer) -> Result<Answer, Infallible> {
-    let asked = Asked::of(&request);
+    let address = (!peer.is_local()).then(|| AddressKey::of(peer.address));
+    let asked = Asked::of(&request, address);
     let route = Route::of(Port::Operators, &asked.path);
     let is_last = ends_connection(request.headers());
     let outcome = answer(&net, request, peer, route).await;

@@ -12,7 +12,7 @@ use crate::player_key::known_or_random;
 use crate::room::Entrant;
 use crate::socket::Stream;
 use crate::topics::player_id;
-use crate::websocket::address::{AddressKey, Counted};
+use crate::websocket::address::{AddressClass, AddressKey, Counted};
 use crate::websocket::frame::{
     FrameLimits, FrameReader, Incoming, put_close, put_close_answer, put_close_with, put_pong,
 };
@@ -86,16 +86,24 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
             net.setup.metrics.closed(code, Side::Client);
         }
         NoHello::Refused(code) => {
+            note_refusal(&caller, code);
             put_close(&mut last, code);
             net.setup.metrics.closed(Some(code.number()), Side::Server);
         }
         NoHello::OtherGame(fingerprint) => {
+            note_refusal(&caller, CloseCode::Version);
             put_close_with(&mut last, CloseCode::Version, &version_reason(fingerprint));
             net.setup.metrics.closed(Some(CloseCode::Version.number()), Side::Server);
         }
     }
     drop(caller);
     say_last(&net, stream, &last).await;
+}
+
+/// Notes in the log that a connection was refused before it was anywhere.
+fn note_refusal(caller: &Caller, code: CloseCode) {
+    let from = AddressClass::of(caller.address);
+    tracing::debug!(%from, code = code.number(), reason = code.reason(), "a connection was refused");
 }
 
 /// The socket and the reader of a connection after the switch. `None` when the peer has closed the connection before the
@@ -198,6 +206,7 @@ async fn hand_over_visitor(
 ) {
     let counted = net.seated.borrow_mut().count(caller.address);
     let Some(counted) = counted else {
+        note_refusal(caller, CloseCode::Overloaded);
         let mut last = Vec::new();
         put_close(&mut last, CloseCode::Overloaded);
         net.setup.metrics.closed(Some(CloseCode::Overloaded.number()), Side::Server);

@@ -83,9 +83,9 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
         return;
     }
     // In a box, as above.
-    let secured = Box::pin(secure::accept(&net, net.setup.tls.as_ref(), stream, peer)).await;
+    let secured = Box::pin(secure::accept(&net, net.setup.tls.as_deref(), stream, peer)).await;
     let Some(stream) = secured else { return };
-    let builder = builder(&net.setup.config);
+    let builder = builder(&net.config());
     let connection = Rc::new(HttpConnection::new(Rc::clone(&net), peer));
     let service = {
         let connection = Rc::clone(&connection);
@@ -120,7 +120,7 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
 /// The peer of a connection: the one that its proxy names first, if proxies do so. `None` when the connection has ended.
 async fn identify(net: &Rc<Net>, stream: TcpStream, address: IpAddr) -> Option<(TcpStream, Peer)> {
     let peer = Peer::of_socket(address);
-    if net.setup.config.proxy_protocol && peer.is_trusted(net) {
+    if net.config().proxy_protocol && peer.is_trusted(net) {
         // In a box, because its buffer would make the task of every connection larger.
         return Box::pin(proxy_header::read(net, stream, address)).await;
     }
@@ -155,12 +155,13 @@ impl HttpConnection {
 }
 
 async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: Peer) -> Answer {
-    let asked = Asked::of(&request);
+    let address = limited_address(net, peer, request.headers());
+    let asked = Asked::of(&request, address);
     let origin = request.headers().get(ORIGIN).cloned();
-    let place = Place::of(&net.setup.config.base_path, &asked.path);
+    let config = net.config();
+    let place = Place::of(&config.base_path, &asked.path);
     let route = place.route();
     let budgets = route.and_then(|route| route.operation(&asked.method)).map_or(&[][..], |operation| operation.budgets);
-    let address = if budgets.is_empty() { None } else { limited_address(net, peer, request.headers()) };
     let outcome = match check_host(net, &request, net.setup.address, peer) {
         Ok(()) => answer(net, request, peer, place).await,
         Err(refusal) => Err(refusal),
@@ -228,7 +229,7 @@ async fn answer(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, place: Pl
     if matches!(place, Place::Below("/autobahn")) && request.method() == Method::GET {
         return echo::answer(net, request);
     }
-    let base = &net.setup.config.base_path;
+    let base = &net.config().base_path;
     match (place, place.route()) {
         (_, Some(route)) => answer_api(net, request, peer, route).await,
         (Place::Base, None) => Ok(redirect(base, request.uri().query())),
@@ -286,7 +287,7 @@ fn answer_page(net: &Net, request: &Request<Incoming>, path: &str) -> Result<Ans
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Refusal::method("GET, HEAD"));
     }
-    let page = net.setup.page.answer(&net.setup.config.base_path, path, request.headers());
+    let page = net.setup.page.answer(&net.config().base_path, path, request.headers());
     page.map(cross_origin::share_file)
 }
 

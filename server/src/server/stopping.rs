@@ -10,7 +10,6 @@ use crate::net::StopOrder;
 use crate::readiness::Reason;
 use crate::shard::ShardCommand;
 use crate::threads::ThreadFault;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
 use tickwire::message::close::CloseCode;
@@ -40,14 +39,7 @@ impl Running {
     /// When a thread fails before. Players are told to come back, as far as threads are left that can tell them, and
     /// the process is to end with an exit code other than 0.
     pub fn run_until_signal(mut self, mut signals: Signals) -> Result<(), ThreadFault> {
-        let gate = Arc::clone(&self.gate);
-        let reload = move || {
-            tracing::info!(
-                "SIGHUP: the keys of tickets are read again; other settings are read when the server starts"
-            );
-            gate.reload(true);
-        };
-        let code = signals.wait(&mut self.supervisor, reload).inspect_err(|fault| {
+        let code = signals.wait(&mut self.supervisor, || self.reloading.reload()).inspect_err(|fault| {
             tracing::error!(%fault, "the server has failed and ends");
             self.end(CloseCode::Restart);
         })?;

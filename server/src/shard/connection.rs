@@ -13,6 +13,7 @@ use crate::topics::{Delivery, Flood, Intake, Lane, LaneItem, refuse};
 use crate::websocket::address::Counted;
 use crate::websocket::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
 use std::sync::Arc;
+use tickwire::Seat;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ResumeToken;
 use tickwire::message::topics::{ClientTopic, TopicRefusal};
@@ -90,6 +91,8 @@ pub(super) struct Connection {
     /// The token with which the player can come back to its seat.
     pub(super) token: ResumeToken,
     pub(super) counted: Counted,
+    /// The seat; `None` for a spectator.
+    pub(super) seat: Option<Seat>,
     /// Set when the connection is over; it is taken out after the tick.
     pub(super) end: Option<End>,
     reader: FrameReader,
@@ -99,15 +102,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(
-        at: MemberAt,
-        socket: Socket,
-        reader: FrameReader,
-        token: ResumeToken,
-        counted: Counted,
-    ) -> Self {
+    pub(super) fn new(at: MemberAt, socket: Socket, reader: FrameReader, token: ResumeToken, counted: Counted) -> Self {
         let talk = Talk::default();
-        Self { at, socket, unsent_since_us: 0, token, counted, end: None, reader, pong: None, talk }
+        Self { at, socket, unsent_since_us: 0, token, counted, seat: None, end: None, reader, pong: None, talk }
     }
 
     /// Reads from the socket once, and gives the room the messages that have arrived.

@@ -2,6 +2,7 @@
 
 use super::closing::Closing;
 use super::connection::{Connection, End, TickContext};
+use super::notices;
 use super::tick_budget::TickBudget;
 use crate::chronicle::{Chronicle, end};
 use crate::game_panic::{self, GamePanic};
@@ -173,12 +174,12 @@ impl RoomHandle {
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
         let NewConnection { socket, reader, hello, token, only_by_token, entrant, identity, guest, counted } = arrival;
         if let Some(code) = only_by_token.filter(|_| !hello.resume.is_some_and(|token| self.room.has_token(token))) {
-            return refuse(socket, counted, code, context, closing);
+            return refuse(self.id, socket, counted, code, context, closing);
         }
         let may_return = entrant.player.is_some();
         let entered = match self.room.enter_from(&hello, token, entrant) {
             Ok(entered) => entered,
-            Err(code) => return refuse(socket, counted, code, context, closing),
+            Err(code) => return refuse(self.id, socket, counted, code, context, closing),
         };
         self.code = self.code.or_else(|| Code::parse(&hello.code));
         if let Some(old) = entered.superseded {
@@ -193,7 +194,9 @@ impl RoomHandle {
         }
         self.introduce(at, &entered, player, may_return, counted.address);
         self.tell_topics(context.topics);
+        notices::joined(self.id, &entered, counted.address);
         let mut connection = Connection::new(at, socket, reader, token, counted);
+        connection.seat = entered.seat;
         connection.talk.is_known = self.untold.is_empty();
         connection.welcome(&entered.welcome, context);
         connection.take_in(&mut *self.room, context);
@@ -325,6 +328,7 @@ impl RoomHandle {
 /// Sends the last frame of a connection that was in a room.
 fn say_goodbye(mut connection: Connection, metrics: &Metrics, now_us: u64, closing: &mut Vec<Closing>) {
     metrics.connections.decrement(1.0);
+    notices::left(&connection);
     let mut last = Vec::new();
     match connection.end {
         None | Some(End::Lost) => return metrics.connections_lost.increment(1),
@@ -343,12 +347,14 @@ fn say_goodbye(mut connection: Connection, metrics: &Metrics, now_us: u64, closi
 
 /// Sends the only frame of a connection that was not let into a room.
 pub(super) fn refuse(
+    room: RoomId,
     mut socket: Socket,
     counted: Counted,
     code: CloseCode,
     context: &TickContext<'_>,
     closing: &mut Vec<Closing>,
 ) {
+    notices::refused(room, counted.address, code);
     let mut last = Vec::new();
     put_close(&mut last, code);
     socket.queue(&last);

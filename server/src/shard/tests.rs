@@ -3,8 +3,8 @@
 use super::*;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{EMPTY_ROOM_MAX, LOAD_PERCENT_MAX, STALL_MAX};
-use crate::socket::Socket;
 use crate::room::{Entrant, RoomLimits, RoomSetup, Summary};
+use crate::socket::Socket;
 use crate::topics::player_id;
 use crate::websocket::address::ConnectionCounts;
 use crate::websocket::frame::{FrameLimits, FrameReader, put_message};

@@ -257,7 +257,10 @@ fn place_of(url: &str, authorities: Option<&Path>) -> Result<(SocketAddr, Option
     ensure!(matches!(scheme, "ws" | "wss"), "--url is ws://host:port or wss://host:port");
     let (place, path) = place.split_once('/').unwrap_or((place, ""));
     ensure!(path.is_empty() || path == "ws", "--url is {scheme}://host:port, without a path");
-    ensure!(scheme == "wss" || authorities.is_none(), "--tls-ca is for a server with TLS, whose --url begins with wss://");
+    ensure!(
+        scheme == "wss" || authorities.is_none(),
+        "--tls-ca is for a server with TLS, whose --url begins with wss://"
+    );
     let host = place.rsplit_once(':').map_or(place, |(host, _)| host).trim_matches(['[', ']']);
     let trust = match (scheme, authorities) {
         ("ws", _) => None,
