@@ -34,6 +34,7 @@ mod peer;
 mod percent;
 mod problem;
 mod proxy_header;
+mod refusals;
 mod request_id;
 mod room_list;
 mod room_search;
@@ -68,6 +69,7 @@ use forwarded::ForwardingWarnings;
 use hyper::body::Bytes;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
+use refusals::Refusals;
 use rustix::process::{Resource, getrlimit};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -154,6 +156,8 @@ struct Net {
     /// Hellos for a room from one address.
     join_quota: RefCell<KeyedQuota<(RoomId, AddressKey)>>,
     autopsy_quota: RefCell<AddressQuota>,
+    /// Requests that were refused.
+    refusals: Refusals,
     /// Requests that have failed and are in the log.
     failures_logged: Cell<Usage>,
     /// The description of the HTTP API.
@@ -227,6 +231,7 @@ async fn hear_shards(net: Rc<Net>) {
 }
 
 async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
+    net.note_readiness();
     loop {
         health.works();
         tokio::time::sleep(CHORES_INTERVAL).await;
@@ -269,6 +274,7 @@ impl Net {
             guess_quota: quota(lookups),
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
             join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
+            refusals: Refusals::new(&setup.metrics),
             failures_logged: Cell::default(),
             gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
             document,
@@ -344,6 +350,10 @@ impl Net {
         readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
         readiness.hold(Reason::Memory, resident_bytes() >= self.setup.config.memory_bytes_max);
         readiness.hold(Reason::Work, !(0..self.setup.shards.len()).any(|shard| self.has_time(shard)));
+        let metrics = &self.setup.metrics;
+        metrics.ready.set(f64::from(u8::from(readiness.reasons().next().is_none())));
+        // A float rounds the bytes of a machine's memory by less than a page.
+        metrics.memory_max.set(self.setup.config.memory_bytes_max as f64);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Starting and stopping: listeners, threads, signals.
 
 mod listening;
+mod sd_notify;
 mod signals;
 mod stopping;
+mod watch;
 
 use crate::clock::Clock;
 use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};

@@ -91,7 +91,11 @@ async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
         End::Lost => return metrics.connections_lost.increment(1),
         End::Close(code) => {
             put_close(&mut last, *code);
-            metrics.closed(Some(code.number()), Side::Server);
+            match visitor.client {
+                Some(_) => metrics.closed(Some(code.number()), Side::Server),
+                // It was not let in.
+                None => metrics.refused_hello(*code),
+            }
         }
         End::ClosedByClient(code) => {
             put_close_answer(&mut last, *code);

@@ -87,11 +87,11 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
         }
         NoHello::Refused(code) => {
             put_close(&mut last, code);
-            net.setup.metrics.closed(Some(code.number()), Side::Server);
+            net.setup.metrics.refused_hello(code);
         }
         NoHello::OtherGame(fingerprint) => {
             put_close_with(&mut last, CloseCode::Version, &version_reason(fingerprint));
-            net.setup.metrics.closed(Some(CloseCode::Version.number()), Side::Server);
+            net.setup.metrics.refused_hello(CloseCode::Version);
         }
     }
     drop(caller);
@@ -199,7 +199,7 @@ async fn hand_over_visitor(
     let Some(counted) = counted else {
         let mut last = Vec::new();
         put_close(&mut last, CloseCode::Overloaded);
-        net.setup.metrics.closed(Some(CloseCode::Overloaded.number()), Side::Server);
+        net.setup.metrics.refused_hello(CloseCode::Overloaded);
         return say_last(net, stream, &last).await;
     };
     let stream = match stream.into_std().and_then(|stream| tune(&stream).map(|()| stream)) {

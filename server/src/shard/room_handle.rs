@@ -354,6 +354,6 @@ pub(super) fn refuse(
 ) {
     let mut unsent = Unsent::default();
     put_close(unsent.tail(context.now_us), code);
-    context.metrics.closed(Some(code.number()), Side::Server);
+    context.metrics.refused_hello(code);
     closing.push(Closing::new(stream, unsent, counted, context.now_us));
 }
