@@ -4,12 +4,15 @@
 //! when its tick is done: an atomic for each read, message and write costs more than the head of a snapshot.
 
 mod durations;
+mod process;
+mod words;
 
 use crate::room::Counters;
 use crate::webhooks::feed::WebhookMetrics;
 use durations::{Durations, DurationsMetric};
 use metrics::{Counter, Gauge, counter, gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tickwire::message::close::CloseCode;
 
@@ -65,13 +68,19 @@ pub(crate) struct Metrics {
     log_lines_missing: [Counter; 2],
     ticking: TickMetrics,
     room: RoomMetrics,
+    /// Whether the server takes in new players: 1, or 0.
+    pub(crate) ready: Gauge,
+    /// Resident memory from which on no room is made, in bytes.
+    pub(crate) memory_max: Gauge,
     closes: Vec<(CloseCode, Counter, Counter)>,
     closes_other: Counter,
+    /// Connections that were closed instead of being let into a room.
+    hellos_refused: Vec<(CloseCode, Counter)>,
     requests: [Counter; 4],
     connections_refused: [Counter; 5],
     handshakes: [Counter; 4],
     certificate_expires: Gauge,
-    handle: PrometheusHandle,
+    recorder: Arc<PrometheusRecorder>,
 }
 
 /// The counts of a shard since it last handed them over.
@@ -135,12 +144,12 @@ struct RoomMetrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let handle = recorder.handle();
-        metrics::with_local_recorder(&recorder, || Self::register(handle))
+        let recorder = Arc::new(PrometheusBuilder::new().build_recorder());
+        metrics::with_local_recorder(&*recorder, || Self::register(Arc::clone(&recorder)))
     }
 
-    fn register(handle: PrometheusHandle) -> Self {
+    fn register(recorder: Arc<PrometheusRecorder>) -> Self {
+        words::describe();
         let codes = (1000..5000).filter_map(CloseCode::from_number);
         Self {
             connections: gauge!("tickwire_connections"),
@@ -162,6 +171,9 @@ impl Metrics {
                 .map(|reason| counter!("tickwire_log_lines_missing_total", "reason" => reason)),
             ticking: TickMetrics::register(),
             room: RoomMetrics::register(),
+            ready: gauge!("tickwire_ready"),
+            memory_max: gauge!("tickwire_memory_max_bytes"),
+            hellos_refused: codes.clone().map(|code| (code, refused_hello(code))).collect(),
             closes: codes.map(|code| (code, close(code, "server"), close(code, "client"))).collect(),
             closes_other: counter!("tickwire_ws_close_total", "code" => "other", "side" => "client"),
             requests: ["2xx", "3xx", "4xx", "5xx"]
@@ -171,7 +183,7 @@ impl Metrics {
             handshakes: ["done", "failed", "late", "plain"]
                 .map(|outcome| counter!("tickwire_tls_handshakes_total", "outcome" => outcome)),
             certificate_expires: gauge!("tickwire_tls_certificate_expires_seconds"),
-            handle,
+            recorder,
         }
     }
 
@@ -204,6 +216,20 @@ impl Metrics {
             (Some((_, _, client)), Side::Client) => client.increment(1),
             (None, _) => self.closes_other.increment(1),
         }
+    }
+
+    /// Counts a connection that was closed instead of being let into a room.
+    pub(crate) fn refused_hello(&self, code: CloseCode) {
+        self.closed(Some(code.number()), Side::Server);
+        if let Some((_, counter)) = self.hellos_refused.iter().find(|(known, _)| *known == code) {
+            counter.increment(1);
+        }
+    }
+
+    /// The counters of refused requests, one for each of these kinds, which never change.
+    pub(crate) fn refused_requests<const KINDS: usize>(&self, kinds: [&'static str; KINDS]) -> [Counter; KINDS] {
+        let counter = |kind| counter!("tickwire_refusals_total", "at" => "request", "reason" => kind);
+        metrics::with_local_recorder(&*self.recorder, || kinds.map(counter))
     }
 
     /// Counts a request that was answered, by the class of its status.
@@ -262,11 +288,12 @@ impl Metrics {
 
     /// All metrics in the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
-        let mut out = self.handle.render();
+        let mut out = self.recorder.handle().render();
         let TickMetrics { phase_late, late, late_in_slow_lane, turn, .. } = &self.ticking;
         for durations in [phase_late, late, late_in_slow_lane, turn] {
             durations.render(&mut out);
         }
+        process::render(&mut out);
         out
     }
 }
@@ -279,10 +306,16 @@ impl TickMetrics {
             bytes_out: counter!("tickwire_bytes_out_total"),
             messages_in: counter!("tickwire_messages_in_total"),
             writes_incomplete: counter!("tickwire_writes_incomplete_total"),
-            phase_late: DurationsMetric::named("tickwire_phase_late_seconds"),
-            late: DurationsMetric::named("tickwire_tick_late_seconds"),
-            late_in_slow_lane: DurationsMetric::named("tickwire_slow_lane_tick_late_seconds"),
-            turn: DurationsMetric::named("tickwire_turn_seconds"),
+            phase_late: DurationsMetric::new(
+                "tickwire_phase_late_seconds",
+                "How late a shard begins the ticks of a phase.",
+            ),
+            late: DurationsMetric::new("tickwire_tick_late_seconds", "How late ticks begin, but for slow lanes."),
+            late_in_slow_lane: DurationsMetric::new(
+                "tickwire_slow_lane_tick_late_seconds",
+                "How late ticks begin in slow lanes.",
+            ),
+            turn: DurationsMetric::new("tickwire_turn_seconds", "Time that a tick of a room takes."),
         }
     }
 }
@@ -309,6 +342,10 @@ impl RoomMetrics {
             other_builds: counter!("tickwire_other_builds_total"),
         }
     }
+}
+
+fn refused_hello(code: CloseCode) -> Counter {
+    counter!("tickwire_refusals_total", "at" => "hello", "reason" => code.number().to_string())
 }
 
 fn close(code: CloseCode, side: &'static str) -> Counter {

@@ -34,6 +34,7 @@ mod peer;
 mod percent;
 mod problem;
 mod proxy_header;
+mod refusals;
 mod request_id;
 mod room_list;
 mod room_search;
@@ -72,6 +73,8 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
+use peer::Peer;
+use refusals::Refusals;
 pub(crate) use settings::LiveSettings;
 use settings::Rates;
 use std::cell::{Cell, RefCell};
@@ -164,6 +167,8 @@ struct Net {
     /// Hellos for a room from one address.
     join_quota: RefCell<KeyedQuota<(RoomId, AddressKey)>>,
     autopsy_quota: RefCell<AddressQuota>,
+    /// Requests that were refused.
+    refusals: Refusals,
     /// Requests that have failed and are in the log.
     failures_logged: Cell<Usage>,
     /// The description of the HTTP API.
@@ -242,6 +247,7 @@ async fn hear_shards(net: Rc<Net>) {
 }
 
 async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
+    net.note_readiness();
     loop {
         health.works();
         tokio::time::sleep(CHORES_INTERVAL).await;
@@ -286,6 +292,7 @@ impl Net {
             guess_quota: quota(rates.lookups),
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
             join_quota: RefCell::new(KeyedQuota::new(rates.joins, config.addresses_max)),
+            refusals: Refusals::new(&setup.metrics),
             failures_logged: Cell::default(),
             frame_policy: frame_policy(config),
             gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
@@ -357,10 +364,10 @@ impl Net {
         takes_in
     }
 
-    /// The TLS of the operators' listener: programs on this machine, which scrape it, need none.
-    fn operators_tls(&self) -> Option<&Tls> {
-        let is_local = self.setup.admin_address.is_none_or(|address| address.to_canonical().is_loopback());
-        self.setup.tls.as_deref().filter(|_| !is_local)
+    /// The TLS of the operators' listener for this peer: programs on this machine, which scrape it and check its health,
+    /// need none.
+    fn operators_tls(&self, peer: Peer) -> Option<&Tls> {
+        self.setup.tls.as_deref().filter(|_| !peer.is_local())
     }
 
     /// Sends a command to a shard.
@@ -379,6 +386,10 @@ impl Net {
         readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
         readiness.hold(Reason::Memory, resident_bytes() >= self.config().memory_bytes_max);
         readiness.hold(Reason::Work, !(0..self.setup.shards.len()).any(|shard| self.has_time(shard)));
+        let metrics = &self.setup.metrics;
+        metrics.ready.set(f64::from(u8::from(readiness.reasons().next().is_none())));
+        // A float rounds the bytes of a machine's memory by less than a page.
+        metrics.memory_max.set(self.setup.config.memory_bytes_max as f64);
     }
 }
 

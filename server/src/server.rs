@@ -3,8 +3,10 @@
 mod files;
 mod listening;
 mod reloading;
+mod sd_notify;
 mod signals;
 mod stopping;
+mod watch;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigFaults, Exposed, ListenAddress, SettingsSource};

@@ -97,7 +97,11 @@ async fn say_goodbye(stream: &mut Stream, end: &End, visitor: &Visitor) {
             let from = AddressClass::of(visitor.address);
             tracing::debug!(%from, code = code.number(), reason = code.reason(), "a visitor was closed");
             put_close(&mut last, *code);
-            metrics.closed(Some(code.number()), Side::Server);
+            match visitor.client {
+                Some(_) => metrics.closed(Some(code.number()), Side::Server),
+                // It was not let in.
+                None => metrics.refused_hello(*code),
+            }
         }
         End::ClosedByClient(code) => {
             put_close_answer(&mut last, *code);

@@ -43,6 +43,7 @@ impl Asked {
         let mut answer = match outcome {
             Ok(answer) => compress(net, self.takes_gzip, answer).await,
             Err(refusal) => {
+                net.refusals.count(refusal.problem);
                 self.note(net, operation, refusal.problem);
                 refusal.answer(&self.path, &self.id)
             }

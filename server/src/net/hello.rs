@@ -88,12 +88,12 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
         NoHello::Refused(code) => {
             note_refusal(&caller, code);
             put_close(&mut last, code);
-            net.setup.metrics.closed(Some(code.number()), Side::Server);
+            net.setup.metrics.refused_hello(code);
         }
         NoHello::OtherGame(fingerprint) => {
             note_refusal(&caller, CloseCode::Version);
             put_close_with(&mut last, CloseCode::Version, &version_reason(fingerprint));
-            net.setup.metrics.closed(Some(CloseCode::Version.number()), Side::Server);
+            net.setup.metrics.refused_hello(CloseCode::Version);
         }
     }
     drop(caller);
@@ -209,7 +209,7 @@ async fn hand_over_visitor(
         note_refusal(caller, CloseCode::Overloaded);
         let mut last = Vec::new();
         put_close(&mut last, CloseCode::Overloaded);
-        net.setup.metrics.closed(Some(CloseCode::Overloaded.number()), Side::Server);
+        net.setup.metrics.refused_hello(CloseCode::Overloaded);
         return say_last(net, stream, &last).await;
     };
     let socket = match tune(&stream).and_then(|()| stream.into_socket()) {

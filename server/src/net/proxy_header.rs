@@ -7,6 +7,7 @@ use super::Net;
 use super::evictions::Phase;
 use super::farewell::{busy, malformed, say_last};
 use super::peer::Peer;
+use super::problem::Problem;
 use super::router::stopped;
 use crate::limits::{PROXY_HEADER_BYTES_MAX, PROXY_HEADER_TIMEOUT};
 use crate::socket::Stream;
@@ -73,10 +74,12 @@ pub(super) async fn read(net: &Rc<Net>, mut stream: TcpStream, proxy: IpAddr) ->
         Err(NoHeader::Evicted) => busy(),
         Err(NoHeader::Late) => {
             warn(net, proxy, "the header did not come in time");
+            net.refusals.count(Problem::BadProxyHeader);
             malformed("the header of the PROXY protocol did not come in time", HELP)
         }
         Err(NoHeader::Wrong(error)) => {
             warn(net, proxy, &error.to_string());
+            net.refusals.count(Problem::BadProxyHeader);
             malformed(&format!("the connection has to begin with a header of the PROXY protocol: {error}"), HELP)
         }
     };

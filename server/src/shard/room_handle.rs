@@ -358,6 +358,6 @@ pub(super) fn refuse(
     let mut last = Vec::new();
     put_close(&mut last, code);
     socket.queue(&last);
-    context.metrics.closed(Some(code.number()), Side::Server);
+    context.metrics.refused_hello(code);
     closing.push(Closing::new(socket, counted, context.now_us));
 }
