@@ -111,6 +111,8 @@ export class Actions {
   async #go() {
     const sent = this.#send;
     if (!sent || $('ask-yes').disabled) return;
+    // A seat may have changed hands while the question stood there.
+    if (sent.about.isStill?.() === false) return say($('ask-trouble'), 'Somebody else has this seat now. Nothing was done.');
     $('ask-yes').disabled = true;
     say($('ask-trouble'), '');
     try {

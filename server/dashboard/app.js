@@ -46,8 +46,14 @@ function start() {
     overview = body;
     show();
   });
-  feed.hear('admin/history', (body) => tiles.take(body));
-  feed.hear('admin/rooms', (body) => rooms.take(body));
+  feed.hear('admin/history', (body) => {
+    tiles.take(body);
+    if (overview) tiles.show(overview);
+  });
+  feed.hear('admin/rooms', (body) => {
+    rooms.take(body);
+    judge();
+  });
   feed.hear('admin/audit', (line, id) => audit.take(line, id));
   actions.guard($('announce'), 'announce', () => overview ?? {});
   actions.guard($('drain'), 'drain', () => overview ?? {});
@@ -70,6 +76,12 @@ function show() {
   say($('about'), `${server.name ?? 'server'} ${server.version ?? ''}, up ${span(server.uptime_s)}`);
   tiles.show(overview);
   shards.show(overview);
+  judge();
+}
+
+/** There is no verdict before both are known: it would be a better one than it should. */
+function judge() {
+  if (!overview || !rooms.rooms) return;
   const { words, level } = verdict.show(overview, rooms.rooms);
   const title = `${words} – Tickwire operations`;
   if (document.title !== title) document.title = title;

@@ -2,7 +2,7 @@
 
 import { $, Rows, el, mark, say } from './dom.js';
 import { Painter } from './painter.js';
-import { advice, clock, count, level, plural, predicate, span } from './words.js';
+import { addressWords, advice, clock, count, level, plural, predicate, span } from './words.js';
 
 /** Round trips that a seat's small plot shows: at two a second, half a minute. */
 const TRACE = 60;
@@ -14,12 +14,12 @@ const COLUMNS = [
   { name: 'Seat', number: true, show: ({ seat }) => seat },
   { name: 'Player' },
   { name: 'Round trip', number: true, live: true, show: ({ rtt_ms, jitter_ms }) => `${count(rtt_ms)} ± ${count(jitter_ms)} ms` },
-  { name: 'Lead', number: true, live: true, title: 'Ticks by which inputs come before they are needed', show: ({ lead_ticks }) => count(lead_ticks) },
-  { name: 'Corrections', number: true, live: true, show: ({ corrections }) => count(corrections) },
+  { name: 'Lead', number: true, wide: true, live: true, title: 'Ticks by which inputs come before they are needed', show: ({ lead_ticks }) => count(lead_ticks) },
+  { name: 'Corrections', number: true, wide: true, live: true, show: ({ corrections }) => count(corrections) },
   { name: 'Late', number: true, wide: true, live: true, title: 'Inputs that came too late', show: ({ late }) => count(late) },
   { name: 'Starved', number: true, wide: true, live: true, title: 'Ticks without an input', show: ({ starved }) => count(starved) },
   { name: 'Unacked', number: true, wide: true, live: true, title: 'Snapshots without an acknowledgement', show: ({ unacked }) => count(unacked) },
-  { name: 'Actions' },
+  { name: 'Actions', number: true },
 ];
 
 export class RoomPanel {
@@ -87,8 +87,7 @@ export class RoomPanel {
   }
 
   #over(why) {
-    const was = this.#room ? 'has closed' : 'is not there';
-    say($('room-state'), was);
+    say($('room-code'), `Room ${this.code} ${this.#room ? 'has closed' : 'is not there'}`);
     mark($('room'), 'data-level', null);
     mark($('room'), 'data-over', '');
     say($('room-why'), this.#room || why === 'ended' ? 'The room is over. What stands below are its last figures.' : 'There is no room with this code. It may have closed meanwhile.');
@@ -100,7 +99,8 @@ export class RoomPanel {
   #take({ room, seats = [], spectators = 0, autopsies = [], log = [] }) {
     this.#room = room;
     mark($('room'), 'data-level', level(room.state));
-    say($('room-state'), `${room.game}, ${predicate(room.state)}`);
+    say($('room-code'), `Room ${room.code} ${predicate(room.state)}`);
+    say($('room-state'), room.game);
     say($('room-why'), advice(room));
     $('room-lock').hidden = $('room-end').hidden = false;
     say($('room-lock'), room.locked ? 'Unlock…' : 'Lock…');
@@ -139,7 +139,10 @@ export class RoomPanel {
     row.buttons = ['kick', 'ban'].map((action) => {
       const button = el('button', { type: 'button', 'data-testid': `${action}-${seat}` }, action === 'kick' ? 'Kick…' : 'Ban…');
       // The name is that of the moment in which the button is pressed.
-      this.#actions.guard(button, action, () => ({ ...about }));
+      this.#actions.guard(button, action, () => {
+        const { name: asked } = about;
+        return { ...about, isStill: () => about.name === asked };
+      });
       return button;
     });
     cells.at(-1).append(...row.buttons);
@@ -152,8 +155,8 @@ export class RoomPanel {
     mark(row.node, 'data-kind', seat.kind);
     mark(row.node, 'data-level', seat.unacked >= BEHIND ? 'care' : null);
     say(row.name, seat.name || (seat.kind === 'free' ? 'free' : seat.kind));
-    say(row.kind, [seat.owner && 'owner', seat.kind !== 'free' && seat.kind !== 'person' && seat.kind, isPerson && seat.address].filter(Boolean).join(', '));
-    say(row.more, isPerson ? `late ${count(seat.late)}, starved ${count(seat.starved)}, unacked ${count(seat.unacked)}` : '');
+    say(row.kind, [seat.owner && 'owner', seat.kind !== 'free' && seat.kind !== 'person' && seat.kind, isPerson && addressWords(seat.address)].filter(Boolean).join(', '));
+    say(row.more, isPerson ? `lead ${count(seat.lead_ticks)}, corrections ${count(seat.corrections)}, late ${count(seat.late)}, starved ${count(seat.starved)}, unacked ${count(seat.unacked)}` : '');
     COLUMNS.forEach(({ show, live }, at) => {
       if (show) say(at === 2 ? row.trip : row.cells[at], live && !isPerson ? '' : show(seat));
     });

@@ -27,7 +27,7 @@ const COLUMNS = [
 
 export class Rooms {
   #open;
-  #rooms = [];
+  #rooms = null;
   #omitted = 0;
   #sort = { column: 0, turned: false };
   #order = [];
@@ -53,6 +53,7 @@ export class Rooms {
     this.#showSort();
   }
 
+  /** The rooms of the newest message; null before there is one. */
   get rooms() {
     return this.#rooms;
   }
@@ -97,6 +98,7 @@ export class Rooms {
 
   /** `afresh`: a person has asked for another order; otherwise rows do not move under the mouse or the focus. */
   #list(afresh = false) {
+    if (!this.#rooms) return;
     const text = $('filter-text').value.trim().toUpperCase();
     const state = $('filter-state').value;
     const suits = (room) => (room.code.includes(text) || room.game.toUpperCase().includes(text))
@@ -135,7 +137,7 @@ export class Rooms {
     cells[0].append(state);
     const link = el('a', { href: `#${code}`, 'data-testid': `open-${code}` }, code);
     const game = el('small', { class: 'narrow' });
-    const tags = el('small', { class: 'tags' });
+    const tags = el('small', { class: 'tags wide' });
     const head = el('th', { scope: 'row' }, link, tags, game);
     cells[1] = head;
     const node = el('tr', { 'data-code': code }, ...cells);
@@ -153,8 +155,9 @@ function fill(row, room) {
   const { cells } = row;
   mark(row.node, 'data-level', level(room.state));
   say(row.state, stateWord(room.state));
-  say(row.game, room.game);
-  say(row.tags, [room.is_slow_lane && 'slow lane', room.private && 'private', room.locked && 'locked'].filter(Boolean).join(', '));
+  const tags = [room.is_slow_lane && 'slow lane', room.private && 'private', room.locked && 'locked'].filter(Boolean);
+  say(row.tags, tags.join(', '));
+  say(row.game, [room.game, ...tags].join(', '));
   say(cells[2], room.game);
   say(cells[3], `${count(room.players)}${room.bots ? ` + ${plural(room.bots, 'bot')}` : ''} / ${count(room.seats)}`);
   say(row.turn, micros(room.turn_us?.p99));

@@ -7,6 +7,8 @@ import { closeWords, count, micros, percent, plural, refusalWords, span } from '
 /** Seconds in a picture, and in the tables of what was closed and refused. */
 const SECONDS = 180;
 const TALLY_SECONDS = 300;
+/** With more shards than this, their pictures are lower. */
+const MANY = 4;
 /** Colours of rows from on time to late, and the ground under them. */
 const RAMP = ['#2f8f86', '#43a399', '#57b5ac', '#7fd0bd', '#c5d9a5', '#f0d68a', '#f5b352', '#f98e44', '#ff6a3c', '#ff3b30'];
 const GROUND = '#141210';
@@ -14,7 +16,7 @@ const GROUND = '#141210';
 const BAD_CLOSES = new Set(['1011', '4000', '4006', '4007', '4009', '4011']);
 
 /** One late tick among hundreds has to be seen: the scale begins bright, and grows slowly. */
-const strength = (part) => 0.28 + 0.72 * part ** 0.35;
+const strength = (part) => 0.42 + 0.58 * part ** 0.4;
 const hue = (row, rows) => RAMP[Math.round((row * (RAMP.length - 1)) / Math.max(rows - 1, 1))];
 
 /** A range of lateness in words. */
@@ -34,6 +36,7 @@ export class Shards {
 
   show({ shards = [], late_bounds_us = [], at_ms = Date.now(), closes, refusals }) {
     this.#bounds = late_bounds_us;
+    mark($('shards'), 'data-many', shards.length > MANY ? '' : null);
     this.#lanes.show(shards.map((shard, index) => ({ index, shard, at: at_ms, bounds: this.#bounds })));
     this.#tallies[0].add(closes, at_ms);
     this.#tallies[1].add(refusals, at_ms);
@@ -86,7 +89,7 @@ class Lane {
     const load = Math.min(Math.max(shard.load_percent ?? 0, 0), 100);
     say(this.#load, percent(shard.load_percent));
     mark(this.#meter, 'aria-valuenow', Math.round(load));
-    mark(this.#meter, 'data-level', load >= 85 && !shard.is_slow_lane ? 'bad' : load >= 60 ? 'care' : 'ok');
+    mark(this.#meter, 'data-level', shard.is_slow_lane || load < 70 ? 'ok' : load < 85 ? 'care' : 'bad');
     this.#bar.style.width = `${load}%`;
     const three = ({ p50, p99, max } = {}) => `${micros(p50)} · ${micros(p99)} · ${micros(max)}`;
     say(this.#turn, three(shard.turn_us));

@@ -1,7 +1,7 @@
 // Tiles with the newest figures, and a plot of the last hour in each.
 
 import { $, el, mark, say, svg } from './dom.js';
-import { bytes, bytesPerSecond, clock, count, micros, percent, plural, span } from './words.js';
+import { between, bytes, bytesPerSecond, clock, count, micros, percent, plural, span } from './words.js';
 
 /** The plots' own units: they are stretched to their tiles. */
 const WIDTH = 240;
@@ -18,23 +18,24 @@ const worst = (shards, figure) => Math.max(0, ...(shards ?? []).map((shard) => s
 
 /**
  * `column`: of the history; `now`: its newest value; `floor`: the least full scale, so that noise stays small. `peak`: of
- * several values the greatest counts. `sum`: events, whose number in the whole hour counts.
+ * several values the greatest counts. `sum`: events, whose number in the whole hour counts; without a column, those since
+ * the page was opened.
  */
 const TILES = [
   { title: 'Rooms', column: 'rooms', now: (o) => o.rooms, show: count, floor: 4, note: (o) => `${count(o.ticks_s)} ticks/s` },
   { title: 'People', column: 'players', now: (o) => o.players, show: count, floor: 4, note: (o) => `${plural(o.bots, 'bot')}, ${count(o.spectators)} watch` },
   { title: 'CPU', column: 'cpu_percent', now: (o) => o.cpu_percent, show: percent, floor: 10, note: () => 'of one core' },
   { title: 'Memory', column: 'memory_bytes', now: (o) => o.memory?.bytes, show: bytes, floor: 1e6, note: (o) => (o.memory?.bytes_max ? `of ${bytes(o.memory.bytes_max)}` : '') },
-  { title: 'Sent', column: 'bytes_out_s', now: (o) => o.bytes_out_s, show: bytesPerSecond, floor: 1000, note: (o) => plural(o.connections, 'connection') },
+  { title: 'Sent', column: 'bytes_out_s', now: (o) => o.bytes_out_s, show: bytesPerSecond, floor: 1000, note: (o) => `${count(o.connections)} connected` },
   { title: 'Received', column: 'bytes_in_s', now: (o) => o.bytes_in_s, show: bytesPerSecond, floor: 1000, note: (o) => plural(o.visitors, 'visitor') },
-  { title: 'Tick time', column: 'turn_p99_us', now: (o) => worst(o.shards, 'turn_us'), show: micros, floor: 1000, peak: true, note: () => 'p99, worst shard' },
-  { title: 'Lateness', column: 'late_p99_us', now: (o) => worst(o.shards, 'late_us'), show: micros, floor: 1000, peak: true, note: () => 'p99, worst shard' },
-  { title: 'Late inputs', column: 'late_inputs_s', now: (o) => o.inputs?.late_s, show: count, floor: 10, peak: true, note: (o) => `${count(o.inputs?.starved_s)} ticks without` },
+  { title: 'Tick time', column: 'turn_p99_us', now: (o) => worst(o.shards, 'turn_us'), show: micros, floor: 1000, peak: true, note: () => 'p99' },
+  { title: 'Lateness', column: 'late_p99_us', now: (o) => worst(o.shards, 'late_us'), show: micros, floor: 1000, peak: true, note: () => 'p99' },
+  { title: 'Late inputs', column: 'late_inputs_s', now: (o) => o.inputs?.late_s, show: count, floor: 10, peak: true, note: (o) => `${count(o.inputs?.starved_s)} starved` },
   { title: 'Corrections', column: 'corrections_s', now: (o) => o.inputs?.corrections_s, show: count, floor: 10, peak: true, note: () => 'a second' },
-  { title: 'Desyncs', column: 'desyncs', now: (o) => o.desyncs?.confirmed, show: count, floor: 2, sum: true, trouble: true, note: (o) => `${count(o.desyncs?.healed)} healed now` },
+  { title: 'Desyncs', column: 'desyncs', now: (o) => o.desyncs?.confirmed, show: count, floor: 2, sum: true, trouble: true, note: () => 'confirmed' },
   { title: 'Closed', column: 'closes', now: (o) => total(o.closes), show: count, floor: 5, sum: true, note: () => 'connections' },
   { title: 'Refused', column: 'refusals', now: (o) => total(o.refusals), show: count, floor: 5, sum: true, note: () => 'at the door' },
-  { title: 'Log', now: (o) => o.log?.warnings, show: count, floor: 5, sum: true, note: (o) => plural(o.log?.errors, 'error'), unit: 'warnings' },
+  { title: 'Warnings', now: (o) => o.log?.warnings, show: count, floor: 5, sum: true, note: () => 'in the log' },
 ];
 
 export class Tiles {
@@ -81,6 +82,7 @@ class Tile {
   #cursor = svg('path', { class: 'cursor' });
   #plot;
   #points = [];
+  #own = [];
   #frame = { begin: 0, end: 1 };
   #rangeWords = '';
 
@@ -90,27 +92,35 @@ class Tile {
     this.#plot.onpointermove = (event) => this.#point(event);
     this.#plot.onpointerleave = () => this.#unpoint();
     this.node = el('li', {}, el('h3', {}, about.title), this.#value, this.#plot, el('p', { class: 'foot' }, this.#note, this.#range));
-    if (!about.column) this.#plot.remove();
   }
 
   show(overview, past, frame) {
     const { about } = this;
     const now = about.now(overview) ?? 0;
     this.#frame = frame;
+    if (!about.column) past = this.#collect(frame, now);
     // The newest row of the hour and the newest second are about the same time: for events, the second is in no row yet.
     this.#points = about.sum ? bars(past, frame) : line([...past, { at: frame.end, value: now }], frame, about.peak);
     const values = this.#points.map(({ value }) => value);
     const [least, greatest] = [Math.min(...values), Math.max(...values)];
-    const hour = about.sum && about.column ? past.reduce((sum, { value }) => sum + value, 0) : now;
+    const hour = about.sum ? past.reduce((sum, { value }) => sum + value, 0) : now;
     say(this.#value, about.show(hour));
     say(this.#note, about.note(overview));
     mark(this.node, 'data-level', about.trouble && hour > 0 ? 'bad' : null);
-    this.#rangeWords = about.sum ? (about.unit ?? `${count(now)} now`) : `${about.show(least)} – ${about.show(greatest)}`;
+    this.#rangeWords = about.sum ? `${count(now)} now` : between(about.show, least, greatest);
     if (!this.#cursor.getAttribute('d')) say(this.#range, this.#rangeWords);
     mark(this.#plot, 'aria-label', about.sum
       ? `${about.title}, the last ${frame.words}: ${about.show(hour)} in all; now ${count(now)}, at most ${about.show(greatest)} in ${span(this.#points.stepMs / 1000)}`
       : `${about.title}, the last ${frame.words}: now ${about.show(now)}, least ${about.show(least)}, greatest ${about.show(greatest)}`);
     this.#draw(Math.max(greatest, about.floor) * 1.08);
+  }
+
+  /** The hour of a figure that the server keeps no history of. */
+  #collect({ begin, end }, value) {
+    // The same second may be shown twice.
+    if (this.#own.at(-1)?.at !== end) this.#own.push({ at: end, value });
+    while (this.#own[0].at < begin) this.#own.shift();
+    return this.#own;
   }
 
   #draw(top) {

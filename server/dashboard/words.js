@@ -14,6 +14,14 @@ export const count = (n) => grouped.format(Math.round(n ?? 0));
 export const bytes = (n) => scaled(n ?? 0, ['B', 'kB', 'MB', 'GB'], 1000);
 export const bytesPerSecond = (n) => `${bytes(n)}/s`;
 export const percent = (n) => `${Math.round(n ?? 0)} %`;
+/** From one figure to another; a unit that both have is named once. */
+export function between(show, least, greatest) {
+  const [a, b] = [show(least), show(greatest)];
+  if (a === b) return a;
+  const [number, unit] = a.split(' ');
+  return `${unit && b.endsWith(` ${unit}`) ? number : a} – ${b}`;
+}
+
 /** A short time in microseconds. */
 export const micros = (n) => scaled(n ?? 0, ['µs', 'ms', 's'], 1000);
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
@@ -49,7 +57,7 @@ export const budget = (room) => 1e6 / Math.max(room.rate_hz ?? 30, 1);
 export function evidence(room) {
   switch (room.state) {
     case 'slow': return `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
-    case 'desync': return `${plural(room.desyncs, 'world')} of clients differed`;
+    case 'desync': return `worlds differed ${plural(room.desyncs, 'time')}`;
     case 'flood': return `${plural(room.flood, 'message')} refused`;
     case 'lagging': return `${count(room.superseded_s)} snapshots a second replaced before they were sent`;
     default: return `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
@@ -61,7 +69,7 @@ export function advice(room) {
   const figure = `${evidence(room)}.`;
   switch (room.state) {
     case 'slow': return `At the slowest, ${figure} ${room.is_slow_lane ? 'The room runs in the slow lane, so that it holds up no other.' : 'If that lasts, it moves to the slow lane.'} Closing it gives its time back.`;
-    case 'desync': return `So far, ${figure} The autopsies below name the field and both values. If it is one seat again and again, kick it.`;
+    case 'desync': return `Clients had another world than the server: ${figure} The autopsies below name the field and both values. If it is one seat again and again, kick it.`;
     case 'flood': return `The limits hold: ${figure} The log below names the seat. Kick it, or ban it if it comes back.`;
     case 'lagging': return `A client cannot keep up: ${figure} Its seat has the most unacknowledged snapshots. Nobody else waits for it.`;
     default: return `All is well: ${figure}`;
@@ -77,6 +85,9 @@ const CLOSES = {
   4010: 'the room has moved', 4011: 'worlds kept differing', 4012: 'removed',
 };
 export const closeWords = (code) => CLOSES[code] ?? 'another reason';
+
+const ADDRESSES = { 'public v4': 'public IPv4', 'public v6': 'public IPv6', private: 'local network', loopback: 'this machine', exempt: 'exempt address' };
+export const addressWords = (kind) => ADDRESSES[kind] ?? kind;
 
 const REFUSALS = {
   rate: 'too many attempts', origin: 'a page of another origin', pending: 'too many unfinished handshakes',
