@@ -6,10 +6,8 @@
 import { Actions, Audit } from './actions.js';
 import { $, mark, say } from './dom.js';
 import { Feed } from './feed.js';
-import { RoomPanel } from './room.js';
-import { Rooms } from './rooms.js';
-import { Shards } from './shards.js';
-import { Tiles } from './tiles.js';
+import { Shards, Tiles } from './figures.js';
+import { RoomPanel, Rooms } from './rooms.js';
 import { Verdict } from './verdict.js';
 import { span } from './words.js';
 
@@ -142,7 +140,7 @@ function follow() {
   const isRoom = /^[A-Z0-9]{6}$/.test(name);
   if (isRoom && name !== panel.code) {
     opened = document.activeElement;
-    panel.open(name);
+    panel.open(name, rooms.rooms?.find(({ code }) => code === name));
   } else if (!isRoom && panel.code) {
     const { code } = panel;
     panel.close();

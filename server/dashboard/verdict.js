@@ -1,7 +1,7 @@
 // What is wrong, and where: the sentence at the head of the page, and a link for each thing that needs a look.
 
 import { $, Rows, el, mark, say } from './dom.js';
-import { bytes, count, evidence, level, list, micros, percent, plural, predicate, rank, stateWord } from './words.js';
+import { bytes, count, evidence, level, list, micros, percent, plural, predicate, rank, reasonWords, stateWord } from './words.js';
 
 /** A finding stays for so long after its cause is gone, so that a flicker can be seen. */
 const HELD_MS = 10_000;
@@ -66,7 +66,7 @@ function* ofServer({ server, memory, refusals, closes, log }) {
   if (server?.draining) {
     yield { key: 'drain', weight: 90, level: 'care', name: 'The server', is: 'is draining', why: 'no new rooms', href: '#rooms-title' };
   } else if (server?.ready === false) {
-    yield { key: 'ready', weight: 95, level: 'bad', name: 'The server', is: 'is not ready', why: list(server.reasons ?? []), href: '#figures-title' };
+    yield { key: 'ready', weight: 95, level: 'bad', name: 'The server', is: 'is not ready', why: list((server.reasons ?? []).map(reasonWords)), href: '#figures-title' };
   }
   if (memory?.bytes_max && memory.bytes > memory.bytes_max * MEMORY_PART) {
     yield { key: 'memory', weight: 60, level: 'bad', name: 'Memory', is: 'is nearly full', why: `${bytes(memory.bytes)} of ${bytes(memory.bytes_max)}`, href: '#figures-title' };

@@ -10,10 +10,13 @@ const scaled = (n, units, step) => {
   return `${at && n < 9.95 ? n.toFixed(1) : Math.round(n)} ${units[at]}`;
 };
 
-export const count = (n) => grouped.format(Math.round(n ?? 0));
-export const bytes = (n) => scaled(n ?? 0, ['B', 'kB', 'MB', 'GB'], 1000);
-export const bytesPerSecond = (n) => `${bytes(n)}/s`;
-export const percent = (n) => `${Math.round(n ?? 0)} %`;
+export const isKnown = (n) => n !== null && n !== undefined;
+/** A figure that the server does not know is a dash. */
+const known = (show) => (n) => (isKnown(n) ? show(n) : '–');
+export const count = known((n) => grouped.format(Math.round(n)));
+export const bytes = known((n) => scaled(n, ['B', 'kB', 'MB', 'GB'], 1000));
+export const bytesPerSecond = known((n) => `${bytes(n)}/s`);
+export const percent = known((n) => `${Math.round(n)} %`);
 /** From one figure to another; a unit that both have is named once. */
 export function between(show, least, greatest) {
   const [a, b] = [show(least), show(greatest)];
@@ -23,7 +26,7 @@ export function between(show, least, greatest) {
 }
 
 /** A short time in microseconds. */
-export const micros = (n) => scaled(n ?? 0, ['µs', 'ms', 's'], 1000);
+export const micros = known((n) => scaled(n, ['µs', 'ms', 's'], 1000));
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 export const list = (all) => (all.length < 2 ? all.join('') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`);
 
@@ -50,8 +53,8 @@ export const predicate = (state) => ({
   ok: 'is well', slow: 'is slow', desync: 'has a desync', flood: 'is flooded', lagging: 'has a member that lags',
 })[state] ?? `is ${state}`;
 
-/** The time that a tick may take, in microseconds. */
-export const budget = (room) => 1e6 / Math.max(room.rate_hz ?? 30, 1);
+/** The time that a tick may take, in microseconds: the room's limit, or at the most the time until the next one. */
+export const budget = (room) => room.turn_us?.limit ?? 1e6 / Math.max(room.rate_hz ?? 30, 1);
 
 /** The figure behind a room's state. */
 export function evidence(room) {
@@ -68,13 +71,19 @@ export function evidence(room) {
 export function advice(room) {
   const figure = `${evidence(room)}.`;
   switch (room.state) {
-    case 'slow': return `At the slowest, ${figure} ${room.is_slow_lane ? 'The room runs in the slow lane, so that it holds up no other.' : 'If that lasts, it moves to the slow lane.'} Closing it gives its time back.`;
+    case 'slow': return `At the slowest, ${figure} ${room.is_slow_lane ? 'The room runs in the slow lane, where it holds up no other room.' : 'If that lasts, it moves to the slow lane.'} Closing it gives its time back.`;
     case 'desync': return `Clients had another world than the server: ${figure} The autopsies below name the field and both values. If it is one seat again and again, kick it.`;
     case 'flood': return `The limits hold: ${figure} The log below names the seat. Kick it, or ban it if it comes back.`;
     case 'lagging': return `A client cannot keep up: ${figure} Its seat has the most unacknowledged snapshots. Nobody else waits for it.`;
     default: return `All is well: ${figure}`;
   }
 }
+
+const NOT_READY = {
+  draining: 'it is stopping', rooms: 'there are as many rooms as there may be', memory: 'memory is used up',
+  work: 'no shard has time for another room',
+};
+export const reasonWords = (reason) => NOT_READY[reason] ?? reason;
 
 const CLOSES = {
   1000: 'the player left', 1001: 'the page went away', 1002: 'broken frames', 1003: 'text on the binary protocol',
