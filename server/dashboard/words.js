@@ -60,8 +60,8 @@ export const budget = (room) => room.turn_us?.limit ?? 1e6 / Math.max(room.rate_
 export function evidence(room) {
   switch (room.state) {
     case 'slow': return `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
-    case 'desync': return `worlds differed ${plural(room.desyncs, 'time')}`;
-    case 'flood': return `${plural(room.flood, 'message')} refused`;
+    case 'desync': return `worlds differed ${plural(room.desyncs, 'time')} in the last minute`;
+    case 'flood': return `refused ${plural(room.flood, 'time')} in the last minute`;
     case 'lagging': return `${count(room.superseded_s)} snapshots a second replaced before they were sent`;
     default: return `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
   }
@@ -72,8 +72,8 @@ export function advice(room) {
   const figure = `${evidence(room)}.`;
   switch (room.state) {
     case 'slow': return `At the slowest, ${figure} ${room.is_slow_lane ? 'The room runs in the slow lane, where it holds up no other room.' : 'If that lasts, it moves to the slow lane.'} Closing it gives its time back.`;
-    case 'desync': return `Clients had another world than the server: ${figure} The autopsies below name the field and both values. If it is one seat again and again, kick it.`;
-    case 'flood': return `The limits hold: ${figure} The log below names the seat. Kick it, or ban it if it comes back.`;
+    case 'desync': return `Clients and the server disagreed: ${figure} The autopsies below name the field and both values. If it is one seat again and again, kick it.`;
+    case 'flood': return `The limits hold: ${figure} A client sends more than it may, and is disconnected for that. The log below has more; ban it if it comes back.`;
     case 'lagging': return `A client cannot keep up: ${figure} Its seat has the most unacknowledged snapshots. Nobody else waits for it.`;
     default: return `All is well: ${figure}`;
   }
