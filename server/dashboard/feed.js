@@ -3,6 +3,8 @@
 // Guarantees: it connects again by itself, after waits that grow, and hears the same topics afterwards. The token is in the
 // first message and in the header of actions, and in no address.
 
+import { sentence } from './words.js';
+
 const SUBPROTOCOL = 'tickwire.json.1';
 /** Figures come each second: a connection that is silent for so long is given up, and so is an attempt. */
 const SILENCE_MS = 8000;
@@ -78,8 +80,8 @@ export class Feed {
     const answer = await fetch(new URL(`admin/${path}`, root), request).catch(() => null);
     if (!answer) throw new Refused('The server does not answer.');
     const told = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Refused(told.detail ?? told.title ?? `The server refused this (${answer.status}).`);
-    return told.help ?? '';
+    if (!answer.ok) throw new Refused(sentence(told.detail ?? told.title ?? `the server refused this (${answer.status})`));
+    return sentence(told.help ?? '');
   }
 
   #look(now = performance.now()) {
@@ -142,7 +144,7 @@ export class Feed {
         if (heard?.granted) this.#end(message.topic, 'ended');
         return;
       case 'error':
-        this.trouble = [message.what, message.help].filter(Boolean).join(': ');
+        this.trouble = sentence([message.what, message.help].filter(Boolean).join(': '));
     }
   }
 

@@ -218,7 +218,7 @@ export class RoomPanel {
   #traces = new Map();
   #seats;
   #facts = new Rows($('room-facts'), ([name]) => name, makeFact, (row, [, value]) => say(row.value, value));
-  #autopsies = new Rows($('autopsies'), ({ at_ms, tick, field }) => `${at_ms} ${tick} ${field}`, makeAutopsy, () => {});
+  #autopsies = new Rows($('autopsies'), ({ at_ms, tick, field }) => `${at_ms} ${tick} ${field}`, makeAutopsy, (row, { file }) => say(row.file, file ?? ''));
   #log = new Rows($('log'), ({ id }) => id, makeLogLine, () => {});
 
   constructor(feed, actions) {
@@ -242,7 +242,10 @@ export class RoomPanel {
     say($('room-code'), `Room ${code}`);
     say($('room-state'), '');
     say($('room-why'), 'Asking for its figures…');
-    if (row) this.#show(row, row.spectators);
+    if (row) {
+      this.#show(row, row.spectators);
+      say($('room-why'), advice(row));
+    }
     this.#painter ??= new Painter($('stage'));
     this.#painter.clear();
     this.#feed.hear(this.#topic, (body) => this.#take(body), (why) => this.#over(why));
@@ -288,7 +291,6 @@ export class RoomPanel {
     mark($('room'), 'data-level', level(room.state));
     say($('room-code'), `Room ${room.code} ${predicate(room.state)}`);
     say($('room-state'), room.game);
-    say($('room-why'), advice(room));
     $('room-lock').hidden = $('room-end').hidden = false;
     say($('room-lock'), room.locked ? 'Unlock…' : 'Lock…');
     this.#facts.show([
@@ -303,7 +305,9 @@ export class RoomPanel {
   #take({ room, seats = [], spectators = 0, autopsies = [], log = [] }) {
     this.#show(room, spectators);
     this.#seats.show(seats);
-    this.#autopsies.show(autopsies.toSorted((a, b) => b.at_ms - a.at_ms));
+    const sorted = autopsies.toSorted((a, b) => b.at_ms - a.at_ms);
+    say($('room-why'), sorted.length && room.state === 'desync' ? `${advice(room)} The newest: ${whose(sorted[0])}, ${sorted[0].field}.` : advice(room));
+    this.#autopsies.show(sorted);
     $('autopsies-none').hidden = autopsies.length > 0;
     // Lines may be equal, even in their time.
     const seen = new Map();
@@ -415,9 +419,15 @@ function makeFact([name]) {
   return { node: el('div', {}, el('dt', {}, name), value), value };
 }
 
-function makeAutopsy({ at_ms, tick, seat, field, server, client, file }) {
+/** An autopsy may be of a client without a seat. */
+const whose = ({ seat }) => (isKnown(seat) ? `seat ${seat}` : 'a spectator');
+
+function makeAutopsy(autopsy) {
+  const { at_ms, tick, field, server, client } = autopsy;
+  const file = el('small');
+  const head = el('p', {}, el('time', {}, clock(at_ms)), ` tick ${count(tick)}, ${whose(autopsy)}: `, el('code', {}, String(field)));
   const values = el('p', {}, 'server ', el('b', {}, String(server)), ', client ', el('b', {}, String(client)));
-  return { node: el('li', {}, el('p', {}, el('time', {}, clock(at_ms)), ` tick ${count(tick)}, seat ${seat}: `, el('code', {}, String(field))), values, el('small', {}, file ?? '')) };
+  return { node: el('li', {}, head, values, file), file };
 }
 
 function makeLogLine({ at_ms, level: how, text }) {

@@ -27,6 +27,8 @@ export function between(show, least, greatest) {
 
 /** A short time in microseconds. */
 export const micros = known((n) => scaled(n, ['µs', 'ms', 's'], 1000));
+/** Words of the server as a sentence. */
+export const sentence = (words) => words.replace(/^./, (first) => first.toUpperCase()).replace(/[^.]$/, '$&.');
 export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 export const list = (all) => (all.length < 2 ? all.join('') : `${all.slice(0, -1).join(', ')} and ${all.at(-1)}`);
 
@@ -60,8 +62,8 @@ export const budget = (room) => room.turn_us?.limit ?? 1e6 / Math.max(room.rate_
 export function evidence(room) {
   switch (room.state) {
     case 'slow': return `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
-    case 'desync': return `worlds differed ${plural(room.desyncs, 'time')} in the last minute`;
-    case 'flood': return `refused ${plural(room.flood, 'time')} in the last minute`;
+    case 'desync': return `${plural(room.desyncs, 'desync')} in a minute`;
+    case 'flood': return `${plural(room.flood, 'refusal')} in a minute`;
     case 'lagging': return `${count(room.superseded_s)} snapshots a second replaced before they were sent`;
     default: return `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
   }

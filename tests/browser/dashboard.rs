@@ -2,7 +2,7 @@
 //! screens and with the keyboard alone.
 
 use crate::page::{Page, Screen};
-use crate::serving::serve_with;
+use crate::serving::{Serving, serve_with};
 use crate::token_file::TokenFile;
 use fantoccini::Locator;
 use fantoccini::key::Key;
@@ -12,8 +12,6 @@ use std::time::Duration;
 use tickwire::link::LinkProfile;
 use tickwire_games::Arena;
 use tickwire_tools::load::{Bystander, Plan, run};
-use tickwire_tools::server_process::ServerProcess;
-use tokio::process::Command;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
@@ -41,26 +39,25 @@ const ACTIONS: [(&str, &str); 6] = [
 
 /// A server with a file of operators.
 struct Operated {
-    server: ServerProcess,
+    serving: Serving,
     _operators: TokenFile,
 }
 
 impl Operated {
-    async fn start(name: &str) -> Self {
+    fn start(name: &str) -> Self {
         let operators = TokenFile::new(name, &format!("look lou {LOOK}\nact ada {ACT}\n"));
         let mut command = serve_with("127.0.0.1:0", "127.0.0.1:0");
-        command.arg("--operators-file").arg(&operators.0);
-        let server = ServerProcess::spawn(&mut Command::from(command)).await.expect("the server starts");
-        Self { server, _operators: operators }
+        let serving = Serving::start_by(command.arg("--operators-file").arg(&operators.0));
+        Self { serving, _operators: operators }
     }
 
     const fn players(&self) -> SocketAddr {
-        self.server.address()
+        self.serving.address()
     }
 
     /// The address of the dashboard.
     fn dashboard(&self) -> String {
-        format!("http://{}/", self.server.metrics().expect("the operators' listener"))
+        format!("http://{}/", self.serving.admin().expect("the operators' listener"))
     }
 
     /// Opens the dashboard, and signs in.
@@ -146,7 +143,7 @@ async fn assert_no_errors(page: &Page) {
 }
 
 async fn finds_and_acts(screen: Screen, name: &str) {
-    let operated = Operated::start(name).await;
+    let operated = Operated::start(name);
     let (player, code, _bots) = peopled(&operated).await;
     let empty = new_room(&player).await;
     let page = operated.open(screen, ACT).await;
@@ -212,7 +209,7 @@ async fn an_operator_finds_a_room_and_acts_on_it_on_a_phone() {
 
 #[tokio::test]
 async fn nobody_acts_without_a_token_whose_role_allows_it() {
-    let operated = Operated::start("dashboard-roles").await;
+    let operated = Operated::start("dashboard-roles");
     let (_player, code, _bots) = peopled(&operated).await;
     let page = Page::blank(Screen::Desktop).await;
     page.client.goto(&operated.dashboard()).await.expect("the page loads");
@@ -260,7 +257,7 @@ async fn nobody_acts_without_a_token_whose_role_allows_it() {
 
 #[tokio::test]
 async fn the_dashboard_needs_no_mouse() {
-    let operated = Operated::start("dashboard-keys").await;
+    let operated = Operated::start("dashboard-keys");
     let (player, code, _bots) = peopled(&operated).await;
     let page = operated.open(Screen::Desktop, ACT).await;
     page.wait_until(&format!("document.querySelectorAll('#rooms-table tbody tr').length > {ROOMS}")).await;
@@ -333,7 +330,7 @@ async fn follow_finding(page: &Page, words: &str) -> String {
 
 #[tokio::test]
 async fn a_planted_desync_is_one_click_away_with_its_autopsy() {
-    let operated = Operated::start("dashboard-desync").await;
+    let operated = Operated::start("dashboard-desync");
     let page = operated.open(Screen::Desktop, LOOK).await;
     let bots = plant_desyncs(operated.players());
     follow_finding(&page, "has a desync").await;
@@ -348,7 +345,7 @@ async fn a_planted_flood_is_one_click_away() {
     const KEEP_SOCKET: &str = "(() => { const { send } = WebSocket.prototype; \
         WebSocket.prototype.send = function (message) { [window.last, window.wire] = [message, this]; send.call(this, message); }; \
         return true; })()";
-    let operated = Operated::start("dashboard-flood").await;
+    let operated = Operated::start("dashboard-flood");
     let page = operated.open(Screen::Phone, ACT).await;
     let player = Page::open(operated.players(), "/?game=arena", Screen::Desktop).await;
     player.eval(KEEP_SOCKET).await;
