@@ -110,11 +110,13 @@ function denied() {
   say($('sign'), 'Sign in');
   say($('verdict'), 'Sign in to see how the server is');
   mark($('state'), 'data-level', null);
-  askToken(wrong ? `${feed.trouble || 'The server does not take this token.'}` : '');
+  askToken(feed.trouble || (wrong ? 'The server does not take this token.' : ''), wrong);
 }
 
-function askToken(trouble = '') {
-  say($('sign-trouble'), trouble);
+/** Without a token the server's words are no reproach: they may say how operators are set up. */
+function askToken(words = '', isTrouble = false) {
+  say($('sign-trouble'), words);
+  mark($('sign-trouble'), 'class', isTrouble ? 'trouble' : 'hint');
   $('token').value = '';
   if (!$('sign-in').open) $('sign-in').showModal();
   $('token').focus();
@@ -136,7 +138,7 @@ function signOut() {
 
 /** Opens the room that the address names. */
 function follow() {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = location.hash.slice(1);
   const isRoom = /^[A-Z0-9]{6}$/.test(name);
   if (isRoom && name !== panel.code) {
     opened = document.activeElement;
@@ -150,6 +152,8 @@ function follow() {
   if (name.startsWith('state=')) {
     rooms.only(name.slice(6));
     $('rooms-title').focus();
+    // Taken out of the address, the same link works again.
+    forget();
   }
   rooms.current(panel.code);
   cover();
@@ -157,8 +161,12 @@ function follow() {
 
 /** Leaves no entry of its own behind, so that the back button goes on to what was before. */
 function closeRoom() {
-  history.replaceState(null, '', location.pathname + location.search);
+  forget();
   follow();
+}
+
+function forget() {
+  history.replaceState(null, '', location.pathname + location.search);
 }
 
 /** On a phone the panel covers the page, which then cannot be reached by the keyboard. */

@@ -58,14 +58,16 @@ export const predicate = (state) => ({
 /** The time that a tick may take, in microseconds: the room's limit, or at the most the time until the next one. */
 export const budget = (room) => room.turn_us?.limit ?? 1e6 / Math.max(room.rate_hz ?? 30, 1);
 
+const pace = (room) => `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
+
 /** The figure behind a room's state. */
 export function evidence(room) {
   switch (room.state) {
-    case 'slow': return `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
+    case 'slow': return `${room.is_slow_lane ? 'in the slow lane, ' : ''}${pace(room)}`;
     case 'desync': return `${plural(room.desyncs, 'desync')} in a minute`;
     case 'flood': return `${plural(room.flood, 'refusal')} in a minute`;
     case 'lagging': return `${count(room.superseded_s)} snapshots a second replaced before they were sent`;
-    default: return `ticks take ${micros(room.turn_us?.p99)} of ${micros(budget(room))}`;
+    default: return pace(room);
   }
 }
 
@@ -73,7 +75,7 @@ export function evidence(room) {
 export function advice(room) {
   const figure = `${evidence(room)}.`;
   switch (room.state) {
-    case 'slow': return `At the slowest, ${figure} ${room.is_slow_lane ? 'The room runs in the slow lane, where it holds up no other room.' : 'If that lasts, it moves to the slow lane.'} Closing it gives its time back.`;
+    case 'slow': return `At the slowest, ${pace(room)}. ${room.is_slow_lane ? 'The room runs in the slow lane, where it holds up no other room.' : 'If that lasts, it moves to the slow lane.'} Closing it gives its time back.`;
     case 'desync': return `Clients and the server disagreed: ${figure} The autopsies below name the field and both values. If it is one seat again and again, kick it.`;
     case 'flood': return `The limits hold: ${figure} A client sends more than it may, and is disconnected for that. The log below has more; ban it if it comes back.`;
     case 'lagging': return `A client cannot keep up: ${figure} Its seat has the most unacknowledged snapshots. Nobody else waits for it.`;

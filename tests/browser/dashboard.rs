@@ -214,7 +214,8 @@ async fn nobody_acts_without_a_token_whose_role_allows_it() {
     let page = Page::blank(Screen::Desktop).await;
     page.client.goto(&operated.dashboard()).await.expect("the page loads");
     sign_in(&page, "a-token-of-nobody-at-all").await;
-    page.wait_until(&format!("document.getElementById('sign-in').open && {}", text_of("sign-trouble"))).await;
+    page.wait_until("document.getElementById('sign-in').open && document.querySelector('#sign-trouble.trouble')").await;
+    assert_eq!(page.eval(&format!("{}.length > 10", text_of("sign-trouble"))).await, true, "the server says why");
     assert_eq!(page.eval("document.querySelectorAll('#rooms-table tbody tr').length").await, 0, "nothing is shown");
     sign_in(&page, LOOK).await;
     page.wait_until(&format!("{} === 'lou, may look'", text_of("who"))).await;
