@@ -17,7 +17,7 @@ const COUNTERS: [(&str, &str); 34] = [
     ("tickwire_http_requests_total", "Requests on the players' port, by the class of the answer's status."),
     ("tickwire_inputs_dropped_total", "Inputs that were of no use: too late, too early, or received before."),
     ("tickwire_keyframes_total", "Snapshots that were sent whole."),
-    ("tickwire_log_lines_lost_total", "Lines that the log had no time for."),
+    ("tickwire_log_lines_missing_total", "Lines that are not in the log, by reason."),
     ("tickwire_messages_in_total", "Messages from players."),
     ("tickwire_origins_rejected_total", "Sockets that pages of other origins asked for."),
     ("tickwire_other_builds_total", "Connections of pages that were built from other sources."),
