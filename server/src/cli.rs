@@ -73,7 +73,7 @@ macro_rules! main {
                 version: env!("CARGO_PKG_VERSION"),
                 build: option_env!("TICKWIRE_BUILT_IN_BUILD"),
                 page: Page::get,
-                offer: |server| server $(.game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
+                offer: |server| server $(.stage_game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
                 describe: |build| ::std::vec![$($crate::cli::Description::of_build::<$game>(build)),+],
                 explain: |autopsy| match autopsy.game.as_str() {
                     $(name if name == <$game as $crate::cli::Game>::RULES.name => {

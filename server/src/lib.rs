@@ -39,6 +39,7 @@ mod memory;
 mod metrics;
 mod names;
 mod net;
+mod operators;
 mod own_folder;
 mod player_key;
 mod readiness;
@@ -60,6 +61,7 @@ pub use config::{
 };
 pub use gate::GateError;
 pub use net::{PageError, PageFile};
+pub use operators::{OperatorsFileError, RecentLines};
 pub use own_folder::FolderError;
 pub use secret_file::SecretFileError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};

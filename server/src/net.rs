@@ -11,6 +11,7 @@ mod autopsies;
 mod budgets;
 mod compression;
 mod cross_origin;
+mod dashboard;
 mod diverged;
 mod doorkeeper;
 mod drain;
@@ -29,6 +30,8 @@ mod live;
 mod matches;
 mod openapi;
 mod operation;
+mod operators;
+mod overview;
 mod page;
 mod peer;
 mod percent;
@@ -39,6 +42,7 @@ mod room_list;
 mod room_search;
 mod router;
 mod services;
+mod watched;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -50,6 +54,7 @@ use crate::mailbox::{Command, MatchOrder, Report, ShardLink, TopicsLink, TopicsO
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
+use crate::operators::Desk;
 use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::service_token::ServiceToken;
@@ -80,6 +85,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 use tokio::task::{LocalSet, spawn_local};
+use watched::Watched;
 
 /// Time between two looks through the old entries of limits and the resting codes.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
@@ -111,6 +117,8 @@ pub(crate) struct NetSetup {
     pub(crate) gate: Arc<Gate>,
     /// The way to the studio's services, if there are to be any.
     pub(crate) webhooks: Option<Webhooks>,
+    /// The operators, and what they are shown.
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// The sockets and channels of the net thread.
@@ -173,6 +181,10 @@ struct Net {
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
     drain: Drain,
+    /// Whether an operator has ordered that no room begins any more.
+    is_draining: Cell<bool>,
+    /// What operators look at.
+    watched: RefCell<Watched>,
     /// Whether the public rooms have changed since they were last published.
     lists_changed: Cell<bool>,
     reports: RefCell<Receiver<Report>>,
@@ -195,6 +207,7 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         let shards = spawn_local(hear_shards(Rc::clone(&net)));
         spawn_local(do_chores(Rc::clone(&net), health));
         spawn_local(live::publish(Rc::clone(&net)));
+        spawn_local(watched::serve(Rc::clone(&net)));
         spawn_local(matches::serve(Rc::clone(&net), io.matches));
         ready();
         // An error means that the sender was dropped: then nobody waits for anything any more.
@@ -239,6 +252,9 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
         net.setup.gate.reload(false);
+        if net.setup.desk.access.reload(false) {
+            net.setup.topics.order(TopicsOrder::OperatorsChanged);
+        }
         if let Some(webhooks) = &net.setup.webhooks {
             net.setup.metrics.note_webhooks(webhooks.metrics());
         }
@@ -280,6 +296,8 @@ impl Net {
             diverged: RefCell::new(DivergedWaits::new(config.addresses_max, wait_max)),
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
+            is_draining: Cell::new(false),
+            watched: RefCell::default(),
             lists_changed: Cell::new(true),
             reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),
@@ -309,11 +327,13 @@ impl Net {
             Report::Differed { room, autopsy } => {
                 let address = autopsy.origin.number().map(AddressKey::from_number);
                 if self.autopsy_quota.borrow_mut().take(address, now_us).is_ok() {
-                    // An autopsy is written on a thread of its own; nothing waits for it.
-                    drop(self.autopsies.keep(room, autopsy));
+                    self.keep_autopsy(room, autopsy);
                 }
                 return;
             }
+            Report::Numbers(numbers) => return self.take_numbers(numbers),
+            Report::Seats(seen) => return self.take_seats(&seen),
+            Report::Picture(picture) => return self.take_picture(&picture),
         }
         let (rooms, players, bots) = self.directory.borrow().totals();
         let metrics = &self.setup.metrics;
@@ -351,6 +371,7 @@ impl Net {
 impl Net {
     /// The state of a net thread without games and shards, whose functions are called directly.
     fn without_shards(config: Config) -> Self {
+        use crate::operators::Access;
         let setup = NetSetup {
             config,
             address: std::net::Ipv4Addr::LOCALHOST.into(),
@@ -360,7 +381,7 @@ impl Net {
             build: 0,
             shards: Vec::new(),
             orders: Orders::new(mpsc::sync_channel(1).0),
-            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0, heard: Arc::default() },
+            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0 },
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
             readiness: Arc::default(),
@@ -369,6 +390,7 @@ impl Net {
             token: None,
             gate: Arc::new(Gate::Open),
             webhooks: None,
+            desk: Arc::new(Desk::new(Access::open(None, true).expect("no file is read"))),
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

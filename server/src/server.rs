@@ -17,6 +17,7 @@ use crate::maker::{Maker, Orders};
 use crate::matchmaking::GameQueue;
 use crate::metrics::Metrics;
 use crate::net::{self, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
+use crate::operators::{Access, Desk, OperatorsFileError};
 use crate::own_folder::{FolderError, OwnFolder};
 use crate::readiness::Readiness;
 use crate::service_token::{ServiceToken, TokenError};
@@ -36,7 +37,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use thiserror::Error;
-use tickwire::Game;
+use tickwire::{Game, Stage};
 use tokio::sync::oneshot;
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
@@ -89,6 +90,9 @@ pub enum StartError {
     /// The file that is set for the token of services cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The file that is set for operators cannot be used.
+    #[error(transparent)]
+    Operators(#[from] OperatorsFileError),
     /// The settings of tickets do not fit together, or their keys cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -134,11 +138,23 @@ impl Server {
     /// # Panics
     /// When the server already has a game of this name, and when a queue has options that the game does not take.
     #[must_use]
-    pub fn game<G: Game>(mut self) -> Self {
-        let name = G::RULES.name;
+    pub fn game<G: Game>(self) -> Self {
+        self.offer(OfferedGame::of::<G>())
+    }
+
+    /// The same server with one more game, whose worlds operators see on the dashboard as its stage draws them.
+    ///
+    /// # Panics
+    /// As [`Server::game`].
+    #[must_use]
+    pub fn stage_game<G: Stage>(self) -> Self {
+        self.offer(OfferedGame::drawn::<G>())
+    }
+
+    fn offer(mut self, game: OfferedGame) -> Self {
+        let name = game.rules.name;
         assert!(self.games.iter().all(|game| game.rules.name != name), "two games are named {name}");
-        let game = OfferedGame::of::<G>();
-        for queue in G::RULES.queues.iter().filter(|queue| !queue.options.is_empty()) {
+        for queue in game.rules.queues.iter().filter(|queue| !queue.options.is_empty()) {
             let options = serde_json::from_str(queue.options).map_err(OptionsFault::from);
             let fault = options.and_then(|options| (game.check)(&options)).err();
             assert!(fault.is_none(), "queue {} of {name} has options that are none: {fault:?}", queue.name);
@@ -200,6 +216,9 @@ impl Server {
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
         let (admin, admin_address) = self.config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
+        let is_local = admin_address.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        let access = Access::open(self.config.operators_file.path(), is_local)?;
+        let desk = Arc::new(Desk::new(access));
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
         let (stop, stopped) = oneshot::channel();
@@ -214,6 +233,7 @@ impl Server {
             supervisor: Supervisor::default(),
             readiness: Arc::clone(&readiness),
             gate: Arc::clone(&gate),
+            desk: Arc::clone(&desk),
             webhooks: None,
         };
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
@@ -223,7 +243,7 @@ impl Server {
             (0..config.shards).map(|index| running.start_shard(index, &seed)).collect::<io::Result<_>>()?;
         drop(seed);
         let (order, orders) = tokio::sync::mpsc::channel(TOPICS_ORDERS_MAX);
-        let topics = TopicsLink { send: order, heard: Arc::default() };
+        let topics = TopicsLink { send: order };
         let (match_order, match_orders) = tokio::sync::mpsc::channel(ROOMS_WAITING_MAX);
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
@@ -234,7 +254,7 @@ impl Server {
             members,
             orders,
             shards: shards.clone(),
-            heard: Arc::clone(&topics.heard),
+            desk: Arc::clone(&desk),
             metrics: Arc::clone(&metrics),
             clock,
             health: ThreadHealth::new("topics", STALL_MAX),
@@ -258,6 +278,7 @@ impl Server {
             token,
             gate,
             webhooks,
+            desk,
         };
         running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");
@@ -337,6 +358,7 @@ pub struct Running {
     supervisor: Supervisor,
     readiness: Arc<Readiness>,
     gate: Arc<Gate>,
+    desk: Arc<Desk>,
     /// The thread of webhooks, and the order to it to stop. The server goes on without it.
     webhooks: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }

@@ -41,11 +41,14 @@ impl Running {
     /// the process is to end with an exit code other than 0.
     pub fn run_until_signal(mut self, mut signals: Signals) -> Result<(), ThreadFault> {
         let gate = Arc::clone(&self.gate);
+        let desk = Arc::clone(&self.desk);
         let reload = move || {
             tracing::info!(
-                "SIGHUP: the keys of tickets are read again; other settings are read when the server starts"
+                "SIGHUP: the keys of tickets and the operators are read again; other settings are read when the server \
+                 starts"
             );
             gate.reload(true);
+            desk.access.reload(true);
         };
         let code = signals.wait(&mut self.supervisor, reload).inspect_err(|fault| {
             tracing::error!(%fault, "the server has failed and ends");

@@ -1,7 +1,7 @@
 //! Addresses as limits see them; and counts of connections that release themselves.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,6 +27,21 @@ impl AddressKey {
     /// The key as a number.
     pub(crate) const fn number(self) -> u64 {
         self.0
+    }
+}
+
+impl AddressKey {
+    /// The kind of address, which tells operators enough and gives nobody away.
+    pub(crate) fn class(self) -> &'static str {
+        if let Ok(bits) = u32::try_from(self.0) {
+            return match Ipv4Addr::from_bits(bits) {
+                v4 if v4.is_loopback() => "loopback",
+                v4 if v4.is_private() || v4.is_link_local() => "private",
+                _ => "public v4",
+            };
+        }
+        let first = Ipv6Addr::from_bits(u128::from(self.0) << 64);
+        if first.is_unique_local() || first.is_unicast_link_local() { "private" } else { "public v6" }
     }
 }
 
@@ -93,6 +108,21 @@ mod tests {
         assert_eq!(AddressKey::of(ip("2001:db8:1:2:3::4")), AddressKey::of(ip("2001:db8:1:2:ffff::1")));
         assert_ne!(AddressKey::of(ip("2001:db8:1:2::1")), AddressKey::of(ip("2001:db8:1:3::1")));
         assert_eq!(AddressKey::of(ip("::ffff:192.0.2.7")), AddressKey::of(ip("192.0.2.7")));
+    }
+
+    #[test]
+    fn an_address_has_a_class() {
+        for (address, class) in [
+            ("127.0.0.1", "loopback"),
+            ("10.1.2.3", "private"),
+            ("169.254.1.1", "private"),
+            ("192.0.2.7", "public v4"),
+            ("fd00::1", "private"),
+            ("fe80::1", "private"),
+            ("2001:db8::1", "public v6"),
+        ] {
+            assert_eq!(AddressKey::of(ip(address)).class(), class, "{address}");
+        }
     }
 
     #[test]

@@ -48,7 +48,6 @@ fn enter(hub: &mut Hub, role: Role) -> ClientId {
         is_guest: false,
         name: "Ada".into(),
         room: (role == Role::Member).then(|| (Code::parse(CODE).unwrap(), Seat::new(0))),
-        is_operator: role == Role::Operator,
         reads_json: false,
         origin: Origin::EXEMPT,
     };
@@ -228,7 +227,6 @@ fn codes_cannot_be_guessed_by_subscribing() {
         is_guest: false,
         name: "guess".into(),
         room: None,
-        is_operator: false,
         reads_json: true,
         origin: Origin::of(7),
     };
@@ -291,7 +289,6 @@ fn kept_messages_are_bounded_and_one_that_is_not_kept_says_so() {
                 is_guest: false,
                 name: "Ada".into(),
                 room: None,
-                is_operator: false,
                 reads_json: false,
                 origin: Origin::EXEMPT,
             },
