@@ -157,11 +157,6 @@ impl ShardLink {
         !self.health.has_ended() && self.load.percent() < load_percent_max
     }
 
-    /// The part of a core that the shard uses, in percent.
-    pub(crate) fn load_percent(&self) -> u32 {
-        self.load.percent()
-    }
-
     /// Whether so many commands wait for the shard that it would not receive another one.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.0.load(Ordering::Relaxed) >= SHARD_INBOX_MAX

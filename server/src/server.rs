@@ -38,6 +38,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use thiserror::Error;
 use tickwire::{Game, Stage};
+use tokio::sync::mpsc::channel;
 use tokio::sync::oneshot;
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
@@ -216,12 +217,9 @@ impl Server {
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
         let (admin, admin_address) = self.config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
-        let is_local = admin_address.is_some_and(|address| address.ip().to_canonical().is_loopback());
-        let access = Access::open(self.config.operators_file.path(), is_local)?;
-        let desk = Arc::new(Desk::new(access));
+        let desk = open_desk(&self.config, admin_address)?;
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
-        let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
-        let (stop, stopped) = oneshot::channel();
+        let ((report, reports), (stop, stopped)) = (channel(REPORTS_MAX), oneshot::channel());
         let Self { config, games, withheld, build, chat_filter, .. } = self;
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
         let mut running = Running {
@@ -237,14 +235,12 @@ impl Server {
             webhooks: None,
         };
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
-        let (member, members) = tokio::sync::mpsc::channel(TOPICS_INBOX_MAX);
+        let ((member, members), (order, orders)) = (channel(TOPICS_INBOX_MAX), channel(TOPICS_ORDERS_MAX));
         let seed = ShardSeed::new(&config, report, member, &metrics, clock);
         let shards: Vec<_> =
             (0..config.shards).map(|index| running.start_shard(index, &seed)).collect::<io::Result<_>>()?;
         drop(seed);
-        let (order, orders) = tokio::sync::mpsc::channel(TOPICS_ORDERS_MAX);
-        let topics = TopicsLink { send: order };
-        let (match_order, match_orders) = tokio::sync::mpsc::channel(ROOMS_WAITING_MAX);
+        let (match_order, match_orders) = channel(ROOMS_WAITING_MAX);
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
             filter: chat_filter,
@@ -269,7 +265,7 @@ impl Server {
             build,
             shards,
             orders,
-            topics,
+            topics: TopicsLink { send: order },
             metrics,
             clock,
             readiness,
@@ -319,6 +315,12 @@ impl<'a> ShardSeed<'a> {
     ) -> Self {
         Self { reports, members, metrics, clock, load_percent_max: config.load_percent_max }
     }
+}
+
+/// Reads the operators, who may come to this listener.
+fn open_desk(config: &Config, listener: Option<SocketAddr>) -> Result<Arc<Desk>, OperatorsFileError> {
+    let is_local = listener.is_some_and(|address| address.ip().to_canonical().is_loopback());
+    Ok(Arc::new(Desk::new(Access::open(config.operators_file.path(), is_local)?)))
 }
 
 /// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.

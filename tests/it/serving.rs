@@ -63,6 +63,8 @@ pub(crate) fn serve(listen: &str) -> Command {
 pub(crate) struct Serving {
     child: Child,
     address: SocketAddr,
+    /// The address for operators, if there is one.
+    admin: Option<SocketAddr>,
 }
 
 impl Serving {
@@ -82,13 +84,20 @@ impl Serving {
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split(['/', ',']).next()?.trim().parse().ok());
-        Self { child, address: address.unwrap_or_else(|| panic!("an address in {line:?}")) }
+        let mut addresses =
+            line.split("http://").skip(1).map(|rest| rest.split(['/', ',']).next()?.trim().parse().ok());
+        let address = addresses.next().flatten().unwrap_or_else(|| panic!("an address in {line:?}"));
+        Self { child, address, admin: addresses.next().flatten() }
     }
 
     /// The address on which the server listens.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address on which the server listens for operators.
+    pub(crate) const fn admin(&self) -> Option<SocketAddr> {
+        self.admin
     }
 
     /// The id of the server's process.
