@@ -10,6 +10,7 @@ use crate::clock::unix_s;
 use crate::config::{BasePath, Config, FileError, RangeError, Settings, VariableError, check_variables};
 use crate::identity::mint_command::{Mint, MintCommandError};
 use crate::net::PageFile;
+use crate::operators::RecentLines;
 use crate::room::Autopsy;
 use crate::server::{Running, Server, Signals, StartError};
 use crate::threads::ThreadFault;
@@ -26,6 +27,8 @@ use std::{fs, iter};
 use thiserror::Error;
 #[doc(hidden)]
 pub use tickwire_describe::Description;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Exit code of a server that could not start with the settings that it was given.
 const CANNOT_START: u8 = 2;
@@ -283,7 +286,9 @@ fn serve_games(program: &Program, serve: Serve) -> Result<(), CliError> {
         return say(&config.to_toml());
     }
     let (log, ansi) = (config.log.filter(), stderr().is_terminal());
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(stderr).with_ansi(ansi).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(ansi);
+    // The dashboard shows the last lines about a room.
+    tracing_subscriber::registry().with(log).with(lines).with(RecentLines).init();
     warn_of_profile(program.name);
     let signals = Signals::listen()?;
     let base = config.base_path.clone();

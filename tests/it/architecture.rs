@@ -170,7 +170,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "webhooks",
         ],
     ),
-    ("cli", &["clock", "config", "identity", "net", "room", "server", "threads"]),
+    ("cli", &["clock", "config", "identity", "net", "operators", "room", "server", "threads"]),
 ];
 
 /// Former names of types, which have given way to the field's words; no type may have one of them again.
