@@ -15,6 +15,7 @@ use crate::config::{
 use crate::identity::mint_command::{Mint, MintCommandError};
 use crate::logging::{Log, say_last};
 use crate::net::PageFile;
+use crate::operators::RecentLines;
 use crate::room::Autopsy;
 use crate::server::{FileUse, Running, Server, Signals, StartError, file_faults};
 use crate::threads::ThreadFault;
@@ -33,6 +34,8 @@ use std::{fs, iter};
 use thiserror::Error;
 #[doc(hidden)]
 pub use tickwire_describe::Description;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Exit code of a server that could not start with the settings that it was given.
 const CANNOT_START: u8 = 2;
@@ -80,7 +83,7 @@ macro_rules! main {
                 version: env!("CARGO_PKG_VERSION"),
                 build: option_env!("TICKWIRE_BUILT_IN_BUILD"),
                 page: Page::get,
-                offer: |server| server $(.game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
+                offer: |server| server $(.stage_game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
                 describe: |build| ::std::vec![$($crate::cli::Description::of_build::<$game>(build)),+],
                 explain: |autopsy| match autopsy.game.as_str() {
                     $(name if name == <$game as $crate::cli::Game>::RULES.name => {

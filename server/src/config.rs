@@ -44,7 +44,6 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 pub use environment::{VariableError, check_variables};
 pub use exposure::Exposed;
-pub(crate) use exposure::is_private;
 pub use file::{FileError, FileFault};
 pub use file_setting::FileSetting;
 pub(crate) use host_name::Host;
@@ -255,6 +254,12 @@ settings! {
     /// at least 16 characters, and other users may not read it. Default: off.
     topics_token_file: FileSetting = FileSetting::Off,
         option(long, env = "TICKWIRE_TOPICS_TOKEN_FILE", value_name = "FILE"), live;
+
+    /// File with the operators who may look at the dashboard or act on it, one in a line: ROLE NAME TOKEN, where the role
+    /// is look or act; or off. Other users may not read it. It is read again when it changes. Default: off, with which
+    /// everybody on this machine may look and nobody may act.
+    operators_file: FileSetting = FileSetting::Off,
+        option(long, env = "TICKWIRE_OPERATORS_FILE", value_name = "FILE");
 
     /// Proof of identity that players bring: open for none, under any name; ticket for tickets of your backend, which
     /// need ticket_keys. Default: open.

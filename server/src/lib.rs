@@ -40,6 +40,7 @@ mod memory;
 mod metrics;
 mod names;
 mod net;
+mod operators;
 mod own_folder;
 mod player_key;
 mod readiness;
@@ -65,6 +66,7 @@ pub use config::{
 pub use gate::GateError;
 pub use logging::Log;
 pub use net::{PageError, PageFile};
+pub use operators::{OperatorsFileError, RecentLines};
 pub use own_folder::FolderError;
 pub use secret_file::SecretFileError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};

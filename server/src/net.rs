@@ -11,6 +11,7 @@ mod autopsies;
 mod budgets;
 mod compression;
 mod cross_origin;
+mod dashboard;
 mod diverged;
 mod doorkeeper;
 mod drain;
@@ -29,6 +30,8 @@ mod live;
 mod matches;
 mod openapi;
 mod operation;
+mod operators;
+mod overview;
 mod page;
 mod peer;
 mod percent;
@@ -42,9 +45,10 @@ mod router;
 mod secure;
 mod services;
 mod settings;
+mod watched;
 
 use crate::clock::Clock;
-use crate::config::{Config, is_private};
+use crate::config::Config;
 use crate::games::OfferedGame;
 use crate::gate::Gate;
 use crate::limits::ACCEPT_PAUSE;
@@ -54,13 +58,14 @@ use crate::mailbox::{Command, MatchOrder, Report, ShardLink, TopicsLink, TopicsO
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
+use crate::operators::Desk;
 use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::threads::ThreadHealth;
 use crate::tls::Tls;
 use crate::topics::json::SCHEMA;
 use crate::webhooks::feed::Webhooks;
-use crate::websocket::address::{AddressKey, ConnectionCounts};
+use crate::websocket::address::{AddressClass, AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Usage};
 use autopsies::Autopsies;
 use compression::Gzipped;
@@ -88,6 +93,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
+use watched::Watched;
 
 /// Time between two looks through the old entries of limits and the resting codes.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
@@ -122,6 +128,8 @@ pub(crate) struct NetSetup {
     pub(crate) tls: Option<Arc<Tls>>,
     /// The way to the studio's services, if there are to be any.
     pub(crate) webhooks: Option<Webhooks>,
+    /// The operators, and what they are shown.
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// The sockets and channels of the net thread.
@@ -192,6 +200,10 @@ struct Net {
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
     drain: Drain,
+    /// Whether an operator has ordered that no room begins any more.
+    is_draining: Cell<bool>,
+    /// What operators look at.
+    watched: RefCell<Watched>,
     /// Whether the public rooms have changed since they were last published.
     lists_changed: Cell<bool>,
     reports: RefCell<Receiver<Report>>,
@@ -214,6 +226,7 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         let shards = spawn_local(hear_shards(Rc::clone(&net)));
         spawn_local(do_chores(Rc::clone(&net), health));
         spawn_local(live::publish(Rc::clone(&net)));
+        spawn_local(watched::serve(Rc::clone(&net)));
         spawn_local(matches::serve(Rc::clone(&net), io.matches));
         spawn_local(settings::follow(Rc::clone(&net)));
         ready();
@@ -264,6 +277,9 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
             tls.reload(false);
             net.setup.metrics.note_certificate(tls.expires_unix_s());
         }
+        if net.setup.desk.access.reload(false) {
+            net.setup.topics.order(TopicsOrder::OperatorsChanged);
+        }
         if let Some(webhooks) = &net.setup.webhooks {
             net.setup.metrics.note_webhooks(webhooks.metrics());
         }
@@ -306,6 +322,8 @@ impl Net {
             diverged: RefCell::new(DivergedWaits::new(config.addresses_max, rates.diverged_wait_max)),
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
+            is_draining: Cell::new(false),
+            watched: RefCell::default(),
             lists_changed: Cell::new(true),
             reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),
@@ -336,11 +354,13 @@ impl Net {
             Report::Differed { room, autopsy } => {
                 let address = autopsy.origin.number().map(AddressKey::from_number);
                 if self.autopsy_quota.borrow_mut().take(address, now_us).is_ok() {
-                    // An autopsy is written on a thread of its own; nothing waits for it.
-                    drop(self.autopsies.keep(room, autopsy));
+                    self.keep_autopsy(room, autopsy);
                 }
                 return;
             }
+            Report::Numbers(numbers) => return self.take_numbers(numbers),
+            Report::Seats(seen) => return self.take_seats(&seen),
+            Report::Picture(picture) => return self.take_picture(&picture),
         }
         let (rooms, players, bots) = self.directory.borrow().totals();
         let metrics = &self.setup.metrics;
@@ -357,7 +377,7 @@ impl Net {
 
     /// Whether an address may connect; a stranger to a server of private networks is named once in the log.
     fn takes_in(&self, address: IpAddr) -> bool {
-        let takes_in = !self.config().lan || is_private(address);
+        let takes_in = !self.config().lan || AddressClass::of(Some(AddressKey::of(address))).is_private();
         if !takes_in && !self.stranger_warned.replace(true) {
             tracing::warn!(%address, "a connection from the internet was closed, because of --lan");
         }
@@ -407,6 +427,7 @@ use crate::config::Config;
 impl Net {
     /// The state of a net thread without games and shards, whose functions are called directly.
     fn without_shards(config: Config) -> Self {
+        use crate::operators::Access;
         let settings = watch::channel(LiveSettings { config: Arc::new(config), token: None }).1;
         let setup = NetSetup {
             settings,
@@ -418,7 +439,7 @@ impl Net {
             build: 0,
             shards: Vec::new(),
             orders: Orders::new(mpsc::sync_channel(1).0),
-            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0, heard: Arc::default() },
+            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0 },
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
             readiness: Arc::default(),
@@ -427,6 +448,7 @@ impl Net {
             gate: Arc::new(Gate::Open),
             tls: None,
             webhooks: None,
+            desk: Arc::new(Desk::new(Access::open(None, true).expect("no file is read"))),
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

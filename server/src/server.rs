@@ -22,6 +22,7 @@ use crate::maker::{Maker, Orders};
 use crate::matchmaking::GameQueue;
 use crate::metrics::Metrics;
 use crate::net::{self, LiveSettings, NetIo, NetSetup, PageError, PageFile, StopOrder};
+use crate::operators::{Desk, OperatorsFileError};
 use crate::own_folder::FolderError;
 use crate::readiness::Readiness;
 use crate::service_token::TokenError;
@@ -31,8 +32,8 @@ use crate::tls::TlsError;
 use crate::topics::{ChatFilter, GameTopics, HubLimits};
 use crate::webhooks::file::WebhookFileError;
 use crate::webhooks::sender::WebhookSender;
-use files::Files;
 pub(crate) use files::{FileUse, file_faults};
+use files::{Files, open_desk};
 pub use listening::Attempts;
 use listening::listen;
 use reloading::Reloading;
@@ -43,7 +44,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::{Builder, JoinHandle};
 use thiserror::Error;
-use tickwire::Game;
+use tickwire::{Game, Stage};
+use tokio::sync::mpsc::channel;
 use tokio::sync::{oneshot, watch};
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
@@ -100,6 +102,9 @@ pub enum StartError {
     /// The file that is set for the token of services cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The file that is set for operators cannot be used.
+    #[error(transparent)]
+    Operators(#[from] OperatorsFileError),
     /// The settings of tickets do not fit together, or their keys cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -160,11 +165,23 @@ impl Server {
     /// # Panics
     /// When the server already has a game of this name, and when a queue has options that the game does not take.
     #[must_use]
-    pub fn game<G: Game>(mut self) -> Self {
-        let name = G::RULES.name;
+    pub fn game<G: Game>(self) -> Self {
+        self.offer(OfferedGame::of::<G>())
+    }
+
+    /// The same server with one more game, whose worlds operators see on the dashboard as its stage draws them.
+    ///
+    /// # Panics
+    /// As [`Server::game`].
+    #[must_use]
+    pub fn stage_game<G: Stage>(self) -> Self {
+        self.offer(OfferedGame::drawn::<G>())
+    }
+
+    fn offer(mut self, game: OfferedGame) -> Self {
+        let name = game.rules.name;
         assert!(self.games.iter().all(|game| game.rules.name != name), "two games are named {name}");
-        let game = OfferedGame::of::<G>();
-        for queue in G::RULES.queues.iter().filter(|queue| !queue.options.is_empty()) {
+        for queue in game.rules.queues.iter().filter(|queue| !queue.options.is_empty()) {
             let options = serde_json::from_str(queue.options).map_err(OptionsFault::from);
             let fault = options.and_then(|options| (game.check)(&options)).err();
             assert!(fault.is_none(), "queue {} of {name} has options that are none: {fault:?}", queue.name);
@@ -239,9 +256,9 @@ impl Server {
         let (admin, admin_address) = self.config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
         self.config.check_exposure("listen", address)?;
         admin_address.map_or(Ok(()), |address| self.config.check_exposure("admin_listen", address))?;
+        let desk = open_desk(&self.config, admin_address)?;
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
-        let (report, reports) = tokio::sync::mpsc::channel(REPORTS_MAX);
-        let (stop, stopped) = oneshot::channel();
+        let ((report, reports), (stop, stopped)) = (channel(REPORTS_MAX), oneshot::channel());
         let Self { config, games, withheld, build, chat_filter, source, log, .. } = self;
         let config = Arc::new(config);
         let (live, settings) = watch::channel(LiveSettings { config: Arc::clone(&config), token: files.token });
@@ -259,6 +276,7 @@ impl Server {
                 log: log.clone(),
                 gate: Arc::clone(&files.gate),
                 tls: files.tls.clone(),
+                desk: Arc::clone(&desk),
                 live,
             },
             has_tls: files.tls.is_some(),
@@ -266,14 +284,12 @@ impl Server {
         };
         let (webhooks, sender) = files.webhooks.unzip();
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
-        let (member, members) = tokio::sync::mpsc::channel(TOPICS_INBOX_MAX);
+        let ((member, members), (order, orders)) = (channel(TOPICS_INBOX_MAX), channel(TOPICS_ORDERS_MAX));
         let seed = ShardSeed::new(&config, report, member, &metrics, clock);
         let shards: Vec<_> =
             (0..config.shards).map(|index| running.start_shard(index, &seed)).collect::<io::Result<_>>()?;
         drop(seed);
-        let (order, orders) = tokio::sync::mpsc::channel(TOPICS_ORDERS_MAX);
-        let topics = TopicsLink { send: order, heard: Arc::default() };
-        let (match_order, match_orders) = tokio::sync::mpsc::channel(ROOMS_WAITING_MAX);
+        let (match_order, match_orders) = channel(ROOMS_WAITING_MAX);
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
             filter: chat_filter,
@@ -289,7 +305,7 @@ impl Server {
             members,
             orders,
             shards: shards.clone(),
-            heard: Arc::clone(&topics.heard),
+            desk: Arc::clone(&desk),
             metrics: Arc::clone(&metrics),
             clock,
             health: ThreadHealth::new("topics", STALL_MAX),
@@ -305,7 +321,7 @@ impl Server {
             build,
             shards,
             orders,
-            topics,
+            topics: TopicsLink { send: order },
             metrics,
             clock,
             readiness,
@@ -314,6 +330,7 @@ impl Server {
             gate: files.gate,
             tls: files.tls,
             webhooks,
+            desk,
         };
         running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");

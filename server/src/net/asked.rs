@@ -17,7 +17,7 @@ use hyper::{Method, Request, StatusCode};
 /// The parts of a request that its answer needs.
 #[derive(Debug)]
 pub(super) struct Asked {
-    id: RequestId,
+    pub(super) id: RequestId,
     pub(super) method: Method,
     pub(super) path: String,
     takes_gzip: bool,

@@ -69,7 +69,7 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
     };
     let refusal = match read {
         Ok(hello) if hello.code.is_empty() && hello.game.is_empty() && hello.protocol == PROTOCOL_VERSION => {
-            let known = Some(VisitorHello { name: hello.name, key: hello.player, ticket: hello.ticket });
+            let known = Some(VisitorHello { name: hello.name, key: hello.player, ticket: hello.ticket, token: None });
             return hand_over_visitor(&net, stream, reader, Form::Binary, known, &caller, false).await;
         }
         Ok(mut hello) => match admit(&net, &caller, &mut hello).await {

@@ -22,8 +22,11 @@ pub(super) enum Problem {
     NoTls,
     NoTicket,
     NoToken,
+    NoOperator,
     ForeignPage,
     NoServices,
+    NoOperators,
+    LooksOnly,
     TopicRefused,
     NoPath,
     NoRoom,
@@ -33,6 +36,8 @@ pub(super) enum Problem {
     WrongMethod,
     SlowBody,
     TicketsOff,
+    NoSeat,
+    NothingToDo,
     LargeBody,
     WrongHost,
     WebSocketVersion,
@@ -48,7 +53,7 @@ pub(super) enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the statuses.
-    pub(super) const ALL: [Self; 33] = [
+    pub(super) const ALL: [Self; 38] = [
         Self::BadHost,
         Self::BadHeader,
         Self::BadQuery,
@@ -60,8 +65,11 @@ impl Problem {
         Self::NoTls,
         Self::NoTicket,
         Self::NoToken,
+        Self::NoOperator,
         Self::ForeignPage,
         Self::NoServices,
+        Self::NoOperators,
+        Self::LooksOnly,
         Self::TopicRefused,
         Self::NoPath,
         Self::NoRoom,
@@ -71,6 +79,8 @@ impl Problem {
         Self::WrongMethod,
         Self::SlowBody,
         Self::TicketsOff,
+        Self::NoSeat,
+        Self::NothingToDo,
         Self::LargeBody,
         Self::WrongHost,
         Self::WebSocketVersion,
@@ -100,10 +110,15 @@ impl Problem {
             Self::NoTls => ("no-tls", StatusCode::BAD_REQUEST, "The port speaks TLS only"),
             Self::NoTicket => ("no-ticket", StatusCode::UNAUTHORIZED, "The ticket is missing or not good"),
             Self::NoToken => ("no-token", StatusCode::UNAUTHORIZED, "The token of services is missing or wrong"),
+            Self::NoOperator => {
+                ("no-operator", StatusCode::UNAUTHORIZED, "The token of an operator is missing or wrong")
+            }
             Self::ForeignPage => {
                 ("foreign-page", StatusCode::FORBIDDEN, "The page is of an origin that is not allowed")
             }
             Self::NoServices => ("no-services", StatusCode::FORBIDDEN, "The server has no token for services"),
+            Self::NoOperators => ("no-operators", StatusCode::FORBIDDEN, "The server has no file of operators"),
+            Self::LooksOnly => ("looks-only", StatusCode::FORBIDDEN, "The operator may look and not act"),
             Self::TopicRefused => ("topic-refused", StatusCode::FORBIDDEN, "The topic refuses the message"),
             Self::NoPath => ("no-path", StatusCode::NOT_FOUND, "Nothing is at this path"),
             Self::NoRoom => ("no-room", StatusCode::NOT_FOUND, "There is no such room"),
@@ -113,6 +128,8 @@ impl Problem {
             Self::WrongMethod => ("wrong-method", StatusCode::METHOD_NOT_ALLOWED, "The path has no such method"),
             Self::SlowBody => ("slow-body", StatusCode::REQUEST_TIMEOUT, "The body took too long"),
             Self::TicketsOff => ("tickets-off", StatusCode::CONFLICT, "The server asks nobody for a ticket"),
+            Self::NoSeat => ("no-seat", StatusCode::CONFLICT, "Nobody is in the seat"),
+            Self::NothingToDo => ("nothing-to-do", StatusCode::CONFLICT, "It is so already"),
             Self::LargeBody => ("large-body", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::WrongHost => ("wrong-host", StatusCode::MISDIRECTED_REQUEST, "The server has no such name"),
             Self::WebSocketVersion => {

@@ -275,7 +275,17 @@ async fn answer_api(
         Task::CheckHealth => Ok(health::healthz()),
         Task::CheckReadiness => Ok(health::readyz(&net.setup.readiness)),
         // The table gives these no place on the players' port.
-        Task::ReadMetrics | Task::PublishMessage | Task::MutePlayer | Task::RevokeIdentity => Err(no_api()),
+        Task::ReadMetrics
+        | Task::PublishMessage
+        | Task::MutePlayer
+        | Task::RevokeIdentity
+        | Task::Announce
+        | Task::KickPlayer
+        | Task::BanPlayer
+        | Task::LockRoom
+        | Task::CloseRoom
+        | Task::DrainServer
+        | Task::ReadAudit => Err(no_api()),
     }
 }
 

@@ -5,6 +5,7 @@ use super::StartError;
 use crate::config::{AutopsyFolder, Config};
 use crate::gate::{Gate, GateError};
 use crate::net::{Page, PageError, PageFile};
+use crate::operators::{Access, Desk, OperatorsFileError};
 use crate::own_folder::{FolderError, OwnFolder};
 use crate::service_token::{ServiceToken, TokenError};
 use crate::tls::{Tls, TlsError};
@@ -14,6 +15,7 @@ use crate::webhooks::file::WebhookFileError;
 use crate::webhooks::sender::{WebhookSender, WebhookSetup, prepare};
 use std::error::Error;
 use std::iter;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -44,6 +46,12 @@ impl Files {
             webhooks: prepare_webhooks(config)?,
         })
     }
+}
+
+/// Reads the operators, who may come to this listener.
+pub(super) fn open_desk(config: &Config, listener: Option<SocketAddr>) -> Result<Arc<Desk>, OperatorsFileError> {
+    let is_local = listener.is_some_and(|address| address.ip().to_canonical().is_loopback());
+    Ok(Arc::new(Desk::new(Access::open(config.operators_file.path(), is_local)?)))
 }
 
 /// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.
@@ -102,6 +110,8 @@ pub(crate) fn file_faults(config: &Config) -> Vec<FileUse> {
     let gate = gate.map(|error: GateError| FileUse::of("ticket_keys", &error));
     let webhooks = config.webhooks_file.path().and_then(|path| webhooks::file::read(path).err());
     let webhooks = webhooks.map(|error: WebhookFileError| FileUse::of("webhooks_file", &error));
+    let operators = Access::open(config.operators_file.path(), true).err();
+    let operators = operators.map(|error: OperatorsFileError| FileUse::of("operators_file", &error));
     let tls = Tls::open(config).err().map(|error: TlsError| FileUse::of("tls_cert", &error));
-    [page, autopsies, token, gate, tls, webhooks].into_iter().flatten().collect()
+    [page, autopsies, token, operators, gate, tls, webhooks].into_iter().flatten().collect()
 }
