@@ -134,6 +134,7 @@ fn the_root_is_read_only_and_knows_names() {
     let (code, words) = output(elsewhere);
     assert!(code == Some(2) && words.contains("Read-only file system"), "{words}");
     // A container runtime mounts this file. The look-up of names is a part of the program.
+    fs::set_permissions(root.0.join("etc"), fs::Permissions::from_mode(0o755)).expect("our own folder");
     fs::write(root.0.join("etc/hosts"), "127.0.0.1 localhost inside.example\n").expect("a file");
     let mut named = root.program(&["serve", "--listen", "inside.example:0", "--admin-listen", "off"]);
     named.args(["--autopsies", "off"]).stderr(Stdio::null());
