@@ -19,8 +19,8 @@ const worst = (shards, figure) => Math.max(0, ...(shards ?? []).map((shard) => s
 
 /**
  * `column`: of the history; `now`: its newest value; `floor`: the least full scale, so that noise stays small. `peak`: of
- * several values the greatest counts. `sum`: events, whose number in the whole hour counts; without a column, those since
- * the page was opened.
+ * several values the greatest counts. `sum`: events, whose number in the whole hour counts. `grows`: events that are
+ * counted from the server's start on; when they came is known from the time on at which the page was opened.
  */
 const TILES = [
   { title: 'Rooms', column: 'rooms', now: (o) => o.rooms, show: count, floor: 4, note: (o) => `${count(o.ticks_s)} ticks/s` },
@@ -36,7 +36,7 @@ const TILES = [
   { title: 'Desyncs', column: 'desyncs', now: (o) => o.desyncs?.confirmed, show: count, floor: 2, sum: true, trouble: true, note: () => 'confirmed' },
   { title: 'Closed', column: 'closes', now: (o) => total(o.closes), show: count, floor: 5, sum: true, note: () => 'connections' },
   { title: 'Refused', column: 'refusals', now: (o) => total(o.refusals), show: count, floor: 5, sum: true, note: () => 'at the door' },
-  { title: 'Warnings', now: (o) => o.log?.warnings, show: count, floor: 5, sum: true, note: () => 'in the log' },
+  { title: 'Warnings', now: (o) => o.log?.warnings, show: count, floor: 5, sum: true, grows: true, note: (o) => plural(o.log?.errors, 'error') },
 ];
 
 export class Tiles {
@@ -84,6 +84,7 @@ class Tile {
   #plot;
   #points = [];
   #own = [];
+  #before;
   #frame = { begin: 0, end: 1 };
   #rangeWords = '';
 
@@ -100,16 +101,16 @@ class Tile {
     const now = about.now(overview);
     if (!isKnown(now)) return this.#unknown();
     this.#frame = frame;
-    if (!about.column) past = this.#collect(frame, now);
+    if (about.grows) past = this.#collect(frame, now);
     // The newest row of the hour and the newest second are about the same time: for events, the second is in no row yet.
     this.#points = about.sum ? bars(past, frame) : line([...past, { at: frame.end, value: now }], frame, about.peak);
     const values = this.#points.map(({ value }) => value);
     const [least, greatest] = [Math.min(...values), Math.max(...values)];
-    const hour = about.sum ? past.reduce((sum, { value }) => sum + value, 0) : now;
+    const hour = about.sum && !about.grows ? past.reduce((sum, { value }) => sum + value, 0) : now;
     say(this.#value, about.show(hour));
     say(this.#note, about.note(overview));
     mark(this.node, 'data-level', about.trouble && hour > 0 ? 'bad' : null);
-    this.#rangeWords = about.sum ? `${count(now)} now` : between(about.show, least, greatest);
+    this.#rangeWords = about.grows ? 'since the start' : about.sum ? `${count(now)} now` : between(about.show, least, greatest);
     if (!this.#cursor.getAttribute('d')) say(this.#range, this.#rangeWords);
     mark(this.#plot, 'aria-label', about.sum
       ? `${about.title}, the last ${frame.words}: ${about.show(hour)} in all; now ${count(now)}, at most ${about.show(greatest)} in ${span(this.#points.stepMs / 1000)}`
@@ -125,10 +126,10 @@ class Tile {
     mark(this.#plot, 'aria-label', `${this.about.title}: not reported by this server`);
   }
 
-  /** The hour of a figure that the server keeps no history of. */
-  #collect({ begin, end }, value) {
-    // The same second may be shown twice.
-    if (this.#own.at(-1)?.at !== end) this.#own.push({ at: end, value });
+  /** The events of the hour, of a count that only grows. */
+  #collect({ begin, end }, now) {
+    this.#own.push({ at: end, value: Math.max(now - (this.#before ?? now), 0) });
+    this.#before = now;
     while (this.#own[0].at < begin) this.#own.shift();
     return this.#own;
   }

@@ -233,7 +233,7 @@ export class RoomPanel {
     document.addEventListener('visibilitychange', () => this.#hearScene());
   }
 
-  /** Shows the room with this code; `row` is what the list of rooms knows of it, until its own figures come. */
+  /** Shows the room with this code; `row` is what the list of rooms knows of it, if it is in it. */
   open(code, row) {
     this.close();
     this.code = code;
@@ -242,16 +242,20 @@ export class RoomPanel {
     say($('room-code'), `Room ${code}`);
     say($('room-state'), '');
     say($('room-why'), 'Asking for its figures…');
-    if (row) {
-      this.#show(row, row.spectators);
-      say($('room-why'), advice(row));
-    }
+    this.expect(row);
     this.#painter ??= new Painter($('stage'));
     this.#painter.clear();
     this.#feed.hear(this.#topic, (body) => this.#take(body), (why) => this.#over(why));
     this.#pause(this.#paused);
     $('room').scrollTop = 0;
     $('room-code').focus({ preventScroll: true });
+  }
+
+  /** Shows what the list of rooms knows; a room without people has no figures of its own. */
+  expect(row) {
+    if (!row || this.#room) return;
+    this.#show(row, row.spectators);
+    say($('room-why'), advice(row));
   }
 
   close() {
