@@ -212,6 +212,7 @@ export class RoomPanel {
   #feed;
   #actions;
   #room = null;
+  #isTold = false;
   #painter = null;
   #scene = null;
   #paused = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -251,9 +252,9 @@ export class RoomPanel {
     $('room-code').focus({ preventScroll: true });
   }
 
-  /** Shows what the list of rooms knows; a room without people has no figures of its own. */
+  /** Shows what the list of rooms knows until the room tells its own figures; one without people tells none. */
   expect(row) {
-    if (!row || this.#room) return;
+    if (!row || this.#isTold) return;
     this.#show(row, row.spectators);
     say($('room-why'), advice(row));
   }
@@ -272,8 +273,10 @@ export class RoomPanel {
 
   #clear() {
     this.#room = this.#scene = null;
+    this.#isTold = false;
     this.#traces.clear();
     mark($('room'), 'data-over', null);
+    say($('seats-free'), '');
     for (const list of [this.#seats, this.#facts, this.#autopsies, this.#log]) list.show([]);
     $('autopsies-none').hidden = $('log-none').hidden = true;
     $('room-lock').hidden = $('room-end').hidden = true;
@@ -284,6 +287,7 @@ export class RoomPanel {
     say($('room-code'), `Room ${this.code} ${this.#room ? 'has closed' : 'is not there'}`);
     mark($('room'), 'data-level', null);
     mark($('room'), 'data-over', '');
+    this.#isTold = true;
     say($('room-why'), this.#room || why === 'ended' ? 'The room is over. What stands below are its last figures.' : 'There is no room with this code. It may have closed meanwhile.');
     $('room-lock').hidden = $('room-end').hidden = true;
     say($('scene-words'), '');
@@ -307,8 +311,12 @@ export class RoomPanel {
   }
 
   #take({ room, seats = [], spectators = 0, autopsies = [], log = [] }) {
+    this.#isTold = true;
     this.#show(room, spectators);
-    this.#seats.show(seats);
+    // A game may have many seats: those of nobody are counted.
+    const taken = seats.filter(({ kind }) => kind !== 'free');
+    this.#seats.show(taken);
+    say($('seats-free'), plural(seats.length - taken.length, 'free seat'));
     const sorted = autopsies.toSorted((a, b) => b.at_ms - a.at_ms);
     say($('room-why'), sorted.length && room.state === 'desync' ? `${advice(room)} The newest: ${whose(sorted[0])}, ${sorted[0].field}.` : advice(room));
     this.#autopsies.show(sorted);
@@ -353,8 +361,8 @@ export class RoomPanel {
     row.about.name = seat.name || `seat ${seat.seat}`;
     mark(row.node, 'data-kind', seat.kind);
     mark(row.node, 'data-level', seat.unacked >= BEHIND ? 'care' : null);
-    say(row.name, seat.name || (seat.kind === 'free' ? 'free' : seat.kind));
-    say(row.kind, [seat.owner && 'owner', seat.kind !== 'free' && seat.kind !== 'person' && seat.kind, isPerson && addressWords(seat.address)].filter(Boolean).join(', '));
+    say(row.name, seat.name || seat.kind);
+    say(row.kind, [seat.owner && 'owner', seat.kind !== 'person' && seat.kind, isPerson && addressWords(seat.address)].filter(Boolean).join(', '));
     say(row.more, isPerson ? `lead ${count(seat.lead_ticks)}, corrections ${count(seat.corrections)}, late ${count(seat.late)}, starved ${count(seat.starved)}, unacked ${count(seat.unacked)}` : '');
     SEAT_COLUMNS.forEach(({ show, live }, at) => {
       if (show) say(at === 2 ? row.trip : row.cells[at], live && !isPerson ? '' : show(seat));

@@ -79,7 +79,7 @@ export function advice(room) {
     case 'desync': return `Clients and the server disagreed: ${figure} The autopsies below name the field and both values. If it is one seat again and again, kick it.`;
     case 'flood': return `The limits hold: ${figure} A client sends more than it may, and is disconnected for that. The log below has more; ban it if it comes back.`;
     case 'lagging': return `A client cannot keep up: ${figure} Its seat has the most unacknowledged snapshots. Nobody else waits for it.`;
-    default: return `All is well: ${figure}`;
+    default: return room.players || room.spectators ? `All is well: ${figure}` : 'Nobody is in the room, so that it does not tick.';
   }
 }
 
