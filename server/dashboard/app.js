@@ -108,6 +108,8 @@ function showLink() {
 function denied() {
   const wrong = token !== null;
   keep(null);
+  // A token that was good until now: what it has shown does not stay.
+  if (overview) return location.reload();
   say($('sign'), 'Sign in');
   say($('verdict'), 'Sign in to see how the server is');
   mark($('state'), 'data-level', null);

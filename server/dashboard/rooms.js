@@ -32,7 +32,7 @@ export class Rooms {
   #rooms = null;
   #omitted = 0;
   #sort = { column: 0, turned: false };
-  #order = [];
+  #order = new Map();
   #rows = new Rows($('rooms-table').tBodies[0], ({ code }) => code, (room) => this.#make(room), fill);
   #heads;
   #current = null;
