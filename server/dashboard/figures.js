@@ -115,7 +115,7 @@ class Tile {
     this.#rangeWords = about.grows ? 'since the start' : about.sum ? `${count(now)} now` : between(about.show, least, greatest);
     if (!this.#cursor.getAttribute('d')) say(this.#range, this.#rangeWords);
     mark(this.#plot, 'aria-label', about.sum
-      ? `${about.title}, the last ${frame.words}: ${about.show(hour)} in all; now ${count(now)}, at most ${about.show(greatest)} in ${span(this.#points.stepMs / 1000)}`
+      ? `${about.title}, ${about.grows ? 'since the start' : `the last ${frame.words}`}: ${about.show(hour)} in all; ${about.grows ? '' : `now ${count(now)}; `}in ${span(this.#points.stepMs / 1000)} least ${about.show(least)}, greatest ${about.show(greatest)}`
       : `${about.title}, the last ${frame.words}: now ${about.show(now)}, least ${about.show(least)}, greatest ${about.show(greatest)}`);
     this.#draw(Math.max(greatest, about.floor) * 1.08);
   }
