@@ -4,23 +4,30 @@
 //! Tickwire server.
 
 mod autopsy;
+mod health;
 mod overflow;
 
 use crate::clock::unix_s;
-use crate::config::{BasePath, Config, FileError, RangeError, Settings, VariableError, check_variables};
+use crate::config::{
+    BasePath, Config, Faults, FileError, SettingFault, Settings, SettingsError, SettingsSource, VariableError,
+    check_variables,
+};
 use crate::identity::mint_command::{Mint, MintCommandError};
+use crate::logging::{Log, say_last};
 use crate::net::PageFile;
 use crate::operators::RecentLines;
 use crate::room::Autopsy;
-use crate::server::{Running, Server, Signals, StartError};
+use crate::server::{FileUse, Running, Server, Signals, StartError, file_faults};
 use crate::threads::ThreadFault;
 pub use autopsy::{ExplainError, explain};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use health::{HealthError, Question};
 use overflow::warn_of_profile;
 #[doc(hidden)]
 pub use rust_embed;
 use std::error::Error as _;
-use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, iter};
@@ -130,6 +137,9 @@ enum Action {
     /// Looks at settings without starting a server.
     #[command(subcommand)]
     Config(ConfigAction),
+    /// Asks a server that runs whether it is ready; with the same settings as the server it finds it by itself. The exit
+    /// code is 0 when it is ready and 1 otherwise, and one line says why.
+    Health(Box<Health>),
     /// Makes tickets for trying a server out, and the keys of tickets.
     Mint(Mint),
     /// Prints an autopsy that a server has written, and simulates its tick again.
@@ -156,14 +166,28 @@ struct Serve {
     /// command line and the environment take precedence over it.
     #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Prints all settings as such a file, with the defaults for those that are missing, and ends.
+    /// Prints all settings as such a file, each with the place that it comes from, and ends.
     #[arg(long)]
     print_config: bool,
+    /// The settings that come from the environment.
+    #[arg(skip)]
+    from_variables: Vec<&'static str>,
+}
+
+#[derive(Debug, Args)]
+struct Health {
+    #[command(flatten)]
+    question: Question,
+    #[command(flatten)]
+    settings: Settings,
+    /// The file of settings with which the server was started.
+    #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum ConfigAction {
-    /// Checks whether a file can be used as --config.
+    /// Checks whether a file can be used as --config, with the files that it names, and tells all that is wrong.
     Check {
         /// The file.
         file: PathBuf,
@@ -188,12 +212,18 @@ enum CliError {
     /// The environment has a setting that does not exist.
     #[error(transparent)]
     Variable(#[from] VariableError),
-    /// The file of settings cannot be used.
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The file of settings that was to be checked cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A setting is out of its range.
+    /// The file of settings that was to be checked cannot be used.
     #[error(transparent)]
-    Range(#[from] RangeError),
+    Check(#[from] Faults<CheckFault>),
+    /// The log cannot be written.
+    #[error("the log cannot be written")]
+    Log(#[source] io::Error),
     /// The server could not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -203,6 +233,9 @@ enum CliError {
     /// No ticket or key was made.
     #[error(transparent)]
     Mint(#[from] MintCommandError),
+    /// The server that was asked is not ready.
+    #[error("not ready")]
+    Health(#[from] HealthError),
     /// The file of an autopsy cannot be read.
     #[error("{} cannot be read", path.display())]
     Read {
@@ -240,11 +273,25 @@ enum CliError {
     Output(#[source] io::Error),
 }
 
+/// A fault that the check of a file has found.
+#[derive(Debug, Error)]
+enum CheckFault {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Setting(#[from] SettingFault),
+    /// A file or a folder that a setting names cannot be used.
+    #[error(transparent)]
+    File(#[from] FileUse),
+}
+
 impl CliError {
     /// The exit code: whether other settings would help, or not.
     const fn code(&self) -> u8 {
         match self {
-            Self::Start(StartError::Thread(_) | StartError::Net(_)) | Self::Fault(_) => FAILED,
+            Self::Start(StartError::Thread(_) | StartError::Net(_))
+            | Self::Fault(_)
+            | Self::Log(_)
+            | Self::Health(_) => FAILED,
             _ => CANNOT_START,
         }
     }
@@ -253,9 +300,13 @@ impl CliError {
 /// Runs a program.
 #[must_use]
 pub fn run(program: &Program) -> ExitCode {
-    let done = match command_line(program) {
+    let action = command_line(program);
+    // A check of health has two outcomes for the program that asks, whatever the reason.
+    let is_check = matches!(action, Action::Health(_));
+    let done = match action {
         Action::Serve(serve) => serve_games(program, *serve),
         Action::Config(ConfigAction::Check { file }) => check(&file),
+        Action::Health(health) => ask_health(*health),
         Action::Mint(mint) => mint.run(unix_s(), &mut stdout()).map_err(CliError::Mint),
         Action::Autopsy { file } => print_autopsy(program, file),
         Action::Describe { folder, build } => describe(program, &folder, &build),
@@ -265,49 +316,71 @@ pub fn run(program: &Program) -> ExitCode {
         Err(error) => {
             let causes = iter::successors(error.source(), |cause| (*cause).source());
             let causes: String = causes.map(|cause| format!(": {cause}")).collect();
-            // When stderr is closed, there is no place left for the message.
-            let _ = writeln!(stderr(), "{}: {error}{causes}", program.binary);
-            ExitCode::from(error.code())
+            say_last(format!("{}: {error}{causes}\n", program.binary));
+            ExitCode::from(if is_check { FAILED } else { error.code() })
         }
     }
 }
 
 /// The command line, read under the program's own name. With a mistake in it, the process ends.
 fn command_line(program: &Program) -> Action {
-    let command = CommandLine::command().name(program.binary).bin_name(program.binary).version(program.version);
+    // All settings are options of `health` too, so that the variables count; in its help most would be in the way.
+    let is_shown = |name: &str| ["url", "config", "help"].contains(&name);
+    let only_own = |argument: Arg| if is_shown(argument.get_id().as_str()) { argument } else { argument.hide(true) };
+    let command = CommandLine::command().mut_subcommand("health", |health| health.mut_args(only_own));
+    let command = command.name(program.binary).bin_name(program.binary).version(program.version);
     let matches = command.get_matches();
-    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).action
+    let mut line = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let (Action::Serve(serve), Some(matches)) = (&mut line.action, matches.subcommand_matches("serve")) {
+        serve.from_variables = from_variables(matches);
+    }
+    line.action
+}
+
+/// The settings that come from the environment.
+fn from_variables(matches: &ArgMatches) -> Vec<&'static str> {
+    let is_variable = |name: &&str| matches.value_source(name) == Some(ValueSource::EnvVariable);
+    Settings::NAMES.iter().copied().filter(is_variable).collect()
 }
 
 fn serve_games(program: &Program, serve: Serve) -> Result<(), CliError> {
     check_variables(std::env::vars_os())?;
-    let config = read(serve.settings, serve.config.as_deref())?;
+    let source = SettingsSource::new(serve.settings, serve.from_variables, serve.config);
     if serve.print_config {
-        return say(&config.to_toml());
+        return say(&source.print()?);
     }
-    let (log, ansi) = (config.log.filter(), stderr().is_terminal());
-    let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(ansi);
-    // The dashboard shows the last lines about a room.
-    tracing_subscriber::registry().with(log).with(lines).with(RecentLines).init();
+    let config = source.read()?;
+    let log = Log::start(&config).map_err(CliError::Log)?;
+    let served = serve_logged(program, config, source, log.clone());
+    log.flush();
+    served
+}
+
+/// Serves with a log that is open.
+fn serve_logged(program: &Program, config: Config, source: SettingsSource, log: Log) -> Result<(), CliError> {
     warn_of_profile(program.name);
     let signals = Signals::listen()?;
     let base = config.base_path.clone();
-    let running = (program.offer)(Server::new(config).page(program.page).build_id(program.build_id())).start()?;
+    let server = Server::new(config).page(program.page).build_id(program.build_id()).settings_from(source).log(log);
+    let running = (program.offer)(server).start()?;
     announce(program, &running, &base)?;
     Ok(running.run_until_signal(signals)?)
 }
 
-fn check(file: &Path) -> Result<(), CliError> {
-    read(Settings::default(), Some(file))?;
-    say(&format!("{} can be used\n", file.display()))
+/// Says in one line whether the server is ready. Its settings are not checked here: the server has done that.
+fn ask_health(Health { question, settings, config }: Health) -> Result<(), CliError> {
+    let (config, _) = SettingsSource::new(settings, Vec::new(), config).look()?;
+    let address = health::ask(&question, &config)?;
+    say(&format!("ready: {address}\n"))
 }
 
-/// The configuration of these settings and those of the file.
-fn read(settings: Settings, file: Option<&Path>) -> Result<Config, CliError> {
-    let fallback = file.map(Settings::read).transpose()?.unwrap_or_default();
-    let config = settings.or(fallback).into_config();
-    config.check()?;
-    Ok(config)
+/// Checks everything about the settings of a file that can be known without a server.
+fn check(file: &Path) -> Result<(), CliError> {
+    let (config, faults) = SettingsSource::of_file(file).look()?;
+    let mut faults: Vec<_> = faults.into_iter().map(CheckFault::Setting).collect();
+    faults.extend(file_faults(&config).into_iter().map(CheckFault::File));
+    Faults::check(faults)?;
+    say(&format!("{} can be used\n", file.display()))
 }
 
 fn print_autopsy(program: &Program, path: PathBuf) -> Result<(), CliError> {
@@ -331,11 +404,14 @@ fn describe(program: &Program, folder: &Path, build: &str) -> Result<(), CliErro
 
 /// Prints one line for people and programs; everything else goes to the log.
 fn announce(program: &Program, running: &Running, base: &BasePath) -> Result<(), CliError> {
-    let admin =
-        running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));
+    let admin = running.admin_address().map_or_else(String::new, |admin| {
+        let scheme = if running.has_tls() && !admin.ip().to_canonical().is_loopback() { "https" } else { "http" };
+        format!(", metrics on {scheme}://{admin}/metrics")
+    });
     // Relative addresses of the page need the slash at the end, which the root has by itself.
     let path = if *base == BasePath::default() { String::new() } else { format!("{base}/") };
-    say(&format!("{} is listening on http://{}{path}{admin}\n", program.binary, running.address()))
+    let scheme = if running.has_tls() { "https" } else { "http" };
+    say(&format!("{} is listening on {scheme}://{}{path}{admin}\n", program.binary, running.address()))
 }
 
 fn say(text: &str) -> Result<(), CliError> {

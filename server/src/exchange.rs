@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::operators::Desk;
 use crate::threads::{ThreadHealth, give_way};
 use crate::topics::policy::Role;
-use crate::topics::{ChatFilter, ClientId, Delivery, Farewell, GameTopics, Hub, Lane, Output, TopicId};
+use crate::topics::{ChatFilter, ClientId, Delivery, Farewell, GameTopics, Hub, HubLimits, Lane, Output, TopicId};
 use briefings::{BriefBox, Briefings};
 use news_box::NewsBox;
 use routes::Routes;
@@ -47,6 +47,8 @@ const NICENESS: i32 = 5;
 pub(crate) struct ExchangeSetup {
     pub(crate) games: Vec<GameTopics>,
     pub(crate) filter: Option<ChatFilter>,
+    pub(crate) hub_limits: HubLimits,
+    pub(crate) visitors_max: usize,
     pub(crate) queues: Vec<GameQueue>,
     pub(crate) matches: Sender<MatchOrder>,
     pub(crate) gate: Arc<Gate>,
@@ -132,6 +134,7 @@ struct Exchange {
     started_ms: u64,
     stop: watch::Sender<Option<CloseCode>>,
     visitors: usize,
+    visitors_max: usize,
 }
 
 /// The state, as the tasks of the thread share it: no task keeps it over a wait.
@@ -151,7 +154,7 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
         let ExchangeSetup { games, filter, queues, matches, gate, shards, desk, metrics, clock, health, .. } = setup;
         let (mut members, mut orders) = (setup.members, setup.orders);
         let exchange = Rc::new(Shared(RefCell::new(Exchange {
-            hub: Hub::new(games, filter, unix_ms()),
+            hub: Hub::new(games, filter, unix_ms()).limited(setup.hub_limits),
             matchmaking: Matchmaking::new(queues),
             match_orders: matches,
             gate,
@@ -167,6 +170,7 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
             clock,
             stop: watch::Sender::new(None),
             visitors: 0,
+            visitors_max: setup.visitors_max,
         })));
         let mut pass_at = Instant::now() + HUB_PASS;
         loop {

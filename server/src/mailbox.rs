@@ -8,13 +8,13 @@ use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
 pub(crate) use crate::matchmaking::MatchOrder;
 use crate::room::{Autopsy, Entrant, MemberId, Origin, Summary};
+use crate::socket::Socket;
 use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
 pub(crate) use operators::{Carried, Drawn, Picture, RoomNumbers, RoomWork, SeatsSeen, Watch};
 use std::fmt;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tickwire::message::close::CloseCode;
@@ -79,8 +79,7 @@ pub(crate) enum Report {
 /// A connection whose hello was accepted, on its way to the shard of its room.
 #[derive(Debug)]
 pub(crate) struct NewConnection {
-    /// The socket, which is non-blocking.
-    pub(crate) stream: TcpStream,
+    pub(crate) socket: Socket,
     /// The reader, with the bytes that arrived after the hello, if any did.
     pub(crate) reader: FrameReader,
     pub(crate) hello: Hello,

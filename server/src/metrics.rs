@@ -5,6 +5,8 @@
 
 mod durations;
 mod live;
+mod process;
+mod words;
 
 use crate::room::Counters;
 use crate::webhooks::feed::WebhookMetrics;
@@ -12,7 +14,7 @@ pub(crate) use durations::Durations;
 use durations::DurationsMetric;
 pub(crate) use live::{LiveCounts, LiveTotals, ReadCounter, ShardNumbers};
 use metrics::{Counter, Gauge, counter, gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -35,6 +37,18 @@ pub(crate) enum Crowded {
     Descriptors,
 }
 
+/// The end of a handshake of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Done,
+    /// The peer and the server have nothing in common, or the peer has gone.
+    Failed,
+    /// It took too long.
+    Late,
+    /// The peer does not speak TLS.
+    Plain,
+}
+
 /// The metrics of one server. Every server of a process has its own, so that the counts of tests stay apart.
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
@@ -55,17 +69,26 @@ pub(crate) struct Metrics {
     webhooks: WebhookCounts,
     pub(crate) origins_rejected: ReadCounter,
     pub(crate) rate_limited: ReadCounter,
+    log_lines_missing: [Counter; 2],
     /// The counts of the dashboard.
     pub(crate) live: LiveCounts,
     /// The numbers of shards and slow lanes, each of which enters itself when it starts.
     pub(crate) shards: Mutex<Vec<Arc<ShardNumbers>>>,
     ticking: TickMetrics,
     room: RoomMetrics,
+    /// Whether the server takes in new players: 1, or 0.
+    pub(crate) ready: Gauge,
+    /// Resident memory from which on no room is made, in bytes.
+    pub(crate) memory_max: Gauge,
     closes: Vec<(CloseCode, Counter, Counter)>,
     closes_other: Counter,
+    /// Connections that were closed instead of being let into a room.
+    hellos_refused: Vec<(CloseCode, Counter)>,
     requests: [Counter; 4],
     connections_refused: [Counter; 5],
-    handle: PrometheusHandle,
+    handshakes: [Counter; 4],
+    certificate_expires: Gauge,
+    recorder: Arc<PrometheusRecorder>,
 }
 
 /// The counts of a shard since it last handed them over.
@@ -129,12 +152,12 @@ struct RoomMetrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let handle = recorder.handle();
-        metrics::with_local_recorder(&recorder, || Self::register(handle))
+        let recorder = Arc::new(PrometheusBuilder::new().build_recorder());
+        metrics::with_local_recorder(&*recorder, || Self::register(Arc::clone(&recorder)))
     }
 
-    fn register(handle: PrometheusHandle) -> Self {
+    fn register(recorder: Arc<PrometheusRecorder>) -> Self {
+        words::describe();
         let codes = (1000..5000).filter_map(CloseCode::from_number);
         Self {
             connections: gauge!("tickwire_connections"),
@@ -152,24 +175,48 @@ impl Metrics {
             webhooks: WebhookCounts::register(),
             origins_rejected: ReadCounter::new(counter!("tickwire_origins_rejected_total")),
             rate_limited: ReadCounter::new(counter!("tickwire_rate_limited_total")),
+            log_lines_missing: ["flood", "blocked"]
+                .map(|reason| counter!("tickwire_log_lines_missing_total", "reason" => reason)),
             live: LiveCounts::default(),
             shards: Mutex::default(),
             ticking: TickMetrics::register(),
             room: RoomMetrics::register(),
+            ready: gauge!("tickwire_ready"),
+            memory_max: gauge!("tickwire_memory_max_bytes"),
+            hellos_refused: codes.clone().map(|code| (code, refused_hello(code))).collect(),
             closes: codes.map(|code| (code, close(code, "server"), close(code, "client"))).collect(),
             closes_other: counter!("tickwire_ws_close_total", "code" => "other", "side" => "client"),
             requests: ["2xx", "3xx", "4xx", "5xx"]
                 .map(|status| counter!("tickwire_http_requests_total", "status" => status)),
             connections_refused: ["pending_of_address", "pending", "pages_of_address", "pages", "descriptors"]
                 .map(|reason| counter!("tickwire_connections_refused_total", "reason" => reason)),
-            handle,
+            handshakes: ["done", "failed", "late", "plain"]
+                .map(|outcome| counter!("tickwire_tls_handshakes_total", "outcome" => outcome)),
+            certificate_expires: gauge!("tickwire_tls_certificate_expires_seconds"),
+            recorder,
         }
+    }
+
+    /// Notes how many lines are missing in the log: left out of a flood, and lost because it is read too slowly.
+    pub(crate) fn note_log(&self, left_out: u64, lost: u64) {
+        self.log_lines_missing.iter().zip([left_out, lost]).for_each(|(counter, count)| counter.absolute(count));
     }
 
     /// Counts a connection that was closed to make room for another.
     pub(crate) fn refused(&self, reason: Crowded) {
         self.connections_refused[reason as usize].increment(1);
         self.live.refused(reason);
+    }
+
+    /// Counts the end of a handshake of TLS.
+    pub(crate) fn shook_hands(&self, outcome: Handshake) {
+        self.handshakes[outcome as usize].increment(1);
+    }
+
+    /// Notes the time at which the certificate expires, in seconds since 1970.
+    pub(crate) fn note_certificate(&self, expires_unix_s: i64) {
+        // The conversion is lossless for thousands of years.
+        self.certificate_expires.set(expires_unix_s as f64);
     }
 
     /// Counts a connection that was closed. Clients may send any code; codes that are not ours are counted together.
@@ -181,6 +228,20 @@ impl Metrics {
             (Some((_, _, client)), Side::Client) => client.increment(1),
             (None, _) => self.closes_other.increment(1),
         }
+    }
+
+    /// Counts a connection that was closed instead of being let into a room.
+    pub(crate) fn refused_hello(&self, code: CloseCode) {
+        self.closed(Some(code.number()), Side::Server);
+        if let Some((_, counter)) = self.hellos_refused.iter().find(|(known, _)| *known == code) {
+            counter.increment(1);
+        }
+    }
+
+    /// The counters of refused requests, one for each of these kinds, which never change.
+    pub(crate) fn refused_requests<const KINDS: usize>(&self, kinds: [&'static str; KINDS]) -> [Counter; KINDS] {
+        let counter = |kind| counter!("tickwire_refusals_total", "at" => "request", "reason" => kind);
+        metrics::with_local_recorder(&*self.recorder, || kinds.map(counter))
     }
 
     /// Counts a request that was answered, by the class of its status.
@@ -243,11 +304,12 @@ impl Metrics {
 
     /// All metrics in the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
-        let mut out = self.handle.render();
+        let mut out = self.recorder.handle().render();
         let TickMetrics { phase_late, late, late_in_slow_lane, turn, .. } = &self.ticking;
         for durations in [phase_late, late, late_in_slow_lane, turn] {
             durations.render(&mut out);
         }
+        process::render(&mut out);
         out
     }
 }
@@ -260,10 +322,16 @@ impl TickMetrics {
             bytes_out: counter!("tickwire_bytes_out_total"),
             messages_in: counter!("tickwire_messages_in_total"),
             writes_incomplete: counter!("tickwire_writes_incomplete_total"),
-            phase_late: DurationsMetric::named("tickwire_phase_late_seconds"),
-            late: DurationsMetric::named("tickwire_tick_late_seconds"),
-            late_in_slow_lane: DurationsMetric::named("tickwire_slow_lane_tick_late_seconds"),
-            turn: DurationsMetric::named("tickwire_turn_seconds"),
+            phase_late: DurationsMetric::new(
+                "tickwire_phase_late_seconds",
+                "How late a shard begins the ticks of a phase.",
+            ),
+            late: DurationsMetric::new("tickwire_tick_late_seconds", "How late ticks begin, but for slow lanes."),
+            late_in_slow_lane: DurationsMetric::new(
+                "tickwire_slow_lane_tick_late_seconds",
+                "How late ticks begin in slow lanes.",
+            ),
+            turn: DurationsMetric::new("tickwire_turn_seconds", "Time that a tick of a room takes."),
         }
     }
 }
@@ -290,6 +358,10 @@ impl RoomMetrics {
             other_builds: counter!("tickwire_other_builds_total"),
         }
     }
+}
+
+fn refused_hello(code: CloseCode) -> Counter {
+    counter!("tickwire_refusals_total", "at" => "hello", "reason" => code.number().to_string())
 }
 
 fn close(code: CloseCode, side: &'static str) -> Counter {

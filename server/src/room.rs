@@ -166,7 +166,7 @@ impl<G: Game> Room<G> {
         let stagger = secret.rng(Purpose::Stagger, 0, 0).next_u32();
         Self {
             tick: Tick(0),
-            limits: TickLimits::of(&G::RULES),
+            limits: TickLimits::of(&G::RULES, limits.fill_seconds),
             room_limits: limits,
             build,
             schemas: schemas.clone(),

@@ -1,35 +1,42 @@
 //! Starting and stopping: listeners, threads, signals.
 
+mod files;
 mod listening;
+mod reloading;
+mod sd_notify;
 mod signals;
 mod stopping;
+mod watch;
 
 use crate::clock::Clock;
-use crate::config::{AutopsyFolder, Config, ListenAddress, RangeError};
+use crate::config::{Config, ConfigFaults, Exposed, ListenAddress, SettingsSource};
 use crate::exchange::{self, ExchangeSetup};
 use crate::games::{OfferedGame, OptionsFault};
-use crate::gate::{Gate, GateError};
+use crate::gate::GateError;
 use crate::limits::{
     FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX,
 };
+use crate::logging::Log;
 use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox, TopicsLink};
 use crate::maker::{Maker, Orders};
 use crate::matchmaking::GameQueue;
 use crate::metrics::Metrics;
-use crate::net::{self, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
-use crate::operators::{Access, Desk, OperatorsFileError};
-use crate::own_folder::{FolderError, OwnFolder};
+use crate::net::{self, LiveSettings, NetIo, NetSetup, PageError, PageFile, StopOrder};
+use crate::operators::{Desk, OperatorsFileError};
+use crate::own_folder::FolderError;
 use crate::readiness::Readiness;
-use crate::service_token::{ServiceToken, TokenError};
+use crate::service_token::TokenError;
 use crate::shard::{Shard, ShardCommand, ShardSetup};
 use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
-use crate::topics::{ChatFilter, GameTopics};
-use crate::webhooks;
-use crate::webhooks::feed::Webhooks;
+use crate::tls::TlsError;
+use crate::topics::{ChatFilter, GameTopics, HubLimits};
 use crate::webhooks::file::WebhookFileError;
-use crate::webhooks::sender::{WebhookSender, WebhookSetup, prepare};
+use crate::webhooks::sender::WebhookSender;
+pub(crate) use files::{FileUse, file_faults};
+use files::{Files, open_desk};
 pub use listening::Attempts;
 use listening::listen;
+use reloading::Reloading;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use signals::Signals;
 use std::io;
@@ -39,7 +46,7 @@ use std::thread::{Builder, JoinHandle};
 use thiserror::Error;
 use tickwire::{Game, Stage};
 use tokio::sync::mpsc::channel;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
 /// is an autopsy or a client that differed: that one is lost.
@@ -58,6 +65,10 @@ pub struct Server {
     build: u64,
     /// Looks at each line of chat.
     chat_filter: Option<ChatFilter>,
+    /// Where the configuration comes from.
+    source: Option<SettingsSource>,
+    /// The log of the program.
+    log: Option<Log>,
 }
 
 /// The reason for which a server could not start.
@@ -79,9 +90,9 @@ pub enum StartError {
         /// The reason that the system gave.
         source: io::Error,
     },
-    /// A number in the configuration is out of its range.
+    /// The configuration is one that no server can have.
     #[error(transparent)]
-    Range(#[from] RangeError),
+    Config(#[from] ConfigFaults),
     /// The folder that is set for the page has none.
     #[error(transparent)]
     Page(#[from] PageError),
@@ -97,6 +108,12 @@ pub enum StartError {
     /// The settings of tickets do not fit together, or their keys cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// TLS cannot be offered.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Everybody could reach the server, and nothing between it and its players would be encrypted.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     /// The endpoints of webhooks cannot be used.
     #[error(transparent)]
     Webhooks(#[from] WebhookFileError),
@@ -123,7 +140,16 @@ impl Server {
     /// A server without games.
     #[must_use]
     pub const fn new(config: Config) -> Self {
-        Self { config, games: Vec::new(), withheld: Vec::new(), page: |_| None, build: 0, chat_filter: None }
+        Self {
+            config,
+            games: Vec::new(),
+            withheld: Vec::new(),
+            page: |_| None,
+            build: 0,
+            chat_filter: None,
+            source: None,
+            log: None,
+        }
     }
 
     /// The same server with a page that is in the program: the function gives the file of a name. A folder in the
@@ -194,6 +220,22 @@ impl Server {
         self
     }
 
+    /// The same server with the place that its configuration comes from, which SIGHUP has read again. Without it,
+    /// SIGHUP has the keys and tokens read again.
+    #[must_use]
+    pub fn settings_from(mut self, source: SettingsSource) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// The same server with the log of the program: the server counts the lines that are missing in it, and SIGHUP
+    /// changes its filter.
+    #[must_use]
+    pub fn log(mut self, log: Log) -> Self {
+        self.log = Some(log);
+        self
+    }
+
     /// Runs until SIGINT or SIGTERM, then stops as [`Running::run_until_signal`] does.
     ///
     /// # Errors
@@ -208,19 +250,18 @@ impl Server {
     /// # Errors
     /// When an address is taken, a thread cannot be started, or a setting cannot be used.
     pub fn start(self) -> Result<Running, StartError> {
-        self.config.check()?;
-        let page = Page::open(self.page, &self.config.page)?;
-        let autopsies = prepare_autopsies(&self.config.autopsies)?;
-        let token = self.config.topics_token_file.path().map(ServiceToken::read).transpose()?;
-        let gate = Arc::new(Gate::new(self.config.auth, self.config.ticket_keys.path())?);
-        let (webhooks, sender) = prepare_webhooks(&self.config)?.unzip();
+        let files = Files::open(&self.config, self.page)?;
         raise_descriptor_limit();
         let (listener, address) = listen(&self.config.listen)?;
         let (admin, admin_address) = self.config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
+        self.config.check_exposure("listen", address)?;
+        admin_address.map_or(Ok(()), |address| self.config.check_exposure("admin_listen", address))?;
         let desk = open_desk(&self.config, admin_address)?;
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let ((report, reports), (stop, stopped)) = (channel(REPORTS_MAX), oneshot::channel());
-        let Self { config, games, withheld, build, chat_filter, .. } = self;
+        let Self { config, games, withheld, build, chat_filter, source, log, .. } = self;
+        let config = Arc::new(config);
+        let (live, settings) = watch::channel(LiveSettings { config: Arc::clone(&config), token: files.token });
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
         let mut running = Running {
             address,
@@ -230,10 +271,18 @@ impl Server {
             threads: Vec::new(),
             supervisor: Supervisor::default(),
             readiness: Arc::clone(&readiness),
-            gate: Arc::clone(&gate),
-            desk: Arc::clone(&desk),
+            reloading: Reloading {
+                source,
+                log: log.clone(),
+                gate: Arc::clone(&files.gate),
+                tls: files.tls.clone(),
+                desk: Arc::clone(&desk),
+                live,
+            },
+            has_tls: files.tls.is_some(),
             webhooks: None,
         };
+        let (webhooks, sender) = files.webhooks.unzip();
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
         let ((member, members), (order, orders)) = (channel(TOPICS_INBOX_MAX), channel(TOPICS_ORDERS_MAX));
         let seed = ShardSeed::new(&config, report, member, &metrics, clock);
@@ -244,9 +293,15 @@ impl Server {
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
             filter: chat_filter,
+            hub_limits: HubLimits {
+                kept_bytes_max: config.topic_bytes_max,
+                publishers_per_origin: config.publishers_per_address,
+                guesses_per_minute: config.topic_guesses_per_address_per_minute,
+            },
+            visitors_max: config.visitors_max,
             queues: queues_of(&games),
             matches: match_order,
-            gate: Arc::clone(&gate),
+            gate: Arc::clone(&files.gate),
             members,
             orders,
             shards: shards.clone(),
@@ -257,7 +312,8 @@ impl Server {
         })?;
         let orders = running.start_maker(&shards, config.memory_bytes_max)?;
         let setup = NetSetup {
-            config,
+            settings,
+            log,
             address: address.ip(),
             admin_address: admin_address.map(|address| address.ip()),
             games,
@@ -269,10 +325,10 @@ impl Server {
             metrics,
             clock,
             readiness,
-            page,
-            autopsies,
-            token,
-            gate,
+            page: files.page,
+            autopsies: files.autopsies,
+            gate: files.gate,
+            tls: files.tls,
             webhooks,
             desk,
         };
@@ -317,26 +373,6 @@ impl<'a> ShardSeed<'a> {
     }
 }
 
-/// Reads the operators, who may come to this listener.
-fn open_desk(config: &Config, listener: Option<SocketAddr>) -> Result<Arc<Desk>, OperatorsFileError> {
-    let is_local = listener.is_some_and(|address| address.ip().to_canonical().is_loopback());
-    Ok(Arc::new(Desk::new(Access::open(config.operators_file.path(), is_local)?)))
-}
-
-/// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.
-fn prepare_autopsies(setting: &AutopsyFolder) -> Result<Option<OwnFolder>, FolderError> {
-    let folder = setting.path().map(|path| OwnFolder::prepare(&path)).transpose();
-    match (folder, setting) {
-        (Err(error), AutopsyFolder::Default) => {
-            // The operator has not asked for it, so the server plays on without.
-            let source = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%error, source, "no autopsies are written; --autopsies names another folder, or is off");
-            Ok(None)
-        }
-        (folder, _) => folder,
-    }
-}
-
 /// Each player needs a file descriptor, and the usual limit of a process is 1,024.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -359,20 +395,10 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     supervisor: Supervisor,
     readiness: Arc<Readiness>,
-    gate: Arc<Gate>,
-    desk: Arc<Desk>,
+    has_tls: bool,
+    reloading: Reloading,
     /// The thread of webhooks, and the order to it to stop. The server goes on without it.
     webhooks: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-}
-
-/// The way of events to the studio's services, if the settings name any.
-fn prepare_webhooks(config: &Config) -> Result<Option<(Webhooks, WebhookSender)>, WebhookFileError> {
-    let Some(path) = config.webhooks_file.path() else { return Ok(None) };
-    let endpoints = webhooks::file::read(path)?;
-    let mut process = [0; 8];
-    getrandom::fill(&mut process).expect("the operating system has random numbers");
-    let setup = WebhookSetup::new(endpoints, u64::from_le_bytes(process));
-    prepare(setup).map(Some).map_err(|error| WebhookFileError::Setup { reason: error.to_string() })
 }
 
 impl Running {
@@ -454,6 +480,12 @@ impl Running {
         self.supervisor.watch(&health);
         self.threads.push(thread);
         Ok(())
+    }
+
+    /// Whether the server speaks TLS itself; on a listener of operators that is on loopback it never does.
+    #[must_use]
+    pub const fn has_tls(&self) -> bool {
+        self.has_tls
     }
 
     /// The address that players connect to, with the port that was really taken.

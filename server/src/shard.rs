@@ -13,6 +13,7 @@ mod closing;
 mod connection;
 mod empty_rooms;
 mod load_meter;
+mod notices;
 mod room_gauge;
 mod room_handle;
 mod slow_lane;
@@ -323,7 +324,7 @@ impl Shard {
             if self.setup.load.percent() >= self.setup.load_percent_max {
                 let Self { setup, closing, scratch, .. } = self;
                 let context = &setup.context(setup.clock.now_ns(), scratch);
-                return refuse(arrival.stream, arrival.counted, CloseCode::Overloaded, context, closing);
+                return refuse(id, arrival.socket, arrival.counted, CloseCode::Overloaded, context, closing);
             }
             self.empty_rooms.take(id).into_iter().for_each(|room| self.seat(room));
         }
@@ -346,7 +347,7 @@ impl Shard {
         }
         // The room ended while the connection was on its way.
         let code = stopping.or(arrival.only_by_token).unwrap_or(CloseCode::NoRoom);
-        refuse(arrival.stream, arrival.counted, code, context, closing);
+        refuse(id, arrival.socket, arrival.counted, code, context, closing);
     }
 
     /// Tells members about a topic, on whichever thread their room is.

@@ -1,7 +1,7 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `addresses`, `builds`, `connections`, `elsewhere`, `http_headers`, `openapi`, `operators`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
+//! `addresses`, `builds`, `connections`, `container`, `elsewhere`, `exposition`, `service`, `http_headers`, `openapi`, `operators`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
 //! open sockets, on the loopback interface.
 
 #[cfg(test)]
@@ -15,6 +15,8 @@ mod codec;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod container;
+#[cfg(test)]
 mod corrected_fields;
 #[cfg(test)]
 mod desync;
@@ -26,6 +28,8 @@ mod elsewhere;
 mod events;
 #[cfg(test)]
 mod every_field;
+#[cfg(test)]
+mod exposition;
 #[cfg(test)]
 mod feel;
 #[cfg(test)]
@@ -43,11 +47,15 @@ mod keyframes;
 #[cfg(test)]
 mod lockstep;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod match_start;
 #[cfg(test)]
 mod matches;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
+mod mistakes;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
@@ -79,6 +87,8 @@ mod readers;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod reloading;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod rewind;
@@ -92,6 +102,8 @@ mod secrets;
 mod sections;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod service;
 #[cfg(test)]
 mod services;
 #[cfg(test)]
@@ -110,6 +122,7 @@ mod stopping;
 mod tickets;
 #[cfg(test)]
 mod tidy;
+mod tls;
 #[cfg(test)]
 mod token_file;
 #[cfg(test)]

@@ -49,8 +49,13 @@ fn page() -> PathBuf {
 
 /// The command that starts a server on this address, without a listener for operators.
 pub(crate) fn serve(listen: &str) -> Command {
+    serve_with(listen, "0")
+}
+
+/// The same with a listener for operators on this address.
+pub(crate) fn serve_with(listen: &str, admin_listen: &str) -> Command {
     let mut command = Command::new(program());
-    command.args(["serve", "--listen", listen, "--admin-listen", "0", "--autopsies", "off"]);
+    command.args(["serve", "--listen", listen, "--admin-listen", admin_listen, "--autopsies", "off"]);
     command.stdin(Stdio::null()).stderr(Stdio::null());
     let page = page();
     if page.join("index.html").is_file() {

@@ -3,7 +3,7 @@
 use super::{Position, Shared, Stall};
 use crate::gate::Visit;
 use crate::limits::{
-    CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, VISITORS_MAX, WRITE_STALL_MAX,
+    CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, WRITE_STALL_MAX,
 };
 use crate::mailbox::{Form, NewVisitor, VisitorHello};
 use crate::matchmaking::{RATING_UNKNOWN, Seeker};
@@ -11,8 +11,10 @@ use crate::metrics::Side;
 use crate::names::clean_name;
 use crate::operators::{Operator, Role};
 use crate::room::Origin;
+use crate::socket::Stream;
 use crate::topics::json::{self, Ask, JsonFault, JsonMessage, JsonOperator, JsonRequest, News, NotQueued};
 use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem};
+use crate::websocket::address::{AddressClass, AddressKey};
 use crate::websocket::frame::{
     FrameReader, Incoming, put_close, put_close_answer, put_message, put_ping, put_pong, put_text,
 };
@@ -22,7 +24,6 @@ use tickwire::message::close::CloseCode;
 use tickwire::message::control::SecretText;
 use tickwire::message::topics::{ClientTopic, ServerTopic, TopicRefusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, timeout};
 
 /// The name of a visitor who gives none.
@@ -48,6 +49,8 @@ struct Visitor {
     /// What it may do there, once it has said a token or none.
     operator: Option<OperatorHere>,
     origin: Origin,
+    /// The address for the log; `None` for one that limits exempt.
+    address: Option<AddressKey>,
     stall: Rc<Stall>,
     /// `None` until the hello has come, or the first message without one.
     client: Option<ClientId>,
@@ -68,14 +71,14 @@ struct OperatorHere {
 
 /// Serves a visitor until its connection ends.
 pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
-    let NewVisitor { stream, mut reader, form, hello, is_operator, origin, counted } = new;
-    let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+    let NewVisitor { socket, mut reader, form, hello, is_operator, origin, counted } = new;
+    let Ok(mut stream) = socket.into_stream() else { return };
     let stall = Rc::new(Stall::default());
     let is_full = {
         let mut all = exchange.get();
         all.visitors += 1;
         all.metrics.visitors.increment(1.0);
-        all.visitors > VISITORS_MAX
+        all.visitors > all.visitors_max
     };
     let mut visitor = Visitor {
         exchange: Rc::clone(&exchange),
@@ -83,6 +86,7 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
         is_operator,
         operator: None,
         origin,
+        address: counted.address,
         stall,
         client: None,
         seeker: None,
@@ -101,14 +105,20 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
 }
 
 /// Writes the last frame and waits for the peer to close, for a moment.
-async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
+async fn say_goodbye(stream: &mut Stream, end: &End, visitor: &Visitor) {
     let mut last = visitor.frames.clone();
     let metrics = Arc::clone(&visitor.exchange.get().metrics);
     match end {
         End::Lost => return metrics.connections_lost.increment(1),
         End::Close(code) => {
+            let from = AddressClass::of(visitor.address);
+            tracing::debug!(%from, code = code.number(), reason = code.reason(), "a visitor was closed");
             put_close(&mut last, *code);
-            metrics.closed(Some(code.number()), Side::Server);
+            match visitor.client {
+                Some(_) => metrics.closed(Some(code.number()), Side::Server),
+                // It was not let in.
+                None => metrics.refused_hello(*code),
+            }
         }
         End::ClosedByClient(code) => {
             put_close_answer(&mut last, *code);
@@ -126,7 +136,7 @@ async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
 }
 
 impl Visitor {
-    async fn run(&mut self, stream: &mut TcpStream, reader: &mut FrameReader) -> End {
+    async fn run(&mut self, stream: &mut Stream, reader: &mut FrameReader) -> End {
         let mut stop = self.exchange.get().stop.subscribe();
         let mut pings = interval_at(Instant::now() + VISITOR_PING_INTERVAL, VISITOR_PING_INTERVAL);
         let mut heard_at = Instant::now();
@@ -386,13 +396,17 @@ impl Visitor {
     }
 
     /// Writes what waits: until nothing does, or the peer does not take it.
-    async fn write(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+    async fn write(&mut self, stream: &mut Stream) -> Result<(), End> {
         loop {
             let bytes = self.waiting();
             if bytes.is_empty() {
                 return Ok(());
             }
-            match timeout(WRITE_STALL_MAX, stream.write_all(&bytes)).await {
+            let written = async {
+                stream.write_all(&bytes).await?;
+                stream.flush().await
+            };
+            match timeout(WRITE_STALL_MAX, written).await {
                 Err(_) => return Err(End::Close(CloseCode::TooSlow)),
                 Ok(Err(_)) => return Err(End::Lost),
                 Ok(Ok(())) => {}

@@ -1,6 +1,7 @@
 //! The limits of topics, of the dashboard, and of connections without a room.
 
 use super::HELD_SEAT_SECONDS;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Bytes of one message of a client in JSON. A text of 1,280 bytes fits however its characters are escaped.
@@ -31,16 +32,20 @@ pub const NEWS_KEPT_MS: u64 = 86_400_000;
 /// the HTTP API.
 pub const LOBBY_ROOMS_MAX: usize = 64;
 
-/// Bytes of all messages that are kept; while there are more, new ones are delivered but not kept.
+/// Default of the setting for the bytes of all messages that are kept; while there are more, new ones are delivered but
+/// not kept.
 pub const KEPT_BYTES_MAX: usize = 32 << 20;
 
-/// How many players may share one address: it may publish as often as so many of them.
-pub const ADDRESS_RATE_FACTOR: u32 = 5;
+/// Range of that setting.
+pub const KEPT_BYTES: RangeInclusive<usize> = 0..=1 << 30;
+
+/// Default of the setting for how many players may share one address: it may publish as often as so many of them.
+pub const PUBLISHERS_PER_ADDRESS: u32 = 5;
 
 /// Addresses whose rates are remembered for each kind of topic.
 pub const ORIGINS_MAX: usize = 16_384;
 
-/// Codes of rooms that one address may try in vain, per minute.
+/// Default of the setting for the codes of rooms that one address may try in vain, per minute.
 pub const TOPIC_GUESSES_PER_MINUTE: u32 = 20;
 
 /// Receipts that are remembered for each player, so that publishing again gives the same receipt.
@@ -61,7 +66,7 @@ pub const TOPICS_INBOX_MAX: usize = 4_096;
 /// Orders of the net thread that may wait for the thread of topics: far more than a thread that lives leaves waiting.
 pub const TOPICS_ORDERS_MAX: usize = 65_536;
 
-/// Connections without a room.
+/// Default of the setting for the connections without a room.
 pub const VISITORS_MAX: usize = 8_192;
 
 /// Time after which a connection without a room is closed if nothing was heard of it (4008).

@@ -115,6 +115,11 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    /// Sets the limits from now on. Rooms that are there stay.
+    pub(crate) const fn set_limits(&mut self, limits: DirectoryLimits) {
+        self.limits = limits;
+    }
+
     pub(crate) fn new(shards: usize, limits: DirectoryLimits) -> Self {
         Self {
             limits,

@@ -4,13 +4,13 @@ use crate::lobby::{Code, Place, RoomId};
 use crate::matchmaking::MatchId;
 use crate::operators::AdminTopic;
 use crate::room::{MemberId, Origin};
+use crate::socket::Socket;
 use crate::topics::policy::Role;
 use crate::topics::{Farewell, Identity};
 use crate::websocket::address::Counted;
 use crate::websocket::frame::FrameReader;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::TcpStream;
 use std::sync::Arc;
 use tickwire::Seat;
 use tickwire::message::close::CloseCode;
@@ -74,8 +74,7 @@ pub(crate) enum Form {
 /// A connection without a room, on its way to the thread of topics.
 #[derive(Debug)]
 pub(crate) struct NewVisitor {
-    /// The socket, which is non-blocking.
-    pub(crate) stream: TcpStream,
+    pub(crate) socket: Socket,
     /// The reader, with the bytes that have arrived already.
     pub(crate) reader: FrameReader,
     pub(crate) form: Form,

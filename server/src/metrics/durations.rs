@@ -88,13 +88,14 @@ impl Durations {
 #[derive(Debug)]
 pub(super) struct DurationsMetric {
     name: &'static str,
+    words: &'static str,
     counts: [AtomicU64; BOUNDS_NS.len() + 1],
     sum_ns: AtomicU64,
 }
 
 impl DurationsMetric {
-    pub(super) fn named(name: &'static str) -> Self {
-        Self { name, counts: [const { AtomicU64::new(0) }; BOUNDS_NS.len() + 1], sum_ns: AtomicU64::new(0) }
+    pub(super) fn new(name: &'static str, words: &'static str) -> Self {
+        Self { name, words, counts: [const { AtomicU64::new(0) }; BOUNDS_NS.len() + 1], sum_ns: AtomicU64::new(0) }
     }
 
     pub(super) fn add(&self, durations: &Durations) {
@@ -119,7 +120,7 @@ impl DurationsMetric {
         let (name, mut so_far) = (self.name, 0);
         let bounds = BOUNDS_NS.iter().map(|bound_ns| (*bound_ns as f64 / SECOND_NS).to_string());
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "# TYPE {name} histogram");
+        let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} histogram", self.words);
         for (bound, count) in bounds.chain(["+Inf".into()]).zip(&self.counts) {
             // The buckets of a Prometheus histogram are cumulative: each one includes all durations up to its bound.
             so_far += count.load(Ordering::Relaxed);
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_bucket_counts_the_shorter_durations_too() {
-        let (metric, mut durations) = (DurationsMetric::named("t"), Durations::default());
+        let (metric, mut durations) = (DurationsMetric::new("t", "Words."), Durations::default());
         for ns in [0, 50_000, 50_001, 20_000_000, 90_000_000] {
             durations.add(ns);
         }
@@ -157,6 +158,7 @@ mod tests {
         let mut out = String::new();
         metric.render(&mut out);
         for line in [
+            "# HELP t Words.",
             "t_bucket{le=\"0.00005\"} 2",
             "t_bucket{le=\"0.0001\"} 3",
             "t_bucket{le=\"0.02\"} 4",

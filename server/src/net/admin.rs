@@ -10,8 +10,9 @@ use super::http_stream::HttpStream;
 use super::operation::{Port, Route, Task};
 use super::peer::Peer;
 use super::problem::Problem;
-use super::{dashboard, drain, handshake, health, operators, services};
+use super::{dashboard, drain, handshake, health, operators, secure, services};
 use crate::limits::ACCEPT_PAUSE;
+use crate::websocket::address::AddressKey;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -36,13 +37,18 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
 
 async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     let peer = Peer::of_socket(peer);
+    if !net.takes_in(peer.address) {
+        return;
+    }
+    let Some(stream) = secure::accept(&net, net.operators_tls(peer), stream, peer).await else { return };
     let own = Rc::clone(&net);
     let service = service_fn(move |request| respond(Rc::clone(&net), request, peer));
     drain::serve(&own, HttpStream::new(stream), service).await;
 }
 
 async fn respond(net: Rc<Net>, request: Request<Incoming>, peer: Peer) -> Result<Answer, Infallible> {
-    let asked = Asked::of(&request);
+    let address = (!peer.is_local()).then(|| AddressKey::of(peer.address));
+    let asked = Asked::of(&request, address);
     let route = Route::of(Port::Operators, &asked.path);
     let is_last = ends_connection(request.headers());
     let outcome = answer(&net, request, &asked, peer, route).await;

@@ -279,7 +279,7 @@ pub(super) async fn open(
     let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
-    let limits = room_limits(&net.setup.config, wanted.public, game.rules.seats);
+    let limits = room_limits(&net.config(), wanted.public, game.rules.seats);
     let build = net.setup.build;
     // Strangers have nobody among them who could decide for the others.
     let has_owner = !wanted.quick_match && !matches!(wanted.door, Door::Match);
@@ -314,6 +314,7 @@ fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
         comebacks_per_minute_max: config.comebacks_per_seat_per_minute,
         examined_disputes_per_origin_max: config.examined_disputes_per_address,
         disputes_per_origin_max: config.disputes_per_address,
+        fill_seconds: config.fill_seconds,
     }
 }
 

@@ -16,13 +16,18 @@ pub(super) struct Autopsies {
     /// The second in which the server was started, as part of the names: the files of an earlier run have other ones.
     run: u64,
     kept: Cell<usize>,
-    kept_max: usize,
+    kept_max: Cell<usize>,
 }
 
 impl Autopsies {
     pub(super) fn new(folder: Option<OwnFolder>, kept_max: usize) -> Self {
         let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self { folder, run, kept: Cell::new(0), kept_max }
+        Self { folder, run, kept: Cell::new(0), kept_max: Cell::new(kept_max) }
+    }
+
+    /// Sets how many autopsies there may be.
+    pub(super) fn set_max(&self, kept_max: usize) {
+        self.kept_max.set(kept_max);
     }
 
     /// Logs the difference and writes its autopsy, unless there are enough.
@@ -31,7 +36,7 @@ impl Autopsies {
         let fields: Vec<&str> = autopsy.differences.iter().map(|difference| difference.path.as_str()).collect();
         let (game, tick, seat) = (&autopsy.game, autopsy.tick, autopsy.seat);
         tracing::warn!(game, room = room.0, seat, tick, ?fields, "a client's world differed");
-        let folder = self.folder.clone().filter(|_| self.kept.get() < self.kept_max)?;
+        let folder = self.folder.clone().filter(|_| self.kept.get() < self.kept_max.get())?;
         self.kept.set(self.kept.get() + 1);
         let (stem, first) = (format!("{game}-{}-{}-{tick}", self.run, room.0), self.kept.get());
         // The client has a say in which tick it is, so the number and not the tick keeps names apart.

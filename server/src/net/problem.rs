@@ -19,6 +19,7 @@ pub(super) enum Problem {
     BadHandshake,
     BadProxyHeader,
     BadText,
+    NoTls,
     NoTicket,
     NoToken,
     NoOperator,
@@ -52,7 +53,7 @@ pub(super) enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the statuses.
-    pub(super) const ALL: [Self; 37] = [
+    pub(super) const ALL: [Self; 38] = [
         Self::BadHost,
         Self::BadHeader,
         Self::BadQuery,
@@ -61,6 +62,7 @@ impl Problem {
         Self::BadHandshake,
         Self::BadProxyHeader,
         Self::BadText,
+        Self::NoTls,
         Self::NoTicket,
         Self::NoToken,
         Self::NoOperator,
@@ -105,6 +107,7 @@ impl Problem {
                 ("bad-proxy-header", StatusCode::BAD_REQUEST, "The connection does not begin with its proxy's header")
             }
             Self::BadText => ("bad-text", StatusCode::BAD_REQUEST, "The topic does not take this text"),
+            Self::NoTls => ("no-tls", StatusCode::BAD_REQUEST, "The port speaks TLS only"),
             Self::NoTicket => ("no-ticket", StatusCode::UNAUTHORIZED, "The ticket is missing or not good"),
             Self::NoToken => ("no-token", StatusCode::UNAUTHORIZED, "The token of services is missing or wrong"),
             Self::NoOperator => {

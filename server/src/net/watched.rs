@@ -12,7 +12,7 @@ use crate::lobby::{Code, RoomEntry, RoomId};
 use crate::mailbox::{Command, Drawn, Picture, RoomNumbers, SeatsSeen, TopicsOrder, Watch};
 use crate::operators::{AdminTopic, LogLine, recent_lines};
 use crate::room::{Autopsy, FieldDifference, Origin, SeatFigures, SeatKind};
-use crate::websocket::address::AddressKey;
+use crate::websocket::address::{AddressClass, AddressKey};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -328,7 +328,7 @@ fn seat_value(figures: &SeatFigures) -> Value {
 
 /// The kind of address that somebody comes from, without the address.
 fn address_class(origin: Origin) -> &'static str {
-    origin.number().map_or("exempt", |number| AddressKey::from_number(number).class())
+    origin.number().map_or("exempt", |number| AddressClass::of(Some(AddressKey::from_number(number))).words())
 }
 
 fn picture_text(picture: &Picture) -> String {

@@ -1,7 +1,8 @@
 //! A room with the sockets of its members, and the course of one tick.
 
 use super::closing::Closing;
-use super::connection::{Connection, End, TickContext, Unsent};
+use super::connection::{Connection, End, TickContext};
+use super::notices;
 use super::room_gauge::RoomGauge;
 use super::tick_budget::TickBudget;
 use super::watching::CLOSED_BY_OPERATOR;
@@ -12,12 +13,12 @@ use crate::lobby::{Code, RoomId};
 use crate::mailbox::{FromShard, MemberAt, NewConnection, RoomNumbers, SeatsSeen, TopicsInbox, origin_of};
 use crate::metrics::{Metrics, Side};
 use crate::room::{Attendance, Autopsy, Entered, MemberId, NotDone, OperatorOrder, Summary};
+use crate::socket::Socket;
 use crate::topics::{Delivery, Farewell, Identity};
 use crate::webhooks::event::Reason;
 use crate::websocket::address::{AddressKey, Counted};
-use crate::websocket::frame::{put_close, put_close_answer, put_message};
+use crate::websocket::frame::{put_close, put_close_answer};
 use std::collections::VecDeque;
-use std::net::TcpStream;
 use std::sync::Arc;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ResumeToken;
@@ -182,14 +183,14 @@ impl RoomHandle {
 
     /// Lets a connection into the room, or closes it with the code of the reason.
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
-        let NewConnection { stream, reader, hello, token, only_by_token, entrant, identity, guest, counted } = arrival;
+        let NewConnection { socket, reader, hello, token, only_by_token, entrant, identity, guest, counted } = arrival;
         if let Some(code) = only_by_token.filter(|_| !hello.resume.is_some_and(|token| self.room.has_token(token))) {
-            return refuse(stream, counted, code, context, closing);
+            return refuse(self.id, socket, counted, code, context, closing);
         }
         let may_return = entrant.player.is_some();
         let entered = match self.room.enter_from(&hello, token, entrant) {
             Ok(entered) => entered,
-            Err(code) => return refuse(stream, counted, code, context, closing),
+            Err(code) => return refuse(self.id, socket, counted, code, context, closing),
         };
         self.code = self.code.or_else(|| Code::parse(&hello.code));
         if let Some(old) = entered.superseded {
@@ -204,13 +205,11 @@ impl RoomHandle {
         }
         self.introduce(at, &entered, player, may_return, counted.address);
         self.tell_topics(context.topics);
-        let mut connection = Connection::new(at, stream, reader, token, counted);
+        notices::joined(self.id, &entered, counted.address);
+        let mut connection = Connection::new(at, socket, reader, token, counted);
+        connection.seat = entered.seat;
         connection.talk.is_known = self.untold.is_empty();
-        put_message(connection.unsent.tail(context.now_us), &entered.welcome);
-        match connection.unsent.flush(&connection.stream) {
-            Ok(count) => context.tally.bytes_out += count as u64,
-            Err(end) => connection.end = Some(end),
-        }
+        connection.welcome(&entered.welcome, context);
         connection.take_in(&mut *self.room, context);
         context.metrics.connections.increment(1.0);
         self.connections.push(connection);
@@ -388,31 +387,36 @@ impl RoomHandle {
 /// Sends the last frame of a connection that was in a room.
 fn say_goodbye(mut connection: Connection, metrics: &Metrics, now_us: u64, closing: &mut Vec<Closing>) {
     metrics.connections.decrement(1.0);
-    let last = connection.unsent.tail(now_us);
+    notices::left(&connection);
+    let mut last = Vec::new();
     match connection.end {
         None | Some(End::Lost) => return metrics.connections_lost.increment(1),
         Some(End::Close(code)) => {
-            put_close(last, code);
+            put_close(&mut last, code);
             metrics.closed(Some(code.number()), Side::Server);
         }
         Some(End::ClosedByClient(code)) => {
-            put_close_answer(last, code);
+            put_close_answer(&mut last, code);
             metrics.closed(code, Side::Client);
         }
     }
-    closing.push(Closing::new(connection.stream, connection.unsent, connection.counted, now_us));
+    connection.socket.queue(&last);
+    closing.push(Closing::new(connection.socket, connection.counted, now_us));
 }
 
 /// Sends the only frame of a connection that was not let into a room.
 pub(super) fn refuse(
-    stream: TcpStream,
+    room: RoomId,
+    mut socket: Socket,
     counted: Counted,
     code: CloseCode,
     context: &TickContext<'_>,
     closing: &mut Vec<Closing>,
 ) {
-    let mut unsent = Unsent::default();
-    put_close(unsent.tail(context.now_us), code);
-    context.metrics.closed(Some(code.number()), Side::Server);
-    closing.push(Closing::new(stream, unsent, counted, context.now_us));
+    notices::refused(room, counted.address, code);
+    let mut last = Vec::new();
+    put_close(&mut last, code);
+    socket.queue(&last);
+    context.metrics.refused_hello(code);
+    closing.push(Closing::new(socket, counted, context.now_us));
 }
