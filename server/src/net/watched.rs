@@ -29,10 +29,12 @@ use tokio::time::{Instant, sleep_until};
 const NUMBERS_US_MAX: u64 = 2_500_000;
 
 /// The state of what operators look at.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watched {
     /// What the shards were told to watch; `None` when one of them may not know it.
     told: Option<Watch>,
+    /// When the seats of a room were last told, in microseconds.
+    seats_told: BTreeMap<RoomId, u64>,
     /// The newest numbers of each room, and when they came.
     numbers: BTreeMap<RoomId, (RoomNumbers, u64)>,
     /// The last autopsies of each room. The tasks that write them add the names of the files.
@@ -92,6 +94,14 @@ impl State {
     }
 }
 
+impl Default for Watched {
+    fn default() -> Self {
+        // A shard that was told nothing watches nothing.
+        let told = Some(Watch::default());
+        Self { told, seats_told: BTreeMap::new(), numbers: BTreeMap::new(), autopsies: Rc::default() }
+    }
+}
+
 impl Watched {
     /// Spectators and connections of all rooms.
     pub(super) fn people(&self) -> (u64, u64) {
@@ -104,6 +114,7 @@ impl Watched {
     /// A room has ended.
     pub(super) fn forget(&mut self, room: RoomId) {
         self.numbers.remove(&room);
+        self.seats_told.remove(&room);
         self.autopsies.borrow_mut().remove(&room);
     }
 }
@@ -151,6 +162,38 @@ impl Net {
         if self.setup.desk.is_heard(AdminTopic::Rooms) {
             self.brief(AdminTopic::Rooms, self.rooms_text());
         }
+        for code in self.setup.desk.heard().into_iter().filter_map(|topic| match topic {
+            AdminTopic::Room(code) => Some(code),
+            _ => None,
+        }) {
+            self.tell_sleeping_room(code);
+        }
+    }
+
+    /// Tells operators about a room that does not tick, because nobody is in it: its shard says nothing about it.
+    fn tell_sleeping_room(&self, code: Code) {
+        let directory = self.directory.borrow();
+        let Some(entry) = directory.find(code) else { return };
+        let told_us = self.watched.borrow().seats_told.get(&entry.place.room).copied().unwrap_or(0);
+        if self.setup.clock.now_us().saturating_sub(told_us) >= NUMBERS_US_MAX {
+            self.brief(AdminTopic::Room(code), self.room_text(entry, None, &[]));
+        }
+    }
+
+    /// The text of `admin/room/CODE`.
+    fn room_text(&self, entry: &RoomEntry, numbers: Option<&RoomNumbers>, seats: &[SeatFigures]) -> String {
+        let (room, watched) = (entry.place.room, self.watched.borrow());
+        let notes = watched.autopsies.borrow();
+        let autopsies: Vec<_> = notes.get(&room).into_iter().flatten().collect();
+        let log: Vec<LogLine> = recent_lines().of_room(room.0, LOG_LINES_SHOWN_MAX);
+        json!({
+            "room": self.room_value(entry, numbers),
+            "seats": seats.iter().map(seat_value).collect::<Vec<_>>(),
+            "spectators": numbers.map_or(0, |numbers| numbers.attendance.spectators),
+            "autopsies": autopsies,
+            "log": log,
+        })
+        .to_string()
     }
 
     /// Has the shards watch what is heard, when that has changed.
@@ -170,8 +213,8 @@ impl Net {
         let now_us = self.setup.clock.now_us();
         let counts = watch.counts;
         watched.numbers.retain(|_, (_, at_us)| counts && now_us.saturating_sub(*at_us) < NUMBERS_US_MAX);
-        let is_idle = watched.told.is_none() && watch.is_idle() || watched.told.as_ref() == Some(&watch);
-        if is_idle {
+        watched.seats_told.retain(|room, _| watch.seats.contains(room));
+        if watched.told.as_ref() == Some(&watch) {
             return;
         }
         let shared = Arc::new(watch.clone());
@@ -192,18 +235,8 @@ impl Net {
     pub(super) fn take_seats(&self, seen: &SeatsSeen) {
         let directory = self.directory.borrow();
         let Some(entry) = directory.find_room(seen.numbers.room) else { return };
-        let watched = self.watched.borrow();
-        let notes = watched.autopsies.borrow();
-        let autopsies: Vec<_> = notes.get(&seen.numbers.room).into_iter().flatten().collect();
-        let log: Vec<LogLine> = recent_lines().of_room(seen.numbers.room.0, LOG_LINES_SHOWN_MAX);
-        let body = json!({
-            "room": self.room_value(entry, Some(&seen.numbers)).1,
-            "seats": seen.seats.iter().map(seat_value).collect::<Vec<_>>(),
-            "spectators": seen.numbers.attendance.spectators,
-            "autopsies": autopsies,
-            "log": log,
-        });
-        self.brief(AdminTopic::Room(entry.code), body.to_string());
+        self.watched.borrow_mut().seats_told.insert(seen.numbers.room, self.setup.clock.now_us());
+        self.brief(AdminTopic::Room(entry.code), self.room_text(entry, Some(&seen.numbers), &seen.seats));
     }
 
     /// Tells operators how the world of a room looks.
@@ -250,17 +283,17 @@ impl Net {
         rooms.sort_by_cached_key(rank);
         let omitted = rooms.len().saturating_sub(ROOMS_SHOWN_MAX);
         rooms.truncate(ROOMS_SHOWN_MAX);
-        let rooms: Vec<Value> = rooms.into_iter().map(|entry| self.room_value(entry, numbers(entry)).1).collect();
+        let rooms: Vec<Value> = rooms.into_iter().map(|entry| self.room_value(entry, numbers(entry))).collect();
         json!({ "rooms": rooms, "omitted": omitted }).to_string()
     }
 
     /// A room as operators see it. A room in which nobody is has no numbers.
-    fn room_value(&self, entry: &RoomEntry, numbers: Option<&RoomNumbers>) -> (State, Value) {
+    fn room_value(&self, entry: &RoomEntry, numbers: Option<&RoomNumbers>) -> Value {
         let rules = &self.setup.games[entry.wanted.game].rules;
         let state = numbers.map_or(State::Ok, State::of);
         let of = |value: fn(&RoomNumbers) -> u64| numbers.map_or(0, value);
         let age_us = self.setup.clock.now_us().saturating_sub(entry.opened_us);
-        let value = json!({
+        json!({
             "code": entry.code.to_string(), "game": rules.name, "shard": entry.place.shard,
             "is_slow_lane": numbers.is_some_and(|numbers| numbers.is_slow_lane), "age_s": age_us / 1_000_000,
             "tick": of(|numbers| numbers.attendance.tick.0.into()), "rate_hz": rules.tick_rate_hz,
@@ -274,8 +307,7 @@ impl Net {
             "late_inputs_s": of(|numbers| numbers.late_inputs), "starved_s": of(|numbers| numbers.starved_ticks),
             "bytes_out_s": of(|numbers| numbers.bytes_out), "desyncs": of(|numbers| numbers.desyncs),
             "superseded_s": of(|numbers| numbers.superseded), "flood": of(|numbers| numbers.flood), "state": state,
-        });
-        (state, value)
+        })
     }
 }
 

@@ -3,11 +3,11 @@
 //! It is done between ticks, and only while somebody looks. A report that the queue does not take now is left out: the
 //! next one says the same.
 
-use super::Shard;
 use super::room_handle::RoomHandle;
+use super::{PhaseGroup, Shard};
 use crate::game_panic;
 use crate::limits::{
-    NUMBERS_INTERVAL_MS, SCENE_INTERVAL_MS, SCENE_NUMBERS_MAX, SCENE_TEXT_BYTES_MAX, SEATS_INTERVAL_MS,
+    DETOURS_MAX, NUMBERS_INTERVAL_MS, SCENE_INTERVAL_MS, SCENE_NUMBERS_MAX, SCENE_TEXT_BYTES_MAX, SEATS_INTERVAL_MS,
 };
 use crate::lobby::RoomId;
 use crate::mailbox::{Carried, Command, Drawn, Picture, Report, RoomWork, Watch};
@@ -37,6 +37,11 @@ const fn is_due(at_ns: &mut u64, now_ns: u64, interval_ms: u64) -> bool {
     is_due
 }
 
+/// The rooms that live.
+fn rooms_of(groups: &mut [PhaseGroup]) -> impl Iterator<Item = &mut RoomHandle> {
+    groups.iter_mut().flat_map(|group| &mut group.rooms).filter(|room| !room.failed)
+}
+
 impl Watching {
     pub(super) fn set(&mut self, watch: Arc<Watch>) {
         if watch.is_idle() {
@@ -63,20 +68,19 @@ impl Shard {
             return;
         }
         let (now_ns, is_slow_lane) = (setup.clock.now_ns(), setup.is_slow_lane);
-        let mut rooms: Vec<&mut RoomHandle> =
-            groups.iter_mut().flat_map(|group| &mut group.rooms).filter(|room| !room.failed).collect();
-        if watching.watch.counts && is_due(&mut watching.numbers_ns, now_ns, NUMBERS_INTERVAL_MS) {
-            let numbers = rooms.iter().map(|room| room.numbers(is_slow_lane)).collect();
+        let Watching { watch, numbers_ns, seats_ns, scenes_ns, scene } = watching;
+        if watch.counts && is_due(numbers_ns, now_ns, NUMBERS_INTERVAL_MS) {
+            let numbers = rooms_of(groups).map(|room| room.numbers(is_slow_lane)).collect();
             let _ = setup.reports.try_send(Report::Numbers(numbers));
         }
-        if !watching.watch.seats.is_empty() && is_due(&mut watching.seats_ns, now_ns, SEATS_INTERVAL_MS) {
-            for room in rooms.iter().filter(|room| watching.watch.seats.contains(&room.id)) {
+        if !watch.seats.is_empty() && is_due(seats_ns, now_ns, SEATS_INTERVAL_MS) {
+            for room in rooms_of(groups).filter(|room| watch.seats.contains(&room.id)) {
                 let _ = setup.reports.try_send(Report::Seats(Box::new(room.seats_seen(is_slow_lane))));
             }
         }
-        if !watching.watch.scenes.is_empty() && is_due(&mut watching.scenes_ns, now_ns, SCENE_INTERVAL_MS) {
-            for room in rooms.iter_mut().filter(|room| watching.watch.scenes.contains(&room.id)) {
-                let _ = setup.reports.try_send(Report::Picture(Box::new(room.picture(&mut watching.scene))));
+        if !watch.scenes.is_empty() && is_due(scenes_ns, now_ns, SCENE_INTERVAL_MS) {
+            for room in rooms_of(groups).filter(|room| watch.scenes.contains(&room.id)) {
+                let _ = setup.reports.try_send(Report::Picture(Box::new(room.picture(scene))));
             }
         }
     }
@@ -113,7 +117,7 @@ impl Shard {
         let command = |detours| Command::Work { room: id, work, answer, detours }.into();
         match &self.slow_lane {
             _ if self.setup.is_slow_lane => drop(self.setup.home.send(command(detours))),
-            Some(lane) if detours < crate::limits::DETOURS_MAX => lane.send(command(detours + 1)),
+            Some(lane) if detours < DETOURS_MAX => lane.send(command(detours + 1)),
             // Without an answer the net thread learns that there is no such room.
             _ => {}
         }
