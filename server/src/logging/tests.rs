@@ -6,9 +6,12 @@ use parking_lot::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 use tracing::dispatcher::with_default;
 
+/// The bytes that a file in memory has, and whether it is stuck.
+type Held = (Vec<u8>, bool);
+
 /// A file in memory, which may be stuck: a write waits then until it is let go.
 #[derive(Clone, Default)]
-struct Pipe(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+struct Pipe(Arc<(Mutex<Held>, Condvar)>);
 
 impl Pipe {
     fn stick(&self, is_stuck: bool) {
