@@ -5,7 +5,7 @@
 //! pass.
 
 use crate::player::Player;
-use crate::serving::Serving;
+use crate::serving::{Serving, skip};
 use crate::socket::{create_room, http};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -49,7 +49,7 @@ impl Root {
     fn assemble(name: &str) -> Option<Self> {
         let allowed = namespaces().arg("true").output();
         if !allowed.as_ref().is_ok_and(|output| output.status.success()) {
-            eprintln!("skipped: the kernel gives us no namespaces of users and mounts: {allowed:?}");
+            skip(&format!("the kernel gives us no namespaces of users and mounts: {allowed:?}"));
             return None;
         }
         let root = Self(std::env::temp_dir().join(format!("tickwire-root-{name}-{}", std::process::id())));

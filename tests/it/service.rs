@@ -1,7 +1,7 @@
 //! The server as a service of a machine: what it tells its service manager, its unit for systemd, and the check of health
 //! by the program itself.
 
-use crate::serving::{Serving, program, serve};
+use crate::serving::{Serving, program, serve, skip};
 use std::fs;
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
@@ -122,7 +122,7 @@ fn systemd_takes_the_unit_and_finds_it_well_hardened() {
     fs::write(&file, here).expect("a file");
     let analyze = |words: &[&str]| Command::new("systemd-analyze").args(words).arg(&file).output();
     let Ok(verified) = analyze(&["verify", "--man=no"]) else {
-        return eprintln!("skipped: this machine has no systemd-analyze");
+        return skip("this machine has no systemd-analyze");
     };
     let words = String::from_utf8_lossy(&verified.stderr);
     assert!(verified.status.success() && !words.contains("tickwire.service"), "{words}");

@@ -29,6 +29,12 @@ pub(crate) fn program() -> PathBuf {
     program
 }
 
+/// Says that a test has not looked, because of this machine.
+#[expect(clippy::print_stderr, reason = "the person who runs the test reads it")]
+pub(crate) fn skip(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
 fn changed(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|file| file.modified()).ok()
 }
