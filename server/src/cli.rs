@@ -8,20 +8,25 @@ mod health;
 mod overflow;
 
 use crate::clock::unix_s;
-use crate::config::{BasePath, Config, FileError, RangeError, Settings, VariableError, check_variables};
+use crate::config::{
+    BasePath, Config, Faults, FileError, SettingFault, Settings, SettingsError, SettingsSource, VariableError,
+    check_variables,
+};
 use crate::identity::mint_command::{Mint, MintCommandError};
+use crate::logging::{Log, say_last};
 use crate::net::PageFile;
 use crate::room::Autopsy;
-use crate::server::{Running, Server, Signals, StartError};
+use crate::server::{FileUse, Running, Server, Signals, StartError, file_faults};
 use crate::threads::ThreadFault;
 pub use autopsy::{ExplainError, explain};
-use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use health::{HealthError, Question};
 use overflow::warn_of_profile;
 #[doc(hidden)]
 pub use rust_embed;
 use std::error::Error as _;
-use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, iter};
@@ -75,7 +80,7 @@ macro_rules! main {
                 version: env!("CARGO_PKG_VERSION"),
                 build: option_env!("TICKWIRE_BUILT_IN_BUILD"),
                 page: Page::get,
-                offer: |server| server $(.game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
+                offer: |server| server $(.stage_game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
                 describe: |build| ::std::vec![$($crate::cli::Description::of_build::<$game>(build)),+],
                 explain: |autopsy| match autopsy.game.as_str() {
                     $(name if name == <$game as $crate::cli::Game>::RULES.name => {
@@ -158,9 +163,12 @@ struct Serve {
     /// command line and the environment take precedence over it.
     #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Prints all settings as such a file, with the defaults for those that are missing, and ends.
+    /// Prints all settings as such a file, each with the place that it comes from, and ends.
     #[arg(long)]
     print_config: bool,
+    /// The settings that come from the environment.
+    #[arg(skip)]
+    from_variables: Vec<&'static str>,
 }
 
 #[derive(Debug, Args)]
@@ -176,7 +184,7 @@ struct Health {
 
 #[derive(Debug, Subcommand)]
 enum ConfigAction {
-    /// Checks whether a file can be used as --config.
+    /// Checks whether a file can be used as --config, with the files that it names, and tells all that is wrong.
     Check {
         /// The file.
         file: PathBuf,
@@ -201,12 +209,18 @@ enum CliError {
     /// The environment has a setting that does not exist.
     #[error(transparent)]
     Variable(#[from] VariableError),
-    /// The file of settings cannot be used.
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The file of settings that was to be checked cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A setting is out of its range.
+    /// The file of settings that was to be checked cannot be used.
     #[error(transparent)]
-    Range(#[from] RangeError),
+    Check(#[from] Faults<CheckFault>),
+    /// The log cannot be written.
+    #[error("the log cannot be written")]
+    Log(#[source] io::Error),
     /// The server could not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -256,11 +270,25 @@ enum CliError {
     Output(#[source] io::Error),
 }
 
+/// A fault that the check of a file has found.
+#[derive(Debug, Error)]
+enum CheckFault {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Setting(#[from] SettingFault),
+    /// A file or a folder that a setting names cannot be used.
+    #[error(transparent)]
+    File(#[from] FileUse),
+}
+
 impl CliError {
     /// The exit code: whether other settings would help, or not.
     const fn code(&self) -> u8 {
         match self {
-            Self::Start(StartError::Thread(_) | StartError::Net(_)) | Self::Fault(_) | Self::Health(_) => FAILED,
+            Self::Start(StartError::Thread(_) | StartError::Net(_))
+            | Self::Fault(_)
+            | Self::Log(_)
+            | Self::Health(_) => FAILED,
             _ => CANNOT_START,
         }
     }
@@ -285,8 +313,7 @@ pub fn run(program: &Program) -> ExitCode {
         Err(error) => {
             let causes = iter::successors(error.source(), |cause| (*cause).source());
             let causes: String = causes.map(|cause| format!(": {cause}")).collect();
-            // When stderr is closed, there is no place left for the message.
-            let _ = writeln!(stderr(), "{}: {error}{causes}", program.binary);
+            say_last(format!("{}: {error}{causes}\n", program.binary));
             ExitCode::from(if is_check { FAILED } else { error.code() })
         }
     }
@@ -300,43 +327,57 @@ fn command_line(program: &Program) -> Action {
     let command = CommandLine::command().mut_subcommand("health", |health| health.mut_args(only_own));
     let command = command.name(program.binary).bin_name(program.binary).version(program.version);
     let matches = command.get_matches();
-    CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).action
+    let mut line = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let (Action::Serve(serve), Some(matches)) = (&mut line.action, matches.subcommand_matches("serve")) {
+        serve.from_variables = from_variables(matches);
+    }
+    line.action
+}
+
+/// The settings that come from the environment.
+fn from_variables(matches: &ArgMatches) -> Vec<&'static str> {
+    let is_variable = |name: &&str| matches.value_source(name) == Some(ValueSource::EnvVariable);
+    Settings::NAMES.iter().copied().filter(is_variable).collect()
 }
 
 fn serve_games(program: &Program, serve: Serve) -> Result<(), CliError> {
     check_variables(std::env::vars_os())?;
-    let config = read(serve.settings, serve.config.as_deref())?;
+    let source = SettingsSource::new(serve.settings, serve.from_variables, serve.config);
     if serve.print_config {
-        return say(&config.to_toml());
+        return say(&source.print()?);
     }
-    let (log, ansi) = (config.log.filter(), stderr().is_terminal());
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(stderr).with_ansi(ansi).init();
+    let config = source.read()?;
+    let log = Log::start(&config).map_err(CliError::Log)?;
+    let served = serve_logged(program, config, source, log.clone());
+    log.flush();
+    served
+}
+
+/// Serves with a log that is open.
+fn serve_logged(program: &Program, config: Config, source: SettingsSource, log: Log) -> Result<(), CliError> {
     warn_of_profile(program.name);
     let signals = Signals::listen()?;
     let base = config.base_path.clone();
-    let running = (program.offer)(Server::new(config).page(program.page).build_id(program.build_id())).start()?;
+    let server = Server::new(config).page(program.page).build_id(program.build_id()).settings_from(source).log(log);
+    let running = (program.offer)(server).start()?;
     announce(program, &running, &base)?;
     Ok(running.run_until_signal(signals)?)
 }
 
 /// Says in one line whether the server is ready. Its settings are not checked here: the server has done that.
 fn ask_health(Health { question, settings, config }: Health) -> Result<(), CliError> {
-    let fallback = config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
-    let address = health::ask(&question, &settings.or(fallback).into_config())?;
+    let (config, _) = SettingsSource::new(settings, Vec::new(), config).look()?;
+    let address = health::ask(&question, &config)?;
     say(&format!("ready: {address}\n"))
 }
 
+/// Checks everything about the settings of a file that can be known without a server.
 fn check(file: &Path) -> Result<(), CliError> {
-    read(Settings::default(), Some(file))?;
+    let (config, faults) = SettingsSource::of_file(file).look()?;
+    let mut faults: Vec<_> = faults.into_iter().map(CheckFault::Setting).collect();
+    faults.extend(file_faults(&config).into_iter().map(CheckFault::File));
+    Faults::check(faults)?;
     say(&format!("{} can be used\n", file.display()))
-}
-
-/// The configuration of these settings and those of the file.
-fn read(settings: Settings, file: Option<&Path>) -> Result<Config, CliError> {
-    let fallback = file.map(Settings::read).transpose()?.unwrap_or_default();
-    let config = settings.or(fallback).into_config();
-    config.check()?;
-    Ok(config)
 }
 
 fn print_autopsy(program: &Program, path: PathBuf) -> Result<(), CliError> {
@@ -360,11 +401,14 @@ fn describe(program: &Program, folder: &Path, build: &str) -> Result<(), CliErro
 
 /// Prints one line for people and programs; everything else goes to the log.
 fn announce(program: &Program, running: &Running, base: &BasePath) -> Result<(), CliError> {
-    let admin =
-        running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));
+    let admin = running.admin_address().map_or_else(String::new, |admin| {
+        let scheme = if running.has_tls() && !admin.ip().to_canonical().is_loopback() { "https" } else { "http" };
+        format!(", metrics on {scheme}://{admin}/metrics")
+    });
     // Relative addresses of the page need the slash at the end, which the root has by itself.
     let path = if *base == BasePath::default() { String::new() } else { format!("{base}/") };
-    say(&format!("{} is listening on http://{}{path}{admin}\n", program.binary, running.address()))
+    let scheme = if running.has_tls() { "https" } else { "http" };
+    say(&format!("{} is listening on {scheme}://{}{path}{admin}\n", program.binary, running.address()))
 }
 
 fn say(text: &str) -> Result<(), CliError> {

@@ -5,10 +5,12 @@
 
 mod api;
 mod doors;
+mod log;
 mod topics;
 
 pub use api::*;
 pub use doors::*;
+pub use log::*;
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -122,6 +124,9 @@ pub const LISTEN_BACKLOG: i32 = 1_024;
 
 /// Pause after a failed accept. The usual reason is that the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A peer has to finish the handshake of TLS within this time.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Time after the upgrade within which the hello has to arrive (4008).
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
@@ -253,9 +258,6 @@ pub const LAG_SECONDS_MAX: u32 = 5;
 
 /// Seconds for which a member may send nothing; after that it is closed (4008).
 pub const SILENCE_SECONDS_MAX: u32 = 15;
-
-/// Seconds for which a quick match waits for people before bots take the free seats.
-pub const FILL_SECONDS: u32 = 2;
 
 /// Time for which a room continues while nobody is in it, held seats included; after that the room ends.
 pub const EMPTY_ROOM_MAX: Duration = Duration::from_secs(60);

@@ -4,14 +4,18 @@
 //! when its tick is done: an atomic for each read, message and write costs more than the head of a snapshot.
 
 mod durations;
+mod live;
 mod process;
 mod words;
 
 use crate::room::Counters;
 use crate::webhooks::feed::WebhookMetrics;
-use durations::{Durations, DurationsMetric};
+pub(crate) use durations::Durations;
+use durations::DurationsMetric;
+pub(crate) use live::{LiveCounts, LiveTotals, ReadCounter, ShardNumbers};
 use metrics::{Counter, Gauge, counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tickwire::message::close::CloseCode;
@@ -33,6 +37,18 @@ pub(crate) enum Crowded {
     Descriptors,
 }
 
+/// The end of a handshake of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Done,
+    /// The peer and the server have nothing in common, or the peer has gone.
+    Failed,
+    /// It took too long.
+    Late,
+    /// The peer does not speak TLS.
+    Plain,
+}
+
 /// The metrics of one server. Every server of a process has its own, so that the counts of tests stay apart.
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
@@ -51,8 +67,13 @@ pub(crate) struct Metrics {
     /// Bytes of the messages of topics that are kept.
     pub(crate) topic_bytes: Gauge,
     webhooks: WebhookCounts,
-    pub(crate) origins_rejected: Counter,
-    pub(crate) rate_limited: Counter,
+    pub(crate) origins_rejected: ReadCounter,
+    pub(crate) rate_limited: ReadCounter,
+    log_lines_missing: [Counter; 2],
+    /// The counts of the dashboard.
+    pub(crate) live: LiveCounts,
+    /// The numbers of shards and slow lanes, each of which enters itself when it starts.
+    pub(crate) shards: Mutex<Vec<Arc<ShardNumbers>>>,
     ticking: TickMetrics,
     room: RoomMetrics,
     /// Whether the server takes in new players: 1, or 0.
@@ -65,6 +86,8 @@ pub(crate) struct Metrics {
     hellos_refused: Vec<(CloseCode, Counter)>,
     requests: [Counter; 4],
     connections_refused: [Counter; 5],
+    handshakes: [Counter; 4],
+    certificate_expires: Gauge,
     recorder: Arc<PrometheusRecorder>,
 }
 
@@ -150,8 +173,12 @@ impl Metrics {
             visitors: gauge!("tickwire_visitors"),
             topic_bytes: gauge!("tickwire_topic_bytes"),
             webhooks: WebhookCounts::register(),
-            origins_rejected: counter!("tickwire_origins_rejected_total"),
-            rate_limited: counter!("tickwire_rate_limited_total"),
+            origins_rejected: ReadCounter::new(counter!("tickwire_origins_rejected_total")),
+            rate_limited: ReadCounter::new(counter!("tickwire_rate_limited_total")),
+            log_lines_missing: ["flood", "blocked"]
+                .map(|reason| counter!("tickwire_log_lines_missing_total", "reason" => reason)),
+            live: LiveCounts::default(),
+            shards: Mutex::default(),
             ticking: TickMetrics::register(),
             room: RoomMetrics::register(),
             ready: gauge!("tickwire_ready"),
@@ -163,18 +190,39 @@ impl Metrics {
                 .map(|status| counter!("tickwire_http_requests_total", "status" => status)),
             connections_refused: ["pending_of_address", "pending", "pages_of_address", "pages", "descriptors"]
                 .map(|reason| counter!("tickwire_connections_refused_total", "reason" => reason)),
+            handshakes: ["done", "failed", "late", "plain"]
+                .map(|outcome| counter!("tickwire_tls_handshakes_total", "outcome" => outcome)),
+            certificate_expires: gauge!("tickwire_tls_certificate_expires_seconds"),
             recorder,
         }
+    }
+
+    /// Notes how many lines are missing in the log: left out of a flood, and lost because it is read too slowly.
+    pub(crate) fn note_log(&self, left_out: u64, lost: u64) {
+        self.log_lines_missing.iter().zip([left_out, lost]).for_each(|(counter, count)| counter.absolute(count));
     }
 
     /// Counts a connection that was closed to make room for another.
     pub(crate) fn refused(&self, reason: Crowded) {
         self.connections_refused[reason as usize].increment(1);
+        self.live.refused(reason);
+    }
+
+    /// Counts the end of a handshake of TLS.
+    pub(crate) fn shook_hands(&self, outcome: Handshake) {
+        self.handshakes[outcome as usize].increment(1);
+    }
+
+    /// Notes the time at which the certificate expires, in seconds since 1970.
+    pub(crate) fn note_certificate(&self, expires_unix_s: i64) {
+        // The conversion is lossless for thousands of years.
+        self.certificate_expires.set(expires_unix_s as f64);
     }
 
     /// Counts a connection that was closed. Clients may send any code; codes that are not ours are counted together.
     pub(crate) fn closed(&self, code: Option<u16>, side: Side) {
         let code = code.and_then(CloseCode::from_number);
+        self.live.closed(code);
         match (self.closes.iter().find(|(known, ..)| Some(*known) == code), side) {
             (Some((_, server, _)), Side::Server) => server.increment(1),
             (Some((_, _, client)), Side::Client) => client.increment(1),
@@ -198,15 +246,18 @@ impl Metrics {
 
     /// Counts a request that was answered, by the class of its status.
     pub(crate) fn answered(&self, status: u16) {
+        self.live.answered(status);
         let class = usize::from(status / 100).saturating_sub(2);
         if let Some(counter) = self.requests.get(class) {
             counter.increment(1);
         }
     }
 
-    /// Takes over the counts of a shard, and starts its tally over.
-    pub(crate) fn take_over(&self, tally: &mut Tally) {
+    /// Takes over the counts of the shard with these numbers, and starts its tally over.
+    pub(crate) fn take_over(&self, tally: &mut Tally, shard: &ShardNumbers) {
         let tally = std::mem::take(tally);
+        self.live.add_tally(&tally);
+        shard.add(&tally);
         let ticking = &self.ticking;
         let pairs = [
             (&ticking.ticks, tally.turn.count()),
@@ -226,6 +277,7 @@ impl Metrics {
 
     /// Takes over the counts of a room since the last call for that room.
     pub(crate) fn add_room(&self, counters: &Counters) {
+        self.live.add_room(counters);
         let room = &self.room;
         let pairs = [
             (&room.snapshots, counters.snapshots),
@@ -362,7 +414,7 @@ mod tests {
         tally.began(20_000);
         tally.ticked(30_000, 2_000_000, false);
         tally.ticked(70_000_000, 2_000_000, true);
-        one.take_over(&mut tally);
+        one.take_over(&mut tally, &ShardNumbers::new(false, Arc::default()));
         let (one, other) = (one.render(), other.render());
         for line in [
             "tickwire_ws_close_total{code=\"4004\",side=\"server\"} 1",

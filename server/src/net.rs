@@ -11,6 +11,7 @@ mod autopsies;
 mod budgets;
 mod compression;
 mod cross_origin;
+mod dashboard;
 mod diverged;
 mod doorkeeper;
 mod drain;
@@ -29,6 +30,8 @@ mod live;
 mod matches;
 mod openapi;
 mod operation;
+mod operators;
+mod overview;
 mod page;
 mod peer;
 mod percent;
@@ -39,26 +42,31 @@ mod request_id;
 mod room_list;
 mod room_search;
 mod router;
+mod secure;
 mod services;
+mod settings;
+mod watched;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
 use crate::gate::Gate;
 use crate::limits::ACCEPT_PAUSE;
-use crate::lobby::{Directory, DirectoryLimits, Place, RoomId};
+use crate::lobby::{Directory, Place, RoomId};
+use crate::logging::{Log, Missing};
 use crate::mailbox::{Command, MatchOrder, Report, ShardLink, TopicsLink, TopicsOrder, Undelivered};
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
+use crate::operators::Desk;
 use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
-use crate::service_token::ServiceToken;
 use crate::threads::ThreadHealth;
+use crate::tls::Tls;
 use crate::topics::json::SCHEMA;
 use crate::webhooks::feed::Webhooks;
-use crate::websocket::address::{AddressKey, ConnectionCounts};
-use crate::websocket::rate::{AddressQuota, KeyedQuota, Quota, Usage};
+use crate::websocket::address::{AddressClass, AddressKey, ConnectionCounts};
+use crate::websocket::rate::{AddressQuota, KeyedQuota, Usage};
 use autopsies::Autopsies;
 use compression::Gzipped;
 use diverged::DivergedWaits;
@@ -67,10 +75,13 @@ use drain::Drain;
 use evictions::Evictions;
 use forwarded::ForwardingWarnings;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
+use peer::Peer;
 use refusals::Refusals;
-use rustix::process::{Resource, getrlimit};
+pub(crate) use settings::LiveSettings;
+use settings::Rates;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -80,15 +91,19 @@ use std::time::Duration;
 use tickwire::message::close::CloseCode;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
+use watched::Watched;
 
 /// Time between two looks through the old entries of limits and the resting codes.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The configuration and the links that the net thread receives at its start.
 pub(crate) struct NetSetup {
-    pub(crate) config: Config,
+    /// The settings, and news of them.
+    pub(crate) settings: watch::Receiver<LiveSettings>,
+    /// The log of the program, if the server knows it.
+    pub(crate) log: Option<Log>,
     /// The address of the players' listener, and that of the operators' one.
     pub(crate) address: IpAddr,
     pub(crate) admin_address: Option<IpAddr>,
@@ -107,12 +122,14 @@ pub(crate) struct NetSetup {
     pub(crate) page: Page,
     /// The folder for autopsies, if any are to be written.
     pub(crate) autopsies: Option<OwnFolder>,
-    /// The token of services, if there are to be any.
-    pub(crate) token: Option<ServiceToken>,
     /// Who may come in.
     pub(crate) gate: Arc<Gate>,
+    /// TLS of the server's own, if there is to be any.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// The way to the studio's services, if there are to be any.
     pub(crate) webhooks: Option<Webhooks>,
+    /// The operators, and what they are shown.
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// The sockets and channels of the net thread.
@@ -140,6 +157,8 @@ pub(crate) struct StopOrder {
 /// The state of the net thread.
 struct Net {
     setup: NetSetup,
+    /// The settings in force.
+    live: RefCell<LiveSettings>,
     directory: RefCell<Directory>,
     /// Connections that are not in a room.
     evictions: RefCell<Evictions>,
@@ -162,6 +181,8 @@ struct Net {
     failures_logged: Cell<Usage>,
     /// The description of the HTTP API.
     document: Bytes,
+    /// The sites that may show pages in a frame; `None` when all may.
+    frame_policy: Option<HeaderValue>,
     /// Answers that are kept compressed.
     gzipped: Gzipped,
     /// Warnings about origins that were refused.
@@ -172,11 +193,17 @@ struct Net {
     upgrade_warned: Cell<bool>,
     /// Whether a connection without its header of the PROXY protocol is already in the log.
     proxy_header_warned: Cell<bool>,
+    /// Whether a stranger to a server of private networks is already in the log.
+    stranger_warned: Cell<bool>,
     forwarding_warnings: ForwardingWarnings,
     /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
     drain: Drain,
+    /// Whether an operator has ordered that no room begins any more.
+    is_draining: Cell<bool>,
+    /// What operators look at.
+    watched: RefCell<Watched>,
     /// Whether the public rooms have changed since they were last published.
     lists_changed: Cell<bool>,
     reports: RefCell<Receiver<Report>>,
@@ -199,7 +226,9 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         let shards = spawn_local(hear_shards(Rc::clone(&net)));
         spawn_local(do_chores(Rc::clone(&net), health));
         spawn_local(live::publish(Rc::clone(&net)));
+        spawn_local(watched::serve(Rc::clone(&net)));
         spawn_local(matches::serve(Rc::clone(&net), io.matches));
+        spawn_local(settings::follow(Rc::clone(&net)));
         ready();
         // An error means that the sender was dropped: then nobody waits for anything any more.
         if let Ok(order) = io.stop.await {
@@ -244,8 +273,19 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
         net.setup.gate.reload(false);
+        if let Some(tls) = &net.setup.tls {
+            tls.reload(false);
+            net.setup.metrics.note_certificate(tls.expires_unix_s());
+        }
+        if net.setup.desk.access.reload(false) {
+            net.setup.topics.order(TopicsOrder::OperatorsChanged);
+        }
         if let Some(webhooks) = &net.setup.webhooks {
             net.setup.metrics.note_webhooks(webhooks.metrics());
+        }
+        if let Some(log) = &net.setup.log {
+            let Missing { left_out, lost } = log.missing();
+            net.setup.metrics.note_log(left_out, lost);
         }
         net.note_readiness();
     }
@@ -253,42 +293,41 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
 
 impl Net {
     fn new(setup: NetSetup, reports: Receiver<Report>) -> Self {
-        let config = &setup.config;
-        let document = openapi::document(&config.base_path);
+        let live = setup.settings.borrow().clone();
+        let config = Arc::clone(&live.config);
+        let (document, rates) = (openapi::document(&config.base_path), Rates::of(&config));
         let quota = |quota| RefCell::new(AddressQuota::new(quota, config.addresses_max));
-        let lookups = Quota::per_minute(config.failed_lookups_per_address_per_minute);
-        let joins = Quota::new(config.joins_per_address_per_minute, 60_000_000, config.joins_per_address_burst);
-        let wait_max = Duration::from_secs(config.diverged_wait_seconds_max.into());
-        let limits = DirectoryLimits {
-            rooms_max: config.rooms_max,
-            reservations_per_origin_max: config.reservations_per_address,
-        };
         Self {
-            directory: RefCell::new(Directory::new(setup.shards.len(), limits)),
-            evictions: RefCell::new(Evictions::new(config, getrlimit(Resource::Nofile).current)),
+            directory: RefCell::new(Directory::new(setup.shards.len(), settings::directory_limits(&config))),
+            evictions: RefCell::new(settings::evictions(&config)),
             seated: RefCell::new(ConnectionCounts::new(config.seated_connections_per_address)),
-            room_quota: quota(Quota::per_hour(config.rooms_per_address_per_hour)),
-            match_quota: quota(Quota::per_minute(config.matches_per_address_per_minute)),
-            autopsy_quota: quota(Quota::per_hour(config.autopsies_per_address_per_hour)),
-            lookup_quota: quota(lookups),
-            guess_quota: quota(lookups),
+            room_quota: quota(rates.rooms),
+            match_quota: quota(rates.matches),
+            autopsy_quota: quota(rates.autopsies),
+            lookup_quota: quota(rates.lookups),
+            guess_quota: quota(rates.lookups),
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
-            join_quota: RefCell::new(KeyedQuota::new(joins, config.addresses_max)),
+            join_quota: RefCell::new(KeyedQuota::new(rates.joins, config.addresses_max)),
             refusals: Refusals::new(&setup.metrics),
             failures_logged: Cell::default(),
+            frame_policy: frame_policy(&config),
             gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
             document,
             origin_warnings: Cell::default(),
             host_warned: Cell::default(),
             upgrade_warned: Cell::default(),
             proxy_header_warned: Cell::default(),
+            stranger_warned: Cell::default(),
             forwarding_warnings: ForwardingWarnings::default(),
-            diverged: RefCell::new(DivergedWaits::new(config.addresses_max, wait_max)),
+            diverged: RefCell::new(DivergedWaits::new(config.addresses_max, rates.diverged_wait_max)),
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
+            is_draining: Cell::new(false),
+            watched: RefCell::default(),
             lists_changed: Cell::new(true),
             reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),
+            live: RefCell::new(live),
             setup,
         }
     }
@@ -315,11 +354,13 @@ impl Net {
             Report::Differed { room, autopsy } => {
                 let address = autopsy.origin.number().map(AddressKey::from_number);
                 if self.autopsy_quota.borrow_mut().take(address, now_us).is_ok() {
-                    // An autopsy is written on a thread of its own; nothing waits for it.
-                    drop(self.autopsies.keep(room, autopsy));
+                    self.keep_autopsy(room, autopsy);
                 }
                 return;
             }
+            Report::Numbers(numbers) => return self.take_numbers(numbers),
+            Report::Seats(seen) => return self.take_seats(&seen),
+            Report::Picture(picture) => return self.take_picture(&picture),
         }
         let (rooms, players, bots) = self.directory.borrow().totals();
         let metrics = &self.setup.metrics;
@@ -334,6 +375,21 @@ impl Net {
         self.setup.games.iter().enumerate().find(|(_, game)| game.rules.name == name)
     }
 
+    /// Whether an address may connect; a stranger to a server of private networks is named once in the log.
+    fn takes_in(&self, address: IpAddr) -> bool {
+        let takes_in = !self.config().lan || AddressClass::of(Some(AddressKey::of(address))).is_private();
+        if !takes_in && !self.stranger_warned.replace(true) {
+            tracing::warn!(%address, "a connection from the internet was closed, because of --lan");
+        }
+        takes_in
+    }
+
+    /// The TLS of the operators' listener for this peer: programs on this machine, which scrape it and check its health,
+    /// need none.
+    fn operators_tls(&self, peer: Peer) -> Option<&Tls> {
+        self.setup.tls.as_deref().filter(|_| !peer.is_local())
+    }
+
     /// Sends a command to a shard.
     fn command(&self, place: Place, command: Command) -> Result<(), Undelivered> {
         self.setup.shards[place.shard].send(command)
@@ -341,28 +397,38 @@ impl Net {
 
     /// Whether a shard lives and has time for another room.
     fn has_time(&self, shard: usize) -> bool {
-        self.setup.shards[shard].has_time(self.setup.config.load_percent_max)
+        self.setup.shards[shard].has_time(self.config().load_percent_max)
     }
 
     /// Notes whether the server takes in further rooms.
     fn note_readiness(&self) {
         let readiness = &self.setup.readiness;
         readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
-        readiness.hold(Reason::Memory, resident_bytes() >= self.setup.config.memory_bytes_max);
+        readiness.hold(Reason::Memory, resident_bytes() >= self.config().memory_bytes_max);
         readiness.hold(Reason::Work, !(0..self.setup.shards.len()).any(|shard| self.has_time(shard)));
         let metrics = &self.setup.metrics;
         metrics.ready.set(f64::from(u8::from(readiness.reasons().next().is_none())));
         // A float rounds the bytes of a machine's memory by less than a page.
-        metrics.memory_max.set(self.setup.config.memory_bytes_max as f64);
+        metrics.memory_max.set(self.config().memory_bytes_max as f64);
     }
+}
+
+/// The header that names the sites which may show pages in a frame.
+fn frame_policy(config: &Config) -> Option<HeaderValue> {
+    let sites: String = config.frame_ancestors.iter().map(|origin| format!(" {origin}")).collect();
+    // An origin is text of ASCII.
+    (!sites.is_empty()).then(|| HeaderValue::try_from(format!("frame-ancestors 'self'{sites}")).ok()).flatten()
 }
 
 #[cfg(test)]
 impl Net {
     /// The state of a net thread without games and shards, whose functions are called directly.
     fn without_shards(config: Config) -> Self {
+        use crate::operators::Access;
+        let settings = watch::channel(LiveSettings { config: Arc::new(config), token: None }).1;
         let setup = NetSetup {
-            config,
+            settings,
+            log: None,
             address: std::net::Ipv4Addr::LOCALHOST.into(),
             admin_address: None,
             games: Vec::new(),
@@ -370,15 +436,16 @@ impl Net {
             build: 0,
             shards: Vec::new(),
             orders: Orders::new(mpsc::sync_channel(1).0),
-            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0, heard: Arc::default() },
+            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0 },
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
             readiness: Arc::default(),
             page: Page::BuiltIn(|_| None),
             autopsies: None,
-            token: None,
             gate: Arc::new(Gate::Open),
+            tls: None,
             webhooks: None,
+            desk: Arc::new(Desk::new(Access::open(None, true).expect("no file is read"))),
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

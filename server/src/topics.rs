@@ -25,7 +25,7 @@ mod topic;
 use crate::lobby::Code;
 pub use broker::{Broker, LocalBroker};
 pub use delivery::Delivery;
-pub use hub::{Farewell, GameTopics, Hub, Identity};
+pub use hub::{Farewell, GameTopics, Hub, HubLimits, Identity};
 pub use intake::{Flood, Intake, refuse};
 pub use lane::{Lane, LaneItem};
 pub use name::TopicName;

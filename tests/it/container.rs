@@ -5,9 +5,10 @@
 //! pass.
 
 use crate::player::Player;
-use crate::serving::{Serving, skip};
+use crate::serving::Serving;
 use crate::socket::{create_room, http};
 use std::fs;
+use std::io::{Write as _, stderr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -49,7 +50,8 @@ impl Root {
     fn assemble(name: &str) -> Option<Self> {
         let allowed = namespaces().arg("true").output();
         if !allowed.as_ref().is_ok_and(|output| output.status.success()) {
-            skip(&format!("the kernel gives us no namespaces of users and mounts: {allowed:?}"));
+            // Without standard error nobody learns it.
+            let _ = writeln!(stderr(), "skipped: the kernel gives us no namespaces of users and mounts: {allowed:?}");
             return None;
         }
         let root = Self(std::env::temp_dir().join(format!("tickwire-root-{name}-{}", std::process::id())));

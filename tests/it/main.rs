@@ -1,7 +1,7 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `addresses`, `builds`, `connections`, `container`, `elsewhere`, `exposition`, `service`, `http_headers`, `openapi`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
+//! `addresses`, `builds`, `connections`, `container`, `elsewhere`, `exposition`, `service`, `http_headers`, `openapi`, `operators`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
 //! open sockets, on the loopback interface.
 
 #[cfg(test)]
@@ -47,17 +47,23 @@ mod keyframes;
 #[cfg(test)]
 mod lockstep;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod match_start;
 #[cfg(test)]
 mod matches;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod mistakes;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod newcomers;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod operators;
 #[cfg(test)]
 mod options;
 #[cfg(test)]
@@ -80,6 +86,8 @@ mod queues;
 mod readers;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod reloading;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
@@ -114,6 +122,7 @@ mod stopping;
 mod tickets;
 #[cfg(test)]
 mod tidy;
+mod tls;
 #[cfg(test)]
 mod token_file;
 #[cfg(test)]

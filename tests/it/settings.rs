@@ -12,16 +12,16 @@ use tickwire_games::Paddles;
 use tickwire_server::{Config, Server};
 
 /// A folder for the files of one test, which is removed with the value.
-struct Place(PathBuf);
+pub(crate) struct Place(pub(crate) PathBuf);
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tickwire-settings-{name}-{}", std::process::id()));
         fs::create_dir(&path).expect("the name is free");
         Self(path)
     }
 
-    fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         fs::write(self.0.join(name), text).expect("a file");
         self.0.join(name)
     }
@@ -45,7 +45,7 @@ fn assert_refused(output: &Output, words: &[&str]) {
     assert!(words.iter().all(|word| error.contains(word)), "{words:?} are expected: {error}");
 }
 
-fn utf8(path: &Path) -> &str {
+pub(crate) fn utf8(path: &Path) -> &str {
     path.to_str().expect("the folder for temporary files has a plain name")
 }
 
@@ -84,7 +84,7 @@ fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
     let text = "listen = \"localhost:0\"\nadmin_listen = 0\nshards = 1\norigins = [\"https://play.example\"]\n\
                 allow_null_origin = true\nhosts = [\"play.example\"]\nbase_path = \"/play\"\n\
                 trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\nproxy_protocol = true\npage = \"built-in\"\nautopsies = \"off\"\n\
-                topics_token_file = \"off\"\nauth = \"open\"\nticket_keys = \"off\"\nwebhooks_file = \"off\"\n\
+                topics_token_file = \"off\"\noperators_file = \"off\"\nauth = \"open\"\nticket_keys = \"off\"\nwebhooks_file = \"off\"\n\
                 benchmark_games = true\n\
                 seats_per_address_listed = 3\nseats_per_address_unlisted = \"all-but-one\"\nspectators_max = 20\n\
                 spectators_per_address = 0\nreservations_per_address = 5\njoins_per_address_per_minute = 40\n\
@@ -96,7 +96,9 @@ fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
                 pending_connections_per_address = 22\npending_connections_max = 1000\n\
                 page_connections_per_address = 100\npage_connections_max = 2000\naddresses_max = 1024\n\
                 rooms_max = 100\nmemory_bytes_max = 8000000000\nload_percent_max = 70\nrequest_headers_max = 40\n\
-                request_head_bytes_max = 9000\nlog = \"debug\"\n";
+                request_head_bytes_max = 9000\nvisitors_max = 500\ntopic_bytes_max = 1000000\n\
+                publishers_per_address = 6\ntopic_guesses_per_address_per_minute = 18\nfill_seconds = 4\n\
+                log_format = \"text\"\nlog_lines_per_second = 60\nlog = \"debug\"\n";
     let file = place.file("tickwire.toml", text);
     let checked = said(&["config", "check", utf8(&file)], &[("TICKWIRE_LISTN", "only serve looks at it")]);
     assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
@@ -112,8 +114,18 @@ fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
     let words = ["serve", "--config", utf8(&file), "--shards", "2", "--print-config"];
     let printed = said(&words, &[("TICKWIRE_LOG", "warn")]);
     let printed = String::from_utf8(printed.stdout).expect("text");
-    let expected = text.replace("shards = 1", "shards = 2").replace("\"debug\"", "\"warn\"");
-    assert_eq!(printed, expected.replace("admin_listen = 0", "admin_listen = \"off\""));
+    let from_file = |line: &str| match line.split_once(' ') {
+        Some(("shards", _)) => "shards = 2 # command line\n".to_owned(),
+        Some(("log", _)) => "log = \"warn\" # environment variable TICKWIRE_LOG\n".to_owned(),
+        Some(("admin_listen", _)) => format!("admin_listen = \"off\" # file {}\n", utf8(&file)),
+        _ => format!("{line} # file {}\n", utf8(&file)),
+    };
+    assert_eq!(printed, text.lines().map(from_file).collect::<String>());
+    let again = place.file("again.toml", &printed);
+    let printed = said(&["serve", "--config", utf8(&again), "--print-config"], &[]);
+    let values = |text: &str| text.lines().map(|line| line.split(" # ").next().map(str::to_owned)).collect::<Vec<_>>();
+    let printed = String::from_utf8(printed.stdout).expect("text");
+    assert_eq!(values(&printed), values(&fs::read_to_string(&again).expect("the file")));
 }
 
 #[test]

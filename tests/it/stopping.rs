@@ -192,6 +192,6 @@ fn a_hangup_ends_neither_the_server_nor_a_game() {
     assert_eq!(player.closed, Some(1012));
     assert_eq!(serving.wait().code(), Some(0));
     let words = std::fs::read_to_string(&log).expect("the log");
-    assert!(words.contains("SIGHUP: the keys of tickets are read again"), "{words}");
+    assert!(words.contains("SIGHUP: no setting has changed"), "{words}");
     std::fs::remove_file(log).expect("the log belongs to this test");
 }

@@ -277,7 +277,7 @@ fn counter() -> String {
     NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string()
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < end, "never: {what}");

@@ -38,6 +38,9 @@ pub(super) enum HealthError {
     /// The address is not one of HTTP with a host.
     #[error("{0} is not an address to ask, such as http://127.0.0.1:9090/readyz")]
     Address(Uri),
+    /// Only the players' port is there, and it speaks TLS.
+    #[error("the players' port speaks TLS; let the server have an operators' port, which answers this machine without")]
+    Tls,
     /// The settings let the system choose the port.
     #[error("the settings have port 0, which stands for any free one; name the address with --url")]
     AnyPort,
@@ -98,6 +101,9 @@ fn with_path(url: &Uri) -> Result<Uri, HealthError> {
 
 /// The address of the operators' port, which speaks plain HTTP to this machine whatever the players' one needs.
 fn address_of(config: &Config) -> Result<Uri, HealthError> {
+    if config.admin_listen.0.is_none() && config.has_tls() {
+        return Err(HealthError::Tls);
+    }
     let listen = config.admin_listen.0.as_ref().unwrap_or(&config.listen);
     let text = reachable(listen);
     let bad = || HealthError::Address(Uri::default());

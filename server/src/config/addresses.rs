@@ -30,6 +30,12 @@ impl ListenAddress {
         Self::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
+    /// Whether the port is any free one.
+    pub(super) const fn has_any_port(&self) -> bool {
+        matches!(&self.0, Place::Name { port: 0, .. })
+            || matches!(&self.0, Place::Address(address) if address.port() == 0)
+    }
+
     /// The addresses that this one stands for: one, or those of the name.
     ///
     /// # Errors

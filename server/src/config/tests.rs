@@ -12,8 +12,9 @@ struct Line {
     settings: Settings,
 }
 
-fn file(text: &str) -> Result<Settings, FileError> {
-    Settings::parse(Path::new("tickwire.toml"), text)
+fn file(text: &str) -> Result<Settings, Faults<FileFault>> {
+    let (settings, faults) = Settings::parse(Path::new("tickwire.toml"), text);
+    Faults::check(faults).map(|()| settings)
 }
 
 /// The words for an error, those of its source included.
@@ -57,7 +58,7 @@ fn every_setting_is_an_option_a_variable_and_a_key() {
 #[test]
 fn a_printed_configuration_is_read_again_as_the_same() {
     let changed = file(
-        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nbase_path = \"/a/\"\nautopsies = \"/x\"\ntopics_token_file = \"/y\"\n\
+        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nbase_path = \"/a/\"\nautopsies = \"/x\"\ntopics_token_file = \"/y\"\noperators_file = \"/z\"\n\
          benchmark_games = true\ntrusted_proxies = []\nallow_null_origin = true\nlog = \"warn,tickwire_server=debug\"",
     );
     for config in [Config::default(), changed.unwrap().into_config()] {
@@ -105,7 +106,7 @@ fn every_limit_per_address_is_at_least_one() {
     let limits = Settings::NAMES.iter().filter(|name| name.contains("_per_address") || name.contains("_per_seat"));
     // Of spectators there may be none, and a limit of seats has its own words.
     let limits: Vec<_> = limits.filter(|name| !name.starts_with("seats_") && !name.starts_with("spectators")).collect();
-    assert_eq!(limits.len(), 13, "{limits:?}");
+    assert_eq!(limits.len(), 15, "{limits:?}");
     for name in limits {
         for (value, is_fine) in [(0, false), (1, true), (1_000_000, true), (1_000_001, false)] {
             let checked = file(&format!("{name} = {value}")).unwrap().into_config().check();
@@ -156,7 +157,6 @@ fn a_misspelt_key_is_named_with_the_nearest_one_and_a_bad_value_with_its_line() 
     }
     for text in ["shards = 2\nlisten = \"somewhere\"", "shards = 2\nlog = \"loud\"", "shards = 2\nlisten"] {
         let refused = file(text).unwrap_err();
-        assert!(matches!(refused, FileError::Parse { .. }), "{text}");
         assert!(words(&refused).contains("line 2"), "{text}: {}", words(&refused));
     }
 }
@@ -263,4 +263,100 @@ fn autopsies_go_to_a_folder_of_the_user_unless_another_one_is_named() {
     let path = AutopsyFolder::default().path().unwrap();
     assert!(path.is_absolute(), "{}", path.display());
     assert_ne!(path, std::env::temp_dir().join("tickwire-autopsies"), "that folder is everyone's");
+}
+
+#[test]
+fn all_faults_of_a_file_are_told_at_once_with_their_lines() {
+    let text =
+        "shards = 0\nlissten = 1\nlog = \"loud\"\nproxy_protocol = true\ntrusted_proxies = []\nrooms_max = \"many\"";
+    let (settings, faults) = Settings::parse(Path::new("t.toml"), text);
+    let mut told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    told.extend(settings.into_config().faults().iter().map(ToString::to_string));
+    let expected = [
+        "t.toml, line 2: lissten is no setting: did you mean listen?",
+        "t.toml, line 3: log: \"loud\" is not a level",
+        "t.toml, line 6: rooms_max: invalid type: string \"many\"",
+        "shards has to be 1 to 256, not 0",
+        "proxy_protocol is on and trusted_proxies is none",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    assert!(told.iter().zip(expected).all(|(told, expected)| told.starts_with(expected)), "{told:?}");
+    let one = Faults::check(vec![ConfigFault::SameAddress]).unwrap_err();
+    assert_eq!(one.to_string(), ConfigFault::SameAddress.to_string(), "one fault is not numbered");
+}
+
+#[test]
+fn players_and_operators_need_two_addresses() {
+    let same = |text: &str| file(text).unwrap().into_config().faults().contains(&ConfigFault::SameAddress);
+    assert!(same("listen = \"127.0.0.1:9090\""));
+    assert!(same("listen = \"localhost:80\"\nadmin_listen = \"localhost:80\""));
+    assert!(!same("listen = \"localhost:0\"\nadmin_listen = \"localhost:0\""), "each gets a free port");
+    assert!(!same("listen = \"localhost:80\"\nadmin_listen = \"off\""));
+}
+
+#[test]
+fn each_printed_setting_says_where_it_is_from_and_the_text_is_a_file_all_the_same() {
+    let path = std::env::temp_dir().join(format!("tickwire-config-print-{}.toml", std::process::id()));
+    std::fs::write(&path, "shards = 3\nlog = \"warn\"\norigins = [\"https://a\", \"https://b\"]").unwrap();
+    let given = command_line(&["--shards", "2", "--rooms-max", "7"]).unwrap();
+    let source = SettingsSource::new(given, vec!["rooms_max"], Some(path.clone()));
+    let printed = source.print().unwrap();
+    let config = source.read().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(file(&printed).unwrap().into_config(), config);
+    let path = path.display();
+    for line in [
+        "shards = 2 # command line",
+        "rooms_max = 7 # environment variable TICKWIRE_ROOMS_MAX",
+        &format!("log = \"warn\" # file {path}"),
+        &format!("origins = [\"https://a\", \"https://b\"] # file {path}"),
+        "spectators_max = 64 # default",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line} is not in\n{printed}");
+    }
+    assert_eq!(printed.lines().count(), Settings::NAMES.len());
+    let odd = SettingOrigin::File(PathBuf::from("a\nshards = 9"));
+    assert_eq!(odd.to_string().lines().count(), 1, "a path cannot add a line");
+}
+
+#[test]
+fn a_running_server_takes_over_live_settings_and_names_those_that_need_a_restart() {
+    let old = Config::default();
+    let new = file("shards = 250\nlog = \"warn\"\nrooms_max = 9\nbase_path = \"/a\"").unwrap().into_config();
+    let (config, changes) = old.reloaded(&new);
+    let told: Vec<_> = changes.iter().map(|change| (change.name, change.new.as_str(), change.is_live)).collect();
+    let expected =
+        [("shards", "250", false), ("base_path", "\"/a\"", false), ("rooms_max", "9", true), ("log", "\"warn\"", true)];
+    assert_eq!(told, expected);
+    assert_eq!((changes[2].old.as_str(), config.shards, config.rooms_max), ("4096", old.shards, 9));
+    assert_eq!((config.base_path.clone(), config.log.clone()), (old.base_path.clone(), new.log.clone()));
+    let (again, changes) = config.reloaded(&new);
+    assert_eq!((again, changes.len()), (config, 2), "what needs a restart is told each time");
+    assert_eq!(old.reloaded(&old), (old.clone(), Vec::new()));
+}
+
+#[test]
+fn settings_that_a_thread_takes_at_its_start_are_not_called_live() {
+    let fixed: Vec<_> = Settings::NAMES.iter().filter(|name| !Settings::LIVE.contains(name)).copied().collect();
+    let expected = [
+        "listen",
+        "admin_listen",
+        "shards",
+        "base_path",
+        "proxy_protocol",
+        "page",
+        "autopsies",
+        "auth",
+        "ticket_keys",
+        "webhooks_file",
+        "benchmark_games",
+        "memory_bytes_max",
+        "load_percent_max",
+        "visitors_max",
+        "topic_bytes_max",
+        "publishers_per_address",
+        "topic_guesses_per_address_per_minute",
+        "log_format",
+    ];
+    assert_eq!(fixed, expected);
 }

@@ -74,6 +74,11 @@ impl fmt::Display for Network {
 pub struct TrustedProxies(Vec<Network>);
 
 impl TrustedProxies {
+    /// No proxies at all.
+    pub(super) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Whether a peer with this address is one of the proxies.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

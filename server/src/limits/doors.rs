@@ -27,3 +27,9 @@ pub const AFK_MINUTES: u32 = 10;
 
 /// Range of that setting; 0 for no limit.
 pub const AFK: RangeInclusive<usize> = 0..=1_440;
+
+/// Default of the setting for the seconds for which a quick match waits for people before bots take the free seats.
+pub const FILL_SECONDS: u32 = 2;
+
+/// Range of that setting.
+pub const FILL: RangeInclusive<usize> = 0..=600;

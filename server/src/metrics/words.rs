@@ -3,7 +3,7 @@
 use metrics::{Unit, describe_counter, describe_gauge};
 
 /// Every counter, with its words. What is counted is in its name.
-const COUNTERS: [(&str, &str); 32] = [
+const COUNTERS: [(&str, &str); 34] = [
     ("tickwire_bytes_in_total", "Bytes read from the sockets of players."),
     ("tickwire_bytes_out_total", "Bytes written to the sockets of players."),
     ("tickwire_connections_lost_total", "Connections that ended without a close code."),
@@ -17,6 +17,7 @@ const COUNTERS: [(&str, &str); 32] = [
     ("tickwire_http_requests_total", "Requests on the players' port, by the class of the answer's status."),
     ("tickwire_inputs_dropped_total", "Inputs that were of no use: too late, too early, or received before."),
     ("tickwire_keyframes_total", "Snapshots that were sent whole."),
+    ("tickwire_log_lines_missing_total", "Lines that are not in the log, by reason."),
     ("tickwire_messages_in_total", "Messages from players."),
     ("tickwire_origins_rejected_total", "Sockets that pages of other origins asked for."),
     ("tickwire_other_builds_total", "Connections of pages that were built from other sources."),
@@ -30,6 +31,7 @@ const COUNTERS: [(&str, &str); 32] = [
     ("tickwire_starved_ticks_total", "Ticks of a seat without an input of their own."),
     ("tickwire_ticks_dropped_total", "Ticks that a room was too far behind to make."),
     ("tickwire_ticks_total", "Ticks of all rooms."),
+    ("tickwire_tls_handshakes_total", "Handshakes of TLS, by outcome."),
     ("tickwire_topic_messages_lost_total", "Messages of topics that slow readers have lost."),
     ("tickwire_views_clamped_total", "Inputs whose view of others was older than is believed."),
     ("tickwire_webhooks_total", "Attempts to deliver an event to a service, by outcome."),
@@ -39,12 +41,13 @@ const COUNTERS: [(&str, &str); 32] = [
 ];
 
 /// Every gauge, with its unit and its words.
-const GAUGES: [(&str, Unit, &str); 9] = [
+const GAUGES: [(&str, Unit, &str); 10] = [
     ("tickwire_connections", Unit::Count, "Connections in rooms."),
     ("tickwire_memory_max_bytes", Unit::Bytes, "Resident memory from which on no room is made."),
     ("tickwire_players", Unit::Count, "Players in rooms: people and bots."),
     ("tickwire_ready", Unit::Count, "Whether new players are taken in: 1, or 0."),
     ("tickwire_rooms", Unit::Count, "Rooms."),
+    ("tickwire_tls_certificate_expires_seconds", Unit::Seconds, "Seconds since 1970 at which the certificate expires."),
     ("tickwire_topic_bytes", Unit::Bytes, "Size of the messages of topics that are kept."),
     ("tickwire_visitors", Unit::Count, "Connections without a room."),
     ("tickwire_webhook_endpoints_paused", Unit::Count, "Services that get no events, because they fail."),

@@ -196,6 +196,9 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer
 
 /// A match that waits for people and suits the caller, in which a seat is kept from now on.
 fn existing_match(net: &Net, game: usize, avoid: &[Code], address: Option<AddressKey>) -> Option<Code> {
+    if net.is_draining.get() {
+        return None;
+    }
     net.take_in_reports();
     let now_us = net.setup.clock.now_us();
     let waits = net.diverged.borrow();
@@ -270,10 +273,13 @@ pub(super) async fn open(
     bots: u8,
 ) -> Result<Code, Refusal> {
     let later = |error: &str| Refusal::later(Problem::Full, error, ROOM_RETRY_SECONDS);
+    if net.is_draining.get() {
+        return Err(stopping());
+    }
     let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
-    let limits = room_limits(&net.setup.config, wanted.public, game.rules.seats);
+    let limits = room_limits(&net.config(), wanted.public, game.rules.seats);
     let build = net.setup.build;
     // Strangers have nobody among them who could decide for the others.
     let has_owner = !wanted.quick_match && !matches!(wanted.door, Door::Match);
@@ -308,6 +314,7 @@ fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
         comebacks_per_minute_max: config.comebacks_per_seat_per_minute,
         examined_disputes_per_origin_max: config.examined_disputes_per_address,
         disputes_per_origin_max: config.disputes_per_address,
+        fill_seconds: config.fill_seconds,
     }
 }
 

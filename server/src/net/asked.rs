@@ -9,6 +9,7 @@ use super::page::accepts;
 use super::problem::Problem;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::limits::FAILURES_LOGGED_PER_MINUTE;
+use crate::websocket::address::{AddressClass, AddressKey};
 use crate::websocket::rate::Quota;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode};
@@ -16,19 +17,23 @@ use hyper::{Method, Request, StatusCode};
 /// The parts of a request that its answer needs.
 #[derive(Debug)]
 pub(super) struct Asked {
-    id: RequestId,
+    pub(super) id: RequestId,
     pub(super) method: Method,
     pub(super) path: String,
     takes_gzip: bool,
+    /// Where the request comes from, as far as the log says it.
+    from: AddressClass,
 }
 
 impl Asked {
-    pub(super) fn of<B>(request: &Request<B>) -> Self {
+    /// The parts of a request from this address, `None` for one that limits exempt.
+    pub(super) fn of<B>(request: &Request<B>, address: Option<AddressKey>) -> Self {
         Self {
             id: RequestId::of(request.headers()),
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             takes_gzip: accepts(request.headers(), "gzip"),
+            from: AddressClass::of(address),
         }
     }
 
@@ -58,13 +63,14 @@ impl Asked {
             operation.is_none_or(|operation| operation.problems().any(|known| known == problem)),
             "the table of operations has the problem {problem:?} of {name}"
         );
-        let (status, problem) = (problem.status(), problem.slug());
+        let (status, problem, from) = (problem.status(), problem.slug(), self.from);
+        let number = status.as_u16();
         let mut logged = net.failures_logged.get();
         let is_failure = status.is_server_error();
         if is_failure && logged.take(Quota::per_minute(FAILURES_LOGGED_PER_MINUTE), net.setup.clock.now_us()) {
-            tracing::warn!(request = id, operation = name, status = status.as_u16(), problem, "a request has failed");
+            tracing::warn!(request = id, operation = name, status = number, problem, %from, "a request has failed");
         } else {
-            tracing::debug!(request = id, operation = name, status = status.as_u16(), problem, "a request was refused");
+            tracing::debug!(request = id, operation = name, status = number, problem, %from, "a request was refused");
         }
         net.failures_logged.set(logged);
     }

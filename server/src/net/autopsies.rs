@@ -16,29 +16,39 @@ pub(super) struct Autopsies {
     /// The second in which the server was started, as part of the names: the files of an earlier run have other ones.
     run: u64,
     kept: Cell<usize>,
-    kept_max: usize,
+    kept_max: Cell<usize>,
 }
 
 impl Autopsies {
     pub(super) fn new(folder: Option<OwnFolder>, kept_max: usize) -> Self {
         let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self { folder, run, kept: Cell::new(0), kept_max }
+        Self { folder, run, kept: Cell::new(0), kept_max: Cell::new(kept_max) }
+    }
+
+    /// Sets how many autopsies there may be.
+    pub(super) fn set_max(&self, kept_max: usize) {
+        self.kept_max.set(kept_max);
     }
 
     /// Logs the difference and writes its autopsy, unless there are enough.
-    pub(super) fn keep(&self, room: RoomId, autopsy: Box<Autopsy>) -> Option<JoinHandle<()>> {
+    /// The task gives the name of the file.
+    pub(super) fn keep(&self, room: RoomId, autopsy: Box<Autopsy>) -> Option<JoinHandle<Option<String>>> {
         let fields: Vec<&str> = autopsy.differences.iter().map(|difference| difference.path.as_str()).collect();
         let (game, tick, seat) = (&autopsy.game, autopsy.tick, autopsy.seat);
         tracing::warn!(game, room = room.0, seat, tick, ?fields, "a client's world differed");
-        let folder = self.folder.clone().filter(|_| self.kept.get() < self.kept_max)?;
+        let folder = self.folder.clone().filter(|_| self.kept.get() < self.kept_max.get())?;
         self.kept.set(self.kept.get() + 1);
         let (stem, first) = (format!("{game}-{}-{}-{tick}", self.run, room.0), self.kept.get());
         // The client has a say in which tick it is, so the number and not the tick keeps names apart.
         let names = (first..first + AUTOPSY_NAMES_MAX).map(move |number| format!("{stem}-{number}.json"));
         Some(spawn_blocking(move || match write(&folder, names, &autopsy) {
-            Ok(name) => tracing::info!(path = %folder.path().join(name).display(), "an autopsy was written"),
+            Ok(name) => {
+                tracing::info!(room = room.0, path = %folder.path().join(&name).display(), "an autopsy was written");
+                Some(name)
+            }
             Err(error) => {
                 tracing::warn!(%error, folder = %folder.path().display(), "an autopsy could not be written");
+                None
             }
         }))
     }

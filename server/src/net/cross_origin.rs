@@ -47,7 +47,7 @@ pub(super) fn share(net: &Net, origin: Option<&HeaderValue>, answer: &mut Answer
     // A cache must not give the answer for one origin to another, whichever of the two is allowed.
     out.append(VARY, HeaderValue::from_static("origin"));
     let Some(origin) = origin else { return };
-    if origin.to_str().is_ok_and(|origin| net.setup.config.admits_origin(origin)) {
+    if origin.to_str().is_ok_and(|origin| net.config().admits_origin(origin)) {
         out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         out.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(ANSWER_HEADERS));
     }

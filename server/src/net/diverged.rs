@@ -35,6 +35,11 @@ impl DivergedWaits {
         Self { addresses_max, wait_max, closes: BTreeMap::new() }
     }
 
+    /// Sets how many addresses are remembered, and the longest wait.
+    pub(super) const fn set(&mut self, addresses_max: usize, wait_max: Duration) {
+        (self.addresses_max, self.wait_max) = (addresses_max, wait_max);
+    }
+
     /// Counts a close. When too many addresses are remembered to take in another, it is not counted.
     pub(super) fn closed(&mut self, room: RoomId, address: Option<AddressKey>, token: ResumeToken, now_us: u64) {
         if self.closes.len() >= self.addresses_max && !self.closes.contains_key(&(room, address)) {

@@ -30,7 +30,7 @@ pub(super) enum Shut {
 pub(super) struct Doorkeeper {
     hashing: Semaphore,
     waiting: Cell<usize>,
-    quota: Quota,
+    quota: Cell<Quota>,
     guesses: Cell<Usage>,
 }
 
@@ -48,9 +48,18 @@ impl Doorkeeper {
         Self {
             hashing: Semaphore::new(PASSWORD_HASHES_AT_ONCE),
             waiting: Cell::new(0),
-            quota: Quota::per_second(guesses_per_second, guesses_per_second),
+            quota: Cell::new(Self::quota(guesses_per_second)),
             guesses: Cell::default(),
         }
+    }
+
+    fn quota(guesses_per_second: u32) -> Quota {
+        Quota::per_second(guesses_per_second, guesses_per_second)
+    }
+
+    /// Sets how many guesses are looked at per second from now on.
+    pub(super) fn set_rate(&self, guesses_per_second: u32) {
+        self.quota.set(Self::quota(guesses_per_second));
     }
 
     /// Waits until a password may be hashed; `None` when too many wait already.
@@ -95,7 +104,7 @@ impl Net {
         let _turn = keeper.turn().await.ok_or(Shut::Busy)?;
         guesses.borrow_mut().take(address, now_us()).map_err(Shut::Guesses)?;
         let mut in_total = keeper.guesses.get();
-        if !in_total.take(keeper.quota, now_us()) {
+        if !in_total.take(keeper.quota.get(), now_us()) {
             guesses.borrow_mut().give_back(address);
             return Err(Shut::Guesses(1));
         }
@@ -106,7 +115,7 @@ impl Net {
         }
         guesses.borrow_mut().give_back(address);
         let mut in_total = keeper.guesses.get();
-        in_total.give_back(keeper.quota);
+        in_total.give_back(keeper.quota.get());
         keeper.guesses.set(in_total);
         Ok(())
     }

@@ -74,7 +74,7 @@ where
     S: Service<Request<Incoming>, Response = Answer, Error = Infallible>,
 {
     let mut guest = net.drain.guest();
-    let connection = builder(&net.setup.config).serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let connection = builder(&net.config()).serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     let served = async {
         let stopped = async {

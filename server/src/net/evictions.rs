@@ -111,14 +111,23 @@ impl Evictions {
     /// Queues for a process that may have this many file descriptors (`None` for any number): each queue has a share of
     /// them, and most are left to players.
     pub(super) fn new(config: &Config, descriptors: Option<u64>) -> Self {
+        let queue = || EvictionQueue::new(LEAVING_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX);
+        let mut queues = Self { pending: queue(), pages: queue(), leaving: queue() };
+        queues.set_limits(config, descriptors);
+        queues
+    }
+
+    /// Sets the sizes of the queues. When one becomes shorter, a connection that comes makes the oldest go.
+    pub(super) fn set_limits(&mut self, config: &Config, descriptors: Option<u64>) {
         let share = descriptors.map_or(usize::MAX, |descriptors| {
             usize::try_from(descriptors / DESCRIPTORS_PER_QUEUED).unwrap_or(usize::MAX).max(1)
         });
-        let queue = |all_max: usize, per_address_max| EvictionQueue::new(all_max.min(share), per_address_max);
-        Self {
-            pending: queue(config.pending_connections_max, config.pending_connections_per_address),
-            pages: queue(config.page_connections_max, config.page_connections_per_address),
-            leaving: queue(LEAVING_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX),
+        for (queue, all_max, per_address_max) in [
+            (&mut self.pending, config.pending_connections_max, config.pending_connections_per_address),
+            (&mut self.pages, config.page_connections_max, config.page_connections_per_address),
+            (&mut self.leaving, LEAVING_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX),
+        ] {
+            (queue.all_max, queue.per_address_max) = (all_max.min(share), per_address_max);
         }
     }
 

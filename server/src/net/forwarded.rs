@@ -83,7 +83,7 @@ impl Forwarding {
         if !peer.is_trusted(net) {
             return Self::NotBelieved;
         }
-        agreed_client(&net.setup.config.trusted_proxies, headers).map_or(Self::Unreadable, Self::Client)
+        agreed_client(&net.config().trusted_proxies, headers).map_or(Self::Unreadable, Self::Client)
     }
 }
 

@@ -116,7 +116,7 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal
 pub(super) fn check_origin(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
     let (origin, host) = (single(headers, ORIGIN)?, single(headers, HOST)?);
     let Some(origin) = origin else { return Ok(()) };
-    if is_own(origin, host) || net.setup.config.admits_origin(origin) {
+    if is_own(origin, host) || net.config().admits_origin(origin) {
         return Ok(());
     }
     net.setup.metrics.origins_rejected.increment(1);

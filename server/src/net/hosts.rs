@@ -42,7 +42,7 @@ fn check_name<B>(net: &Net, request: &Request<B>, is_exposed: impl FnOnce() -> b
 /// Whether a name is one of the server's: every machine has `localhost`, and a name that the operator allows as an
 /// origin is a name of the server too. Without a list, `is_exposed` says whether any name will do.
 fn is_own(net: &Net, name: &HostName, is_exposed: impl FnOnce() -> bool) -> bool {
-    let config = &net.setup.config;
+    let config = net.config();
     let is_origin = |origin: &PageOrigin| matches!(origin.host(), Some(Host::Name(of)) if of == *name);
     name.is_loopback()
         || config.hosts.contains(name)

@@ -26,7 +26,7 @@ impl Peer {
 
     /// Whether the peer is believed when it names a client.
     pub(super) fn is_trusted(self, net: &Net) -> bool {
-        net.setup.config.trusted_proxies.contains(self.address)
+        net.config().trusted_proxies.contains(self.address)
     }
 
     /// Whether the peer is a program on this machine, which limits exempt.

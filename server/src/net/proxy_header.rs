@@ -10,6 +10,7 @@ use super::peer::Peer;
 use super::problem::Problem;
 use super::router::stopped;
 use crate::limits::{PROXY_HEADER_BYTES_MAX, PROXY_HEADER_TIMEOUT};
+use crate::socket::Stream;
 use ppp::{v1, v2};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -82,7 +83,7 @@ pub(super) async fn read(net: &Rc<Net>, mut stream: TcpStream, proxy: IpAddr) ->
             malformed(&format!("the connection has to begin with a header of the PROXY protocol: {error}"), HELP)
         }
     };
-    say_last(net, stream, last.as_bytes()).await;
+    say_last(net, Stream::plain(stream), last.as_bytes()).await;
     None
 }
 

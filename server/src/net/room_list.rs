@@ -47,7 +47,7 @@ struct Cursor {
 /// Lists rooms with people, the fullest and then the newest first. An empty room is of no use to a stranger: nobody is
 /// in it, and it may never have been entered.
 pub(super) fn list(net: &Net, query: Option<&str>) -> Result<Answer, Refusal> {
-    let config = &net.setup.config;
+    let config = net.config();
     let pages_max = config.rooms_max;
     let selection = Selection::parse(query.unwrap_or_default(), pages_max).ok_or_else(bad_query)?;
     let game = selection.game.map(|name| offered(net, name).map(|(index, _)| index)).transpose()?;

@@ -15,14 +15,16 @@ use super::http_stream::HttpStream;
 use super::operation::{Port, Route, Task};
 use super::peer::Peer;
 use super::problem::Problem;
-use super::{Net, api, budgets, cross_origin, handshake, health, proxy_header, room_list};
+use super::{Net, api, budgets, cross_origin, handshake, health, proxy_header, room_list, secure};
 use crate::config::{BasePath, Config};
 use crate::limits::{
     CLOSE_DRAIN, DRAIN_GRACE, HTTP_CONNECTION_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, REQUEST_HEAD_TIMEOUT,
 };
 use crate::topics::json::SCHEMA;
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, LOCATION, ORIGIN};
+use hyper::header::{
+    CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -36,6 +38,9 @@ use std::rc::Rc;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+
+/// For half a year a browser calls this host under TLS only. Names below it are their owner's affair.
+const HSTS: &str = "max-age=15768000";
 
 /// The HTTP server of hyper with our limits. Its header timeout works only with a timer.
 pub(super) fn builder(config: &Config) -> http1::Builder {
@@ -74,7 +79,13 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
         return tracing::debug!(%error, "a socket was closed before its first request");
     }
     let Some((stream, peer)) = identify(&net, stream, peer).await else { return };
-    let builder = builder(&net.setup.config);
+    if !net.takes_in(peer.address) {
+        return;
+    }
+    // In a box, as above.
+    let secured = Box::pin(secure::accept(&net, net.setup.tls.as_deref(), stream, peer)).await;
+    let Some(stream) = secured else { return };
+    let builder = builder(&net.config());
     let connection = Rc::new(HttpConnection::new(Rc::clone(&net), peer));
     let service = {
         let connection = Rc::clone(&connection);
@@ -109,7 +120,7 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
 /// The peer of a connection: the one that its proxy names first, if proxies do so. `None` when the connection has ended.
 async fn identify(net: &Rc<Net>, stream: TcpStream, address: IpAddr) -> Option<(TcpStream, Peer)> {
     let peer = Peer::of_socket(address);
-    if net.setup.config.proxy_protocol && peer.is_trusted(net) {
+    if net.config().proxy_protocol && peer.is_trusted(net) {
         // In a box, because its buffer would make the task of every connection larger.
         return Box::pin(proxy_header::read(net, stream, address)).await;
     }
@@ -144,22 +155,37 @@ impl HttpConnection {
 }
 
 async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: Peer) -> Answer {
-    let asked = Asked::of(&request);
+    let address = limited_address(net, peer, request.headers());
+    let asked = Asked::of(&request, address);
     let origin = request.headers().get(ORIGIN).cloned();
-    let place = Place::of(&net.setup.config.base_path, &asked.path);
+    let config = net.config();
+    let place = Place::of(&config.base_path, &asked.path);
     let route = place.route();
     let budgets = route.and_then(|route| route.operation(&asked.method)).map_or(&[][..], |operation| operation.budgets);
-    let address = if budgets.is_empty() { None } else { limited_address(net, peer, request.headers()) };
     let outcome = match check_host(net, &request, net.setup.address, peer) {
         Ok(()) => answer(net, request, peer, place).await,
         Err(refusal) => Err(refusal),
     };
     let mut answer = asked.answer(net, route, outcome).await;
     budgets::tell(net, budgets, address, &mut answer);
+    protect(net, &mut answer);
     if matches!(place, Place::Below(path) if path.starts_with("/api/") || path == "/ws") {
         cross_origin::share(net, origin.as_ref(), &mut answer);
     }
     answer
+}
+
+/// Adds what every answer tells a browser: to come back under TLS only, to tell other sites nothing of this one's
+/// addresses, and which sites may show it in a frame.
+fn protect(net: &Net, answer: &mut Answer) {
+    let headers = answer.headers_mut();
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    if net.setup.tls.as_ref().is_some_and(|tls| !tls.is_self_signed()) {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
+    if let Some(policy) = &net.frame_policy {
+        headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
+    }
 }
 
 /// The place that a request is for.
@@ -203,7 +229,7 @@ async fn answer(net: &Rc<Net>, request: Request<Incoming>, peer: Peer, place: Pl
     if matches!(place, Place::Below("/autobahn")) && request.method() == Method::GET {
         return echo::answer(net, request);
     }
-    let base = &net.setup.config.base_path;
+    let base = &net.config().base_path;
     match (place, place.route()) {
         (_, Some(route)) => answer_api(net, request, peer, route).await,
         (Place::Base, None) => Ok(redirect(base, request.uri().query())),
@@ -249,7 +275,17 @@ async fn answer_api(
         Task::CheckHealth => Ok(health::healthz()),
         Task::CheckReadiness => Ok(health::readyz(&net.setup.readiness)),
         // The table gives these no place on the players' port.
-        Task::ReadMetrics | Task::PublishMessage | Task::MutePlayer | Task::RevokeIdentity => Err(no_api()),
+        Task::ReadMetrics
+        | Task::PublishMessage
+        | Task::MutePlayer
+        | Task::RevokeIdentity
+        | Task::Announce
+        | Task::KickPlayer
+        | Task::BanPlayer
+        | Task::LockRoom
+        | Task::CloseRoom
+        | Task::DrainServer
+        | Task::ReadAudit => Err(no_api()),
     }
 }
 
@@ -261,7 +297,7 @@ fn answer_page(net: &Net, request: &Request<Incoming>, path: &str) -> Result<Ans
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Refusal::method("GET, HEAD"));
     }
-    let page = net.setup.page.answer(&net.setup.config.base_path, path, request.headers());
+    let page = net.setup.page.answer(&net.config().base_path, path, request.headers());
     page.map(cross_origin::share_file)
 }
 

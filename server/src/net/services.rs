@@ -96,7 +96,8 @@ pub(super) async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answ
 
 /// Refuses a request without the token of services.
 pub(super) fn check_token(net: &Net, headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(token) = &net.setup.token else {
+    let live = net.live.borrow();
+    let Some(token) = &live.token else {
         let error = "this server has no token for services";
         return Err(Refusal::new(Problem::NoServices, error, NO_TOKEN_HELP));
     };

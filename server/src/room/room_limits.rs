@@ -1,8 +1,9 @@
-//! The limits of a room that depend on where its server stands: how many people one origin may stand for.
+//! The limits of a room that depend on where its server stands: how many people one origin may stand for, and how long
+//! people take to come.
 
 use crate::limits::{
-    AFK_MINUTES, COMEBACKS_PER_MINUTE_MAX, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX, SPECTATORS_MAX,
-    SPECTATORS_PER_ADDRESS_MAX,
+    AFK_MINUTES, COMEBACKS_PER_MINUTE_MAX, FILL_SECONDS, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX,
+    SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX,
 };
 
 /// The limits of one room, per origin and in all.
@@ -23,6 +24,8 @@ pub struct RoomLimits {
     pub examined_disputes_per_origin_max: u32,
     /// Disputes of one origin; with one more the member is closed. Default: [`ORIGIN_DISPUTES_MAX`].
     pub disputes_per_origin_max: u32,
+    /// Seconds for which a quick match waits for people before bots take the free seats. Default: [`FILL_SECONDS`].
+    pub fill_seconds: u32,
 }
 
 impl Default for RoomLimits {
@@ -35,6 +38,7 @@ impl Default for RoomLimits {
             comebacks_per_minute_max: COMEBACKS_PER_MINUTE_MAX,
             examined_disputes_per_origin_max: ORIGIN_DISPUTES_EXAMINED_MAX,
             disputes_per_origin_max: ORIGIN_DISPUTES_MAX,
+            fill_seconds: FILL_SECONDS,
         }
     }
 }

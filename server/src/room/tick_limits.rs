@@ -1,9 +1,9 @@
 //! The time limits of a room, converted to its own ticks.
 
 use crate::limits::{
-    CLAIMS_SECONDS, DISPUTE_ANSWER_SECONDS_MAX, FILL_SECONDS, HELD_SEAT_SECONDS, KEYFRAME_PATIENCE_SECONDS,
-    KEYFRAMES_PER_SECOND, KICKED_SECONDS, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS, SEND_WINDOW_SECONDS,
-    SILENCE_SECONDS_MAX, SPECTATORS_ALONE_SECONDS, VIEW_LAGS_MESSAGES, VIEW_SETTLE_SECONDS, VIEW_SLACK_MS,
+    CLAIMS_SECONDS, DISPUTE_ANSWER_SECONDS_MAX, HELD_SEAT_SECONDS, KEYFRAME_PATIENCE_SECONDS, KEYFRAMES_PER_SECOND,
+    KICKED_SECONDS, LAG_SECONDS_MAX, MESSAGE_BURST_SECONDS, SEND_WINDOW_SECONDS, SILENCE_SECONDS_MAX,
+    SPECTATORS_ALONE_SECONDS, VIEW_LAGS_MESSAGES, VIEW_SETTLE_SECONDS, VIEW_SLACK_MS,
 };
 use tickwire::Rules;
 
@@ -20,7 +20,7 @@ pub(super) struct TickLimits {
     pub(super) lag_ticks: u32,
     /// [`SILENCE_SECONDS_MAX`] in ticks.
     pub(super) silence_ticks: u32,
-    /// [`FILL_SECONDS`] in ticks.
+    /// The seconds for which a quick match waits for people, in ticks.
     pub(super) fill_ticks: u32,
     /// [`MESSAGE_BURST_SECONDS`] in messages, of which a client sends one per tick.
     pub(super) message_burst: i64,
@@ -47,9 +47,9 @@ pub(super) struct TickLimits {
 }
 
 impl TickLimits {
-    /// The limits of a room with these rules.
+    /// The limits of a room with these rules, in which bots take the free seats of a quick match after `fill_seconds`.
     #[must_use]
-    pub(super) const fn of(rules: &Rules) -> Self {
+    pub(super) const fn of(rules: &Rules, fill_seconds: u32) -> Self {
         let tick_rate_hz = rules.tick_rate_hz;
         Self {
             message_ticks: rules.message_ticks(),
@@ -57,7 +57,7 @@ impl TickLimits {
             send_ticks: SEND_WINDOW_SECONDS * tick_rate_hz,
             lag_ticks: LAG_SECONDS_MAX * tick_rate_hz,
             silence_ticks: SILENCE_SECONDS_MAX * tick_rate_hz,
-            fill_ticks: FILL_SECONDS * tick_rate_hz,
+            fill_ticks: fill_seconds * tick_rate_hz,
             message_burst: (MESSAGE_BURST_SECONDS * tick_rate_hz) as i64,
             keyframe_ticks: tick_rate_hz / KEYFRAMES_PER_SECOND,
             keyframe_patience_ticks: KEYFRAME_PATIENCE_SECONDS * tick_rate_hz,

@@ -42,16 +42,9 @@ impl Running {
     /// When a thread fails before. Players are told to come back, as far as threads are left that can tell them, and
     /// the process is to end with an exit code other than 0.
     pub fn run_until_signal(mut self, mut signals: Signals) -> Result<(), ThreadFault> {
-        let gate = Arc::clone(&self.gate);
-        let reload = move || {
-            tracing::info!(
-                "SIGHUP: the keys of tickets are read again; other settings are read when the server starts"
-            );
-            gate.reload(true);
-        };
         let notifier = Notifier::of_environment();
         let watch = Watch::begin(&mut self.supervisor, Arc::clone(&self.readiness), notifier);
-        let code = signals.wait(watch, reload).inspect_err(|fault| {
+        let code = signals.wait(watch, || self.reloading.reload()).inspect_err(|fault| {
             tracing::error!(%fault, "the server has failed and ends");
             self.end(CloseCode::Restart);
         })?;

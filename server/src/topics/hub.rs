@@ -13,7 +13,7 @@ use super::players::Players;
 use super::presence::{Presence, State};
 use super::topic::Topic;
 use super::{ChatFilter, ClientId, Delivery, Output, TopicId, TopicName};
-use crate::limits::{MARKS_MS, ORIGINS_MAX, TOPIC_GUESSES_PER_MINUTE};
+use crate::limits::{KEPT_BYTES_MAX, MARKS_MS, ORIGINS_MAX, PUBLISHERS_PER_ADDRESS, TOPIC_GUESSES_PER_MINUTE};
 use crate::lobby::Code;
 use crate::room::Origin;
 use crate::websocket::rate::{KeyedQuota, Quota};
@@ -45,8 +45,6 @@ pub struct Identity {
     pub name: String,
     /// The room that the client is a member of, and its seat there.
     pub room: Option<(Code, Option<Seat>)>,
-    /// Whether the client came in through the operators' listener.
-    pub is_operator: bool,
     /// Whether the client reads JSON.
     pub reads_json: bool,
     /// Where the connection comes from.
@@ -117,8 +115,30 @@ struct OpenRoom {
     is_private: bool,
 }
 
+/// The limits of a hub that depend on where its server stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HubLimits {
+    /// Bytes of all messages that are kept. Default: [`KEPT_BYTES_MAX`].
+    pub kept_bytes_max: usize,
+    /// Players who may share one origin when they write. Default: [`PUBLISHERS_PER_ADDRESS`].
+    pub publishers_per_origin: u32,
+    /// Codes of rooms that one origin may try in vain per minute. Default: [`TOPIC_GUESSES_PER_MINUTE`].
+    pub guesses_per_minute: u32,
+}
+
+impl Default for HubLimits {
+    fn default() -> Self {
+        Self {
+            kept_bytes_max: KEPT_BYTES_MAX,
+            publishers_per_origin: PUBLISHERS_PER_ADDRESS,
+            guesses_per_minute: TOPIC_GUESSES_PER_MINUTE,
+        }
+    }
+}
+
 /// The hub.
 pub struct Hub {
+    limits: HubLimits,
     games: Vec<GameTopics>,
     filter: Option<ChatFilter>,
     /// The id before the first message of each topic that begins now: larger than all ids of an earlier hub, and of a
@@ -145,7 +165,9 @@ impl Hub {
     /// hub that ran before: a message a millisecond for every second that it ran would not reach them.
     #[must_use]
     pub fn new(games: Vec<GameTopics>, filter: Option<ChatFilter>, now_ms: u64) -> Self {
+        let limits = HubLimits::default();
         Self {
+            limits,
             games,
             filter,
             base: now_ms << 20,
@@ -156,13 +178,20 @@ impl Hub {
             rooms: BTreeMap::new(),
             presence: Presence::default(),
             rates: BTreeMap::new(),
-            guesses: KeyedQuota::new(Quota::per_minute(TOPIC_GUESSES_PER_MINUTE), ORIGINS_MAX),
+            guesses: KeyedQuota::new(Quota::per_minute(limits.guesses_per_minute), ORIGINS_MAX),
             broker: Box::new(LocalBroker::default()),
             output: VecDeque::new(),
             kept_bytes: 0,
             marks_told_ms: now_ms,
             json_clients: 0,
         }
+    }
+
+    /// The same hub with other limits, before anybody is there.
+    #[must_use]
+    pub fn limited(mut self, limits: HubLimits) -> Self {
+        self.guesses.set(Quota::per_minute(limits.guesses_per_minute), ORIGINS_MAX);
+        Self { limits, ..self }
     }
 
     /// A room has been opened; the topics of a private one are there for its members and for nobody else.

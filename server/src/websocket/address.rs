@@ -1,7 +1,8 @@
 //! Addresses as limits see them; and counts of connections that release themselves.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -35,6 +36,60 @@ fn network(address: Ipv6Addr) -> u64 {
     [a, b, c, d].iter().fold(0, |bits, segment| (bits << 16) | u64::from(*segment))
 }
 
+/// What the log and the dashboard say of an address: they never have the address itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AddressClass {
+    /// This machine.
+    Loopback,
+    /// A network that is not reached from the internet.
+    Private,
+    PublicV4,
+    PublicV6,
+}
+
+impl AddressClass {
+    /// The class of an address; one that is exempt from limits is this machine's.
+    pub(crate) fn of(address: Option<AddressKey>) -> Self {
+        let Some(AddressKey(number)) = address else { return Self::Loopback };
+        if let Ok(v4) = u32::try_from(number) {
+            let v4 = Ipv4Addr::from_bits(v4);
+            let [first, second, ..] = v4.octets();
+            let is_shared = first == 100 && (64..128).contains(&second);
+            return match v4 {
+                // The key of ::1 is that of 0.0.0.0.
+                _ if v4.is_loopback() || v4.is_unspecified() => Self::Loopback,
+                _ if v4.is_private() || v4.is_link_local() || is_shared => Self::Private,
+                _ => Self::PublicV4,
+            };
+        }
+        let v6 = Ipv6Addr::from_bits(u128::from(number) << 64);
+        if v6.is_unique_local() || v6.is_unicast_link_local() { Self::Private } else { Self::PublicV6 }
+    }
+}
+
+impl AddressClass {
+    /// Whether the internet does not reach the address.
+    pub(crate) const fn is_private(self) -> bool {
+        matches!(self, Self::Loopback | Self::Private)
+    }
+
+    /// The class in words.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Private => "private",
+            Self::PublicV4 => "public v4",
+            Self::PublicV6 => "public v6",
+        }
+    }
+}
+
+impl fmt::Display for AddressClass {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.words())
+    }
+}
+
 /// Counts of connections, one per address.
 #[derive(Debug)]
 pub(crate) struct ConnectionCounts {
@@ -61,6 +116,11 @@ impl Drop for Counted {
 impl ConnectionCounts {
     pub(crate) fn new(per_address_max: u32) -> Self {
         Self { per_address_max, per_address: BTreeMap::new() }
+    }
+
+    /// Sets how many connections an address may have from now on. Those that are there stay.
+    pub(crate) const fn set_max(&mut self, per_address_max: u32) {
+        self.per_address_max = per_address_max;
     }
 
     /// Counts a connection; `None` when its address has too many. A connection of an exempt address is not counted.
@@ -93,6 +153,29 @@ mod tests {
         assert_eq!(AddressKey::of(ip("2001:db8:1:2:3::4")), AddressKey::of(ip("2001:db8:1:2:ffff::1")));
         assert_ne!(AddressKey::of(ip("2001:db8:1:2::1")), AddressKey::of(ip("2001:db8:1:3::1")));
         assert_eq!(AddressKey::of(ip("::ffff:192.0.2.7")), AddressKey::of(ip("192.0.2.7")));
+    }
+
+    #[test]
+    fn an_address_is_told_by_its_class() {
+        for (text, expected) in [
+            ("127.0.0.1", "loopback"),
+            ("::1", "loopback"),
+            ("10.1.2.3", "private"),
+            ("172.31.0.1", "private"),
+            ("192.168.1.1", "private"),
+            ("169.254.7.7", "private"),
+            ("100.64.0.1", "private"),
+            ("::ffff:192.168.1.1", "private"),
+            ("fd00::1", "private"),
+            ("fe80::1", "private"),
+            ("172.32.0.1", "public v4"),
+            ("100.128.0.1", "public v4"),
+            ("203.0.113.9", "public v4"),
+            ("2001:db8::1", "public v6"),
+        ] {
+            assert_eq!(AddressClass::of(Some(AddressKey::of(ip(text)))).to_string(), expected, "{text}");
+        }
+        assert_eq!(AddressClass::of(None), AddressClass::Loopback);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::address::AddressKey;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number of uses per period, and a number of uses at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,21 @@ impl Usage {
     }
 }
 
+/// The usage of a quota that several threads share.
+#[derive(Debug, Default)]
+pub(crate) struct SharedUsage(AtomicU64);
+
+impl SharedUsage {
+    /// Takes one use; false when none is left.
+    pub(crate) fn take(&self, quota: Quota, now_us: u64) -> bool {
+        let take = |untouched_at_us| {
+            let mut usage = Usage { untouched_at_us };
+            usage.take(quota, now_us).then_some(usage.untouched_at_us)
+        };
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+}
+
 /// A quota of one key, as its owner may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QuotaState {
@@ -112,6 +128,11 @@ pub(crate) type AddressQuota = KeyedQuota<AddressKey>;
 impl<K: Ord + Copy> KeyedQuota<K> {
     pub(crate) const fn new(quota: Quota, keys_max: usize) -> Self {
         Self { quota, keys_max, usage: BTreeMap::new() }
+    }
+
+    /// Sets the quota and the number of keys for everything that follows. What was used stays used.
+    pub(crate) const fn set(&mut self, quota: Quota, keys_max: usize) {
+        (self.quota, self.keys_max) = (quota, keys_max);
     }
 
     /// Whole seconds until this key is allowed one more use; `None` when it is allowed now. An exempt key is passed as

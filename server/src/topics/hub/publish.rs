@@ -1,7 +1,7 @@
 //! Publications: whether they are allowed now, how they are cleaned, and their receipts.
 
 use super::{Hub, Identity, Refused};
-use crate::limits::{ADDRESS_RATE_FACTOR, KEPT_BYTES_MAX, ORIGINS_MAX};
+use crate::limits::ORIGINS_MAX;
 use crate::names::{clean_chat, is_cut};
 use crate::room::Origin;
 use crate::topics::policy::{self, Keeps, Policy, Role};
@@ -98,7 +98,7 @@ impl Hub {
         if origin == Origin::EXEMPT {
             return Ok(());
         }
-        let quota = policy.rate.times(ADDRESS_RATE_FACTOR);
+        let quota = policy.rate.times(self.limits.publishers_per_origin);
         let quotas = self.rates.entry(kind).or_insert_with(|| KeyedQuota::new(quota, ORIGINS_MAX));
         quotas.take(Some(origin), now_ms * 1_000).map_err(|seconds| wait(seconds * 1_000))
     }
@@ -156,7 +156,7 @@ impl Hub {
 
     pub(super) fn say(&mut self, id: TopicId, saying: Saying, now_ms: u64) -> Receipt {
         let Saying { key, from, body, is_for_game } = saying;
-        let may_keep = self.kept_bytes < KEPT_BYTES_MAX;
+        let may_keep = self.kept_bytes < self.limits.kept_bytes_max;
         let message = ServerTopic::Message { number: 0, id: 0, key, from, at_ms: now_ms, body };
         let topic = &mut self.topics[id];
         let (delivery, kept, more) =

@@ -1,0 +1,146 @@
+//! The check of a configuration by itself: the ranges of its numbers, and the pairs of settings that do not fit.
+//!
+//! All faults are found, and not only the first: an operator mends a file once. Files that settings name are not looked
+//! at here.
+
+use super::{Config, TrustedProxies};
+use crate::limits::{
+    ADDRESSES, AFK, CONNECTIONS, DIVERGED_WAIT_SECONDS, FILL, KEPT_BYTES, PER_ADDRESS, REQUEST_HEAD_BYTES,
+    REQUEST_HEADERS, ROOMS, SHARDS_MAX, SPECTATORS,
+};
+use std::fmt;
+use std::ops::RangeInclusive;
+use thiserror::Error;
+
+/// A number in the configuration is out of its range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{name} has to be {low} to {high}, not {value}", low = range.0, high = range.1)]
+pub struct RangeError {
+    name: &'static str,
+    value: usize,
+    range: (usize, usize),
+}
+
+/// A setting that no server can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ConfigFault {
+    /// A number is out of its range.
+    #[error(transparent)]
+    Range(#[from] RangeError),
+    /// Players and operators are to be served on one address.
+    #[error("listen and admin_listen are the same address; players and operators need two")]
+    SameAddress,
+    /// Proxies are to begin with a header, and no peer is a proxy.
+    #[error("proxy_protocol is on and trusted_proxies is none, so that no header would be believed")]
+    NoProxies,
+}
+
+/// Several faults at once, in the order in which they were found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults<E>(Vec<E>);
+
+/// The faults of a configuration.
+pub type ConfigFaults = Faults<ConfigFault>;
+
+impl<E> Faults<E> {
+    /// Nothing when the list is empty.
+    ///
+    /// # Errors
+    /// The faults, when there are any.
+    pub fn check(faults: Vec<E>) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self(faults)) }
+    }
+
+    /// The faults.
+    #[must_use]
+    pub fn list(&self) -> &[E] {
+        &self.0
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Faults<E> {
+    /// One fault in its own words, and several in a line each.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [one] = self.0.as_slice() {
+            return one.fmt(out);
+        }
+        write!(out, "{} faults", self.0.len())?;
+        self.0.iter().try_for_each(|fault| write!(out, "\n  {fault}"))
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for Faults<E> {}
+
+impl Config {
+    /// Checks the numbers that have a range, and the settings that have to fit together.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn check(&self) -> Result<(), ConfigFaults> {
+        Faults::check(self.faults())
+    }
+
+    /// All that [`Config::check`] finds.
+    pub(crate) fn faults(&self) -> Vec<ConfigFault> {
+        let ranged = self.ranged();
+        let counts = self.counts().map(|(name, value)| (name, value, PER_ADDRESS));
+        let ranges = ranged.into_iter().chain(counts).filter_map(|(name, value, range)| within(name, value, &range));
+        let mut faults: Vec<_> = ranges.map(ConfigFault::Range).collect();
+        if self.admin_listen.0.as_ref().is_some_and(|admin| *admin == self.listen && !admin.has_any_port()) {
+            faults.push(ConfigFault::SameAddress);
+        }
+        if self.proxy_protocol && self.trusted_proxies == TrustedProxies::none() {
+            faults.push(ConfigFault::NoProxies);
+        }
+        faults
+    }
+
+    /// The numbers with ranges of their own.
+    fn ranged(&self) -> [(&'static str, usize, RangeInclusive<usize>); 15] {
+        [
+            ("shards", self.shards, 1..=SHARDS_MAX),
+            ("load_percent_max", self.load_percent_max as usize, 1..=100),
+            ("request_headers_max", self.request_headers_max, REQUEST_HEADERS),
+            ("request_head_bytes_max", self.request_head_bytes_max, REQUEST_HEAD_BYTES),
+            ("rooms_max", self.rooms_max, ROOMS),
+            ("spectators_max", self.spectators_max, SPECTATORS),
+            ("spectators_per_address", self.spectators_per_address, SPECTATORS),
+            ("afk_minutes", self.afk_minutes as usize, AFK),
+            ("diverged_wait_seconds_max", self.diverged_wait_seconds_max as usize, DIVERGED_WAIT_SECONDS),
+            ("pending_connections_max", self.pending_connections_max, CONNECTIONS),
+            ("page_connections_max", self.page_connections_max, CONNECTIONS),
+            ("addresses_max", self.addresses_max, ADDRESSES),
+            ("visitors_max", self.visitors_max, CONNECTIONS),
+            ("topic_bytes_max", self.topic_bytes_max, KEPT_BYTES),
+            ("fill_seconds", self.fill_seconds as usize, FILL),
+        ]
+    }
+
+    /// The counts that have no range but the common one.
+    const fn counts(&self) -> [(&'static str, usize); 18] {
+        [
+            ("reservations_per_address", self.reservations_per_address),
+            ("joins_per_address_per_minute", self.joins_per_address_per_minute as usize),
+            ("joins_per_address_burst", self.joins_per_address_burst as usize),
+            ("comebacks_per_seat_per_minute", self.comebacks_per_seat_per_minute as usize),
+            ("rooms_per_address_per_hour", self.rooms_per_address_per_hour as usize),
+            ("matches_per_address_per_minute", self.matches_per_address_per_minute as usize),
+            ("failed_lookups_per_address_per_minute", self.failed_lookups_per_address_per_minute as usize),
+            ("secret_guesses_per_second", self.secret_guesses_per_second as usize),
+            ("examined_disputes_per_address", self.examined_disputes_per_address as usize),
+            ("disputes_per_address", self.disputes_per_address as usize),
+            ("autopsies_per_address_per_hour", self.autopsies_per_address_per_hour as usize),
+            ("autopsies_max", self.autopsies_max),
+            ("seated_connections_per_address", self.seated_connections_per_address as usize),
+            ("pending_connections_per_address", self.pending_connections_per_address),
+            ("page_connections_per_address", self.page_connections_per_address),
+            ("publishers_per_address", self.publishers_per_address as usize),
+            ("topic_guesses_per_address_per_minute", self.topic_guesses_per_address_per_minute as usize),
+            ("log_lines_per_second", self.log_lines_per_second as usize),
+        ]
+    }
+}
+
+fn within(name: &'static str, value: usize, range: &RangeInclusive<usize>) -> Option<RangeError> {
+    (!range.contains(&value)).then_some(RangeError { name, value, range: (*range.start(), *range.end()) })
+}
