@@ -7,7 +7,7 @@ mod signals;
 mod stopping;
 
 use crate::clock::Clock;
-use crate::config::{AutopsyFolder, Config, ConfigFaults, ListenAddress, SettingsSource};
+use crate::config::{Config, ConfigFaults, ListenAddress, SettingsSource};
 use crate::exchange::{self, ExchangeSetup};
 use crate::games::{OfferedGame, OptionsFault};
 use crate::gate::{Gate, GateError};
@@ -20,7 +20,7 @@ use crate::maker::{Maker, Orders};
 use crate::matchmaking::GameQueue;
 use crate::metrics::Metrics;
 use crate::net::{self, LiveSettings, NetIo, NetSetup, Page, PageError, PageFile, StopOrder};
-use crate::own_folder::{FolderError, OwnFolder};
+use crate::own_folder::FolderError;
 use crate::readiness::Readiness;
 use crate::service_token::{ServiceToken, TokenError};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
@@ -30,6 +30,7 @@ use crate::webhooks;
 use crate::webhooks::feed::Webhooks;
 use crate::webhooks::file::WebhookFileError;
 use crate::webhooks::sender::{WebhookSender, WebhookSetup, prepare};
+use files::prepare_autopsies;
 pub(crate) use files::{FileUse, file_faults};
 pub use listening::Attempts;
 use listening::listen;
@@ -241,17 +242,8 @@ impl Server {
         let config = Arc::new(config);
         let (live, settings) = watch::channel(LiveSettings { config: Arc::clone(&config), token });
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
-        let mut running = Running {
-            address,
-            admin_address,
-            shards: Vec::new(),
-            stop: Some(stop),
-            threads: Vec::new(),
-            supervisor: Supervisor::default(),
-            readiness: Arc::clone(&readiness),
-            reloading: Reloading { source, log: log.clone(), gate: Arc::clone(&gate), live },
-            webhooks: None,
-        };
+        let reloading = Reloading { source, log: log.clone(), gate: Arc::clone(&gate), live };
+        let mut running = Running::new((address, admin_address), stop, &readiness, reloading);
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
         let (member, members) = tokio::sync::mpsc::channel(TOPICS_INBOX_MAX);
         let seed = ShardSeed::new(&config, report, member, &metrics, clock);
@@ -264,11 +256,7 @@ impl Server {
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
             filter: chat_filter,
-            hub_limits: HubLimits {
-                kept_bytes_max: config.topic_bytes_max,
-                publishers_per_origin: config.publishers_per_address,
-                guesses_per_minute: config.topic_guesses_per_address_per_minute,
-            },
+            hub_limits: hub_limits(&config),
             visitors_max: config.visitors_max,
             queues: queues_of(&games),
             matches: match_order,
@@ -312,6 +300,15 @@ fn topics_of(games: &[OfferedGame]) -> Vec<GameTopics> {
     games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect()
 }
 
+/// The limits of topics.
+const fn hub_limits(config: &Config) -> HubLimits {
+    HubLimits {
+        kept_bytes_max: config.topic_bytes_max,
+        publishers_per_origin: config.publishers_per_address,
+        guesses_per_minute: config.topic_guesses_per_address_per_minute,
+    }
+}
+
 /// The queues of all games.
 fn queues_of(games: &[OfferedGame]) -> Vec<GameQueue> {
     let of_game = |(game, offered): (usize, &OfferedGame)| {
@@ -339,20 +336,6 @@ impl<'a> ShardSeed<'a> {
         clock: Clock,
     ) -> Self {
         Self { reports, members, metrics, clock, load_percent_max: config.load_percent_max }
-    }
-}
-
-/// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.
-fn prepare_autopsies(setting: &AutopsyFolder) -> Result<Option<OwnFolder>, FolderError> {
-    let folder = setting.path().map(|path| OwnFolder::prepare(&path)).transpose();
-    match (folder, setting) {
-        (Err(error), AutopsyFolder::Default) => {
-            // The operator has not asked for it, so the server plays on without.
-            let source = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%error, source, "no autopsies are written; --autopsies names another folder, or is off");
-            Ok(None)
-        }
-        (folder, _) => folder,
     }
 }
 
@@ -394,6 +377,26 @@ fn prepare_webhooks(config: &Config) -> Result<Option<(Webhooks, WebhookSender)>
 }
 
 impl Running {
+    /// A server without threads, at these addresses of players and of operators.
+    fn new(
+        (address, admin_address): (SocketAddr, Option<SocketAddr>),
+        stop: oneshot::Sender<StopOrder>,
+        readiness: &Arc<Readiness>,
+        reloading: Reloading,
+    ) -> Self {
+        Self {
+            address,
+            admin_address,
+            shards: Vec::new(),
+            stop: Some(stop),
+            threads: Vec::new(),
+            supervisor: Supervisor::default(),
+            readiness: Arc::clone(readiness),
+            reloading,
+            webhooks: None,
+        }
+    }
+
     /// Starts a shard.
     fn start_shard(&mut self, index: usize, seed: &ShardSeed<'_>) -> io::Result<ShardLink> {
         let (home, inbox) = mpsc::channel();

@@ -45,3 +45,17 @@ pub(crate) fn file_faults(config: &Config) -> Vec<FileUse> {
     let webhooks = webhooks.map(|error: WebhookFileError| FileUse::of("webhooks_file", &error));
     [page, autopsies, token, gate, webhooks].into_iter().flatten().collect()
 }
+
+/// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.
+pub(super) fn prepare_autopsies(setting: &AutopsyFolder) -> Result<Option<OwnFolder>, FolderError> {
+    let folder = setting.path().map(|path| OwnFolder::prepare(&path)).transpose();
+    match (folder, setting) {
+        (Err(error), AutopsyFolder::Default) => {
+            // The operator has not asked for it, so the server plays on without.
+            let source = Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, source, "no autopsies are written; --autopsies names another folder, or is off");
+            Ok(None)
+        }
+        (folder, _) => folder,
+    }
+}
