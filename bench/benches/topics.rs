@@ -81,7 +81,6 @@ impl Crowded {
             is_guest: false,
             name: format!("Ada {number}"),
             room: None,
-            is_operator: false,
             reads_json: false,
             origin: Origin::EXEMPT,
         };

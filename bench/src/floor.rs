@@ -27,6 +27,7 @@ use crate::precise::tighten_timers;
 use anyhow::{Context, Result, ensure};
 use pair::Pair;
 use std::net::SocketAddr;
+use tickwire_tools::wire::Trust;
 
 /// The thread of our server that is pinned.
 pub(crate) const SHARD_NAME: &str = "shard-0";
@@ -35,7 +36,7 @@ pub(crate) const SHARD_NAME: &str = "shard-0";
 pub const ROUND_SECONDS: u32 = 2;
 
 /// The servers to measure, and how long.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// Seconds to measure each side, at least [`ROUND_SECONDS`].
     pub seconds: u32,
@@ -46,12 +47,14 @@ pub struct Plan {
 }
 
 /// A server of ours, and the number of clients that play on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Hosted {
     /// Clients.
     pub clients: u32,
     /// The address on which the server listens.
     pub address: SocketAddr,
+    /// Whom the clients trust, where the server speaks TLS.
+    pub trust: Option<Trust>,
     /// The server's process.
     pub pid: u32,
 }
@@ -60,18 +63,18 @@ pub struct Hosted {
 ///
 /// # Errors
 /// When the machine has fewer than two cores, or when clients cannot connect or are lost.
-pub fn run(plan: &Plan, mut tell: impl FnMut(usize, u32, &Round)) -> Result<Vec<Report>> {
+pub fn run(plan: &Plan, mut tell: impl FnMut(usize, &Hosted, &Round)) -> Result<Vec<Report>> {
     ensure!(has_two_cores()?, "the floor needs cores {MEASURED_CORE} and {GENERATOR_CORE} for its own use");
     ensure!(plan.seconds >= ROUND_SECONDS, "a round alone takes {ROUND_SECONDS} seconds");
     pin_this_thread(GENERATOR_CORE)?;
     tighten_timers();
     let generator = Threads::named(std::process::id(), &own_name()?)?;
-    let ready = plan.servers.iter().map(|hosted| Pair::start(*hosted, &plan.scene, generator.clone()));
+    let ready = plan.servers.iter().map(|hosted| Pair::start(hosted.clone(), &plan.scene, generator.clone()));
     let mut pairs = ready.collect::<Result<Vec<_>>>()?;
     for number in 0..plan.seconds.div_ceil(ROUND_SECONDS) {
         for pair in &mut pairs {
             let round = pair.round(number.is_multiple_of(2))?;
-            tell(number as usize, pair.clients(), &round);
+            tell(number as usize, pair.hosted(), &round);
         }
     }
     pairs.into_iter().map(|pair| pair.finish(&plan.scene)).collect()

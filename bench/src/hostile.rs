@@ -50,6 +50,7 @@ use target::{Target, Walk};
 use tickwire_games::{Arena, Paddles};
 use tickwire_tools::load::{Bystander, Fared};
 use tickwire_tools::server_process::ServerProcess;
+use tickwire_tools::wire::OwnCertificate;
 use tokio::process::Command;
 use tokio::runtime::Handle;
 
@@ -74,6 +75,8 @@ pub struct Plan {
     pub admin: Option<SocketAddr>,
     /// The program of the server; by default the release build of this workspace.
     pub program: Option<PathBuf>,
+    /// Whether the servers that are started speak TLS, and the attacks too.
+    pub tls: bool,
     /// Ids of the rows to try; all of them when there are none.
     pub only: Vec<String>,
     /// Milliseconds that the attacks may add to the 99th percentile of the bystander's intervals.
@@ -106,8 +109,9 @@ pub fn walk(plan: &Plan, runtime: &Handle, mut tell: impl FnMut(Event<'_>)) -> R
         ensure!(rows().any(|row| row.id == id), "there is no row {id}; --list shows all");
     }
     let started = Instant::now();
-    let (target, program, _process) = server(plan, runtime)?;
-    let walk = Walk::new(target, program, runtime.clone());
+    let certificate = if plan.tls { Some(OwnCertificate::make()?) } else { None };
+    let (target, program, _process) = server(plan, certificate.as_ref(), runtime)?;
+    let walk = Walk::new(target, program, certificate, runtime.clone());
     let bystander = Crowd::join(&walk)?;
     sleep(SETTLE);
     bystander.mark()?;
@@ -132,9 +136,14 @@ fn give_way() {
 }
 
 /// The server to attack: one that runs, or one that is started and ends with the returned process.
-fn server(plan: &Plan, runtime: &Handle) -> Result<(Target, Option<PathBuf>, Option<ServerProcess>)> {
+fn server(
+    plan: &Plan,
+    certificate: Option<&OwnCertificate>,
+    runtime: &Handle,
+) -> Result<(Target, Option<PathBuf>, Option<ServerProcess>)> {
     if let Some(address) = plan.against {
-        return Ok((Target { address, admin: plan.admin, pid: None }, None, None));
+        let target = Target { address, trust: None, players: address, admin: plan.admin, pid: None };
+        return Ok((target, None, None));
     }
     let program = match &plan.program {
         Some(program) => program.clone(),
@@ -142,8 +151,9 @@ fn server(plan: &Plan, runtime: &Handle) -> Result<(Target, Option<PathBuf>, Opt
     };
     let mut command = Command::new(&program);
     command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--shards", "1"]);
+    command.args(certificate.iter().flat_map(|own| own.options()));
     let process = runtime.block_on(ServerProcess::spawn(&mut command))?;
-    let target = Target { address: process.address(), admin: process.metrics(), pid: Some(process.pid()) };
+    let target = Target::of(&process, certificate.map(OwnCertificate::trust).transpose()?, runtime)?;
     Ok((target, Some(program), Some(process)))
 }
 

@@ -119,9 +119,9 @@ impl Load {
     /// When the socket cannot be watched, or when all expected clients are there already.
     pub fn add(&mut self, socket: Upgraded, talk: Talk) -> Result<()> {
         ensure!((self.clients.len() as u64) < u64::from(self.expected), "all expected clients are there already");
-        socket.stream.set_nonblocking(true)?;
+        socket.stream.tcp().set_nonblocking(true)?;
         let token = EventData::new_u64(self.clients.len() as u64);
-        epoll::add(&self.epoll, &socket.stream, token, EventFlags::IN | EventFlags::ET)?;
+        epoll::add(&self.epoll, socket.stream.tcp(), token, EventFlags::IN | EventFlags::ET)?;
         let mut client = Client::new(socket.stream, talk);
         client.take_in(&socket.unread, now_ns() / 1_000, &mut Tally::default(), None);
         client.greet();
@@ -279,6 +279,7 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::TcpListener;
+    use tickwire_tools::wire::Wire;
     use tickwire_tools::{frame, http};
 
     #[test]
@@ -288,12 +289,15 @@ mod tests {
         let mut peers = Vec::new();
         for _ in 0..2 {
             let stream = http::connect(listener.local_addr().unwrap()).unwrap();
-            load.add(Upgraded { stream, unread: Vec::new() }, Talk::Bare(Bare::new(20))).unwrap();
+            load.add(Upgraded { stream: Wire::Plain(stream), unread: Vec::new() }, Talk::Bare(Bare::new(20))).unwrap();
             peers.push(listener.accept().unwrap().0);
         }
         assert!(
-            load.add(Upgraded { stream: peers[0].try_clone().unwrap(), unread: Vec::new() }, Talk::Bare(Bare::new(20)))
-                .is_err()
+            load.add(
+                Upgraded { stream: Wire::Plain(peers[0].try_clone().unwrap()), unread: Vec::new() },
+                Talk::Bare(Bare::new(20))
+            )
+            .is_err()
         );
         for peer in &mut peers {
             // The first frame is complete; the second half of the other comes later.

@@ -17,6 +17,7 @@ use tickwire::Game;
 use tickwire_games::Crowd;
 use tickwire_tools::accounting::{rss_bytes, user_bytes};
 use tickwire_tools::table::grouped;
+use tickwire_tools::wire::Trust;
 
 /// The numbers of connections at which memory is read.
 pub const CONNECTIONS: [u32; 4] = [500, 1_000, 2_000, 4_000];
@@ -34,12 +35,14 @@ const UP_NS_MAX: u64 = 10 * SECOND_NS;
 const SETTLE_NS: u64 = 3 * SECOND_NS;
 
 /// The game and the server whose memory is measured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// The motion and the entities of the rooms.
     pub scene: Scene,
     /// The address on which our server listens.
     pub address: SocketAddr,
+    /// Whom the clients trust, where the server speaks TLS.
+    pub trust: Option<Trust>,
     /// The server's process.
     pub server_pid: u32,
 }
@@ -91,7 +94,7 @@ pub fn run(plan: &Plan, mut tell: impl FnMut(&Point)) -> Result<Report> {
     let mut load = Load::new(CONNECTIONS[CONNECTIONS.len() - 1], Crowd::RULES.tick_rate_hz)?;
     let (mut points, mut joined) = (Vec::new(), 0);
     for connections in CONNECTIONS {
-        join(&mut load, plan.address, &plan.scene, connections - joined, u64::from(connections))?;
+        join(&mut load, plan.address, plan.trust.as_ref(), &plan.scene, connections - joined, u64::from(connections))?;
         joined = connections;
         load.play_until_up(UP_NS_MAX)?;
         load.play(SETTLE_NS);

@@ -131,7 +131,7 @@ async fn play_round(contestant: Contestant, turn: Turn) -> Result<Round> {
         tighten_timers();
         let mut load = Load::new(turn.clients, Crowd::RULES.tick_rate_hz)?;
         match contestant {
-            Contestant::Ours => join(&mut load, address, &turn.workload.scene(), turn.clients, turn.seed)?,
+            Contestant::Ours => join(&mut load, address, None, &turn.workload.scene(), turn.clients, turn.seed)?,
             Contestant::Colyseus => join_colyseus(&mut load, address, turn)?,
         }
         measure(load, pid, turn)
@@ -145,7 +145,7 @@ fn join_colyseus(load: &mut Load, address: SocketAddr, turn: Turn) -> Result<()>
     for room in 0..turn.clients / SEATS {
         load.play(JOIN_GAP_NS);
         for (seat, path) in (0..).zip(matchmake::fill_room(address, SEATS)?) {
-            let socket = http::upgrade(address, &path, None)?;
+            let socket = http::upgrade(address, None, &path, None)?;
             load.add(socket, Talk::Colyseus(Colyseus::new(seed_of(turn.seed, room * SEATS + seat))))?;
         }
     }

@@ -160,7 +160,7 @@ impl Measured {
         let load = Load::new(plan.players + visitors, Crowd::RULES.tick_rate_hz)?;
         let mut load = load.looking_every(STEP_NS);
         let first = SEATS.min(plan.players);
-        join(&mut load, plan.address, &plan.scene, first, 0)?;
+        join(&mut load, plan.address, None, &plan.scene, first, 0)?;
         load.play_until_up(UP_NS_MAX)?;
         let shard = Threads::named(plan.pid, SHARD_NAME)?;
         shard.pin(MEASURED_CORE)?;
@@ -173,7 +173,7 @@ impl Measured {
         while joined < plan.players {
             let more = JOIN_PLAYERS.min(plan.players - joined);
             joined += more;
-            join(&mut load, plan.address, &plan.scene, more, u64::from(joined))?;
+            join(&mut load, plan.address, None, &plan.scene, more, u64::from(joined))?;
             load.play_until_up(UP_NS_MAX)?;
         }
         Ok(Self { load, shard, topics, generator })

@@ -20,6 +20,8 @@ pub(crate) mod end {
     pub(crate) const EMPTY: Reason = Reason::new("empty");
     /// The game has panicked.
     pub(crate) const FAILED: Reason = Reason::new("failed");
+    /// An operator has closed it.
+    pub(crate) const CLOSED: Reason = Reason::new("closed");
     /// The server stops.
     pub(crate) const STOPPED: Reason = Reason::new("stopped");
 }

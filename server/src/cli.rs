@@ -4,6 +4,7 @@
 //! Tickwire server.
 
 mod autopsy;
+mod health;
 mod overflow;
 
 use crate::clock::unix_s;
@@ -19,7 +20,8 @@ use crate::server::{FileUse, Running, Server, Signals, StartError, file_faults};
 use crate::threads::ThreadFault;
 pub use autopsy::{ExplainError, explain};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use health::{HealthError, Question};
 use overflow::warn_of_profile;
 #[doc(hidden)]
 pub use rust_embed;
@@ -78,7 +80,7 @@ macro_rules! main {
                 version: env!("CARGO_PKG_VERSION"),
                 build: option_env!("TICKWIRE_BUILT_IN_BUILD"),
                 page: Page::get,
-                offer: |server| server $(.game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
+                offer: |server| server $(.stage_game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
                 describe: |build| ::std::vec![$($crate::cli::Description::of_build::<$game>(build)),+],
                 explain: |autopsy| match autopsy.game.as_str() {
                     $(name if name == <$game as $crate::cli::Game>::RULES.name => {
@@ -132,6 +134,9 @@ enum Action {
     /// Looks at settings without starting a server.
     #[command(subcommand)]
     Config(ConfigAction),
+    /// Asks a server that runs whether it is ready; with the same settings as the server it finds it by itself. The exit
+    /// code is 0 when it is ready and 1 otherwise, and one line says why.
+    Health(Box<Health>),
     /// Makes tickets for trying a server out, and the keys of tickets.
     Mint(Mint),
     /// Prints an autopsy that a server has written, and simulates its tick again.
@@ -164,6 +169,17 @@ struct Serve {
     /// The settings that come from the environment.
     #[arg(skip)]
     from_variables: Vec<&'static str>,
+}
+
+#[derive(Debug, Args)]
+struct Health {
+    #[command(flatten)]
+    question: Question,
+    #[command(flatten)]
+    settings: Settings,
+    /// The file of settings with which the server was started.
+    #[arg(long, env = "TICKWIRE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -214,6 +230,9 @@ enum CliError {
     /// No ticket or key was made.
     #[error(transparent)]
     Mint(#[from] MintCommandError),
+    /// The server that was asked is not ready.
+    #[error("not ready")]
+    Health(#[from] HealthError),
     /// The file of an autopsy cannot be read.
     #[error("{} cannot be read", path.display())]
     Read {
@@ -266,7 +285,10 @@ impl CliError {
     /// The exit code: whether other settings would help, or not.
     const fn code(&self) -> u8 {
         match self {
-            Self::Start(StartError::Thread(_) | StartError::Net(_)) | Self::Fault(_) | Self::Log(_) => FAILED,
+            Self::Start(StartError::Thread(_) | StartError::Net(_))
+            | Self::Fault(_)
+            | Self::Log(_)
+            | Self::Health(_) => FAILED,
             _ => CANNOT_START,
         }
     }
@@ -275,9 +297,13 @@ impl CliError {
 /// Runs a program.
 #[must_use]
 pub fn run(program: &Program) -> ExitCode {
-    let done = match command_line(program) {
+    let action = command_line(program);
+    // A check of health has two outcomes for the program that asks, whatever the reason.
+    let is_check = matches!(action, Action::Health(_));
+    let done = match action {
         Action::Serve(serve) => serve_games(program, *serve),
         Action::Config(ConfigAction::Check { file }) => check(&file),
+        Action::Health(health) => ask_health(*health),
         Action::Mint(mint) => mint.run(unix_s(), &mut stdout()).map_err(CliError::Mint),
         Action::Autopsy { file } => print_autopsy(program, file),
         Action::Describe { folder, build } => describe(program, &folder, &build),
@@ -288,14 +314,18 @@ pub fn run(program: &Program) -> ExitCode {
             let causes = iter::successors(error.source(), |cause| (*cause).source());
             let causes: String = causes.map(|cause| format!(": {cause}")).collect();
             say_last(format!("{}: {error}{causes}\n", program.binary));
-            ExitCode::from(error.code())
+            ExitCode::from(if is_check { FAILED } else { error.code() })
         }
     }
 }
 
 /// The command line, read under the program's own name. With a mistake in it, the process ends.
 fn command_line(program: &Program) -> Action {
-    let command = CommandLine::command().name(program.binary).bin_name(program.binary).version(program.version);
+    // All settings are options of `health` too, so that the variables count; in its help most would be in the way.
+    let is_shown = |name: &str| ["url", "config", "help"].contains(&name);
+    let only_own = |argument: Arg| if is_shown(argument.get_id().as_str()) { argument } else { argument.hide(true) };
+    let command = CommandLine::command().mut_subcommand("health", |health| health.mut_args(only_own));
+    let command = command.name(program.binary).bin_name(program.binary).version(program.version);
     let matches = command.get_matches();
     let mut line = CommandLine::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let (Action::Serve(serve), Some(matches)) = (&mut line.action, matches.subcommand_matches("serve")) {
@@ -334,6 +364,13 @@ fn serve_logged(program: &Program, config: Config, source: SettingsSource, log: 
     Ok(running.run_until_signal(signals)?)
 }
 
+/// Says in one line whether the server is ready. Its settings are not checked here: the server has done that.
+fn ask_health(Health { question, settings, config }: Health) -> Result<(), CliError> {
+    let (config, _) = SettingsSource::new(settings, Vec::new(), config).look()?;
+    let address = health::ask(&question, &config)?;
+    say(&format!("ready: {address}\n"))
+}
+
 /// Checks everything about the settings of a file that can be known without a server.
 fn check(file: &Path) -> Result<(), CliError> {
     let (config, faults) = SettingsSource::of_file(file).look()?;
@@ -364,11 +401,14 @@ fn describe(program: &Program, folder: &Path, build: &str) -> Result<(), CliErro
 
 /// Prints one line for people and programs; everything else goes to the log.
 fn announce(program: &Program, running: &Running, base: &BasePath) -> Result<(), CliError> {
-    let admin =
-        running.admin_address().map_or_else(String::new, |admin| format!(", metrics on http://{admin}/metrics"));
+    let admin = running.admin_address().map_or_else(String::new, |admin| {
+        let scheme = if running.has_tls() && !admin.ip().to_canonical().is_loopback() { "https" } else { "http" };
+        format!(", metrics on {scheme}://{admin}/metrics")
+    });
     // Relative addresses of the page need the slash at the end, which the root has by itself.
     let path = if *base == BasePath::default() { String::new() } else { format!("{base}/") };
-    say(&format!("{} is listening on http://{}{path}{admin}\n", program.binary, running.address()))
+    let scheme = if running.has_tls() { "https" } else { "http" };
+    say(&format!("{} is listening on {scheme}://{}{path}{admin}\n", program.binary, running.address()))
 }
 
 fn say(text: &str) -> Result<(), CliError> {

@@ -11,6 +11,7 @@ mod base_path;
 mod change;
 mod check;
 mod environment;
+mod exposure;
 mod file;
 mod file_setting;
 mod host_name;
@@ -42,6 +43,7 @@ pub use check::{ConfigFault, ConfigFaults, Faults, RangeError};
 use clap::Args;
 use clap::builder::BoolishValueParser;
 pub use environment::{VariableError, check_variables};
+pub use exposure::Exposed;
 pub use file::{FileError, FileFault};
 pub use file_setting::FileSetting;
 pub(crate) use host_name::Host;
@@ -200,6 +202,45 @@ settings! {
             num_args = 0..=1, require_equals = true, default_missing_value = "true"
         );
 
+    /// File with the certificate of the server's own TLS and those of its authorities, in PEM form, or off. It is read
+    /// again when it changes and on SIGHUP. Default: off.
+    tls_cert: FileSetting = FileSetting::Off,
+        option(long, env = "TICKWIRE_TLS_CERT", value_name = "FILE");
+
+    /// File with the private key of that certificate, in PEM form, or off. Other users may not read it. Default: off.
+    tls_key: FileSetting = FileSetting::Off,
+        option(long, env = "TICKWIRE_TLS_KEY", value_name = "FILE");
+
+    /// Whether the server makes itself a certificate at each start, which browsers warn of: for trying. Default: false.
+    tls_self_signed: bool = false,
+        option(
+            long, env = "TICKWIRE_TLS_SELF_SIGNED", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+            num_args = 0..=1, require_equals = true, default_missing_value = "true"
+        );
+
+    /// Whether a proxy with TLS is in front of the server, so that it may listen without TLS where other machines reach
+    /// it. Default: false.
+    behind_proxy: bool = false,
+        option(
+            long, env = "TICKWIRE_BEHIND_PROXY", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+            num_args = 0..=1, require_equals = true, default_missing_value = "true"
+        );
+
+    /// Whether the server takes in this machine and private networks only, so that it may listen without TLS where they
+    /// reach it. Default: false.
+    lan: bool = false,
+        option(
+            long, env = "TICKWIRE_LAN", value_name = "BOOL", value_parser = BoolishValueParser::new(),
+            num_args = 0..=1, require_equals = true, default_missing_value = "true"
+        );
+
+    /// Origins whose pages may show the page in a frame, such as https://portal.example, separated by commas; repeatable.
+    /// Default: none, which lets all of them.
+    frame_ancestors: Vec<PageOrigin> = Vec::new(),
+        option(
+            long = "frame-ancestor", env = "TICKWIRE_FRAME_ANCESTORS", value_name = "ORIGIN", value_delimiter = ','
+        );
+
     /// Folder of the page that people play on, or built-in for the one in the program. Default: built-in.
     page: PageFolder = PageFolder::BuiltIn,
         option(long, env = "TICKWIRE_PAGE", value_name = "FOLDER");
@@ -213,6 +254,12 @@ settings! {
     /// at least 16 characters, and other users may not read it. Default: off.
     topics_token_file: FileSetting = FileSetting::Off,
         option(long, env = "TICKWIRE_TOPICS_TOKEN_FILE", value_name = "FILE"), live;
+
+    /// File with the operators who may look at the dashboard or act on it, one in a line: ROLE NAME TOKEN, where the role
+    /// is look or act; or off. Other users may not read it. It is read again when it changes. Default: off, with which
+    /// everybody on this machine may look and nobody may act.
+    operators_file: FileSetting = FileSetting::Off,
+        option(long, env = "TICKWIRE_OPERATORS_FILE", value_name = "FILE");
 
     /// Proof of identity that players bring: open for none, under any name; ticket for tickets of your backend, which
     /// need ticket_keys. Default: open.

@@ -8,6 +8,7 @@
 //! A shard is told once per message, however many of its members hear the topic. Nobody waits for this
 //! thread: a shard that finds its inbox full refuses the message.
 
+mod briefings;
 mod news_box;
 mod routes;
 mod visitor;
@@ -16,12 +17,14 @@ use crate::clock::{Clock, unix_ms};
 use crate::gate::Gate;
 use crate::limits::{CLOSE_DRAIN, HUB_PASS, SHARD_BACKLOG_MAX};
 use crate::lobby::{Code, Place, RoomId};
-use crate::mailbox::{Command, FromShard, HeardTopics, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
+use crate::mailbox::{Command, FromShard, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
 use crate::matchmaking::{GameQueue, MatchOrder, Matchmaking, Output as Matched};
 use crate::metrics::Metrics;
+use crate::operators::Desk;
 use crate::threads::{ThreadHealth, give_way};
 use crate::topics::policy::Role;
 use crate::topics::{ChatFilter, ClientId, Delivery, Farewell, GameTopics, Hub, HubLimits, Lane, Output, TopicId};
+use briefings::{BriefBox, Briefings};
 use news_box::NewsBox;
 use routes::Routes;
 use slotmap::SecondaryMap;
@@ -40,9 +43,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// The niceness of the thread: on a busy host it gives way to shards.
 const NICENESS: i32 = 5;
 
-/// The topics whose publishers ask first whether anybody hears them.
-const COSTLY: &str = "admin/metrics";
-
 /// The channels and shared values that the thread receives at its start.
 pub(crate) struct ExchangeSetup {
     pub(crate) games: Vec<GameTopics>,
@@ -55,7 +55,7 @@ pub(crate) struct ExchangeSetup {
     pub(crate) members: Receiver<(usize, FromShard)>,
     pub(crate) orders: Receiver<TopicsOrder>,
     pub(crate) shards: Vec<ShardLink>,
-    pub(crate) heard: HeardTopics,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) health: Arc<ThreadHealth>,
@@ -75,6 +75,7 @@ enum Position {
 struct Stall {
     lane: RefCell<Lane>,
     news: RefCell<NewsBox>,
+    briefs: RefCell<BriefBox>,
     bell: Notify,
     /// Whether the visitor has to go (4001).
     is_expelled: Cell<bool>,
@@ -125,8 +126,8 @@ struct Exchange {
     members: BTreeMap<MemberAt, ClientId>,
     routes: Routes,
     shards: Vec<ShardQueue>,
-    heard: HeardTopics,
-    costly: Option<TopicId>,
+    desk: Arc<Desk>,
+    briefings: Briefings,
     metrics: Arc<Metrics>,
     clock: Clock,
     /// The time at which the clock stood at zero, in milliseconds since 1970.
@@ -150,7 +151,7 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
     give_way(NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async move {
-        let ExchangeSetup { games, filter, queues, matches, gate, shards, heard, metrics, clock, health, .. } = setup;
+        let ExchangeSetup { games, filter, queues, matches, gate, shards, desk, metrics, clock, health, .. } = setup;
         let (mut members, mut orders) = (setup.members, setup.orders);
         let exchange = Rc::new(Shared(RefCell::new(Exchange {
             hub: Hub::new(games, filter, unix_ms()).limited(setup.hub_limits),
@@ -163,8 +164,8 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
             members: BTreeMap::new(),
             routes: Routes::default(),
             shards: shards.into_iter().map(|link| ShardQueue { link, backlog: VecDeque::new() }).collect(),
-            heard,
-            costly: None,
+            desk,
+            briefings: Briefings::default(),
             metrics,
             clock,
             stop: watch::Sender::new(None),
@@ -231,6 +232,8 @@ impl Exchange {
                 self.hub.mute(player, until_ms, now_ms);
             }
             TopicsOrder::Expel { player } => self.expel(player),
+            TopicsOrder::Brief { topic, body } => self.tell_operators(topic, &body),
+            TopicsOrder::OperatorsChanged => self.ring_operators(),
             TopicsOrder::MatchMade { id, room } => self.matchmaking.made(id, room, now_ms),
             TopicsOrder::SeatsGiven { room, seats } => self.matchmaking.invited(room, seats, now_ms),
             // The loop above takes these two.
@@ -245,6 +248,7 @@ impl Exchange {
         members.into_iter().for_each(|at| self.member_gone(at, Farewell::Left, now_ms));
         self.hub.close_room(code);
         self.rooms.remove(&code);
+        self.end_briefings_of(code);
         self.matchmaking.room_closed(room);
     }
 
@@ -302,6 +306,7 @@ impl Exchange {
         }
         let at = self.room_of(client);
         self.routes.forget_client(client, at);
+        self.forget_operator(client);
         self.places.remove(client);
         self.hub.leave(client, how, now_ms);
     }
@@ -320,7 +325,7 @@ impl Exchange {
         self.matchmaking.advance(now_ms);
         self.shards.iter_mut().for_each(ShardQueue::flush);
         self.deliver();
-        self.note_heard();
+        self.metrics.live.set_visitors(self.visitors);
         // The conversion is lossless: far fewer bytes are kept than a float would round.
         self.metrics.topic_bytes.set(self.hub.kept_bytes() as f64);
     }
@@ -385,10 +390,7 @@ impl Exchange {
         match delivery.message {
             ServerTopic::Granted { .. } => self.routes.add(topic, client, at),
             ServerTopic::Ended { .. } => self.routes.remove(topic, client, at),
-            _ => return,
-        }
-        if &*delivery.name == COSTLY {
-            self.costly = Some(topic);
+            _ => {}
         }
     }
 
@@ -407,19 +409,6 @@ impl Exchange {
                 stall.lane.borrow_mut().push(delivery);
                 stall.bell.notify_one();
             }
-        }
-    }
-
-    /// Lets publishers know whether anybody hears what costs them something.
-    fn note_heard(&self) {
-        let is_heard = self.costly.is_some_and(|topic| self.routes.is_heard(topic));
-        if self.heard.read().contains(COSTLY) != is_heard {
-            let mut heard = self.heard.write();
-            if is_heard {
-                heard.insert(COSTLY)
-            } else {
-                heard.remove(COSTLY)
-            };
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::chronicle::Chronicle;
 use crate::room::{
-    Autopsy, Counters, Entered, Entrant, GameCall, GameSchemas, MemberId, Room, RoomSetup, RosterChange, SnapshotPoll,
-    Summary,
+    Attendance, Autopsy, Counters, Entered, Entrant, GameCall, GameSchemas, MemberId, NotDone, OperatorOrder, Room,
+    RoomSetup, RosterChange, SeatFigures, SnapshotPoll, Summary,
 };
 use serde_json::Value;
 use std::fmt;
@@ -13,7 +13,7 @@ use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken, fingerprint};
 use tickwire::message::topics::PlayerId;
-use tickwire::{Game, MatchResult, OptionsError, Publication, Rules, Tick};
+use tickwire::{Game, MatchResult, OptionsError, Publication, Rules, Scene, Stage, Tick};
 
 /// [`Room`] without the type of its game; each method is that of the room.
 ///
@@ -36,6 +36,10 @@ pub(crate) trait DynRoom: Send {
     fn summary(&self) -> Summary;
     fn has_people(&self) -> bool;
     fn at_work(&self) -> (&'static str, Tick, Option<GameCall>);
+    fn attendance(&self) -> Attendance;
+    fn seat_figures(&self) -> Vec<SeatFigures>;
+    fn draw(&self, scene: &mut Scene) -> Option<Tick>;
+    fn carry_out(&mut self, order: OperatorOrder) -> Result<Option<String>, NotDone>;
 }
 
 impl<G: Game> DynRoom for Room<G> {
@@ -106,6 +110,22 @@ impl<G: Game> DynRoom for Room<G> {
     fn at_work(&self) -> (&'static str, Tick, Option<GameCall>) {
         Self::at_work(self)
     }
+
+    fn attendance(&self) -> Attendance {
+        Self::attendance(self)
+    }
+
+    fn seat_figures(&self) -> Vec<SeatFigures> {
+        Self::seat_figures(self)
+    }
+
+    fn draw(&self, scene: &mut Scene) -> Option<Tick> {
+        Self::draw(self, scene)
+    }
+
+    fn carry_out(&mut self, order: OperatorOrder) -> Result<Option<String>, NotDone> {
+        Self::carry_out(self, order)
+    }
 }
 
 /// A room that was made, on its way to its shard.
@@ -161,7 +181,15 @@ impl fmt::Debug for OfferedGame {
 
 impl OfferedGame {
     pub(crate) fn of<G: Game>() -> Self {
-        let schemas = GameSchemas::new();
+        Self::with(GameSchemas::<G>::new())
+    }
+
+    /// A game whose worlds operators see as its own stage draws them.
+    pub(crate) fn drawn<G: Stage>() -> Self {
+        Self::with(GameSchemas::<G>::new().drawn())
+    }
+
+    fn with<G: Game>(schemas: GameSchemas<G>) -> Self {
         let fingerprint = fingerprint::<G>();
         let make: MakeRoom = Arc::new(move |plan| make_room::<G>(&schemas, plan));
         Self { rules: G::RULES, fingerprint, make, check: check_options::<G> }

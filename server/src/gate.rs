@@ -12,11 +12,12 @@ use crate::identity::{
 use crate::lobby::Code;
 use crate::player_key::known_or_random;
 use crate::room::{Admitted, Entrant, Origin};
+use crate::secret_file::stamp;
 use crate::topics::{identity_id, player_id};
 use parking_lot::Mutex;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-use std::{fmt, fs};
 use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, SecretText};
@@ -101,7 +102,7 @@ impl Gate {
             (Auth::Ticket, None) => Err(GateError::NoKeys),
             (Auth::Ticket, Some(path)) => {
                 let state = State {
-                    seen: seen(path),
+                    seen: stamp(path),
                     ring: KeyRing::read(path)?,
                     used: UsedTickets::new(),
                     revoked: Revocations::new(),
@@ -246,7 +247,7 @@ impl TicketGate {
     }
 
     fn reload(&self, in_any_case: bool) {
-        let found = seen(&self.path);
+        let found = stamp(&self.path);
         let mut state = self.state.lock();
         state.revoked.advance(unix_s());
         if state.seen == found && !in_any_case {
@@ -262,10 +263,4 @@ impl TicketGate {
             Err(error) => tracing::error!(%error, "the keys of tickets stay as they were"),
         }
     }
-}
-
-/// The length and the time of a file; `None` when it is not there.
-fn seen(path: &Path) -> Option<(u64, SystemTime)> {
-    let found = fs::metadata(path).ok()?;
-    Some((found.len(), found.modified().ok()?))
 }

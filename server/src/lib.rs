@@ -40,6 +40,7 @@ mod memory;
 mod metrics;
 mod names;
 mod net;
+mod operators;
 mod own_folder;
 mod player_key;
 mod readiness;
@@ -48,26 +49,30 @@ mod secret_file;
 mod server;
 mod service_token;
 mod shard;
+mod socket;
 mod threads;
+mod tls;
 pub mod topics;
 mod webhooks;
 pub mod websocket;
 
 pub use config::{
     AddressError, AdminListen, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Change, Config, ConfigFault,
-    ConfigFaults, Faults, FileError, FileFault, FileSetting, HostName, HostNameError, ListenAddress, LogFilter,
-    LogFilterError, LogFormat, LogFormatError, Nearest, Network, NetworkError, PageFolder, PageOrigin, PageOriginError,
-    RangeError, SeatLimit, SeatLimitError, SettingFault, SettingOrigin, Settings, SettingsError, SettingsSource,
-    TrustedProxies, VariableError, check_variables,
+    ConfigFaults, Exposed, Faults, FileError, FileFault, FileSetting, HostName, HostNameError, ListenAddress,
+    LogFilter, LogFilterError, LogFormat, LogFormatError, Nearest, Network, NetworkError, PageFolder, PageOrigin,
+    PageOriginError, RangeError, SeatLimit, SeatLimitError, SettingFault, SettingOrigin, Settings, SettingsError,
+    SettingsSource, TrustedProxies, VariableError, check_variables,
 };
 pub use gate::GateError;
 pub use logging::Log;
 pub use net::{PageError, PageFile};
+pub use operators::{OperatorsFileError, RecentLines};
 pub use own_folder::FolderError;
 pub use secret_file::SecretFileError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};
 pub use service_token::TokenError;
 pub use threads::ThreadFault;
+pub use tls::TlsError;
 pub use webhooks::file::WebhookFileError;
 
 /// The page of the package in a registry: its examples compile.

@@ -125,6 +125,9 @@ pub const LISTEN_BACKLOG: i32 = 1_024;
 /// Pause after a failed accept. The usual reason is that the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A peer has to finish the handshake of TLS within this time.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Time after the upgrade within which the hello has to arrive (4008).
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
 

@@ -13,6 +13,7 @@ mod plain;
 
 use crate::config::{Config, LogFormat};
 use crate::limits::LOG_FLUSH_MAX;
+use crate::operators::RecentLines;
 use flood::Flood;
 use lines::{Lines, Writer};
 use plain::Style;
@@ -70,7 +71,8 @@ impl Log {
             LogFormat::Text => form.boxed(),
             LogFormat::Json => form.json().flatten_event(true).with_span_list(false).boxed(),
         };
-        let dispatch = Dispatch::new(registry().with(filter).with(flood::Gate(Arc::clone(&flood))).with(form));
+        let dispatch =
+            Dispatch::new(registry().with(filter).with(flood::Gate(Arc::clone(&flood))).with(RecentLines).with(form));
         let writer =
             Writer { counts: Arc::clone(&lines.counts), flood: Arc::clone(&flood), log: dispatch.downgrade(), waiting };
         Builder::new().name("log".into()).spawn(move || writer.run(out))?;

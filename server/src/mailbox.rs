@@ -1,5 +1,6 @@
 //! The messages between the net thread, the maker of rooms, the shards and the thread of topics.
 
+mod operators;
 mod topics;
 
 use crate::games::MadeRoom;
@@ -7,19 +8,21 @@ use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
 pub(crate) use crate::matchmaking::MatchOrder;
 use crate::room::{Autopsy, Entrant, MemberId, Origin, Summary};
+use crate::socket::Socket;
 use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
+pub(crate) use operators::{Carried, Drawn, Picture, RoomNumbers, RoomWork, SeatsSeen, Watch};
 use std::fmt;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
 use tickwire::message::topics::PlayerId;
+use tokio::sync::oneshot;
 pub(crate) use topics::{
-    Form, FromShard, HeardTopics, MemberAt, NewVisitor, Publication, TopicsInbox, TopicsLink, TopicsOrder, VisitorHello,
+    Form, FromShard, MemberAt, NewVisitor, Publication, TopicsInbox, TopicsLink, TopicsOrder, VisitorHello,
 };
 
 /// A message to a shard.
@@ -32,6 +35,10 @@ pub(crate) enum Command {
     Tell { to: Listeners, delivery: Arc<Delivery>, detours: u8 },
     /// Connections of a player are to be closed (4001), whichever rooms they are in; `detours` as above.
     Expel { player: PlayerId, detours: u8 },
+    /// An order of an operator to a room, whose outcome somebody waits for; `detours` as above.
+    Work { room: RoomId, work: RoomWork, answer: oneshot::Sender<Carried>, detours: u8 },
+    /// The rooms that operators look at from now on.
+    Watch(Arc<Watch>),
     /// The shard is to close all connections and then to end its thread.
     Stop(CloseCode),
 }
@@ -61,13 +68,18 @@ pub(crate) enum Report {
     /// A client in a room was closed because its world keeps differing (4011); `address` is the one that limits see,
     /// and `token` is the one with which the client can come back to its seat.
     Diverged { room: RoomId, address: Option<AddressKey>, token: ResumeToken },
+    /// The rooms of a shard, or of its slow lane, in numbers, while operators look at them.
+    Numbers(Vec<RoomNumbers>),
+    /// A room with its seats, which operators look at.
+    Seats(Box<SeatsSeen>),
+    /// The world of a room, which operators look at.
+    Picture(Box<Picture>),
 }
 
 /// A connection whose hello was accepted, on its way to the shard of its room.
 #[derive(Debug)]
 pub(crate) struct NewConnection {
-    /// The socket, which is non-blocking.
-    pub(crate) stream: TcpStream,
+    pub(crate) socket: Socket,
     /// The reader, with the bytes that arrived after the hello, if any did.
     pub(crate) reader: FrameReader,
     pub(crate) hello: Hello,
@@ -142,11 +154,6 @@ impl ShardLink {
     /// Whether the shard lives and uses less than this part of a core, so that it has time for another room.
     pub(crate) fn has_time(&self, load_percent_max: u32) -> bool {
         !self.health.has_ended() && self.load.percent() < load_percent_max
-    }
-
-    /// The part of a core that the shard uses, in percent.
-    pub(crate) fn load_percent(&self) -> u32 {
-        self.load.percent()
     }
 
     /// Whether so many commands wait for the shard that it would not receive another one.

@@ -4,12 +4,19 @@
 //! when its tick is done: an atomic for each read, message and write costs more than the head of a snapshot.
 
 mod durations;
+mod live;
+mod process;
+mod words;
 
 use crate::room::Counters;
 use crate::webhooks::feed::WebhookMetrics;
-use durations::{Durations, DurationsMetric};
+pub(crate) use durations::Durations;
+use durations::DurationsMetric;
+pub(crate) use live::{LiveCounts, LiveTotals, ReadCounter, ShardNumbers};
 use metrics::{Counter, Gauge, counter, gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tickwire::message::close::CloseCode;
 
@@ -30,6 +37,18 @@ pub(crate) enum Crowded {
     Descriptors,
 }
 
+/// The end of a handshake of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Done,
+    /// The peer and the server have nothing in common, or the peer has gone.
+    Failed,
+    /// It took too long.
+    Late,
+    /// The peer does not speak TLS.
+    Plain,
+}
+
 /// The metrics of one server. Every server of a process has its own, so that the counts of tests stay apart.
 pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
@@ -48,16 +67,28 @@ pub(crate) struct Metrics {
     /// Bytes of the messages of topics that are kept.
     pub(crate) topic_bytes: Gauge,
     webhooks: WebhookCounts,
-    pub(crate) origins_rejected: Counter,
-    pub(crate) rate_limited: Counter,
+    pub(crate) origins_rejected: ReadCounter,
+    pub(crate) rate_limited: ReadCounter,
     log_lines_missing: [Counter; 2],
+    /// The counts of the dashboard.
+    pub(crate) live: LiveCounts,
+    /// The numbers of shards and slow lanes, each of which enters itself when it starts.
+    pub(crate) shards: Mutex<Vec<Arc<ShardNumbers>>>,
     ticking: TickMetrics,
     room: RoomMetrics,
+    /// Whether the server takes in new players: 1, or 0.
+    pub(crate) ready: Gauge,
+    /// Resident memory from which on no room is made, in bytes.
+    pub(crate) memory_max: Gauge,
     closes: Vec<(CloseCode, Counter, Counter)>,
     closes_other: Counter,
+    /// Connections that were closed instead of being let into a room.
+    hellos_refused: Vec<(CloseCode, Counter)>,
     requests: [Counter; 4],
     connections_refused: [Counter; 5],
-    handle: PrometheusHandle,
+    handshakes: [Counter; 4],
+    certificate_expires: Gauge,
+    recorder: Arc<PrometheusRecorder>,
 }
 
 /// The counts of a shard since it last handed them over.
@@ -121,12 +152,12 @@ struct RoomMetrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        let handle = recorder.handle();
-        metrics::with_local_recorder(&recorder, || Self::register(handle))
+        let recorder = Arc::new(PrometheusBuilder::new().build_recorder());
+        metrics::with_local_recorder(&*recorder, || Self::register(Arc::clone(&recorder)))
     }
 
-    fn register(handle: PrometheusHandle) -> Self {
+    fn register(recorder: Arc<PrometheusRecorder>) -> Self {
+        words::describe();
         let codes = (1000..5000).filter_map(CloseCode::from_number);
         Self {
             connections: gauge!("tickwire_connections"),
@@ -142,19 +173,27 @@ impl Metrics {
             visitors: gauge!("tickwire_visitors"),
             topic_bytes: gauge!("tickwire_topic_bytes"),
             webhooks: WebhookCounts::register(),
-            origins_rejected: counter!("tickwire_origins_rejected_total"),
-            rate_limited: counter!("tickwire_rate_limited_total"),
+            origins_rejected: ReadCounter::new(counter!("tickwire_origins_rejected_total")),
+            rate_limited: ReadCounter::new(counter!("tickwire_rate_limited_total")),
             log_lines_missing: ["flood", "blocked"]
                 .map(|reason| counter!("tickwire_log_lines_missing_total", "reason" => reason)),
+            live: LiveCounts::default(),
+            shards: Mutex::default(),
             ticking: TickMetrics::register(),
             room: RoomMetrics::register(),
+            ready: gauge!("tickwire_ready"),
+            memory_max: gauge!("tickwire_memory_max_bytes"),
+            hellos_refused: codes.clone().map(|code| (code, refused_hello(code))).collect(),
             closes: codes.map(|code| (code, close(code, "server"), close(code, "client"))).collect(),
             closes_other: counter!("tickwire_ws_close_total", "code" => "other", "side" => "client"),
             requests: ["2xx", "3xx", "4xx", "5xx"]
                 .map(|status| counter!("tickwire_http_requests_total", "status" => status)),
             connections_refused: ["pending_of_address", "pending", "pages_of_address", "pages", "descriptors"]
                 .map(|reason| counter!("tickwire_connections_refused_total", "reason" => reason)),
-            handle,
+            handshakes: ["done", "failed", "late", "plain"]
+                .map(|outcome| counter!("tickwire_tls_handshakes_total", "outcome" => outcome)),
+            certificate_expires: gauge!("tickwire_tls_certificate_expires_seconds"),
+            recorder,
         }
     }
 
@@ -166,11 +205,24 @@ impl Metrics {
     /// Counts a connection that was closed to make room for another.
     pub(crate) fn refused(&self, reason: Crowded) {
         self.connections_refused[reason as usize].increment(1);
+        self.live.refused(reason);
+    }
+
+    /// Counts the end of a handshake of TLS.
+    pub(crate) fn shook_hands(&self, outcome: Handshake) {
+        self.handshakes[outcome as usize].increment(1);
+    }
+
+    /// Notes the time at which the certificate expires, in seconds since 1970.
+    pub(crate) fn note_certificate(&self, expires_unix_s: i64) {
+        // The conversion is lossless for thousands of years.
+        self.certificate_expires.set(expires_unix_s as f64);
     }
 
     /// Counts a connection that was closed. Clients may send any code; codes that are not ours are counted together.
     pub(crate) fn closed(&self, code: Option<u16>, side: Side) {
         let code = code.and_then(CloseCode::from_number);
+        self.live.closed(code);
         match (self.closes.iter().find(|(known, ..)| Some(*known) == code), side) {
             (Some((_, server, _)), Side::Server) => server.increment(1),
             (Some((_, _, client)), Side::Client) => client.increment(1),
@@ -178,17 +230,34 @@ impl Metrics {
         }
     }
 
+    /// Counts a connection that was closed instead of being let into a room.
+    pub(crate) fn refused_hello(&self, code: CloseCode) {
+        self.closed(Some(code.number()), Side::Server);
+        if let Some((_, counter)) = self.hellos_refused.iter().find(|(known, _)| *known == code) {
+            counter.increment(1);
+        }
+    }
+
+    /// The counters of refused requests, one for each of these kinds, which never change.
+    pub(crate) fn refused_requests<const KINDS: usize>(&self, kinds: [&'static str; KINDS]) -> [Counter; KINDS] {
+        let counter = |kind| counter!("tickwire_refusals_total", "at" => "request", "reason" => kind);
+        metrics::with_local_recorder(&*self.recorder, || kinds.map(counter))
+    }
+
     /// Counts a request that was answered, by the class of its status.
     pub(crate) fn answered(&self, status: u16) {
+        self.live.answered(status);
         let class = usize::from(status / 100).saturating_sub(2);
         if let Some(counter) = self.requests.get(class) {
             counter.increment(1);
         }
     }
 
-    /// Takes over the counts of a shard, and starts its tally over.
-    pub(crate) fn take_over(&self, tally: &mut Tally) {
+    /// Takes over the counts of the shard with these numbers, and starts its tally over.
+    pub(crate) fn take_over(&self, tally: &mut Tally, shard: &ShardNumbers) {
         let tally = std::mem::take(tally);
+        self.live.add_tally(&tally);
+        shard.add(&tally);
         let ticking = &self.ticking;
         let pairs = [
             (&ticking.ticks, tally.turn.count()),
@@ -208,6 +277,7 @@ impl Metrics {
 
     /// Takes over the counts of a room since the last call for that room.
     pub(crate) fn add_room(&self, counters: &Counters) {
+        self.live.add_room(counters);
         let room = &self.room;
         let pairs = [
             (&room.snapshots, counters.snapshots),
@@ -234,11 +304,12 @@ impl Metrics {
 
     /// All metrics in the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
-        let mut out = self.handle.render();
+        let mut out = self.recorder.handle().render();
         let TickMetrics { phase_late, late, late_in_slow_lane, turn, .. } = &self.ticking;
         for durations in [phase_late, late, late_in_slow_lane, turn] {
             durations.render(&mut out);
         }
+        process::render(&mut out);
         out
     }
 }
@@ -251,10 +322,16 @@ impl TickMetrics {
             bytes_out: counter!("tickwire_bytes_out_total"),
             messages_in: counter!("tickwire_messages_in_total"),
             writes_incomplete: counter!("tickwire_writes_incomplete_total"),
-            phase_late: DurationsMetric::named("tickwire_phase_late_seconds"),
-            late: DurationsMetric::named("tickwire_tick_late_seconds"),
-            late_in_slow_lane: DurationsMetric::named("tickwire_slow_lane_tick_late_seconds"),
-            turn: DurationsMetric::named("tickwire_turn_seconds"),
+            phase_late: DurationsMetric::new(
+                "tickwire_phase_late_seconds",
+                "How late a shard begins the ticks of a phase.",
+            ),
+            late: DurationsMetric::new("tickwire_tick_late_seconds", "How late ticks begin, but for slow lanes."),
+            late_in_slow_lane: DurationsMetric::new(
+                "tickwire_slow_lane_tick_late_seconds",
+                "How late ticks begin in slow lanes.",
+            ),
+            turn: DurationsMetric::new("tickwire_turn_seconds", "Time that a tick of a room takes."),
         }
     }
 }
@@ -281,6 +358,10 @@ impl RoomMetrics {
             other_builds: counter!("tickwire_other_builds_total"),
         }
     }
+}
+
+fn refused_hello(code: CloseCode) -> Counter {
+    counter!("tickwire_refusals_total", "at" => "hello", "reason" => code.number().to_string())
 }
 
 fn close(code: CloseCode, side: &'static str) -> Counter {
@@ -333,7 +414,7 @@ mod tests {
         tally.began(20_000);
         tally.ticked(30_000, 2_000_000, false);
         tally.ticked(70_000_000, 2_000_000, true);
-        one.take_over(&mut tally);
+        one.take_over(&mut tally, &ShardNumbers::new(false, Arc::default()));
         let (one, other) = (one.render(), other.render());
         for line in [
             "tickwire_ws_close_total{code=\"4004\",side=\"server\"} 1",

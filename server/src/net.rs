@@ -11,6 +11,7 @@ mod autopsies;
 mod budgets;
 mod compression;
 mod cross_origin;
+mod dashboard;
 mod diverged;
 mod doorkeeper;
 mod drain;
@@ -29,19 +30,25 @@ mod live;
 mod matches;
 mod openapi;
 mod operation;
+mod operators;
+mod overview;
 mod page;
 mod peer;
 mod percent;
 mod problem;
 mod proxy_header;
+mod refusals;
 mod request_id;
 mod room_list;
 mod room_search;
 mod router;
+mod secure;
 mod services;
 mod settings;
+mod watched;
 
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::games::OfferedGame;
 use crate::gate::Gate;
 use crate::limits::ACCEPT_PAUSE;
@@ -51,12 +58,14 @@ use crate::mailbox::{Command, MatchOrder, Report, ShardLink, TopicsLink, TopicsO
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
+use crate::operators::Desk;
 use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::threads::ThreadHealth;
+use crate::tls::Tls;
 use crate::topics::json::SCHEMA;
 use crate::webhooks::feed::Webhooks;
-use crate::websocket::address::{AddressKey, ConnectionCounts};
+use crate::websocket::address::{AddressClass, AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Usage};
 use autopsies::Autopsies;
 use compression::Gzipped;
@@ -66,8 +75,11 @@ use drain::Drain;
 use evictions::Evictions;
 use forwarded::ForwardingWarnings;
 use hyper::body::Bytes;
+use hyper::header::HeaderValue;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
+use peer::Peer;
+use refusals::Refusals;
 pub(crate) use settings::LiveSettings;
 use settings::Rates;
 use std::cell::{Cell, RefCell};
@@ -81,6 +93,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
+use watched::Watched;
 
 /// Time between two looks through the old entries of limits and the resting codes.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
@@ -111,8 +124,12 @@ pub(crate) struct NetSetup {
     pub(crate) autopsies: Option<OwnFolder>,
     /// Who may come in.
     pub(crate) gate: Arc<Gate>,
+    /// TLS of the server's own, if there is to be any.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// The way to the studio's services, if there are to be any.
     pub(crate) webhooks: Option<Webhooks>,
+    /// The operators, and what they are shown.
+    pub(crate) desk: Arc<Desk>,
 }
 
 /// The sockets and channels of the net thread.
@@ -158,10 +175,14 @@ struct Net {
     /// Hellos for a room from one address.
     join_quota: RefCell<KeyedQuota<(RoomId, AddressKey)>>,
     autopsy_quota: RefCell<AddressQuota>,
+    /// Requests that were refused.
+    refusals: Refusals,
     /// Requests that have failed and are in the log.
     failures_logged: Cell<Usage>,
     /// The description of the HTTP API.
     document: Bytes,
+    /// The sites that may show pages in a frame; `None` when all may.
+    frame_policy: Option<HeaderValue>,
     /// Answers that are kept compressed.
     gzipped: Gzipped,
     /// Warnings about origins that were refused.
@@ -172,11 +193,17 @@ struct Net {
     upgrade_warned: Cell<bool>,
     /// Whether a connection without its header of the PROXY protocol is already in the log.
     proxy_header_warned: Cell<bool>,
+    /// Whether a stranger to a server of private networks is already in the log.
+    stranger_warned: Cell<bool>,
     forwarding_warnings: ForwardingWarnings,
     /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
     diverged: RefCell<DivergedWaits>,
     autopsies: Autopsies,
     drain: Drain,
+    /// Whether an operator has ordered that no room begins any more.
+    is_draining: Cell<bool>,
+    /// What operators look at.
+    watched: RefCell<Watched>,
     /// Whether the public rooms have changed since they were last published.
     lists_changed: Cell<bool>,
     reports: RefCell<Receiver<Report>>,
@@ -199,6 +226,7 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         let shards = spawn_local(hear_shards(Rc::clone(&net)));
         spawn_local(do_chores(Rc::clone(&net), health));
         spawn_local(live::publish(Rc::clone(&net)));
+        spawn_local(watched::serve(Rc::clone(&net)));
         spawn_local(matches::serve(Rc::clone(&net), io.matches));
         spawn_local(settings::follow(Rc::clone(&net)));
         ready();
@@ -232,6 +260,7 @@ async fn hear_shards(net: Rc<Net>) {
 }
 
 async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
+    net.note_readiness();
     loop {
         health.works();
         tokio::time::sleep(CHORES_INTERVAL).await;
@@ -244,6 +273,13 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
         net.setup.gate.reload(false);
+        if let Some(tls) = &net.setup.tls {
+            tls.reload(false);
+            net.setup.metrics.note_certificate(tls.expires_unix_s());
+        }
+        if net.setup.desk.access.reload(false) {
+            net.setup.topics.order(TopicsOrder::OperatorsChanged);
+        }
         if let Some(webhooks) = &net.setup.webhooks {
             net.setup.metrics.note_webhooks(webhooks.metrics());
         }
@@ -272,17 +308,22 @@ impl Net {
             guess_quota: quota(rates.lookups),
             doorkeeper: Doorkeeper::new(config.secret_guesses_per_second),
             join_quota: RefCell::new(KeyedQuota::new(rates.joins, config.addresses_max)),
+            refusals: Refusals::new(&setup.metrics),
             failures_logged: Cell::default(),
+            frame_policy: frame_policy(&config),
             gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
             document,
             origin_warnings: Cell::default(),
             host_warned: Cell::default(),
             upgrade_warned: Cell::default(),
             proxy_header_warned: Cell::default(),
+            stranger_warned: Cell::default(),
             forwarding_warnings: ForwardingWarnings::default(),
             diverged: RefCell::new(DivergedWaits::new(config.addresses_max, rates.diverged_wait_max)),
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
+            is_draining: Cell::new(false),
+            watched: RefCell::default(),
             lists_changed: Cell::new(true),
             reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),
@@ -313,11 +354,13 @@ impl Net {
             Report::Differed { room, autopsy } => {
                 let address = autopsy.origin.number().map(AddressKey::from_number);
                 if self.autopsy_quota.borrow_mut().take(address, now_us).is_ok() {
-                    // An autopsy is written on a thread of its own; nothing waits for it.
-                    drop(self.autopsies.keep(room, autopsy));
+                    self.keep_autopsy(room, autopsy);
                 }
                 return;
             }
+            Report::Numbers(numbers) => return self.take_numbers(numbers),
+            Report::Seats(seen) => return self.take_seats(&seen),
+            Report::Picture(picture) => return self.take_picture(&picture),
         }
         let (rooms, players, bots) = self.directory.borrow().totals();
         let metrics = &self.setup.metrics;
@@ -330,6 +373,21 @@ impl Net {
     /// The game of this name, together with its index.
     fn game(&self, name: &str) -> Option<(usize, &OfferedGame)> {
         self.setup.games.iter().enumerate().find(|(_, game)| game.rules.name == name)
+    }
+
+    /// Whether an address may connect; a stranger to a server of private networks is named once in the log.
+    fn takes_in(&self, address: IpAddr) -> bool {
+        let takes_in = !self.config().lan || AddressClass::of(Some(AddressKey::of(address))).is_private();
+        if !takes_in && !self.stranger_warned.replace(true) {
+            tracing::warn!(%address, "a connection from the internet was closed, because of --lan");
+        }
+        takes_in
+    }
+
+    /// The TLS of the operators' listener for this peer: programs on this machine, which scrape it and check its health,
+    /// need none.
+    fn operators_tls(&self, peer: Peer) -> Option<&Tls> {
+        self.setup.tls.as_deref().filter(|_| !peer.is_local())
     }
 
     /// Sends a command to a shard.
@@ -348,16 +406,25 @@ impl Net {
         readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
         readiness.hold(Reason::Memory, resident_bytes() >= self.config().memory_bytes_max);
         readiness.hold(Reason::Work, !(0..self.setup.shards.len()).any(|shard| self.has_time(shard)));
+        let metrics = &self.setup.metrics;
+        metrics.ready.set(f64::from(u8::from(readiness.reasons().next().is_none())));
+        // A float rounds the bytes of a machine's memory by less than a page.
+        metrics.memory_max.set(self.config().memory_bytes_max as f64);
     }
 }
 
-#[cfg(test)]
-use crate::config::Config;
+/// The header that names the sites which may show pages in a frame.
+fn frame_policy(config: &Config) -> Option<HeaderValue> {
+    let sites: String = config.frame_ancestors.iter().map(|origin| format!(" {origin}")).collect();
+    // An origin is text of ASCII.
+    (!sites.is_empty()).then(|| HeaderValue::try_from(format!("frame-ancestors 'self'{sites}")).ok()).flatten()
+}
 
 #[cfg(test)]
 impl Net {
     /// The state of a net thread without games and shards, whose functions are called directly.
     fn without_shards(config: Config) -> Self {
+        use crate::operators::Access;
         let settings = watch::channel(LiveSettings { config: Arc::new(config), token: None }).1;
         let setup = NetSetup {
             settings,
@@ -369,14 +436,16 @@ impl Net {
             build: 0,
             shards: Vec::new(),
             orders: Orders::new(mpsc::sync_channel(1).0),
-            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0, heard: Arc::default() },
+            topics: TopicsLink { send: tokio::sync::mpsc::channel(1).0 },
             metrics: Arc::new(Metrics::new()),
             clock: Clock::start(),
             readiness: Arc::default(),
             page: Page::BuiltIn(|_| None),
             autopsies: None,
             gate: Arc::new(Gate::Open),
+            tls: None,
             webhooks: None,
+            desk: Arc::new(Desk::new(Access::open(None, true).expect("no file is read"))),
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

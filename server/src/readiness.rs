@@ -20,6 +20,16 @@ impl Reason {
     /// Every reason, in the order in which `/readyz` names them.
     const ALL: [Self; 4] = [Self::Draining, Self::Rooms, Self::Memory, Self::Work];
 
+    /// The name of the reason, for programs.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Draining => "draining",
+            Self::Rooms => "rooms",
+            Self::Memory => "memory",
+            Self::Work => "work",
+        }
+    }
+
     const fn bit(self) -> u8 {
         1 << self as u8
     }

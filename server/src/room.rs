@@ -15,6 +15,7 @@ mod counters;
 mod disputes;
 mod entrance;
 mod entrant;
+mod figures;
 mod game_call;
 mod idleness;
 mod in_flight;
@@ -23,6 +24,7 @@ mod lockstep;
 mod matches;
 mod members;
 mod old_worlds;
+mod operator_orders;
 mod origin;
 mod outgoing;
 mod ownership;
@@ -32,6 +34,7 @@ mod room_limits;
 mod roster;
 mod schemas;
 mod search;
+mod seat_meter;
 mod tick_limits;
 mod view_bound;
 
@@ -39,8 +42,10 @@ pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use counters::{Counters, Summary};
 pub use entrance::Entered;
 pub use entrant::{Admitted, Entrant};
+pub use figures::{Attendance, SeatFigures, SeatKind};
 pub use game_call::GameCall;
 pub use members::MemberId;
+pub use operator_orders::{NotDone, OperatorOrder};
 pub use origin::Origin;
 pub use replication::SnapshotFrame;
 pub use room_limits::RoomLimits;
@@ -54,6 +59,7 @@ use members::Member;
 use outgoing::Outgoing;
 use ownership::Ownership;
 use roster::{Occupant, Roster};
+use seat_meter::SeatMeter;
 use slotmap::SlotMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -121,6 +127,7 @@ pub struct Room<G: Game> {
     last_player: Tick,
     /// For each seat, how old a view its player may claim.
     view_bounds: Vec<ViewBound>,
+    meters: Vec<SeatMeter>,
     members: SlotMap<MemberId, Member>,
     outgoing: Outgoing<G>,
     /// The options of the match that begins with the next tick.
@@ -169,6 +176,7 @@ impl<G: Game> Room<G> {
             idle: vec![Idle::default(); usize::from(G::RULES.seats)],
             last_player: Tick(0),
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
+            meters: vec![SeatMeter::default(); usize::from(G::RULES.seats)],
             // By itself it would grow to twice the seats.
             members: SlotMap::with_capacity_and_key(usize::from(G::RULES.seats)),
             outgoing: Outgoing::new(schemas, &mut simulation, stagger, &[]),
@@ -224,16 +232,21 @@ impl<G: Game> Room<G> {
         let last = frame.tick + (frame.count as u32 - 1);
         member.newest = member.newest.max(Some(last));
         if let Some(seat) = member.seat {
-            let bound = &mut self.view_bounds[seat.index()];
+            let (bound, meter) = (&mut self.view_bounds[seat.index()], &mut self.meters[seat.index()]);
+            meter.arrived(last.since(next));
             if let Some(ack) = frame.ack.filter(|ack| ack.tick <= self.tick) {
                 bound.observe(ack.tick, self.tick, &self.limits);
+                meter.acknowledged(ack.tick, self.tick);
             }
             for (tick, Action { input, age }) in frame.iter() {
                 let age = age.at_most(G::RULES.past_ticks_max());
                 let action = Action { input, age: age.at_most(bound.ticks_max(tick, self.tick, &self.limits)) };
                 match self.buffers[seat.index()].insert(tick, action, next, &self.schemas.inputs) {
                     InputArrival::Accepted => self.counters.clamped_views += u64::from(action.age != age),
-                    InputArrival::Late => self.counters.late_inputs += 1,
+                    InputArrival::Late => {
+                        self.counters.late_inputs += 1;
+                        meter.late_inputs += 1;
+                    }
                     InputArrival::Early => self.counters.early_inputs += 1,
                     InputArrival::Duplicate => self.counters.duplicate_inputs += 1,
                 }
@@ -359,7 +372,9 @@ impl<G: Game> Room<G> {
                     let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.schemas.inputs);
                     self.starved[seat.index()] = !in_time;
                     self.idle[seat.index()].note(action.input, self.tick);
-                    self.counters.starved_ticks += u64::from(!in_time && member.is_some());
+                    let is_starved = !in_time && member.is_some();
+                    self.counters.starved_ticks += u64::from(is_starved);
+                    self.meters[seat.index()].starved_ticks += u32::from(is_starved);
                     action
                 }
             };

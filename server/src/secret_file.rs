@@ -6,6 +6,7 @@ use rustix::fs::fstat;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use thiserror::Error;
 
 /// Permissions that a file may not give: to write for the group, and anything for other users.
@@ -79,6 +80,12 @@ pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, SecretFileE
         return Err(SecretFileError::Long { path: own(), bytes_max });
     }
     Ok(content)
+}
+
+/// The length and the time of a file, by which a change of it shows; `None` when it is not there.
+pub(crate) fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.len(), found.modified().ok()?))
 }
 
 #[cfg(test)]

@@ -14,10 +14,12 @@ mod connection;
 mod empty_rooms;
 mod load_meter;
 mod notices;
+mod room_gauge;
 mod room_handle;
 mod slow_lane;
 mod tick_budget;
 mod tick_schedule;
+mod watching;
 
 use crate::chronicle::end;
 use crate::clock::{Clock, thread_cpu_ns};
@@ -25,7 +27,7 @@ use crate::games::MadeRoom;
 use crate::limits::{CATCH_UP_TICKS_MAX, COMMANDS_PER_PASS_MAX, DETOURS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
 use crate::mailbox::{Command, InboxPlace, Listeners, NewConnection, Report, TopicsInbox};
-use crate::metrics::{Metrics, Tally};
+use crate::metrics::{Metrics, ShardNumbers, Tally};
 use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
 use closing::Closing;
@@ -44,6 +46,7 @@ use tickwire::message::close::CloseCode;
 use tickwire::message::topics::PlayerId;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
+use watching::Watching;
 
 /// Time after which closing sockets are looked after when no tick is due before.
 const CLOSING_STEP: Duration = Duration::from_millis(10);
@@ -111,12 +114,18 @@ pub(crate) struct Shard {
     /// The slow lane, once a room had to move there.
     slow_lane: Option<SlowLane>,
     load_meter: LoadMeter,
+    numbers: Arc<ShardNumbers>,
+    watching: Watching,
 }
 
 impl Shard {
     pub(crate) fn new(setup: ShardSetup) -> Self {
+        let numbers = ShardNumbers::new(setup.is_slow_lane, Arc::clone(&setup.load));
+        setup.metrics.shards.lock().push(Arc::clone(&numbers));
         Self {
             load_meter: LoadMeter::new(Arc::clone(&setup.load)),
+            numbers,
+            watching: Watching::default(),
             setup,
             groups: Vec::new(),
             empty_rooms: EmptyRooms::default(),
@@ -139,7 +148,9 @@ impl Shard {
             while !(self.stopping.is_some() && self.closing.is_empty()) {
                 self.wait_for_commands();
                 self.tick_due_rooms();
-                self.setup.metrics.take_over(&mut self.scratch.tally);
+                self.setup.metrics.take_over(&mut self.scratch.tally, &self.numbers);
+                self.numbers.set_rooms(self.groups.iter().map(|group| group.rooms.len()).sum());
+                self.report_watched();
                 self.load_meter.measure(self.setup.clock);
                 self.empty_rooms.end(self.setup.clock.now_ns(), &mut self.gone);
                 self.look_after_closing();
@@ -197,6 +208,8 @@ impl Shard {
             Command::Enter { room, arrival, detours } => self.enter(room, arrival, detours),
             Command::Tell { to, delivery, detours } => self.tell(to, &delivery, detours),
             Command::Expel { player, detours } => self.expel(player, detours),
+            Command::Work { room, work, answer, detours } => self.work(room, work, answer, detours),
+            Command::Watch(watch) => self.watch(&watch),
             Command::Stop(code) => self.stop(code),
         }
     }
@@ -250,7 +263,10 @@ impl Shard {
     fn move_to_slow_lane(&mut self, mut room: RoomHandle) {
         if self.slow_lane.is_none() {
             match SlowLane::start(&self.setup) {
-                Ok(lane) => self.slow_lane = Some(lane),
+                Ok(lane) => {
+                    lane.send(Command::Watch(Arc::clone(&self.watching.watch)).into());
+                    self.slow_lane = Some(lane);
+                }
                 Err(error) => tracing::warn!(%error, "the slow lane cannot be started and a slow room delays others"),
             }
         }
@@ -308,7 +324,7 @@ impl Shard {
             if self.setup.load.percent() >= self.setup.load_percent_max {
                 let Self { setup, closing, scratch, .. } = self;
                 let context = &setup.context(setup.clock.now_ns(), scratch);
-                return refuse(id, arrival.stream, arrival.counted, CloseCode::Overloaded, context, closing);
+                return refuse(id, arrival.socket, arrival.counted, CloseCode::Overloaded, context, closing);
             }
             self.empty_rooms.take(id).into_iter().for_each(|room| self.seat(room));
         }
@@ -331,7 +347,7 @@ impl Shard {
         }
         // The room ended while the connection was on its way.
         let code = stopping.or(arrival.only_by_token).unwrap_or(CloseCode::NoRoom);
-        refuse(id, arrival.stream, arrival.counted, code, context, closing);
+        refuse(id, arrival.socket, arrival.counted, code, context, closing);
     }
 
     /// Tells members about a topic, on whichever thread their room is.
@@ -436,10 +452,12 @@ impl ShardSetup {
     /// Makes one tick of one room, and reports to the directory how many people and bots are in it.
     fn tick(&self, room: &mut RoomHandle, deadline_ns: u64, scratch: &mut Scratch, closing: &mut Vec<Closing>) {
         let start_ns = self.clock.now_ns();
+        let bytes_before = scratch.tally.bytes_out;
         let cpu_start_ns = room.budget.is_suspect().then(thread_cpu_ns);
         room.guarded(&mut self.context(start_ns, scratch), closing, RoomHandle::turn);
         room.note_people(start_ns);
         let turn_ns = self.clock.now_ns().saturating_sub(start_ns);
+        room.gauge.turned(turn_ns, scratch.tally.bytes_out - bytes_before);
         room.budget.took(turn_ns, cpu_start_ns.map(|start_ns| thread_cpu_ns().saturating_sub(start_ns)));
         scratch.tally.ticked(start_ns.saturating_sub(deadline_ns), turn_ns, self.is_slow_lane);
         if let Some(summary) = room.news()

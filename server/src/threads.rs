@@ -107,6 +107,13 @@ impl Supervisor {
         self.watched.push(Watched { health: Arc::clone(health), notes: 0, looks: 0 });
     }
 
+    /// The name of a thread that has worked on the same thing for so long that it may be stuck, at the last look: a
+    /// quarter of the time after which it has failed.
+    pub(crate) fn standing_still(&self) -> Option<&str> {
+        let stands = |watched: &&Watched| SUPERVISOR_INTERVAL * watched.looks > watched.health.stall_max / 4;
+        self.watched.iter().find(stands).map(|watched| &*watched.health.name)
+    }
+
     /// Looks at every thread. It is to be called every [`SUPERVISOR_INTERVAL`].
     ///
     /// # Errors

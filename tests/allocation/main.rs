@@ -19,9 +19,9 @@ mod warm {
     use tickwire::state::Schema;
     use tickwire::world::full_state::FullState;
     use tickwire::world::snapshot::Snapshot;
-    use tickwire::{Game, Rng, Seat, State, Table, Tick};
+    use tickwire::{Game, Rng, Scene, Seat, State, Table, Tick};
     use tickwire_games::{Arena, Paddles};
-    use tickwire_server::room::{MemberId, Room, SnapshotPoll};
+    use tickwire_server::room::{GameSchemas, MemberId, Room, RoomLimits, RoomSetup, SnapshotPoll};
 
     const EXCITED_TICKS: u32 = 300;
 
@@ -41,7 +41,10 @@ mod warm {
 
     impl<G: Game> Busy<G> {
         fn new(players: u8) -> Self {
-            let mut room = Room::<G>::new(7, &G::Options::default(), false);
+            Self::in_room(Room::<G>::new(7, &G::Options::default(), false), players)
+        }
+
+        fn in_room(mut room: Room<G>, players: u8) -> Self {
             let enter = |seat: Seat| {
                 let hello = Hello::of::<G>("C4FK9T", "tester");
                 (room.enter(&hello, [seat.number(); 16]).expect("a free seat").member, seat)
@@ -136,6 +139,25 @@ mod warm {
         let (allocations, bytes) = measure::<Paddles>(2, 3_600, 1_200, |_| ());
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
+    }
+
+    #[test]
+    fn a_warm_tick_allocates_nothing_while_operators_look_at_the_room_between_ticks() {
+        let options = <Paddles as Game>::Options::default();
+        let limits = RoomLimits::default();
+        let setup = RoomSetup { secret: 7.into(), bots: 0, has_owner: true, limits, build: 0 };
+        let room = Room::with_schemas(&GameSchemas::<Paddles>::new().drawn(), setup, &options);
+        let mut busy = Busy::in_room(room, 2);
+        let (mut scene, mut most, mut shown) = (Scene::default(), 0, 0);
+        for tick in 0..2_400 {
+            busy.prepare(|_| ());
+            let count = allocation_counter::measure(|| busy.turn()).count_total;
+            shown += busy.room.seat_figures().len() + usize::from(busy.room.draw(&mut scene).is_some());
+            if tick > 1_200 && busy.room.record().1.is_empty() {
+                most = most.max(count);
+            }
+        }
+        assert_eq!((most, shown), (0, 3 * 2_400));
     }
 
     #[test]

@@ -13,6 +13,8 @@ mod builds;
 #[cfg(test)]
 mod chat;
 #[cfg(test)]
+mod dashboard;
+#[cfg(test)]
 mod engines;
 #[cfg(test)]
 mod feel;
@@ -56,5 +58,8 @@ mod surroundings;
 mod swarm;
 #[cfg(test)]
 mod tile;
+#[cfg(test)]
+#[path = "../it/token_file.rs"]
+mod token_file;
 #[cfg(test)]
 mod wishes;

@@ -123,7 +123,8 @@ pub(crate) fn own_address() -> Option<IpAddr> {
 fn an_address_with_many_idle_connections_still_loads_the_page_and_the_idle_ones_are_told() {
     // Loopback peers are exempt from limits per address, so a machine without a network cannot show this.
     let Some(own) = own_address() else { return };
-    let (running, address) = start_with(Config { listen: SocketAddr::new(own, 0).into(), ..Config::on_free_ports() });
+    let (running, address) =
+        start_with(Config { listen: SocketAddr::new(own, 0).into(), behind_proxy: true, ..Config::on_free_ports() });
     let mut idle: Vec<_> = (0..2 * PENDING_CONNECTIONS_PER_ADDRESS_MAX).map(|_| connect(address)).collect();
     assert_eq!(http(address, "GET", "/healthz", "").0, 200);
     for stream in idle.drain(..PENDING_CONNECTIONS_PER_ADDRESS_MAX) {

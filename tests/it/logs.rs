@@ -127,7 +127,7 @@ fn ten_thousand_refusals_do_not_fill_a_disk_and_all_of_them_are_accounted_for() 
     let start = Instant::now();
     be_refused(serving.address(), REFUSALS);
     let seconds = usize::try_from(start.elapsed().as_secs()).expect("a short test") + 2;
-    let operators = serving.operators().expect("a listener for operators");
+    let operators = serving.admin().expect("a listener for operators");
     let missing = || metric(operators, "tickwire_log_lines_missing_total{reason=\"flood\"}");
     wait_until("the metrics have them", || missing() >= (REFUSALS - 25 * (seconds + 1)) as u64);
     serving.signal("TERM");
@@ -146,7 +146,7 @@ fn a_log_that_nobody_reads_stalls_no_room_and_no_end() {
     let mut command = command(&["--log", "debug", "--log-lines-per-second", "1000000"]);
     // Nobody reads the pipe until the server has ended.
     let mut serving = Serving::start_by(command.stderr(Stdio::piped()));
-    let operators = serving.operators().expect("a listener for operators");
+    let operators = serving.admin().expect("a listener for operators");
     be_refused(serving.address(), 2 * REFUSALS);
     let lost = || metric(operators, "tickwire_log_lines_missing_total{reason=\"blocked\"}");
     wait_until("the pipe and the queue are full", || lost() > 0);

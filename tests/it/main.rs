@@ -1,7 +1,7 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `addresses`, `builds`, `connections`, `elsewhere`, `http_headers`, `openapi`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
+//! `addresses`, `builds`, `connections`, `container`, `elsewhere`, `exposition`, `service`, `http_headers`, `openapi`, `operators`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
 //! open sockets, on the loopback interface.
 
 #[cfg(test)]
@@ -15,6 +15,8 @@ mod codec;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod container;
+#[cfg(test)]
 mod corrected_fields;
 #[cfg(test)]
 mod desync;
@@ -26,6 +28,8 @@ mod elsewhere;
 mod events;
 #[cfg(test)]
 mod every_field;
+#[cfg(test)]
+mod exposition;
 #[cfg(test)]
 mod feel;
 #[cfg(test)]
@@ -58,6 +62,8 @@ mod names;
 mod newcomers;
 #[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod operators;
 #[cfg(test)]
 mod options;
 #[cfg(test)]
@@ -97,6 +103,8 @@ mod sections;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod services;
 #[cfg(test)]
 mod serving;
@@ -114,6 +122,7 @@ mod stopping;
 mod tickets;
 #[cfg(test)]
 mod tidy;
+mod tls;
 #[cfg(test)]
 mod token_file;
 #[cfg(test)]

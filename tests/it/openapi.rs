@@ -1,7 +1,7 @@
 //! The description of the HTTP API against a real server: every status that is described is provoked, and every answer
 //! is as it is described.
 
-use crate::socket::{Reply, Request, api, create_room};
+use crate::socket::{Reply, Request, Socket, api, create_room};
 use crate::token_file::TokenFile;
 use boon::{Compiler, Draft, Schemas};
 use serde_json::{Value, json};
@@ -17,11 +17,21 @@ use tickwire_server::{Auth, Config, FileSetting, Running, Server};
 
 const TOKEN: &str = "sesame-0123456789";
 
+/// An operator who may act, and one who may look.
+const OPERATORS: &str = "act ada acting-0123456789\nlook bob looking-0123456789\n";
+
 /// An address that limits apply to, as a proxy on this machine names it.
 const FORWARDED: &str = "X-Forwarded-For: 198.51.100.7\r\n";
 
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: tickwire.json.1\r\n";
+
+/// The headers of both.
+const ACTING: &str = "Authorization: Bearer acting-0123456789\r\n";
+const LOOKING: &str = "Authorization: Bearer looking-0123456789\r\n";
+
+/// The actions of operators.
+const ACTIONS: [&str; 6] = ["announce", "kickPlayer", "banPlayer", "lockRoom", "closeRoom", "drainServer"];
 
 /// The statuses that are described and that no test over a socket brings about, with the reason.
 const NOT_PROVOKED: [(&str, u16, &str); 2] = [
@@ -138,7 +148,9 @@ struct Servers {
     /// It asks players for tickets.
     gated: Running,
     ticket: String,
-    _files: (TokenFile, TokenFile),
+    /// It drains.
+    drained: Running,
+    _files: (TokenFile, TokenFile, TokenFile),
 }
 
 impl Servers {
@@ -148,16 +160,18 @@ impl Servers {
         let key = new_key("login-1").expect("a name of a key");
         let keys = TokenFile::new(&format!("openapi-{name}-keys"), &key.public_line);
         let at = |file: &TokenFile| FileSetting::At(PathBuf::from(&file.0));
-        let open = Config { topics_token_file: at(&token), ..Config::on_free_ports() };
+        let operators = TokenFile::new(&format!("openapi-{name}-operators"), OPERATORS);
+        let open = Config { topics_token_file: at(&token), operators_file: at(&operators), ..Config::on_free_ports() };
         let full = Config { rooms_max: 1, ..Config::on_free_ports() };
         let gated = Config { auth: Auth::Ticket, ticket_keys: at(&keys), ..open.clone() };
-        let [open, full, gated] =
-            [open, full, gated].map(|config| Server::new(config).game::<Paddles>().start().expect("free ports"));
+        let drained = open.clone();
+        let [open, full, gated, drained] = [open, full, gated, drained]
+            .map(|config| Server::new(config).game::<Paddles>().start().expect("free ports"));
         create_room(full.address(), "paddles");
         let claims = TicketClaims { identity: "ada".into(), ..TicketClaims::default() };
         let now_s = std::time::UNIX_EPOCH.elapsed().expect("a time after 1970").as_secs();
         let ticket = mint(&key.secret, &claims, 60, now_s, "1").expect("claims that keep the rules");
-        Self { open, full, gated, ticket, _files: (token, keys) }
+        Self { open, full, gated, drained, ticket, _files: (token, keys, operators) }
     }
 }
 
@@ -172,6 +186,14 @@ fn good_request(id: &str, servers: &Servers) -> (SocketAddr, Request) {
     let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
     let get = |path: &str| Request::new("GET", path);
     let post = |path: &str, body: &str| Request::new("POST", path).body(body);
+    let act = |path: &str, body: &str| post(path, body).headers(ACTING);
+    // A new room each time, with somebody in its first seat.
+    let of_room = |action: &str| {
+        let code = create_room(players, "paddles");
+        let (seated, _) = Socket::enter::<Paddles>(players, &code);
+        std::mem::forget(seated);
+        format!("/admin/rooms/{code}/{action}")
+    };
     match id {
         "listRooms" => (players, get("/api/rooms?game=paddles&free=1&limit=5")),
         "createRoom" => (players, post("/api/rooms", r#"{"game":"paddles"}"#)),
@@ -188,6 +210,13 @@ fn good_request(id: &str, servers: &Servers) -> (SocketAddr, Request) {
         "revokeIdentity" => {
             (operators(&servers.gated), post("/identities/revoke", r#"{"identity":"bob"}"#).headers(&bearer))
         }
+        "announce" => (services, act("/admin/announce", r#"{"text":"hi"}"#)),
+        "kickPlayer" => (services, act(&of_room("kick"), r#"{"seat":0}"#)),
+        "banPlayer" => (services, act(&of_room("ban"), r#"{"seat":0}"#)),
+        "lockRoom" => (services, act(&of_room("lock"), r#"{"locked":true}"#)),
+        "closeRoom" => (services, act(&of_room("close"), "{}")),
+        "drainServer" => (operators(&servers.drained), act("/admin/drain", "{}")),
+        "readAudit" => (services, get("/admin/audit").headers(LOOKING)),
         other => panic!("{other} is described, and no test knows it"),
     }
 }
@@ -202,7 +231,8 @@ fn usual_replies(id: &str, method: &str, servers: &Servers) -> Vec<Reply> {
         good.clone().host("evil.example").send(address),
         with(&"Filler: 1\r\n".repeat(120)),
     ];
-    if address == servers.open.address() && !matches!(id, "checkHealth" | "checkReadiness") {
+    let asks_for_origin = ACTIONS.contains(&id) || id == "readAudit";
+    if address == servers.open.address() && !matches!(id, "checkHealth" | "checkReadiness") || asks_for_origin {
         replies.push(with("Origin: https://evil.example\r\n"));
         replies.push(with("Origin: http://localhost\r\nOrigin: http://localhost\r\n"));
     }
@@ -277,8 +307,43 @@ fn special_replies(id: &str, servers: &Servers) -> Vec<Reply> {
             replies.push(other.headers(&good.headers).send(operators(&servers.open)));
             replies
         }
+        "announce" | "kickPlayer" | "banPlayer" | "lockRoom" | "closeRoom" | "drainServer" => {
+            action_replies(id, &good, address, servers)
+        }
+        "readAudit" => vec![plain.send(address), good.send(operators(&servers.full))],
         _ => Vec::new(),
     }
+}
+
+/// The other answers of an action of operators.
+fn action_replies(id: &str, good: &Request, address: SocketAddr, servers: &Servers) -> Vec<Reply> {
+    let path = |path: &str| Request::new(&good.method, path);
+    let denied = denied(address, good, servers);
+    let more = match id {
+        "announce" => {
+            let long = json!({ "text": "x".repeat(2_000) });
+            vec![good.clone().body(&long.to_string()).send(address)]
+        }
+        "kickPlayer" | "banPlayer" => {
+            let nobody = good.clone().body(r#"{"seat":1}"#).send(address);
+            let nowhere = path("/admin/rooms/CCCCCC/kick").headers(ACTING).body(r#"{"seat":0}"#).send(address);
+            vec![nobody, nowhere]
+        }
+        // The good request was sent before, and changes nothing any more.
+        _ => {
+            let nowhere = path("/admin/rooms/CCCCCC/lock").headers(ACTING).body(r#"{"locked":true}"#);
+            let nowhere = (id == "lockRoom").then(|| nowhere.send(address));
+            [good.send(address), good.send(address)].into_iter().chain(nowhere).collect()
+        }
+    };
+    [denied, more].concat()
+}
+
+/// The answers to an action of somebody who is no operator, of one who may only look, and of anybody on a server without
+/// a file of operators.
+fn denied(address: SocketAddr, good: &Request, servers: &Servers) -> Vec<Reply> {
+    let plain = Request::new(&good.method, &good.path).body(&good.body);
+    vec![plain.send(address), plain.headers(LOOKING).send(address), good.send(operators(&servers.full))]
 }
 
 #[test]
@@ -315,21 +380,23 @@ fn every_described_status_is_given_and_every_answer_is_as_it_is_described() {
 
 /// The answers to requests of services that are under way when their server stops.
 fn stopped(servers: &Servers, document: &Document) -> Vec<(&'static str, u16)> {
-    let ids = ["publishMessage", "mutePlayer", "revokeIdentity"];
+    let services = ["publishMessage", "mutePlayer", "revokeIdentity"];
+    let ids: Vec<&str> = services.into_iter().chain(ACTIONS).collect();
     let stopping = Server::new(Config {
         topics_token_file: FileSetting::At(PathBuf::from(&servers._files.0.0)),
+        operators_file: FileSetting::At(PathBuf::from(&servers._files.2.0)),
         ..Config::on_free_ports()
     });
     let stopping = stopping.game::<Paddles>().start().expect("free ports");
     let address = operators(&stopping);
-    let held = ids.map(|id| good_request(id, servers).1.begin(address));
+    let held: Vec<_> = ids.iter().map(|id| good_request(id, servers).1.begin(address)).collect();
     let stop = std::thread::spawn(move || stopping.stop(CloseCode::Away));
-    let replies = held.map(Reply::read);
+    let replies: Vec<Reply> = held.into_iter().map(Reply::read).collect();
     stop.join().expect("the server stops");
     for (id, reply) in ids.iter().zip(&replies) {
         document.check(id, reply);
     }
-    ids.into_iter().zip(replies.map(|reply| reply.status)).collect()
+    ids.into_iter().zip(replies.iter().map(|reply| reply.status)).collect()
 }
 
 #[test]

@@ -274,6 +274,7 @@ fn bots_wait_in_parties_with_tickets_and_play_in_the_rooms_of_their_matches() {
     std::fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("its permissions");
     let server = Server::new(studio.config()).game::<Arena>().start().expect("a server on free ports");
     let plan = Plan {
+        secure: None,
         address: server.address(),
         server_pid: None,
         rooms: 2,

@@ -57,7 +57,7 @@ impl Reloaded {
 
     /// The status of an announcement with this token.
     fn announce(&self, token: &str) -> u16 {
-        let operators: SocketAddr = self.serving.operators().expect("a listener for operators");
+        let operators: SocketAddr = self.serving.admin().expect("a listener for operators");
         let headers = format!("Content-Type: application/json\r\nAuthorization: Bearer {token}\r\n");
         Request::new("POST", "/topics/announce").body(r#"{"body":"hello"}"#).headers(&headers).send(operators).status
     }

@@ -17,10 +17,6 @@ use tickwire_server::{Config, FileSetting, Running, Server};
 
 const TOKEN: &str = "sesame-0123456789";
 
-/// The headers of an upgrade to the protocol of players.
-const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: tickwire.1\r\n";
-
 /// A token in a file of its own, which is removed with the value.
 struct Token(PathBuf);
 
@@ -51,8 +47,9 @@ fn start(token: Option<&Token>) -> (Running, SocketAddr) {
 fn ask(address: SocketAddr, request: &str, headers: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     let length = body.len();
-    let end = if headers.contains("Upgrade") { "" } else { "Connection: close\r\n" };
-    let text = format!("{request} HTTP/1.1\r\nHost: localhost\r\n{end}Content-Length: {length}\r\n{headers}\r\n{body}");
+    let text = format!(
+        "{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
     stream.write_all(text.as_bytes()).expect("the request is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
@@ -104,7 +101,7 @@ fn what_a_service_may_not_say_is_refused_with_the_reason() {
         ("POST /topics/lobby/paddles/chat", r#"{"body":"good evening"}"#, 201),
         ("POST /topics/lobby/paddles", r#"{"body":"{}"}"#, 404),
         ("POST /topics/lobby/chess/chat", r#"{"body":"hi"}"#, 404),
-        ("POST /topics/admin/metrics", r#"{"body":"hi"}"#, 404),
+        ("POST /topics/admin/overview", r#"{"body":"hi"}"#, 404),
         ("POST /topics/", r#"{"body":"hi"}"#, 404),
         ("POST /topics/announce", r#"{"body":""}"#, 400),
         ("POST /topics/announce", &long, 400),
@@ -121,26 +118,6 @@ fn what_a_service_may_not_say_is_refused_with_the_reason() {
         let (found, answer) = ask(operators, request, &bearer(TOKEN), body);
         assert_eq!(found, status, "{request} {body}: {answer}");
     }
-}
-
-#[test]
-fn operators_hear_the_server_in_numbers_and_players_do_not() {
-    let (running, operators) = start(None);
-    let metrics = json!({ "op": "subscribe", "topic": "admin/metrics" });
-    let mut player = Socket::open_json(running.address());
-    player.say(&metrics);
-    assert_eq!(player.wait_for("refused")["why"], "no_topic");
-    let mut operator = Socket::open_json(operators);
-    operator.say(&metrics);
-    assert_eq!(operator.wait_for("granted")["may_publish"], false);
-    let numbers = operator.wait_for("message");
-    let body: Value = serde_json::from_str(numbers["body"].as_str().expect("a text")).expect("JSON");
-    assert!(body["rooms"] == 0 && body["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{body}");
-    // An operator may announce without a token: the listener is its own.
-    operator.say(&json!({ "op": "publish", "topic": "announce", "seq": 1, "body": "Welcome" }));
-    assert!(operator.wait_for("receipt")["id"].is_string());
-    let (status, answer) = ask(operators, "GET /ws", UPGRADE, "");
-    assert!(status == 400 && answer.contains("offer tickwire.json.1"), "a game is played elsewhere: {answer}");
 }
 
 #[test]

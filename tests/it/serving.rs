@@ -49,8 +49,13 @@ fn page() -> PathBuf {
 
 /// The command that starts a server on this address, without a listener for operators.
 pub(crate) fn serve(listen: &str) -> Command {
+    serve_with(listen, "0")
+}
+
+/// The same with a listener for operators on this address.
+pub(crate) fn serve_with(listen: &str, admin_listen: &str) -> Command {
     let mut command = Command::new(program());
-    command.args(["serve", "--listen", listen, "--admin-listen", "0", "--autopsies", "off"]);
+    command.args(["serve", "--listen", listen, "--admin-listen", admin_listen, "--autopsies", "off"]);
     command.stdin(Stdio::null()).stderr(Stdio::null());
     let page = page();
     if page.join("index.html").is_file() {
@@ -63,7 +68,8 @@ pub(crate) fn serve(listen: &str) -> Command {
 pub(crate) struct Serving {
     child: Child,
     address: SocketAddr,
-    operators: Option<SocketAddr>,
+    /// The address for operators, if there is one.
+    admin: Option<SocketAddr>,
 }
 
 impl Serving {
@@ -83,12 +89,10 @@ impl Serving {
         let mut line = String::new();
         let stdout = child.stdout.take().expect("a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let mut addresses = line
-            .split("http://")
-            .skip(1)
-            .map(|rest| rest.split(['/', ',']).next().and_then(|at| at.trim().parse().ok()));
-        let (address, operators) = (addresses.next().flatten(), addresses.next().flatten());
-        Self { child, address: address.unwrap_or_else(|| panic!("an address in {line:?}")), operators }
+        let mut addresses =
+            line.split("http://").skip(1).map(|rest| rest.split(['/', ',']).next()?.trim().parse().ok());
+        let address = addresses.next().flatten().unwrap_or_else(|| panic!("an address in {line:?}"));
+        Self { child, address, admin: addresses.next().flatten() }
     }
 
     /// The address on which the server listens.
@@ -96,9 +100,9 @@ impl Serving {
         self.address
     }
 
-    /// The address of the listener for operators, if there is one.
-    pub(crate) const fn operators(&self) -> Option<SocketAddr> {
-        self.operators
+    /// The address on which the server listens for operators.
+    pub(crate) const fn admin(&self) -> Option<SocketAddr> {
+        self.admin
     }
 
     /// The id of the server's process.

@@ -11,6 +11,7 @@ use tickwire::message::WELCOME;
 use tickwire::message::control::{Hello, Welcome};
 use tickwire::{Game, Tick};
 use tickwire_server::Running;
+use tickwire_tools::wire::{Trust, Wire};
 
 /// Longer than any of the server's own delays and time limits.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -40,7 +41,7 @@ pub(crate) fn metric(server: &Running, series: &str) -> f64 {
 
 /// An upgraded connection.
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Wire,
     unread: Vec<u8>,
     /// The reason in the server's close frame, once that has come.
     pub(crate) close_reason: String,
@@ -107,7 +108,14 @@ impl Socket {
     /// Connects and upgrades to topics as JSON.
     pub(crate) fn open_json(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
-        Self::upgrade_to("tickwire.json.1", stream, (address, ""), "", &[])
+        Self::upgrade_to("tickwire.json.1", Wire::Plain(stream), (address, ""), "", &[])
+    }
+
+    /// Connects under TLS and upgrades to a subprotocol.
+    pub(crate) fn open_secure(address: SocketAddr, trust: &Trust, subprotocol: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
+        let wire = Wire::over(stream, Some(trust)).expect("a session");
+        Self::upgrade_to(subprotocol, wire, (address, ""), "", &[])
     }
 
     /// Sends a message as JSON.
@@ -132,17 +140,17 @@ impl Socket {
     }
 
     fn upgrade_with(stream: TcpStream, to: (SocketAddr, &str), headers: &str, more: &[u8]) -> Self {
-        Self::upgrade_to("tickwire.1", stream, to, headers, more)
+        Self::upgrade_to("tickwire.1", Wire::Plain(stream), to, headers, more)
     }
 
     fn upgrade_to(
         subprotocol: &str,
-        mut stream: TcpStream,
+        mut stream: Wire,
         (address, base): (SocketAddr, &str),
         headers: &str,
         more: &[u8],
     ) -> Self {
-        stream.set_nodelay(true).expect("a socket option");
+        stream.tcp().set_nodelay(true).expect("a socket option");
         let mut request = format!(
             "GET {base}/ws HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -208,7 +216,7 @@ impl Socket {
     /// Reads more bytes, and waits for them until `end`; `None` when nothing came.
     fn try_fill(&mut self, end: Instant) -> Option<bool> {
         let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        self.stream.set_read_timeout(Some(left)).expect("a timeout above zero");
+        self.stream.tcp().set_read_timeout(Some(left)).expect("a timeout above zero");
         let mut bytes = [0; 16_384];
         match self.stream.read(&mut bytes) {
             Ok(0) => Some(false),
@@ -223,7 +231,7 @@ impl Socket {
 
     /// All events that have come by now, without waiting.
     pub(crate) fn drain(&mut self) -> Vec<Event> {
-        self.stream.set_nonblocking(true).expect("a socket option");
+        self.stream.tcp().set_nonblocking(true).expect("a socket option");
         let mut bytes = [0; 16_384];
         let mut events = Vec::new();
         loop {
@@ -236,7 +244,7 @@ impl Socket {
                 }
             }
         }
-        self.stream.set_nonblocking(false).expect("a socket option");
+        self.stream.tcp().set_nonblocking(false).expect("a socket option");
         events.splice(0..0, std::iter::from_fn(|| self.parse()));
         events
     }
@@ -369,7 +377,7 @@ impl Request {
 
 impl Reply {
     /// Reads an answer up to the end of the connection, or to the end of a head that makes it a WebSocket.
-    pub(crate) fn read(mut stream: TcpStream) -> Self {
+    pub(crate) fn read(mut stream: impl Read) -> Self {
         let (mut bytes, mut piece) = (Vec::new(), [0; 4_096]);
         while !bytes.starts_with(b"HTTP/1.1 101 ") {
             match stream.read(&mut piece) {

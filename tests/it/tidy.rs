@@ -12,11 +12,12 @@ use std::process::Command;
 const FILE_LINES_MAX: usize = 500;
 
 /// Files and folders that may be at the top level, besides those whose names begin with a dot.
-const TOP_LEVEL: [&str; 15] = [
+const TOP_LEVEL: [&str; 16] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
+    "Dockerfile",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",

@@ -1,5 +1,5 @@
-//! The examples in Python against the real server, the backends that mint tickets, and a client of the HTTP API that a
-//! public generator makes from its description.
+//! The examples in Python against the real server, the backends that mint tickets, a client of the HTTP API that a public
+//! generator makes from its description, and the files for containers against published schemas.
 //!
 //! They need packages, which `cargo verify` installs; it names its interpreter in `TICKWIRE_PYTHON`.
 
@@ -79,6 +79,16 @@ fn every_example_works() {
     let outcome = python.output().expect("`cargo verify` installs the package, and TICKWIRE_PYTHON names its python");
     let said = String::from_utf8_lossy(&outcome.stderr);
     assert!(outcome.status.success() && said.contains("Ran 2 tests"), "{said}");
+}
+
+#[test]
+fn the_files_for_containers_and_alerts_are_by_their_published_schemas() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut python = python();
+    python.arg(here.join("python/deploy.py")).arg(here.join("../server/deploy")).arg(env!("CARGO_TARGET_TMPDIR"));
+    let outcome = python.output().expect("`cargo verify` installs the packages, and TICKWIRE_PYTHON names its python");
+    let said = String::from_utf8_lossy(&outcome.stderr);
+    assert!(outcome.status.success() && said.contains("Ran 4 tests"), "{said}");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Write as _, stderr, stdout};
+use std::iter;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tickwire_bench::floor::{Hosted, Plan, Report, Round, page, rhythm, run};
@@ -13,6 +15,7 @@ use tickwire_bench::memory;
 use tickwire_bench::page::{Page, page_path};
 use tickwire_tools::descriptors;
 use tickwire_tools::server_process::ServerProcess;
+use tickwire_tools::wire::{OwnCertificate, Trust};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -52,6 +55,9 @@ struct Args {
     /// Only measures the mean rate and how late ticks begin, beside a thread that only sleeps.
     #[arg(long, conflicts_with = "memory")]
     rhythm: bool,
+    /// Measures each number of clients with TLS too, in the same run; with --memory, only with TLS.
+    #[arg(long, conflicts_with = "rhythm")]
+    tls: bool,
     /// Writes the report to this file: one object, or a list of objects for several numbers of clients.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -108,15 +114,15 @@ async fn floor(args: &Args) -> Result<ExitCode> {
 /// Measures both sides, prints and writes the reports; gives the checks that failed.
 async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
     let numbers = if args.clients.is_empty() { &[CLIENTS][..] } else { &args.clients };
-    let mut processes = Vec::new();
-    for _ in numbers {
-        processes.push(ServerProcess::start(&tickwire_bench::server()).await?);
+    let certificate = if args.tls { Some(OwnCertificate::make()?) } else { None };
+    let (mut processes, mut servers) = (Vec::new(), Vec::new());
+    for clients in numbers {
+        for certificate in iter::once(None).chain(certificate.as_ref().map(Some)) {
+            let (process, trust) = serve(certificate).await?;
+            servers.push(Hosted { clients: *clients, address: process.address(), trust, pid: process.pid() });
+            processes.push(process);
+        }
     }
-    let hosted = |(process, clients): (&ServerProcess, &u32)| {
-        let (address, pid) = (process.address(), process.pid());
-        Hosted { clients: *clients, address, pid }
-    };
-    let servers = processes.iter().zip(numbers).map(hosted).collect();
     writeln!(stdout(), "\n  crowd, {} · {} entities a room", scene.motion, scene.entities)?;
     let plan = Plan { seconds: args.seconds.unwrap_or(SECONDS), scene, servers };
     let reports = on_generator(move || run(&plan, tell)).await?;
@@ -129,6 +135,16 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
     };
     write(args, &json, &page(&reports))?;
     let mut out = stdout().lock();
+    for pair in reports.windows(2).filter(|pair| pair[1].tls) {
+        let ratio = pair[1].ours_cpu_us / pair[0].ours_cpu_us;
+        let bytes = i64::try_from(pair[1].ours_rss_bytes)? - i64::try_from(pair[0].ours_rss_bytes)?;
+        let kib = bytes / 1_024 / i64::from(pair[0].clients);
+        writeln!(
+            out,
+            "\n  {} clients: TLS takes {ratio:.3} times the CPU, and {kib} KiB more a client",
+            pair[0].clients
+        )?;
+    }
     for report in &reports {
         writeln!(out, "\n{}", report.table())?;
         for doubt in report.doubts() {
@@ -136,6 +152,14 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
         }
     }
     Ok(reports.iter().flat_map(Report::faults).collect())
+}
+
+/// Starts a server, under TLS where there is a certificate for it; gives whom its clients trust.
+async fn serve(certificate: Option<&OwnCertificate>) -> Result<(ServerProcess, Option<Trust>)> {
+    let options: Vec<OsString> = certificate.into_iter().flat_map(OwnCertificate::options).collect();
+    let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();
+    let process = ServerProcess::start_with(&tickwire_bench::server(), &options).await?;
+    Ok((process, certificate.map(OwnCertificate::trust).transpose()?))
 }
 
 /// Measures the rhythm, prints and writes the report; gives the promises that were not kept.
@@ -170,8 +194,9 @@ async fn measure_rhythm(args: &Args, scene: Scene) -> Result<Vec<String>> {
 
 /// Measures memory, prints and writes the report; gives the promises that were not kept.
 async fn measure_memory(args: &Args, scene: Scene) -> Result<Vec<String>> {
-    let process = ServerProcess::start(&tickwire_bench::server()).await?;
-    let plan = memory::Plan { scene, address: process.address(), server_pid: process.pid() };
+    let certificate = if args.tls { Some(OwnCertificate::make()?) } else { None };
+    let (process, trust) = serve(certificate.as_ref()).await?;
+    let plan = memory::Plan { scene, address: process.address(), trust, server_pid: process.pid() };
     let report = on_generator(move || {
         memory::run(&plan, |point| {
             // A closed stdout is no reason to stop measuring.
@@ -195,13 +220,14 @@ async fn on_generator<T: Send + 'static>(measure: impl FnOnce() -> Result<T> + S
     measured.await.context("the generator has panicked")?
 }
 
-fn tell(number: usize, clients: u32, round: &Round) {
-    let Round { ours, floor } = round;
+fn tell(number: usize, hosted: &Hosted, round: &Round) {
+    let (Round { ours, floor }, tls) = (round, if hosted.trust.is_some() { " TLS" } else { "" });
     // A closed stdout is no reason to stop measuring.
     let _ = writeln!(
         stdout(),
-        "  round {:>3} {clients:>6} {:>9.2}{:>9.2}{:>9.3}",
+        "  round {:>3} {:>6}{tls:<4} {:>9.2}{:>9.2}{:>9.3}",
         number + 1,
+        hosted.clients,
         ours.cpu_us,
         floor.cpu_us,
         round.ratio()

@@ -27,6 +27,9 @@ struct Args {
     /// Attacks this program instead of the release build.
     #[arg(long, value_name = "PROGRAM", conflicts_with = "against")]
     server: Option<PathBuf>,
+    /// Makes the same attacks under TLS, with a certificate that is made for the walk.
+    #[arg(long, conflicts_with = "against")]
+    tls: bool,
     /// Tries only the rows with these ids.
     #[arg(long, value_name = "ID,ID", value_delimiter = ',')]
     only: Vec<String>,
@@ -85,6 +88,7 @@ fn attack(args: Args, runtime: &Handle) -> Result<ExitCode> {
         against: args.against,
         admin: args.admin,
         program: args.server,
+        tls: args.tls,
         only: args.only,
         late_ms_max: args.late_ms,
     };

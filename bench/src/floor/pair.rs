@@ -13,6 +13,7 @@ use tickwire::Game;
 use tickwire_games::Crowd;
 use tickwire_tools::accounting::rss_bytes;
 use tickwire_tools::http::{Upgraded, connect};
+use tickwire_tools::wire::Wire;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -86,10 +87,10 @@ impl Pair {
     /// Connects all clients to both sides; both sides rest afterwards. Once a client has a snapshot from our server,
     /// the shard's thread is known to have set its name, and can be found by it.
     pub(super) fn start(hosted: Hosted, scene: &Scene, generator: Threads) -> Result<Self> {
-        let Hosted { clients, address, pid } = hosted;
+        let Hosted { clients, address, pid, .. } = hosted;
         let server = Pausable::new(pid)?;
         let mut load = Load::new(clients, Crowd::RULES.tick_rate_hz)?;
-        join(&mut load, address, scene, clients, u64::from(clients))?;
+        join(&mut load, address, hosted.trust.as_ref(), scene, clients, u64::from(clients))?;
         load.play_until_up(UP_NS_MAX)?;
         Threads::named(pid, SHARD_NAME)?.pin(MEASURED_CORE)?;
         let mut ours = Contender::new(load, Threads::of(pid)?);
@@ -105,8 +106,8 @@ impl Pair {
         Ok(Self { hosted, server, ours, bare, floor, wire_bytes, generator, rounds_ns, generator_ns, rounds })
     }
 
-    pub(super) const fn clients(&self) -> u32 {
-        self.hosted.clients
+    pub(super) const fn hosted(&self) -> &Hosted {
+        &self.hosted
     }
 
     /// Measures both sides, ours first or last.
@@ -141,13 +142,14 @@ impl Pair {
     /// Ends the bare loop, lets the server go on, and gives the report.
     pub(super) fn finish(self, scene: &Scene) -> Result<Report> {
         let ours_rss_bytes = rss_bytes(self.hosted.pid)?;
-        let Self { hosted: Hosted { clients, .. }, ours, floor, wire_bytes, rounds, .. } = self;
+        let Self { hosted: Hosted { clients, trust, .. }, ours, floor, wire_bytes, rounds, .. } = self;
         let ours_cpu_us = median(rounds.iter().map(|round| round.ours.cpu_us));
         let floor_cpu_us = median(rounds.iter().map(|round| round.floor.cpu_us));
         let ratios = || rounds.iter().map(Round::ratio);
         let delivered = |side: &Contender| side.total.delivered_part(clients, Crowd::RULES.tick_rate_hz);
         let report = Report {
             clients,
+            tls: trust.is_some(),
             payload_bytes: ours.total.payload_bytes(),
             ours_cpu_us,
             floor_cpu_us,
@@ -180,7 +182,7 @@ fn start_bare(clients: u32, wire_bytes: WireBytes) -> Result<(BareLoop, Load)> {
     let bare = BareLoop::start(clients as usize, wire_bytes.snapshot, rate_hz)?;
     let mut load = Load::new(clients, rate_hz)?;
     for _ in 0..clients {
-        let socket = Upgraded { stream: connect(bare.address())?, unread: Vec::new() };
+        let socket = Upgraded { stream: Wire::Plain(connect(bare.address())?), unread: Vec::new() };
         load.add(socket, Talk::Bare(Bare::new(wire_bytes.input)))?;
     }
     bare.go();

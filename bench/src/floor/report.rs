@@ -37,6 +37,8 @@ impl Round {
 pub struct Report {
     /// Clients on each side.
     pub clients: u32,
+    /// Whether our server and its clients spoke TLS; the bare loop never does.
+    pub tls: bool,
     /// Mean WebSocket payload of a snapshot, head included and keyframes apart.
     pub payload_bytes: f64,
     /// CPU time of our server's threads per client-tick in microseconds: the median of the rounds.
@@ -121,7 +123,8 @@ impl Report {
         let mut line = |label: &str, words: String| {
             writeln!(out, "  {label:<17}{words}").expect("writing to a string cannot fail");
         };
-        line(&format!("{} clients", self.clients), format!("{:>9}{:>9}{:>9}", "ours", "floor", "ratio"));
+        let tls = if self.tls { ", TLS" } else { "" };
+        line(&format!("{} clients{tls}", self.clients), format!("{:>9}{:>9}{:>9}", "ours", "floor", "ratio"));
         line(
             "CPU",
             format!("{:>9.2}{:>9.2}{:>9.3}  µs per client-tick", self.ours_cpu_us, self.floor_cpu_us, self.ratio),
@@ -179,6 +182,7 @@ pub(crate) mod tests {
         let spread = Spread { p50: 33.3, p99: 33.9, p999: 34.5 };
         Report {
             clients: 400,
+            tls: false,
             payload_bytes: 280.5,
             ours_cpu_us: 12.0,
             floor_cpu_us: 10.0,

@@ -224,7 +224,7 @@ impl Ours {
     fn start(plan: &Plan) -> Result<Self> {
         let server = Pausable::new(plan.pid)?;
         let mut load = Load::new(SEATS, Crowd::RULES.tick_rate_hz)?;
-        join(&mut load, plan.address, &plan.scene, SEATS, 0)?;
+        join(&mut load, plan.address, None, &plan.scene, SEATS, 0)?;
         load.play_until_up(UP_NS_MAX)?;
         let shard = Threads::named(plan.pid, SHARD_NAME)?;
         shard.pin(MEASURED_CORE)?;
@@ -238,7 +238,7 @@ impl Ours {
             let more = JOIN_CLIENTS_MAX.min(clients - self.clients);
             self.clients += more;
             self.load.expect(self.clients)?;
-            join(&mut self.load, plan.address, &plan.scene, more, u64::from(self.clients))?;
+            join(&mut self.load, plan.address, None, &plan.scene, more, u64::from(self.clients))?;
             self.load.play_until_up(UP_NS_MAX)?;
         }
         self.load.play(WARM_UP_NS);

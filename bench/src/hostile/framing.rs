@@ -164,7 +164,7 @@ fn compression(walk: &Walk) -> Result<Outcome> {
     for offer in offers {
         let headers = [&super::socket::UPGRADE[..], &[("Sec-WebSocket-Extensions", offer)]].concat();
         let text = super::socket::request("GET", "/ws", &walk.target.address.to_string(), &headers);
-        let mut peer = Peer::connect(walk.target.address)?;
+        let mut peer = walk.target.connect()?;
         peer.send(text.as_bytes());
         let reply = peer.reply(PATIENCE);
         let agreed = matches!(&reply, super::socket::Reply::Answer(answer)

@@ -1,7 +1,7 @@
 //! Rows about the WebSocket handshake: the page that asks, the host that is asked, and the form of the request.
 
 use super::row::{Cases, Outcome, Row};
-use super::socket::{PATIENCE, Peer, Reply, UPGRADE, request};
+use super::socket::{PATIENCE, Reply, UPGRADE, request};
 use super::target::Walk;
 use anyhow::Result;
 
@@ -198,7 +198,7 @@ fn proxied_host(walk: &Walk) -> Result<Outcome> {
         .iter()
         .all(|word| reply.body().contains(word));
     cases.check("the answer's words", reply.status() == 403 && names_all, format!("{reply} {}", reply.body()));
-    let mut peer = Peer::connect(walk.target.address)?;
+    let mut peer = walk.target.connect()?;
     peer.send(request("GET", "/healthz", &walk.target.address.to_string(), &[]).as_bytes());
     let reply = peer.reply(PATIENCE);
     cases.check("a request without an origin", reply.status() == 200, reply);

@@ -62,7 +62,7 @@ fn slow(walk: &Walk) -> Result<Outcome> {
     let host = walk.target.address.to_string();
     let body = request("POST", "/api/match", &host, &[("Content-Length", "400")]);
     let connect = |first: &str| -> Result<Peer> {
-        let mut peer = Peer::connect(walk.target.address)?;
+        let mut peer = walk.target.connect()?;
         peer.send(first.as_bytes());
         Ok(peer)
     };
@@ -207,8 +207,8 @@ fn own_address() -> Result<IpAddr> {
 
 fn idle(walk: &Walk) -> Result<Outcome> {
     let ip = own_address()?;
-    let own = walk.serve_on(&format!("{ip}:0"), &[])?;
-    let connections: Vec<_> = (0..40).filter_map(|_| Peer::connect(own.target.address).ok()).collect();
+    let own = walk.serve_on(&format!("{ip}:0"), &["--behind-proxy"])?;
+    let connections: Vec<_> = (0..40).filter_map(|_| own.target.connect().ok()).collect();
     let mut cases = Cases::default();
     cases.check("connections", connections.len() == 40, connections.len());
     sleep(Duration::from_millis(200));
@@ -224,7 +224,7 @@ fn silent(walk: &Walk) -> Result<Outcome> {
     let code = own.target.room::<Arena>()?;
     let mut connections = Vec::new();
     for _ in 0..SILENT {
-        match Peer::connect(own.target.address) {
+        match own.target.connect() {
             Ok(peer) => connections.push(peer),
             Err(_) => break,
         }
@@ -250,7 +250,7 @@ fn expect(walk: &Walk) -> Result<Outcome> {
     // A client that does not ask first has sent some of the body before it hears of the refusal.
     for (more, sent) in [(&[("Expect", "100-continue")][..], 0), (&[], 10_000)] {
         let headers = [&[("Content-Type", "application/json"), ("Content-Length", "99999")][..], more].concat();
-        let mut peer = Peer::connect(walk.target.address)?;
+        let mut peer = walk.target.connect()?;
         peer.send((request("POST", "/api/rooms", &host, &headers) + &"x".repeat(sent)).as_bytes());
         let reply = peer.reply(Duration::from_secs(2));
         cases.check(format!("99,999 bytes, {more:?}"), reply.status() == 413, reply);

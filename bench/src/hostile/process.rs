@@ -92,7 +92,7 @@ fn ask_for_rooms(target: &Target) -> Result<(usize, Option<Reply>)> {
     let length = body.len().to_string();
     let headers = [("Content-Type", "application/json"), ("Content-Length", &*length)];
     let text = request("POST", "/api/rooms", &target.address.to_string(), &headers) + &body;
-    let (mut peer, mut made, started) = (Peer::connect(target.address)?, 0, Instant::now());
+    let (mut peer, mut made, started) = (target.connect()?, 0, Instant::now());
     while made < ROOMS_ASKED && started.elapsed() < FLOOD_MAX {
         peer.send(text.as_bytes());
         match peer.reply(PATIENCE) {
@@ -159,7 +159,7 @@ fn stops(walk: &Walk) -> Result<Outcome> {
     let body = json!({ "game": "arena" }).to_string();
     let length = body.len().to_string();
     let head = request("POST", "/api/rooms", &own.target.address.to_string(), &[("Content-Length", &length)]);
-    let mut post = Peer::connect(own.target.address)?;
+    let mut post = own.target.connect()?;
     post.send((head + &body[..5]).as_bytes());
     sleep(Duration::from_millis(200));
     let asked = Instant::now();
@@ -312,7 +312,7 @@ fn files_used_up(walk: &Walk) -> Result<Outcome> {
     let code = own.target.room::<Arena>()?;
     let honest = own.target.honest::<Arena>(&code, 2)?;
     let mut cases = Cases::default();
-    let idle: Vec<Peer> = (0..120).filter_map(|_| Peer::connect(own.target.address).ok()).collect();
+    let idle: Vec<Peer> = (0..120).filter_map(|_| own.target.connect().ok()).collect();
     let share = own.target.cpu_share(Duration::from_secs(2))?;
     cases.check("CPU", share < 0.3, format!("{:.0} % of a core with {} connections", 100.0 * share, idle.len()));
     cases.check_honest(&honest)?;

@@ -259,7 +259,7 @@ fn tokens(walk: &Walk) -> Result<Outcome> {
 
 /// Guesses of a code over one connection that stays open.
 fn answered_guesses(walk: &Walk, from: &str, guesses: usize) -> Result<usize> {
-    let mut peer = Peer::connect(walk.target.address)?;
+    let mut peer = walk.target.connect()?;
     let mut answered = 0;
     for number in 0..guesses {
         let path = format!("/api/rooms/Q{:05}", number + 20_202);
@@ -268,7 +268,7 @@ fn answered_guesses(walk: &Walk, from: &str, guesses: usize) -> Result<usize> {
             404 => answered += 1,
             429 => {}
             // A server may end a connection after many refusals.
-            _ => peer = Peer::connect(walk.target.address)?,
+            _ => peer = walk.target.connect()?,
         }
     }
     Ok(answered)
@@ -332,7 +332,7 @@ fn room_quota(walk: &Walk) -> Result<Outcome> {
     cases.check("refusals", told + made == replies.len(), format!("{told} with 429 and Retry-After"));
     let reply = walk.target.ask_room("paddles", false, &Value::Null, Some(&walk.stranger()));
     cases.check("another address", reply.status() == 201, reply);
-    let mut peer = Peer::connect(walk.target.address)?;
+    let mut peer = walk.target.connect()?;
     let headers = [&UPGRADE[..], &forwarded(Some(&from))].concat();
     peer.send(request("GET", "/ws", &walk.target.address.to_string(), &headers).as_bytes());
     let reply = peer.reply(PATIENCE);

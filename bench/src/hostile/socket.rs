@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tickwire::message::SUBPROTOCOL;
 use tickwire_tools::frame::{Kind, first_frame, put_masked};
+use tickwire_tools::wire::{Trust, Wire};
 
 /// Longer than the server's own time limits for a head, a body or a hello.
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);
@@ -157,40 +158,40 @@ pub(super) enum Event {
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Peer {
-    stream: TcpStream,
+    stream: Wire,
     unread: Vec<u8>,
     /// Bytes that came from the server.
     pub(super) read_bytes: u64,
 }
 
 impl Peer {
-    /// Connects.
-    pub(super) fn connect(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self::over(TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?))
+    /// Connects; under TLS where `trust` says whom to trust.
+    pub(super) fn connect(address: SocketAddr, trust: Option<&Trust>) -> io::Result<Self> {
+        Self::over(TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?, trust)
     }
 
     /// A peer over a connection that is open already.
-    pub(super) fn over(stream: TcpStream) -> Self {
+    pub(super) fn over(tcp: TcpStream, trust: Option<&Trust>) -> io::Result<Self> {
         // A socket on which an option cannot be set is one that the server has reset; reading then says so.
-        let _ = stream.set_nodelay(true);
-        let _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
-        Self { stream, unread: Vec::new(), read_bytes: 0 }
+        let _ = tcp.set_nodelay(true);
+        let _ = tcp.set_write_timeout(Some(WRITE_TIMEOUT));
+        Ok(Self { stream: Wire::over(tcp, trust)?, unread: Vec::new(), read_bytes: 0 })
     }
 
     /// The port of this side.
     pub(super) fn port(&self) -> u16 {
-        self.stream.local_addr().map_or(0, |address| address.port())
+        self.stream.tcp().local_addr().map_or(0, |address| address.port())
     }
 
     /// Makes the receive buffer small, so that unread bytes wait in the server.
     pub(super) fn shrink(&self) {
-        let _ = SockRef::from(&self.stream).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+        let _ = SockRef::from(self.stream.tcp()).set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
     }
 
     /// Reads a few of the bytes that have come, and nothing more.
     pub(super) fn read_few(&mut self, bytes_max: usize) {
         let mut few = vec![0; bytes_max];
-        if self.stream.set_read_timeout(Some(Duration::from_millis(1))).is_ok()
+        if self.stream.tcp().set_read_timeout(Some(Duration::from_millis(1))).is_ok()
             && let Ok(count) = self.stream.read(&mut few)
         {
             self.unread.extend_from_slice(&few[..count]);
@@ -205,7 +206,7 @@ impl Peer {
     /// Reads more bytes; `None` when none came before `end`, false at the end of the connection.
     fn fill(&mut self, end: Instant) -> Option<bool> {
         let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        if self.stream.set_read_timeout(Some(left)).is_err() {
+        if self.stream.tcp().set_read_timeout(Some(left)).is_err() {
             return Some(false);
         }
         let mut bytes = [0; 16_384];

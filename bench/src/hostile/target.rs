@@ -14,6 +14,7 @@ use tickwire::message::control::{Hello, Welcome};
 use tickwire_tools::accounting::{CpuTimes, rss_bytes};
 use tickwire_tools::load::Bystander;
 use tickwire_tools::server_process::ServerProcess;
+use tickwire_tools::wire::{OwnCertificate, Trust, relay};
 use tokio::process::Command;
 use tokio::runtime::Handle;
 
@@ -24,10 +25,14 @@ const STRANGERS: u32 = 0xc612_0000;
 const STRANGERS_MAX: u32 = 1 << 17;
 
 /// A server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Target {
     /// The address for players.
     pub(super) address: SocketAddr,
+    /// Whom clients trust, where the server speaks TLS.
+    pub(super) trust: Option<Trust>,
+    /// The address for honest players: that of the server, or of a relay that speaks TLS for them.
+    pub(super) players: SocketAddr,
     /// The address for operators.
     pub(super) admin: Option<SocketAddr>,
     /// The process, when it runs on this machine.
@@ -88,6 +93,24 @@ pub(super) fn forwarded(from: Option<&str>) -> Vec<(&str, &str)> {
 }
 
 impl Target {
+    /// A server that was started.
+    ///
+    /// # Errors
+    /// When its honest players cannot reach it.
+    pub(super) fn of(process: &ServerProcess, trust: Option<Trust>, runtime: &Handle) -> Result<Self> {
+        let address = process.address();
+        let players = match &trust {
+            None => address,
+            Some(trust) => runtime.block_on(relay(address, trust))?,
+        };
+        Ok(Self { address, trust, players, admin: process.metrics(), pid: Some(process.pid()) })
+    }
+
+    /// Connects.
+    pub(super) fn connect(&self) -> std::io::Result<Peer> {
+        Peer::connect(self.address, self.trust.as_ref())
+    }
+
     /// Sends a request as JSON and gives the answer.
     pub(super) fn ask(&self, method: &str, path: &str, body: &str, more: &[(&str, &str)]) -> Reply {
         let length = body.len().to_string();
@@ -95,18 +118,18 @@ impl Target {
         headers.extend_from_slice(more);
         headers.push(("Connection", "close"));
         let text = request(method, path, &self.address.to_string(), &headers) + body;
-        exchange(self.address, text.as_bytes())
+        self.send(text.as_bytes())
     }
 
     /// Sends a GET and gives the answer.
     pub(super) fn get(&self, path: &str, more: &[(&str, &str)]) -> Reply {
         let headers = [more, &[("Connection", "close")]].concat();
-        exchange(self.address, request("GET", path, &self.address.to_string(), &headers).as_bytes())
+        self.send(request("GET", path, &self.address.to_string(), &headers).as_bytes())
     }
 
     /// Sends bytes as they are and gives the answer.
     pub(super) fn send(&self, bytes: &[u8]) -> Reply {
-        exchange(self.address, bytes)
+        self.connect().map_or(Reply::Silence, |peer| exchange(peer, bytes))
     }
 
     /// Asks for a room.
@@ -134,7 +157,7 @@ impl Target {
 
     /// The same for another subprotocol.
     pub(super) fn upgrade_to(&self, subprotocol: &str, from: Option<&str>) -> Result<Peer, Reply> {
-        let mut peer = Peer::connect(self.address).map_err(|_| Reply::Silence)?;
+        let mut peer = self.connect().map_err(|_| Reply::Silence)?;
         let headers = [&upgrade_to(subprotocol)[..], &forwarded(from)].concat();
         peer.send(request("GET", "/ws", &self.address.to_string(), &headers).as_bytes());
         match peer.reply(PATIENCE) {
@@ -145,7 +168,7 @@ impl Target {
 
     /// Connects and asks for a WebSocket, without waiting for the answer.
     pub(super) fn ask_upgrade(&self, from: Option<&str>) -> std::io::Result<Peer> {
-        let mut peer = Peer::connect(self.address)?;
+        let mut peer = self.connect()?;
         let headers = [&UPGRADE[..], &forwarded(from)].concat();
         peer.send(request("GET", "/ws", &self.address.to_string(), &headers).as_bytes());
         Ok(peer)
@@ -153,7 +176,7 @@ impl Target {
 
     /// Connects and sends a hello in the same segment as the request, without waiting for an answer.
     pub(super) fn knock(&self, hello: &Hello, from: Option<&str>) -> std::io::Result<Peer> {
-        let mut peer = Peer::connect(self.address)?;
+        let mut peer = self.connect()?;
         let headers = [&UPGRADE[..], &forwarded(from)].concat();
         let mut bytes = request("GET", "/ws", &self.address.to_string(), &headers).into_bytes();
         bytes.extend(frame(BINARY, &hello.encode()));
@@ -175,7 +198,7 @@ impl Target {
     pub(super) fn metrics(&self) -> Result<String> {
         let admin = self.admin.context("the address of the metrics is not known")?;
         let text = request("GET", "/metrics", &admin.to_string(), &[("Connection", "close")]);
-        let reply = exchange(admin, text.as_bytes());
+        let reply = Peer::connect(admin, None).map_or(Reply::Silence, |peer| exchange(peer, text.as_bytes()));
         ensure!(reply.status() == 200, "no metrics: {reply}");
         Ok(reply.body().to_owned())
     }
@@ -201,7 +224,7 @@ impl Target {
 
     /// Lets so many honest players join the room with this code.
     pub(super) fn honest<G: Game>(&self, code: &str, players: u32) -> Result<Bystander> {
-        Bystander::join::<G>(self.address, &[code.to_owned()], players, 11)
+        Bystander::join::<G>(self.players, &[code.to_owned()], players, 11)
     }
 }
 
@@ -239,8 +262,7 @@ pub(super) fn welcomed(mut peer: Peer, patience: Duration) -> Entry {
 }
 
 /// Sends a request over a connection of its own.
-fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
-    let Ok(mut peer) = Peer::connect(address) else { return Reply::Silence };
+fn exchange(mut peer: Peer, bytes: &[u8]) -> Reply {
     peer.send(bytes);
     peer.reply(PATIENCE)
 }
@@ -259,6 +281,8 @@ pub(super) struct Walk {
     pub(super) target: Target,
     /// The program of the server, for rows that start one of their own; `None` against a server that runs elsewhere.
     pub(super) program: Option<PathBuf>,
+    /// The certificate of the servers, where they speak TLS.
+    certificate: Option<OwnCertificate>,
     runtime: Handle,
     strangers: AtomicU32,
 }
@@ -271,8 +295,13 @@ pub(super) struct Own {
 }
 
 impl Walk {
-    pub(super) const fn new(target: Target, program: Option<PathBuf>, runtime: Handle) -> Self {
-        Self { target, program, runtime, strangers: AtomicU32::new(1) }
+    pub(super) const fn new(
+        target: Target,
+        program: Option<PathBuf>,
+        certificate: Option<OwnCertificate>,
+        runtime: Handle,
+    ) -> Self {
+        Self { target, program, certificate, runtime, strangers: AtomicU32::new(1) }
     }
 
     /// A foreign address that no row has used before.
@@ -295,13 +324,15 @@ impl Walk {
     pub(super) fn serve_on(&self, listen: &str, settings: &[&str]) -> Result<Own> {
         let mut command = Command::new(self.program()?);
         command.args(["serve", "--listen", listen, "--admin-listen", "127.0.0.1:0", "--shards", "1"]).args(settings);
+        command.args(self.certificate.iter().flat_map(OwnCertificate::options));
         self.spawn(&mut command)
     }
 
     /// Starts a server by a command of the row's own.
     pub(super) fn spawn(&self, command: &mut Command) -> Result<Own> {
         let process = self.runtime.block_on(ServerProcess::spawn(command))?;
-        let target = Target { address: process.address(), admin: process.metrics(), pid: Some(process.pid()) };
+        let trust = self.certificate.as_ref().map(OwnCertificate::trust).transpose()?;
+        let target = Target::of(&process, trust, &self.runtime)?;
         Ok(Own { target, process })
     }
 
@@ -326,7 +357,7 @@ mod tests {
         let mut bytes = b"HTTP/1.1 201 Created\r\nContent-Length: 17\r\n\r\n".to_vec();
         bytes.extend_from_slice(b"{\"code\":\"C4FK9T\"}");
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut client = Peer::connect(listener.local_addr().unwrap()).unwrap();
+        let mut client = Peer::connect(listener.local_addr().unwrap(), None).unwrap();
         let server = std::io::Write::write_all(&mut listener.accept().unwrap().0, &bytes);
         assert!(server.is_ok());
         assert_eq!(code(&client.reply(PATIENCE)).unwrap(), "C4FK9T");

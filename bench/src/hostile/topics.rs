@@ -211,12 +211,12 @@ fn secrets(walk: &Walk) -> Result<Outcome> {
     other.say(&json!({ "op": "hello", "name": "Ada" }));
     let player = other.wait("you")?["player"].as_str().context("an id")?.to_owned();
     let mut guest = Guest::connect(&walk.target, Some(&walk.stranger()))?;
-    for topic in [format!("player/{player}"), "admin/metrics".into(), "admin".into(), "admin/".into()] {
+    for topic in [format!("player/{player}"), "admin/overview".into(), "admin".into(), "admin/".into()] {
         let answer = guest.hear(&topic)?;
         cases.check(format!("hear {topic}"), answer["why"] == "no_topic" || answer["why"] == "rate", answer);
     }
     let mut guest = Guest::connect(&walk.target, Some(&walk.stranger()))?;
-    let own = ["announce".to_owned(), "admin/metrics".into(), "lobby/arena".into()];
+    let own = ["announce".to_owned(), "admin/overview".into(), "lobby/arena".into()];
     for (seq, topic) in own.iter().enumerate() {
         let receipt = guest.publish(topic, seq + 1, "{\"code\":\"AAAAAA\"}")?;
         cases.check(format!("publish to {topic}"), receipt["why"] == "no_topic", receipt);

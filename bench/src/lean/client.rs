@@ -3,15 +3,15 @@
 use super::talk::{Heard, Talk};
 use super::tally::Tally;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
 use tickwire_tools::frame::{Frame, Kind, first_frame, put_masked};
 use tickwire_tools::measure::Distribution;
 use tickwire_tools::topic_ear::TopicEar;
+use tickwire_tools::wire::Wire;
 
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Client {
-    stream: TcpStream,
+    stream: Wire,
     talk: Talk,
     /// The start of a frame whose end has not arrived yet.
     rest: Vec<u8>,
@@ -25,7 +25,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) const fn new(stream: TcpStream, talk: Talk) -> Self {
+    pub(super) const fn new(stream: Wire, talk: Talk) -> Self {
         Self {
             stream,
             talk,
@@ -85,8 +85,9 @@ impl Client {
                 Ok(0) => self.end = Some("the server hung up".into()),
                 Ok(count) => {
                     self.take_in(&scratch[..count], now_us, tally, intervals_us.as_deref_mut());
-                    // Bytes that arrive after a short read are reported as a new event.
-                    if count < scratch.len() {
+                    // Bytes that arrive after a short read are reported as a new event; those of TLS may wait in the
+                    // session.
+                    if count < scratch.len() && matches!(self.stream, Wire::Plain(_)) {
                         return;
                     }
                 }

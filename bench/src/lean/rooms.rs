@@ -11,6 +11,7 @@ use tickwire::message::SUBPROTOCOL;
 use tickwire_games::Crowd;
 use tickwire_tools::http::{post_json, upgrade};
 use tickwire_tools::topic_ear::TopicEar;
+use tickwire_tools::wire::Trust;
 
 /// Players in every room.
 pub const SEATS: u32 = Crowd::RULES.seats as u32;
@@ -32,20 +33,27 @@ struct Created {
     code: String,
 }
 
-/// Fills new rooms with this many clients; the last room may stay half empty. Clients that are already in play on.
+/// Fills new rooms with this many clients, under TLS where `trust` says whom to trust; the last room may stay half empty. Clients that are already in play on.
 ///
 /// # Errors
 /// When the server refuses a room or a connection, or takes too long.
-pub fn join(load: &mut Load, address: SocketAddr, scene: &Scene, clients: u32, seed: u64) -> Result<()> {
+pub fn join(
+    load: &mut Load,
+    address: SocketAddr,
+    trust: Option<&Trust>,
+    scene: &Scene,
+    clients: u32,
+    seed: u64,
+) -> Result<()> {
     let kind = Rc::default();
     let mut code = String::new();
     for number in 0..clients {
         if number % SEATS == 0 {
             load.play(JOIN_GAP_NS);
-            code = create_room(address, scene)?;
+            code = create_room(address, trust, scene)?;
         }
         let thin = Thin::new(Rc::clone(&kind), &code, seed_of(seed, number));
-        load.add(upgrade(address, "/ws", Some(SUBPROTOCOL))?, Talk::Tickwire(Box::new(thin)))?;
+        load.add(upgrade(address, trust, "/ws", Some(SUBPROTOCOL))?, Talk::Tickwire(Box::new(thin)))?;
     }
     Ok(())
 }
@@ -59,7 +67,7 @@ pub fn visit(load: &mut Load, address: SocketAddr, visitors: u32, topic: &str) -
         if number % SEATS == 0 {
             load.play(JOIN_GAP_NS);
         }
-        load.add(upgrade(address, "/ws", Some(SUBPROTOCOL))?, Talk::Visitor(Box::new(TopicEar::new(topic))))?;
+        load.add(upgrade(address, None, "/ws", Some(SUBPROTOCOL))?, Talk::Visitor(Box::new(TopicEar::new(topic))))?;
     }
     Ok(())
 }
@@ -71,10 +79,10 @@ pub const fn seed_of(seed: u64, number: u32) -> u64 {
 }
 
 /// Creates a room as the page creates it, and gives its code.
-fn create_room(address: SocketAddr, scene: &Scene) -> Result<String> {
+fn create_room(address: SocketAddr, trust: Option<&Trust>, scene: &Scene) -> Result<String> {
     let options = json!({ "entities": scene.entities, "motion": scene.motion });
     let wish = json!({ "game": Crowd::RULES.name, "options": options });
-    let answer = post_json(address, "/api/rooms", &wish.to_string())?;
+    let answer = post_json(address, trust, "/api/rooms", &wish.to_string())?;
     let created: Created = serde_json::from_str(&answer).with_context(|| format!("{answer} names no room"))?;
     Ok(created.code)
 }

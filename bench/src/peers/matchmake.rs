@@ -38,7 +38,7 @@ pub(super) fn fill_room(address: SocketAddr, players: u32) -> Result<Vec<String>
 }
 
 fn reserve(address: SocketAddr, wish: &str) -> Result<Reservation> {
-    let answer = post_json(address, &format!("/matchmake/{wish}"), "{}")?;
+    let answer = post_json(address, None, &format!("/matchmake/{wish}"), "{}")?;
     serde_json::from_str(&answer).with_context(|| format!("{answer} names no seat"))
 }
 

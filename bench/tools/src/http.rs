@@ -1,5 +1,6 @@
 //! The little HTTP that a lean client needs before it exchanges frames. It blocks: nothing is measured yet.
 
+use crate::wire::{Trust, Wire};
 use anyhow::{Context, Result, bail, ensure};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,8 +16,8 @@ const ANSWER_BYTES_MAX: usize = 65_536;
 /// A WebSocket right after its handshake.
 #[derive(Debug)]
 pub struct Upgraded {
-    /// The socket, still blocking.
-    pub stream: TcpStream,
+    /// The connection, still blocking.
+    pub stream: Wire,
     /// Bytes that the server sent right after its answer.
     pub unread: Vec<u8>,
 }
@@ -39,12 +40,12 @@ fn set_patience(stream: &TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// Posts JSON and gives the body of the answer.
+/// Posts JSON and gives the body of the answer; under TLS where `trust` says whom to trust.
 ///
 /// # Errors
 /// When the answer is not a success, or when no answer arrives in time.
-pub fn post_json(address: SocketAddr, path: &str, body: &str) -> Result<String> {
-    let mut stream = connect(address)?;
+pub fn post_json(address: SocketAddr, trust: Option<&Trust>, path: &str, body: &str) -> Result<String> {
+    let mut stream = Wire::over(connect(address)?, trust)?;
     let length = body.len();
     write!(
         stream,
@@ -64,7 +65,7 @@ pub fn get(address: SocketAddr, path: &str) -> Result<String> {
     read_answer(stream, path)
 }
 
-fn read_answer(mut stream: TcpStream, path: &str) -> Result<String> {
+fn read_answer(mut stream: impl Read, path: &str) -> Result<String> {
     let (head, mut answer) = read_head(&mut stream)?;
     let most = u64::try_from(ANSWER_BYTES_MAX).unwrap_or(u64::MAX);
     stream.take(most).read_to_end(&mut answer)?;
@@ -73,29 +74,24 @@ fn read_answer(mut stream: TcpStream, path: &str) -> Result<String> {
     Ok(answer)
 }
 
-/// Opens a WebSocket. The server's answer to the key is not checked: the key is no secret, and the server is our own.
+/// Opens a WebSocket, under TLS where `trust` says whom to trust. The server's answer to the key is not checked: the key is no secret, and the server is our own.
 ///
 /// # Errors
 /// When the server does not switch to frames, or does not do so in time.
-pub fn upgrade(address: SocketAddr, path: &str, subprotocol: Option<&str>) -> Result<Upgraded> {
-    upgrade_stream(connect(address)?, address, path, subprotocol)
+pub fn upgrade(address: SocketAddr, trust: Option<&Trust>, path: &str, subprotocol: Option<&str>) -> Result<Upgraded> {
+    upgrade_stream(Wire::over(connect(address)?, trust)?, address, path, subprotocol)
 }
 
 /// Opens a WebSocket of our server over a connection that is open already.
 ///
 /// # Errors
 /// When the server does not switch to frames, or does not do so in time.
-pub fn upgrade_over(stream: TcpStream, address: SocketAddr) -> Result<Upgraded> {
+pub fn upgrade_over(stream: TcpStream, address: SocketAddr, trust: Option<&Trust>) -> Result<Upgraded> {
     set_patience(&stream)?;
-    upgrade_stream(stream, address, "/ws", Some(SUBPROTOCOL))
+    upgrade_stream(Wire::over(stream, trust)?, address, "/ws", Some(SUBPROTOCOL))
 }
 
-fn upgrade_stream(
-    mut stream: TcpStream,
-    address: SocketAddr,
-    path: &str,
-    subprotocol: Option<&str>,
-) -> Result<Upgraded> {
+fn upgrade_stream(mut stream: Wire, address: SocketAddr, path: &str, subprotocol: Option<&str>) -> Result<Upgraded> {
     let protocol = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
     write!(
         stream,

@@ -27,6 +27,7 @@ pub use run::{SLOW_SECONDS_MIN, run};
 pub use slow::queues::Queues;
 
 use crate::measure::Meter;
+use crate::wire::Trust;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,10 +36,13 @@ use tickwire::link::LinkProfile;
 use tickwire::message::topics::PlayerKey;
 
 /// The server, the load, and the length of the measurement.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Plan {
-    /// Where the server listens.
+    /// The address that bots connect to in the clear: that of the server, or of a relay that speaks TLS for them.
     pub address: SocketAddr,
+    /// The server itself and whom its clients trust, where it speaks TLS: slow readers speak it themselves, because a
+    /// relay would read for them.
+    pub secure: Option<(SocketAddr, Trust)>,
     /// The server's process, if its CPU time and memory are to be accounted.
     pub server_pid: Option<u32>,
     /// Rooms to create.

@@ -24,10 +24,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The text before the address in the server's output.
-const LISTENING: &str = "listening on http://";
+const LISTENING: [&str; 2] = ["listening on http://", "listening on https://"];
 
 /// The text before the address of its metrics in the same line.
-const METRICS: &str = "metrics on http://";
+const METRICS: [&str; 2] = ["metrics on http://", "metrics on https://"];
 
 /// Lines of the server's output that are kept to explain why it did not start.
 const LINES_KEPT: usize = 20;
@@ -173,8 +173,8 @@ fn last_words(kept: &VecDeque<String>) -> String {
     kept.iter().fold(". It said:".to_owned(), |words, line| words + "\n    " + line)
 }
 
-fn address_in(line: &str, before: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once(before)?;
+fn address_in(line: &str, before: [&str; 2]) -> Option<SocketAddr> {
+    let (_, rest) = before.iter().find_map(|before| line.split_once(before))?;
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }
@@ -207,5 +207,6 @@ mod tests {
         assert_eq!(listening("admin on http://127.0.0.1:8081"), None);
         let both = "listening on http://127.0.0.1:8080, metrics on http://127.0.0.1:9090/metrics";
         assert_eq!((listening(both), address_in(both, METRICS)), (address, "127.0.0.1:9090".parse().ok()));
+        assert_eq!(listening("listening on https://127.0.0.1:8080, metrics"), address);
     }
 }

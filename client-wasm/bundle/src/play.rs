@@ -67,7 +67,8 @@ impl Listen {
 /// When the server cannot be started.
 pub fn become_server(server: &Path, listen: Listen) -> Result<Infallible, CommandError> {
     let mut command = Command::new(server);
-    let source = command.args(["serve", "--listen"]).arg(listen.address().to_string()).exec();
+    command.args(["serve", "--listen"]).arg(listen.address().to_string());
+    let source = command.args(listen.lan.then_some("--lan")).exec();
     Err(CommandError::Start { program: server.display().to_string(), source })
 }
 

@@ -58,7 +58,7 @@ fn every_setting_is_an_option_a_variable_and_a_key() {
 #[test]
 fn a_printed_configuration_is_read_again_as_the_same() {
     let changed = file(
-        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nbase_path = \"/a/\"\nautopsies = \"/x\"\ntopics_token_file = \"/y\"\n\
+        "listen = \"localhost:80\"\nadmin_listen = \"off\"\nshards = 3\norigins = [\"https://a\"]\nbase_path = \"/a/\"\nautopsies = \"/x\"\ntopics_token_file = \"/y\"\noperators_file = \"/z\"\n\
          benchmark_games = true\ntrusted_proxies = []\nallow_null_origin = true\nlog = \"warn,tickwire_server=debug\"",
     );
     for config in [Config::default(), changed.unwrap().into_config()] {

@@ -78,9 +78,4 @@ impl Routes {
             }
         }
     }
-
-    /// Whether a topic has subscribers.
-    pub(super) fn is_heard(&self, topic: TopicId) -> bool {
-        self.get(topic).is_some_and(|route| !route.shards.is_empty() || !route.visitors.is_empty())
-    }
 }

@@ -9,8 +9,10 @@ use crate::mailbox::{Form, NewVisitor, VisitorHello};
 use crate::matchmaking::{RATING_UNKNOWN, Seeker};
 use crate::metrics::Side;
 use crate::names::clean_name;
+use crate::operators::{Operator, Role};
 use crate::room::Origin;
-use crate::topics::json::{self, Ask, JsonFault, JsonMessage, JsonRequest, News, NotQueued};
+use crate::socket::Stream;
+use crate::topics::json::{self, Ask, JsonFault, JsonMessage, JsonOperator, JsonRequest, News, NotQueued};
 use crate::topics::{ClientId, Delivery, Farewell, Flood, Identity, Intake, LaneItem};
 use crate::websocket::address::{AddressClass, AddressKey};
 use crate::websocket::frame::{
@@ -19,13 +21,16 @@ use crate::websocket::frame::{
 use std::rc::Rc;
 use std::sync::Arc;
 use tickwire::message::close::CloseCode;
-use tickwire::message::topics::{ClientTopic, ServerTopic};
+use tickwire::message::control::SecretText;
+use tickwire::message::topics::{ClientTopic, ServerTopic, TopicRefusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, interval_at, timeout};
 
 /// The name of a visitor who gives none.
 const NAMELESS: &str = "guest";
+
+/// Milliseconds after which an operator that asks for too much may ask again.
+const RETRY_MS: u32 = 1_000;
 
 /// The reason for which a visitor's connection ends.
 enum End {
@@ -39,7 +44,10 @@ enum End {
 struct Visitor {
     exchange: Rc<Shared>,
     form: Form,
+    /// Whether it came to the listener of operators.
     is_operator: bool,
+    /// What it may do there, once it has said a token or none.
+    operator: Option<OperatorHere>,
     origin: Origin,
     /// The address for the log; `None` for one that limits exempt.
     address: Option<AddressKey>,
@@ -53,10 +61,18 @@ struct Visitor {
     frames: Vec<u8>,
 }
 
+/// An operator with the token by which it was let in, because the file of operators may change.
+struct OperatorHere {
+    operator: Operator,
+    token: Option<SecretText>,
+    /// The number of the reading of the file.
+    reading: u64,
+}
+
 /// Serves a visitor until its connection ends.
 pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
-    let NewVisitor { stream, mut reader, form, hello, is_operator, origin, counted } = new;
-    let Ok(mut stream) = TcpStream::from_std(stream) else { return };
+    let NewVisitor { socket, mut reader, form, hello, is_operator, origin, counted } = new;
+    let Ok(mut stream) = socket.into_stream() else { return };
     let stall = Rc::new(Stall::default());
     let is_full = {
         let mut all = exchange.get();
@@ -68,6 +84,7 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
         exchange: Rc::clone(&exchange),
         form,
         is_operator,
+        operator: None,
         origin,
         address: counted.address,
         stall,
@@ -88,7 +105,7 @@ pub(super) async fn serve(exchange: Rc<Shared>, new: NewVisitor) {
 }
 
 /// Writes the last frame and waits for the peer to close, for a moment.
-async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
+async fn say_goodbye(stream: &mut Stream, end: &End, visitor: &Visitor) {
     let mut last = visitor.frames.clone();
     let metrics = Arc::clone(&visitor.exchange.get().metrics);
     match end {
@@ -97,7 +114,11 @@ async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
             let from = AddressClass::of(visitor.address);
             tracing::debug!(%from, code = code.number(), reason = code.reason(), "a visitor was closed");
             put_close(&mut last, *code);
-            metrics.closed(Some(code.number()), Side::Server);
+            match visitor.client {
+                Some(_) => metrics.closed(Some(code.number()), Side::Server),
+                // It was not let in.
+                None => metrics.refused_hello(*code),
+            }
         }
         End::ClosedByClient(code) => {
             put_close_answer(&mut last, *code);
@@ -115,13 +136,13 @@ async fn say_goodbye(stream: &mut TcpStream, end: &End, visitor: &Visitor) {
 }
 
 impl Visitor {
-    async fn run(&mut self, stream: &mut TcpStream, reader: &mut FrameReader) -> End {
+    async fn run(&mut self, stream: &mut Stream, reader: &mut FrameReader) -> End {
         let mut stop = self.exchange.get().stop.subscribe();
         let mut pings = interval_at(Instant::now() + VISITOR_PING_INTERVAL, VISITOR_PING_INTERVAL);
         let mut heard_at = Instant::now();
         let stall = Rc::clone(&self.stall);
         loop {
-            if stall.is_expelled.get() {
+            if stall.is_expelled.get() || !self.is_still_let_in() {
                 return End::Close(CloseCode::Auth);
             }
             if let Err(end) = self.take_in(reader) {
@@ -182,8 +203,11 @@ impl Visitor {
 
     /// Says what is wrong with a message, before the connection is closed for it.
     fn explain(&mut self, fault: &JsonFault) -> End {
-        let error = JsonMessage::Error { what: &fault.to_string(), help: fault.help() };
-        put_text(&mut self.frames, &error.to_text());
+        self.say_error(&fault.to_string(), fault.help())
+    }
+
+    fn say_error(&mut self, what: &str, help: &str) -> End {
+        put_text(&mut self.frames, &JsonMessage::Error { what, help }.to_text());
         End::Close(CloseCode::Malformed)
     }
 
@@ -191,7 +215,8 @@ impl Visitor {
         if let Some(client) = self.client {
             return Ok(client);
         }
-        let VisitorHello { name, key, ticket } = hello;
+        let VisitorHello { name, key, ticket, token } = hello;
+        self.let_in(token)?;
         let gate = Arc::clone(&self.exchange.get().gate);
         let Visit { player, name: vouched, may_return, is_guest, rating } =
             gate.visit(key, ticket.as_ref()).map_err(End::Close)?;
@@ -201,8 +226,7 @@ impl Visitor {
         let reads_json = self.form == Form::Json;
         // The listener of operators is for those who run the server: nobody has to vouch for them.
         let is_guest = is_guest && !is_operator;
-        let identity =
-            Identity { player, may_return, is_guest, name: name.clone(), room: None, is_operator, reads_json, origin };
+        let identity = Identity { player, may_return, is_guest, name: name.clone(), room: None, reads_json, origin };
         let mut exchange = self.exchange.get();
         let now_ms = exchange.now_ms();
         let client = exchange.hub.enter(identity, now_ms);
@@ -236,12 +260,18 @@ impl Visitor {
             visitor.client.and_then(|client| exchange.hub.number_of(client, topic))
         };
         let message = match request {
-            JsonRequest::Hello { name, key, ticket } => {
+            JsonRequest::Hello { name, key, ticket, token } => {
                 // A hello that comes later changes nothing: others know the player by then.
                 let name = name.unwrap_or_default();
-                return self.enter(VisitorHello { name, key, ticket }).map(drop);
+                return self.enter(VisitorHello { name, key, ticket, token }).map(drop);
             }
             JsonRequest::Match(ask) => return self.want_match(ask),
+            JsonRequest::Subscribe { topic, .. } if self.is_of_operators(&topic) => return self.want_briefing(&topic),
+            JsonRequest::Leave { topic } if self.is_of_operators(&topic) => {
+                let ended = self.client.and_then(|client| self.exchange.get().end_briefing(client, &topic));
+                ended.into_iter().for_each(|text| put_text(&mut self.frames, &text));
+                return Ok(());
+            }
             JsonRequest::Subscribe { topic, after } => ClientTopic::Subscribe { topic, after },
             JsonRequest::Publish { topic, seq, body } => ClientTopic::Publish { topic, seq, body },
             JsonRequest::Block { player, blocked } => ClientTopic::Block { player, blocked },
@@ -255,6 +285,59 @@ impl Visitor {
             },
         };
         self.hear(message)
+    }
+
+    /// Judges the token of somebody who has come to the listener of operators; elsewhere nobody has one.
+    fn let_in(&mut self, token: Option<SecretText>) -> Result<(), End> {
+        if !self.is_operator {
+            return match token {
+                None => Ok(()),
+                Some(_) => Err(self.say_error("a token is for the operators' port", "leave it out here")),
+            };
+        }
+        let (found, reading) = {
+            let access = &self.exchange.get().desk.access;
+            (access.of_token(token.as_ref().map(|token| token.0.as_bytes())), access.reading())
+        };
+        match found {
+            Ok(operator) => {
+                self.operator = Some(OperatorHere { operator, token, reading });
+                Ok(())
+            }
+            Err(denied) => {
+                self.say_error(&denied.to_string(), denied.help());
+                Err(End::Close(CloseCode::Auth))
+            }
+        }
+    }
+
+    /// Whether the file of operators still has the one who was let in, with the same role.
+    fn is_still_let_in(&mut self) -> bool {
+        let Some(here) = &mut self.operator else { return true };
+        let exchange = self.exchange.get();
+        let access = &exchange.desk.access;
+        if here.reading == access.reading() {
+            return true;
+        }
+        here.reading = access.reading();
+        access.of_token(here.token.as_ref().map(|token| token.0.as_bytes())).as_ref() == Ok(&here.operator)
+    }
+
+    /// Whether a topic is one of the dashboard, and the visitor may ask for it.
+    fn is_of_operators(&self, topic: &str) -> bool {
+        self.is_operator && topic.starts_with("admin/")
+    }
+
+    fn want_briefing(&mut self, topic: &str) -> Result<(), End> {
+        let client = self.enter(VisitorHello::default())?;
+        let now_us = self.exchange.get().clock.now_us();
+        let text = if self.flood.take(now_us) {
+            self.exchange.get().brief(client, topic)
+        } else {
+            JsonMessage::Refused { topic, why: TopicRefusal::Rate, wait_ms: RETRY_MS }.to_text()
+        };
+        put_text(&mut self.frames, &text);
+        Ok(())
     }
 
     fn want_match(&mut self, ask: Ask) -> Result<(), End> {
@@ -297,7 +380,13 @@ impl Visitor {
         while bytes.len() < VISITOR_WRITE_BYTES_MAX
             && let Some(item) = lane.poll()
         {
-            put_item(&item, self.form, &mut bytes);
+            put_item(&item, self.form, self.operator.as_ref().map(|here| &here.operator), &mut bytes);
+        }
+        let mut briefs = self.stall.briefs.borrow_mut();
+        while bytes.len() < VISITOR_WRITE_BYTES_MAX
+            && let Some(text) = briefs.take()
+        {
+            put_text(&mut bytes, &text);
         }
         let mut news = self.stall.news.borrow_mut();
         while let Some(text) = news.take() {
@@ -307,13 +396,17 @@ impl Visitor {
     }
 
     /// Writes what waits: until nothing does, or the peer does not take it.
-    async fn write(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+    async fn write(&mut self, stream: &mut Stream) -> Result<(), End> {
         loop {
             let bytes = self.waiting();
             if bytes.is_empty() {
                 return Ok(());
             }
-            match timeout(WRITE_STALL_MAX, stream.write_all(&bytes)).await {
+            let written = async {
+                stream.write_all(&bytes).await?;
+                stream.flush().await
+            };
+            match timeout(WRITE_STALL_MAX, written).await {
                 Err(_) => return Err(End::Close(CloseCode::TooSlow)),
                 Ok(Err(_)) => return Err(End::Lost),
                 Ok(Ok(())) => {}
@@ -323,8 +416,19 @@ impl Visitor {
 }
 
 /// Appends the frame of a message in the form of the connection.
-fn put_item(item: &LaneItem, form: Form, out: &mut Vec<u8>) {
+fn put_item(item: &LaneItem, form: Form, operator: Option<&Operator>, out: &mut Vec<u8>) {
     match (form, item) {
+        (Form::Json, LaneItem::Delivery(delivery, _)) if operator.is_some() => {
+            let text = match (&delivery.message, operator) {
+                (ServerTopic::You { player, name }, Some(Operator { name: own, role })) => {
+                    let role = if *role == Role::Act { "act" } else { "look" };
+                    let operator = Some(JsonOperator { name: own, role });
+                    JsonMessage::You { player: *player, name, operator }.to_text()
+                }
+                _ => delivery.json().into_owned(),
+            };
+            put_text(out, &text);
+        }
         (Form::Binary, item) => {
             let mut payload = Vec::new();
             item.put(&mut payload);

@@ -1,4 +1,4 @@
-//! The limits of topics, and of connections without a room.
+//! The limits of topics, of the dashboard, and of connections without a room.
 
 use super::HELD_SEAT_SECONDS;
 use std::ops::RangeInclusive;
@@ -98,3 +98,57 @@ pub const TYPING_SHOWN_MS: u64 = 5_000;
 
 /// Milliseconds for which somebody whose connection is lost is shown as away: as long as the seat is held.
 pub const AWAY_SHOWN_MS: u64 = HELD_SEAT_SECONDS as u64 * 1_000;
+
+/// Worlds of rooms that are drawn for the dashboard at the same time, in the whole server.
+pub const SCENES_MAX: usize = 4;
+
+/// Rooms whose seats are shown on the dashboard at the same time, in the whole server.
+pub const ROOMS_WATCHED_MAX: usize = 16;
+
+/// Milliseconds from one picture of a world to the next: eight a second.
+pub const SCENE_INTERVAL_MS: u64 = 125;
+
+/// Milliseconds from one look at the seats of a watched room to the next.
+pub const SEATS_INTERVAL_MS: u64 = 500;
+
+/// Milliseconds from one count of rooms to the next.
+pub const NUMBERS_INTERVAL_MS: u64 = 1_000;
+
+/// Numbers that the picture of a world may have; a larger one is left out.
+pub const SCENE_NUMBERS_MAX: usize = 16_000;
+
+/// Bytes that the texts of a picture may have together.
+pub const SCENE_TEXT_BYTES_MAX: usize = 16_384;
+
+/// Rooms that the dashboard lists, the worst first.
+pub const ROOMS_SHOWN_MAX: usize = 200;
+
+/// Rows of the last hour.
+pub const HISTORY_ROWS_MAX: usize = 360;
+
+/// Seconds that a row of the last hour stands for.
+pub const HISTORY_STEP_S: u64 = 10;
+
+/// Actions of operators that are kept.
+pub const AUDIT_KEPT_MAX: usize = 100;
+
+/// Refused actions that are written down in a minute; the others are counted.
+pub const AUDIT_REFUSED_PER_MINUTE: u32 = 30;
+
+/// Autopsies of a room that the dashboard shows.
+pub const AUTOPSIES_SHOWN_MAX: usize = 8;
+
+/// Lines of the log that are kept for the dashboard, of all rooms together.
+pub const LOG_LINES_KEPT_MAX: usize = 2_000;
+
+/// Lines of the log that the dashboard shows of one room.
+pub const LOG_LINES_SHOWN_MAX: usize = 50;
+
+/// Characters of a line of the log that are kept.
+pub const LOG_LINE_CHARS_MAX: usize = 400;
+
+/// Operators in the file of operators.
+pub const OPERATORS_MAX: usize = 64;
+
+/// Time after which a shard that has not carried out an action counts as too busy.
+pub const ACTION_MAX: Duration = Duration::from_secs(3);

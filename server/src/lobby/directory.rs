@@ -37,6 +37,10 @@ pub(crate) struct RoomEntry {
     pub(crate) code: Code,
     pub(crate) place: Place,
     pub(crate) wanted: Wanted,
+    /// The time at which it was opened.
+    pub(crate) opened_us: u64,
+    /// Whether an operator has locked it: quick matches send nobody there.
+    pub(crate) is_locked: bool,
     /// Seats of people, held ones included.
     pub(crate) players: u8,
     pub(crate) bots: u8,
@@ -158,13 +162,40 @@ impl Directory {
         self.codes.insert(room, code);
         let place = Place { room, shard };
         let reservations = VecDeque::new();
-        let entry = RoomEntry { code, place, wanted, players: 0, bots: 0, reservations, match_seats: BTreeMap::new() };
+        let entry = RoomEntry {
+            code,
+            place,
+            wanted,
+            opened_us: now_us,
+            is_locked: false,
+            players: 0,
+            bots: 0,
+            reservations,
+            match_seats: BTreeMap::new(),
+        };
         Ok(self.rooms.entry(code).or_insert(entry))
     }
 
     /// The room of a code.
     pub(crate) fn find(&self, code: Code) -> Option<&RoomEntry> {
         self.rooms.get(&code)
+    }
+
+    /// The room with this id.
+    pub(crate) fn find_room(&self, room: RoomId) -> Option<&RoomEntry> {
+        self.find(*self.codes.get(&room)?)
+    }
+
+    /// All rooms.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &RoomEntry> {
+        self.rooms.values()
+    }
+
+    /// Notes that an operator has locked a room, or has taken its lock off.
+    pub(crate) fn set_locked(&mut self, code: Code, is_locked: bool) {
+        if let Some(entry) = self.rooms.get_mut(&code) {
+            entry.is_locked = is_locked;
+        }
     }
 
     /// Seats of a match are for these players from now on, and no longer for those who had them. Gives the room.
@@ -192,6 +223,7 @@ impl Directory {
         let suits = |entry: &&RoomEntry| {
             let expected = entry.expected(now_us);
             entry.wanted.quick_match
+                && !entry.is_locked
                 && entry.wanted.game == game
                 && expected > 0
                 && expected < usize::from(entry.wanted.seats)
@@ -279,6 +311,18 @@ mod tests {
 
     fn people(players: u8) -> Summary {
         Summary { players, seats: 2, ..Summary::default() }
+    }
+
+    #[test]
+    fn a_quick_match_leads_to_no_room_that_an_operator_has_locked() {
+        let mut directory = Directory::new(1, LIMITS);
+        let (code, room) = directory.open(QUICK, |_| true, 7).map(|entry| (entry.code, entry.place.room)).unwrap();
+        directory.update(room, people(1), 7);
+        directory.set_locked(code, true);
+        assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 8).is_none());
+        directory.set_locked(code, false);
+        assert_eq!(directory.join_match(0, Origin::EXEMPT, |_| false, 8).map(|entry| entry.code), Some(code));
+        assert_eq!(directory.find_room(room).map(|entry| (entry.code, entry.opened_us)), Some((code, 7)));
     }
 
     #[test]

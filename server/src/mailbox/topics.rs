@@ -2,15 +2,15 @@
 
 use crate::lobby::{Code, Place, RoomId};
 use crate::matchmaking::MatchId;
+use crate::operators::AdminTopic;
 use crate::room::{MemberId, Origin};
+use crate::socket::Socket;
 use crate::topics::policy::Role;
 use crate::topics::{Farewell, Identity};
 use crate::websocket::address::Counted;
 use crate::websocket::frame::FrameReader;
-use parking_lot::RwLock;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::TcpStream;
 use std::sync::Arc;
 use tickwire::Seat;
 use tickwire::message::close::CloseCode;
@@ -74,8 +74,7 @@ pub(crate) enum Form {
 /// A connection without a room, on its way to the thread of topics.
 #[derive(Debug)]
 pub(crate) struct NewVisitor {
-    /// The socket, which is non-blocking.
-    pub(crate) stream: TcpStream,
+    pub(crate) socket: Socket,
     /// The reader, with the bytes that have arrived already.
     pub(crate) reader: FrameReader,
     pub(crate) form: Form,
@@ -92,6 +91,8 @@ pub(crate) struct VisitorHello {
     pub(crate) name: String,
     pub(crate) key: Option<PlayerKey>,
     pub(crate) ticket: Option<SecretText>,
+    /// The token of an operator.
+    pub(crate) token: Option<SecretText>,
 }
 
 /// A message that a program publishes.
@@ -123,19 +124,18 @@ pub(crate) enum TopicsOrder {
     MatchMade { id: MatchId, room: Option<(RoomId, Code)> },
     /// Seats of a running match are given away; `None` when the room has ended.
     SeatsGiven { room: Option<RoomId>, seats: BTreeMap<Seat, PlayerId> },
+    /// A message for the operators who hear a topic of the dashboard.
+    Brief { topic: AdminTopic, body: Arc<str> },
+    /// The file of operators was read again: some of them may have to go.
+    OperatorsChanged,
     /// All connections are closed with this code, and the thread ends.
     Stop(CloseCode),
 }
-
-/// The topics with subscribers, of those that cost something to publish. The thread of topics writes it, the net thread
-/// reads it before it collects numbers; no tick touches it.
-pub(crate) type HeardTopics = Arc<RwLock<BTreeSet<&'static str>>>;
 
 /// The way to the thread of topics.
 #[derive(Clone)]
 pub(crate) struct TopicsLink {
     pub(crate) send: Sender<TopicsOrder>,
-    pub(crate) heard: HeardTopics,
 }
 
 impl TopicsLink {
@@ -151,11 +151,6 @@ impl TopicsLink {
         let (answer, receipt) = oneshot::channel();
         self.order(TopicsOrder::Publish(publication, Some(answer)));
         receipt.await.ok()
-    }
-
-    /// Whether somebody hears a topic that costs something to publish.
-    pub(crate) fn is_heard(&self, topic: &str) -> bool {
-        self.heard.read().contains(topic)
     }
 }
 

@@ -15,16 +15,17 @@ const BOUNDS_NS: [u64; 38] = [
 
 const SECOND_NS: f64 = 1e9;
 
-/// Durations of one shard since they were last handed over.
+/// Durations of one shard since they were last handed over, or in some time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Durations {
+pub(crate) struct Durations {
     counts: [u64; BOUNDS_NS.len() + 1],
     sum_ns: u64,
+    max_ns: u64,
 }
 
 impl Default for Durations {
     fn default() -> Self {
-        Self { counts: [0; BOUNDS_NS.len() + 1], sum_ns: 0 }
+        Self { counts: [0; BOUNDS_NS.len() + 1], sum_ns: 0, max_ns: 0 }
     }
 }
 
@@ -32,10 +33,54 @@ impl Durations {
     pub(super) fn add(&mut self, ns: u64) {
         self.counts[BOUNDS_NS.partition_point(|bound_ns| *bound_ns < ns)] += 1;
         self.sum_ns = self.sum_ns.saturating_add(ns);
+        self.max_ns = self.max_ns.max(ns);
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.counts.iter().sum()
+    }
+
+    /// The longest.
+    pub(super) const fn max_ns(&self) -> u64 {
+        self.max_ns
+    }
+
+    /// The durations since an earlier time.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let mut counts = self.counts;
+        for (count, before) in counts.iter_mut().zip(earlier.counts) {
+            *count -= before;
+        }
+        Self { counts, sum_ns: self.sum_ns.wrapping_sub(earlier.sum_ns), max_ns: self.max_ns }
+    }
+
+    /// Adds the counts of another time.
+    pub(crate) fn join(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+    }
+
+    /// Microseconds that this many percent of the durations stay within: the upper end of their bucket; 0 for none.
+    pub(crate) fn percentile_us(&self, percent: u64) -> u64 {
+        let rank = (self.count() * percent).div_ceil(100);
+        let mut so_far = 0;
+        for (count, bound_ns) in self.counts.iter().zip(BOUNDS_NS.iter().chain([&BOUNDS_NS[BOUNDS_NS.len() - 1]])) {
+            so_far += count;
+            if so_far >= rank && rank > 0 {
+                return bound_ns / 1_000;
+            }
+        }
+        0
+    }
+
+    /// The counts up to each of these bounds, without those up to the bound before, and one more for longer ones.
+    pub(crate) fn counts_by(&self, bounds_us: &[u64]) -> Vec<u64> {
+        let mut counts = vec![0; bounds_us.len() + 1];
+        for (count, bound_ns) in self.counts.iter().zip(BOUNDS_NS.iter().chain([&u64::MAX])) {
+            counts[bounds_us.partition_point(|bound_us| bound_us * 1_000 < *bound_ns)] += count;
+        }
+        counts
     }
 }
 
@@ -43,13 +88,14 @@ impl Durations {
 #[derive(Debug)]
 pub(super) struct DurationsMetric {
     name: &'static str,
+    words: &'static str,
     counts: [AtomicU64; BOUNDS_NS.len() + 1],
     sum_ns: AtomicU64,
 }
 
 impl DurationsMetric {
-    pub(super) fn named(name: &'static str) -> Self {
-        Self { name, counts: [const { AtomicU64::new(0) }; BOUNDS_NS.len() + 1], sum_ns: AtomicU64::new(0) }
+    pub(super) fn new(name: &'static str, words: &'static str) -> Self {
+        Self { name, words, counts: [const { AtomicU64::new(0) }; BOUNDS_NS.len() + 1], sum_ns: AtomicU64::new(0) }
     }
 
     pub(super) fn add(&self, durations: &Durations) {
@@ -59,12 +105,22 @@ impl DurationsMetric {
         self.sum_ns.fetch_add(durations.sum_ns, Ordering::Relaxed);
     }
 
+    /// All durations so far, without the longest.
+    pub(super) fn read(&self) -> Durations {
+        let read = |total: &AtomicU64| total.load(Ordering::Relaxed);
+        let mut durations = Durations { sum_ns: read(&self.sum_ns), ..Durations::default() };
+        for (count, counter) in durations.counts.iter_mut().zip(&self.counts) {
+            *count = read(counter);
+        }
+        durations
+    }
+
     /// Appends the histogram in the text format of Prometheus.
     pub(super) fn render(&self, out: &mut String) {
         let (name, mut so_far) = (self.name, 0);
         let bounds = BOUNDS_NS.iter().map(|bound_ns| (*bound_ns as f64 / SECOND_NS).to_string());
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "# TYPE {name} histogram");
+        let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} histogram", self.words);
         for (bound, count) in bounds.chain(["+Inf".into()]).zip(&self.counts) {
             // The buckets of a Prometheus histogram are cumulative: each one includes all durations up to its bound.
             so_far += count.load(Ordering::Relaxed);
@@ -80,8 +136,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn percentiles_and_columns_are_those_of_the_buckets() {
+        let mut durations = Durations::default();
+        assert_eq!(durations.percentile_us(99), 0);
+        (0..98).for_each(|_| durations.add(40_001));
+        durations.add(900_000);
+        durations.add(200_000_000);
+        assert_eq!((durations.percentile_us(50), durations.percentile_us(99)), (50, 1_000));
+        assert_eq!((durations.percentile_us(100), durations.max_ns()), (50_000, 200_000_000));
+        assert_eq!(durations.counts_by(&[50, 1_000, 31_500]), [98, 1, 0, 1]);
+    }
+
+    #[test]
     fn a_bucket_counts_the_shorter_durations_too() {
-        let (metric, mut durations) = (DurationsMetric::named("t"), Durations::default());
+        let (metric, mut durations) = (DurationsMetric::new("t", "Words."), Durations::default());
         for ns in [0, 50_000, 50_001, 20_000_000, 90_000_000] {
             durations.add(ns);
         }
@@ -90,6 +158,7 @@ mod tests {
         let mut out = String::new();
         metric.render(&mut out);
         for line in [
+            "# HELP t Words.",
             "t_bucket{le=\"0.00005\"} 2",
             "t_bucket{le=\"0.0001\"} 3",
             "t_bucket{le=\"0.02\"} 4",

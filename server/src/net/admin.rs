@@ -1,4 +1,5 @@
-//! The admin listener: metrics, health and the requests of services, on an address of its own that players never see.
+//! The admin listener: the dashboard, metrics, health, the actions of operators and the requests of services, on an address
+//! of its own that players never see.
 
 use super::Net;
 use super::answer::{Answer, Refusal, end_connection, plain};
@@ -9,7 +10,7 @@ use super::http_stream::HttpStream;
 use super::operation::{Port, Route, Task};
 use super::peer::Peer;
 use super::problem::Problem;
-use super::{drain, handshake, health, services};
+use super::{dashboard, drain, handshake, health, operators, secure, services};
 use crate::limits::ACCEPT_PAUSE;
 use crate::websocket::address::AddressKey;
 use hyper::body::Incoming;
@@ -36,6 +37,10 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
 
 async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     let peer = Peer::of_socket(peer);
+    if !net.takes_in(peer.address) {
+        return;
+    }
+    let Some(stream) = secure::accept(&net, net.operators_tls(peer), stream, peer).await else { return };
     let own = Rc::clone(&net);
     let service = service_fn(move |request| respond(Rc::clone(&net), request, peer));
     drain::serve(&own, HttpStream::new(stream), service).await;
@@ -46,7 +51,7 @@ async fn respond(net: Rc<Net>, request: Request<Incoming>, peer: Peer) -> Result
     let asked = Asked::of(&request, address);
     let route = Route::of(Port::Operators, &asked.path);
     let is_last = ends_connection(request.headers());
-    let outcome = answer(&net, request, peer, route).await;
+    let outcome = answer(&net, request, &asked, peer, route).await;
     let mut answer = asked.answer(&net, route, outcome).await;
     if is_last {
         end_connection(&mut answer);
@@ -57,6 +62,7 @@ async fn respond(net: Rc<Net>, request: Request<Incoming>, peer: Peer) -> Result
 async fn answer(
     net: &Rc<Net>,
     request: Request<Incoming>,
+    asked: &Asked,
     peer: Peer,
     route: Option<Route<'_>>,
 ) -> Result<Answer, Refusal> {
@@ -69,6 +75,9 @@ async fn answer(
     if services::are_at(request.uri().path()) {
         services::check_token(net, request.headers())?;
     }
+    if let Some(file) = dashboard::answer(&request) {
+        return file;
+    }
     let route = route.ok_or_else(no_path)?;
     let operation = route.operation(request.method()).ok_or_else(|| Refusal::method(route.allow()))?;
     match operation.task {
@@ -79,6 +88,13 @@ async fn answer(
         Task::PublishMessage => services::publish(net, route.parameter, request).await,
         Task::MutePlayer => services::mute(net, route.parameter, request).await,
         Task::RevokeIdentity => services::revoke(net, request).await,
+        Task::ReadAudit => operators::audit(net, request.headers()),
+        task @ (Task::Announce
+        | Task::KickPlayer
+        | Task::BanPlayer
+        | Task::LockRoom
+        | Task::CloseRoom
+        | Task::DrainServer) => operators::act(net, task, route.parameter, &asked.id, request).await,
         // The table gives these no place on the operators' port.
         Task::ListRooms
         | Task::CreateRoom

@@ -196,6 +196,9 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer
 
 /// A match that waits for people and suits the caller, in which a seat is kept from now on.
 fn existing_match(net: &Net, game: usize, avoid: &[Code], address: Option<AddressKey>) -> Option<Code> {
+    if net.is_draining.get() {
+        return None;
+    }
     net.take_in_reports();
     let now_us = net.setup.clock.now_us();
     let waits = net.diverged.borrow();
@@ -270,6 +273,9 @@ pub(super) async fn open(
     bots: u8,
 ) -> Result<Code, Refusal> {
     let later = |error: &str| Refusal::later(Problem::Full, error, ROOM_RETRY_SECONDS);
+    if net.is_draining.get() {
+        return Err(stopping());
+    }
     let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");

@@ -17,7 +17,7 @@ use hyper::{Method, Request, StatusCode};
 /// The parts of a request that its answer needs.
 #[derive(Debug)]
 pub(super) struct Asked {
-    id: RequestId,
+    pub(super) id: RequestId,
     pub(super) method: Method,
     pub(super) path: String,
     takes_gzip: bool,
@@ -43,6 +43,7 @@ impl Asked {
         let mut answer = match outcome {
             Ok(answer) => compress(net, self.takes_gzip, answer).await,
             Err(refusal) => {
+                net.refusals.count(refusal.problem);
                 self.note(net, operation, refusal.problem);
                 refusal.answer(&self.path, &self.id)
             }

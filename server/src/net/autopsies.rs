@@ -31,7 +31,8 @@ impl Autopsies {
     }
 
     /// Logs the difference and writes its autopsy, unless there are enough.
-    pub(super) fn keep(&self, room: RoomId, autopsy: Box<Autopsy>) -> Option<JoinHandle<()>> {
+    /// The task gives the name of the file.
+    pub(super) fn keep(&self, room: RoomId, autopsy: Box<Autopsy>) -> Option<JoinHandle<Option<String>>> {
         let fields: Vec<&str> = autopsy.differences.iter().map(|difference| difference.path.as_str()).collect();
         let (game, tick, seat) = (&autopsy.game, autopsy.tick, autopsy.seat);
         tracing::warn!(game, room = room.0, seat, tick, ?fields, "a client's world differed");
@@ -41,9 +42,13 @@ impl Autopsies {
         // The client has a say in which tick it is, so the number and not the tick keeps names apart.
         let names = (first..first + AUTOPSY_NAMES_MAX).map(move |number| format!("{stem}-{number}.json"));
         Some(spawn_blocking(move || match write(&folder, names, &autopsy) {
-            Ok(name) => tracing::info!(path = %folder.path().join(name).display(), "an autopsy was written"),
+            Ok(name) => {
+                tracing::info!(room = room.0, path = %folder.path().join(&name).display(), "an autopsy was written");
+                Some(name)
+            }
             Err(error) => {
                 tracing::warn!(%error, folder = %folder.path().display(), "an autopsy could not be written");
+                None
             }
         }))
     }

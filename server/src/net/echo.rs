@@ -10,6 +10,7 @@ use super::farewell::say_last;
 use super::handshake;
 use super::hello::take_over;
 use crate::limits::{ECHO_FRAGMENTS_MAX, ECHO_MESSAGE_BYTES_MAX};
+use crate::socket::Stream;
 use crate::websocket::frame::{
     FrameLimits, FrameReader, Incoming, put_close, put_close_answer, put_message, put_pong, put_text,
 };
@@ -17,7 +18,6 @@ use fastwebsockets::upgrade::UpgradeFut;
 use hyper::Request;
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
 const LIMITS: FrameLimits = FrameLimits {
@@ -72,8 +72,9 @@ fn put_answers(net: &Net, reader: &mut FrameReader, out: &mut Vec<u8>) -> bool {
 }
 
 /// Sends the answers, then waits for more bytes; `None` at the end of the connection.
-async fn write_and_read(stream: &mut TcpStream, out: &mut Vec<u8>, reader: &mut FrameReader) -> Option<()> {
+async fn write_and_read(stream: &mut Stream, out: &mut Vec<u8>, reader: &mut FrameReader) -> Option<()> {
     stream.write_all(out).await.ok()?;
+    stream.flush().await.ok()?;
     out.clear();
     match stream.read(reader.space()).await {
         Ok(0) | Err(_) => None,

@@ -6,14 +6,14 @@ use super::evictions::Phase;
 use super::problem::Problem;
 use super::request_id::RequestId;
 use crate::limits::{BUSY_RETRY_SECONDS, CLOSE_DRAIN, DISCARDED_BYTES_MAX};
+use crate::socket::Stream;
 use std::rc::Rc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// Writes the last bytes and waits for the peer to close. A peer that neither reads nor closes is dropped soon, and at
 /// once when too many others are leaving.
-pub(super) async fn say_last(net: &Rc<Net>, mut stream: TcpStream, last: &[u8]) {
+pub(super) async fn say_last(net: &Rc<Net>, mut stream: Stream, last: &[u8]) {
     let crowded = Rc::new(Notify::new());
     let _place = net.queue(Phase::Leaving, None, &crowded);
     tokio::select! {
@@ -27,7 +27,7 @@ pub(super) async fn say_last(net: &Rc<Net>, mut stream: TcpStream, last: &[u8]) 
 
 /// Writes the last bytes and discards the input that still arrives: unread input would reset the connection, and the
 /// reset would make the peer lose the bytes.
-async fn write_and_drain(stream: &mut TcpStream, last: &[u8]) -> std::io::Result<()> {
+async fn write_and_drain(stream: &mut Stream, last: &[u8]) -> std::io::Result<()> {
     stream.write_all(last).await?;
     stream.shutdown().await?;
     let mut ignored = [0; 4_096];
@@ -50,6 +50,12 @@ pub(super) fn busy() -> String {
 /// The whole answer to a connection that does not begin as it has to.
 pub(super) fn malformed(error: &str, help: &'static str) -> String {
     whole(&Refusal::new(Problem::BadProxyHeader, error, help))
+}
+
+/// The whole answer to a connection that speaks HTTP where TLS is spoken.
+pub(super) fn plain_http() -> String {
+    let help = "write https:// instead of http://, and wss:// instead of ws://";
+    whole(&Refusal::new(Problem::NoTls, "this port speaks TLS, and the connection does not", help))
 }
 
 /// A refusal with its head, for a connection of which no request was read.

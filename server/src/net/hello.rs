@@ -10,6 +10,7 @@ use crate::mailbox::{Command, Form, NewConnection, NewVisitor, TopicsOrder, Visi
 use crate::metrics::Side;
 use crate::player_key::known_or_random;
 use crate::room::Entrant;
+use crate::socket::Stream;
 use crate::topics::player_id;
 use crate::websocket::address::{AddressClass, AddressKey, Counted};
 use crate::websocket::frame::{
@@ -23,7 +24,6 @@ use tickwire::message::close::{CloseCode, version_reason};
 use tickwire::message::control::Hello;
 use tickwire::message::{HELLO, PROTOCOL_VERSION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -69,7 +69,7 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
     };
     let refusal = match read {
         Ok(hello) if hello.code.is_empty() && hello.game.is_empty() && hello.protocol == PROTOCOL_VERSION => {
-            let known = Some(VisitorHello { name: hello.name, key: hello.player, ticket: hello.ticket });
+            let known = Some(VisitorHello { name: hello.name, key: hello.player, ticket: hello.ticket, token: None });
             return hand_over_visitor(&net, stream, reader, Form::Binary, known, &caller, false).await;
         }
         Ok(mut hello) => match admit(&net, &caller, &mut hello).await {
@@ -88,12 +88,12 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
         NoHello::Refused(code) => {
             note_refusal(&caller, code);
             put_close(&mut last, code);
-            net.setup.metrics.closed(Some(code.number()), Side::Server);
+            net.setup.metrics.refused_hello(code);
         }
         NoHello::OtherGame(fingerprint) => {
             note_refusal(&caller, CloseCode::Version);
             put_close_with(&mut last, CloseCode::Version, &version_reason(fingerprint));
-            net.setup.metrics.closed(Some(CloseCode::Version.number()), Side::Server);
+            net.setup.metrics.refused_hello(CloseCode::Version);
         }
     }
     drop(caller);
@@ -108,13 +108,13 @@ fn note_refusal(caller: &Caller, code: CloseCode) {
 
 /// The socket and the reader of a connection after the switch. `None` when the peer has closed the connection before the
 /// answer was written.
-pub(super) async fn take_over(upgrade: UpgradeFut, limits: FrameLimits) -> Option<(TcpStream, FrameReader)> {
+pub(super) async fn take_over(upgrade: UpgradeFut, limits: FrameLimits) -> Option<(Stream, FrameReader)> {
     let upgraded = upgrade.await.ok()?;
     let parts = upgraded.into_inner().into_inner().downcast::<TokioIo<HttpStream>>().ok()?;
     Some((parts.io.into_inner().into_inner(), FrameReader::starting_with(limits, &parts.read_buf)))
 }
 
-async fn read_hello(net: &Net, stream: &mut TcpStream, reader: &mut FrameReader) -> Result<Hello, NoHello> {
+async fn read_hello(net: &Net, stream: &mut Stream, reader: &mut FrameReader) -> Result<Hello, NoHello> {
     loop {
         while let Some(incoming) = reader.poll(net.setup.clock.now_us()).map_err(NoHello::Refused)? {
             match incoming {
@@ -124,6 +124,7 @@ async fn read_hello(net: &Net, stream: &mut TcpStream, reader: &mut FrameReader)
                     let mut pong = Vec::new();
                     put_pong(&mut pong, payload);
                     stream.write_all(&pong).await.map_err(|_| NoHello::Gone)?;
+                    stream.flush().await.map_err(|_| NoHello::Gone)?;
                 }
                 Incoming::Pong => {}
                 Incoming::Close { code } => return Err(NoHello::Closed(code)),
@@ -169,17 +170,17 @@ async fn admit(net: &Net, caller: &Caller, hello: &mut Hello) -> Result<Admitted
     Ok(AdmittedPlayer { place: found.place, entrant, identity: pass.identity, only_by_token, counted })
 }
 
-fn hand_over(net: &Net, player: AdmittedPlayer, stream: TcpStream, reader: FrameReader, hello: Hello) {
+fn hand_over(net: &Net, player: AdmittedPlayer, stream: Stream, reader: FrameReader, hello: Hello) {
     let mut token = [0; 16];
     getrandom::fill(&mut token).expect("the operating system has random numbers");
-    let stream = match stream.into_std().and_then(|stream| tune(&stream).map(|()| stream)) {
-        Ok(stream) => stream,
+    let socket = match tune(&stream).and_then(|()| stream.into_socket()) {
+        Ok(socket) => socket,
         Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
     let AdmittedPlayer { place, entrant, identity, only_by_token, counted } = player;
     let guest = player_id(known_or_random(None));
     let arrival =
-        Box::new(NewConnection { stream, reader, hello, token, only_by_token, entrant, identity, guest, counted });
+        Box::new(NewConnection { socket, reader, hello, token, only_by_token, entrant, identity, guest, counted });
     if let Err(error) = net.command(place, Command::Enter { room: place.room, arrival, detours: 0 }) {
         // A shard that has ended has taken its rooms along; the socket closes when the command is dropped.
         tracing::debug!(?error, "a connection could not be handed over");
@@ -196,7 +197,7 @@ pub(super) async fn receive_visitor(net: Rc<Net>, upgrade: UpgradeFut, caller: C
 /// Hands a connection without a room over to the thread of topics.
 async fn hand_over_visitor(
     net: &Rc<Net>,
-    stream: TcpStream,
+    stream: Stream,
     reader: FrameReader,
     form: Form,
     hello: Option<VisitorHello>,
@@ -208,22 +209,22 @@ async fn hand_over_visitor(
         note_refusal(caller, CloseCode::Overloaded);
         let mut last = Vec::new();
         put_close(&mut last, CloseCode::Overloaded);
-        net.setup.metrics.closed(Some(CloseCode::Overloaded.number()), Side::Server);
+        net.setup.metrics.refused_hello(CloseCode::Overloaded);
         return say_last(net, stream, &last).await;
     };
-    let stream = match stream.into_std().and_then(|stream| tune(&stream).map(|()| stream)) {
-        Ok(stream) => stream,
+    let socket = match tune(&stream).and_then(|()| stream.into_socket()) {
+        Ok(socket) => socket,
         Err(error) => return tracing::debug!(%error, "a socket was closed before it was handed over"),
     };
     let origin = origin_of(caller.address);
-    let visitor = NewVisitor { stream, reader, form, hello, is_operator, origin, counted };
+    let visitor = NewVisitor { socket, reader, form, hello, is_operator, origin, counted };
     net.setup.topics.order(TopicsOrder::Visit(Box::new(visitor)));
 }
 
 /// Makes the kernel's buffers small, because snapshots that wait in them are stale, and lets the kernel send at once
 /// instead of waiting for more.
-fn tune(stream: &std::net::TcpStream) -> std::io::Result<()> {
-    let socket = SockRef::from(stream);
+fn tune(stream: &Stream) -> std::io::Result<()> {
+    let socket = SockRef::from(stream.tcp());
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.set_tcp_notsent_lowat(NOT_SENT_LOW_WATER_BYTES)?;

@@ -2,11 +2,11 @@
 
 use super::head_guard::HeadGuard;
 use crate::limits::{DISCARDED_BYTES_MAX, HTTP_WRITE_STALL_MAX};
-use std::io::{Error, ErrorKind, IoSlice, Result};
+use crate::socket::Stream;
+use std::io::{Error, ErrorKind, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 /// The end of a malformed head as hyper reads it: the NUL before it is valid nowhere, so hyper answers with 400.
@@ -15,7 +15,7 @@ const SPOILED_TAIL: &[u8] = b"\r\n\r\n";
 /// A socket with a guard over its heads and a deadline for its writes.
 #[derive(Debug)]
 pub(super) struct HttpStream {
-    stream: TcpStream,
+    stream: Stream,
     guard: HeadGuard,
     /// The bytes that are still to be read instead of those of the socket, once a head was malformed.
     spoiled: Option<&'static [u8]>,
@@ -24,17 +24,17 @@ pub(super) struct HttpStream {
 }
 
 impl HttpStream {
-    pub(super) const fn new(stream: TcpStream) -> Self {
+    pub(super) const fn new(stream: Stream) -> Self {
         Self { stream, guard: HeadGuard::new(), spoiled: None, stall: None }
     }
 
     /// The socket itself.
-    pub(super) fn into_inner(self) -> TcpStream {
+    pub(super) fn into_inner(self) -> Stream {
         self.stream
     }
 
     /// Passes on the outcome of a write, and gives up when the kernel has taken nothing for too long.
-    fn watch_write(&mut self, written: Poll<Result<usize>>, context: &mut Context<'_>) -> Poll<Result<usize>> {
+    fn watch_write<T>(&mut self, written: Poll<Result<T>>, context: &mut Context<'_>) -> Poll<Result<T>> {
         if written.is_ready() {
             self.stall = None;
             return written;
@@ -48,7 +48,7 @@ impl HttpStream {
     fn discard_input(&self) {
         let mut ignored = [0; 4_096];
         for _ in 0..DISCARDED_BYTES_MAX / ignored.len() {
-            if !self.stream.try_read(&mut ignored).is_ok_and(|count| count > 0) {
+            if !self.stream.discard(&mut ignored).is_ok_and(|count| count > 0) {
                 return;
             }
         }
@@ -81,21 +81,9 @@ impl AsyncWrite for HttpStream {
         self.watch_write(written, context)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.watch_write(written, context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.watch_write(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {

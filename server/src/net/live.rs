@@ -1,32 +1,20 @@
-//! The messages of the net thread for topics: which rooms there are, and the server in numbers for operators.
+//! The messages of the net thread for topics: which rooms there are.
 
 use super::Net;
 use super::api::view;
 use crate::limits::{LIST_INTERVAL, LOBBY_ROOMS_MAX};
 use crate::lobby::{RoomEntry, RoomId};
-use crate::mailbox::{Publication, TopicsOrder};
-use crate::memory::resident_bytes;
-use crate::topics::policy::Role;
-use serde_json::json;
+use crate::mailbox::TopicsOrder;
 use std::cmp::Reverse;
 use std::rc::Rc;
 use tokio::time::sleep;
 
-/// The topic of the server in numbers.
-const METRICS: &str = "admin/metrics";
-
-/// Passes of the live lists from one message of the server in numbers to the next.
-const METRICS_PASSES: u32 = 2;
-
-/// Publishes the live lists of lobbies when they have changed, and the server in numbers when somebody hears it.
+/// Publishes the live lists of lobbies when they have changed.
 pub(super) async fn publish(net: Rc<Net>) {
-    for pass in 0_u32.. {
+    loop {
         sleep(LIST_INTERVAL).await;
         if net.lists_changed.replace(false) {
             net.publish_lists();
-        }
-        if pass % METRICS_PASSES == 0 && net.setup.topics.is_heard(METRICS) {
-            net.publish_numbers();
         }
     }
 }
@@ -50,6 +38,7 @@ impl Net {
             self.setup.topics.order(TopicsOrder::CloseRoom { room, code });
             self.lists_changed.set(true);
         }
+        self.watched.borrow_mut().forget(room);
     }
 
     fn publish_lists(&self) {
@@ -65,16 +54,5 @@ impl Net {
             });
             self.setup.topics.order(TopicsOrder::List { game: game.rules.name, rooms: rooms.collect() });
         }
-    }
-
-    fn publish_numbers(&self) {
-        let (rooms, players, bots) = self.directory.borrow().totals();
-        let shards: Vec<u32> = self.setup.shards.iter().map(|shard| shard.load_percent()).collect();
-        let body = json!({
-            "rooms": rooms, "players": players, "bots": bots, "memory_bytes": resident_bytes(),
-            "shard_load_percent": shards,
-        });
-        let publication = Publication { topic: METRICS.into(), by: Role::Server, body: body.to_string() };
-        self.setup.topics.order(TopicsOrder::Publish(publication, None));
     }
 }

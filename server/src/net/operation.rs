@@ -30,6 +30,13 @@ pub(super) enum Task {
     PublishMessage,
     MutePlayer,
     RevokeIdentity,
+    Announce,
+    KickPlayer,
+    BanPlayer,
+    LockRoom,
+    CloseRoom,
+    DrainServer,
+    ReadAudit,
 }
 
 /// A budget of each address.
@@ -63,7 +70,7 @@ const OPERATORS: &[Port] = &[Port::Operators];
 const BOTH: &[Port] = &[Port::Players, Port::Operators];
 
 /// Every operation of both ports. The files of the page are none: their names are the page's.
-pub(super) static OPERATIONS: [Operation; 13] = [
+pub(super) static OPERATIONS: [Operation; 20] = [
     Operation {
         task: Task::ListRooms,
         id: "listRooms",
@@ -235,6 +242,143 @@ pub(super) static OPERATIONS: [Operation; 13] = [
         ],
         budgets: &[],
     },
+    Operation {
+        task: Task::Announce,
+        id: "announce",
+        ports: OPERATORS,
+        method: Method::POST,
+        path: "/admin/announce",
+        problems: &[
+            Problem::BadHeader,
+            Problem::BadBody,
+            Problem::BadText,
+            Problem::NoOperator,
+            Problem::ForeignPage,
+            Problem::NoOperators,
+            Problem::LooksOnly,
+            Problem::SlowBody,
+            Problem::LargeBody,
+            Problem::Busy,
+            Problem::Stopping,
+        ],
+        budgets: &[],
+    },
+    Operation {
+        task: Task::KickPlayer,
+        id: "kickPlayer",
+        ports: OPERATORS,
+        method: Method::POST,
+        path: "/admin/rooms/{code}/kick",
+        problems: &[
+            Problem::BadHeader,
+            Problem::BadBody,
+            Problem::NoOperator,
+            Problem::ForeignPage,
+            Problem::NoOperators,
+            Problem::LooksOnly,
+            Problem::NoRoom,
+            Problem::SlowBody,
+            Problem::NoSeat,
+            Problem::LargeBody,
+            Problem::Busy,
+            Problem::Stopping,
+        ],
+        budgets: &[],
+    },
+    Operation {
+        task: Task::BanPlayer,
+        id: "banPlayer",
+        ports: OPERATORS,
+        method: Method::POST,
+        path: "/admin/rooms/{code}/ban",
+        problems: &[
+            Problem::BadHeader,
+            Problem::BadBody,
+            Problem::NoOperator,
+            Problem::ForeignPage,
+            Problem::NoOperators,
+            Problem::LooksOnly,
+            Problem::NoRoom,
+            Problem::SlowBody,
+            Problem::NoSeat,
+            Problem::LargeBody,
+            Problem::Busy,
+            Problem::Stopping,
+        ],
+        budgets: &[],
+    },
+    Operation {
+        task: Task::LockRoom,
+        id: "lockRoom",
+        ports: OPERATORS,
+        method: Method::POST,
+        path: "/admin/rooms/{code}/lock",
+        problems: &[
+            Problem::BadHeader,
+            Problem::BadBody,
+            Problem::NoOperator,
+            Problem::ForeignPage,
+            Problem::NoOperators,
+            Problem::LooksOnly,
+            Problem::NoRoom,
+            Problem::SlowBody,
+            Problem::NothingToDo,
+            Problem::LargeBody,
+            Problem::Busy,
+            Problem::Stopping,
+        ],
+        budgets: &[],
+    },
+    Operation {
+        task: Task::CloseRoom,
+        id: "closeRoom",
+        ports: OPERATORS,
+        method: Method::POST,
+        path: "/admin/rooms/{code}/close",
+        problems: &[
+            Problem::BadHeader,
+            Problem::BadBody,
+            Problem::NoOperator,
+            Problem::ForeignPage,
+            Problem::NoOperators,
+            Problem::LooksOnly,
+            Problem::NoRoom,
+            Problem::SlowBody,
+            Problem::LargeBody,
+            Problem::Busy,
+            Problem::Stopping,
+        ],
+        budgets: &[],
+    },
+    Operation {
+        task: Task::DrainServer,
+        id: "drainServer",
+        ports: OPERATORS,
+        method: Method::POST,
+        path: "/admin/drain",
+        problems: &[
+            Problem::BadHeader,
+            Problem::BadBody,
+            Problem::NoOperator,
+            Problem::ForeignPage,
+            Problem::NoOperators,
+            Problem::LooksOnly,
+            Problem::SlowBody,
+            Problem::NothingToDo,
+            Problem::LargeBody,
+            Problem::Stopping,
+        ],
+        budgets: &[],
+    },
+    Operation {
+        task: Task::ReadAudit,
+        id: "readAudit",
+        ports: OPERATORS,
+        method: Method::GET,
+        path: "/admin/audit",
+        problems: &[Problem::BadHeader, Problem::NoOperator, Problem::ForeignPage, Problem::NoOperators],
+        budgets: &[],
+    },
 ];
 
 impl Operation {
@@ -345,7 +489,10 @@ mod tests {
             assert_eq!(route(Port::Operators, path), Some((template, parameter)));
             assert_eq!(route(Port::Players, path), None, "{path}");
         }
-        for path in ["/topics/", "/players//mute", "/players/mute", "/metrics/x", "/", "", "/api"] {
+        let kick = route(Port::Operators, "/admin/rooms/C4FK9T/kick");
+        assert_eq!(kick, Some(("/admin/rooms/{code}/kick", "C4FK9T")));
+        for path in ["/admin/rooms//kick", "/topics/", "/players//mute", "/players/mute", "/metrics/x", "/", "", "/api"]
+        {
             assert_eq!(route(Port::Operators, path), None, "{path}");
         }
     }

@@ -19,10 +19,14 @@ pub(super) enum Problem {
     BadHandshake,
     BadProxyHeader,
     BadText,
+    NoTls,
     NoTicket,
     NoToken,
+    NoOperator,
     ForeignPage,
     NoServices,
+    NoOperators,
+    LooksOnly,
     TopicRefused,
     NoPath,
     NoRoom,
@@ -32,6 +36,8 @@ pub(super) enum Problem {
     WrongMethod,
     SlowBody,
     TicketsOff,
+    NoSeat,
+    NothingToDo,
     LargeBody,
     WrongHost,
     WebSocketVersion,
@@ -47,7 +53,7 @@ pub(super) enum Problem {
 
 impl Problem {
     /// Every kind, in the order of the statuses.
-    pub(super) const ALL: [Self; 32] = [
+    pub(super) const ALL: [Self; 38] = [
         Self::BadHost,
         Self::BadHeader,
         Self::BadQuery,
@@ -56,10 +62,14 @@ impl Problem {
         Self::BadHandshake,
         Self::BadProxyHeader,
         Self::BadText,
+        Self::NoTls,
         Self::NoTicket,
         Self::NoToken,
+        Self::NoOperator,
         Self::ForeignPage,
         Self::NoServices,
+        Self::NoOperators,
+        Self::LooksOnly,
         Self::TopicRefused,
         Self::NoPath,
         Self::NoRoom,
@@ -69,6 +79,8 @@ impl Problem {
         Self::WrongMethod,
         Self::SlowBody,
         Self::TicketsOff,
+        Self::NoSeat,
+        Self::NothingToDo,
         Self::LargeBody,
         Self::WrongHost,
         Self::WebSocketVersion,
@@ -95,12 +107,18 @@ impl Problem {
                 ("bad-proxy-header", StatusCode::BAD_REQUEST, "The connection does not begin with its proxy's header")
             }
             Self::BadText => ("bad-text", StatusCode::BAD_REQUEST, "The topic does not take this text"),
+            Self::NoTls => ("no-tls", StatusCode::BAD_REQUEST, "The port speaks TLS only"),
             Self::NoTicket => ("no-ticket", StatusCode::UNAUTHORIZED, "The ticket is missing or not good"),
             Self::NoToken => ("no-token", StatusCode::UNAUTHORIZED, "The token of services is missing or wrong"),
+            Self::NoOperator => {
+                ("no-operator", StatusCode::UNAUTHORIZED, "The token of an operator is missing or wrong")
+            }
             Self::ForeignPage => {
                 ("foreign-page", StatusCode::FORBIDDEN, "The page is of an origin that is not allowed")
             }
             Self::NoServices => ("no-services", StatusCode::FORBIDDEN, "The server has no token for services"),
+            Self::NoOperators => ("no-operators", StatusCode::FORBIDDEN, "The server has no file of operators"),
+            Self::LooksOnly => ("looks-only", StatusCode::FORBIDDEN, "The operator may look and not act"),
             Self::TopicRefused => ("topic-refused", StatusCode::FORBIDDEN, "The topic refuses the message"),
             Self::NoPath => ("no-path", StatusCode::NOT_FOUND, "Nothing is at this path"),
             Self::NoRoom => ("no-room", StatusCode::NOT_FOUND, "There is no such room"),
@@ -110,6 +128,8 @@ impl Problem {
             Self::WrongMethod => ("wrong-method", StatusCode::METHOD_NOT_ALLOWED, "The path has no such method"),
             Self::SlowBody => ("slow-body", StatusCode::REQUEST_TIMEOUT, "The body took too long"),
             Self::TicketsOff => ("tickets-off", StatusCode::CONFLICT, "The server asks nobody for a ticket"),
+            Self::NoSeat => ("no-seat", StatusCode::CONFLICT, "Nobody is in the seat"),
+            Self::NothingToDo => ("nothing-to-do", StatusCode::CONFLICT, "It is so already"),
             Self::LargeBody => ("large-body", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::WrongHost => ("wrong-host", StatusCode::MISDIRECTED_REQUEST, "The server has no such name"),
             Self::WebSocketVersion => {

@@ -7,8 +7,10 @@ use super::Net;
 use super::evictions::Phase;
 use super::farewell::{busy, malformed, say_last};
 use super::peer::Peer;
+use super::problem::Problem;
 use super::router::stopped;
 use crate::limits::{PROXY_HEADER_BYTES_MAX, PROXY_HEADER_TIMEOUT};
+use crate::socket::Stream;
 use ppp::{v1, v2};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -72,14 +74,16 @@ pub(super) async fn read(net: &Rc<Net>, mut stream: TcpStream, proxy: IpAddr) ->
         Err(NoHeader::Evicted) => busy(),
         Err(NoHeader::Late) => {
             warn(net, proxy, "the header did not come in time");
+            net.refusals.count(Problem::BadProxyHeader);
             malformed("the header of the PROXY protocol did not come in time", HELP)
         }
         Err(NoHeader::Wrong(error)) => {
             warn(net, proxy, &error.to_string());
+            net.refusals.count(Problem::BadProxyHeader);
             malformed(&format!("the connection has to begin with a header of the PROXY protocol: {error}"), HELP)
         }
     };
-    say_last(net, stream, last.as_bytes()).await;
+    say_last(net, Stream::plain(stream), last.as_bytes()).await;
     None
 }
 

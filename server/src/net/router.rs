@@ -15,14 +15,16 @@ use super::http_stream::HttpStream;
 use super::operation::{Port, Route, Task};
 use super::peer::Peer;
 use super::problem::Problem;
-use super::{Net, api, budgets, cross_origin, handshake, health, proxy_header, room_list};
+use super::{Net, api, budgets, cross_origin, handshake, health, proxy_header, room_list, secure};
 use crate::config::{BasePath, Config};
 use crate::limits::{
     CLOSE_DRAIN, DRAIN_GRACE, HTTP_CONNECTION_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, REQUEST_HEAD_TIMEOUT,
 };
 use crate::topics::json::SCHEMA;
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, LOCATION, ORIGIN};
+use hyper::header::{
+    CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
@@ -36,6 +38,9 @@ use std::rc::Rc;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+
+/// For half a year a browser calls this host under TLS only. Names below it are their owner's affair.
+const HSTS: &str = "max-age=15768000";
 
 /// The HTTP server of hyper with our limits. Its header timeout works only with a timer.
 pub(super) fn builder(config: &Config) -> http1::Builder {
@@ -74,6 +79,12 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
         return tracing::debug!(%error, "a socket was closed before its first request");
     }
     let Some((stream, peer)) = identify(&net, stream, peer).await else { return };
+    if !net.takes_in(peer.address) {
+        return;
+    }
+    // In a box, as above.
+    let secured = Box::pin(secure::accept(&net, net.setup.tls.as_deref(), stream, peer)).await;
+    let Some(stream) = secured else { return };
     let builder = builder(&net.config());
     let connection = Rc::new(HttpConnection::new(Rc::clone(&net), peer));
     let service = {
@@ -157,10 +168,24 @@ async fn route(net: &Rc<Net>, request: Request<Incoming>, peer: Peer) -> Answer 
     };
     let mut answer = asked.answer(net, route, outcome).await;
     budgets::tell(net, budgets, address, &mut answer);
+    protect(net, &mut answer);
     if matches!(place, Place::Below(path) if path.starts_with("/api/") || path == "/ws") {
         cross_origin::share(net, origin.as_ref(), &mut answer);
     }
     answer
+}
+
+/// Adds what every answer tells a browser: to come back under TLS only, to tell other sites nothing of this one's
+/// addresses, and which sites may show it in a frame.
+fn protect(net: &Net, answer: &mut Answer) {
+    let headers = answer.headers_mut();
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    if net.setup.tls.as_ref().is_some_and(|tls| !tls.is_self_signed()) {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS));
+    }
+    if let Some(policy) = &net.frame_policy {
+        headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
+    }
 }
 
 /// The place that a request is for.
@@ -250,7 +275,17 @@ async fn answer_api(
         Task::CheckHealth => Ok(health::healthz()),
         Task::CheckReadiness => Ok(health::readyz(&net.setup.readiness)),
         // The table gives these no place on the players' port.
-        Task::ReadMetrics | Task::PublishMessage | Task::MutePlayer | Task::RevokeIdentity => Err(no_api()),
+        Task::ReadMetrics
+        | Task::PublishMessage
+        | Task::MutePlayer
+        | Task::RevokeIdentity
+        | Task::Announce
+        | Task::KickPlayer
+        | Task::BanPlayer
+        | Task::LockRoom
+        | Task::CloseRoom
+        | Task::DrainServer
+        | Task::ReadAudit => Err(no_api()),
     }
 }
 

@@ -4,6 +4,7 @@ use super::idleness::Idle;
 use super::members::{Member, MemberId};
 use super::origin::Origin;
 use super::roster::Newcomer;
+use super::seat_meter::SeatMeter;
 use super::view_bound::ViewBound;
 use super::{Entrant, Room};
 use crate::names::clean_name;
@@ -108,6 +109,7 @@ impl<G: Game> Room<G> {
         if let Some(seat) = seat.filter(|_| resumed.is_none()) {
             self.buffers[seat.index()] = InputBuffer::default();
             self.idle[seat.index()] = Idle::new(self.tick);
+            self.meters[seat.index()] = SeatMeter::default();
             self.view_bounds[seat.index()] = ViewBound::default();
         }
         let players = self.roster.players();

@@ -186,6 +186,11 @@ impl Member {
         self.in_flight.push(tick);
     }
 
+    /// Ticks of the snapshots that are not acknowledged.
+    pub(super) fn unacked_ticks(&self) -> i64 {
+        self.in_flight.ticks()
+    }
+
     /// Ticks since the oldest snapshot in flight was sent.
     fn lag_ticks(&self, now: Tick) -> i64 {
         self.in_flight.oldest().map_or(0, |oldest| now.since(oldest))

@@ -78,6 +78,11 @@ impl Ownership {
         self.kept_out.push_back(KeptOut { whom, until });
     }
 
+    /// The seat of the owner, and whether the room is locked.
+    pub(super) const fn state(&self) -> (Option<Seat>, bool) {
+        (self.owner, self.is_locked)
+    }
+
     pub(super) const fn announcement(&self) -> ServerControl {
         ServerControl::Room { owner: self.owner, locked: self.is_locked, matches: self.matches }
     }
@@ -96,8 +101,9 @@ impl<G: Game> Room<G> {
         match *order {
             ClientControl::Leave => {}
             ClientControl::Lock(is_locked) => self.set_room(Some(own), is_locked),
-            ClientControl::Kick(seat) => self.throw_out(own, seat, Some(self.tick + self.limits.kicked_ticks)),
-            ClientControl::Ban(seat) => self.throw_out(own, seat, None),
+            ClientControl::Kick(seat) | ClientControl::Ban(seat) if seat == own => {}
+            ClientControl::Kick(seat) => drop(self.throw_out(seat, Some(self.tick + self.limits.kicked_ticks))),
+            ClientControl::Ban(seat) => drop(self.throw_out(seat, None)),
             ClientControl::HandOver(seat) if self.roster.is_person(seat) => {
                 self.set_room(Some(seat), self.ownership.is_locked);
             }
@@ -106,10 +112,10 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Frees the seat of somebody else, and keeps a person out until this tick.
-    fn throw_out(&mut self, by: Seat, seat: Seat, until: Option<Tick>) {
-        let occupant = if seat == by { None } else { self.roster.occupant(seat) };
-        match occupant {
+    /// Frees a seat, and keeps a person out until this tick. Gives the name of the one who had it.
+    pub(super) fn throw_out(&mut self, seat: Seat, until: Option<Tick>) -> Option<String> {
+        let name = self.roster.name_of(seat)?;
+        match self.roster.occupant(seat) {
             None | Some(Occupant::Free) => {}
             Some(Occupant::Bot { .. }) => self.free(seat, Leave::Removed),
             Some(&Occupant::Person { player, origin, .. }) => {
@@ -117,6 +123,14 @@ impl<G: Game> Room<G> {
                 self.dismiss(seat, CloseCode::Removed);
             }
         }
+        Some(name)
+    }
+
+    /// Locks the room, or takes its lock off, whoever owns it; false when that changes nothing.
+    pub(super) fn lock(&mut self, is_locked: bool) -> bool {
+        let changes = self.ownership.is_locked != is_locked;
+        self.set_room(self.ownership.owner, is_locked);
+        changes
     }
 
     /// Finds the owner anew after somebody has come or gone; `host` is the seat of a host who has come.

@@ -1,11 +1,11 @@
 //! The schemas of a game: everything that its rooms have in common, made once and shared by them.
 
 use std::sync::Arc;
-use tickwire::Game;
 use tickwire::input::InputCodec;
 use tickwire::message::control::fingerprint;
 use tickwire::replication::Plan;
 use tickwire::state::Schema;
+use tickwire::{Game, Scene, Stage};
 
 /// Everything that the rooms of a game need to know of its types. Clones share the schemas.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct GameSchemas<G: Game> {
     pub(super) events: Arc<Schema>,
     pub(super) inputs: InputCodec<G::Input>,
     pub(super) fingerprint: u64,
+    /// Draws a world for somebody who has no seat; `None` for a game that cannot be drawn.
+    pub(super) draw: Option<fn(&G, &mut Scene)>,
 }
 
 impl<G: Game> GameSchemas<G> {
@@ -28,7 +30,18 @@ impl<G: Game> GameSchemas<G> {
             events: Arc::new(Schema::of::<G::Event>()),
             inputs: InputCodec::new(),
             fingerprint: fingerprint::<G>(),
+            draw: None,
         }
+    }
+
+    /// The same schemas for rooms whose worlds the operators see as the game's own stage draws them.
+    #[must_use]
+    pub fn drawn(mut self) -> Self
+    where
+        G: Stage,
+    {
+        self.draw = Some(|game, scene| game.draw(None, scene));
+        self
     }
 }
 
@@ -41,6 +54,6 @@ impl<G: Game> Default for GameSchemas<G> {
 impl<G: Game> Clone for GameSchemas<G> {
     fn clone(&self) -> Self {
         let (world, plan, events) = (Arc::clone(&self.world), Arc::clone(&self.plan), Arc::clone(&self.events));
-        Self { world, plan, events, inputs: self.inputs.clone(), fingerprint: self.fingerprint }
+        Self { world, plan, events, inputs: self.inputs.clone(), fingerprint: self.fingerprint, draw: self.draw }
     }
 }

@@ -1,15 +1,82 @@
-//! The files and folders that settings name: whether a server could use them, seen without starting one.
+//! The files and folders that settings name: what a server needs of them, and whether it could use them, seen without
+//! starting one.
 
+use super::StartError;
 use crate::config::{AutopsyFolder, Config};
 use crate::gate::{Gate, GateError};
-use crate::net::{Page, PageError};
+use crate::net::{Page, PageError, PageFile};
+use crate::operators::{Access, Desk, OperatorsFileError};
 use crate::own_folder::{FolderError, OwnFolder};
 use crate::service_token::{ServiceToken, TokenError};
+use crate::tls::{Tls, TlsError};
 use crate::webhooks;
+use crate::webhooks::feed::Webhooks;
 use crate::webhooks::file::WebhookFileError;
+use crate::webhooks::sender::{WebhookSender, WebhookSetup, prepare};
 use std::error::Error;
 use std::iter;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use thiserror::Error;
+
+/// Everything that the settings name, read before anything runs.
+pub(super) struct Files {
+    pub(super) page: Page,
+    pub(super) autopsies: Option<OwnFolder>,
+    pub(super) token: Option<ServiceToken>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) tls: Option<Arc<Tls>>,
+    /// The way of events to the studio's services, if the settings name any.
+    pub(super) webhooks: Option<(Webhooks, WebhookSender)>,
+}
+
+impl Files {
+    /// Opens everything.
+    ///
+    /// # Errors
+    /// When something cannot be used.
+    pub(super) fn open(config: &Config, page: PageFile) -> Result<Self, StartError> {
+        config.check()?;
+        Ok(Self {
+            page: Page::open(page, &config.page)?,
+            autopsies: prepare_autopsies(&config.autopsies)?,
+            token: config.topics_token_file.path().map(ServiceToken::read).transpose()?,
+            gate: Arc::new(Gate::new(config.auth, config.ticket_keys.path())?),
+            tls: Tls::open(config)?.map(Arc::new),
+            webhooks: prepare_webhooks(config)?,
+        })
+    }
+}
+
+/// Reads the operators, who may come to this listener.
+pub(super) fn open_desk(config: &Config, listener: Option<SocketAddr>) -> Result<Arc<Desk>, OperatorsFileError> {
+    let is_local = listener.is_some_and(|address| address.ip().to_canonical().is_loopback());
+    Ok(Arc::new(Desk::new(Access::open(config.operators_file.path(), is_local)?)))
+}
+
+/// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.
+fn prepare_autopsies(setting: &AutopsyFolder) -> Result<Option<OwnFolder>, FolderError> {
+    let folder = setting.path().map(|path| OwnFolder::prepare(&path)).transpose();
+    match (folder, setting) {
+        (Err(error), AutopsyFolder::Default) => {
+            // The operator has not asked for it, so the server plays on without.
+            let source = error.source().map(ToString::to_string);
+            tracing::warn!(%error, source, "no autopsies are written; --autopsies names another folder, or is off");
+            Ok(None)
+        }
+        (folder, _) => folder,
+    }
+}
+
+/// The way of events to the studio's services, if the settings name any.
+fn prepare_webhooks(config: &Config) -> Result<Option<(Webhooks, WebhookSender)>, WebhookFileError> {
+    let Some(path) = config.webhooks_file.path() else { return Ok(None) };
+    let endpoints = webhooks::file::read(path)?;
+    let mut process = [0; 8];
+    getrandom::fill(&mut process).expect("the operating system has random numbers");
+    let setup = WebhookSetup::new(endpoints, u64::from_le_bytes(process));
+    prepare(setup).map(Some).map_err(|error| WebhookFileError::Setup { reason: error.to_string() })
+}
 
 /// A file or a folder that a setting names and that a server could not use.
 #[derive(Debug, Error)]
@@ -43,19 +110,8 @@ pub(crate) fn file_faults(config: &Config) -> Vec<FileUse> {
     let gate = gate.map(|error: GateError| FileUse::of("ticket_keys", &error));
     let webhooks = config.webhooks_file.path().and_then(|path| webhooks::file::read(path).err());
     let webhooks = webhooks.map(|error: WebhookFileError| FileUse::of("webhooks_file", &error));
-    [page, autopsies, token, gate, webhooks].into_iter().flatten().collect()
-}
-
-/// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.
-pub(super) fn prepare_autopsies(setting: &AutopsyFolder) -> Result<Option<OwnFolder>, FolderError> {
-    let folder = setting.path().map(|path| OwnFolder::prepare(&path)).transpose();
-    match (folder, setting) {
-        (Err(error), AutopsyFolder::Default) => {
-            // The operator has not asked for it, so the server plays on without.
-            let source = Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%error, source, "no autopsies are written; --autopsies names another folder, or is off");
-            Ok(None)
-        }
-        (folder, _) => folder,
-    }
+    let operators = Access::open(config.operators_file.path(), true).err();
+    let operators = operators.map(|error: OperatorsFileError| FileUse::of("operators_file", &error));
+    let tls = Tls::open(config).err().map(|error: TlsError| FileUse::of("tls_cert", &error));
+    [page, autopsies, token, operators, gate, tls, webhooks].into_iter().flatten().collect()
 }

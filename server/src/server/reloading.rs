@@ -8,7 +8,9 @@ use crate::config::{Config, SettingsSource};
 use crate::gate::Gate;
 use crate::logging::Log;
 use crate::net::LiveSettings;
+use crate::operators::Desk;
 use crate::service_token::ServiceToken;
+use crate::tls::Tls;
 use std::fmt::Display;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -19,6 +21,8 @@ pub(super) struct Reloading {
     pub(super) source: Option<SettingsSource>,
     pub(super) log: Option<Log>,
     pub(super) gate: Arc<Gate>,
+    pub(super) tls: Option<Arc<Tls>>,
+    pub(super) desk: Arc<Desk>,
     /// The settings in force, which the net thread follows.
     pub(super) live: watch::Sender<LiveSettings>,
 }
@@ -50,6 +54,8 @@ impl Reloading {
         }
         self.live.send_replace(LiveSettings { config: Arc::new(config), token });
         self.gate.reload(true);
+        self.desk.access.reload(true);
+        self.tls.iter().for_each(|tls| tls.reload(true));
     }
 
     /// The settings that are asked for; `None` when something is wrong with them. A server that was made without a

@@ -1,8 +1,10 @@
 //! The signals that end a server, and the one that does not.
 
 use super::StartError;
+use super::watch::Watch;
 use crate::limits::SUPERVISOR_INTERVAL;
-use crate::threads::{Supervisor, ThreadFault};
+use crate::threads::ThreadFault;
+use std::time::Instant;
 use tickwire::message::close::CloseCode;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -46,15 +48,19 @@ impl Signals {
     ///
     /// # Errors
     /// When the supervisor finds a thread that has failed.
-    pub(super) fn wait(&mut self, supervisor: &mut Supervisor, reload: impl Fn()) -> Result<CloseCode, ThreadFault> {
+    pub(super) fn wait(&mut self, mut watch: Watch<'_>, reload: impl Fn()) -> Result<CloseCode, ThreadFault> {
         let code = self.runtime.block_on(async {
             loop {
                 tokio::select! {
-                code = self.received.next(&reload) => return Ok(code),
-                                () = tokio::time::sleep(SUPERVISOR_INTERVAL) => supervisor.look()?,
-                            }
+                    order = self.received.next() => match order {
+                        Order::Stop(code) => return Ok(code),
+                        Order::Reload => watch.reload(&reload),
+                    },
+                    () = tokio::time::sleep(SUPERVISOR_INTERVAL) => watch.look(Instant::now())?,
+                }
             }
         })?;
+        watch.stop();
         tracing::info!(code = code.number(), "stopping");
         Ok(code)
     }
@@ -63,21 +69,31 @@ impl Signals {
     pub(super) fn wait_until(&mut self, ended: oneshot::Receiver<()>) -> bool {
         self.runtime.block_on(async {
             tokio::select! {
-                _ = self.received.next(|| ()) => true,
+                () = self.received.stop() => true,
                 _ = ended => false,
             }
         })
     }
 }
 
+/// What a signal orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Stop(CloseCode),
+    Reload,
+}
+
 impl Received {
-    async fn next(&mut self, reload: impl Fn()) -> CloseCode {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return CloseCode::Away,
-                _ = self.terminate.recv() => return CloseCode::Restart,
-                _ = self.hangup.recv() => reload(),
-            }
+    async fn next(&mut self) -> Order {
+        tokio::select! {
+            _ = self.interrupt.recv() => Order::Stop(CloseCode::Away),
+            _ = self.terminate.recv() => Order::Stop(CloseCode::Restart),
+            _ = self.hangup.recv() => Order::Reload,
         }
+    }
+
+    /// Waits for a signal that ends the server.
+    async fn stop(&mut self) {
+        while self.next().await == Order::Reload {}
     }
 }

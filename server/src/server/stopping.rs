@@ -3,6 +3,8 @@
 //! The wait has a bound. One thread cannot interrupt another one, so a game whose step never ends would keep the process
 //! for ever; its thread is left behind, and ends with the process.
 
+use super::sd_notify::Notifier;
+use super::watch::Watch;
 use super::{Running, Signals};
 use crate::limits::{HURRIED_STOP_MAX, STOP_MAX, STOP_ORDER_MAX};
 use crate::mailbox::Command;
@@ -10,6 +12,7 @@ use crate::net::StopOrder;
 use crate::readiness::Reason;
 use crate::shard::ShardCommand;
 use crate::threads::ThreadFault;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
 use tickwire::message::close::CloseCode;
@@ -39,7 +42,9 @@ impl Running {
     /// When a thread fails before. Players are told to come back, as far as threads are left that can tell them, and
     /// the process is to end with an exit code other than 0.
     pub fn run_until_signal(mut self, mut signals: Signals) -> Result<(), ThreadFault> {
-        let code = signals.wait(&mut self.supervisor, || self.reloading.reload()).inspect_err(|fault| {
+        let notifier = Notifier::of_environment();
+        let watch = Watch::begin(&mut self.supervisor, Arc::clone(&self.readiness), notifier);
+        let code = signals.wait(watch, || self.reloading.reload()).inspect_err(|fault| {
             tracing::error!(%fault, "the server has failed and ends");
             self.end(CloseCode::Restart);
         })?;

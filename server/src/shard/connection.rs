@@ -8,12 +8,10 @@ use crate::limits::{CONTROL_WRITE_BYTES_MAX, LANE_WRITE_BYTES_MAX, WRITE_STALL_M
 use crate::mailbox::{FromShard, MemberAt, TopicsInbox};
 use crate::metrics::{Metrics, Tally};
 use crate::room::SnapshotPoll;
+use crate::socket::{Socket, is_busy};
 use crate::topics::{Delivery, Flood, Intake, Lane, LaneItem, refuse};
 use crate::websocket::address::Counted;
 use crate::websocket::frame::{FrameReader, Incoming, put_message, put_message_head, put_pong};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
-use std::net::TcpStream;
 use std::sync::Arc;
 use tickwire::Seat;
 use tickwire::message::close::CloseCode;
@@ -49,63 +47,6 @@ pub(super) struct TickContext<'a> {
     pub(super) write_buffer: &'a mut Vec<u8>,
     /// One message about topics, before its frame.
     pub(super) topic_message: &'a mut Vec<u8>,
-}
-
-/// Bytes that the kernel has not taken yet.
-#[derive(Debug, Default)]
-pub(super) struct Unsent {
-    bytes: Vec<u8>,
-    sent: usize,
-    since_us: u64,
-}
-
-impl Unsent {
-    pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// The buffer for further bytes: they are sent after those that are in it.
-    pub(super) const fn tail(&mut self, now_us: u64) -> &mut Vec<u8> {
-        if self.bytes.is_empty() {
-            self.since_us = now_us;
-        }
-        &mut self.bytes
-    }
-
-    /// Writes as many bytes as the kernel takes, and returns their number.
-    pub(super) fn flush(&mut self, stream: &TcpStream) -> Result<usize, End> {
-        if self.is_empty() {
-            return Ok(0);
-        }
-        let count = write(stream, &self.bytes[self.sent..])?;
-        self.sent += count;
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-        }
-        Ok(count)
-    }
-}
-
-/// Writes as many bytes as the kernel takes at once, and returns their number. The call goes straight to the kernel, as
-/// does [`read`]: in the C library it would be a point where the thread can be cancelled, and each call would pay for
-/// that.
-fn write(stream: &TcpStream, bytes: &[u8]) -> Result<usize, End> {
-    match send(stream, bytes, SendFlags::NOSIGNAL) {
-        Ok(count) => Ok(count),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(0),
-        Err(_) => Err(End::Lost),
-    }
-}
-
-/// Reads the bytes that are there; `None` when there are none.
-fn read(stream: &TcpStream, space: &mut [u8]) -> Result<Option<usize>, End> {
-    match recv(stream, space, RecvFlags::empty()) {
-        Ok((0, _)) => Err(End::Lost),
-        Ok((count, _)) => Ok(Some(count)),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-        Err(_) => Err(End::Lost),
-    }
 }
 
 /// The part of topics in a connection.
@@ -144,8 +85,9 @@ impl Talk {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) at: MemberAt,
-    pub(super) stream: TcpStream,
-    pub(super) unsent: Unsent,
+    pub(super) socket: Socket,
+    /// The time since which bytes wait for the kernel.
+    unsent_since_us: u64,
     /// The token with which the player can come back to its seat.
     pub(super) token: ResumeToken,
     pub(super) counted: Counted,
@@ -160,15 +102,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(
-        at: MemberAt,
-        stream: TcpStream,
-        reader: FrameReader,
-        token: ResumeToken,
-        counted: Counted,
-    ) -> Self {
-        let unsent = Unsent::default();
-        Self { at, stream, unsent, token, counted, seat: None, end: None, reader, pong: None, talk: Talk::default() }
+    pub(super) fn new(at: MemberAt, socket: Socket, reader: FrameReader, token: ResumeToken, counted: Counted) -> Self {
+        let talk = Talk::default();
+        Self { at, socket, unsent_since_us: 0, token, counted, seat: None, end: None, reader, pong: None, talk }
     }
 
     /// Reads from the socket once, and gives the room the messages that have arrived.
@@ -177,14 +113,15 @@ impl Connection {
             return;
         }
         self.reader.borrow(context.received);
-        match read(&self.stream, self.reader.space()) {
-            Ok(Some(count)) => {
+        match self.socket.read_now(self.reader.space()) {
+            Ok(0) => self.end = Some(End::Lost),
+            Ok(count) => {
                 context.tally.bytes_in += count as u64;
                 self.reader.filled(count);
                 self.take_in(room, context);
             }
-            Ok(None) => {}
-            Err(end) => self.end = Some(end),
+            Err(error) if is_busy(&error) => {}
+            Err(_) => self.end = Some(End::Lost),
         }
         self.reader.give_back(context.received);
     }
@@ -225,9 +162,9 @@ impl Connection {
     }
 
     fn try_write(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) -> Result<(), End> {
-        context.tally.bytes_out += self.unsent.flush(&self.stream)? as u64;
-        if !self.unsent.is_empty() {
-            let stalled_us = u128::from(context.now_us.saturating_sub(self.unsent.since_us));
+        context.tally.bytes_out += self.socket.send_unsent().map_err(|_| End::Lost)? as u64;
+        if self.socket.has_unsent() {
+            let stalled_us = u128::from(context.now_us.saturating_sub(self.unsent_since_us));
             let stalled = stalled_us > WRITE_STALL_MAX.as_micros();
             return if stalled { Err(End::Close(CloseCode::TooSlow)) } else { Ok(()) };
         }
@@ -257,6 +194,13 @@ impl Connection {
         }
     }
 
+    /// Sends the first message, before the room ticks again.
+    pub(super) fn welcome(&mut self, message: &[u8], context: &mut TickContext<'_>) {
+        context.write_buffer.clear();
+        put_message(context.write_buffer, message);
+        self.end = self.send(context).err();
+    }
+
     /// Appends what the member is to be told about topics, up to a limit for each tick.
     fn put_lane(&mut self, context: &mut TickContext<'_>) {
         let end = context.write_buffer.len() + LANE_WRITE_BYTES_MAX;
@@ -273,11 +217,10 @@ impl Connection {
         if context.write_buffer.is_empty() {
             return Ok(());
         }
-        let count = write(&self.stream, context.write_buffer)?;
-        context.tally.bytes_out += count as u64;
-        if count < context.write_buffer.len() {
+        context.tally.bytes_out += self.socket.send(context.write_buffer).map_err(|_| End::Lost)? as u64;
+        if self.socket.has_unsent() {
             context.tally.writes_incomplete += 1;
-            self.unsent.tail(context.now_us).extend_from_slice(&context.write_buffer[count..]);
+            self.unsent_since_us = context.now_us;
         }
         Ok(())
     }
@@ -298,7 +241,7 @@ mod tests {
     use crate::websocket::address::ConnectionCounts;
     use crate::websocket::frame::FrameLimits;
     use std::io::Read;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     #[test]
     fn bytes_that_the_kernel_does_not_take_follow_in_order() {
@@ -309,7 +252,7 @@ mod tests {
         let reader = FrameReader::new(FrameLimits::CLIENT);
         let counted = ConnectionCounts::new(1).count(None).unwrap();
         let at = MemberAt { room: RoomId(0), member: MemberId::default() };
-        let mut connection = Connection::new(at, stream, reader, [1; 16], counted);
+        let mut connection = Connection::new(at, Socket::plain(stream), reader, [1; 16], counted);
         let expected = [vec![1; 70], vec![2; 20_000_000], vec![3; 5_000_000]].concat();
         let (metrics, mut tally) = (Metrics::new(), Tally::default());
         let topics = TopicsInbox::new(0, tokio::sync::mpsc::channel(1).0);
@@ -324,14 +267,14 @@ mod tests {
             write_buffer: &mut write_buffer,
         };
         assert_eq!(connection.send(&mut context), Ok(()));
-        assert!(!connection.unsent.is_empty(), "a socket does not take so many bytes at once");
-        assert_eq!(connection.unsent.since_us, 7);
+        assert!(connection.socket.has_unsent(), "a socket does not take so many bytes at once");
+        assert_eq!(connection.unsent_since_us, 7);
         let (mut received, mut piece) = (Vec::new(), vec![0; 65_536]);
         while received.len() < expected.len() {
-            connection.unsent.flush(&connection.stream).unwrap();
+            connection.socket.send_unsent().unwrap();
             let count = peer.read(&mut piece).unwrap();
             received.extend_from_slice(&piece[..count]);
         }
-        assert!(received == expected && connection.unsent.is_empty());
+        assert!(received == expected && !connection.socket.has_unsent());
     }
 }

@@ -1,27 +1,29 @@
 //! A room with the sockets of its members, and the course of one tick.
 
 use super::closing::Closing;
-use super::connection::{Connection, End, TickContext, Unsent};
+use super::connection::{Connection, End, TickContext};
 use super::notices;
+use super::room_gauge::RoomGauge;
 use super::tick_budget::TickBudget;
+use super::watching::CLOSED_BY_OPERATOR;
 use crate::chronicle::{Chronicle, end};
 use crate::game_panic::{self, GamePanic};
 use crate::games::{DynRoom, MadeRoom};
 use crate::lobby::{Code, RoomId};
-use crate::mailbox::{FromShard, MemberAt, NewConnection, TopicsInbox, origin_of};
+use crate::mailbox::{FromShard, MemberAt, NewConnection, RoomNumbers, SeatsSeen, TopicsInbox, origin_of};
 use crate::metrics::{Metrics, Side};
-use crate::room::{Autopsy, Entered, MemberId, Summary};
+use crate::room::{Attendance, Autopsy, Entered, MemberId, NotDone, OperatorOrder, Summary};
+use crate::socket::Socket;
 use crate::topics::{Delivery, Farewell, Identity};
 use crate::webhooks::event::Reason;
 use crate::websocket::address::{AddressKey, Counted};
-use crate::websocket::frame::{put_close, put_close_answer, put_message};
+use crate::websocket::frame::{put_close, put_close_answer};
 use std::collections::VecDeque;
-use std::net::TcpStream;
 use std::sync::Arc;
-use tickwire::Publication;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ResumeToken;
 use tickwire::message::topics::{PlayerId, ServerTopic};
+use tickwire::{Publication, Scene, Tick};
 
 /// Messages about topics that wait for a tick of a room; beyond that they go to the lanes at once.
 const TOLD_MAX: usize = 256;
@@ -37,6 +39,10 @@ pub(crate) struct RoomHandle {
     pub(super) failed: bool,
     pub(super) rate_hz: u32,
     pub(super) budget: TickBudget,
+    /// The numbers that operators see.
+    pub(super) gauge: RoomGauge,
+    /// Whether the game's stage has panicked: it draws no more.
+    pub(super) stage_failed: bool,
     /// Addresses and tokens of clients that were closed because their worlds keep differing, and that are not reported
     /// yet.
     pub(super) diverged: Vec<(Option<AddressKey>, ResumeToken)>,
@@ -65,6 +71,8 @@ impl RoomHandle {
             failed: false,
             rate_hz,
             budget: TickBudget::of(rate_hz),
+            gauge: RoomGauge::new(),
+            stage_failed: false,
             diverged: Vec::new(),
             empty_since_ns: Some(now_ns),
             room,
@@ -151,7 +159,9 @@ impl RoomHandle {
     fn count(&mut self, metrics: &Metrics) {
         self.ticks += 1;
         if self.ticks.is_multiple_of(u64::from(self.rate_hz)) {
-            metrics.add_room(&self.room.take_counters());
+            let counters = self.room.take_counters();
+            metrics.add_room(&counters);
+            self.gauge.second_over(&counters);
         }
     }
 
@@ -163,6 +173,7 @@ impl RoomHandle {
             let has_left = matches!(connection.end, Some(End::Close(CloseCode::Normal | CloseCode::Removed)));
             let how = if has_left { Farewell::Left } else { Farewell::Lost };
             self.untold.push_back(FromShard::Gone(connection.at, how));
+            self.gauge.flooded(u64::from(connection.end == Some(End::Close(CloseCode::Rate))));
             if connection.end == Some(End::Close(CloseCode::Diverged)) {
                 self.diverged.push((connection.counted.address, connection.token));
             }
@@ -172,14 +183,14 @@ impl RoomHandle {
 
     /// Lets a connection into the room, or closes it with the code of the reason.
     pub(super) fn enter(&mut self, arrival: NewConnection, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
-        let NewConnection { stream, reader, hello, token, only_by_token, entrant, identity, guest, counted } = arrival;
+        let NewConnection { socket, reader, hello, token, only_by_token, entrant, identity, guest, counted } = arrival;
         if let Some(code) = only_by_token.filter(|_| !hello.resume.is_some_and(|token| self.room.has_token(token))) {
-            return refuse(self.id, stream, counted, code, context, closing);
+            return refuse(self.id, socket, counted, code, context, closing);
         }
         let may_return = entrant.player.is_some();
         let entered = match self.room.enter_from(&hello, token, entrant) {
             Ok(entered) => entered,
-            Err(code) => return refuse(self.id, stream, counted, code, context, closing),
+            Err(code) => return refuse(self.id, socket, counted, code, context, closing),
         };
         self.code = self.code.or_else(|| Code::parse(&hello.code));
         if let Some(old) = entered.superseded {
@@ -195,14 +206,10 @@ impl RoomHandle {
         self.introduce(at, &entered, player, may_return, counted.address);
         self.tell_topics(context.topics);
         notices::joined(self.id, &entered, counted.address);
-        let mut connection = Connection::new(at, stream, reader, token, counted);
+        let mut connection = Connection::new(at, socket, reader, token, counted);
         connection.seat = entered.seat;
         connection.talk.is_known = self.untold.is_empty();
-        put_message(connection.unsent.tail(context.now_us), &entered.welcome);
-        match connection.unsent.flush(&connection.stream) {
-            Ok(count) => context.tally.bytes_out += count as u64,
-            Err(end) => connection.end = Some(end),
-        }
+        connection.welcome(&entered.welcome, context);
         connection.take_in(&mut *self.room, context);
         context.metrics.connections.increment(1.0);
         self.connections.push(connection);
@@ -220,16 +227,8 @@ impl RoomHandle {
     ) {
         let Some(code) = self.code else { return };
         let (room, name) = (Some((code, entered.seat)), entered.name.clone());
-        let identity = Identity {
-            player,
-            may_return,
-            is_guest: false,
-            name,
-            room,
-            is_operator: false,
-            reads_json: false,
-            origin: origin_of(address),
-        };
+        let identity =
+            Identity { player, may_return, is_guest: false, name, room, reads_json: false, origin: origin_of(address) };
         self.untold.push_back(FromShard::Entered(at, Box::new(identity)));
     }
 
@@ -329,37 +328,95 @@ impl RoomHandle {
     }
 }
 
+impl RoomHandle {
+    /// The room in numbers, for operators.
+    pub(super) fn numbers(&self, is_slow_lane: bool) -> RoomNumbers {
+        let ((turn_p50_us, turn_p99_us), (desyncs, flood)) = (self.gauge.turns_us(), self.gauge.last_minute());
+        let second = self.gauge.second;
+        RoomNumbers {
+            room: self.id,
+            is_slow_lane,
+            rate_hz: self.rate_hz,
+            connections: self.connections.len(),
+            attendance: self.attendance(),
+            turn_p50_us,
+            turn_p99_us,
+            turn_us_max: u32::try_from(self.budget.turn_ns_max() / 1_000).unwrap_or(u32::MAX),
+            late_inputs: second.late_inputs,
+            starved_ticks: second.starved_ticks,
+            superseded: second.superseded,
+            bytes_out: second.bytes_out,
+            desyncs,
+            flood,
+        }
+    }
+
+    /// The room with its seats, for operators.
+    pub(super) fn seats_seen(&self, is_slow_lane: bool) -> SeatsSeen {
+        SeatsSeen { numbers: self.numbers(is_slow_lane), seats: self.room.seat_figures() }
+    }
+
+    pub(super) fn attendance(&self) -> Attendance {
+        self.room.attendance()
+    }
+
+    /// Draws the world; `None` when the game has no stage, or its stage panics.
+    pub(super) fn draw(&mut self, scene: &mut Scene) -> Option<Tick> {
+        match game_panic::catch(|| self.room.draw(scene)) {
+            Ok(tick) => tick,
+            Err(panic) => {
+                tracing::warn!(room = self.id.0, "the game cannot draw its world for operators: {panic}");
+                self.stage_failed = true;
+                None
+            }
+        }
+    }
+
+    /// Carries out an order of an operator.
+    pub(super) fn carry_out(&mut self, order: OperatorOrder) -> Result<Option<String>, NotDone> {
+        self.room.carry_out(order)
+    }
+
+    /// Closes all connections, because an operator ends the room.
+    pub(super) fn end_by_operator(&mut self, context: &TickContext<'_>, closing: &mut Vec<Closing>) {
+        self.ends_with(end::CLOSED);
+        self.close(CLOSED_BY_OPERATOR, context, closing);
+    }
+}
+
 /// Sends the last frame of a connection that was in a room.
 fn say_goodbye(mut connection: Connection, metrics: &Metrics, now_us: u64, closing: &mut Vec<Closing>) {
     metrics.connections.decrement(1.0);
     notices::left(&connection);
-    let last = connection.unsent.tail(now_us);
+    let mut last = Vec::new();
     match connection.end {
         None | Some(End::Lost) => return metrics.connections_lost.increment(1),
         Some(End::Close(code)) => {
-            put_close(last, code);
+            put_close(&mut last, code);
             metrics.closed(Some(code.number()), Side::Server);
         }
         Some(End::ClosedByClient(code)) => {
-            put_close_answer(last, code);
+            put_close_answer(&mut last, code);
             metrics.closed(code, Side::Client);
         }
     }
-    closing.push(Closing::new(connection.stream, connection.unsent, connection.counted, now_us));
+    connection.socket.queue(&last);
+    closing.push(Closing::new(connection.socket, connection.counted, now_us));
 }
 
 /// Sends the only frame of a connection that was not let into a room.
 pub(super) fn refuse(
     room: RoomId,
-    stream: TcpStream,
+    mut socket: Socket,
     counted: Counted,
     code: CloseCode,
     context: &TickContext<'_>,
     closing: &mut Vec<Closing>,
 ) {
     notices::refused(room, counted.address, code);
-    let mut unsent = Unsent::default();
-    put_close(unsent.tail(context.now_us), code);
-    context.metrics.closed(Some(code.number()), Side::Server);
-    closing.push(Closing::new(stream, unsent, counted, context.now_us));
+    let mut last = Vec::new();
+    put_close(&mut last, code);
+    socket.queue(&last);
+    context.metrics.refused_hello(code);
+    closing.push(Closing::new(socket, counted, context.now_us));
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{EMPTY_ROOM_MAX, LOAD_PERCENT_MAX, STALL_MAX};
 use crate::room::{Entrant, RoomLimits, RoomSetup, Summary};
+use crate::socket::Socket;
 use crate::topics::player_id;
 use crate::websocket::address::ConnectionCounts;
 use crate::websocket::frame::{FrameLimits, FrameReader, put_message};
@@ -136,7 +137,7 @@ fn arrival() -> (TcpStream, Box<NewConnection>) {
     (
         player,
         Box::new(NewConnection {
-            stream,
+            socket: Socket::plain(stream),
             reader,
             hello,
             token: [1; 16],

@@ -38,6 +38,11 @@ impl TickBudget {
         Self { rate_hz, turn_ns_max, long_turns: 0, suspected_turns: 0, good_turns: 0, moves: 0 }
     }
 
+    /// Nanoseconds that a turn has to stay below.
+    pub(super) const fn turn_ns_max(&self) -> u64 {
+        self.turn_ns_max
+    }
+
     /// Whether the CPU time of the next turn is to be read.
     pub(super) const fn is_suspect(&self) -> bool {
         self.suspected_turns > 0

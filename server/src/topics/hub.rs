@@ -45,8 +45,6 @@ pub struct Identity {
     pub name: String,
     /// The room that the client is a member of, and its seat there.
     pub room: Option<(Code, Option<Seat>)>,
-    /// Whether the client came in through the operators' listener.
-    pub is_operator: bool,
     /// Whether the client reads JSON.
     pub reads_json: bool,
     /// Where the connection comes from.

@@ -12,7 +12,7 @@ mod message;
 mod news;
 mod request;
 
-pub use message::{JsonFrom, JsonMessage};
+pub use message::{JsonFrom, JsonMessage, JsonOperator};
 pub use news::{News, NewsKind, NoParty, NotQueued, PartyMember, Unqueued};
 pub use request::{Ask, JsonFault, JsonRequest};
 use tickwire::message::topics::ServerTopic;

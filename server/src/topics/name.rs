@@ -21,8 +21,6 @@ pub enum TopicName {
     Player(PlayerId),
     /// `announce`: messages for everybody.
     Announce,
-    /// `admin/metrics`: the server in numbers, for operators.
-    Metrics,
 }
 
 impl TopicName {
@@ -32,7 +30,6 @@ impl TopicName {
         let parts: Vec<&str> = name.split('/').collect();
         let topic = match *parts {
             ["announce"] => Self::Announce,
-            ["admin", "metrics"] => Self::Metrics,
             ["player", id] => Self::Player(id.parse().ok()?),
             ["lobby", game] => Self::Lobby(word(game)?),
             ["lobby", game, "chat"] => Self::LobbyChat(word(game)?),
@@ -55,7 +52,6 @@ impl TopicName {
             Self::LobbyChat(_) => 4,
             Self::Player(_) => 5,
             Self::Announce => 6,
-            Self::Metrics => 7,
         }
     }
 
@@ -85,7 +81,6 @@ impl fmt::Display for TopicName {
             Self::LobbyChat(game) => write!(f, "lobby/{game}/chat"),
             Self::Player(id) => write!(f, "player/{id}"),
             Self::Announce => f.write_str("announce"),
-            Self::Metrics => f.write_str("admin/metrics"),
         }
     }
 }
@@ -99,7 +94,6 @@ mod tests {
         let id = "0123456789abcdef";
         for name in [
             "announce",
-            "admin/metrics",
             &format!("player/{id}"),
             "lobby/paddles",
             "lobby/my-game_2/chat",
@@ -132,6 +126,7 @@ mod tests {
             "admin",
             "admin/",
             "admin/x",
+            "admin/overview",
         ] {
             assert_eq!(TopicName::parse(name), None, "{name:?}");
         }

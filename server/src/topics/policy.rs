@@ -30,7 +30,7 @@ pub enum Role {
     Owner,
     /// A program of the studio that has the token for services.
     Service,
-    /// A connection of the operators' listener.
+    /// Somebody who may act on the operators' listener, by its requests.
     Operator,
     /// The server itself.
     Server,
@@ -90,7 +90,7 @@ impl Policy {
     pub fn of(topic: &TopicName, own: &[OwnTopic]) -> Option<Self> {
         use Role::{Anyone, Guest, Member, Operator, Owner, Server, Service};
         let base = Self {
-            subscribe: &[Guest, Anyone, Member, Owner, Service, Operator],
+            subscribe: &[Guest, Anyone, Member, Owner, Service],
             publish: &[Server],
             rate: Quota::per_second(1, 4),
             bytes_max: CHAT_BYTES_MAX,
@@ -121,14 +121,14 @@ impl Policy {
                 Self { bytes_max: TOPIC_MESSAGE_BYTES_MAX / 2, keeps: Keeps::Newest { keys: LOBBY_ROOMS_MAX }, ..base }
             }
             TopicName::LobbyChat(_) => Self {
-                publish: &[Anyone, Member, Owner, Operator, Service],
+                publish: &[Anyone, Member, Owner, Service],
                 rate: Quota::new(1, 2_000_000, 3),
                 is_chat: true,
                 ..base
             },
             TopicName::Player(_) => Self {
                 subscribe: &[Owner],
-                publish: &[Anyone, Member, Owner, Operator, Service, Server],
+                publish: &[Anyone, Member, Owner, Service, Server],
                 keeps: Keeps::Last { count: CHAT_KEPT_MAX, ms: NEWS_KEPT_MS },
                 has_marks: true,
                 is_chat: true,
@@ -138,12 +138,6 @@ impl Policy {
                 publish: &[Operator, Service, Server],
                 keeps: Keeps::Last { count: NEWS_KEPT_MAX, ms: NEWS_KEPT_MS },
                 is_chat: true,
-                ..base
-            },
-            TopicName::Metrics => Self {
-                subscribe: &[Operator],
-                bytes_max: TOPIC_MESSAGE_BYTES_MAX / 2,
-                keeps: Keeps::Last { count: 60, ms: 60_000 },
                 ..base
             },
         })

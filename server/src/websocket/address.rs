@@ -36,7 +36,7 @@ fn network(address: Ipv6Addr) -> u64 {
     [a, b, c, d].iter().fold(0, |bits, segment| (bits << 16) | u64::from(*segment))
 }
 
-/// What the log says of an address: it never has the address itself.
+/// What the log and the dashboard say of an address: they never have the address itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressClass {
     /// This machine.
@@ -67,14 +67,26 @@ impl AddressClass {
     }
 }
 
-impl fmt::Display for AddressClass {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
+impl AddressClass {
+    /// Whether the internet does not reach the address.
+    pub(crate) const fn is_private(self) -> bool {
+        matches!(self, Self::Loopback | Self::Private)
+    }
+
+    /// The class in words.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
             Self::Loopback => "loopback",
             Self::Private => "private",
             Self::PublicV4 => "public v4",
             Self::PublicV6 => "public v6",
-        })
+        }
+    }
+}
+
+impl fmt::Display for AddressClass {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.words())
     }
 }
 

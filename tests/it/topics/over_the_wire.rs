@@ -35,9 +35,7 @@ impl Caller {
             socket.welcome();
             return Self::Member(Box::new(socket));
         }
-        let operators = server.admin_address().expect("on a free port");
-        let address = if role == Role::Operator { operators } else { server.address() };
-        let mut socket = Socket::open_json(address);
+        let mut socket = Socket::open_json(server.address());
         let key: String = KEY.0.iter().map(|byte| format!("{byte:02x}")).collect();
         let hello = match role {
             Role::Owner => json!({ "op": "hello", "name": "owner", "key": key }),
@@ -120,7 +118,7 @@ fn next_binary(socket: &mut Socket, wanted: impl Fn(&ServerTopic) -> Option<bool
 fn role_at(role: Role, topic: &TopicName) -> Role {
     match (role, topic) {
         (_, topic) if topic.room().is_some() => Role::Member,
-        (Role::Operator, TopicName::Announce | TopicName::Metrics) | (Role::Owner, TopicName::Player(_)) => role,
+        (Role::Owner, TopicName::Player(_)) => role,
         _ => Role::Anyone,
     }
 }
@@ -134,20 +132,12 @@ fn the_table_holds_over_the_wire_for_every_kind_role_and_operation() {
     let (mut allowed, mut refused) = (0, 0);
     let room = |rest: &str| format!("room/{code}{rest}");
     let player = format!("player/{}", player_id(KEY));
-    let names = [
-        &room(""),
-        &room("/presence"),
-        &room("/points"),
-        "lobby/paddles",
-        "lobby/paddles/chat",
-        &player,
-        "announce",
-        "admin/metrics",
-    ];
+    let names =
+        [&room(""), &room("/presence"), &room("/points"), "lobby/paddles", "lobby/paddles/chat", &player, "announce"];
     for name in names {
         let topic = TopicName::parse(name).expect("a topic");
         let policy = Policy::of(&topic, Paddles::RULES.topics).expect("the game declares it");
-        for role in [Role::Anyone, Role::Member, Role::Owner, Role::Operator] {
+        for role in [Role::Anyone, Role::Member, Role::Owner] {
             let at = role_at(role, &topic);
             let mut caller = Caller::of(role, &server, &code);
             assert_eq!(caller.may_subscribe(name), policy.may_subscribe(at), "{role:?} hears {name}");

@@ -28,7 +28,6 @@ fn names() -> Vec<String> {
         lobby("/chat"),
         format!("player/{OWNER}"),
         "announce".into(),
-        "admin/metrics".into(),
     ]
 }
 
@@ -48,7 +47,6 @@ fn enter(hub: &mut Hub, role: Role) -> ClientId {
         is_guest: false,
         name: "Ada".into(),
         room: (role == Role::Member).then(|| (Code::parse(CODE).unwrap(), Seat::new(0))),
-        is_operator: role == Role::Operator,
         reads_json: false,
         origin: Origin::EXEMPT,
     };
@@ -74,7 +72,7 @@ fn may_subscribe(role: Role, name: &str) -> bool {
 
 fn may_publish(role: Role, name: &str) -> bool {
     let mut hub = hub();
-    if matches!(role, Role::Service | Role::Server) {
+    if matches!(role, Role::Service | Role::Operator | Role::Server) {
         return hub.publish(name, role, "", "here", NOW_MS).is_ok();
     }
     let client = enter(&mut hub, role);
@@ -83,13 +81,13 @@ fn may_publish(role: Role, name: &str) -> bool {
     answers(&mut hub, client).iter().any(is_taken)
 }
 
-/// The role that counts at a topic: the code of a room is all that there is to know, and an operator or an owner
-/// is nobody special elsewhere.
+/// The role that counts at a topic: the code of a room is all that there is to know, and an owner is nobody special
+/// elsewhere.
 fn role_at(role: Role, topic: &TopicName) -> Role {
     match (role, topic) {
-        (Role::Service | Role::Server, _) => role,
+        (Role::Service | Role::Operator | Role::Server, _) => role,
         (_, topic) if topic.room().is_some() => Role::Member,
-        (Role::Operator, TopicName::Announce | TopicName::Metrics) | (Role::Owner, TopicName::Player(_)) => role,
+        (Role::Owner, TopicName::Player(_)) => role,
         _ => Role::Anyone,
     }
 }
@@ -104,8 +102,8 @@ fn every_role_may_do_what_the_table_says_and_nothing_else() {
             let at = role_at(role, &topic);
             let publishes = may_publish(role, &name);
             assert_eq!(publishes, policy.may_publish(at), "{role:?} publishes to {name}");
-            // Services and the server itself have no connection over which they would hear.
-            let hears = !matches!(role, Role::Service | Role::Server);
+            // Services, operators who act and the server itself have no connection over which they would hear.
+            let hears = !matches!(role, Role::Service | Role::Operator | Role::Server);
             if hears {
                 assert_eq!(may_subscribe(role, &name), policy.may_subscribe(at), "{role:?} hears {name}");
             }
@@ -121,7 +119,7 @@ fn a_game_hears_what_services_say_in_the_topics_that_it_wants_to_hear_and_nothin
     for name in names() {
         for role in Role::ALL {
             let mut hub = hub();
-            if matches!(role, Role::Service | Role::Server) {
+            if matches!(role, Role::Service | Role::Operator | Role::Server) {
                 let _ = hub.publish(&name, role, "", "here", NOW_MS);
             } else {
                 let client = enter(&mut hub, role);
@@ -144,7 +142,7 @@ fn a_room_that_is_not_there_and_a_topic_that_no_game_declares_are_refused_alike(
 #[test]
 fn the_topics_of_a_private_room_are_there_for_its_members_alone() {
     for name in names().iter().filter(|name| name.starts_with("room/")) {
-        for role in [Role::Anyone, Role::Owner, Role::Operator, Role::Member] {
+        for role in [Role::Anyone, Role::Owner, Role::Member] {
             let mut hub = hub();
             hub.open_room(Code::parse(CODE).unwrap(), 0, true);
             let client = enter(&mut hub, role);
@@ -228,7 +226,6 @@ fn codes_cannot_be_guessed_by_subscribing() {
         is_guest: false,
         name: "guess".into(),
         room: None,
-        is_operator: false,
         reads_json: true,
         origin: Origin::of(7),
     };
@@ -291,7 +288,6 @@ fn kept_messages_are_bounded_and_one_that_is_not_kept_says_so() {
                 is_guest: false,
                 name: "Ada".into(),
                 room: None,
-                is_operator: false,
                 reads_json: false,
                 origin: Origin::EXEMPT,
             },

@@ -194,7 +194,6 @@ impl World {
             is_guest: false,
             name: format!("client {index}"),
             room: Some((Code::parse(CODE).unwrap(), seat)),
-            is_operator: false,
             reads_json: false,
             origin: Origin::EXEMPT,
         };

@@ -14,8 +14,12 @@ pub(crate) type Needs = &'static [(&'static str, &'static str)];
 /// Proxies that tests put in front of the server.
 const PROXIES: [(&str, &str); 2] = [("nginx", "nginx"), ("haproxy", "haproxy")];
 
+/// Programs that check the server as a service and as a container.
+const DEPLOYMENT: [(&str, &str); 2] = [("systemd-analyze", "systemd"), ("unshare", "util-linux")];
+
 /// Programs for the tests of every run, for the determinism check outside of a browser, and for a smaller bundle.
-pub(crate) const NODE: Needs = &[("node", "nodejs"), ("npm", "npm"), PROXIES[0], PROXIES[1], ("python3", "python3")];
+pub(crate) const NODE: Needs =
+    &[("node", "nodejs"), ("npm", "npm"), PROXIES[0], PROXIES[1], DEPLOYMENT[0], DEPLOYMENT[1], ("python3", "python3")];
 
 /// The same programs, and browsers that tests can drive. Debian has no driver of Firefox: it is built.
 pub(crate) const BROWSER: Needs = &[
@@ -23,6 +27,8 @@ pub(crate) const BROWSER: Needs = &[
     ("npm", "npm"),
     PROXIES[0],
     PROXIES[1],
+    DEPLOYMENT[0],
+    DEPLOYMENT[1],
     ("python3", "python3"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),

@@ -7,10 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// The packages that the examples in Python use, for WebSockets and for tickets, and those that hold the description of
-/// the HTTP API to the standard: a validator, and a generator of clients.
-const PACKAGES: [&str; 4] =
-    ["websockets==17.4", "pyseto==1.10.0", "openapi-spec-validator==0.9.0", "openapi-python-client==0.29.1"];
+/// The packages that the examples in Python use, for WebSockets and for tickets, those that hold the description of the
+/// HTTP API to the standard (a validator, and a generator of clients), and those with the schemas of Compose and of
+/// Kubernetes.
+const PACKAGES: [&str; 6] = [
+    "websockets==17.4",
+    "pyseto==1.10.0",
+    "openapi-spec-validator==0.9.0",
+    "openapi-python-client==0.29.1",
+    "check-jsonschema==0.39.0",
+    "kubernetes-validate==1.37.0",
+];
 const PYTHON: &str = "bin/python3";
 
 /// Runs the examples in Python.

@@ -2,6 +2,7 @@
 //! every process that it started.
 
 use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,18 +33,17 @@ const CARGO_VARIABLES: [&str; 16] = [
 
 /// A program with its arguments and the environment that every step needs.
 pub(crate) fn command(program: &str, arguments: &[&str]) -> Command {
-    let mut command = if program == "cargo" {
-        // The cargo that runs this program, not a wrapper on the path that may choose another toolchain.
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        for variable in CARGO_VARIABLES {
-            cargo.env_remove(variable);
-        }
-        cargo
-    } else {
-        Command::new(program)
-    };
+    let mut command = if program == "cargo" { Command::new(cargo()) } else { Command::new(program) };
+    for variable in CARGO_VARIABLES {
+        command.env_remove(variable);
+    }
     command.args(arguments).env("CI", "true").env("CARGO_TERM_PROGRESS_WHEN", "never");
     command
+}
+
+/// The cargo that runs this program, not a wrapper on the path that may choose another toolchain.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// A program of the workspace that was built into the same folder as this one. So it is found in any target folder that

@@ -3,7 +3,7 @@
 
 use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
-use crate::run::{command, own, run};
+use crate::run::{cargo as own_cargo, command, own, run};
 use crate::tools::Tool;
 use crate::{conformance, deny, fuzz, hostile, no_std, python};
 use anyhow::Result;
@@ -30,6 +30,8 @@ enum Work {
     Python,
     Fuzz,
     Hostile,
+    /// The server's program without libraries, for the tests of the container.
+    StaticProgram,
     /// The browser tests in this engine, without those whose names contain one of these.
     Engine(&'static str, &'static [&'static str]),
     /// A program that the step `build` has built, and its arguments.
@@ -64,6 +66,11 @@ impl Step {
             Work::Python => python::try_examples(self.limit, &log),
             Work::Fuzz => fuzz::run_all(self.limit, &log),
             Work::Hostile => hostile::walk(self.limit, &log),
+            Work::StaticProgram => {
+                let mut shell = command("sh", &["server/deploy/static.sh"]);
+                shell.arg(own_cargo()).args(["build", "--workspace", "--bin", "tickwire"]);
+                run(shell, self.limit, &log)
+            }
             Work::Engine(engine, without) => {
                 let tests = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
                 let skipped = CHROMIUM_ONLY.iter().chain(*without).flat_map(|name| ["--skip", name]);
@@ -106,6 +113,7 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         step("deny", 10, Work::Deny),
         step("bundle", 15, Work::Bundle),
         cargo("build", 20, &["build", "--workspace", "--bins", "--tests"]),
+        step("static", 20, Work::StaticProgram),
         cargo("package", 5, &["test", "--workspace", "--test", "publish", "--", "package::a_", "manifest::"]),
     ];
     if !quick {

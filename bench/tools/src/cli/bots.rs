@@ -7,13 +7,15 @@ use crate::options::{game_options, room_option};
 use crate::report::Report;
 use crate::server_process::{ServerProcess, ServerSource};
 use crate::table::{Asides, render};
+use crate::wire::{OwnCertificate, Trust, relay};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::Value;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Write as _, stdout};
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tickwire::Game;
 use tickwire::link::{LinkProfile, PROFILES};
@@ -41,9 +43,15 @@ pub struct Options {
     /// Writes the report to this file.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// A running server, ws://host:port; without it the package's server is built in release mode and started.
+    /// A running server, ws://host:port or wss://host:port; without it the package's server is built in release mode and started.
     #[arg(long)]
     url: Option<String>,
+    /// Trusts the certificates in this file, in PEM form, instead of those that browsers trust.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    tls_ca: Option<PathBuf>,
+    /// Starts the server with a certificate that is made for the run, and plays under TLS.
+    #[arg(long, conflicts_with = "url")]
+    tls: bool,
     /// The program of a server that is built already, to be started instead.
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     server_program: Option<PathBuf>,
@@ -126,17 +134,10 @@ async fn bots<G: Game>(args: &Options, origin: &Origin) -> Result<ExitCode> {
     if !args.options.is_empty() {
         game_options::<G>(&args.options)?;
     }
-    let (own, address) = match &args.url {
-        Some(url) => (None, address_of(url)?),
-        None => {
-            let source = args.server_program.clone().map_or_else(|| origin.server(), ServerSource::Program);
-            let server = ServerProcess::start(&source).await?;
-            let address = server.address();
-            (Some(server), address)
-        }
-    };
+    let Started { process: own, address, trust, _certificate } = server(args, origin).await?;
     let server_pid = own.as_ref().map(ServerProcess::pid).or(args.server_pid);
-    let (report, asides) = play::<G>(&plan(args, address, server_pid, players)?).await?;
+    let plan = plan(args, address, trust, server_pid, players).await?;
+    let (report, asides) = play::<G>(&plan).await?;
     let mut broken = report.broken_promises();
     if let Some(server) = own
         && let Err(error) = server.stop().await
@@ -149,6 +150,31 @@ async fn bots<G: Game>(args: &Options, origin: &Origin) -> Result<ExitCode> {
     }
     print(&report, &asides, &broken)?;
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The server of a run.
+struct Started {
+    /// Its process; `None` when it ran before.
+    process: Option<ServerProcess>,
+    address: SocketAddr,
+    /// Whom its clients trust, where it speaks TLS.
+    trust: Option<Trust>,
+    _certificate: Option<OwnCertificate>,
+}
+
+async fn server(args: &Options, origin: &Origin) -> Result<Started> {
+    if let Some(url) = &args.url {
+        let (address, trust) = place_of(url, args.tls_ca.as_deref())?;
+        trust.as_ref().map_or(Ok(()), |trust| trust.check(address))?;
+        return Ok(Started { process: None, address, trust, _certificate: None });
+    }
+    let source = args.server_program.clone().map_or_else(|| origin.server(), ServerSource::Program);
+    let certificate = if args.tls { Some(OwnCertificate::make()?) } else { None };
+    let options: Vec<_> = certificate.iter().flat_map(OwnCertificate::options).collect();
+    let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();
+    let process = ServerProcess::start_with(&source, &options).await?;
+    let trust = certificate.as_ref().map(OwnCertificate::trust).transpose()?;
+    Ok(Started { address: process.address(), process: Some(process), trust, _certificate: certificate })
 }
 
 /// The players of each room, after a look at the bounds that the game has.
@@ -183,9 +209,20 @@ fn players<G: Game>(args: &Options) -> Result<u32> {
     Ok(players)
 }
 
-fn plan(args: &Options, address: SocketAddr, server_pid: Option<u32>, players: u32) -> Result<Plan> {
+async fn plan(
+    args: &Options,
+    server: SocketAddr,
+    trust: Option<Trust>,
+    server_pid: Option<u32>,
+    players: u32,
+) -> Result<Plan> {
+    let address = match &trust {
+        None => server,
+        Some(trust) => relay(server, trust).await?,
+    };
     Ok(Plan {
         address,
+        secure: trust.map(|trust| (server, trust)),
         server_pid,
         rooms: args.rooms,
         options: if args.options.is_empty() { Value::Null } else { args.options.iter().cloned().collect() },
@@ -214,13 +251,24 @@ fn link(args: &Options) -> Result<LinkProfile> {
     LinkProfile::named(name).with_context(|| format!("there is no profile {name}; there are {}", names.join(", ")))
 }
 
-/// The address in a `ws://` URL.
-fn address_of(url: &str) -> Result<SocketAddr> {
-    let place = url.strip_prefix("ws://").context("--url is ws://host:port")?;
+/// The address in a `ws://` or `wss://` URL, and whom to trust there.
+fn place_of(url: &str, authorities: Option<&Path>) -> Result<(SocketAddr, Option<Trust>)> {
+    let (scheme, place) = url.split_once("://").context("--url is ws://host:port or wss://host:port")?;
+    ensure!(matches!(scheme, "ws" | "wss"), "--url is ws://host:port or wss://host:port");
     let (place, path) = place.split_once('/').unwrap_or((place, ""));
-    ensure!(path.is_empty() || path == "ws", "--url is ws://host:port, without a path");
+    ensure!(path.is_empty() || path == "ws", "--url is {scheme}://host:port, without a path");
+    ensure!(
+        scheme == "wss" || authorities.is_none(),
+        "--tls-ca is for a server with TLS, whose --url begins with wss://"
+    );
+    let host = place.rsplit_once(':').map_or(place, |(host, _)| host).trim_matches(['[', ']']);
+    let trust = match (scheme, authorities) {
+        ("ws", _) => None,
+        (_, Some(path)) => Some(Trust::of_file(path, host)?),
+        (_, None) => Some(Trust::of_browsers(host)?),
+    };
     let mut found = place.to_socket_addrs().with_context(|| format!("{place} is not host:port"))?;
-    found.next().with_context(|| format!("{place} has no address"))
+    Ok((found.next().with_context(|| format!("{place} has no address"))?, trust))
 }
 
 fn print(report: &Report, asides: &Asides, broken: &[String]) -> Result<()> {

@@ -77,6 +77,7 @@ impl Bystander {
     /// When not every player gets into its room in time.
     pub fn join<G: Game>(address: SocketAddr, codes: &[String], players: u32, seed: u64) -> Result<Self> {
         let plan = Plan {
+            secure: None,
             address,
             server_pid: None,
             rooms: u32::try_from(codes.len()).unwrap_or(u32::MAX),

@@ -61,14 +61,18 @@ impl SlowCrowd {
     /// A crowd for the rooms with these codes; none of its clients has joined yet.
     pub(super) fn start<G: Game>(codes: &[String], plan: &Plan, clock: Clock) -> Result<Self> {
         let (orders, inbox) = channel();
-        let (codes, address) = (codes.to_vec(), plan.address);
+        let codes = codes.to_vec();
+        let (address, trust) =
+            plan.secure.clone().map_or((plan.address, None), |(server, trust)| (server, Some(trust)));
         let (slow, never, seed) = (plan.slow_readers, plan.never_readers, plan.seed);
         let thread = Builder::new().name("slow-readers".into()).spawn(move || {
             let mut dice = Rng::new(!seed);
             let paces = std::iter::repeat_n(0, never as usize)
                 .chain(std::iter::repeat_n(SLOW_BYTES_PER_S, slow as usize))
                 .zip(codes.iter().cycle());
-            let readers = paces.map(|(pace, code)| Reader::<G>::new(code, pace, dice.next_u64(), address)).collect();
+            let reader =
+                |(pace, code): (u32, &String)| Reader::<G>::new(code, pace, dice.next_u64(), address, trust.clone());
+            let readers = paces.map(reader).collect();
             let queues = Queues::of(address)?;
             Troop { readers, queues, clock, sampled_us: 0, found: Found::default() }.run(&inbox)
         })?;

@@ -55,7 +55,6 @@ impl Hub {
     fn role(&self, identity: &Identity, topic: &TopicName) -> Role {
         match topic {
             _ if identity.is_guest => Role::Guest,
-            TopicName::Metrics | TopicName::Announce if identity.is_operator => Role::Operator,
             TopicName::Player(id) if *id == identity.player => Role::Owner,
             other if other.room().is_some() => Role::Member,
             _ => Role::Anyone,

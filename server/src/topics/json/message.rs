@@ -17,6 +17,9 @@ pub enum JsonMessage<'a> {
         player: PlayerId,
         /// The name, cleaned by the server.
         name: &'a str,
+        /// What the client may do on the operators' port.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        operator: Option<JsonOperator<'a>>,
     },
     /// The client hears a topic from now on.
     Granted {
@@ -139,6 +142,15 @@ fn name<S: Serializer>(refusal: &TopicRefusal, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(refusal.name())
 }
 
+/// Somebody on the operators' port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct JsonOperator<'a> {
+    /// The name of the operator.
+    pub name: &'a str,
+    /// The role: `look` or `act`.
+    pub role: &'a str,
+}
+
 impl<'a> JsonMessage<'a> {
     /// The message that says the same as a binary one. `topic` is the name of the topic that it is about; a message that
     /// has its own name, or is about none, does not look at it.
@@ -165,7 +177,7 @@ impl<'a> JsonMessage<'a> {
             ServerTopic::Receipt { seq, receipt: Receipt::Refused { refusal, wait_ms } } => {
                 Self::NotTaken { seq: *seq, why: *refusal, wait_ms: *wait_ms }
             }
-            ServerTopic::You { player, name } => Self::You { player: *player, name },
+            ServerTopic::You { player, name } => Self::You { player: *player, name, operator: None },
         }
     }
 

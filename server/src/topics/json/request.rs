@@ -27,6 +27,8 @@ pub enum JsonRequest {
         key: Option<PlayerKey>,
         /// The ticket of the player, where tickets are needed.
         ticket: Option<SecretText>,
+        /// The token of an operator, on the operators' port.
+        token: Option<SecretText>,
     },
     /// The client wants to hear a topic.
     Subscribe {
@@ -179,6 +181,8 @@ enum Raw {
         key: Option<String>,
         #[serde(default, deserialize_with = "present")]
         ticket: Option<String>,
+        #[serde(default, deserialize_with = "present")]
+        token: Option<String>,
     },
     Subscribe {
         topic: String,
@@ -241,10 +245,11 @@ impl JsonRequest {
 
     fn check(raw: Raw) -> Result<Self, JsonFault> {
         Ok(match raw {
-            Raw::Hello { name, key, ticket } => Self::Hello {
+            Raw::Hello { name, key, ticket, token } => Self::Hello {
                 name: name.map(|name| short("name", name, NAME_BYTES_MAX)).transpose()?,
                 key: key.as_deref().map(parse_key).transpose()?,
                 ticket: ticket.map(|ticket| short("ticket", ticket, TICKET_BYTES_MAX).map(SecretText)).transpose()?,
+                token: token.map(|token| short("token", token, TICKET_BYTES_MAX).map(SecretText)).transpose()?,
             },
             Raw::Subscribe { topic, after } => Self::Subscribe {
                 topic: check_topic(topic)?,
@@ -311,10 +316,10 @@ mod tests {
         let chat = || "lobby/paddles/chat".to_owned();
         let key = PlayerKey([0xa0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
         vec![
-            (r#"{"op":"hello"}"#.into(), JsonRequest::Hello { name: None, key: None, ticket: None }),
+            (r#"{"op":"hello"}"#.into(), JsonRequest::Hello { name: None, key: None, ticket: None, token: None }),
             (
                 r#"{"op":"hello","name":"Ada","key":"A00102030405060708090a0b0c0d0e0f"}"#.into(),
-                JsonRequest::Hello { name: Some("Ada".into()), key: Some(key), ticket: None },
+                JsonRequest::Hello { name: Some("Ada".into()), key: Some(key), ticket: None, token: None },
             ),
             (
                 r#"{"op":"subscribe","topic":"lobby/paddles/chat"}"#.into(),

@@ -7,10 +7,11 @@ use crate::http::{self, Upgraded};
 use crate::load::connection::LOST;
 use crate::load::thin::ThinBot;
 use crate::report::slow::Closed;
+use crate::wire::{Trust, Wire};
 use anyhow::Result;
 use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use tickwire::Game;
 
 /// Time for which the client plays like any other client, in microseconds.
@@ -26,6 +27,7 @@ const LAST_WORDS_US: u64 = 1_000_000;
 pub(super) struct Reader<G: Game> {
     bot: ThinBot<G>,
     address: SocketAddr,
+    trust: Option<Trust>,
     /// Bytes that the client reads in a second; 0 for one that never reads.
     pace: u32,
     line: Option<Line>,
@@ -35,7 +37,7 @@ pub(super) struct Reader<G: Game> {
 
 /// The client's connection.
 struct Line {
-    stream: TcpStream,
+    stream: Wire,
     port: u16,
     /// The start of a frame whose end was not read yet.
     rest: Vec<u8>,
@@ -49,11 +51,11 @@ struct Line {
 
 impl<G: Game> Reader<G> {
     /// A client that will join the room with this code; it waits for the order to come.
-    pub(super) fn new(code: &str, pace: u32, seed: u64, address: SocketAddr) -> Self {
+    pub(super) fn new(code: &str, pace: u32, seed: u64, address: SocketAddr, trust: Option<Trust>) -> Self {
         let name = if pace == 0 { "Never" } else { "Slow" };
         let mut bot = ThinBot::new(code, &Bot { name: name.into(), seed, key: None }, None, None);
         bot.dial.set_reachable(false, 0);
-        Self { bot, address, pace, line: None, is_done: false }
+        Self { bot, address, trust, pace, line: None, is_done: false }
     }
 
     pub(super) const fn is_connected(&self) -> bool {
@@ -87,7 +89,7 @@ impl<G: Game> Reader<G> {
     pub(super) fn step(&mut self, now_us: u64, found: &mut Found) -> Result<()> {
         if self.line.is_none() {
             if !self.is_done && self.bot.dial.poll(now_us) {
-                self.line = Some(Line::open(self.address, now_us)?);
+                self.line = Some(Line::open(self.address, self.trust.as_ref(), now_us)?);
                 self.bot.opened();
             }
         } else if let Some(code) = self.read(now_us).or_else(|| self.write(now_us)) {
@@ -165,13 +167,13 @@ impl<G: Game> Reader<G> {
 }
 
 impl Line {
-    fn open(address: SocketAddr, now_us: u64) -> Result<Self> {
+    fn open(address: SocketAddr, trust: Option<&Trust>, now_us: u64) -> Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
         socket.connect(&address.into())?;
-        let Upgraded { stream, unread } = http::upgrade_over(socket.into(), address)?;
-        stream.set_nonblocking(true)?;
-        let port = stream.local_addr()?.port();
+        let Upgraded { stream, unread } = http::upgrade_over(socket.into(), address, trust)?;
+        stream.tcp().set_nonblocking(true)?;
+        let port = stream.tcp().local_addr()?.port();
         Ok(Self { stream, port, rest: unread, slow_from_us: now_us + FAST_US, slow_bytes: 0, closed_us: None })
     }
 
