@@ -15,7 +15,6 @@ use crate::config::{
 use crate::identity::mint_command::{Mint, MintCommandError};
 use crate::logging::{Log, say_last};
 use crate::net::PageFile;
-use crate::operators::RecentLines;
 use crate::room::Autopsy;
 use crate::server::{FileUse, Running, Server, Signals, StartError, file_faults};
 use crate::threads::ThreadFault;
@@ -34,8 +33,6 @@ use std::{fs, iter};
 use thiserror::Error;
 #[doc(hidden)]
 pub use tickwire_describe::Description;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 /// Exit code of a server that could not start with the settings that it was given.
 const CANNOT_START: u8 = 2;
