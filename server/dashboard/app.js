@@ -50,6 +50,7 @@ function start() {
   });
   feed.hear('admin/rooms', (body) => {
     rooms.take(body);
+    panel.expect(row(panel.code));
     judge();
   });
   feed.hear('admin/audit', (line, id) => audit.take(line, id));
@@ -107,6 +108,8 @@ function showLink() {
 function denied() {
   const wrong = token !== null;
   keep(null);
+  // A token that was good until now: what it has shown does not stay.
+  if (overview) return location.reload();
   say($('sign'), 'Sign in');
   say($('verdict'), 'Sign in to see how the server is');
   mark($('state'), 'data-level', null);
@@ -136,13 +139,16 @@ function signOut() {
   location.reload();
 }
 
+/** What the list of rooms has of a room. */
+const row = (code) => rooms.rooms?.find((room) => room.code === code);
+
 /** Opens the room that the address names. */
 function follow() {
   const name = location.hash.slice(1);
   const isRoom = /^[A-Z0-9]{6}$/.test(name);
   if (isRoom && name !== panel.code) {
     opened = document.activeElement;
-    panel.open(name, rooms.rooms?.find(({ code }) => code === name));
+    panel.open(name, row(name));
   } else if (!isRoom && panel.code) {
     const { code } = panel;
     panel.close();

@@ -15,12 +15,14 @@ const ROWS_MAX = 360;
 const SPAN_MS_MIN = 300_000;
 
 const total = (counts) => Object.values(counts ?? {}).reduce((sum, n) => sum + n, 0);
-const worst = (shards, figure) => Math.max(0, ...(shards ?? []).map((shard) => shard[figure]?.p99 ?? 0));
+const worst = (shards = [], figure) => Math.max(0, ...shards.map((shard) => shard[figure]?.p99 ?? 0));
+/** The slow lane is there to be late. */
+const punctual = (shards = []) => shards.filter((shard) => !shard.is_slow_lane);
 
 /**
  * `column`: of the history; `now`: its newest value; `floor`: the least full scale, so that noise stays small. `peak`: of
- * several values the greatest counts. `sum`: events, whose number in the whole hour counts; without a column, those since
- * the page was opened.
+ * several values the greatest counts. `sum`: events, whose number in the whole hour counts. `grows`: events that are
+ * counted from the server's start on; when they came is known from the time on at which the page was opened.
  */
 const TILES = [
   { title: 'Rooms', column: 'rooms', now: (o) => o.rooms, show: count, floor: 4, note: (o) => `${count(o.ticks_s)} ticks/s` },
@@ -30,13 +32,13 @@ const TILES = [
   { title: 'Sent', column: 'bytes_out_s', now: (o) => o.bytes_out_s, show: bytesPerSecond, floor: 1000, note: (o) => `${count(o.connections)} connected` },
   { title: 'Received', column: 'bytes_in_s', now: (o) => o.bytes_in_s, show: bytesPerSecond, floor: 1000, note: (o) => plural(o.visitors, 'visitor') },
   { title: 'Tick time', column: 'turn_p99_us', now: (o) => worst(o.shards, 'turn_us'), show: micros, floor: 1000, peak: true, note: () => 'p99' },
-  { title: 'Lateness', column: 'late_p99_us', now: (o) => worst(o.shards, 'late_us'), show: micros, floor: 1000, peak: true, note: () => 'p99' },
+  { title: 'Lateness', column: 'late_p99_us', now: (o) => worst(punctual(o.shards), 'late_us'), show: micros, floor: 1000, peak: true, note: () => 'p99' },
   { title: 'Late inputs', column: 'late_inputs_s', now: (o) => o.inputs?.late_s, show: count, floor: 10, peak: true, note: (o) => `${count(o.inputs?.starved_s)} starved` },
   { title: 'Corrections', column: 'corrections_s', now: (o) => o.inputs?.corrections_s, show: count, floor: 10, peak: true, note: () => 'a second' },
   { title: 'Desyncs', column: 'desyncs', now: (o) => o.desyncs?.confirmed, show: count, floor: 2, sum: true, trouble: true, note: () => 'confirmed' },
   { title: 'Closed', column: 'closes', now: (o) => total(o.closes), show: count, floor: 5, sum: true, note: () => 'connections' },
   { title: 'Refused', column: 'refusals', now: (o) => total(o.refusals), show: count, floor: 5, sum: true, note: () => 'at the door' },
-  { title: 'Warnings', now: (o) => o.log?.warnings, show: count, floor: 5, sum: true, note: () => 'in the log' },
+  { title: 'Warnings', now: (o) => o.log?.warnings, show: count, floor: 5, sum: true, grows: true, note: (o) => plural(o.log?.errors, 'error') },
 ];
 
 export class Tiles {
@@ -84,6 +86,7 @@ class Tile {
   #plot;
   #points = [];
   #own = [];
+  #before;
   #frame = { begin: 0, end: 1 };
   #rangeWords = '';
 
@@ -100,19 +103,19 @@ class Tile {
     const now = about.now(overview);
     if (!isKnown(now)) return this.#unknown();
     this.#frame = frame;
-    if (!about.column) past = this.#collect(frame, now);
+    if (about.grows) past = this.#collect(frame, now);
     // The newest row of the hour and the newest second are about the same time: for events, the second is in no row yet.
     this.#points = about.sum ? bars(past, frame) : line([...past, { at: frame.end, value: now }], frame, about.peak);
     const values = this.#points.map(({ value }) => value);
     const [least, greatest] = [Math.min(...values), Math.max(...values)];
-    const hour = about.sum ? past.reduce((sum, { value }) => sum + value, 0) : now;
+    const hour = about.sum && !about.grows ? past.reduce((sum, { value }) => sum + value, 0) : now;
     say(this.#value, about.show(hour));
     say(this.#note, about.note(overview));
     mark(this.node, 'data-level', about.trouble && hour > 0 ? 'bad' : null);
-    this.#rangeWords = about.sum ? `${count(now)} now` : between(about.show, least, greatest);
+    this.#rangeWords = about.grows ? 'since the start' : about.sum ? `${count(now)} now` : between(about.show, least, greatest);
     if (!this.#cursor.getAttribute('d')) say(this.#range, this.#rangeWords);
     mark(this.#plot, 'aria-label', about.sum
-      ? `${about.title}, the last ${frame.words}: ${about.show(hour)} in all; now ${count(now)}, at most ${about.show(greatest)} in ${span(this.#points.stepMs / 1000)}`
+      ? `${about.title}, ${about.grows ? 'since the start' : `the last ${frame.words}`}: ${about.show(hour)} in all; ${about.grows ? '' : `now ${count(now)}; `}in ${span(this.#points.stepMs / 1000)} least ${about.show(least)}, greatest ${about.show(greatest)}`
       : `${about.title}, the last ${frame.words}: now ${about.show(now)}, least ${about.show(least)}, greatest ${about.show(greatest)}`);
     this.#draw(Math.max(greatest, about.floor) * 1.08);
   }
@@ -125,10 +128,10 @@ class Tile {
     mark(this.#plot, 'aria-label', `${this.about.title}: not reported by this server`);
   }
 
-  /** The hour of a figure that the server keeps no history of. */
-  #collect({ begin, end }, value) {
-    // The same second may be shown twice.
-    if (this.#own.at(-1)?.at !== end) this.#own.push({ at: end, value });
+  /** The events of the hour, of a count that only grows. */
+  #collect({ begin, end }, now) {
+    this.#own.push({ at: end, value: Math.max(now - (this.#before ?? now), 0) });
+    this.#before = now;
     while (this.#own[0].at < begin) this.#own.shift();
     return this.#own;
   }

@@ -32,7 +32,7 @@ export class Rooms {
   #rooms = null;
   #omitted = 0;
   #sort = { column: 0, turned: false };
-  #order = [];
+  #order = new Map();
   #rows = new Rows($('rooms-table').tBodies[0], ({ code }) => code, (room) => this.#make(room), fill);
   #heads;
   #current = null;
@@ -212,6 +212,7 @@ export class RoomPanel {
   #feed;
   #actions;
   #room = null;
+  #isTold = false;
   #painter = null;
   #scene = null;
   #paused = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -233,7 +234,7 @@ export class RoomPanel {
     document.addEventListener('visibilitychange', () => this.#hearScene());
   }
 
-  /** Shows the room with this code; `row` is what the list of rooms knows of it, until its own figures come. */
+  /** Shows the room with this code; `row` is what the list of rooms knows of it, if it is in it. */
   open(code, row) {
     this.close();
     this.code = code;
@@ -242,16 +243,20 @@ export class RoomPanel {
     say($('room-code'), `Room ${code}`);
     say($('room-state'), '');
     say($('room-why'), 'Asking for its figures…');
-    if (row) {
-      this.#show(row, row.spectators);
-      say($('room-why'), advice(row));
-    }
+    this.expect(row);
     this.#painter ??= new Painter($('stage'));
     this.#painter.clear();
     this.#feed.hear(this.#topic, (body) => this.#take(body), (why) => this.#over(why));
     this.#pause(this.#paused);
     $('room').scrollTop = 0;
     $('room-code').focus({ preventScroll: true });
+  }
+
+  /** Shows what the list of rooms knows until the room tells its own figures; one without people tells none. */
+  expect(row) {
+    if (!row || this.#isTold) return;
+    this.#show(row, row.spectators);
+    say($('room-why'), advice(row));
   }
 
   close() {
@@ -268,8 +273,10 @@ export class RoomPanel {
 
   #clear() {
     this.#room = this.#scene = null;
+    this.#isTold = false;
     this.#traces.clear();
     mark($('room'), 'data-over', null);
+    say($('seats-free'), '');
     for (const list of [this.#seats, this.#facts, this.#autopsies, this.#log]) list.show([]);
     $('autopsies-none').hidden = $('log-none').hidden = true;
     $('room-lock').hidden = $('room-end').hidden = true;
@@ -280,6 +287,7 @@ export class RoomPanel {
     say($('room-code'), `Room ${this.code} ${this.#room ? 'has closed' : 'is not there'}`);
     mark($('room'), 'data-level', null);
     mark($('room'), 'data-over', '');
+    this.#isTold = true;
     say($('room-why'), this.#room || why === 'ended' ? 'The room is over. What stands below are its last figures.' : 'There is no room with this code. It may have closed meanwhile.');
     $('room-lock').hidden = $('room-end').hidden = true;
     say($('scene-words'), '');
@@ -303,8 +311,12 @@ export class RoomPanel {
   }
 
   #take({ room, seats = [], spectators = 0, autopsies = [], log = [] }) {
+    this.#isTold = true;
     this.#show(room, spectators);
-    this.#seats.show(seats);
+    // A game may have many seats: those of nobody are counted.
+    const taken = seats.filter(({ kind }) => kind !== 'free');
+    this.#seats.show(taken);
+    say($('seats-free'), plural(seats.length - taken.length, 'free seat'));
     const sorted = autopsies.toSorted((a, b) => b.at_ms - a.at_ms);
     say($('room-why'), sorted.length && room.state === 'desync' ? `${advice(room)} The newest: ${whose(sorted[0])}, ${sorted[0].field}.` : advice(room));
     this.#autopsies.show(sorted);
@@ -349,8 +361,8 @@ export class RoomPanel {
     row.about.name = seat.name || `seat ${seat.seat}`;
     mark(row.node, 'data-kind', seat.kind);
     mark(row.node, 'data-level', seat.unacked >= BEHIND ? 'care' : null);
-    say(row.name, seat.name || (seat.kind === 'free' ? 'free' : seat.kind));
-    say(row.kind, [seat.owner && 'owner', seat.kind !== 'free' && seat.kind !== 'person' && seat.kind, isPerson && addressWords(seat.address)].filter(Boolean).join(', '));
+    say(row.name, seat.name || seat.kind);
+    say(row.kind, [seat.owner && 'owner', seat.kind !== 'person' && seat.kind, isPerson && addressWords(seat.address)].filter(Boolean).join(', '));
     say(row.more, isPerson ? `lead ${count(seat.lead_ticks)}, corrections ${count(seat.corrections)}, late ${count(seat.late)}, starved ${count(seat.starved)}, unacked ${count(seat.unacked)}` : '');
     SEAT_COLUMNS.forEach(({ show, live }, at) => {
       if (show) say(at === 2 ? row.trip : row.cells[at], live && !isPerson ? '' : show(seat));

@@ -3,8 +3,9 @@
 import { $, Rows, el, mark, say } from './dom.js';
 import { bytes, count, evidence, level, list, micros, percent, plural, predicate, rank, reasonWords, stateWord } from './words.js';
 
-/** A finding stays for so long after its cause is gone, so that a flicker can be seen. */
+/** A finding stays for so long after its cause is gone, so that a flicker can be seen; one of a single moment stays longer. */
 const HELD_MS = 10_000;
+const MOMENT_HELD_MS = 120_000;
 /** Rooms of one state that are named one by one. */
 const NAMED_MAX = 3;
 /** From here on a figure is worth a look. */
@@ -17,11 +18,15 @@ export class Verdict {
   #held = new Map();
   #rows = new Rows($('findings'), ({ key }) => key, makeFinding, fillFinding);
   #spoken = '';
+  #errors;
 
   /** Shows the verdict for the newest figures and rooms; gives its words and level. */
   show(overview, rooms, now = performance.now()) {
-    for (const finding of [...ofServer(overview), ...ofRooms(rooms), ...ofShards(overview.shards ?? [])]) {
-      this.#held.set(finding.key, { ...finding, until: now + HELD_MS });
+    const errors = overview.log?.errors ?? 0;
+    const log = { errors, grown: errors > (this.#errors ?? errors) };
+    this.#errors = errors;
+    for (const finding of [...ofServer({ ...overview, log }), ...ofRooms(rooms), ...ofShards(overview.shards ?? [])]) {
+      this.#held.set(finding.key, { ...finding, until: now + (finding.heldMs ?? HELD_MS) });
     }
     for (const [key, { until }] of this.#held) if (until < now) this.#held.delete(key);
     const found = [...this.#held.values()].sort((a, b) => b.weight - a.weight);
@@ -72,10 +77,10 @@ function* ofServer({ server, memory, refusals, closes, log }) {
     yield { key: 'memory', weight: 60, level: 'bad', name: 'Memory', is: 'is nearly full', why: `${bytes(memory.bytes)} of ${bytes(memory.bytes_max)}`, href: '#figures-title' };
   }
   const failed = closes?.[1011];
-  if (failed) yield { key: 'failed', weight: 70, level: 'bad', name: 'A room', is: 'has failed', why: `${plural(failed, 'connection')} closed`, href: '#ended-title' };
+  if (failed) yield { key: 'failed', weight: 70, level: 'bad', name: 'A room', is: 'has failed', why: `${plural(failed, 'connection')} closed`, heldMs: MOMENT_HELD_MS, href: '#ended-title' };
   const refused = Object.values(refusals ?? {}).reduce((sum, n) => sum + n, 0);
   if (refused >= REFUSALS_S) yield { key: 'refusals', weight: 40, level: 'care', name: 'Refusals', is: 'are many', why: `${count(refused)} a second`, href: '#ended-title' };
-  if (log?.errors) yield { key: 'errors', weight: 50, level: 'bad', name: 'The log', is: 'has errors', why: plural(log.errors, 'line'), href: '#figures-title' };
+  if (log?.grown) yield { key: 'errors', weight: 50, level: 'bad', name: 'The log', is: 'has errors', why: plural(log.errors, 'line'), heldMs: MOMENT_HELD_MS, href: '#figures-title' };
 }
 
 function* ofRooms(rooms) {

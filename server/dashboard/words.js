@@ -79,7 +79,7 @@ export function advice(room) {
     case 'desync': return `Clients and the server disagreed: ${figure} The autopsies below name the field and both values. If it is one seat again and again, kick it.`;
     case 'flood': return `The limits hold: ${figure} A client sends more than it may, and is disconnected for that. The log below has more; ban it if it comes back.`;
     case 'lagging': return `A client cannot keep up: ${figure} Its seat has the most unacknowledged snapshots. Nobody else waits for it.`;
-    default: return `All is well: ${figure}`;
+    default: return room.players || room.spectators ? `All is well: ${figure}` : 'Nobody is in the room, so that it does not tick.';
   }
 }
 
@@ -108,13 +108,18 @@ const REFUSALS = {
 };
 export const refusalWords = (reason) => REFUSALS[reason] ?? reason;
 
-const VERBS = { kick: 'kicked', ban: 'banned', close: 'closed', announce: 'announced', drain: 'drained the server' };
+const VERBS = {
+  kick: ['kicked', 'kick'], ban: ['banned', 'ban'], close: ['closed', 'close'], announce: ['announced', 'announce'],
+  drain: ['drained the server', 'drain the server'], lock: ['locked', 'lock'], unlock: ['unlocked', 'unlock'],
+};
 
 /** An action of the audit, as a sentence without its end. */
-export function deed({ operator, action, room, seat, name, detail }) {
-  const verb = action === 'lock' ? (detail === 'unlocked' ? 'unlocked' : 'locked') : VERBS[action] ?? action;
-  const whom = name || (seat === undefined || seat === null ? '' : `seat ${seat}`);
-  const words = [operator, verb, whom, whom && room ? 'in' : '', room];
-  if (detail && action !== 'lock') words.push(action === 'announce' ? `“${detail}”` : `(${detail})`);
+export function deed({ operator, action, room, seat, name, detail, outcome }) {
+  const isRefused = outcome === 'refused';
+  const [did, wanted] = VERBS[action === 'lock' && detail?.endsWith('unlocked') ? 'unlock' : action] ?? [action, action];
+  const whom = name || (isKnown(seat) ? `seat ${seat}` : '');
+  const words = [operator || 'somebody', isRefused ? `tried to ${wanted}` : did, whom, whom && room ? 'in' : '', room];
+  if (detail && isRefused) words.push(`(${detail})`);
+  else if (action === 'announce') words.push(`“${detail}”`);
   return words.filter(Boolean).join(' ');
 }

@@ -6,9 +6,13 @@
 #
 # They are in target/TRIPLE/release then, with the triple of this machine. Naming the target keeps the flag away from the
 # macros of the compiler, which are libraries that it loads.
+#
+# Random numbers come from the system call. A static program does not find the function of the C library by its name, and
+# would need /dev/urandom instead, which an empty root may not have.
 set -eu
 triple=$(rustc -vV | sed -n 's/^host: //p')
 upper=$(printf %s "$triple" | tr 'a-z-' 'A-Z_')
 export CARGO_BUILD_TARGET="$triple"
-export "CARGO_TARGET_${upper}_RUSTFLAGS=-C target-feature=+crt-static"
+flags='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"'
+export "CARGO_TARGET_${upper}_RUSTFLAGS=$flags"
 exec "$@"

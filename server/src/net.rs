@@ -314,7 +314,7 @@ impl Net {
             join_quota: RefCell::new(KeyedQuota::new(rates.joins, config.addresses_max)),
             refusals: Refusals::new(&setup.metrics),
             failures_logged: Cell::default(),
-            frame_policy: frame_policy(config),
+            frame_policy: frame_policy(&config),
             gzipped: Gzipped::of_constants([document.clone(), Bytes::from_static(SCHEMA.as_bytes())]),
             document,
             origin_warnings: Cell::default(),
@@ -413,7 +413,7 @@ impl Net {
         let metrics = &self.setup.metrics;
         metrics.ready.set(f64::from(u8::from(readiness.reasons().next().is_none())));
         // A float rounds the bytes of a machine's memory by less than a page.
-        metrics.memory_max.set(self.setup.config.memory_bytes_max as f64);
+        metrics.memory_max.set(self.config().memory_bytes_max as f64);
     }
 }
 
@@ -423,9 +423,6 @@ fn frame_policy(config: &Config) -> Option<HeaderValue> {
     // An origin is text of ASCII.
     (!sites.is_empty()).then(|| HeaderValue::try_from(format!("frame-ancestors 'self'{sites}")).ok()).flatten()
 }
-
-#[cfg(test)]
-use crate::config::Config;
 
 #[cfg(test)]
 impl Net {

@@ -5,48 +5,45 @@ mod listening;
 mod reloading;
 mod sd_notify;
 mod signals;
+mod starting;
 mod stopping;
 mod watch;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigFaults, Exposed, ListenAddress, SettingsSource};
-use crate::exchange::{self, ExchangeSetup};
+use crate::exchange::ExchangeSetup;
 use crate::games::{OfferedGame, OptionsFault};
 use crate::gate::GateError;
-use crate::limits::{
-    FILE_DESCRIPTORS, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX,
-};
+use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX};
 use crate::logging::Log;
-use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox, TopicsLink};
-use crate::maker::{Maker, Orders};
-use crate::matchmaking::GameQueue;
+use crate::mailbox::TopicsLink;
 use crate::metrics::Metrics;
-use crate::net::{self, LiveSettings, NetIo, NetSetup, PageError, PageFile, StopOrder};
-use crate::operators::{Desk, OperatorsFileError};
+use crate::net::{LiveSettings, NetIo, NetSetup, PageError, PageFile, StopOrder};
+use crate::operators::OperatorsFileError;
 use crate::own_folder::FolderError;
 use crate::readiness::Readiness;
 use crate::service_token::TokenError;
-use crate::shard::{Shard, ShardCommand, ShardSetup};
-use crate::threads::{Load, Supervisor, ThreadFault, ThreadHealth};
+use crate::shard::ShardCommand;
+use crate::threads::{Supervisor, ThreadFault, ThreadHealth};
 use crate::tls::TlsError;
-use crate::topics::{ChatFilter, GameTopics, HubLimits};
+use crate::topics::ChatFilter;
 use crate::webhooks::file::WebhookFileError;
-use crate::webhooks::sender::WebhookSender;
 pub(crate) use files::{FileUse, file_faults};
 use files::{Files, open_desk};
 pub use listening::Attempts;
-use listening::listen;
+use listening::Listeners;
 use reloading::Reloading;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use signals::Signals;
+use starting::{ShardSeed, hub_limits_of, queues_of, topics_of};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use thiserror::Error;
 use tickwire::{Game, Stage};
 use tokio::sync::mpsc::channel;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 /// Reports of shards that may wait for the net thread. A shard makes a report that does not fit again later, unless it
 /// is an autopsy or a client that differed: that one is lost.
@@ -252,52 +249,33 @@ impl Server {
     pub fn start(self) -> Result<Running, StartError> {
         let files = Files::open(&self.config, self.page)?;
         raise_descriptor_limit();
-        let (listener, address) = listen(&self.config.listen)?;
-        let (admin, admin_address) = self.config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
-        self.config.check_exposure("listen", address)?;
-        admin_address.map_or(Ok(()), |address| self.config.check_exposure("admin_listen", address))?;
+        let Listeners { listener, address, admin, admin_address } = Listeners::bind(&self.config)?;
         let desk = open_desk(&self.config, admin_address)?;
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let ((report, reports), (stop, stopped)) = (channel(REPORTS_MAX), oneshot::channel());
         let Self { config, games, withheld, build, chat_filter, source, log, .. } = self;
         let config = Arc::new(config);
-        let (live, settings) = watch::channel(LiveSettings { config: Arc::clone(&config), token: files.token });
+        let (live, settings) =
+            tokio::sync::watch::channel(LiveSettings { config: Arc::clone(&config), token: files.token });
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
-        let mut running = Running {
-            address,
-            admin_address,
-            shards: Vec::new(),
-            stop: Some(stop),
-            threads: Vec::new(),
-            supervisor: Supervisor::default(),
-            readiness: Arc::clone(&readiness),
-            reloading: Reloading {
-                source,
-                log: log.clone(),
-                gate: Arc::clone(&files.gate),
-                tls: files.tls.clone(),
-                desk: Arc::clone(&desk),
-                live,
-            },
-            has_tls: files.tls.is_some(),
-            webhooks: None,
+        let reloading = Reloading {
+            source,
+            log: log.clone(),
+            gate: Arc::clone(&files.gate),
+            tls: files.tls.clone(),
+            desk: Arc::clone(&desk),
+            live,
         };
+        let mut running = Running::before_threads((address, admin_address), stop, Arc::clone(&readiness), reloading);
         let (webhooks, sender) = files.webhooks.unzip();
         sender.map(|sender| running.start_webhooks(sender)).transpose()?;
         let ((member, members), (order, orders)) = (channel(TOPICS_INBOX_MAX), channel(TOPICS_ORDERS_MAX));
-        let seed = ShardSeed::new(&config, report, member, &metrics, clock);
-        let shards: Vec<_> =
-            (0..config.shards).map(|index| running.start_shard(index, &seed)).collect::<io::Result<_>>()?;
-        drop(seed);
+        let shards = running.start_shards(config.shards, ShardSeed::new(&config, report, member, &metrics, clock))?;
         let (match_order, match_orders) = channel(ROOMS_WAITING_MAX);
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
             filter: chat_filter,
-            hub_limits: HubLimits {
-                kept_bytes_max: config.topic_bytes_max,
-                publishers_per_origin: config.publishers_per_address,
-                guesses_per_minute: config.topic_guesses_per_address_per_minute,
-            },
+            hub_limits: hub_limits_of(&config),
             visitors_max: config.visitors_max,
             queues: queues_of(&games),
             matches: match_order,
@@ -338,41 +316,6 @@ impl Server {
     }
 }
 
-/// The topics of all games.
-fn topics_of(games: &[OfferedGame]) -> Vec<GameTopics> {
-    games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect()
-}
-
-/// The queues of all games.
-fn queues_of(games: &[OfferedGame]) -> Vec<GameQueue> {
-    let of_game = |(game, offered): (usize, &OfferedGame)| {
-        let name = offered.rules.name;
-        offered.rules.queues.iter().map(move |rules| GameQueue { game, name, rules: *rules })
-    };
-    games.iter().enumerate().flat_map(of_game).collect()
-}
-
-/// The part of a shard's setup that is the same for all shards.
-struct ShardSeed<'a> {
-    reports: tokio::sync::mpsc::Sender<Report>,
-    members: tokio::sync::mpsc::Sender<(usize, FromShard)>,
-    metrics: &'a Arc<Metrics>,
-    clock: Clock,
-    load_percent_max: u32,
-}
-
-impl<'a> ShardSeed<'a> {
-    const fn new(
-        config: &Config,
-        reports: tokio::sync::mpsc::Sender<Report>,
-        members: tokio::sync::mpsc::Sender<(usize, FromShard)>,
-        metrics: &'a Arc<Metrics>,
-        clock: Clock,
-    ) -> Self {
-        Self { reports, members, metrics, clock, load_percent_max: config.load_percent_max }
-    }
-}
-
 /// Each player needs a file descriptor, and the usual limit of a process is 1,024.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -402,84 +345,18 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a shard.
-    fn start_shard(&mut self, index: usize, seed: &ShardSeed<'_>) -> io::Result<ShardLink> {
-        let (home, inbox) = mpsc::channel();
-        self.shards.push(home.clone());
-        let health = ThreadHealth::new(format!("shard-{index}"), STALL_MAX);
-        let lane_health = ThreadHealth::new(format!("shard-{index}-slow"), SLOW_LANE_STALL_MAX);
-        self.supervisor.watch(&lane_health);
-        let load = Arc::new(Load::default());
-        let setup = ShardSetup {
-            inbox,
-            home: home.clone(),
-            reports: seed.reports.clone(),
-            topics: TopicsInbox::new(index, seed.members.clone()),
-            metrics: Arc::clone(seed.metrics),
-            clock: seed.clock,
-            is_slow_lane: false,
-            health: Arc::clone(&health),
-            lane_health,
-            load: Arc::clone(&load),
-            load_percent_max: seed.load_percent_max,
-        };
-        self.start_thread(Arc::clone(&health), move || Shard::new(setup).run())?;
-        let send = move |command, place| home.send(ShardCommand::Net(command, Some(place))).is_ok();
-        Ok(ShardLink::new(send, load, health))
-    }
-
-    /// Starts the thread that makes rooms.
-    fn start_maker(&mut self, shards: &[ShardLink], memory_bytes_max: u64) -> io::Result<Orders> {
-        let (order, orders) = mpsc::sync_channel(ROOMS_WAITING_MAX);
-        let health = ThreadHealth::new("maker", STALL_MAX);
-        let maker = Maker { orders, shards: shards.to_vec(), memory_bytes_max, health: Arc::clone(&health) };
-        self.start_thread(health, move || maker.run())?;
-        Ok(Orders::new(order))
-    }
-
-    /// Starts the thread of topics.
-    fn start_exchange(&mut self, setup: ExchangeSetup) -> io::Result<()> {
-        self.start_thread(Arc::clone(&setup.health), move || {
-            if let Err(error) = exchange::run(setup) {
-                tracing::error!(%error, "the thread of topics has ended");
-            }
-        })
-    }
-
-    /// Starts the thread of webhooks. Nobody watches it: a server plays on when it has ended.
-    fn start_webhooks(&mut self, sender: WebhookSender) -> io::Result<()> {
-        let (stop, stopped) = oneshot::channel();
-        let work = move || {
-            if let Err(error) = sender.run(stopped) {
-                tracing::error!(%error, "the thread of webhooks has ended");
-            }
-        };
-        self.webhooks = Some((stop, Builder::new().name("webhooks".into()).spawn(work)?));
-        Ok(())
-    }
-
-    /// Starts the net thread, and waits until it accepts connections.
-    fn start_net(&mut self, setup: NetSetup, io: NetIo) -> Result<(), StartError> {
-        let health = ThreadHealth::new("net", STALL_MAX);
-        let (ready, is_ready) = mpsc::channel();
-        let notes = Arc::clone(&health);
-        self.start_thread(health, move || {
-            let failed = ready.clone();
-            if let Err(error) = net::run(setup, io, notes, move || drop(ready.send(Ok(())))) {
-                tracing::error!(%error, "the net thread has ended");
-                // After the start nobody waits for the error: the supervisor sees that the thread has ended.
-                let _ = failed.send(Err(error));
-            }
-        })?;
-        let gone = || Err(io::Error::other("the net thread has ended"));
-        is_ready.recv().unwrap_or_else(|_| gone()).map_err(StartError::Net)
-    }
-
-    fn start_thread(&mut self, health: Arc<ThreadHealth>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let thread = health.spawn(work)?;
-        self.supervisor.watch(&health);
-        self.threads.push(thread);
-        Ok(())
+    /// A server whose threads are still to be started.
+    fn before_threads(
+        (address, admin_address): (SocketAddr, Option<SocketAddr>),
+        stop: oneshot::Sender<StopOrder>,
+        readiness: Arc<Readiness>,
+        reloading: Reloading,
+    ) -> Self {
+        let has_tls = reloading.tls.is_some();
+        let (shards, threads, supervisor) = (Vec::new(), Vec::new(), Supervisor::default());
+        let stop = Some(stop);
+        let webhooks = None;
+        Self { address, admin_address, shards, stop, threads, supervisor, readiness, has_tls, reloading, webhooks }
     }
 
     /// Whether the server speaks TLS itself; on a listener of operators that is on loopback it never does.

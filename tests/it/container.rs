@@ -8,6 +8,7 @@ use crate::player::Player;
 use crate::serving::Serving;
 use crate::socket::{create_room, http};
 use std::fs;
+use std::io::{Write as _, stderr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -49,7 +50,8 @@ impl Root {
     fn assemble(name: &str) -> Option<Self> {
         let allowed = namespaces().arg("true").output();
         if !allowed.as_ref().is_ok_and(|output| output.status.success()) {
-            eprintln!("skipped: the kernel gives us no namespaces of users and mounts: {allowed:?}");
+            // Without standard error nobody learns it.
+            let _ = writeln!(stderr(), "skipped: the kernel gives us no namespaces of users and mounts: {allowed:?}");
             return None;
         }
         let root = Self(std::env::temp_dir().join(format!("tickwire-root-{name}-{}", std::process::id())));
@@ -132,6 +134,7 @@ fn the_root_is_read_only_and_knows_names() {
     let (code, words) = output(elsewhere);
     assert!(code == Some(2) && words.contains("Read-only file system"), "{words}");
     // A container runtime mounts this file. The look-up of names is a part of the program.
+    fs::set_permissions(root.0.join("etc"), fs::Permissions::from_mode(0o755)).expect("our own folder");
     fs::write(root.0.join("etc/hosts"), "127.0.0.1 localhost inside.example\n").expect("a file");
     let mut named = root.program(&["serve", "--listen", "inside.example:0", "--admin-listen", "off"]);
     named.args(["--autopsies", "off"]).stderr(Stdio::null());

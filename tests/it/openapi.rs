@@ -307,32 +307,43 @@ fn special_replies(id: &str, servers: &Servers) -> Vec<Reply> {
             replies.push(other.headers(&good.headers).send(operators(&servers.open)));
             replies
         }
-        "announce" => {
-            let long = json!({ "text": "x".repeat(2_000) });
-            [denied(address, &good, servers), vec![body(long)]].concat()
-        }
-        "kickPlayer" | "banPlayer" => {
-            let nobody = good.clone().body(r#"{"seat":1}"#).send(address);
-            let nowhere = path("/admin/rooms/CCCCCC/kick").headers(ACTING).body(r#"{"seat":0}"#).send(address);
-            [denied(address, &good, servers), vec![nobody, nowhere]].concat()
-        }
-        // The good request was sent before, and changes nothing any more.
-        "lockRoom" | "closeRoom" | "drainServer" => {
-            let again = [good.send(address), good.send(address)];
-            let nowhere = path("/admin/rooms/CCCCCC/lock").headers(ACTING).body(r#"{"locked":true}"#);
-            let nowhere = (id == "lockRoom").then(|| nowhere.send(address));
-            [denied(address, &good, servers), again.into(), nowhere.into_iter().collect()].concat()
+        "announce" | "kickPlayer" | "banPlayer" | "lockRoom" | "closeRoom" | "drainServer" => {
+            action_replies(id, &good, address, servers)
         }
         "readAudit" => vec![plain.send(address), good.send(operators(&servers.full))],
         _ => Vec::new(),
     }
 }
 
+/// The other answers of an action of operators.
+fn action_replies(id: &str, good: &Request, address: SocketAddr, servers: &Servers) -> Vec<Reply> {
+    let path = |path: &str| Request::new(&good.method, path);
+    let denied = denied(address, good, servers);
+    let more = match id {
+        "announce" => {
+            let long = json!({ "text": "x".repeat(2_000) });
+            vec![good.clone().body(&long.to_string()).send(address)]
+        }
+        "kickPlayer" | "banPlayer" => {
+            let nobody = good.clone().body(r#"{"seat":1}"#).send(address);
+            let nowhere = path("/admin/rooms/CCCCCC/kick").headers(ACTING).body(r#"{"seat":0}"#).send(address);
+            vec![nobody, nowhere]
+        }
+        // The good request was sent before, and changes nothing any more.
+        _ => {
+            let nowhere = path("/admin/rooms/CCCCCC/lock").headers(ACTING).body(r#"{"locked":true}"#);
+            let nowhere = (id == "lockRoom").then(|| nowhere.send(address));
+            [good.send(address), good.send(address)].into_iter().chain(nowhere).collect()
+        }
+    };
+    [denied, more].concat()
+}
+
 /// The answers to an action of somebody who is no operator, of one who may only look, and of anybody on a server without
 /// a file of operators.
 fn denied(address: SocketAddr, good: &Request, servers: &Servers) -> Vec<Reply> {
     let plain = Request::new(&good.method, &good.path).body(&good.body);
-    vec![plain.send(address), plain.clone().headers(LOOKING).send(address), good.send(operators(&servers.full))]
+    vec![plain.send(address), plain.headers(LOOKING).send(address), good.send(operators(&servers.full))]
 }
 
 #[test]

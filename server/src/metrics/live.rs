@@ -158,7 +158,7 @@ pub(crate) struct ShardNumbers {
 
 impl ShardNumbers {
     pub(crate) fn new(is_slow_lane: bool, load: Arc<Load>) -> Arc<Self> {
-        let [late, turn] = [(); 2].map(|()| DurationsMetric::named(""));
+        let [late, turn] = [(); 2].map(|()| DurationsMetric::new("", ""));
         let (late_ns_max, turn_ns_max) = (AtomicU64::new(0), AtomicU64::new(0));
         Arc::new(Self { is_slow_lane, load, rooms: AtomicU32::new(0), late, turn, late_ns_max, turn_ns_max })
     }

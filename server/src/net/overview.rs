@@ -112,7 +112,7 @@ impl Net {
             },
             "rooms": rooms, "players": players, "bots": bots, "spectators": spectators, "visitors": visitors,
             "connections": in_rooms + u64::from(visitors),
-            "memory": { "bytes": resident_bytes(), "bytes_max": self.setup.config.memory_bytes_max },
+            "memory": { "bytes": resident_bytes(), "bytes_max": self.config().memory_bytes_max },
             "cpu_percent": period.cpu_percent,
             "bytes_in_s": period.per_second(live.bytes_in), "bytes_out_s": period.per_second(live.bytes_out),
             "ticks_s": period.per_second(ticks),

@@ -1,7 +1,7 @@
 //! The sockets that the server listens on.
 
 use super::StartError;
-use crate::config::ListenAddress;
+use crate::config::{Config, ListenAddress};
 use crate::limits::LISTEN_BACKLOG;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
@@ -22,8 +22,30 @@ impl fmt::Display for Attempts {
     }
 }
 
+/// The sockets of both listeners, with the addresses that were really taken.
+pub(super) struct Listeners {
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) admin: Option<TcpListener>,
+    pub(super) admin_address: Option<SocketAddr>,
+}
+
+impl Listeners {
+    /// Listens as the settings say.
+    ///
+    /// # Errors
+    /// When an address cannot be had, or may not be had without TLS.
+    pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
+        let (listener, address) = listen(&config.listen)?;
+        let (admin, admin_address) = config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
+        config.check_exposure("listen", address)?;
+        admin_address.map_or(Ok(()), |address| config.check_exposure("admin_listen", address))?;
+        Ok(Self { listener, address, admin, admin_address })
+    }
+}
+
 /// Listens on the first of the addresses that the server can have; gives it with the port that was really taken.
-pub(super) fn listen(address: &ListenAddress) -> Result<(TcpListener, SocketAddr), StartError> {
+fn listen(address: &ListenAddress) -> Result<(TcpListener, SocketAddr), StartError> {
     let name = |source| StartError::Name { address: address.clone(), source };
     let mut attempts = Vec::new();
     for candidate in address.resolve().map_err(name)? {

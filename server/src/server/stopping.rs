@@ -12,6 +12,7 @@ use crate::net::StopOrder;
 use crate::readiness::Reason;
 use crate::shard::ShardCommand;
 use crate::threads::ThreadFault;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
 use tickwire::message::close::CloseCode;

@@ -1,0 +1,152 @@
+//! The threads of a server, started one after the other, and what they are given.
+
+use super::{Running, StartError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::exchange::{self, ExchangeSetup};
+use crate::games::OfferedGame;
+use crate::limits::{ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX};
+use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox};
+use crate::maker::{Maker, Orders};
+use crate::matchmaking::GameQueue;
+use crate::metrics::Metrics;
+use crate::net::{self, NetIo, NetSetup};
+use crate::shard::{Shard, ShardCommand, ShardSetup};
+use crate::threads::{Load, ThreadHealth};
+use crate::topics::{GameTopics, HubLimits};
+use crate::webhooks::sender::WebhookSender;
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread::Builder;
+use tokio::sync::oneshot;
+
+/// The topics of all games.
+pub(super) fn topics_of(games: &[OfferedGame]) -> Vec<GameTopics> {
+    games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect()
+}
+
+/// The bounds of topics.
+pub(super) const fn hub_limits_of(config: &Config) -> HubLimits {
+    HubLimits {
+        kept_bytes_max: config.topic_bytes_max,
+        publishers_per_origin: config.publishers_per_address,
+        guesses_per_minute: config.topic_guesses_per_address_per_minute,
+    }
+}
+
+/// The queues of all games.
+pub(super) fn queues_of(games: &[OfferedGame]) -> Vec<GameQueue> {
+    let of_game = |(game, offered): (usize, &OfferedGame)| {
+        let name = offered.rules.name;
+        offered.rules.queues.iter().map(move |rules| GameQueue { game, name, rules: *rules })
+    };
+    games.iter().enumerate().flat_map(of_game).collect()
+}
+
+/// The part of a shard's setup that is the same for all shards.
+pub(super) struct ShardSeed<'a> {
+    reports: tokio::sync::mpsc::Sender<Report>,
+    members: tokio::sync::mpsc::Sender<(usize, FromShard)>,
+    metrics: &'a Arc<Metrics>,
+    clock: Clock,
+    load_percent_max: u32,
+}
+
+impl<'a> ShardSeed<'a> {
+    pub(super) const fn new(
+        config: &Config,
+        reports: tokio::sync::mpsc::Sender<Report>,
+        members: tokio::sync::mpsc::Sender<(usize, FromShard)>,
+        metrics: &'a Arc<Metrics>,
+        clock: Clock,
+    ) -> Self {
+        Self { reports, members, metrics, clock, load_percent_max: config.load_percent_max }
+    }
+}
+
+impl Running {
+    /// Starts the shards.
+    pub(super) fn start_shards(&mut self, count: usize, seed: ShardSeed<'_>) -> io::Result<Vec<ShardLink>> {
+        (0..count).map(|index| self.start_shard(index, &seed)).collect()
+    }
+
+    /// Starts a shard.
+    fn start_shard(&mut self, index: usize, seed: &ShardSeed<'_>) -> io::Result<ShardLink> {
+        let (home, inbox) = mpsc::channel();
+        self.shards.push(home.clone());
+        let health = ThreadHealth::new(format!("shard-{index}"), STALL_MAX);
+        let lane_health = ThreadHealth::new(format!("shard-{index}-slow"), SLOW_LANE_STALL_MAX);
+        self.supervisor.watch(&lane_health);
+        let load = Arc::new(Load::default());
+        let setup = ShardSetup {
+            inbox,
+            home: home.clone(),
+            reports: seed.reports.clone(),
+            topics: TopicsInbox::new(index, seed.members.clone()),
+            metrics: Arc::clone(seed.metrics),
+            clock: seed.clock,
+            is_slow_lane: false,
+            health: Arc::clone(&health),
+            lane_health,
+            load: Arc::clone(&load),
+            load_percent_max: seed.load_percent_max,
+        };
+        self.start_thread(Arc::clone(&health), move || Shard::new(setup).run())?;
+        let send = move |command, place| home.send(ShardCommand::Net(command, Some(place))).is_ok();
+        Ok(ShardLink::new(send, load, health))
+    }
+
+    /// Starts the thread that makes rooms.
+    pub(super) fn start_maker(&mut self, shards: &[ShardLink], memory_bytes_max: u64) -> io::Result<Orders> {
+        let (order, orders) = mpsc::sync_channel(ROOMS_WAITING_MAX);
+        let health = ThreadHealth::new("maker", STALL_MAX);
+        let maker = Maker { orders, shards: shards.to_vec(), memory_bytes_max, health: Arc::clone(&health) };
+        self.start_thread(health, move || maker.run())?;
+        Ok(Orders::new(order))
+    }
+
+    /// Starts the thread of topics.
+    pub(super) fn start_exchange(&mut self, setup: ExchangeSetup) -> io::Result<()> {
+        self.start_thread(Arc::clone(&setup.health), move || {
+            if let Err(error) = exchange::run(setup) {
+                tracing::error!(%error, "the thread of topics has ended");
+            }
+        })
+    }
+
+    /// Starts the thread of webhooks. Nobody watches it: a server plays on when it has ended.
+    pub(super) fn start_webhooks(&mut self, sender: WebhookSender) -> io::Result<()> {
+        let (stop, stopped) = oneshot::channel();
+        let work = move || {
+            if let Err(error) = sender.run(stopped) {
+                tracing::error!(%error, "the thread of webhooks has ended");
+            }
+        };
+        self.webhooks = Some((stop, Builder::new().name("webhooks".into()).spawn(work)?));
+        Ok(())
+    }
+
+    /// Starts the net thread, and waits until it accepts connections.
+    pub(super) fn start_net(&mut self, setup: NetSetup, io: NetIo) -> Result<(), StartError> {
+        let health = ThreadHealth::new("net", STALL_MAX);
+        let (ready, is_ready) = mpsc::channel();
+        let notes = Arc::clone(&health);
+        self.start_thread(health, move || {
+            let failed = ready.clone();
+            if let Err(error) = net::run(setup, io, notes, move || drop(ready.send(Ok(())))) {
+                tracing::error!(%error, "the net thread has ended");
+                // After the start nobody waits for the error: the supervisor sees that the thread has ended.
+                let _ = failed.send(Err(error));
+            }
+        })?;
+        let gone = || Err(io::Error::other("the net thread has ended"));
+        is_ready.recv().unwrap_or_else(|_| gone()).map_err(StartError::Net)
+    }
+
+    fn start_thread(&mut self, health: Arc<ThreadHealth>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = health.spawn(work)?;
+        self.supervisor.watch(&health);
+        self.threads.push(thread);
+        Ok(())
+    }
+}
