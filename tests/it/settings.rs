@@ -89,7 +89,9 @@ fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
     let place = Place::new("file");
     let text = "listen = \"localhost:0\"\nadmin_listen = 0\nshards = 1\norigins = [\"https://play.example\"]\n\
                 allow_null_origin = true\nhosts = [\"play.example\"]\nbase_path = \"/play\"\n\
-                trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\nproxy_protocol = true\npage = \"built-in\"\nautopsies = \"off\"\n\
+                trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\nproxy_protocol = true\n\
+                tls_cert = \"off\"\ntls_key = \"off\"\ntls_self_signed = false\nbehind_proxy = false\nlan = false\n\
+                frame_ancestors = []\npage = \"built-in\"\nautopsies = \"off\"\n\
                 topics_token_file = \"off\"\noperators_file = \"off\"\nauth = \"open\"\nticket_keys = \"off\"\nwebhooks_file = \"off\"\n\
                 benchmark_games = true\n\
                 seats_per_address_listed = 3\nseats_per_address_unlisted = \"all-but-one\"\nspectators_max = 20\n\
