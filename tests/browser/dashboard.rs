@@ -296,6 +296,7 @@ fn plant_desyncs(address: SocketAddr) -> std::thread::JoinHandle<()> {
     let plan = Plan {
         address,
         server_pid: None,
+        secure: None,
         rooms: 1,
         options: Value::Null,
         players: 2,
