@@ -127,7 +127,7 @@ async fn open_room(page: &Page, code: &str) {
     let field = page.client.find(Locator::Id("filter-text")).await.expect("a field");
     field.send_keys(code).await.expect("it takes keys");
     page.wait_until("document.querySelectorAll('#rooms-table tbody tr').length === 1").await;
-    press(page, &format!("[data-code={code}] a")).await;
+    press(page, &format!("[data-code='{code}'] a")).await;
     let seated = "[...document.querySelectorAll('#seats [data-kind=person]')].length > 0";
     page.wait_until(&format!("!document.getElementById('room').hidden && {seated}")).await;
 }
@@ -266,7 +266,7 @@ async fn the_dashboard_needs_no_mouse() {
     for letter in code.chars() {
         page.type_key(letter).await;
     }
-    tab_to(&page, &format!("[data-code={code}] a")).await;
+    tab_to(&page, &format!("[data-code='{code}'] a")).await;
     let outlined = "getComputedStyle(document.activeElement).outlineStyle !== 'none'";
     assert_eq!(page.eval(outlined).await, true, "the focus can be seen");
     page.press_key(Key::Enter).await;
