@@ -261,6 +261,7 @@ async fn hear_shards(net: Rc<Net>) {
 
 async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
     net.note_readiness();
+    let mut reading = net.setup.desk.access.reading();
     loop {
         health.works();
         tokio::time::sleep(CHORES_INTERVAL).await;
@@ -277,7 +278,10 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
             tls.reload(false);
             net.setup.metrics.note_certificate(tls.expires_unix_s());
         }
-        if net.setup.desk.access.reload(false) {
+        net.setup.desk.access.reload(false);
+        // SIGHUP has the file read again too.
+        if reading != net.setup.desk.access.reading() {
+            reading = net.setup.desk.access.reading();
             net.setup.topics.order(TopicsOrder::OperatorsChanged);
         }
         if let Some(webhooks) = &net.setup.webhooks {
