@@ -216,6 +216,10 @@ impl<G: Game> Room<G> {
                     self.remove(member, Leave::Quit);
                     Err(CloseCode::Normal)
                 }
+                ClientControl::Corrected(times) => {
+                    self.note_corrections(member, times);
+                    Ok(())
+                }
                 order => {
                     self.obey(member, &order);
                     Ok(())

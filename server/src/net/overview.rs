@@ -120,7 +120,7 @@ impl Net {
             "late_bounds_us": LATE_BOUNDS_US,
             "inputs": {
                 "late_s": period.per_second(live.late_inputs), "starved_s": period.per_second(live.starved_ticks),
-                "corrections_s": null,
+                "corrections_s": period.per_second(live.corrections),
             },
             "desyncs": { "claimed": live.disputes_claimed, "confirmed": live.desyncs, "healed": live.desyncs_healed },
             "closes": closes(live),
@@ -159,7 +159,7 @@ impl Net {
             }
         }
         let live = &period.live;
-        let values = [
+        [
             unix_ms(),
             rooms as u64,
             players.into(),
@@ -172,20 +172,14 @@ impl Net {
             late.percentile_us(99),
             period.per_second(live.late_inputs),
             period.per_second(live.starved_ticks),
-            0,
+            period.per_second(live.corrections),
             live.desyncs,
             live.closes.values().sum(),
             period.refusals().into_iter().map(|(_, count)| count).sum(),
-        ];
-        let mut row = values.map(Some);
-        // The server does not know how often clients correct what they predicted.
-        row[CORRECTIONS_COLUMN] = None;
-        row
+        ]
+        .map(Some)
     }
 }
-
-/// The place of `corrections_s` in a row.
-const CORRECTIONS_COLUMN: usize = 12;
 
 fn closes(live: &LiveTotals) -> Map<String, Value> {
     let name = |code: u16| if code == 0 { "other".to_owned() } else { code.to_string() };

@@ -320,7 +320,7 @@ fn seat_value(figures: &SeatFigures) -> Value {
     };
     json!({
         "seat": figures.seat.number(), "name": figures.name, "kind": kind, "rtt_ms": figures.round_trip_ms,
-        "jitter_ms": figures.jitter_ms, "lead_ticks": figures.lead_ticks, "corrections": null,
+        "jitter_ms": figures.jitter_ms, "lead_ticks": figures.lead_ticks, "corrections": figures.corrections,
         "late": figures.late_inputs, "starved": figures.starved_ticks, "unacked": figures.unacked_ticks,
         "owner": figures.is_owner, "address": figures.origin.map(address_class),
     })
@@ -378,6 +378,7 @@ mod tests {
             turn_us_max: 2_000,
             late_inputs: 3,
             starved_ticks: 1,
+            corrections: 5,
             superseded: 2,
             bytes_out: 9_000,
             desyncs: 0,

@@ -26,6 +26,8 @@ pub struct Counters {
     pub duplicate_inputs: u64,
     /// Ticks for which a connected player had no input in time.
     pub starved_ticks: u64,
+    /// Predictions that clients had to correct, as they say.
+    pub corrections: u64,
     /// Snapshots that were not written because the member was behind, or because too many others had baselines of their
     /// own.
     pub superseded_snapshots: u64,

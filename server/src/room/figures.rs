@@ -2,7 +2,7 @@
 //! somebody asks.
 
 use super::roster::Occupant;
-use super::{Origin, Room};
+use super::{MemberId, Origin, Room};
 use tickwire::{Game, Scene, Seat, Tick};
 
 /// The people in a room, besides those in seats, and its door.
@@ -54,6 +54,8 @@ pub struct SeatFigures {
     pub late_inputs: u32,
     /// Ticks that were made without an input of the player, since it took the seat.
     pub starved_ticks: u32,
+    /// Predictions of the player that were corrected, since it took the seat, as its client says.
+    pub corrections: u32,
 }
 
 impl<G: Game> Room<G> {
@@ -62,6 +64,15 @@ impl<G: Game> Room<G> {
     pub fn attendance(&self) -> Attendance {
         let spectators = self.members.values().filter(|member| member.seat.is_none()).count();
         Attendance { tick: self.tick, spectators, is_locked: self.ownership.state().1 }
+    }
+
+    /// Takes in what a client says of its own predictions.
+    pub(super) fn note_corrections(&mut self, member: MemberId, times: u16) {
+        if let Some(seat) = self.members[member].seat {
+            let meter = &mut self.meters[seat.index()];
+            meter.corrections = meter.corrections.saturating_add(times.into());
+            self.counters.corrections += u64::from(times);
+        }
     }
 
     /// All seats in figures.
@@ -93,6 +104,7 @@ impl<G: Game> Room<G> {
             unacked_ticks: unacked.and_then(|ticks| u32::try_from(ticks).ok()),
             late_inputs: if is_person { meter.late_inputs } else { 0 },
             starved_ticks: if is_person { meter.starved_ticks } else { 0 },
+            corrections: if is_person { meter.corrections } else { 0 },
         }
     }
 

@@ -99,7 +99,7 @@ impl<G: Game> Room<G> {
         let own = self.members[by].seat;
         let Some(own) = own.filter(|_| own == self.ownership.owner) else { return };
         match *order {
-            ClientControl::Leave => {}
+            ClientControl::Leave | ClientControl::Corrected(_) => {}
             ClientControl::Lock(is_locked) => self.set_room(Some(own), is_locked),
             ClientControl::Kick(seat) | ClientControl::Ban(seat) if seat == own => {}
             ClientControl::Kick(seat) => drop(self.throw_out(seat, Some(self.tick + self.limits.kicked_ticks))),

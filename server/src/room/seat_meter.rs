@@ -20,6 +20,8 @@ const TICKS_MAX: i64 = 1_000;
 pub(super) struct SeatMeter {
     pub(super) late_inputs: u32,
     pub(super) starved_ticks: u32,
+    /// Corrections that the client itself has told.
+    pub(super) corrections: u32,
     acked: Option<Tick>,
     /// Means in parts of a tick.
     round_trip: Option<i64>,

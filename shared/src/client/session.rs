@@ -1,6 +1,8 @@
 //! One player's session in one room, through any number of connections.
 
 mod owner;
+mod report;
+mod talk;
 
 use crate::client::display::first_ids::ShownRows;
 use crate::client::display::interpolation_buffer::InterpolationBuffer;
@@ -28,6 +30,7 @@ use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use report::Report;
 
 /// The longest round trip that is assumed before one was measured, in microseconds.
 const FIRST_TRIP_US_MAX: u64 = 1_000_000;
@@ -118,6 +121,7 @@ pub struct Session<G: Game> {
     outbox: VecDeque<Vec<u8>>,
     notices: VecDeque<Notice>,
     stats: Stats,
+    report: Report,
 }
 
 impl<G: Game> Session<G> {
@@ -142,6 +146,7 @@ impl<G: Game> Session<G> {
             outbox: VecDeque::new(),
             notices: VecDeque::new(),
             stats: Stats::default(),
+            report: Report::default(),
         }
     }
 
@@ -322,6 +327,7 @@ impl<G: Game> Session<G> {
     pub fn advance(&mut self, now_us: u64) {
         if self.dial.is_open() {
             self.worlds.advance(now_us, &mut self.outbox, &mut self.stats);
+            self.outbox.extend(self.report.poll(&self.stats, self.seat, now_us));
             self.topics.advance(now_us);
         }
     }
@@ -346,31 +352,6 @@ impl<G: Game> Session<G> {
             return Some(CloseCode::Silent);
         }
         None
-    }
-
-    /// Says a line in the chat of the room, the topic `room/CODE`, and gives the number of its receipt. To hear the
-    /// chat a client subscribes to the topic.
-    pub fn chat(&mut self, text: &str) -> u64 {
-        let topic = self.chat_topic();
-        self.topics.publish(&topic, cut_text(text))
-    }
-
-    /// The topic of the room's chat. A code may be typed in several ways, and the name of a topic may not.
-    #[must_use]
-    pub fn chat_topic(&self) -> String {
-        let letters = self.hello.code.chars().filter(|letter| !matches!(letter, ' ' | '-'));
-        "room/".chars().chain(letters.map(|letter| letter.to_ascii_uppercase())).collect()
-    }
-
-    /// The topics beside the game: the client's subscriptions and messages.
-    #[must_use]
-    pub const fn topics(&self) -> &Topics {
-        &self.topics
-    }
-
-    /// The same, to subscribe and to publish, and to be polled for news.
-    pub const fn topics_mut(&mut self) -> &mut Topics {
-        &mut self.topics
     }
 
     /// Leaves the room for good: the seat is free at once.

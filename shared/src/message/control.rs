@@ -157,6 +157,8 @@ pub enum ClientControl {
     /// A match begins anew, with these options: JSON of the game's options, empty for the default ones, at most
     /// [`OPTIONS_BYTES_MAX`](crate::limits::OPTIONS_BYTES_MAX) bytes. Everybody stays in their seats.
     Start(String),
+    /// The predictions of this client were wrong and were corrected so often since its last such message.
+    Corrected(u16),
 }
 
 /// The control messages of a room.
