@@ -7,7 +7,7 @@ use crate::socket::{Event, Request, Socket, binary, create_room, hello, http, ne
 use crate::token_file::TokenFile;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tickwire::message::close::CloseCode;
 use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step};
@@ -134,13 +134,13 @@ fn no_action_passes_without_the_token_of_somebody_who_may_act_and_every_attempt_
             assert_eq!((&newest["outcome"], &newest["operator"]), (&json!("refused"), &json!(operator)), "{newest}");
             assert_eq!(newest["request_id"], json!(reply.header("x-request-id")));
         }
-        let by_address = Request::new("POST", &format!("{path}?token={ACT}")).body(body).send(place.operators());
-        assert_eq!(by_address.status, 401, "a token in an address is none");
         let foreign = Request::new("POST", &path).headers(&bearer(ACT)).headers("Origin: https://evil.example\r\n");
         assert_eq!(foreign.body(body).send(place.operators()).status, 403, "{path}");
         let (status, _) = http(place.server.address(), "POST", &path, body);
         assert_eq!(status, 405, "players see no such path: {path}");
     }
+    let by_address = Request::new("POST", &format!("/admin/drain?token={ACT}")).body("{}").send(place.operators());
+    assert_eq!(by_address.status, 401, "a token in an address is none");
     let without = Request::new("GET", "/admin/audit").send(place.operators());
     assert_eq!(without.status, 401, "{}", without.body);
 }
@@ -243,7 +243,7 @@ fn without_a_file_this_machine_looks_and_nobody_acts() {
 #[test]
 fn on_an_open_listener_without_a_file_nobody_looks() {
     let admin = AdminListen(Some("0.0.0.0:0".parse().expect("an address")));
-    let server = Server::new(Config { admin_listen: admin, ..Config::on_free_ports() });
+    let server = Server::new(Config { admin_listen: admin, lan: true, ..Config::on_free_ports() });
     let server = server.game::<Paddles>().start().expect("free ports");
     let address = SocketAddr::from(([127, 0, 0, 1], operators(&server).port()));
     assert_eq!(Request::new("GET", "/admin/audit").send(address).status, 403);
@@ -501,7 +501,9 @@ fn tokens_are_in_no_log_and_a_bad_file_ends_the_start_without_them() {
     assert!(!said.contains(LOOK) && !said.contains(ACT) && !said.contains("wrong-0123456789-x"), "{said}");
 
     let bad = TokenFile::new("operators-bad", "act ada hidden-word\n");
-    let output = serve("127.0.0.1:0").arg("--operators-file").arg(&bad.0).output().expect("the program starts");
+    let mut command = serve("127.0.0.1:0");
+    let started = command.arg("--operators-file").arg(&bad.0).stdout(Stdio::null()).stderr(Stdio::piped());
+    let output = started.output().expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && said.contains("line 1") && !said.contains("hidden-word"), "{said}");
 }
