@@ -107,6 +107,8 @@ class Tile {
     // The newest row of the hour and the newest second are about the same time: for events, the second is in no row yet.
     this.#points = about.sum ? bars(past, frame) : line([...past, { at: frame.end, value: now }], frame, about.peak);
     const values = this.#points.map(({ value }) => value);
+    // A point may be the peak of several values, and the newest one lower than all of them.
+    if (!about.sum) values.push(now);
     const [least, greatest] = [Math.min(...values), Math.max(...values)];
     const hour = about.sum && !about.grows ? past.reduce((sum, { value }) => sum + value, 0) : now;
     say(this.#value, about.show(hour));

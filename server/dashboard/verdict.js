@@ -89,7 +89,7 @@ function* ofRooms(rooms) {
   for (const [state, all] of states) {
     const weight = 80 + rank(state);
     for (const room of all.slice(0, all.length > NAMED_MAX ? NAMED_MAX - 1 : NAMED_MAX)) {
-      yield { key: `${state} ${room.code}`, weight, level: level(state), name: room.code, is: predicate(state), why: evidence(room), href: `#${room.code}` };
+      yield { key: room.code, weight, level: level(state), name: room.code, is: predicate(state), why: evidence(room), href: `#${room.code}` };
     }
     const more = all.length - NAMED_MAX + 1;
     if (more > 1) yield { key: `more ${state}`, weight: weight - 0.5, level: level(state), name: plural(more, 'more room'), is: `in state ${stateWord(state)}`, href: `#state=${state}` };

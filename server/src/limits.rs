@@ -235,9 +235,6 @@ pub const ADDRESSES_MAX: usize = 65_536;
 /// strangers.
 pub const CODE_REST: Duration = Duration::from_secs(3_600);
 
-/// Seconds from one match that the owner of a room starts to the next: a world takes its time to make.
-pub const MATCH_STARTS_SECONDS: u32 = 2;
-
 /// Time for which a quick match keeps a seat for a player that was sent there. Over a slow link a page may need several
 /// seconds for its files and its handshake.
 pub const SEAT_RESERVATION: Duration = Duration::from_secs(15);

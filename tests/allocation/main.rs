@@ -143,10 +143,9 @@ mod warm {
 
     #[test]
     fn a_warm_tick_allocates_nothing_while_operators_look_at_the_room_between_ticks() {
-        let options = <Paddles as Game>::Options::default();
         let limits = RoomLimits::default();
         let setup = RoomSetup { secret: 7.into(), bots: 0, has_owner: true, limits, build: 0 };
-        let room = Room::with_schemas(&GameSchemas::<Paddles>::new().drawn(), setup, &options);
+        let room = Room::with_schemas(&GameSchemas::<Paddles>::new().drawn(), setup, &());
         let mut busy = Busy::in_room(room, 2);
         let (mut scene, mut most, mut shown) = (Scene::default(), 0, 0);
         for tick in 0..2_400 {

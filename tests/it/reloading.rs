@@ -59,7 +59,7 @@ impl Reloaded {
     fn announce(&self, token: &str) -> u16 {
         let operators: SocketAddr = self.serving.admin().expect("a listener for operators");
         let headers = format!("Content-Type: application/json\r\nAuthorization: Bearer {token}\r\n");
-        Request::new("POST", "/topics/news").body(r#"{"body":"hello"}"#).headers(&headers).send(operators).status
+        Request::new("POST", "/topics/announce").body(r#"{"body":"hello"}"#).headers(&headers).send(operators).status
     }
 }
 

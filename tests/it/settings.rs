@@ -1,14 +1,20 @@
 //! The words of an operator: what the program says of settings that it cannot use, and the ways to set one.
 
 use crate::serving::{Serving, program, serve};
-use crate::socket::http;
+use crate::socket::{Socket, hello, http, metric};
+use crate::tickets::wait_until;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use tickwire::Game;
+use tickwire::message::topics::Receipt;
 use tickwire_games::Paddles;
+use tickwire_server::room::{GameSchemas, Room, RoomLimits, RoomSetup};
+use tickwire_server::topics::policy::Role;
+use tickwire_server::topics::{GameTopics, Hub, HubLimits};
 use tickwire_server::{Config, Server};
 
 /// A folder for the files of one test, which is removed with the value.
@@ -83,7 +89,9 @@ fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
     let place = Place::new("file");
     let text = "listen = \"localhost:0\"\nadmin_listen = 0\nshards = 1\norigins = [\"https://play.example\"]\n\
                 allow_null_origin = true\nhosts = [\"play.example\"]\nbase_path = \"/play\"\n\
-                trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\nproxy_protocol = true\npage = \"built-in\"\nautopsies = \"off\"\n\
+                trusted_proxies = [\"10.0.0.0/8\", \"fd00::/8\"]\nproxy_protocol = true\n\
+                tls_cert = \"off\"\ntls_key = \"off\"\ntls_self_signed = false\nbehind_proxy = false\nlan = false\n\
+                frame_ancestors = []\npage = \"built-in\"\nautopsies = \"off\"\n\
                 topics_token_file = \"off\"\noperators_file = \"off\"\nauth = \"open\"\nticket_keys = \"off\"\nwebhooks_file = \"off\"\n\
                 benchmark_games = true\n\
                 seats_per_address_listed = 3\nseats_per_address_unlisted = \"all-but-one\"\nspectators_max = 20\n\
@@ -211,4 +219,48 @@ fn a_body_that_is_announced_as_too_large_is_refused_before_it_is_sent() {
     let body = r#"{"game":"paddles"}"#;
     let accepted = first_answer(running.address(), body.len(), body);
     assert!(accepted.starts_with("HTTP/1.1 100 ") && accepted.contains("HTTP/1.1 201 "), "{accepted}");
+}
+
+#[test]
+fn bots_come_to_a_quick_match_after_as_many_seconds_as_are_set() {
+    for fill_seconds in [0, 2, 5] {
+        let limits = RoomLimits { fill_seconds, ..RoomLimits::default() };
+        let setup = RoomSetup { secret: 1.into(), bots: Paddles::RULES.bots, has_owner: false, limits, build: 0 };
+        let mut room = Room::<Paddles>::with_schemas(&GameSchemas::new(), setup, &());
+        room.enter(&hello::<Paddles>("222222"), [1; 16]).expect("a free seat");
+        let rate = Paddles::RULES.tick_rate_hz;
+        let waited = (0..10 * rate).take_while(|_| {
+            room.tick();
+            room.summary().bots == 0
+        });
+        let (waited, due) = (u32::try_from(waited.count()).expect("few ticks"), fill_seconds * rate);
+        assert!((due..=due + 2).contains(&waited), "{waited} ticks, and not {due}");
+    }
+}
+
+#[test]
+fn a_hub_keeps_as_much_as_is_set() {
+    let games = || vec![GameTopics { game: "paddles", own: &[] }];
+    let kept = |kept_bytes_max| {
+        let limits = HubLimits { kept_bytes_max, ..HubLimits::default() };
+        let mut hub = Hub::new(games(), None, 1).limited(limits);
+        let mut say = || hub.publish("announce", Role::Service, "", "the same words again and again", 1);
+        let taken = (0..10).map(|_| say()).filter(|taken| matches!(taken, Ok(Receipt::Taken { kept: true, .. })));
+        taken.count()
+    };
+    assert_eq!((kept(0), kept(1), kept(1_000_000)), (0, 1, 10));
+}
+
+#[test]
+fn connections_without_a_room_are_as_many_as_are_set() {
+    let config = Config { visitors_max: 16, ..Config::on_free_ports() };
+    let running = Server::new(config).game::<Paddles>().start().expect("a free port");
+    let refused = || metric(&running, "tickwire_ws_close_total{code=\"1013\",side=\"server\"}");
+    let all: Vec<Socket> = (0..16).map(|_| Socket::open_json(running.address())).collect();
+    wait_until("all have come", || metric(&running, "tickwire_visitors") >= 16.0);
+    assert!(refused() < 1.0, "there is a place for each");
+    let mut late = Socket::open_json(running.address());
+    assert_eq!(late.close_code(), Some(1013));
+    assert!(refused() >= 1.0);
+    drop(all);
 }

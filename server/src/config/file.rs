@@ -120,9 +120,16 @@ pub(super) fn take<'a, T: Deserialize<'a>>(table: &mut DeTable<'a>, name: &str) 
     // An error of a type's own has no place in the text.
     let bad = |error: TomlError| BadValue {
         at: error.span().map_or(start, |span| span.start),
-        reason: error.message().to_owned(),
+        reason: in_plain_words(error.message()),
     };
     Some(T::deserialize(ValueDeserializer::from(value)).map_err(bad))
+}
+
+/// The words of an error without the types of the program, of which an operator has never heard.
+fn in_plain_words(message: &str) -> String {
+    ["usize", "u64", "u32", "u8"].iter().fold(message.to_owned(), |message, number| {
+        message.replace(&format!("expected {number}"), "expected a whole number that is not negative")
+    })
 }
 
 /// A value as it is in a file.

@@ -33,3 +33,6 @@ pub const FILL_SECONDS: u32 = 2;
 
 /// Range of that setting.
 pub const FILL: RangeInclusive<usize> = 0..=600;
+
+/// Seconds from one match that the owner of a room starts to the next: a world takes its time to make.
+pub const MATCH_STARTS_SECONDS: u32 = 2;

@@ -6,28 +6,41 @@ use parking_lot::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 use tracing::dispatcher::with_default;
 
+/// The other end of the log.
+#[derive(Default)]
+struct End {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: Vec<u8>,
+    is_stuck: bool,
+}
+
 /// A file in memory, which may be stuck: a write waits then until it is let go.
 #[derive(Clone, Default)]
-struct Pipe(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+struct Pipe(Arc<End>);
 
 impl Pipe {
     fn stick(&self, is_stuck: bool) {
-        self.0.0.lock().1 = is_stuck;
-        self.0.1.notify_all();
+        self.0.state.lock().is_stuck = is_stuck;
+        self.0.changed.notify_all();
     }
 
     fn text(&self) -> String {
-        String::from_utf8(self.0.0.lock().0.clone()).unwrap()
+        String::from_utf8(self.0.state.lock().bytes.clone()).unwrap()
     }
 }
 
 impl Write for Pipe {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut state = self.0.0.lock();
-        while state.1 {
-            self.0.1.wait(&mut state);
+        let mut state = self.0.state.lock();
+        while state.is_stuck {
+            self.0.changed.wait(&mut state);
         }
-        state.0.extend_from_slice(bytes);
+        state.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -1,3 +1,5 @@
+//! Certificates that are changed, refused and made, and the words for each fault.
+
 use super::*;
 use crate::config::FileSetting;
 use rcgen::{CertificateParams, KeyPair};
