@@ -20,7 +20,7 @@ use crate::lobby::{Code, Place, RoomId};
 use crate::mailbox::{Command, FromShard, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
 use crate::matchmaking::{GameQueue, MatchOrder, Matchmaking, Output as Matched};
 use crate::metrics::Metrics;
-use crate::operators::Desk;
+use crate::operators::Console;
 use crate::threads::{ThreadHealth, give_way};
 use crate::topics::policy::Role;
 use crate::topics::{ChatFilter, ClientId, Delivery, Farewell, GameTopics, Hub, HubLimits, Lane, Output, TopicId};
@@ -55,7 +55,7 @@ pub(crate) struct ExchangeSetup {
     pub(crate) members: Receiver<(usize, FromShard)>,
     pub(crate) orders: Receiver<TopicsOrder>,
     pub(crate) shards: Vec<ShardLink>,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) console: Arc<Console>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) health: Arc<ThreadHealth>,
@@ -126,7 +126,7 @@ struct Exchange {
     members: BTreeMap<MemberAt, ClientId>,
     routes: Routes,
     shards: Vec<ShardQueue>,
-    desk: Arc<Desk>,
+    console: Arc<Console>,
     briefings: Briefings,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -151,7 +151,7 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
     give_way(NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async move {
-        let ExchangeSetup { games, filter, queues, matches, gate, shards, desk, metrics, clock, health, .. } = setup;
+        let ExchangeSetup { games, filter, queues, matches, gate, shards, console, metrics, clock, health, .. } = setup;
         let (mut members, mut orders) = (setup.members, setup.orders);
         let exchange = Rc::new(Shared(RefCell::new(Exchange {
             hub: Hub::new(games, filter, unix_ms()).limited(setup.hub_limits),
@@ -164,7 +164,7 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
             members: BTreeMap::new(),
             routes: Routes::default(),
             shards: shards.into_iter().map(|link| ShardQueue { link, backlog: VecDeque::new() }).collect(),
-            desk,
+            console,
             briefings: Briefings::default(),
             metrics,
             clock,

@@ -66,7 +66,7 @@ pub use config::{
 pub use gate::GateError;
 pub use logging::Log;
 pub use net::{PageError, PageFile};
-pub use operators::{OperatorsFileError, RecentLines};
+pub use operators::{OperatorLineFault, OperatorsFileError, RecentLines};
 pub use own_folder::FolderError;
 pub use secret_file::SecretFileError;
 pub use server::{Attempts, RunError, Running, Server, Signals, StartError};

@@ -58,7 +58,7 @@ use crate::mailbox::{Command, MatchOrder, Report, ShardLink, TopicsLink, TopicsO
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
-use crate::operators::Desk;
+use crate::operators::Console;
 use crate::own_folder::OwnFolder;
 use crate::readiness::{Readiness, Reason};
 use crate::threads::ThreadHealth;
@@ -129,7 +129,7 @@ pub(crate) struct NetSetup {
     /// The way to the studio's services, if there are to be any.
     pub(crate) webhooks: Option<Webhooks>,
     /// The operators, and what they are shown.
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) console: Arc<Console>,
 }
 
 /// The sockets and channels of the net thread.
@@ -261,7 +261,7 @@ async fn hear_shards(net: Rc<Net>) {
 
 async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
     net.note_readiness();
-    let mut reading = net.setup.desk.access.reading();
+    let mut reading = net.setup.console.access.reading();
     loop {
         health.works();
         tokio::time::sleep(CHORES_INTERVAL).await;
@@ -278,10 +278,10 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
             tls.reload(false);
             net.setup.metrics.note_certificate(tls.expires_unix_s());
         }
-        net.setup.desk.access.reload(false);
+        net.setup.console.access.reload(false);
         // SIGHUP has the file read again too.
-        if reading != net.setup.desk.access.reading() {
-            reading = net.setup.desk.access.reading();
+        if reading != net.setup.console.access.reading() {
+            reading = net.setup.console.access.reading();
             net.setup.topics.order(TopicsOrder::OperatorsChanged);
         }
         if let Some(webhooks) = &net.setup.webhooks {
@@ -449,7 +449,7 @@ impl Net {
             gate: Arc::new(Gate::Open),
             tls: None,
             webhooks: None,
-            desk: Arc::new(Desk::new(Access::open(None, true).expect("no file is read"))),
+            console: Arc::new(Console::new(Access::open(None, true).expect("no file is read"))),
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

@@ -1,7 +1,7 @@
 //! Operators: who may look at the dashboard and who may act, and the parts of the dashboard that have no socket.
 //!
 //! ```text
-//! net: counts, actions ─→ Desk (history, audit, topics that are heard) ─→ thread of topics: sockets of operators
+//! net: counts, actions ─→ Console (history, audit, topics that are heard) ─→ thread of topics: sockets of operators
 //! ```
 //!
 //! * [`Access`] judges tokens; a token is in no log and in no message of an error.
@@ -14,8 +14,8 @@ mod history;
 mod log_lines;
 mod topic;
 
-pub use access::OperatorsFileError;
 pub(crate) use access::{Access, Denied, FILE_HELP, Operator, Role};
+pub use access::{OperatorLineFault, OperatorsFileError};
 pub(crate) use audit::{Action, AuditLine, AuditLog, Outcome};
 pub(crate) use history::{History, Row};
 pub use log_lines::RecentLines;
@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 
 /// The state that the net thread and the thread of topics share for operators. No tick touches it.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct Console {
     pub(crate) access: Access,
     pub(crate) history: Mutex<History>,
     pub(crate) audit: Mutex<AuditLog>,
@@ -37,7 +37,7 @@ pub(crate) struct Desk {
     changed: Notify,
 }
 
-impl Desk {
+impl Console {
     pub(crate) fn new(access: Access) -> Self {
         Self {
             access,

@@ -29,7 +29,7 @@ use crate::tls::TlsError;
 use crate::topics::ChatFilter;
 use crate::webhooks::file::WebhookFileError;
 pub(crate) use files::{FileUse, file_faults};
-use files::{Files, open_desk};
+use files::{Files, open_console};
 pub use listening::Attempts;
 use listening::Listeners;
 use reloading::Reloading;
@@ -250,7 +250,7 @@ impl Server {
         let files = Files::open(&self.config, self.page)?;
         raise_descriptor_limit();
         let Listeners { listener, address, admin, admin_address } = Listeners::bind(&self.config)?;
-        let desk = open_desk(&self.config, admin_address)?;
+        let console = open_console(&self.config, admin_address)?;
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let ((report, reports), (stop, stopped)) = (channel(REPORTS_MAX), oneshot::channel());
         let Self { config, games, withheld, build, chat_filter, source, log, .. } = self;
@@ -263,7 +263,7 @@ impl Server {
             log: log.clone(),
             gate: Arc::clone(&files.gate),
             tls: files.tls.clone(),
-            desk: Arc::clone(&desk),
+            console: Arc::clone(&console),
             live,
         };
         let mut running = Running::before_threads((address, admin_address), stop, Arc::clone(&readiness), reloading);
@@ -283,7 +283,7 @@ impl Server {
             members,
             orders,
             shards: shards.clone(),
-            desk: Arc::clone(&desk),
+            console: Arc::clone(&console),
             metrics: Arc::clone(&metrics),
             clock,
             health: ThreadHealth::new("topics", STALL_MAX),
@@ -308,7 +308,7 @@ impl Server {
             gate: files.gate,
             tls: files.tls,
             webhooks,
-            desk,
+            console,
         };
         running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped })?;
         tracing::info!(%address, ?admin_address, "listening");

@@ -10,7 +10,7 @@ use tickwire::limits::SEATS_MAX;
 use tickwire::message::topics::{Author, PlayerId, Receipt, ServerTopic, TopicRefusal};
 use tickwire_games::Paddles;
 use tickwire_server::topics::json::{
-    JsonMessage, JsonRequest, News, NoParty, NotQueued, PartyMember, SCHEMA, Unqueued, write,
+    JsonMessage, JsonOperator, JsonRequest, News, NoParty, NotQueued, PartyMember, SCHEMA, Unqueued, write,
 };
 use tickwire_server::{Config, Server};
 
@@ -82,6 +82,8 @@ fn messages() -> Vec<String> {
     }
     let mut texts: Vec<String> = all.iter().map(|message| write("room/C4FK9T", message)).collect();
     texts.push(JsonMessage::Error { what: script, help: script }.to_text());
+    let operator = Some(JsonOperator { name: script, role: "act" });
+    texts.push(JsonMessage::You { player: PLAYER, name: script, operator }.to_text());
     texts.extend(news(script).iter().map(News::to_text));
     texts
 }

@@ -96,14 +96,14 @@ impl Exchange {
         self.briefings.hearers.entry(topic).or_default().insert(client);
         let newest = self.briefings.newest;
         let kept: Vec<Arc<str>> = match topic {
-            AdminTopic::History => vec![self.desk.history.lock().all().into()],
-            AdminTopic::Audit => self.desk.audit.lock().lines().cloned().collect(),
+            AdminTopic::History => vec![self.console.history.lock().all().into()],
+            AdminTopic::Audit => self.console.audit.lock().lines().cloned().collect(),
             _ => Vec::new(),
         };
         for body in kept {
             self.tell_operator(client, topic, &body);
         }
-        self.desk.set_heard(self.briefings.heard());
+        self.console.set_heard(self.briefings.heard());
         JsonMessage::Granted { topic: name, newest, may_publish: false, bytes_max: u16::MAX }.to_text()
     }
 
@@ -123,7 +123,7 @@ impl Exchange {
     pub(super) fn end_briefing(&mut self, client: ClientId, name: &str) -> Option<String> {
         let topic = AdminTopic::parse(name)?;
         let was = self.briefings.leave(topic, client);
-        self.desk.set_heard(self.briefings.heard());
+        self.console.set_heard(self.briefings.heard());
         if let Some(Position::Visit(stall)) = self.places.get(client) {
             stall.briefs.borrow_mut().forget(topic);
         }
@@ -146,7 +146,7 @@ impl Exchange {
         for topic in self.briefings.heard() {
             self.briefings.leave(topic, client);
         }
-        self.desk.set_heard(self.briefings.heard());
+        self.console.set_heard(self.briefings.heard());
     }
 
     /// A room has ended, and with it the topics about it.
@@ -157,7 +157,7 @@ impl Exchange {
                 self.put_brief(client, topic, Arc::clone(&text));
             }
         }
-        self.desk.set_heard(self.briefings.heard());
+        self.console.set_heard(self.briefings.heard());
     }
 
     /// The file of operators was read again: those who are in it no longer notice that when their bell rings.

@@ -296,7 +296,7 @@ impl Visitor {
             };
         }
         let (found, reading) = {
-            let access = &self.exchange.get().desk.access;
+            let access = &self.exchange.get().console.access;
             (access.of_token(token.as_ref().map(|token| token.0.as_bytes())), access.reading())
         };
         match found {
@@ -315,7 +315,7 @@ impl Visitor {
     fn is_still_let_in(&mut self) -> bool {
         let Some(here) = &mut self.operator else { return true };
         let exchange = self.exchange.get();
-        let access = &exchange.desk.access;
+        let access = &exchange.console.access;
         if here.reading == access.reading() {
             return true;
         }

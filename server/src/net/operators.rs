@@ -94,7 +94,7 @@ const fn action_of(task: Task) -> Option<Action> {
 pub(super) fn audit(net: &Net, headers: &HeaderMap) -> Result<Answer, Refusal> {
     check_origin(net, headers)?;
     operator(net, headers)?;
-    let audit = net.setup.desk.audit.lock();
+    let audit = net.setup.console.audit.lock();
     let lines: Vec<&str> = audit.lines().rev().map(|line| &**line).collect();
     Ok(json_text(StatusCode::OK, format!("{{\"actions\":[{}]}}", lines.join(","))))
 }
@@ -129,9 +129,9 @@ fn operator(net: &Net, headers: &HeaderMap) -> Result<Operator, Refusal> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let first = given.next().map(|value| value.as_bytes());
     // Two headers are none: another program on the way may look at the other one.
-    let found = if given.next().is_some() { Err(Denied::Token) } else { net.setup.desk.access.of_header(first) };
+    let found = if given.next().is_some() { Err(Denied::Token) } else { net.setup.console.access.of_header(first) };
     found.map_err(|denied| match denied {
-        Denied::Token if net.setup.desk.access.has_file() => {
+        Denied::Token if net.setup.console.access.has_file() => {
             Refusal::new(Problem::NoOperator, denied.to_string(), TOKEN_HELP)
         }
         Denied::Token | Denied::NoFile => no_file(),
@@ -162,7 +162,7 @@ impl Net {
         if operator.role != Role::Act {
             let error = "this operator may only look";
             let looks_only = || Refusal::new(Problem::LooksOnly, error, ROLE_HELP);
-            return Err(if self.setup.desk.access.has_file() { looks_only() } else { no_file() });
+            return Err(if self.setup.console.access.has_file() { looks_only() } else { no_file() });
         }
         match attempt.action {
             Action::Announce => {
@@ -251,7 +251,7 @@ impl Net {
         let outcome = if is_done { Outcome::Done } else { Outcome::Refused };
         let request_id = id.as_str().to_owned();
         let line = AuditLine { at_ms: unix_ms(), operator, action, room, seat, name, detail, outcome, request_id };
-        let written = self.setup.desk.audit.lock().note(&line, self.setup.clock.now_us());
+        let written = self.setup.console.audit.lock().note(&line, self.setup.clock.now_us());
         if let Some(body) = written {
             self.setup.topics.order(TopicsOrder::Brief { topic: AdminTopic::Audit, body });
         }

@@ -127,7 +127,7 @@ pub(super) async fn serve(net: Rc<Net>) {
     let mut seconds = 0_u64;
     loop {
         tokio::select! {
-            () = net.setup.desk.changed() => net.watch(),
+            () = net.setup.console.changed() => net.watch(),
             () = sleep_until(next) => {
                 // After a pause of the host the seconds that were missed are not made up for.
                 next = (next + second).max(Instant::now());
@@ -136,7 +136,7 @@ pub(super) async fn serve(net: Rc<Net>) {
                 let now = Totals::now(&net);
                 if seconds.is_multiple_of(HISTORY_STEP_S) {
                     let row = net.history_row(&now, &row_before);
-                    let told = net.setup.desk.history.lock().push(row);
+                    let told = net.setup.console.history.lock().push(row);
                     net.brief(AdminTopic::History, told);
                     row_before = now.clone();
                 }
@@ -149,20 +149,20 @@ pub(super) async fn serve(net: Rc<Net>) {
 
 impl Net {
     fn brief(&self, topic: AdminTopic, body: String) {
-        if self.setup.desk.is_heard(topic) {
+        if self.setup.console.is_heard(topic) {
             self.setup.topics.order(TopicsOrder::Brief { topic, body: body.into() });
         }
     }
 
     fn tell_second(&self, now: &Totals, earlier: &Totals) {
         let longest_us: Vec<_> = self.setup.metrics.shards.lock().iter().map(|shard| shard.take_longest_us()).collect();
-        if self.setup.desk.is_heard(AdminTopic::Overview) {
+        if self.setup.console.is_heard(AdminTopic::Overview) {
             self.brief(AdminTopic::Overview, self.overview(now, earlier, &longest_us));
         }
-        if self.setup.desk.is_heard(AdminTopic::Rooms) {
+        if self.setup.console.is_heard(AdminTopic::Rooms) {
             self.brief(AdminTopic::Rooms, self.rooms_text());
         }
-        for code in self.setup.desk.heard().into_iter().filter_map(|topic| match topic {
+        for code in self.setup.console.heard().into_iter().filter_map(|topic| match topic {
             AdminTopic::Room(code) => Some(code),
             _ => None,
         }) {
@@ -198,7 +198,7 @@ impl Net {
 
     /// Has the shards watch what is heard, when that has changed.
     fn watch(&self) {
-        let heard = self.setup.desk.heard();
+        let heard = self.setup.console.heard();
         let room_of = |code: Code| self.directory.borrow().find(code).map(|entry| entry.place.room);
         let mut watch = Watch::default();
         for topic in heard {
@@ -378,7 +378,6 @@ mod tests {
             turn_us_max: 2_000,
             late_inputs: 3,
             starved_ticks: 1,
-            corrections: 5,
             superseded: 2,
             bytes_out: 9_000,
             desyncs: 0,

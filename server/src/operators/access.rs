@@ -86,7 +86,7 @@ pub enum OperatorsFileError {
         /// The line, from 1 on.
         line: usize,
         /// The fault.
-        fault: &'static str,
+        fault: OperatorLineFault,
     },
     /// The file has no operator, or too many.
     #[error("{} names {count} operators; it has to name 1 to {OPERATORS_MAX}", path.display())]
@@ -96,6 +96,32 @@ pub enum OperatorsFileError {
         /// The operators in it.
         count: usize,
     },
+}
+
+/// The reason for which a line is no operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum OperatorLineFault {
+    /// It has fewer words, or more.
+    #[error("it has to have three words")]
+    Words,
+    /// A character cannot be typed everywhere.
+    #[error("it has other characters than letters, digits and signs of ASCII")]
+    Characters,
+    /// There is no such role.
+    #[error("the role is look or act")]
+    Role,
+    /// The name is too long.
+    #[error("the name has more than {NAME_LEN_MAX} characters")]
+    Name,
+    /// The token is too short or too long.
+    #[error("the token has to have {TOKEN_LEN_MIN} to {TOKEN_LEN_MAX} characters")]
+    Token,
+    /// Another line has the same name.
+    #[error("the name is there twice")]
+    SameName,
+    /// Another line has the same token.
+    #[error("the token is that of another operator")]
+    SameToken,
 }
 
 /// An operator in the file.
@@ -226,29 +252,29 @@ fn read(path: &Path) -> Result<Vec<Entry>, OperatorsFileError> {
 }
 
 /// The operator of a line; the fault of one that is none, without its words.
-fn parse(line: &[u8], known: &[Entry]) -> Result<Entry, &'static str> {
+fn parse(line: &[u8], known: &[Entry]) -> Result<Entry, OperatorLineFault> {
     let words: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
-    let [role, name, token] = *words else { return Err("it has to have three words") };
+    let [role, name, token] = *words else { return Err(OperatorLineFault::Words) };
     if !line.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
-        return Err("it has other characters than letters, digits and signs of ASCII");
+        return Err(OperatorLineFault::Characters);
     }
     let role = match role {
         b"look" => Role::Look,
         b"act" => Role::Act,
-        _ => return Err("the role is look or act"),
+        _ => return Err(OperatorLineFault::Role),
     };
     if name.len() > NAME_LEN_MAX {
-        return Err("the name is too long");
+        return Err(OperatorLineFault::Name);
     }
     if !(TOKEN_LEN_MIN..=TOKEN_LEN_MAX).contains(&token.len()) {
-        return Err("the token has to have 16 to 256 characters");
+        return Err(OperatorLineFault::Token);
     }
     let name = String::from_utf8_lossy(name).into_owned();
     if known.iter().any(|other| other.operator.name == name) {
-        return Err("the name is there twice");
+        return Err(OperatorLineFault::SameName);
     }
     if known.iter().any(|other| other.token == token) {
-        return Err("the token is that of another operator");
+        return Err(OperatorLineFault::SameToken);
     }
     Ok(Entry { operator: Operator { name, role }, token: token.to_vec() })
 }

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use tickwire::input::{Ack, InputCodec, InputFrame};
     use tickwire::message::close::CloseCode;
-    use tickwire::message::control::Hello;
+    use tickwire::message::control::{ClientControl, Hello};
     use tickwire_games::Paddles;
 
     fn room(has_owner: bool) -> Room<Paddles> {
@@ -153,8 +153,12 @@ mod tests {
             InputCodec::<<Paddles as Game>::Input>::new().encode(&input, &mut message);
             room.receive(ada, &message).unwrap();
         }
+        for times in [3, u16::MAX] {
+            room.receive(ada, &ClientControl::Corrected(times).encode()).unwrap();
+        }
         let figures = room.seat_figures();
         let first = &figures[0];
+        assert_eq!((first.corrections, room.take_counters().corrections), (65_538, 65_538));
         assert_eq!((first.kind, &*first.name, first.is_owner), (SeatKind::Person, "Ada", true));
         assert_eq!((first.lead_ticks, first.jitter_ms), (Some(2), Some(0)));
         let round_trip_ms = 40 * 1_000 / Paddles::RULES.tick_rate_hz;

@@ -5,7 +5,7 @@ use super::StartError;
 use crate::config::{AutopsyFolder, Config};
 use crate::gate::{Gate, GateError};
 use crate::net::{Page, PageError, PageFile};
-use crate::operators::{Access, Desk, OperatorsFileError};
+use crate::operators::{Access, Console, OperatorsFileError};
 use crate::own_folder::{FolderError, OwnFolder};
 use crate::service_token::{ServiceToken, TokenError};
 use crate::tls::{Tls, TlsError};
@@ -49,9 +49,9 @@ impl Files {
 }
 
 /// Reads the operators, who may come to this listener.
-pub(super) fn open_desk(config: &Config, listener: Option<SocketAddr>) -> Result<Arc<Desk>, OperatorsFileError> {
+pub(super) fn open_console(config: &Config, listener: Option<SocketAddr>) -> Result<Arc<Console>, OperatorsFileError> {
     let is_local = listener.is_some_and(|address| address.ip().to_canonical().is_loopback());
-    Ok(Arc::new(Desk::new(Access::open(config.operators_file.path(), is_local)?)))
+    Ok(Arc::new(Console::new(Access::open(config.operators_file.path(), is_local)?)))
 }
 
 /// Checks the folder of autopsies, so that an operator learns of a fault now and not when the first autopsy is lost.

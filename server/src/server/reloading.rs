@@ -8,7 +8,7 @@ use crate::config::{Config, SettingsSource};
 use crate::gate::Gate;
 use crate::logging::Log;
 use crate::net::LiveSettings;
-use crate::operators::Desk;
+use crate::operators::Console;
 use crate::service_token::ServiceToken;
 use crate::tls::Tls;
 use std::fmt::Display;
@@ -22,7 +22,7 @@ pub(super) struct Reloading {
     pub(super) log: Option<Log>,
     pub(super) gate: Arc<Gate>,
     pub(super) tls: Option<Arc<Tls>>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) console: Arc<Console>,
     /// The settings in force, which the net thread follows.
     pub(super) live: watch::Sender<LiveSettings>,
 }
@@ -54,7 +54,7 @@ impl Reloading {
         }
         self.live.send_replace(LiveSettings { config: Arc::new(config), token });
         self.gate.reload(true);
-        self.desk.access.reload(true);
+        self.console.access.reload(true);
         self.tls.iter().for_each(|tls| tls.reload(true));
     }
 
