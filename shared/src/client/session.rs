@@ -19,7 +19,7 @@ use crate::game::Game;
 use crate::id::{RowId, Seat};
 use crate::message::close::CloseCode;
 use crate::message::control::{
-    ClientControl, Hello, Player, ResumeToken, SecretText, ServerControl, Welcome, builds_differ, cut_text,
+    ClientControl, Hello, Player, ResumeToken, SecretText, ServerControl, Welcome, builds_differ,
 };
 use crate::message::evidence::ServerEvidence;
 use crate::message::topics::PlayerKey;
@@ -28,7 +28,6 @@ use crate::tick::{Tick, TickTime};
 use crate::wire::DecodeError;
 use crate::world::snapshot::Snapshot;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::vec::Vec;
 use report::Report;
 

@@ -3,6 +3,7 @@
 use super::Session;
 use crate::Game;
 use crate::client::topics::Topics;
+use crate::message::control::cut_text;
 use alloc::string::String;
 
 impl<G: Game> Session<G> {
