@@ -152,7 +152,8 @@ impl RoomHandle {
 
     /// Whether nobody is in the room, so that it need not tick, and the directory knows that.
     pub(super) fn is_empty(&self) -> bool {
-        self.empty_since_ns.is_some() && self.news().is_none()
+        // Somebody may have come and been removed since the last tick: the connection is still to be closed.
+        self.empty_since_ns.is_some() && self.connections.is_empty() && self.news().is_none()
     }
 
     /// Hands over the room's counters to the metrics, once a second.
