@@ -1,5 +1,6 @@
 //! A room in numbers: what it is now, and what it has counted.
 
+use super::GameCall;
 use tickwire::Tick;
 
 /// A room in numbers.
@@ -51,4 +52,11 @@ pub struct Counters {
     pub desyncs_healed: u64,
     /// Connections of clients that were built from other sources than the server.
     pub other_builds: u64,
+    /// Ticks that were undone and made again, by the call of the game that has panicked: in the order of
+    /// [`GameCall::CAUSES`](super::GameCall::CAUSES).
+    pub ticks_undone: [u64; GameCall::CAUSES.len()],
+    /// Choices of bots in which the game has panicked.
+    pub bot_panics: u64,
+    /// Messages for the room's topics on which the game has panicked.
+    pub publish_panics: u64,
 }
