@@ -56,7 +56,7 @@ impl Chronicle {
         }
     }
 
-    /// Tells what has happened in a tick.
+    /// Tells what has happened in a tick. Players of whom the game was not told by now never came.
     pub(crate) fn tick(&mut self, roster: &[RosterChange], results: &[MatchResult]) {
         for change in roster {
             match *change {
@@ -64,6 +64,7 @@ impl Chronicle {
                 RosterChange::Left(seat, why) => self.left(seat, why),
             }
         }
+        self.arriving.clear();
         for result in results {
             self.feed.tell(RoomEvent::MatchEnded { result: result.clone() }, unix_ms());
         }

@@ -5,6 +5,7 @@
 
 mod autopsy;
 mod health;
+mod incident;
 mod overflow;
 
 use crate::clock::unix_s;
@@ -15,13 +16,13 @@ use crate::config::{
 use crate::identity::mint_command::{Mint, MintCommandError};
 use crate::logging::{Log, say_last};
 use crate::net::PageFile;
-use crate::room::Autopsy;
 use crate::server::{FileUse, Running, Server, Signals, StartError, file_faults};
 use crate::threads::ThreadFault;
 pub use autopsy::{ExplainError, explain};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use health::{HealthError, Question};
+pub use incident::{Incident, explain_failure};
 use overflow::warn_of_profile;
 #[doc(hidden)]
 pub use rust_embed;
@@ -82,12 +83,12 @@ macro_rules! main {
                 page: Page::get,
                 offer: |server| server $(.stage_game::<$game>())+ $($(.benchmark_game::<$benchmark>())*)? $(.chat_filter($filter))?,
                 describe: |build| ::std::vec![$($crate::cli::Description::of_build::<$game>(build)),+],
-                explain: |autopsy| match autopsy.game.as_str() {
+                explain: |incident| match incident.game() {
                     $(name if name == <$game as $crate::cli::Game>::RULES.name => {
-                        $crate::cli::explain::<$game>(autopsy).map(Some)
+                        incident.explain::<$game>().map(Some)
                     })+
                     $($(name if name == <$benchmark as $crate::cli::Game>::RULES.name => {
-                        $crate::cli::explain::<$benchmark>(autopsy).map(Some)
+                        incident.explain::<$benchmark>().map(Some)
                     })*)?
                     _ => Ok(None),
                 },
@@ -116,8 +117,8 @@ pub struct Program {
     pub offer: fn(Server) -> Server,
     /// Describes the games that people play to JavaScript and TypeScript; given the id of the sources, 0 for none.
     pub describe: fn(u64) -> Vec<Description>,
-    /// An autopsy in words; `None` when it is of no game of this program.
-    pub explain: fn(&Autopsy) -> Result<Option<String>, ExplainError>,
+    /// An incident in words; `None` when it is of no game of this program.
+    pub explain: fn(&Incident) -> Result<Option<String>, ExplainError>,
 }
 
 #[derive(Debug, Parser)]
@@ -139,7 +140,7 @@ enum Action {
     Health(Box<Health>),
     /// Makes tickets for trying a server out, and the keys of tickets.
     Mint(Mint),
-    /// Prints an autopsy that a server has written, and simulates its tick again.
+    /// Prints an autopsy or the report on a failed room that a server has written, and simulates its tick again.
     Autopsy {
         /// A file from the server's folder of autopsies.
         file: PathBuf,
@@ -385,13 +386,13 @@ fn print_autopsy(program: &Program, path: PathBuf) -> Result<(), CliError> {
         Ok(text) => text,
         Err(source) => return Err(CliError::Read { path, source }),
     };
-    let autopsy: Autopsy = match serde_json::from_slice(&text) {
-        Ok(autopsy) => autopsy,
+    let incident = match Incident::read(&text) {
+        Ok(incident) => incident,
         Err(source) => return Err(CliError::NoAutopsy { path, source }),
     };
-    match (program.explain)(&autopsy)? {
+    match (program.explain)(&incident)? {
         Some(words) => say(&words),
-        None => Err(CliError::OtherGame { path, game: autopsy.game, program: program.binary }),
+        None => Err(CliError::OtherGame { path, game: incident.game().into(), program: program.binary }),
     }
 }
 

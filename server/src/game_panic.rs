@@ -53,6 +53,11 @@ fn keep(info: &PanicHookInfo<'_>) {
 }
 
 impl GamePanic {
+    /// The message and the place.
+    pub(crate) fn parts(&self) -> (&str, Option<&str>) {
+        (&self.message, self.place.as_deref())
+    }
+
     /// A panic that came past the hook.
     fn unknown() -> Self {
         Self { message: "a panic without a message".into(), place: None, backtrace: Backtrace::disabled() }

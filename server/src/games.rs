@@ -1,9 +1,10 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
 use crate::chronicle::Chronicle;
+use crate::game_panic::GamePanic;
 use crate::room::{
     Attendance, Autopsy, Counters, Entered, Entrant, GameCall, GameSchemas, MemberId, NotDone, OperatorOrder, Room,
-    RoomSetup, RosterChange, SeatFigures, SnapshotPoll, Summary,
+    RoomFailure, RoomSetup, RosterChange, SeatFigures, SnapshotPoll, Summary, Survived,
 };
 use serde_json::Value;
 use std::fmt;
@@ -29,13 +30,18 @@ pub(crate) trait DynRoom: Send {
     fn poll_message(&mut self, member: MemberId) -> Option<Vec<u8>>;
     fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_>;
     fn poll_autopsy(&mut self) -> Option<Autopsy>;
-    fn publications(&self) -> Vec<Publication>;
+    fn publications(&mut self) -> Vec<Publication>;
     fn hear(&mut self, topic: &str, body: &str) -> bool;
     fn record(&self) -> (&[RosterChange], &[MatchResult]);
     fn take_counters(&mut self) -> Counters;
     fn summary(&self) -> Summary;
     fn has_people(&self) -> bool;
     fn at_work(&self) -> (&'static str, Tick, Option<GameCall>);
+    fn poll_survived(&mut self) -> Option<Survived>;
+    fn start_over(&mut self) -> bool;
+    fn fail(&mut self, panic: &GamePanic);
+    fn has_failed(&self) -> bool;
+    fn poll_failure(&mut self) -> Option<Box<RoomFailure>>;
     fn attendance(&self) -> Attendance;
     fn seat_figures(&self) -> Vec<SeatFigures>;
     fn draw(&self, scene: &mut Scene) -> Option<Tick>;
@@ -83,7 +89,7 @@ impl<G: Game> DynRoom for Room<G> {
         Self::poll_autopsy(self)
     }
 
-    fn publications(&self) -> Vec<Publication> {
+    fn publications(&mut self) -> Vec<Publication> {
         Self::publications(self)
     }
 
@@ -109,6 +115,26 @@ impl<G: Game> DynRoom for Room<G> {
 
     fn at_work(&self) -> (&'static str, Tick, Option<GameCall>) {
         Self::at_work(self)
+    }
+
+    fn poll_survived(&mut self) -> Option<Survived> {
+        Self::poll_survived(self)
+    }
+
+    fn start_over(&mut self) -> bool {
+        Self::start_over(self)
+    }
+
+    fn fail(&mut self, panic: &GamePanic) {
+        Self::fail(self, panic);
+    }
+
+    fn has_failed(&self) -> bool {
+        Self::has_failed(self)
+    }
+
+    fn poll_failure(&mut self) -> Option<Box<RoomFailure>> {
+        Self::poll_failure(self)
     }
 
     fn attendance(&self) -> Attendance {

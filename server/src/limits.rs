@@ -5,11 +5,13 @@
 
 mod api;
 mod doors;
+mod faults;
 mod log;
 mod topics;
 
 pub use api::*;
 pub use doors::*;
+pub use faults::*;
 pub use log::*;
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
@@ -306,33 +308,6 @@ pub const SEATS_PER_ADDRESS_LISTED: NonZeroU8 = NonZeroU8::new(4).expect("four i
 
 /// Seats that one address may have in any room: two friends behind one router can always play each other.
 pub const SEATS_PER_ADDRESS_MIN: u8 = 2;
-
-/// Fields that an autopsy names; a client whose world differs in more fields starts over from a keyframe.
-pub const AUTOPSY_DIFFERENCES_MAX: usize = 64;
-
-/// Inputs that an autopsy lists.
-pub const AUTOPSY_INPUTS_MAX: usize = 512;
-
-/// Bytes of the full state and the tick inputs from which an autopsy can be replayed; when there are more, the autopsy
-/// has no replay.
-pub const AUTOPSY_REPLAY_BYTES_MAX: usize = 131_072;
-
-/// Autopsies that may wait in a room until they are written; further ones are lost.
-pub const AUTOPSIES_WAITING_MAX: usize = 8;
-
-/// Autopsies that a server writes; later ones are dropped. The first autopsies are the ones that show the cause.
-pub const AUTOPSIES_MAX: usize = 1_000;
-
-/// Names that are tried for an autopsy, each with another number. A name is taken only if an earlier server has written
-/// an autopsy of the same second, room and tick.
-pub const AUTOPSY_NAMES_MAX: usize = 16;
-
-/// Autopsies that one room writes; later ones are dropped. One bad build differs again and again.
-pub const AUTOPSIES_PER_ROOM_MAX: usize = 4;
-
-/// Autopsies of clients of one address that a server writes per hour; later ones are dropped, so that one address does not
-/// use up [`AUTOPSIES_MAX`] before the next real difference.
-pub const AUTOPSIES_PER_HOUR: u32 = 16;
 
 /// Keyframes that a member is granted per second.
 pub const KEYFRAMES_PER_SECOND: u32 = 2;

@@ -7,7 +7,7 @@ use crate::games::MadeRoom;
 use crate::limits::SHARD_INBOX_MAX;
 use crate::lobby::RoomId;
 pub(crate) use crate::matchmaking::MatchOrder;
-use crate::room::{Autopsy, Entrant, MemberId, Origin, Summary};
+use crate::room::{Autopsy, Entrant, MemberId, Origin, RoomFailure, Summary};
 use crate::socket::Socket;
 use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
@@ -65,6 +65,8 @@ pub(crate) enum Report {
     Gone { room: RoomId },
     /// The world of a client in a room differed from the server's.
     Differed { room: RoomId, autopsy: Box<Autopsy> },
+    /// A room has ended because its game has panicked.
+    Failed { room: RoomId, failure: Box<RoomFailure> },
     /// A client in a room was closed because its world keeps differing (4011); `address` is the one that limits see,
     /// and `token` is the one with which the client can come back to its seat.
     Diverged { room: RoomId, address: Option<AddressKey>, token: ResumeToken },

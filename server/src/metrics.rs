@@ -8,7 +8,7 @@ mod live;
 mod process;
 mod words;
 
-use crate::room::Counters;
+use crate::room::{Counters, GameCall};
 use crate::webhooks::feed::WebhookMetrics;
 pub(crate) use durations::Durations;
 use durations::DurationsMetric;
@@ -59,6 +59,7 @@ pub(crate) struct Metrics {
     pub(crate) rooms_slow: Counter,
     pub(crate) rooms_recovered: Counter,
     pub(crate) room_panics: Counter,
+    pub(crate) rooms_started_over: Counter,
     pub(crate) connections_lost: Counter,
     /// Messages of topics that a connection lost, because it read too slowly.
     pub(crate) topic_messages_lost: Counter,
@@ -148,6 +149,9 @@ struct RoomMetrics {
     desyncs: Counter,
     desyncs_healed: Counter,
     other_builds: Counter,
+    ticks_undone: [Counter; GameCall::CAUSES.len()],
+    bot_panics: Counter,
+    publish_panics: Counter,
 }
 
 impl Metrics {
@@ -168,6 +172,7 @@ impl Metrics {
             rooms_slow: counter!("tickwire_rooms_slow_total"),
             rooms_recovered: counter!("tickwire_rooms_recovered_total"),
             room_panics: counter!("tickwire_room_panics_total"),
+            rooms_started_over: counter!("tickwire_rooms_started_over_total"),
             connections_lost: counter!("tickwire_connections_lost_total"),
             topic_messages_lost: counter!("tickwire_topic_messages_lost_total"),
             visitors: gauge!("tickwire_visitors"),
@@ -296,8 +301,10 @@ impl Metrics {
             (&room.desyncs, counters.desyncs),
             (&room.desyncs_healed, counters.desyncs_healed),
             (&room.other_builds, counters.other_builds),
+            (&room.bot_panics, counters.bot_panics),
+            (&room.publish_panics, counters.publish_panics),
         ];
-        for (counter, count) in pairs {
+        for (counter, count) in pairs.into_iter().chain(room.ticks_undone.iter().zip(counters.ticks_undone)) {
             counter.increment(count);
         }
     }
@@ -356,6 +363,9 @@ impl RoomMetrics {
             desyncs: counter!("tickwire_desyncs_total"),
             desyncs_healed: counter!("tickwire_desyncs_healed_total"),
             other_builds: counter!("tickwire_other_builds_total"),
+            ticks_undone: GameCall::CAUSES.map(|cause| counter!("tickwire_ticks_undone_total", "cause" => cause)),
+            bot_panics: counter!("tickwire_calls_skipped_total", "call" => "bot"),
+            publish_panics: counter!("tickwire_calls_skipped_total", "call" => "publish"),
         }
     }
 }

@@ -355,6 +355,10 @@ impl Net {
             Report::Diverged { room, address, token } => {
                 return self.diverged.borrow_mut().closed(room, address, token, now_us);
             }
+            Report::Failed { room, failure } => {
+                drop(self.autopsies.keep_failure(room, failure));
+                return;
+            }
             Report::Differed { room, autopsy } => {
                 let address = autopsy.origin.number().map(AddressKey::from_number);
                 if self.autopsy_quota.borrow_mut().take(address, now_us).is_ok() {

@@ -9,12 +9,14 @@
 //! room runs under a shard, in the seeded tests and in benchmarks. A tick returns everything that happened in it as one
 //! value.
 
+mod attempts;
 mod autopsy;
 mod claims;
 mod counters;
 mod disputes;
 mod entrance;
 mod entrant;
+mod failure;
 mod figures;
 mod game_call;
 mod idleness;
@@ -35,13 +37,18 @@ mod roster;
 mod schemas;
 mod search;
 mod seat_meter;
+mod start_over;
 mod tick_limits;
+mod unsettled;
 mod view_bound;
 
+pub use attempts::{Attempt, Survived};
+pub(crate) use autopsy::unhex;
 pub use autopsy::{AUTOPSY_FORMAT, Autopsy, FieldDifference, Side, TickInput};
 pub use counters::{Counters, Summary};
 pub use entrance::Entered;
 pub use entrant::{Admitted, Entrant};
+pub use failure::{FAILURE_FORMAT, FailedCall, NewMatch, ReplayFault, RoomFailure};
 pub use figures::{Attendance, SeatFigures, SeatKind};
 pub use game_call::GameCall;
 pub use members::MemberId;
@@ -53,12 +60,13 @@ pub use schemas::GameSchemas;
 pub use tickwire::world::{roster::RosterChange, simulation::Checkpoint, simulation::TickRecord};
 
 use crate::limits::UNDISPUTED_MAX;
+use attempts::SurvivedPanics;
 use disputes::Disputes;
 use idleness::Idle;
 use members::Member;
 use outgoing::Outgoing;
 use ownership::Ownership;
-use roster::{Occupant, Roster};
+use roster::{Roster, SeatSet};
 use seat_meter::SeatMeter;
 use slotmap::SlotMap;
 use std::collections::VecDeque;
@@ -132,6 +140,8 @@ pub struct Room<G: Game> {
     outgoing: Outgoing<G>,
     /// The options of the match that begins with the next tick.
     restart: Option<G::Options>,
+    /// The member that has ordered it.
+    restarted_by: Option<MemberId>,
     /// The tick at which the owner has last started a match.
     restarted: Option<Tick>,
     disputes: Disputes<G>,
@@ -145,6 +155,12 @@ pub struct Room<G: Game> {
     unheard: VecDeque<Heard>,
     /// Members that the room has dismissed: their connections are to be closed with these codes.
     dismissed: Vec<(MemberId, CloseCode)>,
+    /// The seats that are taken for the game, which may learn of somebody's leaving later than the roster.
+    playing: SeatSet,
+    survived: SurvivedPanics,
+    /// Whether no further tick is made, and the report on why.
+    has_failed: bool,
+    failure: Option<Box<RoomFailure>>,
 }
 
 impl<G: Game> Room<G> {
@@ -181,6 +197,7 @@ impl<G: Game> Room<G> {
             members: SlotMap::with_capacity_and_key(usize::from(G::RULES.seats)),
             outgoing: Outgoing::new(schemas, &mut simulation, stagger, &[]),
             restart: None,
+            restarted_by: None,
             restarted: None,
             disputes: Disputes::default(),
             starved: [false; SEATS_MAX as usize],
@@ -189,6 +206,10 @@ impl<G: Game> Room<G> {
             call: None,
             unheard: VecDeque::new(),
             dismissed: Vec::new(),
+            playing: SeatSet::default(),
+            survived: SurvivedPanics::default(),
+            has_failed: false,
+            failure: None,
             secret,
             simulation,
         }
@@ -314,23 +335,24 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Makes the next tick and returns everything that happened in it.
+    /// Makes the next tick and returns everything that happened in it. If the game panics, the tick is made again with
+    /// less ([`Attempt`]), and the record has what it was made from. A room that has failed ([`Room::poll_failure`])
+    /// makes no tick.
     pub fn tick(&mut self) -> &TickRecord<G> {
+        if self.has_failed {
+            return &self.record;
+        }
         self.tick = self.tick.next();
         self.manage_seats();
         self.record.tick = self.tick;
         self.record.roster.clear();
         self.roster.drain_changes(&mut self.record.roster);
-        self.begin_anew();
-        for change in &self.record.roster {
-            self.call = Some(change.into());
-            self.simulation.tell(std::slice::from_ref(change));
-        }
+        self.record.restart = self.next_match();
         self.listen();
         self.collect_actions();
-        self.call = Some(GameCall::Step);
-        self.simulation.step(&self.record.actions, &mut self.record.events);
-        self.call = None;
+        if !self.make_tick() {
+            return &self.record;
+        }
         self.record.results.clear();
         self.record.results.extend_from_slice(self.simulation.results());
         self.record.hash = self.tick.0.is_multiple_of(G::RULES.tick_rate_hz).then(|| self.simulation.hash());
@@ -354,35 +376,11 @@ impl<G: Game> Room<G> {
             self.dismiss(seat, CloseCode::Auth);
         }
         self.remove_idle();
+        if self.restart.is_none() {
+            self.roster.settle(self.tick);
+        }
         if let Some(seat) = self.roster.fill(self.tick, self.limits.fill_ticks) {
             self.announce(seat, None);
-        }
-    }
-
-    fn collect_actions(&mut self) {
-        self.record.actions.clear();
-        for (seat, occupant) in self.roster.iter() {
-            let action = match occupant {
-                Occupant::Free => continue,
-                Occupant::Bot { .. } => {
-                    // Dice for each bot and tick: no bot's choices depend on what another one draws.
-                    self.call = Some(GameCall::Bot(seat));
-                    let mut dice = self.secret.rng(Purpose::Bot, seat.number().into(), self.tick.0);
-                    let input = self.simulation.world().bot(seat, &mut dice);
-                    self.call = None;
-                    self.schemas.inputs.quantize(input).into()
-                }
-                Occupant::Person { member, .. } => {
-                    let (action, in_time) = self.buffers[seat.index()].take(self.tick, &self.schemas.inputs);
-                    self.starved[seat.index()] = !in_time;
-                    self.idle[seat.index()].note(action.input, self.tick);
-                    let is_starved = !in_time && member.is_some();
-                    self.counters.starved_ticks += u64::from(is_starved);
-                    self.meters[seat.index()].starved_ticks += u32::from(is_starved);
-                    action
-                }
-            };
-            self.record.actions.push((seat, action));
         }
     }
 
@@ -429,6 +427,9 @@ impl<G: Game> Room<G> {
     /// The snapshot for a member after a tick. The bytes that this method returns count as written: the caller must
     /// call it only when the connection has nothing left to write.
     pub fn poll_snapshot(&mut self, member: MemberId) -> SnapshotPoll<'_> {
+        if self.has_failed {
+            return SnapshotPoll::Close(CloseCode::RoomFailed);
+        }
         let Some(state) = self.members.get_mut(member) else { return SnapshotPoll::Close(CloseCode::Superseded) };
         if let Some(code) = state.overdue(self.tick, &self.limits) {
             return SnapshotPoll::Close(code);
@@ -466,11 +467,6 @@ impl<G: Game> Room<G> {
     #[must_use]
     pub fn has_people(&self) -> bool {
         !self.members.is_empty() || self.roster.count().0 > 0
-    }
-
-    /// Takes the counters and resets them to zero.
-    pub fn take_counters(&mut self) -> Counters {
-        core::mem::take(&mut self.counters)
     }
 
     /// The newest world as wire integers, with all of its fields, hidden ones included.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Nothing in a tick waits: sockets are non-blocking, nothing is locked, and messages from other threads are read from
-//! the inbox between ticks. A panic inside a room ends that room. A room that takes too much of the thread is moved to
+//! the inbox between ticks. A panic inside a room is undone, or ends that room. A room that takes too much of the thread is moved to
 //! the shard's slow lane, where it delays no room of the shard, and comes back when it has kept within its budget for
 //! long enough.
 
@@ -466,6 +466,10 @@ impl ShardSetup {
             room.reported = summary;
         }
         self.report_diverged(room);
+        if let Some(failure) = room.poll_failure() {
+            // A report that the queue does not take is lost; the log has the panic.
+            let _ = self.reports.try_send(Report::Failed { room: room.id, failure });
+        }
         while let Some(autopsy) = room.poll_autopsy() {
             // An autopsy that the queue does not take is lost: the next incident shows the same.
             let _ = self.reports.try_send(Report::Differed { room: room.id, autopsy: Box::new(autopsy) });

@@ -219,8 +219,8 @@ impl<T> Table<T> {
     }
 
     /// The free slots of a table with hidden rows.
-    pub(crate) fn hidden_slots(&self) -> Option<HiddenSlots> {
-        self.slots.hidden.clone()
+    pub(crate) const fn hidden_slots(&self) -> Option<&HiddenSlots> {
+        self.slots.hidden.as_ref()
     }
 
     /// After [`Table::restore`], gives the table its free slots back, so that new rows get ordinary ids again.

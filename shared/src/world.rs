@@ -11,6 +11,7 @@
 //! | [`rewind`] | lag compensation: the world as a player saw it |
 //! | [`roster`], [`heard`], [`stepper`] | the causes of a tick, and the tick itself |
 //! | [`simulation`] | a room's world with everything that its next tick depends on; checkpoints and replay |
+//! | `undo` | a tick that is undone, because the code of the game has panicked in it |
 //! | [`bot_match`] | a match between bots, without a network |
 //! | [`diff`] | where two worlds differ: table, row, field, both values |
 //!
@@ -31,3 +32,4 @@ pub mod roster;
 pub mod simulation;
 pub mod snapshot;
 pub mod stepper;
+pub(crate) mod undo;

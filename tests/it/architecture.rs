@@ -72,7 +72,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("tls", &["clock", "config", "secret_file"]),
     ("names", &["limits"]),
     ("player_key", &[]),
-    ("room", &["limits", "names"]),
+    ("room", &["game_panic", "limits", "names"]),
     ("websocket", &["limits"]),
     ("lobby", &["limits", "room"]),
     ("topics", &["limits", "lobby", "names", "room", "websocket"]),
@@ -82,7 +82,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("logging", &["clock", "config", "limits", "operators", "websocket"]),
     ("webhooks", &["secret_file"]),
     ("chronicle", &["clock", "room", "webhooks"]),
-    ("games", &["chronicle", "room"]),
+    ("games", &["chronicle", "game_panic", "room"]),
     ("metrics", &["room", "threads", "webhooks"]),
     (
         "mailbox",

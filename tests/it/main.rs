@@ -72,6 +72,8 @@ mod owners;
 mod pauses;
 mod player;
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod prediction;
 #[cfg(test)]
 mod private_rooms;

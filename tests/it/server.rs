@@ -9,25 +9,30 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tickwire::input::{InputCodec, InputFrame};
 use tickwire::limits::CLIENT_MESSAGE_BYTES_MAX;
+use tickwire::message::SNAPSHOT;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, Hello, Welcome};
 use tickwire::message::evidence::ClientEvidence;
 use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step, Tick};
 use tickwire_games::{Arena, Paddles};
-use tickwire_server::cli::explain;
+use tickwire_server::cli::{Incident, explain};
 use tickwire_server::room::Autopsy;
 use tickwire_server::{AutopsyFolder, Config, Running, Server};
 use tickwire_tools::plant::plant;
 
-/// A game whose step panics when a player asks for it.
+/// A game whose step panics when a player asks for it: in one tick, or from then on.
 #[derive(State, Clone, Default)]
 struct Fuse {
     ticks: u32,
+    is_burning: bool,
 }
 
 #[derive(Input, Clone, Copy, Default, PartialEq)]
 struct Match {
+    #[input(once)]
     lit: bool,
+    #[input(once)]
+    burns: bool,
 }
 
 impl Game for Fuse {
@@ -42,12 +47,14 @@ impl Game for Fuse {
     fn leave(&mut self, _: Seat, _: Leave) {}
     fn step(&mut self, tick: &mut Step<'_, Self>) {
         self.ticks += 1;
+        assert!(!self.is_burning, "planted: the room burns");
         assert!(!tick.seats().any(|seat| tick.input(seat).lit), "planted: the room was asked to fail");
+        self.is_burning = tick.seats().any(|seat| tick.input(seat).burns);
     }
 }
 
 pub(crate) fn start() -> (Running, SocketAddr) {
-    let server = Server::new(Config::on_free_ports()).game::<Paddles>().game::<Arena>().game::<Fuse>();
+    let server = Server::new(Config::on_free_ports()).game::<Paddles>().game::<Arena>();
     let running = server.start().expect("a free port");
     let address = running.address();
     (running, address)
@@ -202,27 +209,63 @@ fn ten_thousand_random_frames_end_their_connections_and_nothing_else() {
     witness.finish();
 }
 
+/// An input of this game for a tick.
+fn strike(tick: Tick, input: Match) -> Vec<u8> {
+    let mut message = Vec::new();
+    InputCodec::<Match>::new().encode(&InputFrame::one(tick, input, None, false), &mut message);
+    binary(&message)
+}
+
+/// The tick of the next snapshot, which is one byte.
+fn next_tick(socket: &mut Socket) -> u8 {
+    loop {
+        match socket.next() {
+            Event::Message(message) if message[0] >= SNAPSHOT => return message[1],
+            Event::Message(_) => {}
+            _ => panic!("the connection was closed"),
+        }
+    }
+}
+
 #[test]
-fn a_panic_in_a_step_closes_that_room_only() {
-    let (running, address, witness) = start_watched();
+fn a_panic_in_a_step_is_undone_and_one_that_stays_closes_that_room_only_and_is_reported() {
+    let folder = std::env::temp_dir().join(format!("tickwire-failures-{}", std::process::id()));
+    let config = Config { autopsies: AutopsyFolder::At(folder.clone()), ..Config::on_free_ports() };
+    let running = Server::new(config).game::<Paddles>().game::<Fuse>().start().expect("a free port");
+    let address = running.address();
+    let witness = Witness::watch::<Paddles>(address, &create_room(address, "paddles"));
     let code = create_room(address, "fuse");
     let (mut first, welcome) = Socket::enter::<Fuse>(address, &code);
     let (mut second, _) = Socket::enter::<Fuse>(address, &code);
-    let mut message = Vec::new();
-    let lit = InputFrame::one(welcome.tick + 10, Match { lit: true }, None, false);
-    InputCodec::<Match>::new().encode(&lit, &mut message);
-    first.send(&binary(&message));
-    assert_eq!((first.close_code(), second.close_code()), (Some(1011), Some(1011)));
-    // The lobby hears of the end of the room a moment after the players.
+    first.send(&strike(welcome.tick + 10, Match { lit: true, burns: false }));
+    let before = next_tick(&mut second);
+    let ticks: Vec<u8> = (0..50).map(|_| next_tick(&mut second)).collect();
+    assert!((1..).zip(&ticks).all(|(more, tick)| *tick == before + more), "{ticks:?}");
+    let metrics = || http(running.admin_address().expect("on a free port"), "GET", "/metrics", "").1;
+    let undone = r#"tickwire_ticks_undone_total{cause="step"} 1"#;
+    // A room hands over its counts once a second.
     let asked = Instant::now();
-    while api(address, "GET", &format!("/api/rooms/{code}"), "").0 != 404 {
-        assert!(asked.elapsed() < Duration::from_secs(2), "the room is still listed");
+    while !metrics().lines().any(|line| line == undone) {
+        assert!(asked.elapsed() < Duration::from_secs(5), "the tick is not counted: {}", metrics());
+    }
+    // It may come late by now, but a command counts all the same.
+    first.send(&strike(Tick(u32::from(before) + 60), Match { lit: false, burns: true }));
+    assert_eq!((first.close_code(), second.close_code()), (Some(1011), Some(1011)));
+    // The lobby hears of the end of the room a moment after the players, and the report is written then.
+    let asked = Instant::now();
+    let files = || std::fs::read_dir(&folder).into_iter().flatten().flatten().collect::<Vec<_>>();
+    while api(address, "GET", &format!("/api/rooms/{code}"), "").0 != 404 || files().is_empty() {
+        assert!(asked.elapsed() < Duration::from_secs(5), "the room is still listed, or there is no report");
     }
     assert_eq!(code_before_hello(address, &binary(&hello::<Fuse>(&code).encode())), Some(4003));
-    let (status, metrics) = http(running.admin_address().expect("on a free port"), "GET", "/metrics", "");
-    assert_eq!(status, 200);
-    assert!(metrics.lines().any(|line| line.contains("panic") && line.ends_with(" 1")), "{metrics}");
+    assert!(metrics().lines().any(|line| line == "tickwire_room_panics_total 1"), "{}", metrics());
+    let text = std::fs::read(files()[0].path()).expect("the report can be read");
+    let incident = Incident::read(&text).expect("the report is complete");
+    let words = incident.explain::<Fuse>().expect("the report is of this build");
+    assert!(words.contains("planted: the room burns") && words.contains("the same panic"), "{words}");
+    assert!(!words.contains("NO PANIC") && !words.contains("ANOTHER PANIC"), "{words}");
     witness.finish();
+    std::fs::remove_dir_all(folder).expect("the folder belongs to this test");
 }
 
 #[test]

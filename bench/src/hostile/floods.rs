@@ -236,7 +236,7 @@ fn keyframes(walk: &Walk) -> Result<Outcome> {
 }
 
 fn random_acks(walk: &Walk) -> Result<Outcome> {
-    let panics = walk.target.metric("tickwire_room_panics_total")?;
+    let panics = walk.target.panics()?;
     let mut dice = Rng::new(25);
     let (usual, more, end) = beside_an_ordinary_one(walk, |member| {
         let ticks = [member.tick.0.saturating_sub(dice.below(40)), member.tick.0 + dice.below(9), dice.next_u32()];
@@ -249,8 +249,8 @@ fn random_acks(walk: &Walk) -> Result<Outcome> {
     let came = format!("{more} B/s, an ordinary member {usual} B/s, {end:?}");
     cases.check("bytes", usual > 0 && (more <= 2 * usual || refused), came);
     cases.check("the end", end.is_none() || refused, format!("{end:?}"));
-    let failed = walk.target.metric("tickwire_room_panics_total")? - panics;
-    cases.check("rooms that failed", failed == 0.0, failed);
+    let failed = walk.target.panics()? - panics;
+    cases.check("panics in rooms", failed == 0.0, failed);
     Ok(cases.outcome())
 }
 

@@ -218,7 +218,7 @@ fn messages(member: &Member<Arena>) -> [Vec<u8>; 4] {
 }
 
 fn malformed(walk: &Walk) -> Result<Outcome> {
-    let panics = walk.target.metric("tickwire_room_panics_total")?;
+    let panics = walk.target.panics()?;
     let mut cases = Cases::default();
     let hello = Hello::of::<Arena>("AAAAAA", "x").encode();
     for cut in (0..hello.len()).step_by(3) {
@@ -252,8 +252,8 @@ fn malformed(walk: &Walk) -> Result<Outcome> {
         in_room(&mut cases, format!("the kind {kind:#04x}"), &|_| vec![kind, 0, 0, 0])?;
     }
     in_room(&mut cases, "no bytes at all".into(), &|_| Vec::new())?;
-    let now = walk.target.metric("tickwire_room_panics_total")?;
-    cases.check("rooms that failed", now == panics, now - panics);
+    let now = walk.target.panics()?;
+    cases.check("panics in rooms", now == panics, now - panics);
     Ok(cases.outcome())
 }
 

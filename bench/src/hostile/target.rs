@@ -208,6 +208,18 @@ impl Target {
         Ok(sum(&self.metrics()?, name))
     }
 
+    /// The panics in rooms, those that a room has survived among them.
+    pub(super) fn panics(&self) -> Result<f64> {
+        let metrics = self.metrics()?;
+        let names = [
+            "tickwire_room_panics_total",
+            "tickwire_rooms_started_over_total",
+            "tickwire_ticks_undone_total",
+            "tickwire_calls_skipped_total",
+        ];
+        Ok(names.iter().map(|name| sum(&metrics, name)).sum())
+    }
+
     /// Resident memory of the process.
     pub(super) fn rss_bytes(&self) -> Result<u64> {
         rss_bytes(self.pid.context("the server's process is not known")?)

@@ -160,6 +160,11 @@ impl<G: Game> Play<G> {
         if self.keeps_records {
             self.records.push(record.clone());
         }
+        while let Some((member, code)) = self.room.poll_dismissed() {
+            if let Some(index) = self.clients.iter().position(|client| client.member == Some(member)) {
+                self.close(index, code);
+            }
+        }
         for index in 0..self.clients.len() {
             self.write(index);
         }
@@ -316,4 +321,6 @@ fn add(sum: &mut Counters, more: &Counters) {
     sum.hash_mismatches += more.hash_mismatches;
     sum.desyncs += more.desyncs;
     sum.desyncs_healed += more.desyncs_healed;
+    sum.bot_panics += more.bot_panics;
+    sum.ticks_undone.iter_mut().zip(more.ticks_undone).for_each(|(sum, more)| *sum += more);
 }

@@ -1,7 +1,7 @@
 //! Autopsies for people: the fields on which a server and a client disagreed, and the side that this machine agrees
 //! with.
 
-use crate::room::{AUTOPSY_FORMAT, Autopsy};
+use crate::room::{AUTOPSY_FORMAT, Autopsy, ReplayFault, TickInput, unhex};
 use std::fmt::Write as _;
 use thiserror::Error;
 use tickwire::Game;
@@ -18,6 +18,7 @@ use tickwire::world::snapshot::Snapshot;
 macro_rules! line {
     ($out:ident, $($words:tt)*) => { writeln!($out, $($words)*).expect("writing to a string cannot fail") };
 }
+pub(super) use line;
 
 /// Ticks whose inputs are printed.
 const TICKS_PRINTED: u32 = 12;
@@ -40,6 +41,9 @@ pub enum ExplainError {
     /// Its recording cannot be read.
     #[error("the replay in the autopsy cannot be read")]
     Replay(#[from] DecodeError),
+    /// The tick of a failed room cannot be played again.
+    #[error(transparent)]
+    Failure(#[from] ReplayFault),
 }
 
 /// An autopsy in words; `G` is the game that the autopsy names.
@@ -63,7 +67,7 @@ pub fn explain<G: Game>(autopsy: &Autopsy) -> Result<String, ExplainError> {
     if autopsy.more {
         line!(out, "  … and more");
     }
-    inputs(autopsy, &mut out);
+    inputs(autopsy.tick, &autopsy.inputs, &mut out);
     match &autopsy.replay {
         Some(replay) => out += &run_again::<G>(autopsy, replay)?,
         None => out += "\n  It cannot be run again: there is no world in it.\n",
@@ -77,9 +81,10 @@ fn head(autopsy: &Autopsy) -> String {
     format!("\n  {game}, {mode} mode: the world of {seat} differs from tick {tick} on, noticed at {noticed_tick}\n")
 }
 
-fn inputs(autopsy: &Autopsy, out: &mut String) {
-    let from = autopsy.tick.saturating_sub(TICKS_PRINTED - 1);
-    let told = autopsy.inputs.iter().filter(|input| input.tick >= from).collect::<Vec<_>>();
+/// Lists the inputs of the last ticks up to this one.
+pub(super) fn inputs(tick: u32, all: &[TickInput], out: &mut String) {
+    let from = tick.saturating_sub(TICKS_PRINTED - 1);
+    let told = all.iter().filter(|input| input.tick >= from).collect::<Vec<_>>();
     if told.is_empty() {
         return;
     }
@@ -132,10 +137,4 @@ fn field(schema: &Schema, world: &Snapshot, wanted: &str) -> Option<String> {
     });
     let found = leaves.find(|(table, id, leaf, ..)| path(schema, *table, *id, Some(*leaf)) == wanted);
     found.map(|(.., of, raw)| Reading::of(of, raw).to_string())
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect();
-    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

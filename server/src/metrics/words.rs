@@ -3,7 +3,7 @@
 use metrics::{Unit, describe_counter, describe_gauge};
 
 /// Every counter, with its words. What is counted is in its name.
-const COUNTERS: [(&str, &str); 34] = [
+const COUNTERS: [(&str, &str); 37] = [
     ("tickwire_bytes_in_total", "Bytes read from the sockets of players."),
     ("tickwire_bytes_out_total", "Bytes written to the sockets of players."),
     ("tickwire_connections_lost_total", "Connections that ended without a close code."),
@@ -24,6 +24,9 @@ const COUNTERS: [(&str, &str); 34] = [
     ("tickwire_rate_limited_total", "Requests over a budget of their address."),
     ("tickwire_refusals_total", "Refusals: of requests by problem, of hellos by close code."),
     ("tickwire_room_panics_total", "Rooms that a panic of their game has ended."),
+    ("tickwire_ticks_undone_total", "Ticks that were undone after a panic of a game and made again with less."),
+    ("tickwire_calls_skipped_total", "Choices of bots and messages for topics that a panic of a game has left out."),
+    ("tickwire_rooms_started_over_total", "Times that a room's members started over after a panic outside of a tick."),
     ("tickwire_rooms_recovered_total", "Rooms that came back from a slow lane."),
     ("tickwire_rooms_slow_total", "Rooms that were moved to a slow lane."),
     ("tickwire_snapshots_superseded_total", "Snapshots that a newer one replaced before they were sent."),

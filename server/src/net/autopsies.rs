@@ -1,9 +1,10 @@
-//! Autopsies as files: one per incident, a bounded number, written on another thread than ticks.
+//! Autopsies, and the reports on rooms that have failed, as files: one per incident, a bounded number, written on another thread than ticks.
 
 use crate::limits::AUTOPSY_NAMES_MAX;
 use crate::lobby::RoomId;
 use crate::own_folder::OwnFolder;
-use crate::room::Autopsy;
+use crate::room::{Autopsy, RoomFailure};
+use serde::Serialize;
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -36,24 +37,40 @@ impl Autopsies {
         let fields: Vec<&str> = autopsy.differences.iter().map(|difference| difference.path.as_str()).collect();
         let (game, tick, seat) = (&autopsy.game, autopsy.tick, autopsy.seat);
         tracing::warn!(game, room = room.0, seat, tick, ?fields, "a client's world differed");
+        self.write(room, format!("{game}-{}-{}-{tick}", self.run, room.0), "an autopsy", autopsy)
+    }
+
+    /// Writes the report on a room that has failed, unless there are enough files.
+    pub(super) fn keep_failure(&self, room: RoomId, failure: Box<RoomFailure>) -> Option<JoinHandle<Option<String>>> {
+        let stem = format!("{}-{}-{}-{}-failed", failure.game, self.run, room.0, failure.tick);
+        self.write(room, stem, "the report on a room that has failed", failure)
+    }
+
+    fn write<T: Serialize + Send + 'static>(
+        &self,
+        room: RoomId,
+        stem: String,
+        what: &'static str,
+        content: Box<T>,
+    ) -> Option<JoinHandle<Option<String>>> {
         let folder = self.folder.clone().filter(|_| self.kept.get() < self.kept_max.get())?;
         self.kept.set(self.kept.get() + 1);
-        let (stem, first) = (format!("{game}-{}-{}-{tick}", self.run, room.0), self.kept.get());
+        let first = self.kept.get();
         // The client has a say in which tick it is, so the number and not the tick keeps names apart.
         let names = (first..first + AUTOPSY_NAMES_MAX).map(move |number| format!("{stem}-{number}.json"));
-        Some(spawn_blocking(move || match write(&folder, names, &autopsy) {
+        Some(spawn_blocking(move || match write(&folder, names, &*content) {
             Ok(name) => {
-                tracing::info!(room = room.0, path = %folder.path().join(&name).display(), "an autopsy was written");
+                tracing::info!(room = room.0, path = %folder.path().join(&name).display(), "{what} was written");
                 Some(name)
             }
             Err(error) => {
-                tracing::warn!(%error, folder = %folder.path().display(), "an autopsy could not be written");
+                tracing::warn!(%error, folder = %folder.path().display(), "{what} could not be written");
                 None
             }
         }))
     }
 }
 
-fn write(folder: &OwnFolder, names: impl Iterator<Item = String>, autopsy: &Autopsy) -> std::io::Result<String> {
-    folder.write_new(names, &serde_json::to_vec_pretty(autopsy)?)
+fn write(folder: &OwnFolder, names: impl Iterator<Item = String>, content: &impl Serialize) -> std::io::Result<String> {
+    folder.write_new(names, &serde_json::to_vec_pretty(content)?)
 }

@@ -171,3 +171,10 @@ fn wire_of<I: State>(input: &I) -> Vec<u32> {
 pub(super) fn hex(bytes: &[u8]) -> Option<String> {
     (bytes.len() <= AUTOPSY_REPLAY_BYTES_MAX).then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+/// The bytes of such a text; `None` when it is not hexadecimal.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|digit| u8::try_from(digit.to_digit(16)?).ok()).collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    Some(digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}

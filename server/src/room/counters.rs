@@ -1,6 +1,7 @@
 //! A room in numbers: what it is now, and what it has counted.
 
-use tickwire::Tick;
+use super::{GameCall, Room};
+use tickwire::{Game, Tick};
 
 /// A room in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,4 +54,18 @@ pub struct Counters {
     pub desyncs_healed: u64,
     /// Connections of clients that were built from other sources than the server.
     pub other_builds: u64,
+    /// Ticks that were undone and made again, by the call of the game that has panicked: in the order of
+    /// [`GameCall::CAUSES`](super::GameCall::CAUSES).
+    pub ticks_undone: [u64; GameCall::CAUSES.len()],
+    /// Choices of bots in which the game has panicked.
+    pub bot_panics: u64,
+    /// Messages for the room's topics on which the game has panicked.
+    pub publish_panics: u64,
+}
+
+impl<G: Game> Room<G> {
+    /// Takes the counters and resets them to zero.
+    pub fn take_counters(&mut self) -> Counters {
+        core::mem::take(&mut self.counters)
+    }
 }

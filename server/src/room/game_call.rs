@@ -20,6 +20,24 @@ pub enum GameCall {
     Bot(Seat),
     /// [`Game::step`].
     Step,
+    /// [`Game::publish`].
+    Publish,
+}
+
+impl GameCall {
+    /// The calls by which a tick may come to be undone, as words for metrics.
+    pub const CAUSES: [&'static str; 5] = ["new", "join", "leave", "hear", "step"];
+
+    /// The place of the call among [`GameCall::CAUSES`]. The others undo no tick, and count as a step.
+    pub(super) const fn cause(self) -> usize {
+        match self {
+            Self::New => 0,
+            Self::Join(_) => 1,
+            Self::Leave(_) => 2,
+            Self::Hear(_) => 3,
+            Self::Bot(_) | Self::Step | Self::Publish => 4,
+        }
+    }
 }
 
 impl From<&RosterChange> for GameCall {
@@ -40,6 +58,7 @@ impl fmt::Display for GameCall {
             Self::Hear(topic) => write!(f, "`hear` of a message in `{topic}`"),
             Self::Bot(seat) => write!(f, "`bot` of seat {seat}"),
             Self::Step => f.write_str("`step`"),
+            Self::Publish => f.write_str("`publish`"),
         }
     }
 }

@@ -4,16 +4,15 @@
 //! empty screen. A start makes the world from its options and seats everybody who is there; the next thing that a member
 //! is sent is a keyframe, because nothing that it holds is of use any more.
 
+use super::Room;
 use super::disputes::Disputes;
 use super::members::MemberId;
 use super::outgoing::Outgoing;
-use super::{GameCall, Room};
 use crate::limits::MATCH_STARTS_SECONDS;
 use tickwire::message::control::ServerControl;
-use tickwire::rng::Purpose;
 use tickwire::world::roster::RosterChange;
 use tickwire::world::simulation::Restart;
-use tickwire::{Game, Seat};
+use tickwire::{Game, Seat, Tick};
 
 /// The words for an owner who starts one match after the other.
 const TOO_SOON: &str = "the last match has just begun";
@@ -25,25 +24,24 @@ impl<G: Game> Room<G> {
         let is_soon = self.restarted.is_some_and(|last| self.tick.since(last) < pause);
         let wanted = if is_soon { Err(TOO_SOON.to_owned()) } else { read_options::<G>(options) };
         match wanted {
-            Ok(options) => self.restart = Some(options),
+            Ok(options) => (self.restart, self.restarted_by) = (Some(options), Some(by)),
             Err(fault) => self.members[by].answer(ServerControl::NotStarted { fault }.encode()),
         }
     }
 
-    /// Begins the match that was ordered, if one was. The comings and goings of this tick are in the record already.
-    pub(super) fn begin_anew(&mut self) {
-        self.record.restart =
-            self.restart.take().map(|options| Restart { options, seats: self.seats_before_changes() });
-        let Some(restart) = &self.record.restart else { return };
-        self.call = Some(GameCall::New);
-        self.simulation.restart(restart);
-        self.call = None;
-        let stagger = self.secret.rng(Purpose::Stagger, 0, 0).next_u32();
-        self.outgoing = Outgoing::new(&self.schemas, &mut self.simulation, stagger, &restart.seats);
+    /// The match that was ordered, if one was. The comings and goings of this tick are in the record already.
+    pub(super) fn next_match(&mut self) -> Option<Restart<G>> {
+        self.restart.take().map(|options| Restart { options, seats: self.seats_before_changes() })
+    }
+
+    /// A match has begun with the tick that was made: from now on members are sent its world.
+    pub(super) fn begin_anew(&mut self, fresh: Outgoing<G>) {
+        self.outgoing = fresh;
         self.disputes = Disputes::default();
         self.restarted = Some(self.tick);
         self.ownership.count_match();
-        let before = self.simulation.tick();
+        self.roster.unsettled.forget();
+        let before = Tick(self.tick.0 - 1);
         for member in self.members.values_mut() {
             member.begin_anew(before);
         }

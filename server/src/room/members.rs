@@ -151,6 +151,13 @@ impl Member {
         self.room_changed = true;
     }
 
+    /// Nothing of what the member was sent counts any more: a keyframe is sent next, and all that is told besides.
+    pub(super) fn start_over(&mut self, now: Tick) {
+        (self.baseline, self.priors) = (None, None);
+        (self.compared, self.differing) = (now, 0);
+        self.room_changed = true;
+    }
+
     /// Counts one more difference between the member's world and the room's.
     pub(super) fn count_mismatch(&mut self, now: Tick, limits: &TickLimits) -> Result<(), CloseCode> {
         if now.since(self.mismatches_since) > i64::from(limits.minute_ticks) {

@@ -37,6 +37,13 @@ impl<G: Game> Outgoing<G> {
         }
     }
 
+    /// Takes over the newest tick, which was made before there was anything to be sent.
+    pub(super) fn show_newest(&mut self, record: &TickRecord<G>) {
+        if let Self::Snapshots(replication) = self {
+            replication.push(record.tick, &record.events);
+        }
+    }
+
     /// The tick whose world a client has hashed when it acknowledges `tick`, and the hash that the client should have
     /// computed. `None` when the room does not have that hash.
     pub(super) fn hash_at(&self, tick: Tick) -> Option<(Tick, u32)> {

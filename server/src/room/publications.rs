@@ -1,6 +1,7 @@
 //! The messages of a game for the topics of its room, and those of services that it hears there.
 
-use super::{GameCall, Room};
+use super::{Attempt, GameCall, Room};
+use crate::game_panic;
 use tickwire::world::heard::{HEARD_PER_TICK_MAX, Heard};
 use tickwire::{Game, Publication};
 
@@ -10,14 +11,23 @@ const UNHEARD_MAX: usize = 64;
 
 impl<G: Game> Room<G> {
     /// The messages of the game because of the last tick. The game is asked here and not in the tick, whose owner may
-    /// have nobody to tell.
+    /// have nobody to tell. A message on which it panics is lost.
     #[must_use]
-    pub fn publications(&self) -> Vec<Publication> {
+    pub fn publications(&mut self) -> Vec<Publication> {
         if G::RULES.topics.is_empty() {
             return Vec::new();
         }
-        let world = self.simulation.world();
-        self.record.events.iter().filter_map(|(to, event)| world.publish(*to, event)).collect()
+        let (world, mut published) = (self.simulation.world(), Vec::new());
+        for (to, event) in &self.record.events {
+            match game_panic::catch(|| world.publish(*to, event)) {
+                Ok(publication) => published.extend(publication),
+                Err(panic) => {
+                    self.counters.publish_panics += 1;
+                    self.survived.note::<G>(self.tick, GameCall::Publish, Attempt::Everything, &panic);
+                }
+            }
+        }
+        published
     }
 
     /// Takes what a service has said in one of the game's topics, for one of the next ticks. Returns whether the game
@@ -29,7 +39,7 @@ impl<G: Game> Room<G> {
         is_heard
     }
 
-    /// Tells the game what it hears before its next step.
+    /// Takes over what the game hears before its next step.
     pub(super) fn listen(&mut self) {
         self.record.heard.clear();
         if self.unheard.is_empty() {
@@ -37,9 +47,5 @@ impl<G: Game> Room<G> {
         }
         let count = self.unheard.len().min(HEARD_PER_TICK_MAX);
         self.record.heard.extend(self.unheard.drain(..count));
-        for heard in &self.record.heard {
-            self.call = heard.topic::<G>().map(|topic| GameCall::Hear(topic.name));
-            self.simulation.hear(heard);
-        }
     }
 }

@@ -2,6 +2,7 @@
 //! received yet.
 
 use super::room_limits::RoomLimits;
+use super::unsettled::Unsettled;
 use super::{Entrant, MemberId, Origin, RosterChange};
 use crate::names::{are_alike, distinct_name};
 use tickwire::limits::SEATS_MAX;
@@ -77,6 +78,27 @@ impl SeatSet {
         self.0 |= 1 << seat.number();
     }
 
+    pub(super) const fn remove(&mut self, seat: Seat) {
+        self.0 &= !(1 << seat.number());
+    }
+
+    pub(super) const fn contains(self, seat: Seat) -> bool {
+        self.0 & (1 << seat.number()) != 0
+    }
+
+    /// All seats of the set, in ascending order.
+    pub(super) fn iter(mut self) -> impl Iterator<Item = Seat> {
+        std::iter::from_fn(move || self.pop())
+    }
+
+    /// Follows a change of the roster.
+    pub(super) const fn change(&mut self, change: RosterChange) {
+        match change {
+            RosterChange::Joined(seat) => self.insert(seat),
+            RosterChange::Left(seat, _) => self.remove(seat),
+        }
+    }
+
     /// Takes out the lowest seat.
     pub(super) fn pop(&mut self) -> Option<Seat> {
         let lowest = u8::try_from(self.0.trailing_zeros()).ok().and_then(Seat::new)?;
@@ -99,6 +121,7 @@ pub(super) struct Roster {
     arrivals: u64,
     /// The tick at which the first person was seen in a seat.
     first_came: Option<Tick>,
+    pub(super) unsettled: Unsettled,
 }
 
 impl Roster {
@@ -111,6 +134,7 @@ impl Roster {
             comebacks_per_minute_max: limits.comebacks_per_minute_max,
             arrivals: 0,
             first_came: None,
+            unsettled: Unsettled::default(),
         }
     }
 
@@ -264,7 +288,7 @@ impl Roster {
         if origin != Origin::EXEMPT && self.seats_of(origin) >= usize::from(self.seats_per_origin_max) {
             return None;
         }
-        let may_have = |seat: &Seat| entrant.seat.is_none_or(|kept| kept == *seat);
+        let may_have = |seat: &Seat| entrant.seat.is_none_or(|kept| kept == *seat) && !self.unsettled.has(*seat);
         let seats = || self.iter().filter(|(seat, _)| may_have(seat));
         let free = seats().find(|(_, occupant)| **occupant == Occupant::Free);
         let bots = || seats().find(|(_, occupant)| matches!(occupant, Occupant::Bot { .. }));
@@ -341,15 +365,31 @@ impl Roster {
             self.first_came.get_or_insert(now);
         }
         let waited = self.first_came.is_some_and(|first| now.since(first) >= i64::from(fill_ticks));
-        if people == 0 || !waited || people + bots >= self.fill_to {
+        if people == 0 || !waited || people + bots >= self.fill_to || self.unsettled.waits(now) {
             return None;
         }
-        let seat = self.iter().find(|(_, occupant)| **occupant == Occupant::Free)?.0;
+        let is_free = |(seat, occupant): &(Seat, &Occupant)| **occupant == Occupant::Free && !self.unsettled.has(*seat);
+        let seat = self.iter().find(is_free)?.0;
         let used = |name: &&&str| self.names().any(|used| are_alike(used, name));
         let name = BOT_NAMES.iter().find(|name| !used(name)).unwrap_or(&BOT_NAMES[0]);
         self.seats[seat.index()] = Occupant::Bot { name };
         self.changes.push(RosterChange::Joined(seat));
         Some(seat)
+    }
+
+    /// Empties a seat that the game was not told of. Gives the connection of the person who was there.
+    pub(super) fn turn_away(&mut self, seat: Seat) -> Option<MemberId> {
+        match std::mem::replace(&mut self.seats[seat.index()], Occupant::Free) {
+            Occupant::Person { member, .. } => member,
+            Occupant::Free | Occupant::Bot { .. } => None,
+        }
+    }
+
+    /// Has the game told again of those who have left and of whom it could not be told, if it is time for that.
+    pub(super) fn settle(&mut self, now: Tick) {
+        if !self.unsettled.is_empty() && !self.unsettled.waits(now) {
+            self.changes.splice(0..0, self.unsettled.take());
+        }
     }
 
     /// Moves the changes since the last tick to `out`.

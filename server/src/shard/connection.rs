@@ -126,6 +126,12 @@ impl Connection {
         self.reader.give_back(context.received);
     }
 
+    /// The rest of [`Connection::read`], after the room has panicked on a message.
+    pub(super) fn read_on(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) {
+        self.take_in(room, context);
+        self.reader.give_back(context.received);
+    }
+
     /// Gives the room the messages that are in the read buffer.
     pub(super) fn take_in(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) {
         while self.end.is_none() {
@@ -158,6 +164,13 @@ impl Connection {
     pub(super) fn write(&mut self, room: &mut dyn DynRoom, context: &mut TickContext<'_>) {
         if self.end.is_none() {
             self.end = self.try_write(room, context).err();
+        }
+    }
+
+    /// Sends the messages that the room has given before it has panicked on one.
+    pub(super) fn write_rest(&mut self, context: &mut TickContext<'_>) {
+        if self.end.is_none() {
+            self.end = self.send(context).err();
         }
     }
 

@@ -1,5 +1,7 @@
 //! A room with the sockets of its members, and the course of one tick.
 
+mod panics;
+
 use super::closing::Closing;
 use super::connection::{Connection, End, TickContext};
 use super::notices;
@@ -7,12 +9,12 @@ use super::room_gauge::RoomGauge;
 use super::tick_budget::TickBudget;
 use super::watching::CLOSED_BY_OPERATOR;
 use crate::chronicle::{Chronicle, end};
-use crate::game_panic::{self, GamePanic};
+use crate::game_panic;
 use crate::games::{DynRoom, MadeRoom};
 use crate::lobby::{Code, RoomId};
 use crate::mailbox::{FromShard, MemberAt, NewConnection, RoomNumbers, SeatsSeen, TopicsInbox, origin_of};
 use crate::metrics::{Metrics, Side};
-use crate::room::{Attendance, Autopsy, Entered, MemberId, NotDone, OperatorOrder, Summary};
+use crate::room::{Attendance, Autopsy, Entered, MemberId, NotDone, OperatorOrder, RoomFailure, Summary};
 use crate::socket::Socket;
 use crate::topics::{Delivery, Farewell, Identity};
 use crate::webhooks::event::Reason;
@@ -46,6 +48,10 @@ pub(crate) struct RoomHandle {
     /// Addresses and tokens of clients that were closed because their worlds keep differing, and that are not reported
     /// yet.
     pub(super) diverged: Vec<(Option<AddressKey>, ResumeToken)>,
+    /// The time at which members last started over after a panic.
+    started_over_us: Option<u64>,
+    /// The report on the room, once it has failed.
+    failure: Option<Box<RoomFailure>>,
     /// The time since which nobody is in the room; `None` while somebody is.
     pub(super) empty_since_ns: Option<u64>,
     room: Box<dyn DynRoom>,
@@ -74,6 +80,8 @@ impl RoomHandle {
             gauge: RoomGauge::new(),
             stage_failed: false,
             diverged: Vec::new(),
+            started_over_us: None,
+            failure: None,
             empty_since_ns: Some(now_ns),
             room,
             connections: Vec::new(),
@@ -84,46 +92,16 @@ impl RoomHandle {
         }
     }
 
-    /// Runs `work` on the room. If it panics, the room is over, and nothing else is.
-    pub(super) fn guarded<'a>(
-        &mut self,
-        context: &mut TickContext<'a>,
-        closing: &mut Vec<Closing>,
-        work: impl FnOnce(&mut Self, &mut TickContext<'a>, &mut Vec<Closing>),
-    ) {
+    /// The course of one tick: every socket is read, the room ticks, every socket is written.
+    pub(super) fn turn(&mut self, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
+        self.read_all(context);
+        if !self.failed {
+            self.make_tick(context);
+        }
         if self.failed {
             return;
         }
-        if let Err(panic) = game_panic::catch(|| work(self, context, closing)) {
-            self.report(&panic);
-            self.failed = true;
-            self.ends_with(end::FAILED);
-            context.metrics.room_panics.increment(1);
-            self.close(CloseCode::RoomFailed, context, closing);
-        }
-    }
-
-    /// Says in the log what has panicked, where, and what becomes of the room: once, for the operator and for the author
-    /// of the game.
-    fn report(&self, panic: &GamePanic) {
-        let (game, tick, call) = self.room.at_work();
-        let place = call.map_or_else(|| "outside of the game's own code".to_owned(), |call| format!("in {call}"));
-        let code = self.code.map_or_else(String::new, |code| format!(" {code}"));
-        tracing::error!(
-            room = self.id.0,
-            "the game `{game}` has panicked {place}, in tick {tick} of room{code}. The room is closed ({}), its players \
-             are told, and other rooms go on: {panic}",
-            CloseCode::RoomFailed.number()
-        );
-    }
-
-    /// The course of one tick: every socket is read, the room ticks, every socket is written.
-    pub(super) fn turn(&mut self, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
         let room = &mut *self.room;
-        for connection in &mut self.connections {
-            connection.read(room, context);
-        }
-        room.tick();
         while let Some((member, code)) = room.poll_dismissed() {
             let connections = self.connections.iter_mut().filter(|connection| connection.at.member == member);
             connections.for_each(|connection| connection.end = Some(End::Close(code)));
@@ -133,9 +111,9 @@ impl RoomHandle {
         if !self.told.is_empty() {
             self.tell_members();
         }
-        let room = &mut *self.room;
-        for connection in &mut self.connections {
-            connection.write(room, context);
+        self.write_all(context);
+        if self.failed {
+            return;
         }
         self.dismiss(context, closing);
         if !self.untold.is_empty() {
@@ -234,7 +212,7 @@ impl RoomHandle {
     }
 
     /// Passes on the messages of the game for its topics. Those that are too many now are left out.
-    fn publish(&self, topics: &TopicsInbox) {
+    fn publish(&mut self, topics: &TopicsInbox) {
         for Publication { topic, body } in self.room.publications() {
             if let Some(code) = self.code {
                 let _ = topics.send(FromShard::Said { code, topic, body });
@@ -274,9 +252,7 @@ impl RoomHandle {
     fn tell_studio(&mut self) {
         if let Some(chronicle) = &mut self.chronicle {
             let (roster, results) = self.room.record();
-            if !roster.is_empty() || !results.is_empty() {
-                chronicle.tick(roster, results);
-            }
+            chronicle.tick(roster, results);
         }
     }
 

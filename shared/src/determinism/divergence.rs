@@ -18,6 +18,8 @@ pub enum Check {
     Restore,
     /// The same through all bytes of a keyframe, into a world that was never played.
     Keyframe,
+    /// A tick is undone half way, as a room does after a panic, and made again.
+    Undo,
 }
 
 impl Check {
@@ -29,7 +31,7 @@ impl Check {
             Self::Twin => "the order of a hash map, an address, a clock, or other state outside of the world",
             Self::Rollback => "state outside of the world: a `static` or a `thread_local`",
             Self::Restore => "a field that `scatter` leaves as it was, or one that has no leaf at all",
-            Self::Keyframe => {
+            Self::Keyframe | Self::Undo => {
                 "a field that has its `Default` value after a restore: it has no leaf, or is not scattered"
             }
         }
@@ -50,7 +52,7 @@ impl Check {
                  all else from the world and its inputs"
             }
             Self::Rollback => "make what `step` remembers a field of the world; with `only = server` no client sees it",
-            Self::Restore | Self::Keyframe => {
+            Self::Restore | Self::Keyframe | Self::Undo => {
                 "derive `State`; where it is written by hand, `describe`, `gather` and `scatter` must treat every field \
                  that `step` reads, in one order, and within the range that is described"
             }
@@ -66,6 +68,7 @@ impl fmt::Display for Check {
             Self::Rollback => "a tick that is played again after a rollback differs",
             Self::Restore => "a world that is restored from wire integers over another one differs",
             Self::Keyframe => "a world that is restored from a keyframe's bytes differs",
+            Self::Undo => "a tick that is made again after it was undone half way differs",
         })
     }
 }

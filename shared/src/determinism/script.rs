@@ -51,6 +51,13 @@ impl<G: Game> Turn<G> {
         self.heard.iter().for_each(|heard| simulation.hear(heard));
         simulation.step(&self.actions, events);
     }
+
+    /// The same without the end of the step, in which the world is rounded and kept.
+    pub(super) fn play_unkept(&self, simulation: &mut Simulation<G>, events: &mut Vec<(To, G::Event)>) {
+        simulation.tell(&self.roster);
+        self.heard.iter().for_each(|heard| simulation.hear(heard));
+        simulation.step_unkept(&self.actions, events, |_| ());
+    }
 }
 
 /// One line per change of the roster, and one per seat with the fields of its input that are not neutral.

@@ -1,4 +1,5 @@
-//! The sync test: plays a game against itself, with a twin, rollbacks, restores over dirty worlds, and keyframes.
+//! The sync test: plays a game against itself, with a twin, rollbacks, restores over dirty worlds,
+//! keyframes, and ticks that are undone.
 
 use super::client_side::ClientSide;
 use super::divergence::{Check, Divergence};
@@ -72,10 +73,10 @@ impl fmt::Display for Played {
 
 /// Hunts for the causes that make a game with default options disagree with itself.
 ///
-/// Every tick is made five times: once by itself, with a search for floats that are no numbers; by another instance;
+/// Every tick is made six times: once by itself, with a search for floats that are no numbers; by another instance;
 /// again after some ticks with other inputs that are rolled back; from a world that was played elsewhere and made this
-/// one from wire integers; and from the bytes of a keyframe. All results must agree: rows, free slots, random numbers,
-/// events.
+/// one from wire integers; from the bytes of a keyframe; and after it was undone half way, as a room does when the game
+/// panics. All results must agree: rows, free slots, random numbers, events.
 ///
 /// In snapshot mode two of the players also make the tick as their clients do: from the part of the world that they may
 /// see, with random numbers of their own. A field that they predict, and have wrong nearly each time that it changes, is
@@ -173,7 +174,8 @@ impl<G: Game> SyncTest<G> {
             .check_twin(&expected)
             .and_then(|()| self.check_rollback(&before, &expected))
             .and_then(|()| self.check_restore(&before, &expected))
-            .and_then(|()| self.check_keyframe(&before, &expected));
+            .and_then(|()| self.check_keyframe(&before, &expected))
+            .and_then(|()| self.check_undo(&before, &expected));
         checked.map_err(|divergence| self.blame(&before, divergence))?;
         if let Some(client_side) = &mut self.client_side {
             client_side.compare(&schema, &before, &self.turn, &expected.full_state.snapshot);
@@ -248,6 +250,18 @@ impl<G: Game> SyncTest<G> {
             self.divergence(before.history.newest().tick, Check::Keyframe, what, 0)
         })?;
         self.replay(Check::Keyframe, &full_state, G::default(), &before.history, expected)
+    }
+
+    /// Makes the tick as far as a panic in its last line would, undoes it and makes it once more.
+    fn check_undo(&mut self, before: &Checkpoint<G>, expected: &Outcome<G>) -> Result<(), Divergence> {
+        self.trial.rewind(before.clone());
+        self.trial.begin_tick();
+        self.turn.play_unkept(&mut self.trial, &mut self.events);
+        self.trial.undo_tick();
+        let untouched = Outcome::<G> { full_state: FullState::of(before), events: Vec::new() };
+        self.compare(Check::Undo, &untouched, &self.trial, &[])?;
+        self.turn.play(&mut self.trial, &mut self.events);
+        self.compare(Check::Undo, expected, &self.trial, &self.events)
     }
 
     /// Restores over `world`, checks that the result is the same, and plays the tick again from there.

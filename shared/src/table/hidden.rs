@@ -41,10 +41,17 @@ impl Clone for HiddenSlots {
     fn clone(&self) -> Self {
         Self::from_parts(&self.secret, self.table, self.first, self.pools.clone())
     }
+
+    #[inline(never)]
+    fn clone_from(&mut self, other: &Self) {
+        self.secret.clone_from(&other.secret);
+        (self.table, self.first) = (other.table, other.first);
+        self.pools.clone_from(&other.pools);
+    }
 }
 
 /// The free slots of one audience.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pool {
     /// Slots that were made for the pool.
     pub(crate) grown: u16,
@@ -52,6 +59,18 @@ pub(crate) struct Pool {
     pub(crate) draws: u32,
     /// The free slots, in order.
     pub(crate) free: Vec<u16>,
+}
+
+impl Clone for Pool {
+    fn clone(&self) -> Self {
+        Self { grown: self.grown, draws: self.draws, free: self.free.clone() }
+    }
+
+    /// Not derived, because that would not reuse the memory.
+    fn clone_from(&mut self, other: &Self) {
+        (self.grown, self.draws) = (other.grown, other.draws);
+        self.free.clone_from(&other.free);
+    }
 }
 
 impl Pool {

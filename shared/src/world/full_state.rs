@@ -292,7 +292,7 @@ impl<'a, S: Iterator<Item = (usize, &'a mut Vec<u16>)>> TableVisitor for KeepSlo
         let (place, slots) = self.slots.next().expect("a world shows the tables it described");
         slots.clear();
         slots.extend_from_slice(table.slots());
-        self.hidden.extend(table.hidden_slots().map(|hidden| (place, hidden)));
+        self.hidden.extend(table.hidden_slots().map(|hidden| (place, hidden.clone())));
     }
 }
 

@@ -19,6 +19,7 @@ use crate::world::rewind::{RewindCache, RoomViews};
 use crate::world::roster::RosterChange;
 use crate::world::snapshot::Snapshot;
 use crate::world::stepper::{TickCauses, play_match_tick};
+use crate::world::undo::Undo;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -42,7 +43,8 @@ pub struct TickRecord<G: Game> {
     pub roster: Vec<RosterChange>,
     /// The messages that the game heard before it, in their order.
     pub heard: Vec<Heard>,
-    /// The action of each taken seat, by seat: the input, and the age of the view that the player had.
+    /// The action of each taken seat, by seat: the input, and the age of the view that the player had. The step was made
+    /// from these: where the game has panicked on what the players did, they are neutral.
     pub actions: Vec<(Seat, Action<G::Input>)>,
     /// The events that the step emitted.
     pub events: Vec<(To, G::Event)>,
@@ -114,6 +116,7 @@ pub struct Simulation<G: Game> {
     ages: [ViewAge; SEATS_MAX as usize],
     rewind_cache: RewindCache<G>,
     results: Vec<MatchResult>,
+    undo: Undo<G>,
 }
 
 impl<G: Game> Simulation<G> {
@@ -158,19 +161,41 @@ impl<G: Game> Simulation<G> {
 
     fn with_schema(state: Checkpoint<G>, schema: Arc<Schema>) -> Self {
         let (inputs, ages) = ([None; SEATS_MAX as usize], [ViewAge::NONE; SEATS_MAX as usize]);
-        Self { state, schema, inputs, ages, rewind_cache: RewindCache::default(), results: Vec::new() }
+        let (rewind_cache, undo) = (RewindCache::default(), Undo::default());
+        Self { state, schema, inputs, ages, rewind_cache, results: Vec::new(), undo }
+    }
+
+    /// Keeps what the next tick can be undone with, before the game is told anything of that tick.
+    pub fn begin_tick(&mut self) {
+        self.undo.keep(&mut self.state);
+    }
+
+    /// Undoes all that has happened since [`Simulation::begin_tick`], after the code of the game has panicked. The world,
+    /// the free slots, the random numbers and the recent worlds are what they were.
+    ///
+    /// A step that has come to its end is not undone any more.
+    pub fn undo_tick(&mut self) {
+        self.undo.restore(&mut self.state);
+        // A panic may have left a half made view in it.
+        self.rewind_cache = RewindCache::default();
+        self.results.clear();
     }
 
     /// Makes the world anew, as a match begins: from its options, with the players who are there. The tick and the random
     /// numbers go on, and nobody sees anything of the world before.
     pub fn restart(&mut self, Restart { options, seats }: &Restart<G>) {
-        let tick = self.tick();
-        self.state.world = G::new(options);
-        self.hide();
-        seats.iter().for_each(|seat| self.state.world.join(*seat));
+        let (tick, rng) = (self.tick(), self.state.rng.clone());
+        let mut world = G::new(options);
+        if let Some(secret) = rng.secret() {
+            hide_slots(&mut world, &self.schema, secret);
+        }
+        seats.iter().for_each(|seat| world.join(*seat));
         let mut first = Snapshot::empty(&self.schema);
-        first.capture(&mut self.state.world, tick);
-        self.state.history = History::beginning_with::<G>(first);
+        first.capture(&mut world, tick);
+        let history = History::beginning_with::<G>(first);
+        // The game may still panic in this tick, and then the match before goes on.
+        let before = core::mem::replace(&mut self.state, Checkpoint { world, rng, history });
+        self.undo.before = Some(before);
         self.rewind_cache = RewindCache::default();
     }
 
@@ -198,6 +223,18 @@ impl<G: Game> Simulation<G> {
         events: &mut Vec<(To, G::Event)>,
         watch: impl FnOnce(&mut G),
     ) {
+        self.step_unkept(actions, events, watch);
+        self.state.history.push(&self.schema, &mut self.state.world);
+        self.undo.before = None;
+    }
+
+    /// The part of a step before the world is rounded and kept.
+    pub(crate) fn step_unkept(
+        &mut self,
+        actions: &[(Seat, Action<G::Input>)],
+        events: &mut Vec<(To, G::Event)>,
+        watch: impl FnOnce(&mut G),
+    ) {
         self.hide();
         self.inputs.fill(None);
         self.ages.fill(ViewAge::NONE);
@@ -205,13 +242,12 @@ impl<G: Game> Simulation<G> {
             self.inputs[seat.index()] = Some(action.input);
             self.ages[seat.index()] = action.age;
         }
-        let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewind_cache, results } = self;
+        let Self { state: Checkpoint { world, rng, history }, schema, inputs, ages, rewind_cache, results, .. } = self;
         let causes = TickCauses { tick: history.newest().tick.next(), roster: &[], heard: &[], inputs };
         rng.begin_step(causes.tick.0);
         let mut past = RoomViews::new(schema, history, ages, G::RULES.message_ticks(), rewind_cache);
         play_match_tick(world, rng, &causes, &mut past, events, results);
         watch(world);
-        history.push(schema, world);
     }
 
     /// The results of the matches that the last step ended.

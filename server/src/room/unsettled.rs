@@ -1,0 +1,56 @@
+//! Seats that somebody has left without the game having been told, because it has panicked on that.
+//!
+//! For the game these seats are still taken, and so they are for everyone who plays the same ticks: they have neutral
+//! inputs, nobody gets them, and the game is told again after a while.
+
+use super::RosterChange;
+use crate::limits::SETTLE_SECONDS;
+use tickwire::{Leave, Seat, Tick};
+
+/// Who has left, and when the game is told again.
+#[derive(Debug, Default)]
+pub(super) struct Unsettled {
+    left: Vec<(Seat, Leave)>,
+    again: Tick,
+    wait_ticks: u32,
+}
+
+impl Unsettled {
+    /// Whether the seat is taken for the game alone.
+    pub(super) fn has(&self, seat: Seat) -> bool {
+        self.left.iter().any(|(left, _)| *left == seat)
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Whether the game is to be left alone for now.
+    pub(super) fn waits(&self, now: Tick) -> bool {
+        now < self.again
+    }
+
+    /// Notes somebody who has left, for the reason that counts first.
+    pub(super) fn put(&mut self, seat: Seat, why: Leave) {
+        if !self.has(seat) {
+            self.left.push((seat, why));
+        }
+    }
+
+    /// Leaves the game alone for longer than the last time.
+    pub(super) fn wait(&mut self, now: Tick, tick_rate_hz: u32) {
+        let (least, most) = SETTLE_SECONDS;
+        self.wait_ticks = (2 * self.wait_ticks).clamp(least * tick_rate_hz, most * tick_rate_hz);
+        self.again = now + self.wait_ticks;
+    }
+
+    /// The changes that the game is to be told of.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = RosterChange> + '_ {
+        self.left.drain(..).map(|(seat, why)| RosterChange::Left(seat, why))
+    }
+
+    /// A new match knows nothing of these seats, or the game has been told of all of them.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
