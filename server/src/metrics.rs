@@ -88,7 +88,6 @@ pub(crate) struct Metrics {
     requests: [Counter; 4],
     connections_refused: [Counter; 5],
     handshakes: [Counter; 4],
-    certificate_expires: Gauge,
     recorder: Arc<PrometheusRecorder>,
 }
 
@@ -197,7 +196,6 @@ impl Metrics {
                 .map(|reason| counter!("tickwire_connections_refused_total", "reason" => reason)),
             handshakes: ["done", "failed", "late", "plain"]
                 .map(|outcome| counter!("tickwire_tls_handshakes_total", "outcome" => outcome)),
-            certificate_expires: gauge!("tickwire_tls_certificate_expires_seconds"),
             recorder,
         }
     }
@@ -220,8 +218,10 @@ impl Metrics {
 
     /// Notes the time at which the certificate expires, in seconds since 1970.
     pub(crate) fn note_certificate(&self, expires_unix_s: i64) {
-        // The conversion is lossless for thousands of years.
-        self.certificate_expires.set(expires_unix_s as f64);
+        // A server without TLS has no such metric, or it would look like one whose certificate has expired. The
+        // conversion is lossless for thousands of years.
+        let note = || gauge!("tickwire_tls_certificate_expires_seconds").set(expires_unix_s as f64);
+        metrics::with_local_recorder(&*self.recorder, note);
     }
 
     /// Counts a connection that was closed. Clients may send any code; codes that are not ours are counted together.

@@ -264,6 +264,10 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
     let mut reading = net.setup.console.access.reading();
     loop {
         health.works();
+        if let Some(tls) = &net.setup.tls {
+            tls.reload(false);
+            net.setup.metrics.note_certificate(tls.expires_unix_s());
+        }
         tokio::time::sleep(CHORES_INTERVAL).await;
         let now_us = net.setup.clock.now_us();
         net.directory.borrow_mut().wake_codes(now_us);
@@ -274,10 +278,6 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
         net.setup.gate.reload(false);
-        if let Some(tls) = &net.setup.tls {
-            tls.reload(false);
-            net.setup.metrics.note_certificate(tls.expires_unix_s());
-        }
         net.setup.console.access.reload(false);
         // SIGHUP has the file read again too.
         if reading != net.setup.console.access.reading() {

@@ -21,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(State, Clone, Default)]
 struct Bout {
     ticks: u8,
-    /// Whether the next tick panics.
+    /// Whether the second player has come.
+    is_crowded: bool,
+    /// Whether each further tick panics.
     falls: bool,
 }
 
@@ -47,13 +49,14 @@ impl Game for Bout {
     }
 
     fn join(&mut self, seat: Seat) {
-        self.falls = seat.index() == 1;
+        self.is_crowded |= seat.index() == 1;
     }
 
     fn leave(&mut self, _: Seat, _: Leave) {}
 
     fn step(&mut self, tick: &mut Step<'_, Self>) {
         assert!(!self.falls, "planted: the second player is one too many");
+        self.falls = self.is_crowded;
         self.ticks = self.ticks.saturating_add(1);
         if self.ticks == 10 {
             let winner = Seat::new(0).expect("a seat");
@@ -163,6 +166,7 @@ fn a_room_whose_game_fails_says_so() {
     // A tick that has failed tells nothing else: nobody knows how far it came.
     let mut bob = Socket::open(server.address());
     bob.send(&binary(&hello::<Bout>(&code).encode()));
+    studio.next("player.joined");
     assert_eq!(studio.next("room.closed")["reason"], "failed");
 }
 

@@ -1,8 +1,8 @@
 //! What is said beside the game, over the same connection.
 
 use super::Session;
-use crate::Game;
 use crate::client::topics::Topics;
+use crate::game::Game;
 use crate::message::control::cut_text;
 use alloc::string::String;
 
