@@ -234,7 +234,7 @@ settings! {
             num_args = 0..=1, require_equals = true, default_missing_value = "true"
         );
 
-    /// Origins whose pages may show the page in a frame, such as https://portal.example, separated by commas; repeatable.
+    /// Origins whose pages may show the page in a frame, such as `https://portal.example`, separated by commas; repeatable.
     /// Default: none, which lets all of them.
     frame_ancestors: Vec<PageOrigin> = Vec::new(),
         option(

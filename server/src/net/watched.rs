@@ -85,7 +85,8 @@ impl State {
         // A member that keeps up has each snapshot; a fourth of one member's is far more than a hiccup.
         let lags = numbers.superseded * 4 >= u64::from(numbers.rate_hz).max(4);
         match numbers {
-            _ if numbers.is_slow_lane || numbers.turn_p99_us >= numbers.turn_us_max => Self::Slow,
+            // By its usual turn: any room has a long one when the machine is busy.
+            _ if numbers.is_slow_lane || numbers.turn_p50_us >= numbers.turn_us_max => Self::Slow,
             _ if numbers.desyncs > 0 => Self::Desync,
             _ if numbers.flood > 0 => Self::Flood,
             _ if lags => Self::Lagging,
@@ -391,7 +392,8 @@ mod tests {
         assert_eq!(State::of(&RoomNumbers { superseded: 8, ..numbers() }), State::Lagging);
         assert_eq!(State::of(&RoomNumbers { superseded: 30, flood: 1, ..numbers() }), State::Flood);
         assert_eq!(State::of(&RoomNumbers { desyncs: 1, flood: 1, ..numbers() }), State::Desync);
-        assert_eq!(State::of(&RoomNumbers { desyncs: 1, turn_p99_us: 2_000, ..numbers() }), State::Slow);
+        assert_eq!(State::of(&RoomNumbers { desyncs: 1, turn_p50_us: 2_000, ..numbers() }), State::Slow);
+        assert_eq!(State::of(&RoomNumbers { turn_p99_us: 9_000, ..numbers() }), State::Ok);
         assert_eq!(State::of(&RoomNumbers { is_slow_lane: true, ..numbers() }), State::Slow);
         assert!(State::Slow < State::Desync && State::Lagging < State::Ok);
     }
