@@ -164,6 +164,11 @@ fn reason(walk: &Walk, row: &Row) -> Option<&'static str> {
         Needs::Process if walk.target.pid.is_none() || walk.program.is_none() => {
             Some("the server's process is not this walk's own")
         }
+        _ if walk.speaks_tls() => match row.id {
+            "F5/PROXY" => Some("the header of a proxy comes before TLS, with which these peers begin"),
+            "R25" => Some("a connection that makes room for others during its handshake cannot be told so"),
+            _ => None,
+        },
         _ => None,
     }
 }

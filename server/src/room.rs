@@ -192,7 +192,7 @@ impl<G: Game> Room<G> {
             idle: vec![Idle::default(); usize::from(G::RULES.seats)],
             last_player: Tick(0),
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
-            meters: vec![SeatMeter::default(); usize::from(G::RULES.seats)],
+            meters: Vec::new(),
             // By itself it would grow to twice the seats.
             members: SlotMap::with_capacity_and_key(usize::from(G::RULES.seats)),
             outgoing: Outgoing::new(schemas, &mut simulation, stagger, &[]),

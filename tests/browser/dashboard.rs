@@ -145,7 +145,7 @@ async fn finds_and_acts(screen: Screen, name: &str) {
     let code = player.wait_connected().await;
     let page = operated.open(screen, ACT).await;
     // Whether all is well is for a machine to say that has nothing else to do.
-    page.wait_until(&format!("!['', 'Connecting…'].includes({})", text_of("verdict"))).await;
+    page.wait_until("document.querySelectorAll('#rooms-table tbody tr').length >= 4").await;
     page.picture(name).await;
     open_room(&page, &code).await;
     let painted = "(() => { const canvas = document.getElementById('stage'); \

@@ -271,3 +271,17 @@ fn a_room_over_plain_sockets_is_entered_as_before() {
     assert!(matches!(socket.next(), Event::Message(_)));
     assert!(!running.has_tls());
 }
+
+#[test]
+fn the_first_answer_after_a_handshake_waits_for_no_acknowledgement() {
+    let (certificate, trust) = own();
+    let (_running, address) = start(&certificate, |config| config);
+    let took = |_| {
+        let asked = Instant::now();
+        assert_eq!(get(address, &trust, "/healthz").status, 200);
+        asked.elapsed()
+    };
+    // The delay of a kernel is 40 ms; the fastest of many says what the server adds.
+    let fastest = (0..20).map(took).min().expect("there are many");
+    assert!(fastest < Duration::from_millis(30), "{fastest:?}");
+}

@@ -316,6 +316,11 @@ impl Walk {
         Self { target, program, certificate, runtime, strangers: AtomicU32::new(1) }
     }
 
+    /// Whether the attacks are made under TLS.
+    pub(super) const fn speaks_tls(&self) -> bool {
+        self.certificate.is_some()
+    }
+
     /// A foreign address that no row has used before.
     pub(super) fn stranger(&self) -> String {
         let number = self.strangers.fetch_add(1, Ordering::Relaxed) % STRANGERS_MAX;

@@ -209,7 +209,7 @@ fn expelled(walk: &Walk) -> Result<Outcome> {
     let ada = knock(gated.target(), &room, Some(gated.ticket("ada")?));
     let (Answer::In(mut eve, _), Answer::In(mut ada, _)) = (eve, ada) else { anyhow::bail!("nobody came in") };
     let admin = gated.target().admin.context("the server has a port for operators")?;
-    let operators = Target { address: admin, ..gated.target().clone() };
+    let operators = Target { address: admin, trust: None, ..gated.target().clone() };
     let revoke = |bearer: &str| {
         let body: Value = json!({ "identity": "eve" });
         operators.ask("POST", "/identities/revoke", &body.to_string(), &[("Authorization", bearer)])

@@ -109,6 +109,8 @@ impl<G: Game> Room<G> {
         if let Some(seat) = seat.filter(|_| resumed.is_none()) {
             self.buffers[seat.index()] = InputBuffer::default();
             self.idle[seat.index()] = Idle::new(self.tick);
+            // A room in which nobody has been has none: thousands of rooms may wait for their players.
+            self.meters.resize(usize::from(G::RULES.seats), SeatMeter::default());
             self.meters[seat.index()] = SeatMeter::default();
             self.view_bounds[seat.index()] = ViewBound::default();
         }

@@ -69,7 +69,7 @@ impl<G: Game> Room<G> {
     /// Takes in what a client says of its own predictions.
     pub(super) fn note_corrections(&mut self, member: MemberId, times: u16) {
         if let Some(seat) = self.members[member].seat {
-            let meter = &mut self.meters[seat.index()];
+            let Some(meter) = self.meters.get_mut(seat.index()) else { return };
             meter.corrections = meter.corrections.saturating_add(times.into());
             self.counters.corrections += u64::from(times);
         }
@@ -88,7 +88,8 @@ impl<G: Game> Room<G> {
             Occupant::Person { member: None, origin, .. } => (SeatKind::Away, Some(*origin), None),
             Occupant::Person { member, origin, .. } => (SeatKind::Person, Some(*origin), *member),
         };
-        let (meter, rate_hz) = (&self.meters[seat.index()], G::RULES.tick_rate_hz);
+        let meter = self.meters.get(seat.index()).copied().unwrap_or_default();
+        let rate_hz = G::RULES.tick_rate_hz;
         let is_connected = kind == SeatKind::Person;
         let is_person = origin.is_some();
         let unacked = member.and_then(|member| self.members.get(member)).map(|member| member.unacked_ticks());
