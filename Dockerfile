@@ -17,10 +17,10 @@ RUN sh server/deploy/static.sh cargo tickwire -p "$CRATE" build \
 	&& sh server/deploy/root.sh "$(ls target/*-linux-gnu/release/"$PROGRAM")" /image
 
 FROM scratch
-COPY --from=build /image/ /
 # A number that no system gives to a user. It is a number and not a name, because there is no list of users here, and
-# because Kubernetes can then see that it is not root.
-COPY --from=build --chown=10001:10001 /image/data /data
+# because Kubernetes can then see that it is not root. It is one copy: a second one would not change the owner of a folder
+# that is there already.
+COPY --from=build --chown=10001:10001 /image/ /
 USER 10001:10001
 WORKDIR /data
 VOLUME ["/data"]

@@ -151,11 +151,11 @@ export class Audit {
   #lines = new Map();
   #rows = new Rows($('audit'), ({ id }) => id, makeLine, () => {});
 
-  /** A line that comes once more, after a lost connection, is the same line. */
-  take(line, id) {
-    const own = line.request_id || String(id);
+  /** A line that comes once more, after a lost connection, is the same line: a server numbers its lines. */
+  take(line) {
+    const own = `${line.at_ms} ${line.number}`;
     this.#lines.set(own, { ...line, id: own });
-    const sorted = [...this.#lines.values()].sort((a, b) => b.at_ms - a.at_ms).slice(0, AUDIT_MAX);
+    const sorted = [...this.#lines.values()].sort((a, b) => b.at_ms - a.at_ms || b.number - a.number).slice(0, AUDIT_MAX);
     this.#lines = new Map(sorted.map((each) => [each.id, each]));
     this.#rows.show(sorted);
     $('audit-none').hidden = true;

@@ -225,13 +225,13 @@ function range(bounds, row) {
 
 export class Shards {
   #bounds = [];
-  #lanes = new Rows($('shards'), ({ index }) => index, ({ index }) => new Lane(index), (lane, item) => lane.show(item));
+  #lanes = new Rows($('shards'), ({ shard }) => `${shard.shard} ${shard.is_slow_lane}`, ({ shard }) => new Lane(shard.shard), (lane, item) => lane.show(item));
   #tallies = [new Tally($('closes'), closeWords, (code) => BAD_CLOSES.has(code)), new Tally($('refusals'), refusalWords, () => true)];
 
   show({ shards = [], late_bounds_us = [], at_ms = Date.now(), closes, refusals }) {
     this.#bounds = late_bounds_us;
     mark($('shards'), 'data-many', shards.length > MANY ? '' : null);
-    this.#lanes.show(shards.map((shard, index) => ({ index, shard, at: at_ms, bounds: this.#bounds })));
+    this.#lanes.show(shards.map((shard) => ({ shard, at: at_ms, bounds: this.#bounds })));
     this.#tallies[0].add(closes, at_ms);
     this.#tallies[1].add(refusals, at_ms);
   }
@@ -263,7 +263,7 @@ class Lane {
     this.#canvas.onpointermove = (event) => this.#point(event);
   }
 
-  show({ index, shard, at, bounds }) {
+  show({ shard, at, bounds }) {
     say(this.#kind, `${plural(shard.rooms, 'room')}${shard.is_slow_lane ? ', the slow lane' : ''}`);
     const load = Math.min(Math.max(shard.load_percent ?? 0, 0), 100);
     say(this.#load, percent(shard.load_percent));
@@ -278,7 +278,7 @@ class Lane {
     this.#push(counts, at);
     const told = this.#told();
     say(this.#words, told);
-    mark(this.#canvas, 'aria-label', `Lateness of the ticks of shard ${index}. ${told}`);
+    mark(this.#canvas, 'aria-label', `Lateness of the ticks of shard ${shard.shard}. ${told}`);
   }
 
   /** Another table of bounds, such as that of another version, begins the picture anew. */

@@ -97,7 +97,8 @@ function* ofRooms(rooms) {
 }
 
 function* ofShards(shards) {
-  for (const [index, shard] of shards.entries()) {
+  for (const shard of shards) {
+    const index = shard.shard;
     // The slow lane is there to be late.
     if (shard.is_slow_lane) continue;
     const name = `Shard ${index}`;

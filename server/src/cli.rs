@@ -286,7 +286,9 @@ impl CliError {
     /// The exit code: whether other settings would help, or not.
     const fn code(&self) -> u8 {
         match self {
-            Self::Start(StartError::Thread(_) | StartError::Net(_))
+            Self::Start(
+                StartError::Thread(_) | StartError::Net(_) | StartError::Listen { .. } | StartError::Name { .. },
+            )
             | Self::Fault(_)
             | Self::Log(_)
             | Self::Health(_) => FAILED,
@@ -404,7 +406,7 @@ fn describe(program: &Program, folder: &Path, build: &str) -> Result<(), CliErro
 fn announce(program: &Program, running: &Running, base: &BasePath) -> Result<(), CliError> {
     let admin = running.admin_address().map_or_else(String::new, |admin| {
         let scheme = if running.has_tls() && !admin.ip().to_canonical().is_loopback() { "https" } else { "http" };
-        format!(", metrics on {scheme}://{admin}/metrics")
+        format!(", dashboard on {scheme}://{admin}, metrics on {scheme}://{admin}/metrics")
     });
     // Relative addresses of the page need the slash at the end, which the root has by itself.
     let path = if *base == BasePath::default() { String::new() } else { format!("{base}/") };

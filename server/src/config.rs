@@ -48,6 +48,7 @@ pub use file::{FileError, FileFault};
 pub use file_setting::FileSetting;
 pub(crate) use host_name::Host;
 pub use host_name::{HostName, HostNameError};
+pub(crate) use log_filter::AUDIT;
 pub use log_filter::{LogFilter, LogFilterError};
 pub use log_format::{LogFormat, LogFormatError};
 pub use nearest::Nearest;

@@ -12,12 +12,11 @@ use crate::identity::{
 use crate::lobby::Code;
 use crate::player_key::known_or_random;
 use crate::room::{Admitted, Entrant, Origin};
-use crate::secret_file::stamp;
+use crate::secret_file::{Stamp, stamp};
 use crate::topics::{identity_id, player_id};
 use parking_lot::Mutex;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, SecretText};
@@ -61,7 +60,7 @@ pub(crate) struct TicketGate {
 struct State {
     ring: KeyRing,
     /// The length and the time of the file when it was last looked at.
-    seen: Option<(u64, SystemTime)>,
+    seen: Option<Stamp>,
     used: UsedTickets,
     revoked: Revocations,
 }

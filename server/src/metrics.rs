@@ -9,6 +9,7 @@ mod process;
 mod words;
 
 use crate::room::{Counters, GameCall};
+use crate::threads::Load;
 use crate::webhooks::feed::WebhookMetrics;
 pub(crate) use durations::Durations;
 use durations::DurationsMetric;
@@ -73,7 +74,7 @@ pub(crate) struct Metrics {
     log_lines_missing: [Counter; 2],
     /// The counts of the dashboard.
     pub(crate) live: LiveCounts,
-    /// The numbers of shards and slow lanes, each of which enters itself when it starts.
+    /// The numbers of shards, in their order, and of slow lanes.
     pub(crate) shards: Mutex<Vec<Arc<ShardNumbers>>>,
     ticking: TickMetrics,
     room: RoomMetrics,
@@ -227,7 +228,8 @@ impl Metrics {
     /// Counts a connection that was closed. Clients may send any code; codes that are not ours are counted together.
     pub(crate) fn closed(&self, code: Option<u16>, side: Side) {
         let code = code.and_then(CloseCode::from_number);
-        self.live.closed(code);
+        // Clients may send any code, and a code of ours would look like a fault of the server.
+        self.live.closed(code.filter(|_| side == Side::Server));
         match (self.closes.iter().find(|(known, ..)| Some(*known) == code), side) {
             (Some((_, server, _)), Side::Server) => server.increment(1),
             (Some((_, _, client)), Side::Client) => client.increment(1),
@@ -256,6 +258,13 @@ impl Metrics {
         if let Some(counter) = self.requests.get(class) {
             counter.increment(1);
         }
+    }
+
+    /// Enters a shard or a slow lane before its thread starts; gives what it counts with.
+    pub(crate) fn enter_shard(&self, shard: usize, is_slow_lane: bool, load: &Arc<Load>) -> Arc<ShardNumbers> {
+        let numbers = ShardNumbers::new(shard, is_slow_lane, Arc::clone(load));
+        self.shards.lock().push(Arc::clone(&numbers));
+        numbers
     }
 
     /// Takes over the counts of the shard with these numbers, and starts its tally over.
@@ -424,7 +433,7 @@ mod tests {
         tally.began(20_000);
         tally.ticked(30_000, 2_000_000, false);
         tally.ticked(70_000_000, 2_000_000, true);
-        one.take_over(&mut tally, &ShardNumbers::new(false, Arc::default()));
+        one.take_over(&mut tally, &ShardNumbers::new(0, false, Arc::default()));
         let (one, other) = (one.render(), other.render());
         for line in [
             "tickwire_ws_close_total{code=\"4004\",side=\"server\"} 1",

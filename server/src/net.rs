@@ -78,7 +78,6 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
-use peer::Peer;
 use refusals::Refusals;
 pub(crate) use settings::LiveSettings;
 use settings::Rates;
@@ -385,17 +384,12 @@ impl Net {
 
     /// Whether an address may connect; a stranger to a server of private networks is named once in the log.
     fn takes_in(&self, address: IpAddr) -> bool {
-        let takes_in = !self.config().lan || AddressClass::of(Some(AddressKey::of(address))).is_private();
+        let class = AddressClass::of(Some(AddressKey::of(address)));
+        let takes_in = !self.config().lan || class.is_private();
         if !takes_in && !self.stranger_warned.replace(true) {
-            tracing::warn!(%address, "a connection from the internet was closed, because of --lan");
+            tracing::warn!(from = %class, "a connection from the internet was closed, because of --lan");
         }
         takes_in
-    }
-
-    /// The TLS of the operators' listener for this peer: programs on this machine, which scrape it and check its health,
-    /// need none.
-    fn operators_tls(&self, peer: Peer) -> Option<&Tls> {
-        self.setup.tls.as_deref().filter(|_| !peer.is_local())
     }
 
     /// Sends a command to a shard.

@@ -38,7 +38,7 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Self::Draining => "draining: the server is stopping",
+            Self::Draining => "draining: the server stops, or an operator drains it",
             Self::Rooms => "full: there are as many rooms as there may be",
             Self::Memory => "full: the process uses as much memory as it may",
             Self::Work => "full: no shard has time for another room",

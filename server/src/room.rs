@@ -460,7 +460,8 @@ impl<G: Game> Room<G> {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let (players, bots) = self.roster.count();
-        Summary { tick: self.tick, players, bots, seats: G::RULES.seats }
+        let is_locked = self.ownership.state().1;
+        Summary { tick: self.tick, players, bots, seats: G::RULES.seats, is_locked }
     }
 
     /// Whether anyone is in the room: a member, or a person whose seat is held. The room need not tick without.

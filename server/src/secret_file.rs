@@ -5,8 +5,8 @@
 use rustix::fs::fstat;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 use thiserror::Error;
 
 /// Permissions that a file may not give: to write for the group, and anything for other users.
@@ -82,10 +82,33 @@ pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, SecretFileE
     Ok(content)
 }
 
-/// The length and the time of a file, by which a change of it shows; `None` when it is not there.
-pub(crate) fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
+/// The content of a file that is no secret.
+///
+/// # Errors
+/// When it cannot be read, is no file, or has more than `bytes_max` bytes.
+pub(crate) fn read_plain(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+    // A pipe would let the open wait for a writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut content = Vec::new();
+    File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > bytes_max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(content) }
+}
+
+/// The length of a file and the time at which it or its permissions were changed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    bytes: u64,
+    changed: (i64, i64),
+    modified: (i64, i64),
+}
+
+/// The stamp of a file, by which a change of it shows; `None` when it is not there.
+pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
     let found = std::fs::metadata(path).ok()?;
-    Some((found.len(), found.modified().ok()?))
+    let (changed, modified) = ((found.ctime(), found.ctime_nsec()), (found.mtime(), found.mtime_nsec()));
+    Some(Stamp { bytes: found.len(), changed, modified })
 }
 
 #[cfg(test)]

@@ -80,6 +80,8 @@ pub(crate) struct ShardSetup {
     /// The health of the slow lane, which the shard starts when it needs one.
     pub(crate) lane_health: Arc<ThreadHealth>,
     pub(crate) load: Arc<Load>,
+    /// What the dashboard shows of the shard.
+    pub(crate) numbers: Arc<ShardNumbers>,
     /// Percent of a core from which on the shard wakes no empty room.
     pub(crate) load_percent_max: u32,
 }
@@ -114,17 +116,13 @@ pub(crate) struct Shard {
     /// The slow lane, once a room had to move there.
     slow_lane: Option<SlowLane>,
     load_meter: LoadMeter,
-    numbers: Arc<ShardNumbers>,
     watching: Watching,
 }
 
 impl Shard {
     pub(crate) fn new(setup: ShardSetup) -> Self {
-        let numbers = ShardNumbers::new(setup.is_slow_lane, Arc::clone(&setup.load));
-        setup.metrics.shards.lock().push(Arc::clone(&numbers));
         Self {
             load_meter: LoadMeter::new(Arc::clone(&setup.load)),
-            numbers,
             watching: Watching::default(),
             setup,
             groups: Vec::new(),
@@ -148,8 +146,8 @@ impl Shard {
             while !(self.stopping.is_some() && self.closing.is_empty()) {
                 self.wait_for_commands();
                 self.tick_due_rooms();
-                self.setup.metrics.take_over(&mut self.scratch.tally, &self.numbers);
-                self.numbers.set_rooms(self.groups.iter().map(|group| group.rooms.len()).sum());
+                self.setup.metrics.take_over(&mut self.scratch.tally, &self.setup.numbers);
+                self.setup.numbers.set_rooms(self.groups.iter().map(|group| group.rooms.len()).sum());
                 self.report_watched();
                 self.load_meter.measure(self.setup.clock);
                 self.empty_rooms.end(self.setup.clock.now_ns(), &mut self.gone);

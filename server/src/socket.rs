@@ -56,6 +56,8 @@ pub(crate) struct Socket<T = TcpStream> {
 struct Unsent {
     bytes: Vec<u8>,
     sent: usize,
+    /// Whether the kernel has taken some since this was last asked.
+    has_moved: bool,
 }
 
 impl Unsent {
@@ -66,6 +68,7 @@ impl Unsent {
         }
         let count = tcp.send_now(&self.bytes[self.sent..])?;
         self.sent += count;
+        self.has_moved |= count > 0;
         if self.sent == self.bytes.len() {
             self.bytes.clear();
             self.sent = 0;
@@ -183,8 +186,11 @@ impl<T: Tcp> Socket<T> {
     pub(crate) fn queue(&mut self, bytes: &[u8]) {
         let Some(session) = &mut self.session else { return self.unsent.bytes.extend_from_slice(bytes) };
         for record in bytes.chunks(RECORD_BYTES_MAX) {
-            let taken = session.writer().write(record);
-            assert_eq!(taken.ok(), Some(record.len()), "the buffers of a session are empty before each record");
+            match session.writer().write(record) {
+                Ok(taken) => assert_eq!(taken, record.len(), "the buffers of a session are empty before each record"),
+                // The peer has broken TLS, and the session takes nothing more: the next read says so.
+                Err(_) => return,
+            }
             seal(session, &mut self.unsent);
         }
     }
@@ -198,6 +204,11 @@ impl<T: Tcp> Socket<T> {
             Err(error) if is_busy(&error) => Ok(0),
             flushed => flushed,
         }
+    }
+
+    /// Whether the kernel has taken unsent bytes since the last call.
+    pub(crate) const fn take_progress(&mut self) -> bool {
+        std::mem::replace(&mut self.unsent.has_moved, false)
     }
 
     /// Whether bytes wait for the kernel.
@@ -250,5 +261,32 @@ struct Received<'a, T>(&'a T);
 impl<T: Tcp> Read for Received<'_, T> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         self.0.receive(space)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::tls::Tls;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_peer_that_breaks_tls_ends_its_session_and_words_for_it_are_dropped() {
+        let tls = Tls::open(&Config { tls_self_signed: true, ..Config::on_free_ports() }).unwrap().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let own = listener.accept().unwrap().0;
+        let mut socket = Socket::under_tls(own, tls.config()).unwrap();
+        // A message that no handshake begins with.
+        peer.write_all(&[0x16, 3, 1, 0, 4, 0x0f, 0, 0, 0]).unwrap();
+        let error = socket.read_now(&mut [0; 64]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        socket.queue(b"a close frame");
+        socket.queue_end();
+        assert!(socket.send_unsent().is_ok());
+        let mut alert = [0; 7];
+        peer.read_exact(&mut alert).unwrap();
+        assert_eq!(alert[0], 0x15, "the peer is told why");
     }
 }

@@ -6,7 +6,7 @@
 mod certificate;
 
 use crate::config::{Config, FileSetting, HostName};
-use crate::secret_file::{self, SecretFileError};
+use crate::secret_file::{self, SecretFileError, Stamp, stamp};
 pub(crate) use certificate::Certificate;
 use certificate::self_signed;
 use parking_lot::{Mutex, RwLock};
@@ -15,10 +15,9 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, ServerConfig};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
-use std::{fs, io};
 use thiserror::Error;
 
 /// Bytes that the file of a certificate with its chain, or that of a key, may have.
@@ -115,11 +114,8 @@ struct Files {
     /// The names by which players are told to call the server.
     hosts: Vec<HostName>,
     /// The files as they were when they were last looked at.
-    seen: Mutex<[Option<Seen>; 2]>,
+    seen: Mutex<[Option<Stamp>; 2]>,
 }
-
-/// The length and the time of a file.
-type Seen = (u64, SystemTime);
 
 impl Tls {
     /// The TLS of these settings; `None` when there is to be none.
@@ -134,7 +130,7 @@ impl Tls {
             (FileSetting::At(_), FileSetting::Off, false) => return Err(TlsError::Half { missing: "--tls-key" }),
             (FileSetting::Off, FileSetting::At(_), false) => return Err(TlsError::Half { missing: "--tls-cert" }),
             (FileSetting::At(certificate), FileSetting::At(key), false) => {
-                let seen = Mutex::new([seen(certificate), seen(key)]);
+                let seen = Mutex::new([stamp(certificate), stamp(key)]);
                 let (certificate, key) = (certificate.clone(), key.clone());
                 let files = Files { certificate, key, hosts: config.hosts.clone(), seen };
                 let read = files.read()?;
@@ -165,11 +161,13 @@ impl Tls {
     /// and connections that are open keep theirs.
     pub(crate) fn reload(&self, in_any_case: bool) {
         let Some(files) = &self.files else { return };
-        let found = [seen(&files.certificate), seen(&files.key)];
-        let was = std::mem::replace(&mut *files.seen.lock(), found);
-        if was == found && !in_any_case {
+        // Held to the end: two threads may have it read again, and the newer certificate has to win.
+        let mut seen = files.seen.lock();
+        let found = [stamp(&files.certificate), stamp(&files.key)];
+        if *seen == found && !in_any_case {
             return;
         }
+        *seen = found;
         match files.read() {
             Ok(certificate) => {
                 let expires = certificate.expires();
@@ -188,7 +186,7 @@ impl Tls {
 impl Files {
     fn read(&self) -> Result<Certificate, TlsError> {
         let unread = |source| TlsError::Read { path: self.certificate.clone(), source };
-        let chain = fs::read(&self.certificate).map_err(unread)?;
+        let chain = secret_file::read_plain(&self.certificate, FILE_BYTES_MAX).map_err(unread)?;
         let key = secret_file::read(&self.key, FILE_BYTES_MAX)?;
         certificate::parse(&chain, &key).map_err(|fault| fault.of(&self.certificate, &self.key))
     }
@@ -203,12 +201,6 @@ impl Files {
             tracing::warn!(%host, names = ?certificate.names, "the certificate is not for a name of --host");
         }
     }
-}
-
-/// The length and the time of a file; `None` when it is not there.
-fn seen(path: &Path) -> Option<Seen> {
-    let found = fs::metadata(path).ok()?;
-    Some((found.len(), found.modified().ok()?))
 }
 
 fn server_config(current: &Arc<Current>) -> Result<ServerConfig, rustls::Error> {

@@ -78,7 +78,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("topics", &["limits", "lobby", "names", "room", "websocket"]),
     ("matchmaking", &["limits", "lobby", "topics"]),
     ("gate", &["clock", "config", "identity", "lobby", "player_key", "room", "secret_file", "topics"]),
-    ("operators", &["limits", "lobby", "secret_file", "websocket"]),
+    ("operators", &["config", "limits", "lobby", "secret_file", "websocket"]),
     ("logging", &["clock", "config", "limits", "operators", "websocket"]),
     ("webhooks", &["secret_file"]),
     ("chronicle", &["clock", "room", "webhooks"]),

@@ -127,9 +127,11 @@ fn assert_shots_come_once(link: LinkProfile, disturb: fn(u32, &mut Play<Arena>))
             "player {player}: {made} made, {confirmed} confirmed, {unforeseen} unforeseen, {returned} returned"
         );
         assert!(made > 100 && confirmed * 4 > made * 3, "{told}");
-        // Over many seeds it is one in fifty.
         assert!(unforeseen * 30 < made && returned * 20 < made, "{told}");
     }
+    let sum = |count: fn(&OwnShots) -> usize| matches.iter().flatten().map(count).sum::<usize>();
+    let (made, unforeseen) = (sum(|shots| shots.made.len()), sum(OwnShots::unforeseen));
+    assert!(unforeseen * 50 < made, "{unforeseen} of {made} shots of all players were unforeseen");
     let shown_and_made = matches.iter().flatten().map(|shots| (shots.arrivals.len(), shots.made.len()));
     assert!(
         shown_and_made.into_iter().any(|(shown, made)| shown > made),

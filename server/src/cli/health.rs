@@ -38,9 +38,12 @@ pub(super) enum HealthError {
     /// The address is not one of HTTP with a host.
     #[error("{0} is not an address to ask, such as http://127.0.0.1:9090/readyz")]
     Address(Uri),
-    /// Only the players' port is there, and it speaks TLS.
-    #[error("the players' port speaks TLS; let the server have an operators' port, which answers this machine without")]
-    Tls,
+    /// Only the players' port is there, and it speaks TLS or waits for the header of a proxy.
+    #[error("the players' port wants TLS or a PROXY header; let the server have an operators' port on loopback")]
+    PlayersOnly,
+    /// The operators' port is on an address at which even this machine has to speak TLS.
+    #[error("the operators' port speaks TLS there; let it be on loopback or on all addresses, such as 0.0.0.0:9090")]
+    OperatorsTls,
     /// The settings let the system choose the port.
     #[error("the settings have port 0, which stands for any free one; name the address with --url")]
     AnyPort,
@@ -99,10 +102,20 @@ fn with_path(url: &Uri) -> Result<Uri, HealthError> {
     Uri::builder().scheme("http").authority(authority.clone()).path_and_query(path).build().map_err(|_| bad())
 }
 
+/// Whether a listener is reached by the loopback address.
+fn is_of_this_machine(address: &SocketAddr) -> bool {
+    let ip = address.ip().to_canonical();
+    ip.is_loopback() || ip.is_unspecified()
+}
+
 /// The address of the operators' port, which speaks plain HTTP to this machine whatever the players' one needs.
 fn address_of(config: &Config) -> Result<Uri, HealthError> {
-    if config.admin_listen.0.is_none() && config.has_tls() {
-        return Err(HealthError::Tls);
+    let is_plain_here =
+        |listen: &ListenAddress| listen.resolve().is_ok_and(|found| found.iter().all(is_of_this_machine));
+    match &config.admin_listen.0 {
+        None if config.has_tls() || config.proxy_protocol => return Err(HealthError::PlayersOnly),
+        Some(listen) if config.has_tls() && !is_plain_here(listen) => return Err(HealthError::OperatorsTls),
+        _ => {}
     }
     let listen = config.admin_listen.0.as_ref().unwrap_or(&config.listen);
     let text = reachable(listen);

@@ -36,6 +36,14 @@ impl ListenAddress {
             || matches!(&self.0, Place::Address(address) if address.port() == 0)
     }
 
+    /// The address, when it is one in figures.
+    pub(super) const fn in_figures(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Place::Address(address) => Some(*address),
+            Place::Name { .. } => None,
+        }
+    }
+
     /// The addresses that this one stands for: one, or those of the name.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 //! All faults are found, and not only the first: an operator mends a file once. Files that settings name are not looked
 //! at here.
 
-use super::{Config, TrustedProxies};
+use super::{Config, Exposed, ListenAddress, TrustedProxies};
 use crate::limits::{
     ADDRESSES, AFK, CONNECTIONS, DIVERGED_WAIT_SECONDS, FILL, KEPT_BYTES, PER_ADDRESS, REQUEST_HEAD_BYTES,
     REQUEST_HEADERS, ROOMS, SHARDS_MAX, SPECTATORS,
@@ -33,6 +33,9 @@ pub enum ConfigFault {
     /// Proxies are to begin with a header, and no peer is a proxy.
     #[error("proxy_protocol is on and trusted_proxies is none, so that no header would be believed")]
     NoProxies,
+    /// Everybody could reach the server, and nothing between it and its players would be encrypted.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
 }
 
 /// Several faults at once, in the order in which they were found.
@@ -91,6 +94,12 @@ impl Config {
         }
         if self.proxy_protocol && self.trusted_proxies == TrustedProxies::none() {
             faults.push(ConfigFault::NoProxies);
+        }
+        let listeners = [("listen", Some(&self.listen)), ("admin_listen", self.admin_listen.0.as_ref())];
+        for (setting, listen) in listeners {
+            // A name is looked up when the server starts, and its address is checked then.
+            let exposed = listen.and_then(ListenAddress::in_figures).map(|at| self.check_exposure(setting, at));
+            faults.extend(exposed.and_then(Result::err).map(ConfigFault::Exposed));
         }
         faults
     }

@@ -1,6 +1,6 @@
 //! Whether strangers may reach a server whose bytes anybody on the way could read and change.
 
-use super::{Config, FileSetting, TrustedProxies};
+use super::{Config, FileSetting};
 use std::net::SocketAddr;
 use thiserror::Error;
 
@@ -27,8 +27,8 @@ impl Config {
     /// # Errors
     /// When other machines may reach the address, and nothing says how players are protected there.
     pub(crate) fn check_exposure(&self, setting: &'static str, address: SocketAddr) -> Result<(), Exposed> {
-        let names_proxies = self.behind_proxy || self.trusted_proxies != TrustedProxies::default();
-        let is_safe = address.ip().to_canonical().is_loopback() || self.has_tls() || names_proxies || self.lan;
+        let has_proxy = self.behind_proxy || self.trusted_proxies.has_other_machines();
+        let is_safe = address.ip().to_canonical().is_loopback() || self.has_tls() || has_proxy || self.lan;
         if is_safe { Ok(()) } else { Err(Exposed { setting, address }) }
     }
 }
@@ -53,6 +53,10 @@ mod tests {
         assert_eq!(with(&|config| config.lan = true), Ok(()));
         assert_eq!(with(&|config| config.tls_self_signed = true), Ok(()));
         assert_eq!(with(&|config| config.trusted_proxies = "10.0.0.5".parse().unwrap()), Ok(()));
+        for none in ["none", "127.0.0.1", "127.0.0.0/8,::1"] {
+            let refused = with(&|config| config.trusted_proxies = none.parse().unwrap());
+            assert!(refused.is_err(), "{none} is no proxy on another machine");
+        }
         assert_eq!(Config::default().check_exposure("listen", "[::1]:8080".parse().unwrap()), Ok(()));
     }
 }

@@ -7,6 +7,9 @@ use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+/// The target of the lines about actions of operators.
+pub(crate) const AUDIT: &str = "audit";
+
 /// A filter for the log: a level, or levels by module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -18,10 +21,15 @@ pub struct LogFilter(String);
 pub struct LogFilterError(String);
 
 impl LogFilter {
-    /// The filter for a subscriber.
+    /// The filter for a subscriber. The actions of operators are in every log that has anything, unless the filter names
+    /// them: a log of warnings alone would lose who has closed a room.
     #[must_use]
     pub fn filter(&self) -> EnvFilter {
-        EnvFilter::new(&self.0)
+        match self.0.as_str() {
+            "off" => EnvFilter::new("off"),
+            named if named.contains(AUDIT) => EnvFilter::new(named),
+            other => EnvFilter::new(format!("{other},{AUDIT}=info")),
+        }
     }
 }
 

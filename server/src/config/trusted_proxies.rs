@@ -79,6 +79,12 @@ impl TrustedProxies {
         Self(Vec::new())
     }
 
+    /// Whether one of the proxies is another machine than this one.
+    #[must_use]
+    pub fn has_other_machines(&self) -> bool {
+        self.0.iter().any(|network| !network.0.network().is_loopback())
+    }
+
     /// Whether a peer with this address is one of the proxies.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

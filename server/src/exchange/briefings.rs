@@ -1,7 +1,7 @@
 //! The topics of the dashboard: the operators who hear each of them, and the messages that wait to be written to one.
 //!
-//! Of a topic only the newest message waits, because an older one is of no use; the actions of operators are different
-//! from each other and all wait, up to as many as are kept.
+//! Of a topic only the newest message waits, because an older one is of no use; actions of operators and rows of the last
+//! hour are different from each other and all wait, up to as many actions as are kept.
 
 use super::{Exchange, Position};
 use crate::limits::{AUDIT_KEPT_MAX, ROOMS_WATCHED_MAX, SCENES_MAX};
@@ -19,9 +19,14 @@ pub(super) struct BriefBox(VecDeque<(AdminTopic, Arc<str>)>);
 
 impl BriefBox {
     fn put(&mut self, topic: AdminTopic, text: Arc<str>) {
-        let is_kept = topic == AdminTopic::Audit;
+        // Rows of the last hour follow the whole table, and lines each other.
+        let is_kept = matches!(topic, AdminTopic::Audit | AdminTopic::History);
         if !is_kept {
-            self.0.retain(|(waiting, _)| *waiting != topic);
+            // In the place of the older one: behind the others a topic that is replaced often would never be written.
+            if let Some((_, waiting)) = self.0.iter_mut().find(|(waiting, _)| *waiting == topic) {
+                *waiting = text;
+                return;
+            }
         } else if self.0.iter().filter(|(waiting, _)| *waiting == topic).count() >= AUDIT_KEPT_MAX
             && let Some(oldest) = self.0.iter().position(|(waiting, _)| *waiting == topic)
         {
@@ -181,7 +186,11 @@ mod tests {
         (0..150).for_each(|number: u32| briefs.put(AdminTopic::Audit, number.to_string().into()));
         briefs.put(AdminTopic::Rooms, "new".into());
         let waiting: Vec<_> = std::iter::from_fn(|| briefs.take()).collect();
-        assert_eq!((waiting.len(), &*waiting[0], &*waiting[100]), (AUDIT_KEPT_MAX + 1, "50", "new"));
+        assert_eq!((waiting.len(), &*waiting[0], &*waiting[1]), (AUDIT_KEPT_MAX + 1, "new", "50"));
+        for text in ["table", "row", "row"] {
+            briefs.put(AdminTopic::History, text.into());
+        }
+        assert_eq!(std::iter::from_fn(|| briefs.take()).count(), 3, "a row does not take the place of the table");
     }
 
     #[test]

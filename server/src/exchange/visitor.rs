@@ -3,7 +3,8 @@
 use super::{Position, Shared, Stall};
 use crate::gate::Visit;
 use crate::limits::{
-    CLOSE_DRAIN, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX, WRITE_STALL_MAX,
+    CLOSE_DRAIN, DISCARDED_BYTES_MAX, VISITOR_PING_INTERVAL, VISITOR_SILENCE_MAX, VISITOR_WRITE_BYTES_MAX,
+    WRITE_STALL_MAX,
 };
 use crate::mailbox::{Form, NewVisitor, VisitorHello};
 use crate::matchmaking::{RATING_UNKNOWN, Seeker};
@@ -128,9 +129,7 @@ async fn say_goodbye(stream: &mut Stream, end: &End, visitor: &Visitor) {
     let goodbye = async {
         stream.write_all(&last).await?;
         stream.shutdown().await?;
-        let mut ignored = [0; 1_024];
-        while stream.read(&mut ignored).await? > 0 {}
-        Ok::<_, std::io::Error>(())
+        stream.drain(DISCARDED_BYTES_MAX).await
     };
     let _ = timeout(CLOSE_DRAIN, goodbye).await;
 }
@@ -297,7 +296,9 @@ impl Visitor {
         }
         let (found, reading) = {
             let access = &self.exchange.get().console.access;
-            (access.of_token(token.as_ref().map(|token| token.0.as_bytes())), access.reading())
+            // In this order: a file that is read in between is noticed with the next message.
+            let reading = access.reading();
+            (access.of_token(token.as_ref().map(|token| token.0.as_bytes())), reading)
         };
         match found {
             Ok(operator) => {

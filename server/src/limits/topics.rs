@@ -132,7 +132,11 @@ pub const HISTORY_STEP_S: u64 = 10;
 /// Actions of operators that are kept.
 pub const AUDIT_KEPT_MAX: usize = 100;
 
-/// Refused actions that are written down in a minute; the others are counted.
+/// Refused actions among them: strangers must not push out what was done.
+pub const AUDIT_REFUSED_KEPT_MAX: usize = 40;
+
+/// Refused actions that are written down in a minute, those of operators and those of strangers apart; the others are
+/// counted.
 pub const AUDIT_REFUSED_PER_MINUTE: u32 = 30;
 
 /// Autopsies of a room that the dashboard shows.

@@ -191,13 +191,6 @@ impl Directory {
         self.rooms.values()
     }
 
-    /// Notes that an operator has locked a room, or has taken its lock off.
-    pub(crate) fn set_locked(&mut self, code: Code, is_locked: bool) {
-        if let Some(entry) = self.rooms.get_mut(&code) {
-            entry.is_locked = is_locked;
-        }
-    }
-
     /// Seats of a match are for these players from now on, and no longer for those who had them. Gives the room.
     pub(crate) fn give_seats(&mut self, code: Code, seats: &BTreeMap<Seat, PlayerId>) -> Option<RoomId> {
         let entry = self.rooms.get_mut(&code)?;
@@ -272,7 +265,7 @@ impl Directory {
         for _ in entry.players..summary.players {
             entry.reservations.pop_front();
         }
-        (entry.players, entry.bots) = (summary.players, summary.bots);
+        (entry.players, entry.bots, entry.is_locked) = (summary.players, summary.bots, summary.is_locked);
     }
 
     /// Takes over a shard's report that a room has ended. Its code, which is returned, rests from now on.
@@ -314,13 +307,13 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_match_leads_to_no_room_that_an_operator_has_locked() {
+    fn a_quick_match_leads_to_no_room_that_is_locked() {
         let mut directory = Directory::new(1, LIMITS);
         let (code, room) = directory.open(QUICK, |_| true, 7).map(|entry| (entry.code, entry.place.room)).unwrap();
         directory.update(room, people(1), 7);
-        directory.set_locked(code, true);
+        directory.update(room, Summary { is_locked: true, ..people(1) }, 7);
         assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 8).is_none());
-        directory.set_locked(code, false);
+        directory.update(room, people(1), 8);
         assert_eq!(directory.join_match(0, Origin::EXEMPT, |_| false, 8).map(|entry| entry.code), Some(code));
         assert_eq!(directory.find_room(room).map(|entry| (entry.code, entry.opened_us)), Some((code, 7)));
     }

@@ -152,6 +152,8 @@ impl LiveTotals {
 /// The numbers of one shard or one slow lane. Its thread adds to them, the net thread reads them.
 #[derive(Debug)]
 pub(crate) struct ShardNumbers {
+    /// The shard; for a slow lane the one that it is of.
+    pub(crate) shard: usize,
     pub(crate) is_slow_lane: bool,
     pub(crate) load: Arc<Load>,
     rooms: AtomicU32,
@@ -162,10 +164,10 @@ pub(crate) struct ShardNumbers {
 }
 
 impl ShardNumbers {
-    pub(crate) fn new(is_slow_lane: bool, load: Arc<Load>) -> Arc<Self> {
+    pub(crate) fn new(shard: usize, is_slow_lane: bool, load: Arc<Load>) -> Arc<Self> {
         let [late, turn] = [(); 2].map(|()| DurationsMetric::new("", ""));
         let (late_ns_max, turn_ns_max) = (AtomicU64::new(0), AtomicU64::new(0));
-        Arc::new(Self { is_slow_lane, load, rooms: AtomicU32::new(0), late, turn, late_ns_max, turn_ns_max })
+        Arc::new(Self { shard, is_slow_lane, load, rooms: AtomicU32::new(0), late, turn, late_ns_max, turn_ns_max })
     }
 
     pub(super) fn add(&self, tally: &Tally) {
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_shard_tells_how_long_its_turns_took_since_it_was_asked() {
-        let numbers = ShardNumbers::new(false, Arc::default());
+        let numbers = ShardNumbers::new(0, false, Arc::default());
         let mut tally = Tally::default();
         tally.ticked(1_000, 300_000, false);
         tally.ticked(70_000, 45_000_000, false);

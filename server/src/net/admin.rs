@@ -40,7 +40,7 @@ async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
     if !net.takes_in(peer.address) {
         return;
     }
-    let Some(stream) = secure::accept(&net, net.operators_tls(peer), stream, peer).await else { return };
+    let Some(stream) = secure::accept_operator(&net, stream, peer).await else { return };
     let own = Rc::clone(&net);
     let service = service_fn(move |request| respond(Rc::clone(&net), request, peer));
     drain::serve(&own, HttpStream::new(stream), service).await;

@@ -8,7 +8,7 @@ use super::request_id::RequestId;
 use crate::limits::{BUSY_RETRY_SECONDS, CLOSE_DRAIN, DISCARDED_BYTES_MAX};
 use crate::socket::Stream;
 use std::rc::Rc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 
 /// Writes the last bytes and waits for the peer to close. A peer that neither reads nor closes is dropped soon, and at
@@ -30,15 +30,7 @@ pub(super) async fn say_last(net: &Rc<Net>, mut stream: Stream, last: &[u8]) {
 async fn write_and_drain(stream: &mut Stream, last: &[u8]) -> std::io::Result<()> {
     stream.write_all(last).await?;
     stream.shutdown().await?;
-    let mut ignored = [0; 4_096];
-    let mut left = DISCARDED_BYTES_MAX;
-    while left > 0 {
-        match stream.read(&mut ignored).await? {
-            0 => break,
-            count => left = left.saturating_sub(count),
-        }
-    }
-    Ok(())
+    stream.drain(DISCARDED_BYTES_MAX).await
 }
 
 /// The whole answer to a connection that has to make room for others before it has had an answer.

@@ -35,8 +35,10 @@ impl HttpStream {
 
     /// Passes on the outcome of a write, and gives up when the kernel has taken nothing for too long.
     fn watch_write<T>(&mut self, written: Poll<Result<T>>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        if written.is_ready() {
+        if written.is_ready() || self.stream.take_progress() {
             self.stall = None;
+        }
+        if written.is_ready() {
             return written;
         }
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(HTTP_WRITE_STALL_MAX)));
@@ -87,6 +89,7 @@ impl AsyncWrite for HttpStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let ended = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.watch_write(ended, context)
     }
 }

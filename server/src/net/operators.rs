@@ -23,9 +23,11 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::rc::Rc;
 use tickwire::Seat;
 use tickwire::message::topics::{Receipt, TopicRefusal};
 use tokio::sync::oneshot;
+use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 /// Characters of an announcement that the audit log repeats.
@@ -101,14 +103,26 @@ pub(super) fn audit(net: &Net, headers: &HeaderMap) -> Result<Answer, Refusal> {
 
 /// An action. `parameter` is the code of the room in its path.
 pub(super) async fn act(
-    net: &Net,
+    net: &Rc<Net>,
     task: Task,
     parameter: &str,
     id: &RequestId,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
     let action = action_of(task).expect("the router sends actions alone here");
-    check_origin(net, request.headers())?;
+    let (net, parameter, id) = (Rc::clone(net), parameter.to_owned(), id.clone());
+    // A task of its own: when the operator hangs up, the action has its line in the audit log all the same.
+    let acting = spawn_local(async move { attempt(&net, action, &parameter, &id, request).await });
+    acting.await.unwrap_or_else(|_| Err(stopping()))
+}
+
+async fn attempt(
+    net: &Net,
+    action: Action,
+    parameter: &str,
+    id: &RequestId,
+    request: Request<Incoming>,
+) -> Result<Answer, Refusal> {
     let shown = &parameter[..parameter.floor_char_boundary(CODE_SHOWN_BYTES_MAX)];
     let room = (!parameter.is_empty()).then(|| shown.to_owned());
     let mut attempt = Attempt { action, operator: String::new(), room, seat: None, name: None, detail: String::new() };
@@ -157,6 +171,7 @@ impl Net {
         request: Request<Incoming>,
         attempt: &mut Attempt,
     ) -> Result<Answer, Refusal> {
+        check_origin(self, request.headers())?;
         let operator = operator(self, request.headers())?;
         attempt.operator.clone_from(&operator.name);
         if operator.role != Role::Act {
@@ -183,9 +198,6 @@ impl Net {
                 let Lock { locked } = read_json(self, request, "send JSON such as {\"locked\":true}").await?;
                 attempt.detail = if locked { "locked" } else { "unlocked" }.into();
                 self.order(parameter, RoomWork::Order(OperatorOrder::Lock(locked))).await?;
-                if let Some(code) = Code::parse(parameter) {
-                    self.directory.borrow_mut().set_locked(code, locked);
-                }
             }
             Action::Close => {
                 let Nothing {} = read_json(self, request, "send {}").await?;
@@ -215,18 +227,25 @@ impl Net {
     /// Has a room carry out an order; gives the name of the player that it was about.
     async fn order(&self, code: &str, work: RoomWork) -> Result<Option<String>, Refusal> {
         let place = self.place_of(code).ok_or_else(no_room)?;
-        let (answer, carried) = oneshot::channel();
+        let (answer, mut carried) = oneshot::channel();
         let command = Command::Work { room: place.room, work, answer, detours: 0 };
         self.command(place, command).map_err(|error| match error {
             Undelivered::Full => busy(),
             Undelivered::Gone => stopping(),
         })?;
-        match timeout(ACTION_MAX, carried).await {
-            Err(_) => Err(busy()),
-            Ok(Err(_) | Ok(None)) => Err(no_room()),
-            Ok(Ok(Some(Ok(name)))) => Ok(name),
-            Ok(Ok(Some(Err(NotDone::FreeSeat)))) => Err(no_seat()),
-            Ok(Ok(Some(Err(fault @ NotDone::NoChange)))) => Err(nothing_to_do(&fault.to_string())),
+        let carried = match timeout(ACTION_MAX, &mut carried).await {
+            Ok(carried) => carried.ok(),
+            Err(_) => {
+                // From now on the shard leaves it alone, unless it has done it in this very moment.
+                carried.close();
+                Some(carried.try_recv().map_err(|_| busy())?)
+            }
+        };
+        match carried.flatten() {
+            None => Err(no_room()),
+            Some(Ok(name)) => Ok(name),
+            Some(Err(NotDone::FreeSeat)) => Err(no_seat()),
+            Some(Err(fault @ NotDone::NoChange)) => Err(nothing_to_do(&fault.to_string())),
         }
     }
 
@@ -250,8 +269,22 @@ impl Net {
         let Attempt { action, operator, room, seat, name, detail } = attempt;
         let outcome = if is_done { Outcome::Done } else { Outcome::Refused };
         let request_id = id.as_str().to_owned();
-        let line = AuditLine { at_ms: unix_ms(), operator, action, room, seat, name, detail, outcome, request_id };
-        let written = self.setup.console.audit.lock().note(&line, self.setup.clock.now_us());
+        let room_number = room.as_deref().and_then(|code| Some(self.place_of(code)?.room.0));
+        let number = 0;
+        let line = AuditLine {
+            number,
+            at_ms: unix_ms(),
+            operator,
+            action,
+            room,
+            room_number,
+            seat,
+            name,
+            detail,
+            outcome,
+            request_id,
+        };
+        let written = self.setup.console.audit.lock().note(line, self.setup.clock.now_us());
         if let Some(body) = written {
             self.setup.topics.order(TopicsOrder::Brief { topic: AdminTopic::Audit, body });
         }

@@ -138,7 +138,7 @@ impl Net {
             .filter(|((shard, (_, turns)), _)| !shard.is_slow_lane || shard.rooms() > 0 || turns.count() > 0)
             .map(|((shard, (late, turn)), (late_us, turn_us))| {
                 json!({
-                    "load_percent": shard.load.percent(), "rooms": shard.rooms(), "is_slow_lane": shard.is_slow_lane,
+                    "shard": shard.shard, "load_percent": shard.load.percent(), "rooms": shard.rooms(), "is_slow_lane": shard.is_slow_lane,
                     "turn_us": spread(turn, *turn_us), "late_us": spread(late, *late_us),
                     "late_counts": late.counts_by(&LATE_BOUNDS_US),
                 })

@@ -83,7 +83,7 @@ pub(super) async fn serve(net: Rc<Net>, stream: TcpStream, peer: IpAddr) {
         return;
     }
     // In a box, as above.
-    let secured = Box::pin(secure::accept(&net, net.setup.tls.as_deref(), stream, peer)).await;
+    let secured = Box::pin(secure::accept(&net, stream, peer)).await;
     let Some(stream) = secured else { return };
     let builder = builder(&net.config());
     let connection = Rc::new(HttpConnection::new(Rc::clone(&net), peer));

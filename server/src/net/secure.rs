@@ -9,7 +9,6 @@ use super::router::stopped;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
 use crate::metrics::Handshake;
 use crate::socket::Stream;
-use crate::tls::Tls;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use tokio::net::TcpStream;
@@ -27,9 +26,25 @@ enum Beginning {
     Plain,
 }
 
+/// Whether a peer may also speak without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Tls,
+    Either,
+}
+
 /// Makes the handshake where one is to be made; gives the stream, or `None` when the connection has ended.
-pub(super) async fn accept(net: &Rc<Net>, tls: Option<&Tls>, tcp: TcpStream, peer: Peer) -> Option<Stream> {
-    let Some(tls) = tls else { return Some(Stream::plain(tcp)) };
+pub(super) async fn accept(net: &Rc<Net>, tcp: TcpStream, peer: Peer) -> Option<Stream> {
+    accept_with(net, Need::Tls, tcp, peer).await
+}
+
+/// The same for the operators' listener. Programs on this machine, which scrape it and check its health, need no TLS.
+pub(super) async fn accept_operator(net: &Rc<Net>, tcp: TcpStream, peer: Peer) -> Option<Stream> {
+    accept_with(net, if peer.is_local() { Need::Either } else { Need::Tls }, tcp, peer).await
+}
+
+async fn accept_with(net: &Rc<Net>, need: Need, tcp: TcpStream, peer: Peer) -> Option<Stream> {
+    let Some(tls) = net.setup.tls.as_deref() else { return Some(Stream::plain(tcp)) };
     // The ticket for the peer's next session is a small segment before the first answer. Without this the answer would
     // wait for its acknowledgement, which a kernel delays by 40 ms.
     tcp.set_nodelay(true).ok()?;
@@ -54,9 +69,12 @@ pub(super) async fn accept(net: &Rc<Net>, tls: Option<&Tls>, tcp: TcpStream, pee
         }
         Err(_) => Handshake::Late,
     };
-    net.setup.metrics.shook_hands(outcome);
+    if (outcome, need) != (Handshake::Plain, Need::Either) {
+        net.setup.metrics.shook_hands(outcome);
+    }
     match outcome {
         Handshake::Done => Some(stream),
+        Handshake::Plain if need == Need::Either => Some(stream.into_plain()),
         Handshake::Plain => {
             say_last(net, stream.into_plain(), plain_http().as_bytes()).await;
             None

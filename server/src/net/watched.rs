@@ -9,7 +9,7 @@ use super::overview::Totals;
 use crate::clock::unix_ms;
 use crate::limits::{AUTOPSIES_SHOWN_MAX, HISTORY_STEP_S, LOG_LINES_SHOWN_MAX, ROOMS_SHOWN_MAX};
 use crate::lobby::{Code, RoomEntry, RoomId};
-use crate::mailbox::{Command, Drawn, Picture, RoomNumbers, SeatsSeen, TopicsOrder, Watch};
+use crate::mailbox::{Command, Drawn, Picture, RoomNumbers, SeatsSeen, ShardLink, TopicsOrder, Watch};
 use crate::operators::{AdminTopic, LogLine, recent_lines};
 use crate::room::{Autopsy, FieldDifference, Origin, SeatFigures, SeatKind};
 use crate::websocket::address::{AddressClass, AddressKey};
@@ -33,6 +33,8 @@ const NUMBERS_US_MAX: u64 = 2_500_000;
 pub(super) struct Watched {
     /// What the shards were told to watch; `None` when one of them may not know it.
     told: Option<Watch>,
+    /// The time since which all shards are to report the numbers of their rooms.
+    counts_since_us: Option<u64>,
     /// When the seats of a room were last told, in microseconds.
     seats_told: BTreeMap<RoomId, u64>,
     /// The newest numbers of each room, and when they came.
@@ -99,7 +101,13 @@ impl Default for Watched {
     fn default() -> Self {
         // A shard that was told nothing watches nothing.
         let told = Some(Watch::default());
-        Self { told, seats_told: BTreeMap::new(), numbers: BTreeMap::new(), autopsies: Rc::default() }
+        Self {
+            told,
+            counts_since_us: None,
+            seats_told: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            autopsies: Rc::default(),
+        }
     }
 }
 
@@ -176,7 +184,7 @@ impl Net {
         let directory = self.directory.borrow();
         let Some(entry) = directory.find(code) else { return };
         let told_us = self.watched.borrow().seats_told.get(&entry.place.room).copied().unwrap_or(0);
-        if self.setup.clock.now_us().saturating_sub(told_us) >= NUMBERS_US_MAX {
+        if entry.players == 0 && self.setup.clock.now_us().saturating_sub(told_us) >= NUMBERS_US_MAX {
             self.brief(AdminTopic::Room(code), self.room_text(entry, None, &[]));
         }
     }
@@ -219,10 +227,14 @@ impl Net {
             return;
         }
         let shared = Arc::new(watch.clone());
-        let mut shards = self.setup.shards.iter();
-        // A shard that is too busy to be told is told a second later.
-        let all = shards.all(|shard| shard.send(Command::Watch(Arc::clone(&shared))).is_ok());
-        watched.told = all.then_some(watch);
+        // A shard that is too busy to be told is told a second later, and the others at once.
+        let tell = |shard: &&ShardLink| shard.send(Command::Watch(Arc::clone(&shared))).is_err();
+        let missed = self.setup.shards.iter().filter(tell).count();
+        watched.counts_since_us = match (counts, watched.counts_since_us) {
+            (false, _) => None,
+            (true, since_us) => since_us.or(Some(now_us)),
+        };
+        watched.told = (missed == 0).then_some(watch);
     }
 
     /// Takes in the numbers of a shard.
@@ -277,7 +289,7 @@ impl Net {
         let numbers = |entry: &RoomEntry| watched.numbers.get(&entry.place.room).map(|(numbers, _)| numbers);
         let rank = |entry: &&RoomEntry| {
             let found = numbers(entry);
-            let (state, turn_us) = found.map_or((State::Ok, 0), |numbers| (State::of(numbers), numbers.turn_p99_us));
+            let (state, turn_us) = (self.state_of(entry, found), found.map_or(0, |numbers| numbers.turn_p99_us));
             (state, Reverse(entry.players), Reverse(turn_us), entry.place.room)
         };
         let mut rooms: Vec<&RoomEntry> = directory.all().collect();
@@ -288,10 +300,22 @@ impl Net {
         json!({ "rooms": rooms, "omitted": omitted }).to_string()
     }
 
+    /// The state of a room. Without numbers it sleeps when nobody is in it; otherwise its shard stands still.
+    fn state_of(&self, entry: &RoomEntry, numbers: Option<&RoomNumbers>) -> State {
+        let now_us = self.setup.clock.now_us();
+        let since_us = self.watched.borrow().counts_since_us.map(|since_us| since_us.max(entry.opened_us));
+        let is_silent = || since_us.is_some_and(|since_us| now_us.saturating_sub(since_us) >= NUMBERS_US_MAX);
+        match numbers {
+            Some(numbers) => State::of(numbers),
+            None if entry.players > 0 && is_silent() => State::Slow,
+            None => State::Ok,
+        }
+    }
+
     /// A room as operators see it. A room in which nobody is has no numbers.
     fn room_value(&self, entry: &RoomEntry, numbers: Option<&RoomNumbers>) -> Value {
         let rules = &self.setup.games[entry.wanted.game].rules;
-        let state = numbers.map_or(State::Ok, State::of);
+        let state = self.state_of(entry, numbers);
         let of = |value: fn(&RoomNumbers) -> u64| numbers.map_or(0, value);
         let age_us = self.setup.clock.now_us().saturating_sub(entry.opened_us);
         json!({

@@ -5,13 +5,12 @@
 //! read again when it changes; a file that cannot be used then changes nothing.
 
 use crate::limits::OPERATORS_MAX;
-use crate::secret_file::{self, SecretFileError, stamp};
+use crate::secret_file::{self, SecretFileError, Stamp, stamp};
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 use subtle::{Choice, ConstantTimeEq};
 use thiserror::Error;
 
@@ -143,7 +142,7 @@ pub(crate) struct Access {
 
 struct State {
     entries: Vec<Entry>,
-    seen: Option<(u64, SystemTime)>,
+    seen: Option<Stamp>,
 }
 
 impl fmt::Debug for Access {

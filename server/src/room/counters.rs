@@ -14,6 +14,8 @@ pub struct Summary {
     pub bots: u8,
     /// Seats in all.
     pub seats: u8,
+    /// Whether newcomers are refused.
+    pub is_locked: bool,
 }
 
 /// The counters of a room, counted since they were last taken.

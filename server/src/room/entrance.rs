@@ -111,7 +111,7 @@ impl<G: Game> Room<G> {
             self.idle[seat.index()] = Idle::new(self.tick);
             // A room in which nobody has been has none: thousands of rooms may wait for their players.
             self.meters.resize(usize::from(G::RULES.seats), SeatMeter::default());
-            self.meters[seat.index()] = SeatMeter::default();
+            self.meters[seat.index()] = SeatMeter::beginning_at(self.tick);
             self.view_bounds[seat.index()] = ViewBound::default();
         }
         let players = self.roster.players();

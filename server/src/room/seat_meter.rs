@@ -22,6 +22,8 @@ pub(super) struct SeatMeter {
     pub(super) starved_ticks: u32,
     /// Corrections that the client itself has told.
     pub(super) corrections: u32,
+    /// The tick up to which corrections are told.
+    pub(super) corrected_to: Tick,
     acked: Option<Tick>,
     /// Means in parts of a tick.
     round_trip: Option<i64>,
@@ -31,6 +33,11 @@ pub(super) struct SeatMeter {
 }
 
 impl SeatMeter {
+    /// The figures of a player who has taken the seat at this tick.
+    pub(super) fn beginning_at(tick: Tick) -> Self {
+        Self { corrected_to: tick, ..Self::default() }
+    }
+
     /// An input has arrived, so many ticks before it is needed; after it when negative.
     pub(super) fn arrived(&mut self, lead_ticks: i64) {
         let lead = lead_ticks.clamp(-TICKS_MAX, TICKS_MAX) * PARTS;

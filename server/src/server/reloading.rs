@@ -30,9 +30,18 @@ pub(super) struct Reloading {
 impl Reloading {
     /// Reads everything again that can be read again.
     pub(super) fn reload(&self) {
+        // Files of keys are read again whatever is wrong with a setting.
+        self.gate.reload(true);
+        self.console.access.reload(true);
+        self.tls.iter().for_each(|tls| tls.reload(true));
         let now = Arc::clone(&self.live.borrow().config);
         let Some(new) = self.read(&now) else { return };
         let (config, changes) = now.reloaded(&new);
+        // What can change has to fit to what cannot before a restart.
+        let faults = config.faults();
+        if !faults.is_empty() {
+            return refuse(&faults);
+        }
         let token = config.topics_token_file.path().map(ServiceToken::read).transpose();
         let token = match token {
             Ok(token) => token,
@@ -53,9 +62,6 @@ impl Reloading {
             log.set(&config);
         }
         self.live.send_replace(LiveSettings { config: Arc::new(config), token });
-        self.gate.reload(true);
-        self.console.access.reload(true);
-        self.tls.iter().for_each(|tls| tls.reload(true));
     }
 
     /// The settings that are asked for; `None` when something is wrong with them. A server that was made without a

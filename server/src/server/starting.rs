@@ -78,6 +78,7 @@ impl Running {
         let lane_health = ThreadHealth::new(format!("shard-{index}-slow"), SLOW_LANE_STALL_MAX);
         self.supervisor.watch(&lane_health);
         let load = Arc::new(Load::default());
+        let numbers = seed.metrics.enter_shard(index, false, &load);
         let setup = ShardSetup {
             inbox,
             home: home.clone(),
@@ -89,6 +90,7 @@ impl Running {
             health: Arc::clone(&health),
             lane_health,
             load: Arc::clone(&load),
+            numbers,
             load_percent_max: seed.load_percent_max,
         };
         self.start_thread(Arc::clone(&health), move || Shard::new(setup).run())?;

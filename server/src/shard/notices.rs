@@ -15,12 +15,13 @@ fn number(seat: Option<Seat>) -> Option<u8> {
 /// Somebody has entered a room.
 pub(super) fn joined(room: RoomId, entered: &Entered, address: Option<AddressKey>) {
     let (seat, name, from) = (number(entered.seat), entered.name.as_str(), AddressClass::of(address));
-    let what = match (entered.seat, entered.resumed) {
-        (None, _) => "a spectator has come",
-        (Some(_), false) => "a player has joined",
-        (Some(_), true) => "a player has come back",
-    };
-    tracing::info!(room = room.0, seat, name, %from, "{what}");
+    let room = room.0;
+    // Lines of one place are bounded together.
+    match (entered.seat, entered.resumed) {
+        (None, _) => tracing::info!(room, name, %from, "a spectator has come"),
+        (Some(_), false) => tracing::info!(room, seat, name, %from, "a player has joined"),
+        (Some(_), true) => tracing::info!(room, seat, name, %from, "a player has come back"),
+    }
 }
 
 /// A connection has left its room.

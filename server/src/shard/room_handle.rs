@@ -104,7 +104,10 @@ impl RoomHandle {
         let room = &mut *self.room;
         while let Some((member, code)) = room.poll_dismissed() {
             let connections = self.connections.iter_mut().filter(|connection| connection.at.member == member);
-            connections.for_each(|connection| connection.end = Some(End::Close(code)));
+            // One that is lost already can be told nothing.
+            for connection in connections {
+                connection.end.get_or_insert(End::Close(code));
+            }
         }
         self.tell_studio();
         self.publish(context.topics);

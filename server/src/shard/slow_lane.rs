@@ -32,6 +32,8 @@ impl SlowLane {
         let (reports, metrics, clock) = (shard.reports.clone(), Arc::clone(&shard.metrics), shard.clock);
         let home = shard.home.clone();
         let health = Arc::clone(&shard.lane_health);
+        let load = Arc::new(Load::default());
+        let numbers = metrics.enter_shard(shard.numbers.shard, true, &load);
         let setup = ShardSetup {
             inbox,
             home,
@@ -43,7 +45,8 @@ impl SlowLane {
             health: Arc::clone(&health),
             // A lane has no lane.
             lane_health: ThreadHealth::new("", Duration::MAX),
-            load: Arc::new(Load::default()),
+            load,
+            numbers,
             load_percent_max: shard.load_percent_max,
         };
         let thread = health.spawn(move || {

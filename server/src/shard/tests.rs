@@ -62,17 +62,19 @@ fn setup(
     is_slow_lane: bool,
 ) -> (ShardSetup, tokio::sync::mpsc::Receiver<Report>) {
     let (reports, receiver) = tokio::sync::mpsc::channel(64);
+    let (metrics, load) = (Arc::new(Metrics::new()), Arc::new(Load::default()));
     let setup = ShardSetup {
         topics: TopicsInbox::new(0, tokio::sync::mpsc::channel(64).0),
         inbox,
         home,
         reports,
-        metrics: Arc::new(Metrics::new()),
+        numbers: metrics.enter_shard(0, is_slow_lane, &load),
+        metrics,
         clock: Clock::start(),
         is_slow_lane,
         health: ThreadHealth::new("shard", STALL_MAX),
         lane_health: ThreadHealth::new("lane", STALL_MAX),
-        load: Arc::new(Load::default()),
+        load,
         load_percent_max: LOAD_PERCENT_MAX,
     };
     (setup, receiver)

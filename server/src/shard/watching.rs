@@ -87,6 +87,10 @@ impl Shard {
 
     /// Carries out what an operator wants done to a room, on whichever thread the room is.
     pub(super) fn work(&mut self, id: RoomId, work: RoomWork, answer: oneshot::Sender<Carried>, detours: u8) {
+        if answer.is_closed() {
+            // The operator was told that nothing was done.
+            return;
+        }
         let Self { setup, closing, scratch, groups, gone, .. } = self;
         let context = &mut setup.context(setup.clock.now_ns(), scratch);
         for group in groups.iter_mut() {
@@ -129,6 +133,11 @@ impl Shard {
         match work {
             RoomWork::Order(order) => {
                 let carried = game_panic::catch(|| room.carry_out(order)).ok();
+                if let Some(summary) = room.news()
+                    && self.setup.reports.try_send(Report::Room { room: id, summary }).is_ok()
+                {
+                    room.reported = summary;
+                }
                 self.empty_rooms.put(room);
                 Some(carried)
             }

@@ -55,6 +55,24 @@ impl Stream {
         Ok(Socket { tcp: tcp.into_std()?, session, unsent })
     }
 
+    /// Discards input as it is, encrypted or not, until the peer closes or has sent so many bytes.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(crate) async fn drain(&self, mut bytes_max: usize) -> io::Result<()> {
+        let mut ignored = [0; 4_096];
+        while bytes_max > 0 {
+            self.tcp.readable().await?;
+            match self.discard(&mut ignored) {
+                Ok(0) => break,
+                Ok(count) => bytes_max = bytes_max.saturating_sub(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// The first byte of the peer, which stays unread; `None` when it has closed.
     ///
     /// # Errors

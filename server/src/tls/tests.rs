@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::FileSetting;
 use rcgen::{CertificateParams, KeyPair};
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process;
 

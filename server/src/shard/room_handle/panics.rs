@@ -122,11 +122,9 @@ impl RoomHandle {
     fn log(&self, call: Option<GameCall>, tick: Tick, fate: &str, panic: &str) {
         let (game, ..) = self.room.at_work();
         let place = call.map_or_else(|| "outside of the game's own code".to_owned(), |call| format!("in {call}"));
-        let code = self.code.map_or_else(String::new, |code| format!(" {code}"));
-        tracing::error!(
-            room = self.id.0,
-            "the game `{game}` has panicked {place}, in tick {tick} of room{code}. {fate}: {panic}"
-        );
+        // The room may go on, and its code would let a reader of the log in.
+        let room = self.id.0;
+        tracing::error!(room, "the game `{game}` has panicked {place}, in tick {tick} of room {room}. {fate}: {panic}");
     }
 }
 
