@@ -53,7 +53,7 @@ pub struct Hosted {
     pub clients: u32,
     /// The address on which the server listens.
     pub address: SocketAddr,
-    /// Whom the clients trust, where the server speaks TLS.
+    /// The authorities that the clients trust, where the server speaks TLS.
     pub trust: Option<Trust>,
     /// The server's process.
     pub pid: u32,

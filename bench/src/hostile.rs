@@ -135,7 +135,7 @@ fn give_way() {
     let _ = getpriority_process(None).and_then(|own| setpriority_process(None, own + NICENESS));
 }
 
-/// The server to attack: one that runs, or one that is started and ends with the returned process.
+/// The server to attack: a server that runs, or a server that is started and ends with the returned process.
 fn server(
     plan: &Plan,
     certificate: Option<&OwnCertificate>,

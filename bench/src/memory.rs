@@ -41,7 +41,7 @@ pub struct Plan {
     pub scene: Scene,
     /// The address on which our server listens.
     pub address: SocketAddr,
-    /// Whom the clients trust, where the server speaks TLS.
+    /// The authorities that the clients trust, where the server speaks TLS.
     pub trust: Option<Trust>,
     /// The server's process.
     pub server_pid: u32,

@@ -1,4 +1,5 @@
-//! What a room tells the studio: that it opens, who comes and goes, the results of its matches, and that it ends.
+//! The events that a room tells the studio: its opening, the players who come and go, the results of its matches, its
+//! end.
 //!
 //! The chronicle of a room exists before the room, and outlives it: so a room that could not be made has its end told
 //! too. Without endpoints there is none, and a tick has nothing to do for it.
@@ -30,7 +31,7 @@ pub(crate) mod end {
 #[derive(Debug)]
 pub(crate) struct Chronicle {
     feed: RoomFeed,
-    /// Players of whom the game is told with the next tick, in this order.
+    /// Players that the game is told of with the next tick, in this order.
     arriving: VecDeque<(Seat, Participant)>,
     people: BTreeMap<Seat, Participant>,
     end: Reason,
@@ -56,7 +57,7 @@ impl Chronicle {
         }
     }
 
-    /// Tells what has happened in a tick. Players of whom the game was not told by now never came.
+    /// Tells what has happened in a tick. Players that the game was not told of by now never came.
     pub(crate) fn tick(&mut self, roster: &[RosterChange], results: &[MatchResult]) {
         for change in roster {
             match *change {

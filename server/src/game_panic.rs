@@ -29,7 +29,7 @@ thread_local! {
 
 static HOOK: Once = Once::new();
 
-/// Runs `work`; a panic in it is kept and not printed. What `work` has changed by then may be half done.
+/// Runs `work`; a panic in it is kept and not printed. The changes that `work` has made by then may be half done.
 ///
 /// # Errors
 /// The panic.

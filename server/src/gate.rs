@@ -1,5 +1,5 @@
-//! The gate: who may come in. With `auth = "open"` everybody may, under any name; with `auth = "ticket"` players whom the
-//! studio's backend vouches for.
+//! The gate: it decides who may come in. With `auth = "open"` everybody may, under any name; with `auth = "ticket"`
+//! players whom the studio's backend vouches for.
 //!
 //! The net thread asks it for players of rooms and for requests, the thread of topics for connections without a room.
 //! No tick touches it. A ticket that was refused is not used up.
@@ -43,7 +43,7 @@ pub enum GateError {
     Keys(#[from] KeyRingFileError),
 }
 
-/// Who may come in.
+/// The rule that decides who may come in.
 pub(crate) enum Gate {
     /// Everybody, under any name.
     Open,
@@ -152,7 +152,7 @@ impl Gate {
         }
     }
 
-    /// Judges somebody without a room, who hears topics. Without a ticket it may listen where tickets are needed.
+    /// Judges somebody without a room that hears topics. Without a ticket it may listen where tickets are needed.
     ///
     /// # Errors
     /// The code with which the connection is to be closed.

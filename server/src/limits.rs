@@ -157,8 +157,8 @@ pub const CONTROL_FRAMES_PER_SECOND: u32 = 10;
 /// Control frames that a client may send at once.
 pub const CONTROL_FRAMES_BURST: u32 = 20;
 
-/// Read buffer of a connection in bytes: a tick reads no more than this from one connection, apart from what came with its
-/// handshake.
+/// Read buffer of a connection in bytes: a tick reads no more than this from one connection, apart from the bytes that
+/// came with its handshake.
 pub const READ_BUFFER_BYTES: usize = 4_096;
 
 /// Bytes of messages besides the snapshot after which a write takes no further message; the other messages follow with
@@ -226,8 +226,8 @@ const _: () = assert!(*DIVERGED_WAIT_SECONDS.end() + 5 < HELD_SEAT_SECONDS as us
 /// Time after the last 4011 of an address in a room after which the earlier ones do not count any more.
 pub const DIVERGED_MEMORY: Duration = Duration::from_secs(300);
 
-/// Clients of one address and room that were closed with 4011 and whose tokens are remembered: these have to wait, and
-/// other players of the address come back to their seats at once.
+/// Clients of one address and room that were closed with 4011 and have tokens that are remembered: these have to wait,
+/// and other players of the address come back to their seats at once.
 pub const DIVERGED_TOKENS_MAX: usize = 8;
 
 /// Addresses whose usage is remembered per limit. This bounds the memory that a flood from many addresses takes.

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! A line never waits: when nobody reads the log, lines are lost and counted, and a tick goes on. A flood of one kind of
-//! lines is cut off and counted. What people have written themselves stays within one line, and changes no terminal.
+//! lines is cut off and counted. Text that people have written themselves stays within one line, and changes no
+//! terminal.
 
 mod flood;
 mod lines;
@@ -51,7 +52,8 @@ impl Log {
     /// # Errors
     /// When the system allows no thread, or standard error is closed.
     pub fn start(config: &Config) -> io::Result<Self> {
-        // A file of its own: whoever writes to the standard one would wait for the lock while the writer is stuck.
+        // A file of its own: a thread that writes to the standard one would wait for the lock while the writer is
+        // stuck.
         let out = File::from(rustix::io::dup(stderr())?);
         let style = Style::of(config.log_format, stderr().is_terminal());
         let (log, dispatch) = Self::open(config, style, out)?;

@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Tell { to: Listeners, delivery: Arc<Delivery>, detours: u8 },
     /// Connections of a player are to be closed (4001), whichever rooms they are in; `detours` as above.
     Expel { player: PlayerId, detours: u8 },
-    /// An order of an operator to a room, whose outcome somebody waits for; `detours` as above.
+    /// An order of an operator to a room, with somebody that waits for its outcome; `detours` as above.
     Work { room: RoomId, work: RoomWork, answer: oneshot::Sender<Carried>, detours: u8 },
     /// The rooms that operators look at from now on.
     Watch(Arc<Watch>),
@@ -97,7 +97,8 @@ pub(crate) struct NewConnection {
     pub(crate) counted: Counted,
 }
 
-/// What rooms and the lobby know of an address. An address that is exempt from limits (`None`) is exempt there too.
+/// The facts that rooms and the lobby know of an address. An address that is exempt from limits (`None`) is exempt
+/// there too.
 pub(crate) fn origin_of(address: Option<AddressKey>) -> Origin {
     address.map_or(Origin::EXEMPT, |key| Origin::of(key.number()))
 }

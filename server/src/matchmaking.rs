@@ -394,7 +394,7 @@ impl Matchmaking {
 
     fn tell_unqueued(&mut self, players: &[PlayerId], why: Unqueued, by: Option<PlayerId>) {
         for player in players {
-            // Whoever has entered anew is told its new place instead.
+            // A player who has entered anew is told its new place instead.
             if let Some(client) = self.client_of(*player).filter(|_| self.matchmaker.group_of(*player).is_none()) {
                 self.tell(client, News::Unqueued { why, player: by });
             }

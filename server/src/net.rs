@@ -121,13 +121,13 @@ pub(crate) struct NetSetup {
     pub(crate) page: Page,
     /// The folder for autopsies, if any are to be written.
     pub(crate) autopsies: Option<OwnFolder>,
-    /// Who may come in.
+    /// The rule that decides who may come in.
     pub(crate) gate: Arc<Gate>,
     /// TLS of the server's own, if there is to be any.
     pub(crate) tls: Option<Arc<Tls>>,
     /// The way to the studio's services, if there are to be any.
     pub(crate) webhooks: Option<Webhooks>,
-    /// The operators, and what they are shown.
+    /// The operators, and the things that they are shown.
     pub(crate) console: Arc<Console>,
 }
 
@@ -201,7 +201,7 @@ struct Net {
     drain: Drain,
     /// Whether an operator has ordered that no room begins any more.
     is_draining: Cell<bool>,
-    /// What operators look at.
+    /// The things that operators look at.
     watched: RefCell<Watched>,
     /// Whether the public rooms have changed since they were last published.
     lists_changed: Cell<bool>,
@@ -424,7 +424,7 @@ fn frame_policy(config: &Config) -> Option<HeaderValue> {
 
 #[cfg(test)]
 impl Net {
-    /// The state of a net thread without games and shards, whose functions are called directly.
+    /// The state of a net thread without games and shards; its functions are called directly.
     fn without_shards(config: Config) -> Self {
         use crate::operators::Access;
         let settings = watch::channel(LiveSettings { config: Arc::new(config), token: None }).1;

@@ -1,4 +1,5 @@
-//! Operators: who may look at the dashboard and who may act, and the parts of the dashboard that have no socket.
+//! Operators: the rules for who may look at the dashboard and act on it, and the parts of the dashboard that have no
+//! socket.
 //!
 //! ```text
 //! net: counts, actions ─→ Console (history, audit, topics that are heard) ─→ thread of topics: sockets of operators

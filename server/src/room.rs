@@ -94,8 +94,8 @@ pub struct RoomSetup {
     pub secret: Secret,
     /// Seats up to which bots take free ones when people wait for company; 0 for none.
     pub bots: u8,
-    /// Whether the room has an owner, who may lock it and remove others. It sees to who is in a seat, bots included; a
-    /// room that fills with bots too seats another bot with the next tick.
+    /// Whether the room has an owner that may lock it and remove others. It sees to the occupants of seats, bots
+    /// included; a room that fills with bots too seats another bot with the next tick.
     pub has_owner: bool,
     /// How much of the room one origin may take.
     pub limits: RoomLimits,
@@ -398,7 +398,7 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Frees the seat of a person, whose connection is to be closed with this code.
+    /// Frees the seat of a person; the connection is to be closed with this code.
     fn dismiss(&mut self, seat: Seat, code: CloseCode) {
         if let Some(member) = self.roster.member_of(seat) {
             self.dismissed.push((member, code));

@@ -166,7 +166,7 @@ impl Server {
         self.offer(OfferedGame::of::<G>())
     }
 
-    /// The same server with one more game, whose worlds operators see on the dashboard as its stage draws them.
+    /// The same server with one more game; operators see its worlds on the dashboard as its stage draws them.
     ///
     /// # Panics
     /// As [`Server::game`].

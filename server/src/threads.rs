@@ -14,7 +14,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// A thread that the server cannot do without has failed. The process is to end: its players are told to come back, and
-/// whatever started the server starts it again.
+/// the program that started the server starts it again.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ThreadFault {
     /// The thread has ended, most likely by a panic.

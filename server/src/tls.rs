@@ -157,8 +157,8 @@ impl Tls {
         self.current.0.read().expires_unix_s
     }
 
-    /// Reads the certificate again if its files have changed, or in any case. One that cannot be used changes nothing,
-    /// and connections that are open keep theirs.
+    /// Reads the certificate again if its files have changed, or in any case. A certificate that cannot be used changes
+    /// nothing, and connections that are open keep theirs.
     pub(crate) fn reload(&self, in_any_case: bool) {
         let Some(files) = &self.files else { return };
         // Held to the end: two threads may have it read again, and the newer certificate has to win.

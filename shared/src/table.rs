@@ -67,7 +67,7 @@ struct Slots {
     free: Vec<u16>,
     /// The free slots of a table with hidden rows.
     hidden: Option<HiddenSlots>,
-    /// What to do with them; not part of the state.
+    /// The use to make of them; not part of the state.
     pools: Option<PoolUse>,
     /// The generation that the next row in each slot gets.
     generations: Vec<u16>,

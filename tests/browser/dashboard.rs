@@ -233,7 +233,7 @@ async fn nobody_acts_without_a_token_whose_role_allows_it() {
     assert_eq!(page.eval("document.getElementById('ask').open").await, false);
     assert_no_errors(&page).await;
 
-    // The page's word is not what the server goes by. `Authorization` is left out, or has another token.
+    // The server does not go by the page's word. `Authorization` is left out, or has another token.
     for (token, status) in [("", 401), ("Bearer a-token-of-nobody-at-all", 401), (&format!("Bearer {LOOK}"), 403)] {
         for (route, body) in ACTIONS {
             let route = route.replace("CODE", code);

@@ -1,4 +1,4 @@
-//! What one address, one member or one room can do to others: nothing that they notice.
+//! The harm that one address, one member or one room can do to others: nothing that they notice.
 
 use crate::player::{Player, Witness};
 use crate::socket::{Socket, api, binary, create_room, hello, metric, neutral_input};

@@ -51,7 +51,7 @@ fn family_of<'a>(families: &BTreeMap<String, Family>, name: &'a str) -> &'a str 
     bases.find(is_histogram).unwrap_or(name)
 }
 
-/// Reads the text format, and fails on what is not by its rules.
+/// Reads the text format, and fails on lines that are not by its rules.
 fn parse(text: &str) -> BTreeMap<String, Family> {
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
     for line in text.lines().filter(|line| !line.is_empty()) {

@@ -1,4 +1,4 @@
-//! Operators: who may look and who may act, what they do to rooms over real sockets, and what the dashboard shows of
+//! Operators: their right to look and to act, their orders to rooms over real sockets, and the dashboard's view of
 //! rooms in trouble.
 
 mod page;

@@ -1,4 +1,4 @@
-//! The owner of a room: who it is, and what its orders do, through the real room.
+//! The owner of a room: the choice of it, and the effect of its orders, through the real room.
 
 use crate::socket::{hello, neutral_input};
 use tickwire::input::{InputCodec, InputFrame};

@@ -91,7 +91,7 @@ fn comings_and_goings<G: Volatile>(seed: u64) -> [u64; GameCall::CAUSES.len()] {
         }
         play.run_ticks(20);
     }
-    // Whoever is in the game is never closed for the sake of another.
+    // A player who is in the game is never closed for the sake of another.
     let now: Vec<_> = play.clients[..2].iter().map(|client| client.closes.clone()).collect();
     assert_eq!(now, closes);
     let undone = play.counters.ticks_undone;
@@ -157,7 +157,7 @@ fn poisoned_news<G: Volatile>(seed: u64) {
     let heard: Vec<_> = play.records.iter().flat_map(|record| &record.heard).collect();
     assert_eq!(heard.len(), 20);
     assert!(heard.iter().all(|heard| heard.body() == "rain"));
-    // What the players did in those ticks counts.
+    // The players' actions in those ticks count.
     assert!(
         play.records.iter().skip(150).all(|record| record.actions.iter().any(|(_, action)| action.input.moves > 0))
     );

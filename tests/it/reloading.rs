@@ -1,5 +1,5 @@
-//! SIGHUP: the settings of a running server are read again. What can change does, what cannot is named, and a file with
-//! a fault changes nothing.
+//! SIGHUP: the settings of a running server are read again. A setting that can change does, one that cannot is named,
+//! and a file with a fault changes nothing.
 
 use crate::player::Player;
 use crate::serving::{Serving, program};

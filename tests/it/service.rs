@@ -1,5 +1,5 @@
-//! The server as a service of a machine: what it tells its service manager, its unit for systemd, and the check of health
-//! by the program itself.
+//! The server as a service of a machine: the news for its service manager, its unit for systemd, and the check of
+//! health by the program itself.
 
 use crate::serving::{Serving, program, serve};
 use std::fs;

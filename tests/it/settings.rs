@@ -1,4 +1,4 @@
-//! The words of an operator: what the program says of settings that it cannot use, and the ways to set one.
+//! The words of an operator: the answer of the program to settings that it cannot use, and the ways to set one.
 
 use crate::serving::{Serving, program, serve};
 use crate::socket::{Socket, hello, http, metric};

@@ -1,4 +1,4 @@
-//! Tickets over real sockets: who comes in with which, once, and what becomes of those who have none.
+//! Tickets over real sockets: the players who come in with each, once, and the fate of players who have none.
 
 use crate::serving::{Serving, serve};
 use crate::socket::{Event, Socket, binary, create_room, hello};

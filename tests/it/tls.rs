@@ -152,7 +152,7 @@ fn a_certificate_is_swapped_under_a_hundred_players_and_none_of_them_notices() {
         assert!(end.elapsed() < RELOADED_WITHIN, "the players hear little: {:?}", fared());
         thread::yield_now();
     }
-    // One that had lost its connection would not trust the new certificate and stay away.
+    // A client that had lost its connection would not trust the new certificate and stay away.
     let fared = fared();
     assert_eq!((fared.players, fared.up, fared.disconnects), (8 * ROOMS, 8 * ROOMS, 0), "{fared:?}");
     let mut late = enter(address, &renewed, &room(address, &renewed, "arena"));

@@ -1,4 +1,4 @@
-//! Webhooks of a real server: what the studio is told about a room, from its opening to its end.
+//! Webhooks of a real server: the events that the studio is told about a room, from its opening to its end.
 
 use crate::socket::{Socket, api, binary, create_room, hello, http};
 use serde_json::{Value, json};

@@ -154,7 +154,7 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
     Ok(reports.iter().flat_map(Report::faults).collect())
 }
 
-/// Starts a server, under TLS where there is a certificate for it; gives whom its clients trust.
+/// Starts a server, under TLS where there is a certificate for it; gives the authorities that its clients trust.
 async fn serve(certificate: Option<&OwnCertificate>) -> Result<(ServerProcess, Option<Trust>)> {
     let options: Vec<OsString> = certificate.into_iter().flat_map(OwnCertificate::options).collect();
     let options: Vec<&OsStr> = options.iter().map(OsString::as_os_str).collect();

@@ -94,7 +94,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left lies among temporary files.
+        // The files that are left lie among temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

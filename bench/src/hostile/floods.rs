@@ -1,4 +1,5 @@
-//! Rows about too much of what is allowed: inputs, acknowledgements, keyframes, joins, and peers that do not read.
+//! Rows about too much of the things that are allowed: inputs, acknowledgements, keyframes, joins, and peers that do
+//! not read.
 
 use super::member::{LEAD_TICKS, Member};
 use super::row::{Cases, Needs, Outcome, Row};

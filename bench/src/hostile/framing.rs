@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
 /// Memory by which the server may grow while something else goes on in it.
 const GROWTH_BYTES_MAX: u64 = 4 << 20;
 
-/// Bytes that may come back for a flood of pings: the bound of what waits for one client.
+/// Bytes that may come back for a flood of pings: the bound of the bytes that wait for one client.
 const ANSWER_BYTES_MAX: u64 = 65_536;
 
 /// A WebSocket that has not sent its hello.

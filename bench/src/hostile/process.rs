@@ -57,7 +57,7 @@ const STOP_MAX: Duration = Duration::from_secs(8);
 /// The input lead that a client may have soon after a stop, in ticks.
 const LEAD_TICKS_MAX: i8 = 6;
 
-/// What slow rooms may add to the p99 of others' intervals, in milliseconds.
+/// The time that slow rooms may add to the p99 of others' intervals, in milliseconds.
 const NEIGHBOUR_MS_MAX: f64 = 5.0;
 
 fn signal(own: &Own, signal: Signal) -> Result<()> {

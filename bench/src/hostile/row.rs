@@ -19,7 +19,7 @@ pub enum Needs {
     Process,
 }
 
-/// What came of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outcome {
     pub(super) ok: bool,
@@ -82,7 +82,7 @@ pub(super) struct Cases {
 }
 
 impl Cases {
-    /// Notes an attempt and what came of it.
+    /// Notes an attempt and its outcome.
     pub(super) fn check(&mut self, case: impl Display, right: bool, came: impl Display) {
         self.tried += 1;
         if !right {

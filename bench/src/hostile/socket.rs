@@ -165,7 +165,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Connects; under TLS where `trust` says whom to trust.
+    /// Connects; under TLS where `trust` names authorities to trust.
     pub(super) fn connect(address: SocketAddr, trust: Option<&Trust>) -> io::Result<Self> {
         Self::over(TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?, trust)
     }

@@ -1,4 +1,4 @@
-//! The server under attack: requests to it, rooms in it, and what its process and its metrics tell.
+//! The server under attack: requests to it, rooms in it, and the news that its process and its metrics tell.
 
 use super::socket::{BINARY, End, Event, PATIENCE, Peer, Reply, UPGRADE, frame, request, upgrade_to};
 use anyhow::{Context, Result, ensure};
@@ -18,7 +18,7 @@ use tickwire_tools::wire::{OwnCertificate, Trust, relay};
 use tokio::process::Command;
 use tokio::runtime::Handle;
 
-/// The network of foreign addresses that rows name in a forwarding header: one that nobody owns (RFC 2544).
+/// The network of foreign addresses that rows name in a forwarding header: a network that nobody owns (RFC 2544).
 const STRANGERS: u32 = 0xc612_0000;
 
 /// Foreign addresses at the most: the size of that network.
@@ -29,7 +29,7 @@ const STRANGERS_MAX: u32 = 1 << 17;
 pub(super) struct Target {
     /// The address for players.
     pub(super) address: SocketAddr,
-    /// Whom clients trust, where the server speaks TLS.
+    /// The authorities that clients trust, where the server speaks TLS.
     pub(super) trust: Option<Trust>,
     /// The address for honest players: that of the server, or of a relay that speaks TLS for them.
     pub(super) players: SocketAddr,

@@ -224,7 +224,7 @@ fn secrets(walk: &Walk) -> Result<Outcome> {
     let presence = format!("room/{code}/presence");
     let receipt = guest.publish(&presence, 9, "{\"player\":\"x\",\"name\":\"Ada\",\"state\":\"here\"}")?;
     cases.check("somebody else's presence", receipt["why"].is_string(), receipt);
-    // What the player itself may do: so the refusals above are not for everybody.
+    // The player itself may do these things: so the refusals above are not for everybody.
     let answer = other.hear(&format!("player/{player}"))?;
     cases.check("the player's own topic", answer["op"] == "granted", answer);
     let receipt = guest.publish(&format!("player/{player}"), 10, "hello")?;

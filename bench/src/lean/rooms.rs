@@ -33,7 +33,8 @@ struct Created {
     code: String,
 }
 
-/// Fills new rooms with this many clients, under TLS where `trust` says whom to trust; the last room may stay half empty. Clients that are already in play on.
+/// Fills new rooms with this many clients, under TLS where `trust` names authorities to trust; the last room may stay
+/// half empty. Clients that are already in play on.
 ///
 /// # Errors
 /// When the server refuses a room or a connection, or takes too long.

@@ -17,7 +17,7 @@ use tickwire_server::room::{Autopsy, Counters, Room, SnapshotPoll, TickRecord};
 /// Simulated time moves in steps of this many microseconds.
 const STEP_US: u64 = 1_000;
 
-/// What stands still in a pause.
+/// The side that stands still in a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
     /// Nothing passes between one player and the server.

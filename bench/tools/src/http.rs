@@ -40,7 +40,7 @@ fn set_patience(stream: &TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// Posts JSON and gives the body of the answer; under TLS where `trust` says whom to trust.
+/// Posts JSON and gives the body of the answer; under TLS where `trust` names authorities to trust.
 ///
 /// # Errors
 /// When the answer is not a success, or when no answer arrives in time.
@@ -74,7 +74,8 @@ fn read_answer(mut stream: impl Read, path: &str) -> Result<String> {
     Ok(answer)
 }
 
-/// Opens a WebSocket, under TLS where `trust` says whom to trust. The server's answer to the key is not checked: the key is no secret, and the server is our own.
+/// Opens a WebSocket, under TLS where `trust` names authorities to trust. The server's answer to the key is not
+/// checked: the key is no secret, and the server is our own.
 ///
 /// # Errors
 /// When the server does not switch to frames, or does not do so in time.

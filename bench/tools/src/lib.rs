@@ -19,7 +19,7 @@
 //! | [`browser`] | headless browsers of three engines, each driven by its own driver |
 //! | [`server_process`] | builds, starts and ends a server to be measured |
 //! | [`frame`], [`http`], [`heads`] | the little of WebSocket, HTTP and snapshots that a thin client reads |
-//! | [`wire`] | connections of clients in the clear or under TLS, and whom they trust |
+//! | [`wire`] | connections of clients in the clear or under TLS, and the authorities that they trust |
 //! | [`topic_ear`] | what one subscriber of a topic hears: messages, gaps, doubles |
 //! | [`plant`] | damages a field of a client's world, to see whether that is noticed |
 //! | [`accounting`], [`descriptors`] | CPU time and memory as the kernel counts them; how many sockets a process may have |

@@ -40,8 +40,8 @@ use tickwire::message::topics::PlayerKey;
 pub struct Plan {
     /// The address that bots connect to in the clear: that of the server, or of a relay that speaks TLS for them.
     pub address: SocketAddr,
-    /// The server itself and whom its clients trust, where it speaks TLS: slow readers speak it themselves, because a
-    /// relay would read for them.
+    /// The server itself and the authorities that its clients trust, where it speaks TLS: slow readers speak it
+    /// themselves, because a relay would read for them.
     pub secure: Option<(SocketAddr, Trust)>,
     /// The server's process, if its CPU time and memory are to be accounted.
     pub server_pid: Option<u32>,

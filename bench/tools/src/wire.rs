@@ -93,7 +93,7 @@ pub enum Wire {
 }
 
 impl Wire {
-    /// Speaks over a connection: under TLS where `trust` says whom to trust.
+    /// Speaks over a connection: under TLS where `trust` names authorities to trust.
     ///
     /// # Errors
     /// When no session of TLS can be made.

@@ -49,7 +49,7 @@ impl Incident {
     }
 }
 
-/// The report on a failed room in words, with what comes of its tick on this machine; `G` is the game that it names.
+/// The report on a failed room in words, with the outcome of its tick on this machine; `G` is the game that it names.
 ///
 /// # Errors
 /// When the report is of another format, or cannot be read.

@@ -27,7 +27,7 @@ pub enum FileFault {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What the reader expected.
+        /// The input that the reader expected.
         reason: String,
     },
     /// A setting has a value that it cannot have.
@@ -39,7 +39,7 @@ pub enum FileFault {
         line: usize,
         /// The setting.
         name: &'static str,
-        /// What the setting can have.
+        /// The values that the setting can have.
         reason: String,
     },
     /// The file names a setting that does not exist.

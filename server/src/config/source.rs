@@ -21,7 +21,7 @@ pub enum SettingOrigin {
 }
 
 impl fmt::Display for SettingOrigin {
-    /// In one line, whatever the path is.
+    /// In one line, for any path.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommandLine => out.write_str("command line"),

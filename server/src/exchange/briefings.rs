@@ -49,7 +49,7 @@ impl BriefBox {
 #[derive(Debug, Default)]
 pub(super) struct Briefings {
     hearers: BTreeMap<AdminTopic, BTreeSet<ClientId>>,
-    /// The ids of all messages grow by one, whatever their topic.
+    /// The ids of all messages grow by one, for any topic.
     newest: u64,
 }
 
@@ -88,7 +88,7 @@ impl Briefings {
 }
 
 impl Exchange {
-    /// An operator wants to hear a topic; gives the answer. What is kept follows it.
+    /// An operator wants to hear a topic; gives the answer. The messages that are kept follow it.
     pub(super) fn brief(&mut self, client: ClientId, name: &str) -> String {
         let refused = |why| JsonMessage::Refused { topic: name, why, wait_ms: 0 }.to_text();
         let Some(topic) = AdminTopic::parse(name) else { return refused(TopicRefusal::NoTopic) };
@@ -165,7 +165,7 @@ impl Exchange {
         self.console.set_heard(self.briefings.heard());
     }
 
-    /// The file of operators was read again: those who are in it no longer notice that when their bell rings.
+    /// The file of operators was read again: operators who are in it no longer notice that when their bell rings.
     pub(super) fn ring_operators(&self) {
         for (_, position) in &self.places {
             if let Position::Visit(stall) = position {

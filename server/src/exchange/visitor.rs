@@ -47,7 +47,7 @@ struct Visitor {
     form: Form,
     /// Whether it came to the listener of operators.
     is_operator: bool,
-    /// What it may do there, once it has said a token or none.
+    /// The things that it may do there, once it has said a token or none.
     operator: Option<OperatorHere>,
     origin: Origin,
     /// The address for the log; `None` for one that limits exempt.

@@ -1,4 +1,4 @@
-//! Bounds of the doors of rooms: secrets, who may not come back, and who has to go.
+//! Bounds of the doors of rooms: secrets, players who may not come back, and players who have to go.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! Bounds of what is done about faults: autopsies of desyncs, and what a room does about panics.
+//! Bounds of the work on faults: autopsies of desyncs, and the measures of a room against panics.
 
 /// Fields that an autopsy names; a client whose world differs in more fields starts over from a keyframe.
 pub const AUTOPSY_DIFFERENCES_MAX: usize = 64;
@@ -28,7 +28,8 @@ pub const AUTOPSIES_PER_ROOM_MAX: usize = 4;
 pub const AUTOPSIES_PER_HOUR: u32 = 16;
 
 /// Seconds of ticks, within a minute, that a room makes with neutral inputs after panics of its game; with more it ends
-/// (1011). What players do has no effect in such a tick, so a game with too many of them is not played any more.
+/// (1011). The actions of players have no effect in such a tick, so a game with too many of them is not played any
+/// more.
 pub const NEUTRAL_SECONDS_PER_MINUTE_MAX: u32 = 5;
 
 /// Seconds after which a room tells its game again of somebody who has left, when the game has panicked on that. They

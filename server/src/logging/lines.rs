@@ -101,7 +101,7 @@ impl Write for Sink {
 pub(super) struct Writer {
     pub(super) counts: Arc<Counts>,
     pub(super) flood: Arc<Flood>,
-    /// The log itself, for what the writer has to say. It is not held: a log that nobody has any more ends.
+    /// The log itself, for the lines that the writer has to say. It is not held: a log that nobody has any more ends.
     pub(super) log: WeakDispatch,
     pub(super) waiting: Receiver<Message>,
 }
@@ -119,7 +119,7 @@ impl Writer {
                     while let Ok(Message::Line(line)) = self.waiting.try_recv() {
                         self.write(&line, &mut out);
                     }
-                    // Whoever asked may have waited long enough.
+                    // The thread that asked may have waited long enough.
                     let _ = done.send(());
                 }
                 Err(RecvTimeoutError::Timeout) => {}

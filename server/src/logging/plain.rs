@@ -1,4 +1,4 @@
-//! Lines that are one line each, and change no terminal, whatever people have written into them.
+//! Lines that are one line each, and change no terminal, with any text that people have written into them.
 //!
 //! Names and texts are recorded as fields, which text and JSON quote. This is the last look, over everything: a line
 //! break inside of a line is followed by a space, so that nothing looks like a line of its own, and characters that

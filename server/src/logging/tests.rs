@@ -93,7 +93,7 @@ fn hostile_words_stay_in_one_line_in_both_forms() {
                 );
                 assert!(line["timestamp"].is_string() && line["target"].is_string(), "{text}");
             } else {
-                // What is shown without quotes may have breaks; what follows one does not look like a line.
+                // Text that is shown without quotes may have breaks; the text after one does not look like a line.
                 let lines: Vec<_> = text.lines().collect();
                 assert!(lines[1..].iter().all(|line| line.starts_with("    ")), "{text:?}");
                 assert!(lines.iter().all(|line| is_tame(&format!("{line}\n"))), "{text:?}");

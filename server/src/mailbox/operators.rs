@@ -1,4 +1,4 @@
-//! The messages between the net thread and the shards for operators: what they look at, and what they order.
+//! The messages between the net thread and the shards for operators: the things that they look at, and their orders.
 
 use crate::lobby::RoomId;
 use crate::room::{Attendance, NotDone, OperatorOrder, SeatFigures};

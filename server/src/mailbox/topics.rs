@@ -85,7 +85,7 @@ pub(crate) struct NewVisitor {
     pub(crate) counted: Counted,
 }
 
-/// What somebody without a room says about itself.
+/// The facts that somebody without a room says about itself.
 #[derive(Debug, Default)]
 pub(crate) struct VisitorHello {
     pub(crate) name: String,

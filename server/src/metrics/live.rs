@@ -129,7 +129,7 @@ impl LiveCounts {
 }
 
 impl LiveTotals {
-    /// What was counted since an earlier time. Codes that were not counted are left out.
+    /// The counts since an earlier time. Codes that were not counted are left out.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let before = |code: &u16| earlier.closes.get(code).copied().unwrap_or(0);
         let closes = self.closes.iter().map(|(code, count)| (*code, count - before(code)));

@@ -65,7 +65,7 @@ fn open_descriptors() -> Option<u64> {
     if told > 0 { Some(told) } else { Some(fs::read_dir(FOLDER).ok()?.count().saturating_sub(1) as u64) }
 }
 
-/// What the kernel tells about this process in one line.
+/// The facts that the kernel tells about this process in one line.
 struct Stat(String);
 
 impl Stat {

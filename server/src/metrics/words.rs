@@ -2,7 +2,7 @@
 
 use metrics::{Unit, describe_counter, describe_gauge};
 
-/// Every counter, with its words. What is counted is in its name.
+/// Every counter, with its words. Its name says what is counted.
 const COUNTERS: [(&str, &str); 37] = [
     ("tickwire_bytes_in_total", "Bytes read from the sockets of players."),
     ("tickwire_bytes_out_total", "Bytes written to the sockets of players."),

@@ -318,7 +318,7 @@ fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
     }
 }
 
-/// Takes a room out of what the address may create.
+/// Takes a room out of the rooms that the address may create.
 fn take_room(net: &Net, address: Option<AddressKey>) -> Result<(), Refusal> {
     take(net, Budget::Rooms, Problem::TooManyRooms, address, "too many rooms were created from this address")
 }

@@ -1,5 +1,5 @@
 //! The way from the outcome of a request to its answer, the same on both ports: the problem of a refusal, the id of the
-//! request, compression, and a line in the log for what was refused.
+//! request, compression, and a line in the log for a refused request.
 
 use super::Net;
 use super::answer::{Answer, Refusal, bare};

@@ -26,7 +26,7 @@ pub(super) struct Gzipped {
 }
 
 impl Gzipped {
-    /// Compresses these answers for good. One that cannot be compressed is sent as it is.
+    /// Compresses these answers for good. An answer that cannot be compressed is sent as it is.
     pub(super) fn of_constants(plain: impl IntoIterator<Item = Bytes>) -> Self {
         let with_gzipped = |plain: Bytes| gzip(&plain).ok().map(|gzipped| (plain, gzipped));
         Self { constant: plain.into_iter().filter_map(with_gzipped).collect(), newest: RefCell::default() }

@@ -1,5 +1,5 @@
-//! The files of the operators' dashboard, which are in the program. They have no secrets in them: what the page shows
-//! comes over its socket.
+//! The files of the operators' dashboard, which are in the program. They have no secrets in them: the data that the
+//! page shows comes over its socket.
 
 use super::answer::{Answer, Refusal};
 use super::page::Page;

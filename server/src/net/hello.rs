@@ -187,7 +187,7 @@ fn hand_over(net: &Net, player: AdmittedPlayer, stream: Stream, reader: FrameRea
     }
 }
 
-/// Takes over a connection of the JSON subprotocol, which is in no room and whose hello may come later.
+/// Takes over a connection of the JSON subprotocol, which is in no room and may send its hello later.
 pub(super) async fn receive_visitor(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller, is_operator: bool) {
     if let Some((stream, reader)) = take_over(upgrade, FrameLimits::JSON).await {
         hand_over_visitor(&net, stream, reader, Form::Json, None, &caller, is_operator).await;

@@ -1,4 +1,4 @@
-//! The actions of operators, each with a line in the audit log: what is done, and what is refused.
+//! The actions of operators, each with a line in the audit log: those that are done, and those that are refused.
 //!
 //! A request carries the token of an operator who may act. Without a file of operators nobody may.
 

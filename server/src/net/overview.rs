@@ -1,4 +1,4 @@
-//! The server in numbers, for operators: what was counted in the last second, and in the last ten for the last hour.
+//! The server in numbers, for operators: the counts of the last second, and of the last ten for the last hour.
 
 use super::Net;
 use crate::clock::{process_cpu_ns, unix_ms};
@@ -24,7 +24,7 @@ pub(super) struct Totals {
     shards: Vec<(Durations, Durations)>,
 }
 
-/// What was counted between two times.
+/// The counts between two times.
 struct Period {
     seconds: f64,
     cpu_percent: u64,

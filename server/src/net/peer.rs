@@ -35,7 +35,7 @@ impl Peer {
     }
 
     /// The address for the limits on connections that have not made a request yet. `None` for this machine and for
-    /// proxies, whose connections are those of many clients.
+    /// proxies: their connections are those of many clients.
     pub(super) fn connection_key(self, net: &Net) -> Option<AddressKey> {
         (!self.is_local() && !self.is_trusted(net)).then(|| AddressKey::of(self.address))
     }

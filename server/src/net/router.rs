@@ -305,7 +305,7 @@ fn no_api() -> Refusal {
     Refusal::new(Problem::NoPath, "no such API", "GET /api/openapi.json describes what there is")
 }
 
-/// Sends a request for the path of the server to the page, whose relative addresses need the slash.
+/// Sends a request for the path of the server to the page: its relative addresses need the slash.
 fn redirect(base: &BasePath, query: Option<&str>) -> Answer {
     let mut answer = bare(StatusCode::PERMANENT_REDIRECT);
     let query = query.map_or_else(String::new, |query| format!("?{query}"));

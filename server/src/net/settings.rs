@@ -61,7 +61,7 @@ impl Net {
         Arc::clone(&self.live.borrow().config)
     }
 
-    /// Takes over new settings. Whatever has been used up under the old ones stays used up.
+    /// Takes over new settings. A part of a limit that has been used up under the old ones stays used up.
     fn take_over(&self, new: LiveSettings) {
         let config = Arc::clone(&new.config);
         let rates = Rates::of(&config);

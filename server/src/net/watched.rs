@@ -1,4 +1,4 @@
-//! What operators look at: the net thread has shards watch it, and makes the messages of what they report.
+//! The things that operators look at: the net thread has shards watch them, and makes messages of the shards' reports.
 //!
 //! ```text
 //! topics that are heard → Watch → shards → Numbers, Seats, Picture → JSON → thread of topics
@@ -28,10 +28,10 @@ use tokio::time::{Instant, sleep_until};
 /// Microseconds after which the numbers of a room are out of date: it has fallen asleep.
 const NUMBERS_US_MAX: u64 = 2_500_000;
 
-/// The state of what operators look at.
+/// The state of the things that operators look at.
 #[derive(Debug)]
 pub(super) struct Watched {
-    /// What the shards were told to watch; `None` when one of them may not know it.
+    /// The rooms that the shards were told to watch; `None` when one of them may not know it.
     told: Option<Watch>,
     /// The time since which all shards are to report the numbers of their rooms.
     counts_since_us: Option<u64>,
@@ -377,7 +377,7 @@ fn picture_text(picture: &Picture) -> String {
     }
 }
 
-/// Appends a number with three digits after the point at the most; JSON has no number for what is not finite.
+/// Appends a number with three digits after the point at the most; JSON has no number for a value that is not finite.
 fn put_number(out: &mut String, number: f32) {
     let rounded = (f64::from(number) * 1_000.0).round() / 1_000.0;
     // Adding zero turns a negative zero into the other one.

@@ -29,7 +29,7 @@ const SCHEME: &str = "Bearer";
 /// Bytes of the file at the most.
 const FILE_BYTES_MAX: usize = OPERATORS_MAX * (TOKEN_LEN_MAX + NAME_LEN_MAX + 64);
 
-/// What an operator may do.
+/// The things that an operator may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {

@@ -1,4 +1,5 @@
-//! The audit log: what operators have done and what they were refused, the newest last. It is bounded.
+//! The audit log: the actions that operators have done and those that they were refused, the newest last. It is
+//! bounded.
 
 use crate::config::AUDIT;
 use crate::limits::{AUDIT_KEPT_MAX, AUDIT_REFUSED_KEPT_MAX, AUDIT_REFUSED_PER_MINUTE};

@@ -5,13 +5,14 @@
 //!             └─ a panic before it ───→ without the news ┘
 //! ```
 //!
-//! The news of a tick is all that the game is told before its step: a new match, who comes and goes, what it hears. The
-//! record has what the tick was made from in the end, and so has all that is made from the record: what members are sent,
-//! what a replay plays. Nobody but the room ever plays an attempt that came to nothing. An attempt that could only come
-//! to the same panic is left out: a game panics again on the same world, inputs and news.
+//! The news of a tick is all that the game is told before its step: a new match, the players who come and go, the
+//! messages that it hears. The record has the causes that the tick was made from in the end, and so has all that is
+//! made from the record: the messages for members, the ticks of a replay. Nobody but the room ever plays an attempt
+//! that came to nothing. An attempt that could only come to the same panic is left out: a game panics again on the same
+//! world, inputs and news.
 //!
-//! Whoever was to join in a tick without its news is closed (1011). A player who has left stays in the world until the
-//! game can be told, see [`Unsettled`](super::unsettled::Unsettled).
+//! A player who was to join in a tick without its news is closed (1011). A player who has left stays in the world until
+//! the game can be told, see [`Unsettled`](super::unsettled::Unsettled).
 
 use super::failure::FailedCall;
 use super::outgoing::Outgoing;
@@ -30,7 +31,7 @@ use tickwire::{Game, Seat, Tick};
 /// The words for an owner whose match the game could not begin.
 const NOT_BEGUN: &str = "the game has failed to begin this match";
 
-/// What a tick is made from.
+/// The causes that a tick is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Attempt {
@@ -72,8 +73,8 @@ pub struct Survived {
     pub tick: Tick,
     /// The call that has panicked.
     pub call: GameCall,
-    /// What the tick was made from in the end; [`Attempt::Everything`] when it was not undone: a bot has a neutral input
-    /// then, and a message for a topic is lost.
+    /// The causes that the tick was made from in the end; [`Attempt::Everything`] when it was not undone: a bot has a
+    /// neutral input then, and a message for a topic is lost.
     pub made_from: Attempt,
     /// Message and place of the panic, with a backtrace if there is one.
     pub panic: String,
@@ -174,7 +175,8 @@ impl<G: Game> Room<G> {
         !loses_inputs || self.survived.count::<G>(self.tick, self.limits.minute_ticks)
     }
 
-    /// One attempt to make the tick from the record. With a new match it gives what members are sent from then on.
+    /// One attempt to make the tick from the record. With a new match it gives the messages that members are sent from
+    /// then on.
     pub(super) fn attempt(&mut self, attempt: Attempt) -> Option<Outgoing<G>> {
         let fresh = self.record.restart.as_ref().map(|restart| {
             self.call = Some(GameCall::New);
@@ -228,7 +230,7 @@ impl<G: Game> Room<G> {
             if !matches!(self.roster.occupant(*seat), Some(Occupant::Bot { .. })) {
                 continue;
             }
-            // Dice for each bot and tick: no bot's choices depend on what another one draws.
+            // Dice for each bot and tick: no bot's choices depend on the dice of another one.
             let mut dice = self.secret.rng(Purpose::Bot, seat.number().into(), now.0);
             match game_panic::catch(|| inputs.quantize(world.bot(*seat, &mut dice))) {
                 Ok(input) => *action = input.into(),

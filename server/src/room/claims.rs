@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use tickwire::Tick;
 use tickwire::message::close::CloseCode;
 
-/// What the room does about a claim.
+/// The answer of the room to a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Response {
     /// It looks for the difference.

@@ -1,4 +1,4 @@
-//! A room in numbers: what it is now, and what it has counted.
+//! A room in numbers: its state now, and the events that it has counted.
 
 use super::{GameCall, Room};
 use tickwire::{Game, Tick};

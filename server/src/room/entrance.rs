@@ -1,4 +1,4 @@
-//! The way into a room: who gets which seat, who may watch, and who is refused.
+//! The way into a room: it decides who gets which seat, which clients may watch, and which are refused.
 
 use super::idleness::Idle;
 use super::members::{Member, MemberId};
@@ -51,7 +51,7 @@ impl<G: Game> Room<G> {
         self.enter_from(hello, token, Origin::EXEMPT)
     }
 
-    /// The same as [`Room::enter`], for somebody to whom limits apply. A player whom a ticket names has one seat in the
+    /// The same as [`Room::enter`], for somebody that limits apply to. A player whom a ticket names has one seat in the
     /// room: its newest connection gets that seat, and an older one is superseded.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ pub const FAILURE_FORMAT: u32 = 1;
 /// A panic that ended an attempt to make a tick.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedCall {
-    /// What the tick was to be made from; `None` for a panic outside of a tick.
+    /// The causes that the tick was to be made from; `None` for a panic outside of a tick.
     pub attempt: Option<Attempt>,
     /// The call of the game, such as `` `step` ``.
     pub call: String,
@@ -83,8 +83,8 @@ pub struct RoomFailure {
     pub inputs: Vec<TickInput>,
     /// The seats whose players saw an older world, with its age in sixteenths of a tick.
     pub views: Vec<(u8, u8)>,
-    /// Comings and goings, what the game was to hear, and the inputs of the first attempt: the body of a tick in a
-    /// lockstep message, in hexadecimal. `None` when it is too long, and for a panic outside of a tick.
+    /// Comings and goings, the messages that the game was to hear, and the inputs of the first attempt: the body of a
+    /// tick in a lockstep message, in hexadecimal. `None` when it is too long, and for a panic outside of a tick.
     pub causes: Option<String>,
     /// The full state before the tick, in hexadecimal; `None` when it is too long.
     pub world: Option<String>,

@@ -29,7 +29,7 @@ pub enum SeatKind {
     Away,
 }
 
-/// One seat in figures. What belongs to a connection is `None` for a seat without one, and until it is known.
+/// One seat in figures. A figure that belongs to a connection is `None` for a seat without one, and until it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeatFigures {
     /// The seat.
@@ -66,7 +66,7 @@ impl<G: Game> Room<G> {
         Attendance { tick: self.tick, spectators, is_locked: self.ownership.state().1 }
     }
 
-    /// Takes in what a client says of its own predictions.
+    /// Takes in the report of a client on its own predictions.
     pub(super) fn note_corrections(&mut self, member: MemberId, times: u16) {
         if let Some(seat) = self.members[member].seat {
             let Some(meter) = self.meters.get_mut(seat.index()) else { return };

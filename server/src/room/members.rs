@@ -151,7 +151,8 @@ impl Member {
         self.room_changed = true;
     }
 
-    /// Nothing of what the member was sent counts any more: a keyframe is sent next, and all that is told besides.
+    /// None of the messages that the member was sent count any more: a keyframe is sent next, and all that is told
+    /// besides.
     pub(super) fn start_over(&mut self, now: Tick) {
         (self.baseline, self.priors) = (None, None);
         (self.compared, self.differing) = (now, 0);

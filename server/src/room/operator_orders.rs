@@ -1,5 +1,5 @@
-//! The orders of operators to a room. They go the way of the owner's: whoever is removed by an operator is removed as by
-//! the owner.
+//! The orders of operators to a room. They go the way of the owner's: a player who is removed by an operator is removed
+//! as by the owner.
 
 use super::Room;
 use thiserror::Error;

@@ -1,4 +1,4 @@
-//! The owner of a room: who it is, what it may do, and who may not come back.
+//! The owner of a room: the choice of it, its rights, and the players who may not come back.
 //!
 //! The first player with a seat owns the room, or a host whom a ticket names. When the seat of the owner becomes free,
 //! the player who has been there longest owns the room. Orders of anybody else are left alone: a page may have sent them
@@ -126,7 +126,7 @@ impl<G: Game> Room<G> {
         Some(name)
     }
 
-    /// Locks the room, or takes its lock off, whoever owns it; false when that changes nothing.
+    /// Locks the room, or takes its lock off, with any owner or none; false when that changes nothing.
     pub(super) fn lock(&mut self, is_locked: bool) -> bool {
         let changes = self.ownership.is_locked != is_locked;
         self.set_room(self.ownership.owner, is_locked);

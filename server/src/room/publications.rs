@@ -10,8 +10,8 @@ use tickwire::{Game, Publication};
 const UNHEARD_MAX: usize = 64;
 
 impl<G: Game> Room<G> {
-    /// The messages of the game because of the last tick. The game is asked here and not in the tick, whose owner may
-    /// have nobody to tell. A message on which it panics is lost.
+    /// The messages of the game because of the last tick. The game is asked here and not in the tick: the tick's owner
+    /// may have nobody to tell. A message on which it panics is lost.
     #[must_use]
     pub fn publications(&mut self) -> Vec<Publication> {
         if G::RULES.topics.is_empty() {

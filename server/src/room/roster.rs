@@ -191,7 +191,8 @@ impl Roster {
         self.come_back(found, Some(presented), fresh, from, (now, minute_ticks)).map(|()| Some(found))
     }
 
-    /// The seat of a player whom a ticket names, who comes back without the token of the seat or from a second place.
+    /// The seat of a player whom a ticket names and who comes back without the token of the seat or from a second
+    /// place.
     ///
     /// # Errors
     /// [`CloseCode::Rate`] when the player comes back too often.
@@ -255,7 +256,7 @@ impl Roster {
         self.iter().find(|(_, occupant)| is_over(occupant)).map(|(seat, _)| seat)
     }
 
-    /// What is in a seat; `None` when the game has no such seat.
+    /// The occupant of a seat; `None` when the game has no such seat.
     pub(super) fn occupant(&self, seat: Seat) -> Option<&Occupant> {
         self.seats.get(seat.index())
     }
@@ -385,7 +386,7 @@ impl Roster {
         }
     }
 
-    /// Has the game told again of those who have left and of whom it could not be told, if it is time for that.
+    /// Has the game told again of players who have left and that it could not be told of, if it is time for that.
     pub(super) fn settle(&mut self, now: Tick) {
         if !self.unsettled.is_empty() && !self.unsettled.waits(now) {
             self.changes.splice(0..0, self.unsettled.take());

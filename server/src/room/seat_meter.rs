@@ -1,5 +1,5 @@
-//! What a room notices of the player in a seat by itself: how long a snapshot and its acknowledgement take, how early
-//! inputs come, and how much that varies. The room has no clock, so it measures in ticks.
+//! The figures that a room notices of the player in a seat by itself: how long a snapshot and its acknowledgement take,
+//! how early inputs come, and how much that varies. The room has no clock, so it measures in ticks.
 //!
 //! Everything here follows from messages that are needed anyway; a client can lie about its own figures alone.
 
@@ -51,7 +51,7 @@ impl SeatMeter {
     /// The snapshot of a tick is acknowledged; `now` is the newest tick.
     ///
     /// The snapshot was written at the end of its tick and the acknowledgement read at the start of the tick after
-    /// `now`: half a tick too much on average, which is what the client waits for its own next message.
+    /// `now`: half a tick too much on average, which is the time that the client waits for its own next message.
     pub(super) fn acknowledged(&mut self, tick: Tick, now: Tick) {
         // A client repeats its newest acknowledgement; only the first one tells the time.
         if self.acked.is_none_or(|acked| acked < tick) {

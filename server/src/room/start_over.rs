@@ -1,5 +1,5 @@
-//! What a room does after a panic outside of a tick, in the encoding or the receiving of a message: its world is whole,
-//! so all that was made from it for members is made anew.
+//! The steps of a room after a panic outside of a tick, in the encoding or the receiving of a message: its world is
+//! whole, so all that was made from it for members is made anew.
 
 use super::Room;
 use super::disputes::Disputes;

@@ -7,7 +7,7 @@ use super::RosterChange;
 use crate::limits::SETTLE_SECONDS;
 use tickwire::{Leave, Seat, Tick};
 
-/// Who has left, and when the game is told again.
+/// The players who have left, and the time when the game is told again.
 #[derive(Debug, Default)]
 pub(super) struct Unsettled {
     left: Vec<(Seat, Leave)>,

@@ -1,5 +1,5 @@
-//! The files and folders that settings name: what a server needs of them, and whether it could use them, seen without
-//! starting one.
+//! The files and folders that settings name: the things that a server needs of them, and whether it could use them,
+//! seen without starting one.
 
 use super::StartError;
 use crate::config::{AutopsyFolder, Config};
@@ -48,7 +48,7 @@ impl Files {
     }
 }
 
-/// Reads the operators, who may come to this listener.
+/// Reads the operators that may come to this listener.
 pub(super) fn open_console(config: &Config, listener: Option<SocketAddr>) -> Result<Arc<Console>, OperatorsFileError> {
     let is_local = listener.is_some_and(|address| address.ip().to_canonical().is_loopback());
     Ok(Arc::new(Console::new(Access::open(config.operators_file.path(), is_local)?)))

@@ -42,7 +42,7 @@ impl Notifier {
         })
     }
 
-    /// The manager behind the socket with this address, whose name begins with `@` when it is not in the file system.
+    /// The manager behind the socket with this address; its name begins with `@` when it is not in the file system.
     /// After `watchdog` without a sign of life the manager kills the process.
     fn to(address: &OsStr, watchdog: Option<Duration>) -> io::Result<Self> {
         let address = match address.as_bytes() {

@@ -76,7 +76,7 @@ impl Signals {
     }
 }
 
-/// What a signal orders.
+/// The order that a signal gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Stop(CloseCode),

@@ -1,4 +1,4 @@
-//! The threads of a server, started one after the other, and what they are given.
+//! The threads of a server, started one after the other, and the things that they are given.
 
 use super::{Running, StartError};
 use crate::clock::Clock;

@@ -20,7 +20,7 @@ pub(super) struct Closing {
 }
 
 impl Closing {
-    /// Begins to close a connection, whose unsent bytes end with the close frame.
+    /// Begins to close a connection; its unsent bytes end with the close frame.
     pub(super) fn new(mut socket: Socket, counted: Counted, now_us: u64) -> Self {
         socket.queue_end();
         let drain_us = u64::try_from(CLOSE_DRAIN.as_micros()).unwrap_or(u64::MAX);

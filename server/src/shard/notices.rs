@@ -1,4 +1,4 @@
-//! The lines of the log about who comes to a room and who goes: one for each, with the reason, and never an address.
+//! The lines of the log about players who come to a room and go: one for each, with the reason, and never an address.
 
 use super::connection::{Connection, End};
 use crate::lobby::RoomId;

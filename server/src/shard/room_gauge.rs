@@ -1,4 +1,4 @@
-//! The gauge of one room: how long its turns took lately, the bytes that it wrote, and what went wrong in it. A turn
+//! The gauge of one room: how long its turns took lately, the bytes that it wrote, and the faults in it. A turn
 //! costs it two additions; the rest is computed when operators look.
 
 use crate::room::Counters;
@@ -35,7 +35,7 @@ pub(super) struct RoomGauge {
     seconds: u32,
 }
 
-/// What a room has counted in a second.
+/// The counts of a room in a second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Second {
     pub(super) late_inputs: u64,

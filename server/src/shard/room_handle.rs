@@ -61,7 +61,7 @@ pub(crate) struct RoomHandle {
     told: Vec<(Option<MemberId>, Arc<Delivery>)>,
     /// Comings and goings that the thread of topics does not know yet.
     untold: VecDeque<FromShard>,
-    /// What the studio is told about the room, if it wants to hear it.
+    /// The events that the studio is told about the room, if it wants to hear them.
     chronicle: Option<Chronicle>,
 }
 

@@ -1,4 +1,5 @@
-//! What operators look at on a shard: once a second its rooms in numbers, and of a few rooms the seats and the world.
+//! The things that operators look at on a shard: once a second its rooms in numbers, and of a few rooms the seats and
+//! the world.
 //!
 //! It is done between ticks, and only while somebody looks. A report that the queue does not take now is left out: the
 //! next one says the same.
@@ -18,7 +19,7 @@ use tokio::sync::oneshot;
 
 const MS_NS: u64 = 1_000_000;
 
-/// What operators look at, and when they are told next.
+/// The things that operators look at, and the time when they are told next.
 #[derive(Debug, Default)]
 pub(super) struct Watching {
     pub(super) watch: Arc<Watch>,

@@ -1,4 +1,4 @@
-//! A certificate with its key, from text in PEM form, and what an operator wants to know of it.
+//! A certificate with its key, from text in PEM form, and the facts that an operator wants to know of it.
 
 use super::{Fault, TlsError};
 use crate::clock::unix_s;

@@ -20,7 +20,7 @@ pub const FLOOD: Quota = Quota::per_second(200, 600);
 /// The role of somebody at a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Somebody for whom nobody vouches, where players need tickets.
+    /// Somebody that nobody vouches for, where players need tickets.
     Guest,
     /// Anybody with a connection and, where it is needed, a ticket.
     Anyone,

@@ -36,7 +36,7 @@ fn network(address: Ipv6Addr) -> u64 {
     [a, b, c, d].iter().fold(0, |bits, segment| (bits << 16) | u64::from(*segment))
 }
 
-/// What the log and the dashboard say of an address: they never have the address itself.
+/// The words of the log and the dashboard for an address: they never have the address itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressClass {
     /// This machine.

@@ -130,7 +130,7 @@ impl<K: Ord + Copy> KeyedQuota<K> {
         Self { quota, keys_max, usage: BTreeMap::new() }
     }
 
-    /// Sets the quota and the number of keys for everything that follows. What was used stays used.
+    /// Sets the quota and the number of keys for everything that follows. The part that was used stays used.
     pub(crate) const fn set(&mut self, quota: Quota, keys_max: usize) {
         (self.quota, self.keys_max) = (quota, keys_max);
     }

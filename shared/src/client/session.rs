@@ -34,7 +34,7 @@ use report::Report;
 /// The longest round trip that is assumed before one was measured, in microseconds.
 const FIRST_TRIP_US_MAX: u64 = 1_000_000;
 
-/// What a welcome may take longer than a round trip, in microseconds: the room answers in its tick.
+/// The time that a welcome may take longer than a round trip, in microseconds: the room answers in its tick.
 const MARGIN_US: u64 = 50_000;
 
 /// A player's session: bytes and time in, bytes, events and a world to show out.

@@ -33,7 +33,7 @@ struct Newest {
     window_end_us: u64,
 }
 
-/// What is known, when a message arrives, of a pause before it.
+/// The facts that are known, when a message arrives, of a pause before it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum AfterPause {
     /// There was none, or the server went on in it.

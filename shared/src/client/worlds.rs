@@ -24,7 +24,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// What a welcome says of a connection.
+/// The facts that a welcome tells of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Begin {
     /// The player's seat; `None` for a spectator.

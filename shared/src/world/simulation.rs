@@ -44,7 +44,7 @@ pub struct TickRecord<G: Game> {
     /// The messages that the game heard before it, in their order.
     pub heard: Vec<Heard>,
     /// The action of each taken seat, by seat: the input, and the age of the view that the player had. The step was made
-    /// from these: where the game has panicked on what the players did, they are neutral.
+    /// from these: where the game has panicked on the players' actions, they are neutral.
     pub actions: Vec<(Seat, Action<G::Input>)>,
     /// The events that the step emitted.
     pub events: Vec<(To, G::Event)>,
@@ -171,7 +171,7 @@ impl<G: Game> Simulation<G> {
     }
 
     /// Undoes all that has happened since [`Simulation::begin_tick`], after the code of the game has panicked. The world,
-    /// the free slots, the random numbers and the recent worlds are what they were.
+    /// the free slots, the random numbers and the recent worlds are as they were before.
     ///
     /// A step that has come to its end is not undone any more.
     pub fn undo_tick(&mut self) {

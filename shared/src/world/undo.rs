@@ -45,7 +45,7 @@ impl<G: Game> Undo<G> {
         state.world.tables(&mut Keep(self));
     }
 
-    /// The state as it was when it was kept; `state` is what the tick has left of it.
+    /// The state as it was when it was kept; `state` is the part that the tick has left of it.
     pub(super) fn restore(&mut self, state: &mut Checkpoint<G>) {
         if let Some(before) = self.before.take() {
             *state = before;

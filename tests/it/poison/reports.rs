@@ -1,4 +1,5 @@
-//! Single rooms that panic: what is counted, what is said, what becomes of the members, and the report that a room leaves.
+//! Single rooms that panic: the counts, the lines in the log, the fate of the members, and the report that a room
+//! leaves.
 
 use super::room;
 use super::volatile::{Choice, Hand, IS_MUTE, Piece, Played, Shown, Volatile};

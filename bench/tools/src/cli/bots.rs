@@ -157,7 +157,7 @@ struct Started {
     /// Its process; `None` when it ran before.
     process: Option<ServerProcess>,
     address: SocketAddr,
-    /// Whom its clients trust, where it speaks TLS.
+    /// The authorities that its clients trust, where it speaks TLS.
     trust: Option<Trust>,
     _certificate: Option<OwnCertificate>,
 }
@@ -251,7 +251,7 @@ fn link(args: &Options) -> Result<LinkProfile> {
     LinkProfile::named(name).with_context(|| format!("there is no profile {name}; there are {}", names.join(", ")))
 }
 
-/// The address in a `ws://` or `wss://` URL, and whom to trust there.
+/// The address in a `ws://` or `wss://` URL, and the authorities to trust there.
 fn place_of(url: &str, authorities: Option<&Path>) -> Result<(SocketAddr, Option<Trust>)> {
     let (scheme, place) = url.split_once("://").context("--url is ws://host:port or wss://host:port")?;
     ensure!(matches!(scheme, "ws" | "wss"), "--url is ws://host:port or wss://host:port");

@@ -1,4 +1,4 @@
-//! The panics of a room: which of them it survives, what the log says of them, and what is left of a room that ends.
+//! The panics of a room: which of them it survives, their lines in the log, and the remains of a room that ends.
 //!
 //! A panic in the making of a tick is undone within the room. A panic anywhere else is caught where a member's messages
 //! are read or written, or around the whole turn: the connection stays, the rest of the turn goes on, and all members
@@ -15,8 +15,8 @@ use tickwire::Tick;
 use tickwire::message::close::CloseCode;
 
 impl RoomHandle {
-    /// Runs `work` on the room. If it panics outside of what the room itself undoes, members start over, or the room is
-    /// over, and nothing else is.
+    /// Runs `work` on the room. If it panics outside of the work that the room itself undoes, members start over, or
+    /// the room is over, and nothing else is.
     pub(in crate::shard) fn guarded<'a>(
         &mut self,
         context: &mut TickContext<'a>,
@@ -101,7 +101,7 @@ impl RoomHandle {
         self.failure.take()
     }
 
-    /// Goes on after a panic outside of what the room undoes, or ends the room.
+    /// Goes on after a panic outside of the work that the room undoes, or ends the room.
     fn survive(&mut self, panic: &GamePanic, context: &TickContext<'_>) {
         let (_, tick, call) = self.room.at_work();
         let pause_us = self.started_over_us.map(|last_us| context.now_us.saturating_sub(last_us));
@@ -117,8 +117,8 @@ impl RoomHandle {
         self.log(call, tick, CLOSED, &panic.to_string());
     }
 
-    /// Says in the log what has panicked, where, and what becomes of the room: once, for the operator and for the author
-    /// of the game.
+    /// Says in the log what has panicked, the place, and the fate of the room: once, for the operator and for the
+    /// author of the game.
     fn log(&self, call: Option<GameCall>, tick: Tick, fate: &str, panic: &str) {
         let (game, ..) = self.room.at_work();
         let place = call.map_or_else(|| "outside of the game's own code".to_owned(), |call| format!("in {call}"));
@@ -132,7 +132,7 @@ const CLOSED: &str = "The room is closed (1011), its players are told, and other
 const STARTED_OVER: &str = "The room goes on, and its members start over from the newest world; another panic of this kind \
                             within a minute ends it";
 
-/// The words for what was done about a panic in a tick.
+/// The words for the measure against a panic in a tick.
 const fn fate_of(call: GameCall, made_from: Attempt) -> &'static str {
     match made_from {
         Attempt::Everything if matches!(call, GameCall::Publish) => "The message is lost, and the room goes on",

@@ -24,7 +24,7 @@ pub(super) struct Saying {
 }
 
 impl Saying {
-    /// What the server itself says, about something with this key.
+    /// The news that the server itself tells, about something with this key.
     pub(super) const fn of_server(key: String, body: String) -> Self {
         Self { key, from: None, body, is_for_game: false }
     }

@@ -207,7 +207,7 @@ impl InterpolationBuffer {
         true
     }
 
-    /// What is known of a pause before the newest snapshot; that the server's time stood still is said once.
+    /// The facts that are known of a pause before the newest snapshot; that the server's time stood still is said once.
     pub(crate) fn after_pause(&mut self) -> AfterPause {
         match self.stood_still_ticks.take() {
             Some(ticks) => AfterPause::StoodStill { ticks },

@@ -100,8 +100,8 @@ impl<I: Input> OwnInputs<I> {
             return Vec::new();
         };
         let Some(newest) = self.newest() else { return Vec::new() };
-        // What is older than the ring is lost. Between two inputs there may be ticks for which none was made, because
-        // the player was away.
+        // An input that is older than the ring is lost. Between two inputs there may be ticks for which none was made,
+        // because the player was away.
         let kept = (0..KEPT as u32).rev().filter_map(|back| newest.0.checked_sub(back).map(Tick));
         let mut unsent: Vec<Tick> = kept.filter(|tick| *tick > received && self.at(*tick).is_some()).collect();
         let mut messages = Vec::new();

@@ -1,4 +1,4 @@
-//! The owner of the room: who it is, and its orders.
+//! The owner of the room: its seat, and its orders.
 
 use super::Session;
 use crate::client::notice::Notice;
@@ -35,12 +35,12 @@ impl<G: Game> Session<G> {
         self.order(&ClientControl::Lock(locked));
     }
 
-    /// Removes the player in this seat, who may not come back for a minute.
+    /// Removes the player in this seat; the player may not come back for a minute.
     pub fn kick(&mut self, seat: Seat) {
         self.order(&ClientControl::Kick(seat));
     }
 
-    /// Removes the player in this seat, who may not come back while the room lasts.
+    /// Removes the player in this seat; the player may not come back while the room lasts.
     pub fn ban(&mut self, seat: Seat) {
         self.order(&ClientControl::Ban(seat));
     }
@@ -57,7 +57,7 @@ impl<G: Game> Session<G> {
         self.order(&ClientControl::Start(options.into()));
     }
 
-    /// Sends one of the orders above. One that is given while the connection is lost is not sent: the room may be
+    /// Sends one of the orders above. An order that is given while the connection is lost is not sent: the room may be
     /// somebody else's by then.
     pub fn order(&mut self, order: &ClientControl) {
         if self.dial.is_open() {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 /// Microseconds between two reports of a client at the least.
 const INTERVAL_US: u64 = 5_000_000;
 
-/// What the server was told, and when.
+/// The number that the server was told, and its time.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     told: u64,

@@ -1,4 +1,4 @@
-//! What is said beside the game, over the same connection.
+//! The talk beside the game, over the same connection.
 
 use super::Session;
 use crate::client::topics::Topics;
