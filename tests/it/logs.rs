@@ -169,7 +169,7 @@ fn the_last_line_says_why_a_start_has_failed() {
     let listen = taken.local_addr().expect("an address").to_string();
     let mut command = Command::new(program());
     command.args(["serve", "--listen", &listen, "--admin-listen", "0"]).stderr(File::create(&log).expect("a file"));
-    assert_eq!(command.status().expect("the program starts").code(), Some(2));
+    assert_eq!(command.status().expect("the program starts").code(), Some(1));
     let log = fs::read_to_string(&log).expect("the log");
     assert!(log.lines().last().is_some_and(|line| line.starts_with("tickwire: cannot listen on")), "{log}");
 }

@@ -28,7 +28,7 @@ fn a_second_server_on_the_same_port_names_the_address_and_exits_with_an_error() 
     let listen = serving.address().to_string();
     let second = Command::new(program()).args(["serve", "--listen", &listen, "--admin-listen", "0"]).output();
     let second = second.expect("the server starts");
-    assert_eq!(second.status.code(), Some(2));
+    assert_eq!(second.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&second.stderr).contains(&listen), "the address is named");
 }
 

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tickwire::message::SUBPROTOCOL;
 use tickwire_games::{Arena, Paddles};
-use tickwire_server::{Config, FileSetting, Running, Server, StartError};
+use tickwire_server::{Config, FileSetting, Running, Server};
 use tickwire_tools::load::Bystander;
 use tickwire_tools::wire::{OwnCertificate, Trust, Wire, relay};
 use tokio::sync::oneshot;
@@ -235,7 +235,6 @@ fn an_open_address_without_tls_is_refused_with_the_ways_to_have_it() {
     let open = Config { listen, ..Config::on_free_ports() };
     let refused = |config: Config| Server::new(config).game::<Arena>().start().map(drop);
     let error = refused(open.clone()).expect_err("nothing would be encrypted");
-    assert!(matches!(error, StartError::Exposed(_)), "{error}");
     let words = error.to_string();
     for word in ["listen is 0.0.0.0", "--tls-cert", "--behind-proxy", "--trusted-proxies", "--lan"] {
         assert!(words.contains(word), "{word} is not in {words}");
