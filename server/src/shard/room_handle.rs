@@ -192,7 +192,10 @@ impl RoomHandle {
         connection.take_in(&mut *self.room, context);
         context.metrics.connections.increment(1.0);
         self.connections.push(connection);
-        self.dismiss(context, closing);
+        self.read_first(context);
+        if !self.failed {
+            self.dismiss(context, closing);
+        }
     }
 
     /// Has the thread of topics told who has entered.
