@@ -75,7 +75,7 @@ pub struct Survived {
     /// What the tick was made from in the end; [`Attempt::Everything`] when it was not undone: a bot has a neutral input
     /// then, and a message for a topic is lost.
     pub made_from: Attempt,
-    /// Message and place of the panic, with a backtrace if there is one.
+    /// Message and place of the panic; when it was not survived, with a backtrace if there is one.
     pub panic: String,
     /// Further panics that were survived since the one that was told before.
     pub others: u64,
@@ -110,12 +110,16 @@ impl SurvivedPanics {
             return;
         }
         self.line_at = tick + UNDONE_LINE_SECONDS * G::RULES.tick_rate_hz;
-        self.note_last(tick, call, made_from, panic);
+        self.put_line(tick, call, made_from, panic.brief());
     }
 
     /// Notes a panic that is told in any case: after it the room has failed.
     fn note_last(&mut self, tick: Tick, call: GameCall, made_from: Attempt, panic: &GamePanic) {
         let others = std::mem::take(&mut self.others);
+        self.put_line(tick, call, made_from, panic.to_string());
+    }
+
+    fn put_line(&mut self, tick: Tick, call: GameCall, made_from: Attempt, panic: String) {
         self.line = Some(Survived { tick, call, made_from, panic: panic.to_string(), others });
     }
 }

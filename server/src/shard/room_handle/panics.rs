@@ -121,7 +121,7 @@ impl RoomHandle {
         if may_go_on && game_panic::catch(|| self.room.start_over()).unwrap_or(false) {
             self.started_over_us = Some(context.now_us);
             context.metrics.rooms_started_over.increment(1);
-            return self.log(call, tick, STARTED_OVER, &panic.to_string());
+            return self.log(call, tick, STARTED_OVER, &panic.brief());
         }
         self.failed = true;
         self.room.fail(panic);
