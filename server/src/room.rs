@@ -456,13 +456,6 @@ impl<G: Game> Room<G> {
         SnapshotPoll::Frame(frame)
     }
 
-    /// The room in numbers.
-    #[must_use]
-    pub fn summary(&self) -> Summary {
-        let (players, bots) = self.roster.count();
-        Summary { tick: self.tick, players, bots, seats: G::RULES.seats }
-    }
-
     /// Whether anyone is in the room: a member, or a person whose seat is held. The room need not tick without.
     #[must_use]
     pub fn has_people(&self) -> bool {

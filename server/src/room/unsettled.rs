@@ -25,6 +25,12 @@ impl Unsettled {
         self.left.is_empty()
     }
 
+    /// The number of seats that are taken for the game alone.
+    pub(super) fn count(&self) -> u8 {
+        // There are at most as many as the game has seats.
+        u8::try_from(self.left.len()).unwrap_or(u8::MAX)
+    }
+
     /// Whether the game is to be left alone for now.
     pub(super) fn waits(&self, now: Tick) -> bool {
         now < self.again

@@ -231,7 +231,8 @@ fn a_seat_whose_leaving_fails_is_settled_later_and_given_to_nobody_before() {
             continue;
         }
         // Nobody sits there, and nobody gets the seat of a piece that is still there.
-        assert_eq!(direct.room.summary().players, 1);
+        let summary = direct.room.summary();
+        assert_eq!((summary.players, summary.unsettled), (1, 1));
         let hello = Hello::of::<Shown>("C4FK9T", "next");
         let entered = direct.room.enter(&hello, [9; 16]).expect("another seat");
         assert_ne!(entered.seat.map(Seat::number), Some(1));
