@@ -48,7 +48,7 @@ impl Attempt {
     /// The next attempt after a panic in this call; `None` when there is nothing left to do without.
     const fn after(self, call: GameCall, has_news: bool) -> Option<Self> {
         match (self, call) {
-            (Self::Everything, GameCall::Step | GameCall::Bot(_)) => Some(Self::NeutralInputs),
+            (Self::Everything, GameCall::Step) => Some(Self::NeutralInputs),
             (Self::Everything, _) => Some(Self::NoNews),
             (Self::NeutralInputs, _) if !has_news => None,
             (Self::NeutralInputs | Self::NoNews, _) => Some(Self::Neither),
@@ -196,6 +196,8 @@ impl<G: Game> Room<G> {
         }
         if attempt.has_inputs() {
             self.ask_bots();
+            // A bot's own panics are caught, and no other one there is that of the call before.
+            self.call = None;
         }
         self.call = Some(GameCall::Step);
         self.simulation.step(&self.record.actions, &mut self.record.events);
