@@ -10,8 +10,9 @@
 //! what a replay plays. Nobody but the room ever plays an attempt that came to nothing. An attempt that could only come
 //! to the same panic is left out: a game panics again on the same world, inputs and news.
 //!
-//! Whoever was to join in a tick without its news is closed (1011). A player who has left stays in the world until the
-//! game can be told, see [`Unsettled`](super::unsettled::Unsettled).
+//! Whoever the game cannot let in is closed (1011), and so is everyone who was to join when the step panics with them. A
+//! player whose leaving the game cannot take stays in the world until it can, see
+//! [`Unsettled`](super::unsettled::Unsettled). All others come and go one tick later.
 
 use super::failure::FailedCall;
 use super::outgoing::Outgoing;
@@ -113,14 +114,14 @@ impl SurvivedPanics {
         self.put_line(tick, call, made_from, panic.brief());
     }
 
-    /// Notes a panic that is told in any case: after it the room has failed.
+    /// Notes a panic that is told in any case, with all that is known of it: after it the room has failed.
     fn note_last(&mut self, tick: Tick, call: GameCall, made_from: Attempt, panic: &GamePanic) {
-        let others = std::mem::take(&mut self.others);
         self.put_line(tick, call, made_from, panic.to_string());
     }
 
     fn put_line(&mut self, tick: Tick, call: GameCall, made_from: Attempt, panic: String) {
-        self.line = Some(Survived { tick, call, made_from, panic: panic.to_string(), others });
+        let others = std::mem::take(&mut self.others);
+        self.line = Some(Survived { tick, call, made_from, panic, others });
     }
 }
 
@@ -161,7 +162,7 @@ impl<G: Game> Room<G> {
                 }
                 return false;
             };
-            self.do_without(next);
+            self.do_without(next, call);
             attempt = next;
         };
         if let Some((_, call, panic)) = first {
@@ -195,9 +196,9 @@ impl<G: Game> Room<G> {
             self.simulation.hear(heard);
         }
         if attempt.has_inputs() {
-            self.ask_bots();
             // A bot's own panics are caught, and no other one there is that of the call before.
             self.call = None;
+            self.ask_bots();
         }
         self.call = Some(GameCall::Step);
         self.simulation.step(&self.record.actions, &mut self.record.events);
@@ -251,10 +252,10 @@ impl<G: Game> Room<G> {
         restart.is_some() || !roster.is_empty() || !heard.is_empty()
     }
 
-    /// Takes out of the record what the next attempt does without.
-    pub(super) fn do_without(&mut self, attempt: Attempt) {
+    /// Takes out of the record what the next attempt does without, after a panic in this call.
+    pub(super) fn do_without(&mut self, attempt: Attempt, failed: GameCall) {
         if !attempt.has_news() && self.has_news() {
-            self.leave_out_news();
+            self.leave_out_news(failed);
         }
         if !attempt.has_inputs() {
             self.record.actions.iter_mut().for_each(|(_, action)| *action = Action::default());
@@ -262,7 +263,7 @@ impl<G: Game> Room<G> {
     }
 
     /// Leaves out all that the game was to be told. The seats that are taken are those of the tick before.
-    fn leave_out_news(&mut self) {
+    fn leave_out_news(&mut self, failed: GameCall) {
         let changes = std::mem::take(&mut self.record.roster);
         self.record.heard.clear();
         if self.record.restart.take().is_some()
@@ -276,14 +277,17 @@ impl<G: Game> Room<G> {
             let known = actions.iter().find(|(of, _)| *of == seat && !changed.contains(seat));
             (seat, known.map_or_else(Action::default, |(_, action)| *action))
         }));
-        for change in &changes {
+        let (blamed, others): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| may_have_caused(*change, failed));
+        self.roster.put_back(others);
+        for change in &blamed {
             match *change {
                 RosterChange::Left(seat, why) if self.playing.contains(seat) => self.roster.unsettled.put(seat, why),
                 RosterChange::Left(..) => {}
                 RosterChange::Joined(seat) => self.turn_away(seat),
             }
         }
-        if !changes.is_empty() {
+        if !blamed.is_empty() {
             self.roster.unsettled.wait(self.tick, G::RULES.tick_rate_hz);
             self.settle_owner(None);
         }
@@ -313,12 +317,25 @@ impl<G: Game> Room<G> {
     }
 }
 
+/// Whether this coming or going may be why the game has panicked in a call.
+fn may_have_caused(change: RosterChange, failed: GameCall) -> bool {
+    match failed {
+        // The step may find no place for somebody who has come.
+        GameCall::Step => true,
+        // Comings and goings in one seat belong together.
+        GameCall::Join(seat) | GameCall::Leave(seat) => seat_of(change) == seat,
+        GameCall::New | GameCall::Hear(_) | GameCall::Bot(_) | GameCall::Publish => false,
+    }
+}
+
+const fn seat_of(change: RosterChange) -> Seat {
+    match change {
+        RosterChange::Joined(seat) | RosterChange::Left(seat, _) => seat,
+    }
+}
+
 fn seats_of(changes: &[RosterChange]) -> SeatSet {
     let mut seats = SeatSet::default();
-    for change in changes {
-        match change {
-            RosterChange::Joined(seat) | RosterChange::Left(seat, _) => seats.insert(*seat),
-        }
-    }
+    changes.iter().for_each(|change| seats.insert(seat_of(*change)));
     seats
 }
