@@ -57,15 +57,16 @@ impl Chronicle {
         }
     }
 
-    /// Tells what has happened in a tick. Players that the game was not told of by now never came.
-    pub(crate) fn tick(&mut self, roster: &[RosterChange], results: &[MatchResult]) {
+    /// Tells what has happened in a tick. Players that the game was not told of by now never came, unless they are among
+    /// the changes that wait for the next tick.
+    pub(crate) fn tick(&mut self, roster: &[RosterChange], results: &[MatchResult], waiting: &[RosterChange]) {
         for change in roster {
             match *change {
                 RosterChange::Joined(seat) => self.joined(seat),
                 RosterChange::Left(seat, why) => self.left(seat, why),
             }
         }
-        self.arriving.clear();
+        self.arriving.retain(|(seat, _)| waiting.contains(&RosterChange::Joined(*seat)));
         for result in results {
             self.feed.tell(RoomEvent::MatchEnded { result: result.clone() }, unix_ms());
         }
@@ -79,7 +80,8 @@ impl Chronicle {
         }
     }
 
-    fn left(&mut self, seat: Seat, why: Leave) {
+    /// Tells that somebody has left, if that is not known already.
+    pub(crate) fn left(&mut self, seat: Seat, why: Leave) {
         let reason = match why {
             Leave::Quit => const { Reason::new("left") },
             Leave::Lost => const { Reason::new("lost") },
@@ -94,5 +96,34 @@ impl Chronicle {
 impl Drop for Chronicle {
     fn drop(&mut self) {
         self.feed.tell(RoomEvent::RoomClosed { reason: self.end }, unix_ms());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhooks::event::RoomSerial;
+    use crate::webhooks::feed::Webhooks;
+
+    #[test]
+    fn players_who_are_put_off_arrive_later_and_those_whom_the_game_cannot_let_go_have_left() {
+        let (webhooks, mut inbox) = Webhooks::to_test();
+        let mut chronicle = Chronicle::open(webhooks.feed(RoomSerial(1), "BCDFGH", "arena").unwrap());
+        let mut told = || {
+            let events = std::iter::from_fn(|| inbox.try_recv().ok());
+            events.map(|event| event.event.name()).collect::<Vec<_>>()
+        };
+        let [first, second] = [0, 1].map(|number| Seat::new(number).unwrap());
+        chronicle.arrives(first, "ada", "Ada");
+        chronicle.arrives(second, "bob", "Bob");
+        // The game does not let the first one in, and learns of the second one later.
+        chronicle.tick(&[], &[], &[RosterChange::Joined(second)]);
+        assert_eq!(told(), ["room.opened"]);
+        chronicle.tick(&[RosterChange::Joined(second)], &[], &[]);
+        assert_eq!(told(), ["player.joined"]);
+        chronicle.left(second, Leave::Quit);
+        chronicle.left(second, Leave::Quit);
+        chronicle.tick(&[RosterChange::Left(second, Leave::Quit)], &[], &[]);
+        assert_eq!(told(), ["player.left"], "once");
     }
 }

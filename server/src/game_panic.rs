@@ -58,6 +58,13 @@ impl GamePanic {
         (&self.message, self.place.as_deref())
     }
 
+    /// The message and the place in one line. To name the functions of a backtrace takes so long that a room which
+    /// goes on, and its neighbours, would notice.
+    pub(crate) fn brief(&self) -> String {
+        let (message, place) = self.parts();
+        place.map_or_else(|| message.to_owned(), |place| format!("{message} ({place})"))
+    }
+
     /// A panic that came past the hook.
     fn unknown() -> Self {
         Self { message: "a panic without a message".into(), place: None, backtrace: Backtrace::disabled() }
@@ -66,10 +73,7 @@ impl GamePanic {
 
 impl fmt::Display for GamePanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.message)?;
-        if let Some(place) = &self.place {
-            write!(f, " ({place})")?;
-        }
+        f.write_str(&self.brief())?;
         if self.backtrace.status() == BacktraceStatus::Captured { write!(f, "\n{}", self.backtrace) } else { Ok(()) }
     }
 }

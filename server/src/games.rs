@@ -14,7 +14,7 @@ use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken, fingerprint};
 use tickwire::message::topics::PlayerId;
-use tickwire::{Game, MatchResult, OptionsError, Publication, Rules, Scene, Stage, Tick};
+use tickwire::{Game, Leave, MatchResult, OptionsError, Publication, Rules, Scene, Seat, Stage, Tick};
 
 /// [`Room`] without the type of its game; each method is that of the room.
 ///
@@ -33,6 +33,7 @@ pub(crate) trait DynRoom: Send {
     fn publications(&mut self) -> Vec<Publication>;
     fn hear(&mut self, topic: &str, body: &str) -> bool;
     fn record(&self) -> (&[RosterChange], &[MatchResult]);
+    fn untold(&self) -> (&[(Seat, Leave)], &[RosterChange]);
     fn take_counters(&mut self) -> Counters;
     fn summary(&self) -> Summary;
     fn has_people(&self) -> bool;
@@ -99,6 +100,10 @@ impl<G: Game> DynRoom for Room<G> {
 
     fn record(&self) -> (&[RosterChange], &[MatchResult]) {
         Self::record(self)
+    }
+
+    fn untold(&self) -> (&[(Seat, Leave)], &[RosterChange]) {
+        Self::untold(self)
     }
 
     fn take_counters(&mut self) -> Counters {

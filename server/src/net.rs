@@ -355,7 +355,7 @@ impl Net {
                 return self.diverged.borrow_mut().closed(room, address, token, now_us);
             }
             Report::Failed { room, failure } => {
-                drop(self.autopsies.keep_failure(room, failure));
+                drop(self.autopsies.keep_failure(room, failure, now_us));
                 return;
             }
             Report::Differed { room, autopsy } => {

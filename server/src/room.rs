@@ -346,9 +346,13 @@ impl<G: Game> Room<G> {
         self.manage_seats();
         self.record.tick = self.tick;
         self.record.roster.clear();
-        self.roster.drain_changes(&mut self.record.roster);
-        self.record.restart = self.next_match();
-        self.listen();
+        self.record.heard.clear();
+        let has_put_back = self.roster.drain_changes(&mut self.record.roster);
+        // Whoever has come or gone is put off once and not for ever, even if the game panics on all else that it is told.
+        self.record.restart = if has_put_back { None } else { self.next_match() };
+        if !has_put_back {
+            self.listen();
+        }
         self.collect_actions();
         if !self.make_tick() {
             return &self.record;
@@ -434,7 +438,9 @@ impl<G: Game> Room<G> {
         if let Some(code) = state.overdue(self.tick, &self.limits) {
             return SnapshotPoll::Close(code);
         }
-        if !self.tick.0.is_multiple_of(G::RULES.message_ticks()) {
+        // A game is not asked what a player sees of whom it has not been told yet.
+        let is_put_off = state.seat.is_some_and(|seat| !self.playing.contains(seat));
+        if is_put_off || !self.tick.0.is_multiple_of(G::RULES.message_ticks()) {
             return SnapshotPoll::Wait;
         }
         state.start_over_if_due(self.tick, &self.limits);
@@ -454,14 +460,6 @@ impl<G: Game> Room<G> {
         let Some(frame) = frame else { return SnapshotPoll::Wait };
         state.mark_sent(self.tick);
         SnapshotPoll::Frame(frame)
-    }
-
-    /// The room in numbers.
-    #[must_use]
-    pub fn summary(&self) -> Summary {
-        let (players, bots) = self.roster.count();
-        let is_locked = self.ownership.state().1;
-        Summary { tick: self.tick, players, bots, seats: G::RULES.seats, is_locked }
     }
 
     /// Whether anyone is in the room: a member, or a person whose seat is held. The room need not tick without.

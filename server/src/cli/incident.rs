@@ -3,6 +3,7 @@
 
 use super::autopsy::{ExplainError, explain, inputs, line};
 use crate::room::{Attempt, Autopsy, FailedCall, ReplayFault, RoomFailure};
+use serde_json::Value;
 use std::fmt::Write as _;
 use tickwire::Game;
 use tickwire::determinism::behaviour::BUILD;
@@ -20,11 +21,13 @@ impl Incident {
     /// Reads a file.
     ///
     /// # Errors
-    /// The first thing that does not fit, when it is neither.
+    /// The first thing that does not fit.
     pub fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
-        match serde_json::from_slice(json) {
-            Ok(failure) => Ok(Self::Failure(failure)),
-            Err(_) => serde_json::from_slice(json).map(Self::Desync),
+        // A report of another format is still told from an autopsy, so that its reader learns which field does not fit.
+        let content: Value = serde_json::from_slice(json)?;
+        match content.get("panics") {
+            Some(_) => serde_json::from_slice(json).map(Self::Failure),
+            None => serde_json::from_slice(json).map(Self::Desync),
         }
     }
 
@@ -96,4 +99,18 @@ fn words(attempt: Option<Attempt>) -> &'static str {
 fn told(failed: &FailedCall) -> String {
     let place = failed.place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
     format!("in {}, {}{place}", failed.call, failed.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_format_is_read_as_what_it_is() {
+        let fault = |json: &str| Incident::read(json.as_bytes()).expect_err("fields are missing").to_string();
+        let of_failure = fault(r#"{"format":9,"game":"paddles","fingerprint":"","build":"","tick":7,"panics":[]}"#);
+        assert!(of_failure.starts_with("missing field `taken`"), "{of_failure}");
+        let of_autopsy = fault(r#"{"format":9,"game":"paddles","taken":[]}"#);
+        assert!(!of_autopsy.contains("panics") && of_autopsy.starts_with("missing field"), "{of_autopsy}");
+    }
 }

@@ -27,6 +27,10 @@ pub const AUTOPSIES_PER_ROOM_MAX: usize = 4;
 /// use up [`AUTOPSIES_MAX`] before the next real difference.
 pub const AUTOPSIES_PER_HOUR: u32 = 16;
 
+/// Reports on failed rooms of one game that a server writes per hour; later ones are dropped. Rooms of a game that fails
+/// again and again are opened again and again, and would use up [`AUTOPSIES_MAX`] before the first failure of another one.
+pub const ROOM_FAILURES_PER_HOUR: u32 = 16;
+
 /// Seconds of ticks, within a minute, that a room makes with neutral inputs after panics of its game; with more it ends
 /// (1011). The actions of players have no effect in such a tick, so a game with too many of them is not played any
 /// more.

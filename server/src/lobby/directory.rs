@@ -44,6 +44,8 @@ pub(crate) struct RoomEntry {
     /// Seats of people, held ones included.
     pub(crate) players: u8,
     pub(crate) bots: u8,
+    /// Seats in which nobody is and which nobody gets for now.
+    unsettled: u8,
     /// The seats that are kept for people who were sent here, the one that expires first at the front.
     reservations: VecDeque<Reservation>,
     /// The players of a match, by their seats.
@@ -170,6 +172,7 @@ impl Directory {
             is_locked: false,
             players: 0,
             bots: 0,
+            unsettled: 0,
             reservations,
             match_seats: BTreeMap::new(),
         };
@@ -219,7 +222,7 @@ impl Directory {
                 && !entry.is_locked
                 && entry.wanted.game == game
                 && expected > 0
-                && expected < usize::from(entry.wanted.seats)
+                && expected + usize::from(entry.unsettled) < usize::from(entry.wanted.seats)
                 && !avoids(entry)
         };
         let found = self.rooms.values().filter(suits).max_by_key(|entry| entry.expected(now_us))?.code;
@@ -265,7 +268,8 @@ impl Directory {
         for _ in entry.players..summary.players {
             entry.reservations.pop_front();
         }
-        (entry.players, entry.bots, entry.is_locked) = (summary.players, summary.bots, summary.is_locked);
+        (entry.players, entry.bots) = (summary.players, summary.bots);
+        (entry.unsettled, entry.is_locked) = (summary.unsettled, summary.is_locked);
     }
 
     /// Takes over a shard's report that a room has ended. Its code, which is returned, rests from now on.
@@ -316,6 +320,16 @@ mod tests {
         directory.update(room, people(1), 8);
         assert_eq!(directory.join_match(0, Origin::EXEMPT, |_| false, 8).map(|entry| entry.code), Some(code));
         assert_eq!(directory.find_room(room).map(|entry| (entry.code, entry.opened_us)), Some((code, 7)));
+    }
+
+    #[test]
+    fn a_quick_match_leads_to_no_room_whose_last_seat_nobody_gets_for_now() {
+        let mut directory = Directory::new(1, LIMITS);
+        let (code, room) = directory.open(QUICK, |_| true, 7).map(|entry| (entry.code, entry.place.room)).unwrap();
+        directory.update(room, Summary { unsettled: 1, ..people(1) }, 7);
+        assert!(directory.join_match(0, Origin::EXEMPT, |_| false, 8).is_none());
+        directory.update(room, people(1), 9);
+        assert_eq!(directory.join_match(0, Origin::EXEMPT, |_| false, 9).map(|entry| entry.code), Some(code));
     }
 
     #[test]

@@ -11,8 +11,9 @@
 //! that came to nothing. An attempt that could only come to the same panic is left out: a game panics again on the same
 //! world, inputs and news.
 //!
-//! A player who was to join in a tick without its news is closed (1011). A player who has left stays in the world until
-//! the game can be told, see [`Unsettled`](super::unsettled::Unsettled).
+//! Whoever the game cannot let in is closed (1011), and so is everyone who was to join when the step panics with them. A
+//! player whose leaving the game cannot take stays in the world until it can, see
+//! [`Unsettled`](super::unsettled::Unsettled). All others come and go one tick later.
 
 use super::failure::FailedCall;
 use super::outgoing::Outgoing;
@@ -49,7 +50,7 @@ impl Attempt {
     /// The next attempt after a panic in this call; `None` when there is nothing left to do without.
     const fn after(self, call: GameCall, has_news: bool) -> Option<Self> {
         match (self, call) {
-            (Self::Everything, GameCall::Step | GameCall::Bot(_)) => Some(Self::NeutralInputs),
+            (Self::Everything, GameCall::Step) => Some(Self::NeutralInputs),
             (Self::Everything, _) => Some(Self::NoNews),
             (Self::NeutralInputs, _) if !has_news => None,
             (Self::NeutralInputs | Self::NoNews, _) => Some(Self::Neither),
@@ -76,7 +77,7 @@ pub struct Survived {
     /// The causes that the tick was made from in the end; [`Attempt::Everything`] when it was not undone: a bot has a
     /// neutral input then, and a message for a topic is lost.
     pub made_from: Attempt,
-    /// Message and place of the panic, with a backtrace if there is one.
+    /// Message and place of the panic; when it was not survived, with a backtrace if there is one.
     pub panic: String,
     /// Further panics that were survived since the one that was told before.
     pub others: u64,
@@ -111,13 +112,17 @@ impl SurvivedPanics {
             return;
         }
         self.line_at = tick + UNDONE_LINE_SECONDS * G::RULES.tick_rate_hz;
-        self.note_last(tick, call, made_from, panic);
+        self.put_line(tick, call, made_from, panic.brief());
     }
 
-    /// Notes a panic that is told in any case: after it the room has failed.
+    /// Notes a panic that is told in any case, with all that is known of it: after it the room has failed.
     fn note_last(&mut self, tick: Tick, call: GameCall, made_from: Attempt, panic: &GamePanic) {
+        self.put_line(tick, call, made_from, panic.to_string());
+    }
+
+    fn put_line(&mut self, tick: Tick, call: GameCall, made_from: Attempt, panic: String) {
         let others = std::mem::take(&mut self.others);
-        self.line = Some(Survived { tick, call, made_from, panic: panic.to_string(), others });
+        self.line = Some(Survived { tick, call, made_from, panic, others });
     }
 }
 
@@ -158,7 +163,7 @@ impl<G: Game> Room<G> {
                 }
                 return false;
             };
-            self.do_without(next);
+            self.do_without(next, call);
             attempt = next;
         };
         if let Some((_, call, panic)) = first {
@@ -193,6 +198,8 @@ impl<G: Game> Room<G> {
             self.simulation.hear(heard);
         }
         if attempt.has_inputs() {
+            // A bot's own panics are caught, and no other one there is that of the call before.
+            self.call = None;
             self.ask_bots();
         }
         self.call = Some(GameCall::Step);
@@ -247,10 +254,10 @@ impl<G: Game> Room<G> {
         restart.is_some() || !roster.is_empty() || !heard.is_empty()
     }
 
-    /// Takes out of the record what the next attempt does without.
-    pub(super) fn do_without(&mut self, attempt: Attempt) {
+    /// Takes out of the record what the next attempt does without, after a panic in this call.
+    pub(super) fn do_without(&mut self, attempt: Attempt, failed: GameCall) {
         if !attempt.has_news() && self.has_news() {
-            self.leave_out_news();
+            self.leave_out_news(failed);
         }
         if !attempt.has_inputs() {
             self.record.actions.iter_mut().for_each(|(_, action)| *action = Action::default());
@@ -258,7 +265,7 @@ impl<G: Game> Room<G> {
     }
 
     /// Leaves out all that the game was to be told. The seats that are taken are those of the tick before.
-    fn leave_out_news(&mut self) {
+    fn leave_out_news(&mut self, failed: GameCall) {
         let changes = std::mem::take(&mut self.record.roster);
         self.record.heard.clear();
         if self.record.restart.take().is_some()
@@ -272,14 +279,17 @@ impl<G: Game> Room<G> {
             let known = actions.iter().find(|(of, _)| *of == seat && !changed.contains(seat));
             (seat, known.map_or_else(Action::default, |(_, action)| *action))
         }));
-        for change in &changes {
+        let (blamed, others): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| may_have_caused(*change, failed));
+        self.roster.put_back(others);
+        for change in &blamed {
             match *change {
                 RosterChange::Left(seat, why) if self.playing.contains(seat) => self.roster.unsettled.put(seat, why),
                 RosterChange::Left(..) => {}
                 RosterChange::Joined(seat) => self.turn_away(seat),
             }
         }
-        if !changes.is_empty() {
+        if !blamed.is_empty() {
             self.roster.unsettled.wait(self.tick, G::RULES.tick_rate_hz);
             self.settle_owner(None);
         }
@@ -309,12 +319,25 @@ impl<G: Game> Room<G> {
     }
 }
 
+/// Whether this coming or going may be why the game has panicked in a call.
+fn may_have_caused(change: RosterChange, failed: GameCall) -> bool {
+    match failed {
+        // The step may find no place for somebody who has come.
+        GameCall::Step => true,
+        // Comings and goings in one seat belong together.
+        GameCall::Join(seat) | GameCall::Leave(seat) => seat_of(change) == seat,
+        GameCall::New | GameCall::Hear(_) | GameCall::Bot(_) | GameCall::Publish => false,
+    }
+}
+
+const fn seat_of(change: RosterChange) -> Seat {
+    match change {
+        RosterChange::Joined(seat) | RosterChange::Left(seat, _) => seat,
+    }
+}
+
 fn seats_of(changes: &[RosterChange]) -> SeatSet {
     let mut seats = SeatSet::default();
-    for change in changes {
-        match change {
-            RosterChange::Joined(seat) | RosterChange::Left(seat, _) => seats.insert(*seat),
-        }
-    }
+    changes.iter().for_each(|change| seats.insert(seat_of(*change)));
     seats
 }

@@ -12,6 +12,8 @@ pub struct Summary {
     pub players: u8,
     /// Seats taken by bots, which the server plays.
     pub bots: u8,
+    /// Seats in which nobody is and which nobody gets for now, because the game does not know yet that they were left.
+    pub unsettled: u8,
     /// Seats in all.
     pub seats: u8,
     /// Whether newcomers are refused.
@@ -66,6 +68,15 @@ pub struct Counters {
 }
 
 impl<G: Game> Room<G> {
+    /// The room in numbers.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let (players, bots) = self.roster.count();
+        let is_locked = self.ownership.state().1;
+        let unsettled = self.roster.unsettled.count();
+        Summary { tick: self.tick, players, bots, unsettled, seats: G::RULES.seats, is_locked }
+    }
+
     /// Takes the counters and resets them to zero.
     pub fn take_counters(&mut self) -> Counters {
         core::mem::take(&mut self.counters)

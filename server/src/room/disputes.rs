@@ -108,6 +108,14 @@ impl<G: Game> Disputes<G> {
         self.waiting.retain(|waiting| waiting.member != member);
     }
 
+    /// Drops what members have claimed about worlds that they are to forget. What was confirmed is still to be written,
+    /// and what was counted stays counted.
+    pub(super) fn start_over(&mut self) {
+        self.waiting.clear();
+        self.search = None;
+        self.open.clear();
+    }
+
     /// The dispute that is next in line, if the room may wait for one more row dump.
     fn next(&mut self) -> Option<Waiting> {
         if self.open.len() < OPEN_DISPUTES_MAX { self.waiting.pop_front() } else { None }
@@ -418,6 +426,20 @@ mod tests {
         assert_eq!((room.counters.disputes_claimed, room.counters.desyncs), (1, 1));
         let autopsy = room.poll_autopsy().expect("a confirmed difference");
         assert!(!autopsy.differences.is_empty() && autopsy.origin == Origin::of(4));
+    }
+
+    #[test]
+    fn a_room_that_starts_over_drops_its_disputes_and_keeps_what_was_confirmed() {
+        let (mut room, member) = played::<Arena>(Origin::of(4));
+        open(&mut room, member);
+        let (asked, world) =
+            room.disputes.open.get(member).map(|open| (open.findings.tick, open.world.clone())).expect("open");
+        room.receive(member, &row_dump(asked, &world, true)).expect("rows that differ");
+        (0..30).for_each(|_| run(&mut room));
+        open(&mut room, member);
+        assert!(room.start_over() && is_empty(&room));
+        assert_eq!(room.disputes.kept, 1, "a room that panics again and again writes no more autopsies for it");
+        assert!(room.poll_autopsy().is_some(), "the difference from before is still to be written");
     }
 
     #[test]

@@ -225,12 +225,13 @@ impl RoomFailure {
         self.seats(&self.taken)?.into_iter().for_each(|seat| room.playing.insert(seat));
         room.tick = Tick(self.tick);
         room.record = self.record()?;
-        let mut found = Vec::new();
+        let (mut found, mut failed) = (Vec::new(), GameCall::Step);
         for attempt in self.panics.iter().filter_map(|failed| failed.attempt) {
-            room.do_without(attempt);
+            room.do_without(attempt, failed);
             room.simulation.begin_tick();
             let panic = game_panic::catch(|| room.attempt(attempt)).err();
             let call = room.call.take().unwrap_or(GameCall::Step);
+            failed = call;
             let is_over = panic.is_none();
             found.push(panic.map(|panic| FailedCall::new(attempt, call, &panic)));
             if is_over || game_panic::catch(|| room.simulation.undo_tick()).is_err() {

@@ -5,7 +5,6 @@
 //! is sent is a keyframe, because nothing that it holds is of use any more.
 
 use super::Room;
-use super::disputes::Disputes;
 use super::members::MemberId;
 use super::outgoing::Outgoing;
 use crate::limits::MATCH_STARTS_SECONDS;
@@ -37,7 +36,7 @@ impl<G: Game> Room<G> {
     /// A match has begun with the tick that was made: from now on members are sent its world.
     pub(super) fn begin_anew(&mut self, fresh: Outgoing<G>) {
         self.outgoing = fresh;
-        self.disputes = Disputes::default();
+        self.disputes.start_over();
         self.restarted = Some(self.tick);
         self.ownership.count_match();
         self.roster.unsettled.forget();

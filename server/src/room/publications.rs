@@ -41,7 +41,6 @@ impl<G: Game> Room<G> {
 
     /// Takes over what the game hears before its next step.
     pub(super) fn listen(&mut self) {
-        self.record.heard.clear();
         if self.unheard.is_empty() {
             return;
         }

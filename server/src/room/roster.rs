@@ -111,6 +111,8 @@ impl SeatSet {
 pub(super) struct Roster {
     seats: Vec<Occupant>,
     changes: Vec<RosterChange>,
+    /// Whether some of the changes were left out of the last tick.
+    has_put_back: bool,
     /// Seats up to which a match is filled with bots; 0 for none.
     fill_to: u8,
     /// Seats that people of one origin may have.
@@ -129,6 +131,7 @@ impl Roster {
         Self {
             seats: vec![Occupant::Free; usize::from(rules.seats)],
             changes: Vec::new(),
+            has_put_back: false,
             fill_to: fill_to.min(rules.seats),
             seats_per_origin_max: limits.seats_per_origin_max,
             comebacks_per_minute_max: limits.comebacks_per_minute_max,
@@ -393,9 +396,21 @@ impl Roster {
         }
     }
 
-    /// Moves the changes since the last tick to `out`.
-    pub(super) fn drain_changes(&mut self, out: &mut Vec<RosterChange>) {
+    /// Has the game told with the next tick of changes that were left out of this one.
+    pub(super) fn put_back(&mut self, changes: Vec<RosterChange>) {
+        self.has_put_back = !changes.is_empty();
+        self.changes.splice(0..0, changes);
+    }
+
+    /// The changes of which the game is to be told with the next tick.
+    pub(super) fn changes(&self) -> &[RosterChange] {
+        &self.changes
+    }
+
+    /// Moves the changes since the last tick to `out`. Says whether some of them were left out of that tick.
+    pub(super) fn drain_changes(&mut self, out: &mut Vec<RosterChange>) -> bool {
         out.append(&mut self.changes);
+        std::mem::take(&mut self.has_put_back)
     }
 
     pub(super) fn players(&self) -> Vec<Player> {

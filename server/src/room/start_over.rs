@@ -2,7 +2,6 @@
 //! whole, so all that was made from it for members is made anew.
 
 use super::Room;
-use super::disputes::Disputes;
 use super::outgoing::Outgoing;
 use tickwire::rng::Purpose;
 use tickwire::{Game, Seat};
@@ -20,7 +19,7 @@ impl<G: Game> Room<G> {
         let stagger = self.secret.rng(Purpose::Stagger, 0, 0).next_u32();
         self.outgoing = Outgoing::new(&self.schemas, &mut self.simulation, stagger, &seats);
         self.outgoing.show_newest(&self.record);
-        self.disputes = Disputes::default();
+        self.disputes.start_over();
         for member in self.members.values_mut() {
             member.start_over(self.tick);
             Seat::first(G::RULES.seats).for_each(|seat| member.changed_seats.insert(seat));

@@ -3,9 +3,9 @@
 //! For the game these seats are still taken, and so they are for everyone who plays the same ticks: they have neutral
 //! inputs, nobody gets them, and the game is told again after a while.
 
-use super::RosterChange;
+use super::{Room, RosterChange};
 use crate::limits::SETTLE_SECONDS;
-use tickwire::{Leave, Seat, Tick};
+use tickwire::{Game, Leave, Seat, Tick};
 
 /// The players who have left, and the time when the game is told again.
 #[derive(Debug, Default)]
@@ -23,6 +23,12 @@ impl Unsettled {
 
     pub(super) const fn is_empty(&self) -> bool {
         self.left.is_empty()
+    }
+
+    /// The number of seats that are taken for the game alone.
+    pub(super) fn count(&self) -> u8 {
+        // There are at most as many as the game has seats.
+        u8::try_from(self.left.len()).unwrap_or(u8::MAX)
     }
 
     /// Whether the game is to be left alone for now.
@@ -52,5 +58,12 @@ impl Unsettled {
     /// A new match knows nothing of these seats, or the game has been told of all of them.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
+    }
+}
+
+impl<G: Game> Room<G> {
+    /// Who has left while the game cannot be told, and the comings and goings of which it is told with the next tick.
+    pub(crate) fn untold(&self) -> (&[(Seat, Leave)], &[RosterChange]) {
+        (&self.roster.unsettled.left, self.roster.changes())
     }
 }

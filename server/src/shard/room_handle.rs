@@ -192,10 +192,13 @@ impl RoomHandle {
         connection.seat = entered.seat;
         connection.talk.is_known = self.untold.is_empty();
         connection.welcome(&entered.welcome, context);
-        connection.take_in(&mut *self.room, context);
+        // A member of the room needs its connection here before a message of its own can panic: nobody would see it go.
         context.metrics.connections.increment(1.0);
         self.connections.push(connection);
-        self.dismiss(context, closing);
+        self.read_first(context);
+        if !self.failed {
+            self.dismiss(context, closing);
+        }
     }
 
     /// Has the thread of topics told who has entered.
@@ -254,8 +257,10 @@ impl RoomHandle {
     /// Tells the studio what has happened in the tick.
     fn tell_studio(&mut self) {
         if let Some(chronicle) = &mut self.chronicle {
-            let (roster, results) = self.room.record();
-            chronicle.tick(roster, results);
+            let ((roster, results), (unsettled, waiting)) = (self.room.record(), self.room.untold());
+            chronicle.tick(roster, results, waiting);
+            // They have left, whenever the game learns of it: a match that begins meanwhile does without them.
+            unsettled.iter().for_each(|(seat, why)| chronicle.left(*seat, *why));
         }
     }
 

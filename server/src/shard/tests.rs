@@ -101,8 +101,12 @@ impl Running {
     /// A player's end of a connection to a room.
     fn enter(&self, room: RoomId) -> TcpStream {
         let (player, arrival) = arrival();
-        self.commands.send(Command::Enter { room, arrival, detours: 0 }.into()).unwrap();
+        self.let_in(room, arrival);
         player
+    }
+
+    fn let_in(&self, room: RoomId, arrival: Box<NewConnection>) {
+        self.commands.send(Command::Enter { room, arrival, detours: 0 }.into()).unwrap();
     }
 
     fn stop(self, code: CloseCode) {
@@ -154,6 +158,10 @@ fn close_code(player: &mut TcpStream) -> u16 {
 }
 
 fn poke(player: &mut TcpStream, tick: Tick, poke: Poke) {
+    player.write_all(&poke_frame(tick, poke)).unwrap();
+}
+
+fn poke_frame(tick: Tick, poke: Poke) -> Vec<u8> {
     let (mut message, mut frame) = (Vec::new(), Vec::new());
     let input = InputFrame::one(tick, poke, None, false);
     InputCodec::new().encode(&input, &mut message);
@@ -161,7 +169,7 @@ fn poke(player: &mut TcpStream, tick: Tick, poke: Poke) {
     // A mask of zeros makes the frame a masked one and leaves its bytes as they are.
     frame[1] |= 0x80;
     frame.splice(2..2, [0; 4]);
-    player.write_all(&frame).unwrap();
+    frame
 }
 
 #[test]
@@ -259,6 +267,23 @@ fn a_panic_in_a_step_or_in_a_message_closes_nobody_and_no_tick_is_missing() {
         drop(players);
         shard.stop(CloseCode::Away);
     }
+}
+
+#[test]
+fn a_panic_in_a_message_that_came_with_the_hello_leaves_a_member_with_a_connection() {
+    let shard = run();
+    shard.open(RoomId(1));
+    let (mut player, mut arrival) = arrival();
+    let bytes = poke_frame(Tick(20), UNREADABLE);
+    arrival.reader.space()[..bytes.len()].copy_from_slice(&bytes);
+    arrival.reader.filled(bytes.len());
+    shard.let_in(RoomId(1), arrival);
+    assert_eq!(receive(&mut player).map(|message| message[0]), Ok(WELCOME));
+    snapshots(&mut player, 20);
+    let text = shard.metrics.render();
+    assert!(text.contains("tickwire_rooms_started_over_total 1\n"), "the message is one that panics");
+    shard.stop(CloseCode::Restart);
+    assert_eq!(close_code(&mut player), CloseCode::Restart.number());
 }
 
 #[test]

@@ -192,7 +192,7 @@ pub(crate) struct Event {
     /// Events right before this one that never reached the outbox.
     pub(super) missed: u64,
     pub(super) at_ms: u64,
-    pub(super) event: RoomEvent,
+    pub(crate) event: RoomEvent,
 }
 
 #[derive(Serialize)]

@@ -48,6 +48,13 @@ impl Webhooks {
         Ok(RoomFeed { webhooks: self.clone(), serial, room, game, order: 0, missed: 0 })
     }
 
+    /// The way to a test, which reads the events itself.
+    #[cfg(test)]
+    pub(crate) fn to_test() -> (Self, mpsc::Receiver<Event>) {
+        let (events, inbox) = mpsc::channel(CHANNEL_EVENTS_MAX);
+        (Self { process: 1, endpoints: 1, events, metrics: Arc::default() }, inbox)
+    }
+
     /// The counts.
     #[must_use]
     pub(crate) const fn metrics(&self) -> &Arc<WebhookMetrics> {

@@ -232,7 +232,8 @@ fn a_seat_whose_leaving_fails_is_settled_later_and_given_to_nobody_before() {
             continue;
         }
         // Nobody sits there, and nobody gets the seat of a piece that is still there.
-        assert_eq!(direct.room.summary().players, 1);
+        let summary = direct.room.summary();
+        assert_eq!((summary.players, summary.unsettled), (1, 1));
         let hello = Hello::of::<Shown>("C4FK9T", "next");
         let entered = direct.room.enter(&hello, [9; 16]).expect("another seat");
         assert_ne!(entered.seat.map(Seat::number), Some(1));
@@ -252,4 +253,66 @@ fn a_seat_whose_leaving_fails_is_settled_later_and_given_to_nobody_before() {
         settled += 1;
     }
     assert!(settled > 2, "{settled} of 60");
+}
+
+/// Who has come with the last tick.
+fn joined<G: Game>(room: &Room<G>) -> Vec<Seat> {
+    let seats = room.record().0.iter().map(|change| match change {
+        RosterChange::Joined(seat) => Some(*seat),
+        RosterChange::Left(..) => None,
+    });
+    seats.flatten().collect()
+}
+
+fn enter<G: Game>(room: &mut Room<G>, token: u8) -> (MemberId, Seat) {
+    let entered = room.enter(&Hello::of::<G>("C4FK9T", "late"), [token; 16]).expect("a free seat");
+    (entered.member, entered.seat.expect("a seat"))
+}
+
+fn news_and_a_newcomer<G: Volatile>(seed: u64) {
+    let mut direct = Direct::<G>::new(seed, &Choice::default());
+    direct.play(20, 5);
+    let (late, seat) = enter(&mut direct.room, 9);
+    for _ in 0..9 {
+        assert!(direct.room.hear("news", "poison"));
+    }
+    direct.play(1, 5);
+    assert_eq!((joined(&direct.room), direct.room.take_counters().ticks_undone[3]), (Vec::new(), 1));
+    assert_eq!(direct.poll(late), 0, "there is nothing to see before the game knows the player");
+    assert!(direct.room.hear("news", "poison"));
+    direct.play(1, 5);
+    assert_eq!(joined(&direct.room), [seat], "one tick later, and whatever else there is to hear");
+    assert!(direct.poll(late) > 0 && direct.room.poll_dismissed().is_none());
+}
+
+#[test]
+fn a_newcomer_is_let_in_one_tick_later_when_the_game_panics_on_something_else() {
+    for seed in seeds(4) {
+        news_and_a_newcomer::<Shown>(seed);
+        news_and_a_newcomer::<Played>(seed);
+    }
+}
+
+#[test]
+fn of_two_newcomers_only_the_one_on_whom_the_game_panics_is_closed() {
+    let mut turned_away = 0;
+    for seed in seeds(60) {
+        let mut direct = Direct::<Shown>::new(seed, &Choice { is_strict: true, ..Choice::default() });
+        direct.room.tick();
+        direct.room.take_counters();
+        let ((unlucky, first), (_, second)) = (enter(&mut direct.room, 8), enter(&mut direct.room, 9));
+        direct.room.tick();
+        if direct.room.take_counters().ticks_undone[1] == 0 {
+            assert_eq!(joined(&direct.room), [first, second]);
+            continue;
+        }
+        assert_eq!(direct.room.poll_dismissed(), Some((unlucky, CloseCode::RoomFailed)));
+        assert_eq!((joined(&direct.room), direct.room.poll_dismissed()), (Vec::new(), None));
+        direct.room.tick();
+        if direct.room.take_counters().ticks_undone[1] == 0 {
+            assert_eq!(joined(&direct.room), [second]);
+            turned_away += 1;
+        }
+    }
+    assert!(turned_away > 2, "{turned_away} of 60");
 }

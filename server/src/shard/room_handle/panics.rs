@@ -61,6 +61,18 @@ impl RoomHandle {
         }
     }
 
+    /// Reads what the newest connection has sent in one write with its hello.
+    pub(super) fn read_first(&mut self, context: &mut TickContext<'_>) {
+        while !self.failed {
+            let (room, connections) = (&mut *self.room, &mut self.connections);
+            let newest = connections.last_mut();
+            match game_panic::catch(|| newest.into_iter().for_each(|connection| connection.take_in(room, context))) {
+                Ok(()) => return,
+                Err(panic) => self.survive(&panic, context),
+            }
+        }
+    }
+
     /// Writes every socket. A member whose messages panic is sent those before them, and the others in the next turn.
     pub(super) fn write_all(&mut self, context: &mut TickContext<'_>) {
         let mut next = 0;
@@ -109,7 +121,7 @@ impl RoomHandle {
         if may_go_on && game_panic::catch(|| self.room.start_over()).unwrap_or(false) {
             self.started_over_us = Some(context.now_us);
             context.metrics.rooms_started_over.increment(1);
-            return self.log(call, tick, STARTED_OVER, &panic.to_string());
+            return self.log(call, tick, STARTED_OVER, &panic.brief());
         }
         self.failed = true;
         self.room.fail(panic);
