@@ -344,11 +344,11 @@ fn a_panic_in_a_game_is_told_once_with_game_room_tick_function_and_place() {
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let told: Vec<&str> = text.lines().filter(|line| line.contains("ERROR")).collect();
     let [survived, ended] = told[..] else { panic!("one line for each: {told:?}") };
-    let begin = "the game `fragile` has panicked in `step`, in tick 30 of room 222222. The tick is made again with neutral \
+    let begin = "the game `fragile` has panicked in `step`, in tick 30 of room 7. The tick is made again with neutral \
                  inputs, and the room goes on: poked too hard (";
     assert!(survived.contains(begin), "{survived}");
     // The poke was held for a few ticks.
-    let begin = "the game `fragile` has panicked in `step`, in tick 61 of room 222222. The room is closed (1011), its \
+    let begin = "the game `fragile` has panicked in `step`, in tick 61 of room 7. The room is closed (1011), its \
                  players are told, and other rooms go on (";
     assert!(ended.contains(begin) && ended.contains(" more were survived before): it is cracked ("), "{ended}");
     // With RUST_BACKTRACE a backtrace follows, and the number of the room after it.
