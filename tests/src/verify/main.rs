@@ -1,8 +1,8 @@
 //! `cargo verify`: checks everything that has to hold, from a bare checkout, in one command.
 //!
-//! Steps run one after another, each with a time limit. The first step that fails ends the run, and its output is
-//! shown. No step asks a question: standard input is closed. Missing programs are installed on Debian as root, and
-//! named otherwise. The output of every step stays in `target/verify`.
+//! Steps run one after another, each with a time limit. The first step that fails ends the run, unless it is to go on,
+//! and its output is shown. No step asks a question: standard input is closed. Missing programs are installed on Debian
+//! as root, and named otherwise. The output of every step stays in `target/verify`.
 
 mod conformance;
 mod deny;
@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Adds fuzzing, advisories and ten times the seeds.
     #[arg(long)]
     long: bool,
+    /// Goes on after a step that has failed, and names all of them at the end.
+    #[arg(long)]
+    keep_going: bool,
 }
 
 fn main() -> Result<ExitCode> {
@@ -45,7 +48,7 @@ fn main() -> Result<ExitCode> {
     for step in steps::all(options) {
         report.begin(step.name);
         let outcome = step.run(options, &logs);
-        if !report.end(step.name, outcome, &logs)? {
+        if !report.end(step.name, outcome, &logs)? && !options.keep_going {
             break;
         }
     }

@@ -102,7 +102,7 @@ const SEEDS_LONG: &str = "10";
 /// Every call of cargo covers the whole workspace, the dependencies of the tests included. For a part of the workspace
 /// cargo would choose fewer features and build the same crates again.
 pub(crate) fn all(options: Options) -> Vec<Step> {
-    let Options { quick, long } = options;
+    let Options { quick, long, .. } = options;
     let step = |name, minutes: u64, work| Step { name, work, limit: Duration::from_secs(60 * minutes) };
     let cargo = |name, minutes, arguments: &[&'static str]| step(name, minutes, Work::Cargo(vec![arguments.to_vec()]));
     let mut steps = vec![
@@ -121,7 +121,8 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         steps.push(cargo("api", 10, &["test", "--workspace", "--test", "publish", "--", "api::"]));
     }
     // Tests about time run after the others, and one after another: nothing else may use the cores meanwhile.
-    steps.push(cargo("tests", if long { 60 } else { 10 }, &["test", "--workspace", "--", "--skip", "rhythm::"]));
+    let tests = ["test", "--workspace", "--no-fail-fast", "--", "--skip", "rhythm::"];
+    steps.push(cargo("tests", if long { 60 } else { 15 }, &tests));
     let rhythm = ["test", "--workspace", "--test", "it", "--", "rhythm::", "--test-threads=1"];
     steps.push(cargo("rhythm", 5, &rhythm));
     if !quick {
