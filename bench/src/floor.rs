@@ -11,12 +11,14 @@
 //! rounds. CPU is the kernel's account of the threads: all threads of our server, and the one of the bare loop.
 
 pub mod bare;
+mod journal;
 mod page;
 mod pair;
 mod paused;
 mod report;
 pub mod rhythm;
 
+pub use journal::{DATA_RATIO_MAX, INTERVAL_MORE_MS_MAX, Journal, Writer};
 pub use page::page;
 pub use paused::Pausable;
 pub use report::{Report, Round, Side, median};
@@ -57,6 +59,8 @@ pub struct Hosted {
     pub trust: Option<Trust>,
     /// The server's process.
     pub pid: u32,
+    /// The address of the server's metrics, where it keeps a journal in a folder of data.
+    pub journal: Option<SocketAddr>,
 }
 
 /// Measures `plan` on the calling thread; calls `tell` after every round.
@@ -72,12 +76,16 @@ pub fn run(plan: &Plan, mut tell: impl FnMut(usize, &Hosted, &Round)) -> Result<
     let ready = plan.servers.iter().map(|hosted| Pair::start(hosted.clone(), &plan.scene, generator.clone()));
     let mut pairs = ready.collect::<Result<Vec<_>>>()?;
     for number in 0..plan.seconds.div_ceil(ROUND_SECONDS) {
-        for pair in &mut pairs {
-            let round = pair.round(number.is_multiple_of(2))?;
+        let (is_forward, last) = (number.is_multiple_of(2), pairs.len().saturating_sub(1));
+        for index in 0..pairs.len() {
+            let pair = &mut pairs[if is_forward { index } else { last - index }];
+            let round = pair.round(is_forward)?;
             tell(number as usize, pair.hosted(), &round);
         }
     }
-    pairs.into_iter().map(|pair| pair.finish(&plan.scene)).collect()
+    let mut reports = pairs.into_iter().map(|pair| pair.finish(&plan.scene)).collect::<Result<Vec<_>>>()?;
+    journal::compare(&mut reports);
+    Ok(reports)
 }
 
 /// The name of the calling thread.

@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | [`crash`] | a server that is killed in the middle of matches, and started again |
 //! | [`hostile`] | attacks over raw sockets, with honest players beside them |
 //! | [`feel`] | the scenes of arena that `cargo feel` plays, and their bounds |
 //! | [`floor`] | our server beside a bare loop with the same clients, bytes and inputs |
@@ -10,6 +11,7 @@
 //! | [`memory`] | the cost of a connection in our server's memory |
 //! | [`lean`] | the load generator for comparisons: nothing but sockets, frames and counts |
 //! | [`page`], [`figure`] | the result as one HTML file, and the curves in it |
+//! | [`data_folder`] | where a server that is measured keeps its data |
 //! | [`pinning`] | which core a thread has |
 //! | [`precise`] | time and sleep to the microsecond |
 //!
@@ -18,6 +20,8 @@
 
 use tickwire_tools::server_process::ServerSource;
 
+pub mod crash;
+pub mod data_folder;
 pub mod feel;
 pub mod figure;
 pub mod floor;

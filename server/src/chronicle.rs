@@ -34,19 +34,31 @@ pub(crate) struct Chronicle {
     /// Players that the game is told of with the next tick, in this order.
     arriving: VecDeque<(Seat, Participant)>,
     people: BTreeMap<Seat, Participant>,
-    end: Reason,
+    /// The reason that is told when the room ends; `None` for a room that outlives the process.
+    end: Option<Reason>,
 }
 
 impl Chronicle {
     /// The chronicle of a room that is about to be made.
     pub(crate) fn open(mut feed: RoomFeed) -> Self {
         feed.tell(RoomEvent::RoomOpened, unix_ms());
-        Self { feed, arriving: VecDeque::new(), people: BTreeMap::new(), end: end::NOT_MADE }
+        Self { feed, arriving: VecDeque::new(), people: BTreeMap::new(), end: Some(end::NOT_MADE) }
     }
 
     /// Sets the reason that is told when the room ends from here on.
     pub(crate) const fn ends_with(&mut self, end: Reason) {
-        self.end = end;
+        self.end = Some(end);
+    }
+
+    /// The room goes on in a later process, and nothing is told.
+    pub(crate) fn survive(mut self) {
+        self.end = None;
+    }
+
+    /// The chronicle of a room that an earlier process has kept. It tells of those who come from now on, and of
+    /// results; until the room is made again, its end is not told.
+    pub(crate) const fn go_on(feed: RoomFeed) -> Self {
+        Self { feed, arriving: VecDeque::new(), people: BTreeMap::new(), end: None }
     }
 
     /// Notes a player who has taken a seat.
@@ -95,7 +107,9 @@ impl Chronicle {
 
 impl Drop for Chronicle {
     fn drop(&mut self) {
-        self.feed.tell(RoomEvent::RoomClosed { reason: self.end }, unix_ms());
+        if let Some(reason) = self.end {
+            self.feed.tell(RoomEvent::RoomClosed { reason }, unix_ms());
+        }
     }
 }
 

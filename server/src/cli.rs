@@ -6,14 +6,17 @@
 mod autopsy;
 mod health;
 mod incident;
+mod journal;
 mod overflow;
 
+use self::journal::JournalAction;
 use crate::clock::unix_s;
 use crate::config::{
     BasePath, Config, Faults, FileError, SettingFault, Settings, SettingsError, SettingsSource, VariableError,
     check_variables,
 };
 use crate::identity::mint_command::{Mint, MintCommandError};
+use crate::journal::FolderFault;
 use crate::logging::{Log, say_last};
 use crate::net::PageFile;
 use crate::server::{FileUse, Running, Server, Signals, StartError, file_faults};
@@ -145,6 +148,9 @@ enum Action {
         /// A file from the server's folder of autopsies.
         file: PathBuf,
     },
+    /// Tells what is in a data folder; nothing in it is changed, and a server may use it meanwhile.
+    #[command(subcommand)]
+    Journal(JournalAction),
     /// Writes the scripts and types of the games, by which pages load them, into a folder.
     #[command(hide = true)]
     Describe {
@@ -263,6 +269,18 @@ enum CliError {
         /// This program.
         program: &'static str,
     },
+    /// The data folder cannot be read.
+    #[error(transparent)]
+    Journal(FolderFault),
+    /// Rooms in the data folder are damaged, or come out in another way.
+    #[error("{0} faults")]
+    JournalFaults(usize),
+    /// The data folder has no such room.
+    #[error("there is no room {room}; `journal ls` names all rooms")]
+    NoSuchRoom {
+        /// The code or the number that was asked for.
+        room: String,
+    },
     /// The scripts of the games cannot be written.
     #[error(transparent)]
     Describe(#[from] tickwire_describe::WriteError),
@@ -291,7 +309,8 @@ impl CliError {
             )
             | Self::Fault(_)
             | Self::Log(_)
-            | Self::Health(_) => FAILED,
+            | Self::Health(_)
+            | Self::JournalFaults(_) => FAILED,
             _ => CANNOT_START,
         }
     }
@@ -309,6 +328,7 @@ pub fn run(program: &Program) -> ExitCode {
         Action::Health(health) => ask_health(*health),
         Action::Mint(mint) => mint.run(unix_s(), &mut stdout()).map_err(CliError::Mint),
         Action::Autopsy { file } => print_autopsy(program, file),
+        Action::Journal(action) => journal::run(program, &action),
         Action::Describe { folder, build } => describe(program, &folder, &build),
     };
     match done {

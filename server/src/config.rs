@@ -15,6 +15,7 @@ mod exposure;
 mod file;
 mod file_setting;
 mod host_name;
+mod journal_failure;
 mod log_filter;
 mod log_format;
 mod nearest;
@@ -26,12 +27,12 @@ mod trusted_proxies;
 
 use crate::limits::{
     ADDRESSES_MAX, AFK_MINUTES, AUTOPSIES_MAX, AUTOPSIES_PER_HOUR, COMEBACKS_PER_MINUTE_MAX, DIVERGED_WAIT_SECONDS_MAX,
-    FAILED_LOOKUPS_PER_MINUTE, FILL_SECONDS, JOINS_BURST, JOINS_PER_MINUTE, KEPT_BYTES_MAX, LOAD_PERCENT_MAX,
-    LOG_LINES_PER_SECOND, MATCHES_PER_MINUTE, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX, PAGE_CONNECTIONS_MAX,
-    PAGE_CONNECTIONS_PER_ADDRESS_MAX, PENDING_CONNECTIONS_MAX, PENDING_CONNECTIONS_PER_ADDRESS_MAX,
-    PUBLISHERS_PER_ADDRESS, RESERVATIONS_PER_ADDRESS_MAX, ROOMS_MAX, ROOMS_PER_HOUR,
-    SEATED_CONNECTIONS_PER_ADDRESS_MAX, SEATS_PER_ADDRESS_LISTED, SECRET_GUESSES_PER_SECOND, SPECTATORS_MAX,
-    SPECTATORS_PER_ADDRESS_MAX, TOPIC_GUESSES_PER_MINUTE, VISITORS_MAX,
+    FAILED_LOOKUPS_PER_MINUTE, FILL_SECONDS, JOINS_BURST, JOINS_PER_MINUTE, JOURNAL_BYTES, KEPT_BYTES_MAX,
+    LOAD_PERCENT_MAX, LOG_LINES_PER_SECOND, MATCHES_PER_MINUTE, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX,
+    PAGE_CONNECTIONS_MAX, PAGE_CONNECTIONS_PER_ADDRESS_MAX, PENDING_CONNECTIONS_MAX,
+    PENDING_CONNECTIONS_PER_ADDRESS_MAX, PUBLISHERS_PER_ADDRESS, RESERVATIONS_PER_ADDRESS_MAX, ROOMS_MAX,
+    ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX, SEATS_PER_ADDRESS_LISTED, SECRET_GUESSES_PER_SECOND,
+    SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX, SYNC_MS, TOPIC_GUESSES_PER_MINUTE, VISITORS_MAX,
 };
 use crate::memory::default_budget_bytes;
 pub use addresses::{AddressError, AdminListen, ListenAddress};
@@ -48,6 +49,7 @@ pub use file::{FileError, FileFault};
 pub use file_setting::FileSetting;
 pub(crate) use host_name::Host;
 pub use host_name::{HostName, HostNameError};
+pub use journal_failure::{JournalFailure, JournalFailureError};
 pub(crate) use log_filter::AUDIT;
 pub use log_filter::{LogFilter, LogFilterError};
 pub use log_format::{LogFormat, LogFormatError};
@@ -250,6 +252,25 @@ settings! {
     /// the server's user, and nobody else may write to it. Default: tickwire/autopsies among the user's state files.
     autopsies: AutopsyFolder = AutopsyFolder::Default,
         option(long, env = "TICKWIRE_AUTOPSIES", value_name = "FOLDER");
+
+    /// Folder in which rooms outlive the process, or off. A server that starts with it goes on with the rooms in it. It
+    /// has to belong to the server's user, and serves one server at a time. Default: off.
+    data: FileSetting = FileSetting::Off,
+        option(long, env = "TICKWIRE_DATA", value_name = "FOLDER");
+
+    /// Bytes that the journal in the folder of data may take. Default: 4294967296.
+    journal_bytes_max: u64 = JOURNAL_BYTES,
+        option(long, env = "TICKWIRE_JOURNAL_BYTES_MAX", value_name = "BYTES");
+
+    /// Milliseconds after which the disk has what the journal has written, so that it outlives the machine too. What
+    /// outlives the process does not wait for it. Default: 25.
+    sync_ms: u32 = SYNC_MS,
+        option(long, env = "TICKWIRE_SYNC_MS", value_name = "MS");
+
+    /// What happens when the disk does not take the journal: rooms play on without it, or the server stops. Default:
+    /// play.
+    on_journal_failure: JournalFailure = JournalFailure::Play,
+        option(long, env = "TICKWIRE_ON_JOURNAL_FAILURE", value_name = "play|stop");
 
     /// File with the token by which services publish to topics and mute players on the operators' port, or off. It has
     /// at least 16 characters, and other users may not read it. Default: off.

@@ -15,6 +15,7 @@ mod visitor;
 
 use crate::clock::{Clock, unix_ms};
 use crate::gate::Gate;
+use crate::kept::KeptLog;
 use crate::limits::{CLOSE_DRAIN, HUB_PASS, SHARD_BACKLOG_MAX};
 use crate::lobby::{Code, Place, RoomId};
 use crate::mailbox::{Command, FromShard, Listeners, MemberAt, ShardLink, TopicsOrder, Undelivered};
@@ -52,6 +53,8 @@ pub(crate) struct ExchangeSetup {
     pub(crate) queues: Vec<GameQueue>,
     pub(crate) matches: Sender<MatchOrder>,
     pub(crate) gate: Arc<Gate>,
+    /// Where what is said outlives the process.
+    pub(crate) kept: Option<Arc<KeptLog>>,
     pub(crate) members: Receiver<(usize, FromShard)>,
     pub(crate) orders: Receiver<TopicsOrder>,
     pub(crate) shards: Vec<ShardLink>,
@@ -121,6 +124,7 @@ struct Exchange {
     matchmaking: Matchmaking,
     match_orders: Sender<MatchOrder>,
     gate: Arc<Gate>,
+    kept: Option<Arc<KeptLog>>,
     places: SecondaryMap<ClientId, Position>,
     rooms: BTreeMap<Code, Place>,
     members: BTreeMap<MemberAt, ClientId>,
@@ -151,13 +155,21 @@ pub(crate) fn run(setup: ExchangeSetup) -> std::io::Result<()> {
     give_way(NICENESS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async move {
-        let ExchangeSetup { games, filter, queues, matches, gate, shards, console, metrics, clock, health, .. } = setup;
+        let ExchangeSetup {
+            games, filter, queues, matches, gate, kept, shards, console, metrics, clock, health, ..
+        } = setup;
+        let now_ms = unix_ms();
+        let mut hub = Hub::new(games, filter, now_ms).limited(setup.hub_limits);
+        if let Some(kept) = &kept {
+            hub = kept.read(|kept| hub.go_on_from(&kept.topics, now_ms));
+        }
         let (mut members, mut orders) = (setup.members, setup.orders);
         let exchange = Rc::new(Shared(RefCell::new(Exchange {
-            hub: Hub::new(games, filter, unix_ms()).limited(setup.hub_limits),
+            hub,
             matchmaking: Matchmaking::new(queues),
             match_orders: matches,
             gate,
+            kept,
             started_ms: unix_ms().saturating_sub(clock.now_us() / 1_000),
             places: SecondaryMap::new(),
             rooms: BTreeMap::new(),
@@ -224,6 +236,7 @@ impl Exchange {
             TopicsOrder::List { game, rooms } => self.hub.list(game, &rooms, now_ms),
             TopicsOrder::Publish(publication, answer) => {
                 let receipt = self.hub.publish(&publication.topic, publication.by, "", &publication.body, now_ms);
+                self.keep();
                 // A publisher that has given up waiting does not need the receipt.
                 answer.map(|answer| answer.send(receipt));
             }
@@ -232,6 +245,7 @@ impl Exchange {
                 self.hub.mute(player, until_ms, now_ms);
             }
             TopicsOrder::Expel { player } => self.expel(player),
+            TopicsOrder::Recovered => self.hub.end_lost_rooms(),
             TopicsOrder::Brief { topic, body } => self.tell_operators(topic, &body),
             TopicsOrder::OperatorsChanged => self.ring_operators(),
             TopicsOrder::MatchMade { id, room } => self.matchmaking.made(id, room, now_ms),
@@ -330,8 +344,19 @@ impl Exchange {
         self.metrics.topic_bytes.set(self.hub.kept_bytes() as f64);
     }
 
+    /// Keeps what was said, before anybody is told of it.
+    fn keep(&mut self) {
+        if let Some(kept) = &self.kept {
+            let changes = self.hub.take_kept();
+            if !changes.is_empty() {
+                kept.keep(changes);
+            }
+        }
+    }
+
     /// Delivers everything that the hub has for others.
     fn deliver(&mut self) {
+        self.keep();
         while let Some(output) = self.hub.poll() {
             match output {
                 Output::Client { client, delivery } => self.tell_client(client, delivery),

@@ -3,10 +3,12 @@
 use crate::chronicle::Chronicle;
 use crate::game_panic::GamePanic;
 use crate::room::{
-    Attendance, Autopsy, Counters, Entered, Entrant, GameCall, GameSchemas, MemberId, NotDone, OperatorOrder, Room,
-    RoomFailure, RoomSetup, RosterChange, SeatFigures, SnapshotPoll, Summary, Survived,
+    Attendance, Autopsy, Counters, Entered, Entrant, Frozen, GameCall, GameSchemas, Kept, MemberId, NotDone,
+    OperatorOrder, ReviveError, Revived, Room, RoomChanges, RoomFailure, RoomSetup, RosterChange, SeatFigures,
+    SnapshotPoll, Summary, Survived,
 };
 use serde_json::Value;
+use std::any::Any;
 use std::fmt;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken, fingerprint};
 use tickwire::message::topics::PlayerId;
+use tickwire::recording::describe::GameDescription;
 use tickwire::{Game, Leave, MatchResult, OptionsError, Publication, Rules, Scene, Seat, Stage, Tick};
 
 /// [`Room`] without the type of its game; each method is that of the room.
@@ -47,6 +50,21 @@ pub(crate) trait DynRoom: Send {
     fn seat_figures(&self) -> Vec<SeatFigures>;
     fn draw(&self, scene: &mut Scene) -> Option<Tick>;
     fn carry_out(&mut self, order: OperatorOrder) -> Result<Option<String>, NotDone>;
+    fn begin_records(&mut self);
+    fn put_record(&mut self, out: &mut Vec<u8>);
+    fn freeze(&mut self, memory: Option<Box<dyn DynFrozen>>) -> Box<dyn DynFrozen>;
+    fn missing(&self) -> usize;
+}
+
+/// [`Frozen`] without the type of its game.
+pub(crate) trait DynFrozen: Any + Send {
+    fn encode(&mut self, out: &mut Vec<u8>);
+}
+
+impl<G: Game> DynFrozen for Frozen<G> {
+    fn encode(&mut self, out: &mut Vec<u8>) {
+        Self::encode(self, out);
+    }
 }
 
 impl<G: Game> DynRoom for Room<G> {
@@ -157,6 +175,30 @@ impl<G: Game> DynRoom for Room<G> {
     fn carry_out(&mut self, order: OperatorOrder) -> Result<Option<String>, NotDone> {
         Self::carry_out(self, order)
     }
+
+    fn begin_records(&mut self) {
+        Self::begin_records(self);
+    }
+
+    fn put_record(&mut self, out: &mut Vec<u8>) {
+        Self::put_record(self, out);
+    }
+
+    fn freeze(&mut self, memory: Option<Box<dyn DynFrozen>>) -> Box<dyn DynFrozen> {
+        let memory: Option<Box<dyn Any>> = memory.map(|memory| memory as Box<dyn Any>);
+        match memory.and_then(|memory| memory.downcast::<Frozen<G>>().ok()) {
+            Some(mut frozen) => {
+                self.freeze_into(&mut frozen);
+                frozen
+            }
+            // The memory is that of another game's room.
+            None => Box::new(Self::freeze(self)),
+        }
+    }
+
+    fn missing(&self) -> usize {
+        Self::missing(self)
+    }
 }
 
 /// A room that was made, on its way to its shard.
@@ -164,6 +206,8 @@ pub(crate) struct MadeRoom {
     pub(crate) rate_hz: u32,
     pub(crate) room: Box<dyn DynRoom>,
     pub(crate) chronicle: Option<Chronicle>,
+    /// What a journal keeps of the room besides its ticks; `None` without a journal.
+    pub(crate) header: Option<Arc<[u8]>>,
 }
 
 /// The plan by which a room is made.
@@ -174,6 +218,29 @@ pub(crate) struct RoomPlan {
     pub(crate) options: Value,
 }
 
+/// A room that was made again from what was kept of it.
+pub(crate) struct RevivedRoom {
+    pub(crate) room: Box<dyn DynRoom>,
+    pub(crate) replayed: u32,
+    pub(crate) differs_at: Option<Tick>,
+    /// What has become of it, if the game has other fields now.
+    pub(crate) changes: Option<RoomChanges>,
+}
+
+/// The reason for which a room cannot be made again.
+#[derive(Debug, Error)]
+pub(crate) enum ReviveFault {
+    /// The game does not take the room's options any more.
+    #[error("the game does not take its options: {0}")]
+    Options(#[from] OptionsFault),
+    /// What was kept of it cannot be used.
+    #[error(transparent)]
+    Kept(#[from] ReviveError),
+}
+
+/// Makes a room again; with the shape that the game had then, if it is another one now.
+type ReviveRoom =
+    Arc<dyn Fn(&RoomPlan, Kept<'_>, Option<&GameDescription>) -> Result<RevivedRoom, ReviveFault> + Send + Sync>;
 type MakeRoom = Arc<dyn Fn(&RoomPlan) -> Result<Box<dyn DynRoom>, OptionsFault> + Send + Sync>;
 type CheckOptions = fn(&Value) -> Result<(), OptionsFault>;
 
@@ -197,9 +264,13 @@ pub(crate) struct OfferedGame {
     pub(crate) rules: Rules,
     /// The fingerprint that a client of the game has to have.
     pub(crate) fingerprint: u64,
+    /// The fields of its worlds and inputs.
+    pub(crate) shape: Arc<GameDescription>,
     /// Makes a room. The closure holds the schemas that the room shares with other rooms of the
     /// game.
     pub(crate) make: MakeRoom,
+    /// Makes a room again.
+    pub(crate) revive: ReviveRoom,
     /// Checks whether a JSON value is options of the game, before anything is made.
     pub(crate) check: CheckOptions,
 }
@@ -222,14 +293,32 @@ impl OfferedGame {
 
     fn with<G: Game>(schemas: GameSchemas<G>) -> Self {
         let fingerprint = fingerprint::<G>();
+        let shared = schemas.clone();
+        let revive: ReviveRoom = Arc::new(move |plan, kept, was| revive_room::<G>(&shared, plan, kept, was));
         let make: MakeRoom = Arc::new(move |plan| make_room::<G>(&schemas, plan));
-        Self { rules: G::RULES, fingerprint, make, check: check_options::<G> }
+        let shape = Arc::new(GameDescription::of::<G>());
+        Self { rules: G::RULES, fingerprint, shape, make, revive, check: check_options::<G> }
     }
 }
 
 fn make_room<G: Game>(schemas: &GameSchemas<G>, plan: &RoomPlan) -> Result<Box<dyn DynRoom>, OptionsFault> {
     let options = read_options::<G>(&plan.options)?;
     Ok(Box::new(Room::with_schemas(schemas, plan.setup.clone(), &options)))
+}
+
+fn revive_room<G: Game>(
+    schemas: &GameSchemas<G>,
+    plan: &RoomPlan,
+    kept: Kept<'_>,
+    was: Option<&GameDescription>,
+) -> Result<RevivedRoom, ReviveFault> {
+    let (options, setup) = (read_options::<G>(&plan.options)?, plan.setup.clone());
+    if let Some(was) = was {
+        let (room, changes) = Room::revive_by_names(schemas, setup, &options, kept, was)?;
+        return Ok(RevivedRoom { room: Box::new(room), replayed: 0, differs_at: None, changes: Some(changes) });
+    }
+    let Revived { room, replayed, differs_at } = Room::revive(schemas, setup, &options, kept)?;
+    Ok(RevivedRoom { room: Box::new(room), replayed, differs_at, changes: None })
 }
 
 /// Reads the options and asks the game whether it takes them. A fault of the game ends in a refusal: this runs on the

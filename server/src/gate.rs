@@ -7,8 +7,10 @@
 use crate::clock::unix_s;
 use crate::config::Auth;
 use crate::identity::{
-    CLOCK_LEEWAY_S, KeyRing, KeyRingFileError, Revocations, Ticket, TicketError, TicketRole, UsedTickets, read_ticket,
+    CLOCK_LEEWAY_S, KeyRing, KeyRingFileError, Revocations, Ticket, TicketError, TicketId, TicketRole, UsedTickets,
+    read_ticket,
 };
+use crate::kept::{Change, KeptLog, KeptRevocation};
 use crate::lobby::Code;
 use crate::player_key::known_or_random;
 use crate::room::{Admitted, Entrant, Origin};
@@ -17,6 +19,7 @@ use crate::topics::{identity_id, player_id};
 use parking_lot::Mutex;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, SecretText};
@@ -63,6 +66,8 @@ struct State {
     seen: Option<Stamp>,
     used: UsedTickets,
     revoked: Revocations,
+    /// Where used tickets and revocations outlive the process.
+    kept: Option<Arc<KeptLog>>,
 }
 
 /// A player who may try to enter a room.
@@ -105,10 +110,26 @@ impl Gate {
                     ring: KeyRing::read(path)?,
                     used: UsedTickets::new(),
                     revoked: Revocations::new(),
+                    kept: None,
                 };
                 Ok(Self::Tickets(Box::new(TicketGate { path: path.to_owned(), state: Mutex::new(state) })))
             }
         }
+    }
+
+    /// Goes on from the tickets and revocations of an earlier process, and keeps those to come.
+    pub(crate) fn keep_in(&self, log: &Arc<KeptLog>) {
+        let Self::Tickets(tickets) = self else { return };
+        let mut state = tickets.state.lock();
+        log.read(|kept| {
+            for (ticket, forget_at_s) in &kept.tickets {
+                state.used.restore(TicketId::from_bytes(*ticket), *forget_at_s);
+            }
+            for (identity, KeptRevocation { revoked_at_s, forget_at_s }) in &kept.revocations {
+                state.revoked.restore(*identity, *revoked_at_s, *forget_at_s);
+            }
+        });
+        state.kept = Some(Arc::clone(log));
     }
 
     /// Whether players need tickets.
@@ -196,10 +217,14 @@ impl Gate {
         let Self::Tickets(tickets) = self else { return None };
         let now_s = unix_s();
         // The clock of the backend may be ahead: a ticket of this moment must not look newer than the order.
-        let outcome = tickets.state.lock().revoked.revoke(identity, now_s + CLOCK_LEEWAY_S, now_s);
-        if let Err(error) = outcome {
+        let mut state = tickets.state.lock();
+        if let Err(error) = state.revoked.revoke(identity, now_s + CLOCK_LEEWAY_S, now_s) {
             tracing::error!(%error, "tickets could not be revoked");
             return None;
+        }
+        if let (Some(log), Some((identity, revoked_at_s, forget_at_s))) = (&state.kept, state.revoked.of(identity)) {
+            let revocation = KeptRevocation { revoked_at_s, forget_at_s };
+            log.keep([Change::Revoked { identity, revocation }]);
         }
         Some(identity_id(identity))
     }
@@ -230,6 +255,11 @@ impl TicketGate {
             return Err(CloseCode::Auth);
         }
         ticket.use_up(&mut state.used, now_s).map_err(refused)?;
+        if let Some(log) = &state.kept {
+            // Before anybody is let in by it: whoever has seen a welcome has used up the ticket for good.
+            let (ticket, forget_at_s) = (ticket.id().to_bytes(), ticket.forget_at_s());
+            log.keep([Change::Used { ticket, forget_at_s }]);
+        }
         Ok(ticket)
     }
 

@@ -30,6 +30,8 @@ mod game_panic;
 mod games;
 mod gate;
 pub mod identity;
+mod journal;
+mod kept;
 pub mod limits;
 pub mod lobby;
 mod logging;
@@ -45,6 +47,7 @@ mod own_folder;
 mod player_key;
 mod readiness;
 pub mod room;
+mod room_header;
 mod secret_file;
 mod server;
 mod service_token;
@@ -58,12 +61,13 @@ pub mod websocket;
 
 pub use config::{
     AddressError, AdminListen, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Change, Config, ConfigFault,
-    ConfigFaults, Exposed, Faults, FileError, FileFault, FileSetting, HostName, HostNameError, ListenAddress,
-    LogFilter, LogFilterError, LogFormat, LogFormatError, Nearest, Network, NetworkError, PageFolder, PageOrigin,
-    PageOriginError, RangeError, SeatLimit, SeatLimitError, SettingFault, SettingOrigin, Settings, SettingsError,
-    SettingsSource, TrustedProxies, VariableError, check_variables,
+    ConfigFaults, Exposed, Faults, FileError, FileFault, FileSetting, HostName, HostNameError, JournalFailure,
+    JournalFailureError, ListenAddress, LogFilter, LogFilterError, LogFormat, LogFormatError, Nearest, Network,
+    NetworkError, PageFolder, PageOrigin, PageOriginError, RangeError, SeatLimit, SeatLimitError, SettingFault,
+    SettingOrigin, Settings, SettingsError, SettingsSource, TrustedProxies, VariableError, check_variables,
 };
 pub use gate::GateError;
+pub use journal::FolderFault;
 pub use logging::Log;
 pub use net::{PageError, PageFile};
 pub use operators::{OperatorLineFault, OperatorsFileError, RecentLines};

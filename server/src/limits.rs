@@ -6,12 +6,18 @@
 mod api;
 mod doors;
 mod faults;
+mod journal;
+mod keeping;
+mod kept;
 mod log;
 mod topics;
 
 pub use api::*;
 pub use doors::*;
 pub use faults::*;
+pub(crate) use journal::*;
+pub use keeping::*;
+pub(crate) use kept::*;
 pub use log::*;
 use std::num::NonZeroU8;
 use std::ops::RangeInclusive;

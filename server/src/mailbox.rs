@@ -3,10 +3,12 @@
 mod operators;
 mod topics;
 
-use crate::games::MadeRoom;
+use crate::chronicle::Chronicle;
+use crate::games::{MadeRoom, OfferedGame, RoomPlan};
 use crate::limits::SHARD_INBOX_MAX;
-use crate::lobby::RoomId;
+use crate::lobby::{Code, RoomId};
 pub(crate) use crate::matchmaking::MatchOrder;
+use crate::readiness::{Readiness, Reason};
 use crate::room::{Autopsy, Entrant, MemberId, Origin, RoomFailure, Summary};
 use crate::socket::Socket;
 use crate::threads::{Load, ThreadHealth};
@@ -15,11 +17,14 @@ use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
 pub(crate) use operators::{Carried, Drawn, Picture, RoomNumbers, RoomWork, SeatsSeen, Watch};
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tickwire::Tick;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
 use tickwire::message::topics::PlayerId;
+use tickwire::recording::describe::GameDescription;
 use tokio::sync::oneshot;
 pub(crate) use topics::{
     Form, FromShard, MemberAt, NewVisitor, Publication, TopicsInbox, TopicsLink, TopicsOrder, VisitorHello,
@@ -28,7 +33,11 @@ pub(crate) use topics::{
 /// A message to a shard.
 pub(crate) enum Command {
     /// The shard is to run a room that was made.
-    Open { room: RoomId, made: MadeRoom },
+    Open { room: RoomId, made: Box<MadeRoom> },
+    /// The shard is to make these rooms again, which an earlier process has kept.
+    Revive(Vec<Revival>),
+    /// Rooms of an earlier process that nobody makes again have ended.
+    Forget(Vec<RoomId>),
     /// A connection is to enter a room; `detours` counts how often it was redirected to the slow lane.
     Enter { room: RoomId, arrival: Box<NewConnection>, detours: u8 },
     /// Members are to be told something about a topic; `detours` as above.
@@ -41,6 +50,64 @@ pub(crate) enum Command {
     Watch(Arc<Watch>),
     /// The shard is to close all connections and then to end its thread.
     Stop(CloseCode),
+}
+
+/// A room that an earlier process has kept, on its way to its shard.
+pub(crate) struct Revival {
+    pub(crate) room: RoomId,
+    pub(crate) code: Code,
+    pub(crate) game: OfferedGame,
+    pub(crate) plan: RoomPlan,
+    pub(crate) header: Arc<[u8]>,
+    /// The shape that the game had when the room was kept, if it is another one now.
+    pub(crate) was: Option<GameDescription>,
+    /// The newest world with its header in front, and the records of the ticks after it.
+    pub(crate) world: Option<(Tick, Vec<u8>)>,
+    pub(crate) ticks: Vec<(Tick, Vec<u8>)>,
+    pub(crate) chronicle: Option<Chronicle>,
+    /// Counted until the room is made again, or cannot be.
+    pub(crate) expected: Expected,
+    /// The data folder, in which a room that cannot go on is set aside.
+    pub(crate) folder: Arc<Path>,
+}
+
+/// The rooms that are still to be made again, counted for all shards. The server is ready when there are none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recovery {
+    rooms: Arc<AtomicUsize>,
+    readiness: Arc<Readiness>,
+}
+
+/// A room that is still to be made again, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Expected(Recovery);
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        if self.0.rooms.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.readiness.hold(Reason::Recovering, false);
+        }
+    }
+}
+
+impl Recovery {
+    /// A recovery of which `/readyz` tells.
+    pub(crate) fn new(readiness: &Arc<Readiness>) -> Self {
+        Self { rooms: Arc::default(), readiness: Arc::clone(readiness) }
+    }
+
+    /// Counts a room that is to be made again.
+    pub(crate) fn expect(&self) -> Expected {
+        self.rooms.fetch_add(1, Ordering::AcqRel);
+        self.readiness.hold(Reason::Recovering, true);
+        Expected(self.clone())
+    }
+
+    /// Whether rooms are still to be made again.
+    #[cfg(test)]
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.rooms.load(Ordering::Acquire) > 0
+    }
 }
 
 /// The members that are to be told something about a topic, if they hear it.

@@ -6,6 +6,7 @@
 use crate::chronicle::Chronicle;
 use crate::game_panic;
 use crate::games::{MadeRoom, OfferedGame, RoomPlan};
+use crate::journal::JournalWriter;
 use crate::limits::SLOW_LANE_NICENESS;
 use crate::lobby::Place;
 use crate::mailbox::{Command, ShardLink, Undelivered};
@@ -33,12 +34,19 @@ pub(crate) enum NotMade {
     Gone,
 }
 
-/// A room that is to be made, and the place to which the answer goes.
-pub(crate) struct Order {
-    pub(crate) place: Place,
+/// Everything that a room is made from.
+pub(crate) struct Making {
     pub(crate) game: OfferedGame,
     pub(crate) plan: RoomPlan,
     pub(crate) chronicle: Option<Chronicle>,
+    /// What the journal keeps of the room besides its ticks; `None` without a journal.
+    pub(crate) header: Option<Arc<[u8]>>,
+}
+
+/// A room that is to be made, and the place to which the answer goes.
+pub(crate) struct Order {
+    pub(crate) place: Place,
+    pub(crate) making: Making,
     pub(crate) answer: oneshot::Sender<Result<(), NotMade>>,
 }
 
@@ -54,15 +62,9 @@ impl Orders {
     ///
     /// # Errors
     /// When the room is not made.
-    pub(crate) async fn make(
-        &self,
-        place: Place,
-        game: OfferedGame,
-        plan: RoomPlan,
-        chronicle: Option<Chronicle>,
-    ) -> Result<(), NotMade> {
+    pub(crate) async fn make(&self, place: Place, making: Making) -> Result<(), NotMade> {
         let (answer, made) = oneshot::channel();
-        match self.0.try_send(Order { place, game, plan, chronicle, answer }) {
+        match self.0.try_send(Order { place, making, answer }) {
             Ok(()) => made.await.unwrap_or(Err(NotMade::Gone)),
             Err(TrySendError::Full(_)) => Err(NotMade::Busy),
             Err(TrySendError::Disconnected(_)) => Err(NotMade::Gone),
@@ -77,30 +79,27 @@ pub(crate) struct Maker {
     /// Bytes of memory that the process may use before no room is made any more.
     pub(crate) memory_bytes_max: u64,
     pub(crate) health: Arc<ThreadHealth>,
+    /// The log of the rooms that are opened, if a journal is kept.
+    pub(crate) journal: Option<JournalWriter>,
 }
 
 impl Maker {
     /// Makes rooms until nobody can order any more.
-    pub(crate) fn run(self) {
+    pub(crate) fn run(mut self) {
         give_way(SLOW_LANE_NICENESS);
         while let Ok(order) = self.health.rests(|| self.orders.recv()) {
-            let Order { place, game, plan, chronicle, answer } = order;
+            let Order { place, making, answer } = order;
             // The receiver may have gone with its connection. The room ends by itself when nobody enters.
-            let _ = answer.send(self.make(place, &game, &plan, chronicle));
+            let _ = answer.send(self.make(place, making));
         }
     }
 
-    fn make(
-        &self,
-        place: Place,
-        game: &OfferedGame,
-        plan: &RoomPlan,
-        chronicle: Option<Chronicle>,
-    ) -> Result<(), NotMade> {
+    fn make(&mut self, place: Place, making: Making) -> Result<(), NotMade> {
+        let Making { game, plan, chronicle, header } = making;
         if resident_bytes() >= self.memory_bytes_max {
             return Err(NotMade::NoMemory);
         }
-        let room = match game_panic::catch(|| (game.make)(plan)) {
+        let room = match game_panic::catch(|| (game.make)(&plan)) {
             Ok(Ok(room)) => room,
             Ok(Err(fault)) => {
                 tracing::error!("no room of the game `{}` could be made: {fault}", game.rules.name);
@@ -112,10 +111,17 @@ impl Maker {
                 return Err(NotMade::Failed);
             }
         };
-        let made = MadeRoom { rate_hz: game.rules.tick_rate_hz, room, chronicle };
-        self.shards[place.shard].send(Command::Open { room: place.room, made }).map_err(|error| match error {
-            Undelivered::Full => NotMade::Busy,
-            Undelivered::Gone => NotMade::Gone,
+        // Whoever hears of the room may rely on it.
+        if let (Some(journal), Some(header)) = (&mut self.journal, &header) {
+            journal.opened(place.room, header);
+        }
+        let made = MadeRoom { rate_hz: game.rules.tick_rate_hz, room, chronicle, header };
+        self.shards[place.shard].send(Command::Open { room: place.room, made: Box::new(made) }).map_err(|error| {
+            self.journal.iter_mut().for_each(|journal| journal.never_opened(place.room));
+            match error {
+                Undelivered::Full => NotMade::Busy,
+                Undelivered::Gone => NotMade::Gone,
+            }
         })
     }
 }

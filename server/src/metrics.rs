@@ -4,6 +4,7 @@
 //! when its tick is done: an atomic for each read, message and write costs more than the head of a snapshot.
 
 mod durations;
+mod journal;
 mod live;
 mod process;
 mod words;
@@ -13,6 +14,7 @@ use crate::threads::Load;
 use crate::webhooks::feed::WebhookMetrics;
 pub(crate) use durations::Durations;
 use durations::DurationsMetric;
+use journal::JournalMetrics;
 pub(crate) use live::{LiveCounts, LiveTotals, ReadCounter, ShardNumbers};
 use metrics::{Counter, Gauge, counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -69,6 +71,7 @@ pub(crate) struct Metrics {
     /// Bytes of the messages of topics that are kept.
     pub(crate) topic_bytes: Gauge,
     webhooks: WebhookCounts,
+    pub(crate) journal: JournalMetrics,
     pub(crate) origins_rejected: ReadCounter,
     pub(crate) rate_limited: ReadCounter,
     log_lines_missing: [Counter; 2],
@@ -103,6 +106,7 @@ pub(crate) struct Tally {
     late: Durations,
     late_in_slow_lane: Durations,
     turn: Durations,
+    commit: Durations,
 }
 
 impl Tally {
@@ -118,6 +122,11 @@ impl Tally {
         late.add(late_ns);
         self.turn.add(turn_ns);
     }
+
+    /// The records of some rooms were written to the journal, which took `commit_ns` nanoseconds.
+    pub(crate) fn committed(&mut self, commit_ns: u64) {
+        self.commit.add(commit_ns);
+    }
 }
 
 struct TickMetrics {
@@ -130,6 +139,7 @@ struct TickMetrics {
     late: DurationsMetric,
     late_in_slow_lane: DurationsMetric,
     turn: DurationsMetric,
+    commit: DurationsMetric,
 }
 
 struct RoomMetrics {
@@ -178,6 +188,7 @@ impl Metrics {
             visitors: gauge!("tickwire_visitors"),
             topic_bytes: gauge!("tickwire_topic_bytes"),
             webhooks: WebhookCounts::register(),
+            journal: JournalMetrics::register(),
             origins_rejected: ReadCounter::new(counter!("tickwire_origins_rejected_total")),
             rate_limited: ReadCounter::new(counter!("tickwire_rate_limited_total")),
             log_lines_missing: ["flood", "blocked"]
@@ -287,6 +298,7 @@ impl Metrics {
         ticking.late.add(&tally.late);
         ticking.late_in_slow_lane.add(&tally.late_in_slow_lane);
         ticking.turn.add(&tally.turn);
+        ticking.commit.add(&tally.commit);
     }
 
     /// Takes over the counts of a room since the last call for that room.
@@ -321,8 +333,8 @@ impl Metrics {
     /// All metrics in the text format of Prometheus.
     pub(crate) fn render(&self) -> String {
         let mut out = self.recorder.handle().render();
-        let TickMetrics { phase_late, late, late_in_slow_lane, turn, .. } = &self.ticking;
-        for durations in [phase_late, late, late_in_slow_lane, turn] {
+        let TickMetrics { phase_late, late, late_in_slow_lane, turn, commit, .. } = &self.ticking;
+        for durations in [phase_late, late, late_in_slow_lane, turn, commit] {
             durations.render(&mut out);
         }
         process::render(&mut out);
@@ -343,6 +355,10 @@ impl TickMetrics {
                 "How late a shard begins the ticks of a phase.",
             ),
             late: DurationsMetric::new("tickwire_tick_late_seconds", "How late ticks begin, but for slow lanes."),
+            commit: DurationsMetric::new(
+                "tickwire_journal_commit_seconds",
+                "Time that the records of up to eight rooms took to be written to the journal.",
+            ),
             late_in_slow_lane: DurationsMetric::new(
                 "tickwire_slow_lane_tick_late_seconds",
                 "How late ticks begin in slow lanes.",

@@ -37,6 +37,7 @@ mod peer;
 mod percent;
 mod problem;
 mod proxy_header;
+mod recovery;
 mod refusals;
 mod request_id;
 mod room_list;
@@ -51,10 +52,12 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
 use crate::gate::Gate;
+use crate::journal::{Found, KeeperHandle};
+use crate::kept::KeptLog;
 use crate::limits::ACCEPT_PAUSE;
 use crate::lobby::{Directory, Place, RoomId};
 use crate::logging::{Log, Missing};
-use crate::mailbox::{Command, MatchOrder, Report, ShardLink, TopicsLink, TopicsOrder, Undelivered};
+use crate::mailbox::{Command, MatchOrder, Recovery, Report, ShardLink, TopicsLink, TopicsOrder, Undelivered};
 use crate::maker::Orders;
 use crate::memory::resident_bytes;
 use crate::metrics::Metrics;
@@ -84,6 +87,7 @@ use settings::Rates;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -129,6 +133,12 @@ pub(crate) struct NetSetup {
     pub(crate) webhooks: Option<Webhooks>,
     /// The operators, and the things that they are shown.
     pub(crate) console: Arc<Console>,
+    /// The journal, if one is kept.
+    pub(crate) journal: Option<KeeperHandle>,
+    /// What the whole server keeps there.
+    pub(crate) kept: Option<Arc<KeptLog>>,
+    /// The rooms that are still to be made again.
+    pub(crate) recovery: Recovery,
 }
 
 /// The sockets and channels of the net thread.
@@ -140,6 +150,8 @@ pub(crate) struct NetIo {
     pub(crate) matches: Receiver<MatchOrder>,
     /// Resolves when the server stops.
     pub(crate) stop: oneshot::Receiver<StopOrder>,
+    /// The rooms of an earlier process, where they were found, and the number of the first room of this one.
+    pub(crate) found: Option<(Found, Arc<Path>, u64)>,
 }
 
 /// The order to stop.
@@ -218,6 +230,10 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let net = Rc::new(Net::new(setup, io.reports));
+        if let Some((found, folder, first_room)) = io.found {
+            net.directory.borrow_mut().number_from(first_room);
+            net.recover(found, &folder);
+        }
         spawn_local(accept(Rc::clone(&net), TcpListener::from_std(io.listener)?));
         if let Some(admin) = io.admin {
             spawn_local(admin::accept(Rc::clone(&net), TcpListener::from_std(admin)?));
@@ -277,6 +293,9 @@ async fn do_chores(net: Rc<Net>, health: Arc<ThreadHealth>) {
         net.join_quota.borrow_mut().forget_untouched(now_us);
         net.diverged.borrow_mut().forget_old(now_us);
         net.setup.gate.reload(false);
+        if let Some(kept) = &net.setup.kept {
+            kept.care(now_us);
+        }
         net.setup.console.access.reload(false);
         // SIGHUP has the file read again too.
         if reading != net.setup.console.access.reading() {
@@ -405,6 +424,7 @@ impl Net {
     /// Notes whether the server takes in further rooms.
     fn note_readiness(&self) {
         let readiness = &self.setup.readiness;
+        self.note_journal();
         readiness.hold(Reason::Rooms, self.directory.borrow().is_full());
         readiness.hold(Reason::Memory, resident_bytes() >= self.config().memory_bytes_max);
         readiness.hold(Reason::Work, !(0..self.setup.shards.len()).any(|shard| self.has_time(shard)));
@@ -448,6 +468,9 @@ impl Net {
             tls: None,
             webhooks: None,
             console: Arc::new(Console::new(Access::open(None, true).expect("no file is read"))),
+            journal: None,
+            kept: None,
+            recovery: Recovery::default(),
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

@@ -14,11 +14,15 @@ pub(crate) enum Reason {
     Memory,
     /// No shard has time for another room.
     Work,
+    /// Rooms that an earlier process has kept are still to be made again.
+    Recovering,
+    /// What happens in rooms cannot be written to the journal.
+    Journal,
 }
 
 impl Reason {
     /// Every reason, in the order in which `/readyz` names them.
-    const ALL: [Self; 4] = [Self::Draining, Self::Rooms, Self::Memory, Self::Work];
+    const ALL: [Self; 6] = [Self::Draining, Self::Recovering, Self::Journal, Self::Rooms, Self::Memory, Self::Work];
 
     /// The name of the reason, for programs.
     pub(crate) const fn name(self) -> &'static str {
@@ -27,6 +31,8 @@ impl Reason {
             Self::Rooms => "rooms",
             Self::Memory => "memory",
             Self::Work => "work",
+            Self::Recovering => "recovering",
+            Self::Journal => "journal",
         }
     }
 
@@ -42,6 +48,8 @@ impl fmt::Display for Reason {
             Self::Rooms => "full: there are as many rooms as there may be",
             Self::Memory => "full: the process uses as much memory as it may",
             Self::Work => "full: no shard has time for another room",
+            Self::Recovering => "recovering: rooms of an earlier process are being made again",
+            Self::Journal => "journal: what happens in rooms cannot be written to the data folder",
         })
     }
 }

@@ -13,6 +13,7 @@ mod attempts;
 mod autopsy;
 mod claims;
 mod counters;
+mod dismissals;
 mod disputes;
 mod entrance;
 mod entrant;
@@ -21,6 +22,7 @@ mod figures;
 mod game_call;
 mod idleness;
 mod in_flight;
+mod kept;
 mod keyframes;
 mod lockstep;
 mod matches;
@@ -38,8 +40,11 @@ mod schemas;
 mod search;
 mod seat_meter;
 mod start_over;
+mod state;
 mod tick_limits;
+mod token_digest;
 mod unsettled;
+mod versions;
 mod view_bound;
 
 pub use attempts::{Attempt, Survived};
@@ -51,6 +56,7 @@ pub use entrant::{Admitted, Entrant};
 pub use failure::{FAILURE_FORMAT, FailedCall, NewMatch, ReplayFault, RoomFailure};
 pub use figures::{Attendance, SeatFigures, SeatKind};
 pub use game_call::GameCall;
+pub use kept::{Frozen, Kept, ReviveError, Revived};
 pub use members::MemberId;
 pub use operator_orders::{NotDone, OperatorOrder};
 pub use origin::Origin;
@@ -58,11 +64,13 @@ pub use replication::SnapshotFrame;
 pub use room_limits::RoomLimits;
 pub use schemas::GameSchemas;
 pub use tickwire::world::{roster::RosterChange, simulation::Checkpoint, simulation::TickRecord};
+pub use versions::RoomChanges;
 
 use crate::limits::UNDISPUTED_MAX;
 use attempts::SurvivedPanics;
 use disputes::Disputes;
 use idleness::Idle;
+use kept::Recorded;
 use members::Member;
 use outgoing::Outgoing;
 use ownership::Ownership;
@@ -73,10 +81,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tick_limits::TickLimits;
 use tickwire::input::{Ack, Action, buffer::InputArrival, buffer::InputBuffer};
+use tickwire::lockstep::LastInputs;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::ClientControl;
 use tickwire::message::evidence::ClientEvidence;
-use tickwire::message::topics::PlayerId;
 use tickwire::message::{CLIENT_CONTROL, CLIENT_EVIDENCE, INPUT};
 use tickwire::rng::{Purpose, Secret};
 use tickwire::state::Schema;
@@ -128,6 +136,7 @@ pub struct Room<G: Game> {
     schemas: GameSchemas<G>,
     roster: Roster,
     ownership: Ownership,
+    /// One per seat, once somebody has come: thousands of rooms may wait for their players.
     buffers: Vec<InputBuffer<G::Input>>,
     /// For each seat, the input that is the same since a tick.
     idle: Vec<Idle<G::Input>>,
@@ -158,6 +167,12 @@ pub struct Room<G: Game> {
     /// The seats that are taken for the game, which may learn of somebody's leaving later than the roster.
     playing: SeatSet,
     survived: SurvivedPanics,
+    /// The newest tick of which clients of an earlier process have the same world as this room; `None` for a room that
+    /// began in this process. The seats whose players have come in this process.
+    common: Option<Tick>,
+    met: SeatSet,
+    /// What the journal has of the room, if it keeps any.
+    recorded: Option<Box<Recorded<G>>>,
     /// Whether no further tick is made, and the report on why.
     has_failed: bool,
     failure: Option<Box<RoomFailure>>,
@@ -188,14 +203,14 @@ impl<G: Game> Room<G> {
             schemas: schemas.clone(),
             roster: Roster::new(&G::RULES, bots, &limits),
             ownership: Ownership::new(has_owner),
-            buffers: vec![InputBuffer::default(); usize::from(G::RULES.seats)],
+            buffers: Vec::new(),
             idle: vec![Idle::default(); usize::from(G::RULES.seats)],
             last_player: Tick(0),
             view_bounds: vec![ViewBound::default(); usize::from(G::RULES.seats)],
             meters: Vec::new(),
             // By itself it would grow to twice the seats.
             members: SlotMap::with_capacity_and_key(usize::from(G::RULES.seats)),
-            outgoing: Outgoing::new(schemas, &mut simulation, stagger, &[]),
+            outgoing: Outgoing::new(schemas, &mut simulation, stagger, LastInputs::default()),
             restart: None,
             restarted_by: None,
             restarted: None,
@@ -208,6 +223,9 @@ impl<G: Game> Room<G> {
             dismissed: Vec::new(),
             playing: SeatSet::default(),
             survived: SurvivedPanics::default(),
+            common: None,
+            met: SeatSet::default(),
+            recorded: None,
             has_failed: false,
             failure: None,
             secret,
@@ -386,35 +404,6 @@ impl<G: Game> Room<G> {
         if let Some(seat) = self.roster.fill(self.tick, self.limits.fill_ticks) {
             self.announce(seat, None);
         }
-    }
-
-    /// Takes the seats of a player away, and lets it watch no more: its connections are to be closed.
-    pub fn expel(&mut self, player: PlayerId) {
-        let seats = self.roster.iter().map(|(seat, _)| seat);
-        let seats: Vec<_> = seats.filter(|seat| self.roster.player_of(*seat) == Some(player)).collect();
-        seats.into_iter().for_each(|seat| self.dismiss(seat, CloseCode::Auth));
-        let watches = |member: &Member| member.seat.is_none() && member.player == Some(player);
-        let spectators: Vec<_> = self.members.iter().filter(|(_, member)| watches(member)).map(|(id, _)| id).collect();
-        for member in spectators {
-            self.drop_dispute(member);
-            self.members.remove(member);
-            self.dismissed.push((member, CloseCode::Auth));
-        }
-    }
-
-    /// Frees the seat of a person; the connection is to be closed with this code.
-    fn dismiss(&mut self, seat: Seat, code: CloseCode) {
-        if let Some(member) = self.roster.member_of(seat) {
-            self.dismissed.push((member, code));
-            self.drop_dispute(member);
-            self.members.remove(member);
-        }
-        self.free(seat, Leave::Removed);
-    }
-
-    /// A connection that is to be closed because the room has dismissed its member, and the code.
-    pub fn poll_dismissed(&mut self) -> Option<(MemberId, CloseCode)> {
-        self.dismissed.pop()
     }
 
     /// The next message for a member besides snapshots: first who is in which seat now, then who owns the room, then

@@ -1,5 +1,6 @@
 //! Starting and stopping: listeners, threads, signals.
 
+mod data;
 mod files;
 mod listening;
 mod reloading;
@@ -14,9 +15,10 @@ use crate::config::{Config, ConfigFaults, Exposed, ListenAddress, SettingsSource
 use crate::exchange::ExchangeSetup;
 use crate::games::{OfferedGame, OptionsFault};
 use crate::gate::GateError;
+use crate::journal::{Folder, FolderFault, KeeperThread};
 use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, STALL_MAX, TOPICS_INBOX_MAX, TOPICS_ORDERS_MAX};
 use crate::logging::Log;
-use crate::mailbox::TopicsLink;
+use crate::mailbox::{Recovery, TopicsLink};
 use crate::metrics::Metrics;
 use crate::net::{LiveSettings, NetIo, NetSetup, PageError, PageFile, StopOrder};
 use crate::operators::OperatorsFileError;
@@ -28,6 +30,7 @@ use crate::threads::{Supervisor, ThreadFault, ThreadHealth};
 use crate::tls::TlsError;
 use crate::topics::ChatFilter;
 use crate::webhooks::file::WebhookFileError;
+use data::{DataFolder, StartedJournal};
 pub(crate) use files::{FileUse, file_faults};
 use files::{Files, open_console};
 pub use listening::Attempts;
@@ -111,6 +114,9 @@ pub enum StartError {
     /// Everybody could reach the server, and nothing between it and its players would be encrypted.
     #[error(transparent)]
     Exposed(#[from] Exposed),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Data(#[from] FolderFault),
     /// The endpoints of webhooks cannot be used.
     #[error(transparent)]
     Webhooks(#[from] WebhookFileError),
@@ -187,6 +193,11 @@ impl Server {
         self
     }
 
+    /// The games that the server would offer.
+    pub(crate) fn into_games(self) -> Vec<OfferedGame> {
+        self.games
+    }
+
     /// The same server with one more game, if the configuration offers benchmark games. A player who asks for the game
     /// otherwise learns which setting offers it.
     ///
@@ -250,6 +261,7 @@ impl Server {
         let files = Files::open(&self.config, self.page)?;
         raise_descriptor_limit();
         let Listeners { listener, address, admin, admin_address } = Listeners::bind(&self.config)?;
+        let kept = DataFolder::open(&self.config)?;
         let console = open_console(&self.config, admin_address)?;
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let ((report, reports), (stop, stopped)) = (channel(REPORTS_MAX), oneshot::channel());
@@ -267,10 +279,11 @@ impl Server {
             live,
         };
         let mut running = Running::before_threads((address, admin_address), stop, Arc::clone(&readiness), reloading);
-        let (webhooks, sender) = files.webhooks.unzip();
-        sender.map(|sender| running.start_webhooks(sender)).transpose()?;
+        let StartedJournal { found, keeper: journal, kept } = running.start_journal(kept, &config, &files.gate)?;
+        let webhooks = running.start_webhooks(files.webhooks, kept.as_ref())?;
         let ((member, members), (order, orders)) = (channel(TOPICS_INBOX_MAX), channel(TOPICS_ORDERS_MAX));
-        let shards = running.start_shards(config.shards, ShardSeed::new(&config, report, member, &metrics, clock))?;
+        let seed = ShardSeed::new(&config, report, member, &metrics, clock, journal.clone());
+        let shards = running.start_shards(config.shards, seed)?;
         let (match_order, match_orders) = channel(ROOMS_WAITING_MAX);
         running.start_exchange(ExchangeSetup {
             games: topics_of(&games),
@@ -280,6 +293,7 @@ impl Server {
             queues: queues_of(&games),
             matches: match_order,
             gate: Arc::clone(&files.gate),
+            kept: kept.clone(),
             members,
             orders,
             shards: shards.clone(),
@@ -288,7 +302,6 @@ impl Server {
             clock,
             health: ThreadHealth::new("topics", STALL_MAX),
         })?;
-        let orders = running.start_maker(&shards, config.memory_bytes_max)?;
         let setup = NetSetup {
             settings,
             log,
@@ -297,20 +310,23 @@ impl Server {
             games,
             withheld,
             build,
+            orders: running.start_maker(&shards, config.memory_bytes_max, journal.as_ref())?,
             shards,
-            orders,
             topics: TopicsLink { send: order },
             metrics,
             clock,
-            readiness,
+            readiness: Arc::clone(&readiness),
             page: files.page,
             autopsies: files.autopsies,
             gate: files.gate,
             tls: files.tls,
             webhooks,
             console,
+            journal,
+            kept,
+            recovery: Recovery::new(&readiness),
         };
-        running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped })?;
+        running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped, found })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
     }
@@ -342,6 +358,9 @@ pub struct Running {
     reloading: Reloading,
     /// The thread of webhooks, and the order to it to stop. The server goes on without it.
     webhooks: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    /// The thread of the journal, if one is kept, and the folder that is locked for as long as it is here.
+    keeper: Option<KeeperThread>,
+    folder: Option<Folder>,
 }
 
 impl Running {
@@ -355,8 +374,20 @@ impl Running {
         let has_tls = reloading.tls.is_some();
         let (shards, threads, supervisor) = (Vec::new(), Vec::new(), Supervisor::default());
         let stop = Some(stop);
-        let webhooks = None;
-        Self { address, admin_address, shards, stop, threads, supervisor, readiness, has_tls, reloading, webhooks }
+        Self {
+            address,
+            admin_address,
+            shards,
+            stop,
+            threads,
+            supervisor,
+            readiness,
+            has_tls,
+            reloading,
+            webhooks: None,
+            keeper: None,
+            folder: None,
+        }
     }
 
     /// Whether the server speaks TLS itself; on a listener of operators that is on loopback it never does.

@@ -1,7 +1,7 @@
 //! A shard: one thread that owns its rooms and their sockets, and makes their ticks on time.
 //!
 //! ```text
-//! wait for the next deadline → due rooms: read each socket, tick, write each socket → closing sockets → reports
+//! wait for the next deadline → due rooms: simulate, commit, send → closing sockets → reports
 //! ```
 //!
 //! Nothing in a tick waits: sockets are non-blocking, nothing is locked, and messages from other threads are read from
@@ -10,10 +10,13 @@
 //! long enough.
 
 mod closing;
+mod commit;
 mod connection;
 mod empty_rooms;
 mod load_meter;
 mod notices;
+mod pause;
+mod reviving;
 mod room_gauge;
 mod room_handle;
 mod slow_lane;
@@ -21,9 +24,9 @@ mod tick_budget;
 mod tick_schedule;
 mod watching;
 
-use crate::chronicle::end;
-use crate::clock::{Clock, thread_cpu_ns};
+use crate::clock::Clock;
 use crate::games::MadeRoom;
+use crate::journal::{JournalWriter, KeeperHandle};
 use crate::limits::{CATCH_UP_TICKS_MAX, COMMANDS_PER_PASS_MAX, DETOURS_MAX, PHASE_ROOMS, PHASES};
 use crate::lobby::RoomId;
 use crate::mailbox::{Command, InboxPlace, Listeners, NewConnection, Report, TopicsInbox};
@@ -34,6 +37,7 @@ use closing::Closing;
 use connection::TickContext;
 use empty_rooms::EmptyRooms;
 use load_meter::LoadMeter;
+use reviving::Reviving;
 use room_handle::{RoomHandle, refuse};
 use slow_lane::SlowLane;
 use std::num::NonZeroU64;
@@ -84,6 +88,8 @@ pub(crate) struct ShardSetup {
     pub(crate) numbers: Arc<ShardNumbers>,
     /// Percent of a core from which on the shard wakes no empty room.
     pub(crate) load_percent_max: u32,
+    /// The journal, if one is kept.
+    pub(crate) journal: Option<KeeperHandle>,
 }
 
 /// Rooms that tick together.
@@ -117,6 +123,10 @@ pub(crate) struct Shard {
     slow_lane: Option<SlowLane>,
     load_meter: LoadMeter,
     watching: Watching,
+    journal: Option<JournalWriter>,
+    /// Whether the last turn to be kept whole was that of the room that was kept longest ago.
+    keeps_oldest: bool,
+    reviving: Reviving,
 }
 
 impl Shard {
@@ -124,6 +134,9 @@ impl Shard {
         Self {
             load_meter: LoadMeter::new(Arc::clone(&setup.load)),
             watching: Watching::default(),
+            journal: setup.journal.as_ref().map(JournalWriter::new),
+            keeps_oldest: false,
+            reviving: Reviving::default(),
             setup,
             groups: Vec::new(),
             empty_rooms: EmptyRooms::default(),
@@ -145,14 +158,18 @@ impl Shard {
         loop {
             while !(self.stopping.is_some() && self.closing.is_empty()) {
                 self.wait_for_commands();
+                self.revive_next();
                 self.tick_due_rooms();
+                self.keep_rooms();
                 self.setup.metrics.take_over(&mut self.scratch.tally, &self.setup.numbers);
                 self.setup.numbers.set_rooms(self.groups.iter().map(|group| group.rooms.len()).sum());
                 self.report_watched();
                 self.load_meter.measure(self.setup.clock);
                 self.empty_rooms.end(self.setup.clock.now_ns(), &mut self.gone);
-                self.look_after_closing();
+                // The end of a room is written before its players learn of it.
                 self.report_gone();
+                self.commit_rest();
+                self.look_after_closing();
             }
             self.slow_lane.take().into_iter().for_each(SlowLane::join);
             // Connections that were on their way here are closed with the code as well, and so are those of a room that
@@ -202,7 +219,10 @@ impl Shard {
         match command {
             // The room is not run. A connection that is to enter it is closed with the code of the stop.
             Command::Open { .. } if self.stopping.is_some() => {}
-            Command::Open { room, made } => self.open(room, made),
+            Command::Open { room, made } => self.open(room, *made),
+            Command::Revive(_) if self.stopping.is_some() => {}
+            Command::Revive(rooms) => self.reviving.put(rooms),
+            Command::Forget(rooms) => self.forget(&rooms),
             Command::Enter { room, arrival, detours } => self.enter(room, arrival, detours),
             Command::Tell { to, delivery, detours } => self.tell(to, &delivery, detours),
             Command::Expel { player, detours } => self.expel(player, detours),
@@ -213,6 +233,9 @@ impl Shard {
     }
 
     fn next_wake_ns(&self) -> Option<u64> {
+        if !self.reviving.is_empty() {
+            return Some(0);
+        }
         let ticks =
             self.groups.iter().filter(|group| !group.rooms.is_empty()).map(|group| group.schedule.deadline_ns());
         let chores = !self.closing.is_empty() || !self.gone.is_empty();
@@ -222,7 +245,7 @@ impl Shard {
     }
 
     fn tick_due_rooms(&mut self) {
-        let Self { setup, closing, scratch, gone, empty_rooms, .. } = self;
+        let Self { setup, journal, closing, scratch, gone, empty_rooms, .. } = self;
         let mut moving = Vec::new();
         for group in self.groups.iter_mut().filter(|group| !group.rooms.is_empty()) {
             let now_ns = setup.clock.now_ns();
@@ -231,12 +254,13 @@ impl Shard {
             for _ in 0..CATCH_UP_TICKS_MAX {
                 let Some(deadline_ns) = group.schedule.take(now_ns) else { break };
                 setup.begin(deadline_ns, scratch);
-                for room in &mut group.rooms {
-                    setup.tick(room, deadline_ns, scratch, closing);
-                }
+                group.tick(setup, journal.as_mut(), deadline_ns, scratch, closing);
             }
             gone.extend(group.rooms.extract_if(.., |room| room.failed).map(|room| room.id));
-            for room in group.rooms.extract_if(.., |room| room.is_empty()) {
+            for mut room in group.rooms.extract_if(.., |room| room.is_empty()) {
+                if let Some(journal) = journal {
+                    room.keep(journal, setup.clock.now_ns());
+                }
                 empty_rooms.put(room);
             }
             moving.extend(group.rooms.extract_if(.., |room| setup.is_elsewhere(room)));
@@ -290,7 +314,8 @@ impl Shard {
     /// Takes over a room with its sockets.
     fn adopt(&mut self, mut room: RoomHandle) {
         let Some(code) = self.stopping else { return self.seat(room) };
-        let Self { setup, closing, scratch, .. } = self;
+        let Self { setup, journal, closing, scratch, .. } = self;
+        room.stop(journal.as_mut());
         room.close(code, &setup.context(setup.clock.now_ns(), scratch), closing);
     }
 
@@ -318,6 +343,7 @@ impl Shard {
 
     /// Lets a connection into its room, on whichever thread the room is.
     fn enter(&mut self, id: RoomId, arrival: Box<NewConnection>, detours: u8) {
+        self.revive_room(id);
         if self.empty_rooms.has(id) {
             if self.setup.load.percent() >= self.setup.load_percent_max {
                 let Self { setup, closing, scratch, .. } = self;
@@ -355,6 +381,7 @@ impl Shard {
             Listeners::Room(room) | Listeners::Game(room) => (Some(room), None),
             Listeners::All => (None, None),
         };
+        room.into_iter().for_each(|room| self.revive_room(room));
         let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).filter(|room| !room.failed);
         match room {
             None => rooms.for_each(|room| room.tell(None, delivery)),
@@ -380,6 +407,9 @@ impl Shard {
 
     /// Closes the connections of a player, here and on the slow lane.
     fn expel(&mut self, player: PlayerId, detours: u8) {
+        while !self.reviving.is_empty() {
+            self.revive_next();
+        }
         let rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).filter(|room| !room.failed);
         rooms.for_each(|room| room.expel(player));
         if let Some(lane) = self.slow_lane.as_ref().filter(|_| detours < DETOURS_MAX) {
@@ -396,10 +426,11 @@ impl Shard {
         let Self { setup, closing, scratch, .. } = self;
         let context = &setup.context(setup.clock.now_ns(), scratch);
         for room in self.groups.iter_mut().flat_map(|group| &mut group.rooms) {
-            room.ends_with(end::STOPPED);
+            room.stop(self.journal.as_mut());
             room.close(code, context, closing);
         }
-        self.empty_rooms.all().for_each(|room| room.ends_with(end::STOPPED));
+        self.empty_rooms.all().for_each(|room| room.stop(self.journal.as_mut()));
+        self.reviving.clear();
         self.groups.clear();
         self.empty_rooms.clear();
         if let Some(lane) = &self.slow_lane {
@@ -415,8 +446,14 @@ impl Shard {
 
     /// Reports to the net thread which rooms have ended. A report that the queue does not take now is sent later.
     fn report_gone(&mut self) {
-        let reports = &self.setup.reports;
-        self.gone.retain(|room| matches!(reports.try_send(Report::Gone { room: *room }), Err(TrySendError::Full(_))));
+        let (reports, journal) = (&self.setup.reports, &mut self.journal);
+        self.gone.retain(|room| {
+            let is_told = !matches!(reports.try_send(Report::Gone { room: *room }), Err(TrySendError::Full(_)));
+            if let Some(journal) = journal.as_mut().filter(|_| is_told) {
+                journal.closed(*room);
+            }
+            !is_told
+        });
     }
 }
 
@@ -444,33 +481,6 @@ impl ShardSetup {
         for (address, token) in room.diverged.drain(..) {
             // A report that the queue does not take is lost: the client may come back without a wait this time.
             let _ = self.reports.try_send(Report::Diverged { room: room.id, address, token });
-        }
-    }
-
-    /// Makes one tick of one room, and reports to the directory how many people and bots are in it.
-    fn tick(&self, room: &mut RoomHandle, deadline_ns: u64, scratch: &mut Scratch, closing: &mut Vec<Closing>) {
-        let start_ns = self.clock.now_ns();
-        let bytes_before = scratch.tally.bytes_out;
-        let cpu_start_ns = room.budget.is_suspect().then(thread_cpu_ns);
-        room.guarded(&mut self.context(start_ns, scratch), closing, RoomHandle::turn);
-        room.note_people(start_ns);
-        let turn_ns = self.clock.now_ns().saturating_sub(start_ns);
-        room.gauge.turned(turn_ns, scratch.tally.bytes_out - bytes_before);
-        room.budget.took(turn_ns, cpu_start_ns.map(|start_ns| thread_cpu_ns().saturating_sub(start_ns)));
-        scratch.tally.ticked(start_ns.saturating_sub(deadline_ns), turn_ns, self.is_slow_lane);
-        if let Some(summary) = room.news()
-            && self.reports.try_send(Report::Room { room: room.id, summary }).is_ok()
-        {
-            room.reported = summary;
-        }
-        self.report_diverged(room);
-        if let Some(failure) = room.poll_failure() {
-            // A report that the queue does not take is lost; the log has the panic.
-            let _ = self.reports.try_send(Report::Failed { room: room.id, failure });
-        }
-        while let Some(autopsy) = room.poll_autopsy() {
-            // An autopsy that the queue does not take is lost: the next incident shows the same.
-            let _ = self.reports.try_send(Report::Differed { room: room.id, autopsy: Box::new(autopsy) });
         }
     }
 }

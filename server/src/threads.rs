@@ -6,6 +6,7 @@
 
 use crate::limits::SUPERVISOR_INTERVAL;
 use rustix::process::{getpriority_process, setpriority_process};
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -28,6 +29,9 @@ pub enum ThreadFault {
         /// The seconds after which it counts as stalled.
         seconds: u64,
     },
+    /// The disk does not take the journal, and the settings say that the server is to stop then.
+    #[error("the disk does not take the journal, and on_journal_failure is `stop`")]
+    Journal,
 }
 
 /// The notes of one thread about itself.
@@ -92,6 +96,19 @@ impl Drop for Ends {
 #[derive(Debug, Default)]
 pub(crate) struct Supervisor {
     watched: Vec<Watched>,
+    conditions: Vec<Condition>,
+}
+
+/// A condition on which the server ends.
+struct Condition {
+    fault: ThreadFault,
+    holds: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Condition").field(&self.fault).finish()
+    }
 }
 
 #[derive(Debug)]
@@ -103,6 +120,11 @@ struct Watched {
 }
 
 impl Supervisor {
+    /// Has the server end with this fault when a condition holds.
+    pub(crate) fn end_when(&mut self, fault: ThreadFault, holds: impl Fn() -> bool + Send + Sync + 'static) {
+        self.conditions.push(Condition { fault, holds: Box::new(holds) });
+    }
+
     pub(crate) fn watch(&mut self, health: &Arc<ThreadHealth>) {
         self.watched.push(Watched { health: Arc::clone(health), notes: 0, looks: 0 });
     }
@@ -119,6 +141,9 @@ impl Supervisor {
     /// # Errors
     /// The first thread that has ended, or has stood still for too long.
     pub(crate) fn look(&mut self) -> Result<(), ThreadFault> {
+        if let Some(met) = self.conditions.iter().find(|condition| (condition.holds)()) {
+            return Err(met.fault.clone());
+        }
         self.watched.iter_mut().try_for_each(Watched::look)
     }
 }

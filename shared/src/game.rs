@@ -15,6 +15,7 @@ use crate::state::{ALL_TABLES, Event, Input, State};
 use crate::table::Table;
 use crate::tick::Tick;
 use alloc::vec::Vec;
+use bincode::{Decode, Encode};
 pub use options::OptionsError;
 pub use queue::QueueRules;
 pub use result::MatchResult;
@@ -258,7 +259,7 @@ pub enum Mode {
 }
 
 /// The reason for which a seat became free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum Leave {
     /// The player left for good.
     Quit,

@@ -34,10 +34,18 @@
 //! | [`world`] | the world over time: snapshots, history, interpolation, lag compensation, simulation, replay |
 //! | [`replication`] | deltas between two snapshots, in sections that are encoded once for all who see them |
 //! | [`lockstep`] | the inputs of all players in each tick, for clients that play the whole game |
+//! | [`recording`] | what a match was made from, and where it goes on from, as bytes that a server keeps |
 //! | [`determinism`] | [`sync_test`](determinism::sync_test), which hunts for the causes of disagreeing machines |
 //! | [`testing`] | [`Play`](testing::Play) and [`assert_deterministic`](testing::assert_deterministic), for an author's own tests |
 //! | [`desync`] | the steps by which two machines find out where they differ, and agree again |
 //! | [`client`] | the client session: clock, prediction, reconciliation, interpolation, reconnecting |
+//!
+//! # Recording
+//!
+//! A match is recorded as its causes. In each tick a [`RecordCodec`] writes what it was made from, in a byte when nothing
+//! has changed, and a hash of the [`FullState`] after it. Now and then a [`Checkpoint`] is written whole. Whoever reads
+//! the newest checkpoint and plays the records after it ([`Simulation::play`]) has the match as it was, bit for bit, and
+//! knows it by the hashes.
 //!
 //! # Glossary
 //!
@@ -142,6 +150,8 @@
 //! [`Checkpoint`]: world::simulation::Checkpoint
 //! [`History`]: world::history::History
 //! [`TickRecord`]: world::simulation::TickRecord
+//! [`RecordCodec`]: recording::record::RecordCodec
+//! [`Simulation::play`]: world::simulation::Simulation::play
 //! [`Replay`]: lockstep::Replay
 //! [`Topic`]: world::snapshot::Topic
 //! [`Replica`]: replication::Replica
@@ -184,6 +194,7 @@ pub mod link;
 pub mod lockstep;
 pub mod math;
 pub mod message;
+pub mod recording;
 pub mod replication;
 pub mod rng;
 pub mod stage;

@@ -284,7 +284,7 @@ impl<I: Input> TickInputsCodec<I> {
     }
 }
 
-fn put_heard(heard: &[Heard], bits: &mut BitWriter<'_>) {
+pub(crate) fn put_heard(heard: &[Heard], bits: &mut BitWriter<'_>) {
     bits.put_small(u32::try_from(heard.len()).unwrap_or(u32::MAX));
     for heard in heard {
         let (topic, body) = heard.parts();
@@ -294,7 +294,7 @@ fn put_heard(heard: &[Heard], bits: &mut BitWriter<'_>) {
     }
 }
 
-fn take_heard(bits: &mut BitReader<'_>) -> Result<Vec<Heard>, DecodeError> {
+pub(crate) fn take_heard(bits: &mut BitReader<'_>) -> Result<Vec<Heard>, DecodeError> {
     let (count, max) = (bits.small()?, HEARD_PER_TICK_MAX as u32);
     if count == 0 || count > max {
         return Err(DecodeError::OutOfRange { value: u64::from(count), max: u64::from(max) });
@@ -314,7 +314,7 @@ fn take_heard(bits: &mut BitReader<'_>) -> Result<Vec<Heard>, DecodeError> {
     Ok(heard)
 }
 
-fn put_change(change: RosterChange, bits: &mut BitWriter<'_>) {
+pub(crate) fn put_change(change: RosterChange, bits: &mut BitWriter<'_>) {
     let (seat, what) = match change {
         RosterChange::Joined(seat) => (seat, 0),
         RosterChange::Left(seat, Leave::Quit) => (seat, 1),
@@ -325,7 +325,7 @@ fn put_change(change: RosterChange, bits: &mut BitWriter<'_>) {
     bits.put(what, 2);
 }
 
-fn take_change(bits: &mut BitReader<'_>) -> Result<RosterChange, DecodeError> {
+pub(crate) fn take_change(bits: &mut BitReader<'_>) -> Result<RosterChange, DecodeError> {
     let number = bits.take(6)?;
     let max = u64::from(SEATS_MAX);
     let seat = u8::try_from(number).ok().and_then(Seat::new);

@@ -13,11 +13,14 @@ mod gallery;
 mod warm {
     use crate::gallery::Gallery;
     use std::collections::BTreeMap;
-    use tickwire::input::{Ack, InputCodec, InputFrame, ViewAge};
+    use tickwire::input::{Ack, Action, InputCodec, InputFrame, ViewAge};
     use tickwire::limits::SNAPSHOT_HISTORY_LEN;
     use tickwire::message::control::Hello;
+    use tickwire::recording::record::{LastActions, RecordCodec};
     use tickwire::state::Schema;
     use tickwire::world::full_state::FullState;
+    use tickwire::world::roster::RosterChange;
+    use tickwire::world::simulation::{Simulation, TickRecord};
     use tickwire::world::snapshot::Snapshot;
     use tickwire::{Game, Rng, Scene, Seat, State, Table, Tick};
     use tickwire_games::{Arena, Paddles};
@@ -171,6 +174,33 @@ mod warm {
         let (allocations, bytes) = measure::<Arena>(Arena::RULES.seats, 9_000, 900, |helm| helm.fire = true);
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
+    }
+
+    #[test]
+    fn the_record_of_a_tick_and_the_hash_in_it_allocate_nothing() {
+        let mut simulation = Simulation::<Arena>::new(7, &Default::default());
+        let (codec, mut last, mut dice) = (RecordCodec::<Arena>::new(), LastActions::default(), Rng::new(1));
+        let (inputs, mut record, mut out) = (InputCodec::new(), TickRecord::empty(), Vec::with_capacity(4_096));
+        let changes: Vec<_> = Seat::first(8).map(RosterChange::Joined).collect();
+        simulation.tell(&changes);
+        record.roster = changes;
+        for _ in 0..600 {
+            record.tick = simulation.tick().next();
+            record.actions.clear();
+            for seat in Seat::first(8) {
+                let [parts, ..] = dice.next_u32().to_le_bytes();
+                let input = inputs.quantize(simulation.world().bot(seat, &mut dice));
+                record.actions.push((seat, Action { input, age: ViewAge::from_parts(parts) }));
+            }
+            simulation.step(&record.actions, &mut record.events);
+            out.clear();
+            let info = allocation_counter::measure(|| {
+                let hash = simulation.full_hash();
+                codec.put(&mut last, &record, hash, &mut out);
+            });
+            assert_eq!(info.count_total, 0, "tick {}", record.tick);
+            record.roster.clear();
+        }
     }
 
     /// A world with every kind of field that has memory of its own.

@@ -1,8 +1,9 @@
 //! Interruptions of a page: a browser stands still, a tab is hidden or duplicated, a phone is turned, and the server
-//! goes away.
+//! goes away, or is killed and started again.
 
+use crate::files::Folder;
 use crate::page::{Page, Screen};
-use crate::serving::Serving;
+use crate::serving::{Serving, serve};
 use fantoccini::key::Key;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -53,6 +54,78 @@ async fn a_page_explains_that_its_server_went_away_and_its_room_closed() {
     assert_eq!(serving.wait().code(), Some(0));
     let _again = Serving::start_on(&address);
     page.wait_until("document.getElementById('card').open && document.body.innerText.includes('closed')").await;
+}
+
+/// A match is back on its players' pages this long after the new start of its server.
+const BACK_MAX: Duration = Duration::from_secs(3);
+
+/// A server that keeps its data in this folder.
+fn serving_with_data(listen: &str, folder: &Folder) -> Serving {
+    Serving::start_by(serve(listen).arg("--data").arg(folder.path().join("data")))
+}
+
+/// Seat, name and score of each player whom a page lists.
+async fn listed(page: &Page) -> Vec<(u64, String, i64)> {
+    let players =
+        page.eval("JSON.parse(window.tickwire.client.players()).map(({ seat, name, score }) => [seat, name, score])");
+    serde_json::from_value(players.await).expect("a list of players")
+}
+
+/// Waits until a page plays on after a restart that it saw from these figures; at the latest [`BACK_MAX`] after it.
+async fn wait_until_back(page: &Page, before: &Value, started: Instant) {
+    let back = format!(
+        "window.tickwire.stats().connected && window.tickwire.stats().welcomes > {} && \
+         window.tickwire.stats().tick > {} && window.tickwire.stats().others.length >= {}",
+        before["welcomes"],
+        before["tick"],
+        before["others"].as_array().expect("a list").len()
+    );
+    let back = page.wait_for(&back, BACK_MAX.saturating_sub(started.elapsed())).await;
+    assert!(back.is_some(), "from {before} to {}", page.stats().await);
+}
+
+#[tokio::test]
+async fn a_match_goes_on_in_two_browsers_after_its_server_was_killed_and_started_again() {
+    let folder = Folder::new();
+    let mut serving = serving_with_data("127.0.0.1:0", &folder);
+    let address = serving.address();
+    let (first, second) =
+        tokio::join!(Page::open(address, "/?game=arena", Screen::Desktop), Page::open(address, "/", Screen::Desktop));
+    // Bots fill the room of a quick match, and fight: so there are scores to lose.
+    first.click("quick-match").await;
+    let code = first.wait_connected().await;
+    second.fill("join-code", &code).await;
+    second.click("join-room").await;
+    assert_eq!(second.wait_connected().await, code);
+    let scored = "JSON.parse(window.tickwire.client.players()).some(({ score }) => score > 0)";
+    for page in [&first, &second] {
+        assert!(page.wait_for(scored, Duration::from_secs(60)).await.is_some(), "a player scores");
+        page.wait_until("window.tickwire.stats().others.length > 0").await;
+    }
+    serving.signal("KILL");
+    serving.wait();
+    let mut before = Vec::new();
+    for page in [&first, &second] {
+        page.wait_until("!window.tickwire.stats().connected").await;
+        before.push((page.stats().await, listed(page).await));
+    }
+    let started = Instant::now();
+    let _again = serving_with_data(&address.to_string(), &folder);
+    tokio::join!(wait_until_back(&first, &before[0].0, started), wait_until_back(&second, &before[1].0, started));
+    assert!(started.elapsed() < BACK_MAX, "both play again after {:?}", started.elapsed());
+    for (page, (stats, players)) in [&first, &second].into_iter().zip(&before) {
+        let (after, found) = (page.stats().await, listed(page).await);
+        assert_eq!((&after["seat"], &after["code"]), (&stats["seat"], &stats["code"]));
+        assert_eq!(found.len(), players.len(), "{players:?}, then {found:?}");
+        for ((seat, name, score), (seat_after, name_after, score_after)) in players.iter().zip(&found) {
+            assert_eq!((seat, name), (seat_after, name_after));
+            assert!(score <= score_after, "{players:?}, then {found:?}");
+        }
+        let people = "JSON.parse(window.tickwire.client.players()).filter(({ bot }) => !bot)";
+        page.wait_until(&format!("{people}.length === 2 && {people}.every(({{ connected }}) => connected)")).await;
+        page.wait_until(&format!("window.tickwire.stats().hashes_compared > {} + 20", stats["hashes_compared"])).await;
+        assert_eq!(page.stats().await["mismatches"], 0);
+    }
 }
 
 /// Looks away from a room of game `G` and back, with a key still held.

@@ -87,6 +87,8 @@ mod proxy;
 mod queues;
 mod readers;
 #[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod reloading;
@@ -121,6 +123,10 @@ mod socket;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
+mod survival;
+#[cfg(test)]
+mod survival_kept;
+#[cfg(test)]
 mod tickets;
 #[cfg(test)]
 mod tidy;
@@ -131,6 +137,8 @@ mod token_file;
 mod topics;
 #[cfg(test)]
 mod twins;
+#[cfg(test)]
+mod versions;
 #[cfg(test)]
 mod views;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Matches that the owner of a room starts: a new world by the owner's options, for everybody who is there, in both modes.
 
 use crate::harness::Play;
+use crate::recording::assert_recorded;
 use serde_json::json;
 use tickwire::client::Notice;
 use tickwire::link::LinkProfile;
@@ -58,6 +59,7 @@ fn start<G: Game>(seed: u64, players: usize, options: &str) {
         replayed.replay(record).expect("the same world and events");
     }
     assert_eq!(replayed.history().newest(), play.room.newest());
+    assert_recorded(play.room_seed, &G::Options::default(), &play.records);
 }
 
 #[test]

@@ -127,6 +127,7 @@ fn skip_and_come_late<G: Game>() {
         steady.say(&mut room, true);
         skipping.say(&mut room, true);
         newcomer.iter_mut().for_each(|guest| guest.say(&mut room, true));
+        let mut comes = (tick == late).then(|| Guest::enter(&mut room, &schema, 3, None));
         room.tick();
         steady.hear(&mut room);
         if tick == due {
@@ -134,8 +135,7 @@ fn skip_and_come_late<G: Game>() {
             skips = skips % SNAPSHOT_HISTORY_LEN as u32 + 1;
             due += skips;
         }
-        if tick == late {
-            let mut guest = Guest::enter(&mut room, &schema, 3, None);
+        if let Some(mut guest) = comes.take() {
             let first = guest.hear(&mut room);
             assert!(first.age == 0 && first.priors.is_some(), "a late member starts with a keyframe and the priors");
             newcomer = Some(guest);

@@ -5,6 +5,7 @@ mod reports;
 mod volatile;
 
 use crate::harness::Play;
+use crate::recording::assert_recorded;
 use crate::sessions::{profile, seeds};
 use tickwire::client::Notice;
 use tickwire::link::LinkProfile;
@@ -39,6 +40,7 @@ fn assert_whole<G: Volatile>(play: &mut Play<G>, choice: Choice) {
     let mut replayed = Simulation::<G>::new(play.room_seed, &choice);
     play.records.iter().for_each(|record| replayed.replay(record).expect("the same world and events"));
     assert_eq!(FullState::of(replayed.checkpoint()), FullState::of(play.room.checkpoint()));
+    assert_recorded(play.room_seed, &choice, &play.records);
 }
 
 fn poisoned_steps<G: Volatile>(seed: u64) {

@@ -15,7 +15,7 @@ use tickwire_games::Arena;
 use tickwire_server::identity::{MintedKey, TicketClaims, TicketRole, mint, new_key};
 use tickwire_server::{Auth, Config, FileSetting, Running, Server};
 
-const SERVICES: &str = "sesame-0123456789";
+pub(crate) const SERVICES: &str = "sesame-0123456789";
 
 /// The time that a server takes to notice a new file of keys, and some more.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,6 +46,14 @@ impl Studio {
             topics_token_file: FileSetting::At(self.token.clone()),
             ..Config::on_free_ports()
         }
+    }
+
+    /// The options of a program that reads these files.
+    pub(crate) fn options(&self) -> [String; 6] {
+        let path = |path: &PathBuf| path.to_str().expect("a path is text").to_owned();
+        let [auth, ticket, keys, token] =
+            ["--auth", "ticket", "--ticket-keys", "--topics-token-file"].map(str::to_owned);
+        [auth, ticket, keys, path(&self.keys), token, path(&self.token)]
     }
 
     fn start(&self) -> (Running, SocketAddr, SocketAddr) {
@@ -81,7 +89,7 @@ pub(crate) fn claims(identity: &str) -> TicketClaims {
 }
 
 /// Sends a request with this header; gives status and body.
-fn ask(address: SocketAddr, request: &str, bearer: Option<&str>, body: &Value) -> (u16, String) {
+pub(crate) fn ask(address: SocketAddr, request: &str, bearer: Option<&str>, body: &Value) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     let (body, bearer) = (body.to_string(), bearer.map(|token| format!("Authorization: Bearer {token}\r\n")));
     let head = format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}", body.len());
@@ -93,7 +101,7 @@ fn ask(address: SocketAddr, request: &str, bearer: Option<&str>, body: &Value) -
 }
 
 /// A room that somebody with a ticket has made; gives its code.
-fn room(studio: &Studio, address: SocketAddr) -> String {
+pub(crate) fn room(studio: &Studio, address: SocketAddr) -> String {
     let ticket = studio.ticket("maker");
     let (status, answer) = ask(address, "POST /api/rooms", Some(&ticket), &json!({ "game": "arena" }));
     assert_eq!(status, 201, "{answer}");
@@ -102,7 +110,7 @@ fn room(studio: &Studio, address: SocketAddr) -> String {
 }
 
 /// Enters a room with a ticket: the welcome, or the code of the refusal.
-fn enter(address: SocketAddr, code: &str, ticket: Option<String>) -> Result<(Welcome, Socket), u16> {
+pub(crate) fn enter(address: SocketAddr, code: &str, ticket: Option<String>) -> Result<(Welcome, Socket), u16> {
     knock(address, &Hello { ticket: ticket.map(SecretText), ..hello::<Arena>(code) })
 }
 

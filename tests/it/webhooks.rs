@@ -7,6 +7,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use tickwire::message::close::CloseCode;
@@ -66,28 +68,36 @@ impl Game for Bout {
 }
 
 /// A service of the studio: it answers each request with this status, and keeps what was posted.
-struct Studio {
+pub(crate) struct Studio {
     address: SocketAddr,
-    posted: Receiver<(String, Value)>,
-    file: PathBuf,
+    pub(crate) posted: Receiver<(String, Value)>,
+    pub(crate) file: PathBuf,
+    status: Arc<AtomicU16>,
 }
 
 impl Studio {
-    fn open(name: &str, status: u16) -> Self {
+    pub(crate) fn open(name: &str, status: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (sender, posted) = channel();
+        let status = Arc::new(AtomicU16::new(status));
+        let said = Arc::clone(&status);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let sender = sender.clone();
-                std::thread::spawn(move || serve(stream, &sender, status));
+                let (sender, said) = (sender.clone(), Arc::clone(&said));
+                std::thread::spawn(move || serve(stream, &sender, &said));
             }
         });
         let file = std::env::temp_dir().join(format!("tickwire-hooks-{name}-{}", std::process::id()));
         let line = format!("http://{address}/hook whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
         fs::write(&file, line).expect("a file");
         fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("its permissions");
-        Self { address, posted, file }
+        Self { address, posted, file, status }
+    }
+
+    /// Answers with another status from here on.
+    pub(crate) fn answer(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
     }
 
     fn server(&self) -> Running {
@@ -97,7 +107,7 @@ impl Studio {
     }
 
     /// The next event, which has to be of this type.
-    fn next(&self, kind: &str) -> Value {
+    pub(crate) fn next(&self, kind: &str) -> Value {
         let (head, event) = self.posted.recv_timeout(PATIENCE).expect("an event arrives");
         assert_eq!(event["type"], kind, "{event}");
         let header = |name: &str| head.to_lowercase().contains(&format!("{name}: "));
@@ -114,7 +124,7 @@ impl Drop for Studio {
 }
 
 /// Answers the requests of one connection.
-fn serve(stream: TcpStream, posted: &Sender<(String, Value)>, status: u16) {
+fn serve(stream: TcpStream, posted: &Sender<(String, Value)>, status: &AtomicU16) {
     let mut reader = BufReader::new(stream);
     loop {
         let mut head = String::new();
@@ -126,8 +136,12 @@ fn serve(stream: TcpStream, posted: &Sender<(String, Value)>, status: u16) {
         let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
         let mut body = vec![0; length.expect("a length")];
         reader.read_exact(&mut body).expect("a body");
+        let status = status.load(Ordering::Relaxed);
         let answer = format!("HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n");
-        reader.get_mut().write_all(answer.as_bytes()).expect("the server listens");
+        // A server that was killed meanwhile has heard nothing.
+        if reader.get_mut().write_all(answer.as_bytes()).is_err() {
+            return;
+        }
         let _ = posted.send((head, serde_json::from_slice(&body).expect("JSON")));
     }
 }

@@ -9,7 +9,8 @@ use std::io::{Write as _, stderr, stdout};
 use std::iter;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use tickwire_bench::floor::{Hosted, Plan, Report, Round, page, rhythm, run};
+use tickwire_bench::data_folder::DataFolder;
+use tickwire_bench::floor::{Hosted, Plan, Report, Round, Writer, page, rhythm, run};
 use tickwire_bench::lean::rooms::Scene;
 use tickwire_bench::memory;
 use tickwire_bench::page::{Page, page_path};
@@ -58,6 +59,12 @@ struct Args {
     /// Measures each number of clients with TLS too, in the same run; with --memory, only with TLS.
     #[arg(long, conflicts_with = "rhythm")]
     tls: bool,
+    /// Measures each number of clients also with a folder of data, in turns in the same run.
+    #[arg(long, conflicts_with_all = ["rhythm", "memory", "tls"])]
+    data: bool,
+    /// Measures with --data beside a neighbour that writes 100 MB a second to the same disk.
+    #[arg(long, requires = "data")]
+    beside_writer: bool,
     /// Writes the report to this file: one object, or a list of objects for several numbers of clients.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -114,21 +121,15 @@ async fn floor(args: &Args) -> Result<ExitCode> {
 /// Measures both sides, prints and writes the reports; gives the checks that failed.
 async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
     let numbers = if args.clients.is_empty() { &[CLIENTS][..] } else { &args.clients };
-    let certificate = if args.tls { Some(OwnCertificate::make()?) } else { None };
-    let (mut processes, mut servers) = (Vec::new(), Vec::new());
-    for clients in numbers {
-        for certificate in iter::once(None).chain(certificate.as_ref().map(Some)) {
-            let (process, trust) = serve(certificate).await?;
-            servers.push(Hosted { clients: *clients, address: process.address(), trust, pid: process.pid() });
-            processes.push(process);
-        }
-    }
+    let Servers { _folders, processes, servers } = start_servers(args, numbers).await?;
+    let writer = if args.beside_writer { Some(Writer::start()?) } else { None };
     writeln!(stdout(), "\n  crowd, {} · {} entities a room", scene.motion, scene.entities)?;
     let plan = Plan { seconds: args.seconds.unwrap_or(SECONDS), scene, servers };
     let reports = on_generator(move || run(&plan, tell)).await?;
     for process in processes {
         process.stop().await?;
     }
+    writer.map_or(Ok(()), Writer::finish)?;
     let json = match &reports[..] {
         [report] => serde_json::to_string_pretty(report)?,
         reports => serde_json::to_string_pretty(reports)?,
@@ -152,6 +153,39 @@ async fn measure_floor(args: &Args, scene: Scene) -> Result<Vec<String>> {
         }
     }
     Ok(reports.iter().flat_map(Report::faults).collect())
+}
+
+/// The servers of a run, and the folders of their data.
+struct Servers {
+    processes: Vec<ServerProcess>,
+    servers: Vec<Hosted>,
+    _folders: Vec<DataFolder>,
+}
+
+/// Starts a server for each number of clients, and another one under TLS or with a folder of data where that is asked
+/// for.
+async fn start_servers(args: &Args, numbers: &[u32]) -> Result<Servers> {
+    let certificate = if args.tls { Some(OwnCertificate::make()?) } else { None };
+    let (mut processes, mut servers, mut folders) = (Vec::new(), Vec::new(), Vec::new());
+    for &clients in numbers {
+        let mut add = |process: ServerProcess, trust, journal| {
+            servers.push(Hosted { clients, address: process.address(), trust, pid: process.pid(), journal });
+            processes.push(process);
+        };
+        for certificate in iter::once(None).chain(certificate.as_ref().map(Some)) {
+            let (process, trust) = serve(certificate).await?;
+            add(process, trust, None);
+        }
+        if args.data {
+            let folder = DataFolder::new(&format!("floor-{clients}"))?;
+            let options = [OsStr::new("--data"), folder.path().as_os_str()];
+            let process = ServerProcess::start_with(&tickwire_bench::server(), &options).await?;
+            let metrics = process.metrics().context("the server does not say where its metrics are")?;
+            add(process, None, Some(metrics));
+            folders.push(folder);
+        }
+    }
+    Ok(Servers { processes, servers, _folders: folders })
 }
 
 /// Starts a server, under TLS where there is a certificate for it; gives the authorities that its clients trust.
@@ -221,11 +255,16 @@ async fn on_generator<T: Send + 'static>(measure: impl FnOnce() -> Result<T> + S
 }
 
 fn tell(number: usize, hosted: &Hosted, round: &Round) {
-    let (Round { ours, floor }, tls) = (round, if hosted.trust.is_some() { " TLS" } else { "" });
+    let Round { ours, floor } = round;
+    let kind = match (&hosted.trust, hosted.journal) {
+        (Some(_), _) => " TLS",
+        (None, Some(_)) => " data",
+        (None, None) => "",
+    };
     // A closed stdout is no reason to stop measuring.
     let _ = writeln!(
         stdout(),
-        "  round {:>3} {:>6}{tls:<4} {:>9.2}{:>9.2}{:>9.3}",
+        "  round {:>3} {:>6}{kind:<5}{:>9.2}{:>9.2}{:>9.3}",
         number + 1,
         hosted.clients,
         ours.cpu_us,

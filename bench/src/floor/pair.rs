@@ -1,8 +1,10 @@
 //! Our server and a bare loop with equally many clients: one of them is measured while the other one rests.
 
 use super::bare::BareLoop;
+use super::journal::{alone, commits};
 use super::paused::Pausable;
 use super::report::{Report, Round, Side, median};
+use super::rhythm::lateness::Buckets;
 use super::{Hosted, ROUND_SECONDS, SHARD_NAME};
 use crate::lean::rooms::{Scene, join};
 use crate::lean::{Bare, Load, Talk, Tally};
@@ -38,9 +40,13 @@ impl Contender {
         Self { load, threads, total: Tally::default() }
     }
 
-    /// Warms up and measures; the side is running.
-    fn round(&mut self, clients: u32) -> Result<Side> {
+    /// Lets the side, which has just gone on, come to its usual pace.
+    fn warm_up(&mut self) {
         self.load.play(ROUND_WARM_UP_NS);
+    }
+
+    /// Measures the side, which has warmed up.
+    fn measure(&mut self, clients: u32) -> Result<Side> {
         let before = self.threads.times()?;
         let tally = self.load.measure(u64::from(ROUND_SECONDS) * SECOND_NS);
         let times = self.threads.times()?.since(before);
@@ -76,6 +82,8 @@ pub(super) struct Pair {
     bare: BareLoop,
     floor: Contender,
     wire_bytes: WireBytes,
+    /// The commits of the rounds, where our server keeps a journal.
+    commits: Buckets,
     generator: Threads,
     /// Time of the rounds, and the part of it for which the generator was on its core.
     rounds_ns: u64,
@@ -102,8 +110,8 @@ impl Pair {
         server.pause()?;
         let (bare, load) = start_bare(clients, wire_bytes)?;
         let floor = Contender::new(load, Threads::named(std::process::id(), &bare.thread_name())?);
-        let (rounds_ns, generator_ns, rounds) = (0, 0, Vec::new());
-        Ok(Self { hosted, server, ours, bare, floor, wire_bytes, generator, rounds_ns, generator_ns, rounds })
+        let (commits, rounds_ns, generator_ns, rounds) = (Buckets::default(), 0, 0, Vec::new());
+        Ok(Self { hosted, server, ours, bare, floor, wire_bytes, commits, generator, rounds_ns, generator_ns, rounds })
     }
 
     pub(super) const fn hosted(&self) -> &Hosted {
@@ -128,13 +136,20 @@ impl Pair {
 
     fn measure_ours(&mut self) -> Result<Side> {
         self.server.resume()?;
-        let side = self.ours.round(self.hosted.clients).context("our server")?;
+        self.ours.warm_up();
+        // The commits of ticks that the server missed and now makes up for are not of the round.
+        let before = self.hosted.journal.map(commits).transpose()?;
+        let side = self.ours.measure(self.hosted.clients).context("our server")?;
+        if let (Some(metrics), Some(before)) = (self.hosted.journal, before) {
+            self.commits.add(&commits(metrics)?.since(&before));
+        }
         self.server.pause().map(|()| side)
     }
 
     fn measure_floor(&mut self) -> Result<Side> {
         self.bare.go();
-        let side = self.floor.round(self.hosted.clients).context("the bare loop");
+        self.floor.warm_up();
+        let side = self.floor.measure(self.hosted.clients).context("the bare loop");
         self.bare.rest();
         side
     }
@@ -142,7 +157,8 @@ impl Pair {
     /// Ends the bare loop, lets the server go on, and gives the report.
     pub(super) fn finish(self, scene: &Scene) -> Result<Report> {
         let ours_rss_bytes = rss_bytes(self.hosted.pid)?;
-        let Self { hosted: Hosted { clients, trust, .. }, ours, floor, wire_bytes, rounds, .. } = self;
+        let Self { hosted: Hosted { clients, trust, journal, .. }, ours, floor, wire_bytes, commits, rounds, .. } =
+            self;
         let ours_cpu_us = median(rounds.iter().map(|round| round.ours.cpu_us));
         let floor_cpu_us = median(rounds.iter().map(|round| round.floor.cpu_us));
         let ratios = || rounds.iter().map(Round::ratio);
@@ -150,6 +166,7 @@ impl Pair {
         let report = Report {
             clients,
             tls: trust.is_some(),
+            journal: journal.map(|_| alone(&commits)),
             payload_bytes: ours.total.payload_bytes(),
             ours_cpu_us,
             floor_cpu_us,

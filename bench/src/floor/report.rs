@@ -1,5 +1,6 @@
 //! The report of `cargo floor`: its fields are an interface.
 
+use super::journal::Journal;
 use serde::Serialize;
 use std::fmt::Write as _;
 use tickwire_tools::report::{DELIVERED_MIN, GENERATOR_LATE_MS, Spread, words_of_true};
@@ -39,6 +40,9 @@ pub struct Report {
     pub clients: u32,
     /// Whether our server and its clients spoke TLS; the bare loop never does.
     pub tls: bool,
+    /// The cost of the server's journal, if it kept one; its figures stand beside the others.
+    #[serde(flatten)]
+    pub journal: Option<Journal>,
     /// Mean WebSocket payload of a snapshot, head included and keyframes apart.
     pub payload_bytes: f64,
     /// CPU time of our server's threads per client-tick in microseconds: the median of the rounds.
@@ -97,7 +101,7 @@ impl Report {
         };
         let nothing = (!self.ratio.is_finite()).then(|| format!("{clients} clients: nothing was measured"));
         let both = [short("our server", self.ours_delivered), short("the bare loop", self.floor_delivered), nothing];
-        both.into_iter().flatten().collect()
+        both.into_iter().flatten().chain(self.journal.iter().flat_map(Journal::faults)).collect()
     }
 
     /// Reasons to doubt the figures that do not make them wrong.
@@ -123,8 +127,12 @@ impl Report {
         let mut line = |label: &str, words: String| {
             writeln!(out, "  {label:<17}{words}").expect("writing to a string cannot fail");
         };
-        let tls = if self.tls { ", TLS" } else { "" };
-        line(&format!("{} clients{tls}", self.clients), format!("{:>9}{:>9}{:>9}", "ours", "floor", "ratio"));
+        let kind = match (self.tls, self.journal) {
+            (true, _) => ", TLS",
+            (false, Some(_)) => ", journal",
+            (false, None) => "",
+        };
+        line(&format!("{} clients{kind}", self.clients), format!("{:>9}{:>9}{:>9}", "ours", "floor", "ratio"));
         line(
             "CPU",
             format!("{:>9.2}{:>9.2}{:>9.3}  µs per client-tick", self.ours_cpu_us, self.floor_cpu_us, self.ratio),
@@ -148,6 +156,9 @@ impl Report {
                 self.payload_bytes, self.wire_bytes_out, self.wire_bytes_in
             ),
         );
+        for (label, words) in self.journal.iter().flat_map(Journal::lines) {
+            line(label, words);
+        }
         line("memory", format!("{:.1} MiB resident", self.ours_rss_bytes as f64 / f64::from(1 << 20)));
         line(
             "generator",
@@ -183,6 +194,7 @@ pub(crate) mod tests {
         Report {
             clients: 400,
             tls: false,
+            journal: None,
             payload_bytes: 280.5,
             ours_cpu_us: 12.0,
             floor_cpu_us: 10.0,

@@ -4,12 +4,15 @@
 //! same run on every machine. There is no socket and no clock; a minute of play takes a few hundred milliseconds.
 
 mod client;
+mod disk;
 mod expected;
 
 pub use client::Client;
+pub use disk::{Kill, WrittenRoom};
 pub use expected::visible_world;
 use tickwire::link::LinkProfile;
 use tickwire::message::close::CloseCode;
+use tickwire::world::full_state::FullState;
 use tickwire::{Game, Rng, To};
 use tickwire_server::limits::{CATCH_UP_TICKS_MAX, DEBT_TICKS_MAX};
 use tickwire_server::room::{Autopsy, Counters, Room, SnapshotPoll, TickRecord};
@@ -57,6 +60,10 @@ pub struct Play<G: Game> {
     ticks: u64,
     /// Until when the server stands still.
     asleep_until_us: u64,
+    /// What the server writes down, if it does.
+    pub disk: Option<WrittenRoom>,
+    /// Welcomes that leave with the next tick, once it is written.
+    welcomes: Vec<(usize, Vec<u8>)>,
 }
 
 impl<G: Game> Play<G> {
@@ -77,6 +84,8 @@ impl<G: Game> Play<G> {
             now_us: 0,
             ticks: 0,
             asleep_until_us: 0,
+            disk: None,
+            welcomes: Vec::new(),
         };
         for _ in 0..players {
             play.join(profile);
@@ -152,13 +161,31 @@ impl<G: Game> Play<G> {
     /// The work of a shard for a room: read every connection, make the tick, write to every connection.
     fn tick(&mut self) {
         self.ticks += 1;
+        let waits = self.waits();
         for index in 0..self.clients.len() {
-            self.read(index);
+            // While the room waits for its players, it hears of them and not from them.
+            if !waits || self.clients[index].member.is_none() {
+                self.read(index);
+            }
         }
+        if waits && self.waits() {
+            return;
+        }
+        let kill = self.disk.as_ref().and_then(|disk| disk.kill);
+        let before = kill.map(|_| FullState::of(self.room.checkpoint()));
         let record = self.room.tick();
         self.events.clone_from(&record.events);
         if self.keeps_records {
             self.records.push(record.clone());
+        }
+        if let (Some((Kill::BeforeWrite, milliseconds)), Some(before)) = (kill, before) {
+            return self.die(milliseconds, &before);
+        }
+        if let Some(disk) = &mut self.disk {
+            disk.write(&mut self.room);
+        }
+        for (index, welcome) in std::mem::take(&mut self.welcomes) {
+            self.clients[index].send(welcome, self.now_us);
         }
         while let Some((member, code)) = self.room.poll_dismissed() {
             if let Some(index) = self.clients.iter().position(|client| client.member == Some(member)) {
@@ -167,6 +194,12 @@ impl<G: Game> Play<G> {
         }
         for index in 0..self.clients.len() {
             self.write(index);
+            if let Some((Kill::AfterSends(sends), milliseconds)) = kill
+                && index + 1 == sends.clamp(1, self.clients.len())
+            {
+                let after = FullState::of(self.room.checkpoint());
+                return self.die(milliseconds, &after);
+            }
         }
         self.autopsies.extend(std::iter::from_fn(|| self.room.poll_autopsy()));
         add(&mut self.counters, &self.room.take_counters());
@@ -198,7 +231,10 @@ impl<G: Game> Play<G> {
             self.close(old, CloseCode::Superseded);
         }
         self.clients[index].member = Some(entered.member);
-        self.clients[index].send(entered.welcome, self.now_us);
+        match self.disk {
+            Some(_) => self.welcomes.push((index, entered.welcome)),
+            None => self.clients[index].send(entered.welcome, self.now_us),
+        }
         Ok(())
     }
 
@@ -218,6 +254,9 @@ impl<G: Game> Play<G> {
             SnapshotPoll::Close(code) => return self.close(index, code),
         }
         self.clients[index].send(bytes, self.now_us);
+        if let Some(disk) = &mut self.disk {
+            disk.sent = self.room.summary().tick;
+        }
     }
 
     fn lose(&mut self, index: usize) {

@@ -13,6 +13,7 @@ mod bystander;
 mod connection;
 mod crowd;
 mod full;
+mod lives;
 mod lobby;
 mod player;
 mod progress;
@@ -22,7 +23,8 @@ mod slow;
 mod thin;
 mod tickets;
 
-pub use bystander::{Bystander, Fared};
+pub use bystander::{Bystander, Fared, Players};
+pub use lives::{Life, Lives, ScoreOf, SeenTick};
 pub use run::{SLOW_SECONDS_MIN, run};
 pub use slow::queues::Queues;
 

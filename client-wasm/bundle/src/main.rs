@@ -221,7 +221,7 @@ fn serve(play: Play, place: &Place) -> Result<(), BuildError> {
     if play.open {
         cargo_tickwire::open_later(play.port);
     }
-    match cargo_tickwire::become_server(&server, listen)? {}
+    match cargo_tickwire::become_server(&server, listen, project.target())? {}
 }
 
 fn test(place: &Place, node_only: bool) -> Result<(), TestError> {

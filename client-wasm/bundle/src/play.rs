@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::env;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
@@ -23,6 +24,9 @@ const LISTEN_LIMIT: Duration = Duration::from_secs(60);
 
 /// Time between two checks whether the server listens.
 const LISTEN_PAUSE: Duration = Duration::from_millis(100);
+
+/// The variable that names the server's data folder.
+const DATA_VARIABLE: &str = "TICKWIRE_DATA";
 
 /// Programs that open an address in the person's browser.
 const OPENERS: [&str; 2] = ["xdg-open", "open"];
@@ -61,15 +65,30 @@ impl Listen {
     }
 }
 
-/// Becomes the server: this process does not return from here unless that is impossible.
+/// Becomes the server: this process does not return from here unless that is impossible. Its matches are kept in a folder
+/// below `target`, one for each port, so that the next server on the port goes on with them.
 ///
 /// # Errors
 /// When the server cannot be started.
-pub fn become_server(server: &Path, listen: Listen) -> Result<Infallible, CommandError> {
+pub fn become_server(server: &Path, listen: Listen, target: &Path) -> Result<Infallible, CommandError> {
     let mut command = Command::new(server);
     command.args(["serve", "--listen"]).arg(listen.address().to_string());
+    let data = target.join("play").join(listen.port.to_string());
+    // Somebody who has set the folder wants that one.
+    if env::var_os(DATA_VARIABLE).is_none() {
+        match is_in_use(&data) {
+            true => say("another server keeps its matches here, so those of this one end with it"),
+            false => drop(command.arg("--data").arg(data)),
+        }
+    }
     let source = command.args(listen.lan.then_some("--lan")).exec();
     Err(CommandError::Start { program: server.display().to_string(), source })
+}
+
+/// Whether a server uses the data folder at the moment.
+fn is_in_use(data: &Path) -> bool {
+    let lock = File::open(data.join("lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 /// Starts this program once more, in the background, to run [`open_when_up`].

@@ -2,7 +2,8 @@
 //!
 //! Sessions ask again while they last: a session that began with a revoked ticket ends at its next check. A revocation
 //! is kept as long as the longest session, and never forgotten early: when the memory is full, the next one is an
-//! error that the operator has to hear of. The memory is that of one process.
+//! error that the operator has to hear of. The memory is that of one process; with a data
+//! folder the gate keeps each revocation there.
 
 use super::fingerprint::{FINGERPRINT_LEN, fingerprint};
 use super::ticket::{CLOCK_LEEWAY_S, TICKET_LIFETIME_S_MAX};
@@ -83,6 +84,21 @@ impl Revocations {
         self.revoked.insert(key, new);
         self.by_end.insert((new.forget_at_s, key));
         Ok(())
+    }
+
+    /// The fingerprint of a revoked identity, the time up to which its tickets are refused, and the end of that.
+    pub(crate) fn of(&self, identity: &str) -> Option<([u8; FINGERPRINT_LEN], u64, u64)> {
+        let key = key(identity);
+        let revocation = self.revoked.get(&key)?;
+        Some((key, revocation.revoked_at_s, revocation.forget_at_s))
+    }
+
+    /// Takes in a revocation of an earlier process.
+    pub(crate) fn restore(&mut self, identity: [u8; FINGERPRINT_LEN], revoked_at_s: u64, forget_at_s: u64) {
+        let revocation = Revocation { revoked_at_s, forget_at_s };
+        if self.revoked.len() < REVOCATIONS_MAX && self.revoked.insert(identity, revocation).is_none() {
+            self.by_end.insert((forget_at_s, identity));
+        }
     }
 
     /// Whether a ticket of this identity that was issued at the unix time `issued_at_s` is refused.

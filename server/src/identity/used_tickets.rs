@@ -1,8 +1,7 @@
 //! Single use: the tickets that have let a player in, until they would be refused as expired anyway.
 //!
 //! A ticket is never forgotten early: when the memory is full, new tickets are refused. The memory is that of one
-//! process. After a restart, or on another node, the tickets in a room's log are used again with
-//! [`UsedTickets::use_once`].
+//! process; with a data folder the gate keeps each use there, and a later process begins with them.
 
 use super::fingerprint::{FINGERPRINT_LEN, fingerprint};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +93,13 @@ impl UsedTickets {
         self.forget_at_s.insert(ticket, forget_at_s);
         self.by_end.insert((forget_at_s, ticket));
         Ok(())
+    }
+
+    /// Remembers a ticket that an earlier process has let somebody in with.
+    pub(crate) fn restore(&mut self, ticket: TicketId, forget_at_s: u64) {
+        if self.forget_at_s.len() < USED_TICKETS_MAX && self.forget_at_s.insert(ticket, forget_at_s).is_none() {
+            self.by_end.insert((forget_at_s, ticket));
+        }
     }
 
     /// Whether a ticket was used and is not forgotten.

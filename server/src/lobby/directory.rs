@@ -60,6 +60,21 @@ struct Reservation {
 }
 
 impl RoomEntry {
+    fn new(code: Code, place: Place, wanted: Wanted, opened_us: u64) -> Self {
+        Self {
+            code,
+            place,
+            wanted,
+            opened_us,
+            is_locked: false,
+            players: 0,
+            bots: 0,
+            unsettled: 0,
+            reservations: VecDeque::new(),
+            match_seats: BTreeMap::new(),
+        }
+    }
+
     /// The seat that a player has in the match of this room.
     pub(crate) fn seat_in_match(&self, player: PlayerId) -> Option<Seat> {
         self.match_seats.iter().find(|(_, own)| **own == player).map(|(seat, _)| *seat)
@@ -163,20 +178,25 @@ impl Directory {
         self.next_id += 1;
         self.codes.insert(room, code);
         let place = Place { room, shard };
-        let reservations = VecDeque::new();
-        let entry = RoomEntry {
-            code,
-            place,
-            wanted,
-            opened_us: now_us,
-            is_locked: false,
-            players: 0,
-            bots: 0,
-            unsettled: 0,
-            reservations,
-            match_seats: BTreeMap::new(),
-        };
-        Ok(self.rooms.entry(code).or_insert(entry))
+        Ok(self.rooms.entry(code).or_insert_with(|| RoomEntry::new(code, place, wanted, now_us)))
+    }
+
+    /// Enters a room that an earlier process has kept, under its own code and id, on the shard with the fewest rooms. Gives
+    /// nothing when the code is taken.
+    pub(crate) fn adopt(&mut self, room: RoomId, code: Code, wanted: Wanted, now_us: u64) -> Option<&RoomEntry> {
+        let shards = 0..self.rooms_of_shard.len();
+        let shard = shards.min_by_key(|shard| self.rooms_of_shard[*shard])?;
+        if self.rooms.contains_key(&code) || self.codes.contains_key(&room) {
+            return None;
+        }
+        self.rooms_of_shard[shard] += 1;
+        self.codes.insert(room, code);
+        Some(self.rooms.entry(code).or_insert_with(|| RoomEntry::new(code, Place { room, shard }, wanted, now_us)))
+    }
+
+    /// Gives rooms ids from this one on.
+    pub(crate) const fn number_from(&mut self, first: u64) {
+        self.next_id = first;
     }
 
     /// The room of a code.

@@ -5,6 +5,7 @@
 //! done against a made-up password where there is none. A server keeps no secret, only what follows from one.
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::{Choice, ConstantTimeEq};
@@ -26,8 +27,8 @@ const INVITATION_BYTES: usize = 16;
 /// The characters of base64url, six bits each.
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// The door of a room.
-#[derive(Clone, Copy)]
+/// The door of a room. A journal keeps the digests.
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Door {
     /// Everybody with the code may enter.
     Open,
@@ -40,7 +41,7 @@ pub(crate) enum Door {
 }
 
 /// The Argon2id of a password, with its salt.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct PasswordHash {
     salt: [u8; 16],
     hash: [u8; 32],

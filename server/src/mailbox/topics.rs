@@ -106,6 +106,8 @@ pub(crate) struct Publication {
 /// An order of the net thread to the thread of topics.
 #[derive(Debug)]
 pub(crate) enum TopicsOrder {
+    /// All rooms of an earlier process that go on are open.
+    Recovered,
     /// A room of the game with this index has been opened.
     OpenRoom { code: Code, place: Place, game: usize, is_private: bool },
     /// A room has ended.

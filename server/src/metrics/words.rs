@@ -3,7 +3,7 @@
 use metrics::{Unit, describe_counter, describe_gauge};
 
 /// Every counter, with its words. Its name says what is counted.
-const COUNTERS: [(&str, &str); 37] = [
+const COUNTERS: [(&str, &str); 40] = [
     ("tickwire_bytes_in_total", "Bytes read from the sockets of players."),
     ("tickwire_bytes_out_total", "Bytes written to the sockets of players."),
     ("tickwire_connections_lost_total", "Connections that ended without a close code."),
@@ -27,6 +27,9 @@ const COUNTERS: [(&str, &str); 37] = [
     ("tickwire_ticks_undone_total", "Ticks that were undone after a panic of a game and made again with less."),
     ("tickwire_calls_skipped_total", "Choices of bots and messages for topics that a panic of a game has left out."),
     ("tickwire_rooms_started_over_total", "Times that a room's members started over after a panic outside of a tick."),
+    ("tickwire_rooms_diverged_total", "Rooms whose game plays what was recorded in another way than it was played."),
+    ("tickwire_rooms_lost_total", "Rooms that could not go on after a start."),
+    ("tickwire_rooms_revived_total", "Rooms that have gone on after a start."),
     ("tickwire_rooms_recovered_total", "Rooms that came back from a slow lane."),
     ("tickwire_rooms_slow_total", "Rooms that were moved to a slow lane."),
     ("tickwire_snapshots_superseded_total", "Snapshots that a newer one replaced before they were sent."),
@@ -44,8 +47,11 @@ const COUNTERS: [(&str, &str); 37] = [
 ];
 
 /// Every gauge, with its unit and its words.
-const GAUGES: [(&str, Unit, &str); 10] = [
+const GAUGES: [(&str, Unit, &str); 13] = [
     ("tickwire_connections", Unit::Count, "Connections in rooms."),
+    ("tickwire_journal_bytes", Unit::Bytes, "Size of the files of the journal."),
+    ("tickwire_journal_degraded", Unit::Count, "Whether rooms go on without being written: 1, or 0."),
+    ("tickwire_journal_unsynced_seconds", Unit::Seconds, "Age of the oldest record that is not on the disk."),
     ("tickwire_memory_max_bytes", Unit::Bytes, "Resident memory from which on no room is made."),
     ("tickwire_players", Unit::Count, "Players in rooms: people and bots."),
     ("tickwire_ready", Unit::Count, "Whether new players are taken in: 1, or 0."),

@@ -19,8 +19,9 @@ use crate::limits::{
 };
 use crate::lobby::{Code, Door, NoRoomLeft, Place, RoomEntry, Wanted};
 use crate::mailbox::origin_of;
-use crate::maker::NotMade;
+use crate::maker::{Making, NotMade};
 use crate::room::{RoomLimits, RoomSetup};
+use crate::room_header::RoomHeader;
 use crate::webhooks::event::{EventError, RoomSerial};
 use crate::websocket::address::AddressKey;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -30,7 +31,10 @@ use hyper::{Request, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
+use tickwire::Seat;
 use tickwire::message::control::SecretText;
+use tickwire::message::topics::PlayerId;
 
 /// The way on when the body of a request for a room is not understood.
 const WISH: &str = "send JSON such as {\"game\":\"paddles\"}";
@@ -144,7 +148,7 @@ pub(super) async fn create(net: &Net, request: Request<Incoming>, peer: Peer) ->
     };
     let door = door.ok_or_else(bad_password)?;
     let wanted = Wanted { game: index, seats: game.rules.seats, public: wish.public, quick_match: false, door };
-    let code = open(net, game, wanted, wish.options, 0).await?;
+    let code = open(net, game, wanted, wish.options, 0, &BTreeMap::new()).await?;
     shown(net, code, StatusCode::CREATED, invitation)
 }
 
@@ -189,7 +193,7 @@ pub(super) async fn find_match(net: &Net, request: Request<Incoming>, peer: Peer
     }
     let (seats, door) = (game.rules.matched, Door::Open);
     let wanted = Wanted { game: index, seats, public: true, quick_match: true, door };
-    let code = open(net, game, wanted, Value::Null, game.rules.bots).await?;
+    let code = open(net, game, wanted, Value::Null, game.rules.bots, &BTreeMap::new()).await?;
     net.directory.borrow_mut().reserve(code, origin_of(address), net.setup.clock.now_us());
     shown(net, code, StatusCode::OK, None)
 }
@@ -264,13 +268,15 @@ impl Drop for Unmade<'_> {
     }
 }
 
-/// Enters a room into the directory, and waits until the room is made. Bots fill so many of its seats.
+/// Enters a room into the directory, and waits until the room is made. Bots fill so many of its seats; those of a match
+/// are for these players.
 pub(super) async fn open(
     net: &Net,
     game: &OfferedGame,
     wanted: Wanted,
     options: Value,
     bots: u8,
+    seats: &BTreeMap<Seat, PlayerId>,
 ) -> Result<Code, Refusal> {
     let later = |error: &str| Refusal::later(Problem::Full, error, ROOM_RETRY_SECONDS);
     if net.is_draining.get() {
@@ -286,7 +292,9 @@ pub(super) async fn open(
     let setup = RoomSetup { secret: secret.into(), bots, has_owner, limits, build };
     let plan = RoomPlan { setup, options };
     let chronicle = chronicle(net, &entry, game.rules.name);
-    let making = net.setup.orders.make(entry.place, game.clone(), plan, chronicle);
+    let header = || RoomHeader::new(entry.code, game, &wanted, &plan).for_match(seats).to_bytes();
+    let header = net.setup.journal.is_some().then(header);
+    let making = net.setup.orders.make(entry.place, Making { game: game.clone(), plan, chronicle, header });
     let made = tokio::time::timeout(ROOM_MAKING_MAX, making).await;
     match made {
         Ok(Ok(())) => Ok(entry.made()),
@@ -304,7 +312,7 @@ fn chronicle(net: &Net, room: &Unmade<'_>, game: &str) -> Option<Chronicle> {
 }
 
 /// The limits of a room with so many seats.
-fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
+pub(super) fn room_limits(config: &Config, is_listed: bool, seats: u8) -> RoomLimits {
     let of_address = if is_listed { config.seats_per_address_listed } else { config.seats_per_address_unlisted };
     RoomLimits {
         seats_per_origin_max: of_address.of_room(seats),
@@ -421,10 +429,11 @@ mod tests {
         net.directory = Directory::new(1, limits).into();
         let wanted = Wanted { game: 0, seats: 2, public: false, quick_match: false, door: Door::Open };
         let game = OfferedGame::of::<Paddles>();
+        let none = BTreeMap::new();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             // The room is never made, and the request is dropped meanwhile.
-            let asked = open(&net, &game, wanted, Value::Null, 0);
+            let asked = open(&net, &game, wanted, Value::Null, 0, &none);
             assert!(tokio::time::timeout(Duration::from_millis(10), asked).await.is_err());
         });
         assert_eq!(net.directory.borrow().totals().0, 0);

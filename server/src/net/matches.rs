@@ -43,7 +43,7 @@ async fn make(
     let options = if rules.options.is_empty() { Value::Null } else { serde_json::from_str(rules.options).ok()? };
     let bots = if with_bots { rules.seats } else { 0 };
     let wanted = Wanted { game, seats: rules.seats, public: false, quick_match: false, door: Door::Match };
-    let code = match open(net, offered, wanted, options, bots).await {
+    let code = match open(net, offered, wanted, options, bots, seats).await {
         Ok(code) => code,
         Err(refusal) => {
             tracing::warn!(?refusal, game = offered.rules.name, queue = rules.name, "a match has no room");

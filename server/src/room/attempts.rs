@@ -16,6 +16,7 @@
 //! [`Unsettled`](super::unsettled::Unsettled). All others come and go one tick later.
 
 use super::failure::FailedCall;
+use super::lockstep::neutral;
 use super::outgoing::Outgoing;
 use super::roster::{Occupant, SeatSet};
 use super::{GameCall, Room, RosterChange};
@@ -187,7 +188,7 @@ impl<G: Game> Room<G> {
             self.call = Some(GameCall::New);
             self.simulation.restart(restart);
             let stagger = self.secret.rng(Purpose::Stagger, 0, 0).next_u32();
-            Outgoing::new(&self.schemas, &mut self.simulation, stagger, &restart.seats)
+            Outgoing::new(&self.schemas, &mut self.simulation, stagger, neutral(restart.seats.iter().copied()))
         });
         for change in &self.record.roster {
             self.call = Some(change.into());

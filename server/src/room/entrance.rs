@@ -13,7 +13,7 @@ use tickwire::message::PROTOCOL_VERSION;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken, Welcome, builds_differ};
 use tickwire::message::topics::PlayerId;
-use tickwire::{Game, Seat};
+use tickwire::{Game, Seat, Tick};
 
 /// A hello that was accepted.
 #[derive(Debug)]
@@ -93,11 +93,12 @@ impl<G: Game> Room<G> {
         let mut state = Member::new(seat, &entrant, self.tick, &self.limits);
         // A lockstep client that reconnects still has the world of its last tick. It receives the tick inputs since
         // then instead of a keyframe.
-        if let Some(known) = hello.known.filter(|known| G::RULES.is_lockstep() && *known <= self.tick) {
+        if let Some(known) = hello.known.filter(|known| G::RULES.is_lockstep() && self.is_of_this_room(*known, seat)) {
             (state.baseline, state.events_sent) = (Some(known), known);
         }
         state.room_changed = self.ownership.is_owned();
         let member = self.members.insert(state);
+        seat.into_iter().for_each(|seat| self.met.insert(seat));
         let superseded = seat.and_then(|seat| self.roster.seat_member(seat, member));
         if let Some(old) = superseded {
             self.members.remove(old);
@@ -107,6 +108,7 @@ impl<G: Game> Room<G> {
             self.view_bounds[seat.index()].reconnect();
         }
         if let Some(seat) = seat.filter(|_| resumed.is_none()) {
+            self.buffers.resize(usize::from(G::RULES.seats), InputBuffer::default());
             self.buffers[seat.index()] = InputBuffer::default();
             self.idle[seat.index()] = Idle::new(self.tick);
             // A room in which nobody has been has none: thousands of rooms may wait for their players.
@@ -126,6 +128,13 @@ impl<G: Game> Room<G> {
         let name = seat.and_then(|seat| self.roster.name_of(seat)).unwrap_or_else(|| clean_name(&hello.name));
         let player = seat.map_or(entrant.player, |seat| self.roster.player_of(seat));
         Ok(Entered { member, welcome, superseded, seat, name, player, resumed })
+    }
+
+    /// Whether the world of a client's newest tick is one of this room's. A room that an earlier process has kept may have
+    /// lost ticks, or play them in another way: then whoever was there before starts over.
+    fn is_of_this_room(&self, known: Tick, seat: Option<Seat>) -> bool {
+        let is_met = seat.is_some_and(|seat| self.met.contains(seat));
+        known <= self.tick && self.common.is_none_or(|common| is_met || known <= common)
     }
 
     fn check_spectators(&self, from: Origin) -> Result<(), CloseCode> {

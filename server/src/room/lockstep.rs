@@ -14,6 +14,7 @@ use tickwire::limits::TICKS_PER_MESSAGE_MAX;
 use tickwire::lockstep::{LastInputs, Start, TickInputs, TickInputsCodec};
 use tickwire::message::evidence::DISPUTED_TICKS_MAX;
 use tickwire::message::snapshot_head::SnapshotHead;
+use tickwire::state::Input;
 use tickwire::wire::Reader;
 use tickwire::world::full_state::FullState;
 use tickwire::world::roster::RosterChange;
@@ -90,18 +91,22 @@ pub(super) struct Lockstep<G: Game> {
     head: Vec<u8>,
 }
 
+/// The inputs of players in these seats who have done nothing yet.
+pub(super) fn neutral<I: Input>(seats: impl IntoIterator<Item = Seat>) -> LastInputs<I> {
+    let mut last_inputs = LastInputs::default();
+    seats.into_iter().for_each(|seat| last_inputs.change(RosterChange::Joined(seat)));
+    last_inputs
+}
+
 /// The number of ticks that a game makes in `seconds`.
 const fn ticks<G: Game>(seconds: u32) -> usize {
     (seconds * G::RULES.tick_rate_hz) as usize
 }
 
 impl<G: Game> Lockstep<G> {
-    /// The state before the first tick of a match. All members start from the world of `simulation`, in which these
-    /// seats are taken.
-    pub(super) fn new(simulation: &mut Simulation<G>, seats: &[Seat]) -> Self {
+    /// The state before the next tick. All members start from the world of `simulation`, and from these inputs.
+    pub(super) fn new(simulation: &mut Simulation<G>, last_inputs: LastInputs<G::Input>) -> Self {
         let tick = simulation.tick();
-        let mut last_inputs = LastInputs::default();
-        seats.iter().for_each(|seat| last_inputs.change(RosterChange::Joined(*seat)));
         let tick_inputs = TickInputs { tick, roster: Vec::new(), heard: Vec::new(), last_inputs, hash: None };
         let mut lockstep = Self {
             codec: TickInputsCodec::new(G::RULES.hash_ticks()),

@@ -1,5 +1,6 @@
 //! The origin of a member: whom the room holds responsible for it, over all connections.
 
+use bincode::{Decode, Encode};
 use std::fmt;
 
 /// Where the connection of a member comes from, as far as a room has to know: connections of one network address have
@@ -7,7 +8,7 @@ use std::fmt;
 ///
 /// A limit that counted connections alone would begin anew with each of them. A room therefore counts made-up disputes
 /// per origin. It names no address: the owner of the room chooses the number, and the room only compares it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 pub struct Origin(Option<u64>);
 
 impl Origin {

@@ -10,6 +10,7 @@ use super::replication::{Replication, SnapshotFrame};
 use super::search::{Progress, Search};
 use crate::limits::REPLAYED_TICKS_PER_TICK_MAX;
 use tickwire::desync::visible;
+use tickwire::lockstep::LastInputs;
 use tickwire::world::history::Recalled;
 use tickwire::world::simulation::{Simulation, TickRecord};
 use tickwire::{Game, Seat, Tick};
@@ -21,11 +22,16 @@ pub(super) enum Outgoing<G: Game> {
 
 impl<G: Game> Outgoing<G> {
     /// The state before anything is sent. `stagger` differs between rooms, so that their rare work is spread over time.
-    pub(super) fn new(schemas: &GameSchemas<G>, simulation: &mut Simulation<G>, stagger: u32, seats: &[Seat]) -> Self {
+    pub(super) fn new(
+        schemas: &GameSchemas<G>,
+        simulation: &mut Simulation<G>,
+        stagger: u32,
+        last_inputs: LastInputs<G::Input>,
+    ) -> Self {
         if G::RULES.is_lockstep() {
-            Self::Lockstep(Box::new(Lockstep::new(simulation, seats)))
+            Self::Lockstep(Box::new(Lockstep::new(simulation, last_inputs)))
         } else {
-            Self::Snapshots(Box::new(Replication::new(schemas, stagger)))
+            Self::Snapshots(Box::new(Replication::new(schemas, stagger, simulation.tick())))
         }
     }
 

@@ -9,6 +9,7 @@ use super::origin::Origin;
 use super::roster::Occupant;
 use super::{Entrant, Room};
 use crate::limits::KEPT_OUT_MAX;
+use bincode::{Decode, Encode};
 use std::collections::VecDeque;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{ClientControl, ServerControl};
@@ -16,21 +17,21 @@ use tickwire::message::topics::PlayerId;
 use tickwire::{Game, Leave, Seat, Tick};
 
 /// Somebody who may not come in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 struct KeptOut {
     whom: Whom,
     /// The tick from which on the person may; `None` for one who may not until the room ends.
     until: Option<Tick>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 enum Whom {
     Player(PlayerId),
     Origin(Origin),
 }
 
 /// The owner of a room and its orders that last.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
 pub(super) struct Ownership {
     /// Whether the room can have an owner.
     is_owned: bool,
@@ -85,6 +86,11 @@ impl Ownership {
 
     pub(super) const fn announcement(&self) -> ServerControl {
         ServerControl::Room { owner: self.owner, locked: self.is_locked, matches: self.matches }
+    }
+
+    /// The game has only so many seats now: a room whose owner had another one finds its owner anew.
+    pub(super) fn forget_seats_from(&mut self, seats: usize) {
+        self.owner = self.owner.filter(|seat| seat.index() < seats);
     }
 
     /// Counts one more match.

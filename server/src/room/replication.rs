@@ -102,11 +102,12 @@ pub(super) struct Replication<G: Game> {
 }
 
 impl<G: Game> Replication<G> {
-    /// The state before anything is sent. `stagger` differs between rooms, so that their rare work is spread over time.
-    pub(super) fn new(schemas: &GameSchemas<G>, stagger: u32) -> Self {
+    /// The state before anything is sent of the worlds after `now`. `stagger` differs between rooms, so that their rare
+    /// work is spread over time.
+    pub(super) fn new(schemas: &GameSchemas<G>, stagger: u32, now: Tick) -> Self {
         Self {
             events: Arc::clone(&schemas.events),
-            recent_ticks: VecDeque::from([RecentTick::new()]),
+            recent_ticks: VecDeque::from([RecentTick { tick: now, ..RecentTick::new() }]),
             encodings: Vec::new(),
             encoded: 0,
             written: None,
@@ -115,7 +116,7 @@ impl<G: Game> Replication<G> {
             old_worlds: OldWorlds::default(),
             priors: Vec::new(),
             epoch: 0,
-            training: Tick(PRIORS_FIRST_SECONDS * G::RULES.tick_rate_hz + stagger % G::RULES.tick_rate_hz),
+            training: now + (PRIORS_FIRST_SECONDS * G::RULES.tick_rate_hz + stagger % G::RULES.tick_rate_hz),
             head: Vec::with_capacity(HEAD_BYTES),
             own: Vec::new(),
             nothing: Snapshot::empty(&schemas.world),
@@ -125,8 +126,14 @@ impl<G: Game> Replication<G> {
 
     /// Takes over the events of the tick that the simulation has just made.
     pub(super) fn push(&mut self, tick: Tick, events: &[(To, G::Event)]) {
-        let oldest = if self.recent_ticks.len() < SNAPSHOT_HISTORY_LEN { None } else { self.recent_ticks.pop_front() };
-        let mut recent = oldest.unwrap_or_else(RecentTick::new);
+        let is_known = self.recent_ticks.back().is_some_and(|newest| newest.tick == tick);
+        let mut recent = match self.recent_ticks.len() {
+            // Its events are told again: all members start over from the newest world.
+            _ if is_known => self.recent_ticks.pop_back(),
+            count if count < SNAPSHOT_HISTORY_LEN => None,
+            _ => self.recent_ticks.pop_front(),
+        }
+        .unwrap_or_else(RecentTick::new);
         recent.events.clear();
         recent.events.extend_from_slice(events);
         (recent.tick, recent.room_hash) = (tick, None);

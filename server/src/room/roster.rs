@@ -2,9 +2,11 @@
 //! received yet.
 
 use super::room_limits::RoomLimits;
+use super::token_digest::TokenDigest;
 use super::unsettled::Unsettled;
 use super::{Entrant, MemberId, Origin, RosterChange};
 use crate::names::{are_alike, distinct_name};
+use bincode::{Decode, Encode};
 use tickwire::limits::SEATS_MAX;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Player, ResumeToken, ServerControl};
@@ -24,9 +26,9 @@ pub(super) enum Occupant {
         member: Option<MemberId>,
         /// The tick at which the connection was lost.
         away_since: Tick,
-        token: ResumeToken,
+        token: TokenDigest,
         /// The token before it, valid until the new one has certainly arrived.
-        old_token: Option<ResumeToken>,
+        old_token: Option<TokenDigest>,
         /// Where the newest connection came from. The seat counts for that origin.
         origin: Origin,
         /// The player, if it is known over connections.
@@ -69,7 +71,7 @@ pub(super) struct Newcomer<'a> {
 }
 
 /// A set of seats, one bit for each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct SeatSet(u64);
 const _: () = assert!(SEATS_MAX as u32 <= u64::BITS, "every seat has a bit");
 
@@ -109,8 +111,8 @@ impl SeatSet {
 
 #[derive(Debug)]
 pub(super) struct Roster {
-    seats: Vec<Occupant>,
-    changes: Vec<RosterChange>,
+    pub(super) seats: Vec<Occupant>,
+    pub(super) changes: Vec<RosterChange>,
     /// Whether some of the changes were left out of the last tick.
     has_put_back: bool,
     /// Seats up to which a match is filled with bots; 0 for none.
@@ -120,9 +122,9 @@ pub(super) struct Roster {
     /// Times per minute that a player may come back into the seat.
     comebacks_per_minute_max: u32,
     /// People that have ever come.
-    arrivals: u64,
+    pub(super) arrivals: u64,
     /// The tick at which the first person was seen in a seat.
-    first_came: Option<Tick>,
+    pub(super) first_came: Option<Tick>,
     pub(super) unsettled: Unsettled,
 }
 
@@ -170,6 +172,7 @@ impl Roster {
 
     /// The seat that belongs to a token.
     pub(super) fn seat_of(&self, presented: ResumeToken) -> Option<Seat> {
+        let presented = TokenDigest::of(presented);
         self.iter().find_map(|(seat, occupant)| match occupant {
             Occupant::Person { token, old_token, .. } if *token == presented || *old_token == Some(presented) => {
                 Some(seat)
@@ -231,7 +234,7 @@ impl Roster {
             if !comebacks.count(now, minute_ticks, per_minute_max) {
                 return Err(CloseCode::Rate);
             }
-            (*token, *old_token, *origin) = (fresh, presented, from);
+            (*token, *old_token, *origin) = (TokenDigest::of(fresh), presented.map(TokenDigest::of), from);
         }
         Ok(())
     }
@@ -303,7 +306,7 @@ impl Roster {
             name: distinct_name(name, self.names()),
             member: None,
             away_since: Tick(0),
-            token,
+            token: TokenDigest::of(token),
             old_token: None,
             origin,
             player: entrant.player,
@@ -359,6 +362,12 @@ impl Roster {
             _ => false,
         };
         self.iter().find(|(_, occupant)| gone(occupant)).map(|(seat, _)| seat)
+    }
+
+    /// Whether the person in a seat is away since this tick.
+    pub(super) fn is_away_since(&self, seat: Seat, tick: Tick) -> bool {
+        let since = |occupant: &Occupant| matches!(occupant, Occupant::Person { member: None, away_since, .. } if *away_since == tick);
+        self.occupant(seat).is_some_and(since)
     }
 
     /// Seats one more bot when a quick match has waited long enough, and returns its seat. It is called once per tick

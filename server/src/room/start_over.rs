@@ -2,6 +2,7 @@
 //! whole, so all that was made from it for members is made anew.
 
 use super::Room;
+use super::lockstep::neutral;
 use super::outgoing::Outgoing;
 use tickwire::rng::Purpose;
 use tickwire::{Game, Seat};
@@ -15,9 +16,8 @@ impl<G: Game> Room<G> {
         if self.has_failed || self.simulation.tick() != self.tick {
             return false;
         }
-        let seats: Vec<Seat> = self.playing.iter().collect();
         let stagger = self.secret.rng(Purpose::Stagger, 0, 0).next_u32();
-        self.outgoing = Outgoing::new(&self.schemas, &mut self.simulation, stagger, &seats);
+        self.outgoing = Outgoing::new(&self.schemas, &mut self.simulation, stagger, neutral(self.playing.iter()));
         self.outgoing.show_newest(&self.record);
         self.disputes.start_over();
         for member in self.members.values_mut() {

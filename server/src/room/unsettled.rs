@@ -16,6 +16,16 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
+    /// These players have left, and the game is told with the next tick.
+    pub(super) fn of(left: Vec<(Seat, Leave)>) -> Self {
+        Self { left, ..Self::default() }
+    }
+
+    /// The players who have left, with the reasons.
+    pub(super) fn left(&self) -> &[(Seat, Leave)] {
+        &self.left
+    }
+
     /// Whether the seat is taken for the game alone.
     pub(super) fn has(&self, seat: Seat) -> bool {
         self.left.iter().any(|(left, _)| *left == seat)

@@ -5,6 +5,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::exchange::{self, ExchangeSetup};
 use crate::games::OfferedGame;
+use crate::journal::{JournalWriter, KeeperHandle};
+use crate::kept::KeptLog;
 use crate::limits::{ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX};
 use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox};
 use crate::maker::{Maker, Orders};
@@ -14,6 +16,7 @@ use crate::net::{self, NetIo, NetSetup};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
 use crate::threads::{Load, ThreadHealth};
 use crate::topics::{GameTopics, HubLimits};
+use crate::webhooks::feed::Webhooks;
 use crate::webhooks::sender::WebhookSender;
 use std::io;
 use std::sync::{Arc, mpsc};
@@ -50,17 +53,19 @@ pub(super) struct ShardSeed<'a> {
     metrics: &'a Arc<Metrics>,
     clock: Clock,
     load_percent_max: u32,
+    journal: Option<KeeperHandle>,
 }
 
 impl<'a> ShardSeed<'a> {
-    pub(super) const fn new(
+    pub(super) fn new(
         config: &Config,
         reports: tokio::sync::mpsc::Sender<Report>,
         members: tokio::sync::mpsc::Sender<(usize, FromShard)>,
         metrics: &'a Arc<Metrics>,
         clock: Clock,
+        journal: Option<KeeperHandle>,
     ) -> Self {
-        Self { reports, members, metrics, clock, load_percent_max: config.load_percent_max }
+        Self { reports, members, metrics, clock, load_percent_max: config.load_percent_max, journal }
     }
 }
 
@@ -92,6 +97,7 @@ impl Running {
             load: Arc::clone(&load),
             numbers,
             load_percent_max: seed.load_percent_max,
+            journal: seed.journal.clone(),
         };
         self.start_thread(Arc::clone(&health), move || Shard::new(setup).run())?;
         let send = move |command, place| home.send(ShardCommand::Net(command, Some(place))).is_ok();
@@ -99,10 +105,16 @@ impl Running {
     }
 
     /// Starts the thread that makes rooms.
-    pub(super) fn start_maker(&mut self, shards: &[ShardLink], memory_bytes_max: u64) -> io::Result<Orders> {
+    pub(super) fn start_maker(
+        &mut self,
+        shards: &[ShardLink],
+        memory_bytes_max: u64,
+        journal: Option<&KeeperHandle>,
+    ) -> io::Result<Orders> {
         let (order, orders) = mpsc::sync_channel(ROOMS_WAITING_MAX);
         let health = ThreadHealth::new("maker", STALL_MAX);
-        let maker = Maker { orders, shards: shards.to_vec(), memory_bytes_max, health: Arc::clone(&health) };
+        let journal = journal.map(JournalWriter::new);
+        let maker = Maker { orders, shards: shards.to_vec(), memory_bytes_max, health: Arc::clone(&health), journal };
         self.start_thread(health, move || maker.run())?;
         Ok(Orders::new(order))
     }
@@ -116,8 +128,17 @@ impl Running {
         })
     }
 
-    /// Starts the thread of webhooks. Nobody watches it: a server plays on when it has ended.
-    pub(super) fn start_webhooks(&mut self, sender: WebhookSender) -> io::Result<()> {
+    /// Starts the thread of webhooks, if there are any; gives the way to it. Nobody watches it: a server plays on when it
+    /// has ended. With a log, events are kept there before they are sent.
+    pub(super) fn start_webhooks(
+        &mut self,
+        prepared: Option<(Webhooks, WebhookSender)>,
+        kept: Option<&Arc<KeptLog>>,
+    ) -> io::Result<Option<Webhooks>> {
+        let Some((mut webhooks, mut sender)) = prepared else { return Ok(None) };
+        if let Some(log) = kept {
+            webhooks = webhooks.kept_in(log, &mut sender);
+        }
         let (stop, stopped) = oneshot::channel();
         let work = move || {
             if let Err(error) = sender.run(stopped) {
@@ -125,7 +146,7 @@ impl Running {
             }
         };
         self.webhooks = Some((stop, Builder::new().name("webhooks".into()).spawn(work)?));
-        Ok(())
+        Ok(Some(webhooks))
     }
 
     /// Starts the net thread, and waits until it accepts connections.

@@ -6,6 +6,7 @@
 use super::sd_notify::Notifier;
 use super::watch::Watch;
 use super::{Running, Signals};
+use crate::journal::KeeperThread;
 use crate::limits::{HURRIED_STOP_MAX, STOP_MAX, STOP_ORDER_MAX};
 use crate::mailbox::Command;
 use crate::net::StopOrder;
@@ -96,7 +97,7 @@ impl Running {
     fn wait(&mut self, event: Sender<StopEvent>, events: &Receiver<StopEvent>) {
         let threads = std::mem::take(&mut self.threads);
         if threads.is_empty() {
-            return;
+            return self.keeper.take().into_iter().for_each(KeeperThread::stop);
         }
         let waiting = Builder::new().name("stop".into()).spawn(move || {
             join(threads);
@@ -104,7 +105,8 @@ impl Running {
             let _ = event.send(StopEvent::Ended);
         });
         if let Err(error) = waiting {
-            return tracing::error!(%error, "the server ends without waiting for its threads");
+            tracing::error!(%error, "the server ends without waiting for its threads");
+            return self.keeper.take().into_iter().for_each(KeeperThread::stop);
         }
         let mut next = events.recv_timeout(STOP_MAX);
         if next == Ok(StopEvent::Hurried) {
@@ -118,6 +120,8 @@ impl Running {
             let _ = stop.send(());
             join([thread].into());
         }
+        // Nobody writes to the journal any more.
+        self.keeper.take().into_iter().for_each(KeeperThread::stop);
     }
 }
 

@@ -99,12 +99,26 @@ pub(super) struct Connection {
     /// The payload of the latest ping, when it is not answered yet.
     pong: Option<Vec<u8>>,
     pub(super) talk: Talk,
+    /// The welcome, until the token in it is written.
+    welcome: Option<Vec<u8>>,
 }
 
 impl Connection {
     pub(super) fn new(at: MemberAt, socket: Socket, reader: FrameReader, token: ResumeToken, counted: Counted) -> Self {
         let talk = Talk::default();
-        Self { at, socket, unsent_since_us: 0, token, counted, seat: None, end: None, reader, pong: None, talk }
+        Self {
+            at,
+            socket,
+            unsent_since_us: 0,
+            token,
+            counted,
+            seat: None,
+            end: None,
+            reader,
+            pong: None,
+            talk,
+            welcome: None,
+        }
     }
 
     /// Reads from the socket once, and gives the room the messages that have arrived.
@@ -182,6 +196,9 @@ impl Connection {
             return if stalled { Err(End::Close(CloseCode::TooSlow)) } else { Ok(()) };
         }
         context.write_buffer.clear();
+        if let Some(welcome) = self.welcome.take() {
+            context.write_buffer.extend_from_slice(&welcome);
+        }
         if let Some(payload) = self.pong.take() {
             put_pong(context.write_buffer, &payload);
         }
@@ -212,6 +229,13 @@ impl Connection {
         context.write_buffer.clear();
         put_message(context.write_buffer, message);
         self.end = self.send(context).err();
+    }
+
+    /// Leaves the first message to the next tick, which is to be written before anything of it is sent.
+    pub(super) fn welcome_later(&mut self, message: &[u8], context: &mut TickContext<'_>) {
+        context.write_buffer.clear();
+        put_message(context.write_buffer, message);
+        self.welcome = Some(context.write_buffer.clone());
     }
 
     /// Appends what the member is to be told about topics, up to a limit for each tick.

@@ -1,10 +1,13 @@
 //! A room with the sockets of its members, and the course of one tick.
 
+mod keeping;
 mod panics;
 
 use super::closing::Closing;
+use super::commit::TurnTime;
 use super::connection::{Connection, End, TickContext};
 use super::notices;
+use super::pause::Pause;
 use super::room_gauge::RoomGauge;
 use super::tick_budget::TickBudget;
 use super::watching::CLOSED_BY_OPERATOR;
@@ -20,6 +23,7 @@ use crate::topics::{Delivery, Farewell, Identity};
 use crate::webhooks::event::Reason;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::{put_close, put_close_answer};
+use keeping::KeptWhole;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tickwire::message::close::CloseCode;
@@ -41,6 +45,8 @@ pub(crate) struct RoomHandle {
     pub(super) failed: bool,
     pub(super) rate_hz: u32,
     pub(super) budget: TickBudget,
+    /// The time that the tick has taken so far which is being made.
+    pub(super) turn: TurnTime,
     /// The numbers that operators see.
     pub(super) gauge: RoomGauge,
     /// Whether the game's stage has panicked: it draws no more.
@@ -63,12 +69,23 @@ pub(crate) struct RoomHandle {
     untold: VecDeque<FromShard>,
     /// The events that the studio is told about the room, if it wants to hear them.
     chronicle: Option<Chronicle>,
+    /// What a journal keeps of the room besides its ticks; `None` without a journal.
+    header: Option<Arc<[u8]>>,
+    /// The record of the tick that was made; its memory is used in every tick.
+    record: Vec<u8>,
+    /// What the journal has of the room as a whole.
+    pub(super) kept: KeptWhole,
+    /// While the room waits for its players after it was made again.
+    pause: Option<Pause>,
 }
 
 impl RoomHandle {
     /// A room that nobody has entered yet.
     pub(super) fn new(id: RoomId, made: MadeRoom, now_ns: u64) -> Self {
-        let MadeRoom { rate_hz, room, mut chronicle } = made;
+        let MadeRoom { rate_hz, mut room, mut chronicle, header } = made;
+        if header.is_some() {
+            room.begin_records();
+        }
         chronicle.as_mut().into_iter().for_each(|chronicle| chronicle.ends_with(end::EMPTY));
         Self {
             id,
@@ -77,6 +94,7 @@ impl RoomHandle {
             failed: false,
             rate_hz,
             budget: TickBudget::of(rate_hz),
+            turn: TurnTime::default(),
             gauge: RoomGauge::new(),
             stage_failed: false,
             diverged: Vec::new(),
@@ -89,16 +107,32 @@ impl RoomHandle {
             told: Vec::new(),
             untold: VecDeque::new(),
             chronicle,
+            header,
+            record: Vec::new(),
+            kept: KeptWhole { at_ns: now_ns, ..KeptWhole::default() },
+            pause: None,
         }
     }
 
-    /// The course of one tick: every socket is read, the room ticks, every socket is written.
-    pub(super) fn turn(&mut self, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
+    /// The course of one tick up to its record: every socket is read, and the room ticks.
+    pub(super) fn simulate(&mut self, context: &mut TickContext<'_>) {
+        if let Some(pause) = self.pause {
+            if !pause.is_over(self.room.missing(), context.now_us * 1_000) {
+                return;
+            }
+            self.pause = None;
+        }
         self.read_all(context);
         if !self.failed {
             self.make_tick(context);
+            // Before the tick is written: a kill must not come between the two and lose what the studio is told.
+            self.tell_studio();
         }
-        if self.failed {
+    }
+
+    /// The rest of the tick: every socket is written.
+    pub(super) fn send(&mut self, context: &mut TickContext<'_>, closing: &mut Vec<Closing>) {
+        if self.failed || self.pause.is_some() {
             return;
         }
         let room = &mut *self.room;
@@ -109,7 +143,6 @@ impl RoomHandle {
                 connection.end.get_or_insert(End::Close(code));
             }
         }
-        self.tell_studio();
         self.publish(context.topics);
         if !self.told.is_empty() {
             self.tell_members();
@@ -191,7 +224,14 @@ impl RoomHandle {
         let mut connection = Connection::new(at, socket, reader, token, counted);
         connection.seat = entered.seat;
         connection.talk.is_known = self.untold.is_empty();
-        connection.welcome(&entered.welcome, context);
+        if let Some(pause) = &mut self.pause {
+            pause.shorten(context.now_us * 1_000);
+        }
+        match self.header {
+            // The token in the welcome is written with the next tick, and nothing is sent before.
+            Some(_) => connection.welcome_later(&entered.welcome, context),
+            None => connection.welcome(&entered.welcome, context),
+        }
         // A member of the room needs its connection here before a message of its own can panic: nobody would see it go.
         context.metrics.connections.increment(1.0);
         self.connections.push(connection);

@@ -48,6 +48,7 @@ impl SlowLane {
             load,
             numbers,
             load_percent_max: shard.load_percent_max,
+            journal: shard.journal.clone(),
         };
         let thread = health.spawn(move || {
             give_way(SLOW_LANE_NICENESS);

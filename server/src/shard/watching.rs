@@ -92,6 +92,7 @@ impl Shard {
             // The operator was told that nothing was done.
             return;
         }
+        self.revive_room(id);
         let Self { setup, closing, scratch, groups, gone, .. } = self;
         let context = &mut setup.context(setup.clock.now_ns(), scratch);
         for group in groups.iter_mut() {
@@ -138,6 +139,10 @@ impl Shard {
                     && self.setup.reports.try_send(Report::Room { room: id, summary }).is_ok()
                 {
                     room.reported = summary;
+                }
+                // It makes no tick in which the order would be written.
+                if let Some(journal) = &mut self.journal {
+                    room.keep(journal, self.setup.clock.now_ns());
                 }
                 self.empty_rooms.put(room);
                 Some(carried)

@@ -4,6 +4,7 @@
 //! enter, handle, publish, open_room, list → Hub → poll: Output for one client, or for all subscribers of a topic
 //! ```
 
+mod keeping;
 mod people;
 mod publish;
 mod subscribe;
@@ -17,6 +18,7 @@ use crate::limits::{KEPT_BYTES_MAX, MARKS_MS, ORIGINS_MAX, PUBLISHERS_PER_ADDRES
 use crate::lobby::Code;
 use crate::room::Origin;
 use crate::websocket::rate::{KeyedQuota, Quota};
+use keeping::Keeping;
 use slotmap::SlotMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -158,6 +160,7 @@ pub struct Hub {
     marks_told_ms: u64,
     /// Clients that read JSON.
     json_clients: usize,
+    keeping: Keeping,
 }
 
 impl Hub {
@@ -184,6 +187,7 @@ impl Hub {
             kept_bytes: 0,
             marks_told_ms: now_ms,
             json_clients: 0,
+            keeping: Keeping::default(),
         }
     }
 
@@ -197,6 +201,7 @@ impl Hub {
     /// A room has been opened; the topics of a private one are there for its members and for nobody else.
     pub fn open_room(&mut self, code: Code, game: usize, is_private: bool) {
         self.rooms.insert(code, OpenRoom { game, is_private });
+        self.go_on_in(code);
     }
 
     /// The player behind a client.
@@ -231,6 +236,7 @@ impl Hub {
         // The topic may begin again, and a subscriber of before come back to it: ids go on.
         self.base = self.base.max(topic.newest);
         self.by_name.remove(&topic.name);
+        self.keep_end(&topic.text);
         self.broker.leave(&topic.text);
         self.kept_bytes -= topic.kept_bytes();
         for client in &topic.subscribers {

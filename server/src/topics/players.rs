@@ -89,6 +89,16 @@ impl Players {
         player.may_return |= may_return;
     }
 
+    /// A player of an earlier process, who may come back. Nobody has to give way to it.
+    pub(super) fn restore(&mut self, id: PlayerId, now_ms: u64) -> Option<&mut PlayerState> {
+        if self.known.len() >= PLAYERS_KNOWN_MAX && !self.known.contains_key(&id) {
+            return None;
+        }
+        let player = self.known.entry(id).or_default();
+        (player.may_return, player.gone_ms) = (true, player.gone_ms.max(now_ms));
+        Some(player)
+    }
+
     /// A connection of a player ends.
     pub(super) fn go(&mut self, id: PlayerId, now_ms: u64) {
         if let Some(player) = self.known.get_mut(&id) {

@@ -128,6 +128,15 @@ impl Topic {
         (delivery, kept, after.cast_signed() - before.cast_signed())
     }
 
+    /// Takes back a message of an earlier process, which keeps its id, and returns its bytes.
+    pub(super) fn take_back(&mut self, own: TopicId, message: ServerTopic) -> usize {
+        let delivery = Arc::new(Delivery::new(Some(own), &self.text, message));
+        let bytes = delivery.bytes();
+        self.newest = self.newest.max(id_of(&delivery));
+        self.kept.push_back(delivery);
+        bytes
+    }
+
     /// Forgets messages that are older than the policy keeps them.
     pub(super) fn forget_old(&mut self, now_ms: u64) -> usize {
         let Keeps::Last { ms, .. } = self.policy.keeps else { return 0 };

@@ -9,8 +9,10 @@
 //! `order` counts the events of a room from 1. `missed` is left out when it is 0; otherwise so many events of the room,
 //! right before this one, were lost or given up (one that was given up may have arrived all the same): `order` is always that of the event before, plus `missed`, plus 1.
 
+use crate::kept::{EventKey, EventKind, KeptEvent, KeptPlayer};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 use tickwire::MatchResult;
@@ -79,7 +81,10 @@ pub(crate) struct RoomSerial(pub(crate) u64);
 
 /// A reason, as a word of the protocol: `left`, `lost`, `empty`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reason(&'static str);
+pub(crate) struct Reason {
+    bytes: [u8; REASON_BYTES_MAX],
+    len: usize,
+}
 
 impl Reason {
     /// A reason.
@@ -88,8 +93,23 @@ impl Reason {
     /// When it has more than [`REASON_BYTES_MAX`] bytes. A constant finds that out while it is compiled.
     #[must_use]
     pub(crate) const fn new(word: &'static str) -> Self {
+        let word = word.as_bytes();
         assert!(word.len() <= REASON_BYTES_MAX, "a reason is a word and not a text");
-        Self(word)
+        let mut bytes = [0; REASON_BYTES_MAX];
+        let (place, _) = bytes.split_at_mut(word.len());
+        place.copy_from_slice(word);
+        Self { bytes, len: word.len() }
+    }
+
+    /// The reason of an event that an earlier process has kept; `None` for what is none.
+    fn kept(word: &str) -> Option<Self> {
+        let mut bytes = [0; REASON_BYTES_MAX];
+        bytes.get_mut(..word.len())?.copy_from_slice(word.as_bytes());
+        Some(Self { bytes, len: word.len() })
+    }
+
+    fn word(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).expect("a reason was made of text")
     }
 }
 
@@ -162,9 +182,9 @@ impl RoomEvent {
         }
     }
 
-    const fn reason(&self) -> Option<&'static str> {
+    fn reason(&self) -> Option<&str> {
         match self {
-            Self::RoomClosed { reason } | Self::PlayerLeft { reason, .. } => Some(reason.0),
+            Self::RoomClosed { reason } | Self::PlayerLeft { reason, .. } => Some(reason.word()),
             _ => None,
         }
     }
@@ -209,7 +229,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     player: Option<&'a Participant>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<&'a RawValue>,
 }
@@ -238,6 +258,51 @@ impl Event {
             result: self.event.result(),
         };
         serde_json::to_vec(&body).expect("texts and numbers always have a JSON")
+    }
+
+    /// What makes the event one among all.
+    pub(super) const fn key(&self) -> EventKey {
+        EventKey { process: self.process, room: self.serial.0, order: self.order }
+    }
+
+    /// The event as it is kept for these endpoints.
+    pub(super) fn kept(&self, endpoints: &[u64]) -> KeptEvent {
+        let person = |player: &Participant| {
+            let (id, name) = (player.id.to_string(), player.name.to_string());
+            KeptPlayer { id, name, seat: player.seat }
+        };
+        let kind = match &self.event {
+            RoomEvent::RoomOpened => EventKind::Opened,
+            RoomEvent::RoomClosed { reason } => EventKind::Closed { reason: reason.word().into() },
+            RoomEvent::PlayerJoined { player } => EventKind::Joined(person(player)),
+            RoomEvent::PlayerLeft { player, reason } => EventKind::Left(person(player), reason.word().into()),
+            RoomEvent::MatchEnded { result } => EventKind::Ended { result: result.json().into() },
+        };
+        let waiting = endpoints.iter().map(|endpoint| (*endpoint, self.missed)).collect::<BTreeMap<_, _>>();
+        let (code, game) = (self.room.to_string(), self.game.to_string());
+        KeptEvent { key: self.key(), code, game, missed: self.missed, at_ms: self.at_ms, kind, waiting }
+    }
+
+    /// The event that an earlier process has kept; `None` when it is none of this version.
+    pub(super) fn of(kept: &KeptEvent) -> Option<Self> {
+        let person = |player: &KeptPlayer| Participant::new(&player.id, &player.name, player.seat).ok();
+        let event = match &kept.kind {
+            EventKind::Opened => RoomEvent::RoomOpened,
+            EventKind::Closed { reason } => RoomEvent::RoomClosed { reason: Reason::kept(reason)? },
+            EventKind::Joined(player) => RoomEvent::PlayerJoined { player: person(player)? },
+            EventKind::Left(player, reason) => {
+                RoomEvent::PlayerLeft { player: person(player)?, reason: Reason::kept(reason)? }
+            }
+            EventKind::Ended { result } => {
+                let result: &RawValue = serde_json::from_str(result).ok()?;
+                RoomEvent::MatchEnded { result: MatchResult::of(&result) }
+            }
+        };
+        let room = bounded("the room's code", &kept.code, CODE_BYTES_MAX).ok()?.into();
+        let game = bounded("the game's name", &kept.game, GAME_BYTES_MAX).ok()?.into();
+        let EventKey { process, room: serial, order } = kept.key;
+        let (serial, missed, at_ms) = (RoomSerial(serial), kept.missed, kept.at_ms);
+        Some(Self { process, serial, room, game, order, missed, at_ms, event })
     }
 
     /// Whether no event of the room follows.
@@ -332,6 +397,32 @@ mod tests {
         assert!(Participant::new(&long, "Ada", 0).is_err());
         let zeros = MatchResult::of(&json!(vec![0; RESULT_BYTES_MAX / 2 - 1]));
         assert!(event(RoomEvent::MatchEnded { result: zeros }).bytes() <= EVENT_OVERHEAD_BYTES + RESULT_BYTES_MAX);
+    }
+
+    #[test]
+    fn an_event_that_is_kept_comes_back_with_the_same_id_and_body() {
+        let player = Participant::new("9f86d081", "Ada", 3).unwrap();
+        let reason = Reason::new("left");
+        let result = MatchResult::of(&json!({ "b": [1.50, 2], "a": "\u{7f}" }));
+        for kind in [
+            RoomEvent::RoomOpened,
+            RoomEvent::RoomClosed { reason },
+            RoomEvent::PlayerJoined { player: player.clone() },
+            RoomEvent::PlayerLeft { player, reason },
+            RoomEvent::MatchEnded { result },
+        ] {
+            let event = Event { missed: 4, ..event(kind) };
+            let kept = event.kept(&[8, 9]);
+            assert_eq!(kept.waiting, [(8, 4), (9, 4)].into());
+            let back = Event::of(&kept).unwrap();
+            assert_eq!((back.id(), back.body(2), back.key()), (event.id(), event.body(2), event.key()));
+        }
+        let long = RoomEvent::RoomClosed { reason };
+        let mut kept = event(long).kept(&[1]);
+        kept.kind = EventKind::Closed { reason: "r".repeat(REASON_BYTES_MAX + 1) };
+        assert!(Event::of(&kept).is_none());
+        kept.kind = EventKind::Ended { result: "{".into() };
+        assert!(Event::of(&kept).is_none());
     }
 
     #[test]

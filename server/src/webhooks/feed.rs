@@ -4,6 +4,7 @@
 //! that gets through says so.
 
 use super::event::{CODE_BYTES_MAX, Event, EventError, GAME_BYTES_MAX, RoomEvent, RoomSerial, bounded};
+use crate::kept::{Change, KeptLog};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
@@ -35,6 +36,15 @@ pub(crate) struct Webhooks {
     pub(super) endpoints: u64,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) metrics: Arc<WebhookMetrics>,
+    pub(super) kept: Option<KeptFeed>,
+}
+
+/// Where events are kept before they are sent.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptFeed {
+    pub(super) log: Arc<KeptLog>,
+    /// The endpoints, see [`EndpointUrl::fingerprint`](super::url::EndpointUrl::fingerprint).
+    pub(super) endpoints: Arc<[u64]>,
 }
 
 impl Webhooks {
@@ -52,7 +62,7 @@ impl Webhooks {
     #[cfg(test)]
     pub(crate) fn to_test() -> (Self, mpsc::Receiver<Event>) {
         let (events, inbox) = mpsc::channel(CHANNEL_EVENTS_MAX);
-        (Self { process: 1, endpoints: 1, events, metrics: Arc::default() }, inbox)
+        (Self { process: 1, endpoints: 1, events, metrics: Arc::default(), kept: None }, inbox)
     }
 
     /// The counts.
@@ -88,12 +98,17 @@ impl RoomFeed {
             at_ms,
             event,
         };
-        if self.webhooks.events.try_send(event).is_ok() {
-            self.missed = 0;
-        } else {
+        let Ok(place) = self.webhooks.events.try_reserve() else {
             self.missed += 1;
             self.webhooks.metrics.lost.fetch_add(self.webhooks.endpoints, Ordering::Relaxed);
+            return;
+        };
+        self.missed = 0;
+        if let Some(KeptFeed { log, endpoints }) = &self.webhooks.kept {
+            // Here and not on the thread of webhooks: an event on its way there would be lost in a kill.
+            log.keep([Change::Event(event.kept(endpoints))]);
         }
+        place.send(event);
     }
 }
 
@@ -104,7 +119,7 @@ mod tests {
     #[test]
     fn a_room_never_waits_and_the_next_event_tells_the_loss() {
         let (events, mut inbox) = mpsc::channel(2);
-        let webhooks = Webhooks { process: 1, endpoints: 3, events, metrics: Arc::default() };
+        let webhooks = Webhooks { process: 1, endpoints: 3, events, metrics: Arc::default(), kept: None };
         let mut feed = webhooks.feed(RoomSerial(1), "BCDFGH", "arena").unwrap();
         (0..7).for_each(|at_ms| feed.tell(RoomEvent::RoomOpened, at_ms));
         assert_eq!(webhooks.metrics().lost.load(Ordering::Relaxed), 5 * 3);
@@ -118,7 +133,7 @@ mod tests {
     #[test]
     fn a_feed_goes_on_when_the_thread_is_gone() {
         let (events, inbox) = mpsc::channel(2);
-        let webhooks = Webhooks { process: 1, endpoints: 1, events, metrics: Arc::default() };
+        let webhooks = Webhooks { process: 1, endpoints: 1, events, metrics: Arc::default(), kept: None };
         let mut feed = webhooks.feed(RoomSerial(1), "BCDFGH", "arena").unwrap();
         drop(inbox);
         feed.tell(RoomEvent::RoomOpened, 0);

@@ -25,6 +25,7 @@ mod endpoint;
 pub(crate) use endpoint::Health;
 
 use super::event::{Event, RoomSerial};
+use crate::kept::EventKey;
 use endpoint::EndpointQueue;
 use std::sync::Arc;
 
@@ -143,12 +144,34 @@ impl Backoff {
     }
 }
 
+/// A change of what waits for an endpoint, besides a new event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutboxChange {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) event: EventKey,
+    /// Events right before this one that the endpoint misses; `None` when it waits no more.
+    pub(crate) missed: Option<u64>,
+}
+
 /// The settings, counts and random numbers that all endpoints use.
 #[derive(Debug)]
 struct Shared {
     settings: OutboxSettings,
     backoff: Backoff,
     counts: OutboxCounts,
+    /// The changes since they were last taken, if anybody takes them.
+    changes: Option<Vec<OutboxChange>>,
+    /// The endpoint at work.
+    endpoint: usize,
+}
+
+impl Shared {
+    fn note(&mut self, event: EventKey, missed: Option<u64>) {
+        let endpoint = EndpointId(self.endpoint);
+        if let Some(changes) = &mut self.changes {
+            changes.push(OutboxChange { endpoint, event, missed });
+        }
+    }
 }
 
 /// The outbox.
@@ -169,16 +192,33 @@ impl Outbox {
     pub(crate) fn new(endpoints: usize, settings: OutboxSettings, seed: u64) -> Self {
         assert!(settings.in_flight_max > 0 && settings.events_max > 0, "an outbox without places sends nothing");
         let backoff = Backoff { start_ms: settings.backoff_ms, ms_max: settings.backoff_ms_max, state: seed };
-        let shared = Shared { settings, backoff, counts: OutboxCounts::default() };
+        let shared = Shared { settings, backoff, counts: OutboxCounts::default(), changes: None, endpoint: 0 };
         Self { shared, endpoints: (0..endpoints).map(|_| EndpointQueue::default()).collect(), turn: 0 }
     }
 
     /// Takes in an event for every endpoint. The events of a room come in their order.
     pub(crate) fn push(&mut self, event: Event, now_ms: u64) {
         let event = Arc::new(event);
-        for queue in &mut self.endpoints {
-            queue.push(Arc::clone(&event), now_ms, &mut self.shared);
+        for (index, queue) in self.endpoints.iter_mut().enumerate() {
+            self.shared.endpoint = index;
+            queue.push(Arc::clone(&event), event.missed, now_ms, &mut self.shared);
         }
+    }
+
+    /// From here on [`Self::take_changes`] has what happens to events.
+    pub(crate) fn note_changes(&mut self) {
+        self.shared.changes = Some(Vec::new());
+    }
+
+    /// The changes since the last time.
+    pub(crate) fn take_changes(&mut self) -> Vec<OutboxChange> {
+        self.shared.changes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes in an event of an earlier process for one endpoint, which misses so many right before it.
+    pub(crate) fn push_kept(&mut self, event: &Arc<Event>, endpoint: EndpointId, missed: u64, since_ms: u64) {
+        self.shared.endpoint = endpoint.0;
+        self.endpoints[endpoint.0].push(Arc::clone(event), missed, since_ms, &mut self.shared);
     }
 
     /// The next attempt that may be made; `None` when there is nothing to do before [`Self::wake_at_ms`]. Endpoints take
@@ -187,6 +227,7 @@ impl Outbox {
         let count = self.endpoints.len();
         for step in 0..count {
             let index = (self.turn + step) % count;
+            self.shared.endpoint = index;
             if let Some(attempt) = self.endpoints[index].poll(now_ms, &mut self.shared) {
                 self.turn = (index + 1) % count;
                 let (id, body) = (attempt.event.id(), attempt.event.body(attempt.missed));
@@ -199,6 +240,7 @@ impl Outbox {
 
     /// Takes in the outcome of an attempt.
     pub(crate) fn answered(&mut self, delivery: Posting, outcome: Outcome, now_ms: u64) {
+        self.shared.endpoint = delivery.endpoint.0;
         self.endpoints[delivery.endpoint.0].answered(delivery.room, outcome, now_ms, &mut self.shared);
     }
 

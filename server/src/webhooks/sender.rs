@@ -1,15 +1,20 @@
 //! The thread of webhooks: it owns the outbox, and posts the deliveries that the outbox hands out.
 //!
 //! Nobody waits for this thread. When the server stops, the thread goes on sending for a bounded time, and counts the
-//! rest as lost.
+//! rest as lost. With a data folder nothing is lost: an event is sent once the disk has it, and what was not taken by the
+//! end, however it comes, is sent by the next process.
 
+mod keeping;
 mod post;
 
 use super::event::Event;
-use super::feed::{CHANNEL_EVENTS_MAX, WebhookMetrics, Webhooks};
+use super::feed::{CHANNEL_EVENTS_MAX, KeptFeed, WebhookMetrics, Webhooks};
 use super::outbox::{EndpointId, Health, Outbox, OutboxSettings, Outcome, Posting};
 use super::signature::{SECRETS_MAX, SigningSecret, sign};
 use super::url::EndpointUrl;
+use crate::kept::KeptLog;
+use crate::limits::KEPT_OUTBOX_BYTES_MAX;
+use keeping::Held;
 use post::{Client, Post};
 use std::collections::BTreeMap;
 use std::io;
@@ -105,6 +110,7 @@ pub(crate) struct WebhookSender {
     events: mpsc::Receiver<Event>,
     metrics: Arc<WebhookMetrics>,
     client: Client,
+    kept: Option<KeptFeed>,
 }
 
 /// Prepares webhooks: the way in for events, and the work for a thread.
@@ -123,8 +129,21 @@ pub(crate) fn prepare(setup: WebhookSetup) -> Result<(Webhooks, WebhookSender), 
     let (sender, events) = mpsc::channel(CHANNEL_EVENTS_MAX);
     let metrics = Arc::<WebhookMetrics>::default();
     let (process, endpoints) = (setup.process, setup.endpoints.len() as u64);
-    let webhooks = Webhooks { process, endpoints, events: sender, metrics: Arc::clone(&metrics) };
-    Ok((webhooks, WebhookSender { setup, events, metrics, client }))
+    let webhooks = Webhooks { process, endpoints, events: sender, metrics: Arc::clone(&metrics), kept: None };
+    Ok((webhooks, WebhookSender { setup, events, metrics, client, kept: None }))
+}
+
+impl Webhooks {
+    /// The same way with a log in which events are kept before they are sent.
+    pub(crate) fn kept_in(mut self, log: &Arc<KeptLog>, sender: &mut WebhookSender) -> Self {
+        let urls = || sender.setup.endpoints.iter().map(|endpoint| &endpoint.url);
+        let before = |index: usize, url| urls().take(index).map(|other| u32::from(other == url)).sum();
+        let endpoints = urls().enumerate().map(|(index, url)| url.fingerprint(before(index, url))).collect();
+        let kept = KeptFeed { log: Arc::clone(log), endpoints };
+        sender.kept = Some(kept.clone());
+        self.kept = Some(kept);
+        self
+    }
 }
 
 impl WebhookSender {
@@ -152,6 +171,8 @@ struct Work {
     attempts: JoinSet<Outcome>,
     /// The deliveries of the attempts. They stay here, so that an attempt that panics has an outcome as well.
     under_way: BTreeMap<Id, Posting>,
+    /// The events that the disk does not have yet, if they are kept.
+    held: Option<Held>,
     health: Vec<Health>,
     /// Losses of the outbox that are part of the metrics already.
     lost_published: u64,
@@ -160,9 +181,13 @@ struct Work {
 
 impl Work {
     fn new(sender: WebhookSender) -> Self {
-        let WebhookSender { setup, events, metrics, client } = sender;
+        let WebhookSender { mut setup, events, metrics, client, kept } = sender;
         let count = setup.endpoints.len();
-        let outbox = Outbox::new(count, setup.outbox.clone(), setup.process);
+        if kept.is_some() {
+            setup.outbox.bytes_max = setup.outbox.bytes_max.min(KEPT_OUTBOX_BYTES_MAX);
+        }
+        let mut outbox = Outbox::new(count, setup.outbox.clone(), setup.process);
+        let held = kept.map(|kept| Held::go_on(kept, &mut outbox, setup.outbox.age_ms_max));
         let (attempts, under_way, health) = (JoinSet::new(), BTreeMap::new(), vec![Health::Up; count]);
         Self {
             setup,
@@ -172,15 +197,17 @@ impl Work {
             outbox,
             attempts,
             under_way,
+            held,
             health,
             lost_published: 0,
             start: Instant::now(),
         }
     }
 
-    /// Milliseconds since the start.
+    /// Milliseconds since the start, and the longest age of an event more: events of an earlier process came before it.
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+        let elapsed_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        elapsed_ms.saturating_add(self.setup.outbox.age_ms_max)
     }
 
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
@@ -203,17 +230,25 @@ impl Work {
 
     /// Takes in an event, and those that came with it.
     fn take_in(&mut self, event: Event) {
-        let now_ms = self.now_ms();
-        self.outbox.push(event, now_ms);
+        self.take_in_one(event);
         for _ in 1..EVENTS_PER_PASS {
             let Ok(event) = self.events.try_recv() else { return };
-            self.outbox.push(event, now_ms);
+            self.take_in_one(event);
+        }
+    }
+
+    fn take_in_one(&mut self, event: Event) {
+        let now_ms = self.now_ms();
+        match &mut self.held {
+            Some(held) => held.hold(event),
+            None => self.outbox.push(event, now_ms),
         }
     }
 
     /// Resolves when the outbox has something to do without an answer or an event.
     fn wake(&self) -> impl Future<Output = ()> + use<> {
         let wait_ms = self.outbox.wake_at_ms().map(|at_ms| at_ms.saturating_sub(self.now_ms()));
+        let wait_ms = self.held.as_ref().and_then(Held::wait_ms).into_iter().chain(wait_ms).min();
         async move {
             match wait_ms {
                 Some(wait_ms) => sleep(Duration::from_millis(wait_ms)).await,
@@ -224,6 +259,10 @@ impl Work {
 
     /// Starts the attempts that may be made now.
     fn send_due(&mut self) {
+        let now_ms = self.now_ms();
+        if let Some(held) = &mut self.held {
+            held.release(&mut self.outbox, now_ms);
+        }
         while let Some(mut delivery) = self.outbox.poll(self.now_ms()) {
             let endpoint = &self.setup.endpoints[delivery.endpoint.0];
             // Each attempt has its own time and so its own signature: receivers refuse old ones.
@@ -238,6 +277,9 @@ impl Work {
             };
             let attempt = post.send(self.client.clone(), self.setup.answer_wait_max);
             self.under_way.insert(self.attempts.spawn(attempt).id(), delivery);
+        }
+        if let Some(held) = &mut self.held {
+            held.note(&mut self.outbox);
         }
         self.publish();
     }
@@ -294,7 +336,8 @@ impl Work {
         loop {
             self.send_due();
             let left_ms = ends_at_ms.saturating_sub(self.now_ms());
-            let comes_in_time = self.outbox.wake_at_ms().is_some_and(|at_ms| at_ms < ends_at_ms);
+            let is_held = self.held.as_ref().is_some_and(|held| held.wait_ms().is_some());
+            let comes_in_time = is_held || self.outbox.wake_at_ms().is_some_and(|at_ms| at_ms < ends_at_ms);
             if left_ms == 0 || self.under_way.is_empty() && !comes_in_time {
                 break;
             }
@@ -305,8 +348,13 @@ impl Work {
                 () = sleep(Duration::from_millis(left_ms)) => {}
             }
         }
-        let lost = self.outbox.waiting() as u64;
+        let left = self.outbox.waiting() as u64;
         self.publish();
+        if let Some(held) = &self.held {
+            let left = left + held.len() as u64 * self.setup.endpoints.len() as u64;
+            return info!(deliveries = left, "events for webhooks wait for the next start");
+        }
+        let lost = left;
         self.metrics.waiting.store(0, Ordering::Relaxed);
         self.metrics.lost.fetch_add(lost, Ordering::Relaxed);
         if lost > 0 {

@@ -4,6 +4,7 @@
 //! The operator sets the addresses and no player can; addresses inside the own network are therefore allowed.
 
 use hyper::Uri;
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
@@ -63,6 +64,13 @@ impl EndpointUrl {
             _ => return Err(UrlError::Scheme),
         }
         Ok(Self(uri))
+    }
+
+    /// A number that stands for the address in the data folder, where the address itself must not be. `before` counts
+    /// the endpoints before it that have the same one.
+    pub(super) fn fingerprint(&self, before: u32) -> u64 {
+        let hash = Sha256::new().chain_update(self.0.to_string()).chain_update(before.to_le_bytes()).finalize();
+        u64::from_le_bytes(*hash.first_chunk().expect("SHA-256 has 32 bytes"))
     }
 
     pub(super) const fn uri(&self) -> &Uri {

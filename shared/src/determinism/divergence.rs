@@ -20,6 +20,9 @@ pub enum Check {
     Keyframe,
     /// A tick is undone half way, as a room does after a panic, and made again.
     Undo,
+    /// The match was frozen at an earlier tick, and goes on from the bytes of that checkpoint, as after a restart of the
+    /// server.
+    Resume,
 }
 
 impl Check {
@@ -31,7 +34,7 @@ impl Check {
             Self::Twin => "the order of a hash map, an address, a clock, or other state outside of the world",
             Self::Rollback => "state outside of the world: a `static` or a `thread_local`",
             Self::Restore => "a field that `scatter` leaves as it was, or one that has no leaf at all",
-            Self::Keyframe | Self::Undo => {
+            Self::Keyframe | Self::Undo | Self::Resume => {
                 "a field that has its `Default` value after a restore: it has no leaf, or is not scattered"
             }
         }
@@ -52,7 +55,7 @@ impl Check {
                  all else from the world and its inputs"
             }
             Self::Rollback => "make what `step` remembers a field of the world; with `only = server` no client sees it",
-            Self::Restore | Self::Keyframe | Self::Undo => {
+            Self::Restore | Self::Keyframe | Self::Undo | Self::Resume => {
                 "derive `State`; where it is written by hand, `describe`, `gather` and `scatter` must treat every field \
                  that `step` reads, in one order, and within the range that is described"
             }
@@ -69,6 +72,7 @@ impl fmt::Display for Check {
             Self::Restore => "a world that is restored from wire integers over another one differs",
             Self::Keyframe => "a world that is restored from a keyframe's bytes differs",
             Self::Undo => "a tick that is made again after it was undone half way differs",
+            Self::Resume => "a match that goes on from the bytes of a checkpoint differs",
         })
     }
 }
@@ -139,7 +143,7 @@ impl fmt::Display for Phrase<'_> {
         };
         match (expected, found) {
             (_, Reading::NotANumber) => write!(f, "{path} is NaN"),
-            // The path says why the keyframe cannot be read.
+            // The path says why the keyframe or the checkpoint cannot be read.
             (Reading::Error, _) => f.write_str(path),
             (Reading::Events(one), Reading::Events(other)) if one == other => {
                 write!(f, "the {one} events of the step are others {now}")

@@ -1,5 +1,5 @@
 //! The sync test: plays a game against itself, with a twin, rollbacks, restores over dirty worlds,
-//! keyframes, and ticks that are undone.
+//! keyframes, ticks that are undone, and a match that goes on from a checkpoint.
 
 use super::client_side::ClientSide;
 use super::divergence::{Check, Divergence};
@@ -16,6 +16,7 @@ use crate::world::simulation::{Checkpoint, Simulation};
 use crate::world::snapshot::Snapshot;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -76,7 +77,8 @@ impl fmt::Display for Played {
 /// Every tick is made six times: once by itself, with a search for floats that are no numbers; by another instance;
 /// again after some ticks with other inputs that are rolled back; from a world that was played elsewhere and made this
 /// one from wire integers; from the bytes of a keyframe; and after it was undone half way, as a room does when the game
-/// panics. All results must agree: rows, free slots, random numbers, events.
+/// panics. From some tick on it is also made by a match that was frozen there and goes on from the bytes of its
+/// checkpoint, as after a restart of the server. All results must agree: rows, free slots, random numbers, events.
 ///
 /// In snapshot mode two of the players also make the tick as their clients do: from the part of the world that they may
 /// see, with random numbers of their own. A field that they predict, and have wrong nearly each time that it changes, is
@@ -122,6 +124,9 @@ struct SyncTest<G: Game> {
     trial: Simulation<G>,
     /// A game that is played from another seed: the others are restored over its worlds.
     elsewhere: (Simulation<G>, Script<G>),
+    /// The tick after which the match is frozen, and the simulation that goes on from there.
+    frozen_at: Tick,
+    resumed: Option<Simulation<G>>,
     /// `None` in lockstep.
     client_side: Option<ClientSide<G>>,
     events: Vec<(To, G::Event)>,
@@ -145,6 +150,8 @@ impl<G: Game> SyncTest<G> {
             twin: simulation(policy.seed),
             trial: simulation(policy.seed),
             elsewhere: (simulation(!policy.seed), script(!policy.seed)),
+            frozen_at: Tick(Rng::new(policy.seed.rotate_left(31)).below(policy.ticks)),
+            resumed: None,
             events: Vec::new(),
             keyframe: Vec::new(),
             ticks_taken_back: 0,
@@ -163,6 +170,9 @@ impl<G: Game> SyncTest<G> {
         let mut events = Vec::new();
         let mut nan = None;
         let schema = self.reference.schema().clone();
+        if before.history.newest().tick == self.frozen_at {
+            self.freeze(before.clone())?;
+        }
         self.script.play(&mut self.reference, &mut self.turn, &mut events, |world| {
             nan = diff::not_a_number(&schema, world);
         });
@@ -175,7 +185,8 @@ impl<G: Game> SyncTest<G> {
             .and_then(|()| self.check_rollback(&before, &expected))
             .and_then(|()| self.check_restore(&before, &expected))
             .and_then(|()| self.check_keyframe(&before, &expected))
-            .and_then(|()| self.check_undo(&before, &expected));
+            .and_then(|()| self.check_undo(&before, &expected))
+            .and_then(|()| self.check_resumed(&expected));
         checked.map_err(|divergence| self.blame(&before, divergence))?;
         if let Some(client_side) = &mut self.client_side {
             client_side.compare(&schema, &before, &self.turn, &expected.full_state.snapshot);
@@ -262,6 +273,27 @@ impl<G: Game> SyncTest<G> {
         self.compare(Check::Undo, &untouched, &self.trial, &[])?;
         self.turn.play(&mut self.trial, &mut self.events);
         self.compare(Check::Undo, expected, &self.trial, &self.events)
+    }
+
+    /// Has a match go on from the bytes of a checkpoint.
+    fn freeze(&mut self, mut checkpoint: Checkpoint<G>) -> Result<(), Divergence> {
+        let (schema, mut bytes) = (self.reference.schema(), Vec::new());
+        checkpoint.encode(schema, &mut bytes);
+        let again = Checkpoint::<G>::decode(schema, &bytes).map_err(|error| {
+            let path = format!("the checkpoint of the match cannot be read ({error})");
+            let what = Named { path, here: Reading::Error, there: Reading::Error };
+            self.divergence(self.frozen_at, Check::Resume, what, 0)
+        })?;
+        self.resumed = Some(Simulation::resume_sharing(Arc::new(schema.clone()), again));
+        Ok(())
+    }
+
+    fn check_resumed(&mut self, expected: &Outcome<G>) -> Result<(), Divergence> {
+        let Some(mut resumed) = self.resumed.take() else { return Ok(()) };
+        self.turn.play(&mut resumed, &mut self.events);
+        let compared = self.compare(Check::Resume, expected, &resumed, &self.events);
+        self.resumed = Some(resumed);
+        compared
     }
 
     /// Restores over `world`, checks that the result is the same, and plays the tick again from there.

@@ -61,6 +61,12 @@ impl<I: Input> Default for InputBuffer<I> {
 }
 
 impl<I: Input> InputBuffer<I> {
+    /// The buffer of a seat whose inputs up to a tick were executed, the last of them with this action.
+    #[must_use]
+    pub fn after(tick: Tick, last: Action<I>) -> Self {
+        Self { next: tick.next(), newest: Some(tick), last, held_ticks: 0, ..Self::default() }
+    }
+
     /// Keeps the input of a player for `tick`. `next` is the tick that the room makes next, and never before that of
     /// the last call.
     pub fn insert(&mut self, tick: Tick, action: Action<I>, next: Tick, codec: &InputCodec<I>) -> InputArrival {

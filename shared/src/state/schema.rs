@@ -168,7 +168,7 @@ impl Schema {
 }
 
 impl TableSchema {
-    pub(super) const fn new(name: String, marks: Marks) -> Self {
+    pub(crate) const fn new(name: String, marks: Marks) -> Self {
         Self {
             name,
             leaves: Vec::new(),

@@ -43,7 +43,7 @@ pub struct FullState {
     /// row gets.
     pub slots: Vec<Vec<u16>>,
     /// The free slots of the tables whose rows are hidden, each with its place among the tables after the root.
-    hidden: Vec<(usize, HiddenSlots)>,
+    pub(crate) hidden: Vec<(usize, HiddenSlots)>,
     /// The room's random numbers, and with them its secret.
     pub rng: Rng,
 }
@@ -129,20 +129,26 @@ impl FullState {
 
     fn hash_as<const KEPT: bool>(&self, schema: &Schema) -> u32 {
         let mut mix = Mix::new(self.snapshot.hash(schema));
-        let (seed, drawn) = self.rng.place();
-        [seed, drawn].iter().for_each(|number| mix.bytes(&number.to_le_bytes()));
+        mix_place(&self.rng, &mut mix);
         if KEPT && let Some(secret) = self.rng.secret() {
             mix.bytes(secret.bytes());
             self.hidden.iter().for_each(|(_, hidden)| mix_slots(hidden, &mut mix));
         }
         for (rows, slots) in self.snapshot.tables.iter().skip(1).zip(&self.slots) {
-            // The numbers of rows and slots are hashed too, as a row of zeros in the first slot adds nothing to the sum
-            // of rows.
-            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-            mix.add(count(rows.ids.len()));
-            mix.add(count(slots.len()));
-            slots.iter().for_each(|generation| mix.add(u32::from(*generation)));
+            mix_table(rows.ids.len(), slots, &mut mix);
         }
+        narrow(mix.wide())
+    }
+
+    /// The hash of the full state of a world whose rows were captured already, without a copy of anything.
+    pub(crate) fn hash_of<S: State>(schema: &Schema, captured: &Snapshot, world: &mut S, rng: &Rng) -> u32 {
+        let mut mix = Mix::new(captured.hash(schema));
+        mix_place(rng, &mut mix);
+        if let Some(secret) = rng.secret() {
+            mix.bytes(secret.bytes());
+            world.tables(&mut HashHidden(&mut mix));
+        }
+        world.tables(&mut HashTables(&mut mix));
         narrow(mix.wide())
     }
 
@@ -219,6 +225,18 @@ impl FullState {
     }
 }
 
+fn mix_place(rng: &Rng, mix: &mut Mix) {
+    let (seed, drawn) = rng.place();
+    [seed, drawn].iter().for_each(|number| mix.bytes(&number.to_le_bytes()));
+}
+
+/// Mixes in the slots of a table. The numbers of rows and slots are hashed too, as a row of zeros in the first slot adds
+/// nothing to the sum of rows.
+fn mix_table(rows: usize, slots: &[u16], mix: &mut Mix) {
+    [rows, slots.len()].iter().for_each(|count| mix.add(u32::try_from(*count).unwrap_or(u32::MAX)));
+    slots.iter().for_each(|generation| mix.add(u32::from(*generation)));
+}
+
 fn take_rng<const KEPT: bool>(tick: Tick, reader: &mut Reader<'_>) -> Result<Rng, DecodeError> {
     let (seed, drawn) = (u64_of(reader)?, u64_of(reader)?);
     if drawn & HAS_SECRET == 0 {
@@ -293,6 +311,22 @@ impl<'a, S: Iterator<Item = (usize, &'a mut Vec<u16>)>> TableVisitor for KeepSlo
         slots.clear();
         slots.extend_from_slice(table.slots());
         self.hidden.extend(table.hidden_slots().map(|hidden| (place, hidden.clone())));
+    }
+}
+
+struct HashHidden<'a>(&'a mut Mix);
+
+impl TableVisitor for HashHidden<'_> {
+    fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
+        table.hidden_slots().into_iter().for_each(|hidden| mix_slots(hidden, self.0));
+    }
+}
+
+struct HashTables<'a>(&'a mut Mix);
+
+impl TableVisitor for HashTables<'_> {
+    fn table<T: State + Default>(&mut self, table: &mut Table<T>) {
+        mix_table(table.len(), table.slots(), self.0);
     }
 }
 

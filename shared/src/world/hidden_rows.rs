@@ -38,14 +38,24 @@ impl<'a, I: Iterator<Item = (u8, &'a TableSchema)>> TableVisitor for Hide<'_, I>
         if !is_hidden(schema) {
             return;
         }
-        let owner = schema.owner.or_else(|| schema.leaves[*schema.private.first()?].owner);
-        // Nobody receives a row without private leaves, so one pool serves all of these rows.
-        let owner = owner.filter(|_| !schema.private.is_empty() && !is_planted(Leak::OnePool));
-        let pools = owner.map_or(1, |_| u16::from(self.seats) + 1);
+        let owner = owner_leaf(schema);
+        let pools = pools_of(schema, self.seats);
         let read = if owner.is_some() { owner_of } else { |_: &T, _| 0 };
         let audience = Audience { leaf: owner.unwrap_or(0), read };
         table.hide(audience, |taken| HiddenSlots::new(self.secret, number, taken, pools));
     }
+}
+
+/// The leaf by which the free slots of a table with hidden rows are in pools, if there is more than one pool.
+fn owner_leaf(table: &TableSchema) -> Option<usize> {
+    let owner = table.owner.or_else(|| table.leaves[*table.private.first()?].owner);
+    // Nobody receives a row without private leaves, so one pool serves all of these rows.
+    owner.filter(|_| !table.private.is_empty() && !is_planted(Leak::OnePool))
+}
+
+/// The number of pools that a table with hidden rows has in a game with so many seats.
+pub(crate) fn pools_of(table: &TableSchema, seats: u8) -> u16 {
+    owner_leaf(table).map_or(1, |_| u16::from(seats) + 1)
 }
 
 /// The owner of a row as the wire has it: 0 for nobody, else one more than the seat.

@@ -154,6 +154,26 @@ impl History {
         InterpolationSample::between(earlier.map(find), before, after.map(find), moment, 0.0)
     }
 
+    /// The number of worlds before the newest, and whether the last of them is there to be read.
+    pub(crate) fn older(&self) -> (usize, bool) {
+        (self.packed.len() + usize::from(self.last.is_some()), self.last.is_some())
+    }
+
+    /// Puts the world of the tick before all others in front of them, packed or to be read; false if there is no place
+    /// for it.
+    pub(crate) fn prepend(&mut self, schema: &Schema, snapshot: &Snapshot, is_packed: bool) -> bool {
+        debug_assert!(snapshot.tick.next() == self.oldest(), "the worlds of a history are of successive ticks");
+        let has_place = if is_packed { self.packed.len() < self.packed_max } else { self.older().0 == 0 };
+        if has_place && is_packed {
+            let mut packed = Packed::default();
+            packed.pack(schema, snapshot);
+            self.packed.push_front(packed);
+        } else if has_place {
+            self.last = Some(snapshot.clone());
+        }
+        has_place
+    }
+
     fn oldest(&self) -> Tick {
         let older = self.last.as_ref().map_or(self.newest.tick, |last| last.tick);
         self.packed.front().map_or(older, |packed| packed.tick)

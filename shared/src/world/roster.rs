@@ -2,12 +2,13 @@
 
 use crate::game::{Game, Leave};
 use crate::id::Seat;
+use bincode::{Decode, Encode};
 
 /// Names of bots, in the order in which rooms give them out.
 pub const BOT_NAMES: [&str; 8] = ["Tock", "Pixel", "Comet", "Widget", "Biscuit", "Quark", "Noodle", "Turbo"];
 
 /// A seat that was taken, or that became free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum RosterChange {
     /// A player took the seat.
     Joined(Seat),

@@ -87,6 +87,16 @@ pub enum ReplayError {
         /// The hash of the replayed world.
         found: u64,
     },
+    /// The replayed full state differs from the recorded one: in the world, its free slots or its random numbers.
+    #[error("replay of tick {tick} gives the full state {found:#010x}, the record has {recorded:#010x}")]
+    FullHash {
+        /// The tick.
+        tick: Tick,
+        /// The record's hash.
+        recorded: u32,
+        /// The hash of the replayed full state.
+        found: u32,
+    },
     /// The world is the same, but the step emitted other events.
     #[error("replay of tick {tick} gives other events than the record has")]
     Events {
@@ -151,7 +161,13 @@ impl<G: Game> Simulation<G> {
     /// A simulation that goes on from a checkpoint.
     #[must_use]
     pub fn resume(checkpoint: Checkpoint<G>) -> Self {
-        Self::with_schema(checkpoint, Arc::new(Schema::of::<G>()))
+        Self::resume_sharing(Arc::new(Schema::of::<G>()), checkpoint)
+    }
+
+    /// A simulation that goes on from a checkpoint, with a schema that other rooms of the game use too.
+    #[must_use]
+    pub fn resume_sharing(schema: Arc<Schema>, checkpoint: Checkpoint<G>) -> Self {
+        Self::with_schema(checkpoint, schema)
     }
 
     /// Replaces the state by a checkpoint, from which the simulation goes on.
@@ -261,20 +277,35 @@ impl<G: Game> Simulation<G> {
     /// # Errors
     /// [`ReplayError`] when the record is not of the next tick, or when the replay gives another world or other events.
     pub fn replay(&mut self, record: &TickRecord<G>) -> Result<(), ReplayError> {
-        let (expected, found) = (self.tick().next(), record.tick);
-        if found != expected {
-            return Err(ReplayError::Gap { expected, found });
-        }
+        let TickRecord { tick, restart, roster, heard, actions, .. } = record;
         let mut events = Vec::with_capacity(record.events.len());
-        record.restart.iter().for_each(|restart| self.restart(restart));
-        self.tell(&record.roster);
-        record.heard.iter().for_each(|heard| self.hear(heard));
-        self.step(&record.actions, &mut events);
+        self.make(*tick, restart.as_ref(), roster, heard, actions, &mut events)?;
         let (tick, found) = (record.tick, self.hash());
         if let Some(recorded) = record.hash.filter(|recorded| *recorded != found) {
             return Err(ReplayError::Hash { tick, recorded, found });
         }
         if events == record.events { Ok(()) } else { Err(ReplayError::Events { tick }) }
+    }
+
+    /// Makes a tick from all of its causes, if it is the next one.
+    pub(crate) fn make(
+        &mut self,
+        tick: Tick,
+        restart: Option<&Restart<G>>,
+        roster: &[RosterChange],
+        heard: &[Heard],
+        actions: &[(Seat, Action<G::Input>)],
+        events: &mut Vec<(To, G::Event)>,
+    ) -> Result<(), ReplayError> {
+        let (expected, found) = (self.tick().next(), tick);
+        if found != expected {
+            return Err(ReplayError::Gap { expected, found });
+        }
+        restart.into_iter().for_each(|restart| self.restart(restart));
+        self.tell(roster);
+        heard.iter().for_each(|heard| self.hear(heard));
+        self.step(actions, events);
+        Ok(())
     }
 
     /// All of the simulation's state: to keep, or to look at.
@@ -312,6 +343,14 @@ impl<G: Game> Simulation<G> {
     #[must_use]
     pub fn hash(&self) -> u64 {
         self.state.history.newest().hash(&self.schema)
+    }
+
+    /// The hash of the full state of the newest tick, which has the free slots and the random numbers besides the world:
+    /// that of [`FullState::hash`]. Nothing is kept for it.
+    #[must_use]
+    pub fn full_hash(&mut self) -> u32 {
+        let Checkpoint { world, rng, history } = &mut self.state;
+        FullState::hash_of(&self.schema, history.newest(), world, rng)
     }
 
     /// The schema of the world.

@@ -5,6 +5,7 @@
 //! as root, and named otherwise. The output of every step stays in `target/verify`.
 
 mod conformance;
+mod crash;
 mod deny;
 mod fuzz;
 mod hostile;

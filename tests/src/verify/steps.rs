@@ -5,7 +5,7 @@ use crate::Options;
 use crate::machine::{self, BROWSER, NODE, Needs};
 use crate::run::{cargo as own_cargo, command, own, run};
 use crate::tools::Tool;
-use crate::{conformance, deny, fuzz, hostile, no_std, python};
+use crate::{conformance, crash, deny, fuzz, hostile, no_std, python};
 use anyhow::Result;
 use std::fs;
 use std::path::Path;
@@ -30,6 +30,8 @@ enum Work {
     Python,
     Fuzz,
     Hostile,
+    /// The calls of `cargo crash`.
+    Crash(&'static [&'static [&'static str]]),
     /// The server's program without libraries, for the tests of the container.
     StaticProgram,
     /// The browser tests in this engine, without those whose names contain one of these.
@@ -66,6 +68,7 @@ impl Step {
             Work::Python => python::try_examples(self.limit, &log),
             Work::Fuzz => fuzz::run_all(self.limit, &log),
             Work::Hostile => hostile::walk(self.limit, &log),
+            Work::Crash(calls) => crash::kill(calls, self.limit, &log),
             Work::StaticProgram => {
                 let mut shell = command("sh", &["server/deploy/static.sh"]);
                 shell.arg(own_cargo()).args(["build", "--workspace", "--bin", "tickwire"]);
@@ -90,6 +93,11 @@ impl Step {
         }
     }
 }
+
+/// The kills of a usual run, and those of a long one: more of them, and many rooms.
+const CRASHES: [&[&str]; 1] = [&["--trials", "10"]];
+const CRASHES_LONG: [&[&str]; 2] =
+    [&["--trials", "200"], &["--game", "crowd", "--rooms", "500", "--players", "8", "--thin", "--trials", "3"]];
 
 /// The driver of Firefox.
 const GECKODRIVER: Tool = Tool { name: "geckodriver", version: "0.37.1", options: &[] };
@@ -139,6 +147,7 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         steps.push(step("peers", 10, Work::Own("peers", &["--check"])));
         // The walk watches honest players to the millisecond, so nothing else may run meanwhile.
         steps.push(step("hostile", 15, Work::Hostile));
+        steps.push(step("crash", if long { 60 } else { 15 }, Work::Crash(if long { &CRASHES_LONG } else { &CRASHES })));
         // Browser tests run one after another: each of them drives two or three browsers.
         let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
         // Each template of a game is built and tested for minutes: one does in a usual run.

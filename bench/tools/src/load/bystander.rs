@@ -3,7 +3,8 @@
 //! Each of them is a full client session over a socket, played by the game's own bot policy, as in the load test. The
 //! thread is asked from outside and answers between two turns.
 
-use super::crowd::{Crowd, bots, in_rooms};
+use super::crowd::{Crowd, JOIN_GAP_US, bots, in_rooms};
+use super::lives::{Lives, ScoreOf};
 use super::run::TURN;
 use super::tickets::Tickets;
 use super::{Clock, Plan, Shared};
@@ -58,9 +59,22 @@ pub struct Fared {
 /// An order to the thread.
 enum Order {
     Tell(Sender<Fared>),
+    TellLives(Sender<Vec<Vec<Lives>>>),
+    TellPlaying(Instant, Sender<u64>),
     Mark,
     Count(bool),
     Rest(Duration),
+}
+
+/// The players of each room, and how they play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Players {
+    /// Players in each room.
+    pub each: u32,
+    /// Only the first player of each room is a full client; the others read no more than the heads of snapshots.
+    pub thin: bool,
+    /// Names, policies and retries follow from it.
+    pub seed: u64,
 }
 
 /// The players of one game; they leave when the value is dropped.
@@ -76,15 +90,38 @@ impl Bystander {
     /// # Errors
     /// When not every player gets into its room in time.
     pub fn join<G: Game>(address: SocketAddr, codes: &[String], players: u32, seed: u64) -> Result<Self> {
+        Self::start::<G>(address, codes, Players { each: players, thin: false, seed }, None)
+    }
+
+    /// The same, and records the lives of every player, for [`lives`](Self::lives). Such players come back by
+    /// themselves when their server has gone and is there again.
+    ///
+    /// # Errors
+    /// When not every player gets into its room in time.
+    pub fn join_watched<G: Game>(
+        address: SocketAddr,
+        codes: &[String],
+        players: Players,
+        score_of: ScoreOf<G>,
+    ) -> Result<Self> {
+        Self::start::<G>(address, codes, players, Some(score_of))
+    }
+
+    fn start<G: Game>(
+        address: SocketAddr,
+        codes: &[String],
+        players: Players,
+        score_of: Option<ScoreOf<G>>,
+    ) -> Result<Self> {
         let plan = Plan {
             secure: None,
             address,
             server_pid: None,
             rooms: u32::try_from(codes.len()).unwrap_or(u32::MAX),
             options: serde_json::Value::Null,
-            players,
+            players: players.each,
             seconds: 1,
-            thin: false,
+            thin: players.thin,
             slow_readers: 0,
             never_readers: 0,
             corruptions: 0,
@@ -93,18 +130,20 @@ impl Bystander {
             party: 1,
             ticket_key: None,
             link: LinkProfile::default(),
-            seed,
+            seed: players.seed,
         };
         let (orders, inbox) = channel();
+        let spread = Duration::from_micros(JOIN_GAP_US * u64::from(plan.rooms) * u64::from(plan.players));
         let codes = codes.to_vec();
-        let thread = Builder::new().name("bystander".into()).spawn(move || play::<G>(&codes, &plan, &inbox))?;
+        let play = move || play::<G>(&codes, &plan, score_of, &inbox);
+        let thread = Builder::new().name("bystander".into()).spawn(play)?;
         let bystander = Self { orders: Some(orders), thread: Some(thread) };
-        bystander.wait_until_up()?;
+        bystander.wait_until_up(2 * spread + JOIN_TIMEOUT)?;
         Ok(bystander)
     }
 
-    fn wait_until_up(&self) -> Result<()> {
-        let end = Instant::now() + JOIN_TIMEOUT;
+    fn wait_until_up(&self, patience: Duration) -> Result<()> {
+        let end = Instant::now() + patience;
         loop {
             let fared = self.fared()?;
             if fared.up == fared.players {
@@ -122,10 +161,31 @@ impl Bystander {
     /// # Errors
     /// When their thread has ended or does not answer.
     pub fn fared(&self) -> Result<Fared> {
+        self.ask(Order::Tell)
+    }
+
+    /// The lives of each watched player until now, room by room.
+    ///
+    /// # Errors
+    /// When their thread has ended or does not answer.
+    pub fn lives(&self) -> Result<Vec<Vec<Lives>>> {
+        self.ask(Order::TellLives)
+    }
+
+    /// Watched players that have been told of a tick since this moment, over a connection that began after it and is
+    /// open.
+    ///
+    /// # Errors
+    /// When their thread has ended or does not answer.
+    pub fn play_since(&self, moment: Instant) -> Result<u64> {
+        self.ask(|answer| Order::TellPlaying(moment, answer))
+    }
+
+    fn ask<T>(&self, order: impl FnOnce(Sender<T>) -> Order) -> Result<T> {
         let (answer, told) = channel();
-        self.order(Order::Tell(answer))?;
+        self.order(order(answer))?;
         match told.recv_timeout(ANSWER_TIMEOUT) {
-            Ok(fared) => Ok(fared),
+            Ok(told) => Ok(told),
             Err(RecvTimeoutError::Timeout) => Err(anyhow!("the honest players do not answer")),
             Err(RecvTimeoutError::Disconnected) => Err(anyhow!("the honest players have ended")),
         }
@@ -170,12 +230,14 @@ impl Drop for Bystander {
 }
 
 /// Plays until the orders end.
-fn play<G: Game>(codes: &[String], plan: &Plan, inbox: &Receiver<Order>) -> Result<()> {
+fn play<G: Game>(codes: &[String], plan: &Plan, score_of: Option<ScoreOf<G>>, inbox: &Receiver<Order>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let meter = RefCell::new(Meter::default());
     let shared = Rc::new(Shared { clock: Clock(Instant::now()), address: plan.address, meter });
-    let rooms = in_rooms(codes.to_vec(), &bots(plan), plan);
+    let bots = bots(plan);
+    let rooms = in_rooms(codes.to_vec(), &bots, plan);
     let crowd = Crowd::<G>::new(rooms, plan, &Tickets::none(), shared.clone(), 0)?;
+    score_of.into_iter().for_each(|score_of| crowd.watch(&bots, score_of));
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let mut turns = tokio::time::interval(TURN);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -194,6 +256,8 @@ fn obey<G: Game>(inbox: &Receiver<Order>, crowd: &Crowd<G>, shared: &Shared) -> 
     loop {
         match inbox.try_recv() {
             Ok(Order::Tell(answer)) => drop(answer.send(fared(crowd, shared))),
+            Ok(Order::TellLives(answer)) => drop(answer.send(crowd.lives())),
+            Ok(Order::TellPlaying(moment, answer)) => drop(answer.send(crowd.play_since(moment))),
             Ok(Order::Mark) => {
                 let mut meter = shared.meter.borrow_mut();
                 meter.window_us = shared.clock.now_us()..u64::MAX;

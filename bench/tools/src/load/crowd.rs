@@ -2,6 +2,7 @@
 
 use super::bot_client::BotClient;
 use super::full::FullBot;
+use super::lives::{Lives, ScoreOf};
 use super::player::{Player, dial};
 use super::thin::ThinBot;
 use super::tickets::Tickets;
@@ -13,11 +14,12 @@ use crate::topic_ear::TopicEar;
 use anyhow::Result;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 use tickwire::message::topics::PlayerKey;
 use tickwire::{Game, Rng};
 
 /// Time between two clients that join, in microseconds.
-const JOIN_GAP_US: u64 = 4_000;
+pub(super) const JOIN_GAP_US: u64 = 4_000;
 
 /// Names of the bots; a number distinguishes bots that share a name.
 const NAMES: [&str; 12] = ["Ada", "Bea", "Cleo", "Dag", "Enzo", "Fay", "Gus", "Hana", "Ivo", "Juno", "Kai", "Lou"];
@@ -73,6 +75,25 @@ impl<G: Game> Crowd<G> {
             bots.iter().enumerate().map(|(place, bot)| player(&code, bot, plan.thin && place > 0)).collect()
         };
         Ok(Self { rooms: rooms.into_iter().map(&mut players_of).collect::<Result<_>>()?, shared })
+    }
+
+    /// Records the lives of all clients from now on; these are their bots in the same order.
+    pub(super) fn watch(&self, bots: &[Bot], score_of: ScoreOf<G>) {
+        for (player, bot) in self.players().zip(bots) {
+            player.borrow_mut().watch(&bot.name, score_of, self.shared.clock.0);
+        }
+    }
+
+    /// Watched clients that have been told of a tick since this moment, over a connection that began after it.
+    pub(super) fn play_since(&self, moment: Instant) -> u64 {
+        self.players().filter(|player| player.borrow().plays_since(moment)).count() as u64
+    }
+
+    /// The lives of the watched clients, room by room.
+    pub(super) fn lives(&self) -> Vec<Vec<Lives>> {
+        let now_us = self.shared.clock.now_us();
+        let of = |player: &Shareable<G>| player.borrow_mut().lives(now_us);
+        self.rooms.iter().map(|room| room.iter().filter_map(of).collect()).collect()
     }
 
     fn players(&self) -> impl Iterator<Item = &Shareable<G>> {

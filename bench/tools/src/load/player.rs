@@ -2,12 +2,13 @@
 
 use super::bot_client::{BotClient, Made};
 use super::connection::{Ear, Heard, LOST, Mouth, open};
+use super::lives::{Lives, ScoreOf, Witness};
 use super::{Plan, Shared};
 use crate::measure::Meter;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tickwire::link::{Link, LinkProfile};
 use tickwire::wire::DecodeError;
 use tickwire::{Game, Rng, Tick};
@@ -37,6 +38,8 @@ pub(super) struct Player<G: Game> {
     arrived_us: Option<u64>,
     /// Inputs whose tick has not arrived yet, and when they were due.
     waiting: VecDeque<(Tick, u64)>,
+    /// Records the lives of the client, where a run asks for it.
+    witness: Option<Box<Witness<G>>>,
 }
 
 impl<G: Game> Player<G> {
@@ -54,7 +57,23 @@ impl<G: Game> Player<G> {
             welcomes: 0,
             arrived_us: None,
             waiting: VecDeque::new(),
+            witness: None,
         }
+    }
+
+    /// Records the client's lives from now on, under this name.
+    pub(super) fn watch(&mut self, name: &str, score_of: ScoreOf<G>, started: Instant) {
+        self.witness = Some(Box::new(Witness::new(name.to_owned(), score_of, started)));
+    }
+
+    /// Whether the client has been told of a tick since this moment, over a connection that began after it.
+    pub(super) fn plays_since(&self, moment: Instant) -> bool {
+        self.witness.as_ref().is_some_and(|witness| witness.plays_since(moment))
+    }
+
+    /// The client's lives; `None` where nobody watches it.
+    pub(super) fn lives(&mut self, now_us: u64) -> Option<Lives> {
+        Some(self.witness.as_mut()?.tell(&mut self.client, now_us))
     }
 
     /// Whether the client is in its room and has a snapshot of it.
@@ -87,6 +106,9 @@ impl<G: Game> Player<G> {
     pub(super) fn play(&mut self, now_us: u64, meter: &mut Meter) {
         let due_us = self.client.due_us();
         let Made { after, newest } = self.client.advance(now_us, &mut self.dice, meter);
+        if let Some(witness) = &mut self.witness {
+            witness.look(&mut self.client, now_us);
+        }
         if newest == after {
             self.idle_until_us = now_us + IDLE_US;
             return;
@@ -159,6 +181,9 @@ impl<G: Game> Player<G> {
             down.cut();
             up.cut();
         }
+        if let Some(witness) = &mut self.witness {
+            witness.closed(&mut self.client, now_us);
+        }
         self.client.closed(code, now_us);
     }
 
@@ -172,7 +197,11 @@ impl<G: Game> Player<G> {
     }
 
     fn receive(&mut self, message: &[u8], now_us: u64, meter: &mut Meter) {
-        match self.client.receive(message, now_us) {
+        let outcome = self.client.receive(message, now_us);
+        if let (Some(witness), Ok(tick)) = (&mut self.witness, &outcome) {
+            witness.heard(message, *tick, &self.client, now_us);
+        }
+        match outcome {
             Ok(Some(tick)) => self.snapshot_arrived(tick, now_us, meter),
             Ok(None) if self.client.stats().welcomes > self.welcomes => {
                 (self.welcomes, self.welcomed_us) = (self.client.stats().welcomes, now_us);

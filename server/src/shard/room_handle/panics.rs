@@ -123,6 +123,12 @@ impl RoomHandle {
             context.metrics.rooms_started_over.increment(1);
             return self.log(call, tick, STARTED_OVER, &panic.brief());
         }
+        self.fail_in_record(panic);
+    }
+
+    /// Ends the room after a panic of the game while the record of a tick was made: the tick must not be sent then.
+    pub(in crate::shard) fn fail_in_record(&mut self, panic: &GamePanic) {
+        let (_, tick, call) = self.room.at_work();
         self.failed = true;
         self.room.fail(panic);
         self.failure = self.room.poll_failure();

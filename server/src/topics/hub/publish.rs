@@ -42,6 +42,7 @@ impl Hub {
                 if let Some(state) = self.players.find(player) {
                     state.remember(seq, receipt);
                 }
+                self.keep_receipt(client, seq, receipt, now_ms);
                 receipt
             }
             Err(Refused { refusal, wait_ms }) => Receipt::Refused { refusal, wait_ms },
@@ -162,6 +163,7 @@ impl Hub {
         let (delivery, kept, more) =
             topic.add(id, message, may_keep, Form { is_for_game, with_json: self.json_clients > 0 });
         self.kept_bytes = self.kept_bytes.saturating_add_signed(more);
+        self.keep_line(id, &delivery, kept);
         self.broker.publish(delivery);
         self.drain_broker();
         Receipt::Taken { id: self.topics[id].newest, kept }

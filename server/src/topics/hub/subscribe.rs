@@ -126,12 +126,18 @@ impl Hub {
         if let Some(id) = self.by_name.get(&name) {
             return *id;
         }
-        let id = self.topics.insert(Topic::new(name.clone(), policy, self.base));
-        self.broker.subscribe(&self.topics[id].text);
-        self.by_name.insert(name.clone(), id);
+        let id = self.begin(name.clone(), policy, self.base);
         if let TopicName::Presence(code) = name {
             self.show_all(code, now_ms);
         }
+        id
+    }
+
+    /// Begins a topic that is not there.
+    pub(super) fn begin(&mut self, name: TopicName, policy: Policy, base: u64) -> TopicId {
+        let id = self.topics.insert(Topic::new(name.clone(), policy, base));
+        self.broker.subscribe(&self.topics[id].text);
+        self.by_name.insert(name, id);
         id
     }
 

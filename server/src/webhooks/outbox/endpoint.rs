@@ -2,6 +2,8 @@
 
 use super::super::event::{Event, RoomSerial};
 use super::{Outcome, Shared};
+#[cfg(test)]
+use crate::kept::EventKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -94,14 +96,19 @@ impl EndpointQueue {
         self.health
     }
 
-    /// Takes in an event. An endpoint that is gone loses it.
-    pub(super) fn push(&mut self, event: Arc<Event>, now_ms: u64, shared: &mut Shared) {
+    /// Takes in an event, right before which the endpoint misses so many. An endpoint that is gone loses it.
+    pub(super) fn push(&mut self, event: Arc<Event>, missed: u64, now_ms: u64, shared: &mut Shared) {
         if self.health == Health::Gone {
             shared.counts.lost += 1;
+            shared.note(event.key(), None);
             return;
         }
         let room = event.serial;
-        let missed = event.missed + self.untold.remove(&room).unwrap_or(0);
+        let untold = self.untold.remove(&room).unwrap_or(0);
+        let missed = missed + untold;
+        if untold > 0 {
+            shared.note(event.key(), Some(missed));
+        }
         self.events += 1;
         self.bytes += event.bytes();
         let waiting = Waiting { event, since_ms: now_ms, missed, attempts: 0, failures: 0 };
@@ -137,15 +144,19 @@ impl EndpointQueue {
     }
 
     /// Removes an event that was not taken; the next one of its room tells so. A room without events has no queue.
-    fn remove(&mut self, room: RoomSerial, place: usize, shared: &Shared) {
+    fn remove(&mut self, room: RoomSerial, place: usize, shared: &mut Shared) {
         let queue = self.rooms.get_mut(&room).expect("an event is removed from a room that has it");
         let len = queue.events.len();
         let removed = queue.events.remove(place).expect("the place is one of the queue");
         self.events -= 1;
         self.bytes -= removed.event.bytes();
         let missed = removed.missed + 1;
+        shared.note(removed.event.key(), None);
         match queue.events.get_mut(place) {
-            Some(next) => next.missed += missed,
+            Some(next) => {
+                next.missed += missed;
+                shared.note(next.event.key(), Some(next.missed));
+            }
             None if !removed.event.is_last() => *self.untold.entry(room).or_default() += missed,
             None => {}
         }
@@ -227,6 +238,7 @@ impl EndpointQueue {
         let taken = queue.events.pop_front().expect("a room without events has no queue");
         self.events -= 1;
         self.bytes -= taken.event.bytes();
+        shared.note(taken.event.key(), None);
         queue.due_ms = now_ms;
         self.due.insert((now_ms, room));
         self.relist(room, len);
@@ -289,7 +301,15 @@ impl EndpointQueue {
     /// Gives up all that waits: the endpoint is gone.
     fn end(&mut self, shared: &mut Shared) {
         shared.counts.failed += self.events as u64;
+        let waiting = self.rooms.values().flat_map(|queue| &queue.events);
+        waiting.for_each(|waiting| shared.note(waiting.event.key(), None));
         *self = Self { health: Health::Gone, ..Self::default() };
+    }
+
+    /// What waits, each event with the number of those that the endpoint misses before it.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (EventKey, u64)> {
+        self.rooms.values().flat_map(|queue| &queue.events).map(|waiting| (waiting.event.key(), waiting.missed))
     }
 
     /// The losses that no event tells yet.

@@ -4,6 +4,7 @@ mod model;
 
 use super::super::event::{Reason, RoomEvent};
 use super::*;
+use crate::kept::{Change, KeptEvent, KeptState};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -308,4 +309,48 @@ fn losses_of_rooms_that_never_close_are_forgotten_in_the_end() {
         outbox.endpoints[0].assert_consistent(&outbox.shared);
     }
     assert_eq!((outbox.waiting(), outbox.counts().lost), (1, 99));
+}
+
+#[test]
+fn what_is_kept_of_an_outbox_is_what_waits_in_it() {
+    for seed in 0..200 {
+        let settings = OutboxSettings { events_max: 6, failures_max: 2, in_flight_max: 3, ..OutboxSettings::default() };
+        let (mut outbox, mut kept) = (Outbox::new(2, settings, seed), KeptState::default());
+        outbox.note_changes();
+        let mut dice = Backoff { start_ms: 0, ms_max: 0, state: seed };
+        let (mut orders, mut under_way, mut now_ms) = ([0; 3], Vec::new(), 0);
+        for _ in 0..300 {
+            now_ms += dice.random() % 3_000;
+            match dice.random() % 4 {
+                0 | 1 => {
+                    let room = dice.random() % 3;
+                    orders[room as usize] += 1;
+                    let event = event(room, orders[room as usize]);
+                    kept.apply(Change::Event(event.kept(&[0, 1])));
+                    outbox.push(event, now_ms);
+                }
+                2 => under_way.extend(outbox.poll(now_ms)),
+                _ => {
+                    let outcome = match dice.random() % 8 {
+                        0 if seed % 8 == 0 => refused(410),
+                        0..4 => Outcome::Failed,
+                        _ => Outcome::Taken,
+                    };
+                    under_way.pop().into_iter().for_each(|posting| outbox.answered(posting, outcome, now_ms));
+                }
+            }
+            for OutboxChange { endpoint, event, missed } in outbox.take_changes() {
+                let endpoint = endpoint.0 as u64;
+                kept.apply(match missed {
+                    Some(missed) => Change::Missed { event, endpoint, missed },
+                    None => Change::Done { event, endpoint },
+                });
+            }
+            for (index, queue) in outbox.endpoints.iter().enumerate() {
+                let of_endpoint = |event: &KeptEvent| Some((event.key, *event.waiting.get(&(index as u64))?));
+                let expected: BTreeSet<_> = queue.waiting().collect();
+                assert_eq!(kept.outbox.events().filter_map(of_endpoint).collect::<BTreeSet<_>>(), expected, "{seed}");
+            }
+        }
+    }
 }

@@ -1,0 +1,173 @@
+//! The journal: what a kill cannot take back.
+//!
+//! ```text
+//! shard   Batch → Log::commit, one write          ticks/<incarnation>-<shard>-<n>.log
+//! keeper  syncs all logs, encodes checkpoints     worlds/<incarnation>-<n>.log
+//! start   Folder::open → Found: rooms with their worlds, ticks and verdicts
+//! ```
+//!
+//! * A batch whose commit has returned survives a kill of the process, and a loss of power once the keeper has synced it.
+//! * A batch is there as a whole or not at all. A torn tail is cut; any other damage is named, and its file is kept.
+//! * A segment is freed when no room needs it. The segments of a former process wait for checkpoints of this one.
+//! * A failure never stops a shard: its log is degraded until the keeper has given it a fresh segment.
+//!
+//! Formats, scanner and revival know no file. [`disk`] alone opens, writes and syncs. The bodies of entries belong to the
+//! caller.
+
+mod aside;
+mod batch;
+mod disk;
+mod folder;
+mod keeper;
+mod keeping;
+mod log;
+mod looking;
+mod revival;
+mod segment;
+mod writer;
+
+pub(crate) use aside::Remains;
+pub(crate) use folder::Folder;
+pub use folder::FolderFault;
+pub(crate) use keeper::{Frozen, KeeperHandle, KeeperThread};
+pub(crate) use keeping::KeptWriter;
+pub(crate) use log::{Synced, Watermark};
+pub(crate) use looking::look;
+pub(crate) use revival::{Found, FoundRoom, Numbered, RoomVerdict};
+pub(crate) use writer::JournalWriter;
+
+use crate::limits::{JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use thiserror::Error;
+
+/// What an operator may choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct JournalSettings {
+    /// Bytes of all segments together, at least four segments.
+    pub(crate) bytes_max: u64,
+    /// The time by which a disk may be behind.
+    pub(crate) sync_interval: Duration,
+    /// Bytes of a segment. The same for the whole life of a folder; otherwise spare files are made anew.
+    pub(crate) segment_bytes: u64,
+    /// Bytes of the file that is deleted when the disk is full; 0 for none.
+    pub(crate) reserve_bytes: u64,
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        Self {
+            bytes_max: JOURNAL_BYTES,
+            sync_interval: JOURNAL_SYNC_INTERVAL,
+            segment_bytes: JOURNAL_SEGMENT_BYTES,
+            reserve_bytes: JOURNAL_RESERVE_BYTES,
+        }
+    }
+}
+
+/// Why something is not in the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum JournalError {
+    /// The write failed.
+    #[error("the write failed: {0}")]
+    Write(io::ErrorKind),
+    /// There is no segment to write to, because of an earlier failure or because the journal is full.
+    #[error("there is no segment to write to")]
+    NoSegment,
+    /// The batch does not fit into a segment.
+    #[error("a batch of {bytes} bytes does not fit into a segment")]
+    TooLarge {
+        /// Bytes of the batch.
+        bytes: u64,
+    },
+    /// The write succeeded, and the sync did not.
+    #[error("the sync failed")]
+    Sync,
+}
+
+/// The journal in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct JournalFigures {
+    /// Writes that failed.
+    pub(crate) write_failures: u64,
+    pub(crate) sync_failures: u64,
+    /// Segments that could not be prepared or freed.
+    pub(crate) prepare_failures: u64,
+    pub(crate) checkpoint_failures: u64,
+    pub(crate) syncs: u64,
+    pub(crate) checkpoints: u64,
+    /// Segments that were freed.
+    pub(crate) retired: u64,
+    /// Bytes of the files, without the reserve.
+    pub(crate) bytes: u64,
+    pub(crate) segments: u64,
+    /// By how many milliseconds the disk was behind at the last sync.
+    pub(crate) unsynced_ms: u64,
+    /// Logs whose last batch was lost.
+    pub(crate) degraded_logs: u64,
+    pub(crate) has_reserve: bool,
+}
+
+/// The figures as the keeper shows them after each turn. Two figures of one look may be of two turns.
+#[derive(Debug, Default)]
+pub(crate) struct JournalGauges {
+    numbers: [AtomicU64; 12],
+}
+
+impl JournalGauges {
+    /// The figures of the last turn.
+    pub(crate) fn figures(&self) -> JournalFigures {
+        let [
+            writes,
+            sync_failures,
+            prepares,
+            failed,
+            syncs,
+            checkpoints,
+            retired,
+            bytes,
+            segments,
+            unsynced,
+            logs,
+            reserve,
+        ] = std::array::from_fn(|at| self.numbers[at].load(Ordering::Relaxed));
+        JournalFigures {
+            write_failures: writes,
+            sync_failures,
+            prepare_failures: prepares,
+            checkpoint_failures: failed,
+            syncs,
+            checkpoints,
+            retired,
+            bytes,
+            segments,
+            unsynced_ms: unsynced,
+            degraded_logs: logs,
+            has_reserve: reserve != 0,
+        }
+    }
+
+    fn show(&self, figures: &JournalFigures) {
+        let numbers = [
+            figures.write_failures,
+            figures.sync_failures,
+            figures.prepare_failures,
+            figures.checkpoint_failures,
+            figures.syncs,
+            figures.checkpoints,
+            figures.retired,
+            figures.bytes,
+            figures.segments,
+            figures.unsynced_ms,
+            figures.degraded_logs,
+            figures.has_reserve.into(),
+        ];
+        for (shown, number) in self.numbers.iter().zip(numbers) {
+            shown.store(number, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Rooms that cannot go on: what is left of each goes into a file of its own in `quarantine`, in the layout of the
+//! journal, so that its log can be used again and a program that understands the room can still read it.
+
+use super::batch::{Batch, EntryKind};
+use super::segment::{LogKind, SegmentHead};
+use crate::clock::unix_ms;
+use crate::lobby::RoomId;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use tickwire::tick::Tick;
+
+/// Permissions of the file: its owner's alone.
+const FILE_MODE: u32 = 0o600;
+
+/// What is left of a room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Remains<'a> {
+    pub(crate) room: RoomId,
+    pub(crate) header: Option<&'a [u8]>,
+    /// The newest world, with its header in front.
+    pub(crate) world: Option<(Tick, &'a [u8])>,
+    pub(crate) ticks: &'a [(Tick, Vec<u8>)],
+}
+
+impl Remains<'_> {
+    /// Writes the file, and waits until the disk has it. A file that is there already is left as it is.
+    ///
+    /// # Errors
+    /// When it cannot be written: then the room has to stay in the journal.
+    pub(crate) fn set_aside(&self, folder: &Path) -> io::Result<()> {
+        let path = folder.join("quarantine").join(format!("room-{}.log", self.room.0));
+        let mut file = match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let (kind, shard, number, node, incarnation, salt) = (LogKind::Ticks, 0, 0, [0; 16], 0, self.room.0);
+        let head = SegmentHead { kind, shard, number, node, incarnation, salt, wall_ms: unix_ms() };
+        let mut batch = Batch::new();
+        if let Some(header) = self.header {
+            batch.put(EntryKind::Room, self.room, Tick(0), |out| out.extend_from_slice(header));
+        }
+        if let Some((tick, world)) = self.world {
+            batch.put(EntryKind::World, self.room, tick, |out| out.extend_from_slice(world));
+        }
+        for (tick, record) in self.ticks {
+            batch.put(EntryKind::Tick, self.room, *tick, |out| out.extend_from_slice(record));
+        }
+        let bytes = head.encode();
+        file.write_all(&bytes)?;
+        file.write_all(batch.seal(&head, bytes.len() as u64, 0, head.wall_ms))?;
+        file.sync_all()
+    }
+}

@@ -1,0 +1,174 @@
+//! The keeper's thread, and how other threads talk to it.
+
+use super::{Checkpoint, Frozen, Keeper, Notice};
+use crate::clock::unix_ms;
+use crate::journal::log::Log;
+use crate::journal::{JournalFigures, JournalGauges};
+use crate::limits::{CHECKPOINTS_WAITING_MAX, KEEPER_STALL_MAX};
+use crate::lobby::RoomId;
+use crate::threads::{ThreadHealth, give_way};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tickwire::tick::Tick;
+
+/// How far the keeper stands back behind the shards.
+const NICENESS: i32 = 5;
+
+enum Request {
+    NewLog(SyncSender<Log>),
+    Desk(SyncSender<Notice>),
+    Checkpoint(Checkpoint),
+    Stop,
+}
+
+/// The way to the keeper. Each thread has its own.
+#[derive(Debug, Clone)]
+pub(crate) struct KeeperHandle {
+    requests: SyncSender<Request>,
+    gauges: Arc<JournalGauges>,
+}
+
+impl KeeperHandle {
+    /// A log for this thread. It waits until the first segment is ready; a log without one is degraded from its first
+    /// commit on, until the disk gives one.
+    pub(crate) fn new_log(&self) -> Log {
+        let (reply, answer) = sync_channel(1);
+        let asked = self.requests.send(Request::NewLog(reply)).ok();
+        // A keeper that has ended supervises nothing any more, and the server is about to end too.
+        asked.and_then(|()| answer.recv().ok()).unwrap_or_else(|| Log::new().0)
+    }
+
+    /// The figures of the keeper's last turn.
+    pub(crate) fn figures(&self) -> JournalFigures {
+        self.gauges.figures()
+    }
+
+    /// A desk for a shard, where checkpoints are handed in.
+    pub(crate) fn desk(&self) -> CheckpointDesk {
+        let (back, notices) = sync_channel(CHECKPOINTS_WAITING_MAX);
+        // The same as above.
+        let _ = self.requests.send(Request::Desk(back.clone()));
+        CheckpointDesk { requests: self.requests.clone(), back, notices }
+    }
+}
+
+/// Where a shard hands checkpoints in, and gets the used boxes back.
+pub(crate) struct CheckpointDesk {
+    requests: SyncSender<Request>,
+    back: SyncSender<Notice>,
+    notices: Receiver<Notice>,
+}
+
+impl CheckpointDesk {
+    /// Hands a checkpoint in. It never waits.
+    ///
+    /// # Errors
+    /// The box, when too many checkpoints wait.
+    pub(crate) fn checkpoint(&self, room: RoomId, tick: Tick, frozen: Box<dyn Frozen>) -> Result<(), Box<dyn Frozen>> {
+        let checkpoint = Checkpoint { room, tick, frozen, back: self.back.clone() };
+        match self.requests.try_send(Request::Checkpoint(checkpoint)) {
+            Err(TrySendError::Full(Request::Checkpoint(it)) | TrySendError::Disconnected(Request::Checkpoint(it))) => {
+                Err(it.frozen)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a checkpoint that is the last one: it waits until the keeper takes it.
+    pub(crate) fn checkpoint_now(&self, room: RoomId, tick: Tick, frozen: Box<dyn Frozen>) {
+        let checkpoint = Checkpoint { room, tick, frozen, back: self.back.clone() };
+        // A keeper that has ended takes none any more.
+        let _ = self.requests.send(Request::Checkpoint(checkpoint));
+    }
+
+    /// The next notice of the keeper, if there is one.
+    pub(crate) fn notice(&self) -> Option<Notice> {
+        self.notices.try_recv().ok()
+    }
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub(crate) struct KeeperThread {
+    health: Arc<ThreadHealth>,
+    handle: KeeperHandle,
+    thread: JoinHandle<()>,
+}
+
+impl KeeperThread {
+    /// Starts the thread, which syncs at this interval.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(mut keeper: Keeper, interval: Duration) -> io::Result<Self> {
+        let (requests, inbox) = sync_channel(CHECKPOINTS_WAITING_MAX);
+        let health = ThreadHealth::new("journal", KEEPER_STALL_MAX);
+        let (own, gauges) = (Arc::clone(&health), keeper.figures());
+        let thread = health.spawn(move || {
+            give_way(NICENESS);
+            run(&mut keeper, &inbox, interval, &own);
+        })?;
+        Ok(Self { health, handle: KeeperHandle { requests, gauges }, thread })
+    }
+
+    /// The notes of the thread, for the supervisor.
+    pub(crate) fn health(&self) -> &Arc<ThreadHealth> {
+        &self.health
+    }
+
+    pub(crate) fn handle(&self) -> KeeperHandle {
+        self.handle.clone()
+    }
+
+    /// Ends the thread after everything that was handed in is on the disk.
+    pub(crate) fn stop(self) {
+        let _ = self.handle.requests.send(Request::Stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread of the journal has panicked");
+        }
+    }
+}
+
+fn run(keeper: &mut Keeper, inbox: &Receiver<Request>, interval: Duration, health: &ThreadHealth) {
+    let start = Instant::now();
+    let now_ms = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut next = start;
+    let mut goes_on = true;
+    while goes_on {
+        let wait = next.saturating_duration_since(Instant::now());
+        let mut request = match health.rests(|| inbox.recv_timeout(wait)) {
+            Ok(request) => Some(request),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        // All of them before the turn: a checkpoint of a room is written before the end of the room is read.
+        while let Some(it) = request {
+            goes_on &= take(keeper, it, now_ms());
+            request = inbox.try_recv().ok();
+        }
+        if Instant::now() >= next {
+            // The interval counts from the beginning of a turn: a slow disk is not made slower by a pause.
+            next = Instant::now() + interval;
+            keeper.turn(unix_ms(), now_ms());
+        }
+    }
+    keeper.finish(unix_ms(), now_ms());
+}
+
+/// Does what was asked for, and says whether the keeper goes on.
+fn take(keeper: &mut Keeper, request: Request, now_ms: u64) -> bool {
+    match request {
+        Request::NewLog(reply) => {
+            let log = keeper.new_log(unix_ms(), now_ms);
+            // A thread that does not wait any more drops its log, and its segment comes back.
+            let _ = reply.send(log);
+        }
+        Request::Desk(desk) => keeper.add_desk(desk),
+        Request::Checkpoint(checkpoint) => keeper.checkpoint(checkpoint),
+        Request::Stop => return false,
+    }
+    true
+}

@@ -1,0 +1,192 @@
+//! From the segments of a folder to the rooms that were in them.
+//!
+//! Per room there are lives, one per incarnation of the server. The revival picks the newest checkpoint that counts, and
+//! then follows the ticks without a gap, from life to life. A life after the first one begins with an entry that says
+//! from which tick it goes on; what older lives hold above that tick does not count. Where a tick is missing the room
+//! ends, and the verdict says how much was lost. Nothing is left out in silence.
+
+mod room;
+
+pub(crate) use room::{FoundRoom, Numbered, RoomVerdict};
+
+use super::batch::{Gap, Scanned, Verdict, scan};
+use super::disk::{self, Disk};
+use super::keeper::{Contents, Fate, Retained};
+use super::segment::{LogKind, SegmentHead};
+use crate::lobby::RoomId;
+use room::{Place, RoomHistory};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+
+/// The room under which things of the whole server are kept.
+pub(crate) const SERVER: RoomId = RoomId(0);
+
+/// A part of the journal that cannot be read although something follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// The head of a file; the file was moved aside.
+    Head { path: String },
+    /// A part of a file.
+    Gap { path: String, gap: Gap },
+    /// Batches between two files of a log, or before the first one: lost writes, a lost end of a file, or a lost file.
+    Missing { path: String, batches: u64 },
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head { path } => write!(out, "{path} does not begin as a file of the journal does"),
+            Self::Gap { path, gap: Gap { at, goes_on_at } } => {
+                write!(out, "{path} cannot be read from byte {at} to byte {goes_on_at}")
+            }
+            Self::Missing { path, batches } => write!(out, "{batches} writes are missing before {path}"),
+        }
+    }
+}
+
+/// What was found in a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The rooms that have not ended.
+    pub(crate) rooms: Vec<FoundRoom>,
+    /// The rooms that have ended, and when. It is known for as long as anything of theirs is on the disk.
+    pub(crate) closed: Vec<(RoomId, u64)>,
+    /// The newest checkpoint of what was kept, and what was kept after it.
+    pub(crate) kept_world: Option<Numbered>,
+    pub(crate) kept: Vec<Numbered>,
+    /// Files whose last batch was not written to its end, and where it begins.
+    pub(crate) torn: Vec<(String, u64)>,
+    pub(crate) damaged: Vec<Damage>,
+    /// The segments, for the keeper.
+    pub(super) segments: Vec<Retained>,
+}
+
+impl Found {
+    /// Reads all segments. A file whose head cannot be read is moved aside; nothing else is changed.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub(super) fn read(disk: &dyn Disk) -> io::Result<Self> {
+        let mut reading = Reading::default();
+        let mut files = Vec::new();
+        for folder in ["worlds", "ticks"] {
+            for (name, bytes) in disk.list(folder)? {
+                files.push((numbers(&name), format!("{folder}/{name}"), bytes));
+            }
+        }
+        // By numbers and not by letters: the tenth segment of a log comes after the ninth.
+        files.sort();
+        let mut bytes = Vec::new();
+        for (numbers, path, len) in files {
+            bytes.resize(usize::try_from(len).unwrap_or(0), 0);
+            disk::read_full(&*disk.open(&path, false)?, &mut bytes, 0)?;
+            match scan(&bytes) {
+                Some(scanned) => reading.add(path, &scanned),
+                None => {
+                    reading.lose(folder_kind(&path), &numbers);
+                    disk.rename(&path, &format!("quarantine/{}", path.replace('/', "-")))?;
+                    reading.found.damaged.push(Damage::Head { path });
+                }
+            }
+        }
+        Ok(reading.finish())
+    }
+}
+
+/// The highest number of an incarnation that a segment is named after, 0 without segments.
+pub(super) fn newest_incarnation(disk: &dyn Disk) -> io::Result<u64> {
+    let names = [disk.list("worlds")?, disk.list("ticks")?].concat();
+    Ok(names.iter().filter_map(|(name, _)| numbers(name).first().copied()).max().unwrap_or(0))
+}
+
+/// The numbers in a name.
+fn numbers(name: &str) -> Vec<u64> {
+    name.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+}
+
+/// The kind of the logs in the folder of this path.
+fn folder_kind(path: &str) -> LogKind {
+    if path.starts_with("ticks/") { LogKind::Ticks } else { LogKind::Worlds }
+}
+
+/// The log that a segment belongs to.
+type LogKey = (LogKind, u64, u32);
+
+/// A log while its segments are read in order.
+#[derive(Debug, Default)]
+struct LogReading {
+    /// The numbers of the segment and of the batch that are to come.
+    next_number: u32,
+    next_seq: u64,
+    /// Counts the damaged parts so far.
+    damages: u32,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    found: Found,
+    logs: BTreeMap<LogKey, LogReading>,
+    rooms: BTreeMap<RoomId, RoomHistory>,
+}
+
+impl Reading {
+    /// Takes the entries of a segment.
+    fn add(&mut self, path: String, scanned: &Scanned<'_>) {
+        let SegmentHead { kind, incarnation, shard, number, .. } = scanned.head;
+        let key = (kind, incarnation, shard);
+        let log = self.logs.entry(key).or_default();
+        // Segments are freed in any order: what is missing before this one may have been freed.
+        let mut follows = log.next_number == number;
+        log.next_number = number.saturating_add(1);
+        let mut contents = Contents::default();
+        for batch in &scanned.batches {
+            let gap = scanned.gaps.iter().find(|gap| gap.goes_on_at == batch.at);
+            if let Some(&gap) = gap {
+                log.damages += 1;
+                self.found.damaged.push(Damage::Gap { path: path.clone(), gap });
+            } else if follows && batch.seq > log.next_seq {
+                log.damages += 1;
+                let batches = batch.seq - log.next_seq;
+                self.found.damaged.push(Damage::Missing { path: path.clone(), batches });
+            }
+            (log.next_seq, follows) = (batch.seq.saturating_add(1), true);
+            for entry in batch.entries() {
+                contents.add(&entry);
+                let place = Place { incarnation, wall_ms: batch.wall_ms, log: key, damages: log.damages };
+                self.rooms.entry(entry.room).or_default().add(&entry, place);
+            }
+        }
+        if let Verdict::Torn { at } = scanned.verdict {
+            self.found.torn.push((path.clone(), at));
+        }
+        let fate = if scanned.gaps.is_empty() { Fate::Recycle } else { Fate::Quarantine };
+        self.found.segments.push(Retained::found(&scanned.head, path, contents, fate));
+    }
+
+    /// Notes a whole segment as a damaged part of the log that its name tells.
+    fn lose(&mut self, kind: LogKind, numbers: &[u64]) {
+        let key = match *numbers {
+            [incarnation, shard, _] => (kind, incarnation, u32::try_from(shard).unwrap_or(u32::MAX)),
+            [incarnation, ..] => (kind, incarnation, 0),
+            [] => return,
+        };
+        self.logs.entry(key).or_default().damages += 1;
+    }
+
+    fn finish(mut self) -> Found {
+        if let Some(server) = self.rooms.remove(&SERVER) {
+            (self.found.kept_world, self.found.kept) = server.into_kept();
+        }
+        let is_damaged = |(key, log): &(LogKey, LogReading)| key.0 == LogKind::Ticks && log.damages > 0;
+        let damaged = self.logs.into_iter().filter(is_damaged);
+        let damages = damaged.map(|(key, log)| (key, log.damages)).collect();
+        for (room, history) in self.rooms {
+            match history.closed_ms() {
+                Some(wall_ms) => self.found.closed.push((room, wall_ms)),
+                None => self.found.rooms.push(history.into_room(room, &damages)),
+            }
+        }
+        self.found
+    }
+}

@@ -1,0 +1,153 @@
+//! Real files: the lock, the versions, and a journal that two processes use one after the other.
+
+use crate::journal::batch::{Batch, EntryKind};
+use crate::journal::folder::with_format;
+use crate::journal::keeper::Notice;
+use crate::journal::log::Synced;
+use crate::journal::{Folder, FolderFault, Frozen, JournalSettings, RoomVerdict};
+use crate::lobby::RoomId;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::thread::yield_now;
+use std::time::{Duration, Instant};
+use tickwire::tick::Tick;
+
+/// A folder that is removed in the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-journal-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn settings() -> JournalSettings {
+    let (bytes_max, segment_bytes, reserve_bytes) = (64 << 20, 1 << 20, 1 << 20);
+    JournalSettings { bytes_max, sync_interval: Duration::from_millis(5), segment_bytes, reserve_bytes }
+}
+
+struct World(Vec<u8>);
+
+impl Frozen for World {
+    fn encode(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+}
+
+/// Waits until something is there.
+fn wait<T>(mut poll: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(there) = poll() {
+            return there;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "it never came");
+        yield_now();
+    }
+}
+
+#[test]
+fn a_room_goes_on_in_the_next_process() {
+    let dir = Temporary::new("goes-on");
+    let room = RoomId(1 << 40);
+    {
+        let (folder, mut found) = Folder::open(&dir.0).unwrap();
+        assert_eq!((&*folder.path, folder.incarnation(), found.rooms.len()), (&*dir.0, 1, 0));
+        let keeper = folder.keep(&mut found, settings()).unwrap();
+        let (mut log, desk) = (keeper.handle().new_log(), keeper.handle().desk());
+        let mut batch = Batch::new();
+        batch.put(EntryKind::Room, room, Tick(0), |body| body.extend_from_slice(b"head"));
+        // Enough for several segments.
+        for tick in 1..=4_000 {
+            batch.put(EntryKind::Tick, room, Tick(tick), |body| body.resize(1_000, 1));
+            wait(|| (!log.is_degraded()).then_some(()));
+            log.commit(&mut batch, 1_000).unwrap();
+            if tick % 500 == 0 {
+                wait(|| (log.watermark().covers(log.position()) == Synced::Yes).then_some(()));
+            }
+        }
+        assert!(desk.checkpoint(room, Tick(3_990), Box::new(World(vec![3; 300_000]))).is_ok());
+        let Notice::Done { tick, outcome, mut frozen, .. } = wait(|| desk.notice()) else { panic!("nobody asked") };
+        assert_eq!((tick, outcome), (Tick(3_990), Ok(())));
+        let mut again = Vec::new();
+        frozen.encode(&mut again);
+        assert_eq!(again.len(), 300_000, "the box comes back for the next checkpoint");
+        assert!(!keeper.health().has_ended());
+        wait(|| (keeper.handle().figures().retired > 0).then_some(()));
+        keeper.stop();
+    }
+    let (folder, found) = Folder::open(&dir.0).unwrap();
+    assert_eq!(folder.incarnation(), 2);
+    let it = &found.rooms[0];
+    assert_eq!((it.room, it.last(), it.verdict), (room, Tick(4_000), RoomVerdict::Whole));
+    assert_eq!(it.world.as_ref().map(|(tick, body)| (*tick, body.len())), Some((Tick(3_990), 300_000)));
+    assert_eq!((found.torn.len(), found.damaged.len(), it.ticks.len()), (0, 0, 10));
+    let mode = |path: &str| fs::metadata(dir.0.join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("ticks"), mode("lock")), (0o700, 0o700, 0o600));
+}
+
+#[test]
+fn a_folder_has_one_server_at_a_time() {
+    let dir = Temporary::new("locked");
+    let first = Folder::open(&dir.0).unwrap();
+    let error = Folder::open(&dir.0).unwrap_err();
+    assert!(matches!(error, FolderFault::Locked { .. }), "{error}");
+    assert!(error.to_string().ends_with("is in use by another server"));
+    drop(first);
+    let (second, _) = Folder::open(&dir.0).unwrap();
+    assert_eq!(second.incarnation(), 2, "the refused one is no start");
+    let node = second.identity.node;
+    drop(second);
+    assert_eq!(Folder::open(&dir.0).unwrap().0.identity.node, node);
+}
+
+#[test]
+fn a_folder_of_a_newer_format_stays_as_it_is() {
+    let dir = Temporary::new("newer");
+    drop(Folder::open(&dir.0).unwrap());
+    let lock = dir.0.join("lock");
+    let newer = with_format(7, 1);
+    fs::write(&lock, &newer).unwrap();
+    let error = Folder::open(&dir.0).unwrap_err();
+    assert!(matches!(error, FolderFault::Newer { format: 7, .. }), "{error}");
+    assert_eq!(fs::read(&lock).unwrap(), newer);
+    fs::write(&lock, b"something of somebody else").unwrap();
+    assert!(matches!(Folder::open(&dir.0).unwrap_err(), FolderFault::Foreign { .. }));
+}
+
+#[test]
+fn half_a_lock_file_is_enough() {
+    let dir = Temporary::new("half");
+    drop(Folder::open(&dir.0).unwrap());
+    drop(Folder::open(&dir.0).unwrap());
+    let lock = dir.0.join("lock");
+    let mut bytes = fs::read(&lock).unwrap();
+    // The second start is in the first half.
+    bytes[10] ^= 0xff;
+    fs::write(&lock, bytes).unwrap();
+    assert_eq!(Folder::open(&dir.0).unwrap().0.incarnation(), 2);
+}
+
+#[test]
+fn no_link_is_followed_and_no_shared_folder_is_used() {
+    let (dir, other) = (Temporary::new("link"), Temporary::new("link-target"));
+    drop(Folder::open(&other.0).unwrap());
+    symlink(&other.0, &dir.0).unwrap();
+    assert!(matches!(Folder::open(&dir.0).unwrap_err(), FolderFault::Folder(_)));
+    fs::remove_file(&dir.0).unwrap();
+    drop(Folder::open(&dir.0).unwrap());
+    fs::remove_file(dir.0.join("lock")).unwrap();
+    symlink(other.0.join("lock"), dir.0.join("lock")).unwrap();
+    assert!(matches!(Folder::open(&dir.0).unwrap_err(), FolderFault::Link { .. }));
+    fs::set_permissions(&other.0, fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(matches!(Folder::open(&other.0).unwrap_err(), FolderFault::Folder(_)));
+}

@@ -1,0 +1,156 @@
+//! What a shard, its slow lane and the maker of rooms write with: a log of their own, and the way of whole rooms to the
+//! keeper.
+
+use super::JournalError;
+use super::batch::{Batch, EntryKind};
+use super::keeper::{CheckpointDesk, Frozen, KeeperHandle, Notice};
+use super::log::Log;
+use crate::clock::unix_ms;
+use crate::limits::{CHECKPOINT_MAX, CHECKPOINT_PAUSE, CHECKPOINT_SPARES_MAX};
+use crate::lobby::RoomId;
+use std::collections::VecDeque;
+use tickwire::Tick;
+
+/// A log with its batch, for one thread.
+pub(crate) struct JournalWriter {
+    log: Log,
+    batch: Batch,
+    desk: CheckpointDesk,
+    /// Memory of earlier checkpoints.
+    spares: Vec<Box<dyn Frozen>>,
+    /// Rooms that are to be kept whole soon, the first at the front.
+    wanted: VecDeque<RoomId>,
+    /// The time from which on the next room may be kept whole.
+    next_ns: u64,
+    /// Gaps so far: times that the log went on after batches were lost.
+    gaps: u32,
+}
+
+impl JournalWriter {
+    /// A writer for the thread that calls.
+    pub(crate) fn new(keeper: &KeeperHandle) -> Self {
+        Self {
+            log: keeper.new_log(),
+            batch: Batch::new(),
+            desk: keeper.desk(),
+            spares: Vec::new(),
+            wanted: VecDeque::new(),
+            next_ns: 0,
+            gaps: 0,
+        }
+    }
+
+    /// Notes that a room was opened, and writes it at once.
+    pub(crate) fn opened(&mut self, room: RoomId, header: &[u8]) {
+        self.batch.put(EntryKind::Room, room, Tick(0), |out| out.extend_from_slice(header));
+        self.commit();
+    }
+
+    /// Notes that a room was not opened after all, and writes it at once.
+    pub(crate) fn never_opened(&mut self, room: RoomId) {
+        self.closed(room);
+        self.commit();
+    }
+
+    /// Notes one tick of a room; `put` appends its record.
+    pub(crate) fn tick(&mut self, room: RoomId, tick: Tick, put: impl FnOnce(&mut Vec<u8>)) {
+        self.batch.put(EntryKind::Tick, room, tick, put);
+    }
+
+    /// Notes that a room goes on after this tick: what an earlier process had written beyond it does not count.
+    pub(crate) fn revived(&mut self, room: RoomId, tick: Tick) {
+        self.batch.put(EntryKind::Revived, room, tick, |_| {});
+    }
+
+    /// Notes that a room has ended.
+    pub(crate) fn closed(&mut self, room: RoomId) {
+        self.batch.put(EntryKind::Closed, room, Tick(0), |_| {});
+    }
+
+    /// Writes what was noted. When it cannot be written, it is lost: the keeper says so, and rooms are kept whole as soon
+    /// as the disk takes them.
+    pub(crate) fn commit(&mut self) {
+        // The log counts the failure, and the keeper tells of it.
+        let _ = self.log.commit(&mut self.batch, unix_ms());
+        self.gaps += u32::from(self.log.take_recovery());
+    }
+
+    /// Gaps so far. Ticks are missing behind what was kept of a room before the last of them.
+    pub(crate) const fn gaps(&self) -> u32 {
+        self.gaps
+    }
+
+    /// Whether a room may be kept whole now, when the shard has so many: not too many of them are at a time, and each has
+    /// its turn within [`CHECKPOINT_MAX`].
+    pub(crate) fn may_keep(&mut self, rooms: usize, now_ns: u64) -> bool {
+        if now_ns < self.next_ns {
+            return false;
+        }
+        self.hear();
+        let pause = CHECKPOINT_PAUSE.min(CHECKPOINT_MAX / u32::try_from(rooms.max(1)).unwrap_or(u32::MAX));
+        self.next_ns = now_ns + u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        true
+    }
+
+    /// A room that is to be kept whole first.
+    pub(crate) fn wanted(&self) -> Option<RoomId> {
+        self.wanted.front().copied()
+    }
+
+    /// Memory of an earlier checkpoint.
+    pub(crate) fn spare(&mut self) -> Option<Box<dyn Frozen>> {
+        self.spares.pop()
+    }
+
+    /// Has a room kept whole. It is asked for again when that comes to nothing.
+    pub(crate) fn keep(&mut self, room: RoomId, tick: Tick, frozen: Box<dyn Frozen>) {
+        self.forget(room);
+        if let Err(frozen) = self.desk.checkpoint(room, tick, frozen) {
+            self.take_back(frozen);
+            self.want(room);
+        }
+    }
+
+    /// The same for a room that ends with the process: waits until the keeper takes it.
+    pub(crate) fn keep_last(&self, room: RoomId, tick: Tick, frozen: Box<dyn Frozen>) {
+        self.desk.checkpoint_now(room, tick, frozen);
+    }
+
+    /// A room that is not here cannot be kept from here.
+    pub(crate) fn forget(&mut self, room: RoomId) {
+        self.wanted.retain(|wanted| *wanted != room);
+    }
+
+    fn want(&mut self, room: RoomId) {
+        if !self.wanted.contains(&room) {
+            self.wanted.push_back(room);
+        }
+    }
+
+    fn take_back(&mut self, frozen: Box<dyn Frozen>) {
+        if self.spares.len() < CHECKPOINT_SPARES_MAX {
+            self.spares.push(frozen);
+        }
+    }
+
+    fn hear(&mut self) {
+        while let Some(notice) = self.desk.notice() {
+            match notice {
+                Notice::Done { room, tick, frozen, outcome } => {
+                    self.take_back(frozen);
+                    match outcome {
+                        Ok(()) => {}
+                        Err(error @ JournalError::TooLarge { .. }) => {
+                            tracing::warn!(room = room.0, %tick, %error, "a room is too large to be kept whole");
+                        }
+                        Err(error) => {
+                            tracing::debug!(room = room.0, %tick, %error, "a room could not be kept whole, and is tried again");
+                            self.want(room);
+                        }
+                    }
+                }
+                Notice::Wanted(room) => self.want(room),
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Events that wait for webhooks.
+
+use bincode::{Decode, Encode};
+use std::collections::BTreeMap;
+
+/// What makes an event one among all: the process that has told it, its room, and its place among those of the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub(crate) struct EventKey {
+    pub(crate) process: u64,
+    pub(crate) room: u64,
+    pub(crate) order: u64,
+}
+
+/// A player in an event.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct KeptPlayer {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) seat: u16,
+}
+
+/// What has happened.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum EventKind {
+    Opened,
+    Closed {
+        reason: String,
+    },
+    Joined(KeptPlayer),
+    Left(KeptPlayer, String),
+    /// The result as JSON.
+    Ended {
+        result: String,
+    },
+}
+
+/// An event, and the endpoints that have yet to take it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct KeptEvent {
+    pub(crate) key: EventKey,
+    pub(crate) code: String,
+    pub(crate) game: String,
+    pub(crate) missed: u64,
+    pub(crate) at_ms: u64,
+    pub(crate) kind: EventKind,
+    /// The endpoints, and the events right before this one that each misses.
+    pub(crate) waiting: BTreeMap<u64, u64>,
+}
+
+/// The events in the order in which they came.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct KeptOutbox {
+    events: BTreeMap<u64, KeptEvent>,
+    places: BTreeMap<EventKey, u64>,
+}
+
+impl KeptOutbox {
+    /// The events, oldest first.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &KeptEvent> {
+        self.events.values()
+    }
+
+    /// Takes in an event that somebody waits for. One that is here keeps its place.
+    pub(super) fn push(&mut self, event: KeptEvent) {
+        if event.waiting.is_empty() {
+            return;
+        }
+        let next = self.events.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
+        let place = *self.places.entry(event.key).or_insert(next);
+        self.events.insert(place, event);
+    }
+
+    pub(super) fn done(&mut self, key: EventKey, endpoint: u64) {
+        let Some(event) = self.places.get(&key).and_then(|place| self.events.get_mut(place)) else { return };
+        event.waiting.remove(&endpoint);
+        if event.waiting.is_empty()
+            && let Some(place) = self.places.remove(&key)
+        {
+            self.events.remove(&place);
+        }
+    }
+
+    pub(super) fn missed(&mut self, key: EventKey, endpoint: u64, missed: u64) {
+        let Some(event) = self.places.get(&key).and_then(|place| self.events.get_mut(place)) else { return };
+        if let Some(known) = event.waiting.get_mut(&endpoint) {
+            *known = missed;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Bounds of the journal: how much of a disk it takes, how far it may be behind, and how often it tries again.
+
+use std::time::Duration;
+
+/// Bytes of a segment, the file that a log consists of.
+pub(crate) const JOURNAL_SEGMENT_BYTES: u64 = 16 << 20;
+
+/// Default of the setting for the bytes of all segments together.
+pub(crate) const JOURNAL_BYTES: u64 = 4 << 30;
+
+/// Bytes of the file that gives the journal about a minute when the disk is full.
+pub(crate) const JOURNAL_RESERVE_BYTES: u64 = 64 << 20;
+
+/// Default of the setting for the time by which a disk may be behind the journal.
+pub(crate) const JOURNAL_SYNC_INTERVAL: Duration = Duration::from_millis(super::SYNC_MS as u64);
+
+/// Milliseconds from a failure to the next segment that a log is offered.
+pub(crate) const JOURNAL_RETRY_MS: u64 = 1_000;
+
+/// Milliseconds from one look for segments that nobody needs any more to the next one.
+pub(crate) const JOURNAL_CARE_MS: u64 = 1_000;
+
+/// Milliseconds after the last failure until the reserve is made again.
+pub(crate) const JOURNAL_RESERVE_RETRY_MS: u64 = 60_000;
+
+/// Segments that lie ready for any log, beside the one that each log has before it needs it.
+pub(crate) const JOURNAL_SPARES: usize = 2;
+
+/// Bytes of a page of memory. After each sync a log begins a new page, for it might wait for the disk in the old one.
+pub(crate) const JOURNAL_PAGE_BYTES: u64 = 4_096;
+
+/// Bytes that are written to a new file at once. The keeper syncs the logs between two of these pieces.
+pub(crate) const JOURNAL_PIECE_BYTES: usize = 1 << 20;
+
+/// Checkpoints that may wait for the keeper, and notices that may wait for a shard.
+pub(crate) const CHECKPOINTS_WAITING_MAX: usize = 256;
+
+/// Bytes of checkpoints after which they are written. Several small ones share a write and a sync.
+pub(crate) const CHECKPOINT_BATCH_BYTES: usize = 256 << 10;
+
+/// Rooms that are asked for a checkpoint in one look for segments that nobody needs any more.
+pub(crate) const CHECKPOINTS_ASKED_MAX: usize = 32;
+
+/// Time for which the keeper may work on one thing. A disk that takes this long for a sync is out of order.
+pub(crate) const KEEPER_STALL_MAX: Duration = Duration::from_secs(60);
+
+const _: () = assert!(JOURNAL_SEGMENT_BYTES.is_multiple_of(JOURNAL_PIECE_BYTES as u64), "segments are whole pieces");

@@ -1,0 +1,26 @@
+//! Limits of what the whole server keeps over its end, besides its rooms.
+
+use std::time::Duration;
+
+/// Changes after which everything that is kept is written anew as one piece.
+pub(crate) const KEPT_CHANGES_MAX: usize = 1_000;
+
+/// Time after which it is written anew at the latest, if anything has changed.
+pub(crate) const KEPT_WORLD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Bytes of the messages in topics that are kept; beyond them the oldest are forgotten.
+pub(crate) const KEPT_LINES_BYTES_MAX: usize = 2 << 20;
+
+/// Receipts of all players together that are kept.
+pub(crate) const KEPT_RECEIPTS_MAX: usize = 32_768;
+
+/// Bytes of the events that wait for one endpoint of webhooks, when they outlive the process.
+pub(crate) const KEPT_OUTBOX_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of one change at the most.
+pub(crate) const KEPT_CHANGE_BYTES_MAX: usize = 65_536;
+
+/// Bytes of everything that is kept.
+pub(crate) const KEPT_BYTES_IN_ALL_MAX: usize = 15 << 20;
+
+const _: () = assert!(KEPT_BYTES_IN_ALL_MAX < super::JOURNAL_SEGMENT_BYTES as usize, "it fits into a segment");

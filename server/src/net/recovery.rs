@@ -1,0 +1,147 @@
+//! The rooms of an earlier process, as the net thread takes them in: before it accepts the first connection, so that
+//! nobody who comes back early is told that there is no such room.
+//!
+//! A room that cannot go on is named in the log, what is left of it stays in the data folder, and no other room is
+//! affected.
+
+use super::Net;
+use super::api::room_limits;
+use crate::chronicle::Chronicle;
+use crate::journal::{Found, FoundRoom, Remains, RoomVerdict};
+use crate::lobby::RoomId;
+use crate::mailbox::{Command, Revival, TopicsOrder};
+use crate::readiness::Reason;
+use crate::room_header::{HeaderFault, RoomHeader, take_header};
+use crate::webhooks::event::RoomSerial;
+use std::path::Path;
+use std::sync::Arc;
+use thiserror::Error;
+use tickwire::wire::DecodeError;
+
+/// The reason for which a room of an earlier process does not go on.
+#[derive(Debug, Error)]
+enum NotRevived {
+    #[error("its newest world cannot be read: {0}")]
+    World(#[from] DecodeError),
+    #[error(transparent)]
+    Header(#[from] HeaderFault),
+    #[error("a room with its code is there already")]
+    Taken,
+    #[error("neither a whole world of it is left nor its beginning")]
+    Nothing,
+}
+
+impl Net {
+    /// Takes in the rooms that were found, and has their shards make them again.
+    pub(super) fn recover(&self, found: Found, folder: &Arc<Path>) {
+        let now_us = self.setup.clock.now_us();
+        let mut of_shard: Vec<Vec<Revival>> = self.setup.shards.iter().map(|_| Vec::new()).collect();
+        let (mut rooms, mut lost, mut ended) = (0, 0, Vec::new());
+        for room in found.rooms {
+            let id = room.room;
+            match self.adopt(&room, folder, now_us) {
+                Ok((shard, revival)) => {
+                    of_shard[shard].push(revival);
+                    rooms += 1;
+                }
+                Err(fault) => {
+                    tracing::error!(room = id.0, "room {} does not go on: {fault}", id.0);
+                    self.setup.metrics.journal.rooms_lost.increment(1);
+                    lost += 1;
+                    match remains_of(&room).set_aside(folder) {
+                        Ok(()) => ended.push(id),
+                        Err(error) => tracing::error!(room = id.0, %error, "it cannot be set aside"),
+                    }
+                }
+            }
+        }
+        if rooms + lost > 0 {
+            tracing::info!(rooms, lost, "rooms of an earlier process go on");
+        }
+        self.setup.topics.order(TopicsOrder::Recovered);
+        if let Some(shard) = self.setup.shards.first() {
+            let _ = shard.send(Command::Forget(ended));
+        }
+        for (shard, revivals) in self.setup.shards.iter().zip(of_shard) {
+            // A shard that has just begun has space for a command.
+            let _ = shard.send(Command::Revive(revivals));
+        }
+    }
+
+    /// Notes how the journal is.
+    pub(super) fn note_journal(&self) {
+        let Some(keeper) = &self.setup.journal else { return };
+        let figures = keeper.figures();
+        let is_degraded = figures.degraded_logs > 0;
+        self.setup.readiness.hold(Reason::Journal, is_degraded);
+        let journal = &self.setup.metrics.journal;
+        journal.degraded.set(f64::from(u8::from(is_degraded)));
+        // Floats round neither of them: a day has 86 million milliseconds, and a disk fewer bytes than 2^53.
+        journal.unsynced.set(figures.unsynced_ms as f64 / 1_000.0);
+        journal.bytes.set(figures.bytes as f64);
+    }
+
+    /// Enters a room into the directory; gives its shard and what that makes the room from.
+    fn adopt(&self, found: &FoundRoom, folder: &Arc<Path>, now_us: u64) -> Result<(usize, Revival), NotRevived> {
+        let FoundRoom { room, header, world, ticks, verdict, .. } = found;
+        let room = *room;
+        note_verdict(room, *verdict)?;
+        let header = match (world, header) {
+            (Some((_, checkpoint)), _) => take_header(checkpoint)?.0,
+            (None, Some(header)) => header,
+            (None, None) => return Err(NotRevived::Nothing),
+        };
+        let parsed = RoomHeader::parse(header)?;
+        let (wanted, code) = (parsed.wanted(&self.setup.games)?, parsed.code()?);
+        let game = self.setup.games[wanted.game].clone();
+        let was = parsed.former_shape(&game)?;
+        let limits = room_limits(&self.config(), wanted.public, game.rules.seats);
+        let plan = parsed.plan(limits, self.setup.build);
+        let shard = {
+            let mut directory = self.directory.borrow_mut();
+            let entry = directory.adopt(room, code, wanted, now_us).ok_or(NotRevived::Taken)?;
+            self.open_topics(entry);
+            entry.place.shard
+        };
+        let seats = parsed.match_seats();
+        if !seats.is_empty() {
+            self.directory.borrow_mut().give_seats(code, &seats);
+        }
+        let feed = self
+            .setup
+            .webhooks
+            .as_ref()
+            .map(|webhooks| webhooks.feed(RoomSerial(room.0), &code.to_string(), game.rules.name));
+        let chronicle = feed.and_then(Result::ok).map(Chronicle::go_on);
+        let header = match was {
+            Some(_) => parsed.renewed(&game, self.setup.build).to_bytes(),
+            None => Arc::from(header),
+        };
+        let (folder, expected) = (Arc::clone(folder), self.setup.recovery.expect());
+        let (world, ticks) = (world.clone(), ticks.clone());
+        Ok((shard, Revival { room, code, game, plan, header, was, world, ticks, chronicle, expected, folder }))
+    }
+}
+
+/// All that is left of a room.
+fn remains_of(found: &FoundRoom) -> Remains<'_> {
+    let FoundRoom { room, header, world, ticks, .. } = found;
+    let world = world.as_ref().map(|(tick, world)| (*tick, &**world));
+    Remains { room: *room, header: header.as_deref(), world, ticks }
+}
+
+/// Says in the log what is missing of a room.
+fn note_verdict(room: RoomId, verdict: RoomVerdict) -> Result<(), NotRevived> {
+    let id = room.0;
+    match verdict {
+        RoomVerdict::Whole => {}
+        RoomVerdict::RolledBack { ticks } => {
+            tracing::warn!(room = id, "room {id} has lost its last {ticks} ticks: a part of the journal is missing");
+        }
+        RoomVerdict::EndsInDamage => {
+            tracing::warn!(room = id, "room {id} may have lost its last ticks: the journal is damaged behind them");
+        }
+        RoomVerdict::Quarantined { .. } => return Err(NotRevived::Nothing),
+    }
+    Ok(())
+}

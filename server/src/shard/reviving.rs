@@ -1,0 +1,129 @@
+//! Rooms that are to be made again after a start, one after another, each before anybody enters it.
+
+use super::Shard;
+use super::room_handle::RoomHandle;
+use crate::game_panic;
+use crate::games::{MadeRoom, RevivedRoom};
+use crate::journal::Remains;
+use crate::lobby::RoomId;
+use crate::mailbox::{Report, Revival};
+use crate::room::{Kept, RoomChanges};
+use crate::room_header::take_header;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The rooms that are still to be made again.
+#[derive(Default)]
+pub(super) struct Reviving(BTreeMap<RoomId, Revival>);
+
+impl Reviving {
+    pub(super) fn put(&mut self, revivals: Vec<Revival>) {
+        self.0.extend(revivals.into_iter().map(|revival| (revival.room, revival)));
+    }
+
+    /// They stay in the journal: a later process makes them again.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Shard {
+    /// Makes the next room again, if any is left.
+    pub(super) fn revive_next(&mut self) {
+        if let Some((_, revival)) = self.reviving.0.pop_first() {
+            self.revive(revival);
+        }
+    }
+
+    /// Makes a room again that somebody enters, if it waits for that.
+    pub(super) fn revive_room(&mut self, room: RoomId) {
+        if let Some(revival) = self.reviving.0.remove(&room) {
+            self.revive(revival);
+        }
+    }
+
+    fn revive(&mut self, revival: Revival) {
+        let start_ns = self.setup.clock.now_ns();
+        let Revival { room: id, code, game, plan, header, was, world, ticks, chronicle, expected, folder } = revival;
+        let rest = world.as_ref().and_then(|(_, world)| take_header(world).ok()).map(|(_, rest)| rest);
+        let kept = Kept { world: rest, ticks: &ticks };
+        let remains = Remains {
+            room: id,
+            header: Some(&header),
+            world: world.as_ref().map(|(tick, world)| (*tick, &**world)),
+            ticks: &ticks,
+        };
+        let name = game.rules.name;
+        let revived = match game_panic::catch(|| (game.revive)(&plan, kept, was.as_ref())) {
+            Ok(Ok(revived)) => revived,
+            Ok(Err(fault)) => return self.cannot_revive(&remains, &fault.to_string(), &folder),
+            Err(panic) => {
+                return self.cannot_revive(&remains, &format!("the game `{name}` has panicked: {panic}"), &folder);
+            }
+        };
+        let RevivedRoom { room, replayed, differs_at, changes } = revived;
+        if let Some(tick) = differs_at {
+            let room = id.0;
+            tracing::warn!(
+                room,
+                "the game `{name}` plays tick {tick} of room {room} in another way than it was played: its code has changed. The \
+                 room goes on with the same inputs under the rules of today"
+            );
+            self.setup.metrics.journal.rooms_diverged.increment(1);
+        }
+        if let Some(changes) = &changes {
+            note_changes(id, name, changes);
+        }
+        let made = MadeRoom { rate_hz: game.rules.tick_rate_hz, room, chronicle, header: Some(header) };
+        let now_ns = self.setup.clock.now_ns();
+        let mut handle = RoomHandle::new(id, made, now_ns);
+        handle.revived(code, now_ns, now_ns.saturating_sub(start_ns));
+        tracing::debug!(room = id.0, replayed, "a room goes on");
+        self.setup.metrics.journal.rooms_revived.increment(1);
+        if let Some(journal) = &mut self.journal {
+            // It is written with the first tick, before anything of that is sent.
+            journal.revived(id, handle.tick());
+            if changes.is_some() {
+                // The ticks to come mean nothing to the former build, nor to this one beside the former header.
+                handle.keep(journal, now_ns);
+            }
+        }
+        match handle.has_people() {
+            true => self.seat(handle),
+            false => self.empty_rooms.put(handle),
+        }
+        drop(expected);
+    }
+
+    /// A room cannot go on: its code leads nowhere from now on, and what is left of it is set aside.
+    fn cannot_revive(&mut self, remains: &Remains<'_>, why: &str, folder: &Path) {
+        let id = remains.room;
+        tracing::error!(room = id.0, "room {} cannot go on, and ends: {why}", id.0);
+        self.setup.metrics.journal.rooms_lost.increment(1);
+        match remains.set_aside(folder) {
+            Ok(()) => self.gone.push(id),
+            Err(error) => {
+                // Its end is not written: it stays in the journal for another process.
+                tracing::error!(room = id.0, %error, "what is left of the room cannot be set aside");
+                let _ = self.setup.reports.try_send(Report::Gone { room: id });
+            }
+        }
+    }
+}
+
+/// Says in the log what has become of a room whose game has other fields now.
+fn note_changes(id: RoomId, game: &str, changes: &RoomChanges) {
+    let room = id.0;
+    if changes.ticks_lost > 0 || changes.players_gone > 0 {
+        tracing::warn!(
+            room,
+            "room {room} goes on with the fields that the game `{game}` has now, and has lost something: {changes}"
+        );
+    } else {
+        tracing::info!(room, "room {room} goes on with the fields that the game `{game}` has now: {changes}");
+    }
+}

@@ -1,0 +1,121 @@
+//! What a journal is given of a room: the record of each tick, and now and then the whole room.
+
+use super::RoomHandle;
+use crate::chronicle::{Chronicle, end};
+use crate::game_panic;
+use crate::games::DynFrozen;
+use crate::journal::{Frozen, JournalWriter};
+use crate::lobby::Code;
+use crate::room::Summary;
+use crate::room_header::put_header;
+use crate::shard::pause::Pause;
+use std::any::Any;
+use std::sync::Arc;
+use tickwire::Tick;
+
+/// A room after a tick with its header: a checkpoint.
+pub(crate) struct FrozenRoom {
+    header: Arc<[u8]>,
+    room: Box<dyn DynFrozen>,
+}
+
+impl Frozen for FrozenRoom {
+    fn encode(&mut self, out: &mut Vec<u8>) {
+        put_header(&self.header, out);
+        self.room.encode(out);
+    }
+}
+
+/// What the journal has of a room as a whole.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::shard) struct KeptWhole {
+    /// The time that it would take to play the ticks since then.
+    pub(in crate::shard) debt_ns: u64,
+    /// When that was.
+    pub(in crate::shard) at_ns: u64,
+    /// The gaps in the log until then.
+    pub(in crate::shard) gaps: u32,
+}
+
+impl RoomHandle {
+    /// Appends the record of the tick that was made, before anything of it is sent. The options of a match are told by code
+    /// of the game: if that panics, the room fails.
+    pub(in crate::shard) fn record(&mut self, journal: &mut JournalWriter) {
+        if self.failed || self.pause.is_some() || self.header.is_none() {
+            return;
+        }
+        let (room, record) = (&mut self.room, &mut self.record);
+        record.clear();
+        match game_panic::catch(|| room.put_record(record)) {
+            Ok(()) => journal.tick(self.id, self.tick(), |out| out.extend_from_slice(&self.record)),
+            Err(panic) => self.fail_in_record(&panic),
+        }
+    }
+
+    /// Notes the time that the tick took: it would take as long to play it again.
+    pub(in crate::shard) const fn owe(&mut self, tick_ns: u64) {
+        self.kept.debt_ns += tick_ns;
+    }
+
+    /// Hands over the whole room, from which a later process goes on.
+    pub(in crate::shard) fn keep(&mut self, journal: &mut JournalWriter, now_ns: u64) {
+        self.kept = KeptWhole { debt_ns: 0, at_ns: now_ns, gaps: journal.gaps() };
+        if let Some(frozen) = self.freeze(journal) {
+            journal.keep(self.id, self.tick(), frozen);
+        }
+    }
+
+    /// The room as it is, in the memory of an earlier checkpoint if there is any.
+    fn freeze(&mut self, journal: &mut JournalWriter) -> Option<Box<FrozenRoom>> {
+        let header = self.header.as_ref().filter(|_| !self.failed)?;
+        let memory: Option<Box<dyn Any>> = journal.spare().map(|spare| spare as Box<dyn Any>);
+        let memory = memory.and_then(|memory| memory.downcast::<FrozenRoom>().ok()).map(|memory| memory.room);
+        match game_panic::catch(|| self.room.freeze(memory)) {
+            Ok(room) => Some(Box::new(FrozenRoom { header: Arc::clone(header), room })),
+            Err(panic) => {
+                // Its ticks are in the log all the same.
+                tracing::error!(
+                    room = self.id.0,
+                    "the game has panicked while its world was copied: {}",
+                    panic.brief()
+                );
+                None
+            }
+        }
+    }
+
+    /// The server stops: the room is kept as it is, or ends with it.
+    pub(in crate::shard) fn stop(&mut self, journal: Option<&mut JournalWriter>) {
+        match journal {
+            Some(journal) if self.header.is_some() && !self.failed => {
+                if let Some(frozen) = self.freeze(journal) {
+                    journal.keep_last(self.id, self.tick(), frozen);
+                }
+                self.chronicle.take().into_iter().for_each(Chronicle::survive);
+            }
+            _ => self.ends_with(end::STOPPED),
+        }
+    }
+
+    /// The room was made again in so many nanoseconds.
+    pub(in crate::shard) fn revived(&mut self, code: Code, now_ns: u64, took_ns: u64) {
+        self.code = Some(code);
+        // The directory has yet to learn who is there.
+        self.reported = Summary::default();
+        // It is kept whole again first of all: by then the next process begins from there.
+        self.kept = KeptWhole { debt_ns: took_ns, at_ns: 0, gaps: u32::MAX };
+        self.ends_with(end::EMPTY);
+        if self.room.missing() > 0 {
+            self.pause = Some(Pause::beginning_at(now_ns));
+        }
+    }
+
+    /// The newest tick.
+    pub(in crate::shard) fn tick(&self) -> Tick {
+        self.room.summary().tick
+    }
+
+    pub(in crate::shard) fn has_people(&self) -> bool {
+        self.room.has_people()
+    }
+}

@@ -1,0 +1,150 @@
+//! Shards with a journal: nothing leaves a room before it is written, and a room goes on from a copy of the folder, which
+//! is what a kill at that moment leaves.
+
+use super::*;
+use crate::journal::{Folder, JournalSettings, KeeperThread, look};
+use crate::lobby::{Code, Door, Wanted};
+use crate::mailbox::{Recovery, Revival};
+use crate::room_header::{RoomHeader, take_header};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tickwire::message::snapshot_head::SnapshotHead;
+use tickwire::wire::Reader;
+
+const ROOM: RoomId = RoomId(7);
+
+/// A folder that is removed in the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tickwire-shard-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A data folder as a process has it open.
+struct OpenFolder {
+    _folder: Folder,
+    keeper: KeeperThread,
+}
+
+impl OpenFolder {
+    fn open(path: &Path) -> (Self, Vec<crate::journal::FoundRoom>) {
+        let (folder, mut found) = Folder::open(path).unwrap();
+        let (bytes_max, segment_bytes, reserve_bytes) = (64 << 20, 1 << 20, 0);
+        let settings = JournalSettings { bytes_max, segment_bytes, reserve_bytes, ..JournalSettings::default() };
+        let keeper = folder.keep(&mut found, settings).unwrap();
+        (Self { _folder: folder, keeper }, found.rooms)
+    }
+}
+
+fn plan() -> (OfferedGame, RoomPlan) {
+    let limits = RoomLimits { seats_per_origin_max: 2, ..RoomLimits::default() };
+    let setup = RoomSetup { secret: 7.into(), bots: 0, has_owner: false, limits, build: 0 };
+    (OfferedGame::of::<Fragile>(), RoomPlan { setup, options: serde_json::Value::Null })
+}
+
+/// A shard that writes to this folder.
+fn written_by(data: &OpenFolder) -> Running {
+    let (commands, inbox) = mpsc::channel();
+    let (mut setup, reports) = setup(commands.clone(), inbox, false);
+    setup.journal = Some(data.keeper.handle());
+    start(commands, setup, reports, |setup| Shard::new(setup).run())
+}
+
+/// Opens the room as the maker of rooms does.
+fn open_written(shard: &Running, data: &OpenFolder) {
+    let (game, plan) = plan();
+    let wanted = Wanted { game: 0, seats: 2, public: false, quick_match: false, door: Door::Open };
+    let header = RoomHeader::new(Code::parse("222222").unwrap(), &game, &wanted, &plan).to_bytes();
+    JournalWriter::new(&data.keeper.handle()).opened(ROOM, &header);
+    let made = MadeRoom { header: Some(header), ..made(7) };
+    shard.commands.send(Command::Open { room: ROOM, made: Box::new(made) }.into()).unwrap();
+}
+
+/// The tick of the next snapshot.
+fn next_tick(player: &mut TcpStream, last: Tick) -> Tick {
+    loop {
+        let message = receive(player).unwrap();
+        if message[0] >= SNAPSHOT {
+            return SnapshotHead::decode(&mut Reader::new(&message), last).unwrap().tick;
+        }
+    }
+}
+
+/// What a kill now would leave. A copy may have half a write at its end, as a kill may.
+fn copy(from: &Path, to: &Path) {
+    for part in ["", "ticks", "worlds", "spare", "quarantine"] {
+        fs::create_dir_all(to.join(part)).unwrap();
+        fs::set_permissions(to.join(part), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        for entry in fs::read_dir(from.join(part)).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), to.join(part).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_a_player_has_received_is_written_and_a_later_process_goes_on_from_it() {
+    let (now, later) = (Temporary::new("now"), Temporary::new("later"));
+    let (data, _) = OpenFolder::open(&now.0);
+    let shard = written_by(&data);
+    open_written(&shard, &data);
+    let mut player = shard.enter(ROOM);
+    player.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let welcome = receive(&mut player).unwrap();
+    assert_eq!(welcome[0], WELCOME);
+    let seat = Welcome::decode(&welcome).unwrap().seat;
+    let mut tick = Tick(0);
+    for _ in 0..40 {
+        tick = next_tick(&mut player, tick);
+        let found = look(&now.0).unwrap();
+        let room = found.rooms.iter().find(|room| room.room == ROOM).expect("the room is written with its first tick");
+        assert!(room.last() >= tick, "tick {tick} was sent, and {} is written", room.last());
+    }
+    poke(&mut player, tick, HARD);
+    tick = next_tick(&mut player, tick);
+    copy(&now.0, &later.0);
+
+    let (data, rooms) = OpenFolder::open(&later.0);
+    let [found] = <[_; 1]>::try_from(rooms).unwrap_or_else(|rooms| panic!("one room: {rooms:?}"));
+    assert!(found.last() >= tick);
+    let survivor = written_by(&data);
+    let of_world = found.world.as_ref().map(|(_, world)| take_header(world).unwrap().0.to_vec());
+    let header = of_world.or(found.header).expect("a header");
+    let (game, plan) = plan();
+    let recovery = Recovery::default();
+    let revival = Revival {
+        room: ROOM,
+        code: Code::parse("222222").unwrap(),
+        game,
+        plan,
+        header: header.into(),
+        was: None,
+        world: found.world,
+        ticks: found.ticks,
+        chronicle: None,
+        expected: recovery.expect(),
+        folder: later.0.as_path().into(),
+    };
+    survivor.commands.send(Command::Revive(vec![revival]).into()).unwrap();
+    let (mut again, mut arrival) = arrival();
+    again.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    (arrival.hello.resume, arrival.token) = (Some([1; 16]), [2; 16]);
+    survivor.let_in(ROOM, arrival);
+    let welcome = Welcome::decode(&receive(&mut again).unwrap()).unwrap();
+    assert!(welcome.resumed && welcome.seat == seat && welcome.tick >= tick, "{welcome:?} after tick {tick}");
+    assert!(next_tick(&mut again, tick) > tick);
+    assert!(!recovery.is_under_way());
+    survivor.stop(CloseCode::Restart);
+    shard.stop(CloseCode::Restart);
+}
