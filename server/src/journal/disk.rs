@@ -111,17 +111,22 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<(String, u64)>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(self.root.join(folder))? {
-            let entry = entry?;
-            // Nothing that the journal writes is a link or has a name that is no text.
-            if let (Ok(name), true) = (entry.file_name().into_string(), entry.file_type()?.is_file()) {
-                found.push((name, entry.metadata()?.len()));
-            }
-        }
-        found.sort();
-        Ok(found)
+        list_files(&self.root.join(folder))
     }
+}
+
+/// The names and bytes of the files in a folder, in the order of their names.
+pub(super) fn list_files(folder: &Path) -> io::Result<Vec<(String, u64)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // Nothing that the journal writes is a link or has a name that is no text.
+        if let (Ok(name), true) = (entry.file_name().into_string(), entry.file_type()?.is_file()) {
+            found.push((name, entry.metadata()?.len()));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 #[derive(Debug)]

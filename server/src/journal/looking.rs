@@ -1,10 +1,10 @@
 //! A look at a data folder that changes nothing in it, also while a server uses it.
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, list_files};
 use super::folder::FolderFault;
 use super::revival::Found;
 use rustix::fs::OFlags;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -41,14 +41,7 @@ impl Disk for Looking {
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<(String, u64)>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(self.root.join(folder))? {
-            let entry = entry?;
-            if let (Ok(name), true) = (entry.file_name().into_string(), entry.file_type()?.is_file()) {
-                found.push((name, entry.metadata()?.len()));
-            }
-        }
-        Ok(found)
+        list_files(&self.root.join(folder))
     }
 }
 
