@@ -53,7 +53,7 @@ pub(crate) struct ExchangeSetup {
     pub(crate) queues: Vec<GameQueue>,
     pub(crate) matches: Sender<MatchOrder>,
     pub(crate) gate: Arc<Gate>,
-    /// Where what is said outlives the process.
+    /// The place where messages outlive the process.
     pub(crate) kept: Option<Arc<KeptLog>>,
     pub(crate) members: Receiver<(usize, FromShard)>,
     pub(crate) orders: Receiver<TopicsOrder>,

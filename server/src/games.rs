@@ -206,7 +206,7 @@ pub(crate) struct MadeRoom {
     pub(crate) rate_hz: u32,
     pub(crate) room: Box<dyn DynRoom>,
     pub(crate) chronicle: Option<Chronicle>,
-    /// What a journal keeps of the room besides its ticks; `None` without a journal.
+    /// The bytes that a journal keeps of the room besides its ticks; `None` without a journal.
     pub(crate) header: Option<Arc<[u8]>>,
 }
 
@@ -218,12 +218,12 @@ pub(crate) struct RoomPlan {
     pub(crate) options: Value,
 }
 
-/// A room that was made again from what was kept of it.
+/// A room that was made again from the bytes that were kept of it.
 pub(crate) struct RevivedRoom {
     pub(crate) room: Box<dyn DynRoom>,
     pub(crate) replayed: u32,
     pub(crate) differs_at: Option<Tick>,
-    /// What has become of it, if the game has other fields now.
+    /// The changes of the room, if the game has other fields now.
     pub(crate) changes: Option<RoomChanges>,
 }
 
@@ -233,7 +233,7 @@ pub(crate) enum ReviveFault {
     /// The game does not take the room's options any more.
     #[error("the game does not take its options: {0}")]
     Options(#[from] OptionsFault),
-    /// What was kept of it cannot be used.
+    /// The bytes that were kept of it cannot be used.
     #[error(transparent)]
     Kept(#[from] ReviveError),
 }

@@ -256,7 +256,7 @@ impl TicketGate {
         }
         ticket.use_up(&mut state.used, now_s).map_err(refused)?;
         if let Some(log) = &state.kept {
-            // Before anybody is let in by it: whoever has seen a welcome has used up the ticket for good.
+            // Before anybody is let in by it: a player that has seen a welcome has used up the ticket for good.
             let (ticket, forget_at_s) = (ticket.id().to_bytes(), ticket.forget_at_s());
             log.keep([Change::Used { ticket, forget_at_s }]);
         }

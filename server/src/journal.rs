@@ -1,4 +1,4 @@
-//! The journal: what a kill cannot take back.
+//! The journal: the records that a kill cannot take back.
 //!
 //! ```text
 //! shard   Batch → Log::commit, one write          ticks/<incarnation>-<shard>-<n>.log
@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use thiserror::Error;
 
-/// What an operator may choose.
+/// The settings that an operator may choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JournalSettings {
     /// Bytes of all segments together, at least four segments.

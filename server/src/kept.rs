@@ -1,5 +1,5 @@
-//! The things of the whole server that outlive its end: tickets that were used, revocations, what was said in topics
-//! and its receipts, and the events that wait for webhooks.
+//! The things of the whole server that outlive its end: tickets that were used, revocations, the messages of topics and
+//! their receipts, and the events that wait for webhooks.
 //!
 //! ```text
 //! gate, topics, webhooks → keep: Change → entry of the journal, then the answer leaves
@@ -54,8 +54,8 @@ impl Frozen for FrozenState {
 }
 
 impl KeptLog {
-    /// The log of this process, with what an earlier one has kept. Parts that cannot be read are named in the log of the
-    /// program, and left out.
+    /// The log of this process, with the state that an earlier one has kept. Parts that cannot be read are named in the
+    /// log of the program, and left out.
     pub(crate) fn open(keeper: &KeeperHandle, world: Option<Numbered>, entries: &[Numbered]) -> Self {
         let (state, number) = found_state(world.as_ref(), entries);
         let writer = KeptWriter::new(keeper, world.is_some() || !entries.is_empty());
@@ -124,7 +124,7 @@ impl fmt::Debug for KeptLog {
     }
 }
 
-/// What was found as one state, and the number of its last change.
+/// The entries that were found as one state, and the number of its last change.
 fn found_state(world: Option<&Numbered>, entries: &[Numbered]) -> (KeptState, u32) {
     let read = |(_, bytes): &Numbered| match KeptState::decode(bytes) {
         Ok(state) => state,

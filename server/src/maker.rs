@@ -39,7 +39,7 @@ pub(crate) struct Making {
     pub(crate) game: OfferedGame,
     pub(crate) plan: RoomPlan,
     pub(crate) chronicle: Option<Chronicle>,
-    /// What the journal keeps of the room besides its ticks; `None` without a journal.
+    /// The bytes that the journal keeps of the room besides its ticks; `None` without a journal.
     pub(crate) header: Option<Arc<[u8]>>,
 }
 
@@ -111,7 +111,7 @@ impl Maker {
                 return Err(NotMade::Failed);
             }
         };
-        // Whoever hears of the room may rely on it.
+        // A player that hears of the room may rely on it.
         if let (Some(journal), Some(header)) = (&mut self.journal, &header) {
             journal.opened(place.room, header);
         }

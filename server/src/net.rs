@@ -135,7 +135,7 @@ pub(crate) struct NetSetup {
     pub(crate) console: Arc<Console>,
     /// The journal, if one is kept.
     pub(crate) journal: Option<KeeperHandle>,
-    /// What the whole server keeps there.
+    /// The state of the whole server that is kept there.
     pub(crate) kept: Option<Arc<KeptLog>>,
     /// The rooms that are still to be made again.
     pub(crate) recovery: Recovery,

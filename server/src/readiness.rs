@@ -16,7 +16,7 @@ pub(crate) enum Reason {
     Work,
     /// Rooms that an earlier process has kept are still to be made again.
     Recovering,
-    /// What happens in rooms cannot be written to the journal.
+    /// The events of rooms cannot be written to the journal.
     Journal,
 }
 

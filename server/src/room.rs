@@ -171,7 +171,7 @@ pub struct Room<G: Game> {
     /// began in this process. The seats whose players have come in this process.
     common: Option<Tick>,
     met: SeatSet,
-    /// What the journal has of the room, if it keeps any.
+    /// The things that the journal has of the room, if it keeps any.
     recorded: Option<Box<Recorded<G>>>,
     /// Whether no further tick is made, and the report on why.
     has_failed: bool,

@@ -21,7 +21,7 @@ use tickwire::wire::{DecodeError, Reader, put_varint};
 pub(crate) struct RoomHeader {
     code: String,
     game: String,
-    /// What the bytes of the game's worlds and inputs mean, see [`tickwire::message::control::fingerprint`].
+    /// The meaning of the bytes of the game's worlds and inputs, see [`tickwire::message::control::fingerprint`].
     fingerprint: u64,
     /// The id of the sources that the server was built from; 0 when it was not known.
     build: u64,

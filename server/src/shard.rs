@@ -84,7 +84,7 @@ pub(crate) struct ShardSetup {
     /// The health of the slow lane, which the shard starts when it needs one.
     pub(crate) lane_health: Arc<ThreadHealth>,
     pub(crate) load: Arc<Load>,
-    /// What the dashboard shows of the shard.
+    /// The numbers that the dashboard shows of the shard.
     pub(crate) numbers: Arc<ShardNumbers>,
     /// Percent of a core from which on the shard wakes no empty room.
     pub(crate) load_percent_max: u32,

@@ -34,7 +34,7 @@
 //! | [`world`] | the world over time: snapshots, history, interpolation, lag compensation, simulation, replay |
 //! | [`replication`] | deltas between two snapshots, in sections that are encoded once for all who see them |
 //! | [`lockstep`] | the inputs of all players in each tick, for clients that play the whole game |
-//! | [`recording`] | what a match was made from, and where it goes on from, as bytes that a server keeps |
+//! | [`recording`] | the causes of a match, and the state that it goes on from, as bytes that a server keeps |
 //! | [`determinism`] | [`sync_test`](determinism::sync_test), which hunts for the causes of disagreeing machines |
 //! | [`testing`] | [`Play`](testing::Play) and [`assert_deterministic`](testing::assert_deterministic), for an author's own tests |
 //! | [`desync`] | the steps by which two machines find out where they differ, and agree again |
@@ -43,9 +43,9 @@
 //! # Recording
 //!
 //! A match is recorded as its causes. In each tick a [`RecordCodec`] writes what it was made from, in a byte when nothing
-//! has changed, and a hash of the [`FullState`] after it. Now and then a [`Checkpoint`] is written whole. Whoever reads
-//! the newest checkpoint and plays the records after it ([`Simulation::play`]) has the match as it was, bit for bit, and
-//! knows it by the hashes.
+//! has changed, and a hash of the [`FullState`] after it. Now and then a [`Checkpoint`] is written whole. A program
+//! that reads the newest checkpoint and plays the records after it ([`Simulation::play`]) has the match as it was, bit
+//! for bit, and knows it by the hashes.
 //!
 //! # Glossary
 //!

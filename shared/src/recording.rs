@@ -1,4 +1,4 @@
-//! Recordings: what a match was made from, and where it can go on from, as bytes that a server keeps.
+//! Recordings: the causes of a match, and the state that it can go on from, as bytes that a server keeps.
 //!
 //! A room is a function of its causes, so a recording holds causes and not worlds: [`record`] writes one tick's in a
 //! byte or a few. From a [`checkpoint`], which has all of a simulation's state, the records after it make the same worlds
@@ -15,7 +15,7 @@
 //! | [`checkpoint`] | a simulation's state as bytes |
 //! | [`describe`] | the shape of a game as plain data, to be kept beside its worlds |
 //! | [`by_names`] | a checkpoint of an earlier build, read by the names of its fields |
-//! | `older` | the recent worlds of a checkpoint, each as what differs from the foretold |
+//! | `older` | the recent worlds of a checkpoint, each as its differences from the foretold one |
 
 // A page reads no worlds of other builds.
 #[cfg(not(target_family = "wasm"))]

@@ -37,7 +37,7 @@ impl Recording {
     }
 }
 
-/// Writes the ticks of a room, which began with these options, and plays them again from what was written.
+/// Writes the ticks of a room, which began with these options, and plays them again from these records.
 pub(crate) fn assert_recorded<G: Game>(seed: u64, options: &G::Options, records: &[TickRecord<G>]) {
     let recording = Recording::of(seed, options, records);
     let codec = RecordCodec::<G>::new();

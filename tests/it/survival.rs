@@ -1,4 +1,4 @@
-//! Rooms that outlive their process: a server is killed anywhere in a tick, and what clients were told still holds.
+//! Rooms that outlive their process: a server is killed anywhere in a tick, and all that clients were told still holds.
 
 use crate::harness::{Kill, Play};
 use crate::sessions::{profile, seeds};

@@ -1,4 +1,5 @@
-//! What the whole server keeps over its end: the real program is killed hard, and started again on its data folder.
+//! The things that the whole server keeps over its end: the real program is killed hard, and started again on its data
+//! folder.
 
 use crate::serving::{Serving, serve_with};
 use crate::socket::{Socket, create_room, http};
@@ -102,7 +103,7 @@ fn publish(socket: &mut Socket, topic: &str, seq: u64, body: &str) -> u64 {
     id.unwrap_or_else(|| panic!("no id in {receipt}"))
 }
 
-/// What a new subscriber of a topic is told first: the id and the text of each message.
+/// The messages that a new subscriber of a topic is told first: the id and the text of each message.
 fn told(serving: &Serving, topic: &str, count: usize) -> Vec<(u64, String)> {
     let mut socket = visitor(serving);
     socket.say(&json!({ "op": "subscribe", "topic": topic }));

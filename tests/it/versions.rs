@@ -1,4 +1,4 @@
-//! Rooms that outlive their build: a match of one version of a game goes on in another one, whose fields are others.
+//! Rooms that outlive their build: a match of one version of a game goes on in another one that has other fields.
 
 use crate::harness::Play;
 use crate::sessions::{profile, seeds};
@@ -234,7 +234,7 @@ fn played<G: Game>(seed: u64) -> Play<G> {
     play
 }
 
-/// The room that a build makes in which the game is `N`, from what one has kept in which it was `G`.
+/// The room that a build with the game `N` makes from the bytes that a build with the game `G` has kept.
 fn revived<G: Game, N: Game<Options = ()>>(seed: u64, kept: Kept<'_>) -> Result<(Room<N>, RoomChanges), ReviveError> {
     assert_ne!(fingerprint::<G>(), fingerprint::<N>());
     let was = serde_json::to_string(&GameDescription::of::<G>()).expect("plain data");
@@ -295,7 +295,7 @@ macro_rules! goes_on {
         assert!(again.clients[3].session.seat() == Seat::new(3), "the new seat is free");
         let world = again.room.checkpoint().world.clone();
         assert!(world.boats.len() == 4 && world.buoys.len() == 20 && world.ticks > was.ticks);
-        // What is kept from now on is the room in its new form.
+        // From now on the room is kept in its new form.
         let mut kept = Vec::new();
         again.room.freeze().encode(&mut kept);
         let kept = Kept { world: Some(&kept), ticks: &[] };
@@ -436,7 +436,7 @@ fn servers_of_several_builds_go_on_with_each_others_rooms() {
     let data = place.0.join("data");
     let (code, welcome) = serve::<first::Regatta>(&data, None);
     let (_, welcome) = serve::<second::Regatta>(&data, Some((&code, &welcome)));
-    // What the last one has kept of the room is in its own form, and says so.
+    // The bytes that the last one has kept of the room are in its own form, and say so.
     let (_, welcome) = serve::<second::Regatta>(&data, Some((&code, &welcome)));
     let (_, welcome) = serve::<smaller::Regatta>(&data, Some((&code, &welcome)));
     serve::<first::Regatta>(&data, Some((&code, &welcome)));

@@ -60,7 +60,7 @@ pub struct Play<G: Game> {
     ticks: u64,
     /// Until when the server stands still.
     asleep_until_us: u64,
-    /// What the server writes down, if it does.
+    /// The records that the server writes down, if it does.
     pub disk: Option<WrittenRoom>,
     /// Welcomes that leave with the next tick, once it is written.
     welcomes: Vec<(usize, Vec<u8>)>,

@@ -1,5 +1,5 @@
-//! `tickwire journal`: what is in a data folder, in words. Nothing in the folder is changed, and a server may use it
-//! meanwhile.
+//! `tickwire journal`: the content of a data folder, in words. Nothing in the folder is changed, and a server may use
+//! it meanwhile.
 
 use super::{CliError, Program, say};
 use crate::config::Config;

@@ -1,11 +1,11 @@
-//! What a server does when the disk does not take its journal, as an operator chooses it.
+//! The action of a server when the disk does not take its journal, as an operator chooses it.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// What a server does when the disk does not take its journal.
+/// The action of a server when the disk does not take its journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum JournalFailure {

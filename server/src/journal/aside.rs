@@ -1,4 +1,4 @@
-//! Rooms that cannot go on: what is left of each goes into a file of its own in `quarantine`, in the layout of the
+//! Rooms that cannot go on: the remains of each go into a file of its own in `quarantine`, in the layout of the
 //! journal, so that its log can be used again and a program that understands the room can still read it.
 
 use super::batch::{Batch, EntryKind};
@@ -14,7 +14,7 @@ use tickwire::tick::Tick;
 /// Permissions of the file: its owner's alone.
 const FILE_MODE: u32 = 0o600;
 
-/// What is left of a room.
+/// The remains of a room.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Remains<'a> {
     pub(crate) room: RoomId,

@@ -21,12 +21,12 @@ pub(crate) const BATCH_HEAD_BYTES: usize = 24;
 /// Bytes of an entry before its body, without its length.
 const ENTRY_HEAD_BYTES: usize = 13;
 
-/// What an entry tells of a room.
+/// The kind of thing that an entry tells of a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryKind {
     /// The room was opened, and its ticks begin after the entry's; the body is its header.
     Room = 1,
-    /// One tick with what changed in the room.
+    /// One tick with the changes in the room.
     Tick = 2,
     /// A life of the room begins after this tick: ticks above it from older incarnations do not count.
     Revived = 3,
@@ -59,7 +59,7 @@ impl Batch {
         Self { bytes: vec![0; BATCH_HEAD_BYTES] }
     }
 
-    /// Adds an entry, whose body is what `body` appends.
+    /// Adds an entry with the body that `body` appends.
     pub(crate) fn put(&mut self, kind: EntryKind, room: RoomId, tick: Tick, body: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         self.bytes.push(kind as u8);

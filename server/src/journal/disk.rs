@@ -57,7 +57,7 @@ pub(crate) fn write_all(file: &dyn DiskFile, mut bytes: &[u8], mut at: u64) -> i
     Ok(())
 }
 
-/// Reads from a place until the buffer is full or the file ends, and shortens the buffer to what was read.
+/// Reads from a place until the buffer is full or the file ends, and shortens the buffer to the bytes that were read.
 pub(crate) fn read_full(file: &dyn DiskFile, bytes: &mut Vec<u8>, at: u64) -> io::Result<()> {
     let mut filled = 0;
     while filled < bytes.len() {

@@ -1,4 +1,4 @@
-//! The data folder: whose it is, who uses it, and how often a server has started on it.
+//! The data folder: its owner, the process that uses it, and how often a server has started on it.
 //!
 //! ```text
 //! DIR/lock   2 × 64 B  "TWJL"  format u16  0 u16  incarnation u64  node [16]  zeroes  crc32 u32

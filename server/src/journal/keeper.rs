@@ -43,7 +43,7 @@ pub(crate) struct Checkpoint {
     pub(crate) back: SyncSender<Notice>,
 }
 
-/// What the keeper tells a shard.
+/// The news that the keeper has for a shard.
 pub(crate) enum Notice {
     /// A checkpoint is on the disk, or it is not; the box can be used again.
     Done { room: RoomId, tick: Tick, frozen: Box<dyn Frozen>, outcome: Result<(), JournalError> },
@@ -52,7 +52,7 @@ pub(crate) enum Notice {
     Wanted(RoomId),
 }
 
-/// Who this process is among all that have used the folder.
+/// The identity of this process among all that have used the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) node: [u8; 16],
@@ -185,7 +185,7 @@ impl Keeper {
         }
         // A log that has ended gives its last segments to the retention, and is forgotten.
         self.slots.retain(|slot| !(slot.state.has_ended() && slot.segments.is_empty()));
-        // The oldest of what the disk has taken now may have been written right after the sync before.
+        // The oldest of the bytes that the disk has taken now may have been written right after the sync before.
         let is_behind = has_news || !is_synced;
         self.figures.unsynced_ms = if is_behind { now_ms.saturating_sub(self.synced_ms) } else { 0 };
         if is_synced {

@@ -1,4 +1,5 @@
-//! What the things of the whole server are written with: one log, and the way of all of them together to the keeper.
+//! The means by which the things of the whole server are written: one log, and the way of all of them together to the
+//! keeper.
 
 use super::JournalError;
 use super::batch::{Batch, EntryKind};
@@ -8,7 +9,7 @@ use super::revival::SERVER;
 use crate::clock::unix_ms;
 use tickwire::Tick;
 
-/// The log, for whoever has it under a lock.
+/// The log, for a holder that has it under a lock.
 pub(crate) struct KeptWriter {
     log: Log,
     batch: Batch,
@@ -34,7 +35,7 @@ impl KeptWriter {
     /// When it is not written.
     pub(crate) fn commit(&mut self) -> Result<(), JournalError> {
         let written = self.log.commit(&mut self.batch, unix_ms());
-        // What was lost before is in the next piece of everything.
+        // A change that was lost before is in the next piece of everything.
         self.wants_all |= self.log.take_recovery();
         written
     }

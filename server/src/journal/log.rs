@@ -1,4 +1,4 @@
-//! A log: what one thread writes, batch after batch.
+//! A log: the batches that one thread writes, one after another.
 //!
 //! A log belongs to its thread. A commit is one write; it takes no lock, and allocates nothing. The keeper hands fresh
 //! segments over ahead of time. A failure makes the log degraded: batches are lost until a fresh segment has come and
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// What the keeper knows of a log.
+/// The facts that the keeper knows of a log.
 #[derive(Debug, Default)]
 pub(crate) struct LogState {
     is_degraded: AtomicBool,
@@ -63,7 +63,7 @@ pub(crate) enum Synced {
     Yes,
     /// It will soon.
     NotYet,
-    /// A sync has failed since, so that nobody knows: whatever counts has to be written again.
+    /// A sync has failed since, so that nobody knows: all that counts has to be written again.
     Lost,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// A log without a segment, what the keeper knows of it, and the way on which segments come.
+    /// A log without a segment, the keeper's knowledge of it, and the way on which segments come.
     pub(crate) fn new() -> (Self, Arc<LogState>, SyncSender<Arc<Segment>>) {
         let state = Arc::new(LogState::default());
         let (sender, supply) = sync_channel(1);
@@ -118,7 +118,7 @@ impl Log {
         batch.clear();
         self.seq += 1;
         if let Err(JournalError::TooLarge { .. }) = written {
-            // The disk has done nothing wrong, and what was in the batch is lost all the same.
+            // The disk has done nothing wrong, and the entries of the batch are lost all the same.
             self.has_recovered = true;
             return written;
         }
@@ -161,7 +161,7 @@ impl Log {
     fn write(&mut self, batch: &mut Batch, wall_ms: u64) -> Result<(), JournalError> {
         let len = batch.len() as u64;
         if self.current.as_ref().is_some_and(|segment| segment.is_bad()) {
-            // What it held may be lost: that is a gap like any other one.
+            // The bytes that it held may be lost: that is a gap like any other one.
             self.state.is_degraded.store(true, Ordering::Relaxed);
             self.leave();
         }

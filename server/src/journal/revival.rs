@@ -2,7 +2,7 @@
 //!
 //! Per room there are lives, one per incarnation of the server. The revival picks the newest checkpoint that counts, and
 //! then follows the ticks without a gap, from life to life. A life after the first one begins with an entry that says
-//! from which tick it goes on; what older lives hold above that tick does not count. Where a tick is missing the room
+//! from which tick it goes on; entries of older lives above that tick do not count. Where a tick is missing the room
 //! ends, and the verdict says how much was lost. Nothing is left out in silence.
 
 mod room;
@@ -45,14 +45,14 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What was found in a folder.
+/// The things that were found in a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The rooms that have not ended.
     pub(crate) rooms: Vec<FoundRoom>,
     /// The rooms that have ended, and when. It is known for as long as anything of theirs is on the disk.
     pub(crate) closed: Vec<(RoomId, u64)>,
-    /// The newest checkpoint of what was kept, and what was kept after it.
+    /// The newest checkpoint of the things of the whole server, and their changes after it.
     pub(crate) kept_world: Option<Numbered>,
     pub(crate) kept: Vec<Numbered>,
     /// Files whose last batch was not written to its end, and where it begins.
@@ -136,7 +136,7 @@ impl Reading {
         let SegmentHead { kind, incarnation, shard, number, .. } = scanned.head;
         let key = (kind, incarnation, shard);
         let log = self.logs.entry(key).or_default();
-        // Segments are freed in any order: what is missing before this one may have been freed.
+        // Segments are freed in any order: one that is missing before this one may have been freed.
         let mut follows = log.next_number == number;
         log.next_number = number.saturating_add(1);
         let mut contents = Contents::default();

@@ -1,4 +1,4 @@
-//! A segment: the file that a log is writing, and the head that says whose it is.
+//! A segment: the file that a log is writing, and the head that names its owner.
 //!
 //! ```text
 //! head  64 B  "TWJ1"  format u16  kind u8  0 u8  shard u32  number u32  node [16]  incarnation u64  salt u64  wall_ms u64
@@ -20,7 +20,7 @@ pub(crate) const FORMAT: u16 = 1;
 
 const MAGIC: [u8; 4] = *b"TWJ1";
 
-/// What the logs of a kind hold.
+/// The things that the logs of a kind hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LogKind {
     /// Ticks of the rooms of one shard.
@@ -29,7 +29,7 @@ pub(crate) enum LogKind {
     Worlds = 2,
 }
 
-/// What is in the head of a segment.
+/// The content of the head of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SegmentHead {
     pub(crate) kind: LogKind,

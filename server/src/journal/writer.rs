@@ -1,5 +1,5 @@
-//! What a shard, its slow lane and the maker of rooms write with: a log of their own, and the way of whole rooms to the
-//! keeper.
+//! The means by which a shard, its slow lane and the maker of rooms write: a log of their own, and the way of whole
+//! rooms to the keeper.
 
 use super::JournalError;
 use super::batch::{Batch, EntryKind};
@@ -57,7 +57,7 @@ impl JournalWriter {
         self.batch.put(EntryKind::Tick, room, tick, put);
     }
 
-    /// Notes that a room goes on after this tick: what an earlier process had written beyond it does not count.
+    /// Notes that a room goes on after this tick: entries that an earlier process had written beyond it do not count.
     pub(crate) fn revived(&mut self, room: RoomId, tick: Tick) {
         self.batch.put(EntryKind::Revived, room, tick, |_| {});
     }

@@ -3,7 +3,8 @@
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
 
-/// What makes an event one among all: the process that has told it, its room, and its place among those of the room.
+/// The key that makes an event one among all: the process that has told it, its room, and its place among those of the
+/// room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(crate) struct EventKey {
     pub(crate) process: u64,
@@ -60,7 +61,7 @@ impl KeptOutbox {
         self.events.values()
     }
 
-    /// Takes in an event that somebody waits for. One that is here keeps its place.
+    /// Takes in an event that somebody waits for. An event that is here keeps its place.
     pub(super) fn push(&mut self, event: KeptEvent) {
         if event.waiting.is_empty() {
             return;

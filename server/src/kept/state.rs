@@ -52,7 +52,7 @@ pub(crate) struct KeptState {
     pub(crate) outbox: KeptOutbox,
 }
 
-/// A change of what is kept.
+/// A change of the state that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) enum Change {
     /// A ticket was used.
@@ -117,7 +117,7 @@ impl KeptState {
 
 fn encode<T: Encode, const BYTES_MAX: usize>(value: &T) -> Vec<u8> {
     let mut bytes = vec![VERSION];
-    // A limit holds for what is read alone.
+    // A limit holds only for bytes that are read.
     bytes.extend(bincode::encode_to_vec(value, layout::<BYTES_MAX>()).expect("numbers and texts always have bytes"));
     bytes
 }

@@ -1,4 +1,4 @@
-//! What was said in topics, with ids and receipts.
+//! The messages of topics, with ids and receipts.
 
 use crate::limits::{KEPT_LINES_BYTES_MAX, KEPT_RECEIPTS_MAX, PLAYER_FORGOTTEN_MS};
 use bincode::{Decode, Encode};
@@ -12,7 +12,7 @@ const LINE_BYTES: usize = 96;
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct KeptLine {
     pub(crate) id: u64,
-    /// Who has said it, and under which name.
+    /// The player who has said it, and the name at that time.
     pub(crate) from: Option<(PlayerId, String)>,
     pub(crate) at_ms: u64,
     pub(crate) body: String,

@@ -1,4 +1,4 @@
-//! Limits of what is kept of rooms, and of the time in which they go on after a start.
+//! Limits of the things that are kept of rooms, and of the time in which they go on after a start.
 
 use std::time::Duration;
 

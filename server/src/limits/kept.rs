@@ -1,4 +1,4 @@
-//! Limits of what the whole server keeps over its end, besides its rooms.
+//! Limits of the things that the whole server keeps over its end, besides its rooms.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use metrics::{Counter, Gauge, counter, gauge};
 
-/// What a server counts of its journal.
+/// The numbers that a server counts of its journal.
 pub(crate) struct JournalMetrics {
     /// Rooms that went on after a start.
     pub(crate) rooms_revived: Counter,

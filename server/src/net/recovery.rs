@@ -1,7 +1,7 @@
 //! The rooms of an earlier process, as the net thread takes them in: before it accepts the first connection, so that
 //! nobody who comes back early is told that there is no such room.
 //!
-//! A room that cannot go on is named in the log, what is left of it stays in the data folder, and no other room is
+//! A room that cannot go on is named in the log, its remains stay in the data folder, and no other room is
 //! affected.
 
 use super::Net;
@@ -81,7 +81,7 @@ impl Net {
         journal.bytes.set(figures.bytes as f64);
     }
 
-    /// Enters a room into the directory; gives its shard and what that makes the room from.
+    /// Enters a room into the directory; gives its shard and the parts that the shard makes the room from.
     fn adopt(&self, found: &FoundRoom, folder: &Arc<Path>, now_us: u64) -> Result<(usize, Revival), NotRevived> {
         let FoundRoom { room, header, world, ticks, verdict, .. } = found;
         let room = *room;

@@ -11,8 +11,8 @@
 //! that came to nothing. An attempt that could only come to the same panic is left out: a game panics again on the same
 //! world, inputs and news.
 //!
-//! Whoever the game cannot let in is closed (1011), and so is everyone who was to join when the step panics with them. A
-//! player whose leaving the game cannot take stays in the world until it can, see
+//! A player that the game cannot let in is closed (1011), and so are all who were to join when the step panics with
+//! them. A player whose leaving the game cannot take stays in the world until it can, see
 //! [`Unsettled`](super::unsettled::Unsettled). All others come and go one tick later.
 
 use super::failure::FailedCall;

@@ -108,8 +108,8 @@ impl<G: Game> Disputes<G> {
         self.waiting.retain(|waiting| waiting.member != member);
     }
 
-    /// Drops what members have claimed about worlds that they are to forget. What was confirmed is still to be written,
-    /// and what was counted stays counted.
+    /// Drops what members have claimed about worlds that they are to forget. A claim that was confirmed is still to be
+    /// written, and a claim that was counted stays counted.
     pub(super) fn start_over(&mut self) {
         self.waiting.clear();
         self.search = None;

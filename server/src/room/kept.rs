@@ -1,4 +1,4 @@
-//! A room that outlives its process: what a journal keeps of it, and how it goes on from that.
+//! A room that outlives its process: the bytes that a journal keeps of it, and how it goes on from them.
 //!
 //! ```text
 //! tick       varint length, record of the causes; then the room's state, if it is not that of the tick before
@@ -26,7 +26,7 @@ use tickwire::wire::{DecodeError, Reader, put_varint};
 use tickwire::world::simulation::{Checkpoint, ReplayError, Simulation};
 use tickwire::{Game, Seat, Tick};
 
-/// What the journal already has of a room.
+/// The things that the journal already has of a room.
 pub(super) struct Recorded<G: Game> {
     /// The actions of the last record: the next one has the differences from these.
     last: LastActions<G::Input>,
@@ -44,7 +44,7 @@ pub struct Frozen<G: Game> {
     state: RoomState,
 }
 
-/// The reason for which a room cannot go on from what was kept of it.
+/// The reason for which a room cannot go on from the bytes that were kept of it.
 #[derive(Debug, Error)]
 pub enum ReviveError {
     /// The world cannot be read.
@@ -55,7 +55,7 @@ pub enum ReviveError {
     Record {
         /// The tick.
         tick: Tick,
-        /// What is wrong with it.
+        /// The fault of the record.
         fault: DecodeError,
     },
     /// The state of the room cannot be read.
@@ -88,7 +88,7 @@ pub struct Revived<G: Game> {
     pub differs_at: Option<Tick>,
 }
 
-/// What is kept of a room.
+/// The bytes that are kept of a room.
 #[derive(Debug, Clone, Copy)]
 pub struct Kept<'a> {
     /// The newest world, as [`Frozen::encode`] wrote it; `None` for a room of which only the beginning is kept.
@@ -177,10 +177,10 @@ impl<G: Game> Room<G> {
         self.recorded.as_ref().map(|recorded| recorded.last).unwrap_or_default()
     }
 
-    /// A room that goes on from what was kept of it. Nobody is connected; the seats wait for their players.
+    /// A room that goes on from the bytes that were kept of it. Nobody is connected; the seats wait for their players.
     ///
     /// Records of another version of the game's code are played by the present one: the same inputs under the new rules
-    /// are nearer to what players saw than an older world.
+    /// are nearer to the world that players saw than an older world.
     ///
     /// # Errors
     /// When something that was kept cannot be read, or does not belong to the game.
@@ -243,7 +243,7 @@ impl<G: Game> Room<G> {
         }
     }
 
-    /// Seats whose players were connected when the room ended, and who have not come back.
+    /// Seats whose players were connected when the room ended and have not come back.
     #[must_use]
     pub fn missing(&self) -> usize {
         let is_missing = |seat: &Seat| self.roster.is_away_since(*seat, self.tick);

@@ -1,8 +1,8 @@
-//! The state of a room besides its simulation: who has which seat, who owns the room, and who may not come in. With the
-//! simulation's checkpoint it is all that a room goes on from after its process has ended.
+//! The state of a room besides its simulation: the occupant of each seat, the owner, and the people that may not come
+//! in. With the simulation's checkpoint it is all that a room goes on from after its process has ended.
 //!
-//! Connections are no part of it, and neither is what members were sent: they come back over new connections, and get
-//! keyframes. Tokens are there as digests.
+//! Connections are no part of it, and neither are the messages that members were sent: they come back over new
+//! connections, and get keyframes. Tokens are there as digests.
 //!
 //! ```text
 //! state   version u8 = 1, then `bincode` of the fields below in their order
@@ -44,7 +44,7 @@ pub(super) struct RoomState {
     ownership: Ownership,
 }
 
-/// A seat and who is in it.
+/// A seat and its occupant.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 enum SeatState {
     Free,
@@ -98,8 +98,8 @@ impl RoomState {
         if found == usize::from(seats) { Ok(state) } else { Err(StateError::Seats { found, seats }) }
     }
 
-    /// Reads a state of a build in which the game may have had another number of seats. New seats are free. Who had a seat
-    /// that is gone is in the room no more; the second value counts these people and bots.
+    /// Reads a state of a build in which the game may have had another number of seats. New seats are free. An occupant
+    /// whose seat is gone is in the room no more; the second value counts these people and bots.
     pub(super) fn decode_fitting<G: Game>(bytes: &[u8]) -> Result<(Self, usize), StateError> {
         let (mut state, seats) = (Self::decode_any(bytes)?, usize::from(G::RULES.seats));
         let gone = state.seats.iter().skip(seats).filter(|seat| **seat != SeatState::Free).count();
@@ -175,7 +175,7 @@ impl SeatState {
         }
     }
 
-    /// Whether this is what [`SeatState::of`] gives, found without making it: it is asked in every tick.
+    /// Whether this is the state that [`SeatState::of`] gives, found without making it: it is asked in every tick.
     fn is_of(&self, occupant: &Occupant) -> bool {
         match (self, occupant) {
             (Self::Free, Occupant::Free) => true,

@@ -1,7 +1,7 @@
 //! The part of a resume token that a room keeps: enough to know the token again, too little to make it.
 //!
-//! A room that is kept on disk keeps the digests of its tokens with it. Whoever reads such a file can take nobody's seat
-//! with what is in it.
+//! A room that is kept on disk keeps the digests of its tokens with it. A reader of such a file can take nobody's seat
+//! with it.
 
 use bincode::{Decode, Encode};
 use sha2::{Digest, Sha256};

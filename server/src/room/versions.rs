@@ -16,7 +16,7 @@ use tickwire::state::Schema;
 use tickwire::world::simulation::{Checkpoint, Simulation};
 use tickwire::{Game, Seat};
 
-/// What has become of a room in a build whose game has other fields.
+/// The changes of a room in a build whose game has other fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoomChanges {
     /// The fields that are not as they were.
@@ -47,8 +47,8 @@ impl fmt::Display for RoomChanges {
 }
 
 impl<G: Game> Room<G> {
-    /// A room that goes on from what a build kept of it whose game had the shape `was`. Nobody is connected; the seats wait
-    /// for their players.
+    /// A room that goes on from the bytes that a build kept of it when its game had the shape `was`. Nobody is
+    /// connected; the seats wait for their players.
     ///
     /// # Errors
     /// When no world was kept of the room, or it cannot be read.

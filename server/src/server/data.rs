@@ -14,7 +14,7 @@ use std::time::Duration;
 /// numbers of 53 bits.
 const ROOM_BITS: u32 = 32;
 
-/// A data folder that was opened, and what was found in it.
+/// A data folder that was opened, and the things that were found in it.
 pub(super) struct DataFolder {
     folder: Folder,
     found: Found,
@@ -26,7 +26,7 @@ pub(super) struct StartedJournal {
     /// The rooms that were found, where that was, and the number of the first room of this process.
     pub(super) found: Option<(Found, Arc<Path>, u64)>,
     pub(super) keeper: Option<KeeperHandle>,
-    /// What the whole server keeps.
+    /// The state that the whole server keeps.
     pub(super) kept: Option<Arc<KeptLog>>,
 }
 

@@ -4,10 +4,10 @@
 //! for each room: read its sockets, make the tick, append its record  →  one write  →  for each room: write its sockets
 //! ```
 //!
-//! With a journal nothing leaves a room before the tick that it tells of is written: what a player has seen, a later
-//! process knows. One write serves up to [`COMMIT_ROOMS`] rooms, because a write costs more than the record of a small
-//! room, and their worlds stay in the processor's cache until they are sent. Without a journal each room is simulated
-//! and sent in turn.
+//! With a journal nothing leaves a room before the tick that it tells of is written: a later process knows all that a
+//! player has seen. One write serves up to [`COMMIT_ROOMS`] rooms, because a write costs more than the record of a
+//! small room, and their worlds stay in the processor's cache until they are sent. Without a journal each room is
+//! simulated and sent in turn.
 
 use super::closing::Closing;
 use super::room_handle::RoomHandle;
@@ -65,7 +65,7 @@ impl Shard {
     /// by turns the one that would take longest to play again, if all of them together would take too long, and the one
     /// that was kept longest ago.
     ///
-    /// So the time of a recovery is bounded by what it is made of, whatever the rooms cost.
+    /// So the time of a recovery is bounded by its parts, however much the rooms cost.
     pub(super) fn keep_rooms(&mut self) {
         let now_ns = self.setup.clock.now_ns();
         let count = self.groups.iter().map(|group| group.rooms.len()).sum();

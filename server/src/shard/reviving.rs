@@ -99,7 +99,7 @@ impl Shard {
         drop(expected);
     }
 
-    /// A room cannot go on: its code leads nowhere from now on, and what is left of it is set aside.
+    /// A room cannot go on: its code leads nowhere from now on, and its remains are set aside.
     fn cannot_revive(&mut self, remains: &Remains<'_>, why: &str, folder: &Path) {
         let id = remains.room;
         tracing::error!(room = id.0, "room {} cannot go on, and ends: {why}", id.0);

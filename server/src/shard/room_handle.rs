@@ -69,11 +69,11 @@ pub(crate) struct RoomHandle {
     untold: VecDeque<FromShard>,
     /// The events that the studio is told about the room, if it wants to hear them.
     chronicle: Option<Chronicle>,
-    /// What a journal keeps of the room besides its ticks; `None` without a journal.
+    /// The bytes that a journal keeps of the room besides its ticks; `None` without a journal.
     header: Option<Arc<[u8]>>,
     /// The record of the tick that was made; its memory is used in every tick.
     record: Vec<u8>,
-    /// What the journal has of the room as a whole.
+    /// The part of the room that the journal has as a whole.
     pub(super) kept: KeptWhole,
     /// While the room waits for its players after it was made again.
     pause: Option<Pause>,
@@ -138,7 +138,7 @@ impl RoomHandle {
         let room = &mut *self.room;
         while let Some((member, code)) = room.poll_dismissed() {
             let connections = self.connections.iter_mut().filter(|connection| connection.at.member == member);
-            // One that is lost already can be told nothing.
+            // A connection that is lost already can be told nothing.
             for connection in connections {
                 connection.end.get_or_insert(End::Close(code));
             }

@@ -101,7 +101,7 @@ impl Reason {
         Self { bytes, len: word.len() }
     }
 
-    /// The reason of an event that an earlier process has kept; `None` for what is none.
+    /// The reason of an event that an earlier process has kept; `None` for a word that is none.
     fn kept(word: &str) -> Option<Self> {
         let mut bytes = [0; REASON_BYTES_MAX];
         bytes.get_mut(..word.len())?.copy_from_slice(word.as_bytes());
@@ -260,7 +260,7 @@ impl Event {
         serde_json::to_vec(&body).expect("texts and numbers always have a JSON")
     }
 
-    /// What makes the event one among all.
+    /// The key that makes the event one among all.
     pub(super) const fn key(&self) -> EventKey {
         EventKey { process: self.process, room: self.serial.0, order: self.order }
     }

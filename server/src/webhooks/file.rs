@@ -29,7 +29,7 @@ pub enum WebhookFileError {
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong, and what it should be.
+        /// The fault, and the form that is right.
         reason: String,
     },
     /// Nothing can be sent.

@@ -144,7 +144,7 @@ impl Backoff {
     }
 }
 
-/// A change of what waits for an endpoint, besides a new event.
+/// A change of the events that wait for an endpoint, besides a new event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OutboxChange {
     pub(crate) endpoint: EndpointId,

@@ -1,8 +1,8 @@
 //! The thread of webhooks: it owns the outbox, and posts the deliveries that the outbox hands out.
 //!
 //! Nobody waits for this thread. When the server stops, the thread goes on sending for a bounded time, and counts the
-//! rest as lost. With a data folder nothing is lost: an event is sent once the disk has it, and what was not taken by the
-//! end, however it comes, is sent by the next process.
+//! rest as lost. With a data folder nothing is lost: an event is sent once the disk has it, and an event that was not
+//! taken by the end, however it comes, is sent by the next process.
 
 mod keeping;
 mod post;

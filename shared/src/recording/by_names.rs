@@ -1,8 +1,8 @@
 //! A checkpoint of an earlier build, read by the names of its tables and leaves.
 //!
-//! What has the same name and kind in both builds is taken over, by its value. What is new begins as in a new world, and
-//! what is gone is left out. Rows keep their ids and tables their free slots; the tick, the random numbers and the secret
-//! go on. The recent worlds are left out: nobody looks back to before the new build.
+//! A field that has the same name and kind in both builds is taken over, by its value. A new field begins as in a new
+//! world, and a field that is gone is left out. Rows keep their ids and tables their free slots; the tick, the random
+//! numbers and the secret go on. The recent worlds are left out: nobody looks back to before the new build.
 
 use crate::game::Game;
 use crate::recording::checkpoint::{check, split};
@@ -23,7 +23,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use thiserror::Error;
 
-/// The paths, from the world down, of what is not as it was. A table that is new or gone is named as a whole.
+/// The paths, from the world down, of the fields that are not as they were. A table that is new or gone is named as a
+/// whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Differences {
     /// Leaves with another range or step: their values were taken over as nearly as the present one allows.
@@ -83,7 +84,7 @@ impl<G: Game> Checkpoint<G> {
         let kept = FullState::decode_kept(&old, reader.slice(length as usize)?)?;
         let (mut world, mut full_state) = (G::default(), FullState::empty(new));
         let rng = generator::<G>(&kept, secret);
-        // What has no former value stays as it is in a new world.
+        // A field that has no former value stays as it is in a new world.
         full_state.capture(&mut world, &rng, kept.tick());
         let mut defaults = Defaults(alloc::vec![full_state.snapshot.tables[0].wire.clone()]);
         world.tables(&mut defaults);

@@ -8,7 +8,7 @@
 //! hash    u32     of all bytes before it
 //! ```
 //!
-//! The bytes name no fields: whoever keeps them has to know that the schema is still the same, or to keep the description
+//! The bytes name no fields: their keeper has to know that the schema is still the same, or to keep the description
 //! of the one that they were written with.
 
 use crate::game::Game;

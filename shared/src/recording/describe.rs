@@ -1,12 +1,12 @@
-//! The shape of a game as plain data, to be kept beside its worlds: what a later build of the game needs to read them.
+//! The shape of a game as plain data, to be kept beside its worlds: a later build of the game needs it to read them.
 //!
 //! ```json
 //! [{"leaves":[{"path":"sides[0].y","max":960,"unit":0.125}]},
 //!  {"name":"ships","leaves":[{"path":"hp","max":100},{"path":"lit","kind":"choice","max":1}]}]
 //! ```
 //!
-//! Table 0 is the world itself. The description has what the bytes of a world depend on, and what the values mean.
-//! Reading one is total, and so is every use of it.
+//! Table 0 is the world itself. The description has all that the bytes of a world depend on, and the meaning of the
+//! values. Reading one is total, and so is every use of it.
 
 use crate::game::Game;
 use crate::hash::key;
@@ -124,8 +124,8 @@ impl Description {
         Self { tables: schema.tables.iter().map(TableDescription::of).collect() }
     }
 
-    /// A schema by which bytes can be read that were written by the one which was described. It says nothing of who sees
-    /// what, nor of how things move.
+    /// A schema by which bytes can be read that were written by the one which was described. It does not say who sees a
+    /// thing, nor how things move.
     ///
     /// # Errors
     /// When no schema has this description.

@@ -1,4 +1,4 @@
-//! The recent worlds of a checkpoint, newest first: each as what differs from the foretold.
+//! The recent worlds of a checkpoint, newest first: each as its differences from the foretold one.
 //!
 //! Most leaves go on as before. So a leaf is foretold from the two worlds after it: it stays as it is, or it changes by
 //! as much as it did there. Per leaf, the coder goes by whichever of the two was nearer lately. A decision per row says
@@ -27,7 +27,7 @@ use alloc::vec::Vec;
 /// Bits of a slot of an ordinary row.
 const SLOT_BITS: u32 = u16::BITS - ROWS_MAX.leading_zeros();
 
-/// The chance of what happens in one of eight cases, before anything is learnt.
+/// The chance of an event that happens in one of eight cases, before anything is learnt.
 const RARE: Chance = Chance::of_no(28_672);
 
 /// The most by which a leaf leans towards one of the two ways to foretell it.
@@ -69,7 +69,7 @@ pub(super) fn take(schema: &Schema, history: &mut History, mut reader: Reader<'_
     coder.finish()
 }
 
-/// A coder of decisions. One that reads is given anything, and says what it has read.
+/// A coder of decisions. A coder that reads is given anything, and says what it has read.
 trait Decisions {
     fn decide(&mut self, chance: &mut Chance, yes: bool) -> bool;
 
@@ -126,7 +126,7 @@ impl Numbers {
     }
 }
 
-/// What was learnt of one leaf.
+/// The knowledge of one leaf.
 #[derive(Clone)]
 struct LeafModel {
     is_other: Chance,
@@ -149,7 +149,7 @@ impl LeafModel {
     }
 }
 
-/// What was learnt of the rows of one table.
+/// The knowledge of the rows of one table.
 struct TableModel {
     is_new: Chance,
     gone: Numbers,
@@ -242,7 +242,7 @@ fn within(leaf: &Leaf, value: u64) -> Result<u32, DecodeError> {
     u32::try_from(value).ok().filter(|value| *value <= leaf.max).ok_or(out_of_range)
 }
 
-/// The worlds of a history from the newest on, one after another, with what was learnt of them.
+/// The worlds of a history from the newest on, one after another, with the knowledge that was gained of them.
 struct Older {
     models: Vec<TableModel>,
     /// The world that was coded last, and the one after it.

@@ -13,7 +13,7 @@
 //!                    the age, if it differs: 8 bits around the last one, as a small number
 //! ```
 //!
-//! The number of the tick is not in the bytes: whoever keeps them knows it. Seats need not be listed where they follow
+//! The number of the tick is not in the bytes: their keeper knows it. Seats need not be listed where they follow
 //! from the tick before: those with an action there, after the changes of the roster. Where they do not follow, the record
 //! says them, so that it gives back what it was given in any case.
 //!
@@ -85,7 +85,7 @@ impl<I: Copy + Default> LastActions<I> {
     }
 }
 
-/// What one tick was made from, and the hash of the full state after it.
+/// The causes of one tick, and the hash of the full state after it.
 #[derive(Clone)]
 pub struct Causes<G: Game> {
     /// The tick.
@@ -121,7 +121,7 @@ impl<G: Game> RecordCodec<G> {
     }
 
     /// Appends the causes of a tick and the hash of the full state after it. `last` has the actions of the tick before,
-    /// and then those of this one. Nothing is allocated but what `out` needs, unless a match begins anew.
+    /// and then those of this one. Nothing is allocated but the memory that `out` needs, unless a match begins anew.
     ///
     /// Options that cannot be told in JSON, such as a number that is none, make a record that cannot be read.
     pub fn put(&self, last: &mut LastActions<G::Input>, record: &TickRecord<G>, hash: u32, out: &mut Vec<u8>) {
@@ -310,7 +310,7 @@ fn put_count(count: usize, bits: &mut BitWriter<'_>) {
     bits.put_small(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
-/// The number of things of which there is at least one. Memory grows with what is read, not with the number.
+/// The number of things of which there is at least one. Memory grows with the bytes that are read, not with the number.
 fn take_count(bits: &mut BitReader<'_>) -> Result<u32, DecodeError> {
     let count = bits.small()?;
     if count > 0 { Ok(count) } else { Err(DecodeError::OutOfRange { value: 0, max: u64::from(u32::MAX) }) }

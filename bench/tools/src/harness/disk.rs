@@ -1,7 +1,8 @@
-//! A server that is killed, in the harness: what it has written of its room, and the room that goes on from that.
+//! A server that is killed, in the harness: the records that it has written of its room, and the room that goes on from
+//! them.
 //!
 //! The order of a tick is that of a shard with a journal: simulate, write the record, send. A kill may come anywhere in
-//! between; what was written is there afterwards, and everything else is not.
+//! between; a record that was written is there afterwards, and everything else is not.
 
 use super::Play;
 use tickwire::world::full_state::FullState;
@@ -20,7 +21,7 @@ pub enum Kill {
 /// Longest time for which a room that was made again waits for its players, and that for the others after the first.
 const PAUSE_US: u64 = 4_000_000;
 
-/// What was written of a room.
+/// The records that were written of a room.
 #[derive(Debug, Default)]
 pub struct WrittenRoom {
     world: Option<Vec<u8>>,
@@ -59,13 +60,13 @@ impl WrittenRoom {
         }
     }
 
-    /// What was written of the room.
+    /// The records that were written of the room.
     #[must_use]
     pub fn kept(&self) -> Kept<'_> {
         Kept { world: self.world.as_deref(), ticks: &self.ticks }
     }
 
-    /// The room that a later process makes from what was written.
+    /// The room that a later process makes from these records.
     fn revive<G: Game>(&self, seed: u64) -> Room<G> {
         let setup =
             RoomSetup { secret: seed.into(), bots: 0, has_owner: false, limits: RoomLimits::default(), build: 0 };
@@ -92,7 +93,7 @@ impl<G: Game> Play<G> {
         disk.kill = Some((kill, milliseconds));
     }
 
-    /// Everything that is not written is gone. The room goes on from what is, and it is the room of `expected`.
+    /// Everything that is not written is gone. The room goes on from the rest, and it is the room of `expected`.
     pub(super) fn die(&mut self, milliseconds: u32, expected: &FullState) {
         let disk = self.disk.as_mut().expect("the server writes down what happens");
         let room: Room<G> = disk.revive(self.room_seed);

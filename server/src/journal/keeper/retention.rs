@@ -14,7 +14,7 @@ use std::io;
 use std::sync::Arc;
 use tickwire::tick::Tick;
 
-/// What a segment holds of a room.
+/// The things that a segment holds of a room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Part {
     /// The last tick that an entry names.
@@ -22,7 +22,7 @@ struct Part {
     tells_end: bool,
 }
 
-/// What a segment holds, room by room.
+/// The things that a segment holds, room by room.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
     rooms: BTreeMap<RoomId, Part>,
@@ -37,7 +37,7 @@ impl Contents {
     }
 }
 
-/// What becomes of the file of a segment that nobody needs.
+/// The fate of the file of a segment that nobody needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Another segment.
@@ -82,8 +82,8 @@ impl Retained {
         retained
     }
 
-    /// Reads what has been written since the last time. It is read back from the file: what goes by memory alone would
-    /// not notice a file that differs.
+    /// Reads what has been written since the last time. It is read back from the file: a count that goes by memory
+    /// alone would not notice a file that differs.
     ///
     /// # Errors
     /// When the file cannot be read; it is read again the next time.
@@ -130,7 +130,7 @@ struct SafeWorld {
     segment: u32,
 }
 
-/// All segments, and what makes them dispensable.
+/// All segments, and the facts that make them dispensable.
 #[derive(Debug)]
 pub(super) struct Retention {
     incarnation: u64,
@@ -170,7 +170,7 @@ impl Retention {
         }
     }
 
-    /// A segment that nobody needs, and what is to become of its file.
+    /// A segment that nobody needs, and the fate of its file.
     pub(super) fn dispensable(&self) -> Option<(&str, Fate)> {
         let at = (0..self.segments.len()).find(|at| self.is_dispensable(*at))?;
         Some((&self.segments[at].path, self.segments[at].fate))

@@ -1,7 +1,7 @@
 //! The stock: files that are ready to become segments, and the reserve for a full disk.
 //!
 //! A file is zeroed before its first use, and used again afterwards. Then a commit changes no metadata of the file
-//! system, and a sync writes pages alone. The files lie in `spare/` under numbers; what is there is nobody's.
+//! system, and a sync writes pages alone. The files lie in `spare/` under numbers; their bytes are nobody's.
 
 use crate::journal::disk::{self, Disk, DiskFile};
 use crate::journal::segment::{Segment, SegmentHead};
@@ -93,7 +93,7 @@ impl Stock {
             self.make_piece()?;
         }
         let spare = self.spares.pop().ok_or(io::ErrorKind::NotFound)?;
-        // The file is no spare any more, whatever fails from here on: a file that fails once is not used again.
+        // The file is no spare any more, even if a step fails from here on: a file that fails once is not used again.
         let name = head.path();
         let opened = self.open(&spare, &head).and_then(|file| self.disk.rename(&spare, &name).map(|()| file));
         if opened.is_err() {

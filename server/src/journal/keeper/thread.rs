@@ -158,7 +158,7 @@ fn run(keeper: &mut Keeper, inbox: &Receiver<Request>, interval: Duration, healt
     keeper.finish(unix_ms(), now_ms());
 }
 
-/// Does what was asked for, and says whether the keeper goes on.
+/// Does as it was asked, and says whether the keeper goes on.
 fn take(keeper: &mut Keeper, request: Request, now_ms: u64) -> bool {
     match request {
         Request::NewLog(reply) => {

@@ -61,7 +61,7 @@ impl FoundRoom {
     }
 }
 
-/// What one incarnation did with the room.
+/// The things that one incarnation did with the room.
 #[derive(Debug, Default)]
 struct Life {
     is_opened: bool,
@@ -193,7 +193,7 @@ fn follow(lives: &mut BTreeMap<u64, Life>, first: u64, has_world: bool, from: Ti
         let at = ticks.last().map_or(from, |(tick, _)| *tick);
         let last = life.last();
         match life.revived {
-            // What older lives hold above this tick does not count, whether it is whole or not.
+            // Entries of older lives above this tick do not count, whether they are whole or not.
             Some(revived) if revived >= from && revived <= at => {
                 ticks.retain(|(tick, _)| *tick <= revived);
                 (is_broken, highest) = (false, revived);

@@ -1,4 +1,4 @@
-//! Random histories over several incarnations: whatever is freed, no room needs it.
+//! Random histories over several incarnations: no room needs a segment that is freed.
 
 use super::Dice;
 use super::memory_disk::{Loss, MemoryDisk};
@@ -6,7 +6,7 @@ use super::model::Server;
 use crate::journal::{Found, RoomVerdict};
 use crate::lobby::RoomId;
 
-/// What one history has seen.
+/// The events that one history has seen.
 #[derive(Debug, Default)]
 struct Seen {
     retired: u64,

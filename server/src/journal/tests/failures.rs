@@ -30,7 +30,7 @@ fn play(server: &mut Server, dice: &mut Dice) -> usize {
     lost
 }
 
-/// Whatever was found is a prefix of the truth, and what is missing is told.
+/// Everything that was found is a prefix of the truth, and the missing part is told.
 fn assert_prefix(server: &Server, found: &Found) {
     for it in &found.rooms {
         let Some(truth) = server.rooms.get(&it.room) else { continue };

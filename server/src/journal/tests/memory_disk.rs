@@ -16,7 +16,7 @@ pub(super) enum Fault {
     Broken,
     /// A write writes half, and then nothing.
     Short,
-    /// A sync fails, and what it was to sync is lost.
+    /// A sync fails, and the bytes that it was to sync are lost.
     Sync,
 }
 
@@ -50,12 +50,12 @@ struct MemoryFile {
     disk: Arc<Mutex<Inner>>,
 }
 
-/// What is lost with the process.
+/// The bytes that are lost with the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
     /// Nothing that was written.
     Process,
-    /// What was not synced, from some place on.
+    /// The bytes that were not synced, from some place on.
     Tail,
     /// Any pages that were not synced; others may hold garbage.
     Pages,
@@ -128,7 +128,7 @@ fn pages_lost(content: &Content, dice: &mut Dice) -> Vec<u8> {
             continue;
         }
         let (choice, at) = (dice.below(3), dice.below(old.len()));
-        // What was synced stays: a garbled byte is one of those that were being written.
+        // Bytes that were synced stay: a garbled byte is one of those that were being written.
         let is_new = old[at] != new[at];
         if choice > 0 {
             old.copy_from_slice(new);

@@ -37,7 +37,7 @@ impl Frozen for State {
     }
 }
 
-/// What is true of a room.
+/// The facts that are true of a room.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Truth {
     /// The state after each tick; the first is that of tick 0.
@@ -214,7 +214,7 @@ impl Server {
         }
     }
 
-    /// The process dies, and the next one goes on with what it finds.
+    /// The process dies, and the next one goes on with the things that it finds.
     pub(super) fn crash(self, loss: Loss, dice: &mut Dice) -> Self {
         let disk = self.disk.after(loss, dice);
         let found = Found::read(&disk).unwrap();

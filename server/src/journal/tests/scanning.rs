@@ -1,4 +1,4 @@
-//! The scanner: any bytes give a prefix of what was written, or a gap that is named.
+//! The scanner: any bytes give a prefix of the entries that were written, or a gap that is named.
 
 use super::Dice;
 use crate::journal::batch::{Batch, EntryKind, Gap, Verdict, scan};
@@ -70,7 +70,7 @@ fn batches_return_as_they_were_written() {
     assert_eq!(scanned.batches[0].end(), bytes.len() as u64);
 }
 
-/// What may lie behind the end of a segment.
+/// Bytes that may lie behind the end of a segment.
 fn fills(rng: &mut Dice) -> Vec<Vec<u8>> {
     let mut stale = vec![0; LEN];
     write(&mut stale, 12, 20);

@@ -1,4 +1,4 @@
-//! What a journal is given of a room: the record of each tick, and now and then the whole room.
+//! The things that a journal is given of a room: the record of each tick, and now and then the whole room.
 
 use super::RoomHandle;
 use crate::chronicle::{Chronicle, end};
@@ -26,7 +26,7 @@ impl Frozen for FrozenRoom {
     }
 }
 
-/// What the journal has of a room as a whole.
+/// The part of a room that the journal has as a whole.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::shard) struct KeptWhole {
     /// The time that it would take to play the ticks since then.

@@ -1,5 +1,5 @@
-//! Shards with a journal: nothing leaves a room before it is written, and a room goes on from a copy of the folder, which
-//! is what a kill at that moment leaves.
+//! Shards with a journal: nothing leaves a room before it is written, and a room goes on from a copy of the folder as a
+//! kill at that moment leaves it.
 
 use super::*;
 use crate::journal::{Folder, JournalSettings, KeeperThread, look};
@@ -80,7 +80,7 @@ fn next_tick(player: &mut TcpStream, last: Tick) -> Tick {
     }
 }
 
-/// What a kill now would leave. A copy may have half a write at its end, as a kill may.
+/// The folder that a kill now would leave. A copy may have half a write at its end, as a kill may.
 fn copy(from: &Path, to: &Path) {
     for part in ["", "ticks", "worlds", "spare", "quarantine"] {
         fs::create_dir_all(to.join(part)).unwrap();

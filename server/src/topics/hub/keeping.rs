@@ -1,4 +1,4 @@
-//! Topics that outlive the process: what is to be kept of each message, and how a hub goes on from it.
+//! Topics that outlive the process: the changes to be kept with each message, and how a hub goes on from them.
 //!
 //! A message is kept in the form in which it was told, under its id; ids of a topic go on behind it. The topics of a room
 //! wait until the room is there again. Presence, lists of rooms, marks, mutes and blocks begin anew.
@@ -11,7 +11,7 @@ use crate::topics::{ClientId, Delivery, TopicId, TopicName};
 use std::collections::BTreeMap;
 use tickwire::message::topics::{Author, Receipt, ServerTopic};
 
-/// What a hub has for the journal.
+/// The changes that a hub has for the journal.
 #[derive(Debug, Default)]
 pub(super) struct Keeping {
     /// Whether anything is kept at all.
@@ -22,8 +22,8 @@ pub(super) struct Keeping {
 }
 
 impl Hub {
-    /// The same hub with what an earlier process has kept, before anybody is there. From here on [`Hub::take_kept`] has
-    /// what is to be kept.
+    /// The same hub with the topics that an earlier process has kept, before anybody is there. From here on
+    /// [`Hub::take_kept`] has the changes to be kept.
     pub(crate) fn go_on_from(mut self, kept: &KeptTopics, now_ms: u64) -> Self {
         self.keeping.is_on = true;
         // A clock that was set back must not give an id twice.
@@ -57,7 +57,7 @@ impl Hub {
         }
     }
 
-    /// What is to be kept before anything else is told.
+    /// The changes to be kept before anything else is told.
     pub(crate) fn take_kept(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.keeping.changes)
     }

@@ -306,7 +306,7 @@ impl EndpointQueue {
         *self = Self { health: Health::Gone, ..Self::default() };
     }
 
-    /// What waits, each event with the number of those that the endpoint misses before it.
+    /// The events that wait, each with the number of those that the endpoint misses before it.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> impl Iterator<Item = (EventKey, u64)> {
         self.rooms.values().flat_map(|queue| &queue.events).map(|waiting| (waiting.event.key(), waiting.missed))

@@ -1,4 +1,4 @@
-//! Events that outlive the process: they wait for the disk before they are sent, and what becomes of them is kept.
+//! Events that outlive the process: they wait for the disk before they are sent, and the outcome of each is kept.
 
 use super::super::event::Event;
 use super::super::feed::KeptFeed;

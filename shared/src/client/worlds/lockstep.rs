@@ -157,7 +157,7 @@ impl<G: Game> Lockstep<G> {
         self.me = seat;
         self.interpolation.reset();
         self.wants_keyframe = false;
-        // What waits here was for the connection before, perhaps for another seat.
+        // The inputs that wait here were for the connection before, perhaps for another seat.
         self.evidence.clear();
         self.evidence.extend(self.inputs.frames_after(newest_input, self.codec.inputs()));
         self.timing.restart(tick, waited_us, self.inputs.newest(), now_us);
