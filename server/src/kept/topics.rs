@@ -12,7 +12,7 @@ const LINE_BYTES: usize = 96;
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct KeptLine {
     pub(crate) id: u64,
-    /// The player who has said it, and the name at that time.
+    /// The player who has said it, and the name under which it was said.
     pub(crate) from: Option<(PlayerId, String)>,
     pub(crate) at_ms: u64,
     pub(crate) body: String,

@@ -1,7 +1,7 @@
-//! The state of a room besides its simulation: the occupant of each seat, the owner, and the people that may not come
+//! The state of a room besides its simulation: the occupant of each seat, the owner, and the people who may not come
 //! in. With the simulation's checkpoint it is all that a room goes on from after its process has ended.
 //!
-//! Connections are no part of it, and neither are the messages that members were sent: they come back over new
+//! Connections are no part of it, and neither are the messages that members were sent: members come back over new
 //! connections, and get keyframes. Tokens are there as digests.
 //!
 //! ```text

@@ -73,7 +73,7 @@ pub(crate) struct RoomHandle {
     header: Option<Arc<[u8]>>,
     /// The record of the tick that was made; its memory is used in every tick.
     record: Vec<u8>,
-    /// The part of the room that the journal has as a whole.
+    /// The newest whole copy of the room that the journal has.
     pub(super) kept: KeptWhole,
     /// While the room waits for its players after it was made again.
     pause: Option<Pause>,

@@ -26,7 +26,7 @@ impl Frozen for FrozenRoom {
     }
 }
 
-/// The part of a room that the journal has as a whole.
+/// The newest whole copy of a room that the journal has.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::shard) struct KeptWhole {
     /// The time that it would take to play the ticks since then.

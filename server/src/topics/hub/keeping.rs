@@ -1,4 +1,4 @@
-//! Topics that outlive the process: the changes to be kept with each message, and how a hub goes on from them.
+//! Topics that outlive the process: the changes to be kept for each message, and how a hub goes on from them.
 //!
 //! A message is kept in the form in which it was told, under its id; ids of a topic go on behind it. The topics of a room
 //! wait until the room is there again. Presence, lists of rooms, marks, mutes and blocks begin anew.
