@@ -7,12 +7,13 @@
 //! start                  → newest piece, then the changes after it → KeptState
 //! ```
 //!
-//! * A change is written before [`KeptLog::keep`] returns, so that it survives a kill of the process.
+//! * A change is written before [`KeptLog::keep`] returns, so that it survives a kill of the process. A change that the
+//!   disk does not take is in the next piece of everything.
 //! * Several changes of one call are there together or not at all.
 //! * All of it is bounded, and decoders take any bytes.
 //!
-//! The log is behind a lock: such changes are rare beside ticks, and no tick waits for it. Nothing of this is there
-//! without a data folder.
+//! The log is behind a lock. Such changes are rare beside ticks, but a shard that tells webhooks of a player waits for it,
+//! also while everything is copied. Nothing of this is there without a data folder.
 
 mod outbox;
 mod state;
@@ -140,6 +141,8 @@ fn found_state(world: Option<&Numbered>, entries: &[Numbered]) -> (KeptState, u3
             Err(fault) => tracing::error!(%number, %fault, "something that was kept cannot be read"),
         }
     }
+    // Much of it may have ended while no process was there.
+    state.advance(unix_ms());
     let last = entries.last().or(world).map_or(0, |(number, _)| number.0);
     (state, last)
 }

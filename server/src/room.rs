@@ -168,7 +168,7 @@ pub struct Room<G: Game> {
     playing: SeatSet,
     survived: SurvivedPanics,
     /// The newest tick of which clients of an earlier process have the same world as this room; `None` for a room that
-    /// began in this process. The seats whose players have come in this process.
+    /// began in this process. The seats whose players have had a world of this process since.
     common: Option<Tick>,
     met: SeatSet,
     /// The things that the journal has of the room, if it keeps any.
@@ -315,6 +315,10 @@ impl<G: Game> Room<G> {
         self.counters.hashes_compared += 1;
         self.counters.hash_mismatches += u64::from(hash != ack.hash);
         member.differing = if hash == ack.hash { 0 } else { member.differing + 1 };
+        if let Some(seat) = member.seat.filter(|_| hash == ack.hash && self.common.is_some_and(|common| tick > common))
+        {
+            self.met.insert(seat);
+        }
         // A client that notices the difference sends a dispute, and the room then corrects the difference. The room acts
         // by itself only for a client that sends no dispute, and not while it is at work on one.
         Ok(member.differing > UNDISPUTED_MAX && !self.disputes.concerns(id))
@@ -341,6 +345,7 @@ impl<G: Game> Room<G> {
 
     fn free(&mut self, seat: Seat, why: Leave) {
         if self.roster.free(seat, why) {
+            self.met.remove(seat);
             self.announce(seat, None);
             self.settle_owner(None);
         }

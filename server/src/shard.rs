@@ -115,6 +115,8 @@ pub(crate) struct Shard {
     closing: Vec<Closing>,
     /// Rooms that have ended and still have to be reported.
     gone: Vec<RoomId>,
+    /// Of these, the first ones whose end is in the journal.
+    gone_written: usize,
     scratch: Scratch,
     drain_buffer: Vec<u8>,
     /// The code with which all connections are closed, once the shard stops.
@@ -142,6 +144,7 @@ impl Shard {
             empty_rooms: EmptyRooms::default(),
             closing: Vec::new(),
             gone: Vec::new(),
+            gone_written: 0,
             scratch: Scratch::default(),
             drain_buffer: vec![0; 4_096],
             stopping: None,
@@ -313,6 +316,8 @@ impl Shard {
 
     /// Takes over a room with its sockets.
     fn adopt(&mut self, mut room: RoomHandle) {
+        // Gaps in another log say nothing of those in this one.
+        room.kept.gaps = u32::MAX;
         let Some(code) = self.stopping else { return self.seat(room) };
         let Self { setup, journal, closing, scratch, .. } = self;
         room.stop(journal.as_mut());
@@ -446,14 +451,12 @@ impl Shard {
 
     /// Reports to the net thread which rooms have ended. A report that the queue does not take now is sent later.
     fn report_gone(&mut self) {
-        let (reports, journal) = (&self.setup.reports, &mut self.journal);
-        self.gone.retain(|room| {
-            let is_told = !matches!(reports.try_send(Report::Gone { room: *room }), Err(TrySendError::Full(_)));
-            if let Some(journal) = journal.as_mut().filter(|_| is_told) {
-                journal.closed(*room);
-            }
-            !is_told
-        });
+        if let Some(journal) = &mut self.journal {
+            self.gone[self.gone_written..].iter().for_each(|room| journal.closed(*room));
+        }
+        let reports = &self.setup.reports;
+        self.gone.retain(|room| matches!(reports.try_send(Report::Gone { room: *room }), Err(TrySendError::Full(_))));
+        self.gone_written = self.gone.len();
     }
 }
 

@@ -77,8 +77,14 @@ pub fn become_server(server: &Path, listen: Listen, target: &Path) -> Result<Inf
     // Somebody who has set the folder wants that one.
     if env::var_os(DATA_VARIABLE).is_none() {
         match is_in_use(&data) {
-            true => say("another server keeps its matches here, so those of this one end with it"),
-            false => drop(command.arg("--data").arg(data)),
+            true => say(&format!(
+                "a server that runs keeps its matches in {}, so those of this one end with it",
+                data.display()
+            )),
+            false => {
+                say(&format!("matches are kept in {}; delete it to begin anew", data.display()));
+                command.arg("--data").arg(data);
+            }
         }
     }
     let source = command.args(listen.lan.then_some("--lan")).exec();

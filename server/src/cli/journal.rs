@@ -127,7 +127,10 @@ fn list(found: &Found, lines: &[Line]) -> String {
 
 fn put_damage(found: &Found, out: &mut String) {
     for (path, at) in &found.torn {
-        let _ = writeln!(out, "{path} ends in the middle of a write, at byte {at}: nobody was told of it");
+        let _ = writeln!(
+            out,
+            "{path}: the server was ended during its last write, at byte {at}, and had sent nothing of it"
+        );
     }
     for damage in &found.damaged {
         let _ = writeln!(out, "{damage}");

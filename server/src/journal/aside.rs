@@ -5,7 +5,7 @@ use super::batch::{Batch, EntryKind};
 use super::segment::{LogKind, SegmentHead};
 use crate::clock::unix_ms;
 use crate::lobby::RoomId;
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -30,12 +30,14 @@ impl Remains<'_> {
     /// # Errors
     /// When it cannot be written: then the room has to stay in the journal.
     pub(crate) fn set_aside(&self, folder: &Path) -> io::Result<()> {
-        let path = folder.join("quarantine").join(format!("room-{}.log", self.room.0));
-        let mut file = match OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            Err(error) => return Err(error),
-        };
+        let quarantine = folder.join("quarantine");
+        let path = quarantine.join(format!("room-{}.log", self.room.0));
+        if path.try_exists()? {
+            return Ok(());
+        }
+        // Under its own name there is only ever a whole file.
+        let part = path.with_extension("part");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&part)?;
         let (kind, shard, number, node, incarnation, salt) = (LogKind::Ticks, 0, 0, [0; 16], 0, self.room.0);
         let head = SegmentHead { kind, shard, number, node, incarnation, salt, wall_ms: unix_ms() };
         let mut batch = Batch::new();
@@ -51,6 +53,8 @@ impl Remains<'_> {
         let bytes = head.encode();
         file.write_all(&bytes)?;
         file.write_all(batch.seal(&head, bytes.len() as u64, 0, head.wall_ms))?;
-        file.sync_all()
+        file.sync_all()?;
+        fs::rename(part, path)?;
+        File::open(quarantine)?.sync_all()
     }
 }

@@ -30,7 +30,7 @@ const HALF_BYTES: usize = 64;
 /// Permissions of the lock file.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o600);
 
-/// Why a folder cannot be used. Nothing in it was changed.
+/// Why a folder cannot be used. No room in it was changed.
 #[derive(Debug, Error)]
 pub enum FolderFault {
     /// The folder is not the server's alone, or it cannot be written to.

@@ -53,6 +53,10 @@ impl KeptWriter {
     pub(crate) fn wants_all(&mut self) -> bool {
         while let Some(notice) = self.desk.notice() {
             match notice {
+                Notice::Done { outcome: Err(error @ JournalError::TooLarge { .. }), .. } => {
+                    // With every further attempt it would be as large.
+                    tracing::error!(%error, "tickets, topics and webhooks are too much to be kept in one piece");
+                }
                 Notice::Done { outcome, .. } => self.wants_all |= outcome.is_err(),
                 Notice::Wanted(room) => self.wants_all |= room == SERVER,
             }

@@ -80,7 +80,12 @@ impl Found {
         let mut bytes = Vec::new();
         for (numbers, path, len) in files {
             bytes.resize(usize::try_from(len).unwrap_or(0), 0);
-            disk::read_full(&*disk.open(&path, false)?, &mut bytes, 0)?;
+            let file = match disk.open(&path, false) {
+                // A server that runs has used the segment again since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            disk::read_full(&*file, &mut bytes, 0)?;
             match scan(&bytes) {
                 Some(scanned) => reading.add(path, &scanned),
                 None => {

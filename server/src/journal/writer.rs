@@ -4,11 +4,11 @@
 use super::JournalError;
 use super::batch::{Batch, EntryKind};
 use super::keeper::{CheckpointDesk, Frozen, KeeperHandle, Notice};
-use super::log::Log;
+use super::log::{Log, Synced};
 use crate::clock::unix_ms;
 use crate::limits::{CHECKPOINT_MAX, CHECKPOINT_PAUSE, CHECKPOINT_SPARES_MAX};
 use crate::lobby::RoomId;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use tickwire::Tick;
 
 /// A log with its batch, for one thread.
@@ -20,6 +20,12 @@ pub(crate) struct JournalWriter {
     spares: Vec<Box<dyn Frozen>>,
     /// Rooms that are to be kept whole soon, the first at the front.
     wanted: VecDeque<RoomId>,
+    /// Rooms whose end is in the batch, and those whose end the disk may not have yet, each with its position in the log;
+    /// `None` for an end that could not be written.
+    ending: Vec<RoomId>,
+    ended: Vec<(RoomId, Option<u64>)>,
+    /// Rooms that do not fit into a segment: to ask for them again would be of no use.
+    too_large: BTreeSet<RoomId>,
     /// The time from which on the next room may be kept whole.
     next_ns: u64,
     /// Gaps so far: times that the log went on after batches were lost.
@@ -35,6 +41,9 @@ impl JournalWriter {
             desk: keeper.desk(),
             spares: Vec::new(),
             wanted: VecDeque::new(),
+            ending: Vec::new(),
+            ended: Vec::new(),
+            too_large: BTreeSet::new(),
             next_ns: 0,
             gaps: 0,
         }
@@ -53,8 +62,21 @@ impl JournalWriter {
     }
 
     /// Notes one tick of a room; `put` appends its record.
-    pub(crate) fn tick(&mut self, room: RoomId, tick: Tick, put: impl FnOnce(&mut Vec<u8>)) {
-        self.batch.put(EntryKind::Tick, room, tick, put);
+    ///
+    /// # Errors
+    /// That of `put`; then nothing is noted.
+    pub(crate) fn tick<E>(
+        &mut self,
+        room: RoomId,
+        tick: Tick,
+        put: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (before, mut done) = (self.batch.len(), Ok(()));
+        self.batch.put(EntryKind::Tick, room, tick, |out| done = put(out));
+        if done.is_err() {
+            self.batch.cut(before);
+        }
+        done
     }
 
     /// Notes that a room goes on after this tick: entries that an earlier process had written beyond it do not count.
@@ -64,15 +86,32 @@ impl JournalWriter {
 
     /// Notes that a room has ended.
     pub(crate) fn closed(&mut self, room: RoomId) {
+        self.too_large.remove(&room);
         self.batch.put(EntryKind::Closed, room, Tick(0), |_| {});
+        self.ending.push(room);
     }
 
     /// Writes what was noted. When it cannot be written, it is lost: the keeper says so, and rooms are kept whole as soon
     /// as the disk takes them.
     pub(crate) fn commit(&mut self) {
+        if !self.ended.is_empty() {
+            self.end_again();
+        }
         // The log counts the failure, and the keeper tells of it.
-        let _ = self.log.commit(&mut self.batch, unix_ms());
+        let position = self.log.commit(&mut self.batch, unix_ms()).ok().map(|()| self.log.position());
+        self.ended.extend(self.ending.drain(..).map(|room| (room, position)));
         self.gaps += u32::from(self.log.take_recovery());
+    }
+
+    /// Notes the ends of rooms again that the disk has not taken: no room is left by which they would be told.
+    fn end_again(&mut self) {
+        let watermark = self.log.watermark();
+        let is_lost =
+            |position: Option<u64>| position.is_none_or(|position| watermark.covers(position) == Synced::Lost);
+        let lost: Vec<RoomId> =
+            self.ended.extract_if(.., |(_, position)| is_lost(*position)).map(|(room, _)| room).collect();
+        lost.into_iter().for_each(|room| self.closed(room));
+        self.ended.retain(|(_, position)| position.is_some_and(|position| watermark.covers(position) != Synced::Yes));
     }
 
     /// Gaps so far. Ticks are missing behind what was kept of a room before the last of them.
@@ -122,7 +161,7 @@ impl JournalWriter {
     }
 
     fn want(&mut self, room: RoomId) {
-        if !self.wanted.contains(&room) {
+        if !self.wanted.contains(&room) && !self.too_large.contains(&room) {
             self.wanted.push_back(room);
         }
     }
@@ -142,6 +181,7 @@ impl JournalWriter {
                         Ok(()) => {}
                         Err(error @ JournalError::TooLarge { .. }) => {
                             tracing::warn!(room = room.0, %tick, %error, "a room is too large to be kept whole");
+                            self.too_large.insert(room);
                         }
                         Err(error) => {
                             tracing::debug!(room = room.0, %tick, %error, "a room could not be kept whole, and is tried again");

@@ -37,9 +37,10 @@ impl Net {
         let now_us = self.setup.clock.now_us();
         let mut of_shard: Vec<Vec<Revival>> = self.setup.shards.iter().map(|_| Vec::new()).collect();
         let (mut rooms, mut lost, mut ended) = (0, 0, Vec::new());
-        for room in found.rooms {
+        // Of two rooms with one code the newer one has it: the end of the other one is lost.
+        for mut room in found.rooms.into_iter().rev() {
             let id = room.room;
-            match self.adopt(&room, folder, now_us) {
+            match self.adopt(&mut room, folder, now_us) {
                 Ok((shard, revival)) => {
                     of_shard[shard].push(revival);
                     rooms += 1;
@@ -81,12 +82,13 @@ impl Net {
         journal.bytes.set(figures.bytes as f64);
     }
 
-    /// Enters a room into the directory; gives its shard and the parts that the shard makes the room from.
-    fn adopt(&self, found: &FoundRoom, folder: &Arc<Path>, now_us: u64) -> Result<(usize, Revival), NotRevived> {
+    /// Enters a room into the directory; gives its shard and the parts that the shard makes the room from, which it takes
+    /// out of `found`.
+    fn adopt(&self, found: &mut FoundRoom, folder: &Arc<Path>, now_us: u64) -> Result<(usize, Revival), NotRevived> {
         let FoundRoom { room, header, world, ticks, verdict, .. } = found;
         let room = *room;
         note_verdict(room, *verdict)?;
-        let header = match (world, header) {
+        let header = match (&*world, header) {
             (Some((_, checkpoint)), _) => take_header(checkpoint)?.0,
             (None, Some(header)) => header,
             (None, None) => return Err(NotRevived::Nothing),
@@ -118,12 +120,12 @@ impl Net {
             None => Arc::from(header),
         };
         let (folder, expected) = (Arc::clone(folder), self.setup.recovery.expect());
-        let (world, ticks) = (world.clone(), ticks.clone());
+        let (world, ticks) = (world.take(), std::mem::take(ticks));
         Ok((shard, Revival { room, code, game, plan, header, was, world, ticks, chronicle, expected, folder }))
     }
 }
 
-/// All that is left of a room.
+/// The parts of a room from which it could go on. Ticks without a beginning are no such part.
 fn remains_of(found: &FoundRoom) -> Remains<'_> {
     let FoundRoom { room, header, world, ticks, .. } = found;
     let world = world.as_ref().map(|(tick, world)| (*tick, &**world));

@@ -98,7 +98,6 @@ impl<G: Game> Room<G> {
         }
         state.room_changed = self.ownership.is_owned();
         let member = self.members.insert(state);
-        seat.into_iter().for_each(|seat| self.met.insert(seat));
         let superseded = seat.and_then(|seat| self.roster.seat_member(seat, member));
         if let Some(old) = superseded {
             self.members.remove(old);

@@ -179,7 +179,7 @@ impl SeatState {
     fn is_of(&self, occupant: &Occupant) -> bool {
         match (self, occupant) {
             (Self::Free, Occupant::Free) => true,
-            (Self::Bot(number), Occupant::Bot { name }) => *number == bot_number(name),
+            (Self::Bot(number), Occupant::Bot { name }) => BOT_NAMES.get(usize::from(*number)) == Some(name),
             (
                 Self::Person { name, away_since, token, old_token, origin, player, arrival, leaves_at, confirmed },
                 Occupant::Person {

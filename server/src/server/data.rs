@@ -34,12 +34,16 @@ impl DataFolder {
     /// Opens the folder of the settings, if they name one.
     ///
     /// # Errors
-    /// When the folder cannot be used. Nothing in it has changed then.
+    /// When the folder cannot be used. No room in it has changed then.
     pub(super) fn open(config: &Config) -> Result<Option<Self>, FolderFault> {
         let Some(path) = config.data.path() else { return Ok(None) };
         let (folder, found) = Folder::open(path)?;
         for (file, at) in &found.torn {
-            tracing::info!(file, at, "the journal ends in the middle of a write, which nobody was told of");
+            tracing::info!(
+                file,
+                at,
+                "the server was ended during its last write to the journal, and had sent nothing of it"
+            );
         }
         for damage in &found.damaged {
             tracing::error!("the journal is damaged: {damage}");

@@ -6,7 +6,6 @@
 use super::sd_notify::Notifier;
 use super::watch::Watch;
 use super::{Running, Signals};
-use crate::journal::KeeperThread;
 use crate::limits::{HURRIED_STOP_MAX, STOP_MAX, STOP_ORDER_MAX};
 use crate::mailbox::Command;
 use crate::net::StopOrder;
@@ -97,7 +96,7 @@ impl Running {
     fn wait(&mut self, event: Sender<StopEvent>, events: &Receiver<StopEvent>) {
         let threads = std::mem::take(&mut self.threads);
         if threads.is_empty() {
-            return self.keeper.take().into_iter().for_each(KeeperThread::stop);
+            return self.stop_keeper();
         }
         let waiting = Builder::new().name("stop".into()).spawn(move || {
             join(threads);
@@ -106,7 +105,7 @@ impl Running {
         });
         if let Err(error) = waiting {
             tracing::error!(%error, "the server ends without waiting for its threads");
-            return self.keeper.take().into_iter().for_each(KeeperThread::stop);
+            return self.stop_keeper();
         }
         let mut next = events.recv_timeout(STOP_MAX);
         if next == Ok(StopEvent::Hurried) {
@@ -121,7 +120,23 @@ impl Running {
             join([thread].into());
         }
         // Nobody writes to the journal any more.
-        self.keeper.take().into_iter().for_each(KeeperThread::stop);
+        self.stop_keeper();
+    }
+}
+
+impl Running {
+    /// Waits until the disk has the journal, or too long: a disk that hangs must not keep the process.
+    fn stop_keeper(&mut self) {
+        let Some(keeper) = self.keeper.take() else { return };
+        let (event, ended) = mpsc::channel();
+        let stopping = Builder::new().name("journal-stop".into()).spawn(move || {
+            keeper.stop();
+            // Nobody receives it when it was too long.
+            let _ = event.send(());
+        });
+        if stopping.is_err() || ended.recv_timeout(STOP_MAX).is_err() {
+            tracing::error!("the disk does not take the journal in time, and its last writes may be lost");
+        }
     }
 }
 

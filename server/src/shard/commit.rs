@@ -41,8 +41,8 @@ impl PhaseGroup {
     ) {
         let Some(journal) = journal else {
             for room in &mut self.rooms {
-                setup.simulate(room, None, deadline_ns, scratch, closing);
-                setup.send(room, scratch, closing);
+                let now_ns = setup.simulate(room, None, deadline_ns, scratch, closing);
+                setup.send(room, now_ns, scratch, closing);
             }
             return;
         };
@@ -54,7 +54,7 @@ impl PhaseGroup {
             journal.commit();
             scratch.tally.committed(setup.clock.now_ns().saturating_sub(start_ns));
             for room in &mut *rooms {
-                setup.send(room, scratch, closing);
+                setup.send(room, setup.clock.now_ns(), scratch, closing);
             }
         }
     }
@@ -65,15 +65,22 @@ impl Shard {
     /// by turns the one that would take longest to play again, if all of them together would take too long, and the one
     /// that was kept longest ago.
     ///
-    /// So the time of a recovery is bounded by its parts, however much the rooms cost.
+    /// So the rooms of a shard can be played again within about [`REPLAY_MAX`].
     pub(super) fn keep_rooms(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
         let now_ns = self.setup.clock.now_ns();
         let count = self.groups.iter().map(|group| group.rooms.len()).sum();
-        let Some(journal) = &mut self.journal else { return };
         if !journal.may_keep(count, now_ns) {
             return;
         }
         let rooms = || self.groups.iter().flat_map(|group| &group.rooms);
+        // The keeper asks all shards for a room, and another one may have it.
+        while let Some(id) = journal.wanted()
+            && !self.empty_rooms.has(id)
+            && !rooms().any(|room| room.id == id)
+        {
+            journal.forget(id);
+        }
         let behind_gap = || rooms().find(|room| room.kept.gaps != journal.gaps());
         let owed_ns: u64 = rooms().map(|room| room.kept.debt_ns).sum();
         self.keeps_oldest = !self.keeps_oldest || owed_ns <= nanos(REPLAY_MAX);
@@ -87,9 +94,8 @@ impl Shard {
         let id = journal.wanted().or_else(|| behind_gap().or_else(by_turn).map(|room| room.id));
         let Some(id) = id else { return };
         let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).chain(self.empty_rooms.all());
-        match rooms.find(|room| room.id == id) {
-            Some(room) => room.keep(journal, now_ns),
-            None => journal.forget(id),
+        if let Some(room) = rooms.find(|room| room.id == id) {
+            room.keep(journal, now_ns);
         }
     }
 
@@ -113,7 +119,7 @@ fn nanos(time: Duration) -> u64 {
 }
 
 impl ShardSetup {
-    /// The part of a tick before anything is sent.
+    /// The part of a tick before anything is sent. Gives the time at its end.
     fn simulate(
         &self,
         room: &mut RoomHandle,
@@ -121,7 +127,7 @@ impl ShardSetup {
         deadline_ns: u64,
         scratch: &mut Scratch,
         closing: &mut Vec<Closing>,
-    ) {
+    ) -> u64 {
         let start_ns = self.clock.now_ns();
         let cpu_start_ns = room.budget.is_suspect().then(thread_cpu_ns);
         let bytes_before = scratch.tally.bytes_out;
@@ -129,7 +135,8 @@ impl ShardSetup {
             room.simulate(context);
             journal.into_iter().for_each(|journal| room.record(journal));
         });
-        let wall_ns = self.clock.now_ns().saturating_sub(start_ns);
+        let end_ns = self.clock.now_ns();
+        let wall_ns = end_ns.saturating_sub(start_ns);
         room.owe(wall_ns);
         room.turn = TurnTime {
             wall_ns,
@@ -137,11 +144,11 @@ impl ShardSetup {
             bytes_out: scratch.tally.bytes_out - bytes_before,
             late_ns: start_ns.saturating_sub(deadline_ns),
         };
+        end_ns
     }
 
     /// The rest of a tick, and the report to the directory of how many people and bots are in the room.
-    fn send(&self, room: &mut RoomHandle, scratch: &mut Scratch, closing: &mut Vec<Closing>) {
-        let start_ns = self.clock.now_ns();
+    fn send(&self, room: &mut RoomHandle, start_ns: u64, scratch: &mut Scratch, closing: &mut Vec<Closing>) {
         let cpu_start_ns = room.turn.cpu_ns.map(|_| thread_cpu_ns());
         let bytes_before = scratch.tally.bytes_out;
         room.guarded(&mut self.context(start_ns, scratch), closing, RoomHandle::send);

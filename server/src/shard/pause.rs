@@ -3,7 +3,7 @@
 //!
 //! A server that is back within a second has its players back within another one: they notice its end at once, and try
 //! again at short intervals. The room ticks when all who were connected are back, and does not wait for long for the
-//! others. A player who comes is welcomed with the first tick: a welcome waits for a tick to be written in any case.
+//! others. The server sends each welcome after the first tick is written.
 
 use crate::limits::{PAUSE_AFTER_FIRST, PAUSE_MAX};
 

@@ -71,8 +71,6 @@ pub(crate) struct RoomHandle {
     chronicle: Option<Chronicle>,
     /// The bytes that a journal keeps of the room besides its ticks; `None` without a journal.
     header: Option<Arc<[u8]>>,
-    /// The record of the tick that was made; its memory is used in every tick.
-    record: Vec<u8>,
     /// The newest whole copy of the room that the journal has.
     pub(super) kept: KeptWhole,
     /// While the room waits for its players after it was made again.
@@ -108,7 +106,6 @@ impl RoomHandle {
             untold: VecDeque::new(),
             chronicle,
             header,
-            record: Vec::new(),
             kept: KeptWhole { at_ns: now_ns, ..KeptWhole::default() },
             pause: None,
         }
@@ -224,7 +221,7 @@ impl RoomHandle {
         let mut connection = Connection::new(at, socket, reader, token, counted);
         connection.seat = entered.seat;
         connection.talk.is_known = self.untold.is_empty();
-        if let Some(pause) = &mut self.pause {
+        if let Some(pause) = self.pause.as_mut().filter(|_| entered.resumed) {
             pause.shorten(context.now_us * 1_000);
         }
         match self.header {

@@ -44,11 +44,9 @@ impl RoomHandle {
         if self.failed || self.pause.is_some() || self.header.is_none() {
             return;
         }
-        let (room, record) = (&mut self.room, &mut self.record);
-        record.clear();
-        match game_panic::catch(|| room.put_record(record)) {
-            Ok(()) => journal.tick(self.id, self.tick(), |out| out.extend_from_slice(&self.record)),
-            Err(panic) => self.fail_in_record(&panic),
+        let (id, tick, room) = (self.id, self.tick(), &mut self.room);
+        if let Err(panic) = journal.tick(id, tick, |out| game_panic::catch(|| room.put_record(out))) {
+            self.fail_in_record(&panic);
         }
     }
 
@@ -102,7 +100,7 @@ impl RoomHandle {
         self.code = Some(code);
         // The directory has yet to learn who is there.
         self.reported = Summary::default();
-        // It is kept whole again first of all: by then the next process begins from there.
+        // The shard keeps this room before others, so that the next process need not play its ticks again.
         self.kept = KeptWhole { debt_ns: took_ns, at_ns: 0, gaps: u32::MAX };
         self.ends_with(end::EMPTY);
         if self.room.missing() > 0 {
