@@ -238,7 +238,7 @@ impl<G: Game> Room<G> {
     /// # Errors
     /// The code with which that connection is to be closed; [`CloseCode::Normal`] after the member has left.
     pub fn receive(&mut self, member: MemberId, message: &[u8]) -> Result<(), CloseCode> {
-        let Some(state) = self.members.get_mut(member) else { return Err(CloseCode::Superseded) };
+        let Some(state) = self.members.get_mut(member) else { return Err(self.why_gone(member)) };
         state.count_message(self.tick)?;
         if !state.confirmed {
             state.confirmed = true;
@@ -428,7 +428,7 @@ impl<G: Game> Room<G> {
         if self.has_failed {
             return SnapshotPoll::Close(CloseCode::RoomFailed);
         }
-        let Some(state) = self.members.get_mut(member) else { return SnapshotPoll::Close(CloseCode::Superseded) };
+        let Some(state) = self.members.get_mut(member) else { return SnapshotPoll::Close(self.why_gone(member)) };
         if let Some(code) = state.overdue(self.tick, &self.limits) {
             return SnapshotPoll::Close(code);
         }

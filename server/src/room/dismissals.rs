@@ -31,6 +31,12 @@ impl<G: Game> Room<G> {
         self.free(seat, Leave::Removed);
     }
 
+    /// Why a connection's member is in the room no more. What it had sent before its end may still come to be read.
+    pub(super) fn why_gone(&self, member: MemberId) -> CloseCode {
+        let dismissed = self.dismissed.iter().find(|(dismissed, _)| *dismissed == member);
+        dismissed.map_or(CloseCode::Superseded, |(_, code)| *code)
+    }
+
     /// A connection that is to be closed because the room has dismissed its member, and the code.
     pub fn poll_dismissed(&mut self) -> Option<(MemberId, CloseCode)> {
         self.dismissed.pop()
