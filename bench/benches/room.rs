@@ -42,6 +42,10 @@ struct Turn {
     apply: Duration,
     /// Hash of the complete world.
     hash: Duration,
+    /// `Room::put_record`: what the journal has of the tick.
+    record: Duration,
+    /// `Frozen::encode`: the room as it is kept whole. The keeper's thread does it.
+    whole: Duration,
     /// One client's replay from the newest snapshot, and its depth in ticks.
     rollback: Duration,
     rollback_ticks: u32,
@@ -57,14 +61,18 @@ struct Match<G: Game> {
     now_us: u64,
     /// Turns that a snapshot takes to the clients.
     delay_turns: usize,
+    kept: Vec<u8>,
+    /// Whether each turn keeps the room whole. The next record is longer then.
+    is_kept_whole: bool,
 }
 
 impl<G: Game> Match<G> {
     fn new(options: &G::Options, players: u8) -> Self {
         let mut room = Room::<G>::new(1, options, false);
+        room.begin_records();
         let guests = (0..players).map(|number| Guest::enter(&mut room, number)).collect();
         let replica = Replica::empty(room.schema());
-        let mut session = Self { room, guests, replica, told: Tick(0), now_us: 0, delay_turns: 1 };
+        let mut session = Self { room, guests, replica, told: Tick(0), now_us: 0, delay_turns: 1, kept: Vec::new(), is_kept_whole: false };
         for _ in 0..WARM_UP_TURNS {
             session.turn();
         }
@@ -95,6 +103,12 @@ impl<G: Game> Match<G> {
         }
         turn.tick = timed(|| self.room.tick().tick);
         turn.hash = timed(|| self.room.world_hash());
+        self.kept.clear();
+        turn.record = timed(|| self.room.put_record(&mut self.kept));
+        if self.is_kept_whole {
+            let mut frozen = self.room.freeze();
+            turn.whole = timed(|| frozen.encode(&mut self.kept));
+        }
         for (place, guest) in self.guests.iter_mut().enumerate() {
             let mut message = Vec::with_capacity(4_096);
             turn.encode += timed(|| poll(&mut self.room, guest.member, &mut message));
@@ -203,6 +217,10 @@ fn game<G: Game>(criterion: &mut Criterion, players: u8, entities: &str, options
     measure(criterion, &label("step and capture"), &mut session, None, |turn| turn.tick);
     measure(criterion, &label("encode for all"), &mut session, None, |turn| turn.encode);
     measure(criterion, &label("hash"), &mut session, None, |turn| turn.hash);
+    measure(criterion, &label("record"), &mut session, None, |turn| turn.record);
+    session.is_kept_whole = true;
+    measure(criterion, &label("kept whole"), &mut session, None, |turn| turn.whole);
+    session.is_kept_whole = false;
     if G::RULES.is_lockstep() {
         // A lockstep client applies no deltas, and it rolls back only when it has guessed inputs wrong.
         return;

@@ -357,7 +357,7 @@ impl TickMetrics {
             late: DurationsMetric::new("tickwire_tick_late_seconds", "How late ticks begin, but for slow lanes."),
             commit: DurationsMetric::new(
                 "tickwire_journal_commit_seconds",
-                "Time that the records of up to eight rooms took to be written to the journal.",
+                "Time that the records of rooms that are written together took to be written to the journal.",
             ),
             late_in_slow_lane: DurationsMetric::new(
                 "tickwire_slow_lane_tick_late_seconds",

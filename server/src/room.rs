@@ -39,6 +39,7 @@ mod roster;
 mod schemas;
 mod search;
 mod seat_meter;
+mod seats;
 mod start_over;
 mod state;
 mod tick_limits;

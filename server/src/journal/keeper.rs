@@ -25,6 +25,7 @@ use std::any::Any;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
 use stock::Stock;
 use tickwire::tick::Tick;
 
@@ -152,7 +153,7 @@ impl Keeper {
 
     /// One round: syncs, checkpoints, segments for the logs, and now and then a look for those that nobody needs.
     pub(crate) fn turn(&mut self, wall_ms: u64, now_ms: u64) {
-        self.sync(now_ms);
+        self.sync(wall_ms, now_ms);
         self.supply_all(wall_ms, now_ms);
         self.write_checkpoints(wall_ms, now_ms);
         if now_ms >= self.care_ms {
@@ -168,7 +169,20 @@ impl Keeper {
     /// The last round: everything that waits is written and synced.
     pub(crate) fn finish(&mut self, wall_ms: u64, now_ms: u64) {
         self.turn(wall_ms, now_ms);
-        self.sync(now_ms);
+        self.sync(wall_ms, now_ms);
+    }
+
+    /// The time by which the next turn can be put off, so that the oldest of the bytes that the disk does not have waits
+    /// for no longer than `interval`. What is written meanwhile shares the sync: rooms at 30 Hz have one per tick.
+    pub(crate) fn respite(&self, wall_ms: u64, interval: Duration) -> Duration {
+        let age = self.age_ms(wall_ms).map(Duration::from_millis);
+        age.map_or(Duration::ZERO, |age| interval.saturating_sub(age))
+    }
+
+    /// How long the oldest of the bytes has been written that the disk does not have.
+    fn age_ms(&self, wall_ms: u64) -> Option<u64> {
+        let segments = self.slots.iter().flat_map(|slot| &slot.segments);
+        segments.filter_map(|segment| segment.news_ms()).min().map(|news_ms| wall_ms.saturating_sub(news_ms))
     }
 
     fn add_slot(&mut self, kind: LogKind, shard: u32, state: Arc<LogState>, supply: SyncSender<Arc<Segment>>) {
@@ -176,25 +190,23 @@ impl Keeper {
         self.slots.push(Slot { kind, shard, next_number, state, supply, segments, failures: 0, retry_ms: 0 });
     }
 
-    fn sync(&mut self, now_ms: u64) {
-        let mut news = self.slots.iter().flat_map(|slot| &slot.segments).filter(|segment| segment.has_news());
-        let has_news = news.next().is_some();
+    fn sync(&mut self, wall_ms: u64, now_ms: u64) {
+        let age_ms = self.age_ms(wall_ms);
         let mut is_synced = true;
         for at in 0..self.slots.len() {
-            is_synced &= self.sync_slot(at, now_ms);
+            is_synced &= self.sync_slot(at, wall_ms, now_ms);
         }
         // A log that has ended gives its last segments to the retention, and is forgotten.
         self.slots.retain(|slot| !(slot.state.has_ended() && slot.segments.is_empty()));
-        // The oldest of the bytes that the disk has taken now may have been written right after the sync before.
-        let is_behind = has_news || !is_synced;
-        self.figures.unsynced_ms = if is_behind { now_ms.saturating_sub(self.synced_ms) } else { 0 };
+        let since_ms = now_ms.saturating_sub(self.synced_ms);
+        self.figures.unsynced_ms = if is_synced { age_ms.unwrap_or(0) } else { since_ms };
         if is_synced {
             self.synced_ms = now_ms;
         }
     }
 
     /// Syncs a log, oldest segment first, and says whether the disk has taken what was written before.
-    fn sync_slot(&mut self, at: usize, now_ms: u64) -> bool {
+    fn sync_slot(&mut self, at: usize, wall_ms: u64, now_ms: u64) -> bool {
         let slot = &mut self.slots[at];
         let mut is_full = slot.state.take_full();
         let failures = slot.state.failures();
@@ -211,7 +223,7 @@ impl Keeper {
             // Read before the sync: a log that writes and goes on meanwhile has left something unsynced behind.
             let is_sealed = segment.is_sealed();
             if segment.has_news() {
-                match segment.sync() {
+                match segment.sync(wall_ms) {
                     Ok(()) => self.figures.syncs += 1,
                     Err(error) => {
                         self.figures.sync_failures += 1;
@@ -338,7 +350,7 @@ impl Keeper {
     /// Writes the batch to the log of worlds, and waits for the disk.
     fn write_worlds(&mut self, wall_ms: u64, now_ms: u64) -> Result<(), JournalError> {
         self.worlds.commit(&mut self.batch, wall_ms)?;
-        self.sync_slot(0, now_ms);
+        self.sync_slot(0, wall_ms, now_ms);
         let is_synced = self.worlds.watermark().covers(self.worlds.position()) == Synced::Yes;
         if is_synced { Ok(()) } else { Err(JournalError::Sync) }
     }

@@ -187,7 +187,7 @@ impl Log {
             return Err(JournalError::Write(error.kind()));
         }
         self.at += len;
-        segment.written(self.at);
+        segment.written(self.at, wall_ms);
         self.position = segment.position(self.at);
         self.current = Some(segment);
         Ok(())

@@ -105,6 +105,8 @@ pub(crate) struct Segment {
     base: AtomicU64,
     used: AtomicU64,
     synced: AtomicU64,
+    /// When the first of the bytes was written that are not synced, by the wall clock.
+    news_ms: AtomicU64,
     has_begun: AtomicBool,
     is_sealed: AtomicBool,
     has_failed: AtomicBool,
@@ -116,8 +118,9 @@ impl Segment {
     pub(crate) fn new(head: SegmentHead, file: Arc<dyn DiskFile>, len: u64) -> Self {
         let start = SEGMENT_HEAD_BYTES as u64;
         let [has_begun, is_sealed, has_failed, is_bad] = [false; 4].map(AtomicBool::new);
-        let (base, used, synced) = (AtomicU64::new(0), AtomicU64::new(start), AtomicU64::new(start));
-        Self { head, file, len, base, used, synced, has_begun, is_sealed, has_failed, is_bad }
+        let [base, news_ms] = [0; 2].map(AtomicU64::new);
+        let [used, synced] = [start; 2].map(AtomicU64::new);
+        Self { head, file, len, base, used, synced, news_ms, has_begun, is_sealed, has_failed, is_bad }
     }
 
     /// The log begins to write here, after this many bytes.
@@ -127,7 +130,10 @@ impl Segment {
     }
 
     /// The log has written up to this place.
-    pub(crate) fn written(&self, used: u64) {
+    pub(crate) fn written(&self, used: u64, wall_ms: u64) {
+        if self.synced() == self.used() {
+            self.news_ms.store(wall_ms, Ordering::Relaxed);
+        }
         self.used.store(used, Ordering::Release);
     }
 
@@ -181,14 +187,24 @@ impl Segment {
         !self.is_bad() && self.synced() < self.used()
     }
 
+    /// When the first of the bytes was written that are not on the disk, by the wall clock; it may have been later.
+    pub(crate) fn news_ms(&self) -> Option<u64> {
+        self.has_news().then(|| self.news_ms.load(Ordering::Relaxed))
+    }
+
     /// Syncs what is written.
     ///
     /// # Errors
     /// When the disk fails; the segment is bad from then on.
-    pub(crate) fn sync(&self) -> std::io::Result<()> {
+    pub(crate) fn sync(&self, wall_ms: u64) -> std::io::Result<()> {
         let used = self.used();
         match self.file.sync() {
-            Ok(()) => self.synced.store(used, Ordering::Release),
+            Ok(()) => {
+                self.synced.store(used, Ordering::Release);
+                if self.used() != used {
+                    self.news_ms.store(wall_ms, Ordering::Relaxed);
+                }
+            }
             Err(error) => {
                 self.is_bad.store(true, Ordering::Release);
                 return Err(error);

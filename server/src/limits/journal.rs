@@ -32,6 +32,10 @@ pub(crate) const JOURNAL_PAGE_BYTES: u64 = 4_096;
 /// Bytes that are written to a new file at once. The keeper syncs the logs between two of these pieces.
 pub(crate) const JOURNAL_PIECE_BYTES: usize = 1 << 20;
 
+/// Bytes of one write to a new file. A file system may keep a write together in memory as one large page, and then each
+/// small write into it and each sync goes through all of its blocks.
+pub(crate) const JOURNAL_FILL_BYTES: usize = 16 << 10;
+
 /// Checkpoints that may wait for the keeper, and notices that may wait for a shard.
 pub(crate) const CHECKPOINTS_WAITING_MAX: usize = 256;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const SYNC_MS: u32 = 25;
 
 /// Rooms whose ticks are written to the journal together.
-pub const COMMIT_ROOMS: usize = 8;
+pub const COMMIT_ROOMS: usize = 16;
 
 /// Time after which a room is kept whole again at the latest.
 pub const CHECKPOINT_MAX: Duration = Duration::from_secs(10);

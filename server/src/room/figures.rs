@@ -185,7 +185,7 @@ mod tests {
             assert_eq!(room.carry_out(OperatorOrder::Kick(seat(60))), Err(NotDone::FreeSeat));
             assert_eq!(room.carry_out(OperatorOrder::Kick(seat(0))), Ok(Some("Ada".into())));
             // What was under way is read before the connection is closed, and must not give it another reason.
-            assert_eq!(room.receive(ada, &ClientControl::Kick(0).encode()), Err(CloseCode::Removed));
+            assert_eq!(room.receive(ada, &ClientControl::Kick(seat(0)).encode()), Err(CloseCode::Removed));
             assert_eq!(room.poll_dismissed(), Some((ada, CloseCode::Removed)));
             assert_eq!(room.carry_out(OperatorOrder::Lock(true)), Ok(None));
             assert_eq!(room.carry_out(OperatorOrder::Lock(true)), Err(NotDone::NoChange));

@@ -32,6 +32,8 @@ pub(super) struct Recorded<G: Game> {
     last: LastActions<G::Input>,
     /// `None` when the next record is to have the state in any case.
     state: Option<RoomState>,
+    /// The changes that the seats had had when they were compared with the state.
+    seat_changes: u64,
     /// The bytes of one record; its memory is used in every tick.
     record: Vec<u8>,
 }
@@ -139,7 +141,7 @@ impl<G: Game> Room<G> {
     /// Has the room keep what it needs for [`Room::put_record`].
     pub fn begin_records(&mut self) {
         let last = LastActions::of(&self.record.actions);
-        self.recorded = Some(Box::new(Recorded { last, state: None, record: Vec::new() }));
+        self.recorded = Some(Box::new(Recorded { last, state: None, seat_changes: 0, record: Vec::new() }));
     }
 
     /// Appends what the last tick was made from, and the state of the room if it has changed. Nothing of the tick may be
@@ -150,11 +152,12 @@ impl<G: Game> Room<G> {
         recorded.record.clear();
         self.schemas.records.put(&mut recorded.last, &self.record, hash, &mut recorded.record);
         put_part(&recorded.record, out);
-        if !recorded.state.as_ref().is_some_and(|state| self.is_in_state(state)) {
+        if !recorded.state.as_ref().is_some_and(|state| self.is_in_state(state, recorded.seat_changes)) {
             let state = self.state();
             state.encode(out);
             recorded.state = Some(state);
         }
+        recorded.seat_changes = self.roster.seats.changes();
         self.recorded = Some(recorded);
     }
 

@@ -2,6 +2,7 @@
 //! received yet.
 
 use super::room_limits::RoomLimits;
+use super::seats::Seats;
 use super::token_digest::TokenDigest;
 use super::unsettled::Unsettled;
 use super::{Entrant, MemberId, Origin, RosterChange};
@@ -111,7 +112,7 @@ impl SeatSet {
 
 #[derive(Debug)]
 pub(super) struct Roster {
-    pub(super) seats: Vec<Occupant>,
+    pub(super) seats: Seats,
     pub(super) changes: Vec<RosterChange>,
     /// Whether some of the changes were left out of the last tick.
     has_put_back: bool,
@@ -131,7 +132,7 @@ pub(super) struct Roster {
 impl Roster {
     pub(super) fn new(rules: &Rules, fill_to: u8, limits: &RoomLimits) -> Self {
         Self {
-            seats: vec![Occupant::Free; usize::from(rules.seats)],
+            seats: Seats::new(vec![Occupant::Free; usize::from(rules.seats)]),
             changes: Vec::new(),
             has_put_back: false,
             fill_to: fill_to.min(rules.seats),
@@ -144,7 +145,7 @@ impl Roster {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Seat, &Occupant)> {
-        (0_u8..).zip(&self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
+        (0_u8..).zip(&*self.seats).filter_map(|(number, occupant)| Some((Seat::new(number)?, occupant)))
     }
 
     /// The seats that are not free.

@@ -237,7 +237,7 @@ fn bot_number(name: &str) -> u8 {
 impl Roster {
     /// Puts everybody back into their seats; nobody is connected.
     fn restore(&mut self, state: RoomState, now: Tick) {
-        self.seats = state.seats.into_iter().map(|seat| seat.into_occupant(now)).collect();
+        self.seats.set(state.seats.into_iter().map(|seat| seat.into_occupant(now)).collect());
         self.changes = state.changes;
         (self.arrivals, self.first_came) = (state.arrivals, state.first_came);
         self.unsettled = Unsettled::of(state.unsettled);
@@ -245,11 +245,11 @@ impl Roster {
 }
 
 impl<G: Game> Room<G> {
-    /// Whether `state` is that of the room now.
-    pub(super) fn is_in_state(&self, state: &RoomState) -> bool {
+    /// Whether `state` is that of the room now. Its seats are when they have had so many changes.
+    pub(super) fn is_in_state(&self, state: &RoomState, seat_changes: u64) -> bool {
         let Roster { seats, changes, arrivals, first_came, unsettled, .. } = &self.roster;
-        state.seats.len() == seats.len()
-            && state.seats.iter().zip(seats).all(|(state, occupant)| state.is_of(occupant))
+        let mut occupied = state.seats.iter().zip(&**seats);
+        (seat_changes == seats.changes() || occupied.all(|(state, occupant)| state.is_of(occupant)))
             && (&state.changes, state.arrivals, state.first_came) == (changes, *arrivals, *first_came)
             && (state.playing, &*state.unsettled, state.restarted) == (self.playing, unsettled.left(), self.restarted)
             && state.ownership == self.ownership

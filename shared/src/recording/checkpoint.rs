@@ -4,7 +4,7 @@
 //! length  varint  of the full state
 //! state           a `FullState`
 //! worlds  u8      twice the number of older worlds, plus 1 if the newest of them was not packed
-//! older           these worlds, by the range coder, see `older`
+//! older           these worlds, as bits, see `older`
 //! hash    u32     of all bytes before it
 //! ```
 //!

@@ -1,25 +1,27 @@
 //! The recent worlds of a checkpoint, newest first: each as its differences from the foretold one.
 //!
 //! Most leaves go on as before. So a leaf is foretold from the two worlds after it: it stays as it is, or it changes by
-//! as much as it did there. Per leaf, the coder goes by whichever of the two was nearer lately. A decision per row says
-//! that all of it is as foretold; else one per leaf, and the distance.
+//! as much as it did there. Per leaf, the coder goes by whichever of the two was nearer lately. A bit per row says that
+//! all of it is as foretold; else there is one per leaf, and the distance.
 //!
 //! ```text
 //! per world, per table after the root:
-//!   per row of the world after it   whether it was not there yet
-//!   number of rows that went        small; per row 15 bits of slot, ascending, and 16 bits of generation
+//!   per row of the world after it   1 bit: it was not there yet
+//!   rows that went                  number, see below; per row 15 bits of slot, ascending, and 16 bits of generation
 //! per world, per table, per row:
-//!   that is also in the world after it   whether it is as foretold; else per leaf whether it is, or side and distance
+//!   that is also in the world after it   1 bit: something is not as foretold; then per leaf 1 bit, side and distance
 //!   that went                            every leaf in its bits
+//! number                            5 bits of length, and as many bits below the highest one; a number above zero
 //! ```
 //!
+//! Plain bits rather than a range coder: the bytes are kept for seconds, and the thread that makes them has little time.
 //! One routine serves both directions, so they cannot differ.
 
 use crate::id::RowId;
 use crate::limits::ROWS_MAX;
 use crate::state::{Leaf, Schema, TableSchema};
 use crate::tick::Tick;
-use crate::wire::{Chance, DecodeError, RangeDecoder, RangeEncoder, Reader};
+use crate::wire::{BitReader, BitWriter, DecodeError, Reader};
 use crate::world::history::{History, Recalled};
 use crate::world::snapshot::{Rows, Snapshot};
 use alloc::vec::Vec;
@@ -27,8 +29,8 @@ use alloc::vec::Vec;
 /// Bits of a slot of an ordinary row.
 const SLOT_BITS: u32 = u16::BITS - ROWS_MAX.leading_zeros();
 
-/// The chance of an event that happens in one of eight cases, before anything is learnt.
-const RARE: Chance = Chance::of_no(28_672);
+/// Bits of the length of a number.
+const LENGTH_BITS: u32 = 5;
 
 /// The most by which a leaf leans towards one of the two ways to foretell it.
 const LEAN_MAX: i8 = 8;
@@ -37,8 +39,7 @@ const LEAN_MAX: i8 = 8;
 pub(super) fn put(schema: &Schema, history: &History, out: &mut Vec<u8>) {
     let (count, is_ready) = history.older();
     out.push(u8::try_from(2 * count + usize::from(is_ready)).unwrap_or(u8::MAX));
-    let (mut coder, mut older, mut recalled) =
-        (RangeEncoder::new(out), Older::new(schema, history), Recalled::default());
+    let (mut coder, mut older, mut recalled) = (BitWriter::new(out), Older::new(schema, history), Recalled::default());
     for _ in 0..count {
         let tick = older.newer.tick - 1;
         let given = history.at(schema, tick, &mut recalled).expect("the worlds of a history are of successive ticks");
@@ -57,7 +58,7 @@ pub(super) fn take(schema: &Schema, history: &mut History, mut reader: Reader<'_
     if count > newest.0 || is_ready && count == 0 {
         return Err(too_many(u64::from(newest.0)));
     }
-    let mut coder = RangeDecoder::new(reader.slice(reader.remaining())?)?;
+    let mut coder = BitReader::new(reader.slice(reader.remaining())?);
     let mut older = Older::new(schema, history);
     for number in 0..count {
         let snapshot = older.world(&mut coder, schema, None)?;
@@ -69,106 +70,63 @@ pub(super) fn take(schema: &Schema, history: &mut History, mut reader: Reader<'_
     coder.finish()
 }
 
-/// A coder of decisions. A coder that reads is given anything, and says what it has read.
-trait Decisions {
-    fn decide(&mut self, chance: &mut Chance, yes: bool) -> bool;
+/// A coder of bits. A coder that reads is given anything, and says what it has read.
+trait Bits {
+    fn bit(&mut self, given: bool) -> Result<bool, DecodeError>;
 
-    /// A number of this many bits, from which nothing is learnt.
-    fn raw(&mut self, bits: u32, value: u32) -> u32;
-}
+    /// A value of this many bits.
+    fn bits(&mut self, bits: u32, given: u32) -> Result<u32, DecodeError>;
 
-impl Decisions for RangeEncoder<'_> {
-    #[inline]
-    fn decide(&mut self, chance: &mut Chance, yes: bool) -> bool {
-        self.put(yes, *chance);
-        chance.learn(yes);
-        yes
-    }
-
-    fn raw(&mut self, bits: u32, value: u32) -> u32 {
-        self.put_raw(value, bits);
-        value
-    }
-}
-
-impl Decisions for RangeDecoder<'_> {
-    #[inline]
-    fn decide(&mut self, chance: &mut Chance, _: bool) -> bool {
-        let yes = self.take(*chance);
-        chance.learn(yes);
-        yes
-    }
-
-    fn raw(&mut self, bits: u32, _: u32) -> u32 {
-        self.take_raw(bits)
-    }
-}
-
-/// The length of a number in bits, in unary, and the number.
-#[derive(Clone)]
-struct Numbers([Chance; 31]);
-
-impl Numbers {
-    const NEW: Self = Self([Chance::EVEN; 31]);
-
-    /// A number below `u32::MAX`.
-    fn code(&mut self, coder: &mut impl Decisions, given: u32) -> u32 {
-        let given = given.saturating_add(1);
-        let (most, mut length) = (given.ilog2(), 0);
-        for (place, chance) in (0..).zip(&mut self.0) {
-            if !coder.decide(chance, place < most) {
-                break;
-            }
-            length = place + 1;
-        }
+    /// A number above zero: the place of its highest bit, and the bits below.
+    fn number(&mut self, given: u32) -> Result<u32, DecodeError> {
+        let length = self.bits(LENGTH_BITS, given.max(1).ilog2())?;
         let low = (1_u32 << length) - 1;
-        ((1 << length) | coder.raw(length, given & low)) - 1
+        Ok((1 << length) | self.bits(length, given & low)?)
     }
 }
 
-/// The knowledge of one leaf.
-#[derive(Clone)]
-struct LeafModel {
-    is_other: Chance,
-    is_below: Chance,
-    distance: Numbers,
-    /// Above zero when the leaf has lately been nearer to going on as it went than to staying as it was.
-    lean: i8,
+impl Bits for BitWriter<'_> {
+    #[inline]
+    fn bit(&mut self, given: bool) -> Result<bool, DecodeError> {
+        self.put_bit(given);
+        Ok(given)
+    }
+
+    #[inline]
+    fn bits(&mut self, bits: u32, given: u32) -> Result<u32, DecodeError> {
+        self.put(given, bits);
+        Ok(given)
+    }
 }
 
-impl LeafModel {
-    const NEW: Self = Self { is_other: RARE, is_below: Chance::EVEN, distance: Numbers::NEW, lean: 0 };
+impl Bits for BitReader<'_> {
+    #[inline]
+    fn bit(&mut self, _: bool) -> Result<bool, DecodeError> {
+        Self::bit(self)
+    }
 
-    /// A value that is not the foretold one.
-    fn code_other(&mut self, coder: &mut impl Decisions, foretold: u32, given: u32) -> u64 {
-        let is_below = coder.decide(&mut self.is_below, given < foretold);
-        let distance = self.distance.code(coder, given.abs_diff(foretold).saturating_sub(1));
-        let (foretold, distance) = (u64::from(foretold), u64::from(distance) + 1);
-        // Below zero it wraps to a number that no leaf can have.
-        if is_below { foretold.wrapping_sub(distance) } else { foretold + distance }
+    #[inline]
+    fn bits(&mut self, bits: u32, _: u32) -> Result<u32, DecodeError> {
+        self.take(bits)
     }
 }
 
 /// The knowledge of the rows of one table.
 struct TableModel {
-    is_new: Chance,
-    gone: Numbers,
-    is_other: Chance,
-    leaves: Vec<LeafModel>,
+    /// Per leaf, above zero when it has lately been nearer to going on as it went than to staying as it was.
+    leans: Vec<i8>,
     /// The leaves of a row as they would be if they went on as they went.
     moved: Vec<u32>,
 }
 
 impl TableModel {
     fn new(table: &TableSchema) -> Self {
-        let (leaves, moved) = (alloc::vec![LeafModel::NEW; table.leaves.len()], alloc::vec![0; table.leaves.len()]);
-        Self { is_new: RARE, gone: Numbers::NEW, is_other: Chance::EVEN, leaves, moved }
+        Self { leans: alloc::vec![0; table.leaves.len()], moved: alloc::vec![0; table.leaves.len()] }
     }
 
     /// The ids of a world in which `newer` came next.
     fn code_ids(
-        &mut self,
-        coder: &mut impl Decisions,
+        coder: &mut impl Bits,
         newer: &Rows,
         given: Option<&Rows>,
         out: &mut Vec<RowId>,
@@ -176,19 +134,19 @@ impl TableModel {
         out.clear();
         for (index, id) in newer.ids.iter().enumerate() {
             let is_new = given.is_some_and(|given| given.find_near(index, *id).is_none());
-            if !coder.decide(&mut self.is_new, is_new) {
+            if !coder.bit(is_new)? {
                 out.push(*id);
             }
         }
         let gone = given.map_or(&[][..], |given| &given.ids).iter();
         let mut gone = gone.enumerate().filter(|(index, id)| newer.find_near(*index, **id).is_none());
-        let count = self.gone.code(coder, u32::try_from(gone.clone().count()).unwrap_or(u32::MAX));
+        let count = coder.number(u32::try_from(gone.clone().count()).unwrap_or(u32::MAX).saturating_add(1))? - 1;
         let mut place = 0;
         let mut lowest = 0;
         for _ in 0..count {
             let RowId { slot, generation } = gone.next().map_or_else(RowId::default, |(_, id)| *id);
-            let slot = coder.raw(SLOT_BITS, u32::from(slot)) as u16;
-            let generation = coder.raw(u16::BITS, u32::from(generation)) as u16;
+            let slot = coder.bits(SLOT_BITS, u32::from(slot))? as u16;
+            let generation = coder.bits(u16::BITS, u32::from(generation))? as u16;
             place += out[place..].partition_point(|id| id.slot < slot);
             // Nothing is read from a count alone: its rows are in ascending slots, of which there are few.
             if u32::from(slot) < lowest || out.get(place).is_some_and(|id| id.slot == slot) {
@@ -203,38 +161,44 @@ impl TableModel {
     /// A row of which the two worlds after it tell something.
     fn code_row(
         &mut self,
-        coder: &mut impl Decisions,
+        coder: &mut impl Bits,
         table: &TableSchema,
         (newer, newest): (&[u32], Option<&[u32]>),
         given: &[u32],
         out: &mut [u32],
     ) -> Result<(), DecodeError> {
-        let moved = &mut self.moved;
-        for (place, (leaf, model)) in table.leaves.iter().zip(&self.leaves).enumerate() {
-            moved[place] = newest.map_or(newer[place], |newest| moved_on(leaf, newer[place], newest[place]));
-            out[place] = if model.lean > 0 { moved[place] } else { newer[place] };
+        let (leaves, moved, leans) = (&table.leaves[..], &mut self.moved[..], &mut self.leans[..]);
+        let newest = newest.unwrap_or(newer);
+        for (place, leaf) in leaves.iter().enumerate() {
+            moved[place] = moved_on(leaf, newer[place], newest[place]);
+            out[place] = if leans[place] > 0 { moved[place] } else { newer[place] };
         }
-        if coder.decide(&mut self.is_other, given != out) {
-            for (place, (leaf, model)) in table.leaves.iter().zip(&mut self.leaves).enumerate() {
-                let (foretold, given) = (out[place], given.get(place).copied().unwrap_or(0));
-                if leaf.max > 0 && coder.decide(&mut model.is_other, given != foretold) {
-                    out[place] = within(leaf, model.code_other(coder, foretold, given))?;
-                }
+        if !coder.bit(given != out)? {
+            return Ok(());
+        }
+        for (place, leaf) in leaves.iter().enumerate() {
+            let (foretold, given) = (out[place], given.get(place).copied().unwrap_or(0));
+            if leaf.max > 0 && coder.bit(given != foretold)? {
+                let is_below = coder.bit(given < foretold)?;
+                let distance = u64::from(coder.number(given.abs_diff(foretold))?);
+                let foretold = u64::from(foretold);
+                // Below zero it wraps to a number that no leaf can have.
+                let value = if is_below { foretold.wrapping_sub(distance) } else { foretold + distance };
+                out[place] = within(leaf, value)?;
             }
-        }
-        for (place, model) in self.leaves.iter_mut().enumerate() {
             let [stayed, moved] = [newer[place], moved[place]].map(|foretold| foretold.abs_diff(out[place]));
-            let lean = model.lean + i8::from(moved < stayed) - i8::from(stayed < moved);
-            model.lean = lean.clamp(-LEAN_MAX, LEAN_MAX);
+            let lean = leans[place] + i8::from(moved < stayed) - i8::from(stayed < moved);
+            leans[place] = lean.clamp(-LEAN_MAX, LEAN_MAX);
         }
         Ok(())
     }
 }
 
-/// The value before `newer`, if it changed by as much as it did from there to `newest`.
+/// The value before `newer`, if it changed by as much as it did from there to `newest`, and stays within the leaf's range.
+#[inline]
 fn moved_on(leaf: &Leaf, newer: u32, newest: u32) -> u32 {
-    let moved = 2 * i64::from(newer) - i64::from(newest);
-    u32::try_from(moved.clamp(0, i64::from(leaf.max))).unwrap_or(leaf.max)
+    let moved = newer.wrapping_mul(2).wrapping_sub(newest);
+    if moved <= leaf.max { moved } else { newer }
 }
 
 fn within(leaf: &Leaf, value: u64) -> Result<u32, DecodeError> {
@@ -259,7 +223,7 @@ impl Older {
     /// The world before the last one: the given one, or else the one that is read.
     fn world(
         &mut self,
-        coder: &mut impl Decisions,
+        coder: &mut impl Bits,
         schema: &Schema,
         given: Option<&Snapshot>,
     ) -> Result<&Snapshot, DecodeError> {
@@ -270,7 +234,7 @@ impl Older {
             let (newer, newest) =
                 (&self.newer.tables[number], self.newest.as_ref().map(|newest| &newest.tables[number]));
             if number > 0 {
-                model.code_ids(coder, newer, given, &mut ids)?;
+                TableModel::code_ids(coder, newer, given, &mut ids)?;
             }
             let mut rows = Rows::new(newer.width);
             for (index, id) in ids.iter().enumerate() {
@@ -283,7 +247,7 @@ impl Older {
                     }
                     None => {
                         for (place, leaf) in table.leaves.iter().enumerate() {
-                            let value = coder.raw(leaf.bits, given.get(place).copied().unwrap_or(0));
+                            let value = coder.bits(leaf.bits, given.get(place).copied().unwrap_or(0))?;
                             row[place] = within(leaf, u64::from(value))?;
                         }
                     }

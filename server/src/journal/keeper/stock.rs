@@ -5,7 +5,7 @@
 
 use crate::journal::disk::{self, Disk, DiskFile};
 use crate::journal::segment::{Segment, SegmentHead};
-use crate::limits::{JOURNAL_PIECE_BYTES, JOURNAL_RESERVE_RETRY_MS, JOURNAL_SPARES};
+use crate::limits::{JOURNAL_FILL_BYTES, JOURNAL_PIECE_BYTES, JOURNAL_RESERVE_RETRY_MS, JOURNAL_SPARES};
 use std::io;
 use std::sync::Arc;
 
@@ -208,9 +208,10 @@ impl Making {
     fn zero(&mut self, zeroes: &[u8], bytes: u64) -> io::Result<()> {
         let rest = usize::try_from(bytes - self.zeroed).unwrap_or(usize::MAX);
         let piece = &zeroes[..zeroes.len().min(rest)];
-        disk::write_all(&*self.file, piece, self.zeroed)?;
-        self.file.sync()?;
-        self.zeroed += piece.len() as u64;
-        Ok(())
+        for part in piece.chunks(JOURNAL_FILL_BYTES) {
+            disk::write_all(&*self.file, part, self.zeroed)?;
+            self.zeroed += part.len() as u64;
+        }
+        self.file.sync()
     }
 }

@@ -136,7 +136,7 @@ fn run(keeper: &mut Keeper, inbox: &Receiver<Request>, interval: Duration, healt
     let start = Instant::now();
     let now_ms = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut next = start;
-    let mut goes_on = true;
+    let (mut goes_on, mut has_waited) = (true, false);
     while goes_on {
         let wait = next.saturating_duration_since(Instant::now());
         let mut request = match health.rests(|| inbox.recv_timeout(wait)) {
@@ -150,8 +150,14 @@ fn run(keeper: &mut Keeper, inbox: &Receiver<Request>, interval: Duration, healt
             request = inbox.try_recv().ok();
         }
         if Instant::now() >= next {
+            let respite = keeper.respite(unix_ms(), interval);
+            // Once at the most: the clock of the wall may be set back.
+            if !has_waited && !respite.is_zero() {
+                (next, has_waited) = (Instant::now() + respite, true);
+                continue;
+            }
             // The interval counts from the beginning of a turn: a slow disk is not made slower by a pause.
-            next = Instant::now() + interval;
+            (next, has_waited) = (Instant::now() + interval, false);
             keeper.turn(unix_ms(), now_ms());
         }
     }

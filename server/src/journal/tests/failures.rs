@@ -7,6 +7,7 @@ use crate::journal::batch::{Batch, EntryKind};
 use crate::journal::log::Synced;
 use crate::journal::{Found, RoomVerdict};
 use crate::lobby::RoomId;
+use std::time::Duration;
 use tickwire::tick::Tick;
 
 /// Plays a while; then the disk is well again, and the logs have time to recover. Says how many commits were lost.
@@ -140,6 +141,27 @@ fn a_failed_sync_is_not_tried_again_and_the_watermark_tells_the_loss() {
     server.turn(25);
     assert_eq!(watermark.covers(position), Synced::Lost);
     assert_eq!(watermark.covers(server.logs[0].position()), Synced::Yes);
+}
+
+#[test]
+fn a_sync_waits_for_more_to_share_it_and_no_longer_than_its_interval() {
+    const INTERVAL: Duration = Duration::from_millis(25);
+    let mut dice = Dice(3);
+    let mut server = Server::start(MemoryDisk::default(), 1);
+    let respite = |server: &Server| server.keeper.respite(server.now_ms, INTERVAL).as_millis();
+    let room = server.open(0);
+    server.turn(25);
+    assert_eq!(respite(&server), 0, "nothing waits");
+    server.now_ms += 8;
+    for (ms, rest) in [(0, 25), (10, 15), (15, 0), (30, 0)] {
+        server.now_ms += ms;
+        assert!(server.tick(&[room], 0, &mut dice));
+        assert_eq!(respite(&server), rest, "counted from the first write");
+    }
+    server.turn(0);
+    assert_eq!(server.keeper.figures().figures().unsynced_ms, 55);
+    server.turn(25);
+    assert_eq!(server.keeper.figures().figures().unsynced_ms, 0);
 }
 
 #[test]
