@@ -15,6 +15,7 @@ mod journal;
 mod page;
 mod pair;
 mod paused;
+pub mod poison;
 mod report;
 pub mod rhythm;
 

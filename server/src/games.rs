@@ -54,6 +54,7 @@ pub(crate) trait DynRoom: Send {
     fn put_record(&mut self, out: &mut Vec<u8>);
     fn freeze(&mut self, memory: Option<Box<dyn DynFrozen>>) -> Box<dyn DynFrozen>;
     fn missing(&self) -> usize;
+    fn skip_inputs(&mut self);
 }
 
 /// [`Frozen`] without the type of its game.
@@ -198,6 +199,10 @@ impl<G: Game> DynRoom for Room<G> {
 
     fn missing(&self) -> usize {
         Self::missing(self)
+    }
+
+    fn skip_inputs(&mut self) {
+        Self::skip_inputs(self);
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! shard   Batch → Log::commit, one write          ticks/<incarnation>-<shard>-<n>.log
 //! keeper  syncs all logs, encodes checkpoints     worlds/<incarnation>-<n>.log
-//! start   Folder::open → Found: rooms with their worlds, ticks and verdicts
+//! start   Folder::open → Found: rooms with their worlds, ticks and verdicts, and the suspects of a bad end
 //! ```
 //!
 //! * A batch whose commit has returned survives a kill of the process, and a loss of power once the keeper has synced it.
@@ -24,6 +24,7 @@ mod log;
 mod looking;
 mod revival;
 mod segment;
+mod suspects;
 mod writer;
 
 pub(crate) use aside::Remains;
@@ -34,6 +35,7 @@ pub(crate) use keeping::KeptWriter;
 pub(crate) use log::{Synced, Watermark};
 pub(crate) use looking::look;
 pub(crate) use revival::{Found, FoundRoom, Numbered, RoomVerdict};
+pub(crate) use suspects::Measure;
 pub(crate) use writer::JournalWriter;
 
 use crate::limits::{JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL};

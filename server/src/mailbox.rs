@@ -69,6 +69,9 @@ pub(crate) struct Revival {
     pub(crate) expected: Expected,
     /// The data folder, in which a room that cannot go on is set aside.
     pub(crate) folder: Arc<Path>,
+    /// Whether the room was at work when the last process came to a bad end: its first ticks are made without the inputs of
+    /// players.
+    pub(crate) skips_inputs: bool,
 }
 
 /// The rooms that are still to be made again, counted for all shards. The server is ready when there are none.

@@ -177,6 +177,8 @@ pub struct Room<G: Game> {
     /// Whether no further tick is made, and the report on why.
     has_failed: bool,
     failure: Option<Box<RoomFailure>>,
+    /// The last tick that is made without the inputs of players.
+    neutral_until: Tick,
 }
 
 impl<G: Game> Room<G> {
@@ -229,6 +231,7 @@ impl<G: Game> Room<G> {
             recorded: None,
             has_failed: false,
             failure: None,
+            neutral_until: Tick(0),
             secret,
             simulation,
         }

@@ -361,6 +361,8 @@ pub struct Running {
     /// The thread of the journal, if one is kept, and the folder that is locked for as long as it is here.
     keeper: Option<KeeperThread>,
     folder: Option<Folder>,
+    /// Whether a thread has failed: the end is a bad one then.
+    has_failed: bool,
 }
 
 impl Running {
@@ -387,6 +389,7 @@ impl Running {
             webhooks: None,
             keeper: None,
             folder: None,
+            has_failed: false,
         }
     }
 

@@ -3,13 +3,16 @@
 //! A thread notes when it begins to work and when it rests. The supervisor looks at these notes from outside and finds
 //! a thread that has ended, and a thread that works on the same thing for ever. It counts its own looks and not the
 //! time: when the whole host stands still the supervisor stands still as well, and no thread is to blame.
+//!
+//! A thread also notes which room it works on, so that a room that holds its thread for ever, or ends the process, has a
+//! name.
 
-use crate::limits::SUPERVISOR_INTERVAL;
+use crate::limits::{CRASH_WINDOW, SUPERVISOR_INTERVAL};
 use rustix::process::{getpriority_process, setpriority_process};
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use thiserror::Error;
@@ -34,6 +37,26 @@ pub enum ThreadFault {
     Journal,
 }
 
+/// A note for a later process: the room that a thread works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkNote {
+    /// None.
+    Idle,
+    /// It is about to make a tick of this room.
+    Tick(u64),
+    /// It stands still in this room.
+    Stalled(u64),
+}
+
+/// Where notes for a later process go.
+struct Notebook(Box<dyn Fn(WorkNote) + Send + Sync>);
+
+impl fmt::Debug for Notebook {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Notebook").finish_non_exhaustive()
+    }
+}
+
 /// The notes of one thread about itself.
 #[derive(Debug)]
 pub(crate) struct ThreadHealth {
@@ -43,13 +66,81 @@ pub(crate) struct ThreadHealth {
     /// The number of notes; odd while the thread works, even while it rests.
     notes: AtomicU64,
     ended: AtomicBool,
+    /// The room that it works on, plus one; 0 for none.
+    room: AtomicU64,
+    notebook: OnceLock<Notebook>,
+    /// Whether each tick goes into the notebook.
+    is_careful: AtomicBool,
+}
+
+/// The thread works on a room until this is dropped.
+pub(crate) struct InRoom<'a>(&'a ThreadHealth);
+
+impl Drop for InRoom<'_> {
+    fn drop(&mut self) {
+        self.0.room.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The thread makes a tick, which is in the notebook, until this is dropped.
+pub(crate) struct InTick<'a>(&'a Notebook);
+
+impl Drop for InTick<'_> {
+    fn drop(&mut self) {
+        (self.0.0)(WorkNote::Idle);
+    }
 }
 
 impl ThreadHealth {
     /// Notes of a thread that has not started.
     pub(crate) fn new(name: impl Into<String>, stall_max: Duration) -> Arc<Self> {
-        let (notes, ended) = (AtomicU64::new(0), AtomicBool::new(false));
-        Arc::new(Self { name: name.into(), stall_max, notes, ended })
+        Arc::new(Self {
+            name: name.into(),
+            stall_max,
+            notes: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+            room: AtomicU64::new(0),
+            notebook: OnceLock::new(),
+            is_careful: AtomicBool::new(false),
+        })
+    }
+
+    /// The name of the thread.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Has notes for a later process go to `keep`: that of a stall, and those of all ticks while the process is careful.
+    /// Only the first call counts.
+    pub(crate) fn keep_notes(&self, is_careful: bool, keep: impl Fn(WorkNote) + Send + Sync + 'static) {
+        if self.notebook.set(Notebook(Box::new(keep))).is_ok() {
+            self.is_careful.store(is_careful, Ordering::Relaxed);
+        }
+    }
+
+    /// The thread works on this room.
+    pub(crate) fn in_room(&self, room: u64) -> InRoom<'_> {
+        self.room.store(room.wrapping_add(1), Ordering::Relaxed);
+        InRoom(self)
+    }
+
+    /// The thread is about to make a tick of this room, which may end the process.
+    pub(crate) fn in_tick(&self, room: u64) -> Option<InTick<'_>> {
+        if !self.is_careful.load(Ordering::Relaxed) {
+            return None;
+        }
+        let notebook = self.notebook.get()?;
+        (notebook.0)(WorkNote::Tick(room));
+        Some(InTick(notebook))
+    }
+
+    /// Notes that the thread stands still, and names its room.
+    fn note_stall(&self) {
+        let Some(room) = self.room.load(Ordering::Relaxed).checked_sub(1) else { return };
+        tracing::error!(room, "the thread {} stands still in room {room}", self.name);
+        if let Some(Notebook(keep)) = self.notebook.get() {
+            keep(WorkNote::Stalled(room));
+        }
     }
 
     /// Starts the thread.
@@ -97,6 +188,7 @@ impl Drop for Ends {
 pub(crate) struct Supervisor {
     watched: Vec<Watched>,
     conditions: Vec<Condition>,
+    looks: u32,
 }
 
 /// A condition on which the server ends.
@@ -141,6 +233,10 @@ impl Supervisor {
     /// # Errors
     /// The first thread that has ended, or has stood still for too long.
     pub(crate) fn look(&mut self) -> Result<(), ThreadFault> {
+        self.looks = self.looks.saturating_add(1);
+        if SUPERVISOR_INTERVAL * self.looks > CRASH_WINDOW {
+            self.watched.iter().for_each(|watched| watched.health.is_careful.store(false, Ordering::Relaxed));
+        }
         if let Some(met) = self.conditions.iter().find(|condition| (condition.holds)()) {
             return Err(met.fault.clone());
         }
@@ -160,6 +256,7 @@ impl Watched {
         self.notes = notes;
         let stall_max = self.health.stall_max;
         if SUPERVISOR_INTERVAL * self.looks >= stall_max {
+            self.health.note_stall();
             return Err(ThreadFault::Stalled { name: name(), seconds: stall_max.as_secs() });
         }
         Ok(())
@@ -196,6 +293,7 @@ pub(crate) fn give_way(niceness: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
 
     const STALL: Duration = Duration::from_secs(3);
     const LOOKS: u32 = (STALL.as_millis() / SUPERVISOR_INTERVAL.as_millis()) as u32;
@@ -223,6 +321,40 @@ mod tests {
         assert!((0..LOOKS).all(|_| supervisor.look().is_ok()));
         let stalled = ThreadFault::Stalled { name: "shard-0".into(), seconds: 3 };
         assert_eq!(supervisor.look(), Err(stalled));
+    }
+
+    /// A thread whose notes are gathered.
+    fn noted(is_careful: bool) -> (Arc<ThreadHealth>, Supervisor, Arc<Mutex<Vec<WorkNote>>>) {
+        let ((health, supervisor), notes) = (watched(), Arc::<Mutex<Vec<WorkNote>>>::default());
+        let gathered = Arc::clone(&notes);
+        health.keep_notes(is_careful, move |note| gathered.lock().unwrap().push(note));
+        (health, supervisor, notes)
+    }
+
+    #[test]
+    fn the_room_in_which_a_thread_stands_still_is_noted() {
+        let (health, mut supervisor, notes) = noted(false);
+        drop(health.in_room(3));
+        health.works();
+        let _in_room = health.in_room(0);
+        while supervisor.look().is_ok() {
+            assert!(notes.lock().unwrap().is_empty());
+        }
+        assert_eq!(*notes.lock().unwrap(), [WorkNote::Stalled(0)]);
+    }
+
+    #[test]
+    fn every_tick_is_noted_while_the_process_is_careful_and_none_later() {
+        let (health, mut supervisor, notes) = noted(true);
+        let in_tick = health.in_tick(5);
+        assert_eq!(*notes.lock().unwrap(), [WorkNote::Tick(5)]);
+        while health.is_careful.load(Ordering::Relaxed) {
+            health.works();
+            assert_eq!(supervisor.look(), Ok(()));
+        }
+        drop(in_tick);
+        assert_eq!(*notes.lock().unwrap(), [WorkNote::Tick(5), WorkNote::Idle], "a tick that has begun ends");
+        assert!(health.in_tick(6).is_none());
     }
 
     #[test]

@@ -80,10 +80,14 @@ struct Dev {
 }
 
 impl Dev {
-    fn start(author: &Author) -> Self {
+    /// With `keeps` matches go on over a build; without it each build begins anew.
+    fn start(author: &Author, keeps: bool) -> Self {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
         let mut command = author.tickwire(&["dev", "--port", &port.to_string()]);
+        if !keeps {
+            command.env("TICKWIRE_DATA", "off");
+        }
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("dev");
         let (sender, lines) = channel();
@@ -152,7 +156,8 @@ struct Change {
 
 async fn play_and_change(template: &str, change: &Change) {
     let author = Author::new(template);
-    let dev = Dev::start(&author);
+    // A world that goes on would not show where a round begins.
+    let dev = Dev::start(&author, false);
     let (first, second) = meet(dev.address).await;
     first.picture(template).await;
     second.picture(&format!("{template}-phone")).await;
@@ -261,6 +266,29 @@ async fn a_game_from_a_template_is_played_changed_tested_and_built() {
         shown: "Math.abs(Math.abs(window.tickwire.stats().own.x) - 20) < 0.5",
     };
     play_and_change("duel", &change).await;
+}
+
+#[tokio::test]
+async fn a_match_goes_on_in_the_next_build_also_when_the_world_has_another_field() {
+    let author = Author::new("duel");
+    let dev = Dev::start(&author, true);
+    dev.wait_for_line("shown after", CHANGE_LIMIT);
+    let (first, second) = meet(dev.address).await;
+    let code = first.wait_connected().await;
+    first.wait_until("window.tickwire.stats().tick > 300").await;
+    let tick = &first.stats().await["tick"];
+    author.change("src/lib.rs", "    pause_ticks: u8,\n}", "    pause_ticks: u8,\n    extra: u8,\n}");
+    dev.wait_for_line("shown after", BUILD_LIMIT);
+    // Another room would be at its first ticks.
+    let goes_on = format!(
+        "(({{ connected, code, tick, others }}) => connected && code === '{code}' && tick > {tick} && others.length === 1)\
+         (window.tickwire.stats())"
+    );
+    for page in [&first, &second] {
+        assert!(page.wait_for(&goes_on, CHANGE_LIMIT).await.is_some(), "the match goes on");
+    }
+    // It is a match of the new server: the one before would still have its folder.
+    assert!(target().join("play").join(dev.address.port().to_string()).join("worlds").is_dir());
 }
 
 /// The other templates, in a long run alone: each is tested and built, and two people play it.

@@ -84,6 +84,8 @@ mod proxies;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod quarantine;
+#[cfg(test)]
 mod queues;
 mod readers;
 #[cfg(test)]

@@ -87,8 +87,9 @@ impl Serving {
     pub(crate) fn start_by(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
-        let stdout = child.stdout.take().expect("a pipe");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        // A server that is a test of this program prints lines of its own before.
+        while !line.contains("http://") && stdout.read_line(&mut line).expect("a line") > 0 {}
         let mut addresses =
             line.split("http://").skip(1).map(|rest| rest.split(['/', ',']).next()?.trim().parse().ok());
         let address = addresses.next().flatten().unwrap_or_else(|| panic!("an address in {line:?}"));

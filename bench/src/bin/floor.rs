@@ -10,7 +10,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tickwire_bench::data_folder::DataFolder;
-use tickwire_bench::floor::{Hosted, Plan, Report, Round, Writer, page, rhythm, run};
+use tickwire_bench::floor::{Hosted, Plan, Report, Round, Writer, page, poison, rhythm, run};
 use tickwire_bench::lean::rooms::Scene;
 use tickwire_bench::memory;
 use tickwire_bench::page::{Page, page_path};
@@ -31,6 +31,10 @@ const SECONDS: u32 = 20;
 
 /// Seconds to measure each side of the rhythm by default; the rhythm is promised over a minute.
 const RHYTHM_SECONDS: u32 = 60;
+
+/// Neighbours of a room that panics by default, and the seconds for which they are measured beside panics.
+const NEIGHBOURS: u32 = 64;
+const POISON_SECONDS: u32 = 20;
 
 /// Measures how near our server is to the cost of the kernel alone.
 #[derive(Debug, Parser)]
@@ -65,6 +69,9 @@ struct Args {
     /// Measures with --data beside a neighbour that writes 100 MB a second to the same disk.
     #[arg(long, requires = "data")]
     beside_writer: bool,
+    /// Only measures how far the p99 of neighbours moves beside a room that panics, in turns with and without panics.
+    #[arg(long, conflicts_with_all = ["rhythm", "memory", "tls", "data", "report"])]
+    beside_poison: bool,
     /// Writes the report to this file: one object, or a list of objects for several numbers of clients.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -103,6 +110,8 @@ async fn floor(args: &Args) -> Result<ExitCode> {
     let scene = Scene { motion: args.motion.clone(), entities: args.entities };
     let (faults, kept) = if args.memory {
         (measure_memory(args, scene).await?, "a connection takes no more memory than promised")
+    } else if args.beside_poison {
+        (measure_poison(args, scene).await?, "neighbours do not notice a room that panics")
     } else if args.rhythm {
         (measure_rhythm(args, scene).await?, "the mean rate is exact, and ticks are hardly later than a bare timer")
     } else {
@@ -218,6 +227,31 @@ async fn measure_rhythm(args: &Args, scene: Scene) -> Result<Vec<String>> {
     .await?;
     process.stop().await?;
     write(args, &serde_json::to_string_pretty(&report)?, &rhythm::page(&report))?;
+    let mut out = stdout().lock();
+    writeln!(out, "\n{}", report.table())?;
+    for doubt in report.doubts() {
+        writeln!(out, "  ! {doubt}")?;
+    }
+    Ok(report.faults())
+}
+
+/// Measures the neighbours of a room that panics, prints and writes the report; gives the promises that were not kept.
+async fn measure_poison(args: &Args, scene: Scene) -> Result<Vec<String>> {
+    ensure!(args.clients.len() <= 1, "neighbours are measured with one number of clients");
+    let clients = args.clients.first().copied().unwrap_or(NEIGHBOURS);
+    let seconds = args.seconds.unwrap_or(POISON_SECONDS);
+    let plan = poison::Plan { pairs: seconds.div_ceil(poison::ROUND_SECONDS), scene, clients };
+    let report = on_generator(move || {
+        poison::run(&plan, |words| {
+            // A closed stdout is no reason to stop measuring.
+            let _ = writeln!(stdout(), "  {words}");
+        })
+    })
+    .await?;
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&report)?;
+        fs::write(path, format!("{json}\n")).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
     let mut out = stdout().lock();
     writeln!(out, "\n{}", report.table())?;
     for doubt in report.doubts() {

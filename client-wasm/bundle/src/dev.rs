@@ -2,7 +2,8 @@
 //!
 //! `core` decides and knows no file or process; this file and the modules below carry out its orders: `watch` sees
 //! changes, `server` runs the game's server, `hub` tells the pages, and `page` makes their folder. Guarantees: everything
-//! listens on loopback alone, every wait has an end, and the server ends with the tool.
+//! listens on loopback alone, every wait has an end, and the server ends with the tool. Matches outlive both: a game that
+//! was built again goes on with them.
 
 mod core;
 mod hub;
@@ -23,6 +24,7 @@ use self::core::{Core, News, Order, Status, Work};
 use self::hub::Hub;
 use self::server::Server;
 use crate::command::say;
+use crate::play::matches_folder;
 use crate::program::{Profile, build_server};
 use crate::toolchain::Source;
 use crate::wasm::Flavour;
@@ -162,7 +164,9 @@ impl Develop {
             // As above.
             let _ = sender.send(Message::OfServer(number, news));
         };
-        match Server::start(program, self.address, &page::folder(&self.project), tell.clone()) {
+        // The server before has ended, so that this one goes on with its matches.
+        let matches = matches_folder(program, self.address.port(), self.project.target());
+        match Server::start(program, self.address, &page::folder(&self.project), matches.as_deref(), tell.clone()) {
             Ok(server) => self.server = Some(server),
             Err(error) => tell(News::ServerEnded(format!("the server could not be started: {error}"))),
         }

@@ -5,12 +5,11 @@
 
 use std::convert::Infallible;
 use std::env;
-use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -73,28 +72,42 @@ impl Listen {
 pub fn become_server(server: &Path, listen: Listen, target: &Path) -> Result<Infallible, CommandError> {
     let mut command = Command::new(server);
     command.args(["serve", "--listen"]).arg(listen.address().to_string());
-    let data = target.join("play").join(listen.port.to_string());
-    // Somebody who has set the folder wants that one.
-    if env::var_os(DATA_VARIABLE).is_none() {
-        match is_in_use(&data) {
-            true => say(&format!(
-                "a server that runs keeps its matches in {}, so those of this one end with it",
-                data.display()
-            )),
-            false => {
-                say(&format!("matches are kept in {}; delete it to begin anew", data.display()));
-                command.arg("--data").arg(data);
-            }
-        }
+    if let Some(data) = matches_folder(server, listen.port, target) {
+        command.arg("--data").arg(data);
     }
     let source = command.args(listen.lan.then_some("--lan")).exec();
     Err(CommandError::Start { program: server.display().to_string(), source })
 }
 
-/// Whether a server uses the data folder at the moment.
-fn is_in_use(data: &Path) -> bool {
-    let lock = File::open(data.join("lock"));
-    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+/// The folder below `target` in which the server on this port keeps its matches. There is none when somebody has set a
+/// folder and so wants that one, and when the server could not use it: then its matches end with it, which is said with
+/// the server's own words.
+pub(crate) fn matches_folder(server: &Path, port: u16, target: &Path) -> Option<PathBuf> {
+    if env::var_os(DATA_VARIABLE).is_some() {
+        return None;
+    }
+    let data = target.join("play").join(port.to_string());
+    match refusal(server, &data) {
+        None => {
+            say(&format!("matches are kept in {}; delete it to begin anew", data.display()));
+            Some(data)
+        }
+        Some(why) => {
+            say(&format!("matches end with this server, because nothing can be kept of them: {why}"));
+            None
+        }
+    }
+}
+
+/// The reason why a server could not use a data folder now: another one uses it, it is of a newer format, others may write
+/// to it, as on a mount without permissions, and the like.
+fn refusal(server: &Path, data: &Path) -> Option<String> {
+    let check = Command::new(server).args(["journal", "check"]).arg(data).stdin(Stdio::null()).output();
+    match check {
+        Ok(checked) if checked.status.success() => None,
+        Ok(checked) => Some(String::from_utf8_lossy(&checked.stderr).trim().to_owned()),
+        Err(error) => Some(error.to_string()),
+    }
 }
 
 /// Starts this program once more, in the background, to run [`open_when_up`].
@@ -161,6 +174,30 @@ fn in_order(main: Option<Ipv4Addr>, others: Vec<Ipv4Addr>) -> Vec<Ipv4Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_folder_that_the_server_refuses_is_done_without_and_the_reason_is_the_servers_own() {
+        let scratch = Scratch::new("play-data");
+        let program = scratch.path().join("server");
+        let script = "#!/bin/sh\ntest \"$1 $2\" = \"journal check\" || exit 9\n\
+                      case \"$3\" in */8081) echo \"$3 has format 9\" >&2; exit 2;; esac\n";
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let data = |port: u16| scratch.path().join("play").join(port.to_string());
+        // While a fork of another test has the file open, it cannot be started.
+        let started = (0..100).any(|_| {
+            let usable = refusal(&program, &data(8080)).is_none();
+            (!usable).then(|| thread::park_timeout(LISTEN_PAUSE));
+            usable
+        });
+        assert!(started, "the server takes the folder");
+        assert_eq!(refusal(&program, &data(8081)), Some(format!("{} has format 9", data(8081).display())));
+        assert_eq!(matches_folder(&program, 8081, scratch.path()), None);
+        assert!(refusal(&scratch.path().join("nothing"), &data(8080)).is_some());
+    }
 
     #[test]
     fn only_a_lan_server_listens_to_other_machines() {

@@ -1,11 +1,11 @@
-//! `tickwire journal`: the content of a data folder, in words. Nothing in the folder is changed, and a server may use
-//! it meanwhile.
+//! `tickwire journal`: the content of a data folder, in words, and whether a server may use it. Nothing in the folder is
+//! changed, and a server may use it meanwhile.
 
 use super::{CliError, Program, say};
 use crate::config::Config;
 use crate::game_panic;
 use crate::games::OfferedGame;
-use crate::journal::{Found, FoundRoom, RoomVerdict, look};
+use crate::journal::{Folder, Found, FoundRoom, RoomVerdict, look};
 use crate::room::{Kept, RoomLimits};
 use crate::room_header::{RoomHeader, take_header};
 use crate::server::Server;
@@ -40,6 +40,12 @@ pub(super) enum JournalAction {
         /// The code of the room, or its number.
         room: String,
     },
+    /// Says whether a server could use the folder now; if not, it says why and the exit code is 2. A folder that is missing
+    /// is made.
+    Check {
+        /// The data folder.
+        folder: PathBuf,
+    },
 }
 
 /// A room of the folder, in words.
@@ -71,6 +77,7 @@ pub(super) fn run(program: &Program, action: &JournalAction) -> Result<(), CliEr
         }
         JournalAction::Verify { folder, json } => verify(program, folder, *json),
         JournalAction::Explain { folder, room } => explain(program, folder, room),
+        JournalAction::Check { folder } => Folder::check(folder).map_err(CliError::Journal),
     }
 }
 

@@ -12,7 +12,10 @@ use super::disk::RealDisk;
 use super::keeper::{Identity, Keeper, KeeperThread};
 use super::revival::Found;
 use super::segment::FORMAT;
+use super::suspects::{LastEnd, NOTES, Notebook, note_good_end};
+use crate::clock::unix_ms;
 use crate::own_folder::{FolderError, OwnFolder};
+use crate::threads::ThreadHealth;
 use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -83,6 +86,8 @@ pub enum FolderFault {
 pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     pub(super) identity: Identity,
+    /// Whether the process before this one came to a bad end.
+    pub(super) is_careful: bool,
     /// The lock is held for as long as the file is open.
     _lock: File,
 }
@@ -98,7 +103,7 @@ impl Folder {
         let disk_fault = |source| FolderFault::Disk { path: path.clone(), source };
         let lock = lock(&path)?;
         let last = last_start(&lock, &path)?;
-        for part in ["ticks", "worlds", "spare", "quarantine"] {
+        for part in ["ticks", "worlds", "spare", "quarantine", NOTES] {
             OwnFolder::prepare(&path.join(part))?;
         }
         let (mut node, mut seed) = ([0; 16], [0; 8]);
@@ -114,8 +119,41 @@ impl Folder {
         // Files that are newer than the lock file says were brought here by hand; their names are taken all the same.
         identity.incarnation = identity.incarnation.max(named.saturating_add(1));
         write_start(&lock, &identity).and_then(|()| sync_names(&path)).map_err(disk_fault)?;
-        let found = Found::read(&disk).map_err(disk_fault)?;
-        Ok((Self { path, identity, _lock: lock }, found))
+        let mut found = Found::read(&disk).map_err(disk_fault)?;
+        let is_careful = last.is_some_and(|(incarnation, _)| suspect(&disk, incarnation, &mut found));
+        Ok((Self { path, identity, is_careful, _lock: lock }, found))
+    }
+
+    /// Whether a server could use the folder now. A folder that is missing is made, as a server would do; nothing else
+    /// changes.
+    ///
+    /// # Errors
+    /// The reason why it could not.
+    pub(crate) fn check(dir: &Path) -> Result<(), FolderFault> {
+        let own = OwnFolder::prepare(dir).map_err(|error| read_only(dir, error))?;
+        let lock = lock(own.path())?;
+        last_start(&lock, own.path()).map(drop)
+    }
+
+    /// Has a thread note the rooms that it works on, for the case that the process comes to a bad end.
+    pub(crate) fn watch(&self, thread: &ThreadHealth) {
+        let notebook = Notebook::open(&RealDisk::new(&self.path), thread.name(), self.identity.incarnation);
+        match notebook {
+            Ok(notebook) => thread.keep_notes(self.is_careful, move |note| {
+                if let Err(error) = notebook.put(note) {
+                    // A room that ends the process may not be found then. Ticks go on.
+                    tracing::debug!(%error, "a note on the room at work is lost");
+                }
+            }),
+            Err(error) => tracing::warn!(%error, "a room that ends the process will not be found"),
+        }
+    }
+
+    /// Notes that the process ends as it was told to.
+    pub(crate) fn note_good_end(&self) {
+        if let Err(error) = note_good_end(&RealDisk::new(&self.path), self.identity.incarnation) {
+            tracing::warn!(%error, "the next start will take this for a crash");
+        }
     }
 
     /// The number of this start of a server on the folder.
@@ -130,6 +168,24 @@ impl Folder {
     pub(crate) fn keep(&self, found: &mut Found, settings: JournalSettings) -> io::Result<KeeperThread> {
         let keeper = Keeper::new(Arc::new(RealDisk::new(&self.path)), self.identity, found, settings);
         KeeperThread::start(keeper, settings.sync_interval)
+    }
+}
+
+/// Notes the measures against the rooms that were at work at the end of the last process; says whether it was a bad end.
+fn suspect(disk: &RealDisk, incarnation: u64, found: &mut Found) -> bool {
+    let judged = LastEnd::read(disk, incarnation).and_then(|end| {
+        let is_there = |room| found.rooms.iter().any(|found| found.room == room);
+        end.measures(disk, is_there, unix_ms()).map(|measures| (end.is_good, measures))
+    });
+    match judged {
+        Ok((is_good, measures)) => {
+            found.suspects = measures;
+            !is_good
+        }
+        Err(error) => {
+            tracing::warn!(%error, "it is not known how the last process has ended");
+            true
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::batch::{Gap, Scanned, Verdict, scan};
 use super::disk::{self, Disk};
 use super::keeper::{Contents, Fate, Retained};
 use super::segment::{LogKind, SegmentHead};
+use super::suspects::Measure;
 use crate::lobby::RoomId;
 use room::{Place, RoomHistory};
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub(crate) struct Found {
     /// Files whose last batch was not written to its end, and where it begins.
     pub(crate) torn: Vec<(String, u64)>,
     pub(crate) damaged: Vec<Damage>,
+    /// The measures against rooms that were at work when a process came to a bad end.
+    pub(crate) suspects: Vec<(RoomId, Measure)>,
     /// The segments, for the keeper.
     pub(super) segments: Vec<Retained>,
 }

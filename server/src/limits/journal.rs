@@ -48,4 +48,18 @@ pub(crate) const CHECKPOINTS_ASKED_MAX: usize = 32;
 /// Time for which the keeper may work on one thing. A disk that takes this long for a sync is out of order.
 pub(crate) const KEEPER_STALL_MAX: Duration = Duration::from_secs(60);
 
+/// Time within which bad ends of processes count as a loop, and for which a process that follows on one notes every tick
+/// that it is about to make.
+pub(crate) const CRASH_WINDOW: Duration = Duration::from_millis(CRASH_WINDOW_MS);
+
+/// The same in milliseconds.
+pub(crate) const CRASH_WINDOW_MS: u64 = 60_000;
+
+/// Rooms under suspicion at the most. At a bad end each thread works on one room.
+pub(crate) const SUSPECTS_MAX: usize = 64;
+
+/// Time after a start in which a client that comes back to a room that was set aside is told that the room has failed.
+/// Later it is told that there is no such room, after which clients do not try again.
+pub(crate) const SET_ASIDE_TOLD: Duration = Duration::from_secs(30);
+
 const _: () = assert!(JOURNAL_SEGMENT_BYTES.is_multiple_of(JOURNAL_PIECE_BYTES as u64), "segments are whole pieces");

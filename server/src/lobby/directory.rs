@@ -127,6 +127,8 @@ pub(crate) struct Directory {
     /// Codes that were used, with the time until which each of them rests; the earliest first.
     resting: VecDeque<(u64, Code)>,
     resting_codes: BTreeSet<Code>,
+    /// Rooms that were set aside, with the time until which those who come back are told so.
+    set_aside: BTreeMap<Code, (u64, Wanted)>,
     rooms_of_shard: Vec<u32>,
     next_id: u64,
 }
@@ -144,6 +146,7 @@ impl Directory {
             codes: BTreeMap::new(),
             resting: VecDeque::new(),
             resting_codes: BTreeSet::new(),
+            set_aside: BTreeMap::new(),
             rooms_of_shard: vec![0; shards],
             next_id: 0,
         }
@@ -296,16 +299,33 @@ impl Directory {
     pub(crate) fn close(&mut self, room: RoomId, now_us: u64) -> Option<Code> {
         let entry = self.codes.remove(&room).and_then(|code| self.rooms.remove(&code))?;
         self.rooms_of_shard[entry.place.shard] -= 1;
-        let rest_us = u64::try_from(CODE_REST.as_micros()).unwrap_or(u64::MAX);
-        self.resting.push_back((now_us + rest_us, entry.code));
-        self.resting_codes.insert(entry.code);
+        self.rest(entry.code, now_us);
         Some(entry.code)
+    }
+
+    fn rest(&mut self, code: Code, now_us: u64) {
+        let rest_us = u64::try_from(CODE_REST.as_micros()).unwrap_or(u64::MAX);
+        self.resting.push_back((now_us + rest_us, code));
+        self.resting_codes.insert(code);
+    }
+
+    /// A room of an earlier process does not go on, because it has failed. For the time `told_us` those who come back are
+    /// told so; its code rests.
+    pub(crate) fn set_aside(&mut self, code: Code, wanted: Wanted, now_us: u64, told_us: u64) {
+        self.rest(code, now_us);
+        self.set_aside.insert(code, (now_us + told_us, wanted));
+    }
+
+    /// A room that was set aside a short time ago.
+    pub(crate) fn find_set_aside(&self, code: Code, now_us: u64) -> Option<&Wanted> {
+        self.set_aside.get(&code).filter(|(until_us, _)| now_us < *until_us).map(|(_, wanted)| wanted)
     }
 
     /// Frees codes that have rested long enough.
     pub(crate) fn wake_codes(&mut self, now_us: u64) {
         while let Some((_, code)) = self.resting.pop_front_if(|(until_us, _)| *until_us <= now_us) {
             self.resting_codes.remove(&code);
+            self.set_aside.remove(&code);
         }
     }
 
@@ -373,6 +393,18 @@ mod tests {
         assert!(directory.resting_codes.contains(&code));
         directory.wake_codes(HOUR_US + 5);
         assert!(directory.resting_codes.is_empty() && directory.resting.is_empty());
+    }
+
+    #[test]
+    fn a_room_that_was_set_aside_is_known_for_a_while_and_its_code_leads_to_no_other_room() {
+        let mut directory = Directory::new(1, LIMITS);
+        let code = Code::parse("C4FK9T").unwrap();
+        directory.set_aside(code, QUICK, 5, 30 * SECOND_US);
+        assert!(directory.find(code).is_none() && directory.resting_codes.contains(&code));
+        assert!(directory.find_set_aside(code, 30 * SECOND_US).is_some_and(|wanted| wanted.seats == QUICK.seats));
+        assert!(directory.find_set_aside(code, 30 * SECOND_US + 5).is_none());
+        directory.wake_codes(HOUR_US + 5);
+        assert!(directory.resting_codes.is_empty() && directory.set_aside.is_empty());
     }
 
     #[test]

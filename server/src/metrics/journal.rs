@@ -8,6 +8,8 @@ pub(crate) struct JournalMetrics {
     pub(crate) rooms_revived: Counter,
     /// Rooms that could not.
     pub(crate) rooms_lost: Counter,
+    /// Of these, rooms that were set aside because processes ended in their ticks.
+    pub(crate) rooms_quarantined: Counter,
     /// Rooms whose game played a recorded tick in another way.
     pub(crate) rooms_diverged: Counter,
     /// Whether rooms go on without being written: 1, or 0.
@@ -23,6 +25,7 @@ impl JournalMetrics {
         Self {
             rooms_revived: counter!("tickwire_rooms_revived_total"),
             rooms_lost: counter!("tickwire_rooms_lost_total"),
+            rooms_quarantined: counter!("tickwire_rooms_quarantined_total"),
             rooms_diverged: counter!("tickwire_rooms_diverged_total"),
             degraded: gauge!("tickwire_journal_degraded"),
             unsynced: gauge!("tickwire_journal_unsynced_seconds"),

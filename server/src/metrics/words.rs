@@ -3,7 +3,7 @@
 use metrics::{Unit, describe_counter, describe_gauge};
 
 /// Every counter, with its words. Its name says what is counted.
-const COUNTERS: [(&str, &str); 40] = [
+const COUNTERS: [(&str, &str); 41] = [
     ("tickwire_bytes_in_total", "Bytes read from the sockets of players."),
     ("tickwire_bytes_out_total", "Bytes written to the sockets of players."),
     ("tickwire_connections_lost_total", "Connections that ended without a close code."),
@@ -29,6 +29,7 @@ const COUNTERS: [(&str, &str); 40] = [
     ("tickwire_rooms_started_over_total", "Times that a room's members started over after a panic outside of a tick."),
     ("tickwire_rooms_diverged_total", "Rooms whose game plays what was recorded in another way than it was played."),
     ("tickwire_rooms_lost_total", "Rooms that could not go on after a start."),
+    ("tickwire_rooms_quarantined_total", "Of these, rooms in whose ticks processes had ended again and again."),
     ("tickwire_rooms_revived_total", "Rooms that have gone on after a start."),
     ("tickwire_rooms_recovered_total", "Rooms that came back from a slow lane."),
     ("tickwire_rooms_slow_total", "Rooms that were moved to a slow lane."),

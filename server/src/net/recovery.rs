@@ -2,12 +2,14 @@
 //! nobody who comes back early is told that there is no such room.
 //!
 //! A room that cannot go on is named in the log, its remains stay in the data folder, and no other room is
-//! affected.
+//! affected. So is a room in whose ticks processes have ended again and again; those who come back to it are told that
+//! the room has failed.
 
 use super::Net;
 use super::api::room_limits;
-use crate::chronicle::Chronicle;
-use crate::journal::{Found, FoundRoom, Remains, RoomVerdict};
+use crate::chronicle::{Chronicle, end};
+use crate::journal::{Found, FoundRoom, Measure, Remains, RoomVerdict};
+use crate::limits::SET_ASIDE_TOLD;
 use crate::lobby::RoomId;
 use crate::mailbox::{Command, Revival, TopicsOrder};
 use crate::readiness::Reason;
@@ -27,6 +29,8 @@ enum NotRevived {
     Header(#[from] HeaderFault),
     #[error("a room with its code is there already")]
     Taken,
+    #[error("processes have ended in its ticks again and again, and other rooms were interrupted with it")]
+    Quarantined,
     #[error("neither a whole world of it is left nor its beginning")]
     Nothing,
 }
@@ -40,7 +44,8 @@ impl Net {
         // Of two rooms with one code the newer one has it: the end of the other one is lost.
         for mut room in found.rooms.into_iter().rev() {
             let id = room.room;
-            match self.adopt(&mut room, folder, now_us) {
+            let measure = found.suspects.iter().find(|(suspect, _)| *suspect == id).map(|(_, measure)| *measure);
+            match self.adopt(&mut room, measure, folder, now_us) {
                 Ok((shard, revival)) => {
                     of_shard[shard].push(revival);
                     rooms += 1;
@@ -84,7 +89,13 @@ impl Net {
 
     /// Enters a room into the directory; gives its shard and the parts that the shard makes the room from, which it takes
     /// out of `found`.
-    fn adopt(&self, found: &mut FoundRoom, folder: &Arc<Path>, now_us: u64) -> Result<(usize, Revival), NotRevived> {
+    fn adopt(
+        &self,
+        found: &mut FoundRoom,
+        measure: Option<Measure>,
+        folder: &Arc<Path>,
+        now_us: u64,
+    ) -> Result<(usize, Revival), NotRevived> {
         let FoundRoom { room, header, world, ticks, verdict, .. } = found;
         let room = *room;
         note_verdict(room, *verdict)?;
@@ -95,6 +106,15 @@ impl Net {
         };
         let parsed = RoomHeader::parse(header)?;
         let (wanted, code) = (parsed.wanted(&self.setup.games)?, parsed.code()?);
+        if measure == Some(Measure::SetAside) {
+            let told_us = u64::try_from(SET_ASIDE_TOLD.as_micros()).unwrap_or(u64::MAX);
+            self.directory.borrow_mut().set_aside(code, wanted, now_us, told_us);
+            self.setup.metrics.journal.rooms_quarantined.increment(1);
+            // The studio is told of its end.
+            let chronicle = self.chronicle_of(room, &parsed);
+            chronicle.into_iter().for_each(|mut chronicle| chronicle.ends_with(end::FAILED));
+            return Err(NotRevived::Quarantined);
+        }
         let game = self.setup.games[wanted.game].clone();
         let was = parsed.former_shape(&game)?;
         let limits = room_limits(&self.config(), wanted.public, game.rules.seats);
@@ -109,19 +129,27 @@ impl Net {
         if !seats.is_empty() {
             self.directory.borrow_mut().give_seats(code, &seats);
         }
-        let feed = self
-            .setup
-            .webhooks
-            .as_ref()
-            .map(|webhooks| webhooks.feed(RoomSerial(room.0), &code.to_string(), game.rules.name));
-        let chronicle = feed.and_then(Result::ok).map(Chronicle::go_on);
+        let chronicle = self.chronicle_of(room, &parsed);
         let header = match was {
             Some(_) => parsed.renewed(&game, self.setup.build).to_bytes(),
             None => Arc::from(header),
         };
+        let skips_inputs = measure == Some(Measure::SkipInputs);
+        if skips_inputs {
+            note_suspicion(room);
+        }
         let (folder, expected) = (Arc::clone(folder), self.setup.recovery.expect());
         let (world, ticks) = (world.take(), std::mem::take(ticks));
-        Ok((shard, Revival { room, code, game, plan, header, was, world, ticks, chronicle, expected, folder }))
+        let revival =
+            Revival { room, code, game, plan, header, was, world, ticks, chronicle, expected, folder, skips_inputs };
+        Ok((shard, revival))
+    }
+
+    /// The chronicle of a room that an earlier process has kept, if a studio wants to hear of it.
+    fn chronicle_of(&self, room: RoomId, header: &RoomHeader) -> Option<Chronicle> {
+        let webhooks = self.setup.webhooks.as_ref()?;
+        let feed = webhooks.feed(RoomSerial(room.0), &header.code_text(), &header.game_text());
+        feed.ok().map(Chronicle::go_on)
     }
 }
 
@@ -130,6 +158,14 @@ fn remains_of(found: &FoundRoom) -> Remains<'_> {
     let FoundRoom { room, header, world, ticks, .. } = found;
     let world = world.as_ref().map(|(tick, world)| (*tick, &**world));
     Remains { room: *room, header: header.as_deref(), world, ticks }
+}
+
+/// Says in the log that a room is under suspicion.
+fn note_suspicion(RoomId(room): RoomId) {
+    tracing::warn!(
+        room,
+        "the last process ended while room {room} was at work: the room goes on, for a second without the inputs of its players"
+    );
 }
 
 /// Says in the log what is missing of a room.

@@ -40,7 +40,8 @@ impl Net {
     /// The code with which the connection is to be closed.
     pub(super) async fn find_room(&self, address: Option<AddressKey>, hello: &Hello) -> Result<RoomFound, CloseCode> {
         self.take_in_reports();
-        let door = self.room_of(hello).map(|(.., door)| door);
+        let set_aside = self.set_aside_door(hello);
+        let door = self.room_of(hello).map(|(.., door)| door).or(set_aside);
         let seat = self.seat_in_match(hello, door);
         let opened = match seat {
             Some(_) => Ok(()),
@@ -52,6 +53,7 @@ impl Net {
             (Err(code), None, _) => Err(code),
             // A token is shown to a shard even if there is no room: the answer has to come from there either way.
             (Err(code), Some(_), None) => self.nowhere(hello, code).ok_or(code),
+            (Ok(()), _, None) if set_aside.is_some() => Err(CloseCode::RoomFailed),
             (Ok(()), _, None) => Err(CloseCode::NoRoom),
             (opened, _, Some(found)) => {
                 self.come_in(address, hello, found, opened.err()).map(|found| RoomFound { seat, ..found })
@@ -89,6 +91,13 @@ impl Net {
             Some(_) if !may_pass => Err(CloseCode::Rate),
             only_by_token => Ok(RoomFound { place, game, only_by_token, seat: None }),
         }
+    }
+
+    /// The door of a room that was set aside at the start: whoever might enter the room learns that it has failed.
+    fn set_aside_door(&self, hello: &Hello) -> Option<Door> {
+        let directory = self.directory.borrow();
+        let wanted = directory.find_set_aside(Code::parse(&hello.code)?, self.setup.clock.now_us())?;
+        (self.setup.games[wanted.game].rules.name == hello.game).then_some(wanted.door)
     }
 
     /// The place of a room that does not exist, on a shard that will say so.

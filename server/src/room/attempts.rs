@@ -138,6 +138,10 @@ impl<G: Game> Room<G> {
     pub(super) fn make_tick(&mut self) -> bool {
         self.simulation.begin_tick();
         let (mut attempt, mut failed) = (Attempt::Everything, Vec::new());
+        if self.tick <= self.neutral_until {
+            attempt = Attempt::NeutralInputs;
+            self.do_without(attempt, GameCall::Step);
+        }
         let mut first: Option<(TickRecord<G>, GameCall, GamePanic)> = None;
         let fresh = loop {
             let panic = match game_panic::catch(|| self.attempt(attempt)) {

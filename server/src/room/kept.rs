@@ -246,6 +246,13 @@ impl<G: Game> Room<G> {
         }
     }
 
+    /// Makes the ticks of the next second without the inputs of players. The room was at work when a process came to a bad
+    /// end, and the inputs of that tick may be why: clients send them again. A key is held for several ticks, so that to
+    /// leave out a single one would not do.
+    pub fn skip_inputs(&mut self) {
+        self.neutral_until = self.tick + G::RULES.tick_rate_hz;
+    }
+
     /// Seats whose players were connected when the room ended and have not come back.
     #[must_use]
     pub fn missing(&self) -> usize {

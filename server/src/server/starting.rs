@@ -82,6 +82,9 @@ impl Running {
         let health = ThreadHealth::new(format!("shard-{index}"), STALL_MAX);
         let lane_health = ThreadHealth::new(format!("shard-{index}-slow"), SLOW_LANE_STALL_MAX);
         self.supervisor.watch(&lane_health);
+        if let Some(folder) = &self.folder {
+            [&health, &lane_health].into_iter().for_each(|thread| folder.watch(thread));
+        }
         let load = Arc::new(Load::default());
         let numbers = seed.metrics.enter_shard(index, false, &load);
         let setup = ShardSetup {

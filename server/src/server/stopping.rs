@@ -46,6 +46,7 @@ impl Running {
         let watch = Watch::begin(&mut self.supervisor, Arc::clone(&self.readiness), notifier);
         let code = signals.wait(watch, || self.reloading.reload()).inspect_err(|fault| {
             tracing::error!(%fault, "the server has failed and ends");
+            self.has_failed = true;
             self.end(CloseCode::Restart);
         })?;
         let (event, events) = mpsc::channel();
@@ -96,7 +97,7 @@ impl Running {
     fn wait(&mut self, event: Sender<StopEvent>, events: &Receiver<StopEvent>) {
         let threads = std::mem::take(&mut self.threads);
         if threads.is_empty() {
-            return self.stop_keeper();
+            return self.stop_keeper(true);
         }
         let waiting = Builder::new().name("stop".into()).spawn(move || {
             join(threads);
@@ -105,7 +106,7 @@ impl Running {
         });
         if let Err(error) = waiting {
             tracing::error!(%error, "the server ends without waiting for its threads");
-            return self.stop_keeper();
+            return self.stop_keeper(false);
         }
         let mut next = events.recv_timeout(STOP_MAX);
         if next == Ok(StopEvent::Hurried) {
@@ -120,13 +121,14 @@ impl Running {
             join([thread].into());
         }
         // Nobody writes to the journal any more.
-        self.stop_keeper();
+        self.stop_keeper(next != Err(RecvTimeoutError::Timeout));
     }
 }
 
 impl Running {
-    /// Waits until the disk has the journal, or too long: a disk that hangs must not keep the process.
-    fn stop_keeper(&mut self) {
+    /// Waits until the disk has the journal, or too long: a disk that hangs must not keep the process. When everything has
+    /// ended as it should, the next process learns so.
+    fn stop_keeper(&mut self, have_ended: bool) {
         let Some(keeper) = self.keeper.take() else { return };
         let (event, ended) = mpsc::channel();
         let stopping = Builder::new().name("journal-stop".into()).spawn(move || {
@@ -136,6 +138,8 @@ impl Running {
         });
         if stopping.is_err() || ended.recv_timeout(STOP_MAX).is_err() {
             tracing::error!("the disk does not take the journal in time, and its last writes may be lost");
+        } else if let Some(folder) = self.folder.as_ref().filter(|_| have_ended && !self.has_failed) {
+            folder.note_good_end();
         }
     }
 }

@@ -131,8 +131,9 @@ impl ShardSetup {
         let start_ns = self.clock.now_ns();
         let cpu_start_ns = room.budget.is_suspect().then(thread_cpu_ns);
         let bytes_before = scratch.tally.bytes_out;
+        let _in_room = self.health.in_room(room.id.0);
         room.guarded(&mut self.context(start_ns, scratch), closing, |room, context, _| {
-            room.simulate(context);
+            room.simulate(context, &self.health);
             journal.into_iter().for_each(|journal| room.record(journal));
         });
         let end_ns = self.clock.now_ns();
@@ -151,6 +152,7 @@ impl ShardSetup {
     fn send(&self, room: &mut RoomHandle, start_ns: u64, scratch: &mut Scratch, closing: &mut Vec<Closing>) {
         let cpu_start_ns = room.turn.cpu_ns.map(|_| thread_cpu_ns());
         let bytes_before = scratch.tally.bytes_out;
+        let _in_room = self.health.in_room(room.id.0);
         room.guarded(&mut self.context(start_ns, scratch), closing, RoomHandle::send);
         room.note_people(start_ns);
         let TurnTime { wall_ns, cpu_ns, bytes_out, late_ns } = room.turn;

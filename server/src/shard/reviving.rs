@@ -11,6 +11,7 @@ use crate::room::{Kept, RoomChanges};
 use crate::room_header::take_header;
 use std::collections::BTreeMap;
 use std::path::Path;
+use tickwire::Tick;
 
 /// The rooms that are still to be made again.
 #[derive(Default)]
@@ -48,7 +49,20 @@ impl Shard {
 
     fn revive(&mut self, revival: Revival) {
         let start_ns = self.setup.clock.now_ns();
-        let Revival { room: id, code, game, plan, header, was, world, ticks, chronicle, expected, folder } = revival;
+        let Revival {
+            room: id,
+            code,
+            game,
+            plan,
+            header,
+            was,
+            world,
+            ticks,
+            chronicle,
+            expected,
+            folder,
+            skips_inputs,
+        } = revival;
         let rest = world.as_ref().and_then(|(_, world)| take_header(world).ok()).map(|(_, rest)| rest);
         let kept = Kept { world: rest, ticks: &ticks };
         let remains = Remains {
@@ -58,25 +72,28 @@ impl Shard {
             ticks: &ticks,
         };
         let name = game.rules.name;
-        let revived = match game_panic::catch(|| (game.revive)(&plan, kept, was.as_ref())) {
+        let caught = {
+            // To play its ticks again may never end, or end the process.
+            let _at_work = (self.setup.health.in_room(id.0), self.setup.health.in_tick(id.0));
+            game_panic::catch(|| (game.revive)(&plan, kept, was.as_ref()))
+        };
+        let revived = match caught {
             Ok(Ok(revived)) => revived,
             Ok(Err(fault)) => return self.cannot_revive(&remains, &fault.to_string(), &folder),
             Err(panic) => {
                 return self.cannot_revive(&remains, &format!("the game `{name}` has panicked: {panic}"), &folder);
             }
         };
-        let RevivedRoom { room, replayed, differs_at, changes } = revived;
+        let RevivedRoom { mut room, replayed, differs_at, changes } = revived;
         if let Some(tick) = differs_at {
-            let room = id.0;
-            tracing::warn!(
-                room,
-                "the game `{name}` plays tick {tick} of room {room} in another way than it was played: its code has changed. The \
-                 room goes on with the same inputs under the rules of today"
-            );
+            note_difference(id, name, tick);
             self.setup.metrics.journal.rooms_diverged.increment(1);
         }
         if let Some(changes) = &changes {
             note_changes(id, name, changes);
+        }
+        if skips_inputs {
+            room.skip_inputs();
         }
         let made = MadeRoom { rate_hz: game.rules.tick_rate_hz, room, chronicle, header: Some(header) };
         let now_ns = self.setup.clock.now_ns();
@@ -113,6 +130,15 @@ impl Shard {
             }
         }
     }
+}
+
+/// Says in the log that a game plays what was recorded in another way.
+fn note_difference(RoomId(room): RoomId, game: &str, tick: Tick) {
+    tracing::warn!(
+        room,
+        "the game `{game}` plays tick {tick} of room {room} in another way than it was played: its code has changed. The room \
+         goes on with the same inputs under the rules of today"
+    );
 }
 
 /// Says in the log what has become of a room whose game has other fields now.

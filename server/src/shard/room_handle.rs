@@ -19,6 +19,7 @@ use crate::mailbox::{FromShard, MemberAt, NewConnection, RoomNumbers, SeatsSeen,
 use crate::metrics::{Metrics, Side};
 use crate::room::{Attendance, Autopsy, Entered, MemberId, NotDone, OperatorOrder, RoomFailure, Summary};
 use crate::socket::Socket;
+use crate::threads::ThreadHealth;
 use crate::topics::{Delivery, Farewell, Identity};
 use crate::webhooks::event::Reason;
 use crate::websocket::address::{AddressKey, Counted};
@@ -112,7 +113,7 @@ impl RoomHandle {
     }
 
     /// The course of one tick up to its record: every socket is read, and the room ticks.
-    pub(super) fn simulate(&mut self, context: &mut TickContext<'_>) {
+    pub(super) fn simulate(&mut self, context: &mut TickContext<'_>, thread: &ThreadHealth) {
         if let Some(pause) = self.pause {
             if !pause.is_over(self.room.missing(), context.now_us * 1_000) {
                 return;
@@ -121,7 +122,7 @@ impl RoomHandle {
         }
         self.read_all(context);
         if !self.failed {
-            self.make_tick(context);
+            self.make_tick(context, thread);
             // Before the tick is written: a kill must not come between the two and lose what the studio is told.
             self.tell_studio();
         }

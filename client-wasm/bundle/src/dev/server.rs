@@ -36,17 +36,19 @@ struct Running {
 }
 
 impl Server {
-    /// Starts a program with a folder as its page. `tell` hears when it listens, and when it ends by itself.
+    /// Starts a program with a folder as its page, and with one for its matches if it may use one. `tell` hears when it listens, and when it ends by itself.
     pub(super) fn start(
         program: &Path,
         address: SocketAddr,
         page: &Path,
+        matches: Option<&Path>,
         tell: impl Fn(News) + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.args(["serve", "--listen", &address.to_string(), "--page"]).arg(page);
         // The listener for operators has a port of its own: a second game on this machine would find it taken.
         command.args(["--admin-listen", "off"]);
+        matches.into_iter().for_each(|folder| _ = command.arg("--data").arg(folder));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let running = Arc::new(Running { child: Mutex::new(child), lines: Mutex::default() });
@@ -142,7 +144,7 @@ mod tests {
     fn a_server_that_ends_by_itself_is_told_with_its_last_words() {
         let scratch = Scratch::new("dev-server");
         let program = scratch.path().join("server");
-        fs::write(&program, "#!/bin/sh\necho \"port $3 is taken\" >&2\nexit 3\n").unwrap();
+        fs::write(&program, "#!/bin/sh\necho \"$8 $9, port $3 is taken\" >&2\nexit 3\n").unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let (sender, news) = mpsc::channel();
         let tell = move |news| drop(sender.send(news));
@@ -150,13 +152,16 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         // While a fork of another test has the file open, it cannot be started.
         let started = (0..100).find_map(|_| {
-            let server = Server::start(&program, address, scratch.path(), tell.clone());
+            let server = Server::start(&program, address, scratch.path(), Some(Path::new("kept")), tell.clone());
             server.inspect_err(|_| thread::park_timeout(PAUSE)).ok()
         });
         let server = started.expect("the script can be started");
         let heard = news.recv_timeout(Duration::from_secs(20)).unwrap();
         let News::ServerEnded(words) = heard else { panic!("{heard:?}") };
-        assert!(words.contains("exit status: 3") && words.ends_with("port 127.0.0.1:1 is taken"), "{words}");
+        assert!(
+            words.contains("exit status: 3") && words.ends_with("--data kept, port 127.0.0.1:1 is taken"),
+            "{words}"
+        );
         server.stop();
     }
 }

@@ -4,8 +4,9 @@ use crate::journal::batch::{Batch, EntryKind};
 use crate::journal::folder::with_format;
 use crate::journal::keeper::Notice;
 use crate::journal::log::Synced;
-use crate::journal::{Folder, FolderFault, Frozen, JournalSettings, RoomVerdict};
+use crate::journal::{Folder, FolderFault, Frozen, JournalSettings, Measure, RoomVerdict};
 use crate::lobby::RoomId;
+use crate::threads::ThreadHealth;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -93,6 +94,55 @@ fn a_room_goes_on_in_the_next_process() {
     assert_eq!((found.torn.len(), found.damaged.len(), it.ticks.len()), (0, 0, 10));
     let mode = |path: &str| fs::metadata(dir.0.join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("ticks"), mode("lock")), (0o700, 0o700, 0o600));
+}
+
+#[test]
+fn a_check_refuses_what_a_start_would_and_changes_nothing() {
+    let dir = Temporary::new("check");
+    Folder::check(&dir.0).unwrap();
+    assert_eq!(Folder::open(&dir.0).unwrap().0.incarnation(), 1, "a check is no start");
+    let (server, _) = Folder::open(&dir.0).unwrap();
+    assert!(matches!(Folder::check(&dir.0), Err(FolderFault::Locked { .. })));
+    drop(server);
+    fs::set_permissions(&dir.0, fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(matches!(Folder::check(&dir.0), Err(FolderFault::Folder(_))));
+    fs::set_permissions(&dir.0, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(dir.0.join("lock"), with_format(9, 4)).unwrap();
+    assert!(matches!(Folder::check(&dir.0), Err(FolderFault::Newer { format: 9, .. })));
+}
+
+#[test]
+fn a_process_is_careful_after_a_bad_end_and_knows_the_room_that_was_at_work() {
+    let (dir, room) = (Temporary::new("careful"), RoomId(1 << 32));
+    let thread = |name: &str| ThreadHealth::new(name, Duration::from_secs(1));
+    {
+        let (folder, mut found) = Folder::open(&dir.0).unwrap();
+        assert!(!folder.is_careful && found.suspects.is_empty(), "nothing came before");
+        let keeper = folder.keep(&mut found, settings()).unwrap();
+        let mut log = keeper.handle().new_log();
+        let mut batch = Batch::new();
+        batch.put(EntryKind::Room, room, Tick(0), |body| body.extend_from_slice(b"head"));
+        log.commit(&mut batch, 1_000).unwrap();
+        keeper.stop();
+        let shard = thread("shard-0");
+        folder.watch(&shard);
+        assert!(shard.in_tick(room.0).is_none());
+    }
+    let measures = [vec![], vec![(room, Measure::SkipInputs)], vec![(room, Measure::SetAside)]];
+    for (crash, expected) in measures.into_iter().enumerate() {
+        let (folder, found) = Folder::open(&dir.0).unwrap();
+        assert!(folder.is_careful);
+        assert_eq!(found.suspects, expected, "after crash {}", crash + 1);
+        let (shard, other) = (thread("shard-0"), thread("shard-1"));
+        [&shard, &other].into_iter().for_each(|thread| folder.watch(thread));
+        assert!(other.in_tick(room.0 + 1).is_some(), "a tick that ends well");
+        // The process ends in this tick.
+        std::mem::forget(shard.in_tick(room.0));
+    }
+    let (folder, _) = Folder::open(&dir.0).unwrap();
+    folder.note_good_end();
+    drop(folder);
+    assert!(!Folder::open(&dir.0).unwrap().0.is_careful);
 }
 
 #[test]

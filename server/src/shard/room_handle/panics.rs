@@ -11,6 +11,7 @@ use crate::limits::START_OVER_SECONDS;
 use crate::room::{Attempt, GameCall, RoomFailure, Survived};
 use crate::shard::closing::Closing;
 use crate::shard::connection::TickContext;
+use crate::threads::ThreadHealth;
 use tickwire::Tick;
 use tickwire::message::close::CloseCode;
 
@@ -93,10 +94,12 @@ impl RoomHandle {
     }
 
     /// Makes the tick, and says what has panicked in it.
-    pub(super) fn make_tick(&mut self, context: &TickContext<'_>) {
+    pub(super) fn make_tick(&mut self, context: &TickContext<'_>, thread: &ThreadHealth) {
+        let in_tick = thread.in_tick(self.id.0);
         if let Err(panic) = game_panic::catch(|| self.room.tick()) {
             self.survive(&panic, context);
         }
+        drop(in_tick);
         if self.room.has_failed() && !self.failed {
             self.failed = true;
             self.failure = self.room.poll_failure();

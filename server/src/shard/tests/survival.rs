@@ -135,6 +135,7 @@ fn whatever_a_player_has_received_is_written_and_a_later_process_goes_on_from_it
         chronicle: None,
         expected: recovery.expect(),
         folder: later.0.as_path().into(),
+        skips_inputs: false,
     };
     survivor.commands.send(Command::Revive(vec![revival]).into()).unwrap();
     let (mut again, mut arrival) = arrival();
