@@ -72,7 +72,16 @@ impl<G: Game> Match<G> {
         room.begin_records();
         let guests = (0..players).map(|number| Guest::enter(&mut room, number)).collect();
         let replica = Replica::empty(room.schema());
-        let mut session = Self { room, guests, replica, told: Tick(0), now_us: 0, delay_turns: 1, kept: Vec::new(), is_kept_whole: false };
+        let mut session = Self {
+            room,
+            guests,
+            replica,
+            told: Tick(0),
+            now_us: 0,
+            delay_turns: 1,
+            kept: Vec::new(),
+            is_kept_whole: false,
+        };
         for _ in 0..WARM_UP_TURNS {
             session.turn();
         }

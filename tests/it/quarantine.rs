@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::env;
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio, abort};
 use std::thread;
@@ -79,7 +80,7 @@ fn the_server_of_these_tests() {
     let config = Config { data: FileSetting::At(data.into()), shards: 1, ..Config::on_free_ports() };
     let running = Server::new(config).game::<Paddles>().game::<Deadly>().start().expect("free ports");
     let admin = running.admin_address().expect("a listener for operators");
-    println!("http://{}/, operators: http://{admin}/", running.address());
+    let _ = writeln!(io::stdout(), "http://{}/, operators: http://{admin}/", running.address());
     let ended = running.run_until_signal(signals);
     // A thread that hangs is left behind, and ends with the process.
     std::process::exit(i32::from(ended.is_err()));
