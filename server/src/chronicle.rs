@@ -3,8 +3,11 @@
 //!
 //! The chronicle of a room exists before the room, and outlives it: so a room that could not be made has its end told
 //! too. Without endpoints there is none, and a tick has nothing to do for it.
+//!
+//! With a journal the events of a tick are written together with it, and the end of a room together with its last entry.
 
 use crate::clock::unix_ms;
+use crate::journal::JournalWriter;
 use crate::room::RosterChange;
 use crate::webhooks::event::{Participant, Reason, RoomEvent};
 use crate::webhooks::feed::RoomFeed;
@@ -55,10 +58,29 @@ impl Chronicle {
         self.end = None;
     }
 
-    /// The chronicle of a room that an earlier process has kept. It tells of those who come from now on, and of
-    /// results; until the room is made again, its end is not told.
-    pub(crate) const fn go_on(feed: RoomFeed) -> Self {
-        Self { feed, arriving: VecDeque::new(), people: BTreeMap::new(), end: None }
+    /// The chronicle of a room that an earlier process has kept, and the players who were in it. Until the room is made
+    /// again, its end is not told.
+    pub(crate) fn go_on(mut feed: RoomFeed) -> Self {
+        let seated = |player: Participant| Some((Seat::new(player.seat().try_into().ok()?)?, player));
+        let people = feed.go_on().into_iter().filter_map(seated).collect();
+        Self { feed, arriving: VecDeque::new(), people, end: None }
+    }
+
+    /// Adds what was told to the next write of the journal.
+    pub(crate) fn write(&mut self, journal: &mut JournalWriter) {
+        self.feed.write(journal);
+    }
+
+    /// Tells the end of the room, with the next write of the journal.
+    pub(crate) fn end_in(mut self, journal: &mut JournalWriter) {
+        self.tell_end();
+        self.feed.write(journal);
+    }
+
+    fn tell_end(&mut self) {
+        if let Some(reason) = self.end.take() {
+            self.feed.tell(RoomEvent::RoomClosed { reason }, unix_ms());
+        }
     }
 
     /// Notes a player who has taken a seat.
@@ -87,6 +109,8 @@ impl Chronicle {
     /// A bot arrives without a word, and so does its seat here.
     fn joined(&mut self, seat: Seat) {
         if let Some((_, player)) = self.arriving.pop_front_if(|(arriving, _)| *arriving == seat) {
+            // Somebody is still known there only if ticks of an earlier process are lost.
+            self.left(seat, Leave::Lost);
             self.feed.tell(RoomEvent::PlayerJoined { player: player.clone() }, unix_ms());
             self.people.insert(seat, player);
         }
@@ -107,9 +131,7 @@ impl Chronicle {
 
 impl Drop for Chronicle {
     fn drop(&mut self) {
-        if let Some(reason) = self.end {
-            self.feed.tell(RoomEvent::RoomClosed { reason }, unix_ms());
-        }
+        self.tell_end();
     }
 }
 
@@ -125,7 +147,7 @@ mod tests {
         let mut chronicle = Chronicle::open(webhooks.feed(RoomSerial(1), "BCDFGH", "arena").unwrap());
         let mut told = || {
             let events = std::iter::from_fn(|| inbox.try_recv().ok());
-            events.map(|event| event.event.name()).collect::<Vec<_>>()
+            events.map(|told| told.event.event.name()).collect::<Vec<_>>()
         };
         let [first, second] = [0, 1].map(|number| Seat::new(number).unwrap());
         chronicle.arrives(first, "ada", "Ada");

@@ -348,8 +348,10 @@ impl Exchange {
     fn keep(&mut self) {
         if let Some(kept) = &self.kept {
             let changes = self.hub.take_kept();
-            if !changes.is_empty() {
-                kept.keep(changes);
+            if !changes.is_empty()
+                && let Err(error) = kept.keep(changes)
+            {
+                tracing::debug!(%error, "something that was said is not kept yet");
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::identity::{
     CLOCK_LEEWAY_S, KeyRing, KeyRingFileError, Revocations, Ticket, TicketError, TicketId, TicketRole, UsedTickets,
     read_ticket,
 };
-use crate::kept::{Change, KeptLog, KeptRevocation};
+use crate::kept::{Change, KeptLog, KeptRevocation, NotKept};
 use crate::lobby::Code;
 use crate::player_key::known_or_random;
 use crate::room::{Admitted, Entrant, Origin};
@@ -44,6 +44,14 @@ pub enum GateError {
     /// The file with the keys cannot be used.
     #[error("the keys of tickets cannot be used")]
     Keys(#[from] KeyRingFileError),
+}
+
+/// An identity whose tickets are refused from now on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Revoked {
+    pub(crate) player: PlayerId,
+    /// Whether a later process knows of it, where anything is kept.
+    pub(crate) kept: Result<(), NotKept>,
 }
 
 /// The rule that decides who may come in.
@@ -212,8 +220,8 @@ impl Gate {
         }
     }
 
-    /// Refuses all tickets of an identity that were issued before now; gives the id of its player.
-    pub(crate) fn revoke(&self, identity: &str) -> Option<PlayerId> {
+    /// Refuses all tickets of an identity that were issued before now; `None` when there is no place for that.
+    pub(crate) fn revoke(&self, identity: &str) -> Option<Revoked> {
         let Self::Tickets(tickets) = self else { return None };
         let now_s = unix_s();
         // The clock of the backend may be ahead: a ticket of this moment must not look newer than the order.
@@ -222,11 +230,12 @@ impl Gate {
             tracing::error!(%error, "tickets could not be revoked");
             return None;
         }
+        let mut kept = Ok(());
         if let (Some(log), Some((identity, revoked_at_s, forget_at_s))) = (&state.kept, state.revoked.of(identity)) {
             let revocation = KeptRevocation { revoked_at_s, forget_at_s };
-            log.keep([Change::Revoked { identity, revocation }]);
+            kept = log.keep([Change::Revoked { identity, revocation }]);
         }
-        Some(identity_id(identity))
+        Some(Revoked { player: identity_id(identity), kept })
     }
 }
 
@@ -258,7 +267,10 @@ impl TicketGate {
         if let Some(log) = &state.kept {
             // Before anybody is let in by it: a player that has seen a welcome has used up the ticket for good.
             let (ticket, forget_at_s) = (ticket.id().to_bytes(), ticket.forget_at_s());
-            log.keep([Change::Used { ticket, forget_at_s }]);
+            // A disk that takes nothing keeps nobody out: the journal tells of it, and the ticket is used up for now.
+            if let Err(error) = log.keep([Change::Used { ticket, forget_at_s }]) {
+                tracing::debug!(%error, "the use of a ticket is not kept yet");
+            }
         }
         Ok(ticket)
     }
@@ -291,5 +303,27 @@ impl TicketGate {
             }
             Err(error) => tracing::error!(%error, "the keys of tickets stay as they were"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::new_key;
+    use crate::kept::tests::{Process, Temporary};
+    use std::fs;
+
+    #[test]
+    fn a_revocation_that_no_disk_takes_counts_and_is_not_called_done() {
+        let data = Temporary::new("revoked");
+        let log = Process::without_disk(&data.0);
+        let keys = data.0.join("keys");
+        fs::write(&keys, new_key("login-1").unwrap().public_line).unwrap();
+        let gate = Gate::new(Auth::Ticket, Some(&keys)).unwrap();
+        assert!(gate.revoke("ada").is_some_and(|revoked| revoked.kept.is_ok()), "without a log nothing is promised");
+        gate.keep_in(&log);
+        assert!(gate.revoke("eve").is_some_and(|revoked| revoked.kept.is_err()));
+        let Gate::Tickets(tickets) = &gate else { unreachable!() };
+        assert!(tickets.state.lock().revoked.refuses("eve", unix_s()));
     }
 }

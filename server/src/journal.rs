@@ -22,6 +22,7 @@ mod keeper;
 mod keeping;
 mod log;
 mod looking;
+mod numbering;
 mod revival;
 mod segment;
 mod suspects;
@@ -34,6 +35,7 @@ pub(crate) use keeper::{Frozen, KeeperHandle, KeeperThread};
 pub(crate) use keeping::KeptWriter;
 pub(crate) use log::{Synced, Watermark};
 pub(crate) use looking::look;
+pub(crate) use numbering::KeptPlace;
 pub(crate) use revival::{Found, FoundRoom, Numbered, RoomVerdict};
 pub(crate) use suspects::Measure;
 pub(crate) use writer::JournalWriter;
@@ -170,6 +172,9 @@ impl JournalGauges {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) use looking::batches;
 
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,7 @@ mod socket;
 mod threads;
 mod tls;
 pub mod topics;
+mod versioned;
 mod webhooks;
 pub mod websocket;
 

@@ -95,7 +95,7 @@ impl Maker {
     }
 
     fn make(&mut self, place: Place, making: Making) -> Result<(), NotMade> {
-        let Making { game, plan, chronicle, header } = making;
+        let Making { game, plan, mut chronicle, header } = making;
         if resident_bytes() >= self.memory_bytes_max {
             return Err(NotMade::NoMemory);
         }
@@ -113,6 +113,7 @@ impl Maker {
         };
         // A player that hears of the room may rely on it.
         if let (Some(journal), Some(header)) = (&mut self.journal, &header) {
+            chronicle.as_mut().into_iter().for_each(|chronicle| chronicle.write(journal));
             journal.opened(place.room, header);
         }
         let made = MadeRoom { rate_hz: game.rules.tick_rate_hz, room, chronicle, header };

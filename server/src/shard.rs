@@ -13,6 +13,7 @@ mod closing;
 mod commit;
 mod connection;
 mod empty_rooms;
+mod ended;
 mod load_meter;
 mod notices;
 mod pause;
@@ -36,6 +37,7 @@ use crate::topics::Delivery;
 use closing::Closing;
 use connection::TickContext;
 use empty_rooms::EmptyRooms;
+use ended::Ended;
 use load_meter::LoadMeter;
 use reviving::Reviving;
 use room_handle::{RoomHandle, refuse};
@@ -49,7 +51,6 @@ use tick_schedule::TickSchedule;
 use tickwire::message::close::CloseCode;
 use tickwire::message::topics::PlayerId;
 use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::TrySendError;
 use watching::Watching;
 
 /// Time after which closing sockets are looked after when no tick is due before.
@@ -113,10 +114,7 @@ pub(crate) struct Shard {
     groups: Vec<PhaseGroup>,
     empty_rooms: EmptyRooms,
     closing: Vec<Closing>,
-    /// Rooms that have ended and still have to be reported.
-    gone: Vec<RoomId>,
-    /// Of these, the first ones whose end is in the journal.
-    gone_written: usize,
+    gone: Ended,
     scratch: Scratch,
     drain_buffer: Vec<u8>,
     /// The code with which all connections are closed, once the shard stops.
@@ -143,8 +141,7 @@ impl Shard {
             groups: Vec::new(),
             empty_rooms: EmptyRooms::default(),
             closing: Vec::new(),
-            gone: Vec::new(),
-            gone_written: 0,
+            gone: Ended::default(),
             scratch: Scratch::default(),
             drain_buffer: vec![0; 4_096],
             stopping: None,
@@ -170,7 +167,7 @@ impl Shard {
                 self.load_meter.measure(self.setup.clock);
                 self.empty_rooms.end(self.setup.clock.now_ns(), &mut self.gone);
                 // The end of a room is written before its players learn of it.
-                self.report_gone();
+                self.gone.report(self.journal.as_mut(), &self.setup.reports);
                 self.commit_rest();
                 self.look_after_closing();
             }
@@ -259,7 +256,7 @@ impl Shard {
                 setup.begin(deadline_ns, scratch);
                 group.tick(setup, journal.as_mut(), deadline_ns, scratch, closing);
             }
-            gone.extend(group.rooms.extract_if(.., |room| room.failed).map(|room| room.id));
+            group.rooms.extract_if(.., |room| room.failed).for_each(|room| gone.put(room));
             for mut room in group.rooms.extract_if(.., |room| room.is_empty()) {
                 if let Some(journal) = journal {
                     room.keep(journal, setup.clock.now_ns());
@@ -447,16 +444,6 @@ impl Shard {
     fn look_after_closing(&mut self) {
         let now_us = self.setup.clock.now_us();
         self.closing.retain_mut(|closing| closing.step(now_us, &mut self.drain_buffer));
-    }
-
-    /// Reports to the net thread which rooms have ended. A report that the queue does not take now is sent later.
-    fn report_gone(&mut self) {
-        if let Some(journal) = &mut self.journal {
-            self.gone[self.gone_written..].iter().for_each(|room| journal.closed(*room));
-        }
-        let reports = &self.setup.reports;
-        self.gone.retain(|room| matches!(reports.try_send(Report::Gone { room: *room }), Err(TrySendError::Full(_))));
-        self.gone_written = self.gone.len();
     }
 }
 

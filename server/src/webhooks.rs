@@ -10,7 +10,7 @@
 //! Requests are signed as Standard Webhooks 1.0.0 says (<https://www.standardwebhooks.com>).
 //!
 //! The outbox is in memory: events that wait when the process ends are lost and counted. With a data folder they outlive
-//! it: an event is kept before it is sent, sent once the disk has it, and forgotten when its endpoints have taken it.
+//! it: an event is kept together with its cause, sent once the disk has it, and forgotten when its endpoints have taken it.
 
 pub(crate) mod event;
 pub(crate) mod feed;

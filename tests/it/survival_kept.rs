@@ -179,3 +179,34 @@ fn an_event_that_was_not_taken_before_the_kill_is_sent_again_after_it_and_one_th
         }
     }
 }
+
+/// Waits until an event of this type about this player has come; gives it.
+fn wait_for_player(receiver: &Receiver, kind: &str, player: &str) -> Value {
+    let (_, event) = receiver.posted.recv_timeout(PATIENCE).expect("an event arrives");
+    assert_eq!((&event["type"], &event["player"]["id"]), (&json!(kind), &json!(player)), "{event}");
+    event
+}
+
+#[test]
+fn a_player_who_does_not_come_back_has_left_and_the_events_of_the_room_are_numbered_on() {
+    let (data, studio, receiver) = (Folder::new("left"), Studio::new("kept-left"), Receiver::open("kept-left", 204));
+    let tickets = studio.options();
+    let mut options: Vec<&str> = tickets.iter().map(String::as_str).collect();
+    options.extend(["--webhooks-file", receiver.file.to_str().expect("a path is text")]);
+    let serving = data.serve(&options);
+    let code = room(&studio, serving.address());
+    let (_, _ada) = enter(serving.address(), &code, Some(studio.ticket("ada"))).expect("a seat");
+    assert_eq!(receiver.next("room.opened")["order"], json!(1));
+    let joined = wait_for_player(&receiver, "player.joined", "ada");
+    wait_for_sent(&serving, 2);
+    kill(serving);
+    let serving = data.serve(&options);
+    let (_, _bob) = enter(serving.address(), &code, Some(studio.ticket("bob"))).expect("a seat");
+    assert_eq!(wait_for_player(&receiver, "player.joined", "bob")["order"], json!(3));
+    // Her seat is hers for a while; it is given up at once when she may not come back.
+    let operators = serving.admin().expect("a listener");
+    let (status, answer) = ask(operators, "POST /identities/revoke", Some(SERVICES), &json!({ "identity": "ada" }));
+    assert_eq!(status, 204, "{answer}");
+    let left = wait_for_player(&receiver, "player.left", "ada");
+    assert_eq!((&left["player"], &left["order"]), (&joined["player"], &json!(4)), "{left}");
+}

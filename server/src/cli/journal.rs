@@ -98,7 +98,7 @@ fn line_of(room: &FoundRoom) -> Line {
         RoomVerdict::Whole => ("whole", 0),
         RoomVerdict::RolledBack { ticks } => ("ticks lost", ticks),
         RoomVerdict::EndsInDamage => ("damaged end", 0),
-        RoomVerdict::Quarantined { .. } => ("unusable", 0),
+        RoomVerdict::Quarantined => ("unusable", 0),
     };
     let ticks: usize = room.ticks.iter().map(|(_, record)| record.len()).sum();
     Line {

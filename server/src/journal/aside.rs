@@ -1,7 +1,9 @@
 //! Rooms that cannot go on: the remains of each go into a file of its own in `quarantine`, in the layout of the
-//! journal, so that its log can be used again and a program that understands the room can still read it.
+//! journal, so that its log can be used again and a program that understands the room can still read it. The same holds
+//! for the things of the whole server, when this one cannot read them.
 
 use super::batch::{Batch, EntryKind};
+use super::revival::{Numbered, SERVER};
 use super::segment::{LogKind, SegmentHead};
 use crate::clock::unix_ms;
 use crate::lobby::RoomId;
@@ -24,14 +26,29 @@ pub(crate) struct Remains<'a> {
     pub(crate) ticks: &'a [(Tick, Vec<u8>)],
 }
 
-impl Remains<'_> {
+impl<'a> Remains<'a> {
+    /// Everything that an earlier process has kept of the whole server: a piece, and the entries after it.
+    pub(crate) fn of_server(world: Option<&'a Numbered>, entries: &'a [Numbered]) -> Self {
+        let world = world.map(|(tick, world)| (*tick, &**world));
+        Self { room: SERVER, header: None, world, ticks: entries }
+    }
+
+    /// The name of the file. A room has one, and the whole server may be set aside again at another time.
+    fn name(&self) -> String {
+        let world = self.world.map(|(tick, _)| tick);
+        match self.ticks.last().map(|(tick, _)| *tick).or(world) {
+            last if self.room == SERVER => format!("server-{}.log", last.unwrap_or_default().0),
+            _ => format!("room-{}.log", self.room.0),
+        }
+    }
+
     /// Writes the file, and waits until the disk has it. A file that is there already is left as it is.
     ///
     /// # Errors
     /// When it cannot be written: then the room has to stay in the journal.
     pub(crate) fn set_aside(&self, folder: &Path) -> io::Result<()> {
         let quarantine = folder.join("quarantine");
-        let path = quarantine.join(format!("room-{}.log", self.room.0));
+        let path = quarantine.join(self.name());
         if path.try_exists()? {
             return Ok(());
         }
@@ -47,8 +64,9 @@ impl Remains<'_> {
         if let Some((tick, world)) = self.world {
             batch.put(EntryKind::World, self.room, tick, |out| out.extend_from_slice(world));
         }
+        let kind_of_entry = if self.room == SERVER { EntryKind::Kept } else { EntryKind::Tick };
         for (tick, record) in self.ticks {
-            batch.put(EntryKind::Tick, self.room, *tick, |out| out.extend_from_slice(record));
+            batch.put(kind_of_entry, self.room, *tick, |out| out.extend_from_slice(record));
         }
         let bytes = head.encode();
         file.write_all(&bytes)?;

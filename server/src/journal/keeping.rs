@@ -1,12 +1,17 @@
 //! The means by which the things of the whole server are written: one log, and the way of all of them together to the
 //! keeper.
+//!
+//! Other threads keep things of the whole server in logs of their own, together with what has caused them: see
+//! [`JournalWriter::kept`](super::JournalWriter::kept).
 
 use super::JournalError;
 use super::batch::{Batch, EntryKind};
 use super::keeper::{CheckpointDesk, Frozen, KeeperHandle, Notice};
 use super::log::{Log, Watermark};
+use super::numbering::Numbering;
 use super::revival::SERVER;
 use crate::clock::unix_ms;
+use std::sync::Arc;
 use tickwire::Tick;
 
 /// The log, for a holder that has it under a lock.
@@ -14,19 +19,30 @@ pub(crate) struct KeptWriter {
     log: Log,
     batch: Batch,
     desk: CheckpointDesk,
+    numbering: Arc<Numbering>,
     wants_all: bool,
 }
 
 impl KeptWriter {
-    /// A writer with a log of its own. `has_found` says that something of an earlier process is there: its segments are
-    /// freed by everything in one piece.
-    pub(crate) fn new(keeper: &KeeperHandle, has_found: bool) -> Self {
-        Self { log: keeper.new_log(), batch: Batch::new(), desk: keeper.desk(), wants_all: has_found }
+    /// A writer with a log of its own, before any other thread has one. `last` is the last number of an earlier process,
+    /// if anything of one is there: its segments are freed by everything in one piece.
+    pub(crate) fn new(keeper: &KeeperHandle, last: Option<u32>) -> Self {
+        let numbering = Arc::clone(keeper.numbering());
+        numbering.begin_after(last.unwrap_or(0));
+        let (log, batch, desk) = (keeper.new_log(), Batch::new(), keeper.desk());
+        Self { log, batch, desk, numbering, wants_all: last.is_some() }
     }
 
-    /// Adds an entry to the next write. Numbers grow, over all processes.
-    pub(crate) fn put(&mut self, number: u32, body: &[u8]) {
+    /// Adds an entry to the next write, and gives its number; `None` when there is no further one.
+    pub(crate) fn put(&mut self, body: &[u8]) -> Option<u32> {
+        let number = self.numbering.next()?;
         self.batch.put(EntryKind::Kept, SERVER, Tick(number), |out| out.extend_from_slice(body));
+        Some(number)
+    }
+
+    /// The entry with this number is part of everything now.
+    pub(crate) fn settle(&self, number: u32) {
+        self.numbering.settle(number);
     }
 
     /// Writes what was added, all or nothing.
@@ -64,8 +80,9 @@ impl KeptWriter {
         self.wants_all
     }
 
-    /// Hands in everything up to the entry with this number. It is wanted again when that comes to nothing.
-    pub(crate) fn hand_in(&mut self, number: u32, all: Box<dyn Frozen>) {
-        self.wants_all = self.desk.checkpoint(SERVER, Tick(number), all).is_err();
+    /// Hands in everything. It is wanted again when that comes to nothing.
+    pub(crate) fn hand_in(&mut self, all: Box<dyn Frozen>) {
+        // Entries of other threads may be on their way, and are no part of it: they count after it.
+        self.wants_all = self.desk.checkpoint(SERVER, Tick(self.numbering.settled()), all).is_err();
     }
 }

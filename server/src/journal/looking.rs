@@ -61,3 +61,16 @@ impl DiskFile for Seen {
         Ok(())
     }
 }
+
+/// The rooms of the entries of each write to the logs of threads that is in a folder.
+#[cfg(test)]
+pub(crate) fn batches(dir: &Path) -> Vec<Vec<crate::lobby::RoomId>> {
+    let files = list_files(&dir.join("ticks")).unwrap();
+    let of_file = |(name, _): &(String, u64)| {
+        let bytes = std::fs::read(dir.join("ticks").join(name)).unwrap();
+        let scanned = super::batch::scan(&bytes).unwrap();
+        let rooms = scanned.batches.iter().map(|batch| batch.entries().map(|entry| entry.room).collect());
+        rooms.collect::<Vec<Vec<_>>>()
+    };
+    files.iter().flat_map(of_file).collect()
+}

@@ -5,10 +5,13 @@ use super::JournalError;
 use super::batch::{Batch, EntryKind};
 use super::keeper::{CheckpointDesk, Frozen, KeeperHandle, Notice};
 use super::log::{Log, Synced};
+use super::numbering::{BatchPromise, KeptPlace, Numbering};
+use super::revival::SERVER;
 use crate::clock::unix_ms;
 use crate::limits::{CHECKPOINT_MAX, CHECKPOINT_PAUSE, CHECKPOINT_SPARES_MAX};
 use crate::lobby::RoomId;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use tickwire::Tick;
 
 /// A log with its batch, for one thread.
@@ -30,6 +33,9 @@ pub(crate) struct JournalWriter {
     next_ns: u64,
     /// Gaps so far: times that the log went on after batches were lost.
     gaps: u32,
+    numbering: Arc<Numbering>,
+    /// The promise to those who wait for entries of the batch.
+    promise: Option<BatchPromise>,
 }
 
 impl JournalWriter {
@@ -46,10 +52,12 @@ impl JournalWriter {
             too_large: BTreeSet::new(),
             next_ns: 0,
             gaps: 0,
+            numbering: Arc::clone(keeper.numbering()),
+            promise: None,
         }
     }
 
-    /// Notes that a room was opened, and writes it at once.
+    /// Notes that a room was opened, and writes it at once with what was noted before.
     pub(crate) fn opened(&mut self, room: RoomId, header: &[u8]) {
         self.batch.put(EntryKind::Room, room, Tick(0), |out| out.extend_from_slice(header));
         self.commit();
@@ -79,6 +87,15 @@ impl JournalWriter {
         done
     }
 
+    /// Notes something of the whole server, which is written together with everything that is noted by then, or not at
+    /// all. Gives its place; `None` when there is no number for it.
+    pub(crate) fn kept(&mut self, body: &[u8]) -> Option<KeptPlace> {
+        let number = self.numbering.next()?;
+        self.batch.put(EntryKind::Kept, SERVER, Tick(number), |out| out.extend_from_slice(body));
+        let promise = self.promise.get_or_insert_with(BatchPromise::new);
+        Some(promise.place(number, &self.numbering, self.log.watermark()))
+    }
+
     /// Notes that a room goes on after this tick: entries that an earlier process had written beyond it do not count.
     pub(crate) fn revived(&mut self, room: RoomId, tick: Tick) {
         self.batch.put(EntryKind::Revived, room, tick, |_| {});
@@ -99,6 +116,7 @@ impl JournalWriter {
         }
         // The log counts the failure, and the keeper tells of it.
         let position = self.log.commit(&mut self.batch, unix_ms()).ok().map(|()| self.log.position());
+        self.promise.take().into_iter().for_each(|promise| promise.settle(position));
         self.ended.extend(self.ending.drain(..).map(|room| (room, position)));
         self.gaps += u32::from(self.log.take_recovery());
     }

@@ -1,5 +1,8 @@
 //! Events that wait for webhooks.
 
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
 
@@ -41,7 +44,6 @@ pub(crate) struct KeptEvent {
     pub(crate) key: EventKey,
     pub(crate) code: String,
     pub(crate) game: String,
-    pub(crate) missed: u64,
     pub(crate) at_ms: u64,
     pub(crate) kind: EventKind,
     /// The endpoints, and the events right before this one that each misses.
@@ -49,7 +51,7 @@ pub(crate) struct KeptEvent {
 }
 
 /// The events in the order in which they came.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct KeptOutbox {
     events: BTreeMap<u64, KeptEvent>,
     places: BTreeMap<EventKey, u64>,
@@ -88,3 +90,21 @@ impl KeptOutbox {
         }
     }
 }
+
+/// The events alone are written: their places follow from them.
+impl Encode for KeptOutbox {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (self.events.len() as u64).encode(encoder)?;
+        self.events.values().try_for_each(|event| event.encode(encoder))
+    }
+}
+
+impl<Context> Decode<Context> for KeptOutbox {
+    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let mut outbox = Self::default();
+        Vec::<KeptEvent>::decode(decoder)?.into_iter().for_each(|event| outbox.push(event));
+        Ok(outbox)
+    }
+}
+
+bincode::impl_borrow_decode!(KeptOutbox);

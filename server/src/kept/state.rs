@@ -5,35 +5,18 @@
 //! ```
 
 use super::outbox::{EventKey, KeptEvent, KeptOutbox};
+use super::rooms::KeptRooms;
 use super::topics::{KeptReceipt, KeptTopics, Said};
 use crate::limits::{KEPT_BYTES_IN_ALL_MAX, KEPT_CHANGE_BYTES_MAX};
-use bincode::config::{Configuration, Fixint, Limit, LittleEndian, standard};
+use crate::versioned::{self, Unreadable};
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
-use thiserror::Error;
+use tickwire::message::topics::PlayerId;
 
 const VERSION: u8 = 1;
 
-/// A layout with a bound on the bytes of a value.
-type Layout<const BYTES_MAX: usize> = Configuration<LittleEndian, Fixint, Limit<BYTES_MAX>>;
-
-const fn layout<const BYTES_MAX: usize>() -> Layout<BYTES_MAX> {
-    standard().with_fixed_int_encoding().with_limit::<BYTES_MAX>()
-}
-
 /// Bytes of a ticket or an identity that is remembered.
 pub(crate) type Fingerprint = [u8; 16];
-
-/// The reason for which bytes are nothing that is kept.
-#[derive(Debug, Error)]
-pub(crate) enum KeptFault {
-    /// A later version of the server has written it.
-    #[error("it has version {0}, and this server knows version {VERSION}")]
-    Version(u8),
-    /// The bytes end early, or are something else.
-    #[error("{0}")]
-    Layout(String),
-}
 
 /// An identity whose earlier tickets are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -50,6 +33,10 @@ pub(crate) struct KeptState {
     pub(crate) revocations: BTreeMap<Fingerprint, KeptRevocation>,
     pub(crate) topics: KeptTopics,
     pub(crate) outbox: KeptOutbox,
+    pub(crate) rooms: KeptRooms,
+    /// The number of the last change in it that was made by the log of everything. Changes of other logs come when they
+    /// come.
+    pub(super) number: u32,
 }
 
 /// A change of the state that is kept.
@@ -65,6 +52,12 @@ pub(crate) enum Change {
     Receipt(KeptReceipt),
     /// A topic has ended.
     TopicEnded { topic: String },
+    /// A player is muted until this time, in milliseconds since 1970; 0 for not any more.
+    Muted { player: PlayerId, until_ms: u64 },
+    /// A player has blocked another one, or hears it again.
+    Blocked { player: PlayerId, other: PlayerId, blocked: bool },
+    /// A player was away for so long that it comes as a new one.
+    PlayerForgotten { player: PlayerId },
     /// An event waits for webhooks.
     Event(KeptEvent),
     /// An endpoint needs an event no more: it has taken it, or the event was given up.
@@ -74,12 +67,19 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        encode::<_, KEPT_CHANGE_BYTES_MAX>(self)
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        versioned::encode(VERSION, self, &mut bytes);
+        bytes
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, KeptFault> {
-        decode::<_, KEPT_CHANGE_BYTES_MAX>(bytes)
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        versioned::decode::<_, KEPT_CHANGE_BYTES_MAX>(VERSION, bytes)
+    }
+
+    /// Whether the change is one of the events for webhooks. Logs of shards have such changes too; each may be made again.
+    const fn is_of_events(&self) -> bool {
+        matches!(self, Self::Event(_) | Self::Done { .. } | Self::Missed { .. })
     }
 }
 
@@ -92,10 +92,25 @@ impl KeptState {
             Change::Said(said) => self.topics.say(said),
             Change::Receipt(receipt) => self.topics.remember(receipt),
             Change::TopicEnded { topic } => self.topics.end(&topic),
-            Change::Event(event) => self.outbox.push(event),
+            Change::Muted { player, until_ms } => self.topics.people.mute(player, until_ms),
+            Change::Blocked { player, other, blocked } => self.topics.people.block(player, other, blocked),
+            Change::PlayerForgotten { player } => self.topics.people.forget(player),
+            Change::Event(event) => {
+                self.rooms.note(&event);
+                self.outbox.push(event);
+            }
             Change::Done { event, endpoint } => self.outbox.done(event, endpoint),
             Change::Missed { event, endpoint, missed } => self.outbox.missed(event, endpoint, missed),
         }
+    }
+
+    /// Takes in a change that was found behind this state. The log of everything may have been further than others when
+    /// it was written, and a change of it must not be made again.
+    pub(super) fn go_on_with(&mut self, number: u32, change: Change) {
+        if change.is_of_events() || number > self.number {
+            self.apply(change);
+        }
+        self.number = self.number.max(number);
     }
 
     /// Forgets what has ended by this time.
@@ -107,32 +122,12 @@ impl KeptState {
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&encode::<_, KEPT_BYTES_IN_ALL_MAX>(self));
+        versioned::encode(VERSION, self, out);
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, KeptFault> {
-        decode::<_, KEPT_BYTES_IN_ALL_MAX>(bytes)
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
+        versioned::decode::<_, KEPT_BYTES_IN_ALL_MAX>(VERSION, bytes)
     }
-}
-
-fn encode<T: Encode, const BYTES_MAX: usize>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
-    // A limit holds only for bytes that are read.
-    bytes.extend(bincode::encode_to_vec(value, layout::<BYTES_MAX>()).expect("numbers and texts always have bytes"));
-    bytes
-}
-
-fn decode<T: Decode<()>, const BYTES_MAX: usize>(bytes: &[u8]) -> Result<T, KeptFault> {
-    let (version, rest) = bytes.split_first().ok_or_else(|| KeptFault::Layout("it is empty".into()))?;
-    if *version != VERSION {
-        return Err(KeptFault::Version(*version));
-    }
-    let (value, read) = bincode::decode_from_slice(rest, layout::<BYTES_MAX>())
-        .map_err(|error| KeptFault::Layout(error.to_string()))?;
-    if read != rest.len() {
-        return Err(KeptFault::Layout(format!("{} bytes follow it", rest.len() - read)));
-    }
-    Ok(value)
 }
 
 #[cfg(test)]
@@ -156,7 +151,7 @@ mod tests {
     fn event(order: u64) -> Change {
         let key = EventKey { process: 1, room: 2, order };
         let (code, game, kind) = ("BCDFGH".into(), "arena".into(), EventKind::Closed { reason: "empty".into() });
-        Change::Event(KeptEvent { key, code, game, missed: 0, at_ms: 5, kind, waiting: [(8, 0), (9, 0)].into() })
+        Change::Event(KeptEvent { key, code, game, at_ms: 5, kind, waiting: [(8, 0), (9, 0)].into() })
     }
 
     fn changes() -> Vec<Change> {
@@ -169,6 +164,9 @@ mod tests {
             receipt(1),
             said("lobby/arena/chat", 11, 5, "hello"),
             Change::TopicEnded { topic: "lobby/arena/chat".into() },
+            Change::Muted { player: PlayerId([2; 10]), until_ms: 9_000 },
+            Change::Blocked { player: PlayerId([1; 10]), other: PlayerId([2; 10]), blocked: true },
+            Change::PlayerForgotten { player: PlayerId([3; 10]) },
             event(1),
             event(2),
             Change::Missed { event: key, endpoint: 9, missed: 3 },
@@ -200,9 +198,11 @@ mod tests {
             assert!(Change::decode(&[bytes, vec![0]].concat()).is_err());
         }
         all[0] = VERSION + 1;
-        assert!(matches!(KeptState::decode(&all), Err(KeptFault::Version(2))));
+        assert_eq!(KeptState::decode(&all), Err(Unreadable::Version { found: VERSION + 1, known: VERSION }));
         // A length of 2^64 - 1 is refused before anything is allocated for it.
         assert!(KeptState::decode(&[&[VERSION][..], &[255; 64]].concat()).is_err());
+        let times = |word: &[u8]| all.windows(word.len()).filter(|window| *window == word).count();
+        assert_eq!((times(b"announce"), times(b"BCDFGH")), (1, 2), "nothing that follows from another part is there");
     }
 
     #[test]
@@ -218,6 +218,24 @@ mod tests {
             state.apply(Change::Done { event: key, endpoint: 9 });
         }
         assert_eq!(state.outbox.events().map(|event| event.key.order).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn mutes_end_by_themselves_and_blocks_with_their_player() {
+        let people = |state: &KeptState| (state.topics.people.mutes.len(), state.topics.people.blocks.len());
+        let mut state = state();
+        assert_eq!(people(&state), (1, 1));
+        state.advance(9_000);
+        assert_eq!(people(&state), (0, 1));
+        let (player, other) = (PlayerId([1; 10]), PlayerId([4; 10]));
+        state.apply(Change::Blocked { player, other, blocked: true });
+        state.apply(Change::Blocked { player, other, blocked: false });
+        assert_eq!(state.topics.people.blocks[&player], [PlayerId([2; 10])].into());
+        state.apply(Change::PlayerForgotten { player });
+        state.apply(Change::Muted { player, until_ms: 10_000 });
+        assert_eq!(people(&state), (1, 0));
+        state.apply(Change::Muted { player, until_ms: 0 });
+        assert_eq!(people(&state), (0, 0));
     }
 
     #[test]

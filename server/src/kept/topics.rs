@@ -1,12 +1,16 @@
 //! The messages of topics, with ids and receipts.
 
+use super::people::KeptPeople;
 use crate::limits::{KEPT_LINES_BYTES_MAX, KEPT_RECEIPTS_MAX, PLAYER_FORGOTTEN_MS};
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use std::collections::{BTreeMap, VecDeque};
 use tickwire::message::topics::PlayerId;
 
-/// Bytes that a line takes besides its texts.
-const LINE_BYTES: usize = 96;
+/// Bytes that a line and its topic take besides their texts.
+const LINE_BYTES: usize = 112;
 
 /// A message of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -19,8 +23,8 @@ pub(crate) struct KeptLine {
 }
 
 impl KeptLine {
-    fn bytes(&self) -> usize {
-        LINE_BYTES + self.body.len() + self.from.as_ref().map_or(0, |(_, name)| name.len())
+    fn bytes(&self, topic: &str) -> usize {
+        LINE_BYTES + topic.len() + self.body.len() + self.from.as_ref().map_or(0, |(_, name)| name.len())
     }
 }
 
@@ -59,12 +63,13 @@ pub(crate) struct KeptTopic {
 }
 
 /// All topics.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct KeptTopics {
     pub(crate) by_name: BTreeMap<String, KeptTopic>,
     /// The topic of each line, oldest first.
     order: BTreeMap<u64, String>,
     pub(crate) receipts: VecDeque<KeptReceipt>,
+    pub(crate) people: KeptPeople,
     /// The highest id of all, also of topics that have ended.
     pub(crate) newest: u64,
     bytes: usize,
@@ -83,7 +88,7 @@ impl KeptTopics {
         let topic = self.by_name.entry(name.clone()).or_default();
         (topic.base, topic.newest, topic.kept_ms) = (base, topic.newest.max(id), kept_ms);
         let place = self.order.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
-        self.bytes += line.bytes();
+        self.bytes += line.bytes(&name);
         topic.lines.insert(place, line);
         let surplus = topic.lines.len().saturating_sub(usize::try_from(lines_max).unwrap_or(usize::MAX));
         let oldest: Vec<u64> = topic.lines.keys().take(surplus).copied().collect();
@@ -117,6 +122,7 @@ impl KeptTopics {
         };
         let old: Vec<u64> = self.by_name.values().flat_map(of_topic).collect();
         old.into_iter().for_each(|place| self.forget(place));
+        self.people.advance(now_ms);
         self.receipts.retain(|receipt| receipt.at_ms.saturating_add(PLAYER_FORGOTTEN_MS) > now_ms);
     }
 
@@ -125,10 +131,33 @@ impl KeptTopics {
         let Some(name) = self.order.remove(&place) else { return };
         let Some(topic) = self.by_name.get_mut(&name) else { return };
         if let Some(line) = topic.lines.remove(&place) {
-            self.bytes = self.bytes.saturating_sub(line.bytes());
+            self.bytes = self.bytes.saturating_sub(line.bytes(&name));
         }
         if topic.lines.is_empty() {
             self.by_name.remove(&name);
         }
     }
 }
+
+/// The order and the bytes of the lines are not written: they follow from the topics.
+impl Encode for KeptTopics {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        (&self.by_name, &self.receipts, &self.people, self.newest).encode(encoder)
+    }
+}
+
+impl<Context> Decode<Context> for KeptTopics {
+    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let (by_name, receipts, people, newest) = Decode::decode(decoder)?;
+        let mut topics = Self { by_name, order: BTreeMap::new(), receipts, people, newest, bytes: 0 };
+        for (name, topic) in &topics.by_name {
+            for (place, line) in &topic.lines {
+                topics.bytes += line.bytes(name);
+                topics.order.insert(*place, name.clone());
+            }
+        }
+        Ok(topics)
+    }
+}
+
+bincode::impl_borrow_decode!(KeptTopics);

@@ -14,8 +14,22 @@ pub(crate) const KEPT_LINES_BYTES_MAX: usize = 2 << 20;
 /// Receipts of all players together that are kept.
 pub(crate) const KEPT_RECEIPTS_MAX: usize = 32_768;
 
-/// Bytes of the events that wait for one endpoint of webhooks, when they outlive the process.
+/// Players that are muted. Beyond them those whose mute ends first speak again after a start.
+pub(crate) const KEPT_MUTES_MAX: usize = 10_000;
+
+/// Players that others have blocked, all together. Further ones are heard again after a start.
+pub(crate) const KEPT_BLOCKS_MAX: usize = 20_000;
+
+/// Bytes of the events that wait for all endpoints of webhooks together, when they outlive the process. An event for two
+/// endpoints counts twice.
 pub(crate) const KEPT_OUTBOX_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of the events that wait for the disk. While it takes none, further events wait in the channel, and are lost when
+/// that is full.
+pub(crate) const KEPT_HELD_BYTES_MAX: usize = 512 << 10;
+
+/// Bytes of the players whose leaving is yet to be told, and of their rooms.
+pub(crate) const KEPT_ROOMS_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes of one change at the most.
 pub(crate) const KEPT_CHANGE_BYTES_MAX: usize = 65_536;

@@ -179,7 +179,7 @@ fn note_verdict(room: RoomId, verdict: RoomVerdict) -> Result<(), NotRevived> {
         RoomVerdict::EndsInDamage => {
             tracing::warn!(room = id, "room {id} may have lost its last ticks: the journal is damaged behind them");
         }
-        RoomVerdict::Quarantined { .. } => return Err(NotRevived::Nothing),
+        RoomVerdict::Quarantined => return Err(NotRevived::Nothing),
     }
     Ok(())
 }

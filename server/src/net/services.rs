@@ -9,6 +9,7 @@ use super::api::read_json;
 use super::drain::stopping;
 use super::percent::decoded;
 use super::problem::Problem;
+use crate::gate::Revoked;
 use crate::limits::ROOM_RETRY_SECONDS;
 use crate::mailbox::{Command, Publication, TopicsOrder};
 use crate::topics::policy::Role;
@@ -80,7 +81,7 @@ pub(super) async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answ
         let help = "start the server with --auth ticket";
         return Err(Refusal::new(Problem::TicketsOff, "this server asks nobody for a ticket", help));
     }
-    let Some(player) = net.setup.gate.revoke(&identity) else {
+    let Some(Revoked { player, kept }) = net.setup.gate.revoke(&identity) else {
         return Err(Refusal::later(Problem::Busy, "too many identities were revoked", 60));
     };
     net.setup.topics.order(TopicsOrder::Expel { player });
@@ -89,6 +90,11 @@ pub(super) async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answ
     if missed > 0 {
         // The tickets are refused by now, and an order that is given again changes nothing else.
         let error = "not all connections could be closed, because the server has too much to do";
+        return Err(Refusal::later(Problem::Busy, error, ROOM_RETRY_SECONDS));
+    }
+    if let Err(error) = kept {
+        tracing::error!(%error, "the server does not know after its end that tickets were revoked");
+        let error = "the tickets are refused until the server ends, and no longer: its disk does not take the order";
         return Err(Refusal::later(Problem::Busy, error, ROOM_RETRY_SECONDS));
     }
     Ok(bare(StatusCode::NO_CONTENT))

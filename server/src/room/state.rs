@@ -14,7 +14,7 @@ use super::roster::{Comebacks, Occupant, Roster, SeatSet};
 use super::token_digest::TokenDigest;
 use super::unsettled::Unsettled;
 use super::{Room, RosterChange};
-use bincode::config::{Configuration, Fixint, Limit, LittleEndian, standard};
+use crate::versioned::{self, Unreadable};
 use bincode::{Decode, Encode};
 use tickwire::message::topics::PlayerId;
 use tickwire::world::roster::BOT_NAMES;
@@ -24,9 +24,6 @@ const VERSION: u8 = 1;
 
 /// The bytes that a state may take at most: 64 seats with the longest names, and everybody who is kept out.
 const BYTES_MAX: usize = 65_536;
-
-const LAYOUT: Configuration<LittleEndian, Fixint, Limit<BYTES_MAX>> =
-    standard().with_fixed_int_encoding().with_limit::<BYTES_MAX>();
 
 /// The state of a room besides its simulation, after a tick.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
@@ -67,12 +64,12 @@ enum SeatState {
 /// The reason for which bytes are no state of a room.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StateError {
-    /// A later version of the server has written it.
-    #[error("the room's state has version {0}, and this server knows version {VERSION}")]
-    Version(u8),
-    /// The bytes end early, or are no state.
+    /// The bytes are no state of this version.
     #[error("the room's state cannot be read: {0}")]
-    Layout(String),
+    Unreadable(#[from] Unreadable),
+    /// A seat is named that the state does not have.
+    #[error("the room's state names seats that it does not have")]
+    Names,
     /// The room has another number of seats.
     #[error("the room's state has {found} seats, and the game has {seats}")]
     Seats {
@@ -86,9 +83,7 @@ pub(super) enum StateError {
 impl RoomState {
     /// Appends the state.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        out.push(VERSION);
-        let bytes = bincode::encode_to_vec(self, LAYOUT).expect("a state has at most 64 seats and fits its limit");
-        out.extend_from_slice(&bytes);
+        versioned::encode(VERSION, self, out);
     }
 
     /// Reads a state to the end of `bytes`.
@@ -121,15 +116,7 @@ impl RoomState {
 
     /// Reads the state of a room with any number of seats.
     fn decode_any(bytes: &[u8]) -> Result<Self, StateError> {
-        let (version, rest) = bytes.split_first().ok_or_else(|| StateError::Layout("it is empty".into()))?;
-        if *version != VERSION {
-            return Err(StateError::Version(*version));
-        }
-        let (state, read): (Self, usize) =
-            bincode::decode_from_slice(rest, LAYOUT).map_err(|error| StateError::Layout(error.to_string()))?;
-        if read != rest.len() {
-            return Err(StateError::Layout(format!("{} bytes follow it", rest.len() - read)));
-        }
+        let state: Self = versioned::decode::<_, BYTES_MAX>(VERSION, bytes)?;
         let found = state.seats.len();
         let has_seat = |seat: Seat| seat.index() < found;
         let changes = state.changes.iter().all(|change| match change {
@@ -137,10 +124,7 @@ impl RoomState {
         });
         let unsettled = state.unsettled.iter().all(|(seat, _)| has_seat(*seat));
         let others = state.playing.iter().chain(state.ownership.state().0).all(has_seat);
-        match changes && unsettled && others {
-            true => Ok(state),
-            false => Err(StateError::Layout("it names seats that it does not have".into())),
-        }
+        if changes && unsettled && others { Ok(state) } else { Err(StateError::Names) }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::gate::Gate;
 use crate::journal::{Folder, FolderFault, Found, JournalSettings, KeeperHandle};
 use crate::kept::KeptLog;
 use crate::threads::ThreadFault;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,10 +76,13 @@ impl Running {
             self.supervisor.end_when(ThreadFault::Journal, fails);
         }
         let first_room = folder.incarnation() << ROOM_BITS;
-        let path = Arc::from(folder.path.as_path());
+        let path: Arc<Path> = Arc::from(folder.path.as_path());
         (self.keeper, self.folder) = (Some(keeper), Some(folder));
         let (world, entries) = (found.kept_world.take(), std::mem::take(&mut found.kept));
-        let kept = Arc::new(KeptLog::open(&handle, world, &entries));
+        let unfit = |source| FolderFault::Disk { path: path.to_path_buf(), source };
+        let kept = Arc::new(KeptLog::open(&handle, world.as_ref(), &entries, &path).map_err(unfit)?);
+        let rooms: BTreeSet<u64> = found.rooms.iter().map(|room| room.room.0).collect();
+        kept.retain_rooms(|room| rooms.contains(&room));
         gate.keep_in(&kept);
         Ok(StartedJournal { found: Some((found, path, first_room)), keeper: Some(handle), kept: Some(kept) })
     }

@@ -138,7 +138,11 @@ impl Running {
         prepared: Option<(Webhooks, WebhookSender)>,
         kept: Option<&Arc<KeptLog>>,
     ) -> io::Result<Option<Webhooks>> {
-        let Some((mut webhooks, mut sender)) = prepared else { return Ok(None) };
+        let Some((mut webhooks, mut sender)) = prepared else {
+            // Players come and go from here on without anybody being told.
+            kept.into_iter().for_each(|kept| kept.retain_rooms(|_| false));
+            return Ok(None);
+        };
         if let Some(log) = kept {
             webhooks = webhooks.kept_in(log, &mut sender);
         }

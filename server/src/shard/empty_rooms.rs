@@ -1,5 +1,6 @@
 //! Rooms in which nobody is. They do not tick, and they end when nobody has entered for a while.
 
+use super::ended::Ended;
 use super::room_handle::RoomHandle;
 use crate::limits::EMPTY_ROOM_MAX;
 use crate::lobby::RoomId;
@@ -45,13 +46,12 @@ impl EmptyRooms {
         self.ends.first().map(|(at_ns, _)| *at_ns)
     }
 
-    /// Drops the rooms that end now, and adds their ids to `gone`.
-    pub(super) fn end(&mut self, now_ns: u64, gone: &mut Vec<RoomId>) {
+    /// Ends the rooms that end now.
+    pub(super) fn end(&mut self, now_ns: u64, gone: &mut Ended) {
         while self.next_end_ns().is_some_and(|at_ns| at_ns <= now_ns)
             && let Some((_, id)) = self.ends.pop_first()
         {
-            self.rooms.remove(&id);
-            gone.push(id);
+            self.rooms.remove(&id).into_iter().for_each(|room| gone.put(room));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::room_handle::RoomHandle;
+use crate::chronicle::{Chronicle, end};
 use crate::game_panic;
 use crate::games::{MadeRoom, RevivedRoom};
 use crate::journal::Remains;
@@ -79,9 +80,10 @@ impl Shard {
         };
         let revived = match caught {
             Ok(Ok(revived)) => revived,
-            Ok(Err(fault)) => return self.cannot_revive(&remains, &fault.to_string(), &folder),
+            Ok(Err(fault)) => return self.cannot_revive(&remains, &fault.to_string(), &folder, chronicle),
             Err(panic) => {
-                return self.cannot_revive(&remains, &format!("the game `{name}` has panicked: {panic}"), &folder);
+                let why = format!("the game `{name}` has panicked: {panic}");
+                return self.cannot_revive(&remains, &why, &folder, chronicle);
             }
         };
         let RevivedRoom { mut room, replayed, differs_at, changes } = revived;
@@ -117,12 +119,15 @@ impl Shard {
     }
 
     /// A room cannot go on: its code leads nowhere from now on, and its remains are set aside.
-    fn cannot_revive(&mut self, remains: &Remains<'_>, why: &str, folder: &Path) {
+    fn cannot_revive(&mut self, remains: &Remains<'_>, why: &str, folder: &Path, mut chronicle: Option<Chronicle>) {
         let id = remains.room;
         tracing::error!(room = id.0, "room {} cannot go on, and ends: {why}", id.0);
         self.setup.metrics.journal.rooms_lost.increment(1);
         match remains.set_aside(folder) {
-            Ok(()) => self.gone.push(id),
+            Ok(()) => {
+                chronicle.iter_mut().for_each(|chronicle| chronicle.ends_with(end::FAILED));
+                self.gone.put_lost(id, chronicle);
+            }
             Err(error) => {
                 // Its end is not written: it stays in the journal for another process.
                 tracing::error!(room = id.0, %error, "what is left of the room cannot be set aside");

@@ -123,7 +123,7 @@ impl RoomHandle {
         self.read_all(context);
         if !self.failed {
             self.make_tick(context, thread);
-            // Before the tick is written: a kill must not come between the two and lose what the studio is told.
+            // Before the tick is written, so that both are written together.
             self.tell_studio();
         }
     }
@@ -283,6 +283,11 @@ impl RoomHandle {
         if self.told.len() >= TOLD_MAX {
             self.tell_members();
         }
+    }
+
+    /// The chronicle of the room, which is no more.
+    pub(super) fn into_chronicle(self) -> Option<Chronicle> {
+        self.chronicle
     }
 
     /// Sets the reason that the studio is told when the room ends.

@@ -2,6 +2,7 @@
 
 mod fragile;
 mod places;
+mod studio;
 mod survival;
 
 use super::*;

@@ -107,7 +107,7 @@ impl Shard {
                 RoomWork::Close => {
                     let mut room = group.rooms.swap_remove(place);
                     room.end_by_operator(context, closing);
-                    gone.push(id);
+                    gone.put(room);
                     Some(Ok(None))
                 }
             };
@@ -150,7 +150,7 @@ impl Shard {
             RoomWork::Close => {
                 let Self { setup, closing, scratch, .. } = self;
                 room.end_by_operator(&setup.context(setup.clock.now_ns(), scratch), closing);
-                self.gone.push(id);
+                self.gone.put(room);
                 Some(Some(Ok(None)))
             }
         }

@@ -236,7 +236,7 @@ impl Hub {
         // The topic may begin again, and a subscriber of before come back to it: ids go on.
         self.base = self.base.max(topic.newest);
         self.by_name.remove(&topic.name);
-        self.keep_end(&topic.text);
+        self.keep_end(&topic);
         self.broker.leave(&topic.text);
         self.kept_bytes -= topic.kept_bytes();
         for client in &topic.subscribers {
@@ -254,7 +254,9 @@ impl Hub {
     /// receives it when it asks for anything.
     pub fn enter(&mut self, identity: Identity, now_ms: u64) -> ClientId {
         let (player, name) = (identity.player, identity.name.clone());
-        self.players.come(player, identity.may_return);
+        if let Some(forgotten) = self.players.come(player, identity.may_return) {
+            self.keep_forgotten(forgotten);
+        }
         self.json_clients += usize::from(identity.reads_json);
         let visits = identity.room.is_none();
         let client =
@@ -315,6 +317,7 @@ impl Hub {
                 let own = self.clients[client].identity.player;
                 if let Some(state) = self.players.find(own) {
                     state.block(player, blocked);
+                    self.keep_block(client, player, blocked);
                 }
             }
         }
@@ -331,6 +334,7 @@ impl Hub {
         }
         self.marks_told_ms = now_ms;
         for player in self.players.forget_old(now_ms) {
+            self.keep_forgotten(player);
             let topic = self.by_name.get(&TopicName::Player(player)).copied();
             topic.into_iter().for_each(|topic| self.end(topic));
         }

@@ -79,14 +79,14 @@ impl Players {
         self.known.get_mut(&id)
     }
 
-    /// A player comes, with one more connection.
-    pub(super) fn come(&mut self, id: PlayerId, may_return: bool) {
-        if self.known.len() >= PLAYERS_KNOWN_MAX && !self.known.contains_key(&id) {
-            self.forget_one();
-        }
+    /// A player comes, with one more connection. Gives the player who had to give way, if any.
+    pub(super) fn come(&mut self, id: PlayerId, may_return: bool) -> Option<PlayerId> {
+        let is_full = self.known.len() >= PLAYERS_KNOWN_MAX && !self.known.contains_key(&id);
+        let forgotten = if is_full { self.forget_one() } else { None };
         let player = self.known.entry(id).or_default();
         player.connections += 1;
         player.may_return |= may_return;
+        forgotten
     }
 
     /// A player of an earlier process, who may come back. Nobody has to give way to it.
@@ -124,10 +124,10 @@ impl Players {
     }
 
     /// Forgets the player that has been away for the longest time.
-    fn forget_one(&mut self) {
+    fn forget_one(&mut self) -> Option<PlayerId> {
         let away = self.known.iter().filter(|(_, player)| player.connections == 0);
-        if let Some(id) = away.min_by_key(|(_, player)| player.gone_ms).map(|(id, _)| *id) {
-            self.known.remove(&id);
-        }
+        let id = away.min_by_key(|(_, player)| player.gone_ms).map(|(id, _)| *id)?;
+        self.known.remove(&id);
+        Some(id)
     }
 }

@@ -131,6 +131,16 @@ impl Participant {
         let name = bounded("the player's name", name, PLAYER_NAME_BYTES_MAX)?;
         Ok(Self { id: id.into(), name: name.into(), seat })
     }
+
+    /// The player that an earlier process has kept; `None` when it is none of this version.
+    pub(super) fn of(kept: &KeptPlayer) -> Option<Self> {
+        Self::new(&kept.id, &kept.name, kept.seat).ok()
+    }
+
+    /// The number of the seat.
+    pub(crate) const fn seat(&self) -> u16 {
+        self.seat
+    }
 }
 
 /// An event of a room.
@@ -280,12 +290,12 @@ impl Event {
         };
         let waiting = endpoints.iter().map(|endpoint| (*endpoint, self.missed)).collect::<BTreeMap<_, _>>();
         let (code, game) = (self.room.to_string(), self.game.to_string());
-        KeptEvent { key: self.key(), code, game, missed: self.missed, at_ms: self.at_ms, kind, waiting }
+        KeptEvent { key: self.key(), code, game, at_ms: self.at_ms, kind, waiting }
     }
 
     /// The event that an earlier process has kept; `None` when it is none of this version.
     pub(super) fn of(kept: &KeptEvent) -> Option<Self> {
-        let person = |player: &KeptPlayer| Participant::new(&player.id, &player.name, player.seat).ok();
+        let person = Participant::of;
         let event = match &kept.kind {
             EventKind::Opened => RoomEvent::RoomOpened,
             EventKind::Closed { reason } => RoomEvent::RoomClosed { reason: Reason::kept(reason)? },
@@ -301,7 +311,8 @@ impl Event {
         let room = bounded("the room's code", &kept.code, CODE_BYTES_MAX).ok()?.into();
         let game = bounded("the game's name", &kept.game, GAME_BYTES_MAX).ok()?.into();
         let EventKey { process, room: serial, order } = kept.key;
-        let (serial, missed, at_ms) = (RoomSerial(serial), kept.missed, kept.at_ms);
+        // How many each endpoint misses is with the endpoint.
+        let (serial, missed, at_ms) = (RoomSerial(serial), 0, kept.at_ms);
         Some(Self { process, serial, room, game, order, missed, at_ms, event })
     }
 

@@ -18,7 +18,8 @@
 //!   a time goes there, after ever longer waits, until one is taken. Such requests use other rooms in turn, so that an
 //!   event at fault does not keep the endpoint paused.
 //! * **Losses.** When a queue is full, the room with most waiting events loses the one before its last: a room that floods
-//!   harms itself, and its last event is there to tell the loss. See `EndpointQueue::make_room`.
+//!   harms itself, and its last event is there to tell the loss. See `EndpointQueue::make_room`. When all queues together
+//!   are full, the endpoint with most waiting bytes loses its oldest events: it is one that takes none.
 
 mod endpoint;
 
@@ -38,6 +39,8 @@ pub(crate) struct OutboxSettings {
     pub(crate) events_max: usize,
     /// Bytes of the events that wait for one endpoint at the most. At least the longest event.
     pub(crate) bytes_max: usize,
+    /// Bytes of the events that wait for all endpoints together at the most.
+    pub(crate) bytes_in_all_max: usize,
     /// The wait after the first failure, in milliseconds; it doubles with each further one.
     pub(crate) backoff_ms: u64,
     /// The longest wait after a failure, in milliseconds.
@@ -58,6 +61,7 @@ impl Default for OutboxSettings {
             in_flight_max: 8,
             events_max: 16_384,
             bytes_max: 16 << 20,
+            bytes_in_all_max: 128 << 20,
             backoff_ms: 1_000,
             backoff_ms_max: 5 * 60 * 1_000,
             retry_after_ms_max: 60 * 60 * 1_000,
@@ -203,6 +207,19 @@ impl Outbox {
             self.shared.endpoint = index;
             queue.push(Arc::clone(&event), event.missed, now_ms, &mut self.shared);
         }
+        self.make_room();
+    }
+
+    /// Loses events until the bound of all endpoints together holds again. Events that are under way stay.
+    fn make_room(&mut self) {
+        while self.endpoints.iter().map(EndpointQueue::bytes).sum::<usize>() > self.shared.settings.bytes_in_all_max {
+            let queues = self.endpoints.iter_mut().enumerate();
+            let Some((index, fullest)) = queues.max_by_key(|(_, queue)| queue.bytes()) else { return };
+            self.shared.endpoint = index;
+            if !fullest.lose_oldest(&mut self.shared) {
+                return;
+            }
+        }
     }
 
     /// From here on [`Self::take_changes`] has what happens to events.
@@ -219,6 +236,7 @@ impl Outbox {
     pub(crate) fn push_kept(&mut self, event: &Arc<Event>, endpoint: EndpointId, missed: u64, since_ms: u64) {
         self.shared.endpoint = endpoint.0;
         self.endpoints[endpoint.0].push(Arc::clone(event), missed, since_ms, &mut self.shared);
+        self.make_room();
     }
 
     /// The next attempt that may be made; `None` when there is nothing to do before [`Self::wake_at_ms`]. Endpoints take

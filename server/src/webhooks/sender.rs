@@ -7,8 +7,7 @@
 mod keeping;
 mod post;
 
-use super::event::Event;
-use super::feed::{CHANNEL_EVENTS_MAX, KeptFeed, WebhookMetrics, Webhooks};
+use super::feed::{CHANNEL_EVENTS_MAX, KeptFeed, PlacedEvent, WebhookMetrics, Webhooks};
 use super::outbox::{EndpointId, Health, Outbox, OutboxSettings, Outcome, Posting};
 use super::signature::{SECRETS_MAX, SigningSecret, sign};
 use super::url::EndpointUrl;
@@ -107,7 +106,7 @@ pub(crate) enum SetupError {
 /// The work of the thread, ready to run.
 pub(crate) struct WebhookSender {
     setup: WebhookSetup,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<PlacedEvent>,
     metrics: Arc<WebhookMetrics>,
     client: Client,
     kept: Option<KeptFeed>,
@@ -164,7 +163,7 @@ impl WebhookSender {
 /// The state of the thread.
 struct Work {
     setup: WebhookSetup,
-    events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<PlacedEvent>,
     metrics: Arc<WebhookMetrics>,
     client: Client,
     outbox: Outbox,
@@ -184,7 +183,7 @@ impl Work {
         let WebhookSender { mut setup, events, metrics, client, kept } = sender;
         let count = setup.endpoints.len();
         if kept.is_some() {
-            setup.outbox.bytes_max = setup.outbox.bytes_max.min(KEPT_OUTBOX_BYTES_MAX);
+            setup.outbox.bytes_in_all_max = setup.outbox.bytes_in_all_max.min(KEPT_OUTBOX_BYTES_MAX);
         }
         let mut outbox = Outbox::new(count, setup.outbox.clone(), setup.process);
         let held = kept.map(|kept| Held::go_on(kept, &mut outbox, setup.outbox.age_ms_max));
@@ -214,10 +213,12 @@ impl Work {
         loop {
             self.send_due();
             let wake = self.wake();
+            // While the disk takes nothing, events wait in the channel, and rooms lose those for which it has no place.
+            let is_full = self.held.as_ref().is_some_and(Held::is_full);
             tokio::select! {
                 // Whether the other half was used or dropped: the server stops.
                 _ = &mut stop => break,
-                event = self.events.recv() => match event {
+                event = self.events.recv(), if !is_full => match event {
                     Some(event) => self.take_in(event),
                     None => break,
                 },
@@ -229,7 +230,7 @@ impl Work {
     }
 
     /// Takes in an event, and those that came with it.
-    fn take_in(&mut self, event: Event) {
+    fn take_in(&mut self, event: PlacedEvent) {
         self.take_in_one(event);
         for _ in 1..EVENTS_PER_PASS {
             let Ok(event) = self.events.try_recv() else { return };
@@ -237,11 +238,11 @@ impl Work {
         }
     }
 
-    fn take_in_one(&mut self, event: Event) {
+    fn take_in_one(&mut self, told: PlacedEvent) {
         let now_ms = self.now_ms();
         match &mut self.held {
-            Some(held) => held.hold(event),
-            None => self.outbox.push(event, now_ms),
+            Some(held) => held.hold(told),
+            None => self.outbox.push(told.event, now_ms),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{Checkpoint, Frozen, Keeper, Notice};
 use crate::clock::unix_ms;
 use crate::journal::log::Log;
+use crate::journal::numbering::Numbering;
 use crate::journal::{JournalFigures, JournalGauges};
 use crate::limits::{CHECKPOINTS_WAITING_MAX, KEEPER_STALL_MAX};
 use crate::lobby::RoomId;
@@ -29,6 +30,7 @@ enum Request {
 pub(crate) struct KeeperHandle {
     requests: SyncSender<Request>,
     gauges: Arc<JournalGauges>,
+    numbering: Arc<Numbering>,
 }
 
 impl KeeperHandle {
@@ -39,6 +41,11 @@ impl KeeperHandle {
         let asked = self.requests.send(Request::NewLog(reply)).ok();
         // A keeper that has ended supervises nothing any more, and the server is about to end too.
         asked.and_then(|()| answer.recv().ok()).unwrap_or_else(|| Log::new().0)
+    }
+
+    /// The numbers of the things of the whole server.
+    pub(in crate::journal) const fn numbering(&self) -> &Arc<Numbering> {
+        &self.numbering
     }
 
     /// The figures of the keeper's last turn.
@@ -111,7 +118,7 @@ impl KeeperThread {
             give_way(NICENESS);
             run(&mut keeper, &inbox, interval, &own);
         })?;
-        Ok(Self { health, handle: KeeperHandle { requests, gauges }, thread })
+        Ok(Self { health, handle: KeeperHandle { requests, gauges, numbering: Arc::default() }, thread })
     }
 
     /// The notes of the thread, for the supervisor.

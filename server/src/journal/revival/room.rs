@@ -28,15 +28,8 @@ pub(crate) enum RoomVerdict {
     RolledBack { ticks: u32 },
     /// The log of its last tick is damaged right after it: more ticks may have been there.
     EndsInDamage,
-    /// The room cannot go on from anywhere.
-    Quarantined { why: Unusable },
-}
-
-/// Why a room cannot go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unusable {
-    /// There is neither a checkpoint that counts nor the entry that opened the room.
-    NoStart,
+    /// The room cannot go on: there is neither a checkpoint that counts nor the entry that opened it.
+    Quarantined,
 }
 
 /// A room that has not ended.
@@ -143,7 +136,7 @@ impl RoomHistory {
         let (header, start) = (self.header.take(), self.start);
         let world = base.and_then(|(life, tick)| Some((tick, self.lives.get_mut(&life)?.worlds.remove(&tick)?)));
         if world.is_none() && header.is_none() {
-            let verdict = RoomVerdict::Quarantined { why: Unusable::NoStart };
+            let verdict = RoomVerdict::Quarantined;
             return FoundRoom { room, header, start, world, ticks: Vec::new(), verdict };
         }
         let from = world.as_ref().map_or(start, |(tick, _)| *tick);

@@ -198,7 +198,7 @@ impl Server {
             let Some(it) = it else { continue };
             let last = usize::try_from(it.last().0).unwrap();
             let least = if loss == Loss::Process { truth.states.len() } else { truth.synced.max(1) } - 1;
-            if let RoomVerdict::Quarantined { .. } = it.verdict {
+            if let RoomVerdict::Quarantined = it.verdict {
                 assert!(!truth.is_open_synced && loss == Loss::Pages, "{it:?} {truth:?}");
                 continue;
             }

@@ -38,16 +38,17 @@ pub(in crate::shard) struct KeptWhole {
 }
 
 impl RoomHandle {
-    /// Appends the record of the tick that was made, before anything of it is sent. The options of a match are told by code
-    /// of the game: if that panics, the room fails.
+    /// Appends the record of the tick that was made, before anything of it is sent, and with it the events for the studio.
+    /// The options of a match are told by code of the game: if that panics, the room fails.
     pub(in crate::shard) fn record(&mut self, journal: &mut JournalWriter) {
         if self.failed || self.pause.is_some() || self.header.is_none() {
             return;
         }
         let (id, tick, room) = (self.id, self.tick(), &mut self.room);
         if let Err(panic) = journal.tick(id, tick, |out| game_panic::catch(|| room.put_record(out))) {
-            self.fail_in_record(&panic);
+            return self.fail_in_record(&panic);
         }
+        self.chronicle.as_mut().into_iter().for_each(|chronicle| chronicle.write(journal));
     }
 
     /// Notes the time that the tick took: it would take as long to play it again.

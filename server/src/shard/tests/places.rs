@@ -136,7 +136,7 @@ fn a_shard_that_is_late_handles_a_bunch_of_commands_before_its_next_tick() {
 #[test]
 fn an_empty_room_ends_by_the_clock_and_a_visit_that_is_refused_does_not_renew_it() {
     let minute_ns = u64::try_from(EMPTY_ROOM_MAX.as_nanos()).unwrap();
-    let (mut rooms, mut gone) = (EmptyRooms::default(), Vec::new());
+    let (mut rooms, mut gone) = (EmptyRooms::default(), Ended::default());
     for (id, since_ns) in [(1, 5), (2, 3), (3, 9)] {
         rooms.put(RoomHandle::new(RoomId(id), made(id), since_ns));
     }
@@ -147,6 +147,6 @@ fn an_empty_room_ends_by_the_clock_and_a_visit_that_is_refused_does_not_renew_it
     rooms.end(minute_ns + 2, &mut gone);
     assert!(gone.is_empty());
     rooms.end(minute_ns + 5, &mut gone);
-    assert_eq!(gone, [RoomId(2), RoomId(1)]);
+    assert_eq!(gone.rooms(), [RoomId(2), RoomId(1)]);
     assert_eq!(rooms.next_end_ns(), Some(minute_ns + 9));
 }

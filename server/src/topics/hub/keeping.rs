@@ -1,15 +1,17 @@
 //! Topics that outlive the process: the changes to be kept for each message, and how a hub goes on from them.
 //!
 //! A message is kept in the form in which it was told, under its id; ids of a topic go on behind it. The topics of a room
-//! wait until the room is there again. Presence, lists of rooms, marks, mutes and blocks begin anew.
+//! wait until the room is there again. Mutes go on, and so do the blocks of players who can come back. Presence, lists of
+//! rooms and marks begin anew.
 
-use super::Hub;
+use super::{Hub, Identity};
 use crate::kept::{Change, KeptLine, KeptReceipt, KeptTopic, KeptTopics, Said};
 use crate::lobby::Code;
 use crate::topics::policy::{Keeps, Policy};
+use crate::topics::topic::Topic;
 use crate::topics::{ClientId, Delivery, TopicId, TopicName};
-use std::collections::BTreeMap;
-use tickwire::message::topics::{Author, Receipt, ServerTopic};
+use std::collections::{BTreeMap, BTreeSet};
+use tickwire::message::topics::{Author, PlayerId, Receipt, ServerTopic};
 
 /// The changes that a hub has for the journal.
 #[derive(Debug, Default)]
@@ -19,6 +21,8 @@ pub(super) struct Keeping {
     changes: Vec<Change>,
     /// Topics of rooms that have yet to be made again.
     rooms: BTreeMap<Code, Vec<(TopicName, KeptTopic)>>,
+    /// Players of whom blocks are kept.
+    blockers: BTreeSet<PlayerId>,
 }
 
 impl Hub {
@@ -33,6 +37,16 @@ impl Hub {
                 state.remember(*seq, Receipt::Taken { id: *id, kept: *kept });
             }
         }
+        for (player, until_ms) in &kept.people.mutes {
+            self.players.mute(*player, *until_ms, now_ms);
+        }
+        for (player, others) in &kept.people.blocks {
+            match self.players.restore(*player, now_ms) {
+                Some(state) => others.iter().for_each(|other| state.block(*other, true)),
+                None => self.keeping.changes.push(Change::PlayerForgotten { player: *player }),
+            }
+        }
+        self.keeping.blockers = kept.people.blocks.keys().copied().collect();
         for (text, topic) in &kept.by_name {
             let Some(name) = TopicName::parse(text) else { continue };
             match name.room() {
@@ -53,7 +67,7 @@ impl Hub {
     /// All rooms of an earlier process are there again, or never will be.
     pub(crate) fn end_lost_rooms(&mut self) {
         for (name, _) in std::mem::take(&mut self.keeping.rooms).into_values().flatten() {
-            self.keep_end(&name.to_string());
+            self.keeping.changes.push(Change::TopicEnded { topic: name.to_string() });
         }
     }
 
@@ -64,7 +78,8 @@ impl Hub {
 
     fn take_back(&mut self, name: TopicName, kept: &KeptTopic, now_ms: u64) {
         // A game that is not offered any more, or has another topic now.
-        let Some(policy) = self.policy(&name).filter(|policy| bounds(policy).is_some()) else { return };
+        let Some(policy) = self.policy(&name) else { return };
+        let Some((lines_max, kept_ms)) = bounds(&policy) else { return };
         if self.by_name.contains_key(&name) {
             return;
         }
@@ -73,7 +88,11 @@ impl Hub {
         }
         let id = self.begin(name, policy, kept.base);
         self.topics[id].newest = kept.newest.max(kept.base);
-        for KeptLine { id: number, from, at_ms, body } in kept.lines.values() {
+        // The policy may be stricter than that of the process in which they were said.
+        let is_kept = |line: &&KeptLine| line.at_ms.saturating_add(kept_ms) > now_ms;
+        let lines = kept.lines.values().filter(is_kept).collect::<Vec<_>>();
+        let surplus = lines.len().saturating_sub(usize::try_from(lines_max).unwrap_or(usize::MAX));
+        for KeptLine { id: number, from, at_ms, body } in lines.into_iter().skip(surplus) {
             let from = from.clone().map(|(player, name)| Author { player, name });
             let (at_ms, body) = (*at_ms, body.clone());
             let message = ServerTopic::Message { number: 0, id: *number, key: String::new(), from, at_ms, body };
@@ -101,9 +120,32 @@ impl Hub {
         }
     }
 
-    pub(super) fn keep_end(&mut self, topic: &str) {
+    pub(super) fn keep_mute(&mut self, player: PlayerId, until_ms: u64) {
         if self.keeping.is_on {
-            self.keeping.changes.push(Change::TopicEnded { topic: topic.into() });
+            self.keeping.changes.push(Change::Muted { player, until_ms });
+        }
+    }
+
+    /// Notes a block of a player who can come back.
+    pub(super) fn keep_block(&mut self, client: ClientId, other: PlayerId, blocked: bool) {
+        let Identity { player, may_return, .. } = self.clients[client].identity;
+        if self.keeping.is_on && may_return {
+            self.keeping.blockers.insert(player);
+            self.keeping.changes.push(Change::Blocked { player, other, blocked });
+        }
+    }
+
+    /// Notes that a player is not known any more.
+    pub(super) fn keep_forgotten(&mut self, player: PlayerId) {
+        if self.keeping.blockers.remove(&player) {
+            self.keeping.changes.push(Change::PlayerForgotten { player });
+        }
+    }
+
+    /// Notes the end of a topic of which anything may be kept.
+    pub(super) fn keep_end(&mut self, topic: &Topic) {
+        if self.keeping.is_on && bounds(&topic.policy).is_some() {
+            self.keeping.changes.push(Change::TopicEnded { topic: (*topic.text).into() });
         }
     }
 }
@@ -119,12 +161,13 @@ fn bounds(policy: &Policy) -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{GameTopics, Identity};
+    use super::super::GameTopics;
     use super::*;
     use crate::kept::KeptState;
+    use crate::limits::{CHAT_KEPT_MAX, CHAT_KEPT_MS, NEWS_KEPT_MS, PLAYER_FORGOTTEN_MS};
     use crate::room::Origin;
-    use crate::topics::Output;
-    use tickwire::message::topics::{ClientTopic, PlayerId};
+    use crate::topics::{Farewell, Output};
+    use tickwire::message::topics::ClientTopic;
 
     const START_MS: u64 = 1_000_000;
 
@@ -133,12 +176,18 @@ mod tests {
         Hub::new(games, None, now_ms).go_on_from(&kept.topics, now_ms)
     }
 
+    const ADA: PlayerId = PlayerId([7; 10]);
+    const EVE: PlayerId = PlayerId([8; 10]);
+
+    fn enter(hub: &mut Hub, player: PlayerId, may_return: bool, now_ms: u64) -> ClientId {
+        let (name, origin) = ("ada".to_owned(), Origin::EXEMPT);
+        let identity = Identity { player, may_return, is_guest: false, name, room: None, reads_json: false, origin };
+        hub.enter(identity, now_ms)
+    }
+
     /// Somebody with a key says something; gives the id of the receipt.
     fn say(hub: &mut Hub, topic: &str, seq: u64, now_ms: u64) -> u64 {
-        let (player, name, origin) = (PlayerId([7; 10]), "ada".to_owned(), Origin::EXEMPT);
-        let identity =
-            Identity { player, may_return: true, is_guest: false, name, room: None, reads_json: false, origin };
-        let client = hub.enter(identity, now_ms);
+        let client = enter(hub, ADA, true, now_ms);
         hub.handle(client, ClientTopic::Publish { topic: topic.into(), seq, body: "hello".into() }, now_ms);
         let receipt = |output| match output {
             Output::Client { delivery, .. } => match delivery.message {
@@ -199,6 +248,76 @@ mod tests {
         second.close_room(room(0));
         keep(&mut second, &mut kept);
         assert!(kept.topics.by_name.is_empty());
+    }
+
+    #[test]
+    fn lines_that_come_back_heed_the_policy_of_today() {
+        let mut kept = KeptState::default();
+        let count = CHAT_KEPT_MAX as u64 + 6;
+        for id in 1..=count {
+            // The first three are too old now. In the former process a chat kept more lines for a longer time.
+            let at_ms = if id <= 3 { START_MS } else { START_MS + CHAT_KEPT_MS };
+            let line = Some(KeptLine { id, from: None, at_ms, body: id.to_string() });
+            let (lines_max, kept_ms) = (1_000, 10 * CHAT_KEPT_MS);
+            let said = |topic: &str, line| Said { topic: topic.into(), base: 0, id, line, lines_max, kept_ms };
+            if id <= 5 {
+                kept.apply(Change::Said(said("announce", line.clone())));
+            }
+            kept.apply(Change::Said(said("lobby/arena/chat", line)));
+        }
+        let mut hub = hub(&kept, START_MS + CHAT_KEPT_MS);
+        let client = enter(&mut hub, ADA, true, START_MS);
+        hub.handle(client, ClientTopic::Subscribe { topic: "lobby/arena/chat".into(), after: None }, START_MS);
+        let id_of = |output| match output {
+            Output::Client { delivery, .. } => match delivery.message {
+                ServerTopic::Message { id, .. } => Some(id),
+                _ => None,
+            },
+            _ => None,
+        };
+        let told: Vec<u64> = std::iter::from_fn(|| hub.poll()).filter_map(id_of).collect();
+        assert_eq!(told, (count - CHAT_KEPT_MAX as u64 + 1..=count).collect::<Vec<_>>());
+        let mut fewer = kept;
+        fewer.apply(Change::TopicEnded { topic: "lobby/arena/chat".into() });
+        let young = fewer.topics.by_name.get_mut("announce").expect("a topic");
+        young.lines.values_mut().for_each(|line| line.at_ms = 0);
+        let hub = self::hub(&fewer, START_MS + NEWS_KEPT_MS);
+        assert_eq!(hub.kept_bytes(), 0, "all of them are too old");
+    }
+
+    #[test]
+    fn only_the_end_of_a_topic_of_which_something_may_be_kept_is_noted() {
+        let mut hub = hub(&KeptState::default(), START_MS);
+        for topic in ["lobby/arena", "lobby/arena/chat"] {
+            let client = enter(&mut hub, ADA, true, START_MS);
+            hub.handle(client, ClientTopic::Subscribe { topic: topic.into(), after: None }, START_MS);
+            hub.leave(client, Farewell::Left, START_MS);
+        }
+        assert_eq!(hub.take_kept(), [Change::TopicEnded { topic: "lobby/arena/chat".into() }]);
+    }
+
+    #[test]
+    fn mutes_and_blocks_go_on_until_they_end_or_their_player_is_forgotten() {
+        let mut kept = KeptState::default();
+        let mut first = hub(&kept, START_MS);
+        let clients = [(ADA, true), (PlayerId([9; 10]), false)].map(|(player, may_return)| {
+            let client = enter(&mut first, player, may_return, START_MS);
+            first.handle(client, ClientTopic::Block { player: EVE, blocked: true }, START_MS);
+            client
+        });
+        first.mute(EVE, START_MS + 60_000, START_MS);
+        keep(&mut first, &mut kept);
+        assert_eq!(kept.topics.people.blocks, [(ADA, [EVE].into())].into(), "the other one comes as somebody else");
+        let mut second = hub(&kept, START_MS + 1_000);
+        assert!(second.players.find(ADA).is_some_and(|ada| ada.has_blocked(EVE)));
+        assert!(second.players.find(EVE).is_some_and(|eve| eve.is_muted(START_MS + 59_999)));
+        second.mute(EVE, 0, START_MS + 1_000);
+        keep(&mut second, &mut kept);
+        assert!(kept.topics.people.mutes.is_empty());
+        clients.into_iter().for_each(|client| first.leave(client, Farewell::Left, START_MS));
+        first.advance(START_MS + PLAYER_FORGOTTEN_MS + 60_000);
+        keep(&mut first, &mut kept);
+        assert!(kept.topics.people.blocks.is_empty());
     }
 
     #[test]

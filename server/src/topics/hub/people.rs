@@ -82,5 +82,6 @@ impl Hub {
     /// Mutes a player until a time; 0 ends that.
     pub fn mute(&mut self, player: PlayerId, until_ms: u64, now_ms: u64) {
         self.players.mute(player, until_ms, now_ms);
+        self.keep_mute(player, until_ms);
     }
 }

@@ -92,6 +92,11 @@ impl EndpointQueue {
         self.events
     }
 
+    /// Bytes of these events.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) const fn health(&self) -> Health {
         self.health
     }
@@ -141,6 +146,19 @@ impl EndpointQueue {
             self.remove(victim, place, shared);
             shared.counts.lost += 1;
         }
+    }
+
+    /// Loses the event that has waited for the longest time and is not under way; `false` when there is none.
+    pub(super) fn lose_oldest(&mut self, shared: &mut Shared) -> bool {
+        let first = |room: &RoomSerial| self.rooms[room].events.front();
+        let since = |room: &RoomSerial| first(room).map(|first| (first.since_ms, *room, first.attempts > 0));
+        let Some((_, room, has_tried)) = self.due.iter().filter_map(|(_, room)| since(room)).min() else {
+            return false;
+        };
+        self.remove(room, 0, shared);
+        // The endpoint may have taken one that was attempted, and its answer never came.
+        *if has_tried { &mut shared.counts.failed } else { &mut shared.counts.lost } += 1;
+        true
     }
 
     /// Removes an event that was not taken; the next one of its room tells so. A room without events has no queue.

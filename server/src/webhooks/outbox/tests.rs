@@ -314,7 +314,9 @@ fn losses_of_rooms_that_never_close_are_forgotten_in_the_end() {
 #[test]
 fn what_is_kept_of_an_outbox_is_what_waits_in_it() {
     for seed in 0..200 {
-        let settings = OutboxSettings { events_max: 6, failures_max: 2, in_flight_max: 3, ..OutboxSettings::default() };
+        let (events_max, bytes_in_all_max) = (6, if seed % 2 == 0 { 9 * 512 } else { usize::MAX });
+        let bounds = OutboxSettings { events_max, bytes_in_all_max, ..OutboxSettings::default() };
+        let settings = OutboxSettings { failures_max: 2, in_flight_max: 3, ..bounds };
         let (mut outbox, mut kept) = (Outbox::new(2, settings, seed), KeptState::default());
         outbox.note_changes();
         let mut dice = Backoff { start_ms: 0, ms_max: 0, state: seed };
@@ -353,4 +355,26 @@ fn what_is_kept_of_an_outbox_is_what_waits_in_it() {
             }
         }
     }
+}
+
+#[test]
+fn all_endpoints_together_are_bounded_and_the_one_that_takes_nothing_loses_its_oldest() {
+    let settings = OutboxSettings { bytes_in_all_max: 6 * 512, in_flight_max: 1, ..OutboxSettings::default() };
+    let mut outbox = Outbox::new(2, settings, 1);
+    // The second endpoint takes all events, and the first one none.
+    for order in 1..=20 {
+        outbox.push(event(order % 4, order.div_ceil(4)), order);
+        while let Some(posting) = outbox.poll(order) {
+            let outcome = if posting.endpoint == EndpointId(1) { Outcome::Taken } else { refused(500) };
+            outbox.answered(posting, outcome, order);
+        }
+        outbox.endpoints.iter().for_each(|queue| queue.assert_consistent(&outbox.shared));
+        assert!(outbox.endpoints.iter().map(EndpointQueue::bytes).sum::<usize>() <= 6 * 512);
+    }
+    assert_eq!((outbox.counts().sent, outbox.endpoints[1].len()), (20, 0));
+    let left: Vec<_> = outbox.endpoints[0].waiting().map(|(key, missed)| (key.room, key.order, missed)).collect();
+    let OutboxCounts { failed, lost, .. } = outbox.counts();
+    assert_eq!((failed + lost) as usize + left.len(), 20);
+    // The newest events are left, and the first one of each room tells what is missing before it.
+    assert_eq!(left, [(0, 4, 3), (0, 5, 0), (1, 5, 4), (2, 5, 4), (3, 5, 4)]);
 }

@@ -5,6 +5,8 @@ mod server;
 
 use super::super::event::{Participant, Reason, RoomEvent, RoomSerial};
 use super::*;
+use crate::kept::tests::{Process, Temporary};
+use crate::limits::KEPT_HELD_BYTES_MAX;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -310,4 +312,48 @@ fn settings_that_cannot_work_are_refused_at_the_start() {
         assert!(matches!(prepare(setup), Err(SetupError::Roots)));
     }
     assert!(!format!("{one:?}").contains("C2FV"));
+}
+
+#[test]
+fn while_the_disk_takes_nothing_events_are_bounded_and_the_losses_are_told() {
+    let mut server = Server::start(TAKEN);
+    let data = Temporary::new("bounded");
+    let process = Process::start(&data.0);
+    let (webhooks, mut sender) = prepare(setup(&[url(&server)])).unwrap();
+    let webhooks = webhooks.kept_in(&process.log, &mut sender);
+    let (stop, stops) = oneshot::channel();
+    let work = std::thread::spawn(move || sender.run(stops).unwrap());
+    let mut thread = Thread { webhooks, stop: Some(stop), thread: Some(work) };
+    let mut journal = process.writer();
+    let (rooms, each) = (16, 400);
+    let mut feeds: Vec<_> = (0..rooms)
+        .map(|room| thread.webhooks.feed(RoomSerial(room), &format!("ROOM{room}"), "arena").unwrap())
+        .collect();
+    for at_ms in 0..each {
+        for feed in &mut feeds {
+            feed.tell(RoomEvent::RoomOpened, at_ms);
+            feed.write(&mut journal);
+        }
+    }
+    let lost = thread.metrics().lost.load(Ordering::Relaxed);
+    let held_max = (KEPT_HELD_BYTES_MAX / 512 + EVENTS_PER_PASS + CHANNEL_EVENTS_MAX) as u64;
+    assert!(lost + held_max >= rooms * each, "{lost} were lost, and no more than {held_max} may wait");
+    assert_eq!(thread.metrics().sent.load(Ordering::Relaxed), 0, "nothing is written yet");
+    journal.commit();
+    thread.wait_until(|metrics| metrics.sent.load(Ordering::Relaxed) + lost == rooms * each);
+    for feed in &mut feeds {
+        feed.tell(RoomEvent::RoomOpened, each);
+        feed.write(&mut journal);
+    }
+    journal.commit();
+    thread.wait_until(|metrics| metrics.sent.load(Ordering::Relaxed) + lost == rooms * (each + 1));
+    thread.stop();
+    server.close();
+    let mut last = BTreeMap::new();
+    for json in server.received.try_iter().map(|request| request.json()) {
+        let before = last.insert(json["room"].as_str().unwrap().to_owned(), json["order"].as_u64().unwrap());
+        assert_eq!(json["order"], before.unwrap_or(0) + json["missed"].as_u64().unwrap_or(0) + 1, "{json}");
+    }
+    assert!(last.len() as u64 == rooms && last.values().all(|order| *order == each + 1));
+    assert_eq!(process.log.read(|state| state.outbox.events().count()), 0, "all of them were taken");
 }

@@ -107,6 +107,7 @@ fn model_settings() -> OutboxSettings {
         in_flight_max: 4,
         events_max: 120,
         bytes_max: 100 * BYTES,
+        bytes_in_all_max: 150 * BYTES,
         backoff_ms: 100,
         backoff_ms_max: 5_000,
         retry_after_ms_max: 8_000,
