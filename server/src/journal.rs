@@ -177,4 +177,4 @@ impl JournalGauges {
 pub(crate) use looking::batches;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

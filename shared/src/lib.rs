@@ -181,6 +181,7 @@ extern crate alloc;
 // Derived code and doc tests say `::tickwire`, also inside this crate.
 extern crate self as tickwire;
 
+pub mod bug;
 pub mod client;
 pub mod desync;
 pub mod determinism;

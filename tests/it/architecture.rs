@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Per top-level module of `shared/src`, the modules that it may import.
 const SHARED: &[(&str, &[&str])] = &[
+    ("bug", &[]),
     ("leak", &[]),
     ("limits", &[]),
     ("math", &[]),
@@ -26,12 +27,12 @@ const SHARED: &[(&str, &[&str])] = &[
     ("stage", &["game", "id", "math"]),
     ("message", &["game", "hash", "id", "limits", "state", "tick", "wire"]),
     ("input", &["limits", "message", "state", "tick", "wire"]),
-    ("world", &["game", "hash", "id", "input", "leak", "limits", "rng", "state", "table", "tick", "wire"]),
+    ("world", &["bug", "game", "hash", "id", "input", "leak", "limits", "rng", "state", "table", "tick", "wire"]),
     ("replication", &["hash", "id", "leak", "limits", "state", "tick", "wire", "world"]),
     ("lockstep", &["game", "id", "input", "limits", "state", "tick", "wire", "world"]),
     (
         "recording",
-        &["game", "hash", "id", "input", "limits", "lockstep", "rng", "state", "table", "tick", "wire", "world"],
+        &["bug", "game", "hash", "id", "input", "limits", "lockstep", "rng", "state", "table", "tick", "wire", "world"],
     ),
     ("determinism", &["game", "id", "input", "limits", "recording", "rng", "state", "tick", "wire", "world"]),
     ("testing", &["determinism", "game", "id", "input", "limits", "rng", "state", "tick", "world"]),

@@ -70,6 +70,8 @@ mod options;
 mod owners;
 #[cfg(test)]
 mod pauses;
+#[cfg(test)]
+mod planted_bugs;
 mod player;
 #[cfg(test)]
 mod poison;

@@ -184,6 +184,10 @@ impl<G: Game> Play<G> {
         if let Some(disk) = &mut self.disk {
             disk.write(&mut self.room);
         }
+        if let Some((Kill::AfterSends(0), milliseconds)) = kill {
+            let after = FullState::of(self.room.checkpoint());
+            return self.die(milliseconds, &after);
+        }
         for (index, welcome) in std::mem::take(&mut self.welcomes) {
             self.clients[index].send(welcome, self.now_us);
         }
@@ -195,7 +199,7 @@ impl<G: Game> Play<G> {
         for index in 0..self.clients.len() {
             self.write(index);
             if let Some((Kill::AfterSends(sends), milliseconds)) = kill
-                && index + 1 == sends.clamp(1, self.clients.len())
+                && index + 1 == sends.min(self.clients.len())
             {
                 let after = FullState::of(self.room.checkpoint());
                 return self.die(milliseconds, &after);

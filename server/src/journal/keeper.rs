@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 use stock::Stock;
+use tickwire::bug::Bug;
 use tickwire::tick::Tick;
 
 /// A room at a tick, copied by its shard. The keeper makes bytes of it.
@@ -266,7 +267,7 @@ impl Keeper {
         if has_next || now_ms < slot.retry_ms || slot.state.has_ended() {
             return;
         }
-        self.salts += 1;
+        self.salts += u64::from(!Bug::StaleSegment.is_planted());
         let salt = mixed(self.identity.seed.wrapping_add(self.salts));
         let Identity { node, incarnation, .. } = self.identity;
         let (kind, shard, number) = (slot.kind, slot.shard, slot.next_number);

@@ -2,8 +2,10 @@
 
 mod crashes;
 mod failures;
+pub(crate) mod held_disk;
 mod memory_disk;
 mod model;
+mod planted_bugs;
 mod real_folder;
 mod revivals;
 mod scanning;

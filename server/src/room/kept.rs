@@ -18,6 +18,7 @@ use super::state::{RoomState, StateError};
 use super::{GameSchemas, Room, RoomSetup};
 use std::sync::Arc;
 use thiserror::Error;
+use tickwire::bug::Bug;
 use tickwire::input::buffer::InputBuffer;
 use tickwire::recording::by_names::ByNamesError;
 use tickwire::recording::record::LastActions;
@@ -106,7 +107,8 @@ impl<G: Game> Frozen<G> {
         self.checkpoint.encode(&self.schemas.world, &mut part);
         put_part(&part, out);
         part.clear();
-        self.schemas.records.put_last(&self.last, &mut part);
+        let last = if Bug::LastActionsNotKept.is_planted() { LastActions::default() } else { self.last };
+        self.schemas.records.put_last(&last, &mut part);
         put_part(&part, out);
         self.state.encode(out);
     }
@@ -152,7 +154,9 @@ impl<G: Game> Room<G> {
         recorded.record.clear();
         self.schemas.records.put(&mut recorded.last, &self.record, hash, &mut recorded.record);
         put_part(&recorded.record, out);
-        if !recorded.state.as_ref().is_some_and(|state| self.is_in_state(state, recorded.seat_changes)) {
+        let is_known =
+            |state| Bug::ChangeOfSeatsNotRecorded.is_planted() || self.is_in_state(state, recorded.seat_changes);
+        if !recorded.state.as_ref().is_some_and(is_known) {
             let state = self.state();
             state.encode(out);
             recorded.state = Some(state);

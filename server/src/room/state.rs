@@ -16,6 +16,7 @@ use super::unsettled::Unsettled;
 use super::{Room, RosterChange};
 use crate::versioned::{self, Unreadable};
 use bincode::{Decode, Encode};
+use tickwire::bug::Bug;
 use tickwire::message::topics::PlayerId;
 use tickwire::world::roster::BOT_NAMES;
 use tickwire::{Game, Leave, Seat, Tick};
@@ -131,6 +132,7 @@ impl RoomState {
 impl SeatState {
     fn of(occupant: &Occupant) -> Self {
         match occupant {
+            Occupant::Person { member: None, .. } if Bug::AwaySeatLost.is_planted() => Self::Free,
             Occupant::Free => Self::Free,
             Occupant::Bot { name } => Self::Bot(bot_number(name)),
             Occupant::Person {
@@ -148,8 +150,8 @@ impl SeatState {
             } => Self::Person {
                 name: name.clone(),
                 away_since: member.is_none().then_some(*away_since),
-                token: *token,
-                old_token: *old_token,
+                token: if Bug::TokenDigestLost.is_planted() { TokenDigest::of([0; 16]) } else { *token },
+                old_token: old_token.filter(|_| !Bug::OldTokenDigestLost.is_planted()),
                 origin: *origin,
                 player: *player,
                 arrival: *arrival,
@@ -258,7 +260,7 @@ impl<G: Game> Room<G> {
     pub(super) fn restore_state(&mut self, state: RoomState) {
         self.playing = state.playing;
         self.restarted = state.restarted;
-        self.ownership = state.ownership.clone();
+        self.ownership = if Bug::OwnerLost.is_planted() { Ownership::default() } else { state.ownership.clone() };
         self.roster.restore(state, self.tick);
     }
 }

@@ -18,6 +18,7 @@ use crate::limits::{CHECKPOINT_MAX, COMMIT_ROOMS, REPLAY_MAX};
 use crate::lobby::RoomId;
 use crate::mailbox::Report;
 use std::time::Duration;
+use tickwire::bug::Bug;
 
 /// The time that a turn has taken so far.
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,6 +50,9 @@ impl PhaseGroup {
         for rooms in self.rooms.chunks_mut(COMMIT_ROOMS) {
             for room in &mut *rooms {
                 setup.simulate(room, Some(journal), deadline_ns, scratch, closing);
+            }
+            if Bug::SentBeforeWritten.is_planted() {
+                rooms.iter_mut().for_each(|room| setup.send(room, setup.clock.now_ns(), scratch, closing));
             }
             let start_ns = setup.clock.now_ns();
             journal.commit();

@@ -4,6 +4,7 @@ mod fragile;
 mod places;
 mod studio;
 mod survival;
+mod written_first;
 
 use super::*;
 use crate::games::{OfferedGame, RoomPlan};

@@ -19,6 +19,7 @@
 //!
 //! A tick has one encoding, apart from the text of the options.
 
+use crate::bug::Bug;
 use crate::game::{Game, To};
 use crate::id::Seat;
 use crate::input::{Action, InputCodec, ViewAge};
@@ -232,7 +233,8 @@ impl<G: Game> RecordCodec<G> {
     }
 
     fn put_action(&self, last: Action<G::Input>, action: &Action<G::Input>, bits: &mut BitWriter<'_>) {
-        let (other_input, other_age) = (last.input != action.input, last.age != action.age);
+        let other_age = last.age != action.age && !Bug::AgeNotRecorded.is_planted();
+        let other_input = last.input != action.input;
         bits.put_bit(other_input || other_age);
         if other_input || other_age {
             bits.put_bit(other_input);

@@ -19,6 +19,7 @@
 //!
 //! A full state with a secret stays on the server: in a checkpoint or a recording. Lockstep has none.
 
+use crate::bug::Bug;
 use crate::game::Game;
 use crate::hash::{Mix, narrow};
 use crate::id::RowId;
@@ -226,13 +227,14 @@ impl FullState {
 }
 
 fn mix_place(rng: &Rng, mix: &mut Mix) {
-    let (seed, drawn) = rng.place();
+    let (seed, drawn) = if Bug::HashWithoutGenerator.is_planted() { (0, 0) } else { rng.place() };
     [seed, drawn].iter().for_each(|number| mix.bytes(&number.to_le_bytes()));
 }
 
 /// Mixes in the slots of a table. The numbers of rows and slots are hashed too, as a row of zeros in the first slot adds
 /// nothing to the sum of rows.
 fn mix_table(rows: usize, slots: &[u16], mix: &mut Mix) {
+    let slots = if Bug::HashWithoutFreeSlots.is_planted() { &[] } else { slots };
     [rows, slots.len()].iter().for_each(|count| mix.add(u32::try_from(*count).unwrap_or(u32::MAX)));
     slots.iter().for_each(|generation| mix.add(u32::from(*generation)));
 }

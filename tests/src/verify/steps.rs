@@ -130,6 +130,8 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     }
     // Tests about time run after the others, and one after another: nothing else may use the cores meanwhile.
     let tests = ["test", "--workspace", "--no-fail-fast", "--", "--skip", "rhythm::"];
+    // A long run looks for planted bugs from many seeds on, in a step whose log says after how many each was found.
+    let tests = [&tests[..], if long { &["--skip", "planted_bugs::"] } else { &[] }].concat();
     steps.push(cargo("tests", if long { 60 } else { 15 }, &tests));
     let rhythm = ["test", "--workspace", "--test", "it", "--", "rhythm::", "--test-threads=1"];
     steps.push(cargo("rhythm", 5, &rhythm));
@@ -168,6 +170,8 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         steps.push(cargo("package-builds", 30, &packages));
         steps.push(step("advisories", 5, Work::Advisories));
         steps.push(step("fuzz", 30, Work::Fuzz));
+        let libraries_and_it = ["test", "--workspace", "--lib", "--test", "it", "--", "planted_bugs::", "--nocapture"];
+        steps.push(cargo("planted-bugs", 20, &libraries_and_it));
     }
     steps
 }

@@ -4,6 +4,7 @@ use super::LogKey;
 use crate::journal::batch::{Entry, EntryKind};
 use crate::lobby::RoomId;
 use std::collections::BTreeMap;
+use tickwire::bug::Bug;
 use tickwire::tick::Tick;
 
 /// The body of an entry with its tick.
@@ -99,7 +100,7 @@ impl RoomHistory {
                     life.disputed = Some(first);
                 }
             }
-            EntryKind::Revived => life.revived = Some(entry.tick),
+            EntryKind::Revived => life.revived = Some(entry.tick).filter(|_| !Bug::RevivedTickIgnored.is_planted()),
             EntryKind::Closed => self.closed_ms = Some(place.wall_ms),
             EntryKind::World => {
                 life.worlds.insert(entry.tick, entry.body.to_vec());

@@ -8,13 +8,14 @@ use crate::lobby::RoomId;
 
 /// The events that one history has seen.
 #[derive(Debug, Default)]
-struct Seen {
+pub(super) struct Seen {
     retired: u64,
     checkpoints: u64,
     wanted: usize,
 }
 
-fn play(seed: u64, losses: &[Loss], seen: &mut Seen) {
+/// Plays one history.
+pub(super) fn play(seed: u64, losses: &[Loss], seen: &mut Seen) {
     let mut dice = Dice(seed);
     let mut server = Server::start(MemoryDisk::default(), 3);
     for step in 0..1_500 {

@@ -157,16 +157,21 @@ impl Server {
     pub(super) fn turn(&mut self, ms: u64) {
         self.now_ms += ms;
         self.keeper.turn(self.now_ms, self.now_ms);
-        for truth in self.rooms.values_mut() {
-            if self.logs[truth.log].watermark().covers(truth.position) == Synced::Yes {
-                truth.synced = truth.states.len();
-                (truth.is_open_synced, truth.is_closed_synced) = (true, truth.is_closed);
-            }
-        }
+        self.ask_watermarks();
         while let Ok(notice) = self.notices.try_recv() {
             match notice {
                 Notice::Done { outcome: Ok(()), .. } => {}
                 Notice::Done { room, .. } | Notice::Wanted(room) => drop(self.wanted.insert(room)),
+            }
+        }
+    }
+
+    /// Outputs go out for which the disk has what they tell of: it holds from now on.
+    fn ask_watermarks(&mut self) {
+        for truth in self.rooms.values_mut() {
+            if self.logs[truth.log].watermark().covers(truth.position) == Synced::Yes {
+                truth.synced = truth.states.len();
+                (truth.is_open_synced, truth.is_closed_synced) = (true, truth.is_closed);
             }
         }
     }
@@ -199,7 +204,8 @@ impl Server {
             let last = usize::try_from(it.last().0).unwrap();
             let least = if loss == Loss::Process { truth.states.len() } else { truth.synced.max(1) } - 1;
             if let RoomVerdict::Quarantined = it.verdict {
-                assert!(!truth.is_open_synced && loss == Loss::Pages, "{it:?} {truth:?}");
+                // Power has taken its beginning with the end of one log, and left a tick in another one.
+                assert!(!truth.is_open_synced && loss != Loss::Process, "{it:?} {truth:?}");
                 continue;
             }
             assert!(last >= least && last < truth.states.len(), "{room:?} is at {last}, not {least}: {it:?}");
@@ -215,7 +221,8 @@ impl Server {
     }
 
     /// The process dies, and the next one goes on with the things that it finds.
-    pub(super) fn crash(self, loss: Loss, dice: &mut Dice) -> Self {
+    pub(super) fn crash(mut self, loss: Loss, dice: &mut Dice) -> Self {
+        self.ask_watermarks();
         let disk = self.disk.after(loss, dice);
         let found = Found::read(&disk).unwrap();
         self.check(&found, loss);

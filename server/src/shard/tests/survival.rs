@@ -1,8 +1,8 @@
-//! Shards with a journal: nothing leaves a room before it is written, and a room goes on from a copy of the folder as a
-//! kill at that moment leaves it.
+//! Shards with a journal: all that a player has received is written, and a room goes on from a copy of the folder as a
+//! kill at that moment leaves it. That nothing is sent before it is written is shown in `written_first`.
 
 use super::*;
-use crate::journal::{Folder, JournalSettings, KeeperThread, look};
+use crate::journal::{Folder, JournalSettings, KeeperHandle, KeeperThread, look};
 use crate::lobby::{Code, Door, Wanted};
 use crate::mailbox::{Recovery, Revival};
 use crate::room_header::{RoomHeader, take_header};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
 
-const ROOM: RoomId = RoomId(7);
+pub(super) const ROOM: RoomId = RoomId(7);
 
 /// A folder that is removed in the end.
 struct Temporary(PathBuf);
@@ -46,7 +46,7 @@ impl OpenFolder {
     }
 }
 
-fn plan() -> (OfferedGame, RoomPlan) {
+pub(super) fn plan() -> (OfferedGame, RoomPlan) {
     let limits = RoomLimits { seats_per_origin_max: 2, ..RoomLimits::default() };
     let setup = RoomSetup { secret: 7.into(), bots: 0, has_owner: false, limits, build: 0 };
     (OfferedGame::of::<Fragile>(), RoomPlan { setup, options: serde_json::Value::Null })
@@ -61,11 +61,11 @@ fn written_by(data: &OpenFolder) -> Running {
 }
 
 /// Opens the room as the maker of rooms does.
-fn open_written(shard: &Running, data: &OpenFolder) {
+pub(super) fn open_written(shard: &Running, keeper: &KeeperHandle) {
     let (game, plan) = plan();
     let wanted = Wanted { game: 0, seats: 2, public: false, quick_match: false, door: Door::Open };
     let header = RoomHeader::new(Code::parse("222222").unwrap(), &game, &wanted, &plan).to_bytes();
-    JournalWriter::new(&data.keeper.handle()).opened(ROOM, &header);
+    JournalWriter::new(keeper).opened(ROOM, &header);
     let made = MadeRoom { header: Some(header), ..made(7) };
     shard.commands.send(Command::Open { room: ROOM, made: Box::new(made) }.into()).unwrap();
 }
@@ -98,7 +98,7 @@ fn whatever_a_player_has_received_is_written_and_a_later_process_goes_on_from_it
     let (now, later) = (Temporary::new("now"), Temporary::new("later"));
     let (data, _) = OpenFolder::open(&now.0);
     let shard = written_by(&data);
-    open_written(&shard, &data);
+    open_written(&shard, &data.keeper.handle());
     let mut player = shard.enter(ROOM);
     player.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let welcome = receive(&mut player).unwrap();
