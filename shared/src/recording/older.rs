@@ -11,6 +11,7 @@
 //! per world, per table, per row:
 //!   that is also in the world after it   1 bit: something is not as foretold; then per leaf 1 bit, side and distance
 //!   that went                            every leaf in its bits
+//! distance                          1 bit: it is longer than those of the leaf lately, and then a number; else as many bits
 //! number                            5 bits of length, and as many bits below the highest one; a number above zero
 //! ```
 //!
@@ -84,6 +85,16 @@ trait Bits {
         let low = (1_u32 << length) - 1;
         Ok((1 << length) | self.bits(length, given & low)?)
     }
+
+    /// A distance, which is above zero: in `width` bits if it has no more, else as a number. The width follows the
+    /// distances: at once to a longer one, bit by bit to shorter ones.
+    fn distance(&mut self, given: u32, width: &mut u32) -> Result<u32, DecodeError> {
+        let is_longer = self.bit(given.checked_shr(*width).unwrap_or(0) > 0)?;
+        let distance = if is_longer { self.number(given)? } else { self.bits(*width, given)? };
+        let bits = u32::BITS - distance.leading_zeros();
+        *width = if bits > *width { bits } else { *width - u32::from(bits < *width) };
+        Ok(distance)
+    }
 }
 
 impl Bits for BitWriter<'_> {
@@ -116,13 +127,16 @@ impl Bits for BitReader<'_> {
 struct TableModel {
     /// Per leaf, above zero when it has lately been nearer to going on as it went than to staying as it was.
     leans: Vec<i8>,
+    /// Per leaf, about the bits that its distances have had lately.
+    widths: Vec<u32>,
     /// The leaves of a row as they would be if they went on as they went.
     moved: Vec<u32>,
 }
 
 impl TableModel {
     fn new(table: &TableSchema) -> Self {
-        Self { leans: alloc::vec![0; table.leaves.len()], moved: alloc::vec![0; table.leaves.len()] }
+        let count = table.leaves.len();
+        Self { leans: alloc::vec![0; count], widths: alloc::vec![0; count], moved: alloc::vec![0; count] }
     }
 
     /// The ids of a world in which `newer` came next.
@@ -168,7 +182,8 @@ impl TableModel {
         given: &[u32],
         out: &mut [u32],
     ) -> Result<(), DecodeError> {
-        let (leaves, moved, leans) = (&table.leaves[..], &mut self.moved[..], &mut self.leans[..]);
+        let (leaves, moved) = (&table.leaves[..], &mut self.moved[..]);
+        let (leans, widths) = (&mut self.leans[..], &mut self.widths[..]);
         let newest = newest.unwrap_or(newer);
         for (place, leaf) in leaves.iter().enumerate() {
             moved[place] = moved_on(leaf, newer[place], newest[place]);
@@ -181,7 +196,7 @@ impl TableModel {
             let (foretold, given) = (out[place], given.get(place).copied().unwrap_or(0));
             if leaf.max > 0 && coder.bit(given != foretold)? {
                 let is_below = coder.bit(given < foretold)?;
-                let distance = u64::from(coder.number(given.abs_diff(foretold))?);
+                let distance = u64::from(coder.distance(given.abs_diff(foretold), &mut widths[place])?);
                 let foretold = u64::from(foretold);
                 // Below zero it wraps to a number that no leaf can have.
                 let value = if is_below { foretold.wrapping_sub(distance) } else { foretold + distance };
