@@ -36,8 +36,8 @@ pub(crate) enum Command {
     Open { room: RoomId, made: Box<MadeRoom> },
     /// The shard is to make these rooms again, which an earlier process has kept.
     Revive(Vec<Revival>),
-    /// Rooms of an earlier process that nobody makes again have ended.
-    Forget(Vec<RoomId>),
+    /// Rooms of an earlier process that nobody makes again have ended; the studio is told by their chronicles.
+    Forget(Vec<(RoomId, Option<Chronicle>)>),
     /// A connection is to enter a room; `detours` counts how often it was redirected to the slow lane.
     Enter { room: RoomId, arrival: Box<NewConnection>, detours: u8 },
     /// Members are to be told something about a topic; `detours` as above.

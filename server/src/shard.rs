@@ -222,7 +222,9 @@ impl Shard {
             Command::Open { room, made } => self.open(room, *made),
             Command::Revive(_) if self.stopping.is_some() => {}
             Command::Revive(rooms) => self.reviving.put(rooms),
-            Command::Forget(rooms) => self.forget(&rooms),
+            Command::Forget(rooms) => {
+                rooms.into_iter().for_each(|(room, chronicle)| self.gone.put_lost(room, chronicle));
+            }
             Command::Enter { room, arrival, detours } => self.enter(room, arrival, detours),
             Command::Tell { to, delivery, detours } => self.tell(to, &delivery, detours),
             Command::Expel { player, detours } => self.expel(player, detours),
@@ -424,6 +426,10 @@ impl Shard {
         if self.stopping.is_some() {
             self.look_after_closing();
             self.closing.clear();
+        }
+        for group in &mut self.groups {
+            // They have ended, and do not go on in a later process.
+            group.rooms.extract_if(.., |room| room.failed).for_each(|room| self.gone.put(room));
         }
         let Self { setup, closing, scratch, .. } = self;
         let context = &setup.context(setup.clock.now_ns(), scratch);

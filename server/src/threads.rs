@@ -12,7 +12,7 @@ use rustix::process::{getpriority_process, setpriority_process};
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 use thiserror::Error;
@@ -49,7 +49,21 @@ pub(crate) enum WorkNote {
 }
 
 /// Where notes for a later process go.
-struct Notebook(Box<dyn Fn(WorkNote) + Send + Sync>);
+struct Notebook {
+    keep: Box<dyn Fn(WorkNote) + Send + Sync>,
+    has_stalled: Mutex<bool>,
+}
+
+impl Notebook {
+    /// Keeps a note. A stall is the last one: the step may still end while the process does.
+    fn put(&self, note: WorkNote) {
+        let mut has_stalled = self.has_stalled.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*has_stalled {
+            *has_stalled = matches!(note, WorkNote::Stalled(_));
+            (self.keep)(note);
+        }
+    }
+}
 
 impl fmt::Debug for Notebook {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,7 +101,7 @@ pub(crate) struct InTick<'a>(&'a Notebook);
 
 impl Drop for InTick<'_> {
     fn drop(&mut self) {
-        (self.0.0)(WorkNote::Idle);
+        self.0.put(WorkNote::Idle);
     }
 }
 
@@ -113,7 +127,8 @@ impl ThreadHealth {
     /// Has notes for a later process go to `keep`: that of a stall, and those of all ticks while the process is careful.
     /// Only the first call counts.
     pub(crate) fn keep_notes(&self, is_careful: bool, keep: impl Fn(WorkNote) + Send + Sync + 'static) {
-        if self.notebook.set(Notebook(Box::new(keep))).is_ok() {
+        let notebook = Notebook { keep: Box::new(keep), has_stalled: Mutex::new(false) };
+        if self.notebook.set(notebook).is_ok() {
             self.is_careful.store(is_careful, Ordering::Relaxed);
         }
     }
@@ -130,7 +145,7 @@ impl ThreadHealth {
             return None;
         }
         let notebook = self.notebook.get()?;
-        (notebook.0)(WorkNote::Tick(room));
+        notebook.put(WorkNote::Tick(room));
         Some(InTick(notebook))
     }
 
@@ -138,8 +153,8 @@ impl ThreadHealth {
     fn note_stall(&self) {
         let Some(room) = self.room.load(Ordering::Relaxed).checked_sub(1) else { return };
         tracing::error!(room, "the thread {} stands still in room {room}", self.name);
-        if let Some(Notebook(keep)) = self.notebook.get() {
-            keep(WorkNote::Stalled(room));
+        if let Some(notebook) = self.notebook.get() {
+            notebook.put(WorkNote::Stalled(room));
         }
     }
 
@@ -293,7 +308,6 @@ pub(crate) fn give_way(niceness: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
 
     const STALL: Duration = Duration::from_secs(3);
     const LOOKS: u32 = (STALL.as_millis() / SUPERVISOR_INTERVAL.as_millis()) as u32;
@@ -341,6 +355,21 @@ mod tests {
             assert!(notes.lock().unwrap().is_empty());
         }
         assert_eq!(*notes.lock().unwrap(), [WorkNote::Stalled(0)]);
+    }
+
+    #[test]
+    fn a_stall_is_the_last_note_of_its_thread() {
+        let (health, mut supervisor, notes) = noted(true);
+        health.works();
+        let (_in_room, in_tick) = (health.in_room(4), health.in_tick(4));
+        while supervisor.look().is_ok() {}
+        drop(in_tick);
+        drop(health.in_tick(5));
+        assert_eq!(
+            *notes.lock().unwrap(),
+            [WorkNote::Tick(4), WorkNote::Stalled(4)],
+            "no step that ends late undoes it"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! `tickwire journal`: the content of a data folder, in words, and whether a server may use it. Nothing in the folder is
-//! changed, and a server may use it meanwhile.
+//! `tickwire journal`: the content of a data folder, in words, and whether a server may use it. To read the content
+//! changes nothing in the folder, and a server may use it meanwhile.
 
 use super::{CliError, Program, say};
 use crate::config::Config;

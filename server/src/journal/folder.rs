@@ -124,8 +124,8 @@ impl Folder {
         Ok((Self { path, identity, is_careful, _lock: lock }, found))
     }
 
-    /// Whether a server could use the folder now. A folder that is missing is made, as a server would do; nothing else
-    /// changes.
+    /// Whether a server could use the folder now. A folder that is missing is made, as a server would do, and the folder is
+    /// locked for a moment; nothing else changes.
     ///
     /// # Errors
     /// The reason why it could not.
@@ -173,20 +173,16 @@ impl Folder {
 
 /// Notes the measures against the rooms that were at work at the end of the last process; says whether it was a bad end.
 fn suspect(disk: &RealDisk, incarnation: u64, found: &mut Found) -> bool {
-    let judged = LastEnd::read(disk, incarnation).and_then(|end| {
-        let is_there = |room| found.rooms.iter().any(|found| found.room == room);
-        end.measures(disk, is_there, unix_ms()).map(|measures| (end.is_good, measures))
-    });
-    match judged {
-        Ok((is_good, measures)) => {
-            found.suspects = measures;
-            !is_good
-        }
+    let end = match LastEnd::read(disk, incarnation) {
+        Ok(end) => end,
         Err(error) => {
             tracing::warn!(%error, "it is not known how the last process has ended");
-            true
+            LastEnd::default()
         }
-    }
+    };
+    let is_there = |room| found.rooms.iter().any(|found| found.room == room);
+    found.suspects = end.measures(disk, is_there, unix_ms());
+    !end.is_good
 }
 
 /// A folder that cannot be made or written to because its file system takes no writes.

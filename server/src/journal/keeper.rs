@@ -200,7 +200,8 @@ impl Keeper {
         // A log that has ended gives its last segments to the retention, and is forgotten.
         self.slots.retain(|slot| !(slot.state.has_ended() && slot.segments.is_empty()));
         let since_ms = now_ms.saturating_sub(self.synced_ms);
-        self.figures.unsynced_ms = if is_synced { age_ms.unwrap_or(0) } else { since_ms };
+        // Nothing waits for longer than since the last sync, also when the clock of the wall is put on.
+        self.figures.unsynced_ms = if is_synced { age_ms.unwrap_or(0).min(since_ms) } else { since_ms };
         if is_synced {
             self.synced_ms = now_ms;
         }

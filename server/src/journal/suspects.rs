@@ -13,7 +13,8 @@
 //!
 //! A room that was noted is under suspicion, and the next process makes it again without the inputs of its players for a
 //! second. If the process that is careful then ends in this room as well, the room is set aside. A kill from outside may
-//! come in the middle of a tick too, but hardly twice in a row in that of the same room.
+//! come in the middle of a tick too; that it comes twice in a row in that of the same room is as likely as the square of
+//! the part of the time that the room takes of its thread.
 //!
 //! A child process that tries each room first was weighed and left out: it knows no inputs of players, on which a step
 //! mostly depends, and it would cost every start after a crash the time of all rooms.
@@ -21,7 +22,7 @@
 //! A disk that takes none of this is no reason not to start: then there are no suspects.
 
 use super::disk::{self, Disk, DiskFile};
-use crate::limits::{CRASH_WINDOW_MS, SUSPECTS_MAX};
+use crate::limits::{CRASH_WINDOW_MS, RESTART_DELAY_MAX_MS, SUSPECTS_MAX};
 use crate::lobby::RoomId;
 use crate::threads::WorkNote;
 use std::io;
@@ -91,7 +92,7 @@ pub(super) fn judge(former: &[Suspect], at_work: &[AtWork], now_ms: u64) -> Vec<
             continue;
         }
         let known = former.iter().find(|suspect| suspect.room == room);
-        let is_recent = |at_ms: u64| now_ms.abs_diff(at_ms) <= CRASH_WINDOW_MS;
+        let is_recent = |at_ms: u64| now_ms.abs_diff(at_ms) <= CRASH_WINDOW_MS + RESTART_DELAY_MAX_MS;
         let is_condemned = known.is_some_and(|known| {
             // A stall is no chance, so that an older one counts as well.
             known.is_condemned || known.stalled && stalled || is_recent(known.at_ms)
@@ -107,6 +108,7 @@ pub(super) fn judge(former: &[Suspect], at_work: &[AtWork], now_ms: u64) -> Vec<
             judged.push((*known, known.is_condemned.then_some(Measure::SetAside)));
         }
     }
+    judged.sort_by_key(|(suspect, _)| (!suspect.is_condemned, !suspect.stalled));
     judged.truncate(SUSPECTS_MAX);
     judged
 }
@@ -142,23 +144,23 @@ impl LastEnd {
         Ok(end)
     }
 
-    /// The measures against rooms that are there. They are on the disk for the next start.
+    /// The measures against rooms that are there. They are on the disk for the next start, if it takes them.
     pub(super) fn measures(
         &self,
         disk: &dyn Disk,
         is_there: impl Fn(RoomId) -> bool,
         now_ms: u64,
-    ) -> io::Result<Vec<(RoomId, Measure)>> {
-        let former = read_suspects(disk)?;
+    ) -> Vec<(RoomId, Measure)> {
+        let former = read_suspects(disk).unwrap_or_default();
         let mut judged = judge(&former, &self.at_work, now_ms);
         judged.retain(|(suspect, _)| is_there(suspect.room));
         if !(former.is_empty() && judged.is_empty()) {
             let suspects: Vec<_> = judged.iter().map(|(suspect, _)| *suspect).collect();
-            let file = disk.open(FILE, true)?;
-            disk::write_all(&*file, &encode_suspects(&suspects), 0)?;
-            file.sync()?;
+            if let Err(error) = write_suspects(disk, &suspects) {
+                tracing::warn!(%error, "the next start will not know which rooms are under suspicion");
+            }
         }
-        Ok(judged.into_iter().filter_map(|(suspect, measure)| Some((suspect.room, measure?))).collect())
+        judged.into_iter().filter_map(|(suspect, measure)| Some((suspect.room, measure?))).collect()
     }
 }
 
@@ -247,6 +249,12 @@ fn read_suspects(disk: &dyn Disk) -> io::Result<Vec<Suspect>> {
     Ok(decode_suspects(&bytes))
 }
 
+fn write_suspects(disk: &dyn Disk, suspects: &[Suspect]) -> io::Result<()> {
+    let file = disk.open(FILE, true)?;
+    disk::write_all(&*file, &encode_suspects(suspects), 0)?;
+    file.sync()
+}
+
 fn number_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
@@ -258,6 +266,7 @@ mod tests {
     const ROOM: RoomId = RoomId(1 << 32 | 7);
     const OTHER: RoomId = RoomId(1 << 32 | 8);
     const MINUTE_MS: u64 = CRASH_WINDOW_MS;
+    const LOOP_MS: u64 = CRASH_WINDOW_MS + RESTART_DELAY_MAX_MS;
 
     /// The suspects and the measures after starts, each at a time and after these rooms were at work.
     fn starts(starts: &[(u64, &[(RoomId, bool)])]) -> Vec<(RoomId, Measure)> {
@@ -285,10 +294,19 @@ mod tests {
 
     #[test]
     fn ends_that_are_far_apart_or_not_in_a_row_are_chance() {
-        let late = starts(&[(5, &[(ROOM, false)]), (6 + MINUTE_MS, &[(ROOM, false)])]);
+        let late = starts(&[(5, &[(ROOM, false)]), (6 + LOOP_MS, &[(ROOM, false)])]);
         assert_eq!(late, [(ROOM, Measure::SkipInputs)]);
+        let delayed = starts(&[(5, &[(ROOM, false)]), (5 + LOOP_MS, &[(ROOM, false)])]);
+        assert_eq!(delayed, [(ROOM, Measure::SetAside)], "a supervisor may wait for minutes before a start");
         let between = starts(&[(5, &[(ROOM, false)]), (6, &[]), (7, &[(ROOM, false)])]);
         assert_eq!(between, [(ROOM, Measure::SkipInputs)]);
+    }
+
+    #[test]
+    fn of_too_many_suspects_the_condemned_ones_stay() {
+        let many: Vec<_> = (1..=SUSPECTS_MAX as u64).map(|room| (RoomId(room), false)).collect();
+        let found = starts(&[(5, &[(ROOM, false)]), (6, &[(ROOM, false)]), (7, &many)]);
+        assert_eq!((found.len(), found[0]), (SUSPECTS_MAX, (ROOM, Measure::SetAside)));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 //! All of it follows from the events.
 
 use super::outbox::{EventKind, KeptEvent, KeptPlayer};
-use crate::limits::KEPT_ROOMS_BYTES_MAX;
+use crate::limits::{KEPT_PLAYERS_BYTES_MAX, KEPT_ROOMS_MAX};
 use bincode::de::Decoder;
 use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use std::collections::BTreeMap;
 
-/// Bytes that a room or a player takes besides the texts.
+/// Bytes that a player takes besides the texts.
 const PART_BYTES: usize = 64;
 
 /// The things that were told of a room.
@@ -23,7 +23,7 @@ pub(crate) struct KeptRoom {
 
 impl KeptRoom {
     fn bytes(&self) -> usize {
-        PART_BYTES + self.players.values().map(bytes_of).sum::<usize>()
+        self.players.values().map(bytes_of).sum()
     }
 }
 
@@ -35,6 +35,7 @@ fn bytes_of(player: &KeptPlayer) -> usize {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct KeptRooms {
     by_number: BTreeMap<u64, KeptRoom>,
+    /// Bytes of all players.
     bytes: usize,
 }
 
@@ -51,11 +52,8 @@ impl KeptRooms {
             self.bytes -= self.by_number.remove(&number).as_ref().map_or(0, KeptRoom::bytes);
             return;
         }
-        if !self.by_number.contains_key(&number) {
-            if self.bytes + PART_BYTES > KEPT_ROOMS_BYTES_MAX {
-                return;
-            }
-            self.bytes += PART_BYTES;
+        if !self.by_number.contains_key(&number) && self.by_number.len() >= KEPT_ROOMS_MAX {
+            return;
         }
         let room = self.by_number.entry(number).or_default();
         if event.key.order <= room.order {
@@ -64,7 +62,7 @@ impl KeptRooms {
         room.order = event.key.order;
         let before = match &event.kind {
             // Beyond the bound the leaving of a player is not told if the process ends before.
-            EventKind::Joined(player) if self.bytes + bytes_of(player) <= KEPT_ROOMS_BYTES_MAX => {
+            EventKind::Joined(player) if self.bytes + bytes_of(player) <= KEPT_PLAYERS_BYTES_MAX => {
                 self.bytes += bytes_of(player);
                 room.players.insert(player.seat, player.clone())
             }

@@ -5,7 +5,7 @@ use super::*;
 use crate::journal::{Folder, Found, JournalSettings, JournalWriter, KeeperThread, look};
 use crate::limits::{
     KEPT_BLOCKS_MAX, KEPT_BYTES_IN_ALL_MAX, KEPT_HELD_BYTES_MAX, KEPT_LINES_BYTES_MAX, KEPT_MUTES_MAX,
-    KEPT_OUTBOX_BYTES_MAX, KEPT_RECEIPTS_MAX, KEPT_ROOMS_BYTES_MAX,
+    KEPT_OUTBOX_BYTES_MAX, KEPT_PLAYERS_BYTES_MAX, KEPT_RECEIPTS_MAX, KEPT_ROOMS_MAX,
 };
 use std::fs;
 use std::path::PathBuf;
@@ -52,6 +52,15 @@ impl Process {
     /// The means of another thread.
     pub(crate) fn writer(&self) -> JournalWriter {
         JournalWriter::new(&self.keeper.handle())
+    }
+
+    /// The means of a thread whose log nobody syncs any more, and that does not say so.
+    pub(crate) fn silent_writer(path: &Path) -> JournalWriter {
+        let Self { log, keeper, _folder } = Self::start(path);
+        let writer = JournalWriter::new(&keeper.handle());
+        drop(log);
+        keeper.stop();
+        writer
     }
 
     /// The log after its keeper has ended: no disk takes anything.
@@ -194,14 +203,20 @@ fn the_fullest_state_fits_into_its_piece() {
         state.encode(&mut all);
         all.len()
     };
-    for room in 0..u64::try_from(KEPT_ROOMS_BYTES_MAX).unwrap() / 128 {
+    for room in 0..u64::try_from(KEPT_ROOMS_MAX + 10).unwrap() {
         let player = KeptPlayer { id: "i".repeat(32), name: "n".repeat(32), seat: 0 };
         let Change::Event(joined) = event(room, 1, EventKind::Joined(player)) else { unreachable!() };
         state.apply(Change::Event(KeptEvent { waiting: [].into(), ..joined }));
     }
     let mut all = Vec::new();
     state.encode(&mut all);
-    assert!(all.len() - before <= KEPT_ROOMS_BYTES_MAX, "{}", all.len() - before);
+    let bytes = all.len() - before;
+    assert!(bytes <= KEPT_PLAYERS_BYTES_MAX + 24 * KEPT_ROOMS_MAX + 8, "{bytes}");
+    assert!(
+        state.rooms.get(KEPT_ROOMS_MAX as u64 - 1).is_some_and(|room| room.order == 1),
+        "beyond the bound of players"
+    );
+    assert!(state.rooms.get(KEPT_ROOMS_MAX as u64).is_none());
     // The longest result, and the bytes that an event is counted with.
     let result = "r".repeat(2_048);
     for room in 0..(KEPT_OUTBOX_BYTES_MAX + KEPT_HELD_BYTES_MAX) as u64 / (512 + 2_048) {

@@ -55,8 +55,12 @@ pub(crate) const CRASH_WINDOW: Duration = Duration::from_millis(CRASH_WINDOW_MS)
 /// The same in milliseconds.
 pub(crate) const CRASH_WINDOW_MS: u64 = 60_000;
 
-/// Rooms under suspicion at the most. At a bad end each thread works on one room.
-pub(crate) const SUSPECTS_MAX: usize = 64;
+/// The longest time from the end of a process to the start of the next one for which they are still a loop: a supervisor
+/// waits longer before each start.
+pub(crate) const RESTART_DELAY_MAX_MS: u64 = 600_000;
+
+/// Rooms under suspicion at the most. At a bad end each shard and each slow lane works on one room.
+pub(crate) const SUSPECTS_MAX: usize = 512;
 
 /// Time after a start in which a client that comes back to a room that was set aside is told that the room has failed.
 /// Later it is told that there is no such room, after which clients do not try again.

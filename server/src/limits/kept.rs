@@ -24,12 +24,22 @@ pub(crate) const KEPT_BLOCKS_MAX: usize = 20_000;
 /// endpoints counts twice.
 pub(crate) const KEPT_OUTBOX_BYTES_MAX: usize = 4 << 20;
 
-/// Bytes of the events that wait for the disk. While it takes none, further events wait in the channel, and are lost when
-/// that is full.
+/// Bytes of the events that are part of what is kept and wait for the disk.
 pub(crate) const KEPT_HELD_BYTES_MAX: usize = 512 << 10;
 
-/// Bytes of the players whose leaving is yet to be told, and of their rooms.
-pub(crate) const KEPT_ROOMS_BYTES_MAX: usize = 1 << 20;
+/// Bytes of the events that wait for their turn before that. Further ones wait in the channel, and are lost when that is
+/// full.
+pub(crate) const KEPT_TOLD_BYTES_MAX: usize = 3 << 20;
+
+/// Milliseconds that an event waits for the log that it is written in. Then it is written to another one: a log with which
+/// the disk has failed does not say so before its next write.
+pub(crate) const KEPT_SYNC_MS_MAX: u64 = 2_000;
+
+/// Rooms whose events are counted over a start.
+pub(crate) const KEPT_ROOMS_MAX: usize = 16_384;
+
+/// Bytes of the players whose leaving is yet to be told.
+pub(crate) const KEPT_PLAYERS_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes of one change at the most.
 pub(crate) const KEPT_CHANGE_BYTES_MAX: usize = 65_536;

@@ -55,7 +55,7 @@ impl Net {
                     self.setup.metrics.journal.rooms_lost.increment(1);
                     lost += 1;
                     match remains_of(&room).set_aside(folder) {
-                        Ok(()) => ended.push(id),
+                        Ok(()) => ended.push((id, self.end_of(&room))),
                         Err(error) => tracing::error!(room = id.0, %error, "it cannot be set aside"),
                     }
                 }
@@ -110,9 +110,6 @@ impl Net {
             let told_us = u64::try_from(SET_ASIDE_TOLD.as_micros()).unwrap_or(u64::MAX);
             self.directory.borrow_mut().set_aside(code, wanted, now_us, told_us);
             self.setup.metrics.journal.rooms_quarantined.increment(1);
-            // The studio is told of its end.
-            let chronicle = self.chronicle_of(room, &parsed);
-            chronicle.into_iter().for_each(|mut chronicle| chronicle.ends_with(end::FAILED));
             return Err(NotRevived::Quarantined);
         }
         let game = self.setup.games[wanted.game].clone();
@@ -143,6 +140,15 @@ impl Net {
         let revival =
             Revival { room, code, game, plan, header, was, world, ticks, chronicle, expected, folder, skips_inputs };
         Ok((shard, revival))
+    }
+
+    /// The chronicle of a room that does not go on, if its header can be read.
+    fn end_of(&self, found: &FoundRoom) -> Option<Chronicle> {
+        let of_world = found.world.as_ref().and_then(|(_, world)| take_header(world).ok()).map(|(header, _)| header);
+        let parsed = RoomHeader::parse(of_world.or(found.header.as_deref())?).ok()?;
+        let mut chronicle = self.chronicle_of(found.room, &parsed)?;
+        chronicle.ends_with(end::FAILED);
+        Some(chronicle)
     }
 
     /// The chronicle of a room that an earlier process has kept, if a studio wants to hear of it.

@@ -93,8 +93,9 @@ pub(super) async fn revoke(net: &Net, request: Request<Incoming>) -> Result<Answ
         return Err(Refusal::later(Problem::Busy, error, ROOM_RETRY_SECONDS));
     }
     if let Err(error) = kept {
-        tracing::error!(%error, "the server does not know after its end that tickets were revoked");
-        let error = "the tickets are refused until the server ends, and no longer: its disk does not take the order";
+        tracing::error!(%error, "the server knows after its end that tickets were revoked only if the disk takes it by then");
+        let error =
+            "the tickets are refused until the server ends, and afterwards only if its disk takes the order by then";
         return Err(Refusal::later(Problem::Busy, error, ROOM_RETRY_SECONDS));
     }
     Ok(bare(StatusCode::NO_CONTENT))

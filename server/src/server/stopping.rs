@@ -118,7 +118,10 @@ impl Running {
         // The rooms have told their ends by now, and the thread sends for two seconds more.
         if let Some((stop, thread)) = self.webhooks.take() {
             let _ = stop.send(());
-            join([thread].into());
+            if !ends_in_time("webhooks-stop", || join([thread].into())) {
+                tracing::error!("the disk does not take the events of webhooks in time, and some may be lost");
+                next = Err(RecvTimeoutError::Timeout);
+            }
         }
         // Nobody writes to the journal any more.
         self.stop_keeper(next != Err(RecvTimeoutError::Timeout));
@@ -130,18 +133,23 @@ impl Running {
     /// ended as it should, the next process learns so.
     fn stop_keeper(&mut self, have_ended: bool) {
         let Some(keeper) = self.keeper.take() else { return };
-        let (event, ended) = mpsc::channel();
-        let stopping = Builder::new().name("journal-stop".into()).spawn(move || {
-            keeper.stop();
-            // Nobody receives it when it was too long.
-            let _ = event.send(());
-        });
-        if stopping.is_err() || ended.recv_timeout(STOP_MAX).is_err() {
+        if !ends_in_time("journal-stop", || keeper.stop()) {
             tracing::error!("the disk does not take the journal in time, and its last writes may be lost");
         } else if let Some(folder) = self.folder.as_ref().filter(|_| have_ended && !self.has_failed) {
             folder.note_good_end();
         }
     }
+}
+
+/// Does work that waits for the disk in a thread of its own; says whether it ends before [`STOP_MAX`].
+fn ends_in_time(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
+    let (event, ended) = mpsc::channel();
+    let working = Builder::new().name(name.into()).spawn(move || {
+        work();
+        // Nobody receives it when it was too long.
+        let _ = event.send(());
+    });
+    working.is_ok() && ended.recv_timeout(STOP_MAX).is_ok()
 }
 
 fn join(threads: Vec<JoinHandle<()>>) {

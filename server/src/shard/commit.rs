@@ -15,7 +15,6 @@ use super::{PhaseGroup, Scratch, Shard, ShardSetup};
 use crate::clock::thread_cpu_ns;
 use crate::journal::JournalWriter;
 use crate::limits::{CHECKPOINT_MAX, COMMIT_ROOMS, REPLAY_MAX};
-use crate::lobby::RoomId;
 use crate::mailbox::Report;
 use std::time::Duration;
 use tickwire::bug::Bug;
@@ -100,13 +99,6 @@ impl Shard {
         let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).chain(self.empty_rooms.all());
         if let Some(room) = rooms.find(|room| room.id == id) {
             room.keep(journal, now_ns);
-        }
-    }
-
-    /// Notes that rooms of an earlier process have ended.
-    pub(super) fn forget(&mut self, rooms: &[RoomId]) {
-        if let Some(journal) = &mut self.journal {
-            rooms.iter().for_each(|room| journal.closed(*room));
         }
     }
 

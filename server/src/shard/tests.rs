@@ -337,6 +337,9 @@ fn a_panic_in_a_game_is_told_once_with_game_room_tick_function_and_place() {
     let log = Log::default();
     let writer = log.clone();
     let logger = tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+    // With one subscriber alone `tracing` asks the thread that first comes to a line whether anybody wants it, and the
+    // thread of another test has no subscriber.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let (commands, inbox) = mpsc::channel();
     let (setup, reports) = setup(commands.clone(), inbox, false);
     let work = move |setup| tracing::subscriber::with_default(logger, || Shard::new(setup).run());

@@ -315,8 +315,7 @@ impl Hub {
             ClientTopic::Mark { number, id, read } => self.mark(client, number, id, read),
             ClientTopic::Block { player, blocked } => {
                 let own = self.clients[client].identity.player;
-                if let Some(state) = self.players.find(own) {
-                    state.block(player, blocked);
+                if self.players.find(own).is_some_and(|state| state.block(player, blocked)) {
                     self.keep_block(client, player, blocked);
                 }
             }

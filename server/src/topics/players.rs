@@ -34,13 +34,13 @@ impl PlayerState {
         self.receipts.push_back((seq, receipt));
     }
 
-    /// Blocks another player, or hears it again. The oldest entry does not give way: the list is full then.
-    pub(super) fn block(&mut self, other: PlayerId, blocked: bool) {
+    /// Blocks another player, or hears it again; says whether that changes anything. The oldest entry does not give way:
+    /// the list is full then.
+    pub(super) fn block(&mut self, other: PlayerId, blocked: bool) -> bool {
         if !blocked {
-            self.blocked.remove(&other);
-        } else if self.blocked.len() < BLOCKED_MAX {
-            self.blocked.insert(other);
+            return self.blocked.remove(&other);
         }
+        self.blocked.len() < BLOCKED_MAX && self.blocked.insert(other)
     }
 
     pub(super) fn has_blocked(&self, other: PlayerId) -> bool {

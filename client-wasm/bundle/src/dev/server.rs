@@ -36,7 +36,8 @@ struct Running {
 }
 
 impl Server {
-    /// Starts a program with a folder as its page, and with one for its matches if it may use one. `tell` hears when it listens, and when it ends by itself.
+    /// Starts a program with a folder as its page, and with one for its matches if it may use one. `tell` hears when it
+    /// listens, and when it ends by itself.
     pub(super) fn start(
         program: &Path,
         address: SocketAddr,

@@ -42,7 +42,11 @@ impl Hub {
         }
         for (player, others) in &kept.people.blocks {
             match self.players.restore(*player, now_ms) {
-                Some(state) => others.iter().for_each(|other| state.block(*other, true)),
+                Some(state) => {
+                    for other in others {
+                        state.block(*other, true);
+                    }
+                }
                 None => self.keeping.changes.push(Change::PlayerForgotten { player: *player }),
             }
         }
