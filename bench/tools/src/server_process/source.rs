@@ -72,6 +72,14 @@ fn built_in(metadata: &Value, manifest: &Path) -> BTreeMap<String, String> {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
+/// The variables that the cargo around this program has set. Another one must not see them: it would build those crates
+/// again whose build scripts watch them, and the next call from outside once more.
+fn set_by_cargo() -> impl Iterator<Item = OsString> {
+    let starts = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+    let is_set = move |name: &str| starts.iter().any(|start| name.starts_with(start));
+    std::env::vars_os().map(|(name, _)| name).filter(move |name| name.to_str().is_some_and(is_set))
+}
+
 async fn cargo(
     arguments: &[impl AsRef<std::ffi::OsStr>],
     manifest: &Path,
@@ -79,6 +87,9 @@ async fn cargo(
 ) -> Result<String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Command::new(program);
+    for variable in set_by_cargo() {
+        cargo.env_remove(variable);
+    }
     cargo.args(arguments).arg("--manifest-path").arg(manifest).stdin(Stdio::null()).stderr(Stdio::inherit());
     cargo.envs(variables);
     let output = cargo.output().await.context("cargo does not start")?;
