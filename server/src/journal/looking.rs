@@ -62,9 +62,11 @@ impl DiskFile for Seen {
     }
 }
 
-/// The rooms of the entries of each write to the logs of threads that is in a folder.
+/// The entries of each write to the logs of threads that is in a folder: the room of each, and whether it is the room's
+/// end.
 #[cfg(test)]
-pub(crate) fn batches(dir: &Path) -> Vec<Vec<crate::lobby::RoomId>> {
+pub(crate) fn batches(dir: &Path) -> Vec<Vec<(crate::lobby::RoomId, bool)>> {
+    use super::batch::{Entry, EntryKind};
     let files = list_files(&dir.join("ticks")).unwrap();
     let of_file = |(name, _): &(String, u64)| {
         // A file that is gone by now was freed: nobody needs what it held.
@@ -73,8 +75,8 @@ pub(crate) fn batches(dir: &Path) -> Vec<Vec<crate::lobby::RoomId>> {
             return Vec::new();
         }
         let scanned = super::batch::scan(&bytes).unwrap();
-        let rooms = scanned.batches.iter().map(|batch| batch.entries().map(|entry| entry.room).collect());
-        rooms.collect::<Vec<Vec<_>>>()
+        let part = |entry: Entry<'_>| (entry.room, entry.kind == EntryKind::Closed);
+        scanned.batches.iter().map(|batch| batch.entries().map(part).collect()).collect::<Vec<Vec<_>>>()
     };
     files.iter().flat_map(of_file).collect()
 }

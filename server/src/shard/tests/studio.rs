@@ -1,7 +1,7 @@
 //! The events for the studio, as a shard writes them to its journal.
 
 use super::*;
-use crate::chronicle::Chronicle;
+use crate::chronicle::{Chronicle, end};
 use crate::journal::{Folder, JournalSettings, JournalWriter, batches};
 use crate::mailbox::RoomWork;
 use crate::webhooks::event::RoomSerial;
@@ -9,6 +9,7 @@ use crate::webhooks::feed::Webhooks;
 use tokio::sync::oneshot;
 
 const ROOM: RoomId = RoomId(7);
+const LOST: RoomId = RoomId(8);
 
 #[test]
 fn each_event_is_in_the_write_of_its_cause() {
@@ -39,13 +40,27 @@ fn each_event_is_in_the_write_of_its_cause() {
     shard.commands.send(Command::Work { room: ROOM, work: RoomWork::Close, answer, detours: 0 }.into()).unwrap();
     assert_eq!(done.blocking_recv().unwrap(), Some(Ok(None)));
     assert_eq!(told(), "room.closed");
+    // A room of an earlier process that does not go on.
+    let mut chronicle = Chronicle::go_on(webhooks.feed(RoomSerial(LOST.0), "333333", "fragile").unwrap());
+    chronicle.ends_with(end::FAILED);
+    shard.commands.send(Command::Forget(vec![(LOST, Some(chronicle))]).into()).unwrap();
+    assert_eq!(told(), "room.closed");
     shard.stop(CloseCode::Restart);
 
     // The number of the server's pseudo-room is 0.
-    let of_server = |batch: &Vec<RoomId>| batch.contains(&RoomId(0));
+    let of_server = |batch: &Vec<(RoomId, bool)>| batch.contains(&(RoomId(0), false));
     let written = batches(&path);
     let with_events: Vec<_> = written.iter().filter(|batch| of_server(batch)).collect();
-    assert_eq!(with_events.len(), 3, "{with_events:?}");
-    assert!(with_events.iter().all(|batch| batch.contains(&ROOM)), "{with_events:?}");
+    assert_eq!(with_events.len(), 4, "{with_events:?}");
+    let count = |part| with_events.iter().filter(|batch| batch.contains(&part)).count();
+    assert!(
+        with_events.iter().all(|batch| batch.iter().any(|(room, _)| [ROOM, LOST].contains(room))),
+        "{with_events:?}"
+    );
+    assert_eq!(
+        (count((ROOM, true)), count((LOST, true))),
+        (1, 1),
+        "an end is told with its last entry: {with_events:?}"
+    );
     let _ = std::fs::remove_dir_all(&path);
 }
