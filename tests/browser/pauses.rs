@@ -28,6 +28,14 @@ const PRESSES_BEFORE: u32 = 9;
 /// The time of a frame on a machine that has nothing else to do, in milliseconds.
 const FRAME_MS: f64 = 20.0;
 
+/// A key that comes too late after a pause is measured again, before and after the same pause, so often at the most: a
+/// client provides for stalls of a busy machine with a lead, and a key takes longer for it, pause or no pause. What a
+/// pause does comes each time.
+const TRIALS: u32 = 3;
+
+/// The stalls of longer ago than this no longer count for the lead of a client.
+const LEAD_WINDOW: Duration = Duration::from_secs(6);
+
 /// A key that has not moved the figure after this time never will.
 const PRESS_MS_MAX: u32 = 1_500;
 
@@ -78,7 +86,7 @@ struct Player {
     page: Page,
     /// Two keys that move the own figure to and fro, and the axis.
     keys: &'static str,
-    /// The page's figures and the milliseconds from key to motion before any pause.
+    /// The page's figures before any pause, and the milliseconds from key to motion.
     before: Value,
     key_ms: f64,
 }
@@ -107,8 +115,13 @@ impl Player {
         serde_json::from_value(pressed).expect("a list of presses")
     }
 
-    /// Looks at the page a second after the end of a pause: gives the line of a table, and the broken promises.
-    async fn recover(&self, (still, ms): (Still, u64)) -> (String, Vec<String>) {
+    /// Measures the time from key to motion that the figures after a pause are compared with.
+    async fn learn(&mut self) {
+        self.key_ms = median_ms(&self.feel(PRESSES_BEFORE).await);
+    }
+
+    /// Looks at the page a second after the end of a pause.
+    async fn recover(&self, (still, ms): (Still, u64)) -> Recovery {
         let (presses, after) = (self.feel(PRESSES).await, self.page.stats().await);
         let silence_ms = self.page.eval("Math.round(window.probe.silence)").await;
         self.page.eval("window.probe.silence = 0").await;
@@ -125,12 +138,20 @@ impl Player {
             ("connected", after["connected"] == true && after["link"] == "fine"),
             ("the same connection", after["welcomes"] == before["welcomes"]),
             ("no mismatch", after["mismatches"] == 0 && after["decode_errors"] == 0),
-            ("the key as before", median_ms(&presses) <= key_ms + KEY_MS_MORE_MAX),
         ];
         let broken = promises.into_iter().filter(|(_, kept)| !kept);
         let broken = broken.map(|(promise, _)| format!("not {promise}: {line}")).collect();
-        (line, broken)
+        Recovery { is_key_as_before: median_ms(&presses) <= key_ms + KEY_MS_MORE_MAX, line, broken }
     }
+}
+
+/// How a player's page was a second after the end of a pause.
+struct Recovery {
+    /// The line of a table.
+    line: String,
+    /// The promises that were broken, the one about the key left out.
+    broken: Vec<String>,
+    is_key_as_before: bool,
 }
 
 /// Lets one part stand still for this long.
@@ -155,6 +176,12 @@ async fn pause(still: Still, ms: u64, players: &[Player; 3], relay: &Relay, serv
     }
 }
 
+/// Measures the time from key to motion of all.
+async fn learn(players: &mut [Player; 3]) {
+    let [first, second, third] = players;
+    tokio::join!(first.learn(), second.learn(), third.learn());
+}
+
 #[tokio::test]
 async fn a_second_after_any_pause_of_up_to_four_seconds_a_player_plays_as_before() {
     let serving = Serving::start();
@@ -162,21 +189,32 @@ async fn a_second_after_any_pause_of_up_to_four_seconds_a_player_plays_as_before
     let entered =
         tokio::join!(Player::enter(&relay, "arena"), Player::enter(&relay, "paddles"), Player::enter(&relay, "swarm"));
     let mut players: [Player; 3] = entered.into();
-    let [first, second, third] = &mut players;
-    let feels = tokio::join!(first.feel(PRESSES_BEFORE), second.feel(PRESSES_BEFORE), third.feel(PRESSES_BEFORE));
-    (first.key_ms, second.key_ms, third.key_ms) = (median_ms(&feels.0), median_ms(&feels.1), median_ms(&feels.2));
+    learn(&mut players).await;
     let (mut table, mut broken) = (Vec::new(), Vec::new());
     for still in [Still::Network, Still::Page, Still::Server] {
         for ms in PAUSES_MS {
-            pause(still, ms, &players, &relay, &serving).await;
-            players[0].page.let_pass(RECOVERY).await;
-            let [first, second, third] = &players;
-            let pause = (still, ms);
-            let all = tokio::join!(first.recover(pause), second.recover(pause), third.recover(pause));
-            for (line, promises) in <[_; 3]>::from(all) {
-                table.push(line);
-                broken.extend(promises);
+            let mut late = Vec::new();
+            for trial in 0..TRIALS {
+                if trial > 0 {
+                    players[0].page.let_pass(LEAD_WINDOW).await;
+                    learn(&mut players).await;
+                }
+                pause(still, ms, &players, &relay, &serving).await;
+                players[0].page.let_pass(RECOVERY).await;
+                let [first, second, third] = &players;
+                let after = (still, ms);
+                let all = tokio::join!(first.recover(after), second.recover(after), third.recover(after));
+                late.clear();
+                for Recovery { line, broken: promises, is_key_as_before } in <[_; 3]>::from(all) {
+                    broken.extend(promises);
+                    late.extend((!is_key_as_before).then(|| format!("not the key as before: {line}")));
+                    table.push(line);
+                }
+                if late.is_empty() {
+                    break;
+                }
             }
+            broken.append(&mut late);
         }
     }
     let table = table.join("\n");
