@@ -22,6 +22,7 @@ pub use server::RoomCounts;
 use anyhow::{Context, Result, ensure};
 use judge::Kill;
 use report::Sums;
+use serde_json::{Map, Value};
 use server::Server;
 use std::path::PathBuf;
 use std::thread::sleep;
@@ -57,6 +58,8 @@ pub struct Plan {
     pub seed: u64,
     /// The name of the game.
     pub game: String,
+    /// The options of the rooms; without any, those with which scores can be compared, or else the game's own.
+    pub options: Map<String, Value>,
     /// The program of the server; by default the release build of this workspace.
     pub program: Option<PathBuf>,
     /// The folder of data, which must not exist yet.
@@ -81,7 +84,10 @@ pub enum Event<'a> {
 /// When the server does not start, or does not start again, or when not every bot gets into its room at first.
 pub fn run(plan: &Plan, runtime: &Handle, mut tell: impl FnMut(Event<'_>)) -> Result<Report> {
     let played = games().into_iter().find(|game| game.name == plan.game);
-    let played = played.with_context(|| format!("there is no game {}", plan.game))?;
+    let mut played = played.with_context(|| format!("there is no game {}", plan.game))?;
+    if !plan.options.is_empty() {
+        (played.options, played.scores_only_grow) = (Value::from(plan.options.clone()), false);
+    }
     ensure!(plan.players <= played.seats, "a room of {} has {} seats", played.name, played.seats);
     ensure!(!plan.data.exists(), "{} is there already", plan.data.display());
     let started = Instant::now();

@@ -98,6 +98,13 @@ pub const STOPPING_RETRY_SECONDS: u64 = 5;
 /// oldest one makes room: before its first request it is answered with 503, after the upgrade it is closed with 1013.
 pub const PENDING_CONNECTIONS_MAX: usize = 4_096;
 
+/// No connection makes room before it has had this long: an honest one needs less. Meanwhile further ones wait in the
+/// kernel's queue. After a restart all players come at once, and to be refused would cost them seconds.
+pub const PENDING_MIN: Duration = Duration::from_millis(250);
+
+/// Time until the net thread looks again whether it may accept a connection.
+pub const PENDING_PAUSE: Duration = Duration::from_millis(5);
+
 /// Such connections of one address. When there are more, the oldest one of that address makes room.
 pub const PENDING_CONNECTIONS_PER_ADDRESS_MAX: usize = 20;
 
@@ -127,8 +134,10 @@ pub const DISCARDED_BYTES_MAX: usize = 262_144;
 /// Connections of one address in rooms; further ones are refused (1013).
 pub const SEATED_CONNECTIONS_PER_ADDRESS_MAX: u32 = 64;
 
-/// Connections that the kernel keeps until the net thread accepts them.
-pub const LISTEN_BACKLOG: i32 = 1_024;
+/// Connections that the kernel keeps until the net thread accepts them: as many as may be pending. After a restart all
+/// clients come at once, and one that finds no place hears nothing for a second, until it has asked again.
+pub const LISTEN_BACKLOG: i32 = 4_096;
+const _: () = assert!(LISTEN_BACKLOG as usize == PENDING_CONNECTIONS_MAX);
 
 /// Pause after a failed accept. The usual reason is that the process has no file descriptor left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -420,8 +429,10 @@ pub const DETOURS_MAX: u8 = 3;
 /// Niceness of a slow lane above that of the process: on a host whose cores are busy, a slow lane gives way to shards.
 pub const SLOW_LANE_NICENESS: i32 = 10;
 
-/// Commands that may wait for a shard; further connections and rooms are refused.
-pub const SHARD_INBOX_MAX: usize = 1_024;
+/// Commands that may wait for a shard; further connections and rooms are refused. As many connections as may be pending
+/// find a place: after a restart they all come while the shard makes its rooms again, and one that is refused comes back
+/// seconds later.
+pub const SHARD_INBOX_MAX: usize = PENDING_CONNECTIONS_MAX;
 
 /// Commands that a shard that is late handles before the next tick. A connection that enters takes about 30 us.
 pub const COMMANDS_PER_PASS_MAX: u32 = 32;

@@ -256,6 +256,7 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
 
 async fn accept(net: Rc<Net>, listener: TcpListener) {
     loop {
+        net.wait_for_place().await;
         match listener.accept().await {
             Ok((stream, peer)) => drop(spawn_local(router::serve(Rc::clone(&net), stream, peer.ip()))),
             Err(error) => {

@@ -261,7 +261,7 @@ impl Shard {
             group.rooms.extract_if(.., |room| room.failed).for_each(|room| gone.put(room));
             for mut room in group.rooms.extract_if(.., |room| room.is_empty()) {
                 if let Some(journal) = journal {
-                    room.keep(journal, setup.clock.now_ns());
+                    room.keep(journal);
                 }
                 empty_rooms.put(room);
             }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use serde_json::Value;
 use std::fs;
 use std::io::{Write as _, stderr, stdout};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use tickwire_bench::crash::{Event, Plan, games, line, run};
 use tickwire_bench::data_folder::DataFolder;
 use tickwire_games::Arena;
 use tickwire_tools::descriptors;
+use tickwire_tools::options::room_option;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -34,6 +36,9 @@ struct Args {
     /// The game.
     #[arg(long, default_value = Arena::RULES.name, value_parser = game)]
     game: String,
+    /// Options of the rooms, such as motion=still,entities=0.
+    #[arg(long, value_delimiter = ',', value_parser = room_option, value_name = "KEY=VALUE")]
+    options: Vec<(String, Value)>,
     /// The instants of the kills follow from it, and the bots' names and policies.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -90,6 +95,7 @@ fn crash(args: Args, runtime: &Handle) -> Result<ExitCode> {
         thin: args.thin,
         seed: args.seed,
         game: args.game,
+        options: args.options.into_iter().collect(),
         program: args.server,
         data: args.data.unwrap_or_else(|| folder.path().to_owned()),
     };

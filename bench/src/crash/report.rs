@@ -2,11 +2,15 @@
 
 use super::{Plan, Trial};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::fmt::Write as _;
 use std::time::Duration;
 use tickwire_tools::load::Fared;
 use tickwire_tools::measure::Distribution;
 use tickwire_tools::report::Spread;
+
+/// Of 100 bots 99 must be back so soon after a kill, in milliseconds.
+const BACK_P99_MS_MAX: f64 = 3_000.0;
 
 /// Violations that are told in words.
 const WORDS_MAX: usize = 20;
@@ -63,6 +67,8 @@ pub struct Report {
     pub trials_planned: u32,
     /// The game.
     pub game: String,
+    /// The options of the rooms, where the run names any.
+    pub options: Map<String, Value>,
     /// Rooms.
     pub rooms: u32,
     /// Bots in each.
@@ -107,6 +113,7 @@ impl Report {
             trials: sums.trials,
             trials_planned: plan.trials,
             game: plan.game.clone(),
+            options: plan.options.clone(),
             rooms: plan.rooms,
             players: plan.players,
             thin: plan.thin,
@@ -130,9 +137,10 @@ impl Report {
 
     /// Whether every promise was kept, and something was compared.
     #[must_use]
-    pub const fn is_ok(&self) -> bool {
+    pub fn is_ok(&self) -> bool {
         self.violations + self.hash_mismatches + self.decode_errors == 0
             && self.hashes_compared > 0
+            && self.back_ms.p99 <= BACK_P99_MS_MAX
             && self.trials == self.trials_planned
     }
 
@@ -143,6 +151,9 @@ impl Report {
         let mut say = |words: String| writeln!(out, "  {words}").expect("writing to a string cannot fail");
         for words in &self.first_violations {
             say(format!("✗ {words}"));
+        }
+        if self.back_ms.p99 > BACK_P99_MS_MAX {
+            say(format!("✗ 99 of 100 bots were back after {:.0} ms, not {BACK_P99_MS_MAX}", self.back_ms.p99));
         }
         let told = self.first_violations.len() as u64;
         if self.violations > told {
@@ -199,6 +210,7 @@ mod tests {
             thin: false,
             seed: 1,
             game: "arena".into(),
+            options: Map::new(),
             program: None,
             data: "data".into(),
         }
@@ -219,6 +231,8 @@ mod tests {
         assert!(report(&good(), 5).is_ok() && !report(&good(), 0).is_ok());
         assert!(!Report { trials: 0, ..report(&good(), 5) }.is_ok());
         assert!(!Report { hash_mismatches: 1, ..report(&good(), 5) }.is_ok());
+        let late = report(&Trial { back_us: vec![600_000, 3_100_000], ..good() }, 5);
+        assert!(!late.is_ok() && late.table().contains("✗ 99 of 100 bots were back after 3"), "{}", late.table());
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub const SYNC_MS: u32 = 25;
 /// Rooms whose ticks are written to the journal together.
 pub const COMMIT_ROOMS: usize = 16;
 
-/// Time after which a room is kept whole again at the latest.
+/// Time in the game after which a room is kept whole again at the latest.
 pub const CHECKPOINT_MAX: Duration = Duration::from_secs(10);
 
 /// Time between two rooms of a shard that are kept whole: 32 a second at the most.

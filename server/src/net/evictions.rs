@@ -6,7 +6,7 @@
 
 use super::Net;
 use crate::config::Config;
-use crate::limits::{DESCRIPTORS_PER_QUEUED, LEAVING_CONNECTIONS_MAX};
+use crate::limits::{DESCRIPTORS_PER_QUEUED, LEAVING_CONNECTIONS_MAX, PENDING_MIN, PENDING_PAUSE};
 use crate::metrics::Crowded;
 use crate::websocket::address::AddressKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,8 @@ pub(super) enum Phase {
 struct EvictionQueue {
     all_max: usize,
     per_address_max: usize,
+    /// No connection makes room for those of other addresses before it has had so long.
+    min_us: u64,
     next: u64,
     /// The connections in the order in which they came.
     queued: BTreeMap<u64, Entry>,
@@ -37,30 +39,32 @@ struct EvictionQueue {
 
 #[derive(Debug)]
 struct Entry {
+    since_us: u64,
     address: Option<AddressKey>,
     evicted: Rc<Notify>,
 }
 
 impl EvictionQueue {
     const fn new(all_max: usize, per_address_max: usize) -> Self {
-        Self { all_max, per_address_max, next: 0, queued: BTreeMap::new(), of_address: BTreeMap::new() }
+        Self { all_max, per_address_max, min_us: 0, next: 0, queued: BTreeMap::new(), of_address: BTreeMap::new() }
     }
 
     /// Takes in a connection and gives its number. When there are too many, of its address or in all, the oldest one of
     /// them is notified and counts no more. An exempt address is `None` and counts in the sum only.
-    fn push(&mut self, address: Option<AddressKey>, evicted: &Rc<Notify>) -> (u64, Option<Crowding>) {
+    fn push(&mut self, since_us: u64, address: Option<AddressKey>, evicted: &Rc<Notify>) -> (u64, Option<Crowding>) {
         let of_address = address.and_then(|key| self.of_address.get(&key));
         let crowded = match of_address {
             Some(numbers) if numbers.len() >= self.per_address_max => {
                 numbers.first().map(|number| (*number, Crowding::Address))
             }
+            _ if self.is_full_of_new(since_us) => None,
             _ if self.queued.len() >= self.all_max => self.oldest().map(|number| (number, Crowding::All)),
             _ => None,
         };
         crowded.inspect(|(number, _)| self.evict(*number));
         let number = self.next;
         self.next += 1;
-        self.queued.insert(number, Entry { address, evicted: Rc::clone(evicted) });
+        self.queued.insert(number, Entry { since_us, address, evicted: Rc::clone(evicted) });
         if let Some(key) = address {
             self.of_address.entry(key).or_default().insert(number);
         }
@@ -69,6 +73,13 @@ impl EvictionQueue {
 
     fn oldest(&self) -> Option<u64> {
         self.queued.first_key_value().map(|(number, _)| *number)
+    }
+
+    /// Whether it is full of connections that came a moment ago, so that none of them can be blamed for it. Then no more
+    /// are accepted, and those that are go on: one that is upgraded has two places for a moment.
+    fn is_full_of_new(&self, now_us: u64) -> bool {
+        let oldest = self.queued.first_key_value().filter(|_| self.queued.len() >= self.all_max);
+        oldest.is_some_and(|(_, entry)| now_us.saturating_sub(entry.since_us) < self.min_us)
     }
 
     fn evict(&mut self, number: u64) {
@@ -113,6 +124,7 @@ impl Evictions {
     pub(super) fn new(config: &Config, descriptors: Option<u64>) -> Self {
         let queue = || EvictionQueue::new(LEAVING_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX);
         let mut queues = Self { pending: queue(), pages: queue(), leaving: queue() };
+        queues.pending.min_us = PENDING_MIN.as_micros() as u64;
         queues.set_limits(config, descriptors);
         queues
     }
@@ -162,7 +174,8 @@ impl Net {
         address: Option<AddressKey>,
         evicted: &Rc<Notify>,
     ) -> QueuePlace {
-        let (number, crowding) = self.evictions.borrow_mut().of(phase).push(address, evicted);
+        let now_us = self.setup.clock.now_us();
+        let (number, crowding) = self.evictions.borrow_mut().of(phase).push(now_us, address, evicted);
         let crowded = match (phase, crowding) {
             (_, None) | (Phase::Leaving, _) => None,
             (Phase::Pending, Some(Crowding::Address)) => Some(Crowded::PendingOfAddress),
@@ -172,6 +185,13 @@ impl Net {
         };
         crowded.inspect(|reason| self.setup.metrics.refused(*reason));
         QueuePlace { net: Rc::clone(self), phase, number }
+    }
+
+    /// Waits until another connection may be accepted: until one would find a place, or the oldest one has had its time.
+    pub(super) async fn wait_for_place(&self) {
+        while self.evictions.borrow().pending.is_full_of_new(self.setup.clock.now_us()) {
+            tokio::time::sleep(PENDING_PAUSE).await;
+        }
     }
 
     /// Closes the connection that can be missed most, because the process has no file descriptor left.
@@ -207,12 +227,12 @@ mod tests {
     fn the_oldest_connection_of_a_full_address_makes_room_and_no_other() {
         let mut queue = EvictionQueue::new(10, 2);
         let notices: Vec<Rc<Notify>> = (0..5).map(|_| Rc::default()).collect();
-        assert_eq!(queue.push(address(1), &notices[0]), (0, None));
-        assert_eq!(queue.push(address(2), &notices[1]), (1, None));
-        assert_eq!(queue.push(address(2), &notices[2]), (2, None));
-        assert_eq!(queue.push(address(2), &notices[3]), (3, Some(Crowding::Address)));
+        assert_eq!(queue.push(0, address(1), &notices[0]), (0, None));
+        assert_eq!(queue.push(0, address(2), &notices[1]), (1, None));
+        assert_eq!(queue.push(0, address(2), &notices[2]), (2, None));
+        assert_eq!(queue.push(0, address(2), &notices[3]), (3, Some(Crowding::Address)));
         assert!(queue.remove(2).is_some());
-        assert_eq!(queue.push(address(2), &notices[4]), (4, None), "a connection that leaves makes room as well");
+        assert_eq!(queue.push(0, address(2), &notices[4]), (4, None), "a connection that leaves makes room as well");
         let evicted: Vec<bool> = notices.iter().map(|notice| is_evicted(notice)).collect();
         assert_eq!(evicted, [false, true, false, false, false]);
         assert!(queue.remove(1).is_none(), "it counts no more");
@@ -223,13 +243,31 @@ mod tests {
         let mut queue = EvictionQueue::new(3, 2);
         let notices: Vec<Rc<Notify>> = (0..5).map(|_| Rc::default()).collect();
         for (notice, from) in notices.iter().zip([None, None, None, address(1), None]) {
-            queue.push(from, notice);
+            queue.push(0, from, notice);
         }
         let evicted: Vec<bool> = notices.iter().map(|notice| is_evicted(notice)).collect();
         assert_eq!(evicted, [true, true, false, false, false]);
         assert_eq!(queue.queued.len(), 3);
         (2..5).for_each(|number| drop(queue.remove(number)));
         assert!(queue.queued.is_empty() && queue.of_address.is_empty());
+    }
+
+    #[test]
+    fn a_queue_that_was_filled_a_moment_ago_lets_the_next_connection_wait() {
+        let (mut queue, wait_us) = (EvictionQueue::new(2, 2), 250_000);
+        queue.min_us = wait_us;
+        assert!(!queue.is_full_of_new(5), "an empty one does not");
+        queue.push(1_000, None, &Rc::default());
+        assert!(!queue.is_full_of_new(1_000), "it has a place");
+        let (second, _) = queue.push(2_000, None, &Rc::default());
+        assert!(queue.is_full_of_new(2_000) && queue.is_full_of_new(999 + wait_us));
+        let (upgraded, crowding) = queue.push(3_000, None, &Rc::default());
+        assert_eq!(crowding, None, "nobody makes room for another that has just come");
+        queue.remove(upgraded);
+        assert!(!queue.is_full_of_new(1_000 + wait_us), "the oldest one has had its time");
+        assert_eq!(queue.push(1_000 + wait_us, None, &Rc::default()).1, Some(Crowding::All));
+        queue.remove(second);
+        assert!(!queue.is_full_of_new(1_000 + wait_us), "it has a place again");
     }
 
     #[test]

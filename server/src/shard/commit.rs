@@ -87,18 +87,16 @@ impl Shard {
         let behind_gap = || rooms().find(|room| room.kept.gaps != journal.gaps());
         let owed_ns: u64 = rooms().map(|room| room.kept.debt_ns).sum();
         self.keeps_oldest = !self.keeps_oldest || owed_ns <= nanos(REPLAY_MAX);
-        let is_old = |room: &&RoomHandle| {
-            room.kept.debt_ns > 0 && now_ns.saturating_sub(room.kept.at_ns) >= nanos(CHECKPOINT_MAX)
-        };
+        let is_old = |room: &&RoomHandle| room.kept.debt_ns > 0 && room.kept.age_ns >= nanos(CHECKPOINT_MAX);
         let by_turn = || match self.keeps_oldest {
-            true => rooms().filter(is_old).min_by_key(|room| room.kept.at_ns),
+            true => rooms().filter(is_old).max_by_key(|room| room.kept.age_ns),
             false => rooms().max_by_key(|room| room.kept.debt_ns),
         };
         let id = journal.wanted().or_else(|| behind_gap().or_else(by_turn).map(|room| room.id));
         let Some(id) = id else { return };
         let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).chain(self.empty_rooms.all());
         if let Some(room) = rooms.find(|room| room.id == id) {
-            room.keep(journal, now_ns);
+            room.keep(journal);
         }
     }
 

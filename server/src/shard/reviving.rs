@@ -108,7 +108,7 @@ impl Shard {
             journal.revived(id, handle.tick());
             if changes.is_some() {
                 // The ticks to come mean nothing to the former build, nor to this one beside the former header.
-                handle.keep(journal, now_ns);
+                handle.keep(journal);
             }
         }
         match handle.has_people() {

@@ -107,7 +107,7 @@ impl RoomHandle {
             untold: VecDeque::new(),
             chronicle,
             header,
-            kept: KeptWhole { at_ns: now_ns, ..KeptWhole::default() },
+            kept: KeptWhole::default(),
             pause: None,
         }
     }

@@ -142,7 +142,7 @@ impl Shard {
                 }
                 // It makes no tick in which the order would be written.
                 if let Some(journal) = &mut self.journal {
-                    room.keep(journal, self.setup.clock.now_ns());
+                    room.keep(journal);
                 }
                 self.empty_rooms.put(room);
                 Some(carried)

@@ -31,8 +31,8 @@ impl Frozen for FrozenRoom {
 pub(in crate::shard) struct KeptWhole {
     /// The time that it would take to play the ticks since then.
     pub(in crate::shard) debt_ns: u64,
-    /// When that was.
-    pub(in crate::shard) at_ns: u64,
+    /// The time in the game since then. Of a process that stood still no room has grown old.
+    pub(in crate::shard) age_ns: u64,
     /// The gaps in the log until then.
     pub(in crate::shard) gaps: u32,
 }
@@ -52,13 +52,14 @@ impl RoomHandle {
     }
 
     /// Notes the time that the tick took: it would take as long to play it again.
-    pub(in crate::shard) const fn owe(&mut self, tick_ns: u64) {
+    pub(in crate::shard) fn owe(&mut self, tick_ns: u64) {
         self.kept.debt_ns += tick_ns;
+        self.kept.age_ns = self.kept.age_ns.saturating_add(1_000_000_000 / u64::from(self.rate_hz));
     }
 
     /// Hands over the whole room, from which a later process goes on.
-    pub(in crate::shard) fn keep(&mut self, journal: &mut JournalWriter, now_ns: u64) {
-        self.kept = KeptWhole { debt_ns: 0, at_ns: now_ns, gaps: journal.gaps() };
+    pub(in crate::shard) fn keep(&mut self, journal: &mut JournalWriter) {
+        self.kept = KeptWhole { debt_ns: 0, age_ns: 0, gaps: journal.gaps() };
         if let Some(frozen) = self.freeze(journal) {
             journal.keep(self.id, self.tick(), frozen);
         }
@@ -102,7 +103,7 @@ impl RoomHandle {
         // The directory has yet to learn who is there.
         self.reported = Summary::default();
         // The shard keeps this room before others, so that the next process need not play its ticks again.
-        self.kept = KeptWhole { debt_ns: took_ns, at_ns: 0, gaps: u32::MAX };
+        self.kept = KeptWhole { debt_ns: took_ns, age_ns: u64::MAX, gaps: u32::MAX };
         self.ends_with(end::EMPTY);
         if self.room.missing() > 0 {
             self.pause = Some(Pause::beginning_at(now_ns));
