@@ -40,7 +40,9 @@ pub(crate) use revival::{Found, FoundRoom, Numbered, RoomVerdict};
 pub(crate) use suspects::Measure;
 pub(crate) use writer::JournalWriter;
 
-use crate::limits::{JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL};
+use crate::limits::{
+    CHECKPOINT_MAX, JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL,
+};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -111,6 +113,37 @@ pub(crate) struct JournalFigures {
     /// Logs whose last batch was lost.
     pub(crate) degraded_logs: u64,
     pub(crate) has_reserve: bool,
+}
+
+impl JournalFigures {
+    /// Failures by which ticks may be missing.
+    const fn losses(&self) -> u64 {
+        self.write_failures + self.sync_failures
+    }
+
+    /// Whether the disk has not taken something that was written, now or earlier.
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.degraded_logs > 0 || self.losses() > 0
+    }
+}
+
+/// Whether rooms are in danger: while a log takes no batch, and after each failure until the rooms behind the gap have
+/// been kept whole.
+#[derive(Debug, Default)]
+pub(crate) struct JournalTrouble {
+    losses: u64,
+    until_us: u64,
+}
+
+impl JournalTrouble {
+    /// Notes the figures, and says whether rooms are in danger.
+    pub(crate) fn note(&mut self, figures: &JournalFigures, now_us: u64) -> bool {
+        if figures.losses() > self.losses {
+            self.losses = figures.losses();
+            self.until_us = now_us + u64::try_from(CHECKPOINT_MAX.as_micros()).unwrap_or(u64::MAX);
+        }
+        figures.degraded_logs > 0 || now_us < self.until_us
+    }
 }
 
 /// The figures as the keeper shows them after each turn. Two figures of one look may be of two turns.

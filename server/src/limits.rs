@@ -95,11 +95,12 @@ pub const HURRIED_STOP_MAX: Duration = Duration::from_millis(500);
 pub const STOPPING_RETRY_SECONDS: u64 = 5;
 
 /// Connections that have not made a request yet, or are upgraded and have not sent their hello. When there are more, the
-/// oldest one makes room: before its first request it is answered with 503, after the upgrade it is closed with 1013.
+/// oldest one makes room, unless it has just come ([`PENDING_MIN`]): before its first request it is answered with 503, after the upgrade it is closed with 1013.
 pub const PENDING_CONNECTIONS_MAX: usize = 4_096;
 
-/// No connection makes room before it has had this long: an honest one needs less. Meanwhile further ones wait in the
-/// kernel's queue. After a restart all players come at once, and to be refused would cost them seconds.
+/// No connection makes room for one of another address before it has had this long, or as much less as fewer of them may
+/// be pending: an honest one needs less. Meanwhile further ones wait in the kernel's queue. After a restart all players
+/// come at once, and to be refused would cost them seconds.
 pub const PENDING_MIN: Duration = Duration::from_millis(250);
 
 /// Time until the net thread looks again whether it may accept a connection.

@@ -52,7 +52,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::games::OfferedGame;
 use crate::gate::Gate;
-use crate::journal::{Found, KeeperHandle};
+use crate::journal::{Found, JournalTrouble, KeeperHandle};
 use crate::kept::KeptLog;
 use crate::limits::ACCEPT_PAUSE;
 use crate::lobby::{Directory, Place, RoomId};
@@ -209,6 +209,7 @@ struct Net {
     forwarding_warnings: ForwardingWarnings,
     /// Clients that were closed because their worlds keep differing, and have to wait before they come back.
     diverged: RefCell<DivergedWaits>,
+    journal_trouble: RefCell<JournalTrouble>,
     autopsies: Autopsies,
     drain: Drain,
     /// Whether an operator has ordered that no room begins any more.
@@ -258,7 +259,11 @@ async fn accept(net: Rc<Net>, listener: TcpListener) {
     loop {
         net.wait_for_place().await;
         match listener.accept().await {
-            Ok((stream, peer)) => drop(spawn_local(router::serve(Rc::clone(&net), stream, peer.ip()))),
+            Ok((stream, peer)) => {
+                spawn_local(router::serve(Rc::clone(&net), stream, peer.ip()));
+                // It takes its place before the next one is accepted.
+                tokio::task::yield_now().await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 net.free_descriptor();
@@ -343,6 +348,7 @@ impl Net {
             stranger_warned: Cell::default(),
             forwarding_warnings: ForwardingWarnings::default(),
             diverged: RefCell::new(DivergedWaits::new(config.addresses_max, rates.diverged_wait_max)),
+            journal_trouble: RefCell::default(),
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
             is_draining: Cell::new(false),

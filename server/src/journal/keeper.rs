@@ -216,6 +216,8 @@ impl Keeper {
             self.figures.write_failures += failures - slot.failures;
             slot.failures = failures;
             slot.retry_ms = slot.retry_ms.max(now_ms + JOURNAL_RETRY_MS);
+            let (kind, shard) = (slot.kind, slot.shard);
+            tracing::error!(?kind, shard, "the disk did not take a write of the journal: ticks are missing in it");
         }
         if slot.state.has_ended() {
             slot.segments.iter().for_each(|segment| segment.seal());

@@ -114,8 +114,12 @@ impl JournalWriter {
         if !self.ended.is_empty() {
             self.end_again();
         }
-        // The log counts the failure, and the keeper tells of it.
-        let position = self.log.commit(&mut self.batch, unix_ms()).ok().map(|()| self.log.position());
+        let written = self.log.commit(&mut self.batch, unix_ms());
+        // The log counts the failures of the disk, and the keeper tells of them.
+        if let Err(error @ JournalError::TooLarge { .. }) = written {
+            tracing::error!(%error, "ticks are missing in the journal");
+        }
+        let position = written.ok().map(|()| self.log.position());
         self.promise.take().into_iter().for_each(|promise| promise.settle(position));
         self.ended.extend(self.ending.drain(..).map(|room| (room, position)));
         self.gaps += u32::from(self.log.take_recovery());

@@ -12,6 +12,8 @@ pub(crate) struct JournalMetrics {
     pub(crate) rooms_quarantined: Counter,
     /// Rooms whose game played a recorded tick in another way.
     pub(crate) rooms_diverged: Counter,
+    /// Failures of the disk: of writes, of syncs, of files for what is to be written, and of checkpoints.
+    pub(crate) failures: [Counter; 4],
     /// Whether rooms go on without being written: 1, or 0.
     pub(crate) degraded: Gauge,
     /// The age of the oldest bytes that are not on the disk, in seconds.
@@ -27,6 +29,8 @@ impl JournalMetrics {
             rooms_lost: counter!("tickwire_rooms_lost_total"),
             rooms_quarantined: counter!("tickwire_rooms_quarantined_total"),
             rooms_diverged: counter!("tickwire_rooms_diverged_total"),
+            failures: ["write", "sync", "segment", "checkpoint"]
+                .map(|of| counter!("tickwire_journal_failures_total", "of" => of)),
             degraded: gauge!("tickwire_journal_degraded"),
             unsynced: gauge!("tickwire_journal_unsynced_seconds"),
             bytes: gauge!("tickwire_journal_bytes"),

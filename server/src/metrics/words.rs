@@ -3,7 +3,7 @@
 use metrics::{Unit, describe_counter, describe_gauge};
 
 /// Every counter, with its words. Its name says what is counted.
-const COUNTERS: [(&str, &str); 41] = [
+const COUNTERS: [(&str, &str); 42] = [
     ("tickwire_bytes_in_total", "Bytes read from the sockets of players."),
     ("tickwire_bytes_out_total", "Bytes written to the sockets of players."),
     ("tickwire_connections_lost_total", "Connections that ended without a close code."),
@@ -16,6 +16,7 @@ const COUNTERS: [(&str, &str); 41] = [
     ("tickwire_hashes_compared_total", "Hashes of clients that were compared with the server's."),
     ("tickwire_http_requests_total", "Requests on the players' port, by the class of the answer's status."),
     ("tickwire_inputs_dropped_total", "Inputs that were of no use: too late, too early, or received before."),
+    ("tickwire_journal_failures_total", "Failures of the disk, by what it did not take."),
     ("tickwire_keyframes_total", "Snapshots that were sent whole."),
     ("tickwire_log_lines_missing_total", "Lines that are not in the log, by reason."),
     ("tickwire_messages_in_total", "Messages from players."),

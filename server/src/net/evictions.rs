@@ -6,10 +6,13 @@
 
 use super::Net;
 use crate::config::Config;
-use crate::limits::{DESCRIPTORS_PER_QUEUED, LEAVING_CONNECTIONS_MAX, PENDING_MIN, PENDING_PAUSE};
+use crate::limits::{
+    DESCRIPTORS_PER_QUEUED, LEAVING_CONNECTIONS_MAX, PENDING_CONNECTIONS_MAX, PENDING_MIN, PENDING_PAUSE,
+};
 use crate::metrics::Crowded;
 use crate::websocket::address::AddressKey;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::rc::Rc;
 use tokio::sync::Notify;
 
@@ -50,14 +53,15 @@ impl EvictionQueue {
     }
 
     /// Takes in a connection and gives its number. When there are too many, of its address or in all, the oldest one of
-    /// them is notified and counts no more. An exempt address is `None` and counts in the sum only.
+    /// them is notified and counts no more; of more than twice too many the oldest goes however new it is. An exempt
+    /// address is `None` and counts in the sum only.
     fn push(&mut self, since_us: u64, address: Option<AddressKey>, evicted: &Rc<Notify>) -> (u64, Option<Crowding>) {
         let of_address = address.and_then(|key| self.of_address.get(&key));
         let crowded = match of_address {
             Some(numbers) if numbers.len() >= self.per_address_max => {
                 numbers.first().map(|number| (*number, Crowding::Address))
             }
-            _ if self.is_full_of_new(since_us) => None,
+            _ if self.queued.len() < 2 * self.all_max && self.is_full_of_new(since_us) => None,
             _ if self.queued.len() >= self.all_max => self.oldest().map(|number| (number, Crowding::All)),
             _ => None,
         };
@@ -73,6 +77,16 @@ impl EvictionQueue {
 
     fn oldest(&self) -> Option<u64> {
         self.queued.first_key_value().map(|(number, _)| *number)
+    }
+
+    /// Has the oldest connection make room if there are more than may be: because all of them were new, or because the
+    /// limit has become smaller. Says whether it had to.
+    fn shed(&mut self, now_us: u64) -> bool {
+        let has_to = self.queued.len() > self.all_max && !self.is_full_of_new(now_us);
+        if has_to {
+            self.oldest().into_iter().for_each(|number| self.evict(number));
+        }
+        has_to
     }
 
     /// Whether it is full of connections that came a moment ago, so that none of them can be blamed for it. Then no more
@@ -124,7 +138,6 @@ impl Evictions {
     pub(super) fn new(config: &Config, descriptors: Option<u64>) -> Self {
         let queue = || EvictionQueue::new(LEAVING_CONNECTIONS_MAX, LEAVING_CONNECTIONS_MAX);
         let mut queues = Self { pending: queue(), pages: queue(), leaving: queue() };
-        queues.pending.min_us = PENDING_MIN.as_micros() as u64;
         queues.set_limits(config, descriptors);
         queues
     }
@@ -141,6 +154,9 @@ impl Evictions {
         ] {
             (queue.all_max, queue.per_address_max) = (all_max.min(share), per_address_max);
         }
+        // A short queue turns over as fast as a long one: as many connections a second find their place.
+        let min_us = PENDING_MIN.as_micros() as u64 * self.pending.all_max as u64 / PENDING_CONNECTIONS_MAX as u64;
+        self.pending.min_us = min_us.min(PENDING_MIN.as_micros() as u64);
     }
 
     const fn of(&mut self, phase: Phase) -> &mut EvictionQueue {
@@ -175,15 +191,20 @@ impl Net {
         evicted: &Rc<Notify>,
     ) -> QueuePlace {
         let now_us = self.setup.clock.now_us();
-        let (number, crowding) = self.evictions.borrow_mut().of(phase).push(now_us, address, evicted);
-        let crowded = match (phase, crowding) {
-            (_, None) | (Phase::Leaving, _) => None,
-            (Phase::Pending, Some(Crowding::Address)) => Some(Crowded::PendingOfAddress),
-            (Phase::Pending, Some(Crowding::All)) => Some(Crowded::Pending),
-            (Phase::Page, Some(Crowding::Address)) => Some(Crowded::PagesOfAddress),
-            (Phase::Page, Some(Crowding::All)) => Some(Crowded::Pages),
-        };
-        crowded.inspect(|reason| self.setup.metrics.refused(*reason));
+        let mut evictions = self.evictions.borrow_mut();
+        let queue = evictions.of(phase);
+        let (number, crowding) = queue.push(now_us, address, evicted);
+        let shed = iter::from_fn(|| queue.shed(now_us).then_some(Crowding::All));
+        for crowding in crowding.into_iter().chain(shed) {
+            let reason = match (phase, crowding) {
+                (Phase::Leaving, _) => continue,
+                (Phase::Pending, Crowding::Address) => Crowded::PendingOfAddress,
+                (Phase::Pending, Crowding::All) => Crowded::Pending,
+                (Phase::Page, Crowding::Address) => Crowded::PagesOfAddress,
+                (Phase::Page, Crowding::All) => Crowded::Pages,
+            };
+            self.setup.metrics.refused(reason);
+        }
         QueuePlace { net: Rc::clone(self), phase, number }
     }
 
@@ -210,7 +231,7 @@ impl Net {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{PAGE_CONNECTIONS_MAX, PENDING_CONNECTIONS_MAX};
+    use crate::limits::PAGE_CONNECTIONS_MAX;
     use std::net::{IpAddr, Ipv4Addr};
 
     fn address(last: u8) -> Option<AddressKey> {
@@ -252,22 +273,38 @@ mod tests {
         assert!(queue.queued.is_empty() && queue.of_address.is_empty());
     }
 
+    /// A queue for two connections, in which each has a quarter of a second.
+    fn patient_queue() -> EvictionQueue {
+        EvictionQueue { min_us: 250_000, ..EvictionQueue::new(2, 2) }
+    }
+
     #[test]
     fn a_queue_that_was_filled_a_moment_ago_lets_the_next_connection_wait() {
-        let (mut queue, wait_us) = (EvictionQueue::new(2, 2), 250_000);
-        queue.min_us = wait_us;
+        let mut queue = patient_queue();
         assert!(!queue.is_full_of_new(5), "an empty one does not");
         queue.push(1_000, None, &Rc::default());
         assert!(!queue.is_full_of_new(1_000), "it has a place");
         let (second, _) = queue.push(2_000, None, &Rc::default());
-        assert!(queue.is_full_of_new(2_000) && queue.is_full_of_new(999 + wait_us));
-        let (upgraded, crowding) = queue.push(3_000, None, &Rc::default());
-        assert_eq!(crowding, None, "nobody makes room for another that has just come");
-        queue.remove(upgraded);
-        assert!(!queue.is_full_of_new(1_000 + wait_us), "the oldest one has had its time");
-        assert_eq!(queue.push(1_000 + wait_us, None, &Rc::default()).1, Some(Crowding::All));
+        assert!(queue.is_full_of_new(2_000) && queue.is_full_of_new(250_999));
+        assert!(!queue.is_full_of_new(251_000), "the oldest one has had its time");
         queue.remove(second);
-        assert!(!queue.is_full_of_new(1_000 + wait_us), "it has a place again");
+        assert!(!queue.is_full_of_new(2_000), "it has a place again");
+    }
+
+    #[test]
+    fn nobody_makes_room_in_its_first_moments_unless_there_are_twice_too_many() {
+        let mut queue = patient_queue();
+        let notices: Vec<Rc<Notify>> = (0..6).map(|_| Rc::default()).collect();
+        let mut push = |at_us, place: usize| queue.push(at_us, None, &notices[place]).1;
+        assert_eq!([push(0, 0), push(1_000, 1), push(2_000, 2), push(3_000, 3)], [None; 4]);
+        assert_eq!(push(4_000, 4), Some(Crowding::All), "a fifth one is more than twice two");
+        assert_eq!(push(251_000, 5), Some(Crowding::All), "the second one has had its time");
+        let evicted: Vec<bool> = notices.iter().map(|notice| is_evicted(notice)).collect();
+        assert_eq!(evicted, [true, true, false, false, false, false]);
+        assert!(!queue.shed(251_000), "four are left, and they are new");
+        queue.push(900_000, None, &Rc::default());
+        assert_eq!(iter::from_fn(|| queue.shed(900_000).then_some(())).count(), 2, "once they have had their time");
+        assert_eq!(queue.queued.len(), 2);
     }
 
     #[test]
@@ -280,5 +317,7 @@ mod tests {
         assert_eq!(sizes(Some(65_536)), sizes(None));
         assert_eq!(sizes(Some(1_024)), [256 / 2; 3]);
         assert_eq!(sizes(Some(3)), [1; 3]);
+        let patience = |descriptors| Evictions::new(&Config::default(), Some(descriptors)).pending.min_us;
+        assert_eq!([patience(65_536), patience(1_024)], [250_000, 7_812]);
     }
 }

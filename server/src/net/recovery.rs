@@ -78,13 +78,16 @@ impl Net {
     pub(super) fn note_journal(&self) {
         let Some(keeper) = &self.setup.journal else { return };
         let figures = keeper.figures();
-        let is_degraded = figures.degraded_logs > 0;
+        let is_degraded = self.journal_trouble.borrow_mut().note(&figures, self.setup.clock.now_us());
         self.setup.readiness.hold(Reason::Journal, is_degraded);
         let journal = &self.setup.metrics.journal;
         journal.degraded.set(f64::from(u8::from(is_degraded)));
         // Floats round neither of them: a day has 86 million milliseconds, and a disk fewer bytes than 2^53.
         journal.unsynced.set(figures.unsynced_ms as f64 / 1_000.0);
         journal.bytes.set(figures.bytes as f64);
+        let failures =
+            [figures.write_failures, figures.sync_failures, figures.prepare_failures, figures.checkpoint_failures];
+        journal.failures.iter().zip(failures).for_each(|(counter, count)| counter.absolute(count));
     }
 
     /// Enters a room into the directory; gives its shard and the parts that the shard makes the room from, which it takes

@@ -72,7 +72,7 @@ impl Running {
         let handle = keeper.handle();
         if config.on_journal_failure == JournalFailure::Stop {
             let watched = keeper.handle();
-            let fails = move || watched.figures().degraded_logs > 0;
+            let fails = move || watched.figures().has_failed();
             self.supervisor.end_when(ThreadFault::Journal, fails);
         }
         let first_room = folder.incarnation() << ROOM_BITS;

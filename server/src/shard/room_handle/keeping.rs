@@ -54,7 +54,9 @@ impl RoomHandle {
     /// Notes the time that the tick took: it would take as long to play it again.
     pub(in crate::shard) fn owe(&mut self, tick_ns: u64) {
         self.kept.debt_ns += tick_ns;
-        self.kept.age_ns = self.kept.age_ns.saturating_add(1_000_000_000 / u64::from(self.rate_hz));
+        if self.pause.is_none() {
+            self.kept.age_ns = self.kept.age_ns.saturating_add(1_000_000_000 / u64::from(self.rate_hz));
+        }
     }
 
     /// Hands over the whole room, from which a later process goes on.
