@@ -30,7 +30,7 @@ impl JournalMetrics {
             rooms_quarantined: counter!("tickwire_rooms_quarantined_total"),
             rooms_diverged: counter!("tickwire_rooms_diverged_total"),
             failures: ["write", "sync", "segment", "checkpoint"]
-                .map(|of| counter!("tickwire_journal_failures_total", "of" => of)),
+                .map(|reason| counter!("tickwire_journal_failures_total", "reason" => reason)),
             degraded: gauge!("tickwire_journal_degraded"),
             unsynced: gauge!("tickwire_journal_unsynced_seconds"),
             bytes: gauge!("tickwire_journal_bytes"),
