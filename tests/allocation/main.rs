@@ -1,5 +1,5 @@
-//! A warm room allocates nothing: not for a tick, not for snapshots, not for inputs that come in. Nor does a client
-//! that restores its world from a snapshot.
+//! A warm room allocates nothing: not for a tick, not for the record of it in a journal, not for snapshots, not for inputs
+//! that come in. Nor does a client that restores its world from a snapshot.
 //!
 //! These tests are alone in their binary, because the allocator that counts is the whole program's. Counts are per
 //! thread, so the test program's own threads do not disturb them. The world itself may grow: the warm-up begins with a
@@ -40,6 +40,8 @@ mod warm {
         hash: u32,
         messages: Vec<Vec<u8>>,
         bytes: usize,
+        /// What a journal is given of the tick, before anything of it is sent.
+        record: Vec<u8>,
     }
 
     impl<G: Game> Busy<G> {
@@ -54,8 +56,9 @@ mod warm {
             };
             let members: Vec<_> = Seat::first(players).map(enter).collect();
             let messages = vec![Vec::new(); members.len()];
-            let (codec, dice, world) = (InputCodec::new(), Rng::new(1), G::default());
-            Self { room, members, codec, dice, world, tick: Tick(0), hash: 0, messages, bytes: 0 }
+            let (codec, dice, world, record) = (InputCodec::new(), Rng::new(1), G::default(), Vec::new());
+            room.begin_records();
+            Self { room, members, codec, dice, world, tick: Tick(0), hash: 0, messages, bytes: 0, record }
         }
 
         /// Makes the messages that the players send before the next tick; this is not part of the measurement.
@@ -90,6 +93,8 @@ mod warm {
                 self.room.receive(*member, message).expect("a good message");
             }
             self.room.tick();
+            self.record.clear();
+            self.room.put_record(&mut self.record);
             for (member, _) in &self.members {
                 while self.room.poll_message(*member).is_some() {}
                 match self.room.poll_snapshot(*member) {
@@ -142,6 +147,9 @@ mod warm {
         let (allocations, bytes) = measure::<Paddles>(2, 3_600, 1_200, |_| ());
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
+        let mut busy = Busy::<Paddles>::new(2);
+        (busy.prepare(|_| ()), busy.turn());
+        assert!(!busy.record.is_empty(), "records are among what is measured");
     }
 
     #[test]

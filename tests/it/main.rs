@@ -43,6 +43,8 @@ mod http_headers;
 #[cfg(test)]
 mod identities;
 #[cfg(test)]
+mod journal_commands;
+#[cfg(test)]
 mod keyframes;
 #[cfg(test)]
 mod lockstep;

@@ -1,9 +1,10 @@
 //! Planted bugs in what is kept of a room: each of them breaks a promise that the plays of `survival` check, within a
 //! number of seeds.
 //!
-//! Nothing here looks for one bug or another. A play with a planted bug is one in which a room comes back with another
-//! world, other people or other rights, or does not come back at all, or in which a client is told something that holds no
-//! more. The bugs of the journal itself are planted in its own tests, and in those of a shard.
+//! A play with a planted bug is one in which a room comes back with another world, other people or other rights, or does
+//! not come back at all, or in which a client is told something that holds no more. Two bugs harm no play that goes well:
+//! a hash that does not tell two generators, or two lists of free slots, from each other is found by a probe of each hash.
+//! The bugs of the journal itself are planted in its own tests, and in those of a shard.
 
 use crate::sessions::seeds;
 use crate::survival::play_on;

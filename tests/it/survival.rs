@@ -51,7 +51,7 @@ pub(crate) fn play_on<G: Game>(seed: u64, seconds: u32) -> u32 {
     play.disk.map_or(0, |disk| disk.kills)
 }
 
-/// Three games in which a client receives snapshots.
+/// Two games in which a client receives snapshots, and one in lockstep.
 #[test]
 fn whatever_a_client_was_sent_holds_after_the_server_was_killed_anywhere_in_a_tick() {
     let mut kills = 0;

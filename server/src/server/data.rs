@@ -37,7 +37,10 @@ impl DataFolder {
     /// # Errors
     /// When the folder cannot be used. No room in it has changed then.
     pub(super) fn open(config: &Config) -> Result<Option<Self>, FolderFault> {
-        let Some(path) = config.data.path() else { return Ok(None) };
+        let Some(path) = config.data.path() else {
+            tracing::info!("rooms live in memory and end with the server; with a folder for `data` they outlive it");
+            return Ok(None);
+        };
         let (folder, found) = Folder::open(path)?;
         for (file, at) in &found.torn {
             tracing::info!(
