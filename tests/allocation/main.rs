@@ -56,7 +56,8 @@ mod warm {
             };
             let members: Vec<_> = Seat::first(players).map(enter).collect();
             let messages = vec![Vec::new(); members.len()];
-            let (codec, dice, world, record) = (InputCodec::new(), Rng::new(1), G::default(), Vec::new());
+            let (codec, dice, world, record) =
+                (InputCodec::new(), Rng::new(1), G::default(), Vec::with_capacity(4_096));
             room.begin_records();
             Self { room, members, codec, dice, world, tick: Tick(0), hash: 0, messages, bytes: 0, record }
         }
@@ -148,7 +149,8 @@ mod warm {
         assert!(bytes > 0, "snapshots were written");
         assert_eq!(allocations, 0);
         let mut busy = Busy::<Paddles>::new(2);
-        (busy.prepare(|_| ()), busy.turn());
+        busy.prepare(|_| ());
+        busy.turn();
         assert!(!busy.record.is_empty(), "records are among what is measured");
     }
 

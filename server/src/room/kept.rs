@@ -27,6 +27,9 @@ use tickwire::wire::{DecodeError, Reader, put_varint};
 use tickwire::world::simulation::{Checkpoint, ReplayError, Simulation};
 use tickwire::{Game, Seat, Tick};
 
+/// Bytes of the memory for the record of a tick, which grows when one is larger.
+const RECORD_BYTES: usize = 2_048;
+
 /// The things that the journal already has of a room.
 pub(super) struct Recorded<G: Game> {
     /// The actions of the last record: the next one has the differences from these.
@@ -143,7 +146,9 @@ impl<G: Game> Room<G> {
     /// Has the room keep what it needs for [`Room::put_record`].
     pub fn begin_records(&mut self) {
         let last = LastActions::of(&self.record.actions);
-        self.recorded = Some(Box::new(Recorded { last, state: None, seat_changes: 0, record: Vec::new() }));
+        // Room for a record that is larger than usual: a warm tick allocates nothing.
+        let record = Vec::with_capacity(RECORD_BYTES);
+        self.recorded = Some(Box::new(Recorded { last, state: None, seat_changes: 0, record }));
     }
 
     /// Appends what the last tick was made from, and the state of the room if it has changed. Nothing of the tick may be
