@@ -2,8 +2,9 @@
 //! does not take.
 
 use crate::player::Player;
-use crate::serving::{Serving, program, serve_with};
+use crate::serving::program;
 use crate::socket::create_room;
+use crate::survival_kept::{Folder, kill};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -11,42 +12,18 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tickwire_games::Paddles;
 
-/// A data folder, which is removed with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tickwire-commands-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        Self(path)
-    }
-
-    /// The command that starts a server on this folder.
-    fn serve(&self) -> Command {
-        let mut command = serve_with("127.0.0.1:0", "0");
-        command.arg("--data").arg(&self.0);
-        command
-    }
-
-    /// Calls `tickwire journal`; gives the exit code, and what was said.
-    fn journal(&self, command: &str, rest: &[&str]) -> (Option<i32>, String) {
-        let mut called = Command::new(program());
-        called.args(["journal", command]).arg(&self.0).args(rest);
-        said(called.stdin(Stdio::null()))
-    }
-
-    /// The largest file of the ticks of rooms.
-    fn ticks(&self) -> PathBuf {
-        let files = fs::read_dir(self.0.join("ticks")).expect("a folder").flatten().map(|file| file.path());
-        let is_used = |path: &PathBuf| fs::read(path).is_ok_and(|bytes| bytes.iter().any(|byte| *byte != 0));
-        files.filter(is_used).min().expect("ticks were written")
-    }
+/// Calls `tickwire journal` for a folder; gives the exit code, and what was said.
+fn journal(data: &Folder, command: &str, rest: &[&str]) -> (Option<i32>, String) {
+    let mut called = Command::new(program());
+    called.args(["journal", command]).arg(&data.0).args(rest);
+    said(called.stdin(Stdio::null()))
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// The file with the most ticks, and the bytes of it that were used.
+fn ticks(data: &Folder) -> (PathBuf, usize) {
+    let files = fs::read_dir(data.0.join("ticks")).expect("a folder").flatten().map(|file| file.path());
+    let used = |path: &PathBuf| fs::read(path).ok()?.iter().rposition(|byte| *byte != 0);
+    files.filter_map(|path| used(&path).map(|used| (path, used))).max_by_key(|(_, used)| *used).expect("ticks")
 }
 
 fn said(command: &mut Command) -> (Option<i32>, String) {
@@ -56,49 +33,47 @@ fn said(command: &mut Command) -> (Option<i32>, String) {
 
 /// Plays a second in a room of a server on this folder, and kills the server; gives the code of the room.
 fn play_and_kill(data: &Folder) -> String {
-    let mut serving = Serving::start_by(&mut data.serve());
+    let serving = data.serve(&[]);
     let code = create_room(serving.address(), "paddles");
     Player::<Paddles>::join(serving.address(), &code).play_for(Duration::from_secs(1));
-    serving.signal("KILL");
-    assert_eq!(serving.wait().code(), None, "it has not ended by itself");
+    kill(serving);
     code
 }
 
 #[test]
 fn the_rooms_of_a_folder_are_listed_played_again_and_told_and_damage_is_an_exit_code() {
-    let data = Folder::new("told");
+    let data = Folder::new("commands");
     let code = play_and_kill(&data);
-    let (exit, list) = data.journal("ls", &[]);
+    let (exit, list) = journal(&data, "ls", &[]);
     assert!(exit == Some(0) && list.contains(&code) && list.contains("paddles"), "{list}");
     assert!(list.contains("1 rooms, 0 have ended"), "{list}");
-    let (exit, list) = data.journal("ls", &["--json"]);
+    let (exit, list) = journal(&data, "ls", &["--json"]);
     let list: Value = serde_json::from_str(&list).expect("JSON");
     let room = &list["rooms"][0];
     assert_eq!((exit, room["code"].as_str(), room["state"].as_str()), (Some(0), Some(&*code), Some("whole")));
     assert!(room["tick"].as_u64() > Some(30), "{room}");
-    let (exit, words) = data.journal("verify", &[]);
+    let (exit, words) = journal(&data, "verify", &[]);
     assert!(exit == Some(0) && words.contains("the same, ") && words.contains("1 rooms, 0 faults"), "{words}");
-    let (exit, words) = data.journal("explain", &[&code.to_lowercase()]);
+    let (exit, words) = journal(&data, "explain", &[&code.to_lowercase()]);
     assert!(exit == Some(0) && words.contains("played again   the same worlds"), "{words}");
-    let (exit, words) = data.journal("explain", &["CCCCCC"]);
+    let (exit, words) = journal(&data, "explain", &["CCCCCC"]);
     assert!(exit != Some(0) && words.contains("there is no room CCCCCC; `journal ls` names all rooms"), "{words}");
     // One bit of a tick in the middle.
-    let path = data.ticks();
+    let (path, used) = ticks(&data);
     let mut bytes = fs::read(&path).expect("ticks");
-    let used = bytes.iter().rposition(|byte| *byte != 0).expect("ticks");
     bytes[used / 2] ^= 1;
     fs::write(&path, bytes).expect("our own file");
-    let (exit, words) = data.journal("verify", &[]);
+    let (exit, words) = journal(&data, "verify", &[]);
     assert!(exit == Some(1) && !words.contains(" 0 faults"), "{words}");
-    assert_eq!(data.journal("check", &[]).0, Some(0), "a server would start all the same");
+    assert_eq!(journal(&data, "check", &[]).0, Some(0), "a server would start all the same");
 }
 
 #[test]
 fn a_folder_that_a_server_cannot_use_is_named_in_a_sentence_with_exit_code_2() {
     let data = Folder::new("refused");
-    let serving = Serving::start_by(&mut data.serve());
+    let serving = data.serve(&[]);
     let refused = |words: &str| {
-        for (exit, told) in [data.journal("check", &[]), said(data.serve().stderr(Stdio::piped()))] {
+        for (exit, told) in [journal(&data, "check", &[]), said(data.command().stderr(Stdio::piped()))] {
             assert!(exit == Some(2) && told.contains(words), "{exit:?}: {told}");
         }
     };

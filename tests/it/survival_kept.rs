@@ -8,25 +8,32 @@ use crate::webhooks::Studio as Receiver;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Longer than a server takes to deliver or to write anything.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A data folder, which is removed with the value.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tickwire-kept-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         Self(path)
     }
 
-    /// A server on this folder with further options.
-    fn serve(&self, options: &[&str]) -> Serving {
+    /// The command that starts a server on this folder.
+    pub(crate) fn command(&self) -> Command {
         let mut command = serve_with("127.0.0.1:0", "127.0.0.1:0");
-        Serving::start_by(command.arg("--data").arg(&self.0).args(options))
+        command.arg("--data").arg(&self.0);
+        command
+    }
+
+    /// A server on this folder with further options.
+    pub(crate) fn serve(&self, options: &[&str]) -> Serving {
+        Serving::start_by(self.command().args(options))
     }
 }
 
@@ -37,7 +44,7 @@ impl Drop for Folder {
 }
 
 /// Kills a server, which has no time to do anything more.
-fn kill(mut serving: Serving) {
+pub(crate) fn kill(mut serving: Serving) {
     serving.signal("KILL");
     assert_eq!(serving.wait().code(), None, "it has not ended by itself");
 }
