@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// Lines of a failed step's output that are shown, from the end; the earlier ones are in its log.
 const LINES_SHOWN: usize = 150;
 
+/// Lines of each panic that are shown in front of them: the place, and two lines of words.
+const PANIC_LINES: usize = 3;
+
 /// The outcome of one step.
 struct Line {
     name: &'static str,
@@ -57,6 +60,7 @@ impl Report {
         say(&format!("{start}{}", self.lines.last().map(line).unwrap_or_default()), "\n");
         if let Err(error) = outcome {
             let lines: Vec<&str> = output.lines().collect();
+            failures_in(&lines).iter().for_each(|line| say(line, "\n"));
             let first = lines.len().saturating_sub(LINES_SHOWN);
             if first > 0 {
                 say(&format!("[{first} earlier lines are in {}]", log.display()), "\n");
@@ -87,6 +91,16 @@ fn line(step: &Line) -> String {
     let count = |number: usize, of: &str| if number > 0 { format!("  {number} {of}") } else { String::new() };
     let counts = count(*tests, "tests") + &count(*cases, "cases") + &count(*rows, "rows right");
     format!("{name:<14} {outcome:<7} {:>6.1} s{counts}", took.as_secs_f64())
+}
+
+/// The names of the tests that failed and the words of each panic: the end of a log may be far behind them.
+fn failures_in<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let is_failure = |line: &str| line.starts_with("test ") && line.ends_with(" ... FAILED");
+    let names = lines.iter().filter(|line| is_failure(line)).copied();
+    let is_panic = |line: &str| line.starts_with("thread '") && line.contains(" panicked at ");
+    let panics = (0..lines.len()).filter(|at| is_panic(lines[*at]));
+    let words = panics.flat_map(|at| lines[at..].iter().take(PANIC_LINES).copied());
+    names.chain(words).take(LINES_SHOWN).collect()
 }
 
 /// The number of cases that an outside suite of tests has run.
@@ -123,6 +137,15 @@ mod tests {
         assert_eq!((tests_in(output), rows_in(output)), (15, 0));
         let output = "  ✗ F1  5 rows right, they say\n53 rows right, 2 wrong, 0 left out, 95 s\n";
         assert_eq!((tests_in(output), rows_in(output)), (0, 53));
+    }
+
+    #[test]
+    fn a_failed_test_is_named_with_its_panic_however_long_the_log_is() {
+        let mut log =
+            vec!["test a ... ok", "test b::c ... FAILED", "test d ... ok", "thread 'b::c' (7) panicked at x.rs:1:2:"];
+        log.extend(["left: 1", "right: 2", "stack backtrace:"]);
+        assert_eq!(failures_in(&log), [log[1], log[3], log[4], log[5]]);
+        assert!(failures_in(&["test a ... ok"; 500]).is_empty());
     }
 
     #[test]
