@@ -209,11 +209,12 @@ impl<'a> Stretch<'a> {
         places.find_map(|(offset, _)| self.batch_at(at + offset as u64))
     }
 
-    /// Whether a batch has begun at this place, whole or not.
+    /// Whether a batch has begun at this place, whole or not. A mark with one wrong bit counts.
     fn begins(&self, at: u64) -> bool {
         let start = at.checked_sub(self.from).and_then(|start| usize::try_from(start).ok());
         let rest = start.and_then(|start| self.bytes.get(start..)).unwrap_or_default();
-        rest.starts_with(&self.head.mark().to_le_bytes())
+        let found = rest.first_chunk().map(|mark| u32::from_le_bytes(*mark));
+        found.is_some_and(|found| (found ^ self.head.mark()).count_ones() <= 1)
     }
 }
 

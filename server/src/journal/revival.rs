@@ -15,7 +15,7 @@ use super::keeper::{Contents, Fate, Retained};
 use super::segment::{LogKind, SegmentHead};
 use super::suspects::Measure;
 use crate::lobby::RoomId;
-use room::{Place, RoomHistory};
+use room::{Damages, Place, RoomHistory};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -130,6 +130,18 @@ struct LogReading {
     next_seq: u64,
     /// Counts the damaged parts so far.
     damages: u32,
+    /// When the newest damaged part had been written for certain: the time of the batch after it.
+    damaged_until_ms: Option<u64>,
+    /// When its newest segment was begun. All that was freed is older.
+    begun_ms: u64,
+}
+
+impl LogReading {
+    /// A part of the log cannot be read that was written by this time.
+    fn damage(&mut self, until_ms: u64) {
+        self.damages += 1;
+        self.damaged_until_ms = Some(until_ms);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -149,13 +161,16 @@ impl Reading {
         let mut follows = log.next_number == number;
         log.next_number = number.saturating_add(1);
         let mut contents = Contents::default();
+        log.begun_ms = scanned.batches.first().map_or(log.begun_ms, |batch| batch.wall_ms);
+        // The file before this one may be lost.
+        log.damaged_until_ms = log.damaged_until_ms.map(|until_ms| until_ms.min(log.begun_ms));
         for batch in &scanned.batches {
             let gap = scanned.gaps.iter().find(|gap| gap.goes_on_at == batch.at);
             if let Some(&gap) = gap {
-                log.damages += 1;
+                log.damage(batch.wall_ms);
                 self.found.damaged.push(Damage::Gap { path: path.clone(), gap });
             } else if follows && batch.seq > log.next_seq && !Bug::MissingWritesUntold.is_planted() {
-                log.damages += 1;
+                log.damage(batch.wall_ms);
                 let batches = batch.seq - log.next_seq;
                 self.found.damaged.push(Damage::Missing { path: path.clone(), batches });
             }
@@ -167,6 +182,8 @@ impl Reading {
             }
         }
         if let Verdict::Torn { at } = scanned.verdict {
+            // Of ticks it was not sent. A world may have been on the disk, and may have been damaged since.
+            log.damaged_until_ms = Some(u64::MAX);
             self.found.torn.push((path.clone(), at));
         }
         let fate = if scanned.gaps.is_empty() { Fate::Recycle } else { Fate::Quarantine };
@@ -180,16 +197,22 @@ impl Reading {
             [incarnation, ..] => (kind, incarnation, 0),
             [] => return,
         };
-        self.logs.entry(key).or_default().damages += 1;
+        self.logs.entry(key).or_default().damage(u64::MAX);
     }
 
     fn finish(mut self) -> Found {
         if let Some(server) = self.rooms.remove(&SERVER) {
             (self.found.kept_world, self.found.kept) = server.into_kept();
         }
-        let is_damaged = |(key, log): &(LogKey, LogReading)| key.0 == LogKind::Ticks && log.damages > 0;
-        let damaged = self.logs.into_iter().filter(is_damaged);
-        let damages = damaged.map(|(key, log)| (key, log.damages)).collect();
+        let (ticks, worlds): (Vec<_>, Vec<_>) = self.logs.into_iter().partition(|(key, _)| key.0 == LogKind::Ticks);
+        let begun_ms = ticks.iter().map(|(_, log)| log.begun_ms).max();
+        let worlds_until_ms = worlds.iter().filter_map(|(_, log)| log.damaged_until_ms).max();
+        let ticks = ticks.into_iter().map(|(key, log)| (key, log.damages)).filter(|(_, damages)| *damages > 0);
+        let damages = Damages {
+            ticks: ticks.collect(),
+            worlds_until_ms: worlds_until_ms.unwrap_or(0),
+            freed_until_ms: begun_ms.unwrap_or(u64::MAX),
+        };
         for (room, history) in self.rooms {
             match history.closed_ms() {
                 Some(wall_ms) => self.found.closed.push((room, wall_ms)),

@@ -20,6 +20,17 @@ pub(super) struct Place {
     pub(super) damages: u32,
 }
 
+/// What is damaged in the logs.
+#[derive(Debug, Default)]
+pub(super) struct Damages {
+    /// The logs of ticks that are damaged, and the number of damaged parts in each.
+    pub(super) ticks: BTreeMap<LogKey, u32>,
+    /// Worlds up to this time may be missing, and with each of them the ticks that were freed for it; 0 for none.
+    pub(super) worlds_until_ms: u64,
+    /// Ticks of this time or later were not freed: the newest file of a log never is.
+    pub(super) freed_until_ms: u64,
+}
+
 /// How much of a room is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RoomVerdict {
@@ -27,7 +38,8 @@ pub(crate) enum RoomVerdict {
     Whole,
     /// Ticks are missing, and so these many of the last ones are of no use.
     RolledBack { ticks: u32 },
-    /// The log of its last tick is damaged right after it: more ticks may have been there.
+    /// The log of its last tick is damaged right after it, or a newer world may have been damaged: more ticks may have
+    /// been there.
     EndsInDamage,
     /// The room cannot go on: there is neither a checkpoint that counts nor the entry that opened it.
     Quarantined,
@@ -83,10 +95,14 @@ pub(super) struct RoomHistory {
     closed_ms: Option<u64>,
     /// The places of the last tick, per log.
     ends: BTreeMap<LogKey, (u64, Tick, u32)>,
+    /// When its newest entry was written, and the newest one that is no world.
+    newest_ms: u64,
+    newest_tick_ms: u64,
 }
 
 impl RoomHistory {
     pub(super) fn add(&mut self, entry: &Entry<'_>, place: Place) {
+        self.newest_ms = self.newest_ms.max(place.wall_ms);
         let life = self.lives.entry(place.incarnation).or_default();
         match entry.kind {
             EntryKind::Room => {
@@ -108,6 +124,7 @@ impl RoomHistory {
         }
         // Worlds are in a log of their own: damage to it takes no ticks.
         if matches!(entry.kind, EntryKind::Room | EntryKind::Tick | EntryKind::Revived) {
+            self.newest_tick_ms = self.newest_tick_ms.max(place.wall_ms);
             self.ends.insert(place.log, (place.incarnation, entry.tick, place.damages));
         }
     }
@@ -130,9 +147,7 @@ impl RoomHistory {
     }
 
     /// The way through the lives that counts.
-    ///
-    /// `damages` has the logs of ticks that are damaged, and the number of damaged parts in each.
-    pub(super) fn into_room(mut self, room: RoomId, damages: &BTreeMap<LogKey, u32>) -> FoundRoom {
+    pub(super) fn into_room(mut self, room: RoomId, damages: &Damages) -> FoundRoom {
         let base = self.base();
         let (header, start) = (self.header.take(), self.start);
         let world = base.and_then(|(life, tick)| Some((tick, self.lives.get_mut(&life)?.worlds.remove(&tick)?)));
@@ -164,16 +179,19 @@ impl RoomHistory {
         self.lives.iter().rev().find_map(newest)
     }
 
-    /// Whether a damaged part of a log may have held ticks after the last one.
-    fn ends_in_damage(&self, last: Tick, damages: &BTreeMap<LogKey, u32>) -> bool {
+    /// Whether a damaged part of a log may have held ticks after the last one, or a world that stood for them.
+    fn ends_in_damage(&self, last: Tick, damages: &Damages) -> bool {
+        if self.newest_ms < damages.worlds_until_ms && self.newest_tick_ms < damages.freed_until_ms {
+            return true;
+        }
         let newest = self.lives.keys().next_back().copied().unwrap_or_default();
         let is_end = |(incarnation, tick, _): &(u64, Tick, u32)| *incarnation == newest && *tick >= last;
         let mut ends = self.ends.iter().filter(|(_, end)| is_end(end)).peekable();
         if ends.peek().is_none() {
             // A world is all that is left, so that nobody knows which log its room was in.
-            return damages.keys().any(|(_, incarnation, _)| *incarnation == newest);
+            return damages.ticks.keys().any(|(_, incarnation, _)| *incarnation == newest);
         }
-        ends.any(|(log, (.., before))| damages.get(log).is_some_and(|count| count > before))
+        ends.any(|(log, (.., before))| damages.ticks.get(log).is_some_and(|count| count > before))
     }
 }
 
