@@ -1,7 +1,7 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
 use crate::chronicle::Chronicle;
-use crate::game_panic::GamePanic;
+use crate::game_panic::{self, GamePanic};
 use crate::room::{
     Attendance, Autopsy, Counters, Entered, Entrant, Frozen, GameCall, GameSchemas, Kept, MemberId, NotDone,
     OperatorOrder, ReviveError, Revived, Room, RoomChanges, RoomFailure, RoomSetup, RosterChange, SeatFigures,
@@ -13,8 +13,9 @@ use std::fmt;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use thiserror::Error;
+use tickwire::determinism::behaviour::behaviour_hash;
 use tickwire::message::close::CloseCode;
-use tickwire::message::control::{Hello, ResumeToken, fingerprint};
+use tickwire::message::control::{Hello, ResumeToken, fingerprint, game_fingerprint};
 use tickwire::message::topics::PlayerId;
 use tickwire::recording::describe::GameDescription;
 use tickwire::{Game, Leave, MatchResult, OptionsError, Publication, Rules, Scene, Seat, Stage, Tick};
@@ -269,6 +270,10 @@ pub(crate) struct OfferedGame {
     pub(crate) rules: Rules,
     /// The fingerprint that a client of the game has to have.
     pub(crate) fingerprint: u64,
+    /// The part of it that the bytes of a kept room depend on.
+    pub(crate) kept_fingerprint: u64,
+    /// The hash of a short match by which other rules are known; 0 until [`OfferedGame::note_behaviour`].
+    pub(crate) behaviour: u64,
     /// The fields of its worlds and inputs.
     pub(crate) shape: Arc<GameDescription>,
     /// Makes a room. The closure holds the schemas that the room shares with other rooms of the
@@ -278,6 +283,8 @@ pub(crate) struct OfferedGame {
     pub(crate) revive: ReviveRoom,
     /// Checks whether a JSON value is options of the game, before anything is made.
     pub(crate) check: CheckOptions,
+    /// Plays the short match and gives its hash.
+    pub(crate) play: fn() -> u64,
 }
 
 impl fmt::Debug for OfferedGame {
@@ -297,12 +304,18 @@ impl OfferedGame {
     }
 
     fn with<G: Game>(schemas: GameSchemas<G>) -> Self {
-        let fingerprint = fingerprint::<G>();
+        let (fingerprint, kept_fingerprint) = (fingerprint::<G>(), game_fingerprint::<G>());
         let shared = schemas.clone();
         let revive: ReviveRoom = Arc::new(move |plan, kept, was| revive_room::<G>(&shared, plan, kept, was));
         let make: MakeRoom = Arc::new(move |plan| make_room::<G>(&schemas, plan));
         let shape = Arc::new(GameDescription::of::<G>());
-        Self { rules: G::RULES, fingerprint, shape, make, revive, check: check_options::<G> }
+        let (check, play): (CheckOptions, _) = (check_options::<G>, behaviour_hash::<G>);
+        Self { rules: G::RULES, fingerprint, kept_fingerprint, behaviour: 0, shape, make, revive, check, play }
+    }
+
+    /// Plays the short match. Rules that panic in it are not known.
+    pub(crate) fn note_behaviour(&mut self) {
+        self.behaviour = game_panic::catch(self.play).unwrap_or(0);
     }
 }
 

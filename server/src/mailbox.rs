@@ -10,6 +10,7 @@ use crate::lobby::{Code, RoomId};
 pub(crate) use crate::matchmaking::MatchOrder;
 use crate::readiness::{Readiness, Reason};
 use crate::room::{Autopsy, Entrant, MemberId, Origin, RoomFailure, Summary};
+use crate::room_header::GameChange;
 use crate::socket::Socket;
 use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
@@ -24,7 +25,6 @@ use tickwire::Tick;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, ResumeToken};
 use tickwire::message::topics::PlayerId;
-use tickwire::recording::describe::GameDescription;
 use tokio::sync::oneshot;
 pub(crate) use topics::{
     Form, FromShard, MemberAt, NewVisitor, Publication, TopicsInbox, TopicsLink, TopicsOrder, VisitorHello,
@@ -59,8 +59,8 @@ pub(crate) struct Revival {
     pub(crate) game: OfferedGame,
     pub(crate) plan: RoomPlan,
     pub(crate) header: Arc<[u8]>,
-    /// The shape that the game had when the room was kept, if it is another one now.
-    pub(crate) was: Option<GameDescription>,
+    /// The change of the game since the room was kept.
+    pub(crate) change: GameChange,
     /// The newest world with its header in front, and the records of the ticks after it.
     pub(crate) world: Option<(Tick, Vec<u8>)>,
     pub(crate) ticks: Vec<(Tick, Vec<u8>)>,

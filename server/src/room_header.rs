@@ -21,8 +21,11 @@ use tickwire::wire::{DecodeError, Reader, put_varint};
 pub(crate) struct RoomHeader {
     code: String,
     game: String,
-    /// The meaning of the bytes of the game's worlds and inputs, see [`tickwire::message::control::fingerprint`].
+    /// The meaning of the bytes of the game's worlds and inputs, see [`tickwire::message::control::game_fingerprint`].
     fingerprint: u64,
+    /// The rules of the game, see [`tickwire::determinism::behaviour::behaviour_hash`]; 0 when they are not known.
+    #[serde(default)]
+    behaviour: u64,
     /// The id of the sources that the server was built from; 0 when it was not known.
     build: u64,
     secret: [u8; 32],
@@ -37,6 +40,27 @@ pub(crate) struct RoomHeader {
     match_seats: Vec<(u8, [u8; 10])>,
     /// The fields of the game's worlds and inputs, by which a server reads them whose game has others.
     shape: Option<GameDescription>,
+}
+
+/// The change of a game since a room of it was kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum GameChange {
+    /// None that is known of.
+    None,
+    /// It has other rules for the same fields.
+    Rules,
+    /// Its worlds or inputs have other fields; this is the shape that it had.
+    Fields(GameDescription),
+}
+
+impl GameChange {
+    /// The shape that the game had, if it is another one now.
+    pub(crate) const fn former_shape(&self) -> Option<&GameDescription> {
+        match self {
+            Self::Fields(was) => Some(was),
+            Self::None | Self::Rules => None,
+        }
+    }
 }
 
 /// The reason for which a header is of no use to this server.
@@ -62,7 +86,8 @@ impl RoomHeader {
         Self {
             code: code.to_string(),
             game: game.rules.name.into(),
-            fingerprint: game.fingerprint,
+            fingerprint: game.kept_fingerprint,
+            behaviour: game.behaviour,
             build: plan.setup.build,
             secret: *plan.setup.secret.bytes(),
             bots: plan.setup.bots,
@@ -90,18 +115,21 @@ impl RoomHeader {
 
     /// The header of the same room in this build of its game.
     pub(crate) fn renewed(self, game: &OfferedGame, build: u64) -> Self {
-        Self { fingerprint: game.fingerprint, build, shape: Some(game.shape.as_ref().clone()), ..self }
+        let (fingerprint, behaviour) = (game.kept_fingerprint, game.behaviour);
+        Self { fingerprint, behaviour, build, shape: Some(game.shape.as_ref().clone()), ..self }
     }
 
-    /// The shape of the game when the room was kept; `None` if nothing has changed since.
+    /// The change of the game since the room was kept.
     ///
     /// # Errors
-    /// When something has, and the header does not say how it was.
-    pub(crate) fn former_shape(&self, game: &OfferedGame) -> Result<Option<GameDescription>, HeaderFault> {
-        if self.fingerprint == game.fingerprint {
-            return Ok(None);
+    /// When it has other fields now, and the header does not say which they were.
+    pub(crate) fn change_of(&self, game: &OfferedGame) -> Result<GameChange, HeaderFault> {
+        if self.fingerprint == game.kept_fingerprint {
+            let are_known = self.behaviour != 0 && game.behaviour != 0;
+            let is_other = are_known && self.behaviour != game.behaviour;
+            return Ok(if is_other { GameChange::Rules } else { GameChange::None });
         }
-        self.shape.clone().map(Some).ok_or_else(|| HeaderFault::Fields(self.game.clone()))
+        self.shape.clone().map(GameChange::Fields).ok_or_else(|| HeaderFault::Fields(self.game.clone()))
     }
 
     /// The header as bytes.
@@ -188,12 +216,11 @@ mod tests {
     fn a_header_says_which_fields_the_game_had_and_is_renewed_for_those_of_today() {
         let (then, now) = (OfferedGame::of::<Paddles>(), OfferedGame::of::<Arena>());
         let kept = RoomHeader::parse(&header(&then).to_bytes()).unwrap();
-        assert!(kept.former_shape(&then).unwrap().is_none(), "nothing has changed");
-        let shape = kept.former_shape(&now).unwrap().unwrap();
-        assert!(shape == GameDescription::of::<Paddles>());
+        assert_eq!(kept.change_of(&then).unwrap(), GameChange::None, "nothing has changed");
+        assert_eq!(kept.change_of(&now).unwrap(), GameChange::Fields(GameDescription::of::<Paddles>()));
         let renewed = RoomHeader::parse(&kept.clone().renewed(&now, 9).to_bytes()).unwrap();
-        assert!(renewed.former_shape(&now).unwrap().is_none());
-        assert!(renewed.former_shape(&then).unwrap().unwrap() == GameDescription::of::<Arena>());
+        assert_eq!(renewed.change_of(&now).unwrap(), GameChange::None);
+        assert_eq!(renewed.change_of(&then).unwrap(), GameChange::Fields(GameDescription::of::<Arena>()));
         assert_eq!((renewed.build, renewed.secret, renewed.code), (9, kept.secret, kept.code));
     }
 
@@ -203,8 +230,18 @@ mod tests {
         let mut kept = serde_json::to_value(header(&then)).unwrap();
         kept.as_object_mut().unwrap().remove("shape");
         let kept = RoomHeader::parse(kept.to_string().as_bytes()).unwrap();
-        assert!(kept.former_shape(&then).unwrap().is_none());
-        assert!(matches!(kept.former_shape(&now), Err(HeaderFault::Fields(_))));
+        assert_eq!(kept.change_of(&then).unwrap(), GameChange::None);
+        assert!(matches!(kept.change_of(&now), Err(HeaderFault::Fields(_))));
+    }
+
+    #[test]
+    fn other_rules_for_the_same_fields_are_told_once_and_rules_that_nobody_knows_are_none() {
+        let with = |behaviour| OfferedGame { behaviour, ..OfferedGame::of::<Paddles>() };
+        let kept = header(&with(5));
+        let change = |kept: &RoomHeader, behaviour| kept.change_of(&with(behaviour)).unwrap();
+        assert_eq!([5, 6, 0].map(|now| change(&kept, now)), [GameChange::None, GameChange::Rules, GameChange::None]);
+        assert_eq!(change(&header(&with(0)), 5), GameChange::None);
+        assert_eq!(change(&kept.renewed(&with(6), 9), 6), GameChange::None);
     }
 
     #[test]

@@ -38,7 +38,7 @@ use listening::Listeners;
 use reloading::Reloading;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use signals::Signals;
-use starting::{ShardSeed, hub_limits_of, queues_of, topics_of};
+use starting::{ShardSeed, hub_limits_of, queues_of, topics_of, with_behaviour};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -307,7 +307,7 @@ impl Server {
             log,
             address: address.ip(),
             admin_address: admin_address.map(|address| address.ip()),
-            games,
+            games: if journal.is_some() { with_behaviour(games) } else { games },
             withheld,
             build,
             orders: running.start_maker(&shards, config.memory_bytes_max, journal.as_ref())?,

@@ -104,6 +104,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "operators",
             "readiness",
             "room",
+            "room_header",
             "socket",
             "threads",
             "topics",

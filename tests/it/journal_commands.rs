@@ -56,6 +56,7 @@ fn the_rooms_of_a_folder_are_listed_played_again_and_told_and_damage_is_an_exit_
     assert!(exit == Some(0) && words.contains("the same, ") && words.contains("1 rooms, 0 faults"), "{words}");
     let (exit, words) = journal(&data, "explain", &[&code.to_lowercase()]);
     assert!(exit == Some(0) && words.contains("played again   the same worlds"), "{words}");
+    assert!(words.contains("its game       the same as in this program"), "{words}");
     let (exit, words) = journal(&data, "explain", &["CCCCCC"]);
     assert!(exit != Some(0) && words.contains("there is no room CCCCCC; `journal ls` names all rooms"), "{words}");
     // One bit of a tick in the middle; the rest of a page behind a tick is zero, and belongs to none.

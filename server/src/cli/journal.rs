@@ -7,7 +7,7 @@ use crate::game_panic;
 use crate::games::OfferedGame;
 use crate::journal::{Folder, Found, FoundRoom, RoomVerdict, look};
 use crate::room::{Kept, RoomLimits};
-use crate::room_header::{RoomHeader, take_header};
+use crate::room_header::{GameChange, RoomHeader, take_header};
 use crate::server::Server;
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -175,11 +175,11 @@ fn play_again(games: &[OfferedGame], room: &FoundRoom) -> Outcome {
     let world = room.world.as_ref().and_then(|(_, world)| take_header(world).ok()).map(|(_, rest)| rest);
     let plan = header.plan(RoomLimits::default(), 0);
     let kept = Kept { world, ticks: &room.ticks };
-    let was = match header.former_shape(&games[wanted.game]) {
-        Ok(was) => was,
+    let change = match header.change_of(&games[wanted.game]) {
+        Ok(change) => change,
         Err(fault) => return Outcome::Fault(fault.to_string()),
     };
-    match game_panic::catch(|| (games[wanted.game].revive)(&plan, kept, was.as_ref())) {
+    match game_panic::catch(|| (games[wanted.game].revive)(&plan, kept, change.former_shape())) {
         Ok(Ok(revived)) => revived.differs_at.map_or(Outcome::Same, |tick| Outcome::DiffersAt(tick.0)),
         Ok(Err(fault)) => Outcome::Fault(fault.to_string()),
         Err(panic) => Outcome::Fault(format!("the game has panicked: {}", panic.brief())),
@@ -211,6 +211,20 @@ fn verify(program: &Program, folder: &Path, as_json: bool) -> Result<(), CliErro
     if faults == 0 { Ok(()) } else { Err(CliError::JournalFaults(faults)) }
 }
 
+/// The change of a room's game in this program, in words.
+fn change_of(header: &RoomHeader, games: &mut [OfferedGame]) -> String {
+    games.iter_mut().for_each(OfferedGame::note_behaviour);
+    let change = header.wanted(games).and_then(|wanted| header.change_of(&games[wanted.game]));
+    change.map_or_else(
+        |fault| fault.to_string(),
+        |change| match change {
+            GameChange::None => "the same as in this program".into(),
+            GameChange::Rules => "has other rules in this program".into(),
+            GameChange::Fields(_) => "has other fields in this program".into(),
+        },
+    )
+}
+
 fn explain(program: &Program, folder: &Path, wanted: &str) -> Result<(), CliError> {
     let found = read(folder)?;
     let is_meant = |room: &&FoundRoom| {
@@ -219,7 +233,7 @@ fn explain(program: &Program, folder: &Path, wanted: &str) -> Result<(), CliErro
     };
     let room = found.rooms.iter().find(is_meant).ok_or_else(|| CliError::NoSuchRoom { room: wanted.into() })?;
     let Line { id, code, game, tick, world, replayed, bytes, state, missing } = line_of(room);
-    let mut out = String::new();
+    let (mut out, mut games) = (String::new(), games_of(program));
     let _ = writeln!(out, "room {id}, code {code}, game {game}");
     let _ = writeln!(out, "last tick      {tick}");
     match world {
@@ -235,11 +249,12 @@ fn explain(program: &Program, folder: &Path, wanted: &str) -> Result<(), CliErro
     let _ = writeln!(out, "state          {state}{}", if missing > 0 { format!(": {missing}") } else { String::new() });
     if let Some(header) = header_of(room) {
         let _ = writeln!(out, "header         {}", header.to_words());
+        let _ = writeln!(out, "its game       {}", change_of(&header, &mut games));
     }
     let _ = writeln!(
         out,
         "played again   {}",
-        match play_again(&games_of(program), room) {
+        match play_again(&games, room) {
             Outcome::Same => "the same worlds".into(),
             Outcome::DiffersAt(tick) => format!("another world from tick {tick} on: the game's code has changed since"),
             Outcome::Fault(fault) => format!("not possible: {fault}"),

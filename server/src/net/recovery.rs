@@ -13,7 +13,7 @@ use crate::limits::SET_ASIDE_TOLD;
 use crate::lobby::RoomId;
 use crate::mailbox::{Command, Revival, TopicsOrder};
 use crate::readiness::Reason;
-use crate::room_header::{HeaderFault, RoomHeader, take_header};
+use crate::room_header::{GameChange, HeaderFault, RoomHeader, take_header};
 use crate::webhooks::event::RoomSerial;
 use std::path::Path;
 use std::sync::Arc;
@@ -116,7 +116,7 @@ impl Net {
             return Err(NotRevived::Quarantined);
         }
         let game = self.setup.games[wanted.game].clone();
-        let was = parsed.former_shape(&game)?;
+        let change = parsed.change_of(&game)?;
         let limits = room_limits(&self.config(), wanted.public, game.rules.seats);
         let plan = parsed.plan(limits, self.setup.build);
         let shard = {
@@ -130,9 +130,9 @@ impl Net {
             self.directory.borrow_mut().give_seats(code, &seats);
         }
         let chronicle = self.chronicle_of(room, &parsed);
-        let header = match was {
-            Some(_) => parsed.renewed(&game, self.setup.build).to_bytes(),
-            None => Arc::from(header),
+        let header = match change {
+            GameChange::None => Arc::from(header),
+            GameChange::Rules | GameChange::Fields(_) => parsed.renewed(&game, self.setup.build).to_bytes(),
         };
         let skips_inputs = measure == Some(Measure::SkipInputs);
         if skips_inputs {
@@ -141,7 +141,7 @@ impl Net {
         let (folder, expected) = (Arc::clone(folder), self.setup.recovery.expect());
         let (world, ticks) = (world.take(), std::mem::take(ticks));
         let revival =
-            Revival { room, code, game, plan, header, was, world, ticks, chronicle, expected, folder, skips_inputs };
+            Revival { room, code, game, plan, header, change, world, ticks, chronicle, expected, folder, skips_inputs };
         Ok((shard, revival))
     }
 

@@ -28,6 +28,12 @@ pub(super) fn topics_of(games: &[OfferedGame]) -> Vec<GameTopics> {
     games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect()
 }
 
+/// The games with their behaviour, which the headers of kept rooms have.
+pub(super) fn with_behaviour(mut games: Vec<OfferedGame>) -> Vec<OfferedGame> {
+    games.iter_mut().for_each(OfferedGame::note_behaviour);
+    games
+}
+
 /// The bounds of topics.
 pub(super) const fn hub_limits_of(config: &Config) -> HubLimits {
     HubLimits {

@@ -9,7 +9,7 @@ use crate::journal::Remains;
 use crate::lobby::RoomId;
 use crate::mailbox::{Report, Revival};
 use crate::room::{Kept, RoomChanges};
-use crate::room_header::take_header;
+use crate::room_header::{GameChange, take_header};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tickwire::Tick;
@@ -56,7 +56,7 @@ impl Shard {
             game,
             plan,
             header,
-            was,
+            change,
             world,
             ticks,
             chronicle,
@@ -76,7 +76,7 @@ impl Shard {
         let caught = {
             // To play its ticks again may never end, or end the process.
             let _at_work = (self.setup.health.in_room(id.0), self.setup.health.in_tick(id.0));
-            game_panic::catch(|| (game.revive)(&plan, kept, was.as_ref()))
+            game_panic::catch(|| (game.revive)(&plan, kept, change.former_shape()))
         };
         let revived = match caught {
             Ok(Ok(revived)) => revived,
@@ -87,8 +87,9 @@ impl Shard {
             }
         };
         let RevivedRoom { mut room, replayed, differs_at, changes } = revived;
-        if let Some(tick) = differs_at {
-            note_difference(id, name, tick);
+        let has_other_rules = differs_at.is_some() || change == GameChange::Rules;
+        if has_other_rules {
+            note_other_rules(id, name, differs_at);
             self.setup.metrics.journal.rooms_diverged.increment(1);
         }
         if let Some(changes) = &changes {
@@ -106,7 +107,7 @@ impl Shard {
         if let Some(journal) = &mut self.journal {
             // It is written with the first tick, before anything of that is sent.
             journal.revived(id, handle.tick());
-            if changes.is_some() {
+            if change != GameChange::None {
                 // The ticks to come mean nothing to the former build, nor to this one beside the former header.
                 handle.keep(journal);
             }
@@ -137,13 +138,19 @@ impl Shard {
     }
 }
 
-/// Says in the log that a game plays what was recorded in another way.
-fn note_difference(RoomId(room): RoomId, game: &str, tick: Tick) {
-    tracing::warn!(
-        room,
-        "the game `{game}` plays tick {tick} of room {room} in another way than it was played: its code has changed. The room \
-         goes on with the same inputs under the rules of today"
-    );
+/// Says in the log that a game has other rules, and the tick that it plays in another way than it was played.
+fn note_other_rules(RoomId(room): RoomId, game: &str, differs_at: Option<Tick>) {
+    match differs_at {
+        Some(tick) => tracing::warn!(
+            room,
+            "the game `{game}` plays tick {tick} of room {room} in another way than it was played: its code has changed. \
+             The room goes on with the same inputs under the rules of today"
+        ),
+        None => tracing::warn!(
+            room,
+            "the rules of the game `{game}` have changed since room {room} was kept: it goes on under those of today"
+        ),
+    }
 }
 
 /// Says in the log what has become of a room whose game has other fields now.

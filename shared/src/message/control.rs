@@ -6,6 +6,7 @@ use crate::game::{Game, Mode};
 use crate::hash::Mix;
 use crate::id::Seat;
 use crate::limits::{CONTROL_BYTES_MAX, HELLO_NAME_BYTES_MAX, SNAPSHOT_HISTORY_LEN, TEXT_BYTES_MAX};
+use crate::recording::RECORDING_VERSION;
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::wire::DecodeError;
@@ -205,11 +206,20 @@ control_message! {
     ServerControl = SERVER_CONTROL, CONTROL_BYTES_MAX;
 }
 
-/// The part of a [`Hello`] that says whether both sides were built from the same game.
+/// The part of a [`Hello`] that says whether both sides were built from the same game, and speak the same protocol.
 #[must_use]
 pub fn fingerprint<G: Game>() -> u64 {
-    let schemas = [Schema::of::<G>(), Schema::of::<G::Input>(), Schema::of::<G::Event>()];
     let mut hash = Mix::new(u64::from(PROTOCOL_VERSION));
+    hash.bytes(&game_fingerprint::<G>().to_le_bytes());
+    hash.wide()
+}
+
+/// The part of a [`fingerprint`] that is the game's alone: whether the bytes of a kept room mean the same to another
+/// build. A new version of the protocol leaves it as it is.
+#[must_use]
+pub fn game_fingerprint<G: Game>() -> u64 {
+    let schemas = [Schema::of::<G>(), Schema::of::<G::Input>(), Schema::of::<G::Event>()];
+    let mut hash = Mix::new(u64::from(RECORDING_VERSION));
     hash.bytes(G::RULES.name.as_bytes());
     // Besides the types, the fingerprint covers the rules that change how bytes are coded, or to which world a recorded
     // tick leads.

@@ -5,7 +5,7 @@ use super::*;
 use crate::journal::{Folder, JournalSettings, KeeperHandle, KeeperThread, look};
 use crate::lobby::{Code, Door, Wanted};
 use crate::mailbox::{Recovery, Revival};
-use crate::room_header::{RoomHeader, take_header};
+use crate::room_header::{GameChange, RoomHeader, take_header};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tickwire::message::snapshot_head::SnapshotHead;
@@ -129,7 +129,7 @@ fn whatever_a_player_has_received_is_written_and_a_later_process_goes_on_from_it
         game,
         plan,
         header: header.into(),
-        was: None,
+        change: GameChange::None,
         world: found.world,
         ticks: found.ticks,
         chronicle: None,
