@@ -4,6 +4,9 @@
 //! option of the command line, a variable of the environment and a key in the file. A line that ends with `live` can
 //! change in a running server.
 
+#[macro_use]
+mod list;
+
 mod addresses;
 mod auth;
 mod autopsy_folder;
@@ -30,9 +33,9 @@ use crate::limits::{
     FAILED_LOOKUPS_PER_MINUTE, FILL_SECONDS, JOINS_BURST, JOINS_PER_MINUTE, JOURNAL_BYTES, KEPT_BYTES_MAX,
     LOAD_PERCENT_MAX, LOG_LINES_PER_SECOND, MATCHES_PER_MINUTE, ORIGIN_DISPUTES_EXAMINED_MAX, ORIGIN_DISPUTES_MAX,
     PAGE_CONNECTIONS_MAX, PAGE_CONNECTIONS_PER_ADDRESS_MAX, PENDING_CONNECTIONS_MAX,
-    PENDING_CONNECTIONS_PER_ADDRESS_MAX, PUBLISHERS_PER_ADDRESS, RESERVATIONS_PER_ADDRESS_MAX, ROOMS_MAX,
-    ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX, SEATS_PER_ADDRESS_LISTED, SECRET_GUESSES_PER_SECOND,
-    SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX, SYNC_MS, TOPIC_GUESSES_PER_MINUTE, VISITORS_MAX,
+    PENDING_CONNECTIONS_PER_ADDRESS_MAX, PUBLISHERS_PER_ADDRESS, REPLAY_MS_MAX, RESERVATIONS_PER_ADDRESS_MAX,
+    ROOMS_MAX, ROOMS_PER_HOUR, SEATED_CONNECTIONS_PER_ADDRESS_MAX, SEATS_PER_ADDRESS_LISTED, SECRET_GUESSES_PER_SECOND,
+    SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX, SYNC_MS, TOPIC_GUESSES_PER_MINUTE, VISITORS_MAX, WORLD_SECONDS_MAX,
 };
 use crate::memory::default_budget_bytes;
 pub use addresses::{AddressError, AdminListen, ListenAddress};
@@ -62,96 +65,6 @@ pub use source::{SettingFault, SettingOrigin, SettingsError, SettingsSource};
 use std::num::NonZeroUsize;
 use toml::de::DeTable;
 pub use trusted_proxies::{Network, NetworkError, TrustedProxies};
-
-/// Makes [`Config`] and [`Settings`] of one list: documentation, name, type, default, and the arguments of clap.
-macro_rules! settings {
-    ($($(#[doc = $doc:literal])* $name:ident: $kind:ty = $default:expr, option($($option:tt)*) $(, $live:ident)?;)*) => {
-        /// The configuration of a server.
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-        pub struct Config {
-            $($(#[doc = $doc])* pub $name: $kind,)*
-        }
-
-        /// Settings, each of which may be missing: those of a configuration file, or those of the command line and the
-        /// environment.
-        #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Args)]
-        #[serde(deny_unknown_fields)]
-        pub struct Settings {
-            $($(#[doc = $doc])* #[arg($($option)*)] pub $name: Option<$kind>,)*
-        }
-
-        impl Default for Config {
-            fn default() -> Self {
-                Self { $($name: $default,)* }
-            }
-        }
-
-        impl Config {
-            /// All settings with their values, as they are in a file.
-            fn entries(&self) -> Vec<(&'static str, String)> {
-                vec![$((stringify!($name), file::value(&self.$name)),)*]
-            }
-
-            /// This configuration with those settings of `new` that can change in a running server.
-            fn with_live(&self, new: &Self) -> Self {
-                Self { $($name: if is_live!($($live)?) { new.$name.clone() } else { self.$name.clone() },)* }
-            }
-        }
-
-        impl Settings {
-            /// The names of all settings, as keys in the file.
-            pub const NAMES: &[&str] = &[$(stringify!($name)),*];
-
-            /// The names of the settings that can change in a running server.
-            pub const LIVE: &[&str] = &[$($(live_name!($name $live),)?)*];
-
-            /// The names of the settings that are not missing.
-            fn present(&self) -> Vec<&'static str> {
-                let mut names = Vec::new();
-                $(names.extend(self.$name.as_ref().map(|_| stringify!($name)));)*
-                names
-            }
-
-            /// The settings of a table. Values that cannot be are left out, and each is a fault.
-            fn of_table(mut table: DeTable<'_>, mut fault: impl FnMut(&'static str, file::BadValue)) -> Self {
-                Self { $($name: file::take(&mut table, stringify!($name)).transpose().unwrap_or_else(|error| {
-                    fault(stringify!($name), error);
-                    None
-                }),)* }
-            }
-
-            /// These settings; those of `fallback` stand in where a setting is missing.
-            #[must_use]
-            pub fn or(self, fallback: Self) -> Self {
-                Self { $($name: self.$name.or(fallback.$name),)* }
-            }
-
-            /// The configuration, with the default for every setting that is missing.
-            #[must_use]
-            pub fn into_config(self) -> Config {
-                let default = Config::default();
-                Config { $($name: self.$name.unwrap_or(default.$name),)* }
-            }
-        }
-    };
-}
-
-/// Whether the line of a setting ends with `live`.
-macro_rules! is_live {
-    () => {
-        false
-    };
-    (live) => {
-        true
-    };
-}
-
-/// The name of a setting whose line ends with `live`.
-macro_rules! live_name {
-    ($name:ident live) => {
-        stringify!($name)
-    };
-}
 
 settings! {
     /// Address that players connect to; port 0 stands for any free one. Of a name such as localhost the first address
@@ -266,6 +179,15 @@ settings! {
     /// outlives the process does not wait for it. Default: 25.
     sync_ms: u32 = SYNC_MS,
         option(long, env = "TICKWIRE_SYNC_MS", value_name = "MS");
+
+    /// Milliseconds that the ticks of a shard since its newest whole worlds may take to be played again after a crash, 1 to
+    /// 60000: with fewer, rooms are written whole more often. Default: 800.
+    journal_replay_ms_max: u32 = REPLAY_MS_MAX,
+        option(long, env = "TICKWIRE_JOURNAL_REPLAY_MS_MAX", value_name = "MS");
+
+    /// Seconds of play after which a room is written whole at the latest, 1 to 3600. Default: 10.
+    journal_world_seconds_max: u32 = WORLD_SECONDS_MAX,
+        option(long, env = "TICKWIRE_JOURNAL_WORLD_SECONDS_MAX", value_name = "SECONDS");
 
     /// What happens when the disk does not take the journal: rooms play on without it, or the server stops. Default:
     /// play.

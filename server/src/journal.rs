@@ -41,7 +41,8 @@ pub(crate) use suspects::Measure;
 pub(crate) use writer::JournalWriter;
 
 use crate::limits::{
-    CHECKPOINT_MAX, JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL,
+    JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL, REPLAY_MS_MAX,
+    WORLD_SECONDS_MAX,
 };
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,6 +56,8 @@ pub(crate) struct JournalSettings {
     pub(crate) bytes_max: u64,
     /// The time by which a disk may be behind.
     pub(crate) sync_interval: Duration,
+    /// When rooms are kept whole.
+    pub(crate) pace: CheckpointPace,
     /// Bytes of a segment. The same for the whole life of a folder; otherwise spare files are made anew.
     pub(crate) segment_bytes: u64,
     /// Bytes of the file that is deleted when the disk is full; 0 for none.
@@ -66,9 +69,26 @@ impl Default for JournalSettings {
         Self {
             bytes_max: JOURNAL_BYTES,
             sync_interval: JOURNAL_SYNC_INTERVAL,
+            pace: CheckpointPace::default(),
             segment_bytes: JOURNAL_SEGMENT_BYTES,
             reserve_bytes: JOURNAL_RESERVE_BYTES,
         }
+    }
+}
+
+/// When rooms are kept whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CheckpointPace {
+    /// The time that the ticks since the newest checkpoints of a shard's rooms may take to be played again.
+    pub(crate) replay_max: Duration,
+    /// The time in the game after which a room is kept whole at the latest.
+    pub(crate) age_max: Duration,
+}
+
+impl Default for CheckpointPace {
+    fn default() -> Self {
+        let replay_max = Duration::from_millis(REPLAY_MS_MAX.into());
+        Self { replay_max, age_max: Duration::from_secs(WORLD_SECONDS_MAX.into()) }
     }
 }
 
@@ -87,6 +107,9 @@ pub(crate) enum JournalError {
         /// Bytes of the batch.
         bytes: u64,
     },
+    /// No bytes can be made of a room.
+    #[error("no bytes can be made of it")]
+    Encode,
     /// The write succeeded, and the sync did not.
     #[error("the sync failed")]
     Sync,
@@ -136,11 +159,11 @@ pub(crate) struct JournalTrouble {
 }
 
 impl JournalTrouble {
-    /// Notes the figures, and says whether rooms are in danger.
-    pub(crate) fn note(&mut self, figures: &JournalFigures, now_us: u64) -> bool {
+    /// Notes the figures, and says whether rooms are in danger. All rooms are kept whole within `age_max`.
+    pub(crate) fn note(&mut self, figures: &JournalFigures, age_max: Duration, now_us: u64) -> bool {
         if figures.losses() > self.losses {
             self.losses = figures.losses();
-            self.until_us = now_us + u64::try_from(CHECKPOINT_MAX.as_micros()).unwrap_or(u64::MAX);
+            self.until_us = now_us + u64::try_from(age_max.as_micros()).unwrap_or(u64::MAX);
         }
         figures.degraded_logs > 0 || now_us < self.until_us
     }

@@ -66,8 +66,9 @@ struct Inner {
 struct FrozenState(KeptState);
 
 impl Frozen for FrozenState {
-    fn encode(&mut self, out: &mut Vec<u8>) {
+    fn encode(&mut self, out: &mut Vec<u8>) -> Result<(), JournalError> {
         self.0.encode(out);
+        Ok(())
     }
 }
 

@@ -319,8 +319,9 @@ impl Shard {
         room.kept.gaps = u32::MAX;
         let Some(code) = self.stopping else { return self.seat(room) };
         let Self { setup, journal, closing, scratch, .. } = self;
-        room.stop(journal.as_mut());
         room.close(code, &setup.context(setup.clock.now_ns(), scratch), closing);
+        room.stop(journal.as_mut());
+        journal.iter_mut().for_each(JournalWriter::hand_in_last);
     }
 
     /// Gives a room its place in a phase group.
@@ -433,17 +434,18 @@ impl Shard {
         }
         let Self { setup, closing, scratch, .. } = self;
         let context = &setup.context(setup.clock.now_ns(), scratch);
-        for room in self.groups.iter_mut().flat_map(|group| &mut group.rooms) {
-            room.stop(self.journal.as_mut());
-            room.close(code, context, closing);
-        }
-        self.empty_rooms.all().for_each(|room| room.stop(self.journal.as_mut()));
-        self.reviving.clear();
-        self.groups.clear();
-        self.empty_rooms.clear();
+        // Everybody is told first: to copy all rooms takes a while.
+        self.groups.iter_mut().flat_map(|group| &mut group.rooms).for_each(|room| room.close(code, context, closing));
         if let Some(lane) = &self.slow_lane {
             lane.stop(code);
         }
+        for mut room in self.groups.drain(..).flat_map(|group| group.rooms) {
+            room.stop(self.journal.as_mut());
+        }
+        self.empty_rooms.all().for_each(|room| room.stop(self.journal.as_mut()));
+        self.journal.iter_mut().for_each(JournalWriter::hand_in_last);
+        self.reviving.clear();
+        self.empty_rooms.clear();
         self.stopping = Some(code);
     }
 

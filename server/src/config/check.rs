@@ -5,8 +5,8 @@
 
 use super::{Config, Exposed, ListenAddress, TrustedProxies};
 use crate::limits::{
-    ADDRESSES, AFK, CONNECTIONS, DIVERGED_WAIT_SECONDS, FILL, KEPT_BYTES, PER_ADDRESS, REQUEST_HEAD_BYTES,
-    REQUEST_HEADERS, ROOMS, SHARDS_MAX, SPECTATORS,
+    ADDRESSES, AFK, CONNECTIONS, DIVERGED_WAIT_SECONDS, FILL, KEPT_BYTES, PER_ADDRESS, REPLAY_MS, REQUEST_HEAD_BYTES,
+    REQUEST_HEADERS, ROOMS, SHARDS_MAX, SPECTATORS, WORLD_SECONDS,
 };
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -105,10 +105,12 @@ impl Config {
     }
 
     /// The numbers with ranges of their own.
-    fn ranged(&self) -> [(&'static str, usize, RangeInclusive<usize>); 15] {
+    fn ranged(&self) -> [(&'static str, usize, RangeInclusive<usize>); 17] {
         [
             ("shards", self.shards, 1..=SHARDS_MAX),
             ("load_percent_max", self.load_percent_max as usize, 1..=100),
+            ("journal_replay_ms_max", self.journal_replay_ms_max as usize, REPLAY_MS),
+            ("journal_world_seconds_max", self.journal_world_seconds_max as usize, WORLD_SECONDS),
             ("request_headers_max", self.request_headers_max, REQUEST_HEADERS),
             ("request_head_bytes_max", self.request_head_bytes_max, REQUEST_HEAD_BYTES),
             ("rooms_max", self.rooms_max, ROOMS),

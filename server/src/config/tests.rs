@@ -355,6 +355,8 @@ fn settings_that_a_thread_takes_at_its_start_are_not_called_live() {
         "data",
         "journal_bytes_max",
         "sync_ms",
+        "journal_replay_ms_max",
+        "journal_world_seconds_max",
         "on_journal_failure",
         "operators_file",
         "auth",

@@ -33,7 +33,10 @@ use tickwire::tick::Tick;
 /// A room at a tick, copied by its shard. The keeper makes bytes of it.
 pub(crate) trait Frozen: Any + Send {
     /// Appends header, checkpoint and state.
-    fn encode(&mut self, out: &mut Vec<u8>);
+    ///
+    /// # Errors
+    /// When no bytes can be made of it; what was appended is of no use then.
+    fn encode(&mut self, out: &mut Vec<u8>) -> Result<(), JournalError>;
 }
 
 /// A checkpoint that waits to be written.
@@ -43,6 +46,14 @@ pub(crate) struct Checkpoint {
     pub(crate) frozen: Box<dyn Frozen>,
     /// Where the box goes afterwards.
     pub(crate) back: SyncSender<Notice>,
+}
+
+impl Checkpoint {
+    /// Gives the box back. A shard that is gone, or does not read its notices, makes another one.
+    fn ends(self, outcome: Result<(), JournalError>) {
+        let Self { room, tick, frozen, back } = self;
+        let _ = back.try_send(Notice::Done { room, tick, frozen, outcome });
+    }
 }
 
 /// The news that the keeper has for a shard.
@@ -316,28 +327,35 @@ impl Keeper {
             self.supply(0, wall_ms, now_ms);
             let outcome = self.write_worlds(wall_ms, now_ms);
             let segment = self.worlds.segment_number().unwrap_or(0);
-            for Checkpoint { room, tick, frozen, back } in self.waiting.drain(..count) {
+            for checkpoint in self.waiting.drain(..count) {
                 if outcome.is_ok() {
-                    self.retention.set_safe(room, tick, segment);
+                    self.retention.set_safe(checkpoint.room, checkpoint.tick, segment);
                     self.figures.checkpoints += 1;
                 } else {
                     self.figures.checkpoint_failures += 1;
                 }
-                // A shard that is gone, or does not read its notices, makes another box.
-                let _ = back.try_send(Notice::Done { room, tick, frozen, outcome });
+                checkpoint.ends(outcome);
             }
         }
         // It is told to the shards as the outcome of each checkpoint.
         self.worlds.take_recovery();
     }
 
-    /// Puts the first of the waiting checkpoints into the batch, and says how many they are.
+    /// Puts the first of the waiting checkpoints into the batch, and says how many they are. Those that no bytes can be made
+    /// of are given back.
     fn encode_some(&mut self) -> usize {
         let bytes_max = self.settings.segment_bytes - SEGMENT_HEAD_BYTES as u64;
         let enough = (CHECKPOINT_BATCH_BYTES as u64).min(bytes_max / 2);
-        for (at, Checkpoint { room, tick, frozen, .. }) in self.waiting.iter_mut().enumerate() {
-            let before = self.batch.len();
-            self.batch.put(EntryKind::World, *room, *tick, |out| frozen.encode(out));
+        let mut at = 0;
+        while let Some(Checkpoint { room, tick, frozen, .. }) = self.waiting.get_mut(at) {
+            let (before, mut encoded) = (self.batch.len(), Ok(()));
+            self.batch.put(EntryKind::World, *room, *tick, |out| encoded = frozen.encode(out));
+            if encoded.is_err() {
+                self.batch.cut(before);
+                self.figures.checkpoint_failures += 1;
+                self.waiting.remove(at).ends(encoded);
+                continue;
+            }
             let bytes = self.batch.len() as u64;
             if bytes > bytes_max && at > 0 {
                 // It is too large for any segment together with others, and these must not fail because of it.
@@ -347,8 +365,9 @@ impl Keeper {
             if bytes >= enough {
                 return at + 1;
             }
+            at += 1;
         }
-        self.waiting.len()
+        at
     }
 
     /// Writes the batch to the log of worlds, and waits for the disk.

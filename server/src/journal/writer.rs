@@ -1,14 +1,14 @@
 //! The means by which a shard, its slow lane and the maker of rooms write: a log of their own, and the way of whole
 //! rooms to the keeper.
 
-use super::JournalError;
 use super::batch::{Batch, EntryKind};
 use super::keeper::{CheckpointDesk, Frozen, KeeperHandle, Notice};
 use super::log::{Log, Synced};
 use super::numbering::{BatchPromise, KeptPlace, Numbering};
 use super::revival::SERVER;
+use super::{CheckpointPace, JournalError};
 use crate::clock::unix_ms;
-use crate::limits::{CHECKPOINT_MAX, CHECKPOINT_PAUSE, CHECKPOINT_SPARES_MAX};
+use crate::limits::{CHECKPOINT_PAUSE, CHECKPOINT_SPARES_MAX};
 use crate::lobby::RoomId;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -23,17 +23,20 @@ pub(crate) struct JournalWriter {
     spares: Vec<Box<dyn Frozen>>,
     /// Rooms that are to be kept whole soon, the first at the front.
     wanted: VecDeque<RoomId>,
+    /// Rooms that end with the process.
+    last: Vec<(RoomId, Tick, Box<dyn Frozen>)>,
     /// Rooms whose end is in the batch, and those whose end the disk may not have yet, each with its position in the log;
     /// `None` for an end that could not be written.
     ending: Vec<RoomId>,
     ended: Vec<(RoomId, Option<u64>)>,
-    /// Rooms that do not fit into a segment: to ask for them again would be of no use.
-    too_large: BTreeSet<RoomId>,
+    /// Rooms that do not fit into a segment, or that no bytes can be made of: to ask for them again would be of no use.
+    hopeless: BTreeSet<RoomId>,
     /// The time from which on the next room may be kept whole.
     next_ns: u64,
     /// Gaps so far: times that the log went on after batches were lost.
     gaps: u32,
     numbering: Arc<Numbering>,
+    pace: CheckpointPace,
     /// The promise to those who wait for entries of the batch.
     promise: Option<BatchPromise>,
 }
@@ -47,12 +50,14 @@ impl JournalWriter {
             desk: keeper.desk(),
             spares: Vec::new(),
             wanted: VecDeque::new(),
+            last: Vec::new(),
             ending: Vec::new(),
             ended: Vec::new(),
-            too_large: BTreeSet::new(),
+            hopeless: BTreeSet::new(),
             next_ns: 0,
             gaps: 0,
             numbering: Arc::clone(keeper.numbering()),
+            pace: keeper.pace(),
             promise: None,
         }
     }
@@ -103,7 +108,7 @@ impl JournalWriter {
 
     /// Notes that a room has ended.
     pub(crate) fn closed(&mut self, room: RoomId) {
-        self.too_large.remove(&room);
+        self.hopeless.remove(&room);
         self.batch.put(EntryKind::Closed, room, Tick(0), |_| {});
         self.ending.push(room);
     }
@@ -136,19 +141,24 @@ impl JournalWriter {
         self.ended.retain(|(_, position)| position.is_some_and(|position| watermark.covers(position) != Synced::Yes));
     }
 
+    /// When rooms are to be kept whole.
+    pub(crate) const fn pace(&self) -> CheckpointPace {
+        self.pace
+    }
+
     /// Gaps so far. Ticks are missing behind what was kept of a room before the last of them.
     pub(crate) const fn gaps(&self) -> u32 {
         self.gaps
     }
 
     /// Whether a room may be kept whole now, when the shard has so many: not too many of them are at a time, and each has
-    /// its turn within [`CHECKPOINT_MAX`].
+    /// its turn within the longest age.
     pub(crate) fn may_keep(&mut self, rooms: usize, now_ns: u64) -> bool {
         if now_ns < self.next_ns {
             return false;
         }
         self.hear();
-        let pause = CHECKPOINT_PAUSE.min(CHECKPOINT_MAX / u32::try_from(rooms.max(1)).unwrap_or(u32::MAX));
+        let pause = CHECKPOINT_PAUSE.min(self.pace.age_max / u32::try_from(rooms.max(1)).unwrap_or(u32::MAX));
         self.next_ns = now_ns + u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
         true
     }
@@ -172,9 +182,14 @@ impl JournalWriter {
         }
     }
 
-    /// The same for a room that ends with the process: waits until the keeper takes it.
-    pub(crate) fn keep_last(&self, room: RoomId, tick: Tick, frozen: Box<dyn Frozen>) {
-        self.desk.checkpoint_now(room, tick, frozen);
+    /// The same for a room that ends with the process; see [`JournalWriter::hand_in_last`].
+    pub(crate) fn keep_last(&mut self, room: RoomId, tick: Tick, frozen: Box<dyn Frozen>) {
+        self.last.push((room, tick, frozen));
+    }
+
+    /// Hands the last rooms over to the keeper, all at once: no thread of rooms waits for a slow disk.
+    pub(crate) fn hand_in_last(&mut self) {
+        self.desk.last_checkpoints(std::mem::take(&mut self.last));
     }
 
     /// A room that is not here cannot be kept from here.
@@ -183,7 +198,7 @@ impl JournalWriter {
     }
 
     fn want(&mut self, room: RoomId) {
-        if !self.wanted.contains(&room) && !self.too_large.contains(&room) {
+        if !self.wanted.contains(&room) && !self.hopeless.contains(&room) {
             self.wanted.push_back(room);
         }
     }
@@ -201,9 +216,9 @@ impl JournalWriter {
                     self.take_back(frozen);
                     match outcome {
                         Ok(()) => {}
-                        Err(error @ JournalError::TooLarge { .. }) => {
-                            tracing::warn!(room = room.0, %tick, %error, "a room is too large to be kept whole");
-                            self.too_large.insert(room);
+                        Err(error @ (JournalError::TooLarge { .. } | JournalError::Encode)) => {
+                            tracing::error!(room = room.0, %tick, %error, "a room cannot be kept whole any more");
+                            self.hopeless.insert(room);
                         }
                         Err(error) => {
                             tracing::debug!(room = room.0, %tick, %error, "a room could not be kept whole, and is tried again");

@@ -43,7 +43,8 @@ impl Process {
         let (folder, mut found) = Folder::open(path).unwrap();
         let (bytes_max, segment_bytes, reserve_bytes) = (64 << 20, 1 << 20, 0);
         let sync_interval = Duration::from_millis(5);
-        let settings = JournalSettings { bytes_max, segment_bytes, reserve_bytes, sync_interval };
+        let settings =
+            JournalSettings { bytes_max, segment_bytes, reserve_bytes, sync_interval, ..JournalSettings::default() };
         let keeper = folder.keep(&mut found, settings).unwrap();
         let log = KeptLog::open(&keeper.handle(), found.kept_world.as_ref(), &found.kept, path).unwrap();
         Self { log: Arc::new(log), keeper, _folder: folder }

@@ -1,5 +1,6 @@
 //! Limits of the things that are kept of rooms, and of the time in which they go on after a start.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Default of the setting for the time after which the disk has what was written, in milliseconds.
@@ -8,8 +9,11 @@ pub const SYNC_MS: u32 = 25;
 /// Rooms whose ticks are written to the journal together.
 pub const COMMIT_ROOMS: usize = 16;
 
-/// Time in the game after which a room is kept whole again at the latest.
-pub const CHECKPOINT_MAX: Duration = Duration::from_secs(10);
+/// Default of the setting for the seconds in the game after which a room is kept whole again at the latest.
+pub const WORLD_SECONDS_MAX: u32 = 10;
+
+/// Range of that setting.
+pub const WORLD_SECONDS: RangeInclusive<usize> = 1..=3_600;
 
 /// Time between two rooms of a shard that are kept whole: 32 a second at the most.
 pub const CHECKPOINT_PAUSE: Duration = Duration::from_micros(31_250);
@@ -17,8 +21,12 @@ pub const CHECKPOINT_PAUSE: Duration = Duration::from_micros(31_250);
 /// Memory of earlier checkpoints that a shard keeps for later ones.
 pub const CHECKPOINT_SPARES_MAX: usize = 4;
 
-/// Time that the ticks since the newest checkpoints of a shard's rooms may take to be played again.
-pub const REPLAY_MAX: Duration = Duration::from_millis(800);
+/// Default of the setting for the milliseconds that the ticks since the newest checkpoints of a shard's rooms may take to
+/// be played again.
+pub const REPLAY_MS_MAX: u32 = 800;
+
+/// Range of that setting.
+pub const REPLAY_MS: RangeInclusive<usize> = 1..=60_000;
 
 /// Time for which a room that was made again waits for its players. A client gives up an attempt to connect after 3 s.
 pub const PAUSE_MAX: Duration = Duration::from_secs(4);

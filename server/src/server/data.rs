@@ -3,7 +3,7 @@
 use super::{Running, StartError};
 use crate::config::{Config, JournalFailure};
 use crate::gate::Gate;
-use crate::journal::{Folder, FolderFault, Found, JournalSettings, KeeperHandle};
+use crate::journal::{CheckpointPace, Folder, FolderFault, Found, JournalSettings, KeeperHandle};
 use crate::kept::KeptLog;
 use crate::threads::ThreadFault;
 use std::collections::BTreeSet;
@@ -65,7 +65,12 @@ impl Running {
         gate: &Gate,
     ) -> Result<StartedJournal, StartError> {
         let Some(DataFolder { folder, mut found }) = kept else { return Ok(StartedJournal::default()) };
+        let pace = CheckpointPace {
+            replay_max: Duration::from_millis(config.journal_replay_ms_max.into()),
+            age_max: Duration::from_secs(config.journal_world_seconds_max.into()),
+        };
         let settings = JournalSettings {
+            pace,
             bytes_max: config.journal_bytes_max,
             sync_interval: Duration::from_millis(config.sync_ms.into()),
             ..JournalSettings::default()

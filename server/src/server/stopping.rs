@@ -6,31 +6,80 @@
 use super::sd_notify::Notifier;
 use super::watch::Watch;
 use super::{Running, Signals};
-use crate::limits::{HURRIED_STOP_MAX, STOP_MAX, STOP_ORDER_MAX};
+use crate::limits::{HURRIED_STOP_MAX, STOP_MAX, STOP_ORDER_MAX, WORLDS_STOP_MAX};
 use crate::mailbox::Command;
 use crate::net::StopOrder;
 use crate::readiness::Reason;
 use crate::shard::ShardCommand;
 use crate::threads::ThreadFault;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 use tickwire::message::close::CloseCode;
 use tokio::sync::oneshot;
 
-/// An event that the wait for the threads is ended or shortened by.
+/// An event that a wait is ended or shortened by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StopEvent {
-    /// All threads have ended.
-    Ended,
+    /// The work of this name is done.
+    Ended(&'static str),
     /// The server is to end at once.
     Hurried,
+}
+
+/// The waits of a stop, one after another.
+struct Waits {
+    event: Sender<StopEvent>,
+    events: Receiver<StopEvent>,
+    begun: Instant,
+    is_hurried: bool,
+}
+
+impl Waits {
+    fn begin() -> Self {
+        let (event, events) = mpsc::channel();
+        Self { event, events, begun: Instant::now(), is_hurried: false }
+    }
+
+    /// Does work in a thread of its own, which is left behind when it takes too long; says whether it has ended in time.
+    /// After a second signal it has [`HURRIED_STOP_MAX`].
+    fn ends_in(&mut self, time: Duration, name: &'static str, work: impl FnOnce() + Send + 'static) -> bool {
+        let event = self.event.clone();
+        let working = Builder::new().name(name.into()).spawn(move || {
+            work();
+            // Nobody receives it when it was too long.
+            let _ = event.send(StopEvent::Ended(name));
+        });
+        if let Err(error) = working {
+            tracing::error!(%error, "the server ends without waiting for the thread {name}");
+            return false;
+        }
+        let mut until = Instant::now() + if self.is_hurried { HURRIED_STOP_MAX } else { time };
+        loop {
+            match self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(StopEvent::Ended(ended)) if ended == name => return true,
+                // Other work that was given up.
+                Ok(StopEvent::Ended(_)) => {}
+                Ok(StopEvent::Hurried) => {
+                    self.is_hurried = true;
+                    until = until.min(Instant::now() + HURRIED_STOP_MAX);
+                }
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// What is left of the time that the disk has for the worlds.
+    fn rest(&self) -> Duration {
+        WORLDS_STOP_MAX.saturating_sub(self.begun.elapsed())
+    }
 }
 
 impl Running {
     /// Closes all connections with `code`, answers the requests that are under way, and waits until all threads have
     /// ended: two seconds at the most, and not at all when nobody is connected. Only a step of a game that takes longer
-    /// makes it last longer, up to five seconds.
+    /// makes it last longer, up to five seconds, and a disk that is slow to take the worlds of a journal, up to 25.
     pub fn stop(mut self, code: CloseCode) {
         self.end(code);
     }
@@ -49,9 +98,9 @@ impl Running {
             self.has_failed = true;
             self.end(CloseCode::Restart);
         })?;
-        let (event, events) = mpsc::channel();
+        let waits = Waits::begin();
         let (ended, end) = oneshot::channel();
-        let (shards, hurry, hurried) = (self.shards.clone(), self.order(code), event.clone());
+        let (shards, hurry, hurried) = (self.shards.clone(), self.order(code), waits.event.clone());
         let watch = move || {
             if signals.wait_until(end) {
                 tracing::info!("stopping at once");
@@ -65,7 +114,7 @@ impl Running {
         if let Err(error) = &watching {
             tracing::warn!(%error, "a second signal will not be noticed");
         }
-        self.wait(event, &events);
+        self.wait(waits);
         drop(ended);
         watching.into_iter().for_each(|thread| join([thread].into()));
         Ok(())
@@ -73,9 +122,9 @@ impl Running {
 
     /// The same as [`Running::stop`] for a value that is still needed.
     pub(super) fn end(&mut self, code: CloseCode) {
+        let waits = Waits::begin();
         let _hurry = self.order(code);
-        let (event, events) = mpsc::channel();
-        self.wait(event, &events);
+        self.wait(waits);
     }
 
     /// Orders all threads to stop. When the value is dropped, the net thread waits for nobody any more.
@@ -93,63 +142,30 @@ impl Running {
         Some(hurry)
     }
 
-    /// Waits until all threads have ended, or too long.
-    fn wait(&mut self, event: Sender<StopEvent>, events: &Receiver<StopEvent>) {
+    /// Waits until all threads have ended, each kind of them for its time.
+    fn wait(&mut self, mut waits: Waits) {
         let threads = std::mem::take(&mut self.threads);
-        if threads.is_empty() {
-            return self.stop_keeper(true);
-        }
-        let waiting = Builder::new().name("stop".into()).spawn(move || {
-            join(threads);
-            // Nobody receives it when it was too long.
-            let _ = event.send(StopEvent::Ended);
-        });
-        if let Err(error) = waiting {
-            tracing::error!(%error, "the server ends without waiting for its threads");
-            return self.stop_keeper(false);
-        }
-        let mut next = events.recv_timeout(STOP_MAX);
-        if next == Ok(StopEvent::Hurried) {
-            next = events.recv_timeout(HURRIED_STOP_MAX);
-        }
-        if next == Err(RecvTimeoutError::Timeout) {
+        let mut have_ended = threads.is_empty() || waits.ends_in(STOP_MAX, "stop", || join(threads));
+        if !have_ended {
             tracing::error!("a thread has not ended in time and is left behind: a step of a game takes too long");
         }
         // The rooms have told their ends by now, and the thread sends for two seconds more.
         if let Some((stop, thread)) = self.webhooks.take() {
             let _ = stop.send(());
-            if !ends_in_time("webhooks-stop", || join([thread].into())) {
+            if !waits.ends_in(STOP_MAX, "webhooks-stop", || join([thread].into())) {
                 tracing::error!("the disk does not take the events of webhooks in time, and some may be lost");
-                next = Err(RecvTimeoutError::Timeout);
+                have_ended = false;
             }
         }
-        // Nobody writes to the journal any more.
-        self.stop_keeper(next != Err(RecvTimeoutError::Timeout));
-    }
-}
-
-impl Running {
-    /// Waits until the disk has the journal, or too long: a disk that hangs must not keep the process. When everything has
-    /// ended as it should, the next process learns so.
-    fn stop_keeper(&mut self, have_ended: bool) {
+        // Nobody writes to the journal any more: a disk that hangs must not keep the process.
         let Some(keeper) = self.keeper.take() else { return };
-        if !ends_in_time("journal-stop", || keeper.stop()) {
+        if !waits.ends_in(waits.rest(), "journal-stop", || keeper.stop()) {
             tracing::error!("the disk does not take the journal in time, and its last writes may be lost");
         } else if let Some(folder) = self.folder.as_ref().filter(|_| have_ended && !self.has_failed) {
+            // The next process learns that everything has ended as it should.
             folder.note_good_end();
         }
     }
-}
-
-/// Does work that waits for the disk in a thread of its own; says whether it ends before [`STOP_MAX`].
-fn ends_in_time(name: &str, work: impl FnOnce() + Send + 'static) -> bool {
-    let (event, ended) = mpsc::channel();
-    let working = Builder::new().name(name.into()).spawn(move || {
-        work();
-        // Nobody receives it when it was too long.
-        let _ = event.send(());
-    });
-    working.is_ok() && ended.recv_timeout(STOP_MAX).is_ok()
 }
 
 fn join(threads: Vec<JoinHandle<()>>) {
@@ -171,5 +187,41 @@ fn tell(shards: &[Sender<ShardCommand>], code: CloseCode) {
 impl Drop for Running {
     fn drop(&mut self) {
         self.end(CloseCode::Away);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Work that ends when its sender is dropped.
+    fn endless() -> (Sender<()>, impl FnOnce() + Send + 'static) {
+        let (holds, held) = mpsc::channel();
+        (holds, move || held.recv().unwrap_or_default())
+    }
+
+    #[test]
+    fn work_that_takes_too_long_is_left_behind_and_its_late_end_is_none_of_other_work() {
+        let mut waits = Waits::begin();
+        let (holds, work) = endless();
+        assert!(!waits.ends_in(Duration::from_millis(5), "slow", work));
+        drop(holds);
+        let (holds, work) = endless();
+        assert!(!waits.ends_in(Duration::from_millis(50), "other", work), "it has not ended");
+        assert!(waits.ends_in(STOP_MAX, "short", || {}));
+        drop(holds);
+    }
+
+    #[test]
+    fn after_a_second_signal_no_work_is_waited_for_as_long_as_before() {
+        let (mut waits, start) = (Waits::begin(), Instant::now());
+        waits.event.send(StopEvent::Hurried).unwrap();
+        let held = [(); 2].map(|()| {
+            let (holds, work) = endless();
+            assert!(!waits.ends_in(Duration::from_secs(60), "endless", work));
+            holds
+        });
+        assert!(start.elapsed() < Duration::from_secs(30) && waits.rest() < WORLDS_STOP_MAX);
+        drop(held);
     }
 }

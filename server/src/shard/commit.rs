@@ -13,8 +13,8 @@ use super::closing::Closing;
 use super::room_handle::RoomHandle;
 use super::{PhaseGroup, Scratch, Shard, ShardSetup};
 use crate::clock::thread_cpu_ns;
-use crate::journal::JournalWriter;
-use crate::limits::{CHECKPOINT_MAX, COMMIT_ROOMS, REPLAY_MAX};
+use crate::journal::{CheckpointPace, JournalWriter};
+use crate::limits::COMMIT_ROOMS;
 use crate::mailbox::Report;
 use std::time::Duration;
 use tickwire::bug::Bug;
@@ -68,7 +68,7 @@ impl Shard {
     /// by turns the one that would take longest to play again, if all of them together would take too long, and the one
     /// that was kept longest ago.
     ///
-    /// So the rooms of a shard can be played again within about [`REPLAY_MAX`].
+    /// So the rooms of a shard can be played again within about [`CheckpointPace::replay_max`].
     pub(super) fn keep_rooms(&mut self) {
         let Some(journal) = &mut self.journal else { return };
         let now_ns = self.setup.clock.now_ns();
@@ -84,10 +84,11 @@ impl Shard {
         {
             journal.forget(id);
         }
+        let CheckpointPace { replay_max, age_max } = journal.pace();
         let behind_gap = || rooms().find(|room| room.kept.gaps != journal.gaps());
         let owed_ns: u64 = rooms().map(|room| room.kept.debt_ns).sum();
-        self.keeps_oldest = !self.keeps_oldest || owed_ns <= nanos(REPLAY_MAX);
-        let is_old = |room: &&RoomHandle| room.kept.debt_ns > 0 && room.kept.age_ns >= nanos(CHECKPOINT_MAX);
+        self.keeps_oldest = !self.keeps_oldest || owed_ns <= nanos(replay_max);
+        let is_old = |room: &&RoomHandle| room.kept.debt_ns > 0 && room.kept.age_ns >= nanos(age_max);
         let by_turn = || match self.keeps_oldest {
             true => rooms().filter(is_old).max_by_key(|room| room.kept.age_ns),
             false => rooms().max_by_key(|room| room.kept.debt_ns),

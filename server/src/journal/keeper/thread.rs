@@ -4,7 +4,7 @@ use super::{Checkpoint, Frozen, Keeper, Notice};
 use crate::clock::unix_ms;
 use crate::journal::log::Log;
 use crate::journal::numbering::Numbering;
-use crate::journal::{JournalFigures, JournalGauges};
+use crate::journal::{CheckpointPace, JournalFigures, JournalGauges};
 use crate::limits::{CHECKPOINTS_WAITING_MAX, KEEPER_STALL_MAX};
 use crate::lobby::RoomId;
 use crate::threads::{ThreadHealth, give_way};
@@ -22,6 +22,7 @@ enum Request {
     NewLog(SyncSender<Log>),
     Desk(SyncSender<Notice>),
     Checkpoint(Checkpoint),
+    Last(Vec<Checkpoint>),
     Stop,
 }
 
@@ -31,9 +32,15 @@ pub(crate) struct KeeperHandle {
     requests: SyncSender<Request>,
     gauges: Arc<JournalGauges>,
     numbering: Arc<Numbering>,
+    pace: CheckpointPace,
 }
 
 impl KeeperHandle {
+    /// When rooms are to be kept whole.
+    pub(crate) const fn pace(&self) -> CheckpointPace {
+        self.pace
+    }
+
     /// A log for this thread. It waits until the first segment is ready; a log without one is degraded from its first
     /// commit on, until the disk gives one.
     pub(crate) fn new_log(&self) -> Log {
@@ -84,11 +91,11 @@ impl CheckpointDesk {
         }
     }
 
-    /// The same for a checkpoint that is the last one: it waits until the keeper takes it.
-    pub(crate) fn checkpoint_now(&self, room: RoomId, tick: Tick, frozen: Box<dyn Frozen>) {
-        let checkpoint = Checkpoint { room, tick, frozen, back: self.back.clone() };
+    /// The same for the last checkpoints of a shard, however many they are.
+    pub(crate) fn last_checkpoints(&self, rooms: Vec<(RoomId, Tick, Box<dyn Frozen>)>) {
+        let checkpoint = |(room, tick, frozen)| Checkpoint { room, tick, frozen, back: self.back.clone() };
         // A keeper that has ended takes none any more.
-        let _ = self.requests.send(Request::Checkpoint(checkpoint));
+        let _ = self.requests.send(Request::Last(rooms.into_iter().map(checkpoint).collect()));
     }
 
     /// The next notice of the keeper, if there is one.
@@ -113,12 +120,12 @@ impl KeeperThread {
     pub(crate) fn start(mut keeper: Keeper, interval: Duration) -> io::Result<Self> {
         let (requests, inbox) = sync_channel(CHECKPOINTS_WAITING_MAX);
         let health = ThreadHealth::new("journal", KEEPER_STALL_MAX);
-        let (own, gauges) = (Arc::clone(&health), keeper.figures());
+        let (own, gauges, pace) = (Arc::clone(&health), keeper.figures(), keeper.settings.pace);
         let thread = health.spawn(move || {
             give_way(NICENESS);
             run(&mut keeper, &inbox, interval, &own);
         })?;
-        Ok(Self { health, handle: KeeperHandle { requests, gauges, numbering: Arc::default() }, thread })
+        Ok(Self { health, handle: KeeperHandle { requests, gauges, numbering: Arc::default(), pace }, thread })
     }
 
     /// The notes of the thread, for the supervisor.
@@ -181,6 +188,7 @@ fn take(keeper: &mut Keeper, request: Request, now_ms: u64) -> bool {
         }
         Request::Desk(desk) => keeper.add_desk(desk),
         Request::Checkpoint(checkpoint) => keeper.checkpoint(checkpoint),
+        Request::Last(checkpoints) => checkpoints.into_iter().for_each(|it| keeper.checkpoint(it)),
         Request::Stop => return false,
     }
     true

@@ -4,9 +4,11 @@ use super::Dice;
 use super::memory_disk::{Fault, Loss, MemoryDisk};
 use super::model::{SEGMENT_BYTES, Server, settings, state_of};
 use crate::journal::batch::{Batch, EntryKind};
+use crate::journal::keeper::{Checkpoint, Frozen, Notice};
 use crate::journal::log::Synced;
-use crate::journal::{Found, JournalTrouble, RoomVerdict};
+use crate::journal::{Found, JournalError, JournalTrouble, RoomVerdict};
 use crate::lobby::RoomId;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 use tickwire::tick::Tick;
 
@@ -123,12 +125,13 @@ fn a_failed_write_makes_the_log_degraded_until_a_fresh_segment_takes_a_batch() {
 
 #[test]
 fn one_failed_write_is_told_until_the_rooms_behind_the_gap_are_kept_whole() {
+    const AGE_MAX: Duration = Duration::from_secs(10);
     let (mut dice, mut trouble) = (Dice(1), JournalTrouble::default());
     let mut server = Server::start(MemoryDisk::default(), 1);
     let room = server.open(0);
     server.turn(25);
     let figures = server.keeper.figures().figures();
-    assert!(!trouble.note(&figures, 0) && !figures.has_failed());
+    assert!(!trouble.note(&figures, AGE_MAX, 0) && !figures.has_failed());
     let call = server.disk.calls();
     server.disk.fail(call..call + 1, Fault::Broken);
     assert!(!server.tick(&[room], 0, &mut dice));
@@ -136,8 +139,8 @@ fn one_failed_write_is_told_until_the_rooms_behind_the_gap_are_kept_whole() {
     let figures = server.keeper.figures().figures();
     assert_eq!((figures.write_failures, figures.degraded_logs), (1, 0), "the next segment lies ready");
     assert!(figures.has_failed(), "a server that is to stop at a failure does");
-    assert!(trouble.note(&figures, 5) && trouble.note(&figures, 10_000_004));
-    assert!(!trouble.note(&figures, 10_000_005));
+    assert!(trouble.note(&figures, AGE_MAX, 5) && trouble.note(&figures, AGE_MAX, 10_000_004));
+    assert!(!trouble.note(&figures, AGE_MAX, 10_000_005));
 }
 
 #[test]
@@ -238,4 +241,36 @@ fn a_batch_larger_than_a_segment_is_a_gap_and_no_fault_of_the_disk() {
     assert!(batch.is_empty() && !server.logs[0].is_degraded() && server.logs[0].take_recovery());
     let room = server.open(0);
     assert!(server.rooms.contains_key(&room) && !server.logs[0].take_recovery());
+}
+
+/// A room that no bytes can be made of, after it has begun to be written.
+struct Broken;
+
+impl Frozen for Broken {
+    fn encode(&mut self, out: &mut Vec<u8>) -> Result<(), JournalError> {
+        out.extend_from_slice(b"half");
+        Err(JournalError::Encode)
+    }
+}
+
+#[test]
+fn a_room_that_no_bytes_can_be_made_of_is_given_back_and_the_others_are_kept() {
+    let mut dice = Dice(5);
+    let mut server = Server::start(MemoryDisk::default(), 1);
+    let rooms: Vec<RoomId> = (0..3).map(|_| server.open(0)).collect();
+    assert!(server.tick(&rooms, 0, &mut dice));
+    let (back, notices) = sync_channel(8);
+    server.checkpoint(rooms[0]);
+    let frozen = Box::new(Broken);
+    server.keeper.checkpoint(Checkpoint { room: rooms[1], tick: Tick(1), frozen, back });
+    server.checkpoint(rooms[2]);
+    server.turn(25);
+    let Notice::Done { room, outcome, .. } = notices.try_recv().unwrap() else { panic!("a wish") };
+    assert_eq!((room, outcome), (rooms[1], Err(JournalError::Encode)));
+    let figures = server.keeper.figures().figures();
+    assert_eq!((figures.checkpoints, figures.checkpoint_failures, figures.degraded_logs), (2, 1, 0));
+    let found = Found::read(&server.disk.after(Loss::Process, &mut dice)).unwrap();
+    server.check(&found, Loss::Process);
+    let worlds: Vec<_> = found.rooms.iter().map(|room| (room.room, room.world.is_some())).collect();
+    assert_eq!(worlds, [(rooms[0], true), (rooms[1], false), (rooms[2], true)]);
 }

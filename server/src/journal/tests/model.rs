@@ -8,7 +8,7 @@ use super::memory_disk::{Loss, MemoryDisk};
 use crate::journal::batch::{Batch, EntryKind};
 use crate::journal::keeper::{Checkpoint, Frozen, Identity, Keeper, Notice};
 use crate::journal::log::{Log, Synced};
-use crate::journal::{Found, FoundRoom, JournalSettings, RoomVerdict};
+use crate::journal::{Found, FoundRoom, JournalError, JournalSettings, RoomVerdict};
 use crate::lobby::RoomId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub(super) fn settings() -> JournalSettings {
         sync_interval: Duration::from_millis(25),
         segment_bytes: SEGMENT_BYTES,
         reserve_bytes: 2 * SEGMENT_BYTES,
+        ..JournalSettings::default()
     }
 }
 
@@ -31,9 +32,10 @@ pub(super) fn settings() -> JournalSettings {
 struct State(u64, usize);
 
 impl Frozen for State {
-    fn encode(&mut self, out: &mut Vec<u8>) {
+    fn encode(&mut self, out: &mut Vec<u8>) -> Result<(), JournalError> {
         out.extend_from_slice(&self.0.to_le_bytes());
         out.resize(out.len() + self.1, 0xaa);
+        Ok(())
     }
 }
 

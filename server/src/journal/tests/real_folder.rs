@@ -4,7 +4,7 @@ use crate::journal::batch::{Batch, EntryKind};
 use crate::journal::folder::with_format;
 use crate::journal::keeper::Notice;
 use crate::journal::log::Synced;
-use crate::journal::{Folder, FolderFault, Frozen, JournalSettings, Measure, RoomVerdict};
+use crate::journal::{Folder, FolderFault, Frozen, JournalError, JournalSettings, Measure, RoomVerdict};
 use crate::lobby::RoomId;
 use crate::threads::ThreadHealth;
 use std::fs;
@@ -33,14 +33,21 @@ impl Drop for Temporary {
 
 fn settings() -> JournalSettings {
     let (bytes_max, segment_bytes, reserve_bytes) = (64 << 20, 1 << 20, 1 << 20);
-    JournalSettings { bytes_max, sync_interval: Duration::from_millis(5), segment_bytes, reserve_bytes }
+    JournalSettings {
+        bytes_max,
+        sync_interval: Duration::from_millis(5),
+        segment_bytes,
+        reserve_bytes,
+        ..JournalSettings::default()
+    }
 }
 
 struct World(Vec<u8>);
 
 impl Frozen for World {
-    fn encode(&mut self, out: &mut Vec<u8>) {
+    fn encode(&mut self, out: &mut Vec<u8>) -> Result<(), JournalError> {
         out.extend_from_slice(&self.0);
+        Ok(())
     }
 }
 
@@ -80,7 +87,7 @@ fn a_room_goes_on_in_the_next_process() {
         let Notice::Done { tick, outcome, mut frozen, .. } = wait(|| desk.notice()) else { panic!("nobody asked") };
         assert_eq!((tick, outcome), (Tick(3_990), Ok(())));
         let mut again = Vec::new();
-        frozen.encode(&mut again);
+        frozen.encode(&mut again).unwrap();
         assert_eq!(again.len(), 300_000, "the box comes back for the next checkpoint");
         assert!(!keeper.health().has_ended());
         wait(|| (keeper.handle().figures().retired > 0).then_some(()));

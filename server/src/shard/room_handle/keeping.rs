@@ -4,7 +4,7 @@ use super::RoomHandle;
 use crate::chronicle::{Chronicle, end};
 use crate::game_panic;
 use crate::games::DynFrozen;
-use crate::journal::{Frozen, JournalWriter};
+use crate::journal::{Frozen, JournalError, JournalWriter};
 use crate::lobby::Code;
 use crate::room::Summary;
 use crate::room_header::put_header;
@@ -20,9 +20,13 @@ pub(crate) struct FrozenRoom {
 }
 
 impl Frozen for FrozenRoom {
-    fn encode(&mut self, out: &mut Vec<u8>) {
+    fn encode(&mut self, out: &mut Vec<u8>) -> Result<(), JournalError> {
         put_header(&self.header, out);
-        self.room.encode(out);
+        // A panic would end the keeper, and with it the server.
+        game_panic::catch(|| self.room.encode(out)).map_err(|panic| {
+            tracing::error!("no bytes can be made of a world: {}", panic.brief());
+            JournalError::Encode
+        })
     }
 }
 

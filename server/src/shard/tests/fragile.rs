@@ -1,14 +1,28 @@
 //! A game with mistakes, for the tests of a shard.
 
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 use tickwire::state::Fields;
 use tickwire::{Event, Game, Input, Leave, Rules, Seat, State, Step, To};
 
-/// A game with mistakes: a hard poke makes its step panic, and so does every step after it was cracked.
-#[derive(State, Clone, Default)]
+/// A game with mistakes: a hard poke makes its step panic, and so does every step after it was cracked. After other pokes
+/// each step takes [`SLOW_STEP`], or its world cannot be copied.
+#[derive(State, Default)]
 pub(super) struct Fragile {
     steps: u32,
     is_cracked: bool,
+    is_slow: bool,
+    is_unique: bool,
+}
+
+/// The time that a slow step takes.
+pub(super) const SLOW_STEP: Duration = Duration::from_micros(100);
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        assert!(!self.is_unique, "a world that cannot be copied");
+        Self { ..*self }
+    }
 }
 
 /// A poke of one of these strengths.
@@ -17,6 +31,8 @@ pub(super) struct Poke(u8);
 
 pub(super) const HARD: Poke = Poke(1);
 pub(super) const CRACKING: Poke = Poke(2);
+pub(super) const SLOWING: Poke = Poke(6);
+pub(super) const UNIQUE: Poke = Poke(7);
 /// The room cannot even read it.
 pub(super) const UNREADABLE: Poke = Poke(3);
 /// It makes a sound that cannot be sent when it is first tried.
@@ -92,11 +108,15 @@ impl Game for Fragile {
         for seat in tick.seats() {
             let poke = tick.input(seat);
             self.is_cracked |= poke == CRACKING;
+            self.is_slow |= poke == SLOWING;
+            self.is_unique |= poke == UNIQUE;
             assert!(poke != HARD, "poked too hard");
             if LOUD.contains(&poke) {
                 tick.emit(To::Everyone, Sound(poke.0));
             }
         }
+        let start = Instant::now();
+        while self.is_slow && start.elapsed() < SLOW_STEP {}
         assert!(!self.is_cracked || self.steps.is_multiple_of(2), "it is cracked");
     }
 }

@@ -1,8 +1,11 @@
 //! Shards with a journal: all that a player has received is written, and a room goes on from a copy of the folder as a
 //! kill at that moment leaves it. That nothing is sent before it is written is shown in `written_first`.
 
+use super::fragile::{SLOW_STEP, SLOWING, UNIQUE};
 use super::*;
-use crate::journal::{Folder, JournalSettings, KeeperHandle, KeeperThread, look};
+use crate::journal::{
+    CheckpointPace, Folder, FoundRoom, JournalSettings, KeeperHandle, KeeperThread, RoomVerdict, look,
+};
 use crate::lobby::{Code, Door, Wanted};
 use crate::mailbox::{Recovery, Revival};
 use crate::room_header::{GameChange, RoomHeader, take_header};
@@ -37,10 +40,14 @@ struct OpenFolder {
 }
 
 impl OpenFolder {
-    fn open(path: &Path) -> (Self, Vec<crate::journal::FoundRoom>) {
+    fn open(path: &Path) -> (Self, Vec<FoundRoom>) {
+        Self::at_pace(path, CheckpointPace::default())
+    }
+
+    fn at_pace(path: &Path, pace: CheckpointPace) -> (Self, Vec<FoundRoom>) {
         let (folder, mut found) = Folder::open(path).unwrap();
         let (bytes_max, segment_bytes, reserve_bytes) = (64 << 20, 1 << 20, 0);
-        let settings = JournalSettings { bytes_max, segment_bytes, reserve_bytes, ..JournalSettings::default() };
+        let settings = JournalSettings { bytes_max, segment_bytes, reserve_bytes, pace, ..JournalSettings::default() };
         let keeper = folder.keep(&mut found, settings).unwrap();
         (Self { _folder: folder, keeper }, found.rooms)
     }
@@ -148,4 +155,44 @@ fn whatever_a_player_has_received_is_written_and_a_later_process_goes_on_from_it
     assert!(!recovery.is_under_way());
     survivor.stop(CloseCode::Restart);
     shard.stop(CloseCode::Restart);
+}
+
+/// Plays so many ticks in a shard that writes at this pace, after a poke; gives the room as a later process finds it.
+fn played(name: &str, pace: CheckpointPace, pokes: Poke, ticks: u32) -> (FoundRoom, Tick) {
+    let folder = Temporary::new(name);
+    let (data, _) = OpenFolder::at_pace(&folder.0, pace);
+    let shard = written_by(&data);
+    open_written(&shard, &data.keeper.handle());
+    let mut player = shard.enter(ROOM);
+    player.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    assert_eq!(receive(&mut player).unwrap()[0], WELCOME);
+    let start = next_tick(&mut player, Tick(0));
+    poke(&mut player, Tick(start.0 + 2), pokes);
+    let mut tick = start;
+    while tick.0 < start.0 + ticks {
+        tick = next_tick(&mut player, tick);
+    }
+    let found = look(&folder.0).unwrap().rooms.into_iter().find(|room| room.room == ROOM).expect("it is written");
+    shard.stop(CloseCode::Restart);
+    (found, tick)
+}
+
+#[test]
+fn the_ticks_after_the_newest_whole_world_take_no_longer_to_be_played_again_than_is_set() {
+    const TICKS: u32 = 120;
+    let age_max = Duration::from_secs(3_600);
+    let pace = |replay_max| CheckpointPace { replay_max, age_max };
+    let (found, _) = played("often", pace(SLOW_STEP * 30), SLOWING, TICKS);
+    // Not one room more often than every 31 ms, and the keeper takes a moment.
+    assert!(found.world.is_some() && found.ticks.len() < 60, "{} ticks", found.ticks.len());
+    let (found, _) = played("seldom", pace(Duration::from_secs(60)), SLOWING, TICKS);
+    assert!(found.world.is_none() && found.ticks.len() >= 110, "{} ticks", found.ticks.len());
+}
+
+#[test]
+fn a_room_whose_world_cannot_be_copied_plays_on_and_is_kept_by_its_ticks() {
+    let pace = CheckpointPace { age_max: Duration::from_millis(1), ..CheckpointPace::default() };
+    let (found, tick) = played("unique", pace, UNIQUE, 120);
+    assert_eq!(found.verdict, RoomVerdict::Whole);
+    assert!(found.last() >= tick && found.ticks.len() > 100, "{} ticks up to {}", found.ticks.len(), found.last());
 }
