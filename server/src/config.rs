@@ -180,12 +180,12 @@ settings! {
     sync_ms: u32 = SYNC_MS,
         option(long, env = "TICKWIRE_SYNC_MS", value_name = "MS");
 
-    /// Milliseconds that the ticks of a shard since its newest whole worlds may take to be played again after a crash, 1 to
-    /// 60000: with fewer, rooms are written whole more often. Default: 800.
+    /// Milliseconds that the ticks of a shard since its newest whole worlds may take to be played again after a crash, about,
+    /// 100 to 3000: with fewer, rooms are written whole more often. Default: 800.
     journal_replay_ms_max: u32 = REPLAY_MS_MAX,
         option(long, env = "TICKWIRE_JOURNAL_REPLAY_MS_MAX", value_name = "MS");
 
-    /// Seconds of play after which a room is written whole at the latest, 1 to 3600. Default: 10.
+    /// Seconds of play after which a room is written whole again, about, 5 to 3600. Default: 10.
     journal_world_seconds_max: u32 = WORLD_SECONDS_MAX,
         option(long, env = "TICKWIRE_JOURNAL_WORLD_SECONDS_MAX", value_name = "SECONDS");
 

@@ -1,7 +1,7 @@
 //! The one place where games of different types meet: a room behind a trait object. Inside the room nothing is dynamic.
 
 use crate::chronicle::Chronicle;
-use crate::game_panic::{self, GamePanic};
+use crate::game_panic::GamePanic;
 use crate::room::{
     Attendance, Autopsy, Counters, Entered, Entrant, Frozen, GameCall, GameSchemas, Kept, MemberId, NotDone,
     OperatorOrder, ReviveError, Revived, Room, RoomChanges, RoomFailure, RoomSetup, RosterChange, SeatFigures,
@@ -272,7 +272,7 @@ pub(crate) struct OfferedGame {
     pub(crate) fingerprint: u64,
     /// The part of it that the bytes of a kept room depend on.
     pub(crate) kept_fingerprint: u64,
-    /// The hash of a short match by which other rules are known; 0 until [`OfferedGame::note_behaviour`].
+    /// The hash of a short match by which other rules are known; 0 while it is not.
     pub(crate) behaviour: u64,
     /// The fields of its worlds and inputs.
     pub(crate) shape: Arc<GameDescription>,
@@ -311,11 +311,6 @@ impl OfferedGame {
         let shape = Arc::new(GameDescription::of::<G>());
         let (check, play): (CheckOptions, _) = (check_options::<G>, behaviour_hash::<G>);
         Self { rules: G::RULES, fingerprint, kept_fingerprint, behaviour: 0, shape, make, revive, check, play }
-    }
-
-    /// Plays the short match. Rules that panic in it are not known.
-    pub(crate) fn note_behaviour(&mut self) {
-        self.behaviour = game_panic::catch(self.play).unwrap_or(0);
     }
 }
 

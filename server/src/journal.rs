@@ -36,13 +36,13 @@ pub(crate) use keeping::KeptWriter;
 pub(crate) use log::{Synced, Watermark};
 pub(crate) use looking::look;
 pub(crate) use numbering::KeptPlace;
-pub(crate) use revival::{Found, FoundRoom, Numbered, RoomVerdict};
+pub(crate) use revival::{Found, FoundRoom, Numbered, RoomVerdict, Torn};
 pub(crate) use suspects::Measure;
 pub(crate) use writer::JournalWriter;
 
 use crate::limits::{
-    JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL, REPLAY_MS_MAX,
-    WORLD_SECONDS_MAX,
+    JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL, JOURNAL_TROUBLE_TOLD,
+    REPLAY_MS_MAX, WORLD_SECONDS_MAX,
 };
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -151,7 +151,7 @@ impl JournalFigures {
 }
 
 /// Whether rooms are in danger: while a log takes no batch, and after each failure until the rooms behind the gap have
-/// been kept whole.
+/// been kept whole, which takes seconds.
 #[derive(Debug, Default)]
 pub(crate) struct JournalTrouble {
     losses: u64,
@@ -159,11 +159,11 @@ pub(crate) struct JournalTrouble {
 }
 
 impl JournalTrouble {
-    /// Notes the figures, and says whether rooms are in danger. All rooms are kept whole within `age_max`.
-    pub(crate) fn note(&mut self, figures: &JournalFigures, age_max: Duration, now_us: u64) -> bool {
+    /// Notes the figures, and says whether rooms are in danger.
+    pub(crate) fn note(&mut self, figures: &JournalFigures, now_us: u64) -> bool {
         if figures.losses() > self.losses {
             self.losses = figures.losses();
-            self.until_us = now_us + u64::try_from(age_max.as_micros()).unwrap_or(u64::MAX);
+            self.until_us = now_us + u64::try_from(JOURNAL_TROUBLE_TOLD.as_micros()).unwrap_or(u64::MAX);
         }
         figures.degraded_logs > 0 || now_us < self.until_us
     }

@@ -37,6 +37,10 @@ pub const JSON_SUBPROTOCOL: &str = "tickwire.json.1";
 /// The version of the messages. It changes with every change of their layout, or of the meaning of their bytes.
 pub const PROTOCOL_VERSION: u16 = 6;
 
+/// The version of the layouts of the records and checkpoints in [`recording`](crate::recording). It changes with them, and
+/// then no build takes the bytes of an earlier one for its own.
+pub const RECORDING_VERSION: u16 = 1;
+
 /// First byte of a [`Hello`](control::Hello).
 pub const HELLO: u8 = 0x01;
 /// First byte of an input frame.

@@ -17,10 +17,6 @@
 //! | [`by_names`] | a checkpoint of an earlier build, read by the names of its fields |
 //! | `older` | the recent worlds of a checkpoint, each as its differences from the foretold one |
 
-/// The version of the layouts of records and checkpoints. It changes with them, and then no build takes the bytes of an
-/// earlier one for its own.
-pub const RECORDING_VERSION: u16 = 1;
-
 // A page reads no worlds of other builds.
 #[cfg(not(target_family = "wasm"))]
 pub mod by_names;

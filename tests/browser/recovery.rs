@@ -84,8 +84,39 @@ async fn wait_until_back(page: &Page, before: &Value, started: Instant) {
     assert!(back.is_some(), "from {before} to {}", page.stats().await);
 }
 
+/// Ends a server with a signal and starts it again; a match of two pages, in which somebody has scored, goes on.
+async fn restart(serving: &mut Serving, signal: &str, folder: &Folder, pages: [&Page; 2]) {
+    let address = serving.address();
+    serving.signal(signal);
+    serving.wait();
+    let mut before = Vec::new();
+    for page in pages {
+        page.wait_until("!window.tickwire.stats().connected").await;
+        before.push((page.stats().await, listed(page).await));
+    }
+    let started = Instant::now();
+    *serving = serving_with_data(&address.to_string(), folder);
+    let [first, second] = pages;
+    tokio::join!(wait_until_back(first, &before[0].0, started), wait_until_back(second, &before[1].0, started));
+    assert!(started.elapsed() < BACK_MAX, "both play again {:?} after {signal}", started.elapsed());
+    for (page, (stats, players)) in pages.into_iter().zip(&before) {
+        let (after, found) = (page.stats().await, listed(page).await);
+        assert_eq!((&after["seat"], &after["code"]), (&stats["seat"], &stats["code"]));
+        assert_eq!(found.len(), players.len(), "{players:?}, then {found:?}");
+        for ((seat, name, score), (seat_after, name_after, score_after)) in players.iter().zip(&found) {
+            assert_eq!((seat, name), (seat_after, name_after));
+            assert!(score <= score_after, "{players:?}, then {found:?}");
+        }
+        let people = "JSON.parse(window.tickwire.client.players()).filter(({ bot }) => !bot)";
+        page.wait_until(&format!("{people}.length === 2 && {people}.every(({{ connected }}) => connected)")).await;
+        page.wait_until(&format!("window.tickwire.stats().hashes_compared > {} + 20", stats["hashes_compared"])).await;
+        assert_eq!(page.stats().await["mismatches"], 0);
+    }
+}
+
+/// A kill, and Ctrl-C as in the terminal of `cargo play`.
 #[tokio::test]
-async fn a_match_goes_on_in_two_browsers_after_its_server_was_killed_and_started_again() {
+async fn a_match_goes_on_in_two_browsers_after_its_server_was_killed_or_interrupted_and_started_again() {
     let folder = Folder::new();
     let mut serving = serving_with_data("127.0.0.1:0", &folder);
     let address = serving.address();
@@ -102,29 +133,8 @@ async fn a_match_goes_on_in_two_browsers_after_its_server_was_killed_and_started
         assert!(page.wait_for(scored, Duration::from_secs(60)).await.is_some(), "a player scores");
         page.wait_until("window.tickwire.stats().others.length > 0").await;
     }
-    serving.signal("KILL");
-    serving.wait();
-    let mut before = Vec::new();
-    for page in [&first, &second] {
-        page.wait_until("!window.tickwire.stats().connected").await;
-        before.push((page.stats().await, listed(page).await));
-    }
-    let started = Instant::now();
-    let _again = serving_with_data(&address.to_string(), &folder);
-    tokio::join!(wait_until_back(&first, &before[0].0, started), wait_until_back(&second, &before[1].0, started));
-    assert!(started.elapsed() < BACK_MAX, "both play again after {:?}", started.elapsed());
-    for (page, (stats, players)) in [&first, &second].into_iter().zip(&before) {
-        let (after, found) = (page.stats().await, listed(page).await);
-        assert_eq!((&after["seat"], &after["code"]), (&stats["seat"], &stats["code"]));
-        assert_eq!(found.len(), players.len(), "{players:?}, then {found:?}");
-        for ((seat, name, score), (seat_after, name_after, score_after)) in players.iter().zip(&found) {
-            assert_eq!((seat, name), (seat_after, name_after));
-            assert!(score <= score_after, "{players:?}, then {found:?}");
-        }
-        let people = "JSON.parse(window.tickwire.client.players()).filter(({ bot }) => !bot)";
-        page.wait_until(&format!("{people}.length === 2 && {people}.every(({{ connected }}) => connected)")).await;
-        page.wait_until(&format!("window.tickwire.stats().hashes_compared > {} + 20", stats["hashes_compared"])).await;
-        assert_eq!(page.stats().await["mismatches"], 0);
+    for signal in ["KILL", "INT"] {
+        restart(&mut serving, signal, &folder, [&first, &second]).await;
     }
 }
 

@@ -192,6 +192,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "exchange",
+            "game_panic",
             "games",
             "gate",
             "journal",

@@ -22,7 +22,7 @@ use serde_json::json;
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use tickwire::{Game, Input, Leave, Rules, Seat, State, Step};
+use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step};
 use tickwire_games::Crowd;
 use tickwire_server::{Config, Running, Server};
 use tickwire_tools::http::{self, post_json};
@@ -56,7 +56,8 @@ const WAITED_MAX: f64 = 0.005;
 static IS_POISONED: AtomicBool = AtomicBool::new(false);
 static PANICKED_AT: AtomicU32 = AtomicU32::new(0);
 
-/// A game that panics on the server when it is told to, once in a tick: the second attempt at the tick succeeds.
+/// A game that panics on the server when it is told to, by turns in a step and in a bot, once in a tick: the second attempt
+/// at the tick succeeds.
 #[derive(State, Clone, Default)]
 struct Poisoned {
     steps: u32,
@@ -71,7 +72,7 @@ impl Game for Poisoned {
     type Input = Nothing;
     type Event = ();
     type Options = ();
-    const RULES: Rules = Rules::new("poisoned", Crowd::RULES.tick_rate_hz);
+    const RULES: Rules = Rules::new("poisoned", Crowd::RULES.tick_rate_hz).seats(2).bots(2);
 
     fn new((): &()) -> Self {
         Self::default()
@@ -84,11 +85,26 @@ impl Game for Poisoned {
     fn step(&mut self, step: &mut Step<'_, Self>) {
         self.steps = self.steps.wrapping_add(1);
         let now = step.now().0;
-        let is_due = IS_POISONED.load(Ordering::Relaxed) && now.is_multiple_of(Self::RULES.tick_rate_hz / PANICS_HZ);
-        // A client of the room predicts in this process too.
-        let is_server = || std::thread::current().name() == Some(SHARD_NAME);
-        assert!(!(is_due && is_server() && PANICKED_AT.swap(now, Ordering::Relaxed) != now), "poison");
+        let is_first = || is_server() && PANICKED_AT.swap(now, Ordering::Relaxed) != now;
+        assert!(!(is_due(now) && is_first()), "poison");
     }
+
+    fn bot(&self, _: Seat, _: &mut Rng) -> Nothing {
+        // Between two steps that panic.
+        let now = self.steps + Self::RULES.tick_rate_hz / PANICS_HZ / 2;
+        assert!(!(is_due(now) && is_server()), "poison");
+        Nothing::default()
+    }
+}
+
+/// A client of the room predicts and plays in this process too.
+fn is_server() -> bool {
+    std::thread::current().name() == Some(SHARD_NAME)
+}
+
+/// Whether the game panics in this tick.
+fn is_due(now: u32) -> bool {
+    IS_POISONED.load(Ordering::Relaxed) && now.is_multiple_of(Poisoned::RULES.tick_rate_hz / PANICS_HZ)
 }
 
 /// The neighbours, and how long they are measured.
@@ -109,8 +125,10 @@ pub struct Round {
     pub interval_ms: Spread,
     /// How late the shard began the ticks of a phase, as the server counts it.
     pub late_us: Lateness,
-    /// Panics that were survived.
+    /// Panics of steps that were survived.
     pub panics: u64,
+    /// Those of bots.
+    pub bot_panics: u64,
     /// Snapshots delivered to neighbours, as a part of those expected.
     pub delivered: f64,
     /// The part of the time for which the shard was ready while another thread had its core.
@@ -158,6 +176,8 @@ pub struct Report {
     pub late_p99_more_us: f64,
     /// Panics in all rounds.
     pub panics: u64,
+    /// Panics of bots that were survived.
+    pub bot_panics: u64,
     /// Connections of neighbours and of the poisoned room's player that have ended.
     pub disconnects: u64,
     /// How late the generator itself was, in milliseconds: one input in a hundred was later.
@@ -178,7 +198,7 @@ impl Report {
                 more.partial_cmp(&MOVED_MS_MAX).is_none_or(|order| order.is_gt()),
                 format!("beside a room that panics the interval's p99 is {more:.3} ms longer, not {MOVED_MS_MAX}"),
             ),
-            (self.panics == 0, "nothing has panicked".into()),
+            (self.panics == 0 || self.bot_panics == 0, "no step has panicked, or no bot has".into()),
             (self.disconnects > 0, format!("{} connections have ended", self.disconnects)),
             (delivered < DELIVERED_MIN, format!("only {:.2} % of the snapshots were delivered", 100.0 * delivered)),
         ])
@@ -207,7 +227,11 @@ impl Report {
         let mut out = String::new();
         let [least, most] = self.interval_p99_more_ms_range;
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "  {} neighbours of a room with {} panics", self.clients, self.panics);
+        let _ = writeln!(
+            out,
+            "  {} neighbours of a room with {} panics of steps and {} of bots",
+            self.clients, self.panics, self.bot_panics
+        );
         let _ = writeln!(
             out,
             "  interval p99   {:+.3} ms beside panics ({least:+.3} to {most:+.3}, {} pairs)",
@@ -236,7 +260,8 @@ pub fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
     let config = Config { shards: 1, ..Config::on_free_ports() };
     let server = Server::new(config).game::<Crowd>().game::<Poisoned>().start().context("the server")?;
     let mut neighbours = Neighbours::start(plan, &server)?;
-    let answer = post_json(server.address(), None, "/api/rooms", &json!({ "game": Poisoned::RULES.name }).to_string())?;
+    // The room of a quick match has bots.
+    let answer = post_json(server.address(), None, "/api/match", &json!({ "game": Poisoned::RULES.name }).to_string())?;
     let created: Created = serde_json::from_str(&answer).with_context(|| format!("{answer} names no room"))?;
     let player = Bystander::join::<Poisoned>(server.address(), &[created.code], 1, 1)?;
     let mut pairs = Vec::new();
@@ -259,6 +284,7 @@ pub fn run(plan: &Plan, mut tell: impl FnMut(&str)) -> Result<Report> {
         interval_p99_more_ms_range: [moved().fold(f64::INFINITY, f64::min), moved().fold(f64::NEG_INFINITY, f64::max)],
         late_p99_more_us: median(late),
         panics: pairs.iter().map(|pair| pair.poisoned.panics).sum(),
+        bot_panics: pairs.iter().map(|pair| pair.poisoned.bot_panics).sum(),
         disconnects: fared.disconnects,
         generator_late_p99_ms: neighbours.load.lateness_us().spread_ms().p99,
         pairs,
@@ -307,16 +333,19 @@ impl Neighbours {
         Ok(Round {
             interval_ms,
             late_us: late(&after)?.since(&late(&before)?).lateness(),
-            panics: panics_of(&after).saturating_sub(panics_of(&before)),
+            panics: count(&after, UNDONE).saturating_sub(count(&before, UNDONE)),
+            bot_panics: count(&after, SKIPPED).saturating_sub(count(&before, SKIPPED)),
             delivered: tally.delivered_part(plan.clients, Crowd::RULES.tick_rate_hz),
             waited: times.waited_ns as f64 / tally.elapsed_ns as f64,
         })
     }
 }
 
-/// Ticks that were undone because of a step.
-fn panics_of(metrics: &str) -> u64 {
-    let series = "tickwire_ticks_undone_total{cause=\"step\"} ";
+/// The series of ticks that were undone because of a step, and of choices of bots that a panic has left out.
+const UNDONE: &str = "tickwire_ticks_undone_total{cause=\"step\"} ";
+const SKIPPED: &str = "tickwire_calls_skipped_total{call=\"bot\"} ";
+
+fn count(metrics: &str, series: &str) -> u64 {
     metrics.lines().find_map(|line| line.strip_prefix(series)?.parse().ok()).unwrap_or(0)
 }
 
@@ -328,19 +357,21 @@ mod tests {
         interval_ms: Spread { p50: 33.3, p99: 33.5, p999: 34.0 },
         late_us: Lateness { p50: 5.0, p99: 20.0, p999: 60.0 },
         panics: 0,
+        bot_panics: 0,
         delivered: 1.0,
         waited: 0.0,
     };
 
     fn report(p99: f64) -> Report {
         let interval_ms = Spread { p99, ..ROUND.interval_ms };
-        let pair = Pair { quiet: ROUND, poisoned: Round { interval_ms, panics: 12, ..ROUND } };
+        let pair = Pair { quiet: ROUND, poisoned: Round { interval_ms, panics: 12, bot_panics: 11, ..ROUND } };
         Report {
             clients: 64,
             interval_p99_more_ms: pair.moved_ms(),
             interval_p99_more_ms_range: [pair.moved_ms(); 2],
             late_p99_more_us: 0.0,
             panics: 12,
+            bot_panics: 11,
             disconnects: 0,
             generator_late_p99_ms: 0.1,
             pairs: vec![pair],
@@ -352,13 +383,16 @@ mod tests {
         assert_eq!(report(33.55).faults(), Vec::<String>::new());
         assert_eq!(report(33.65).faults().len(), 1);
         assert_eq!(report(f64::NAN).faults().len(), 1);
-        assert_eq!(Report { panics: 0, ..report(33.5) }.faults(), ["nothing has panicked"]);
+        assert_eq!(Report { panics: 0, ..report(33.5) }.faults(), ["no step has panicked, or no bot has"]);
+        assert_eq!(Report { bot_panics: 0, ..report(33.5) }.faults().len(), 1);
         assert_eq!(Report { disconnects: 2, ..report(33.5) }.faults(), ["2 connections have ended"]);
     }
 
     #[test]
-    fn panics_are_those_of_steps() {
-        let metrics = "tickwire_ticks_undone_total{cause=\"join\"} 4\ntickwire_ticks_undone_total{cause=\"step\"} 7\n";
-        assert_eq!((panics_of(metrics), panics_of("")), (7, 0));
+    fn panics_are_those_of_steps_and_bots() {
+        let metrics = "tickwire_ticks_undone_total{cause=\"join\"} 4\ntickwire_ticks_undone_total{cause=\"step\"} 7\n\
+                       tickwire_calls_skipped_total{call=\"bot\"} 3\n";
+        assert_eq!([UNDONE, SKIPPED].map(|series| count(metrics, series)), [7, 3]);
+        assert_eq!(count("", UNDONE), 0);
     }
 }

@@ -5,7 +5,7 @@ use super::{CliError, Program, say};
 use crate::config::Config;
 use crate::game_panic;
 use crate::games::OfferedGame;
-use crate::journal::{Folder, Found, FoundRoom, RoomVerdict, look};
+use crate::journal::{Folder, Found, FoundRoom, RoomVerdict, Torn, look};
 use crate::room::{Kept, RoomLimits};
 use crate::room_header::{GameChange, RoomHeader, take_header};
 use crate::server::Server;
@@ -133,11 +133,8 @@ fn list(found: &Found, lines: &[Line]) -> String {
 }
 
 fn put_damage(found: &Found, out: &mut String) {
-    for (path, at) in &found.torn {
-        let _ = writeln!(
-            out,
-            "{path}: the server was ended during its last write, at byte {at}, and had sent nothing of it"
-        );
+    for torn in &found.torn {
+        let _ = writeln!(out, "{torn}");
     }
     for damage in &found.damaged {
         let _ = writeln!(out, "{damage}");
@@ -147,7 +144,7 @@ fn put_damage(found: &Found, out: &mut String) {
 fn list_json(found: &Found, lines: &[Line]) -> String {
     let rooms: Vec<Value> = lines.iter().map(json_of).collect();
     let damaged: Vec<String> = found.damaged.iter().map(ToString::to_string).collect();
-    let torn: Vec<Value> = found.torn.iter().map(|(path, at)| json!({ "path": path, "at": at })).collect();
+    let torn: Vec<Value> = found.torn.iter().map(|Torn { path, at }| json!({ "path": path, "at": at })).collect();
     format!("{}\n", json!({ "rooms": rooms, "ended": found.closed.len(), "torn": torn, "damaged": damaged }))
 }
 
@@ -212,14 +209,16 @@ fn verify(program: &Program, folder: &Path, as_json: bool) -> Result<(), CliErro
 }
 
 /// The change of a room's game in this program, in words.
-fn change_of(header: &RoomHeader, games: &mut [OfferedGame]) -> String {
-    games.iter_mut().for_each(OfferedGame::note_behaviour);
-    let change = header.wanted(games).and_then(|wanted| header.change_of(&games[wanted.game]));
+fn change_of(header: &RoomHeader, games: &[OfferedGame]) -> String {
+    let change = header.wanted(games).and_then(|wanted| {
+        let game = &games[wanted.game];
+        header.change_of(&OfferedGame { behaviour: game_panic::catch(game.play).unwrap_or(0), ..game.clone() })
+    });
     change.map_or_else(
         |fault| fault.to_string(),
         |change| match change {
             GameChange::None => "the same as in this program".into(),
-            GameChange::Rules => "has other rules in this program".into(),
+            GameChange::Rules => "its bots play another match in this program: its rules may have changed".into(),
             GameChange::Fields(_) => "has other fields in this program".into(),
         },
     )
@@ -233,7 +232,7 @@ fn explain(program: &Program, folder: &Path, wanted: &str) -> Result<(), CliErro
     };
     let room = found.rooms.iter().find(is_meant).ok_or_else(|| CliError::NoSuchRoom { room: wanted.into() })?;
     let Line { id, code, game, tick, world, replayed, bytes, state, missing } = line_of(room);
-    let (mut out, mut games) = (String::new(), games_of(program));
+    let (mut out, games) = (String::new(), games_of(program));
     let _ = writeln!(out, "room {id}, code {code}, game {game}");
     let _ = writeln!(out, "last tick      {tick}");
     match world {
@@ -249,7 +248,7 @@ fn explain(program: &Program, folder: &Path, wanted: &str) -> Result<(), CliErro
     let _ = writeln!(out, "state          {state}{}", if missing > 0 { format!(": {missing}") } else { String::new() });
     if let Some(header) = header_of(room) {
         let _ = writeln!(out, "header         {}", header.to_words());
-        let _ = writeln!(out, "its game       {}", change_of(&header, &mut games));
+        let _ = writeln!(out, "its game       {}", change_of(&header, &games));
     }
     let _ = writeln!(
         out,

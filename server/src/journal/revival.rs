@@ -15,10 +15,11 @@ use super::keeper::{Contents, Fate, Retained};
 use super::segment::{LogKind, SegmentHead};
 use super::suspects::Measure;
 use crate::lobby::RoomId;
-use room::{Damages, Place, RoomHistory};
+use room::{Damages, LostWorlds, Place, RoomHistory};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::ops::RangeFrom;
 use tickwire::bug::Bug;
 
 /// The room under which things of the whole server are kept.
@@ -47,6 +48,28 @@ impl fmt::Display for Damage {
     }
 }
 
+/// A file whose last batch was not written to its end, and where that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Torn {
+    pub(crate) path: String,
+    pub(crate) at: u64,
+}
+
+impl fmt::Display for Torn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, at } = self;
+        match folder_kind(path) {
+            LogKind::Ticks => write!(
+                out,
+                "{path}: the server was ended during its last write, at byte {at}, and had sent nothing of it"
+            ),
+            LogKind::Worlds => {
+                write!(out, "{path}: the last rooms in it are not whole, from byte {at} on; their ticks stand for them")
+            }
+        }
+    }
+}
+
 /// The things that were found in a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -57,8 +80,8 @@ pub(crate) struct Found {
     /// The newest checkpoint of the things of the whole server, and their changes after it.
     pub(crate) kept_world: Option<Numbered>,
     pub(crate) kept: Vec<Numbered>,
-    /// Files whose last batch was not written to its end, and where it begins.
-    pub(crate) torn: Vec<(String, u64)>,
+    /// Files whose last batch was not written to its end.
+    pub(crate) torn: Vec<Torn>,
     pub(crate) damaged: Vec<Damage>,
     /// The measures against rooms that were at work when a process came to a bad end.
     pub(crate) suspects: Vec<(RoomId, Measure)>,
@@ -132,11 +155,22 @@ struct LogReading {
     damages: u32,
     /// When the newest damaged part had been written for certain: the time of the batch after it.
     damaged_until_ms: Option<u64>,
-    /// When its newest segment was begun. All that was freed is older.
+    /// When its oldest segment was begun, and its newest one.
+    first_ms: Option<u64>,
     begun_ms: u64,
+    /// Whether segments of it are missing: all of them are older than the newest one.
+    has_freed: bool,
 }
 
 impl LogReading {
+    /// A segment of the log was begun at this time.
+    fn begin(&mut self, wall_ms: u64) {
+        self.first_ms.get_or_insert(wall_ms);
+        self.begun_ms = wall_ms;
+        // A file before this one may be lost, and all of it is older.
+        self.damaged_until_ms = self.damaged_until_ms.map(|until_ms| until_ms.min(wall_ms));
+    }
+
     /// A part of the log cannot be read that was written by this time.
     fn damage(&mut self, until_ms: u64) {
         self.damages += 1;
@@ -161,9 +195,11 @@ impl Reading {
         let mut follows = log.next_number == number;
         log.next_number = number.saturating_add(1);
         let mut contents = Contents::default();
-        log.begun_ms = scanned.batches.first().map_or(log.begun_ms, |batch| batch.wall_ms);
-        // The file before this one may be lost.
-        log.damaged_until_ms = log.damaged_until_ms.map(|until_ms| until_ms.min(log.begun_ms));
+        log.has_freed |= !follows;
+        // A segment that lies ready and was not written to says nothing.
+        if let Some(first) = scanned.batches.first() {
+            log.begin(first.wall_ms);
+        }
         for batch in &scanned.batches {
             let gap = scanned.gaps.iter().find(|gap| gap.goes_on_at == batch.at);
             if let Some(&gap) = gap {
@@ -184,7 +220,7 @@ impl Reading {
         if let Verdict::Torn { at } = scanned.verdict {
             // Of ticks it was not sent. A world may have been on the disk, and may have been damaged since.
             log.damaged_until_ms = Some(u64::MAX);
-            self.found.torn.push((path.clone(), at));
+            self.found.torn.push(Torn { path: path.clone(), at });
         }
         let fate = if scanned.gaps.is_empty() { Fate::Recycle } else { Fate::Quarantine };
         self.found.segments.push(Retained::found(&scanned.head, path, contents, fate));
@@ -200,19 +236,34 @@ impl Reading {
         self.logs.entry(key).or_default().damage(u64::MAX);
     }
 
+    /// What is damaged in all logs.
+    fn damages(&self) -> Damages {
+        let of_kind = |kind| self.logs.iter().filter(move |(key, _)| key.0 == kind);
+        let ticks = of_kind(LogKind::Ticks).filter(|(_, log)| log.damages > 0).map(|(key, log)| (*key, log.damages));
+        let lost = |((_, incarnation, _), log): (&LogKey, &LogReading)| {
+            let until_ms = log.damaged_until_ms?;
+            let begun_in = |numbers: RangeFrom<u64>| {
+                let logs = self.logs.iter().filter(move |((_, number, _), _)| numbers.contains(number));
+                logs.filter_map(|(_, log)| log.first_ms).min()
+            };
+            // The process of this log had written all of it when the next one began.
+            let end_ms = begun_in(incarnation + 1..).unwrap_or(u64::MAX);
+            let own = || of_kind(LogKind::Ticks).filter(|((_, number, _), _)| number == incarnation);
+            let freed = own().filter(|(_, log)| log.has_freed).map(|(_, log)| log.begun_ms).max();
+            let all_freed_ms = if own().next().is_none() { end_ms } else { 0 };
+            // All ticks of earlier processes may have been freed too.
+            let earlier_ms = begun_in(*incarnation..).unwrap_or(0);
+            let freed_until_ms = freed.unwrap_or(0).max(all_freed_ms).max(earlier_ms);
+            Some(LostWorlds { until_ms: until_ms.min(end_ms), freed_until_ms })
+        };
+        Damages { ticks: ticks.collect(), worlds: of_kind(LogKind::Worlds).filter_map(lost).collect() }
+    }
+
     fn finish(mut self) -> Found {
         if let Some(server) = self.rooms.remove(&SERVER) {
             (self.found.kept_world, self.found.kept) = server.into_kept();
         }
-        let (ticks, worlds): (Vec<_>, Vec<_>) = self.logs.into_iter().partition(|(key, _)| key.0 == LogKind::Ticks);
-        let begun_ms = ticks.iter().map(|(_, log)| log.begun_ms).max();
-        let worlds_until_ms = worlds.iter().filter_map(|(_, log)| log.damaged_until_ms).max();
-        let ticks = ticks.into_iter().map(|(key, log)| (key, log.damages)).filter(|(_, damages)| *damages > 0);
-        let damages = Damages {
-            ticks: ticks.collect(),
-            worlds_until_ms: worlds_until_ms.unwrap_or(0),
-            freed_until_ms: begun_ms.unwrap_or(u64::MAX),
-        };
+        let damages = self.damages();
         for (room, history) in self.rooms {
             match history.closed_ms() {
                 Some(wall_ms) => self.found.closed.push((room, wall_ms)),

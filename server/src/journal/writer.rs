@@ -31,6 +31,8 @@ pub(crate) struct JournalWriter {
     ended: Vec<(RoomId, Option<u64>)>,
     /// Rooms that do not fit into a segment, or that no bytes can be made of: to ask for them again would be of no use.
     hopeless: BTreeSet<RoomId>,
+    /// Those of them for which segments cannot be freed.
+    given_up: Vec<RoomId>,
     /// The time from which on the next room may be kept whole.
     next_ns: u64,
     /// Gaps so far: times that the log went on after batches were lost.
@@ -54,6 +56,7 @@ impl JournalWriter {
             ending: Vec::new(),
             ended: Vec::new(),
             hopeless: BTreeSet::new(),
+            given_up: Vec::new(),
             next_ns: 0,
             gaps: 0,
             numbering: Arc::clone(keeper.numbering()),
@@ -168,6 +171,16 @@ impl JournalWriter {
         self.wanted.front().copied()
     }
 
+    /// Whether it is of no use to keep the room whole.
+    pub(crate) fn is_hopeless(&self, room: RoomId) -> bool {
+        self.hopeless.contains(&room)
+    }
+
+    /// A room that cannot be kept whole, and whose ticks would fill the journal.
+    pub(crate) fn take_given_up(&mut self) -> Option<RoomId> {
+        self.given_up.pop()
+    }
+
     /// Memory of an earlier checkpoint.
     pub(crate) fn spare(&mut self) -> Option<Box<dyn Frozen>> {
         self.spares.pop()
@@ -189,7 +202,7 @@ impl JournalWriter {
 
     /// Hands the last rooms over to the keeper, all at once: no thread of rooms waits for a slow disk.
     pub(crate) fn hand_in_last(&mut self) {
-        self.desk.last_checkpoints(std::mem::take(&mut self.last));
+        self.desk.last_checkpoints(self.last.drain(..));
     }
 
     /// A room that is not here cannot be kept from here.
@@ -217,7 +230,12 @@ impl JournalWriter {
                     match outcome {
                         Ok(()) => {}
                         Err(error @ (JournalError::TooLarge { .. } | JournalError::Encode)) => {
-                            tracing::error!(room = room.0, %tick, %error, "a room cannot be kept whole any more");
+                            let id = room.0;
+                            tracing::error!(
+                                room = id,
+                                %error,
+                                "room {id} cannot be kept whole: its ticks are kept while the journal has space for them"
+                            );
                             self.hopeless.insert(room);
                         }
                         Err(error) => {
@@ -226,6 +244,7 @@ impl JournalWriter {
                         }
                     }
                 }
+                Notice::Wanted(room) if self.hopeless.contains(&room) => self.given_up.push(room),
                 Notice::Wanted(room) => self.want(room),
             }
         }

@@ -13,10 +13,17 @@ pub const COMMIT_ROOMS: usize = 16;
 pub const WORLD_SECONDS_MAX: u32 = 10;
 
 /// Range of that setting.
-pub const WORLD_SECONDS: RangeInclusive<usize> = 1..=3_600;
+pub const WORLD_SECONDS: RangeInclusive<usize> = 5..=3_600;
 
 /// Time between two rooms of a shard that are kept whole: 32 a second at the most.
 pub const CHECKPOINT_PAUSE: Duration = Duration::from_micros(31_250);
+
+/// Time for which a start waits for the short match of a game by which changed rules are found.
+pub const BEHAVIOUR_MAX: Duration = Duration::from_secs(2);
+
+/// Time for which a failed write is told, from the last one on: a shard's rooms behind the gap are kept whole one after
+/// another, [`CHECKPOINT_PAUSE`] apart.
+pub const JOURNAL_TROUBLE_TOLD: Duration = Duration::from_secs(10);
 
 /// Memory of earlier checkpoints that a shard keeps for later ones.
 pub const CHECKPOINT_SPARES_MAX: usize = 4;
@@ -25,8 +32,9 @@ pub const CHECKPOINT_SPARES_MAX: usize = 4;
 /// be played again.
 pub const REPLAY_MS_MAX: u32 = 800;
 
-/// Range of that setting.
-pub const REPLAY_MS: RangeInclusive<usize> = 1..=60_000;
+/// Range of that setting: a room that is made again is no thread that stands still, and 32 rooms a second are written whole
+/// at the most.
+pub const REPLAY_MS: RangeInclusive<usize> = 100..=3_000;
 
 /// Time for which a room that was made again waits for its players. A client gives up an attempt to connect after 3 s.
 pub const PAUSE_MAX: Duration = Duration::from_secs(4);

@@ -28,7 +28,10 @@ const COUNTERS: [(&str, &str); 42] = [
     ("tickwire_ticks_undone_total", "Ticks that were undone after a panic of a game and made again with less."),
     ("tickwire_calls_skipped_total", "Choices of bots and messages for topics that a panic of a game has left out."),
     ("tickwire_rooms_started_over_total", "Times that a room's members started over after a panic outside of a tick."),
-    ("tickwire_rooms_diverged_total", "Rooms that go on under other rules of their game than they were played under."),
+    (
+        "tickwire_rooms_diverged_total",
+        "Rooms that go on although their game plays ticks or a short match of bots in another way than before.",
+    ),
     ("tickwire_rooms_lost_total", "Rooms that could not go on after a start."),
     ("tickwire_rooms_quarantined_total", "Of these, rooms in whose ticks processes had ended again and again."),
     ("tickwire_rooms_revived_total", "Rooms that have gone on after a start."),

@@ -78,8 +78,7 @@ impl Net {
     pub(super) fn note_journal(&self) {
         let Some(keeper) = &self.setup.journal else { return };
         let figures = keeper.figures();
-        let is_degraded =
-            self.journal_trouble.borrow_mut().note(&figures, keeper.pace().age_max, self.setup.clock.now_us());
+        let is_degraded = self.journal_trouble.borrow_mut().note(&figures, self.setup.clock.now_us());
         self.setup.readiness.hold(Reason::Journal, is_degraded);
         let journal = &self.setup.metrics.journal;
         journal.degraded.set(f64::from(u8::from(is_degraded)));

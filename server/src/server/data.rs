@@ -42,12 +42,8 @@ impl DataFolder {
             return Ok(None);
         };
         let (folder, found) = Folder::open(path)?;
-        for (file, at) in &found.torn {
-            tracing::info!(
-                file,
-                at,
-                "the server was ended during its last write to the journal, and had sent nothing of it"
-            );
+        for torn in &found.torn {
+            tracing::info!("the end of the journal was cut: {torn}");
         }
         for damage in &found.damaged {
             tracing::error!("the journal is damaged: {damage}");

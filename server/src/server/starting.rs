@@ -4,10 +4,11 @@ use super::{Running, StartError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::exchange::{self, ExchangeSetup};
+use crate::game_panic;
 use crate::games::OfferedGame;
 use crate::journal::{JournalWriter, KeeperHandle};
 use crate::kept::KeptLog;
-use crate::limits::{ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX};
+use crate::limits::{BEHAVIOUR_MAX, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX};
 use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox};
 use crate::maker::{Maker, Orders};
 use crate::matchmaking::GameQueue;
@@ -28,9 +29,26 @@ pub(super) fn topics_of(games: &[OfferedGame]) -> Vec<GameTopics> {
     games.iter().map(|game| GameTopics { game: game.rules.name, own: game.rules.topics }).collect()
 }
 
-/// The games with their behaviour, which the headers of kept rooms have.
+/// The games with their behaviour, which the headers of kept rooms have. Each game is played in a thread of its own, which is
+/// left behind when the match does not end.
 pub(super) fn with_behaviour(mut games: Vec<OfferedGame>) -> Vec<OfferedGame> {
-    games.iter_mut().for_each(OfferedGame::note_behaviour);
+    for game in &mut games {
+        let (told, behaviour) = mpsc::channel();
+        let play = game.play;
+        let playing = Builder::new().name("behaviour".into()).spawn(move || told.send(game_panic::catch(play)));
+        let name = game.rules.name;
+        match playing.ok().and_then(|_| behaviour.recv_timeout(BEHAVIOUR_MAX).ok()) {
+            Some(Ok(behaviour)) => game.behaviour = behaviour,
+            Some(Err(panic)) => {
+                tracing::warn!(
+                    "in a short match of bots `{name}` panics: changes of its rules will not be told: {panic}"
+                );
+            }
+            None => {
+                tracing::warn!("a short match of bots of `{name}` does not end: changes of its rules will not be told")
+            }
+        }
+    }
     games
 }
 

@@ -76,6 +76,10 @@ impl Shard {
         if !journal.may_keep(count, now_ns) {
             return;
         }
+        while let Some(id) = journal.take_given_up() {
+            let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).chain(self.empty_rooms.all());
+            rooms.find(|room| room.id == id).into_iter().for_each(|room| room.give_up(journal));
+        }
         let rooms = || self.groups.iter().flat_map(|group| &group.rooms);
         // The keeper asks all shards for a room, and another one may have it.
         while let Some(id) = journal.wanted()
@@ -85,14 +89,15 @@ impl Shard {
             journal.forget(id);
         }
         let CheckpointPace { replay_max, age_max } = journal.pace();
+        let can_be_kept = |room: &&RoomHandle| !journal.is_hopeless(room.id);
+        let rooms = || rooms().filter(can_be_kept);
         let behind_gap = || rooms().find(|room| room.kept.gaps != journal.gaps());
         let owed_ns: u64 = rooms().map(|room| room.kept.debt_ns).sum();
         self.keeps_oldest = !self.keeps_oldest || owed_ns <= nanos(replay_max);
         let is_old = |room: &&RoomHandle| room.kept.debt_ns > 0 && room.kept.age_ns >= nanos(age_max);
-        let by_turn = || match self.keeps_oldest {
-            true => rooms().filter(is_old).max_by_key(|room| room.kept.age_ns),
-            false => rooms().max_by_key(|room| room.kept.debt_ns),
-        };
+        let oldest = || rooms().filter(is_old).max_by_key(|room| room.kept.age_ns);
+        let dearest = || rooms().max_by_key(|room| room.kept.debt_ns).filter(|_| owed_ns > nanos(replay_max));
+        let by_turn = || if self.keeps_oldest { oldest().or_else(dearest) } else { dearest() };
         let id = journal.wanted().or_else(|| behind_gap().or_else(by_turn).map(|room| room.id));
         let Some(id) = id else { return };
         let mut rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).chain(self.empty_rooms.all());

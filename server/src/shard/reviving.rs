@@ -148,7 +148,8 @@ fn note_other_rules(RoomId(room): RoomId, game: &str, differs_at: Option<Tick>) 
         ),
         None => tracing::warn!(
             room,
-            "the rules of the game `{game}` have changed since room {room} was kept: it goes on under those of today"
+            "bots of the game `{game}` play another match than when room {room} was kept: its rules may have changed. The room \
+             goes on under those of today"
         ),
     }
 }

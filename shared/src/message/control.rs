@@ -1,12 +1,11 @@
 //! Control messages: hello, welcome and roster, each a plain value in `bincode` behind its kind byte.
 
 use super::topics::PlayerKey;
-use super::{CLIENT_CONTROL, HELLO, PROTOCOL_VERSION, SERVER_CONTROL, WELCOME, control_message};
+use super::{CLIENT_CONTROL, HELLO, PROTOCOL_VERSION, RECORDING_VERSION, SERVER_CONTROL, WELCOME, control_message};
 use crate::game::{Game, Mode};
 use crate::hash::Mix;
 use crate::id::Seat;
 use crate::limits::{CONTROL_BYTES_MAX, HELLO_NAME_BYTES_MAX, SNAPSHOT_HISTORY_LEN, TEXT_BYTES_MAX};
-use crate::recording::RECORDING_VERSION;
 use crate::state::Schema;
 use crate::tick::Tick;
 use crate::wire::DecodeError;

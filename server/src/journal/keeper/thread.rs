@@ -8,6 +8,8 @@ use crate::journal::{CheckpointPace, JournalFigures, JournalGauges};
 use crate::limits::{CHECKPOINTS_WAITING_MAX, KEEPER_STALL_MAX};
 use crate::lobby::RoomId;
 use crate::threads::{ThreadHealth, give_way};
+use parking_lot::Mutex;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -18,11 +20,30 @@ use tickwire::tick::Tick;
 /// How far the keeper stands back behind the shards.
 const NICENESS: i32 = 5;
 
+/// The checkpoints that shards leave behind when the server stops.
+#[derive(Clone, Default)]
+struct LastCheckpoints(Arc<Mutex<Vec<Checkpoint>>>);
+
+impl LastCheckpoints {
+    fn put(&self, checkpoints: impl Iterator<Item = Checkpoint>) {
+        self.0.lock().extend(checkpoints);
+    }
+
+    fn take(&self) -> Vec<Checkpoint> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+impl fmt::Debug for LastCheckpoints {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("LastCheckpoints").finish_non_exhaustive()
+    }
+}
+
 enum Request {
     NewLog(SyncSender<Log>),
     Desk(SyncSender<Notice>),
     Checkpoint(Checkpoint),
-    Last(Vec<Checkpoint>),
     Stop,
 }
 
@@ -30,6 +51,7 @@ enum Request {
 #[derive(Debug, Clone)]
 pub(crate) struct KeeperHandle {
     requests: SyncSender<Request>,
+    last: LastCheckpoints,
     gauges: Arc<JournalGauges>,
     numbering: Arc<Numbering>,
     pace: CheckpointPace,
@@ -65,13 +87,14 @@ impl KeeperHandle {
         let (back, notices) = sync_channel(CHECKPOINTS_WAITING_MAX);
         // The same as above.
         let _ = self.requests.send(Request::Desk(back.clone()));
-        CheckpointDesk { requests: self.requests.clone(), back, notices }
+        CheckpointDesk { requests: self.requests.clone(), last: self.last.clone(), back, notices }
     }
 }
 
 /// Where a shard hands checkpoints in, and gets the used boxes back.
 pub(crate) struct CheckpointDesk {
     requests: SyncSender<Request>,
+    last: LastCheckpoints,
     back: SyncSender<Notice>,
     notices: Receiver<Notice>,
 }
@@ -91,11 +114,10 @@ impl CheckpointDesk {
         }
     }
 
-    /// The same for the last checkpoints of a shard, however many they are.
-    pub(crate) fn last_checkpoints(&self, rooms: Vec<(RoomId, Tick, Box<dyn Frozen>)>) {
+    /// The same for the last checkpoints of a shard, however many they are and however slow the disk is.
+    pub(crate) fn last_checkpoints(&self, rooms: impl Iterator<Item = (RoomId, Tick, Box<dyn Frozen>)>) {
         let checkpoint = |(room, tick, frozen)| Checkpoint { room, tick, frozen, back: self.back.clone() };
-        // A keeper that has ended takes none any more.
-        let _ = self.requests.send(Request::Last(rooms.into_iter().map(checkpoint).collect()));
+        self.last.put(rooms.map(checkpoint));
     }
 
     /// The next notice of the keeper, if there is one.
@@ -121,11 +143,13 @@ impl KeeperThread {
         let (requests, inbox) = sync_channel(CHECKPOINTS_WAITING_MAX);
         let health = ThreadHealth::new("journal", KEEPER_STALL_MAX);
         let (own, gauges, pace) = (Arc::clone(&health), keeper.figures(), keeper.settings.pace);
+        let last = LastCheckpoints::default();
+        let left = last.clone();
         let thread = health.spawn(move || {
             give_way(NICENESS);
-            run(&mut keeper, &inbox, interval, &own);
+            run(&mut keeper, &inbox, &left, interval, &own);
         })?;
-        Ok(Self { health, handle: KeeperHandle { requests, gauges, numbering: Arc::default(), pace }, thread })
+        Ok(Self { health, handle: KeeperHandle { requests, last, gauges, numbering: Arc::default(), pace }, thread })
     }
 
     /// The notes of the thread, for the supervisor.
@@ -146,7 +170,13 @@ impl KeeperThread {
     }
 }
 
-fn run(keeper: &mut Keeper, inbox: &Receiver<Request>, interval: Duration, health: &ThreadHealth) {
+fn run(
+    keeper: &mut Keeper,
+    inbox: &Receiver<Request>,
+    last: &LastCheckpoints,
+    interval: Duration,
+    health: &ThreadHealth,
+) {
     let start = Instant::now();
     let now_ms = || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut next = start;
@@ -172,9 +202,12 @@ fn run(keeper: &mut Keeper, inbox: &Receiver<Request>, interval: Duration, healt
             }
             // The interval counts from the beginning of a turn: a slow disk is not made slower by a pause.
             (next, has_waited) = (Instant::now() + interval, false);
+            last.take().into_iter().for_each(|checkpoint| keeper.checkpoint(checkpoint));
             keeper.turn(unix_ms(), now_ms());
         }
     }
+    // The threads of rooms have ended.
+    last.take().into_iter().for_each(|checkpoint| keeper.checkpoint(checkpoint));
     keeper.finish(unix_ms(), now_ms());
 }
 
@@ -188,7 +221,6 @@ fn take(keeper: &mut Keeper, request: Request, now_ms: u64) -> bool {
         }
         Request::Desk(desk) => keeper.add_desk(desk),
         Request::Checkpoint(checkpoint) => keeper.checkpoint(checkpoint),
-        Request::Last(checkpoints) => checkpoints.into_iter().for_each(|it| keeper.checkpoint(it)),
         Request::Stop => return false,
     }
     true

@@ -25,8 +25,15 @@ pub(super) struct Place {
 pub(super) struct Damages {
     /// The logs of ticks that are damaged, and the number of damaged parts in each.
     pub(super) ticks: BTreeMap<LogKey, u32>,
-    /// Worlds up to this time may be missing, and with each of them the ticks that were freed for it; 0 for none.
-    pub(super) worlds_until_ms: u64,
+    /// What may be missing of worlds.
+    pub(super) worlds: Vec<LostWorlds>,
+}
+
+/// Worlds that may be missing of a log, and with each of them the ticks that were freed for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LostWorlds {
+    /// They were written before this time.
+    pub(super) until_ms: u64,
     /// Ticks of this time or later were not freed: the newest file of a log never is.
     pub(super) freed_until_ms: u64,
 }
@@ -181,7 +188,8 @@ impl RoomHistory {
 
     /// Whether a damaged part of a log may have held ticks after the last one, or a world that stood for them.
     fn ends_in_damage(&self, last: Tick, damages: &Damages) -> bool {
-        if self.newest_ms < damages.worlds_until_ms && self.newest_tick_ms < damages.freed_until_ms {
+        let may_miss = |lost: &LostWorlds| self.newest_ms < lost.until_ms && self.newest_tick_ms < lost.freed_until_ms;
+        if damages.worlds.iter().any(may_miss) {
             return true;
         }
         let newest = self.lives.keys().next_back().copied().unwrap_or_default();

@@ -4,7 +4,7 @@ use crate::journal::batch::{Batch, EntryKind};
 use crate::journal::folder::with_format;
 use crate::journal::keeper::Notice;
 use crate::journal::log::Synced;
-use crate::journal::{Folder, FolderFault, Frozen, JournalError, JournalSettings, Measure, RoomVerdict};
+use crate::journal::{Folder, FolderFault, Frozen, JournalError, JournalSettings, JournalWriter, Measure, RoomVerdict};
 use crate::lobby::RoomId;
 use crate::threads::ThreadHealth;
 use std::fs;
@@ -207,4 +207,52 @@ fn no_link_is_followed_and_no_shared_folder_is_used() {
     assert!(matches!(Folder::open(&dir.0).unwrap_err(), FolderFault::Link { .. }));
     fs::set_permissions(&other.0, fs::Permissions::from_mode(0o777)).unwrap();
     assert!(matches!(Folder::open(&other.0).unwrap_err(), FolderFault::Folder(_)));
+}
+
+const ROOM: RoomId = RoomId(1 << 32);
+
+/// A room that no bytes can be made of.
+struct Broken;
+
+impl Frozen for Broken {
+    fn encode(&mut self, _: &mut Vec<u8>) -> Result<(), JournalError> {
+        Err(JournalError::Encode)
+    }
+}
+
+#[test]
+fn a_room_that_cannot_be_kept_whole_is_given_up_before_its_ticks_fill_the_journal() {
+    let dir = Temporary::new("given-up");
+    let (folder, mut found) = Folder::open(&dir.0).unwrap();
+    let keeper =
+        folder.keep(&mut found, JournalSettings { bytes_max: 8 << 20, reserve_bytes: 0, ..settings() }).unwrap();
+    let mut writer = JournalWriter::new(&keeper.handle());
+    writer.opened(ROOM, b"head");
+    writer.keep(ROOM, Tick(0), Box::new(Broken));
+    let long = |out: &mut Vec<u8>| {
+        out.resize(out.len() + 100_000, 7);
+        Ok::<(), ()>(())
+    };
+    let (mut now_ns, mut tick) = (0, Tick(0));
+    let given_up = wait(|| {
+        now_ns += 1_000_000_000;
+        // More than half of the journal, so that segments are to be freed.
+        if keeper.handle().figures().bytes < 5 << 20 {
+            tick = tick.next();
+            writer.tick(ROOM, tick, long).unwrap();
+            writer.commit();
+        }
+        writer.may_keep(1, now_ns);
+        writer.take_given_up()
+    });
+    assert!(given_up == ROOM && writer.is_hopeless(ROOM));
+    writer.closed(ROOM);
+    // Its ticks are freed, and there is space for those of others.
+    wait(|| {
+        writer.commit();
+        let figures = keeper.handle().figures();
+        (figures.bytes < 6 << 20 && figures.degraded_logs == 0).then_some(())
+    });
+    drop(writer);
+    keeper.stop();
 }

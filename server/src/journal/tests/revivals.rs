@@ -190,6 +190,9 @@ fn freed_for_a_world(later: &[Written<'_>]) -> MemoryDisk {
     ticks(&disk, [1, 0, 0, 0], &[(Room, 0, "head"), (Ticked, 1, "a"), (Ticked, 2, "b"), (Ticked, 3, "c")]);
     ticks(&disk, [1, 0, 2, 10], &[(Kept, 1, "k")]);
     worlds(&disk, 1, &[&[(World, 2, "B"), (World, 9, "I")], later].concat());
+    // The next segments lie ready.
+    ticks(&disk, [1, 0, 3, 0], &[]);
+    segment(&disk, LogKind::Worlds, [1, 0, 1, 0], &[]);
     disk
 }
 
@@ -226,6 +229,27 @@ fn a_room_that_has_gone_on_since_a_damaged_world_is_whole() {
     disk.put("worlds/1-0.log", bytes);
     assert_eq!(outcome(&disk), ("B c d e f g h i j".into(), RoomVerdict::Whole, 10));
     assert_eq!(Found::read(&disk).unwrap().damaged.len(), 1);
+}
+
+#[test]
+fn a_torn_world_accuses_no_room_whose_ticks_are_all_there_and_none_of_a_later_process() {
+    let torn = |disk: &MemoryDisk| {
+        let mut bytes = disk.bytes("worlds/1-0.log");
+        bytes[130] ^= 1;
+        disk.put("worlds/1-0.log", bytes);
+    };
+    // Nothing was freed.
+    let disk = MemoryDisk::default();
+    ticks(&disk, [1, 0, 0, 0], &[(Room, 0, "head"), (Ticked, 1, "a"), (Ticked, 2, "b"), (Ticked, 3, "c")]);
+    worlds(&disk, 1, &[(World, 2, "B"), (World, 3, "C")]);
+    torn(&disk);
+    assert_eq!(outcome(&disk), ("B c".into(), RoomVerdict::Whole, 3));
+    // Something was, and a later process has gone on with what it found.
+    let disk = freed_for_a_world(&[]);
+    torn(&disk);
+    assert_eq!(outcome(&disk).1, RoomVerdict::EndsInDamage);
+    ticks(&disk, [2, 0, 0, 200], &[(Revived, 3, ""), (Ticked, 4, "d")]);
+    assert_eq!(outcome(&disk), ("B c d".into(), RoomVerdict::Whole, 4));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::chronicle::{Chronicle, end};
 use crate::game_panic;
 use crate::games::DynFrozen;
 use crate::journal::{Frozen, JournalError, JournalWriter};
-use crate::lobby::Code;
+use crate::lobby::{Code, RoomId};
 use crate::room::Summary;
 use crate::room_header::put_header;
 use crate::shard::pause::Pause;
@@ -15,6 +15,7 @@ use tickwire::Tick;
 
 /// A room after a tick with its header: a checkpoint.
 pub(crate) struct FrozenRoom {
+    id: RoomId,
     header: Arc<[u8]>,
     room: Box<dyn DynFrozen>,
 }
@@ -24,7 +25,7 @@ impl Frozen for FrozenRoom {
         put_header(&self.header, out);
         // A panic would end the keeper, and with it the server.
         game_panic::catch(|| self.room.encode(out)).map_err(|panic| {
-            tracing::error!("no bytes can be made of a world: {}", panic.brief());
+            tracing::error!(room = self.id.0, "the bytes of a world cannot be made: {}", panic.brief());
             JournalError::Encode
         })
     }
@@ -77,7 +78,7 @@ impl RoomHandle {
         let memory: Option<Box<dyn Any>> = journal.spare().map(|spare| spare as Box<dyn Any>);
         let memory = memory.and_then(|memory| memory.downcast::<FrozenRoom>().ok()).map(|memory| memory.room);
         match game_panic::catch(|| self.room.freeze(memory)) {
-            Ok(room) => Some(Box::new(FrozenRoom { header: Arc::clone(header), room })),
+            Ok(room) => Some(Box::new(FrozenRoom { id: self.id, header: Arc::clone(header), room })),
             Err(panic) => {
                 // Its ticks are in the log all the same.
                 tracing::error!(
@@ -88,6 +89,15 @@ impl RoomHandle {
                 None
             }
         }
+    }
+
+    /// The room cannot be kept whole, and the journal has no more space for its ticks: it plays on, and no later process knows
+    /// it.
+    pub(in crate::shard) fn give_up(&mut self, journal: &mut JournalWriter) {
+        let id = self.id.0;
+        tracing::error!(room = id, "room {id} is not kept any more: it plays on, and ends with this process");
+        self.header = None;
+        journal.closed(self.id);
     }
 
     /// The server stops: the room is kept as it is, or ends with it.
