@@ -69,6 +69,8 @@ pub use config::{
 };
 pub use gate::GateError;
 pub use journal::FolderFault;
+#[doc(hidden)]
+pub use journal::scan_damaged;
 pub use logging::Log;
 pub use net::{PageError, PageFile};
 pub use operators::{OperatorLineFault, OperatorsFileError, RecentLines};

@@ -236,20 +236,61 @@ struct Change {
     words: String,
 }
 
-/// The changes of mark and words that a page has shown; asserts that they came in time and are gone.
-async fn assert_informed(page: &Page, ended_at: f64) {
+/// Whether the changes of mark and words that a page has shown came in time and are gone; if not, what they were.
+async fn is_informed(page: &Page, ended_at: f64) -> Result<(), String> {
     let seen = page.eval("window.probe.changes").await;
     let changes: Vec<Change> = serde_json::from_value(seen).expect("a list of changes");
-    let mark = changes.iter().find(|change| change.marked).unwrap_or_else(|| panic!("a mark: {changes:?}"));
-    let words = changes.iter().find(|change| !change.words.is_empty()).unwrap_or_else(|| panic!("words: {changes:?}"));
-    assert!((MARK_MS.0..MARK_MS.1).contains(&mark.silent_ms) && mark.words.is_empty(), "{changes:?}");
-    assert!((WORDS_MS.0..WORDS_MS.1).contains(&words.silent_ms) && words.marked, "{changes:?}");
-    assert!(words.words.contains("No word from the server"), "{changes:?}");
-    let last = changes.last().expect("there are changes");
-    assert!(!last.marked && last.words.is_empty(), "mark and words go away: {changes:?}");
-    assert!(last.at - ended_at < GONE_MS_MAX, "gone {} ms after the end: {changes:?}", last.at - ended_at);
     page.note("words", &format!("{changes:#?}\nended {ended_at}"));
     page.eval("window.probe.changes = []").await;
+    let mark = changes.iter().find(|change| change.marked).unwrap_or_else(|| panic!("a mark: {changes:?}"));
+    let words = changes.iter().find(|change| !change.words.is_empty()).unwrap_or_else(|| panic!("words: {changes:?}"));
+    let last = changes.last().expect("there are changes");
+    // Never too early, and in these words.
+    assert!(mark.silent_ms >= MARK_MS.0 && mark.words.is_empty(), "{changes:?}");
+    assert!(words.silent_ms >= WORDS_MS.0 && words.marked, "{changes:?}");
+    assert!(words.words.contains("No word from the server"), "{changes:?}");
+    let is_late = mark.silent_ms >= MARK_MS.1 || words.silent_ms >= WORDS_MS.1;
+    let stays = last.marked || !last.words.is_empty() || last.at - ended_at >= GONE_MS_MAX;
+    if is_late || stays { Err(format!("{changes:?}, ended at {ended_at}")) } else { Ok(()) }
+}
+
+/// A silence of 3.5 s, made `still`ly; whether both pages told of it as they should.
+async fn silence(serving: &Serving, relay: &Relay, still: Still, pages: [&Page; 2]) -> Result<(), String> {
+    match still {
+        Still::Server => serving.signal("STOP"),
+        _ => relay.stand_still(),
+    }
+    pages[0].let_pass(Duration::from_millis(3_500)).await;
+    match still {
+        Still::Server => serving.signal("CONT"),
+        _ => relay.go_on(),
+    }
+    let ended = tokio::join!(pages[0].eval("performance.now()"), pages[1].eval("performance.now()"));
+    pages[0].let_pass(RECOVERY).await;
+    let mut informed = Ok(());
+    for (page, ended) in pages.into_iter().zip([ended.0, ended.1]) {
+        informed = is_informed(page, ended.as_f64().expect("a number")).await.and(informed);
+    }
+    informed
+}
+
+/// Whether neither page has marked a hitch of 600 ms; `None` when a busy machine has made a longer silence of it.
+async fn is_unmarked(relay: &Relay, pages: [&Page; 2]) -> Option<bool> {
+    for page in pages {
+        page.eval("window.probe.silence = 0").await;
+    }
+    relay.stand_still();
+    pages[0].let_pass(Duration::from_millis(600)).await;
+    relay.go_on();
+    pages[0].let_pass(RECOVERY).await;
+    let mut unmarked = Some(true);
+    for page in pages {
+        let silence_ms = page.eval("window.probe.silence").await.as_f64().expect("a number");
+        let is_unmarked = page.eval("window.probe.changes").await == json!([]);
+        page.eval("window.probe.changes = []").await;
+        unmarked = unmarked.filter(|_| is_unmarked || silence_ms < MARK_MS.0).map(|before| before && is_unmarked);
+    }
+    unmarked
 }
 
 #[tokio::test]
@@ -259,27 +300,19 @@ async fn a_silence_of_a_second_is_marked_one_of_two_seconds_is_put_into_words_an
     let (arena, paddles) = tokio::join!(Player::enter(&relay, "arena"), Player::enter(&relay, "paddles"));
     let pages = [&arena.page, &paddles.page];
     // A hitch is not worth a mark: one that came with every hitch would flicker.
-    relay.stand_still();
-    arena.page.let_pass(Duration::from_millis(600)).await;
-    relay.go_on();
-    arena.page.let_pass(RECOVERY).await;
-    for page in pages {
-        assert_eq!(page.eval("window.probe.changes").await, json!([]));
+    let mut unmarked = None;
+    for _ in 0..5 {
+        unmarked = unmarked.or(is_unmarked(&relay, pages).await);
     }
+    assert_eq!(unmarked, Some(true), "of a hitch");
     for still in [Still::Network, Still::Server] {
-        match still {
-            Still::Server => serving.signal("STOP"),
-            _ => relay.stand_still(),
+        let mut late = Vec::new();
+        while late.len() < 3 {
+            match silence(&serving, &relay, still, pages).await {
+                Ok(()) => break,
+                Err(changes) => late.push(changes),
+            }
         }
-        arena.page.let_pass(Duration::from_millis(3_500)).await;
-        match still {
-            Still::Server => serving.signal("CONT"),
-            _ => relay.go_on(),
-        }
-        let ended = tokio::join!(pages[0].eval("performance.now()"), pages[1].eval("performance.now()"));
-        arena.page.let_pass(RECOVERY).await;
-        for (page, ended) in pages.into_iter().zip([ended.0, ended.1]) {
-            assert_informed(page, ended.as_f64().expect("a number")).await;
-        }
+        assert!(late.len() < 3, "mark and words come late each time: {late:#?}");
     }
 }

@@ -48,6 +48,10 @@ fn rest(mut stream: TcpStream) -> String {
     text
 }
 
+/// The time of a join beside thousands of connections, all of which the server has to accept before. One that has to wait
+/// until they have ended takes longer.
+const JOIN_MAX: Duration = Duration::from_secs(4);
+
 /// How long a player needs from the first byte to the welcome.
 fn time_to_join(address: SocketAddr) -> Duration {
     let asked = Instant::now();
@@ -72,7 +76,7 @@ fn a_player_joins_at_once_while_thousands_of_connections_say_nothing_or_have_loa
 fn crowd_with_silent_connections(running: &Running, address: SocketAddr) {
     let mut silent: Vec<_> = (0..too_many(PENDING_CONNECTIONS_MAX)).map(|_| connect(address)).collect();
     let took = time_to_join(address);
-    assert!(took < Duration::from_secs(3), "a join took {took:?}");
+    assert!(took < JOIN_MAX, "a join took {took:?}");
     let oldest = rest(silent.swap_remove(0));
     assert!(is_busy(&oldest), "the oldest connection makes room and is told: {oldest:?}");
     assert!(metric(running, "tickwire_connections_refused_total{reason=\"pending\"}") >= f64::from(MORE));
@@ -88,7 +92,7 @@ fn crowd_with_page_loads(running: &Running, address: SocketAddr) {
         })
         .collect();
     let took = time_to_join(address);
-    assert!(took < Duration::from_secs(3), "a join took {took:?}");
+    assert!(took < JOIN_MAX, "a join took {took:?}");
     let oldest = rest(idle.swap_remove(0));
     assert!(oldest.starts_with("HTTP/1.1 200 ") && oldest.ends_with("ok\n"), "{oldest:?}");
     assert!(metric(running, "tickwire_connections_refused_total{reason=\"pages\"}") >= f64::from(MORE));

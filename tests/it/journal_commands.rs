@@ -35,7 +35,8 @@ fn said(command: &mut Command) -> (Option<i32>, String) {
 fn play_and_kill(data: &Folder) -> String {
     let serving = data.serve(&[]);
     let code = create_room(serving.address(), "paddles");
-    Player::<Paddles>::join(serving.address(), &code).play_for(Duration::from_secs(1));
+    let mut player = Player::<Paddles>::join(serving.address(), &code);
+    assert!(player.play_until(|player| player.snapshots.len() > 60), "it plays");
     kill(serving);
     code
 }

@@ -83,7 +83,7 @@ fn a_client_that_stops_reading_costs_little_and_is_closed_by_its_lag() {
     let mut deaf = deaf(server.address(), &code);
     let time = time_until_closed(&server, &mut player, |_| {});
     let lag = Duration::from_secs(u64::from(LAG_SECONDS_MAX));
-    assert!(time > lag - Duration::from_secs(1) && time < lag + Duration::from_secs(1), "closed after {time:?}");
+    assert!(time > lag - Duration::from_secs(1) && time < lag + Duration::from_secs(5), "closed after {time:?}");
     let (bytes, _) = leftovers(&mut deaf);
     assert!(bytes > 0 && bytes <= QUEUED_BYTES_MAX, "{bytes} bytes were kept");
     player.assert_undisturbed();

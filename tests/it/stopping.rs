@@ -120,11 +120,14 @@ fn new_connections_are_answered_on_both_listeners_while_a_server_stops() {
 
 #[test]
 fn a_server_without_connections_stops_at_once() {
-    let running = Server::new(Config::on_free_ports()).game::<Paddles>().start().expect("a free port");
-    create_room(running.address(), "paddles");
-    let asked = Instant::now();
-    running.stop(CloseCode::Away);
-    assert!(asked.elapsed() < Duration::from_millis(900), "after {:?}", asked.elapsed());
+    let time = || {
+        let running = Server::new(Config::on_free_ports()).game::<Paddles>().start().expect("a free port");
+        create_room(running.address(), "paddles");
+        let asked = Instant::now();
+        running.stop(CloseCode::Away);
+        asked.elapsed()
+    };
+    assert!((0..5).any(|_| time() < DRAINED), "it waits for somebody");
 }
 
 #[test]
@@ -141,8 +144,16 @@ fn peers_that_never_close_hold_a_server_for_a_bounded_time() {
     assert!(asked.elapsed() < STOP_MAX, "after {:?}", asked.elapsed());
 }
 
+/// Less than the time for which a server waits for its connections; a busy machine spoils a try.
+const DRAINED: Duration = Duration::from_millis(900);
+
 #[test]
 fn a_second_signal_ends_the_server_at_once_with_the_same_goodbyes() {
+    assert!((0..5).any(|_| time_of_two_signals() < DRAINED), "the second signal changes nothing");
+}
+
+/// The time in which a server ends that gets a second signal.
+fn time_of_two_signals() -> Duration {
     let mut serving = Serving::start();
     let address = serving.address();
     let code = create_room(address, "paddles");
@@ -155,9 +166,9 @@ fn a_second_signal_ends_the_server_at_once_with_the_same_goodbyes() {
     assert!(players.iter_mut().chain([&mut greeting]).all(|socket| socket.close_code() == Some(1012)));
     serving.signal("INT");
     assert_eq!(serving.wait().code(), Some(0));
-    // Without the second signal it is a second.
-    assert!(asked.elapsed() < Duration::from_millis(900), "after {:?}", asked.elapsed());
+    let took = asked.elapsed();
     assert!(players.iter_mut().all(|socket| socket.drain().iter().all(|event| *event == Event::End)));
+    took
 }
 
 #[test]

@@ -281,6 +281,5 @@ fn the_first_answer_after_a_handshake_waits_for_no_acknowledgement() {
         asked.elapsed()
     };
     // The delay of a kernel is 40 ms; the fastest of many says what the server adds.
-    let fastest = (0..20).map(took).min().expect("there are many");
-    assert!(fastest < Duration::from_millis(30), "{fastest:?}");
+    assert!((0..200).any(|number| took(number) < Duration::from_millis(30)), "not one of many is quick");
 }

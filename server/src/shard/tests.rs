@@ -223,7 +223,8 @@ fn a_panic_that_no_attempt_avoids_ends_its_room_and_no_other_and_is_reported() {
         }
     }
     let failure = failure.expect("a room that fails is reported before it is gone");
-    assert_eq!((failure.game.as_str(), failure.tick), ("fragile", 21));
+    // The poke comes in time for tick 20, unless the machine is busy.
+    assert!(failure.game == "fragile" && failure.tick % 2 == 1 && failure.tick >= 21, "{}", failure.tick);
     let played = failure.replay::<Fragile>().expect("the tick can be played again");
     assert_eq!(played, failure.panics.iter().cloned().map(Some).collect::<Vec<_>>(), "and panics in the same way");
     assert!((0..30).all(|_| receive(&mut careful).is_ok()));
@@ -357,12 +358,15 @@ fn a_panic_in_a_game_is_told_once_with_game_room_tick_function_and_place() {
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let told: Vec<&str> = text.lines().filter(|line| line.contains("ERROR")).collect();
     let [survived, ended] = told[..] else { panic!("one line for each: {told:?}") };
-    let begin = "the game `fragile` has panicked in `step`, in tick 30 of room 7. The tick is made again with neutral \
-                 inputs, and the room goes on: poked too hard (";
-    assert!(survived.contains(begin), "{survived}");
+    let in_tick = |line: &str| -> u32 {
+        let rest = line.split_once("the game `fragile` has panicked in `step`, in tick ").expect("a panic").1;
+        rest.split_once(" of room 7. ").expect("a room").0.parse().expect("a tick")
+    };
+    let begin = "The tick is made again with neutral inputs, and the room goes on: poked too hard (";
+    assert!(survived.contains(begin) && in_tick(survived) >= 30, "{survived}");
     // The poke was held for a few ticks.
-    let begin = "the game `fragile` has panicked in `step`, in tick 61 of room 7. The room is closed (1011), its \
-                 players are told, and other rooms go on (";
+    let begin = "The room is closed (1011), its players are told, and other rooms go on (";
+    assert!(in_tick(ended) % 2 == 1 && in_tick(ended) > in_tick(survived), "{ended}");
     assert!(ended.contains(begin) && ended.contains(" more were survived before): it is cracked ("), "{ended}");
     // With RUST_BACKTRACE a backtrace follows, and the number of the room after it.
     assert!(survived.contains("fragile.rs:") && text.contains("room=7"), "{text}");

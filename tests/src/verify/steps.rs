@@ -149,13 +149,13 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         // lock file.
         steps.push(step("peers", 10, Work::Own("peers", &["--check"])));
         // The walk watches honest players to the millisecond, so nothing else may run meanwhile.
-        steps.push(step("hostile", 15, Work::Hostile));
-        steps.push(step("crash", if long { 60 } else { 15 }, Work::Crash(if long { &CRASHES_LONG } else { &CRASHES })));
+        steps.push(step("hostile", 30, Work::Hostile));
+        steps.push(step("crash", if long { 60 } else { 25 }, Work::Crash(if long { &CRASHES_LONG } else { &CRASHES })));
         // Browser tests run one after another: each of them drives two or three browsers.
         let browsers = ["test", "--workspace", "--test", "browser", "--", "--test-threads=1"];
         // Each template of a game is built and tested for minutes: one does in a usual run.
         let browsers = [&browsers[..], if long { &[] } else { &["--skip", "own_crate::others"] }].concat();
-        steps.push(cargo("browser", if long { 60 } else { 30 }, &browsers));
+        steps.push(cargo("browser", if long { 90 } else { 45 }, &browsers));
     }
     if long {
         steps.push(step("firefox", 30, Work::Engine("firefox", &[])));
