@@ -9,7 +9,6 @@ use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 use tickwire_games::Paddles;
 
 /// Calls `tickwire journal` for a folder; gives the exit code, and what was said.

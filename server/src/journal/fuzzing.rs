@@ -41,8 +41,8 @@ pub fn scan_damaged(bodies: &[Vec<u8>], damage: &[(u16, u8)], cut: Option<u16>) 
     };
     assert!(scanned.batches.is_sorted_by(|one, next| one.end() <= next.at && one.seq < next.seq), "the order");
     for found in &scanned.batches {
-        let entries: Vec<_> = found.entries().collect();
-        let [entry] = entries[..] else { panic!("{} entries in a batch with one", entries.len()) };
+        assert_eq!(found.entries().count(), 1, "the entries of a batch with one");
+        let entry = found.entries().next().expect("there is one");
         assert!(found.seq < written as u64 && entry.room == RoomId(found.seq), "a batch that was not written");
         assert_eq!(entry.body, bodies[entry.tick.0 as usize], "a body that was not written");
     }
