@@ -225,7 +225,7 @@ fn a_room_that_cannot_be_kept_whole_is_given_up_before_its_ticks_fill_the_journa
     let dir = Temporary::new("given-up");
     let (folder, mut found) = Folder::open(&dir.0).unwrap();
     let keeper =
-        folder.keep(&mut found, JournalSettings { bytes_max: 8 << 20, reserve_bytes: 0, ..settings() }).unwrap();
+        folder.keep(&mut found, JournalSettings { bytes_max: 32 << 20, reserve_bytes: 0, ..settings() }).unwrap();
     let mut writer = JournalWriter::new(&keeper.handle());
     writer.opened(ROOM, b"head");
     writer.keep(ROOM, Tick(0), Box::new(Broken));
@@ -237,7 +237,7 @@ fn a_room_that_cannot_be_kept_whole_is_given_up_before_its_ticks_fill_the_journa
     let given_up = wait(|| {
         now_ns += 1_000_000_000;
         // More than half of the journal, so that segments are to be freed.
-        if keeper.handle().figures().bytes < 5 << 20 {
+        if keeper.handle().figures().bytes < 18 << 20 {
             tick = tick.next();
             writer.tick(ROOM, tick, long).unwrap();
             writer.commit();
@@ -251,7 +251,7 @@ fn a_room_that_cannot_be_kept_whole_is_given_up_before_its_ticks_fill_the_journa
     wait(|| {
         writer.commit();
         let figures = keeper.handle().figures();
-        (figures.bytes < 6 << 20 && figures.degraded_logs == 0).then_some(())
+        (figures.bytes < 8 << 20 && figures.degraded_logs == 0).then_some(())
     });
     drop(writer);
     keeper.stop();
