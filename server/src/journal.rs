@@ -43,8 +43,8 @@ pub(crate) use suspects::Measure;
 pub(crate) use writer::JournalWriter;
 
 use crate::limits::{
-    JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL, JOURNAL_TROUBLE_TOLD,
-    REPLAY_MS_MAX, WORLD_SECONDS_MAX,
+    JOURNAL_BYTES, JOURNAL_RESERVE_BYTES, JOURNAL_SEGMENT_BYTES, JOURNAL_SYNC_INTERVAL, REPLAY_MS_MAX,
+    WORLD_SECONDS_MAX,
 };
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -161,11 +161,11 @@ pub(crate) struct JournalTrouble {
 }
 
 impl JournalTrouble {
-    /// Notes the figures, and says whether rooms are in danger.
-    pub(crate) fn note(&mut self, figures: &JournalFigures, now_us: u64) -> bool {
+    /// Notes the figures, and says whether rooms are in danger: a failure is told for this long.
+    pub(crate) fn note(&mut self, figures: &JournalFigures, told: Duration, now_us: u64) -> bool {
         if figures.losses() > self.losses {
             self.losses = figures.losses();
-            self.until_us = now_us + u64::try_from(JOURNAL_TROUBLE_TOLD.as_micros()).unwrap_or(u64::MAX);
+            self.until_us = now_us + u64::try_from(told.as_micros()).unwrap_or(u64::MAX);
         }
         figures.degraded_logs > 0 || now_us < self.until_us
     }

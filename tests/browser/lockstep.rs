@@ -52,17 +52,19 @@ async fn two_browsers_play_paddles_over_a_bad_network_without_a_hitch() {
     first.wait_until("window.tickwire.stats().players === 2").await;
     // Neither client can guess the other player's keys, for some seconds, or for a minute with `TICKWIRE_SEEDS=5`.
     let factor = std::env::var("TICKWIRE_SEEDS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
-    let (mut frames, mut late) = (0, 0);
+    let (mut frames, mut late, mut worst) = (0, 0, 0.0_f64);
     for round in 0..6 * factor {
         let (key, other) = if round % 2 == 0 { (Key::Down, Key::Up) } else { (Key::Up, Key::Down) };
         tokio::join!(first.key(key, true), second.key(other, true));
         let (times, _) = tokio::join!(script_times(&first, 2), script_times(&second, 2));
         frames += times.len();
+        worst = worst.max(times.last().copied().unwrap_or_default());
         late += times.iter().filter(|ms| **ms > SCRIPT_MS_MAX).count();
         tokio::join!(first.key(key, false), second.key(other, false));
     }
     // A browser that shares two cores with another one is held up for a frame now and then; rollbacks come in most of them.
-    assert!(frames > 120 && late * 50 <= frames, "{late} of {frames} frames took longer than {SCRIPT_MS_MAX} ms");
+    assert!(frames > 20 * 6 * factor && late * 50 <= frames, "{late} of {frames} took longer than {SCRIPT_MS_MAX} ms");
+    assert!(worst < 25.0 * SCRIPT_MS_MAX, "a frame took {worst} ms");
     for page in [&first, &second] {
         let stats = page.stats().await;
         assert!(stats["rollbacks"].as_u64() > Some(5), "{stats}");

@@ -436,7 +436,7 @@ fn a_client_whose_world_keeps_differing_waits_longer_each_time_before_it_may_com
         let refusals;
         (socket, welcome, refusals) = come_back(address, &resumed);
         let (at_least_s, at_most_s) = (before.elapsed().as_secs_f64(), closed.elapsed().as_secs_f64());
-        assert!(refusals > 0 && at_least_s >= wait_s, "{at_least_s} s instead of {wait_s}");
+        assert!((refusals > 0 || refused.is_none()) && at_least_s >= wait_s, "{at_least_s} s instead of {wait_s}");
         assert!(at_most_s < wait_s + 5.0, "{at_most_s} s instead of {wait_s}");
     }
 }

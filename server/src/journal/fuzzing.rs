@@ -13,8 +13,8 @@ const NEW_PAGE: usize = 5;
 /// Writes a batch with each of these bodies, changes bits of the bytes, cuts them, and scans what is left.
 ///
 /// # Panics
-/// When something is found that was not written, or is found in another order, or when something is missing that nothing
-/// has damaged.
+/// When something is found that was not written, or is found in another order, or when something is missing although
+/// nothing was damaged.
 pub fn scan_damaged(bodies: &[Vec<u8>], damage: &[(u16, u8)], cut: Option<u16>) {
     let (kind, shard, number, node, incarnation) = (LogKind::Ticks, 1, 2, [3; 16], 4);
     let head = SegmentHead { kind, shard, number, node, incarnation, salt: 0x5eed_5eed_1234_5678, wall_ms: 6 };
@@ -59,7 +59,7 @@ mod tests {
     use crate::journal::tests::Dice;
 
     #[test]
-    fn what_is_found_in_a_damaged_segment_was_written_and_what_is_whole_is_found() {
+    fn what_is_found_in_a_damaged_segment_was_written_and_a_whole_segment_is_found_whole() {
         let mut dice = Dice(17);
         for _ in 0..500 {
             let body = |dice: &mut Dice| vec![dice.next() as u8; dice.below(300)];

@@ -61,8 +61,8 @@ pub(crate) enum Notice {
     /// A checkpoint is on the disk, or it is not; the box can be used again.
     Done { room: RoomId, tick: Tick, frozen: Box<dyn Frozen>, outcome: Result<(), JournalError> },
     /// The room's newest checkpoint keeps a segment from being freed: another one is wanted. A shard without this room
-    /// has nothing to do.
-    Wanted(RoomId),
+    /// has nothing to do. `is_tight` says that the journal has used half of its space.
+    Wanted { room: RoomId, is_tight: bool },
 }
 
 /// The identity of this process among all that have used the folder.
@@ -399,8 +399,8 @@ impl Keeper {
         let is_tight = self.bytes() > self.settings.bytes_max / 2;
         for room in self.retention.blocking(CHECKPOINTS_ASKED_MAX, is_tight) {
             // A desk that is full reads nothing now; it is asked again the next time.
-            self.desks
-                .retain(|desk| !matches!(desk.try_send(Notice::Wanted(room)), Err(TrySendError::Disconnected(_))));
+            let wanted = || Notice::Wanted { room, is_tight };
+            self.desks.retain(|desk| !matches!(desk.try_send(wanted()), Err(TrySendError::Disconnected(_))));
         }
     }
 

@@ -74,7 +74,7 @@ impl KeptWriter {
                     tracing::error!(%error, "tickets, topics and webhooks are too much to be kept in one piece");
                 }
                 Notice::Done { outcome, .. } => self.wants_all |= outcome.is_err(),
-                Notice::Wanted(room) => self.wants_all |= room == SERVER,
+                Notice::Wanted { room, .. } => self.wants_all |= room == SERVER,
             }
         }
         self.wants_all

@@ -64,7 +64,10 @@ impl fmt::Display for Torn {
                 "{path}: the server was ended during its last write, at byte {at}, and had sent nothing of it"
             ),
             LogKind::Worlds => {
-                write!(out, "{path}: the last rooms in it are not whole, from byte {at} on; their ticks stand for them")
+                write!(
+                    out,
+                    "{path}: the last rooms in it are not whole, from byte {at} on; their ticks stand for them, and rooms whose ticks may be gone are named"
+                )
             }
         }
     }

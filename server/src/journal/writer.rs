@@ -171,6 +171,17 @@ impl JournalWriter {
         self.wanted.front().copied()
     }
 
+    /// The room cannot be kept whole as it is. It is tried again when that would free a segment.
+    pub(crate) fn give_up_hope(&mut self, room: RoomId) {
+        let id = room.0;
+        if self.hopeless.insert(room) {
+            tracing::error!(
+                room = id,
+                "room {id} cannot be kept whole: its ticks are kept until the journal has used half of its space"
+            );
+        }
+    }
+
     /// Whether it is of no use to keep the room whole.
     pub(crate) fn is_hopeless(&self, room: RoomId) -> bool {
         self.hopeless.contains(&room)
@@ -211,7 +222,7 @@ impl JournalWriter {
     }
 
     fn want(&mut self, room: RoomId) {
-        if !self.wanted.contains(&room) && !self.hopeless.contains(&room) {
+        if !self.wanted.contains(&room) {
             self.wanted.push_back(room);
         }
     }
@@ -228,15 +239,10 @@ impl JournalWriter {
                 Notice::Done { room, tick, frozen, outcome } => {
                     self.take_back(frozen);
                     match outcome {
-                        Ok(()) => {}
+                        Ok(()) => _ = self.hopeless.remove(&room),
                         Err(error @ (JournalError::TooLarge { .. } | JournalError::Encode)) => {
-                            let id = room.0;
-                            tracing::error!(
-                                room = id,
-                                %error,
-                                "room {id} cannot be kept whole: its ticks are kept while the journal has space for them"
-                            );
-                            self.hopeless.insert(room);
+                            tracing::warn!(room = room.0, %tick, %error, "a room is not kept whole");
+                            self.give_up_hope(room);
                         }
                         Err(error) => {
                             tracing::debug!(room = room.0, %tick, %error, "a room could not be kept whole, and is tried again");
@@ -244,8 +250,8 @@ impl JournalWriter {
                         }
                     }
                 }
-                Notice::Wanted(room) if self.hopeless.contains(&room) => self.given_up.push(room),
-                Notice::Wanted(room) => self.want(room),
+                Notice::Wanted { room, is_tight: true } if self.hopeless.contains(&room) => self.given_up.push(room),
+                Notice::Wanted { room, .. } => self.want(room),
             }
         }
     }

@@ -15,14 +15,13 @@ pub const WORLD_SECONDS_MAX: u32 = 10;
 /// Range of that setting.
 pub const WORLD_SECONDS: RangeInclusive<usize> = 5..=3_600;
 
-/// Time between two rooms of a shard that are kept whole: 32 a second at the most.
+/// The longest time between two rooms of a shard that are kept whole; it is shorter where they are many.
 pub const CHECKPOINT_PAUSE: Duration = Duration::from_micros(31_250);
 
 /// Time for which a start waits for the short match of a game by which changed rules are found.
 pub const BEHAVIOUR_MAX: Duration = Duration::from_secs(2);
 
-/// Time for which a failed write is told, from the last one on: a shard's rooms behind the gap are kept whole one after
-/// another, [`CHECKPOINT_PAUSE`] apart.
+/// Time for which a failed write is told at least, from the last one on.
 pub const JOURNAL_TROUBLE_TOLD: Duration = Duration::from_secs(10);
 
 /// Memory of earlier checkpoints that a shard keeps for later ones.
@@ -32,8 +31,8 @@ pub const CHECKPOINT_SPARES_MAX: usize = 4;
 /// be played again.
 pub const REPLAY_MS_MAX: u32 = 800;
 
-/// Range of that setting: a room that is made again is no thread that stands still, and 32 rooms a second are written whole
-/// at the most.
+/// Range of that setting. A room that is made again is no thread that stands still, and rooms are not written whole all
+/// the time.
 pub const REPLAY_MS: RangeInclusive<usize> = 100..=3_000;
 
 /// Time for which a room that was made again waits for its players. A client gives up an attempt to connect after 3 s.

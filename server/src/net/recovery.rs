@@ -78,7 +78,10 @@ impl Net {
     pub(super) fn note_journal(&self) {
         let Some(keeper) = &self.setup.journal else { return };
         let figures = keeper.figures();
-        let is_degraded = self.journal_trouble.borrow_mut().note(&figures, self.setup.clock.now_us());
+        // The rooms of a shard are kept whole one after another.
+        let rooms = u32::try_from(self.directory.borrow().totals().0).unwrap_or(u32::MAX);
+        let told = JOURNAL_TROUBLE_TOLD.max(keeper.pace().age_max.min(CHECKPOINT_PAUSE.saturating_mul(rooms)));
+        let is_degraded = self.journal_trouble.borrow_mut().note(&figures, told, self.setup.clock.now_us());
         self.setup.readiness.hold(Reason::Journal, is_degraded);
         let journal = &self.setup.metrics.journal;
         journal.degraded.set(f64::from(u8::from(is_degraded)));

@@ -56,14 +56,13 @@ impl Waits {
         Self { event, events, begun: Instant::now(), is_hurried: false }
     }
 
-    /// Does work in a thread of its own, which is left behind when it takes too long; says whether it has ended in time.
+    /// Does work in a thread of its own, which is left behind when it takes too long; says whether it has ended well in time.
     /// After a second signal it has [`HURRIED_STOP_MAX`].
-    fn ends_in(&mut self, time: Duration, name: &'static str, work: impl FnOnce() + Send + 'static) -> bool {
+    fn ends_in(&mut self, time: Duration, name: &'static str, work: impl FnOnce() -> bool + Send + 'static) -> bool {
         let end = EndOfWork { name, event: self.event.clone(), is_done: false };
         let working = Builder::new().name(name.into()).spawn(move || {
             let mut end = end;
-            work();
-            end.is_done = true;
+            end.is_done = work();
         });
         if let Err(error) = working {
             tracing::error!(%error, "the server ends without waiting for the thread {name}");
@@ -130,7 +129,7 @@ impl Running {
         }
         self.wait(waits);
         drop(ended);
-        watching.into_iter().for_each(|thread| join([thread].into()));
+        watching.into_iter().for_each(|thread| _ = join([thread].into()));
         Ok(())
     }
 
@@ -161,7 +160,9 @@ impl Running {
         let threads = std::mem::take(&mut self.threads);
         let mut have_ended = threads.is_empty() || waits.ends_in(STOP_MAX, "stop", || join(threads));
         if !have_ended {
-            tracing::error!("a thread has not ended in time and is left behind: a step of a game takes too long");
+            tracing::error!(
+                "a thread has failed, or is left behind because a step of a game takes too long"
+            );
         }
         // The rooms have told their ends by now, and the thread sends for two seconds more.
         if let Some((stop, thread)) = self.webhooks.take() {
@@ -182,12 +183,16 @@ impl Running {
     }
 }
 
-fn join(threads: Vec<JoinHandle<()>>) {
+/// Waits for threads, and says whether all have ended well.
+fn join(threads: Vec<JoinHandle<()>>) -> bool {
+    let mut are_well = true;
     for thread in threads {
         if thread.join().is_err() {
             tracing::error!("a thread has panicked");
+            are_well = false;
         }
     }
+    are_well
 }
 
 /// Tells the shards to stop, or to wait no longer if they have been told before.
@@ -209,9 +214,9 @@ mod tests {
     use super::*;
 
     /// Work that ends when its sender is dropped.
-    fn endless() -> (Sender<()>, impl FnOnce() + Send + 'static) {
+    fn endless() -> (Sender<()>, impl FnOnce() -> bool + Send + 'static) {
         let (holds, held) = mpsc::channel();
-        (holds, move || held.recv().unwrap_or_default())
+        (holds, move || held.recv().is_err())
     }
 
     #[test]
@@ -222,14 +227,17 @@ mod tests {
         drop(holds);
         let (holds, work) = endless();
         assert!(!waits.ends_in(Duration::from_millis(50), "other", work), "it has not ended");
-        assert!(waits.ends_in(STOP_MAX, "short", || {}));
+        assert!(waits.ends_in(STOP_MAX, "short", || true));
         drop(holds);
     }
 
     #[test]
     fn work_that_panics_is_not_waited_for_and_not_done() {
         let start = Instant::now();
-        assert!(!Waits::begin().ends_in(Duration::from_secs(60), "bad", || assert!(std::hint::black_box(false))));
+        assert!(!Waits::begin().ends_in(Duration::from_secs(60), "bad", || {
+            assert!(std::hint::black_box(false));
+            true
+        }));
         assert!(start.elapsed() < Duration::from_secs(30));
     }
 

@@ -1,5 +1,5 @@
 //! Segments of the journal: batches of any bodies, some of whose bytes are changed and whose end is cut. What is found was
-//! written, and what was not damaged is found.
+//! written, and all is found where nothing is damaged.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

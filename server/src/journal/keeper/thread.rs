@@ -161,12 +161,14 @@ impl KeeperThread {
         self.handle.clone()
     }
 
-    /// Ends the thread after everything that was handed in is on the disk.
-    pub(crate) fn stop(self) {
+    /// Ends the thread after everything that was handed in is on the disk; says whether it has ended well.
+    pub(crate) fn stop(self) -> bool {
         let _ = self.handle.requests.send(Request::Stop);
-        if self.thread.join().is_err() {
+        let has_ended = self.thread.join().is_ok();
+        if !has_ended {
             tracing::error!("the thread of the journal has panicked");
         }
+        has_ended
     }
 }
 

@@ -125,12 +125,13 @@ fn a_failed_write_makes_the_log_degraded_until_a_fresh_segment_takes_a_batch() {
 
 #[test]
 fn one_failed_write_is_told_until_the_rooms_behind_the_gap_are_kept_whole() {
+    const TOLD: Duration = Duration::from_secs(10);
     let (mut dice, mut trouble) = (Dice(1), JournalTrouble::default());
     let mut server = Server::start(MemoryDisk::default(), 1);
     let room = server.open(0);
     server.turn(25);
     let figures = server.keeper.figures().figures();
-    assert!(!trouble.note(&figures, 0) && !figures.has_failed());
+    assert!(!trouble.note(&figures, TOLD, 0) && !figures.has_failed());
     let call = server.disk.calls();
     server.disk.fail(call..call + 1, Fault::Broken);
     assert!(!server.tick(&[room], 0, &mut dice));
@@ -138,8 +139,8 @@ fn one_failed_write_is_told_until_the_rooms_behind_the_gap_are_kept_whole() {
     let figures = server.keeper.figures().figures();
     assert_eq!((figures.write_failures, figures.degraded_logs), (1, 0), "the next segment lies ready");
     assert!(figures.has_failed(), "a server that is to stop at a failure does");
-    assert!(trouble.note(&figures, 5) && trouble.note(&figures, 10_000_004));
-    assert!(!trouble.note(&figures, 10_000_005));
+    assert!(trouble.note(&figures, TOLD, 5) && trouble.note(&figures, TOLD, 10_000_004));
+    assert!(!trouble.note(&figures, TOLD, 10_000_005));
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl Server {
         while let Ok(notice) = self.notices.try_recv() {
             match notice {
                 Notice::Done { outcome: Ok(()), .. } => {}
-                Notice::Done { room, .. } | Notice::Wanted(room) => drop(self.wanted.insert(room)),
+                Notice::Done { room, .. } | Notice::Wanted { room, .. } => drop(self.wanted.insert(room)),
             }
         }
     }

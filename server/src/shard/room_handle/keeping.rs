@@ -46,12 +46,15 @@ impl RoomHandle {
     /// Appends the record of the tick that was made, before anything of it is sent, and with it the events for the studio.
     /// The options of a match are told by code of the game: if that panics, the room fails.
     pub(in crate::shard) fn record(&mut self, journal: &mut JournalWriter) {
-        if self.failed || self.pause.is_some() || self.header.is_none() {
+        if self.failed || self.pause.is_some() {
             return;
         }
-        let (id, tick, room) = (self.id, self.tick(), &mut self.room);
-        if let Err(panic) = journal.tick(id, tick, |out| game_panic::catch(|| room.put_record(out))) {
-            return self.fail_in_record(&panic);
+        let (id, tick) = (self.id, self.tick());
+        if self.is_kept() {
+            let room = &mut self.room;
+            if let Err(panic) = journal.tick(id, tick, |out| game_panic::catch(|| room.put_record(out))) {
+                return self.fail_in_record(&panic);
+            }
         }
         self.chronicle.as_mut().into_iter().for_each(|chronicle| chronicle.write(journal));
     }
@@ -67,9 +70,18 @@ impl RoomHandle {
     /// Hands over the whole room, from which a later process goes on.
     pub(in crate::shard) fn keep(&mut self, journal: &mut JournalWriter) {
         self.kept = KeptWhole { debt_ns: 0, age_ns: 0, gaps: journal.gaps() };
-        if let Some(frozen) = self.freeze(journal) {
-            journal.keep(self.id, self.tick(), frozen);
+        // Whatever comes of it, others have their turn.
+        journal.forget(self.id);
+        match self.freeze(journal) {
+            Some(frozen) => journal.keep(self.id, self.tick(), frozen),
+            None if self.is_kept() => journal.give_up_hope(self.id),
+            None => {}
         }
+    }
+
+    /// Whether a later process is to go on with the room.
+    const fn is_kept(&self) -> bool {
+        self.header.is_some() && !self.failed
     }
 
     /// The room as it is, in the memory of an earlier checkpoint if there is any.
@@ -103,7 +115,7 @@ impl RoomHandle {
     /// The server stops: the room is kept as it is, or ends with it.
     pub(in crate::shard) fn stop(&mut self, journal: Option<&mut JournalWriter>) {
         match journal {
-            Some(journal) if self.header.is_some() && !self.failed => {
+            Some(journal) if self.is_kept() => {
                 if let Some(frozen) = self.freeze(journal) {
                     journal.keep_last(self.id, self.tick(), frozen);
                 }
