@@ -9,7 +9,7 @@ use super::Net;
 use super::api::room_limits;
 use crate::chronicle::{Chronicle, end};
 use crate::journal::{Found, FoundRoom, Measure, Remains, RoomVerdict};
-use crate::limits::SET_ASIDE_TOLD;
+use crate::limits::{CHECKPOINT_PAUSE, JOURNAL_TROUBLE_TOLD, SET_ASIDE_TOLD};
 use crate::lobby::RoomId;
 use crate::mailbox::{Command, Revival, TopicsOrder};
 use crate::readiness::Reason;

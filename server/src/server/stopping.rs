@@ -160,9 +160,7 @@ impl Running {
         let threads = std::mem::take(&mut self.threads);
         let mut have_ended = threads.is_empty() || waits.ends_in(STOP_MAX, "stop", || join(threads));
         if !have_ended {
-            tracing::error!(
-                "a thread has failed, or is left behind because a step of a game takes too long"
-            );
+            tracing::error!("a thread has failed, or is left behind because a step of a game takes too long");
         }
         // The rooms have told their ends by now, and the thread sends for two seconds more.
         if let Some((stop, thread)) = self.webhooks.take() {
