@@ -88,12 +88,12 @@ pub const STOP_ORDER_MAX: Duration = Duration::from_millis(500);
 /// Time for which a server that stops waits for its threads. It passes only when a step of a game takes that long.
 pub const STOP_MAX: Duration = Duration::from_secs(5);
 
+/// The same after a second signal.
+pub const HURRIED_STOP_MAX: Duration = Duration::from_millis(500);
+
 /// Time after the order to stop within which the disk has to take the worlds of all rooms, where a journal is kept. What
 /// supervises the server has to wait for longer before it kills it.
 pub const WORLDS_STOP_MAX: Duration = Duration::from_secs(25);
-
-/// The same after a second signal.
-pub const HURRIED_STOP_MAX: Duration = Duration::from_millis(500);
 
 /// Seconds after which a client may try again what a server that stops has refused (503): the next one is up by then.
 pub const STOPPING_RETRY_SECONDS: u64 = 5;

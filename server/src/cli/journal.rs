@@ -218,7 +218,7 @@ fn change_of(header: &RoomHeader, games: &[OfferedGame]) -> String {
         |fault| fault.to_string(),
         |change| match change {
             GameChange::None => "the same as in this program".into(),
-            GameChange::Rules => "its bots play another match in this program: its rules may have changed".into(),
+            GameChange::Rules => "plays another match of bots in this program: its rules may have changed".into(),
             GameChange::Fields(_) => "has other fields in this program".into(),
         },
     )
