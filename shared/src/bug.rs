@@ -43,6 +43,8 @@ pub enum Bug {
     EndForgotten,
     /// A segment of ticks is freed as soon as its rooms have a checkpoint, however old it is.
     SegmentFreedEarly,
+    /// The newest segment of a log is freed like any other one, so that nothing tells how much of the log was there.
+    LastSegmentFreed,
     /// Outputs are told that the disk has what was only written.
     WatermarkAhead,
 }

@@ -3,6 +3,7 @@
 mod crashes;
 mod failures;
 pub(crate) mod held_disk;
+mod lost_worlds;
 mod memory_disk;
 mod model;
 mod planted_bugs;

@@ -4,6 +4,10 @@
 //! it. A segment of worlds goes when each room in it is closed or has a checkpoint in a later one. A segment of an older
 //! incarnation goes when each room in it is closed or has a checkpoint of this incarnation. The segment that tells the
 //! end of a room goes after all others that name the room, for without it the room would come back.
+//!
+//! The newest written segment of each log of ticks stays for as long as the process lives, whoever needs it: it tells a
+//! later process until when ticks of this log may have been freed. Without it a world that is damaged afterwards would
+//! be missed by nobody.
 
 use crate::journal::batch::{Entry, EntryKind, Stretch};
 use crate::journal::disk;
@@ -55,6 +59,7 @@ pub(crate) struct Retained {
     pub(crate) path: String,
     pub(crate) kind: LogKind,
     pub(crate) incarnation: u64,
+    pub(crate) shard: u32,
     pub(crate) number: u32,
     pub(crate) contents: Contents,
     pub(crate) fate: Fate,
@@ -72,8 +77,8 @@ struct Open {
 impl Retained {
     /// A segment that an earlier process has left.
     pub(crate) fn found(head: &SegmentHead, path: String, contents: Contents, fate: Fate) -> Self {
-        let SegmentHead { kind, incarnation, number, .. } = *head;
-        Self { path, kind, incarnation, number, contents, fate, open: None }
+        let SegmentHead { kind, incarnation, shard, number, .. } = *head;
+        Self { path, kind, incarnation, shard, number, contents, fate, open: None }
     }
 
     /// A segment that a log is about to write.
@@ -81,6 +86,11 @@ impl Retained {
         let mut retained = Self::found(&segment.head, segment.head.path(), Contents::default(), Fate::Recycle);
         retained.open = Some(Open { segment: Arc::clone(segment), read: SEGMENT_HEAD_BYTES as u64, seq: None });
         retained
+    }
+
+    /// Whether the disk has anything of it for certain.
+    fn is_written(&self) -> bool {
+        self.fate != Fate::Remove && !self.contents.rooms.is_empty()
     }
 
     /// Reads what has been written since the last time. It is read back from the file: a count that goes by memory
@@ -192,7 +202,18 @@ impl Retention {
 
     fn is_dispensable(&self, at: usize) -> bool {
         let segment = &self.segments[at];
-        segment.open.is_none() && segment.contents.rooms.iter().all(|(room, part)| self.is_free(at, *room, part))
+        let is_over = segment.open.is_none() && (Bug::LastSegmentFreed.is_planted() || !self.is_last(segment));
+        is_over && segment.contents.rooms.iter().all(|(room, part)| self.is_free(at, *room, part))
+    }
+
+    /// Whether a segment of ticks is the newest one of a log of this process that the disk has something of.
+    fn is_last(&self, segment: &Retained) -> bool {
+        let is_later = |other: &Retained| {
+            let log = |it: &Retained| (it.kind, it.incarnation, it.shard);
+            log(other) == log(segment) && other.number > segment.number && other.is_written()
+        };
+        let is_own = segment.kind == LogKind::Ticks && segment.incarnation == self.incarnation;
+        is_own && segment.is_written() && !self.segments.iter().any(is_later)
     }
 
     /// Whether a room does not need a segment any more.
@@ -216,7 +237,10 @@ impl Retention {
     /// The rooms that a new checkpoint would free old segments of, oldest first, at most `count`. `is_tight` says that
     /// segments of ticks are to go as well.
     pub(super) fn blocking(&self, count: usize, is_tight: bool) -> Vec<RoomId> {
-        let complete = |kind| move |at: &usize| self.segments[*at].kind == kind && self.segments[*at].open.is_none();
+        let complete = |kind| {
+            let may_go = |segment: &Retained| segment.open.is_none() && !self.is_last(segment);
+            move |at: &usize| self.segments[*at].kind == kind && may_go(&self.segments[*at])
+        };
         let worlds: Vec<usize> = (0..self.segments.len()).filter(complete(LogKind::Worlds)).collect();
         let ticks = (0..self.segments.len()).find(complete(LogKind::Ticks)).filter(|_| is_tight);
         // One complete segment of worlds is allowed: it may have been sealed a moment ago.

@@ -235,7 +235,7 @@ impl Server {
     pub(super) fn go_on(self, disk: MemoryDisk, found: Found, dice: &mut Dice) -> Self {
         let revived: Vec<FoundRoom> = found.rooms.clone();
         let mut next = Self::on(disk, self.logs.len(), self.incarnation + 1, found);
-        next.next_room = self.next_room;
+        (next.next_room, next.now_ms) = (self.next_room, self.now_ms);
         for it in revived {
             let log = dice.below(next.logs.len());
             let Some(truth) = self.rooms.get(&it.room).filter(|_| it.header.is_some() || it.world.is_some()) else {

@@ -5,6 +5,7 @@
 
 use super::Dice;
 use super::crashes::{Seen, play};
+use super::lost_worlds;
 use super::memory_disk::{Loss, MemoryDisk};
 use super::model::{SEGMENT_BYTES, Server, state_of};
 use crate::journal::batch::scan;
@@ -17,7 +18,7 @@ use tickwire::bug::{Bug, plant};
 /// Seeds within which each planted bug has to be found.
 const BUG_SEEDS: u64 = 2_000;
 
-const BUGS: [Bug; 8] = [
+const BUGS: [Bug; 9] = [
     Bug::ChecksumWithoutLength,
     Bug::ChecksumWithoutPlace,
     Bug::StaleSegment,
@@ -25,6 +26,7 @@ const BUGS: [Bug; 8] = [
     Bug::RevivedTickIgnored,
     Bug::EndForgotten,
     Bug::SegmentFreedEarly,
+    Bug::LastSegmentFreed,
     Bug::WatermarkAhead,
 ];
 
@@ -191,6 +193,7 @@ fn play_any(seed: u64) {
         [&[Loss::Process][..], &[Loss::Tail], &[Loss::Pages, Loss::Process, Loss::Tail]][seed as usize % 3];
     play(seed, losses, &mut Seen::default());
     (0..8).for_each(|more| play_damage(seed * 8 + more));
+    lost_worlds::play(seed);
 }
 
 /// The number of seeds from this one on after which a promise is broken.
