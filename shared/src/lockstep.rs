@@ -250,7 +250,7 @@ impl<I: Input> TickInputsCodec<I> {
                 let changed = self.inputs.take(bits)?;
                 if *input == changed {
                     // A tick has one encoding only.
-                    return Err(DecodeError::BaselineMismatch);
+                    return Err(DecodeError::OtherEncoding);
                 }
                 *input = changed;
             }

@@ -36,6 +36,9 @@ pub enum DecodeError {
     /// A first byte that names no message, or a field that names no known kind.
     #[error("unknown message kind {0:#04x}")]
     UnknownKind(u8),
+    /// A value in another encoding than the one that its encoder writes.
+    #[error("the value has another encoding, which is the one to use")]
+    OtherEncoding,
     /// A delta that names a row which its baseline does not have, or a row twice.
     #[error("delta does not fit its baseline")]
     BaselineMismatch,

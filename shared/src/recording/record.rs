@@ -184,7 +184,7 @@ impl<G: Game> RecordCodec<G> {
         };
         if form == NEWS && !(begins_anew || hears || is_listed) {
             // A tick has one encoding only, and this one has a shorter form.
-            return Err(DecodeError::BaselineMismatch);
+            return Err(DecodeError::OtherEncoding);
         }
         let restart = if begins_anew { Some(take_restart::<G>(&mut bits)?) } else { None };
         if let Some(restart) = &restart {
@@ -260,7 +260,7 @@ impl<G: Game> RecordCodec<G> {
             action.input = self.inputs.take(bits)?;
             if action.input == last.input {
                 // A tick has one encoding only.
-                return Err(DecodeError::BaselineMismatch);
+                return Err(DecodeError::OtherEncoding);
             }
         }
         if !other_input || bits.bit()? {
@@ -289,7 +289,7 @@ impl<G: Game> RecordCodec<G> {
             actions.push((seat, self.take_action(expected.base(seat), bits)?));
         }
         if expected.iter().map(|(seat, _)| seat).eq(actions.iter().map(|(seat, _)| *seat)) {
-            return Err(DecodeError::BaselineMismatch);
+            return Err(DecodeError::OtherEncoding);
         }
         Ok(actions)
     }
