@@ -21,6 +21,7 @@ mod host_name;
 mod journal_failure;
 mod log_filter;
 mod log_format;
+mod nats_setting;
 mod nearest;
 mod page_folder;
 mod page_origin;
@@ -38,7 +39,7 @@ use crate::limits::{
     SPECTATORS_MAX, SPECTATORS_PER_ADDRESS_MAX, SYNC_MS, TOPIC_GUESSES_PER_MINUTE, VISITORS_MAX, WORLD_SECONDS_MAX,
 };
 use crate::memory::default_budget_bytes;
-pub use addresses::{AddressError, AdminListen, ListenAddress};
+pub use addresses::{AddressError, ListenAddress, OptionalListen};
 pub use auth::{Auth, AuthError};
 pub use autopsy_folder::AutopsyFolder;
 pub use base_path::{BasePath, BasePathError};
@@ -48,6 +49,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 pub use environment::{VariableError, check_variables};
 pub use exposure::Exposed;
+pub(crate) use exposure::is_private;
 pub use file::{FileError, FileFault};
 pub use file_setting::FileSetting;
 pub(crate) use host_name::Host;
@@ -56,6 +58,7 @@ pub use journal_failure::{JournalFailure, JournalFailureError};
 pub(crate) use log_filter::AUDIT;
 pub use log_filter::{LogFilter, LogFilterError};
 pub use log_format::{LogFormat, LogFormatError};
+pub use nats_setting::{NatsAddressError, NatsAddresses, NatsSetting, ServiceName, ServiceNameError};
 pub use nearest::Nearest;
 pub use page_folder::PageFolder;
 pub use page_origin::{PageOrigin, PageOriginError};
@@ -74,7 +77,7 @@ settings! {
 
     /// Address that serves operators: metrics and health. 0 or off for no such listener; port 0 stands for any free
     /// one. Default: 127.0.0.1:9090.
-    admin_listen: AdminListen = AdminListen(Some(ListenAddress::loopback(9090))),
+    admin_listen: OptionalListen = OptionalListen(Some(ListenAddress::loopback(9090))),
         option(long, env = "TICKWIRE_ADMIN_LISTEN", value_name = "ADDRESS:PORT");
 
     /// Threads that own rooms, 1 to 256. Default: one per core.
@@ -193,6 +196,30 @@ settings! {
     /// play.
     on_journal_failure: JournalFailure = JournalFailure::Play,
         option(long, env = "TICKWIRE_ON_JOURNAL_FAILURE", value_name = "play|stop");
+
+    /// Servers of NATS by which several nodes are one service, such as nats://10.0.0.5:4222, with commas between them; or
+    /// off. It needs data, peer_listen and peer_key. Default: off.
+    nats: NatsSetting = NatsSetting::Off,
+        option(long, env = "TICKWIRE_NATS", value_name = "URL,...");
+
+    /// Name of the service whose nodes are to find each other, such as tw-staging: nodes of different names know nothing of
+    /// each other. Default: tw.
+    service: ServiceName = ServiceName::default(),
+        option(long, env = "TICKWIRE_SERVICE", value_name = "NAME");
+
+    /// Address and port at which other nodes of the same service bring players whose rooms are here, or off. It needs
+    /// peer_key, and has to be one that the internet does not reach. Default: off.
+    peer_listen: OptionalListen = OptionalListen(None),
+        option(long, env = "TICKWIRE_PEER_LISTEN", value_name = "ADDRESS:PORT");
+
+    /// Address and port under which other nodes reach peer_listen, or off when they reach it under its own. Default: off.
+    peer_address: OptionalListen = OptionalListen(None),
+        option(long, env = "TICKWIRE_PEER_ADDRESS", value_name = "ADDRESS:PORT");
+
+    /// File with the key by which nodes of one service know each other, or off: 32 to 128 characters in a line, the same at
+    /// all nodes. Other users may not read it. Default: off.
+    peer_key: FileSetting = FileSetting::Off,
+        option(long, env = "TICKWIRE_PEER_KEY", value_name = "FILE");
 
     /// File with the token by which services publish to topics and mute players on the operators' port, or off. It has
     /// at least 16 characters, and other users may not read it. Default: off.
@@ -404,7 +431,7 @@ impl Config {
     pub fn on_free_ports() -> Self {
         Self {
             listen: ListenAddress::loopback(0),
-            admin_listen: AdminListen(Some(ListenAddress::loopback(0))),
+            admin_listen: OptionalListen(Some(ListenAddress::loopback(0))),
             shards: 1,
             autopsies: AutopsyFolder::Off,
             ..Self::default()

@@ -5,6 +5,7 @@
 //! maker thread new rooms → shard
 //! shard thread socket → frame → Room (tick) → snapshot → socket
 //! topics       what is said beside the game: Hub → lanes of connections
+//! tunnel       socket of a player ↔ node of the room
 //! ```
 //!
 //! * [`room`] has no sockets, clocks or threads.
@@ -24,6 +25,7 @@
 mod chronicle;
 pub mod cli;
 mod clock;
+mod cluster;
 mod config;
 mod exchange;
 mod game_panic;
@@ -56,16 +58,21 @@ mod socket;
 mod threads;
 mod tls;
 pub mod topics;
+mod tunnel;
 mod versioned;
 mod webhooks;
 pub mod websocket;
 
+#[doc(hidden)]
+pub use cluster::hail::read_peer_bytes;
+pub use cluster::{NatsFault, Nodes, PeerKeyError};
 pub use config::{
-    AddressError, AdminListen, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Change, Config, ConfigFault,
-    ConfigFaults, Exposed, Faults, FileError, FileFault, FileSetting, HostName, HostNameError, JournalFailure,
-    JournalFailureError, ListenAddress, LogFilter, LogFilterError, LogFormat, LogFormatError, Nearest, Network,
-    NetworkError, PageFolder, PageOrigin, PageOriginError, RangeError, SeatLimit, SeatLimitError, SettingFault,
-    SettingOrigin, Settings, SettingsError, SettingsSource, TrustedProxies, VariableError, check_variables,
+    AddressError, Auth, AuthError, AutopsyFolder, BasePath, BasePathError, Change, Config, ConfigFault, ConfigFaults,
+    Exposed, Faults, FileError, FileFault, FileSetting, HostName, HostNameError, JournalFailure, JournalFailureError,
+    ListenAddress, LogFilter, LogFilterError, LogFormat, LogFormatError, NatsAddressError, NatsAddresses, NatsSetting,
+    Nearest, Network, NetworkError, OptionalListen, PageFolder, PageOrigin, PageOriginError, RangeError, SeatLimit,
+    SeatLimitError, ServiceName, ServiceNameError, SettingFault, SettingOrigin, Settings, SettingsError,
+    SettingsSource, TrustedProxies, VariableError, check_variables,
 };
 pub use gate::GateError;
 pub use journal::FolderFault;

@@ -4,6 +4,7 @@
 //! [`Config`](crate::Config).
 
 mod api;
+mod cluster;
 mod doors;
 mod faults;
 mod journal;
@@ -13,6 +14,7 @@ mod log;
 mod topics;
 
 pub use api::*;
+pub(crate) use cluster::*;
 pub use doors::*;
 pub use faults::*;
 pub(crate) use journal::*;

@@ -1,7 +1,8 @@
-//! The messages between the net thread, the maker of rooms, the shards and the thread of topics.
+//! The messages between the net thread, the maker of rooms, the shards, and the threads of topics and of tunnels.
 
 mod operators;
 mod topics;
+mod tunnels;
 
 use crate::chronicle::Chronicle;
 use crate::games::{MadeRoom, OfferedGame, RoomPlan};
@@ -29,6 +30,8 @@ use tokio::sync::oneshot;
 pub(crate) use topics::{
     Form, FromShard, MemberAt, NewVisitor, Publication, TopicsInbox, TopicsLink, TopicsOrder, VisitorHello,
 };
+pub(crate) use tunnels::TunnelLink;
+pub(crate) use tunnels::{NewTunnel, TunnelPlace, TunnelsInbox};
 
 /// A message to a shard.
 pub(crate) enum Command {

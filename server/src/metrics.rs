@@ -6,7 +6,9 @@
 mod durations;
 mod journal;
 mod live;
+mod nodes;
 mod process;
+mod tunnels;
 mod words;
 
 use crate::room::{Counters, GameCall};
@@ -18,10 +20,12 @@ use journal::JournalMetrics;
 pub(crate) use live::{LiveCounts, LiveTotals, ReadCounter, ShardNumbers};
 use metrics::{Counter, Gauge, counter, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use nodes::NodeMetrics;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tickwire::message::close::CloseCode;
+pub(crate) use tunnels::{TunnelMetrics, TunnelWay};
 
 /// The side that ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,8 @@ pub(crate) struct Metrics {
     pub(crate) topic_bytes: Gauge,
     webhooks: WebhookCounts,
     pub(crate) journal: JournalMetrics,
+    pub(crate) nodes: NodeMetrics,
+    pub(crate) tunnels: TunnelMetrics,
     pub(crate) origins_rejected: ReadCounter,
     pub(crate) rate_limited: ReadCounter,
     log_lines_missing: [Counter; 2],
@@ -189,6 +195,8 @@ impl Metrics {
             topic_bytes: gauge!("tickwire_topic_bytes"),
             webhooks: WebhookCounts::register(),
             journal: JournalMetrics::register(),
+            nodes: NodeMetrics::register(),
+            tunnels: TunnelMetrics::register(),
             origins_rejected: ReadCounter::new(counter!("tickwire_origins_rejected_total")),
             rate_limited: ReadCounter::new(counter!("tickwire_rate_limited_total")),
             log_lines_missing: ["flood", "blocked"]

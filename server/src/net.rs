@@ -17,6 +17,7 @@ mod doorkeeper;
 mod drain;
 #[cfg(feature = "conformance")]
 mod echo;
+mod elsewhere;
 mod evictions;
 mod farewell;
 mod forwarded;
@@ -28,12 +29,14 @@ mod hosts;
 mod http_stream;
 mod live;
 mod matches;
+mod membership;
 mod openapi;
 mod operation;
 mod operators;
 mod overview;
 mod page;
 mod peer;
+mod peer_port;
 mod percent;
 mod problem;
 mod proxy_header;
@@ -75,10 +78,13 @@ use compression::Gzipped;
 use diverged::DivergedWaits;
 use doorkeeper::Doorkeeper;
 use drain::Drain;
+pub(crate) use elsewhere::PeerSetup;
 use evictions::Evictions;
 use forwarded::ForwardingWarnings;
 use hyper::body::Bytes;
 use hyper::header::HeaderValue;
+use membership::Membership;
+pub(crate) use membership::NodeSetup;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
 use refusals::Refusals;
@@ -139,12 +145,17 @@ pub(crate) struct NetSetup {
     pub(crate) kept: Option<Arc<KeptLog>>,
     /// The rooms that are still to be made again.
     pub(crate) recovery: Recovery,
+    /// The place of this server among nodes.
+    pub(crate) node: NodeSetup,
+    /// The way to other nodes, if there may be any.
+    pub(crate) peers: Option<PeerSetup>,
 }
 
 /// The sockets and channels of the net thread.
 pub(crate) struct NetIo {
     pub(crate) listener: std::net::TcpListener,
     pub(crate) admin: Option<std::net::TcpListener>,
+    pub(crate) peer: Option<std::net::TcpListener>,
     pub(crate) reports: Receiver<Report>,
     /// The orders of those who wait for matches.
     pub(crate) matches: Receiver<MatchOrder>,
@@ -214,6 +225,7 @@ struct Net {
     drain: Drain,
     /// Whether an operator has ordered that no room begins any more.
     is_draining: Cell<bool>,
+    membership: Membership,
     /// The things that operators look at.
     watched: RefCell<Watched>,
     /// Whether the public rooms have changed since they were last published.
@@ -239,17 +251,23 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         if let Some(admin) = io.admin {
             spawn_local(admin::accept(Rc::clone(&net), TcpListener::from_std(admin)?));
         }
+        if let Some(peer) = io.peer {
+            spawn_local(peer_port::accept(Rc::clone(&net), TcpListener::from_std(peer)?));
+        }
         let shards = spawn_local(hear_shards(Rc::clone(&net)));
         spawn_local(do_chores(Rc::clone(&net), health));
         spawn_local(live::publish(Rc::clone(&net)));
         spawn_local(watched::serve(Rc::clone(&net)));
         spawn_local(matches::serve(Rc::clone(&net), io.matches));
         spawn_local(settings::follow(Rc::clone(&net)));
+        spawn_local(membership::follow(Rc::clone(&net)));
+        spawn_local(membership::keep(Rc::clone(&net)));
         ready();
         // An error means that the sender was dropped: then nobody waits for anything any more.
         if let Ok(order) = io.stop.await {
             net.setup.topics.order(TopicsOrder::Stop(order.code));
             drain::drain(&net, order, shards).await;
+            membership::leave(&net).await;
         }
         Ok(())
     })
@@ -352,6 +370,7 @@ impl Net {
             autopsies: Autopsies::new(setup.autopsies.clone(), config.autopsies_max),
             drain: Drain::default(),
             is_draining: Cell::new(false),
+            membership: Membership::default(),
             watched: RefCell::default(),
             lists_changed: Cell::new(true),
             reports: RefCell::new(reports),
@@ -478,6 +497,8 @@ impl Net {
             journal: None,
             kept: None,
             recovery: Recovery::default(),
+            node: NodeSetup::alone(),
+            peers: None,
         };
         Self::new(setup, tokio::sync::mpsc::channel(1).1)
     }

@@ -11,6 +11,7 @@ mod stopping;
 mod watch;
 
 use crate::clock::Clock;
+use crate::cluster::{NatsFault, NatsThread, Nodes, PeerKeyError};
 use crate::config::{Config, ConfigFaults, Exposed, ListenAddress, SettingsSource};
 use crate::exchange::ExchangeSetup;
 use crate::games::{OfferedGame, OptionsFault};
@@ -20,7 +21,7 @@ use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, STALL_MAX, TOPICS_INBOX
 use crate::logging::Log;
 use crate::mailbox::{Recovery, TopicsLink};
 use crate::metrics::Metrics;
-use crate::net::{LiveSettings, NetIo, NetSetup, PageError, PageFile, StopOrder};
+use crate::net::{NetIo, NetSetup, PageError, PageFile, StopOrder};
 use crate::operators::OperatorsFileError;
 use crate::own_folder::FolderError;
 use crate::readiness::Readiness;
@@ -69,6 +70,8 @@ pub struct Server {
     source: Option<SettingsSource>,
     /// The log of the program.
     log: Option<Log>,
+    /// The nodes that it is one of.
+    nodes: Option<Nodes>,
 }
 
 /// The reason for which a server could not start.
@@ -108,6 +111,12 @@ pub enum StartError {
     /// The settings of tickets do not fit together, or their keys cannot be used.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// The keys by which nodes know each other cannot be used.
+    #[error(transparent)]
+    PeerKey(#[from] PeerKeyError),
+    /// This NATS cannot be the registry of nodes.
+    #[error(transparent)]
+    Nats(#[from] NatsFault),
     /// TLS cannot be offered.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -152,6 +161,7 @@ impl Server {
             chat_filter: None,
             source: None,
             log: None,
+            nodes: None,
         }
     }
 
@@ -244,6 +254,14 @@ impl Server {
         self
     }
 
+    /// The same server as one of several in this process that are one service: no code is that of two rooms, and a room of
+    /// any of them can be entered at each of them that has a listener for nodes. By default a server is alone.
+    #[must_use]
+    pub fn among(mut self, nodes: &Nodes) -> Self {
+        self.nodes = Some(nodes.clone());
+        self
+    }
+
     /// Runs until SIGINT or SIGTERM, then stops as [`Running::run_until_signal`] does.
     ///
     /// # Errors
@@ -258,26 +276,17 @@ impl Server {
     /// # Errors
     /// When an address is taken, a thread cannot be started, or a setting cannot be used.
     pub fn start(self) -> Result<Running, StartError> {
-        let files = Files::open(&self.config, self.page)?;
+        let mut files = Files::open(&self.config, self.page)?;
         raise_descriptor_limit();
-        let Listeners { listener, address, admin, admin_address } = Listeners::bind(&self.config)?;
+        let Listeners { listener, address, admin, admin_address, peer, peer_address } = Listeners::bind(&self.config)?;
         let kept = DataFolder::open(&self.config)?;
         let console = open_console(&self.config, admin_address)?;
         let (metrics, clock, readiness) = (Arc::new(Metrics::new()), Clock::start(), Arc::new(Readiness::default()));
         let ((report, reports), (stop, stopped)) = (channel(REPORTS_MAX), oneshot::channel());
-        let Self { config, games, withheld, build, chat_filter, source, log, .. } = self;
+        let Self { config, games, withheld, build, chat_filter, source, log, nodes, .. } = self;
         let config = Arc::new(config);
-        let (live, settings) =
-            tokio::sync::watch::channel(LiveSettings { config: Arc::clone(&config), token: files.token });
         // If a thread does not start, `running` is dropped, which ends the threads that did start.
-        let reloading = Reloading {
-            source,
-            log: log.clone(),
-            gate: Arc::clone(&files.gate),
-            tls: files.tls.clone(),
-            console: Arc::clone(&console),
-            live,
-        };
+        let (reloading, settings) = files.reloading(&config, source, log.clone(), &console);
         let mut running = Running::before_threads((address, admin_address), stop, Arc::clone(&readiness), reloading);
         let StartedJournal { found, keeper: journal, kept } = running.start_journal(kept, &config, &files.gate)?;
         let webhooks = running.start_webhooks(files.webhooks, kept.as_ref())?;
@@ -302,6 +311,9 @@ impl Server {
             clock,
             health: ThreadHealth::new("topics", STALL_MAX),
         })?;
+        running.peer_address = peer_address;
+        let node = running.node_among(nodes, &config)?;
+        let peers = running.start_tunnels(files.peer_keys, &metrics)?;
         let setup = NetSetup {
             settings,
             log,
@@ -325,8 +337,11 @@ impl Server {
             journal,
             kept,
             recovery: Recovery::new(&readiness),
+            node,
+            peers,
         };
-        running.start_net(setup, NetIo { listener, admin, reports, matches: match_orders, stop: stopped, found })?;
+        running
+            .start_net(setup, NetIo { listener, admin, peer, reports, matches: match_orders, stop: stopped, found })?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
     }
@@ -349,6 +364,7 @@ fn raise_descriptor_limit() {
 pub struct Running {
     address: SocketAddr,
     admin_address: Option<SocketAddr>,
+    peer_address: Option<SocketAddr>,
     shards: Vec<mpsc::Sender<ShardCommand>>,
     stop: Option<oneshot::Sender<StopOrder>>,
     threads: Vec<JoinHandle<()>>,
@@ -358,6 +374,10 @@ pub struct Running {
     reloading: Reloading,
     /// The thread of webhooks, and the order to it to stop. The server goes on without it.
     webhooks: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    /// The thread that works with NATS, if nodes find each other there.
+    nats: Option<NatsThread>,
+    /// The order to the thread of tunnels to stop.
+    tunnels: Option<oneshot::Sender<()>>,
     /// The thread of the journal, if one is kept, and the folder that is locked for as long as it is here.
     keeper: Option<KeeperThread>,
     folder: Option<Folder>,
@@ -379,6 +399,7 @@ impl Running {
         Self {
             address,
             admin_address,
+            peer_address: None,
             shards,
             stop,
             threads,
@@ -387,6 +408,8 @@ impl Running {
             has_tls,
             reloading,
             webhooks: None,
+            nats: None,
+            tunnels: None,
             keeper: None,
             folder: None,
             has_failed: false,
@@ -409,5 +432,11 @@ impl Running {
     #[must_use]
     pub const fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
+    }
+
+    /// The address under which other nodes reach this one; `None` when they do not.
+    #[must_use]
+    pub const fn peer_address(&self) -> Option<SocketAddr> {
+        self.peer_address
     }
 }

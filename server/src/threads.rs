@@ -35,6 +35,9 @@ pub enum ThreadFault {
     /// The disk does not take the journal, and the settings say that the server is to stop then.
     #[error("the disk does not take the journal, and on_journal_failure is `stop`")]
     Journal,
+    /// Another process has the identity of this node.
+    #[error("another process has the identity of this node: one of the two data folders is a copy")]
+    Doubled,
 }
 
 /// A note for a later process: the room that a thread works on.

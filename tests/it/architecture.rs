@@ -93,6 +93,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("games", &["chronicle", "game_panic", "room"]),
     ("metrics", &["room", "threads", "webhooks"]),
     ("room_header", &["games", "lobby", "room"]),
+    ("cluster", &["config", "limits", "lobby", "secret_file"]),
     (
         "mailbox",
         &[
@@ -154,11 +155,13 @@ const SERVER: &[(&str, &[&str])] = &[
             "websocket",
         ],
     ),
+    ("tunnel", &["limits", "mailbox", "metrics", "socket", "threads"]),
     (
         "net",
         &[
             "chronicle",
             "clock",
+            "cluster",
             "config",
             "games",
             "gate",
@@ -190,6 +193,7 @@ const SERVER: &[(&str, &[&str])] = &[
         "server",
         &[
             "clock",
+            "cluster",
             "config",
             "exchange",
             "game_panic",
@@ -212,6 +216,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "threads",
             "tls",
             "topics",
+            "tunnel",
             "webhooks",
         ],
     ),

@@ -18,7 +18,7 @@ const SERIES_MAX: usize = 2_000;
 const ROOMS: usize = 300;
 
 /// The labels, each of which has few values.
-const LABELS: [&str; 10] = ["at", "call", "cause", "code", "kind", "le", "outcome", "reason", "side", "status"];
+const LABELS: [&str; 11] = ["at", "call", "cause", "code", "kind", "le", "outcome", "reason", "side", "status", "way"];
 
 /// The one metric that a server without TLS of its own does not have.
 const ONLY_WITH_TLS: &str = "tickwire_tls_certificate_expires_seconds";

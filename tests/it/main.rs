@@ -1,7 +1,7 @@
 //! Integration tests: every part against the others, in one binary.
 //!
 //! The core is driven in simulated ticks from seeds (`sessions`, `prediction`, `feel`, `codec`, `wire`); only `server`,
-//! `addresses`, `builds`, `connections`, `container`, `elsewhere`, `exposition`, `service`, `http_headers`, `openapi`, `operators`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
+//! `addresses`, `builds`, `connections`, `container`, `elsewhere`, `exposition`, `service`, `http_headers`, `openapi`, `operators`, `nats`, `nodes`, `private_rooms`, `proxies`, `requests`, `rhythm`, `readers`, `memory` and `process`
 //! open sockets, on the loopback interface.
 
 #[cfg(test)]
@@ -61,7 +61,11 @@ mod mistakes;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod nats;
+#[cfg(test)]
 mod newcomers;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tickwire::message::close::CloseCode;
 use tickwire::{Game, Input, Leave, Rng, Rules, Seat, State, Step};
 use tickwire_games::{Arena, Paddles};
-use tickwire_server::{AdminListen, Config, FileSetting, Running, Server};
+use tickwire_server::{Config, FileSetting, OptionalListen, Running, Server};
 use tickwire_tools::plant::plant;
 
 const LOOK: &str = "looking-0123456789";
@@ -242,7 +242,7 @@ fn without_a_file_this_machine_looks_and_nobody_acts() {
 
 #[test]
 fn on_an_open_listener_without_a_file_nobody_looks() {
-    let admin = AdminListen(Some("0.0.0.0:0".parse().expect("an address")));
+    let admin = OptionalListen(Some("0.0.0.0:0".parse().expect("an address")));
     let server = Server::new(Config { admin_listen: admin, lan: true, ..Config::on_free_ports() });
     let server = server.game::<Paddles>().start().expect("free ports");
     let address = SocketAddr::from(([127, 0, 0, 1], operators(&server).port()));

@@ -22,7 +22,7 @@ fn start() -> (Running, SocketAddr) {
 }
 
 /// Makes a private room; gives its code and what the answer has besides.
-fn create(address: SocketAddr, wish: Value) -> (String, Value) {
+pub(crate) fn create(address: SocketAddr, wish: Value) -> (String, Value) {
     let mut body = json!({ "game": "arena" });
     body.as_object_mut().expect("an object").extend(wish.as_object().expect("an object").clone());
     let (status, answer) = api(address, "POST", "/api/rooms", &body.to_string());
@@ -31,12 +31,12 @@ fn create(address: SocketAddr, wish: Value) -> (String, Value) {
 }
 
 /// The percent-encoded form of a secret, with every byte encoded.
-fn encoded(secret: &str) -> String {
+pub(crate) fn encoded(secret: &str) -> String {
     secret.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// Asks for a room with these headers; gives status and body.
-fn look_up(address: SocketAddr, code: &str, headers: &str) -> (u16, String) {
+pub(crate) fn look_up(address: SocketAddr, code: &str, headers: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     // The id of the request is in the answer, and is the one thing in which answers may differ.
     let usual = "Host: localhost\r\nConnection: close\r\nX-Request-Id: 7\r\n";

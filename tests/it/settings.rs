@@ -99,6 +99,7 @@ fn a_file_may_have_every_setting_and_is_checked_and_printed_without_a_server() {
                 tls_cert = \"off\"\ntls_key = \"off\"\ntls_self_signed = false\nbehind_proxy = false\nlan = false\n\
                 frame_ancestors = []\npage = \"built-in\"\nautopsies = \"off\"\n\
                 data = \"off\"\njournal_bytes_max = 1000000000\nsync_ms = 30\njournal_replay_ms_max = 400\njournal_world_seconds_max = 5\non_journal_failure = \"stop\"\n\
+                nats = \"off\"\nservice = \"tw-staging\"\npeer_listen = \"off\"\npeer_address = \"off\"\npeer_key = \"off\"\n\
                 topics_token_file = \"off\"\noperators_file = \"off\"\nauth = \"open\"\nticket_keys = \"off\"\nwebhooks_file = \"off\"\n\
                 benchmark_games = true\n\
                 seats_per_address_listed = 3\nseats_per_address_unlisted = \"all-but-one\"\nspectators_max = 20\n\

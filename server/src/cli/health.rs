@@ -172,10 +172,10 @@ async fn request(address: &Uri) -> Result<(), HealthError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AdminListen;
+    use crate::config::OptionalListen;
 
     fn asked(listen: &str, admin: &str) -> String {
-        let admin_listen: AdminListen = admin.parse().unwrap();
+        let admin_listen: OptionalListen = admin.parse().unwrap();
         let config = Config { listen: listen.parse().unwrap(), admin_listen, ..Config::default() };
         address_of(&config).map_or_else(|error| error.to_string(), |address| address.to_string())
     }

@@ -109,12 +109,12 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// The address of the admin listener: `0` or `off` stands for no listener.
+/// The address of a listener that there need not be: `0` or `off` stands for none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "String")]
-pub struct AdminListen(pub Option<ListenAddress>);
+pub struct OptionalListen(pub Option<ListenAddress>);
 
-impl FromStr for AdminListen {
+impl FromStr for OptionalListen {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -122,23 +122,23 @@ impl FromStr for AdminListen {
     }
 }
 
-impl From<AdminListen> for String {
-    fn from(admin: AdminListen) -> Self {
+impl From<OptionalListen> for String {
+    fn from(admin: OptionalListen) -> Self {
         admin.0.map_or_else(|| "off".into(), Self::from)
     }
 }
 
-impl<'de> Deserialize<'de> for AdminListen {
+impl<'de> Deserialize<'de> for OptionalListen {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextOrZero)
     }
 }
 
-/// Reads an [`AdminListen`] of a file, where 0 is a number.
+/// Reads an [`OptionalListen`] of a file, where 0 is a number.
 struct TextOrZero;
 
 impl Visitor<'_> for TextOrZero {
-    type Value = AdminListen;
+    type Value = OptionalListen;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("\"ADDRESS:PORT\", \"off\" or 0")
@@ -149,6 +149,6 @@ impl Visitor<'_> for TextOrZero {
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        if number == 0 { Ok(AdminListen(None)) } else { Err(E::invalid_value(Unexpected::Signed(number), &self)) }
+        if number == 0 { Ok(OptionalListen(None)) } else { Err(E::invalid_value(Unexpected::Signed(number), &self)) }
     }
 }

@@ -3,12 +3,14 @@
 //! All faults are found, and not only the first: an operator mends a file once. Files that settings name are not looked
 //! at here.
 
-use super::{Config, Exposed, ListenAddress, TrustedProxies};
+use super::exposure::is_private;
+use super::{Config, Exposed, FileSetting, ListenAddress, NatsSetting, TrustedProxies};
 use crate::limits::{
     ADDRESSES, AFK, CONNECTIONS, DIVERGED_WAIT_SECONDS, FILL, KEPT_BYTES, PER_ADDRESS, REPLAY_MS, REQUEST_HEAD_BYTES,
     REQUEST_HEADERS, ROOMS, SHARDS_MAX, SPECTATORS, WORLD_SECONDS,
 };
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use thiserror::Error;
 
@@ -33,6 +35,26 @@ pub enum ConfigFault {
     /// Proxies are to begin with a header, and no peer is a proxy.
     #[error("proxy_protocol is on and trusted_proxies is none, so that no header would be believed")]
     NoProxies,
+    /// Other nodes are to come, and nothing would tell them from strangers.
+    #[error("peer_listen needs peer_key, a file with the key by which nodes know each other")]
+    NoPeerKey,
+    /// A node of several has no identity that outlives its process.
+    #[error("nats needs data, a folder by which a node is known again after a restart")]
+    NatsWithoutData,
+    /// Other nodes have no way to the rooms here.
+    #[error("nats needs peer_listen, where other nodes bring players whose rooms are here")]
+    NatsWithoutPeers,
+    /// Other nodes cannot reach a listener at every address under that address.
+    #[error(
+        "peer_listen is at every address of this machine; peer_address has to say under which one other nodes reach it"
+    )]
+    NoPeerAddress,
+    /// The internet would reach what nodes say to each other.
+    #[error("{setting} has to be an address of this machine or of a private network, because nodes do not encrypt")]
+    PublicPeer {
+        /// The setting.
+        setting: &'static str,
+    },
     /// Everybody could reach the server, and nothing between it and its players would be encrypted.
     #[error(transparent)]
     Exposed(#[from] Exposed),
@@ -83,6 +105,44 @@ impl Config {
         Faults::check(self.faults())
     }
 
+    /// Checks that nodes may talk to each other at an address.
+    ///
+    /// # Errors
+    /// When the internet reaches it.
+    pub(crate) fn check_peer(setting: &'static str, address: SocketAddr) -> Result<(), ConfigFault> {
+        // At every address there is a peer_address, which is checked instead.
+        let is_private = address.ip().is_unspecified() || is_private(address.ip());
+        if is_private { Ok(()) } else { Err(ConfigFault::PublicPeer { setting }) }
+    }
+
+    /// The faults of the settings about other nodes.
+    fn find_peer_faults(&self, faults: &mut Vec<ConfigFault>) {
+        if self.nats != NatsSetting::Off && self.data == FileSetting::Off {
+            faults.push(ConfigFault::NatsWithoutData);
+        }
+        if self.nats != NatsSetting::Off && self.peer_listen.0.is_none() {
+            faults.push(ConfigFault::NatsWithoutPeers);
+        }
+        let Some(listen) = &self.peer_listen.0 else { return };
+        if self.peer_key == FileSetting::Off {
+            faults.push(ConfigFault::NoPeerKey);
+        }
+        let taken = [Some(&self.listen), self.admin_listen.0.as_ref()];
+        if !listen.has_any_port() && taken.contains(&Some(listen)) {
+            faults.push(ConfigFault::SameAddress);
+        }
+        // A name is looked up when the server starts, and its address is checked then.
+        let every = listen.in_figures().is_some_and(|address| address.ip().is_unspecified());
+        if every && self.peer_address.0.is_none() {
+            faults.push(ConfigFault::NoPeerAddress);
+        }
+        let own = listen.in_figures().filter(|_| !every);
+        let told = self.peer_address.0.as_ref().and_then(ListenAddress::in_figures);
+        for (setting, address) in [("peer_listen", own), ("peer_address", told)] {
+            faults.extend(address.and_then(|address| Self::check_peer(setting, address).err()));
+        }
+    }
+
     /// All that [`Config::check`] finds.
     pub(crate) fn faults(&self) -> Vec<ConfigFault> {
         let ranged = self.ranged();
@@ -92,6 +152,7 @@ impl Config {
         if self.admin_listen.0.as_ref().is_some_and(|admin| *admin == self.listen && !admin.has_any_port()) {
             faults.push(ConfigFault::SameAddress);
         }
+        self.find_peer_faults(&mut faults);
         if self.proxy_protocol && self.trusted_proxies == TrustedProxies::none() {
             faults.push(ConfigFault::NoProxies);
         }

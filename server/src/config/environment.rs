@@ -10,12 +10,13 @@ const PREFIX: &str = "TICKWIRE_";
 
 /// Variables with this prefix that are no settings in the file: the file itself, what a program gets inside when it
 /// is compiled, and the settings of the project's own tests, which start servers.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "TICKWIRE_BUILT_IN_BUILD",
     "TICKWIRE_BUILT_IN_PAGE",
     "TICKWIRE_BUILT_IN_PAGE_ID",
     "TICKWIRE_CONFIG",
     "TICKWIRE_ENGINE",
+    "TICKWIRE_NATS_SERVER",
     "TICKWIRE_PYTHON",
     "TICKWIRE_SCREENSHOTS",
     "TICKWIRE_SEEDS",

@@ -1,7 +1,7 @@
 //! Whether strangers may reach a server whose bytes anybody on the way could read and change.
 
 use super::{Config, FileSetting};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use thiserror::Error;
 
 /// A listener would be open to other machines without encryption, and no setting says that this is meant.
@@ -30,6 +30,18 @@ impl Config {
         let has_proxy = self.behind_proxy || self.trusted_proxies.has_other_machines();
         let is_safe = address.ip().to_canonical().is_loopback() || self.has_tls() || has_proxy || self.lan;
         if is_safe { Ok(()) } else { Err(Exposed { setting, address }) }
+    }
+}
+
+/// Whether an address is one of this machine or of a network that the internet does not reach.
+pub(crate) fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            // Addresses that providers share among their customers.
+            let is_shared = v4.octets()[0] == 100 && v4.octets()[1] & 0b1100_0000 == 64;
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || is_shared
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
 

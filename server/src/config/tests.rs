@@ -71,7 +71,7 @@ fn a_setting_of_the_command_line_wins_over_the_file() {
     let file = file("listen = \"0.0.0.0:80\"\nadmin_listen = \"off\"\nshards = 3").unwrap();
     let config = command_line(&["--shards", "1"]).unwrap().or(file).into_config();
     assert_eq!(config.listen.resolve().unwrap(), [SocketAddr::from(([0, 0, 0, 0], 80))]);
-    assert_eq!((config.admin_listen, config.shards), (AdminListen(None), 1));
+    assert_eq!((config.admin_listen, config.shards), (OptionalListen(None), 1));
 }
 
 #[test]
@@ -179,6 +179,7 @@ fn variables_of_tests_and_of_services_in_a_cluster_are_left_alone() {
     let others = [
         ("TICKWIRE_CONFIG", "tickwire.toml"),
         ("TICKWIRE_ENGINE", "firefox"),
+        ("TICKWIRE_NATS_SERVER", "nats-server"),
         ("TICKWIRE_PYTHON", "python3"),
         ("TICKWIRE_SEEDS", "5"),
         ("TICKWIRE_SCREENSHOTS", "pictures"),
@@ -209,10 +210,10 @@ fn an_address_may_have_the_name_of_a_host() {
 #[test]
 fn the_admin_listener_can_be_off_in_each_place() {
     for text in ["admin_listen = 0", "admin_listen = \"0\"", "admin_listen = \"off\""] {
-        assert_eq!(file(text).unwrap().admin_listen, Some(AdminListen(None)), "{text}");
+        assert_eq!(file(text).unwrap().admin_listen, Some(OptionalListen(None)), "{text}");
     }
     for text in ["0", "off"] {
-        assert_eq!(command_line(&["--admin-listen", text]).unwrap().admin_listen, Some(AdminListen(None)), "{text}");
+        assert_eq!(command_line(&["--admin-listen", text]).unwrap().admin_listen, Some(OptionalListen(None)), "{text}");
     }
     assert!(file("admin_listen = \"localhost:0\"").is_ok_and(|settings| settings.admin_listen.unwrap().0.is_some()));
     assert!(file("admin_listen = 9090").is_err_and(|error| words(&error).contains("9090")));
@@ -358,6 +359,11 @@ fn settings_that_a_thread_takes_at_its_start_are_not_called_live() {
         "journal_replay_ms_max",
         "journal_world_seconds_max",
         "on_journal_failure",
+        "nats",
+        "service",
+        "peer_listen",
+        "peer_address",
+        "peer_key",
         "operators_file",
         "auth",
         "ticket_keys",

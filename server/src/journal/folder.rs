@@ -93,6 +93,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
+    /// The identity of the node that the folder belongs to, over all its processes.
+    pub(crate) const fn node(&self) -> [u8; 16] {
+        self.identity.node
+    }
+
     /// Opens a folder, which is made if it is missing, and reads what is in it.
     ///
     /// # Errors

@@ -42,6 +42,12 @@ impl Code {
         }))
     }
 
+    /// The characters.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; ROOM_CODE_LEN] {
+        self.0
+    }
+
     /// The code that a person has typed: in either case, with spaces and dashes or without. `None` when the text is no
     /// code.
     #[must_use]

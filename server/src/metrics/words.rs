@@ -3,7 +3,7 @@
 use metrics::{Unit, describe_counter, describe_gauge};
 
 /// Every counter, with its words. Its name says what is counted.
-const COUNTERS: [(&str, &str); 42] = [
+const COUNTERS: [(&str, &str); 49] = [
     ("tickwire_bytes_in_total", "Bytes read from the sockets of players."),
     ("tickwire_bytes_out_total", "Bytes written to the sockets of players."),
     ("tickwire_connections_lost_total", "Connections that ended without a close code."),
@@ -12,6 +12,7 @@ const COUNTERS: [(&str, &str); 42] = [
     ("tickwire_desyncs_total", "Differences of worlds that the rows of a client have confirmed."),
     ("tickwire_disputes_claimed_total", "Differences that clients have claimed."),
     ("tickwire_encodings_total", "Encodings of a snapshot, each for all clients on one baseline."),
+    ("tickwire_hails_refused_total", "Connections to the port for nodes that were no node's of this service."),
     ("tickwire_hash_mismatches_total", "Hashes of clients that were not the server's."),
     ("tickwire_hashes_compared_total", "Hashes of clients that were compared with the server's."),
     ("tickwire_http_requests_total", "Requests on the players' port, by the class of the answer's status."),
@@ -22,7 +23,11 @@ const COUNTERS: [(&str, &str); 42] = [
     ("tickwire_messages_in_total", "Messages from players."),
     ("tickwire_origins_rejected_total", "Sockets that pages of other origins asked for."),
     ("tickwire_other_builds_total", "Connections of pages that were built from other sources."),
+    ("tickwire_peers_failed_total", "Times that another node could not be asked for a room of its own."),
+    ("tickwire_players_carried_in_total", "Players whom other nodes have carried here."),
     ("tickwire_rate_limited_total", "Requests over a budget of their address."),
+    ("tickwire_registry_bad_keys_total", "Keys in the registry of nodes that name neither a room nor a node."),
+    ("tickwire_registry_records_left_out_total", "Records of the registry that this node has no space for."),
     ("tickwire_refusals_total", "Refusals: of requests by problem, of hellos by close code."),
     ("tickwire_room_panics_total", "Rooms that a panic of their game has ended."),
     ("tickwire_ticks_undone_total", "Ticks that were undone after a panic of a game and made again with less."),
@@ -44,6 +49,11 @@ const COUNTERS: [(&str, &str); 42] = [
     ("tickwire_ticks_total", "Ticks of all rooms."),
     ("tickwire_tls_handshakes_total", "Handshakes of TLS, by outcome."),
     ("tickwire_topic_messages_lost_total", "Messages of topics that slow readers have lost."),
+    (
+        "tickwire_tunnel_bytes_total",
+        "Bytes that were carried between players and other nodes, by the way that they went.",
+    ),
+    ("tickwire_tunnels_total", "Connections of players that were carried to rooms of other nodes."),
     ("tickwire_views_clamped_total", "Inputs whose view of others was older than is believed."),
     ("tickwire_webhooks_total", "Attempts to deliver an event to a service, by outcome."),
     ("tickwire_worlds_unpacked_total", "Worlds of the past that were unpacked to look into a difference."),
@@ -52,17 +62,22 @@ const COUNTERS: [(&str, &str); 42] = [
 ];
 
 /// Every gauge, with its unit and its words.
-const GAUGES: [(&str, Unit, &str); 13] = [
+const GAUGES: [(&str, Unit, &str); 18] = [
+    ("tickwire_claims", Unit::Count, "Codes of rooms that are claimed, by any node."),
+    ("tickwire_claims_disputed", Unit::Count, "Rooms of this node whose codes belong to another one."),
     ("tickwire_connections", Unit::Count, "Connections in rooms."),
     ("tickwire_journal_bytes", Unit::Bytes, "Size of the files of the journal."),
     ("tickwire_journal_degraded", Unit::Count, "Whether rooms go on without being written: 1, or 0."),
     ("tickwire_journal_unsynced_seconds", Unit::Seconds, "Age of the oldest record that is not on the disk."),
     ("tickwire_memory_max_bytes", Unit::Bytes, "Resident memory from which on no room is made."),
+    ("tickwire_nodes", Unit::Count, "Nodes that live, this one included."),
     ("tickwire_players", Unit::Count, "Players in rooms: people and bots."),
     ("tickwire_ready", Unit::Count, "Whether new players are taken in: 1, or 0."),
+    ("tickwire_registry_connected", Unit::Count, "Whether the registry of nodes answers: 1, or 0."),
     ("tickwire_rooms", Unit::Count, "Rooms."),
     ("tickwire_tls_certificate_expires_seconds", Unit::Seconds, "Seconds since 1970 at which the certificate expires."),
     ("tickwire_topic_bytes", Unit::Bytes, "Size of the messages of topics that are kept."),
+    ("tickwire_tunnels", Unit::Count, "Connections of players that are carried to rooms of other nodes."),
     ("tickwire_visitors", Unit::Count, "Connections without a room."),
     ("tickwire_webhook_endpoints_paused", Unit::Count, "Services that get no events, because they fail."),
     ("tickwire_webhooks_waiting", Unit::Count, "Events that wait for a service."),

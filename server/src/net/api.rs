@@ -4,6 +4,7 @@ use super::Net;
 use super::answer::{Answer, Refusal, json};
 use super::doorkeeper::Shut;
 use super::drain::stopping;
+use super::elsewhere;
 use super::forwarded::limited_address;
 use super::handshake::{check_origin, check_reader};
 use super::operation::Budget;
@@ -11,11 +12,12 @@ use super::peer::Peer;
 use super::percent::decoded;
 use super::problem::Problem;
 use crate::chronicle::Chronicle;
+use crate::cluster::WriteFault;
 use crate::config::Config;
 use crate::games::{OfferedGame, RoomPlan};
 use crate::limits::{
-    AVOIDED_ROOMS_MAX, GAME_NAME_SHOWN_BYTES_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT, ROOM_MAKING_MAX,
-    ROOM_RETRY_SECONDS,
+    AVOIDED_ROOMS_MAX, CLAIM_MAX, CLAIM_TRIES, GAME_NAME_SHOWN_BYTES_MAX, REQUEST_BODY_BYTES_MAX, REQUEST_BODY_TIMEOUT,
+    ROOM_MAKING_MAX, ROOM_RETRY_SECONDS,
 };
 use crate::lobby::{Code, Door, NoRoomLeft, Place, RoomEntry, Wanted};
 use crate::mailbox::origin_of;
@@ -100,9 +102,13 @@ pub(super) async fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer)
         return Err(too_many_codes(net, seconds));
     }
     let code = Code::parse(code);
+    if let Some(code) = code
+        && let Some(place) = net.elsewhere(code, address).await
+    {
+        return elsewhere::show(net, code, place, address, secret_of(headers)).await;
+    }
     let door = code.and_then(|code| net.directory.borrow().find(code).map(|entry| entry.wanted.door));
     let opened = net.open_door(door, secret_of(headers).as_ref(), &net.lookup_quota, address).await;
-    let no_room = || Refusal::new(Problem::NoRoom, "no such room", "check the code with the person who sent it");
     opened.map_err(|shut| match shut {
         Shut::Wrong => no_room(),
         Shut::Guesses(seconds) => too_many_codes(net, seconds),
@@ -112,12 +118,16 @@ pub(super) async fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer)
     code.and_then(|code| directory.find(code)).map(|entry| json(StatusCode::OK, &view(net, entry))).ok_or_else(no_room)
 }
 
+pub(super) fn no_room() -> Refusal {
+    Refusal::new(Problem::NoRoom, "no such room", "check the code with the person who sent it")
+}
+
 /// The refusal of an address that has looked in vain too often.
-fn too_many_codes(net: &Net, seconds: u64) -> Refusal {
+pub(super) fn too_many_codes(net: &Net, seconds: u64) -> Refusal {
     too_many(net, Problem::TooManyCodes, "too many codes without a room were tried", seconds)
 }
 
-fn busy_hashing() -> Refusal {
+pub(super) fn busy_hashing() -> Refusal {
     Refusal::later(Problem::Busy, "too many passwords are being checked", 1)
 }
 
@@ -268,6 +278,25 @@ impl Drop for Unmade<'_> {
     }
 }
 
+/// Enters a room into the directory, under a code that no other node has.
+async fn claimed(net: &Net, wanted: Wanted) -> Result<Unmade<'_>, Refusal> {
+    let later = |error: &str| Refusal::later(Problem::Full, error, ROOM_RETRY_SECONDS);
+    let claiming = async {
+        for _ in 0..CLAIM_TRIES {
+            let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
+            match net.claim(entry.code).await {
+                Ok(()) => return Ok(entry),
+                // Another node has the code, or it rests.
+                Err(WriteFault::Stale) => {}
+                Err(WriteFault::Unknown | WriteFault::Away) => break,
+            }
+        }
+        Err(later("no room can be registered at the moment"))
+    };
+    let claimed = tokio::time::timeout(CLAIM_MAX, claiming).await;
+    claimed.unwrap_or_else(|_| Err(later("no room can be registered at the moment")))
+}
+
 /// Enters a room into the directory, and waits until the room is made. Bots fill so many of its seats; those of a match
 /// are for these players.
 pub(super) async fn open(
@@ -282,7 +311,7 @@ pub(super) async fn open(
     if net.is_draining.get() {
         return Err(stopping());
     }
-    let entry = Unmade::enter(net, wanted).map_err(|full| later(&full.to_string()))?;
+    let entry = claimed(net, wanted).await?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system has random numbers");
     let limits = room_limits(&net.config(), wanted.public, game.rules.seats);

@@ -30,6 +30,11 @@ pub(super) struct Drain(watch::Sender<Option<CloseCode>>);
 pub(super) struct Guest(watch::Receiver<Option<CloseCode>>);
 
 impl Drain {
+    /// The close code for players, when the server stops.
+    pub(super) fn code(&self) -> Option<CloseCode> {
+        *self.0.borrow()
+    }
+
     /// Counts a task among those that the net thread waits for, until the value is dropped.
     pub(super) fn guest(&self) -> Guest {
         Guest(self.0.subscribe())

@@ -51,7 +51,13 @@ pub(super) fn answer(net: &Rc<Net>, request: Request<hyper::body::Incoming>, pee
     let address = limited_address(net, peer, request.headers());
     let (mut answer, upgrade) = switch(request)?;
     let evicted = Rc::new(Notify::new());
-    let caller = Caller { address, _pending: net.queue(Phase::Pending, address, &evicted), evicted };
+    let caller = Caller {
+        address,
+        _pending: net.queue(Phase::Pending, address, &evicted),
+        evicted,
+        is_carried: false,
+        is_out_of_guesses: false,
+    };
     let subprotocol = match form {
         Form::Binary => {
             spawn_local(greet(Rc::clone(net), upgrade, caller));
@@ -80,7 +86,13 @@ pub(super) fn answer_operator(
     let (mut answer, upgrade) = switch(request)?;
     let evicted = Rc::new(Notify::new());
     let address = peer.connection_key(net);
-    let caller = Caller { address, _pending: net.queue(Phase::Pending, address, &evicted), evicted };
+    let caller = Caller {
+        address,
+        _pending: net.queue(Phase::Pending, address, &evicted),
+        evicted,
+        is_carried: false,
+        is_out_of_guesses: false,
+    };
     spawn_local(receive_visitor(Rc::clone(net), upgrade, caller, true));
     answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(JSON_SUBPROTOCOL));
     Ok(answer)

@@ -1,11 +1,12 @@
 //! The first seconds of a WebSocket: its hello is read here, then the socket belongs to the room's shard.
 
 use super::Net;
+use super::elsewhere::carry;
 use super::evictions::QueuePlace;
 use super::farewell::say_last;
 use super::http_stream::HttpStream;
 use crate::limits::{HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, TCP_USER_TIMEOUT};
-use crate::lobby::Place;
+use crate::lobby::{Code, Place};
 use crate::mailbox::{Command, Form, NewConnection, NewVisitor, TopicsOrder, VisitorHello, origin_of};
 use crate::metrics::Side;
 use crate::player_key::known_or_random;
@@ -35,10 +36,14 @@ pub(super) struct Caller {
     pub(super) _pending: QueuePlace,
     /// Notified when the connection has to make room for another.
     pub(super) evicted: Rc<Notify>,
+    /// Whether another node has carried it here. It is not carried on.
+    pub(super) is_carried: bool,
+    /// Whether the address has used up its guesses at the node that has carried it here.
+    pub(super) is_out_of_guesses: bool,
 }
 
 /// How a connection ended before it had sent its hello.
-enum NoHello {
+pub(super) enum NoHello {
     Gone,
     Closed(Option<u16>),
     Refused(CloseCode),
@@ -67,17 +72,33 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
         () = caller.evicted.notified() => Err(NoHello::Refused(CloseCode::Overloaded)),
         () = sleep(HELLO_TIMEOUT) => Err(NoHello::Refused(CloseCode::Silent)),
     };
-    let refusal = match read {
-        Ok(hello) if hello.code.is_empty() && hello.game.is_empty() && hello.protocol == PROTOCOL_VERSION => {
-            let known = Some(VisitorHello { name: hello.name, key: hello.player, ticket: hello.ticket, token: None });
-            return hand_over_visitor(&net, stream, reader, Form::Binary, known, &caller, false).await;
-        }
-        Ok(mut hello) => match admit(&net, &caller, &mut hello).await {
-            Ok(admitted) => return hand_over(&net, admitted, stream, reader, hello),
-            Err(refusal) => refusal,
-        },
-        Err(refusal) => refusal,
-    };
+    match read {
+        Ok(hello) => answer_hello(&net, stream, reader, hello, caller).await,
+        Err(refusal) => refuse(&net, stream, refusal, caller).await,
+    }
+}
+
+/// Takes a connection to where its hello leads: to a room, here or on another node, or to the topics of a lobby.
+pub(super) async fn answer_hello(net: &Rc<Net>, stream: Stream, reader: FrameReader, mut hello: Hello, caller: Caller) {
+    let is_known = hello.protocol == PROTOCOL_VERSION;
+    if is_known && hello.code.is_empty() && hello.game.is_empty() && !caller.is_carried {
+        let known = Some(VisitorHello { name: hello.name, key: hello.player, ticket: hello.ticket, token: None });
+        return hand_over_visitor(net, stream, reader, Form::Binary, known, &caller, false).await;
+    }
+    let code = Code::parse(&hello.code).filter(|_| is_known && !caller.is_carried);
+    if let Some(code) = code
+        && let Some(place) = net.elsewhere(code, caller.address).await
+    {
+        return carry(net, (stream, reader), &hello, caller, place).await;
+    }
+    match admit(net, &caller, &mut hello).await {
+        Ok(admitted) => hand_over(net, admitted, stream, reader, hello),
+        Err(refusal) => refuse(net, stream, refusal, caller).await,
+    }
+}
+
+/// Closes a connection that is in no room, with the code of the reason.
+pub(super) async fn refuse(net: &Rc<Net>, stream: Stream, refusal: NoHello, caller: Caller) {
     let mut last = Vec::new();
     match refusal {
         NoHello::Gone => return,
@@ -97,7 +118,7 @@ pub(super) async fn greet(net: Rc<Net>, upgrade: UpgradeFut, caller: Caller) {
         }
     }
     drop(caller);
-    say_last(&net, stream, &last).await;
+    say_last(net, stream, &last).await;
 }
 
 /// Notes in the log that a connection was refused before it was anywhere.
@@ -150,7 +171,7 @@ async fn admit(net: &Net, caller: &Caller, hello: &mut Hello) -> Result<Admitted
     if hello.protocol != PROTOCOL_VERSION {
         return Err(NoHello::Refused(CloseCode::Version));
     }
-    let found = net.find_room(caller.address, hello).await.map_err(NoHello::Refused)?;
+    let found = net.find_room(caller, hello).await.map_err(NoHello::Refused)?;
     // The room would refuse the client too, without the fingerprint that its author needs.
     let fingerprint = net.setup.games[found.game].fingerprint;
     if hello.fingerprint != fingerprint {
@@ -223,7 +244,7 @@ async fn hand_over_visitor(
 
 /// Makes the kernel's buffers small, because snapshots that wait in them are stale, and lets the kernel send at once
 /// instead of waiting for more.
-fn tune(stream: &Stream) -> std::io::Result<()> {
+pub(super) fn tune(stream: &Stream) -> std::io::Result<()> {
     let socket = SockRef::from(stream.tcp());
     socket.set_tcp_nodelay(true)?;
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;

@@ -36,6 +36,7 @@ impl Net {
     pub(super) fn close_room(&self, room: RoomId) {
         if let Some(code) = self.directory.borrow_mut().close(room, self.setup.clock.now_us()) {
             self.setup.topics.order(TopicsOrder::CloseRoom { room, code });
+            self.membership.release(code);
             self.lists_changed.set(true);
         }
         self.watched.borrow_mut().forget(room);

@@ -2,8 +2,8 @@
 
 use super::Net;
 use super::doorkeeper::Shut;
+use super::hello::Caller;
 use crate::lobby::{Code, Door, Place, RoomId};
-use crate::websocket::address::AddressKey;
 use tickwire::Seat;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::Hello;
@@ -38,8 +38,9 @@ impl Net {
     ///
     /// # Errors
     /// The code with which the connection is to be closed.
-    pub(super) async fn find_room(&self, address: Option<AddressKey>, hello: &Hello) -> Result<RoomFound, CloseCode> {
+    pub(super) async fn find_room(&self, caller: &Caller, hello: &Hello) -> Result<RoomFound, CloseCode> {
         self.take_in_reports();
+        let address = caller.address;
         let set_aside = self.set_aside_door(hello);
         let door = self.room_of(hello).map(|(.., door)| door).or(set_aside);
         let seat = self.seat_in_match(hello, door);
@@ -56,7 +57,7 @@ impl Net {
             (Ok(()), _, None) if set_aside.is_some() => Err(CloseCode::RoomFailed),
             (Ok(()), _, None) => Err(CloseCode::NoRoom),
             (opened, _, Some(found)) => {
-                self.come_in(address, hello, found, opened.err()).map(|found| RoomFound { seat, ..found })
+                self.come_in(caller, hello, found, opened.err()).map(|found| RoomFound { seat, ..found })
             }
         }
     }
@@ -74,15 +75,16 @@ impl Net {
     /// The room that was found, for a client within its limits.
     fn come_in(
         &self,
-        address: Option<AddressKey>,
+        caller: &Caller,
         hello: &Hello,
         (game, place): (usize, Place),
         shut: Option<CloseCode>,
     ) -> Result<RoomFound, CloseCode> {
-        let now_us = self.setup.clock.now_us();
+        let (address, now_us) = (caller.address, self.setup.clock.now_us());
         let diverged = self.diverged.borrow();
         let join = self.join_quota.borrow_mut().take(address.map(|key| (place.room, key)), now_us);
         let is_limited = join.is_err()
+            || caller.is_out_of_guesses
             || self.guess_quota.borrow().wait_seconds(address, now_us).is_some()
             || diverged.must_wait(place.room, address, now_us);
         let only_by_token = shut.or_else(|| is_limited.then_some(CloseCode::Rate));

@@ -2,9 +2,13 @@
 //! seen without starting one.
 
 use super::StartError;
-use crate::config::{AutopsyFolder, Config};
+use super::reloading::Reloading;
+use crate::cluster::hail::PeerKeys;
+use crate::cluster::{PeerKeyError, read_keys};
+use crate::config::{AutopsyFolder, Config, SettingsSource};
 use crate::gate::{Gate, GateError};
-use crate::net::{Page, PageError, PageFile};
+use crate::logging::Log;
+use crate::net::{LiveSettings, Page, PageError, PageFile};
 use crate::operators::{Access, Console, OperatorsFileError};
 use crate::own_folder::{FolderError, OwnFolder};
 use crate::service_token::{ServiceToken, TokenError};
@@ -18,6 +22,7 @@ use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use thiserror::Error;
+use tokio::sync::watch;
 
 /// Everything that the settings name, read before anything runs.
 pub(super) struct Files {
@@ -28,6 +33,8 @@ pub(super) struct Files {
     pub(super) tls: Option<Arc<Tls>>,
     /// The way of events to the studio's services, if the settings name any.
     pub(super) webhooks: Option<(Webhooks, WebhookSender)>,
+    /// The keys of the nodes of the service.
+    pub(super) peer_keys: Option<PeerKeys>,
 }
 
 impl Files {
@@ -44,7 +51,24 @@ impl Files {
             gate: Arc::new(Gate::new(config.auth, config.ticket_keys.path())?),
             tls: Tls::open(config)?.map(Arc::new),
             webhooks: prepare_webhooks(config)?,
+            peer_keys: config.peer_key.path().map(|path| read_keys(path, &config.service)).transpose()?,
         })
+    }
+}
+
+impl Files {
+    /// The things that SIGHUP has read again, and where the net thread hears of new settings.
+    pub(super) fn reloading(
+        &mut self,
+        config: &Arc<Config>,
+        source: Option<SettingsSource>,
+        log: Option<Log>,
+        console: &Arc<Console>,
+    ) -> (Reloading, watch::Receiver<LiveSettings>) {
+        let first = LiveSettings { config: Arc::clone(config), token: self.token.take() };
+        let (live, settings) = watch::channel(first);
+        let (gate, tls, console) = (Arc::clone(&self.gate), self.tls.clone(), Arc::clone(console));
+        (Reloading { source, log, gate, tls, console, live }, settings)
     }
 }
 
@@ -113,5 +137,7 @@ pub(crate) fn file_faults(config: &Config) -> Vec<FileUse> {
     let operators = Access::open(config.operators_file.path(), true).err();
     let operators = operators.map(|error: OperatorsFileError| FileUse::of("operators_file", &error));
     let tls = Tls::open(config).err().map(|error: TlsError| FileUse::of("tls_cert", &error));
-    [page, autopsies, token, operators, gate, tls, webhooks].into_iter().flatten().collect()
+    let peer_key = config.peer_key.path().and_then(|path| read_keys(path, &config.service).err());
+    let peer_key = peer_key.map(|error: PeerKeyError| FileUse::of("peer_key", &error));
+    [page, autopsies, token, operators, gate, tls, webhooks, peer_key].into_iter().flatten().collect()
 }

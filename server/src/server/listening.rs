@@ -1,7 +1,7 @@
 //! The sockets that the server listens on.
 
 use super::StartError;
-use crate::config::{Config, ListenAddress};
+use crate::config::{Config, ConfigFaults, ListenAddress};
 use crate::limits::LISTEN_BACKLOG;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
@@ -28,6 +28,9 @@ pub(super) struct Listeners {
     pub(super) address: SocketAddr,
     pub(super) admin: Option<TcpListener>,
     pub(super) admin_address: Option<SocketAddr>,
+    /// The listener for other nodes, and the address under which they reach it.
+    pub(super) peer: Option<TcpListener>,
+    pub(super) peer_address: Option<SocketAddr>,
 }
 
 impl Listeners {
@@ -38,10 +41,25 @@ impl Listeners {
     pub(super) fn bind(config: &Config) -> Result<Self, StartError> {
         let (listener, address) = listen(&config.listen)?;
         let (admin, admin_address) = config.admin_listen.0.as_ref().map(listen).transpose()?.unzip();
+        let (peer, own_address) = config.peer_listen.0.as_ref().map(listen).transpose()?.unzip();
+        let peer_address = match &config.peer_address.0 {
+            Some(address) => Some(resolved(address)?),
+            None => own_address,
+        };
+        let addresses = [("peer_listen", own_address), ("peer_address", peer_address)];
+        let check = |(setting, address): (_, Option<_>)| Config::check_peer(setting, address?).err();
+        ConfigFaults::check(addresses.into_iter().filter_map(check).collect())?;
         config.check_exposure("listen", address)?;
         admin_address.map_or(Ok(()), |address| config.check_exposure("admin_listen", address))?;
-        Ok(Self { listener, address, admin, admin_address })
+        Ok(Self { listener, address, admin, admin_address, peer, peer_address })
     }
+}
+
+/// The first of the addresses that a name stands for.
+fn resolved(address: &ListenAddress) -> Result<SocketAddr, StartError> {
+    let name = |source| StartError::Name { address: address.clone(), source };
+    let first = address.resolve().map_err(name)?.into_iter().next();
+    first.ok_or_else(|| name(io::ErrorKind::NotFound.into()))
 }
 
 /// Listens on the first of the addresses that the server can have; gives it with the port that was really taken.

@@ -2,24 +2,28 @@
 
 use super::{Running, StartError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::cluster::hail::PeerKeys;
+use crate::cluster::{AnyRegistry, NatsSettings, NatsThread, NodeId, Nodes};
+use crate::config::{Config, NatsSetting};
 use crate::exchange::{self, ExchangeSetup};
 use crate::game_panic;
 use crate::games::OfferedGame;
 use crate::journal::{JournalWriter, KeeperHandle};
 use crate::kept::KeptLog;
-use crate::limits::{BEHAVIOUR_MAX, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX};
-use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox};
+use crate::limits::{BEHAVIOUR_MAX, CODE_REST, NATS_START_MAX, ROOMS_WAITING_MAX, SLOW_LANE_STALL_MAX, STALL_MAX};
+use crate::mailbox::{FromShard, Report, ShardLink, TopicsInbox, TunnelLink};
 use crate::maker::{Maker, Orders};
 use crate::matchmaking::GameQueue;
 use crate::metrics::Metrics;
-use crate::net::{self, NetIo, NetSetup};
+use crate::net::{self, NetIo, NetSetup, NodeSetup, PeerSetup};
 use crate::shard::{Shard, ShardCommand, ShardSetup};
-use crate::threads::{Load, ThreadHealth};
+use crate::threads::{Load, ThreadFault, ThreadHealth};
 use crate::topics::{GameTopics, HubLimits};
+use crate::tunnel::{self, TunnelSetup};
 use crate::webhooks::feed::Webhooks;
 use crate::webhooks::sender::WebhookSender;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 use tokio::sync::oneshot;
@@ -178,6 +182,53 @@ impl Running {
         };
         self.webhooks = Some((stop, Builder::new().name("webhooks".into()).spawn(work)?));
         Ok(Some(webhooks))
+    }
+
+    /// Starts the thread that carries players to other nodes, if there are keys by which nodes know each other.
+    pub(super) fn start_tunnels(
+        &mut self,
+        keys: Option<PeerKeys>,
+        metrics: &Arc<Metrics>,
+    ) -> io::Result<Option<PeerSetup>> {
+        let Some(keys) = keys else { return Ok(None) };
+        let (tunnels, inbox) = TunnelLink::new();
+        let (stop, stopped) = oneshot::channel();
+        let health = ThreadHealth::new("tunnels", STALL_MAX);
+        let setup = TunnelSetup { inbox, stop: stopped, metrics: Arc::clone(metrics), health: Arc::clone(&health) };
+        self.start_thread(health, move || {
+            if let Err(error) = tunnel::run(setup) {
+                tracing::error!(%error, "the thread of tunnels has ended");
+            }
+        })?;
+        self.tunnels = Some(stop);
+        Ok(Some(PeerSetup { keys, tunnels }))
+    }
+
+    /// The place of this server among nodes. The one with the data folder of an earlier process is the same node.
+    ///
+    /// # Errors
+    /// When a NATS is there that cannot be a registry. One that is away is waited for while rooms play.
+    pub(super) fn node_among(&mut self, nodes: Option<Nodes>, config: &Config) -> Result<NodeSetup, StartError> {
+        let mut boot = [0; 8];
+        getrandom::fill(&mut boot).expect("the operating system has random numbers");
+        let node = self.folder.as_ref().map_or_else(NodeId::random, |folder| NodeId(folder.node()));
+        let is_doubled = Arc::new(AtomicBool::new(false));
+        let watched = Arc::clone(&is_doubled);
+        self.supervisor.end_when(ThreadFault::Doubled, move || watched.load(Ordering::Relaxed));
+        let registry = match &config.nats {
+            NatsSetting::Off => AnyRegistry::InProcess(nodes.unwrap_or_default()),
+            NatsSetting::At(addresses) => {
+                let (addresses, service) = (addresses.clone(), config.service.clone());
+                let nats = NatsThread::start(NatsSettings { addresses, service, rest: CODE_REST })?;
+                if !nats.wait_for_nats(NATS_START_MAX)? {
+                    tracing::warn!("NATS does not answer: rooms go on, and no new one begins before it does");
+                }
+                let registry = AnyRegistry::Nats(nats.registry());
+                self.nats = Some(nats);
+                registry
+            }
+        };
+        Ok(NodeSetup { registry, node, boot: u64::from_le_bytes(boot), peer: self.peer_address, is_doubled })
     }
 
     /// Starts the net thread, and waits until it accepts connections.

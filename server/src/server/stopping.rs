@@ -152,6 +152,7 @@ impl Running {
             let _ = begin.recv_timeout(STOP_ORDER_MAX);
         }
         tell(&self.shards, code);
+        drop(self.tunnels.take());
         Some(hurry)
     }
 
@@ -169,6 +170,13 @@ impl Running {
                 tracing::error!("the disk does not take the events of webhooks in time, and some may be lost");
                 have_ended = false;
             }
+        }
+        // The net thread has given its codes back.
+        if let Some(nats) = self.nats.take() {
+            let _ = waits.ends_in(STOP_MAX, "cluster-stop", move || {
+                nats.stop();
+                true
+            });
         }
         // Nobody writes to the journal any more: a disk that hangs must not keep the process.
         let Some(keeper) = self.keeper.take() else { return };

