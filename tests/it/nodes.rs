@@ -94,9 +94,7 @@ fn a_room_of_one_node_is_shown_and_played_at_another_one() {
     let duel = create_room(there, "paddles");
     service.wait_for(0, &duel);
     let mut player = Player::<Paddles>::join(here, &duel);
-    player.play_for(Duration::from_millis(500));
-    assert_eq!(player.closed, None);
-    assert!(player.session.seat().is_some(), "the player has a seat");
+    assert!(player.play_until(|player| player.session.seat().is_some()), "{:?}", player.closed);
 }
 
 #[test]
