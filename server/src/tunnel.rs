@@ -101,13 +101,11 @@ impl Drop for Shown<'_> {
 
 /// Carries a connection until it ends.
 async fn serve(shared: Rc<Shared>, carry: Box<NewTunnel>, place: TunnelPlace) {
-    let NewTunnel { client, peer, first, back, counted } = *carry;
+    let NewTunnel { client, peer, counted } = *carry;
     let _shown = Shown::new(&shared.metrics);
     match client.into_stream().and_then(|client| Ok((client, peer.into_stream()?))) {
         Ok((client, peer)) => {
             let mut tunnel = Tunnel::new(&shared, client, peer);
-            tunnel.begin(&first, &back);
-            drop((first, back));
             poll_fn(|context| tunnel.poll_first_end(context)).await;
             // A player who comes back at once is not counted twice.
             drop(counted);
@@ -133,15 +131,6 @@ impl<'a> Tunnel<'a> {
         let up = Way::new(TunnelWay::Up, TUNNEL_BUFFER_UP_BYTES);
         let down = Way::new(TunnelWay::Down, TUNNEL_BUFFER_DOWN_BYTES);
         Self { shared, client, peer, up, down }
-    }
-
-    /// Puts the bytes that came before the tunnel in front of all others.
-    fn begin(&mut self, first: &[u8], back: &[u8]) {
-        for (socket, way, bytes) in [(&mut self.peer, TunnelWay::Up, first), (&mut self.client, TunnelWay::Down, back)]
-        {
-            socket.queue(bytes);
-            self.shared.metrics.tunnels.carried(way, bytes.len());
-        }
     }
 
     /// Moves bytes both ways as far as possible.

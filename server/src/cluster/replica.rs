@@ -44,7 +44,7 @@ struct Records<K, T> {
     left_out: u64,
 }
 
-impl<K: Ord, T> Records<K, T> {
+impl<K: Copy + Ord, T> Records<K, T> {
     const fn new(records_max: usize) -> Self {
         Self { known: BTreeMap::new(), watch: 0, records_max, left_out: 0 }
     }
@@ -63,13 +63,18 @@ impl<K: Ord, T> Records<K, T> {
             (Entry::Vacant(place), Some(record)) => {
                 place.insert(Known { revision, record, changed_us: now_us, watch });
                 if self.known.len() > self.records_max {
-                    // Which one goes does not matter: somebody writes what no service needs.
-                    self.known.pop_last();
-                    self.left_out += 1;
+                    self.leave_out();
                 }
             }
             (Entry::Vacant(_), None) => {}
         }
+    }
+
+    /// Leaves out the record that has not changed for longest: the lease of a node that is gone, or the oldest claim.
+    fn leave_out(&mut self) {
+        let oldest = self.known.iter().min_by_key(|(_, known)| known.changed_us).map(|(key, _)| *key);
+        oldest.into_iter().for_each(|key| _ = self.known.remove(&key));
+        self.left_out += 1;
     }
 
     /// The watch has told everything.

@@ -16,10 +16,6 @@ pub(crate) struct NewTunnel {
     pub(crate) client: Socket,
     /// The other node, after the handshake with it.
     pub(crate) peer: Socket,
-    /// Bytes of the player that go to the other node before all others.
-    pub(crate) first: Vec<u8>,
-    /// Bytes of the other node that go to the player before all others.
-    pub(crate) back: Vec<u8>,
     pub(crate) counted: Counted,
 }
 
@@ -80,14 +76,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = || Socket::plain(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         let counted = ConnectionCounts::new(1).count(None).unwrap();
-        let carry = NewTunnel { client: socket(), peer: socket(), first: b"hello".into(), back: Vec::new(), counted };
+        let carry = NewTunnel { client: socket(), peer: socket(), counted };
         let (link, mut inbox) = TunnelLink::new();
         link.carry(Box::new(carry)).unwrap();
         let (carry, place) = inbox.try_recv().unwrap();
         assert_eq!(link.count(), 1, "a place is taken as long as the tunnel has it");
         link.count.store(TUNNELS_MAX, Ordering::Relaxed);
         let carry = link.carry(carry).unwrap_err();
-        assert_eq!((&*carry.first, link.count()), (&b"hello"[..], TUNNELS_MAX));
+        assert_eq!(link.count(), TUNNELS_MAX);
         drop(place);
         link.carry(carry).unwrap();
         assert_eq!(link.count(), TUNNELS_MAX);

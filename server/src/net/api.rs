@@ -103,7 +103,7 @@ pub(super) async fn show(net: &Net, code: &str, headers: &HeaderMap, peer: Peer)
     }
     let code = Code::parse(code);
     if let Some(code) = code
-        && let Some(place) = net.elsewhere(code, address).await
+        && let Some(place) = net.elsewhere(code, address, &net.lookup_quota).await
     {
         return elsewhere::show(net, code, place, address, secret_of(headers)).await;
     }

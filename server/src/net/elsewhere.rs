@@ -24,8 +24,10 @@ use crate::mailbox::{NewTunnel, TunnelLink};
 use crate::socket::Stream;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
+use crate::websocket::rate::AddressQuota;
 use hyper::StatusCode;
 use socket2::{SockRef, TcpKeepalive};
+use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -84,7 +86,7 @@ pub(super) async fn carry(
     };
     let sockets = tune(&stream).and_then(|()| Ok((stream.into_socket()?, peer.into_socket()?)));
     let given = sockets.map(|(client, peer)| {
-        let tunnel = NewTunnel { client, peer, first: Vec::new(), back: Vec::new(), counted };
+        let tunnel = NewTunnel { client, peer, counted };
         net.setup.peers.as_ref().is_some_and(|peers| peers.tunnels.carry(Box::new(tunnel)).is_ok())
     });
     // Both connections are closed when they are dropped, and the client comes back in a moment.
@@ -138,10 +140,18 @@ pub(super) async fn show(
 impl Net {
     /// Where the room of a code is, if it is not here and another node has it. The look-up leaves this node for a code that
     /// it does not know, which may be younger than the news of the registry; an address without guesses waits for those.
-    pub(super) async fn elsewhere(&self, code: Code, client: Option<AddressKey>) -> Option<Elsewhere> {
+    pub(super) async fn elsewhere(
+        &self,
+        code: Code,
+        client: Option<AddressKey>,
+        guesses: &RefCell<AddressQuota>,
+    ) -> Option<Elsewhere> {
+        if self.has_room(code) {
+            return None;
+        }
         let known = self.known_elsewhere(code);
-        let may_guess = || self.guess_quota.borrow().wait_seconds(client, self.setup.clock.now_us()).is_none();
-        if known.is_some() || self.has_room(code) || self.setup.peers.is_none() || !may_guess() {
+        let may_guess = || guesses.borrow().wait_seconds(client, self.setup.clock.now_us()).is_none();
+        if known.is_some() || self.setup.peers.is_none() || !may_guess() {
             return known;
         }
         match self.setup.node.registry.read_room(code).await {
@@ -162,12 +172,9 @@ impl Net {
         directory.find(code).is_some() || directory.find_set_aside(code, self.setup.clock.now_us()).is_some()
     }
 
-    /// The same as far as this node knows.
+    /// Where the room of a code is that is not here, as far as this node knows.
     fn known_elsewhere(&self, code: Code) -> Option<Elsewhere> {
         let now_us = self.setup.clock.now_us();
-        if self.has_room(code) {
-            return None;
-        }
         let own = self.setup.node.node;
         match self.membership.replica.borrow().whereabouts(code, now_us) {
             // A room of this node that has just ended, or is being made.

@@ -5,7 +5,6 @@
 
 use super::Net;
 use super::answer::{Answer, Refusal};
-use super::evictions::Phase;
 use super::forwarded::limited_address;
 use super::hello::{Caller, greet, receive_visitor};
 use super::peer::Peer;
@@ -22,7 +21,6 @@ use hyper::header::{
 use hyper::{Request, Version};
 use std::rc::Rc;
 use tickwire::message::{JSON_SUBPROTOCOL, SUBPROTOCOL};
-use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 /// The way on when a page is refused.
@@ -50,14 +48,7 @@ pub(super) fn answer(net: &Rc<Net>, request: Request<hyper::body::Incoming>, pee
     let form = check_subprotocol(request.headers())?;
     let address = limited_address(net, peer, request.headers());
     let (mut answer, upgrade) = switch(request)?;
-    let evicted = Rc::new(Notify::new());
-    let caller = Caller {
-        address,
-        _pending: net.queue(Phase::Pending, address, &evicted),
-        evicted,
-        is_carried: false,
-        is_out_of_guesses: false,
-    };
+    let caller = Caller::new(net, address);
     let subprotocol = match form {
         Form::Binary => {
             spawn_local(greet(Rc::clone(net), upgrade, caller));
@@ -84,15 +75,8 @@ pub(super) fn answer_operator(
         return Err(bad("this listener has topics as JSON only", help));
     }
     let (mut answer, upgrade) = switch(request)?;
-    let evicted = Rc::new(Notify::new());
     let address = peer.connection_key(net);
-    let caller = Caller {
-        address,
-        _pending: net.queue(Phase::Pending, address, &evicted),
-        evicted,
-        is_carried: false,
-        is_out_of_guesses: false,
-    };
+    let caller = Caller::new(net, address);
     spawn_local(receive_visitor(Rc::clone(net), upgrade, caller, true));
     answer.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(JSON_SUBPROTOCOL));
     Ok(answer)

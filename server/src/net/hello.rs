@@ -2,7 +2,7 @@
 
 use super::Net;
 use super::elsewhere::carry;
-use super::evictions::QueuePlace;
+use super::evictions::{Phase, QueuePlace};
 use super::farewell::say_last;
 use super::http_stream::HttpStream;
 use crate::limits::{HELLO_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, SEND_BUFFER_BYTES, TCP_USER_TIMEOUT};
@@ -40,6 +40,15 @@ pub(super) struct Caller {
     pub(super) is_carried: bool,
     /// Whether the address has used up its guesses at the node that has carried it here.
     pub(super) is_out_of_guesses: bool,
+}
+
+impl Caller {
+    /// A client that is pending from now on.
+    pub(super) fn new(net: &Rc<Net>, address: Option<AddressKey>) -> Self {
+        let evicted = Rc::new(Notify::new());
+        let _pending = net.queue(Phase::Pending, address, &evicted);
+        Self { address, _pending, evicted, is_carried: false, is_out_of_guesses: false }
+    }
 }
 
 /// How a connection ended before it had sent its hello.
@@ -87,7 +96,7 @@ pub(super) async fn answer_hello(net: &Rc<Net>, stream: Stream, reader: FrameRea
     }
     let code = Code::parse(&hello.code).filter(|_| is_known && !caller.is_carried);
     if let Some(code) = code
-        && let Some(place) = net.elsewhere(code, caller.address).await
+        && let Some(place) = net.elsewhere(code, caller.address, &net.guess_quota).await
     {
         return carry(net, (stream, reader), &hello, caller, place).await;
     }

@@ -73,8 +73,8 @@ struct OwnLease {
     last: Option<Revision>,
     /// Whether the last renewal met another revision than the one that was expected.
     is_stale: bool,
-    /// The lease of an earlier process as it was first seen, and when.
-    found: Option<(Revision, u64)>,
+    /// The lease of an earlier process as it was seen last, since when it is so, and how often it has changed.
+    found: Option<(Revision, u64, u32)>,
 }
 
 /// Follows the registry for as long as the server runs.
@@ -137,7 +137,8 @@ pub(super) async fn leave(net: &Net) {
 
 /// Whether another process writes the lease of this node: it has done so after this one, or it goes on with it.
 fn is_doubled(own: &OwnLease, newest: Option<Revision>) -> bool {
-    let goes_on = own.found.is_some_and(|(revision, _)| newest > Some(revision));
+    // A dead process's last renewal may be told late, once.
+    let goes_on = own.found.is_some_and(|(revision, _, changes)| newest > Some(revision) && changes > 0);
     if own.beat > 0 { newest > own.last } else { goes_on }
 }
 
@@ -230,7 +231,11 @@ impl Net {
     /// Whether the lease of another process has stayed as it is for so long that the process is gone.
     fn has_waited(&self, own: &mut OwnLease, newest: Option<Revision>) -> bool {
         let now_us = self.setup.clock.now_us();
-        let (_, since_us) = *own.found.get_or_insert_with(|| (newest.unwrap_or(Revision(0)), now_us));
+        let seen = newest.unwrap_or(Revision(0));
+        let (revision, since_us, changes) = own.found.unwrap_or((seen, now_us, 0));
+        let has_changed = seen > revision;
+        let since_us = if has_changed { now_us } else { since_us };
+        own.found = Some((seen.max(revision), since_us, changes + u32::from(has_changed)));
         u128::from(now_us.saturating_sub(since_us)) >= (2 * LEASE_RENEW).as_micros()
     }
 
@@ -277,7 +282,7 @@ impl Net {
             match replica.claim(entry.code) {
                 None => unclaimed.push(entry.code),
                 Some((_, claim)) if claim.owner != own => disputed.push(entry.code),
-                Some(_) => {}
+                Some(_) => _ = self.membership.disputed.borrow_mut().remove(&entry.code),
             }
         }
         drop(directory);

@@ -7,7 +7,6 @@ use super::Net;
 use super::api::view;
 use super::doorkeeper::Shut;
 use super::elsewhere::{PeerFault, nonce};
-use super::evictions::Phase;
 use super::hello::{Caller, answer_hello};
 use crate::cluster::hail::{
     Answer, AnswerKey, Carry, Challenge, Concealed, HAIL_HEAD_BYTES, HailHead, LimitedClient, Look, OpenedHail,
@@ -24,7 +23,7 @@ use std::sync::Arc;
 use tickwire::message::control::{Hello, SecretText};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
@@ -46,12 +45,9 @@ pub(super) async fn accept(net: Rc<Net>, listener: TcpListener) {
                         Ok(None) => Ok(()),
                         Err(error) => Err(error),
                     };
-                    match served {
-                        Ok(()) => {}
-                        Err(error) => {
-                            net.setup.metrics.nodes.hails_refused.increment(1);
-                            tracing::debug!(%error, "a connection to the port for nodes was closed");
-                        }
+                    if let Err(error) = served {
+                        net.setup.metrics.nodes.hails_refused.increment(1);
+                        tracing::debug!(%error, "a connection to the port for nodes was closed");
                     }
                 });
             }
@@ -121,7 +117,9 @@ async fn answer_look(net: &Net, look: Look) -> Answer {
     let (Some(code), Some(door)) = (code, door) else { return Answer::NotHere };
     let secret = secret.map(|Concealed(text)| SecretText(text));
     let address = client.address.map(AddressKey::from_number);
-    match net.open_door(Some(door), secret.as_ref(), &net.lookup_quota, address).await {
+    let opening = net.open_door(Some(door), secret.as_ref(), &net.lookup_quota, address);
+    // The peer waits no longer than for an answer.
+    match timeout(PEER_ANSWER_MAX * 3 / 4, opening).await.unwrap_or(Err(Shut::Busy)) {
         Err(shut) => {
             let (reason, seconds) = match shut {
                 Shut::Wrong => (ShutReason::Wrong, 0),
@@ -142,10 +140,8 @@ async fn answer_look(net: &Net, look: Look) -> Answer {
 /// Deals with the hello of a player whom a peer has carried here.
 async fn enter(net: &Rc<Net>, stream: Stream, client: LimitedClient, hello: Hello, rest: &[u8]) {
     let address = client.address.map(AddressKey::from_number);
-    let evicted = Rc::new(Notify::new());
-    let pending = net.queue(Phase::Pending, address, &evicted);
-    let caller =
-        Caller { address, _pending: pending, evicted, is_carried: true, is_out_of_guesses: client.is_out_of_guesses };
+    let is_out_of_guesses = client.is_out_of_guesses;
+    let caller = Caller { is_carried: true, is_out_of_guesses, ..Caller::new(net, address) };
     let reader = FrameReader::starting_with(FrameLimits::CLIENT, rest);
     net.setup.metrics.nodes.players_carried_in.increment(1);
     answer_hello(net, stream, reader, hello, caller).await;

@@ -40,14 +40,14 @@ impl Thread {
     }
 
     /// Opens a tunnel; gives the sockets of the player and of the other node.
-    fn open(&self, first: &[u8], back: &[u8]) -> (TcpStream, TcpStream) {
+    fn open(&self) -> (TcpStream, TcpStream) {
         let ((client, client_inside), (peer, peer_inside)) = (pair(), pair());
-        self.carry(Socket::plain(client_inside), peer_inside, first, back, exempt());
+        self.carry(Socket::plain(client_inside), peer_inside, exempt());
         (client, peer)
     }
 
-    fn carry(&self, client: Socket, peer: TcpStream, first: &[u8], back: &[u8], counted: Counted) {
-        let carry = NewTunnel { client, peer: Socket::plain(peer), first: first.into(), back: back.into(), counted };
+    fn carry(&self, client: Socket, peer: TcpStream, counted: Counted) {
+        let carry = NewTunnel { client, peer: Socket::plain(peer), counted };
         assert!(self.link.carry(Box::new(carry)).is_ok(), "there is a place");
     }
 
@@ -151,21 +151,20 @@ fn write_until_full(tcp: &mut TcpStream, bytes: &[u8]) -> usize {
 }
 
 #[test]
-fn bytes_go_both_ways_in_order_behind_those_that_came_before() {
+fn bytes_go_both_ways_in_order() {
     let thread = Thread::start();
-    let (mut client, mut peer) = thread.open(b"hello", b"welcome");
-    assert_eq!(read(&mut client, 7), b"welcome", "before anybody has sent anything");
+    let (mut client, mut peer) = thread.open();
     let bytes = pattern(1 << 20);
     let (up, down) = (bytes.clone(), bytes.clone());
     let (mut client_out, mut peer_out) = (client.try_clone().unwrap(), peer.try_clone().unwrap());
     let writers = [thread::spawn(move || client_out.write_all(&up)), thread::spawn(move || peer_out.write_all(&down))];
-    assert_eq!(read(&mut peer, 5), b"hello");
     assert!(read(&mut peer, bytes.len()) == bytes);
     assert!(read(&mut client, bytes.len()) == bytes);
     writers.into_iter().for_each(|writer| writer.join().unwrap().unwrap());
     assert!(thread.has_metric("tickwire_tunnels 1") && thread.has_metric("tickwire_tunnels_total 1"));
-    for (way, count) in [("up", bytes.len() + 5), ("down", bytes.len() + 7)] {
-        assert!(thread.has_metric(&format!("tickwire_tunnel_bytes_total{{way=\"{way}\"}} {count}")), "{way}");
+    for way in ["up", "down"] {
+        let line = format!("tickwire_tunnel_bytes_total{{way=\"{way}\"}} {}", bytes.len());
+        assert!(thread.has_metric(&line), "{way}");
     }
     drop(client);
     assert_eq!(read_to_end(&mut peer), b"");
@@ -179,7 +178,7 @@ fn the_last_bytes_of_either_side_arrive_before_its_end() {
     let thread = Thread::start();
     let bytes = pattern(100_000);
     for client_ends in [true, false] {
-        let (client, peer) = thread.open(b"", b"");
+        let (client, peer) = thread.open();
         let (mut ending, mut other) = if client_ends { (client, peer) } else { (peer, client) };
         ending.write_all(&bytes).unwrap();
         ending.shutdown(Shutdown::Write).unwrap();
@@ -196,7 +195,7 @@ fn the_last_bytes_of_either_side_arrive_before_its_end() {
 fn the_last_bytes_of_a_node_arrive_at_a_player_that_goes_on_sending() {
     let thread = Thread::start();
     loop {
-        let (mut client, mut peer) = thread.open(b"", b"");
+        let (mut client, mut peer) = thread.open();
         peer.write_all(&pattern(50_000)).unwrap();
         let begun = Instant::now();
         // The node is gone, and answers input with a reset.
@@ -223,7 +222,7 @@ fn a_player_that_never_closes_is_closed_soon_and_may_come_back_at_once() {
     let address = Some(AddressKey::from_number(7));
     let ((mut client, client_inside), (peer, peer_inside)) = (pair(), pair());
     let counted = counts.count(address).unwrap();
-    thread.carry(Socket::plain(client_inside), peer_inside, b"", b"", counted);
+    thread.carry(Socket::plain(client_inside), peer_inside, counted);
     assert!(counts.count(address).is_none());
     drop(peer);
     assert_eq!(read_to_end(&mut client), b"");
@@ -236,7 +235,7 @@ fn a_player_that_never_closes_is_closed_soon_and_may_come_back_at_once() {
 fn a_reset_of_either_side_ends_the_other() {
     let thread = Thread::start();
     for client_ends in [true, false] {
-        let (client, peer) = thread.open(b"", b"");
+        let (client, peer) = thread.open();
         let (ending, mut other) = if client_ends { (client, peer) } else { (peer, client) };
         SockRef::from(&ending).set_linger(Some(Duration::ZERO)).unwrap();
         drop(ending);
@@ -253,7 +252,7 @@ fn a_player_that_does_not_read_stops_the_node_from_writing() {
     let receive_bytes = |tcp: &TcpStream| SockRef::from(tcp).recv_buffer_size().unwrap();
     let from_peer = send_bytes(&peer) + receive_bytes(&peer_inside);
     let kernel_bytes_max = from_peer + send_bytes(&client_inside) + receive_bytes(&client);
-    thread.carry(Socket::plain(client_inside), peer_inside, b"", b"", exempt());
+    thread.carry(Socket::plain(client_inside), peer_inside, exempt());
     let bytes = pattern(1 << 20);
     let count = write_until_full(&mut peer, &bytes);
     assert!(
@@ -270,7 +269,7 @@ fn a_player_that_does_not_read_stops_the_node_from_writing() {
 fn a_player_that_takes_nothing_for_too_long_is_closed() {
     let thread = Thread::start();
     let ((client, client_inside), (mut peer, peer_inside)) = (small_pair(), small_pair());
-    thread.carry(Socket::plain(client_inside), peer_inside, b"", b"", exempt());
+    thread.carry(Socket::plain(client_inside), peer_inside, exempt());
     let begun = Instant::now();
     write_until_full(&mut peer, &pattern(1 << 20));
     until("the tunnel is gone", || thread.link.count() == 0);
@@ -283,7 +282,7 @@ fn hundreds_of_tunnels_carry_at_once() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
     let mut thread = Thread::start();
-    let mut tunnels: Vec<_> = (0..200).map(|_| thread.open(b"", b"")).collect();
+    let mut tunnels: Vec<_> = (0..200).map(|_| thread.open()).collect();
     for round in 0..10 {
         for (index, (client, peer)) in tunnels.iter_mut().enumerate() {
             client.write_all(&[index as u8, round]).unwrap();
@@ -304,7 +303,7 @@ fn hundreds_of_tunnels_carry_at_once() {
     assert!(thread.has_metric("tickwire_tunnels 0"));
     let ((_client, client_inside), (_peer, peer_inside)) = (pair(), pair());
     let [client, peer] = [client_inside, peer_inside].map(Socket::plain);
-    let late = NewTunnel { client, peer, first: Vec::new(), back: Vec::new(), counted: exempt() };
+    let late = NewTunnel { client, peer, counted: exempt() };
     assert!(thread.link.carry(Box::new(late)).is_err(), "the thread has ended");
 }
 
@@ -359,7 +358,6 @@ fn a_player_under_tls_gets_its_bytes_and_the_end() {
         let mut stream = StreamOwned::new(session, outside);
         // The first bytes come right behind the handshake, and are decrypted on the thread of the handshake.
         stream.write_all(b"input").unwrap();
-        assert_eq!(read(&mut stream, 7), b"welcome");
         assert!(read(&mut stream, expected.len()) == expected);
         stream.write_all(&expected).unwrap();
         let mut rest = Vec::new();
@@ -374,8 +372,8 @@ fn a_player_under_tls_gets_its_bytes_and_the_end() {
         stream.into_socket().unwrap()
     });
     let thread = Thread::start();
-    thread.carry(client, peer_inside, b"hello", b"welcome", exempt());
-    assert_eq!(read(&mut peer, 10), b"helloinput");
+    thread.carry(client, peer_inside, exempt());
+    assert_eq!(read(&mut peer, 5), b"input");
     peer.write_all(&bytes).unwrap();
     assert!(read(&mut peer, bytes.len()) == bytes);
     peer.write_all(b"the last").unwrap();
