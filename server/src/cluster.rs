@@ -16,6 +16,7 @@ pub(crate) mod hail;
 mod in_process;
 mod key_file;
 mod nats;
+mod placement;
 mod registry;
 #[cfg(test)]
 mod registry_cases;
@@ -27,5 +28,6 @@ pub use key_file::PeerKeyError;
 pub(crate) use key_file::read_keys;
 pub use nats::NatsFault;
 pub(crate) use nats::{NatsSettings, NatsThread};
+pub(crate) use placement::{LOAD_FULL, in_order, load_of};
 pub(crate) use registry::{AnyRegistry, Change, Registry, Write, WriteFault};
 pub(crate) use replica::{Replica, Whereabouts};

@@ -240,9 +240,12 @@ impl Exchange {
                 // A publisher that has given up waiting does not need the receipt.
                 answer.map(|answer| answer.send(receipt));
             }
-            TopicsOrder::Mute { player, minutes } => {
+            TopicsOrder::Mute { player, minutes, done } => {
                 let until_ms = if minutes == 0 { 0 } else { now_ms + u64::from(minutes) * 60_000 };
                 self.hub.mute(player, until_ms, now_ms);
+                self.keep();
+                // A service that has given up waiting does not need to know.
+                let _ = done.send(());
             }
             TopicsOrder::Expel { player } => self.expel(player),
             TopicsOrder::Recovered => self.hub.end_lost_rooms(),

@@ -54,6 +54,7 @@ pub(crate) trait DynRoom: Send {
     fn begin_records(&mut self);
     fn put_record(&mut self, out: &mut Vec<u8>);
     fn freeze(&mut self, memory: Option<Box<dyn DynFrozen>>) -> Box<dyn DynFrozen>;
+    fn full_hash(&mut self) -> u32;
     fn missing(&self) -> usize;
     fn skip_inputs(&mut self);
 }
@@ -196,6 +197,10 @@ impl<G: Game> DynRoom for Room<G> {
             // The memory is that of another game's room.
             None => Box::new(Self::freeze(self)),
         }
+    }
+
+    fn full_hash(&mut self) -> u32 {
+        Self::full_hash(self)
     }
 
     fn missing(&self) -> usize {

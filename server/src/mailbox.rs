@@ -1,5 +1,6 @@
 //! The messages between the net thread, the maker of rooms, the shards, and the threads of topics and of tunnels.
 
+mod moves;
 mod operators;
 mod topics;
 mod tunnels;
@@ -17,6 +18,7 @@ use crate::threads::{Load, ThreadHealth};
 use crate::topics::Delivery;
 use crate::websocket::address::{AddressKey, Counted};
 use crate::websocket::frame::FrameReader;
+pub(crate) use moves::TakenOut;
 pub(crate) use operators::{Carried, Drawn, Picture, RoomNumbers, RoomWork, SeatsSeen, Watch};
 use std::fmt;
 use std::path::Path;
@@ -49,6 +51,14 @@ pub(crate) enum Command {
     Expel { player: PlayerId, detours: u8 },
     /// An order of an operator to a room, with somebody that waits for its outcome; `detours` as above.
     Work { room: RoomId, work: RoomWork, answer: oneshot::Sender<Carried>, detours: u8 },
+    /// The shard is to run a room that comes from another node.
+    Arrive { room: RoomId, code: Code, made: Box<MadeRoom> },
+    /// A room is to be copied to another node, and to wait with its connections until that has it; `detours` as above.
+    TakeOut { room: RoomId, answer: oneshot::Sender<TakenOut>, detours: u8 },
+    /// A room that was taken out goes on; `detours` as above.
+    PutBack { room: RoomId, detours: u8 },
+    /// A room is another node's from now on, and its players are sent there; `detours` as above.
+    SendAway { room: RoomId, detours: u8 },
     /// The rooms that operators look at from now on.
     Watch(Arc<Watch>),
     /// The shard is to close all connections and then to end its thread.
@@ -202,6 +212,14 @@ impl Waiting {
     }
 }
 
+impl Waiting {
+    /// Takes a place, however many commands wait.
+    fn take_anyway(&self) -> InboxPlace {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        InboxPlace(Arc::clone(&self.0))
+    }
+}
+
 impl Drop for InboxPlace {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
@@ -227,6 +245,11 @@ impl ShardLink {
         Self { waiting: Waiting::default(), send: Arc::new(send), load, health }
     }
 
+    /// The part of a core that the shard uses.
+    pub(crate) fn load_percent(&self) -> u32 {
+        self.load.percent()
+    }
+
     /// Whether the shard lives and uses less than this part of a core, so that it has time for another room.
     pub(crate) fn has_time(&self, load_percent_max: u32) -> bool {
         !self.health.has_ended() && self.load.percent() < load_percent_max
@@ -235,6 +258,12 @@ impl ShardLink {
     /// Whether so many commands wait for the shard that it would not receive another one.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting.0.load(Ordering::Relaxed) >= SHARD_INBOX_MAX
+    }
+
+    /// Sends a command that a room waits for, however many others wait.
+    pub(crate) fn insist(&self, command: Command) {
+        // A shard that has ended has no room any more.
+        (self.send)(command, self.waiting.take_anyway());
     }
 
     /// Sends a command to the shard.
@@ -274,6 +303,8 @@ mod tests {
         drop(inbox.recv());
         assert_eq!(stop(), Ok(()));
         assert_eq!(stop(), Err(Undelivered::Full));
+        link.insist(Command::Stop(CloseCode::Away));
+        assert!(inbox.try_iter().count() == SHARD_INBOX_MAX + 1 && stop() == Ok(()), "its place is free again");
     }
 
     #[test]

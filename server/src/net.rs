@@ -6,6 +6,7 @@
 mod admin;
 mod answer;
 mod api;
+mod arrivals;
 mod asked;
 mod autopsies;
 mod budgets;
@@ -30,9 +31,12 @@ mod http_stream;
 mod live;
 mod matches;
 mod membership;
+mod moves;
+mod new_rooms;
 mod openapi;
 mod operation;
 mod operators;
+mod other_lists;
 mod overview;
 mod page;
 mod peer;
@@ -44,6 +48,7 @@ mod recovery;
 mod refusals;
 mod request_id;
 mod room_list;
+mod room_requests;
 mod room_search;
 mod router;
 mod secure;
@@ -73,6 +78,7 @@ use crate::topics::json::SCHEMA;
 use crate::webhooks::feed::Webhooks;
 use crate::websocket::address::{AddressClass, AddressKey, ConnectionCounts};
 use crate::websocket::rate::{AddressQuota, KeyedQuota, Usage};
+use arrivals::Arrivals;
 use autopsies::Autopsies;
 use compression::Gzipped;
 use diverged::DivergedWaits;
@@ -85,6 +91,8 @@ use hyper::body::Bytes;
 use hyper::header::HeaderValue;
 use membership::Membership;
 pub(crate) use membership::NodeSetup;
+pub(crate) use moves::LeaveOrder;
+use other_lists::OtherLists;
 pub(crate) use page::Page;
 pub use page::{PageError, PageFile};
 use refusals::Refusals;
@@ -159,6 +167,8 @@ pub(crate) struct NetIo {
     pub(crate) reports: Receiver<Report>,
     /// The orders of those who wait for matches.
     pub(crate) matches: Receiver<MatchOrder>,
+    /// Resolves when the rooms are to move to other nodes.
+    pub(crate) leave: oneshot::Receiver<LeaveOrder>,
     /// Resolves when the server stops.
     pub(crate) stop: oneshot::Receiver<StopOrder>,
     /// The rooms of an earlier process, where they were found, and the number of the first room of this one.
@@ -230,6 +240,9 @@ struct Net {
     watched: RefCell<Watched>,
     /// Whether the public rooms have changed since they were last published.
     lists_changed: Cell<bool>,
+    others_changed: Cell<bool>,
+    other_lists: OtherLists,
+    arrivals: Arrivals,
     reports: RefCell<Receiver<Report>>,
     /// Held while a quick match is chosen or made, so that two people who come at once meet.
     matching: tokio::sync::Mutex<()>,
@@ -243,6 +256,7 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let net = Rc::new(Net::new(setup, io.reports));
+        net.setup.readiness.hold(Reason::Nodes, net.setup.peers.is_some());
         if let Some((found, folder, first_room)) = io.found {
             net.directory.borrow_mut().number_from(first_room);
             net.recover(found, &folder);
@@ -262,6 +276,8 @@ pub(crate) fn run(setup: NetSetup, io: NetIo, health: Arc<ThreadHealth>, ready: 
         spawn_local(settings::follow(Rc::clone(&net)));
         spawn_local(membership::follow(Rc::clone(&net)));
         spawn_local(membership::keep(Rc::clone(&net)));
+        spawn_local(other_lists::follow(Rc::clone(&net)));
+        spawn_local(moves::leave(Rc::clone(&net), io.leave));
         ready();
         // An error means that the sender was dropped: then nobody waits for anything any more.
         if let Ok(order) = io.stop.await {
@@ -373,6 +389,9 @@ impl Net {
             membership: Membership::default(),
             watched: RefCell::default(),
             lists_changed: Cell::new(true),
+            others_changed: Cell::default(),
+            other_lists: OtherLists::default(),
+            arrivals: Arrivals::default(),
             reports: RefCell::new(reports),
             matching: tokio::sync::Mutex::default(),
             live: RefCell::new(live),
@@ -440,6 +459,11 @@ impl Net {
     /// Sends a command to a shard.
     fn command(&self, place: Place, command: Command) -> Result<(), Undelivered> {
         self.setup.shards[place.shard].send(command)
+    }
+
+    /// The same for a command that a room waits for.
+    fn insist(&self, place: Place, command: Command) {
+        self.setup.shards[place.shard].insist(command);
     }
 
     /// Whether a shard lives and has time for another room.

@@ -18,11 +18,14 @@ pub(crate) enum Reason {
     Recovering,
     /// The events of rooms cannot be written to the journal.
     Journal,
+    /// Other nodes do not know of this one yet.
+    Nodes,
 }
 
 impl Reason {
     /// Every reason, in the order in which `/readyz` names them.
-    const ALL: [Self; 6] = [Self::Draining, Self::Recovering, Self::Journal, Self::Rooms, Self::Memory, Self::Work];
+    const ALL: [Self; 7] =
+        [Self::Draining, Self::Recovering, Self::Nodes, Self::Journal, Self::Rooms, Self::Memory, Self::Work];
 
     /// The name of the reason, for programs.
     pub(crate) const fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Reason {
             Self::Work => "work",
             Self::Recovering => "recovering",
             Self::Journal => "journal",
+            Self::Nodes => "nodes",
         }
     }
 
@@ -50,6 +54,7 @@ impl fmt::Display for Reason {
             Self::Work => "full: no shard has time for another room",
             Self::Recovering => "recovering: rooms of an earlier process are being made again",
             Self::Journal => "journal: what happens in rooms cannot be written to the data folder",
+            Self::Nodes => "nodes: the other nodes do not know of this one yet",
         })
     }
 }

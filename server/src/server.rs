@@ -21,7 +21,7 @@ use crate::limits::{FILE_DESCRIPTORS, ROOMS_WAITING_MAX, STALL_MAX, TOPICS_INBOX
 use crate::logging::Log;
 use crate::mailbox::{Recovery, TopicsLink};
 use crate::metrics::Metrics;
-use crate::net::{NetIo, NetSetup, PageError, PageFile, StopOrder};
+use crate::net::{LeaveOrder, NetIo, NetSetup, PageError, PageFile, StopOrder};
 use crate::operators::OperatorsFileError;
 use crate::own_folder::FolderError;
 use crate::readiness::Readiness;
@@ -340,8 +340,9 @@ impl Server {
             node,
             peers,
         };
-        running
-            .start_net(setup, NetIo { listener, admin, peer, reports, matches: match_orders, stop: stopped, found })?;
+        let leave = running.leaving();
+        let io = NetIo { listener, admin, peer, reports, matches: match_orders, leave, stop: stopped, found };
+        running.start_net(setup, io)?;
         tracing::info!(%address, ?admin_address, "listening");
         Ok(running)
     }
@@ -366,6 +367,8 @@ pub struct Running {
     admin_address: Option<SocketAddr>,
     peer_address: Option<SocketAddr>,
     shards: Vec<mpsc::Sender<ShardCommand>>,
+    /// The order to move the rooms away.
+    leave: Option<oneshot::Sender<LeaveOrder>>,
     stop: Option<oneshot::Sender<StopOrder>>,
     threads: Vec<JoinHandle<()>>,
     supervisor: Supervisor,
@@ -401,6 +404,7 @@ impl Running {
             admin_address,
             peer_address: None,
             shards,
+            leave: None,
             stop,
             threads,
             supervisor,
@@ -414,6 +418,13 @@ impl Running {
             folder: None,
             has_failed: false,
         }
+    }
+
+    /// The order to move the rooms away, as the net thread receives it.
+    fn leaving(&mut self) -> oneshot::Receiver<LeaveOrder> {
+        let (leave, ordered) = oneshot::channel();
+        self.leave = Some(leave);
+        ordered
     }
 
     /// Whether the server speaks TLS itself; on a listener of operators that is on loopback it never does.

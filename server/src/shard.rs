@@ -15,6 +15,7 @@ mod connection;
 mod empty_rooms;
 mod ended;
 mod load_meter;
+mod moving;
 mod notices;
 mod pause;
 mod reviving;
@@ -39,6 +40,7 @@ use connection::TickContext;
 use empty_rooms::EmptyRooms;
 use ended::Ended;
 use load_meter::LoadMeter;
+use moving::Moving;
 use reviving::Reviving;
 use room_handle::{RoomHandle, refuse};
 use slow_lane::SlowLane;
@@ -127,6 +129,7 @@ pub(crate) struct Shard {
     /// Whether the last turn to be kept whole was that of the room that was kept longest ago.
     keeps_oldest: bool,
     reviving: Reviving,
+    moving: Moving,
 }
 
 impl Shard {
@@ -137,6 +140,7 @@ impl Shard {
             journal: setup.journal.as_ref().map(JournalWriter::new),
             keeps_oldest: false,
             reviving: Reviving::default(),
+            moving: Moving::default(),
             setup,
             groups: Vec::new(),
             empty_rooms: EmptyRooms::default(),
@@ -160,6 +164,7 @@ impl Shard {
                 self.wait_for_commands();
                 self.revive_next();
                 self.tick_due_rooms();
+                self.take_out_ordered();
                 self.keep_rooms();
                 self.setup.metrics.take_over(&mut self.scratch.tally, &self.setup.numbers);
                 self.setup.numbers.set_rooms(self.groups.iter().map(|group| group.rooms.len()).sum());
@@ -229,6 +234,13 @@ impl Shard {
             Command::Tell { to, delivery, detours } => self.tell(to, &delivery, detours),
             Command::Expel { player, detours } => self.expel(player, detours),
             Command::Work { room, work, answer, detours } => self.work(room, work, answer, detours),
+            // The room stays, and is kept for a later process.
+            Command::TakeOut { .. } if self.stopping.is_some() => {}
+            Command::Arrive { .. } if self.stopping.is_some() => {}
+            Command::Arrive { room, code, made } => self.arrive(room, code, *made),
+            Command::TakeOut { room, answer, detours } => self.take_out(room, answer, detours),
+            Command::PutBack { room, detours } => self.put_back(room, detours),
+            Command::SendAway { room, detours } => self.send_away(room, detours),
             Command::Watch(watch) => self.watch(&watch),
             Command::Stop(code) => self.stop(code),
         }
@@ -273,41 +285,6 @@ impl Shard {
         }
     }
 
-    /// Gives a room that is not slow any more back to the shard whose lane this is.
-    fn give_back(&self, mut room: RoomHandle) {
-        tracing::info!(room = room.id.0, "a room is not slow any more and moves back to its shard");
-        self.setup.metrics.rooms_recovered.increment(1);
-        room.budget.start_over();
-        // The shard waits for its lane before it ends, so it still receives the room.
-        let _ = self.setup.home.send(ShardCommand::Adopt(Box::new(room)));
-    }
-
-    /// Moves a room to the slow lane, where it delays no room of the shard. Without a thread for the lane the room
-    /// stays.
-    fn move_to_slow_lane(&mut self, mut room: RoomHandle) {
-        if self.slow_lane.is_none() {
-            match SlowLane::start(&self.setup) {
-                Ok(lane) => {
-                    lane.send(Command::Watch(Arc::clone(&self.watching.watch)).into());
-                    self.slow_lane = Some(lane);
-                }
-                Err(error) => tracing::warn!(%error, "the slow lane cannot be started and a slow room delays others"),
-            }
-        }
-        match &self.slow_lane {
-            Some(lane) => {
-                tracing::warn!(room = room.id.0, "a room is too slow for its shard and moves to the slow lane");
-                self.setup.metrics.rooms_slow.increment(1);
-                room.budget.moved_away();
-                lane.take(room);
-            }
-            None => {
-                room.budget.start_over();
-                self.seat(room);
-            }
-        }
-    }
-
     /// Takes in a room that was made. It begins to tick when somebody enters.
     fn open(&mut self, id: RoomId, made: MadeRoom) {
         self.empty_rooms.put(RoomHandle::new(id, made, self.setup.clock.now_ns()));
@@ -349,6 +326,7 @@ impl Shard {
     /// Lets a connection into its room, on whichever thread the room is.
     fn enter(&mut self, id: RoomId, arrival: Box<NewConnection>, detours: u8) {
         self.revive_room(id);
+        let Some(arrival) = self.refuse_while_moving(id, arrival) else { return };
         if self.empty_rooms.has(id) {
             if self.setup.load.percent() >= self.setup.load_percent_max {
                 let Self { setup, closing, scratch, .. } = self;
@@ -416,7 +394,7 @@ impl Shard {
             self.revive_next();
         }
         let rooms = self.groups.iter_mut().flat_map(|group| &mut group.rooms).filter(|room| !room.failed);
-        rooms.for_each(|room| room.expel(player));
+        rooms.chain(self.moving.taken()).for_each(|room| room.expel(player));
         if let Some(lane) = self.slow_lane.as_ref().filter(|_| detours < DETOURS_MAX) {
             lane.send(Command::Expel { player, detours: detours + 1 }.into());
         }
@@ -428,6 +406,7 @@ impl Shard {
             self.look_after_closing();
             self.closing.clear();
         }
+        self.put_all_back();
         for group in &mut self.groups {
             // They have ended, and do not go on in a later process.
             group.rooms.extract_if(.., |room| room.failed).for_each(|room| self.gone.put(room));

@@ -99,6 +99,7 @@ const SERVER: &[(&str, &[&str])] = &[
         &[
             "chronicle",
             "games",
+            "journal",
             "limits",
             "lobby",
             "matchmaking",
@@ -163,6 +164,7 @@ const SERVER: &[(&str, &[&str])] = &[
             "clock",
             "cluster",
             "config",
+            "game_panic",
             "games",
             "gate",
             "journal",

@@ -59,6 +59,8 @@ mod memory;
 #[cfg(test)]
 mod mistakes;
 #[cfg(test)]
+mod moves;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod nats;

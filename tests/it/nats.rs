@@ -2,8 +2,9 @@
 //! nothing without one.
 
 use crate::nodes::{KEY, wait_for_room};
-use crate::serving::{Serving, serve};
-use crate::socket::{Event, Socket, api, binary, hello};
+use crate::player::Player;
+use crate::serving::{Serving, serve, serve_with};
+use crate::socket::{Event, Socket, api, binary, hello, http};
 use crate::token_file::TokenFile;
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -64,7 +65,7 @@ impl Service {
     }
 
     fn command(&self, name: &str, listen: &str) -> Command {
-        let mut command = serve(listen);
+        let mut command = serve_with(listen, "127.0.0.1:0");
         command.args(["--nats", &format!("nats://127.0.0.1:{}", self.port), "--peer-listen", "127.0.0.1:0"]);
         command.arg("--peer-key").arg(&self.key.0).arg("--data").arg(self.folder.join(name));
         command
@@ -139,6 +140,58 @@ fn a_room_outlives_the_kill_of_its_node_for_players_at_another_one() {
     drop(relay);
     let relay = service.node("relay", &listen);
     come_in(relay.address(), &Hello { resume: Some(again.resume), ..hello::<Paddles>(&code) });
+}
+
+/// Waits until a node knows of so many.
+fn wait_for_nodes(node: &Serving, count: f64) {
+    let start = Instant::now();
+    let nodes = || {
+        let (_, text) = http(node.admin().expect("a port for operators"), "GET", "/metrics", "");
+        text.lines().find_map(|line| line.strip_prefix("tickwire_nodes ")?.parse::<f64>().ok())
+    };
+    while nodes() != Some(count) {
+        assert!(start.elapsed() < DEADLINE, "the nodes never find each other");
+    }
+}
+
+#[test]
+fn a_restart_of_one_node_after_the_other_loses_no_room() {
+    let Some(service) = Service::start("rolling") else { return };
+    let mut nodes = ["one", "other"].map(|name| Some(service.node(name, "127.0.0.1:0")));
+    let address = |node: &Option<Serving>| node.as_ref().expect("it runs").address();
+    nodes.iter().flatten().for_each(|node| wait_for_nodes(node, 2.0));
+    let code = create_room(address(&nodes[0]));
+    let mut player = Player::<Paddles>::join(address(&nodes[0]), &code);
+    assert!(player.play_until(|player| player.session.seat().is_some()), "{:?}", player.closed);
+    let seat = player.session.seat();
+    for (stopping, names) in [(0, ["one", "other"]), (1, ["other", "one"])] {
+        let staying = address(&nodes[1 - stopping]);
+        let mut node = nodes[stopping].take().expect("it runs");
+        let listen = node.address().to_string();
+        node.signal("TERM");
+        assert!(!player.play_until(|_| false), "its room moves");
+        assert_eq!(player.closed, Some(4010), "from {} to {}", names[0], names[1]);
+        let since = Instant::now();
+        assert!(player.come_back(staying));
+        let (tick, hashes) = (player.session.predicted_tick(), player.session.stats().hashes_compared);
+        let goes_on = |player: &Player<Paddles>| {
+            player.session.predicted_tick() > tick + 30 && player.session.stats().hashes_compared > hashes
+        };
+        assert!(player.play_until(goes_on), "{:?}", player.closed);
+        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+        assert!(node.wait().success());
+        nodes[stopping] = Some(service.node(names[0], &listen));
+        // As a deploy does: the next one is stopped when this one is ready.
+        let admin = nodes[stopping].as_ref().and_then(Serving::admin).expect("a port for operators");
+        while http(admin, "GET", "/readyz", "").0 != 200 {
+            player.play_for(Duration::from_millis(100));
+            assert!(since.elapsed() < DEADLINE, "{} never is ready again", names[0]);
+        }
+        nodes.iter().flatten().for_each(|node| wait_for_nodes(node, 2.0));
+    }
+    assert_eq!(player.session.seat(), seat);
+    let stats = player.session.stats();
+    assert_eq!((stats.hash_mismatches, stats.decode_errors), (0, 0));
 }
 
 #[test]

@@ -4,9 +4,10 @@ use crate::player::Player;
 use crate::private_rooms::{create, encoded, look_up};
 use crate::socket::{Event, Socket, api, binary, create_room, hello, metric};
 use crate::token_file::TokenFile;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, SecretText, Welcome};
@@ -19,29 +20,62 @@ const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) const KEY: &str = "0123456789-of-the-nodes-of-a-test";
 
 /// Nodes with a key each.
-struct Service {
-    servers: Vec<Running>,
-    _keys: Vec<TokenFile>,
+pub(crate) struct Service {
+    pub(crate) servers: Vec<Running>,
+    keys: Vec<TokenFile>,
+    nodes: Nodes,
 }
 
 impl Service {
     fn start(name: &str, keys: &[&str]) -> Self {
-        let nodes = Nodes::default();
-        let file = |(index, key): (usize, &&str)| TokenFile::new(&format!("{name}-{index}"), key);
-        let keys: Vec<TokenFile> = keys.iter().enumerate().map(file).collect();
-        let server = |key: &TokenFile| {
-            let config = Config {
-                peer_listen: OptionalListen(Some("127.0.0.1:0".parse().expect("an address"))),
-                peer_key: FileSetting::At(key.0.clone()),
-                secret_guesses_per_second: 1_000,
-                ..Config::on_free_ports()
-            };
-            Server::new(config).game::<Paddles>().game::<Arena>().among(&nodes).start().expect("a free port")
-        };
-        Self { servers: keys.iter().map(server).collect(), _keys: keys }
+        Self::start_with(name, keys, |_, config| config)
     }
 
-    fn address(&self, node: usize) -> SocketAddr {
+    /// Nodes of which each has settings of its own.
+    pub(crate) fn start_with(name: &str, keys: &[&str], configure: impl Fn(usize, Config) -> Config) -> Self {
+        let file = |(index, key): (usize, &&str)| TokenFile::new(&format!("{name}-{index}"), key);
+        let keys: Vec<TokenFile> = keys.iter().enumerate().map(file).collect();
+        let mut service = Self { servers: Vec::new(), keys, nodes: Nodes::default() };
+        for index in 0..service.keys.len() {
+            let server = service.server(configure(index, service.config(index)));
+            service.servers.push(server);
+        }
+        service
+    }
+
+    /// A further node on a data folder.
+    pub(crate) fn join(&self, data: &Path) -> Running {
+        self.server(Config { data: FileSetting::At(data.into()), ..self.config(0) })
+    }
+
+    fn config(&self, key: usize) -> Config {
+        Config {
+            peer_listen: OptionalListen(Some("127.0.0.1:0".parse().expect("an address"))),
+            peer_key: FileSetting::At(self.keys[key].0.clone()),
+            secret_guesses_per_second: 1_000,
+            ..Config::on_free_ports()
+        }
+    }
+
+    fn server(&self, config: Config) -> Running {
+        Server::new(config).game::<Paddles>().game::<Arena>().among(&self.nodes).start().expect("a free port")
+    }
+
+    /// Waits until all nodes know of each other.
+    pub(crate) fn wait_for_all(&self) {
+        let start = Instant::now();
+        let all = self.servers.len() as f64;
+        while self.servers.iter().any(|server| metric(server, "tickwire_nodes ") < all) {
+            assert!(start.elapsed() < DEADLINE, "the nodes never found each other");
+        }
+    }
+
+    /// Requests for rooms that each node has passed on.
+    fn passed_on(&self) -> Vec<f64> {
+        self.servers.iter().map(|server| metric(server, "tickwire_requests_passed_on_total ")).collect()
+    }
+
+    pub(crate) fn address(&self, node: usize) -> SocketAddr {
         self.servers[node].address()
     }
 
@@ -59,14 +93,14 @@ pub(crate) fn wait_for_room(address: SocketAddr, code: &str) {
     }
 }
 
-fn say_hello(address: SocketAddr, hello: &Hello) -> (Socket, Event) {
+pub(crate) fn say_hello(address: SocketAddr, hello: &Hello) -> (Socket, Event) {
     let mut socket = Socket::open(address);
     socket.send(&binary(&hello.encode()));
     let answer = socket.next();
     (socket, answer)
 }
 
-fn welcomed(answer: &Event) -> Welcome {
+pub(crate) fn welcomed(answer: &Event) -> Welcome {
     let Event::Message(message) = answer else { panic!("a welcome and not {answer:?}") };
     Welcome::decode(message).expect("a welcome")
 }
@@ -184,6 +218,95 @@ fn a_node_with_another_key_is_refused_and_its_players_come_back_later() {
     assert!(metric(&service.servers[0], "tickwire_hails_refused_total ") >= 1.0);
     assert!(metric(&service.servers[1], "tickwire_peers_failed_total ") >= 1.0);
     welcomed(&say_hello(here, &hello::<Paddles>(&code)).1);
+}
+
+/// The code of a room that was made or found.
+fn code_of((status, room): (u16, Value)) -> String {
+    assert!(matches!(status, 200 | 201), "{status}: {room}");
+    room["code"].as_str().expect("a code").to_owned()
+}
+
+fn ask_for(address: SocketAddr, path: &str, game: &str) -> (u16, Value) {
+    api(address, "POST", path, &json!({ "game": game }).to_string())
+}
+
+#[test]
+fn strangers_meet_whichever_node_they_ask() {
+    let service = Service::start("matched", &[KEY, KEY, KEY]);
+    service.wait_for_all();
+    for game in ["arena", "paddles"] {
+        let codes: Vec<String> =
+            (0..2).map(|node| code_of(ask_for(service.address(node), "/api/match", game))).collect();
+        assert_eq!(codes[0], codes[1], "two who ask two nodes for {game} are in one room");
+    }
+    assert!(service.passed_on().iter().sum::<f64>() >= 2.0, "one node of two has asked the other one");
+    let code = code_of(ask_for(service.address(2), "/api/match", "arena"));
+    let mut players: Vec<_> = (0..3).map(|node| Player::<Arena>::join(service.address(node), &code)).collect();
+    for player in &mut players {
+        assert!(player.play_until(|player| player.snapshots.len() > 20), "{:?}", player.closed);
+    }
+    assert_eq!(api(service.address(0), "GET", &format!("/api/rooms/{code}"), "").1["players"], 3);
+}
+
+#[test]
+fn a_room_is_made_at_the_node_that_is_asked_and_elsewhere_when_that_is_full() {
+    let service = Service::start_with("placed", &[KEY, KEY], |_, config| Config { rooms_max: 1, ..config });
+    service.wait_for_all();
+    let here = service.address(0);
+    let make = || ask_for(here, "/api/rooms", "paddles");
+    code_of(make());
+    assert_eq!(service.passed_on(), [0.0, 0.0]);
+    let second = code_of(make());
+    assert_eq!(service.passed_on(), [1.0, 0.0]);
+    welcomed(&say_hello(here, &hello::<Paddles>(&second)).1);
+    assert_eq!(make().0, 503, "no node has space left");
+    assert_eq!(ask_for(here, "/api/match", "arena").0, 503);
+    let bad = api(here, "POST", "/api/rooms", &json!({ "game": "paddles", "options": 7 }).to_string());
+    assert_eq!(bad.0, 400, "what is wrong is said at once: {}", bad.1);
+}
+
+#[test]
+fn a_private_room_that_is_made_at_another_node_gives_its_invitation_to_its_maker() {
+    let rooms_max = |node, config| Config { rooms_max: 1 + node, ..config };
+    let service = Service::start_with("invited", &[KEY, KEY], rooms_max);
+    service.wait_for_all();
+    let here = service.address(0);
+    code_of(ask_for(here, "/api/rooms", "arena"));
+    let (code, room) = create(here, json!({ "private": true }));
+    assert_eq!(service.passed_on(), [1.0, 0.0]);
+    let invitation = SecretText(room["invite"].as_str().expect("an invitation").to_owned());
+    welcomed(&say_hello(here, &Hello { secret: Some(invitation), ..hello::<Arena>(&code) }).1);
+    let (_, answer) = say_hello(here, &hello::<Arena>(&code));
+    assert!(matches!(answer, Event::Close(4003)), "{answer:?}");
+}
+
+#[test]
+fn the_list_of_rooms_is_that_of_the_whole_service() {
+    let service = Service::start("listed", &[KEY, KEY]);
+    service.wait_for_all();
+    let public = |node| {
+        let wish = json!({ "game": "arena", "public": true }).to_string();
+        code_of(api(service.address(node), "POST", "/api/rooms", &wish))
+    };
+    let rooms = [public(0), public(1)];
+    let join = |(node, code): (usize, &String)| Player::<Arena>::join(service.address(node), code);
+    let mut players: Vec<_> = rooms.iter().enumerate().map(join).collect();
+    let listed = |node: usize| {
+        let (_, list) = api(service.address(node), "GET", "/api/rooms?game=arena", "");
+        list.as_array().expect("a list").iter().map(|room| room["code"].clone()).collect::<Vec<_>>()
+    };
+    let start = Instant::now();
+    while (0..2).any(|node| rooms.iter().any(|code| !listed(node).contains(&json!(code)))) {
+        assert!(start.elapsed() < DEADLINE, "the rooms are never listed everywhere");
+        players.iter_mut().for_each(|player| player.play_for(Duration::from_millis(50)));
+    }
+    assert_eq!(listed(0), listed(1), "in the same order");
+    let (_, page) = api(service.address(1), "GET", "/api/rooms?limit=1", "");
+    assert_eq!(page.as_array().map(Vec::len), Some(1));
+    drop(players);
+    while (0..2).any(|node| !listed(node).is_empty()) {
+        assert!(start.elapsed() < 3 * DEADLINE, "rooms without people stay listed");
+    }
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn special_replies(id: &str, servers: &Servers) -> Vec<Reply> {
     let body = |body: Value| good.clone().body(&body.to_string()).send(address);
     let (gated, full) = (servers.gated.address(), servers.full.address());
     match id {
-        "listRooms" => ["?game=chess", "?free=0", "?page=1&after=0101", "?after=01ff", "?page=7"]
+        "listRooms" => ["?game=chess", "?free=0", "?page=1&after=01C4FK9T01", "?after=01C4FK9Tff", "?page=7"]
             .map(|query| path(&format!("/api/rooms{query}")).send(address))
             .into(),
         "createRoom" => vec![

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use tickwire::client::Session;
+use tickwire::client::{LinkState, Session};
 use tickwire::message::SNAPSHOT;
 use tickwire::message::snapshot_head::SnapshotHead;
 use tickwire::wire::Reader;
@@ -42,6 +42,21 @@ impl<G: Game> Player<G> {
         session.handle_opened(0);
         let (snapshots, start) = (Vec::new(), Instant::now());
         Self { session, snapshots, closed: None, socket, dice: Rng::new(1), start, decided: Tick(0) }
+    }
+
+    /// Comes back as its session says after a close, at this address; false when the session gives up.
+    pub(crate) fn come_back(&mut self, address: SocketAddr) -> bool {
+        let code = self.closed.take().expect("a connection that was closed");
+        self.session.handle_closed(code, self.now_us());
+        while !self.session.poll_dial(self.now_us()) {
+            if self.session.link_state(self.now_us()) == LinkState::Over {
+                return false;
+            }
+            thread::yield_now();
+        }
+        self.socket = Socket::open(address);
+        self.session.handle_opened(self.now_us());
+        true
     }
 
     fn now_us(&self) -> u64 {

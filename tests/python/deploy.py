@@ -48,7 +48,7 @@ class Deploy(unittest.TestCase):
         self.assertFalse(container["securityContext"]["allowPrivilegeEscalation"])
         self.assertEqual(container["securityContext"]["capabilities"], {"drop": ["ALL"]})
         self.assertTrue(container["securityContext"]["readOnlyRootFilesystem"])
-        self.assertGreater(pod["terminationGracePeriodSeconds"], 7)
+        self.assertGreater(pod["terminationGracePeriodSeconds"], 45)
         self.assertEqual(container["readinessProbe"]["httpGet"]["path"], "/readyz")
         self.assertEqual(container["livenessProbe"]["httpGet"]["path"], "/healthz")
         ports = {port["name"] for port in container["ports"]}

@@ -1,51 +1,64 @@
 //! The handshake of two nodes. A relay, which holds the connection of a player, asks the owner of the player's room to
-//! take the connection over a socket between both, or to tell about the room.
+//! take the connection over a socket between both, to tell about the room, or to answer a call of the HTTP API. A node
+//! that gives a room away is a relay too: it asks the node that is to be the next owner.
 //!
 //! ```text
 //! owner → relay   "TWP1"  nonce [32]
-//! relay → owner   kind u8 (1 carry, 2 look)  from [16]  to [16]  nonce [32]  len u16  payload  mac [32]
+//! relay → owner   kind u8 (1 carry 2 look 3 wish 4 take)  from [16]  to [16]  nonce [32]  len u16  payload  mac [32]
 //! owner → relay   status u8  len u16  body  mac [32]           after Carried the socket is the player's
+//! relay → owner   the bytes of the room                        after Send alone
+//! owner → relay   status u8  len u16  body  second mac [32]    after these bytes
 //!
 //! mac             HMAC-SHA-256(key, label  len u64  service  the owner's nonce  the relay's nonce  the message before)
-//! payload         address u8 (0 none, 1 some)  u64  flags u8 (bit 0 out of guesses)  and then
-//!     carry       len u16  hello  len u16  rest
-//!     look        code [6]  len u16 (0xffff no secret)  secret
+//! second mac      of the same as the mac of the first answer, then a label of its own and the message before
+//! payload
+//!     carry       client  len u16  hello  len u16  rest
+//!     look        client  code [6]  len u16 (0xffff no secret)  secret
+//!     wish        client  call u8 (0 match, 1 create, 2 list)  len u16  body
+//!     take        code [6]  epoch u32  revision u64  tick u64  hash u64  len u32  SHA-256 [32] of the room's bytes
+//! client          address u8 (0 none, 1 some)  u64  flags u8 (bit 0 out of guesses)
 //! body            0 Carried -  1 NotHere -  2 Busy -  3 Refused code u16  4 Room JSON
 //!                 5 Shut reason u8 (0 wrong, 1 guesses, 2 busy)  seconds u32
+//!                 6 ApiAnswer HTTP status u16  seconds u32  JSON
+//!                 7 Send -  8 Taken revision u64
 //! ```
 //!
 //! All numbers are little endian. Both sides prove that they know a key. A hail is good for one challenge and an answer
-//! for one hail, in one direction and one service: no message can be sent again or sent back. Nothing of a message can
-//! be read before its mac is verified, and nothing is allocated from a length that has not been checked. Each value has
-//! one encoding.
+//! for one hail, in one direction and one service: no message can be sent again or sent back. A second answer is good
+//! for one first answer besides, and neither can stand in the place of the other. Nothing of a message can be read
+//! before its mac is verified, and nothing is allocated from a length that has not been checked. Each value has one
+//! encoding.
 //!
-//! There is no encryption: an attacker on the path reads everything, and can change all that comes after the answer.
-//! There is no socket, clock or randomness either: each nonce is 32 new bytes of the operating system's random numbers.
+//! There is no encryption: an attacker on the path reads everything, and can change all that comes after Carried. A
+//! change of the bytes of a room shows, for the hail has their digest. There is no socket, clock or randomness either:
+//! each nonce is 32 new bytes of the operating system's random numbers.
 
 mod answer;
 mod fuzzing;
 mod keys;
+mod request;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use answer::{ANSWER_HEAD_BYTES, Answer, AnswerHead, AnswerKey, PEER_BODY_BYTES_MAX, ShutReason};
+pub(crate) use answer::{
+    ANSWER_HEAD_BYTES, API_BODY_BYTES_MAX, Answer, AnswerHead, AnswerKey, ApiAnswer, PEER_BODY_BYTES_MAX,
+    ROOM_BYTES_MAX, ShutReason,
+};
 pub use fuzzing::read_peer_bytes;
 pub(crate) use keys::{KeyFault, PEER_KEYS_MAX, PeerKeys};
+pub(crate) use request::{
+    ApiCall, CALL_BODY_BYTES_MAX, Call, Carry, LimitedClient, Look, ROOM_MOVE_BYTES_MAX, Request, Take,
+};
 
 use hmac::{Hmac, Mac};
+use request::Kind;
 use sha2::Sha256;
 use std::fmt;
 use thiserror::Error;
 
 /// Bytes of a payload at the most: a hello, and a read buffer of bytes that came after it.
 pub(crate) const PEER_PAYLOAD_BYTES_MAX: usize = 24 * 1024;
-
-/// Bytes of the secret of a room at the most.
-const SECRET_BYTES_MAX: usize = 128;
-
-/// The length in the place of a secret that is not there.
-const NO_SECRET: u16 = u16::MAX;
 
 /// The first bytes of a challenge: the protocol and its version.
 const MAGIC: [u8; 4] = *b"TWP1";
@@ -62,11 +75,7 @@ pub(crate) const HAIL_HEAD_BYTES: usize = 1 + 2 * 16 + NONCE_BYTES + 2;
 /// Bytes of a mac.
 const MAC_BYTES: usize = 32;
 
-/// The bit of the flags for a client whose address has no guesses left.
-const OUT_OF_GUESSES: u8 = 1;
-
 const _: () = assert!(PEER_PAYLOAD_BYTES_MAX <= u16::MAX as usize, "the length of a payload travels as a u16");
-const _: () = assert!(SECRET_BYTES_MAX < NO_SECRET as usize, "no secret has the length that stands for none");
 
 /// The random bytes by which a side knows that the other one speaks now.
 pub(crate) type Nonce = [u8; NONCE_BYTES];
@@ -105,6 +114,9 @@ pub(crate) enum HailFault {
     /// The reason of a door that stays shut is unknown.
     #[error("unknown reason of a shut door {0}")]
     Reason(u8),
+    /// The call of the HTTP API is unknown.
+    #[error("unknown call {0}")]
+    Call(u8),
     /// A flag is set that has no meaning.
     #[error("unknown flags {0:#04x}")]
     Flags(u8),
@@ -161,46 +173,6 @@ impl Challenge {
     }
 }
 
-/// A client of a relay, as the owner's limits see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LimitedClient {
-    /// The number of the client's address; `None` when limits do not apply to it.
-    pub(crate) address: Option<u64>,
-    /// Whether the address has used up its guesses at the relay.
-    pub(crate) is_out_of_guesses: bool,
-}
-
-/// The connection of a player who has sent a hello.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Carry {
-    /// The player's client.
-    pub(crate) client: LimitedClient,
-    /// The hello, as its message.
-    pub(crate) hello: Concealed<Vec<u8>>,
-    /// Bytes of the WebSocket that came after the hello.
-    pub(crate) rest: Concealed<Vec<u8>>,
-}
-
-/// A question for one room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Look {
-    /// The client that asks.
-    pub(crate) client: LimitedClient,
-    /// The characters of the room's code. Any bytes may be here.
-    pub(crate) code: [u8; 6],
-    /// The secret that the client has given, at most 128 bytes.
-    pub(crate) secret: Option<Concealed<String>>,
-}
-
-/// The thing that a relay wants of an owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// The owner takes a connection.
-    Carry(Carry),
-    /// The owner tells about a room.
-    Look(Look),
-}
-
 /// The message of a relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hail {
@@ -230,37 +202,13 @@ pub(crate) struct OpenedHail {
     pub(crate) answer: AnswerKey,
 }
 
-/// The kinds of hails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Carry = 1,
-    Look = 2,
-}
-
 impl Hail {
     /// The hail for the owner that has sent this challenge. The nonce is a new one.
     ///
     /// # Errors
-    /// When the payload or the secret of a room is too long.
+    /// When the payload or a part of it is too long.
     pub(crate) fn seal(&self, keys: &PeerKeys, challenge: &Challenge, nonce: Nonce) -> Result<SealedHail, HailFault> {
-        let mut payload = Vec::new();
-        let kind = match &self.request {
-            Request::Carry(Carry { client, hello, rest }) => {
-                put_client(&mut payload, *client);
-                put_bytes(&mut payload, &hello.0, PEER_PAYLOAD_BYTES_MAX)?;
-                put_bytes(&mut payload, &rest.0, PEER_PAYLOAD_BYTES_MAX)?;
-                Kind::Carry
-            }
-            Request::Look(Look { client, code, secret }) => {
-                put_client(&mut payload, *client);
-                payload.extend_from_slice(code);
-                match secret {
-                    Some(secret) => put_bytes(&mut payload, secret.0.as_bytes(), SECRET_BYTES_MAX)?,
-                    None => payload.extend_from_slice(&NO_SECRET.to_le_bytes()),
-                }
-                Kind::Look
-            }
-        };
+        let (kind, payload) = self.request.encode()?;
         let len = short(payload.len(), PEER_PAYLOAD_BYTES_MAX)?;
         let head = HailHead { kind, from: self.from, to: self.to, nonce, len };
         let (mac, answer) = keys.signing().macs(&challenge.nonce, &nonce);
@@ -294,11 +242,7 @@ impl HailHead {
     /// When they are not as many, the kind is unknown, or the payload is too long.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HailFault> {
         let mut fields = Fields(bytes);
-        let kind = match fields.u8()? {
-            1 => Kind::Carry,
-            2 => Kind::Look,
-            other => return Err(HailFault::Kind(other)),
-        };
+        let kind = Kind::of(fields.u8()?)?;
         let (from, to, nonce) = (fields.array()?, fields.array()?, fields.array()?);
         let len = short(fields.u16()?.into(), PEER_PAYLOAD_BYTES_MAX)?;
         fields.finish()?;
@@ -321,21 +265,7 @@ impl HailHead {
             signed.chain_update(self.encode()).chain_update(payload).verify_slice(mac).is_ok().then_some(answer)
         });
         let answer = verified.ok_or(HailFault::Key)?;
-        let mut fields = Fields(payload);
-        let client = fields.client()?;
-        let request = match self.kind {
-            Kind::Carry => {
-                let (hello, rest) = (fields.bytes()?, fields.bytes()?);
-                fields.finish()?;
-                Request::Carry(Carry { client, hello: Concealed(hello.to_vec()), rest: Concealed(rest.to_vec()) })
-            }
-            Kind::Look => {
-                let code = fields.array()?;
-                let secret = fields.secret()?;
-                fields.finish()?;
-                Request::Look(Look { client, code, secret: secret.map(|text| Concealed(text.to_owned())) })
-            }
-        };
+        let request = Request::decode(self.kind, payload)?;
         Ok(OpenedHail { hail: Hail { from: self.from, to: self.to, request }, answer })
     }
 }
@@ -357,18 +287,6 @@ fn split(follow: &[u8], len: u16) -> Result<(&[u8], &[u8]), HailFault> {
 /// The length as it travels, when it is within its bound.
 fn short(len: usize, max: usize) -> Result<u16, HailFault> {
     u16::try_from(len).ok().filter(|_| len <= max).ok_or(HailFault::TooLong { len, max })
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], max: usize) -> Result<(), HailFault> {
-    out.extend_from_slice(&short(bytes.len(), max)?.to_le_bytes());
-    out.extend_from_slice(bytes);
-    Ok(())
-}
-
-fn put_client(out: &mut Vec<u8>, client: LimitedClient) {
-    out.push(client.address.is_some().into());
-    out.extend_from_slice(&client.address.unwrap_or(0).to_le_bytes());
-    out.push(if client.is_out_of_guesses { OUT_OF_GUESSES } else { 0 });
 }
 
 /// The fields of a message that have not been read yet.
@@ -397,30 +315,23 @@ impl<'a> Fields<'a> {
         self.array().map(u16::from_le_bytes)
     }
 
-    fn bytes(&mut self) -> Result<&'a [u8], HailFault> {
-        let len = self.u16()?;
-        self.slice(len.into())
+    fn u32(&mut self) -> Result<u32, HailFault> {
+        self.array().map(u32::from_le_bytes)
     }
 
-    fn secret(&mut self) -> Result<Option<&'a str>, HailFault> {
-        let len = self.u16()?;
-        if len == NO_SECRET {
-            return Ok(None);
-        }
-        let text = self.slice(short(len.into(), SECRET_BYTES_MAX)?.into())?;
-        str::from_utf8(text).map(Some).map_err(|_| HailFault::Text)
+    fn u64(&mut self) -> Result<u64, HailFault> {
+        self.array().map(u64::from_le_bytes)
     }
 
-    fn client(&mut self) -> Result<LimitedClient, HailFault> {
-        let address = match (self.u8()?, self.array().map(u64::from_le_bytes)?) {
-            (0, 0) => None,
-            (1, number) => Some(number),
-            _ => return Err(HailFault::Address),
-        };
-        match self.u8()? {
-            flags @ (0 | OUT_OF_GUESSES) => Ok(LimitedClient { address, is_out_of_guesses: flags == OUT_OF_GUESSES }),
-            other => Err(HailFault::Flags(other)),
-        }
+    /// The bytes behind their length, which is at most this.
+    fn bytes(&mut self, max: usize) -> Result<&'a [u8], HailFault> {
+        let len = self.u16()?;
+        self.slice(short(len.into(), max)?.into())
+    }
+
+    /// All bytes that are left.
+    fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
     }
 
     fn reason(&mut self) -> Result<ShutReason, HailFault> {

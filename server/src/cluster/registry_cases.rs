@@ -43,7 +43,7 @@ pub(super) fn claim(boot: u64) -> RoomClaim {
 }
 
 pub(super) fn lease(beat: u64) -> NodeLease {
-    NodeLease { boot: 1, peer: "127.0.0.1:7000".parse().ok(), build: 2, beat }
+    NodeLease { boot: 1, peer: "127.0.0.1:7000".parse().ok(), build: 2, beat, load: 1, has_ended: false }
 }
 
 pub(super) async fn soon<T>(work: impl Future<Output = T>) -> T {

@@ -1,6 +1,7 @@
 //! A node's copy of the registry, in which look-ups are done. It takes changes and the time as arguments.
 
 use super::claim::{NodeId, NodeLease, Revision, RoomClaim, Unreadable};
+use super::placement::LOAD_FULL;
 use super::registry::{Change, Record};
 use crate::limits::{LEASE_LIVE, REGISTRY_NODES_MAX, REGISTRY_ROOMS_MAX};
 use crate::lobby::Code;
@@ -161,8 +162,23 @@ impl Replica {
         Some((seen.revision, seen.record))
     }
 
+    /// The nodes of a build that live and take new rooms.
+    pub(crate) fn open_nodes(&self, build: u64, now_us: u64) -> impl Iterator<Item = (NodeId, NodeLease)> {
+        let is_open = move |lease: &NodeLease| lease.build == build && lease.load < LOAD_FULL;
+        self.live_nodes(now_us).filter(move |(_, lease)| is_open(lease))
+    }
+
+    /// The nodes that live.
+    pub(crate) fn live_nodes(&self, now_us: u64) -> impl Iterator<Item = (NodeId, NodeLease)> {
+        let live = self.nodes.known.iter().filter(move |(_, node)| self.is_live(node, now_us));
+        live.filter_map(|(id, node)| Some((*id, node.record.ok()?)))
+    }
+
     /// Whether a node has renewed its lease lately.
     fn is_live(&self, node: &Known<NodeLease>, now_us: u64) -> bool {
+        if node.record.is_ok_and(|lease| lease.has_ended) {
+            return false;
+        }
         let heard_us = self.lost_us.map_or(now_us, |lost_us| lost_us.min(now_us));
         u128::from(heard_us.saturating_sub(node.changed_us)) < LEASE_LIVE.as_micros()
     }
@@ -196,7 +212,7 @@ mod tests {
     }
 
     fn lease(port: u16, beat: u64) -> NodeLease {
-        NodeLease { boot: 1, peer: Some(([127, 0, 0, 1], port).into()), build: 0, beat }
+        NodeLease { boot: 1, peer: Some(([127, 0, 0, 1], port).into()), build: 0, beat, load: 0, has_ended: false }
     }
 
     fn room(text: &str, revision: u64, claim: Option<RoomClaim>) -> Change {
@@ -234,6 +250,27 @@ mod tests {
         let hidden = NodeLease { peer: None, ..lease(7, 3) };
         replica.apply(node(NODE, 4, Some(hidden)), 2 * LIVE_US);
         assert_eq!(replica.whereabouts(code("C4FK9T"), 2 * LIVE_US), Whereabouts::Away(NODE));
+    }
+
+    #[test]
+    fn rooms_are_made_at_nodes_of_the_build_that_live_and_have_space() {
+        let later = NodeId([3; 16]);
+        let mut replica = replica(&[
+            node(NODE, 1, Some(lease(7, 1))),
+            node(OTHER, 2, Some(NodeLease { load: LOAD_FULL, ..lease(8, 1) })),
+            node(later, 3, Some(NodeLease { build: 5, ..lease(9, 1) })),
+            Change::Synced,
+        ]);
+        let open = |replica: &Replica, build, now_us| {
+            replica.open_nodes(build, now_us).map(|(node, _)| node).collect::<Vec<_>>()
+        };
+        assert_eq!((open(&replica, 0, 0), open(&replica, 5, 0)), (vec![NODE], vec![later]));
+        assert_eq!(open(&replica, 0, LIVE_US), [], "it is silent");
+        replica.apply(node(OTHER, 4, Some(lease(8, 2))), LIVE_US);
+        assert_eq!(open(&replica, 0, LIVE_US), [OTHER]);
+        replica.apply(node(OTHER, 5, Some(NodeLease { has_ended: true, ..lease(8, 3) })), LIVE_US);
+        assert_eq!(open(&replica, 0, LIVE_US), [], "it has said goodbye");
+        assert_eq!(replica.live_nodes(LIVE_US - 1).count(), 2);
     }
 
     #[test]

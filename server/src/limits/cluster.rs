@@ -1,6 +1,6 @@
 //! Bounds of several nodes that are one service.
 
-use super::{FILE_DESCRIPTORS, STALL_MAX};
+use super::{FILE_DESCRIPTORS, ROOM_MAKING_MAX, STALL_MAX};
 use std::time::Duration;
 
 /// Claims of rooms that a node knows of.
@@ -43,6 +43,52 @@ pub(crate) const PEER_DIAL_MAX: Duration = Duration::from_secs(1);
 
 /// Time in which a node has to say what it wants, or has to answer.
 pub(crate) const PEER_ANSWER_MAX: Duration = Duration::from_secs(2);
+
+/// Nodes that are asked for one room, one after another.
+pub(crate) const NODES_ASKED_MAX: usize = 4;
+
+/// Time in which another node has to grant a request for a room: it claims the room and makes it.
+pub(crate) const GRANT_MAX: Duration = Duration::from_secs(8);
+const _: () = assert!(GRANT_MAX.as_millis() > CLAIM_MAX.as_millis() + ROOM_MAKING_MAX.as_millis());
+
+/// Public rooms that a node tells others of, those with the most people first.
+pub(crate) const ROOMS_TOLD_MAX: usize = 400;
+
+/// Time from one question for the rooms of another node to the next one.
+pub(crate) const LISTS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Nodes that are asked for their rooms at a time; more of them take turns.
+pub(crate) const LISTS_PASS: usize = 8;
+
+/// Time for which the rooms of a node are listed that does not tell them any more.
+pub(crate) const LIST_KEPT: Duration = Duration::from_secs(10);
+
+/// Time that a quick match waits for those before it.
+pub(crate) const MATCH_WAIT_MAX: Duration = Duration::from_secs(4);
+
+/// Rooms that move to other nodes at a time.
+pub(crate) const MOVES_MAX: usize = 64;
+
+/// Time in which a room has to come to the end of a tick, so that it can move.
+pub(crate) const MOVE_TICK_MAX: Duration = Duration::from_secs(1);
+
+/// Time in which another node has to take a room over, and then the same time to find out whether it has.
+pub(crate) const MOVE_MAX: Duration = Duration::from_secs(5);
+
+/// Time from one look for what has become of a room to the next one.
+pub(crate) const MOVE_DECIDE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time for which a node that stops moves its rooms away. Those that are left over are kept in its data folder.
+pub(crate) const MOVE_ALL_MAX: Duration = Duration::from_secs(10);
+
+/// Time in which a room that comes from another node has to be made again and to be on the disk, and the time for which
+/// its claim is written.
+pub(crate) const ARRIVAL_MAX: Duration = Duration::from_millis(2_400);
+const _: () =
+    assert!(ARRIVAL_MAX.as_millis() * 2 < MOVE_MAX.as_millis(), "the other node learns what has become of it");
+
+/// Memory for rooms that are on their way here, in MiB.
+pub(crate) const ARRIVALS_MIB_MAX: u32 = 256;
 
 /// Time without a word after which the kernel asks whether the other node is there, and time between two questions.
 pub(crate) const PEER_KEEPALIVE: Duration = Duration::from_secs(5);

@@ -177,15 +177,14 @@ impl Directory {
             .find(|code| !self.rooms.contains_key(code) && !self.resting_codes.contains(code))
             .expect("there are more codes than rooms");
         self.rooms_of_shard[shard] += 1;
-        let room = RoomId(self.next_id);
-        self.next_id += 1;
+        let room = self.next_id();
         self.codes.insert(room, code);
         let place = Place { room, shard };
         Ok(self.rooms.entry(code).or_insert_with(|| RoomEntry::new(code, place, wanted, now_us)))
     }
 
-    /// Enters a room that an earlier process has kept, under its own code and id, on the shard with the fewest rooms. Gives
-    /// nothing when the code is taken.
+    /// Enters a room that an earlier process has kept, or another node, under its code and an id of its own, on the shard with
+    /// the fewest rooms. Gives nothing when the code is taken.
     pub(crate) fn adopt(&mut self, room: RoomId, code: Code, wanted: Wanted, now_us: u64) -> Option<&RoomEntry> {
         let shards = 0..self.rooms_of_shard.len();
         let shard = shards.min_by_key(|shard| self.rooms_of_shard[*shard])?;
@@ -195,6 +194,13 @@ impl Directory {
         self.rooms_of_shard[shard] += 1;
         self.codes.insert(room, code);
         Some(self.rooms.entry(code).or_insert_with(|| RoomEntry::new(code, Place { room, shard }, wanted, now_us)))
+    }
+
+    /// An id for a room that comes from another node.
+    pub(crate) const fn next_id(&mut self) -> RoomId {
+        let room = RoomId(self.next_id);
+        self.next_id += 1;
+        room
     }
 
     /// Gives rooms ids from this one on.

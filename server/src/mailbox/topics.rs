@@ -118,8 +118,8 @@ pub(crate) enum TopicsOrder {
     Visit(Box<NewVisitor>),
     /// A program publishes a message, and waits for the receipt if it can.
     Publish(Publication, Option<oneshot::Sender<Result<Receipt, TopicRefusal>>>),
-    /// A player is muted for so many minutes; 0 ends that.
-    Mute { player: PlayerId, minutes: u32 },
+    /// A player is muted for so many minutes; 0 ends that. Somebody waits until it is so.
+    Mute { player: PlayerId, minutes: u32, done: oneshot::Sender<()> },
     /// Connections of a player without a room are closed (4001).
     Expel { player: PlayerId },
     /// The room of a match is made; `None` when none could be.
@@ -153,6 +153,13 @@ impl TopicsLink {
         let (answer, receipt) = oneshot::channel();
         self.order(TopicsOrder::Publish(publication, Some(answer)));
         receipt.await.ok()
+    }
+
+    /// Mutes a player for so many minutes, and waits until it is so; `None` when the server is about to end.
+    pub(crate) async fn mute(&self, player: PlayerId, minutes: u32) -> Option<()> {
+        let (done, muted) = oneshot::channel();
+        self.order(TopicsOrder::Mute { player, minutes, done });
+        muted.await.ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use metrics::{Unit, describe_counter, describe_gauge};
 
 /// Every counter, with its words. Its name says what is counted.
-const COUNTERS: [(&str, &str); 49] = [
+const COUNTERS: [(&str, &str); 53] = [
     ("tickwire_bytes_in_total", "Bytes read from the sockets of players."),
     ("tickwire_bytes_out_total", "Bytes written to the sockets of players."),
     ("tickwire_connections_lost_total", "Connections that ended without a close code."),
@@ -38,6 +38,9 @@ const COUNTERS: [(&str, &str); 49] = [
         "Rooms that go on although their game plays ticks or a short match of bots in another way than before.",
     ),
     ("tickwire_rooms_lost_total", "Rooms that could not go on after a start."),
+    ("tickwire_moves_failed_total", "Times that another node did not take a room."),
+    ("tickwire_rooms_moved_in_total", "Rooms of other nodes that have moved here."),
+    ("tickwire_rooms_moved_out_total", "Rooms that have moved to other nodes."),
     ("tickwire_rooms_quarantined_total", "Of these, rooms in whose ticks processes had ended again and again."),
     ("tickwire_rooms_revived_total", "Rooms that have gone on after a start."),
     ("tickwire_rooms_recovered_total", "Rooms that came back from a slow lane."),
@@ -56,6 +59,7 @@ const COUNTERS: [(&str, &str); 49] = [
     ("tickwire_tunnels_total", "Connections of players that were carried to rooms of other nodes."),
     ("tickwire_views_clamped_total", "Inputs whose view of others was older than is believed."),
     ("tickwire_webhooks_total", "Attempts to deliver an event to a service, by outcome."),
+    ("tickwire_requests_passed_on_total", "Requests for rooms that another node was asked to grant."),
     ("tickwire_worlds_unpacked_total", "Worlds of the past that were unpacked to look into a difference."),
     ("tickwire_writes_incomplete_total", "Writes of which the kernel has not taken all bytes at once."),
     ("tickwire_ws_close_total", "WebSockets that were closed, by close code and by the side that closed."),

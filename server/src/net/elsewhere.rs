@@ -10,14 +10,14 @@ use super::api::{busy_hashing, no_room, too_many_codes};
 use super::hello::{Caller, NoHello, refuse, tune};
 use super::problem::Problem;
 use crate::cluster::hail::{
-    ANSWER_HEAD_BYTES, Answer, AnswerHead, CHALLENGE_BYTES, Carry, Challenge, Concealed, Hail, HailFault,
-    LimitedClient, Look, NONCE_BYTES, Nonce, PeerKeys, Request, ShutReason,
+    ANSWER_HEAD_BYTES, Answer, AnswerHead, ApiAnswer, ApiCall, CHALLENGE_BYTES, Call, Carry, Challenge, Concealed,
+    Hail, HailFault, LimitedClient, Look, NONCE_BYTES, Nonce, PeerKeys, Request, ShutReason,
 };
 use crate::cluster::{NodeId, Registry, Whereabouts};
 use crate::config::is_private;
 use crate::limits::{
-    PEER_ANSWER_MAX, PEER_DIAL_MAX, PEER_KEEPALIVE, PEER_RECEIVE_BUFFER_BYTES, PEER_WARNING_MIN, TCP_USER_TIMEOUT,
-    TUNNELS_MAX,
+    GRANT_MAX, PEER_ANSWER_MAX, PEER_DIAL_MAX, PEER_KEEPALIVE, PEER_RECEIVE_BUFFER_BYTES, PEER_WARNING_MIN,
+    TCP_USER_TIMEOUT, TUNNELS_MAX,
 };
 use crate::lobby::Code;
 use crate::mailbox::{NewTunnel, TunnelLink};
@@ -31,6 +31,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 use thiserror::Error;
 use tickwire::message::close::CloseCode;
 use tickwire::message::control::{Hello, SecretText};
@@ -50,6 +51,8 @@ pub(crate) struct PeerSetup {
 pub(super) enum PeerFault {
     #[error("it does not answer in time")]
     Late,
+    #[error("it does not do this at the moment")]
+    Passed,
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -133,7 +136,7 @@ pub(super) async fn show(
         Answer::Shut { reason: ShutReason::Wrong, .. } => Err(no_room()),
         Answer::Shut { reason: ShutReason::Guesses, seconds } => Err(too_many_codes(net, seconds.into())),
         Answer::Shut { reason: ShutReason::Busy, .. } => Err(busy_hashing()),
-        Answer::Carried | Answer::NotHere | Answer::Busy | Answer::Refused(_) => Err(away()),
+        _ => Err(away()),
     }
 }
 
@@ -173,7 +176,7 @@ impl Net {
     }
 
     /// Where the room of a code is that is not here, as far as this node knows.
-    fn known_elsewhere(&self, code: Code) -> Option<Elsewhere> {
+    pub(super) fn known_elsewhere(&self, code: Code) -> Option<Elsewhere> {
         let now_us = self.setup.clock.now_us();
         let own = self.setup.node.node;
         match self.membership.replica.borrow().whereabouts(code, now_us) {
@@ -207,7 +210,7 @@ impl Net {
     ) -> Result<(Answer, Stream), PeerFault> {
         let (hello, rest) = (Concealed(hello.encode()), Concealed(rest));
         let carry = Carry { client: self.limited_client(client), hello, rest };
-        self.ask(node, address, Request::Carry(carry)).await
+        self.ask((node, address), Request::Carry(carry), PEER_ANSWER_MAX).await
     }
 
     /// Asks the owner of a room about it.
@@ -223,7 +226,25 @@ impl Net {
     ) -> Result<Answer, PeerFault> {
         let secret = secret.map(|SecretText(text)| Concealed(text));
         let look = Look { client: self.limited_client(client), code: code.bytes(), secret };
-        Ok(self.ask(node, address, Request::Look(look)).await?.0)
+        Ok(self.ask((node, address), Request::Look(look), PEER_ANSWER_MAX).await?.0)
+    }
+
+    /// Asks another node to grant a request of a client, or to tell its rooms.
+    ///
+    /// # Errors
+    /// When the node does not answer as a peer does, or not now.
+    pub(super) async fn ask_to_grant(
+        &self,
+        at: (NodeId, SocketAddr),
+        client: Option<AddressKey>,
+        call: Call,
+        body: &[u8],
+    ) -> Result<ApiAnswer, PeerFault> {
+        let call = ApiCall { client: self.limited_client(client), call, body: Concealed(body.to_vec()) };
+        match self.ask(at, Request::Api(call), GRANT_MAX).await?.0 {
+            Answer::Api(told) => Ok(told),
+            _ => Err(PeerFault::Passed),
+        }
     }
 
     /// Tells operators of a node that does not answer, once in a while: players try again and again.
@@ -236,7 +257,12 @@ impl Net {
         }
     }
 
-    async fn ask(&self, node: NodeId, address: SocketAddr, request: Request) -> Result<(Answer, Stream), PeerFault> {
+    async fn ask(
+        &self,
+        (node, address): (NodeId, SocketAddr),
+        request: Request,
+        answer_max: Duration,
+    ) -> Result<(Answer, Stream), PeerFault> {
         let peers = self.setup.peers.as_ref().ok_or(PeerFault::Late)?;
         let hail = Hail { from: self.setup.node.node.0, to: node.0, request };
         let asked = async {
@@ -244,7 +270,7 @@ impl Net {
             let answer = hail_peer(&mut tcp, &peers.keys, &hail).await?;
             Ok((answer, Stream::plain(tcp)))
         };
-        let answered = timeout(PEER_ANSWER_MAX, asked).await.unwrap_or(Err(PeerFault::Late));
+        let answered = timeout(answer_max, asked).await.unwrap_or(Err(PeerFault::Late));
         answered.inspect_err(|error| {
             self.setup.metrics.nodes.peers_failed.increment(1);
             self.warn_of_peer(node, error);
@@ -253,7 +279,7 @@ impl Net {
 }
 
 /// Connects to another node. What waits in the kernel is stale, so there is little space for it.
-async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
+pub(super) async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_recv_buffer_size(PEER_RECEIVE_BUFFER_BYTES)?;
     socket.set_nodelay(true)?;
@@ -270,12 +296,18 @@ async fn hail_peer(tcp: &mut TcpStream, keys: &PeerKeys, hail: &Hail) -> Result<
     tcp.read_exact(&mut challenge).await?;
     let sealed = hail.seal(keys, &Challenge::decode(&challenge)?, nonce())?;
     tcp.write_all(&sealed.bytes.0).await?;
+    let (head, body) = read_answer(tcp).await?;
+    Ok(sealed.answer.open(head, &body)?)
+}
+
+/// The head of an answer, and the bytes that follow it.
+pub(super) async fn read_answer(tcp: &mut TcpStream) -> Result<(AnswerHead, Vec<u8>), PeerFault> {
     let mut head = [0; ANSWER_HEAD_BYTES];
     tcp.read_exact(&mut head).await?;
     let head = AnswerHead::decode(&head)?;
     let mut body = vec![0; head.wanted()];
     tcp.read_exact(&mut body).await?;
-    Ok(sealed.answer.open(head, &body)?)
+    Ok((head, body))
 }
 
 /// Random bytes that were never used before.

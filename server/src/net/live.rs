@@ -1,11 +1,9 @@
 //! The messages of the net thread for topics: which rooms there are.
 
 use super::Net;
-use super::api::view;
 use crate::limits::{LIST_INTERVAL, LOBBY_ROOMS_MAX};
 use crate::lobby::{RoomEntry, RoomId};
 use crate::mailbox::TopicsOrder;
-use std::cmp::Reverse;
 use std::rc::Rc;
 use tokio::time::sleep;
 
@@ -13,15 +11,14 @@ use tokio::time::sleep;
 pub(super) async fn publish(net: Rc<Net>) {
     loop {
         sleep(LIST_INTERVAL).await;
-        if net.lists_changed.replace(false) {
+        let is_own = net.lists_changed.replace(false);
+        if is_own {
+            net.note_list();
+        }
+        if is_own | net.others_changed.replace(false) {
             net.publish_lists();
         }
     }
-}
-
-/// The order in which rooms are listed: those with the most people first, and then the newest.
-pub(super) fn by_people(entry: &&RoomEntry) -> Reverse<(u8, RoomId)> {
-    Reverse((entry.players, entry.place.room))
 }
 
 impl Net {
@@ -43,15 +40,12 @@ impl Net {
     }
 
     fn publish_lists(&self) {
-        let directory = self.directory.borrow();
+        let listed = self.listed();
         for (index, game) in self.setup.games.iter().enumerate() {
-            let is_wanted = |entry: &&RoomEntry| entry.players > 0 && entry.wanted.game == index;
-            let mut rooms: Vec<&RoomEntry> = directory.public().filter(is_wanted).collect();
-            rooms.sort_unstable_by_key(by_people);
-            rooms.truncate(LOBBY_ROOMS_MAX);
-            let rooms = rooms.into_iter().map(|entry| {
-                let body = serde_json::to_string(&view(self, entry)).expect("a view of a room is plain data");
-                (entry.code.to_string(), body)
+            let rooms = listed.iter().filter(|room| room.game == index).take(LOBBY_ROOMS_MAX);
+            let rooms = rooms.map(|room| {
+                let body = serde_json::to_string(&self.shown(room)).expect("a view of a room is plain data");
+                (room.code.to_string(), body)
             });
             self.setup.topics.order(TopicsOrder::List { game: game.rules.name, rooms: rooms.collect() });
         }

@@ -1,7 +1,7 @@
 //! Rooms for the matches that queues have made, and the seats in them.
 
 use super::Net;
-use super::api::open;
+use super::new_rooms::open;
 use crate::lobby::{Code, Door, RoomId, Wanted};
 use crate::mailbox::{MatchOrder, TopicsOrder};
 use serde_json::Value;

@@ -7,6 +7,7 @@ use super::answer::{Answer, Refusal, bare, json, json_text};
 use super::api::read_json;
 use super::drain::stopping;
 use super::handshake::check_origin;
+use super::moves::move_all;
 use super::operation::Task;
 use super::problem::Problem;
 use super::request_id::RequestId;
@@ -40,8 +41,8 @@ const TOKEN_HELP: &str = "send the header Authorization: Bearer TOKEN, with a to
 
 const ROLE_HELP: &str = "an operator whose line in the file begins with act may do this";
 
-const DRAIN_HELP: &str = "no room and no match begins any more, and /readyz says so; rooms that are there go on. End the \
-                          process with SIGTERM when admin/overview shows no players";
+const DRAIN_HELP: &str = "no room and no match begins any more, and /readyz says so; rooms that are there go on, and move \
+                          to other nodes that take them. End the process with SIGTERM when admin/overview shows no players";
 
 /// Body of `POST /admin/announce`.
 #[derive(Debug, Deserialize)]
@@ -117,7 +118,7 @@ pub(super) async fn act(
 }
 
 async fn attempt(
-    net: &Net,
+    net: &Rc<Net>,
     action: Action,
     parameter: &str,
     id: &RequestId,
@@ -166,7 +167,7 @@ fn busy() -> Refusal {
 
 impl Net {
     async fn carry_out(
-        &self,
+        self: &Rc<Self>,
         parameter: &str,
         request: Request<Incoming>,
         attempt: &mut Attempt,
@@ -254,12 +255,15 @@ impl Net {
         self.directory.borrow().find(Code::parse(code)?).map(|entry| entry.place)
     }
 
-    /// No room begins from now on. The process ends when its supervisor ends it.
-    fn begin_draining(&self) -> Result<Answer, Refusal> {
+    /// No room begins from now on, and those that are there move to other nodes. The process ends when its supervisor ends
+    /// it.
+    fn begin_draining(self: &Rc<Self>) -> Result<Answer, Refusal> {
         if self.is_draining.replace(true) {
             return Err(nothing_to_do("the server drains already"));
         }
         self.setup.readiness.hold(Reason::Draining, true);
+        let net = Rc::clone(self);
+        drop(spawn_local(async move { move_all(&net).await }));
         let (rooms, players, _) = self.directory.borrow().totals();
         let body: Value = json!({ "help": DRAIN_HELP, "rooms": rooms, "players": players });
         Ok(json(StatusCode::OK, &body))

@@ -3,14 +3,15 @@
 //! A peer shows that it knows the key of the service before anything that it says is looked at. After that its player is
 //! treated as any other one who has sent a hello: under the limits of this node, for the address that the peer has told.
 
-use super::Net;
 use super::api::view;
 use super::doorkeeper::Shut;
 use super::elsewhere::{PeerFault, nonce};
 use super::hello::{Caller, answer_hello};
+use super::room_requests::grant;
+use super::{Net, arrivals};
 use crate::cluster::hail::{
-    Answer, AnswerKey, Carry, Challenge, Concealed, HAIL_HEAD_BYTES, HailHead, LimitedClient, Look, OpenedHail,
-    Request, ShutReason,
+    Answer, AnswerKey, ApiAnswer, ApiCall, Carry, Challenge, Concealed, HAIL_HEAD_BYTES, HailHead, LimitedClient, Look,
+    OpenedHail, Request, ShutReason,
 };
 use crate::config::is_private;
 use crate::limits::{ACCEPT_PAUSE, PEER_ANSWER_MAX, PEER_PENDING_MAX};
@@ -18,6 +19,7 @@ use crate::lobby::Code;
 use crate::socket::Stream;
 use crate::websocket::address::AddressKey;
 use crate::websocket::frame::{FrameLimits, FrameReader};
+use hyper::StatusCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use tickwire::message::control::{Hello, SecretText};
@@ -91,6 +93,8 @@ async fn serve(net: &Rc<Net>, opened: Opened) -> Result<(), PeerFault> {
     let Opened { mut tcp, request, answer } = opened;
     let Carry { client, hello, rest } = match request {
         Request::Look(look) => return say(&mut tcp, answer, &answer_look(net, look).await).await,
+        Request::Api(call) => return say(&mut tcp, answer, &answer_call(net, call).await).await,
+        Request::Take(take) => return arrivals::take_in(net, tcp, answer, take).await,
         Request::Carry(carry) => carry,
     };
     let hello = Hello::decode(&hello.0).ok();
@@ -105,7 +109,7 @@ async fn serve(net: &Rc<Net>, opened: Opened) -> Result<(), PeerFault> {
     Ok(())
 }
 
-async fn say(tcp: &mut TcpStream, key: AnswerKey, answer: &Answer) -> Result<(), PeerFault> {
+pub(super) async fn say(tcp: &mut TcpStream, key: AnswerKey, answer: &Answer) -> Result<(), PeerFault> {
     Ok(tcp.write_all(&key.seal(answer)?).await?)
 }
 
@@ -134,6 +138,19 @@ async fn answer_look(net: &Net, look: Look) -> Answer {
             let view = serde_json::to_vec(&view(net, entry)).expect("a view of a room is plain data");
             Answer::Room(Concealed(view))
         }
+    }
+}
+
+/// Grants the request of a client of the peer, or tells the own rooms.
+async fn answer_call(net: &Net, asked: ApiCall) -> Answer {
+    let ApiCall { client, call, body } = asked;
+    let told = |status: StatusCode, seconds: u64, body| {
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        Answer::Api(ApiAnswer { status: status.as_u16(), seconds, body: Concealed(body) })
+    };
+    match grant(net, call, &body.0, client.address.map(AddressKey::from_number)).await {
+        Ok((status, body)) => told(status, 0, body),
+        Err(refusal) => told(refusal.problem.status(), refusal.retry_seconds().unwrap_or(0), Vec::new()),
     }
 }
 

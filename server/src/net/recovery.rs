@@ -6,7 +6,7 @@
 //! the room has failed.
 
 use super::Net;
-use super::api::room_limits;
+use super::new_rooms::room_limits;
 use crate::chronicle::{Chronicle, end};
 use crate::journal::{Found, FoundRoom, Measure, Remains, RoomVerdict};
 use crate::limits::{CHECKPOINT_PAUSE, JOURNAL_TROUBLE_TOLD, SET_ASIDE_TOLD};
@@ -157,8 +157,8 @@ impl Net {
         Some(chronicle)
     }
 
-    /// The chronicle of a room that an earlier process has kept, if a studio wants to hear of it.
-    fn chronicle_of(&self, room: RoomId, header: &RoomHeader) -> Option<Chronicle> {
+    /// The chronicle of a room that an earlier process or another node has kept, if a studio wants to hear of it.
+    pub(super) fn chronicle_of(&self, room: RoomId, header: &RoomHeader) -> Option<Chronicle> {
         let webhooks = self.setup.webhooks.as_ref()?;
         let feed = webhooks.feed(RoomSerial(room.0), &header.code_text(), &header.game_text());
         feed.ok().map(Chronicle::go_on)

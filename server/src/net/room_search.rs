@@ -55,6 +55,8 @@ impl Net {
             // A token is shown to a shard even if there is no room: the answer has to come from there either way.
             (Err(code), Some(_), None) => self.nowhere(hello, code).ok_or(code),
             (Ok(()), _, None) if set_aside.is_some() => Err(CloseCode::RoomFailed),
+            // The room has gone while its door was looked at, and is at another node now.
+            (Ok(()), _, None) if door.is_some() && self.is_elsewhere(hello) => Err(CloseCode::Moved),
             (Ok(()), _, None) => Err(CloseCode::NoRoom),
             (opened, _, Some(found)) => {
                 self.come_in(caller, hello, found, opened.err()).map(|found| RoomFound { seat, ..found })
@@ -108,6 +110,10 @@ impl Net {
         let sum = hello.code.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let shard = sum.checked_rem(self.setup.shards.len())?;
         Some(RoomFound { place: Place { room: RoomId::NOWHERE, shard }, game, only_by_token: Some(code), seat: None })
+    }
+
+    fn is_elsewhere(&self, hello: &Hello) -> bool {
+        Code::parse(&hello.code).is_some_and(|code| self.known_elsewhere(code).is_some())
     }
 
     fn room_of(&self, hello: &Hello) -> Option<(usize, Place, Door)> {

@@ -15,7 +15,7 @@ use super::http_stream::HttpStream;
 use super::operation::{Port, Route, Task};
 use super::peer::Peer;
 use super::problem::Problem;
-use super::{Net, api, budgets, cross_origin, handshake, health, proxy_header, room_list, secure};
+use super::{Net, api, budgets, cross_origin, handshake, health, proxy_header, room_list, room_requests, secure};
 use crate::config::{BasePath, Config};
 use crate::limits::{
     CLOSE_DRAIN, DRAIN_GRACE, HTTP_CONNECTION_TIMEOUT, NOT_SENT_LOW_WATER_BYTES, REQUEST_HEAD_TIMEOUT,
@@ -260,9 +260,9 @@ async fn answer_api(
             check_reader(net, headers)?;
             room_list::list(net, request.uri().query())
         }
-        Task::CreateRoom => api::create(net, request, peer).await,
+        Task::CreateRoom => room_requests::create(net, request, peer).await,
         Task::GetRoom => api::show(net, route.parameter, headers, peer).await,
-        Task::FindMatch => api::find_match(net, request, peer).await,
+        Task::FindMatch => room_requests::find_match(net, request, peer).await,
         Task::GetOpenApi => {
             check_reader(net, headers)?;
             Ok(json_text(StatusCode::OK, net.document.clone()))

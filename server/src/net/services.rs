@@ -159,7 +159,7 @@ pub(super) async fn mute(net: &Net, player: &str, request: Request<Incoming>) ->
         let error = format!("minutes is {}, more than {MUTE_MINUTES_MAX}", wish.minutes);
         return Err(Refusal::new(Problem::BadBody, error, "mute for a year at the most"));
     }
-    net.setup.topics.order(TopicsOrder::Mute { player, minutes: wish.minutes });
+    net.setup.topics.mute(player, wish.minutes).await.ok_or_else(stopping)?;
     Ok(bare(StatusCode::NO_CONTENT))
 }
 

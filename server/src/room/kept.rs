@@ -170,6 +170,11 @@ impl<G: Game> Room<G> {
         self.recorded = Some(recorded);
     }
 
+    /// The hash of the world.
+    pub(crate) fn full_hash(&mut self) -> u32 {
+        self.simulation.full_hash()
+    }
+
     /// The room after its last tick.
     pub fn freeze(&mut self) -> Frozen<G> {
         let (schemas, checkpoint) = (self.schemas.clone(), self.simulation.checkpoint().clone());

@@ -238,6 +238,11 @@ impl Connection {
         self.welcome = Some(context.write_buffer.clone());
     }
 
+    /// Whether the first message waits for the next tick.
+    pub(super) const fn owes_welcome(&self) -> bool {
+        self.welcome.is_some()
+    }
+
     /// Appends what the member is to be told about topics, up to a limit for each tick.
     fn put_lane(&mut self, context: &mut TickContext<'_>) {
         let end = context.write_buffer.len() + LANE_WRITE_BYTES_MAX;

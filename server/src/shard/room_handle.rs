@@ -341,6 +341,20 @@ impl RoomHandle {
         }
     }
 
+    /// The room is another node's: its connections are closed, and nobody is told that it has ended.
+    pub(super) fn leave(&mut self, context: &TickContext<'_>, closing: &mut Vec<Closing>) {
+        let gone = self.connections.iter().map(|connection| FromShard::Gone(connection.at, Farewell::Lost));
+        self.untold.extend(gone);
+        self.close(CloseCode::Moved, context, closing);
+        self.tell_topics(context.topics);
+        self.chronicle.take().into_iter().for_each(Chronicle::survive);
+    }
+
+    /// Whether every member has its welcome: the room goes on elsewhere with the tokens in these.
+    pub(super) fn has_said_all(&self) -> bool {
+        self.connections.iter().all(|connection| !connection.owes_welcome())
+    }
+
     /// The summary of the room, when the directory does not know it yet.
     pub(super) fn news(&self) -> Option<Summary> {
         if self.failed {

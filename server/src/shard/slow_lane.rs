@@ -84,3 +84,40 @@ impl SlowLane {
         }
     }
 }
+
+impl Shard {
+    /// Gives a room that is not slow any more back to the shard whose lane this is.
+    pub(super) fn give_back(&self, mut room: RoomHandle) {
+        tracing::info!(room = room.id.0, "a room is not slow any more and moves back to its shard");
+        self.setup.metrics.rooms_recovered.increment(1);
+        room.budget.start_over();
+        // The shard waits for its lane before it ends, so it still receives the room.
+        let _ = self.setup.home.send(ShardCommand::Adopt(Box::new(room)));
+    }
+
+    /// Moves a room to the slow lane, where it delays no room of the shard. Without a thread for the lane the room
+    /// stays.
+    pub(super) fn move_to_slow_lane(&mut self, mut room: RoomHandle) {
+        if self.slow_lane.is_none() {
+            match SlowLane::start(&self.setup) {
+                Ok(lane) => {
+                    lane.send(Command::Watch(Arc::clone(&self.watching.watch)).into());
+                    self.slow_lane = Some(lane);
+                }
+                Err(error) => tracing::warn!(%error, "the slow lane cannot be started and a slow room delays others"),
+            }
+        }
+        match &self.slow_lane {
+            Some(lane) => {
+                tracing::warn!(room = room.id.0, "a room is too slow for its shard and moves to the slow lane");
+                self.setup.metrics.rooms_slow.increment(1);
+                room.budget.moved_away();
+                lane.take(room);
+            }
+            None => {
+                room.budget.start_over();
+                self.seat(room);
+            }
+        }
+    }
+}

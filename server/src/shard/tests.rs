@@ -1,6 +1,7 @@
 //! A shard with real sockets: entering, ticking, closing, and rooms that panic.
 
 mod fragile;
+mod moving;
 mod places;
 mod studio;
 mod survival;

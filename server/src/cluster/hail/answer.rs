@@ -1,17 +1,28 @@
 //! Answers of an owner: each is for one hail, and its mac is made with the key that the hail was sealed with.
+//!
+//! A hail that moves a room has two answers. The mac of the second one goes on from the bytes under that of the first
+//! one, so that it is for one hail and one first answer.
 
+use super::keys::SECOND_LABEL;
 use super::{Concealed, Fields, HailFault, MAC_BYTES, sealed, short, split};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt;
 
-/// Bytes of the body of an answer at the most.
-pub(crate) const PEER_BODY_BYTES_MAX: usize = 1_024;
+/// Bytes of the body of any answer at the most.
+pub(crate) const PEER_BODY_BYTES_MAX: usize = 60 * 1024;
+
+/// Bytes of a room as JSON at the most. No body but that of [`Answer::Api`] is longer.
+pub(crate) const ROOM_BYTES_MAX: usize = 1_024;
+
+/// Bytes of the JSON of [`Answer::Api`] at the most: the status and the seconds are before it.
+pub(crate) const API_BODY_BYTES_MAX: usize = PEER_BODY_BYTES_MAX - 6;
 
 /// Bytes of an answer before its body.
 pub(crate) const ANSWER_HEAD_BYTES: usize = 3;
 
 const _: () = assert!(PEER_BODY_BYTES_MAX <= u16::MAX as usize, "the length of a body travels as a u16");
+const _: () = assert!(ROOM_BYTES_MAX <= PEER_BODY_BYTES_MAX, "a room fits into a body");
 
 /// The reason for which an owner's door stays shut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +33,17 @@ pub(crate) enum ShutReason {
     Guesses = 1,
     /// Too many passwords wait to be hashed.
     Busy = 2,
+}
+
+/// The answer to a call of the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiAnswer {
+    /// The HTTP status. Any number may be here.
+    pub(crate) status: u16,
+    /// Seconds until the client may ask again; 0 when nothing is said about it.
+    pub(crate) seconds: u32,
+    /// The JSON. Any bytes may be here, at most [`API_BODY_BYTES_MAX`].
+    pub(crate) body: Concealed<Vec<u8>>,
 }
 
 /// The message of an owner, after a hail.
@@ -35,7 +57,7 @@ pub(crate) enum Answer {
     Busy,
     /// The connection is to be closed with this code. Any number may be here.
     Refused(u16),
-    /// The room, as JSON. Any bytes may be here, at most [`PEER_BODY_BYTES_MAX`].
+    /// The room, as JSON. Any bytes may be here, at most [`ROOM_BYTES_MAX`].
     Room(Concealed<Vec<u8>>),
     /// The client may not see the room.
     Shut {
@@ -44,6 +66,74 @@ pub(crate) enum Answer {
         /// Seconds until the client may ask again.
         seconds: u32,
     },
+    /// The answer to a call of the HTTP API.
+    Api(ApiAnswer),
+    /// The bytes of the room may come now. A second answer follows after them.
+    Send,
+    /// The room is the owner's.
+    Taken {
+        /// The revision of the room's claim, as the owner has written it.
+        revision: u64,
+    },
+}
+
+impl Answer {
+    /// The status and the body.
+    fn encode(&self) -> Result<(Status, Vec<u8>), HailFault> {
+        let mut body = Vec::new();
+        let status = match self {
+            Self::Carried => Status::Carried,
+            Self::NotHere => Status::NotHere,
+            Self::Busy => Status::Busy,
+            Self::Refused(code) => {
+                body.extend_from_slice(&code.to_le_bytes());
+                Status::Refused
+            }
+            Self::Room(view) => {
+                body.extend_from_slice(&view.0);
+                Status::Room
+            }
+            Self::Shut { reason, seconds } => {
+                body.push(*reason as u8);
+                body.extend_from_slice(&seconds.to_le_bytes());
+                Status::Shut
+            }
+            Self::Api(answer) => {
+                short(answer.body.0.len(), API_BODY_BYTES_MAX)?;
+                body.extend_from_slice(&answer.status.to_le_bytes());
+                body.extend_from_slice(&answer.seconds.to_le_bytes());
+                body.extend_from_slice(&answer.body.0);
+                Status::Api
+            }
+            Self::Send => Status::Send,
+            Self::Taken { revision } => {
+                body.extend_from_slice(&revision.to_le_bytes());
+                Status::Taken
+            }
+        };
+        Ok((status, body))
+    }
+
+    /// Reads a body whose mac is verified.
+    fn decode(status: Status, body: &[u8]) -> Result<Self, HailFault> {
+        let mut fields = Fields(body);
+        let answer = match status {
+            Status::Carried => Self::Carried,
+            Status::NotHere => Self::NotHere,
+            Status::Busy => Self::Busy,
+            Status::Refused => Self::Refused(fields.u16()?),
+            Status::Room => Self::Room(Concealed(fields.rest().to_vec())),
+            Status::Shut => Self::Shut { reason: fields.reason()?, seconds: fields.u32()? },
+            Status::Api => {
+                let (status, seconds) = (fields.u16()?, fields.u32()?);
+                Self::Api(ApiAnswer { status, seconds, body: Concealed(fields.rest().to_vec()) })
+            }
+            Status::Send => Self::Send,
+            Status::Taken => Self::Taken { revision: fields.u64()? },
+        };
+        fields.finish()?;
+        Ok(answer)
+    }
 }
 
 /// The kinds of answers.
@@ -55,25 +145,44 @@ pub(super) enum Status {
     Refused = 3,
     Room = 4,
     Shut = 5,
+    Api = 6,
+    Send = 7,
+    Taken = 8,
 }
 
 impl Status {
-    pub(super) fn of(byte: u8) -> Result<Self, HailFault> {
-        [Self::Carried, Self::NotHere, Self::Busy, Self::Refused, Self::Room, Self::Shut]
-            .into_iter()
-            .find(|status| *status as u8 == byte)
-            .ok_or(HailFault::Status(byte))
+    pub(super) const ALL: [Self; 9] = [
+        Self::Carried,
+        Self::NotHere,
+        Self::Busy,
+        Self::Refused,
+        Self::Room,
+        Self::Shut,
+        Self::Api,
+        Self::Send,
+        Self::Taken,
+    ];
+
+    fn of(byte: u8) -> Result<Self, HailFault> {
+        Self::ALL.into_iter().find(|status| *status as u8 == byte).ok_or(HailFault::Status(byte))
     }
 }
 
 /// The first [`ANSWER_HEAD_BYTES`] of an answer. Only their form is known: the mac comes after the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AnswerHead {
-    pub(super) status: Status,
-    pub(super) len: u16,
+    status: Status,
+    len: u16,
 }
 
 impl AnswerHead {
+    /// The head of an answer whose body has this length.
+    pub(super) fn new(status: Status, len: usize) -> Result<Self, HailFault> {
+        // A relay makes space for a body before it knows that a peer has sent it.
+        let max = if status == Status::Api { PEER_BODY_BYTES_MAX } else { ROOM_BYTES_MAX };
+        Ok(Self { status, len: short(len, max)? })
+    }
+
     pub(super) fn encode(self) -> [u8; ANSWER_HEAD_BYTES] {
         let [low, high] = self.len.to_le_bytes();
         [self.status as u8, low, high]
@@ -82,13 +191,13 @@ impl AnswerHead {
     /// Reads the first bytes of an answer.
     ///
     /// # Errors
-    /// When they are not as many, the status is unknown, or the body is too long.
+    /// When they are not as many, the status is unknown, or the body is too long for it.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HailFault> {
         let mut fields = Fields(bytes);
         let status = Status::of(fields.u8()?)?;
-        let len = short(fields.u16()?.into(), PEER_BODY_BYTES_MAX)?;
+        let head = Self::new(status, fields.u16()?.into())?;
         fields.finish()?;
-        Ok(Self { status, len })
+        Ok(head)
     }
 
     /// Bytes of the answer that follow: at most [`PEER_BODY_BYTES_MAX`] and a mac.
@@ -97,8 +206,8 @@ impl AnswerHead {
     }
 }
 
-/// The key of the answer to one hail: the key that the hail was sealed with, and both nonces. Both sides have it, and
-/// it is used once.
+/// The key of the answer to one hail: the key that the hail was sealed with, both nonces, and for a second answer the
+/// first one. Both sides have it, and it is used once.
 pub(crate) struct AnswerKey(Hmac<Sha256>);
 
 impl fmt::Debug for AnswerKey {
@@ -119,27 +228,21 @@ impl AnswerKey {
     /// # Errors
     /// When the body is too long.
     pub(crate) fn seal(self, answer: &Answer) -> Result<Vec<u8>, HailFault> {
-        let mut body = Vec::new();
-        let status = match answer {
-            Answer::Carried => Status::Carried,
-            Answer::NotHere => Status::NotHere,
-            Answer::Busy => Status::Busy,
-            Answer::Refused(code) => {
-                body.extend_from_slice(&code.to_le_bytes());
-                Status::Refused
-            }
-            Answer::Room(view) => {
-                body.extend_from_slice(&view.0);
-                Status::Room
-            }
-            Answer::Shut { reason, seconds } => {
-                body.push(*reason as u8);
-                body.extend_from_slice(&seconds.to_le_bytes());
-                Status::Shut
-            }
-        };
-        let head = AnswerHead { status, len: short(body.len(), PEER_BODY_BYTES_MAX)? };
-        Ok(self.seal_parts(head, &body))
+        let (status, body) = answer.encode()?;
+        Ok(self.seal_parts(AnswerHead::new(status, body.len())?, &body))
+    }
+
+    /// The first of two answers, at the owner, and the key of the second one.
+    ///
+    /// A first answer has the bytes of an only one: a node that refuses a hail need not know whether two are wanted.
+    ///
+    /// # Errors
+    /// When the body is too long.
+    pub(crate) fn seal_first(self, answer: &Answer) -> Result<(Vec<u8>, Self), HailFault> {
+        let (status, body) = answer.encode()?;
+        let head = AnswerHead::new(status, body.len())?;
+        let second = Self(self.0.clone().chain_update(head.encode()).chain_update(&body).chain_update(SECOND_LABEL));
+        Ok((self.seal_parts(head, &body), second))
     }
 
     pub(super) fn seal_parts(self, head: AnswerHead, body: &[u8]) -> Vec<u8> {
@@ -152,19 +255,18 @@ impl AnswerKey {
     /// When the bytes are not [`wanted`](AnswerHead::wanted) many, the key has not made the mac, or the body is
     /// malformed.
     pub(crate) fn open(self, head: AnswerHead, follow: &[u8]) -> Result<Answer, HailFault> {
+        self.open_first(head, follow).map(|(answer, _)| answer)
+    }
+
+    /// Opens the first of two answers with the bytes that follow its head, at the relay. The key is that of the second
+    /// answer, which comes after [`Answer::Send`] alone.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub(crate) fn open_first(self, head: AnswerHead, follow: &[u8]) -> Result<(Answer, Self), HailFault> {
         let (body, mac) = split(follow, head.len)?;
         let signed = self.0.chain_update(head.encode()).chain_update(body);
-        signed.verify_slice(mac).map_err(|_| HailFault::Key)?;
-        let mut fields = Fields(body);
-        let answer = match head.status {
-            Status::Carried => Answer::Carried,
-            Status::NotHere => Answer::NotHere,
-            Status::Busy => Answer::Busy,
-            Status::Refused => Answer::Refused(fields.u16()?),
-            Status::Room => Answer::Room(Concealed(fields.slice(body.len())?.to_vec())),
-            Status::Shut => Answer::Shut { reason: fields.reason()?, seconds: fields.array().map(u32::from_le_bytes)? },
-        };
-        fields.finish()?;
-        Ok(answer)
+        signed.clone().verify_slice(mac).map_err(|_| HailFault::Key)?;
+        Ok((Answer::decode(head.status, body)?, Self(signed.chain_update(SECOND_LABEL))))
     }
 }

@@ -29,14 +29,18 @@ pub fn read_peer_bytes(bytes: &[u8]) {
         }
     }
     read_unsigned(&keys, bytes);
-    for kind in [Kind::Carry, Kind::Look] {
+    for kind in Kind::ALL {
         read_payload(&keys, kind, bytes);
     }
-    for status in 0..=u8::MAX {
-        if let Ok(status) = Status::of(status) {
-            read_body(&keys, status, bytes);
-        }
+    for status in Status::ALL {
+        read_body(&keys, status, bytes);
+        read_second(&keys, status, bytes);
     }
+}
+
+/// The key of the answer to a hail, as both sides have it.
+fn answer_key(keys: &PeerKeys) -> AnswerKey {
+    keys.signing().macs(&CHALLENGE.nonce, &NONCE).1
 }
 
 /// The bytes as a hail and as an answer, as they are: nobody has signed them.
@@ -52,8 +56,7 @@ fn read_unsigned(keys: &PeerKeys, bytes: &[u8]) {
         && let Ok(head) = AnswerHead::decode(head)
     {
         assert!(head.encode() == bytes[..ANSWER_HEAD_BYTES] && head.wanted() <= PEER_BODY_BYTES_MAX + MAC_BYTES);
-        let (_, answer) = keys.signing().macs(&CHALLENGE.nonce, &NONCE);
-        let fault = answer.open(head, follow).expect_err("nobody has signed this");
+        let fault = answer_key(keys).open(head, follow).expect_err("nobody has signed this");
         assert_eq!(fault == HailFault::Key, follow.len() == head.wanted(), "{fault}");
     }
 }
@@ -65,6 +68,7 @@ fn read_payload(keys: &PeerKeys, kind: Kind, payload: &[u8]) {
     let message = sealed(keys.signing().macs(&CHALLENGE.nonce, &NONCE).0, &head.encode(), payload);
     match head.open(keys, &CHALLENGE, &message[HAIL_HEAD_BYTES..]) {
         Ok(opened) => {
+            assert_request(&opened.hail.request, payload);
             let again = opened.hail.seal(keys, &CHALLENGE, NONCE).expect("its lengths are within their bounds");
             assert_eq!(again.bytes, Concealed(message), "a hail");
             let answer = opened.answer.seal(&Answer::NotHere).expect("its length is within its bound");
@@ -76,14 +80,52 @@ fn read_payload(keys: &PeerKeys, kind: Kind, payload: &[u8]) {
     }
 }
 
+/// A request that was read from a payload has no part that is too long, and a payload is not the bytes of its room.
+fn assert_request(request: &Request, payload: &[u8]) {
+    match request {
+        Request::Carry(_) | Request::Look(_) => {}
+        Request::Api(ApiCall { body, .. }) => assert!(body.0.len() <= CALL_BODY_BYTES_MAX, "the body of a call"),
+        Request::Take(take) => {
+            assert!(take.len as usize <= ROOM_MOVE_BYTES_MAX, "the length of a room");
+            assert!(!take.matches(payload), "nobody finds a payload with its own digest in it");
+        }
+    }
+}
+
 /// The bytes as the body of an answer with a good mac.
 fn read_body(keys: &PeerKeys, status: Status, body: &[u8]) {
-    let Ok(len) = short(body.len(), PEER_BODY_BYTES_MAX) else { return };
-    let key = || keys.signing().macs(&CHALLENGE.nonce, &NONCE).1;
-    let head = AnswerHead { status, len };
-    let message = key().seal_parts(head, body);
-    match key().open(head, &message[ANSWER_HEAD_BYTES..]) {
-        Ok(answer) => assert_eq!(key().seal(&answer), Ok(message), "an answer"),
+    let Ok(head) = AnswerHead::new(status, body.len()) else { return };
+    let message = answer_key(keys).seal_parts(head, body);
+    match answer_key(keys).open(head, &message[ANSWER_HEAD_BYTES..]) {
+        Ok(answer) => {
+            match &answer {
+                Answer::Room(view) => assert!(view.0.len() <= ROOM_BYTES_MAX, "a room"),
+                Answer::Api(answer) => assert!(answer.body.0.len() <= API_BODY_BYTES_MAX, "the answer to a call"),
+                _ => {}
+            }
+            assert_eq!(answer_key(keys).seal(&answer), Ok(message), "an answer");
+        }
+        Err(fault) => assert_ne!(fault, HailFault::Key, "the mac is good"),
+    }
+}
+
+/// The bytes as the body of a second answer with a good mac.
+fn read_second(keys: &PeerKeys, status: Status, body: &[u8]) {
+    let Ok(head) = AnswerHead::new(status, body.len()) else { return };
+    let owner = || answer_key(keys).seal_first(&Answer::Send).expect("it has no body");
+    let relay = || {
+        let first = owner().0;
+        let (head, follow) = first.split_at(ANSWER_HEAD_BYTES);
+        let head = AnswerHead::decode(head).expect("the head of the first answer");
+        let (answer, second) = answer_key(keys).open_first(head, follow).expect("the first answer");
+        assert_eq!(answer, Answer::Send, "the first answer");
+        second
+    };
+    let message = owner().1.seal_parts(head, body);
+    let follow = &message[ANSWER_HEAD_BYTES..];
+    assert_eq!(answer_key(keys).open(head, follow), Err(HailFault::Key), "a second answer in the place of a first one");
+    match relay().open(head, follow) {
+        Ok(answer) => assert_eq!(owner().1.seal(&answer), Ok(message), "a second answer"),
         Err(fault) => assert_ne!(fault, HailFault::Key, "the mac is good"),
     }
 }
@@ -113,9 +155,9 @@ mod tests {
             let count = usize::from(dice.next());
             read_peer_bytes(&dice.bytes(count));
         }
-        for count in [PEER_BODY_BYTES_MAX, PEER_BODY_BYTES_MAX + 1, PEER_PAYLOAD_BYTES_MAX, PEER_PAYLOAD_BYTES_MAX + 1]
-        {
-            read_peer_bytes(&dice.bytes(count));
+        for max in [ROOM_BYTES_MAX, CALL_BODY_BYTES_MAX, PEER_PAYLOAD_BYTES_MAX, PEER_BODY_BYTES_MAX] {
+            read_peer_bytes(&dice.bytes(max));
+            read_peer_bytes(&dice.bytes(max + 1));
         }
     }
 
@@ -133,9 +175,18 @@ mod tests {
             bytes.truncate(bytes.len() - usize::from(dice.next() % 2));
             read_peer_bytes(&bytes);
         }
+        for _ in 0..500 {
+            let client = [&[1][..], &dice.bytes(8), &[dice.next() % 3]].concat();
+            let len = dice.next();
+            let call = [&client[..], &[dice.next() % 4, len, 0], &dice.bytes(len.into())].concat();
+            read_peer_bytes(&call);
+            // The length of the room is in the bound or a little above.
+            let take = [&dice.bytes(37)[..], &[dice.next() % 5], &dice.bytes(32)].concat();
+            read_peer_bytes(&take);
+        }
         let head = HailHead { kind: Kind::Look, from: FROM, to: TO, nonce: NONCE, len: 5 };
         let challenge = CHALLENGE.encode();
-        let heads = [&head.encode()[..], &[4, 2, 0], &challenge].map(<[u8]>::to_vec);
+        let heads = [&head.encode()[..], &[4, 2, 0], &[6, 8, 0], &[8, 8, 0], &challenge].map(<[u8]>::to_vec);
         for begin in heads {
             (0..60).for_each(|count| read_peer_bytes(&[&begin[..], &dice.bytes(count)].concat()));
         }

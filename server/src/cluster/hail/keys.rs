@@ -21,6 +21,9 @@ pub(crate) const PEER_KEYS_MAX: usize = 3;
 const HAIL_LABEL: &[u8] = b"TWP1 hail";
 const ANSWER_LABEL: &[u8] = b"TWP1 answer";
 
+/// The bytes under the mac of a second answer, between the first answer and itself.
+pub(super) const SECOND_LABEL: &[u8] = b"TWP1 second";
+
 /// The reason for which the content of a file is no list of keys. No reason has the content in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum KeyFault {

@@ -2,6 +2,11 @@
 
 use super::*;
 
+mod api;
+mod key_files;
+mod moves;
+mod signed;
+
 const NEW_KEY: &str = "new-key-0123456789abcdef01234567";
 const OLD_KEY: &str = "old-key-0123456789abcdef01234567";
 const CHALLENGE: Challenge = Challenge { nonce: [0xc0; NONCE_BYTES] };
@@ -27,6 +32,14 @@ fn look(client: LimitedClient, secret: Option<&str>) -> Hail {
     Hail { from: FROM, to: TO, request: Request::Look(Look { client, code: *b"C4FK9T", secret }) }
 }
 
+fn call(client: LimitedClient, call: Call, body: &[u8]) -> Hail {
+    Hail { from: FROM, to: TO, request: Request::Api(ApiCall { client, call, body: Concealed(body.to_vec()) }) }
+}
+
+fn take(take: Take) -> Hail {
+    Hail { from: FROM, to: TO, request: Request::Take(take) }
+}
+
 fn hails() -> Vec<Hail> {
     vec![
         carry(CLIENT, b"hello", b"rest"),
@@ -36,7 +49,17 @@ fn hails() -> Vec<Hail> {
         look(CLIENT, Some("open sésame")),
         look(EXEMPT, Some("")),
         look(CLIENT, None),
+        call(CLIENT, Call::Match, br#"{"game":"arena"}"#),
+        call(EXEMPT, Call::Create, b""),
+        call(CLIENT, Call::List, b"\0\xff"),
+        take(moves::TAKE),
+        take(Take { len: 0, epoch: u32::MAX, revision: 0, ..moves::TAKE }),
     ]
+}
+
+/// The hails without the one that is too long to be tried at each of its bits.
+fn short_hails() -> impl Iterator<Item = Hail> {
+    hails().into_iter().filter(|hail| payload_of(hail).len() < 128)
 }
 
 fn answers() -> Vec<Answer> {
@@ -51,6 +74,10 @@ fn answers() -> Vec<Answer> {
         shut(ShutReason::Wrong, 0),
         shut(ShutReason::Guesses, u32::MAX),
         shut(ShutReason::Busy, 1),
+        api::answered_with(503, 7, b"{}"),
+        api::answered_with(0, u32::MAX, b""),
+        Answer::Send,
+        Answer::Taken { revision: 0x0102_0304_0506_0708 },
     ]
 }
 
@@ -90,7 +117,7 @@ fn signed_payload(kind: Kind, payload: &[u8]) -> Result<OpenedHail, HailFault> {
 fn signed_body(status: answer::Status, body: &[u8]) -> Result<Answer, HailFault> {
     let keys = keys(NEW_KEY);
     let key = || keys.signing().macs(&CHALLENGE.nonce, &NONCE).1;
-    let head = AnswerHead { status, len: body.len().try_into().unwrap() };
+    let head = AnswerHead::new(status, body.len())?;
     open_answer(key(), &key().seal_parts(head, body))
 }
 
@@ -161,7 +188,7 @@ fn a_message_that_is_cut_anywhere_or_goes_on_is_refused() {
         assert!(matches!(Challenge::decode(&challenge[..cut]), Err(HailFault::Truncated { .. })), "{cut}");
     }
     assert_eq!(Challenge::decode(&[&challenge[..], b"+"].concat()), Err(HailFault::Trailing(1)));
-    for hail in [carry(CLIENT, b"hello", b"rest"), look(CLIENT, Some("secret")), look(EXEMPT, None)] {
+    for hail in short_hails() {
         let (bytes, _) = sealed_by(&keys, &hail);
         for cut in 0..bytes.len() {
             let fault = open_hail(&keys, &CHALLENGE, &bytes[..cut]).unwrap_err();
@@ -182,39 +209,9 @@ fn a_message_that_is_cut_anywhere_or_goes_on_is_refused() {
 }
 
 #[test]
-fn a_payload_or_body_that_is_cut_anywhere_or_goes_on_is_refused_though_it_is_signed() {
-    for hail in hails() {
-        let kind = if matches!(hail.request, Request::Carry(_)) { Kind::Carry } else { Kind::Look };
-        let payload = payload_of(&hail);
-        assert_eq!(signed_payload(kind, &payload).unwrap().hail, hail);
-        for cut in 0..payload.len() {
-            let fault = signed_payload(kind, &payload[..cut]).unwrap_err();
-            assert!(matches!(fault, HailFault::Truncated { .. }), "{cut}: {fault}");
-        }
-        let long = [&payload[..], b"+"].concat();
-        assert_eq!(signed_payload(kind, &long).unwrap_err(), HailFault::Trailing(1));
-    }
-    use answer::Status;
-    for (status, body) in [
-        (Status::Carried, &b""[..]),
-        (Status::NotHere, b""),
-        (Status::Busy, b""),
-        (Status::Refused, &[0, 0]),
-        (Status::Shut, &[1, 9, 0, 0, 0]),
-    ] {
-        assert!(signed_body(status, body).is_ok());
-        for cut in 0..body.len() {
-            let fault = signed_body(status, &body[..cut]).unwrap_err();
-            assert!(matches!(fault, HailFault::Truncated { .. }), "{cut}: {fault}");
-        }
-        assert_eq!(signed_body(status, &[body, b"+"].concat()), Err(HailFault::Trailing(1)));
-    }
-}
-
-#[test]
 fn a_hail_with_any_bit_flipped_is_refused() {
     let keys = keys(NEW_KEY);
-    for hail in [carry(CLIENT, b"hello", b"rest"), look(CLIENT, Some("secret")), look(EXEMPT, None)] {
+    for hail in short_hails() {
         let (bytes, _) = sealed_by(&keys, &hail);
         for bit in 0..8 * bytes.len() {
             let mut bytes = bytes.clone();
@@ -378,45 +375,19 @@ fn a_secret_may_be_as_long_as_its_bound_and_no_longer() {
 #[test]
 fn a_body_may_be_as_long_as_its_bound_and_no_longer() {
     let room = |len| Answer::Room(Concealed(vec![b' '; len]));
-    let (relay, bytes) = answered(&room(PEER_BODY_BYTES_MAX));
-    assert_eq!(open_answer(relay, &bytes), Ok(room(PEER_BODY_BYTES_MAX)));
-    for len in [PEER_BODY_BYTES_MAX + 1, 65_536] {
-        let too_long = HailFault::TooLong { len, max: PEER_BODY_BYTES_MAX };
+    let (relay, bytes) = answered(&room(ROOM_BYTES_MAX));
+    assert_eq!(open_answer(relay, &bytes), Ok(room(ROOM_BYTES_MAX)));
+    for len in [ROOM_BYTES_MAX + 1, PEER_BODY_BYTES_MAX, 65_536] {
+        let too_long = HailFault::TooLong { len, max: ROOM_BYTES_MAX };
         assert_eq!(answered(&Answer::Busy).0.seal(&room(len)), Err(too_long));
     }
     for (len, is_good) in [(0_u16, true), (1_024, true), (1_025, false), (65_535, false)] {
         let [low, high] = len.to_le_bytes();
-        let too_long = HailFault::TooLong { len: len.into(), max: PEER_BODY_BYTES_MAX };
-        let wanted = AnswerHead::decode(&[4, low, high]).map(AnswerHead::wanted);
-        assert_eq!(wanted, if is_good { Ok(usize::from(len) + MAC_BYTES) } else { Err(too_long) });
-    }
-}
-
-#[test]
-fn unknown_kinds_statuses_flags_addresses_reasons_and_texts_are_refused() {
-    for byte in 0..=u8::MAX {
-        let mut head = [0; HAIL_HEAD_BYTES];
-        head[0] = byte;
-        assert_eq!(HailHead::decode(&head).err(), (!(1..=2).contains(&byte)).then_some(HailFault::Kind(byte)));
-        let status = AnswerHead::decode(&[byte, 0, 0]).err();
-        assert_eq!(status, (byte > 5).then_some(HailFault::Status(byte)));
-        let reason = signed_body(answer::Status::Shut, &[byte, 0, 0, 0, 0]).err();
-        assert_eq!(reason, (byte > 2).then_some(HailFault::Reason(byte)));
-        for (kind, hail) in [(Kind::Carry, carry(CLIENT, b"hello", b"rest")), (Kind::Look, look(CLIENT, None))] {
-            let fault_at = |place: usize| {
-                let mut payload = payload_of(&hail);
-                payload[place] = byte;
-                signed_payload(kind, &payload).err()
-            };
-            assert_eq!(fault_at(0), (byte != 1).then_some(HailFault::Address), "no address, with a number");
-            assert_eq!(fault_at(9), (byte > 1).then_some(HailFault::Flags(byte)));
+        let too_long = HailFault::TooLong { len: len.into(), max: ROOM_BYTES_MAX };
+        for status in answer::Status::ALL.into_iter().filter(|status| *status != answer::Status::Api) {
+            let wanted = AnswerHead::decode(&[status as u8, low, high]).map(AnswerHead::wanted);
+            assert_eq!(wanted, if is_good { Ok(usize::from(len) + MAC_BYTES) } else { Err(too_long) });
         }
-    }
-    for bad in [&b"\xff"[..], b"\xc3", b"secret\xed\xa0\x80", b"\xc0\xaf"] {
-        let mut payload = payload_of(&look(CLIENT, Some(&"s".repeat(bad.len()))));
-        let at = payload.len() - bad.len();
-        payload[at..].copy_from_slice(bad);
-        assert_eq!(signed_payload(Kind::Look, &payload).unwrap_err(), HailFault::Text);
     }
 }
 
@@ -431,57 +402,17 @@ fn the_payload_is_not_looked_at_before_the_mac_is_verified() {
 }
 
 #[test]
-fn a_file_of_keys_is_read_without_remarks_and_spaces() {
-    let (hail, plain) = (look(CLIENT, None), format!("{NEW_KEY}\n{OLD_KEY}"));
-    let expected = [NEW_KEY, OLD_KEY].map(|key| sealed_by(&keys(key), &hail).0);
-    for file in [
-        plain.clone(),
-        format!("{plain}\n"),
-        format!("# the keys\n\n  {NEW_KEY}\t\r\n  # the old one {NEW_KEY}\n\t \n{OLD_KEY} \r\n\r\n#"),
-    ] {
-        let read = keys(&file);
-        assert_eq!(read.all().count(), 2, "{file}");
-        assert_eq!(sealed_by(&read, &hail).0, expected[0]);
-        assert!(expected.iter().all(|hail| open_hail(&read, &CHALLENGE, hail).is_ok()));
-    }
-    for len in [32, 128] {
-        assert!(PeerKeys::parse("~".repeat(len).as_bytes(), "tw").is_ok());
-    }
-}
-
-#[test]
-fn a_file_without_good_keys_is_refused_and_no_key_is_shown() {
-    let long = "k".repeat(129);
-    for (file, expected) in [
-        (String::new(), KeyFault::Empty),
-        ("\n \r\n# nothing\n".into(), KeyFault::Empty),
-        (format!("#{NEW_KEY}"), KeyFault::Empty),
-        (NEW_KEY[1..].into(), KeyFault::Length { line: 1, len: 31 }),
-        (format!("{NEW_KEY}\n\n{long}"), KeyFault::Length { line: 3, len: 129 }),
-        (format!("{NEW_KEY} # new"), KeyFault::Characters { line: 1 }),
-        (format!("\u{feff}{NEW_KEY}"), KeyFault::Characters { line: 1 }),
-        (format!("{NEW_KEY}\0"), KeyFault::Characters { line: 1 }),
-        (format!("{NEW_KEY}\r{OLD_KEY}"), KeyFault::Characters { line: 1 }),
-        (format!("{NEW_KEY}é"), KeyFault::Characters { line: 1 }),
-        (format!("{NEW_KEY}\n").repeat(4), KeyFault::TooMany { line: 4 }),
-    ] {
-        let fault = PeerKeys::parse(file.as_bytes(), "tw").unwrap_err();
-        assert_eq!(fault, expected, "{file:?}");
-        assert!(!fault.to_string().contains("0123456789"), "{fault}");
-    }
-    assert_eq!(PeerKeys::parse(&[0xff; 40], "tw").unwrap_err(), KeyFault::Characters { line: 1 });
-    assert_eq!(keys(&format!("{NEW_KEY}\n").repeat(3)).all().count(), 3);
-}
-
-#[test]
 fn nothing_that_is_printed_shows_a_key_a_hello_or_a_secret() {
     let keys = keys("hidden-key-0123456789abcdef012345");
     let mut shown = vec![format!("{keys:?}")];
-    for hail in [carry(CLIENT, b"hidden", b"hidden"), look(CLIENT, Some("hidden"))] {
+    let hidden_body = call(CLIENT, Call::Create, b"hidden");
+    for hail in [carry(CLIENT, b"hidden", b"hidden"), look(CLIENT, Some("hidden")), hidden_body] {
         let sealed = hail.seal(&keys, &CHALLENGE, NONCE).unwrap();
         let opened = open_hail(&keys, &CHALLENGE, &sealed.bytes.0).unwrap();
-        let answer = Answer::Room(Concealed(b"hidden".to_vec()));
-        shown.extend([format!("{sealed:?}"), format!("{opened:?}"), format!("{hail:#?}"), format!("{answer:?}")]);
+        shown.extend([format!("{sealed:?}"), format!("{opened:?}"), format!("{hail:#?}")]);
+    }
+    for answer in [Answer::Room(Concealed(b"hidden".to_vec())), api::answered_with(200, 0, b"hidden")] {
+        shown.push(format!("{answer:?}"));
     }
     // The bytes of "hidden" as text, and as a list of numbers.
     for text in shown {

@@ -4,7 +4,7 @@ use super::{Checkpoint, Frozen, Keeper, Notice};
 use crate::clock::unix_ms;
 use crate::journal::log::Log;
 use crate::journal::numbering::Numbering;
-use crate::journal::{CheckpointPace, JournalFigures, JournalGauges};
+use crate::journal::{CheckpointPace, JournalError, JournalFigures, JournalGauges};
 use crate::limits::{CHECKPOINTS_WAITING_MAX, KEEPER_STALL_MAX};
 use crate::lobby::RoomId;
 use crate::threads::{ThreadHealth, give_way};
@@ -61,12 +61,31 @@ impl KeeperHandle {
         self.gauges.figures()
     }
 
+    /// Puts a room that comes from elsewhere on the disk, and says whether it is there. It waits for the disk.
+    pub(crate) fn put(&self, room: RoomId, tick: Tick, world: Vec<u8>) -> bool {
+        let (back, notices) = sync_channel(1);
+        let checkpoint = Checkpoint { room, tick, frozen: Box::new(World(world)), back };
+        let is_asked = self.requests.send(Request::Checkpoint(checkpoint)).is_ok();
+        // The keeper gives every checkpoint back, and a keeper that has ended drops it.
+        is_asked && matches!(notices.recv(), Ok(Notice::Done { outcome: Ok(()), .. }))
+    }
+
     /// A desk for a shard, where checkpoints are handed in.
     pub(crate) fn desk(&self) -> CheckpointDesk {
         let (back, notices) = sync_channel(CHECKPOINTS_WAITING_MAX);
         // The same as above.
         let _ = self.requests.send(Request::Desk(back.clone()));
         CheckpointDesk { requests: self.requests.clone(), last: self.last.clone(), back, notices }
+    }
+}
+
+/// A room as bytes, with its header.
+struct World(Vec<u8>);
+
+impl Frozen for World {
+    fn encode(&mut self, out: &mut Vec<u8>) -> Result<(), JournalError> {
+        out.extend_from_slice(&self.0);
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::game_panic;
 use crate::games::DynFrozen;
 use crate::journal::{Frozen, JournalError, JournalWriter};
 use crate::lobby::{Code, RoomId};
+use crate::mailbox::TakenOut;
 use crate::room::Summary;
 use crate::room_header::put_header;
 use crate::shard::pause::Pause;
@@ -72,7 +73,7 @@ impl RoomHandle {
         self.kept = KeptWhole { debt_ns: 0, age_ns: 0, gaps: journal.gaps() };
         // Whatever comes of it, others have their turn.
         journal.forget(self.id);
-        match self.freeze(journal) {
+        match self.freeze(journal.spare()) {
             Some(frozen) => journal.keep(self.id, self.tick(), frozen),
             None if self.is_kept() => journal.give_up_hope(self.id),
             None => {}
@@ -84,10 +85,16 @@ impl RoomHandle {
         self.header.is_some() && !self.failed
     }
 
+    /// The room for another node.
+    pub(in crate::shard) fn copy(&mut self) -> Option<TakenOut> {
+        let copy = self.freeze(None)?;
+        Some(TakenOut { tick: self.tick(), hash: self.room.full_hash(), copy })
+    }
+
     /// The room as it is, in the memory of an earlier checkpoint if there is any.
-    fn freeze(&mut self, journal: &mut JournalWriter) -> Option<Box<FrozenRoom>> {
+    fn freeze(&mut self, spare: Option<Box<dyn Frozen>>) -> Option<Box<FrozenRoom>> {
         let header = self.header.as_ref().filter(|_| !self.failed)?;
-        let memory: Option<Box<dyn Any>> = journal.spare().map(|spare| spare as Box<dyn Any>);
+        let memory: Option<Box<dyn Any>> = spare.map(|spare| spare as Box<dyn Any>);
         let memory = memory.and_then(|memory| memory.downcast::<FrozenRoom>().ok()).map(|memory| memory.room);
         match game_panic::catch(|| self.room.freeze(memory)) {
             Ok(room) => Some(Box::new(FrozenRoom { id: self.id, header: Arc::clone(header), room })),
@@ -116,7 +123,7 @@ impl RoomHandle {
     pub(in crate::shard) fn stop(&mut self, journal: Option<&mut JournalWriter>) {
         match journal {
             Some(journal) if self.is_kept() => {
-                if let Some(frozen) = self.freeze(journal) {
+                if let Some(frozen) = self.freeze(journal.spare()) {
                     journal.keep_last(self.id, self.tick(), frozen);
                 }
                 self.chronicle.take().into_iter().for_each(Chronicle::survive);

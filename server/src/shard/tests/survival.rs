@@ -17,10 +17,10 @@ use tickwire::wire::Reader;
 pub(super) const ROOM: RoomId = RoomId(7);
 
 /// A folder that is removed in the end.
-struct Temporary(PathBuf);
+pub(super) struct Temporary(pub(super) PathBuf);
 
 impl Temporary {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tickwire-shard-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         Self(path)
@@ -34,13 +34,13 @@ impl Drop for Temporary {
 }
 
 /// A data folder as a process has it open.
-struct OpenFolder {
+pub(super) struct OpenFolder {
     _folder: Folder,
-    keeper: KeeperThread,
+    pub(super) keeper: KeeperThread,
 }
 
 impl OpenFolder {
-    fn open(path: &Path) -> (Self, Vec<FoundRoom>) {
+    pub(super) fn open(path: &Path) -> (Self, Vec<FoundRoom>) {
         Self::at_pace(path, CheckpointPace::default())
     }
 
@@ -60,7 +60,7 @@ pub(super) fn plan() -> (OfferedGame, RoomPlan) {
 }
 
 /// A shard that writes to this folder.
-fn written_by(data: &OpenFolder) -> Running {
+pub(super) fn written_by(data: &OpenFolder) -> Running {
     let (commands, inbox) = mpsc::channel();
     let (mut setup, reports) = setup(commands.clone(), inbox, false);
     setup.journal = Some(data.keeper.handle());
@@ -78,7 +78,7 @@ pub(super) fn open_written(shard: &Running, keeper: &KeeperHandle) {
 }
 
 /// The tick of the next snapshot.
-fn next_tick(player: &mut TcpStream, last: Tick) -> Tick {
+pub(super) fn next_tick(player: &mut TcpStream, last: Tick) -> Tick {
     loop {
         let message = receive(player).unwrap();
         if message[0] >= SNAPSHOT {
