@@ -182,6 +182,9 @@ impl Shard {
             while let Ok(command) = self.setup.inbox.try_recv() {
                 self.handle_command(command);
             }
+            // The ends of rooms that have gone to other nodes are among these commands.
+            self.gone.report(self.journal.as_mut(), &self.setup.reports);
+            self.commit_rest();
             if self.closing.is_empty() {
                 return;
             }

@@ -33,6 +33,9 @@ impl Default for Arrivals {
     }
 }
 
+/// Looks at a claim that does not change, after which the node that has given the room away is no more.
+const LATE_LOOKS: u32 = 60;
+
 /// A room of another node, as far as its header tells.
 struct Described {
     code: Code,
@@ -46,13 +49,14 @@ struct OnDisk<'a> {
     net: &'a Net,
     room: RoomId,
     code: Code,
-    is_own: bool,
+    /// Whether nobody else's claim can make it this node's any more.
+    is_over: bool,
 }
 
 impl Drop for OnDisk<'_> {
     fn drop(&mut self) {
         self.net.membership.under_way.borrow_mut().remove(&self.code);
-        if let Some(shard) = self.net.setup.shards.first().filter(|_| !self.is_own) {
+        if let Some(shard) = self.net.setup.shards.first().filter(|_| self.is_over) {
             shard.insist(Command::Forget(vec![(self.room, None)]));
         }
     }
@@ -70,7 +74,7 @@ pub(super) async fn take_in(net: &Rc<Net>, mut tcp: TcpStream, key: AnswerKey, t
     tcp.write_all(&first).await?;
     let mut room = vec![0; take.len as usize];
     timeout(MOVE_MAX, tcp.read_exact(&mut room)).await.map_err(|_| PeerFault::Late)??;
-    let taken = if take.matches(&room) { net.take_room_in(&take, room).await } else { None };
+    let taken = net.take_room_in(&take, room).await;
     let answer = taken.map_or(Answer::Busy, |revision| Answer::Taken { revision: revision.0 });
     say(&mut tcp, key, &answer).await
 }
@@ -94,18 +98,26 @@ impl Net {
             return None;
         }
         let room = self.directory.borrow_mut().next_id();
-        let mut on_disk = OnDisk { net: self, room, code, is_own: false };
+        let mut on_disk = OnDisk { net: self, room, code, is_over: true };
         let (game, hash) = (self.setup.games[described.wanted.game].clone(), take.hash);
         let keeper = self.setup.journal.clone()?;
+        let whole = *take;
         let made = spawn_blocking(move || {
+            if !whole.matches(&world) {
+                return None;
+            }
             let made = made_again(&game, &plan, &world, hash).inspect_err(|why| {
                 tracing::error!("a room of another node cannot go on here: {why}");
             });
             made.ok().filter(|_| keeper.put(room, tick, world))
         });
         let mut made = timeout(ARRIVAL_MAX, made).await.ok()?.ok()??;
-        let revision = self.claim_arrival(code, take, until).await?;
-        on_disk.is_own = true;
+        // When this process ends meanwhile, a later one looks whose the room is.
+        on_disk.is_over = false;
+        let Some(revision) = self.claim_arrival(code, take, until).await else {
+            on_disk.is_over = true;
+            return None;
+        };
         made.header = Some(Arc::clone(&described.header));
         self.arrive(room, described, made);
         tracing::debug!(room = room.0, %tick, "a room of another node goes on here");
@@ -150,9 +162,10 @@ impl Net {
     async fn claim_arrival(&self, code: Code, take: &Take, until: Instant) -> Option<Revision> {
         let (own, before) = (&self.setup.node, Revision(take.revision));
         let is_own = |claim: &RoomClaim| (claim.owner, claim.boot, claim.epoch) == (own.node, own.boot, take.epoch);
-        let mut is_sent = false;
+        let (mut is_sent, mut unchanged) = (false, 0);
         loop {
-            if Instant::now() < until {
+            // The other node writes a claim too, as soon as it can. One that does not for so long is no more.
+            if Instant::now() < until || unchanged >= LATE_LOOKS {
                 match self.write_claim(code, Some(before), take.epoch).await {
                     Ok(revision) => return Some(revision),
                     Err(WriteFault::Away) if !is_sent => return None,
@@ -165,7 +178,7 @@ impl Net {
                     return Some(revision);
                 }
                 // A write may still be under way. The other node makes one of its own now, and then one of both is done.
-                Ok(Some((revision, _))) if revision == before => {}
+                Ok(Some((revision, _))) if revision == before => unchanged += 1,
                 Ok(_) => return None,
                 Err(_) => {}
             }

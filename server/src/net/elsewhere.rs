@@ -149,6 +149,11 @@ impl Net {
         client: Option<AddressKey>,
         guesses: &RefCell<AddressQuota>,
     ) -> Option<Elsewhere> {
+        let knows_claims = self.setup.peers.is_none() || self.membership.knows_claims.get();
+        if !knows_claims && self.directory.borrow().find(code).is_some() {
+            // The room of an earlier process may have moved since.
+            return Some(Elsewhere::Away);
+        }
         if self.has_room(code) {
             return None;
         }
@@ -172,7 +177,14 @@ impl Net {
     /// Whether the room of a code is here, or was set aside here a short time ago.
     pub(super) fn has_room(&self, code: Code) -> bool {
         let directory = self.directory.borrow();
-        directory.find(code).is_some() || directory.find_set_aside(code, self.setup.clock.now_us()).is_some()
+        let is_here = directory.find(code).is_some();
+        is_here && !self.is_anothers(code) || directory.find_set_aside(code, self.setup.clock.now_us()).is_some()
+    }
+
+    /// Whether the room of a code is another node's, as far as this node knows: what is here of it is what it was before.
+    fn is_anothers(&self, code: Code) -> bool {
+        let claim = self.membership.replica.borrow().claim(code);
+        claim.is_some_and(|(_, claim)| claim.owner != self.setup.node.node)
     }
 
     /// Where the room of a code is that is not here, as far as this node knows.
@@ -181,7 +193,10 @@ impl Net {
         let own = self.setup.node.node;
         match self.membership.replica.borrow().whereabouts(code, now_us) {
             // A room of this node that has just ended, or is being made.
-            Whereabouts::At(node, _) | Whereabouts::Away(node) if node == own => None,
+            Whereabouts::At(node, _) | Whereabouts::Away(node) if node == own => {
+                // It comes from another node, and is found here in a moment.
+                self.membership.under_way.borrow().contains(&code).then_some(Elsewhere::Away)
+            }
             Whereabouts::At(node, address) if self.setup.peers.is_some() && is_private(address.ip()) => {
                 Some(Elsewhere::At(node, address))
             }

@@ -5,11 +5,12 @@
 //! and removes claims that have no room.
 
 use super::Net;
+use crate::cluster::hail::Answer;
 use crate::cluster::{
     AnyRegistry, Change, LOAD_FULL, NodeId, NodeLease, Registry, Replica, Revision, RoomClaim, Write, WriteFault,
     load_of,
 };
-use crate::limits::{CLAIM_MAX, LEASE_LIVE, LEASE_RENEW, LEAVE_MAX, ORPHAN_MIN, WATCH_RETRY};
+use crate::limits::{CLAIM_MAX, LEASE_LIVE, LEASE_RENEW, LEAVE_MAX, MOVE_DECIDE_PAUSE, ORPHAN_MIN, WATCH_RETRY};
 use crate::lobby::{Code, Place};
 use crate::mailbox::{Command, ShardLink};
 use crate::readiness::Reason;
@@ -61,6 +62,9 @@ pub(super) struct Membership {
     disputed: RefCell<BTreeSet<Code>>,
     /// Codes of rooms that are on their way to another node or from one: their claims change at any moment.
     pub(super) under_way: RefCell<BTreeSet<Code>>,
+    /// Whether the claims of rooms are known, or were waited for in vain: until then nobody knows whose the rooms of an
+    /// earlier process are.
+    pub(super) knows_claims: Cell<bool>,
     /// Whether the lease says that this process has ended.
     has_left: Cell<bool>,
     /// Held while all rooms move to other nodes.
@@ -118,12 +122,16 @@ pub(super) async fn keep(net: Rc<Net>) {
     let mut own = OwnLease::default();
     let mut look_at = Instant::now();
     let patience = look_at + LEASE_LIVE;
+    let trust = if net.setup.peers.is_some() { look_at + 2 * LEASE_RENEW } else { look_at };
     loop {
         // Writes have a part of the time to the next renewal; what is left over is seen again.
         let _ = timeout(LEASE_RENEW / 4, net.release_ended()).await;
         if net.membership.is_due.take() || Instant::now() >= look_at {
             look_at = Instant::now() + LEASE_RENEW;
             let is_own = net.membership.replica.borrow().is_synced() && net.renew(&mut own).await;
+            if net.membership.replica.borrow().is_synced() || Instant::now() >= trust {
+                net.membership.knows_claims.set(true);
+            }
             // One that cannot reach the registry for long serves the rooms that it has.
             if is_own || Instant::now() >= patience {
                 net.setup.readiness.hold(Reason::Nodes, false);
@@ -195,12 +203,12 @@ impl Net {
                 Ok(None | Some((_, None))) => return Err(WriteFault::Unknown),
                 Ok(Some((revision, _))) if Some(revision) == at => return Err(WriteFault::Unknown),
                 Ok(Some(_)) => return Err(WriteFault::Stale),
-                Err(fault) => return Err(fault),
+                // Whatever the second question meets, the first one was sent.
+                Err(_) => return Err(WriteFault::Unknown),
             },
             Err(fault) => return Err(fault),
         };
         self.note_write(code, revision, Some(claim));
-        self.membership.epochs.borrow_mut().insert(code, epoch);
         self.membership.disputed.borrow_mut().remove(&code);
         Ok(revision)
     }
@@ -217,7 +225,11 @@ impl Net {
         true
     }
 
+    /// Notes what the registry has of a code, before the watch tells of it.
     pub(super) fn note_write(&self, code: Code, revision: Revision, claim: Option<RoomClaim>) {
+        if let Some(own) = claim.filter(|claim| claim.owner == self.setup.node.node) {
+            self.membership.epochs.borrow_mut().insert(code, own.epoch);
+        }
         self.membership.replica.borrow_mut().wrote(code, revision, claim, self.setup.clock.now_us());
     }
 
@@ -271,11 +283,15 @@ impl Net {
     async fn end_lease(&self) {
         self.membership.has_left.set(true);
         let NodeSetup { registry, node, boot, .. } = &self.setup.node;
-        let lease = self.membership.replica.borrow().lease(*node);
-        let own = lease.and_then(|(revision, lease)| Some((revision, lease.ok()?)));
-        if let Some((revision, lease)) = own.filter(|(_, lease)| lease.boot == *boot) {
-            // What is lost here is seen by the silence of the node.
-            let _ = registry.renew(*node, NodeLease { has_ended: true, ..lease }, Some(revision)).await;
+        // A renewal may be under way at the first time. What is lost is seen by the silence of the node.
+        for _ in 0..2 {
+            let lease = self.membership.replica.borrow().lease(*node);
+            let own = lease.and_then(|(revision, lease)| Some((revision, lease.ok()?)));
+            let Some((revision, lease)) = own.filter(|(_, lease)| lease.boot == *boot) else { return };
+            if registry.renew(*node, NodeLease { has_ended: true, ..lease }, Some(revision)).await.is_ok() {
+                return;
+            }
+            sleep(MOVE_DECIDE_PAUSE).await;
         }
     }
 
@@ -368,14 +384,23 @@ impl Net {
         let read = self.setup.node.registry.read_room(code).await?;
         let Some((revision, Some(Ok(claim)))) = read else { return Ok(()) };
         self.note_write(code, revision, Some(claim));
-        let last = self.membership.epochs.borrow().get(&code).copied().unwrap_or(0);
-        match claim.owner == self.setup.node.node {
-            true => Ok(()),
-            false if claim.epoch > last => {
+        let last = self.membership.epochs.borrow().get(&code).copied();
+        match last {
+            _ if claim.owner == self.setup.node.node => Ok(()),
+            Some(last) if claim.epoch <= last => self.claim_again(code, revision, last).await,
+            Some(_) => {
                 self.leave_to_another(place);
                 Ok(())
             }
-            false => self.claim_again(code, revision, last).await,
+            // This process knows nothing of the claims before it: the other node knows whether it has the room.
+            None => match self.ask_whether_there(code, claim.owner).await {
+                Some(true) => {
+                    self.leave_to_another(place);
+                    Ok(())
+                }
+                Some(false) => self.claim_again(code, revision, claim.epoch).await,
+                None => Ok(()),
+            },
         }
     }
 
@@ -392,6 +417,13 @@ impl Net {
         gone.iter().for_each(|code| _ = orphans.entry(*code).or_insert(now_us));
         let is_old = |since_us: u64| u128::from(now_us.saturating_sub(since_us)) >= ORPHAN_MIN.as_micros();
         orphans.iter().filter(|(_, since_us)| is_old(**since_us)).map(|(code, _)| *code).collect()
+    }
+
+    /// Whether another node has a room; nothing when it does not answer.
+    async fn ask_whether_there(&self, code: Code, owner: NodeId) -> Option<bool> {
+        let (_, at) = self.others().into_iter().find(|(node, _)| *node == owner)?;
+        let answer = self.ask_to_look((owner, at), None, code, None).await.ok()?;
+        Some(answer != Answer::NotHere)
     }
 
     /// The claim of a room is another node's: the room has moved there, and what is here is what it was before.

@@ -64,6 +64,8 @@ enum Settled {
     Here(Revision, RoomClaim),
     /// Another node's.
     There(Revision, RoomClaim),
+    /// Nobody's: the registry has lost it. This node claims it anew.
+    Nobodys,
     /// The registry does not answer.
     Unknown,
 }
@@ -105,14 +107,14 @@ pub(super) async fn leave(net: Rc<Net>, order: oneshot::Receiver<LeaveOrder>) {
 
 /// Moves all rooms to other nodes, many at a time. A room that no node takes stays.
 pub(super) async fn move_all(net: &Rc<Net>) {
+    let until = Instant::now() + MOVE_ALL_MAX;
     // The second one waits for the first, and moves what that has left over.
-    let _moving = net.membership.moving_all.lock().await;
+    let Ok(_moving) = timeout_at(until, net.membership.moving_all.lock()).await else { return };
     if net.setup.peers.is_none() || net.setup.journal.is_none() || net.others().is_empty() {
         return;
     }
     // No room begins at a node that others are asked to relieve.
     net.is_draining.set(true);
-    let until = Instant::now() + MOVE_ALL_MAX;
     let mut codes: Vec<Code> = net.directory.borrow().all().map(|entry| entry.code).collect();
     let (mut moves, mut moved, mut left) = (JoinSet::new(), 0_u32, 0_u32);
     loop {
@@ -173,6 +175,7 @@ impl Net {
                         self.note_moved(&mut out, written, there);
                         return Ok(there.owner);
                     }
+                    Settled::Nobodys => break,
                     Settled::Unknown => {
                         self.settle_later(code, place, revision, claim);
                         break;
@@ -269,7 +272,7 @@ impl Net {
         drop(spawn_local(async move {
             loop {
                 match net.settle(code, revision, claim).await {
-                    Settled::Here(..) => return,
+                    Settled::Here(..) | Settled::Nobodys => return,
                     Settled::There(written, there) => {
                         net.note_write(code, written, Some(there));
                         return net.leave_to_another(place);
@@ -292,14 +295,14 @@ impl Net {
                     return Settled::Here(written, own);
                 }
                 Err(WriteFault::Stale | WriteFault::Unknown) => match registry.read_room(code).await {
-                    Ok(Some((written, Some(Ok(there))))) if there == own => {
-                        self.note_write(code, written, Some(own));
-                        return Settled::Here(written, own);
+                    Ok(Some((written, _))) if written == revision => {}
+                    Ok(Some((written, Some(Ok(there))))) if there.owner == own.owner => {
+                        self.note_write(code, written, Some(there));
+                        return Settled::Here(written, there);
                     }
-                    Ok(Some((written, Some(Ok(there))))) if there.owner != own.owner => {
-                        return Settled::There(written, there);
-                    }
-                    _ => {}
+                    Ok(Some((written, Some(Ok(there))))) => return Settled::There(written, there),
+                    Ok(_) => return Settled::Nobodys,
+                    Err(_) => {}
                 },
                 Err(WriteFault::Away) => {}
             }

@@ -51,12 +51,12 @@ impl Net {
         // The room may have ended meanwhile.
         let found = self.room_of(hello).map(|(game, place, _)| (game, place));
         match (opened.map_err(Shut::close_code), hello.resume, found) {
+            // The room has gone while its door was looked at, and is at another node now.
+            (_, _, None) if door.is_some() && self.is_elsewhere(hello) => Err(CloseCode::Moved),
             (Err(code), None, _) => Err(code),
             // A token is shown to a shard even if there is no room: the answer has to come from there either way.
             (Err(code), Some(_), None) => self.nowhere(hello, code).ok_or(code),
             (Ok(()), _, None) if set_aside.is_some() => Err(CloseCode::RoomFailed),
-            // The room has gone while its door was looked at, and is at another node now.
-            (Ok(()), _, None) if door.is_some() && self.is_elsewhere(hello) => Err(CloseCode::Moved),
             (Ok(()), _, None) => Err(CloseCode::NoRoom),
             (opened, _, Some(found)) => {
                 self.come_in(caller, hello, found, opened.err()).map(|found| RoomFound { seat, ..found })

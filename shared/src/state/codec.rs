@@ -87,14 +87,14 @@ impl Fixed {
     #[must_use]
     pub const fn new(min: f32, max: f32, step: f32) -> Self {
         assert!(min < max, "`range` must go from a smaller to a larger number");
-        assert!(step > 0.0 && step <= max - min, "`step` must be above zero and within the range");
         let steps = (max as f64 - min as f64) / step as f64;
-        let levels = (steps + 0.5) as u32;
-        assert!(levels <= STEPS_MAX, "`range` must be at most 2,097,152 `step`s");
         let reach = if max > -min { max } else { -min } as f64 / step as f64;
-        assert!(reach <= STEPS_MAX as f64, "`step` is too fine for numbers this far from zero");
         // 0.1 is no binary fraction: each of the three numbers is off by 2^-24 of itself at the most.
         let rounding = reach / (1 << 22) as f64;
+        assert!(step > 0.0 && steps >= 1.0 - rounding, "`step` must be above zero and within the range");
+        let levels = (steps + 0.5) as u32;
+        assert!(levels <= STEPS_MAX, "`range` must be at most 2,097,152 `step`s");
+        assert!(reach <= STEPS_MAX as f64, "`step` is too fine for numbers this far from zero");
         assert!((steps - levels as f64).abs() <= rounding, "`range` must be a whole number of `step`s");
         let computed = if min + levels as f32 * step == max { u32::MAX } else { levels - 1 };
         let per_unit = 1.0 / step;
@@ -390,6 +390,8 @@ mod tests {
             Fixed::new(0.0, 0.9, 0.3),
             Fixed::new(-0.9, -0.0, 0.3),
             Fixed::new(-2.1, -0.7, 0.7),
+            // A single step, which the difference of the rounded ends is smaller than.
+            Fixed::new(-55.0, -53.9, 1.1),
             // These have as many steps as a grid may have.
             Fixed::new(0.0, 209_715.2, 0.1),
             Fixed::new(-8_207_728.5, 8_207_728.5, 7.827_5),
