@@ -210,9 +210,7 @@ impl Waiting {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
         Some(InboxPlace(Arc::clone(&self.0)))
     }
-}
 
-impl Waiting {
     /// Takes a place, however many commands wait.
     fn take_anyway(&self) -> InboxPlace {
         self.0.fetch_add(1, Ordering::Relaxed);

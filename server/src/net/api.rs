@@ -162,7 +162,7 @@ pub(super) async fn read_json<T: DeserializeOwned>(
     parse_json(&read_body(net, request).await?, help)
 }
 
-/// The wish in the body of a request.
+/// The JSON in the body of a request.
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8], help: &'static str) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         let error = format!("the body is not the JSON that this request needs: {error}");
